@@ -1,0 +1,57 @@
+/** A pending action of a {@link Clock}. */
+export interface Timer {
+  cancel(): void
+}
+
+/** Time, handed in everywhere above this package so that the same code runs under virtual time. */
+export interface Clock {
+  /** Monotonic milliseconds since an arbitrary origin: for leases, deadlines and measurements. */
+  nowMs(): number
+  /** Milliseconds since 1970: for log lines and `created` fields only, never for a decision. */
+  wallMs(): number
+  /** Runs `action` once after `delayMs`. A pending timer does not keep the process alive. */
+  after(delayMs: number, action: () => void): Timer
+}
+
+/** Resolves after `delayMs`; rejects with the signal's reason when it aborts first. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason)
+      return
+    }
+    const onAbort = (): void => {
+      timer.cancel()
+      reject(signal?.reason)
+    }
+    const timer = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+/** A repeating timer whose next turn starts only after the action has ended, so that turns never pile up. */
+export function every(clock: Clock, intervalMs: number, action: () => void | Promise<void>, onError: (error: unknown) => void): Timer {
+  let cancelled = false
+  let timer: Timer | undefined
+  const turn = async (): Promise<void> => {
+    try {
+      await action()
+    } catch (error) {
+      onError(error)
+    }
+    if (!cancelled) schedule()
+  }
+  const schedule = (): void => {
+    timer = clock.after(intervalMs, () => void turn())
+  }
+  schedule()
+  return {
+    cancel() {
+      cancelled = true
+      timer?.cancel()
+    },
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Time, chance, log lines and errors, as interfaces that everything above takes as arguments.
+ *
+ * The system's own clock, randomness, files and log are behind `@shoal/host/node`: only programs (`node`, `client`,
+ * `sim`) and tests import that.
+ *
+ * @example
+ * const clock = createVirtualClock()
+ * clock.after(10, () => console.log('ten milliseconds later'))
+ * clock.advance(10)
+ */
+export { every, sleep, type Clock, type Timer } from './clock.ts'
+export { errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
+export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
+export { randomHex, seededRandom, type Random } from './random.ts'
+export { createVirtualClock, type VirtualClock } from './virtual-clock.ts'

@@ -1,0 +1,78 @@
+/**
+ * What the layers above know of the network. Two implementations, one conformance suite: `libp2p/` (TCP, noise, yamux)
+ * and `memory/` (tests and the simulator; delay, loss of links and seeds are the caller's).
+ */
+export interface Transport {
+  /** This peer's id: the string form of its public key. */
+  readonly peerId: string
+  /** Multiaddrs others can dial, each ending in `/p2p/<peerId>`. */
+  addresses(): readonly string[]
+
+  /**
+   * Connects. @returns the peer's authenticated id
+   * @throws {ShoalError} `peer-vanished` when nobody answers, `bad-request` when the address is none
+   */
+  dial(address: string, options: { signal: AbortSignal }): Promise<string>
+
+  /** Remembers where a peer may be reached, for a later `open`. */
+  learn(peerId: string, addresses: readonly string[]): void
+
+  /**
+   * A new long-lived channel to a peer, over the connection that exists or by dialling what was learned.
+   * Never open one per token.
+   * @throws {ShoalError} `peer-vanished`; `wrong-version` when the peer does not speak `protocol` (names what it speaks)
+   */
+  open(peerId: string, protocol: string, options: { signal: AbortSignal }): Promise<Channel>
+
+  /** Serves channels that others open. `onChannel` must attach its handlers before it returns. */
+  handle(protocol: string, onChannel: (channel: Channel) => void): void
+
+  /** Peers with a live connection. */
+  connected(): readonly string[]
+  onConnect(listener: (peerId: string) => void): void
+  /** The last connection to a peer is gone. */
+  onDisconnect(listener: (peerId: string) => void): void
+
+  /** One round trip in milliseconds. */
+  ping(peerId: string, options: { signal: AbortSignal }): Promise<number>
+  /** Drops every connection to a peer. */
+  hangUp(peerId: string): Promise<void>
+
+  /** Ed25519 signature by this peer's key, 64 bytes. */
+  sign(bytes: Uint8Array): Promise<Uint8Array>
+  /** Checks a signature against the key inside `peerId`; false for anything malformed. */
+  verify(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>
+
+  close(): Promise<void>
+}
+
+/**
+ * A framed, ordered, reliable, credit-controlled message channel between two peers.
+ *
+ * Frames arrive whole. Back-pressure is by credits of the receiver (bytes not yet consumed), because libp2p's own has
+ * four known defects (docs/network.md). A frame counts as consumed when the promise returned by the frame handler
+ * settles (at once when it returns nothing).
+ */
+export interface Channel {
+  readonly remotePeer: string
+  readonly protocol: string
+  /**
+   * Sends one frame of at most `maxFrameBytes`. The parts are joined into one buffer (the only copy), so the caller may
+   * reuse them once this returns.
+   * Resolves when the frame has left for the operating system within the peer's credit; rejects when the channel ends first.
+   * @throws {ShoalError} `limit-exceeded` for a frame that is too large, `peer-vanished` when the channel has ended
+   */
+  send(...parts: readonly Uint8Array[]): Promise<void>
+  /**
+   * Sets the receiver; frames that came before are delivered then. The frame's bytes belong to the receiver.
+   * A frame's first byte lies on an 8-byte boundary of its ArrayBuffer, so that float32 views need no copy.
+   */
+  onFrame(receive: (frame: Uint8Array) => void | Promise<void>): void
+  /** Runs once, at once when it has ended already; `error` is absent after an orderly close by either side. */
+  onClose(listener: (error?: Error) => void): void
+  readonly closed: boolean
+  /** Orderly end: frames sent before arrive. */
+  close(): Promise<void>
+  /** Drops the channel at once; the other side sees an error. */
+  abort(error: Error): void
+}

@@ -1,0 +1,40 @@
+/**
+ * Every length, count and rate that a peer can make us hold, with its reason. Checked before anything is allocated.
+ */
+export const limits = {
+  /**
+   * One frame on a channel: 1,024 rows of hidden size 8,192 in float32 are 32 MiB; coordinators send at most
+   * `maxRowsPerStep` rows at a time and the largest open models have hidden size 16,384.
+   */
+  maxFrameBytes: 32 * 1024 * 1024 + 4096,
+  /** Bytes a sender may have unconsumed on one channel: one largest frame in work and one in flight. */
+  channelCreditBytes: 64 * 1024 * 1024 + 16384,
+  /** Rows in one step: prefill chunks are 64 to 128 rows; four times that leaves room for slow links. */
+  maxRowsPerStep: 512,
+  /** A CBOR header in front of a payload: ids, numbers, a route of 64 stages with four addresses each. */
+  maxHeaderBytes: 64 * 1024,
+  /** Sessions one peer may hold open at one stage: 16 users behind one API with head-room. */
+  maxSessionsPerPeer: 64,
+  /** Stages in a route: one per block of an 80-block model is already absurd. */
+  maxStages: 128,
+  /** Addresses in a record: two families, a few interfaces, a relay or two. */
+  maxAddresses: 16,
+  /** A multiaddr as text: relayed WebRTC addresses with certificate hashes are about 300. */
+  maxAddressBytes: 512,
+  /** A manifest: 80 blocks × 12 tensors × about 120 bytes are 115 KiB; mixtures of experts have more tensors. */
+  maxManifestBytes: 16 * 1024 * 1024,
+  /** tokenizer.json of the largest vocabularies (262,144 tokens) is about 33 MB. */
+  maxAssetBytes: 64 * 1024 * 1024,
+  /** One piece of a blob: a hash-checked unit of loss on a slow link. */
+  blobChunkBytes: 1024 * 1024,
+  /** One member's signed record. */
+  maxRecordBytes: 8 * 1024,
+  /** One update of the membership document: 1,000 members' records and their history. */
+  maxMembershipUpdateBytes: 4 * 1024 * 1024,
+  /** Members in a document before more are refused: the exact planner is for some hundreds. */
+  maxMembers: 4096,
+  /** An error sentence on the wire. */
+  maxMessageBytes: 2048,
+  /** Ids made by peers: 16 random bytes in hexadecimal. */
+  maxIdLength: 64,
+} as const

@@ -1,0 +1,86 @@
+import type { BlockRange } from '@shoal/model'
+
+/** Bytes a runner uses and may use. */
+export interface RunnerMemory {
+  readonly weightBytes: number
+  readonly keyValueBytes: number
+  /** Sum of the token budgets' KV bytes that open sessions may still grow to. */
+  readonly reservedBytes: number
+  readonly limitBytes: number
+  readonly sessions: number
+}
+
+/**
+ * Computes blocks `[start, end)` for many sessions at once, each with its own KV cache.
+ *
+ * Two implementations, one conformance suite (`conformance.ts`): `reference/` in plain TypeScript and `onnx/` on
+ * onnxruntime. In canonical form the bits of a row depend only on the rows before it in its session: never on how rows
+ * are grouped into calls, on the thread count, on other sessions, or on where the model is cut.
+ */
+export interface BlockRunner {
+  readonly range: BlockRange
+  readonly hiddenSize: number
+
+  /**
+   * Makes room for a session of at most `tokenBudget` positions.
+   * @throws {ShoalError} `no-capacity` when the KV cache would not fit (definite), `bad-request` when it is open already
+   */
+  open(session: string, tokenBudget: number): Promise<void>
+
+  /**
+   * Appends `rows` positions to a session's KV cache.
+   * Calls for one session run in order; calls for different sessions may be computed together.
+   *
+   * @param position must equal `length(session)`, else `wrong-position`
+   * @param hidden float32 `[rows, hiddenSize]`, row-major; read before the call returns control, never changed
+   * @returns float32 `[rows, hiddenSize]`
+   * @throws {ShoalError} `unknown-session`, `wrong-position`, `limit-exceeded` (token budget), `compute-failed`
+   */
+  forward(session: string, position: number, hidden: Float32Array): Promise<Float32Array>
+
+  /** Positions in the session's KV cache, counting calls that are queued. @throws {ShoalError} `unknown-session` */
+  length(session: string): number
+
+  /** Forgets positions from `length` on. @throws {ShoalError} `unknown-session`, `wrong-position` when it is shorter already */
+  truncate(session: string, length: number): Promise<void>
+
+  /** Frees the session; unknown sessions are ignored, so that closing twice is safe. */
+  close(session: string): Promise<void>
+
+  /**
+   * The KV cache of one session as one array, per block k then v, each float32 `[keyValueHeads, length, headSize]`:
+   * tests compare bits, a drain moves it to a successor. (int8 caches are widened.)
+   */
+  exportKeyValues(session: string): Promise<Float32Array>
+
+  memory(): RunnerMemory
+  /** Frees weights and all sessions; pending calls reject. */
+  release(): Promise<void>
+}
+
+/** Final norm and vocabulary projection. */
+export interface HeadRunner {
+  /** @param hidden float32 `[rows, hiddenSize]` @returns float32 `[rows, vocabularySize]` */
+  logits(hidden: Float32Array): Promise<Float32Array>
+  release(): Promise<void>
+}
+
+/** Rows of the embedding matrix, dequantised. */
+export interface EmbeddingTable {
+  /** @returns float32 `[tokenIds.length, hiddenSize]` @throws {ShoalError} `bad-request` for an id outside the vocabulary */
+  lookup(tokenIds: readonly number[]): Promise<Float32Array>
+  release(): Promise<void>
+}
+
+/** One device of this machine: weights go in, runners come out. Compute never runs on the caller's thread. */
+export interface Device {
+  readonly kind: 'cpu' | 'reference'
+  /** Threads per call. Changes no bits. */
+  readonly threads: number
+  /** Hash over runtime version, generator version, profile and the fixed probe's outputs (docs/numerics.md). */
+  readonly numericClass: string
+  loadBlocks(range: BlockRange, options: { memoryLimitBytes: number; signal?: AbortSignal }): Promise<BlockRunner>
+  loadHead(): Promise<HeadRunner>
+  loadEmbedding(): Promise<EmbeddingTable>
+  close(): Promise<void>
+}
