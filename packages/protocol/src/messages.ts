@@ -63,12 +63,16 @@ export interface OpenSession {
   /** Most positions this session will have: KV and journal are reserved for it. */
   readonly tokenBudget: number
   readonly wire: 'f32'
+  /** The only peer whose steps this stage takes: the coordinator for the first stage, else the stage before. */
+  readonly previous: string
   readonly next: NextHop
 }
 
 export interface SessionOpened {
   readonly type: 'opened'
   readonly session: string
+  /** First block of the stage that answers: a peer may hold two spans of one route. */
+  readonly start: number
   readonly epoch: number
   readonly numericClass: string
   /** Incarnation of the answering node: a route must never use a dead one. */
@@ -82,6 +86,8 @@ export interface SessionOpened {
 export interface Step {
   readonly type: 'step'
   readonly session: string
+  /** The block these rows are the input of: the first block of the receiving stage (a peer may hold two spans of one route). */
+  readonly start: number
   readonly epoch: number
   /** Of the first row. */
   readonly position: number
@@ -108,6 +114,8 @@ export interface StepResult {
 export interface SessionFailed {
   readonly type: 'failed'
   readonly session: string
+  /** First block of the stage that this is about. */
+  readonly start: number
   readonly epoch: number
   readonly step: number | null
   readonly code: string
