@@ -50,6 +50,8 @@ export interface Engine {
   readonly manifest: IdentifiedManifest
   /** Null for a model without one: then only `promptIds` work and `text` stays empty. */
   readonly tokenizer: Tokenizer | null
+  /** The model's own (generation_config.json), else temperature 0.7 without further limits; seed 0. */
+  readonly defaultSampling: SamplingOptions
   /**
    * Streams tokens; `done` comes last and carries text held back until then. Ending the iteration early cancels and frees KV everywhere.
    * @throws {ShoalError} `bad-request` (prompt too long, ids out of range), `no-route`, `no-capacity`, `peer-vanished` …

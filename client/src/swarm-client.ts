@@ -1,0 +1,121 @@
+import { randomHex, ShoalError, type Random } from '@shoal/host'
+import type { ChatMessage, SamplingOptions } from '@shoal/model'
+import type { Engine, GenerateRequest, GenerateResult, SwarmStatus } from '@shoal/swarm'
+
+/** Sampling and limits of one generation; defaults are the model's own (generation_config.json) where it has them. */
+export interface GenerateOptions {
+  /** Default 256. */
+  readonly maxTokens?: number
+  /** 0 = greedy. */
+  readonly temperature?: number
+  readonly topP?: number
+  readonly topK?: number
+  readonly repetitionPenalty?: number
+  /** Unsigned 32 bits; random when absent. */
+  readonly seed?: number
+  readonly stop?: readonly string[]
+  /** Do not end at the model's end tokens. */
+  readonly ignoreEos?: boolean
+  /** Aborting ends the generation and frees its KV caches on every peer. */
+  readonly signal?: AbortSignal
+}
+
+/** A piece of text, and the tokens it came from. */
+export interface TextPart {
+  readonly text: string
+  readonly tokenId: number | null
+  /** On the last part only. */
+  readonly result?: GenerateResult
+}
+
+export interface Usage {
+  readonly promptTokens: number
+  readonly completionTokens: number
+}
+
+export interface GenerateAnswer extends GenerateResult {
+  readonly usage: Usage
+}
+
+export interface ForwardResult {
+  /** float32 `[tokens, hiddenSize]`, after the last block asked for. */
+  readonly hiddenStates: Float32Array
+  /** float32 `[tokens, vocabularySize]`; null when the last block was not asked for. */
+  readonly logits: Float32Array | null
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+}
+
+export interface SwarmClient {
+  /** The answer to a chat, as it is made. Ending the loop early cancels. */
+  chat(messages: readonly ChatMessage[], options?: GenerateOptions): AsyncIterable<TextPart>
+  /** A completion of text or token ids (no chat template), whole. */
+  generate(prompt: string | readonly number[], options?: GenerateOptions): Promise<GenerateAnswer>
+  /** The same, as it is made. */
+  stream(prompt: string | readonly number[], options?: GenerateOptions): AsyncIterable<TextPart>
+  /** Hidden states after the first `layers[1]` blocks, and logits after all of them. */
+  forward(tokenIds: readonly number[], options?: { layers?: readonly [number, number]; signal?: AbortSignal }): Promise<ForwardResult>
+  status(): SwarmStatus
+  close(): Promise<void>
+}
+
+/** The SDK's face over an engine; `connect` makes the engine of a swarm. */
+export function createSwarmClient(dependencies: {
+  engine: Engine
+  random: Random
+  defaults: SamplingOptions
+  status(): SwarmStatus
+  close(): Promise<void>
+}): SwarmClient {
+  const { engine, random, defaults } = dependencies
+
+  const tokenizerOf = (): NonNullable<Engine['tokenizer']> => {
+    if (engine.tokenizer === null) throw new ShoalError('bad-request', 'this model has no tokenizer: give token ids instead of text')
+    return engine.tokenizer
+  }
+  const requestOf = (promptIds: readonly number[], options: GenerateOptions): GenerateRequest => ({
+    promptIds,
+    maxTokens: options.maxTokens ?? 256,
+    sampling: {
+      temperature: options.temperature ?? defaults.temperature,
+      topK: options.topK ?? defaults.topK,
+      topP: options.topP ?? defaults.topP,
+      repetitionPenalty: options.repetitionPenalty ?? defaults.repetitionPenalty,
+      seed: options.seed ?? Number.parseInt(randomHex(random, 4), 16),
+    },
+    ...(options.stop === undefined ? {} : { stop: options.stop }),
+    ...(options.ignoreEos === undefined ? {} : { ignoreEos: options.ignoreEos }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  })
+  const parts = async function* (promptIds: readonly number[], options: GenerateOptions): AsyncGenerator<TextPart> {
+    for await (const event of engine.generate(requestOf(promptIds, options))) {
+      if (event.type === 'done') yield { text: event.text, tokenId: null, result: event.result }
+      else yield { text: event.text, tokenId: event.tokenId }
+    }
+  }
+  const idsOf = (prompt: string | readonly number[]): readonly number[] =>
+    typeof prompt === 'string' ? tokenizerOf().encode(prompt, { addSpecialTokens: true }) : prompt
+
+  return {
+    chat(messages, options = {}) {
+      const tokenizer = tokenizerOf()
+      return parts(tokenizer.encode(tokenizer.renderChat(messages), { addSpecialTokens: false }), options)
+    },
+    stream: (prompt, options = {}) => parts(idsOf(prompt), options),
+    async generate(prompt, options = {}) {
+      for await (const part of parts(idsOf(prompt), options)) {
+        if (part.result === undefined) continue
+        const { promptTokens, completionTokens } = part.result
+        return { ...part.result, usage: { promptTokens, completionTokens } }
+      }
+      throw new ShoalError('internal', 'the generation ended without a result')
+    },
+    async forward(tokenIds, options = {}) {
+      const { hiddenStates, logits } = await engine.forward(tokenIds, options)
+      const { hiddenSize, vocabularySize } = engine.manifest.manifest.config
+      return { hiddenStates, logits, hiddenSize, vocabularySize }
+    },
+    status: () => dependencies.status(),
+    close: () => dependencies.close(),
+  }
+}

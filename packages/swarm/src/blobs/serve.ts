@@ -1,0 +1,46 @@
+import { ShoalError, isErrorCode, messageOf, type Logger } from '@shoal/host'
+import type { Channel, Transport } from '@shoal/network'
+import { decodeBlobMessage, encodeBlobMessage, limits, protocols, type BlobRequest } from '@shoal/protocol'
+
+/** Content by name: `manifest`, or the sha256 of an asset or packed tensor. Implemented over a packed folder. */
+export interface BlobSource {
+  /** Size of a blob held whole and verified; null when this peer does not have it. */
+  size(blob: string): number | null
+  read(blob: string, offset: number, length: number): Promise<Uint8Array>
+}
+
+/**
+ * Gives other peers the weights this one holds, piece by piece. One request of a channel is answered at a time: the
+ * frame handler's promise is the channel's back-pressure, so a greedy asker only fills its own credit.
+ */
+export function serveBlobs(transport: Transport, source: BlobSource, logger: Logger): void {
+  transport.handle(protocols.blobs, (channel) => {
+    channel.onFrame(async (frame) => {
+      try {
+        const message = decodeBlobMessage(frame)
+        if (message.type !== 'get') throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
+        await answer(channel, source, message)
+      } catch (error) {
+        logger.warn('blob-channel-aborted', { peer: channel.remotePeer, reason: messageOf(error) })
+        channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
+      }
+    })
+  })
+}
+
+async function answer(channel: Channel, source: BlobSource, request: BlobRequest): Promise<void> {
+  const refuse = (code: string, message: string): Promise<void> =>
+    channel.send(...encodeBlobMessage({ type: 'no-blob', request: request.request, code, message }))
+  const total = source.size(request.blob)
+  if (total === null) return refuse('not-found', `this peer does not hold ${request.blob.slice(0, 12)}`)
+  if (request.length > limits.blobChunkBytes) return refuse('limit-exceeded', `at most ${limits.blobChunkBytes} bytes per request, not ${request.length}`)
+  if (request.offset > total) return refuse('bad-request', `offset ${request.offset} is past the end (${total})`)
+  let bytes: Uint8Array
+  try {
+    bytes = await source.read(request.blob, request.offset, Math.min(request.length, total - request.offset))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : 'internal'
+    return refuse(code, 'this peer could not read the blob')
+  }
+  return channel.send(...encodeBlobMessage({ type: 'chunk', request: request.request, offset: request.offset, total }, bytes))
+}

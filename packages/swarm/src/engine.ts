@@ -1,0 +1,155 @@
+import { ShoalError, type Clock } from '@shoal/host'
+import { createSampler, createStopFilter, logprobs, type IdentifiedManifest, type Tokenizer } from '@shoal/model'
+import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
+import { generateTokens, type HiddenSession } from '@shoal/session'
+import type { Engine, GenerateEvent, GenerateRequest, GenerateResult, TokenLogprob } from './types.ts'
+
+export interface EngineDependencies {
+  readonly clock: Clock
+  readonly manifest: IdentifiedManifest
+  readonly tokenizer: Tokenizer | null
+  readonly embedding: EmbeddingTable
+  readonly head: HeadRunner
+  /** All blocks for one generation of at most `tokenBudget` positions: over a route, or in this process. */
+  openSession(tokenBudget: number, signal: AbortSignal | undefined): Promise<HiddenSession>
+  /** Runs the first `end` blocks only; absent where routes cannot be cut at will. */
+  openPartialSession?(end: number, tokenBudget: number, signal: AbortSignal | undefined): Promise<HiddenSession>
+  close(): Promise<void>
+}
+
+/** The coordinator: it owns text, tokens, embedding, head and sampler; peers see hidden states only (private placement). */
+export function createEngine(dependencies: EngineDependencies): Engine {
+  const { manifest, tokenizer, embedding, head } = dependencies
+  const { config } = manifest.manifest
+
+  return {
+    manifest,
+    tokenizer,
+    close: () => dependencies.close(),
+    generate: (request) => generate(dependencies, request),
+    async forward(tokenIds, options = {}) {
+      checkPrompt(dependencies, tokenIds, 0)
+      const [start, end] = options.layers ?? [0, config.blockCount]
+      if (start !== 0 || end < 1 || end > config.blockCount) {
+        throw new ShoalError('bad-request', `layers must be [0, end) with end from 1 to ${config.blockCount}, not [${start}, ${end})`)
+      }
+      const partial = end < config.blockCount
+      if (partial && dependencies.openPartialSession === undefined) throw new ShoalError('bad-request', 'hidden states of inner blocks cannot be had from this engine')
+      const session = partial
+        ? await dependencies.openPartialSession!(end, tokenIds.length, options.signal)
+        : await dependencies.openSession(tokenIds.length, options.signal)
+      try {
+        const hiddenStates = await session.forward(await embedding.lookup(tokenIds), { want: 'all', ...signalOf(options) })
+        return { hiddenStates, logits: partial ? null : await head.logits(hiddenStates) }
+      } finally {
+        await session.close()
+      }
+    },
+  }
+}
+
+const signalOf = (options: { signal?: AbortSignal }): { signal?: AbortSignal } => (options.signal === undefined ? {} : { signal: options.signal })
+
+function checkPrompt(dependencies: EngineDependencies, promptIds: readonly number[], maxTokens: number): void {
+  const { config } = dependencies.manifest.manifest
+  if (promptIds.length === 0) throw new ShoalError('bad-request', 'the prompt is empty: give at least one token')
+  for (const id of promptIds) {
+    if (!Number.isSafeInteger(id) || id < 0 || id >= config.vocabularySize) {
+      throw new ShoalError('bad-request', `token id ${id} is outside the vocabulary of ${config.vocabularySize}`)
+    }
+  }
+  if (promptIds.length + maxTokens > config.contextLength && promptIds.length >= config.contextLength) {
+    throw new ShoalError('bad-request', `the prompt has ${promptIds.length} tokens, but the model's context is ${config.contextLength}`)
+  }
+}
+
+async function* generate(dependencies: EngineDependencies, request: GenerateRequest): AsyncGenerator<GenerateEvent> {
+  const { clock, tokenizer, embedding, head, manifest } = dependencies
+  const { config } = manifest.manifest
+  if (!Number.isSafeInteger(request.maxTokens) || request.maxTokens < 1) throw new ShoalError('bad-request', `max tokens must be a positive integer, not ${request.maxTokens}`)
+  checkPrompt(dependencies, request.promptIds, request.maxTokens)
+  // A context that runs out ends the answer with `length`; it is not an error to ask for more than is left.
+  const maxTokens = Math.min(request.maxTokens, config.contextLength - request.promptIds.length)
+  const sampler = createSampler(request.sampling, config.vocabularySize)
+  const stops = createStopFilter(request.stop ?? [])
+  const stream = tokenizer?.stream() ?? null
+  const ends = request.ignoreEos === true ? new Set<number>() : new Set(config.eosTokenIds)
+
+  const startMs = clock.nowMs()
+  let firstMs: number | null = null
+  let lastMs = startMs
+  const tokenIds: number[] = []
+  let text = ''
+  let finishReason: GenerateResult['finishReason'] = 'length'
+
+  // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
+  const session = await dependencies.openSession(request.promptIds.length + maxTokens, request.signal)
+  try {
+    const tokens = generateTokens({
+      session,
+      embedding,
+      head,
+      sampler,
+      promptIds: request.promptIds,
+      maxTokens,
+      ...signalOf(request),
+    })
+    for await (const { tokenId, logits } of tokens) {
+      lastMs = clock.nowMs()
+      firstMs ??= lastMs
+      if (ends.has(tokenId)) {
+        // The end token counts as an id of the answer, never as text.
+        tokenIds.push(tokenId)
+        finishReason = 'stop'
+        break
+      }
+      tokenIds.push(tokenId)
+      const { emit, stopped } = stops.push(stream?.push(tokenId) ?? '')
+      text += emit
+      yield {
+        type: 'token',
+        tokenId,
+        text: emit,
+        ...(request.topLogprobs === undefined ? {} : { logprob: describeLogprob(logits, tokenId, request.topLogprobs, tokenizer) }),
+      }
+      if (stopped) {
+        finishReason = 'stop'
+        break
+      }
+    }
+    const tail = finishReason === 'stop' && stops.stopped ? '' : stops.push(stream?.flush() ?? '').emit + stops.flush()
+    text += tail
+    const decodeSeconds = (lastMs - (firstMs ?? lastMs)) / 1000
+    yield {
+      type: 'done',
+      text: tail,
+      result: {
+        text,
+        tokenIds,
+        finishReason,
+        promptTokens: request.promptIds.length,
+        completionTokens: tokenIds.length,
+        ttftMs: (firstMs ?? lastMs) - startMs,
+        tokensPerSecond: decodeSeconds > 0 ? (tokenIds.length - 1) / decodeSeconds : 0,
+        route: session.route(),
+        failovers: session.failovers,
+        continuity: session.continuity,
+        drafted: 0,
+        accepted: 0,
+      },
+    }
+  } finally {
+    await session.close()
+  }
+}
+
+function describeLogprob(logits: Float32Array, tokenId: number, top: number, tokenizer: Tokenizer | null): TokenLogprob & { top: readonly TokenLogprob[] } {
+  const textOf = (id: number): string => tokenizer?.decode([id]) ?? ''
+  const { chosen, alternatives } = logprobs(logits, tokenId, top)
+  return {
+    tokenId,
+    text: textOf(tokenId),
+    logprob: chosen,
+    top: alternatives.map((entry) => ({ tokenId: entry.tokenId, text: textOf(entry.tokenId), logprob: entry.logprob })),
+  }
+}
