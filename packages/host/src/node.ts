@@ -1,0 +1,28 @@
+/**
+ * The only door to the system: clock, randomness, log, files, memory, processes.
+ *
+ * Only programs (`node`, `client`, `sim`) and tests import it; packages above take what it makes as arguments.
+ *
+ * @example
+ * const folder = dataDirectory(options.data)
+ * const lock = lockDirectory(folder)
+ * const logger = createFileLogger({ level: 'info', file: join(folder, 'shoal.log'), stderr: true })
+ * try {
+ *   await run({ clock: systemClock, random: systemRandom, logger })
+ * } finally {
+ *   await logger.close()
+ *   lock.release()
+ * }
+ */
+export { exitWithParent, watchAncestors, type ExitWithParentOptions } from './node/exit-with-parent.ts'
+export { createFileLogger, type FileLogger, type FileLoggerOptions } from './node/file-logger.ts'
+export { formatBytes, parseByteSize } from './node/byte-size.ts'
+export { dataDirectory } from './node/data-directory.ts'
+export { lockDirectory, type DirectoryLock } from './node/lock-directory.ts'
+export { availableMemoryBytes } from './node/memory.ts'
+export { nextIncarnation } from './node/incarnation.ts'
+export { freeDiskBytes, physicalCores } from './node/machine.ts'
+export { loadOrCreateKey } from './node/secret-file.ts'
+export { systemClock } from './node/system-clock.ts'
+export { systemRandom } from './node/system-random.ts'
+export { writeFileAtomically } from './node/atomic-file.ts'

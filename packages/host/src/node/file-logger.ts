@@ -1,0 +1,87 @@
+import { mkdirSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { Writable } from 'node:stream'
+import pino from 'pino'
+import { createStream, type RotatingFileStream } from 'rotating-file-stream'
+import { messageOf } from '../errors.ts'
+import type { LogFields, Logger, LogLevel } from '../logger.ts'
+import { readableLine } from './log-line.ts'
+
+export interface FileLoggerOptions {
+  readonly level: LogLevel
+  /** Rotating file of JSON lines; none when absent. */
+  readonly file?: string
+  /** Readable lines on standard error, or on a stream of the caller's. */
+  readonly stderr: boolean | NodeJS.WritableStream
+}
+
+export interface FileLogger extends Logger {
+  /** Writes what is buffered and closes the file. */
+  close(): Promise<void>
+}
+
+/** Five files of 10 MB: weeks of a quiet node, hours of a debugged one, and never a full disk. */
+const rotation = { size: '10M', maxFiles: 4 } as const
+
+/** One readable line per event on stderr, one JSON object per event in a rotating file. */
+export function createFileLogger(options: FileLoggerOptions): FileLogger {
+  const streams: { stream: NodeJS.WritableStream; level: 'debug' }[] = []
+  if (options.stderr !== false) streams.push({ stream: readable(options.stderr === true ? process.stderr : options.stderr), level: 'debug' })
+  const file = options.file === undefined || options.level === 'silent' ? null : openFile(options.file)
+  if (file !== null) streams.push({ stream: file, level: 'debug' })
+  const root = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: 'event',
+      serializers: { error: messageOf, cause: messageOf },
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.multistream(streams),
+  )
+  return { ...wrap(root), close: () => (file === null ? Promise.resolve() : endOf(file)) }
+}
+
+function wrap(target: pino.Logger): Logger {
+  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields: LogFields = {}) => target[level](fields, event)
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: (fields) => wrap(target.child(fields)),
+  }
+}
+
+function readable(sink: NodeJS.WritableStream): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(line: string | Buffer, _encoding, done) {
+      sink.write(readableLine(line.toString()))
+      done()
+    },
+  })
+}
+
+/** A log that cannot be written (disk full, folder removed) is reported once and must not stop a node. */
+function openFile(path: string): RotatingFileStream {
+  mkdirSync(dirname(path), { recursive: true })
+  const stream = createStream(basename(path), { path: dirname(path), ...rotation })
+  stream.once('error', (error) => {
+    process.stderr.write(`log file ${path} cannot be written: ${error.message}\n`)
+    stream.on('error', () => undefined) // later ones say the same
+  })
+  return stream
+}
+
+function endOf(stream: RotatingFileStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.closed) {
+      resolve()
+      return
+    }
+    stream.once('close', resolve)
+    stream.once('error', () => resolve())
+    stream.end()
+  })
+}

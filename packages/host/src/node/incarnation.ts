@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { ShoalError } from '../errors.ts'
+import { writeFileAtomically } from './atomic-file.ts'
+
+/**
+ * A number higher than any this file ever gave, and at least the wall clock's seconds: a peer that comes back, even
+ * with its data directory restored from an old copy, is newer than its last life.
+ *
+ * @param path the counter's file; made when missing
+ * @throws {ShoalError} `internal` when the file holds something else
+ */
+export function nextIncarnation(path: string, wallMs = Date.now()): number {
+  const previous = readCounter(path)
+  const next = Math.max(previous + 1, Math.floor(wallMs / 1000))
+  writeFileAtomically(path, `${next}\n`)
+  return next
+}
+
+function readCounter(path: string): number {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
+    throw error
+  }
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new ShoalError('internal', `${path} should hold one whole number; remove it to start again from the clock`)
+  }
+  return value
+}

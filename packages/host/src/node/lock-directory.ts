@@ -1,0 +1,124 @@
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, uptime } from 'node:os'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { ShoalError } from '../errors.ts'
+import { isRunning, startTimeOf } from './process-identity.ts'
+
+/** Held until released or until this process ends. */
+export interface DirectoryLock {
+  release(): void
+}
+
+interface Holder {
+  readonly pid: number
+  readonly host: string
+  /** Tells this process from a later one with the same number; null where it cannot be told. */
+  readonly startTime: string | null
+  readonly lockedAtMs: number
+  readonly token: string
+}
+
+const lockName = 'shoal.lock'
+
+/**
+ * Makes `folder` and claims it: two nodes with one key and one set of files would contradict each other.
+ *
+ * The claim is a file with the holder's pid and start time. A holder that no longer runs (crash, kill -9, power loss)
+ * is replaced.
+ *
+ * @throws {ShoalError} `in-use` while a live process holds it
+ */
+export function lockDirectory(folder: string): DirectoryLock {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, lockName)
+  const own: Holder = { pid: process.pid, host: hostname(), startTime: startTimeOf(process.pid), lockedAtMs: Date.now(), token: randomUUID() }
+  // Written whole before it gets its name, so that nobody ever reads a half-written lock.
+  const draft = `${path}.${own.token}`
+  writeFileSync(draft, `${JSON.stringify(own)}\n`)
+  try {
+    claim(folder, path, draft)
+  } finally {
+    rmSync(draft, { force: true })
+  }
+  const release = (): void => {
+    process.off('exit', release)
+    // Not ours any more only when somebody removed it by hand and started another node.
+    if (readHolder(path)?.token === own.token) rmSync(path, { force: true })
+  }
+  process.on('exit', release)
+  return { release }
+}
+
+/** Gives `draft` the lock's name, moving a dead holder's lock out of the way first. */
+function claim(folder: string, path: string, draft: string): void {
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    try {
+      linkSync(draft, path)
+      return
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined
+      if (code !== 'EEXIST') {
+        claimWithoutLinks(folder, path, draft, error)
+        return
+      }
+    }
+    const holder = readHolder(path)
+    if (holder !== null && isHeld(holder)) throw inUse(folder, holder)
+    evict(path, holder)
+  }
+  throw new ShoalError('in-use', `several processes are trying to lock ${folder}; start them one after the other`)
+}
+
+/** File systems without hard links (exFAT, some network shares): an exclusive create is atomic enough. */
+function claimWithoutLinks(folder: string, path: string, draft: string, cause: unknown): void {
+  const holder = readHolder(path)
+  if (holder !== null && isHeld(holder)) throw inUse(folder, holder)
+  if (holder !== null) evict(path, holder)
+  try {
+    writeFileSync(path, readFileSync(draft), { flag: 'wx' })
+  } catch (error) {
+    throw new ShoalError('in-use', `cannot lock ${folder}; choose another folder with --data DIR`, { cause: new AggregateError([cause, error]) })
+  }
+}
+
+/** Removes a dead holder's lock, unless another process has already replaced it by its own. */
+function evict(path: string, dead: Holder | null): void {
+  const aside = `${path}.${randomUUID()}.old`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+    throw error
+  }
+  const moved = readHolder(aside)
+  // We judged one lock and moved another: give it back. Its owner is alive; the next attempt finds it.
+  if (moved !== null && moved.token !== dead?.token) linkSync(aside, path)
+  rmSync(aside, { force: true })
+}
+
+function readHolder(path: string): Holder | null {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number') return null
+    return value as Holder
+  } catch {
+    return null // missing, or not a lock of ours: nobody can be shown to hold it
+  }
+}
+
+function isHeld(holder: Holder): boolean {
+  // On a shared disk another machine's pid says nothing here: believe it.
+  if (holder.host !== hostname()) return true
+  const bootedAtMs = Date.now() - uptime() * 1000
+  // A minute of grace: the wall clock may have been set since.
+  if (holder.lockedAtMs < bootedAtMs - 60_000) return false
+  if (!isRunning(holder.pid)) return false
+  const startTime = startTimeOf(holder.pid)
+  return holder.startTime === null || startTime === null || holder.startTime === startTime
+}
+
+function inUse(folder: string, holder: Holder): ShoalError {
+  const where = holder.host === hostname() ? `process ${holder.pid}` : `process ${holder.pid} on ${holder.host}`
+  return new ShoalError('in-use', `${folder} is in use by ${where}; stop it, or choose another folder with --data DIR`)
+}

@@ -1,0 +1,28 @@
+/** Values that need no quotes: ids, numbers, addresses, ranges. */
+const plain = /^[\w.:/@+\-[\],%]+$/
+
+/** Longest value on a readable line; the file has it whole. */
+const valueLengthMax = 400
+
+/**
+ * Turns one JSON line of the log into a readable one: time, level, event, `key=value`.
+ * Whatever a peer sent is quoted, so that it can neither break the line nor drive the terminal.
+ */
+export function readableLine(json: string): string {
+  const { time, level, event, ...fields } = JSON.parse(json) as Record<string, unknown>
+  const clock = new Date(Number(time)).toISOString().slice(11, 23)
+  const pairs = Object.entries(fields).map(([key, value]) => ` ${key}=${formatValue(value)}`)
+  return `${clock} ${String(level).padEnd(5)} ${String(event)}${pairs.join('')}\n`
+}
+
+function formatValue(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const short = text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text
+  if (typeof value !== 'string') return quoteControls(short)
+  return plain.test(short) ? short : quoteControls(JSON.stringify(short))
+}
+
+/** JSON leaves DEL and the C1 controls as they are; terminals obey some of them. */
+function quoteControls(text: string): string {
+  return text.replaceAll(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

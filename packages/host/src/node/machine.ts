@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, statfsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
+
+/** Bytes this user may still write where `path` is, or where its nearest existing parent is. */
+export function freeDiskBytes(path: string): number {
+  for (let folder = path; ; folder = dirname(folder)) {
+    try {
+      const { bavail, bsize } = statfsSync(folder)
+      return bavail * bsize
+    } catch (error) {
+      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      if (!missing || folder === dirname(folder)) throw error
+    }
+  }
+}
+
+/**
+ * Cores without their hardware threads: two threads of one core share its multipliers, so that compute gains nothing
+ * from the second. Never more than the scheduler gives this process (affinity, cgroup quota).
+ */
+export function physicalCores(): number {
+  const usable = availableParallelism()
+  const counted = countCores() ?? usable
+  return Math.max(1, Math.min(counted, usable))
+}
+
+function countCores(): number | null {
+  try {
+    if (process.platform === 'linux') return coresInCpuinfo(readFileSync('/proc/cpuinfo', 'utf8'))
+    if (process.platform === 'darwin') return Number(execFileSync('sysctl', ['-n', 'hw.physicalcpu'], { encoding: 'utf8' })) || null
+  } catch {
+    return null // a sandbox may hide both: the scheduler's count is the fallback
+  }
+  return null
+}
+
+/** Distinct (physical id, core id) pairs; null on ARM, whose cpuinfo has neither (and whose cores have one thread each). */
+export function coresInCpuinfo(text: string): number | null {
+  const cores = new Set<string>()
+  for (const section of text.split(/\n\s*\n/)) {
+    const core = /^core id\s*:\s*(\d+)/m.exec(section)?.[1]
+    const socket = /^physical id\s*:\s*(\d+)/m.exec(section)?.[1]
+    if (core !== undefined && socket !== undefined) cores.add(`${socket}/${core}`)
+  }
+  return cores.size === 0 ? null : cores.size
+}

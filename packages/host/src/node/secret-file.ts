@@ -1,0 +1,29 @@
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { silentLogger, type Logger } from '../logger.ts'
+import { writeFileAtomically } from './atomic-file.ts'
+
+/** Owner reads and writes, nobody else anything. */
+const privateMode = 0o600
+
+/**
+ * The bytes of a private key; made with `create` and kept with mode 0600 when there is none.
+ * A key that others may read is closed to them, with a warning: it may have been copied already.
+ * (Windows has no such modes; there the user profile's own access list protects it.)
+ */
+export async function loadOrCreateKey(path: string, create: () => Uint8Array | Promise<Uint8Array>, logger: Logger = silentLogger): Promise<Uint8Array> {
+  try {
+    const mode = statSync(path).mode & 0o777
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+      chmodSync(path, privateMode)
+      logger.warn('key-exposed', { path, mode: mode.toString(8), now: privateMode.toString(8), advice: 'remove it to get a new identity' })
+    }
+    return new Uint8Array(readFileSync(path))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+  const key = await create()
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileAtomically(path, key, privateMode)
+  return key
+}
