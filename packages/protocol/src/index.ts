@@ -1,0 +1,41 @@
+/**
+ * Messages to bytes and back: pure functions, a limit for everything, golden bytes for every version.
+ * Read docs/protocol.md first, then `messages.ts`.
+ *
+ * @example
+ * await channel.send(...encodeSession({ type: 'step', session, epoch, position, rows: 1, step, rewind: false, want: 'last' }, hidden))
+ * channel.onFrame((frame) => {
+ *   const { message, payload } = decodeSession(frame)
+ *   if (message.type === 'step') forward(message, hiddenRows(payload, message.rows, hiddenSize))
+ * })
+ */
+export { decodeBlob, encodeBlob } from './blobs.ts'
+export type { Decoded, FrameParts } from './frame.ts'
+export { decodeHello, encodeHello } from './hello.ts'
+export { hiddenRows } from './hidden-rows.ts'
+export { limits } from './limits.ts'
+export { decodeBeatBody, decodeMembers, encodeBeatBody, encodeMembers } from './members.ts'
+export { decodeSession, encodeSession } from './session.ts'
+export { protocols, protocolVersion } from './messages.ts'
+export type {
+  Beat,
+  BeatBody,
+  BlobChunk,
+  BlobMessage,
+  BlobRefused,
+  BlobRequest,
+  CloseSession,
+  Hello,
+  KeepAlive,
+  MembersMessage,
+  MembersState,
+  MembersUpdate,
+  NextHop,
+  OpenSession,
+  Refused,
+  SessionFailed,
+  SessionMessage,
+  SessionOpened,
+  Step,
+  StepResult,
+} from './messages.ts'

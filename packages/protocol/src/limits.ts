@@ -11,8 +11,8 @@ export const limits = {
   channelCreditBytes: 64 * 1024 * 1024 + 16384,
   /** Rows in one step: prefill chunks are 64 to 128 rows; four times that leaves room for slow links. */
   maxRowsPerStep: 512,
-  /** A CBOR header in front of a payload: ids, numbers, a route of 64 stages with four addresses each. */
-  maxHeaderBytes: 64 * 1024,
+  /** A header in front of a payload; its length travels in 16 bits. The largest is `open` with 16 addresses: 9 KiB. */
+  maxHeaderBytes: 64 * 1024 - 1,
   /** Sessions one peer may hold open at one stage: 16 users behind one API with head-room. */
   maxSessionsPerPeer: 64,
   /** Stages in a route: one per block of an 80-block model is already absurd. */
@@ -35,6 +35,14 @@ export const limits = {
   maxMembers: 4096,
   /** An error sentence on the wire. */
   maxMessageBytes: 2048,
-  /** Ids made by peers: 16 random bytes in hexadecimal. */
+  /** Ids: a session is 16 random bytes in hexadecimal, a manifest 32, a peer id 52 characters. */
   maxIdLength: 64,
+  /** Names for people and of documents: a manifest's id and a rotation epoch; an organisation and a model. */
+  maxNameLength: 256,
+  /** Blocks of a model: the deepest open one has 126. */
+  maxBlocks: 4096,
+  /** A beat's signed body: five small numbers are 60 bytes, and later versions may add some. */
+  maxBeatBytes: 1024,
+  /** An Ed25519 signature. */
+  signatureBytes: 64,
 } as const

@@ -1,0 +1,21 @@
+/** Type codes, the first byte of every frame. Never reuse one: a retired code stays retired. */
+export const codes = {
+  hello: 0x01,
+  refused: 0x02,
+
+  open: 0x10,
+  opened: 0x11,
+  step: 0x12,
+  result: 0x13,
+  failed: 0x14,
+  close: 0x15,
+  'keep-alive': 0x16,
+
+  state: 0x20,
+  update: 0x21,
+  beat: 0x22,
+
+  get: 0x30,
+  chunk: 0x31,
+  'no-blob': 0x32,
+} as const

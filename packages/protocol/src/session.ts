@@ -1,0 +1,137 @@
+import { codes } from './codes.ts'
+import { checkText, clipMessage, readFields, type Fields } from './fields.ts'
+import { badFrame, encodeFrame, noPayload, requireNoPayload, splitFrame, unknownCode, type Decoded, type FrameParts } from './frame.ts'
+import { bytesOfHidden } from './hidden-rows.ts'
+import { limits } from './limits.ts'
+import { protocols, type NextHop, type OpenSession, type SessionFailed, type SessionMessage } from './messages.ts'
+import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
+
+/** Positions, epochs and steps travel in 32 bits. */
+const maxUint32 = 0xffffffff
+
+/**
+ * The frame of a session message.
+ * @param hidden float32 `[rows, hiddenSize]`, for `step` and `result` only
+ */
+export function encodeSession(message: SessionMessage, hidden?: Float32Array): FrameParts {
+  switch (message.type) {
+    case 'step':
+    case 'result': {
+      const head = encodeStepHead(message)
+      return hidden === undefined || hidden.length === 0 ? [head] : [head, bytesOfHidden(hidden)]
+    }
+    case 'failed': {
+      const { type, ...fields } = message
+      return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
+    }
+    case 'open':
+    case 'opened':
+    case 'close':
+    case 'keep-alive': {
+      const { type, ...fields } = message
+      return encodeFrame(codes[type], fields)
+    }
+  }
+}
+
+/**
+ * The payload is empty but for `step` and `result`; read it with `hiddenRows`, which checks its size.
+ * @throws {ShoalError} `bad-frame`
+ */
+export function decodeSession(bytes: Uint8Array): Decoded<SessionMessage> {
+  const { code, header, payload } = splitFrame(bytes)
+  switch (code) {
+    case codes.step: {
+      const message = decodeStep(header)
+      if (message.rows === 0) throw badFrame('step: rows must be at least 1')
+      requireWholeRows('step', message.rows, payload)
+      return { message, payload }
+    }
+    case codes.result: {
+      const message = decodeResult(header)
+      requireWholeRows('result', message.rows, payload)
+      return { message, payload }
+    }
+    default:
+      return { message: decodeWithoutPayload(code, header, payload), payload: noPayload }
+  }
+}
+
+function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Array): SessionMessage {
+  switch (code) {
+    case codes.open: {
+      requireNoPayload('open', payload)
+      return readOpen(readFields('open', header))
+    }
+    case codes.opened: {
+      requireNoPayload('opened', payload)
+      const fields = readFields('opened', header)
+      return {
+        type: 'opened',
+        session: fields.id('session'),
+        start: fields.integer('start', 0, limits.maxBlocks - 1),
+        epoch: fields.integer('epoch', 0, maxUint32),
+        numericClass: fields.id('numericClass'),
+        incarnation: fields.integer('incarnation'),
+      }
+    }
+    case codes.failed: {
+      requireNoPayload('failed', payload)
+      return readFailed(readFields('failed', header))
+    }
+    case codes.close: {
+      requireNoPayload('close', payload)
+      return { type: 'close', session: readFields('close', header).id('session') }
+    }
+    case codes['keep-alive']: {
+      requireNoPayload('keep-alive', payload)
+      readFields('keep-alive', header)
+      return { type: 'keep-alive' }
+    }
+    default:
+      throw unknownCode(protocols.session, code)
+  }
+}
+
+function requireWholeRows(name: string, rows: number, payload: Uint8Array): void {
+  const whole = rows === 0 ? payload.length === 0 : payload.length > 0 && payload.length % (rows * Float32Array.BYTES_PER_ELEMENT) === 0
+  if (!whole) throw badFrame(`${name}: ${payload.length} bytes are not ${rows} rows of float32`)
+}
+
+function readOpen(fields: Fields): OpenSession {
+  const end = fields.integer('end', 1, limits.maxBlocks)
+  return {
+    type: 'open',
+    session: fields.id('session'),
+    manifest: fields.id('manifest'),
+    profile: fields.text('profile', limits.maxNameLength),
+    start: fields.integer('start', 0, end - 1),
+    end,
+    epoch: fields.integer('epoch', 0, maxUint32),
+    tokenBudget: fields.integer('tokenBudget', 1, maxUint32),
+    wire: fields.oneOf('wire', ['f32']),
+    previous: fields.id('previous'),
+    next: readNextHop(fields.nested('next')),
+  }
+}
+
+function readNextHop(fields: Fields): NextHop {
+  return {
+    peer: fields.id('peer'),
+    addresses: fields.list('addresses', limits.maxAddresses, (value, where) => checkText(value, where, limits.maxAddressBytes)),
+    coordinator: fields.flag('coordinator'),
+  }
+}
+
+function readFailed(fields: Fields): SessionFailed {
+  return {
+    type: 'failed',
+    session: fields.id('session'),
+    start: fields.integer('start', 0, limits.maxBlocks - 1),
+    epoch: fields.integer('epoch', 0, maxUint32),
+    step: fields.integerOrNull('step', 0, maxUint32),
+    code: fields.id('code'),
+    message: fields.text('message', limits.maxMessageBytes),
+    definite: fields.flag('definite'),
+  }
+}
