@@ -1,0 +1,24 @@
+/** What tidy lets pass, each with its reason. A path that ends in `/` stands for everything below it. */
+export type Exceptions = Readonly<Record<string, string>>
+
+/** Files of more than 300 lines. */
+export const longFiles: Exceptions = {}
+
+/** Files that touch the system's clock, timers or randomness outside packages/host/src/node. */
+export const systemCalls: Exceptions = {}
+
+/** Files of more than 256 KiB. */
+export const largeFiles: Exceptions = {
+  'packages/demo-model/model/model.safetensors': 'the embedded model: a first run needs no download',
+  'test/golden/': 'models and logits of every family: the proof of parity',
+}
+
+/** Dependencies that no import statement names. */
+export const unimportedDependencies: Exceptions = {}
+
+/** Modules below the programs that touch the file system through an entry point named node. */
+export const nodeEntryPoints: Exceptions = {}
+
+export function isExcepted(exceptions: Exceptions, path: string): boolean {
+  return Object.keys(exceptions).some((entry) => (entry.endsWith('/') ? path.startsWith(entry) : path === entry))
+}
