@@ -1,0 +1,14 @@
+/**
+ * Encrypted, framed, credit-controlled channels between peers, behind one interface: libp2p, and memory for tests and
+ * the simulator. `conformance.ts` says what both must do.
+ *
+ * @example
+ * const network = createMemoryNetwork({ clock, random: seededRandom(1) })
+ * const alice = network.createTransport('alice')
+ * const bob = network.createTransport('bob')
+ * bob.handle('/echo/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
+ * const peerId = await alice.dial(bob.addresses()[0]!, { signal })
+ * const channel = await alice.open(peerId, '/echo/1', { signal })
+ */
+export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory/network.ts'
+export type { Channel, Transport } from './transport.ts'

@@ -1,0 +1,186 @@
+import type { Clock, Random } from '@shoal/host'
+import { peerVanished } from '../errors.ts'
+import type { Transport } from '../transport.ts'
+import { createMemoryConnection, type MemoryConnection } from './connection.ts'
+import { MemoryTransport } from './transport.ts'
+
+export interface MemoryNetworkOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** One way, for every link that has none of its own; 0 delivers in a microtask. Default 0. */
+  readonly latencyMs?: number
+  /** Added to each delay, uniform in [0, jitterMs); order within a direction stays. Default 0. */
+  readonly jitterMs?: number
+}
+
+/** A network of peers in one process. Time and chance are the caller's, so a seed repeats a run. */
+export interface MemoryNetwork {
+  /** Joins under a peer id of the caller's choice. The same name after a `close` or `kill` has the same key. */
+  createTransport(peerId: string): Transport
+  /** One way, between two peers, both directions. */
+  setLatency(a: string, b: string, latencyMs: number): void
+  /** Breaks the connection, as a reset would, and refuses new ones until `heal`. */
+  cut(a: string, b: string): void
+  /** Holds everything between two peers, as a black hole would, until `heal`. */
+  stop(a: string, b: string): void
+  heal(a: string, b: string): void
+  /** The peer's process ends without a goodbye. */
+  kill(peerId: string): void
+  /** Bytes of frames sent from one peer to another so far. */
+  sentBytes(from: string, to: string): number
+}
+
+export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
+  return new MemorySwitch(options)
+}
+
+const linkOf = (a: string, b: string): string => (a < b ? `${a} ${b}` : `${b} ${a}`)
+
+/** What the transports of one network share. */
+export class MemorySwitch implements MemoryNetwork {
+  readonly clock: Clock
+  readonly #random: Random
+  readonly #latencyMs: number
+  readonly #jitterMs: number
+  readonly #linkLatencyMs = new Map<string, number>()
+  readonly #linkState = new Map<string, 'cut' | 'stopped'>()
+  readonly #healed = new Map<string, (() => void)[]>()
+  readonly #transports = new Map<string, MemoryTransport>()
+  readonly #connections = new Map<string, MemoryConnection>()
+  readonly #keys = new Map<string, Uint8Array>()
+  readonly #sentBytes = new Map<string, number>()
+
+  constructor(options: MemoryNetworkOptions) {
+    this.clock = options.clock
+    this.#random = options.random
+    this.#latencyMs = options.latencyMs ?? 0
+    this.#jitterMs = options.jitterMs ?? 0
+  }
+
+  createTransport(peerId: string): Transport {
+    if (!/^[\x21-\x2e\x30-\x7e]+$/.test(peerId)) throw new Error(`"${peerId}" cannot be a peer id`)
+    if (this.#transports.has(peerId)) throw new Error(`${peerId} is on this network already`)
+    if (!this.#keys.has(peerId)) this.#keys.set(peerId, this.#random.bytes(32))
+    const transport = new MemoryTransport(peerId, this)
+    this.#transports.set(peerId, transport)
+    return transport
+  }
+
+  // ---------------------------------------------------------------- for tests and the simulator
+
+  setLatency(a: string, b: string, latencyMs: number): void {
+    this.#linkLatencyMs.set(linkOf(a, b), latencyMs)
+  }
+
+  cut(a: string, b: string): void {
+    this.#linkState.set(linkOf(a, b), 'cut')
+    this.disconnect(a, b, peerVanished(`the link between ${a} and ${b}`, 'was cut'))
+    this.#wake(linkOf(a, b))
+  }
+
+  stop(a: string, b: string): void {
+    this.#linkState.set(linkOf(a, b), 'stopped')
+    this.#connections.get(linkOf(a, b))?.stop()
+  }
+
+  heal(a: string, b: string): void {
+    this.#linkState.delete(linkOf(a, b))
+    this.#connections.get(linkOf(a, b))?.start()
+    this.#wake(linkOf(a, b))
+  }
+
+  kill(peerId: string): void {
+    this.leave(peerId, peerVanished(peerId, 'was killed'))
+  }
+
+  sentBytes(from: string, to: string): number {
+    return this.#sentBytes.get(`${from} ${to}`) ?? 0
+  }
+
+  // ---------------------------------------------------------------- for the transports
+
+  transport(peerId: string): MemoryTransport | undefined {
+    return this.#transports.get(peerId)
+  }
+
+  keyOf(peerId: string): Uint8Array | undefined {
+    return this.#keys.get(peerId)
+  }
+
+  connection(a: string, b: string): MemoryConnection | undefined {
+    return this.#connections.get(linkOf(a, b))
+  }
+
+  /** The connection between two peers, made when there is none: simultaneous dials share one. */
+  connect(a: string, b: string): MemoryConnection {
+    const link = linkOf(a, b)
+    const existing = this.#connections.get(link)
+    if (existing !== undefined) return existing
+    const connection = createMemoryConnection(this.clock, [a, b], (from, to, bytes) => this.#delayMs(from, to, bytes))
+    if (this.#linkState.get(link) === 'stopped') connection.stop()
+    this.#connections.set(link, connection)
+    this.transport(b)?.connectionOpened(a)
+    this.transport(a)?.connectionOpened(b)
+    return connection
+  }
+
+  disconnect(a: string, b: string, error: Error): void {
+    const link = linkOf(a, b)
+    const connection = this.#connections.get(link)
+    if (connection === undefined) return
+    this.#connections.delete(link)
+    connection.drop(error)
+    this.transport(a)?.connectionClosed(b)
+    this.transport(b)?.connectionClosed(a)
+  }
+
+  leave(peerId: string, error: Error): void {
+    const transport = this.#transports.get(peerId)
+    for (const connection of this.#connections.values()) {
+      if (connection.peers.includes(peerId)) this.disconnect(...connection.peers, error)
+    }
+    transport?.left()
+    this.#transports.delete(peerId)
+  }
+
+  /**
+   * The time a small message needs from one peer to another, before there is a connection.
+   * @throws {ShoalError} `peer-vanished` when nobody is there or the link is cut
+   */
+  async travel(from: string, to: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const link = linkOf(from, to)
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        timer?.cancel()
+        reject(signal.reason as Error)
+      }
+      const arrive = (): void => {
+        if (this.#linkState.get(link) === 'stopped') {
+          this.#healed.set(link, [...(this.#healed.get(link) ?? []), arrive])
+          return
+        }
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      const delayMs = this.#delayMs(from, to, 0)
+      const timer = delayMs === 0 ? undefined : this.clock.after(delayMs, arrive)
+      if (timer === undefined) queueMicrotask(arrive)
+    })
+    if (this.#linkState.get(link) === 'cut') throw peerVanished(to, `cannot be reached: the link from ${from} is cut`)
+    if (!this.#transports.has(to)) throw peerVanished(to, 'cannot be reached: nobody has this name')
+  }
+
+  #delayMs(from: string, to: string, bytes: number): number {
+    if (bytes > 0) this.#sentBytes.set(`${from} ${to}`, this.sentBytes(from, to) + bytes)
+    const latencyMs = this.#linkLatencyMs.get(linkOf(from, to)) ?? this.#latencyMs
+    return this.#jitterMs === 0 ? latencyMs : latencyMs + this.#random.unit() * this.#jitterMs
+  }
+
+  #wake(link: string): void {
+    const waiting = this.#healed.get(link) ?? []
+    this.#healed.delete(link)
+    for (const arrive of waiting) arrive()
+  }
+}
