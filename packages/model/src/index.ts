@@ -1,0 +1,30 @@
+/**
+ * Models: their configs, weights, tokenizers and manifests, and how a token is drawn from logits.
+ *
+ * Nothing here touches the file system or the network: weights are read through a {@link RangeReader}, so the same
+ * code works over files, HTTP, peers and memory, in Node and in browsers. Files are behind `@shoal/model/node`.
+ *
+ * @example
+ * const source = await openModel(files)
+ * const profile = parseProfile('int4:32')
+ * const tensors = await packTensors(source, profile, unitNames(source.config), sink)
+ * const { id } = identifyManifest(buildManifest(source, profile, tensors))
+ */
+export { assetNames, isAssetName, type AssetName } from './assets.ts'
+export { checkConfig, families } from './check-config.ts'
+export type { BlockRange, ModelConfig, RopeConfig } from './config.ts'
+export { decodeManifest } from './decode-manifest.ts'
+export { dequantiseRows } from './dequantise.ts'
+export { ModelError, type ModelErrorCode } from './error.ts'
+export { createPortableHasher, sha256Hex, type Hasher } from './hasher.ts'
+export { buildManifest, identifyManifest } from './identify-manifest.ts'
+export { limits as modelLimits } from './limits.ts'
+export type { IdentifiedManifest, Manifest, ManifestAsset, ManifestTensor, PackedType, UnitName } from './manifest.ts'
+export { openModel, type ModelSource } from './model-source.ts'
+export { packTensors, type PackOptions, type PackProgress, type PackSink } from './pack-tensors.ts'
+export { packedTensors, packedUnit, scaleName, tensorAlignment, unitBytes, unitNames, unitOf, unitsOfRange, type PackedTensor } from './packed-layout.ts'
+export { parseConfig } from './parse-config.ts'
+export { formatProfile, parseProfile, type NumericProfile, type WeightFormat } from './profile.ts'
+export { memoryFiles, memoryReader, type ModelFiles, type RangeReader } from './range-reader.ts'
+export type { SamplingOptions } from './sampling-types.ts'
+export type { ChatMessage, TextStream, Tokenizer } from './tokenizer-types.ts'

@@ -1,0 +1,55 @@
+import { ModelError } from './error.ts'
+
+/** A JSON object whose fields nobody has checked yet. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** @throws {ModelError} `bad-model` when `value` is not an object; `what` names it for people */
+export function asObject(value: unknown, what: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ModelError('bad-model', `${what} is not a JSON object`)
+  }
+  return value as JsonObject
+}
+
+/** The field, or undefined when it is absent; never an inherited property such as `constructor`. */
+export function fieldOf(object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}
+
+/** @throws {ModelError} `bad-model` when the bytes are not UTF-8 JSON */
+export function parseJson(bytes: Uint8Array, what: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new ModelError('bad-model', `${what} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+}
+
+/** @throws {ModelError} `bad-model` when `value` is not an integer in `[min, max]` */
+export function checkInteger(value: unknown, what: string, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw new ModelError('bad-model', `${what} must be an integer from ${min} to ${max}, not ${show(value)}`)
+  }
+  return value
+}
+
+/** @throws {ModelError} `bad-model` when `value` is not a finite number in `[min, max]` */
+export function checkNumber(value: unknown, what: string, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < min || value > max) {
+    throw new ModelError('bad-model', `${what} must be a number from ${min} to ${max}, not ${show(value)}`)
+  }
+  return value
+}
+
+/** @throws {ModelError} `bad-model` when `value` is not a boolean */
+export function checkBoolean(value: unknown, what: string): boolean {
+  if (typeof value !== 'boolean') throw new ModelError('bad-model', `${what} must be true or false, not ${show(value)}`)
+  return value
+}
+
+/** A value of theirs in a message of ours: short, whatever it was. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'missing'
+  const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? typeof value)
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}

@@ -1,0 +1,45 @@
+/**
+ * Upper bounds on what a model may claim, checked before anything is allocated or multiplied. They are far above every
+ * published model, and low enough that products of two of them stay exact integers and that a lying file costs little.
+ */
+export const limits = {
+  /** `config.json` and `generation_config.json`: real ones have a few kilobytes. */
+  configBytesMax: 1 << 20,
+  /** Largest embedding width; Llama 3.1 405B has 16,384. */
+  hiddenSizeMax: 1 << 17,
+  feedForwardSizeMax: 1 << 20,
+  /** Llama 3.1 405B has 126 blocks. */
+  blockCountMax: 1024,
+  headCountMax: 4096,
+  headSizeMax: 1024,
+  /** Gemma 3 has 262,144 entries. */
+  vocabularySizeMax: 1 << 21,
+  contextLengthMax: 1 << 24,
+  /** Token ids that end a generation; real lists have one to ten. */
+  eosTokenIdsMax: 64,
+
+  /** Header of one safetensors file: the reference implementation refuses above 100 MB, real ones are below 1 MB. */
+  safetensorsHeaderBytesMax: 16 << 20,
+  safetensorsTensorsMax: 1 << 17,
+  /** Dimensions of one tensor. */
+  rankMax: 8,
+  /** `model.safetensors.index.json`: 405B models have about 100 kB. */
+  indexBytesMax: 16 << 20,
+  shardsMax: 4096,
+
+  /** A manifest has about 150 bytes a tensor: 1,024 blocks of 13 tensors need 2 MB. */
+  manifestBytesMax: 4 << 20,
+  /** Bytes of a model's name, shown to people and part of the manifest's id. */
+  modelNameBytesMax: 256,
+  /** A tokenizer.json of 262,144 entries has 33 MB. */
+  assetBytesMax: 64 << 20,
+
+  /** Values read, quantised and hashed at once while packing: 8 MiB of float32. */
+  packValuesMax: 1 << 21,
+
+  /** Characters of a chat template; the longest known (tool use) has 25,000. */
+  chatTemplateCharactersMax: 1 << 18,
+  /** Stop texts of one request; OpenAI allows 4. */
+  stopTextsMax: 16,
+  stopTextCharactersMax: 1024,
+} as const

@@ -1,0 +1,148 @@
+import { mkdir, rm, statfs } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { ModelError } from './error.ts'
+import { buildManifest, identifyManifest } from './identify-manifest.ts'
+import type { IdentifiedManifest, ManifestTensor, UnitName } from './manifest.ts'
+import type { ModelSource } from './model-source.ts'
+import { createNodeHasher } from './node-hasher.ts'
+import { packTensors, type PackProgress, type PackSink } from './pack-tensors.ts'
+import { unitBytes, unitNames } from './packed-layout.ts'
+import { createPackedFolder, type PackedFolder } from './packed-folder.ts'
+import { formatProfile, type NumericProfile } from './profile.ts'
+import { createUnitWriter, type UnitWriter } from './unit-writer.ts'
+
+/** Room left on the disk beside the packed units: the manifest, assets, and a log that must not fail. */
+const spareDiskBytes = 64 << 20
+
+export interface PackIntoFolderOptions {
+  /** Only with `expected`; all of the model's by default. Units that the folder has are left alone. */
+  readonly units?: readonly UnitName[]
+  /** The manifest that the packed tensors must have: that of a swarm. */
+  readonly expected?: IdentifiedManifest
+  readonly onProgress?: (progress: PackProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Packs a model into a folder. Without `expected` the whole model is packed, and the folder gets its manifest last, so
+ * that a folder with a manifest is a whole one; with it, only what is asked for and missing, each tensor's hash compared.
+ *
+ * @returns the folder, to be closed by the caller
+ * @throws {ModelError} `disk-full` before anything is written; `hash-mismatch` naming the tensor and both models
+ */
+export async function packIntoFolder(source: ModelSource, profile: NumericProfile, path: string, options: PackIntoFolderOptions = {}): Promise<PackedFolder> {
+  const { expected } = options
+  if (expected !== undefined) return packMissing(source, profile, path, expected, options)
+  if (options.units !== undefined) throw new ModelError('bad-request', 'only a whole model can be packed while its manifest is not known')
+  const folder = resolve(path)
+  await mkdir(folder, { recursive: true })
+  const units = unitNames(source.config)
+  await checkDisk(folder, source, profile, units)
+  // The units are about to change under an older manifest, if there is one.
+  await rm(join(folder, 'manifest.cbor'), { force: true })
+  const tensors = await packUnits(source, profile, units, options, (unit) =>
+    createUnitWriter({ path: join(folder, `${unit}.bin`), bytes: unitBytes(source.config, profile, unit), tensors: null }, () => undefined),
+  )
+  const packed = await createPackedFolder(folder, identifyManifest(buildManifest(source, profile, tensors)))
+  return closingOnError(packed, () => writeAssets(packed, source))
+}
+
+async function packMissing(source: ModelSource, profile: NumericProfile, path: string, expected: IdentifiedManifest, options: PackIntoFolderOptions): Promise<PackedFolder> {
+  checkSameModel(source, profile, expected)
+  const packed = await createPackedFolder(path, expected)
+  return closingOnError(packed, async () => {
+    const missing = (options.units ?? unitNames(source.config)).filter((unit) => !packed.hasUnit(unit))
+    await checkDisk(packed.path, source, profile, missing)
+    const hashes = new Map(expected.manifest.tensors.map((tensor) => [tensor.name, tensor.sha256]))
+    await packUnits(source, profile, missing, options, (unit) => packed.writer(unit), (tensor) => {
+      const wanted = hashes.get(tensor.name)
+      if (wanted === tensor.sha256) return
+      throw new ModelError(
+        'hash-mismatch',
+        `tensor ${tensor.name} of ${source.name} packs to ${tensor.sha256.slice(0, 16)}, but the manifest of ${expected.manifest.name} says ${wanted?.slice(0, 16)}: not the same model`,
+      )
+    })
+    await writeAssets(packed, source)
+  })
+}
+
+/** Different configs or profiles are told at once, and not as a wrong hash after minutes of packing. */
+function checkSameModel(source: ModelSource, profile: NumericProfile, expected: IdentifiedManifest): void {
+  const { config, profile: wanted, name } = expected.manifest
+  if (formatProfile(profile) !== formatProfile(wanted)) {
+    throw new ModelError('hash-mismatch', `the manifest of ${name} has profile ${formatProfile(wanted)}, not ${formatProfile(profile)}`)
+  }
+  const ours = identifyManifest({ version: 1, name: '', config: source.config, profile, assets: [], tensors: [] })
+  const theirs = identifyManifest({ version: 1, name: '', config, profile: wanted, assets: [], tensors: [] })
+  if (ours.id !== theirs.id) throw new ModelError('hash-mismatch', `the config of ${source.name} is not the one in the manifest of ${name}: not the same model`)
+}
+
+async function packUnits(
+  source: ModelSource,
+  profile: NumericProfile,
+  units: readonly UnitName[],
+  options: PackIntoFolderOptions,
+  openWriter: (unit: UnitName) => Promise<UnitWriter>,
+  check: (tensor: ManifestTensor) => void = () => undefined,
+): Promise<ManifestTensor[]> {
+  let current: { unit: UnitName; writer: UnitWriter } | undefined
+  const sink: PackSink = {
+    write: async (tensor, offset, bytes) => {
+      current ??= { unit: tensor.unit, writer: await openWriter(tensor.unit) }
+      await current.writer.write(tensor.offset + offset, bytes)
+    },
+    endUnit: async (_unit, tensors) => {
+      for (const tensor of tensors) check(tensor)
+      await current?.writer.commit({ verified: true })
+      current = undefined
+    },
+  }
+  const { onProgress, signal } = options
+  try {
+    return await packTensors(source, profile, units, sink, {
+      createHasher: createNodeHasher,
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  } catch (error) {
+    await current?.writer.abort()
+    throw asDiskFull(error)
+  }
+}
+
+/** Assets that the manifest names and the source has, unless they differ (then they come from peers). */
+async function writeAssets(packed: PackedFolder, source: ModelSource): Promise<void> {
+  for (const { name } of packed.manifest.manifest.assets) {
+    const bytes = source.assets.get(name)
+    if (bytes !== undefined) await packed.writeAsset(name, bytes)
+  }
+}
+
+async function checkDisk(folder: string, source: ModelSource, profile: NumericProfile, units: readonly UnitName[]): Promise<void> {
+  const needed = units.reduce((sum, unit) => sum + unitBytes(source.config, profile, unit), 0)
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  if (needed > 0 && free < needed + spareDiskBytes) {
+    throw new ModelError('disk-full', `packing ${source.name} as ${formatProfile(profile)} needs ${gibibytes(needed + spareDiskBytes)} in ${folder}, but only ${gibibytes(free)} are free`)
+  }
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(2)} GiB`
+}
+
+/** Another process may have filled the disk meanwhile. */
+function asDiskFull(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ENOSPC' && error instanceof Error ? new ModelError('disk-full', `the disk is full: ${error.message}`, { cause: error }) : error
+}
+
+async function closingOnError(packed: PackedFolder, action: () => Promise<void>): Promise<PackedFolder> {
+  try {
+    await action()
+    return packed
+  } catch (error) {
+    await packed.close()
+    throw error
+  }
+}
