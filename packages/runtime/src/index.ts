@@ -1,0 +1,14 @@
+/**
+ * Runs blocks of a model: hidden states in, hidden states out, with a KV cache per session.
+ *
+ * Two devices behind one interface: `createOnnxDevice` computes on this machine's CPU through onnxruntime, in a thread of
+ * its own; `createReferenceDevice` is the same arithmetic in plain TypeScript, for oracles and simulations.
+ *
+ * @example
+ * const device = await createOnnxDevice({ manifest, folder, threads: 2, logger })
+ * const runner = await device.loadBlocks({ start: 0, end: 8 }, { memoryLimitBytes: 2 ** 31 })
+ * await runner.open('session', 512)
+ * const next = await runner.forward('session', 0, hidden)
+ */
+export type { BlockRunner, Device, EmbeddingTable, HeadRunner, RunnerMemory } from './block-runner.ts'
+export { createOnnxDevice, type OnnxDeviceOptions } from './onnx/device.ts'

@@ -1,0 +1,22 @@
+/** Every length, count and queue of this package, each with its reason. */
+export const limits = {
+  /**
+   * Rows of one call into onnxruntime; longer inputs are cut, which changes no bits. The widest intermediate is
+   * gate and up: 256 rows of an 8B model (2 x 14336 columns) are 29 MB, and speed has levelled off well before.
+   */
+  rowsPerCallMax: 256,
+  /** Rows of one call of the head: 16 rows of a 256k vocabulary are 16 MB of logits. */
+  headRowsPerCallMax: 16,
+  /** Positions of one `forward`: 64 MiB of hidden states at 4096 columns. A sender has no reason to send more at once. */
+  rowsPerForwardMax: 4096,
+  /** Calls waiting at one device. Each session has one or two in flight, so this is hundreds of sessions. */
+  queuedCallsMax: 1024,
+  /** Bytes of hidden states waiting at one device, beside those of the KV caches. */
+  queuedBytesMax: 256 * 1024 * 1024,
+  /** Sessions of one runner, whatever their budgets: bounds the book-keeping. */
+  sessionsMax: 4096,
+  /** Characters of a session's name. */
+  sessionNameMax: 256,
+  /** Smallest growth of a KV cache, in positions. */
+  keyValueStepMin: 64,
+} as const

@@ -1,0 +1,57 @@
+import type { BlockRange, Manifest } from '@shoal/model'
+import type { RowPadding } from './row-padding.ts'
+
+/** What a device's worker is started with. */
+export interface ComputeSettings {
+  readonly manifest: Manifest
+  /** Folder of the units' files. */
+  readonly folder: string
+  readonly threads: number
+}
+
+/** A span as its worker knows it. */
+export type SpanId = number
+
+/** Every call that a worker answers: arguments in, result out; first come, first served. */
+export interface ComputeCalls {
+  'numeric-class': { arguments: Record<never, never>; result: { numericClass: string } }
+  /** `padding` null: the self-probe found no form in which rows are independent of how they are grouped. */
+  'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
+  'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number }; result: Record<never, never> }
+  forward: {
+    arguments: { span: SpanId; session: string; position: number; hidden: Float32Array<ArrayBuffer> }
+    result: { hidden: Float32Array<ArrayBuffer>; keyValueBytes: number }
+  }
+  'truncate-session': { arguments: { span: SpanId; session: string; length: number }; result: Record<never, never> }
+  'close-session': { arguments: { span: SpanId; session: string }; result: Record<never, never> }
+  'export-session': { arguments: { span: SpanId; session: string }; result: { keyValues: Float32Array<ArrayBuffer> } }
+  'release-blocks': { arguments: { span: SpanId }; result: Record<never, never> }
+  'load-head': { arguments: { span: SpanId }; result: { padding: RowPadding | null } }
+  logits: { arguments: { span: SpanId; hidden: Float32Array<ArrayBuffer> }; result: { logits: Float32Array<ArrayBuffer> } }
+  'release-head': { arguments: { span: SpanId }; result: Record<never, never> }
+  /** Ends the worker once everything before it is done. */
+  stop: { arguments: Record<never, never>; result: Record<never, never> }
+}
+
+export type CallName = keyof ComputeCalls
+export type CallArguments<Name extends CallName> = ComputeCalls[Name]['arguments']
+export type CallResult<Name extends CallName> = ComputeCalls[Name]['result']
+
+export interface CallRequest<Name extends CallName = CallName> {
+  readonly id: number
+  readonly name: Name
+  readonly arguments: CallArguments<Name>
+}
+
+/** An error's fields; the object itself would lose its class between threads. */
+export interface CallFailure {
+  readonly code: string | null
+  readonly message: string
+}
+
+export type CallReply = { readonly id: number; readonly result: CallResult<CallName> } | { readonly id: number; readonly failure: CallFailure }
+
+/** Buffers that move with a message instead of being copied. */
+export function transferable(fields: CallArguments<CallName> | CallResult<CallName>): ArrayBuffer[] {
+  return Object.values(fields).flatMap((value: unknown) => (value instanceof Float32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
+}

@@ -1,0 +1,112 @@
+import { ShoalError } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
+import type { CallArguments, CallName, CallResult, ComputeCalls, ComputeSettings, SpanId } from './compute-calls.ts'
+import { createHeadComputer, type HeadComputer } from './head-computer.ts'
+import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
+import type { RowPadding } from './row-padding.ts'
+import { loadSession, type ComputeSession } from './session.ts'
+import { spanGraph } from './span-graph.ts'
+import { createSpanComputer, type SpanComputer } from './span-computer.ts'
+import { packedSource } from './packed-source.ts'
+import { selfProbe } from '../probe/self-probe.ts'
+import { fixedProbe } from '../probe/fixed-probe.ts'
+
+interface LoadedSpan {
+  readonly range: BlockRange
+  readonly session: ComputeSession
+  readonly computer: SpanComputer
+  readonly caches: Map<string, KeyValueCache>
+}
+
+/** Answers calls one at a time on the current thread. */
+export interface ComputeEngine {
+  call<Name extends CallName>(name: Name, fields: CallArguments<Name>): CallResult<Name>
+}
+
+type Handlers = { readonly [Name in CallName]: (fields: ComputeCalls[Name]['arguments']) => ComputeCalls[Name]['result'] }
+
+export function createComputeEngine({ manifest, folder, threads }: ComputeSettings): ComputeEngine {
+  const { config, profile } = manifest
+  const weights = packedSource(manifest)
+  const spans = new Map<SpanId, LoadedSpan>()
+  const heads = new Map<SpanId, HeadComputer>()
+  /** Kernels depend on shapes and formats, which all blocks of a model share: one verdict serves every span. */
+  let verdict: { padding: RowPadding | null } | undefined
+
+  const load = (range: BlockRange, head: boolean): ComputeSession => loadSession(spanGraph({ config, profile, range, head, weights }), { folder, threads })
+  const find = <T>(among: Map<SpanId, T>, span: SpanId): T => {
+    const found = among.get(span)
+    if (found === undefined) throw new ShoalError('not-ready', 'this runner has been released')
+    return found
+  }
+  const cacheOf = (span: LoadedSpan, session: string): KeyValueCache => {
+    const cache = span.caches.get(session)
+    if (cache === undefined) throw new ShoalError('unknown-session', `session ${session} is not open`)
+    return cache
+  }
+  const probeBlock = (block: number): { padding: RowPadding | null } => {
+    const range = { start: block, end: block + 1 }
+    const session = load(range, false)
+    try {
+      return { padding: selfProbe(session, config, range) }
+    } finally {
+      session.release()
+    }
+  }
+
+  const handlers: Handlers = {
+    'numeric-class': () => ({ numericClass: fixedProbe(config, profile, threads) }),
+    'load-blocks': ({ span, range }) => {
+      verdict ??= probeBlock(range.start)
+      const session = load(range, false)
+      const computer = createSpanComputer(session, config, range, verdict.padding ?? 'even')
+      spans.set(span, { range, session, computer, caches: new Map() })
+      return verdict
+    },
+    'open-session': ({ span, session, tokenBudget }) => {
+      const loaded = find(spans, span)
+      loaded.caches.set(session, createKeyValueCache(config, loaded.range, tokenBudget))
+      return {}
+    },
+    forward: ({ span, session, position, hidden }) => {
+      const loaded = find(spans, span)
+      const cache = cacheOf(loaded, session)
+      // An earlier call of this session failed after this one had been accepted.
+      if (cache.length !== position) throw new ShoalError('wrong-position', `session ${session} is at position ${cache.length}, not ${position}`)
+      return { hidden: loaded.computer.forward(cache, hidden), keyValueBytes: cache.bytes }
+    },
+    'truncate-session': ({ span, session, length }) => {
+      cacheOf(find(spans, span), session).truncate(length)
+      return {}
+    },
+    'close-session': ({ span, session }) => {
+      spans.get(span)?.caches.delete(session)
+      return {}
+    },
+    'export-session': ({ span, session }) => ({ keyValues: cacheOf(find(spans, span), session).export() }),
+    'release-blocks': ({ span }) => {
+      spans.get(span)?.session.release()
+      spans.delete(span)
+      return {}
+    },
+    'load-head': ({ span }) => {
+      const head = createHeadComputer(load({ start: 0, end: 0 }, true), config)
+      heads.set(span, head)
+      return { padding: head.padding }
+    },
+    logits: ({ span, hidden }) => ({ logits: find(heads, span).logits(hidden) }),
+    'release-head': ({ span }) => {
+      heads.get(span)?.release()
+      heads.delete(span)
+      return {}
+    },
+    stop: () => {
+      for (const { session } of spans.values()) session.release()
+      for (const head of heads.values()) head.release()
+      spans.clear()
+      heads.clear()
+      return {}
+    },
+  }
+  return { call: (name, fields) => handlers[name](fields) }
+}

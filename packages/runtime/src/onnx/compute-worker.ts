@@ -1,0 +1,84 @@
+import { isErrorCode, ShoalError, type Logger } from '@shoal/host'
+import { Worker } from 'node:worker_threads'
+import { limits } from '../limits.ts'
+import { transferable, type CallArguments, type CallName, type CallReply, type CallRequest, type CallResult, type ComputeSettings } from './compute-calls.ts'
+
+/** The caller's end of a worker thread. */
+export interface ComputeWorker {
+  /**
+   * Queues a call; float arrays in its arguments move to the worker and are empty afterwards.
+   * @throws {ShoalError} what the call threw; `no-capacity` when the queue is full; `compute-failed` when the worker has ended
+   */
+  call<Name extends CallName>(name: Name, fields: CallArguments<Name>): Promise<CallResult<Name>>
+  /** Answers what is queued, then ends the thread. */
+  stop(): Promise<void>
+}
+
+interface Pending {
+  readonly bytes: number
+  resolve(result: CallResult<CallName>): void
+  reject(error: Error): void
+}
+
+export function startComputeWorker(settings: ComputeSettings, logger: Logger): ComputeWorker {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: settings, name: 'shoal-compute' })
+  const pending = new Map<number, Pending>()
+  let nextId = 0
+  let queuedBytes = 0
+  let ended: ShoalError | null = null
+
+  const settle = (id: number): Pending | undefined => {
+    const call = pending.get(id)
+    pending.delete(id)
+    queuedBytes -= call?.bytes ?? 0
+    return call
+  }
+  const end = (error: ShoalError): void => {
+    ended ??= error
+    for (const id of pending.keys()) settle(id)?.reject(ended)
+  }
+  worker.on('message', (reply: CallReply) => {
+    const call = settle(reply.id)
+    if ('result' in reply) call?.resolve(reply.result)
+    else call?.reject(errorOf(reply.failure))
+  })
+  worker.on('error', (cause) => {
+    logger.error('compute-worker-failed', { message: cause.message })
+    end(new ShoalError('compute-failed', `the compute thread ended: ${cause.message}`, { cause }))
+  })
+  const exited = new Promise<void>((resolve) => {
+    worker.on('exit', (status) => {
+      end(new ShoalError('compute-failed', `the compute thread has ended with status ${status}`))
+      resolve()
+    })
+  })
+
+  function call<Name extends CallName>(name: Name, fields: CallArguments<Name>): Promise<CallResult<Name>> {
+    const buffers = transferable(fields)
+    const bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0)
+    return new Promise((resolve, reject) => {
+      if (ended !== null) throw ended
+      if (pending.size >= limits.queuedCallsMax || queuedBytes + bytes > limits.queuedBytesMax) {
+        throw new ShoalError('no-capacity', `${pending.size} calls with ${queuedBytes} bytes wait for this device already`)
+      }
+      const id = nextId
+      nextId += 1
+      // The reply to this id is the result of this call's name: the worker answers with nothing else.
+      pending.set(id, { bytes, resolve: resolve as (result: CallResult<CallName>) => void, reject })
+      queuedBytes += bytes
+      worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, buffers)
+    })
+  }
+
+  return {
+    call,
+    async stop() {
+      if (ended === null) await call('stop', {})
+      await exited
+    },
+  }
+}
+
+function errorOf(failure: { code: string | null; message: string }): Error {
+  return failure.code !== null && isErrorCode(failure.code) ? new ShoalError(failure.code, failure.message) : new Error(failure.message)
+}

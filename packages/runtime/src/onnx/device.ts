@@ -1,0 +1,83 @@
+import { ShoalError, type Logger } from '@shoal/host'
+import type { BlockRange, IdentifiedManifest, ManifestTensor, ModelConfig } from '@shoal/model'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Device } from '../block-runner.ts'
+import { createEmbeddingTable } from '../embedding.ts'
+import { residentWeightBytes } from '../memory-estimate.ts'
+import { noNumericClass } from '../probe/fixed-probe.ts'
+import { createSessionBook } from '../session-book.ts'
+import { checkSupported } from '../support.ts'
+import { startComputeWorker } from './compute-worker.ts'
+import { createOnnxHead, createOnnxRunner } from './runner.ts'
+
+export interface OnnxDeviceOptions {
+  readonly manifest: IdentifiedManifest
+  /** Packed folder: the units' files. A unit must be there when it is loaded, not before. */
+  readonly folder: string
+  /** Threads per call. */
+  readonly threads: number
+  readonly logger: Logger
+}
+
+/**
+ * The CPU of this machine as a device: one worker thread that owns every onnxruntime session.
+ * @throws {ShoalError} `unsupported-model`, `bad-model`, or `compute-failed` when onnxruntime cannot be loaded
+ */
+export async function createOnnxDevice({ manifest: { manifest }, folder, threads, logger }: OnnxDeviceOptions): Promise<Device> {
+  checkSupported(manifest)
+  const { config } = manifest
+  const worker = startComputeWorker({ manifest, folder, threads }, logger)
+  let { numericClass } = await worker.call('numeric-class', {}).catch(async (error: unknown) => {
+    await worker.stop()
+    throw error
+  })
+  let nextSpan = 0
+  const takeSpan = (): number => (nextSpan += 1)
+
+  return {
+    kind: 'cpu',
+    threads,
+    get numericClass() {
+      return numericClass
+    },
+    async loadBlocks(range, { memoryLimitBytes, signal }) {
+      checkRange(range, config)
+      signal?.throwIfAborted()
+      const weightBytes = residentWeightBytes(manifest, range)
+      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes })
+      const span = takeSpan()
+      const { padding } = await worker.call('load-blocks', { span, range })
+      if (padding === null) numericClass = noNumericClass
+      logger.debug('blocks-loaded', { start: range.start, end: range.end, weightBytes, padding: padding ?? 'not invariant' })
+      const runner = createOnnxRunner({ worker, span, range, config, book })
+      if (signal?.aborted === true) {
+        await runner.release()
+        signal.throwIfAborted()
+      }
+      return runner
+    },
+    async loadHead() {
+      const span = takeSpan()
+      const { padding } = await worker.call('load-head', { span })
+      if (padding === null) numericClass = noNumericClass
+      return createOnnxHead(worker, span, config)
+    },
+    async loadEmbedding() {
+      const file = await open(join(folder, 'embed.bin'))
+      const read = async (tensor: ManifestTensor, offset: number, length: number): Promise<Uint8Array> => {
+        const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, tensor.offset + offset)
+        if (bytesRead !== length) throw new ShoalError('bad-model', `embed.bin ends inside ${tensor.name}`)
+        return buffer
+      }
+      return createEmbeddingTable(manifest, read, () => file.close())
+    },
+    close: () => worker.stop(),
+  }
+}
+
+function checkRange({ start, end }: BlockRange, { blockCount }: ModelConfig): void {
+  if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start || end > blockCount) {
+    throw new ShoalError('wrong-range', `blocks ${start}:${end} are not a range of a model with ${blockCount} blocks`)
+  }
+}

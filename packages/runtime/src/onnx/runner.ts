@@ -1,0 +1,70 @@
+import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { BlockRunner, HeadRunner } from '../block-runner.ts'
+import { ShoalError } from '@shoal/host'
+import type { SessionBook } from '../session-book.ts'
+import type { SpanId } from './compute-calls.ts'
+import type { ComputeWorker } from './compute-worker.ts'
+
+interface RunnerParts {
+  readonly worker: ComputeWorker
+  readonly span: SpanId
+  readonly range: BlockRange
+  readonly config: ModelConfig
+  readonly book: SessionBook
+}
+
+/** A loaded span, seen from the caller's thread: rules are checked here, at once; arithmetic is queued at the worker. */
+export function createOnnxRunner({ worker, span, range, config, book }: RunnerParts): BlockRunner {
+  return {
+    range,
+    hiddenSize: config.hiddenSize,
+    async open(session, tokenBudget) {
+      book.open(session, tokenBudget)
+      await worker.call('open-session', { span, session, tokenBudget })
+    },
+    async forward(session, position, hidden) {
+      const accepted = book.accept(session, position, hidden.length)
+      try {
+        const result = await worker.call('forward', { span, session, position, hidden: Float32Array.from(hidden) })
+        accepted.succeed(result.keyValueBytes)
+        return result.hidden
+      } catch (error) {
+        accepted.fail()
+        throw error
+      }
+    },
+    length: (session) => book.length(session),
+    async truncate(session, length) {
+      book.truncate(session, length)
+      await worker.call('truncate-session', { span, session, length })
+    },
+    async close(session) {
+      if (book.close(session)) await worker.call('close-session', { span, session })
+    },
+    async exportKeyValues(session) {
+      book.length(session)
+      const { keyValues } = await worker.call('export-session', { span, session })
+      return keyValues
+    },
+    memory: () => book.memory(),
+    async release() {
+      book.closeAll()
+      await worker.call('release-blocks', { span })
+    },
+  }
+}
+
+export function createOnnxHead(worker: ComputeWorker, span: SpanId, config: ModelConfig): HeadRunner {
+  return {
+    async logits(hidden) {
+      if (hidden.length === 0 || hidden.length % config.hiddenSize !== 0) {
+        throw new ShoalError('bad-request', `${hidden.length} values are not rows of ${config.hiddenSize}`)
+      }
+      const { logits } = await worker.call('logits', { span, hidden: Float32Array.from(hidden) })
+      return logits
+    },
+    async release() {
+      await worker.call('release-head', { span })
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import { ShoalError, messageOf } from '@shoal/host'
+import { Tensor } from 'onnxruntime-common'
+import { binding, initOrt } from 'onnxruntime-node/dist/binding.js'
+
+export type Feeds = Record<string, Tensor>
+
+/** One loaded graph. Runs on the calling thread, which is why only the worker uses it. */
+export interface ComputeSession {
+  /** @param outputs names of the outputs to return */
+  run(feeds: Feeds, outputs: readonly string[]): Record<string, Float32Array<ArrayBuffer>>
+  release(): void
+}
+
+export interface SessionOptions {
+  /** Folder that external constants lie in. */
+  readonly folder: string
+  readonly threads: number
+}
+
+/**
+ * Loads a graph. The one door to onnxruntime; it goes through the binding's synchronous object instead of the public
+ * wrapper, which only adds a turn of the event loop and still blocks the thread (pinned exactly for that).
+ *
+ * @throws {ShoalError} `compute-failed` when onnxruntime refuses it: files missing, too little memory
+ */
+export function loadSession(model: Uint8Array, { folder, threads }: SessionOptions): ComputeSession {
+  initOrt()
+  const session = new binding.InferenceSession()
+  // A private copy: the binding takes an ArrayBuffer with an offset.
+  const bytes = model.slice()
+  attempt('could not load a graph', () =>
+    session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+      extra: {
+        session: {
+          model_external_initializers_file_folder_path: folder,
+          // Each session has its own thread pool; pools that spin starve each other (docs/decisions).
+          intra_op: { allow_spinning: '0' },
+        },
+      },
+    }),
+  )
+  return {
+    run(feeds, outputs) {
+      const fetches = Object.fromEntries(outputs.map((name) => [name, null]))
+      const results = attempt('computing failed', () => session.run(feeds, fetches, {}))
+      return Object.fromEntries(outputs.map((name) => [name, floats(results[name], name)]))
+    },
+    release: () => session.dispose(),
+  }
+}
+
+function attempt<T>(what: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw new ShoalError('compute-failed', `onnxruntime ${what}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function floats(value: unknown, name: string): Float32Array<ArrayBuffer> {
+  const data: unknown = (value as { data?: unknown } | undefined)?.data
+  if (!(data instanceof Float32Array) || !(data.buffer instanceof ArrayBuffer)) throw new Error(`output ${name} is not float32`)
+  return data as Float32Array<ArrayBuffer>
+}
+
+export const tensors = {
+  /** Wraps `data` without copying. */
+  float32: (data: Float32Array, shape: readonly number[]): Tensor => new Tensor('float32', data, shape),
+  int32: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), [1]),
+  int32Scalar: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), []),
+  int64: (value: number): Tensor => new Tensor('int64', BigInt64Array.of(BigInt(value)), [1]),
+}

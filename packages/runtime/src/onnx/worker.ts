@@ -1,0 +1,26 @@
+import { messageOf, ShoalError } from '@shoal/host'
+import { parentPort, workerData } from 'node:worker_threads'
+import { transferable, type CallName, type CallReply, type CallRequest, type ComputeSettings } from './compute-calls.ts'
+import { createComputeEngine } from './compute-engine.ts'
+
+/**
+ * The thread that computes: one per device, the only one that calls onnxruntime, whose calls block. Messages arrive in
+ * order and are answered in order, so the port itself is the queue.
+ */
+if (parentPort === null) throw new Error('worker.ts is started as a worker thread')
+const port = parentPort
+const engine = createComputeEngine(workerData as ComputeSettings)
+
+function answer(request: CallRequest): CallReply {
+  try {
+    return { id: request.id, result: engine.call(request.name, request.arguments) }
+  } catch (error) {
+    return { id: request.id, failure: { code: error instanceof ShoalError ? error.code : null, message: messageOf(error) } }
+  }
+}
+
+port.on('message', (request: CallRequest<CallName>) => {
+  const reply = answer(request)
+  port.postMessage(reply, 'result' in reply ? transferable(reply.result) : [])
+  if (request.name === 'stop') port.close()
+})

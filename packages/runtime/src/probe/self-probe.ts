@@ -1,0 +1,77 @@
+import type { BlockRange, ModelConfig } from '@shoal/model'
+import { createKeyValueCache, type KeyValueCache } from '../onnx/key-value-cache.ts'
+import { rowPaddings, type RowPadding } from '../onnx/row-padding.ts'
+import type { ComputeSession } from '../onnx/session.ts'
+import { createSpanComputer } from '../onnx/span-computer.ts'
+import { sameBits } from './same-bits.ts'
+import { seededValues } from './seeded-values.ts'
+
+/** Rows of the longest case: just more than two query blocks at head size 32, or one at 64. */
+const rowCount = 130
+
+const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0)
+
+/**
+ * How the probe's rows are grouped into calls (docs/numerics.md): row counts that kernels treat specially, then
+ * lengths 3 and 7 from every past from 0 to 6, so that the end of a call takes every value modulo 4 and every lane of a
+ * four-lane kernel is met. Longest first.
+ */
+export const groupings: readonly (readonly number[])[] = [
+  [129, 1],
+  [64, 66],
+  ...[0, 1, 2, 3, 4, 5, 6].flatMap((past) => [3, 7].map((length) => (past === 0 ? [length] : [past, length]))),
+  [5],
+  [1, 1, 1, 1, 1],
+  [2, 3],
+  [1, 1],
+  [2],
+].sort((a, b) => sum(b) - sum(a))
+
+/**
+ * Finds what the host must do to a call's rows on this machine, with this format, shape and thread count.
+ *
+ * @param session one block of the model
+ * @returns the cheapest padding with which every grouping gives the same bits; null when none does
+ */
+export function selfProbe(session: ComputeSession, config: ModelConfig, range: BlockRange): RowPadding | null {
+  const hidden = seededValues(1, rowCount * config.hiddenSize, 1)
+  return rowPaddings.find((padding) => isInvariant(session, config, range, padding, hidden)) ?? null
+}
+
+function isInvariant(session: ComputeSession, config: ModelConfig, range: BlockRange, padding: RowPadding, hidden: Float32Array): boolean {
+  const { hiddenSize } = config
+  const computer = createSpanComputer(session, config, range, padding)
+  const compute = (sizes: readonly number[]): { rows: Float32Array; cache: KeyValueCache } => {
+    const cache = createKeyValueCache(config, range, rowCount)
+    const rows = new Float32Array(sum(sizes) * hiddenSize)
+    for (const size of sizes) {
+      const at = cache.length * hiddenSize
+      rows.set(computer.forward(cache, hidden.subarray(at, at + size * hiddenSize)), at)
+    }
+    return { rows, cache }
+  }
+  const whole = compute([rowCount])
+  return groupings.every((sizes) => {
+    const found = compute(sizes)
+    whole.cache.truncate(sum(sizes))
+    return sameBits(found.rows, whole.rows.subarray(0, found.rows.length)) && sameBits(found.cache.export(), whole.cache.export())
+  })
+}
+
+/** As {@link selfProbe}, for a graph without attention: the head. */
+export function selfProbeHead(compute: (hidden: Float32Array, padding: RowPadding) => Float32Array, hiddenSize: number): RowPadding | null {
+  const count = 6
+  const hidden = seededValues(2, count * hiddenSize, 1)
+  const grouped = (padding: RowPadding, sizes: readonly number[]): Float32Array[] => {
+    let row = 0
+    return sizes.map((size) => compute(hidden.subarray(row * hiddenSize, (row += size) * hiddenSize), padding))
+  }
+  const invariant = (padding: RowPadding): boolean => {
+    const whole = compute(hidden, padding)
+    return [[1, 1, 1, 1, 1, 1], [2, 3, 1], [5, 1]].every((sizes) => {
+      let at = 0
+      return grouped(padding, sizes).every((rows) => sameBits(rows, whole.subarray(at, (at += rows.length))))
+    })
+  }
+  return rowPaddings.find(invariant) ?? null
+}

@@ -1,0 +1,119 @@
+import { ShoalError } from '@shoal/host'
+import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { RunnerMemory } from './block-runner.ts'
+import { keyValueBytesPerPosition } from './key-value-size.ts'
+import { limits } from './limits.ts'
+
+/** One accepted `forward`. */
+export interface AcceptedRows {
+  readonly rows: number
+  /** Takes the rows back, with those of every call accepted after them: they stood on these. */
+  fail(): void
+  /** Notes what the session's cache holds now. */
+  succeed(keyValueBytes: number): void
+}
+
+/**
+ * The rules of `BlockRunner` about sessions, without any arithmetic on hidden states: who is open, how long each one
+ * is counting queued calls, and whether another one fits. Both runners keep their sessions by it.
+ */
+export interface SessionBook {
+  open(session: string, tokenBudget: number): void
+  accept(session: string, position: number, valueCount: number): AcceptedRows
+  length(session: string): number
+  truncate(session: string, length: number): void
+  /** False when it was not open. */
+  close(session: string): boolean
+  closeAll(): void
+  memory(): RunnerMemory
+}
+
+interface Entry {
+  readonly tokenBudget: number
+  length: number
+  keyValueBytes: number
+  /** Grows with each failure: calls accepted before one say nothing about the length after it. */
+  failures: number
+}
+
+export interface SessionBookOptions {
+  readonly config: ModelConfig
+  readonly range: BlockRange
+  readonly weightBytes: number
+  readonly limitBytes: number
+}
+
+/** @throws {ShoalError} `no-capacity` when the weights alone exceed the limit */
+export function createSessionBook({ config, range, weightBytes, limitBytes }: SessionBookOptions): SessionBook {
+  if (weightBytes > limitBytes) {
+    throw new ShoalError('no-capacity', `blocks ${range.start}:${range.end} need ${weightBytes} bytes, the limit is ${limitBytes}`)
+  }
+  const entries = new Map<string, Entry>()
+  const bytesPerPosition = (range.end - range.start) * keyValueBytesPerPosition(config)
+  let reservedBytes = 0
+
+  const find = (session: string): Entry => {
+    const entry = entries.get(session)
+    if (entry === undefined) throw new ShoalError('unknown-session', `session ${session} is not open for blocks ${range.start}:${range.end}`)
+    return entry
+  }
+
+  return {
+    open(session, tokenBudget) {
+      if (session.length === 0 || session.length > limits.sessionNameMax) throw new ShoalError('bad-request', `a session's name has 1 to ${limits.sessionNameMax} characters`)
+      if (entries.has(session)) throw new ShoalError('bad-request', `session ${session} is open already`)
+      if (!Number.isSafeInteger(tokenBudget) || tokenBudget < 1 || tokenBudget > config.contextLength) {
+        throw new ShoalError('bad-request', `a token budget is between 1 and the model's context of ${config.contextLength}, not ${tokenBudget}`)
+      }
+      const wanted = tokenBudget * bytesPerPosition
+      const free = limitBytes - weightBytes - reservedBytes
+      if (wanted > free) throw new ShoalError('no-capacity', `a session of ${tokenBudget} tokens needs ${wanted} bytes of KV cache, ${free} are free`)
+      if (entries.size >= limits.sessionsMax) throw new ShoalError('no-capacity', `${limits.sessionsMax} sessions are open already`)
+      entries.set(session, { tokenBudget, length: 0, keyValueBytes: 0, failures: 0 })
+      reservedBytes += wanted
+    },
+    accept(session, position, valueCount) {
+      const entry = find(session)
+      const rows = valueCount / config.hiddenSize
+      if (!Number.isInteger(rows) || rows < 1) throw new ShoalError('bad-request', `${valueCount} values are not rows of ${config.hiddenSize}`)
+      if (position !== entry.length) throw new ShoalError('wrong-position', `session ${session} is at position ${entry.length}, not ${position}`)
+      if (rows > limits.rowsPerForwardMax) throw new ShoalError('limit-exceeded', `at most ${limits.rowsPerForwardMax} rows at once, not ${rows}`)
+      if (position + rows > entry.tokenBudget) throw new ShoalError('limit-exceeded', `session ${session} has a budget of ${entry.tokenBudget} tokens, ${position + rows} were asked for`)
+      entry.length += rows
+      const { failures } = entry
+      return {
+        rows,
+        fail() {
+          if (entry.failures !== failures) return
+          entry.failures += 1
+          entry.length = Math.min(entry.length, position)
+        },
+        succeed(keyValueBytes) {
+          entry.keyValueBytes = keyValueBytes
+        },
+      }
+    },
+    length: (session) => find(session).length,
+    truncate(session, length) {
+      const entry = find(session)
+      if (!Number.isSafeInteger(length) || length < 0 || length > entry.length) {
+        throw new ShoalError('wrong-position', `session ${session} has ${entry.length} positions, it cannot be cut to ${length}`)
+      }
+      entry.length = length
+    },
+    close(session) {
+      const entry = entries.get(session)
+      if (entry === undefined) return false
+      reservedBytes -= entry.tokenBudget * bytesPerPosition
+      return entries.delete(session)
+    },
+    closeAll() {
+      entries.clear()
+      reservedBytes = 0
+    },
+    memory() {
+      const keyValueBytes = [...entries.values()].reduce((sum, entry) => sum + entry.keyValueBytes, 0)
+      return { weightBytes, keyValueBytes, reservedBytes, limitBytes, sessions: entries.size }
+    },
+  }
+}

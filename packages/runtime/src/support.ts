@@ -1,0 +1,25 @@
+import { ShoalError } from '@shoal/host'
+import type { Manifest } from '@shoal/model'
+import { indexWeights } from './weights.ts'
+import { packedTensors } from '@shoal/model'
+
+const families = ['llama', 'mistral', 'qwen2', 'qwen3']
+
+/**
+ * Refuses what this runtime cannot compute, with the reason, before anything is loaded.
+ * @throws {ShoalError} `unsupported-model`; `bad-model` when tensors are not those that config and profile imply
+ */
+export function checkSupported(manifest: Manifest): void {
+  const { config, profile } = manifest
+  const refuse = (reason: string): never => {
+    throw new ShoalError('unsupported-model', `${manifest.name} is not supported: ${reason}`)
+  }
+  if (!families.includes(config.family)) refuse(`family ${config.family}; these are: ${families.join(', ')}`)
+  if (profile.kv !== 'f32') refuse('an int8 KV cache needs scales that no model ships; use --kv f32')
+  if (profile.graphForm !== 'canonical-1') refuse(`graph form ${String(profile.graphForm)}; canonical-1 is`)
+  // The attention operator takes multiples of 8 (rotation of others than multiples of 16 happens before it).
+  if (config.headSize % 8 !== 0) refuse(`head size ${config.headSize} is not a multiple of 8`)
+  if (config.headCount % config.keyValueHeadCount !== 0) refuse(`${config.headCount} heads cannot share ${config.keyValueHeadCount} key/value heads`)
+  const index = indexWeights(manifest)
+  for (const tensor of packedTensors(config, profile)) index.require(tensor.name, tensor.type, tensor.shape)
+}

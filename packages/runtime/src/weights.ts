@@ -1,0 +1,41 @@
+import { ShoalError } from '@shoal/host'
+import type { Manifest, ManifestTensor, NumericProfile, PackedType } from '@shoal/model'
+
+/** Finds packed tensors by name and refuses a manifest whose shapes are not those that its config implies. */
+export interface WeightIndex {
+  /** @throws {ShoalError} `bad-model` when it is absent or has another type or shape */
+  require(name: string, type: PackedType, shape: readonly number[]): ManifestTensor
+}
+
+export function indexWeights(manifest: Manifest): WeightIndex {
+  const byName = new Map(manifest.tensors.map((tensor) => [tensor.name, tensor]))
+  return {
+    require(name, type, shape) {
+      const tensor = byName.get(name)
+      if (tensor === undefined) throw new ShoalError('bad-model', `the manifest of ${manifest.name} has no tensor ${name}`)
+      const bytes = shape.reduce((product, size) => product * size, type === 'f32' ? 4 : 1)
+      const found = `${tensor.type} [${tensor.shape.join(', ')}] of ${tensor.bytes} bytes`
+      if (tensor.type !== type || tensor.shape.join() !== shape.join() || tensor.bytes !== bytes) {
+        throw new ShoalError('bad-model', `${name} should be ${type} [${shape.join(', ')}] of ${bytes} bytes, the manifest says ${found}`)
+      }
+      return tensor
+    },
+  }
+}
+
+/** The unit (file) that a packed tensor lies in. */
+export function unitOf(tensorName: string): string {
+  return tensorName.slice(0, tensorName.indexOf('.'))
+}
+
+/** Bits of one packed weight. */
+export function weightBits(profile: NumericProfile): 32 | 8 | 4 {
+  return profile.weights === 'f32' ? 32 : profile.weights === 'int8' ? 8 : 4
+}
+
+/** The packed parts of matrix `X` = `[rows, columns]` (docs/packing.md): `X.weight`, and `X.scale` when quantised. */
+export function matrixShapes(profile: NumericProfile, rows: number, columns: number): { weight: readonly number[]; scale: readonly number[] | null } {
+  if (profile.weights === 'f32') return { weight: [rows, columns], scale: null }
+  const blocks = Math.ceil(columns / profile.blockSize)
+  return { weight: [rows, blocks, (profile.blockSize * weightBits(profile)) / 8], scale: [rows, blocks] }
+}
