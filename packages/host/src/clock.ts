@@ -55,3 +55,19 @@ export function every(clock: Clock, intervalMs: number, action: () => void | Pro
     },
   }
 }
+
+/** A signal that aborts after `timeoutMs` or with `signal`; `clear` when the wait is over. */
+export interface TimeLimit {
+  readonly signal: AbortSignal
+  clear(): void
+}
+
+/** @param reason makes the error that the signal aborts with when the time is over */
+export function timeLimit(clock: Clock, timeoutMs: number, reason: () => Error, signal?: AbortSignal): TimeLimit {
+  const controller = new AbortController()
+  const timer = clock.after(timeoutMs, () => controller.abort(reason()))
+  return {
+    signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
+    clear: () => timer.cancel(),
+  }
+}

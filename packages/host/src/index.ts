@@ -9,7 +9,7 @@
  * clock.after(10, () => console.log('ten milliseconds later'))
  * clock.advance(10)
  */
-export { every, sleep, type Clock, type Timer } from './clock.ts'
+export { every, sleep, timeLimit, type Clock, type TimeLimit, type Timer } from './clock.ts'
 export { errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
 export { randomHex, seededRandom, type Random } from './random.ts'
