@@ -11,4 +11,5 @@
  * const channel = await alice.open(peerId, '/echo/1', { signal })
  */
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory/network.ts'
+export { withSelf } from './self.ts'
 export type { Channel, Transport } from './transport.ts'

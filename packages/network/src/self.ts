@@ -1,0 +1,44 @@
+import { ShoalError, type Clock } from '@shoal/host'
+import { createMemoryConnection } from './memory/connection.ts'
+import type { Channel, Transport } from './transport.ts'
+
+/**
+ * A transport that can also open channels to its own peer: a node that coordinates a session over its own span is then
+ * a stage like any other. Those channels are in memory (no encryption, one copy), with the same credits.
+ */
+export function withSelf(transport: Transport, clock: Clock): Transport {
+  const handlers = new Map<string, (channel: Channel) => void>()
+  const connection = createMemoryConnection(clock, [transport.peerId, transport.peerId], () => 0)
+
+  return {
+    peerId: transport.peerId,
+    addresses: () => transport.addresses(),
+    dial: (address, options) => transport.dial(address, options),
+    learn: (peerId, addresses) => {
+      if (peerId !== transport.peerId) transport.learn(peerId, addresses)
+    },
+    async open(peerId, protocol, options) {
+      if (peerId !== transport.peerId) return transport.open(peerId, protocol, options)
+      const handler = handlers.get(protocol)
+      if (handler === undefined) throw new ShoalError('wrong-version', `this peer does not serve ${protocol}`)
+      const [near, far] = connection.createChannel(peerId, protocol)
+      handler(far)
+      return near
+    },
+    handle(protocol, onChannel) {
+      handlers.set(protocol, onChannel)
+      transport.handle(protocol, onChannel)
+    },
+    connected: () => transport.connected(),
+    onConnect: (listener) => transport.onConnect(listener),
+    onDisconnect: (listener) => transport.onDisconnect(listener),
+    ping: async (peerId, options) => (peerId === transport.peerId ? 0 : transport.ping(peerId, options)),
+    hangUp: (peerId) => transport.hangUp(peerId),
+    sign: (bytes) => transport.sign(bytes),
+    verify: (peerId, bytes, signature) => transport.verify(peerId, bytes, signature),
+    async close() {
+      connection.drop(new ShoalError('peer-vanished', 'this peer has closed'))
+      await transport.close()
+    },
+  }
+}
