@@ -1,0 +1,44 @@
+import { limits } from '@shoal/protocol'
+
+/** Every count, queue and wait of this package, with its reason. What peers can make us hold is in `@shoal/protocol`. */
+export const sessionLimits = {
+  /** Sessions at one stage over all owners: their KV is admitted by memory first; this bounds the bookkeeping. */
+  maxSessions: 1024,
+  maxSessionsPerPeer: limits.maxSessionsPerPeer,
+  /** Positions of one session: the longest contexts in use are a million tokens. */
+  maxTokenBudget: 1 << 20,
+  maxRowsPerStep: limits.maxRowsPerStep,
+  /** Steps of one session that wait at one stage, and that a coordinator has under way: a prefill window is 4. */
+  maxStepsInFlight: 32,
+  /** Rows by which a journal grows: 1 MiB at hidden size 4,096, so that a short answer stays small and a long one grows seldom. */
+  journalSegmentRows: 64,
+  /** Answers to one peer that have not left yet; one that provokes more without reading is hung up on. */
+  maxAnswersPending: 256,
+  /** Channels that stages push over: one for each neighbour in any route; idle ones are closed after `lingerMs`. */
+  maxChannels: 512,
+} as const
+
+/** Times of a stage and of a coordinator. All can be set; these are for home and wide-area links. */
+export const sessionTimes = {
+  /** A coordinator that said nothing for so long is gone: six keep-alives. */
+  leaseMs: 30_000,
+  /** After its connection is lost: enough for a reconnect after a short outage of Wi-Fi. */
+  graceMs: 10_000,
+  keepAliveMs: 5_000,
+  /** A dial over a relay takes seconds; a firewalled address never answers. */
+  connectTimeoutMs: 10_000,
+  /** For an answer to `open`, the stage's own dial of its next hop included. */
+  openTimeoutMs: 15_000,
+  /** How long `close` waits for its frames to leave; the lease frees what they do not reach. */
+  closeTimeoutMs: 1_000,
+  /** A step never fails sooner: a garbage collection or a busy machine takes hundreds of milliseconds. */
+  stepDeadlineMsMin: 1_000,
+  /** Predictions are medians of measurements; a loaded machine is several times slower. */
+  stepDeadlineFactor: 8,
+  /** After a deadline: how long each stage has to show that it is alive, so that the hung one is named. */
+  suspectPingMs: 400,
+  /** Channels without a session stay open for the next one. */
+  lingerMs: 60_000,
+} as const
+
+export type SessionTimes = { readonly [name in keyof typeof sessionTimes]: number }

@@ -1,0 +1,122 @@
+import { isErrorCode, messageOf, ShoalError, type Clock } from '@shoal/host'
+import { encodeSession, type OpenSession, type SessionFailed, type SessionOpened } from '@shoal/protocol'
+import { orAborted } from './cancel.ts'
+import type { CoordinatorLinks } from './coordinator-links.ts'
+import type { SessionTimes } from './limits.ts'
+import type { ChannelUse } from './peer-channels.ts'
+import { StageError } from './stage-error.ts'
+import type { RouteStage } from './types.ts'
+
+/** A stage that has made room. */
+export interface OpenStage {
+  readonly stage: RouteStage
+  readonly link: ChannelUse
+  readonly numericClass: string
+}
+
+export interface OpenRequest {
+  readonly stage: RouteStage
+  readonly message: OpenSession
+}
+
+/** Stages that have been asked for room and have not all answered. */
+export interface Opening {
+  /** Opens all of them at once. When one cannot, the others are closed again and its error is thrown. */
+  run(signal: AbortSignal): Promise<OpenStage[]>
+  receive(peer: string, message: SessionOpened | SessionFailed): void
+  lost(peer: string, error: Error | undefined): void
+}
+
+interface Waiter {
+  readonly request: OpenRequest
+  resolve(numericClass: string): void
+  reject(error: unknown): void
+}
+
+export function createOpening(dependencies: { readonly clock: Clock; readonly links: CoordinatorLinks; readonly times: SessionTimes }, requests: readonly OpenRequest[]): Opening {
+  const { clock, links, times } = dependencies
+  const waiting = new Map<number, Waiter>()
+
+  const openOne = async (request: OpenRequest, signal: AbortSignal): Promise<OpenStage> => {
+    const { stage, message } = request
+    let link: ChannelUse
+    try {
+      link = await links.connect(stage.peer, stage.addresses, signal)
+    } catch (error) {
+      throw signal.aborted ? error : atStage(stage, error)
+    }
+    try {
+      const answered = new Promise<string>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
+      // The send's own failure and the end of the channel are the same event; the first to tell wins.
+      const sent = link.channel.send(...encodeSession(message))
+      const [numericClass] = await orAborted(Promise.all([answered, sent]), signal)
+      return { stage, link, numericClass }
+    } catch (error) {
+      void link.channel.send(...encodeSession({ type: 'close', session: message.session })).catch(() => undefined)
+      link.release()
+      throw signal.aborted ? error : atStage(stage, error)
+    } finally {
+      waiting.delete(message.start)
+    }
+  }
+
+  return {
+    async run(signal) {
+      const stop = new AbortController()
+      const timer = clock.after(times.openTimeoutMs, () => {
+        const silent = [...waiting.values()].map(({ request }) => request.stage)
+        const [first] = silent.length > 0 ? silent : requests.map(({ stage }) => stage)
+        stop.abort(new StageError(first!, 'deadline-passed', `no answer to 'open' within ${times.openTimeoutMs} ms`))
+      })
+      let failure: unknown
+      const openings = requests.map((request) =>
+        openOne(request, AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
+          failure ??= error
+          // Waiting for the others would only delay the bad news.
+          stop.abort(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
+          return null
+        }),
+      )
+      const opened = await Promise.all(openings)
+      timer.cancel()
+      if (failure === undefined) return opened.filter((stage) => stage !== null)
+      for (const stage of opened) {
+        if (stage === null) continue
+        void stage.link.channel.send(...encodeSession({ type: 'close', session: requests[0]!.message.session })).catch(() => undefined)
+        stage.link.release()
+      }
+      throw failure
+    },
+    receive(peer, message) {
+      const waiter = waiting.get(message.start)
+      if (waiter === undefined) return
+      const { stage, message: asked } = waiter.request
+      if (message.type === 'failed') {
+        waiter.reject(failureOf(stage, message))
+        return
+      }
+      if (peer !== stage.peer || message.epoch !== asked.epoch) return
+      if (message.incarnation !== stage.incarnation) {
+        waiter.reject(new StageError(stage, 'not-ready', `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`))
+        return
+      }
+      waiter.resolve(message.numericClass)
+    },
+    lost(peer, error) {
+      for (const { request, reject } of waiting.values()) {
+        if (request.stage.peer === peer) reject(new StageError(request.stage, 'peer-vanished', error === undefined ? 'it closed its channel' : messageOf(error)))
+      }
+    },
+  }
+}
+
+/** A stage's own words as an error. A code of a newer peer is `internal` here. */
+export function failureOf(stage: RouteStage, message: SessionFailed): StageError {
+  return new StageError(stage, isErrorCode(message.code) ? message.code : 'internal', message.message, { definite: message.definite })
+}
+
+function atStage(stage: RouteStage, error: unknown): StageError {
+  if (error instanceof StageError) return error
+  if (error instanceof ShoalError) return new StageError(stage, error.code, error.message, { definite: error.definite, cause: error })
+  return new StageError(stage, 'internal', messageOf(error), { cause: error })
+}

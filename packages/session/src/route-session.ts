@@ -1,0 +1,220 @@
+import { messageOf, ShoalError, sleep } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
+import { encodeSession, type OpenSession, type SessionFailed, type SessionMessage } from '@shoal/protocol'
+import { orAborted, reasonOf, throwIfAborted } from './cancel.ts'
+import type { CoordinatorDependencies, CoordinatorLinks } from './coordinator-links.ts'
+import { stepDeadlineMs } from './deadline.ts'
+import { bytesOf, rowsOf } from './hidden-states.ts'
+import { sessionLimits, type SessionTimes } from './limits.ts'
+import { createOpening, failureOf, type Opening, type OpenStage } from './opening.ts'
+import { createPendingSteps, type PendingStep } from './pending-steps.ts'
+import { joinRows } from './prefill.ts'
+import { checkRoute, maxRowsPerStep } from './route-rules.ts'
+import { StageError } from './stage-error.ts'
+import { findSilent } from './suspects.ts'
+import type { ForwardOptions, HiddenSession, Route } from './types.ts'
+
+export interface RouteSessionOptions {
+  /** Unique and not guessable: 16 random bytes in hexadecimal. */
+  readonly session: string
+  readonly manifestId: string
+  /** Short name of the numeric profile, as `formatProfile` prints it. */
+  readonly profile: string
+  readonly hiddenSize: number
+  /** Blocks that the route must cover. */
+  readonly range: BlockRange
+  readonly route: Route
+  /** Most positions this session will have. */
+  readonly tokenBudget: number
+  /** Ends the session whenever it aborts, opening included. */
+  readonly signal?: AbortSignal
+}
+
+interface Context extends CoordinatorDependencies {
+  readonly links: CoordinatorLinks
+  readonly times: SessionTimes
+}
+
+/**
+ * Opens a session at every stage of a route.
+ * @throws {StageError} a stage's refusal, or that it cannot be reached; the other stages are closed again
+ * @throws {ShoalError} `no-route` for one with gaps, `cancelled`
+ */
+export async function startRouteSession(context: Context, options: RouteSessionOptions): Promise<HiddenSession> {
+  const { clock, logger, transport, links, times } = context
+  const { session, route, hiddenSize, tokenBudget, signal } = options
+  checkRoute(route, options.range)
+  throwIfAborted(signal)
+
+  const epoch = 0
+  const rowsMax = maxRowsPerStep(hiddenSize)
+  const closing = new AbortController()
+  let stages: readonly OpenStage[] = []
+  let opening: Opening | null = null
+  let length = 0
+  let steps = 0
+  let ended: ShoalError | null = null
+  let closed: Promise<void> | null = null
+
+  const pending = createPendingSteps(clock, {
+    hiddenSize,
+    deadlineMs: (rows) => stepDeadlineMs(route, rows, times),
+    overdue: (step) => void stepOverdue(step),
+  })
+
+  /** Ends the session: what is under way fails with `error`, and every stage is told to free it. */
+  const end = (error: ShoalError): Promise<void> => {
+    if (closed !== null) return closed
+    ended = error
+    closing.abort(error)
+    signal?.removeEventListener('abort', onAbort)
+    links.leave(session)
+    pending.rejectAll(error)
+    closed = tellStages()
+    return closed
+  }
+
+  const tellStages = async (): Promise<void> => {
+    const frame = encodeSession({ type: 'close', session })
+    const sent = stages.map(async ({ link }) => {
+      try {
+        if (!link.channel.closed) await link.channel.send(...frame)
+      } catch (error) {
+        // The lease frees what this frame did not reach.
+        logger.debug('close-lost', { session, peer: link.channel.remotePeer, reason: messageOf(error) })
+      }
+    })
+    const patience = new AbortController()
+    await Promise.race([Promise.all(sent), sleep(clock, times.closeTimeoutMs, patience.signal).catch(() => undefined)])
+    patience.abort()
+    for (const { link } of stages) link.release()
+  }
+
+  const onAbort = (): void => void end(reasonOf(signal!))
+
+  /** The one place where a route is repaired. Today a lost stage ends the session with an error that names it. */
+  const onStageLost = (error: StageError): void => {
+    if (ended !== null) return
+    logger.warn('stage-lost', { session, peer: error.peer, code: error.code, reason: error.message })
+    void end(error)
+  }
+
+  const stepOverdue = async (step: PendingStep): Promise<void> => {
+    const waitedMs = Math.round(stepDeadlineMs(route, step.rows, times))
+    const silent = await findSilent(context, route, times.suspectPingMs, closing.signal)
+    const suspect = silent ?? route[0]!
+    const whom = silent === null ? `all ${route.length} stages are alive` : 'this stage does not answer a ping either'
+    onStageLost(new StageError(suspect, 'deadline-passed', `step ${step.step} was not answered within ${waitedMs} ms; ${whom}`))
+  }
+
+  const receiveFailed = (message: SessionFailed): void => {
+    // It was overtaken by a newer route; nothing is lost.
+    if (message.code === 'stale-epoch' || message.epoch < epoch) return
+    const stage = route.find(({ range }) => range.start === message.start)
+    if (stage !== undefined) onStageLost(failureOf(stage, message))
+  }
+
+  const receive = (peer: string, message: SessionMessage, payload: Uint8Array): void => {
+    if (message.type === 'opened') opening?.receive(peer, message)
+    else if (message.type === 'failed') {
+      if (opening === null) receiveFailed(message)
+      else opening.receive(peer, message)
+    } else if (message.type === 'result') {
+      const last = route.at(-1)!
+      if (peer !== last.peer || message.epoch < epoch) return
+      try {
+        pending.answer(message, payload)
+      } catch (error) {
+        onStageLost(new StageError(last, 'bad-frame', messageOf(error), { cause: error }))
+      }
+    }
+  }
+
+  const lost = (peer: string, error: Error | undefined): void => {
+    opening?.lost(peer, error)
+    const stage = route.find((candidate) => candidate.peer === peer)
+    if (opening === null && stage !== undefined) onStageLost(new StageError(stage, 'peer-vanished', error === undefined ? 'it closed its channel' : messageOf(error)))
+  }
+
+  /** Sends one step. Everything up to the send happens in the caller's turn, so that calls keep their order. */
+  const sendStep = (hidden: Float32Array, rows: number, want: ForwardOptions['want']): Promise<Float32Array> => {
+    const step = steps
+    const position = length
+    steps += 1
+    length += rows
+    const answered = pending.add({ step, position, rows, want })
+    const first = stages[0]!
+    const head = encodeSession({ type: 'step', session, start: first.stage.range.start, epoch, position, rows, step, rewind: false, want })
+    first.link.channel.send(...head, bytesOf(hidden)).catch((error: unknown) => onStageLost(new StageError(first.stage, 'peer-vanished', messageOf(error), { cause: error })))
+    return answered
+  }
+
+  const forward = async (hidden: Float32Array, { want, signal: stepSignal }: ForwardOptions): Promise<Float32Array> => {
+    if (ended !== null) throw ended
+    throwIfAborted(stepSignal)
+    const rows = rowsOf(hidden, hiddenSize)
+    if (rows === null) throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
+    if (length + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${length + rows} is over the session's token budget of ${tokenBudget}`)
+    const stepCount = Math.ceil(rows / rowsMax)
+    if (pending.size + stepCount > sessionLimits.maxStepsInFlight) {
+      throw new ShoalError('limit-exceeded', `${pending.size + stepCount} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() keeps a window`)
+    }
+    const answers: Promise<Float32Array>[] = []
+    for (let from = 0; from < rows; from += rowsMax) {
+      const to = Math.min(rows, from + rowsMax)
+      const wantHere = want === 'last' && to < rows ? 'none' : want
+      answers.push(sendStep(hidden.subarray(from * hiddenSize, to * hiddenSize), to - from, wantHere))
+    }
+    return joinRows(await orAborted(Promise.all(answers), stepSignal))
+  }
+
+  links.join(session, { receive, lost })
+  signal?.addEventListener('abort', onAbort, { once: true })
+  opening = createOpening({ clock, links, times }, requestsFor(options, transport.peerId, transport.addresses(), epoch))
+  try {
+    stages = await opening.run(closing.signal)
+  } catch (error) {
+    await end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
+    throw error
+  }
+  opening = null
+  if (closing.signal.aborted) {
+    await tellStages()
+    throw reasonOf(closing.signal)
+  }
+
+  return {
+    get length() {
+      return length
+    },
+    forward,
+    route: () => route.map(({ peer, range }) => ({ peer, start: range.start, end: range.end, ranks: 1 })),
+    failovers: 0,
+    continuity: 'identical',
+    close: () => end(new ShoalError('cancelled', 'the session was closed')),
+  }
+}
+
+/** Each stage is told who comes before it and who after; the last one answers the coordinator. */
+function requestsFor(options: RouteSessionOptions, self: string, selfAddresses: readonly string[], epoch: number): { stage: Route[number]; message: OpenSession }[] {
+  const { session, manifestId, profile, route, tokenBudget } = options
+  return route.map((stage, index) => {
+    const next = route[index + 1]
+    return {
+      stage,
+      message: {
+        type: 'open',
+        session,
+        manifest: manifestId,
+        profile,
+        start: stage.range.start,
+        end: stage.range.end,
+        epoch,
+        tokenBudget,
+        wire: 'f32',
+        previous: route[index - 1]?.peer ?? self,
+        next: next === undefined ? { peer: self, addresses: selfAddresses, coordinator: true } : { peer: next.peer, addresses: next.addresses, coordinator: false },
+      },
+    }
+  })
+}

@@ -1,0 +1,24 @@
+import { ShoalError, type ErrorCode } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
+
+/** A session failed at, or because of, one stage: whoever repairs or retries a route leaves `peer` out. */
+export class StageError extends ShoalError {
+  readonly peer: string
+  readonly range: BlockRange
+
+  constructor(stage: { readonly peer: string; readonly range: BlockRange }, code: ErrorCode, message: string, options: { definite?: boolean; cause?: unknown } = {}) {
+    super(code, `${nameStage(stage)}: ${message}`, options)
+    this.name = 'StageError'
+    this.peer = stage.peer
+    this.range = stage.range
+  }
+}
+
+/** `blocks 2 to 4 at 12D3Koo…`: the range is half-open inside, inclusive for people. */
+export function nameStage(stage: { readonly peer: string; readonly range: BlockRange }): string {
+  return `${nameBlocks(stage.range)} at ${stage.peer}`
+}
+
+export function nameBlocks(range: BlockRange): string {
+  return range.end - range.start === 1 ? `block ${range.start}` : `blocks ${range.start} to ${range.end - 1}`
+}
