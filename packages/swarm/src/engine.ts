@@ -1,5 +1,5 @@
 import { ShoalError, type Clock } from '@shoal/host'
-import { createSampler, createStopFilter, logprobs, type IdentifiedManifest, type Tokenizer } from '@shoal/model'
+import { createSampler, createStopFilter, logprobs, type IdentifiedManifest, type SamplingOptions, type Tokenizer } from '@shoal/model'
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type HiddenSession } from '@shoal/session'
 import type { Engine, GenerateEvent, GenerateRequest, GenerateResult, TokenLogprob } from './types.ts'
@@ -8,6 +8,7 @@ export interface EngineDependencies {
   readonly clock: Clock
   readonly manifest: IdentifiedManifest
   readonly tokenizer: Tokenizer | null
+  readonly defaultSampling: SamplingOptions
   readonly embedding: EmbeddingTable
   readonly head: HeadRunner
   /** All blocks for one generation of at most `tokenBudget` positions: over a route, or in this process. */
@@ -25,6 +26,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   return {
     manifest,
     tokenizer,
+    defaultSampling: dependencies.defaultSampling,
     close: () => dependencies.close(),
     generate: (request) => generate(dependencies, request),
     async forward(tokenIds, options = {}) {

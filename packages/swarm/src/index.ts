@@ -1,0 +1,18 @@
+/**
+ * A swarm as a program sees it: join, generate, look at who holds what.
+ *
+ * `Engine` coordinates generations; `SwarmPeer` is a member or a client of a swarm. Both are made by `@shoal/swarm/node`.
+ */
+export { createEngine, type EngineDependencies } from './engine.ts'
+export type {
+  Engine,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateResult,
+  PeerStatus,
+  Progress,
+  SwarmEvent,
+  SwarmPeer,
+  SwarmStatus,
+  TokenLogprob,
+} from './types.ts'

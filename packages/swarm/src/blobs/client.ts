@@ -1,6 +1,6 @@
 import { ShoalError, type Clock } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
-import { decodeBlobMessage, encodeBlobMessage, limits, protocols } from '@shoal/protocol'
+import { decodeBlob, encodeBlob, limits, protocols } from '@shoal/protocol'
 import { swarmLimits } from '../limits.ts'
 
 interface Pending {
@@ -22,13 +22,13 @@ export async function openBlobClient(transport: Transport, clock: Clock, peer: s
   let next = 0
 
   channel.onFrame((frame) => {
-    const message = decodeBlobMessage(frame)
+    const { message, payload } = decodeBlob(frame)
     if (message.type === 'get') throw new ShoalError('bad-frame', 'a blob answer was expected, not a request')
     const waiting = pending.get(message.request)
     if (waiting === undefined) return
     pending.delete(message.request)
     if (message.type === 'no-blob') waiting.reject(new ShoalError('not-found', `${peer}: ${message.message}`))
-    else waiting.resolve({ bytes: message.payload, total: message.total })
+    else waiting.resolve({ bytes: payload, total: message.total })
   })
   channel.onClose((error) => {
     for (const waiting of pending.values()) waiting.reject(new ShoalError('peer-vanished', `${peer} closed the connection while sending weights`, { cause: error }))
@@ -63,7 +63,7 @@ function request(
         reject(error)
       },
     })
-    channel.send(...encodeBlobMessage(message)).catch((error: unknown) => {
+    channel.send(...encodeBlob(message)).catch((error: unknown) => {
       const waiting = pending.get(message.request)
       pending.delete(message.request)
       waiting?.reject(error instanceof Error ? error : new Error(String(error)))

@@ -1,6 +1,6 @@
 import { ShoalError, isErrorCode, messageOf, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
-import { decodeBlobMessage, encodeBlobMessage, limits, protocols, type BlobRequest } from '@shoal/protocol'
+import { decodeBlob, encodeBlob, limits, protocols, type BlobRequest } from '@shoal/protocol'
 
 /** Content by name: `manifest`, or the sha256 of an asset or packed tensor. Implemented over a packed folder. */
 export interface BlobSource {
@@ -17,7 +17,7 @@ export function serveBlobs(transport: Transport, source: BlobSource, logger: Log
   transport.handle(protocols.blobs, (channel) => {
     channel.onFrame(async (frame) => {
       try {
-        const message = decodeBlobMessage(frame)
+        const { message } = decodeBlob(frame)
         if (message.type !== 'get') throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
         await answer(channel, source, message)
       } catch (error) {
@@ -30,7 +30,7 @@ export function serveBlobs(transport: Transport, source: BlobSource, logger: Log
 
 async function answer(channel: Channel, source: BlobSource, request: BlobRequest): Promise<void> {
   const refuse = (code: string, message: string): Promise<void> =>
-    channel.send(...encodeBlobMessage({ type: 'no-blob', request: request.request, code, message }))
+    channel.send(...encodeBlob({ type: 'no-blob', request: request.request, code, message }))
   const total = source.size(request.blob)
   if (total === null) return refuse('not-found', `this peer does not hold ${request.blob.slice(0, 12)}`)
   if (request.length > limits.blobChunkBytes) return refuse('limit-exceeded', `at most ${limits.blobChunkBytes} bytes per request, not ${request.length}`)
@@ -42,5 +42,5 @@ async function answer(channel: Channel, source: BlobSource, request: BlobRequest
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : 'internal'
     return refuse(code, 'this peer could not read the blob')
   }
-  return channel.send(...encodeBlobMessage({ type: 'chunk', request: request.request, offset: request.offset, total }, bytes))
+  return channel.send(...encodeBlob({ type: 'chunk', request: request.request, offset: request.offset, total }, bytes))
 }

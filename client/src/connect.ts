@@ -1,0 +1,65 @@
+import { dataDirectory, physicalCores, systemClock, systemRandom } from '@shoal/host/node'
+import { ShoalError, silentLogger, timeLimit, type Logger } from '@shoal/host'
+import { connectClient, openLocalEngine } from '@shoal/swarm/node'
+import type { Progress } from '@shoal/swarm'
+import { createSwarmClient, type SwarmClient } from './swarm-client.ts'
+
+export interface ConnectOptions {
+  /** `demo` or a folder: a local copy of the swarm's model. Learned and fetched from the swarm when absent. */
+  readonly model?: string
+  /** Multiaddrs of any members; at least one, unless `local`. */
+  readonly join?: readonly string[]
+  /** Compute in this process, without a network; needs `model`. */
+  readonly local?: boolean
+  /** `f32`, `int8[:BLOCK]`, `int4[:BLOCK]`: refused when the swarm has another. */
+  readonly weights?: string
+  /** Packed embedding and head are kept here; the platform's standard place, or SHOAL_DATA, when absent. */
+  readonly dataFolder?: string
+  readonly threads?: number
+  /** Silent when absent. */
+  readonly logger?: Logger
+  readonly onProgress?: (progress: Progress) => void
+  readonly signal?: AbortSignal
+}
+
+/** Joining gives up when nobody answers for so long. */
+const coveredTimeoutMs = 60_000
+
+/**
+ * Becomes a client of a swarm.
+ * @throws {ShoalError} `peer-vanished` when no address answers, `wrong-manifest`, `wrong-profile` or `wrong-version` naming both sides, `no-route` when blocks stay uncovered
+ */
+export async function connect(options: ConnectOptions): Promise<SwarmClient> {
+  const dependencies = { clock: systemClock, random: systemRandom, logger: options.logger ?? silentLogger }
+  const common = {
+    dataFolder: dataDirectory(options.dataFolder),
+    threads: options.threads ?? Math.max(1, physicalCores() - 1),
+    weights: options.weights,
+    onProgress: options.onProgress,
+    signal: options.signal,
+  }
+  if (options.local === true) {
+    if (options.model === undefined) throw new ShoalError('bad-request', 'local needs a model')
+    const engine = await openLocalEngine(dependencies, { ...common, model: options.model })
+    return createSwarmClient({
+      engine,
+      random: systemRandom,
+      defaults: engine.defaultSampling,
+      status: () => {
+        throw new ShoalError('bad-request', 'a local engine has no swarm')
+      },
+      close: () => engine.close(),
+    })
+  }
+  if (options.join === undefined || options.join.length === 0) throw new ShoalError('bad-request', "give `join`, the address of any member (a node prints its own), or `local: true`")
+  const peer = await connectClient(dependencies, { ...common, model: options.model, join: options.join })
+  try {
+    const limit = timeLimit(systemClock, coveredTimeoutMs, () => new ShoalError('no-route', 'the swarm does not cover all blocks of its model'), options.signal)
+    await peer.whenCovered(limit.signal).finally(() => limit.clear())
+    const engine = await peer.engine()
+    return createSwarmClient({ engine, random: systemRandom, defaults: engine.defaultSampling, status: () => peer.status(), close: () => peer.close() })
+  } catch (error) {
+    await peer.close()
+    throw error
+  }
+}

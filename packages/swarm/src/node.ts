@@ -1,0 +1,9 @@
+/**
+ * Swarms on this machine: models from folders, packed weights in a data directory, libp2p and onnxruntime.
+ *
+ * @example
+ * const engine = await openLocalEngine({ clock: systemClock, random: systemRandom, logger }, { model: 'demo', dataFolder, threads: 1 })
+ * for await (const event of engine.generate({ promptIds, maxTokens: 64, sampling: engine.defaultSampling })) …
+ */
+export { openLocalEngine, type LocalEngineOptions, type SystemDependencies } from './node/local-engine.ts'
+export { openReference, type Reference } from './node/reference.ts'

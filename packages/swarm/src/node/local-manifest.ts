@@ -1,0 +1,76 @@
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeFileAtomically } from '@shoal/host/node'
+import { formatProfile, unitBytes, unitNames, type NumericProfile, type PackProgress } from '@shoal/model'
+import { openPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
+import type { Progress } from '../types.ts'
+import type { Reference } from './reference.ts'
+
+export interface PackOptions {
+  readonly dataFolder: string
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Where a manifest's packed tensors live in a data directory. */
+export function packedPath(dataFolder: string, manifestId: string): string {
+  return join(dataFolder, 'models', manifestId)
+}
+
+/**
+ * The whole model, packed in the data directory; packed once per state of its files and profile.
+ * This is what creates a swarm: only a complete packing gives a manifest.
+ */
+export async function packReference(reference: Reference, profile: NumericProfile, options: PackOptions): Promise<PackedFolder> {
+  const models = join(options.dataFolder, 'models')
+  await mkdir(models, { recursive: true })
+  const key = `${reference.fingerprint.slice(0, 32)}.${formatProfile(profile).replaceAll(':', '-')}`
+  const known = await readText(join(models, `${key}.id`))
+  if (known !== null) {
+    const folder = await openComplete(packedPath(options.dataFolder, known))
+    if (folder !== null) return folder
+  }
+  // Packed under a name of its own: a folder with a manifest's id holds that manifest's bytes and nothing else.
+  const pending = join(models, `${key}.packing`)
+  await rm(pending, { recursive: true, force: true })
+  const packed = await packIntoFolder(reference.source, profile, pending, {
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    onProgress: packProgress(reference, profile, unitNames(reference.source.config), options.onProgress),
+  })
+  const { id } = packed.manifest
+  await packed.close()
+  const path = packedPath(options.dataFolder, id)
+  await rm(path, { recursive: true, force: true })
+  await rename(pending, path)
+  await writeFileAtomically(join(models, `${key}.id`), id)
+  return openPackedFolder(path)
+}
+
+/** Packing counts source values; people read the bytes they become. */
+export function packProgress(
+  reference: Reference,
+  profile: NumericProfile,
+  units: readonly string[],
+  report: ((progress: Progress) => void) | undefined,
+): (progress: PackProgress) => void {
+  const totalBytes = units.reduce((sum, unit) => sum + unitBytes(reference.source.config, profile, unit), 0)
+  return ({ valuesDone, valuesTotal }) => report?.({ activity: 'pack', doneBytes: Math.round((totalBytes * valuesDone) / valuesTotal), totalBytes })
+}
+
+async function openComplete(path: string): Promise<PackedFolder | null> {
+  const text = await readText(join(path, 'manifest.cbor'))
+  if (text === null) return null
+  const folder = await openPackedFolder(path)
+  if (folder.complete(unitNames(folder.manifest.manifest.config))) return folder
+  await folder.close()
+  return null
+}
+
+async function readText(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
+}
