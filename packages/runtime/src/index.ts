@@ -12,3 +12,8 @@
  */
 export type { BlockRunner, Device, EmbeddingTable, HeadRunner, RunnerMemory } from './block-runner.ts'
 export { createOnnxDevice, type OnnxDeviceOptions } from './onnx/device.ts'
+export { createReferenceDevice, type ReferenceDeviceOptions } from './reference/device.ts'
+export type { TensorReader } from './tensor-reader.ts'
+export { keyValueBytesPerPosition } from './key-value-size.ts'
+export { residentWeightBytes } from './memory-estimate.ts'
+export { measureRunner, type MeasureOptions, type RunnerMeasurement } from './measure.ts'

@@ -1,5 +1,4 @@
-import type { BlockRange, Manifest, NumericProfile } from '@shoal/model'
-import { unitOf } from './weights.ts'
+import { unitOf, type BlockRange, type Manifest, type NumericProfile } from '@shoal/model'
 
 /**
  * Resident bytes of the weights of a span once loaded. onnxruntime repacks each matrix into memory of its own and lets

@@ -24,7 +24,8 @@ export interface SessionBook {
   truncate(session: string, length: number): void
   /** False when it was not open. */
   close(session: string): boolean
-  closeAll(): void
+  /** Closes every session and refuses everything from now on. */
+  release(): void
   memory(): RunnerMemory
 }
 
@@ -51,8 +52,10 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
   const entries = new Map<string, Entry>()
   const bytesPerPosition = (range.end - range.start) * keyValueBytesPerPosition(config)
   let reservedBytes = 0
+  let released = false
 
   const find = (session: string): Entry => {
+    if (released) throw new ShoalError('not-ready', `blocks ${range.start}:${range.end} have been released`)
     const entry = entries.get(session)
     if (entry === undefined) throw new ShoalError('unknown-session', `session ${session} is not open for blocks ${range.start}:${range.end}`)
     return entry
@@ -60,6 +63,7 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
 
   return {
     open(session, tokenBudget) {
+      if (released) throw new ShoalError('not-ready', `blocks ${range.start}:${range.end} have been released`)
       if (session.length === 0 || session.length > limits.sessionNameMax) throw new ShoalError('bad-request', `a session's name has 1 to ${limits.sessionNameMax} characters`)
       if (entries.has(session)) throw new ShoalError('bad-request', `session ${session} is open already`)
       if (!Number.isSafeInteger(tokenBudget) || tokenBudget < 1 || tokenBudget > config.contextLength) {
@@ -74,8 +78,7 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
     },
     accept(session, position, valueCount) {
       const entry = find(session)
-      const rows = valueCount / config.hiddenSize
-      if (!Number.isInteger(rows) || rows < 1) throw new ShoalError('bad-request', `${valueCount} values are not rows of ${config.hiddenSize}`)
+      const rows = checkRows(valueCount, config.hiddenSize)
       if (position !== entry.length) throw new ShoalError('wrong-position', `session ${session} is at position ${entry.length}, not ${position}`)
       if (rows > limits.rowsPerForwardMax) throw new ShoalError('limit-exceeded', `at most ${limits.rowsPerForwardMax} rows at once, not ${rows}`)
       if (position + rows > entry.tokenBudget) throw new ShoalError('limit-exceeded', `session ${session} has a budget of ${entry.tokenBudget} tokens, ${position + rows} were asked for`)
@@ -107,13 +110,21 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
       reservedBytes -= entry.tokenBudget * bytesPerPosition
       return entries.delete(session)
     },
-    closeAll() {
+    release() {
       entries.clear()
       reservedBytes = 0
+      released = true
     },
     memory() {
       const keyValueBytes = [...entries.values()].reduce((sum, entry) => sum + entry.keyValueBytes, 0)
       return { weightBytes, keyValueBytes, reservedBytes, limitBytes, sessions: entries.size }
     },
   }
+}
+
+/** @returns how many rows these values are @throws {ShoalError} `bad-request` */
+export function checkRows(valueCount: number, hiddenSize: number): number {
+  const rows = valueCount / hiddenSize
+  if (!Number.isInteger(rows) || rows < 1) throw new ShoalError('bad-request', `${valueCount} values are not rows of ${hiddenSize}`)
+  return rows
 }

@@ -1,7 +1,6 @@
 import { ShoalError } from '@shoal/host'
-import type { Manifest } from '@shoal/model'
+import { packedTensors, type BlockRange, type Manifest, type ModelConfig } from '@shoal/model'
 import { indexWeights } from './weights.ts'
-import { packedTensors } from '@shoal/model'
 
 const families = ['llama', 'mistral', 'qwen2', 'qwen3']
 
@@ -22,4 +21,11 @@ export function checkSupported(manifest: Manifest): void {
   if (config.headCount % config.keyValueHeadCount !== 0) refuse(`${config.headCount} heads cannot share ${config.keyValueHeadCount} key/value heads`)
   const index = indexWeights(manifest)
   for (const tensor of packedTensors(config, profile)) index.require(tensor.name, tensor.type, tensor.shape)
+}
+
+/** @throws {ShoalError} `wrong-range` */
+export function checkRange({ start, end }: BlockRange, { blockCount }: ModelConfig): void {
+  if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start || end > blockCount) {
+    throw new ShoalError('wrong-range', `blocks ${start}:${end} are not a range of a model with ${blockCount} blocks`)
+  }
 }

@@ -3,16 +3,23 @@ import type { Manifest, ManifestTensor, NumericProfile, PackedType } from '@shoa
 
 /** Finds packed tensors by name and refuses a manifest whose shapes are not those that its config implies. */
 export interface WeightIndex {
+  /** @throws {ShoalError} `bad-model` when it is absent */
+  find(name: string): ManifestTensor
   /** @throws {ShoalError} `bad-model` when it is absent or has another type or shape */
   require(name: string, type: PackedType, shape: readonly number[]): ManifestTensor
 }
 
 export function indexWeights(manifest: Manifest): WeightIndex {
   const byName = new Map(manifest.tensors.map((tensor) => [tensor.name, tensor]))
+  const find = (name: string): ManifestTensor => {
+    const tensor = byName.get(name)
+    if (tensor === undefined) throw new ShoalError('bad-model', `the manifest of ${manifest.name} has no tensor ${name}`)
+    return tensor
+  }
   return {
+    find,
     require(name, type, shape) {
-      const tensor = byName.get(name)
-      if (tensor === undefined) throw new ShoalError('bad-model', `the manifest of ${manifest.name} has no tensor ${name}`)
+      const tensor = find(name)
       const bytes = shape.reduce((product, size) => product * size, type === 'f32' ? 4 : 1)
       const found = `${tensor.type} [${tensor.shape.join(', ')}] of ${tensor.bytes} bytes`
       if (tensor.type !== type || tensor.shape.join() !== shape.join() || tensor.bytes !== bytes) {
@@ -21,11 +28,6 @@ export function indexWeights(manifest: Manifest): WeightIndex {
       return tensor
     },
   }
-}
-
-/** The unit (file) that a packed tensor lies in. */
-export function unitOf(tensorName: string): string {
-  return tensorName.slice(0, tensorName.indexOf('.'))
 }
 
 /** Bits of one packed weight. */

@@ -14,23 +14,23 @@ export type SpanId = number
 
 /** Every call that a worker answers: arguments in, result out; first come, first served. */
 export interface ComputeCalls {
-  'numeric-class': { arguments: Record<never, never>; result: { numericClass: string } }
+  'numeric-class': { arguments: null; result: { numericClass: string } }
   /** `padding` null: the self-probe found no form in which rows are independent of how they are grouped. */
   'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
-  'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number }; result: Record<never, never> }
+  'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number }; result: null }
   forward: {
     arguments: { span: SpanId; session: string; position: number; hidden: Float32Array<ArrayBuffer> }
     result: { hidden: Float32Array<ArrayBuffer>; keyValueBytes: number }
   }
-  'truncate-session': { arguments: { span: SpanId; session: string; length: number }; result: Record<never, never> }
-  'close-session': { arguments: { span: SpanId; session: string }; result: Record<never, never> }
+  'truncate-session': { arguments: { span: SpanId; session: string; length: number }; result: null }
+  'close-session': { arguments: { span: SpanId; session: string }; result: null }
   'export-session': { arguments: { span: SpanId; session: string }; result: { keyValues: Float32Array<ArrayBuffer> } }
-  'release-blocks': { arguments: { span: SpanId }; result: Record<never, never> }
+  'release-blocks': { arguments: { span: SpanId }; result: null }
   'load-head': { arguments: { span: SpanId }; result: { padding: RowPadding | null } }
   logits: { arguments: { span: SpanId; hidden: Float32Array<ArrayBuffer> }; result: { logits: Float32Array<ArrayBuffer> } }
-  'release-head': { arguments: { span: SpanId }; result: Record<never, never> }
+  'release-head': { arguments: { span: SpanId }; result: null }
   /** Ends the worker once everything before it is done. */
-  stop: { arguments: Record<never, never>; result: Record<never, never> }
+  stop: { arguments: null; result: null }
 }
 
 export type CallName = keyof ComputeCalls
@@ -52,6 +52,6 @@ export interface CallFailure {
 export type CallReply = { readonly id: number; readonly result: CallResult<CallName> } | { readonly id: number; readonly failure: CallFailure }
 
 /** Buffers that move with a message instead of being copied. */
-export function transferable(fields: CallArguments<CallName> | CallResult<CallName>): ArrayBuffer[] {
-  return Object.values(fields).flatMap((value: unknown) => (value instanceof Float32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
+export function transferable(fields: object | null): ArrayBuffer[] {
+  return Object.values(fields ?? {}).flatMap((value: unknown) => (value instanceof Float32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
 }

@@ -66,7 +66,7 @@ export function createComputeEngine({ manifest, folder, threads }: ComputeSettin
     'open-session': ({ span, session, tokenBudget }) => {
       const loaded = find(spans, span)
       loaded.caches.set(session, createKeyValueCache(config, loaded.range, tokenBudget))
-      return {}
+      return null
     },
     forward: ({ span, session, position, hidden }) => {
       const loaded = find(spans, span)
@@ -77,17 +77,17 @@ export function createComputeEngine({ manifest, folder, threads }: ComputeSettin
     },
     'truncate-session': ({ span, session, length }) => {
       cacheOf(find(spans, span), session).truncate(length)
-      return {}
+      return null
     },
     'close-session': ({ span, session }) => {
       spans.get(span)?.caches.delete(session)
-      return {}
+      return null
     },
     'export-session': ({ span, session }) => ({ keyValues: cacheOf(find(spans, span), session).export() }),
     'release-blocks': ({ span }) => {
       spans.get(span)?.session.release()
       spans.delete(span)
-      return {}
+      return null
     },
     'load-head': ({ span }) => {
       const head = createHeadComputer(load({ start: 0, end: 0 }, true), config)
@@ -98,14 +98,14 @@ export function createComputeEngine({ manifest, folder, threads }: ComputeSettin
     'release-head': ({ span }) => {
       heads.get(span)?.release()
       heads.delete(span)
-      return {}
+      return null
     },
     stop: () => {
       for (const { session } of spans.values()) session.release()
       for (const head of heads.values()) head.release()
       spans.clear()
       heads.clear()
-      return {}
+      return null
     },
   }
   return { call: (name, fields) => handlers[name](fields) }

@@ -64,7 +64,7 @@ export function startComputeWorker(settings: ComputeSettings, logger: Logger): C
       const id = nextId
       nextId += 1
       // The reply to this id is the result of this call's name: the worker answers with nothing else.
-      pending.set(id, { bytes, resolve: resolve as (result: CallResult<CallName>) => void, reject })
+      pending.set(id, { bytes, resolve, reject })
       queuedBytes += bytes
       worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, buffers)
     })
@@ -73,7 +73,7 @@ export function startComputeWorker(settings: ComputeSettings, logger: Logger): C
   return {
     call,
     async stop() {
-      if (ended === null) await call('stop', {})
+      if (ended === null) await call('stop', null)
       await exited
     },
   }

@@ -1,5 +1,5 @@
 import { ShoalError, type Logger } from '@shoal/host'
-import type { BlockRange, IdentifiedManifest, ManifestTensor, ModelConfig } from '@shoal/model'
+import type { IdentifiedManifest } from '@shoal/model'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Device } from '../block-runner.ts'
@@ -7,7 +7,9 @@ import { createEmbeddingTable } from '../embedding.ts'
 import { residentWeightBytes } from '../memory-estimate.ts'
 import { noNumericClass } from '../probe/fixed-probe.ts'
 import { createSessionBook } from '../session-book.ts'
-import { checkSupported } from '../support.ts'
+import { checkRange, checkSupported } from '../support.ts'
+import { floatTensors, type TensorReader } from '../tensor-reader.ts'
+import { indexWeights } from '../weights.ts'
 import { startComputeWorker } from './compute-worker.ts'
 import { createOnnxHead, createOnnxRunner } from './runner.ts'
 
@@ -28,7 +30,7 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
   checkSupported(manifest)
   const { config } = manifest
   const worker = startComputeWorker({ manifest, folder, threads }, logger)
-  let { numericClass } = await worker.call('numeric-class', {}).catch(async (error: unknown) => {
+  let { numericClass } = await worker.call('numeric-class', null).catch(async (error: unknown) => {
     await worker.stop()
     throw error
   })
@@ -65,19 +67,14 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
     },
     async loadEmbedding() {
       const file = await open(join(folder, 'embed.bin'))
-      const read = async (tensor: ManifestTensor, offset: number, length: number): Promise<Uint8Array> => {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, tensor.offset + offset)
-        if (bytesRead !== length) throw new ShoalError('bad-model', `embed.bin ends inside ${tensor.name}`)
+      const index = indexWeights(manifest)
+      const read: TensorReader = async (name, offset, length) => {
+        const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, index.find(name).offset + offset)
+        if (bytesRead !== length) throw new ShoalError('bad-model', `embed.bin ends inside ${name}`)
         return buffer
       }
-      return createEmbeddingTable(manifest, read, () => file.close())
+      return createEmbeddingTable(config, floatTensors(manifest, read), () => file.close())
     },
     close: () => worker.stop(),
-  }
-}
-
-function checkRange({ start, end }: BlockRange, { blockCount }: ModelConfig): void {
-  if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start || end > blockCount) {
-    throw new ShoalError('wrong-range', `blocks ${start}:${end} are not a range of a model with ${blockCount} blocks`)
   }
 }

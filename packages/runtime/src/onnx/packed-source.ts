@@ -1,5 +1,5 @@
-import type { Manifest } from '@shoal/model'
-import { indexWeights, unitOf } from '../weights.ts'
+import { unitOf, type Manifest } from '@shoal/model'
+import { indexWeights } from '../weights.ts'
 import type { WeightSource } from './linear.ts'
 
 /** Constants that onnxruntime maps from the units' files of a packed folder. */

@@ -1,7 +1,6 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
-import { ShoalError } from '@shoal/host'
-import type { SessionBook } from '../session-book.ts'
+import { checkRows, type SessionBook } from '../session-book.ts'
 import type { SpanId } from './compute-calls.ts'
 import type { ComputeWorker } from './compute-worker.ts'
 
@@ -48,7 +47,7 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     },
     memory: () => book.memory(),
     async release() {
-      book.closeAll()
+      book.release()
       await worker.call('release-blocks', { span })
     },
   }
@@ -57,9 +56,7 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
 export function createOnnxHead(worker: ComputeWorker, span: SpanId, config: ModelConfig): HeadRunner {
   return {
     async logits(hidden) {
-      if (hidden.length === 0 || hidden.length % config.hiddenSize !== 0) {
-        throw new ShoalError('bad-request', `${hidden.length} values are not rows of ${config.hiddenSize}`)
-      }
+      checkRows(hidden.length, config.hiddenSize)
       const { logits } = await worker.call('logits', { span, hidden: Float32Array.from(hidden) })
       return logits
     },

@@ -1,6 +1,6 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import { parentPort, workerData } from 'node:worker_threads'
-import { transferable, type CallName, type CallReply, type CallRequest, type ComputeSettings } from './compute-calls.ts'
+import { transferable, type CallReply, type CallRequest, type ComputeSettings } from './compute-calls.ts'
 import { createComputeEngine } from './compute-engine.ts'
 
 /**
@@ -19,7 +19,7 @@ function answer(request: CallRequest): CallReply {
   }
 }
 
-port.on('message', (request: CallRequest<CallName>) => {
+port.on('message', (request: CallRequest) => {
   const reply = answer(request)
   port.postMessage(reply, 'result' in reply ? transferable(reply.result) : [])
   if (request.name === 'stop') port.close()

@@ -1,4 +1,4 @@
-import type { ModelConfig, NumericProfile } from '@shoal/model'
+import { formatProfile, type ModelConfig, type NumericProfile } from '@shoal/model'
 import { createHash } from 'node:crypto'
 import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js'
 import { keyValueNames } from '../onnx/attention.ts'
@@ -34,7 +34,7 @@ const rowCounts = [2, 66]
 export function fixedProbe(model: ModelConfig, profile: NumericProfile, threads: number): string {
   const outputs = probeOutputs(model, profile, 1)
   if (threads > 1 && probeOutputs(model, profile, threads) !== outputs) return noNumericClass
-  const parts = { runtime: runtimeVersion, generator: generatorVersion, profile: Object.entries(profile).sort(), outputs }
+  const parts = [runtimeVersion, generatorVersion, formatProfile(profile), profile.accuracyLevel, profile.graphForm, outputs]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
 }
 

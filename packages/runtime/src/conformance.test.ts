@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import type { Device } from './block-runner.ts'
+import { conformanceCases } from './conformance.ts'
+import { keyValueBytesPerPosition } from './key-value-size.ts'
+import { devices, plentyBytes } from './testing/devices.ts'
+import { goldenFolder, packFolder, type PackedModel } from './testing/packed-model.ts'
+
+const range = { start: 1, end: 3 }
+const tokenRoom = 300
+
+describe.each(Object.keys(devices))('%s runner', (kind) => {
+  let packed: PackedModel
+  let device: Device
+  beforeAll(async () => {
+    packed = await packFolder(goldenFolder('llama'), 'f32')
+    device = await devices[kind]!(packed)
+  })
+  afterAll(async () => {
+    await device.close()
+    packed.remove()
+  })
+
+  test.each(conformanceCases)('$name', async ({ run }) => {
+    const { config } = packed.manifest.manifest
+    const measuring = await device.loadBlocks(range, { memoryLimitBytes: plentyBytes })
+    const { weightBytes } = measuring.memory()
+    await measuring.release()
+    const roomBytes = tokenRoom * 2 * keyValueBytesPerPosition(config)
+    const runner = await device.loadBlocks(range, { memoryLimitBytes: weightBytes + roomBytes })
+    try {
+      await run({ runner, tokenRoom, ...config })
+    } finally {
+      await runner.release()
+    }
+  })
+})

@@ -1,0 +1,100 @@
+import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { BlockRunner, HeadRunner } from '../block-runner.ts'
+import { keyValueBytesPerPosition } from '../key-value-size.ts'
+import { inverseFrequencies } from '../rope.ts'
+import { checkRows, type SessionBook } from '../session-book.ts'
+import { multiply, rmsNorm } from './arithmetic.ts'
+import { forwardBlock, type BlockCache, type BlockWeights, type Rotation } from './block.ts'
+
+interface ReferenceParts {
+  readonly config: ModelConfig
+  readonly range: BlockRange
+  readonly book: SessionBook
+  /** In block order. */
+  readonly blocks: readonly BlockWeights[]
+}
+
+/** Computes at once, on the calling thread: for oracles and simulations. */
+export function createReferenceRunner({ config, range, book, blocks }: ReferenceParts): BlockRunner {
+  const { hiddenSize, keyValueHeadCount, headSize } = config
+  const caches = new Map<string, readonly BlockCache[]>()
+  const frequencies = inverseFrequencies(config.rope, headSize)
+  const blockCount = range.end - range.start
+
+  const rotationAt = (position: number): Rotation => ({
+    cosines: Float32Array.from(frequencies, (frequency) => Math.cos(position * frequency)),
+    sines: Float32Array.from(frequencies, (frequency) => Math.sin(position * frequency)),
+  })
+  const cachesOf = (session: string): readonly BlockCache[] => caches.get(session) ?? []
+
+  return {
+    range,
+    hiddenSize,
+    async open(session, tokenBudget) {
+      book.open(session, tokenBudget)
+      caches.set(session, Array.from({ length: blockCount }, () => ({ keys: [], values: [] })))
+    },
+    async forward(session, position, hidden) {
+      const accepted = book.accept(session, position, hidden.length)
+      const output = new Float32Array(hidden.length)
+      for (let row = 0; row < accepted.rows; row += 1) {
+        const rotation = rotationAt(position + row)
+        let state: Float32Array = hidden.slice(row * hiddenSize, (row + 1) * hiddenSize)
+        cachesOf(session).forEach((cache, index) => {
+          state = forwardBlock(config, blocks[index] as BlockWeights, cache, state, rotation)
+        })
+        output.set(state, row * hiddenSize)
+      }
+      accepted.succeed(blockCount * keyValueBytesPerPosition(config) * (position + accepted.rows))
+      return output
+    },
+    length: (session) => book.length(session),
+    async truncate(session, length) {
+      book.truncate(session, length)
+      for (const { keys, values } of cachesOf(session)) {
+        keys.length = length
+        values.length = length
+      }
+    },
+    async close(session) {
+      book.close(session)
+      caches.delete(session)
+    },
+    async exportKeyValues(session) {
+      const length = book.length(session)
+      const kinds = cachesOf(session).flatMap(({ keys, values }) => [keys, values])
+      const whole = new Float32Array(kinds.length * keyValueHeadCount * length * headSize)
+      let at = 0
+      for (const rows of kinds) {
+        for (let head = 0; head < keyValueHeadCount; head += 1) {
+          for (const row of rows) {
+            whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
+            at += headSize
+          }
+        }
+      }
+      return whole
+    },
+    memory: () => book.memory(),
+    async release() {
+      book.release()
+      caches.clear()
+    },
+  }
+}
+
+/** @param projection float32 `[vocabularySize, hiddenSize]` */
+export function createReferenceHead({ hiddenSize, vocabularySize, normEpsilon }: ModelConfig, norm: Float32Array, projection: Float32Array): HeadRunner {
+  return {
+    async logits(hidden) {
+      const rows = checkRows(hidden.length, hiddenSize)
+      const logits = new Float32Array(rows * vocabularySize)
+      for (let row = 0; row < rows; row += 1) {
+        const normed = rmsNorm(hidden.subarray(row * hiddenSize, (row + 1) * hiddenSize), norm, normEpsilon)
+        logits.set(multiply(projection, normed), row * vocabularySize)
+      }
+      return logits
+    },
+    release: () => Promise.resolve(),
+  }
+}

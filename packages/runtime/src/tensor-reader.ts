@@ -1,0 +1,44 @@
+import { dequantiseRows, type Manifest } from '@shoal/model'
+import { indexWeights, matrixShapes, type WeightIndex } from './weights.ts'
+
+/**
+ * Bytes `[offset, offset + length)` of the packed tensor of that name: `PackedFolder.read` has this shape.
+ * @throws when they cannot be read
+ */
+export type TensorReader = (tensorName: string, offset: number, length: number) => Promise<Uint8Array>
+
+/** Packed tensors as float32. */
+export interface FloatTensors {
+  /** float32 `[length]` */
+  vector(name: string, length: number): Promise<Float32Array>
+  /** Rows `[from, to)` of matrix `X.weight` = `[rows, columns]`, dequantised exactly. */
+  rows(name: string, shape: { rows: number; columns: number }, from: number, to: number): Promise<Float32Array>
+}
+
+export function floatTensors(manifest: Manifest, read: TensorReader): FloatTensors {
+  const { profile } = manifest
+  const index: WeightIndex = indexWeights(manifest)
+  const part = async (name: string, rows: number, from: number, to: number): Promise<Uint8Array> => {
+    const { bytes } = index.find(name)
+    const rowBytes = bytes / rows
+    return read(name, from * rowBytes, (to - from) * rowBytes)
+  }
+  return {
+    async vector(name, length) {
+      index.require(name, 'f32', [length])
+      const bytes = await part(name, 1, 0, 1)
+      // A copy: the reader's bytes may start at any offset.
+      return new Float32Array(bytes.slice().buffer)
+    },
+    async rows(name, { rows, columns }, from, to) {
+      const shapes = matrixShapes(profile, rows, columns)
+      index.require(`${name}.weight`, shapes.scale === null ? 'f32' : 'u8', shapes.weight)
+      if (shapes.scale !== null) index.require(`${name}.scale`, 'f32', shapes.scale)
+      const [weight, scale] = await Promise.all([
+        part(`${name}.weight`, rows, from, to),
+        shapes.scale === null ? new Uint8Array() : part(`${name}.scale`, rows, from, to),
+      ])
+      return dequantiseRows(profile, weight, scale, to - from, columns)
+    },
+  }
+}
