@@ -1,0 +1,26 @@
+/**
+ * Who is here. Every peer signs one record about itself into a replicated map (yjs) and beats; every observer verifies
+ * records, measures leases by its own clock, and dials back before it holds anybody dead. There is no master, and no
+ * snapshot, however young, makes a dead peer alive. `docs/membership.md` gives the rules.
+ *
+ * @example
+ * const membership = createMembership({ transport, clock, random, logger }, { ...membershipProfiles.lan, document: manifestId, incarnation })
+ * membership.onEvent((event) => logger.info(event.type, event))
+ * membership.start()
+ * await membership.announce({ state: 'serving', span: { start: 0, end: 4 }, hardware, numericClass, version })
+ * const { members } = membership.snapshot()
+ * await membership.leave()
+ * await membership.close()
+ */
+export {
+  createMembership,
+  type Member,
+  type Membership,
+  type MembershipDependencies,
+  type MembershipEvent,
+} from './membership.ts'
+export type { Liveness } from './liveness.ts'
+export { leaseFor, membershipProfiles, type DetectorTiming, type MembershipOptions, type MembershipProfile } from './options.ts'
+export { memberStates, type MemberHardware, type MemberRecord, type MemberState } from './record.ts'
+export type { Announcement, BeatLoad } from './self.ts'
+export { createSnapshot, snapshotHash, type Snapshot, type SnapshotMember } from './snapshot.ts'

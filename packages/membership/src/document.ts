@@ -1,0 +1,86 @@
+import * as Y from 'yjs'
+import { rootName, type DeletedRange, type ItemId } from './update-grammar.ts'
+import { indexStretches, mergeRanges } from './update-keys.ts'
+
+/** What applying an update did. */
+export interface AppliedUpdate {
+  /** What was new in it, for the neighbours; absent when nothing was. */
+  readonly novel: Uint8Array | undefined
+  /** It builds on items that we lack: the sender's whole state is needed. */
+  readonly incomplete: boolean
+}
+
+/** One rotation of the membership document: a flat yjs map from peer id to sealed record. The only door to yjs. */
+export interface MemberDocument {
+  readonly name: string
+  /** Our client id in it. */
+  readonly writer: number
+  get(key: string): Uint8Array | undefined
+  keys(): readonly string[]
+  /** Writes our own value. @returns the update for the neighbours */
+  set(key: string, value: Uint8Array): Uint8Array
+  apply(update: Uint8Array): AppliedUpdate
+  stateVector(): Uint8Array
+  /** What a peer with this state vector lacks. @throws {Error} for bytes that are no state vector */
+  missing(stateVector: Uint8Array): Uint8Array
+  /** Highest clock of a client: what it has written so far. */
+  clockOf(client: number): number
+  /** The key under which an item stands; absent for one that is not here. */
+  keyAt(id: ItemId): string | undefined
+  /** Keys whose present value these ranges delete. */
+  keysDeletedBy(deleted: readonly DeletedRange[]): readonly string[]
+  byteLength(): number
+  destroy(): void
+}
+
+export function createMemberDocument(name: string, writer: number): MemberDocument {
+  const doc = new Y.Doc({ guid: name, gc: true })
+  doc.clientID = writer
+  const map = doc.getMap<Uint8Array>(rootName)
+  let novel: Uint8Array | undefined
+  doc.on('update', (update: Uint8Array) => {
+    novel = update
+  })
+
+  const itemAt = (id: ItemId): Y.Item | undefined => {
+    if (id.clock >= Y.getState(doc.store, id.client)) return undefined
+    const struct = Y.getItem(doc.store, Y.createID(id.client, id.clock))
+    return struct instanceof Y.Item ? struct : undefined
+  }
+
+  return {
+    name,
+    // yjs takes another id when it meets our own in a stranger's update.
+    get writer() {
+      return doc.clientID
+    },
+    get: (key) => map.get(key),
+    keys: () => [...map.keys()],
+    set(key, value) {
+      novel = undefined
+      map.set(key, value)
+      if (novel === undefined) throw new Error('yjs made no update of a write')
+      return novel
+    },
+    apply(update) {
+      novel = undefined
+      Y.applyUpdate(doc, update)
+      const incomplete = doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+      // Waiting updates would pile up without bound; the whole state is asked for instead.
+      doc.store.pendingStructs = null
+      doc.store.pendingDs = null
+      return { novel, incomplete }
+    },
+    stateVector: () => Y.encodeStateVector(doc),
+    missing: (stateVector) => Y.encodeStateAsUpdate(doc, stateVector),
+    clockOf: (client) => Y.getState(doc.store, client),
+    keyAt: (id) => itemAt(id)?.parentSub ?? undefined,
+    keysDeletedBy(deleted) {
+      if (deleted.length === 0) return []
+      const find = indexStretches(mergeRanges(deleted))
+      return [...map._map].filter(([, item]) => !item.deleted && find(item.id) !== undefined).map(([key]) => key)
+    },
+    byteLength: () => Y.encodeStateAsUpdate(doc).length,
+    destroy: () => doc.destroy(),
+  }
+}

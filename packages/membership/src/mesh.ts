@@ -1,0 +1,131 @@
+import { messageOf, ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
+import type { Transport } from '@shoal/network'
+import { memberLimits } from './limits.ts'
+import type { Liveness } from './liveness.ts'
+import type { MemberRecord } from './record.ts'
+
+/** Keeps this peer connected to others, so that floods reach everybody and a partition heals from either side. */
+export interface Mesh {
+  /** One round: strengthen the mesh, try one that is dead, measure one link. */
+  tick(): void
+  /** A dead peer answered: its side of a partition may be back, so all dead ones are tried now. */
+  retryDead(): void
+  /** @throws {Error} when it is refused, or with the signal */
+  reach(peer: string, signal: AbortSignal): Promise<void>
+  /** Smallest recent round trip by peer, in microseconds; of links measured at least twice. */
+  links(): Readonly<Record<string, number>>
+  close(): void
+}
+
+export interface MeshDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly peers: () => readonly { readonly record: MemberRecord; readonly liveness: Liveness }[]
+}
+
+/** Round trips kept per link: the smallest of eight is one without queueing, and an improvement still shows soon. */
+const samplesKept = 8
+
+export function createMesh({ transport, clock, random, logger, peers }: MeshDependencies, options: { readonly neighboursMax: number; readonly dialMs: number }): Mesh {
+  const dialling = new Map<string, AbortController>()
+  const samples = new Map<string, number[]>()
+  let waiting: string[] = []
+  let next = 0
+
+  const reach = async (peer: string, signal: AbortSignal): Promise<void> => {
+    const known = peers().find(({ record }) => record.peerId === peer)
+    if (known !== undefined) transport.learn(peer, known.record.addresses)
+    const rttMs = await transport.ping(peer, { signal })
+    const kept = [...(samples.get(peer) ?? []), Math.max(1, Math.round(rttMs * 1000))].slice(-samplesKept)
+    samples.set(peer, kept)
+  }
+
+  const dial = async (peer: string): Promise<void> => {
+    const controller = new AbortController()
+    dialling.set(peer, controller)
+    const timer = clock.after(options.dialMs, () => controller.abort(new ShoalError('deadline-passed', `${peer} did not answer`)))
+    try {
+      await reach(peer, controller.signal)
+    } catch (error) {
+      logger.debug('dial-failed', { peer, reason: messageOf(error) })
+    } finally {
+      timer.cancel()
+      dialling.delete(peer)
+      startWaiting()
+    }
+  }
+
+  const startWaiting = (): void => {
+    while (dialling.size < memberLimits.maxDialsAtOnce) {
+      const peer = waiting.shift()
+      if (peer === undefined) return
+      if (!dialling.has(peer)) void dial(peer)
+    }
+  }
+
+  const apart = (liveness: Liveness): string[] => {
+    const connected = new Set(transport.connected())
+    return peers()
+      .filter((peer) => peer.liveness === liveness && peer.record.peerId !== transport.peerId && !connected.has(peer.record.peerId))
+      .map(({ record }) => record.peerId)
+  }
+
+  const enqueue = (peer: string | undefined): void => {
+    if (peer !== undefined && !waiting.includes(peer)) waiting.push(peer)
+  }
+
+  return {
+    tick() {
+      const connected = transport.connected()
+      for (const peer of samples.keys()) if (!connected.includes(peer)) samples.delete(peer)
+      const room = options.neighboursMax - connected.length
+      for (const peer of shuffled(apart('alive'), random).slice(0, Math.max(0, room))) enqueue(peer)
+      enqueue(shuffled(apart('dead'), random)[0])
+      // One link a round: measuring must not load the links it measures.
+      next += 1
+      const link = connected.length === 0 ? undefined : connected[next % connected.length]
+      if (link !== undefined) enqueue(link)
+      startWaiting()
+    },
+    retryDead() {
+      for (const peer of shuffled(apart('dead'), random)) enqueue(peer)
+      startWaiting()
+    },
+    reach,
+    links() {
+      const measured = [...samples].filter(([, kept]) => kept.length >= 2).map(([peer, kept]): [string, number] => [peer, Math.min(...kept)])
+      measured.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1))
+      return Object.fromEntries(measured.slice(0, memberLimits.maxLinks))
+    },
+    close() {
+      waiting = []
+      for (const controller of dialling.values()) controller.abort(new ShoalError('cancelled', 'membership is closing'))
+    },
+  }
+}
+
+/** Fisher and Yates. */
+function shuffled(peers: readonly string[], random: Random): readonly string[] {
+  const order = [...peers]
+  for (let last = order.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(random.unit() * (last + 1))
+    const kept = order[last]
+    const moved = order[other]
+    if (kept === undefined || moved === undefined) throw new Error('shuffle left its array')
+    order[last] = moved
+    order[other] = kept
+  }
+  return order
+}
+
+/** Whether the planner would notice: another set of links, or one that changed by more than a quarter and 200 µs. */
+export function linksDiffer(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
+  const names = Object.keys(a)
+  if (names.length !== Object.keys(b).length) return true
+  return names.some((name) => {
+    const [x, y] = [a[name] ?? 0, b[name]]
+    return y === undefined || Math.abs(x - y) > Math.max(200, Math.min(x, y) / 4)
+  })
+}

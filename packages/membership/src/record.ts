@@ -1,0 +1,147 @@
+import { decode, encode } from 'cborg'
+import { ShoalError } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
+import { limits } from '@shoal/protocol'
+import { memberLimits } from './limits.ts'
+
+/** What a node measured of itself at start. Integers, so that every peer computes the same plan. */
+export interface MemberHardware {
+  /** Memory this node gives to weights, KV and journals together. */
+  readonly memoryBytes: number
+  /** One row through one block with a filled cache. */
+  readonly decodeMicrosPerBlock: number
+  /** One row of a prefill chunk through one block. */
+  readonly prefillMicrosPerRowBlock: number
+  /** Slower direction of its link; 0 when not measured. */
+  readonly bandwidthBytesPerSecond: number
+  readonly device: string
+  readonly threads: number
+}
+
+export const memberStates = ['joining', 'serving', 'draining', 'left'] as const
+export type MemberState = (typeof memberStates)[number]
+
+/** What a peer says of itself, signed. Only its owner writes it. */
+export interface MemberRecord {
+  readonly peerId: string
+  /** Counts this key's lives: a higher one ends all lower ones. */
+  readonly incarnation: number
+  /** Counts up within an incarnation. */
+  readonly seq: number
+  /** The owner's yjs client id in this document: binds the signature to the CRDT's item. */
+  readonly writer: number
+  readonly state: MemberState
+  /** Blocks it holds now; null for none. */
+  readonly span: BlockRange | null
+  readonly hardware: MemberHardware
+  readonly numericClass: string
+  /** Multiaddrs. */
+  readonly addresses: readonly string[]
+  readonly version: string
+  /** Smallest round trip seen to a neighbour, by peer id, in microseconds. */
+  readonly links: Readonly<Record<string, number>>
+}
+
+/** Deterministic CBOR. */
+export function encodeRecord(record: MemberRecord): Uint8Array {
+  return encode(record)
+}
+
+/** Unknown fields are ignored. @throws {ShoalError} `bad-frame` for anything that is no record */
+export function decodeRecord(bytes: Uint8Array): MemberRecord {
+  if (bytes.length > limits.maxRecordBytes) throw refuse(`${bytes.length} bytes are over the limit of ${limits.maxRecordBytes}`)
+  const fields = asMap(parse(bytes), 'record')
+  return {
+    peerId: text(fields, 'peerId', memberLimits.maxPeerIdLength),
+    incarnation: count(fields, 'incarnation'),
+    seq: count(fields, 'seq'),
+    writer: count(fields, 'writer'),
+    state: state(fields),
+    span: span(fields),
+    hardware: hardware(asMap(fields.get('hardware'), 'hardware')),
+    numericClass: text(fields, 'numericClass', memberLimits.maxNameLength),
+    addresses: addresses(fields),
+    version: text(fields, 'version', memberLimits.maxNameLength),
+    links: links(asMap(fields.get('links'), 'links')),
+  }
+}
+
+type Fields = ReadonlyMap<unknown, unknown>
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    // Maps, not objects: a key named __proto__ is then a key like any other.
+    return decode(bytes, { useMaps: true, rejectDuplicateMapKeys: true, allowIndefinite: false, allowUndefined: false })
+  } catch (cause) {
+    throw refuse('its CBOR is damaged', cause)
+  }
+}
+
+function refuse(why: string, cause?: unknown): ShoalError {
+  return new ShoalError('bad-frame', `a member record was refused: ${why}`, { cause })
+}
+
+function asMap(value: unknown, name: string): Fields {
+  if (!(value instanceof Map)) throw refuse(`${name} is no map`)
+  return value
+}
+
+function text(fields: Fields, name: string, lengthMax: number): string {
+  const value = fields.get(name)
+  if (typeof value !== 'string' || value.length > lengthMax) throw refuse(`${name} is no text of at most ${lengthMax} characters`)
+  return value
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function count(fields: Fields, name: string): number {
+  const value = fields.get(name)
+  if (!isCount(value)) throw refuse(`${name} is no count`)
+  return value
+}
+
+function state(fields: Fields): MemberState {
+  const value = memberStates.find((known) => known === fields.get('state'))
+  if (value === undefined) throw refuse(`state must be one of ${memberStates.join(', ')}`)
+  return value
+}
+
+function span(fields: Fields): BlockRange | null {
+  const value = fields.get('span')
+  if (value === null) return null
+  const range = asMap(value, 'span')
+  const [start, end] = [count(range, 'start'), count(range, 'end')]
+  if (start >= end) throw refuse(`span ${start}:${end} is empty`)
+  return { start, end }
+}
+
+function hardware(fields: Fields): MemberHardware {
+  return {
+    memoryBytes: count(fields, 'memoryBytes'),
+    decodeMicrosPerBlock: count(fields, 'decodeMicrosPerBlock'),
+    prefillMicrosPerRowBlock: count(fields, 'prefillMicrosPerRowBlock'),
+    bandwidthBytesPerSecond: count(fields, 'bandwidthBytesPerSecond'),
+    device: text(fields, 'device', memberLimits.maxNameLength),
+    threads: count(fields, 'threads'),
+  }
+}
+
+function addresses(fields: Fields): readonly string[] {
+  const value = fields.get('addresses')
+  if (!Array.isArray(value) || value.length > limits.maxAddresses) throw refuse(`addresses is no list of at most ${limits.maxAddresses}`)
+  return value.map((address: unknown) => {
+    if (typeof address !== 'string' || address.length > limits.maxAddressBytes) throw refuse('an address is no text or too long')
+    return address
+  })
+}
+
+function links(fields: Fields): Readonly<Record<string, number>> {
+  if (fields.size > memberLimits.maxLinks) throw refuse(`more than ${memberLimits.maxLinks} links`)
+  const entries = [...fields].map(([peer, micros]): [string, number] => {
+    if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength || !isCount(micros)) throw refuse('a link is malformed')
+    return [peer, micros]
+  })
+  return Object.fromEntries(entries)
+}

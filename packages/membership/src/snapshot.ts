@@ -1,0 +1,33 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { encode } from 'cborg'
+import type { MemberRecord } from './record.ts'
+
+/** A member as the planner sees it. */
+export type SnapshotMember = Omit<MemberRecord, 'seq' | 'writer' | 'version'>
+
+/** The records of the members one observer holds alive, sorted by peer id. A plain value. */
+export interface Snapshot {
+  readonly members: readonly SnapshotMember[]
+}
+
+export function createSnapshot(records: readonly MemberRecord[]): Snapshot {
+  const members = records
+    .filter((record) => record.state !== 'left')
+    .map(({ seq: _seq, writer: _writer, version: _version, ...member }) => member)
+    .sort((a, b) => (a.peerId < b.peerId ? -1 : 1))
+  return { members }
+}
+
+/**
+ * Lower-case hex sha256 over deterministic CBOR of everything a plan depends on: equal hashes, equal plans. Addresses,
+ * load and counters are left out; links to peers that are not in the snapshot too, since no plan can use them.
+ */
+export function snapshotHash(snapshot: Snapshot): string {
+  const present = new Set(snapshot.members.map((member) => member.peerId))
+  const members = snapshot.members.map(({ addresses: _addresses, links, ...member }) => ({
+    ...member,
+    links: Object.fromEntries(Object.entries(links).filter(([peer]) => present.has(peer))),
+  }))
+  return bytesToHex(sha256(encode(members)))
+}

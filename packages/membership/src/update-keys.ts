@@ -1,0 +1,75 @@
+import type { DeletedRange, ItemId, UpdateItem } from './update-grammar.ts'
+
+/** Something with a length at a place in a client's sequence. */
+type Stretch = ItemId & { readonly length: number }
+
+/** Finds the stretch that holds an id in logarithmic time: updates are a stranger's, and may be 65,536 items long. */
+export function indexStretches<T extends Stretch>(stretches: readonly T[]): (id: ItemId) => T | undefined {
+  const byClient = new Map<number, T[]>()
+  for (const stretch of stretches) {
+    const list = byClient.get(stretch.client)
+    if (list === undefined) byClient.set(stretch.client, [stretch])
+    else list.push(stretch)
+  }
+  for (const list of byClient.values()) list.sort((a, b) => a.clock - b.clock)
+  return ({ client, clock }) => {
+    const list = byClient.get(client) ?? []
+    let low = 0
+    let high = list.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const start = list[middle]?.clock ?? 0
+      if (start <= clock) low = middle + 1
+      else high = middle
+    }
+    const found = list[low - 1]
+    return found !== undefined && clock < found.clock + found.length ? found : undefined
+  }
+}
+
+/** Overlapping and touching ranges become one, so that a search by start finds them all. */
+export function mergeRanges(ranges: readonly DeletedRange[]): readonly DeletedRange[] {
+  const merged: DeletedRange[] = []
+  for (const range of [...ranges].sort((a, b) => a.client - b.client || a.clock - b.clock)) {
+    const last = merged.at(-1)
+    if (last === undefined || last.client !== range.client || last.clock + last.length < range.clock) {
+      merged.push(range)
+      continue
+    }
+    const end = Math.max(last.clock + last.length, range.clock + range.length)
+    merged[merged.length - 1] = { client: last.client, clock: last.clock, length: end - last.clock }
+  }
+  return merged
+}
+
+/**
+ * yjs writes a key only with the first value of a chain; later ones name a neighbour. Follows the chain to the key, in
+ * the update and in what is `known` already; each item is visited once however the chains run.
+ */
+export function resolveKeys(items: readonly UpdateItem[], known: (id: ItemId) => string | undefined): (item: UpdateItem) => string | undefined {
+  const find = indexStretches(items)
+  const keys = new Map<UpdateItem, string | undefined>()
+  return (item) => {
+    const path: UpdateItem[] = []
+    let key: string | undefined
+    for (let at: UpdateItem | undefined = item; at !== undefined; ) {
+      if (keys.has(at)) {
+        key = keys.get(at)
+        break
+      }
+      path.push(at)
+      // Marked before it is resolved, so that a circle ends without a key.
+      keys.set(at, undefined)
+      if (at.key !== undefined) {
+        key = at.key
+        break
+      }
+      if (at.neighbour === undefined) break
+      key = known(at.neighbour)
+      if (key !== undefined) break
+      at = find(at.neighbour)
+    }
+    for (const visited of path) keys.set(visited, key)
+    return key
+  }
+}
