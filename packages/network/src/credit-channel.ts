@@ -221,8 +221,9 @@ export class CreditChannel implements Channel {
 
   abort(error: Error): void {
     if (this.#state === 'ended') return
-    this.#wire.reset(error)
+    // First the end, so that what the wire says of its reset is no news.
     this.#finish(error)
+    this.#wire.reset(error)
   }
 
   /** The other side has said goodbye: frames that came before are still delivered. */

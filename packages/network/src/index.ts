@@ -10,6 +10,9 @@
  * const peerId = await alice.dial(bob.addresses()[0]!, { signal })
  * const channel = await alice.open(peerId, '/echo/1', { signal })
  */
+export { createLibp2pTransport, type Libp2pTransportOptions } from './libp2p/create-transport.ts'
+export { createPeerKey, peerIdOfKey } from './libp2p/keys.ts'
+export type { Libp2pTransport } from './libp2p/transport.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory/network.ts'
 export { withSelf } from './self.ts'
 export type { Channel, Transport } from './transport.ts'

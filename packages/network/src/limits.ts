@@ -16,4 +16,14 @@ export const limits = {
   queuedBytes: protocolLimits.channelCreditBytes,
   /** An orderly end must not wait for ever for a peer that consumes nothing. */
   closeTimeoutMs: 5_000,
+  /** Channels of one protocol that one peer may open on a connection: one is usual, transfers of weights use a few. */
+  channelsPerProtocol: 64,
+  /** Connections altogether: every member of the largest planned swarm (some hundreds), with room. */
+  connections: 1024,
+  /** New connections from one address in a second: a whole swarm on one machine, or behind one router, that restarts. */
+  inboundConnectionsPerSecond: 256,
+  /** Connections whose handshake is under way: the same restart on a slow link. */
+  pendingConnections: 256,
+  /** Peers whose addresses are remembered. */
+  learnedPeers: 8192,
 } as const

@@ -1,0 +1,47 @@
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { limits } from '../limits.ts'
+
+/** Where peers may be reached. Bounded: the peer learned of longest ago is forgotten first. */
+export interface AddressBook {
+  learn(peerId: string, addresses: readonly string[]): void
+  knows(peerId: string): boolean
+  /** What can be dialled, each ending in `/p2p/<peerId>`; what is no address, or another peer's, is left out. */
+  find(peerId: string): Multiaddr[]
+}
+
+export function createAddressBook(): AddressBook {
+  const book = new Map<string, readonly string[]>()
+  return {
+    learn(peerId, addresses) {
+      book.delete(peerId)
+      book.set(peerId, addresses.slice(0, limits.maxAddresses))
+      const [oldest] = book.keys()
+      if (book.size > limits.learnedPeers && oldest !== undefined) book.delete(oldest)
+    },
+    knows: (peerId) => book.has(peerId),
+    find: (peerId) =>
+      (book.get(peerId) ?? []).flatMap((text) => {
+        const address = parseAddress(text)
+        if (address === undefined) return []
+        const named = peerIn(address)
+        if (named === undefined) return [address.encapsulate(`/p2p/${peerId}`)]
+        return named === peerId ? [address] : []
+      }),
+  }
+}
+
+/** Undefined for what is no multiaddr. */
+export function parseAddress(text: string): Multiaddr | undefined {
+  if (text.length > limits.maxAddressBytes) return undefined
+  try {
+    const address = multiaddr(text)
+    return address.getComponents().length === 0 ? undefined : address
+  } catch {
+    return undefined
+  }
+}
+
+/** The peer that an address names last. */
+export function peerIn(address: Multiaddr): string | undefined {
+  return address.getComponents().findLast((component) => component.name === 'p2p')?.value
+}

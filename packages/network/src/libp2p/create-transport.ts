@@ -1,0 +1,77 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
+import { identify } from '@libp2p/identify'
+import { mdns } from '@libp2p/mdns'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import type { Clock, Logger } from '@shoal/host'
+import { createLibp2p } from 'libp2p'
+import { limits } from '../limits.ts'
+import { listenFailure } from './failures.ts'
+import { readPeerKey } from './keys.ts'
+import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
+import { withJoinedWrites } from './speed-ups/joined-writes.ts'
+import { withLazyWindows } from './speed-ups/lazy-windows.ts'
+import { createSpeedUpReport } from './speed-ups/report.ts'
+import { Libp2pNodeTransport, type Libp2pTransport, type SwarmNode } from './transport.ts'
+
+export interface Libp2pTransportOptions {
+  /** From `createPeerKey`. */
+  readonly privateKey: Uint8Array
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Multiaddrs; `[]` only dials. Default: any free port of this machine's own 127.0.0.1. */
+  readonly listen?: readonly string[]
+  /** Told to others instead of what is listened on: a router's mapping, a proxy. */
+  readonly announce?: readonly string[]
+  /** Finds peers with the same tag in the local network, and is found. Default: neither. */
+  readonly mdns?: { readonly serviceTag: string; readonly intervalMs?: number }
+  /** False leaves libp2p as it is, for measurements. Default true. */
+  readonly speedUps?: boolean
+}
+
+/** A stream's window: 4 MiB in flight fill 1.6 Gbit/s at 20 ms, and one bulk frame cannot hold up other channels longer. */
+const streamWindowBytes = 4 * 1024 * 1024
+
+/**
+ * Starts listening.
+ * @throws {ShoalError} `in-use` when a port is taken, `bad-request` when a key or an address is none
+ */
+export async function createLibp2pTransport(options: Libp2pTransportOptions): Promise<Libp2pTransport> {
+  const privateKey = readPeerKey(options.privateKey)
+  const listen = options.listen ?? ['/ip4/127.0.0.1/tcp/0']
+  const report = createSpeedUpReport(options.logger)
+  const fast = options.speedUps ?? true
+  if (fast) report.engaged('cached-keys')
+
+  const muxer = yamux({
+    // libp2p refuses a stream whose unread bytes exceed the buffer; nothing may be lost between opening and listening.
+    streamOptions: { maxStreamWindowSize: streamWindowBytes, maxReadBufferLength: 2 * streamWindowBytes },
+  })
+  let node: SwarmNode
+  try {
+    node = await createLibp2p({
+      privateKey,
+      addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
+      transports: [fast ? withJoinedWrites(tcp(), report) : tcp()],
+      connectionEncrypters: [noise({ crypto: fast ? createCachedKeyCrypto() : defaultCrypto })],
+      streamMuxers: [fast ? withLazyWindows(muxer, report) : muxer],
+      peerDiscovery: options.mdns === undefined ? [] : [mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 })],
+      services: { identify: identify(), ping: ping({ maxInboundStreams: limits.channelsPerProtocol }) },
+      connectionManager: {
+        maxConnections: limits.connections,
+        inboundConnectionThreshold: limits.inboundConnectionsPerSecond,
+        maxIncomingPendingConnections: limits.pendingConnections,
+        // Who comes back, and when, is for membership to decide.
+        reconnectRetries: 0,
+      },
+      // Beats tell sooner that a peer hangs; this only removes connections that no packet passes any more. A stop of the
+      // event loop for some seconds must not cost a connection (the default is 5 s).
+      connectionMonitor: { pingInterval: 10_000, pingTimeout: { minTimeout: 15_000 } },
+    })
+  } catch (error) {
+    throw listenFailure(error, listen)
+  }
+  return new Libp2pNodeTransport({ node, privateKey, clock: options.clock, logger: options.logger, speedUps: report.names })
+}

@@ -1,0 +1,37 @@
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { Ed25519PrivateKey, PublicKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { ShoalError } from '@shoal/host'
+
+/** A new Ed25519 private key, as libp2p's protobuf: 68 bytes that only their owner may read. */
+export async function createPeerKey(): Promise<Uint8Array> {
+  return privateKeyToProtobuf(await generateKeyPair('Ed25519'))
+}
+
+/** The peer id that belongs to a private key. @throws {ShoalError} `bad-request` when the bytes are no such key */
+export function peerIdOfKey(key: Uint8Array): string {
+  return peerIdFromPrivateKey(readPeerKey(key)).toString()
+}
+
+/** @throws {ShoalError} `bad-request` */
+export function readPeerKey(key: Uint8Array): Ed25519PrivateKey {
+  let privateKey: ReturnType<typeof privateKeyFromProtobuf>
+  try {
+    privateKey = privateKeyFromProtobuf(key)
+  } catch (error) {
+    throw new ShoalError('bad-request', 'these bytes are not a private key in libp2p’s format', { cause: error })
+  }
+  if (privateKey.type !== 'Ed25519') throw new ShoalError('bad-request', `a peer key must be Ed25519, this one is ${privateKey.type}`)
+  return privateKey
+}
+
+/** The key inside a peer id; undefined for what is not the id of an Ed25519 key. */
+export function publicKeyOf(peerId: string): PublicKey | undefined {
+  try {
+    const parsed = peerIdFromString(peerId)
+    // Many texts name one id; only the one that `toString` gives is that peer, so that ids can be compared as text.
+    return parsed.type === 'Ed25519' && parsed.toString() === peerId ? parsed.publicKey : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,79 @@
+import { messageOf, type Clock, type Logger } from '@shoal/host'
+import type { Stream } from '@libp2p/interface'
+import { CreditChannel, type Wire } from '../credit-channel.ts'
+import { limits } from '../limits.ts'
+import { createFrameReader, packFrame, packGoodbye, packGrant } from './frame-reader.ts'
+
+/**
+ * A channel over a libp2p stream. Of the stream's own flow control only `send`'s answer and the `drain` and `idle`
+ * events are used: `onDrain()`, `for await` and `pause()` have defects (docs/network.md); credit does the rest.
+ *
+ * Call it in the same turn in which libp2p hands over the stream, so that no byte arrives unheard.
+ */
+export function createStreamChannel(stream: Stream, remotePeer: string, clock: Clock, logger: Logger): CreditChannel {
+  let endPromise: Promise<void> | undefined
+  let waitsForDrain = false
+
+  const end = async (): Promise<void> => {
+    const abandoned = new AbortController()
+    const timer = clock.after(limits.closeTimeoutMs, () => stream.abort(new Error('the other side did not end the stream')))
+    stream.addEventListener('close', () => {
+      timer.cancel()
+      abandoned.abort()
+    })
+    try {
+      stream.send(packGoodbye())
+      await stream.close({ signal: abandoned.signal })
+    } catch (error) {
+      // The stream broke before the goodbye left: the other side sees that, and this side wanted it gone.
+      logger.debug('goodbye-unsent', { peer: remotePeer, reason: messageOf(error) })
+    }
+  }
+
+  const wire: Wire = {
+    pack: packFrame,
+    write(packed) {
+      waitsForDrain = !stream.send(packed) || !isDrained(stream)
+      return !waitsForDrain
+    },
+    grant(bytes) {
+      if (endPromise !== undefined) return
+      try {
+        stream.send(packGrant(bytes))
+      } catch (error) {
+        channel.broke(error)
+      }
+    },
+    end: () => (endPromise ??= end()),
+    reset: (error) => stream.abort(error),
+  }
+
+  const channel = new CreditChannel(remotePeer, stream.protocol, wire, clock)
+  const reader = createFrameReader({
+    admit: (length) => channel.admit(length),
+    frame: (frame) => channel.frameArrived(frame),
+    granted: (bytes) => channel.granted(bytes),
+    farewell: () => channel.farewell(),
+  })
+
+  const maybeDrained = (): void => {
+    if (!waitsForDrain || !isDrained(stream)) return
+    waitsForDrain = false
+    channel.drained()
+  }
+  // libp2p sends the rest of its buffer one microtask after `drain`.
+  stream.addEventListener('drain', () => queueMicrotask(() => queueMicrotask(maybeDrained)))
+  stream.addEventListener('idle', () => queueMicrotask(maybeDrained))
+  stream.addEventListener('message', (event) => {
+    if (event.data instanceof Uint8Array) reader.read(event.data)
+    else for (const piece of event.data) reader.read(piece)
+  })
+  const endedWithoutGoodbye = (): void => channel.broke(new Error('it ended without a goodbye'))
+  stream.addEventListener('close', (event) => channel.broke(event.error))
+  stream.addEventListener('remoteCloseWrite', () => queueMicrotask(endedWithoutGoodbye))
+  // What happened before these listeners were here: libp2p delivers what it has buffered in a microtask, then this.
+  if (stream.status !== 'open' || stream.remoteWriteStatus === 'closed') queueMicrotask(() => queueMicrotask(endedWithoutGoodbye))
+  return channel
+}
+
+const isDrained = (stream: Stream): boolean => !stream.writableNeedsDrain && stream.writeBufferLength === 0

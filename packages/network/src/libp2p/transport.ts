@@ -1,0 +1,191 @@
+import type { Identify } from '@libp2p/identify'
+import type { Connection, Ed25519PrivateKey, Libp2p, Stream } from '@libp2p/interface'
+import type { Ping } from '@libp2p/ping'
+import { ShoalError, messageOf, type Clock, type Logger } from '@shoal/host'
+import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Channel, Transport } from '../transport.ts'
+import { createAddressBook, parseAddress, peerIn } from './address-book.ts'
+import { dialFailure, isUnsupportedProtocol } from './failures.ts'
+import { publicKeyOf } from './keys.ts'
+import { measureRoundTrip } from './ping.ts'
+import type { SpeedUp } from './speed-ups/report.ts'
+import { createStreamChannel } from './stream-channel.ts'
+
+export type SwarmNode = Libp2p<{ identify: Identify; ping: Ping }>
+
+export interface Libp2pTransport extends Transport {
+  /** Peers that mDNS hears of, each time it does; none without the `mdns` option. */
+  onDiscovery(listener: (peerId: string, addresses: readonly string[]) => void): void
+  /** The speed-ups that are at work: those of both kinds of connection show once there is one. */
+  readonly speedUps: ReadonlySet<SpeedUp>
+}
+
+export interface Libp2pTransportParts {
+  readonly node: SwarmNode
+  readonly privateKey: Ed25519PrivateKey
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly speedUps: ReadonlySet<SpeedUp>
+}
+
+/** A second try is for a connection that two simultaneous dials made twice, and of which one is being given up. */
+const openAttempts = 2
+
+export class Libp2pNodeTransport implements Libp2pTransport {
+  readonly peerId: string
+  readonly speedUps: ReadonlySet<SpeedUp>
+  readonly #node: SwarmNode
+  readonly #privateKey: Ed25519PrivateKey
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #book = createAddressBook()
+  readonly #handlers = new Map<string, (channel: Channel) => void>()
+  #closing: Promise<void> | undefined
+
+  constructor(parts: Libp2pTransportParts) {
+    this.peerId = parts.node.peerId.toString()
+    this.speedUps = parts.speedUps
+    this.#node = parts.node
+    this.#privateKey = parts.privateKey
+    this.#clock = parts.clock
+    this.#logger = parts.logger
+  }
+
+  addresses(): readonly string[] {
+    return this.#node.getMultiaddrs().map(String)
+  }
+
+  async dial(address: string, options: { signal: AbortSignal }): Promise<string> {
+    this.#requireOpen()
+    options.signal.throwIfAborted()
+    const parsed = parseAddress(address)
+    if (parsed === undefined) throw badAddress(address)
+    try {
+      const connection = await this.#node.dial(parsed, { signal: options.signal })
+      const peerId = connection.remotePeer.toString()
+      if (!this.#book.knows(peerId)) this.learn(peerId, [address])
+      return peerId
+    } catch (error) {
+      throw dialFailure(error, peerIn(parsed) ?? 'the peer', [address], options.signal)
+    }
+  }
+
+  learn(peerId: string, addresses: readonly string[]): void {
+    this.#book.learn(peerId, addresses)
+  }
+
+  async open(peerId: string, protocol: string, options: { signal: AbortSignal }): Promise<Channel> {
+    this.#requireOpen()
+    options.signal.throwIfAborted()
+    for (let attempt = 1; ; attempt += 1) {
+      const connection = await this.#connectionTo(peerId, options.signal)
+      try {
+        const stream = await connection.newStream(protocol, { ...options, maxOutboundStreams: limits.channelsPerProtocol })
+        return createStreamChannel(stream, peerId, this.#clock, this.#logger)
+      } catch (error) {
+        if (options.signal.aborted) throw options.signal.reason
+        if (isUnsupportedProtocol(error)) throw wrongVersion(peerId, protocol, await this.#spokenBy(connection, options.signal))
+        if (attempt === openAttempts || connection.status === 'open') throw peerVanished(peerId, `did not open ${protocol}`, error)
+      }
+    }
+  }
+
+  async #connectionTo(peerId: string, signal: AbortSignal): Promise<Connection> {
+    const existing = this.#connections(peerId)[0]
+    if (existing !== undefined) return existing
+    const addresses = this.#book.find(peerId)
+    if (addresses.length === 0) throw peerVanished(peerId, 'cannot be reached: no address of it is known')
+    try {
+      return await this.#node.dial(addresses, { signal })
+    } catch (error) {
+      throw dialFailure(error, peerId, addresses.map(String), signal)
+    }
+  }
+
+  #connections(peerId: string): Connection[] {
+    return this.#node.getConnections().filter((connection) => connection.status === 'open' && connection.remotePeer.toString() === peerId)
+  }
+
+  /** Asked afresh: what identify told at the start may not have come yet, or be old. */
+  async #spokenBy(connection: Connection, signal: AbortSignal): Promise<readonly string[]> {
+    try {
+      return (await this.#node.services.identify.identify(connection, { signal })).protocols
+    } catch (error) {
+      this.#logger.debug('identify-failed', { peer: connection.remotePeer.toString(), reason: messageOf(error) })
+      return []
+    }
+  }
+
+  handle(protocol: string, onChannel: (channel: Channel) => void): void {
+    const known = this.#handlers.has(protocol)
+    this.#handlers.set(protocol, onChannel)
+    if (known) return
+    const onStream = (stream: Stream, connection: Connection): void => {
+      const channel = createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger)
+      this.#handlers.get(protocol)?.(channel)
+    }
+    const options = { maxInboundStreams: limits.channelsPerProtocol, maxOutboundStreams: limits.channelsPerProtocol }
+    // The handler is in place when this returns; what follows only tells peers that identified us before.
+    this.#node.handle(protocol, onStream, options).catch((error: unknown) => {
+      this.#logger.warn('protocol-unannounced', { protocol, reason: messageOf(error) })
+    })
+  }
+
+  connected(): readonly string[] {
+    return this.#node.getPeers().map(String)
+  }
+
+  onConnect(listener: (peerId: string) => void): void {
+    this.#node.addEventListener('peer:connect', (event) => listener(event.detail.toString()))
+  }
+
+  onDisconnect(listener: (peerId: string) => void): void {
+    this.#node.addEventListener('peer:disconnect', (event) => listener(event.detail.toString()))
+  }
+
+  onDiscovery(listener: (peerId: string, addresses: readonly string[]) => void): void {
+    this.#node.addEventListener('peer:discovery', (event) => listener(event.detail.id.toString(), event.detail.multiaddrs.map(String)))
+  }
+
+  async ping(peerId: string, options: { signal: AbortSignal }): Promise<number> {
+    this.#requireOpen()
+    const connection = await this.#connectionTo(peerId, options.signal)
+    try {
+      return await measureRoundTrip(connection, this.#clock, options.signal)
+    } catch (error) {
+      if (options.signal.aborted) throw options.signal.reason
+      throw peerVanished(peerId, 'did not answer a ping', error)
+    }
+  }
+
+  async hangUp(peerId: string): Promise<void> {
+    const closing = this.#connections(peerId).map(async (connection) => {
+      try {
+        await connection.close()
+      } catch (error) {
+        connection.abort(error instanceof Error ? error : new Error(messageOf(error)))
+      }
+    })
+    await Promise.all(closing)
+  }
+
+  async sign(bytes: Uint8Array): Promise<Uint8Array> {
+    return await this.#privateKey.sign(bytes)
+  }
+
+  async verify(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    const key = publicKeyOf(peerId)
+    if (key === undefined || signature.length !== limits.signatureBytes) return false
+    return await key.verify(bytes, signature)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= Promise.resolve(this.#node.stop())
+    return this.#closing
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new ShoalError('cancelled', `the transport of ${this.peerId} is closed`)
+  }
+}
