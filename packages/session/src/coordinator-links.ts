@@ -1,8 +1,8 @@
 import { every, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import { decodeSession, type SessionMessage } from '@shoal/protocol'
-import { createAnswers } from './answers.ts'
 import type { SessionTimes } from './limits.ts'
+import type { Outbox } from './outbox.ts'
 import { createPeerChannels, type ChannelUse } from './peer-channels.ts'
 
 /** What a session at a coordinator hears from its stages. */
@@ -29,9 +29,8 @@ export interface CoordinatorDependencies {
 export function createCoordinatorLinks(dependencies: CoordinatorDependencies, times: SessionTimes): CoordinatorLinks {
   const { clock, logger } = dependencies
   const listeners = new Map<string, LinkListener>()
-  const answer = createAnswers(logger)
   /** Channels in use, with the number of sessions and the timer that keeps their leases. */
-  const alive = new Map<ChannelUse['channel'], { users: number; timer: Timer }>()
+  const alive = new Map<Outbox, { users: number; timer: Timer }>()
 
   const channels = createPeerChannels(dependencies, {
     connectTimeoutMs: times.connectTimeoutMs,
@@ -46,28 +45,28 @@ export function createCoordinatorLinks(dependencies: CoordinatorDependencies, ti
       listeners.get(message.session)?.receive(peer, message, payload)
     },
     lost(peer, error) {
-      for (const listener of [...listeners.values()]) listener.lost(peer, error)
+      for (const listener of listeners.values()) listener.lost(peer, error)
     },
   })
 
   const keepAlive = (use: ChannelUse): (() => void) => {
-    const { channel } = use
-    const entry = alive.get(channel) ?? {
+    const { outbox } = use
+    const entry = alive.get(outbox) ?? {
       users: 0,
       timer: every(
         clock,
         times.keepAliveMs,
-        () => answer(channel, { type: 'keep-alive' }),
-        (error) => logger.error('keep-alive-failed', { peer: channel.remotePeer, reason: messageOf(error) }),
+        () => outbox.post({ type: 'keep-alive' }),
+        (error) => logger.error('keep-alive-failed', { peer: outbox.peer, reason: messageOf(error) }),
       ),
     }
     entry.users += 1
-    alive.set(channel, entry)
+    alive.set(outbox, entry)
     return () => {
       entry.users -= 1
       if (entry.users > 0) return
       entry.timer.cancel()
-      alive.delete(channel)
+      alive.delete(outbox)
     }
   }
 
@@ -79,7 +78,7 @@ export function createCoordinatorLinks(dependencies: CoordinatorDependencies, ti
       const stop = keepAlive(use)
       let released = false
       return {
-        channel: use.channel,
+        outbox: use.outbox,
         release() {
           if (released) return
           released = true

@@ -92,3 +92,8 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
     },
   }
 }
+
+/** Lets everything happen that waits for no timer. Microtasks only, so that it is the same on every machine. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 500; turn += 1) await Promise.resolve()
+}

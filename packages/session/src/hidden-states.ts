@@ -1,8 +1,7 @@
-/** True when every number is finite. Zero times anything finite is zero, so one sum tells for all without a branch. */
+/** True when no number is infinite or NaN: one such number would spread over every row that attends to it. */
 export function allFinite(values: Float32Array): boolean {
-  let sum = 0
-  for (let i = 0; i < values.length; i += 1) sum += values[i]! * 0
-  return sum === 0
+  for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i])) return false
+  return true
 }
 
 export function bytesOf(view: Float32Array): Uint8Array {
@@ -13,4 +12,16 @@ export function bytesOf(view: Float32Array): Uint8Array {
 export function rowsOf(hidden: Float32Array, hiddenSize: number): number | null {
   const rows = hidden.length / hiddenSize
   return Number.isInteger(rows) && rows > 0 ? rows : null
+}
+
+/** Arrays one after another; the only one as it is. */
+export function joinRows(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!
+  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let filled = 0
+  for (const part of parts) {
+    joined.set(part, filled)
+    filled += part.length
+  }
+  return joined
 }

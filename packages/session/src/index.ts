@@ -7,5 +7,6 @@ export { createLocalSession, type LocalSessionOptions } from './local-session.ts
 export { prefill, rowsFrom, type PrefillOptions, type RowSource } from './prefill.ts'
 export type { RouteSessionOptions } from './route-session.ts'
 export { StageError } from './stage-error.ts'
-export { createStageHost, type StageEvent, type StageHost, type StageHostDependencies, type StageHostOptions, type StageMemory } from './stage-host.ts'
+export { createStageHost, type StageHost, type StageHostDependencies, type StageHostOptions, type StageMemory } from './stage-host.ts'
+export type { StageEvent } from './stage-table.ts'
 export type { ForwardOptions, HiddenSession, Route, RouteFinder, RouteStage } from './types.ts'

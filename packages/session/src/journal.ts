@@ -1,3 +1,4 @@
+import { joinRows } from './hidden-states.ts'
 import { sessionLimits } from './limits.ts'
 
 /** Where the output of one step lies in a journal. */
@@ -89,14 +90,6 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
     },
     find: (step) => byStep.get(step),
     views,
-    rows(from, to) {
-      const joined = new Float32Array((to - from) * hiddenSize)
-      let filled = 0
-      for (const view of views(from, to)) {
-        joined.set(view, filled)
-        filled += view.length
-      }
-      return joined
-    },
+    rows: (from, to) => joinRows(views(from, to)).slice(),
   }
 }

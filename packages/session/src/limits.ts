@@ -12,8 +12,8 @@ export const sessionLimits = {
   maxStepsInFlight: 32,
   /** Rows by which a journal grows: 1 MiB at hidden size 4,096, so that a short answer stays small and a long one grows seldom. */
   journalSegmentRows: 64,
-  /** Answers to one peer that have not left yet; one that provokes more without reading is hung up on. */
-  maxAnswersPending: 256,
+  /** Small messages to one peer that have not left yet; one that provokes more without reading is hung up on. */
+  maxPosted: 1024,
   /** Channels that stages push over: one for each neighbour in any route; idle ones are closed after `lingerMs`. */
   maxChannels: 512,
 } as const
@@ -29,8 +29,6 @@ export const sessionTimes = {
   connectTimeoutMs: 10_000,
   /** For an answer to `open`, the stage's own dial of its next hop included. */
   openTimeoutMs: 15_000,
-  /** How long `close` waits for its frames to leave; the lease frees what they do not reach. */
-  closeTimeoutMs: 1_000,
   /** A step never fails sooner: a garbage collection or a busy machine takes hundreds of milliseconds. */
   stepDeadlineMsMin: 1_000,
   /** Predictions are medians of measurements; a loaded machine is several times slower. */

@@ -1,5 +1,5 @@
 import { isErrorCode, messageOf, ShoalError, type Clock } from '@shoal/host'
-import { encodeSession, type OpenSession, type SessionFailed, type SessionOpened } from '@shoal/protocol'
+import type { OpenSession, SessionFailed, SessionOpened } from '@shoal/protocol'
 import { orAborted } from './cancel.ts'
 import type { CoordinatorLinks } from './coordinator-links.ts'
 import type { SessionTimes } from './limits.ts'
@@ -47,12 +47,10 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
     }
     try {
       const answered = new Promise<string>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
-      // The send's own failure and the end of the channel are the same event; the first to tell wins.
-      const sent = link.channel.send(...encodeSession(message))
-      const [numericClass] = await orAborted(Promise.all([answered, sent]), signal)
-      return { stage, link, numericClass }
+      link.outbox.post(message)
+      return { stage, link, numericClass: await orAborted(answered, signal) }
     } catch (error) {
-      void link.channel.send(...encodeSession({ type: 'close', session: message.session })).catch(() => undefined)
+      link.outbox.post({ type: 'close', session: message.session })
       link.release()
       throw signal.aborted ? error : atStage(stage, error)
     } finally {
@@ -82,7 +80,7 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       if (failure === undefined) return opened.filter((stage) => stage !== null)
       for (const stage of opened) {
         if (stage === null) continue
-        void stage.link.channel.send(...encodeSession({ type: 'close', session: requests[0]!.message.session })).catch(() => undefined)
+        stage.link.outbox.post({ type: 'close', session: requests[0]!.message.session })
         stage.link.release()
       }
       throw failure
@@ -103,9 +101,7 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       waiter.resolve(message.numericClass)
     },
     lost(peer, error) {
-      for (const { request, reject } of waiting.values()) {
-        if (request.stage.peer === peer) reject(new StageError(request.stage, 'peer-vanished', error === undefined ? 'it closed its channel' : messageOf(error)))
-      }
+      for (const waiter of waiting.values()) if (waiter.request.stage.peer === peer) waiter.reject(lossOf(waiter.request.stage, error))
     },
   }
 }
@@ -113,6 +109,12 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
 /** A stage's own words as an error. A code of a newer peer is `internal` here. */
 export function failureOf(stage: RouteStage, message: SessionFailed): StageError {
   return new StageError(stage, isErrorCode(message.code) ? message.code : 'internal', message.message, { definite: message.definite })
+}
+
+/** The channel to a stage has ended: by the stage, or by us because of what it sent. */
+export function lossOf(stage: RouteStage, error: Error | undefined): StageError {
+  if (error === undefined) return new StageError(stage, 'peer-vanished', 'it closed its channel')
+  return new StageError(stage, error instanceof ShoalError ? error.code : 'peer-vanished', error.message, { definite: false, cause: error })
 }
 
 function atStage(stage: RouteStage, error: unknown): StageError {

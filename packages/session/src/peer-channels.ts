@@ -1,12 +1,13 @@
-import { messageOf, ShoalError, type Clock, type Timer } from '@shoal/host'
+import { messageOf, ShoalError, type Clock, type Logger, type Timer } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { orAborted, throwIfAborted } from './cancel.ts'
 import { sessionLimits } from './limits.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
 
 /** The use of a channel by one session. */
 export interface ChannelUse {
-  readonly channel: Channel
+  readonly outbox: Outbox
   release(): void
 }
 
@@ -33,6 +34,7 @@ export interface PeerChannelsOptions {
 interface Entry {
   readonly opening: Promise<Channel>
   channel: Channel | null
+  outbox: Outbox | null
   users: number
   idle: Timer | null
 }
@@ -41,19 +43,21 @@ interface Entry {
  * One long-lived outgoing session channel for each peer, shared by all sessions: opening one per session would cost a
  * round trip before the first token, and a stream is never opened per token.
  */
-export function createPeerChannels(dependencies: { readonly transport: Transport; readonly clock: Clock }, options: PeerChannelsOptions): PeerChannels {
+export function createPeerChannels(dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger }, options: PeerChannelsOptions): PeerChannels {
   const { transport, clock } = dependencies
   const entries = new Map<string, Entry>()
   const closing = new AbortController()
 
   const open = (peer: string, addresses: readonly string[]): Entry => {
     if (entries.size >= sessionLimits.maxChannels) throw new ShoalError('limit-exceeded', `no more than ${sessionLimits.maxChannels} peers at once, so none to ${peer}`)
-    if (addresses.length > 0) transport.learn(peer, addresses)
-    const entry: Entry = { opening: openWithin(peer), channel: null, users: 0, idle: null }
+    // Whoever asks must not be able to replace the addresses of a peer that we reach.
+    if (addresses.length > 0 && !transport.connected().includes(peer)) transport.learn(peer, addresses)
+    const entry: Entry = { opening: openWithin(peer), channel: null, outbox: null, users: 0, idle: null }
     entries.set(peer, entry)
     entry.opening.then(
       (channel) => {
         entry.channel = channel
+        entry.outbox = createOutbox(channel, dependencies.logger)
         channel.onFrame((frame) => options.receive(peer, frame))
         channel.onClose((error) => {
           if (entries.get(peer) === entry) entries.delete(peer)
@@ -109,7 +113,7 @@ export function createPeerChannels(dependencies: { readonly transport: Transport
       try {
         const channel = await orAborted(entry.opening, signal)
         if (channel.closed) throw new ShoalError('peer-vanished', `the session channel to ${peer} has ended`)
-        return { channel, release }
+        return { outbox: entry.outbox!, release }
       } catch (error) {
         release()
         throw error

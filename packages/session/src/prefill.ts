@@ -1,4 +1,5 @@
 import { throwIfAborted } from './cancel.ts'
+import { joinRows } from './hidden-states.ts'
 import type { ForwardOptions, HiddenSession } from './types.ts'
 
 /** Rows to append, read when they are needed: the embeddings of a long prompt never exist at once. */
@@ -49,16 +50,4 @@ export async function prefill(session: HiddenSession, source: RowSource, options
   }
   while (underWay.length > 0) await takeOldest()
   return joinRows(kept)
-}
-
-/** Arrays one after another; the only one as it is. */
-export function joinRows(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0]!
-  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let filled = 0
-  for (const part of parts) {
-    joined.set(part, filled)
-    filled += part.length
-  }
-  return joined
 }

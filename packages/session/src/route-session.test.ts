@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFakeSwarm } from './fake-swarm.ts'
+import { createFakeSwarm, settled } from './fake-swarm.ts'
 import { prefill, rowsFrom } from './prefill.ts'
 
 test('three stages give the rows of one process', async () => {
@@ -13,5 +13,9 @@ test('three stages give the rows of one process', async () => {
     expect(await session.forward(row, { want: 'last' })).toEqual(await local.forward(row, { want: 'last' }))
   }
   await session.close()
-  expect(swarm.nodes.map(({ host }) => host.memory())).toEqual(Array(3).fill({ sessions: 0, journalBytes: 0, journalReservedBytes: 0 }))
+  await settled()
+  for (const { host, runner } of swarm.nodes) {
+    expect(host.memory()).toEqual({ sessions: 0, journalBytes: 0, journalReservedBytes: 0 })
+    expect(runner.memory().sessions).toBe(0)
+  }
 })

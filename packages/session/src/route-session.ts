@@ -1,14 +1,14 @@
-import { messageOf, ShoalError, sleep } from '@shoal/host'
+import { messageOf, ShoalError } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { encodeSession, type OpenSession, type SessionFailed, type SessionMessage } from '@shoal/protocol'
 import { orAborted, reasonOf, throwIfAborted } from './cancel.ts'
 import type { CoordinatorDependencies, CoordinatorLinks } from './coordinator-links.ts'
 import { stepDeadlineMs } from './deadline.ts'
-import { bytesOf, rowsOf } from './hidden-states.ts'
+import { bytesOf, joinRows, rowsOf } from './hidden-states.ts'
+import { createJournal } from './journal.ts'
 import { sessionLimits, type SessionTimes } from './limits.ts'
-import { createOpening, failureOf, type Opening, type OpenStage } from './opening.ts'
+import { createOpening, failureOf, lossOf, type Opening, type OpenStage } from './opening.ts'
 import { createPendingSteps, type PendingStep } from './pending-steps.ts'
-import { joinRows } from './prefill.ts'
 import { checkRoute, maxRowsPerStep } from './route-rules.ts'
 import { StageError } from './stage-error.ts'
 import { findSilent } from './suspects.ts'
@@ -51,10 +51,10 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const closing = new AbortController()
   let stages: readonly OpenStage[] = []
   let opening: Opening | null = null
-  let length = 0
+  /** What this sender has sent to the first stage. */
+  const journal = createJournal(hiddenSize, tokenBudget)
   let steps = 0
   let ended: ShoalError | null = null
-  let closed: Promise<void> | null = null
 
   const pending = createPendingSteps(clock, {
     hiddenSize,
@@ -63,40 +63,31 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   })
 
   /** Ends the session: what is under way fails with `error`, and every stage is told to free it. */
-  const end = (error: ShoalError): Promise<void> => {
-    if (closed !== null) return closed
+  const end = (error: ShoalError): void => {
+    if (ended !== null) return
     ended = error
     closing.abort(error)
     signal?.removeEventListener('abort', onAbort)
     links.leave(session)
     pending.rejectAll(error)
-    closed = tellStages()
-    return closed
+    freeStages()
   }
 
-  const tellStages = async (): Promise<void> => {
-    const frame = encodeSession({ type: 'close', session })
-    const sent = stages.map(async ({ link }) => {
-      try {
-        if (!link.channel.closed) await link.channel.send(...frame)
-      } catch (error) {
-        // The lease frees what this frame did not reach.
-        logger.debug('close-lost', { session, peer: link.channel.remotePeer, reason: messageOf(error) })
-      }
-    })
-    const patience = new AbortController()
-    await Promise.race([Promise.all(sent), sleep(clock, times.closeTimeoutMs, patience.signal).catch(() => undefined)])
-    patience.abort()
-    for (const { link } of stages) link.release()
+  /** What the frames do not reach, the leases free. */
+  const freeStages = (): void => {
+    for (const { link } of stages) {
+      link.outbox.post({ type: 'close', session })
+      link.release()
+    }
   }
 
-  const onAbort = (): void => void end(reasonOf(signal!))
+  const onAbort = (): void => end(reasonOf(signal!))
 
   /** The one place where a route is repaired. Today a lost stage ends the session with an error that names it. */
   const onStageLost = (error: StageError): void => {
     if (ended !== null) return
     logger.warn('stage-lost', { session, peer: error.peer, code: error.code, reason: error.message })
-    void end(error)
+    end(error)
   }
 
   const stepOverdue = async (step: PendingStep): Promise<void> => {
@@ -133,19 +124,21 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const lost = (peer: string, error: Error | undefined): void => {
     opening?.lost(peer, error)
     const stage = route.find((candidate) => candidate.peer === peer)
-    if (opening === null && stage !== undefined) onStageLost(new StageError(stage, 'peer-vanished', error === undefined ? 'it closed its channel' : messageOf(error)))
+    if (opening === null && stage !== undefined) onStageLost(lossOf(stage, error))
   }
 
   /** Sends one step. Everything up to the send happens in the caller's turn, so that calls keep their order. */
   const sendStep = (hidden: Float32Array, rows: number, want: ForwardOptions['want']): Promise<Float32Array> => {
     const step = steps
-    const position = length
+    const position = journal.length
     steps += 1
-    length += rows
+    journal.append(step, hidden)
     const answered = pending.add({ step, position, rows, want })
-    const first = stages[0]!
-    const head = encodeSession({ type: 'step', session, start: first.stage.range.start, epoch, position, rows, step, rewind: false, want })
-    first.link.channel.send(...head, bytesOf(hidden)).catch((error: unknown) => onStageLost(new StageError(first.stage, 'peer-vanished', messageOf(error), { cause: error })))
+    const { stage, link } = stages[0]!
+    const head = encodeSession({ type: 'step', session, start: stage.range.start, epoch, position, rows, step, rewind: false, want })
+    link.outbox
+      .send(() => [...head, ...journal.views(position, position + rows).map(bytesOf)])
+      .catch((error: unknown) => onStageLost(lossOf(stage, error instanceof Error ? error : new Error(messageOf(error)))))
     return answered
   }
 
@@ -154,7 +147,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     throwIfAborted(stepSignal)
     const rows = rowsOf(hidden, hiddenSize)
     if (rows === null) throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
-    if (length + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${length + rows} is over the session's token budget of ${tokenBudget}`)
+    if (journal.length + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${journal.length + rows} is over the session's token budget of ${tokenBudget}`)
     const stepCount = Math.ceil(rows / rowsMax)
     if (pending.size + stepCount > sessionLimits.maxStepsInFlight) {
       throw new ShoalError('limit-exceeded', `${pending.size + stepCount} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() keeps a window`)
@@ -174,24 +167,26 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   try {
     stages = await opening.run(closing.signal)
   } catch (error) {
-    await end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
+    end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
     throw error
   }
   opening = null
   if (closing.signal.aborted) {
-    await tellStages()
+    freeStages()
     throw reasonOf(closing.signal)
   }
 
   return {
     get length() {
-      return length
+      return journal.length
     },
     forward,
     route: () => route.map(({ peer, range }) => ({ peer, start: range.start, end: range.end, ranks: 1 })),
     failovers: 0,
     continuity: 'identical',
-    close: () => end(new ShoalError('cancelled', 'the session was closed')),
+    async close() {
+      end(new ShoalError('cancelled', 'the session was closed'))
+    },
   }
 }
 

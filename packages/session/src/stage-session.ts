@@ -8,8 +8,8 @@ import { decideStep } from './step-rules.ts'
 
 /** What a session at a stage does to the world outside of it. */
 export interface StageOutlet {
-  /** Sends rows of the journal to the next hop; resolves when they have left. */
-  push(frame: Step, rows: readonly Float32Array[]): Promise<void>
+  /** Sends rows of the journal, read when it is their turn, to the next hop; resolves when they have left. */
+  push(frame: Step, rows: () => readonly Float32Array[]): Promise<void>
   /** Tells the coordinator. */
   fail(step: number | null, code: ErrorCode, message: string, definite: boolean): void
 }
@@ -55,7 +55,7 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
     pushing = pushing.then(async () => {
       if (closed) return
       try {
-        await outlet.push(frame, journal.views(position, position + rows))
+        await outlet.push(frame, () => journal.views(position, position + rows))
       } catch (error) {
         if (!closed) outlet.fail(frame.step, 'peer-vanished', `cannot push to ${next.peer}: ${messageOf(error)}`, false)
       }
@@ -90,7 +90,7 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
       outlet.fail(frame.step, 'compute-failed', broken, true)
       return
     }
-    const decision = decideStep({ epoch, length: journal.length, tokenBudget, lastStep, sent: journal.find }, frame)
+    const decision = decideStep({ epoch, length: journal.length, tokenBudget, lastStep, sent: (step) => journal.find(step) }, frame)
     switch (decision.kind) {
       case 'refuse':
         outlet.fail(frame.step, decision.code, decision.message, true)

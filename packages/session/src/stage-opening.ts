@@ -1,0 +1,110 @@
+import { messageOf, ShoalError, type Logger } from '@shoal/host'
+import type { OpenSession } from '@shoal/protocol'
+import type { BlockRunner } from '@shoal/runtime'
+import { admit, overMemory, type StageOffer } from './admission.ts'
+import { throwIfAborted } from './cancel.ts'
+import type { Outbox } from './outbox.ts'
+import type { PeerChannels } from './peer-channels.ts'
+import { nameBlocks } from './stage-error.ts'
+import { pushOutput, reportFailure } from './stage-output.ts'
+import { createStageSession } from './stage-session.ts'
+import { stageKey, type Stage, type StageEvent, type StageTable } from './stage-table.ts'
+
+export interface StageOpeningContext {
+  readonly table: StageTable
+  readonly hops: PeerChannels
+  readonly logger: Logger
+  readonly numericClass: string
+  readonly incarnation: number
+  offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
+  onEvent(event: StageEvent): void
+}
+
+/** Answers `open`: a new session here, or a new version of the route of one that is open. */
+export async function openStage(context: StageOpeningContext, outbox: Outbox, request: OpenSession): Promise<void> {
+  try {
+    const existing = context.table.find(request.session, request.start)
+    const stage = existing === undefined ? await makeStage(context, outbox, request) : await moveStage(context, existing, outbox, request)
+    if (stage === null) return
+    const { numericClass, incarnation } = context
+    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation })
+  } catch (error) {
+    const { session, start, epoch } = request
+    const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
+    outbox.post({ type: 'failed', session, start, epoch, step: null, code, message: messageOf(error), definite })
+  }
+}
+
+/** @returns null when it was closed meanwhile, so that nobody waits for the answer @throws {ShoalError} the refusal */
+async function makeStage(context: StageOpeningContext, outbox: Outbox, request: OpenSession): Promise<Stage | null> {
+  const { table, hops } = context
+  const owner = table.owner(outbox.peer) ?? { peer: outbox.peer, outbox, stages: new Set<Stage>() }
+  const admission = admit({ ...context.offer(), sessions: table.size, sessionsOfPeer: owner.stages.size }, request)
+  if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
+  owner.outbox = outbox
+
+  const { runner } = admission
+  const { session: id, start, end, tokenBudget, epoch, previous, next } = request
+  const key = stageKey(id, start)
+  const session = createStageSession(
+    { key, runner, tokenBudget, epoch, previous, next },
+    {
+      push: (frame, rows) => pushOutput(stage, frame, rows),
+      fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
+    },
+  )
+  const stage: Stage = { id, start, end, owner, runner, session, freed: new AbortController(), opened: false, hop: null }
+  // In the table before the first wait, so that its room is taken and a `close` finds it.
+  table.add(stage)
+  const { signal } = stage.freed
+  try {
+    await runner.open(key, tokenBudget)
+    throwIfAborted(signal)
+    const over = overMemory(runner.memory(), journalBudgetBytes(table, runner))
+    if (over !== null) throw new ShoalError('no-capacity', over)
+    // A next hop that cannot be reached is found now and not at the first token.
+    if (!next.coordinator) stage.hop = await hops.use(next.peer, next.addresses, signal)
+    throwIfAborted(signal)
+  } catch (error) {
+    if (signal.aborted) {
+      // Closed while the runner was still opening it: only now is there something to free.
+      stage.hop?.release()
+      await runner.close(key)
+      return null
+    }
+    // Before the answer, so that whoever is told finds the memory free.
+    await table.free(stage)
+    throw error
+  }
+  stage.opened = true
+  context.logger.info('session-opened', { session: id, peer: owner.peer, blocks: nameBlocks(stage) })
+  context.onEvent({ event: 'session-opened', session: id, peer: owner.peer })
+  return stage
+}
+
+/** A session that is open here gets new neighbours and a higher epoch; KV and journal stay. @throws {ShoalError} the refusal */
+async function moveStage(context: StageOpeningContext, stage: Stage, outbox: Outbox, request: OpenSession): Promise<Stage | null> {
+  const { session } = stage
+  if (stage.owner.peer !== outbox.peer) throw new ShoalError('bad-request', 'this session id is in use')
+  if (request.epoch < session.epoch) throw new ShoalError('stale-epoch', `the session is at epoch ${session.epoch} here, not ${request.epoch}`)
+  if (!stage.opened || request.epoch === session.epoch) throw new ShoalError('bad-request', `the session is open here at epoch ${session.epoch}`)
+  if (request.end !== stage.end) throw new ShoalError('wrong-range', `the session has ${nameBlocks(stage)} here, not ${nameBlocks(request)}`)
+  stage.owner.outbox = outbox
+  session.move(request.epoch, request.previous, request.next)
+  stage.hop?.release()
+  stage.hop = null
+  if (request.next.coordinator) return stage
+  const hop = await context.hops.use(request.next.peer, request.next.addresses, stage.freed.signal)
+  // A later move, or a close, came while this one was connecting: its own hop counts.
+  if (stage.freed.signal.aborted || session.epoch !== request.epoch) {
+    hop.release()
+    return null
+  }
+  stage.hop = hop
+  return stage
+}
+
+/** What the journals of a runner's sessions may grow to. */
+export function journalBudgetBytes(table: StageTable, runner?: BlockRunner): number {
+  return table.list(runner).reduce((sum, stage) => sum + stage.session.journalBudgetBytes, 0)
+}
