@@ -34,6 +34,18 @@ describe('channels to the own peer', () => {
     await expect(create().open('alice', '/none/1', { signal })).rejects.toMatchObject({ code: 'wrong-version' })
   })
 
+  it('keeps channels of a protocol that is served later', async () => {
+    const clock = createVirtualClock()
+    const network = createMemoryNetwork({ clock, random: seededRandom(1) })
+    const bob = withSelf(network.createTransport('bob'), clock, ['/late/1'])
+    const alice = network.createTransport('alice')
+    await alice.dial(bob.addresses()[0]!, { signal })
+    const channel = await alice.open('bob', '/late/1', { signal })
+    await channel.send(Uint8Array.of(7))
+    const frame = await new Promise<Uint8Array>((resolve) => bob.handle('/late/1', (served) => served.onFrame(resolve)))
+    expect(frame).toEqual(Uint8Array.of(7))
+  })
+
   it('breaks its channels when the transport closes', async () => {
     const transport = create()
     transport.handle('/echo/1', () => undefined)

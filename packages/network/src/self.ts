@@ -2,12 +2,27 @@ import { ShoalError, type Clock } from '@shoal/host'
 import { createMemoryConnection } from './memory/connection.ts'
 import type { Channel, Transport } from './transport.ts'
 
+/** Channels kept per protocol until it is served: one from each member of a full mesh. */
+const earlyChannelsMax = 64
+
 /**
  * A transport that can also open channels to its own peer: a node that coordinates a session over its own span is then
  * a stage like any other. Those channels are in memory (no encryption, one copy), with the same credits.
+ *
+ * @param servedLater protocols that get their handler some time after the first dial: channels that others open before
+ * are kept for it, where they would otherwise learn that this peer does not speak the protocol
  */
-export function withSelf(transport: Transport, clock: Clock): Transport {
+export function withSelf(transport: Transport, clock: Clock, servedLater: readonly string[] = []): Transport {
   const handlers = new Map<string, (channel: Channel) => void>()
+  const early = new Map<string, Channel[]>(servedLater.map((protocol) => [protocol, []]))
+  for (const [protocol, waiting] of early) {
+    transport.handle(protocol, (channel) => {
+      const handler = handlers.get(protocol)
+      if (handler !== undefined) handler(channel)
+      else if (waiting.length < earlyChannelsMax) waiting.push(channel)
+      else channel.abort(new ShoalError('no-capacity', `too many channels wait for ${protocol} to be served`))
+    })
+  }
   const connection = createMemoryConnection(clock, [transport.peerId, transport.peerId], () => 0)
 
   return {
@@ -27,7 +42,8 @@ export function withSelf(transport: Transport, clock: Clock): Transport {
     },
     handle(protocol, onChannel) {
       handlers.set(protocol, onChannel)
-      transport.handle(protocol, onChannel)
+      if (!servedLater.includes(protocol)) transport.handle(protocol, onChannel)
+      for (const channel of early.get(protocol)?.splice(0) ?? []) onChannel(channel)
     },
     connected: () => transport.connected(),
     onConnect: (listener) => transport.onConnect(listener),
