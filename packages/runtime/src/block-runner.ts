@@ -54,7 +54,7 @@ export interface BlockRunner {
   exportKeyValues(session: string): Promise<Float32Array>
 
   memory(): RunnerMemory
-  /** Frees weights and all sessions; pending calls reject. */
+  /** Frees weights and all sessions, after the calls that are queued; later calls are refused with `not-ready`. */
   release(): Promise<void>
 }
 

@@ -20,7 +20,7 @@ describe.each(Object.keys(devices))('%s runner', (kind) => {
     packed.remove()
   })
 
-  test.each(conformanceCases)('$name', async ({ run }) => {
+  test.each(conformanceCases)('$name', async (given) => {
     const { config } = packed.manifest.manifest
     const measuring = await device.loadBlocks(range, { memoryLimitBytes: plentyBytes })
     const { weightBytes } = measuring.memory()
@@ -28,7 +28,7 @@ describe.each(Object.keys(devices))('%s runner', (kind) => {
     const roomBytes = tokenRoom * 2 * keyValueBytesPerPosition(config)
     const runner = await device.loadBlocks(range, { memoryLimitBytes: weightBytes + roomBytes })
     try {
-      await run({ runner, tokenRoom, ...config })
+      await given.run({ runner, tokenRoom, ...config })
     } finally {
       await runner.release()
     }

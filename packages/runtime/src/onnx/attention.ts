@@ -44,7 +44,7 @@ export function keyValueNames(block: number): { pastKey: string; pastValue: stri
  * Causal grouped-query attention of `qkv [rows, (H + 2·KV) · headSize]` over the fed past and itself.
  *
  * The past is fed as `[1, KV, capacity, headSize]`; only the new rows leave the graph, because the Node binding copies
- * every output: copying whole caches would halve decoding (docs/decisions).
+ * every output: copying whole caches would halve decoding.
  *
  * @returns `[rows, H · headSize]`
  */

@@ -12,6 +12,8 @@ export interface ComputeWorker {
   call<Name extends CallName>(name: Name, fields: CallArguments<Name>): Promise<CallResult<Name>>
   /** Answers what is queued, then ends the thread. */
   stop(): Promise<void>
+  /** True once `stop` has been called: everything is freed with the thread. */
+  readonly stopped: boolean
 }
 
 interface Pending {
@@ -26,6 +28,7 @@ export function startComputeWorker(settings: ComputeSettings, logger: Logger): C
   let nextId = 0
   let queuedBytes = 0
   let ended: ShoalError | null = null
+  let stopping: Promise<void> | null = null
 
   const settle = (id: number): Pending | undefined => {
     const call = pending.get(id)
@@ -58,7 +61,8 @@ export function startComputeWorker(settings: ComputeSettings, logger: Logger): C
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0)
     return new Promise((resolve, reject) => {
       if (ended !== null) throw ended
-      if (pending.size >= limits.queuedCallsMax || queuedBytes + bytes > limits.queuedBytesMax) {
+      // Only calls that bring rows: the others free things, or sessions bound them.
+      if (bytes > 0 && (pending.size >= limits.queuedCallsMax || queuedBytes + bytes > limits.queuedBytesMax)) {
         throw new ShoalError('no-capacity', `${pending.size} calls with ${queuedBytes} bytes wait for this device already`)
       }
       const id = nextId
@@ -72,9 +76,12 @@ export function startComputeWorker(settings: ComputeSettings, logger: Logger): C
 
   return {
     call,
-    async stop() {
-      if (ended === null) await call('stop', null)
-      await exited
+    get stopped() {
+      return stopping !== null
+    },
+    stop() {
+      stopping ??= (ended === null ? call('stop', null) : Promise.resolve()).then(() => exited)
+      return stopping
     },
   }
 }

@@ -1,6 +1,6 @@
 import { ShoalError, type Logger } from '@shoal/host'
 import type { IdentifiedManifest } from '@shoal/model'
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Device } from '../block-runner.ts'
 import { createEmbeddingTable } from '../embedding.ts'
@@ -34,6 +34,7 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
     await worker.stop()
     throw error
   })
+  const files = new Set<FileHandle>()
   let nextSpan = 0
   const takeSpan = (): number => (nextSpan += 1)
 
@@ -67,6 +68,7 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
     },
     async loadEmbedding() {
       const file = await open(join(folder, 'embed.bin'))
+      files.add(file)
       const index = indexWeights(manifest)
       const read: TensorReader = async (name, offset, length) => {
         const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, index.find(name).offset + offset)
@@ -75,6 +77,10 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       }
       return createEmbeddingTable(config, floatTensors(manifest, read), () => file.close())
     },
-    close: () => worker.stop(),
+    async close() {
+      await worker.stop()
+      // Closing a file twice does nothing: an embedding table may have been released before.
+      for (const file of files) await file.close()
+    },
   }
 }

@@ -19,12 +19,17 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     hiddenSize: config.hiddenSize,
     async open(session, tokenBudget) {
       book.open(session, tokenBudget)
-      await worker.call('open-session', { span, session, tokenBudget })
+      try {
+        await worker.call('open-session', { span, session, tokenBudget })
+      } catch (error) {
+        book.close(session)
+        throw error
+      }
     },
     async forward(session, position, hidden) {
       const accepted = book.accept(session, position, hidden.length)
       try {
-        const result = await worker.call('forward', { span, session, position, hidden: Float32Array.from(hidden) })
+        const result = await worker.call('forward', { span, session, position, hidden: hidden.slice() })
         accepted.succeed(result.keyValueBytes)
         return result.hidden
       } catch (error) {
@@ -48,7 +53,7 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     memory: () => book.memory(),
     async release() {
       book.release()
-      await worker.call('release-blocks', { span })
+      if (!worker.stopped) await worker.call('release-blocks', { span })
     },
   }
 }
@@ -57,11 +62,11 @@ export function createOnnxHead(worker: ComputeWorker, span: SpanId, config: Mode
   return {
     async logits(hidden) {
       checkRows(hidden.length, config.hiddenSize)
-      const { logits } = await worker.call('logits', { span, hidden: Float32Array.from(hidden) })
+      const { logits } = await worker.call('logits', { span, hidden: hidden.slice() })
       return logits
     },
     async release() {
-      await worker.call('release-head', { span })
+      if (!worker.stopped) await worker.call('release-head', { span })
     },
   }
 }

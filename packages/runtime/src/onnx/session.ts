@@ -36,7 +36,7 @@ export function loadSession(model: Uint8Array, { folder, threads }: SessionOptio
       extra: {
         session: {
           model_external_initializers_file_folder_path: folder,
-          // Each session has its own thread pool; pools that spin starve each other (docs/decisions).
+          // Each session has its own thread pool; pools that spin starve each other.
           intra_op: { allow_spinning: '0' },
         },
       },

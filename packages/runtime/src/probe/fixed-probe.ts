@@ -7,7 +7,7 @@ import type { WeightSource } from '../onnx/linear.ts'
 import { loadSession } from '../onnx/session.ts'
 import { createSpanComputer, type SpanComputer } from '../onnx/span-computer.ts'
 import { generatorVersion, spanGraph } from '../onnx/span-graph.ts'
-import { seededValues, seedOf } from './seeded-values.ts'
+import { seededBytes, seededValues, seedOf } from './seeded-values.ts'
 
 /** The class of a peer that promises nothing: its bits depend on how many threads compute. */
 export const noNumericClass = 'none'
@@ -77,7 +77,7 @@ function fillPast(cache: KeyValueCache, config: ModelConfig, past: number): void
 const seededWeights: WeightSource = (name, type, shape) => {
   const count = shape.reduce((product, size) => product * size, 1)
   const seed = seedOf(name)
-  if (type === 'u8') return { bytes: Uint8Array.from(seededValues(seed, count, 128), (value) => Math.floor(value + 128)) }
+  if (type === 'u8') return { bytes: seededBytes(seed, count) }
   if (name.endsWith('.scale')) return { bytes: words(seededValues(seed, count, 0.005)) }
   if (name.endsWith('-norm')) return { bytes: words(seededValues(seed, count, 0.2).map((value) => 1 + value)) }
   return { bytes: words(seededValues(seed, count, 0.05)) }

@@ -3,7 +3,17 @@ import { seededRandom } from '@shoal/host'
 /** `length` float32 values, uniform in [-scale, scale), the same on every machine. */
 export function seededValues(seed: number, length: number, scale: number): Float32Array<ArrayBuffer> {
   const random = seededRandom(seed)
-  return Float32Array.from({ length }, () => (2 * random.unit() - 1) * scale)
+  const values = new Float32Array(length)
+  for (let index = 0; index < length; index += 1) values[index] = (2 * random.unit() - 1) * scale
+  return values
+}
+
+/** `length` bytes, uniform, the same on every machine. */
+export function seededBytes(seed: number, length: number): Uint8Array<ArrayBuffer> {
+  const random = seededRandom(seed)
+  const words = new Uint32Array(Math.ceil(length / 4))
+  for (let index = 0; index < words.length; index += 1) words[index] = random.uint32()
+  return new Uint8Array(words.buffer, 0, length)
 }
 
 /** A seed from a name (FNV-1a), so that each tensor of a probe has values of its own. */

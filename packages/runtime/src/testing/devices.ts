@@ -6,7 +6,7 @@ import type { PackedModel } from './packed-model.ts'
 
 /** Both implementations, by the name that a failing test prints. */
 export const devices: Readonly<Record<string, (packed: PackedModel, threads?: number) => Promise<Device>>> = {
-  reference: ({ manifest, read }) => createReferenceDevice({ manifest, readTensor: read }),
+  reference: (packed) => createReferenceDevice({ manifest: packed.manifest, readTensor: (name, offset, length) => packed.read(name, offset, length) }),
   onnx: ({ manifest, folder }, threads = 1) => createOnnxDevice({ manifest, folder, threads, logger: silentLogger }),
 }
 

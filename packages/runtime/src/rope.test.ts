@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { inverseFrequencies, ropeTables } from './rope.ts'
+
+const plain = { theta: 10_000, scaling: null }
+
+test('each pair of channels turns slower than the one before', () => {
+  expect([...inverseFrequencies(plain, 8)]).toEqual([1, 10_000 ** -0.25, 10_000 ** -0.5, 10_000 ** -0.75])
+})
+
+test('linear scaling slows every pair down', () => {
+  expect([...inverseFrequencies({ theta: 10_000, scaling: { type: 'linear', factor: 4 } }, 4)]).toEqual([1 / 4, 0.01 / 4])
+})
+
+test('llama3 scaling leaves short waves, slows long ones and blends between', () => {
+  const scaling = { type: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 64 } as const
+  const [first, , , last] = inverseFrequencies({ theta: 10_000, scaling }, 8)
+  expect(first).toBe(1)
+  expect(last).toBe(10_000 ** -0.75 / 8)
+  const middle = { theta: (32 / (2 * Math.PI)) ** 2, scaling }
+  // Pair 1 of head size 4 has wavelength 32: its share is (64/32 - 1) / (4 - 1) = 1/3.
+  const frequency = (2 * Math.PI) / 32
+  expect(inverseFrequencies(middle, 4)[1]).toBeCloseTo(((2 / 3) * frequency) / 8 + frequency / 3, 12)
+})
+
+test('tables hold cosine and sine of position times frequency', () => {
+  const { cosines, sines } = ropeTables({ rope: plain, headSize: 4 }, 3)
+  expect([...cosines]).toEqual([1, 1, Math.cos(1), Math.cos(0.01), Math.cos(2), Math.cos(0.02)].map(Math.fround))
+  expect([...sines]).toEqual([0, 0, Math.sin(1), Math.sin(0.01), Math.sin(2), Math.sin(0.02)].map(Math.fround))
+})

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { limits } from './limits.ts'
+import { createSessionBook, type SessionBook } from './session-book.ts'
+import { smallLlama } from './testing/random-model.ts'
+
+function book(limitBytes = 2 ** 30): SessionBook {
+  return createSessionBook({ config: smallLlama, range: { start: 0, end: 2 }, weightBytes: 1000, limitBytes })
+}
+const rows = (count: number): number => count * smallLlama.hiddenSize
+
+test('a failed call takes back the calls that stood on it, and only those', () => {
+  const sessions = book()
+  sessions.open('a', 100)
+  sessions.accept('a', 0, rows(5)).succeed(1)
+  const first = sessions.accept('a', 5, rows(3))
+  const second = sessions.accept('a', 8, rows(2))
+  first.fail()
+  expect(sessions.length('a')).toBe(5)
+  // Accepted again before the news of the second failure has arrived.
+  sessions.accept('a', 5, rows(4))
+  second.fail()
+  expect(sessions.length('a')).toBe(9)
+})
+
+test('a late failure of a closed session does not touch its successor', () => {
+  const sessions = book()
+  sessions.open('a', 100)
+  const late = sessions.accept('a', 0, rows(5))
+  sessions.close('a')
+  sessions.open('a', 100)
+  sessions.accept('a', 0, rows(7))
+  late.fail()
+  expect(sessions.length('a')).toBe(7)
+})
+
+test('weights above the limit are refused before anything is loaded', () => {
+  expect(() => book(999)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
+})
+
+test('names, sessions and rows have limits', () => {
+  const sessions = book()
+  expect(() => sessions.open('', 1)).toThrow(expect.objectContaining({ code: 'bad-request' }))
+  expect(() => sessions.open('x'.repeat(limits.sessionNameMax + 1), 1)).toThrow(expect.objectContaining({ code: 'bad-request' }))
+  for (let index = 0; index < limits.sessionsMax; index += 1) sessions.open(`${index}`, 1)
+  expect(() => sessions.open('one more', 1)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
+  sessions.close('0')
+  sessions.open('0', 4096)
+  expect(() => sessions.accept('0', 0, rows(limits.rowsPerForwardMax + 1))).toThrow(expect.objectContaining({ code: 'limit-exceeded' }))
+})
