@@ -1,0 +1,178 @@
+import { ShoalError } from '@shoal/host'
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeBeatBody, decodeBlob, decodeHello, decodeMembers, decodeSession, encodeBeatBody, encodeBlob, encodeHello, encodeMembers, encodeSession, hiddenRows, limits } from './index.ts'
+import { splitFrame, type FrameParts } from './frame.ts'
+import * as any from './testing/messages.ts'
+
+/** As a channel does: joined at offset 0 of one buffer. */
+function join(parts: FrameParts): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.byteLength
+  }
+  return joined
+}
+
+describe('every message survives the wire', () => {
+  test('hello', () => {
+    fc.assert(
+      fc.property(any.hello, (message) => {
+        expect(decodeHello(join(encodeHello(message)))).toEqual(message)
+      }),
+    )
+  })
+  test('session without hidden states', () => {
+    fc.assert(
+      fc.property(any.plainSessionMessage, (message) => {
+        const decoded = decodeSession(join(encodeSession(message)))
+        expect(decoded.message).toEqual(message)
+        expect(decoded.payload.length).toBe(0)
+      }),
+    )
+  })
+  test('step and result, whose hidden states are views', () => {
+    fc.assert(
+      fc.property(any.stepMessage, ({ message, hidden }) => {
+        const frame = join(encodeSession(message, hidden))
+        const decoded = decodeSession(frame)
+        expect(decoded.message).toEqual(message)
+        const rows = 'rows' in message ? message.rows : 0
+        const view = hiddenRows(decoded.payload, rows, hidden.length / rows)
+        expect(view).toEqual(hidden)
+        expect(view.buffer).toBe(frame.buffer)
+        expect(view.byteOffset % 8).toBe(0)
+      }),
+    )
+  })
+  test('a result without rows', () => {
+    const message = { type: 'result', session: 's', epoch: 1, position: 4, rows: 0, step: 9 } as const
+    const decoded = decodeSession(join(encodeSession(message, new Float32Array(0))))
+    expect(decoded.message).toEqual(message)
+    expect(hiddenRows(decoded.payload, 0, 2048).length).toBe(0)
+  })
+  test('members', () => {
+    fc.assert(
+      fc.property(any.members, (message) => {
+        expect(decodeMembers(join(encodeMembers(message)))).toEqual(message)
+      }),
+    )
+  })
+  test('beat bodies, with equal bytes for equal beats', () => {
+    fc.assert(
+      fc.property(any.beatBody, (body) => {
+        const reversed = Object.fromEntries(Object.entries(body).reverse()) as unknown as typeof body
+        expect(encodeBeatBody(reversed)).toEqual(encodeBeatBody(body))
+        expect(decodeBeatBody(encodeBeatBody(body))).toEqual(body)
+      }),
+    )
+  })
+  test('blobs', () => {
+    fc.assert(
+      fc.property(any.blob, ({ message, payload }) => {
+        const decoded = decodeBlob(join(encodeBlob(message, payload)))
+        expect(decoded.message).toEqual(message)
+        expect(decoded.payload).toEqual(payload)
+      }),
+    )
+  })
+  test('a sentence that is too long is cut at a character', () => {
+    const message = { type: 'refused', code: 'internal', message: '€'.repeat(limits.maxMessageBytes), definite: false } as const
+    const decoded = decodeHello(join(encodeHello(message)))
+    expect(decoded).toMatchObject({ message: '€'.repeat(Math.floor(limits.maxMessageBytes / 3)) })
+  })
+})
+
+describe('hostile bytes', () => {
+  const decoders = { decodeHello, decodeSession, decodeMembers, decodeBlob, decodeBeatBody }
+  const frames = fc.oneof(
+    any.hello.map(encodeHello),
+    any.plainSessionMessage.map((message) => encodeSession(message)),
+    any.stepMessage.map(({ message, hidden }) => encodeSession(message, hidden)),
+    any.members.map(encodeMembers),
+    any.blob.map(({ message, payload }) => encodeBlob(message, payload)),
+    any.beatBody.map((body) => [encodeBeatBody(body)]),
+  )
+
+  function neverThrowsAnythingElse(bytes: Uint8Array): void {
+    for (const decode of Object.values(decoders)) {
+      try {
+        decode(bytes)
+      } catch (error) {
+        expect(error).toBeInstanceOf(ShoalError)
+        expect((error as ShoalError).code).toBe('bad-frame')
+      }
+    }
+  }
+
+  test('random bytes are read or refused', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), neverThrowsAnythingElse), { numRuns: 2000 })
+  })
+  test('random headers behind every type code are read or refused', () => {
+    const property = fc.property(fc.integer({ min: 0, max: 0x40 }), fc.uint8Array({ maxLength: 120 }), (code, header) => {
+      const frame = new Uint8Array(4 + ((header.length + 3) & ~7) + 8)
+      frame.set([code, 0, header.length, 0])
+      frame.set(header, 4)
+      neverThrowsAnythingElse(frame)
+    })
+    fc.assert(property, { numRuns: 3000 })
+  })
+  test('valid frames with one byte changed, or cut, are read or refused', () => {
+    const property = fc.property(frames, fc.nat(), fc.integer({ min: 0, max: 255 }), fc.boolean(), (parts, at, value, cut) => {
+      const frame = join(parts)
+      if (frame.length === 0) return
+      const index = at % frame.length
+      if (cut) neverThrowsAnythingElse(frame.slice(0, index))
+      else {
+        frame[index] = value
+        neverThrowsAnythingElse(frame)
+      }
+    })
+    fc.assert(property, { numRuns: 3000 })
+  })
+  test.each([
+    ['lists', 0x81],
+    ['maps', 0xa1],
+    ['lists of indefinite length', 0x9f],
+    ['tags', 0xc1],
+  ])('%s nested as deep as a header allows are refused', (_, byte) => {
+    const frame = new Uint8Array(4 + limits.maxHeaderBytes + 5)
+    frame.fill(byte)
+    frame.set([0x14, 0, 0xff, 0xff])
+    expect(() => decodeSession(frame)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
+  })
+  test.each([
+    ['text of 2^32 - 1 bytes', '7affffffff'],
+    ['2^53 - 1 bytes', '5b001fffffffffffff'],
+    ['a list of 2^32 - 1 items', '9affffffff'],
+    ['a list of 2^53 - 1 items', '9b001fffffffffffff'],
+    ['a map of 2^32 - 1 entries', 'baffffffff'],
+  ])('%s that are not there are refused before anything is allocated', (_, value) => {
+    // {"session": value}
+    const header = Buffer.from(`a16773657373696f6e${value}`, 'hex')
+    const frame = new Uint8Array((4 + header.length + 7) & ~7)
+    frame.set([0x15, 0, header.length, 0])
+    frame.set(header, 4)
+    const before = process.memoryUsage()
+    expect(() => decodeSession(frame)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
+    const after = process.memoryUsage()
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(1024 * 1024)
+    expect(after.heapUsed - before.heapUsed).toBeLessThan(16 * 1024 * 1024)
+  })
+})
+
+describe('frames', () => {
+  test.each([
+    ['', 'shorter than its head'],
+    ['120034', 'shorter than its head'],
+    ['12010000' + '00000000', 'second byte'],
+    ['12000500' + '00000000', 'does not fit'],
+  ])('%j is refused: %s', (hex, sentence) => {
+    expect(() => splitFrame(Buffer.from(hex, 'hex'))).toThrow(sentence)
+  })
+  test('an unknown type is refused by name', () => {
+    expect(() => decodeSession(Buffer.from('7f000000' + '00000000', 'hex'))).toThrow('/shoal/session/1: unknown message type 0x7f')
+  })
+})

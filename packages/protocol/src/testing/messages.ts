@@ -1,0 +1,115 @@
+import * as fc from 'fast-check'
+import { limits } from '../limits.ts'
+import type { BeatBody, BlobMessage, Hello, MembersMessage, Refused, SessionMessage } from '../messages.ts'
+
+/** Every message that may travel, for property tests: `fc.assert(fc.property(sessionMessage, …))`. */
+
+const uint32 = fc.integer({ min: 0, max: 0xffffffff })
+const natural = fc.maxSafeNat()
+const id = fc.string({ minLength: 1, maxLength: limits.maxIdLength, unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)) })
+const name = fc.string({ maxLength: limits.maxNameLength, unit: 'binary' })
+const sentence = fc.string({ maxLength: limits.maxMessageBytes / 4, unit: 'grapheme' })
+const block = fc.integer({ min: 0, max: limits.maxBlocks - 1 })
+const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength })
+
+export const hello: fc.Arbitrary<Hello | Refused> = fc.oneof(
+  fc.record({
+    type: fc.constant('hello' as const),
+    version: natural,
+    agent: name,
+    role: fc.constantFrom('node' as const, 'client' as const),
+    manifest: fc.option(id),
+    profile: fc.option(name),
+    model: fc.option(name),
+  }),
+  fc.record({ type: fc.constant('refused' as const), code: id, message: sentence, definite: fc.boolean() }),
+)
+
+const nextHop = fc.record({ peer: id, addresses: fc.array(fc.string({ maxLength: 64 }), { maxLength: limits.maxAddresses }), coordinator: fc.boolean() })
+
+const range = fc.tuple(block, fc.integer({ min: 1, max: 64 })).map(([start, count]) => ({ start, end: Math.min(start + count, limits.maxBlocks) }))
+
+export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
+  fc
+    .record({
+      type: fc.constant('open' as const),
+      session: id,
+      manifest: id,
+      profile: name,
+      range,
+      epoch: uint32,
+      tokenBudget: fc.integer({ min: 1, max: 0xffffffff }),
+      wire: fc.constant('f32' as const),
+      previous: id,
+      next: nextHop,
+    })
+    .map(({ range, ...rest }) => ({ ...rest, ...range })),
+  fc.record({ type: fc.constant('opened' as const), session: id, start: block, epoch: uint32, numericClass: id, incarnation: natural }),
+  fc.record({
+    type: fc.constant('failed' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    step: fc.option(uint32),
+    code: id,
+    message: sentence,
+    definite: fc.boolean(),
+  }),
+  fc.record({ type: fc.constant('close' as const), session: id }),
+  fc.record({ type: fc.constant('keep-alive' as const) }),
+)
+
+/** Steps and results with hidden states of the size that they claim, for hidden size 1 to 64. */
+export const stepMessage: fc.Arbitrary<{ message: SessionMessage; hidden: Float32Array }> = fc
+  .record({
+    common: fc.record({ session: id, epoch: uint32, position: uint32, step: uint32 }),
+    start: block,
+    rewind: fc.boolean(),
+    want: fc.constantFrom('none' as const, 'last' as const, 'all' as const),
+    result: fc.boolean(),
+    rows: fc.integer({ min: 1, max: 16 }),
+    hiddenSize: fc.integer({ min: 1, max: 64 }),
+    seed: fc.double({ noNaN: true, min: -10, max: 10 }),
+  })
+  .map(({ common, start, rewind, want, result, rows, hiddenSize, seed }) => ({
+    message: result ? { type: 'result', ...common, rows } : { type: 'step', ...common, start, rows, rewind, want },
+    hidden: Float32Array.from({ length: rows * hiddenSize }, (_, index) => seed * (index + 1)),
+  }))
+
+export const members: fc.Arbitrary<MembersMessage> = fc.oneof(
+  fc.record({ type: fc.constant('state' as const), document: id, stateVector: bytes(2000) }),
+  fc.record({ type: fc.constant('update' as const), document: id, update: bytes(2000) }),
+  fc.record({
+    type: fc.constant('beat' as const),
+    peer: id,
+    body: bytes(limits.maxBeatBytes),
+    signature: fc.uint8Array({ minLength: limits.signatureBytes, maxLength: limits.signatureBytes }),
+  }),
+)
+
+export const beatBody: fc.Arbitrary<BeatBody> = fc.record({
+  incarnation: natural,
+  beat: natural,
+  sessions: natural,
+  busyPermille: fc.integer({ min: 0, max: 1000 }),
+})
+
+const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((digest) => Buffer.from(digest).toString('hex'))
+
+export const blob: fc.Arbitrary<{ message: BlobMessage; payload: Uint8Array }> = fc.oneof(
+  fc
+    .record({
+      type: fc.constant('get' as const),
+      request: uint32,
+      blob: fc.oneof(fc.constant('manifest'), sha256),
+      offset: natural,
+      length: fc.integer({ min: 1, max: limits.blobChunkBytes }),
+    })
+    .map((message) => ({ message, payload: new Uint8Array(0) })),
+  fc
+    .record({ request: uint32, offset: fc.integer({ min: 0, max: 2 ** 40 }), more: fc.integer({ min: 0, max: 2 ** 40 }), payload: bytes(2000) })
+    .map(({ request, offset, more, payload }) => ({ message: { type: 'chunk' as const, request, offset, total: offset + payload.length + more }, payload })),
+  fc
+    .record({ type: fc.constant('no-blob' as const), request: uint32, code: id, message: sentence })
+    .map((message) => ({ message, payload: new Uint8Array(0) })),
+)

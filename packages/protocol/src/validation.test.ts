@@ -1,0 +1,121 @@
+import { encode } from 'cborg'
+import { describe, expect, test } from 'vitest'
+import { codes } from './codes.ts'
+import { encodeFrame, type FrameParts } from './frame.ts'
+import { decodeBeatBody, decodeBlob, decodeHello, decodeMembers, decodeSession, encodeSession, hiddenRows, limits } from './index.ts'
+
+const join = (parts: FrameParts): Uint8Array => new Uint8Array(Buffer.concat(parts))
+const frame = (type: keyof typeof codes, fields: Record<string, unknown>, payload?: Uint8Array): Uint8Array => join(encodeFrame(codes[type], fields, payload))
+const refused = (run: () => unknown, sentence: string): void => {
+  expect(run).toThrow(expect.objectContaining({ code: 'bad-frame', definite: true }))
+  expect(run).toThrow(sentence)
+}
+
+const hello = { version: 1, agent: 'shoal/0.1.0', role: 'node', manifest: null, profile: null, model: null }
+const next = { peer: 'p', addresses: ['/ip4/127.0.0.1/tcp/1'], coordinator: false }
+const open = { session: 's', manifest: 'm', profile: 'f32', start: 0, end: 1, epoch: 0, tokenBudget: 1, wire: 'f32', previous: 'p', next }
+const failed = { session: 's', start: 0, epoch: 0, step: null, code: 'internal', message: '', definite: false }
+const beat = { peer: 'p', body: new Uint8Array(1), signature: new Uint8Array(64) }
+const body = { incarnation: 1, beat: 1, sessions: 0, busyPermille: 0 }
+const get = { request: 1, blob: 'manifest', offset: 0, length: 1 }
+const chunk = { request: 1, offset: 0, total: 1 }
+const step = { type: 'step', session: 's', start: 0, epoch: 0, position: 0, rows: 2, step: 0, rewind: false, want: 'none' } as const
+
+describe('a message is refused that', () => {
+  test.each<[string, Record<string, unknown>, string]>([
+    ['lacks a field', { agent: undefined }, 'hello: agent'],
+    ['has text where a number belongs', { version: '1' }, 'hello: version must be an integer'],
+    ['has a fraction', { version: 1.5 }, 'hello: version must be an integer'],
+    ['has a negative number', { version: -1 }, 'hello: version must be an integer'],
+    ['has a number beyond the safe integers', { version: 2n ** 60n }, 'hello: version must be an integer'],
+    ['has a name that is too long', { agent: 'a'.repeat(limits.maxNameLength + 1) }, 'at most 256'],
+    ['has an unknown choice', { role: 'boss' }, 'hello: role must be one of node, client'],
+    ['has an id with a space', { manifest: 'a b' }, 'hello: manifest must be 1 to 64 printable characters'],
+    ['has an empty id', { manifest: '' }, 'hello: manifest'],
+    ['has an id that is too long', { manifest: 'a'.repeat(65) }, 'hello: manifest'],
+  ])('%s', (_, change, sentence) => {
+    refused(() => decodeHello(frame('hello', { ...hello, ...change })), sentence)
+  })
+  test.each<[string, Record<string, unknown>, string]>([
+    ['has an empty range', { start: 1 }, 'open: start must be an integer from 0 to 0'],
+    ['has too many blocks', { end: limits.maxBlocks + 1 }, 'open: end'],
+    ['has no room for a token', { tokenBudget: 0 }, 'open: tokenBudget'],
+    ['asks for an unknown wire type', { wire: 'f16' }, 'open: wire must be one of f32'],
+    ['has no next hop', { next: null }, 'open: next must be a map'],
+    ['has a list for a next hop', { next: [] }, 'open: next must be a map'],
+    ['has too many addresses', { next: { ...next, addresses: Array.from({ length: 17 }, () => '/') } }, 'open.next: addresses has 17 items'],
+    ['has an address that is too long', { next: { ...next, addresses: ['/'.repeat(513)] } }, 'open.next: addresses[0] has 513'],
+    ['has an address that is no text', { next: { ...next, addresses: [7] } }, 'open.next: addresses[0] must be text'],
+    ['has a number for a flag', { next: { ...next, coordinator: 1 } }, 'open.next: coordinator must be true or false'],
+  ])('opens a session and %s', (_, change, sentence) => {
+    refused(() => decodeSession(frame('open', { ...open, ...change })), sentence)
+  })
+  test('has bytes behind a header that takes none', () => {
+    refused(() => decodeSession(frame('open', open, new Uint8Array(8))), 'open: 8 unexpected bytes')
+    refused(() => decodeHello(frame('hello', hello, new Uint8Array(1))), 'hello: 1 unexpected bytes')
+  })
+  test('is of another protocol', () => {
+    refused(() => decodeSession(frame('hello', hello)), 'unknown message type 0x01')
+    refused(() => decodeHello(frame('failed', failed)), 'unknown message type 0x14')
+  })
+  test('has one key twice', () => {
+    const header = Buffer.from('a26773657373696f6e61736773657373696f6e6174', 'hex')
+    const bytes = new Uint8Array(4 + header.length + (8 - ((4 + header.length) % 8)))
+    bytes.set([codes.close, 0, header.length, 0])
+    bytes.set(header, 4)
+    refused(() => decodeSession(bytes), 'close: the header is not CBOR')
+  })
+  test('has a header that is no map', () => {
+    for (const value of [7, 'text', [1], null, new Uint8Array(2)]) refused(() => decodeBeatBody(encode(value)), 'must be a map')
+  })
+  test.each<[string, Record<string, unknown>, string]>([
+    ['a short signature', { signature: new Uint8Array(63) }, 'signature must have 64 bytes'],
+    ['a long signature', { signature: new Uint8Array(65) }, 'beat: signature has 65 bytes'],
+    ['a long body', { body: new Uint8Array(limits.maxBeatBytes + 1) }, 'beat: body has 1025 bytes'],
+    ['text for bytes', { body: 'text' }, 'beat: body must be bytes'],
+  ])('is a beat with %s', (_, change, sentence) => {
+    refused(() => decodeMembers(frame('beat', { ...beat, ...change })), sentence)
+  })
+  test('is a beat of a peer that was busy for more than all of its time', () => {
+    refused(() => decodeBeatBody(encode({ ...body, busyPermille: 1001 })), 'busyPermille')
+    refused(() => decodeBeatBody(new Uint8Array(limits.maxBeatBytes + 1)), 'over the limit')
+  })
+  test('is a membership update that is too large', () => {
+    const update = new Uint8Array(limits.maxMembershipUpdateBytes + 1)
+    refused(() => decodeMembers(frame('update', { document: 'd' }, update)), 'over the limit')
+    refused(() => decodeMembers(frame('state', { document: 'd' }, update)), 'over the limit')
+  })
+  test.each<[string, Record<string, unknown>, string]>([
+    ['a name that is neither the manifest nor a hash', { blob: 'A'.repeat(64) }, 'get: blob must be'],
+    ['nothing', { length: 0 }, 'get: length'],
+    ['more than a chunk', { length: limits.blobChunkBytes + 1 }, 'get: length'],
+  ])('asks for a blob by %s', (_, change, sentence) => {
+    refused(() => decodeBlob(frame('get', { ...get, ...change })), sentence)
+  })
+  test('is a chunk that is larger than its blob or a chunk may be', () => {
+    refused(() => decodeBlob(frame('chunk', chunk, new Uint8Array(2))), 'chunk: 2 bytes at 0 of 1')
+    refused(() => decodeBlob(frame('chunk', { ...chunk, offset: 2 })), 'chunk: offset')
+    refused(() => decodeBlob(frame('chunk', { ...chunk, total: 2 ** 40 }, new Uint8Array(limits.blobChunkBytes + 1))), 'too many')
+  })
+})
+
+describe('hidden states are refused that', () => {
+  test.each([0, 1, 7, 12])('have %d bytes for two rows', (length) => {
+    const [head] = encodeSession(step)
+    refused(() => decodeSession(join([head ?? new Uint8Array(0), new Uint8Array(length)])), `step: ${length} bytes are not 2 rows`)
+  })
+  test('are of another hidden size', () => {
+    refused(() => hiddenRows(new Uint8Array(32), 2, 5), '2 rows of hidden size 5 are 40 bytes, the payload has 32')
+  })
+  test('have no rows, or more than a step may have', () => {
+    refused(() => decodeSession(join(encodeSession({ ...step, rows: 0 }))), 'rows must be at least 1')
+    refused(() => decodeSession(join(encodeSession({ ...step, rows: limits.maxRowsPerStep + 1 }, new Float32Array(513)))), 'rows are over the limit')
+  })
+  test('do not fit the header', () => {
+    const over = expect.objectContaining({ code: 'limit-exceeded' })
+    expect(() => encodeSession({ ...step, position: 2 ** 32 })).toThrow(over)
+    expect(() => encodeSession({ ...step, session: 's'.repeat(65) })).toThrow(over)
+    expect(() => encodeSession({ ...step, session: '' })).toThrow(over)
+    expect(() => encodeSession({ ...step, start: limits.maxBlocks })).toThrow(over)
+  })
+})
