@@ -25,7 +25,7 @@ import {
  */
 
 const hex = (parts: readonly Uint8Array[]): string => parts.map((part) => Buffer.from(part).toString('hex')).join('')
-const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'))
 
 const session = '0123456789abcdef0123456789abcdef'
 const peer = '12D3KooWGRUfJL6mxCi5kC6HDA6vgtx7qAoA5rCBpMw5HdrLZ6m1'
@@ -105,9 +105,9 @@ describe('the bytes of version 1', () => {
   })
   test('fields of a later version are ignored, in CBOR and behind a packed header', () => {
     // {"session": "s", "later": [1, {"x": null}]}
-    const close = '15001700' + 'a2' + '6773657373696f6e' + '6173' + '656c61746572' + '8201a16178f6' + '0000000000'
+    const close = '15001700 a2 6773657373696f6e 6173 656c61746572 8201a16178f6 0000000000'
     expect(decodeSession(bytes(close)).message).toEqual({ type: 'close', session: 's' })
-    const step = '12001800' + '01000000' + '4d000000' + '01000000' + '03000000' + '0400' + '02' + '01' + '73' + 'ffffff' + '00000000' + '0000803f'
+    const step = '12001800 01000000 4d000000 01000000 03000000 0400 02 01 73 ffffff 00000000 0000803f'
     expect(decodeSession(bytes(step)).message).toEqual({ type: 'step', session: 's', start: 4, epoch: 1, position: 77, rows: 1, step: 3, rewind: false, want: 'last' })
   })
 })

@@ -167,12 +167,12 @@ describe('frames', () => {
   test.each([
     ['', 'shorter than its head'],
     ['120034', 'shorter than its head'],
-    ['12010000' + '00000000', 'second byte'],
-    ['12000500' + '00000000', 'does not fit'],
+    ['12010000 00000000', 'second byte'],
+    ['12000500 00000000', 'does not fit'],
   ])('%j is refused: %s', (hex, sentence) => {
-    expect(() => splitFrame(Buffer.from(hex, 'hex'))).toThrow(sentence)
+    expect(() => splitFrame(Buffer.from(hex.replaceAll(' ', ''), 'hex'))).toThrow(sentence)
   })
   test('an unknown type is refused by name', () => {
-    expect(() => decodeSession(Buffer.from('7f000000' + '00000000', 'hex'))).toThrow('/shoal/session/1: unknown message type 0x7f')
+    expect(() => decodeSession(Buffer.from('7f00000000000000', 'hex'))).toThrow('/shoal/session/1: unknown message type 0x7f')
   })
 })
