@@ -1,0 +1,57 @@
+import { createAdaptorServer } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { ShoalError, type Logger } from '@shoal/host'
+import { isLoopbackName } from './access.ts'
+
+export interface ApiServer {
+  readonly host: string
+  readonly port: number
+  readonly url: string
+  /** Ends running answers and frees the port. */
+  close(): Promise<void>
+}
+
+/** Ports tried after the one asked for: more means that something else is wrong. */
+const portsTried = 20
+
+/**
+ * Listens on `host:port`; a taken port moves to the next free one and says so. Port 0 takes any.
+ * @throws {ShoalError} `in-use` when none of the next ports is free, `bad-request` for an address that is not this machine's
+ */
+export async function listen(app: Hono, host: string, port: number, logger: Logger): Promise<ApiServer> {
+  const tries = port === 0 ? 1 : portsTried
+  for (let candidate = port; candidate < port + tries && candidate <= 65_535; candidate += 1) {
+    const server = await tryListen(app, host, candidate)
+    if (server === null) continue
+    if (port !== 0 && candidate !== port) logger.warn('port-taken', { asked: port, used: server.port })
+    return server
+  }
+  throw new ShoalError('in-use', `ports ${port} to ${port + tries - 1} of ${host} are taken; choose another with --api HOST:PORT`)
+}
+
+/** Null when the port is taken. */
+function tryListen(app: Hono, host: string, port: number): Promise<ApiServer | null> {
+  const server = createAdaptorServer({ fetch: app.fetch })
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(null)
+      else reject(new ShoalError('bad-request', `cannot listen on ${host}:${port}: ${error.message}`, { cause: error }))
+    })
+    server.listen(port, host, () => {
+      const address = server.address()
+      const actual = typeof address === 'object' && address !== null ? address.port : port
+      const shown = isLoopbackName(host) ? (host === '::1' ? '[::1]' : host) : host.includes(':') ? `[${host}]` : host
+      resolve({
+        host,
+        port: actual,
+        url: `http://${shown}:${actual}`,
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed())
+            // Streams and kept-alive connections would hold the port until their clients leave.
+            if ('closeAllConnections' in server) server.closeAllConnections()
+          }),
+      })
+    })
+  })
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { systemClock, systemRandom, createFileLogger, dataDirectory, physicalCores } from '@shoal/host/node'
+import type { LogLevel } from '@shoal/host'
+import type { SwarmDependencies } from '../swarm-port.ts'
+import type { CommonFlags } from './options.ts'
+import { createOutput, type Output } from './output.ts'
+
+/** What a command works with. */
+export interface CommandContext extends SwarmDependencies {
+  readonly output: Output
+  readonly dataFolder: string
+  /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */
+  readonly signal: AbortSignal
+  /** Aborts the signal from inside, as an interrupt would. */
+  readonly stop: () => void
+}
+
+export interface ContextOptions {
+  /** Level when the user names none: programs that run for days tell more than those that answer once. */
+  readonly logLevel: LogLevel
+  /** Keep a log file in the data directory. */
+  readonly logFile: boolean
+}
+
+/** Runs a command with its context and cleans up however it ends. */
+export async function inContext(flags: CommonFlags, options: ContextOptions, action: (context: CommandContext) => Promise<void>): Promise<void> {
+  const dataFolder = dataDirectory(flags.data)
+  const logger = createFileLogger({
+    level: flags.logLevel ?? options.logLevel,
+    stderr: true,
+    ...(options.logFile && { file: join(dataFolder, 'shoal.log') }),
+  })
+  const interrupt = new AbortController()
+  const onSignal = (): void => {
+    if (interrupt.signal.aborted) process.exit(1)
+    interrupt.abort(new Error('interrupted'))
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  try {
+    await action({
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      output: createOutput(flags.json ?? false, process.stdout),
+      dataFolder,
+      signal: interrupt.signal,
+      stop: onSignal,
+    })
+  } finally {
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+    await logger.close()
+  }
+}
+
+/** `--threads`: one core stays for the network and the user. */
+export function threadsOf(flags: { threads?: number }): number {
+  return flags.threads ?? Math.max(1, physicalCores() - 1)
+}
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,55 @@
+import type { Engine, Progress, SwarmStatus } from '@shoal/swarm'
+import type { ClientOptions, SwarmFunctions } from '../swarm-port.ts'
+import { ShoalError, timeLimit } from '@shoal/host'
+import { threadsOf, type CommandContext } from './context.ts'
+import type { JoinFlags, ModelFlags } from './options.ts'
+import { UsageError } from './usage-error.ts'
+
+export interface OpenedEngine {
+  readonly engine: Engine
+  /** Null without a swarm. */
+  status(): SwarmStatus | null
+  close(): Promise<void>
+}
+
+export interface EngineFlags extends ModelFlags, JoinFlags {
+  readonly local?: boolean
+  readonly placement?: string
+}
+
+/** Says before anything is opened whether these options go together. @throws {UsageError} */
+export function checkEngineFlags(flags: EngineFlags): void {
+  const joined = (flags.join?.length ?? 0) > 0
+  if (flags.local === true && joined) throw new UsageError('--local computes without a swarm and --join asks one: choose one of them')
+  if (!joined && flags.model === undefined) throw new UsageError('which model? Give --model REF, or --join MULTIADDR to learn it from a swarm')
+  if (joined && flags.kv !== undefined) throw new UsageError('--kv is chosen when a swarm is created; leave it out with --join')
+  if (flags.placement === 'thin') throw new UsageError('--placement thin is not supported yet; leave it out to keep embedding and head here')
+}
+
+/** Long enough for a swarm that is just loading a small model; a larger one is worth a second try. */
+const coveredTimeoutMs = 60_000
+
+function uncovered(status: SwarmStatus): string {
+  const missing = status.coverage.flatMap((holders, block) => (holders === 0 ? [block] : []))
+  return `nobody holds block${missing.length === 1 ? '' : 's'} ${missing.join(', ')} of ${status.model}: add a node with shoal up --join`
+}
+
+/** An engine over the swarm that `--join` names, or in this process without one. */
+export async function openEngine(swarm: SwarmFunctions, context: CommandContext, flags: EngineFlags, onProgress: (progress: Progress) => void): Promise<OpenedEngine> {
+  const common = { dataFolder: context.dataFolder, threads: threadsOf(flags), onProgress, signal: context.signal }
+  const { model, weights, kv, join = [] } = flags
+  if (join.length === 0 && model !== undefined) {
+    const engine = await swarm.openLocalEngine(context, { ...common, model, ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) })
+    return { engine, status: () => null, close: () => engine.close() }
+  }
+  const options: ClientOptions = { ...common, join, ...(model !== undefined && { model }), ...(weights !== undefined && { weights }) }
+  const peer = await swarm.connectClient(context, options)
+  try {
+    const limit = timeLimit(context.clock, coveredTimeoutMs, () => new ShoalError('no-route', uncovered(peer.status())), context.signal)
+    await peer.whenCovered(limit.signal).finally(() => limit.clear())
+    return { engine: await peer.engine(), status: () => peer.status(), close: () => peer.close() }
+  } catch (error) {
+    await peer.close()
+    throw error
+  }
+}

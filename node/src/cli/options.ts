@@ -1,0 +1,83 @@
+import { Option, type Command } from 'commander'
+import { logLevels, type LogLevel } from '@shoal/host'
+import { collect, parseAddress, parseHostPort, parseNumber, parseWhole, type HostPort } from './parse.ts'
+
+/** Options that every command has. */
+export interface CommonFlags {
+  readonly json?: boolean
+  readonly data?: string
+  readonly logLevel?: LogLevel
+}
+
+export function addCommonOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON object on the last line of stdout; logs stay on stderr')
+    .option('--data DIR', 'data directory: models, packed weights, key, log (default: SHOAL_DATA, else the platform\'s place)')
+    .addOption(new Option('--log-level LEVEL', 'least important log line on stderr').choices([...logLevels]))
+}
+
+export interface ModelFlags {
+  readonly model?: string
+  readonly weights?: string
+  readonly kv?: string
+  readonly threads?: number
+}
+
+export function addModelOptions(command: Command): Command {
+  return command
+    .option('--model REF', 'a folder in Hugging Face layout, or demo (the embedded model)')
+    .option('--weights FORMAT', 'f32, int8[:BLOCK] or int4[:BLOCK]; chosen when a swarm is created (default: int4:32, f32 for demo)')
+    .addOption(new Option('--kv FORMAT', 'KV cache, chosen when a swarm is created').choices(['f32', 'int8']))
+    .option('--threads N', 'compute threads; changes no bits (default: physical cores - 1)', parseWhole(1, 1024))
+}
+
+export interface JoinFlags {
+  readonly join?: string[]
+}
+
+export function addJoinOption(command: Command): Command {
+  return command.option('--join MULTIADDR', 'address of a peer of the swarm (repeatable)', parseAddress)
+}
+
+export interface PlacementFlags {
+  readonly placement: string
+}
+
+export function addPlacementOption(command: Command): Command {
+  return command.addOption(new Option('--placement KIND', 'where embedding and head live: private = here, so that no peer sees text').choices(['private', 'thin']).default('private'))
+}
+
+export interface ApiFlags {
+  readonly api?: HostPort
+  readonly apiKey?: string[]
+  readonly apiOpen?: boolean
+}
+
+export function addApiOptions(command: Command): Command {
+  return command
+    .option('--api HOST:PORT', 'OpenAI-compatible API and dashboard; without a key on loopback only', parseHostPort)
+    .addOption(new Option('--api-key KEY', 'key that callers must send (repeatable)').env('SHOAL_API_KEY').argParser(collect))
+    .option('--api-open', 'serve other machines without a key: anyone who reaches the port may use it')
+}
+
+export interface SamplingFlags {
+  readonly temperature?: number
+  readonly topP?: number
+  readonly topK?: number
+  readonly seed?: number
+  readonly maxTokens: number
+}
+
+export function addSamplingOptions(command: Command): Command {
+  return command
+    .option('--max-tokens N', 'most tokens of an answer', parseWhole(1, 1_000_000), 256)
+    .option('--temperature T', '0 = always the likeliest token (default: the model\'s generation_config, else 0.7)', parseNumber(0, 100))
+    .option('--top-p P', 'draw from the likeliest tokens that together have this probability', parseNumber(0, 1))
+    .option('--top-k K', 'draw from this many likeliest tokens; 0 = all', parseWhole(0, 1_000_000))
+    .option('--seed S', 'the same seed draws the same tokens (default: random)', parseWhole(0, 4_294_967_295))
+}
+
+/** Examples at the end of `--help`. */
+export function addExamples(command: Command, examples: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
+}

@@ -1,0 +1,63 @@
+import { InvalidArgumentError } from 'commander'
+import { messageOf } from '@shoal/host'
+import { parseByteSize } from '@shoal/host/node'
+
+/** Repeatable options gather their values. */
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
+
+/** `--join` and `--listen`: enough of a check to catch an IP address typed bare. */
+export function parseAddress(value: string, before: readonly string[] = []): string[] {
+  if (!/^\/[a-z0-9]+\/.+/.test(value)) throw new InvalidArgumentError('It should be a multiaddr such as /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW….')
+  return collect(value, before)
+}
+
+/** A number in `[least, most]`. */
+export function parseNumber(least: number, most: number, whole = false): (value: string) => number {
+  return (value) => {
+    const number = value.trim() === '' ? Number.NaN : Number(value)
+    if (Number.isNaN(number) || number < least || number > most || (whole && !Number.isInteger(number))) {
+      throw new InvalidArgumentError(`It should be a ${whole ? 'whole ' : ''}number from ${least} to ${most}.`)
+    }
+    return number
+  }
+}
+
+export const parseWhole = (least: number, most: number): ((value: string) => number) => parseNumber(least, most, true)
+
+/** `4GiB` to bytes. */
+export function parseMemory(value: string): number {
+  try {
+    return parseByteSize(value)
+  } catch (error) {
+    throw new InvalidArgumentError(`${messageOf(error)}.`)
+  }
+}
+
+/** `a:b` to the blocks `[a, b)`. */
+export function parseBlocks(value: string): [number, number] {
+  const match = /^(\d+):(\d+)$/.exec(value)
+  const [start, end] = [Number(match?.[1]), Number(match?.[2])]
+  if (match === null || start >= end) throw new InvalidArgumentError('It should be START:END with START < END; 0:4 means blocks 0, 1, 2 and 3.')
+  return [start, end]
+}
+
+/** `1,302,7` to token ids. */
+export function parseTokenIds(value: string): number[] {
+  const ids = value.split(',').map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN))
+  if (!ids.every(Number.isSafeInteger)) throw new InvalidArgumentError('It should be token ids with commas between them, such as 1,302,7.')
+  return ids
+}
+
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** `HOST:PORT`, `:PORT` or `PORT` (on loopback), `[::1]:PORT`. */
+export function parseHostPort(value: string): HostPort {
+  const match = /^(?:(\[[0-9a-f:.]+\]|[\w.-]*):)?(\d{1,5})$/i.exec(value)
+  const port = Number(match?.[2])
+  if (match === null || port > 65_535) throw new InvalidArgumentError('It should be HOST:PORT, such as 127.0.0.1:8080.')
+  const host = (match[1] ?? '').replaceAll(/[[\]]/g, '')
+  return { host: host === '' ? '127.0.0.1' : host, port }
+}

@@ -1,0 +1,54 @@
+import colours from 'picocolors'
+import { formatBytes } from '@shoal/host/node'
+import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
+
+/** Widest bar: an 80-column terminal minus name and state. Larger models share a cell between blocks. */
+const barWidthMax = 40
+
+/** A bar with one cell per block (or per few), filled where `held` says so. */
+export function blockBar(blockCount: number, held: (block: number) => boolean): string {
+  const cells = Math.min(blockCount, barWidthMax)
+  return Array.from({ length: cells }, (_, cell) => {
+    const start = Math.floor((cell * blockCount) / cells)
+    const end = Math.max(start + 1, Math.floor(((cell + 1) * blockCount) / cells))
+    // A shared cell counts as held only when all its blocks are.
+    for (let block = start; block < end; block += 1) if (!held(block)) return '░'
+    return '█'
+  }).join('')
+}
+
+/** The end of a peer id: its start is the same for all ed25519 keys. */
+export const shortPeer = (peer: string): string => (peer.length > 8 ? `…${peer.slice(-7)}` : peer.padEnd(8))
+
+const rangeText = (blocks: readonly [number, number] | null): string => (blocks === null ? 'none' : `${blocks[0]}–${blocks[1] - 1}`)
+
+function peerLine(peer: PeerStatus, blockCount: number): string {
+  const bar = blockBar(blockCount, (block) => peer.blocks !== null && block >= peer.blocks[0] && block < peer.blocks[1])
+  const gone = peer.liveness === 'dead' || peer.state === 'left'
+  const state = peer.liveness === 'alive' ? peer.state : peer.liveness
+  const details = [
+    peer.blocks === null ? 'asks only' : `blocks ${rangeText(peer.blocks)}`,
+    ...(peer.blocks === null ? [] : [formatBytes(peer.memoryBytes), `${peer.decodeMsPerBlock.toFixed(2)} ms/block`]),
+    ...(peer.rttMs === null ? [] : [`${peer.rttMs.toFixed(1)} ms away`]),
+    ...(peer.sessions > 0 ? [`${peer.sessions} sessions`] : []),
+  ]
+  const line = `  ${shortPeer(peer.peer)}  ${colours.cyan(bar)}  ${state.padEnd(8)}  ${details.join(' · ')}${peer.self ? ' · this peer' : ''}`
+  return gone ? colours.dim(line) : line
+}
+
+/** Who holds which blocks, as lines for a terminal. */
+export function swarmPicture(status: SwarmStatus): string[] {
+  const missing = status.coverage.flatMap((holders, block) => (holders === 0 ? [block] : []))
+  const coverage = missing.length === 0 ? 'every block is held' : `nobody holds block${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`
+  const bar = blockBar(status.blockCount, (block) => (status.coverage[block] ?? 0) > 0)
+  return [
+    `${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
+    ...status.peers.map((peer) => peerLine(peer, status.blockCount)),
+    `  ${'all'.padEnd(8)}  ${(missing.length === 0 ? colours.green : colours.red)(bar)}  ${coverage}`,
+  ]
+}
+
+/** `peer [0, 2) → peer [2, 4)`. */
+export function routeText(route: readonly { readonly peer: string; readonly start: number; readonly end: number }[]): string {
+  return route.map(({ peer, start, end }) => `${shortPeer(peer).trim()} [${start}, ${end})`).join(' → ')
+}

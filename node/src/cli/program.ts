@@ -1,0 +1,80 @@
+import { Command, CommanderError } from 'commander'
+import { isErrorCode, messageOf } from '@shoal/host'
+import { addBenchCommand } from '../commands/bench.ts'
+import { addChatCommand } from '../commands/chat.ts'
+import { addDoctorCommand } from '../commands/doctor.ts'
+import { addGenerateCommand } from '../commands/generate.ts'
+import { addModelCommand } from '../commands/model.ts'
+import { addPlanCommand } from '../commands/plan.ts'
+import { addServeCommand } from '../commands/serve.ts'
+import { addSimCommand } from '../commands/sim.ts'
+import { addStartCommand } from '../commands/start.ts'
+import { addStatusCommand } from '../commands/status.ts'
+import { addSwarmCommand } from '../commands/swarm.ts'
+import { addUpCommand } from '../commands/up.ts'
+import { UsageError } from './usage-error.ts'
+import { version } from './version.ts'
+
+const commands = [
+  addUpCommand,
+  addGenerateCommand,
+  addChatCommand,
+  addServeCommand,
+  addStatusCommand,
+  addPlanCommand,
+  addSimCommand,
+  addSwarmCommand,
+  addBenchCommand,
+  addModelCommand,
+  addDoctorCommand,
+  addStartCommand,
+]
+
+export interface ProgramOutput {
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+}
+
+/** The command line as commander sees it; throws instead of ending the process. */
+export function createProgram({ out, err }: ProgramOutput): Command {
+  const program = new Command('shoal')
+    .description('Runs a language model that none of your devices could hold, on the devices you already have.')
+    .version(version, '--version')
+    .helpOption('-h, --help', 'show this')
+    .showSuggestionAfterError()
+    .addHelpText('after', '\nFirst steps:\n  $ shoal start                         # three processes, one model, one answer\n  $ shoal up --model demo --lan         # create a swarm\n  $ shoal generate "Hi" --model demo --local')
+  for (const add of commands) add(program)
+  forEachCommand(program, (command) => command.exitOverride().configureOutput({ writeOut: out, writeErr: err }).configureHelp({ sortOptions: false }))
+  return program
+}
+
+function forEachCommand(command: Command, action: (command: Command) => void): void {
+  action(command)
+  for (const child of command.commands) forEachCommand(child, action)
+}
+
+/**
+ * Runs one command line.
+ * @param words without `node` and the script
+ * @returns the exit status: 0 done, 1 failed, 2 called wrongly
+ */
+export async function runProgram(words: readonly string[], output: ProgramOutput): Promise<0 | 1 | 2> {
+  const program = createProgram(output)
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    const usage = error instanceof UsageError
+    report(error, words.includes('--json'), output, usage)
+    return usage ? 2 : 1
+  }
+}
+
+/** A sentence for what somebody else did or gave; the whole trace for a bug of ours. */
+function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usage: boolean): void {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : null
+  const known = usage || code !== null
+  err(`shoal: ${known || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`)
+  if (json) out(`${JSON.stringify({ error: { code: usage ? 'bad-usage' : (code ?? 'internal'), message: messageOf(error) } })}\n`)
+}

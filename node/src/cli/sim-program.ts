@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { ShoalError } from '@shoal/host'
+import { UsageError } from './usage-error.ts'
+
+/** Programs of the workspace `sim`; they run as processes of their own, and nothing here imports them. */
+const programs = { sim: 'sim.ts', bench: 'bench.ts' } as const
+
+/**
+ * Runs one of them with our standard streams and waits for its end.
+ * @throws {ShoalError} `not-found` where the workspace is not installed, `internal` when it fails
+ */
+export async function runSimProgram(name: keyof typeof programs, words: readonly string[]): Promise<void> {
+  const script = fileURLToPath(new URL(`../../../sim/src/${programs[name]}`, import.meta.url))
+  if (!existsSync(script)) throw new ShoalError('not-found', `shoal ${name} is not part of this installation yet: it needs the workspace sim of the repository`)
+  // The fourth stream ends the program with us, also by kill -9.
+  const child = spawn(process.execPath, [script, ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const forward = (signal: NodeJS.Signals): void => void child.kill(signal)
+  process.on('SIGINT', forward)
+  process.on('SIGTERM', forward)
+  try {
+    const status = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', resolve)
+    })
+    if (status === 2) throw new UsageError(`shoal ${name} was called wrongly`)
+    if (status !== 0) throw new ShoalError('internal', `shoal ${name} ended with status ${status ?? 'none (killed)'}`)
+  } finally {
+    process.off('SIGINT', forward)
+    process.off('SIGTERM', forward)
+  }
+}

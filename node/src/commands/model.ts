@@ -1,0 +1,110 @@
+import type { Command } from 'commander'
+import { ShoalError } from '@shoal/host'
+import { formatBytes } from '@shoal/host/node'
+import { buildManifest, formatProfile, identifyManifest, packTensors, parseProfile, unitBytes, unitNames, type PackSink } from '@shoal/model'
+import { createNodeHasher, writeRandomModel, type RandomModelShape } from '@shoal/model/node'
+import { inContext } from '../cli/context.ts'
+import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
+import { parseWhole } from '../cli/parse.ts'
+import { createProgressBar } from '../cli/progress.ts'
+import { loadSwarm, type Reference } from '../swarm-port.ts'
+
+interface ProfileFlags extends CommonFlags {
+  readonly weights?: string
+  readonly kv?: string
+}
+
+interface RandomFlags extends CommonFlags, Omit<RandomModelShape, 'keyValueHeads' | 'tied'> {
+  readonly kvHeads: number
+  readonly tied?: boolean
+}
+
+export function addModelCommand(program: Command): void {
+  const model = program.command('model').description('look into, fetch, check or make a model')
+  addProfileOptions(model.command('inspect').description('shape, files and packed sizes').argument('<REF>', 'folder or demo')).action(inspect)
+  addProfileOptions(model.command('verify').description('read and pack every tensor, without keeping it; prints the manifest id').argument('<REF>', 'folder or demo')).action(verify)
+  addCommonOptions(model.command('pull').description('fetch a model into the data directory').argument('<REF>', 'hub id')).action(pull)
+  const random = model
+    .command('random')
+    .description('write a model of random weights, for measurements (default: the shape of Llama 3.2 1B)')
+    .argument('<FOLDER>', 'a new folder')
+    .option('--hidden N', 'hidden size', parseWhole(8, 65_536), 2048)
+    .option('--blocks N', 'blocks', parseWhole(1, 1024), 16)
+    .option('--heads N', 'attention heads', parseWhole(1, 1024), 32)
+    .option('--kv-heads N', 'key/value heads', parseWhole(1, 1024), 8)
+    .option('--feed-forward N', 'columns of the feed-forward network', parseWhole(8, 1_048_576), 8192)
+    .option('--vocabulary N', 'tokens', parseWhole(8, 1_048_576), 128_256)
+    .option('--context N', 'positions', parseWhole(8, 16_777_216), 131_072)
+    .option('--seed N', 'the same seed gives the same bytes', parseWhole(0, 4_294_967_295), 1)
+    .option('--no-tied', 'a head of its own in place of the embedding matrix')
+  addCommonOptions(random).action(makeRandom)
+  addExamples(model, ['shoal model inspect demo', 'shoal model random ./random-1b', 'shoal model verify ./random-1b --weights int4:32'])
+}
+
+function addProfileOptions(command: Command): Command {
+  return addCommonOptions(command).option('--weights FORMAT', 'f32, int8[:BLOCK] or int4[:BLOCK]').option('--kv FORMAT', 'f32 or int8')
+}
+
+const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) => (weights === undefined && kv === undefined ? reference.defaultProfile : parseProfile(weights ?? reference.defaultProfile.weights, kv))
+
+async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output }) => {
+    const reference = await (await loadSwarm()).openReference(ref)
+    try {
+      const { name, config, assets } = reference.source
+      const profile = profileOf(reference, flags)
+      const units = unitNames(config).map((unit) => ({ unit, bytes: unitBytes(config, profile, unit) }))
+      const packedBytes = units.reduce((sum, { bytes }) => sum + bytes, 0)
+      const files = [...assets].map(([file, content]) => ({ file, bytes: content.byteLength }))
+      output.line(`${name}: ${config.family}, ${config.blockCount} blocks, hidden size ${config.hiddenSize}, ${config.headCount} heads (${config.keyValueHeadCount} for keys and values) of ${config.headSize}`)
+      output.line(`feed-forward ${config.feedForwardSize}, vocabulary ${config.vocabularySize}${config.tiedEmbeddings ? ' (tied)' : ''}, context ${config.contextLength}`)
+      output.line(`packed as ${formatProfile(profile)}: ${formatBytes(packedBytes)}, a block ${formatBytes(unitBytes(config, profile, 'block-0'))}`)
+      output.line(`files beside the weights: ${files.map(({ file }) => file).join(', ') || 'none'}`)
+      output.result({ name, config, profile: formatProfile(profile), packedBytes, units, files })
+    } finally {
+      await reference.source.close()
+    }
+  })
+}
+
+const discard: PackSink = { write: () => Promise.resolve() }
+
+async function verify(ref: string, flags: ProfileFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
+    const reference = await (await loadSwarm()).openReference(ref)
+    const bar = createProgressBar()
+    try {
+      const profile = profileOf(reference, flags)
+      const tensors = await packTensors(reference.source, profile, unitNames(reference.source.config), discard, {
+        signal,
+        createHasher: createNodeHasher,
+        onProgress: ({ valuesDone, valuesTotal }) => bar.update({ activity: 'pack', doneBytes: valuesDone, totalBytes: valuesTotal }),
+      })
+      const { id } = identifyManifest(buildManifest(reference.source, profile, tensors))
+      output.line(`${reference.source.name} is whole: ${tensors.length} packed tensors, manifest ${id}`)
+      output.result({ name: reference.source.name, profile: formatProfile(profile), manifest: id, tensors: tensors.length })
+    } finally {
+      bar.stop()
+      await reference.source.close()
+    }
+  })
+}
+
+function pull(ref: string): never {
+  throw new ShoalError('unsupported-model', `fetching '${ref}' from a hub is not supported yet: download its folder and give that as --model`)
+}
+
+async function makeRandom(folder: string, { kvHeads, tied = true, ...flags }: RandomFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
+    const { hidden, blocks, heads, feedForward, vocabulary, context, seed } = flags
+    const shape: RandomModelShape = { hidden, blocks, heads, keyValueHeads: kvHeads, feedForward, vocabulary, context, tied, seed }
+    const bar = createProgressBar()
+    try {
+      await writeRandomModel(folder, shape, { signal, onProgress: ({ valuesDone, valuesTotal }) => bar.update({ activity: 'pack', doneBytes: valuesDone, totalBytes: valuesTotal }) })
+    } finally {
+      bar.stop()
+    }
+    output.line(`wrote ${folder}`)
+    output.result({ folder, shape })
+  })
+}

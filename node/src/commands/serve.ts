@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { aborted, inContext } from '../cli/context.ts'
+import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
+import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions, addPlacementOption } from '../cli/options.ts'
+import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, PlacementFlags } from '../cli/options.ts'
+import { createProgressBar } from '../cli/progress.ts'
+import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
+import { createLoadingService } from '../api/service.ts'
+import { loadSwarm } from '../swarm-port.ts'
+
+interface ServeFlags extends CommonFlags, ModelFlags, JoinFlags, PlacementFlags, ApiFlags {
+  readonly local?: boolean
+}
+
+/** Where the API listens when nobody says: Ollama has 11434, llama.cpp 8080, vLLM 8000. */
+const defaultApi = { host: '127.0.0.1', port: 8090 }
+
+export function addServeCommand(program: Command): void {
+  const command = program.command('serve').description('an OpenAI-compatible API without serving blocks')
+  addModelOptions(command)
+  addJoinOption(command)
+  addApiOptions(command)
+  addPlacementOption(command)
+  addCommonOptions(command).option('--local', 'compute in this process without a network').action(serve)
+  addExamples(command, ['shoal serve --model demo --local', 'shoal serve --join /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW… --api 127.0.0.1:8090'])
+}
+
+async function serve(flags: ServeFlags): Promise<void> {
+  checkEngineFlags(flags)
+  checkApiFlags(flags)
+  await inContext(flags, { logLevel: 'info', logFile: false }, async (context) => {
+    const swarm = await loadSwarm()
+    const service = createLoadingService()
+    const bar = createProgressBar()
+    const server = await serveApi(context, service, flags.api ?? defaultApi, flags)
+    try {
+      context.output.line(`API and dashboard: ${server.url}`)
+      const opened = await openEngine(swarm, context, flags, (progress) => {
+        service.onProgress(progress)
+        bar.update(progress)
+      }).finally(() => bar.stop())
+      try {
+        service.ready(opened)
+        const { name } = opened.engine.manifest.manifest
+        context.output.line(`serving ${name}`)
+        context.output.event({ event: 'ready', api: server.url, model: name, manifest: opened.engine.manifest.id })
+        await aborted(context.signal)
+      } finally {
+        await opened.close()
+      }
+    } finally {
+      await server.close()
+    }
+    context.output.event({ event: 'stopped' })
+  })
+}

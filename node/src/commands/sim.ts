@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
+import { parseWhole } from '../cli/parse.ts'
+import { runSimProgram } from '../cli/sim-program.ts'
+
+interface SimFlags extends CommonFlags {
+  readonly seed?: number
+  readonly nodes?: number
+}
+
+export function addSimCommand(program: Command): void {
+  const command = program
+    .command('sim')
+    .description('a swarm in virtual time: the real code, a simulated network')
+    .argument('<SCENARIO>', 'name of a scenario, or list')
+    .option('--seed N', 'the same seed gives the same run', parseWhole(0, 4_294_967_295))
+    .option('--nodes N', 'peers in the swarm', parseWhole(1, 10_000))
+  addCommonOptions(command).action(sim)
+  addExamples(command, ['shoal sim list', 'shoal sim lan --seed 7 --nodes 20'])
+}
+
+async function sim(scenario: string, flags: SimFlags): Promise<void> {
+  const { seed, nodes, json } = flags
+  await runSimProgram('sim', [scenario, ...(seed === undefined ? [] : ['--seed', String(seed)]), ...(nodes === undefined ? [] : ['--nodes', String(nodes)]), ...(json === true ? ['--json'] : [])])
+}

@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import colours from 'picocolors'
+import { ShoalError, timeLimit } from '@shoal/host'
+import { formatBytes, watchAncestors } from '@shoal/host/node'
+import type { Engine, GenerateResult, SwarmPeer, SwarmStatus } from '@shoal/swarm'
+import { createLoadingService } from '../api/service.ts'
+import { inContext, type CommandContext } from '../cli/context.ts'
+import { joinCommand } from '../cli/join-command.ts'
+import { memoryPlan } from '../cli/memory-plan.ts'
+import { addCommonOptions, addModelOptions, addSamplingOptions, type CommonFlags, type ModelFlags, type SamplingFlags } from '../cli/options.ts'
+import { parseWhole } from '../cli/parse.ts'
+import { routeText, swarmPicture } from '../cli/picture.ts'
+import { samplingFrom } from '../cli/sampling.ts'
+import { serveApi } from '../cli/serve-api.ts'
+import { startLocalSwarm, type LocalSwarm } from '../local-swarm.ts'
+import { loadSwarm } from '../swarm-port.ts'
+import { converse } from './chat.ts'
+import { promptIdsOf, stream } from './generate.ts'
+
+interface StartFlags extends CommonFlags, ModelFlags, SamplingFlags {
+  readonly prompt: string
+  readonly processes: number
+}
+
+/** Loading a span of a model that fits a laptop takes seconds; packing one of some gigabytes a minute or two. */
+const coveredTimeoutMs = 300_000
+
+/** Where the dashboard listens while `start` runs on a terminal. */
+const dashboardAddress = { host: '127.0.0.1', port: 8090 }
+
+/** What `npm start` runs. Not in `--help`: with a swarm of one's own, `up` and `generate` are the words. */
+export function addStartCommand(program: Command): void {
+  const command = program
+    .command('start', { hidden: true })
+    .description('a first look: several processes on this machine share a model that none of them could hold, and answer')
+    .option('--prompt TEXT', 'what to answer', 'Tell me a story about a fox and a lantern.')
+    .option('--processes N', 'how many nodes', parseWhole(2, 16), 3)
+  addModelOptions(command)
+  addSamplingOptions(command)
+  addCommonOptions(command).action(start)
+}
+
+async function start(flags: StartFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
+    // npm → shell → this process: killing npm alone would leave us and our children running.
+    if (process.env['npm_lifecycle_event'] !== undefined) watchAncestors(2, { onParentGone: context.stop })
+    const { output } = context
+    const { model = 'demo', weights, kv, processes } = flags
+    const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
+    const plan = await memoryPlan({ model, processes, ...profile })
+    output.line(`Starting ${processes} node processes with ${formatBytes(plan.memoryBytes)} of memory each.`)
+    output.line(`All ${plan.blockCount} blocks of ${model} need ${formatBytes(plan.wholeBytes)}: none of them could hold the model alone.\n`)
+    const local = await startLocalSwarm(context, { processes, model, memoryBytes: plan.memoryBytes, threads: flags.threads ?? plan.threads, ...profile })
+    try {
+      await Promise.race([useSwarm(context, flags, local), local.failure])
+    } finally {
+      await local.close()
+    }
+  })
+}
+
+async function useSwarm(context: CommandContext, flags: StartFlags, local: LocalSwarm): Promise<void> {
+  const { output } = context
+  const swarm = await loadSwarm()
+  const peer = await swarm.connectClient(context, {
+    join: local.nodes.flatMap(({ addrs }) => addrs.slice(0, 1)),
+    dataFolder: join(local.folder, 'client'),
+    threads: 1,
+    onProgress: () => undefined,
+    signal: context.signal,
+  })
+  try {
+    await covered(context, peer)
+    const status = peer.status()
+    for (const line of swarmPicture(status)) output.line(line)
+    const engine = await peer.engine()
+    output.line(`\n${colours.cyan('you ›')} ${flags.prompt}\n`)
+    const result = await stream(context, engine, {
+      promptIds: promptIdsOf(engine, flags.prompt, false),
+      maxTokens: flags.maxTokens,
+      sampling: samplingFrom(flags, engine.defaultSampling, context.random.uint32()),
+      signal: context.signal,
+    })
+    summarise(context, result, status)
+    if (process.stdin.isTTY && process.stdout.isTTY && !output.json) await stay(context, flags, peer, engine, local)
+  } finally {
+    await peer.close()
+  }
+}
+
+async function covered(context: CommandContext, peer: SwarmPeer): Promise<void> {
+  const limit = timeLimit(context.clock, coveredTimeoutMs, () => new ShoalError('no-route', 'the processes do not hold every block of the model'), context.signal)
+  try {
+    await peer.whenCovered(limit.signal)
+  } finally {
+    limit.clear()
+  }
+}
+
+function summarise({ output }: CommandContext, result: GenerateResult, status: SwarmStatus): void {
+  output.line('')
+  output.line(`${result.completionTokens} tokens · ${result.tokensPerSecond.toFixed(1)} tokens/s · first token after ${Math.round(result.ttftMs)} ms`)
+  output.line(`route: ${routeText(result.route)}`)
+  output.result({ ...result, status })
+}
+
+/** On a terminal: the dashboard and a chat, until the user leaves. */
+async function stay(context: CommandContext, flags: StartFlags, peer: SwarmPeer, engine: Engine, local: LocalSwarm): Promise<void> {
+  const service = createLoadingService()
+  service.ready({ engine, status: () => peer.status() })
+  const server = await serveApi(context, service, dashboardAddress, {})
+  try {
+    context.output.line(`dashboard and API: ${server.url}`)
+    context.output.line(`add a process: ${joinCommand(local.nodes[0]?.addrs ?? [])}`)
+    context.output.line(colours.dim('Ctrl-C stops an answer, a second one (or /quit) leaves\n'))
+    await converse(context, engine, flags)
+  } finally {
+    await server.close()
+  }
+}

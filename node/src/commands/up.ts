@@ -1,0 +1,149 @@
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { ShoalError, timeLimit } from '@shoal/host'
+import { availableMemoryBytes, exitWithParent, formatBytes, lockDirectory } from '@shoal/host/node'
+import { formatProfile } from '@shoal/model'
+import type { SwarmEvent } from '@shoal/swarm'
+import { createLoadingService } from '../api/service.ts'
+import type { ApiServer } from '../api/server.ts'
+import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
+import { joinCommand } from '../cli/join-command.ts'
+import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions } from '../cli/options.ts'
+import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags } from '../cli/options.ts'
+import { parseAddress, parseBlocks, parseMemory } from '../cli/parse.ts'
+import { createProgressBar } from '../cli/progress.ts'
+import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
+import { UsageError } from '../cli/usage-error.ts'
+import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
+
+export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
+  readonly lan?: boolean
+  readonly listen?: string[]
+  readonly memory?: number
+  readonly device: string
+  readonly blocks?: [number, number]
+  readonly exitWithParent?: boolean
+}
+
+/** A fifth stays for the system, the user and our own buffers. */
+const memoryShare = 0.8
+
+/** Time for running sessions to end before a node goes anyway. */
+const drainMs = 30_000
+
+export function addUpCommand(program: Command): void {
+  const command = program.command('up').description('run a node: serve blocks of a model until interrupted, then drain and leave')
+  addModelOptions(command)
+  addJoinOption(command)
+  command
+    .option('--lan', 'listen on all interfaces and be found by mDNS')
+    .option('--listen MULTIADDR', 'listen here (repeatable; default: loopback)', parseAddress)
+    .option('--memory SIZE', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
+    .addOption(new Option('--device KIND', 'what computes').choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml']).default('auto'))
+    .option('--blocks START:END', 'serve these blocks, whatever the plan says', parseBlocks)
+    .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
+  addApiOptions(command)
+  addCommonOptions(command).action(up)
+  addExamples(command, [
+    'shoal up --model demo --lan                            # create a swarm',
+    'shoal up --join /ip4/192.168.1.5/tcp/4001/p2p/12D3…    # serve a share of it from another machine',
+    'shoal up --model ./Llama-3.2-1B --weights int4 --memory 4GiB --api 127.0.0.1:8090',
+  ])
+}
+
+function checkUpFlags(flags: UpFlags): void {
+  const joins = (flags.join?.length ?? 0) > 0
+  if (!joins && flags.model === undefined) throw new UsageError('give --model REF to create a swarm, or --join MULTIADDR to serve in one')
+  if (flags.device !== 'auto' && flags.device !== 'cpu') throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
+  checkApiFlags(flags)
+}
+
+async function up(flags: UpFlags): Promise<void> {
+  checkUpFlags(flags)
+  await inContext(flags, { logLevel: 'info', logFile: true }, async (context) => {
+    if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
+    const lock = lockDirectory(context.dataFolder)
+    try {
+      await serveBlocks(context, flags)
+    } finally {
+      lock.release()
+    }
+  })
+}
+
+async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<void> {
+  const swarm = await loadSwarm()
+  const service = createLoadingService()
+  const bar = createProgressBar()
+  let server: ApiServer | null = null
+  let node: ServingPeer | null = null
+  try {
+    if (flags.api !== undefined) {
+      server = await serveApi(context, service, flags.api, flags)
+      context.logger.info('api-listening', { url: server.url })
+    }
+    // Events of the time before `ready` would come without their context.
+    const early: SwarmEvent[] = []
+    let onEvent = (event: SwarmEvent): void => void early.push(event)
+    node = await swarm.startNode(context, {
+      ...nodeOptions(context, flags),
+      onEvent: (event) => onEvent(event),
+      onProgress: (progress) => {
+        service.onProgress(progress)
+        bar.update(progress)
+      },
+    }).finally(() => bar.stop())
+    announce(context, node, server)
+    onEvent = (event) => {
+      context.output.event(event)
+      const { event: name, ...fields } = event
+      context.logger.info(name, fields)
+    }
+    early.splice(0).forEach(onEvent)
+    if (server !== null) {
+      const serving = node
+      service.ready({ engine: await serving.engine(), status: () => serving.status() })
+    }
+    await aborted(context.signal)
+    context.output.line('leaving …')
+    const limit = timeLimit(context.clock, drainMs, () => new ShoalError('deadline-passed', `sessions were still running after ${drainMs / 1000} s`))
+    try {
+      await node.leave(limit.signal)
+    } finally {
+      limit.clear()
+    }
+  } finally {
+    await server?.close()
+    await node?.close()
+  }
+}
+
+function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions, 'onEvent' | 'onProgress'> {
+  return {
+    join: flags.join ?? [],
+    listen: flags.listen ?? [],
+    lan: flags.lan ?? false,
+    memoryBytes: flags.memory ?? Math.floor(availableMemoryBytes() * memoryShare),
+    threads: threadsOf(flags),
+    dataFolder: context.dataFolder,
+    signal: context.signal,
+    ...(flags.model !== undefined && { model: flags.model }),
+    ...(flags.blocks !== undefined && { blocks: flags.blocks }),
+    ...(flags.weights !== undefined && { weights: flags.weights }),
+    ...(flags.kv !== undefined && { kv: flags.kv }),
+  }
+}
+
+/** Says who this is, and the exact command with which another machine joins. */
+function announce({ output }: CommandContext, node: ServingPeer, server: ApiServer | null): void {
+  const { manifest, id } = node.manifest
+  const profile = formatProfile(manifest.profile)
+  const addrs = node.addresses()
+  const blocks = node.blocks()
+  output.event({ event: 'ready', peerId: node.peerId, addrs, model: manifest.name, manifest: id, profile, numericClass: node.numericClass, blocks, api: server?.url ?? null })
+  output.line(`${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`)
+  const self = node.status().peers.find((peer) => peer.self)
+  if (self !== undefined) output.line(`memory ${formatBytes(self.memoryBytes)}`)
+  if (server !== null) output.line(`API and dashboard: ${server.url}`)
+  output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)
+}
