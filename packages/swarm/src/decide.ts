@@ -18,7 +18,7 @@ export interface Situation {
 }
 
 export type Decision =
-  | { readonly action: 'stay'; readonly reason: string }
+  | { readonly action: 'stay'; readonly reason: string; readonly againAfterMs?: number }
   /** Load `span`, announce it, then let go of what was held (make before break). */
   | { readonly action: 'move'; readonly span: BlockRange }
   /** Not both fit: let go first. Only when others hold everything that is given up. */
@@ -39,7 +39,7 @@ export function decide(situation: Situation): Decision {
   if (alone.length > 0) return { action: 'stay', reason: `only this node holds block ${alone[0]}` }
 
   const uncovered = blocksOf(wanted).some((block) => (othersHolding[block] ?? 0) === 0 && (block < held.start || block >= held.end))
-  if (!uncovered && lastMoveMs !== null && nowMs - lastMoveMs < moveWindowMs) return { action: 'stay', reason: 'moved a moment ago' }
+  if (!uncovered && lastMoveMs !== null && nowMs - lastMoveMs < moveWindowMs) return { action: 'stay', reason: 'moved a moment ago', againAfterMs: lastMoveMs + moveWindowMs - nowMs }
   return { action: situation.bothBytes <= situation.memoryBytes ? 'move' : 'swap', span: wanted }
 }
 

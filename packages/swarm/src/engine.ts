@@ -82,6 +82,7 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
   let lastMs = startMs
   const tokenIds: number[] = []
   let text = ''
+  let stoppedByText = false
   let finishReason: GenerateResult['finishReason'] = 'length'
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
@@ -116,10 +117,11 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
       }
       if (stopped) {
         finishReason = 'stop'
+        stoppedByText = true
         break
       }
     }
-    const tail = finishReason === 'stop' && stops.stopped ? '' : stops.push(stream?.flush() ?? '').emit + stops.flush()
+    const tail = stoppedByText ? '' : stops.push(stream?.flush() ?? '').emit + stops.flush()
     text += tail
     const decodeSeconds = (lastMs - (firstMs ?? lastMs)) / 1000
     yield {
@@ -147,11 +149,11 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
 
 function describeLogprob(logits: Float32Array, tokenId: number, top: number, tokenizer: Tokenizer | null): TokenLogprob & { top: readonly TokenLogprob[] } {
   const textOf = (id: number): string => tokenizer?.decode([id]) ?? ''
-  const { chosen, alternatives } = logprobs(logits, tokenId, top)
+  const likely = logprobs(logits, tokenId, top)
   return {
     tokenId,
     text: textOf(tokenId),
-    logprob: chosen,
-    top: alternatives.map((entry) => ({ tokenId: entry.tokenId, text: textOf(entry.tokenId), logprob: entry.logprob })),
+    logprob: likely.logprob,
+    top: likely.top.map((entry) => ({ tokenId: entry.tokenId, text: textOf(entry.tokenId), logprob: entry.logprob })),
   }
 }

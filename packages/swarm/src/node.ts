@@ -6,4 +6,6 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 64, sampling: engine.defaultSampling })) …
  */
 export { openLocalEngine, type LocalEngineOptions, type SystemDependencies } from './node/local-engine.ts'
+export { connectClient, type ClientOptions } from './node/connect-client.ts'
+export { startNode, type NodeOptions, type ServingPeer } from './node/start-node.ts'
 export { openReference, type Reference } from './node/reference.ts'

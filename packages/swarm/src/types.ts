@@ -69,7 +69,7 @@ export interface PeerStatus {
   readonly peer: string
   readonly incarnation: number
   readonly state: 'joining' | 'serving' | 'draining' | 'left'
-  readonly liveness: 'unknown' | 'alive' | 'suspect' | 'dead'
+  readonly liveness: 'unknown' | 'alive' | 'suspect' | 'dead' | 'left'
   readonly blocks: readonly [number, number] | null
   readonly addresses: readonly string[]
   readonly memoryBytes: number

@@ -48,7 +48,7 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
     try {
       const runner = await device.loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER })
       const speed = await timeBlock(dependencies, runner, config.contextLength)
-      await writeFileAtomically(path, JSON.stringify({ ...known, [key]: speed }))
+      writeFileAtomically(path, JSON.stringify({ ...known, [key]: speed }))
       return speed
     } finally {
       await device.close()

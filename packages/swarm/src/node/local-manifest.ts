@@ -24,7 +24,7 @@ export function packedPath(dataFolder: string, manifestId: string): string {
 export async function packReference(reference: Reference, profile: NumericProfile, options: PackOptions): Promise<PackedFolder> {
   const models = join(options.dataFolder, 'models')
   await mkdir(models, { recursive: true })
-  const key = `${reference.fingerprint.slice(0, 32)}.${formatProfile(profile).replaceAll(':', '-')}`
+  const key = `${reference.source.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}.${reference.fingerprint.slice(0, 32)}.${formatProfile(profile).replaceAll(':', '-')}`
   const known = await readText(join(models, `${key}.id`))
   if (known !== null) {
     const folder = await openComplete(packedPath(options.dataFolder, known))
@@ -42,7 +42,7 @@ export async function packReference(reference: Reference, profile: NumericProfil
   const path = packedPath(options.dataFolder, id)
   await rm(path, { recursive: true, force: true })
   await rename(pending, path)
-  await writeFileAtomically(join(models, `${key}.id`), id)
+  writeFileAtomically(join(models, `${key}.id`), id)
   return openPackedFolder(path)
 }
 

@@ -126,8 +126,7 @@ export function folderBlobs(current: () => PackedFolder): BlobSource {
 export function checkReference(reference: Reference, manifest: IdentifiedManifest, ownId: string | null): void {
   const { config, name, profile } = manifest.manifest
   const own = reference.source
-  const same = stableText(own.config) === stableText(config)
-  if (same) return
+  if (ownId === null ? stableText(own.config) === stableText(config) : ownId === manifest.id) return
   const shape = (c: typeof config): string => `${c.family}, ${c.blockCount} blocks of ${c.hiddenSize}`
   const mine = ownId === null ? '' : `manifest ${ownId.slice(0, 12)}, `
   throw new ShoalError(

@@ -1,0 +1,82 @@
+import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
+import { formatProfile, type IdentifiedManifest } from '@shoal/model'
+import type { Transport } from '@shoal/network'
+import type { Device } from '@shoal/runtime'
+import { createCoordinator, StageError } from '@shoal/session'
+import type { SwarmView } from './view.ts'
+import { createEngine } from './engine.ts'
+import type { Engine } from './types.ts'
+import type { SamplingOptions, Tokenizer } from '@shoal/model'
+
+export interface CoordinateDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly manifest: IdentifiedManifest
+  readonly routes: Pick<SwarmView, 'find'>
+  readonly device: Device
+  readonly tokenizer: Tokenizer | null
+  readonly defaultSampling: SamplingOptions
+}
+
+/** Routes tried for one session before its refusals are reported: each excludes the peers that refused before. */
+const routesTried = 3
+
+/** An engine over a swarm: embedding and head here, blocks along routes of peers. Needs units `embed` and `head`. */
+export async function coordinate(dependencies: CoordinateDependencies): Promise<Engine> {
+  const { manifest, device, routes, random } = dependencies
+  const { config, profile } = manifest.manifest
+  const embedding = await device.loadEmbedding()
+  const head = await device.loadHead()
+  const coordinator = createCoordinator(dependencies)
+
+  const open = async (end: number, tokenBudget: number, signal: AbortSignal | undefined) => {
+    const range = { start: 0, end }
+    const exclude = new Set<string>()
+    for (let attempt = 1; ; attempt += 1) {
+      const route = await routes.find(range, exclude, tokenBudget)
+      try {
+        return await coordinator.open({
+          session: randomHex(random, 16),
+          manifestId: manifest.id,
+          profile: formatProfile(profile),
+          hiddenSize: config.hiddenSize,
+          route,
+          range,
+          tokenBudget,
+          ...(signal === undefined ? {} : { signal }),
+        })
+      } catch (error) {
+        const peer = refusingPeer(error)
+        if (peer === null || attempt === routesTried) throw error
+        dependencies.logger.info('route-refused', { peer, attempt })
+        exclude.add(peer)
+        // No other route: what the peer said is the better answer.
+        await routes.find(range, exclude, tokenBudget).catch(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  return createEngine({
+    ...dependencies,
+    embedding,
+    head,
+    openSession: (tokenBudget, signal) => open(config.blockCount, tokenBudget, signal),
+    openPartialSession: (end, tokenBudget, signal) => open(end, tokenBudget, signal),
+    async close() {
+      await coordinator.close()
+      await embedding.release()
+      await head.release()
+    },
+  })
+}
+
+/** The peer to avoid when a stage has no room, is not ready or cannot be reached; null when another one would not help. */
+function refusingPeer(error: unknown): string | null {
+  if (!(error instanceof StageError)) return null
+  const movable = ['no-capacity', 'not-ready', 'peer-vanished', 'deadline-passed', 'wrong-range', 'limit-exceeded']
+  return movable.includes(error.code) ? error.peer : null
+}

@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import { loadOrCreateKey } from '@shoal/host/node'
+import { createLibp2pTransport, createPeerKey, withSelf, type Libp2pTransport, type Transport } from '@shoal/network'
+import { protocols } from '@shoal/protocol'
+import type { SystemDependencies } from './local-engine.ts'
+
+/** mDNS name of Shoal's peers on a LAN. */
+const serviceTag = '_shoal._tcp.local'
+
+/** All interfaces of both families, a free port each. */
+const lanAddresses = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0']
+
+export interface ConnectionOptions {
+  /** Where the peer key is kept; null for a key of this run only (clients). */
+  readonly keyFolder: string | null
+  readonly listen: readonly string[]
+  readonly lan: boolean
+}
+
+/** This peer's transport: loopback unless asked otherwise; dials only when `listen` is empty and not `lan`. */
+export async function openConnection(dependencies: SystemDependencies, options: ConnectionOptions): Promise<{ transport: Transport; libp2p: Libp2pTransport }> {
+  const { clock, logger } = dependencies
+  const privateKey = options.keyFolder === null ? await createPeerKey() : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
+  const libp2p = await createLibp2pTransport({
+    privateKey,
+    clock,
+    logger,
+    listen: options.lan && options.listen.length === 0 ? lanAddresses : options.listen,
+    ...(options.lan ? { mdns: { serviceTag } } : {}),
+  })
+  // Members are served only once the swarm's manifest is known, and others open that channel at once.
+  return { libp2p, transport: withSelf(libp2p, clock, [protocols.members]) }
+}

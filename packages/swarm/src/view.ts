@@ -1,0 +1,129 @@
+import { ShoalError, type Clock } from '@shoal/host'
+import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
+import { snapshotHash, type BeatLoad, type Member, type Membership } from '@shoal/membership'
+import { createPlan, findRoute, modelCosts, planHash, type ModelCosts, type Plan } from '@shoal/planner'
+import type { Route, RouteFinder } from '@shoal/session'
+import type { PeerStatus, SwarmStatus } from './types.ts'
+
+/** What one observer knows of a swarm: who is there, what the plan is, which routes exist. Reads only. */
+export interface SwarmView extends RouteFinder {
+  /** Stages with room for `tokenBudget` positions. */
+  find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget?: number): Promise<Route>
+  readonly costs: ModelCosts
+  /** The plan of the present snapshot; made anew only when the snapshot has changed. */
+  plan(): Plan
+  status(): SwarmStatus
+  /** Live peers that serve each block, `except` left out. */
+  coverage(except?: string): number[]
+  /** Resolves when live peers serve every block. */
+  whenCovered(signal: AbortSignal): Promise<void>
+}
+
+export interface ViewDependencies {
+  readonly clock: Clock
+  readonly selfId: string
+  readonly manifest: IdentifiedManifest
+  readonly membership: Membership
+}
+
+export function createSwarmView({ selfId, manifest, membership }: ViewDependencies): SwarmView {
+  const { config, profile, name } = manifest.manifest
+  const costs = modelCosts(config, profile)
+  let planned: { hash: string; plan: Plan } | null = null
+
+  const plan = (): Plan => {
+    const snapshot = membership.snapshot()
+    const hash = snapshotHash(snapshot)
+    if (planned?.hash !== hash) planned = { hash, plan: createPlan(snapshot, costs) }
+    return planned.plan
+  }
+  const coverage = (except?: string): number[] => {
+    const holders = new Array<number>(config.blockCount).fill(0)
+    for (const { record, liveness } of membership.members()) {
+      if (liveness !== 'alive' || record.state !== 'serving' || record.span === null || record.peerId === except) continue
+      for (let block = record.span.start; block < Math.min(record.span.end, config.blockCount); block += 1) holders[block] = holders[block]! + 1
+    }
+    return holders
+  }
+  const covered = (): boolean => coverage().every((holders) => holders > 0)
+
+  return {
+    costs,
+    plan,
+    coverage,
+    async find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget = 1): Promise<Route> {
+      const found = findRoute(membership.snapshot(), costs, { range, tokenBudget, exclude, from: selfId, load: loadsOf(membership.members()) })
+      if (!found.found) {
+        const missing = found.uncovered.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start} to ${end - 1}`)).join(', ')
+        throw new ShoalError('no-route', `nobody live serves block${missing.includes('to') || missing.includes(',') ? 's' : ''} ${missing} of ${name} with room for ${tokenBudget} tokens`)
+      }
+      return found.stages.map((stage) => ({
+        peer: stage.peer,
+        addresses: stage.addresses,
+        range: stage.range,
+        incarnation: stage.incarnation,
+        predictedStepMs: (rows) => (rows === 1 ? stage.decodeMicros + stage.hopMicros : rows * (stage.prefillMicrosPerRow + stage.hopMicrosPerRow) + stage.hopMicros) / 1000,
+      }))
+    },
+    status() {
+      const now = plan()
+      const members = membership.members()
+      const own = members.find((member) => member.record.peerId === selfId)
+      return {
+        model: name,
+        manifest: manifest.id,
+        profile: formatProfile(profile),
+        blockCount: config.blockCount,
+        peers: members.map((member) => peerStatus(member, selfId, own)),
+        coverage: coverage(),
+        covered: covered(),
+        snapshotHash: snapshotHash(membership.snapshot()),
+        planHash: planHash(now),
+        placements: now.placements.map(({ peer, range }) => ({ peer, start: range.start, end: range.end })),
+      }
+    },
+    whenCovered(signal) {
+      return new Promise((resolve, reject) => {
+        if (covered()) {
+          resolve()
+          return
+        }
+        const onAbort = (): void => {
+          end()
+          reject(signal.reason)
+        }
+        const end = membership.onChange(() => {
+          if (!covered()) return
+          end()
+          signal.removeEventListener('abort', onAbort)
+          resolve()
+        })
+        signal.addEventListener('abort', onAbort, { once: true })
+        if (signal.aborted) onAbort()
+      })
+    },
+  }
+}
+
+function loadsOf(members: readonly Member[]): ReadonlyMap<string, BeatLoad> {
+  return new Map(members.flatMap(({ record, load }) => (load === null ? [] : [[record.peerId, load] as const])))
+}
+
+function peerStatus({ record, liveness, load }: Member, selfId: string, own: Member | undefined): PeerStatus {
+  const rttMicros = own?.record.links[record.peerId]
+  return {
+    peer: record.peerId,
+    incarnation: record.incarnation,
+    state: record.state,
+    liveness,
+    blocks: record.span === null ? null : [record.span.start, record.span.end],
+    addresses: record.addresses,
+    memoryBytes: record.hardware.memoryBytes,
+    decodeMsPerBlock: record.hardware.decodeMicrosPerBlock / 1000,
+    numericClass: record.numericClass,
+    version: record.version,
+    rttMs: rttMicros === undefined ? null : rttMicros / 1000,
+    sessions: load?.sessions ?? 0,
+    self: record.peerId === selfId,
+  }
+}

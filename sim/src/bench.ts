@@ -1,0 +1,61 @@
+/**
+ * `shoal bench NAME`: measures, side by side in one run, repetitions interleaved. One JSON object on the last line of
+ * stdout with `--json`; progress on stderr.
+ */
+import { parseArgs } from 'node:util'
+import { dataDirectory, exitWithParent } from '@shoal/host/node'
+import { messageOf } from '@shoal/host'
+import { benchDecode } from './bench/decode.ts'
+import { benchPipeline } from './bench/pipeline.ts'
+import type { BenchReport } from './bench/report.ts'
+import type { BenchSettings } from './bench/settings.ts'
+
+const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<BenchReport>>> = {
+  decode: benchDecode,
+  pipeline: benchPipeline,
+}
+
+function print(report: BenchReport, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(report)}\n`)
+    return
+  }
+  process.stdout.write(`${report.name} on ${report.model}\n`)
+  for (const [name, value] of Object.entries(report.median)) {
+    const spread = report.samples[name]
+    process.stdout.write(`  ${name.padEnd(36)} ${String(value).padStart(10)}${spread === undefined ? '' : `   ${spread.map((sample) => sample.toPrecision(4)).join(' ')}`}\n`)
+  }
+  for (const note of report.notes) process.stdout.write(`  note: ${note}\n`)
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      model: { type: 'string' },
+      data: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      tokens: { type: 'string', default: '32' },
+    },
+  })
+  const [name, ...rest] = positionals
+  const bench = name === undefined ? undefined : benches[name]
+  const rounds = Number(values.rounds)
+  const tokens = Number(values.tokens)
+  if (bench === undefined || rest.length > 0 || !Number.isSafeInteger(rounds) || rounds < 1 || !Number.isSafeInteger(tokens) || tokens < 2) {
+    process.stderr.write(`usage: shoal bench ${Object.keys(benches).join('|')} [--model REF] [--rounds N] [--tokens N] [--data DIR] [--json]\n`)
+    return 2
+  }
+  const report = (line: string): void => void process.stderr.write(`${line}\n`)
+  print(await bench({ model: values.model, dataFolder: dataDirectory(values.data), rounds, tokens, report }), values.json)
+  return 0
+}
+
+if (process.connected) exitWithParent()
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.stderr.write(`bench failed: ${messageOf(error)}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,73 @@
+import { silentLogger } from '@shoal/host'
+import { systemClock, systemRandom } from '@shoal/host/node'
+import { openLocalEngine } from '@shoal/swarm/node'
+import type { Engine } from '@shoal/swarm'
+import { describeMachine } from './machine.ts'
+import { benchModel } from './model.ts'
+import { medians, ratios, type BenchReport } from './report.ts'
+import { benchPrompt, type BenchSettings } from './settings.ts'
+
+const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
+
+/** Prompt tokens before the timed ones: the depth that compute.md's figures have. */
+const promptTokens = 16
+
+interface Variant {
+  /** The median's name behind `tokensPerSecond`. */
+  readonly name: string
+  readonly weights: string
+  readonly threads: number
+}
+
+const variants: readonly Variant[] = [
+  { name: 'Int4Threads1', weights: 'int4:32', threads: 1 },
+  { name: 'Int4Threads2', weights: 'int4:32', threads: 2 },
+  { name: 'Int8Threads1', weights: 'int8:32', threads: 1 },
+  { name: 'Int8Threads2', weights: 'int8:32', threads: 2 },
+  { name: 'Int4Block128Threads1', weights: 'int4:128', threads: 1 },
+  { name: 'Int4Block128Threads2', weights: 'int4:128', threads: 2 },
+]
+
+/** Greedy decoding by the whole model in one process: the path of `shoal generate --local`, interleaved by variant. */
+export async function benchDecode(settings: BenchSettings): Promise<BenchReport> {
+  const model = await benchModel(settings.model, settings.dataFolder, settings.report)
+  const samples: Record<string, number[]> = {}
+  const engines: { variant: Variant; engine: Engine }[] = []
+  try {
+    for (const variant of variants) {
+      settings.report(`loading ${variant.weights} with ${variant.threads} thread(s) …`)
+      const engine = await openLocalEngine(dependencies, { model, weights: variant.weights, threads: variant.threads, dataFolder: settings.dataFolder })
+      engines.push({ variant, engine })
+    }
+    // One turn that is not counted: buffers grow, code is compiled.
+    for (const { engine } of engines) await decodeOnce(engine, 4)
+    for (let round = 0; round < settings.rounds; round += 1) {
+      for (const { variant, engine } of engines) {
+        const speed = await decodeOnce(engine, settings.tokens)
+        ;(samples[`tokensPerSecond${variant.name}`] ??= []).push(speed)
+      }
+      settings.report(`round ${round + 1} of ${settings.rounds}`)
+    }
+  } finally {
+    for (const { engine } of engines) await engine.close()
+  }
+  samples['ratioBlock128ToBlock32Threads1'] = ratios(samples['tokensPerSecondInt4Block128Threads1'] ?? [], samples['tokensPerSecondInt4Threads1'] ?? [])
+  samples['ratioTwoThreadsToOneInt4'] = ratios(samples['tokensPerSecondInt4Threads2'] ?? [], samples['tokensPerSecondInt4Threads1'] ?? [])
+  return {
+    name: 'decode',
+    machine: describeMachine(),
+    model: settings.model ?? 'random, Llama-3.2-1B shape',
+    settings: { rounds: settings.rounds, tokens: settings.tokens, promptTokens, graphForm: 'canonical-1' },
+    samples,
+    median: { ...medians(samples), int4Block: 32 },
+    notes: ['ratios over llama.cpp are left out: llama.cpp is not looked for'],
+  }
+}
+
+async function decodeOnce(engine: Engine, tokens: number): Promise<number> {
+  const promptIds = benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens)
+  for await (const event of engine.generate({ promptIds, maxTokens: tokens + 1, ignoreEos: true, sampling: { ...engine.defaultSampling, temperature: 0 } })) {
+    if (event.type === 'done') return event.result.tokensPerSecond
+  }
+  throw new Error('a generation ended without a result')
+}

@@ -1,0 +1,16 @@
+/** What every bench is told. */
+export interface BenchSettings {
+  /** REF; a random 1B model when absent. */
+  readonly model: string | undefined
+  readonly dataFolder: string
+  /** Interleaved repetitions. */
+  readonly rounds: number
+  /** Tokens per measurement. */
+  readonly tokens: number
+  report(line: string): void
+}
+
+/** Prompt ids spread over the vocabulary; the same for every run. */
+export function benchPrompt(vocabularySize: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => (i * 7919 + 11) % vocabularySize)
+}
