@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createJournal } from './journal.ts'
 import { sessionLimits } from './limits.ts'

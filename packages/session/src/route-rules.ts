@@ -2,7 +2,7 @@ import { ShoalError } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { limits } from '@shoal/protocol'
 import { sessionLimits } from './limits.ts'
-import { nameStage } from './stage-error.ts'
+import { nameBlocks, nameStage } from './stage-error.ts'
 import type { Route } from './types.ts'
 
 /**
@@ -19,7 +19,7 @@ export function checkRoute(route: Route, range: BlockRange): void {
     }
     reached = stage.range.end
   }
-  if (reached !== range.end) throw new ShoalError('no-route', `the route ends before block ${reached}, the model has blocks up to ${range.end - 1}`)
+  if (reached !== range.end) throw new ShoalError('no-route', `the route ends at block ${reached}, the session needs ${nameBlocks(range)}`)
 }
 
 /** Most rows of one step: by the protocol, and by what fits one frame. */

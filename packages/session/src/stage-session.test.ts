@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Step } from '@shoal/protocol'
 import { createFakeRunner, type FakeRunner } from './fake-runner.ts'
