@@ -1,6 +1,5 @@
 import { physicalCores } from '@shoal/host/node'
 import { parseProfile } from '@shoal/model'
-import { defaultContextTokens, memoryFor, modelCosts } from '@shoal/planner'
 import { loadSwarm } from '../swarm-port.ts'
 
 export interface MemoryPlan {
@@ -14,25 +13,37 @@ export interface MemoryPlan {
 }
 
 /**
- * Memory for each of `processes` nodes that is enough together and too little alone: the planner's own sums.
+ * Memory for each of `processes` nodes that is enough together and too little alone: by the planner's own sums.
  * @throws {ShoalError | ModelError} when REF names no model
  */
 export async function memoryPlan(options: { model: string; weights?: string; kv?: string; processes: number }): Promise<MemoryPlan> {
-  const swarm = await loadSwarm()
+  const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
   const reference = await swarm.openReference(options.model)
   try {
     const { config } = reference.source
     const profile = options.weights === undefined && options.kv === undefined ? reference.defaultProfile : parseProfile(options.weights ?? reference.defaultProfile.weights, options.kv)
-    const costs = modelCosts(config, profile)
-    const contextTokens = defaultContextTokens
-    const share = Math.ceil(config.blockCount / options.processes)
+    const costs = planner.modelCosts(config, profile)
+    const fitting = (blocks: number): number => leastThat((bytes) => planner.blocksThatFit(bytes, costs, planner.defaultContextTokens) >= blocks)
     return {
       blockCount: config.blockCount,
-      memoryBytes: memoryFor(share, costs, contextTokens),
-      wholeBytes: memoryFor(config.blockCount, costs, contextTokens),
+      memoryBytes: fitting(Math.ceil(config.blockCount / options.processes)),
+      wholeBytes: fitting(config.blockCount),
       threads: Math.max(1, Math.floor(physicalCores() / options.processes)),
     }
   } finally {
     await reference.source.close()
   }
+}
+
+/** The least number for which a condition holds that, once true, stays true: doubling, then halving. */
+export function leastThat(holds: (bytes: number) => boolean): number {
+  let above = 1
+  while (!holds(above)) above *= 2
+  let below = Math.floor(above / 2)
+  while (above - below > 1) {
+    const middle = Math.floor((above + below) / 2)
+    if (holds(middle)) above = middle
+    else below = middle
+  }
+  return above
 }

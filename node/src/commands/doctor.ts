@@ -8,7 +8,7 @@ import { parseWhole } from '../cli/parse.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
 export function addDoctorCommand(program: Command): void {
-  const command = program.command('doctor').description('what this machine can do').option('--threads N', 'compute threads', parseWhole(1, 1024))
+  const command = program.command('doctor').description('what this machine can do').option('--threads <N>', 'compute threads', parseWhole(1, 1024))
   addCommonOptions(command).action(doctor)
   addExamples(command, ['shoal doctor', 'shoal doctor --json'])
 }

@@ -27,7 +27,7 @@ export function addGenerateCommand(program: Command): void {
   addPlacementOption(command)
   addCommonOptions(command)
     .option('--local', 'compute in this process without a network: the reference that swarms are compared with')
-    .option('--prompt-ids IDS', 'token ids with commas between them, in place of PROMPT', parseTokenIds)
+    .option('--prompt-ids <IDS>', 'token ids with commas between them, in place of PROMPT', parseTokenIds)
     .option('--raw', 'no chat template: PROMPT is continued as it stands')
     .option('--ignore-eos', 'go on after the model\'s end token')
     .action(generate)

@@ -28,21 +28,21 @@ export function addModelCommand(program: Command): void {
     .command('random')
     .description('write a model of random weights, for measurements (default: the shape of Llama 3.2 1B)')
     .argument('<FOLDER>', 'a new folder')
-    .option('--hidden N', 'hidden size', parseWhole(8, 65_536), 2048)
-    .option('--blocks N', 'blocks', parseWhole(1, 1024), 16)
-    .option('--heads N', 'attention heads', parseWhole(1, 1024), 32)
-    .option('--kv-heads N', 'key/value heads', parseWhole(1, 1024), 8)
-    .option('--feed-forward N', 'columns of the feed-forward network', parseWhole(8, 1_048_576), 8192)
-    .option('--vocabulary N', 'tokens', parseWhole(8, 1_048_576), 128_256)
-    .option('--context N', 'positions', parseWhole(8, 16_777_216), 131_072)
-    .option('--seed N', 'the same seed gives the same bytes', parseWhole(0, 4_294_967_295), 1)
+    .option('--hidden <N>', 'hidden size', parseWhole(8, 65_536), 2048)
+    .option('--blocks <N>', 'blocks', parseWhole(1, 1024), 16)
+    .option('--heads <N>', 'attention heads', parseWhole(1, 1024), 32)
+    .option('--kv-heads <N>', 'key/value heads', parseWhole(1, 1024), 8)
+    .option('--feed-forward <N>', 'columns of the feed-forward network', parseWhole(8, 1_048_576), 8192)
+    .option('--vocabulary <N>', 'tokens', parseWhole(8, 1_048_576), 128_256)
+    .option('--context <N>', 'positions', parseWhole(8, 16_777_216), 131_072)
+    .option('--seed <N>', 'the same seed gives the same bytes', parseWhole(0, 4_294_967_295), 1)
     .option('--no-tied', 'a head of its own in place of the embedding matrix')
   addCommonOptions(random).action(makeRandom)
   addExamples(model, ['shoal model inspect demo', 'shoal model random ./random-1b', 'shoal model verify ./random-1b --weights int4:32'])
 }
 
 function addProfileOptions(command: Command): Command {
-  return addCommonOptions(command).option('--weights FORMAT', 'f32, int8[:BLOCK] or int4[:BLOCK]').option('--kv FORMAT', 'f32 or int8')
+  return addCommonOptions(command).option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]').option('--kv <FORMAT>', 'f32 or int8')
 }
 
 const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) => (weights === undefined && kv === undefined ? reference.defaultProfile : parseProfile(weights ?? reference.defaultProfile.weights, kv))

@@ -13,9 +13,9 @@ export function addPlanCommand(program: Command): void {
   const command = program
     .command('plan')
     .description('the planner on paper: who would hold what, and how fast it would be')
-    .requiredOption('--model REF', 'a folder in Hugging Face layout, or demo')
-    .requiredOption('--devices FILE', 'JSON: the devices and their links')
-    .addOption(new Option('--objective KIND', 'what to plan for').choices(['latency', 'throughput', 'balanced']).default('latency'))
+    .requiredOption('--model <REF>', 'a folder in Hugging Face layout, or demo')
+    .requiredOption('--devices <FILE>', 'JSON: the devices and their links')
+    .addOption(new Option('--objective <KIND>', 'what to plan for').choices(['latency', 'throughput', 'balanced']).default('latency'))
     .option('--explain', 'what each device adds')
   addCommonOptions(command).action(plan)
   addExamples(command, ['shoal plan --model demo --devices devices.json --explain'])

@@ -13,8 +13,8 @@ export function addSimCommand(program: Command): void {
     .command('sim')
     .description('a swarm in virtual time: the real code, a simulated network')
     .argument('<SCENARIO>', 'name of a scenario, or list')
-    .option('--seed N', 'the same seed gives the same run', parseWhole(0, 4_294_967_295))
-    .option('--nodes N', 'peers in the swarm', parseWhole(1, 10_000))
+    .option('--seed <N>', 'the same seed gives the same run', parseWhole(0, 4_294_967_295))
+    .option('--nodes <N>', 'peers in the swarm', parseWhole(1, 10_000))
   addCommonOptions(command).action(sim)
   addExamples(command, ['shoal sim list', 'shoal sim lan --seed 7 --nodes 20'])
 }

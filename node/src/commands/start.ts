@@ -34,8 +34,8 @@ export function addStartCommand(program: Command): void {
   const command = program
     .command('start', { hidden: true })
     .description('a first look: several processes on this machine share a model that none of them could hold, and answer')
-    .option('--prompt TEXT', 'what to answer', 'Tell me a story about a fox and a lantern.')
-    .option('--processes N', 'how many nodes', parseWhole(2, 16), 3)
+    .option('--prompt <TEXT>', 'what to answer', 'Tell me a story about a fox and a lantern.')
+    .option('--processes <N>', 'how many nodes', parseWhole(2, 16), 3)
   addModelOptions(command)
   addSamplingOptions(command)
   addCommonOptions(command).action(start)
