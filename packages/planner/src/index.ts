@@ -1,0 +1,14 @@
+/**
+ * Who is to hold which blocks, and which way a generation goes: pure functions of a membership snapshot. No clock, no
+ * chance, no leader; times are integer microseconds. `docs/planner.md` gives the formulas.
+ *
+ * @example
+ * const costs = modelCosts(manifest.config, manifest.profile)
+ * const { placements, uncovered } = plan(membership.snapshot(), costs, { objective: 'latency' })
+ * const route = findRoute(membership.snapshot(), costs, { range: { start: 0, end: costs.blockCount }, tokenBudget: 512 })
+ */
+export { blocksThatFit, defaultContextTokens, modelCosts, spanBytes, type ModelCosts } from './costs.ts'
+export { hopMicros, rttMicros, unmeasuredRttMicros } from './links.ts'
+export { plan, planHash, usersOf, type Objective, type Plan, type PlanOptions } from './plan.ts'
+export { predict, type Placement, type Prediction } from './predict.ts'
+export { findRoute, type PlannedStage, type RouteRequest, type RouteResult } from './route.ts'

@@ -1,0 +1,61 @@
+import type { Cluster } from './cluster.ts'
+import { comparePipelines, createPipeline, type Pipeline } from './pipeline.ts'
+
+/** Sets of so many candidates are tried whole: 2^10 rings of Held and Karp and as many cuts take some milliseconds. */
+export const exactCandidatesMax = 10
+
+/**
+ * The best pipeline over any subset of these candidates. Exact: for each subset the shortest ring (Held and Karp, 1962)
+ * and the best cut are independent of each other, since hops do not depend on how many blocks a stage has.
+ */
+export function planExactly(cluster: Cluster, among: readonly number[], users: number): Pipeline | undefined {
+  let best: Pipeline | undefined
+  for (const { order, cycle } of shortestRings(cluster, among)) {
+    const pipeline = createPipeline(cluster, order, users, cycle)
+    if (pipeline !== undefined && (best === undefined || comparePipelines(pipeline, best, users) < 0)) best = pipeline
+  }
+  return best
+}
+
+/**
+ * The shortest ring through each subset. A ring starts at its subset's smallest member; `reach[mask][last]` is the
+ * shortest path from there through `mask` that ends at `last`.
+ */
+export function* shortestRings(cluster: Cluster, among: readonly number[]): Generator<{ order: number[]; cycle: number }> {
+  const count = among.length
+  const hops = among.map((from) => among.map((to) => (from === to ? 0 : cluster.hop(from, to))))
+  const hop = (from: number, to: number): number => hops[from]?.[to] ?? 0
+  const reach = new Float64Array(count << count).fill(Number.POSITIVE_INFINITY)
+  const before = new Int8Array(count << count).fill(-1)
+  for (let mask = 1; mask < 1 << count; mask += 1) {
+    const first = 31 - Math.clz32(mask & -mask)
+    if (mask === 1 << first) reach[mask * count + first] = 0
+    let cycle = Number.POSITIVE_INFINITY
+    let end = first
+    for (let last = first; last < count; last += 1) {
+      const length = reach[mask * count + last] ?? Number.POSITIVE_INFINITY
+      if (length === Number.POSITIVE_INFINITY) continue
+      const ring = mask === 1 << first ? 0 : length + hop(last, first)
+      if (ring < cycle) [cycle, end] = [ring, last]
+      for (let next = first + 1; next < count; next += 1) {
+        if ((mask & (1 << next)) !== 0) continue
+        const at = (mask | (1 << next)) * count + next
+        if (length + hop(last, next) >= (reach[at] ?? 0)) continue
+        reach[at] = length + hop(last, next)
+        before[at] = last
+      }
+    }
+    yield { order: walkBack(mask, end), cycle }
+  }
+
+  function walkBack(mask: number, end: number): number[] {
+    const order: number[] = []
+    for (let [left, last] = [mask, end]; last >= 0; ) {
+      order.unshift(among[last] ?? -1)
+      const previous = before[left * count + last] ?? -1
+      left &= ~(1 << last)
+      last = previous
+    }
+    return order
+  }
+}

@@ -1,0 +1,24 @@
+import type { SnapshotMember } from '@shoal/membership'
+
+/**
+ * Round trip of a link that nobody has measured: between a site's and a continent's, so that a measured local link is
+ * preferred and a far peer is not excluded before it was tried.
+ */
+export const unmeasuredRttMicros = 20_000
+/** Bandwidth that nobody has measured: a common uplink at home, 40 Mbit/s. */
+export const unmeasuredBytesPerSecond = 5_000_000
+
+/** The slower of both ends' claims: a peer cannot draw routes to itself by claiming to be near. */
+export function rttMicros(a: SnapshotMember, b: SnapshotMember): number {
+  if (a.peerId === b.peerId) return 0
+  const claims = [a.links[b.peerId], b.links[a.peerId]].filter((claim) => claim !== undefined)
+  return claims.length === 0 ? unmeasuredRttMicros : Math.max(...claims)
+}
+
+/** One way for so many bytes, in integer microseconds: `rtt/2 + bytes/bandwidth`. */
+export function hopMicros(a: SnapshotMember, b: SnapshotMember, bytes: number): number {
+  if (a.peerId === b.peerId) return 0
+  const claims = [a.hardware.bandwidthBytesPerSecond, b.hardware.bandwidthBytesPerSecond].filter((claim) => claim > 0)
+  const bytesPerSecond = claims.length === 0 ? unmeasuredBytesPerSecond : Math.min(...claims)
+  return Math.ceil(rttMicros(a, b) / 2) + Math.ceil((bytes * 1_000_000) / bytesPerSecond)
+}

@@ -1,0 +1,78 @@
+import { candidateAt, type Cluster } from './cluster.ts'
+import { countHolders, type Spans } from './coverage.ts'
+
+/**
+ * Gives candidates without a span the blocks that would be missed most: those with the fewest holders, of these those
+ * whose holders are of the candidate's numeric class (a replacement of the same class continues a stream bit for bit),
+ * of these the slowest. A candidate that holds blocks already keeps them: a replica is not worth a move.
+ */
+export function replicate(cluster: Cluster, placed: Spans, held: Spans): Spans {
+  const spans = new Map(placed)
+  for (const [index, span] of held) if (!spans.has(index)) spans.set(index, span)
+  const spare = cluster.candidates.map((_, index) => index).filter((index) => !spans.has(index))
+  // The largest first: it has the fewest places where it fits without overlap.
+  spare.sort((a, b) => candidateAt(cluster, b).capacity - candidateAt(cluster, a).capacity || a - b)
+  for (const index of spare) {
+    const window = weakestWindow(cluster, spans, index)
+    if (window !== undefined) spans.set(index, window)
+  }
+  return spans
+}
+
+function weakestWindow(cluster: Cluster, spans: Spans, index: number): { start: number; end: number } | undefined {
+  const { blockCount } = cluster.costs
+  const { capacity, member } = candidateAt(cluster, index)
+  const length = Math.min(capacity, blockCount)
+  const counts = countHolders(spans, blockCount)
+  const speeds = counts.map(() => 0)
+  const akin = counts.map(() => false)
+  for (const [holder, { start, end }] of spans) {
+    const other = candidateAt(cluster, holder)
+    for (let block = start; block < end; block += 1) {
+      speeds[block] = (speeds[block] ?? 0) + Math.floor(1_000_000_000 / other.blockMicros)
+      akin[block] ||= member.numericClass !== 'none' && other.member.numericClass === member.numericClass
+    }
+  }
+  // Petals' comparison: the weakest block of a window decides, then the next weakest.
+  const weakness = (start: number): number[][] =>
+    Array.from({ length }, (_, offset) => [counts[start + offset] ?? 0, akin[start + offset] === true ? 0 : 1, speeds[start + offset] ?? 0]).sort(compareLists)
+  const edges = [...spans.values()].flatMap(({ start, end }) => [start, end - length])
+  const starts = [...new Set([0, ...edges])].filter((start) => start >= 0 && start + length <= blockCount).sort((a, b) => a - b)
+  let best: { start: number; weakness: number[][] } | undefined
+  for (const start of starts) {
+    const candidate = { start, weakness: weakness(start) }
+    if (best === undefined || compareNested(candidate.weakness, best.weakness) < 0) best = candidate
+  }
+  return best === undefined ? undefined : { start: best.start, end: best.start + length }
+}
+
+/** Uses the memory that a pipeline leaves: spans grow over blocks with a single holder, nearest first. */
+export function growSpans(cluster: Cluster, placed: Spans): Spans {
+  const spans = new Map(placed)
+  const { blockCount } = cluster.costs
+  for (const index of [...spans.keys()].sort((a, b) => a - b)) {
+    const { capacity } = candidateAt(cluster, index)
+    for (;;) {
+      const span = spans.get(index)
+      if (span === undefined || span.end - span.start >= capacity) break
+      const counts = countHolders(spans, blockCount)
+      if (counts[span.end] === 1) spans.set(index, { start: span.start, end: span.end + 1 })
+      else if (counts[span.start - 1] === 1) spans.set(index, { start: span.start - 1, end: span.end })
+      else break
+    }
+  }
+  return spans
+}
+
+function compareLists(a: readonly number[], b: readonly number[]): number {
+  const apart = a.findIndex((value, at) => value !== b[at])
+  return apart < 0 ? 0 : (a[apart] ?? 0) - (b[apart] ?? 0)
+}
+
+function compareNested(a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number {
+  for (const [at, list] of a.entries()) {
+    const difference = compareLists(list, b[at] ?? [])
+    if (difference !== 0) return difference
+  }
+  return 0
+}
