@@ -120,7 +120,8 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
 
   const wanted = (): BlockRange | null => {
     if (options.fixed !== null) return options.fixed
-    return view.plan().placements.find((placement) => placement.peer === selfId)?.range ?? null
+    const placement = view.plan().placements.find(({ peer }) => peer === selfId)
+    return placement === undefined ? null : { start: placement.start, end: placement.end }
   }
 
   const evaluate = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 import { ShoalError, type Clock } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { snapshotHash, type BeatLoad, type Member, type Membership } from '@shoal/membership'
-import { createPlan, findRoute, modelCosts, planHash, type ModelCosts, type Plan } from '@shoal/planner'
+import { findRoute, modelCosts, plan as planSwarm, planHash, type ModelCosts, type Plan } from '@shoal/planner'
 import type { Route, RouteFinder } from '@shoal/session'
 import type { PeerStatus, SwarmStatus } from './types.ts'
 
@@ -34,7 +34,7 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
   const plan = (): Plan => {
     const snapshot = membership.snapshot()
     const hash = snapshotHash(snapshot)
-    if (planned?.hash !== hash) planned = { hash, plan: createPlan(snapshot, costs) }
+    if (planned?.hash !== hash) planned = { hash, plan: planSwarm(snapshot, costs, { objective: 'latency' }) }
     return planned.plan
   }
   const coverage = (except?: string): number[] => {
@@ -79,7 +79,7 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
         covered: covered(),
         snapshotHash: snapshotHash(membership.snapshot()),
         planHash: planHash(now),
-        placements: now.placements.map(({ peer, range }) => ({ peer, start: range.start, end: range.end })),
+        placements: now.placements,
       }
     },
     whenCovered(signal) {

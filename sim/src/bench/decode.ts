@@ -2,15 +2,13 @@ import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
+import { decodeOnce, promptTokens } from './decode-once.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
 import { medians, ratios, type BenchReport } from './report.ts'
-import { benchPrompt, type BenchSettings } from './settings.ts'
+import type { BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
-
-/** Prompt tokens before the timed ones: the depth that compute.md's figures have. */
-const promptTokens = 16
 
 interface Variant {
   /** The median's name behind `tokensPerSecond`. */
@@ -62,12 +60,4 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
     median: { ...medians(samples), int4Block: 32 },
     notes: ['ratios over llama.cpp are left out: llama.cpp is not looked for'],
   }
-}
-
-async function decodeOnce(engine: Engine, tokens: number): Promise<number> {
-  const promptIds = benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens)
-  for await (const event of engine.generate({ promptIds, maxTokens: tokens + 1, ignoreEos: true, sampling: { ...engine.defaultSampling, temperature: 0 } })) {
-    if (event.type === 'done') return event.result.tokensPerSecond
-  }
-  throw new Error('a generation ended without a result')
 }

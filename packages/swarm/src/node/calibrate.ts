@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
 import { writeFileAtomically } from '@shoal/host/node'
-import { formatProfile, packedUnit, type IdentifiedManifest, type PackedTensor } from '@shoal/model'
+import { formatProfile, packedTensors, packedUnit, type IdentifiedManifest, type PackedTensor } from '@shoal/model'
 import { createOnnxDevice, type BlockRunner } from '@shoal/runtime'
 
 /** What one block of the model's shape costs on this machine; integer microseconds, so that all peers plan alike. */
@@ -39,9 +39,10 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   try {
+    const oneBlock = { ...config, blockCount: 1 }
     const single: IdentifiedManifest = {
       ...manifest,
-      manifest: { ...manifest.manifest, config: { ...config, blockCount: 1 }, tensors: packedUnit(config, profile, 'block-0').map((tensor) => ({ ...tensor, sha256: '' })) },
+      manifest: { ...manifest.manifest, config: oneBlock, tensors: packedTensors(oneBlock, profile).map((tensor) => ({ ...tensor, sha256: '' })) },
     }
     await writeRandomUnit(dependencies.random, join(folder, 'block-0.bin'), packedUnit(config, profile, 'block-0'))
     const device = await createOnnxDevice({ manifest: single, folder, threads, logger: dependencies.logger })

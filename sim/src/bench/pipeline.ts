@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger } from '@shoal/host'
+import { systemClock, systemRandom } from '@shoal/host/node'
+import { openLocalEngine, startNode, type ServingPeer } from '@shoal/swarm/node'
+import type { Engine } from '@shoal/swarm'
+import { startChildNode, type ChildNode } from './child-node.ts'
+import { decodeOnce, promptTokens } from './decode-once.ts'
+import { describeMachine } from './machine.ts'
+import { benchModel } from './model.ts'
+import { medians, ratios, round, type BenchReport } from './report.ts'
+import type { BenchSettings } from './settings.ts'
+
+const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
+
+/** Threads of every process, the single one too: so is the comparison like for like. */
+const threads = 1
+const memoryBytes = 8 * 2 ** 30
+
+interface Pipeline {
+  readonly engine: Engine
+  close(): Promise<void>
+}
+
+/**
+ * One process against two and four that share the model over encrypted loopback connections; the first process
+ * coordinates and holds the first span, as in compute.md section 8.
+ */
+export async function benchPipeline(settings: BenchSettings): Promise<BenchReport> {
+  const model = await benchModel(settings.model, settings.dataFolder, settings.report)
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-bench-'))
+  const open: { close(): Promise<void> }[] = []
+  const samples: Record<string, number[]> = {}
+  try {
+    settings.report('loading one process …')
+    const single = await openLocalEngine(dependencies, { model, threads, dataFolder: settings.dataFolder })
+    open.push(single)
+    const pipelines: { name: string; engine: Engine }[] = [{ name: 'OneProcess', engine: single }]
+    for (const [name, processes] of [
+      ['TwoProcesses', 2],
+      ['FourProcesses', 4],
+    ] as const) {
+      settings.report(`loading ${processes} processes …`)
+      const pipeline = await openPipeline(model, processes, single.manifest.manifest.config.blockCount, settings.dataFolder, join(folder, name))
+      open.push(pipeline)
+      pipelines.push({ name, engine: pipeline.engine })
+    }
+    for (const { engine } of pipelines) await decodeOnce(engine, 4)
+    for (let turn = 0; turn < settings.rounds; turn += 1) {
+      for (const { name, engine } of pipelines) (samples[`tokensPerSecond${name}`] ??= []).push(await decodeOnce(engine, settings.tokens))
+      settings.report(`round ${turn + 1} of ${settings.rounds}`)
+    }
+  } finally {
+    for (const one of open.reverse()) await one.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const [one, two, four] = ['One', 'Two', 'Four'].map((count) => samples[`tokensPerSecond${count}Process${count === 'One' ? '' : 'es'}`] ?? [])
+  samples['ratioTwoProcesses'] = ratios(two!, one!)
+  samples['ratioFourProcesses'] = ratios(four!, one!)
+  samples['hopMsP50'] = two!.map((speed, i) => round((1000 / speed - 1000 / one![i]!) / 2))
+  return {
+    name: 'pipeline',
+    machine: describeMachine(),
+    model: settings.model ?? 'random, Llama-3.2-1B shape',
+    settings: { rounds: settings.rounds, tokens: settings.tokens, promptTokens, threadsPerProcess: threads, weights: 'int4:32' },
+    samples,
+    median: medians(samples),
+    notes: ['hopMsP50 is the time that a token takes longer over two processes than in one, halved: one hop there, one back; compute noise is in it'],
+  }
+}
+
+async function openPipeline(model: string, processes: number, blockCount: number, dataFolder: string, folder: string): Promise<Pipeline> {
+  const children: ChildNode[] = []
+  let node: ServingPeer | null = null
+  const close = async (): Promise<void> => {
+    for (const child of children) await child.stop()
+    await node?.close()
+  }
+  try {
+    const bounds = Array.from({ length: processes + 1 }, (_, i) => Math.round((i * blockCount) / processes))
+    node = await startNode(dependencies, { model, join: [], listen: [], lan: false, memoryBytes, blocks: [0, bounds[1]!], threads, dataFolder, onEvent: () => undefined })
+    const address = node.addresses()[0]!
+    for (let i = 1; i < processes; i += 1) {
+      children.push(await startChildNode(['--join', address, '--blocks', `${bounds[i]}:${bounds[i + 1]}`, '--threads', `${threads}`, '--memory', '8GiB', '--data', join(folder, `${i}`)]))
+    }
+    await node.whenCovered(AbortSignal.timeout(60_000))
+    return { engine: await node.engine(), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
