@@ -53,6 +53,10 @@ export async function converse(context: CommandContext, engine: Engine, flags: S
   // Input that is no terminal may hold many lines at once: they wait here while an answer is made.
   const lines = terminal[Symbol.asyncIterator]()
   let answer: AbortController | null = null
+  let closed = false
+  terminal.once('close', () => {
+    closed = true
+  })
   const onInterrupt = (): void => {
     if (answer === null) terminal.close()
     else answer.abort(new Error('interrupted'))
@@ -77,7 +81,8 @@ export async function converse(context: CommandContext, engine: Engine, flags: S
         turns += 1
       }
       if (context.signal.aborted) break
-      terminal.prompt()
+      // Closed already when the input has ended; its last lines may still wait to be answered.
+      if (!closed) terminal.prompt()
     }
   } finally {
     terminal.close()
