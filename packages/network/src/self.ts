@@ -43,7 +43,8 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
     handle(protocol, onChannel) {
       handlers.set(protocol, onChannel)
       if (!servedLater.includes(protocol)) transport.handle(protocol, onChannel)
-      for (const channel of early.get(protocol)?.splice(0) ?? []) onChannel(channel)
+      // Never inside `handle`: whoever calls it may still be setting itself up.
+      for (const channel of early.get(protocol)?.splice(0) ?? []) queueMicrotask(() => onChannel(channel))
     },
     connected: () => transport.connected(),
     onConnect: (listener) => transport.onConnect(listener),
