@@ -23,7 +23,9 @@ export async function memoryPlan(options: { model: string; weights?: string; kv?
     const { config } = reference.source
     const profile = options.weights === undefined && options.kv === undefined ? reference.defaultProfile : parseProfile(options.weights ?? reference.defaultProfile.weights, options.kv)
     const costs = planner.modelCosts(config, profile)
-    const fitting = (blocks: number): number => leastThat((bytes) => planner.blocksThatFit(bytes, costs, planner.defaultContextTokens) >= blocks)
+    // What the planner makes room for when nobody tells it otherwise.
+    const contextTokens = Math.min(planner.defaultContextTokens, config.contextLength)
+    const fitting = (blocks: number): number => leastThat((bytes) => planner.blocksThatFit(bytes, costs, contextTokens) >= blocks)
     return {
       blockCount: config.blockCount,
       memoryBytes: fitting(Math.ceil(config.blockCount / options.processes)),

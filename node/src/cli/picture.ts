@@ -36,6 +36,12 @@ function peerLine(peer: PeerStatus, blockCount: number): string {
   return gone ? colours.dim(line) : line
 }
 
+/** In the order in which a token passes them; those without blocks last. */
+function byBlocks(peers: readonly PeerStatus[]): PeerStatus[] {
+  const start = ({ blocks }: PeerStatus): number => blocks?.[0] ?? Number.POSITIVE_INFINITY
+  return [...peers].sort((a, b) => start(a) - start(b) || (a.peer < b.peer ? -1 : 1))
+}
+
 /** Who holds which blocks, as lines for a terminal. */
 export function swarmPicture(status: SwarmStatus): string[] {
   const missing = status.coverage.flatMap((holders, block) => (holders === 0 ? [block] : []))
@@ -43,7 +49,7 @@ export function swarmPicture(status: SwarmStatus): string[] {
   const bar = blockBar(status.blockCount, (block) => (status.coverage[block] ?? 0) > 0)
   return [
     `${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
-    ...status.peers.map((peer) => peerLine(peer, status.blockCount)),
+    ...byBlocks(status.peers).map((peer) => peerLine(peer, status.blockCount)),
     `  ${'all'.padEnd(8)}  ${(missing.length === 0 ? colours.green : colours.red)(bar)}  ${coverage}`,
   ]
 }
