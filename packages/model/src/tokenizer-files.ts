@@ -103,9 +103,11 @@ function addedTokens(config: JsonObject): JsonObject[] {
 /** Gives the sections that old files leave out, and checks the ids: they become indices of arrays. */
 function complete(tokenizer: JsonObject): JsonObject {
   const model = asObject(fieldOf(tokenizer, 'model'), 'the model section of tokenizer.json')
+  // Old files leave the type out; only byte-pair encoding has merges.
+  const type = fieldOf(model, 'type') ?? (fieldOf(model, 'merges') === undefined ? undefined : 'BPE')
+  if (type !== 'BPE') throw new ModelError('unsupported-model', `tokenizers of type ${show(type)} are not supported; BPE is`)
   const vocabulary = fieldOf(model, 'vocab')
-  if (typeof vocabulary !== 'object' || vocabulary === null) throw new ModelError('bad-model', 'tokenizer.json has no vocabulary')
-  const entries = Array.isArray(vocabulary) ? vocabulary.map((_, id) => id) : Object.values(vocabulary)
+  const entries = Object.values(asObject(vocabulary, 'the vocabulary of tokenizer.json'))
   const added = fieldOf(tokenizer, 'added_tokens') ?? []
   if (!Array.isArray(added)) throw new ModelError('bad-model', 'added_tokens of tokenizer.json is not a list')
   if (entries.length + added.length > limits.vocabularySizeMax) throw new ModelError('bad-model', `tokenizer.json has ${entries.length} entries, more than ${limits.vocabularySizeMax}`)
@@ -116,5 +118,5 @@ function complete(tokenizer: JsonObject): JsonObject {
     const content = fieldOf(object, 'content')
     if (typeof content !== 'string' || content === '') throw new ModelError('bad-model', `an added token has the text ${show(content)}`)
   }
-  return { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...tokenizer, added_tokens: added }
+  return { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...tokenizer, model: { ...model, type }, added_tokens: added }
 }

@@ -71,10 +71,17 @@ export async function createUnitWriter(unit: UnitFile, ended: (committed: boolea
   }
 }
 
-/** @throws {ModelError} `hash-mismatch` naming the first tensor whose bytes are not the manifest's */
+/**
+ * Compares the hash of every tensor, and that the gaps between them are zero: a file of one unit has one content.
+ * @throws {ModelError} `hash-mismatch` naming the first tensor whose bytes are not the manifest's
+ */
 export async function verifyTensors(handle: FileHandle, unit: UnitFile, signal?: AbortSignal): Promise<void> {
   const reader = handleReader(handle, unit.bytes, unit.path)
+  let end = 0
   for (const tensor of unit.tensors ?? []) {
+    const gap = await reader.read(end, tensor.offset - end, signal)
+    if (gap.some((byte) => byte !== 0)) throw new ModelError('hash-mismatch', `the bytes before tensor ${tensor.name} in ${unit.path} are not zero`)
+    end = tensor.offset + tensor.bytes
     const hasher = createNodeHasher()
     for (let done = 0; done < tensor.bytes; done += verifyChunkBytes) {
       hasher.update(await reader.read(tensor.offset + done, Math.min(verifyChunkBytes, tensor.bytes - done), signal))

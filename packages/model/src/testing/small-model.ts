@@ -1,5 +1,5 @@
 import { memoryFiles, type ModelFiles } from '../range-reader.ts'
-import { sourceTypes, type SourceType } from '../safetensors.ts'
+import type { SourceType } from '../safetensors.ts'
 
 /** A tensor to be written into a safetensors file. */
 export interface TestTensor {
@@ -115,8 +115,4 @@ export function smallModelFiles(dtype: SourceType, shards = 1, change: (tensors:
     }
   }
   return memoryFiles('small', files)
-}
-
-export function bytesPerValue(dtype: SourceType): number {
-  return sourceTypes[dtype]
 }
