@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import OpenAI from 'openai'
+import { connect } from '@shoal/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createWorld, root, type Up } from './harness.ts'
+
+interface Generated {
+  readonly text: string
+  readonly tokenIds: readonly number[]
+  readonly route: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
+  readonly continuity: string
+}
+interface DemoCase {
+  readonly prompt: string
+  readonly answer: string
+  readonly leads: readonly number[]
+}
+
+const { cases } = JSON.parse(readFileSync(join(root, 'packages', 'demo-model', 'golden.json'), 'utf8')) as { cases: readonly DemoCase[] }
+const whoAreYou = cases.find(({ prompt }) => prompt === 'Who are you?')!
+const key = 'a-key-of-this-test'
+
+describe('the demo model over three real processes', () => {
+  const world = createWorld()
+  const nodes: Up[] = []
+
+  beforeAll(async () => {
+    nodes.push(await world.up(['--model', 'demo', '--blocks', '0:2', '--data', world.folder('a'), '--api', '127.0.0.1:0', '--api-key', key]))
+    const join = ['--join', nodes[0]!.address]
+    nodes.push(...(await Promise.all([world.up([...join, '--blocks', '2:4', '--data', world.folder('b')]), world.up([...join, '--blocks', '4:6', '--data', world.folder('c')])])))
+  })
+  afterAll(() => world.close())
+
+  it('answers as golden.json does, and as one process does', async () => {
+    const words = ['Who are you?', '--model', 'demo', '--temperature', '0', '--json']
+    const [swarm, local] = [await world.run(['generate', ...words, '--join', nodes[0]!.address]), await world.run(['generate', ...words, '--local'])]
+    expect(swarm.code, swarm.stderr).toBe(0)
+    expect(swarm.json<Generated>().text).toBe(whoAreYou.answer)
+    expect(swarm.json<Generated>().route).toHaveLength(3)
+    expect(new Set(swarm.json<Generated>().route.map(({ peer }) => peer)).size).toBe(3)
+    expect(swarm.json<Generated>().continuity).toBe('identical')
+    expect(local.json<Generated>().text).toBe(whoAreYou.answer)
+    expect(local.json<Generated>().tokenIds).toEqual(swarm.json<Generated>().tokenIds)
+  })
+
+  it('draws the same tokens from the same seed, wherever it is asked', async () => {
+    const words = ['Tell me a story.', '--model', 'demo', '--temperature', '0.9', '--seed', '7', '--max-tokens', '48', '--json']
+    const [swarm, local] = [await world.run(['generate', ...words, '--join', nodes[1]!.address]), await world.run(['generate', ...words, '--local'])]
+    expect(swarm.json<Generated>().tokenIds).toEqual(local.json<Generated>().tokenIds)
+  })
+
+  it('talks to the openai client, streaming and not', async () => {
+    const openai = new OpenAI({ baseURL: `${nodes[0]!.ready.api}/v1`, apiKey: key })
+    const { data } = await openai.models.list()
+    expect(data.map(({ id }) => id)).toEqual(['demo'])
+    const messages = [{ role: 'user' as const, content: 'Who are you?' }]
+    const whole = await openai.chat.completions.create({ model: 'demo', messages, temperature: 0 })
+    expect(whole.choices[0]?.message.content).toBe(whoAreYou.answer)
+    expect(whole.choices[0]?.finish_reason).toBe('stop')
+    expect(whole.usage?.prompt_tokens).toBe(12)
+    let streamed = ''
+    for await (const chunk of await openai.chat.completions.create({ model: 'demo', messages, temperature: 0, stream: true })) streamed += chunk.choices[0]?.delta.content ?? ''
+    expect(streamed).toBe(whoAreYou.answer)
+    const completion = await openai.completions.create({ model: 'demo', prompt: 'Once upon a time', max_tokens: 8, temperature: 0, logprobs: 2 })
+    expect(completion.choices[0]?.logprobs?.tokens).toHaveLength(8)
+    await expect(new OpenAI({ baseURL: `${nodes[0]!.ready.api}/v1`, apiKey: 'wrong', maxRetries: 0 }).models.list()).rejects.toMatchObject({ status: 401 })
+  })
+
+  it('serves the SDK', async () => {
+    const swarm = await connect({ model: 'demo', join: [nodes[2]!.address], dataFolder: world.folder('sdk') })
+    try {
+      let text = ''
+      for await (const part of swarm.chat([{ role: 'user', content: 'Who are you?' }], { temperature: 0 })) text += part.text
+      expect(text).toBe(whoAreYou.answer)
+      const { usage, route } = await swarm.generate('Once upon a time', { temperature: 0, maxTokens: 4 })
+      expect(usage.completionTokens).toBe(4)
+      expect(route).toHaveLength(3)
+      const whole = await swarm.forward([1, 277, 13])
+      expect(whole.logits).toHaveLength(3 * whole.vocabularySize)
+      const part = await swarm.forward([1, 277, 13], { layers: [0, 4] })
+      expect(part.hiddenStates).toHaveLength(3 * part.hiddenSize)
+      expect(part.logits).toBeNull()
+    } finally {
+      await swarm.close()
+    }
+  })
+
+  it('shows one swarm to everybody', async () => {
+    const views = await Promise.all(nodes.map(({ address }) => world.run(['status', '--join', address, '--json'])))
+    const seen = views.map((view) => view.json<{ snapshotHash: string; planHash: string; coverage: number[]; covered: boolean; peers: unknown[] }>())
+    for (const view of seen) {
+      expect(view).toMatchObject({ snapshotHash: seen[0]!.snapshotHash, planHash: seen[0]!.planHash, coverage: [1, 1, 1, 1, 1, 1], covered: true })
+      expect(view.peers).toHaveLength(3)
+    }
+  })
+
+  it('refuses other weights and other models with a sentence that names both', async () => {
+    const join = ['--join', nodes[0]!.address]
+    const weights = await world.run(['generate', 'Hello', '--model', 'demo', '--weights', 'int4:32', ...join])
+    expect(weights.code).toBe(1)
+    expect(weights.stderr).toMatch(/int4:32.*f32/)
+    const joiner = await world.run(['up', ...join, '--weights', 'int8', '--data', world.folder('int8')])
+    expect(joiner.code).toBe(1)
+    expect(joiner.stderr).toMatch(/int8:32.*f32/)
+    const manifest = await world.run(['up', ...join, '--model', join_('golden', 'llama'), '--data', world.folder('llama')])
+    expect(manifest.code).toBe(1)
+    expect(manifest.stderr).toContain(nodes[0]!.ready.manifest.slice(0, 12))
+    expect(manifest.stderr).toMatch(/llama \(manifest [0-9a-f]{12}/)
+  })
+
+  it('leaves cleanly: the others hear it', async () => {
+    const spare = await world.up(['--join', nodes[0]!.address, '--blocks', '0:6', '--data', world.folder('spare')])
+    const left = new Promise<void>((resolve) => {
+      const seen = (): boolean => nodes[1]!.events.some((event) => event.event === 'peer-left' && 'peer' in event && event.peer === spare.ready.peerId)
+      nodes[1]!.process.stdout!.on('data', () => setImmediate(() => seen() && resolve()))
+    })
+    expect(await spare.stop('SIGTERM')).toBe(0)
+    await left
+  })
+})
+
+function join_(...parts: string[]): string {
+  return join(root, 'test', ...parts)
+}
