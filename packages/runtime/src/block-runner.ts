@@ -77,7 +77,11 @@ export interface Device {
   readonly kind: 'cpu' | 'reference'
   /** Threads per call. Changes no bits. */
   readonly threads: number
-  /** Hash over runtime version, generator version, profile and the fixed probe's outputs (docs/numerics.md). */
+  /**
+   * Hash over runtime version, generator version, profile and the fixed probe's outputs (docs/numerics.md).
+   * It becomes `none`, for good, when loading finds a span or head in which rows depend on how they are grouped: read it
+   * after loading, before announcing.
+   */
   readonly numericClass: string
   loadBlocks(range: BlockRange, options: { memoryLimitBytes: number; signal?: AbortSignal }): Promise<BlockRunner>
   loadHead(): Promise<HeadRunner>

@@ -1,4 +1,4 @@
-import { unitOf, type BlockRange, type Manifest, type NumericProfile } from '@shoal/model'
+import { unitOf, unitsOfRange, type BlockRange, type Manifest, type ManifestTensor } from '@shoal/model'
 
 /**
  * Resident bytes of the weights of a span once loaded. onnxruntime repacks each matrix into memory of its own and lets
@@ -6,15 +6,17 @@ import { unitOf, type BlockRange, type Manifest, type NumericProfile } from '@sh
  * sums (measured), where the file has 4.
  */
 export function residentWeightBytes(manifest: Manifest, range: BlockRange): number {
-  let bytes = 0
-  for (const tensor of manifest.tensors) {
-    const block = /^block-(\d+)$/.exec(unitOf(tensor.name))?.[1]
-    if (block === undefined || Number(block) < range.start || Number(block) >= range.end) continue
-    bytes += tensor.bytes * (isScale(tensor.name, manifest.profile) ? 2 : 1)
-  }
-  return bytes
+  const units = new Set(unitsOfRange(range))
+  return residentBytes(manifest, (tensor) => units.has(unitOf(tensor.name)))
 }
 
-function isScale(name: string, profile: NumericProfile): boolean {
-  return profile.weights !== 'f32' && name.endsWith('.scale')
+/** As {@link residentWeightBytes}, for the head. (The embedding stays in its file.) */
+export function residentHeadBytes(manifest: Manifest): number {
+  const matrixUnit = manifest.config.tiedEmbeddings ? 'embed' : 'head'
+  return residentBytes(manifest, ({ name }) => name === 'head.norm' || unitOf(name) === matrixUnit)
+}
+
+function residentBytes({ tensors, profile }: Manifest, among: (tensor: ManifestTensor) => boolean): number {
+  const isScale = (name: string): boolean => profile.weights !== 'f32' && name.endsWith('.scale')
+  return tensors.filter(among).reduce((sum, { name, bytes }) => sum + bytes * (isScale(name) ? 2 : 1), 0)
 }

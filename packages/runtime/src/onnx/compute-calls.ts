@@ -45,8 +45,10 @@ export interface CallRequest<Name extends CallName = CallName> {
 
 /** An error's fields; the object itself would lose its class between threads. */
 export interface CallFailure {
+  /** Null for an error that is a bug of ours; it keeps its stack. */
   readonly code: string | null
   readonly message: string
+  readonly stack: string | null
 }
 
 export type CallReply = { readonly id: number; readonly result: CallResult<CallName> } | { readonly id: number; readonly failure: CallFailure }

@@ -1,7 +1,7 @@
 import { isErrorCode, ShoalError, type Logger } from '@shoal/host'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../limits.ts'
-import { transferable, type CallArguments, type CallName, type CallReply, type CallRequest, type CallResult, type ComputeSettings } from './compute-calls.ts'
+import { transferable, type CallArguments, type CallFailure, type CallName, type CallReply, type CallRequest, type CallResult, type ComputeSettings } from './compute-calls.ts'
 
 /** The caller's end of a worker thread. */
 export interface ComputeWorker {
@@ -86,6 +86,9 @@ export function startComputeWorker(settings: ComputeSettings, logger: Logger): C
   }
 }
 
-function errorOf(failure: { code: string | null; message: string }): Error {
-  return failure.code !== null && isErrorCode(failure.code) ? new ShoalError(failure.code, failure.message) : new Error(failure.message)
+function errorOf({ code, message, stack }: CallFailure): Error {
+  if (code !== null && isErrorCode(code)) return new ShoalError(code, message)
+  const error = new Error(message)
+  if (stack !== null) error.stack = stack
+  return error
 }

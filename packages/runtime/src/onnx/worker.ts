@@ -15,7 +15,9 @@ function answer(request: CallRequest): CallReply {
   try {
     return { id: request.id, result: engine.call(request.name, request.arguments) }
   } catch (error) {
-    return { id: request.id, failure: { code: error instanceof ShoalError ? error.code : null, message: messageOf(error) } }
+    const code = error instanceof ShoalError ? error.code : null
+    const stack = error instanceof Error ? (error.stack ?? null) : null
+    return { id: request.id, failure: { code, message: messageOf(error), stack } }
   }
 }
 

@@ -7,10 +7,8 @@ import type { WeightSource } from '../onnx/linear.ts'
 import { loadSession } from '../onnx/session.ts'
 import { createSpanComputer, type SpanComputer } from '../onnx/span-computer.ts'
 import { generatorVersion, spanGraph } from '../onnx/span-graph.ts'
+import { noNumericClass } from './no-numeric-class.ts'
 import { seededBytes, seededValues, seedOf } from './seeded-values.ts'
-
-/** The class of a peer that promises nothing: its bits depend on how many threads compute. */
-export const noNumericClass = 'none'
 
 /** Two blocks, so that both kinds of norm are met. */
 const range = { start: 0, end: 2 }

@@ -13,18 +13,17 @@ const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => 
 
 /**
  * How the probe's rows are grouped into calls (docs/numerics.md): row counts that kernels treat specially, then
- * lengths 3 and 7 from every past from 0 to 6, so that the end of a call takes every value modulo 4 and every lane of a
- * four-lane kernel is met. Longest first.
+ * lengths 2, 3 and 7 from every past from 0 to 6, so that the end of a call takes every value modulo 4, with and without
+ * padding behind it, and every lane of a four-lane kernel is met. Longest first.
  */
 export const groupings: readonly (readonly number[])[] = [
   [129, 1],
   [64, 66],
-  ...[0, 1, 2, 3, 4, 5, 6].flatMap((past) => [3, 7].map((length) => (past === 0 ? [length] : [past, length]))),
+  ...[0, 1, 2, 3, 4, 5, 6].flatMap((past) => [2, 3, 7].map((length) => (past === 0 ? [length] : [past, length]))),
   [5],
   [1, 1, 1, 1, 1],
   [2, 3],
   [1, 1],
-  [2],
 ].sort((a, b) => sum(b) - sum(a))
 
 /**
