@@ -18,7 +18,8 @@ export async function openValues(update: InspectedUpdate, signer: Signer, docume
     // A whole document repeats what is known; its signatures were checked when it came.
     const known = roster.writtenBy(item.client)
     const sealed = known !== undefined && equalBytes(known.bytes, item.value) ? known : await openRecord(signer, document, item.value)
-    if (sealed.record.writer !== item.client) throw refuse(`${sealed.record.peerId} signed for another writer`)
+    const { peerId, writer, clock } = sealed.record
+    if (writer !== item.client || clock !== item.clock) throw refuse(`a record of ${peerId} is not where it was written`)
     opened.push(sealed)
   }
   return opened
@@ -47,14 +48,23 @@ export function checkPlaces(update: InspectedUpdate, opened: readonly SealedReco
   for (const key of document.keysDeletedBy(update.deleted)) {
     if (!byPeer.has(key)) throw refuse(`it deletes the record of ${key}`)
   }
+  const written = lastValues(update)
   for (const item of update.items) {
     if (item.value !== undefined) continue
-    // The last item of a living writer is its record; remains beyond what it wrote would block its next one.
+    // A writer's last item is its record, at a clock that it signed. Remains beyond that would block its next one; only
+    // its next life leaves it without a last value.
     const owner = roster.writtenBy(item.client)
-    if (owner === undefined || item.clock + item.length <= document.clockOf(item.client)) continue
+    if (owner === undefined || item.clock + item.length <= Math.max(document.clockOf(item.client), written.get(item.client) ?? 0)) continue
     const successor = byPeer.get(owner.record.peerId)
     if (successor === undefined || !isNewer(successor.record, owner.record)) throw refuse(`it takes clocks of ${owner.record.peerId}`)
   }
+}
+
+/** Clock of each client's last value in an update. */
+function lastValues(update: InspectedUpdate): ReadonlyMap<number, number> {
+  const last = new Map<number, number>()
+  for (const { client, clock, value } of update.items) if (value !== undefined) last.set(client, Math.max(clock, last.get(client) ?? 0))
+  return last
 }
 
 function refuse(why: string): ShoalError {

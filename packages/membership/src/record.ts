@@ -28,8 +28,9 @@ export interface MemberRecord {
   readonly incarnation: number
   /** Counts up within an incarnation. */
   readonly seq: number
-  /** The owner's yjs client id in this document: binds the signature to the CRDT's item. */
+  /** The owner's yjs client id in the document, and its clock: with them the signature holds for one item alone. */
   readonly writer: number
+  readonly clock: number
   readonly state: MemberState
   /** Blocks it holds now; null for none. */
   readonly span: BlockRange | null
@@ -56,6 +57,7 @@ export function decodeRecord(bytes: Uint8Array): MemberRecord {
     incarnation: count(fields, 'incarnation'),
     seq: count(fields, 'seq'),
     writer: count(fields, 'writer'),
+    clock: count(fields, 'clock'),
     state: state(fields),
     span: span(fields),
     hardware: hardware(asMap(fields.get('hardware'), 'hardware')),

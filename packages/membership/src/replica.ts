@@ -30,6 +30,8 @@ export interface Replica {
   readonly name: string
   /** Our yjs client id; another one after a rotation, or after somebody has used ours. */
   readonly writer: number
+  /** Of our next item. */
+  readonly clock: number
   /** Whether the document holds this record under its owner's key; true for none. */
   shows(own: SealedRecord | undefined): boolean
   stateVector(): Uint8Array
@@ -69,6 +71,9 @@ export function createReplica({ signer, random, isGone }: ReplicaDependencies, s
     },
     get writer() {
       return document.writer
+    },
+    get clock() {
+      return document.clockOf(document.writer)
     },
     shows(own) {
       if (own === undefined) return true

@@ -4,7 +4,7 @@ import { sealBeat, sealRecord, type SealedRecord, type Signer } from './seal.ts'
 import type { Beat } from '@shoal/protocol'
 
 /** What a peer may say of itself; the rest of its record is kept by this package. */
-export type Announcement = Partial<Omit<MemberRecord, 'peerId' | 'incarnation' | 'seq' | 'writer' | 'links'>>
+export type Announcement = Partial<Omit<MemberRecord, 'peerId' | 'incarnation' | 'seq' | 'writer' | 'clock' | 'links'>>
 
 /** Numbers of the beats. */
 export interface BeatLoad {
@@ -47,14 +47,14 @@ export function createSelf({ peerId, signer, replica, addresses }: SelfDependenc
 
   const write = async (patch: Announcement & { readonly links?: MemberRecord['links'] }): Promise<Uint8Array | undefined> => {
     if (draft === undefined && Object.keys(patch).length === 0) return undefined
-    draft ??= { peerId, incarnation, seq, writer: 0, state: 'joining', span: null, hardware: unmeasured, numericClass: 'none', addresses: addresses(), version: '', links: {} }
+    draft ??= { peerId, incarnation, seq, writer: 0, clock: 0, state: 'joining', span: null, hardware: unmeasured, numericClass: 'none', addresses: addresses(), version: '', links: {} }
     draft = { ...draft, ...patch }
     for (;;) {
       seq += 1
-      const record = { ...draft, incarnation, seq, writer: replica.writer }
+      const record = { ...draft, incarnation, seq, writer: replica.writer, clock: replica.clock }
       const next = await sealRecord(signer, swarm, record)
       // The document rotated, or a new life began, while we signed.
-      if (record.writer !== replica.writer || record.incarnation !== incarnation) continue
+      if (record.writer !== replica.writer || record.clock !== replica.clock || record.incarnation !== incarnation) continue
       sealed = next
       return replica.put(next)
     }

@@ -4,7 +4,7 @@ import { encode } from 'cborg'
 import type { MemberRecord } from './record.ts'
 
 /** A member as the planner sees it. */
-export type SnapshotMember = Omit<MemberRecord, 'seq' | 'writer' | 'version'>
+export type SnapshotMember = Omit<MemberRecord, 'seq' | 'writer' | 'clock' | 'version'>
 
 /** The records of the members one observer holds alive, sorted by peer id. A plain value. */
 export interface Snapshot {
@@ -14,7 +14,7 @@ export interface Snapshot {
 export function createSnapshot(records: readonly MemberRecord[]): Snapshot {
   const members = records
     .filter((record) => record.state !== 'left')
-    .map(({ seq: _seq, writer: _writer, version: _version, ...member }) => member)
+    .map(({ seq: _seq, writer: _writer, clock: _clock, version: _version, ...member }) => member)
     .sort((a, b) => (a.peerId < b.peerId ? -1 : 1))
   return { members }
 }

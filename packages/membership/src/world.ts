@@ -1,4 +1,4 @@
-import { createVirtualClock, seededRandom, silentLogger, type VirtualClock } from '@shoal/host'
+import { createVirtualClock, seededRandom, silentLogger, type Logger, type VirtualClock } from '@shoal/host'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createMembership, type Membership, type MembershipEvent } from './membership.ts'
 import { membershipProfiles, type MembershipOptions } from './options.ts'
@@ -35,8 +35,17 @@ export async function settle(): Promise<void> {
   for (let turn = 0; turn < 60; turn += 1) await Promise.resolve()
 }
 
-export function createWorld(seed: number, latencyMs = 1): World {
-  const clock = createVirtualClock()
+export function createWorld(seed: number, latencyMs = 1, logger: Logger = silentLogger): World {
+  const timeline = createVirtualClock()
+  let ran = 0
+  const clock: VirtualClock = {
+    ...timeline,
+    after: (delayMs, action) =>
+      timeline.after(delayMs, () => {
+        ran += 1
+        action()
+      }),
+  }
   const network = createMemoryNetwork({ clock, random: seededRandom(seed), latencyMs })
   const inhabitants = new Map<string, Inhabitant>()
   let seeds = seed
@@ -45,8 +54,9 @@ export function createWorld(seed: number, latencyMs = 1): World {
     const endMs = clock.nowMs() + durationMs
     await settle()
     while (clock.nowMs() < endMs) {
+      const before = ran
       clock.advance(Math.min(1, endMs - clock.nowMs()))
-      await settle()
+      if (ran > before) await settle()
     }
   }
 
@@ -57,7 +67,7 @@ export function createWorld(seed: number, latencyMs = 1): World {
     async join(name, via, { silent, ...options } = {}) {
       const transport = network.createTransport(name)
       const membership = createMembership(
-        { transport, clock, random: seededRandom((seeds += 7919)), logger: silentLogger },
+        { transport, clock, random: seededRandom((seeds += 7919)), logger: logger.child({ at: name }) },
         { ...membershipProfiles.lan, document: swarmName, incarnation: 1, ...options },
       )
       const inhabitant = { name, transport, membership, events: [] as MembershipEvent[] }
