@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { systemClock, systemRandom, createFileLogger, dataDirectory, physicalCores } from '@shoal/host/node'
+import { systemClock, systemRandom, createFileLogger, dataDirectory, physicalCores, watchAncestors } from '@shoal/host/node'
 import type { LogLevel } from '@shoal/host'
 import type { SwarmDependencies } from '../swarm-port.ts'
 import type { CommonFlags } from './options.ts'
@@ -35,6 +35,8 @@ export async function inContext(flags: CommonFlags, options: ContextOptions, act
     if (interrupt.signal.aborted) process.exit(1)
     interrupt.abort(new Error('interrupted'))
   }
+  // npm → shell → this process: killing npm alone would leave us and our children running.
+  if (process.env['npm_lifecycle_event'] !== undefined) watchAncestors(2, { onParentGone: onSignal })
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   try {

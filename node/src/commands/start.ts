@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import colours from 'picocolors'
 import { ShoalError, timeLimit } from '@shoal/host'
-import { formatBytes, watchAncestors } from '@shoal/host/node'
+import { formatBytes } from '@shoal/host/node'
 import type { Engine, GenerateResult, SwarmPeer, SwarmStatus } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
 import { inContext, type CommandContext } from '../cli/context.ts'
@@ -43,8 +43,6 @@ export function addStartCommand(program: Command): void {
 
 async function start(flags: StartFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
-    // npm → shell → this process: killing npm alone would leave us and our children running.
-    if (process.env['npm_lifecycle_event'] !== undefined) watchAncestors(2, { onParentGone: context.stop })
     const { output } = context
     const { model = 'demo', weights, kv, processes } = flags
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }

@@ -65,7 +65,7 @@ function once(action: () => void): () => void {
 
 function end({ onParentGone, graceMs = 5000 }: ExitWithParentOptions): void {
   if (onParentGone === undefined) process.exit(1)
-  // Referenced on purpose: it must fire even when nothing else is left.
-  setTimeout(() => process.exit(1), graceMs)
+  // Unreferenced: a process with nothing left to do ends at once.
+  setTimeout(() => process.exit(1), graceMs).unref()
   onParentGone()
 }
