@@ -1,5 +1,5 @@
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
-import { orAborted, throwIfAborted } from './cancel.ts'
+import { orAborted } from './cancel.ts'
 import { prefill, type PrefillOptions } from './prefill.ts'
 import type { HiddenSession } from './types.ts'
 
@@ -53,7 +53,6 @@ export async function* generateTokens(options: GenerateOptions): AsyncGenerator<
     tokens.push(tokenId)
     yield { tokenId, logits, position }
     if (endTokenIds?.has(tokenId) === true || made + 1 === maxTokens) return
-    throwIfAborted(signal)
     hidden = await session.forward(await embedding.lookup([tokenId]), { want: 'last', ...withSignal })
   }
 }

@@ -4,6 +4,7 @@ import type { Channel } from '@shoal/network'
 import { decodeSession, encodeSession, protocols, type OpenSession, type SessionMessage, type Step } from '@shoal/protocol'
 import { createFakeSwarm, fakeManifestId, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
 import type { RouteSessionOptions } from './route-session.ts'
+import { createStageHost } from './stage-host.ts'
 
 interface Hostile {
   readonly channel: Channel
@@ -213,4 +214,50 @@ test('a coordinator is not fooled by stages: late, doubled, misplaced and foreig
     const session = await swarm.open({ range: { start: 0, end: 6 }, route: [{ peer: 'liar', addresses: transport.addresses(), range: { start: 0, end: 6 }, incarnation: 1, predictedStepMs: () => 1 }] })
     await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({ peer: 'liar', ...expected })
   }
+})
+
+test('results and openings from another stage than the one they are of count for nothing', async () => {
+  const swarm = createFakeSwarm()
+  const first = swarm.nodes[0]!
+  // The first stage answers every step itself, with its own rows, as if it were the last.
+  const forward = first.runner.forward.bind(first.runner)
+  let coordinatorChannel: Channel | undefined
+  const handle = first.transport.handle.bind(first.transport)
+  first.transport.handle = (protocol, onChannel) =>
+    handle(protocol, (channel) => {
+      coordinatorChannel = channel
+      onChannel(channel)
+    })
+  const impostor = createStageHost({ transport: first.transport, clock: swarm.clock, logger: swarm.logger }, { manifestId: fakeManifestId, profile: 'f32', numericClass: 'fake', incarnation: 1 })
+  await impostor.setRunners([first.runner])
+  first.runner.forward = async (session, position, hidden) => {
+    const forged = { type: 'result', session: 'victim', epoch: 0, position, rows: 1, step: position } as const
+    await coordinatorChannel?.send(...encodeSession(forged, new Float32Array(8)))
+    return forward(session, position, hidden)
+  }
+  const session = await swarm.open(victim)
+  const local = await swarm.openLocal()
+  for (let step = 0; step < 3; step += 1) {
+    const rows = swarm.rows(1)
+    expect(await session.forward(rows, { want: 'last' })).toEqual(await local.forward(rows, { want: 'last' }))
+  }
+})
+
+test('an open cannot replace the addresses of a peer that is connected', async () => {
+  const swarm = createFakeSwarm()
+  const session = await swarm.open()
+  const learned: string[] = []
+  const { transport } = swarm.nodes[0]!
+  const learn = transport.learn.bind(transport)
+  transport.learn = (peer, addresses) => {
+    learned.push(peer)
+    learn(peer, addresses)
+  }
+  await session.close()
+  // The channel to the next hop has lingered long enough to be closed; the connection has not.
+  await swarm.advance(61_000)
+  const mallory = await connectHostile(swarm)
+  await mallory.send(open({ next: { peer: 'node-1', addresses: ['/memory/mallory/p2p/mallory'], coordinator: false } }))
+  await settled()
+  expect([mallory.answers[0]?.type, learned]).toEqual(['opened', []])
 })

@@ -1,3 +1,24 @@
+/**
+ * One generation along a given route: a coordinator that has embedding, head and sampler, and stages that hold the blocks.
+ * Read docs/session.md first; then `step-rules.ts` (what a stage accepts), `stage-session.ts` (what it does with it) and
+ * `route-session.ts` (the coordinator).
+ *
+ * Routes, runners and the transport are handed in. Nothing here knows a planner, a model's text or its tokens' meaning.
+ *
+ * @example
+ * // A node:
+ * const host = createStageHost({ transport, clock, logger }, { manifestId, profile: 'int4:32', numericClass, incarnation })
+ * await host.setRunners([runner])
+ *
+ * // A coordinator:
+ * const coordinator = createCoordinator({ transport, clock, logger })
+ * const session = await coordinator.open({ session: randomHex(random, 16), manifestId, profile: 'int4:32', hiddenSize, range, route, tokenBudget: 512 })
+ * try {
+ *   for await (const { tokenId } of generateTokens({ session, embedding, head, sampler, promptIds, maxTokens: 64 })) print(tokenId)
+ * } finally {
+ *   await session.close()
+ * }
+ */
 export { createCoordinator, openRouteSession, type Coordinator } from './coordinator.ts'
 export type { CoordinatorDependencies } from './coordinator-links.ts'
 export { predictedStepMs, stepDeadlineMs } from './deadline.ts'

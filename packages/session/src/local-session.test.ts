@@ -36,3 +36,17 @@ test('after a failure nothing is appended: the runners may have come apart', asy
   runners[1]!.before = () => undefined
   await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toThrow('kernel failed')
 })
+
+test('a caller may reuse its rows once the call has returned', async () => {
+  const swarm = createFakeSwarm()
+  for (const open of [() => swarm.openLocal(), () => swarm.open()]) {
+    const [session, careful] = [await open(), await swarm.openLocal()]
+    const rows = swarm.rows(1)
+    const first = session.forward(rows, { want: 'last' })
+    const expected = await careful.forward(rows, { want: 'last' })
+    const second = session.forward(rows, { want: 'none' })
+    rows.fill(0)
+    expect(await first).toEqual(expected)
+    await second
+  }
+})

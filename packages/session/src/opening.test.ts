@@ -74,7 +74,7 @@ test('a span that is taken away fails its sessions at once, definitely', async (
 test('a next hop that cannot be reached is found when the session opens, not at the first token', async () => {
   const swarm = createFakeSwarm()
   swarm.network.cut('node-0', 'node-1')
-  await expect(swarm.open()).rejects.toMatchObject({ code: 'peer-vanished', peer: 'node-0', message: expect.stringContaining('node-1') })
+  await expect(swarm.open()).rejects.toMatchObject({ code: 'peer-vanished', peer: 'node-1', message: expect.stringContaining('node-0 cannot reach it') })
   await settled()
   expect(freeEverywhere(swarm)).toBe(true)
 })
@@ -102,6 +102,28 @@ test('cancelling while it opens frees what was opened', async () => {
   expect(swarm.nodes[0]!.host.sessions()).toBe(1)
   cancel.abort()
   await failed
+  await settled()
+  expect(freeEverywhere(swarm)).toBe(true)
+})
+
+test('a session closed while a stage is still making room is freed there too', async () => {
+  const swarm = createFakeSwarm()
+  const { runner } = swarm.nodes[1]!
+  const open = runner.open.bind(runner)
+  let goOn = (): void => undefined
+  runner.open = async (session, tokenBudget) => {
+    await new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    await open(session, tokenBudget)
+  }
+  const cancel = new AbortController()
+  const failed = expect(swarm.open({ signal: cancel.signal })).rejects.toMatchObject({ code: 'cancelled' })
+  await settled()
+  cancel.abort()
+  await failed
+  await settled()
+  goOn()
   await settled()
   expect(freeEverywhere(swarm)).toBe(true)
 })

@@ -36,6 +36,8 @@ interface Waiter {
 export function createOpening(dependencies: { readonly clock: Clock; readonly links: CoordinatorLinks; readonly times: SessionTimes }, requests: readonly OpenRequest[]): Opening {
   const { clock, links, times } = dependencies
   const waiting = new Map<number, Waiter>()
+  /** Ends the opening: waiting for the others would only delay the bad news. */
+  const stop = new AbortController()
 
   const openOne = async (request: OpenRequest, signal: AbortSignal): Promise<OpenStage> => {
     const { stage, message } = request
@@ -60,7 +62,6 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
 
   return {
     async run(signal) {
-      const stop = new AbortController()
       const timer = clock.after(times.openTimeoutMs, () => {
         const silent = [...waiting.values()].map(({ request }) => request.stage)
         const [first] = silent.length > 0 ? silent : requests.map(({ stage }) => stage)
@@ -70,7 +71,6 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       const openings = requests.map((request) =>
         openOne(request, AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
           failure ??= error
-          // Waiting for the others would only delay the bad news.
           stop.abort(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
           return null
         }),
@@ -86,13 +86,15 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       throw failure
     },
     receive(peer, message) {
+      if (message.type === 'failed') {
+        // It may be about a stage that has answered already: one that its neighbour cannot reach.
+        const request = requests.find(({ message: { start } }) => start === message.start)
+        if (request !== undefined) stop.abort(failureOf(request.stage, message))
+        return
+      }
       const waiter = waiting.get(message.start)
       if (waiter === undefined) return
       const { stage, message: asked } = waiter.request
-      if (message.type === 'failed') {
-        waiter.reject(failureOf(stage, message))
-        return
-      }
       if (peer !== stage.peer || message.epoch !== asked.epoch) return
       if (message.incarnation !== stage.incarnation) {
         waiter.reject(new StageError(stage, 'not-ready', `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`))

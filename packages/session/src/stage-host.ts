@@ -65,7 +65,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       for (const stage of table.list()) if (stage.hop?.outbox.peer === peer) nextLost(stage, error)
     },
   })
-  const opening = { table, hops, logger, numericClass, incarnation, onEvent, offer: () => ({ manifestId, profile, runners, draining: draining || closed }) }
+  const opening = { table, hops, logger, peerId: transport.peerId, numericClass, incarnation, onEvent, offer: () => ({ manifestId, profile, runners, draining: draining || closed }) }
 
   const receive = (outbox: Outbox, frame: Uint8Array): Promise<void> | void => {
     const { message, payload } = decodeSession(frame)

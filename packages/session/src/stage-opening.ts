@@ -1,10 +1,10 @@
 import { messageOf, ShoalError, type Logger } from '@shoal/host'
-import type { OpenSession } from '@shoal/protocol'
+import type { NextHop, OpenSession } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import { admit, overMemory, type StageOffer } from './admission.ts'
 import { throwIfAborted } from './cancel.ts'
 import type { Outbox } from './outbox.ts'
-import type { PeerChannels } from './peer-channels.ts'
+import type { ChannelUse, PeerChannels } from './peer-channels.ts'
 import { nameBlocks } from './stage-error.ts'
 import { pushOutput, reportFailure } from './stage-output.ts'
 import { createStageSession } from './stage-session.ts'
@@ -14,6 +14,8 @@ export interface StageOpeningContext {
   readonly table: StageTable
   readonly hops: PeerChannels
   readonly logger: Logger
+  /** This node. */
+  readonly peerId: string
   readonly numericClass: string
   readonly incarnation: number
   offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
@@ -29,9 +31,22 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
     const { numericClass, incarnation } = context
     stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation })
   } catch (error) {
-    const { session, start, epoch } = request
+    const { session, epoch } = request
+    // A next hop that cannot be reached is a failure of that stage, and the coordinator must avoid that one.
+    const start = error instanceof UnreachableNext ? request.end : request.start
     const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
     outbox.post({ type: 'failed', session, start, epoch, step: null, code, message: messageOf(error), definite })
+  }
+}
+
+class UnreachableNext extends ShoalError {}
+
+async function reachNext(hops: PeerChannels, self: string, next: NextHop, signal: AbortSignal): Promise<ChannelUse> {
+  try {
+    return await hops.use(next.peer, next.addresses, signal)
+  } catch (error) {
+    const { code, definite } = error instanceof ShoalError ? error : { code: 'internal' as const, definite: false }
+    throw new UnreachableNext(code, `${self} cannot reach it: ${messageOf(error)}`, { definite, cause: error })
   }
 }
 
@@ -63,7 +78,7 @@ async function makeStage(context: StageOpeningContext, outbox: Outbox, request: 
     const over = overMemory(runner.memory(), journalBudgetBytes(table, runner))
     if (over !== null) throw new ShoalError('no-capacity', over)
     // A next hop that cannot be reached is found now and not at the first token.
-    if (!next.coordinator) stage.hop = await hops.use(next.peer, next.addresses, signal)
+    if (!next.coordinator) stage.hop = await reachNext(hops, context.peerId, next, signal)
     throwIfAborted(signal)
   } catch (error) {
     if (signal.aborted) {
@@ -94,7 +109,7 @@ async function moveStage(context: StageOpeningContext, stage: Stage, outbox: Out
   stage.hop?.release()
   stage.hop = null
   if (request.next.coordinator) return stage
-  const hop = await context.hops.use(request.next.peer, request.next.addresses, stage.freed.signal)
+  const hop = await reachNext(context.hops, context.peerId, request.next, stage.freed.signal)
   // A later move, or a close, came while this one was connecting: its own hop counts.
   if (stage.freed.signal.aborted || session.epoch !== request.epoch) {
     hop.release()
