@@ -89,6 +89,10 @@ export function describeTransport(name: string, createWorld: (clock: VirtualCloc
         expect(await refusal(alice.dial(address, { signal: signal() }))).toBe('bad-request')
       })
 
+      test('dialling oneself is a bad request', async () => {
+        expect(await refusal(alice.dial(addressOf(alice), { signal: signal() }))).toBe('bad-request')
+      })
+
       test('dialling where nobody listens says so, with the address', async () => {
         const error = await alice.dial(world.nobody(), { signal: signal() }).catch((error: unknown) => error)
         expect(codeOf(error)).toBe('peer-vanished')
@@ -320,6 +324,19 @@ export function describeTransport(name: string, createWorld: (clock: VirtualCloc
         await Promise.all([near.close(), far.close(), near.close()])
         await far.close()
         expect(await ends).toEqual([undefined, undefined])
+      })
+
+      test('channels that ended make room: many more than may be open at once, one after another', async () => {
+        bob.handle('/test/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
+        alice.learn(bob.peerId, bob.addresses())
+        for (let turn = 0; turn < 2 * limits.channelsPerProtocol; turn += 1) {
+          const channel = await alice.open(bob.peerId, '/test/1', { signal: signal() })
+          const echoed = receive(channel, 1)
+          await channel.send(patterned(10, turn))
+          expect(same((await echoed)[0], patterned(10, turn))).toBe(true)
+          if (turn % 3 === 0) channel.abort(new Error('enough'))
+          else await channel.close()
+        }
       })
 
       test('send after the end is refused, and a late listener runs at once', async () => {

@@ -6,8 +6,10 @@ export function peerVanished(peerId: string, why: string, cause?: unknown): Shoa
   return new ShoalError('peer-vanished', `${peerId} ${why}${detail}`, { cause })
 }
 
+/** Text that is no address, or one that can never be dialled (`cause` says why). */
 export function badAddress(address: string, cause?: unknown): ShoalError {
-  return new ShoalError('bad-request', `"${address}" is not an address of a peer (expected …/p2p/<peer id>)`, { cause })
+  const why = cause === undefined ? 'is not an address of a peer (expected …/p2p/<peer id>)' : `cannot be dialled: ${messageOf(cause)}`
+  return new ShoalError('bad-request', `"${address}" ${why}`, { cause })
 }
 
 /** The name of a protocol without its version, and the version: `/shoal/session/1` → `/shoal/session`, 1. */
