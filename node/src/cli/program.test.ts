@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { createProgram, runProgram } from './program.ts'
+
+async function run(line: readonly string[]): Promise<{ status: number; out: string; err: string }> {
+  let out = ''
+  let err = ''
+  const status = await runProgram(line, {
+    out: (text) => {
+      out += text
+    },
+    err: (text) => {
+      err += text
+    },
+  })
+  return { status, out, err }
+}
+
+const silent = { out: () => undefined, err: () => undefined }
+const commands = createProgram(silent).commands.map((command) => command.name())
+
+test('the commands of the contract are there', () => {
+  expect(commands).toEqual(expect.arrayContaining(['up', 'generate', 'chat', 'serve', 'status', 'plan', 'sim', 'swarm', 'bench', 'model', 'doctor', 'start']))
+})
+
+test.each(commands)('%s --help exits 0 and every option has a description', async (name) => {
+  const { status, out, err } = await run([name, '--help'])
+  expect([status, err]).toEqual([0, ''])
+  expect(out).toContain(`Usage: shoal ${name}`)
+  const command = createProgram(silent).commands.find((candidate) => candidate.name() === name)
+  for (const option of command?.options ?? []) expect(option.description, option.flags).not.toBe('')
+})
+
+test.each(commands.filter((name) => name !== 'model' && name !== 'start'))('%s takes --json and shows an example', async (name) => {
+  const { out } = await run([name, '--help'])
+  expect(out).toContain('--json')
+  expect(out).toMatch(/Examples:\n {2}\$ shoal /)
+})
+
+test('start is hidden, --version prints the version', async () => {
+  expect((await run(['--help'])).out).not.toMatch(/^ {2}start/m)
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  expect(await run(['--version'])).toEqual({ status: 0, out: `${version}\n`, err: '' })
+})
+
+test.each([
+  ['', /Usage: shoal/],
+  ['swim', /unknown command 'swim'/],
+  ['generat hello', /Did you mean generate/],
+  ['up --modle demo', /unknown option '--modle'.*\n.*Did you mean --model/],
+  ['up', /--model REF to create a swarm, or --join/],
+  ['up --model demo --memory lots', /'lots' is not a size; write for example 4GiB/],
+  ['up --model demo --blocks 4', /START:END/],
+  ['up --model demo --blocks 4:4', /START < END/],
+  ['up --model demo --device tpu', /Allowed choices are auto, cpu/],
+  ['up --model demo --device cuda', /--device cuda is not supported yet/],
+  ['up --model demo --join 192.168.1.5', /multiaddr such as/],
+  ['up --model demo --kv f16', /Allowed choices are f32, int8/],
+  ['up --model demo --threads 0', /whole number from 1/],
+  ['up --model demo --api 0.0.0.0:8090', /add --api-key KEY, or --api-open/],
+  ['up --model demo --api [::]:8090', /add --api-key KEY/],
+  ['up --model demo --api localhost', /HOST:PORT/],
+  ['up --model demo --api localhost:99999', /HOST:PORT/],
+  ['up --model demo --log-level loud', /Allowed choices are debug, info/],
+  ['generate', /either PROMPT or --prompt-ids/],
+  ['generate hello --prompt-ids 1 --model demo', /either PROMPT or --prompt-ids/],
+  ['generate --prompt-ids 1,x --model demo', /token ids with commas/],
+  ['generate hello', /which model\?/],
+  ['generate hello world --model demo', /too many arguments/],
+  ['generate hello --model demo --local --join /ip4/1.2.3.4/tcp/1', /choose one of them/],
+  ['generate hello --model demo --placement thin', /thin is not supported yet/],
+  ['generate hello --model demo --temperature hot', /number from 0 to 100/],
+  ['generate hello --model demo --top-p 2', /number from 0 to 1/],
+  ['generate hello --model demo --seed -1', /whole number from 0 to 4294967295/],
+  ['generate hello --model demo --max-tokens 1.5', /whole number/],
+  ['generate hello --join /ip4/1.2.3.4/tcp/1 --kv int8', /--kv is chosen when a swarm is created/],
+  ['serve --model demo --api 192.168.1.5:80', /lets other machines in/],
+  ['status', /--join MULTIADDR/],
+  ['swarm', /--model REF/],
+  ['swarm --model demo --shape wifi.json', /--shape is not supported yet/],
+  ['swarm --model demo --script chaos.json', /--script is not supported yet/],
+  ['bench everything', /Allowed choices are decode, prefill/],
+  ['sim', /missing required argument 'SCENARIO'/],
+  ['plan --model demo', /required option '--devices <FILE>' not specified/],
+  ['model', /Usage: shoal model/],
+])('bad usage: shoal %s', async (line, sentence) => {
+  const { status, out, err } = await run(line === '' ? [] : line.split(' '))
+  expect(status).toBe(2)
+  expect(err).toMatch(sentence)
+  expect(out).toBe('')
+})
+
+test.each([
+  ['model inspect no/such', /there is no folder 'no\/such', and fetching 'no\/such' from a hub is not supported yet/],
+  ['model pull org/name', /not supported yet: download its folder/],
+])('failure: shoal %s exits 1 with a sentence and no stack', async (line, sentence) => {
+  const { status, err } = await run(line.split(' '))
+  expect(status).toBe(1)
+  expect(err).toMatch(sentence)
+  expect(err.trim().split('\n')).toHaveLength(1)
+})
+
+test('under --json a failure is one object on the last line of stdout', async () => {
+  const failed = await run(['model', 'pull', 'org/name', '--json'])
+  expect(JSON.parse(failed.out)).toEqual({ error: { code: 'unsupported-model', message: expect.any(String) as string } })
+  const misused = await run(['generate', '--json'])
+  expect([misused.status, JSON.parse(misused.out)]).toEqual([2, { error: { code: 'bad-usage', message: 'give either PROMPT or --prompt-ids IDS' } }])
+})
+
+test('the launcher starts the program', () => {
+  const launcher = fileURLToPath(new URL('../../bin/shoal.js', import.meta.url))
+  const result = spawnSync(process.execPath, [launcher, 'generate'], { encoding: 'utf8' })
+  expect([result.status, result.stderr]).toEqual([2, 'shoal: give either PROMPT or --prompt-ids IDS\n'])
+})

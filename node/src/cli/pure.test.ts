@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
+import { joinCommand } from './join-command.ts'
+import { leastThat } from './memory-plan.ts'
+import { parseBlocks, parseHostPort, parseTokenIds } from './parse.ts'
+import { blockBar, routeText, swarmPicture } from './picture.ts'
+import { samplingFrom } from './sampling.ts'
+
+test.each([
+  ['8090', { host: '127.0.0.1', port: 8090 }],
+  [':8090', { host: '127.0.0.1', port: 8090 }],
+  ['0.0.0.0:80', { host: '0.0.0.0', port: 80 }],
+  ['[::1]:80', { host: '::1', port: 80 }],
+  ['my-host.local:1', { host: 'my-host.local', port: 1 }],
+])('--api %s', (text, expected) => expect(parseHostPort(text)).toEqual(expected))
+
+test('ranges and ids', () => {
+  expect(parseBlocks('0:4')).toEqual([0, 4])
+  expect(parseTokenIds('1, 302,7')).toEqual([1, 302, 7])
+})
+
+test.each([
+  [6, [0, 2], '██░░░░'],
+  [1, [0, 1], '█'],
+  [80, [0, 40], `${'█'.repeat(20)}${'░'.repeat(20)}`],
+  // A cell that stands for two blocks is full only when both are held.
+  [80, [1, 4], `░█${'░'.repeat(38)}`],
+])('a bar of %d blocks holding %j', (count, [start = 0, end = 0], bar) => {
+  expect(blockBar(count, (block) => block >= start && block < end)).toBe(bar)
+})
+
+const peer = (name: string, fields: Partial<PeerStatus>): PeerStatus => ({
+  peer: `12D3KooW${name}`,
+  incarnation: 1,
+  state: 'serving',
+  liveness: 'alive',
+  blocks: null,
+  addresses: [],
+  memoryBytes: 2 ** 30,
+  decodeMsPerBlock: 1,
+  numericClass: 'c',
+  version: '0.1.0',
+  rttMs: null,
+  sessions: 0,
+  self: false,
+  ...fields,
+})
+
+test('the picture shows peers in the order of their blocks and names what is missing', () => {
+  const status: SwarmStatus = {
+    model: 'demo',
+    manifest: 'abcdef0123456789',
+    profile: 'f32',
+    blockCount: 4,
+    peers: [peer('aaaaaaa', { blocks: [2, 3] }), peer('bbbbbbb', { blocks: [0, 2], self: true }), peer('ccccccc', {})],
+    coverage: [1, 1, 1, 0],
+    covered: false,
+    snapshotHash: 's',
+    planHash: 'p',
+    placements: [],
+  }
+  const lines = swarmPicture(status)
+  expect(lines.map((line) => /[a-c]{7}/.exec(line)?.[0] ?? '-')).toEqual(['-', 'bbbbbbb', 'aaaaaaa', 'ccccccc', '-'])
+  expect(lines[1]).toMatch(/blocks 0–1 .* this peer/)
+  expect(lines.at(-1)).toMatch(/nobody holds block 3$/)
+})
+
+test('a route reads from left to right', () => {
+  expect(routeText([{ peer: 'local', start: 0, end: 2 }, { peer: '12D3KooWabcdefg', start: 2, end: 4 }])).toBe('local [0, 2) → …abcdefg [2, 4)')
+})
+
+test('others are told the address that they can reach', () => {
+  expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x', '/ip4/192.168.1.5/tcp/1/p2p/x'])).toBe('npx shoal up --join /ip4/192.168.1.5/tcp/1/p2p/x')
+  expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x'])).toBe('npx shoal up --join /ip4/127.0.0.1/tcp/1/p2p/x')
+})
+
+test.each([1, 2, 3, 1000, 1025, 6_886_400])('the least number from %d on is found', (limit) => {
+  expect(leastThat((value) => value >= limit)).toBe(limit)
+})
+
+test('what the user leaves open is the model\'s', () => {
+  const defaults = { temperature: 0.7, topK: 40, topP: 0.9, repetitionPenalty: 1.1, seed: 0 }
+  expect(samplingFrom({ maxTokens: 1, temperature: 0, seed: 0 }, defaults, 5)).toEqual({ ...defaults, temperature: 0 })
+  expect(samplingFrom({ maxTokens: 1, topP: 0.5, topK: 1 }, defaults, 5)).toEqual({ ...defaults, topP: 0.5, topK: 1, seed: 5 })
+})
