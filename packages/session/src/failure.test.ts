@@ -62,6 +62,40 @@ test('a deadline counts for the oldest step only, and starts anew for the next',
   await expect(steps).resolves.toHaveLength(4)
 })
 
+test('a slow route whose stages are alive gets more time, a stuck one not for ever', async () => {
+  const swarm = createFakeSwarm()
+  const session = await swarm.open()
+  let goOn = (): void => undefined
+  swarm.nodes[1]!.runner.before = () => new Promise<void>((resolve) => (goOn = resolve))
+  const slow = session.forward(swarm.rows(1), { want: 'last' })
+  await swarm.advance(14_000)
+  goOn()
+  await expect(slow).resolves.toHaveLength(8)
+
+  let error: unknown = null
+  void session.forward(swarm.rows(1), { want: 'last' }).catch((reason: unknown) => (error = reason))
+  await swarm.advance(14_000)
+  expect(error).toBe(null)
+  await swarm.advance(1_000)
+  expect(error).toMatchObject({ code: 'deadline-passed', definite: false, message: expect.stringContaining('all stages answer pings: blocks 0 to 1 at node-0, ') })
+})
+
+test('an answer that comes while the stages are asked whether they live is taken', async () => {
+  const swarm = createFakeSwarm()
+  const session = await swarm.open()
+  let goOn = (): void => undefined
+  swarm.nodes[2]!.runner.before = () => new Promise<void>((resolve) => (goOn = resolve))
+  const step = session.forward(swarm.rows(1), { want: 'last' })
+  await settled()
+  swarm.network.stop('coordinator', 'node-1')
+  swarm.clock.advance(1000)
+  await settled()
+  goOn()
+  await settled()
+  swarm.clock.advance(400)
+  await expect(step).resolves.toHaveLength(8)
+})
+
 test('a stage whose computation fails says so, and the request fails fast', async () => {
   const swarm = createFakeSwarm()
   const session = await swarm.open()

@@ -33,6 +33,11 @@ export const sessionTimes = {
   stepDeadlineMsMin: 1_000,
   /** Predictions are medians of measurements; a loaded machine is several times slower. */
   stepDeadlineFactor: 8,
+  /**
+   * A route whose stages all answer pings is slow (a busy node computes for others first) or stuck: it gets more time,
+   * twice as long each time, so often. A stopped process is not waited for.
+   */
+  stepExtensions: 3,
   /** After a deadline: how long each stage has to show that it is alive, so that the hung one is named. */
   suspectPingMs: 400,
   /** Channels without a session stay open for the next one. */

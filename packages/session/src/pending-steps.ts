@@ -14,6 +14,9 @@ export interface PendingStep {
 /** Steps under way, oldest first. */
 export interface PendingSteps {
   readonly size: number
+  readonly oldest: PendingStep | null
+  /** Gives the oldest step so much more time from now. */
+  allow(durationMs: number): void
   /** @returns the rows wanted */
   add(step: PendingStep): Promise<Float32Array>
   /** @throws {ShoalError} `bad-frame` for an answer that cannot be right */
@@ -38,16 +41,27 @@ export function createPendingSteps(clock: Clock, options: PendingStepsOptions): 
   const queue: Entry[] = []
   let timer: Timer | null = null
 
+  const watch = (step: PendingStep, durationMs: number): void => {
+    timer?.cancel()
+    timer = clock.after(durationMs, () => options.overdue(step))
+  }
   const watchOldest = (): void => {
     timer?.cancel()
     timer = null
     const oldest = queue[0]
-    if (oldest !== undefined) timer = clock.after(options.deadlineMs(oldest.step.rows), () => options.overdue(oldest.step))
+    if (oldest !== undefined) watch(oldest.step, options.deadlineMs(oldest.step.rows))
   }
 
   return {
     get size() {
       return queue.length
+    },
+    get oldest() {
+      return queue[0]?.step ?? null
+    },
+    allow(durationMs) {
+      const oldest = queue[0]
+      if (oldest !== undefined) watch(oldest.step, durationMs)
     },
     add: (step) =>
       new Promise((resolve, reject) => {

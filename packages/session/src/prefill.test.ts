@@ -53,6 +53,20 @@ test('the first failure in order is thrown, and no chunk is sent after it', asyn
   expect(calls).toHaveLength(2)
 })
 
+test('a failure is noticed before the window is full', async () => {
+  const { session, calls } = createRecorder()
+  const source = {
+    rows: 10,
+    async read(from: number, to: number) {
+      calls[0]?.finish(new Error('first'))
+      await turns()
+      return rows.subarray(from, to)
+    },
+  }
+  await expect(prefill(session, source, { chunkRows: 1, window: 100 })).rejects.toThrow('first')
+  expect(calls).toHaveLength(2)
+})
+
 test('a cancelled prefill reads no more', async () => {
   const swarm = createFakeSwarm()
   const cancel = new AbortController()

@@ -10,7 +10,7 @@ import { sessionLimits, type SessionTimes } from './limits.ts'
 import { createOpening, failureOf, lossOf, type Opening, type OpenStage } from './opening.ts'
 import { createPendingSteps, type PendingStep } from './pending-steps.ts'
 import { checkRoute, maxRowsPerStep } from './route-rules.ts'
-import { StageError } from './stage-error.ts'
+import { nameStage, StageError } from './stage-error.ts'
 import { findSilent } from './suspects.ts'
 import type { ForwardOptions, HiddenSession, Route } from './types.ts'
 
@@ -54,6 +54,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   /** What this sender has sent to the first stage. */
   const journal = createJournal(hiddenSize, tokenBudget)
   let steps = 0
+  const extensions = new WeakMap<PendingStep, number>()
   let ended: ShoalError | null = null
 
   const pending = createPendingSteps(clock, {
@@ -91,11 +92,23 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   }
 
   const stepOverdue = async (step: PendingStep): Promise<void> => {
-    const waitedMs = Math.round(stepDeadlineMs(route, step.rows, times))
+    const deadlineMs = stepDeadlineMs(route, step.rows, times)
     const silent = await findSilent(context, route, times.suspectPingMs, closing.signal)
-    const suspect = silent ?? route[0]!
-    const whom = silent === null ? `all ${route.length} stages are alive` : 'this stage does not answer a ping either'
-    onStageLost(new StageError(suspect, 'deadline-passed', `step ${step.step} was not answered within ${waitedMs} ms; ${whom}`))
+    // It was answered while we asked.
+    if (ended !== null || pending.oldest !== step) return
+    const late = `step ${step.step} was not answered within ${Math.round(deadlineMs)} ms`
+    if (silent !== null) {
+      onStageLost(new StageError(silent, 'deadline-passed', `${late}, and this stage answers no ping`))
+      return
+    }
+    const extension = extensions.get(step) ?? 0
+    if (extension >= times.stepExtensions) {
+      end(new ShoalError('deadline-passed', `${late} and ${extension} extensions, though all stages answer pings: ${route.map(nameStage).join(', ')}`))
+      return
+    }
+    logger.warn('step-slow', { session, step: step.step, deadlineMs: Math.round(deadlineMs), extension })
+    extensions.set(step, extension + 1)
+    pending.allow(deadlineMs * 2 ** (extension + 1))
   }
 
   const receiveFailed = (message: SessionFailed): void => {
