@@ -16,7 +16,13 @@ export async function openFolder(path: string): Promise<ModelFiles> {
     open: async (fileName) => {
       const known = handles.get(fileName) ?? openReader(folder, fileName)
       handles.set(fileName, known)
-      return (await known)?.reader ?? null
+      try {
+        return (await known)?.reader ?? null
+      } catch (error) {
+        // Too many open files, say: the next attempt may work.
+        handles.delete(fileName)
+        throw error
+      }
     },
     list: () => readdir(folder),
     close: async () => {

@@ -106,7 +106,7 @@ async function packUnits(
     })
   } catch (error) {
     await current?.writer.abort()
-    throw asDiskFull(error)
+    throw error
   }
 }
 
@@ -129,12 +129,6 @@ async function checkDisk(folder: string, source: ModelSource, profile: NumericPr
 
 function gibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(2)} GiB`
-}
-
-/** Another process may have filled the disk meanwhile. */
-function asDiskFull(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'ENOSPC' && error instanceof Error ? new ModelError('disk-full', `the disk is full: ${error.message}`, { cause: error }) : error
 }
 
 async function closingOnError(packed: PackedFolder, action: () => Promise<void>): Promise<PackedFolder> {

@@ -8,7 +8,8 @@ import { packIntoFolder } from './pack-into-folder.ts'
 import { createPackedFolder, openPackedFolder, type PackedFolder } from './packed-folder.ts'
 import { packedUnit, unitNames } from './packed-layout.ts'
 import { parseProfile } from './profile.ts'
-import { smallModelFiles, utf8, type TestTensor } from './testing/small-model.ts'
+import { memoryFiles } from './range-reader.ts'
+import { smallConfigJson, smallModelFiles, utf8, type TestTensor } from './testing/small-model.ts'
 
 const profile = parseProfile('int4:32')
 let root: string
@@ -151,4 +152,12 @@ test('a model folder: what it is not is said', async () => {
   await writeFile(join(root, 'model.GGUF'), 'GGUF')
   await expect(openFolder(join(root, 'model.GGUF'))).rejects.toThrow(expect.objectContaining({ code: 'unsupported-model', message: expect.stringMatching(/GGUF files are not supported yet/) }))
   await expect(openFolder(root)).rejects.toThrow(/it holds model.GGUF/)
+})
+
+test('a model that the disk has no room for is refused before a byte is written', async () => {
+  const config = { ...smallConfigJson, hidden_size: 131_072, num_attention_heads: 1024, num_key_value_heads: 1024, intermediate_size: 1 << 20, num_hidden_layers: 1024 }
+  const huge = await openModel(memoryFiles('huge', new Map([['config.json', utf8(JSON.stringify(config))], ['model.safetensors', utf8('\u0002\0\0\0\0\0\0\0{}')]])))
+  const path = join(root, 'huge')
+  await expect(packIntoFolder(huge, profile, path)).rejects.toThrow(expect.objectContaining({ code: 'disk-full', message: expect.stringMatching(/needs \d+\.\d\d GiB in .* only \d+\.\d\d GiB are free/) }))
+  expect(await readdir(path)).toEqual([])
 })

@@ -10,6 +10,20 @@ const familyDefaults: Readonly<Record<string, { headSize?: number; slidingWindow
   qwen3: { headSize: 128 },
 }
 
+/** Keys that derived families add to a known model_type; ignoring one would give fluent, wrong text. */
+const unknownNumerics = [
+  'rope_interleaved',
+  'num_local_experts',
+  'num_experts',
+  'embedding_multiplier',
+  'residual_multiplier',
+  'attention_multiplier',
+  'logits_scaling',
+  'logit_scale',
+  'attn_logit_softcapping',
+  'final_logit_softcapping',
+]
+
 /**
  * Reads a Hugging Face config.json (already parsed) into our vocabulary.
  *
@@ -65,6 +79,10 @@ function refuseUnsupported(json: JsonObject, family: string): void {
   }
   const rotary = fieldOf(json, 'partial_rotary_factor') ?? 1
   if (rotary !== 1) refuse(`partial_rotary_factor is ${show(rotary)}, only whole heads are rotated`)
+  for (const key of unknownNumerics) {
+    const value = fieldOf(json, key) ?? null
+    if (value !== null && value !== false && value !== 1) refuse(`${key} is ${show(value)}, which would change its numbers and is not implemented`)
+  }
   const quantization = fieldOf(json, 'quantization_config') ?? null
   if (quantization !== null) {
     const method = fieldOf(asObject(quantization, 'quantization_config'), 'quant_method')

@@ -86,3 +86,8 @@ test('progress counts every value; an aborted writing leaves no config.json', as
   expect(last).toBeGreaterThan(0)
   await expect(openFolder(path)).rejects.toThrow(/no config.json/)
 })
+
+test('a model that the disk has no room for is refused', async () => {
+  const huge = { ...shape, hidden: 131_072, heads: 1024, keyValueHeads: 1024, feedForward: 1 << 20, blocks: 1024 }
+  await expect(writeRandomModel(join(root, 'huge'), huge)).rejects.toThrow(expect.objectContaining({ code: 'disk-full' }))
+})

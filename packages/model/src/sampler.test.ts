@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { philox, uniformAt } from './counter-random.ts'
 import { largestCandidates } from './largest-candidates.ts'
 import { logprobs } from './logprobs.ts'
+import { nucleus, weightOf } from './nucleus.ts'
 import { createSampler, greedy } from './sampler.ts'
 import type { SamplingOptions } from './sampling-types.ts'
 
@@ -159,4 +160,19 @@ test('log-probabilities sum to one and list the best first', () => {
   expect(logprob).toBe(top[1]?.logprob)
   expect(() => logprobs(row, 6, 0)).toThrow(/not in a vocabulary/)
   expect(() => logprobs(row, 0, 21)).toThrow(/from 0 to 20/)
+})
+
+test('top-p cuts the whole vocabulary where a sort by (logit descending, id ascending) would', () => {
+  fc.assert(
+    fc.property(logitRow, fc.double({ min: 0.01, max: 0.999, noNaN: true }), fc.double({ min: 0.1, max: 50, noNaN: true }), (logits, topP, temperature) => {
+      fc.pre(logits.some((one) => one > -Infinity))
+      const largest = Math.max(...logits)
+      const { candidates, mass } = nucleus(logits, largest, topP, temperature)
+      expect([...candidates]).toEqual([...largestCandidates(logits, candidates.length)])
+      const held = candidates.reduce((sum, id) => sum + weightOf(logits[id] ?? 0, largest, temperature), 0)
+      expect(held).toBeGreaterThanOrEqual(topP * mass)
+    }),
+    { numRuns: 500 },
+  )
+  expect([...nucleus(Float32Array.of(0, -0, 0, -0), 0, 0.9, 1).candidates]).toEqual([0, 1, 2, 3])
 })

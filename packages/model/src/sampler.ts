@@ -1,7 +1,8 @@
-import { ModelError } from './error.ts'
 import { uniformAt } from './counter-random.ts'
-import type { SamplingOptions } from './sampling-types.ts'
+import { ModelError } from './error.ts'
 import { largestCandidates } from './largest-candidates.ts'
+import { nucleus, weightOf } from './nucleus.ts'
+import type { SamplingOptions } from './sampling-types.ts'
 
 /** Draws tokens; holds scratch memory for one vocabulary, so one sampler serves one session at a time. */
 export interface Sampler {
@@ -30,7 +31,6 @@ export function createSampler(options: SamplingOptions, vocabularySize: number):
       const best = greedy(row)
       if (temperature === 0) return best
       const topK = options.topK === 0 ? vocabularySize : Math.min(options.topK, vocabularySize)
-      // A temperature so low that the draw is certain would only produce 0/0.
       if (topK === 1) return best
       const target = uniformAt(seed, position)
       return topK === vocabularySize && topP === 1 ? drawFromAll(row, best, temperature, target) : drawFromTop(row, best, topK, topP, temperature, target)
@@ -84,10 +84,9 @@ function drawFromAll(row: Float32Array, best: number, temperature: number, targe
 
 function drawFromTop(row: Float32Array, best: number, topK: number, topP: number, temperature: number, target: number): number {
   const largest = row[best] as number
-  const candidates = topK < row.length ? largestCandidates(row, topK) : nucleusCandidates(row, largest, topP, temperature)
-  const weights = Float64Array.from(candidates, (id) => weightOf(row[id] as number, largest, temperature))
   // With top-k the nucleus is a share of the k candidates; without, of the whole vocabulary.
-  const mass = topK < row.length ? weights.reduce((sum, weight) => sum + weight, 0) : totalWeight(row, largest, temperature)
+  const { candidates, mass } = topK < row.length ? topCandidates(row, largest, topK, temperature) : nucleus(row, largest, topP, temperature)
+  const weights = Float64Array.from(candidates, (id) => weightOf(row[id] as number, largest, temperature))
   let kept = 0
   let total = 0
   while (kept < weights.length && (kept === 0 || total < topP * mass)) total += weights[kept++] as number
@@ -99,28 +98,9 @@ function drawFromTop(row: Float32Array, best: number, topK: number, topP: number
   return best
 }
 
-/** Enough of the best candidates, in order, to hold `topP` of all weight: usually a few, so try few first. */
-function nucleusCandidates(row: Float32Array, largest: number, topP: number, temperature: number): Uint32Array {
-  const wanted = topP * totalWeight(row, largest, temperature)
-  for (let count = 256; ; count *= 8) {
-    const candidates = largestCandidates(row, Math.min(count, row.length))
-    let held = 0
-    for (const id of candidates) held += weightOf(row[id] as number, largest, temperature)
-    if (held >= wanted || count >= row.length) return candidates
-  }
-}
-
-function totalWeight(row: Float32Array, largest: number, temperature: number): number {
-  let total = 0
-  for (let id = 0; id < row.length; id++) total += weightOf(row[id] as number, largest, temperature)
-  return total
-}
-
-/** `exp((logit - largest) / temperature)`; 0 for NaN and -Infinity, 1 for the largest itself. */
-function weightOf(logit: number, largest: number, temperature: number): number {
-  if (logit === largest) return 1
-  const weight = Math.exp((logit - largest) / temperature)
-  return weight > 0 ? weight : 0
+function topCandidates(row: Float32Array, largest: number, topK: number, temperature: number): { candidates: Uint32Array; mass: number } {
+  const candidates = largestCandidates(row, topK)
+  return { candidates, mass: candidates.reduce((sum, id) => sum + weightOf(row[id] as number, largest, temperature), 0) }
 }
 
 function checkOptions({ temperature, topK, topP, repetitionPenalty, seed }: SamplingOptions): void {

@@ -39,7 +39,12 @@ export async function createUnitWriter(unit: UnitFile, ended: (committed: boolea
   const partialPath = `${unit.path}.partial`
   const handle = await open(partialPath, 'w+')
   // The whole size at once: gaps between tensors read as zeros, and a short file is noticed by its size.
-  await handle.truncate(unit.bytes)
+  try {
+    await handle.truncate(unit.bytes)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
   let state: 'open' | 'ended' = 'open'
   const abort = async (): Promise<void> => {
     if (state === 'ended') return
@@ -50,6 +55,7 @@ export async function createUnitWriter(unit: UnitFile, ended: (committed: boolea
   }
   return {
     write: async (offset, bytes) => {
+      if (state === 'ended') throw new Error(`${unit.path} was committed or aborted before`)
       checkRange(offset, bytes.byteLength, unit.bytes, unit.path)
       await writeFully(handle, bytes, offset)
     },

@@ -1,5 +1,6 @@
 import { open, rename, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { ModelError } from './error.ts'
 
 /** Writes a small file so that after a crash either the old or the whole new one is there. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
@@ -27,10 +28,19 @@ export async function renameDurably(from: string, to: string): Promise<void> {
   }
 }
 
-/** Writes all of `bytes` at `offset`; a single `write` may write less. */
+/**
+ * Writes all of `bytes` at `offset`; a single `write` may write less.
+ * @throws {ModelError} `disk-full`, also when it was another process that filled the disk
+ */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.byteLength; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, offset + done)
-    done += bytesWritten
+  try {
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, offset + done)
+      done += bytesWritten
+    }
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw new ModelError('disk-full', `the disk is full (${code}): ${bytes.byteLength} bytes could not be written`, { cause })
+    throw cause
   }
 }
