@@ -17,6 +17,11 @@ export const limits = {
   sessionsMax: 4096,
   /** Characters of a session's name. */
   sessionNameMax: 256,
+  /**
+   * Longest wait for a native call at the end of the process: `rowsPerCallMax` rows of a span that is far too large for
+   * its machine. Past it, the process may abort.
+   */
+  exitWaitMs: 20_000,
   /** Smallest growth of a KV cache, in positions. */
   keyValueStepMin: 64,
 } as const

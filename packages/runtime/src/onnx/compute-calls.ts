@@ -7,6 +7,7 @@ export interface ComputeSettings {
   /** Folder of the units' files. */
   readonly folder: string
   readonly threads: number
+  readonly gateMemory: SharedArrayBuffer
 }
 
 /** A span as its worker knows it. */

@@ -3,6 +3,7 @@ import type { BlockRange } from '@shoal/model'
 import type { CallArguments, CallName, CallResult, ComputeCalls, ComputeSettings, SpanId } from './compute-calls.ts'
 import { createHeadComputer, type HeadComputer } from './head-computer.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
+import { nativeGate } from './native-gate.ts'
 import type { RowPadding } from './row-padding.ts'
 import { loadSession, type ComputeSession } from './session.ts'
 import { spanGraph } from './span-graph.ts'
@@ -25,15 +26,16 @@ export interface ComputeEngine {
 
 type Handlers = { readonly [Name in CallName]: (fields: ComputeCalls[Name]['arguments']) => ComputeCalls[Name]['result'] }
 
-export function createComputeEngine({ manifest, folder, threads }: ComputeSettings): ComputeEngine {
+export function createComputeEngine({ manifest, folder, threads, gateMemory }: ComputeSettings): ComputeEngine {
   const { config, profile } = manifest
   const weights = packedSource(manifest)
+  const gate = nativeGate(gateMemory)
   const spans = new Map<SpanId, LoadedSpan>()
   const heads = new Map<SpanId, HeadComputer>()
   /** Kernels depend on shapes and formats, which all blocks of a model share: one verdict serves every span. */
   let verdict: { padding: RowPadding | null } | undefined
 
-  const load = (range: BlockRange, head: boolean): ComputeSession => loadSession(spanGraph({ config, profile, range, head, weights }), { folder, threads })
+  const load = (range: BlockRange, head: boolean): ComputeSession => loadSession(spanGraph({ config, profile, range, head, weights }), { folder, threads, gate })
   const find = <T>(among: Map<SpanId, T>, span: SpanId): T => {
     const found = among.get(span)
     if (found === undefined) throw new ShoalError('not-ready', 'this runner has been released')
@@ -55,7 +57,7 @@ export function createComputeEngine({ manifest, folder, threads }: ComputeSettin
   }
 
   const handlers: Handlers = {
-    'numeric-class': () => ({ numericClass: fixedProbe(config, profile, threads) }),
+    'numeric-class': () => ({ numericClass: fixedProbe(config, profile, threads, gate) }),
     'load-blocks': ({ span, range }) => {
       verdict ??= probeBlock(range.start)
       const session = load(range, false)

@@ -2,6 +2,7 @@ import { isErrorCode, ShoalError, type Logger } from '@shoal/host'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../limits.ts'
 import { transferable, type CallArguments, type CallFailure, type CallName, type CallReply, type CallRequest, type CallResult, type ComputeSettings } from './compute-calls.ts'
+import { closeGate, createGateMemory } from './native-gate.ts'
 
 /** The caller's end of a worker thread. */
 export interface ComputeWorker {
@@ -22,8 +23,11 @@ interface Pending {
   reject(error: Error): void
 }
 
-export function startComputeWorker(settings: ComputeSettings, logger: Logger): ComputeWorker {
+export function startComputeWorker(given: Omit<ComputeSettings, 'gateMemory'>, logger: Logger): ComputeWorker {
+  const settings: ComputeSettings = { ...given, gateMemory: createGateMemory() }
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: settings, name: 'shoal-compute' })
+  const onProcessExit = (): void => closeGate(settings.gateMemory, limits.exitWaitMs)
+  process.on('exit', onProcessExit)
   const pending = new Map<number, Pending>()
   let nextId = 0
   let queuedBytes = 0
@@ -51,6 +55,7 @@ export function startComputeWorker(settings: ComputeSettings, logger: Logger): C
   })
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (status) => {
+      process.off('exit', onProcessExit)
       end(new ShoalError('compute-failed', `the compute thread has ended with status ${status}`))
       resolve()
     })

@@ -1,6 +1,7 @@
 import { ShoalError, messageOf } from '@shoal/host'
 import { Tensor } from 'onnxruntime-common'
 import { binding, initOrt } from 'onnxruntime-node/dist/binding.js'
+import type { NativeGate } from './native-gate.ts'
 
 export type Feeds = Record<string, Tensor>
 
@@ -15,6 +16,7 @@ export interface SessionOptions {
   /** Folder that external constants lie in. */
   readonly folder: string
   readonly threads: number
+  readonly gate: NativeGate
 }
 
 /**
@@ -23,9 +25,12 @@ export interface SessionOptions {
  *
  * @throws {ShoalError} `compute-failed` when onnxruntime refuses it: files missing, too little memory
  */
-export function loadSession(model: Uint8Array, { folder, threads }: SessionOptions): ComputeSession {
-  initOrt()
-  const session = new binding.InferenceSession()
+export function loadSession(model: Uint8Array, { folder, threads, gate }: SessionOptions): ComputeSession {
+  const attempt = <T>(what: string, call: () => T): T => gate.pass(() => described(what, call))
+  const session = attempt('could not start', () => {
+    initOrt()
+    return new binding.InferenceSession()
+  })
   // A private copy: the binding takes an ArrayBuffer with an offset.
   const bytes = model.slice()
   attempt('could not load a graph', () =>
@@ -48,13 +53,13 @@ export function loadSession(model: Uint8Array, { folder, threads }: SessionOptio
       const results = attempt('computing failed', () => session.run(feeds, fetches, {}))
       return Object.fromEntries(outputs.map((name) => [name, floats(results[name], name)]))
     },
-    release: () => session.dispose(),
+    release: () => attempt('could not free a graph', () => session.dispose()),
   }
 }
 
-function attempt<T>(what: string, action: () => T): T {
+function described<T>(what: string, call: () => T): T {
   try {
-    return action()
+    return call()
   } catch (error) {
     throw new ShoalError('compute-failed', `onnxruntime ${what}: ${messageOf(error)}`, { cause: error })
   }

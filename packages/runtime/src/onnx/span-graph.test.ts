@@ -5,6 +5,7 @@ import { sameBits } from '../probe/same-bits.ts'
 import { randomModel, smallLlama } from '../testing/random-model.ts'
 import { createKeyValueCache } from './key-value-cache.ts'
 import type { WeightSource } from './linear.ts'
+import { createGateMemory, nativeGate } from './native-gate.ts'
 import { packedSource } from './packed-source.ts'
 import { loadSession, tensors, type ComputeSession } from './session.ts'
 import { createSpanComputer } from './span-computer.ts'
@@ -36,7 +37,7 @@ test('a graph with blocks and head computes what a graph of each computes one af
   const { config, profile } = packed.manifest.manifest
   const weights = packedSource(packed.manifest.manifest)
   const load = (range: BlockRange, head: boolean): ComputeSession =>
-    loadSession(spanGraph({ config, profile, range, head, weights }), { folder: packed.folder, threads: 1 })
+    loadSession(spanGraph({ config, profile, range, head, weights }), { folder: packed.folder, threads: 1, gate: nativeGate(createGateMemory()) })
   const range = { start: 0, end: 2 }
   const [blocks, head, both] = [load(range, false), load({ start: 0, end: 0 }, true), load(range, true)]
   /** The joined graph, asked for logits where the other is asked for hidden states. */

@@ -4,6 +4,7 @@ import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js'
 import { keyValueNames } from '../onnx/attention.ts'
 import { createKeyValueCache, type KeyValueCache } from '../onnx/key-value-cache.ts'
 import type { WeightSource } from '../onnx/linear.ts'
+import type { NativeGate } from '../onnx/native-gate.ts'
 import { loadSession } from '../onnx/session.ts'
 import { createSpanComputer, type SpanComputer } from '../onnx/span-computer.ts'
 import { generatorVersion, spanGraph } from '../onnx/span-graph.ts'
@@ -29,16 +30,16 @@ const rowCounts = [2, 66]
  * biases, norms, window), the same on every machine. It depends neither on weights, nor on the blocks a peer holds, nor
  * on its threads: with more than one, the outputs must equal those of one, else the class is {@link noNumericClass}.
  */
-export function fixedProbe(model: ModelConfig, profile: NumericProfile, threads: number): string {
-  const outputs = probeOutputs(model, profile, 1)
-  if (threads > 1 && probeOutputs(model, profile, threads) !== outputs) return noNumericClass
+export function fixedProbe(model: ModelConfig, profile: NumericProfile, threads: number, gate: NativeGate): string {
+  const outputs = probeOutputs(model, profile, 1, gate)
+  if (threads > 1 && probeOutputs(model, profile, threads, gate) !== outputs) return noNumericClass
   const parts = [runtimeVersion, generatorVersion, formatProfile(profile), profile.accuracyLevel, profile.graphForm, outputs]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
 }
 
-function probeOutputs(model: ModelConfig, profile: NumericProfile, threads: number): string {
+function probeOutputs(model: ModelConfig, profile: NumericProfile, threads: number, gate: NativeGate): string {
   const config = probeConfig(model)
-  const session = loadSession(spanGraph({ config, profile, range, head: false, weights: seededWeights }), { folder: '.', threads })
+  const session = loadSession(spanGraph({ config, profile, range, head: false, weights: seededWeights }), { folder: '.', threads, gate })
   const computer = createSpanComputer(session, config, range, 'none')
   const hash = createHash('sha256')
   for (const past of pasts) {

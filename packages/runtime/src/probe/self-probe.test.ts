@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { attentionInputs } from '../onnx/attention.ts'
+import { createGateMemory, nativeGate } from '../onnx/native-gate.ts'
 import { packedSource } from '../onnx/packed-source.ts'
 import type { RowPadding } from '../onnx/row-padding.ts'
 import { loadSession, type ComputeSession, type Feeds } from '../onnx/session.ts'
@@ -17,7 +18,7 @@ beforeAll(() => {
   // Float32 needs no padding on any CPU family.
   packed = randomModel(smallLlama, 'f32')
   const { config, profile } = packed.manifest.manifest
-  real = loadSession(spanGraph({ config, profile, range, head: false, weights: packedSource(packed.manifest.manifest) }), { folder: packed.folder, threads: 1 })
+  real = loadSession(spanGraph({ config, profile, range, head: false, weights: packedSource(packed.manifest.manifest) }), { folder: packed.folder, threads: 1, gate: nativeGate(createGateMemory()) })
 })
 afterAll(() => {
   real.release()

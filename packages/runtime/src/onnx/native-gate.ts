@@ -1,0 +1,47 @@
+import { ShoalError } from '@shoal/host'
+
+/**
+ * Lets a process end while its worker computes.
+ *
+ * Node ends a worker by refusing it everything from its next call on, and the binding cannot bear that: when a call into
+ * onnxruntime returns to a worker that is being ended, it aborts the whole process (`terminate called after throwing
+ * an instance of 'Napi::Error'`). So whoever ends the process closes this gate first: no other native call begins, and
+ * the one in progress is waited for.
+ */
+export interface NativeGate {
+  /** Makes a native call. @throws {ShoalError} `compute-failed` once the gate is closed */
+  pass<T>(call: () => T): T
+}
+
+const inside = 0
+const closed = 1
+
+/** The gate's state, shared between the worker and the thread that started it. */
+export function createGateMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
+}
+
+/** The worker's side. */
+export function nativeGate(memory: SharedArrayBuffer): NativeGate {
+  const state = new Int32Array(memory)
+  return {
+    pass(call) {
+      // Entering before looking, and closing before looking on the other side: one of the two sees the other.
+      Atomics.store(state, inside, 1)
+      try {
+        if (Atomics.load(state, closed) === 1) throw new ShoalError('compute-failed', 'the process is ending')
+        return call()
+      } finally {
+        Atomics.store(state, inside, 0)
+        Atomics.notify(state, inside)
+      }
+    },
+  }
+}
+
+/** The other side: blocks until no native call is in progress, or for `waitMs`. */
+export function closeGate(memory: SharedArrayBuffer, waitMs: number): void {
+  const state = new Int32Array(memory)
+  Atomics.store(state, closed, 1)
+  Atomics.wait(state, inside, 1, waitMs)
+}
