@@ -1,6 +1,7 @@
+import { randomHex } from '@shoal/host'
 import { expect, test } from 'vitest'
-import { createCoordinator } from './coordinator.ts'
-import { createFakeSwarm, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
+import { createCoordinator, openRouteSession } from './coordinator.ts'
+import { createFakeSwarm, fakeManifestId, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
 import { prefill, rowsFrom } from './prefill.ts'
 import type { HiddenSession } from './types.ts'
 
@@ -121,4 +122,25 @@ test('more steps under way than the limit are refused', async () => {
   const results = await Promise.allSettled(steps)
   expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(8)
   expect(session.length).toBe(32)
+})
+
+test('a session opened alone closes its channels with it, and when it is refused', async () => {
+  const swarm = createFakeSwarm()
+  const transport = swarm.network.createTransport('alone')
+  const options = {
+    session: randomHex(swarm.random, 16),
+    manifestId: fakeManifestId,
+    profile: 'f32',
+    hiddenSize: 8,
+    range: { start: 0, end: blockCount },
+    route: swarm.nodes.map(({ stage }) => stage),
+    tokenBudget: 512,
+  }
+  const session = await openRouteSession({ transport, clock: swarm.clock, logger: swarm.logger }, options)
+  await forwardTheSame(swarm, session, 16)
+  await session.close()
+  await settled()
+  expect(freeEverywhere(swarm)).toBe(true)
+  const refused = openRouteSession({ transport, clock: swarm.clock, logger: swarm.logger }, { ...options, profile: 'int4:32' })
+  await expect(refused).rejects.toMatchObject({ code: 'wrong-profile' })
 })

@@ -189,6 +189,9 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     throw reasonOf(closing.signal)
   }
 
+  // Stages of several classes are one model still; the class matters when a stage is replaced.
+  logger.debug('session-started', { session, stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`) })
+
   return {
     get length() {
       return journal.length
