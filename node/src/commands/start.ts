@@ -77,7 +77,8 @@ async function useSwarm(context: CommandContext, flags: StartFlags, local: Local
     const result = await stream(context, engine, {
       promptIds: promptIdsOf(engine, flags.prompt, false),
       maxTokens: flags.maxTokens,
-      sampling: samplingFrom(flags, engine.defaultSampling, context.random.uint32()),
+      // A first look says the same everywhere, unless the user asks for chance.
+      sampling: samplingFrom({ ...flags, temperature: flags.temperature ?? 0 }, engine.defaultSampling, context.random.uint32()),
       signal: context.signal,
     })
     summarise(context, result, status)

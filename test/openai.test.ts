@@ -1,0 +1,81 @@
+import OpenAI, { APIError } from 'openai'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createWorld, type Up } from './harness.ts'
+
+/** The official client against the API of a real node: what it accepts, other OpenAI clients accept. */
+const world = createWorld()
+let node: Up
+let client: OpenAI
+
+beforeAll(async () => {
+  node = await world.up(['--model', 'demo', '--api', '127.0.0.1:0', '--data', world.folder('node')])
+  client = new OpenAI({ baseURL: `${node.ready.api}/v1`, apiKey: 'none', maxRetries: 0 })
+  // The API answers 503 model_loading until embedding and head are there; the client's own retries wait for it.
+  await client.models.list({ maxRetries: 20 })
+})
+afterAll(() => world.close())
+
+const messages = [{ role: 'user' as const, content: 'Who are you?' }]
+const answer = 'I am a very small language model made for demos. I run on one computer or split across many peers.'
+
+describe('the openai client', () => {
+  it('lists the model', async () => {
+    expect((await client.models.list()).data.map(({ id }) => id)).toEqual(['demo'])
+    expect((await client.models.retrieve('demo')).object).toBe('model')
+  })
+
+  it('chats', async () => {
+    const completion = await client.chat.completions.create({ model: 'demo', messages, temperature: 0 })
+    expect(completion.choices[0]).toMatchObject({ finish_reason: 'stop', message: { role: 'assistant', content: answer } })
+    expect(completion.usage?.total_tokens).toBe((completion.usage?.prompt_tokens ?? 0) + (completion.usage?.completion_tokens ?? 0))
+  })
+
+  it('streams the same text', async () => {
+    const stream = await client.chat.completions.create({ model: 'demo', messages, temperature: 0, stream: true, stream_options: { include_usage: true } })
+    let text = ''
+    let tokens = 0
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? ''
+      tokens = chunk.usage?.completion_tokens ?? tokens
+    }
+    expect(text).toBe(answer)
+    expect(tokens).toBeGreaterThan(10)
+  })
+
+  it('streams through its helper, with log-probabilities that rank the chosen token first', async () => {
+    const runner = client.chat.completions.stream({ model: 'demo', messages, temperature: 0, logprobs: true, top_logprobs: 3 })
+    const final = await runner.finalChatCompletion()
+    const tokens = final.choices[0]?.logprobs?.content ?? []
+    expect(final.choices[0]?.message.content).toBe(answer)
+    expect(tokens.map(({ token }) => token).join('')).toBe(answer)
+    for (const token of tokens) expect(token.top_logprobs[0]?.token).toBe(token.token)
+  })
+
+  it('completes text, with stop and a seed that repeats', async () => {
+    const ask = { model: 'demo', prompt: 'Once upon a time', max_tokens: 24, seed: 11, temperature: 1 }
+    const first = await client.completions.create(ask)
+    expect((await client.completions.create(ask)).choices[0]?.text).toBe(first.choices[0]?.text)
+    const word = /\S{4,}/.exec(first.choices[0]?.text ?? '')?.[0] ?? ''
+    const stopped = await client.completions.create({ ...ask, stop: word })
+    expect(stopped.choices[0]?.finish_reason).toBe('stop')
+    expect(stopped.choices[0]?.text).not.toContain(word)
+  })
+
+  it('gets typed errors', async () => {
+    await expect(client.chat.completions.create({ model: 'gpt-4', messages })).rejects.toMatchObject({ status: 404, code: 'model_not_found' })
+    const refusal: unknown = await client.chat.completions.create({ model: 'demo', messages, temperature: 9 }).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(APIError)
+    expect(refusal).toMatchObject({ status: 400, param: 'temperature' })
+  })
+
+  it('can hang up: the session ends and the API goes on', async () => {
+    const stream = await client.chat.completions.create({ model: 'demo', messages: [{ role: 'user', content: 'Tell me a story about a fox and a lantern.' }], stream: true })
+    for await (const chunk of stream) if ((chunk.choices[0]?.delta.content ?? '') !== '') break
+    const swarm = async (): Promise<number> => {
+      const status = (await (await fetch(`${node.ready.api}/swarm`)).json()) as { peers: { sessions: number; self: boolean }[] }
+      return status.peers.find(({ self }) => self)?.sessions ?? -1
+    }
+    await expect.poll(swarm).toBe(0)
+    expect((await client.chat.completions.create({ model: 'demo', messages, temperature: 0 })).choices[0]?.message.content).toBe(answer)
+  })
+})
