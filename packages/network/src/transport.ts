@@ -60,11 +60,14 @@ export interface Channel {
    * Sends one frame of at most `maxFrameBytes`. The parts are joined into one buffer (the only copy), so the caller may
    * reuse them once this returns.
    * Resolves when the frame has left for the operating system within the peer's credit; rejects when the channel ends first.
-   * @throws {ShoalError} `limit-exceeded` for a frame that is too large, `peer-vanished` when the channel has ended
+   * @throws {ShoalError} `limit-exceeded` for a frame that is too large, or when more wait than one credit's worth (await
+   * what you send); `peer-vanished` when the channel has ended
    */
   send(...parts: readonly Uint8Array[]): Promise<void>
   /**
    * Sets the receiver; frames that came before are delivered then. The frame's bytes belong to the receiver.
+   * Frames are delivered in order, and do not wait for the promise of the one before. A receiver that throws or rejects
+   * aborts the channel with its error.
    * A frame's first byte lies on an 8-byte boundary of its ArrayBuffer, so that float32 views need no copy.
    */
   onFrame(receive: (frame: Uint8Array) => void | Promise<void>): void

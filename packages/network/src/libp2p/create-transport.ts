@@ -32,8 +32,9 @@ export interface Libp2pTransportOptions {
 }
 
 /**
- * A stream's window, and so what bulk frames may put in front of a small one on another channel: with 4 MiB an 8 KB round
- * trip beside a transfer took 14 to 24 ms, with 1 MiB 5 ms, with 256 KiB 1 to 2 ms. 512 KiB still fill 200 Mbit/s at 20 ms.
+ * A stream's window, and so what a transfer may put in front of a small frame on another channel. An 8 KB round trip
+ * beside a transfer, two busy cores: 30 to 68 ms with 4 MiB, 16 to 21 with 1 MiB, 5 to 10 with 512 KiB, and the transfer
+ * no slower. 512 KiB in flight still fill 200 Mbit/s at 20 ms.
  */
 const streamWindowBytes = 512 * 1024
 
