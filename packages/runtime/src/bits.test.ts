@@ -90,6 +90,20 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
     await fc.assert(fc.asyncProperty(sizes, (given) => expectSame(whole, given)), { numRuns: kind === 'onnx' ? 10 : 3 })
   })
 
+  test('the head, however its rows are grouped', async () => {
+    const head = await device.loadHead()
+    const rows = hidden.subarray(0, 37 * config.hiddenSize)
+    const logits = await head.logits(rows)
+    for (const size of [1, 2, 5, 17]) {
+      for (let row = 0; row < 37; row += size) {
+        const part = await head.logits(rows.subarray(row * config.hiddenSize, (row + size) * config.hiddenSize))
+        const at = row * config.vocabularySize
+        expect(sameBits(part, logits.subarray(at, at + part.length)), `logits of row ${row} in groups of ${size}`).toBe(true)
+      }
+    }
+    await head.release()
+  })
+
   test('cut into two spans', async () => {
     const cut = await loadPipeline(device, [0, 1, 2], plentyBytes)
     await expectSame(cut, [5, 1, 4, 2, 1, 1, 30, 96])
