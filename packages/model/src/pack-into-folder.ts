@@ -1,7 +1,9 @@
 import { mkdir, rm, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ModelError } from './error.ts'
+import { sha256Hex } from './hasher.ts'
 import { buildManifest, identifyManifest } from './identify-manifest.ts'
+import { show } from './json-fields.ts'
 import type { IdentifiedManifest, ManifestTensor, UnitName } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
 import { createNodeHasher } from './node-hasher.ts'
@@ -72,9 +74,12 @@ function checkSameModel(source: ModelSource, profile: NumericProfile, expected: 
   if (formatProfile(profile) !== formatProfile(wanted)) {
     throw new ModelError('hash-mismatch', `the manifest of ${name} has profile ${formatProfile(wanted)}, not ${formatProfile(profile)}`)
   }
-  const ours = identifyManifest({ version: 1, name: '', config: source.config, profile, assets: [], tensors: [] })
-  const theirs = identifyManifest({ version: 1, name: '', config, profile: wanted, assets: [], tensors: [] })
-  if (ours.id !== theirs.id) throw new ModelError('hash-mismatch', `the config of ${source.name} is not the one in the manifest of ${name}: not the same model`)
+  for (const [key, theirs] of Object.entries(config)) {
+    const ours = Object.entries(source.config).find(([name]) => name === key)?.[1]
+    if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
+      throw new ModelError('hash-mismatch', `${key} is ${show(ours)} in ${source.name}, but ${show(theirs)} in the manifest of ${name}: not the same model`)
+    }
+  }
 }
 
 async function packUnits(
@@ -110,11 +115,11 @@ async function packUnits(
   }
 }
 
-/** Assets that the manifest names and the source has, unless they differ (then they come from peers). */
+/** Assets that the manifest names and the source has; one that differs (an edited template, say) must come from a peer. */
 async function writeAssets(packed: PackedFolder, source: ModelSource): Promise<void> {
-  for (const { name } of packed.manifest.manifest.assets) {
+  for (const { name, sha256 } of packed.manifest.manifest.assets) {
     const bytes = source.assets.get(name)
-    if (bytes !== undefined) await packed.writeAsset(name, bytes)
+    if (bytes !== undefined && sha256Hex(bytes) === sha256) await packed.writeAsset(name, bytes)
   }
 }
 

@@ -8,7 +8,7 @@ import { packIntoFolder } from './pack-into-folder.ts'
 import { createPackedFolder, openPackedFolder, type PackedFolder } from './packed-folder.ts'
 import { packedUnit, unitNames } from './packed-layout.ts'
 import { parseProfile } from './profile.ts'
-import { memoryFiles } from './range-reader.ts'
+import { memoryFiles, memoryReader, type ModelFiles } from './range-reader.ts'
 import { smallConfigJson, smallModelFiles, utf8, type TestTensor } from './testing/small-model.ts'
 
 const profile = parseProfile('int4:32')
@@ -16,7 +16,7 @@ let root: string
 let source: ModelSource
 let whole: PackedFolder
 
-const open = (change?: (tensors: TestTensor[]) => TestTensor[]): Promise<ModelSource> => openModel(withAsset(smallModelFiles('BF16', 1, change)))
+const open = (change?: (tensors: TestTensor[]) => TestTensor[], vocabulary = '{"a":0}'): Promise<ModelSource> => openModel(withAsset(smallModelFiles('BF16', 1, change), utf8(vocabulary)))
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'shoal-packed-'))
@@ -28,11 +28,10 @@ afterAll(async () => {
   await rm(root, { recursive: true })
 })
 
-function withAsset(files: ReturnType<typeof smallModelFiles>): ReturnType<typeof smallModelFiles> {
-  const vocabulary = utf8('{"a":0}')
+function withAsset(files: ModelFiles, vocabulary: Uint8Array): ModelFiles {
   return {
     ...files,
-    open: async (name) => (name === 'vocab.json' ? { size: vocabulary.byteLength, read: async (offset, length) => vocabulary.subarray(offset, offset + length) } : files.open(name)),
+    open: async (name) => (name === 'vocab.json' ? memoryReader(vocabulary) : files.open(name)),
   }
 }
 
@@ -70,6 +69,19 @@ test('another model with the same config is refused by the first tensor that dif
 test('another profile is refused with both named', async () => {
   const packing = packIntoFolder(source, parseProfile('int8:32'), join(root, 'profile'), { expected: whole.manifest })
   await expect(packing).rejects.toThrow(/has profile int4:32, not int8:32/)
+})
+
+test('another config is refused with the field and both values', async () => {
+  const other = { ...source, config: { ...source.config, contextLength: 128 } }
+  await expect(packIntoFolder(other, profile, join(root, 'config'), { expected: whole.manifest })).rejects.toThrow(/contextLength is 128 in small, but 64 in the manifest of small/)
+})
+
+test('an asset that differs is left for a peer to bring; the weights still count', async () => {
+  const edited = await open(undefined, '{"b":0}')
+  const folder = await packIntoFolder(edited, profile, join(root, 'edited'), { units: ['head'], expected: whole.manifest })
+  expect(await folder.readAsset('vocab.json')).toBeNull()
+  await folder.verify('head')
+  await folder.close()
 })
 
 test('a folder of another manifest is refused', async () => {
