@@ -5,7 +5,15 @@ export type Exceptions = Readonly<Record<string, string>>
 export const longFiles: Exceptions = {}
 
 /** Files that touch the system's clock, timers or randomness outside packages/host/src/node. */
-export const systemCalls: Exceptions = {}
+export const systemCalls: Exceptions = {
+  'packages/network/src/conformance/peers.ts': 'a limit on waits for real sockets',
+  'packages/network/src/libp2p/processes.test.ts': 'a limit on waits for real processes',
+  'packages/network/src/libp2p/speed-ups.test.ts': 'times and fills real sockets',
+  'packages/network/src/libp2p/testing/measure-latency.ts': 'times real sockets',
+  'packages/network/src/memory/network.test.ts': 'turns of the real event loop',
+  'sim/src/bench/': 'measures real processes in real time',
+  'test/demo-swarm.test.ts': 'waits for real processes',
+}
 
 /** Files of more than 256 KiB. */
 export const largeFiles: Exceptions = {

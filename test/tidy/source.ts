@@ -21,6 +21,7 @@ export interface CodeFile extends SourceFile {
   /** The text with comments blanked; line numbers stay. */
   readonly code: string
   readonly imports: readonly Import[]
+  /** Runs in tests only: tests, what they share, conformance suites. */
   readonly test: boolean
 }
 
@@ -50,7 +51,7 @@ export function workspaceOf(path: string): string {
 export function readCode(file: SourceFile): CodeFile {
   const text = readFileSync(join(root, file.path), 'utf8')
   const code = blankComments(text)
-  return { ...file, text, code, imports: importsOf(code), test: /\.test\.ts$|^test\//.test(file.path) }
+  return { ...file, text, code, imports: importsOf(code), test: /\.test\.ts$|^test\/|\/(testing|conformance)(\/|\.ts$)/.test(file.path) }
 }
 
 /** Good enough for formatted code: `//` after a colon is an address, and strings hold no comment openers here. */

@@ -126,9 +126,13 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   }
 
   async function* measured(events: AsyncGenerator<ChoiceEvent>): AsyncGenerator<ChoiceEvent> {
+    let tokens = 0
     for await (const event of events) {
-      if (event.type === 'token') metrics.token()
-      else metrics.generated(event.result)
+      // Counted as they come, for a rate that moves; an end token comes with no event of its own.
+      const tokensNow = event.type === 'token' ? tokens + 1 : event.result.completionTokens
+      metrics.tokens(tokensNow - tokens)
+      tokens = event.type === 'token' ? tokensNow : 0
+      if (event.type === 'done') metrics.generated(event.result)
       yield event
     }
   }

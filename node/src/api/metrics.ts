@@ -6,7 +6,7 @@ export interface ApiMetrics {
   readonly contentType: string
   request(route: string, status: number): void
   generated(result: GenerateResult): void
-  token(): void
+  tokens(count: number): void
   text(): Promise<string>
 }
 
@@ -41,7 +41,7 @@ export function createApiMetrics(sources: { status(): SwarmStatus | null; runnin
   return {
     contentType: registry.contentType,
     request: (route, status) => requests.inc({ route, status: String(status) }),
-    token: () => completionTokens.inc(),
+    tokens: (count) => completionTokens.inc(count),
     generated(result) {
       promptTokens.inc(result.promptTokens)
       failovers.inc(result.failovers)

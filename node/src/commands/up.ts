@@ -28,6 +28,9 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
 /** A fifth stays for the system, the user and our own buffers. */
 const memoryShare = 0.8
 
+/** The swarm logs these itself, with more than the event says. */
+const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set(['blocks-changed', 'session-opened', 'session-moved'])
+
 /** Time for running sessions to end before a node goes anyway. */
 const drainMs = 30_000
 
@@ -97,7 +100,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
     onEvent = (event) => {
       context.output.event(event)
       const { event: name, ...fields } = event
-      context.logger.info(name, fields)
+      if (!loggedBelow.has(name)) context.logger.info(name, fields)
     }
     early.splice(0).forEach(onEvent)
     if (server !== null) {

@@ -1,0 +1,64 @@
+import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
+import type { Hono } from 'hono'
+import { expect, test } from 'vitest'
+import { createApi, type ApiOptions } from './app.ts'
+import { createLoadingService } from './service.ts'
+import { createFakeEngine } from './testing/fake-engine.ts'
+
+function api(options: Partial<ApiOptions>): Hono {
+  const service = createLoadingService()
+  service.ready({ engine: createFakeEngine(), status: () => null })
+  return createApi({ clock: createVirtualClock(), random: seededRandom(1), logger: silentLogger, service }, { keys: [], loopback: true, ...options })
+}
+
+const app = api({})
+const headers = { host: 'localhost:8090', 'content-type': 'application/json' }
+
+test.each([
+  ['localhost', 200],
+  ['localhost:8090', 200],
+  ['127.0.0.1:1', 200],
+  ['[::1]:8090', 200],
+  ['shoal.localhost', 200],
+  ['evil.example', 403],
+  ['127.0.0.1.evil.example', 403],
+  ['localhost.evil.example:8090', 403],
+  ['192.168.1.5', 403],
+  ['', 403],
+])('on loopback, Host %j gets %d', async (host, status) => {
+  expect((await app.request('/v1/models', { headers: { host } })).status).toBe(status)
+})
+
+const body = JSON.stringify({ model: 'letters', messages: [{ role: 'user', content: 'a' }], max_tokens: 1 })
+
+test.each([
+  ['http://localhost:8090', 200],
+  ['http://localhost:9999', 403],
+  ['https://evil.example', 403],
+  ['null', 403],
+  ['nonsense', 403],
+])('without a key, Origin %j gets %d', async (origin, status) => {
+  expect((await app.request('/v1/chat/completions', { method: 'POST', headers: { ...headers, origin }, body })).status).toBe(status)
+})
+
+test('no answer carries a CORS header', async () => {
+  const response = await app.request('/v1/models', { method: 'OPTIONS', headers: { ...headers, origin: 'http://localhost:8090' } })
+  expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+})
+
+test.each([
+  [undefined, 401, 'missing_api_key'],
+  ['Bearer wrong', 401, 'invalid_api_key'],
+  ['Bearer', 401, 'missing_api_key'],
+  ['Basic one', 401, 'missing_api_key'],
+  ['Bearer one', 200, undefined],
+  ['bearer two', 200, undefined],
+])('with keys, Authorization %j gets %d', async (authorization, status, code) => {
+  const own = api({ keys: ['one', 'two'], loopback: false })
+  for (const path of ['/v1/models', '/metrics']) {
+    const response = await own.request(path, { headers: { host: 'shoal.example', ...(authorization !== undefined && { authorization }) } })
+    expect(response.status).toBe(status)
+    if (code !== undefined) expect(await response.json()).toMatchObject({ error: { code } })
+  }
+  expect((await own.request('/healthz', { headers: { host: 'shoal.example' } })).status).toBe(200)
+})
