@@ -50,7 +50,6 @@ test('duplicate, stale, skipped, late and rewinding frames: the rows are those o
       kind: fc.constantFrom('next', 'next', 'next', 'rewind', 'duplicate', 'duplicate', 'late-rewind', 'stale', 'skip', 'back', 'any', 'not-a-number'),
       rows: fc.integer({ min: 1, max: 5 }),
       pick: fc.nat(),
-      together: fc.boolean(),
     }),
     { minLength: 1, maxLength: 30 },
   )
