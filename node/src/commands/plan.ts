@@ -1,26 +1,109 @@
+import { readFileSync, statSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { ShoalError } from '@shoal/host'
+import { formatBytes } from '@shoal/host/node'
+import type { Snapshot } from '@shoal/membership'
+import { formatProfile, parseProfile } from '@shoal/model'
+import type { ModelCosts, Objective, Plan } from '@shoal/planner'
+import { inContext } from '../cli/context.ts'
+import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
+import type { Output } from '../cli/output.ts'
+import { blockBar } from '../cli/picture.ts'
+import { loadSwarm } from '../swarm-port.ts'
 
 interface PlanFlags extends CommonFlags {
   readonly model: string
+  readonly weights?: string
   readonly devices: string
-  readonly objective: string
+  readonly objective: Objective
   readonly explain?: boolean
 }
+
+const objectives: readonly Objective[] = ['latency', 'throughput', 'balanced']
 
 export function addPlanCommand(program: Command): void {
   const command = program
     .command('plan')
     .description('the planner on paper: who would hold what, and how fast it would be')
     .requiredOption('--model <REF>', 'a folder in Hugging Face layout, or demo')
-    .requiredOption('--devices <FILE>', 'JSON: the devices and their links')
-    .addOption(new Option('--objective <KIND>', 'what to plan for').choices(['latency', 'throughput', 'balanced']).default('latency'))
-    .option('--explain', 'what each device adds')
-  addCommonOptions(command).action(plan)
+    .requiredOption('--devices <FILE>', 'JSON: {"devices": [{"name", "memory", "decodeMsPerBlock"}], "rttMs", "links": [{"between", "rttMs"}]}')
+    .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]')
+    .addOption(new Option('--objective <KIND>', 'what to plan for').choices(objectives).default('latency'))
+    .option('--explain', 'the other objectives, and what each device adds')
+  addCommonOptions(command).action(planOnPaper)
   addExamples(command, ['shoal plan --model demo --devices devices.json --explain'])
 }
 
-function plan(_flags: PlanFlags): never {
-  throw new ShoalError('not-found', 'shoal plan is not part of this installation yet: shoal status --join … shows the plan of a running swarm')
+async function planOnPaper(flags: PlanFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output }) => {
+    const snapshot = snapshotOfDevices(readDeviceFile(flags.devices))
+    const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
+    const reference = await swarm.openReference(flags.model)
+    const { config, name } = reference.source
+    const profile = flags.weights === undefined ? reference.defaultProfile : parseProfile(flags.weights)
+    await reference.source.close()
+    const costs = planner.modelCosts(config, profile)
+    const planFor = (objective: Objective, from = snapshot): Plan => planner.plan(from, costs, { objective })
+    const chosen = planFor(flags.objective)
+    output.line(`${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`)
+    showPlan(output, chosen, costs, snapshot)
+    const explained = flags.explain === true ? explain(snapshot, flags.objective, planFor) : null
+    if (explained !== null) showExplained(output, explained)
+    output.result({ model: name, profile: formatProfile(profile), ...chosen, ...explained })
+  })
+}
+
+function readDeviceFile(path: string): string {
+  try {
+    if (statSync(path).size > deviceFileBytesMax) throw new ShoalError('limit-exceeded', `${path} is larger than ${formatBytes(deviceFileBytesMax)}`)
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof ShoalError) throw error
+    throw new ShoalError('not-found', `the device file ${path} cannot be read`, { cause: error })
+  }
+}
+
+interface Explained {
+  readonly front: readonly { readonly objective: Objective; readonly tpotMs: number | null; readonly tokensPerSecond: number | null }[]
+  /** How much slower a token would be without each device; null when nothing would run. */
+  readonly without: readonly { readonly device: string; readonly tpotMs: number | null; readonly slowerMs: number | null }[]
+}
+
+const tpotMs = (plan: Plan): number | null => (plan.prediction === null ? null : plan.prediction.tpotMicros / 1000)
+
+function explain(snapshot: Snapshot, objective: Objective, planFor: (objective: Objective, from?: Snapshot) => Plan): Explained {
+  const whole = tpotMs(planFor(objective))
+  return {
+    front: objectives.map((kind) => {
+      const plan = planFor(kind)
+      return { objective: kind, tpotMs: tpotMs(plan), tokensPerSecond: plan.prediction?.tokensPerSecond ?? null }
+    }),
+    without: snapshot.members.map(({ peerId }) => {
+      const rest = tpotMs(planFor(objective, { members: snapshot.members.filter((member) => member.peerId !== peerId) }))
+      return { device: peerId, tpotMs: rest, slowerMs: rest === null || whole === null ? null : rest - whole }
+    }),
+  }
+}
+
+function showPlan(output: Output, { placements, uncovered, prediction }: Plan, costs: ModelCosts, snapshot: Snapshot): void {
+  for (const { peerId } of snapshot.members) {
+    const own = placements.filter(({ peer }) => peer === peerId)
+    const bar = blockBar(costs.blockCount, (block) => own.some(({ start, end }) => block >= start && block < end))
+    output.line(`  ${peerId.padEnd(16)}  ${bar}  ${own.map(({ start, end }) => `blocks ${start}–${end - 1}`).join(', ') || 'not needed'}`)
+  }
+  if (prediction === null) {
+    output.line(`these devices cannot hold blocks ${uncovered.map(({ start, end }) => `${start}–${end - 1}`).join(', ')}: give them more memory, or quantise further with --weights`)
+    return
+  }
+  const { tpotMicros, ttftMicros, promptTokens, tokensPerSecond } = prediction
+  output.line(`one user: ${(1_000_000 / tpotMicros).toFixed(1)} tokens/s · first token of a prompt of ${promptTokens} after ${Math.round(ttftMicros / 1000)} ms · many users: ${tokensPerSecond.toFixed(1)} tokens/s together`)
+}
+
+function showExplained(output: Output, { front, without }: Explained): void {
+  const ms = (value: number | null): string => (value === null ? 'does not run' : `${value.toFixed(1)} ms a token`)
+  output.line('\nobjectives:')
+  for (const { objective, tpotMs, tokensPerSecond } of front) output.line(`  ${objective.padEnd(16)}  ${ms(tpotMs)}${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s together`}`)
+  output.line('\nwithout:')
+  for (const { device, tpotMs, slowerMs } of without) output.line(`  ${device.padEnd(16)}  ${ms(tpotMs)}${slowerMs === null ? '' : ` (${slowerMs >= 0 ? '+' : ''}${slowerMs.toFixed(1)})`}`)
 }
