@@ -1,8 +1,9 @@
-import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
+import { messageOf, ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
 import type { Beat, BeatBody, MembersMessage } from '@shoal/protocol'
 import type { Detector } from './detector.ts'
 import { memberLimits } from './limits.ts'
 import type { Neighbours } from './neighbours.ts'
+import { shuffled } from './shuffled.ts'
 import type { Replica } from './replica.ts'
 import { readBeat, verifyBeat, type SealedRecord, type Signer } from './seal.ts'
 import type { Self } from './self.ts'
@@ -20,6 +21,7 @@ export interface Gossip {
 
 export interface GossipDependencies {
   readonly clock: Clock
+  readonly random: Random
   readonly logger: Logger
   readonly signer: Signer
   readonly replica: Replica
@@ -37,7 +39,7 @@ export interface GossipDependencies {
 }
 
 export function createGossip(dependencies: GossipDependencies, swarm: string, options: { readonly beatIntervalMs: number }): Gossip {
-  const { clock, logger, signer, replica, self, detector, neighbours } = dependencies
+  const { clock, random, logger, signer, replica, self, detector, neighbours } = dependencies
   const spent = new Map<string, { messages: number; states: number }>()
   const heardMs = new Map<string, number>()
 
@@ -114,7 +116,18 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     }
     detector.apply(beat.peer, { type: 'beat-seen', incarnation: body.incarnation, beat: body.beat, atMs: clock.nowMs() })
     dependencies.onBeat(beat.peer, body)
-    neighbours().flood(beat, [peer, beat.peer])
+    const nearOwner = neighboursOf(beat.peer)
+    const others = neighbours().ids().filter((id) => id !== peer && id !== beat.peer && !nearOwner.has(id))
+    for (const id of shuffled(others, random).slice(0, memberLimits.beatFanOut)) neighbours().send(id, beat)
+  }
+
+  /**
+   * Peers that say they have a link with the owner, as it says of them: they hear the beat from it. In a full mesh
+   * nothing is passed on then, instead of everything by everybody.
+   */
+  const neighboursOf = (owner: string): ReadonlySet<string> => {
+    const links = Object.keys(replica.roster.get(owner)?.record.links ?? {})
+    return new Set(links.filter((peer) => Object.hasOwn(replica.roster.get(peer)?.record.links ?? {}, owner)))
   }
 
   /** Before the signature is checked: repeated beats, and those that come faster than anybody beats, cost nothing. */

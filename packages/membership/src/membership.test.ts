@@ -12,8 +12,8 @@ const names = (count: number): string[] => Array.from({ length: count }, (_, ind
 
 /** Every peer holds all alive, and all snapshots are equal. */
 function agree(among: readonly string[]): boolean {
-  const hashes = among.map((name) => snapshotHash(world.inhabitants.get(name)!.membership.snapshot()))
-  return among.every((name) => world.alive(name).length === among.length) && new Set(hashes).size === 1
+  if (!among.every((name) => world.alive(name).length === among.length)) return false
+  return new Set(among.map((name) => snapshotHash(world.inhabitants.get(name)!.membership.snapshot()))).size === 1
 }
 
 function eventsOf(name: string, type: string): unknown[] {

@@ -63,6 +63,8 @@ export interface MembershipDependencies {
 
 /** Links are announced at most this often: each announcement is flooded to everybody. */
 const linksEveryBeats = 10
+/** A link that is gone is announced sooner: others pass beats on to us only where they know of no link. */
+const lostLinksEveryBeats = 2
 
 export function createMembership(dependencies: MembershipDependencies, options: MembershipOptions): Membership {
   const { transport, clock, random, logger } = dependencies
@@ -180,6 +182,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
   const gossip = createGossip(
     {
       clock,
+      random,
       logger,
       signer: transport,
       replica,
@@ -240,9 +243,16 @@ export function createMembership(dependencies: MembershipDependencies, options: 
     neighbours.maintain()
     mesh.tick()
     beats += 1
-    if (beats % linksEveryBeats === 0 && self.sealed !== undefined && linksDiffer(mesh.links(), self.sealed.record.links)) {
-      say({ links: mesh.links() }).catch((error: unknown) => logger.error('member-record-failed', { reason: messageOf(error) }))
-    }
+    announceLinks()
+  }
+
+  const announceLinks = (): void => {
+    const said = self.sealed?.record
+    if (said === undefined || said.state === 'left') return
+    const links = mesh.links()
+    const lost = Object.keys(said.links).some((peer) => links[peer] === undefined)
+    if (beats % (lost ? lostLinksEveryBeats : linksEveryBeats) !== 0 || !linksDiffer(links, said.links)) return
+    say({ links }).catch((error: unknown) => logger.error('member-record-failed', { reason: messageOf(error) }))
   }
 
   return {

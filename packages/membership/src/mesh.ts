@@ -3,6 +3,7 @@ import type { Transport } from '@shoal/network'
 import { memberLimits } from './limits.ts'
 import type { Liveness } from './liveness.ts'
 import type { MemberRecord } from './record.ts'
+import { shuffled } from './shuffled.ts'
 
 /** Keeps this peer connected to others, so that floods reach everybody and a partition heals from either side. */
 export interface Mesh {
@@ -83,10 +84,10 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
       const room = options.neighboursMax - connected.length
       for (const peer of shuffled(apart('alive'), random).slice(0, Math.max(0, room))) enqueue(peer)
       enqueue(shuffled(apart('dead'), random)[0])
-      // One link a round: measuring must not load the links it measures.
-      next += 1
-      const link = connected.length === 0 ? undefined : connected[next % connected.length]
-      if (link !== undefined) enqueue(link)
+      // Few links a round, the new ones first: measuring must not load the links it measures.
+      const fresh = connected.filter((peer) => (samples.get(peer)?.length ?? 0) < 2)
+      const turn = connected.length === 0 ? undefined : connected[(next += 1) % connected.length]
+      for (const peer of [...fresh.slice(0, memberLimits.maxDialsAtOnce), turn]) enqueue(peer)
       startWaiting()
     },
     retryDead() {
@@ -104,20 +105,6 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
       for (const controller of dialling.values()) controller.abort(new ShoalError('cancelled', 'membership is closing'))
     },
   }
-}
-
-/** Fisher and Yates. */
-function shuffled(peers: readonly string[], random: Random): readonly string[] {
-  const order = [...peers]
-  for (let last = order.length - 1; last > 0; last -= 1) {
-    const other = Math.floor(random.unit() * (last + 1))
-    const kept = order[last]
-    const moved = order[other]
-    if (kept === undefined || moved === undefined) throw new Error('shuffle left its array')
-    order[last] = moved
-    order[other] = kept
-  }
-  return order
 }
 
 /** Whether the planner would notice: another set of links, or one that changed by more than a quarter and 200 µs. */

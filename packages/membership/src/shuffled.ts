@@ -1,0 +1,15 @@
+import type { Random } from '@shoal/host'
+
+/** Fisher and Yates. */
+export function shuffled(peers: readonly string[], random: Random): readonly string[] {
+  const order = [...peers]
+  for (let last = order.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(random.unit() * (last + 1))
+    const kept = order[last]
+    const moved = order[other]
+    if (kept === undefined || moved === undefined) throw new Error('shuffle left its array')
+    order[last] = moved
+    order[other] = kept
+  }
+  return order
+}
