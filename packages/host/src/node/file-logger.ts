@@ -34,12 +34,20 @@ export function createFileLogger(options: FileLoggerOptions): FileLogger {
       level: options.level,
       base: null,
       messageKey: 'event',
-      serializers: { error: messageOf, cause: messageOf },
+      serializers: { error: describeError },
       formatters: { level: (label) => ({ level: label }) },
     },
     pino.multistream(streams),
   )
   return { ...wrap(root), close: () => (file === null ? Promise.resolve() : endOf(file)) }
+}
+
+/** The file keeps where a bug was; the readable line shows the sentence. Expected failures have a code and need no stack. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const code = 'code' in error ? error.code : undefined
+  const cause = error.cause === undefined ? undefined : messageOf(error.cause)
+  return { message: error.message, code, cause, stack: code === undefined ? error.stack : undefined }
 }
 
 function wrap(target: pino.Logger): Logger {

@@ -16,10 +16,15 @@ export function readableLine(json: string): string {
 }
 
 function formatValue(value: unknown): string {
+  if (isDescribedError(value)) return formatValue(value.message)
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   const short = text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text
   if (typeof value !== 'string') return quoteControls(short)
   return plain.test(short) ? short : quoteControls(JSON.stringify(short))
+}
+
+function isDescribedError(value: unknown): value is { message: string } {
+  return typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string'
 }
 
 /** JSON leaves DEL and the C1 controls as they are; terminals obey some of them. */

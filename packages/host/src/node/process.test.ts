@@ -78,6 +78,6 @@ test('a logger writes lines of its level and above, with the fields of its paren
   const lines = String(sink.read()).trim().split('\n')
   expect(lines.map((line) => line.slice(13))).toEqual(['warn  session-moved session=s1 error="stage lost"', 'info  peer-joined'])
   const records = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object)
-  expect(records).toMatchObject([{ level: 'warn', event: 'session-moved', session: 's1', error: 'stage lost' }, { level: 'info', event: 'peer-joined' }])
+  expect(records).toMatchObject([{ level: 'warn', event: 'session-moved', session: 's1', error: { message: 'stage lost', stack: expect.stringContaining('process.test') as string } }, { level: 'info', event: 'peer-joined' }])
   rmSync(folder, { recursive: true, force: true })
 })
