@@ -48,6 +48,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'limit-exceeded': 400,
   'not-found': 404,
   'no-capacity': 429,
+  // Nobody is left to read it; nginx's number tells it from our failures in the metrics.
+  cancelled: 499,
   'no-route': 503,
   'not-ready': 503,
   'peer-vanished': 503,

@@ -1,4 +1,4 @@
-import { seededRandom } from '@shoal/host'
+import { seededRandom, ShoalError } from '@shoal/host'
 import type { Engine, GenerateEvent, GenerateRequest, GenerateResult } from '@shoal/swarm'
 import { identifyManifest, parseProfile, type ModelConfig, type Tokenizer } from '@shoal/model'
 
@@ -80,10 +80,7 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
       if (engine.failure !== null) throw engine.failure
       for (let position = 0; position < request.maxTokens; position += 1) {
         await Promise.race([engine.gate, aborted(request.signal)])
-        if (request.signal?.aborted === true) {
-          yield { type: 'done', text: '', result: result('cancelled', text) }
-          return
-        }
+        if (request.signal?.aborted === true) throw new ShoalError('cancelled', 'the caller cancelled')
         const draw = seededRandom(request.sampling.seed + position).uint32()
         const tokenId = request.promptIds[draw % request.promptIds.length] ?? 0
         const piece = tokenizer === null ? '' : String.fromCharCode(tokenId)
