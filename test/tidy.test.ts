@@ -70,6 +70,12 @@ test('a relative import stays in its workspace and names a file', () => {
   expect(findings).toEqual([])
 })
 
+test('cycles are found, over type imports none', () => {
+  const file = (path: string, specifier: string, typeOnly = false): CodeFile => ({ path, workspace: '', bytes: 0, text: '', code: '', imports: [{ specifier, typeOnly }], test: false })
+  expect(findCycles([file('a.ts', './b.ts'), file('b.ts', './c/d.ts'), file('c/d.ts', '../a.ts')])).toEqual([['a.ts', 'b.ts', 'c/d.ts', 'a.ts']])
+  expect(findCycles([file('a.ts', './b.ts'), file('b.ts', './a.ts', true)])).toEqual([])
+})
+
 test('no import cycles', () => {
   expect(findCycles(source).map((cycle) => cycle.join(' → '))).toEqual([])
 })
@@ -103,6 +109,14 @@ const banned: readonly { readonly call: RegExp; readonly advice: string }[] = [
   { call: /\bMath\.random\(/, advice: 'take a Random' },
   { call: /\b(randomBytes|randomUUID|getRandomValues|randomInt)\(/, advice: 'take a Random; randomHex() makes ids' },
 ]
+
+test('the banned calls are recognised', () => {
+  // Put together here, so that this file does not contain them.
+  const calls = [['Date', 'now'], ['performance', 'now'], ['setTimeout'], ['globalThis', 'setInterval'], ['AbortSignal', 'timeout'], ['Math', 'random'], ['crypto', 'getRandomValues']]
+  const missed = calls.map((words) => `const x = ${words.join('.')}(1)`).filter((line) => !banned.some(({ call }) => call.test(line)))
+  expect(missed).toEqual([])
+  expect(banned.some(({ call }) => call.test('clock.after(5, retry)'))).toBe(false)
+})
 
 test.each(banned)('$call only in packages/host', ({ call, advice }) => {
   const others = source.filter((file) => !file.path.startsWith('packages/host/src/node') && !isExcepted(systemCalls, file.path))
