@@ -8,6 +8,8 @@
  * const route = findRoute(membership.snapshot(), costs, { range: { start: 0, end: costs.blockCount }, tokenBudget: 512 })
  */
 export { blocksThatFit, defaultContextTokens, modelCosts, spanBytes, type ModelCosts } from './costs.ts'
+export { parseDevices } from './devices.ts'
+export { contributions, explain, paretoFront, type Contribution, type FrontPlan } from './explain.ts'
 export { hopMicros, rttMicros, unmeasuredRttMicros } from './links.ts'
 export { plan, planHash, usersOf, type Objective, type Plan, type PlanOptions } from './plan.ts'
 export { predict, type Placement, type Prediction } from './predict.ts'
