@@ -29,8 +29,8 @@ export interface ReadyNode {
 /** Real `shoal up` processes on this machine. */
 export interface LocalSwarm {
   readonly nodes: readonly ReadyNode[]
-  /** Data directories of the processes, and of whoever asks them; removed at the end. */
-  readonly folder: string
+  /** A data directory for whoever asks the swarm; removed with it. */
+  readonly clientFolder: string
   /** Rejects when a process ends by itself. */
   readonly failure: Promise<never>
   close(): Promise<void>
@@ -87,7 +87,7 @@ export async function startLocalSwarm(context: CommandContext, options: LocalSwa
     })
     // Whoever does not race against it must not crash by it.
     failure.catch(() => undefined)
-    return { nodes, folder, failure, close }
+    return { nodes, clientFolder: join(folder, 'node-1', 'client'), failure, close }
   } catch (error) {
     await close()
     throw error
@@ -96,7 +96,7 @@ export async function startLocalSwarm(context: CommandContext, options: LocalSwa
 
 function startNode(index: number, words: readonly string[]): Child {
   // The fourth stream is the one whose end tells the child that we are gone, also by kill -9.
-  const child = spawn(process.execPath, [program, 'up', '--json', '--exit-with-parent', '--log-level', 'warn', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = spawn(process.execPath, [program, 'up', '--json', '--exit-with-parent', '--temporary-data', '--log-level', 'warn', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const log: string[] = []
   const stderr = child.stderr
   if (stderr !== null) {

@@ -1,8 +1,13 @@
 #!/usr/bin/env node
 import { runProgram } from './cli/program.ts'
 
-// A reader that stops reading (`| head`) ends us, as it does any other filter.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+// A reader that stops reading (`| head`, a parent that was killed) is no error; what it means for a running command is
+// decided in its context.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),

@@ -20,6 +20,8 @@ export interface ContextOptions {
   readonly logLevel: LogLevel
   /** Keep a log file in the data directory. */
   readonly logFile: boolean
+  /** When nobody reads standard output any more: leave in order, or end at once as other filters do. */
+  readonly onReaderGone?: 'leave' | 'end'
 }
 
 /** Runs a command with its context and cleans up however it ends. */
@@ -37,6 +39,11 @@ export async function inContext(flags: CommonFlags, options: ContextOptions, act
   }
   // npm → shell → this process: killing npm alone would leave us and our children running.
   if (process.env['npm_lifecycle_event'] !== undefined) watchAncestors(2, { onParentGone: onSignal })
+  const onOutputError = (): void => {
+    if (options.onReaderGone !== 'leave') process.exit(0)
+    if (!interrupt.signal.aborted) interrupt.abort(new Error('nobody reads the output'))
+  }
+  process.stdout.on('error', onOutputError)
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   try {
@@ -50,6 +57,7 @@ export async function inContext(flags: CommonFlags, options: ContextOptions, act
       stop: onSignal,
     })
   } finally {
+    process.stdout.off('error', onOutputError)
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
     await logger.close()

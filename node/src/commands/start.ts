@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import colours from 'picocolors'
 import { ShoalError, timeLimit } from '@shoal/host'
@@ -63,7 +62,7 @@ async function useSwarm(context: CommandContext, flags: StartFlags, local: Local
   const swarm = await loadSwarm()
   const peer = await swarm.connectClient(context, {
     join: local.nodes.flatMap(({ addrs }) => addrs.slice(0, 1)),
-    dataFolder: join(local.folder, 'client'),
+    dataFolder: local.clientFolder,
     threads: 1,
     onProgress: () => undefined,
     signal: context.signal,

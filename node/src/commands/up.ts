@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
-import { Option } from 'commander'
+import { rmdirSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Option, type Command } from 'commander'
 import { ShoalError, timeLimit } from '@shoal/host'
 import { availableMemoryBytes, exitWithParent, formatBytes, lockDirectory } from '@shoal/host/node'
 import { formatProfile } from '@shoal/model'
@@ -23,6 +24,7 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
   readonly device: string
   readonly blocks?: [number, number]
   readonly exitWithParent?: boolean
+  readonly temporaryData?: boolean
 }
 
 /** A fifth stays for the system, the user and our own buffers. */
@@ -45,6 +47,7 @@ export function addUpCommand(program: Command): void {
     .addOption(new Option('--device <KIND>', 'what computes').choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml']).default('auto'))
     .option('--blocks <START:END>', 'serve these blocks, whatever the plan says', parseBlocks)
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
+    .addOption(new Option('--temporary-data', 'remove the data directory at the end').hideHelp())
   addApiOptions(command)
   addCommonOptions(command).action(up)
   addExamples(command, [
@@ -63,15 +66,28 @@ function checkUpFlags(flags: UpFlags): void {
 
 async function up(flags: UpFlags): Promise<void> {
   checkUpFlags(flags)
-  await inContext(flags, { logLevel: 'info', logFile: true }, async (context) => {
+  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, async (context) => {
     if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
     const lock = lockDirectory(context.dataFolder)
     try {
       await serveBlocks(context, flags)
     } finally {
       lock.release()
+      // Also when our starter was killed and cannot tidy up itself.
+      if (flags.temporaryData === true) removeTemporary(context.dataFolder)
     }
   })
+}
+
+/** Removes a folder, and the one around it once its last neighbour is gone. */
+function removeTemporary(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  try {
+    rmdirSync(dirname(folder))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT') throw error
+  }
 }
 
 async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<void> {
