@@ -33,13 +33,18 @@ export function createCluster(snapshot: Snapshot, costs: ModelCosts, contextToke
     }))
     .filter(({ capacity }) => capacity > 0)
     .sort((a, b) => (a.member.peerId < b.member.peerId ? -1 : 1))
+  const rows: Float64Array[] = []
   return {
     candidates,
     costs,
+    // Kept by row once asked for: a search asks for the same hops very often, and never for most rows of a large swarm.
     hop(from, to) {
+      const row = (rows[from] ??= new Float64Array(candidates.length).fill(-1))
+      const known = row[to] ?? -1
+      if (known >= 0) return known
       const [a, b] = [candidates[from], candidates[to]]
       if (a === undefined || b === undefined) throw new Error(`there is no hop ${from} → ${to}`)
-      return hopMicros(a.member, b.member, costs.rowBytes)
+      return (row[to] = hopMicros(a.member, b.member, costs.rowBytes))
     },
   }
 }

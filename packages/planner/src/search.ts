@@ -6,6 +6,10 @@ import { comparePipelines, createPipeline, cycleMicros, normalRing, type Pipelin
 const poolMax = 8
 /** Candidates near a start that moves may bring in. */
 const nearMax = 24
+/** Beyond so many stages each move is dearer and matters less: fewer of them are tried, from fewer centres. */
+const longRing = 16
+const nearMaxLong = 8
+const centresMaxLong = 3
 /** Rounds of moves: each must improve, and most starts are at rest after three. */
 const roundsMax = 6
 /** Starts: the fastest and the largest nodes, each with its surroundings. */
@@ -18,7 +22,8 @@ const centresMax = 8
  */
 export function planBySearch(cluster: Cluster, users: number): Pipeline | undefined {
   let best: Pipeline | undefined
-  for (const centre of centres(cluster)) {
+  for (const [tried, centre] of centres(cluster).entries()) {
+    if (best !== undefined && best.order.length > longRing && tried >= centresMaxLong) break
     const ranking = rank(cluster, centre)
     const grown = grow(cluster, ranking, users)
     if (grown === undefined) continue
@@ -77,23 +82,36 @@ function improveByMoves(cluster: Cluster, start: Pipeline, ranking: readonly num
   let best = start
   for (let round = 0; round < roundsMax; round += 1) {
     const before = best
-    const others = ranking.slice(0, before.order.length + nearMax).filter((index) => !before.order.includes(index)).slice(0, nearMax)
-    for (const order of moves(before.order, others)) {
-      const found = createPipeline(cluster, order, users)
+    const near = before.order.length > longRing ? nearMaxLong : nearMax
+    const others = ranking.slice(0, before.order.length + near).filter((index) => !before.order.includes(index)).slice(0, near)
+    const cycle = cycleMicros(cluster, before.order)
+    for (const { order, longer } of moves(cluster, before.order, others)) {
+      const found = createPipeline(cluster, order, users, cycle + longer)
       if (found !== undefined && comparePipelines(found, best, users) < 0) best = found
     }
     if (best === before) break
-    best = pipelineOver(cluster, best.order, users) ?? best
+    // A move leaves the ring as it is but for one member; the whole of it may go shorter now.
+    const reordered = pipelineOver(cluster, best.order, users)
+    if (reordered !== undefined && comparePipelines(reordered, best, users) < 0) best = reordered
   }
   return best
 }
 
-function* moves(order: readonly number[], others: readonly number[]): Generator<readonly number[]> {
-  for (let at = 0; at < order.length; at += 1) {
-    yield [...order.slice(0, at), ...order.slice(at + 1)]
-    for (const other of others) yield [...order.slice(0, at), other, ...order.slice(at + 1)]
+/** Rings that differ in one member, and by how much longer they are. */
+function* moves(cluster: Cluster, order: readonly number[], others: readonly number[]): Generator<{ order: readonly number[]; longer: number }> {
+  const hop = (from: number, to: number): number => (from === to ? 0 : cluster.hop(from, to))
+  for (const [at, here] of order.entries()) {
+    const before = order.at(at - 1) ?? here
+    const after = order[(at + 1) % order.length] ?? here
+    const [left, right] = [order.slice(0, at), order.slice(at + 1)]
+    const without = -hop(before, here) - hop(here, after)
+    if (order.length > 1) yield { order: [...left, ...right], longer: without + hop(before, after) }
+    for (const other of others) {
+      // One that stands alone has no hops to lose, and the one that takes its place has none either.
+      yield { order: [...left, other, ...right], longer: order.length === 1 ? 0 : without + hop(before, other) + hop(other, after) }
+      yield { order: [...left, here, other, ...right], longer: hop(here, other) + hop(other, after) - hop(here, after) }
+    }
   }
-  for (const other of others) yield [...order, other]
 }
 
 /** Nearest neighbour first, then two-opt until no exchange of two hops shortens the ring. */
