@@ -1,6 +1,5 @@
-import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex } from '@noble/hashes/utils.js'
 import { encode } from 'cborg'
+import { sha256Hex } from '@shoal/model'
 import type { MemberRecord } from './record.ts'
 
 /** A member as the planner sees it. */
@@ -29,5 +28,5 @@ export function snapshotHash(snapshot: Snapshot): string {
     ...member,
     links: Object.fromEntries(Object.entries(links).filter(([peer]) => present.has(peer))),
   }))
-  return bytesToHex(sha256(encode(members)))
+  return sha256Hex(encode(members))
 }
