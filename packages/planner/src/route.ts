@@ -51,7 +51,7 @@ export function findRoute(snapshot: Snapshot, costs: ModelCosts, request: RouteR
   for (let block = range.start; block < range.end; block += 1) {
     for (const way of best.get(block) ?? []) {
       for (const member of holders) {
-        if (member.span === null || member.span.start > block || member.span.end <= block || member.peerId === way.member?.peerId) continue
+        if (member.span === null || member.span.start > block || member.span.end <= block || member.peerId === way.stages.at(-1)?.peer) continue
         const stage = stageOf(member, { start: block, end: Math.min(member.span.end, range.end) }, way.member, costs)
         const micros = way.micros + stage.hopMicros + Math.round(stage.decodeMicros * waiting(request.load?.get(member.peerId))) + stageMicros
         keep(best, stage.range.end, { micros, member, stages: [...way.stages, stage] })
