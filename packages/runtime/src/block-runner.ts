@@ -22,10 +22,10 @@ export interface BlockRunner {
   readonly hiddenSize: number
 
   /**
-   * Makes room for a session of at most `tokenBudget` positions.
-   * @throws {ShoalError} `no-capacity` when the KV cache would not fit (definite), `bad-request` when it is open already
+   * Makes room for a session of at most `tokenBudget` positions, in `part` of the blocks (all by default).
+   * @throws {ShoalError} `no-capacity` when the KV cache would not fit (definite), `bad-request` when it is open already, `wrong-range`
    */
-  open(session: string, tokenBudget: number): Promise<void>
+  open(session: string, tokenBudget: number, part?: BlockRange): Promise<void>
 
   /**
    * Appends `rows` positions to a session's KV cache.

@@ -57,6 +57,22 @@ export const conformanceCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'runs a session through a part of its blocks, with the bits that the whole has',
+    async run({ runner, keyValueHeadCount, headSize }) {
+      const { start, end } = runner.range
+      await runner.open('whole', 8)
+      const wanted = await runner.forward('whole', 0, rows(runner, 3))
+      await runner.open('first', 8, { start, end: start + 1 })
+      await runner.open('rest', 8, { start: start + 1, end })
+      const between = await runner.forward('first', 0, rows(runner, 3))
+      assert.ok(sameBits(await runner.forward('rest', 0, between), wanted))
+      const [first, rest] = [await runner.exportKeyValues('first'), await runner.exportKeyValues('rest')]
+      assert.equal(first.length, 2 * keyValueHeadCount * 3 * headSize)
+      assert.ok(sameBits(Float32Array.of(...first, ...rest), await runner.exportKeyValues('whole')))
+      for (const part of [{ start, end: start }, { start, end: end + 1 }, { start: start - 1, end }]) await refused('wrong-range', () => runner.open('bad', 8, part))
+    },
+  },
+  {
     name: 'refuses what are not rows',
     async run({ runner }) {
       await runner.open('a', 8)

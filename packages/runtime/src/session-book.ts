@@ -18,7 +18,8 @@ export interface AcceptedRows {
  * is counting queued calls, and whether another one fits. Both runners keep their sessions by it.
  */
 export interface SessionBook {
-  open(session: string, tokenBudget: number): void
+  /** @param part blocks of the span that the session uses; all by default */
+  open(session: string, tokenBudget: number, part?: BlockRange): void
   accept(session: string, position: number, valueCount: number): AcceptedRows
   length(session: string): number
   truncate(session: string, length: number): void
@@ -31,6 +32,7 @@ export interface SessionBook {
 
 interface Entry {
   readonly tokenBudget: number
+  readonly reservedBytes: number
   length: number
   keyValueBytes: number
   /** Grows with each failure: calls accepted before one say nothing about the length after it. */
@@ -50,7 +52,6 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
     throw new ShoalError('no-capacity', `blocks ${range.start}:${range.end} need ${weightBytes} bytes, the limit is ${limitBytes}`)
   }
   const entries = new Map<string, Entry>()
-  const bytesPerPosition = (range.end - range.start) * keyValueBytesPerPosition(config)
   let reservedBytes = 0
   let released = false
 
@@ -62,18 +63,21 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
   }
 
   return {
-    open(session, tokenBudget) {
+    open(session, tokenBudget, part = range) {
       if (released) throw new ShoalError('not-ready', `blocks ${range.start}:${range.end} have been released`)
       if (session.length === 0 || session.length > limits.sessionNameMax) throw new ShoalError('bad-request', `a session's name has 1 to ${limits.sessionNameMax} characters`)
       if (entries.has(session)) throw new ShoalError('bad-request', `session ${session} is open already`)
       if (!Number.isSafeInteger(tokenBudget) || tokenBudget < 1 || tokenBudget > config.contextLength) {
         throw new ShoalError('bad-request', `a token budget is between 1 and the model's context of ${config.contextLength}, not ${tokenBudget}`)
       }
-      const wanted = tokenBudget * bytesPerPosition
+      if (!Number.isInteger(part.start) || !Number.isInteger(part.end) || part.start < range.start || part.end > range.end || part.end <= part.start) {
+        throw new ShoalError('wrong-range', `blocks ${part.start}:${part.end} are not part of ${range.start}:${range.end}`)
+      }
+      const wanted = tokenBudget * (part.end - part.start) * keyValueBytesPerPosition(config)
       const free = limitBytes - weightBytes - reservedBytes
       if (wanted > free) throw new ShoalError('no-capacity', `a session of ${tokenBudget} tokens needs ${wanted} bytes of KV cache, ${free} are free`)
       if (entries.size >= limits.sessionsMax) throw new ShoalError('no-capacity', `${limits.sessionsMax} sessions are open already`)
-      entries.set(session, { tokenBudget, length: 0, keyValueBytes: 0, failures: 0 })
+      entries.set(session, { tokenBudget, reservedBytes: wanted, length: 0, keyValueBytes: 0, failures: 0 })
       reservedBytes += wanted
     },
     accept(session, position, valueCount) {
@@ -107,7 +111,7 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
     close(session) {
       const entry = entries.get(session)
       if (entry === undefined) return false
-      reservedBytes -= entry.tokenBudget * bytesPerPosition
+      reservedBytes -= entry.reservedBytes
       return entries.delete(session)
     },
     release() {

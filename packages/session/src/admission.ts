@@ -30,7 +30,8 @@ export function admit(offer: StageOffer, request: OpenSession): Admission {
   }
   if (offer.draining) return refused('not-ready', 'this node is leaving and takes no new sessions')
 
-  const runner = offer.runners.find(({ range }) => range.start === request.start && range.end === request.end)
+  // Any part of a span will do: a route may enter or leave where another peer's span ends.
+  const runner = offer.runners.find(({ range }) => range.start <= request.start && request.end <= range.end)
   if (runner === undefined) {
     const held = offer.runners.length === 0 ? 'no blocks' : offer.runners.map(({ range }) => nameBlocks(range)).join(' and ')
     return refused('wrong-range', `the session wants ${nameBlocks(request)}, this node holds ${held}`)

@@ -18,6 +18,7 @@ export interface FakeRunner extends BlockRunner {
 export function createFakeRunner(range: BlockRange, hiddenSize: number, limitBytes = 2 ** 30): FakeRunner {
   interface Cache {
     readonly tokenBudget: number
+    readonly part: BlockRange
     /** Per block, one number for each position: what an attention over `[0, position]` would see. */
     readonly states: number[][]
     length: number
@@ -32,8 +33,8 @@ export function createFakeRunner(range: BlockRange, hiddenSize: number, limitByt
   }
 
   const computeRow = (cache: Cache, position: number, row: Float32Array): void => {
-    for (let block = range.start; block < range.end; block += 1) {
-      const states = (cache.states[block - range.start] ??= [])
+    for (let block = cache.part.start; block < cache.part.end; block += 1) {
+      const states = (cache.states[block - cache.part.start] ??= [])
       const previous = states[position - 1] ?? 0.5
       let sum = previous * 0.75 + position * 0.001 + (block + 1) * 0.01
       for (let i = 0; i < row.length; i += 1) sum += row[i]! * ((i % 3) - 0.9) * 0.3
@@ -50,11 +51,11 @@ export function createFakeRunner(range: BlockRange, hiddenSize: number, limitByt
     get computedRows() {
       return computedRows
     },
-    async open(session, tokenBudget) {
+    async open(session, tokenBudget, part = range) {
       if (sessions.has(session)) throw new ShoalError('bad-request', `session ${session} is open`)
       const neededBytes = runner.memory().reservedBytes + tokenBudget * 8
       if (neededBytes > limitBytes) throw new ShoalError('no-capacity', `KV caches would need ${neededBytes} bytes of ${limitBytes}`)
-      sessions.set(session, { tokenBudget, states: [], length: 0 })
+      sessions.set(session, { tokenBudget, part, states: [], length: 0 })
     },
     async forward(session, position, hidden) {
       const cache = cacheOf(session)

@@ -16,7 +16,7 @@ const refusals: readonly [string, (swarm: FakeSwarm) => Partial<RouteSessionOpti
   [
     'a range that is not held',
     (swarm) => ({ route: withStage(withStageRange(swarm), 1, {}).slice(0, 3) }),
-    { code: 'wrong-range', peer: 'node-1', range: { start: 2, end: 3 }, message: 'block 2 at node-1: the session wants block 2, this node holds blocks 2 to 3' },
+    { code: 'wrong-range', peer: 'node-2', range: { start: 3, end: 6 }, message: 'blocks 3 to 5 at node-2: the session wants blocks 3 to 5, this node holds blocks 4 to 5' },
   ],
   [
     'a dead incarnation',
@@ -30,7 +30,7 @@ const refusals: readonly [string, (swarm: FakeSwarm) => Partial<RouteSessionOpti
   ['a peer that nobody knows', (swarm) => ({ route: withStage(swarm, 0, { peer: 'nobody' }) }), { code: 'peer-vanished', peer: 'nobody', definite: false }],
 ]
 
-/** The second node's stage cut in two, the second half at a third node: the route is whole, the first half is not held. */
+/** The second node's stage cut in two, the second half at a third node: the route is whole, and the second node's half is part of its span, but the third holds one block too few. */
 function withStageRange(swarm: FakeSwarm): FakeSwarm {
   const nodes = [swarm.nodes[0]!, ...[swarm.nodes[1]!, swarm.nodes[2]!].map((node, index) => ({ ...node, stage: { ...node.stage, range: index === 0 ? { start: 2, end: 3 } : { start: 3, end: 6 } } }))]
   return { ...swarm, nodes }

@@ -73,7 +73,7 @@ async function makeStage(context: StageOpeningContext, outbox: Outbox, request: 
   table.add(stage)
   const { signal } = stage.freed
   try {
-    await runner.open(key, tokenBudget)
+    await runner.open(key, tokenBudget, { start, end })
     throwIfAborted(signal)
     const over = overMemory(runner.memory(), journalBudgetBytes(table, runner))
     if (over !== null) throw new ShoalError('no-capacity', over)

@@ -18,7 +18,7 @@ export interface ComputeCalls {
   'numeric-class': { arguments: null; result: { numericClass: string } }
   /** `padding` null: the self-probe found no form in which rows are independent of how they are grouped. */
   'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
-  'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number }; result: null }
+  'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number; part: BlockRange }; result: null }
   forward: {
     arguments: { span: SpanId; session: string; position: number; hidden: Float32Array<ArrayBuffer> }
     result: { hidden: Float32Array<ArrayBuffer>; keyValueBytes: number }

@@ -1,22 +1,19 @@
 import { ShoalError } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
+import { createBlockChain, type BlockChain, type ChainCaches } from './block-chain.ts'
 import type { CallArguments, CallName, CallResult, ComputeCalls, ComputeSettings, SpanId } from './compute-calls.ts'
 import { createHeadComputer, type HeadComputer } from './head-computer.ts'
-import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import { nativeGate } from './native-gate.ts'
 import type { RowPadding } from './row-padding.ts'
 import { loadSession, type ComputeSession } from './session.ts'
 import { spanGraph } from './span-graph.ts'
-import { createSpanComputer, type SpanComputer } from './span-computer.ts'
 import { packedSource } from './packed-source.ts'
 import { selfProbe } from '../probe/self-probe.ts'
 import { fixedProbe } from '../probe/fixed-probe.ts'
 
 interface LoadedSpan {
-  readonly range: BlockRange
-  readonly session: ComputeSession
-  readonly computer: SpanComputer
-  readonly caches: Map<string, KeyValueCache>
+  readonly chain: BlockChain
+  readonly caches: Map<string, ChainCaches>
 }
 
 /** Answers calls one at a time on the current thread. */
@@ -41,7 +38,7 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
     if (found === undefined) throw new ShoalError('not-ready', 'this runner has been released')
     return found
   }
-  const cacheOf = (span: LoadedSpan, session: string): KeyValueCache => {
+  const cachesOf = (span: LoadedSpan, session: string): ChainCaches => {
     const cache = span.caches.get(session)
     if (cache === undefined) throw new ShoalError('unknown-session', `session ${session} is not open`)
     return cache
@@ -60,34 +57,33 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
     'numeric-class': () => ({ numericClass: fixedProbe(config, profile, threads, gate) }),
     'load-blocks': ({ span, range }) => {
       verdict ??= probeBlock(range.start)
-      const session = load(range, false)
-      const computer = createSpanComputer(session, config, range, verdict.padding ?? 'even')
-      spans.set(span, { range, session, computer, caches: new Map() })
+      const chain = createBlockChain(config, range, verdict.padding ?? 'even', (block) => load(block, false))
+      spans.set(span, { chain, caches: new Map() })
       return verdict
     },
-    'open-session': ({ span, session, tokenBudget }) => {
+    'open-session': ({ span, session, tokenBudget, part }) => {
       const loaded = find(spans, span)
-      loaded.caches.set(session, createKeyValueCache(config, loaded.range, tokenBudget))
+      loaded.caches.set(session, loaded.chain.open(part, tokenBudget))
       return null
     },
     forward: ({ span, session, position, hidden }) => {
       const loaded = find(spans, span)
-      const cache = cacheOf(loaded, session)
+      const caches = cachesOf(loaded, session)
       // An earlier call of this session failed after this one had been accepted.
-      if (cache.length !== position) throw new ShoalError('wrong-position', `session ${session} is at position ${cache.length}, not ${position}`)
-      return { hidden: loaded.computer.forward(cache, hidden), keyValueBytes: cache.bytes }
+      if (caches.length !== position) throw new ShoalError('wrong-position', `session ${session} is at position ${caches.length}, not ${position}`)
+      return { hidden: loaded.chain.forward(caches, hidden), keyValueBytes: caches.bytes }
     },
     'truncate-session': ({ span, session, length }) => {
-      cacheOf(find(spans, span), session).truncate(length)
+      cachesOf(find(spans, span), session).truncate(length)
       return null
     },
     'close-session': ({ span, session }) => {
       spans.get(span)?.caches.delete(session)
       return null
     },
-    'export-session': ({ span, session }) => ({ keyValues: cacheOf(find(spans, span), session).export() }),
+    'export-session': ({ span, session }) => ({ keyValues: cachesOf(find(spans, span), session).export() }),
     'release-blocks': ({ span }) => {
-      spans.get(span)?.session.release()
+      spans.get(span)?.chain.release()
       spans.delete(span)
       return null
     },
@@ -103,7 +99,7 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
       return null
     },
     stop: () => {
-      for (const { session } of spans.values()) session.release()
+      for (const { chain } of spans.values()) chain.release()
       for (const head of heads.values()) head.release()
       spans.clear()
       heads.clear()

@@ -17,10 +17,10 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
   return {
     range,
     hiddenSize: config.hiddenSize,
-    async open(session, tokenBudget) {
-      book.open(session, tokenBudget)
+    async open(session, tokenBudget, part = range) {
+      book.open(session, tokenBudget, part)
       try {
-        await worker.call('open-session', { span, session, tokenBudget })
+        await worker.call('open-session', { span, session, tokenBudget, part })
       } catch (error) {
         book.close(session)
         throw error

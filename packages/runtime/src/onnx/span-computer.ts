@@ -13,9 +13,8 @@ export interface SpanComputer {
   forward(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer>
 }
 
-export function createSpanComputer(session: ComputeSession, config: ModelConfig, range: BlockRange, padding: RowPadding): SpanComputer {
+export function createSpanComputer(session: ComputeSession, config: ModelConfig, range: BlockRange, padding: RowPadding, rotation = createRotation(config)): SpanComputer {
   const { hiddenSize } = config
-  const rotation = growingRotation(config)
   const outputs = [hiddenOutput]
   for (let block = range.start; block < range.end; block += 1) {
     const { newKey, newValue } = keyValueNames(block)
@@ -62,8 +61,11 @@ export function createSpanComputer(session: ComputeSession, config: ModelConfig,
   }
 }
 
+/** Tables for so many positions, as graph inputs. */
+export type Rotation = (positions: number) => Feeds
+
 /** Rotation tables as long as the longest session so far: the whole context would be 33 MB at 128k positions. */
-function growingRotation(config: ModelConfig): (positions: number) => Feeds {
+export function createRotation(config: ModelConfig): Rotation {
   let tables: RopeTables = { positions: 0, cosines: new Float32Array(), sines: new Float32Array() }
   let feeds: Feeds = {}
   return (positions) => {

@@ -17,35 +17,35 @@ interface ReferenceParts {
 /** Computes at once, on the calling thread: for oracles and simulations. */
 export function createReferenceRunner({ config, range, book, blocks }: ReferenceParts): BlockRunner {
   const { hiddenSize, keyValueHeadCount, headSize } = config
-  const caches = new Map<string, readonly BlockCache[]>()
+  const sessions = new Map<string, { readonly part: BlockRange; readonly caches: readonly BlockCache[] }>()
   const frequencies = inverseFrequencies(config.rope, headSize)
-  const blockCount = range.end - range.start
 
   const rotationAt = (position: number): Rotation => ({
     cosines: Float32Array.from(frequencies, (frequency) => Math.cos(position * frequency)),
     sines: Float32Array.from(frequencies, (frequency) => Math.sin(position * frequency)),
   })
-  const cachesOf = (session: string): readonly BlockCache[] => caches.get(session) ?? []
+  const cachesOf = (session: string): readonly BlockCache[] => sessions.get(session)?.caches ?? []
 
   return {
     range,
     hiddenSize,
-    async open(session, tokenBudget) {
-      book.open(session, tokenBudget)
-      caches.set(session, Array.from({ length: blockCount }, () => ({ keys: [], values: [] })))
+    async open(session, tokenBudget, part = range) {
+      book.open(session, tokenBudget, part)
+      sessions.set(session, { part, caches: Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] })) })
     },
     async forward(session, position, hidden) {
       const accepted = book.accept(session, position, hidden.length)
       const output = new Float32Array(hidden.length)
+      const { part, caches } = sessions.get(session) ?? { part: range, caches: [] }
       for (let row = 0; row < accepted.rows; row += 1) {
         const rotation = rotationAt(position + row)
         let state: Float32Array = hidden.slice(row * hiddenSize, (row + 1) * hiddenSize)
-        cachesOf(session).forEach((cache, index) => {
-          state = forwardBlock(config, blocks[index] as BlockWeights, cache, state, rotation)
+        caches.forEach((cache, index) => {
+          state = forwardBlock(config, blocks[part.start - range.start + index] as BlockWeights, cache, state, rotation)
         })
         output.set(state, row * hiddenSize)
       }
-      accepted.succeed(blockCount * keyValueBytesPerPosition(config) * (position + accepted.rows))
+      accepted.succeed(caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows))
       return output
     },
     length: (session) => book.length(session),
@@ -58,7 +58,7 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
     },
     async close(session) {
       book.close(session)
-      caches.delete(session)
+      sessions.delete(session)
     },
     async exportKeyValues(session) {
       const length = book.length(session)
@@ -78,7 +78,7 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
     memory: () => book.memory(),
     async release() {
       book.release()
-      caches.clear()
+      sessions.clear()
     },
   }
 }
