@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import OpenAI from 'openai'
 import { connect } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWorld, root, type Up } from './harness.ts'
+import { createWorld, root, type Ended, type Up } from './harness.ts'
 
 interface Generated {
   readonly text: string
@@ -11,6 +11,7 @@ interface Generated {
   readonly route: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
   readonly continuity: string
 }
+const generated = (ended: Ended): Generated => ended.json() as Generated
 interface DemoCase {
   readonly prompt: string
   readonly answer: string
@@ -36,18 +37,18 @@ describe('the demo model over three real processes', () => {
     const words = ['Who are you?', '--model', 'demo', '--temperature', '0', '--json']
     const [swarm, local] = [await world.run(['generate', ...words, '--join', nodes[0]!.address]), await world.run(['generate', ...words, '--local'])]
     expect(swarm.code, swarm.stderr).toBe(0)
-    expect(swarm.json<Generated>().text).toBe(whoAreYou.answer)
-    expect(swarm.json<Generated>().route).toHaveLength(3)
-    expect(new Set(swarm.json<Generated>().route.map(({ peer }) => peer)).size).toBe(3)
-    expect(swarm.json<Generated>().continuity).toBe('identical')
-    expect(local.json<Generated>().text).toBe(whoAreYou.answer)
-    expect(local.json<Generated>().tokenIds).toEqual(swarm.json<Generated>().tokenIds)
+    expect(generated(swarm).text).toBe(whoAreYou.answer)
+    expect(generated(swarm).route).toHaveLength(3)
+    expect(new Set(generated(swarm).route.map(({ peer }) => peer)).size).toBe(3)
+    expect(generated(swarm).continuity).toBe('identical')
+    expect(generated(local).text).toBe(whoAreYou.answer)
+    expect(generated(local).tokenIds).toEqual(generated(swarm).tokenIds)
   })
 
   it('draws the same tokens from the same seed, wherever it is asked', async () => {
     const words = ['Tell me a story.', '--model', 'demo', '--temperature', '0.9', '--seed', '7', '--max-tokens', '48', '--json']
     const [swarm, local] = [await world.run(['generate', ...words, '--join', nodes[1]!.address]), await world.run(['generate', ...words, '--local'])]
-    expect(swarm.json<Generated>().tokenIds).toEqual(local.json<Generated>().tokenIds)
+    expect(generated(swarm).tokenIds).toEqual(generated(local).tokenIds)
   })
 
   it('talks to the openai client, streaming and not', async () => {
@@ -88,7 +89,7 @@ describe('the demo model over three real processes', () => {
 
   it('shows one swarm to everybody', async () => {
     const views = await Promise.all(nodes.map(({ address }) => world.run(['status', '--join', address, '--json'])))
-    const seen = views.map((view) => view.json<{ snapshotHash: string; planHash: string; coverage: number[]; covered: boolean; peers: unknown[] }>())
+    const seen = views.map((view) => view.json() as { snapshotHash: string; planHash: string; coverage: number[]; covered: boolean; peers: unknown[] })
     for (const view of seen) {
       expect(view).toMatchObject({ snapshotHash: seen[0]!.snapshotHash, planHash: seen[0]!.planHash, coverage: [1, 1, 1, 1, 1, 1], covered: true })
       expect(view.peers).toHaveLength(3)
@@ -111,10 +112,9 @@ describe('the demo model over three real processes', () => {
 
   it('leaves cleanly: the others hear it', async () => {
     const spare = await world.up(['--join', nodes[0]!.address, '--blocks', '0:6', '--data', world.folder('spare')])
-    const left = new Promise<void>((resolve) => {
-      const seen = (): boolean => nodes[1]!.events.some((event) => event.event === 'peer-left' && 'peer' in event && event.peer === spare.ready.peerId)
-      nodes[1]!.process.stdout!.on('data', () => setImmediate(() => seen() && resolve()))
-    })
+    const heard = (event: string) => nodes[1]!.until((line) => line.event === event && line.peer === spare.ready.peerId)
+    await heard('peer-joined')
+    const left = heard('peer-left')
     expect(await spare.stop('SIGTERM')).toBe(0)
     await left
   })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWorld, root, type Up } from './harness.ts'
+import { createWorld, root, type Ended, type Up } from './harness.ts'
 
 interface Golden {
   readonly cases: readonly { readonly prompt: readonly number[]; readonly greedy: readonly number[] }[]
@@ -11,6 +11,7 @@ interface Generated {
   readonly route: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
 }
 
+const generated = (ended: Ended): Generated => ended.json() as Generated
 const names = ['llama', 'llama3_rope', 'qwen2', 'qwen3', 'mistral_swa']
 const greedy = ['--max-tokens', '32', '--temperature', '0', '--ignore-eos', '--json']
 
@@ -33,11 +34,11 @@ describe.each(names)('%s over three real processes', (name) => {
       const ids = ['--prompt-ids', prompt.join(','), ...greedy]
       const swarm = await world.run(['generate', '--model', folder, '--join', nodes[0]!.address, ...ids])
       expect(swarm.code, swarm.stderr).toBe(0)
-      const { tokenIds, route } = swarm.json<Generated>()
+      const { tokenIds, route } = generated(swarm)
       expect(tokenIds).toEqual(expected)
       expect(route.map(({ peer, start, end }) => ({ peer, start, end }))).toEqual(nodes.map(({ ready }, i) => ({ peer: ready.peerId, start: i, end: i + 1 })))
     }
     const local = await world.run(['generate', '--model', folder, '--local', '--weights', 'f32', '--prompt-ids', golden.cases[1]!.prompt.join(','), ...greedy])
-    expect(local.json<Generated>().tokenIds).toEqual(golden.cases[1]!.greedy)
+    expect(generated(local).tokenIds).toEqual(golden.cases[1]!.greedy)
   })
 })

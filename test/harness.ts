@@ -16,7 +16,7 @@ export interface Ended {
   readonly stdout: string
   readonly stderr: string
   /** The JSON object on the last line of stdout. */
-  json<T = Record<string, unknown>>(): T
+  json(): unknown
 }
 
 /** Processes and folders of one test file, gone at its end whatever happened. */
@@ -40,11 +40,18 @@ export interface ReadyLine {
   readonly api: string | null
 }
 
+export interface UpEvent {
+  readonly event: string
+  readonly peer?: string
+  readonly blocks?: readonly [number, number] | null
+}
+
 export interface Up {
   readonly process: ChildProcess
   readonly ready: ReadyLine
   readonly address: string
-  readonly events: readonly { readonly event: string }[]
+  /** Resolves with the first event, past ones included, that fits. */
+  until(fits: (event: UpEvent) => boolean): Promise<UpEvent>
   /** Resolves with the exit code. */
   readonly ended: Promise<number | null>
   stop(signal?: NodeJS.Signals): Promise<number | null>
@@ -70,15 +77,17 @@ export function createWorld(): World {
     },
     async up(args) {
       const child = start(['up', '--json', ...args])
-      const events: { event: string }[] = []
+      const events: UpEvent[] = []
+      const listeners = new Set<(event: UpEvent) => void>()
       const log: string[] = []
       createInterface({ input: child.stderr! }).on('line', (line) => void log.push(line))
       const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
       const ready = await new Promise<ReadyLine>((resolve, reject) => {
         createInterface({ input: child.stdout! }).on('line', (line) => {
-          const event = JSON.parse(line) as { event: string }
+          const event = JSON.parse(line) as UpEvent
           events.push(event)
-          if (event.event === 'ready') resolve(event as ReadyLine)
+          for (const listener of listeners) listener(event)
+          if (event.event === 'ready') resolve(event as unknown as ReadyLine)
         })
         void ended.then((code) => reject(new Error(`shoal up ${args.join(' ')} ended with ${code}\n${log.slice(-20).join('\n')}`)))
       })
@@ -86,7 +95,18 @@ export function createWorld(): World {
         process: child,
         ready,
         address: ready.addrs[0]!,
-        events,
+        until(fits) {
+          const past = events.find(fits)
+          if (past !== undefined) return Promise.resolve(past)
+          return new Promise((resolve) => {
+            const listener = (event: UpEvent): void => {
+              if (!fits(event)) return
+              listeners.delete(listener)
+              resolve(event)
+            }
+            listeners.add(listener)
+          })
+        },
         ended,
         stop(signal = 'SIGTERM') {
           child.kill(signal)
@@ -113,10 +133,10 @@ async function collect(child: ChildProcess, args: readonly string[]): Promise<En
     code,
     stdout,
     stderr,
-    json<T>() {
+    json() {
       const last = stdout.trimEnd().split('\n').at(-1) ?? ''
       try {
-        return JSON.parse(last) as T
+        return JSON.parse(last) as unknown
       } catch {
         throw new Error(`the last line of shoal ${args.join(' ')} is no JSON: '${last}'\n${stderr}`)
       }

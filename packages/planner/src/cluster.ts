@@ -2,7 +2,7 @@ import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import { blocksThatFit, type ModelCosts } from './costs.ts'
 import { hopMicros } from './links.ts'
 
-/** Per stage and step beside its blocks: framing, queueing, two thread switches. Measured on loopback, 0.2 to 0.4 ms. */
+/** Per stage and step beside its blocks: framing, queueing, two thread switches. An estimate, to be replaced by what `shoal bench pipeline` finds. */
 export const stageMicros = 300
 
 /** One node a plan may use. */

@@ -7,7 +7,7 @@ export interface BenchSettings {
   readonly rounds: number
   /** Tokens per measurement. */
   readonly tokens: number
-  report(line: string): void
+  readonly report: (line: string) => void
 }
 
 /** Prompt ids spread over the vocabulary; the same for every run. */

@@ -43,7 +43,7 @@ export async function fetchManifest(transport: Transport, clock: Clock, peer: st
 export async function fetchAssets(sources: FetchSources, folder: PackedFolder, signal?: AbortSignal): Promise<void> {
   for (const asset of folder.manifest.manifest.assets) {
     if ((await folder.readAsset(asset.name)) !== null) continue
-    await fromAnyPeer(sources, `${asset.name}`, signal, async (client) => {
+    await fromAnyPeer(sources, asset.name, signal, async (client) => {
       await folder.writeAsset(asset.name, await readWholeBlob(client, asset.sha256, limits.maxAssetBytes))
     })
   }
