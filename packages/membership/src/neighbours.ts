@@ -33,11 +33,15 @@ export interface NeighbourDependencies {
 interface Line {
   readonly channel: Channel
   waitingBytes: number
+  /** Ends when the frames received so far have been read. */
+  turn: Promise<void>
 }
 
 export function createNeighbours(dependencies: NeighbourDependencies, options: { readonly openMs: number }): Neighbours {
   const { transport, clock, logger } = dependencies
   const lines = new Map<string, Line>()
+  /** Of each peer's newest line, also after it has ended. */
+  const reading = new Map<string, Line>()
   const opening = new Map<string, AbortController>()
   const points = new Map<string, number>()
   const bannedUntilMs = new Map<string, number>()
@@ -67,13 +71,13 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
       return
     }
     const former = lines.get(peer)
-    const line: Line = { channel, waitingBytes: 0 }
+    const line: Line = { channel, waitingBytes: 0, turn: Promise.resolve() }
     lines.set(peer, line)
+    reading.set(peer, line)
     former?.channel.abort(new ShoalError('in-use', 'replaced by a newer channel'))
-    let turn = Promise.resolve()
     channel.onFrame((frame) => {
-      turn = turn.then(() => receive(line, frame))
-      return turn
+      line.turn = line.turn.then(() => receive(line, frame))
+      return line.turn
     })
     channel.onClose(() => {
       if (lines.get(peer) === line) lines.delete(peer)
@@ -82,7 +86,8 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
   }
 
   const receive = async (line: Line, frame: Uint8Array): Promise<void> => {
-    if (closed || line.channel.closed) return
+    // What came before the other side's end still counts.
+    if (closed || isShutOut(line.channel.remotePeer)) return
     const peer = line.channel.remotePeer
     try {
       await dependencies.onMessage(peer, decodeMembers(frame))
@@ -135,7 +140,12 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
     openIfOurs(peer)
   })
   transport.onDisconnect((peer) => {
-    if (!closed) dependencies.onGone(peer)
+    const last = reading.get(peer)
+    reading.delete(peer)
+    // A goodbye may have come just before the end: it must be read before the end counts as a loss.
+    void (last?.turn ?? Promise.resolve()).then(() => {
+      if (!closed) dependencies.onGone(peer)
+    })
   })
 
   return {
