@@ -60,8 +60,13 @@ export interface BlockRunner {
 
 /** Final norm and vocabulary projection. */
 export interface HeadRunner {
-  /** @param hidden float32 `[rows, hiddenSize]` @returns float32 `[rows, vocabularySize]` */
-  logits(hidden: Float32Array): Promise<Float32Array>
+  /**
+   * @param hidden float32 `[rows, hiddenSize]`
+   * @param into shared memory for the answer, at least `[rows, vocabularySize]`: a generation that reuses one buffer
+   *   makes no garbage of half a megabyte per token. It must not be used again before the call has been answered.
+   * @returns float32 `[rows, vocabularySize]`, the beginning of `into` when it was given
+   */
+  logits(hidden: Float32Array, into?: Float32Array<SharedArrayBuffer>): Promise<Float32Array>
   release(): Promise<void>
 }
 

@@ -22,6 +22,10 @@ export const limits = {
    * its machine. Past it, the process may abort.
    */
   exitWaitMs: 20_000,
+  /** One row of an embedding matrix in float32 at hidden size 16,384; more at once goes through the thread pool. */
+  embeddingSyncBytesMax: 64 * 1024,
+  /** Of the compute thread: new keys, values and logits of a step die young; in a small nursery they would be promoted. */
+  workerYoungGenerationMiB: 64,
   /** Smallest growth of a KV cache, in positions. */
   keyValueStepMin: 64,
 } as const

@@ -27,7 +27,7 @@ export interface GenerateOptions extends Pick<PrefillOptions, 'chunkRows' | 'win
 
 export interface GeneratedToken {
   readonly tokenId: number
-  /** float32 `[vocabularySize]`, what the token was drawn from. */
+  /** float32 `[vocabularySize]`, what the token was drawn from; valid until the next token is asked for. */
   readonly logits: Float32Array
   /** Of the token, prompt included. */
   readonly position: number
@@ -46,8 +46,11 @@ export async function* generateTokens(options: GenerateOptions): AsyncGenerator<
   const chunks = { ...(options.chunkRows === undefined ? {} : { chunkRows: options.chunkRows }), ...(options.window === undefined ? {} : { window: options.window }) }
   let hidden = await prefill(session, promptRows, { ...chunks, ...withSignal })
 
+  let buffer: Float32Array<SharedArrayBuffer> | undefined
   for (let made = 0; made < maxTokens; made += 1) {
-    const logits = await orAborted(head.logits(hidden), signal)
+    const logits = await orAborted(head.logits(hidden, buffer), signal)
+    // After an abort nobody reads the buffer any more, so a late answer into it harms nobody.
+    buffer ??= new Float32Array(new SharedArrayBuffer(logits.byteLength))
     const position = tokens.length
     const tokenId = sampler.sample(logits, position, tokens)
     tokens.push(tokenId)

@@ -28,7 +28,11 @@ export interface ComputeCalls {
   'export-session': { arguments: { span: SpanId; session: string }; result: { keyValues: Float32Array<ArrayBuffer> } }
   'release-blocks': { arguments: { span: SpanId }; result: null }
   'load-head': { arguments: { span: SpanId }; result: { padding: RowPadding | null } }
-  logits: { arguments: { span: SpanId; hidden: Float32Array<ArrayBuffer> }; result: { logits: Float32Array<ArrayBuffer> } }
+  /** With `into` the logits are written there, and the result has none. */
+  logits: {
+    arguments: { span: SpanId; hidden: Float32Array<ArrayBuffer>; into: Float32Array<SharedArrayBuffer> | null }
+    result: { logits: Float32Array<ArrayBuffer> | null }
+  }
   'release-head': { arguments: { span: SpanId }; result: null }
   /** Ends the worker once everything before it is done. */
   stop: { arguments: null; result: null }

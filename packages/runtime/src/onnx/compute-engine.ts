@@ -92,7 +92,11 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
       heads.set(span, head)
       return { padding: head.padding }
     },
-    logits: ({ span, hidden }) => ({ logits: find(heads, span).logits(hidden) }),
+    logits: ({ span, hidden, into }) => {
+      const logits = find(heads, span).logits(hidden)
+      into?.set(logits)
+      return { logits: into === null ? logits : null }
+    },
     'release-head': ({ span }) => {
       heads.get(span)?.release()
       heads.delete(span)

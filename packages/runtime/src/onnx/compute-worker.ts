@@ -25,7 +25,7 @@ interface Pending {
 
 export function startComputeWorker(given: Omit<ComputeSettings, 'gateMemory'>, logger: Logger): ComputeWorker {
   const settings: ComputeSettings = { ...given, gateMemory: createGateMemory() }
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: settings, name: 'shoal-compute' })
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: settings, name: 'shoal-compute', resourceLimits: { maxYoungGenerationSizeMb: limits.workerYoungGenerationMiB } })
   const onProcessExit = (): void => closeGate(settings.gateMemory, limits.exitWaitMs)
   process.on('exit', onProcessExit)
   const pending = new Map<number, Pending>()

@@ -1,9 +1,11 @@
 import { ShoalError, type Logger } from '@shoal/host'
 import type { IdentifiedManifest } from '@shoal/model'
+import { readSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Device } from '../block-runner.ts'
 import { createEmbeddingTable } from '../embedding.ts'
+import { limits } from '../limits.ts'
 import { residentWeightBytes } from '../memory-estimate.ts'
 import { noNumericClass } from '../probe/no-numeric-class.ts'
 import { createSessionBook } from '../session-book.ts'
@@ -71,9 +73,13 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       files.add(file)
       const index = indexWeights(manifest)
       const read: TensorReader = async (name, offset, length) => {
-        const { bytesRead, buffer } = await file.read(new Uint8Array(length), 0, length, index.find(name).offset + offset)
+        const bytes = new Uint8Array(length)
+        const position = index.find(name).offset + offset
+        // A row is a few kilobytes of a file that stays in the page cache: microseconds, where a turn through the thread
+        // pool costs every token a quarter of a millisecond.
+        const bytesRead = length <= limits.embeddingSyncBytesMax ? readSync(file.fd, bytes, 0, length, position) : (await file.read(bytes, 0, length, position)).bytesRead
         if (bytesRead !== length) throw new ShoalError('bad-model', `embed.bin ends inside ${name}`)
-        return buffer
+        return bytes
       }
       return createEmbeddingTable(config, floatTensors(manifest, read), () => file.close())
     },

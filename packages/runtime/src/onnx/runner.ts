@@ -1,3 +1,4 @@
+import { ShoalError } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
@@ -60,10 +61,12 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
 
 export function createOnnxHead(worker: ComputeWorker, span: SpanId, config: ModelConfig): HeadRunner {
   return {
-    async logits(hidden) {
-      checkRows(hidden.length, config.hiddenSize)
-      const { logits } = await worker.call('logits', { span, hidden: hidden.slice() })
-      return logits
+    async logits(hidden, into) {
+      const values = checkRows(hidden.length, config.hiddenSize) * config.vocabularySize
+      if (into !== undefined && into.length < values) throw new ShoalError('bad-request', `${values} logits do not fit into ${into.length} values`)
+      const { logits } = await worker.call('logits', { span, hidden: hidden.slice(), into: into ?? null })
+      // One of the two is there: the worker writes into what it was given.
+      return logits ?? (into as Float32Array).subarray(0, values)
     },
     async release() {
       if (!worker.stopped) await worker.call('release-head', { span })
