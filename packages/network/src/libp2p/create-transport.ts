@@ -13,6 +13,7 @@ import { readPeerKey } from './keys.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
 import { withLazyWindows } from './speed-ups/lazy-windows.ts'
+import { withQuietLengths } from './speed-ups/quiet-lengths.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
 import { Libp2pNodeTransport, type Libp2pTransport, type SwarmNode } from './transport.ts'
 
@@ -56,7 +57,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       privateKey,
       addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
       transports: [fast ? withJoinedWrites(tcp(), report) : tcp()],
-      connectionEncrypters: [noise({ crypto: fast ? createCachedKeyCrypto() : defaultCrypto })],
+      connectionEncrypters: [fast ? withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report) : noise({ crypto: defaultCrypto })],
       streamMuxers: [fast ? withLazyWindows(muxer, report) : muxer],
       peerDiscovery: options.mdns === undefined ? [] : [mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 })],
       services: { identify: identify(), ping: ping({ maxInboundStreams: limits.channelsPerProtocol }) },

@@ -7,6 +7,7 @@ import { createPeerKey } from './keys.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
 import { withLazyWindows } from './speed-ups/lazy-windows.ts'
+import { withQuietLengths } from './speed-ups/quiet-lengths.ts'
 import { createSpeedUpReport, speedUpNames } from './speed-ups/report.ts'
 
 describe('speed-ups', () => {
@@ -41,6 +42,29 @@ describe('speed-ups', () => {
     } finally {
       await Promise.all([alice.close(), bob.close()])
     }
+  })
+
+  test('the end of a message costs no error with a stack', async () => {
+    const decoder = {
+      lengthDecoder: (buffer: { length: number }) => buffer.length,
+      decode: () => undefined,
+    }
+    const report = createSpeedUpReport(silentLogger)
+    const encrypter = withQuietLengths(() => ({ secureInbound: async () => ({ connection: { decoder } }), secureOutbound: async () => ({}) }), report)(undefined)
+    await encrypter.secureInbound()
+    expect(decoder.lengthDecoder({ length: 2 })).toBe(2)
+    const thrown = [0, 1].map((length) => {
+      try {
+        return decoder.lengthDecoder({ length })
+      } catch (error) {
+        return error
+      }
+    })
+    expect(thrown[0]).toBeInstanceOf(RangeError)
+    expect(thrown[1]).toBe(thrown[0])
+    expect([...report.names]).toEqual(['quiet-lengths'])
+    await encrypter.secureOutbound()
+    expect([...report.names]).toEqual([])
   })
 
   const nonce = new Uint8Array(12)

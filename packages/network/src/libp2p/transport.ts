@@ -5,6 +5,7 @@ import { ShoalError, messageOf, type Clock, type Logger } from '@shoal/host'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Channel, Transport } from '../transport.ts'
+import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, parseAddress, peerIn } from './address-book.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
 import { publicKeyOf } from './keys.ts'
@@ -181,8 +182,13 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   }
 
   close(): Promise<void> {
-    this.#closing ??= Promise.resolve(this.#node.stop())
+    this.#closing ??= this.#stop()
     return this.#closing
+  }
+
+  async #stop(): Promise<void> {
+    await this.#node.stop()
+    stopAddressTimer(this.#node)
   }
 
   #requireOpen(): void {

@@ -1,12 +1,12 @@
 import type { Logger } from '@shoal/host'
 
 /*
- * Three changes took a 4 KB round trip over TCP, noise and yamux from 239 to 89 µs (docs/network.md). Two of them reach
+ * Four changes took a 4 KB round trip over TCP, noise and yamux from 239 to 89 µs (docs/network.md). Three of them reach
  * into objects of libp2p that are not its interface; each looks first whether they are as expected, and otherwise
  * leaves them alone with one line in the log.
  */
 
-export const speedUpNames = ['cached-keys', 'joined-writes', 'lazy-windows'] as const
+export const speedUpNames = ['cached-keys', 'joined-writes', 'lazy-windows', 'quiet-lengths'] as const
 export type SpeedUp = (typeof speedUpNames)[number]
 
 /** Which speed-ups found what they need. */
