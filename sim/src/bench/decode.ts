@@ -2,7 +2,7 @@ import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
-import { decodeOnce, promptTokens } from './decode-once.ts'
+import { decodeInTurns, decodeOnce, promptTokens } from './decode-once.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
 import { medians, ratios, type BenchReport } from './report.ts'
@@ -40,10 +40,11 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
     // One turn that is not counted: buffers grow, code is compiled.
     for (const { engine } of engines) await decodeOnce(engine, 4)
     for (let round = 0; round < settings.rounds; round += 1) {
-      for (const { variant, engine } of engines) {
-        const speed = await decodeOnce(engine, settings.tokens)
-        ;(samples[`tokensPerSecond${variant.name}`] ??= []).push(speed)
-      }
+      const speeds = await decodeInTurns(
+        engines.map(({ engine }) => engine),
+        settings.tokens,
+      )
+      for (const [index, { variant }] of engines.entries()) (samples[`tokensPerSecond${variant.name}`] ??= []).push(speeds[index]!)
       settings.report(`round ${round + 1} of ${settings.rounds}`)
     }
   } finally {
