@@ -1,5 +1,6 @@
-import { mkdir, rm, statfs } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { checkDiskRoom } from './disk-room.ts'
 import { ModelError } from './error.ts'
 import { sha256Hex } from './hasher.ts'
 import { buildManifest, identifyManifest } from './identify-manifest.ts'
@@ -12,9 +13,6 @@ import { unitBytes, unitNames } from './packed-layout.ts'
 import { createPackedFolder, type PackedFolder } from './packed-folder.ts'
 import { formatProfile, type NumericProfile } from './profile.ts'
 import { createUnitWriter, type UnitWriter } from './unit-writer.ts'
-
-/** Room left on the disk beside the packed units: the manifest, assets, and a log that must not fail. */
-const spareDiskBytes = 64 << 20
 
 export interface PackIntoFolderOptions {
   /** Only with `expected`; all of the model's by default. Units that the folder has are left alone. */
@@ -123,17 +121,9 @@ async function writeAssets(packed: PackedFolder, source: ModelSource): Promise<v
   }
 }
 
-async function checkDisk(folder: string, source: ModelSource, profile: NumericProfile, units: readonly UnitName[]): Promise<void> {
+function checkDisk(folder: string, source: ModelSource, profile: NumericProfile, units: readonly UnitName[]): Promise<void> {
   const needed = units.reduce((sum, unit) => sum + unitBytes(source.config, profile, unit), 0)
-  const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
-  if (needed > 0 && free < needed + spareDiskBytes) {
-    throw new ModelError('disk-full', `packing ${source.name} as ${formatProfile(profile)} needs ${gibibytes(needed + spareDiskBytes)} in ${folder}, but only ${gibibytes(free)} are free`)
-  }
-}
-
-function gibibytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(2)} GiB`
+  return checkDiskRoom(folder, needed, `packing ${source.name} as ${formatProfile(profile)}`)
 }
 
 async function closingOnError(packed: PackedFolder, action: () => Promise<void>): Promise<PackedFolder> {

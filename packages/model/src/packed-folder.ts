@@ -7,7 +7,10 @@ import { limits } from './limits.ts'
 import type { IdentifiedManifest, ManifestAsset, UnitName } from './manifest.ts'
 import { handleReader, isNoEntry } from './model-folder.ts'
 import { unitBytes, unitNames, unitOf } from './packed-layout.ts'
+import { checkDiskRoom } from './disk-room.ts'
+import { processOwner, type PartialOwner } from './partial-folder.ts'
 import { checkRange } from './range-reader.ts'
+import { createUnitDownload, type UnitDownload } from './unit-download.ts'
 import { createUnitWriter, verifyTensors, type UnitFile, type UnitWriter } from './unit-writer.ts'
 import { writeDurably } from './write-durably.ts'
 
@@ -22,11 +25,20 @@ export interface PackedFolder {
   unitPath(unit: UnitName): string
   hasUnit(unit: UnitName): boolean
   complete(units: readonly UnitName[]): boolean
+  /** Looks on the disk for units that another process has completed since. */
+  refresh(units: readonly UnitName[]): Promise<void>
   /**
-   * Starts a unit from nothing, in `<unit>.bin.partial`.
+   * Starts a unit from nothing.
    * @throws {ModelError} `bad-request` while another writer of it is open
    */
   writer(unit: UnitName): Promise<UnitWriter>
+  /**
+   * Begins a unit, or goes on where an earlier download of it ended, however it ended.
+   * @throws {ModelError} `bad-request` while another writer of it is open
+   */
+  download(unit: UnitName, pieceBytes: number): Promise<UnitDownload>
+  /** @throws {ModelError} `disk-full` when the disk has no room for these units; those that are here need none */
+  checkRoom(units: readonly UnitName[]): Promise<void>
   /**
    * Bytes `[offset, offset + length)` of a packed tensor.
    * @throws {ModelError} `not-found` when its unit is not here, `bad-model` when the range leaves the tensor
@@ -46,7 +58,7 @@ export interface PackedFolder {
  * Opens the folder, or makes it, for this manifest.
  * @throws {ModelError} `hash-mismatch` when the folder belongs to another manifest
  */
-export async function createPackedFolder(path: string, manifest: IdentifiedManifest): Promise<PackedFolder> {
+export async function createPackedFolder(path: string, manifest: IdentifiedManifest, owner: PartialOwner = processOwner): Promise<PackedFolder> {
   const folder = resolve(path)
   await mkdir(join(folder, 'assets'), { recursive: true })
   const existing = await readManifest(folder)
@@ -57,15 +69,15 @@ export async function createPackedFolder(path: string, manifest: IdentifiedManif
     )
   }
   if (existing === null) await writeDurably(join(folder, 'manifest.cbor'), manifest.bytes)
-  return openUnits(folder, manifest)
+  return openUnits(folder, manifest, owner)
 }
 
 /** Opens a folder by the manifest in it. @throws {ModelError} `not-found` when it has none */
-export async function openPackedFolder(path: string): Promise<PackedFolder> {
+export async function openPackedFolder(path: string, owner: PartialOwner = processOwner): Promise<PackedFolder> {
   const folder = resolve(path)
   const manifest = await readManifest(folder)
   if (manifest === null) throw new ModelError('not-found', `${path} has no manifest.cbor: no packed model, or its packing was interrupted`)
-  return openUnits(folder, manifest)
+  return openUnits(folder, manifest, owner)
 }
 
 async function readManifest(folder: string): Promise<IdentifiedManifest | null> {
@@ -76,12 +88,14 @@ async function readManifest(folder: string): Promise<IdentifiedManifest | null> 
   return decodeManifest(new Uint8Array(await readFile(path)))
 }
 
-async function openUnits(folder: string, identified: IdentifiedManifest): Promise<PackedFolder> {
+async function openUnits(folder: string, identified: IdentifiedManifest, owner: PartialOwner): Promise<PackedFolder> {
   const { name: modelName, tensors } = identified.manifest
   const units = unitFiles(folder, identified)
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const present = new Set<UnitName>()
-  for (const [unit, { path, bytes }] of units) if ((await fileSize(path)) === bytes) present.add(unit)
+  const refresh = async (names: Iterable<UnitName>): Promise<void> => {
+    for (const unit of names) if (!present.has(unit) && (await fileSize(unitFile(unit).path)) === unitFile(unit).bytes) present.add(unit)
+  }
   const writing = new Set<UnitName>()
   const handles = new Map<UnitName, Promise<FileHandle>>()
   const unitFile = (unit: UnitName): UnitFile => {
@@ -96,33 +110,42 @@ async function openUnits(folder: string, identified: IdentifiedManifest): Promis
     handles.set(unit, handle)
     return handle
   }
+  /** One writer of a unit at a time, whatever kind. */
+  const writingOf = async <Writer>(unit: UnitName, start: (file: UnitFile, ended: (committed: boolean) => Promise<void>) => Promise<Writer>): Promise<Writer> => {
+    const file = unitFile(unit)
+    if (writing.has(unit)) throw new ModelError('bad-request', `unit ${unit} of ${modelName} is being written already`)
+    writing.add(unit)
+    try {
+      return await start(file, async (committed) => {
+        writing.delete(unit)
+        if (!committed) return
+        // A reader of the replaced file must open the new one.
+        await closeHandle(unit)
+        present.add(unit)
+      })
+    } catch (error) {
+      writing.delete(unit)
+      throw error
+    }
+  }
   const closeHandle = async (unit: UnitName): Promise<void> => {
     const handle = handles.get(unit)
     handles.delete(unit)
     await (await handle)?.close()
   }
+  await refresh(units.keys())
   return {
     path: folder,
     manifest: identified,
     unitPath: (unit) => unitFile(unit).path,
     hasUnit: (unit) => present.has(unit),
     complete: (units) => units.every((unit) => present.has(unit)),
-    writer: async (unit) => {
-      const file = unitFile(unit)
-      if (writing.has(unit)) throw new ModelError('bad-request', `unit ${unit} of ${modelName} is being written already`)
-      writing.add(unit)
-      try {
-        return await createUnitWriter(file, async (committed) => {
-          writing.delete(unit)
-          if (!committed) return
-          // A reader of the replaced file must open the new one.
-          await closeHandle(unit)
-          present.add(unit)
-        })
-      } catch (error) {
-        writing.delete(unit)
-        throw error
-      }
+    refresh,
+    writer: (unit) => writingOf(unit, (file, ended) => createUnitWriter(file, ended, owner)),
+    download: (unit, pieceBytes) => writingOf(unit, (file, ended) => createUnitDownload(file, owner, pieceBytes, ended)),
+    checkRoom: (names) => {
+      const missing = names.filter((unit) => !present.has(unit))
+      return checkDiskRoom(folder, missing.reduce((sum, unit) => sum + unitFile(unit).bytes, 0), `fetching ${missing.length} units of ${modelName}`)
     },
     read: async (tensorName, offset, length, signal) => {
       const tensor = byName.get(tensorName)

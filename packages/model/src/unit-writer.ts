@@ -1,9 +1,11 @@
-import { open, rm, type FileHandle } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ModelError } from './error.ts'
 import type { ManifestTensor } from './manifest.ts'
 import { handleReader } from './model-folder.ts'
 import { createNodeHasher } from './node-hasher.ts'
-import { checkRange } from './range-reader.ts'
+import { claimPartial, processOwner, type PartialOwner } from './partial-folder.ts'
+import { checkRange, type RangeReader } from './range-reader.ts'
 import { renameDurably, writeFully } from './write-durably.ts'
 
 /** Bytes read at once while a unit is checked. */
@@ -35,8 +37,10 @@ export interface UnitFile {
 }
 
 /** @param ended called once: true when the unit is there under its final name, false when it was given up */
-export async function createUnitWriter(unit: UnitFile, ended: (committed: boolean) => Promise<void> | void): Promise<UnitWriter> {
-  const partialPath = `${unit.path}.partial`
+export async function createUnitWriter(unit: UnitFile, ended: (committed: boolean) => Promise<void> | void, owner: PartialOwner = processOwner): Promise<UnitWriter> {
+  // Packing starts a unit from nothing, but what peers have sent of it stays theirs: `unit-download.ts` goes on there.
+  const partial = await claimPartial(`${unit.path}.packing`, owner, { adopt: false })
+  const partialPath = join(partial.path, 'data')
   const handle = await open(partialPath, 'w+')
   // The whole size at once: gaps between tensors read as zeros, and a short file is noticed by its size.
   try {
@@ -50,7 +54,7 @@ export async function createUnitWriter(unit: UnitFile, ended: (committed: boolea
     if (state === 'ended') return
     state = 'ended'
     await handle.close()
-    await rm(partialPath, { force: true })
+    await partial.remove()
     await ended(false)
   }
   return {
@@ -71,6 +75,7 @@ export async function createUnitWriter(unit: UnitFile, ended: (committed: boolea
       state = 'ended'
       await handle.close()
       await renameDurably(partialPath, unit.path)
+      await partial.remove()
       await ended(true)
     },
     abort,
@@ -88,13 +93,18 @@ export async function verifyTensors(handle: FileHandle, unit: UnitFile, signal?:
     const gap = await reader.read(end, tensor.offset - end, signal)
     if (gap.some((byte) => byte !== 0)) throw new ModelError('hash-mismatch', `the bytes before tensor ${tensor.name} in ${unit.path} are not zero`)
     end = tensor.offset + tensor.bytes
-    const hasher = createNodeHasher()
-    for (let done = 0; done < tensor.bytes; done += verifyChunkBytes) {
-      hasher.update(await reader.read(tensor.offset + done, Math.min(verifyChunkBytes, tensor.bytes - done), signal))
-    }
-    const found = hasher.digest()
+    const found = await hashTensor(reader, tensor, signal)
     if (found !== tensor.sha256) {
       throw new ModelError('hash-mismatch', `tensor ${tensor.name} in ${unit.path} hashes to ${found.slice(0, 16)}, but the manifest says ${tensor.sha256.slice(0, 16)}`)
     }
   }
+}
+
+/** sha256 of a tensor's bytes in its unit's file. */
+export async function hashTensor(reader: RangeReader, tensor: Pick<ManifestTensor, 'offset' | 'bytes'>, signal?: AbortSignal): Promise<string> {
+  const hasher = createNodeHasher()
+  for (let done = 0; done < tensor.bytes; done += verifyChunkBytes) {
+    hasher.update(await reader.read(tensor.offset + done, Math.min(verifyChunkBytes, tensor.bytes - done), signal))
+  }
+  return hasher.digest()
 }
