@@ -5,9 +5,14 @@ import { parseByteSize } from '@shoal/host/node'
 /** Repeatable options gather their values. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
-/** `--join` and `--listen`: enough of a check to catch an IP address typed bare. */
+/** A peer id: base58 of a hashed key (46 letters) or of an ed25519 key (52). */
+const peerId = /^[1-9A-HJ-NP-Za-km-z]{46,52}$/
+
+/** `--join` and `--listen`: enough of a check to catch an IP address typed bare and an address that was copied in part. */
 export function parseAddress(value: string, before: readonly string[] = []): string[] {
   if (!/^\/[a-z0-9]+\/.+/.test(value)) throw new InvalidArgumentError('It should be a multiaddr such as /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW….')
+  const peer = /\/p2p\/([^/]*)/.exec(value)?.[1]
+  if (peer !== undefined && !peerId.test(peer)) throw new InvalidArgumentError(`'${peer}' is not a whole peer id: copy all of the address that the other node prints.`)
   return collect(value, before)
 }
 

@@ -57,6 +57,7 @@ test.each([
   ['up --model demo --device tpu', /Allowed choices are auto, cpu/],
   ['up --model demo --device cuda', /--device cuda is not supported yet/],
   ['up --model demo --join 192.168.1.5', /multiaddr such as/],
+  ['status --join /ip4/192.168.1.5/tcp/4001/p2p/12D3Koo…', /'12D3Koo…' is not a whole peer id/],
   ['up --model demo --kv f16', /Allowed choices are f32, int8/],
   ['up --model demo --threads 0', /whole number from 1/],
   ['up --model demo --api 0.0.0.0:8090', /add --api-key KEY, or --api-open/],
@@ -107,6 +108,13 @@ test('under --json a failure is one object on the last line of stdout', async ()
   expect(JSON.parse(failed.out)).toEqual({ error: { code: 'unsupported-model', message: expect.any(String) as string } })
   const misused = await run(['generate', '--json'])
   expect([misused.status, JSON.parse(misused.out)]).toEqual([2, { error: { code: 'bad-usage', message: 'give either PROMPT or --prompt-ids IDS' } }])
+  const unknown = await run(['up', '--modle', 'demo', '--json'])
+  expect([unknown.status, JSON.parse(unknown.out)]).toEqual([2, { error: { code: 'bad-usage', message: expect.stringContaining("unknown option '--modle'") as string } }])
+})
+
+test('bench without a name lists the benches', async () => {
+  const { status, err } = await run(['bench'])
+  expect([status, err]).toEqual([0, ''])
 })
 
 test('the launcher starts the program', () => {

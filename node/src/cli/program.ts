@@ -64,9 +64,15 @@ export async function runProgram(words: readonly string[], output: ProgramOutput
     await program.parseAsync(words, { from: 'user' })
     return 0
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    const json = words.includes('--json')
+    if (error instanceof CommanderError) {
+      // Commander has said it on stderr already; a script reads it where it reads everything else.
+      if (json) output.out(errorLine('bad-usage', sentenceOf(error)))
+      return 2
+    }
     const usage = error instanceof UsageError
-    report(error, words.includes('--json'), output, usage)
+    report(error, json, output, usage)
     return usage ? 2 : 1
   }
 }
@@ -76,5 +82,12 @@ function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usag
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : null
   const known = usage || code !== null
   err(`shoal: ${known || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`)
-  if (json) out(`${JSON.stringify({ error: { code: usage ? 'bad-usage' : (code ?? 'internal'), message: messageOf(error) } })}\n`)
+  if (json) out(errorLine(usage ? 'bad-usage' : (code ?? 'internal'), messageOf(error)))
+}
+
+const errorLine = (code: string, message: string): string => `${JSON.stringify({ error: { code, message } })}\n`
+
+/** `(outputHelp)` and the like are commander's words for itself. */
+function sentenceOf({ code, message }: CommanderError): string {
+  return code === 'commander.help' ? 'which command? See --help' : message.replace(/^error: /, '')
 }

@@ -7,13 +7,18 @@ import { UsageError } from './usage-error.ts'
 /** Programs of the workspace `sim`; they run as processes of their own, and nothing here imports them. */
 const programs = { sim: 'sim.ts', bench: 'bench.ts' } as const
 
+const pathOf = (file: string): string => fileURLToPath(new URL(`../../../sim/src/${file}`, import.meta.url))
+
+/** Whether this installation has a file of the workspace `sim`. */
+export const hasSimPart = (file: string): boolean => existsSync(pathOf(file))
+
 /**
  * Runs one of them with our standard streams and waits for its end.
- * @throws {ShoalError} `not-found` where the workspace is not installed, `internal` when it fails
+ * @throws {ShoalError} `not-found` where the workspace has no such program, `internal` when it fails
  */
 export async function runSimProgram(name: keyof typeof programs, words: readonly string[]): Promise<void> {
-  const script = fileURLToPath(new URL(`../../../sim/src/${programs[name]}`, import.meta.url))
-  if (!existsSync(script)) throw new ShoalError('not-found', `shoal ${name} is not part of this installation yet: it needs the workspace sim of the repository`)
+  const script = pathOf(programs[name])
+  if (!existsSync(script)) throw new ShoalError('not-found', `shoal ${name} does not exist yet`)
   // The fourth stream ends the program with us, also by kill -9.
   const child = spawn(process.execPath, [script, ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal)
