@@ -3,6 +3,7 @@ import type { Beat, BeatBody, MembersMessage } from '@shoal/protocol'
 import type { Detector } from './detector.ts'
 import { memberLimits } from './limits.ts'
 import type { Neighbours } from './neighbours.ts'
+import { createRelays } from './relays.ts'
 import { shuffled } from './shuffled.ts'
 import type { Replica } from './replica.ts'
 import { readBeat, verifyBeat, type SealedRecord, type Signer } from './seal.ts'
@@ -15,7 +16,7 @@ export interface Gossip {
   receive(peer: string, message: MembersMessage): Promise<void>
   /** Sends a new beat of ours to all. */
   beat(): Promise<void>
-  /** Neighbours' budgets begin anew; a document that has grown is replaced. */
+  /** Neighbours' budgets begin anew, one neighbour is asked for what we lack, a document that has grown is replaced. */
   tick(): void
 }
 
@@ -42,6 +43,8 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
   const { clock, random, logger, signer, replica, self, detector, neighbours } = dependencies
   const spent = new Map<string, { messages: number; states: number }>()
   const heardMs = new Map<string, number>()
+  const relays = createRelays(self.peerId, (peer) => replica.roster.get(peer))
+  const some = (peers: readonly string[]): readonly string[] => shuffled(peers, random).slice(0, memberLimits.fanOut)
 
   const sendState = (peer: string): void => {
     neighbours().send(peer, { type: 'state', document: replica.name, stateVector: replica.stateVector() })
@@ -93,9 +96,21 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     const writer = replica.writer
     const { accepted, novel, incomplete } = await replica.receive(message.update)
     for (const sealed of accepted) dependencies.onRecord(sealed)
-    if (novel !== undefined) neighbours().flood({ type: 'update', document: replica.name, update: novel }, [peer])
+    if (novel !== undefined) {
+      const { name } = replica
+      for (const id of some(whoMayLack(peer, accepted))) neighbours().send(id, { type: 'update', document: name, update: novel })
+    }
     if (incomplete) sendState(peer)
     if (replica.writer !== writer || !replica.shows(self.sealed)) dependencies.onOverwritten()
+  }
+
+  /**
+   * A word of an owner that has said more before is sent by itself to all who have a link with it. The rest is
+   * passed on at random; whom it misses asks one neighbour each turn for what it lacks.
+   */
+  const whoMayLack = (sender: string, accepted: readonly SealedRecord[]): readonly string[] => {
+    const settled = accepted.length > 0 && accepted.every(({ record }) => record.seq > memberLimits.youngRecords)
+    return neighbours().ids().filter((id) => id !== sender && !(settled && accepted.every(({ record }) => id === record.peerId || relays.near(record.peerId, id))))
   }
 
   const receiveBeat = async (peer: string, beat: Beat): Promise<void> => {
@@ -116,18 +131,12 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     }
     detector.apply(beat.peer, { type: 'beat-seen', incarnation: body.incarnation, beat: body.beat, atMs: clock.nowMs() })
     dependencies.onBeat(beat.peer, body)
-    const nearOwner = neighboursOf(beat.peer)
-    const others = neighbours().ids().filter((id) => id !== peer && id !== beat.peer && !nearOwner.has(id))
-    for (const id of shuffled(others, random).slice(0, memberLimits.beatFanOut)) neighbours().send(id, beat)
-  }
-
-  /**
-   * Peers that say they have a link with the owner, as it says of them: they hear the beat from it. In a full mesh
-   * nothing is passed on then, instead of everything by everybody.
-   */
-  const neighboursOf = (owner: string): ReadonlySet<string> => {
-    const links = Object.keys(replica.roster.get(owner)?.record.links ?? {})
-    return new Set(links.filter((peer) => Object.hasOwn(replica.roster.get(peer)?.record.links ?? {}, owner)))
+    const { unserved, appointed } = relays.share(
+      beat.peer,
+      body.beat,
+      neighbours().ids().filter((id) => id !== peer && id !== beat.peer),
+    )
+    for (const id of [...some(unserved), ...appointed]) neighbours().send(id, beat)
   }
 
   /** Before the signature is checked: repeated beats, and those that come faster than anybody beats, cost nothing. */
@@ -171,6 +180,8 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     },
     tick() {
       spent.clear()
+      const [anyone] = shuffled(neighbours().ids(), random)
+      if (anyone !== undefined) sendState(anyone)
       for (const peer of heardMs.keys()) if (replica.roster.get(peer) === undefined) heardMs.delete(peer)
       if (!replica.isOvergrown()) return
       const from = replica.name

@@ -26,8 +26,10 @@ export const memberLimits = {
   maxRotationJump: 1024,
   /** Dials under way at once to strengthen the mesh: a burst of joiners must not become a burst of dials. */
   maxDialsAtOnce: 4,
-  /** Neighbours to whom a beat is passed on: with six each, a flood misses a peer of a random mesh once in 400 beats. */
-  beatFanOut: 6,
+  /** Neighbours to whom news is passed on at random: with six each, a flood misses a peer of a random mesh once in 400 times. */
+  fanOut: 6,
+  /** First records of a life, written while its links change: they are passed on as if nobody had a link with it. */
+  youngRecords: 3,
   /** Lives remembered of peers that are gone, so that a stale record cannot bring them back. */
   maxTombstones: 8192,
 } as const
