@@ -14,10 +14,14 @@ export const swarmLimits = {
   settleMs: 250,
   /** Voluntary moves: at most one per window, so that a flapping peer costs one move (fault F20). */
   moveWindowMs: 30_000,
-  /** How long to wait for running sessions when leaving. */
+  /** A span that could not be loaded is tried again after this: packing and downloads are not cheap. */
+  spanRetryMs: 10_000,
+  /** How long running sessions may hold up a move that needs their memory: a long answer of a slow swarm. */
   drainTimeoutMs: 30_000,
-  /** Rows per prefill chunk: replay and prefill run best in 64 to 128 rows (docs/numerics.md). */
-  prefillChunkRows: 128,
-  /** Peers a node keeps a connection to: full mesh up to here, floods reach the rest in two hops. */
-  meshPeers: 48,
+  /** Peers of the local network that are remembered: a large office, bounded against a flood of made-up names. */
+  foundPeers: 256,
+  /** A peer that did not fit is asked again only after so long: it may have joined another swarm meanwhile. */
+  greetAgainMs: 60_000,
+  /** mDNS asks every 10 s and answers within milliseconds. */
+  discoveryTimeoutMs: 15_000,
 } as const
