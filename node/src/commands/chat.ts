@@ -84,6 +84,8 @@ export async function converse(context: CommandContext, engine: Engine, flags: S
       // Closed already when the input has ended; its last lines may still wait to be answered.
       if (!closed) terminal.prompt()
     }
+    // Ctrl-C and Ctrl-D leave the cursor behind the prompt.
+    if (closed && process.stdin.isTTY) process.stderr.write('\n')
   } finally {
     terminal.close()
   }
