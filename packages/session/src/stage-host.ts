@@ -20,6 +20,7 @@ export interface StageHostOptions {
   readonly manifestId: string
   /** Short name of the numeric profile, as `formatProfile` prints it. */
   readonly profile: string
+  /** Read for each session that is opened: both may change while the node runs. */
   readonly numericClass: string
   readonly incarnation: number
   readonly times?: Partial<SessionTimes>
@@ -49,7 +50,7 @@ export interface StageHost {
 
 export function createStageHost(dependencies: StageHostDependencies, options: StageHostOptions): StageHost {
   const { transport, logger } = dependencies
-  const { manifestId, profile, numericClass, incarnation } = options
+  const { manifestId, profile } = options
   const times: SessionTimes = { ...sessionTimes, ...options.times }
   let runners: readonly BlockRunner[] = []
   let draining = false
@@ -65,7 +66,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       for (const stage of table.list()) if (stage.hop?.outbox.peer === peer) nextLost(stage, error)
     },
   })
-  const opening = { table, hops, logger, peerId: transport.peerId, numericClass, incarnation, onEvent, offer: () => ({ manifestId, profile, runners, draining: draining || closed }) }
+  const opening = { table, hops, logger, peerId: transport.peerId, now: options, onEvent, offer: () => ({ manifestId, profile, runners, draining: draining || closed }) }
 
   const receive = (outbox: Outbox, frame: Uint8Array): Promise<void> | void => {
     const { message, payload } = decodeSession(frame)

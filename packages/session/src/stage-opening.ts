@@ -16,8 +16,8 @@ export interface StageOpeningContext {
   readonly logger: Logger
   /** This node. */
   readonly peerId: string
-  readonly numericClass: string
-  readonly incarnation: number
+  /** What this node is at the time of asking. */
+  readonly now: { readonly numericClass: string; readonly incarnation: number }
   offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
   onEvent(event: StageEvent): void
 }
@@ -28,7 +28,7 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
     const existing = context.table.find(request.session, request.start)
     const stage = existing === undefined ? await makeStage(context, outbox, request) : await moveStage(context, existing, outbox, request)
     if (stage === null) return
-    const { numericClass, incarnation } = context
+    const { numericClass, incarnation } = context.now
     stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation })
   } catch (error) {
     const { session, epoch } = request

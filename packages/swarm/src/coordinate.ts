@@ -2,9 +2,10 @@ import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
-import { createCoordinator, StageError } from '@shoal/session'
+import { createCoordinator, StageError, type Coordinator, type HiddenSession } from '@shoal/session'
 import type { SwarmView } from './view.ts'
 import { createEngine } from './engine.ts'
+import { inScope, type Scope } from './scope.ts'
 import type { Engine } from './types.ts'
 import type { SamplingOptions, Tokenizer } from '@shoal/model'
 
@@ -24,18 +25,43 @@ export interface CoordinateDependencies {
 const routesTried = 3
 
 /** An engine over a swarm: embedding and head here, blocks along routes of peers. Needs units `embed` and `head`. */
-export async function coordinate(dependencies: CoordinateDependencies): Promise<Engine> {
-  const { manifest, device, routes, random } = dependencies
-  const { config, profile } = manifest.manifest
-  const embedding = await device.loadEmbedding()
-  const head = await device.loadHead()
-  const coordinator = createCoordinator(dependencies)
+export function coordinate(dependencies: CoordinateDependencies): Promise<Engine> {
+  return inScope((scope) => open(dependencies, scope))
+}
 
-  const open = async (end: number, tokenBudget: number, signal: AbortSignal | undefined) => {
+async function open(dependencies: CoordinateDependencies, scope: Scope): Promise<Engine> {
+  const { manifest, device } = dependencies
+  const { config } = manifest.manifest
+  const embedding = await device.loadEmbedding()
+  scope.onClose(() => embedding.release())
+  const head = await device.loadHead()
+  scope.onClose(() => head.release())
+  const coordinator = createCoordinator(dependencies)
+  scope.onClose(() => coordinator.close())
+  const openSession = sessionOpener(dependencies, coordinator)
+
+  return createEngine({
+    ...dependencies,
+    embedding,
+    head,
+    openSession: (tokenBudget, signal) => openSession(config.blockCount, tokenBudget, signal),
+    openPartialSession: openSession,
+    close: () => scope.close(),
+  })
+}
+
+type SessionOpener = (end: number, tokenBudget: number, signal: AbortSignal | undefined) => Promise<HiddenSession>
+
+/** Opens sessions over the best route, and over others when a stage refuses. */
+function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | 'routes' | 'random' | 'logger'>, coordinator: Pick<Coordinator, 'open'>): SessionOpener {
+  const { manifest, routes, random, logger } = dependencies
+  const { config, profile } = manifest.manifest
+
+  return async (end, tokenBudget, signal) => {
     const range = { start: 0, end }
     const exclude = new Set<string>()
+    let route = await routes.find(range, exclude, tokenBudget)
     for (let attempt = 1; ; attempt += 1) {
-      const route = await routes.find(range, exclude, tokenBudget)
       try {
         return await coordinator.open({
           session: randomHex(random, 16),
@@ -50,28 +76,15 @@ export async function coordinate(dependencies: CoordinateDependencies): Promise<
       } catch (error) {
         const peer = refusingPeer(error)
         if (peer === null || attempt === routesTried) throw error
-        dependencies.logger.info('route-refused', { peer, attempt })
+        logger.info('route-refused', { peer, attempt })
         exclude.add(peer)
         // No other route: what the peer said is the better answer.
-        await routes.find(range, exclude, tokenBudget).catch(() => {
+        route = await routes.find(range, exclude, tokenBudget).catch(() => {
           throw error
         })
       }
     }
   }
-
-  return createEngine({
-    ...dependencies,
-    embedding,
-    head,
-    openSession: (tokenBudget, signal) => open(config.blockCount, tokenBudget, signal),
-    openPartialSession: (end, tokenBudget, signal) => open(end, tokenBudget, signal),
-    async close() {
-      await coordinator.close()
-      await embedding.release()
-      await head.release()
-    },
-  })
 }
 
 /** The peer to avoid when a stage has no room, is not ready or cannot be reached; null when another one would not help. */

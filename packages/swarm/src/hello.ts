@@ -1,10 +1,16 @@
-import { isErrorCode, messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
-import type { Channel, Transport } from '@shoal/network'
+import { isErrorCode, messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import type { Transport } from '@shoal/network'
 import { decodeHello, encodeHello, protocols, protocolVersion, type Hello } from '@shoal/protocol'
 import { swarmLimits } from './limits.ts'
 
 /** What this peer says of itself. `manifest` is null while it wants to learn the swarm's. */
 export type HelloSelf = Omit<Hello, 'type' | 'version'>
+
+export interface HelloDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly logger: Logger
+}
 
 const describe = (hello: { manifest: string | null; model: string | null; profile: string | null }): string =>
   `${hello.model ?? 'unknown model'} (manifest ${hello.manifest?.slice(0, 12) ?? 'none'}, weights ${hello.profile ?? 'unknown'})`
@@ -27,17 +33,22 @@ export function disagreement(self: HelloSelf, other: Hello): ShoalError | null {
  * Answers hellos with this peer's own: each side then sees for itself whether they fit, and words the refusal from its
  * own point of view. A peer that goes on regardless is refused by every other protocol, which all carry the manifest.
  */
-export function serveHello(transport: Transport, self: () => HelloSelf, logger: Logger): void {
+export function serveHello({ transport, clock, logger }: HelloDependencies, self: () => HelloSelf): void {
   transport.handle(protocols.hello, (channel) => {
+    const timer = clock.after(swarmLimits.helloTimeoutMs, () => channel.abort(new ShoalError('deadline-passed', `no hello came within ${swarmLimits.helloTimeoutMs} ms`)))
+    channel.onClose(() => timer.cancel())
+    let answered = false
     channel.onFrame(async (frame) => {
       try {
         const message = decodeHello(frame)
-        if (message.type !== 'hello') throw new ShoalError('bad-frame', 'a hello channel opens with hello')
+        if (message.type !== 'hello' || answered) throw new ShoalError('bad-frame', 'a hello channel opens with hello, once')
+        answered = true
         const problem = disagreement(self(), message)
         if (problem !== null) logger.warn('peer-refused', { peer: channel.remotePeer, code: problem.code, reason: problem.message })
         await channel.send(...encodeHello({ type: 'hello', version: protocolVersion, ...self() }))
         await channel.close()
       } catch (error) {
+        logger.debug('hello-failed', { peer: channel.remotePeer, reason: messageOf(error) })
         channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
       }
     })
@@ -46,35 +57,38 @@ export function serveHello(transport: Transport, self: () => HelloSelf, logger: 
 
 /**
  * Introduces this peer to another one and checks that they fit.
- * @throws {ShoalError} `wrong-version`, `wrong-manifest`, `wrong-profile` (each names both), `peer-vanished`, `deadline-passed`
+ * @throws {ShoalError} `wrong-version`, `wrong-manifest`, `wrong-profile` (each names both), `bad-frame`, `peer-vanished`, `deadline-passed`
  */
-export async function sayHello(transport: Transport, clock: Clock, peer: string, self: HelloSelf, signal: AbortSignal): Promise<Hello> {
-  const channel = await transport.open(peer, protocols.hello, { signal })
+export async function sayHello({ transport, clock }: Omit<HelloDependencies, 'logger'>, peer: string, self: HelloSelf, signal: AbortSignal): Promise<Hello> {
+  const limit = timeLimit(clock, swarmLimits.helloTimeoutMs, () => new ShoalError('deadline-passed', `${peer} did not answer hello within ${swarmLimits.helloTimeoutMs} ms`), signal)
   try {
-    await channel.send(...encodeHello({ type: 'hello', version: protocolVersion, ...self }))
-    const answer = decodeHello(await nextFrame(channel, clock, signal))
-    if (answer.type === 'refused') throw new ShoalError(isErrorCode(answer.code) ? answer.code : 'wrong-version', answer.message)
+    const answer = decodeHello(await exchange(transport, peer, encodeHello({ type: 'hello', version: protocolVersion, ...self }), limit.signal))
+    if (answer.type === 'refused') throw new ShoalError(isErrorCode(answer.code) ? answer.code : 'wrong-version', `${peer} refuses: ${answer.message}`)
     const problem = disagreement(self, answer)
     if (problem !== null) throw problem
     return answer
   } finally {
-    await channel.close().catch(() => channel.abort(new Error('hello ended')))
+    limit.clear()
   }
 }
 
-function nextFrame(channel: Channel, clock: Clock, signal: AbortSignal): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(swarmLimits.helloTimeoutMs, () => {
-      reject(new ShoalError('deadline-passed', `${channel.remotePeer} did not answer hello within ${swarmLimits.helloTimeoutMs} ms`))
-    })
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    channel.onFrame((frame) => {
-      timer.cancel()
-      resolve(frame)
-    })
-    channel.onClose((error) => {
-      timer.cancel()
-      reject(new ShoalError('peer-vanished', `${channel.remotePeer} closed the connection before it answered hello`, { cause: error }))
-    })
-  })
+/** One frame there and one back. */
+async function exchange(transport: Transport, peer: string, question: readonly Uint8Array[], signal: AbortSignal): Promise<Uint8Array> {
+  const channel = await transport.open(peer, protocols.hello, { signal })
+  const { promise: answered, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const onAbort = (): void => channel.abort(signal.reason instanceof Error ? signal.reason : new ShoalError('cancelled', 'hello was given up'))
+  channel.onFrame((frame) => resolve(frame))
+  channel.onClose((error) => reject(signal.aborted ? signal.reason : new ShoalError('peer-vanished', `${peer} closed the connection before it answered hello`, { cause: error })))
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    const [answer] = await Promise.all([answered, channel.send(...question)])
+    await channel.close()
+    return answer
+  } catch (error) {
+    channel.abort(new ShoalError('cancelled', 'hello has failed', { cause: error }))
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }

@@ -1,23 +1,16 @@
-import { messageOf, ShoalError, type Clock, type Logger, type Timer } from '@shoal/host'
-import { unitsOfRange, type BlockRange } from '@shoal/model'
+import { messageOf, ShoalError, type Timer } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
 import type { Membership } from '@shoal/membership'
-import type { BlockRunner, Device } from '@shoal/runtime'
-import type { StageHost } from '@shoal/session'
-import { decide } from './decide.ts'
+import { decide, type Decision } from './decide.ts'
+import { createHeldSpans, type HeldSpansDependencies } from './held-spans.ts'
 import { swarmLimits } from './limits.ts'
 import type { SwarmEvent } from './types.ts'
 import type { SwarmView } from './view.ts'
 
-export interface SpanKeeperDependencies {
-  readonly clock: Clock
-  readonly logger: Logger
+export interface SpanKeeperDependencies extends HeldSpansDependencies {
   readonly selfId: string
-  readonly membership: Membership
-  readonly view: SwarmView
-  readonly stageHost: StageHost
-  readonly device: Device
-  /** Brings a span's weights to this machine. */
-  ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
+  readonly membership: Pick<Membership, 'announce' | 'onChange'>
+  readonly view: Pick<SwarmView, 'plan' | 'coverage' | 'costs'>
 }
 
 export interface SpanKeeperOptions {
@@ -32,91 +25,42 @@ export interface SpanKeeperOptions {
 export interface SpanKeeper {
   start(): void
   held(): BlockRange | null
-  /** The runner of the present span. */
-  runner(): BlockRunner | null
   /** Resolves after the first decision has been carried out: a span is served, or the plan needs nothing of this node. */
   readonly settled: Promise<void>
-  /** Ends all sessions: this incarnation is over. */
-  dropSessions(): void
   /** Rejects when a fixed span cannot be loaded: then there is nothing this node could do. */
   readonly failed: Promise<never>
+  /** Ends all sessions: this incarnation is over. */
+  dropSessions(): void
+  /** No more moves; one that runs is given up. What is held is still served. */
+  retire(): Promise<void>
+  /** Retires, ends all sessions and frees every span. */
   stop(): Promise<void>
 }
 
-/** Loading failed: the same attempt again only after so long. */
-const retryMs = 10_000
+const sameRange = (a: BlockRange, b: BlockRange): boolean => a.start === b.start && a.end === b.end
 
 export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: SpanKeeperOptions): SpanKeeper {
-  const { clock, logger, membership, view, stageHost, device, selfId } = dependencies
-  const stopping = new AbortController()
-  let current: BlockRunner | null = null
-  /** Spans that only finish what they began. */
-  const draining = new Set<BlockRunner>()
+  const { clock, logger, membership, view, selfId } = dependencies
+  const retiring = new AbortController()
+  const spans = createHeldSpans(dependencies, {
+    memoryBytes: options.memoryBytes,
+    onChange(span) {
+      const blocks = span === null ? null : ([span.start, span.end] as const)
+      logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null })
+      options.onEvent({ event: 'blocks-changed', blocks })
+    },
+  })
+  const settled = Promise.withResolvers<void>()
+  const failed = Promise.withResolvers<never>()
+  // Who has no fixed span does not wait for it.
+  failed.promise.catch(() => undefined)
   let lastMoveMs: number | null = null
-  let timer: Timer | null = null
+  /** A span that could not be loaded, and when to try it again. */
+  let failure: { readonly span: BlockRange; readonly untilMs: number } | null = null
+  let next: { readonly dueMs: number; readonly timer: Timer } | null = null
   let turn: Promise<void> = Promise.resolve()
   let endListening = (): void => undefined
-  let fail: (error: unknown) => void = () => undefined
-  const failed = new Promise<never>((_resolve, reject) => {
-    fail = reject
-  })
-  failed.catch(() => undefined)
-  let settle = (): void => undefined
-  const settled = new Promise<void>((resolve) => {
-    settle = resolve
-  })
-
-  const serve = (): Promise<void> => stageHost.setRunners([...(current === null ? [] : [current]), ...draining])
-
-  const release = async (runner: BlockRunner): Promise<void> => {
-    draining.delete(runner)
-    await serve()
-    await runner.release()
-  }
-
-  const load = async (span: BlockRange): Promise<BlockRunner> => {
-    await dependencies.ensureUnits(unitsOfRange(span), stopping.signal)
-    const runner = await device.loadBlocks(span, { memoryLimitBytes: options.memoryBytes, signal: stopping.signal })
-    // The readiness echo: what was loaded is what will be announced.
-    if (runner.range.start !== span.start || runner.range.end !== span.end) {
-      await runner.release()
-      throw new ShoalError('internal', `asked for blocks ${span.start}:${span.end}, loaded ${runner.range.start}:${runner.range.end}`)
-    }
-    return runner
-  }
-
-  const take = async (span: BlockRange): Promise<void> => {
-    const runner = await load(span)
-    const former = current
-    current = runner
-    if (former !== null) draining.add(former)
-    await serve()
-    await membership.announce({ state: 'serving', span, numericClass: device.numericClass })
-    options.onEvent({ event: 'blocks-changed', blocks: [span.start, span.end] })
-    logger.info('blocks-changed', { start: span.start, end: span.end })
-    if (former !== null) void finish(former)
-  }
-
-  /** Lets running sessions end, then frees the span. */
-  const finish = async (runner: BlockRunner): Promise<void> => {
-    try {
-      await stageHost.whenIdle(stopping.signal, runner)
-      await release(runner)
-    } catch (error) {
-      if (!stopping.signal.aborted) logger.warn('span-release-failed', { reason: messageOf(error) })
-    }
-  }
-
-  const letGo = async (): Promise<void> => {
-    const former = current
-    if (former === null) return
-    current = null
-    await membership.announce({ state: 'joining', span: null })
-    draining.add(former)
-    await serve()
-    await stageHost.whenIdle(stopping.signal, former)
-    await release(former)
-  }
+  let stopped: Promise<void> | null = null
 
   const wanted = (): BlockRange | null => {
     if (options.fixed !== null) return options.fixed
@@ -124,12 +68,10 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
     return placement === undefined ? null : { start: placement.start, end: placement.end }
   }
 
-  const evaluate = async (): Promise<void> => {
-    if (stopping.signal.aborted) return
-    const span = wanted()
-    const held = current?.range ?? null
+  const choose = (): Decision => {
+    const [held, span] = [spans.current(), wanted()]
     const bytesOf = (range: BlockRange | null): number => (range === null ? 0 : (range.end - range.start) * view.costs.blockBytes)
-    const decision = decide({
+    return decide({
       held,
       wanted: span,
       othersHolding: view.coverage(selfId),
@@ -139,29 +81,61 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       lastMoveMs,
       moveWindowMs: swarmLimits.moveWindowMs,
     })
+  }
+
+  const move = async ({ action, span }: Exclude<Decision, { action: 'stay' }>): Promise<void> => {
+    if (spans.current() !== null) lastMoveMs = clock.nowMs()
+    logger.info('span-loading', { start: span.start, end: span.end, action })
+    try {
+      if (action === 'swap') await spans.letGo(retiring.signal)
+      await spans.take(span, retiring.signal)
+      failure = null
+    } catch (error) {
+      if (retiring.signal.aborted) return
+      logger.error('span-loading-failed', { start: span.start, end: span.end, reason: messageOf(error) })
+      failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
+      schedule(swarmLimits.spanRetryMs)
+      if (options.fixed !== null && spans.current() === null) failed.reject(error)
+      return
+    }
+    settled.resolve()
+  }
+
+  const evaluate = async (): Promise<void> => {
+    if (retiring.signal.aborted) return
+    const decision = choose()
     if (decision.action === 'stay') {
       logger.debug('span-kept', { reason: decision.reason })
       // Nothing else may happen until the window has passed, so nobody else would ask again.
       if (decision.againAfterMs !== undefined) schedule(decision.againAfterMs)
-      return
+      settled.resolve()
+    } else if (failure !== null && sameRange(failure.span, decision.span) && clock.nowMs() < failure.untilMs) {
+      schedule(failure.untilMs - clock.nowMs())
+    } else {
+      await move(decision)
     }
-    if (held !== null) lastMoveMs = clock.nowMs()
-    logger.info('span-loading', { start: decision.span.start, end: decision.span.end, action: decision.action })
-    if (decision.action === 'swap') await letGo()
-    await take(decision.span)
   }
 
+  /** The soonest of what was asked for: an uncovered block must not wait until a window ends. */
   const schedule = (delayMs: number): void => {
-    if (timer !== null || stopping.signal.aborted) return
-    timer = clock.after(delayMs, () => {
-      timer = null
-      turn = turn.then(evaluate).then(settle).catch((error: unknown) => {
-        if (stopping.signal.aborted) return
-        logger.error('span-loading-failed', { reason: messageOf(error) })
-        if (options.fixed !== null && current === null) fail(error)
-        schedule(retryMs)
-      })
-    })
+    const dueMs = clock.nowMs() + delayMs
+    if (retiring.signal.aborted || (next !== null && next.dueMs <= dueMs)) return
+    next?.timer.cancel()
+    next = {
+      dueMs,
+      timer: clock.after(delayMs, () => {
+        next = null
+        turn = turn.then(evaluate).catch((error: unknown) => logger.error('span-decision-failed', { reason: messageOf(error) }))
+      }),
+    }
+  }
+
+  const retire = async (): Promise<void> => {
+    endListening()
+    next?.timer.cancel()
+    next = null
+    retiring.abort(new ShoalError('cancelled', 'the node is leaving'))
+    await turn
   }
 
   return {
@@ -169,20 +143,11 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       endListening = membership.onChange(() => schedule(swarmLimits.settleMs))
       schedule(options.fixed === null ? swarmLimits.settleMs : 0)
     },
-    held: () => current?.range ?? null,
-    runner: () => current,
-    settled,
-    dropSessions() {
-      turn = turn.then(() => stageHost.setRunners([])).then(serve)
-    },
-    failed,
-    async stop() {
-      endListening()
-      timer?.cancel()
-      stopping.abort(new ShoalError('cancelled', 'the node is stopping'))
-      await turn
-      await stageHost.setRunners([])
-      for (const runner of [...draining, ...(current === null ? [] : [current])]) await runner.release()
-    },
+    held: () => spans.current(),
+    settled: settled.promise,
+    failed: failed.promise,
+    dropSessions: () => spans.endSessions(),
+    retire,
+    stop: () => (stopped ??= retire().then(() => spans.release())),
   }
 }

@@ -119,6 +119,8 @@ export interface SwarmPeer {
   engine(): Promise<Engine>
   /** Resolves when live peers hold every block. */
   whenCovered(signal: AbortSignal): Promise<void>
+  /** Resolves when somebody is known and nobody's liveness is `unknown` any more: `status()` shows everybody then. */
+  whenKnown(signal: AbortSignal): Promise<void>
   /** Finishes running sessions within `signal`, says `left`, stops. */
   leave(signal: AbortSignal): Promise<void>
   close(): Promise<void>

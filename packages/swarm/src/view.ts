@@ -1,4 +1,4 @@
-import { ShoalError, type Clock } from '@shoal/host'
+import { ShoalError } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { snapshotHash, type BeatLoad, type Member, type Membership } from '@shoal/membership'
 import { findRoute, modelCosts, plan as planSwarm, planHash, type ModelCosts, type Plan } from '@shoal/planner'
@@ -15,15 +15,19 @@ export interface SwarmView extends RouteFinder {
   status(): SwarmStatus
   /** Live peers that serve each block, `except` left out. */
   coverage(except?: string): number[]
-  /** Resolves when live peers serve every block. */
+  /** Resolves when live peers serve every block; rejects with the signal's reason. */
   whenCovered(signal: AbortSignal): Promise<void>
+  /**
+   * Resolves when somebody is known and nobody's liveness is `unknown` any more: records come with the first sync, beats
+   * some moments later. Rejects with the signal's reason.
+   */
+  whenKnown(signal: AbortSignal): Promise<void>
 }
 
 export interface ViewDependencies {
-  readonly clock: Clock
   readonly selfId: string
   readonly manifest: IdentifiedManifest
-  readonly membership: Membership
+  readonly membership: Pick<Membership, 'members' | 'snapshot' | 'onChange'>
 }
 
 export function createSwarmView({ selfId, manifest, membership }: ViewDependencies): SwarmView {
@@ -46,6 +50,10 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
     return holders
   }
   const covered = (): boolean => coverage().every((holders) => holders > 0)
+  const known = (): boolean => {
+    const others = membership.members().filter(({ record }) => record.peerId !== selfId)
+    return others.length > 0 && others.every(({ liveness }) => liveness !== 'unknown')
+  }
 
   return {
     costs,
@@ -53,10 +61,7 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
     coverage,
     async find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget = 1): Promise<Route> {
       const found = findRoute(membership.snapshot(), costs, { range, tokenBudget, exclude, from: selfId, load: loadsOf(membership.members()) })
-      if (!found.found) {
-        const missing = found.uncovered.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start} to ${end - 1}`)).join(', ')
-        throw new ShoalError('no-route', `nobody live serves block${missing.includes('to') || missing.includes(',') ? 's' : ''} ${missing} of ${name} with room for ${tokenBudget} tokens`)
-      }
+      if (!found.found) throw noRoute(name, found.uncovered, tokenBudget, exclude)
       return found.stages.map((stage) => ({
         peer: stage.peer,
         addresses: stage.addresses,
@@ -82,27 +87,43 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
         placements: now.placements,
       }
     },
-    whenCovered(signal) {
-      return new Promise((resolve, reject) => {
-        if (covered()) {
-          resolve()
-          return
-        }
-        const onAbort = (): void => {
-          end()
-          reject(signal.reason)
-        }
-        const end = membership.onChange(() => {
-          if (!covered()) return
-          end()
-          signal.removeEventListener('abort', onAbort)
-          resolve()
-        })
-        signal.addEventListener('abort', onAbort, { once: true })
-        if (signal.aborted) onAbort()
-      })
-    },
+    whenCovered: (signal) => when(membership, covered, signal),
+    whenKnown: (signal) => when(membership, known, signal),
   }
+}
+
+/** Resolves when `holds` does, asked again at every change. */
+function when(membership: Pick<Membership, 'onChange'>, holds: () => boolean, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason)
+      return
+    }
+    if (holds()) {
+      resolve()
+      return
+    }
+    const onAbort = (): void => {
+      endListening()
+      reject(signal.reason)
+    }
+    const endListening = membership.onChange(() => {
+      if (!holds()) return
+      endListening()
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+/** Says which blocks are missing; when each has a holder, the holders do not form a chain without those left out. */
+export function noRoute(model: string, uncovered: readonly BlockRange[], tokenBudget: number, exclude: ReadonlySet<string>): ShoalError {
+  const without = exclude.size === 0 ? '' : `, ${[...exclude].join(' and ')} left out`
+  if (uncovered.length === 0) return new ShoalError('no-route', `the live peers of ${model} form no route with room for ${tokenBudget} tokens${without}`)
+  const one = uncovered.length === 1 && uncovered[0]!.end - uncovered[0]!.start === 1
+  const blocks = uncovered.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start} to ${end - 1}`)).join(', ')
+  return new ShoalError('no-route', `nobody live serves block${one ? '' : 's'} ${blocks} of ${model} with room for ${tokenBudget} tokens${without}`)
 }
 
 function loadsOf(members: readonly Member[]): ReadonlyMap<string, BeatLoad> {

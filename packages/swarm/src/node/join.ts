@@ -35,7 +35,7 @@ export async function learnManifest(dependencies: { transport: Transport; clock:
       const peer = await transport.dial(address, { signal: limit.signal })
       transport.learn(peer, [address])
       const self: HelloSelf = { agent, role: options.role, manifest: null, profile: null, model: null }
-      const answer = await sayHello(transport, clock, peer, self, limit.signal)
+      const answer = await sayHello({ transport, clock }, peer, self, limit.signal)
       if (answer.manifest === null) throw new ShoalError('not-ready', `${address} has not joined a swarm itself yet`)
       const manifest = await fetchManifest(transport, clock, peer, answer.manifest, limit.signal)
       logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })

@@ -1,11 +1,12 @@
 import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
 import { parseProfile, unitNames, type NumericProfile } from '@shoal/model'
 import { createOnnxDevice, type BlockRunner } from '@shoal/runtime'
-import { createLocalSession } from '@shoal/session'
+import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
 import { createEngine } from '../engine.ts'
+import { inScope, type Scope } from '../scope.ts'
 import type { Engine, Progress } from '../types.ts'
 import { packReference } from './local-manifest.ts'
-import { openModelStore } from './model-store.ts'
+import { openModelStore, type ModelStore } from './model-store.ts'
 import { openReference, type Reference } from './reference.ts'
 
 export interface SystemDependencies {
@@ -29,45 +30,61 @@ export interface LocalEngineOptions {
 }
 
 /** The whole model in this process, without a network: the reference that swarms are compared with. */
-export async function openLocalEngine(dependencies: SystemDependencies, options: LocalEngineOptions): Promise<Engine> {
-  const { clock, random, logger } = dependencies
+export function openLocalEngine(dependencies: SystemDependencies, options: LocalEngineOptions): Promise<Engine> {
+  return inScope((scope) => open(dependencies, options, scope))
+}
+
+async function open({ clock, random, logger }: SystemDependencies, options: LocalEngineOptions, scope: Scope): Promise<Engine> {
+  const { onProgress, signal, threads } = options
   const reference = await openReference(options.model)
+  let store: ModelStore | null = null
+  // The store closes the reference it was given.
+  scope.onClose(() => (store === null ? reference.source.close() : store.close()))
   const folder = await packReference(reference, profileOf(reference, options), options)
   const { manifest } = folder
   const { config } = manifest.manifest
-  const store = await openModelStore(options.dataFolder, manifest, { clock, reference, peers: null, onProgress: options.onProgress }, folder)
-  const device = await createOnnxDevice({ manifest, folder: store.path, threads: options.threads, logger })
+  store = await openModelStore(options.dataFolder, manifest, { clock, reference, peers: null, onProgress }, folder)
+  const device = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  scope.onClose(() => device.close())
+  await store.ensureUnits(unitNames(config), signal)
+
+  const load = (start: number, end: number): Promise<BlockRunner> => device.loadBlocks({ start, end }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER, ...(signal === undefined ? {} : { signal }) })
+  const bounds = [0, ...(options.cuts ?? []), config.blockCount]
+  const runners: BlockRunner[] = []
+  for (let i = 0; i + 1 < bounds.length; i += 1) runners.push(await load(bounds[i]!, bounds[i + 1]!))
+  const embedding = await device.loadEmbedding()
+  scope.onClose(() => embedding.release())
+  const head = await device.loadHead()
+  return createEngine({
+    clock,
+    manifest,
+    tokenizer: await store.tokenizer(signal),
+    defaultSampling: await store.defaultSampling(signal),
+    embedding,
+    head,
+    openSession: (tokenBudget) => createLocalSession(runners, { session: randomHex(random, 16), tokenBudget }),
+    openPartialSession: (end, tokenBudget) => openPart(() => load(0, end), { session: randomHex(random, 16), tokenBudget }),
+    close: () => scope.close(),
+  })
+}
+
+/** A session over runners of its own, freed with it. */
+async function openPart(load: () => Promise<BlockRunner>, options: LocalSessionOptions): Promise<HiddenSession> {
+  const runner = await load()
   try {
-    await store.ensureUnits(unitNames(config), options.signal)
-    const bounds = [0, ...(options.cuts ?? []), config.blockCount]
-    const loaded: BlockRunner[] = []
-    for (let i = 0; i + 1 < bounds.length; i += 1) {
-      loaded.push(await device.loadBlocks({ start: bounds[i]!, end: bounds[i + 1]! }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER }))
+    const session = await createLocalSession([runner], options)
+    return {
+      get length() {
+        return session.length
+      },
+      forward: (hidden, wants) => session.forward(hidden, wants),
+      route: () => session.route(),
+      failovers: session.failovers,
+      continuity: session.continuity,
+      close: () => runner.release(),
     }
-    const [embedding, head] = [await device.loadEmbedding(), await device.loadHead()]
-    const engine = createEngine({
-      clock,
-      manifest,
-      tokenizer: await store.tokenizer(options.signal),
-      defaultSampling: await store.defaultSampling(options.signal),
-      embedding,
-      head,
-      openSession: (tokenBudget) => createLocalSession(loaded, { session: randomHex(random, 16), tokenBudget }),
-      async openPartialSession(end, tokenBudget) {
-        const runner = await device.loadBlocks({ start: 0, end }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER })
-        const session = await createLocalSession([runner], { session: randomHex(random, 16), tokenBudget })
-        return { ...session, length: 0, close: () => runner.release() }
-      },
-      async close() {
-        await embedding.release()
-        await device.close()
-        await store.close()
-      },
-    })
-    return engine
   } catch (error) {
-    await device.close()
-    await store.close()
+    await runner.release()
     throw error
   }
 }

@@ -2,23 +2,19 @@ import { join } from 'node:path'
 import { every, messageOf, ShoalError } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { formatProfile } from '@shoal/model'
-import { createMembership, membershipProfiles } from '@shoal/membership'
-import { createOnnxDevice } from '@shoal/runtime'
-import { createStageHost } from '@shoal/session'
-import { serveBlobs } from '../blobs/serve.ts'
-import { serveHello } from '../hello.ts'
-import { createSpanKeeper } from '../span-keeper.ts'
+import { createMembership, membershipProfiles, type Membership } from '@shoal/membership'
+import { createOnnxDevice, type Device } from '@shoal/runtime'
+import { createStageHost, type StageHost } from '@shoal/session'
+import { createSpanKeeper, type SpanKeeper } from '../span-keeper.ts'
+import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
-import { createSwarmView } from '../view.ts'
+import { createSwarmView, type SwarmView } from '../view.ts'
 import { calibrateBlock } from './calibrate.ts'
-import { openConnection } from './connection.ts'
+import { agent } from './join.ts'
+import { joinModel, type JoinedModel } from './join-model.ts'
 import { createLazyEngine } from './lazy-engine.ts'
-import { agent, learnManifest } from './join.ts'
-import { packReference } from './local-manifest.ts'
-import { profileOf, type SystemDependencies } from './local-engine.ts'
-import { openModelStore } from './model-store.ts'
-import { openReference } from './reference.ts'
-import { createScope, type Scope } from './scope.ts'
+import { createLeaving } from './leaving.ts'
+import type { SystemDependencies } from './local-engine.ts'
 import { watchMembers } from './watch-members.ts'
 
 export interface NodeOptions {
@@ -54,74 +50,26 @@ const loadIntervalMs = 500
  * Creates a swarm or joins one, and serves blocks. Resolves when the first span is served, or when the plan needs
  * nothing of this node for now.
  */
-export async function startNode(dependencies: SystemDependencies, options: NodeOptions): Promise<ServingPeer> {
-  const scope = createScope()
-  try {
-    return await start(dependencies, options, scope)
-  } catch (error) {
-    await scope.close()
-    throw error
-  }
+export function startNode(dependencies: SystemDependencies, options: NodeOptions): Promise<ServingPeer> {
+  return inScope((scope) => start(dependencies, options, scope))
 }
 
 async function start(dependencies: SystemDependencies, options: NodeOptions, scope: Scope): Promise<ServingPeer> {
-  const { clock, random, logger } = dependencies
-  const { dataFolder, signal } = options
-  const reference = options.model === undefined ? null : await openReference(options.model)
-  if (reference !== null) scope.onClose(() => reference.source.close())
-
-  const { transport } = await openConnection(dependencies, { keyFolder: dataFolder, listen: options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen, lan: options.lan })
-  scope.onClose(() => transport.close())
-
-  const wish = { ...options, reference, role: 'node' as const }
-  if (options.join.length === 0 && reference === null) throw new ShoalError('bad-request', 'a new swarm needs a model')
-  const packed = options.join.length > 0 ? null : await packReference(reference!, profileOf(reference!, options), options)
-  const manifest = packed?.manifest ?? (await learnManifest({ transport, clock, logger }, wish))
-  const { config, profile, name } = manifest.manifest
-  if (options.blocks !== undefined && options.blocks[1] > config.blockCount) {
-    throw new ShoalError('wrong-range', `--blocks ${options.blocks.join(':')} is outside the ${config.blockCount} blocks of ${name}`)
+  const { dataFolder, threads, signal } = options
+  const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
+  const joined = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan } }, scope)
+  const { transport, manifest, store } = joined
+  const { blockCount } = manifest.manifest.config
+  if (options.blocks !== undefined && options.blocks[1] > blockCount) {
+    throw new ShoalError('wrong-range', `--blocks ${options.blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.manifest.name}`)
   }
-  serveHello(transport, () => ({ agent, role: 'node', manifest: manifest.id, profile: formatProfile(profile), model: name }), logger)
-
-  const store = await openModelStore(dataFolder, manifest, { clock, reference, peers: { transport, candidates: () => transport.connected() }, onProgress: options.onProgress }, packed ?? undefined)
-  scope.onClose(() => store.close())
-  serveBlobs(transport, store.blobs, logger)
-
-  const device = await createOnnxDevice({ manifest, folder: store.path, threads: options.threads, logger })
+  const device = await createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
   scope.onClose(() => device.close())
-  const speed = await calibrateBlock(dependencies, manifest, options.threads, dataFolder)
+  const speed = await calibrateBlock(dependencies, manifest, threads, dataFolder)
+  signal?.throwIfAborted()
 
-  const incarnationPath = join(dataFolder, 'incarnation')
-  const membership = createMembership(
-    { transport, clock, random, logger, nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)) },
-    { ...(options.lan ? membershipProfiles.lan : membershipProfiles.local), document: manifest.id, incarnation: nextIncarnation(incarnationPath) },
-  )
-  scope.onClose(() => membership.close())
-
-  const view = createSwarmView({ clock, selfId: transport.peerId, manifest, membership })
-  const stageHost = createStageHost(
-    { transport, clock, logger },
-    {
-      manifestId: manifest.id,
-      profile: formatProfile(profile),
-      get numericClass() {
-        return device.numericClass
-      },
-      get incarnation() {
-        return membership.incarnation
-      },
-      onEvent: (event) => options.onEvent(event),
-    },
-  )
-  scope.onClose(() => stageHost.close())
-
-  const keeper = createSpanKeeper(
-    { clock, logger, selfId: transport.peerId, membership, view, stageHost, device, ensureUnits: (units, ended) => store.ensureUnits(units, ended) },
-    { fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] }, memoryBytes: options.memoryBytes, onEvent: options.onEvent },
-  )
-  scope.onClose(() => keeper.stop())
-  watchMembers({ transport, membership, logger }, options.onEvent, () => keeper.dropSessions())
-
+  const member = createMember(dependencies, options, joined, device, scope)
+  const { membership, stageHost, view, keeper } = member
   membership.start()
   await membership.announce({
     state: 'joining',
@@ -130,24 +78,12 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     addresses: transport.addresses(),
     version: agent,
   })
-  const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: 0 }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
-  scope.onClose(() => loads.cancel())
   keeper.start()
-  await Promise.race([keeper.settled, keeper.failed])
-  signal?.throwIfAborted()
+  await firstDecision(keeper, signal)
 
-  const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device, store })
+  const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device: async () => device, store })
   scope.onClose(() => engine.close())
-  let left: Promise<void> | null = null
-  const leave = async (ended: AbortSignal): Promise<void> => {
-    options.onEvent({ event: 'draining' })
-    stageHost.setDraining(true)
-    await membership.announce({ state: 'draining' })
-    await stageHost.whenIdle(ended).catch((error: unknown) => logger.warn('drain-cut-short', { reason: messageOf(error), sessions: stageHost.sessions() }))
-    await membership.leave()
-    await scope.close()
-    options.onEvent({ event: 'stopped' })
-  }
+  const leave = createLeaving({ logger: dependencies.logger, keeper, stageHost, membership, scope }, options.onEvent)
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
@@ -162,7 +98,66 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     status: () => view.status(),
     engine: () => engine.get(),
     whenCovered: (ended) => view.whenCovered(ended),
-    leave: (ended) => (left ??= leave(ended)),
+    whenKnown: (ended) => view.whenKnown(ended),
+    leave,
     close: () => scope.close(),
+  }
+}
+
+interface MemberParts {
+  readonly membership: Membership
+  readonly stageHost: StageHost
+  readonly view: SwarmView
+  readonly keeper: SpanKeeper
+}
+
+/** Everything of a member that stands on its connection and its device; nothing has been announced yet. */
+function createMember(dependencies: SystemDependencies, options: NodeOptions, { transport, manifest, store }: JoinedModel, device: Device, scope: Scope): MemberParts {
+  const { clock, random, logger } = dependencies
+  const incarnationPath = join(options.dataFolder, 'incarnation')
+  const membership = createMembership(
+    { transport, clock, random, logger, nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)) },
+    { ...(options.lan ? membershipProfiles.lan : membershipProfiles.local), document: manifest.id, incarnation: nextIncarnation(incarnationPath) },
+  )
+  scope.onClose(() => membership.close())
+
+  const stageHost = createStageHost(
+    { transport, clock, logger },
+    {
+      manifestId: manifest.id,
+      profile: formatProfile(manifest.manifest.profile),
+      get numericClass() {
+        return device.numericClass
+      },
+      get incarnation() {
+        return membership.incarnation
+      },
+      onEvent: (event) => options.onEvent(event),
+    },
+  )
+  scope.onClose(() => stageHost.close())
+
+  const view = createSwarmView({ selfId: transport.peerId, manifest, membership })
+  const keeper = createSpanKeeper(
+    { clock, logger, selfId: transport.peerId, membership, view, stageHost, device, ensureUnits: (units, ended) => store.ensureUnits(units, ended) },
+    { fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] }, memoryBytes: options.memoryBytes, onEvent: options.onEvent },
+  )
+  scope.onClose(() => keeper.stop())
+  watchMembers({ transport, membership, logger }, options.onEvent, () => keeper.dropSessions())
+  const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: 0 }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
+  scope.onClose(() => loads.cancel())
+  return { membership, stageHost, view, keeper }
+}
+
+/** Whoever is told to stop while the first span loads must not wait for it. */
+async function firstDecision(keeper: SpanKeeper, signal: AbortSignal | undefined): Promise<void> {
+  const interrupted = Promise.withResolvers<never>()
+  const onAbort = (): void => interrupted.reject(new ShoalError('cancelled', 'the node was stopped before it served', { cause: signal?.reason }))
+  signal?.addEventListener('abort', onAbort, { once: true })
+  if (signal?.aborted === true) onAbort()
+  try {
+    await Promise.race([keeper.settled, keeper.failed, interrupted.promise])
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
   }
 }

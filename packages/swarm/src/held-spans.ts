@@ -1,0 +1,149 @@
+import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import { unitsOfRange, type BlockRange } from '@shoal/model'
+import type { Membership } from '@shoal/membership'
+import type { BlockRunner, Device } from '@shoal/runtime'
+import type { StageHost } from '@shoal/session'
+import { swarmLimits } from './limits.ts'
+
+export interface HeldSpansDependencies {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly membership: Pick<Membership, 'announce'>
+  readonly stageHost: Pick<StageHost, 'setRunners' | 'whenIdle'>
+  readonly device: Pick<Device, 'loadBlocks' | 'numericClass'>
+  /** Brings a span's weights to this machine. */
+  ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
+}
+
+export interface HeldSpansOptions {
+  /** For weights and KV caches together. */
+  readonly memoryBytes: number
+  onChange(span: BlockRange | null): void
+}
+
+/** The spans in this node's memory: the one it has announced, and those that only finish their sessions. */
+export interface HeldSpans {
+  current(): BlockRange | null
+  /** Loads, serves and announces `span`; the one before then only finishes its sessions. When it fails, all is as before. */
+  take(span: BlockRange, signal: AbortSignal): Promise<void>
+  /**
+   * Stops announcing the span, lets its sessions end and frees it. When they do not end in time the span is announced
+   * again: a node that holds nothing helps nobody.
+   * @throws {ShoalError} `deadline-passed`
+   */
+  letGo(signal: AbortSignal): Promise<void>
+  /** Ends every session, on every span; the spans stay. */
+  endSessions(): void
+  /** Ends every session and frees every span. */
+  release(): Promise<void>
+}
+
+export function createHeldSpans(dependencies: HeldSpansDependencies, options: HeldSpansOptions): HeldSpans {
+  const { clock, logger, membership, stageHost, device } = dependencies
+  const releasing = new AbortController()
+  let current: BlockRunner | null = null
+  const draining = new Set<BlockRunner>()
+  const finishing = new Set<Promise<void>>()
+  let serving: Promise<void> = Promise.resolve()
+
+  /** One at a time: the host ends the sessions of runners that are gone while it goes through them. */
+  const setRunners = (runners: () => readonly BlockRunner[]): Promise<void> => {
+    const done = serving.then(() => stageHost.setRunners(runners()))
+    serving = done.catch(() => undefined)
+    return done
+  }
+  const serve = (): Promise<void> => setRunners(() => [...(current === null ? [] : [current]), ...draining])
+
+  const load = async (span: BlockRange, signal: AbortSignal): Promise<BlockRunner> => {
+    await dependencies.ensureUnits(unitsOfRange(span), signal)
+    const runner = await device.loadBlocks(span, { memoryLimitBytes: options.memoryBytes, signal })
+    // The readiness echo: what was loaded is what will be announced.
+    if (runner.range.start !== span.start || runner.range.end !== span.end) {
+      await runner.release()
+      throw new ShoalError('internal', `asked for blocks ${span.start}:${span.end}, loaded ${runner.range.start}:${runner.range.end}`)
+    }
+    return runner
+  }
+  const announce = (span: BlockRange): Promise<void> => membership.announce({ state: 'serving', span, numericClass: device.numericClass })
+
+  const free = async (runner: BlockRunner): Promise<void> => {
+    draining.delete(runner)
+    await serve()
+    await runner.release()
+  }
+  /** Lets running sessions end, then frees the span. */
+  const finish = async (runner: BlockRunner): Promise<void> => {
+    try {
+      await stageHost.whenIdle(releasing.signal, runner)
+      await free(runner)
+    } catch (error) {
+      // Then `release` frees it, or has begun to.
+      if (!releasing.signal.aborted) logger.warn('span-release-failed', { reason: messageOf(error) })
+    }
+  }
+  const finishLater = (runner: BlockRunner): void => {
+    const finished = finish(runner).finally(() => finishing.delete(finished))
+    finishing.add(finished)
+  }
+  const swapBack = async (former: BlockRunner): Promise<void> => {
+    draining.delete(former)
+    current = former
+    await serve()
+    await announce(former.range)
+  }
+
+  return {
+    current: () => current?.range ?? null,
+    async take(span, signal) {
+      const runner = await load(span, signal)
+      const former = current
+      current = runner
+      if (former !== null) draining.add(former)
+      try {
+        await serve()
+        signal.throwIfAborted()
+        await announce(span)
+      } catch (error) {
+        current = former
+        if (former !== null) draining.delete(former)
+        await serve()
+        await runner.release()
+        throw error
+      }
+      options.onChange(span)
+      if (former !== null) finishLater(former)
+    },
+    async letGo(signal) {
+      const former = current
+      if (former === null) return
+      current = null
+      draining.add(former)
+      const limit = timeLimit(clock, swarmLimits.drainTimeoutMs, () => new ShoalError('deadline-passed', `sessions on blocks ${former.range.start}:${former.range.end} did not end within ${swarmLimits.drainTimeoutMs / 1000} s`), signal)
+      try {
+        await membership.announce({ state: 'joining', span: null })
+        await stageHost.whenIdle(limit.signal, former)
+        await free(former)
+        options.onChange(null)
+      } catch (error) {
+        if (draining.has(former) && !signal.aborted) await swapBack(former)
+        throw error
+      } finally {
+        limit.clear()
+      }
+    },
+    endSessions() {
+      const failed = (error: unknown): void => logger.error('sessions-not-ended', { reason: messageOf(error) })
+      setRunners(() => []).catch(failed)
+      serve().catch(failed)
+    },
+    async release() {
+      releasing.abort(new ShoalError('cancelled', 'the node is stopping'))
+      await Promise.all(finishing)
+      await setRunners(() => [])
+      const runners = [...draining, ...(current === null ? [] : [current])]
+      current = null
+      draining.clear()
+      for (const runner of runners) await runner.release()
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { messageOf, type Logger } from '@shoal/host'
+import type { Membership } from '@shoal/membership'
+import type { StageHost } from '@shoal/session'
+import type { Scope } from '../scope.ts'
+import type { SpanKeeper } from '../span-keeper.ts'
+import type { SwarmEvent } from '../types.ts'
+
+export interface LeavingDependencies {
+  readonly logger: Logger
+  readonly keeper: Pick<SpanKeeper, 'retire'>
+  readonly stageHost: Pick<StageHost, 'setDraining' | 'whenIdle' | 'sessions'>
+  readonly membership: Pick<Membership, 'announce' | 'leave'>
+  readonly scope: Pick<Scope, 'close'>
+}
+
+/**
+ * How a node goes: no new sessions, no more moves (one that ends now would announce a span after `draining`), the others
+ * hear it, running sessions end within `signal`, `left`, and everything is closed, also when a step fails. Leaving twice
+ * is leaving once.
+ */
+export function createLeaving(dependencies: LeavingDependencies, onEvent: (event: SwarmEvent) => void): (signal: AbortSignal) => Promise<void> {
+  const { logger, keeper, stageHost, membership, scope } = dependencies
+  let left: Promise<void> | null = null
+
+  const leave = async (signal: AbortSignal): Promise<void> => {
+    onEvent({ event: 'draining' })
+    stageHost.setDraining(true)
+    try {
+      await keeper.retire()
+      await membership.announce({ state: 'draining' })
+      await stageHost.whenIdle(signal).catch((error: unknown) => logger.warn('drain-cut-short', { reason: messageOf(error), sessions: stageHost.sessions() }))
+      await membership.leave()
+    } finally {
+      await scope.close()
+    }
+    onEvent({ event: 'stopped' })
+  }
+  return (signal) => (left ??= leave(signal))
+}
