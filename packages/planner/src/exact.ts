@@ -11,7 +11,7 @@ export const exactCandidatesMax = 10
 export function planExactly(cluster: Cluster, among: readonly number[], users: number): Pipeline | undefined {
   let best: Pipeline | undefined
   for (const { order, cycle } of shortestRings(cluster, among)) {
-    const pipeline = createPipeline(cluster, order, users, cycle)
+    const pipeline = createPipeline(cluster, order, users, cycle, best)
     if (pipeline !== undefined && (best === undefined || comparePipelines(pipeline, best, users) < 0)) best = pipeline
   }
   return best

@@ -15,9 +15,12 @@ export function cycleMicros(cluster: Cluster, order: readonly number[]): number 
   return order.reduce((sum, from, index) => sum + cluster.hop(from, order[(index + 1) % order.length] ?? from), 0)
 }
 
-/** The best cut over a ring of candidates; undefined when they cannot hold the model, or one would be left over. */
-export function createPipeline(cluster: Cluster, order: readonly number[], users: number, cycle = cycleMicros(cluster, order)): Pipeline | undefined {
-  const allocation = allocate(cluster, order, cycle, users)
+/**
+ * The best cut over a ring of candidates; undefined when they cannot hold the model, one would be left over, or it costs
+ * more than the best that is `known`.
+ */
+export function createPipeline(cluster: Cluster, order: readonly number[], users: number, cycle = cycleMicros(cluster, order), known?: Pipeline): Pipeline | undefined {
+  const allocation = allocate(cluster, order, cycle, users, known === undefined ? undefined : sharedMicros(known, users))
   return allocation === undefined ? undefined : { order, ...allocation }
 }
 

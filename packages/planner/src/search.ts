@@ -1,5 +1,6 @@
 import { candidateAt, stageMicros, type Cluster } from './cluster.ts'
 import { planExactly } from './exact.ts'
+import { applyMove, canKeep, limitsToBeat, movesOf } from './moves.ts'
 import { comparePipelines, createPipeline, cycleMicros, normalRing, type Pipeline } from './pipeline.ts'
 
 /** Sets of so many are searched whole inside the search: a quarter of the exact planner's work. */
@@ -85,9 +86,15 @@ function improveByMoves(cluster: Cluster, start: Pipeline, ranking: readonly num
     const near = before.order.length > longRing ? nearMaxLong : nearMax
     const others = ranking.slice(0, before.order.length + near).filter((index) => !before.order.includes(index)).slice(0, near)
     const cycle = cycleMicros(cluster, before.order)
-    for (const { order, longer } of moves(cluster, before.order, others)) {
-      const found = createPipeline(cluster, order, users, cycle + longer)
-      if (found !== undefined && comparePipelines(found, best, users) < 0) best = found
+    const fastestFirst = [...before.order].sort((a, b) => candidateAt(cluster, a).blockMicros - candidateAt(cluster, b).blockMicros || a - b)
+    let limits = limitsToBeat(best, users)
+    for (const move of movesOf(cluster, before.order, others)) {
+      const dropped = move.drop ? before.order[move.at] : undefined
+      if (!limits.some((limit) => canKeep(cluster, fastestFirst, dropped, move.add, cycle + move.longer, limit))) continue
+      const found = createPipeline(cluster, applyMove(before.order, move), users, cycle + move.longer, best)
+      if (found === undefined || comparePipelines(found, best, users) >= 0) continue
+      best = found
+      limits = limitsToBeat(best, users)
     }
     if (best === before) break
     // A move leaves the ring as it is but for one member; the whole of it may go shorter now.
@@ -95,23 +102,6 @@ function improveByMoves(cluster: Cluster, start: Pipeline, ranking: readonly num
     if (reordered !== undefined && comparePipelines(reordered, best, users) < 0) best = reordered
   }
   return best
-}
-
-/** Rings that differ in one member, and by how much longer they are. */
-function* moves(cluster: Cluster, order: readonly number[], others: readonly number[]): Generator<{ order: readonly number[]; longer: number }> {
-  const hop = (from: number, to: number): number => (from === to ? 0 : cluster.hop(from, to))
-  for (const [at, here] of order.entries()) {
-    const before = order.at(at - 1) ?? here
-    const after = order[(at + 1) % order.length] ?? here
-    const [left, right] = [order.slice(0, at), order.slice(at + 1)]
-    const without = -hop(before, here) - hop(here, after)
-    if (order.length > 1) yield { order: [...left, ...right], longer: without + hop(before, after) }
-    for (const other of others) {
-      // One that stands alone has no hops to lose, and the one that takes its place has none either.
-      yield { order: [...left, other, ...right], longer: order.length === 1 ? 0 : without + hop(before, other) + hop(other, after) }
-      yield { order: [...left, here, other, ...right], longer: hop(here, other) + hop(other, after) - hop(here, after) }
-    }
-  }
 }
 
 /** Nearest neighbour first, then two-opt until no exchange of two hops shortens the ring. */
