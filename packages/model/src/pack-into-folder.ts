@@ -11,6 +11,7 @@ import { createNodeHasher } from './node-hasher.ts'
 import { packTensors, type PackProgress, type PackSink } from './pack-tensors.ts'
 import { unitBytes, unitNames } from './packed-layout.ts'
 import { createPackedFolder, type PackedFolder } from './packed-folder.ts'
+import type { PartialOwner } from './partial-folder.ts'
 import { formatProfile, type NumericProfile } from './profile.ts'
 import { createUnitWriter, type UnitWriter } from './unit-writer.ts'
 
@@ -19,6 +20,8 @@ export interface PackIntoFolderOptions {
   readonly units?: readonly UnitName[]
   /** The manifest that the packed tensors must have: that of a swarm. */
   readonly expected?: IdentifiedManifest
+  /** Who is packing, where several processes share the folder. */
+  readonly owner?: PartialOwner
   readonly onProgress?: (progress: PackProgress) => void
   readonly signal?: AbortSignal
 }
@@ -41,15 +44,15 @@ export async function packIntoFolder(source: ModelSource, profile: NumericProfil
   // The units are about to change under an older manifest, if there is one.
   await rm(join(folder, 'manifest.cbor'), { force: true })
   const tensors = await packUnits(source, profile, units, options, (unit) =>
-    createUnitWriter({ path: join(folder, `${unit}.bin`), bytes: unitBytes(source.config, profile, unit), tensors: null }, () => undefined),
+    createUnitWriter({ path: join(folder, `${unit}.bin`), bytes: unitBytes(source.config, profile, unit), tensors: null }, () => undefined, options.owner),
   )
-  const packed = await createPackedFolder(folder, identifyManifest(buildManifest(source, profile, tensors)))
+  const packed = await createPackedFolder(folder, identifyManifest(buildManifest(source, profile, tensors)), options.owner)
   return closingOnError(packed, () => writeAssets(packed, source))
 }
 
 async function packMissing(source: ModelSource, profile: NumericProfile, path: string, expected: IdentifiedManifest, options: PackIntoFolderOptions): Promise<PackedFolder> {
   checkSameModel(source, profile, expected)
-  const packed = await createPackedFolder(path, expected)
+  const packed = await createPackedFolder(path, expected, options.owner)
   return closingOnError(packed, async () => {
     const missing = (options.units ?? unitNames(source.config)).filter((unit) => !packed.hasUnit(unit))
     await checkDisk(packed.path, source, profile, missing)

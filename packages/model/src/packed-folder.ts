@@ -37,8 +37,8 @@ export interface PackedFolder {
    * @throws {ModelError} `bad-request` while another writer of it is open
    */
   download(unit: UnitName, pieceBytes: number): Promise<UnitDownload>
-  /** @throws {ModelError} `disk-full` when the disk has no room for these units; those that are here need none */
-  checkRoom(units: readonly UnitName[]): Promise<void>
+  /** @throws {ModelError} `disk-full` when so many bytes more have no room on the disk; `what` needs them */
+  checkRoom(bytes: number, what: string): Promise<void>
   /**
    * Bytes `[offset, offset + length)` of a packed tensor.
    * @throws {ModelError} `not-found` when its unit is not here, `bad-model` when the range leaves the tensor
@@ -143,10 +143,7 @@ async function openUnits(folder: string, identified: IdentifiedManifest, owner: 
     refresh,
     writer: (unit) => writingOf(unit, (file, ended) => createUnitWriter(file, ended, owner)),
     download: (unit, pieceBytes) => writingOf(unit, (file, ended) => createUnitDownload(file, owner, pieceBytes, ended)),
-    checkRoom: (names) => {
-      const missing = names.filter((unit) => !present.has(unit))
-      return checkDiskRoom(folder, missing.reduce((sum, unit) => sum + unitFile(unit).bytes, 0), `fetching ${missing.length} units of ${modelName}`)
-    },
+    checkRoom: (bytes, what) => checkDiskRoom(folder, bytes, what),
     read: async (tensorName, offset, length, signal) => {
       const tensor = byName.get(tensorName)
       if (tensor === undefined) throw new ModelError('bad-request', `${modelName} has no packed tensor '${tensorName}'`)

@@ -1,9 +1,11 @@
 import { ShoalError, type Clock } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeBlob, encodeBlob, limits, protocols } from '@shoal/protocol'
-import { swarmLimits } from '../limits.ts'
+import { pipe } from 'it-pipe'
+import { blobLimits } from './limits.ts'
 
 interface Pending {
+  readonly offset: number
   resolve(bytes: { bytes: Uint8Array; total: number }): void
   reject(error: Error): void
 }
@@ -14,6 +16,8 @@ export interface BlobClient {
   /** @throws {ShoalError} `not-found` when the peer lacks it; `peer-vanished`, `deadline-passed` when it does not answer */
   read(blob: string, offset: number, length: number): Promise<{ bytes: Uint8Array; total: number }>
   close(): Promise<void>
+  /** Drops the channel at once; what is being read is rejected. */
+  abort(error: Error): void
 }
 
 export async function openBlobClient(transport: Transport, clock: Clock, peer: string, signal: AbortSignal): Promise<BlobClient> {
@@ -28,6 +32,7 @@ export async function openBlobClient(transport: Transport, clock: Clock, peer: s
     if (waiting === undefined) return
     pending.delete(message.request)
     if (message.type === 'no-blob') waiting.reject(new ShoalError('not-found', `${peer}: ${message.message}`))
+    else if (message.offset !== waiting.offset) waiting.reject(new ShoalError('bad-frame', `${peer} sent the bytes at ${message.offset} instead of those at ${waiting.offset}`))
     else waiting.resolve({ bytes: payload, total: message.total })
   })
   channel.onClose((error) => {
@@ -38,6 +43,7 @@ export async function openBlobClient(transport: Transport, clock: Clock, peer: s
   return {
     peer,
     close: () => channel.close(),
+    abort: (error) => channel.abort(error),
     read: (blob, offset, length) => request(channel, clock, pending, { type: 'get', request: next++, blob, offset, length }),
   }
 }
@@ -49,11 +55,12 @@ function request(
   message: { type: 'get'; request: number; blob: string; offset: number; length: number },
 ): Promise<{ bytes: Uint8Array; total: number }> {
   return new Promise((resolve, reject) => {
-    const timer = clock.after(swarmLimits.blobTimeoutMs, () => {
+    const timer = clock.after(blobLimits.pieceTimeoutMs, () => {
       pending.delete(message.request)
-      reject(new ShoalError('deadline-passed', `${channel.remotePeer} sent no weights for ${swarmLimits.blobTimeoutMs} ms`))
+      reject(new ShoalError('deadline-passed', `${channel.remotePeer} sent no weights for ${blobLimits.pieceTimeoutMs} ms`))
     })
     pending.set(message.request, {
+      offset: message.offset,
       resolve(answer) {
         timer.cancel()
         resolve(answer)
@@ -72,22 +79,50 @@ function request(
 }
 
 /** A whole small blob (a manifest, an asset), bounded by `maxBytes`. The caller checks its hash. */
-export async function readWholeBlob(client: BlobClient, blob: string, maxBytes: number): Promise<Uint8Array> {
-  const first = await client.read(blob, 0, limits.blobChunkBytes)
-  if (first.total > maxBytes) throw new ShoalError('limit-exceeded', `${client.peer} offers ${first.total} bytes for ${blob.slice(0, 12)}, at most ${maxBytes} are taken`)
-  const whole = new Uint8Array(first.total)
-  let have = place(whole, 0, first.bytes, client.peer)
-  while (have < whole.byteLength) {
-    const piece = await client.read(blob, have, Math.min(limits.blobChunkBytes, whole.byteLength - have))
-    have = place(whole, have, piece.bytes, client.peer)
-  }
-  return whole
+export function readWholeBlob(client: BlobClient, blob: string, maxBytes: number): Promise<Uint8Array> {
+  return pipe(
+    () => piecesOf(client, blob),
+    (pieces) => bounded(pieces, client.peer, blob, maxBytes),
+    joined,
+  )
 }
 
-function place(whole: Uint8Array, offset: number, bytes: Uint8Array, peer: string): number {
-  if ((bytes.byteLength === 0 && whole.byteLength > offset) || offset + bytes.byteLength > whole.byteLength) {
-    throw new ShoalError('bad-frame', `${peer} sent a piece of ${bytes.byteLength} bytes at ${offset} of ${whole.byteLength}`)
+interface BlobPiece {
+  readonly offset: number
+  readonly bytes: Uint8Array
+  readonly total: number
+}
+
+/** One after the other: the size is known only from the first answer. */
+async function* piecesOf(client: BlobClient, blob: string): AsyncGenerator<BlobPiece> {
+  let offset = 0
+  let end = limits.blobChunkBytes
+  do {
+    const { bytes, total } = await client.read(blob, offset, Math.min(limits.blobChunkBytes, end - offset))
+    yield { offset, bytes, total }
+    offset += bytes.byteLength
+    end = total
+  } while (offset < end)
+}
+
+async function* bounded(pieces: AsyncIterable<BlobPiece>, peer: string, blob: string, maxBytes: number): AsyncGenerator<BlobPiece> {
+  let size: number | null = null
+  for await (const piece of pieces) {
+    const { offset, bytes, total } = piece
+    if (total > maxBytes) throw new ShoalError('limit-exceeded', `${peer} offers ${total} bytes for ${blob.slice(0, 12)}, at most ${maxBytes} are taken`)
+    size ??= total
+    if (total !== size || (bytes.byteLength === 0 && offset < total) || offset + bytes.byteLength > total) {
+      throw new ShoalError('bad-frame', `${peer} sent a piece of ${bytes.byteLength} bytes at ${offset} of ${total}`)
+    }
+    yield piece
   }
-  whole.set(bytes, offset)
-  return offset + bytes.byteLength
+}
+
+async function joined(pieces: AsyncIterable<BlobPiece>): Promise<Uint8Array> {
+  let whole = new Uint8Array(0)
+  for await (const { offset, bytes, total } of pieces) {
+    if (offset === 0) whole = new Uint8Array(total)
+    whole.set(bytes, offset)
+  }
+  return whole
 }

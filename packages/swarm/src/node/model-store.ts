@@ -3,9 +3,11 @@ import { createTokenizer, formatProfile, unitOf, type IdentifiedManifest, type S
 import { createPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { fetchAssets, fetchUnits } from '../blobs/fetch.ts'
+import { createPeerLedger, type PeerTransfer } from '../blobs/ledger.ts'
 import type { BlobSource } from '../blobs/serve.ts'
 import type { Progress } from '../types.ts'
 import { packedPath, packProgress } from './local-manifest.ts'
+import { thisProcess } from './partial-owner.ts'
 import type { Reference } from './reference.ts'
 import { readDefaultSampling } from './default-sampling.ts'
 
@@ -20,6 +22,8 @@ export interface ModelStore {
   defaultSampling(signal?: AbortSignal): Promise<SamplingOptions>
   /** What this peer can give to others. */
   readonly blobs: BlobSource
+  /** What peers have given this one. */
+  transfers(): PeerTransfer[]
   close(): Promise<void>
 }
 
@@ -33,8 +37,10 @@ export interface StoreSources {
 }
 
 export async function openModelStore(dataFolder: string, manifest: IdentifiedManifest, sources: StoreSources, ready?: PackedFolder): Promise<ModelStore> {
-  let folder = ready ?? (await createPackedFolder(packedPath(dataFolder, manifest.id), manifest))
-  const { reference, peers } = sources
+  let folder = ready ?? (await createPackedFolder(packedPath(dataFolder, manifest.id), manifest, thisProcess))
+  const { reference, clock } = sources
+  const ledger = createPeerLedger(clock)
+  const peers = sources.peers === null ? null : { ...sources.peers, clock, ledger }
   // One at a time: two spans that need the same unit must not write the same file.
   let turn: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -44,12 +50,15 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
   }
 
   const ensure = async (units: readonly string[], signal?: AbortSignal): Promise<void> => {
+    // Another process on this data directory (a client beside a node) may have fetched them.
+    await folder.refresh(units)
     const missing = units.filter((unit) => !folder.hasUnit(unit))
     if (missing.length === 0) return
     if (reference !== null) {
       const packed = await packIntoFolder(reference.source, manifest.manifest.profile, folder.path, {
         units: missing,
         expected: manifest,
+        owner: thisProcess,
         ...(signal === undefined ? {} : { signal }),
         onProgress: packProgress(reference, manifest.manifest.profile, missing, sources.onProgress),
       })
@@ -59,7 +68,7 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
       return
     }
     if (peers === null) throw new ShoalError('not-found', `the packed model ${manifest.manifest.name} lacks ${missing.join(', ')} and there is nobody to ask for them`)
-    await fetchUnits({ ...peers, clock: sources.clock }, folder, missing, {
+    await fetchUnits(peers, folder, missing, {
       ...(signal === undefined ? {} : { signal }),
       onProgress: (doneBytes, totalBytes) => sources.onProgress?.({ activity: 'fetch', doneBytes, totalBytes }),
     })
@@ -71,7 +80,7 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
       const bytes = reference?.source.assets.get(name)
       if (bytes !== undefined && (await folder.readAsset(name)) === null) await folder.writeAsset(name, bytes)
     }
-    if (peers !== null) await fetchAssets({ ...peers, clock: sources.clock }, folder, signal)
+    if (peers !== null) await fetchAssets(peers, folder, signal)
     for (const { name } of manifest.manifest.assets) {
       const bytes = await folder.readAsset(name)
       if (bytes === null) throw new ShoalError('not-found', `${name} of ${manifest.manifest.name} is not here and there is nobody to ask for it`)
@@ -87,6 +96,7 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
     tokenizer: (signal) => inTurn(async () => createTokenizer(await assets(signal))),
     defaultSampling: (signal) => inTurn(async () => readDefaultSampling(await assets(signal))),
     blobs: folderBlobs(() => folder),
+    transfers: () => ledger.transfers(),
     close: async () => {
       await folder.close()
       await reference?.source.close()
@@ -97,18 +107,18 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
 /** The verified contents of a packed folder, by hash. */
 export function folderBlobs(current: () => PackedFolder): BlobSource {
   const { bytes, manifest } = current().manifest
-  const tensors = new Map(manifest.tensors.map((tensor) => [tensor.sha256, tensor]))
+  // Two tensors may have the same bytes (norms of an untrained model, all ones): whichever is here will do.
+  const tensors = Map.groupBy(manifest.tensors, (tensor) => tensor.sha256)
+  const held = (blob: string) => tensors.get(blob)?.find((tensor) => current().hasUnit(unitOf(tensor.name)))
   const assets = new Map(manifest.assets.map((asset) => [asset.sha256, asset]))
   return {
     size(blob) {
       if (blob === 'manifest') return bytes.byteLength
-      const tensor = tensors.get(blob)
-      if (tensor !== undefined) return current().hasUnit(unitOf(tensor.name)) ? tensor.bytes : null
-      return assets.get(blob)?.bytes ?? null
+      return (tensors.has(blob) ? held(blob)?.bytes : assets.get(blob)?.bytes) ?? null
     },
     async read(blob, offset, length) {
       if (blob === 'manifest') return bytes.subarray(offset, offset + length)
-      const tensor = tensors.get(blob)
+      const tensor = held(blob)
       if (tensor !== undefined) return current().read(tensor.name, offset, length)
       const asset = assets.get(blob)
       const whole = asset === undefined ? null : await current().readAsset(asset.name)

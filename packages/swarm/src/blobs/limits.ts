@@ -1,0 +1,22 @@
+/** Limits of fetching weights, each with its reason. */
+export const blobLimits = {
+  /** Pieces of 1 MiB asked for at once of one peer, at most: enough to fill a 1 Gbit/s link at 50 ms. */
+  piecesInFlight: 8,
+  /** A peer that nobody knows yet is given this many, so that a slow one does not begin with eight. */
+  piecesAtFirst: 2,
+  /** A piece that took this long, its wait behind the others included, says that fewer should be under way. */
+  slowPieceMs: 4_000,
+  /** Peers asked at once: more would not fill a link better, and 8 pieces each have to fit in memory. */
+  sources: 8,
+  /** A piece must arrive within this, or its source is given up: 1 MiB at 1 Mbit/s takes 8.4 s. */
+  pieceTimeoutMs: 30_000,
+  /** An idle source also takes a piece that another has owed for so long; the first answer counts. */
+  hedgeAfterMs: 5_000,
+  /** Times that one peer is tried again in one unit: a connection may be lost, a peer that loses three is of no use. */
+  openingsPerUnit: 3,
+  /** One wrong piece may be a bad disk; with the second a peer is not asked for a while. */
+  liesUntilBarred: 2,
+  /** The first bar; each further lie doubles it. */
+  barMs: 10 * 60_000,
+  barMsMax: 6 * 3_600_000,
+} as const
