@@ -1,75 +1,106 @@
-import { arch, cpus, networkInterfaces, platform, release } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { arch, cpus, networkInterfaces, platform, release, totalmem } from 'node:os'
+import { join } from 'node:path'
 import type { Command } from 'commander'
-import type { Clock } from '@shoal/host'
 import { availableMemoryBytes, formatBytes, freeDiskBytes, physicalCores } from '@shoal/host/node'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
+import type { Output } from '../cli/output.ts'
 import { parseWhole } from '../cli/parse.ts'
-import { loadSwarm } from '../swarm-port.ts'
+import { blocksOf1B, measureBlocks, type BlockSpeed } from '../doctor/block-speed.ts'
+import { measureDisk, type DiskSpeed } from '../doctor/disk-speed.ts'
+import { memoryBandwidth } from '../doctor/memory-bandwidth.ts'
+import { reachOf, type Reach } from '../doctor/reach.ts'
 
-export function addDoctorCommand(program: Command): void {
-  const command = program.command('doctor').description('what this machine can do').option('--threads <N>', 'compute threads', parseWhole(1, 1024))
-  addCommonOptions(command).action(doctor)
-  addExamples(command, ['shoal doctor', 'shoal doctor --json'])
+interface DoctorFlags extends CommonFlags {
+  readonly threads?: number
+  readonly quick?: boolean
 }
 
-async function doctor(flags: CommonFlags & { readonly threads?: number }): Promise<void> {
-  await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
-    const threads = threadsOf(flags)
-    const facts = {
-      node: process.versions.node,
-      system: `${platform()} ${release()} ${arch()}`,
-      processor: cpus()[0]?.model ?? 'unknown',
-      physicalCores: physicalCores(),
-      threads,
-      memoryAvailableBytes: availableMemoryBytes(),
-      memoryBandwidthBytesPerSecond: memoryBandwidth(context.clock),
-      diskFreeBytes: freeDiskBytes(context.dataFolder),
-      dataFolder: context.dataFolder,
-      addresses: lanAddresses(),
-      providers: ['cpu'],
-      demo: await measureDemo(context, threads),
+export function addDoctorCommand(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description('what this machine can do: memory, disk, compute, network')
+    .option('--threads <N>', 'compute threads (default: physical cores - 1)', parseWhole(1, 1024))
+    .option('--quick', 'do not time blocks: seconds instead of half a minute')
+  addCommonOptions(command).action(doctor)
+  addExamples(command, ['shoal doctor', 'shoal doctor --json', 'shoal doctor --quick'])
+}
+
+async function doctor(flags: DoctorFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'error', logFile: false }, async (context) => {
+    const { output, dataFolder, clock, signal } = context
+    const machine = machineFacts(context, threadsOf(flags))
+    showMachine(output, machine)
+    mkdirSync(dataFolder, { recursive: true })
+    // On the disk that weights will be on, and without the node's lock: a node may run meanwhile (and slow this down).
+    const folder = mkdtempSync(join(dataFolder, 'doctor-'))
+    try {
+      const disk = { freeBytes: freeDiskBytes(dataFolder), ...(await measureDisk(clock, join(folder, 'disk-speed'), signal)) }
+      showDisk(output, disk, dataFolder)
+      const blocks = flags.quick === true ? null : await measureBlocks(context, folder, machine.threads)
+      if (blocks !== null) showBlocks(output, blocks, machine.threads)
+      output.result({ ...machine, dataFolder, disk, blocks })
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
     }
-    const { output } = context
-    output.line(`${facts.processor}, ${facts.physicalCores} cores, ${facts.threads} for compute · ${facts.system} · Node ${facts.node}`)
-    output.line(`memory: ${formatBytes(facts.memoryAvailableBytes)} available, ${formatBytes(facts.memoryBandwidthBytesPerSecond)}/s (one thread copying)`)
-    output.line(`disk: ${formatBytes(facts.diskFreeBytes)} free for ${facts.dataFolder}`)
-    output.line(`compute: ${facts.providers.join(', ')} · demo model ${facts.demo.tokensPerSecond.toFixed(0)} tokens/s (${facts.demo.msPerBlock.toFixed(3)} ms/block, head included)`)
-    output.line(`network: ${facts.addresses.join(', ') || 'loopback only'} · NAT is not examined yet`)
-    output.result(facts)
   })
 }
 
-/** Bytes that leave the caches behind: four times the largest common one. */
-const copiedBytes = 256 * 2 ** 20
-
-/** Bytes read and written per second by a plain copy; a decode step reads every weight once, so this bounds it. */
-function memoryBandwidth(clock: Clock): number {
-  const source = new Uint8Array(copiedBytes).fill(1)
-  const target = new Uint8Array(copiedBytes)
-  target.set(source) // the first copy pays for the pages
-  const startMs = clock.nowMs()
-  target.set(source)
-  return Math.round((2 * copiedBytes) / ((clock.nowMs() - startMs) / 1000))
+interface MachineFacts {
+  readonly node: string
+  readonly system: string
+  readonly processor: string
+  readonly physicalCores: number
+  readonly threads: number
+  readonly memoryTotalBytes: number
+  /** The least of what the system and the enclosing cgroups leave. */
+  readonly memoryAvailableBytes: number
+  readonly memoryBandwidthBytesPerSecond: number
+  readonly addresses: readonly string[]
+  readonly reach: Reach
+  /** What `--device` takes today. */
+  readonly providers: readonly string[]
 }
 
-function lanAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.filter(({ internal }) => !internal).map(({ address }) => address))
+function machineFacts({ clock }: CommandContext, threads: number): MachineFacts {
+  const addresses = Object.values(networkInterfaces()).flatMap((of = []) => of.filter(({ internal }) => !internal).map(({ address }) => address))
+  return {
+    node: process.versions.node,
+    system: `${platform()} ${release()} ${arch()}`,
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    physicalCores: physicalCores(),
+    threads,
+    memoryTotalBytes: totalmem(),
+    memoryAvailableBytes: availableMemoryBytes(),
+    memoryBandwidthBytesPerSecond: memoryBandwidth(clock),
+    addresses,
+    reach: reachOf(addresses),
+    providers: ['cpu'],
+  }
 }
 
-/** Decodes with the embedded model: the whole path, from packing to sampling, works here or says why not. */
-async function measureDemo(context: CommandContext, threads: number): Promise<{ tokensPerSecond: number; msPerBlock: number }> {
-  const swarm = await loadSwarm()
-  const engine = await swarm.openLocalEngine(context, { model: 'demo', dataFolder: context.dataFolder, threads, onProgress: () => undefined, signal: context.signal })
-  try {
-    const sampling = { ...engine.defaultSampling, temperature: 0 }
-    for await (const event of engine.generate({ promptIds: [0, 1, 2, 3], maxTokens: 64, sampling, ignoreEos: true, signal: context.signal })) {
-      if (event.type !== 'done') continue
-      const { tokensPerSecond } = event.result
-      return { tokensPerSecond, msPerBlock: 1000 / tokensPerSecond / engine.manifest.manifest.config.blockCount }
-    }
-    return { tokensPerSecond: 0, msPerBlock: 0 }
-  } finally {
-    await engine.close()
+const reachText: Readonly<Record<Reach, string>> = {
+  anywhere: 'with --lan also from outside, unless a firewall or a NAT stands between',
+  lan: 'with --lan from this network; from outside only through a forwarded port',
+  'this-machine': 'from this machine only: no other network interface is up',
+}
+
+function showMachine(output: Output, machine: MachineFacts): void {
+  output.line(`machine   ${machine.processor}, ${machine.physicalCores} cores, ${machine.threads} for compute · ${machine.system} · Node ${machine.node}`)
+  output.line(`memory    ${formatBytes(machine.memoryAvailableBytes)} available of ${formatBytes(machine.memoryTotalBytes)} · ${formatBytes(machine.memoryBandwidthBytesPerSecond)}/s (one thread copying)`)
+  output.line(`network   ${machine.addresses.join(', ') || 'loopback only'}`)
+  output.line(`          nodes can be dialled ${reachText[machine.reach]}`)
+}
+
+function showDisk(output: Output, disk: DiskSpeed & { readonly freeBytes: number }, dataFolder: string): void {
+  output.line(`disk      ${formatBytes(disk.freeBytes)} free for ${dataFolder} · writes ${formatBytes(disk.writeBytesPerSecond)}/s, reads ${formatBytes(disk.readBytesPerSecond)}/s (fresh pages)`)
+}
+
+function showBlocks(output: Output, blocks: readonly BlockSpeed[], threads: number): void {
+  output.line(`compute   cpu · one block of a 1B model (hidden 2048), a token at a time, ${threads} thread${threads === 1 ? '' : 's'}:`)
+  for (const { weights, msPerBlock, numericClass } of blocks) {
+    const whole = 1000 / (msPerBlock * blocksOf1B)
+    output.line(`          ${weights.padEnd(8)} ${msPerBlock.toFixed(2).padStart(7)} ms/block · all ${blocksOf1B} here: ${whole.toFixed(1)} tokens/s without head · numeric class ${numericClass.slice(0, 12)}`)
   }
 }
