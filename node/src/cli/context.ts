@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { systemClock, systemRandom, createFileLogger, dataDirectory, physicalCores, watchAncestors } from '@shoal/host/node'
-import type { LogLevel } from '@shoal/host'
+import { ShoalError, type LogLevel } from '@shoal/host'
 import type { SwarmDependencies } from '../swarm-port.ts'
 import type { CommonFlags } from './options.ts'
 import { createOutput, type Output } from './output.ts'
@@ -24,6 +24,8 @@ export interface ContextOptions {
   readonly onReaderGone?: 'leave' | 'end'
 }
 
+const interrupted = (cause?: unknown): ShoalError => new ShoalError('cancelled', 'interrupted', { cause })
+
 /** Runs a command with its context and cleans up however it ends. */
 export async function inContext(flags: CommonFlags, options: ContextOptions, action: (context: CommandContext) => Promise<void>): Promise<void> {
   const dataFolder = dataDirectory(flags.data)
@@ -35,13 +37,13 @@ export async function inContext(flags: CommonFlags, options: ContextOptions, act
   const interrupt = new AbortController()
   const onSignal = (): void => {
     if (interrupt.signal.aborted) process.exit(1)
-    interrupt.abort(new Error('interrupted'))
+    interrupt.abort(interrupted())
   }
   // npm → shell → this process: killing npm alone would leave us and our children running.
   if (process.env['npm_lifecycle_event'] !== undefined) watchAncestors(2, { onParentGone: onSignal })
   const onOutputError = (): void => {
     if (options.onReaderGone !== 'leave') process.exit(0)
-    if (!interrupt.signal.aborted) interrupt.abort(new Error('nobody reads the output'))
+    if (!interrupt.signal.aborted) interrupt.abort(new ShoalError('cancelled', 'nobody reads the output'))
   }
   process.stdout.on('error', onOutputError)
   process.on('SIGINT', onSignal)
@@ -56,6 +58,10 @@ export async function inContext(flags: CommonFlags, options: ContextOptions, act
       signal: interrupt.signal,
       stop: onSignal,
     })
+  } catch (error) {
+    // Each layer has its own words for having been stopped; the user knows why.
+    const cancelled = error instanceof ShoalError && error.code === 'cancelled'
+    throw interrupt.signal.aborted && cancelled ? interrupted(error) : error
   } finally {
     process.stdout.off('error', onOutputError)
     process.off('SIGINT', onSignal)
