@@ -39,6 +39,7 @@ export async function connect(options: ConnectOptions): Promise<SwarmClient> {
     signal: options.signal,
   }
   if (options.local === true) {
+    if (options.join !== undefined && options.join.length > 0) throw new ShoalError('bad-request', '`local` computes without a swarm and `join` asks one: choose one of them')
     if (options.model === undefined) throw new ShoalError('bad-request', 'local needs a model')
     const engine = await openLocalEngine(dependencies, { ...common, model: options.model })
     return createSwarmClient({

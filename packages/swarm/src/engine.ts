@@ -60,7 +60,8 @@ function checkPrompt(dependencies: EngineDependencies, promptIds: readonly numbe
       throw new ShoalError('bad-request', `token id ${id} is outside the vocabulary of ${config.vocabularySize}`)
     }
   }
-  if (promptIds.length + maxTokens > config.contextLength && promptIds.length >= config.contextLength) {
+  // Room for one token at least, where any is to be made.
+  if (promptIds.length + Math.min(maxTokens, 1) > config.contextLength) {
     throw new ShoalError('bad-request', `the prompt has ${promptIds.length} tokens, but the model's context is ${config.contextLength}`)
   }
 }
@@ -77,9 +78,7 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
   const stream = tokenizer?.stream() ?? null
   const ends = request.ignoreEos === true ? new Set<number>() : new Set(config.eosTokenIds)
 
-  const startMs = clock.nowMs()
-  let firstMs: number | null = null
-  let lastMs = startMs
+  const pace = createPace(clock)
   const tokenIds: number[] = []
   let text = ''
   let stoppedByText = false
@@ -88,25 +87,15 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
   const session = await dependencies.openSession(request.promptIds.length + maxTokens, request.signal)
   try {
-    const tokens = generateTokens({
-      session,
-      embedding,
-      head,
-      sampler,
-      promptIds: request.promptIds,
-      maxTokens,
-      ...signalOf(request),
-    })
+    const tokens = generateTokens({ session, embedding, head, sampler, promptIds: request.promptIds, maxTokens, ...signalOf(request) })
     for await (const { tokenId, logits } of tokens) {
-      lastMs = clock.nowMs()
-      firstMs ??= lastMs
+      pace.token()
+      // The end token counts as an id of the answer, never as text.
+      tokenIds.push(tokenId)
       if (ends.has(tokenId)) {
-        // The end token counts as an id of the answer, never as text.
-        tokenIds.push(tokenId)
         finishReason = 'stop'
         break
       }
-      tokenIds.push(tokenId)
       const { emit, stopped } = stops.push(stream?.push(tokenId) ?? '')
       text += emit
       yield {
@@ -123,7 +112,6 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
     }
     const tail = stoppedByText ? '' : stops.push(stream?.flush() ?? '').emit + stops.flush()
     text += tail
-    const decodeSeconds = (lastMs - (firstMs ?? lastMs)) / 1000
     yield {
       type: 'done',
       text: tail,
@@ -133,8 +121,7 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
         finishReason,
         promptTokens: request.promptIds.length,
         completionTokens: tokenIds.length,
-        ttftMs: (firstMs ?? lastMs) - startMs,
-        tokensPerSecond: decodeSeconds > 0 ? (tokenIds.length - 1) / decodeSeconds : 0,
+        ...pace.measured(),
         route: session.route(),
         failovers: session.failovers,
         continuity: session.continuity,
@@ -144,6 +131,25 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
     }
   } finally {
     await session.close()
+  }
+}
+
+/** When tokens came: the first one pays for the prompt, the pace is that of the others. */
+function createPace(clock: Clock): { token(): void; measured(): Pick<GenerateResult, 'ttftMs' | 'tokensPerSecond'> } {
+  const startMs = clock.nowMs()
+  let firstMs: number | null = null
+  let lastMs = startMs
+  let tokens = 0
+  return {
+    token() {
+      lastMs = clock.nowMs()
+      firstMs ??= lastMs
+      tokens += 1
+    },
+    measured() {
+      const decodeSeconds = (lastMs - (firstMs ?? lastMs)) / 1000
+      return { ttftMs: (firstMs ?? lastMs) - startMs, tokensPerSecond: decodeSeconds > 0 ? (tokens - 1) / decodeSeconds : 0 }
+    },
   }
 }
 

@@ -1,0 +1,46 @@
+import { silentLogger } from '@shoal/host'
+import { describe, expect, test } from 'vitest'
+import type { SwarmEvent } from '../types.ts'
+import { createLeaving, type LeavingDependencies } from './leaving.ts'
+
+const never = new AbortController().signal
+
+/** Everything a leaving node touches, in the order in which it does. */
+function record(changes: Partial<Record<string, () => Promise<void>>> = {}): { steps: string[]; events: SwarmEvent[]; leave: (signal: AbortSignal) => Promise<void> } {
+  const steps: string[] = []
+  const events: SwarmEvent[] = []
+  const step = (name: string) => (): Promise<void> => {
+    steps.push(name)
+    return changes[name]?.() ?? Promise.resolve()
+  }
+  const dependencies: LeavingDependencies = {
+    logger: silentLogger,
+    keeper: { retire: step('retire') },
+    stageHost: { setDraining: () => void steps.push('draining'), whenIdle: step('idle'), sessions: () => 0 },
+    membership: { announce: step('announce'), leave: step('leave') },
+    scope: { close: step('close') },
+  }
+  return { steps, events, leave: createLeaving(dependencies, (event) => events.push(event)) }
+}
+
+describe('a node that leaves', () => {
+  test('ends its moves before it announces, drains before it is gone, and closes last; once', async () => {
+    const { steps, events, leave } = record()
+    await Promise.all([leave(never), leave(never)])
+    expect(steps).toEqual(['draining', 'retire', 'announce', 'idle', 'leave', 'close'])
+    expect(events).toEqual([{ event: 'draining' }, { event: 'stopped' }])
+  })
+
+  test('goes though sessions do not end in time', async () => {
+    const { steps, leave } = record({ idle: () => Promise.reject(new Error('too late')) })
+    await leave(never)
+    expect(steps.slice(-2)).toEqual(['leave', 'close'])
+  })
+
+  test('closes everything though the others cannot be told', async () => {
+    const { steps, events, leave } = record({ announce: () => Promise.reject(new Error('no key')) })
+    await expect(leave(never)).rejects.toThrow('no key')
+    expect(steps.at(-1)).toBe('close')
+    expect(events).toEqual([{ event: 'draining' }])
+  })
+})

@@ -1,0 +1,87 @@
+import { ShoalError } from '@shoal/host'
+import { identifyManifest, parseProfile, type BlockRange, type IdentifiedManifest, type ModelConfig } from '@shoal/model'
+import type { BlockRunner, Device } from '@shoal/runtime'
+
+export const smallConfig: ModelConfig = {
+  family: 'llama',
+  hiddenSize: 4,
+  feedForwardSize: 8,
+  blockCount: 6,
+  headCount: 1,
+  keyValueHeadCount: 1,
+  headSize: 4,
+  vocabularySize: 16,
+  contextLength: 32,
+  normEpsilon: 1e-5,
+  rope: { theta: 10_000, scaling: null },
+  slidingWindow: null,
+  attentionBias: false,
+  queryKeyNorm: false,
+  tiedEmbeddings: true,
+  bosTokenId: null,
+  eosTokenIds: [0],
+}
+
+/** A manifest of six blocks without any tensors: for what never reads weights. */
+export const smallManifest = (weights = 'f32', name = 'small'): IdentifiedManifest =>
+  identifyManifest({ version: 1, name, config: smallConfig, profile: parseProfile(weights), assets: [], tensors: [] })
+
+/** A device that loads nothing, and remembers which spans it has in memory. */
+export interface FakeDevice extends Pick<Device, 'loadBlocks'> {
+  numericClass: string
+  readonly loaded: Set<string>
+  /** Spans ever loaded, in order. */
+  readonly loads: string[]
+  /** Runs before each load. */
+  before: (range: BlockRange, signal: AbortSignal | undefined) => Promise<void> | void
+}
+
+export function createFakeDevice(): FakeDevice {
+  const device: FakeDevice = {
+    numericClass: 'fake',
+    loaded: new Set(),
+    loads: [],
+    before: () => undefined,
+    async loadBlocks(range, { signal }) {
+      await device.before(range, signal)
+      signal?.throwIfAborted()
+      const name = `${range.start}:${range.end}`
+      device.loads.push(name)
+      if (device.loaded.has(name)) throw new Error(`${name} is in memory twice`)
+      device.loaded.add(name)
+      return fakeRunner(range, () => {
+        if (!device.loaded.delete(name)) throw new Error(`${name} was released twice`)
+      })
+    },
+  }
+  return device
+}
+
+/** Each block adds one to every number of a row. */
+function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
+  const sessions = new Map<string, { length: number; readonly blocks: number }>()
+  const find = (session: string): { length: number; readonly blocks: number } => {
+    const found = sessions.get(session)
+    if (found === undefined) throw new ShoalError('unknown-session', `no session ${session}`)
+    return found
+  }
+  return {
+    range,
+    hiddenSize: smallConfig.hiddenSize,
+    open: async (session, _tokenBudget, part = range) => void sessions.set(session, { length: 0, blocks: part.end - part.start }),
+    async forward(session, position, hidden) {
+      const open = find(session)
+      if (position !== open.length) throw new ShoalError('wrong-position', `position ${position} of ${open.length}`)
+      open.length += hidden.length / smallConfig.hiddenSize
+      return hidden.map((value) => value + open.blocks)
+    },
+    length: (session) => find(session).length,
+    async truncate(session, length) {
+      find(session).length = length
+    },
+    close: async (session) => void sessions.delete(session),
+    exportKeyValues: async () => new Float32Array(0),
+    memory: () => ({ weightBytes: 0, keyValueBytes: 0, reservedBytes: 0, limitBytes: 2 ** 30, sessions: sessions.size }),
+    release: async () => onRelease(),
+  }
+}
