@@ -1,4 +1,4 @@
-import { createVirtualClock, seededRandom, silentLogger, type Logger, type VirtualClock } from '@shoal/host'
+import { createVirtualClock, seededRandom, silentLogger, type Clock, type Logger, type Random, type VirtualClock } from '@shoal/host'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createMembership, type Membership, type MembershipEvent } from './membership.ts'
 import { membershipProfiles, type MembershipOptions } from './options.ts'
@@ -11,14 +11,20 @@ export interface Inhabitant {
   readonly events: MembershipEvent[]
 }
 
-/** Members of one swarm on a memory network under virtual time: for tests. */
+/** Members of one swarm on a memory network under virtual time: for tests and simulations. */
 export interface World {
   readonly clock: VirtualClock
+  /** Of the script that is played on it; the peers have their own. */
+  readonly random: Random
   readonly network: MemoryNetwork
   readonly inhabitants: Map<string, Inhabitant>
   /** Joins by dialling `via`; announces a span when `serving`. */
   join(name: string, via?: string, options?: Partial<MembershipOptions> & { readonly silent?: boolean }): Promise<Inhabitant>
   kill(name: string): Promise<void>
+  /** Stops a peer's process as SIGSTOP does: its timers wait, and so does what is sent to it. Its links are the caller's to stop. */
+  freeze(name: string): void
+  /** Its timers that have come due run at once. */
+  thaw(name: string): void
   run(durationMs: number): Promise<void>
   /** Runs until it holds. @returns virtual milliseconds it took @throws when it does not hold in time */
   until(holds: () => boolean, withinMs: number): Promise<number>
@@ -37,37 +43,54 @@ export async function settle(): Promise<void> {
 
 export function createWorld(seed: number, latencyMs = 1, logger: Logger = silentLogger): World {
   const timeline = createVirtualClock()
-  let ran = 0
+  /** When something is due, as far as known: a time whose timers were cancelled costs one empty turn. */
+  const dueTimes = new Set<number>()
   const clock: VirtualClock = {
     ...timeline,
-    after: (delayMs, action) =>
-      timeline.after(delayMs, () => {
-        ran += 1
-        action()
-      }),
+    after(delayMs, action) {
+      dueTimes.add(timeline.nowMs() + Math.max(0, delayMs))
+      return timeline.after(delayMs, action)
+    },
   }
   const network = createMemoryNetwork({ clock, random: seededRandom(seed), latencyMs })
   const inhabitants = new Map<string, Inhabitant>()
+  const frozen = new Map<string, (() => void)[]>()
   let seeds = seed
+
+  /** A peer's own clock: it stands with its owner. */
+  const clockOf = (name: string): Clock => ({
+    ...clock,
+    after: (delayMs, action) =>
+      clock.after(delayMs, () => {
+        const waiting = frozen.get(name)
+        if (waiting === undefined) action()
+        else waiting.push(action)
+      }),
+  })
 
   const run = async (durationMs: number): Promise<void> => {
     const endMs = clock.nowMs() + durationMs
     await settle()
     while (clock.nowMs() < endMs) {
-      const before = ran
-      clock.advance(Math.min(1, endMs - clock.nowMs()))
-      if (ran > before) await settle()
+      let nextMs = endMs
+      for (const dueMs of dueTimes) {
+        if (dueMs <= clock.nowMs()) dueTimes.delete(dueMs)
+        else if (dueMs < nextMs) nextMs = dueMs
+      }
+      clock.advance(nextMs - clock.nowMs())
+      await settle()
     }
   }
 
   return {
     clock,
+    random: seededRandom(~seed),
     network,
     inhabitants,
     async join(name, via, { silent, ...options } = {}) {
       const transport = network.createTransport(name)
       const membership = createMembership(
-        { transport, clock, random: seededRandom((seeds += 7919)), logger: logger.child({ at: name }) },
+        { transport, clock: clockOf(name), random: seededRandom((seeds += 7919)), logger: logger.child({ at: name }) },
         { ...membershipProfiles.lan, document: swarmName, incarnation: 1, ...options },
       )
       const inhabitant = { name, transport, membership, events: [] as MembershipEvent[] }
@@ -86,6 +109,15 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
       network.kill(name)
       await inhabitants.get(name)?.membership.close()
       inhabitants.delete(name)
+      frozen.delete(name)
+    },
+    freeze(name) {
+      if (!frozen.has(name)) frozen.set(name, [])
+    },
+    thaw(name) {
+      const waiting = frozen.get(name) ?? []
+      frozen.delete(name)
+      for (const action of waiting) action()
     },
     run,
     async until(holds, withinMs) {

@@ -1,0 +1,136 @@
+import { membershipProfiles, snapshotHash, type MembershipEvent } from '@shoal/membership'
+import { sha256Hex } from '@shoal/model'
+import { plan, planHash } from '../plan.ts'
+import { nextAct, type Act } from './script.ts'
+import { churnCosts, createStage, type Stage } from './stage.ts'
+
+export interface ChurnResult {
+  readonly seed: number
+  /** Equal for equal seeds: everything that was done, said, planned and sent. */
+  readonly traceHash: string
+  /** What a checker found; empty when all is well. */
+  readonly violations: readonly string[]
+  readonly acts: Readonly<Partial<Record<Act['type'], number>>>
+  /** From the calm until everybody holds exactly those alive who are. */
+  readonly convergedMs: number
+  readonly documentBytes: number
+}
+
+const { leaseMs, dialBackMs, graceMs, beatIntervalMs, rotateAtBytes } = membershipProfiles.lan
+/**
+ * Most that an ended incarnation may be held alive: its last beat may lie in a stopped link for nearly a lease and count
+ * as new when the link returns; then the next lease, the dial-back, and its grace when the next life answers it.
+ */
+export const ghostBoundMs = 2 * leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
+const chaosMs = 20_000
+const stepMs = 250
+
+/** Membership and planner alone: one seed of churn over a memory network in virtual time, then calm. */
+export async function runChurn(seed: number, peers = 16): Promise<ChurnResult> {
+  const names = Array.from({ length: peers }, (_, index) => `p${String(index).padStart(2, '0')}`)
+  const stage = createStage(seed, names)
+  const { world } = stage
+  const trace: string[] = []
+  const violations: string[] = []
+  const acts: Partial<Record<Act['type'], number>> = {}
+  stage.onHappening((line) => trace.push(`${world.clock.nowMs()} ${line}`))
+  for (const name of names) {
+    await stage.play({ type: 'restart', peer: name })
+    await world.run(20)
+  }
+  const endMs = world.clock.nowMs() + chaosMs
+  while (world.clock.nowMs() < endMs) {
+    const act = nextAct(world.random, stage.standing())
+    if (act !== undefined) {
+      await stage.play(act)
+      acts[act.type] = (acts[act.type] ?? 0) + 1
+    }
+    for (let left = Math.floor(world.random.unit() * 6); left >= 0; left -= 1) await step(stage, violations)
+  }
+  stage.calm()
+  const calmMs = world.clock.nowMs()
+  const convergedMs = await until(stage, violations, () => holdsExactly(stage), ghostBoundMs + leaseMs)
+  if (convergedMs === undefined) violations.push(`after ${world.clock.nowMs() - calmMs} ms of calm: ${describe(stage)}`)
+  else if ((await until(stage, violations, () => hashes(stage).size === 1, leaseMs)) === undefined) violations.push('snapshot and plan hashes do not agree')
+  await world.run(2000)
+  if (convergedMs !== undefined && !holdsExactly(stage)) violations.push(`a calm swarm changed: ${describe(stage)}`)
+  const agreed = [...hashes(stage)]
+  violations.push(...resurrections(trace))
+  const documentBytes = Math.max(...[...world.inhabitants.values()].map(({ membership }) => membership.documentBytes()))
+  trace.push(...agreed, String(sentBytes(stage, names)))
+  await world.close()
+  return { seed, traceHash: sha256Hex(new TextEncoder().encode(trace.join('\n'))), violations: [...new Set(violations)].slice(0, 10), acts, convergedMs: convergedMs ?? -1, documentBytes }
+}
+
+async function step(stage: Stage, violations: string[]): Promise<void> {
+  await stage.world.run(stepMs)
+  stage.tend()
+  const { clock, inhabitants } = stage.world
+  for (const { name, membership } of inhabitants.values()) {
+    const awakeMs = clock.nowMs() - (stage.awakeSinceMs(name) ?? clock.nowMs())
+    // Remains of overwritten values may come to half of the bound again before a rotation notices.
+    if (membership.documentBytes() > 2 * rotateAtBytes) violations.push(`the document of ${name} has ${membership.documentBytes()} bytes`)
+    if (awakeMs <= ghostBoundMs) continue
+    for (const { peerId, incarnation } of membership.snapshot().members) {
+      const sinceMs = stage.endedMs(`${peerId}@${incarnation}`) ?? stage.frozenSinceMs(peerId)
+      if (sinceMs !== undefined && clock.nowMs() - sinceMs > ghostBoundMs) violations.push(`${name} holds ${peerId}@${incarnation} alive ${clock.nowMs() - sinceMs} ms after its end`)
+    }
+  }
+}
+
+async function until(stage: Stage, violations: string[], holds: () => boolean, withinMs: number): Promise<number | undefined> {
+  const startMs = stage.world.clock.nowMs()
+  while (!holds()) {
+    if (stage.world.clock.nowMs() - startMs > withinMs) return undefined
+    await step(stage, violations)
+  }
+  return stage.world.clock.nowMs() - startMs
+}
+
+/** No ghost and nobody missing, with everybody. */
+function holdsExactly(stage: Stage): boolean {
+  const truth = stage.members().join(' ')
+  return [...stage.world.inhabitants.keys()].every((name) => stage.world.alive(name).join(' ') === truth)
+}
+
+function describe(stage: Stage): string {
+  const truth = stage.members()
+  const wrong = [...stage.world.inhabitants.keys()].flatMap((name) => {
+    const held = stage.world.alive(name)
+    const [ghosts, missing] = [held.filter((life) => !truth.includes(life)), truth.filter((life) => !held.includes(life))]
+    return ghosts.length + missing.length === 0 ? [] : [`${name} holds ghosts [${ghosts.join(' ')}] and misses [${missing.join(' ')}]`]
+  })
+  return wrong.slice(0, 3).join('; ')
+}
+
+/** Distinct pairs of what is known and what is planned. */
+function hashes(stage: Stage): ReadonlySet<string> {
+  const planned = new Map<string, string>()
+  return new Set(
+    [...stage.world.inhabitants.values()].map(({ membership }) => {
+      const snapshot = membership.snapshot()
+      const known = snapshotHash(snapshot)
+      const hash = planned.get(known) ?? planHash(plan(snapshot, churnCosts, { objective: 'latency' }))
+      planned.set(known, hash)
+      return `${known} ${hash}`
+    }),
+  )
+}
+
+/** In one life of an observer nobody joins again in an incarnation that it has seen end. */
+function resurrections(trace: readonly string[]): string[] {
+  const over = new Map<string, number>()
+  return trace.flatMap((line) => {
+    const [, observer = '', text = ''] = /^[\d.]+ (\S+) (\{.*\})$/.exec(line) ?? []
+    const [, restarted] = /"type":"restart","peer":"(\w+)"/.exec(line) ?? []
+    if (restarted !== undefined) for (const key of over.keys()) if (key.startsWith(`${restarted} `)) over.delete(key)
+    if (observer === '' || text === '') return []
+    const event = JSON.parse(text) as MembershipEvent
+    if (event.type === 'peer-dead' || event.type === 'peer-left') over.set(`${observer} ${event.peer}`, Math.max(event.incarnation, over.get(`${observer} ${event.peer}`) ?? 0))
+    return event.type === 'peer-joined' && event.incarnation <= (over.get(`${observer} ${event.peer}`) ?? 0) ? [`resurrected: ${line}`] : []
+  })
+}
+
+function sentBytes({ world }: Stage, names: readonly string[]): number {
+  return names.flatMap((from) => names.map((to) => (from === to ? 0 : world.network.sentBytes(from, to)))).reduce((sum, bytes) => sum + bytes, 0)
+}
