@@ -25,7 +25,7 @@ export interface ModelFlags {
 
 export function addModelOptions(command: Command): Command {
   return command
-    .option('--model <REF>', 'a folder in Hugging Face layout, or demo (the embedded model)')
+    .option('--model <REF>', 'a folder in Hugging Face layout, org/name[@revision] on a hub, or demo (the embedded model)')
     .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]; chosen when a swarm is created (default: int4:32, f32 for demo)')
     .addOption(new Option('--kv <FORMAT>', 'KV cache, chosen when a swarm is created').choices(['f32', 'int8']))
     .option('--threads <N>', 'compute threads; changes no bits (default: physical cores - 1)', parseWhole(1, 1024))

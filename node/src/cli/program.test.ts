@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { createProgram, runProgram } from './program.ts'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
 
 async function run(line: readonly string[]): Promise<{ status: number; out: string; err: string }> {
   let out = ''
@@ -94,9 +98,10 @@ test.each([
 })
 
 test.each([
-  ['model inspect no/such', /there is no folder 'no\/such', and fetching 'no\/such' from a hub is not supported yet/],
-  ['model pull org/name', /not supported yet: download its folder/],
+  ['model inspect no/such', /there is no folder 'no\/such'; on the hub: HF_ENDPOINT should be a URL/],
+  ['model pull ./no/such', /there is no folder .\/no\/such/],
 ])('failure: shoal %s exits 1 with a sentence and no stack', async (line, sentence) => {
+  vi.stubEnv('HF_ENDPOINT', 'nowhere')
   const { status, err } = await run(line.split(' '))
   expect(status).toBe(1)
   expect(err).toMatch(sentence)
@@ -104,8 +109,9 @@ test.each([
 })
 
 test('under --json a failure is one object on the last line of stdout', async () => {
+  vi.stubEnv('HF_ENDPOINT', 'nowhere')
   const failed = await run(['model', 'pull', 'org/name', '--json'])
-  expect(JSON.parse(failed.out)).toEqual({ error: { code: 'unsupported-model', message: expect.any(String) as string } })
+  expect(JSON.parse(failed.out)).toEqual({ error: { code: 'bad-request', message: expect.any(String) as string } })
   const misused = await run(['generate', '--json'])
   expect([misused.status, JSON.parse(misused.out)]).toEqual([2, { error: { code: 'bad-usage', message: 'give either PROMPT or --prompt-ids IDS' } }])
   const unknown = await run(['up', '--modle', 'demo', '--json'])

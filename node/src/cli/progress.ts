@@ -1,6 +1,8 @@
 import { SingleBar } from 'cli-progress'
-import { formatBytes } from '@shoal/host/node'
+import type { Clock } from '@shoal/host'
+import { formatBytes, systemClock } from '@shoal/host/node'
 import type { Progress } from '@shoal/swarm'
+import { createRateMeter, formatSeconds, type RateMeter } from './rate-meter.ts'
 
 const words: Record<Progress['activity'], string> = { pack: 'packing', fetch: 'fetching', load: 'loading', probe: 'probing' }
 
@@ -10,10 +12,11 @@ export interface ProgressBar {
 }
 
 /** A bar on stderr when that is a terminal, else nothing: logs tell the rest. */
-export function createProgressBar(stderr: NodeJS.WriteStream = process.stderr): ProgressBar {
+export function createProgressBar(stderr: NodeJS.WriteStream = process.stderr, clock: Clock = systemClock): ProgressBar {
   if (stderr.isTTY !== true) return { update: () => undefined, stop: () => undefined }
   let bar: SingleBar | null = null
   let activity: Progress['activity'] | null = null
+  let meter: RateMeter = createRateMeter()
   const stop = (): void => {
     bar?.stop()
     bar = null
@@ -24,13 +27,21 @@ export function createProgressBar(stderr: NodeJS.WriteStream = process.stderr): 
       if (activity !== progress.activity) {
         stop()
         activity = progress.activity
-        bar = new SingleBar({ stream: stderr, format: `${words[activity]} {bar} {percentage}% {done} of {total}`, hideCursor: true, clearOnComplete: true, barsize: 30 })
-        bar.start(Math.max(1, progress.totalBytes), 0, { done: '', total: '' })
+        meter = createRateMeter()
+        bar = new SingleBar({ stream: stderr, format: `${words[activity]} {bar} {percentage}% {done} of {total}{rate}`, hideCursor: true, clearOnComplete: true, barsize: 30 })
+        bar.start(Math.max(1, progress.totalBytes), 0, { done: '', total: '', rate: '' })
       }
       bar?.setTotal(Math.max(1, progress.totalBytes))
-      bar?.update(progress.doneBytes, { done: formatBytes(progress.doneBytes), total: formatBytes(progress.totalBytes) })
+      bar?.update(progress.doneBytes, { done: formatBytes(progress.doneBytes), total: formatBytes(progress.totalBytes), rate: rateText(meter, clock.nowMs(), progress) })
       if (progress.doneBytes >= progress.totalBytes) stop()
     },
     stop,
   }
+}
+
+/** `, 12.3 MiB/s, 3:07 left`; nothing while it cannot be told. */
+function rateText(meter: RateMeter, nowMs: number, { doneBytes, totalBytes }: Progress): string {
+  const { bytesPerSecond, secondsLeft } = meter.sample(nowMs, doneBytes, totalBytes)
+  if (bytesPerSecond === null || secondsLeft === null) return ''
+  return `, ${formatBytes(bytesPerSecond)}/s, ${formatSeconds(secondsLeft)} left`
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import { buildManifest, formatProfile, identifyManifest, packTensors, parseProfile, unitBytes, unitNames, type PackSink } from '@shoal/model'
 import { createNodeHasher, writeRandomModel, type RandomModelShape } from '@shoal/model/node'
@@ -19,11 +18,13 @@ interface RandomFlags extends CommonFlags, Omit<RandomModelShape, 'keyValueHeads
   readonly tied?: boolean
 }
 
+const refText = 'folder, hub id (org/name[@revision]) or demo'
+
 export function addModelCommand(program: Command): void {
   const model = program.command('model').description('look into, fetch, check or make a model')
-  addProfileOptions(model.command('inspect').description('shape, files and packed sizes').argument('<REF>', 'folder or demo')).action(inspect)
-  addProfileOptions(model.command('verify').description('read and pack every tensor, without keeping it; prints the manifest id').argument('<REF>', 'folder or demo')).action(verify)
-  addCommonOptions(model.command('pull').description('fetch a model into the data directory').argument('<REF>', 'hub id')).action(pull)
+  addProfileOptions(model.command('inspect').description('shape, files and packed sizes').argument('<REF>', refText)).action(inspect)
+  addProfileOptions(model.command('verify').description('read and pack every tensor, without keeping it; prints the manifest id').argument('<REF>', refText)).action(verify)
+  addProfileOptions(model.command('pull').description('fetch and pack a model into the data directory; goes on where it was interrupted').argument('<REF>', refText)).action(pull)
   const random = model
     .command('random')
     .description('write a model of random weights, for measurements (default: the shape of Llama 3.2 1B)')
@@ -38,7 +39,7 @@ export function addModelCommand(program: Command): void {
     .option('--seed <N>', 'the same seed gives the same bytes', parseWhole(0, 4_294_967_295), 1)
     .option('--no-tied', 'a head of its own in place of the embedding matrix')
   addCommonOptions(random).action(makeRandom)
-  addExamples(model, ['shoal model inspect demo', 'shoal model random ./random-1b', 'shoal model verify ./random-1b --weights int4:32'])
+  addExamples(model, ['shoal model inspect demo', 'shoal model pull meta-llama/Llama-3.2-1B-Instruct', 'shoal model random ./random-1b', 'shoal model verify ./random-1b --weights int4:32'])
 }
 
 function addProfileOptions(command: Command): Command {
@@ -48,8 +49,8 @@ function addProfileOptions(command: Command): Command {
 const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) => (weights === undefined && kv === undefined ? reference.defaultProfile : parseProfile(weights ?? reference.defaultProfile.weights, kv))
 
 async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
-  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output }) => {
-    const reference = await (await loadSwarm()).openReference(ref)
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
+    const reference = await (await loadSwarm()).openReference(ref, { signal })
     try {
       const { name, config, assets } = reference.source
       const profile = profileOf(reference, flags)
@@ -71,7 +72,7 @@ const discard: PackSink = { write: () => Promise.resolve() }
 
 async function verify(ref: string, flags: ProfileFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
-    const reference = await (await loadSwarm()).openReference(ref)
+    const reference = await (await loadSwarm()).openReference(ref, { signal })
     const bar = createProgressBar()
     try {
       const profile = profileOf(reference, flags)
@@ -90,8 +91,27 @@ async function verify(ref: string, flags: ProfileFlags): Promise<void> {
   })
 }
 
-function pull(ref: string): never {
-  throw new ShoalError('unsupported-model', `fetching '${ref}' from a hub is not supported yet: download its folder and give that as --model`)
+/** Packs a model into the data directory, where `up` and `generate` find it; from a hub it is downloaded on the way. */
+async function pull(ref: string, flags: ProfileFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal, dataFolder }) => {
+    const swarm = await loadSwarm()
+    const bar = createProgressBar()
+    const reference = await swarm.openReference(ref, { signal })
+    try {
+      const profile = profileOf(reference, flags)
+      const packed = await swarm.packReference(reference, profile, { dataFolder, signal, onProgress: (progress) => bar.update(progress) })
+      const { path, manifest } = packed
+      await packed.close()
+      const bytes = manifest.manifest.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
+      bar.stop()
+      output.line(`${manifest.manifest.name} ${formatProfile(profile)}: ${formatBytes(bytes)} in ${path}`)
+      output.line(`manifest ${manifest.id}`)
+      output.result({ name: manifest.manifest.name, profile: formatProfile(profile), manifest: manifest.id, bytes, path })
+    } finally {
+      bar.stop()
+      await reference.source.close()
+    }
+  })
 }
 
 async function makeRandom(folder: string, { kvHeads, tied = true, ...flags }: RandomFlags): Promise<void> {

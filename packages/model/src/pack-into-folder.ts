@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { checkDiskRoom } from './disk-room.ts'
 import { ModelError } from './error.ts'
@@ -7,19 +7,22 @@ import { buildManifest, identifyManifest } from './identify-manifest.ts'
 import { show } from './json-fields.ts'
 import type { IdentifiedManifest, ManifestTensor, UnitName } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
+import { handleReader, isNoEntry } from './model-folder.ts'
 import { createNodeHasher } from './node-hasher.ts'
 import { packTensors, type PackProgress, type PackSink } from './pack-tensors.ts'
-import { unitBytes, unitNames } from './packed-layout.ts'
+import { packedSources, packedUnit, unitBytes, unitNames, unitOf } from './packed-layout.ts'
 import { createPackedFolder, type PackedFolder } from './packed-folder.ts'
 import type { PartialOwner } from './partial-folder.ts'
 import { formatProfile, type NumericProfile } from './profile.ts'
-import { createUnitWriter, type UnitWriter } from './unit-writer.ts'
+import { createUnitWriter, hashTensor, type UnitWriter } from './unit-writer.ts'
 
 export interface PackIntoFolderOptions {
   /** Only with `expected`; all of the model's by default. Units that the folder has are left alone. */
   readonly units?: readonly UnitName[]
   /** The manifest that the packed tensors must have: that of a swarm. */
   readonly expected?: IdentifiedManifest
+  /** Keep the units that an interrupted packing of the same source has completed in this folder. Only without `expected`. */
+  readonly resume?: boolean
   /** Who is packing, where several processes share the folder. */
   readonly owner?: PartialOwner
   readonly onProgress?: (progress: PackProgress) => void
@@ -43,11 +46,48 @@ export async function packIntoFolder(source: ModelSource, profile: NumericProfil
   await checkDisk(folder, source, profile, units)
   // The units are about to change under an older manifest, if there is one.
   await rm(join(folder, 'manifest.cbor'), { force: true })
-  const tensors = await packUnits(source, profile, units, options, (unit) =>
+  const kept = options.resume === true ? await hashUnits(folder, source, profile, units, options.signal) : new Map<UnitName, ManifestTensor[]>()
+  const missing = units.filter((unit) => !kept.has(unit))
+  const fresh = await packUnits(source, profile, missing, afterKept(options, source, [...kept.keys()]), (unit) =>
     createUnitWriter({ path: join(folder, `${unit}.bin`), bytes: unitBytes(source.config, profile, unit), tensors: null }, () => undefined, options.owner),
   )
+  const perUnit = Map.groupBy(fresh, (tensor) => unitOf(tensor.name))
+  const tensors = units.flatMap((unit) => kept.get(unit) ?? perUnit.get(unit) ?? [])
   const packed = await createPackedFolder(folder, identifyManifest(buildManifest(source, profile, tensors)), options.owner)
   return closingOnError(packed, () => writeAssets(packed, source))
+}
+
+/** The tensors of units that are here whole: a file has its final name only after it was written and synced. */
+async function hashUnits(folder: string, source: ModelSource, profile: NumericProfile, units: readonly UnitName[], signal?: AbortSignal): Promise<Map<UnitName, ManifestTensor[]>> {
+  const kept = new Map<UnitName, ManifestTensor[]>()
+  for (const unit of units) {
+    const handle = await open(join(folder, `${unit}.bin`), 'r').catch((error: unknown) => {
+      if (isNoEntry(error)) return null
+      throw error
+    })
+    if (handle === null) continue
+    try {
+      const { size } = await handle.stat()
+      if (size !== unitBytes(source.config, profile, unit)) continue
+      const reader = handleReader(handle, size, `${unit}.bin`)
+      const tensors: ManifestTensor[] = []
+      for (const { name, type, shape, offset, bytes } of packedUnit(source.config, profile, unit)) {
+        tensors.push({ name, type, shape, offset, bytes, sha256: await hashTensor(reader, { offset, bytes }, signal) })
+      }
+      kept.set(unit, tensors)
+    } finally {
+      await handle.close()
+    }
+  }
+  return kept
+}
+
+/** Progress that begins with the units that were kept. */
+function afterKept(options: PackIntoFolderOptions, { config }: ModelSource, kept: readonly UnitName[]): PackIntoFolderOptions {
+  const { onProgress } = options
+  if (onProgress === undefined) return options
+  const valuesKept = kept.flatMap((unit) => packedSources(config, unit)).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+  return { ...options, onProgress: ({ unit, valuesDone, valuesTotal }) => onProgress({ unit, valuesDone: valuesKept + valuesDone, valuesTotal: valuesKept + valuesTotal }) }
 }
 
 async function packMissing(source: ModelSource, profile: NumericProfile, path: string, expected: IdentifiedManifest, options: PackIntoFolderOptions): Promise<PackedFolder> {

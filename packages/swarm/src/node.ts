@@ -9,3 +9,4 @@ export { openLocalEngine, type LocalEngineOptions, type SystemDependencies } fro
 export { connectClient, type ClientOptions } from './node/connect-client.ts'
 export { startNode, type NodeOptions, type ServingPeer } from './node/start-node.ts'
 export { openReference, type Reference } from './node/reference.ts'
+export { packReference } from './node/local-manifest.ts'

@@ -71,11 +71,11 @@ async function checkWishes(options: JoinOptions, manifest: IdentifiedManifest): 
   checkReference(reference, manifest, own)
 }
 
-/** Null when the model is too large to pack just for a name; its tensors are then compared as they are used. */
+/** Null when the model is too large, or too far away, to pack just for a name; its tensors are then compared as they are used. */
 async function ownManifestId(reference: Reference, manifest: IdentifiedManifest, options: JoinOptions): Promise<string | null> {
   const { tensors, profile } = manifest.manifest
   const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
-  if (bytes > nameableBytes) return null
+  if (reference.remote || bytes > nameableBytes) return null
   // A folder of another name may hold the same model: the name is for people, so the swarm's is taken.
   const named = { ...reference, source: { ...reference.source, name: manifest.manifest.name } }
   const folder = await packReference(named, profile, options)

@@ -2,8 +2,9 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomically } from '@shoal/host/node'
 import { formatProfile, unitBytes, unitNames, type NumericProfile, type PackProgress } from '@shoal/model'
-import { openPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
+import { claimPartial, openPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Progress } from '../types.ts'
+import { thisProcess } from './partial-owner.ts'
 import type { Reference } from './reference.ts'
 
 export interface PackOptions {
@@ -30,20 +31,33 @@ export async function packReference(reference: Reference, profile: NumericProfil
     const folder = await openComplete(packedPath(options.dataFolder, known))
     if (folder !== null) return folder
   }
-  // Packed under a name of its own: a folder with a manifest's id holds that manifest's bytes and nothing else.
-  const pending = join(models, `${key}.packing`)
-  await rm(pending, { recursive: true, force: true })
-  const packed = await packIntoFolder(reference.source, profile, pending, {
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    onProgress: packProgress(reference, profile, unitNames(reference.source.config), options.onProgress),
-  })
-  const { id } = packed.manifest
-  await packed.close()
-  const path = packedPath(options.dataFolder, id)
-  await rm(path, { recursive: true, force: true })
-  await rename(pending, path)
-  writeFileAtomically(join(models, `${key}.id`), id)
-  return openPackedFolder(path)
+  // Packed under a name of its own: a folder with a manifest's id holds that manifest's bytes and nothing else. Units that
+  // an interrupted packing has completed are kept: from a hub they cost a download.
+  const pending = await claimPartial(join(models, key), thisProcess, { adopt: true })
+  try {
+    const packed = await packIntoFolder(reference.source, profile, pending.path, {
+      resume: true,
+      owner: thisProcess,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      onProgress: packProgress(reference, profile, unitNames(reference.source.config), options.onProgress),
+    })
+    const { id } = packed.manifest
+    await packed.close()
+    const path = packedPath(options.dataFolder, id)
+    // Another process may have been quicker, and may be using it.
+    const ready = await openComplete(path)
+    if (ready === null) {
+      await rm(path, { recursive: true, force: true })
+      await rename(pending.path, path)
+    } else {
+      await ready.close()
+      await pending.remove()
+    }
+    writeFileAtomically(join(models, `${key}.id`), id)
+    return await openPackedFolder(path, thisProcess)
+  } finally {
+    pending.release()
+  }
 }
 
 /** Packing counts source values; people read the bytes they become. */
@@ -54,13 +68,13 @@ export function packProgress(
   report: ((progress: Progress) => void) | undefined,
 ): (progress: PackProgress) => void {
   const totalBytes = units.reduce((sum, unit) => sum + unitBytes(reference.source.config, profile, unit), 0)
-  return ({ valuesDone, valuesTotal }) => report?.({ activity: 'pack', doneBytes: Math.round((totalBytes * valuesDone) / valuesTotal), totalBytes })
+  return ({ valuesDone, valuesTotal }) => report?.({ activity: reference.remote ? 'fetch' : 'pack', doneBytes: Math.round((totalBytes * valuesDone) / valuesTotal), totalBytes })
 }
 
 async function openComplete(path: string): Promise<PackedFolder | null> {
   const text = await readText(join(path, 'manifest.cbor'))
   if (text === null) return null
-  const folder = await openPackedFolder(path)
+  const folder = await openPackedFolder(path, thisProcess)
   if (folder.complete(unitNames(folder.manifest.manifest.config))) return folder
   await folder.close()
   return null

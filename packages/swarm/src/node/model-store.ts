@@ -49,14 +49,31 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
     return result
   }
 
+  /** False when no peer has them and there is another place to look. */
+  const fromPeers = async (missing: readonly string[], signal?: AbortSignal): Promise<boolean> => {
+    if (peers === null) return false
+    try {
+      await fetchUnits(peers, folder, missing, {
+        ...(signal === undefined ? {} : { signal }),
+        onProgress: (doneBytes, totalBytes) => sources.onProgress?.({ activity: 'fetch', doneBytes, totalBytes }),
+      })
+      return true
+    } catch (error) {
+      if (reference !== null && error instanceof ShoalError && error.code === 'not-found') return false
+      throw error
+    }
+  }
+
   const ensure = async (units: readonly string[], signal?: AbortSignal): Promise<void> => {
     // Another process on this data directory (a client beside a node) may have fetched them.
     await folder.refresh(units)
     const missing = units.filter((unit) => !folder.hasUnit(unit))
     if (missing.length === 0) return
+    // A hub is the origin of last resort: peers are nearer, and their bytes are packed already.
+    if (peers !== null && reference?.remote !== false && (await fromPeers(missing, signal))) return
     if (reference !== null) {
       const packed = await packIntoFolder(reference.source, manifest.manifest.profile, folder.path, {
-        units: missing,
+        units: missing.filter((unit) => !folder.hasUnit(unit)),
         expected: manifest,
         owner: thisProcess,
         ...(signal === undefined ? {} : { signal }),
@@ -67,11 +84,7 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
       await before.close()
       return
     }
-    if (peers === null) throw new ShoalError('not-found', `the packed model ${manifest.manifest.name} lacks ${missing.join(', ')} and there is nobody to ask for them`)
-    await fetchUnits(peers, folder, missing, {
-      ...(signal === undefined ? {} : { signal }),
-      onProgress: (doneBytes, totalBytes) => sources.onProgress?.({ activity: 'fetch', doneBytes, totalBytes }),
-    })
+    throw new ShoalError('not-found', `the packed model ${manifest.manifest.name} lacks ${missing.join(', ')} and there is nobody to ask for them`)
   }
 
   const assets = async (signal?: AbortSignal): Promise<Map<string, Uint8Array>> => {
