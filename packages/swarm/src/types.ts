@@ -1,4 +1,5 @@
 import type { IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
+import type { PeerTransfer } from './blobs/ledger.ts'
 
 /** One generation. Token ids in, token ids out; text is made beside them when the model has a tokenizer. */
 export interface GenerateRequest {
@@ -94,6 +95,8 @@ export interface SwarmStatus {
   readonly snapshotHash: string
   readonly planHash: string
   readonly placements: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
+  /** What other peers have given this one of the model's weights. */
+  readonly transfers?: readonly PeerTransfer[]
 }
 
 export type SwarmEvent =

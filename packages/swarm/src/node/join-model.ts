@@ -38,7 +38,7 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
   const { clock, logger } = dependencies
   const { role, model, join, dataFolder, onProgress, signal } = options
   if (join.length === 0 && model === undefined) throw new ShoalError('bad-request', 'a new swarm needs a model')
-  const reference = model === undefined ? null : await openReference(model)
+  const reference = model === undefined ? null : await openReference(model, signal === undefined ? {} : { signal })
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference?.source.close() : store.close()))

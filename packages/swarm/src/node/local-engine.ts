@@ -36,7 +36,7 @@ export function openLocalEngine(dependencies: SystemDependencies, options: Local
 
 async function open({ clock, random, logger }: SystemDependencies, options: LocalEngineOptions, scope: Scope): Promise<Engine> {
   const { onProgress, signal, threads } = options
-  const reference = await openReference(options.model)
+  const reference = await openReference(options.model, options.signal === undefined ? {} : { signal: options.signal })
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference.source.close() : store.close()))

@@ -95,7 +95,7 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
       const held = keeper.held()
       return held === null ? null : [held.start, held.end]
     },
-    status: () => view.status(),
+    status: () => ({ ...view.status(), transfers: store.transfers() }),
     engine: () => engine.get(),
     whenCovered: (ended) => view.whenCovered(ended),
     whenKnown: (ended) => view.whenKnown(ended),
