@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 
 /** Root of the repository. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -28,41 +28,19 @@ export interface World {
   close(): Promise<void>
 }
 
-export interface ReadyLine {
-  readonly event: 'ready'
-  readonly peerId: string
-  readonly addrs: readonly string[]
-  readonly model: string
-  readonly manifest: string
-  readonly profile: string
-  readonly numericClass: string
-  readonly blocks: readonly [number, number] | null
-  readonly api: string | null
-}
-
-export interface UpEvent {
-  readonly event: string
-  readonly peer?: string
-  readonly blocks?: readonly [number, number] | null
-}
-
-export interface Up {
-  readonly process: ChildProcess
-  readonly ready: ReadyLine
+/** A node that serves. */
+export interface Up extends Pick<NodeProcess, 'process' | 'until' | 'ended' | 'obituary' | 'stop'> {
+  readonly ready: ReadyEvent
   readonly address: string
-  /** Resolves with the first event, past ones included, that fits. */
-  until(fits: (event: UpEvent) => boolean): Promise<UpEvent>
-  /** Resolves with the exit code. */
-  readonly ended: Promise<number | null>
-  stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
 export function createWorld(): World {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-proof-'))
+  const env = { ...process.env, SHOAL_DATA: join(folder, 'default') }
   const running = new Set<ChildProcess>()
   let folders = 0
   const start = (args: readonly string[]): ChildProcess => {
-    const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, SHOAL_DATA: join(folder, 'default') } })
+    const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['pipe', 'pipe', 'pipe'], env })
     running.add(child)
     child.once('close', () => running.delete(child))
     return child
@@ -76,43 +54,11 @@ export function createWorld(): World {
       return collect(child, args)
     },
     async up(args) {
-      const child = start(['up', '--json', ...args])
-      const events: UpEvent[] = []
-      const listeners = new Set<(event: UpEvent) => void>()
-      const log: string[] = []
-      createInterface({ input: child.stderr! }).on('line', (line) => void log.push(line))
-      const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
-      const ready = await new Promise<ReadyLine>((resolve, reject) => {
-        createInterface({ input: child.stdout! }).on('line', (line) => {
-          const event = JSON.parse(line) as UpEvent
-          events.push(event)
-          for (const listener of listeners) listener(event)
-          if (event.event === 'ready') resolve(event as unknown as ReadyLine)
-        })
-        void ended.then((code) => reject(new Error(`shoal up ${args.join(' ')} ended with ${code}\n${log.slice(-20).join('\n')}`)))
-      })
-      return {
-        process: child,
-        ready,
-        address: ready.addrs[0]!,
-        until(fits) {
-          const past = events.find(fits)
-          if (past !== undefined) return Promise.resolve(past)
-          return new Promise((resolve) => {
-            const listener = (event: UpEvent): void => {
-              if (!fits(event)) return
-              listeners.delete(listener)
-              resolve(event)
-            }
-            listeners.add(listener)
-          })
-        },
-        ended,
-        stop(signal = 'SIGTERM') {
-          child.kill(signal)
-          return ended
-        },
-      }
+      const node = startNodeProcess(args, { env })
+      running.add(node.process)
+      node.process.once('close', () => running.delete(node.process))
+      const ready = await node.ready
+      return { ...node, ready, address: ready.addrs[0]! }
     },
     async close() {
       const closing = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)))

@@ -6,14 +6,14 @@ import { root } from './harness.ts'
 
 const start = (args: readonly string[]) => spawn(process.execPath, [join(root, 'node', 'src', 'main.ts'), 'start', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Command lines of running processes whose parents' chain or arguments name this repository's program. Linux only. */
+/** Running nodes of this repository's `start`: other tests give their nodes a folder that stays. Linux only. */
 function nodesRunning(): number {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-        return words.includes('up') && words.includes('--exit-with-parent') && words.some((word) => word.startsWith(root))
+        return words.includes('up') && words.includes('--temporary-data') && words.some((word) => word.startsWith(root))
       } catch {
         return false
       }

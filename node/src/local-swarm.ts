@@ -1,11 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { ShoalError, timeLimit } from '@shoal/host'
+import { ShoalError } from '@shoal/host'
 import type { CommandContext } from './cli/context.ts'
+import { startNodeProcess, type NodeProcess } from './node-process.ts'
 
 export interface LocalSwarmOptions {
   readonly processes: number
@@ -36,20 +34,8 @@ export interface LocalSwarm {
   close(): Promise<void>
 }
 
-const program = fileURLToPath(new URL('main.ts', import.meta.url))
-
 /** A process that has not left by then is ended. */
 const leaveMs = 8000
-
-/** Lines of a process's log that are kept for the case that it fails. */
-const keptLogLines = 20
-
-interface Child {
-  readonly process: ChildProcess
-  readonly ready: Promise<ReadyNode>
-  /** Settles when the process has ended; tells how. */
-  readonly ended: Promise<string>
-}
 
 /**
  * Starts `processes` nodes: the first creates the swarm, the others join it at its address and fetch their weights from
@@ -60,7 +46,7 @@ export async function startLocalSwarm(context: CommandContext, options: LocalSwa
   const folder = mkdtempSync(join(tmpdir(), 'shoal-swarm-'))
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true })
   process.on('exit', removeFolder)
-  const children: Child[] = []
+  const children: NodeProcess[] = []
   let closing = false
   const close = async (): Promise<void> => {
     closing = true
@@ -68,8 +54,9 @@ export async function startLocalSwarm(context: CommandContext, options: LocalSwa
     process.off('exit', removeFolder)
     removeFolder()
   }
-  const start = (index: number, words: readonly string[]): Child => {
-    const child = startNode(index, ['--data', join(folder, `node-${index + 1}`), '--memory', String(options.memoryBytes), '--threads', String(options.threads), ...words])
+  const start = (index: number, words: readonly string[]): NodeProcess => {
+    const own = ['--temporary-data', '--log-level', 'warn', '--data', join(folder, `node-${index + 1}`), '--memory', String(options.memoryBytes), '--threads', String(options.threads)]
+    const child = startNodeProcess([...own, ...words], { name: `node ${index + 1}` })
     children.push(child)
     return child
   }
@@ -81,7 +68,7 @@ export async function startLocalSwarm(context: CommandContext, options: LocalSwa
     if (address === undefined) throw new ShoalError('internal', 'the first process has no address')
     const others = Array.from({ length: options.processes - 1 }, (_, index) => start(index + 1, ['--join', address]))
     const nodes = [first, ...(await Promise.all(others.map((child) => readyOf(child, context.signal))))]
-    const failure = Promise.race(children.map(({ ended }) => ended)).then((how) => {
+    const failure = Promise.race(children.map((child) => child.ended.then(() => child.obituary()))).then((how) => {
       // An end that we asked for is none to report: nobody waits for this any more.
       return closing ? new Promise<never>(() => undefined) : Promise.reject(new ShoalError('peer-vanished', `a node ended: ${how}`))
     })
@@ -94,48 +81,21 @@ export async function startLocalSwarm(context: CommandContext, options: LocalSwa
   }
 }
 
-function startNode(index: number, words: readonly string[]): Child {
-  // The fourth stream is the one whose end tells the child that we are gone, also by kill -9.
-  const child = spawn(process.execPath, [program, 'up', '--json', '--exit-with-parent', '--temporary-data', '--log-level', 'warn', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
-  const log: string[] = []
-  const stderr = child.stderr
-  if (stderr !== null) {
-    createInterface({ input: stderr }).on('line', (line) => {
-      log.push(line)
-      if (log.length > keptLogLines) log.shift()
-    })
+async function readyOf(child: NodeProcess, signal: AbortSignal): Promise<ReadyNode> {
+  const interrupted = Promise.withResolvers<never>()
+  const onAbort = (): void => interrupted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    const { peerId, addrs, blocks } = await Promise.race([child.ready, interrupted.promise])
+    return { peerId, addrs, blocks, pid: child.process.pid ?? 0 }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(error.message))
-    child.once('close', (status, signal) => resolve([`node ${index + 1} ended with ${signal ?? `status ${status}`}`, ...log].join('\n  ')))
-  })
-  const ready = new Promise<ReadyNode>((resolve) => {
-    if (child.stdout === null) return
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const event = JSON.parse(line) as { event?: string } & Omit<ReadyNode, 'pid'>
-      if (event.event === 'ready') resolve({ peerId: event.peerId, addrs: event.addrs, blocks: event.blocks, pid: child.pid ?? 0 })
-    })
-  })
-  return { process: child, ready, ended }
 }
 
-async function readyOf(child: Child, signal: AbortSignal): Promise<ReadyNode> {
-  const interrupted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  const failed = child.ended.then((how) => Promise.reject(new ShoalError('internal', how)))
-  // The loser of the race may reject later.
-  failed.catch(() => undefined)
-  interrupted.catch(() => undefined)
-  return Promise.race([child.ready, failed, interrupted])
-}
-
-async function endChild({ clock }: CommandContext, child: Child): Promise<void> {
-  child.process.kill('SIGTERM')
-  const limit = timeLimit(clock, leaveMs, () => new ShoalError('deadline-passed', 'a node did not leave'))
-  const kill = (): void => void child.process.kill('SIGKILL')
-  limit.signal.addEventListener('abort', kill)
-  await child.ended
-  limit.clear()
+async function endChild({ clock }: CommandContext, child: NodeProcess): Promise<void> {
+  const timer = clock.after(leaveMs, () => void child.process.kill('SIGKILL'))
+  await child.stop()
+  timer.cancel()
 }

@@ -5,7 +5,7 @@ import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { openLocalEngine, startNode, type ServingPeer } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
-import { startChildNode, type ChildNode } from './child-node.ts'
+import { startNodeProcess, type NodeProcess } from 'shoal/node-process'
 import { decodeInTurns, decodeOnce, promptTokens } from './decode-once.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
@@ -78,7 +78,7 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
 }
 
 async function openPipeline(model: string, processes: number, blockCount: number, dataFolder: string, folder: string): Promise<Pipeline> {
-  const children: ChildNode[] = []
+  const children: NodeProcess[] = []
   let node: ServingPeer | null = null
   const close = async (): Promise<void> => {
     for (const child of children) await child.stop()
@@ -89,7 +89,9 @@ async function openPipeline(model: string, processes: number, blockCount: number
     node = await startNode(dependencies, { model, join: [], listen: [], lan: false, memoryBytes, blocks: [0, bounds[1]!], threads, dataFolder, onEvent: () => undefined })
     const address = node.addresses()[0]!
     for (let i = 1; i < processes; i += 1) {
-      children.push(await startChildNode(['--join', address, '--blocks', `${bounds[i]}:${bounds[i + 1]}`, '--threads', `${threads}`, '--memory', '8GiB', '--data', join(folder, `${i}`)]))
+      const child = startNodeProcess(['--join', address, '--blocks', `${bounds[i]}:${bounds[i + 1]}`, '--threads', `${threads}`, '--memory', '8GiB', '--data', join(folder, `${i}`)])
+      children.push(child)
+      await child.ready
     }
     await node.whenCovered(AbortSignal.timeout(60_000))
     return { engine: await node.engine(), close }

@@ -1,0 +1,132 @@
+/**
+ * Real `shoal up` processes of this machine: `npm start`, `shoal swarm`, benchmarks and whole-system tests start them here.
+ *
+ * @example
+ * const node = startNodeProcess(['--model', 'demo', '--data', folder])
+ * const { addrs } = await node.ready
+ * const code = await node.stop()
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { ShoalError } from '@shoal/host'
+
+/** What `shoal up --json` prints when it serves. */
+export interface ReadyEvent {
+  readonly event: 'ready'
+  readonly peerId: string
+  readonly addrs: readonly string[]
+  readonly model: string
+  readonly manifest: string
+  readonly profile: string
+  readonly numericClass: string
+  readonly blocks: readonly [number, number] | null
+  readonly api: string | null
+}
+
+/** Any other line of `shoal up --json`. */
+export interface NodeEvent {
+  readonly event: string
+  readonly peer?: string
+  readonly session?: string
+  readonly blocks?: readonly [number, number] | null
+}
+
+export interface NodeProcess {
+  readonly process: ChildProcess
+  /** @throws {ShoalError} `internal` with the end of its log when the process ends before it serves */
+  readonly ready: Promise<ReadyEvent>
+  /** The exit status; null when a signal ended it, or when it could not be started. */
+  readonly ended: Promise<number | null>
+  /** How it ended and the last lines of its log. For people. */
+  obituary(): string
+  /** Resolves with the first event, past ones included, that fits. @throws {ShoalError} `internal` when the process ends before */
+  until(fits: (event: NodeEvent) => boolean): Promise<NodeEvent>
+  /** SIGTERM drains and leaves. @returns the exit status */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+export interface NodeProcessOptions {
+  /** What an error calls it. */
+  readonly name?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+const program = fileURLToPath(new URL('main.ts', import.meta.url))
+
+/** Lines of its log that are kept for the case that it fails. */
+const keptLogLines = 20
+
+/** Events that are kept for `until`: a node of a test has some dozens, one that runs for days must not fill memory. */
+const keptEvents = 1000
+
+/** @param words of the command line after `up --json`; it ends with this process, however that ends */
+export function startNodeProcess(words: readonly string[], options: NodeProcessOptions = {}): NodeProcess {
+  const { name = `shoal up ${words.join(' ')}`, env = process.env } = options
+  // The fourth stream is the one whose end tells the child that we are gone, also by kill -9.
+  const child = spawn(process.execPath, [program, 'up', '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...env } })
+  const log: string[] = []
+  const events: NodeEvent[] = []
+  const listeners = new Set<(event: NodeEvent) => void>()
+  let how = 'runs'
+
+  const receive = (event: NodeEvent): void => {
+    events.push(event)
+    if (events.length > keptEvents) events.shift()
+    for (const listener of listeners) listener(event)
+  }
+  if (child.stderr !== null) {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      log.push(line)
+      if (log.length > keptLogLines) log.shift()
+    })
+  }
+  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => receive(eventOf(line)))
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('error', (error) => {
+      how = `could not be started: ${error.message}`
+      resolve(null)
+    })
+    child.once('close', (status, signal) => {
+      how = `ended with ${signal ?? `status ${status}`}`
+      resolve(status)
+    })
+  })
+  const obituary = (): string => [`${name} ${how}`, ...log].join('\n  ')
+  const until = async (fits: (event: NodeEvent) => boolean): Promise<NodeEvent> => {
+    const past = events.find(fits)
+    if (past !== undefined) return past
+    const found = Promise.withResolvers<NodeEvent>()
+    const listener = (event: NodeEvent): void => {
+      if (fits(event)) found.resolve(event)
+    }
+    listeners.add(listener)
+    void ended.then(() => found.reject(new ShoalError('internal', obituary())))
+    return found.promise.finally(() => listeners.delete(listener))
+  }
+  // The line of this name has these fields: `announce` in commands/up.ts writes it.
+  const ready = until(({ event }) => event === 'ready').then((event) => event as unknown as ReadyEvent)
+  // Who stops a process that never became ready need not ask how.
+  ready.catch(() => undefined)
+
+  return {
+    process: child,
+    ready,
+    ended,
+    obituary,
+    until,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+function eventOf(line: string): NodeEvent {
+  try {
+    return JSON.parse(line) as NodeEvent
+  } catch {
+    // Something else writes to standard output: it shows in the log of whoever looks for it.
+    return { event: `not an event: ${line}` }
+  }
+}

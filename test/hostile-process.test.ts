@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs'
+import { decodeHello, decodeSession, encodeHello, encodeSession, protocols, type OpenSession, type SessionMessage, type Step } from '@shoal/protocol'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createWorld, type Up } from './harness.ts'
+import { createRawPeer, readFrames, type RawPeer } from './raw-peer.ts'
+
+/** What a real node does with bytes and messages of somebody who wants it no good. */
+describe('a real node and a hostile peer', () => {
+  const world = createWorld()
+  const hiddenSize = 256
+  let node: Up
+  let raw: RawPeer
+
+  beforeAll(async () => {
+    node = await world.up(['--model', 'demo', '--blocks', '1:4', '--data', world.folder('node'), '--threads', '1', '--memory', '64MiB'])
+  })
+  // One peer each: what a node thinks of one must not hide what it does with the next.
+  beforeEach(async () => {
+    await raw?.close()
+    raw = await createRawPeer()
+  })
+  afterAll(async () => {
+    await raw.close()
+    await world.close()
+  })
+
+  // A session outlives its peer's connection by a lease, and its id with it: each peer has its own.
+  const theirs = (): string => raw.transport.peerId.slice(-16)
+  const open = (change: Partial<OpenSession> = {}): OpenSession => ({
+    type: 'open',
+    session: theirs(),
+    manifest: node.ready.manifest,
+    profile: node.ready.profile,
+    start: 1,
+    end: 4,
+    epoch: 3,
+    tokenBudget: 16,
+    wire: 'f32',
+    previous: raw.transport.peerId,
+    next: { peer: raw.transport.peerId, addresses: [], coordinator: true },
+    ...change,
+  })
+  const step = (change: Partial<Step> = {}): Step => ({ type: 'step', session: theirs(), start: 1, epoch: 3, position: 0, rows: 1, step: 0, rewind: false, want: 'last', ...change })
+  const converse = async (): Promise<{ readonly send: (message: SessionMessage, hidden?: Float32Array) => Promise<void>; readonly next: () => Promise<SessionMessage> }> => {
+    const channel = await raw.open(node.address, protocols.session)
+    const frames = readFrames(channel)
+    return { send: (message, hidden) => channel.send(...encodeSession(message, hidden)), next: async () => decodeSession(await frames.next()).message }
+  }
+  /** It is there, answers, and holds no session of ours. */
+  const stillWell = async (): Promise<void> => {
+    expect(node.process.exitCode).toBeNull()
+    const peer = await createRawPeer()
+    try {
+      const channel = await peer.open(node.address, protocols.hello)
+      const frames = readFrames(channel)
+      await channel.send(...encodeHello({ type: 'hello', version: 1, agent: 'test', role: 'client', manifest: null, profile: null, model: null }))
+      expect(decodeHello(await frames.next())).toMatchObject({ manifest: node.ready.manifest })
+    } finally {
+      await peer.close()
+    }
+  }
+
+  it.each<[string, Partial<OpenSession>, string, RegExp]>([
+    ['another manifest', { manifest: 'e'.repeat(64) }, 'wrong-manifest', /e{64}.*this node serves [0-9a-f]{64}/],
+    ['other weights', { profile: 'int4:32' }, 'wrong-profile', /int4:32.*f32/],
+    ['blocks it does not hold', { start: 0, end: 2 }, 'wrong-range', /this node holds blocks 1/],
+    ['more tokens than the model\'s context', { tokenBudget: 1 << 20 }, 'bad-request', /context of 512, not 1048576/],
+  ])('refuses a session of %s, naming both', async (_name, change, code, sentence) => {
+    const { send, next } = await converse()
+    await send(open(change))
+    expect(await next()).toMatchObject({ type: 'failed', session: theirs(), code, definite: true, message: expect.stringMatching(sentence) as unknown })
+    await stillWell()
+  })
+
+  it.each<[string, Partial<Step>, string]>([
+    ['a position ahead of the cache', { position: 5 }, 'wrong-position'],
+    ['an epoch that is over', { epoch: 2 }, 'stale-epoch'],
+    ['a session nobody opened', { session: 'nobody' }, 'unknown-session'],
+    ['a block where none begins', { start: 2 }, 'unknown-session'],
+  ])('refuses a step with %s', async (_name, change, code) => {
+    const { send, next } = await converse()
+    await send(open())
+    expect(await next()).toMatchObject({ type: 'opened', epoch: 3 })
+    await send(step(change), new Float32Array(hiddenSize))
+    expect(await next()).toMatchObject({ type: 'failed', code, definite: true })
+    await stillWell()
+  })
+
+  it('refuses rows of another width and goes on with the next session', async () => {
+    const { send, next } = await converse()
+    await send(open())
+    await next()
+    await send(step(), new Float32Array(3))
+    expect(await next()).toMatchObject({ type: 'failed', code: 'bad-frame' })
+    await send(open({ session: 'second' }))
+    expect(await next()).toMatchObject({ type: 'opened', session: 'second' })
+  })
+
+  it.each(Object.entries(protocols))('random frames on %s cost their sender the channel, and nobody else anything', async (_name, protocol) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 8 }), async (frames) => {
+        const channel = await raw.open(node.address, protocol)
+        channel.onFrame(() => undefined)
+        for (const frame of frames) await channel.send(frame).catch(() => undefined)
+        channel.abort(new Error('enough'))
+      }),
+      { numRuns: 40 },
+    )
+    await stillWell()
+  })
+
+  it.skipIf(process.platform !== 'linux')('its memory stays bounded under large frames and many sessions (looks at /proc: Linux)', async () => {
+    const residentMiB = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${node.process.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
+    const before = residentMiB()
+    for (let round = 0; round < 8; round += 1) {
+      const channel = await raw.open(node.address, protocols.session)
+      channel.onFrame(() => undefined)
+      // A step for a session that is not open: its 8 MiB must not stay.
+      const refused = encodeSession(step({ session: 'nobody', rows: 512 }), new Float32Array(512 * 4096))
+      await channel.send(...refused).catch(() => undefined)
+      channel.abort(new Error('enough'))
+    }
+    const { send, next } = await converse()
+    let opened = 0
+    for (let session = 0; session < 200; session += 1) {
+      await send(open({ session: `${theirs()}-${session}`, tokenBudget: 256 }))
+      if ((await next()).type === 'opened') opened += 1
+    }
+    // The limit of sessions per peer, or the memory given, whichever comes first.
+    expect(opened).toBeGreaterThan(0)
+    expect(opened).toBeLessThanOrEqual(64)
+    expect(residentMiB() - before).toBeLessThan(250)
+    await stillWell()
+  })
+})

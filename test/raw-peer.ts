@@ -1,0 +1,54 @@
+import { silentLogger } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { createLibp2pTransport, createPeerKey, type Channel, type Transport } from '@shoal/network'
+
+/** Somebody who speaks our network and then says what a test wants. */
+export interface RawPeer {
+  readonly transport: Transport
+  readonly address: string
+  /** A channel to the peer at an address. */
+  open(address: string, protocol: string): Promise<Channel>
+  close(): Promise<void>
+}
+
+export async function createRawPeer(): Promise<RawPeer> {
+  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger })
+  // The test's own limit ends a wait that nobody answers.
+  const { signal } = new AbortController()
+  return {
+    transport,
+    address: transport.addresses()[0]!,
+    async open(address, protocol) {
+      return transport.open(await transport.dial(address, { signal }), protocol, { signal })
+    },
+    close: () => transport.close(),
+  }
+}
+
+/** Frames in the order in which they come. */
+export function readFrames(channel: Channel): { next(): Promise<Uint8Array>; readonly ended: Promise<Error | undefined> } {
+  const waiting: { resolve(frame: Uint8Array): void; reject(error: Error): void }[] = []
+  const early: Uint8Array[] = []
+  let over: Error | null = null
+  const ended = new Promise<Error | undefined>((resolve) =>
+    channel.onClose((error) => {
+      over = error ?? new Error('the channel was closed')
+      for (const waiter of waiting.splice(0)) waiter.reject(over)
+      resolve(error)
+    }),
+  )
+  channel.onFrame((frame) => {
+    const first = waiting.shift()
+    if (first === undefined) early.push(frame)
+    else first.resolve(frame)
+  })
+  return {
+    ended,
+    next() {
+      const frame = early.shift()
+      if (frame !== undefined) return Promise.resolve(frame)
+      if (over !== null) return Promise.reject(over)
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
+    },
+  }
+}
