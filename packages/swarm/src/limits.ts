@@ -4,6 +4,9 @@ export const swarmLimits = {
   helloTimeoutMs: 10_000,
   /** Dialling over the internet with a relay takes up to about three seconds. */
   dialTimeoutMs: 10_000,
+  /** A peer that is joining or packing itself is asked again so often, and so long: packing some gigabytes takes a minute or two. */
+  notReadyRetryMs: 1000,
+  notReadyTimeoutMs: 120_000,
   /** Members change in bursts (a join is three records); one decision per burst. */
   settleMs: 250,
   /** Voluntary moves: at most one per window, so that a flapping peer costs one move (fault F20). */

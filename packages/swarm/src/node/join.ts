@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import { messageOf, ShoalError, sleep, timeLimit, type Clock, type Logger } from '@shoal/host'
 import { formatProfile, parseProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import { fetchManifest } from '../blobs/fetch.ts'
@@ -22,34 +22,55 @@ export interface JoinOptions extends PackOptions {
 /** A local model of at most so many packed bytes is packed whole to name its manifest in a refusal. */
 const nameableBytes = 512 * 1024 * 1024
 
+export interface JoinDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
 /**
- * Dials the addresses until one answers, and learns the swarm's manifest there.
- * @throws {ShoalError} `peer-vanished` with each address's reason; `wrong-version`, `wrong-profile`, `wrong-manifest` naming both sides
+ * Dials the addresses until one answers, and learns the swarm's manifest there. While somebody answers that it is not
+ * ready itself, all are asked again: nodes that are started together come up in any order.
+ * @throws {ShoalError} `peer-vanished` or `not-ready` with each address's reason; `wrong-version`, `wrong-profile`, `wrong-manifest` naming both sides
  */
-export async function learnManifest(dependencies: { transport: Transport; clock: Clock; logger: Logger }, options: JoinOptions): Promise<IdentifiedManifest> {
-  const { transport, clock, logger } = dependencies
-  const reasons: string[] = []
-  for (const address of options.join) {
-    const limit = timeLimit(clock, swarmLimits.dialTimeoutMs, () => new ShoalError('peer-vanished', `${address} did not answer within ${swarmLimits.dialTimeoutMs / 1000} s`), options.signal)
-    try {
-      const peer = await transport.dial(address, { signal: limit.signal })
-      transport.learn(peer, [address])
-      const self: HelloSelf = { agent, role: options.role, manifest: null, profile: null, model: null }
-      const answer = await sayHello({ transport, clock }, peer, self, limit.signal)
-      if (answer.manifest === null) throw new ShoalError('not-ready', `${address} has not joined a swarm itself yet`)
-      const manifest = await fetchManifest(transport, clock, peer, answer.manifest, limit.signal)
-      logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })
-      await checkWishes(options, manifest)
-      return manifest
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      if (error instanceof ShoalError && !tryNext.has(error.code)) throw error
-      reasons.push(`${address}: ${messageOf(error)}`)
-    } finally {
-      limit.clear()
+export async function learnManifest(dependencies: JoinDependencies, options: JoinOptions): Promise<IdentifiedManifest> {
+  const { clock, logger } = dependencies
+  const untilMs = clock.nowMs() + swarmLimits.notReadyTimeoutMs
+  for (;;) {
+    const reasons: string[] = []
+    let waits = false
+    for (const address of options.join) {
+      try {
+        return await learnFrom(dependencies, options, address)
+      } catch (error) {
+        options.signal?.throwIfAborted()
+        if (error instanceof ShoalError && !tryNext.has(error.code)) throw error
+        waits ||= error instanceof ShoalError && error.code === 'not-ready'
+        reasons.push(`${address}: ${messageOf(error)}`)
+      }
     }
+    if (!waits) throw new ShoalError('peer-vanished', `nobody could be joined. ${reasons.join('. ')}`)
+    if (clock.nowMs() >= untilMs) throw new ShoalError('not-ready', `nobody could be joined within ${swarmLimits.notReadyTimeoutMs / 1000} s. ${reasons.join('. ')}`)
+    logger.info('swarm-not-ready', { reasons })
+    await sleep(clock, swarmLimits.notReadyRetryMs, options.signal)
   }
-  throw new ShoalError('peer-vanished', `nobody could be joined. ${reasons.join('. ')}`)
+}
+
+async function learnFrom({ transport, clock, logger }: JoinDependencies, options: JoinOptions, address: string): Promise<IdentifiedManifest> {
+  const limit = timeLimit(clock, swarmLimits.dialTimeoutMs, () => new ShoalError('peer-vanished', `${address} did not answer within ${swarmLimits.dialTimeoutMs / 1000} s`), options.signal)
+  try {
+    const peer = await transport.dial(address, { signal: limit.signal })
+    transport.learn(peer, [address])
+    const self: HelloSelf = { agent, role: options.role, manifest: null, profile: null, model: null }
+    const answer = await sayHello({ transport, clock }, peer, self, limit.signal)
+    if (answer.manifest === null) throw new ShoalError('not-ready', 'it has not joined a swarm itself yet')
+    const manifest = await fetchManifest(transport, clock, peer, answer.manifest, limit.signal)
+    logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })
+    await checkWishes(options, manifest)
+    return manifest
+  } finally {
+    limit.clear()
+  }
 }
 
 /** Another address may still answer. */

@@ -1,5 +1,5 @@
 import { ShoalError } from '@shoal/host'
-import { identifyManifest, parseProfile, type BlockRange, type IdentifiedManifest, type ModelConfig } from '@shoal/model'
+import { identifyManifest, packedTensors, parseProfile, sha256Hex, type BlockRange, type IdentifiedManifest, type ModelConfig } from '@shoal/model'
 import type { BlockRunner, Device } from '@shoal/runtime'
 
 export const smallConfig: ModelConfig = {
@@ -22,9 +22,18 @@ export const smallConfig: ModelConfig = {
   eosTokenIds: [0],
 }
 
-/** A manifest of six blocks without any tensors: for what never reads weights. */
-export const smallManifest = (weights = 'f32', name = 'small'): IdentifiedManifest =>
-  identifyManifest({ version: 1, name, config: smallConfig, profile: parseProfile(weights), assets: [], tensors: [] })
+const profile = parseProfile('f32')
+
+/** The manifest of a model of six blocks whose weights nobody has. */
+export const smallManifest = (): IdentifiedManifest =>
+  identifyManifest({
+    version: 1,
+    name: 'small',
+    config: smallConfig,
+    profile,
+    assets: [],
+    tensors: packedTensors(smallConfig, profile).map(({ name, type, shape, offset, bytes }) => ({ name, type, shape, offset, bytes, sha256: sha256Hex(new TextEncoder().encode(name)) })),
+  })
 
 /** A device that loads nothing, and remembers which spans it has in memory. */
 export interface FakeDevice extends Pick<Device, 'loadBlocks'> {

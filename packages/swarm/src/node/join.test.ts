@@ -1,0 +1,98 @@
+import { createVirtualClock, seededRandom, silentLogger, type VirtualClock } from '@shoal/host'
+import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
+import { encodeHello, protocols } from '@shoal/protocol'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { serveBlobs } from '../blobs/serve.ts'
+import { serveHello } from '../hello.ts'
+import { swarmLimits } from '../limits.ts'
+import { smallManifest } from '../testing/small-model.ts'
+import { settle } from '../testing/small-swarm.ts'
+import { learnManifest, type JoinOptions } from './join.ts'
+
+const manifest = smallManifest()
+const described = { agent: 'shoal/0.1.0', role: 'node' as const, manifest: manifest.id, profile: 'f32', model: 'small' }
+const joining = { ...described, manifest: null, profile: null, model: null }
+
+let clock: VirtualClock
+let network: MemoryNetwork
+let newcomer: Transport
+
+beforeEach(() => {
+  clock = createVirtualClock()
+  network = createMemoryNetwork({ clock, random: seededRandom(1) })
+  newcomer = network.createTransport('newcomer')
+})
+
+/** A peer that says of itself what `self` returns, and has the manifest. @returns its address */
+function peer(name: string, self: () => typeof described | typeof joining): string {
+  const transport = network.createTransport(name)
+  serveHello({ transport, clock, logger: silentLogger }, self)
+  serveBlobs(transport, { size: () => manifest.bytes.byteLength, read: async (_blob, offset, length) => manifest.bytes.subarray(offset, offset + length) }, silentLogger)
+  return transport.addresses()[0]!
+}
+const learn = (join: readonly string[], options: Partial<JoinOptions> = {}): ReturnType<typeof learnManifest> =>
+  learnManifest({ transport: newcomer, clock, logger: silentLogger }, { join, role: 'node', reference: null, dataFolder: 'unused', ...options })
+async function pass(durationMs: number): Promise<void> {
+  for (let leftMs = durationMs; leftMs > 0; leftMs -= 500) {
+    clock.advance(500)
+    await settle(60)
+  }
+}
+
+describe('joining', () => {
+  test('takes the first address that answers', async () => {
+    const here = peer('here', () => described)
+    expect((await learn(['/memory/gone/p2p/gone', here])).id).toBe(manifest.id)
+  })
+
+  test('waits for a peer that joins itself, and asks the others meanwhile', async () => {
+    let ready = false
+    let asked = 0
+    const slow = peer('slow', () => {
+      asked += 1
+      return ready ? described : joining
+    })
+    const learning = learn([slow])
+    await settle()
+    await pass(5000)
+    expect(asked).toBeGreaterThan(3)
+    ready = true
+    await pass(2000)
+    expect((await learning).id).toBe(manifest.id)
+  })
+
+  test('gives up on one that never is, naming it, and at once when told to', async () => {
+    const slow = peer('slow', () => joining)
+    const caller = new AbortController()
+    const reason = new Error('enough')
+    const abandoned = expect(learn([slow], { signal: caller.signal })).rejects.toBe(reason)
+    await settle()
+    caller.abort(reason)
+    await abandoned
+    const learning = expect(learn([slow])).rejects.toMatchObject({ code: 'not-ready', message: expect.stringContaining(`${slow}: it has not joined a swarm itself yet`) as unknown })
+    await settle()
+    await pass(swarmLimits.notReadyTimeoutMs + 2000)
+    await learning
+  })
+
+  test('nobody there is told at once, with every address', async () => {
+    await expect(learn(['/memory/one/p2p/one', '/memory/two/p2p/two'])).rejects.toMatchObject({ code: 'peer-vanished', message: expect.stringMatching(/one.*two/) as unknown })
+  })
+
+  test('another version is no reason to ask the next one', async () => {
+    const later = network.createTransport('later')
+    later.handle(protocols.hello, (channel) => channel.onFrame(() => channel.send(...encodeHello({ type: 'hello', version: 2, ...described }))))
+    const here = peer('here', () => described)
+    await expect(learn([later.addresses()[0]!, here])).rejects.toMatchObject({ code: 'wrong-version' })
+  })
+
+  test('other weights than the swarm serves are refused, naming both', async () => {
+    const here = peer('here', () => described)
+    await expect(learn([here], { weights: 'int4' })).rejects.toMatchObject({ code: 'wrong-profile', message: expect.stringMatching(/int4:32.*small with f32/) as unknown })
+  })
+
+  test('a peer that sends another manifest than it names is not believed', async () => {
+    const liar = peer('liar', () => ({ ...described, manifest: 'b'.repeat(64) }))
+    await expect(learn([liar])).rejects.toMatchObject({ code: 'hash-mismatch' })
+  })
+})
