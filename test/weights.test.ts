@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createWorld, root, type Up } from './harness.ts'
+import { startMeteredProxy, type MeteredProxy } from './metered-proxy.ts'
+
+const MiB = 1 << 20
+const world = createWorld()
+const model = world.folder('random')
+/** Blocks of 15 MiB each: enough to be interrupted. */
+const shape = ['--hidden', '512', '--blocks', '4', '--heads', '8', '--kv-heads', '4', '--feed-forward', '2048', '--vocabulary', '1000', '--context', '256']
+const proxies: MeteredProxy[] = []
+let origin: Up
+let unitBytes: ReadonlyMap<string, number>
+
+beforeAll(async () => {
+  const made = await world.run(['model', 'random', model, ...shape])
+  expect(made.code, made.stderr).toBe(0)
+  const { units } = (await world.run(['model', 'inspect', model, '--weights', 'f32', '--json'])).json() as { units: { unit: string; bytes: number }[] }
+  unitBytes = new Map(units.map(({ unit, bytes }) => [unit, bytes]))
+  origin = await world.up(['--model', model, '--weights', 'f32', '--blocks', '2:4', '--data', world.folder('origin')])
+})
+afterAll(async () => {
+  for (const proxy of proxies) await proxy.close()
+  await world.close()
+})
+
+const spanBytes = (...units: string[]): number => units.reduce((sum, unit) => sum + (unitBytes.get(unit) ?? Number.NaN), 0)
+
+/** The origin, behind a link in our hands. */
+async function throughProxy(): Promise<{ proxy: MeteredProxy; address: string }> {
+  const port = /\/tcp\/(\d+)\//.exec(origin.address)?.[1]
+  const proxy = await startMeteredProxy(Number(port))
+  proxies.push(proxy)
+  return { proxy, address: origin.address.replace(`/tcp/${port}/`, `/tcp/${proxy.port}/`) }
+}
+
+/** Pieces that an unfinished download has written down. */
+async function journalledPieces(dataFolder: string): Promise<number> {
+  const models = join(dataFolder, 'models')
+  const files = (await readdir(models, { recursive: true })).filter((name) => name.endsWith('pieces'))
+  const journals = await Promise.all(files.map((name) => readFile(join(models, name), 'utf8')))
+  return journals.join('').split('\n').filter((line) => line.includes('"sha256"')).length
+}
+
+interface Status {
+  readonly transfers: readonly { readonly peer: string; readonly receivedBytes: number; readonly lies: number }[]
+}
+
+/** Asks the API until it has loaded what it needs to answer. */
+async function statusOf({ ready }: Up): Promise<Status> {
+  for (;;) {
+    const response = await fetch(`${ready.api}/swarm`)
+    if (response.ok) return (await response.json()) as Status
+    await sleep(systemClock, 20)
+  }
+}
+
+it('a node that knows an address only fetches its span, once, and computes with it as one process does', async () => {
+  const { proxy, address } = await throughProxy()
+  const node = await world.up(['--join', address, '--blocks', '0:2', '--data', world.folder('joiner')])
+  const wanted = spanBytes('block-0', 'block-1')
+  expect(proxy.passedBytes).toBeGreaterThan(wanted)
+  expect(proxy.passedBytes).toBeLessThanOrEqual(1.05 * wanted)
+
+  const ask = ['--prompt-ids', '1,2,3,5,8,13', '--max-tokens', '12', '--temperature', '0', '--ignore-eos', '--json']
+  const swarm = await world.run(['generate', '--model', model, '--join', origin.address, ...ask])
+  expect(swarm.code, swarm.stderr).toBe(0)
+  const local = await world.run(['generate', '--model', model, '--weights', 'f32', '--local', ...ask])
+  const [there, here] = [swarm.json(), local.json()] as { tokenIds: number[]; route: { peer: string }[] }[]
+  expect(there?.tokenIds).toEqual(here?.tokenIds)
+  expect(there?.route.map(({ peer }) => peer)).toEqual([node.ready.peerId, origin.ready.peerId])
+  expect(await node.stop()).toBe(0)
+})
+
+it('kill -9 in mid-download: the next start fetches only what was missing', async () => {
+  const { proxy, address } = await throughProxy()
+  const dataFolder = world.folder('killed')
+  const words = ['--join', address, '--blocks', '0:2', '--data', dataFolder]
+  const wanted = spanBytes('block-0', 'block-1')
+  const enough = proxy.allow(Math.floor(0.7 * wanted))
+  const victim = spawn(process.execPath, [join(root, 'node', 'bin', 'shoal.js'), 'up', '--json', ...words], { stdio: 'ignore' })
+  const died = new Promise<NodeJS.Signals | null>((resolve) => victim.once('exit', (_code, signal) => resolve(signal)))
+  try {
+    await enough
+  } finally {
+    victim.kill('SIGKILL')
+  }
+  expect(await died).toBe('SIGKILL')
+  const whole = (await readdir(join(dataFolder, 'models'), { recursive: true })).filter((name) => name.endsWith('.bin')).length
+  const kept = (await journalledPieces(dataFolder)) * MiB + whole * spanBytes('block-0')
+  expect(kept).toBeGreaterThan(0.3 * wanted)
+
+  const before = proxy.passedBytes
+  void proxy.allow(Number.POSITIVE_INFINITY)
+  const node = await world.up(words)
+  const again = proxy.passedBytes - before
+  // Last pieces of tensors are smaller than a piece, so `kept` is a little more than what is on the disk.
+  expect(again).toBeLessThanOrEqual(wanted - kept + 0.05 * wanted + 4 * MiB)
+  expect(again).toBeGreaterThan(wanted - kept)
+  expect(await node.stop()).toBe(0)
+})
+
+it('two holders give a third what it asks for, and its status counts the bytes of each', async () => {
+  const second = await world.up(['--join', origin.address, '--blocks', '0:2', '--data', world.folder('second')])
+  const third = await world.up(['--join', second.address, '--blocks', '0:2', '--data', world.folder('third'), '--api', '127.0.0.1:0'])
+  const status = await statusOf(third)
+  // The API coordinates, and so needs embedding and head too; only the origin has those.
+  const wanted = spanBytes('block-0', 'block-1', 'embed', 'head')
+  const total = status.transfers.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
+  expect(total).toBeGreaterThan(0.99 * wanted)
+  expect(total).toBeLessThanOrEqual(1.05 * wanted)
+  expect(new Set(status.transfers.map(({ peer }) => peer))).toEqual(new Set([origin.ready.peerId, second.ready.peerId]))
+  expect(status.transfers.filter(({ lies }) => lies > 0)).toEqual([])
+  for (const node of [third, second]) expect(await node.stop()).toBe(0)
+})
+
+it('model pull packs once, and gives the manifest that a swarm of it has', async () => {
+  const words = ['model', 'pull', model, '--weights', 'f32', '--data', world.folder('pulled'), '--json']
+  const [first, second] = [await world.run(words), await world.run(words)]
+  expect(first.code, first.stderr).toBe(0)
+  expect(first.json()).toMatchObject({ manifest: origin.ready.manifest, profile: 'f32' })
+  expect(second.json()).toEqual(first.json())
+})
