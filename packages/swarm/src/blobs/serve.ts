@@ -10,21 +10,27 @@ export interface BlobSource {
 }
 
 /**
- * Gives other peers the weights this one holds, piece by piece. One request of a channel is answered at a time: the
- * frame handler's promise is the channel's back-pressure, so a greedy asker only fills its own credit.
+ * Gives other peers the weights this one holds, piece by piece. Requests of a channel are answered one after the other: an
+ * asker that sends thousands of them makes us hold one piece, and fills its own credit with the rest.
  */
 export function serveBlobs(transport: Transport, source: BlobSource, logger: Logger): void {
   transport.handle(protocols.blobs, (channel) => {
-    channel.onFrame(async (frame) => {
+    // Frames do not wait for the promise of the one before, so the requests must.
+    let turn: Promise<void> = Promise.resolve()
+    const answerNext = async (frame: Uint8Array): Promise<void> => {
+      // What still waits when the asker has gone is nobody's any more.
+      if (channel.closed) return
       try {
         const { message } = decodeBlob(frame)
         if (message.type !== 'get') throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
         await answer(channel, source, message)
       } catch (error) {
-        logger.warn('blob-channel-aborted', { peer: channel.remotePeer, reason: messageOf(error) })
+        // An asker that has what it wants hangs up in the middle: no news.
+        logger[channel.closed ? 'debug' : 'warn']('blob-channel-aborted', { peer: channel.remotePeer, reason: messageOf(error) })
         channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
       }
-    })
+    }
+    channel.onFrame((frame) => (turn = turn.then(() => answerNext(frame))))
   })
 }
 
