@@ -23,7 +23,8 @@ test('docs/dependencies.md lists every dependency, where it is used and why, and
     const { dependencies = {}, devDependencies = {} } = readManifest(workspace)
     const user = workspace === '' ? 'the repository' : workspace.replace('packages/', '')
     for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
-      if (!name.startsWith('@shoal/')) declared.set(name, (declared.get(name) ?? new Set()).add(user))
+      // Workspaces of our own are no dependencies of anybody else.
+      if (!name.startsWith('@shoal/') && name !== 'shoal') declared.set(name, (declared.get(name) ?? new Set()).add(user))
     }
   }
   const sentence = (name: string, users: Iterable<string>): string => `${name} by ${[...users].sort().join(', ')}`
