@@ -1,10 +1,10 @@
-import { open, rm, stat } from 'node:fs/promises'
+import { open, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ModelError } from './error.ts'
 import type { ManifestTensor } from './manifest.ts'
 import { handleReader } from './model-folder.ts'
 import { createNodeHasher } from './node-hasher.ts'
-import { claimPartial, type PartialOwner } from './partial-folder.ts'
+import { claimPartial, type PartialFolder, type PartialOwner } from './partial-folder.ts'
 import { openPieceJournal, type WrittenPiece } from './piece-journal.ts'
 import { hashTensor, type UnitFile } from './unit-writer.ts'
 import { renameDurably, writeFully } from './write-durably.ts'
@@ -57,10 +57,7 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
   const pieces = piecesOf(tensors, pieceBytes)
   const partial = await claimPartial(unit.path, owner, { adopt: true })
   const dataPath = join(partial.path, 'data')
-  const handle = await open(dataPath, partial.adopted && (await isFile(dataPath)) ? 'r+' : 'w+')
-  const { journal, written } = await openPieceJournal(join(partial.path, 'pieces'), pieceBytes)
-  await handle.truncate(unit.bytes)
-  await zeroGaps()
+  const { handle, journal, written } = await openPartial(partial, dataPath, unit, pieceBytes)
   const reader = handleReader(handle, unit.bytes, unit.path)
   // A loss of power may have kept a line and lost its bytes.
   for (const [index, { sha256 }] of written) {
@@ -70,14 +67,6 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
   const verified = new Set<string>()
   let state: 'open' | 'ended' = 'open'
 
-  /** Gaps are part of the file's one content; somebody may have changed a file that was left. */
-  async function zeroGaps(): Promise<void> {
-    let end = 0
-    for (const tensor of tensors) {
-      if (tensor.offset > end) await writeFully(handle, new Uint8Array(tensor.offset - end), end)
-      end = tensor.offset + tensor.bytes
-    }
-  }
   const verify = async (tensor: ManifestTensor, signal?: AbortSignal): Promise<boolean> => {
     if ((await hashTensor(reader, tensor, signal)) !== tensor.sha256) return false
     verified.add(tensor.name)
@@ -131,6 +120,30 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
       await partial.remove()
       await ended(false)
     },
+  }
+}
+
+/** The file and its journal, as an earlier download left them or new. */
+async function openPartial(partial: PartialFolder, dataPath: string, unit: UnitFile, pieceBytes: number) {
+  let handle: FileHandle | null = null
+  try {
+    handle = await open(dataPath, partial.adopted && (await isFile(dataPath)) ? 'r+' : 'w+')
+    await handle.truncate(unit.bytes)
+    await zeroGaps(handle, unit)
+    return { handle, ...(await openPieceJournal(join(partial.path, 'pieces'), pieceBytes)) }
+  } catch (error) {
+    await handle?.close()
+    partial.release()
+    throw error
+  }
+}
+
+/** Gaps are part of the file's one content; somebody may have changed a file that was left. */
+async function zeroGaps(handle: FileHandle, { tensors }: UnitFile): Promise<void> {
+  let end = 0
+  for (const tensor of tensors ?? []) {
+    if (tensor.offset > end) await writeFully(handle, new Uint8Array(tensor.offset - end), end)
+    end = tensor.offset + tensor.bytes
   }
 }
 

@@ -5,6 +5,7 @@ import { createBell } from './bell.ts'
 import { createPieceBoard, nextWindow } from './piece-board.ts'
 import { createSourcePool, type FetchSources, type Source } from './source-pool.ts'
 import { createTensorTrials } from './tensor-trials.ts'
+import { createUnitTally } from './unit-tally.ts'
 
 export interface UnitFetchOptions {
   readonly signal: AbortSignal
@@ -26,21 +27,15 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
   const pool = createSourcePool(sources, bell.ring)
   const trials = createTensorTrials()
   const running = new Set<Promise<void>>()
-  const perTensor = Map.groupBy(download.pieces, (piece) => piece.tensor)
-  const missingOf = new Map([...perTensor].map(([tensor, pieces]) => [tensor, pieces.filter((piece) => download.written(piece) === null).length]))
-  let presentBytes = bytesOf(download.pieces.filter((piece) => download.written(piece) !== null))
+  const tally = createUnitTally(download)
   let right = 0
 
   const drop = (pieces: readonly Piece[]): readonly Piece[] => {
-    const dropped = pieces.filter((piece) => download.written(piece) !== null)
-    for (const { tensor } of dropped) missingOf.set(tensor, (missingOf.get(tensor) ?? 0) + 1)
-    presentBytes -= bytesOf(dropped)
+    const dropped = tally.dropped(pieces)
     start(download.drop(dropped))
     return dropped
   }
-  const board = createPieceBoard(download.pieces.filter((piece) => download.written(piece) === null), (tensor, peer) =>
-    drop(download.pieces.filter((piece) => piece.tensor.name === tensor && download.written(piece)?.from !== peer)),
-  )
+  const board = createPieceBoard(tally.missing(), (tensor, peer) => drop(download.pieces.filter((piece) => piece.tensor.name === tensor && download.written(piece)?.from !== peer)))
   /** What fails here is ours (a full disk, say), and ends the fetch. */
   const start = (work: Promise<void>): void => {
     const guarded = work.catch((error: unknown) => ended.abort(error)).finally(() => {
@@ -56,8 +51,7 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
     for (const source of pool.open) if (source.client.peer === peer) pool.giveUp(source, what, false)
   }
   const judge = async (tensor: ManifestTensor): Promise<void> => {
-    const pieces = perTensor.get(tensor) ?? []
-    const written = pieces.map((piece) => download.written(piece)).filter((piece): piece is WrittenPiece => piece !== null)
+    const [pieces, written] = [tally.piecesOf(tensor), tally.writtenOf(tensor)]
     if (await download.verify(tensor, signal)) {
       right += 1
       for (const liar of trials.right(tensor.name, written)) lied(liar, `${liar} sent wrong bytes of ${tensor.name}`)
@@ -73,7 +67,7 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
       board.reopen(drop(pieces))
       lied(liar, `${liar} sent a wrong ${tensor.name}`)
     }
-    options.onProgress(presentBytes)
+    options.onProgress(tally.presentBytes)
   }
   /** The bytes of a piece; null when this peer will not bring them. */
   const ask = async (source: Source, piece: Piece): Promise<Uint8Array | null> => {
@@ -108,17 +102,15 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
     } finally {
       source.inFlight -= 1
     }
-    presentBytes += piece.bytes
-    options.onProgress(presentBytes)
-    const missing = (missingOf.get(piece.tensor) ?? 0) - 1
-    missingOf.set(piece.tensor, missing)
-    if (missing === 0) await judge(piece.tensor)
+    const whole = tally.wrote(piece)
+    options.onProgress(tally.presentBytes)
+    if (whole) await judge(piece.tensor)
   }
 
   try {
-    options.onProgress(presentBytes)
-    for (const [tensor, missing] of missingOf) if (missing === 0) start(judge(tensor))
-    while (right < perTensor.size) {
+    options.onProgress(tally.presentBytes)
+    for (const tensor of tally.whole()) start(judge(tensor))
+    while (right < tally.tensors) {
       signal.throwIfAborted()
       if (board.remaining > 0) pool.refresh()
       for (const source of pool.open) {
@@ -128,7 +120,7 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
           start(bring(source, piece))
         }
       }
-      if (running.size === 0 && pool.opening === 0 && right < perTensor.size) throw nobodyLeft(name, pool.reasons)
+      if (running.size === 0 && pool.opening === 0 && right < tally.tensors) throw nobodyLeft(name, pool.reasons)
       const waking = new AbortController()
       const hedgeMs = board.nextHedgeMs(clock.nowMs())
       if (hedgeMs !== null) sleep(clock, hedgeMs, waking.signal).then(bell.ring, () => undefined)
@@ -140,10 +132,6 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
     await pool.close()
     while (running.size > 0) await Promise.all(running)
   }
-}
-
-function bytesOf(pieces: readonly Piece[]): number {
-  return pieces.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /** Of `peers`, the one that sent the most of these pieces; null when none of them sent any. */
