@@ -12,6 +12,7 @@ import { addStartCommand } from '../commands/start.ts'
 import { addStatusCommand } from '../commands/status.ts'
 import { addSwarmCommand } from '../commands/swarm.ts'
 import { addUpCommand } from '../commands/up.ts'
+import { systemRefusal } from './system-error.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -79,10 +80,12 @@ export async function runProgram(words: readonly string[], output: ProgramOutput
 
 /** A sentence for what somebody else did or gave; the whole trace for a bug of ours. */
 function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usage: boolean): void {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : null
-  const known = usage || code !== null
-  err(`shoal: ${known || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`)
-  if (json) out(errorLine(usage ? 'bad-usage' : (code ?? 'internal'), messageOf(error)))
+  const coded = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : null
+  const refusal = systemRefusal(error)
+  const code = usage ? 'bad-usage' : (coded ?? refusal?.code ?? null)
+  const message = refusal?.sentence ?? messageOf(error)
+  err(`shoal: ${code !== null || !(error instanceof Error) ? message : (error.stack ?? error.message)}\n`)
+  if (json) out(errorLine(code ?? 'internal', message))
 }
 
 const errorLine = (code: string, message: string): string => `${JSON.stringify({ error: { code, message } })}\n`

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { Option, type Command } from 'commander'
 import { ShoalError, timeLimit } from '@shoal/host'
 import { availableMemoryBytes, exitWithParent, formatBytes, lockDirectory } from '@shoal/host/node'
-import { formatProfile } from '@shoal/model'
+import { formatProfile, unitBytes } from '@shoal/model'
 import type { SwarmEvent } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
 import type { ApiServer } from '../api/server.ts'
@@ -162,7 +162,11 @@ function announce({ output }: CommandContext, node: ServingPeer, server: ApiServ
   output.event({ event: 'ready', peerId: node.peerId, addrs, model: manifest.name, manifest: id, profile, numericClass: node.numericClass, blocks, api: server?.url ?? null })
   output.line(`${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`)
   const self = node.status().peers.find((peer) => peer.self)
-  if (self !== undefined) output.line(`memory ${formatBytes(self.memoryBytes)}`)
+  if (self !== undefined) {
+    const blockBytes = unitBytes(manifest.config, manifest.profile, 'block-0')
+    const short = blocks === null && self.memoryBytes < blockBytes
+    output.line(`memory ${formatBytes(self.memoryBytes)}${short ? `: too little for one block of ${formatBytes(blockBytes)}; give more with --memory` : ''}`)
+  }
   if (server !== null) output.line(`API and dashboard: ${server.url}`)
   output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)
 }

@@ -1,0 +1,32 @@
+import { mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { runProgram } from './program.ts'
+import { systemRefusal } from './system-error.ts'
+
+const failure = (code: string, path?: string): Error => Object.assign(new Error('refused'), { code, ...(path !== undefined && { path }) })
+
+test.each([
+  [failure('EACCES', '/data'), 'bad-request', /^\/data may not be used by this user \(EACCES\)/],
+  [failure('ENOSPC', '/data/x'), 'disk-full', /the disk is full/],
+  [failure('ENOSPC'), 'disk-full', /^the disk is full/],
+  [failure('ENOENT', '/data'), 'not-found', /does not exist/],
+])('%s %s', (error, code, sentence) => {
+  expect(systemRefusal(error)).toEqual({ code, sentence: expect.stringMatching(sentence) as string })
+})
+
+test.each([[failure('ENOENT')], [failure('EWHATEVER', '/data')], [new Error('a bug')], ['text']])('%s is no refusal', (error) => {
+  expect(systemRefusal(error)).toBeNull()
+})
+
+test('a data directory that is a file is told in one sentence', async () => {
+  const file = fileURLToPath(import.meta.url)
+  expect(() => mkdirSync(file, { recursive: true })).toThrow(expect.objectContaining({ code: 'EEXIST' }))
+  let err = ''
+  let out = ''
+  const status = await runProgram(['up', '--model', 'demo', '--json', '--data', file], { out: (text) => void (out += text), err: (text) => void (err += text) })
+  expect(status).toBe(1)
+  expect(err.trim().split('\n')).toHaveLength(1)
+  expect(err).toContain('exists and is not a folder')
+  expect(JSON.parse(out)).toMatchObject({ error: { code: 'bad-request' } })
+})
