@@ -255,6 +255,12 @@ test('the dashboard loads nothing from elsewhere and runs only its own script', 
   expect(response.headers.get('content-security-policy')).toMatch(/default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-/)
 })
 
+test('without a swarm /swarm has the fields of a status all the same', async () => {
+  const status = (await (await api({}).request('/swarm', { headers })).json()) as Record<string, unknown>
+  expect(status).toMatchObject({ peers: [], covered: true, placements: [] })
+  expect(status['coverage']).toHaveLength(status['blockCount'] as number)
+})
+
 test('a model without a tokenizer takes ids and nothing else', async () => {
   engine = createFakeEngine({ tokenizer: null })
   app = api({})

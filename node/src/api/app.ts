@@ -1,7 +1,8 @@
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Clock, Logger, Random } from '@shoal/host'
-import type { Engine } from '@shoal/swarm'
+import { formatProfile } from '@shoal/model'
+import type { Engine, SwarmStatus } from '@shoal/swarm'
 import { checkKey, checkOrigin, type AccessRules } from './access.ts'
 import { dashboard } from './dashboard.ts'
 import { ApiError, toApiError } from './errors.ts'
@@ -75,7 +76,7 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   app.get('/metrics', async () => new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }))
   app.get('/swarm', () => {
     const engine = engineOf(service)
-    return Response.json(service.status() ?? { model: engine.manifest.manifest.name, manifest: engine.manifest.id, peers: [] })
+    return Response.json(service.status() ?? statusWithoutSwarm(engine))
   })
   app.get('/v1/models', () => Response.json({ object: 'list', data: [describeModel(engineOf(service))] }))
   app.get('/v1/models/:model{.+}', (context) => {
@@ -173,6 +174,13 @@ async function jsonOf(context: Context): Promise<unknown> {
     if (error instanceof SyntaxError) throw new ApiError(400, `the body is not JSON: ${error.message}`, { code: 'invalid_json', cause: error })
     throw error
   }
+}
+
+/** What a swarm of nobody but this process would say. */
+function statusWithoutSwarm({ manifest: { id, manifest } }: Engine): SwarmStatus {
+  const { blockCount } = manifest.config
+  const coverage = Array.from({ length: blockCount }, () => 1)
+  return { model: manifest.name, manifest: id, profile: formatProfile(manifest.profile), blockCount, peers: [], coverage, covered: true, snapshotHash: '', planHash: '', placements: [] }
 }
 
 function describeModel(engine: Engine): object {
