@@ -2,14 +2,17 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Clock } from '@shoal/host'
+import { seededRandom, silentLogger, type Clock } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { parseProfile, unitNames } from '@shoal/model'
 import { openFolder, packIntoFolder, writeRandomModel } from '@shoal/model/node'
+import { createMemoryNetwork } from '@shoal/network'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { serveBlobs } from '../blobs/serve.ts'
 import { createHubClient } from './hub-client.ts'
 import { openHubFiles, parseHubReference } from './hub-files.ts'
 import { packReference } from './local-manifest.ts'
+import { folderBlobs, openModelStore } from './model-store.ts'
 import { hubOf, openReference } from './reference.ts'
 import { commit, startHubServer, type HubServer } from './testing/hub-server.ts'
 
@@ -92,6 +95,29 @@ test('only the bytes that a span needs are read; the packing is that of the fold
   expect(all.manifest.id).toBe(whole.manifest.id)
   for (const one of [whole, part, all]) await one.close()
   for (const { source } of [far, near]) await source.close()
+})
+
+test('a node of a swarm asks the hub for what no peer has, and for nothing else', async () => {
+  const near = await openReference(folder)
+  const whole = await packReference(near, parseProfile('int4:32'), { dataFolder: join(root, 'near') })
+  const network = createMemoryNetwork({ clock: systemClock, random: seededRandom(1) })
+  const [self, peer] = [network.createTransport('self'), network.createTransport('peer')]
+  const blobs = folderBlobs(() => whole)
+  serveBlobs(peer, { ...blobs, size: (blob) => (blockOne.has(blob) ? blobs.size(blob) : null) }, silentLogger)
+  const blockOne = new Set(whole.manifest.manifest.tensors.filter(({ name }) => name.startsWith('block-1.')).map(({ sha256 }) => sha256))
+  self.learn('peer', peer.addresses())
+  const store = await openModelStore(join(root, 'member'), whole.manifest, { clock: systemClock, reference: await refer(), peers: { transport: self, candidates: () => ['peer'] } })
+  const before = hub.sentBytes
+  await store.ensureUnits(['block-1'])
+  expect(hub.sentBytes).toBe(before)
+  expect(store.transfers()).toEqual([expect.objectContaining({ peer: 'peer', lies: 0 })])
+  await store.ensureUnits(['block-2'])
+  const blockBytes = 2 * (64 * (64 + 64) + 64 * 64 + 3 * 64 * 128 + 2 * 64)
+  expect(hub.sentBytes - before).toBeGreaterThanOrEqual(blockBytes)
+  expect(hub.sentBytes - before).toBeLessThan(blockBytes + 3 * 4096)
+  await store.close()
+  await whole.close()
+  await near.source.close()
 })
 
 test('an interrupted packing goes on after the units it has', async () => {
