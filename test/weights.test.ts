@@ -39,11 +39,11 @@ async function throughProxy(): Promise<{ proxy: MeteredProxy; address: string }>
 }
 
 /** Pieces that an unfinished download has written down. */
-async function journalledPieces(dataFolder: string): Promise<number> {
+async function writtenPieces(dataFolder: string): Promise<number> {
   const models = join(dataFolder, 'models')
   const files = (await readdir(models, { recursive: true })).filter((name) => name.endsWith('pieces'))
-  const journals = await Promise.all(files.map((name) => readFile(join(models, name), 'utf8')))
-  return journals.join('').split('\n').filter((line) => line.includes('"sha256"')).length
+  const lists = await Promise.all(files.map((name) => readFile(join(models, name), 'utf8')))
+  return lists.join('').split('\n').filter((line) => line.includes('"sha256"')).length
 }
 
 interface Status {
@@ -91,7 +91,7 @@ it('kill -9 in mid-download: the next start fetches only what was missing', asyn
   }
   expect(await died).toBe('SIGKILL')
   const whole = (await readdir(join(dataFolder, 'models'), { recursive: true })).filter((name) => name.endsWith('.bin')).length
-  const kept = (await journalledPieces(dataFolder)) * MiB + whole * spanBytes('block-0')
+  const kept = (await writtenPieces(dataFolder)) * MiB + whole * spanBytes('block-0')
   expect(kept).toBeGreaterThan(0.3 * wanted)
 
   const before = proxy.passedBytes

@@ -28,11 +28,11 @@ export function createProgressBar(stderr: NodeJS.WriteStream = process.stderr, c
         stop()
         activity = progress.activity
         meter = createRateMeter()
-        bar = new SingleBar({ stream: stderr, format: `${words[activity]} {bar} {percentage}% {done} of {total}{rate}`, hideCursor: true, clearOnComplete: true, barsize: 30 })
-        bar.start(Math.max(1, progress.totalBytes), 0, { done: '', total: '', rate: '' })
+        bar = new SingleBar({ stream: stderr, format: `${words[activity]} {bar} {percentage}% {done} of {whole}{rate}`, hideCursor: true, clearOnComplete: true, barsize: 30 })
+        bar.start(Math.max(1, progress.totalBytes), 0, { done: '', whole: formatBytes(progress.totalBytes), rate: '' })
       }
       bar?.setTotal(Math.max(1, progress.totalBytes))
-      bar?.update(progress.doneBytes, { done: formatBytes(progress.doneBytes), total: formatBytes(progress.totalBytes), rate: rateText(meter, clock.nowMs(), progress) })
+      bar?.update(progress.doneBytes, { done: formatBytes(progress.doneBytes), whole: formatBytes(progress.totalBytes), rate: rateText(meter, clock.nowMs(), progress) })
       if (progress.doneBytes >= progress.totalBytes) stop()
     },
     stop,

@@ -13,6 +13,6 @@ export { packIntoFolder, type PackIntoFolderOptions } from './pack-into-folder.t
 export { createPackedFolder, openPackedFolder, type PackedFolder } from './packed-folder.ts'
 export { claimPartial, type PartialFolder, type PartialOwner } from './partial-folder.ts'
 export type { Piece, UnitDownload } from './unit-download.ts'
-export type { WrittenPiece } from './piece-journal.ts'
+export type { WrittenPiece } from './piece-log.ts'
 export type { UnitWriter } from './unit-writer.ts'
 export { writeRandomModel, type RandomModelOptions, type RandomModelShape } from './random-model.ts'

@@ -97,10 +97,10 @@ test('two live processes never meet in one file; either completes the unit', asy
 
 test.each([
   ['its bytes changed on the disk', async (folder: string) => writeFile(join(folder, 'data'), new Uint8Array(pieceBytes).fill(7), { flag: 'r+' }), [0]],
-  ['the journal ends in half a line', async (folder: string) => appendFile(join(folder, 'pieces'), '{"index":7,"sha'), []],
-  ['the journal holds nonsense', async (folder: string) => appendFile(join(folder, 'pieces'), 'null\n{"index":-4,"sha256":"","from":""}\n{"index":1e9,"sha256":"","from":""}\n'), []],
+  ['the log ends in half a line', async (folder: string) => appendFile(join(folder, 'pieces'), '{"index":7,"sha'), []],
+  ['the log holds nonsense', async (folder: string) => appendFile(join(folder, 'pieces'), 'null\n{"index":-4,"sha256":"","from":""}\n{"index":1e9,"sha256":"","from":""}\n'), []],
   ['the data is gone', async (folder: string) => rm(join(folder, 'data')), 'all'],
-  ['the journal is gone', async (folder: string) => rm(join(folder, 'pieces')), 'all'],
+  ['the log is gone', async (folder: string) => rm(join(folder, 'pieces')), 'all'],
 ] as const)('a piece counts only when its bytes are there: %s', async (_, spoil, lost) => {
   const first = await (await open('a')).download(unit, pieceBytes)
   await fill(first, () => true)
@@ -116,7 +116,7 @@ test.each([
   await folder.verify(unit)
 })
 
-test('a journal of another grid says nothing', async () => {
+test('a log of another grid says nothing', async () => {
   const folder = await open()
   const first = await folder.download(unit, pieceBytes)
   await fill(first, () => true)

@@ -5,7 +5,7 @@ import type { ManifestTensor } from './manifest.ts'
 import { handleReader } from './model-folder.ts'
 import { createNodeHasher } from './node-hasher.ts'
 import { claimPartial, type PartialFolder, type PartialOwner } from './partial-folder.ts'
-import { openPieceJournal, type WrittenPiece } from './piece-journal.ts'
+import { openPieceLog, type WrittenPiece } from './piece-log.ts'
 import { hashTensor, type UnitFile } from './unit-writer.ts'
 import { renameDurably, writeFully } from './write-durably.ts'
 
@@ -57,7 +57,7 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
   const pieces = piecesOf(tensors, pieceBytes)
   const partial = await claimPartial(unit.path, owner, { adopt: true })
   const dataPath = join(partial.path, 'data')
-  const { handle, journal, written } = await openPartial(partial, dataPath, unit, pieceBytes)
+  const { handle, log, written } = await openPartial(partial, dataPath, unit, pieceBytes)
   const reader = handleReader(handle, unit.bytes, unit.path)
   // A loss of power may have kept a line and lost its bytes.
   for (const [index, { sha256 }] of written) {
@@ -75,7 +75,7 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
   const close = async (): Promise<boolean> => {
     if (state === 'ended') return false
     state = 'ended'
-    await journal.close()
+    await log.close()
     await handle.close()
     return true
   }
@@ -84,7 +84,7 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
       written.delete(piece.index)
       verified.delete(piece.tensor.name)
     }
-    await journal.drop(dropped.map(({ index }) => index))
+    await log.drop(dropped.map(({ index }) => index))
   }
   return {
     pieces,
@@ -93,7 +93,7 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
       if (bytes.byteLength !== piece.bytes) throw new ModelError('bad-request', `${bytes.byteLength} bytes for a piece of ${piece.bytes} of ${piece.tensor.name}`)
       await writeFully(handle, bytes, piece.tensor.offset + piece.offset)
       const entry = { sha256: sha256Of(bytes), from }
-      await journal.add(piece.index, entry)
+      await log.add(piece.index, entry)
       written.set(piece.index, entry)
     },
     drop,
@@ -123,14 +123,14 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
   }
 }
 
-/** The file and its journal, as an earlier download left them or new. */
+/** The file and its log, as an earlier download left them or new. */
 async function openPartial(partial: PartialFolder, dataPath: string, unit: UnitFile, pieceBytes: number) {
   let handle: FileHandle | null = null
   try {
     handle = await open(dataPath, partial.adopted && (await isFile(dataPath)) ? 'r+' : 'w+')
     await handle.truncate(unit.bytes)
     await zeroGaps(handle, unit)
-    return { handle, ...(await openPieceJournal(join(partial.path, 'pieces'), pieceBytes)) }
+    return { handle, ...(await openPieceLog(join(partial.path, 'pieces'), pieceBytes)) }
   } catch (error) {
     await handle?.close()
     partial.release()

@@ -13,28 +13,28 @@ export interface WrittenPiece {
  * appended after the bytes. A line that was cut off by a crash is no line. Nothing is synced: after a loss of power the
  * hashes tell which bytes arrived on the disk.
  */
-export interface PieceJournal {
+export interface PieceLog {
   add(index: number, piece: WrittenPiece): Promise<void>
   drop(indices: readonly number[]): Promise<void>
   close(): Promise<void>
 }
 
-/** @param pieceBytes of the grid that the indices count; a journal of another grid says nothing */
-export async function openPieceJournal(path: string, pieceBytes: number): Promise<{ journal: PieceJournal; written: Map<number, WrittenPiece> }> {
+/** @param pieceBytes of the grid that the indices count; a log of another grid says nothing */
+export async function openPieceLog(path: string, pieceBytes: number): Promise<{ log: PieceLog; written: Map<number, WrittenPiece> }> {
   const handle = await open(path, 'a+')
   try {
     const written = readLines(await handle.readFile('utf8'), pieceBytes)
     // Written anew, so that a cut-off line does not swallow the next one.
     await handle.truncate(0)
     await handle.appendFile([line({ pieceBytes }), ...[...written].map(([index, piece]) => line({ index, ...piece }))].join(''))
-    return { journal: appendTo(handle), written }
+    return { log: appendTo(handle), written }
   } catch (error) {
     await handle.close()
     throw error
   }
 }
 
-function appendTo(handle: FileHandle): PieceJournal {
+function appendTo(handle: FileHandle): PieceLog {
   // Lines of concurrent writers must not mingle.
   let turn: Promise<void> = Promise.resolve()
   const append = (text: string): Promise<void> => {
@@ -70,7 +70,7 @@ function readLines(text: string, pieceBytes: number): Map<number, WrittenPiece> 
 
 function parse(text: string): Record<string, unknown> | null {
   try {
-    return asObject(JSON.parse(text) as unknown, 'a line of a journal')
+    return asObject(JSON.parse(text) as unknown, 'a line of a log')
   } catch {
     return null // cut off, or changed by somebody: the piece is fetched again
   }
