@@ -9,6 +9,7 @@ import { createLoadingService } from '../api/service.ts'
 import type { ApiServer } from '../api/server.ts'
 import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
+import { publishAddresses } from '../cli/local-node.ts'
 import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions } from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags } from '../cli/options.ts'
 import { parseAddress, parseBlocks, parseMemory } from '../cli/parse.ts'
@@ -59,7 +60,7 @@ export function addUpCommand(program: Command): void {
 
 function checkUpFlags(flags: UpFlags): void {
   const joins = (flags.join?.length ?? 0) > 0
-  if (!joins && flags.model === undefined) throw new UsageError('give --model REF to create a swarm, or --join MULTIADDR to serve in one')
+  if (!joins && flags.model === undefined && flags.lan !== true) throw new UsageError('give --model REF to create a swarm, --join MULTIADDR to serve in one, or --lan to find one in the local network')
   if (flags.device !== 'auto' && flags.device !== 'cpu') throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   checkApiFlags(flags)
 }
@@ -96,6 +97,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
   const bar = createProgressBar()
   let server: ApiServer | null = null
   let node: ServingPeer | null = null
+  let forget = (): void => undefined
   try {
     if (flags.api !== undefined) {
       server = await serveApi(context, service, flags.api, flags)
@@ -112,6 +114,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
         bar.update(progress)
       },
     }).finally(() => bar.stop())
+    forget = publishAddresses(context.dataFolder, node.addresses())
     announce(context, node, server)
     onEvent = (event) => {
       context.output.event(event)
@@ -132,6 +135,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       limit.clear()
     }
   } finally {
+    forget()
     await server?.close()
     await node?.close()
   }

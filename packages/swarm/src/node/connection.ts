@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { loadOrCreateKey } from '@shoal/host/node'
-import { createLibp2pTransport, createPeerKey, withSelf, type Libp2pTransport, type Transport } from '@shoal/network'
+import { createLibp2pTransport, createPeerKey, withSelf, type Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
+import { createDiscovery, type Discovery } from './discover.ts'
 import type { SystemDependencies } from './local-engine.ts'
 
 /** mDNS name of Shoal's peers on a LAN. */
@@ -18,7 +19,7 @@ export interface ConnectionOptions {
 }
 
 /** This peer's transport: loopback unless asked otherwise; dials only when `listen` is empty and not `lan`. */
-export async function openConnection(dependencies: SystemDependencies, options: ConnectionOptions): Promise<{ transport: Transport; libp2p: Libp2pTransport }> {
+export async function openConnection(dependencies: SystemDependencies, options: ConnectionOptions): Promise<{ transport: Transport; discovery: Discovery }> {
   const { clock, logger } = dependencies
   const privateKey = options.keyFolder === null ? await createPeerKey() : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
   const libp2p = await createLibp2pTransport({
@@ -29,5 +30,6 @@ export async function openConnection(dependencies: SystemDependencies, options: 
     ...(options.lan ? { mdns: { serviceTag } } : {}),
   })
   // Members are served only once the swarm's manifest is known, and others open that channel at once.
-  return { libp2p, transport: withSelf(libp2p, clock, [protocols.members]) }
+  const transport = withSelf(libp2p, clock, [protocols.members])
+  return { transport, discovery: createDiscovery({ libp2p, transport, clock, logger }) }
 }

@@ -78,7 +78,10 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
             asked.add(peer)
             const address = await sayHello({ transport, clock }, peer, stranger, limit.signal).then(
               (answer) => (answer.manifest === null || disagreement(stranger, answer) !== null ? undefined : addresses[0]),
-              (error: unknown) => void logger.debug('found-peer-silent', { peer, reason: messageOf(error) }),
+              (error: unknown) => {
+                logger.debug('found-peer-silent', { peer, reason: messageOf(error) })
+                return undefined
+              },
             )
             if (address !== undefined) return address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
           }

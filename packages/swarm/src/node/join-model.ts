@@ -19,7 +19,7 @@ export interface JoinModelOptions {
   readonly model?: string | undefined
   readonly weights?: string | undefined
   readonly kv?: string | undefined
-  /** Multiaddrs of members; none creates a swarm. */
+  /** Multiaddrs of members; none creates a swarm, or finds one in the local network when there is no model either. */
   readonly join: readonly string[]
   readonly dataFolder: string
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -36,25 +36,30 @@ export interface JoinedModel {
 /** Creates or learns a swarm's model. Nodes then give its weights to others. What is opened is closed with `scope`. */
 export async function joinModel(dependencies: SystemDependencies, options: JoinModelOptions, scope: Scope): Promise<JoinedModel> {
   const { clock, logger } = dependencies
-  const { role, model, join, dataFolder, onProgress, signal } = options
-  if (join.length === 0 && model === undefined) throw new ShoalError('bad-request', 'a new swarm needs a model')
+  const { role, model, dataFolder, onProgress, signal, connection } = options
+  if (options.join.length === 0 && model === undefined && !connection.lan) throw new ShoalError('bad-request', 'a new swarm needs a model')
   const reference = model === undefined ? null : await openReference(model, signal === undefined ? {} : { signal })
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference?.source.close() : store.close()))
 
-  const { transport } = await openConnection(dependencies, options.connection)
+  const { transport, discovery } = await openConnection(dependencies, connection)
   scope.onClose(() => transport.close())
   let manifest: IdentifiedManifest | null = null
   // Whoever dials us while we pack or join ourselves hears that we are not ready, not that we speak something else.
   serveHello({ transport, clock, logger }, () => ({ agent, role, ...namesOf(manifest) }))
 
+  // Without an address and a model the local network is asked for a swarm.
+  const join = options.join.length > 0 || reference !== null ? options.join : [await discovery.firstAddress(signal)]
   const packed = join.length === 0 ? await packReference(needed(reference), profileOf(needed(reference), options), options) : null
-  const found = packed?.manifest ?? (await learnManifest({ transport, clock, logger }, { ...options, reference }))
+  const { manifest: found, peer } = packed === null ? await learnManifest({ transport, clock, logger }, { ...options, join, reference }) : { manifest: packed.manifest, peer: null }
   signal?.throwIfAborted()
-  store = await openModelStore(dataFolder, found, { clock, reference, peers: { transport, candidates: () => transport.connected() }, onProgress }, packed ?? undefined)
+  // Who gave the manifest is asked for weights also while no connection to it is up: between two dials, after a loss.
+  const candidates = (): string[] => [...new Set([...transport.connected(), ...(peer === null ? [] : [peer])])]
+  store = await openModelStore(dataFolder, found, { clock, reference, peers: { transport, candidates }, onProgress }, packed ?? undefined)
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
   manifest = found
+  if (connection.lan) discovery.follow(() => ({ agent, role, ...namesOf(found) }))
   return { transport, manifest, store }
 }
 
