@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { messageOf, ShoalError, timeLimit } from '@shoal/host'
+import { dataDirectory } from '@shoal/host/node'
 import type { SwarmPeer } from '@shoal/swarm'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
+import { publishedAddresses } from '../cli/local-node.ts'
 import { addCommonOptions, addExamples, addJoinOption, type CommonFlags, type JoinFlags } from '../cli/options.ts'
 import { swarmPicture } from '../cli/picture.ts'
 import { UsageError } from '../cli/usage-error.ts'
@@ -14,12 +16,12 @@ export function addStatusCommand(program: Command): void {
   const command = program.command('status').description('who is here, who holds which blocks, and whether all peers agree')
   addJoinOption(command)
   addCommonOptions(command).action(status)
-  addExamples(command, ['shoal status --join /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW…'])
+  addExamples(command, ['shoal status          # of the node that runs here', 'shoal status --join /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW…'])
 }
 
 async function status(flags: CommonFlags & JoinFlags): Promise<void> {
-  if (flags.join === undefined) throw new UsageError('of which swarm? Give --join MULTIADDR, the address of one of its peers')
-  const { join } = flags
+  const join = flags.join ?? publishedAddresses(dataDirectory(flags.data))
+  if (join.length === 0) throw new UsageError('of which swarm? Give --join MULTIADDR, the address of one of its peers, or the --data DIR of a node that runs here')
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const swarm = await loadSwarm()
     const peer = await swarm.connectClient(context, { join, dataFolder: context.dataFolder, threads: threadsOf({}), onProgress: () => undefined, signal: context.signal })
