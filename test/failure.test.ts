@@ -4,7 +4,7 @@ import { createWorld, type Up } from './harness.ts'
 
 const story = 'Once upon a time'
 /** Longer than either test needs; its context has room for it. */
-const long = { temperature: 0, maxTokens: 200, ignoreEos: true } as const
+const long = { temperature: 0, maxTokens: 64, ignoreEos: true } as const
 
 describe('three real processes, one of which goes in mid-generation', () => {
   const world = createWorld()

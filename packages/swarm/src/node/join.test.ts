@@ -42,7 +42,7 @@ async function pass(durationMs: number): Promise<void> {
 describe('joining', () => {
   test('takes the first address that answers', async () => {
     const here = peer('here', () => described)
-    expect((await learn(['/memory/gone/p2p/gone', here])).id).toBe(manifest.id)
+    expect(await learn(['/memory/gone/p2p/gone', here])).toMatchObject({ peer: 'here', manifest: { id: manifest.id } })
   })
 
   test('waits for a peer that joins itself, and asks the others meanwhile', async () => {
@@ -58,7 +58,7 @@ describe('joining', () => {
     expect(asked).toBeGreaterThan(3)
     ready = true
     await pass(2000)
-    expect((await learning).id).toBe(manifest.id)
+    expect((await learning).manifest.id).toBe(manifest.id)
   })
 
   test('gives up on one that never is, naming it, and at once when told to', async () => {

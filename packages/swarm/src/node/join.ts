@@ -28,12 +28,18 @@ export interface JoinDependencies {
   readonly logger: Logger
 }
 
+/** A swarm's manifest, and the member that gave it. */
+export interface LearnedManifest {
+  readonly manifest: IdentifiedManifest
+  readonly peer: string
+}
+
 /**
  * Dials the addresses until one answers, and learns the swarm's manifest there. While somebody answers that it is not
  * ready itself, all are asked again: nodes that are started together come up in any order.
  * @throws {ShoalError} `peer-vanished` or `not-ready` with each address's reason; `wrong-version`, `wrong-profile`, `wrong-manifest` naming both sides
  */
-export async function learnManifest(dependencies: JoinDependencies, options: JoinOptions): Promise<IdentifiedManifest> {
+export async function learnManifest(dependencies: JoinDependencies, options: JoinOptions): Promise<LearnedManifest> {
   const { clock, logger } = dependencies
   const untilMs = clock.nowMs() + swarmLimits.notReadyTimeoutMs
   for (;;) {
@@ -56,7 +62,7 @@ export async function learnManifest(dependencies: JoinDependencies, options: Joi
   }
 }
 
-async function learnFrom({ transport, clock, logger }: JoinDependencies, options: JoinOptions, address: string): Promise<IdentifiedManifest> {
+async function learnFrom({ transport, clock, logger }: JoinDependencies, options: JoinOptions, address: string): Promise<LearnedManifest> {
   const limit = timeLimit(clock, swarmLimits.dialTimeoutMs, () => new ShoalError('peer-vanished', `${address} did not answer within ${swarmLimits.dialTimeoutMs / 1000} s`), options.signal)
   try {
     const peer = await transport.dial(address, { signal: limit.signal })
@@ -67,7 +73,7 @@ async function learnFrom({ transport, clock, logger }: JoinDependencies, options
     const manifest = await fetchManifest(transport, clock, peer, answer.manifest, limit.signal)
     logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })
     await checkWishes(options, manifest)
-    return manifest
+    return { manifest, peer }
   } finally {
     limit.clear()
   }
