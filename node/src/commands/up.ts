@@ -10,7 +10,6 @@ import type { ApiServer } from '../api/server.ts'
 import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
 import { publishAddresses } from '../cli/local-node.ts'
-import { publishAddresses } from '../cli/local-node.ts'
 import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions } from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags } from '../cli/options.ts'
 import { parseAddress, parseBlocks, parseMemory } from '../cli/parse.ts'
@@ -115,7 +114,6 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
         bar.update(progress)
       },
     }).finally(() => bar.stop())
-    forget = publishAddresses(context.dataFolder, node.addresses())
     forget = publishAddresses(context.dataFolder, node.addresses())
     announce(context, node, server)
     onEvent = (event) => {
