@@ -43,11 +43,11 @@ export async function packIntoFolder(source: ModelSource, profile: NumericProfil
   const folder = resolve(path)
   await mkdir(folder, { recursive: true })
   const units = unitNames(source.config)
-  await checkDisk(folder, source, profile, units)
-  // The units are about to change under an older manifest, if there is one.
-  await rm(join(folder, 'manifest.cbor'), { force: true })
   const kept = options.resume === true ? await hashUnits(folder, source, profile, units, options.signal) : new Map<UnitName, ManifestTensor[]>()
   const missing = units.filter((unit) => !kept.has(unit))
+  await checkDisk(folder, source, profile, missing)
+  // The units are about to change under an older manifest, if there is one.
+  await rm(join(folder, 'manifest.cbor'), { force: true })
   const fresh = await packUnits(source, profile, missing, afterKept(options, source, [...kept.keys()]), (unit) =>
     createUnitWriter({ path: join(folder, `${unit}.bin`), bytes: unitBytes(source.config, profile, unit), tensors: null }, () => undefined, options.owner),
   )
