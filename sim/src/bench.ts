@@ -6,13 +6,17 @@ import { parseArgs } from 'node:util'
 import { dataDirectory, exitWithParent } from '@shoal/host/node'
 import { messageOf } from '@shoal/host'
 import { benchDecode } from './bench/decode.ts'
+import { benchMembership } from './bench/membership.ts'
 import { benchPipeline } from './bench/pipeline.ts'
+import { benchPlanner } from './bench/planner.ts'
 import type { BenchReport } from './bench/report.ts'
 import type { BenchSettings } from './bench/settings.ts'
 
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<BenchReport>>> = {
   decode: benchDecode,
   pipeline: benchPipeline,
+  membership: benchMembership,
+  planner: benchPlanner,
 }
 
 function print(report: BenchReport, json: boolean): void {
