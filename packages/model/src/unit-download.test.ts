@@ -19,6 +19,7 @@ let folders = 0
 const gone = new Set<string>()
 /** Downloads that nobody ended, as after a kill -9; their file handles are closed at the end. */
 const vanished: UnitDownload[] = []
+const opened: PackedFolder[] = []
 const owner = (name: string): PartialOwner => ({ name, isGone: (other) => gone.has(other) })
 
 beforeAll(async () => {
@@ -32,11 +33,16 @@ beforeEach(() => {
 })
 afterAll(async () => {
   for (const download of vanished) await download.suspend()
-  await whole.close()
+  for (const folder of [...opened, whole]) await folder.close()
   await rm(root, { recursive: true })
 })
 
-const open = (name = 'a'): Promise<PackedFolder> => createPackedFolder(path, whole.manifest, owner(name))
+async function open(name = 'a'): Promise<PackedFolder> {
+  const folder = await createPackedFolder(path, whole.manifest, owner(name))
+  opened.push(folder)
+  return folder
+}
+
 const right = (piece: Piece): Promise<Uint8Array> => whole.read(piece.tensor.name, piece.offset, piece.bytes)
 const missing = (download: UnitDownload): number[] => download.pieces.filter((piece) => download.written(piece) === null).map(({ index }) => index)
 
