@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { runChurn } from './churn.ts'
+import { resurrections, runChurn } from './churn.ts'
 
 describe('membership and planner under churn', () => {
   // Many more: `npm run chaos -- membership --seeds 1000`.
@@ -19,5 +19,19 @@ describe('membership and planner under churn', () => {
     const [first, again, other] = [await runChurn(41, 6), await runChurn(41, 6), await runChurn(42, 6)]
     expect(again).toEqual(first)
     expect(other.traceHash).not.toBe(first.traceHash)
+  })
+})
+
+describe('the checker of resurrections', () => {
+  const event = (atMs: number, observer: string, type: string, incarnation: number): string => `${atMs} ${observer} ${JSON.stringify({ type, peer: 'b', incarnation })}`
+
+  test.each([
+    { name: 'a dead incarnation that joins', lines: [event(1, 'a', 'peer-dead', 3), event(2, 'a', 'peer-joined', 3)], found: 1 },
+    { name: 'one before it', lines: [event(1, 'a', 'peer-left', 3), event(2, 'a', 'peer-joined', 2)], found: 1 },
+    { name: 'a later one may', lines: [event(1, 'a', 'peer-dead', 3), event(2, 'a', 'peer-joined', 4)], found: 0 },
+    { name: 'another observer may', lines: [event(1, 'a', 'peer-dead', 3), event(2, 'c', 'peer-joined', 3)], found: 0 },
+    { name: 'a restarted observer has not seen it', lines: [event(1, 'a', 'peer-dead', 3), '2 {"type":"restart","peer":"a"}', event(3, 'a', 'peer-joined', 3)], found: 0 },
+  ])('$name', ({ lines, found }) => {
+    expect(resurrections(lines)).toHaveLength(found)
   })
 })

@@ -118,7 +118,7 @@ function hashes(stage: Stage): ReadonlySet<string> {
 }
 
 /** In one life of an observer nobody joins again in an incarnation that it has seen end. */
-function resurrections(trace: readonly string[]): string[] {
+export function resurrections(trace: readonly string[]): string[] {
   const over = new Map<string, number>()
   return trace.flatMap((line) => {
     const [, observer = '', text = ''] = /^[\d.]+ (\S+) (\{.*\})$/.exec(line) ?? []
