@@ -113,8 +113,9 @@ export async function startRouteSession(context: Context, options: RouteSessionO
    */
   const repair = async (finder: RouteFinder): Promise<void> => {
     while (ended === null) {
-      attempt = new AbortController()
-      const repairing = AbortSignal.any([closing.signal, attempt.signal])
+      const trying = new AbortController()
+      attempt = trying
+      const repairing = AbortSignal.any([closing.signal, trying.signal])
       try {
         losses.countAttempt()
         epoch += 1
@@ -123,15 +124,16 @@ export async function startRouteSession(context: Context, options: RouteSessionO
         opening = createOpening({ clock, links, times }, requestsFor({ ...options, route: planned }, transport.peerId, transport.addresses(), epoch, open))
         const opened = await opening.run(repairing)
         opening = null
-        const interrupted = attempt.signal.aborted
         // In this turn, so that nobody can come between.
         attempt = null
         if (ended === null) goOn(planned, opened)
         else for (const { link } of opened) closeStage(link, null)
-        if (!interrupted) return
+        if (!trying.signal.aborted) return
       } catch (error) {
         opening = null
         if (ended !== null) return
+        // A loss ended it, and has been counted.
+        if (trying.signal.aborted) continue
         if (!(error instanceof StageError)) {
           end(losses.final(error))
           return
@@ -224,14 +226,14 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   }
 
   /** Sends one step. Everything up to the send happens in the caller's turn, so that calls keep their order. */
-  const sendStep = (hidden: Float32Array, rows: number, want: ForwardOptions['want']): Promise<Float32Array> => {
+  const sendStep = (hidden: Float32Array, rows: number, want: ForwardOptions['want'], rewind: boolean): Promise<Float32Array> => {
     const step = steps
     const position = journal.length
     steps += 1
     journal.append(step, hidden, want)
     const answered = pending.add({ step, position, rows, want })
     // While the route is repaired it waits in the journal.
-    if (attempt === null) sendRows({ step, position, rows, want }, false)
+    if (attempt === null) sendRows({ step, position, rows, want }, rewind)
     return answered
   }
 
@@ -249,21 +251,25 @@ export async function startRouteSession(context: Context, options: RouteSessionO
       })
   }
 
-  const forward = async (hidden: Float32Array, { want, signal: stepSignal }: ForwardOptions): Promise<Float32Array> => {
+  const forward = async (hidden: Float32Array, { want, position = journal.length, signal: stepSignal }: ForwardOptions): Promise<Float32Array> => {
     if (ended !== null) throw ended
     throwIfAborted(stepSignal)
     const rows = rowsOf(hidden, hiddenSize)
     if (rows === null) throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
-    if (journal.length + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${journal.length + rows} is over the session's token budget of ${tokenBudget}`)
+    if (position > journal.length || position < 0) throw new ShoalError('bad-request', `position ${position} of a session of ${journal.length}`)
+    const rewinds = position < journal.length
+    if (rewinds && pending.size > 0) throw new ShoalError('bad-request', `a rewind to position ${position} while ${pending.size} steps are under way`)
+    if (position + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${position + rows} is over the session's token budget of ${tokenBudget}`)
     const stepCount = Math.ceil(rows / rowsMax)
     if (pending.size + stepCount > sessionLimits.maxStepsInFlight) {
       throw new ShoalError('limit-exceeded', `${pending.size + stepCount} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() keeps a window`)
     }
+    if (rewinds) journal.truncate(position)
     const answers: Promise<Float32Array>[] = []
     for (let from = 0; from < rows; from += rowsMax) {
       const to = Math.min(rows, from + rowsMax)
       const wantHere = want === 'last' && to < rows ? 'none' : want
-      answers.push(sendStep(hidden.subarray(from * hiddenSize, to * hiddenSize), to - from, wantHere))
+      answers.push(sendStep(hidden.subarray(from * hiddenSize, to * hiddenSize), to - from, wantHere, rewinds && from === 0))
     }
     return joinRows(await orAborted(Promise.all(answers), stepSignal))
   }

@@ -43,6 +43,7 @@ export async function coordinate(dependencies: CoordinateDependencies): Promise<
           profile: formatProfile(profile),
           hiddenSize: config.hiddenSize,
           route,
+          routes: { find: (lost, without) => routes.find(lost, without, tokenBudget) },
           range,
           tokenBudget,
           ...(signal === undefined ? {} : { signal }),
