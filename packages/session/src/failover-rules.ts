@@ -34,7 +34,10 @@ export function repairedRoute(route: Route, lost: ReadonlySet<string>, found: Re
  */
 export function keptRows(sent: readonly JournalStep[], { length, lastStep }: StageProgress): number {
   const unheard = sent.find(({ step }) => step > (lastStep ?? -1))
-  return Math.min(length, unheard?.position ?? length)
+  const last = sent.at(-1)
+  // A stage cannot have more than it was sent, whatever it says.
+  const total = last === undefined ? 0 : last.position + last.rows
+  return Math.min(length, unheard?.position ?? total)
 }
 
 /**

@@ -4,7 +4,7 @@ import { createMemoryNetwork, withSelf, type MemoryNetwork, type Transport } fro
 import { createCoordinator, type Coordinator } from './coordinator.ts'
 import { createFakeRunner, type FakeRunner } from './fake-runner.ts'
 import { createLocalSession } from './local-session.ts'
-import type { RouteSessionOptions } from './route-session.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import { createStageHost, type StageHost } from './stage-host.ts'
 import type { HiddenSession, RouteStage } from './types.ts'
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Channel } from '@shoal/network'
 import { decodeSession, encodeSession, protocols, type OpenSession, type SessionMessage, type Step } from '@shoal/protocol'
 import { createFakeSwarm, fakeManifestId, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
-import type { RouteSessionOptions } from './route-session.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import { createStageHost } from './stage-host.ts'
 
 interface Hostile {

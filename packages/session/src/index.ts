@@ -26,7 +26,7 @@ export { generateTokens, type GeneratedToken, type GenerateOptions, type TokenSa
 export { sessionLimits, sessionTimes, type SessionTimes } from './limits.ts'
 export { createLocalSession, type LocalSessionOptions } from './local-session.ts'
 export { prefill, rowsFrom, type PrefillOptions, type RowSource } from './prefill.ts'
-export type { RouteSessionOptions } from './route-session.ts'
+export type { RouteSessionOptions } from './route-session-options.ts'
 export { StageError } from './stage-error.ts'
 export { createStageHost, type StageHost, type StageHostDependencies, type StageHostOptions, type StageMemory } from './stage-host.ts'
 export type { StageEvent } from './stage-table.ts'

@@ -1,39 +1,22 @@
 import { messageOf, ShoalError } from '@shoal/host'
-import type { BlockRange } from '@shoal/model'
 import { encodeSession, type SessionFailed, type SessionMessage } from '@shoal/protocol'
 import { orAborted, reasonOf, throwIfAborted } from './cancel.ts'
+import { createClassRecord } from './class-record.ts'
 import type { CoordinatorDependencies, CoordinatorLinks } from './coordinator-links.ts'
 import { stepDeadlineMs } from './deadline.ts'
-import { bytesOf, joinRows, rowsOf } from './hidden-states.ts'
-import { createClassRecord } from './class-record.ts'
 import { keptRows, replayChunks } from './failover-rules.ts'
+import { bytesOf, joinRows, rowsOf } from './hidden-states.ts'
 import { createJournal, type JournalStep } from './journal.ts'
-import { createLosses, movable, vanished } from './losses.ts'
+import { judgeLateStep } from './late-steps.ts'
 import { sessionLimits, type SessionTimes } from './limits.ts'
-import { createOpening, failureOf, lossOf, type Opening, type OpenRequest, type OpenStage } from './opening.ts'
+import { createLosses, movable, vanished } from './losses.ts'
+import { requestsFor } from './open-requests.ts'
+import { createOpening, failureOf, lossOf, type Opening, type OpenStage } from './opening.ts'
 import { createPendingSteps, type PendingStep } from './pending-steps.ts'
 import { checkRoute, maxRowsPerStep } from './route-rules.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import { nameStage, StageError } from './stage-error.ts'
-import { findSilent } from './suspects.ts'
-import type { ForwardOptions, HiddenSession, Route, RouteFinder, RouteStage } from './types.ts'
-
-export interface RouteSessionOptions {
-  /** Unique and not guessable: 16 random bytes in hexadecimal. */
-  readonly session: string
-  readonly manifestId: string
-  /** Short name of the numeric profile, as `formatProfile` prints it. */
-  readonly profile: string
-  readonly hiddenSize: number
-  /** Blocks that the route must cover. */
-  readonly range: BlockRange
-  readonly route: Route
-  /** Finds stages for those that are lost; without it a lost stage ends the session. */
-  readonly routes?: RouteFinder
-  /** Most positions this session will have. */
-  readonly tokenBudget: number
-  /** Ends the session whenever it aborts, opening included. */
-  readonly signal?: AbortSignal
-}
+import type { ForwardOptions, HiddenSession, Route, RouteFinder } from './types.ts'
 
 interface Context extends CoordinatorDependencies {
   readonly links: CoordinatorLinks
@@ -87,9 +70,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
 
   /** What the frames do not reach, the leases free. */
   const freeStages = (): void => {
-    for (const { link } of stages) {
-      closeStage(link, null)
-    }
+    for (const { link } of stages) closeStage(link, null)
   }
 
   const onAbort = (): void => end(reasonOf(signal!))
@@ -176,23 +157,17 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     // Its time starts again when the route is repaired.
     if (attempt !== null) return
     const asked = epoch
-    const deadlineMs = stepDeadlineMs(route, step.rows, times)
-    const silent = await findSilent(context, route, times.suspectPingMs, closing.signal)
+    const extension = extensions.get(step) ?? 0
+    const verdict = await judgeLateStep(context, route, step, extension, closing.signal)
     // It was answered while we asked.
     if (ended !== null || attempt !== null || epoch !== asked || pending.oldest !== step) return
-    const late = `step ${step.step} was not answered within ${Math.round(deadlineMs)} ms`
-    if (silent.length > 0) {
-      for (const stage of silent) onStageLost(new StageError(stage, 'deadline-passed', `${late}, and this stage answers no ping`))
-      return
+    if (verdict.kind === 'lost') for (const error of verdict.errors) onStageLost(error)
+    else if (verdict.kind === 'stuck') end(verdict.error)
+    else {
+      logger.warn('step-slow', { session, step: step.step, extension, moreMs: Math.round(verdict.moreMs) })
+      extensions.set(step, extension + 1)
+      pending.allow(verdict.moreMs)
     }
-    const extension = extensions.get(step) ?? 0
-    if (extension >= times.stepExtensions) {
-      end(new ShoalError('deadline-passed', `${late} and ${extension} extensions, though all stages answer pings: ${route.map(nameStage).join(', ')}`))
-      return
-    }
-    logger.warn('step-slow', { session, step: step.step, deadlineMs: Math.round(deadlineMs), extension })
-    extensions.set(step, extension + 1)
-    pending.allow(deadlineMs * 2 ** (extension + 1))
   }
 
   const receiveFailed = (message: SessionFailed): void => {
@@ -309,29 +284,4 @@ export async function startRouteSession(context: Context, options: RouteSessionO
       end(new ShoalError('cancelled', 'the session was closed'))
     },
   }
-}
-
-/** Each stage is told who comes before it and who after; the last one answers the coordinator. */
-function requestsFor(options: RouteSessionOptions, self: string, selfAddresses: readonly string[], epoch: number, open: ReadonlySet<RouteStage>): OpenRequest[] {
-  const { session, manifestId, profile, route, tokenBudget } = options
-  return route.map((stage, index) => {
-    const next = route[index + 1]
-    return {
-      stage,
-      fresh: !open.has(stage),
-      message: {
-        type: 'open',
-        session,
-        manifest: manifestId,
-        profile,
-        start: stage.range.start,
-        end: stage.range.end,
-        epoch,
-        tokenBudget,
-        wire: 'f32',
-        previous: route[index - 1]?.peer ?? self,
-        next: next === undefined ? { peer: self, addresses: selfAddresses, coordinator: true } : { peer: next.peer, addresses: next.addresses, coordinator: false },
-      },
-    }
-  })
 }
