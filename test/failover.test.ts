@@ -23,7 +23,7 @@ describe('a process that is killed in mid-answer', () => {
 
   beforeAll(async () => {
     first = await world.up(['--model', 'demo', '--blocks', '0:2', '--data', world.folder('first')])
-    const node = (name: string, blocks: string) => world.up(['--join', first.address, '--blocks', blocks, '--data', world.folder(name)])
+    const node = (name: string, blocks: string) => world.up(['--model', 'demo', '--join', first.address, '--blocks', blocks, '--data', world.folder(name)])
     const [last, ...same] = await Promise.all([node('last', '4:6'), node('double-0', '2:4'), node('double-1', '2:4'), node('double-2', '2:4')])
     doubles = same
     expect(last.ready.blocks).toEqual([4, 6])
