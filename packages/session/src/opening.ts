@@ -29,6 +29,8 @@ export interface Opening {
   run(signal: AbortSignal): Promise<OpenStage[]>
   receive(peer: string, message: SessionOpened | SessionFailed): void
   lost(peer: string, error: Error | undefined): void
+  /** What stopped it; also after `run` has resolved and before its caller has had its turn. */
+  readonly failure: StageError | null
 }
 
 interface Waiter {
@@ -70,6 +72,10 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
   }
 
   return {
+    get failure() {
+      const reason: unknown = stop.signal.reason
+      return reason instanceof StageError ? reason : null
+    },
     async run(signal) {
       const timer = clock.after(times.openTimeoutMs, () => {
         const silent = [...waiting.values()].map(({ request }) => request.stage)

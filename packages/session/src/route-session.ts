@@ -102,14 +102,16 @@ export async function startRouteSession(context: Context, options: RouteSessionO
         epoch += 1
         const planned = await losses.replan(finder, route, options.range, repairing)
         const open = new Set(stages.map(({ stage }) => stage))
-        opening = createOpening({ clock, links, times }, requestsFor({ ...options, route: planned }, transport.peerId, transport.addresses(), epoch, open))
-        const opened = await opening.run(repairing)
+        const current = createOpening({ clock, links, times }, requestsFor({ ...options, route: planned }, transport.peerId, transport.addresses(), epoch, open))
+        opening = current
+        const opened = await current.run(repairing)
+        // From here to the end in one turn, so that nothing that is heard can be lost between the old route and the new.
         opening = null
-        // In this turn, so that nobody can come between.
         attempt = null
+        if (current.failure !== null) losses.add(current.failure)
         if (ended === null) goOn(planned, opened)
         else for (const { link } of opened) closeStage(link, null)
-        if (!trying.signal.aborted) return
+        if (!trying.signal.aborted && current.failure === null) return
       } catch (error) {
         opening = null
         if (ended !== null) return
@@ -251,9 +253,10 @@ export async function startRouteSession(context: Context, options: RouteSessionO
 
   links.join(session, { receive, lost })
   signal?.addEventListener('abort', onAbort, { once: true })
-  opening = createOpening({ clock, links, times }, requestsFor(options, transport.peerId, transport.addresses(), epoch, new Set()))
+  const first = createOpening({ clock, links, times }, requestsFor(options, transport.peerId, transport.addresses(), epoch, new Set()))
+  opening = first
   try {
-    stages = await opening.run(closing.signal)
+    stages = await first.run(closing.signal)
   } catch (error) {
     end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
     throw error
@@ -267,6 +270,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   classes.add(stages)
   // Stages of several classes are one model still; the class matters when a stage is replaced.
   logger.debug('session-started', { session, stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`) })
+  if (first.failure !== null) onStageLost(first.failure)
 
   return {
     get length() {
