@@ -22,7 +22,8 @@ export interface Ended {
 /** Processes and folders of one test file, gone at its end whatever happened. */
 export interface World {
   folder(name: string): string
-  run(args: readonly string[], options?: { input?: string }): Promise<Ended>
+  /** `onLog` sees each line of stderr as it comes. */
+  run(args: readonly string[], options?: { input?: string; onLog?: (line: string) => void }): Promise<Ended>
   /** Starts `shoal up --json …` and waits for its ready line. */
   up(args: readonly string[]): Promise<Up>
   close(): Promise<void>
@@ -51,6 +52,8 @@ export function createWorld(): World {
     run(args, options = {}) {
       const child = start(args)
       child.stdin?.end(options.input ?? '')
+      const { onLog } = options
+      if (onLog !== undefined) createInterface({ input: child.stderr! }).on('line', (line) => onLog(line))
       return collect(child, args)
     },
     async up(args) {

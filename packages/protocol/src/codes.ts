@@ -10,6 +10,7 @@ export const codes = {
   failed: 0x14,
   close: 0x15,
   'keep-alive': 0x16,
+  replay: 0x17,
 
   state: 0x20,
   update: 0x21,

@@ -33,6 +33,7 @@ export type {
   NextHop,
   OpenSession,
   Refused,
+  Replay,
   SessionFailed,
   SessionMessage,
   SessionOpened,

@@ -77,6 +77,10 @@ export interface SessionOpened {
   readonly numericClass: string
   /** Incarnation of the answering node: a route must never use a dead one. */
   readonly incarnation: number
+  /** Positions that the stage has in KV and journal: 0 in a new session, what it kept in one that was given new neighbours. */
+  readonly length: number
+  /** Highest step that it took; null before the first. */
+  readonly lastStep: number | null
 }
 
 /**
@@ -127,6 +131,8 @@ export interface SessionFailed {
 export interface CloseSession {
   readonly type: 'close'
   readonly session: string
+  /** First block of the one stage to free; null for every stage that the session has at this peer. */
+  readonly start: number | null
 }
 
 /** Coordinator → stage: I am alive; renews the lease of all my sessions at this stage. */
@@ -134,7 +140,24 @@ export interface KeepAlive {
   readonly type: 'keep-alive'
 }
 
-export type SessionMessage = OpenSession | SessionOpened | Step | StepResult | SessionFailed | CloseSession | KeepAlive
+/**
+ * Coordinator → stage, after every stage of a repaired route has answered `opened`: go on, from here. A stage opened
+ * with an epoch above 0 takes no step before it. Answered by what it makes the stage push.
+ */
+export interface Replay {
+  readonly type: 'replay'
+  readonly session: string
+  readonly start: number
+  readonly epoch: number
+  /** Rows that are right: what the stage has beyond them, a rewind has undone that it never heard of. */
+  readonly length: number
+  /** First row that the next hop lacks. What the stage has from there on it pushes again; rows before it never leave. */
+  readonly from: number
+  /** No step below this position is waited for: such steps may be joined into chunks. */
+  readonly settled: number
+}
+
+export type SessionMessage = OpenSession | SessionOpened | Step | StepResult | SessionFailed | CloseSession | KeepAlive | Replay
 
 // ---------------------------------------------------------------- members
 

@@ -3,7 +3,7 @@ import { checkText, clipMessage, readFields, type Fields } from './fields.ts'
 import { badFrame, encodeFrame, noPayload, requireNoPayload, splitFrame, unknownCode, type Decoded, type FrameParts } from './frame.ts'
 import { bytesOfHidden } from './hidden-rows.ts'
 import { limits } from './limits.ts'
-import { protocols, type NextHop, type OpenSession, type SessionFailed, type SessionMessage } from './messages.ts'
+import { protocols, type NextHop, type OpenSession, type Replay, type SessionFailed, type SessionMessage } from './messages.ts'
 import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
 
 /** Positions, epochs and steps travel in 32 bits. */
@@ -27,6 +27,7 @@ export function encodeSession(message: SessionMessage, hidden?: Float32Array): F
     case 'open':
     case 'opened':
     case 'close':
+    case 'replay':
     case 'keep-alive': {
       const { type, ...fields } = message
       return encodeFrame(codes[type], fields)
@@ -73,6 +74,8 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
         epoch: fields.integer('epoch', 0, maxUint32),
         numericClass: fields.id('numericClass'),
         incarnation: fields.integer('incarnation'),
+        length: fields.integer('length', 0, maxUint32),
+        lastStep: fields.integerOrNull('lastStep', 0, maxUint32),
       }
     }
     case codes.failed: {
@@ -81,12 +84,17 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
     }
     case codes.close: {
       requireNoPayload('close', payload)
-      return { type: 'close', session: readFields('close', header).id('session') }
+      const fields = readFields('close', header)
+      return { type: 'close', session: fields.id('session'), start: fields.integerOrNull('start', 0, limits.maxBlocks - 1) }
     }
     case codes['keep-alive']: {
       requireNoPayload('keep-alive', payload)
       readFields('keep-alive', header)
       return { type: 'keep-alive' }
+    }
+    case codes.replay: {
+      requireNoPayload('replay', payload)
+      return readReplay(readFields('replay', header))
     }
     default:
       throw unknownCode(protocols.session, code)
@@ -120,6 +128,19 @@ function readNextHop(fields: Fields): NextHop {
     peer: fields.id('peer'),
     addresses: fields.list('addresses', limits.maxAddresses, (value, where) => checkText(value, where, limits.maxAddressBytes)),
     coordinator: fields.flag('coordinator'),
+  }
+}
+
+function readReplay(fields: Fields): Replay {
+  const at = (field: string): number => fields.integer(field, 0, maxUint32)
+  return {
+    type: 'replay',
+    session: fields.id('session'),
+    start: fields.integer('start', 0, limits.maxBlocks - 1),
+    epoch: at('epoch'),
+    length: at('length'),
+    from: at('from'),
+    settled: at('settled'),
   }
 }
 

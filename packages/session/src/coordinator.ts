@@ -1,6 +1,7 @@
 import { createCoordinatorLinks, type CoordinatorDependencies } from './coordinator-links.ts'
 import { sessionTimes, type SessionTimes } from './limits.ts'
-import { startRouteSession, type RouteSessionOptions } from './route-session.ts'
+import { startRouteSession } from './route-session.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import type { HiddenSession } from './types.ts'
 
 /** Opens sessions over routes; they share one channel to each stage. */

@@ -1,9 +1,10 @@
 import { createVirtualClock, randomHex, seededRandom, silentLogger, type Logger, type Random, type VirtualClock } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
 import { createMemoryNetwork, withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createCoordinator, type Coordinator } from './coordinator.ts'
 import { createFakeRunner, type FakeRunner } from './fake-runner.ts'
 import { createLocalSession } from './local-session.ts'
-import type { RouteSessionOptions } from './route-session.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import { createStageHost, type StageHost } from './stage-host.ts'
 import type { HiddenSession, RouteStage } from './types.ts'
 
@@ -23,6 +24,8 @@ export interface FakeSwarm {
   readonly logger: Logger
   /** One for each stage of the route. */
   readonly nodes: readonly FakeNode[]
+  /** A node that is on no route yet. */
+  addNode(peer: string, range: BlockRange, options?: { numericClass?: string }): FakeNode
   open(options?: Partial<RouteSessionOptions>, coordinator?: Coordinator): Promise<HiddenSession>
   /** By another coordinator. */
   openFrom(peer: string): Promise<HiddenSession>
@@ -92,6 +95,13 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
     random,
     logger,
     nodes,
+    addNode(peer, range, { numericClass = 'fake' } = {}) {
+      const transport = withSelf(network.createTransport(peer), clock)
+      const host = createStageHost({ transport, clock, logger }, { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation: 1 })
+      const runner = createFakeRunner(range, hiddenSize, options.limitBytes)
+      void host.setRunners([runner])
+      return { peer, transport, host, runner, stage: { peer, addresses: transport.addresses(), range, incarnation: 1, predictedStepMs: () => 10 } }
+    },
     open,
     openFrom: (peer) => open({}, createCoordinator({ transport: network.createTransport(peer), clock, logger })),
     openLocal: () => createLocalSession([createFakeRunner({ start: 0, end: blockCount }, hiddenSize)], { session: 'local', tokenBudget: 4096 }),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Channel } from '@shoal/network'
 import { decodeSession, encodeSession, protocols, type OpenSession, type SessionMessage, type Step } from '@shoal/protocol'
 import { createFakeSwarm, fakeManifestId, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
-import type { RouteSessionOptions } from './route-session.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import { createStageHost } from './stage-host.ts'
 
 interface Hostile {
@@ -48,7 +48,7 @@ test('a stranger can neither step, close, take over nor keep alive the session o
     const start = target === 'node-0' ? 0 : 2
     const mallory = await connectHostile(swarm, target, `mallory-${target}`)
     await mallory.send(step({ session: 'victim', start }), swarm.rows(1))
-    await mallory.send({ type: 'close', session: 'victim' })
+    await mallory.send({ type: 'close', session: 'victim', start: null })
     await mallory.send({ type: 'keep-alive' })
     await mallory.send(open({ session: 'victim', start, end: start + 2, epoch: 5 }))
     await settled()
@@ -101,14 +101,15 @@ test('an old epoch is dropped with a definite stale-epoch after the session move
   await mallory.send(open({ epoch: 2 }))
   await mallory.send(open({ epoch: 3 }))
   await settled()
+  await mallory.send({ type: 'replay', session: 'theirs', start: 0, epoch: 3, length: 2, from: 2, settled: 2 })
   await mallory.send(step({ step: 1, position: 2 }), swarm.rows(1))
   await mallory.send(step({ step: 1, position: 2, epoch: 3 }), swarm.rows(1))
   await settled()
   expect(mallory.answers.map((answer) => (answer.type === 'failed' ? answer.code : answer.type))).toEqual([
     'opened',
     'result',
-    'opened',
     'stale-epoch',
+    'opened',
     'bad-request',
     'stale-epoch',
     'result',
@@ -144,7 +145,7 @@ test('next hops that lead nowhere are refused and time out', async () => {
 
 test('messages for coordinators and bytes that are none end the channel', async () => {
   const bad: (Uint8Array | SessionMessage)[] = [
-    { type: 'opened', session: 's', start: 0, epoch: 0, numericClass: 'c', incarnation: 1 },
+    { type: 'opened', session: 's', start: 0, epoch: 0, numericClass: 'c', incarnation: 1, length: 0, lastStep: null },
     { type: 'result', session: 's', epoch: 0, position: 0, rows: 0, step: 0 },
     { type: 'failed', session: 's', start: 0, epoch: 0, step: null, code: 'internal', message: '', definite: false },
     new Uint8Array(0),
@@ -166,7 +167,8 @@ test('any sequence of messages leaves a victim its rows, and nothing behind', as
   const message = fc.oneof(
     fc.record({ type: fc.constant('open' as const), session: ids, start: fc.constantFrom(0, 2), epoch: small, tokenBudget: fc.integer({ min: 1, max: 100 }), coordinator: fc.boolean() }),
     fc.record({ type: fc.constant('step' as const), session: ids, start: fc.constantFrom(0, 2), epoch: small, position: small, rows: fc.integer({ min: 1, max: 3 }), step: fc.nat(6), rewind: fc.boolean(), lie: fc.boolean() }),
-    fc.record({ type: fc.constant('close' as const), session: ids }),
+    fc.record({ type: fc.constant('close' as const), session: ids, start: fc.option(fc.constantFrom(0, 2)) }),
+    fc.record({ type: fc.constant('replay' as const), session: ids, start: fc.constantFrom(0, 2), epoch: small, length: small, from: small, settled: small }),
     fc.record({ type: fc.constant('keep-alive' as const) }),
   )
   await fc.assert(
@@ -204,7 +206,7 @@ test('a coordinator is not fooled by stages: late, doubled, misplaced and foreig
     transport.handle(protocols.session, (channel) =>
       channel.onFrame((frame) => {
         const { message } = decodeSession(frame)
-        if (message.type === 'open') void channel.send(...encodeSession({ type: 'opened', session: message.session, start: 0, epoch: 0, numericClass: 'x', incarnation: 1 }))
+        if (message.type === 'open') void channel.send(...encodeSession({ type: 'opened', session: message.session, start: 0, epoch: 0, numericClass: 'x', incarnation: 1, length: 0, lastStep: null }))
         if (message.type !== 'step') return
         const { session, epoch, position, step } = message
         const result = { type: 'result', session, epoch, position, rows: 1, step, ...lie } as SessionMessage

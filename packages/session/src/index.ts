@@ -1,7 +1,7 @@
 /**
  * One generation along a given route: a coordinator that has embedding, head and sampler, and stages that hold the blocks.
  * Read docs/session.md first; then `step-rules.ts` (what a stage accepts), `stage-session.ts` (what it does with it) and
- * `route-session.ts` (the coordinator).
+ * `route-session.ts` (the coordinator), docs/failover.md and `failover-rules.ts` (what happens when a stage is lost).
  *
  * Routes, runners and the transport are handed in. Nothing here knows a planner, a model's text or its tokens' meaning.
  *
@@ -26,7 +26,7 @@ export { generateTokens, type GeneratedToken, type GenerateOptions, type TokenSa
 export { sessionLimits, sessionTimes, type SessionTimes } from './limits.ts'
 export { createLocalSession, type LocalSessionOptions } from './local-session.ts'
 export { prefill, rowsFrom, type PrefillOptions, type RowSource } from './prefill.ts'
-export type { RouteSessionOptions } from './route-session.ts'
+export type { RouteSessionOptions } from './route-session-options.ts'
 export { StageError } from './stage-error.ts'
 export { createStageHost, type StageHost, type StageHostDependencies, type StageHostOptions, type StageMemory } from './stage-host.ts'
 export type { StageEvent } from './stage-table.ts'

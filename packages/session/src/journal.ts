@@ -1,3 +1,4 @@
+import type { Step } from '@shoal/protocol'
 import { joinRows } from './hidden-states.ts'
 import { sessionLimits } from './limits.ts'
 
@@ -6,6 +7,8 @@ export interface JournalStep {
   readonly step: number
   readonly position: number
   readonly rows: number
+  /** What the coordinator wants back of it. */
+  readonly want: Step['want']
 }
 
 /**
@@ -19,11 +22,11 @@ export interface OutputJournal {
   readonly length: number
   /** Bytes allocated now; at most those of the token budget, rounded up to a segment. */
   readonly bytes: number
-  /** Steps whose rows are here, whole, in order of position. */
+  /** Steps in order of position, together all rows; the last may have lost some to a rewind. */
   readonly steps: readonly JournalStep[]
   /** Appends the output of a step; `rows` is copied. */
-  append(step: number, rows: Float32Array): void
-  /** Forgets rows from `length` on, and every step that had one of them. */
+  append(step: number, rows: Float32Array, want?: Step['want']): void
+  /** Forgets rows from `length` on. A step that had one of them cannot be found any more: it must not answer a repeat. */
   truncate(length: number): void
   find(step: number): JournalStep | undefined
   /** Rows `[from, to)` without a copy: a list of float32 views that follow each other. */
@@ -65,10 +68,10 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
       return segments.length * segmentSize * 4
     },
     steps,
-    append(step, rows) {
+    append(step, rows, want = 'none') {
       const count = rows.length / hiddenSize
       if (!Number.isInteger(count) || length + count > tokenBudget) throw new RangeError(`${rows.length} numbers do not fit a journal of ${length} of ${tokenBudget} rows`)
-      const entry = { step, position: length, rows: count }
+      const entry = { step, position: length, rows: count, want }
       while (segments.length * segmentRows < length + count) segments.push(new Float32Array(segmentSize))
       length += count
       let taken = 0
@@ -85,6 +88,7 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
       for (let last = steps.at(-1); last !== undefined && last.position + last.rows > length; last = steps.at(-1)) {
         steps.pop()
         byStep.delete(last.step)
+        if (last.position < length) steps.push({ ...last, rows: length - last.position })
       }
       segments.length = Math.ceil(length / segmentRows)
     },

@@ -12,6 +12,10 @@ export const sessionLimits = {
   maxStepsInFlight: 32,
   /** Rows by which a journal grows: 1 MiB at hidden size 4,096, so that a short answer stays small and a long one grows seldom. */
   journalSegmentRows: 64,
+  /** Rows of one replayed frame, as of a prefill chunk: a stage computes one while the next travels. */
+  replayChunkRows: 128,
+  /** Repairs of one route without an answered step in between: then the swarm is falling apart, and the caller is told. */
+  maxRepairs: 8,
   /** Small messages to one peer that have not left yet; one that provokes more without reading is hung up on. */
   maxPosted: 1024,
   /** Channels that stages push over: one for each neighbour in any route; idle ones are closed after `lingerMs`. */

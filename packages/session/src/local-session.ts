@@ -35,12 +35,13 @@ export async function createLocalSession(runners: readonly BlockRunner[], option
   let failure: unknown = null
   let computing: Promise<unknown> = Promise.resolve()
 
-  const compute = async (hidden: Float32Array, position: number): Promise<Float32Array> => {
+  const compute = async (hidden: Float32Array, position: number, rewinds: boolean): Promise<Float32Array> => {
     let rows = hidden
     for (const runner of runners) {
       if (failure !== null) throw failure
       if (closed) throw new ShoalError('cancelled', 'the session was closed')
       try {
+        if (rewinds) await runner.truncate(session, position)
         rows = await runner.forward(session, position, rows)
       } catch (error) {
         // The runners' lengths may differ now: nothing may be appended any more.
@@ -55,17 +56,18 @@ export async function createLocalSession(runners: readonly BlockRunner[], option
     get length() {
       return length
     },
-    async forward(hidden, { want, signal }) {
+    async forward(hidden, { want, position = length, signal }) {
       throwIfAborted(signal)
       if (closed) throw new ShoalError('cancelled', 'the session was closed')
       const rows = rowsOf(hidden, hiddenSize)
       if (rows === null) throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
-      if (length + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${length + rows} is over the session's token budget of ${tokenBudget}`)
-      const position = length
-      length += rows
+      if (position > length || position < 0) throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
+      if (position + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${position + rows} is over the session's token budget of ${tokenBudget}`)
+      const rewinds = position < length
+      length = position + rows
       // Queued calls read the rows later, and the caller may reuse its array by then.
       const kept = hidden.slice()
-      const output = computing.then(() => compute(kept, position))
+      const output = computing.then(() => compute(kept, position, rewinds))
       computing = output.catch(() => undefined)
       const all = await orAborted(output, signal)
       if (want === 'none') return new Float32Array(0)

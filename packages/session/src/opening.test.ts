@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createFakeSwarm, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
-import type { RouteSessionOptions } from './route-session.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import type { RouteStage } from './types.ts'
 
 const stagesOf = (swarm: FakeSwarm): RouteStage[] => swarm.nodes.map(({ stage }) => stage)

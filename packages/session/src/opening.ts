@@ -2,6 +2,7 @@ import { isErrorCode, messageOf, ShoalError, type Clock } from '@shoal/host'
 import type { OpenSession, SessionFailed, SessionOpened } from '@shoal/protocol'
 import { orAborted } from './cancel.ts'
 import type { CoordinatorLinks } from './coordinator-links.ts'
+import type { StageProgress } from './failover-rules.ts'
 import type { SessionTimes } from './limits.ts'
 import type { ChannelUse } from './peer-channels.ts'
 import { StageError } from './stage-error.ts'
@@ -12,24 +13,29 @@ export interface OpenStage {
   readonly stage: RouteStage
   readonly link: ChannelUse
   readonly numericClass: string
+  readonly progress: StageProgress
 }
 
 export interface OpenRequest {
   readonly stage: RouteStage
+  /** False for a stage that is open already and is given new neighbours: it keeps the session when the others refuse. */
+  readonly fresh: boolean
   readonly message: OpenSession
 }
 
 /** Stages that have been asked for room and have not all answered. */
 export interface Opening {
-  /** Opens all of them at once. When one cannot, the others are closed again and its error is thrown. */
+  /** Opens all of them at once. When one cannot, those that are fresh are closed again and its error is thrown. */
   run(signal: AbortSignal): Promise<OpenStage[]>
   receive(peer: string, message: SessionOpened | SessionFailed): void
   lost(peer: string, error: Error | undefined): void
+  /** What stopped it; also after `run` has resolved and before its caller has had its turn. */
+  readonly failure: StageError | null
 }
 
 interface Waiter {
   readonly request: OpenRequest
-  resolve(numericClass: string): void
+  resolve(opened: SessionOpened): void
   reject(error: unknown): void
 }
 
@@ -48,19 +54,28 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       throw signal.aborted ? error : atStage(stage, error)
     }
     try {
-      const answered = new Promise<string>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
+      const answered = new Promise<SessionOpened>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
       link.outbox.post(message)
-      return { stage, link, numericClass: await orAborted(answered, signal) }
+      const { numericClass, length, lastStep } = await orAborted(answered, signal)
+      return { stage, link, numericClass, progress: { length, lastStep } }
     } catch (error) {
-      link.outbox.post({ type: 'close', session: message.session })
-      link.release()
+      leave(request, link)
       throw signal.aborted ? error : atStage(stage, error)
     } finally {
       waiting.delete(message.start)
     }
   }
 
+  const leave = ({ fresh, message: { session, start } }: OpenRequest, link: ChannelUse): void => {
+    if (fresh) link.outbox.post({ type: 'close', session, start })
+    link.release()
+  }
+
   return {
+    get failure() {
+      const reason: unknown = stop.signal.reason
+      return reason instanceof StageError ? reason : null
+    },
     async run(signal) {
       const timer = clock.after(times.openTimeoutMs, () => {
         const silent = [...waiting.values()].map(({ request }) => request.stage)
@@ -78,15 +93,13 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       const opened = await Promise.all(openings)
       timer.cancel()
       if (failure === undefined) return opened.filter((stage) => stage !== null)
-      for (const stage of opened) {
-        if (stage === null) continue
-        stage.link.outbox.post({ type: 'close', session: requests[0]!.message.session })
-        stage.link.release()
-      }
+      for (const [index, stage] of opened.entries()) if (stage !== null) leave(requests[index]!, stage.link)
       throw failure
     },
     receive(peer, message) {
       if (message.type === 'failed') {
+        // Steps of the route before this one, which its stages drop now.
+        if (message.code === 'stale-epoch' || message.epoch !== requests[0]!.message.epoch) return
         // It may be about a stage that has answered already: one that its neighbour cannot reach.
         const request = requests.find(({ message: { start } }) => start === message.start)
         if (request !== undefined) stop.abort(failureOf(request.stage, message))
@@ -100,10 +113,12 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
         waiter.reject(new StageError(stage, 'not-ready', `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`))
         return
       }
-      waiter.resolve(message.numericClass)
+      waiter.resolve(message)
     },
     lost(peer, error) {
-      for (const waiter of waiting.values()) if (waiter.request.stage.peer === peer) waiter.reject(lossOf(waiter.request.stage, error))
+      // One that has answered already counts too: the route would be used without it.
+      const request = requests.find(({ stage }) => stage.peer === peer)
+      if (request !== undefined) stop.abort(lossOf(request.stage, error))
     },
   }
 }

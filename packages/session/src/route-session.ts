@@ -1,34 +1,22 @@
 import { messageOf, ShoalError } from '@shoal/host'
-import type { BlockRange } from '@shoal/model'
-import { encodeSession, type OpenSession, type SessionFailed, type SessionMessage } from '@shoal/protocol'
+import { encodeSession, type SessionFailed, type SessionMessage } from '@shoal/protocol'
 import { orAborted, reasonOf, throwIfAborted } from './cancel.ts'
+import { createClassRecord } from './class-record.ts'
 import type { CoordinatorDependencies, CoordinatorLinks } from './coordinator-links.ts'
 import { stepDeadlineMs } from './deadline.ts'
+import { keptRows, replayChunks } from './failover-rules.ts'
 import { bytesOf, joinRows, rowsOf } from './hidden-states.ts'
-import { createJournal } from './journal.ts'
+import { createJournal, type JournalStep } from './journal.ts'
+import { judgeLateStep } from './late-steps.ts'
 import { sessionLimits, type SessionTimes } from './limits.ts'
+import { createLosses, movable, vanished } from './losses.ts'
+import { requestsFor } from './open-requests.ts'
 import { createOpening, failureOf, lossOf, type Opening, type OpenStage } from './opening.ts'
 import { createPendingSteps, type PendingStep } from './pending-steps.ts'
 import { checkRoute, maxRowsPerStep } from './route-rules.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
 import { nameStage, StageError } from './stage-error.ts'
-import { findSilent } from './suspects.ts'
-import type { ForwardOptions, HiddenSession, Route } from './types.ts'
-
-export interface RouteSessionOptions {
-  /** Unique and not guessable: 16 random bytes in hexadecimal. */
-  readonly session: string
-  readonly manifestId: string
-  /** Short name of the numeric profile, as `formatProfile` prints it. */
-  readonly profile: string
-  readonly hiddenSize: number
-  /** Blocks that the route must cover. */
-  readonly range: BlockRange
-  readonly route: Route
-  /** Most positions this session will have. */
-  readonly tokenBudget: number
-  /** Ends the session whenever it aborts, opening included. */
-  readonly signal?: AbortSignal
-}
+import type { ForwardOptions, HiddenSession, Route, RouteFinder } from './types.ts'
 
 interface Context extends CoordinatorDependencies {
   readonly links: CoordinatorLinks
@@ -42,11 +30,12 @@ interface Context extends CoordinatorDependencies {
  */
 export async function startRouteSession(context: Context, options: RouteSessionOptions): Promise<HiddenSession> {
   const { clock, logger, transport, links, times } = context
-  const { session, route, hiddenSize, tokenBudget, signal } = options
+  const { session, hiddenSize, tokenBudget, signal } = options
+  let { route } = options
   checkRoute(route, options.range)
   throwIfAborted(signal)
 
-  const epoch = 0
+  let epoch = 0
   const rowsMax = maxRowsPerStep(hiddenSize)
   const closing = new AbortController()
   let stages: readonly OpenStage[] = []
@@ -55,6 +44,11 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const journal = createJournal(hiddenSize, tokenBudget)
   let steps = 0
   const extensions = new WeakMap<PendingStep, number>()
+  const losses = createLosses()
+  const classes = createClassRecord()
+  let failovers = 0
+  /** The attempt at a repair that is under way. */
+  let attempt: AbortController | null = null
   let ended: ShoalError | null = null
 
   const pending = createPendingSteps(clock, {
@@ -76,44 +70,111 @@ export async function startRouteSession(context: Context, options: RouteSessionO
 
   /** What the frames do not reach, the leases free. */
   const freeStages = (): void => {
-    for (const { link } of stages) {
-      link.outbox.post({ type: 'close', session })
-      link.release()
-    }
+    for (const { link } of stages) closeStage(link, null)
   }
 
   const onAbort = (): void => end(reasonOf(signal!))
 
-  /** The one place where a route is repaired. Today a lost stage ends the session with an error that names it. */
+  /** The one place where a route is repaired. */
   const onStageLost = (error: StageError): void => {
     if (ended !== null) return
     logger.warn('stage-lost', { session, peer: error.peer, code: error.code, reason: error.message })
-    end(error)
+    if (options.routes === undefined || !movable(error)) {
+      end(error)
+      return
+    }
+    losses.add(error)
+    if (attempt !== null) attempt.abort(error)
+    else void repair(options.routes)
+  }
+
+  /**
+   * A route without the lost peers: same blocks, same rows, a higher epoch. Survivors keep KV and journal; what a stage
+   * lacks, the one before it sends again. Every attempt that fails leaves one peer more out, so this ends.
+   */
+  const repair = async (finder: RouteFinder): Promise<void> => {
+    while (ended === null) {
+      const trying = new AbortController()
+      attempt = trying
+      const repairing = AbortSignal.any([closing.signal, trying.signal])
+      try {
+        losses.countAttempt()
+        epoch += 1
+        const planned = await losses.replan(finder, route, options.range, repairing)
+        const open = new Set(stages.map(({ stage }) => stage))
+        const current = createOpening({ clock, links, times }, requestsFor({ ...options, route: planned }, transport.peerId, transport.addresses(), epoch, open))
+        opening = current
+        const opened = await current.run(repairing)
+        // From here to the end in one turn, so that nothing that is heard can be lost between the old route and the new.
+        opening = null
+        attempt = null
+        if (current.failure !== null) losses.add(current.failure)
+        if (ended === null) goOn(planned, opened)
+        else for (const { link } of opened) closeStage(link, null)
+        if (!trying.signal.aborted && current.failure === null) return
+      } catch (error) {
+        opening = null
+        if (ended !== null) return
+        // A loss ended it, and has been counted.
+        if (trying.signal.aborted) continue
+        if (!(error instanceof StageError)) {
+          end(losses.final(error))
+          return
+        }
+        // A survivor that cannot go on is lost; one that has no room for more blocks may still have its own.
+        if (vanished(error) || stages.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)) losses.add(error)
+        else losses.avoid(error)
+      }
+    }
+  }
+
+  const closeStage = (link: OpenStage['link'], start: number | null): void => {
+    link.outbox.post({ type: 'close', session, start })
+    link.release()
+  }
+
+  /** Takes a repaired route, whose stages are all open, and has every sender send what the next one lacks. */
+  const goOn = (planned: Route, opened: readonly OpenStage[]): void => {
+    for (const { stage, link } of stages) {
+      if (planned.includes(stage)) link.release()
+      else closeStage(link, stage.range.start)
+    }
+    route = planned
+    stages = opened
+    failovers += 1
+    classes.add(opened)
+    const settled = pending.oldest?.position ?? journal.length
+    const kept = opened.map(({ progress }) => keptRows(journal.steps, progress))
+    for (const [index, { stage, link }] of opened.entries()) {
+      link.outbox.post({ type: 'replay', session, start: stage.range.start, epoch, length: kept[index]!, from: kept[index + 1] ?? settled, settled })
+    }
+    const chunks = replayChunks(journal.steps, kept[0]!, settled)
+    for (const chunk of chunks) sendRows(chunk, false)
+    logger.info('route-repaired', { session, epoch, kept, rows: journal.length, stages: opened.map(({ stage }) => nameStage(stage)) })
+    // Whatever has to be computed again comes before the answer to the oldest step.
+    pending.allow(stepDeadlineMs(route, Math.max(1, journal.length - Math.min(...kept)), times))
   }
 
   const stepOverdue = async (step: PendingStep): Promise<void> => {
-    const deadlineMs = stepDeadlineMs(route, step.rows, times)
-    const silent = await findSilent(context, route, times.suspectPingMs, closing.signal)
-    // It was answered while we asked.
-    if (ended !== null || pending.oldest !== step) return
-    const late = `step ${step.step} was not answered within ${Math.round(deadlineMs)} ms`
-    if (silent !== null) {
-      onStageLost(new StageError(silent, 'deadline-passed', `${late}, and this stage answers no ping`))
-      return
-    }
+    // Its time starts again when the route is repaired.
+    if (attempt !== null) return
+    const asked = epoch
     const extension = extensions.get(step) ?? 0
-    if (extension >= times.stepExtensions) {
-      end(new ShoalError('deadline-passed', `${late} and ${extension} extensions, though all stages answer pings: ${route.map(nameStage).join(', ')}`))
-      return
+    const verdict = await judgeLateStep(context, route, step, extension, closing.signal)
+    // It was answered while we asked.
+    if (ended !== null || attempt !== null || epoch !== asked || pending.oldest !== step) return
+    if (verdict.kind === 'lost') for (const error of verdict.errors) onStageLost(error)
+    else if (verdict.kind === 'stuck') end(verdict.error)
+    else {
+      logger.warn('step-slow', { session, step: step.step, extension, moreMs: Math.round(verdict.moreMs) })
+      extensions.set(step, extension + 1)
+      pending.allow(verdict.moreMs)
     }
-    logger.warn('step-slow', { session, step: step.step, deadlineMs: Math.round(deadlineMs), extension })
-    extensions.set(step, extension + 1)
-    pending.allow(deadlineMs * 2 ** (extension + 1))
   }
 
   const receiveFailed = (message: SessionFailed): void => {
     // It was overtaken by a newer route; nothing is lost.
-    if (message.code === 'stale-epoch' || message.epoch < epoch) return
+    if (message.code === 'stale-epoch' || message.epoch !== epoch) return
     const stage = route.find(({ range }) => range.start === message.start)
     if (stage !== undefined) onStageLost(failureOf(stage, message))
   }
@@ -125,9 +186,10 @@ export async function startRouteSession(context: Context, options: RouteSessionO
       else opening.receive(peer, message)
     } else if (message.type === 'result') {
       const last = route.at(-1)!
-      if (peer !== last.peer || message.epoch < epoch) return
+      if (peer !== last.peer || message.epoch !== epoch) return
       try {
         pending.answer(message, payload)
+        losses.progress()
       } catch (error) {
         onStageLost(new StageError(last, 'bad-frame', messageOf(error), { cause: error }))
       }
@@ -137,48 +199,64 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const lost = (peer: string, error: Error | undefined): void => {
     opening?.lost(peer, error)
     const stage = route.find((candidate) => candidate.peer === peer)
-    if (opening === null && stage !== undefined) onStageLost(lossOf(stage, error))
+    if ((opening === null || attempt !== null) && stage !== undefined) onStageLost(lossOf(stage, error))
   }
 
   /** Sends one step. Everything up to the send happens in the caller's turn, so that calls keep their order. */
-  const sendStep = (hidden: Float32Array, rows: number, want: ForwardOptions['want']): Promise<Float32Array> => {
+  const sendStep = (hidden: Float32Array, rows: number, want: ForwardOptions['want'], rewind: boolean): Promise<Float32Array> => {
     const step = steps
     const position = journal.length
     steps += 1
-    journal.append(step, hidden)
+    journal.append(step, hidden, want)
     const answered = pending.add({ step, position, rows, want })
-    const { stage, link } = stages[0]!
-    const head = encodeSession({ type: 'step', session, start: stage.range.start, epoch, position, rows, step, rewind: false, want })
-    link.outbox
-      .send(() => [...head, ...journal.views(position, position + rows).map(bytesOf)])
-      .catch((error: unknown) => onStageLost(lossOf(stage, error instanceof Error ? error : new Error(messageOf(error)))))
+    // While the route is repaired it waits in the journal.
+    if (attempt === null) sendRows({ step, position, rows, want }, rewind)
     return answered
   }
 
-  const forward = async (hidden: Float32Array, { want, signal: stepSignal }: ForwardOptions): Promise<Float32Array> => {
+  const sendRows = ({ step, position, rows, want }: JournalStep, rewind: boolean): void => {
+    const { stage, link } = stages[0]!
+    const sent = epoch
+    const head = encodeSession({ type: 'step', session, start: stage.range.start, epoch, position, rows, step, rewind, want })
+    link.outbox
+      .send(() => {
+        if (epoch !== sent) throw new ShoalError('stale-epoch', 'the route was replaced')
+        return [...head, ...journal.views(position, position + rows).map(bytesOf)]
+      })
+      .catch((error: unknown) => {
+        if (epoch === sent) onStageLost(lossOf(stage, error instanceof Error ? error : new Error(messageOf(error))))
+      })
+  }
+
+  const forward = async (hidden: Float32Array, { want, position = journal.length, signal: stepSignal }: ForwardOptions): Promise<Float32Array> => {
     if (ended !== null) throw ended
     throwIfAborted(stepSignal)
     const rows = rowsOf(hidden, hiddenSize)
     if (rows === null) throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
-    if (journal.length + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${journal.length + rows} is over the session's token budget of ${tokenBudget}`)
+    if (position > journal.length || position < 0) throw new ShoalError('bad-request', `position ${position} of a session of ${journal.length}`)
+    const rewinds = position < journal.length
+    if (rewinds && pending.size > 0) throw new ShoalError('bad-request', `a rewind to position ${position} while ${pending.size} steps are under way`)
+    if (position + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${position + rows} is over the session's token budget of ${tokenBudget}`)
     const stepCount = Math.ceil(rows / rowsMax)
     if (pending.size + stepCount > sessionLimits.maxStepsInFlight) {
       throw new ShoalError('limit-exceeded', `${pending.size + stepCount} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() keeps a window`)
     }
+    if (rewinds) journal.truncate(position)
     const answers: Promise<Float32Array>[] = []
     for (let from = 0; from < rows; from += rowsMax) {
       const to = Math.min(rows, from + rowsMax)
       const wantHere = want === 'last' && to < rows ? 'none' : want
-      answers.push(sendStep(hidden.subarray(from * hiddenSize, to * hiddenSize), to - from, wantHere))
+      answers.push(sendStep(hidden.subarray(from * hiddenSize, to * hiddenSize), to - from, wantHere, rewinds && from === 0))
     }
     return joinRows(await orAborted(Promise.all(answers), stepSignal))
   }
 
   links.join(session, { receive, lost })
   signal?.addEventListener('abort', onAbort, { once: true })
-  opening = createOpening({ clock, links, times }, requestsFor(options, transport.peerId, transport.addresses(), epoch))
+  const first = createOpening({ clock, links, times }, requestsFor(options, transport.peerId, transport.addresses(), epoch, new Set()))
+  opening = first
   try {
-    stages = await opening.run(closing.signal)
+    stages = await first.run(closing.signal)
   } catch (error) {
     end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
     throw error
@@ -189,8 +267,10 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     throw reasonOf(closing.signal)
   }
 
+  classes.add(stages)
   // Stages of several classes are one model still; the class matters when a stage is replaced.
   logger.debug('session-started', { session, stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`) })
+  if (first.failure !== null) onStageLost(first.failure)
 
   return {
     get length() {
@@ -198,34 +278,14 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     },
     forward,
     route: () => route.map(({ peer, range }) => ({ peer, start: range.start, end: range.end, ranks: 1 })),
-    failovers: 0,
-    continuity: 'identical',
+    get failovers() {
+      return failovers
+    },
+    get continuity() {
+      return classes.continuity
+    },
     async close() {
       end(new ShoalError('cancelled', 'the session was closed'))
     },
   }
-}
-
-/** Each stage is told who comes before it and who after; the last one answers the coordinator. */
-function requestsFor(options: RouteSessionOptions, self: string, selfAddresses: readonly string[], epoch: number): { stage: Route[number]; message: OpenSession }[] {
-  const { session, manifestId, profile, route, tokenBudget } = options
-  return route.map((stage, index) => {
-    const next = route[index + 1]
-    return {
-      stage,
-      message: {
-        type: 'open',
-        session,
-        manifest: manifestId,
-        profile,
-        start: stage.range.start,
-        end: stage.range.end,
-        epoch,
-        tokenBudget,
-        wire: 'f32',
-        previous: route[index - 1]?.peer ?? self,
-        next: next === undefined ? { peer: self, addresses: selfAddresses, coordinator: true } : { peer: next.peer, addresses: next.addresses, coordinator: false },
-      },
-    }
-  })
 }

@@ -78,8 +78,15 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       case 'step':
         return receiveStep(outbox, message, payload)
       case 'close':
-        for (const stage of table.owner(peer)?.stages ?? []) if (stage.id === message.session) void table.free(stage)
+        for (const stage of table.owner(peer)?.stages ?? []) {
+          if (stage.id === message.session && (message.start === null || message.start === stage.start)) void table.free(stage)
+        }
         return
+      case 'replay': {
+        const stage = table.find(message.session, message.start)
+        if (stage?.owner.peer === peer) return stage.session.replay(message)
+        return
+      }
       case 'keep-alive': {
         const owner = table.owner(peer)
         if (owner !== undefined) owner.outbox = outbox
@@ -113,6 +120,8 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     const { message } = decodeSession(frame)
     if (message.type !== 'failed') throw new ShoalError('bad-frame', `'${message.type}' does not come from a next hop`)
     for (const stage of table.list()) {
+      // An answer to what an older route brought there says nothing about this one.
+      if (message.epoch !== stage.session.epoch) continue
       if (stage.id === message.session && stage.end === message.start && stage.session.next.peer === peer) reportNext(stage, message)
     }
   }

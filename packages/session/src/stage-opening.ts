@@ -6,7 +6,7 @@ import { throwIfAborted } from './cancel.ts'
 import type { Outbox } from './outbox.ts'
 import type { ChannelUse, PeerChannels } from './peer-channels.ts'
 import { nameBlocks } from './stage-error.ts'
-import { pushOutput, reportFailure } from './stage-output.ts'
+import { pushOutput, reportFailure, reportNext } from './stage-output.ts'
 import { createStageSession } from './stage-session.ts'
 import { stageKey, type Stage, type StageEvent, type StageTable } from './stage-table.ts'
 
@@ -29,7 +29,7 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
     const stage = existing === undefined ? await makeStage(context, outbox, request) : await moveStage(context, existing, outbox, request)
     if (stage === null) return
     const { numericClass, incarnation } = context.now
-    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation })
+    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation, ...stage.session.progress })
   } catch (error) {
     const { session, epoch } = request
     // A next hop that cannot be reached is a failure of that stage, and the coordinator must avoid that one.
@@ -60,12 +60,14 @@ async function makeStage(context: StageOpeningContext, outbox: Outbox, request: 
 
   const { runner } = admission
   const { session: id, start, end, tokenBudget, epoch, previous, next } = request
-  const key = stageKey(id, start)
+  // A replacement may be asked twice, and the runner may still be freeing the first one.
+  const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
   const session = createStageSession(
-    { key, runner, tokenBudget, epoch, previous, next },
+    { key, runner, tokenBudget, epoch, previous, next, held: epoch > 0 },
     {
       push: (frame, rows) => pushOutput(stage, frame, rows),
       fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
+      failNext: (step, message) => reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
     },
   )
   const stage: Stage = { id, start, end, owner, runner, session, freed: new AbortController(), opened: false, hop: null }
@@ -105,17 +107,20 @@ async function moveStage(context: StageOpeningContext, stage: Stage, outbox: Out
   if (!stage.opened || request.epoch === session.epoch) throw new ShoalError('bad-request', `the session is open here at epoch ${session.epoch}`)
   if (request.end !== stage.end) throw new ShoalError('wrong-range', `the session has ${nameBlocks(stage)} here, not ${nameBlocks(request)}`)
   stage.owner.outbox = outbox
-  session.move(request.epoch, request.previous, request.next)
+  const idle = session.move(request.epoch, request.previous, request.next)
   stage.hop?.release()
   stage.hop = null
-  if (request.next.coordinator) return stage
-  const hop = await reachNext(context.hops, context.peerId, request.next, stage.freed.signal)
+  const hop = request.next.coordinator ? null : await reachNext(context.hops, context.peerId, request.next, stage.freed.signal)
+  // What was being computed is in the journal before the answer says how long it is.
+  await idle
   // A later move, or a close, came while this one was connecting: its own hop counts.
   if (stage.freed.signal.aborted || session.epoch !== request.epoch) {
-    hop.release()
+    hop?.release()
     return null
   }
   stage.hop = hop
+  context.logger.info('session-moved', { session: stage.id, peer: stage.owner.peer, blocks: nameBlocks(stage), epoch: request.epoch })
+  context.onEvent({ event: 'session-moved', session: stage.id, peer: stage.owner.peer })
   return stage
 }
 

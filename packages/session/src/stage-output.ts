@@ -1,6 +1,7 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import { encodeSession, type SessionFailed, type Step } from '@shoal/protocol'
 import { bytesOf } from './hidden-states.ts'
+import type { Pushed } from './stage-session.ts'
 import type { Stage } from './stage-table.ts'
 
 export type Failure = Pick<SessionFailed, 'step' | 'code' | 'message' | 'definite'>
@@ -26,7 +27,7 @@ export function nextLost(stage: Stage, error: Error | undefined): void {
 }
 
 /** Sends a step's output on: to the next stage, or what the coordinator wants of it to the coordinator. */
-export async function pushOutput(stage: Stage, frame: Step, rows: () => readonly Float32Array[]): Promise<void> {
+export async function pushOutput(stage: Stage, frame: Pushed, rows: () => readonly Float32Array[]): Promise<void> {
   const { epoch, next } = stage.session
   if (next.coordinator) {
     const count = frame.want === 'none' ? 0 : frame.want === 'last' ? 1 : frame.rows
@@ -35,7 +36,7 @@ export async function pushOutput(stage: Stage, frame: Step, rows: () => readonly
     await stage.owner.outbox.send(() => [head, ...wantedRows(frame.want, rows(), stage.runner.hiddenSize).map(bytesOf)])
     return
   }
-  await stage.hop?.outbox.send(() => [...encodeSession({ ...frame, epoch, start: stage.end }), ...rows().map(bytesOf)])
+  await stage.hop?.outbox.send(() => [...encodeSession({ type: 'step', session: stage.id, start: stage.end, epoch, position: frame.position, rows: frame.rows, step: frame.step, rewind: frame.rewind, want: frame.want }), ...rows().map(bytesOf)])
 }
 
 function wantedRows(want: Step['want'], rows: readonly Float32Array[], hiddenSize: number): readonly Float32Array[] {

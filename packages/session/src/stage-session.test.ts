@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Step } from '@shoal/protocol'
 import { createFakeRunner, type FakeRunner } from './fake-runner.ts'
-import { createStageSession, type StageOutlet, type StageSession } from './stage-session.ts'
+import { createStageSession, type Pushed, type StageOutlet, type StageSession } from './stage-session.ts'
 
 const hiddenSize = 4
 const tokenBudget = 40
@@ -10,7 +10,7 @@ const tokenBudget = 40
 interface Bench {
   readonly runner: FakeRunner
   readonly session: StageSession
-  readonly pushed: { frame: Step; rows: Float32Array }[]
+  readonly pushed: { frame: Pushed; rows: Float32Array }[]
   readonly failed: { step: number | null; code: string; message: string; definite: boolean }[]
 }
 
@@ -27,6 +27,7 @@ async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
         pushed.push({ frame, rows: Float32Array.from(parts.flatMap((part) => [...part])) })
       },
       fail: (step, code, message, definite) => void failed.push({ step, code, message, definite }),
+      failNext: (step, message) => void failed.push({ step, code: 'peer-vanished', message, definite: false }),
       ...outlet,
     },
   )

@@ -30,7 +30,7 @@ export interface Stage {
 }
 
 export interface StageEvent {
-  readonly event: 'session-opened' | 'session-closed'
+  readonly event: 'session-opened' | 'session-moved' | 'session-closed'
   readonly session: string
   /** The coordinator. */
   readonly peer: string

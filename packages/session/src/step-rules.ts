@@ -12,7 +12,7 @@ export interface StageState {
   /** Highest step taken so far, rewound ones included; -1 before the first. */
   readonly lastStep: number
   /** Where a step's output lies, while all of it is still in the journal. */
-  sent(step: number): JournalStep | undefined
+  sent(step: number): Pick<JournalStep, 'position' | 'rows'> | undefined
 }
 
 export type StepDecision =

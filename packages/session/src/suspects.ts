@@ -2,10 +2,10 @@ import type { Clock, Logger } from '@shoal/host'
 import { messageOf, ShoalError } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import { orAborted } from './cancel.ts'
-import type { Route, RouteStage } from './types.ts'
+import type { Route } from './types.ts'
 
 /**
- * The first stage of a route that does not answer a ping within `timeoutMs`; null when all do. A deadline says that
+ * The stages of a route that do not answer a ping within `timeoutMs`, in order. A deadline says that
  * something hangs, this says who: a stopped process keeps its connections open and answers nothing.
  */
 export async function findSilent(
@@ -13,7 +13,7 @@ export async function findSilent(
   route: Route,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<RouteStage | null> {
+): Promise<Route> {
   const { transport, clock, logger } = dependencies
   const timeout = new AbortController()
   const timer = clock.after(timeoutMs, () => timeout.abort(new ShoalError('deadline-passed', `no ping within ${timeoutMs} ms`)))
@@ -31,5 +31,5 @@ export async function findSilent(
     }),
   )
   timer.cancel()
-  return route.find((_, index) => alive[index] === false) ?? null
+  return route.filter((_, index) => alive[index] === false)
 }

@@ -26,6 +26,8 @@ export interface RouteFinder {
 export interface ForwardOptions {
   /** Rows of the last block's output wanted back. `none` returns an empty array. */
   readonly want: 'none' | 'last' | 'all'
+  /** Forgets positions from here on before it appends (a rejected draft); the present length when absent. No other call may be under way. */
+  readonly position?: number
   readonly signal?: AbortSignal
 }
 

@@ -69,6 +69,7 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
           profile: formatProfile(profile),
           hiddenSize: config.hiddenSize,
           route,
+          routes: { find: (lost, without) => routes.find(lost, without, tokenBudget) },
           range,
           tokenBudget,
           ...(signal === undefined ? {} : { signal }),

@@ -44,7 +44,7 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
       next: nextHop,
     })
     .map(({ range, ...rest }) => ({ ...rest, ...range })),
-  fc.record({ type: fc.constant('opened' as const), session: id, start: block, epoch: uint32, numericClass: id, incarnation: natural }),
+  fc.record({ type: fc.constant('opened' as const), session: id, start: block, epoch: uint32, numericClass: id, incarnation: natural, length: uint32, lastStep: fc.option(uint32) }),
   fc.record({
     type: fc.constant('failed' as const),
     session: id,
@@ -55,7 +55,8 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     message: sentence,
     definite: fc.boolean(),
   }),
-  fc.record({ type: fc.constant('close' as const), session: id }),
+  fc.record({ type: fc.constant('close' as const), session: id, start: fc.option(block) }),
+  fc.record({ type: fc.constant('replay' as const), session: id, start: block, epoch: uint32, length: uint32, from: uint32, settled: uint32 }),
   fc.record({ type: fc.constant('keep-alive' as const) }),
 )
 

@@ -1,0 +1,30 @@
+import type { OpenStage } from './opening.ts'
+
+/** Which numeric class computes each block of a session, and whether that has ever changed. */
+export interface ClassRecord {
+  /** The stages of a route from now on. */
+  add(stages: readonly OpenStage[]): void
+  /** `identical` while every block that moved was taken over by a peer whose bits agree with those of the one before. */
+  readonly continuity: 'identical' | 'continued'
+}
+
+export function createClassRecord(): ClassRecord {
+  const holders = new Map<number, { readonly peer: string; readonly numericClass: string }>()
+  let continuity: ClassRecord['continuity'] = 'identical'
+  return {
+    add(stages) {
+      for (const { stage, numericClass } of stages) {
+        for (let block = stage.range.start; block < stage.range.end; block += 1) {
+          const before = holders.get(block)
+          holders.set(block, { peer: stage.peer, numericClass })
+          if (before === undefined || before.peer === stage.peer) continue
+          // Of class `none` nothing is promised, not even that a peer agrees with itself.
+          if (before.numericClass !== numericClass || numericClass === 'none') continuity = 'continued'
+        }
+      }
+    },
+    get continuity() {
+      return continuity
+    },
+  }
+}
