@@ -178,3 +178,36 @@ test('closing drops what is queued and frees KV and journal', async () => {
   expect([bench.pushed, bench.failed, bench.session.journal.bytes, bench.runner.memory().sessions]).toEqual([[], [], 0, 0])
   expect(bench.runner.computedRows).toBe(1)
 })
+
+test('after a move a step waits for the replay, which says which rows are right and which the next hop lacks', async () => {
+  const { session, pushed, failed } = await createBench()
+  const inputs = [inputOf(0, 3), inputOf(1, 2), inputOf(2, 1)] as const
+  await session.receive(step({ rows: 3 }), inputs[0])
+  await session.receive(step({ step: 1, position: 3, rows: 2 }), inputs[1])
+  await session.move(2, 'before', session.next)
+  expect(session.progress).toEqual({ length: 5, lastStep: 1 })
+  pushed.length = 0
+  // Row 3 again: a rewind that this stage never heard of.
+  const waiting = session.receive(step({ epoch: 2, step: 2, position: 3 }), inputs[2])
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
+  expect(pushed).toEqual([])
+  await session.replay({ epoch: 1, length: 5, from: 5, settled: 5 })
+  expect(pushed).toEqual([])
+  await session.replay({ epoch: 2, length: 3, from: 1, settled: 3 })
+  await waiting
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
+  expect(pushed.map(({ frame: { position, rows, step: number } }) => [position, rows, number])).toEqual([[1, 2, 0], [3, 1, 2]])
+  const expected = await computeAfresh([inputs[0], inputs[2]])
+  expect(Float32Array.from(pushed.flatMap(({ rows }) => [...rows]))).toEqual(expected.subarray(hiddenSize))
+  expect(failed).toEqual([])
+})
+
+test('closing frees a stage whose replay never comes, and the step that waits for it', async () => {
+  const { session, runner, pushed } = await createBench()
+  await session.move(2, 'before', session.next)
+  const waiting = session.receive(step({ epoch: 2 }), inputOf(0, 1))
+  await session.close()
+  await waiting
+  expect(pushed).toEqual([])
+  expect(runner.memory().sessions).toBe(0)
+})
