@@ -46,7 +46,13 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
   const relays = createRelays(self.peerId, (peer) => replica.roster.get(peer))
   const some = (peers: readonly string[]): readonly string[] => shuffled(peers, random).slice(0, memberLimits.fanOut)
 
+  const asked = new Map<string, number>()
+
+  /** Within what a neighbour may be asked in an interval, even if two of our turns fall into one of its: the next turn asks again. */
   const sendState = (peer: string): void => {
+    const times = asked.get(peer) ?? 0
+    if (times >= memberLimits.maxStatesPerInterval / 2) return
+    asked.set(peer, times + 1)
     neighbours().send(peer, { type: 'state', document: replica.name, stateVector: replica.stateVector() })
   }
 
@@ -180,6 +186,7 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     },
     tick() {
       spent.clear()
+      asked.clear()
       const [anyone] = shuffled(neighbours().ids(), random)
       if (anyone !== undefined) sendState(anyone)
       for (const peer of heardMs.keys()) if (replica.roster.get(peer) === undefined) heardMs.delete(peer)
