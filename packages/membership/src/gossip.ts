@@ -51,7 +51,7 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
   /** Within what a neighbour may be asked in an interval, even if two of our turns fall into one of its: the next turn asks again. */
   const sendState = (peer: string): void => {
     const times = asked.get(peer) ?? 0
-    if (times >= memberLimits.maxStatesPerInterval / 2) return
+    if (times >= memberLimits.maxStatesPerInterval / 8) return
     asked.set(peer, times + 1)
     neighbours().send(peer, { type: 'state', document: replica.name, stateVector: replica.stateVector() })
   }

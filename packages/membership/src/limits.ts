@@ -6,8 +6,11 @@ export const memberLimits = {
   maxDeletesPerUpdate: 65_536,
   /** A state vector: 6.4 bytes for each yjs client, and as many clients as an update may have items. */
   maxStateVectorBytes: 512 * 1024,
-  /** Whole-state requests of one neighbour in one beat interval; each may cost us an encoding of the document. */
-  maxStatesPerInterval: 8,
+  /**
+   * Whole-state requests of one neighbour in one beat interval; each may cost us an encoding of the document. A link
+   * that was silent for thirty turns brings one from each of them at once.
+   */
+  maxStatesPerInterval: 32,
   /** Messages of one neighbour in one beat interval, and four more for each member it may be passing on. */
   maxMessagesPerInterval: 256,
   /** A peer id as text is 52 characters for ed25519; other key types are longer. */
