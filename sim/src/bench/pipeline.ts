@@ -20,8 +20,8 @@ const memoryBytes = 8 * 2 ** 30
 
 const warmUpTokens = 64
 
-/** Tokens of one turn: a third of a second of a 1B model, so that a neighbour's noise of a second hits all sides alike. */
-const turnTokens = 8
+/** Tokens of one turn: two thirds of a second of a 1B model, so that a neighbour's noise of a second hits all sides alike. */
+const turnTokens = 16
 
 interface Pipeline {
   readonly engine: Engine
@@ -31,8 +31,8 @@ interface Pipeline {
 /**
  * One process against two and four that share the model over encrypted loopback connections; the first process
  * coordinates and holds the last span: the first hop then leaves while its thread is awake from the token before, and
- * only one process at a time has to come back from idle with cold caches (0.96 of one process instead of 0.92,
- * interleaved, when it held the first span).
+ * only one process at a time has to come back from idle with cold caches (two interleaved runs gave 1.00 and 0.96
+ * of one process, against 0.96 and 0.89 when it held the first span).
  */
 export async function benchPipeline(settings: BenchSettings): Promise<BenchReport> {
   const model = await benchModel(settings.model, settings.dataFolder, settings.report)
