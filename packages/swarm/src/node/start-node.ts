@@ -5,6 +5,7 @@ import { formatProfile } from '@shoal/model'
 import { createMembership, membershipProfiles, type Membership } from '@shoal/membership'
 import { createOnnxDevice, type Device } from '@shoal/runtime'
 import { createStageHost, type StageHost } from '@shoal/session'
+import { createBusyMeter } from '../busy-meter.ts'
 import { createSpanKeeper, type SpanKeeper } from '../span-keeper.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
@@ -138,13 +139,14 @@ function createMember(dependencies: SystemDependencies, options: NodeOptions, { 
   scope.onClose(() => stageHost.close())
 
   const view = createSwarmView({ selfId: transport.peerId, manifest, membership })
+  const meter = createBusyMeter(clock)
   const keeper = createSpanKeeper(
-    { clock, logger, selfId: transport.peerId, membership, view, stageHost, device, ensureUnits: (units, ended) => store.ensureUnits(units, ended) },
+    { clock, logger, selfId: transport.peerId, membership, view, stageHost, device: meter.watch(device), ensureUnits: (units, ended) => store.ensureUnits(units, ended) },
     { fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] }, memoryBytes: options.memoryBytes, onEvent: options.onEvent },
   )
   scope.onClose(() => keeper.stop())
   watchMembers({ transport, membership, logger }, options.onEvent, () => keeper.dropSessions())
-  const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: 0 }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
+  const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: meter.takePermille() }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
   scope.onClose(() => loads.cancel())
   return { membership, stageHost, view, keeper }
 }

@@ -1,0 +1,63 @@
+import type { Clock } from '@shoal/host'
+import type { Device } from '@shoal/runtime'
+
+/** The share of time in which a device had blocks to compute, waiting calls included: what beats tell as load. */
+export interface BusyMeter {
+  /** Thousandths of the time since the last call; routes avoid a peer the more of it is taken. */
+  takePermille(): number
+  /** The same device, whose spans are measured. */
+  watch(device: Device): Device
+}
+
+export function createBusyMeter(clock: Clock): BusyMeter {
+  let underWay = 0
+  let sinceMs = clock.nowMs()
+  let busySinceMs = 0
+  let busyMs = 0
+
+  const begin = (): void => {
+    if (underWay === 0) busySinceMs = clock.nowMs()
+    underWay += 1
+  }
+  const end = (): void => {
+    underWay -= 1
+    if (underWay === 0) busyMs += clock.nowMs() - busySinceMs
+  }
+
+  return {
+    takePermille() {
+      const nowMs = clock.nowMs()
+      const busy = busyMs + (underWay > 0 ? nowMs - busySinceMs : 0)
+      const elapsedMs = nowMs - sinceMs
+      sinceMs = nowMs
+      busySinceMs = nowMs
+      busyMs = 0
+      return elapsedMs <= 0 ? 0 : Math.min(1000, Math.round((1000 * busy) / elapsedMs))
+    },
+    watch: (device) => ({
+      kind: device.kind,
+      threads: device.threads,
+      // It may become `none` while blocks are loaded.
+      get numericClass() {
+        return device.numericClass
+      },
+      async loadBlocks(range, options) {
+        const runner = await device.loadBlocks(range, options)
+        return {
+          ...runner,
+          async forward(session, position, hidden) {
+            begin()
+            try {
+              return await runner.forward(session, position, hidden)
+            } finally {
+              end()
+            }
+          },
+        }
+      },
+      loadHead: () => device.loadHead(),
+      loadEmbedding: () => device.loadEmbedding(),
+      close: () => device.close(),
+    }),
+  }
+}
