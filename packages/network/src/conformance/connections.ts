@@ -91,6 +91,13 @@ export function describeConnections(peers: Peers): void {
       expect(await peers.alice.ping(peers.bob.peerId, { signal: signal() })).toBeGreaterThanOrEqual(0)
     })
 
+    test('round trips measured at the same time do not cost the connection', async () => {
+      await peers.alice.dial(addressOf(peers.bob), { signal: signal() })
+      const all = await Promise.all(Array.from({ length: 5 }, () => peers.alice.ping(peers.bob.peerId, { signal: signal() })))
+      expect(all.every((ms) => ms >= 0)).toBe(true)
+      expect(peers.alice.connected()).toEqual([peers.bob.peerId])
+    })
+
     test('a third peer has channels of its own', async () => {
       const carol = await peers.createThird()
       const from: string[] = []

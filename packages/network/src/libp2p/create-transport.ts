@@ -60,7 +60,11 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       connectionEncrypters: [fast ? withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report) : noise({ crypto: defaultCrypto })],
       streamMuxers: [fast ? withLazyWindows(muxer, report) : muxer],
       peerDiscovery: options.mdns === undefined ? [] : [mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 })],
-      services: { identify: identify(), ping: ping({ maxInboundStreams: limits.channelsPerProtocol }) },
+      services: {
+        identify: identify(),
+        // libp2p's own monitor pings each connection and drops it when that fails: a ping of ours must not take its stream.
+        ping: ping({ maxInboundStreams: limits.channelsPerProtocol, maxOutboundStreams: limits.channelsPerProtocol }),
+      },
       connectionManager: {
         maxConnections: limits.connections,
         inboundConnectionThreshold: limits.inboundConnectionsPerSecond,
