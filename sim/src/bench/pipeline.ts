@@ -6,7 +6,8 @@ import { systemClock, systemRandom } from '@shoal/host/node'
 import { openLocalEngine, startNode, type ServingPeer } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess } from 'shoal/node-process'
-import { decodeOnce, promptTokens } from './decode-once.ts'
+import { promptTokens } from './decode-once.ts'
+import { decodeInterleaved } from './interleaved.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
 import { medians, ratios, round, type BenchReport } from './report.ts'
@@ -18,10 +19,14 @@ const dependencies = { clock: systemClock, random: systemRandom, logger: silentL
 const threads = 1
 const memoryBytes = 8 * 2 ** 30
 
-const warmUpTokens = 64
+/** A sixth of a second of a 1B model: a shared machine changes its speed every second or two. */
+const turnTokens = 4
 
-/** Tokens of one turn: two thirds of a second of a 1B model, so that a neighbour's noise of a second hits all sides alike. */
-const turnTokens = 16
+/** A pair's ratio differs by a sixth from the next one's on a shared machine: 120 pairs bring the median within 2 %. */
+const turnsPerRound = 24
+
+/** 64 tokens. */
+const warmUpTurns = 16
 
 interface Pipeline {
   readonly engine: Engine
@@ -53,13 +58,16 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
       open.push(pipeline)
       pipelines.push({ name, engine: pipeline.engine })
     }
-    // Not counted: buffers grow, and the code of a hop is compiled only after some hundred frames.
-    for (const { engine } of pipelines) await decodeOnce(engine, warmUpTokens)
-    const turns = settings.rounds * Math.ceil(settings.tokens / turnTokens)
-    for (let turn = 0; turn < turns; turn += 1) {
-      for (const { name, engine } of pipelines) (samples[`tokensPerSecond${name}`] ??= []).push(await decodeOnce(engine, turnTokens))
-      if ((turn + 1) % 4 === 0) settings.report(`turn ${turn + 1} of ${turns}`)
-    }
+    const turns = settings.rounds * turnsPerRound
+    const speeds = await decodeInterleaved(pipelines.map(({ engine }) => engine), {
+      turns,
+      turnTokens,
+      warmUpTurns,
+      report: (turn) => {
+        if (turn % 10 === 0) settings.report(turn > 0 ? `turn ${turn} of ${turns}` : 'warming up …')
+      },
+    })
+    for (const [index, { name }] of pipelines.entries()) samples[`tokensPerSecond${name}`] = speeds[index]!.map(round)
   } finally {
     for (const one of open.reverse()) await one.close()
     await rm(folder, { recursive: true, force: true })
@@ -72,7 +80,7 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
     name: 'pipeline',
     machine: describeMachine(),
     model: settings.model ?? 'random, Llama-3.2-1B shape',
-    settings: { rounds: settings.rounds, tokens: settings.tokens, turnTokens, promptTokens, threadsPerProcess: threads, weights: 'int4:32' },
+    settings: { rounds: settings.rounds, turnsPerRound, turnTokens, promptTokens, threadsPerProcess: threads, weights: 'int4:32' },
     samples,
     median: medians(samples),
     notes: ['hopMsP50 is the time that a token takes longer over two processes than in one, halved: one hop there, one back; compute noise is in it'],
