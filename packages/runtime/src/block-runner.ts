@@ -10,6 +10,13 @@ export interface RunnerMemory {
   readonly sessions: number
 }
 
+/** Positions `[from, to)` of a session's KV cache in some of its blocks: all that is there unless said otherwise. */
+export interface KeyValueWindow {
+  readonly from?: number
+  readonly to?: number
+  readonly part?: BlockRange
+}
+
 /**
  * Computes blocks `[start, end)` for many sessions at once, each with its own KV cache.
  *
@@ -48,10 +55,21 @@ export interface BlockRunner {
   close(session: string): Promise<void>
 
   /**
-   * The KV cache of one session as one array, per block k then v, each float32 `[keyValueHeads, length, headSize]`:
-   * tests compare bits, a drain moves it to a successor. (int8 caches are widened.)
+   * The KV cache of one session as one array, per block k then v, each float32 `[keyValueHeads, positions, headSize]`:
+   * tests compare bits, a drain moves it to a successor. Read when the calls before it are done.
+   * @throws {ShoalError} `unknown-session`, `wrong-position` for positions that are not there, `wrong-range`
    */
-  exportKeyValues(session: string): Promise<Float32Array>
+  exportKeyValues(session: string, window?: KeyValueWindow): Promise<Float32Array>
+
+  /**
+   * Appends positions that another runner has computed: what its `exportKeyValues` gave for these blocks, from
+   * `position` on. Between runners of one numeric class the session goes on with the same bits.
+   *
+   * @param position must equal `length(session)`, else `wrong-position`
+   * @param keyValues all blocks of the session; read before the call returns control, never changed
+   * @throws {ShoalError} `unknown-session`, `wrong-position`, `limit-exceeded` (token budget), `bad-request` for what are not whole positions
+   */
+  importKeyValues(session: string, position: number, keyValues: Float32Array): Promise<void>
 
   memory(): RunnerMemory
   /** Frees weights and all sessions, after the calls that are queued; later calls are refused with `not-ready`. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Device } from './block-runner.ts'
+import { keyValueCases } from './conformance-key-values.ts'
 import { conformanceCases } from './conformance.ts'
 import { keyValueBytesPerPosition } from './key-value-size.ts'
 import { devices, plentyBytes } from './testing/devices.ts'
@@ -20,7 +21,7 @@ describe.each(Object.keys(devices))('%s runner', (kind) => {
     packed.remove()
   })
 
-  test.each(conformanceCases)('$name', async (given) => {
+  test.each([...conformanceCases, ...keyValueCases])('$name', async (given) => {
     const { config } = packed.manifest.manifest
     const measuring = await device.loadBlocks(range, { memoryLimitBytes: plentyBytes })
     const { weightBytes } = measuring.memory()

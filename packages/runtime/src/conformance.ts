@@ -96,6 +96,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
       await refused('unknown-session', () => runner.forward('a', 0, rows(runner, 1)))
       await refused('unknown-session', () => runner.truncate('a', 0))
       await refused('unknown-session', () => runner.exportKeyValues('a'))
+      await refused('unknown-session', () => runner.importKeyValues('a', 0, new Float32Array(64)))
       await refused('unknown-session', async () => runner.length('a'))
       await runner.open('a', 8)
       await refused('bad-request', () => runner.open('a', 8))
@@ -209,11 +210,11 @@ export const conformanceCases: readonly ConformanceCase[] = [
   },
 ]
 
-function rows(runner: BlockRunner, count: number): Float32Array {
+export function rows(runner: BlockRunner, count: number): Float32Array {
   return seededValues(7, count * runner.hiddenSize, 1)
 }
 
-async function refused(code: string, action: () => Promise<unknown>): Promise<ShoalError> {
+export async function refused(code: string, action: () => Promise<unknown>): Promise<ShoalError> {
   const error = await action().then(
     () => assert.fail(`expected ${code}`),
     (thrown: unknown) => thrown,

@@ -21,6 +21,8 @@ export interface SessionBook {
   /** @param part blocks of the span that the session uses; all by default */
   open(session: string, tokenBudget: number, part?: BlockRange): void
   accept(session: string, position: number, valueCount: number): AcceptedRows
+  /** The same for keys and values that come from another runner. @param valueCount over all blocks of the session */
+  acceptKeyValues(session: string, position: number, valueCount: number): AcceptedRows
   length(session: string): number
   truncate(session: string, length: number): void
   /** False when it was not open. */
@@ -32,6 +34,8 @@ export interface SessionBook {
 
 interface Entry {
   readonly tokenBudget: number
+  /** Blocks that the session uses. */
+  readonly blockCount: number
   readonly reservedBytes: number
   length: number
   keyValueBytes: number
@@ -62,6 +66,27 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
     return entry
   }
 
+  const append = (session: string, position: number, count: (entry: Entry) => number): AcceptedRows => {
+    const entry = find(session)
+    const rows = count(entry)
+    if (position !== entry.length) throw new ShoalError('wrong-position', `session ${session} is at position ${entry.length}, not ${position}`)
+    if (rows > limits.rowsPerForwardMax) throw new ShoalError('limit-exceeded', `at most ${limits.rowsPerForwardMax} rows at once, not ${rows}`)
+    if (position + rows > entry.tokenBudget) throw new ShoalError('limit-exceeded', `session ${session} has a budget of ${entry.tokenBudget} tokens, ${position + rows} were asked for`)
+    entry.length += rows
+    const { failures } = entry
+    return {
+      rows,
+      fail() {
+        if (entry.failures !== failures) return
+        entry.failures += 1
+        entry.length = Math.min(entry.length, position)
+      },
+      succeed(keyValueBytes) {
+        entry.keyValueBytes = keyValueBytes
+      },
+    }
+  }
+
   return {
     open(session, tokenBudget, part = range) {
       if (released) throw new ShoalError('not-ready', `blocks ${range.start}:${range.end} have been released`)
@@ -73,33 +98,17 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
       if (!Number.isInteger(part.start) || !Number.isInteger(part.end) || part.start < range.start || part.end > range.end || part.end <= part.start) {
         throw new ShoalError('wrong-range', `blocks ${part.start}:${part.end} are not part of ${range.start}:${range.end}`)
       }
-      const wanted = tokenBudget * (part.end - part.start) * keyValueBytesPerPosition(config)
+      const blockCount = part.end - part.start
+      const wanted = tokenBudget * blockCount * keyValueBytesPerPosition(config)
       const free = limitBytes - weightBytes - reservedBytes
       if (wanted > free) throw new ShoalError('no-capacity', `a session of ${tokenBudget} tokens needs ${wanted} bytes of KV cache, ${free} are free`)
       if (entries.size >= limits.sessionsMax) throw new ShoalError('no-capacity', `${limits.sessionsMax} sessions are open already`)
-      entries.set(session, { tokenBudget, reservedBytes: wanted, length: 0, keyValueBytes: 0, failures: 0 })
+      entries.set(session, { tokenBudget, blockCount, reservedBytes: wanted, length: 0, keyValueBytes: 0, failures: 0 })
       reservedBytes += wanted
     },
-    accept(session, position, valueCount) {
-      const entry = find(session)
-      const rows = checkRows(valueCount, config.hiddenSize)
-      if (position !== entry.length) throw new ShoalError('wrong-position', `session ${session} is at position ${entry.length}, not ${position}`)
-      if (rows > limits.rowsPerForwardMax) throw new ShoalError('limit-exceeded', `at most ${limits.rowsPerForwardMax} rows at once, not ${rows}`)
-      if (position + rows > entry.tokenBudget) throw new ShoalError('limit-exceeded', `session ${session} has a budget of ${entry.tokenBudget} tokens, ${position + rows} were asked for`)
-      entry.length += rows
-      const { failures } = entry
-      return {
-        rows,
-        fail() {
-          if (entry.failures !== failures) return
-          entry.failures += 1
-          entry.length = Math.min(entry.length, position)
-        },
-        succeed(keyValueBytes) {
-          entry.keyValueBytes = keyValueBytes
-        },
-      }
-    },
+    accept: (session, position, valueCount) => append(session, position, () => checkRows(valueCount, config.hiddenSize)),
+    acceptKeyValues: (session, position, valueCount) =>
+      append(session, position, ({ blockCount }) => checkPositions(valueCount, (blockCount * keyValueBytesPerPosition(config)) / Float32Array.BYTES_PER_ELEMENT)),
     length: (session) => find(session).length,
     truncate(session, length) {
       const entry = find(session)
@@ -131,4 +140,11 @@ export function checkRows(valueCount: number, hiddenSize: number): number {
   const rows = valueCount / hiddenSize
   if (!Number.isInteger(rows) || rows < 1) throw new ShoalError('bad-request', `${valueCount} values are not rows of ${hiddenSize}`)
   return rows
+}
+
+/** @returns how many positions these keys and values are @throws {ShoalError} `bad-request` */
+function checkPositions(valueCount: number, valuesPerPosition: number): number {
+  const positions = valueCount / valuesPerPosition
+  if (!Number.isInteger(positions) || positions < 1) throw new ShoalError('bad-request', `${valueCount} values are not keys and values of ${valuesPerPosition} for each position`)
+  return positions
 }

@@ -74,13 +74,28 @@ export function createFakeRunner(range: BlockRange, hiddenSize: number, limitByt
       const cache = cacheOf(session)
       if (length > cache.length) throw new ShoalError('wrong-position', `cannot truncate ${cache.length} to ${length}`)
       cache.length = length
-      for (const states of cache.states) states.length = length
+      for (const states of cache.states) states.length = Math.min(states.length, length)
     },
     async close(session) {
       sessions.delete(session)
     },
-    async exportKeyValues(session) {
-      return Float32Array.from(cacheOf(session).states.flat())
+    async exportKeyValues(session, window = {}) {
+      const { part: own, states, length } = cacheOf(session)
+      const { from = 0, to = length, part = own } = window
+      if (to > length) throw new ShoalError('wrong-position', `positions to ${to} of ${length}`)
+      return Float32Array.from(Array.from({ length: part.end - part.start }, (_, index) => (states[part.start - own.start + index] ?? []).slice(from, to)).flat())
+    },
+    async importKeyValues(session, position, keyValues) {
+      const cache = cacheOf(session)
+      const blocks = cache.part.end - cache.part.start
+      const rows = keyValues.length / blocks
+      if (position !== cache.length) throw new ShoalError('wrong-position', `position ${position} of ${cache.length}`)
+      if (!Number.isInteger(rows) || rows < 1 || position + rows > cache.tokenBudget) throw new ShoalError('bad-request', `${keyValues.length} values in ${blocks} blocks`)
+      for (let block = 0; block < blocks; block += 1) {
+        const states = (cache.states[block] ??= [])
+        for (let row = 0; row < rows; row += 1) states[position + row] = keyValues[block * rows + row]!
+      }
+      cache.length += rows
     },
     memory() {
       const caches = [...sessions.values()]

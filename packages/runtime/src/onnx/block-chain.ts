@@ -1,4 +1,7 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { KeyValueWindow } from '../block-runner.ts'
+import { keyValueBytesPerPosition } from '../key-value-size.ts'
+import { resolveWindow } from '../key-value-window.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
 import type { ComputeSession } from './session.ts'
@@ -24,7 +27,9 @@ export interface ChainCaches {
   readonly bytes: number
   readonly blocks: readonly KeyValueCache[]
   truncate(length: number): void
-  export(): Float32Array<ArrayBuffer>
+  export(window: KeyValueWindow): Float32Array<ArrayBuffer>
+  /** Appends positions in every block, in the form of `export`; when it throws, all caches are as before. */
+  import(keyValues: Float32Array): void
 }
 
 interface Link {
@@ -87,8 +92,9 @@ function createChainCaches(config: ModelConfig, part: BlockRange, tokenBudget: n
     truncate(length) {
       for (const cache of blocks) cache.truncate(length)
     },
-    export() {
-      const parts = blocks.map((cache) => cache.export())
+    export(window) {
+      const { from, to, first, end } = resolveWindow(window, this)
+      const parts = blocks.slice(first, end).map((cache) => cache.export(from, to))
       const whole = new Float32Array(parts.reduce((sum, values) => sum + values.length, 0))
       let at = 0
       for (const values of parts) {
@@ -96,6 +102,17 @@ function createChainCaches(config: ModelConfig, part: BlockRange, tokenBudget: n
         at += values.length
       }
       return whole
+    },
+    import(keyValues) {
+      const before = this.length
+      const rows = (keyValues.length * Float32Array.BYTES_PER_ELEMENT) / (blocks.length * keyValueBytesPerPosition(config))
+      const size = keyValues.length / blocks.length
+      try {
+        for (const [index, cache] of blocks.entries()) cache.import(keyValues.subarray(index * size, (index + 1) * size), rows)
+      } catch (error) {
+        this.truncate(before)
+        throw error
+      }
     },
   }
 }

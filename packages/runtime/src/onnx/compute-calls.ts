@@ -1,4 +1,5 @@
 import type { BlockRange, Manifest } from '@shoal/model'
+import type { KeyValueWindow } from '../block-runner.ts'
 import type { RowPadding } from './row-padding.ts'
 
 /** What a device's worker is started with. */
@@ -25,7 +26,8 @@ export interface ComputeCalls {
   }
   'truncate-session': { arguments: { span: SpanId; session: string; length: number }; result: null }
   'close-session': { arguments: { span: SpanId; session: string }; result: null }
-  'export-session': { arguments: { span: SpanId; session: string }; result: { keyValues: Float32Array<ArrayBuffer> } }
+  'export-session': { arguments: { span: SpanId; session: string; window: KeyValueWindow }; result: { keyValues: Float32Array<ArrayBuffer> } }
+  'import-session': { arguments: { span: SpanId; session: string; position: number; keyValues: Float32Array<ArrayBuffer> }; result: { keyValueBytes: number } }
   'release-blocks': { arguments: { span: SpanId }; result: null }
   'load-head': { arguments: { span: SpanId }; result: { padding: RowPadding | null } }
   /** With `into` the logits are written there, and the result has none. */

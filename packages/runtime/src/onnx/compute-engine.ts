@@ -43,6 +43,12 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
     if (cache === undefined) throw new ShoalError('unknown-session', `session ${session} is not open`)
     return cache
   }
+  const cachesAt = (span: LoadedSpan, session: string, position: number): ChainCaches => {
+    const caches = cachesOf(span, session)
+    // An earlier call of this session failed after this one had been accepted.
+    if (caches.length !== position) throw new ShoalError('wrong-position', `session ${session} is at position ${caches.length}, not ${position}`)
+    return caches
+  }
   const probeBlock = (block: number): { padding: RowPadding | null } => {
     const range = { start: block, end: block + 1 }
     const session = load(range, false)
@@ -68,9 +74,7 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
     },
     forward: ({ span, session, position, hidden }) => {
       const loaded = find(spans, span)
-      const caches = cachesOf(loaded, session)
-      // An earlier call of this session failed after this one had been accepted.
-      if (caches.length !== position) throw new ShoalError('wrong-position', `session ${session} is at position ${caches.length}, not ${position}`)
+      const caches = cachesAt(loaded, session, position)
       return { hidden: loaded.chain.forward(caches, hidden), keyValueBytes: caches.bytes }
     },
     'truncate-session': ({ span, session, length }) => {
@@ -81,7 +85,12 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
       spans.get(span)?.caches.delete(session)
       return null
     },
-    'export-session': ({ span, session }) => ({ keyValues: cachesOf(find(spans, span), session).export() }),
+    'export-session': ({ span, session, window }) => ({ keyValues: cachesOf(find(spans, span), session).export(window) }),
+    'import-session': ({ span, session, position, keyValues }) => {
+      const caches = cachesAt(find(spans, span), session, position)
+      caches.import(keyValues)
+      return { keyValueBytes: caches.bytes }
+    },
     'release-blocks': ({ span }) => {
       spans.get(span)?.chain.release()
       spans.delete(span)

@@ -14,8 +14,10 @@ export interface KeyValueCache {
   /** Stores the `rows` new rows of every block, float32 `[KV, rows, headSize]`, behind the present ones. */
   append(outputs: Readonly<Record<string, Float32Array>>, rows: number): void
   truncate(length: number): void
-  /** Per block keys then values, `[KV, length, headSize]`. */
-  export(): Float32Array<ArrayBuffer>
+  /** Per block keys then values, `[KV, positions, headSize]`; all positions unless said otherwise. */
+  export(from?: number, to?: number): Float32Array<ArrayBuffer>
+  /** Stores `rows` rows of every block behind the present ones, in the form of `export`. */
+  import(keyValues: Float32Array, rows: number): void
 }
 
 interface Buffer {
@@ -41,9 +43,19 @@ export function createKeyValueCache(config: ModelConfig, range: BlockRange, toke
   function wrap(): Feeds {
     return Object.fromEntries(buffers.map(({ past, capacity, data }) => [past, tensors.float32(data, [1, heads, capacity, headSize])]))
   }
-  function rowsOf({ data, capacity }: Buffer, head: number): Float32Array {
-    const from = head * capacity * headSize
-    return data.subarray(from, from + length * headSize)
+  function rowsOf({ data, capacity }: Buffer, head: number, from = 0, to = length): Float32Array {
+    const first = head * capacity
+    return data.subarray((first + from) * headSize, (first + to) * headSize)
+  }
+  /** @param added float32 `[KV, rows, headSize]` */
+  function store({ capacity, data }: Buffer, added: Float32Array, rows: number): void {
+    for (let head = 0; head < heads; head += 1) {
+      const from = head * rows * headSize
+      data.set(added.subarray(from, from + rows * headSize), (head * capacity + length) * headSize)
+    }
+  }
+  function reserve(wanted: number): void {
+    if (buffers.some(({ capacity }) => wanted > capacity)) grow(wanted)
   }
   /** Buffer by buffer, so that only one is held twice; each is whole at any time, should memory run out half-way. */
   function grow(wanted: number): void {
@@ -66,33 +78,37 @@ export function createKeyValueCache(config: ModelConfig, range: BlockRange, toke
       return buffers.reduce((sum, { data }) => sum + data.byteLength, 0)
     },
     feeds(wanted) {
-      if (buffers.some(({ capacity }) => wanted > capacity)) grow(wanted)
+      reserve(wanted)
       return inputs
     },
     append(outputs, rows) {
-      for (const { fresh, capacity, data } of buffers) {
-        const added = outputs[fresh]
-        if (added?.length !== heads * rows * headSize) throw new Error(`${fresh} should have ${rows} rows`)
-        for (let head = 0; head < heads; head += 1) {
-          const from = head * rows * headSize
-          data.set(added.subarray(from, from + rows * headSize), (head * capacity + length) * headSize)
-        }
+      for (const buffer of buffers) {
+        const added = outputs[buffer.fresh]
+        if (added?.length !== heads * rows * headSize) throw new Error(`${buffer.fresh} should have ${rows} rows`)
+        store(buffer, added, rows)
       }
       length += rows
     },
     truncate(shorter) {
       length = Math.min(length, shorter)
     },
-    export() {
-      const whole = new Float32Array(buffers.length * heads * length * headSize)
+    export(from = 0, to = length) {
+      const whole = new Float32Array(buffers.length * heads * (to - from) * headSize)
       let at = 0
       for (const buffer of buffers) {
         for (let head = 0; head < heads; head += 1) {
-          whole.set(rowsOf(buffer, head), at)
-          at += length * headSize
+          whole.set(rowsOf(buffer, head, from, to), at)
+          at += (to - from) * headSize
         }
       }
       return whole
+    },
+    import(keyValues, rows) {
+      reserve(length + rows)
+      const size = heads * rows * headSize
+      if (keyValues.length !== buffers.length * size) throw new Error(`${keyValues.length} values are not ${rows} rows`)
+      for (const [index, buffer] of buffers.entries()) store(buffer, keyValues.subarray(index * size, (index + 1) * size), rows)
+      length += rows
     },
   }
 }

@@ -46,10 +46,20 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     async close(session) {
       if (book.close(session)) await worker.call('close-session', { span, session })
     },
-    async exportKeyValues(session) {
+    async exportKeyValues(session, window = {}) {
       book.length(session)
-      const { keyValues } = await worker.call('export-session', { span, session })
+      const { keyValues } = await worker.call('export-session', { span, session, window })
       return keyValues
+    },
+    async importKeyValues(session, position, keyValues) {
+      const accepted = book.acceptKeyValues(session, position, keyValues.length)
+      try {
+        const { keyValueBytes } = await worker.call('import-session', { span, session, position, keyValues: keyValues.slice() })
+        accepted.succeed(keyValueBytes)
+      } catch (error) {
+        accepted.fail()
+        throw error
+      }
     },
     memory: () => book.memory(),
     async release() {

@@ -1,6 +1,7 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { keyValueBytesPerPosition } from '../key-value-size.ts'
+import { resolveWindow } from '../key-value-window.ts'
 import { inverseFrequencies } from '../rope.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
 import { multiply, rmsNorm } from './arithmetic.ts'
@@ -24,7 +25,7 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
     cosines: Float32Array.from(frequencies, (frequency) => Math.cos(position * frequency)),
     sines: Float32Array.from(frequencies, (frequency) => Math.sin(position * frequency)),
   })
-  const cachesOf = (session: string): readonly BlockCache[] => sessions.get(session)?.caches ?? []
+  const find = (session: string): { readonly part: BlockRange; readonly caches: readonly BlockCache[] } => sessions.get(session) ?? { part: range, caches: [] }
 
   return {
     range,
@@ -36,7 +37,7 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
     async forward(session, position, hidden) {
       const accepted = book.accept(session, position, hidden.length)
       const output = new Float32Array(hidden.length)
-      const { part, caches } = sessions.get(session) ?? { part: range, caches: [] }
+      const { part, caches } = find(session)
       for (let row = 0; row < accepted.rows; row += 1) {
         const rotation = rotationAt(position + row)
         let state: Float32Array = hidden.slice(row * hiddenSize, (row + 1) * hiddenSize)
@@ -51,7 +52,7 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
     length: (session) => book.length(session),
     async truncate(session, length) {
       book.truncate(session, length)
-      for (const { keys, values } of cachesOf(session)) {
+      for (const { keys, values } of find(session).caches) {
         keys.length = length
         values.length = length
       }
@@ -60,20 +61,38 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
       book.close(session)
       sessions.delete(session)
     },
-    async exportKeyValues(session) {
+    async exportKeyValues(session, window = {}) {
       const length = book.length(session)
-      const kinds = cachesOf(session).flatMap(({ keys, values }) => [keys, values])
-      const whole = new Float32Array(kinds.length * keyValueHeadCount * length * headSize)
+      const { part, caches } = find(session)
+      const { from, to, first, end } = resolveWindow(window, { part, length })
+      const kinds = caches.slice(first, end).flatMap(({ keys, values }) => [keys, values])
+      const whole = new Float32Array(kinds.length * keyValueHeadCount * (to - from) * headSize)
       let at = 0
       for (const rows of kinds) {
         for (let head = 0; head < keyValueHeadCount; head += 1) {
-          for (const row of rows) {
+          for (const row of rows.slice(from, to)) {
             whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
             at += headSize
           }
         }
       }
       return whole
+    },
+    async importKeyValues(session, position, keyValues) {
+      const accepted = book.acceptKeyValues(session, position, keyValues.length)
+      const { caches } = find(session)
+      let at = 0
+      for (const rows of caches.flatMap(({ keys, values }) => [keys, values])) {
+        const added = Array.from({ length: accepted.rows }, () => new Float32Array(keyValueHeadCount * headSize))
+        for (let head = 0; head < keyValueHeadCount; head += 1) {
+          for (const row of added) {
+            row.set(keyValues.subarray(at, at + headSize), head * headSize)
+            at += headSize
+          }
+        }
+        rows.push(...added)
+      }
+      accepted.succeed(caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows))
     },
     memory: () => book.memory(),
     async release() {
