@@ -18,7 +18,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
   beforeAll(async () => {
     nodes.push(await world.up(['--model', 'demo', '--blocks', '0:2', '--data', world.folder('node'), '--threads', '1']))
     nodes.push(...(await Promise.all([join('2:4'), join('4:6')])))
-    client = await connect({ join: [nodes[0]!.address], dataFolder: world.folder('client'), threads: 1 })
+    client = await connect({ join: [nodes[0]!.address], dataFolder: world.folder('client'), threads: 1, replacementWaitMs: 1000 })
   })
   afterAll(async () => {
     await client.close()
@@ -46,7 +46,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
     await expect.poll(() => client.status().covered, { timeout: 10_000 }).toBe(true)
   })
 
-  it('kill -9 of one gives an error that names it, and leaves no session with the others', async () => {
+  it('F6: kill -9 of the only holder gives an error that names it and the blocks, and leaves no session with the others', async () => {
     let tokens = 0
     const generating = (async () => {
       for await (const part of client.stream(story, long)) {
@@ -54,7 +54,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
         if (tokens === 3) nodes[1]!.process.kill('SIGKILL')
       }
     })()
-    await expect(generating).rejects.toMatchObject({ code: 'peer-vanished', peer: peerOf(1), message: expect.stringContaining(peerOf(1)) as unknown })
+    await expect(generating).rejects.toMatchObject({ code: 'no-route', peer: peerOf(1), message: expect.stringMatching(new RegExp(`blocks 2 to 3 at ${peerOf(1)}: .*nobody live serves blocks 2 to 3 of demo .*waited 1 s`)) as unknown })
     await nodes[1]!.ended
     await expect.poll(sessions, { timeout: 10_000 }).toEqual({ [peerOf(0)]: 0, [peerOf(2)]: 0 })
     await expect(client.generate(story, long)).rejects.toMatchObject({ code: 'no-route', message: expect.stringContaining('blocks 2 to 3') as unknown })

@@ -16,6 +16,8 @@ export interface ConnectOptions {
   /** Packed embedding and head are kept here; the platform's standard place, or SHOAL_DATA, when absent. */
   readonly dataFolder?: string
   readonly threads?: number
+  /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30,000 when absent. */
+  readonly replacementWaitMs?: number
   /** Silent when absent. */
   readonly logger?: Logger
   readonly onProgress?: (progress: Progress) => void
@@ -53,7 +55,7 @@ export async function connect(options: ConnectOptions): Promise<SwarmClient> {
     })
   }
   if (options.join === undefined || options.join.length === 0) throw new ShoalError('bad-request', "give `join`, the address of any member (a node prints its own), or `local: true`")
-  const peer = await connectClient(dependencies, { ...common, model: options.model, join: options.join })
+  const peer = await connectClient(dependencies, { ...common, model: options.model, join: options.join, replacementWaitMs: options.replacementWaitMs })
   try {
     const limit = timeLimit(systemClock, coveredTimeoutMs, () => new ShoalError('no-route', 'the swarm does not cover all blocks of its model'), options.signal)
     await peer.whenCovered(limit.signal).finally(() => limit.clear())

@@ -11,6 +11,10 @@ export interface RouteRequest {
   readonly tokenBudget: number
   /** Peers that failed just now. */
   readonly exclude?: ReadonlySet<string>
+  /** Peers that failed in this incarnation; a higher one is another life. */
+  readonly lost?: ReadonlyMap<string, number>
+  /** Numeric class that a block has been computed in so far: a route that stays in it wins, however slow. */
+  readonly classes?: ReadonlyMap<number, string>
   /** Who holds the rows that go in, and where the last ones go: for the first and the return hop. Absent: not counted. */
   readonly from?: string
   /** Sessions and busy share of each peer now, from its beats. */
@@ -44,28 +48,30 @@ export type RouteResult =
  */
 export function findRoute(snapshot: Snapshot, costs: ModelCosts, request: RouteRequest): RouteResult {
   const { range, tokenBudget } = request
-  const holders = snapshot.members.filter((member) => isUsable(member, costs, tokenBudget) && request.exclude?.has(member.peerId) !== true)
+  const holders = snapshot.members.filter((member) => isUsable(member, costs, tokenBudget) && !isLeftOut(member, request))
   const origin = snapshot.members.find((member) => member.peerId === request.from)
   // best.get(block): the cheapest way to have all blocks below `block` done, for each member that did the last of them.
-  const best = new Map<number, Way[]>([[range.start, [{ micros: 0, member: origin, stages: [] }]]])
+  const best = new Map<number, Way[]>([[range.start, [{ foreign: false, micros: 0, member: origin, stages: [] }]]])
   for (let block = range.start; block < range.end; block += 1) {
     for (const way of best.get(block) ?? []) {
       for (const member of holders) {
         if (member.span === null || member.span.start > block || member.span.end <= block || member.peerId === way.stages.at(-1)?.peer) continue
         const stage = stageOf(member, { start: block, end: Math.min(member.span.end, range.end) }, way.member, costs)
         const micros = way.micros + stage.hopMicros + Math.round(stage.decodeMicros * waiting(request.load?.get(member.peerId))) + stageMicros
-        keep(best, stage.range.end, { micros, member, stages: [...way.stages, stage] })
+        keep(best, stage.range.end, { foreign: way.foreign || changesClass(member, stage.range, request.classes), micros, member, stages: [...way.stages, stage] })
       }
     }
   }
   const complete = (best.get(range.end) ?? []).map((way) => ({ ...way, micros: way.micros + returnHop(way.member, origin, costs) }))
-  complete.sort((a, b) => a.micros - b.micros || compareStages(a.stages, b.stages))
+  complete.sort(compareWays)
   const [fastest] = complete
   if (fastest === undefined) return { found: false, uncovered: uncoveredBlocks(holders, range) }
   return { found: true, stages: fastest.stages, microsPerToken: fastest.micros }
 }
 
 interface Way {
+  /** Some block would change its numeric class. */
+  readonly foreign: boolean
   readonly micros: number
   readonly member: SnapshotMember | undefined
   readonly stages: readonly PlannedStage[]
@@ -75,6 +81,20 @@ function isUsable(member: SnapshotMember, costs: ModelCosts, tokenBudget: number
   if (member.state !== 'serving' || member.span === null || member.span.end > costs.blockCount) return false
   // Without the planner's head-room: a member told to hold more than a plan would put there answers for itself.
   return spanBytes(member.span.end - member.span.start, costs, tokenBudget) <= member.hardware.memoryBytes
+}
+
+function isLeftOut({ peerId, incarnation }: SnapshotMember, { exclude, lost }: RouteRequest): boolean {
+  return exclude?.has(peerId) === true || incarnation <= (lost?.get(peerId) ?? -1)
+}
+
+/** Of class `none` nothing was promised, so nothing can be kept. */
+function changesClass({ numericClass }: SnapshotMember, range: BlockRange, classes: ReadonlyMap<number, string> | undefined): boolean {
+  if (classes === undefined) return false
+  for (let block = range.start; block < range.end; block += 1) {
+    const before = classes.get(block) ?? 'none'
+    if (before !== 'none' && before !== numericClass) return true
+  }
+  return false
 }
 
 function stageOf(member: SnapshotMember, range: BlockRange, before: SnapshotMember | undefined, costs: ModelCosts): PlannedStage {
@@ -108,8 +128,12 @@ function keep(best: Map<number, Way[]>, block: number, way: Way): void {
   const at = ways.findIndex(({ member }) => member?.peerId === way.member?.peerId)
   const known = ways[at]
   if (known === undefined) ways.push(way)
-  else if (way.micros < known.micros || (way.micros === known.micros && compareStages(way.stages, known.stages) < 0)) ways[at] = way
+  else if (compareWays(way, known) < 0) ways[at] = way
   best.set(block, ways)
+}
+
+function compareWays(a: Way, b: Way): number {
+  return Number(a.foreign) - Number(b.foreign) || a.micros - b.micros || compareStages(a.stages, b.stages)
 }
 
 function compareStages(a: readonly PlannedStage[], b: readonly PlannedStage[]): number {

@@ -6,6 +6,8 @@ export interface ClassRecord {
   add(stages: readonly OpenStage[]): void
   /** `identical` while every block that moved was taken over by a peer whose bits agree with those of the one before. */
   readonly continuity: 'identical' | 'continued'
+  /** Of each block, the class it was computed in last. */
+  readonly byBlock: ReadonlyMap<number, string>
 }
 
 export function createClassRecord(): ClassRecord {
@@ -25,6 +27,9 @@ export function createClassRecord(): ClassRecord {
     },
     get continuity() {
       return continuity
+    },
+    get byBlock() {
+      return new Map([...holders].map(([block, { numericClass }]) => [block, numericClass]))
     },
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createFailoverBench, cutsOfSpares, finderOf, hangUp, kill, leftBehind, type FailoverBench } from './fake-failover.ts'
 import { createFakeSwarm, settled } from './fake-swarm.ts'
-import { sessionLimits } from './limits.ts'
+import { sessionLimits, sessionTimes } from './limits.ts'
 import { prefill, rowsFrom } from './prefill.ts'
 import { StageError } from './stage-error.ts'
 
@@ -87,14 +87,19 @@ describe.each([0, 1, 2])('stage %i of three vanishes', (index) => {
     expect(await leftBehind(bench, [`node-${index}`, bench.spares[0]!.peer, bench.spares[1]!.peer])).toEqual([])
   })
 
-  test('and nobody has its blocks: a typed error that names it, at once', async () => {
+  test('and nobody has its blocks: a typed error that names it and them, when the time of waiting is over', async () => {
     const swarm = createFakeSwarm()
     const session = await swarm.open({ routes: finderOf(swarm, []) })
     await session.forward(swarm.rows(3), { want: 'last' })
     kill(swarm, `node-${index}`)
-    const error: unknown = await session.forward(swarm.rows(1), { want: 'last' }).catch((reason: unknown) => reason)
+    const startMs = swarm.clock.nowMs()
+    const error: unknown = await swarm.finished(session.forward(swarm.rows(1), { want: 'last' })).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(StageError)
-    expect(error).toMatchObject({ code: 'peer-vanished', peer: `node-${index}`, message: expect.stringContaining(`nobody has block ${index * 2}`) })
+    expect(error).toMatchObject({ code: 'no-route', peer: `node-${index}`, message: expect.stringContaining(`nobody has block ${index * 2} (waited 30 s)`) })
+    const waitedMs = swarm.clock.nowMs() - startMs
+    expect(waitedMs).toBeGreaterThanOrEqual(sessionTimes.replacementWaitMs)
+    // Each look may ask a lost peer for a sign of life.
+    expect(waitedMs).toBeLessThan(sessionTimes.replacementWaitMs + 1000)
     await settled()
     expect(swarm.nodes.filter(({ peer }) => peer !== `node-${index}`).every(({ host }) => host.sessions() === 0)).toBe(true)
   })

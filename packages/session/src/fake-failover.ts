@@ -1,3 +1,4 @@
+import { ShoalError } from '@shoal/host'
 import { createFakeSwarm, type FakeNode, type FakeSwarm } from './fake-swarm.ts'
 import type { HiddenSession, Route, RouteFinder } from './types.ts'
 
@@ -7,12 +8,12 @@ export const cutsOfSpares = [[0, 6], [0, 1, 3, 5, 6], [0, 2, 4, 6], [0, 1, 2, 3,
 /** Finds spans among nodes that live, the longest first; a node serves any part of what it holds. */
 export function finderOf(swarm: FakeSwarm, spares: readonly FakeNode[]): RouteFinder {
   return {
-    async find(range, exclude) {
+    async find(range, exclude, { lost }) {
       const route: Route[number][] = []
       for (let reached = range.start; reached < range.end; ) {
-        const candidates = [...spares, ...swarm.nodes].filter(({ peer, stage }) => !exclude.has(peer) && stage.range.start <= reached && reached < stage.range.end)
+        const candidates = [...spares, ...swarm.nodes].filter(({ peer, stage }) => !exclude.has(peer) && stage.incarnation > (lost.get(peer) ?? 0) && stage.range.start <= reached && reached < stage.range.end)
         const node = candidates.sort((one, other) => other.stage.range.end - one.stage.range.end)[0]
-        if (node === undefined) throw new Error(`nobody has block ${reached}`)
+        if (node === undefined) throw new ShoalError('no-route', `nobody has block ${reached}`)
         const end = Math.min(range.end, node.stage.range.end)
         route.push({ ...node.stage, range: { start: reached, end } })
         reached = end

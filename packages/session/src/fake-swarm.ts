@@ -25,7 +25,7 @@ export interface FakeSwarm {
   /** One for each stage of the route. */
   readonly nodes: readonly FakeNode[]
   /** A node that is on no route yet. */
-  addNode(peer: string, range: BlockRange, options?: { numericClass?: string }): FakeNode
+  addNode(peer: string, range: BlockRange, options?: { numericClass?: string; incarnation?: number }): FakeNode
   open(options?: Partial<RouteSessionOptions>, coordinator?: Coordinator): Promise<HiddenSession>
   /** By another coordinator. */
   openFrom(peer: string): Promise<HiddenSession>
@@ -95,12 +95,12 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
     random,
     logger,
     nodes,
-    addNode(peer, range, { numericClass = 'fake' } = {}) {
+    addNode(peer, range, { numericClass = 'fake', incarnation = 1 } = {}) {
       const transport = withSelf(network.createTransport(peer), clock)
-      const host = createStageHost({ transport, clock, logger }, { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation: 1 })
+      const host = createStageHost({ transport, clock, logger }, { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation })
       const runner = createFakeRunner(range, hiddenSize, options.limitBytes)
       void host.setRunners([runner])
-      return { peer, transport, host, runner, stage: { peer, addresses: transport.addresses(), range, incarnation: 1, predictedStepMs: () => 10 } }
+      return { peer, transport, host, runner, stage: { peer, addresses: transport.addresses(), range, incarnation, predictedStepMs: () => 10 } }
     },
     open,
     openFrom: (peer) => open({}, createCoordinator({ transport: network.createTransport(peer), clock, logger })),

@@ -16,6 +16,9 @@ export const sessionLimits = {
   replayChunkRows: 128,
   /** Repairs of one route without an answered step in between: then the swarm is falling apart, and the caller is told. */
   maxRepairs: 8,
+  /** While nobody has lost blocks, the route finder is asked again: it only looks at what is known here, so asking is cheap. */
+  routeRetryMsMin: 100,
+  routeRetryMsMax: 1_000,
   /** Small messages to one peer that have not left yet; one that provokes more without reading is hung up on. */
   maxPosted: 1024,
   /** Channels that stages push over: one for each neighbour in any route; idle ones are closed after `lingerMs`. */
@@ -44,6 +47,11 @@ export const sessionTimes = {
   stepExtensions: 3,
   /** After a deadline: how long each stage has to show that it is alive, so that the hung one is named. */
   suspectPingMs: 400,
+  /**
+   * How long a session waits for somebody to take over blocks that nobody has any more: a loss is seen, a plan made and
+   * some hundred MiB are loaded in that time. Whoever asked would rather hear of more than wait for it.
+   */
+  replacementWaitMs: 30_000,
   /** Channels without a session stay open for the next one. */
   lingerMs: 60_000,
 } as const

@@ -5,7 +5,7 @@ import { lostRanges, repairedRoute } from './failover-rules.ts'
 import { sessionLimits } from './limits.ts'
 import { checkRoute } from './route-rules.ts'
 import { nameStage, StageError } from './stage-error.ts'
-import type { Route, RouteFinder } from './types.ts'
+import type { Route, RouteFinder, RouteStage } from './types.ts'
 
 /**
  * The peer is gone, or has no session any more: another one can take its blocks. Anything else it said about the
@@ -18,43 +18,82 @@ export function movable(error: StageError): boolean {
 }
 
 /** Gone altogether, and not only without room for this. */
-export function vanished(error: StageError): boolean {
+function vanished(error: StageError): boolean {
   return error.code === 'peer-vanished' || error.code === 'deadline-passed'
+}
+
+/** Nobody has the blocks now; somebody may soon. */
+export function nobodyNow(error: unknown): boolean {
+  return error instanceof ShoalError && error.code === 'no-route'
+}
+
+/** A repaired route that nobody has been asked about yet. */
+export interface Replanned {
+  readonly route: Route
+  /** Peers on it that were lost before, and that nobody can stand in for. */
+  readonly again: ReadonlySet<string>
+}
+
+export interface ReplanRequest {
+  readonly finder: RouteFinder
+  readonly route: Route
+  readonly range: BlockRange
+  readonly classes: ReadonlyMap<number, string>
+  /** Those of these stages that do not answer now. */
+  readonly findSilent: (stages: Route) => Promise<Route>
 }
 
 /** Which peers a session has lost, and how it goes on without them. */
 export interface Losses {
   add(error: StageError): void
-  /** It has no room for more, which says nothing about what it has. */
-  avoid(error: StageError): void
+  /**
+   * It did not open. A survivor (one of `open`) that cannot go on is lost; one that has no room for more blocks may
+   * still have its own, and is only not asked for more.
+   */
+  refuse(error: StageError, open: readonly { readonly stage: RouteStage }[]): void
+  /** Time has passed: those without room may have it now. */
+  forgive(): void
+  /** A route is in use: whoever is on it is not lost. */
+  settle(route: Route): void
   /** A step was answered: the route works. */
   progress(): void
-  /** @throws {StageError} the last loss, when there were too many in a row */
+  /** @throws {ShoalError} when there were too many in a row */
   countAttempt(): void
   /**
-   * The route without the lost peers. Each lost range is found anew, in one span or several.
-   * @throws {ShoalError} when nobody has the blocks
+   * The route without the lost peers. Each lost range is found anew, in one span or several. A peer that was lost comes
+   * back in when it has begun another life, or when nobody else has its blocks and it answers.
+   * @throws {ShoalError} `no-route` when nobody has the blocks
    */
-  replan(finder: RouteFinder, route: Route, range: BlockRange, signal: AbortSignal): Promise<Route>
+  replan(request: ReplanRequest, signal: AbortSignal): Promise<Replanned>
   /** What ends the session: the loss that could not be repaired, and why. */
   final(reason: unknown): ShoalError
 }
 
 export function createLosses(): Losses {
-  /** Not asked again for the rest of the session: it cannot be known what they still have of it. */
-  const lost = new Set<string>()
+  /** With the incarnation that was lost: it cannot be known what that one still has of the session. */
+  const lost = new Map<string, number>()
   const full = new Set<string>()
   let attempts = 0
   let last: StageError | null = null
 
+  const add = (error: StageError): void => {
+    lost.set(error.peer, Math.max(lost.get(error.peer) ?? 0, error.incarnation ?? Number.MAX_SAFE_INTEGER))
+    last = error
+  }
+
   return {
-    add(error) {
-      lost.add(error.peer)
-      last = error
-    },
-    avoid(error) {
+    add,
+    refuse(error, open) {
+      if (vanished(error) || open.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)) {
+        add(error)
+        return
+      }
       full.add(error.peer)
       last ??= error
+    },
+    forgive: () => full.clear(),
+    settle(route) {
+      for (const { peer } of route) lost.delete(peer)
     },
     progress() {
       attempts = 0
@@ -62,25 +101,46 @@ export function createLosses(): Losses {
     },
     countAttempt() {
       attempts += 1
-      if (attempts > sessionLimits.maxRepairs) throw new ShoalError('no-route', `the route was lost ${attempts} times in a row`)
+      if (attempts > sessionLimits.maxRepairs) throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
     },
-    async replan(finder, route, range, signal) {
+    async replan({ finder, route, range, classes, findSilent }, signal) {
       const found = new Map<number, Route>()
+      const again = new Set<string>()
       // More may be lost while we ask: that ends this attempt, and the next one knows.
-      const gone = new Set(lost)
-      for (const gap of lostRanges(route, gone)) {
-        const stages = await orAborted(finder.find(gap, new Set([...gone, ...full])), signal)
+      const gone = new Map(lost)
+      const find = async (gap: BlockRange): Promise<Route> => {
+        try {
+          return await orAborted(finder.find(gap, full, { lost: gone, classes }), signal)
+        } catch (error) {
+          if (!nobodyNow(error) || gone.size === 0) throw error
+          const stages = await orAborted(finder.find(gap, full, { lost: new Map(), classes }), signal)
+          const before = stages.filter(({ peer }) => gone.has(peer))
+          // A link may have broken and not the peer; one that is dead would only cost a time-out.
+          if ((await findSilent(before)).length > 0) throw error
+          for (const { peer } of before) again.add(peer)
+          // The same stage as before keeps what it has, also when this attempt fails.
+          return stages.map((stage) => route.find((known) => sameStage(known, stage)) ?? stage)
+        }
+      }
+      const lostPeers = new Set(gone.keys())
+      for (const gap of lostRanges(route, lostPeers)) {
+        const stages = await find(gap)
         checkRoute(stages, gap)
         found.set(gap.start, stages)
       }
-      const planned = repairedRoute(route, gone, found)
+      const planned = repairedRoute(route, lostPeers, found)
       checkRoute(planned, range)
-      return planned
+      return { route: planned, again }
     },
     final(reason) {
       if (last === null) return reason instanceof ShoalError ? reason : new ShoalError('internal', messageOf(reason), { cause: reason })
       const what = last.message.slice(nameStage(last).length + 2)
-      return new StageError(last, last.code, `${what}; it cannot be replaced: ${messageOf(reason)}`, { definite: last.definite, cause: reason })
+      const code = nobodyNow(reason) ? 'no-route' : last.code
+      return new StageError(last, code, `${what}; it cannot be replaced: ${messageOf(reason)}`, { definite: last.definite, cause: reason })
     },
   }
+}
+
+function sameStage(one: RouteStage, other: RouteStage): boolean {
+  return one.peer === other.peer && one.incarnation === other.incarnation && one.range.start === other.range.start && one.range.end === other.range.end
 }

@@ -1,6 +1,6 @@
 import { isErrorCode, messageOf, ShoalError, type Clock } from '@shoal/host'
 import type { OpenSession, SessionFailed, SessionOpened } from '@shoal/protocol'
-import { orAborted } from './cancel.ts'
+import { orAborted, throwIfAborted } from './cancel.ts'
 import type { CoordinatorLinks } from './coordinator-links.ts'
 import type { StageProgress } from './failover-rules.ts'
 import type { SessionTimes } from './limits.ts'
@@ -54,6 +54,8 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       throw signal.aborted ? error : atStage(stage, error)
     }
     try {
+      // A session that was closed meanwhile has said so to its stages: an 'open' behind that would open it again.
+      throwIfAborted(signal)
       const answered = new Promise<SessionOpened>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
       link.outbox.post(message)
       const { numericClass, length, lastStep } = await orAborted(answered, signal)

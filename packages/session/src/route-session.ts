@@ -5,17 +5,20 @@ import { createClassRecord } from './class-record.ts'
 import type { CoordinatorDependencies, CoordinatorLinks } from './coordinator-links.ts'
 import { stepDeadlineMs } from './deadline.ts'
 import { keptRows, replayChunks } from './failover-rules.ts'
-import { bytesOf, joinRows, rowsOf } from './hidden-states.ts'
+import { checkForward } from './forward-rules.ts'
+import { bytesOf, joinRows } from './hidden-states.ts'
 import { createJournal, type JournalStep } from './journal.ts'
 import { judgeLateStep } from './late-steps.ts'
-import { sessionLimits, type SessionTimes } from './limits.ts'
-import { createLosses, movable, vanished } from './losses.ts'
+import type { SessionTimes } from './limits.ts'
+import { createLosses, movable, nobodyNow } from './losses.ts'
 import { requestsFor } from './open-requests.ts'
 import { createOpening, failureOf, lossOf, type Opening, type OpenStage } from './opening.ts'
+import { createPatience } from './patience.ts'
 import { createPendingSteps, type PendingStep } from './pending-steps.ts'
 import { checkRoute, maxRowsPerStep } from './route-rules.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import { nameStage, StageError } from './stage-error.ts'
+import { findSilent } from './suspects.ts'
 import type { ForwardOptions, HiddenSession, Route, RouteFinder } from './types.ts'
 
 interface Context extends CoordinatorDependencies {
@@ -45,6 +48,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   let steps = 0
   const extensions = new WeakMap<PendingStep, number>()
   const losses = createLosses()
+  const patience = createPatience(clock, times)
   const classes = createClassRecord()
   let failovers = 0
   /** The attempt at a repair that is under way. */
@@ -90,17 +94,22 @@ export async function startRouteSession(context: Context, options: RouteSessionO
 
   /**
    * A route without the lost peers: same blocks, same rows, a higher epoch. Survivors keep KV and journal; what a stage
-   * lacks, the one before it sends again. Every attempt that fails leaves one peer more out, so this ends.
+   * lacks, the one before it sends again. Every attempt that fails leaves one peer more out, and while nobody is left
+   * the time of waiting runs, so this ends.
    */
   const repair = async (finder: RouteFinder): Promise<void> => {
     while (ended === null) {
       const trying = new AbortController()
       attempt = trying
       const repairing = AbortSignal.any([closing.signal, trying.signal])
+      let again: ReadonlySet<string> = new Set()
       try {
-        losses.countAttempt()
+        if (!patience.waiting) losses.countAttempt()
         epoch += 1
-        const planned = await losses.replan(finder, route, options.range, repairing)
+        const silent = (among: Route): Promise<Route> => findSilent(context, among, times.suspectPingMs, repairing)
+        const replanned = await losses.replan({ finder, route, range: options.range, classes: classes.byBlock, findSilent: silent }, repairing)
+        const planned = replanned.route
+        again = replanned.again
         const open = new Set(stages.map(({ stage }) => stage))
         const current = createOpening({ clock, links, times }, requestsFor({ ...options, route: planned }, transport.peerId, transport.addresses(), epoch, open))
         opening = current
@@ -111,19 +120,25 @@ export async function startRouteSession(context: Context, options: RouteSessionO
         if (current.failure !== null) losses.add(current.failure)
         if (ended === null) goOn(planned, opened)
         else for (const { link } of opened) closeStage(link, null)
-        if (!trying.signal.aborted && current.failure === null) return
+        if (trying.signal.aborted || current.failure !== null) continue
+        losses.settle(planned)
+        return
       } catch (error) {
         opening = null
         if (ended !== null) return
         // A loss ended it, and has been counted.
         if (trying.signal.aborted) continue
-        if (!(error instanceof StageError)) {
+        if (error instanceof StageError) {
+          losses.refuse(error, stages)
+          if (!again.has(error.peer)) continue
+        } else if (!nobodyNow(error)) {
           end(losses.final(error))
           return
         }
-        // A survivor that cannot go on is lost; one that has no room for more blocks may still have its own.
-        if (vanished(error) || stages.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)) losses.add(error)
-        else losses.avoid(error)
+        logger.info('replacement-awaited', { session, reason: messageOf(error) })
+        await patience.wait(error, repairing).then(() => losses.forgive(), (over: unknown) => {
+          if (!repairing.aborted) end(losses.final(over))
+        })
       }
     }
   }
@@ -136,7 +151,8 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   /** Takes a repaired route, whose stages are all open, and has every sender send what the next one lacks. */
   const goOn = (planned: Route, opened: readonly OpenStage[]): void => {
     for (const { stage, link } of stages) {
-      if (planned.includes(stage)) link.release()
+      // A peer that was lost may have come back to the same blocks: the session there is the new one.
+      if (planned.some(({ peer, range }) => peer === stage.peer && range.start === stage.range.start)) link.release()
       else closeStage(link, stage.range.start)
     }
     route = planned
@@ -190,6 +206,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
       try {
         pending.answer(message, payload)
         losses.progress()
+        patience.reset()
       } catch (error) {
         onStageLost(new StageError(last, 'bad-frame', messageOf(error), { cause: error }))
       }
@@ -231,16 +248,8 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const forward = async (hidden: Float32Array, { want, position = journal.length, signal: stepSignal }: ForwardOptions): Promise<Float32Array> => {
     if (ended !== null) throw ended
     throwIfAborted(stepSignal)
-    const rows = rowsOf(hidden, hiddenSize)
-    if (rows === null) throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
-    if (position > journal.length || position < 0) throw new ShoalError('bad-request', `position ${position} of a session of ${journal.length}`)
+    const rows = checkForward({ hiddenSize, length: journal.length, pending: pending.size, tokenBudget, rowsMax }, hidden, position)
     const rewinds = position < journal.length
-    if (rewinds && pending.size > 0) throw new ShoalError('bad-request', `a rewind to position ${position} while ${pending.size} steps are under way`)
-    if (position + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${position + rows} is over the session's token budget of ${tokenBudget}`)
-    const stepCount = Math.ceil(rows / rowsMax)
-    if (pending.size + stepCount > sessionLimits.maxStepsInFlight) {
-      throw new ShoalError('limit-exceeded', `${pending.size + stepCount} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() keeps a window`)
-    }
     if (rewinds) journal.truncate(position)
     const answers: Promise<Float32Array>[] = []
     for (let from = 0; from < rows; from += rowsMax) {

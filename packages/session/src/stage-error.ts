@@ -5,12 +5,15 @@ import type { BlockRange } from '@shoal/model'
 export class StageError extends ShoalError {
   readonly peer: string
   readonly range: BlockRange
+  /** Which life of the peer; null when that is not known. */
+  readonly incarnation: number | null
 
-  constructor(stage: { readonly peer: string; readonly range: BlockRange }, code: ErrorCode, message: string, options: { definite?: boolean; cause?: unknown } = {}) {
+  constructor(stage: { readonly peer: string; readonly range: BlockRange; readonly incarnation?: number | null }, code: ErrorCode, message: string, options: { definite?: boolean; cause?: unknown } = {}) {
     super(code, `${nameStage(stage)}: ${message}`, options)
     this.name = 'StageError'
     this.peer = stage.peer
     this.range = stage.range
+    this.incarnation = stage.incarnation ?? null
   }
 }
 

@@ -25,7 +25,12 @@ export interface StageOpeningContext {
 /** Answers `open`: a new session here, or a new version of the route of one that is open. */
 export async function openStage(context: StageOpeningContext, outbox: Outbox, request: OpenSession): Promise<void> {
   try {
-    const existing = context.table.find(request.session, request.start)
+    let existing = context.table.find(request.session, request.start)
+    if (existing !== undefined && isCutAnew(existing, outbox, request)) {
+      // Its coordinator had lost this peer and has come back to it with another cut: what was computed for the old one is of no use.
+      await context.table.free(existing)
+      existing = undefined
+    }
     const stage = existing === undefined ? await makeStage(context, outbox, request) : await moveStage(context, existing, outbox, request)
     if (stage === null) return
     const { numericClass, incarnation } = context.now
@@ -40,6 +45,10 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
 }
 
 class UnreachableNext extends ShoalError {}
+
+function isCutAnew(stage: Stage, outbox: Outbox, request: OpenSession): boolean {
+  return stage.owner.peer === outbox.peer && request.epoch > stage.session.epoch && request.end !== stage.end
+}
 
 async function reachNext(hops: PeerChannels, self: string, next: NextHop, signal: AbortSignal): Promise<ChannelUse> {
   try {
@@ -105,7 +114,6 @@ async function moveStage(context: StageOpeningContext, stage: Stage, outbox: Out
   if (stage.owner.peer !== outbox.peer) throw new ShoalError('bad-request', 'this session id is in use')
   if (request.epoch < session.epoch) throw new ShoalError('stale-epoch', `the session is at epoch ${session.epoch} here, not ${request.epoch}`)
   if (!stage.opened || request.epoch === session.epoch) throw new ShoalError('bad-request', `the session is open here at epoch ${session.epoch}`)
-  if (request.end !== stage.end) throw new ShoalError('wrong-range', `the session has ${nameBlocks(stage)} here, not ${nameBlocks(request)}`)
   stage.owner.outbox = outbox
   const idle = session.move(request.epoch, request.previous, request.next)
   stage.hop?.release()

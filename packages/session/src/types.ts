@@ -14,13 +14,22 @@ export interface RouteStage {
 /** Ordered stages covering `[0, blockCount)` without gap or overlap. */
 export type Route = readonly RouteStage[]
 
+/** What a repair wants of the stages it asks for. */
+export interface RouteWish {
+  /** Peers that were lost, with the incarnation they had then: only a later life of theirs is of use. */
+  readonly lost: ReadonlyMap<string, number>
+  /** Numeric class that each block has been computed in: peers of another class change bits, so they come last. */
+  readonly classes: ReadonlyMap<number, string>
+}
+
 /** Handed in by the swarm: session does not know the planner. */
 export interface RouteFinder {
   /**
    * Stages covering exactly `range` over spans that live peers hold now.
+   * @param exclude not these peers, in any incarnation
    * @throws {ShoalError} `no-route`, naming the blocks nobody holds
    */
-  find(range: BlockRange, exclude: ReadonlySet<string>): Promise<Route>
+  find(range: BlockRange, exclude: ReadonlySet<string>, wish: RouteWish): Promise<Route>
 }
 
 export interface ForwardOptions {

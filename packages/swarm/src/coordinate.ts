@@ -19,6 +19,8 @@ export interface CoordinateDependencies {
   readonly device: Device
   readonly tokenizer: Tokenizer | null
   readonly defaultSampling: SamplingOptions
+  /** How long an answer waits for somebody to take over blocks that nobody holds any more; the session's default when absent. */
+  readonly replacementWaitMs?: number | undefined
 }
 
 /** Routes tried for one session before its refusals are reported: each excludes the peers that refused before. */
@@ -36,7 +38,8 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
   scope.onClose(() => embedding.release())
   const head = await device.loadHead()
   scope.onClose(() => head.release())
-  const coordinator = createCoordinator(dependencies)
+  const { replacementWaitMs } = dependencies
+  const coordinator = createCoordinator(dependencies, replacementWaitMs === undefined ? {} : { times: { replacementWaitMs } })
   scope.onClose(() => coordinator.close())
   const openSession = sessionOpener(dependencies, coordinator)
 
@@ -69,7 +72,7 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
           profile: formatProfile(profile),
           hiddenSize: config.hiddenSize,
           route,
-          routes: { find: (lost, without) => routes.find(lost, without, tokenBudget) },
+          routes: { find: (lost, without, wish) => routes.find(lost, without, tokenBudget, wish) },
           range,
           tokenBudget,
           ...(signal === undefined ? {} : { signal }),

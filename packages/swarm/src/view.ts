@@ -2,13 +2,16 @@ import { ShoalError } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { snapshotHash, type BeatLoad, type Member, type Membership } from '@shoal/membership'
 import { findRoute, modelCosts, plan as planSwarm, planHash, type ModelCosts, type Plan } from '@shoal/planner'
-import type { Route, RouteFinder } from '@shoal/session'
+import type { Route, RouteWish } from '@shoal/session'
 import type { PeerStatus, SwarmStatus } from './types.ts'
 
 /** What one observer knows of a swarm: who is there, what the plan is, which routes exist. Reads only. */
-export interface SwarmView extends RouteFinder {
-  /** Stages with room for `tokenBudget` positions. */
-  find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget?: number): Promise<Route>
+export interface SwarmView {
+  /**
+   * Stages covering exactly `range`, over spans that live peers hold now, with room for `tokenBudget` positions.
+   * @throws {ShoalError} `no-route`, naming the blocks nobody holds
+   */
+  find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget?: number, wish?: RouteWish): Promise<Route>
   readonly costs: ModelCosts
   /** The plan of the present snapshot; made anew only when the snapshot has changed. */
   plan(): Plan
@@ -59,9 +62,9 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
     costs,
     plan,
     coverage,
-    async find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget = 1): Promise<Route> {
-      const found = findRoute(membership.snapshot(), costs, { range, tokenBudget, exclude, from: selfId, load: loadsOf(membership.members()) })
-      if (!found.found) throw noRoute(name, found.uncovered, tokenBudget, exclude)
+    async find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget = 1, wish?: RouteWish): Promise<Route> {
+      const found = findRoute(membership.snapshot(), costs, { range, tokenBudget, exclude, from: selfId, load: loadsOf(membership.members()), ...wish })
+      if (!found.found) throw noRoute(name, found.uncovered, tokenBudget, new Set([...exclude, ...(wish?.lost.keys() ?? [])]))
       return found.stages.map((stage) => ({
         peer: stage.peer,
         addresses: stage.addresses,

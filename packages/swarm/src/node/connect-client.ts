@@ -14,6 +14,8 @@ export interface ClientOptions {
   readonly join: readonly string[]
   readonly dataFolder: string
   readonly threads: number
+  /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30 s when absent. */
+  readonly replacementWaitMs?: number | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -38,7 +40,7 @@ async function connect(dependencies: SystemDependencies, options: ClientOptions,
     scope.onClose(() => created.close())
     return created
   }
-  const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device, store })
+  const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device, store, replacementWaitMs: options.replacementWaitMs })
   scope.onClose(() => engine.close())
 
   return {
