@@ -25,6 +25,8 @@ export interface World {
   folder(name: string): string
   /** `onLog` sees each line of stderr as it comes. */
   run(args: readonly string[], options?: { input?: string; onLog?: (line: string) => void }): Promise<Ended>
+  /** Starts a `shoal …` that the test ends itself; `onLog` sees each line of stderr. */
+  start(args: readonly string[], onLog: (line: string) => void): ChildProcess
   /** Starts `shoal up --json …` and waits for its ready line. */
   up(args: readonly string[]): Promise<Up>
   close(): Promise<void>
@@ -56,6 +58,12 @@ export function createWorld(): World {
       const { onLog } = options
       if (onLog !== undefined) createInterface({ input: child.stderr! }).on('line', (line) => onLog(line))
       return collect(child, args)
+    },
+    start(args, onLog) {
+      const child = start(args)
+      child.stdout?.resume()
+      createInterface({ input: child.stderr! }).on('line', onLog)
+      return child
     },
     async up(args) {
       const node = startNodeProcess(args, { env })

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
@@ -124,4 +124,31 @@ it('model pull packs once, and gives the manifest that a swarm of it has', async
   expect(first.code, first.stderr).toBe(0)
   expect(first.json()).toMatchObject({ manifest: origin.ready.manifest, profile: 'f32' })
   expect(second.json()).toEqual(first.json())
+})
+
+it('F14: a holder whose weights have rotted is found by the hash, and another one gives the right ones', async () => {
+  const dataFolder = world.folder('rotten')
+  const rotten = await world.up(['--join', origin.address, '--blocks', '0:2', '--data', dataFolder])
+  const models = join(dataFolder, 'models')
+  const files = (await readdir(models, { recursive: true })).filter((name) => name.endsWith('block-0.bin')).map((name) => join(models, name))
+  expect(files).toHaveLength(1)
+  const bytes = await readFile(files[0]!)
+  for (let at = 0; at < bytes.byteLength; at += MiB / 4) bytes[at]! ^= 1
+  await writeFile(files[0]!, bytes)
+  const node = await world.up(['--join', rotten.address, '--blocks', '0:1', '--data', world.folder('third'), '--api', '127.0.0.1:0'])
+  const { transfers } = await statusOf(node)
+  expect(transfers.filter(({ lies }) => lies > 0).map(({ peer }) => peer)).toEqual([rotten.ready.peerId])
+  expect(transfers.find(({ peer }) => peer === origin.ready.peerId)!.receivedBytes).toBeGreaterThan(0)
+  for (const ended of [node, rotten]) await ended.stop('SIGKILL')
+})
+
+it('F13: blocks that do not fit are refused before they are loaded, and the plan gives no more than fits', async () => {
+  const refused = await world.run(['up', '--join', origin.address, '--blocks', '0:2', '--memory', '8MiB', '--data', world.folder('small')])
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toMatch(/blocks 0:2 need \d+ bytes, the limit is 8388608/)
+  const small = await world.up(['--join', origin.address, '--memory', '8MiB', '--data', world.folder('small')])
+  expect(small.ready.blocks).toBeNull()
+  const one = await world.up(['--join', origin.address, '--memory', '24MiB', '--data', world.folder('one')])
+  expect(one.ready.blocks![1] - one.ready.blocks![0]).toBe(1)
+  for (const node of [small, one]) expect(await node.stop()).toBe(0)
 })
