@@ -13,6 +13,8 @@
 export { createLibp2pTransport, type Libp2pTransportOptions } from './libp2p/create-transport.ts'
 export { createPeerKey, peerIdOfKey } from './libp2p/keys.ts'
 export type { Libp2pTransport } from './libp2p/transport.ts'
+export type { FrameTap, TappedFrame } from './memory/connection.ts'
+export type { LinkShape } from './memory/link-shape.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory/network.ts'
 export { withSelf } from './self.ts'
 export type { Channel, Transport } from './transport.ts'

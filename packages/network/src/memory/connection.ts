@@ -13,12 +13,31 @@ export interface MemoryConnection {
   start(): void
   /** Breaks every channel at both ends. */
   drop(error: Error): void
+  /** Messages on their way, in both directions. */
+  underWay(): number
+}
+
+/** A frame between two peers. */
+export interface TappedFrame {
+  readonly from: string
+  readonly to: string
+  readonly protocol: string
+  readonly bytes: Uint8Array
+}
+
+/** Whoever listens at the wires. What it does there happens at that very moment, before the sender's or receiver's next turn. */
+export interface FrameTap {
+  /** A frame leaves. @returns what arrives in its place: the frame itself, or what a broken peer makes of it */
+  leaves(frame: TappedFrame): Uint8Array
+  /** A frame has been handed to the channel of its receiver. */
+  arrived(frame: TappedFrame): void
 }
 
 export function createMemoryConnection(
   clock: Clock,
   peers: readonly [string, string],
   delayMs: (from: string, to: string, bytes: number) => number,
+  tap?: FrameTap,
 ): MemoryConnection {
   const pipes: readonly [Pipe, Pipe] = [createPipe(clock), createPipe(clock)]
   const channels = new Set<CreditChannel>()
@@ -30,11 +49,14 @@ export function createMemoryConnection(
     else pipes[1].put(delayMs(peers[1], peers[0], bytes), arrive)
   }
 
-  const wireOf = (from: string, other: () => CreditChannel): Wire => ({
+  const wireOf = (from: string, to: string, protocol: string, other: () => CreditChannel): Wire => ({
     pack: joinParts,
     write(packed) {
-      post(from, packed.byteLength, () => {
-        if (other().admit(packed.byteLength)) other().frameArrived(packed)
+      const bytes = tap === undefined ? packed : tap.leaves({ from, to, protocol, bytes: packed })
+      post(from, bytes.byteLength, () => {
+        if (!other().admit(bytes.byteLength)) return
+        other().frameArrived(bytes)
+        tap?.arrived({ from, to, protocol, bytes })
       })
       return true
     },
@@ -51,14 +73,15 @@ export function createMemoryConnection(
     post,
     createChannel(opener, protocol) {
       const acceptor = opener === peers[0] ? peers[1] : peers[0]
-      const near: CreditChannel = new CreditChannel(acceptor, protocol, wireOf(opener, () => far), clock)
-      const far: CreditChannel = new CreditChannel(opener, protocol, wireOf(acceptor, () => near), clock)
+      const near: CreditChannel = new CreditChannel(acceptor, protocol, wireOf(opener, acceptor, protocol, () => far), clock)
+      const far: CreditChannel = new CreditChannel(opener, protocol, wireOf(acceptor, opener, protocol, () => near), clock)
       for (const channel of [near, far]) {
         channels.add(channel)
         channel.onClose(() => channels.delete(channel))
       }
       return [near, far]
     },
+    underWay: () => pipes[0].size() + pipes[1].size(),
     stop: () => pipes.forEach((pipe) => pipe.stop()),
     start: () => pipes.forEach((pipe) => pipe.start()),
     drop(error) {

@@ -1,6 +1,7 @@
 import { createVirtualClock, seededRandom, ShoalError, messageOf } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import type { Channel, Transport } from '../transport.ts'
+import type { FrameTap } from './connection.ts'
 import { createMemoryNetwork, type MemoryNetworkOptions } from './network.ts'
 
 const { signal } = new AbortController()
@@ -146,6 +147,72 @@ describe('memory network', () => {
     const { network } = createWorld()
     expect(() => network.createTransport('alice')).toThrow('already')
     expect(() => network.createTransport('a/b')).toThrow('cannot be')
+  })
+
+  test('a link of limited bandwidth sends one frame after the other', async () => {
+    const { clock, near, far } = await (async () => {
+      const world = createWorld({ shapeOf: (from) => (from === 'alice' ? { latencyMs: 5, bytesPerSecond: 100_000 } : { latencyMs: 5 }) })
+      return { clock: world.clock, ...(await world.openPair()) }
+    })()
+    const sentMs = clock.nowMs()
+    const arrivedMs: number[] = []
+    far.onFrame(() => void arrivedMs.push(clock.nowMs() - sentMs))
+    for (let index = 0; index < 3; index += 1) await near.send(new Uint8Array(1000))
+    clock.advance(100)
+    expect(arrivedMs).toEqual([15, 25, 35])
+  })
+
+  test('a loss is a delay, and what comes after it waits', async () => {
+    let lossPermille = 1000
+    const { clock, openPair } = createWorld({ shapeOf: () => ({ latencyMs: 1, lossPermille, retransmitMs: 10 }) })
+    const { near, far } = await openPair()
+    const sentMs = clock.nowMs()
+    const arrivedMs: number[] = []
+    far.onFrame(() => void arrivedMs.push(clock.nowMs() - sentMs))
+    await near.send(new Uint8Array(1))
+    lossPermille = 0
+    await near.send(new Uint8Array(1))
+    clock.advance(1000)
+    expect(arrivedMs).toEqual([81, 81])
+  })
+
+  test('a tap sees every frame, may change it, and may end its sender before it arrives or after', async () => {
+    const seen: string[] = []
+    let killAt: 'leaves' | 'arrived' | null = null
+    const tap: FrameTap = {
+      leaves(frame) {
+        seen.push(`${frame.from} to ${frame.to} on ${frame.protocol}: ${frame.bytes.join(' ')}`)
+        if (killAt === 'leaves') world.network.kill(frame.from)
+        return frame.bytes.map((byte) => byte + 1)
+      },
+      arrived(frame) {
+        if (killAt === 'arrived') world.network.kill(frame.from)
+      },
+    }
+    const world = createWorld({ latencyMs: 1, tap })
+    const { near, far } = await world.openPair()
+    const arrived: number[] = []
+    far.onFrame((frame) => void arrived.push(...frame))
+    const send = async (byte: number, end: typeof killAt): Promise<void> => {
+      killAt = end
+      await near.send(new Uint8Array([byte]))
+      expect(world.network.underWay('alice', 'bob')).toBe(end === 'leaves' ? 0 : 1)
+      world.clock.advance(5)
+    }
+    await send(1, null)
+    await send(2, 'arrived')
+    expect(arrived).toEqual([2, 3])
+    expect(near.closed).toBe(true)
+    expect(seen).toEqual(['alice to bob on /test/1: 1', 'alice to bob on /test/1: 2'])
+    const back = world.network.createTransport('alice')
+    back.learn('bob', world.bob.addresses())
+    const again = await world.advanceUntil(back.open('bob', '/test/1', { signal }))
+    killAt = 'leaves'
+    await again.send(new Uint8Array([7])).catch(() => undefined)
+    world.clock.advance(5)
+    expect(again.closed).toBe(true)
+    expect(seen).toHaveLength(3)
+    expect(arrived).toEqual([2, 3])
   })
 
   test('counts the bytes of frames', async () => {

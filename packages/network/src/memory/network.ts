@@ -1,7 +1,8 @@
 import type { Clock, Random } from '@shoal/host'
 import { peerVanished } from '../errors.ts'
 import type { Transport } from '../transport.ts'
-import { createMemoryConnection, type MemoryConnection } from './connection.ts'
+import { createMemoryConnection, type FrameTap, type MemoryConnection } from './connection.ts'
+import { createLinkDelays, type LinkDelays, type LinkShape } from './link-shape.ts'
 import { MemoryTransport } from './transport.ts'
 
 export interface MemoryNetworkOptions {
@@ -11,6 +12,10 @@ export interface MemoryNetworkOptions {
   readonly latencyMs?: number
   /** Added to each delay, uniform in [0, jitterMs); order within a direction stays. Default 0. */
   readonly jitterMs?: number
+  /** What each link is like, instead of the two above; asked for each time something is sent. */
+  shapeOf?(from: string, to: string): LinkShape
+  /** Sees every frame of every channel between two peers, and may change or end things: the simulator's faults. */
+  readonly tap?: FrameTap
 }
 
 /** A network of peers in one process. Time and chance are the caller's, so a seed repeats a run. */
@@ -28,6 +33,8 @@ export interface MemoryNetwork {
   kill(peerId: string): void
   /** Bytes of frames sent from one peer to another so far. */
   sentBytes(from: string, to: string): number
+  /** What is on its way between two peers now, in both directions: frames, and the credit that goes back for them. */
+  underWay(a: string, b: string): number
 }
 
 export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
@@ -40,8 +47,10 @@ const linkOf = (a: string, b: string): string => (a < b ? `${a} ${b}` : `${b} ${
 export class MemorySwitch implements MemoryNetwork {
   readonly clock: Clock
   readonly #random: Random
-  readonly #latencyMs: number
-  readonly #jitterMs: number
+  readonly #shape: LinkShape
+  readonly #shapeOf: ((from: string, to: string) => LinkShape) | undefined
+  readonly #tap: FrameTap | undefined
+  readonly #delays = new Map<string, LinkDelays>()
   readonly #linkLatencyMs = new Map<string, number>()
   readonly #linkState = new Map<string, 'cut' | 'stopped'>()
   readonly #healed = new Map<string, (() => void)[]>()
@@ -53,8 +62,9 @@ export class MemorySwitch implements MemoryNetwork {
   constructor(options: MemoryNetworkOptions) {
     this.clock = options.clock
     this.#random = options.random
-    this.#latencyMs = options.latencyMs ?? 0
-    this.#jitterMs = options.jitterMs ?? 0
+    this.#shape = { latencyMs: options.latencyMs ?? 0, jitterMs: options.jitterMs ?? 0 }
+    this.#shapeOf = options.shapeOf?.bind(options)
+    this.#tap = options.tap
   }
 
   createTransport(peerId: string): Transport {
@@ -97,6 +107,10 @@ export class MemorySwitch implements MemoryNetwork {
     return this.#sentBytes.get(`${from} ${to}`) ?? 0
   }
 
+  underWay(a: string, b: string): number {
+    return this.#connections.get(linkOf(a, b))?.underWay() ?? 0
+  }
+
   // ---------------------------------------------------------------- for the transports
 
   transport(peerId: string): MemoryTransport | undefined {
@@ -116,7 +130,7 @@ export class MemorySwitch implements MemoryNetwork {
     const link = linkOf(a, b)
     const existing = this.#connections.get(link)
     if (existing !== undefined) return existing
-    const connection = createMemoryConnection(this.clock, [a, b], (from, to, bytes) => this.#delayMs(from, to, bytes))
+    const connection = createMemoryConnection(this.clock, [a, b], (from, to, bytes) => this.#delayMs(from, to, bytes), this.#tap)
     if (this.#linkState.get(link) === 'stopped') connection.stop()
     this.#connections.set(link, connection)
     this.transport(b)?.connectionOpened(a)
@@ -136,10 +150,11 @@ export class MemorySwitch implements MemoryNetwork {
 
   leave(peerId: string, error: Error): void {
     const transport = this.#transports.get(peerId)
+    // First, so that nothing it does when its connections end reaches anybody.
+    transport?.left()
     for (const connection of this.#connections.values()) {
       if (connection.peers.includes(peerId)) this.disconnect(...connection.peers, error)
     }
-    transport?.left()
     this.#transports.delete(peerId)
   }
 
@@ -173,9 +188,13 @@ export class MemorySwitch implements MemoryNetwork {
   }
 
   #delayMs(from: string, to: string, bytes: number): number {
-    if (bytes > 0) this.#sentBytes.set(`${from} ${to}`, this.sentBytes(from, to) + bytes)
-    const latencyMs = this.#linkLatencyMs.get(linkOf(from, to)) ?? this.#latencyMs
-    return this.#jitterMs === 0 ? latencyMs : latencyMs + this.#random.unit() * this.#jitterMs
+    const direction = `${from} ${to}`
+    if (bytes > 0) this.#sentBytes.set(direction, this.sentBytes(from, to) + bytes)
+    const shape = this.#shapeOf?.(from, to) ?? this.#shape
+    const latencyMs = this.#linkLatencyMs.get(linkOf(from, to))
+    let delays = this.#delays.get(direction)
+    if (delays === undefined) this.#delays.set(direction, (delays = createLinkDelays(this.clock, this.#random)))
+    return delays.next(latencyMs === undefined ? shape : { ...shape, latencyMs }, bytes)
   }
 
   #wake(link: string): void {

@@ -9,6 +9,8 @@ export interface Pipe {
   start(): void
   /** Loses everything. */
   clear(): void
+  /** What has been put in and has not come out. */
+  size(): number
 }
 
 export function createPipe(clock: Clock): Pipe {
@@ -58,5 +60,6 @@ export function createPipe(clock: Clock): Pipe {
       due = 0
       pendingTimers = 0
     },
+    size: () => queue.length,
   }
 }

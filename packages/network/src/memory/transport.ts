@@ -31,6 +31,8 @@ export class MemoryTransport implements Transport {
     if (peerId === undefined || match?.[1] !== peerId || peerId === this.peerId) throw badAddress(address)
     if (this.#connected.has(peerId)) return peerId
     await this.#network.travel(this.peerId, peerId, options.signal)
+    // It may have been killed on the way: a dead peer must not connect.
+    this.#requireOpen()
     this.#network.connect(this.peerId, peerId)
     await this.#network.travel(peerId, this.peerId, options.signal)
     this.learn(peerId, [address])
@@ -45,6 +47,7 @@ export class MemoryTransport implements Transport {
     this.#requireOpen()
     if (!this.#connected.has(peerId)) await this.#dialLearned(peerId, options)
     await this.#network.travel(this.peerId, peerId, options.signal)
+    this.#requireOpen()
     const remote = this.#network.transport(peerId)
     const connection = this.#network.connection(this.peerId, peerId)
     if (remote === undefined || connection === undefined) throw peerVanished(peerId, 'left while a channel was being opened')
@@ -92,7 +95,8 @@ export class MemoryTransport implements Transport {
   }
 
   hangUp(peerId: string): Promise<void> {
-    this.#network.disconnect(this.peerId, peerId, peerVanished(this.peerId, 'hung up'))
+    // The name may belong to its next life by now.
+    if (!this.#closed) this.#network.disconnect(this.peerId, peerId, peerVanished(this.peerId, 'hung up'))
     return Promise.resolve()
   }
 
