@@ -1,22 +1,18 @@
 import { join } from 'node:path'
-import { every, messageOf, ShoalError } from '@shoal/host'
+import { ShoalError } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
-import { formatProfile } from '@shoal/model'
-import { createMembership, membershipProfiles, type Membership } from '@shoal/membership'
-import { createOnnxDevice, type Device } from '@shoal/runtime'
-import { createStageHost, type StageHost } from '@shoal/session'
-import { createBusyMeter } from '../busy-meter.ts'
-import { createSpanKeeper, type SpanKeeper } from '../span-keeper.ts'
+import { membershipProfiles } from '@shoal/membership'
+import { createOnnxDevice } from '@shoal/runtime'
+import { createMember } from '../member.ts'
+import type { SpanKeeper } from '../span-keeper.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
-import { createSwarmView, type SwarmView } from '../view.ts'
 import { calibrateBlock } from './calibrate.ts'
 import { agent } from './join.ts'
-import { joinModel, type JoinedModel } from './join-model.ts'
+import { joinModel } from './join-model.ts'
 import { createLazyEngine } from './lazy-engine.ts'
 import { createLeaving } from './leaving.ts'
 import type { SystemDependencies } from './local-engine.ts'
-import { watchMembers } from './watch-members.ts'
 
 export interface NodeOptions {
   /** A local copy of the model; needed to create a swarm. */
@@ -44,9 +40,6 @@ export interface ServingPeer extends SwarmPeer {
   readonly numericClass: string
 }
 
-/** Beats carry the load; it is read this often. */
-const loadIntervalMs = 500
-
 /**
  * Creates a swarm or joins one, and serves blocks. Resolves when the first span is served, or when the plan needs
  * nothing of this node for now.
@@ -69,8 +62,19 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   const speed = await calibrateBlock(dependencies, manifest, threads, dataFolder)
   signal?.throwIfAborted()
 
-  const member = createMember(dependencies, options, joined, device, scope)
-  const { membership, stageHost, view, keeper } = member
+  const incarnationPath = join(dataFolder, 'incarnation')
+  const { membership, stageHost, view, keeper } = createMember(
+    {
+      ...dependencies,
+      transport,
+      manifest,
+      device,
+      nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)),
+      ensureUnits: (units, ended) => store.ensureUnits(units, ended),
+    },
+    { profile: options.lan ? membershipProfiles.lan : membershipProfiles.local, blocks: options.blocks, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
+    scope,
+  )
   membership.start()
   await membership.announce({
     state: 'joining',
@@ -103,52 +107,6 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     leave,
     close: () => scope.close(),
   }
-}
-
-interface MemberParts {
-  readonly membership: Membership
-  readonly stageHost: StageHost
-  readonly view: SwarmView
-  readonly keeper: SpanKeeper
-}
-
-/** Everything of a member that stands on its connection and its device; nothing has been announced yet. */
-function createMember(dependencies: SystemDependencies, options: NodeOptions, { transport, manifest, store }: JoinedModel, device: Device, scope: Scope): MemberParts {
-  const { clock, random, logger } = dependencies
-  const incarnationPath = join(options.dataFolder, 'incarnation')
-  const membership = createMembership(
-    { transport, clock, random, logger, nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)) },
-    { ...(options.lan ? membershipProfiles.lan : membershipProfiles.local), document: manifest.id, incarnation: nextIncarnation(incarnationPath) },
-  )
-  scope.onClose(() => membership.close())
-
-  const stageHost = createStageHost(
-    { transport, clock, logger },
-    {
-      manifestId: manifest.id,
-      profile: formatProfile(manifest.manifest.profile),
-      get numericClass() {
-        return device.numericClass
-      },
-      get incarnation() {
-        return membership.incarnation
-      },
-      onEvent: (event) => options.onEvent(event),
-    },
-  )
-  scope.onClose(() => stageHost.close())
-
-  const view = createSwarmView({ selfId: transport.peerId, manifest, membership })
-  const meter = createBusyMeter(clock)
-  const keeper = createSpanKeeper(
-    { clock, logger, selfId: transport.peerId, membership, view, stageHost, device: meter.watch(device), ensureUnits: (units, ended) => store.ensureUnits(units, ended) },
-    { fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] }, memoryBytes: options.memoryBytes, onEvent: options.onEvent },
-  )
-  scope.onClose(() => keeper.stop())
-  watchMembers({ transport, membership, logger }, options.onEvent, () => keeper.dropSessions())
-  const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: meter.takePermille() }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
-  scope.onClose(() => loads.cancel())
-  return { membership, stageHost, view, keeper }
 }
 
 /** Whoever is told to stop while the first span loads must not wait for it. */

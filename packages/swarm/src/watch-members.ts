@@ -1,7 +1,7 @@
 import type { Logger } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
-import type { SwarmEvent } from '../types.ts'
+import type { SwarmEvent } from './types.ts'
 
 /** Tells a program what happens to members, and ends this node's sessions when its own incarnation is over. */
 export function watchMembers(dependencies: { transport: Transport; membership: Membership; logger: Logger }, onEvent: (event: SwarmEvent) => void, onSelfExpired: () => void): void {

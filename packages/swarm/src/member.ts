@@ -1,0 +1,83 @@
+import { every, messageOf, type Clock, type Logger, type Random } from '@shoal/host'
+import { formatProfile, type IdentifiedManifest } from '@shoal/model'
+import { createMembership, type Membership, type MembershipProfile } from '@shoal/membership'
+import type { Transport } from '@shoal/network'
+import type { Device } from '@shoal/runtime'
+import { createStageHost, type StageHost } from '@shoal/session'
+import { createBusyMeter } from './busy-meter.ts'
+import type { Scope } from './scope.ts'
+import { createSpanKeeper, type SpanKeeper } from './span-keeper.ts'
+import type { SwarmEvent } from './types.ts'
+import { createSwarmView, type SwarmView } from './view.ts'
+import { watchMembers } from './watch-members.ts'
+
+export interface MemberDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly manifest: IdentifiedManifest
+  readonly device: Device
+  /** A number above `atLeast` and all before it, persisted before it returns. */
+  nextIncarnation(atLeast: number): number
+  /** Brings a span's weights to this machine. */
+  ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
+}
+
+export interface MemberOptions {
+  readonly profile: MembershipProfile
+  /** Exactly these blocks instead of what the plan says. */
+  readonly blocks?: readonly [number, number] | undefined
+  /** For weights and KV caches together. */
+  readonly memoryBytes: number
+  onEvent(event: SwarmEvent): void
+}
+
+/** Everything of a serving member that stands on a transport, a clock and a device. */
+export interface Member {
+  readonly membership: Membership
+  readonly stageHost: StageHost
+  readonly view: SwarmView
+  readonly keeper: SpanKeeper
+}
+
+/** Beats carry the load; it is read this often. */
+const loadIntervalMs = 500
+
+/** Puts a member together; nothing has been announced yet. What is opened is closed with `scope`. */
+export function createMember(dependencies: MemberDependencies, options: MemberOptions, scope: Scope): Member {
+  const { transport, clock, random, logger, manifest, device } = dependencies
+  const membership = createMembership(
+    { transport, clock, random, logger, nextIncarnation: (atLeast) => dependencies.nextIncarnation(atLeast) },
+    { ...options.profile, document: manifest.id, incarnation: dependencies.nextIncarnation(0) },
+  )
+  scope.onClose(() => membership.close())
+
+  const stageHost = createStageHost(
+    { transport, clock, logger },
+    {
+      manifestId: manifest.id,
+      profile: formatProfile(manifest.manifest.profile),
+      get numericClass() {
+        return device.numericClass
+      },
+      get incarnation() {
+        return membership.incarnation
+      },
+      onEvent: (event) => options.onEvent(event),
+    },
+  )
+  scope.onClose(() => stageHost.close())
+
+  const view = createSwarmView({ selfId: transport.peerId, manifest, membership })
+  const meter = createBusyMeter(clock)
+  const keeper = createSpanKeeper(
+    { clock, logger, selfId: transport.peerId, membership, view, stageHost, device: meter.watch(device), ensureUnits: (units, ended) => dependencies.ensureUnits(units, ended) },
+    { fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] }, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
+  )
+  scope.onClose(() => keeper.stop())
+  watchMembers({ transport, membership, logger }, (event) => options.onEvent(event), () => keeper.dropSessions())
+  const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: meter.takePermille() }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
+  scope.onClose(() => loads.cancel())
+  return { membership, stageHost, view, keeper }
+}
