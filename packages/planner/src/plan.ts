@@ -7,7 +7,7 @@ import { countHolders, fillGaps, heldSpans, type Spans } from './coverage.ts'
 import { exactCandidatesMax, planExactly } from './exact.ts'
 import { type Pipeline } from './pipeline.ts'
 import { predict, type Placement, type Prediction } from './predict.ts'
-import { growSpans, replicate } from './replicate.ts'
+import { growSpans, replicate, spreadCopies } from './replicate.ts'
 import { findRoute, uncoveredBlocks } from './route.ts'
 import { planBySearch } from './search.ts'
 import type { BlockRange } from '@shoal/model'
@@ -53,7 +53,7 @@ export function plan(snapshot: Snapshot, costs: ModelCosts, options: PlanOptions
   const keptSpans = fillGaps(cluster, held)
   const keep = idealSpans === undefined || (breaksHeld(idealSpans, held) && isGoodEnough(snapshot, cluster, keptSpans, idealSpans, users))
   const base = keep ? keptSpans : users === 1 ? widened(idealSpans, held) : idealSpans
-  const spans = replicate(cluster, base, held)
+  const spans = spreadCopies(cluster, replicate(cluster, base, held))
   const route = routeOver(snapshot, cluster, base)
   return {
     objective: options.objective,

@@ -19,6 +19,27 @@ export function replicate(cluster: Cluster, placed: Spans, held: Spans): Spans {
   return spans
 }
 
+/**
+ * Copies go where they are missed: while a block has a single holder, whoever leaves two holders behind for each of its
+ * own blocks moves there, the slowest first. Nodes that joined one by one would else hold the same blocks for ever.
+ */
+export function spreadCopies(cluster: Cluster, placed: Spans): Spans {
+  const spans = new Map(placed)
+  const { blockCount } = cluster.costs
+  for (let moves = 0; moves < cluster.candidates.length; moves += 1) {
+    const counts = countHolders(spans, blockCount)
+    if (!counts.includes(1)) break
+    const spared = [...spans].filter(([, { start, end }]) => counts.slice(start, end).every((count) => count > 2)).map(([index]) => index)
+    spared.sort((a, b) => candidateAt(cluster, b).blockMicros - candidateAt(cluster, a).blockMicros || a - b)
+    const [index] = spared
+    if (index === undefined) break
+    spans.delete(index)
+    const window = weakestWindow(cluster, spans, index)
+    if (window !== undefined) spans.set(index, window)
+  }
+  return spans
+}
+
 function weakestWindow(cluster: Cluster, spans: Spans, index: number): { start: number; end: number } | undefined {
   const { blockCount } = cluster.costs
   const { capacity, member } = candidateAt(cluster, index)
