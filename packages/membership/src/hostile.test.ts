@@ -9,7 +9,7 @@ import type { MemberRecord } from './record.ts'
 import { createReplica, type Replica } from './replica.ts'
 import { sealBeat, sealRecord, type SealedRecord } from './seal.ts'
 import { inspectUpdate, rootName } from './update-grammar.ts'
-import { createWorld, settle, swarmName, type World } from './world.ts'
+import { createWorld, settle, swarmName, type World } from './testing/world.ts'
 import { createVirtualClock } from '@shoal/host'
 
 /** A vandal: it has a key, a channel, and a yjs document of its own without any of our checks. */

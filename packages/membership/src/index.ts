@@ -24,4 +24,3 @@ export { leaseFor, membershipProfiles, type DetectorTiming, type MembershipOptio
 export { memberStates, type MemberHardware, type MemberRecord, type MemberState } from './record.ts'
 export type { Announcement, BeatLoad } from './self.ts'
 export { createSnapshot, snapshotHash, type Snapshot, type SnapshotMember } from './snapshot.ts'
-export { createWorld, type Inhabitant, type World } from './world.ts'

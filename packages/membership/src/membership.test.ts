@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createMembership } from './membership.ts'
 import { membershipProfiles } from './options.ts'
 import { snapshotHash } from './snapshot.ts'
-import { createWorld, swarmName, type World } from './world.ts'
+import { createWorld, swarmName, type World } from './testing/world.ts'
 
 let world: World
 afterEach(() => world.close())

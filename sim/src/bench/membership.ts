@@ -1,27 +1,34 @@
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
 import { describeMachine } from './machine.ts'
+import { documentAfter } from './membership/document-bytes.ts'
+import { bytesAtRest, detectionMs, healMs } from './membership/traffic.ts'
 import { medians, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
-const program = fileURLToPath(new URL('../../../packages/membership/src/figures/program.ts', import.meta.url))
-
-/** Bytes and times of membership on the memory network in virtual time, in a process of their own. */
+/** Bytes and times of membership on the memory network. Virtual time: what is measured is the protocol, not the machine. */
 export async function benchMembership(settings: BenchSettings): Promise<BenchReport> {
   const samples: Record<string, number[]> = {}
-  const child = spawn(process.execPath, [program, String(settings.rounds)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const end = (): void => void child.kill()
-  process.once('exit', end)
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { metric, value } = JSON.parse(line) as { metric: string; value: number }
+  const say = async (metric: string, value: number): Promise<void> => {
     ;(samples[metric] ??= []).push(value)
     settings.report(`${metric} ${value}`)
+    // A turn of the event loop, so that this process hears when the one that started it ends.
+    await sleep(systemClock, 0)
   }
-  const code = await ended
-  process.off('exit', end)
-  if (code !== 0) throw new Error(`the figures of membership ended with ${code}`)
+
+  for (let seed = 1; seed <= settings.rounds; seed += 1) {
+    await say('healMs', await healMs(seed))
+    await say('detectionMs', await detectionMs(seed, 'killed'))
+    await say('detectionMsSilent', await detectionMs(seed, 'silent'))
+    await say('bytesPerPeerPerSecond16', await bytesAtRest(seed, 16))
+  }
+  // One round each: they vary little, and take long.
+  await say('bytesPerPeerPerSecond64', await bytesAtRest(1, 64))
+  const figures = await documentAfter(100_000, 100, 1000)
+  await say('documentBytes', figures.lastBytes)
+  await say('documentBytesFirst', figures.firstBytes)
+  await say('documentBytesMost', figures.mostBytes)
+  await say('documentRotations', figures.rotations)
   return {
     name: 'membership',
     machine: describeMachine(),

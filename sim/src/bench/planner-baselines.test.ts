@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { baselines } from './planner-baselines.ts'
 import { tokenMicros } from './planner.ts'
-import type { ClusterView } from './planner-process.ts'
+import type { ClusterView } from './planner-view.ts'
 
 /** Memory as large as what fits; 1 ms from each to each. */
 function viewOf(candidates: readonly (readonly [capacity: number, blockMicros: number])[]): ClusterView {

@@ -1,4 +1,4 @@
-import type { ClusterView, Cut } from './planner-process.ts'
+import type { ClusterView, Cut } from './planner-view.ts'
 
 /**
  * How other systems cut a model over nodes, after their sources as read in 2026. None of them orders its stages by

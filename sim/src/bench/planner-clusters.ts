@@ -1,9 +1,10 @@
 import { seededRandom, type Random } from '@shoal/host'
+import type { Snapshot, SnapshotMember } from '@shoal/membership'
+import type { ModelCosts } from '@shoal/planner'
 
-/** What `case` asks the planner about: a snapshot and a model, as plain values. */
 export interface PlannerCase {
-  readonly snapshot: { readonly members: readonly object[] }
-  readonly costs: { readonly blockCount: number; readonly blockBytes: number; readonly cacheBytesPerTokenPerBlock: number; readonly rowBytes: number; readonly contextLength: number }
+  readonly snapshot: Snapshot
+  readonly costs: ModelCosts
 }
 
 /** A block of an 8B model in int4 with a short context: what a phone holds few of and a desktop many. */
@@ -21,7 +22,7 @@ export function randomCluster(seed: number, peers: number, blockCount: number, b
   const siteOf = names.map(() => Math.floor(random.unit() * sites))
   const siteRtt = Array.from({ length: sites * sites }, () => logUniform(random, 4000, 60_000))
   // Who has measured whom: all in a small cluster, a random two dozen in a large one.
-  const members = names.map((peerId, index) => {
+  const members = names.map((peerId, index): SnapshotMember => {
     const held = 1 + Math.floor(random.unit() * blocksHeldMax)
     const decodeMicrosPerBlock = Math.round(logUniform(random, 300, 20_000) / Math.sqrt(held))
     const others = peers <= 32 ? names.map((_, other) => other) : Array.from({ length: 24 }, () => Math.floor(random.unit() * peers))

@@ -1,8 +1,10 @@
 import { systemClock } from '@shoal/host/node'
+import { plan, usersOf } from '@shoal/planner'
+import { bruteForce, createCluster, planBySearch, planExactly } from '@shoal/planner/testing'
 import { describeMachine } from './machine.ts'
 import { baselines } from './planner-baselines.ts'
 import { randomCluster } from './planner-clusters.ts'
-import { startPlanner, type ClusterView, type Cut, type Pipelines, type PlannerProcess } from './planner-process.ts'
+import { viewOf, type ClusterView, type Cut } from './planner-view.ts'
 import { median, quantile, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
@@ -23,56 +25,52 @@ export function tokenMicros({ candidates, hops, stageMicros }: ClusterView, { or
 }
 
 /** Plans against brute force and against other systems' rules on small clusters, and times on large ones. */
-export async function benchPlanner(settings: BenchSettings): Promise<BenchReport> {
-  const planner = startPlanner()
-  try {
-    const { regrets, feasible, solvable } = await compare(planner, settings.report)
-    const { samples, slowest } = await timePlans(planner, settings)
-    const figures: Record<string, number> = { ...slowest, solvableClusters: solvable }
-    for (const [name, values] of Object.entries(regrets)) {
-      figures[`regret${name}`] = round(quantile(values, 0.5))
-      figures[`regret${name}P90`] = round(quantile(values, 0.9))
-      figures[`regret${name}Max`] = round(Math.max(...values))
-      figures[`feasible${name}`] = feasible[name] ?? 0
-    }
-    return {
-      name: 'planner',
-      machine: describeMachine(),
-      model: 'none',
-      settings: { clusters, nodesMax: 7, blocksMax: 8, rounds: settings.rounds, largeModels },
-      samples,
-      median: figures,
-      notes: [
-        'regret: TPOT over that of brute force, less one, on clusters that can hold the model; a rule counts only where its cut fits in memory (feasible…)',
-        'other systems cut without regard to links, and leave nobody out; their orders are those of the list, Petals finds its way by time',
-        'planMs: the median over rounds of the slowest case of all objectives and models, with the way to the planner’s process and back; each round has other clusters',
-        'predictionError is left out: it needs a shaped swarm of several processes',
-      ],
-    }
-  } finally {
-    planner.close()
+export function benchPlanner(settings: BenchSettings): Promise<BenchReport> {
+  const { regrets, feasible, solvable } = compare(settings.report)
+  const { samples, slowest } = timePlans(settings)
+  const figures: Record<string, number> = { ...slowest, solvableClusters: solvable }
+  for (const [name, values] of Object.entries(regrets)) {
+    figures[`regret${name}`] = round(quantile(values, 0.5))
+    figures[`regret${name}P90`] = round(quantile(values, 0.9))
+    figures[`regret${name}Max`] = round(Math.max(...values))
+    figures[`feasible${name}`] = feasible[name] ?? 0
   }
+  return Promise.resolve({
+    name: 'planner',
+    machine: describeMachine(),
+    model: 'none',
+    settings: { clusters, nodesMax: 7, blocksMax: 8, rounds: settings.rounds, largeModels },
+    samples,
+    median: figures,
+    notes: [
+      'regret: TPOT over that of brute force, less one, on clusters that can hold the model; a rule counts only where its cut fits in memory (feasible…)',
+      'other systems cut without regard to links, and leave nobody out; their orders are those of the list, Petals finds its way by time',
+      'planMs: the median over rounds of the slowest case of all objectives and models; each round has other clusters',
+      'predictionError is left out: it needs a shaped swarm of several processes',
+    ],
+  })
 }
 
-async function compare(planner: PlannerProcess, report: (line: string) => void): Promise<{ regrets: Record<string, number[]>; feasible: Record<string, number>; solvable: number }> {
+function compare(report: (line: string) => void): { regrets: Record<string, number[]>; feasible: Record<string, number>; solvable: number } {
   const regrets: Record<string, number[]> = {}
   const feasible: Record<string, number> = {}
   let solvable = 0
   for (let seed = 1; solvable < clusters; seed += 1) {
     const blockCount = 2 + (seed % 7)
-    await planner.ask({ type: 'case', ...randomCluster(seed, 2 + ((seed * 5) % 6), blockCount, 6) })
-    const { bruteForce, exact, search } = await planner.ask<Pipelines>({ type: 'pipelines', objective: 'latency' })
-    if (bruteForce === null) continue
+    const { snapshot, costs } = randomCluster(seed, 2 + ((seed * 5) % 6), blockCount, 6)
+    const cluster = createCluster(snapshot, costs, costs.contextLength)
+    const best = bruteForce(cluster, usersOf.latency)
+    if (best === null) continue
     solvable += 1
-    const view = await planner.ask<ClusterView>({ type: 'view' })
-    const cuts: Record<string, Cut | undefined> = { Exact: exact ?? undefined, Search: search ?? undefined }
+    const view = viewOf(cluster)
+    const cuts: Record<string, Cut | undefined> = { Exact: planExactly(cluster, cluster.candidates.map((_, index) => index), usersOf.latency), Search: planBySearch(cluster, usersOf.latency) }
     for (const [name, rule] of Object.entries(baselines)) cuts[`${name.charAt(0).toUpperCase()}${name.slice(1)}`] = rule(view, blockCount)
     for (const [name, cut] of Object.entries(cuts)) {
       feasible[name] ??= 0
       regrets[name] ??= []
       if (cut === undefined) continue
       feasible[name] += 1
-      regrets[name].push(tokenMicros(view, cut) / bruteForce - 1)
+      regrets[name].push(tokenMicros(view, cut) / best - 1)
     }
     if (solvable % 100 === 0) report(`${solvable} of ${clusters} clusters`)
   }
@@ -80,7 +78,7 @@ async function compare(planner: PlannerProcess, report: (line: string) => void):
 }
 
 /** Times by case; each figure is the median of the case that takes longest. */
-async function timePlans(planner: PlannerProcess, settings: BenchSettings): Promise<{ samples: Record<string, number[]>; slowest: Record<string, number> }> {
+function timePlans(settings: BenchSettings): { samples: Record<string, number[]>; slowest: Record<string, number> } {
   const samples: Record<string, number[]> = {}
   const slowest: Record<string, number> = {}
   for (const peers of [200, 1000]) {
@@ -88,10 +86,10 @@ async function timePlans(planner: PlannerProcess, settings: BenchSettings): Prom
     // The first turn compiles.
     for (let turn = 0; turn <= settings.rounds; turn += 1) {
       for (const { blockCount, blocksHeldMax } of largeModels) {
-        await planner.ask({ type: 'case', ...randomCluster(peers + turn, peers, blockCount, blocksHeldMax) })
+        const { snapshot, costs } = randomCluster(peers + turn, peers, blockCount, blocksHeldMax)
         for (const objective of objectives) {
           const startMs = systemClock.nowMs()
-          await planner.ask({ type: 'plan', objective })
+          plan(snapshot, costs, { objective })
           if (turn > 0) (samples[`${figure} ${blockCount} blocks, up to ${blocksHeldMax} held, ${objective}`] ??= []).push(round(systemClock.nowMs() - startMs))
         }
       }

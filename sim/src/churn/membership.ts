@@ -1,17 +1,7 @@
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
 import { quantile } from '../bench/report.ts'
-
-/** What one seed came to: a line of the planner's churn program. */
-interface ChurnLine {
-  readonly seed: number
-  readonly traceHash: string
-  readonly violations: readonly string[]
-  readonly acts: Readonly<Record<string, number>>
-  readonly convergedMs: number
-  readonly documentBytes: number
-}
+import { runChurn, type ChurnResult } from './churn.ts'
 
 /** Counts over all seeds. */
 export interface ChurnReport {
@@ -22,40 +12,41 @@ export interface ChurnReport {
   readonly convergedMsP99: number
   readonly convergedMsMax: number
   readonly documentBytesMax: number
+  readonly lines: readonly string[]
 }
 
-const program = fileURLToPath(new URL('../../../packages/planner/src/churn/program.ts', import.meta.url))
-
-/** Membership and planner alone, 16 peers, one seed after the other in a process of their own. */
+/** Membership and planner alone, 16 peers, one seed after the other. */
 export async function churnMembership(first: number, seeds: number, report: (line: string) => void): Promise<ChurnReport> {
-  const lines: ChurnLine[] = []
-  const child = spawn(process.execPath, [program, String(first), String(seeds)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const end = (): void => void child.kill()
-  process.once('exit', end)
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  for await (const text of createInterface({ input: child.stdout })) {
-    const line = JSON.parse(text) as ChurnLine
-    lines.push(line)
-    for (const violation of line.violations) report(`seed ${line.seed}: ${violation}`)
-    if (lines.length % 50 === 0) report(`${lines.length} of ${seeds} seeds`)
+  const results: ChurnResult[] = []
+  for (let seed = first; seed < first + seeds; seed += 1) {
+    const result = await runChurn(seed)
+    results.push(result)
+    for (const violation of result.violations) report(`seed ${seed}: ${violation}`)
+    if (results.length % 50 === 0) report(`${results.length} of ${seeds} seeds`)
+    // A turn of the event loop, so that signals are heard.
+    await sleep(systemClock, 0)
   }
-  const code = await ended
-  process.off('exit', end)
-  if (lines.length < seeds) throw new Error(`churn ended with ${code} after ${lines.length} of ${seeds} seeds`)
-  return countUp(lines)
+  return countUp(results)
 }
 
-export function countUp(lines: readonly ChurnLine[]): ChurnReport {
+export function countUp(results: readonly ChurnResult[]): ChurnReport {
   const acts: Record<string, number> = {}
-  for (const line of lines) for (const [act, count] of Object.entries(line.acts)) acts[act] = (acts[act] ?? 0) + count
-  const converged = lines.map(({ convergedMs }) => convergedMs)
+  for (const result of results) for (const [act, count] of Object.entries(result.acts)) acts[act] = (acts[act] ?? 0) + count
+  const converged = results.map(({ convergedMs }) => convergedMs)
+  const failed = results.filter(({ violations }) => violations.length > 0).map(({ seed, violations }) => ({ seed, violations, repeat: `npm run chaos -- membership --seeds 1 --from ${seed}` }))
+  const [convergedMsP50, convergedMsP99, convergedMsMax] = [quantile(converged, 0.5), quantile(converged, 0.99), Math.max(...converged)]
+  const documentBytesMax = Math.max(...results.map(({ documentBytes }) => documentBytes))
   return {
-    seeds: lines.length,
-    failed: lines.filter(({ violations }) => violations.length > 0).map(({ seed, violations }) => ({ seed, violations, repeat: `npm run chaos -- membership --seeds 1 --from ${seed}` })),
+    seeds: results.length,
+    failed,
     acts,
-    convergedMsP50: quantile(converged, 0.5),
-    convergedMsP99: quantile(converged, 0.99),
-    convergedMsMax: Math.max(...converged),
-    documentBytesMax: Math.max(...lines.map(({ documentBytes }) => documentBytes)),
+    convergedMsP50,
+    convergedMsP99,
+    convergedMsMax,
+    documentBytesMax,
+    lines: [
+      `${results.length} seeds, ${failed.length} failed: ${Object.entries(acts).map(([act, count]) => `${act} ${count}`).join(', ')}`,
+      `all agree after ${convergedMsP50} ms of calm (median), ${convergedMsP99} ms (99%), ${convergedMsMax} ms (most); documents up to ${documentBytesMax} bytes`,
+    ],
   }
 }

@@ -1,7 +1,7 @@
 import { createVirtualClock, seededRandom, silentLogger, type Clock, type Logger, type Random, type VirtualClock } from '@shoal/host'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
-import { createMembership, type Membership, type MembershipEvent } from './membership.ts'
-import { membershipProfiles, type MembershipOptions } from './options.ts'
+import { createMembership, type Membership, type MembershipEvent } from '../membership.ts'
+import { membershipProfiles, type MembershipOptions } from '../options.ts'
 
 /** One peer of a {@link World}. */
 export interface Inhabitant {

@@ -1,5 +1,5 @@
-import { snapshotHash } from '../snapshot.ts'
-import { createWorld, type World } from '../world.ts'
+import { snapshotHash } from '@shoal/membership'
+import { createWorld, type World } from '@shoal/membership/testing'
 
 /** As long as real peer ids: names are most of what is said. */
 export function nameOf(index: number): string {

@@ -1,10 +1,8 @@
-import { createWorld, type Inhabitant, type World } from '@shoal/membership'
-import { spanBytes } from '../costs.ts'
-import { sketchCosts } from '../fixtures.ts'
-import { plan } from '../plan.ts'
+import { createWorld, type Inhabitant, type World } from '@shoal/membership/testing'
+import { plan, spanBytes, type ModelCosts } from '@shoal/planner'
 import type { Act, Standing } from './script.ts'
 
-export const churnCosts = sketchCosts(24)
+export const churnCosts: ModelCosts = { blockCount: 24, blockBytes: 1_000_000, cacheBytesPerTokenPerBlock: 1000, rowBytes: 4096, contextLength: 1024 }
 
 /** A world to which things happen, and what is true of it: what observers are compared with. */
 export interface Stage {

@@ -1,4 +1,4 @@
-import type { World } from '@shoal/membership'
+import type { World } from '@shoal/membership/testing'
 
 /** What happens to a swarm. Names of peers; times in virtual milliseconds. */
 export type Act =

@@ -1,6 +1,6 @@
 import { membershipProfiles, snapshotHash, type MembershipEvent } from '@shoal/membership'
 import { sha256Hex } from '@shoal/model'
-import { plan, planHash } from '../plan.ts'
+import { plan, planHash } from '@shoal/planner'
 import { nextAct, type Act } from './script.ts'
 import { churnCosts, createStage, type Stage } from './stage.ts'
 

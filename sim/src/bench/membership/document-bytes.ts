@@ -1,10 +1,7 @@
 import { createVirtualClock, seededRandom } from '@shoal/host'
+import { membershipProfiles, type MemberRecord } from '@shoal/membership'
+import { createReplica, sealRecord, swarmName, type Replica } from '@shoal/membership/testing'
 import { createMemoryNetwork, type Transport } from '@shoal/network'
-import { membershipProfiles } from '../options.ts'
-import type { MemberRecord } from '../record.ts'
-import { createReplica, type Replica } from '../replica.ts'
-import { sealRecord } from '../seal.ts'
-import { swarmName } from '../world.ts'
 import { nameOf } from './traffic.ts'
 
 export interface DocumentFigures {
