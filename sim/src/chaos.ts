@@ -1,7 +1,23 @@
-/** `npm run chaos -- membership [--seeds N] [--from SEED] [--json]`: many seeds of one harness. Exit 1 when one failed. */
+/**
+ * `npm run chaos [-- sim|membership] [--seeds N] [--from SEED] [--json]`: many seeds of one harness, with counts. Exit 1
+ * when one failed.
+ */
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
 import { churnMembership } from './churn/membership.ts'
+import { chaosSim } from './churn/sim.ts'
+
+/** What a harness found. */
+export interface HarnessReport {
+  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[]; readonly repeat: string }[]
+  /** For people. */
+  readonly lines: readonly string[]
+}
+
+const harnesses: Readonly<Record<string, (from: number, seeds: number, report: (line: string) => void) => Promise<HarnessReport>>> = {
+  sim: chaosSim,
+  membership: churnMembership,
+}
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -13,16 +29,16 @@ async function main(): Promise<number> {
     },
   })
   const [seeds, from] = [Number(values.seeds), Number(values.from)]
-  if (positionals.join(' ') !== 'membership' || !Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from) || from < 0) {
-    process.stderr.write('usage: npm run chaos -- membership [--seeds N] [--from SEED] [--json]\n')
+  const [name = 'sim', ...rest] = positionals
+  const harness = harnesses[name]
+  if (harness === undefined || rest.length > 0 || !Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from) || from < 0) {
+    process.stderr.write(`usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--seeds N] [--from SEED] [--json]\n`)
     return 2
   }
-  const result = await churnMembership(from, seeds, (line) => void process.stderr.write(`${line}\n`))
+  const { lines, ...result } = await harness(from, seeds, (line) => void process.stderr.write(`${line}\n`))
   if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else {
-    const acts = Object.entries(result.acts).map(([act, count]) => `${act} ${count}`)
-    process.stdout.write(`${result.seeds} seeds, ${result.failed.length} failed: ${acts.join(', ')}\n`)
-    process.stdout.write(`all agree after ${result.convergedMsP50} ms of calm (median), ${result.convergedMsP99} ms (99%), ${result.convergedMsMax} ms (most); documents up to ${result.documentBytesMax} bytes\n`)
+    for (const line of lines) process.stdout.write(`${line}\n`)
     for (const { seed, violations, repeat } of result.failed) process.stdout.write(`seed ${seed}: ${violations[0]}\n  repeat: ${repeat}\n`)
   }
   return result.failed.length === 0 ? 0 : 1

@@ -13,6 +13,7 @@ import { addStatusCommand } from '../commands/status.ts'
 import { addSwarmCommand } from '../commands/swarm.ts'
 import { addUpCommand } from '../commands/up.ts'
 import { systemRefusal } from './system-error.ts'
+import { ToldError } from './told-error.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -72,6 +73,7 @@ export async function runProgram(words: readonly string[], output: ProgramOutput
       if (json) output.out(errorLine('bad-usage', sentenceOf(error)))
       return 2
     }
+    if (error instanceof ToldError) return 1
     const usage = error instanceof UsageError
     report(error, json, output, usage)
     return usage ? 2 : 1

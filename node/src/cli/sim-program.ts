@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ShoalError } from '@shoal/host'
+import { ToldError } from './told-error.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Programs of the workspace `sim`; they run as processes of their own, and nothing here imports them. */
@@ -15,6 +16,7 @@ export const hasSimPart = (file: string): boolean => existsSync(pathOf(file))
 /**
  * Runs one of them with our standard streams and waits for its end.
  * @throws {ShoalError} `not-found` where the workspace has no such program, `internal` when it fails
+ * @throws {ToldError} when a simulation found a violation: that is in its output
  */
 export async function runSimProgram(name: keyof typeof programs, words: readonly string[]): Promise<void> {
   const script = pathOf(programs[name])
@@ -30,6 +32,7 @@ export async function runSimProgram(name: keyof typeof programs, words: readonly
       child.once('exit', resolve)
     })
     if (status === 2) throw new UsageError(`shoal ${name} was called wrongly`)
+    if (name === 'sim' && status === 1) throw new ToldError('a checker found a violation')
     if (status !== 0) throw new ShoalError('internal', `shoal ${name} ended with status ${status ?? 'none (killed)'}`)
   } finally {
     process.off('SIGINT', forward)

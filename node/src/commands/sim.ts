@@ -6,6 +6,7 @@ import { runSimProgram } from '../cli/sim-program.ts'
 interface SimFlags extends CommonFlags {
   readonly seed?: number
   readonly nodes?: number
+  readonly trace?: string
 }
 
 export function addSimCommand(program: Command): void {
@@ -15,11 +16,12 @@ export function addSimCommand(program: Command): void {
     .argument('<SCENARIO>', 'name of a scenario, or list')
     .option('--seed <N>', 'the same seed gives the same run', parseWhole(0, 4_294_967_295))
     .option('--nodes <N>', 'peers in the swarm', parseWhole(1, 10_000))
+    .option('--trace <FILE>', 'write everything that happens, one line each')
   addCommonOptions(command).action(sim)
-  addExamples(command, ['shoal sim list', 'shoal sim lan --seed 7 --nodes 20'])
+  addExamples(command, ['shoal sim list', 'shoal sim lan --seed 7 --nodes 12', 'shoal sim chaos --seed 7 --json'])
 }
 
 async function sim(scenario: string, flags: SimFlags): Promise<void> {
-  const { seed, nodes, json } = flags
-  await runSimProgram('sim', [scenario, ...(seed === undefined ? [] : ['--seed', String(seed)]), ...(nodes === undefined ? [] : ['--nodes', String(nodes)]), ...(json === true ? ['--json'] : [])])
+  const { seed, nodes, trace, json } = flags
+  await runSimProgram('sim', [scenario, ...(seed === undefined ? [] : ['--seed', String(seed)]), ...(nodes === undefined ? [] : ['--nodes', String(nodes)]), ...(trace === undefined ? [] : ['--trace', trace]), ...(json === true ? ['--json'] : [])])
 }

@@ -1,0 +1,69 @@
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { quantile, round } from '../bench/report.ts'
+import { playScenario } from '../play.ts'
+import type { Outcome } from '../simulator/outcome.ts'
+
+/** Counts over all seeds. */
+export interface SimChaosReport {
+  readonly seeds: number
+  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[]; readonly repeat: string }[]
+  readonly tokens: number
+  readonly tokensLost: number
+  readonly tokensChanged: number
+  readonly answers: number
+  readonly failovers: number
+  /** Share of the seeds in which at least one stage was replaced. */
+  readonly shareWithFailover: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly virtualSeconds: number
+  /** Medians over seeds. */
+  readonly detectionMsP50: number
+  readonly recoveryMsP50: number
+  readonly lines: readonly string[]
+}
+
+/** `shoal sim chaos`, one seed after the other. */
+export async function chaosSim(first: number, seeds: number, report: (line: string) => void): Promise<SimChaosReport> {
+  const outcomes: Outcome[] = []
+  for (let seed = first; seed < first + seeds; seed += 1) {
+    const outcome = await playScenario('chaos', { seed })
+    outcomes.push(outcome)
+    for (const violation of outcome.violations) report(`seed ${seed}: ${violation}`)
+    if (outcomes.length % 50 === 0) report(`${outcomes.length} of ${seeds} seeds`)
+    // A turn of the event loop, so that signals are heard.
+    await sleep(systemClock, 0)
+  }
+  return countUp(outcomes)
+}
+
+export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
+  const sum = (pick: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + pick(outcome), 0)
+  const median = (pick: (outcome: Outcome) => number | null): number => round(quantile(outcomes.map(pick).filter((value) => value !== null), 0.5))
+  const faults: Record<string, number> = {}
+  for (const outcome of outcomes) for (const [kind, count] of Object.entries(outcome.faults)) faults[kind] = (faults[kind] ?? 0) + count
+  const failed = outcomes.filter(({ violations }) => violations.length > 0).map(({ seed, violations, repeat }) => ({ seed, violations, repeat }))
+  const counts = {
+    seeds: outcomes.length,
+    failed,
+    tokens: sum(({ tokens }) => tokens),
+    tokensLost: sum(({ tokensLost }) => tokensLost),
+    tokensChanged: sum(({ tokensChanged }) => tokensChanged),
+    answers: sum(({ answers }) => answers),
+    failovers: sum(({ failovers }) => failovers),
+    shareWithFailover: round(sum(({ failovers }) => (failovers > 0 ? 1 : 0)) / Math.max(1, outcomes.length)),
+    faults,
+    virtualSeconds: Math.round(sum(({ virtualSeconds }) => virtualSeconds)),
+    detectionMsP50: median(({ detectionMsP50 }) => detectionMsP50),
+    recoveryMsP50: median(({ recoveryMsP50 }) => recoveryMsP50),
+  }
+  return {
+    ...counts,
+    lines: [
+      `${counts.seeds} seeds, ${failed.length} failed: ${counts.answers} answers, ${counts.tokens} tokens, ${counts.tokensLost} lost, ${counts.tokensChanged} changed`,
+      `${counts.failovers} failovers, at least one in ${Math.round(100 * counts.shareWithFailover)}% of the seeds; ${counts.virtualSeconds} virtual seconds`,
+      `done to them: ${Object.entries(faults).map(([kind, count]) => `${kind} ${count}`).join(', ')}`,
+      `a loss is noticed after ${counts.detectionMsP50} ms, and the next token comes ${counts.recoveryMsP50} ms later (medians of medians)`,
+    ],
+  }
+}

@@ -1,0 +1,137 @@
+import type { KillPoint } from '../simulator/frame-watch.ts'
+import { form } from '../simulator/calm.ts'
+import { leftovers } from '../simulator/truth.ts'
+import type { World } from '../simulator/world.ts'
+import type { Scenario } from './scenario.ts'
+import { answerWhile, finished, must, request, someStage } from './telling.ts'
+import { stages } from './topology.ts'
+
+const prompt = 12
+const answer = 32
+
+/** A stage dies at an exact point of a step; survivors compute nothing twice. */
+function killAt(point: KillPoint, promptTokens = prompt): (world: World) => Promise<void> {
+  return async (world) => {
+    await form(world, ['c0'])
+    let killed = ''
+    const arm = (): void => {
+      const victim = someStage(world)
+      world.watch.arm({
+        point,
+        victim,
+        fire(peer) {
+          killed = peer
+          world.book.begin('kill', peer)
+          world.kill(peer)
+          return true
+        },
+      })
+    }
+    const generation = await world.ask('c0', request(world, promptTokens, answer))
+    if (point === 'in-prefill') await world.loop.until(() => stages(world).length > 1, 5000)
+    else await world.loop.until(() => generation.tokens.length >= 5, 60_000)
+    arm()
+    await finished(world, generation)
+    must(world, killed !== '', `nobody was killed ${point}`)
+    must(world, generation.failovers === 1, `${generation.failovers} failovers after one kill`)
+    for (const [name, { device }] of world.nodes) {
+      const needed = promptTokens + answer - 1
+      must(world, device.rows === 0 || device.rows === needed, `${name} computed ${device.rows} rows of an answer that needs ${needed}`)
+    }
+  }
+}
+
+async function replacementDiesToo(world: World): Promise<void> {
+  await form(world, ['c0'], 3)
+  let replacement: string | null = null
+  const generation = await answerWhile(world, 8, () => {
+    const victim = someStage(world)
+    world.watch.arm({
+      point: 'in-replay',
+      victim: null,
+      fire(peer) {
+        replacement = peer
+        world.book.begin('kill', peer)
+        world.kill(peer)
+        return true
+      },
+    })
+    world.book.begin('kill', victim)
+    world.kill(victim)
+  })
+  must(world, replacement !== null, 'no replacement was in replay')
+  must(world, generation.state === 'done' && world.measures.detectionMs.length >= 2, 'the second loss was not noticed')
+}
+
+async function hung(world: World): Promise<void> {
+  await form(world, ['c0'])
+  const generation = await answerWhile(world, 8, () => {
+    const victim = someStage(world)
+    world.book.begin('hang', victim)
+    world.stop(victim)
+    world.loop.clock.after(20_000, () => world.resume(victim))
+  })
+  must(world, generation.failovers === 1, `${generation.failovers} failovers of one hang`)
+  // The deadline of a second, the pings, and the way to the stages.
+  must(world, world.measures.detectionMs.every((ms) => ms >= 1000 && ms <= 2500), `noticed after ${world.measures.detectionMs.join(' ')} ms`)
+  await world.loop.run(25_000)
+}
+
+/** Halves in fixed hands; the second half has one holder only. */
+async function onlyHolderDies(world: World): Promise<void> {
+  const [a, b, c, d] = [...world.sketches.values()]
+  if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('four nodes are needed')
+  world.add({ ...a, blocks: [0, 4] })
+  world.add({ ...b, blocks: [4, 8] })
+  world.add({ ...c, blocks: [0, 4] })
+  await form(world, ['c0'], 0)
+  world.kill(d.name)
+  await world.loop.until(() => world.clients.get('c0')?.view.coverage().every((count) => count > 0) === true, 20_000)
+  const startMs = world.loop.clock.nowMs()
+  const generation = await answerWhile(
+    world,
+    8,
+    async () => {
+      world.book.begin('kill', b.name)
+      world.kill(b.name)
+      await world.loop.run(1000)
+      await world.start(d.name)
+    },
+    { mayFail: true },
+  )
+  must(world, generation.state === 'done' || ['no-route', 'peer-vanished'].includes(generation.error?.code ?? ''), `it ended with ${generation.error?.code}: ${generation.error?.message}`)
+  must(world, world.loop.clock.nowMs() - startMs < 60_000, 'it took a minute to say so')
+  const covered = (): boolean => world.clients.get('c0')?.view.coverage().every((count) => count > 0) === true
+  must(world, await world.loop.until(covered, 20_000), 'nobody loads the blocks that were lost')
+  must(world, (await finished(world, await world.ask('c0', request(world)))).state === 'done', 'the next answer fails')
+}
+
+async function clientGoesAway(world: World): Promise<void> {
+  await form(world, ['c0'])
+  await answerWhile(world, 8, (generation) => generation.abandon())
+  must(world, await world.loop.until(() => leftovers(world).length === 0, 1000), `a second after the client went: ${leftovers(world).join('; ')}`)
+}
+
+async function coordinatorDies(world: World): Promise<void> {
+  await form(world, ['c0', 'c1'])
+  const other = await world.ask('c1', request(world, prompt, 120))
+  await answerWhile(world, 8, () => world.killClient('c0'))
+  await finished(world, other)
+  must(world, other.failovers === 0, 'the death of one client disturbed another')
+  must(world, await world.loop.until(() => leftovers(world).length === 0, 11_000), `after the grace: ${leftovers(world).join('; ')}`)
+}
+
+const lan = { topology: 'lan', nodes: 6, nodesMin: 5 }
+
+/** Faults F1 to F4, F6, F7, F15 and F17: what happens to stages and clients in mid-answer. */
+export const stageFaults: readonly Scenario[] = [
+  { ...lan, name: 'F1-kill-before-answer', about: 'a stage dies in decode, before it answers', play: killAt('before-answer') },
+  { ...lan, name: 'F2-kill-after-push', about: 'a stage dies when its rows have arrived at the next one', play: killAt('after-push') },
+  { ...lan, name: 'F2-kill-in-flight', about: 'a stage dies while a row is on its way to it', play: killAt('in-flight') },
+  { ...lan, name: 'F3-kill-in-prefill', about: 'a stage dies while it computes a chunk of the prompt', play: killAt('in-prefill', 180) },
+  { ...lan, name: 'F4-kill-in-replay', about: 'the replacement dies too, in its replay', nodes: 8, play: replacementDiesToo },
+  { ...lan, name: 'F6-only-holder', about: 'the only holder of half the blocks dies; somebody else comes a second later', nodes: 4, nodesMin: 4, play: onlyHolderDies },
+  { ...lan, name: 'F7-hang', about: 'a stage stops for 20 s, its connections stay open', play: hung },
+  { ...lan, name: 'F15-client-goes', about: 'a client gives up in mid-answer', play: clientGoesAway },
+  { ...lan, name: 'F17-coordinator-dies', about: 'a client dies in mid-answer, another one does not notice', play: coordinatorDies },
+]

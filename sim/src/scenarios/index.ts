@@ -1,0 +1,9 @@
+import { chaosScenarios } from './chaos.ts'
+import { memberFaults } from './faults-of-members.ts'
+import { planFaults } from './faults-of-plans.ts'
+import { stageFaults } from './faults-of-stages.ts'
+import type { Scenario } from './scenario.ts'
+import { topologyScenarios } from './topology.ts'
+
+/** Everything that `shoal sim` can play, by name. */
+export const scenarios: readonly Scenario[] = [...topologyScenarios, ...stageFaults, ...memberFaults, ...planFaults, ...chaosScenarios]

@@ -1,0 +1,70 @@
+/**
+ * `shoal sim SCENARIO [--seed N] [--nodes N] [--json]`: the real code on simulated machines and links, in virtual time.
+ * Exit 1 when a checker found something, 2 when it was called wrongly, 3 when the simulator itself failed.
+ * `shoal sim list` names the scenarios.
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { messageOf } from '@shoal/host'
+import { exitWithParent } from '@shoal/host/node'
+import { playScenario } from './play.ts'
+import { scenarios } from './scenarios/index.ts'
+import type { Outcome } from './simulator/outcome.ts'
+
+function print(outcome: Outcome): void {
+  const { scenario, seed, nodes, virtualSeconds, tokens, answers, failovers, tokensLost, tokensChanged, traceHash, violations, repeat } = outcome
+  const faults = Object.entries(outcome.faults).flatMap(([kind, count]) => (count === 0 ? [] : [`${kind} ${count}`]))
+  process.stdout.write(`${scenario}, seed ${seed}: ${nodes} nodes, ${virtualSeconds} virtual seconds, ${outcome.events} events\n`)
+  process.stdout.write(`  done to it      ${faults.length === 0 ? 'nothing' : faults.join(', ')}\n`)
+  process.stdout.write(`  answers         ${answers}, ${tokens} tokens, ${tokensLost} lost, ${tokensChanged} changed, ${failovers} failovers\n`)
+  process.stdout.write(`  detection       p50 ${outcome.detectionMsP50 ?? '-'} ms, p99 ${outcome.detectionMsP99 ?? '-'} ms; recovery p50 ${outcome.recoveryMsP50 ?? '-'} ms, p99 ${outcome.recoveryMsP99 ?? '-'} ms\n`)
+  process.stdout.write(`  network         ${outcome.bytesPerPeerPerSecond} bytes per peer and second\n`)
+  process.stdout.write(`  trace           ${traceHash}\n`)
+  for (const violation of violations) process.stdout.write(`  violation       ${violation}\n`)
+  if (violations.length > 0) process.stdout.write(`  repeat          ${repeat}\n`)
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seed: { type: 'string', default: '1' },
+      nodes: { type: 'string' },
+      // A file for every entry of the trace: `diff` of two shows where two runs part.
+      trace: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const [name, ...rest] = positionals
+  const [seed, nodes] = [Number(values.seed), values.nodes === undefined ? undefined : Number(values.nodes)]
+  if (name === undefined || rest.length > 0 || !Number.isSafeInteger(seed) || seed < 0 || (nodes !== undefined && (!Number.isSafeInteger(nodes) || nodes < 1))) {
+    process.stderr.write('usage: shoal sim SCENARIO|list [--seed N] [--nodes N] [--trace FILE] [--json]\n')
+    return 2
+  }
+  if (name === 'list') {
+    if (values.json) process.stdout.write(`${JSON.stringify({ scenarios: scenarios.map(({ name: scenario, about }) => ({ name: scenario, about })) })}\n`)
+    else for (const scenario of scenarios) process.stdout.write(`  ${scenario.name.padEnd(22)}  ${scenario.about}\n`)
+    return 0
+  }
+  const lines: string[] = []
+  try {
+    const outcome = await playScenario(name, { seed, nodes, ...(values.trace === undefined ? {} : { listener: (line) => void lines.push(line) }) })
+    if (values.json) process.stdout.write(`${JSON.stringify(outcome)}\n`)
+    else print(outcome)
+    return outcome.violations.length === 0 ? 0 : 1
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return 2
+  } finally {
+    if (values.trace !== undefined) writeFileSync(values.trace, `${lines.join('\n')}\n`)
+  }
+}
+
+if (process.connected) exitWithParent()
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.stderr.write(`sim failed: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`)
+  process.exitCode = 3
+}

@@ -1,0 +1,46 @@
+import { sessionTimes } from '@shoal/session'
+import { agreements, ghostBoundMs, holders, leftovers, membersNow, wrongViews } from './truth.ts'
+import type { World } from './world.ts'
+
+/** A swarm that has just been started has found its places by then, on the slowest links. */
+const formingMsMax = 30_000
+/** Answers end within this once nothing disturbs them any more: a step's deadline and its extensions, some times over. */
+const answersMsMax = 60_000
+
+/** Starts everybody, then the clients, and waits until each block has `copies` holders that every client knows. */
+export async function form(world: World, clients: readonly string[], copies = 2): Promise<void> {
+  for (const name of world.sketches.keys()) {
+    await world.start(name)
+    await world.loop.run(5)
+  }
+  for (const name of clients) await world.addClient(name)
+  const ready = (): boolean => [...world.clients.values()].every((client) => holders(world, client, new Set()).every((count) => count >= copies))
+  if (!(await world.loop.until(ready, formingMsMax))) world.rules.violate(`after ${formingMsMax} ms not every block has ${copies} holders: ${JSON.stringify([...world.nodes].map(([name, { member }]) => [name, member.keeper.held()]))}`)
+}
+
+/** What must come to hold once nothing is done to a swarm any more. */
+export async function becomeCalm(world: World): Promise<void> {
+  const { loop, rules, topology, generations } = world
+  await loop.until(() => generations.every(({ state }) => state !== 'running'), answersMsMax)
+  for (const { client, startMs, tokens, expected, state } of generations) {
+    if (state === 'running') rules.violate(`${client}: the answer begun at ${startMs} ms has ${tokens.length} of ${expected.length} tokens ${answersMsMax} ms after the last disturbance`)
+  }
+  const agreed = (): boolean => wrongViews(world).length === 0 && agreements(world).size === 1
+  const boundMs = ghostBoundMs(topology.profile) + topology.profile.leaseMs
+  if (!(await untilBySteps(world, agreed, boundMs))) {
+    const [wrong] = wrongViews(world)
+    rules.violate(`after ${boundMs} ms of calm ${wrong ?? `there are ${agreements(world).size} views of ${membersNow(world).length} members`}`)
+  }
+  // A client that is dead is noticed by its connection, or when its lease ends.
+  if (!(await untilBySteps(world, () => leftovers(world).length === 0, sessionTimes.leaseMs + sessionTimes.graceMs))) for (const leftover of leftovers(world)) rules.violate(leftover)
+}
+
+/** Asking costs hashes and plans, so it is not asked after every event. */
+async function untilBySteps(world: World, holds: () => boolean, withinMs: number): Promise<boolean> {
+  const endMs = world.loop.clock.nowMs() + withinMs
+  while (!holds()) {
+    if (world.loop.clock.nowMs() >= endMs) return false
+    await world.loop.run(200)
+  }
+  return true
+}

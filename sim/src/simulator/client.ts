@@ -1,0 +1,60 @@
+import { seededRandom, type Logger } from '@shoal/host'
+import { createMembership, type Membership } from '@shoal/membership'
+import type { MemoryNetwork, Transport } from '@shoal/network'
+import type { Engine } from '@shoal/swarm'
+import { coordinate, createSwarmView, type SwarmView } from '@shoal/swarm/parts'
+import type { EventLoop } from './event-loop.ts'
+import { createLife, type Life } from './life.ts'
+import type { TinyModel } from './tiny-model.ts'
+import type { Topology } from './topologies.ts'
+
+/** A peer that asks and serves nothing: it coordinates its own generations. */
+export interface SimulatedClient {
+  readonly name: string
+  readonly life: Life
+  readonly transport: Transport
+  readonly membership: Membership
+  readonly view: SwarmView
+  readonly engine: Engine
+}
+
+export interface ClientSurroundings {
+  readonly loop: EventLoop
+  readonly network: MemoryNetwork
+  readonly topology: Topology
+  readonly model: TinyModel
+  readonly logger: Logger
+  readonly seed: number
+  /** Hears of each route that is about to be used. */
+  onRoute(view: SwarmView, membership: Membership, route: Awaited<ReturnType<SwarmView['find']>>): void
+}
+
+/** As `connectClient` does on a real machine; whoever calls dials somebody. */
+export async function startSimulatedClient(surroundings: ClientSurroundings, name: string): Promise<SimulatedClient> {
+  const { loop, network, topology, model, logger, seed } = surroundings
+  const life = createLife(loop.clock)
+  const { clock } = life
+  const transport = network.createTransport(name)
+  const random = seededRandom(seed)
+  const membership = createMembership({ transport, clock, random, logger }, { ...topology.profile, document: model.manifest.id, incarnation: 1 })
+  membership.start()
+  const view = createSwarmView({ selfId: name, manifest: model.manifest, membership })
+  const engine = await coordinate({
+    transport,
+    clock,
+    random,
+    logger,
+    manifest: model.manifest,
+    routes: {
+      async find(range, exclude, tokenBudget) {
+        const route = await view.find(range, exclude, tokenBudget)
+        surroundings.onRoute(view, membership, route)
+        return route
+      },
+    },
+    device: model.device,
+    tokenizer: null,
+    defaultSampling: { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 },
+  })
+  return { name, life, transport, membership, view, engine }
+}

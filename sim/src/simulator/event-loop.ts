@@ -1,0 +1,67 @@
+import type { VirtualClock } from '@shoal/host'
+
+/** Runs a world in virtual time, one event after the other, and everything that waits for promises in between. */
+export interface EventLoop {
+  readonly clock: VirtualClock
+  run(durationMs: number): Promise<void>
+  /** @returns whether it came to hold in time */
+  until(holds: () => boolean, withinMs: number): Promise<boolean>
+  /** What the promise comes to; undefined when that takes longer. */
+  within<Value>(promise: Promise<Value>, withinMs: number): Promise<{ readonly value: Value } | { readonly error: unknown } | undefined>
+  /** Events so far. */
+  readonly turns: number
+}
+
+
+const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+/**
+ * A turn of the real event loop comes after all promises that can be resolved, however long their chains are, so it is
+ * only a barrier here: nothing is ever ordered by it.
+ * @param onTurn runs after each event, when all is settled: checkers
+ */
+export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventLoop {
+  let turns = 0
+
+  /** @returns false when nothing is due by then */
+  const turn = async (untilMs: number): Promise<boolean> => {
+    const dueMs = clock.dueMs()
+    if (dueMs === null || dueMs > untilMs) return false
+    clock.step()
+    await settle()
+    turns += 1
+    onTurn()
+    return true
+  }
+
+  const until = async (holds: () => boolean, withinMs: number): Promise<boolean> => {
+    const endMs = clock.nowMs() + withinMs
+    await settle()
+    while (!holds()) {
+      if (await turn(endMs)) continue
+      clock.advance(endMs - clock.nowMs())
+      return holds()
+    }
+    return true
+  }
+
+  return {
+    clock,
+    async run(durationMs) {
+      await until(() => false, durationMs)
+    },
+    until,
+    async within<Value>(promise: Promise<Value>, withinMs: number) {
+      let outcome: { readonly value: Value } | { readonly error: unknown } | undefined
+      promise.then(
+        (value) => void (outcome = { value }),
+        (error: unknown) => void (outcome = { error }),
+      )
+      await until(() => outcome !== undefined, withinMs)
+      return outcome
+    },
+    get turns() {
+      return turns
+    },
+  }
+}

@@ -1,0 +1,79 @@
+import { systemClock } from '@shoal/host/node'
+import { modelCosts, plan } from '@shoal/planner'
+import { quantile, round } from '../bench/report.ts'
+import type { FaultKind } from './fault-book.ts'
+import { membersNow } from './truth.ts'
+import type { World } from './world.ts'
+
+/** What `shoal sim --json` prints. */
+export interface Outcome {
+  readonly scenario: string
+  readonly seed: number
+  readonly nodes: number
+  readonly virtualSeconds: number
+  /** That clients were given. */
+  readonly tokens: number
+  /** That one process alone would have given, and no client got; of clients that died or went away none are counted. */
+  readonly tokensLost: number
+  /** That differ from those of one process alone. */
+  readonly tokensChanged: number
+  readonly answers: number
+  readonly failovers: number
+  /** Null where nothing was lost. */
+  readonly detectionMsP50: number | null
+  readonly detectionMsP99: number | null
+  readonly recoveryMsP50: number | null
+  readonly recoveryMsP99: number | null
+  readonly bytesPerPeerPerSecond: number
+  /** Of the last snapshot, on this machine: the one figure that is not the seed's. */
+  readonly planMs: number
+  readonly faults: Readonly<Record<FaultKind, number>>
+  readonly events: number
+  readonly traceHash: string
+  readonly violations: readonly string[]
+  /** The command that repeats this run. */
+  readonly repeat: string
+}
+
+export function outcomeOf(scenario: string, world: World, nodes: number): Outcome {
+  const { seed, generations, measures, network, loop, trace, rules, sketches, clients } = world
+  const virtualSeconds = loop.clock.nowMs() / 1000
+  const counted = generations.filter(({ state, mayFail }) => state !== 'abandoned' && !(mayFail && state === 'failed'))
+  const tokensChanged = generations.reduce((sum, { tokens, expected }) => sum + tokens.filter((id, index) => expected[index] !== id).length, 0)
+  const names = [...new Set([...sketches.keys(), ...clients.keys(), ...generations.map(({ client }) => client)])]
+  const bytes = names.reduce((sum, from) => names.reduce((part, to) => part + (from === to ? 0 : network.sentBytes(from, to)), sum), 0)
+  const at = (values: readonly number[], share: number): number | null => (values.length === 0 ? null : round(quantile(values, share)))
+  return {
+    scenario,
+    seed,
+    nodes,
+    virtualSeconds: round(virtualSeconds),
+    tokens: generations.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    tokensLost: counted.reduce((sum, { tokens, expected }) => sum + Math.max(0, expected.length - tokens.length), 0),
+    tokensChanged,
+    answers: generations.length,
+    failovers: measures.repairs,
+    detectionMsP50: at(measures.detectionMs, 0.5),
+    detectionMsP99: at(measures.detectionMs, 0.99),
+    recoveryMsP50: at(measures.recoveryMs, 0.5),
+    recoveryMsP99: at(measures.recoveryMs, 0.99),
+    bytesPerPeerPerSecond: round(bytes / Math.max(1, names.length) / Math.max(0.001, virtualSeconds)),
+    planMs: planMsOf(world),
+    faults: world.book.counts,
+    events: loop.turns,
+    traceHash: trace.hash(),
+    violations: rules.violations,
+    repeat: `npx shoal sim ${scenario} --seed ${seed} --nodes ${nodes}`,
+  }
+}
+
+function planMsOf(world: World): number {
+  const [name] = membersNow(world)
+  const node = name === undefined ? undefined : world.nodes.get(name.slice(0, name.lastIndexOf('@')))
+  if (node === undefined) return 0
+  const { config, profile } = world.model.manifest.manifest
+  const snapshot = node.member.membership.snapshot()
+  const startMs = systemClock.nowMs()
+  plan(snapshot, modelCosts(config, profile), { objective: 'latency' })
+  return round(systemClock.nowMs() - startMs)
+}

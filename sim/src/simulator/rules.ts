@@ -1,0 +1,105 @@
+import { messageOf, silentLogger, type LogFields, type Logger } from '@shoal/host'
+import type { Membership, MembershipEvent } from '@shoal/membership'
+import { limits } from '@shoal/protocol'
+import { sessionLimits, type Route } from '@shoal/session'
+import type { Generation } from './generation.ts'
+import { ghostBoundMs } from './truth.ts'
+import type { World } from './world.ts'
+
+/** What must hold at every moment. Each breach is told once. */
+export interface Rules {
+  readonly violations: readonly string[]
+  violate(violation: string): void
+  /** What a scenario provokes on purpose. */
+  pardon(isMeant: (violation: string) => boolean): void
+  afterEvent(): void
+  token(generation: Generation, token: { readonly index: number; readonly id: number } | null): void
+  routeTaken(client: string, membership: Membership, route: Route): void
+  membershipEvent(observer: string, event: MembershipEvent): void
+  /** What a real node would log as an error is one here. */
+  loggerOf(peer: string): Logger
+}
+
+/** Breaches that are kept; a broken world makes them by the thousand. */
+const violationsMax = 20
+/** Sizes are looked at once in so many events: they grow by one frame or session at a time. */
+const sizesEvery = 64
+/** Timers of one peer: a few for each of its sessions, channels and neighbours. */
+const timersPerPeer = 256
+
+export function createRules(worldOf: () => World): Rules {
+  const violations = new Set<string>()
+  /** Highest incarnation of a peer that an observer has seen end, in this life of the observer. */
+  const over = new Map<string, number>()
+  let isMeant: (violation: string) => boolean = () => false
+  let events = 0
+
+  const violate = (violation: string): void => {
+    if (isMeant(violation)) return
+    if (violations.size >= violationsMax || violations.has(violation)) return
+    violations.add(violation)
+    worldOf().trace.add(`violation: ${violation}`)
+  }
+
+  const checkSizes = (): void => {
+    const { nodes, clients, network, loop, topology } = worldOf()
+    const names = [...nodes.keys(), ...clients.keys()]
+    for (const [index, a] of names.entries()) {
+      for (const b of names.slice(index + 1)) if (network.underWay(a, b) > 2 * limits.maxSessionsPerPeer * sessionLimits.maxStepsInFlight) violate(`${network.underWay(a, b)} messages are on their way between ${a} and ${b}`)
+    }
+    for (const [name, { member, device }] of nodes) {
+      if (device.caches().overLimit) violate(`${name} has more in memory than it may`)
+      const { sessions, journalBytes, journalReservedBytes } = member.stageHost.memory()
+      if (sessions > sessionLimits.maxSessions) violate(`${name} has ${sessions} sessions`)
+      // A journal grows by whole segments.
+      if (journalBytes > journalReservedBytes + sessions * sessionLimits.journalSegmentRows * worldOf().model.manifest.manifest.config.hiddenSize * 4) violate(`the journals of ${name} have ${journalBytes} bytes, ${journalReservedBytes} were admitted`)
+      // Remains of overwritten values may come to half of the bound again before a rotation notices.
+      if (member.membership.documentBytes() > 2 * topology.profile.rotateAtBytes) violate(`the document of ${name} has ${member.membership.documentBytes()} bytes`)
+    }
+    if (loop.clock.pending() > timersPerPeer * (names.length + 1)) violate(`${loop.clock.pending()} timers wait`)
+  }
+
+  return {
+    get violations() {
+      return [...violations]
+    },
+    violate,
+    pardon: (meant) => void (isMeant = meant),
+    afterEvent() {
+      events += 1
+      if (events % sizesEvery === 0) checkSizes()
+    },
+    token({ client, expected, tokens, state, error, startMs, mayFail }, token) {
+      if (token === null) {
+        if (state === 'failed' && !(mayFail && error?.code !== 'none')) violate(`${client}: the answer begun at ${startMs} ms ended after ${tokens.length} of ${expected.length} tokens: ${error?.code} ${error?.message}`)
+        else if (state === 'done' && tokens.length !== expected.length) violate(`${client}: ${tokens.length} tokens instead of ${expected.length}`)
+      } else if (expected[token.index] !== token.id) violate(`${client}: token ${token.index} of the answer begun at ${startMs} ms is ${token.id} instead of ${expected[token.index]}`)
+    },
+    routeTaken(client, membership, route) {
+      const world = worldOf()
+      const nowMs = world.loop.clock.nowMs()
+      for (const { peer, incarnation } of route) {
+        const known = membership.members().find(({ record }) => record.peerId === peer)
+        if (known?.liveness !== 'alive' || known.record.incarnation !== incarnation) violate(`${client} routes to ${peer}@${incarnation}, which it holds ${known?.liveness ?? 'unknown'}`)
+        if (incarnation <= (over.get(`${client} ${peer}`) ?? 0)) violate(`${client} routes to ${peer}@${incarnation}, whose end it has seen`)
+        const endedMs = world.endedMs(`${peer}@${incarnation}`)
+        if (endedMs !== undefined && nowMs - endedMs > ghostBoundMs(world.topology.profile)) violate(`${client} routes to ${peer}@${incarnation} ${nowMs - endedMs} ms after its end`)
+      }
+    },
+    membershipEvent(observer, event) {
+      if (event.type === 'peer-shut-out' || event.type === 'peer-suspected' || event.type === 'self-expired') return
+      const key = `${observer} ${event.peer}`
+      if (event.type !== 'peer-joined') over.set(key, Math.max(event.incarnation, over.get(key) ?? 0))
+      else if (event.incarnation <= (over.get(key) ?? 0)) violate(`${observer} holds ${event.peer}@${event.incarnation} alive again`)
+    },
+    loggerOf(peer) {
+      for (const key of over.keys()) if (key.startsWith(`${peer} `)) over.delete(key)
+      const logger = (base: LogFields): Logger => ({
+        ...silentLogger,
+        error: (event, fields) => violate(`${peer} says ${event}: ${messageOf(JSON.stringify({ ...base, ...fields }))}`),
+        child: (fields) => logger({ ...base, ...fields }),
+      })
+      return logger({})
+    },
+  }
+}

@@ -1,0 +1,63 @@
+import { seededRandom } from '@shoal/host'
+import { identifyManifest, packedTensors, parseProfile, sha256Hex, type IdentifiedManifest, type ModelConfig, type PackedTensor } from '@shoal/model'
+import { createReferenceDevice, type Device } from '@shoal/runtime'
+
+/** A model that the simulator computes for real. */
+export interface TinyModel {
+  readonly manifest: IdentifiedManifest
+  /** Bytes of a packed tensor, by its hash. */
+  readonly blobs: ReadonlyMap<string, Uint8Array>
+  /** The reference runner over these weights: every life of every node wraps this one. */
+  readonly device: Device
+}
+
+/** A Llama so small that a token costs some hundred microseconds. */
+const config: ModelConfig = {
+  family: 'llama',
+  hiddenSize: 16,
+  feedForwardSize: 24,
+  blockCount: 8,
+  headCount: 2,
+  keyValueHeadCount: 1,
+  headSize: 8,
+  vocabularySize: 64,
+  contextLength: 320,
+  normEpsilon: 1e-5,
+  rope: { theta: 10_000, scaling: null },
+  slidingWindow: null,
+  attentionBias: false,
+  queryKeyNorm: false,
+  tiedEmbeddings: true,
+  bosTokenId: null,
+  eosTokenIds: [],
+}
+
+let made: Promise<TinyModel> | undefined
+
+/** The same model for every run of this process: its weights have seeds of their own. */
+export function tinyModel(): Promise<TinyModel> {
+  return (made ??= make())
+}
+
+async function make(): Promise<TinyModel> {
+  const profile = parseProfile('f32')
+  const bytes = new Map(packedTensors(config, profile).map((tensor) => [tensor.name, randomTensor(tensor)]))
+  const tensors = packedTensors(config, profile).map(({ name, type, shape, offset, bytes: length }) => ({ name, type, shape, offset, bytes: length, sha256: sha256Hex(bytes.get(name) ?? new Uint8Array()) }))
+  const manifest = identifyManifest({ version: 1, name: 'tiny', config, profile, assets: [], tensors })
+  const device = await createReferenceDevice({
+    manifest,
+    readTensor: (name, offset, length) => Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length)),
+  })
+  return { manifest, blobs: new Map(tensors.map(({ name, sha256 }) => [sha256, bytes.get(name) ?? new Uint8Array()])), device }
+}
+
+/** Scaled so that activations keep their size from block to block. */
+function randomTensor({ name, shape, bytes }: PackedTensor): Uint8Array {
+  const random = seededRandom(new TextEncoder().encode(name).reduce((seed, byte) => Math.imul(seed ^ byte, 0x01000193), 0x811c9dc5))
+  const columns = shape[1] ?? 1
+  const values = Float32Array.from({ length: bytes / 4 }, () => {
+    const value = random.unit() * 2 - 1
+    return name.endsWith('norm') ? 1 + 0.2 * value : (value * 1.7) / Math.sqrt(columns)
+  })
+  return new Uint8Array(values.buffer)
+}

@@ -1,0 +1,75 @@
+import type { Random } from '@shoal/host'
+import { membershipProfiles, type MembershipProfile } from '@shoal/membership'
+import type { LinkShape } from '@shoal/network'
+
+/** A machine of a topology. */
+export interface Machine {
+  /** Blocks that a plan may put there. */
+  readonly fits: number
+  readonly decodeMicrosPerBlock: number
+  readonly site: number
+}
+
+/** Machines and the links between them. */
+export interface Topology {
+  readonly name: string
+  readonly about: string
+  readonly profile: MembershipProfile
+  /** What nodes announce of their uplink. */
+  readonly bandwidthBytesPerSecond: number
+  machine(index: number, count: number, blockCount: number, random: Random): Machine
+  /** Between two sites; a client is on the site of the first machine. */
+  link(a: number, b: number): LinkShape
+}
+
+const between = (random: Random, low: number, high: number): number => low + random.unit() * (high - low)
+
+/** Three copies of the model in all, so that two losses leave every block with a holder. */
+const thirdOf = (count: number, blockCount: number): number => Math.max(1, Math.min(blockCount - 1, Math.ceil((3 * blockCount) / count)))
+
+const lan: Topology = {
+  name: 'lan',
+  about: 'one room, cables: 0.3 ms, 1 Gbit/s',
+  profile: membershipProfiles.lan,
+  bandwidthBytesPerSecond: 110_000_000,
+  machine: (_index, count, blockCount, random) => ({ fits: thirdOf(count, blockCount), decodeMicrosPerBlock: Math.round(between(random, 600, 2500)), site: 0 }),
+  link: () => ({ latencyMs: 0.3, bytesPerSecond: 110_000_000 }),
+}
+
+const homeWifi: Topology = {
+  ...lan,
+  name: 'home-wifi',
+  about: 'one home, Wi-Fi: 2 to 5 ms, 100 Mbit/s, a loss in 500',
+  bandwidthBytesPerSecond: 12_000_000,
+  link: () => ({ latencyMs: 2, jitterMs: 3, bytesPerSecond: 12_000_000, lossPermille: 2 }),
+}
+
+const twoSites: Topology = {
+  ...lan,
+  name: 'two-sites',
+  about: 'two rooms with cables, 20 ms and 40 Mbit/s apart',
+  profile: membershipProfiles.wan,
+  bandwidthBytesPerSecond: 110_000_000,
+  machine: (index, count, blockCount, random) => ({ ...lan.machine(index, count, blockCount, random), site: index % 2 }),
+  link: (a, b) => (a === b ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 } : { latencyMs: 20, jitterMs: 2, bytesPerSecond: 5_000_000, lossPermille: 1 }),
+}
+
+const flakyWifi: Topology = {
+  ...lan,
+  name: 'flaky-wifi',
+  about: 'one home, bad Wi-Fi: 3 to 25 ms, 20 Mbit/s, a loss in 50',
+  bandwidthBytesPerSecond: 2_500_000,
+  link: () => ({ latencyMs: 3, jitterMs: 22, bytesPerSecond: 2_500_000, lossPermille: 20 }),
+}
+
+const oneStrong: Topology = {
+  ...homeWifi,
+  name: 'one-strong-many-weak',
+  about: 'one machine that is ten times as fast and holds most of the model, and many small ones, on Wi-Fi',
+  machine: (index, count, blockCount, random) =>
+    index === 0
+      ? { fits: blockCount - 1, decodeMicrosPerBlock: 300, site: 0 }
+      : { fits: Math.max(1, Math.min(blockCount - 1, Math.ceil((3 * blockCount) / Math.max(1, count - 1)))), decodeMicrosPerBlock: Math.round(between(random, 3000, 6000)), site: 0 },
+}
+
+export const topologies: readonly Topology[] = [lan, homeWifi, twoSites, flakyWifi, oneStrong]
