@@ -11,6 +11,7 @@
  * const { id } = identifyManifest(buildManifest(source, profile, tensors))
  */
 export { assetNames, isAssetName, type AssetName } from './assets.ts'
+export { formatSplit, rankShare, splitBlocks, type BlockSplit, type IndexRange, type RankShare } from './block-split.ts'
 export { checkConfig, families } from './check-config.ts'
 export type { BlockRange, ModelConfig, RopeConfig } from './config.ts'
 export { decodeManifest } from './decode-manifest.ts'

@@ -1,4 +1,4 @@
-import type { BlockRange } from '@shoal/model'
+import type { BlockRange, RankShare } from '@shoal/model'
 
 /** Bytes a runner uses and may use. */
 export interface RunnerMemory {
@@ -95,6 +95,21 @@ export interface EmbeddingTable {
   release(): Promise<void>
 }
 
+/**
+ * Adds up the partial rows of all ranks of a group, after each half of each block.
+ * @param partial float32 `[rows, hiddenSize]` of this rank; it may be overwritten, and returned
+ * @returns the sum, the same bits at every rank
+ */
+export type SumRanks = (partial: Float32Array) => Promise<Float32Array>
+
+export interface RankOptions {
+  readonly share: RankShare
+  /** Called in the order of the `forward` calls, twice for each block and never twice at a time. When it throws, so does `forward`. */
+  readonly sum: SumRanks
+  readonly memoryLimitBytes: number
+  readonly signal?: AbortSignal
+}
+
 /** One device of this machine: weights go in, runners come out. Compute never runs on the caller's thread. */
 export interface Device {
   readonly kind: 'cpu' | 'reference'
@@ -107,6 +122,11 @@ export interface Device {
    */
   readonly numericClass: string
   loadBlocks(range: BlockRange, options: { memoryLimitBytes: number; signal?: AbortSignal }): Promise<BlockRunner>
+  /**
+   * One rank's share of blocks: a runner like any other, whose calls are made at every rank of its group and meet in
+   * `sum`. Its KV cache has the share's key/value heads only.
+   */
+  loadRank(range: BlockRange, options: RankOptions): Promise<BlockRunner>
   loadHead(): Promise<HeadRunner>
   loadEmbedding(): Promise<EmbeddingTable>
   close(): Promise<void>

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Device } from './block-runner.ts'
 import { devices, plentyBytes } from './testing/devices.ts'
-import { loadPipeline, type Pipeline } from './testing/pipeline.ts'
+import { greedyTokens, largestDifference } from './testing/greedy.ts'
+import { loadPipeline } from './testing/pipeline.ts'
 import { goldenFolder, packFolder, readGolden, type PackedModel } from './testing/packed-model.ts'
 
 /** Float32 against the family's reference code: rounding only. */
@@ -29,27 +30,10 @@ describe.each(families.flatMap((family) => Object.keys(devices).map((kind) => [f
       await pipeline.open(session, 200)
       const prompt = await pipeline.logits(session, golden.prompt)
       expect(largestDifference(prompt, golden.promptLogits)).toBeLessThan(tolerance)
-      const { tokens, logits } = await greedy(pipeline, session, prompt, golden.greedy.length)
+      const { tokens, logits } = await greedyTokens(pipeline, session, prompt, golden.greedy.length)
       expect(tokens).toEqual(golden.greedy)
       expect(largestDifference(logits, golden.finalLogits)).toBeLessThan(tolerance)
     }
     await pipeline.release()
   })
 })
-
-async function greedy(pipeline: Pipeline, session: string, promptLogits: Float32Array, count: number): Promise<{ tokens: number[]; logits: Float32Array }> {
-  const { vocabularySize } = pipeline
-  const tokens: number[] = []
-  let logits = promptLogits.slice(-vocabularySize)
-  for (let step = 0; step < count; step += 1) {
-    const token = logits.indexOf(Math.max(...logits))
-    tokens.push(token)
-    logits = (await pipeline.logits(session, [token])).slice()
-  }
-  return { tokens, logits }
-}
-
-function largestDifference(found: Float32Array, expected: Float32Array): number {
-  expect(found.length).toBe(expected.length)
-  return found.reduce((largest, value, index) => Math.max(largest, Math.abs(value - (expected[index] ?? Number.NaN))), 0)
-}

@@ -1,5 +1,5 @@
 import type { Clock } from '@shoal/host'
-import type { Device } from '@shoal/runtime'
+import type { BlockRunner, Device } from '@shoal/runtime'
 
 /** The share of time in which a device had blocks to compute, waiting calls included: what beats tell as load. */
 export interface BusyMeter {
@@ -24,6 +24,18 @@ export function createBusyMeter(clock: Clock): BusyMeter {
     if (underWay === 0) busyMs += clock.nowMs() - busySinceMs
   }
 
+  const watched = (runner: BlockRunner): BlockRunner => ({
+    ...runner,
+    async forward(session, position, hidden) {
+      begin()
+      try {
+        return await runner.forward(session, position, hidden)
+      } finally {
+        end()
+      }
+    },
+  })
+
   return {
     takePermille() {
       const nowMs = clock.nowMs()
@@ -41,20 +53,8 @@ export function createBusyMeter(clock: Clock): BusyMeter {
       get numericClass() {
         return device.numericClass
       },
-      async loadBlocks(range, options) {
-        const runner = await device.loadBlocks(range, options)
-        return {
-          ...runner,
-          async forward(session, position, hidden) {
-            begin()
-            try {
-              return await runner.forward(session, position, hidden)
-            } finally {
-              end()
-            }
-          },
-        }
-      },
+      loadBlocks: async (range, options) => watched(await device.loadBlocks(range, options)),
+      loadRank: async (range, options) => watched(await device.loadRank(range, options)),
       loadHead: () => device.loadHead(),
       loadEmbedding: () => device.loadEmbedding(),
       close: () => device.close(),

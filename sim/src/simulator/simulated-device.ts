@@ -79,6 +79,12 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
       loaded.add(runner)
       return simulate(runner)
     },
+    async loadRank(range, loading) {
+      await sleep(clock, loadMsPerBlock * (range.end - range.start), loading.signal)
+      const runner = await device.loadRank(range, loading)
+      loaded.add(runner)
+      return simulate(runner)
+    },
     loadHead: () => device.loadHead(),
     loadEmbedding: () => device.loadEmbedding(),
     close: () => Promise.resolve(),

@@ -77,7 +77,8 @@ export function createBlockChain(config: ModelConfig, range: BlockRange, padding
   }
 }
 
-function createChainCaches(config: ModelConfig, part: BlockRange, tokenBudget: number): ChainCaches {
+/** Caches of blocks `part`; `config` says how many key/value heads there are here. */
+export function createChainCaches(config: ModelConfig, part: BlockRange, tokenBudget: number): ChainCaches {
   const blocks = Array.from({ length: part.end - part.start }, (_, index) => createKeyValueCache(config, { start: part.start + index, end: part.start + index + 1 }, tokenBudget))
   return {
     part,

@@ -1,4 +1,4 @@
-import type { BlockRange, Manifest } from '@shoal/model'
+import type { BlockRange, Manifest, RankShare } from '@shoal/model'
 import type { KeyValueWindow } from '../block-runner.ts'
 import type { RowPadding } from './row-padding.ts'
 
@@ -19,6 +19,8 @@ export interface ComputeCalls {
   'numeric-class': { arguments: null; result: { numericClass: string } }
   /** `padding` null: the self-probe found no form in which rows are independent of how they are grouped. */
   'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
+  /** A rank's share of a span; its partial sums go through the mailbox. */
+  'load-rank': { arguments: { span: SpanId; range: BlockRange; share: RankShare; mailbox: SharedArrayBuffer }; result: { padding: RowPadding | null } }
   'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number; part: BlockRange }; result: null }
   forward: {
     arguments: { span: SpanId; session: string; position: number; hidden: Float32Array<ArrayBuffer> }

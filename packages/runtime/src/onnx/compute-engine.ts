@@ -1,13 +1,19 @@
 import { ShoalError } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
+import { shareConfig } from '../ranks/share-config.ts'
 import { createBlockChain, type BlockChain, type ChainCaches } from './block-chain.ts'
 import type { CallArguments, CallName, CallResult, ComputeCalls, ComputeSettings, SpanId } from './compute-calls.ts'
 import { createHeadComputer, type HeadComputer } from './head-computer.ts'
+import { halfGraph } from './half-graph.ts'
+import { mailboxSum } from './mailbox.ts'
 import { nativeGate } from './native-gate.ts'
+import { createRankChain, selfProbeRank, type LoadHalf } from './rank-chain.ts'
 import type { RowPadding } from './row-padding.ts'
 import { loadSession, type ComputeSession } from './session.ts'
+import { shareSource } from './share-source.ts'
 import { spanGraph } from './span-graph.ts'
 import { packedSource } from './packed-source.ts'
+import { unitFiles } from './unit-files.ts'
 import { selfProbe } from '../probe/self-probe.ts'
 import { fixedProbe } from '../probe/fixed-probe.ts'
 
@@ -66,6 +72,16 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
       const chain = createBlockChain(config, range, verdict.padding ?? 'even', (block) => load(block, false))
       spans.set(span, { chain, caches: new Map() })
       return verdict
+    },
+    'load-rank': ({ span, range, share, mailbox }) => {
+      const own = shareConfig(config, share)
+      const shareWeights = shareSource(manifest, share, unitFiles(folder))
+      const loadHalf: LoadHalf = (block, half) => loadSession(halfGraph({ config: own, profile, block, half, weights: shareWeights }), { folder, threads, gate })
+      // A share's matrices have shapes of their own, so it has a verdict of its own.
+      const padding = selfProbeRank(own, range.start, loadHalf)
+      const chain = createRankChain({ config: own, range, padding: padding ?? 'even', load: loadHalf, sum: mailboxSum(mailbox) })
+      spans.set(span, { chain, caches: new Map() })
+      return { padding }
     },
     'open-session': ({ span, session, tokenBudget, part }) => {
       const loaded = find(spans, span)

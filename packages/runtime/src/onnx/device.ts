@@ -8,12 +8,14 @@ import { createEmbeddingTable } from '../embedding.ts'
 import { limits } from '../limits.ts'
 import { residentWeightBytes } from '../memory-estimate.ts'
 import { noNumericClass } from '../probe/no-numeric-class.ts'
+import { residentShareBytes, shareConfig } from '../ranks/share-config.ts'
 import { createSessionBook } from '../session-book.ts'
 import { checkRange, checkSupported } from '../support.ts'
 import { floatTensors, type TensorReader } from '../tensor-reader.ts'
 import { indexWeights } from '../weights.ts'
 import { startComputeWorker } from './compute-worker.ts'
-import { createOnnxHead, createOnnxRunner } from './runner.ts'
+import { createMailboxMemory, serveMailbox, type Mailbox } from './mailbox.ts'
+import { createOnnxHead, createOnnxRunner, createRankRunner } from './runner.ts'
 
 export interface OnnxDeviceOptions {
   readonly manifest: IdentifiedManifest
@@ -37,6 +39,7 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
     throw error
   })
   const files = new Set<FileHandle>()
+  const mailboxes = new Set<Mailbox>()
   let nextSpan = 0
   const takeSpan = (): number => (nextSpan += 1)
 
@@ -56,6 +59,26 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       if (padding === null) numericClass = noNumericClass
       logger.debug('blocks-loaded', { start: range.start, end: range.end, weightBytes, padding: padding ?? 'not invariant' })
       const runner = createOnnxRunner({ worker, span, range, config, book })
+      if (signal?.aborted === true) {
+        await runner.release()
+        signal.throwIfAborted()
+      }
+      return runner
+    },
+    async loadRank(range, { share, sum, memoryLimitBytes, signal }) {
+      checkRange(range, config)
+      signal?.throwIfAborted()
+      const own = shareConfig(config, share)
+      const weightBytes = residentShareBytes(config, manifest.profile, range, share)
+      const book = createSessionBook({ config: own, range, weightBytes, limitBytes: memoryLimitBytes })
+      const span = takeSpan()
+      const memory = createMailboxMemory(limits.rowsPerCallMax * config.hiddenSize)
+      const { padding } = await worker.call('load-rank', { span, range, share, mailbox: memory })
+      if (padding === null) numericClass = noNumericClass
+      logger.debug('rank-loaded', { start: range.start, end: range.end, rank: share.rank, ranks: share.ranks, weightBytes, padding: padding ?? 'not invariant' })
+      const mailbox = serveMailbox(memory, sum)
+      mailboxes.add(mailbox)
+      const runner = createRankRunner(createOnnxRunner({ worker, span, range, config: own, book }), mailbox)
       if (signal?.aborted === true) {
         await runner.release()
         signal.throwIfAborted()
@@ -84,6 +107,8 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       return createEmbeddingTable(config, floatTensors(manifest, read), () => file.close())
     },
     async close() {
+      // The thread may be waiting for other ranks, which may wait for ever.
+      for (const mailbox of mailboxes) mailbox.close()
       await worker.stop()
       // Closing a file twice does nothing: an embedding table may have been released before.
       for (const file of files) await file.close()

@@ -4,6 +4,7 @@ import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
 import type { SpanId } from './compute-calls.ts'
 import type { ComputeWorker } from './compute-worker.ts'
+import type { Mailbox } from './mailbox.ts'
 
 interface RunnerParts {
   readonly worker: ComputeWorker
@@ -65,6 +66,24 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     async release() {
       book.release()
       if (!worker.stopped) await worker.call('release-blocks', { span })
+    },
+  }
+}
+
+/** A rank's runner: what its calls fail of is known on this side of the mailbox. */
+export function createRankRunner(runner: BlockRunner, mailbox: Mailbox): BlockRunner {
+  return {
+    ...runner,
+    async forward(session, position, hidden) {
+      try {
+        return await runner.forward(session, position, hidden)
+      } catch (error) {
+        throw mailbox.takeFailure() ?? error
+      }
+    },
+    async release() {
+      mailbox.close()
+      await runner.release()
     },
   }
 }

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { seededValues } from '../probe/seeded-values.ts'
 import { sameBits } from '../probe/same-bits.ts'
 import { randomModel, smallLlama } from '../testing/random-model.ts'
+import { shareConfig } from '../ranks/share-config.ts'
+import { halfGraph, type Half } from './half-graph.ts'
 import { createKeyValueCache } from './key-value-cache.ts'
 import type { WeightSource } from './linear.ts'
 import { createGateMemory, nativeGate } from './native-gate.ts'
@@ -28,6 +30,21 @@ const pinned: readonly (readonly [string, ModelConfig, string, string])[] = [
 
 test.each(pinned)('the graph of %s, case %#, has the pinned bytes', (_, config, weights, hash) => {
   const graph = spanGraph({ config, profile: parseProfile(weights), range: { start: 0, end: 2 }, head: true, weights: anywhere })
+  expect(sha256Hex(graph)).toBe(hash)
+  expect(generatorVersion).toBe(1)
+})
+
+/** The same of a rank's half-blocks, which have no probe of their own: they are made of the same functions. */
+const pinnedHalves: readonly (readonly [Half, string, string])[] = [
+  ['attention', 'int4:32', 'b70b85d2f6e88970d92111271c3deb0ee2e3548f342c7ae8510cad538ed14a61'],
+  ['feed-forward', 'int4:32', 'e12b69861ab0ad5d89fadf8e2bb9072844c2b233cb428a97ab6a9ff59c9c60cb'],
+  ['attention', 'f32', 'e4c1c4f3cf08cdf9005105bac7ffb04c66ef93c5275f5828ce7941650a18cb3d'],
+  ['feed-forward', 'f32', '092c6f4611fd24dee91e5619f17cd3b59a7709e2ceba5b16f53323448b4be223'],
+]
+
+test.each(pinnedHalves)('the %s half of a rank, %s, has the pinned bytes', (half, weights, hash) => {
+  const share = { rank: 1, ranks: 2, heads: { start: 2, end: 4 }, keyValueHeads: { start: 1, end: 2 }, columns: { start: 96, end: 160 } }
+  const graph = halfGraph({ config: shareConfig({ ...smallLlama, attentionBias: true }, share), profile: parseProfile(weights), block: 3, half, weights: anywhere })
   expect(sha256Hex(graph)).toBe(hash)
   expect(generatorVersion).toBe(1)
 })

@@ -48,6 +48,11 @@ function closed({ builder }: WeightedGraph, { hidden, branch }: Residual): strin
 
 /** Attention and feed-forward, each behind its norm; the feed-forward's sum is left to the next norm. */
 function appendBlock(graph: WeightedGraph, config: ModelConfig, block: number, residual: Residual): Residual {
+  return appendFeedForward(graph, config, block, appendAttention(graph, config, block, residual))
+}
+
+/** Norm and attention; what they add to the residual stream is left as its branch. */
+export function appendAttention(graph: WeightedGraph, config: ModelConfig, block: number, residual: Residual): Residual {
   const { hiddenSize, headCount, keyValueHeadCount, headSize, normEpsilon } = config
   const name = `block-${block}`
   const before = norm(graph, residual, vector(graph, `${name}.attention-norm`, hiddenSize), normEpsilon)
@@ -55,9 +60,14 @@ function appendBlock(graph: WeightedGraph, config: ModelConfig, block: number, r
   const bias = config.attentionBias ? vector(graph, `${name}.qkv.bias`, width) : undefined
   const qkv = linear(graph, before.normed, `${name}.qkv`, width, hiddenSize, bias)
   const attended = attention(graph, config, block, qkv)
-  const branch = linear(graph, attended, `${name}.output`, hiddenSize, headCount * headSize)
-  const after = norm(graph, { hidden: before.sum, branch }, vector(graph, `${name}.feed-forward-norm`, hiddenSize), normEpsilon)
-  return { hidden: after.sum, branch: feedForward(graph, config, name, after.normed) }
+  return { hidden: before.sum, branch: linear(graph, attended, `${name}.output`, hiddenSize, headCount * headSize) }
+}
+
+/** Norm and feed-forward, likewise. */
+export function appendFeedForward(graph: WeightedGraph, config: ModelConfig, block: number, residual: Residual): Residual {
+  const name = `block-${block}`
+  const { normed, sum } = norm(graph, residual, vector(graph, `${name}.feed-forward-norm`, config.hiddenSize), config.normEpsilon)
+  return { hidden: sum, branch: feedForward(graph, config, name, normed) }
 }
 
 /** SwiGLU: `down(silu(gate(x)) · up(x))`; QuickGelu with alpha 1 is silu in one operator. */

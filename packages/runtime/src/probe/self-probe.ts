@@ -2,7 +2,7 @@ import type { BlockRange, ModelConfig } from '@shoal/model'
 import { createKeyValueCache, type KeyValueCache } from '../onnx/key-value-cache.ts'
 import { rowPaddings, type RowPadding } from '../onnx/row-padding.ts'
 import type { ComputeSession } from '../onnx/session.ts'
-import { createSpanComputer } from '../onnx/span-computer.ts'
+import { createSpanComputer, type SpanComputer } from '../onnx/span-computer.ts'
 import { sameBits } from './same-bits.ts'
 import { seededValues } from './seeded-values.ts'
 
@@ -33,13 +33,17 @@ export const groupings: readonly (readonly number[])[] = [
  * @returns the cheapest padding with which every grouping gives the same bits; null when none does
  */
 export function selfProbe(session: ComputeSession, config: ModelConfig, range: BlockRange): RowPadding | null {
-  const hidden = seededValues(1, rowCount * config.hiddenSize, 1)
-  return rowPaddings.find((padding) => isInvariant(session, config, range, padding, hidden)) ?? null
+  return selfProbeOf((padding) => createSpanComputer(session, config, range, padding), config, range)
 }
 
-function isInvariant(session: ComputeSession, config: ModelConfig, range: BlockRange, padding: RowPadding, hidden: Float32Array): boolean {
+/** As {@link selfProbe}, of whatever computes the blocks of `range`. */
+export function selfProbeOf(computerOf: (padding: RowPadding) => SpanComputer, config: ModelConfig, range: BlockRange): RowPadding | null {
+  const hidden = seededValues(1, rowCount * config.hiddenSize, 1)
+  return rowPaddings.find((padding) => isInvariant(computerOf(padding), config, range, hidden)) ?? null
+}
+
+function isInvariant(computer: SpanComputer, config: ModelConfig, range: BlockRange, hidden: Float32Array): boolean {
   const { hiddenSize } = config
-  const computer = createSpanComputer(session, config, range, padding)
   const compute = (sizes: readonly number[]): { rows: Float32Array; cache: KeyValueCache } => {
     const cache = createKeyValueCache(config, range, rowCount)
     const rows = new Float32Array(sum(sizes) * hiddenSize)

@@ -28,12 +28,20 @@ export interface Rotation {
 
 /** One position through one block. @param hidden `[hiddenSize]` @returns `[hiddenSize]`; the cache has grown by one */
 export function forwardBlock(config: ModelConfig, weights: BlockWeights, cache: BlockCache, hidden: Float32Array, rotation: Rotation): Float32Array {
-  const { normEpsilon, feedForwardSize } = config
-  const attended = attend(config, weights, cache, rmsNorm(hidden, weights.attentionNorm, normEpsilon), rotation)
-  const middle = add(hidden, multiply(weights.output, attended))
-  const gateUp = multiply(weights.gateUp, rmsNorm(middle, weights.feedForwardNorm, normEpsilon))
+  const middle = add(hidden, attentionBranch(config, weights, cache, hidden, rotation))
+  return add(middle, feedForwardBranch(config, weights, middle))
+}
+
+/** What attention adds to one position: of these heads, if they are a rank's. @returns `[hiddenSize]`; the cache has grown by one */
+export function attentionBranch(config: ModelConfig, weights: BlockWeights, cache: BlockCache, hidden: Float32Array, rotation: Rotation): Float32Array {
+  return multiply(weights.output, attend(config, weights, cache, rmsNorm(hidden, weights.attentionNorm, config.normEpsilon), rotation))
+}
+
+/** What the feed-forward network adds to one position: of these columns, if they are a rank's. */
+export function feedForwardBranch({ normEpsilon, feedForwardSize }: ModelConfig, weights: BlockWeights, hidden: Float32Array): Float32Array {
+  const gateUp = multiply(weights.gateUp, rmsNorm(hidden, weights.feedForwardNorm, normEpsilon))
   const active = swiglu(gateUp.subarray(0, feedForwardSize), gateUp.subarray(feedForwardSize))
-  return add(middle, multiply(weights.down, active))
+  return multiply(weights.down, active)
 }
 
 function attend(config: ModelConfig, weights: BlockWeights, cache: BlockCache, x: Float32Array, rotation: Rotation): Float32Array {

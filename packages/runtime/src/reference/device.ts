@@ -1,12 +1,14 @@
 import { formatProfile, sha256Hex, unitBytes, unitsOfRange, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
 import type { Device } from '../block-runner.ts'
 import { createEmbeddingTable } from '../embedding.ts'
+import { residentShareBytes, shareConfig } from '../ranks/share-config.ts'
 import { checkRange, checkSupported } from '../support.ts'
 import { floatTensors, type TensorReader } from '../tensor-reader.ts'
 import { createSessionBook } from '../session-book.ts'
 import type { BlockWeights } from './block.ts'
 import { createReferenceHead, createReferenceRunner } from './runner.ts'
-import { readBlock } from './weights.ts'
+import { createReferenceRank } from './rank-runner.ts'
+import { readBlock, readShare } from './weights.ts'
 
 export interface ReferenceDeviceOptions {
   readonly manifest: IdentifiedManifest
@@ -41,6 +43,17 @@ export async function createReferenceDevice({ manifest: { manifest }, readTensor
         blocks.push(await readBlock(config, tensors, block))
       }
       return createReferenceRunner({ config, range, book, blocks })
+    },
+    async loadRank(range, { share, sum, memoryLimitBytes, signal }) {
+      checkRange(range, config)
+      const own = shareConfig(config, share)
+      const book = createSessionBook({ config: own, range, weightBytes: residentShareBytes(config, widened, range, share), limitBytes: memoryLimitBytes })
+      const blocks: BlockWeights[] = []
+      for (let block = range.start; block < range.end; block += 1) {
+        signal?.throwIfAborted()
+        blocks.push(await readShare(config, tensors, block, share))
+      }
+      return createReferenceRank({ config: own, range, book, blocks, sum })
     },
     async loadHead() {
       const { vocabularySize, hiddenSize } = config

@@ -1,7 +1,7 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { keyValueBytesPerPosition } from '../key-value-size.ts'
-import { resolveWindow } from '../key-value-window.ts'
+import { resolveWindow, type ResolvedWindow } from '../key-value-window.ts'
 import { inverseFrequencies } from '../rope.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
 import { multiply, rmsNorm } from './arithmetic.ts'
@@ -17,14 +17,9 @@ interface ReferenceParts {
 
 /** Computes at once, on the calling thread: for oracles and simulations. */
 export function createReferenceRunner({ config, range, book, blocks }: ReferenceParts): BlockRunner {
-  const { hiddenSize, keyValueHeadCount, headSize } = config
+  const { hiddenSize } = config
   const sessions = new Map<string, { readonly part: BlockRange; readonly caches: readonly BlockCache[] }>()
-  const frequencies = inverseFrequencies(config.rope, headSize)
-
-  const rotationAt = (position: number): Rotation => ({
-    cosines: Float32Array.from(frequencies, (frequency) => Math.cos(position * frequency)),
-    sines: Float32Array.from(frequencies, (frequency) => Math.sin(position * frequency)),
-  })
+  const rotationAt = rotations(config)
   const find = (session: string): { readonly part: BlockRange; readonly caches: readonly BlockCache[] } => sessions.get(session) ?? { part: range, caches: [] }
 
   return {
@@ -64,34 +59,12 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
     async exportKeyValues(session, window = {}) {
       const length = book.length(session)
       const { part, caches } = find(session)
-      const { from, to, first, end } = resolveWindow(window, { part, length })
-      const kinds = caches.slice(first, end).flatMap(({ keys, values }) => [keys, values])
-      const whole = new Float32Array(kinds.length * keyValueHeadCount * (to - from) * headSize)
-      let at = 0
-      for (const rows of kinds) {
-        for (let head = 0; head < keyValueHeadCount; head += 1) {
-          for (const row of rows.slice(from, to)) {
-            whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
-            at += headSize
-          }
-        }
-      }
-      return whole
+      return exportCaches(config, caches, resolveWindow(window, { part, length }))
     },
     async importKeyValues(session, position, keyValues) {
       const accepted = book.acceptKeyValues(session, position, keyValues.length)
       const { caches } = find(session)
-      let at = 0
-      for (const rows of caches.flatMap(({ keys, values }) => [keys, values])) {
-        const added = Array.from({ length: accepted.rows }, () => new Float32Array(keyValueHeadCount * headSize))
-        for (let head = 0; head < keyValueHeadCount; head += 1) {
-          for (const row of added) {
-            row.set(keyValues.subarray(at, at + headSize), head * headSize)
-            at += headSize
-          }
-        }
-        rows.push(...added)
-      }
+      importCaches(config, caches, accepted.rows, keyValues)
       accepted.succeed(caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows))
     },
     memory: () => book.memory(),
@@ -99,6 +72,46 @@ export function createReferenceRunner({ config, range, book, blocks }: Reference
       book.release()
       sessions.clear()
     },
+  }
+}
+
+/** Rotation by position. */
+export function rotations({ rope, headSize }: ModelConfig): (position: number) => Rotation {
+  const frequencies = inverseFrequencies(rope, headSize)
+  return (position) => ({
+    cosines: Float32Array.from(frequencies, (frequency) => Math.cos(position * frequency)),
+    sines: Float32Array.from(frequencies, (frequency) => Math.sin(position * frequency)),
+  })
+}
+
+/** Of the window's blocks keys then values, `[keyValueHeads, positions, headSize]`. */
+export function exportCaches({ keyValueHeadCount, headSize }: ModelConfig, caches: readonly BlockCache[], { from, to, first, end }: ResolvedWindow): Float32Array {
+  const kinds = caches.slice(first, end).flatMap(({ keys, values }) => [keys, values])
+  const whole = new Float32Array(kinds.length * keyValueHeadCount * (to - from) * headSize)
+  let at = 0
+  for (const rows of kinds) {
+    for (let head = 0; head < keyValueHeadCount; head += 1) {
+      for (const row of rows.slice(from, to)) {
+        whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
+        at += headSize
+      }
+    }
+  }
+  return whole
+}
+
+/** Appends `count` positions of all blocks, as {@link exportCaches} gives them. */
+export function importCaches({ keyValueHeadCount, headSize }: ModelConfig, caches: readonly BlockCache[], count: number, keyValues: Float32Array): void {
+  let at = 0
+  for (const rows of caches.flatMap(({ keys, values }) => [keys, values])) {
+    const added = Array.from({ length: count }, () => new Float32Array(keyValueHeadCount * headSize))
+    for (let head = 0; head < keyValueHeadCount; head += 1) {
+      for (const row of added) {
+        row.set(keyValues.subarray(at, at + headSize), head * headSize)
+        at += headSize
+      }
+    }
+    rows.push(...added)
   }
 }
 

@@ -1,23 +1,47 @@
-import type { ModelConfig } from '@shoal/model'
+import type { ModelConfig, RankShare } from '@shoal/model'
+import { tensorCut } from '../ranks/matrix-cuts.ts'
 import type { FloatTensors } from '../tensor-reader.ts'
 import type { BlockWeights } from './block.ts'
 
+/** A block's tensor by its name in the unit, `[rows, columns]`; a vector has no columns. */
+type ReadTensor = (name: string, rows: number, columns: number | null) => Promise<Float32Array>
+
 /** Reads a block's packed tensors (docs/packing.md) and widens them. */
-export async function readBlock(config: ModelConfig, tensors: FloatTensors, block: number): Promise<BlockWeights> {
+export function readBlock(config: ModelConfig, tensors: FloatTensors, block: number): Promise<BlockWeights> {
+  return blockWeights(config, reader(tensors, block))
+}
+
+/** A rank's share of them: whole tensors are read, and cut as floats. */
+export function readShare(config: ModelConfig, tensors: FloatTensors, block: number, share: RankShare): Promise<BlockWeights> {
+  const read = reader(tensors, block)
+  return blockWeights(config, async (name, rows, columns) => {
+    const whole = await read(name, rows, columns)
+    const cut = tensorCut(config, share, `block-${block}.${name}`)
+    const width = columns ?? 1
+    const { start, end } = cut.columns ?? { start: 0, end: width }
+    const parts = cut.rows.flatMap((range) => Array.from({ length: range.end - range.start }, (_, index) => whole.subarray((range.start + index) * width + start, (range.start + index) * width + end)))
+    const values = new Float32Array(parts.length * (end - start))
+    parts.forEach((part, index) => values.set(part, index * (end - start)))
+    return values
+  })
+}
+
+function reader(tensors: FloatTensors, block: number): ReadTensor {
+  return (name, rows, columns) => (columns === null ? tensors.vector(`block-${block}.${name}`, rows) : tensors.rows(`block-${block}.${name}`, { rows, columns }, 0, rows))
+}
+
+async function blockWeights(config: ModelConfig, read: ReadTensor): Promise<BlockWeights> {
   const { hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize } = config
-  const unit = `block-${block}`
   const width = (headCount + 2 * keyValueHeadCount) * headSize
-  const matrix = (name: string, rows: number, columns: number): Promise<Float32Array> => tensors.rows(`${unit}.${name}`, { rows, columns }, 0, rows)
-  const optional = (wanted: boolean, name: string, length: number): Promise<Float32Array> | null => (wanted ? tensors.vector(`${unit}.${name}`, length) : null)
   return {
-    attentionNorm: await tensors.vector(`${unit}.attention-norm`, hiddenSize),
-    qkv: await matrix('qkv', width, hiddenSize),
-    qkvBias: await optional(config.attentionBias, 'qkv.bias', width),
-    queryNorm: await optional(config.queryKeyNorm, 'query-norm', headSize),
-    keyNorm: await optional(config.queryKeyNorm, 'key-norm', headSize),
-    output: await matrix('output', hiddenSize, headCount * headSize),
-    feedForwardNorm: await tensors.vector(`${unit}.feed-forward-norm`, hiddenSize),
-    gateUp: await matrix('gate-up', 2 * feedForwardSize, hiddenSize),
-    down: await matrix('down', hiddenSize, feedForwardSize),
+    attentionNorm: await read('attention-norm', hiddenSize, null),
+    qkv: await read('qkv', width, hiddenSize),
+    qkvBias: config.attentionBias ? await read('qkv.bias', width, null) : null,
+    queryNorm: config.queryKeyNorm ? await read('query-norm', headSize, null) : null,
+    keyNorm: config.queryKeyNorm ? await read('key-norm', headSize, null) : null,
+    output: await read('output', hiddenSize, headCount * headSize),
+    feedForwardNorm: await read('feed-forward-norm', hiddenSize, null),
+    gateUp: await read('gate-up', 2 * feedForwardSize, hiddenSize),
+    down: await read('down', hiddenSize, feedForwardSize),
   }
 }

@@ -1,0 +1,118 @@
+import type { BlockRange, ModelConfig } from '@shoal/model'
+import { limits } from '../limits.ts'
+import { selfProbeOf } from '../probe/self-probe.ts'
+import { createChainCaches, type BlockChain } from './block-chain.ts'
+import { createHalfComputer, type HalfComputer, type HalfSessions, type Stream } from './half-computer.ts'
+import type { Half } from './half-graph.ts'
+import type { KeyValueCache } from './key-value-cache.ts'
+import type { RowPadding } from './row-padding.ts'
+import type { ComputeSession } from './session.ts'
+import { createRotation, type SpanComputer } from './span-computer.ts'
+
+/**
+ * Adds up the ranks' partial rows; blocks the thread until the sum is here. It may be memory that the next exchange
+ * writes over.
+ */
+export type BlockingSum = (partial: Float32Array) => Float32Array
+
+/** Makes the graph of a rank's half of one block. */
+export type LoadHalf = (block: number, half: Half) => ComputeSession
+
+export interface RankChainOptions {
+  /** As the rank sees it (`shareConfig`). */
+  readonly config: ModelConfig
+  readonly range: BlockRange
+  readonly padding: RowPadding
+  readonly load: LoadHalf
+  readonly sum: BlockingSum
+}
+
+/** A rank's share of a span: after each half of each block all ranks' partial sums are added up. */
+export function createRankChain({ config, range, padding, load, sum }: RankChainOptions): BlockChain {
+  const rotation = createRotation(config)
+  const sessions: HalfSessions[] = []
+  const release = (): void => {
+    for (const { attention, feedForward } of sessions.splice(0)) {
+      attention.release()
+      feedForward.release()
+    }
+  }
+  const computers: HalfComputer[] = []
+  try {
+    for (let block = range.start; block < range.end; block += 1) {
+      const halves = loadHalves(load, block)
+      sessions.push(halves)
+      computers.push(createHalfComputer(halves, config, block, padding, rotation))
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+
+  const pass = (caches: readonly KeyValueCache[], first: number, hidden: Float32Array): Float32Array => {
+    let stream: Stream = { hidden, branch: new Float32Array(hidden.length) }
+    caches.forEach((cache, index) => {
+      const computer = computers[first + index]
+      if (computer === undefined) throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
+      stream = throughBlock(computer, cache, stream, sum)
+    })
+    return added(stream)
+  }
+
+  return {
+    range,
+    release,
+    open: (part, tokenBudget) => createChainCaches(config, part, tokenBudget),
+    forward(caches, hidden) {
+      const before = caches.length
+      const chunk = limits.rowsPerCallMax * config.hiddenSize
+      const whole = new Float32Array(hidden.length)
+      try {
+        for (let at = 0; at < hidden.length; at += chunk) whole.set(pass(caches.blocks, caches.part.start - range.start, hidden.subarray(at, at + chunk)), at)
+      } catch (error) {
+        caches.truncate(before)
+        throw error
+      }
+      return whole
+    },
+  }
+}
+
+/** Finds the row padding of a rank's share on this machine; its own partial rows stand for the sum. */
+export function selfProbeRank(config: ModelConfig, block: number, load: LoadHalf): RowPadding | null {
+  const halves = loadHalves(load, block)
+  const rotation = createRotation(config)
+  const computerOf = (padding: RowPadding): SpanComputer => {
+    const computer = createHalfComputer(halves, config, block, padding, rotation)
+    return { forward: (cache, hidden) => added(throughBlock(computer, cache, { hidden, branch: new Float32Array(hidden.length) }, (partial) => partial)) }
+  }
+  try {
+    return selfProbeOf(computerOf, config, { start: block, end: block + 1 })
+  } finally {
+    halves.attention.release()
+    halves.feedForward.release()
+  }
+}
+
+function loadHalves(load: LoadHalf, block: number): HalfSessions {
+  const attention = load(block, 'attention')
+  try {
+    return { attention, feedForward: load(block, 'feed-forward') }
+  } catch (error) {
+    attention.release()
+    throw error
+  }
+}
+
+function throughBlock(computer: HalfComputer, cache: KeyValueCache, stream: Stream, sum: BlockingSum): Stream {
+  const attended = computer.attention(cache, stream)
+  const fed = computer.feedForward({ hidden: attended.hidden, branch: sum(attended.partial) })
+  return { hidden: fed.hidden, branch: sum(fed.partial) }
+}
+
+/** The stream with its last branch: float32 addition, as the graph of a whole span ends with. */
+function added({ hidden, branch }: Stream): Float32Array<ArrayBuffer> {
+  const sum = new Float32Array(hidden.length)
+  for (let index = 0; index < sum.length; index += 1) sum[index] = (hidden[index] as number) + (branch[index] as number)
+  return sum
+}

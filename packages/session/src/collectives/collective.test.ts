@@ -1,0 +1,171 @@
+import { createVirtualClock, seededRandom, ShoalError } from '@shoal/host'
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createCollective, type Collective, type SumId } from './collective.ts'
+import { addInRankOrder, algorithms, type Algorithm, type Outgoing, type Part } from './exchange.ts'
+
+interface Message {
+  readonly from: number
+  readonly to: number
+  readonly id: SumId
+  readonly part: Part
+}
+
+/** Ranks joined by queues that keep the order between two of them, as channels do. */
+function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { clock: ReturnType<typeof createVirtualClock>; members: Collective[]; queues: Map<string, Message[]>; deliver(pick: (count: number) => number, alive?: (rank: number) => boolean): boolean } {
+  const clock = createVirtualClock()
+  const queues = new Map<string, Message[]>()
+  const send = (from: number) => (id: SumId, { to, ...part }: Outgoing): void => {
+    const key = `${from}>${to}`
+    queues.set(key, [...(queues.get(key) ?? []), { from, to, id, part: { ...part, values: part.values.slice() } }])
+  }
+  const members = Array.from({ length: ranks }, (_, rank) => createCollective({ clock, rank, ranks, deadlineMs, algorithm: () => algorithm, send: send(rank), nameOf: (other) => `rank ${other}` }))
+  return {
+    clock,
+    members,
+    queues,
+    deliver(pick, alive = () => true) {
+      const waiting = [...queues.values()].filter((queue) => queue[0] !== undefined && alive(queue[0].to) && alive(queue[0].from))
+      const queue = waiting[pick(waiting.length)]
+      const message = queue?.shift()
+      if (message === undefined) return false
+      members[message.to]!.receive(message.from, message.id, message.part)
+      return true
+    },
+  }
+}
+
+const values = (seed: number, length: number): Float32Array => {
+  const random = seededRandom(seed)
+  return Float32Array.from({ length }, () => random.unit() * 1000 - 500)
+}
+
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+}
+
+describe.each(algorithms)('%s', (algorithm) => {
+  test('every rank has the sum in rank order, whatever arrives first, sum after sum', async () => {
+    const cases = fc.record({ ranks: fc.integer({ min: 1, max: 5 }), length: fc.constantFrom(1, 7, 16_384, 40_000), seed: fc.integer(), sums: fc.integer({ min: 1, max: 4 }) })
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ ranks, length, seed, sums }) => {
+        const group = createGroup(ranks, algorithm)
+        const random = seededRandom(seed)
+        const own = Array.from({ length: sums }, (_, sum) => Array.from({ length: ranks }, (_, rank) => values(seed + 31 * sum + rank, length)))
+        const expected = own.map((parts) => {
+          const into = new Float32Array(length)
+          addInRankOrder(parts.map((part) => part.slice()), into)
+          return into
+        })
+        const results = group.members.map(async (member, rank) => {
+          member.begin(0)
+          const found: Float32Array[] = []
+          for (const parts of own) found.push((await member.sum(parts[rank]!.slice())).slice())
+          return found
+        })
+        let idle = 0
+        while (idle < 3) {
+          idle = group.deliver((count) => Math.floor(random.unit() * count)) ? 0 : idle + 1
+          await settled()
+        }
+        for (const found of await Promise.all(results)) expect(found.map((sum) => Buffer.from(sum.buffer).toString('base64'))).toEqual(expected.map((sum) => Buffer.from(sum.buffer).toString('base64')))
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  test('a rank that dies at any point is told of at every survivor', async () => {
+    const cases = fc.record({ ranks: fc.integer({ min: 2, max: 4 }), dead: fc.nat(), after: fc.integer({ min: 0, max: 14 }), seed: fc.integer() })
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ ranks, dead, after, seed }) => {
+        const group = createGroup(ranks, algorithm)
+        const random = seededRandom(seed)
+        const gone = dead % ranks
+        const results = group.members.map(async (member, rank): Promise<unknown> => {
+          member.begin(0)
+          try {
+            for (let sum = 0; sum < 3; sum += 1) await member.sum(values(rank + sum, 20_000))
+            return 'done'
+          } catch (error) {
+            return error
+          }
+        })
+        for (let step = 0; step < after; step += 1) {
+          group.deliver((count) => Math.floor(random.unit() * count))
+          await settled()
+        }
+        let idle = 0
+        while (idle < 3) {
+          idle = group.deliver((count) => Math.floor(random.unit() * count), (rank) => rank !== gone) ? 0 : idle + 1
+          await settled()
+        }
+        group.clock.advance(1001)
+        for (const [rank, result] of results.entries()) {
+          if (rank === gone) continue
+          const found = await result
+          if (found !== 'done') expect(found).toMatchObject({ name: 'ShoalError', code: 'deadline-passed' })
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
+})
+
+test('a deadline names who is missing, and the next call goes on', async () => {
+  const group = createGroup(3, 'gather', 250)
+  const [zero, one, two] = group.members as [Collective, Collective, Collective]
+  for (const member of group.members) member.begin(4)
+  const sum = zero.sum(Float32Array.of(1))
+  void one.sum(Float32Array.of(2)).catch(() => undefined)
+  group.deliver(() => 1)
+  group.queues.clear()
+  group.clock.advance(251)
+  await expect(sum).rejects.toThrow(/^no part of a sum from rank [12](, rank 2)? within 250 ms$/)
+  await expect(zero.sum(Float32Array.of(1))).rejects.toMatchObject({ code: 'deadline-passed' })
+  for (const member of group.members) member.begin(5)
+  const sums = [zero, one, two].map((member, rank) => member.sum(Float32Array.of(rank + 1)))
+  while (group.deliver(() => 0)) await settled()
+  expect((await Promise.all(sums)).map(([value]) => value)).toEqual([6, 6, 6])
+})
+
+test('failing a call fails its sums; parts of it that come later are dropped', async () => {
+  const group = createGroup(2, 'gather')
+  const [zero, one] = group.members as [Collective, Collective]
+  zero.begin(0)
+  one.begin(0)
+  const sum = zero.sum(Float32Array.of(1))
+  zero.fail(0, new ShoalError('peer-vanished', 'rank 1 is gone'))
+  await expect(sum).rejects.toThrow('rank 1 is gone')
+  one.sum(Float32Array.of(1)).catch(() => undefined)
+  group.deliver(() => 1)
+  await expect(zero.sum(Float32Array.of(1))).rejects.toThrow('rank 1 is gone')
+  zero.close(new ShoalError('not-ready', 'closed'))
+  zero.begin(1)
+  await expect(zero.sum(Float32Array.of(1))).rejects.toThrow('closed')
+})
+
+const wrong: readonly (readonly [string, Algorithm, number, Part])[] = [
+  ['a total in a gather', 'gather', 1, { kind: 'total', chunk: 0, values: new Float32Array(4) }],
+  ['too few numbers', 'gather', 1, { kind: 'partial', chunk: 0, values: new Float32Array(3) }],
+  ['its own rank', 'gather', 0, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
+  ['a rank outside', 'gather', 2, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
+  ['a total at the hub', 'star', 1, { kind: 'total', chunk: 0, values: new Float32Array(4) }],
+  ['a piece that does not exist', 'ring', 1, { kind: 'total', chunk: 1, values: new Float32Array(4) }],
+  ['a running sum for the first of the ring', 'ring', 1, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
+]
+
+test.each(wrong)('refused: %s', (_, algorithm, from, part) => {
+  const [member] = createGroup(2, algorithm).members
+  member!.begin(0)
+  member!.sum(new Float32Array(4)).catch(() => undefined)
+  expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
+})
+
+test('a second part of a rank is refused', () => {
+  const [member] = createGroup(3, 'gather').members
+  member!.begin(0)
+  member!.sum(new Float32Array(4)).catch(() => undefined)
+  const part = { kind: 'partial', chunk: 0, values: new Float32Array(4) } as const
+  member!.receive(1, { call: 0, sum: 0 }, part)
+  expect(() => member!.receive(1, { call: 0, sum: 0 }, part)).toThrow('a second time')
+})

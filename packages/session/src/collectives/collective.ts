@@ -1,0 +1,146 @@
+import { ShoalError, type Clock, type Timer } from '@shoal/host'
+import type { Algorithm, Exchange, ExchangeOptions, Outgoing, Part } from './exchange.ts'
+import { misplaced } from './exchange.ts'
+import { gather } from './gather.ts'
+import { ring } from './ring.ts'
+import { star } from './star.ts'
+
+const exchanges: Readonly<Record<Algorithm, (options: ExchangeOptions) => Exchange>> = { star, gather, ring }
+
+/** Which sum a part belongs to: calls count up in a group, sums count up within a call. */
+export interface SumId {
+  readonly call: number
+  readonly sum: number
+}
+
+export interface CollectiveOptions {
+  readonly clock: Clock
+  readonly rank: number
+  readonly ranks: number
+  /** By the bytes of the rows; the same at every rank. */
+  algorithm(bytes: number): Algorithm
+  /** Copies the values, or sends them, before it returns. */
+  send(id: SumId, part: Outgoing): void
+  /** How long a sum may take from this rank's own part on. */
+  readonly deadlineMs: number
+  /** Names a rank for people. */
+  nameOf(rank: number): string
+}
+
+/** One rank's side of all sums of a group, one after the other. */
+export interface Collective {
+  /** Calls are numbered by whoever leads; sums of calls before this one are over. */
+  begin(call: number): void
+  /** The next sum of the call. @returns `rows`, with the total in them @throws {ShoalError} `peer-vanished`, `deadline-passed`, or what `fail` was given */
+  sum(rows: Float32Array): Promise<Float32Array>
+  /** @throws {ShoalError} `bad-frame` for a part that cannot be: its sender does not keep to the protocol */
+  receive(from: number, id: SumId, part: Part): void
+  /** Ends the call: its sum under way and every later one of it fail. */
+  fail(call: number, error: ShoalError): void
+  /** Ends all calls for good. */
+  close(error: ShoalError): void
+}
+
+interface Current {
+  readonly id: SumId
+  readonly exchange: Exchange
+  readonly rows: Float32Array
+  readonly timer: Timer
+  resolve(rows: Float32Array): void
+  reject(error: ShoalError): void
+}
+
+interface Early {
+  readonly from: number
+  readonly id: SumId
+  readonly part: Part
+}
+
+/**
+ * Parts of a sum that has not begun here. Nobody can be further ahead than the next sum, whose total needs our part:
+ * that is one part of each rank in a star or a gather, and in a ring all pieces of one rank.
+ */
+const earlyMax = 4096
+
+export function createCollective(options: CollectiveOptions): Collective {
+  const { clock, rank, ranks, deadlineMs } = options
+  let call = -1
+  let nextSum = 0
+  let current: Current | null = null
+  let early: Early[] = []
+  let failure: ShoalError | null = null
+  let closed: ShoalError | null = null
+
+  const settle = (error: ShoalError | null): void => {
+    const settled = current
+    if (settled === null) return
+    current = null
+    settled.timer.cancel()
+    if (error === null) settled.resolve(settled.rows)
+    else settled.reject(error)
+  }
+  const carryOut = (id: SumId, parts: readonly Outgoing[]): void => {
+    for (const part of parts) options.send(id, part)
+  }
+  const take = (from: number, id: SumId, part: Part): void => {
+    if (current === null) return
+    const { exchange } = current
+    carryOut(id, exchange.receive(from, part))
+    if (exchange.done) settle(null)
+  }
+  const isCurrent = (id: SumId): boolean => current !== null && id.call === current.id.call && id.sum === current.id.sum
+  const isOver = (id: SumId): boolean => id.call < call || (id.call === call && (id.sum < nextSum || failure !== null))
+
+  return {
+    begin(next) {
+      if (next <= call) throw new Error(`call ${next} follows call ${call}`)
+      settle(new ShoalError('cancelled', `call ${call} has ended`))
+      call = next
+      nextSum = 0
+      failure = null
+      early = early.filter(({ id }) => id.call >= call)
+    },
+    sum(rows) {
+      const over = closed ?? failure
+      if (over !== null) return Promise.reject(over)
+      if (current !== null) return Promise.reject(new Error('sums come one after the other'))
+      const id = { call, sum: nextSum }
+      nextSum += 1
+      const exchange = exchanges[options.algorithm(rows.byteLength)]({ rank, ranks, rows })
+      return new Promise((resolve, reject) => {
+        const timer = clock.after(deadlineMs, () => {
+          const missing = exchange.waitingFor().map((other) => options.nameOf(other)).join(', ')
+          settle((failure = new ShoalError('deadline-passed', `no part of a sum from ${missing} within ${deadlineMs} ms`)))
+        })
+        current = { id, exchange, rows, timer, resolve, reject }
+        carryOut(id, exchange.start())
+        if (exchange.done) settle(null)
+        const due = early.filter((one) => one.id.call === id.call && one.id.sum === id.sum)
+        early = early.filter((one) => !due.includes(one))
+        for (const { from, part } of due) if (isCurrent(id)) take(from, id, part)
+      })
+    },
+    receive(from, id, part) {
+      if (!Number.isInteger(from) || from < 0 || from >= ranks || from === rank) throw misplaced(from, part, `this is rank ${rank} of ${ranks}`)
+      if (closed !== null) return
+      if (isCurrent(id)) {
+        take(from, id, part)
+        return
+      }
+      // A straggler of a call that has failed, or of a duplicate's.
+      if (isOver(id)) return
+      if (early.length >= earlyMax) throw misplaced(from, part, `${earlyMax} parts wait for their sum already`)
+      early.push({ from, id, part })
+    },
+    fail(of, error) {
+      if (of !== call || failure !== null) return
+      failure = error
+      settle(error)
+    },
+    close(error) {
+      closed ??= error
+      early = []
+      settle(error)
+    },
+  }
+}
