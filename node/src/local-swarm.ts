@@ -1,9 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ShoalError } from '@shoal/host'
-import type { CommandContext } from './cli/context.ts'
-import { startNodeProcess, type NodeProcess } from './node-process.ts'
+import { ShoalError, type Clock, type Random } from '@shoal/host'
+import { startNodeProcess, type NodeEvent, type NodeProcess } from './node-process.ts'
+import type { Shape } from './shape/link-shape.ts'
+import type { Links } from './shape/links.ts'
+import { shapeProcesses, type ShapedProcesses } from './shape/shaped-processes.ts'
+
+export interface LocalSwarmDependencies {
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal: AbortSignal
+}
 
 export interface LocalSwarmOptions {
   readonly processes: number
@@ -13,10 +21,14 @@ export interface LocalSwarmOptions {
   /** `--memory` of each process. */
   readonly memoryBytes: number
   readonly threads: number
+  /** Links between the processes, and what is special about each; as many nodes as processes. */
+  readonly shape?: Shape
+  readonly onEvent?: (node: string, event: NodeEvent) => void
 }
 
 /** What `up --json` says when it serves. */
 export interface ReadyNode {
+  readonly name: string
   readonly peerId: string
   readonly addrs: readonly string[]
   readonly blocks: readonly [number, number] | null
@@ -27,11 +39,25 @@ export interface ReadyNode {
 /** Real `shoal up` processes on this machine. */
 export interface LocalSwarm {
   readonly nodes: readonly ReadyNode[]
+  /** The ways between them; none without a shape. */
+  readonly links: Links['all']
   /** A data directory for whoever asks the swarm; removed with it. */
   readonly clientFolder: string
   /** Rejects when a process ends by itself. */
   readonly failure: Promise<never>
+  /** Sends a signal to a node by its name; an end that follows is none by itself. */
+  signal(name: string, signal: NodeJS.Signals): void
+  /** Ends a node if it still runs, and starts it again on its data directory. */
+  restart(name: string): Promise<ReadyNode>
   close(): Promise<void>
+}
+
+interface Slot {
+  readonly name: string
+  readonly words: readonly string[]
+  child: NodeProcess
+  /** Whether its end was asked for. */
+  ending: boolean
 }
 
 /** A process that has not left by then is ended. */
@@ -42,59 +68,100 @@ const leaveMs = 8000
  * it. Each has a data directory of its own below a temporary folder. They end with this process, however it ends.
  * @throws {ShoalError} `internal` with the log of a process that did not come up
  */
-export async function startLocalSwarm(context: CommandContext, options: LocalSwarmOptions): Promise<LocalSwarm> {
+export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDependencies, options: LocalSwarmOptions): Promise<LocalSwarm> {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-swarm-'))
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true })
   process.on('exit', removeFolder)
-  const children: NodeProcess[] = []
+  const slots: Slot[] = []
+  const failure = Promise.withResolvers<never>()
+  // Whoever does not race against it must not crash by it.
+  failure.promise.catch(() => undefined)
+  let shaped: ShapedProcesses | null = null
   let closing = false
   const close = async (): Promise<void> => {
     closing = true
-    await Promise.all(children.map((child) => endChild(context, child)))
+    await Promise.all(slots.map(({ child }) => endChild(clock, child)))
+    await shaped?.close()
     process.off('exit', removeFolder)
     removeFolder()
   }
-  const start = (index: number, words: readonly string[]): NodeProcess => {
-    const own = ['--temporary-data', '--log-level', 'warn', '--data', join(folder, `node-${index + 1}`), '--memory', String(options.memoryBytes), '--threads', String(options.threads)]
-    const child = startNodeProcess([...own, ...words], { name: `node ${index + 1}` })
-    children.push(child)
+  const spawn = (name: string, words: readonly string[]): NodeProcess => {
+    const child = startNodeProcess(words, { name })
+    if (options.onEvent !== undefined) child.onEvent((event) => options.onEvent?.(name, event))
+    void child.ended.then(() => {
+      const slot = slots.find((one) => one.child === child)
+      if (!closing && slot?.ending === false) failure.reject(new ShoalError('peer-vanished', `a node ended: ${child.obituary()}`))
+    })
     return child
   }
+  const start = (index: number, words: readonly string[]): Slot => {
+    const special = options.shape?.nodes[index]
+    const name = special?.name ?? `node-${index + 1}`
+    const own = ['--temporary-data', '--log-level', 'warn', '--data', join(folder, name), '--memory', String(special?.memoryBytes ?? options.memoryBytes), '--threads', String(special?.threads ?? options.threads)]
+    const all = [...own, ...words, ...(shaped?.words(index) ?? [])]
+    const slot: Slot = { name, words: all, child: spawn(name, all), ending: false }
+    slots.push(slot)
+    return slot
+  }
+  const slotOf = (name: string): Slot => {
+    const slot = slots.find((one) => one.name === name)
+    if (slot === undefined) throw new ShoalError('not-found', `no node is called '${name}'; these are: ${slots.map((one) => one.name).join(', ')}`)
+    return slot
+  }
   try {
+    if (options.shape !== undefined) shaped = await shapeProcesses(random, options.shape, folder)
     const { weights, kv, model } = options
     const profile = [...(weights === undefined ? [] : ['--weights', weights]), ...(kv === undefined ? [] : ['--kv', kv])]
-    const first = await readyOf(start(0, ['--model', model, ...profile]), context.signal)
+    const first = await readyOf(start(0, ['--model', model, ...profile]), signal)
     const address = first.addrs[0]
     if (address === undefined) throw new ShoalError('internal', 'the first process has no address')
     const others = Array.from({ length: options.processes - 1 }, (_, index) => start(index + 1, ['--join', address]))
-    const nodes = [first, ...(await Promise.all(others.map((child) => readyOf(child, context.signal))))]
-    const failure = Promise.race(children.map((child) => child.ended.then(() => child.obituary()))).then((how) => {
-      // An end that we asked for is none to report: nobody waits for this any more.
-      return closing ? new Promise<never>(() => undefined) : Promise.reject(new ShoalError('peer-vanished', `a node ended: ${how}`))
-    })
-    // Whoever does not race against it must not crash by it.
-    failure.catch(() => undefined)
-    return { nodes, clientFolder: join(folder, 'node-1', 'client'), failure, close }
+    const nodes = [first, ...(await Promise.all(others.map((slot) => readyOf(slot, signal))))]
+    return {
+      nodes,
+      links: shaped?.links ?? [],
+      clientFolder: join(folder, slots[0]?.name ?? '', 'client'),
+      failure: failure.promise,
+      signal(name, kind) {
+        const slot = slotOf(name)
+        slot.ending ||= kind !== 'SIGSTOP' && kind !== 'SIGCONT'
+        slot.child.process.kill(kind)
+      },
+      async restart(name) {
+        const slot = slotOf(name)
+        slot.ending = true
+        await endChild(clock, slot.child)
+        const others = slots.flatMap((one, index) => (one === slot ? [] : (nodes[index]?.addrs.slice(0, 1) ?? [])))
+        // It comes back to those who are still there: also the one that had created the swarm.
+        const words = slot.words.includes('--join') || others.length === 0 ? slot.words : [...slot.words, ...others.flatMap((other) => ['--join', other])]
+        slot.child = spawn(name, words)
+        slot.ending = false
+        return await readyOf(slot, signal)
+      },
+      close,
+    }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-async function readyOf(child: NodeProcess, signal: AbortSignal): Promise<ReadyNode> {
+async function readyOf({ name, child }: Slot, signal: AbortSignal): Promise<ReadyNode> {
   const interrupted = Promise.withResolvers<never>()
   const onAbort = (): void => interrupted.reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {
     const { peerId, addrs, blocks } = await Promise.race([child.ready, interrupted.promise])
-    return { peerId, addrs, blocks, pid: child.process.pid ?? 0 }
+    return { name, peerId, addrs, blocks, pid: child.process.pid ?? 0 }
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
 }
 
-async function endChild({ clock }: CommandContext, child: NodeProcess): Promise<void> {
+async function endChild(clock: Clock, child: NodeProcess): Promise<void> {
+  // One that stands still hears nothing else; Windows stops nobody.
+  if (process.platform !== 'win32') child.process.kill('SIGCONT')
   const timer = clock.after(leaveMs, () => void child.process.kill('SIGKILL'))
   await child.stop()
   timer.cancel()

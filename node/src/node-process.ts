@@ -42,6 +42,8 @@ export interface NodeProcess {
   obituary(): string
   /** Resolves with the first event, past ones included, that fits. @throws {ShoalError} `internal` when the process ends before */
   until(fits: (event: NodeEvent) => boolean): Promise<NodeEvent>
+  /** Hears each event from now on. @returns what ends that */
+  onEvent(listener: (event: NodeEvent) => void): () => void
   /** SIGTERM drains and leaves. @returns the exit status */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -115,6 +117,10 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
     ended,
     obituary,
     until,
+    onEvent(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     stop(signal = 'SIGTERM') {
       child.kill(signal)
       return ended

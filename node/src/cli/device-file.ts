@@ -14,6 +14,8 @@ const device = z.strictObject({
   memory: size,
   /** One row through one block of this model. `shoal bench decode` measures it. */
   decodeMsPerBlock: z.number().positive(),
+  /** What each 1,024 positions of the cache add to that; nothing when left out. */
+  decodeMsPer1024Past: z.number().nonnegative().optional(),
   /** One row of a prefill chunk through one block; a sixth of decoding when it is left out: measured on CPUs. */
   prefillMsPerRowBlock: z.number().positive().optional(),
   /** Bytes per second of its slower direction, e.g. `12MB`; not known when left out. */
@@ -47,7 +49,7 @@ export function snapshotOfDevices(text: string): Snapshot {
   const stranger = file.links.flatMap(({ between }) => between).find((name) => !names.includes(name))
   if (stranger !== undefined) throw new ShoalError('bad-request', `a link names '${stranger}', which is none of the devices`)
   const rttOf = (a: string, b: string): number => file.links.find(({ between }) => between.includes(a) && between.includes(b))?.rttMs ?? file.rttMs
-  const members = file.devices.map(({ name, memory, decodeMsPerBlock, prefillMsPerRowBlock, bandwidth, numericClass }) => ({
+  const members = file.devices.map(({ name, memory, decodeMsPerBlock, decodeMsPer1024Past, prefillMsPerRowBlock, bandwidth, numericClass }) => ({
     peerId: name,
     incarnation: 1,
     state: 'joining' as const,
@@ -55,6 +57,7 @@ export function snapshotOfDevices(text: string): Snapshot {
     hardware: {
       memoryBytes: memory,
       decodeMicrosPerBlock: micros(decodeMsPerBlock),
+      decodeMicrosPer1024Past: Math.round((decodeMsPer1024Past ?? 0) * 1000),
       prefillMicrosPerRowBlock: micros(prefillMsPerRowBlock ?? decodeMsPerBlock * prefillShare),
       bandwidthBytesPerSecond: bandwidth ?? 0,
       device: 'cpu',

@@ -84,8 +84,6 @@ test.each([
   ['serve --model demo --api 192.168.1.5:80', /lets other machines in/],
   ['status --data no/node/runs/here', /--join MULTIADDR/],
   ['swarm', /--model REF/],
-  ['swarm --model demo --shape wifi.json', /--shape is not supported yet/],
-  ['swarm --model demo --script chaos.json', /--script is not supported yet/],
   ['bench everything', /Allowed choices are decode, prefill/],
   ['sim', /missing required argument 'SCENARIO'/],
   ['plan --model demo', /required option '--devices <FILE>' not specified/],
@@ -100,6 +98,9 @@ test.each([
 test.each([
   ['model inspect no/such', /there is no folder 'no\/such'; on the hub: HF_ENDPOINT should be a URL/],
   ['model pull ./no/such', /there is no folder .\/no\/such/],
+  ['swarm --model demo --shape wifi.json', /wifi.json is neither a shape file that can be read nor one of lan, home-wifi, two-sites/],
+  ['swarm --model demo --shape lan --processes 33', /at most 32 nodes/],
+  ['swarm --model demo --script chaos.json', /the script chaos.json cannot be read/],
 ])('failure: shoal %s exits 1 with a sentence and no stack', async (line, sentence) => {
   vi.stubEnv('HF_ENDPOINT', 'nowhere')
   const { status, err } = await run(line.split(' '))

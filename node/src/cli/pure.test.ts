@@ -41,6 +41,7 @@ const peer = (name: string, fields: Partial<PeerStatus>): PeerStatus => ({
   numericClass: 'c',
   version: '0.1.0',
   rttMs: null,
+  links: {},
   sessions: 0,
   self: false,
   ...fields,

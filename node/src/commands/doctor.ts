@@ -11,6 +11,7 @@ import { blocksOf1B, measureBlocks, type BlockSpeed } from '../doctor/block-spee
 import { measureDisk, type DiskSpeed } from '../doctor/disk-speed.ts'
 import { memoryBandwidth } from '../doctor/memory-bandwidth.ts'
 import { reachOf, type Reach } from '../doctor/reach.ts'
+import { loadSwarm, type ComputeProvider } from '../swarm-port.ts'
 
 interface DoctorFlags extends CommonFlags {
   readonly threads?: number
@@ -30,7 +31,7 @@ export function addDoctorCommand(program: Command): void {
 async function doctor(flags: DoctorFlags): Promise<void> {
   await inContext(flags, { logLevel: 'error', logFile: false }, async (context) => {
     const { output, dataFolder, clock, signal } = context
-    const machine = machineFacts(context, threadsOf(flags))
+    const machine = await machineFacts(context, threadsOf(flags))
     showMachine(output, machine)
     mkdirSync(dataFolder, { recursive: true })
     // On the disk that weights will be on, and without the node's lock: a node may run meanwhile (and slow this down).
@@ -59,11 +60,11 @@ interface MachineFacts {
   readonly memoryBandwidthBytesPerSecond: number
   readonly addresses: readonly string[]
   readonly reach: Reach
-  /** What `--device` takes today. */
-  readonly providers: readonly string[]
+  /** What onnxruntime could compute with on this platform, and what is used of it. */
+  readonly providers: readonly ComputeProvider[]
 }
 
-function machineFacts({ clock }: CommandContext, threads: number): MachineFacts {
+async function machineFacts({ clock }: CommandContext, threads: number): Promise<MachineFacts> {
   const addresses = Object.values(networkInterfaces()).flatMap((of = []) => of.filter(({ internal }) => !internal).map(({ address }) => address))
   return {
     node: process.versions.node,
@@ -76,7 +77,7 @@ function machineFacts({ clock }: CommandContext, threads: number): MachineFacts 
     memoryBandwidthBytesPerSecond: memoryBandwidth(clock),
     addresses,
     reach: reachOf(addresses),
-    providers: ['cpu'],
+    providers: (await loadSwarm()).computeProviders(),
   }
 }
 
@@ -91,6 +92,8 @@ function showMachine(output: Output, machine: MachineFacts): void {
   output.line(`memory    ${formatBytes(machine.memoryAvailableBytes)} available of ${formatBytes(machine.memoryTotalBytes)} · ${formatBytes(machine.memoryBandwidthBytesPerSecond)}/s (one thread copying)`)
   output.line(`network   ${machine.addresses.join(', ') || 'loopback only'}`)
   output.line(`          nodes can be dialled ${reachText[machine.reach]}`)
+  const others = machine.providers.filter(({ used }) => !used).map(({ name, bundled }) => (bundled ? name : `${name} (needs its own libraries)`))
+  output.line(`devices   ${machine.providers.filter(({ used }) => used).map(({ name }) => name).join(', ')}${others.length === 0 ? '' : ` · onnxruntime could also, Shoal does not yet: ${others.join(', ')}`}`)
 }
 
 function showDisk(output: Output, disk: DiskSpeed & { readonly freeBytes: number }, dataFolder: string): void {
@@ -99,8 +102,9 @@ function showDisk(output: Output, disk: DiskSpeed & { readonly freeBytes: number
 
 function showBlocks(output: Output, blocks: readonly BlockSpeed[], threads: number): void {
   output.line(`compute   cpu · one block of a 1B model (hidden 2048), a token at a time, ${threads} thread${threads === 1 ? '' : 's'}:`)
-  for (const { weights, msPerBlock, numericClass } of blocks) {
+  for (const { weights, msPerBlock, numericClass, decode, prefill } of blocks) {
     const whole = 1000 / (msPerBlock * blocksOf1B)
     output.line(`          ${weights.padEnd(8)} ${msPerBlock.toFixed(2).padStart(7)} ms/block · all ${blocksOf1B} here: ${whole.toFixed(1)} tokens/s without head · numeric class ${numericClass.slice(0, 12)}`)
+    output.line(`                   behind ${decode.map(({ past, ms }) => `${past}: ${ms.toFixed(2)}`).join(', ')} positions · rows of a prompt in chunks of ${prefill.map(({ rows, msPerRow }) => `${rows}: ${msPerRow.toFixed(3)}`).join(', ')} ms`)
   }
 }

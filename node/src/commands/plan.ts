@@ -4,7 +4,7 @@ import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
 import { formatProfile, parseProfile } from '@shoal/model'
-import type { ModelCosts, Objective, Plan } from '@shoal/planner'
+import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
 import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
@@ -48,7 +48,7 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
     const chosen = planFor(flags.objective)
     output.line(`${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`)
     showPlan(output, chosen, costs, snapshot)
-    const explained = flags.explain === true ? explain(snapshot, flags.objective, planFor) : null
+    const explained = flags.explain === true ? { byCache: byCache(planner.predict, snapshot, costs, chosen), ...explain(snapshot, flags.objective, planFor) } : null
     if (explained !== null) showExplained(output, explained)
     output.result({ model: name, profile: formatProfile(profile), ...chosen, ...explained })
   })
@@ -65,6 +65,8 @@ function readDeviceFile(path: string): string {
 }
 
 interface Explained {
+  /** A token gets slower as a conversation gets longer. */
+  readonly byCache: readonly { readonly past: number; readonly tpotMs: number }[]
   readonly front: readonly { readonly objective: Objective; readonly tpotMs: number | null; readonly tokensPerSecond: number | null }[]
   /** How much slower a token would be without each device; null when nothing would run. */
   readonly without: readonly { readonly device: string; readonly tpotMs: number | null; readonly slowerMs: number | null }[]
@@ -72,7 +74,16 @@ interface Explained {
 
 const tpotMs = (plan: Plan): number | null => (plan.prediction === null ? null : plan.prediction.tpotMicros / 1000)
 
-function explain(snapshot: Snapshot, objective: Objective, planFor: (objective: Objective, from?: Snapshot) => Plan): Explained {
+/** Cache lengths that are shown, the model's context last. */
+const shownPasts = [0, 1024, 4096]
+
+function byCache(predictBehind: typeof predict, snapshot: Snapshot, costs: ModelCosts, { route }: Plan): Explained['byCache'] {
+  if (route.length === 0) return []
+  const pasts = [...shownPasts.filter((past) => past < costs.contextLength), costs.contextLength]
+  return pasts.map((past) => ({ past, tpotMs: predictBehind(snapshot, costs, route, undefined, past).tpotMicros / 1000 }))
+}
+
+function explain(snapshot: Snapshot, objective: Objective, planFor: (objective: Objective, from?: Snapshot) => Plan): Omit<Explained, 'byCache'> {
   const whole = tpotMs(planFor(objective))
   return {
     front: objectives.map((kind) => {
@@ -100,8 +111,9 @@ function showPlan(output: Output, { placements, uncovered, prediction }: Plan, c
   output.line(`one user: ${(1_000_000 / tpotMicros).toFixed(1)} tokens/s · first token of a prompt of ${promptTokens} after ${Math.round(ttftMicros / 1000)} ms · many users: ${tokensPerSecond.toFixed(1)} tokens/s together`)
 }
 
-function showExplained(output: Output, { front, without }: Explained): void {
+function showExplained(output: Output, { byCache, front, without }: Explained): void {
   const ms = (value: number | null): string => (value === null ? 'does not run' : `${value.toFixed(1)} ms a token`)
+  if (byCache.length > 0) output.line(`behind so many positions: ${byCache.map(({ past, tpotMs }) => `${past}: ${tpotMs.toFixed(1)} ms`).join(', ')}`)
   output.line('\nobjectives:')
   for (const { objective, tpotMs, tokensPerSecond } of front) output.line(`  ${objective.padEnd(16)}  ${ms(tpotMs)}${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s together`}`)
   output.line('\nwithout:')

@@ -1,59 +1,132 @@
-import type { Command } from 'commander'
-import { formatBytes } from '@shoal/host/node'
-import { inContext } from '../cli/context.ts'
+import { setMaxListeners } from 'node:events'
+import { Option, type Command } from 'commander'
+import colours from 'picocolors'
+import { exitWithParent, formatBytes } from '@shoal/host/node'
+import { aborted, inContext, type CommandContext } from '../cli/context.ts'
+import { joinCommand } from '../cli/join-command.ts'
 import { memoryPlan } from '../cli/memory-plan.ts'
 import { addCommonOptions, addExamples, addModelOptions, type CommonFlags, type ModelFlags } from '../cli/options.ts'
 import { parseMemory, parseWhole } from '../cli/parse.ts'
 import { UsageError } from '../cli/usage-error.ts'
-import { startLocalSwarm } from '../local-swarm.ts'
-import { aborted } from '../cli/context.ts'
-import { joinCommand } from '../cli/join-command.ts'
+import { startLocalSwarm, type LocalSwarm } from '../local-swarm.ts'
+import type { NodeEvent } from '../node-process.ts'
+import { chooseShape } from '../shape/choose-shape.ts'
+import { outsider, type LinkShape, type Shape } from '../shape/link-shape.ts'
+import { readScript, runScript, type SwarmScript } from '../shape/swarm-script.ts'
 
 interface SwarmFlags extends CommonFlags, ModelFlags {
-  readonly processes: number
+  readonly processes?: number
   readonly memory?: number
   readonly shape?: string
   readonly script?: string
+  readonly exitWithParent?: boolean
 }
+
+/** Nodes when neither `--processes` nor a shape says how many. */
+const processesDefault = 3
 
 export function addSwarmCommand(program: Command): void {
   const command = program
     .command('swarm')
     .description('a real swarm of processes on this machine, until interrupted')
-    .option('--processes <N>', 'how many nodes', parseWhole(1, 64), 3)
+    .option('--processes <N>', 'how many nodes (default: as many as the shape has, else 3)', parseWhole(1, 64))
     .option('--memory <SIZE>', 'memory of each (default: just its share of the model)', parseMemory)
-    .option('--shape <FILE>', 'delay, bandwidth and loss of the links between them')
-    .option('--script <FILE>', 'who is stopped, killed and started again, and when')
+    .option('--shape <FILE>', 'delay, bandwidth and loss of the links between them: a file, or lan, home-wifi, two-sites, flaky-wifi, one-strong-many-weak')
+    .option('--script <FILE>', 'JSON: who is killed, stopped, continued and started again, and when')
+    .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
   addModelOptions(command)
   addCommonOptions(command).action(swarm)
-  addExamples(command, ['shoal swarm --processes 3 --model demo'])
+  addExamples(command, ['shoal swarm --processes 3 --model demo', 'shoal swarm --model demo --shape home-wifi', 'shoal swarm --model demo --shape shape.json --script script.json'])
 }
 
 async function swarm(flags: SwarmFlags): Promise<void> {
   const { model, weights, kv } = flags
   if (model === undefined) throw new UsageError('which model? Give --model REF')
-  if (flags.shape !== undefined) throw new UsageError('--shape is not supported yet: leave it out for links as fast as this machine has them')
-  if (flags.script !== undefined) throw new UsageError('--script is not supported yet: stop and kill the processes by hand; their numbers are printed')
+  const shape = flags.shape === undefined ? undefined : chooseShape(flags.shape, flags.processes ?? null)
+  const processes = shape?.nodes.length ?? flags.processes ?? processesDefault
+  const names = shape?.nodes.map(({ name }) => name) ?? Array.from({ length: processes }, (_, index) => `node-${index + 1}`)
+  const steps = flags.script === undefined ? [] : readScript(flags.script, names)
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
-    const plan = await memoryPlan({ model, processes: flags.processes, ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) })
+    const { output, signal } = context
+    if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
+    const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
+    const plan = await memoryPlan({ model, processes, ...profile })
     const memoryBytes = flags.memory ?? plan.memoryBytes
+    const listeners = new Set<(event: NodeEvent) => void>()
+    output.line(`starting ${processes} processes with ${formatBytes(memoryBytes)} each${shape === undefined ? '' : `, links as in ${shape.name}`} …`)
     const local = await startLocalSwarm(context, {
-      processes: flags.processes,
+      processes,
       model,
       memoryBytes,
       threads: flags.threads ?? plan.threads,
-      ...(weights !== undefined && { weights }),
-      ...(kv !== undefined && { kv }),
+      ...profile,
+      ...(shape !== undefined && { shape }),
+      onEvent(node, { event, ...fields }) {
+        // `ready` comes for all at once, below.
+        if (event === 'ready') return
+        output.event({ event: 'node', node, what: event, ...fields })
+        output.line(colours.dim(`  ${node.padEnd(12)}  ${event} ${Object.values(fields).join(' ')}`))
+        for (const listener of listeners) listener({ event, ...fields })
+      },
     })
     try {
-      context.output.event({ event: 'ready', memoryBytes, nodes: local.nodes })
-      context.output.line(`${local.nodes.length} processes with ${formatBytes(memoryBytes)} each:`)
-      for (const { pid, addrs } of local.nodes) context.output.line(`  ${pid}  ${addrs[0] ?? ''}`)
-      context.output.line(`\nTo join from another terminal:\n  ${joinCommand(local.nodes[0]?.addrs ?? [])}`)
-      await Promise.race([aborted(context.signal), local.failure])
+      output.event({ event: 'ready', memoryBytes, shape: shape?.name ?? null, nodes: local.nodes, links: local.links })
+      show(context, local, shape)
+      // Each wait of a script listens to it.
+      setMaxListeners(0, signal)
+      const played = play(context, local, steps, listeners)
+      await Promise.race([aborted(signal), local.failure, played.then(() => aborted(signal))])
     } finally {
       await local.close()
     }
-    context.output.event({ event: 'stopped' })
+    output.event({ event: 'stopped' })
   })
+}
+
+async function play({ clock, output, signal }: CommandContext, local: LocalSwarm, steps: SwarmScript, listeners: Set<(event: NodeEvent) => void>): Promise<void> {
+  const startMs = clock.nowMs()
+  await runScript(
+    {
+      clock,
+      swarm: local,
+      nextEvent: (fits, until) =>
+        new Promise((resolve, reject) => {
+          const listener = (event: NodeEvent): void => {
+            if (fits(event)) end(resolve)
+          }
+          const onAbort = (): void => end(() => reject(until.reason))
+          const end = (how: () => void): void => {
+            listeners.delete(listener)
+            until.removeEventListener('abort', onAbort)
+            how()
+          }
+          listeners.add(listener)
+          until.addEventListener('abort', onAbort, { once: true })
+          if (until.aborted) onAbort()
+        }),
+      onStep(step) {
+        const atMs = Math.round(clock.nowMs() - startMs)
+        output.event({ event: 'script', atMs, do: step.do, node: step.node })
+        output.line(`  ${step.node.padEnd(12)}  ${colours.yellow(step.do)} after ${(atMs / 1000).toFixed(1)} s`)
+      },
+    },
+    steps,
+    signal,
+  )
+}
+
+function show({ output }: CommandContext, local: LocalSwarm, shape: Shape | undefined): void {
+  output.line(`\n${local.nodes.length} processes:`)
+  for (const { name, pid, blocks, addrs } of local.nodes) output.line(`  ${name.padEnd(12)}  ${String(pid).padStart(7)}  ${blocks === null ? 'no blocks yet' : `blocks ${blocks[0]}–${blocks[1] - 1}`}  ${addrs[0] ?? ''}`)
+  if (shape !== undefined) {
+    const names = [...shape.nodes.map(({ name }) => name), outsider]
+    output.line('\nlinks:')
+    const pairs = names.flatMap((a, index) => names.slice(index + 1).map((b) => [a, b] as const))
+    for (const [a, b] of pairs) output.line(`  ${a.padEnd(12)}  ${b.padEnd(12)}  ${linkText(shape.link(a, b))}`)
+  }
+  output.line(`\nTo join from another terminal:\n  ${joinCommand(local.nodes[0]?.addrs ?? [])}`)
+}
+
+function linkText({ rttMs, mbps, lossPercent }: LinkShape): string {
+  return [`${rttMs} ms`, mbps === null ? 'no limit' : `${mbps} Mbit/s`, ...(lossPercent === 0 ? [] : [`${lossPercent}% lost`])].join(' · ')
 }

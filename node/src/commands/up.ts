@@ -9,10 +9,11 @@ import { createLoadingService } from '../api/service.ts'
 import type { ApiServer } from '../api/server.ts'
 import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
+import { readDialInstead } from '../shape/dial-file.ts'
 import { publishAddresses } from '../cli/local-node.ts'
 import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions } from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags } from '../cli/options.ts'
-import { parseAddress, parseBlocks, parseMemory } from '../cli/parse.ts'
+import { parseAddress, parseBlocks, parseMemory, parseNumber } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
 import { UsageError } from '../cli/usage-error.ts'
@@ -21,6 +22,9 @@ import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
 export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
   readonly lan?: boolean
   readonly listen?: string[]
+  readonly announce?: string[]
+  readonly dialInstead?: string
+  readonly slowdown?: number
   readonly memory?: number
   readonly device: string
   readonly blocks?: [number, number]
@@ -44,11 +48,14 @@ export function addUpCommand(program: Command): void {
   command
     .option('--lan', 'listen on all interfaces and be found by mDNS')
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
+    .option('--announce <MULTIADDR>', 'tell others this address instead (repeatable): a router\'s mapping, a proxy', parseAddress)
     .option('--memory <SIZE>', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
     .addOption(new Option('--device <KIND>', 'what computes').choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml']).default('auto'))
     .option('--blocks <START:END>', 'serve these blocks, whatever the plan says', parseBlocks)
+    .addOption(new Option('--dial-instead <FILE>', 'JSON: addresses, and what to dial instead of each').hideHelp())
+    .addOption(new Option('--slowdown <N>', 'compute so many times slower').argParser(parseNumber(1, 100)).hideHelp())
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
-    .addOption(new Option('--temporary-data', 'remove the data directory at the end').hideHelp())
+    .addOption(new Option('--temporary-data', 'remove the data directory when the parent process is gone and cannot').hideHelp())
   addApiOptions(command)
   addCommonOptions(command).action(up)
   addExamples(command, [
@@ -68,14 +75,19 @@ function checkUpFlags(flags: UpFlags): void {
 async function up(flags: UpFlags): Promise<void> {
   checkUpFlags(flags)
   await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, async (context) => {
-    if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
+    let orphaned = false
+    const onParentGone = (): void => {
+      orphaned = true
+      context.stop()
+    }
+    if (flags.exitWithParent === true) exitWithParent({ onParentGone })
     const lock = lockDirectory(context.dataFolder)
     try {
       await serveBlocks(context, flags)
     } finally {
       lock.release()
-      // Also when our starter was killed and cannot tidy up itself.
-      if (flags.temporaryData === true) removeTemporary(context.dataFolder)
+      // Our starter was killed and cannot tidy up itself; as long as it lives, it may start us again here.
+      if (flags.temporaryData === true && orphaned) removeTemporary(context.dataFolder)
     }
   })
 }
@@ -150,6 +162,9 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     threads: threadsOf(flags),
     dataFolder: context.dataFolder,
     signal: context.signal,
+    ...(flags.announce !== undefined && { announce: flags.announce }),
+    ...(flags.dialInstead !== undefined && { dialInstead: readDialInstead(flags.dialInstead) }),
+    ...(flags.slowdown !== undefined && { slowdown: flags.slowdown }),
     ...(flags.model !== undefined && { model: flags.model }),
     ...(flags.blocks !== undefined && { blocks: flags.blocks }),
     ...(flags.weights !== undefined && { weights: flags.weights }),

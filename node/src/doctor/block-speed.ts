@@ -6,8 +6,13 @@ import { loadSwarm } from '../swarm-port.ts'
 /** What one block costs on this machine in one format. */
 export interface BlockSpeed {
   readonly weights: string
-  /** Decoding one token, the figure that the planner is told. */
+  /** Decoding one token behind an empty cache, the figure that the planner is told. */
   readonly msPerBlock: number
+  /** What each 1,024 positions of the cache add to it. */
+  readonly msPer1024Past: number
+  /** As timed: decoding by cache length, prompts by chunk size. */
+  readonly decode: readonly { readonly past: number; readonly ms: number }[]
+  readonly prefill: readonly { readonly rows: number; readonly msPerRow: number }[]
   /** Peers with the same class compute the same bits. */
   readonly numericClass: string
   /** Where the node that measured this listened. */
@@ -40,9 +45,16 @@ export async function measureBlocks(context: CommandContext, folder: string, thr
   for (const weights of formats) {
     const node = await swarm.startNode(context, { model, weights, join: [], listen: [], lan: false, memoryBytes, threads, dataFolder: join(folder, 'node'), onEvent: () => undefined, signal })
     try {
-      const self = node.status().peers.find((peer) => peer.self)
-      if (self === undefined) throw new Error('a node does not know itself')
-      speeds.push({ weights, msPerBlock: self.decodeMsPerBlock, numericClass: node.numericClass, addresses: node.addresses() })
+      const { speed } = node
+      speeds.push({
+        weights,
+        msPerBlock: speed.decodeMicrosPerBlock / 1000,
+        msPer1024Past: speed.decodeMicrosPer1024Past / 1000,
+        decode: speed.decode.map(({ past, micros }) => ({ past, ms: micros / 1000 })),
+        prefill: speed.prefill.map(({ rows, microsPerRow }) => ({ rows, msPerRow: microsPerRow / 1000 })),
+        numericClass: node.numericClass,
+        addresses: node.addresses(),
+      })
     } finally {
       await node.close()
     }

@@ -17,6 +17,8 @@ export const memberLimits = {
   maxPeerIdLength: 128,
   /** Links in a record: 64 × (52 characters and an integer) are 3.6 KiB of the record's 8. */
   maxLinks: 64,
+  /** Rates in a record: 32 × (52 characters and an integer) are 1.9 KiB. */
+  maxRates: 32,
   /** A version, a device's or a numeric class's name. */
   maxNameLength: 128,
   /** Points of misbehaviour before a neighbour is shut out. One forged write may be a bug in transit, eight are not. */

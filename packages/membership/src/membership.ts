@@ -44,6 +44,8 @@ export interface Membership {
   /** Any record or liveness changed. @returns a function that ends it */
   onChange(listener: () => void): () => void
   onEvent(listener: (event: MembershipEvent) => void): () => void
+  /** Smallest recent round trip to each connected peer, in microseconds, as measured here and now. */
+  links(): Readonly<Record<string, number>>
   /** Members held alive, for the planner. */
   snapshot(): Snapshot
   readonly incarnation: number
@@ -276,6 +278,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
       eventListeners.add(listener)
       return () => eventListeners.delete(listener)
     },
+    links: () => mesh.links(),
     snapshot: () => createSnapshot(replica.roster.all().filter(({ record }) => livenessOfPeer(record) === 'alive').map(({ record }) => record)),
     get incarnation() {
       return self.incarnation

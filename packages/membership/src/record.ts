@@ -8,8 +8,10 @@ import { memberLimits } from './limits.ts'
 export interface MemberHardware {
   /** Memory this node gives to weights, KV and journals together. */
   readonly memoryBytes: number
-  /** One row through one block with a filled cache. */
+  /** One row through one block behind an empty cache. */
   readonly decodeMicrosPerBlock: number
+  /** How much longer that takes for each 1,024 positions of the cache; absent when not measured. */
+  readonly decodeMicrosPer1024Past?: number
   /** One row of a prefill chunk through one block. */
   readonly prefillMicrosPerRowBlock: number
   /** Slower direction of its link; 0 when not measured. */
@@ -41,6 +43,8 @@ export interface MemberRecord {
   readonly version: string
   /** Smallest round trip seen to a neighbour, by peer id, in microseconds. */
   readonly links: Readonly<Record<string, number>>
+  /** Bytes per second that came from a neighbour, coarsely, by peer id; absent when none was measured. */
+  readonly rates?: Readonly<Record<string, number>>
 }
 
 /** Deterministic CBOR. */
@@ -64,7 +68,8 @@ export function decodeRecord(bytes: Uint8Array): MemberRecord {
     numericClass: text(fields, 'numericClass', memberLimits.maxNameLength),
     addresses: addresses(fields),
     version: text(fields, 'version', memberLimits.maxNameLength),
-    links: links(asMap(fields.get('links'), 'links')),
+    links: perPeer(fields, 'links', memberLimits.maxLinks),
+    ...(fields.has('rates') ? { rates: perPeer(fields, 'rates', memberLimits.maxRates) } : {}),
   }
 }
 
@@ -123,6 +128,7 @@ function hardware(fields: Fields): MemberHardware {
   return {
     memoryBytes: count(fields, 'memoryBytes'),
     decodeMicrosPerBlock: count(fields, 'decodeMicrosPerBlock'),
+    ...(fields.has('decodeMicrosPer1024Past') ? { decodeMicrosPer1024Past: count(fields, 'decodeMicrosPer1024Past') } : {}),
     prefillMicrosPerRowBlock: count(fields, 'prefillMicrosPerRowBlock'),
     bandwidthBytesPerSecond: count(fields, 'bandwidthBytesPerSecond'),
     device: text(fields, 'device', memberLimits.maxNameLength),
@@ -139,11 +145,13 @@ function addresses(fields: Fields): readonly string[] {
   })
 }
 
-function links(fields: Fields): Readonly<Record<string, number>> {
-  if (fields.size > memberLimits.maxLinks) throw refuse(`more than ${memberLimits.maxLinks} links`)
-  const entries = [...fields].map(([peer, micros]): [string, number] => {
-    if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength || !isCount(micros)) throw refuse('a link is malformed')
-    return [peer, micros]
+/** Counts by peer id. */
+function perPeer(record: Fields, name: string, most: number): Readonly<Record<string, number>> {
+  const fields = asMap(record.get(name), name)
+  if (fields.size > most) throw refuse(`more than ${most} ${name}`)
+  const entries = [...fields].map(([peer, value]): [string, number] => {
+    if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength || !isCount(value)) throw refuse(`one of ${name} is malformed`)
+    return [peer, value]
   })
   return Object.fromEntries(entries)
 }

@@ -24,9 +24,11 @@ export function createSnapshot(records: readonly MemberRecord[]): Snapshot {
  */
 export function snapshotHash(snapshot: Snapshot): string {
   const present = new Set(snapshot.members.map((member) => member.peerId))
-  const members = snapshot.members.map(({ addresses: _addresses, links, ...member }) => ({
+  const among = (perPeer: Readonly<Record<string, number>>): Readonly<Record<string, number>> => Object.fromEntries(Object.entries(perPeer).filter(([peer]) => present.has(peer)))
+  const members = snapshot.members.map(({ addresses: _addresses, links, rates, ...member }) => ({
     ...member,
-    links: Object.fromEntries(Object.entries(links).filter(([peer]) => present.has(peer))),
+    links: among(links),
+    rates: among(rates ?? {}),
   }))
   return sha256Hex(encode(members))
 }

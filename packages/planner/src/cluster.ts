@@ -1,4 +1,5 @@
 import type { Snapshot, SnapshotMember } from '@shoal/membership'
+import { decodeMicros, planningPast } from './compute.ts'
 import { blocksThatFit, type ModelCosts } from './costs.ts'
 import { hopMicros } from './links.ts'
 
@@ -29,7 +30,7 @@ export function createCluster(snapshot: Snapshot, costs: ModelCosts, contextToke
     .map((member): Candidate => ({
       member,
       capacity: blocksThatFit(member.hardware.memoryBytes, costs, contextTokens),
-      blockMicros: Math.max(1, member.hardware.decodeMicrosPerBlock),
+      blockMicros: decodeMicros(member.hardware, planningPast),
     }))
     .filter(({ capacity }) => capacity > 0)
     .sort((a, b) => (a.member.peerId < b.member.peerId ? -1 : 1))

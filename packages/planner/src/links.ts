@@ -15,10 +15,22 @@ export function rttMicros(a: SnapshotMember, b: SnapshotMember): number {
   return claims.length === 0 ? unmeasuredRttMicros : Math.max(...claims)
 }
 
+/**
+ * Of the link between two: what either received from the other, the slower of both, so that a hop costs the same both
+ * ways. Nobody measured it: what the slower of both peers has had on another link.
+ */
+export function bytesPerSecond(a: SnapshotMember, b: SnapshotMember): number {
+  const measured = said(a.rates?.[b.peerId], b.rates?.[a.peerId])
+  const claims = measured.length > 0 ? measured : said(a.hardware.bandwidthBytesPerSecond, b.hardware.bandwidthBytesPerSecond)
+  return claims.length === 0 ? unmeasuredBytesPerSecond : Math.min(...claims)
+}
+
+function said(...claims: readonly (number | undefined)[]): number[] {
+  return claims.map((claim) => claim ?? 0).filter((claim) => claim > 0)
+}
+
 /** One way for so many bytes, in integer microseconds: `rtt/2 + bytes/bandwidth`. */
 export function hopMicros(a: SnapshotMember, b: SnapshotMember, bytes: number): number {
   if (a.peerId === b.peerId) return 0
-  const claims = [a.hardware.bandwidthBytesPerSecond, b.hardware.bandwidthBytesPerSecond].filter((claim) => claim > 0)
-  const bytesPerSecond = claims.length === 0 ? unmeasuredBytesPerSecond : Math.min(...claims)
-  return Math.ceil(rttMicros(a, b) / 2) + Math.ceil((bytes * 1_000_000) / bytesPerSecond)
+  return Math.ceil(rttMicros(a, b) / 2) + Math.ceil((bytes * 1_000_000) / bytesPerSecond(a, b))
 }

@@ -1,5 +1,6 @@
 import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import { stageMicros } from './cluster.ts'
+import { decodeMicros, planningPast } from './compute.ts'
 import type { ModelCosts } from './costs.ts'
 import { hopMicros } from './links.ts'
 
@@ -32,17 +33,13 @@ const chunkRows = 128
  *     TTFT = first chunk through all stages and hops + (chunks − 1) · slowest stage of a chunk
  *
  * The coordinator is taken to be at the first stage: wherever it is, it adds the same to every plan.
+ * @param past positions that a token is decoded behind
  */
-export function predict(snapshot: Snapshot, costs: ModelCosts, route: readonly Placement[], promptTokens = 256): Prediction {
-  const members = new Map(snapshot.members.map((member) => [member.peerId, member]))
-  const stages = route.map(({ peer, start, end }) => {
-    const member = members.get(peer)
-    if (member === undefined) throw new Error(`the route uses ${peer}, which is not in the snapshot`)
-    return { member, blocks: end - start }
-  })
+export function predict(snapshot: Snapshot, costs: ModelCosts, route: readonly Placement[], promptTokens = 256, past = planningPast): Prediction {
+  const stages = stagesOf(snapshot, route)
   const rows = Math.min(chunkRows, promptTokens)
   const chunks = Math.ceil(promptTokens / chunkRows)
-  const decode = stages.map(({ member, blocks }) => blocks * Math.max(1, member.hardware.decodeMicrosPerBlock) + stageMicros)
+  const decode = stages.map(({ member, blocks }) => blocks * decodeMicros(member.hardware, past) + stageMicros)
   const prefill = stages.map(({ member, blocks }) => blocks * rows * Math.max(1, member.hardware.prefillMicrosPerRowBlock) + stageMicros)
   const tpotMicros = sum(decode) + ringMicros(stages, costs.rowBytes)
   const periodMicros = Math.max(0, ...decode)
@@ -53,6 +50,29 @@ export function predict(snapshot: Snapshot, costs: ModelCosts, route: readonly P
     periodMicros,
     tokensPerSecond: periodMicros === 0 ? 0 : 1_000_000 / periodMicros,
   }
+}
+
+/**
+ * One token along a route that somebody uses now, behind `past` positions: its stages and its hops, from `from` and back.
+ * What `from` itself does with a token (head, sampling) is its own to add.
+ * @param from in the snapshot, with its links
+ */
+export function tokenMicros(snapshot: Snapshot, costs: ModelCosts, route: readonly Placement[], from: string, past: number): number {
+  const origin = memberOf(snapshot, from)
+  const stages = stagesOf(snapshot, route)
+  const compute = sum(stages.map(({ member, blocks }) => blocks * decodeMicros(member.hardware, past) + stageMicros))
+  const stops = [origin, ...stages.map(({ member }) => member), origin]
+  return compute + sum(stops.slice(1).map((member, index) => hopMicros(stops[index] ?? member, member, costs.rowBytes)))
+}
+
+function stagesOf(snapshot: Snapshot, route: readonly Placement[]): { readonly member: SnapshotMember; readonly blocks: number }[] {
+  return route.map(({ peer, start, end }) => ({ member: memberOf(snapshot, peer), blocks: end - start }))
+}
+
+function memberOf(snapshot: Snapshot, peer: string): SnapshotMember {
+  const member = snapshot.members.find(({ peerId }) => peerId === peer)
+  if (member === undefined) throw new Error(`the route uses ${peer}, which is not in the snapshot`)
+  return member
 }
 
 function ringMicros(stages: readonly { readonly member: SnapshotMember }[], bytes: number): number {

@@ -1,6 +1,7 @@
 import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import type { BlockRange } from '@shoal/model'
 import { stageMicros } from './cluster.ts'
+import { decodeMicros, planningPast } from './compute.ts'
 import { spanBytes, type ModelCosts } from './costs.ts'
 import { hopMicros } from './links.ts'
 
@@ -106,7 +107,7 @@ function stageOf(member: SnapshotMember, range: BlockRange, before: SnapshotMemb
     addresses: member.addresses,
     range,
     incarnation: member.incarnation,
-    decodeMicros: blocks * Math.max(1, member.hardware.decodeMicrosPerBlock),
+    decodeMicros: blocks * decodeMicros(member.hardware, planningPast),
     prefillMicrosPerRow: blocks * Math.max(1, member.hardware.prefillMicrosPerRowBlock),
     hopMicros: hop,
     hopMicrosPerRow: twoRows - hop,

@@ -12,6 +12,7 @@
  */
 export type { BlockRunner, Device, EmbeddingTable, HeadRunner, KeyValueWindow, RankOptions, RunnerMemory, SumRanks } from './block-runner.ts'
 export { createOnnxDevice, type OnnxDeviceOptions } from './onnx/device.ts'
+export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
 export { createReferenceDevice, type ReferenceDeviceOptions } from './reference/device.ts'
 export type { TensorReader } from './tensor-reader.ts'
 export { keyValueBytesPerPosition } from './key-value-size.ts'

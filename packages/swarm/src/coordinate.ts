@@ -5,6 +5,7 @@ import type { Device } from '@shoal/runtime'
 import { createCoordinator, StageError, type Coordinator, type HiddenSession } from '@shoal/session'
 import type { SwarmView } from './view.ts'
 import { createEngine } from './engine.ts'
+import { timeOwnWork } from './own-work.ts'
 import { inScope, type Scope } from './scope.ts'
 import type { Engine } from './types.ts'
 import type { SamplingOptions, Tokenizer } from '@shoal/model'
@@ -15,7 +16,7 @@ export interface CoordinateDependencies {
   readonly random: Random
   readonly logger: Logger
   readonly manifest: IdentifiedManifest
-  readonly routes: Pick<SwarmView, 'find'>
+  readonly routes: Pick<SwarmView, 'find' | 'predictTokenMs'>
   readonly device: Device
   readonly tokenizer: Tokenizer | null
   readonly defaultSampling: SamplingOptions
@@ -38,6 +39,7 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
   scope.onClose(() => embedding.release())
   const head = await device.loadHead()
   scope.onClose(() => head.release())
+  const ownMs = await timeOwnWork(dependencies.clock, embedding, head)
   const { replacementWaitMs } = dependencies
   const coordinator = createCoordinator(dependencies, replacementWaitMs === undefined ? {} : { times: { replacementWaitMs } })
   scope.onClose(() => coordinator.close())
@@ -49,6 +51,10 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
     head,
     openSession: (tokenBudget, signal) => openSession(config.blockCount, tokenBudget, signal),
     openPartialSession: openSession,
+    predictTokenMs(route, past) {
+      const routeMs = dependencies.routes.predictTokenMs(route, past)
+      return routeMs === null ? null : routeMs + ownMs
+    },
     close: () => scope.close(),
   })
 }

@@ -15,6 +15,8 @@ export interface EngineDependencies {
   openSession(tokenBudget: number, signal: AbortSignal | undefined): Promise<HiddenSession>
   /** Runs the first `end` blocks only; absent where routes cannot be cut at will. */
   openPartialSession?(end: number, tokenBudget: number, signal: AbortSignal | undefined): Promise<HiddenSession>
+  /** Time of one token along a session's route behind `past` positions, this peer's own work included; absent without peers. */
+  predictTokenMs?(route: ReturnType<HiddenSession['route']>, past: number): number | null
   close(): Promise<void>
 }
 
@@ -86,6 +88,7 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
   const session = await dependencies.openSession(request.promptIds.length + maxTokens, request.signal)
+  const predictedTpotMs = dependencies.predictTokenMs?.(session.route(), request.promptIds.length + Math.floor(maxTokens / 2)) ?? null
   try {
     const tokens = generateTokens({ session, embedding, head, sampler, promptIds: request.promptIds, maxTokens, ...signalOf(request) })
     for await (const { tokenId, logits } of tokens) {
@@ -125,6 +128,7 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
         route: session.route(),
         failovers: session.failovers,
         continuity: session.continuity,
+        predictedTpotMs,
         drafted: 0,
         accepted: 0,
       },

@@ -15,6 +15,19 @@ export const swarmLimits = {
   spanRetryMs: 10_000,
   /** How long running sessions may hold up a move that needs their memory: a long answer of a slow swarm. */
   drainTimeoutMs: 30_000,
+  /** Links that nobody has measured are looked for this often: one at a time, so that measuring loads no link twice. */
+  probeIntervalMs: 1000,
+  /** A measurement moves five pieces of this: 0.3 s of a 10 Mbit/s link, and longer than a millisecond at 1 Gbit/s. */
+  probeBytes: 64 * 1024,
+  probeBytesMin: 16 * 1024,
+  /** At 100 kbit/s they take 26 s. */
+  probeTimeoutMs: 30_000,
+  /** A peer whose measurement failed is tried again only after so long. */
+  probeAgainMs: 60_000,
+  /** How often a node looks whether what it says of its speed and links is still true; it says it anew only then. */
+  sayAgainMs: 3000,
+  /** Links whose rate a record tells. */
+  ratesSaid: 32,
   /** Peers of the local network that are remembered: a large office, bounded against a flood of made-up names. */
   foundPeers: 256,
   /** A peer that did not fit is asked again only after so long: it may have joined another swarm meanwhile. */

@@ -5,6 +5,7 @@ import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createStageHost, type StageHost } from '@shoal/session'
 import { createBusyMeter } from './busy-meter.ts'
+import type { LinkRates } from './link-rates.ts'
 import type { Scope } from './scope.ts'
 import { createSpanKeeper, type SpanKeeper } from './span-keeper.ts'
 import type { SwarmEvent } from './types.ts'
@@ -18,6 +19,8 @@ export interface MemberDependencies {
   readonly logger: Logger
   readonly manifest: IdentifiedManifest
   readonly device: Device
+  /** What links to this peer have carried; absent where nothing measures it. */
+  readonly rates?: LinkRates
   /** A number above `atLeast` and all before it, persisted before it returns. */
   nextIncarnation(atLeast: number): number
   /** Brings a span's weights to this machine. */
@@ -46,7 +49,7 @@ const loadIntervalMs = 500
 
 /** Puts a member together; nothing has been announced yet. What is opened is closed with `scope`. */
 export function createMember(dependencies: MemberDependencies, options: MemberOptions, scope: Scope): Member {
-  const { transport, clock, random, logger, manifest, device } = dependencies
+  const { transport, clock, random, logger, manifest, device, rates } = dependencies
   const membership = createMembership(
     { transport, clock, random, logger, nextIncarnation: (atLeast) => dependencies.nextIncarnation(atLeast) },
     { ...options.profile, document: manifest.id, incarnation: dependencies.nextIncarnation(0) },
@@ -69,7 +72,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   )
   scope.onClose(() => stageHost.close())
 
-  const view = createSwarmView({ selfId: transport.peerId, manifest, membership })
+  const view = createSwarmView({ selfId: transport.peerId, manifest, membership, ...(rates === undefined ? {} : { rates }) })
   const meter = createBusyMeter(clock)
   const keeper = createSpanKeeper(
     { clock, logger, selfId: transport.peerId, membership, view, stageHost, device: meter.watch(device), ensureUnits: (units, ended) => dependencies.ensureUnits(units, ended) },

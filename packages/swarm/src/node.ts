@@ -8,5 +8,7 @@
 export { openLocalEngine, type LocalEngineOptions, type SystemDependencies } from './node/local-engine.ts'
 export { connectClient, type ClientOptions } from './node/connect-client.ts'
 export { startNode, type NodeOptions, type ServingPeer } from './node/start-node.ts'
+export { computeProviders, type ComputeProvider } from '@shoal/runtime'
+export type { BlockSpeed } from './node/calibrate.ts'
 export { openReference, type Reference } from './node/reference.ts'
 export { packReference } from './node/local-manifest.ts'

@@ -32,6 +32,11 @@ export interface GenerateResult {
   readonly route: readonly { readonly peer: string; readonly start: number; readonly end: number; readonly ranks: number }[]
   readonly failovers: number
   readonly continuity: 'identical' | 'continued'
+  /**
+   * Milliseconds per token that the route promised when it was opened, for the middle of the answer, if nobody else asks; null
+   * without a route of peers.
+   */
+  readonly predictedTpotMs: number | null
   readonly drafted: number
   readonly accepted: number
 }
@@ -78,6 +83,8 @@ export interface PeerStatus {
   readonly numericClass: string
   readonly version: string
   readonly rttMs: number | null
+  /** What it says of its links: round trip, and what came over them from the other peer; null where it has not measured. */
+  readonly links: Readonly<Record<string, { readonly rttMs: number | null; readonly mbps: number | null }>>
   readonly sessions: number
   readonly self: boolean
 }

@@ -1,8 +1,9 @@
 import { ShoalError } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
-import { snapshotHash, type BeatLoad, type Member, type Membership } from '@shoal/membership'
-import { findRoute, modelCosts, plan as planSwarm, planHash, type ModelCosts, type Plan } from '@shoal/planner'
+import { snapshotHash, type BeatLoad, type Member, type MemberRecord, type Membership, type Snapshot, type SnapshotMember } from '@shoal/membership'
+import { findRoute, modelCosts, plan as planSwarm, planHash, tokenMicros, type ModelCosts, type Placement, type Plan } from '@shoal/planner'
 import type { Route, RouteWish } from '@shoal/session'
+import type { LinkRates } from './link-rates.ts'
 import type { PeerStatus, SwarmStatus } from './types.ts'
 
 /** What one observer knows of a swarm: who is there, what the plan is, which routes exist. Reads only. */
@@ -13,6 +14,11 @@ export interface SwarmView {
    */
   find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget?: number, wish?: RouteWish): Promise<Route>
   readonly costs: ModelCosts
+  /**
+   * Time of one token along a route behind `past` positions, without what this peer does with it itself; null when a peer
+   * of the route is gone. Of peers that do nothing else.
+   */
+  predictTokenMs(route: readonly Placement[], past: number): number | null
   /** The plan of the present snapshot; made anew only when the snapshot has changed. */
   plan(): Plan
   status(): SwarmStatus
@@ -30,10 +36,12 @@ export interface SwarmView {
 export interface ViewDependencies {
   readonly selfId: string
   readonly manifest: IdentifiedManifest
-  readonly membership: Pick<Membership, 'members' | 'snapshot' | 'onChange'>
+  readonly membership: Pick<Membership, 'members' | 'snapshot' | 'links' | 'onChange'>
+  /** What links to this peer have carried; absent where nothing measures it. */
+  readonly rates?: Pick<LinkRates, 'rates'>
 }
 
-export function createSwarmView({ selfId, manifest, membership }: ViewDependencies): SwarmView {
+export function createSwarmView({ selfId, manifest, membership, rates }: ViewDependencies): SwarmView {
   const { config, profile, name } = manifest.manifest
   const costs = modelCosts(config, profile)
   let planned: { hash: string; plan: Plan } | null = null
@@ -43,6 +51,12 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
     const hash = snapshotHash(snapshot)
     if (planned?.hash !== hash) planned = { hash, plan: planSwarm(snapshot, costs, { objective: 'latency' }) }
     return planned.plan
+  }
+  /** The members, and this observer among them with the links it has measured: a client is no member, but routes begin and end here. */
+  const observed = (): Snapshot => {
+    const { members } = membership.snapshot()
+    const own = members.find(({ peerId }) => peerId === selfId) ?? noMember(selfId)
+    return { members: [...members.filter((member) => member !== own), { ...own, links: membership.links(), rates: Object.fromEntries(rates?.rates() ?? []) }] }
   }
   const coverage = (except?: string): number[] => {
     const holders = new Array<number>(config.blockCount).fill(0)
@@ -63,7 +77,7 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
     plan,
     coverage,
     async find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget = 1, wish?: RouteWish): Promise<Route> {
-      const found = findRoute(membership.snapshot(), costs, { range, tokenBudget, exclude, from: selfId, load: loadsOf(membership.members()), ...wish })
+      const found = findRoute(observed(), costs, { range, tokenBudget, exclude, from: selfId, load: loadsOf(membership.members()), ...wish })
       if (!found.found) throw noRoute(name, found.uncovered, tokenBudget, new Set([...exclude, ...(wish?.lost.keys() ?? [])]))
       return found.stages.map((stage) => ({
         peer: stage.peer,
@@ -73,16 +87,20 @@ export function createSwarmView({ selfId, manifest, membership }: ViewDependenci
         predictedStepMs: (rows) => (rows === 1 ? stage.decodeMicros + stage.hopMicros : rows * (stage.prefillMicrosPerRow + stage.hopMicrosPerRow) + stage.hopMicros) / 1000,
       }))
     },
+    predictTokenMs(route, past) {
+      const snapshot = observed()
+      const known = route.every(({ peer }) => snapshot.members.some(({ peerId }) => peerId === peer))
+      return known && route.length > 0 ? tokenMicros(snapshot, costs, route, selfId, past) / 1000 : null
+    },
     status() {
       const now = plan()
       const members = membership.members()
-      const own = members.find((member) => member.record.peerId === selfId)
       return {
         model: name,
         manifest: manifest.id,
         profile: formatProfile(profile),
         blockCount: config.blockCount,
-        peers: members.map((member) => peerStatus(member, selfId, own)),
+        peers: members.map((member) => peerStatus(member, selfId, membership.links())),
         coverage: coverage(),
         covered: covered(),
         snapshotHash: snapshotHash(membership.snapshot()),
@@ -129,12 +147,23 @@ export function noRoute(model: string, uncovered: readonly BlockRange[], tokenBu
   return new ShoalError('no-route', `nobody live serves block${one ? '' : 's'} ${blocks} of ${model} with room for ${tokenBudget} tokens${without}`)
 }
 
+/** Somebody who holds nothing and takes nothing. */
+function noMember(peerId: string): SnapshotMember {
+  const hardware = { memoryBytes: 0, decodeMicrosPerBlock: 0, prefillMicrosPerRowBlock: 0, bandwidthBytesPerSecond: 0, device: 'none', threads: 0 }
+  return { peerId, incarnation: 0, state: 'joining', span: null, hardware, numericClass: 'none', addresses: [], links: {} }
+}
+
+function linksOf({ links, rates = {} }: MemberRecord): PeerStatus['links'] {
+  const peers = [...new Set([...Object.keys(links), ...Object.keys(rates)])]
+  return Object.fromEntries(peers.map((peer) => [peer, { rttMs: (links[peer] ?? 0) / 1000 || null, mbps: Math.round((rates[peer] ?? 0) / 12_500) / 10 || null }]))
+}
+
 function loadsOf(members: readonly Member[]): ReadonlyMap<string, BeatLoad> {
   return new Map(members.flatMap(({ record, load }) => (load === null ? [] : [[record.peerId, load] as const])))
 }
 
-function peerStatus({ record, liveness, load }: Member, selfId: string, own: Member | undefined): PeerStatus {
-  const rttMicros = own?.record.links[record.peerId]
+function peerStatus({ record, liveness, load }: Member, selfId: string, links: Readonly<Record<string, number>>): PeerStatus {
+  const rttMicros = links[record.peerId]
   return {
     peer: record.peerId,
     incarnation: record.incarnation,
@@ -147,6 +176,7 @@ function peerStatus({ record, liveness, load }: Member, selfId: string, own: Mem
     numericClass: record.numericClass,
     version: record.version,
     rttMs: rttMicros === undefined ? null : rttMicros / 1000,
+    links: linksOf(record),
     sessions: load?.sessions ?? 0,
     self: record.peerId === selfId,
   }

@@ -5,6 +5,7 @@ import { describeMachine } from './machine.ts'
 import { baselines } from './planner-baselines.ts'
 import { randomCluster } from './planner-clusters.ts'
 import { viewOf, type ClusterView, type Cut } from './planner-view.ts'
+import { measurePrediction, predictedShapes } from './prediction.ts'
 import { median, quantile, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
@@ -25,30 +26,32 @@ export function tokenMicros({ candidates, hops, stageMicros }: ClusterView, { or
 }
 
 /** Plans against brute force and against other systems' rules on small clusters, and times on large ones. */
-export function benchPlanner(settings: BenchSettings): Promise<BenchReport> {
+export async function benchPlanner(settings: BenchSettings): Promise<BenchReport> {
   const { regrets, feasible, solvable } = compare(settings.report)
   const { samples, slowest } = timePlans(settings)
-  const figures: Record<string, number> = { ...slowest, solvableClusters: solvable }
+  const prediction = await measurePrediction(settings)
+  const figures: Record<string, number> = { predictionError: prediction.predictionError, ...slowest, solvableClusters: solvable }
+  for (const [name, values] of Object.entries(prediction.samples)) figures[name] = round(median(values))
   for (const [name, values] of Object.entries(regrets)) {
     figures[`regret${name}`] = round(quantile(values, 0.5))
     figures[`regret${name}P90`] = round(quantile(values, 0.9))
     figures[`regret${name}Max`] = round(Math.max(...values))
     figures[`feasible${name}`] = feasible[name] ?? 0
   }
-  return Promise.resolve({
+  return {
     name: 'planner',
     machine: describeMachine(),
-    model: 'none',
-    settings: { clusters, nodesMax: 7, blocksMax: 8, rounds: settings.rounds, largeModels },
-    samples,
+    model: settings.model ?? 'random, Llama shape, 12 blocks of 1,024 columns (predictionError); none (all others)',
+    settings: { clusters, nodesMax: 7, blocksMax: 8, rounds: settings.rounds, tokens: settings.tokens, largeModels, predictedShapes },
+    samples: { ...samples, ...prediction.samples },
     median: figures,
     notes: [
       'regret: TPOT over that of brute force, less one, on clusters that can hold the model; a rule counts only where its cut fits in memory (feasible…)',
       'other systems cut without regard to links, and leave nobody out; their orders are those of the list, Petals finds its way by time',
       'planMs: the median over rounds of the slowest case of all objectives and models; each round has other clusters',
-      'predictionError is left out: it needs a shaped swarm of several processes',
+      'predictionError: time per token as the route promised it against the median as it came, over three processes with shaped links (shoal swarm --shape): the median over rounds, the largest of the shapes',
     ],
-  })
+  }
 }
 
 function compare(report: (line: string) => void): { regrets: Record<string, number[]>; feasible: Record<string, number>; solvable: number } {

@@ -46,6 +46,7 @@ export async function startSimulatedClient(surroundings: ClientSurroundings, nam
     logger,
     manifest: model.manifest,
     routes: {
+      predictTokenMs: (route, past) => view.predictTokenMs(route, past),
       async find(range, exclude, tokenBudget) {
         const route = await view.find(range, exclude, tokenBudget)
         surroundings.onRoute(view, membership, route)

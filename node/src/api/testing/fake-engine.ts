@@ -71,6 +71,7 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
       route: [{ peer: 'local', start: 0, end: 2, ranks: 1 }],
       failovers: 0,
       continuity: 'identical',
+      predictedTpotMs: null,
       drafted: 0,
       accepted: 0,
     })

@@ -10,6 +10,7 @@ import { createLibp2p } from 'libp2p'
 import { limits } from '../limits.ts'
 import { listenFailure } from './failures.ts'
 import { readPeerKey } from './keys.ts'
+import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
 import { withLazyWindows } from './speed-ups/lazy-windows.ts'
@@ -26,6 +27,8 @@ export interface Libp2pTransportOptions {
   readonly listen?: readonly string[]
   /** Told to others instead of what is listened on: a router's mapping, a proxy. */
   readonly announce?: readonly string[]
+  /** What to dial instead of some addresses, for links that are given a shape. */
+  readonly dialInstead?: DialInstead
   /** Finds peers with the same tag in the local network, and is found. Default: neither. */
   readonly mdns?: { readonly serviceTag: string; readonly intervalMs?: number }
   /** False leaves libp2p as it is, for measurements. Default true. */
@@ -51,12 +54,13 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   if (fast) report.engaged('cached-keys')
 
   const muxer = yamux({ streamOptions: { maxStreamWindowSize: streamWindowBytes } })
+  const connections = options.dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), options.dialInstead)
   let node: SwarmNode
   try {
     node = await createLibp2p({
       privateKey,
       addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
-      transports: [fast ? withJoinedWrites(tcp(), report) : tcp()],
+      transports: [fast ? withJoinedWrites(connections, report) : connections],
       connectionEncrypters: [fast ? withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report) : noise({ crypto: defaultCrypto })],
       streamMuxers: [fast ? withLazyWindows(muxer, report) : muxer],
       peerDiscovery: options.mdns === undefined ? [] : [mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 })],

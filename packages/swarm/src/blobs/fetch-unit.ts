@@ -19,7 +19,7 @@ export interface UnitFetchOptions {
  * @throws {ShoalError} `not-found` with each source's reason when nobody is left to ask; what came stays in the download
  */
 export async function fetchUnit(sources: FetchSources, name: string, download: UnitDownload, options: UnitFetchOptions): Promise<void> {
-  const { clock, ledger } = sources
+  const { clock, ledger, rates } = sources
   const ended = new AbortController()
   const signal = AbortSignal.any([options.signal, ended.signal])
   const bell = createBell()
@@ -73,8 +73,11 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
   const ask = async (source: Source, piece: Piece): Promise<Uint8Array | null> => {
     const { peer } = source.client
     const startedMs = clock.nowMs()
+    rates?.began(peer)
+    let came = 0
     try {
       const { bytes, total } = await source.client.read(piece.tensor.sha256, piece.offset, piece.bytes)
+      came = bytes.byteLength
       source.window = nextWindow(source.window, clock.nowMs() - startedMs)
       ledger.received(peer, bytes.byteLength)
       if (bytes.byteLength === piece.bytes && total === piece.tensor.bytes) return bytes
@@ -88,6 +91,8 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
       if (!lacks) ledger.failed(peer)
       board.forget(peer)
       pool.giveUp(source, messageOf(error), !lacks)
+    } finally {
+      rates?.ended(peer, came)
     }
     return null
   }

@@ -8,6 +8,7 @@ import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { folderBlobs } from '../node/model-store.ts'
 import { fetchUnits } from './fetch.ts'
+import { createLinkRates } from '../link-rates.ts'
 import { createPeerLedger, type PeerLedger, type PeerTransfer } from './ledger.ts'
 import { blobLimits } from './limits.ts'
 import { serveBlobs, type BlobSource } from './serve.ts'
@@ -70,7 +71,7 @@ async function driven<T>(work: Promise<T>): Promise<T> {
 }
 
 function fetch(folder: PackedFolder, peers: readonly string[], units: readonly string[] = ['block-0'], options: { signal?: AbortSignal; onProgress?(done: number, total: number): void } = {}): Promise<void> {
-  return driven(fetchUnits({ transport: self, clock, ledger, candidates: () => peers }, folder, units, options))
+  return driven(fetchUnits({ transport: self, clock, ledger, rates: createLinkRates(clock), candidates: () => peers }, folder, units, options))
 }
 const accountOf = (peer: string): PeerTransfer => ledger.transfers().find((one) => one.peer === peer) ?? { peer, receivedBytes: 0, lies: 0, failures: 0, barredForMs: 0 }
 

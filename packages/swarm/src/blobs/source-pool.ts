@@ -1,6 +1,7 @@
 import { messageOf, ShoalError, timeLimit, type Clock } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import { swarmLimits } from '../limits.ts'
+import type { LinkRates } from '../link-rates.ts'
 import { openBlobClient, type BlobClient } from './client.ts'
 import type { PeerLedger } from './ledger.ts'
 import { blobLimits } from './limits.ts'
@@ -10,6 +11,8 @@ export interface FetchSources {
   readonly transport: Transport
   readonly clock: Clock
   readonly ledger: PeerLedger
+  /** How fast each link brings them; absent where nobody wants to know. */
+  readonly rates?: LinkRates
   /** Peers that may hold them, as of now. */
   candidates(): readonly string[]
 }

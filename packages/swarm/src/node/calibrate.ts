@@ -1,14 +1,21 @@
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { seededRandom, ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
+import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
 import { writeFileAtomically } from '@shoal/host/node'
 import { formatProfile, packedTensors, packedUnit, type IdentifiedManifest, type PackedTensor } from '@shoal/model'
-import { createOnnxDevice, type BlockRunner } from '@shoal/runtime'
+import { createOnnxDevice, measureRunner, type BlockRunner } from '@shoal/runtime'
 
 /** What one block of the model's shape costs on this machine; integer microseconds, so that all peers plan alike. */
 export interface BlockSpeed {
+  /** One row behind an empty cache, and what each 1,024 cached positions add: the straight line through `decode`. */
   readonly decodeMicrosPerBlock: number
+  readonly decodeMicrosPer1024Past: number
+  /** In the largest chunk that was timed: what long prompts are cut into. */
   readonly prefillMicrosPerRowBlock: number
+  /** As timed. */
+  readonly decode: readonly { readonly past: number; readonly micros: number }[]
+  readonly prefill: readonly { readonly rows: number; readonly microsPerRow: number }[]
 }
 
 export interface CalibrateDependencies {
@@ -17,23 +24,33 @@ export interface CalibrateDependencies {
   readonly logger: Logger
 }
 
-/** Rows of the timed prefill chunk, and of the cache that decode is timed behind. */
-const prefillRows = 64
-/** Timed decode steps; the median of so few is steady enough for a plan with a 25 % threshold. */
-const decodeSteps = 9
+/** Cached positions that decoding is timed behind: the slope shows over these, and filling them takes no second. */
+const decodeAt = [16, 512, 1536]
+/** Chunks of a prompt: below, at and above what sessions send. */
+const prefillRows = [16, 64, 128]
+/** Timed calls of each; their median counts. */
+const repetitions = 5
+
+export interface CalibrateOptions {
+  readonly threads: number
+  /** Times that this node pretends to be slower. */
+  readonly slowdown: number
+  readonly dataFolder: string
+}
 
 /**
  * Times one block with random weights of the model's shape: before a node has any weights it must say how fast it is.
- * The answer is kept in the data directory per shape, profile and thread count.
+ * The answer is kept in the data directory per machine, shape, profile and thread count.
  */
-export async function calibrateBlock(dependencies: CalibrateDependencies, manifest: IdentifiedManifest, threads: number, dataFolder: string): Promise<BlockSpeed> {
+export async function calibrateBlock(dependencies: CalibrateDependencies, manifest: IdentifiedManifest, { threads, slowdown, dataFolder }: CalibrateOptions): Promise<BlockSpeed> {
   const { config, profile } = manifest.manifest
   const { hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize } = config
-  const key = [formatProfile(profile), hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize, config.slidingWindow, `t${threads}`].join('-')
+  // A data directory may be carried to another machine.
+  const key = [cpus()[0]?.model.trim() ?? 'unknown', 'cpu', formatProfile(profile), hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize, config.slidingWindow, `t${threads}`].join('-')
   const path = join(dataFolder, 'calibration.json')
   const known = await readKnown(path)
   const found = known[key]
-  if (found !== undefined) return found
+  if (found !== undefined) return times(found, slowdown)
 
   const folder = join(dataFolder, 'calibration')
   await rm(folder, { recursive: true, force: true })
@@ -50,7 +67,7 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
       const runner = await device.loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER })
       const speed = await timeBlock(dependencies, runner, config.contextLength)
       writeFileAtomically(path, JSON.stringify({ ...known, [key]: speed }))
-      return speed
+      return times(speed, slowdown)
     } finally {
       await device.close()
     }
@@ -60,30 +77,32 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
 }
 
 async function timeBlock({ clock }: CalibrateDependencies, runner: BlockRunner, contextLength: number): Promise<BlockSpeed> {
-  const rows = Math.min(prefillRows, contextLength - decodeSteps - 1)
-  // Any values will do; the system's randomness costs microseconds for each.
-  const values = seededRandom(1)
-  const hidden = Float32Array.from({ length: rows * runner.hiddenSize }, () => values.unit() - 0.5)
-  await runner.open('calibration', rows + decodeSteps)
-  // The first call of a session pays for its buffers: it is not timed.
-  await runner.forward('calibration', 0, hidden)
-  await runner.truncate('calibration', 0)
-  const prefillMs = await timed(clock, () => runner.forward('calibration', 0, hidden))
-  const decodeMs: number[] = []
-  for (let step = 0; step < decodeSteps; step += 1) {
-    decodeMs.push(await timed(clock, () => runner.forward('calibration', rows + step, hidden.slice(0, runner.hiddenSize))))
-  }
-  const median = decodeMs.sort((a, b) => a - b)[decodeSteps >> 1]!
-  return {
-    decodeMicrosPerBlock: Math.max(1, Math.round(median * 1000)),
-    prefillMicrosPerRowBlock: Math.max(1, Math.round((prefillMs * 1000) / rows)),
-  }
+  const fitting = (lengths: readonly number[]): number[] => [...new Set(lengths.map((length) => Math.min(length, contextLength - 1)))].filter((length) => length > 0)
+  const measured = await measureRunner(runner, clock, { decodeAt: fitting(decodeAt), prefillRows: fitting(prefillRows), repetitions })
+  const decode = measured.decode.map(({ past, msPerBlock }) => ({ past, micros: Math.max(1, Math.round(msPerBlock * 1000)) }))
+  const prefill = measured.prefill.map(({ rows, msPerBlockAndRow }) => ({ rows, microsPerRow: Math.max(1, Math.round(msPerBlockAndRow * 1000)) }))
+  return { ...lineThrough(decode), prefillMicrosPerRowBlock: prefill.at(-1)?.microsPerRow ?? 1, decode, prefill }
 }
 
-async function timed(clock: Clock, work: () => Promise<unknown>): Promise<number> {
-  const startMs = clock.nowMs()
-  await work()
-  return clock.nowMs() - startMs
+/** The least-squares line through times by cache length; noise may make it fall, and a longer cache is never quicker. */
+export function lineThrough(points: BlockSpeed['decode']): Pick<BlockSpeed, 'decodeMicrosPerBlock' | 'decodeMicrosPer1024Past'> {
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+  const [meanPast, meanMicros] = [mean(points.map(({ past }) => past)), mean(points.map(({ micros }) => micros))]
+  const spread = points.reduce((sum, { past }) => sum + (past - meanPast) ** 2, 0)
+  const together = points.reduce((sum, { past, micros }) => sum + (past - meanPast) * (micros - meanMicros), 0)
+  const slope = spread === 0 ? 0 : Math.max(0, together / spread)
+  return { decodeMicrosPerBlock: Math.max(1, Math.round(meanMicros - slope * meanPast)), decodeMicrosPer1024Past: Math.round(slope * 1024) }
+}
+
+function times(speed: BlockSpeed, slowdown: number): BlockSpeed {
+  const slower = (micros: number): number => Math.round(micros * slowdown)
+  return {
+    decodeMicrosPerBlock: slower(speed.decodeMicrosPerBlock),
+    decodeMicrosPer1024Past: slower(speed.decodeMicrosPer1024Past),
+    prefillMicrosPerRowBlock: slower(speed.prefillMicrosPerRowBlock),
+    decode: speed.decode.map(({ past, micros }) => ({ past, micros: slower(micros) })),
+    prefill: speed.prefill.map(({ rows, microsPerRow }) => ({ rows, microsPerRow: slower(microsPerRow) })),
+  }
 }
 
 /** Random bytes as quantised weights, small values as floats: NaN and denormal numbers would take other paths. */
@@ -119,6 +138,7 @@ async function readKnown(path: string): Promise<Record<string, BlockSpeed>> {
 
 function isSpeed(value: unknown): value is BlockSpeed {
   if (value === null || typeof value !== 'object') return false
-  const { decodeMicrosPerBlock, prefillMicrosPerRowBlock } = value as Partial<BlockSpeed>
-  return Number.isSafeInteger(decodeMicrosPerBlock) && Number.isSafeInteger(prefillMicrosPerRowBlock)
+  const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, decode, prefill } = value as Partial<BlockSpeed>
+  const counts = [decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock].every((count) => Number.isSafeInteger(count))
+  return counts && Array.isArray(decode) && Array.isArray(prefill)
 }

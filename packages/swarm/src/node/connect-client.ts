@@ -27,12 +27,12 @@ export function connectClient(dependencies: SystemDependencies, options: ClientO
 
 async function connect(dependencies: SystemDependencies, options: ClientOptions, scope: Scope): Promise<SwarmPeer> {
   const { clock, random, logger } = dependencies
-  const { transport, manifest, store } = await joinModel(dependencies, { ...options, role: 'client', connection: { keyFolder: null, listen: [], lan: false } }, scope)
+  const { transport, manifest, store, rates } = await joinModel(dependencies, { ...options, role: 'client', connection: { keyFolder: null, listen: [], lan: false } }, scope)
 
   const membership = createMembership({ transport, clock, random, logger }, { ...membershipProfiles.local, document: manifest.id, incarnation: 1 })
   scope.onClose(() => membership.close())
   membership.start()
-  const view = createSwarmView({ selfId: transport.peerId, manifest, membership })
+  const view = createSwarmView({ selfId: transport.peerId, manifest, membership, rates })
 
   // Who only looks at the swarm starts no compute thread.
   const device = async (): Promise<Device> => {

@@ -16,6 +16,10 @@ export interface ConnectionOptions {
   readonly keyFolder: string | null
   readonly listen: readonly string[]
   readonly lan: boolean
+  /** Told to others instead of what is listened on. */
+  readonly announce?: readonly string[] | undefined
+  /** What to dial instead of some addresses, for links that are given a shape. */
+  readonly dialInstead?: Readonly<Record<string, string>> | undefined
 }
 
 /** This peer's transport: loopback unless asked otherwise; dials only when `listen` is empty and not `lan`. */
@@ -27,6 +31,8 @@ export async function openConnection(dependencies: SystemDependencies, options: 
     clock,
     logger,
     listen: options.lan && options.listen.length === 0 ? lanAddresses : options.listen,
+    ...(options.announce === undefined ? {} : { announce: options.announce }),
+    ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
     ...(options.lan ? { mdns: { serviceTag } } : {}),
   })
   // Members are served only once the swarm's manifest is known, and others open that channel at once.

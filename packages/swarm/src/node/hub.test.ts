@@ -9,6 +9,7 @@ import { openFolder, packIntoFolder, writeRandomModel } from '@shoal/model/node'
 import { createMemoryNetwork } from '@shoal/network'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { serveBlobs } from '../blobs/serve.ts'
+import { createLinkRates } from '../link-rates.ts'
 import { createHubClient } from './hub-client.ts'
 import { openHubFiles, parseHubReference } from './hub-files.ts'
 import { packReference } from './local-manifest.ts'
@@ -106,7 +107,7 @@ test('a node of a swarm asks the hub for what no peer has, and for nothing else'
   serveBlobs(peer, { ...blobs, size: (blob) => (blockOne.has(blob) ? blobs.size(blob) : null) }, silentLogger)
   const blockOne = new Set(whole.manifest.manifest.tensors.filter(({ name }) => name.startsWith('block-1.')).map(({ sha256 }) => sha256))
   self.learn('peer', peer.addresses())
-  const store = await openModelStore(join(root, 'member'), whole.manifest, { clock: systemClock, reference: await refer(), peers: { transport: self, candidates: () => ['peer'] } })
+  const store = await openModelStore(join(root, 'member'), whole.manifest, { clock: systemClock, reference: await refer(), peers: { transport: self, rates: createLinkRates(systemClock), candidates: () => ['peer'] } })
   const before = hub.sentBytes
   await store.ensureUnits(['block-1'])
   expect(hub.sentBytes).toBe(before)

@@ -3,6 +3,7 @@ import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import { serveBlobs } from '../blobs/serve.ts'
 import { serveHello } from '../hello.ts'
+import { createLinkRates, type LinkRates } from '../link-rates.ts'
 import type { Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
 import { openConnection, type ConnectionOptions } from './connection.ts'
@@ -31,6 +32,8 @@ export interface JoinedModel {
   readonly transport: Transport
   readonly manifest: IdentifiedManifest
   readonly store: ModelStore
+  /** Of the links that weights have come over. */
+  readonly rates: LinkRates
 }
 
 /** Creates or learns a swarm's model. Nodes then give its weights to others. What is opened is closed with `scope`. */
@@ -56,11 +59,12 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
   signal?.throwIfAborted()
   // Who gave the manifest is asked for weights also while no connection to it is up: between two dials, after a loss.
   const candidates = (): string[] => [...new Set([...transport.connected(), ...(peer === null ? [] : [peer])])]
-  store = await openModelStore(dataFolder, found, { clock, reference, peers: { transport, candidates }, onProgress }, packed ?? undefined)
+  const rates = createLinkRates(clock)
+  store = await openModelStore(dataFolder, found, { clock, reference, peers: { transport, rates, candidates }, onProgress }, packed ?? undefined)
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
   manifest = found
   if (connection.lan) discovery.follow(() => ({ agent, role, ...namesOf(found) }))
-  return { transport, manifest, store }
+  return { transport, manifest, store, rates }
 }
 
 function namesOf(manifest: IdentifiedManifest | null): { manifest: string | null; profile: string | null; model: string | null } {

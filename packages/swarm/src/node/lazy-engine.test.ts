@@ -19,7 +19,7 @@ function make(gate: (signal: AbortSignal | undefined) => Promise<void> = () => P
     loadEmbedding: async () => ({ ...opened(), lookup: async () => new Float32Array(0) }),
     loadHead: async () => {
       if (state.headFailure !== null) throw state.headFailure
-      return { ...opened(), logits: async () => new Float32Array(0) }
+      return { ...opened(), logits: async () => new Float32Array(4) }
     },
   } as unknown as Device
   const lazy = createLazyEngine({
@@ -28,7 +28,7 @@ function make(gate: (signal: AbortSignal | undefined) => Promise<void> = () => P
     random: seededRandom(2),
     logger: silentLogger,
     manifest: smallManifest(),
-    routes: { find: () => Promise.reject(new ShoalError('no-route', 'nobody')) },
+    routes: { find: () => Promise.reject(new ShoalError('no-route', 'nobody')), predictTokenMs: () => null },
     store: {
       async ensureUnits(units, signal) {
         expect(units).toEqual(['embed', 'head'])

@@ -5,6 +5,7 @@ import type { Transport } from '@shoal/network'
 import { fetchAssets, fetchUnits } from '../blobs/fetch.ts'
 import { createPeerLedger, type PeerTransfer } from '../blobs/ledger.ts'
 import type { BlobSource } from '../blobs/serve.ts'
+import type { LinkRates } from '../link-rates.ts'
 import type { Progress } from '../types.ts'
 import { packedPath, packProgress } from './local-manifest.ts'
 import { thisProcess } from './partial-owner.ts'
@@ -32,7 +33,7 @@ export interface StoreSources {
   /** A local copy of the model. */
   readonly reference: Reference | null
   /** Peers to ask, best first; null without a network. */
-  readonly peers: { readonly transport: Transport; candidates(): readonly string[] } | null
+  readonly peers: { readonly transport: Transport; readonly rates: LinkRates; candidates(): readonly string[] } | null
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 

@@ -3,11 +3,14 @@ import { ShoalError } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles } from '@shoal/membership'
 import { createOnnxDevice } from '@shoal/runtime'
+import { measureAlways } from '../measure-always.ts'
 import { createMember } from '../member.ts'
 import type { SpanKeeper } from '../span-keeper.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
-import { calibrateBlock } from './calibrate.ts'
+import { slowed } from '../slow-device.ts'
+import { createStepSpeed } from '../step-speed.ts'
+import { calibrateBlock, type BlockSpeed } from './calibrate.ts'
 import { agent } from './join.ts'
 import { joinModel } from './join-model.ts'
 import { createLazyEngine } from './lazy-engine.ts'
@@ -23,6 +26,12 @@ export interface NodeOptions {
   readonly join: readonly string[]
   readonly listen: readonly string[]
   readonly lan: boolean
+  /** Multiaddrs told to others instead of what is listened on: a router's mapping. */
+  readonly announce?: readonly string[] | undefined
+  /** What to dial instead of some addresses, for links that are given a shape. */
+  readonly dialInstead?: Readonly<Record<string, string>> | undefined
+  /** Computes so many times slower than this machine could: a swarm of unequal devices on one of them. */
+  readonly slowdown?: number | undefined
   /** For weights and KV caches together. */
   readonly memoryBytes: number
   /** Exactly these blocks instead of what the plan says. */
@@ -38,6 +47,8 @@ export interface ServingPeer extends SwarmPeer {
   /** Blocks `[start, end)` that this node serves now. */
   blocks(): readonly [number, number] | null
   readonly numericClass: string
+  /** What one block costs here, as timed at the start. */
+  readonly speed: BlockSpeed
 }
 
 /**
@@ -51,39 +62,47 @@ export function startNode(dependencies: SystemDependencies, options: NodeOptions
 async function start(dependencies: SystemDependencies, options: NodeOptions, scope: Scope): Promise<ServingPeer> {
   const { dataFolder, threads, signal } = options
   const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
-  const joined = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan } }, scope)
-  const { transport, manifest, store } = joined
+  const joined = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan, announce: options.announce, dialInstead: options.dialInstead } }, scope)
+  const { transport, manifest, store, rates } = joined
   const { blockCount } = manifest.manifest.config
   if (options.blocks !== undefined && options.blocks[1] > blockCount) {
     throw new ShoalError('wrong-range', `--blocks ${options.blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.manifest.name}`)
   }
-  const device = await createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
-  scope.onClose(() => device.close())
-  const speed = await calibrateBlock(dependencies, manifest, threads, dataFolder)
+  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
+  scope.onClose(() => own.close())
+  const { slowdown = 1 } = options
+  const device = slowdown === 1 ? own : slowed(own, dependencies.clock, slowdown)
+  const speed = await calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder })
   signal?.throwIfAborted()
 
+  const steps = createStepSpeed(dependencies.clock, () => speed.decodeMicrosPer1024Past)
   const incarnationPath = join(dataFolder, 'incarnation')
-  const { membership, stageHost, view, keeper } = createMember(
+  const member = createMember(
     {
       ...dependencies,
       transport,
       manifest,
-      device,
+      device: steps.watch(device),
+      rates,
       nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)),
       ensureUnits: (units, ended) => store.ensureUnits(units, ended),
     },
     { profile: options.lan ? membershipProfiles.lan : membershipProfiles.local, blocks: options.blocks, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
     scope,
   )
+  const { membership, stageHost, view, keeper } = member
   membership.start()
+  const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock } = speed
+  const hardware = { memoryBytes: options.memoryBytes, decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: 0, device: device.kind, threads: device.threads }
   await membership.announce({
     state: 'joining',
-    hardware: { memoryBytes: options.memoryBytes, ...speed, bandwidthBytesPerSecond: 0, device: device.kind, threads: device.threads },
+    hardware,
     numericClass: device.numericClass,
     addresses: transport.addresses(),
     version: agent,
   })
   keeper.start()
+  measureAlways({ ...dependencies, transport, manifest, rates, steps, member }, hardware, scope)
   await firstDecision(keeper, signal)
 
   const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device: async () => device, store })
@@ -96,6 +115,7 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     get numericClass() {
       return device.numericClass
     },
+    speed,
     blocks() {
       const held = keeper.held()
       return held === null ? null : [held.start, held.end]

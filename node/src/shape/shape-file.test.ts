@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { chooseShape } from './choose-shape.ts'
+import { parseShape } from './shape-file.ts'
+import { topologies } from './topologies.ts'
+
+const home = JSON.stringify({
+  nodes: [{ name: 'desk', site: 'home', memory: '64MiB', threads: 2 }, { name: 'pi', site: 'home', slowdown: 4, upMbps: 10 }, { name: 'server', site: 'office' }, { name: 'spare', site: 'office' }],
+  links: [
+    { between: ['home', 'office'], rttMs: 20, mbps: 100 },
+    { between: ['office', 'office'], rttMs: 0.2 },
+    { between: ['server', 'pi'], lossPercent: 1 },
+    { between: ['outside', 'home'], rttMs: 7 },
+  ],
+  default: { rttMs: 2, mbps: 300 },
+})
+
+test('a link is what the closest names say, in either order, and the default where nobody says anything', () => {
+  const shape = parseShape(home, 'home.json')
+  expect(shape.nodes[1]).toEqual({ name: 'pi', memoryBytes: null, threads: null, slowdown: 4, upMbps: 10, downMbps: null })
+  expect(shape.nodes[0]?.memoryBytes).toBe(64 * 2 ** 20)
+  expect(shape.link('desk', 'server')).toEqual({ rttMs: 20, mbps: 100, lossPercent: 0 })
+  expect(shape.link('server', 'spare')).toEqual({ rttMs: 0.2, mbps: 300, lossPercent: 0 })
+  expect(shape.link('pi', 'server')).toEqual({ rttMs: 2, mbps: 300, lossPercent: 1 })
+  expect(shape.link('desk', 'pi')).toEqual({ rttMs: 2, mbps: 300, lossPercent: 0 })
+  expect(shape.link('pi', 'outside')).toEqual({ rttMs: 7, mbps: 300, lossPercent: 0 })
+  expect(shape.link('outside', 'spare')).toEqual({ rttMs: 2, mbps: 300, lossPercent: 0 })
+})
+
+test.each([
+  ['no JSON', '{', /home.json is not JSON/],
+  ['nothing', '{}', /nodes/],
+  ['a misspelt field', '{"nodes":[{"name":"a"}],"links":[{"between":["a","outside"],"rtt":3}]}', /links\.0.*rtt/],
+  ['a negative delay', '{"nodes":[{"name":"a"}],"default":{"rttMs":-1}}', /default\.rttMs/],
+  ['a link without bandwidth', '{"nodes":[{"name":"a"}],"default":{"mbps":0}}', /default\.mbps/],
+  ['everything lost', '{"nodes":[{"name":"a"}],"default":{"lossPercent":100}}', /beyond half/],
+  ['a double name', '{"nodes":[{"name":"a"},{"name":"a"}]}', /two nodes are called 'a'/],
+  ['a name that is a site', '{"nodes":[{"name":"a","site":"b"},{"name":"b"}]}', /'b' is a node and a site/],
+  ['a stranger', '{"nodes":[{"name":"a"}],"links":[{"between":["a","z"]}]}', /a link names 'z'/],
+  ['a loop', '{"nodes":[{"name":"a"}],"links":[{"between":["a","a"]}]}', /from 'a' to itself/],
+  ['a path as a name', '{"nodes":[{"name":"../a"}]}', /nodes\.0\.name/],
+])('refused: %s', (_name, text, sentence) => {
+  expect(() => parseShape(text, 'home.json')).toThrow(sentence)
+})
+
+test.each(Object.keys(topologies))('%s is a shape for any number of nodes', (name) => {
+  for (const count of [1, 2, 5, 32]) {
+    const shape = chooseShape(name, count)
+    expect(new Set(shape.nodes.map((node) => node.name)).size).toBe(count)
+    for (const a of shape.nodes) for (const b of [...shape.nodes.map((node) => node.name), 'outside']) expect(shape.link(a.name, b).rttMs).toBeGreaterThan(0)
+  }
+})
+
+test('two sites are near inside and far between', () => {
+  const shape = chooseShape('two-sites', 4)
+  const between = (a: string, b: string): number => shape.link(a, b).rttMs
+  expect(shape.nodes.map(({ name }) => name)).toEqual(['north-1', 'south-2', 'north-3', 'south-4'])
+  expect([between('north-1', 'north-3'), between('south-4', 'south-2'), between('south-2', 'north-1'), between('outside', 'north-1'), between('south-2', 'outside')]).toEqual([0.4, 0.4, 20, 0.4, 20])
+})

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { ShoalError, sleep, type Clock } from '@shoal/host'
+import type { LocalSwarm } from '../local-swarm.ts'
+import type { NodeEvent } from '../node-process.ts'
+
+const signals = { kill: 'SIGKILL', stop: 'SIGSTOP', cont: 'SIGCONT', leave: 'SIGTERM' } as const
+
+const step = z.strictObject({
+  /** Waits for the next such event of any node, as `shoal up --json` names it. */
+  after: z.string().optional(),
+  /** Waits so long then. */
+  waitMs: z.number().min(0).max(86_400_000).default(0),
+  do: z.enum(['kill', 'stop', 'cont', 'leave', 'restart']),
+  node: z.string(),
+})
+const script = z.array(step).max(10_000)
+
+/** What happens to a swarm, one step after the other. */
+export type SwarmScript = z.infer<typeof script>
+
+/**
+ * Reads `--script FILE`: `[{ "after": "session-opened", "waitMs": 500, "do": "kill", "node": "weak-2" }, …]`.
+ * @param names of the nodes there are
+ * @throws {ShoalError} `bad-request` naming the field, `not-found`
+ */
+export function readScript(path: string, names: readonly string[]): SwarmScript {
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new ShoalError('bad-request', `the script ${path} is not JSON`, { cause: error })
+    throw new ShoalError('not-found', `the script ${path} cannot be read`, { cause: error })
+  }
+  const result = script.safeParse(json)
+  if (!result.success) {
+    const issue = result.error.issues[0]
+    throw new ShoalError('bad-request', `the script ${path}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`)
+  }
+  const stranger = result.data.find(({ node }) => !names.includes(node))
+  if (stranger !== undefined) throw new ShoalError('bad-request', `the script ${path} names '${stranger.node}'; the nodes are: ${names.join(', ')}`)
+  return result.data
+}
+
+export interface ScriptDependencies {
+  readonly clock: Clock
+  readonly swarm: Pick<LocalSwarm, 'signal' | 'restart'>
+  /** Resolves with the next event that fits. */
+  readonly nextEvent: (fits: (event: NodeEvent) => boolean, signal: AbortSignal) => Promise<void>
+  readonly onStep: (step: SwarmScript[number]) => void
+}
+
+export async function runScript({ clock, swarm, nextEvent, onStep }: ScriptDependencies, steps: SwarmScript, signal: AbortSignal): Promise<void> {
+  for (const one of steps) {
+    if (one.after !== undefined) await nextEvent(({ event }) => event === one.after, signal)
+    if (one.waitMs > 0) await sleep(clock, one.waitMs, signal)
+    onStep(one)
+    if (one.do === 'restart') await swarm.restart(one.node)
+    else swarm.signal(one.node, signals[one.do])
+  }
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { sketchCosts, sketchMember } from './fixtures.ts'
+import { bytesPerSecond, hopMicros, unmeasuredBytesPerSecond } from './links.ts'
+import { tokenMicros } from './predict.ts'
+
+const costs = sketchCosts(4)
+const member = (name: string, bandwidth: number, rates?: Record<string, number>) => {
+  const made = sketchMember(costs, { name, fits: 4, bytesPerSecond: bandwidth })
+  return rates === undefined ? made : { ...made, rates }
+}
+
+test.each([
+  ['nobody measured anything', member('a', 0), member('b', 0), unmeasuredBytesPerSecond],
+  ['both have measured other links', member('a', 9e6), member('b', 7e6), 7e6],
+  ['one has', member('a', 9e6), member('b', 0), 9e6],
+  ['this link was measured by one', member('a', 9e6, { b: 2e6 }), member('b', 7e6), 2e6],
+  ['and by both: the slower claim', member('a', 9e6, { b: 2e6 }), member('b', 7e6, { a: 1e6 }), 1e6],
+  ['another link of theirs', member('a', 9e6, { c: 1 }), member('b', 7e6), 7e6],
+  ['a claim of nothing is none', member('a', 9e6, { b: 0 }), member('b', 7e6), 7e6],
+])('%s', (_name, a, b, rate) => {
+  expect(bytesPerSecond(a, b)).toBe(rate)
+  expect(bytesPerSecond(b, a)).toBe(rate)
+})
+
+test('a hop is half a round trip and its bytes', () => {
+  const [a, b] = [member('a', 1e6), member('b', 1e6)]
+  expect(hopMicros({ ...a, links: { b: 4000 } }, { ...b, links: { a: 6000 } }, 5000)).toBe(3000 + 5000)
+  expect(hopMicros(a, a, 5000)).toBe(0)
+})
+
+test('a token of a route: its blocks behind their cache, its stages, and the hops from whoever asks and back', () => {
+  const near = { b: 2000, c: 2000 }
+  const slow = { ...member('b', 1e9), links: { a: 2000, c: 10_000 } }
+  const b = { ...slow, hardware: { ...slow.hardware, decodeMicrosPer1024Past: 100 } }
+  const c = { ...member('c', 1e9), links: { a: 2000, b: 10_000 } }
+  const snapshot = { members: [{ ...member('a', 1e9), links: near }, b, c] }
+  const route = [{ peer: 'b', start: 0, end: 1 }, { peer: 'c', start: 1, end: 4 }]
+  const row = Math.ceil((costs.rowBytes * 1e6) / 1e9)
+  expect(tokenMicros(snapshot, costs, route, 'a', 0)).toBe(4 * 1000 + 2 * 300 + (1000 + 5000 + 1000) + 3 * row)
+  expect(tokenMicros(snapshot, costs, route, 'a', 2048)).toBe(tokenMicros(snapshot, costs, route, 'a', 0) + 200)
+  // Whoever holds the first blocks itself has one hop less.
+  expect(tokenMicros(snapshot, costs, route, 'b', 0)).toBe(4 * 1000 + 2 * 300 + 2 * 5000 + 2 * row)
+  expect(() => tokenMicros(snapshot, costs, [{ peer: 'z', start: 0, end: 4 }], 'a', 0)).toThrow('z')
+})

@@ -1,0 +1,70 @@
+import type { Clock } from '@shoal/host'
+import type { Device } from '@shoal/runtime'
+
+/** How fast a device decodes in real steps, where calibration could time one block alone on a machine full of newcomers. */
+export interface StepSpeed {
+  /** One row through one block behind an empty cache, the median of recent steps; null before there are enough. */
+  decodeMicrosPerBlock(): number | null
+  /** The same device, whose steps are timed. */
+  watch(device: Device): Device
+}
+
+/** Steps that are remembered, and that are needed before they say anything. */
+const stepsKept = 64
+const stepsNeeded = 16
+
+/** @param microsPer1024Past what is taken off each step for the cache it read */
+export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): StepSpeed {
+  const steps: number[] = []
+  let underWay = 0
+  let began = 0
+
+  const note = (ms: number, blocks: number, past: number): void => {
+    steps.push(Math.max(1, (ms * 1000) / blocks - (microsPer1024Past() * past) / 1024))
+    if (steps.length > stepsKept) steps.shift()
+  }
+  return {
+    decodeMicrosPerBlock: () => (steps.length < stepsNeeded ? null : Math.round([...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0)),
+    watch: (device) => ({
+      kind: device.kind,
+      threads: device.threads,
+      // It may become `none` while blocks are loaded.
+      get numericClass() {
+        return device.numericClass
+      },
+      async loadBlocks(range, options) {
+        const runner = await device.loadBlocks(range, options)
+        // A session may use a part of the span.
+        const parts = new Map<string, number>()
+        return {
+          ...runner,
+          async open(session, tokenBudget, part) {
+            await runner.open(session, tokenBudget, part)
+            parts.set(session, part === undefined ? range.end - range.start : part.end - part.start)
+          },
+          async close(session) {
+            parts.delete(session)
+            await runner.close(session)
+          },
+          async forward(session, position, hidden) {
+            underWay += 1
+            began += 1
+            const [alone, turn, startMs] = [underWay === 1, began, clock.nowMs()]
+            const single = hidden.length === runner.hiddenSize
+            try {
+              return await runner.forward(session, position, hidden)
+            } finally {
+              underWay -= 1
+              // Only a step that no other was beside tells how long a step takes.
+              const blocks = parts.get(session)
+              if (single && alone && began === turn && blocks !== undefined) note(clock.nowMs() - startMs, blocks, position)
+            }
+          },
+        }
+      },
+      loadHead: () => device.loadHead(),
+      loadEmbedding: () => device.loadEmbedding(),
+      close: () => device.close(),
+    }),
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger, sleep } from '@shoal/host'
+import { systemClock, systemRandom } from '@shoal/host/node'
+import { connectClient } from '@shoal/swarm/node'
+import type { Engine, SwarmPeer } from '@shoal/swarm'
+import { smallBenchModel } from './model.ts'
+import { median, quantile, round } from './report.ts'
+import { benchPrompt, type BenchSettings } from './settings.ts'
+import { startSwarm } from './swarm-process.ts'
+
+const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
+
+/** Where a token's time is mostly links, and compute is not nothing: on few cores no processes compute at once then. */
+export const predictedShapes = ['two-sites', 'home-wifi', 'one-strong-many-weak'] as const
+
+const processes = 3
+const promptTokens = 16
+/** Code becomes warm, and round trips are measured, in so long. */
+const warmUpTokens = 24
+/** A swarm at rest: beats that still tell of the generation before would be counted as load. */
+const restMs = 1500
+
+export interface PredictionFigures {
+  /** By metric and shape. */
+  readonly samples: Readonly<Record<string, readonly number[]>>
+  /** Largest over the shapes of the median error. */
+  readonly predictionError: number
+}
+
+/** Time per token as the route promises it and as it comes, over real processes with shaped links. */
+export async function measurePrediction(settings: BenchSettings): Promise<PredictionFigures> {
+  const model = await smallBenchModel(settings.model, settings.dataFolder, settings.report)
+  const samples: Record<string, number[]> = {}
+  const errors: number[] = []
+  for (const shape of predictedShapes) {
+    const folder = await mkdtemp(join(tmpdir(), 'shoal-prediction-'))
+    const swarm = await startSwarm(['--model', model, '--shape', shape, '--processes', String(processes), '--threads', '1'])
+    let client: SwarmPeer | null = null
+    try {
+      client = await connectClient(dependencies, { join: swarm.addresses, dataFolder: folder, threads: 1 })
+      await client.whenCovered(AbortSignal.timeout(60_000))
+      const engine = await client.engine()
+      await decode(engine, warmUpTokens)
+      for (let turn = 0; turn < settings.rounds; turn += 1) {
+        await sleep(systemClock, restMs)
+        const { predictedMs, measuredMs, stages } = await decode(engine, settings.tokens)
+        const error = Math.abs(predictedMs / measuredMs - 1)
+        ;(samples[`predictedTpotMs ${shape}`] ??= []).push(round(predictedMs))
+        ;(samples[`measuredTpotMs ${shape}`] ??= []).push(round(measuredMs))
+        ;(samples[`predictionError ${shape}`] ??= []).push(round(error))
+        settings.report(`${shape}: ${predictedMs.toFixed(1)} ms predicted, ${measuredMs.toFixed(1)} ms measured over ${stages} stages`)
+      }
+      errors.push(median(samples[`predictionError ${shape}`] ?? []))
+    } finally {
+      await client?.close()
+      await swarm.close()
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+  return { samples, predictionError: round(Math.max(...errors)) }
+}
+
+/** One answer: what was promised for it, and the median time between two of its tokens. */
+async function decode(engine: Engine, tokens: number): Promise<{ predictedMs: number; measuredMs: number; stages: number }> {
+  const { vocabularySize } = engine.manifest.manifest.config
+  const times: number[] = []
+  for await (const event of engine.generate({ promptIds: benchPrompt(vocabularySize, promptTokens), maxTokens: tokens, ignoreEos: true, sampling: { ...engine.defaultSampling, temperature: 0 } })) {
+    if (event.type === 'token') times.push(systemClock.nowMs())
+    else {
+      const { predictedTpotMs, route } = event.result
+      if (predictedTpotMs === null) throw new Error('the route promised nothing')
+      return { predictedMs: predictedTpotMs, measuredMs: quantile(times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs)), 0.5), stages: route.length }
+    }
+  }
+  throw new Error('the answer had no end')
+}

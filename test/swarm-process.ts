@@ -1,0 +1,64 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const program = fileURLToPath(new URL('../node/bin/shoal.js', import.meta.url))
+
+/** A line of `shoal swarm --json`. */
+export interface SwarmLine {
+  readonly event: string
+  readonly node?: string
+  readonly what?: string
+  readonly do?: string
+}
+
+export interface ReadySwarm extends SwarmLine {
+  readonly nodes: readonly { readonly name: string; readonly peerId: string; readonly addrs: readonly string[]; readonly pid: number; readonly blocks: readonly [number, number] | null }[]
+  readonly links: readonly { readonly from: string; readonly to: string; readonly port: number }[]
+}
+
+/** `shoal swarm` as a process of its own. */
+export interface SwarmProcess {
+  readonly pid: number
+  readonly ready: ReadySwarm
+  /** Resolves with the first line, past ones included, that fits. */
+  until(fits: (line: SwarmLine) => boolean): Promise<SwarmLine>
+  /** As Ctrl-C does. @returns the exit status */
+  interrupt(): Promise<number | null>
+}
+
+/** Ends with whoever started it: `kill` it in `afterAll`, should a test fail before `interrupt`. */
+export async function startSwarmProcess(words: readonly string[]): Promise<SwarmProcess & { kill(): void }> {
+  const child: ChildProcess = spawn(process.execPath, [program, 'swarm', '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const lines: SwarmLine[] = []
+  const waiting = new Set<() => void>()
+  let log = ''
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (log += text))
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    lines.push(JSON.parse(line) as SwarmLine)
+    for (const look of waiting) look()
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const until = (fits: (line: SwarmLine) => boolean): Promise<SwarmLine> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = lines.find(fits)
+        if (found === undefined) return
+        waiting.delete(look)
+        resolve(found)
+      }
+      waiting.add(look)
+      look()
+      void ended.then((status) => reject(new Error(`shoal swarm ended with ${status}\n${log}`)))
+    })
+  return {
+    pid: child.pid ?? 0,
+    ready: (await until(({ event }) => event === 'ready')) as ReadySwarm,
+    until,
+    interrupt() {
+      child.kill('SIGINT')
+      return ended
+    },
+    kill: () => void child.kill('SIGKILL'),
+  }
+}
