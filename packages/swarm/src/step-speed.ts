@@ -62,6 +62,8 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
           },
         }
       },
+      // What a rank waits for others is no speed of this device.
+      loadRank: (range, options) => device.loadRank(range, options),
       loadHead: () => device.loadHead(),
       loadEmbedding: () => device.loadEmbedding(),
       close: () => device.close(),
