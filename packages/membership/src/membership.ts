@@ -2,8 +2,9 @@ import { messageOf, type Clock, type Logger, type Random, type Timer } from '@sh
 import type { Transport } from '@shoal/network'
 import { createDetector } from './detector.ts'
 import { createGossip } from './gossip.ts'
+import { changeOfLinks, linksToSay } from './links.ts'
 import { livenessOf, type Liveness } from './liveness.ts'
-import { createMesh, linksDiffer } from './mesh.ts'
+import { createMesh } from './mesh.ts'
 import { createNeighbours, type Neighbours } from './neighbours.ts'
 import type { MembershipOptions } from './options.ts'
 import type { MemberRecord } from './record.ts'
@@ -63,10 +64,11 @@ export interface MembershipDependencies {
   nextIncarnation?(atLeast: number): number | Promise<number>
 }
 
-/** Links are announced at most this often: each announcement is flooded to everybody. */
-const linksEveryBeats = 10
-/** A link that is gone is announced sooner: others pass beats on to us only where they know of no link. */
-const lostLinksEveryBeats = 2
+/**
+ * Changes of links are announced at most this often: each announcement is flooded to everybody. Soon when one is gone,
+ * because others pass beats on to us only where they know of no link, or new, because until then plans are made with a guess.
+ */
+const linksEveryBeats = { lost: 2, found: 2, moved: 10 } as const
 
 export function createMembership(dependencies: MembershipDependencies, options: MembershipOptions): Membership {
   const { transport, clock, random, logger } = dependencies
@@ -251,9 +253,9 @@ export function createMembership(dependencies: MembershipDependencies, options: 
   const announceLinks = (): void => {
     const said = self.sealed?.record
     if (said === undefined || said.state === 'left') return
-    const links = mesh.links()
-    const lost = Object.keys(said.links).some((peer) => links[peer] === undefined)
-    if (beats % (lost ? lostLinksEveryBeats : linksEveryBeats) !== 0 || !linksDiffer(links, said.links)) return
+    const links = linksToSay(mesh.links(), said.links)
+    const change = changeOfLinks(links, said.links)
+    if (change === null || beats % linksEveryBeats[change] !== 0) return
     say({ links }).catch((error: unknown) => logger.error('member-record-failed', { reason: messageOf(error) }))
   }
 

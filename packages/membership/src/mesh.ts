@@ -1,6 +1,7 @@
 import { messageOf, ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import { memberLimits } from './limits.ts'
+import type { Links } from './links.ts'
 import type { Liveness } from './liveness.ts'
 import type { MemberRecord } from './record.ts'
 import { shuffled } from './shuffled.ts'
@@ -13,8 +14,8 @@ export interface Mesh {
   retryDead(): void
   /** @throws {Error} when it is refused, or with the signal */
   reach(peer: string, signal: AbortSignal): Promise<void>
-  /** Smallest recent round trip by peer, in microseconds; of links measured at least twice. */
-  links(): Readonly<Record<string, number>>
+  /** Smallest recent round trip to each member, of links measured at least twice. Clients are on no plan and in no word of ours. */
+  links(): Links
   close(): void
 }
 
@@ -96,23 +97,12 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
     },
     reach,
     links() {
-      const measured = [...samples].filter(([, kept]) => kept.length >= 2).map(([peer, kept]): [string, number] => [peer, Math.min(...kept)])
-      measured.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1))
-      return Object.fromEntries(measured.slice(0, memberLimits.maxLinks))
+      const members = new Set(peers().map(({ record }) => record.peerId))
+      return Object.fromEntries([...samples].filter(([peer, kept]) => kept.length >= 2 && members.has(peer)).map(([peer, kept]) => [peer, Math.min(...kept)]))
     },
     close() {
       waiting = []
       for (const controller of dialling.values()) controller.abort(new ShoalError('cancelled', 'membership is closing'))
     },
   }
-}
-
-/** Whether the planner would notice: another set of links, or one that changed by more than a quarter and 200 µs. */
-export function linksDiffer(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
-  const names = Object.keys(a)
-  if (names.length !== Object.keys(b).length) return true
-  return names.some((name) => {
-    const [x, y] = [a[name] ?? 0, b[name]]
-    return y === undefined || Math.abs(x - y) > Math.max(200, Math.min(x, y) / 4)
-  })
 }

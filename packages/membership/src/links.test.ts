@@ -1,0 +1,84 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { memberLimits } from './limits.ts'
+import { changeOfLinks, linksToSay, nearMicros } from './links.ts'
+
+describe('what an owner says of its links', () => {
+  test.each([
+    ['a near link is one number', 130, undefined, 500],
+    ['another near link is the same number', 900, undefined, 500],
+    ['a longer one is what was measured', 20_123, undefined, 20_123],
+    ['jitter changes no word', 22_900, 20_123, 20_123],
+    ['a busy machine does not make a near link a far one', 1900, 500, 500],
+    ['a link that became worse', 2100, 500, 2100],
+    ['a far one that became worse', 26_000, 20_123, 26_000],
+    ['a first guess that was too high', 17_000, 20_123, 17_000],
+    ['a far one that came near', 300, 20_123, 500],
+  ] as const)('%s', (_name, measured, said, expected) => {
+    expect(linksToSay({ b: measured }, said === undefined ? {} : { b: said })).toEqual({ b: expected })
+  })
+
+  test('a link that is gone is not said, whatever was said', () => {
+    expect(linksToSay({ c: 5000 }, { b: 7000, c: 5000 })).toEqual({ c: 5000 })
+  })
+
+  test('with more than fit, those said before stay', () => {
+    const crowd = (count: number, micros: number): Record<string, number> => Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, micros]))
+    const first = linksToSay(crowd(memberLimits.maxLinks, 9000), {})
+    expect(Object.keys(first)).toHaveLength(memberLimits.maxLinks)
+    const nearer = { ...crowd(memberLimits.maxLinks, 9000), newcomer: 300 }
+    expect(changeOfLinks(linksToSay(nearer, first), first)).toBeNull()
+    expect(linksToSay(nearer, {})).toMatchObject({ newcomer: 500 })
+  })
+
+  const micros = fc.integer({ min: 1, max: 300_000 })
+
+  test('what is said is near what was measured', () => {
+    fc.assert(
+      fc.property(micros, fc.option(micros, { nil: undefined }), (measured, said) => {
+        const told = linksToSay({ b: measured }, said === undefined ? {} : { b: said })['b']!
+        expect(Math.abs(told - measured)).toBeLessThanOrEqual(Math.max(1500, 0.25 * Math.max(told, measured)))
+      }),
+    )
+  })
+
+  test('saying it again changes nothing', () => {
+    fc.assert(
+      fc.property(micros, micros, (measured, said) => {
+        const once = linksToSay({ b: measured }, { b: said })
+        expect(linksToSay({ b: measured }, once)).toEqual(once)
+      }),
+    )
+  })
+
+  test('readings within a fifth of the smallest one change the word at most once', () => {
+    const readings = micros.chain((least) => fc.array(fc.integer({ min: least, max: Math.ceil(least * 1.2) }), { minLength: 2, maxLength: 30 }))
+    fc.assert(
+      fc.property(readings, (sequence) => {
+        let said = linksToSay({ b: sequence[0]! }, {})
+        let changes = 0
+        for (const reading of sequence) {
+          const next = linksToSay({ b: reading }, said)
+          if (next['b'] !== said['b']) changes += 1
+          said = next
+        }
+        expect(changes).toBeLessThanOrEqual(1)
+      }),
+    )
+  })
+
+  test('near is below a millisecond', () => {
+    expect(linksToSay({ a: nearMicros - 1, b: nearMicros }, {})).toEqual({ a: 500, b: nearMicros })
+  })
+})
+
+test.each([
+  [{ a: 1 }, { a: 1 }, null],
+  [{ a: 1 }, { a: 1, b: 2 }, 'lost'],
+  [{ a: 1, b: 2 }, { a: 1 }, 'found'],
+  [{ a: 1, c: 2 }, { a: 1, b: 2 }, 'lost'],
+  [{ a: 2 }, { a: 1 }, 'moved'],
+  [{}, {}, null],
+] as const)('%j after %j: %s', (said, before, change) => {
+  expect(changeOfLinks(said, before)).toBe(change)
+})
