@@ -30,3 +30,13 @@ test('a data directory that is a file is told in one sentence', async () => {
   expect(err).toContain('exists and is not a folder')
   expect(JSON.parse(out)).toMatchObject({ error: { code: 'bad-request' } })
 })
+
+test.skipIf(process.platform !== 'linux').each([
+  ['up', '--model', 'demo'],
+  ['generate', 'Hello', '--model', 'demo', '--local'],
+])('a data directory that cannot be made is told in one sentence: %s', async (...words) => {
+  let err = ''
+  const status = await runProgram([...words, '--json', '--data', '/proc/nope/deeper'], { out: () => undefined, err: (text) => void (err += text) })
+  expect(status).toBe(1)
+  expect(err).toContain('/proc/nope does not exist')
+})

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { arch, cpus, networkInterfaces, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { availableMemoryBytes, formatBytes, freeDiskBytes, physicalCores } from '@shoal/host/node'
+import { availableMemoryBytes, formatBytes, freeDiskBytes, makeFolder, physicalCores } from '@shoal/host/node'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
 import type { Output } from '../cli/output.ts'
@@ -33,7 +33,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     const { output, dataFolder, clock, signal } = context
     const machine = await machineFacts(context, threadsOf(flags))
     showMachine(output, machine)
-    mkdirSync(dataFolder, { recursive: true })
+    makeFolder(dataFolder)
     // On the disk that weights will be on, and without the node's lock: a node may run meanwhile (and slow this down).
     const folder = mkdtempSync(join(dataFolder, 'doctor-'))
     try {

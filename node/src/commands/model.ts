@@ -1,5 +1,6 @@
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { formatBytes } from '@shoal/host/node'
+import { formatBytes, makeFolder } from '@shoal/host/node'
 import { buildManifest, formatProfile, identifyManifest, packTensors, parseProfile, unitBytes, unitNames, type PackSink } from '@shoal/model'
 import { createNodeHasher, writeRandomModel, type RandomModelShape } from '@shoal/model/node'
 import { inContext } from '../cli/context.ts'
@@ -120,6 +121,7 @@ async function makeRandom(folder: string, { kvHeads, tied = true, ...flags }: Ra
     const shape: RandomModelShape = { hidden, blocks, heads, keyValueHeads: kvHeads, feedForward, vocabulary, context, tied, seed }
     const bar = createProgressBar()
     try {
+      makeFolder(resolve(folder))
       await writeRandomModel(folder, shape, { signal, onProgress: ({ valuesDone, valuesTotal }) => bar.update({ activity: 'pack', doneBytes: valuesDone, totalBytes: valuesTotal }) })
     } finally {
       bar.stop()

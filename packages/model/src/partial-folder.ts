@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ModelError } from './error.ts'
 import { isNoEntry } from './model-folder.ts'
@@ -90,6 +90,44 @@ async function renamed(from: string, to: string): Promise<boolean> {
     return true
   } catch (error) {
     if (isNoEntry(error)) return false
+    throw error
+  }
+}
+
+/**
+ * Removes the unfinished work in a folder that nobody has touched since `beforeMs` of the wall clock and whose owner is
+ * gone: what will be gone on with is gone on with soon, and the rest would fill the disk for ever.
+ * @returns the names of what was removed
+ */
+export async function sweepPartials(folder: string, owner: PartialOwner, beforeMs: number): Promise<string[]> {
+  const removed: string[] = []
+  for (const name of await namesIn(folder)) {
+    const whose = /\.([\w-]+)\.\d+\.partial$/.exec(name)?.[1]
+    const path = join(folder, name)
+    if (whose === undefined || claimed.has(path) || !(whose === owner.name || owner.isGone(whose)) || (await changedMs(path)) >= beforeMs) continue
+    await rm(path, { recursive: true, force: true })
+    removed.push(name)
+  }
+  return removed
+}
+
+/** Of the folder and what lies in it; `Infinity` when another process has just taken it. */
+async function changedMs(path: string): Promise<number> {
+  try {
+    const times = [(await stat(path)).mtimeMs]
+    for (const name of await readdir(path)) times.push((await stat(join(path, name))).mtimeMs)
+    return Math.max(...times)
+  } catch (error) {
+    if (isNoEntry(error)) return Number.POSITIVE_INFINITY
+    throw error
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (isNoEntry(error)) return []
     throw error
   }
 }

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { Writable } from 'node:stream'
 import pino from 'pino'
@@ -6,6 +5,7 @@ import { createStream, type RotatingFileStream } from 'rotating-file-stream'
 import { messageOf } from '../errors.ts'
 import type { LogFields, Logger, LogLevel } from '../logger.ts'
 import { readableLine } from './log-line.ts'
+import { makeFolder } from './make-folder.ts'
 
 export interface FileLoggerOptions {
   readonly level: LogLevel
@@ -73,7 +73,7 @@ function readable(sink: NodeJS.WritableStream): Writable {
 
 /** A log that cannot be written (disk full, folder removed) is reported once and must not stop a node. */
 function openFile(path: string): RotatingFileStream {
-  mkdirSync(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   const stream = createStream(basename(path), { path: dirname(path), ...rotation })
   stream.once('error', (error) => {
     process.stderr.write(`log file ${path} cannot be written: ${error.message}\n`)

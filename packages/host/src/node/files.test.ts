@@ -11,6 +11,7 @@ import { nextIncarnation } from './incarnation.ts'
 import { lockDirectory } from './lock-directory.ts'
 import { freeDiskBytes } from './machine.ts'
 import { startTimeOf } from './process-identity.ts'
+import { makeFolder } from './make-folder.ts'
 import { loadOrCreateKey } from './secret-file.ts'
 
 let folder: string
@@ -26,6 +27,21 @@ test('data directory: the option, then SHOAL_DATA, then the platform', () => {
   expect(dataDirectory(undefined, { SHOAL_DATA: 'b' })).toBe(resolve('b'))
   expect(dataDirectory(undefined, { SHOAL_DATA: '' })).toBe(dataDirectory(undefined, {}))
   expect(dataDirectory(undefined, {})).toMatch(/shoal/)
+})
+
+test('a folder is made with what is missing above it', () => {
+  const path = join(folder, 'a', 'b', 'c')
+  makeFolder(path)
+  makeFolder(path)
+  expect(statSync(path).isDirectory()).toBe(true)
+  writeFileSync(join(path, 'file'), '')
+  expect(() => makeFolder(join(path, 'file'))).toThrow(/EEXIST/)
+  expect(() => makeFolder(join(path, 'file', 'd'))).toThrow(/EEXIST|ENOTDIR/)
+})
+
+test.skipIf(process.platform !== 'linux')('a folder that no file system makes is refused, not tried for ever', () => {
+  expect(() => makeFolder('/proc/nope')).toThrow(/ENOENT/)
+  expect(() => lockDirectory('/proc/nope/deeper')).toThrow(/ENOENT/)
 })
 
 test('an atomic write replaces the whole file and leaves nothing beside it', () => {

@@ -1,8 +1,9 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { ShoalError } from '../errors.ts'
+import { makeFolder } from './make-folder.ts'
 import { isRunning, startTimeOf } from './process-identity.ts'
 
 /** Held until released or until this process ends. */
@@ -30,7 +31,7 @@ const lockName = 'shoal.lock'
  * @throws {ShoalError} `in-use` while a live process holds it
  */
 export function lockDirectory(folder: string): DirectoryLock {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const path = join(folder, lockName)
   const own: Holder = { pid: process.pid, host: hostname(), startTime: startTimeOf(process.pid), lockedAtMs: Date.now(), token: randomUUID() }
   // Written whole before it gets its name, so that nobody ever reads a half-written lock.

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { silentLogger, type Logger } from '../logger.ts'
 import { writeFileAtomically } from './atomic-file.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** Owner reads and writes, nobody else anything. */
 const privateMode = 0o600
@@ -23,7 +24,7 @@ export async function loadOrCreateKey(path: string, create: () => Uint8Array | P
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
   }
   const key = await create()
-  mkdirSync(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   writeFileAtomically(path, key, privateMode)
   return key
 }

@@ -1,8 +1,8 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { open, readFile, rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
-import { writeFileAtomically } from '@shoal/host/node'
+import { makeFolder, writeFileAtomically } from '@shoal/host/node'
 import { formatProfile, packedTensors, packedUnit, type IdentifiedManifest, type PackedTensor } from '@shoal/model'
 import { createOnnxDevice, measureRunner, type BlockRunner } from '@shoal/runtime'
 
@@ -54,7 +54,7 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
 
   const folder = join(dataFolder, 'calibration')
   await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   try {
     const oneBlock = { ...config, blockCount: 1 }
     const single: IdentifiedManifest = {

@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomically } from '@shoal/host/node'
+import { makeFolder, writeFileAtomically } from '@shoal/host/node'
 import { formatProfile, unitBytes, unitNames, type NumericProfile, type PackProgress } from '@shoal/model'
 import { claimPartial, openPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Progress } from '../types.ts'
@@ -24,7 +24,7 @@ export function packedPath(dataFolder: string, manifestId: string): string {
  */
 export async function packReference(reference: Reference, profile: NumericProfile, options: PackOptions): Promise<PackedFolder> {
   const models = join(options.dataFolder, 'models')
-  await mkdir(models, { recursive: true })
+  makeFolder(models)
   const key = `${reference.source.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}.${reference.fingerprint.slice(0, 32)}.${formatProfile(profile).replaceAll(':', '-')}`
   const known = await readText(join(models, `${key}.id`))
   if (known !== null) {
