@@ -95,6 +95,14 @@ export interface EmbeddingTable {
   release(): Promise<void>
 }
 
+export interface LoadOptions {
+  /** For weights and KV caches of all spans of this node together. */
+  readonly memoryLimitBytes: number
+  /** What the other spans use and have promised of it now; none by default. */
+  readonly otherBytes?: () => number
+  readonly signal?: AbortSignal
+}
+
 /**
  * Adds up the partial rows of all ranks of a group, after each half of each block.
  * @param partial float32 `[rows, hiddenSize]` of this rank; it may be overwritten, and returned
@@ -121,7 +129,7 @@ export interface Device {
    * after loading, before announcing.
    */
   readonly numericClass: string
-  loadBlocks(range: BlockRange, options: { memoryLimitBytes: number; signal?: AbortSignal }): Promise<BlockRunner>
+  loadBlocks(range: BlockRange, options: LoadOptions): Promise<BlockRunner>
   /**
    * One rank's share of blocks: a runner like any other, whose calls are made at every rank of its group and meet in
    * `sum`. Its KV cache has the share's key/value heads only.

@@ -10,7 +10,7 @@
  * await runner.open('session', 512)
  * const next = await runner.forward('session', 0, hidden)
  */
-export type { BlockRunner, Device, EmbeddingTable, HeadRunner, KeyValueWindow, RankOptions, RunnerMemory, SumRanks } from './block-runner.ts'
+export type { BlockRunner, Device, EmbeddingTable, HeadRunner, KeyValueWindow, LoadOptions, RankOptions, RunnerMemory, SumRanks } from './block-runner.ts'
 export { createOnnxDevice, type OnnxDeviceOptions } from './onnx/device.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
 export { createReferenceDevice, type ReferenceDeviceOptions } from './reference/device.ts'

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { keyValueBytesPerPosition } from './key-value-size.ts'
 import { limits } from './limits.ts'
 import { createSessionBook, type SessionBook } from './session-book.ts'
 import { smallLlama } from './testing/random-model.ts'
@@ -35,6 +36,22 @@ test('a late failure of a closed session does not touch its successor', () => {
 
 test('weights above the limit are refused before anything is loaded', () => {
   expect(() => book(999)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
+})
+
+test('what other spans use is not there for this one, for as long as they use it', () => {
+  let others = 0
+  const options = { config: smallLlama, range: { start: 0, end: 2 }, weightBytes: 1000, limitBytes: 1000 + 100 * keyValueBytesPerPosition(smallLlama) * 2, otherBytes: () => others }
+  const sessions = createSessionBook(options)
+  sessions.open('a', 40)
+  others = 30 * keyValueBytesPerPosition(smallLlama) * 2
+  expect(() => sessions.open('b', 31)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
+  sessions.open('b', 30)
+  others = 1000 + 200 * keyValueBytesPerPosition(smallLlama) * 2
+  // What was promised stays promised; nothing is added.
+  expect(() => sessions.open('c', 1)).toThrow(/, 0 are free/)
+  expect(() => createSessionBook(options)).toThrow(/other blocks use/)
+  others = 0
+  sessions.open('c', 30)
 })
 
 test('names, sessions and rows have limits', () => {

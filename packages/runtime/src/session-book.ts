@@ -48,12 +48,15 @@ export interface SessionBookOptions {
   readonly range: BlockRange
   readonly weightBytes: number
   readonly limitBytes: number
+  /** What other spans use of the limit now. */
+  readonly otherBytes?: (() => number) | undefined
 }
 
-/** @throws {ShoalError} `no-capacity` when the weights alone exceed the limit */
-export function createSessionBook({ config, range, weightBytes, limitBytes }: SessionBookOptions): SessionBook {
-  if (weightBytes > limitBytes) {
-    throw new ShoalError('no-capacity', `blocks ${range.start}:${range.end} need ${weightBytes} bytes, the limit is ${limitBytes}`)
+/** @throws {ShoalError} `no-capacity` when the weights alone exceed what is left of the limit */
+export function createSessionBook({ config, range, weightBytes, limitBytes, otherBytes = () => 0 }: SessionBookOptions): SessionBook {
+  if (weightBytes > limitBytes - otherBytes()) {
+    const others = otherBytes()
+    throw new ShoalError('no-capacity', `blocks ${range.start}:${range.end} need ${weightBytes} bytes, the limit is ${limitBytes}${others === 0 ? '' : `, and other blocks use ${others}`}`)
   }
   const entries = new Map<string, Entry>()
   let reservedBytes = 0
@@ -100,7 +103,7 @@ export function createSessionBook({ config, range, weightBytes, limitBytes }: Se
       }
       const blockCount = part.end - part.start
       const wanted = tokenBudget * blockCount * keyValueBytesPerPosition(config)
-      const free = limitBytes - weightBytes - reservedBytes
+      const free = Math.max(0, limitBytes - otherBytes() - weightBytes - reservedBytes)
       if (wanted > free) throw new ShoalError('no-capacity', `a session of ${tokenBudget} tokens needs ${wanted} bytes of KV cache, ${free} are free`)
       if (entries.size >= limits.sessionsMax) throw new ShoalError('no-capacity', `${limits.sessionsMax} sessions are open already`)
       entries.set(session, { tokenBudget, blockCount, reservedBytes: wanted, length: 0, keyValueBytes: 0, failures: 0 })

@@ -8,7 +8,9 @@ export interface Situation {
   readonly wanted: BlockRange | null
   /** Other live peers that serve each block. */
   readonly othersHolding: readonly number[]
-  /** Bytes both spans would need at once, and what this node may use. */
+  /** Those of them that are to go on serving it by the plan: `countKeepers`. */
+  readonly othersKeeping: readonly number[]
+  /** Bytes both spans and the caches of running sessions would need at once, and what this node may use. */
   readonly bothBytes: number
   readonly memoryBytes: number
   readonly nowMs: number
@@ -21,12 +23,12 @@ export type Decision =
   | { readonly action: 'stay'; readonly reason: string; readonly againAfterMs?: number }
   /** Load `span`, announce it, then let go of what was held (make before break). */
   | { readonly action: 'move'; readonly span: BlockRange }
-  /** Not both fit: let go first. Only when others hold everything that is given up. */
+  /** Not both fit: let go first. Only when others keep everything that is let go. */
   | { readonly action: 'swap'; readonly span: BlockRange }
 
 /**
  * The plan says what is best, this says when to act: only when a block is uncovered or the window since the last move
- * has passed, and never so that a block loses its last holder. The planner's own 25 % threshold stands before it. Pure.
+ * has passed, and never so that a block loses the last one that is to keep it. The planner's own 25 % threshold stands before it. Pure.
  */
 export function decide(situation: Situation): Decision {
   const { held, wanted, othersHolding, nowMs, lastMoveMs, moveWindowMs } = situation
@@ -34,13 +36,23 @@ export function decide(situation: Situation): Decision {
   if (held === null) return { action: 'move', span: wanted }
   if (held.start === wanted.start && held.end === wanted.end) return { action: 'stay', reason: 'as planned' }
 
-  const givenUp = blocksOf(held).filter((block) => block < wanted.start || block >= wanted.end)
-  const alone = givenUp.filter((block) => (othersHolding[block] ?? 0) === 0)
-  if (alone.length > 0) return { action: 'stay', reason: `only this node holds block ${alone[0]}` }
+  const action = situation.bothBytes <= situation.memoryBytes ? 'move' : 'swap'
+  const missed = missedWithout(givenUp(held, action === 'move' ? wanted : null), situation.othersKeeping)
+  if (missed !== null) return { action: 'stay', reason: `nobody else is to keep block ${missed}` }
 
   const uncovered = blocksOf(wanted).some((block) => (othersHolding[block] ?? 0) === 0 && (block < held.start || block >= held.end))
   if (!uncovered && lastMoveMs !== null && nowMs - lastMoveMs < moveWindowMs) return { action: 'stay', reason: 'moved a moment ago', againAfterMs: lastMoveMs + moveWindowMs - nowMs }
-  return { action: situation.bothBytes <= situation.memoryBytes ? 'move' : 'swap', span: wanted }
+  return { action, span: wanted }
+}
+
+/** What is served of `held` no more while `kept` is. */
+export function givenUp(held: BlockRange, kept: BlockRange | null): number[] {
+  return blocksOf(held).filter((block) => kept === null || block < kept.start || block >= kept.end)
+}
+
+/** The first of these blocks that nobody would keep; null when all are kept. */
+export function missedWithout(blocks: readonly number[], othersKeeping: readonly number[]): number | null {
+  return blocks.find((block) => (othersKeeping[block] ?? 0) === 0) ?? null
 }
 
 export function blocksOf(range: BlockRange): number[] {

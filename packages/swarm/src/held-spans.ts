@@ -11,6 +11,8 @@ export interface HeldSpansDependencies {
   readonly membership: Pick<Membership, 'announce'>
   readonly stageHost: Pick<StageHost, 'setRunners' | 'whenIdle'>
   readonly device: Pick<Device, 'loadBlocks' | 'numericClass'>
+  /** Weights of a span, about: what is kept free of new sessions while it loads. */
+  weightBytes(span: BlockRange): number
   /** Brings a span's weights to this machine. */
   ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
 }
@@ -24,8 +26,13 @@ export interface HeldSpansOptions {
 /** The spans in this node's memory: the one it has announced, and those that only finish their sessions. */
 export interface HeldSpans {
   current(): BlockRange | null
-  /** Loads, serves and announces `span`; the one before then only finishes its sessions. When it fails, all is as before. */
-  take(span: BlockRange, signal: AbortSignal): Promise<void>
+  /** Weights, and caches that running sessions may grow to. */
+  usedBytes(): number
+  /**
+   * Loads `span`, waits until `ready` lets the one before go, serves and announces it; the one before then only finishes
+   * its sessions. When it fails, all is as before.
+   */
+  take(span: BlockRange, signal: AbortSignal, ready: () => Promise<void>): Promise<void>
   /**
    * Stops announcing the span, lets its sessions end and frees it. When they do not end in time the span is announced
    * again: a node that holds nothing helps nobody.
@@ -44,6 +51,9 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   let current: BlockRunner | null = null
   const draining = new Set<BlockRunner>()
   const finishing = new Set<Promise<void>>()
+  /** Loaded, and not yet served. */
+  let waiting: BlockRunner | null = null
+  let loadingBytes = 0
   let serving: Promise<void> = Promise.resolve()
 
   /** One at a time: the host ends the sessions of runners that are gone while it goes through them. */
@@ -54,9 +64,20 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   }
   const serve = (): Promise<void> => setRunners(() => [...(current === null ? [] : [current]), ...draining])
 
+  const usedBytes = (except?: BlockRunner): number =>
+    [...(current === null ? [] : [current]), ...(waiting === null ? [] : [waiting]), ...draining].reduce((sum, runner) => {
+      const { weightBytes, reservedBytes } = runner.memory()
+      return runner === except ? sum : sum + weightBytes + reservedBytes
+    }, 0)
+
   const load = async (span: BlockRange, signal: AbortSignal): Promise<BlockRunner> => {
     await dependencies.ensureUnits(unitsOfRange(span), signal)
-    const runner = await device.loadBlocks(span, { memoryLimitBytes: options.memoryBytes, signal })
+    loadingBytes = dependencies.weightBytes(span)
+    const own: { runner?: BlockRunner } = {}
+    // All spans share one limit: none promises a session what another one uses, or what is just being loaded.
+    const otherBytes = (): number => (own.runner === undefined ? usedBytes() : usedBytes(own.runner) + loadingBytes)
+    const runner = await device.loadBlocks(span, { memoryLimitBytes: options.memoryBytes, otherBytes, signal }).finally(() => (loadingBytes = 0))
+    own.runner = runner
     // The readiness echo: what was loaded is what will be announced.
     if (runner.range.start !== span.start || runner.range.end !== span.end) {
       await runner.release()
@@ -94,16 +115,21 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
 
   return {
     current: () => current?.range ?? null,
-    async take(span, signal) {
+    usedBytes: () => usedBytes(),
+    async take(span, signal, ready) {
       const runner = await load(span, signal)
       const former = current
-      current = runner
-      if (former !== null) draining.add(former)
       try {
+        waiting = runner
+        await ready()
+        waiting = null
+        current = runner
+        if (former !== null) draining.add(former)
         await serve()
         signal.throwIfAborted()
         await announce(span)
       } catch (error) {
+        waiting = null
         current = former
         if (former !== null) draining.delete(former)
         await serve()

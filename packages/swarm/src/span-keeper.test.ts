@@ -15,14 +15,20 @@ let device: FakeDevice
 let keeper: SpanKeeper
 let events: SwarmEvent[]
 let wanted: BlockRange | null
+/** Others that the plan wants elsewhere. */
+let leaving: Set<string>
 /** What the client's view said of every block, at every change. */
 let uncovered: number[]
 
 const span = (start: number, end: number): BlockRange => ({ start, end })
 const seen = (): readonly [number, number] | null => client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
 
+/** What the plan says of others: that they keep what they hold. */
+const keeping = (): { peer: string; start: number; end: number }[] =>
+  self.membership.members().flatMap(({ record }) => (record.peerId === 'self' || record.span === null || leaving.has(record.peerId) ? [] : [{ peer: record.peerId, ...record.span }]))
+
 function makeKeeper(options: { fixed?: BlockRange; memoryBytes?: number; ensureUnits?: (units: readonly string[], signal: AbortSignal) => Promise<void> } = {}): SpanKeeper {
-  const plan = (): ReturnType<SmallPeer['view']['plan']> => ({ ...self.view.plan(), placements: wanted === null ? [] : [{ peer: 'self', ...wanted }] })
+  const plan = (): ReturnType<SmallPeer['view']['plan']> => ({ ...self.view.plan(), placements: [...keeping(), ...(wanted === null ? [] : [{ peer: 'self', ...wanted }])] })
   keeper = createSpanKeeper(
     {
       clock: swarm.clock,
@@ -49,6 +55,8 @@ async function serving(range: BlockRange): Promise<void> {
   await swarm.until(() => keeper.held() !== null, 2000)
   await swarm.until(() => seen() !== null, 2000)
 }
+/** Within this a move that gives something up is made: it waits until nothing changes any more. */
+const moveMs = swarmLimits.releaseQuietMs + 2000
 /** Long enough that no window holds a move back. */
 const afterTheWindow = (): Promise<void> => swarm.run(swarmLimits.moveWindowMs)
 
@@ -57,6 +65,7 @@ beforeEach(async () => {
   device = createFakeDevice()
   events = []
   wanted = null
+  leaving = new Set()
   uncovered = []
   other = await swarm.join('other')
   self = await swarm.join('self')
@@ -89,7 +98,7 @@ describe('what a node holds', () => {
     const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
     await want(span(2, 4))
     client.membership.onChange(() => uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))))
-    await swarm.until(() => seen()?.[0] === 2, 2000)
+    await swarm.until(() => seen()?.[0] === 2, moveMs)
     expect(device.loaded).toEqual(new Set(['0:2', '2:4']))
     const output = await swarm.finished(session.forward(new Float32Array(4), { want: 'all' }))
     expect([...output]).toEqual([2, 2, 2, 2])
@@ -106,11 +115,11 @@ describe('what a node holds', () => {
     await swarm.until(() => seen() !== null, 2000)
     const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
     await want(span(2, 4))
-    await swarm.until(() => seen() === null, 2000)
+    await swarm.until(() => seen() === null, moveMs)
     await swarm.run(1000)
     expect(device.loaded).toEqual(new Set(['0:2']))
     await session.close()
-    await swarm.until(() => seen()?.[0] === 2, 2000)
+    await swarm.until(() => seen()?.[0] === 2, moveMs)
     expect(device.loaded).toEqual(new Set(['2:4']))
     expect(events).toEqual([{ event: 'blocks-changed', blocks: [0, 2] }, { event: 'blocks-changed', blocks: null }, { event: 'blocks-changed', blocks: [2, 4] }])
   })
@@ -122,7 +131,7 @@ describe('what a node holds', () => {
     await swarm.until(() => seen() !== null, 2000)
     const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
     await want(span(2, 4))
-    await swarm.until(() => seen() === null, 2000)
+    await swarm.until(() => seen() === null, moveMs)
     const waitedMs = await swarm.until(() => seen()?.[0] === 0, swarmLimits.drainTimeoutMs + 1000)
     expect(waitedMs).toBeGreaterThan(swarmLimits.drainTimeoutMs - 1000)
     expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'all' })))]).toEqual([2, 2, 2, 2])
@@ -135,7 +144,76 @@ describe('what a node holds', () => {
     await swarm.run(5000)
     expect(seen()).toEqual([0, 2])
     await other.serve(0, 2)
-    await swarm.until(() => seen()?.[0] === 2, 2000)
+    await swarm.until(() => seen()?.[0] === 2, moveMs)
+  })
+
+  test('nor while the other holder is to give it up too; loaded blocks are given back when that comes up meanwhile', async () => {
+    await other.serve(0, 2)
+    await serving(span(0, 2))
+    leaving.add('other')
+    await want(span(2, 4))
+    await swarm.run(5000)
+    expect(device.loads).toEqual(['0:2'])
+    leaving.clear()
+    await want(span(3, 5))
+    await swarm.until(() => device.loads.includes('3:5'), 2000)
+    leaving.add('other')
+    await swarm.run(swarmLimits.releaseTimeoutMs + 2000)
+    expect(seen()).toEqual([0, 2])
+    expect(device.loaded).toEqual(new Set(['0:2']))
+  })
+
+  test('a move waits until the swarm is quiet', async () => {
+    await other.serve(0, 6)
+    await serving(span(0, 2))
+    await want(span(2, 4))
+    for (let change = 0; change < 3; change += 1) {
+      await swarm.run(swarmLimits.releaseQuietMs - 1000)
+      await other.serve(0, 5 + (change % 2))
+    }
+    expect(seen()).toEqual([0, 2])
+    await swarm.until(() => seen()?.[0] === 2, moveMs)
+  })
+
+  test('what running sessions may grow to counts: then it lets go first', async () => {
+    await other.serve(0, 6)
+    wanted = span(0, 2)
+    makeKeeper({ memoryBytes: 4 * self.view.costs.blockBytes }).start()
+    await swarm.until(() => seen() !== null, 2000)
+    const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
+    await want(span(2, 4))
+    await swarm.until(() => seen() === null, moveMs)
+    await session.close()
+    await swarm.until(() => seen()?.[0] === 2, moveMs)
+    expect(device.loads).toEqual(['0:2', '2:4'])
+  })
+
+  test('two nodes that want to give up the same blocks at once leave nothing uncovered', async () => {
+    const twin = await swarm.join('twin')
+    const plans: Record<string, BlockRange> = { self: span(0, 2), twin: span(0, 2), other: span(2, 6) }
+    const placements = (): { peer: string; start: number; end: number }[] => Object.entries(plans).map(([peer, range]) => ({ peer, ...range }))
+    const keepers = [self, twin].map((peer) =>
+      createSpanKeeper(
+        { clock: swarm.clock, logger: silentLogger, selfId: peer.name, membership: peer.membership, view: { ...peer.view, plan: () => ({ ...peer.view.plan(), placements: placements() }) }, stageHost: peer.stageHost, device: createFakeDevice(), ensureUnits: () => Promise.resolve() },
+        { fixed: null, memoryBytes: 2 ** 30, onEvent: () => undefined },
+      ),
+    )
+    keeper = keepers[0]!
+    await other.serve(2, 6)
+    for (const each of keepers) each.start()
+    await swarm.until(() => client.view.status().covered, 5000)
+    client.membership.onChange(() => uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))))
+    // Nobody is to keep blocks 0 and 1 until `other` has them.
+    plans['self'] = span(2, 4)
+    plans['twin'] = span(4, 6)
+    plans['other'] = span(0, 6)
+    await self.membership.announce({ version: 'another plan' })
+    await swarm.run(moveMs)
+    expect(keepers.map((each) => each.held())).toEqual([span(0, 2), span(0, 2)])
+    await other.serve(0, 6)
+    await swarm.until(() => keepers.every((each) => each.held()?.start !== 0), moveMs)
+    expect(uncovered).toEqual([])
+    await swarm.finished(keepers[1]!.stop())
   })
 })
 
@@ -144,23 +222,24 @@ describe('when a node moves', () => {
     await other.serve(0, 6)
     await serving(span(0, 2))
     await want(span(2, 4))
-    await swarm.until(() => seen()?.[0] === 2, 2000)
+    await swarm.until(() => seen()?.[0] === 2, moveMs)
     await want(span(4, 6))
-    const waitedMs = await swarm.until(() => seen()?.[0] === 4, swarmLimits.moveWindowMs + 2000)
-    expect(waitedMs).toBeGreaterThan(swarmLimits.moveWindowMs - 2000)
+    const waitedMs = await swarm.until(() => seen()?.[0] === 4, swarmLimits.moveWindowMs + moveMs)
+    // The window begins when a move is decided.
+    expect(waitedMs).toBeGreaterThan(swarmLimits.moveWindowMs - moveMs)
   })
 
   test('a window does not hold back a block that nobody serves any more', async () => {
     await other.serve(0, 6)
     await serving(span(0, 2))
     await want(span(2, 4))
-    await swarm.until(() => seen()?.[0] === 2, 2000)
+    await swarm.until(() => seen()?.[0] === 2, moveMs)
     // The window's own timer is running now.
     await want(span(4, 6))
     await swarm.run(1000)
     expect(seen()).toEqual([2, 4])
     await other.serve(0, 4)
-    await swarm.until(() => seen()?.[0] === 4, 2000)
+    await swarm.until(() => seen()?.[0] === 4, moveMs)
   })
 
   test('a burst of changes is one decision', async () => {

@@ -1,15 +1,16 @@
 import { messageOf, ShoalError, type Timer } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import type { Membership } from '@shoal/membership'
-import { decide, type Decision } from './decide.ts'
+import { decide, givenUp, type Decision } from './decide.ts'
 import { createHeldSpans, type HeldSpansDependencies } from './held-spans.ts'
 import { swarmLimits } from './limits.ts'
+import { createReleases } from './releases.ts'
 import type { SwarmEvent } from './types.ts'
 import type { SwarmView } from './view.ts'
 
-export interface SpanKeeperDependencies extends HeldSpansDependencies {
+export interface SpanKeeperDependencies extends Omit<HeldSpansDependencies, 'weightBytes'> {
   readonly selfId: string
-  readonly membership: Pick<Membership, 'announce' | 'onChange'>
+  readonly membership: Pick<Membership, 'announce' | 'onChange' | 'members'>
   readonly view: Pick<SwarmView, 'plan' | 'coverage' | 'costs'>
 }
 
@@ -42,7 +43,9 @@ const sameRange = (a: BlockRange, b: BlockRange): boolean => a.start === b.start
 export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: SpanKeeperOptions): SpanKeeper {
   const { clock, logger, membership, view, selfId } = dependencies
   const retiring = new AbortController()
-  const spans = createHeldSpans(dependencies, {
+  const weightBytes = (span: BlockRange): number => (span.end - span.start) * view.costs.blockBytes
+  const releases = createReleases({ clock, membership, view, selfId })
+  const spans = createHeldSpans({ ...dependencies, weightBytes }, {
     memoryBytes: options.memoryBytes,
     onChange(span) {
       const blocks = span === null ? null : ([span.start, span.end] as const)
@@ -69,13 +72,14 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
   }
 
   const choose = (): Decision => {
-    const [held, span] = [spans.current(), wanted()]
-    const bytesOf = (range: BlockRange | null): number => (range === null ? 0 : (range.end - range.start) * view.costs.blockBytes)
+    releases.look()
+    const span = wanted()
     return decide({
-      held,
+      held: spans.current(),
       wanted: span,
       othersHolding: view.coverage(selfId),
-      bothBytes: bytesOf(held) + bytesOf(span),
+      othersKeeping: releases.keepers(),
+      bothBytes: spans.usedBytes() + (span === null ? 0 : weightBytes(span)),
       memoryBytes: options.memoryBytes,
       nowMs: clock.nowMs(),
       lastMoveMs,
@@ -87,8 +91,14 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
     if (spans.current() !== null) lastMoveMs = clock.nowMs()
     logger.info('span-loading', { start: span.start, end: span.end, action })
     try {
-      if (action === 'swap') await spans.letGo(retiring.signal)
-      await spans.take(span, retiring.signal)
+      const held = spans.current()
+      if (held !== null && action === 'swap') {
+        await releases.whenFree(givenUp(held, null), retiring.signal)
+        await spans.letGo(retiring.signal)
+      }
+      const before = spans.current()
+      // Loading takes its time: what was true before it is asked again.
+      await spans.take(span, retiring.signal, () => (before === null ? Promise.resolve() : releases.whenFree(givenUp(before, span), retiring.signal)))
       failure = null
     } catch (error) {
       if (retiring.signal.aborted) return

@@ -49,11 +49,11 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
     get numericClass() {
       return numericClass
     },
-    async loadBlocks(range, { memoryLimitBytes, signal }) {
+    async loadBlocks(range, { memoryLimitBytes, otherBytes, signal }) {
       checkRange(range, config)
       signal?.throwIfAborted()
       const weightBytes = residentWeightBytes(manifest, range)
-      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes })
+      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes, otherBytes })
       const span = takeSpan()
       const { padding } = await worker.call('load-blocks', { span, range })
       if (padding === null) numericClass = noNumericClass

@@ -33,10 +33,10 @@ export async function createReferenceDevice({ manifest: { manifest }, readTensor
     kind: 'reference',
     threads: 1,
     numericClass: referenceClass(profile),
-    async loadBlocks(range, { memoryLimitBytes, signal }) {
+    async loadBlocks(range, { memoryLimitBytes, otherBytes, signal }) {
       checkRange(range, config)
       const weightBytes = unitsOfRange(range).reduce((sum, unit) => sum + unitBytes(config, widened, unit), 0)
-      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes })
+      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes, otherBytes })
       const blocks: BlockWeights[] = []
       for (let block = range.start; block < range.end; block += 1) {
         signal?.throwIfAborted()

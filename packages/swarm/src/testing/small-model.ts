@@ -1,5 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import { identifyManifest, packedTensors, parseProfile, sha256Hex, type BlockRange, type IdentifiedManifest, type ModelConfig } from '@shoal/model'
+import { modelCosts } from '@shoal/planner'
 import type { BlockRunner, Device } from '@shoal/runtime'
 
 export const smallConfig: ModelConfig = {
@@ -23,6 +24,7 @@ export const smallConfig: ModelConfig = {
 }
 
 const profile = parseProfile('f32')
+const costs = modelCosts(smallConfig, profile)
 
 /** The manifest of a model of six blocks whose weights nobody has. */
 export const smallManifest = (): IdentifiedManifest =>
@@ -68,7 +70,7 @@ export function createFakeDevice(): FakeDevice {
 
 /** Each block adds one to every number of a row. */
 function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
-  const sessions = new Map<string, { length: number; readonly blocks: number }>()
+  const sessions = new Map<string, { length: number; readonly blocks: number; readonly tokenBudget: number }>()
   const find = (session: string): { length: number; readonly blocks: number } => {
     const found = sessions.get(session)
     if (found === undefined) throw new ShoalError('unknown-session', `no session ${session}`)
@@ -77,7 +79,7 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
   return {
     range,
     hiddenSize: smallConfig.hiddenSize,
-    open: async (session, _tokenBudget, part = range) => void sessions.set(session, { length: 0, blocks: part.end - part.start }),
+    open: async (session, tokenBudget, part = range) => void sessions.set(session, { length: 0, blocks: part.end - part.start, tokenBudget }),
     async forward(session, position, hidden) {
       const open = find(session)
       if (position !== open.length) throw new ShoalError('wrong-position', `position ${position} of ${open.length}`)
@@ -93,7 +95,13 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
     async importKeyValues(session, position) {
       find(session).length = position
     },
-    memory: () => ({ weightBytes: 0, keyValueBytes: 0, reservedBytes: 0, limitBytes: 2 ** 30, sessions: sessions.size }),
+    memory: () => ({
+      weightBytes: (range.end - range.start) * costs.blockBytes,
+      keyValueBytes: 0,
+      reservedBytes: [...sessions.values()].reduce((sum, { blocks, tokenBudget }) => sum + blocks * tokenBudget * costs.cacheBytesPerTokenPerBlock, 0),
+      limitBytes: 2 ** 30,
+      sessions: sessions.size,
+    }),
     release: async () => onRelease(),
   }
 }

@@ -1,0 +1,58 @@
+import { ShoalError, sleep, type Clock } from '@shoal/host'
+import type { Membership } from '@shoal/membership'
+import { missedWithout } from './decide.ts'
+import { countKeepers } from './keepers.ts'
+import { swarmLimits } from './limits.ts'
+import type { SwarmView } from './view.ts'
+
+/** When this node may stop serving blocks: the other half of a move, after the new ones are there. */
+export interface Releases {
+  /** For each block, other peers that are to keep it. */
+  keepers(): readonly number[]
+  /** Something may have changed: notes when. */
+  look(): void
+  /**
+   * Resolves when others keep all these blocks, and everybody has had time to hear of it: after a quiet moment all have
+   * one snapshot, so one plan, and nobody gives up what another one counts on.
+   * @throws {ShoalError} `not-ready` when that does not come in time
+   */
+  whenFree(blocks: readonly number[], signal: AbortSignal): Promise<void>
+}
+
+export interface ReleasesDependencies {
+  readonly clock: Clock
+  readonly membership: Pick<Membership, 'members'>
+  readonly view: Pick<SwarmView, 'plan' | 'costs'>
+  readonly selfId: string
+}
+
+export function createReleases({ clock, membership, view, selfId }: ReleasesDependencies): Releases {
+  let seen = ''
+  let sinceMs = clock.nowMs()
+
+  /** What a decision to give something up depends on: who is to hold what, and who does. */
+  const look = (): void => {
+    const holding = membership.members().flatMap(({ record, liveness }) => (liveness === 'alive' && record.state === 'serving' ? [[record.peerId, record.incarnation, record.span]] : []))
+    const now = JSON.stringify([view.plan().placements, holding])
+    if (now === seen) return
+    seen = now
+    sinceMs = clock.nowMs()
+  }
+  const keepers = (): readonly number[] => countKeepers(membership.members(), view.plan().placements, selfId, view.costs.blockCount)
+
+  return {
+    keepers,
+    look,
+    async whenFree(blocks, signal) {
+      if (blocks.length === 0) return
+      const untilMs = clock.nowMs() + swarmLimits.releaseTimeoutMs
+      for (;;) {
+        look()
+        const missed = missedWithout(blocks, keepers())
+        if (missed === null && clock.nowMs() - sinceMs >= swarmLimits.releaseQuietMs) return
+        if (clock.nowMs() >= untilMs) throw new ShoalError('not-ready', missed === null ? 'the swarm is changing' : `nobody else is to keep block ${missed} any more`)
+        await sleep(clock, swarmLimits.settleMs, signal)
+      }
+    },
+  }
+}
