@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram'
 import { systemClock } from '@shoal/host/node'
+import type { SwarmStatus } from '@shoal/swarm'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createWorld } from './harness.ts'
 
@@ -41,5 +42,21 @@ describe('nothing but the local network', () => {
     const third = await world.up(['--model', 'demo', '--lan', '--blocks', '0:6', '--data', world.folder('c')])
     await first.until(({ event, peer }) => event === 'peer-joined' && peer === third.ready.peerId)
     await third.until(({ event, peer }) => event === 'peer-joined' && peer === second.ready.peerId)
+  })
+})
+
+describe('five processes, and nothing but the local network', () => {
+  const world = createWorld()
+  afterAll(() => world.close())
+
+  it.skipIf(!multicast)('started in any order, one of them with the model: they cover it and agree (needs multicast)', { timeout: 120_000 }, async () => {
+    const up = (name: string, words: readonly string[]) => world.up([...words, '--lan', '--memory', '7MiB', '--threads', '1', '--api', '127.0.0.1:0', '--data', world.folder(name)])
+    // The one with the model is neither first nor last.
+    const nodes = await Promise.all([up('a', []), up('b', []), up('c', ['--model', 'demo']), up('d', []), up('e', [])])
+    const look = async (): Promise<string[]> => {
+      const views = await Promise.all(nodes.map(async ({ ready }) => (await (await fetch(`${ready.api}/swarm`)).json()) as SwarmStatus))
+      return [...new Set(views.map(({ snapshotHash, planHash, coverage, covered, peers }) => `${covered} ${peers.filter(({ liveness }) => liveness === 'alive').length} ${coverage.join('')} ${planHash.slice(0, 8)} ${snapshotHash.slice(0, 8)}`))]
+    }
+    await expect.poll(look, { timeout: 45_000, interval: 500 }).toEqual([expect.stringMatching(/^true 5 /)])
   })
 })

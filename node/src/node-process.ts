@@ -30,6 +30,8 @@ export interface NodeEvent {
   readonly peer?: string
   readonly session?: string
   readonly blocks?: readonly [number, number] | null
+  readonly incarnation?: number
+  readonly next?: number
 }
 
 export interface NodeProcess {

@@ -36,7 +36,7 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
 const memoryShare = 0.8
 
 /** The swarm logs these itself, with more than the event says. */
-const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set(['blocks-changed', 'session-opened', 'session-moved'])
+const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set(['blocks-changed', 'session-opened', 'session-moved', 'self-expired'])
 
 /** Time for running sessions to end before a node goes anyway. */
 const drainMs = 30_000

@@ -7,10 +7,21 @@ export const swarmLimits = {
   /** A peer that is joining or packing itself is asked again so often, and so long: packing some gigabytes takes a minute or two. */
   notReadyRetryMs: 1000,
   notReadyTimeoutMs: 120_000,
+  /** A node waits so long for the address it was told: the machine there may just be starting. */
+  absentTimeoutMs: 60_000,
+  /** A node that learns from a swarm that is up has done so within a second: who waits for longer waits for a model. */
+  createAfterMs: 5_000,
+  /** Who joins knows one member; the one that holds the weights it needs is met within some beats, or after its restart. */
+  weightsPatienceMs: 20_000,
+  weightsRetryMs: 500,
   /** Members change in bursts (a join is three records); one decision per burst. */
   settleMs: 250,
   /** Voluntary moves: at most one per window, so that a flapping peer costs one move (fault F20). */
   moveWindowMs: 30_000,
+  /** Before blocks are given up nothing may have changed for so long: news reaches everybody within two beats of a LAN. */
+  releaseQuietMs: 3_000,
+  /** A swarm that does not rest within this is not one to move in: what was loaded is given back. */
+  releaseTimeoutMs: 10_000,
   /** A span that could not be loaded is tried again after this: packing and downloads are not cheap. */
   spanRetryMs: 10_000,
   /** How long running sessions may hold up a move that needs their memory: a long answer of a slow swarm. */
@@ -32,6 +43,6 @@ export const swarmLimits = {
   foundPeers: 256,
   /** A peer that did not fit is asked again only after so long: it may have joined another swarm meanwhile. */
   greetAgainMs: 60_000,
-  /** mDNS asks every 10 s and answers within milliseconds. */
-  discoveryTimeoutMs: 15_000,
+  /** mDNS asks every 10 s and answers within milliseconds; the swarm may be started after the one that looks for it. */
+  discoveryTimeoutMs: 60_000,
 } as const

@@ -110,6 +110,8 @@ export type SwarmEvent =
   | { readonly event: 'blocks-changed'; readonly blocks: readonly [number, number] | null }
   | { readonly event: 'peer-joined' | 'peer-dead' | 'peer-left'; readonly peer: string }
   | { readonly event: 'session-opened' | 'session-moved' | 'session-closed'; readonly session: string; readonly peer: string }
+  /** This node's own life is over for the others: it has dropped its sessions and goes on as the next incarnation. */
+  | { readonly event: 'self-expired'; readonly incarnation: number; readonly next: number; readonly cause: 'stood-still' | 'held-dead' | 'older-record' }
   | { readonly event: 'draining' | 'stopped' }
 
 /** Progress of long work (packing, downloading, loading): for a bar. */

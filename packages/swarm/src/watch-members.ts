@@ -16,6 +16,7 @@ export function watchMembers(dependencies: { transport: Transport; membership: M
       case 'self-expired':
         logger.warn('self-expired', { incarnation: event.incarnation, next: event.next, cause: event.cause })
         onSelfExpired()
+        onEvent({ event: event.type, incarnation: event.incarnation, next: event.next, cause: event.cause })
         return
       case 'peer-suspected':
       case 'peer-shut-out':

@@ -17,13 +17,23 @@ export interface FetchOptions {
 export async function fetchManifest(transport: Transport, clock: Clock, peer: string, expectedId: string, signal: AbortSignal): Promise<IdentifiedManifest> {
   const client = await openBlobClient(transport, clock, peer, signal)
   try {
-    const manifest = decodeManifest(await readWholeBlob(client, 'manifest', limits.maxManifestBytes))
+    const manifest = readManifest(await readWholeBlob(client, 'manifest', limits.maxManifestBytes), peer)
     if (manifest.id !== expectedId) {
       throw new ShoalError('hash-mismatch', `${peer} says its manifest is ${expectedId.slice(0, 12)}, but sent ${manifest.id.slice(0, 12)}`)
     }
     return manifest
   } finally {
     await client.close()
+  }
+}
+
+/** What a peer sent is its fault, not ours; a model that this release cannot run is nobody's. */
+function readManifest(bytes: Uint8Array, peer: string): IdentifiedManifest {
+  try {
+    return decodeManifest(bytes)
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error
+    throw new ShoalError(error.code === 'unsupported-model' ? 'unsupported-model' : 'bad-frame', `the manifest of ${peer} cannot be used: ${error.message}`, { cause: error })
   }
 }
 

@@ -2,6 +2,7 @@ import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
 import { createMemoryNetwork } from '@shoal/network'
 import { describe, expect, it } from 'vitest'
 import { serveHello, type HelloSelf } from '../hello.ts'
+import { settle } from '../testing/small-swarm.ts'
 import { createDiscovery } from './discover.ts'
 
 const hello = (manifest: string | null): HelloSelf => ({ agent: 'test', role: 'node', manifest, profile: 'f32', model: 'demo' })
@@ -12,9 +13,9 @@ function world() {
   const listeners: ((peer: string, addresses: readonly string[]) => void)[] = []
   const alice = network.createTransport('alice')
   const discovery = createDiscovery({ libp2p: { onDiscovery: (listener) => void listeners.push(listener) }, transport: alice, clock, logger: silentLogger })
-  const peer = (name: string, manifest: string | null) => {
+  const peer = (name: string, manifest: string | null | (() => string | null)) => {
     const transport = network.createTransport(name)
-    serveHello({ transport, clock, logger: silentLogger }, () => hello(manifest))
+    serveHello({ transport, clock, logger: silentLogger }, () => hello(typeof manifest === 'function' ? manifest() : manifest))
     return transport
   }
   const hear = (transport: { peerId: string; addresses(): readonly string[] }): void => {
@@ -41,6 +42,24 @@ describe('peers in the local network', () => {
     hear(peer('erin', null))
     hear(peer('frank', 'm1'))
     expect(await address).toContain('frank')
+  })
+
+  it('asks a peer that waits itself again, until it is in a swarm', async () => {
+    const { clock, discovery, peer, hear } = world()
+    let manifest: string | null = null
+    const grace = peer('grace', () => manifest)
+    const address = discovery.firstAddress()
+    hear(grace)
+    for (let turn = 0; turn < 5; turn += 1) {
+      await settle(60)
+      clock.advance(1000)
+    }
+    manifest = 'm1'
+    for (let turn = 0; turn < 3; turn += 1) {
+      await settle(60)
+      clock.advance(1000)
+    }
+    expect(await address).toContain('grace')
   })
 
   it('says what else can be done when nobody is there', async () => {

@@ -1,6 +1,6 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import type { Libp2pTransport, Transport } from '@shoal/network'
-import { disagreement, sayHello, type HelloSelf } from '../hello.ts'
+import { sayHello, type HelloSelf } from '../hello.ts'
 import { swarmLimits } from '../limits.ts'
 
 export interface Discovery {
@@ -31,6 +31,8 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
   const found = new Map<string, readonly string[]>()
   /** Peers that were greeted, and until when they are left in peace. */
   const greetedUntilMs = new Map<string, number>()
+  /** Of another version, or not to be reached, until they are heard of again. Those that only wait themselves are asked on. */
+  const useless = new Set<string>()
   const waiting = new Set<() => void>()
   let follow: (() => HelloSelf) | null = null
 
@@ -52,6 +54,7 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
     if (peer === transport.peerId) return
     if (!found.has(peer) && found.size >= swarmLimits.foundPeers) return
     found.set(peer, addresses)
+    useless.delete(peer)
     transport.learn(peer, addresses)
     for (const wake of waiting) wake()
     if (follow !== null) void greet(peer, follow())
@@ -70,16 +73,15 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
         signal,
       )
       const stranger: HelloSelf = { agent: 'shoal', role: 'node', manifest: null, profile: null, model: null }
-      const asked = new Set<string>()
       try {
         for (;;) {
           for (const [peer, addresses] of found) {
-            if (asked.has(peer)) continue
-            asked.add(peer)
+            if (useless.has(peer)) continue
             const address = await sayHello({ transport, clock }, peer, stranger, limit.signal).then(
-              (answer) => (answer.manifest === null || disagreement(stranger, answer) !== null ? undefined : addresses[0]),
+              (answer) => (answer.manifest === null ? undefined : addresses[0]),
               (error: unknown) => {
                 logger.debug('found-peer-silent', { peer, reason: messageOf(error) })
+                useless.add(peer)
                 return undefined
               },
             )
@@ -93,6 +95,7 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
     },
   }
 
+  /** Somebody new was heard of, or it is time to ask again. */
   function nextFound(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const wake = (): void => {
@@ -103,7 +106,9 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
         end()
         reject(signal.reason)
       }
+      const timer = clock.after(swarmLimits.notReadyRetryMs, wake)
       const end = (): void => {
+        timer.cancel()
         waiting.delete(wake)
         signal.removeEventListener('abort', onAbort)
       }

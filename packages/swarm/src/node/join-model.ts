@@ -1,13 +1,14 @@
 import { ShoalError } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
+import type { PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { serveBlobs } from '../blobs/serve.ts'
-import { serveHello } from '../hello.ts'
+import { serveHello, type HelloSelf } from '../hello.ts'
 import { createLinkRates, type LinkRates } from '../link-rates.ts'
 import type { Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
 import { openConnection, type ConnectionOptions } from './connection.ts'
-import { agent, learnManifest } from './join.ts'
+import { agent, learnManifest, type LearnedManifest } from './join.ts'
 import { packReference } from './local-manifest.ts'
 import { profileOf, type SystemDependencies } from './local-engine.ts'
 import { openModelStore, type ModelStore } from './model-store.ts'
@@ -48,32 +49,52 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
 
   const { transport, discovery } = await openConnection(dependencies, connection)
   scope.onClose(() => transport.close())
-  let manifest: IdentifiedManifest | null = null
+  let said: Names = nothing
   // Whoever dials us while we pack or join ourselves hears that we are not ready, not that we speak something else.
-  serveHello({ transport, clock, logger }, () => ({ agent, role, ...namesOf(manifest) }))
+  serveHello({ transport, clock, logger }, () => ({ agent, role, ...said }))
 
-  // Without an address and a model the local network is asked for a swarm.
-  const join = options.join.length > 0 || reference !== null ? options.join : [await discovery.firstAddress(signal)]
-  const packed = join.length === 0 ? await packReference(needed(reference), profileOf(needed(reference), options), options) : null
-  const { manifest: found, peer } = packed === null ? await learnManifest({ transport, clock, logger }, { ...options, join, reference }) : { manifest: packed.manifest, peer: null }
+  const learn = async (join: readonly string[]): Promise<LearnedManifest | null> => {
+    const learned = await learnManifest({ transport, clock, logger }, { ...options, join, reference })
+    if (learned === null) logger.info('swarm-created', { because: 'those that were asked wait for a model' })
+    return learned
+  }
+  const create = async (own: Reference): Promise<PackedFolder> => {
+    const profile = profileOf(own, options)
+    said = { manifest: null, profile: formatProfile(profile), model: own.source.name }
+    return packReference(own, profile, options)
+  }
+  // All machines may be given one command: the address of the one that is asked first is then its own.
+  const others = options.join.filter((address) => !isOwn(transport, address))
+  const alone = options.join.length === 0
+  const learned = alone && reference !== null ? null : await learn(alone ? [await discovery.firstAddress(signal)] : others)
+  const packed = learned === null ? await create(needed(reference)) : null
+  const found = packed?.manifest ?? needed(learned).manifest
+  const peer = learned?.peer ?? null
   signal?.throwIfAborted()
   // Who gave the manifest is asked for weights also while no connection to it is up: between two dials, after a loss.
   const candidates = (): string[] => [...new Set([...transport.connected(), ...(peer === null ? [] : [peer])])]
   const rates = createLinkRates(clock)
   store = await openModelStore(dataFolder, found, { clock, reference, peers: { transport, rates, candidates }, onProgress }, packed ?? undefined)
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
-  manifest = found
-  if (connection.lan) discovery.follow(() => ({ agent, role, ...namesOf(found) }))
-  return { transport, manifest, store, rates }
+  said = namesOf(found)
+  if (connection.lan) discovery.follow(() => ({ agent, role, ...said }))
+  return { transport, manifest: found, store, rates }
 }
 
-function namesOf(manifest: IdentifiedManifest | null): { manifest: string | null; profile: string | null; model: string | null } {
-  if (manifest === null) return { manifest: null, profile: null, model: null }
+/** With or without the peer id at its end. */
+function isOwn(transport: Transport, address: string): boolean {
+  return address.endsWith(`/p2p/${transport.peerId}`) || transport.addresses().includes(`${address}/p2p/${transport.peerId}`)
+}
+
+type Names = Pick<HelloSelf, 'manifest' | 'profile' | 'model'>
+const nothing: Names = { manifest: null, profile: null, model: null }
+
+function namesOf(manifest: IdentifiedManifest): Names {
   const { profile, name } = manifest.manifest
   return { manifest: manifest.id, profile: formatProfile(profile), model: name }
 }
 
-function needed(reference: Reference | null): Reference {
-  if (reference === null) throw new ShoalError('bad-request', 'a new swarm needs a model')
-  return reference
+function needed<Value>(value: Value | null): Value {
+  if (value === null) throw new ShoalError('bad-request', 'a new swarm needs a model')
+  return value
 }

@@ -6,6 +6,7 @@ import { sayHello, type HelloSelf } from '../hello.ts'
 import { swarmLimits } from '../limits.ts'
 import { packReference, type PackOptions } from './local-manifest.ts'
 import { checkReference } from './model-store.ts'
+import { nextStep, type Answer } from './patience.ts'
 import type { Reference } from './reference.ts'
 
 /** What this release calls itself. */
@@ -35,52 +36,112 @@ export interface LearnedManifest {
 }
 
 /**
- * Dials the addresses until one answers, and learns the swarm's manifest there. While somebody answers that it is not
- * ready itself, all are asked again: nodes that are started together come up in any order.
+ * Asks the addresses (without any: whoever connects to this node) until one answers with the swarm's manifest; null when
+ * all of them wait for a model that this node has. `nextStep` says how long: nodes that are started together come up in any order.
  * @throws {ShoalError} `peer-vanished` or `not-ready` with each address's reason; `wrong-version`, `wrong-profile`, `wrong-manifest` naming both sides
  */
-export async function learnManifest(dependencies: JoinDependencies, options: JoinOptions): Promise<LearnedManifest> {
-  const { clock, logger } = dependencies
-  const untilMs = clock.nowMs() + swarmLimits.notReadyTimeoutMs
+export async function learnManifest(dependencies: JoinDependencies, options: JoinOptions): Promise<LearnedManifest | null> {
+  const { transport, clock, logger } = dependencies
+  const startMs = clock.nowMs()
+  let allWaitingSinceMs = startMs
   for (;;) {
+    const answers: Answer[] = []
     const reasons: string[] = []
-    let waits = false
     for (const address of options.join) {
       try {
         return await learnFrom(dependencies, options, address)
       } catch (error) {
         options.signal?.throwIfAborted()
-        if (error instanceof ShoalError && !tryNext.has(error.code)) throw error
-        waits ||= error instanceof ShoalError && error.code === 'not-ready'
+        answers.push(answerOf(error))
         reasons.push(`${address}: ${messageOf(error)}`)
       }
     }
-    if (!waits) throw new ShoalError('peer-vanished', `nobody could be joined. ${reasons.join('. ')}`)
-    if (clock.nowMs() >= untilMs) throw new ShoalError('not-ready', `nobody could be joined within ${swarmLimits.notReadyTimeoutMs / 1000} s. ${reasons.join('. ')}`)
+    // Who was told an address trusts that one; who is that one takes what comes first.
+    for (const peer of options.join.length === 0 ? transport.connected() : []) {
+      const learned = await askVisitor(dependencies, options, peer)
+      if (learned !== null) return learned
+    }
+    const nowMs = clock.nowMs()
+    if (answers.includes('making') || !answers.includes('waiting')) allWaitingSinceMs = nowMs
+    const step = nextStep({ role: options.role, hasModel: options.reference !== null, answers, elapsedMs: nowMs - startMs, allWaitingMs: nowMs - allWaitingSinceMs })
+    if (step === 'create') return null
+    if (step === 'give-up') throw nobodyJoined(answers, reasons, nowMs - startMs)
     logger.info('swarm-not-ready', { reasons })
     await sleep(clock, swarmLimits.notReadyRetryMs, options.signal)
   }
 }
 
-async function learnFrom({ transport, clock, logger }: JoinDependencies, options: JoinOptions, address: string): Promise<LearnedManifest> {
+async function learnFrom(dependencies: JoinDependencies, options: JoinOptions, address: string): Promise<LearnedManifest> {
+  const { transport, clock } = dependencies
   const limit = timeLimit(clock, swarmLimits.dialTimeoutMs, () => new ShoalError('peer-vanished', `${address} did not answer within ${swarmLimits.dialTimeoutMs / 1000} s`), options.signal)
   try {
     const peer = await transport.dial(address, { signal: limit.signal })
     transport.learn(peer, [address])
-    const self: HelloSelf = { agent, role: options.role, manifest: null, profile: null, model: null }
-    const answer = await sayHello({ transport, clock }, peer, self, limit.signal)
-    if (answer.manifest === null) throw new ShoalError('not-ready', 'it has not joined a swarm itself yet')
-    const manifest = await fetchManifest(transport, clock, peer, answer.manifest, limit.signal)
-    logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })
-    await checkWishes(options, manifest)
-    return { manifest, peer }
+    return await ask(dependencies, options, peer, limit.signal)
   } finally {
     limit.clear()
   }
 }
 
-/** Another address may still answer. */
-const tryNext: ReadonlySet<string> = new Set(['peer-vanished', 'deadline-passed', 'not-ready', 'bad-request'])
+/** Somebody who has dialled us may bring the swarm that we wait for; one that does not is nobody's fault. */
+async function askVisitor(dependencies: JoinDependencies, options: JoinOptions, peer: string): Promise<LearnedManifest | null> {
+  const limit = timeLimit(dependencies.clock, swarmLimits.helloTimeoutMs, () => new ShoalError('deadline-passed', `${peer} does not answer`), options.signal)
+  try {
+    return await ask(dependencies, options, peer, limit.signal)
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    if (!(error instanceof ShoalError)) throw error
+    dependencies.logger.debug('visitor-has-no-swarm', { peer, reason: error.message })
+    return null
+  } finally {
+    limit.clear()
+  }
+}
+
+async function ask({ transport, clock, logger }: JoinDependencies, options: JoinOptions, peer: string, signal: AbortSignal): Promise<LearnedManifest> {
+  const self: HelloSelf = { agent, role: options.role, manifest: null, profile: null, model: null }
+  const answer = await sayHello({ transport, clock }, peer, self, signal)
+  if (answer.manifest === null) throw notReady(answer.model)
+  const manifest = await fetchManifest(transport, clock, peer, answer.manifest, signal)
+  logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })
+  await checkWishes(options, manifest)
+  return { manifest, peer }
+}
+
+/** Who names a model without a manifest is making the manifest. */
+class NotReady extends ShoalError {
+  readonly answer: Answer
+
+  constructor(model: string | null) {
+    super('not-ready', model === null ? 'it has not joined a swarm itself yet' : `it is still packing ${model}`)
+    this.answer = model === null ? 'waiting' : 'making'
+  }
+}
+const notReady = (model: string | null): NotReady => new NotReady(model)
+
+/** @throws the error itself when no other address could help: a refusal, or a bug of ours */
+function answerOf(error: unknown): Answer {
+  if (error instanceof NotReady) return error.answer
+  if (!(error instanceof ShoalError)) throw error
+  const answer = answers.get(error.code)
+  if (answer === undefined) throw error
+  return answer
+}
+
+const answers: ReadonlyMap<string, Answer> = new Map([
+  ['peer-vanished', 'absent'],
+  ['deadline-passed', 'absent'],
+  ['not-ready', 'making'],
+  ['bad-request', 'useless'],
+  ['bad-frame', 'useless'],
+])
+
+function nobodyJoined(answers: readonly Answer[], reasons: readonly string[], elapsedMs: number): ShoalError {
+  const within = elapsedMs < swarmLimits.notReadyRetryMs ? '' : ` within ${Math.round(elapsedMs / 1000)} s`
+  const why = reasons.length === 0 ? 'The only address is this node\'s own, and nobody with a model came' : reasons.join('. ')
+  const ready = answers.length > 0 && !answers.includes('making') && !answers.includes('waiting')
+  return new ShoalError(ready ? 'peer-vanished' : 'not-ready', `nobody could be joined${within}. ${why}`)
+}
 
 /** What the user asked for must be what the swarm has; both are named where it is not. */
 async function checkWishes(options: JoinOptions, manifest: IdentifiedManifest): Promise<void> {

@@ -1,8 +1,10 @@
 import { ShoalError, type Clock } from '@shoal/host'
+import { makeFolder } from '@shoal/host/node'
 import { createTokenizer, formatProfile, unitOf, type IdentifiedManifest, type SamplingOptions, type Tokenizer } from '@shoal/model'
 import { createPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { fetchAssets, fetchUnits } from '../blobs/fetch.ts'
+import { whileNobodyHas } from '../blobs/while-nobody-has.ts'
 import { createPeerLedger, type PeerTransfer } from '../blobs/ledger.ts'
 import type { BlobSource } from '../blobs/serve.ts'
 import type { LinkRates } from '../link-rates.ts'
@@ -38,7 +40,9 @@ export interface StoreSources {
 }
 
 export async function openModelStore(dataFolder: string, manifest: IdentifiedManifest, sources: StoreSources, ready?: PackedFolder): Promise<ModelStore> {
-  let folder = ready ?? (await createPackedFolder(packedPath(dataFolder, manifest.id), manifest, thisProcess))
+  const path = packedPath(dataFolder, manifest.id)
+  makeFolder(path)
+  let folder = ready ?? (await createPackedFolder(path, manifest, thisProcess))
   const { reference, clock } = sources
   const ledger = createPeerLedger(clock)
   const peers = sources.peers === null ? null : { ...sources.peers, clock, ledger }
@@ -53,11 +57,16 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
   /** False when no peer has them and there is another place to look. */
   const fromPeers = async (missing: readonly string[], signal?: AbortSignal): Promise<boolean> => {
     if (peers === null) return false
+    const fetch = (): Promise<void> =>
+      fetchUnits(
+        peers,
+        folder,
+        missing.filter((unit) => !folder.hasUnit(unit)),
+        { ...(signal === undefined ? {} : { signal }), onProgress: (doneBytes, totalBytes) => sources.onProgress?.({ activity: 'fetch', doneBytes, totalBytes }) },
+      )
     try {
-      await fetchUnits(peers, folder, missing, {
-        ...(signal === undefined ? {} : { signal }),
-        onProgress: (doneBytes, totalBytes) => sources.onProgress?.({ activity: 'fetch', doneBytes, totalBytes }),
-      })
+      // Who can get them elsewhere does not wait for a peer that may come.
+      await (reference === null ? whileNobodyHas(clock, fetch, signal) : fetch())
       return true
     } catch (error) {
       if (reference !== null && error instanceof ShoalError && error.code === 'not-found') return false
@@ -94,7 +103,7 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
       const bytes = reference?.source.assets.get(name)
       if (bytes !== undefined && (await folder.readAsset(name)) === null) await folder.writeAsset(name, bytes)
     }
-    if (peers !== null) await fetchAssets(peers, folder, signal)
+    if (peers !== null) await whileNobodyHas(clock, () => fetchAssets(peers, folder, signal), signal)
     for (const { name } of manifest.manifest.assets) {
       const bytes = await folder.readAsset(name)
       if (bytes === null) throw new ShoalError('not-found', `${name} of ${manifest.manifest.name} is not here and there is nobody to ask for it`)

@@ -16,6 +16,7 @@ import { joinModel } from './join-model.ts'
 import { createLazyEngine } from './lazy-engine.ts'
 import { createLeaving } from './leaving.ts'
 import type { SystemDependencies } from './local-engine.ts'
+import { sweepDataFolder } from './sweep.ts'
 
 export interface NodeOptions {
   /** A local copy of the model; needed to create a swarm. */
@@ -62,6 +63,7 @@ export function startNode(dependencies: SystemDependencies, options: NodeOptions
 async function start(dependencies: SystemDependencies, options: NodeOptions, scope: Scope): Promise<ServingPeer> {
   const { dataFolder, threads, signal } = options
   const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
+  await sweepDataFolder(dependencies, dataFolder)
   const joined = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan, announce: options.announce, dialInstead: options.dialInstead } }, scope)
   const { transport, manifest, store, rates } = joined
   const { blockCount } = manifest.manifest.config

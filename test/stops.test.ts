@@ -1,0 +1,89 @@
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import type { SwarmStatus } from '@shoal/swarm'
+import { connect, type SwarmClient } from '@shoal/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createWorld, type Up } from './harness.ts'
+
+const story = 'Once upon a time'
+const long = { temperature: 0, maxTokens: 96, ignoreEos: true } as const
+/** The lease of a node on one machine is 8 s; nobody looks at a clock while it stands. */
+const beyondLeaseMs = 9500
+
+describe.skipIf(process.platform === 'win32')('a process that stands still (SIGSTOP)', () => {
+  const world = createWorld()
+  const nodes: Up[] = []
+  let client: SwarmClient
+
+  const view = async (node: Up): Promise<SwarmStatus> => (await (await fetch(`${node.ready.api}/swarm`)).json()) as SwarmStatus
+  const lifeOf = (status: SwarmStatus, node: Up): string => {
+    const found = status.peers.find(({ peer }) => peer === node.ready.peerId)
+    return `${found?.incarnation} ${found?.liveness}`
+  }
+  const stopFor = async (node: Up, durationMs: number): Promise<void> => {
+    node.process.kill('SIGSTOP')
+    await sleep(systemClock, durationMs)
+    node.process.kill('SIGCONT')
+  }
+  /** Two hold the middle. */
+  beforeAll(async () => {
+    const up = (words: readonly string[], blocks: string) => world.up([...words, '--blocks', blocks, '--data', world.folder('node'), '--threads', '1', '--api', '127.0.0.1:0'])
+    nodes.push(await up(['--model', 'demo'], '0:2'))
+    const join = ['--join', nodes[0]!.address]
+    nodes.push(...(await Promise.all([up(join, '2:4'), up(join, '2:4'), up(join, '4:6')])))
+    client = await connect({ join: [nodes[0]!.address], dataFolder: world.folder('client'), threads: 1 })
+    await expect.poll(() => client.status().peers.filter(({ liveness }) => liveness === 'alive').length, { timeout: 10_000 }).toBe(4)
+  })
+  afterAll(async () => {
+    await client.close()
+    await world.close()
+  })
+
+  it('for 3 s is dead for nobody and goes on as it was', async () => {
+    const [first, stopped] = [nodes[0]!, nodes[3]!]
+    const before = await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))
+    let died = false
+    void first.until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId).then(
+      () => (died = true),
+      () => undefined,
+    )
+    await stopFor(stopped, 3000)
+    await sleep(systemClock, 1000)
+    expect(died).toBe(false)
+    expect(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))).toEqual(before)
+    expect((await client.generate(story, { temperature: 0, maxTokens: 4 })).route.map(({ peer }) => peer)).toContain(stopped.ready.peerId)
+  })
+
+  it('beyond its lease: the answer goes on elsewhere; awake, it drops its sessions and comes back as a new incarnation', { timeout: 60_000 }, async () => {
+    const whole = await client.generate(story, long)
+    const stopped = nodes.find(({ ready }) => ready.peerId === whole.route[1]!.peer)!
+    const others = nodes.filter((node) => node !== stopped)
+    const old = lifeOf(await view(stopped), stopped)
+    const opened = stopped.until(({ event }) => event === 'session-opened')
+    let text = ''
+    let parts = 0
+    let woken: Promise<void> | null = null
+    for await (const part of client.stream(story, long)) {
+      text += part.text
+      parts += 1
+      if (parts === 20) {
+        await opened
+        woken = stopFor(stopped, beyondLeaseMs)
+      }
+    }
+    expect(text).toBe(whole.text)
+    await Promise.all(others.map((node) => node.until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId)))
+    for (const node of others) expect(lifeOf(await view(node), stopped)).toBe(old.replace('alive', 'dead'))
+    await woken
+    const expired = await stopped.until(({ event }) => event === 'self-expired')
+    expect(expired.next).toBeGreaterThan(expired.incarnation!)
+    await expect.poll(async () => (await view(stopped)).peers.find(({ self }) => self)?.sessions, { timeout: 5000 }).toBe(0)
+    await expect.poll(async () => Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped))), { timeout: 15_000 }).toEqual(nodes.map(() => `${expired.next} alive`))
+    // It serves again what it held.
+    const spare = others.find(({ ready }) => ready.blocks?.[0] === stopped.ready.blocks?.[0])!
+    await spare.stop('SIGKILL')
+    await expect.poll(() => client.status().covered && client.status().peers.find(({ peer }) => peer === spare.ready.peerId)?.liveness === 'dead', { timeout: 10_000 }).toBe(true)
+    const again = await client.generate(story, { ...long, maxTokens: 8 })
+    expect(again.route.map(({ peer }) => peer)).toContain(stopped.ready.peerId)
+  })
+})
