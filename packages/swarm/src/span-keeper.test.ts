@@ -15,8 +15,6 @@ let device: FakeDevice
 let keeper: SpanKeeper
 let events: SwarmEvent[]
 let wanted: BlockRange | null
-/** Others that the plan wants elsewhere. */
-let leaving: Set<string>
 /** What the client's view said of every block, at every change. */
 let uncovered: number[]
 
@@ -25,7 +23,7 @@ const seen = (): readonly [number, number] | null => client.view.status().peers.
 
 /** What the plan says of others: that they keep what they hold. */
 const keeping = (): { peer: string; start: number; end: number }[] =>
-  self.membership.members().flatMap(({ record }) => (record.peerId === 'self' || record.span === null || leaving.has(record.peerId) ? [] : [{ peer: record.peerId, ...record.span }]))
+  self.membership.members().flatMap(({ record }) => (record.peerId === 'self' || record.span === null ? [] : [{ peer: record.peerId, ...record.span }]))
 
 function makeKeeper(options: { fixed?: BlockRange; memoryBytes?: number; ensureUnits?: (units: readonly string[], signal: AbortSignal) => Promise<void> } = {}): SpanKeeper {
   const plan = (): ReturnType<SmallPeer['view']['plan']> => ({ ...self.view.plan(), placements: [...keeping(), ...(wanted === null ? [] : [{ peer: 'self', ...wanted }])] })
@@ -65,7 +63,6 @@ beforeEach(async () => {
   device = createFakeDevice()
   events = []
   wanted = null
-  leaving = new Set()
   uncovered = []
   other = await swarm.join('other')
   self = await swarm.join('self')
@@ -145,75 +142,6 @@ describe('what a node holds', () => {
     expect(seen()).toEqual([0, 2])
     await other.serve(0, 2)
     await swarm.until(() => seen()?.[0] === 2, moveMs)
-  })
-
-  test('nor while the other holder is to give it up too; loaded blocks are given back when that comes up meanwhile', async () => {
-    await other.serve(0, 2)
-    await serving(span(0, 2))
-    leaving.add('other')
-    await want(span(2, 4))
-    await swarm.run(5000)
-    expect(device.loads).toEqual(['0:2'])
-    leaving.clear()
-    await want(span(3, 5))
-    await swarm.until(() => device.loads.includes('3:5'), 2000)
-    leaving.add('other')
-    await swarm.run(swarmLimits.releaseTimeoutMs + 2000)
-    expect(seen()).toEqual([0, 2])
-    expect(device.loaded).toEqual(new Set(['0:2']))
-  })
-
-  test('a move waits until the swarm is quiet', async () => {
-    await other.serve(0, 6)
-    await serving(span(0, 2))
-    await want(span(2, 4))
-    for (let change = 0; change < 3; change += 1) {
-      await swarm.run(swarmLimits.releaseQuietMs - 1000)
-      await other.serve(0, 5 + (change % 2))
-    }
-    expect(seen()).toEqual([0, 2])
-    await swarm.until(() => seen()?.[0] === 2, moveMs)
-  })
-
-  test('what running sessions may grow to counts: then it lets go first', async () => {
-    await other.serve(0, 6)
-    wanted = span(0, 2)
-    makeKeeper({ memoryBytes: 4 * self.view.costs.blockBytes }).start()
-    await swarm.until(() => seen() !== null, 2000)
-    const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
-    await want(span(2, 4))
-    await swarm.until(() => seen() === null, moveMs)
-    await session.close()
-    await swarm.until(() => seen()?.[0] === 2, moveMs)
-    expect(device.loads).toEqual(['0:2', '2:4'])
-  })
-
-  test('two nodes that want to give up the same blocks at once leave nothing uncovered', async () => {
-    const twin = await swarm.join('twin')
-    const plans: Record<string, BlockRange> = { self: span(0, 2), twin: span(0, 2), other: span(2, 6) }
-    const placements = (): { peer: string; start: number; end: number }[] => Object.entries(plans).map(([peer, range]) => ({ peer, ...range }))
-    const keepers = [self, twin].map((peer) =>
-      createSpanKeeper(
-        { clock: swarm.clock, logger: silentLogger, selfId: peer.name, membership: peer.membership, view: { ...peer.view, plan: () => ({ ...peer.view.plan(), placements: placements() }) }, stageHost: peer.stageHost, device: createFakeDevice(), ensureUnits: () => Promise.resolve() },
-        { fixed: null, memoryBytes: 2 ** 30, onEvent: () => undefined },
-      ),
-    )
-    keeper = keepers[0]!
-    await other.serve(2, 6)
-    for (const each of keepers) each.start()
-    await swarm.until(() => client.view.status().covered, 5000)
-    client.membership.onChange(() => uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))))
-    // Nobody is to keep blocks 0 and 1 until `other` has them.
-    plans['self'] = span(2, 4)
-    plans['twin'] = span(4, 6)
-    plans['other'] = span(0, 6)
-    await self.membership.announce({ version: 'another plan' })
-    await swarm.run(moveMs)
-    expect(keepers.map((each) => each.held())).toEqual([span(0, 2), span(0, 2)])
-    await other.serve(0, 6)
-    await swarm.until(() => keepers.every((each) => each.held()?.start !== 0), moveMs)
-    expect(uncovered).toEqual([])
-    await swarm.finished(keepers[1]!.stop())
   })
 })
 
