@@ -32,7 +32,6 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
     const join = ['--join', nodes[0]!.address]
     nodes.push(...(await Promise.all([up(join, '2:4'), up(join, '2:4'), up(join, '4:6')])))
     client = await connect({ join: [nodes[0]!.address], dataFolder: world.folder('client'), threads: 1 })
-    await expect.poll(() => client.status().peers.filter(({ liveness }) => liveness === 'alive').length, { timeout: 10_000 }).toBe(4)
   })
   afterAll(async () => {
     await client.close()
@@ -41,6 +40,8 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
 
   it('for 3 s is dead for nobody and goes on as it was', async () => {
     const [first, stopped] = [nodes[0]!, nodes[3]!]
+    await expect.poll(() => client.status().peers.filter(({ liveness }) => liveness === 'alive').length, { timeout: 20_000 }).toBe(4)
+    for (const node of nodes) await expect.poll(async () => (await view(node)).peers.filter(({ liveness }) => liveness === 'alive').length, { timeout: 20_000 }).toBe(4)
     const before = await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))
     let died = false
     void first.until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId).then(
