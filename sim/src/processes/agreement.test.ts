@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { disagreements, ghostsOf } from './agreement.ts'
 
 function peer(name: string, incarnation: number, liveness: PeerStatus['liveness'], self = false): PeerStatus {
-  return { peer: name, incarnation, liveness, self, state: 'serving', blocks: [0, 1], addresses: [], memoryBytes: 1, decodeMsPerBlock: 1, numericClass: 'x', version: 'x', rttMs: null, sessions: 0 }
+  return { peer: name, incarnation, liveness, self, state: 'serving', blocks: [0, 1], addresses: [], memoryBytes: 1, decodeMsPerBlock: 1, numericClass: 'x', version: 'x', rttMs: null, links: {}, sessions: 0 }
 }
 function view(self: string, peers: readonly PeerStatus[], change: Partial<SwarmStatus> = {}): SwarmStatus {
   return { model: 'demo', manifest: 'm', profile: 'f32', blockCount: 1, peers: peers.map((one) => ({ ...one, self: one.peer === self })), coverage: [2], covered: true, snapshotHash: 'aaaaaaaa', planHash: 'bbbbbbbb', placements: [], ...change }
