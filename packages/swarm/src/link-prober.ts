@@ -21,8 +21,8 @@ export interface LinkProberDependencies {
 const pieces = 4
 
 /**
- * Measures links that no transfer has measured: a few hundred kilobytes of weights that the other peer holds, once for
- * each link, while neither has sessions.
+ * Measures links that no transfer has measured: a few hundred kilobytes of weights that the other peer holds, a few times,
+ * while neither has sessions.
  */
 export function createLinkProber(dependencies: LinkProberDependencies): { close(): void } {
   const { transport, clock, logger, membership, rates } = dependencies
@@ -51,7 +51,7 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   }
 
   const due = ({ record, liveness, load }: Member): boolean =>
-    record.peerId !== transport.peerId && liveness === 'alive' && record.span !== null && (load?.sessions ?? 0) === 0 && !rates.rates().has(record.peerId) && (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
+    record.peerId !== transport.peerId && liveness === 'alive' && record.span !== null && (load?.sessions ?? 0) === 0 && rates.samples(record.peerId) < swarmLimits.probes && (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
 
   const turn = async (): Promise<void> => {
     if (dependencies.busy()) return
@@ -59,11 +59,16 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
     const next = membership.members().find((member) => connected.has(member.record.peerId) && due(member))
     if (next === undefined) return
     const { peerId, span } = next.record
-    probedUntilMs.set(peerId, clock.nowMs() + swarmLimits.probeAgainMs)
     const tensor = largestTensor(dependencies.manifest, span?.start ?? 0)
     // The blocks of a toy fit in a few packets: there is nothing to measure with.
-    if (tensor === undefined || tensor.bytes < swarmLimits.probeBytesMin) return
+    if (tensor === undefined || tensor.bytes < swarmLimits.probeBytesMin) {
+      probedUntilMs.set(peerId, Number.POSITIVE_INFINITY)
+      return
+    }
+    probedUntilMs.set(peerId, clock.nowMs() + swarmLimits.probeAgainMs)
     await probe(peerId, tensor.sha256, Math.min(tensor.bytes, swarmLimits.probeBytes))
+    // It answered: the next one may come at once.
+    probedUntilMs.delete(peerId)
   }
   const timer = every(clock, swarmLimits.probeIntervalMs, turn, (error) => logger.debug('link-not-measured', { reason: messageOf(error) }))
   return {

@@ -25,6 +25,7 @@ test('the best of the last eight counts: a busy sender is no slow link, but a li
   const meter = createLinkRates(createVirtualClock())
   for (const ms of [200, 100, 400]) meter.sample('a', mebibyte, ms)
   expect(meter.rates().get('a')).toBe(mebibyte * 10)
+  expect([meter.samples('a'), meter.samples('b')]).toEqual([3, 0])
   for (let turn = 0; turn < 8; turn += 1) meter.sample('a', mebibyte, 500)
   expect(meter.rates().get('a')).toBe(mebibyte * 2)
 })

@@ -10,6 +10,8 @@ export interface LinkRates {
   sample(peer: string, bytes: number, ms: number): void
   /** The best of the last samples of each peer: what slowed a transfer down is mostly not the link. */
   rates(): ReadonlyMap<string, number>
+  /** How often the link was measured, up to the samples kept. */
+  samples(peer: string): number
   forget(peer: string): void
 }
 
@@ -67,6 +69,7 @@ export function createLinkRates(clock: Clock): LinkRates {
       if (ms > 0 && bytes > 0) keep(account(peer), (bytes / ms) * 1000)
     },
     rates: () => new Map([...accounts].flatMap(([peer, { samples }]) => (samples.length === 0 ? [] : [[peer, Math.max(...samples)]]))),
+    samples: (peer) => accounts.get(peer)?.samples.length ?? 0,
     forget: (peer) => void accounts.delete(peer),
   }
 }

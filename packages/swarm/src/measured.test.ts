@@ -39,7 +39,7 @@ test('a record is written only when it would say something else', async () => {
           announced.push(patch)
         },
       },
-      rates: { rates: () => rates, began: () => undefined, ended: () => undefined, sample: () => undefined, forget: () => undefined },
+      rates: { rates: () => rates, began: () => undefined, ended: () => undefined, sample: () => undefined, samples: () => 0, forget: () => undefined },
       steps: { decodeMicrosPerBlock: () => null },
     },
     hardware,

@@ -39,6 +39,9 @@ test('the median of single rows, per block, without what the cache costs', async
   // 1,024 positions cost 512 µs in each block.
   for (let turn = 0; turn < 64; turn += 1) await step(6, { past: 1024 })
   expect(speed.decodeMicrosPerBlock()).toBe(1488)
+  // A slope that says more than the step took is not believed beyond half of it.
+  for (let turn = 0; turn < 64; turn += 1) await step(0.6, { past: 1024 })
+  expect(speed.decodeMicrosPerBlock()).toBe(100)
 })
 
 test('chunks of a prompt, and steps that others were beside, do not count', async () => {

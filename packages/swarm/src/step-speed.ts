@@ -20,7 +20,9 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
   let began = 0
 
   const note = (ms: number, blocks: number, past: number): void => {
-    steps.push(Math.max(1, (ms * 1000) / blocks - (microsPer1024Past() * past) / 1024))
+    const micros = (ms * 1000) / blocks
+    // A slope that was timed on a busy machine may say more than the whole step took.
+    steps.push(Math.max(micros / 2, micros - (microsPer1024Past() * past) / 1024))
     if (steps.length > stepsKept) steps.shift()
   }
   return {

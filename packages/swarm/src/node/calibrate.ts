@@ -28,7 +28,7 @@ export interface CalibrateDependencies {
 const decodeAt = [16, 512, 1536]
 /** Chunks of a prompt: below, at and above what sessions send. */
 const prefillRows = [16, 64, 128]
-/** Timed calls of each; their median counts. */
+/** Timed calls of each; the quickest counts, since nodes that start together slow each other down. */
 const repetitions = 5
 
 export interface CalibrateOptions {
