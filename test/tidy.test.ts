@@ -82,7 +82,7 @@ test('no import cycles', () => {
 
 const doors: readonly { readonly packages: RegExp; readonly door: string }[] = [
   { packages: /^onnxruntime-/, door: 'packages/runtime' },
-  { packages: /^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*)$/, door: 'packages/network' },
+  { packages: /^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*|multiformats)$/, door: 'packages/network' },
   { packages: /^(yjs|y-protocols|lib0)$/, door: 'packages/membership' },
   { packages: /^(pino|rotating-file-stream|env-paths)$/, door: 'packages/host' },
 ]

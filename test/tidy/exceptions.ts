@@ -9,6 +9,7 @@ export const systemCalls: Exceptions = {
   'packages/network/src/conformance/peers.ts': 'a limit on waits for real sockets',
   'packages/network/src/libp2p/processes.test.ts': 'a limit on waits for real processes',
   'packages/network/src/libp2p/speed-ups.test.ts': 'times and fills real sockets',
+  'packages/network/src/libp2p/testing/measure-directory.ts': 'a limit on waits for real sockets',
   'packages/network/src/libp2p/testing/measure-latency.ts': 'times real sockets',
   'packages/network/src/memory/network.test.ts': 'turns of the real event loop',
   'sim/src/bench/': 'measures real processes in real time',

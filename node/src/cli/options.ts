@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { logLevels, type LogLevel } from '@shoal/host'
-import { collect, parseAddress, parseHostPort, parseNumber, parseWhole, type HostPort } from './parse.ts'
+import { collect, parseAddress, parseHostPort, parseManifestId, parseNumber, parseWhole, type HostPort } from './parse.ts'
 
 /** Options that every command has. */
 export interface CommonFlags {
@@ -33,10 +33,13 @@ export function addModelOptions(command: Command): Command {
 
 export interface JoinFlags {
   readonly join?: string[]
+  readonly manifest?: string
 }
 
 export function addJoinOption(command: Command): Command {
-  return command.option('--join <MULTIADDR>', 'address of a peer of the swarm (repeatable)', parseAddress)
+  return command
+    .option('--join <MULTIADDR>', 'address of a peer of the swarm; with --model or --manifest of any Shoal peer, by which the swarm is found (repeatable)', parseAddress)
+    .option('--manifest <ID>', 'with --join: only the swarm of this manifest', parseManifestId)
 }
 
 export interface PlacementFlags {

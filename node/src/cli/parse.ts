@@ -16,6 +16,12 @@ export function parseAddress(value: string, before: readonly string[] = []): str
   return collect(value, before)
 }
 
+/** `--manifest`: the whole id, as `ready` and `status --json` print it. */
+export function parseManifestId(value: string): string {
+  if (!/^[0-9a-f]{64}$/.test(value)) throw new InvalidArgumentError('It should be the 64 hexadecimal digits that shoal status --json prints as "manifest".')
+  return value
+}
+
 /** A number in `[least, most]`. */
 export function parseNumber(least: number, most: number, whole = false): (value: string) => number {
   return (value) => {

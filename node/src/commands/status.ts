@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { messageOf, ShoalError, timeLimit } from '@shoal/host'
 import { dataDirectory } from '@shoal/host/node'
-import type { SwarmPeer } from '@shoal/swarm'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { publishedAddresses } from '../cli/local-node.ts'
 import { addCommonOptions, addExamples, addJoinOption, type CommonFlags, type JoinFlags } from '../cli/options.ts'
@@ -11,25 +10,37 @@ import { loadSwarm } from '../swarm-port.ts'
 
 /** Four beats on a LAN: who is silent for longer is shown as unknown. */
 const knownTimeoutMs = 2000
+/** A search among a few peers takes some milliseconds; one that is gone is waited for. */
+const directoryTimeoutMs = 1000
 
 export function addStatusCommand(program: Command): void {
   const command = program.command('status').description('who is here, who holds which blocks, and whether all peers agree')
   addJoinOption(command)
-  addCommonOptions(command).action(status)
+  addCommonOptions(command.option('--model <REF>', 'with --join: only the swarm of this model')).action(status)
   addExamples(command, ['shoal status          # of the node that runs here', 'shoal status --join /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW…'])
 }
 
-async function status(flags: CommonFlags & JoinFlags): Promise<void> {
+interface StatusFlags extends CommonFlags, JoinFlags {
+  readonly model?: string
+}
+
+async function status(flags: StatusFlags): Promise<void> {
   const join = flags.join ?? publishedAddresses(dataDirectory(flags.data))
   if (join.length === 0) throw new UsageError('of which swarm? Give --join MULTIADDR, the address of one of its peers, or the --data DIR of a node that runs here')
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const swarm = await loadSwarm()
-    const peer = await swarm.connectClient(context, { join, dataFolder: context.dataFolder, threads: threadsOf({}), onProgress: () => undefined, signal: context.signal })
+    const wanted = { ...(flags.model !== undefined && { model: flags.model }), ...(flags.manifest !== undefined && { manifestId: flags.manifest }) }
+    const peer = await swarm.connectClient(context, { join, ...wanted, dataFolder: context.dataFolder, threads: threadsOf({}), onProgress: () => undefined, signal: context.signal })
     try {
-      await everybodyKnown(context, peer)
+      await Promise.all([
+        within(context, knownTimeoutMs, 'peers-unknown', (signal) => peer.whenKnown(signal)),
+        within(context, directoryTimeoutMs, 'directory-silent', (signal) => peer.searchDirectory(signal)),
+      ])
       const status = peer.status()
       for (const line of swarmPicture(status)) context.output.line(line)
       context.output.line(`  snapshot ${status.snapshotHash.slice(0, 12)} · plan ${status.planHash.slice(0, 12)} · classes ${[...new Set(status.peers.map(({ numericClass }) => numericClass.slice(0, 12)))].join(', ')}`)
+      const { directory } = status
+      if (directory !== undefined) context.output.line(`  directory ${directory.peers} peers · ${directory.providers ?? 'unknown'} nodes of this swarm`)
       context.output.result(status)
     } finally {
       await peer.close()
@@ -37,15 +48,17 @@ async function status(flags: CommonFlags & JoinFlags): Promise<void> {
   })
 }
 
-/** Records come with the first sync, beats some moments later: until then peers look as if nobody knew of them. */
-async function everybodyKnown(context: CommandContext, peer: SwarmPeer): Promise<void> {
-  const limit = timeLimit(context.clock, knownTimeoutMs, () => new ShoalError('deadline-passed', 'some peers stay unknown'), context.signal)
+/**
+ * Records come with the first sync, beats some moments later, and somebody who is gone stays unknown for a while: what
+ * is known when the time is over is what there is to show.
+ */
+async function within(context: CommandContext, timeoutMs: number, event: string, wait: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const limit = timeLimit(context.clock, timeoutMs, () => new ShoalError('deadline-passed', `not within ${timeoutMs} ms`), context.signal)
   try {
-    await peer.whenKnown(limit.signal)
+    await wait(limit.signal)
   } catch (error) {
-    // Somebody who is gone stays unknown for a while: then that is what there is to show.
     context.signal.throwIfAborted()
-    context.logger.debug('peers-unknown', { reason: messageOf(error) })
+    context.logger.debug(event, { reason: messageOf(error) })
   } finally {
     limit.clear()
   }

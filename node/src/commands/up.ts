@@ -20,6 +20,7 @@ import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
 
 export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
+  readonly bootstrap?: string[]
   readonly lan?: boolean
   readonly listen?: string[]
   readonly announce?: string[]
@@ -46,6 +47,7 @@ export function addUpCommand(program: Command): void {
   addModelOptions(command)
   addJoinOption(command)
   command
+    .option('--bootstrap <MULTIADDR>', 'any Shoal peer, of whatever model: the swarm of --model is found through it, or created and found by others (repeatable)', parseAddress)
     .option('--lan', 'listen on all interfaces and be found by mDNS')
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
     .option('--announce <MULTIADDR>', 'tell others this address instead (repeatable): a router\'s mapping, a proxy', parseAddress)
@@ -68,6 +70,7 @@ export function addUpCommand(program: Command): void {
 function checkUpFlags(flags: UpFlags): void {
   const joins = (flags.join?.length ?? 0) > 0
   if (!joins && flags.model === undefined && flags.lan !== true) throw new UsageError('give --model REF to create a swarm, --join MULTIADDR to serve in one, or --lan to find one in the local network')
+  if (!joins && flags.manifest !== undefined) throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
   if (flags.device !== 'auto' && flags.device !== 'cpu') throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   checkApiFlags(flags)
 }
@@ -156,6 +159,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
 function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions, 'onEvent' | 'onProgress'> {
   return {
     join: flags.join ?? [],
+    bootstrap: flags.bootstrap ?? [],
     listen: flags.listen ?? [],
     lan: flags.lan ?? false,
     memoryBytes: flags.memory ?? Math.floor(availableMemoryBytes() * memoryShare),
@@ -166,6 +170,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     ...(flags.dialInstead !== undefined && { dialInstead: readDialInstead(flags.dialInstead) }),
     ...(flags.slowdown !== undefined && { slowdown: flags.slowdown }),
     ...(flags.model !== undefined && { model: flags.model }),
+    ...(flags.manifest !== undefined && { manifestId: flags.manifest }),
     ...(flags.blocks !== undefined && { blocks: flags.blocks }),
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.kv !== undefined && { kv: flags.kv }),

@@ -19,6 +19,7 @@ export {
   type MembershipDependencies,
   type MembershipEvent,
 } from './membership.ts'
+export { hardwareRules, openHardware, sealHardware, type HardwareRecord } from './hardware-record.ts'
 export type { Liveness } from './liveness.ts'
 export { leaseFor, membershipProfiles, type DetectorTiming, type MembershipOptions, type MembershipProfile } from './options.ts'
 export { memberStates, type MemberHardware, type MemberRecord, type MemberState } from './record.ts'

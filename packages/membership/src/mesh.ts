@@ -80,7 +80,9 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
 
   return {
     tick() {
-      const connected = transport.connected()
+      // Clients and peers of other swarms are connected too: they are no part of this mesh, and nobody plans with their links.
+      const members = new Set(peers().map(({ record }) => record.peerId))
+      const connected = transport.connected().filter((peer) => members.has(peer))
       for (const peer of samples.keys()) if (!connected.includes(peer)) samples.delete(peer)
       const room = options.neighboursMax - connected.length
       for (const peer of shuffled(apart('alive'), random).slice(0, Math.max(0, room))) enqueue(peer)

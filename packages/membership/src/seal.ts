@@ -3,7 +3,7 @@ import type { Transport } from '@shoal/network'
 import { decodeBeatBody, encodeBeatBody, limits, type Beat, type BeatBody } from '@shoal/protocol'
 import { decodeRecord, encodeRecord, type MemberRecord } from './record.ts'
 
-const signatureBytes = 64
+export const signatureBytes = 64
 
 /** A record with the bytes that prove it: `signature(64) || CBOR`. */
 export interface SealedRecord {
@@ -14,7 +14,7 @@ export interface SealedRecord {
 export type Signer = Pick<Transport, 'sign' | 'verify'>
 
 /** A signature means one kind of thing in one swarm: the domain and the document are signed before the body. */
-function signedBytes(kind: 'member' | 'beat', document: string, body: Uint8Array): Uint8Array {
+export function signedBytes(kind: 'member' | 'beat' | 'hardware', document: string, body: Uint8Array): Uint8Array {
   const prefix = new TextEncoder().encode(`shoal-${kind}:1:${document}:`)
   const bytes = new Uint8Array(prefix.length + body.length)
   bytes.set(prefix)

@@ -26,4 +26,22 @@ export const limits = {
   pendingConnections: 256,
   /** Peers whose addresses are remembered. */
   learnedPeers: 8192,
+  /** What libp2p remembers of one peer (addresses, protocols, key): sixteen of the longest addresses and room. */
+  peerEntryBytes: 16 * 1024,
+  /** One peer's record in the directory: a signature, some twenty fields, eight addresses of usual length. */
+  directoryRecordBytes: 4096,
+  /** Records held of others, numbers of ended ones included: 16 MiB at their largest. */
+  directoryRecords: 4096,
+  /** A record or an entry ends so long after its last new word: peers say theirs every ten minutes, and two may be lost. */
+  directoryLifeMs: 30 * 60_000,
+  /** Topics one peer may be entered under: a manifest's and a model's, twice over while it changes them, with room. */
+  topicsPerProvider: 8,
+  /** Topics held: as many swarms as peers is the most there can be. */
+  directoryTopics: 4096,
+  /** Peers held per topic, those heard of last: enough ways into any swarm, and an answer of some 15 KiB. */
+  providersPerTopic: 64,
+  /** Holders that agree on a record before it is returned: one may be behind, and one may be hostile. */
+  recordHolders: 3,
+  /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
+  idleConnectionMs: 60_000,
 } as const

@@ -45,6 +45,29 @@ export const swarmLimits = {
   foundPeers: 256,
   /** A peer that did not fit is asked again only after so long: it may have joined another swarm meanwhile. */
   greetAgainMs: 60_000,
+  /** The wait for a first peer of the directory, and a search in it: a search takes some tenths of a second over the internet. */
+  directorySearchMs: 5_000,
+  /** After the first node is named, for others; and then for the records of all. */
+  directoryGraceMs: 1_000,
+  /** Nodes that a search may name: entries are anybody's word, so that many may be false. */
+  directoryCandidates: 16,
+  /** Named nodes asked at once, and the time for each to answer hello and send its manifest. */
+  directoryAsksAtOnce: 4,
+  directoryAskMs: 5_000,
+  /** While somebody may still be getting ready, the directory is searched again in every so many rounds of questions. */
+  directoryRounds: 10,
+  /** A node says its own again this often; a third of what others keep it for. */
+  directoryTurnMs: 10 * 60_000,
+  /** Nobody heard it: the bootstrap addresses are tried again. */
+  directoryRetryMs: 30_000,
+  /** After a change of what strangers choose by: changes come in bursts. */
+  directoryChangeMs: 2_000,
+  /** Telling twenty peers, some of which are gone. */
+  directoryPublishMs: 20_000,
+  /** What leaving may be held up by telling the directory. */
+  directoryGoodbyeMs: 500,
+  /** Unknown nodes of the own manifest that are greeted in a turn: one is enough to merge two parts of a swarm. */
+  islandsPerTurn: 4,
   /** mDNS asks every 10 s and answers within milliseconds; the swarm may be started after the one that looks for it. */
   discoveryTimeoutMs: 60_000,
 } as const

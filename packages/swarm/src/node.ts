@@ -6,7 +6,7 @@
  * for await (const event of engine.generate({ promptIds, maxTokens: 64, sampling: engine.defaultSampling })) …
  */
 export { openLocalEngine, type LocalEngineOptions, type SystemDependencies } from './node/local-engine.ts'
-export { connectClient, type ClientOptions } from './node/connect-client.ts'
+export { connectClient, type ClientOptions, type ClientPeer } from './node/connect-client.ts'
 export { startNode, type NodeOptions, type ServingPeer } from './node/start-node.ts'
 export { computeProviders, type ComputeProvider } from '@shoal/runtime'
 export type { BlockSpeed } from './node/calibrate.ts'

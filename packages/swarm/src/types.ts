@@ -104,6 +104,18 @@ export interface SwarmStatus {
   readonly placements: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
   /** What other peers have given this one of the model's weights. */
   readonly transfers?: readonly PeerTransfer[]
+  /** What this peer knows of the directory of all Shoal peers. */
+  readonly directory?: DirectoryStatus
+}
+
+export interface DirectoryStatus {
+  /** Peers of the directory that this one knows, of whatever swarm. */
+  readonly peers: number
+  /** Hardware records and entries that it holds for others. */
+  readonly records: number
+  readonly entries: number
+  /** Other nodes of this swarm that the directory named when it was last asked; null when it was not. */
+  readonly providers: number | null
 }
 
 export type SwarmEvent =

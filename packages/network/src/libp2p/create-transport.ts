@@ -6,17 +6,23 @@ import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Clock, Logger } from '@shoal/host'
+import type { KadDHT, KadDHTComponents } from '@libp2p/kad-dht'
 import { createLibp2p } from 'libp2p'
+import type { DirectoryOptions } from '../directory.ts'
 import { limits } from '../limits.ts'
+import { createShelf } from '../shelf.ts'
+import { createDhtDirectory } from './dht/directory.ts'
+import { dhtService } from './dht/service.ts'
+import { createDhtStore } from './dht/store.ts'
 import { listenFailure } from './failures.ts'
-import { readPeerKey } from './keys.ts'
+import { peerIdOfKey, readPeerKey } from './keys.ts'
 import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
 import { withLazyWindows } from './speed-ups/lazy-windows.ts'
 import { withQuietLengths } from './speed-ups/quiet-lengths.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
-import { Libp2pNodeTransport, type Libp2pTransport, type SwarmNode } from './transport.ts'
+import { Libp2pNodeTransport, type HeardListener, type Libp2pTransport, type SwarmNode } from './transport.ts'
 
 export interface Libp2pTransportOptions {
   /** From `createPeerKey`. */
@@ -31,6 +37,8 @@ export interface Libp2pTransportOptions {
   readonly dialInstead?: DialInstead
   /** Finds peers with the same tag in the local network, and is found. Default: neither. */
   readonly mdns?: { readonly serviceTag: string; readonly intervalMs?: number }
+  /** Takes part in the directory of all Shoal peers. Default: not. */
+  readonly directory?: DirectoryOptions
   /** False leaves libp2p as it is, for measurements. Default true. */
   readonly speedUps?: boolean
 }
@@ -48,6 +56,7 @@ const streamWindowBytes = 512 * 1024
  */
 export async function createLibp2pTransport(options: Libp2pTransportOptions): Promise<Libp2pTransport> {
   const privateKey = readPeerKey(options.privateKey)
+  const ownId = peerIdOfKey(options.privateKey)
   const listen = options.listen ?? ['/ip4/127.0.0.1/tcp/0']
   const report = createSpeedUpReport(options.logger)
   const fast = options.speedUps ?? true
@@ -55,6 +64,10 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
 
   const muxer = yamux({ streamOptions: { maxStreamWindowSize: streamWindowBytes } })
   const connections = options.dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), options.dialInstead)
+  const heard = new Set<HeardListener>()
+  const shelf = createShelf(options.clock)
+  const { directory, logger } = options
+  const made: { dht?: KadDHT } = {}
   let node: SwarmNode
   try {
     node = await createLibp2p({
@@ -63,12 +76,14 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       transports: [fast ? withJoinedWrites(connections, report) : connections],
       connectionEncrypters: [fast ? withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report) : noise({ crypto: defaultCrypto })],
       streamMuxers: [fast ? withLazyWindows(muxer, report) : muxer],
-      peerDiscovery: options.mdns === undefined ? [] : [mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 })],
+      peerDiscovery: options.mdns === undefined ? [] : [tellingOf(mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 }), heard)],
       services: {
         identify: identify(),
         // libp2p's own monitor pings each connection and drops it when that fails: a ping of ours must not take its stream.
         ping: ping({ maxInboundStreams: limits.channelsPerProtocol, maxOutboundStreams: limits.channelsPerProtocol }),
+        ...(directory === undefined ? {} : { dht: (components: KadDHTComponents) => (made.dht = dhtService(shelf, directory.rules, directory.serve)(components)) }),
       },
+      ...(directory === undefined ? {} : { datastore: createDhtStore(shelf, ownId) }),
       connectionManager: {
         maxConnections: limits.connections,
         inboundConnectionThreshold: limits.inboundConnectionsPerSecond,
@@ -83,5 +98,29 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   } catch (error) {
     throw listenFailure(error, listen)
   }
-  return new Libp2pNodeTransport({ node, privateKey, clock: options.clock, logger: options.logger, speedUps: report.names })
+  const isConnected = (peer: string): boolean => node.getPeers().some((connected) => connected.toString() === peer)
+  const learnOwnAddresses = async (): Promise<void> => {
+    if ((await node.peerStore.get(node.peerId)).addresses.length > 0) return
+    await node.peerStore.patch(node.peerId, { multiaddrs: node.getMultiaddrs().map((address) => address.decapsulate(`/p2p/${ownId}`)) })
+  }
+  return new Libp2pNodeTransport({
+    node,
+    privateKey,
+    clock: options.clock,
+    logger,
+    speedUps: report.names,
+    directory: directory === undefined || made.dht === undefined ? null : createDhtDirectory({ ownId, dht: made.dht, shelf, rules: directory.rules, logger, isConnected, learnOwnAddresses }),
+    onHeard: (listener) => void heard.add(listener),
+  })
+}
+
+/** libp2p's own event of a discovery comes for every peer that is met in any way; this one only for those that mDNS hears of. */
+function tellingOf(discovery: ReturnType<typeof mdns>, listeners: ReadonlySet<HeardListener>): ReturnType<typeof mdns> {
+  return (components) => {
+    const service = discovery(components)
+    service.addEventListener('peer', ({ detail }) => {
+      for (const listener of listeners) listener(detail.id.toString(), detail.multiaddrs.map(String))
+    })
+    return service
+  }
 }

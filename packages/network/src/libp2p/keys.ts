@@ -2,6 +2,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import type { Ed25519PrivateKey, PublicKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { ShoalError } from '@shoal/host'
+import { limits } from '../limits.ts'
 
 /** A new Ed25519 private key, as libp2p's protobuf: 68 bytes that only their owner may read. */
 export async function createPeerKey(): Promise<Uint8Array> {
@@ -34,4 +35,11 @@ export function publicKeyOf(peerId: string): PublicKey | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether `signature` over `bytes` is by the key inside `peerId`; false for anything malformed. */
+export async function verifySignature(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const key = publicKeyOf(peerId)
+  if (key === undefined || signature.length !== limits.signatureBytes) return false
+  return await key.verify(bytes, signature)
 }

@@ -1,14 +1,16 @@
 import type { Identify } from '@libp2p/identify'
 import type { Connection, Ed25519PrivateKey, Libp2p, Stream } from '@libp2p/interface'
 import type { Ping } from '@libp2p/ping'
-import { ShoalError, messageOf, type Clock, type Logger } from '@shoal/host'
+import { ShoalError, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
+import type { Directory } from '../directory.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Channel, Transport } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, parseAddress, peerIn } from './address-book.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
-import { publicKeyOf } from './keys.ts'
+import { closeIdleConnections } from './idle-connections.ts'
+import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
 import type { SpeedUp } from './speed-ups/report.ts'
 import { createStreamChannel } from './stream-channel.ts'
@@ -17,9 +19,11 @@ export type SwarmNode = Libp2p<{ identify: Identify; ping: Ping }>
 
 export interface Libp2pTransport extends Transport {
   /** Peers that mDNS hears of, each time it does; none without the `mdns` option. */
-  onDiscovery(listener: (peerId: string, addresses: readonly string[]) => void): void
+  onDiscovery(listener: HeardListener): void
   /** The speed-ups that are at work: those of both kinds of connection show once there is one. */
   readonly speedUps: ReadonlySet<SpeedUp>
+  /** Null without the `directory` option. */
+  readonly directory: Directory | null
 }
 
 export interface Libp2pTransportParts {
@@ -28,7 +32,12 @@ export interface Libp2pTransportParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly speedUps: ReadonlySet<SpeedUp>
+  readonly directory: Directory | null
+  /** Calls back for each peer that mDNS hears of. */
+  readonly onHeard: (listener: HeardListener) => void
 }
+
+export type HeardListener = (peerId: string, addresses: readonly string[]) => void
 
 /** A second try is for a connection that two simultaneous dials made twice, and of which one is being given up. */
 const openAttempts = 2
@@ -36,17 +45,23 @@ const openAttempts = 2
 export class Libp2pNodeTransport implements Libp2pTransport {
   readonly peerId: string
   readonly speedUps: ReadonlySet<SpeedUp>
+  readonly directory: Directory | null
+  readonly #onHeard: Libp2pTransportParts['onHeard']
   readonly #node: SwarmNode
   readonly #privateKey: Ed25519PrivateKey
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #book = createAddressBook()
   readonly #handlers = new Map<string, (channel: Channel) => void>()
+  #idle: Timer | undefined
   #closing: Promise<void> | undefined
 
   constructor(parts: Libp2pTransportParts) {
     this.peerId = parts.node.peerId.toString()
     this.speedUps = parts.speedUps
+    this.directory = parts.directory
+    this.#onHeard = parts.onHeard
+    if (parts.directory !== null) this.#idle = closeIdleConnections(parts.node, parts.clock, parts.logger)
     this.#node = parts.node
     this.#privateKey = parts.privateKey
     this.#clock = parts.clock
@@ -145,8 +160,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#node.addEventListener('peer:disconnect', (event) => listener(event.detail.toString()))
   }
 
-  onDiscovery(listener: (peerId: string, addresses: readonly string[]) => void): void {
-    this.#node.addEventListener('peer:discovery', (event) => listener(event.detail.id.toString(), event.detail.multiaddrs.map(String)))
+  onDiscovery(listener: HeardListener): void {
+    this.#onHeard(listener)
   }
 
   async ping(peerId: string, options: { signal: AbortSignal }): Promise<number> {
@@ -175,10 +190,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     return await this.#privateKey.sign(bytes)
   }
 
-  async verify(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
-    const key = publicKeyOf(peerId)
-    if (key === undefined || signature.length !== limits.signatureBytes) return false
-    return await key.verify(bytes, signature)
+  verify(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    return verifySignature(peerId, bytes, signature)
   }
 
   close(): Promise<void> {
@@ -187,6 +200,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   }
 
   async #stop(): Promise<void> {
+    this.#idle?.cancel()
     await this.#node.stop()
     stopAddressTimer(this.#node)
   }

@@ -1,7 +1,9 @@
 import type { Clock, Random } from '@shoal/host'
 import { peerVanished } from '../errors.ts'
+import type { Directory, DirectoryOptions } from '../directory.ts'
 import type { Transport } from '../transport.ts'
 import { createMemoryConnection, type FrameTap, type MemoryConnection } from './connection.ts'
+import { MemoryDirectory } from './directory.ts'
 import { createLinkDelays, type LinkDelays, type LinkShape } from './link-shape.ts'
 import { MemoryTransport } from './transport.ts'
 
@@ -22,6 +24,8 @@ export interface MemoryNetworkOptions {
 export interface MemoryNetwork {
   /** Joins under a peer id of the caller's choice. The same name after a `close` or `kill` has the same key. */
   createTransport(peerId: string): Transport
+  /** The directory as one peer sees it; it ends with the peer's transport. */
+  createDirectory(peerId: string, options: DirectoryOptions): Directory
   /** One way, between two peers, both directions. */
   setLatency(a: string, b: string, latencyMs: number): void
   /** Breaks the connection, as a reset would, and refuses new ones until `heal`. */
@@ -58,6 +62,7 @@ export class MemorySwitch implements MemoryNetwork {
   readonly #connections = new Map<string, MemoryConnection>()
   readonly #keys = new Map<string, Uint8Array>()
   readonly #sentBytes = new Map<string, number>()
+  readonly #directories = new Map<string, MemoryDirectory>()
 
   constructor(options: MemoryNetworkOptions) {
     this.clock = options.clock
@@ -74,6 +79,14 @@ export class MemorySwitch implements MemoryNetwork {
     const transport = new MemoryTransport(peerId, this)
     this.#transports.set(peerId, transport)
     return transport
+  }
+
+  createDirectory(peerId: string, options: DirectoryOptions): Directory {
+    const transport = this.#transports.get(peerId)
+    if (transport === undefined) throw new Error(`${peerId} is not on this network`)
+    const directory = new MemoryDirectory(transport, this, options)
+    this.#directories.set(peerId, directory)
+    return directory
   }
 
   // ---------------------------------------------------------------- for tests and the simulator
@@ -117,6 +130,10 @@ export class MemorySwitch implements MemoryNetwork {
     return this.#transports.get(peerId)
   }
 
+  directory(peerId: string): MemoryDirectory | undefined {
+    return this.#directories.get(peerId)
+  }
+
   keyOf(peerId: string): Uint8Array | undefined {
     return this.#keys.get(peerId)
   }
@@ -135,6 +152,7 @@ export class MemorySwitch implements MemoryNetwork {
     this.#connections.set(link, connection)
     this.transport(b)?.connectionOpened(a)
     this.transport(a)?.connectionOpened(b)
+    for (const directory of this.#directories.values()) directory.neighboursChanged()
     return connection
   }
 
@@ -156,6 +174,7 @@ export class MemorySwitch implements MemoryNetwork {
       if (connection.peers.includes(peerId)) this.disconnect(...connection.peers, error)
     }
     this.#transports.delete(peerId)
+    this.#directories.delete(peerId)
   }
 
   /**

@@ -1,5 +1,6 @@
 import { createMembership, membershipProfiles } from '@shoal/membership'
 import { createOnnxDevice, type Device } from '@shoal/runtime'
+import { manifestTopic } from '../directory/topics.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view.ts'
@@ -11,7 +12,10 @@ export interface ClientOptions {
   /** A local copy of the swarm's model: then embedding and head are not fetched from peers. */
   readonly model?: string | undefined
   readonly weights?: string | undefined
+  /** Members of the swarm; or, with `model` or `manifestId`, any Shoal peers: the swarm is then found through them. */
   readonly join: readonly string[]
+  /** Join only the swarm of this manifest. */
+  readonly manifestId?: string | undefined
   readonly dataFolder: string
   readonly threads: number
   /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30 s when absent. */
@@ -20,17 +24,24 @@ export interface ClientOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface ClientPeer extends SwarmPeer {
+  /** Counts the nodes of this swarm that the directory names, for `status()`. */
+  searchDirectory(signal: AbortSignal): Promise<void>
+}
+
 /** Joins as a client: it sees the swarm and coordinates its own generations, but is no member and serves nothing. */
-export function connectClient(dependencies: SystemDependencies, options: ClientOptions): Promise<SwarmPeer> {
+export function connectClient(dependencies: SystemDependencies, options: ClientOptions): Promise<ClientPeer> {
   return inScope((scope) => connect(dependencies, options, scope))
 }
 
-async function connect(dependencies: SystemDependencies, options: ClientOptions, scope: Scope): Promise<SwarmPeer> {
+async function connect(dependencies: SystemDependencies, options: ClientOptions, scope: Scope): Promise<ClientPeer> {
   const { clock, random, logger } = dependencies
-  const { transport, manifest, store, rates } = await joinModel(dependencies, { ...options, role: 'client', connection: { keyFolder: null, listen: [], lan: false } }, scope)
+  const joined = await joinModel(dependencies, { ...options, role: 'client', connection: { keyFolder: null, listen: [], lan: false, serveDirectory: false } }, scope)
+  const { transport, directory, manifest, store, rates } = joined
 
   const membership = createMembership({ transport, clock, random, logger }, { ...membershipProfiles.local, document: manifest.id, incarnation: 1 })
   scope.onClose(() => membership.close())
+  joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
   const view = createSwarmView({ selfId: transport.peerId, manifest, membership, rates })
 
@@ -43,11 +54,17 @@ async function connect(dependencies: SystemDependencies, options: ClientOptions,
   const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device, store, replacementWaitMs: options.replacementWaitMs })
   scope.onClose(() => engine.close())
 
+  let providers: number | null = null
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
     manifest,
-    status: () => ({ ...view.status(), transfers: store.transfers() }),
+    status: () => ({ ...view.status(), transfers: store.transfers(), directory: { ...directory.stats(), providers } }),
+    async searchDirectory(signal) {
+      await directory.whenReady(signal)
+      providers = 0
+      for await (const _ of directory.providers(manifestTopic(manifest.id), { signal })) providers += 1
+    },
     engine: () => engine.get(),
     whenCovered: (signal) => view.whenCovered(signal),
     whenKnown: (signal) => view.whenKnown(signal),

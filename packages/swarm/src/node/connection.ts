@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { loadOrCreateKey } from '@shoal/host/node'
-import { createLibp2pTransport, createPeerKey, withSelf, type Transport } from '@shoal/network'
+import { hardwareRules } from '@shoal/membership'
+import { createLibp2pTransport, createPeerKey, withSelf, type Directory, type Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { createDiscovery, type Discovery } from './discover.ts'
 import type { SystemDependencies } from './local-engine.ts'
@@ -20,10 +21,18 @@ export interface ConnectionOptions {
   readonly announce?: readonly string[] | undefined
   /** What to dial instead of some addresses, for links that are given a shape. */
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
+  /** Whether this peer holds the directory for others: nodes do, clients come and go. */
+  readonly serveDirectory: boolean
+}
+
+export interface Connection {
+  readonly transport: Transport
+  readonly directory: Directory
+  readonly discovery: Discovery
 }
 
 /** This peer's transport: loopback unless asked otherwise; dials only when `listen` is empty and not `lan`. */
-export async function openConnection(dependencies: SystemDependencies, options: ConnectionOptions): Promise<{ transport: Transport; discovery: Discovery }> {
+export async function openConnection(dependencies: SystemDependencies, options: ConnectionOptions): Promise<Connection> {
   const { clock, logger } = dependencies
   const privateKey = options.keyFolder === null ? await createPeerKey() : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
   const libp2p = await createLibp2pTransport({
@@ -33,9 +42,12 @@ export async function openConnection(dependencies: SystemDependencies, options: 
     listen: options.lan && options.listen.length === 0 ? lanAddresses : options.listen,
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
+    directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
   })
   // Members are served only once the swarm's manifest is known, and others open that channel at once.
   const transport = withSelf(libp2p, clock, [protocols.members])
-  return { transport, discovery: createDiscovery({ libp2p, transport, clock, logger }) }
+  const { directory } = libp2p
+  if (directory === null) throw new Error('a transport with the option has a directory')
+  return { transport, directory, discovery: createDiscovery({ libp2p, transport, clock, logger }) }
 }

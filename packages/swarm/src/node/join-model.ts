@@ -1,14 +1,16 @@
 import { ShoalError } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { PackedFolder } from '@shoal/model/node'
-import type { Transport } from '@shoal/network'
+import type { Directory, Transport } from '@shoal/network'
 import { serveBlobs } from '../blobs/serve.ts'
 import { serveHello, type HelloSelf } from '../hello.ts'
 import { createLinkRates, type LinkRates } from '../link-rates.ts'
 import type { Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
 import { openConnection, type ConnectionOptions } from './connection.ts'
-import { agent, learnManifest, type LearnedManifest } from './join.ts'
+import { agent, type JoinDependencies, type LearnedManifest } from './ask-peer.ts'
+import { findByBootstrap } from './find-in-directory.ts'
+import { learnManifest } from './join.ts'
 import { packReference } from './local-manifest.ts'
 import { profileOf, type SystemDependencies } from './local-engine.ts'
 import { openModelStore, type ModelStore } from './model-store.ts'
@@ -23,6 +25,13 @@ export interface JoinModelOptions {
   readonly kv?: string | undefined
   /** Multiaddrs of members; none creates a swarm, or finds one in the local network when there is no model either. */
   readonly join: readonly string[]
+  /**
+   * Multiaddrs of any Shoal peers, of whatever model: the way into the directory. The swarm of `model` is looked for there
+   * before one is created.
+   */
+  readonly bootstrap?: readonly string[] | undefined
+  /** Only the swarm of this manifest will do. */
+  readonly manifestId?: string | undefined
   readonly dataFolder: string
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly signal?: AbortSignal | undefined
@@ -31,10 +40,13 @@ export interface JoinModelOptions {
 /** A connection to peers, and the model that they and this peer agree on. */
 export interface JoinedModel {
   readonly transport: Transport
+  readonly directory: Directory
   readonly manifest: IdentifiedManifest
   readonly store: ModelStore
   /** Of the links that weights have come over. */
   readonly rates: LinkRates
+  /** From now on only these of the connected peers are asked for weights: others belong to other swarms. */
+  askOnly(members: () => readonly string[]): void
 }
 
 /** Creates or learns a swarm's model. Nodes then give its weights to others. What is opened is closed with `scope`. */
@@ -47,14 +59,15 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference?.source.close() : store.close()))
 
-  const { transport, discovery } = await openConnection(dependencies, connection)
+  const { transport, directory, discovery } = await openConnection(dependencies, connection)
   scope.onClose(() => transport.close())
   let said: Names = nothing
   // Whoever dials us while we pack or join ourselves hears that we are not ready, not that we speak something else.
   serveHello({ transport, clock, logger }, () => ({ agent, role, ...said }))
 
+  const joining: JoinDependencies = { transport, directory, clock, logger }
   const learn = async (join: readonly string[]): Promise<LearnedManifest | null> => {
-    const learned = await learnManifest({ transport, clock, logger }, { ...options, join, reference })
+    const learned = await learnManifest(joining, { ...options, join, reference })
     if (learned === null) logger.info('swarm-created', { because: 'those that were asked wait for a model' })
     return learned
   }
@@ -66,19 +79,33 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
   // All machines may be given one command: the address of the one that is asked first is then its own.
   const others = options.join.filter((address) => !isOwn(transport, address))
   const alone = options.join.length === 0
-  const learned = alone && reference !== null ? null : await learn(alone ? [await discovery.firstAddress(signal)] : others)
+  const learned = alone && reference !== null ? await findByBootstrap(joining, { ...options, reference }, options.bootstrap ?? []) : await learn(alone ? [await discovery.firstAddress(signal)] : others)
   const packed = learned === null ? await create(needed(reference)) : null
   const found = packed?.manifest ?? needed(learned).manifest
   const peer = learned?.peer ?? null
   signal?.throwIfAborted()
   // Who gave the manifest is asked for weights also while no connection to it is up: between two dials, after a loss.
-  const candidates = (): string[] => [...new Set([...transport.connected(), ...(peer === null ? [] : [peer])])]
+  let members: (() => readonly string[]) | null = null
+  const candidates = (): string[] => {
+    const known = members === null ? null : new Set(members())
+    const connected = transport.connected().filter((id) => known === null || known.has(id))
+    return [...new Set([...connected, ...(peer === null ? [] : [peer])])]
+  }
   const rates = createLinkRates(clock)
   store = await openModelStore(dataFolder, found, { clock, reference, peers: { transport, rates, candidates }, onProgress }, packed ?? undefined)
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
   said = namesOf(found)
   if (connection.lan) discovery.follow(() => ({ agent, role, ...said }))
-  return { transport, manifest: found, store, rates }
+  return {
+    transport,
+    directory,
+    manifest: found,
+    store,
+    rates,
+    askOnly(those) {
+      members = those
+    },
+  }
 }
 
 /** With or without the peer id at its end. */

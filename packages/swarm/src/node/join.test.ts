@@ -7,7 +7,8 @@ import { serveHello, type HelloSelf } from '../hello.ts'
 import { swarmLimits } from '../limits.ts'
 import { smallManifest } from '../testing/small-model.ts'
 import { settle } from '../testing/small-swarm.ts'
-import { learnManifest, type JoinOptions } from './join.ts'
+import type { JoinOptions } from './ask-peer.ts'
+import { learnManifest } from './join.ts'
 import type { Reference } from './reference.ts'
 
 const manifest = smallManifest()
@@ -37,7 +38,7 @@ function serve(transport: Transport, self: () => HelloSelf): void {
   serveBlobs(transport, { size: () => manifest.bytes.byteLength, read: async (_blob, offset, length) => manifest.bytes.subarray(offset, offset + length) }, silentLogger)
 }
 const learn = (join: readonly string[], options: Partial<JoinOptions> = {}): ReturnType<typeof learnManifest> =>
-  learnManifest({ transport: newcomer, clock, logger: silentLogger }, { join, role: 'node', reference: null, dataFolder: 'unused', ...options })
+  learnManifest({ transport: newcomer, directory: null, clock, logger: silentLogger }, { join, role: 'node', reference: null, dataFolder: 'unused', ...options })
 async function pass(durationMs: number): Promise<void> {
   for (let leftMs = durationMs; leftMs > 0; leftMs -= 500) {
     clock.advance(500)
@@ -132,7 +133,7 @@ describe('joining', () => {
 
   test('a bug of ours is no reason to ask the next one', async () => {
     const broken: Transport = { ...newcomer, peerId: 'newcomer', dial: () => Promise.reject(new TypeError('undefined is not a function')) }
-    await expect(learnManifest({ transport: broken, clock, logger: silentLogger }, { join: ['/memory/a/p2p/a', '/memory/b/p2p/b'], role: 'node', reference: null, dataFolder: 'unused' })).rejects.toThrow(TypeError)
+    await expect(learnManifest({ transport: broken, directory: null, clock, logger: silentLogger }, { join: ['/memory/a/p2p/a', '/memory/b/p2p/b'], role: 'node', reference: null, dataFolder: 'unused' })).rejects.toThrow(TypeError)
   })
 
   test('a damaged manifest is its sender\'s fault: the next one is asked', async () => {

@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { createVirtualClock, silentLogger } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import type { SwarmEvent } from '../types.ts'
 import { createLeaving, type LeavingDependencies } from './leaving.ts'
@@ -15,9 +15,11 @@ function record(changes: Partial<Record<string, () => Promise<void>>> = {}): { s
   }
   const dependencies: LeavingDependencies = {
     logger: silentLogger,
+    clock: createVirtualClock(),
     keeper: { retire: step('retire') },
     stageHost: { setDraining: () => void steps.push('draining'), whenIdle: step('idle'), sessions: () => 0 },
     membership: { announce: step('announce'), leave: step('leave') },
+    publisher: { leave: step('directory') },
     scope: { close: step('close') },
   }
   return { steps, events, leave: createLeaving(dependencies, (event) => events.push(event)) }
@@ -27,7 +29,7 @@ describe('a node that leaves', () => {
   test('ends its moves before it announces, drains before it is gone, and closes last; once', async () => {
     const { steps, events, leave } = record()
     await Promise.all([leave(never), leave(never)])
-    expect(steps).toEqual(['draining', 'retire', 'announce', 'idle', 'leave', 'close'])
+    expect(steps).toEqual(['draining', 'retire', 'announce', 'directory', 'idle', 'leave', 'close'])
     expect(events).toEqual([{ event: 'draining' }, { event: 'stopped' }])
   })
 

@@ -11,10 +11,11 @@ import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
 import { slowed } from '../slow-device.ts'
 import { createStepSpeed } from '../step-speed.ts'
 import { calibrateBlock, type BlockSpeed } from './calibrate.ts'
-import { agent } from './join.ts'
+import { agent } from './ask-peer.ts'
 import { joinModel } from './join-model.ts'
 import { createLazyEngine } from './lazy-engine.ts'
 import { createLeaving } from './leaving.ts'
+import { createNodePublisher } from './node-publisher.ts'
 import type { SystemDependencies } from './local-engine.ts'
 import { sweepDataFolder } from './sweep.ts'
 
@@ -25,6 +26,10 @@ export interface NodeOptions {
   readonly kv?: string | undefined
   /** Multiaddrs of members; none creates a swarm. */
   readonly join: readonly string[]
+  /** Multiaddrs of any Shoal peers, of whatever model: the way into the directory by which swarms are found. */
+  readonly bootstrap?: readonly string[] | undefined
+  /** Join only the swarm of this manifest. */
+  readonly manifestId?: string | undefined
   readonly listen: readonly string[]
   readonly lan: boolean
   /** Multiaddrs told to others instead of what is listened on: a router's mapping. */
@@ -64,8 +69,9 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   const { dataFolder, threads, signal } = options
   const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
   await sweepDataFolder(dependencies, dataFolder)
-  const joined = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan, announce: options.announce, dialInstead: options.dialInstead } }, scope)
-  const { transport, manifest, store, rates } = joined
+  const connection = { keyFolder: dataFolder, listen, lan: options.lan, announce: options.announce, dialInstead: options.dialInstead, serveDirectory: true }
+  const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
+  const { transport, directory, manifest, store, rates } = joined
   const { blockCount } = manifest.manifest.config
   if (options.blocks !== undefined && options.blocks[1] > blockCount) {
     throw new ShoalError('wrong-range', `--blocks ${options.blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.manifest.name}`)
@@ -93,6 +99,7 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     scope,
   )
   const { membership, stageHost, view, keeper } = member
+  joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
   const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock } = speed
   const hardware = { memoryBytes: options.memoryBytes, decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: 0, device: device.kind, threads: device.threads }
@@ -103,13 +110,16 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     addresses: transport.addresses(),
     version: agent,
   })
+  const publisher = createNodePublisher(dependencies, joined, membership, [...(options.bootstrap ?? []), ...options.join])
+  scope.onClose(() => publisher.close())
+  publisher.start()
   keeper.start()
   measureAlways({ ...dependencies, transport, manifest, rates, steps, member }, hardware, scope)
   await firstDecision(keeper, signal)
 
   const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device: async () => device, store })
   scope.onClose(() => engine.close())
-  const leave = createLeaving({ logger: dependencies.logger, keeper, stageHost, membership, scope }, options.onEvent)
+  const leave = createLeaving({ logger: dependencies.logger, clock: dependencies.clock, keeper, stageHost, membership, publisher, scope }, options.onEvent)
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
@@ -122,7 +132,7 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
       const held = keeper.held()
       return held === null ? null : [held.start, held.end]
     },
-    status: () => ({ ...view.status(), transfers: store.transfers() }),
+    status: () => ({ ...view.status(), transfers: store.transfers(), directory: { ...directory.stats(), providers: publisher.providers() } }),
     engine: () => engine.get(),
     whenCovered: (ended) => view.whenCovered(ended),
     whenKnown: (ended) => view.whenKnown(ended),

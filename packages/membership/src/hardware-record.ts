@@ -1,0 +1,81 @@
+import { decode, encode } from 'cborg'
+import { ShoalError } from '@shoal/host'
+import type { RecordRules, Transport } from '@shoal/network'
+import { limits } from '@shoal/protocol'
+import { decodeRecord, encodeRecord, type MemberRecord } from './record.ts'
+import { signatureBytes, signedBytes, type Signer } from './seal.ts'
+
+/** What strangers can read of a node: which swarm it serves in, and with what. For the directory; members have records of their own. */
+export interface HardwareRecord {
+  readonly manifest: string
+  /** The model's name, for people. */
+  readonly model: string
+  /** Numeric profile (`int4:32`). */
+  readonly profile: string
+  /** Incarnation and `seq` order the words of one owner; links are left out, they say who its friends are. */
+  readonly member: MemberRecord
+}
+
+/** Format of the record. A reader refuses a later one: it could not tell what it leaves out. */
+const formatVersion = 1
+
+/** Addresses that strangers are told; a member record has room for more, and for longer ones. */
+const maxAddresses = 8
+
+/** `signature(64) ‖ CBOR`. The signature is by the member's key, for this purpose and this manifest alone. */
+export async function sealHardware(signer: Pick<Signer, 'sign'>, { manifest, model, profile, member }: HardwareRecord): Promise<Uint8Array> {
+  const told: MemberRecord = { ...member, writer: 0, clock: 0, links: {}, addresses: member.addresses.slice(0, maxAddresses) }
+  const body = encode({ v: formatVersion, manifest, model, profile, member: encodeRecord(told) })
+  const bytes = new Uint8Array(signatureBytes + body.length)
+  bytes.set(await signer.sign(signedBytes('hardware', manifest, body)))
+  bytes.set(body, signatureBytes)
+  return bytes
+}
+
+/**
+ * Unknown fields are ignored.
+ * @throws {ShoalError} `wrong-version` for a later format, `bad-frame` for anything else that `owner` did not sign as it is
+ */
+export async function openHardware(owner: string, bytes: Uint8Array, verify: Transport['verify']): Promise<HardwareRecord> {
+  if (bytes.length <= signatureBytes) throw refuse('it is shorter than its signature')
+  const body = bytes.subarray(signatureBytes)
+  const record = decodeHardware(body)
+  if (record.member.peerId !== owner) throw refuse(`it names ${record.member.peerId}, and stands under ${owner}`)
+  if (!(await verify(owner, signedBytes('hardware', record.manifest, body), bytes.subarray(0, signatureBytes)))) throw refuse(`${owner} did not sign it`)
+  return record
+}
+
+/** What the directory accepts, and in which order. */
+export const hardwareRules: RecordRules = {
+  async order(owner, bytes, verify) {
+    const { incarnation, seq } = (await openHardware(owner, bytes, verify)).member
+    return { incarnation, seq }
+  },
+}
+
+function decodeHardware(body: Uint8Array): HardwareRecord {
+  let fields: unknown
+  try {
+    fields = decode(body, { useMaps: true, rejectDuplicateMapKeys: true, allowIndefinite: false, allowUndefined: false })
+  } catch (cause) {
+    throw refuse('its CBOR is damaged', cause)
+  }
+  if (!(fields instanceof Map)) throw refuse('it is no map')
+  const version: unknown = fields.get('v')
+  if (typeof version !== 'number' || version < 1) throw refuse('it has no version')
+  if (version > formatVersion) throw new ShoalError('wrong-version', `a hardware record of version ${version} was refused: this release reads up to ${formatVersion}`)
+  const member: unknown = fields.get('member')
+  if (!(member instanceof Uint8Array)) throw refuse('it has no member record')
+  const manifest = text(fields, 'manifest', limits.maxIdLength)
+  return { manifest, model: text(fields, 'model', limits.maxNameLength), profile: text(fields, 'profile', limits.maxNameLength), member: decodeRecord(member) }
+}
+
+function text(fields: ReadonlyMap<unknown, unknown>, name: string, lengthMax: number): string {
+  const value = fields.get(name)
+  if (typeof value !== 'string' || value === '' || value.length > lengthMax) throw refuse(`${name} is no text of 1 to ${lengthMax} characters`)
+  return value
+}
+
+function refuse(why: string, cause?: unknown): ShoalError {
+  return new ShoalError('bad-frame', `a hardware record was refused: ${why}`, { cause })
+}

@@ -1,0 +1,25 @@
+import { every, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
+import type { Libp2p } from '@libp2p/interface'
+import { limits } from '../limits.ts'
+
+/**
+ * Closes connections that have had no stream for a while. A lookup in the directory dials peers that nobody here has
+ * anything else to do with, and libp2p would keep and ping each of them for ever. Members, clients, sessions and
+ * transfers have channels open, so theirs stay.
+ */
+export function closeIdleConnections(node: Pick<Libp2p, 'getConnections'>, clock: Clock, logger: Logger): Timer {
+  let idleBefore = new Set<string>()
+  const turn = async (): Promise<void> => {
+    const idle = node.getConnections().filter((connection) => connection.status === 'open' && connection.streams.length === 0)
+    const closing = idle.filter(({ id }) => idleBefore.has(id))
+    idleBefore = new Set(idle.map(({ id }) => id))
+    await Promise.allSettled(
+      closing.map(async (connection) => {
+        logger.debug('idle-connection-closed', { peer: connection.remotePeer.toString() })
+        await connection.close()
+      }),
+    )
+  }
+  // Seen without a stream at two turns: a lookup between them looks like idleness, which costs it one more dial.
+  return every(clock, limits.idleConnectionMs, turn, (error) => logger.debug('idle-connections-failed', { reason: messageOf(error) }))
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SwarmStatus } from '@shoal/swarm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createWorld, root, type Ended, type Up } from './harness.ts'
+
+interface Generated {
+  readonly text: string
+  readonly route: readonly { readonly peer: string }[]
+}
+
+const { cases } = JSON.parse(readFileSync(join(root, 'packages', 'demo-model', 'golden.json'), 'utf8')) as { cases: readonly { prompt: string; answer: string }[] }
+const whoAreYou = cases.find(({ prompt }) => prompt === 'Who are you?')!
+
+describe('a swarm that is known only to a node of another model', () => {
+  const world = createWorld()
+  const nodes: Up[] = []
+  let bootstrap: Up
+  const ghostFolder = world.folder('ghost')
+
+  const up = (blocks: string, folder = world.folder('node')): Promise<Up> => world.up(['--model', 'demo', '--bootstrap', bootstrap.address, '--blocks', blocks, '--data', folder, '--threads', '1'])
+  const ask = async (words: readonly string[]): Promise<Ended> => world.run([...words, '--join', bootstrap.address, '--json'])
+  const answer = async (): Promise<Generated> => {
+    const ended = await ask(['generate', 'Who are you?', '--model', 'demo', '--temperature', '0'])
+    expect(ended.code, ended.stderr).toBe(0)
+    return ended.json() as Generated
+  }
+  const statusBy = async (words: readonly string[]): Promise<SwarmStatus> => {
+    const ended = await ask(['status', ...words])
+    expect(ended.code, ended.stderr).toBe(0)
+    return ended.json() as SwarmStatus
+  }
+  const peerOf = ({ ready }: Up): string => ready.peerId
+
+  beforeAll(async () => {
+    const model = world.folder('random')
+    const shape = ['--hidden', '32', '--blocks', '1', '--heads', '2', '--kv-heads', '1', '--feed-forward', '32', '--vocabulary', '64', '--context', '64']
+    expect((await world.run(['model', 'random', model, ...shape])).code).toBe(0)
+    bootstrap = await world.up(['--model', model, '--weights', 'f32', '--data', world.folder('bootstrap'), '--threads', '1'])
+    nodes.push(await up('0:2', ghostFolder))
+    // They know the same one address, of another model: the directory there names the first.
+    nodes.push(...(await Promise.all([up('2:4'), up('4:6'), up('0:2')])))
+  })
+  afterAll(() => world.close())
+
+  it('is one swarm, though no member was told of another', async () => {
+    await expect.poll(async () => (await statusBy(['--model', 'demo'])).covered, { timeout: 20_000 }).toBe(true)
+    const status = await statusBy(['--manifest', nodes[0]!.ready.manifest])
+    expect(status.peers.filter(({ liveness }) => liveness === 'alive').map(({ peer }) => peer).sort()).toEqual(nodes.map(peerOf).sort())
+    expect(status.directory).toMatchObject({ providers: 4, records: expect.any(Number) as unknown })
+    expect(status.directory!.peers).toBeGreaterThanOrEqual(1)
+  })
+
+  it('answers a client that knows only that node', async () => {
+    const { text, route } = await answer()
+    expect(text).toBe(whoAreYou.answer)
+    expect(new Set(route.map(({ peer }) => peer)).size).toBe(3)
+  })
+
+  it('a ghost is still named, and no route passes it; its restart is taken again', async () => {
+    const [ghost, , , spare] = nodes as [Up, Up, Up, Up]
+    ghost.process.kill('SIGKILL')
+    await ghost.ended
+    const { text, route } = await answer()
+    expect(text).toBe(whoAreYou.answer)
+    expect(route.map(({ peer }) => peer)).toContain(peerOf(spare))
+    expect(route.map(({ peer }) => peer)).not.toContain(peerOf(ghost))
+    // What it said stays in the directory for a while.
+    expect((await statusBy(['--model', 'demo'])).directory?.providers).toBe(4)
+
+    nodes[0] = await up('0:2', ghostFolder)
+    expect(peerOf(nodes[0])).toBe(peerOf(ghost))
+    await spare.stop()
+    const again = await answer()
+    expect(again.text).toBe(whoAreYou.answer)
+    expect(again.route.map(({ peer }) => peer)).toContain(peerOf(ghost))
+  })
+
+  it('that nobody serves as it is wanted is refused, saying what the directory names', async () => {
+    const { code, stderr } = await ask(['generate', 'Hello', '--model', 'demo', '--weights', 'int8'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/names no node that serves what is wanted/)
+  })
+})
