@@ -10,7 +10,7 @@ export interface Publisher {
   start(): void
   /** Other nodes of this manifest that the directory named at the last turn; null before the first. */
   providers(): number | null
-  /** Says `left`, as far as it can be said within `signal`. */
+  /** Says `left`, as far as that takes no long time. */
   leave(signal: AbortSignal): Promise<void>
   close(): void
 }
@@ -142,7 +142,14 @@ export function createPublisher(dependencies: PublisherDependencies, options: { 
       closing.abort(new ShoalError('cancelled', 'this node leaves'))
       const record = own()
       if (said === null || record === undefined) return
-      await publish({ ...record, state: 'left', span: null }, signal).catch((error: unknown) => logger.debug('directory-goodbye-failed', { reason: messageOf(error) }))
+      const limit = timeLimit(clock, swarmLimits.directoryGoodbyeMs, () => new ShoalError('deadline-passed', 'the directory was too slow'), signal)
+      try {
+        await publish({ ...record, state: 'left', span: null }, limit.signal)
+      } catch (error) {
+        logger.debug('directory-goodbye-failed', { reason: messageOf(error) })
+      } finally {
+        limit.clear()
+      }
     },
     close() {
       endListening()

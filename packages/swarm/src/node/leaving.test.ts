@@ -1,4 +1,4 @@
-import { createVirtualClock, silentLogger } from '@shoal/host'
+import { silentLogger } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import type { SwarmEvent } from '../types.ts'
 import { createLeaving, type LeavingDependencies } from './leaving.ts'
@@ -15,7 +15,6 @@ function record(changes: Partial<Record<string, () => Promise<void>>> = {}): { s
   }
   const dependencies: LeavingDependencies = {
     logger: silentLogger,
-    clock: createVirtualClock(),
     keeper: { retire: step('retire') },
     stageHost: { setDraining: () => void steps.push('draining'), whenIdle: step('idle'), sessions: () => 0 },
     membership: { announce: step('announce'), leave: step('leave') },

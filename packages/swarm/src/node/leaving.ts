@@ -1,19 +1,18 @@
-import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import { messageOf, type Logger } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
 import type { StageHost } from '@shoal/session'
 import type { Publisher } from '../directory/publisher.ts'
-import { swarmLimits } from '../limits.ts'
 import type { Scope } from '../scope.ts'
 import type { SpanKeeper } from '../span-keeper.ts'
 import type { SwarmEvent } from '../types.ts'
 
 export interface LeavingDependencies {
   readonly logger: Logger
-  readonly clock: Clock
   readonly keeper: Pick<SpanKeeper, 'retire'>
   readonly stageHost: Pick<StageHost, 'setDraining' | 'whenIdle' | 'sessions'>
   readonly membership: Pick<Membership, 'announce' | 'leave'>
-  readonly publisher: Pick<Publisher, 'leave'>
+  /** Absent where there is no directory. */
+  readonly publisher?: Pick<Publisher, 'leave'>
   readonly scope: Pick<Scope, 'close'>
 }
 
@@ -23,7 +22,7 @@ export interface LeavingDependencies {
  * is leaving once.
  */
 export function createLeaving(dependencies: LeavingDependencies, onEvent: (event: SwarmEvent) => void): (signal: AbortSignal) => Promise<void> {
-  const { logger, clock, keeper, stageHost, membership, publisher, scope } = dependencies
+  const { logger, keeper, stageHost, membership, publisher, scope } = dependencies
   let left: Promise<void> | null = null
 
   const leave = async (signal: AbortSignal): Promise<void> => {
@@ -33,8 +32,7 @@ export function createLeaving(dependencies: LeavingDependencies, onEvent: (event
       await keeper.retire()
       await membership.announce({ state: 'draining' })
       // Strangers stop coming while the last sessions end.
-      const goodbye = timeLimit(clock, swarmLimits.directoryGoodbyeMs, () => new ShoalError('deadline-passed', 'the directory was too slow'), signal)
-      const toldStrangers = publisher.leave(goodbye.signal).finally(() => goodbye.clear())
+      const toldStrangers = publisher?.leave(signal)
       await stageHost.whenIdle(signal).catch((error: unknown) => logger.warn('drain-cut-short', { reason: messageOf(error), sessions: stageHost.sessions() }))
       await Promise.all([membership.leave(), toldStrangers])
     } finally {
