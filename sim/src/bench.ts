@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { dataDirectory, exitWithParent } from '@shoal/host/node'
 import { messageOf } from '@shoal/host'
 import { benchDecode } from './bench/decode.ts'
+import { benchFailover } from './bench/failover.ts'
 import { benchMembership } from './bench/membership.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
@@ -15,6 +16,7 @@ import type { BenchSettings } from './bench/settings.ts'
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<BenchReport>>> = {
   decode: benchDecode,
   pipeline: benchPipeline,
+  failover: benchFailover,
   membership: benchMembership,
   planner: benchPlanner,
 }

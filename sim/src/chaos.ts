@@ -1,12 +1,19 @@
 /**
- * `npm run chaos [-- sim|membership] [--seeds N] [--from SEED] [--json]`: many seeds of one harness, with counts. Exit 1
- * when one failed.
- * `npm run chaos -- processes [--restarts N] [--from SEED] [--json]`: five real processes, killed and started again.
+ * `npm run chaos [-- HARNESS] [--count N] [--from SEED] [--json]`: what is too long for `npm test`, with counts. Exit 1
+ * when something was not as promised.
+ *
+ *     sim          the whole system on simulated machines, one seed one run (when no other is named)
+ *     membership   churn over membership and planner, in virtual time
+ *     processes    five real processes, killed and started again
+ *     kills        real processes that kill themselves at exact points
+ *     streams      long answers over real processes whose stages are replaced by others, cut otherwise [--tokens N]
  */
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
 import { churnMembership } from './churn/membership.ts'
 import { chaosSim } from './churn/sim.ts'
+import { chaosKills } from './kills/chaos-kills.ts'
+import { chaosStreams } from './kills/chaos-streams.ts'
 import { chaosRestarts } from './processes/restarts.ts'
 
 /** What a harness found. */
@@ -16,31 +23,42 @@ export interface HarnessReport {
   readonly lines: readonly string[]
 }
 
-type Harness = (from: number, seeds: number, report: (line: string) => void, restarts: number) => Promise<HarnessReport>
+interface Harness {
+  /** Seeds, unless `--count` says otherwise. */
+  readonly count: number
+  run(from: number, count: number, report: (line: string) => void, tokens: number): Promise<HarnessReport>
+}
+
 const harnesses: Readonly<Record<string, Harness>> = {
-  sim: chaosSim,
-  membership: churnMembership,
-  processes: (from, _seeds, report, restarts) => chaosRestarts(from, restarts, report),
+  sim: { count: 1000, run: chaosSim },
+  membership: { count: 1000, run: churnMembership },
+  processes: { count: 100, run: chaosRestarts },
+  kills: { count: 100, run: chaosKills },
+  streams: { count: 1, run: chaosStreams },
 }
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      seeds: { type: 'string', default: '1000' },
+      count: { type: 'string' },
+      /** Other words for the same. */
+      seeds: { type: 'string' },
+      restarts: { type: 'string' },
       from: { type: 'string', default: '1' },
-      restarts: { type: 'string', default: '100' },
+      tokens: { type: 'string', default: '500' },
       json: { type: 'boolean', default: false },
     },
   })
-  const [seeds, from, restarts] = [Number(values.seeds), Number(values.from), Number(values.restarts)]
   const [name = 'sim', ...rest] = positionals
   const harness = harnesses[name]
-  if (harness === undefined || rest.length > 0 || !Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from) || from < 0 || !Number.isSafeInteger(restarts) || restarts < 0) {
-    process.stderr.write(`usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--seeds N | --restarts N] [--from SEED] [--json]\n`)
+  const [count, from, tokens] = [Number(values.count ?? values.seeds ?? values.restarts ?? harness?.count), Number(values.from), Number(values.tokens)]
+  const whole = [count, tokens].every((value) => Number.isSafeInteger(value) && value > 0) && Number.isSafeInteger(from) && from >= 0
+  if (harness === undefined || rest.length > 0 || !whole) {
+    process.stderr.write(`usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--count N] [--from SEED] [--tokens N] [--json]\n`)
     return 2
   }
-  const { lines, ...result } = await harness(from, seeds, (line) => void process.stderr.write(`${line}\n`), restarts)
+  const { lines, ...result } = await harness.run(from, count, (line) => void process.stderr.write(`${line}\n`), tokens)
   if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else {
     for (const line of lines) process.stdout.write(`${line}\n`)

@@ -1,0 +1,47 @@
+import { ShoalError, timeLimit } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import type { SamplingOptions } from '@shoal/model'
+import type { Engine, GenerateResult } from '@shoal/swarm'
+import { benchPrompt } from '../bench/settings.ts'
+
+export interface Question {
+  readonly promptTokens: number
+  readonly maxTokens: number
+  readonly sampling: Partial<SamplingOptions>
+}
+
+/** An answer whose next token does not come for so long hangs: longer than anything waits for a replacement. */
+const tokenWithinMs = 60_000
+
+/** The whole answer; `onToken` has its turn after each token, and the next one is asked for when it has ended. */
+export async function answer(engine: Engine, { promptTokens, maxTokens, sampling }: Question, onToken: (tokens: number) => Promise<void> | void = () => undefined): Promise<GenerateResult> {
+  const hangs = (): ShoalError => new ShoalError('deadline-passed', `no token within ${tokenWithinMs / 1000} s`)
+  const ended = new AbortController()
+  const promptIds = benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens)
+  let limit = timeLimit(systemClock, tokenWithinMs, hangs)
+  const watch = (): void => {
+    limit.clear()
+    limit = timeLimit(systemClock, tokenWithinMs, hangs)
+    limit.signal.addEventListener('abort', () => ended.abort(limit.signal.reason), { once: true })
+  }
+  watch()
+  try {
+    let tokens = 0
+    for await (const event of engine.generate({ promptIds, maxTokens, ignoreEos: true, sampling: { ...engine.defaultSampling, ...sampling }, signal: ended.signal })) {
+      if (event.type === 'done') return event.result
+      tokens += 1
+      await onToken(tokens)
+      watch()
+    }
+    throw new ShoalError('internal', 'a generation ended without a result')
+  } finally {
+    limit.clear()
+  }
+}
+
+/** Where two answers part: the number of the first token that differs or is missing; null when they are one. */
+export function firstDifference(tokens: readonly number[], expected: readonly number[]): number | null {
+  const apart = expected.findIndex((id, index) => tokens[index] !== id)
+  if (apart >= 0) return apart
+  return tokens.length === expected.length ? null : expected.length
+}

@@ -1,0 +1,43 @@
+import { ShoalError } from '@shoal/host'
+import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
+import type { KillOrder } from './kill-points.ts'
+
+/** A `shoal up` process that kills itself where it is told to. */
+export interface MortalNode extends NodeProcess {
+  readonly peerId: string
+  readonly address: string
+  readonly alive: boolean
+  /** These orders from now on, in place of those before. */
+  arm(orders: readonly KillOrder[]): Promise<void>
+}
+
+const preload = new URL('preload.ts', import.meta.url).href
+
+/**
+ * @param words of the command line after `up --json`
+ * @param plain without the transport that takes orders: the product alone, for measurements
+ */
+export async function startMortalNode(words: readonly string[], plain = false): Promise<MortalNode> {
+  const options = [process.env['NODE_OPTIONS'], `--import=${preload}`].filter((option) => option !== undefined)
+  const node = startNodeProcess(words, plain ? {} : { env: { ...process.env, NODE_OPTIONS: options.join(' ') } })
+  const ready: ReadyEvent = await node.ready
+  const { process: child } = node
+  return {
+    ...node,
+    peerId: ready.peerId,
+    address: ready.addrs[0]!,
+    get alive() {
+      return child.exitCode === null && child.signalCode === null
+    },
+    async arm(orders) {
+      if (plain) throw new ShoalError('bad-request', 'this process takes no orders')
+      const heard = new Promise<void>((resolve, reject) => {
+        child.once('message', () => resolve())
+        child.send([...orders], (error) => {
+          if (error !== null) reject(error)
+        })
+      })
+      await Promise.race([heard, node.ended.then(() => Promise.reject(new ShoalError('peer-vanished', node.obituary())))])
+    },
+  }
+}

@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runStreams, smallStreamShape } from './streams.ts'
+
+/** Some seconds; many of them when a machine with two cores starts processes for other tests too. */
+const timeoutMs = 240_000
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'shoal-streams-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('stages replaced by others with another cut, thread count and chunk size: the tokens of one process, greedy and seeded', async () => {
+  const tokens = 150
+  const reports = await runStreams(folder, 'int4:32', smallStreamShape, tokens, () => undefined)
+  expect(reports.map(({ sampling }) => sampling)).toEqual(['greedy', 'seeded'])
+  for (const report of reports) {
+    expect(report).toMatchObject({ tokens, firstDifference: null, continuity: 'identical' })
+    expect(report.failovers).toBeGreaterThanOrEqual(2)
+    // A stream that repeats itself would prove little.
+    expect(report.distinctTokens).toBeGreaterThan(20)
+  }
+}, timeoutMs)

@@ -1,0 +1,119 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeRandomModel, type RandomModelShape } from '@shoal/model/node'
+import { answer, firstDifference, type Question } from './answer.ts'
+import { startMortalSwarm, type MortalSwarm, type Range } from './mortal-swarm.ts'
+
+/** Spans of a random model, and the others that replace them. */
+export interface StreamShape {
+  readonly model: RandomModelShape
+  /** Three stages: the first stays, the two others are replaced. */
+  readonly cuts: readonly [number, number]
+  /** Where the middle stage is cut in two. */
+  readonly inner: number
+}
+
+/** 16 blocks as in the experiment that lost ordinary graphs' streams, narrower, so that 500 tokens take seconds. With tied embeddings random weights repeat a few tokens, which would prove little. */
+export const streamShape: StreamShape = {
+  model: { hidden: 1024, blocks: 16, heads: 16, keyValueHeads: 4, feedForward: 2816, vocabulary: 16_384, context: 1024, tied: false, seed: 3 },
+  cuts: [5, 11],
+  inner: 8,
+}
+
+/** The same in small, for `npm test`. */
+export const smallStreamShape: StreamShape = {
+  model: { hidden: 256, blocks: 8, heads: 8, keyValueHeads: 4, feedForward: 704, vocabulary: 2048, context: 512, tied: false, seed: 3 },
+  cuts: [2, 5],
+  inner: 4,
+}
+
+export const streamFormats = ['int4:32', 'int8:32', 'f32'] as const
+export type StreamFormat = (typeof streamFormats)[number]
+
+export interface StreamReport {
+  readonly weights: string
+  readonly sampling: 'greedy' | 'seeded'
+  readonly tokens: number
+  readonly distinctTokens: number
+  /** The first token that differs from those of one process that nobody disturbed; null when none does. */
+  readonly firstDifference: number | null
+  readonly failovers: number
+  readonly continuity: string
+}
+
+/** Takes the holders of a range away and gives it to others, cut as `cuts` says, each with so many threads. */
+interface Exchange {
+  /** After this token. */
+  readonly at: number
+  readonly range: Range
+  readonly cuts: readonly number[]
+  readonly threads: number
+}
+
+/**
+ * Two answers over real processes. In the first the middle stage is killed and two processes take its place, then the
+ * last one, whose successor computes with two threads; in the second two neighbouring stages are killed at once and one
+ * process takes over from both, then the last is cut in two. What was computed row by row is computed again in chunks.
+ */
+export async function runStreams(folder: string, weights: StreamFormat, shape: StreamShape, tokens: number, report: (line: string) => void): Promise<StreamReport[]> {
+  const model = join(folder, 'model')
+  await mkdir(model, { recursive: true })
+  await writeRandomModel(model, shape.model)
+  const [first, second] = shape.cuts
+  const { blocks } = shape.model
+  const early = Math.round(tokens * 0.3)
+  const late = Math.round(tokens * 0.65)
+  const swarm = await startMortalSwarm({ model, weights, plain: true }, [[0, first], [first, second], [second, blocks]])
+  try {
+    const turns: readonly { readonly sampling: StreamReport['sampling']; readonly question: Question; readonly exchanges: readonly Exchange[] }[] = [
+      {
+        sampling: 'greedy',
+        question: { promptTokens: 40, maxTokens: tokens, sampling: { temperature: 0, repetitionPenalty: 1 } },
+        exchanges: [
+          { at: early, range: [first, second], cuts: [first, shape.inner, second], threads: 2 },
+          { at: late, range: [second, blocks], cuts: [second, blocks], threads: 2 },
+        ],
+      },
+      {
+        sampling: 'seeded',
+        question: { promptTokens: 40, maxTokens: tokens, sampling: { temperature: 1, topP: 1, topK: 0, repetitionPenalty: 1, seed: 20_261 } },
+        exchanges: [
+          { at: early, range: [first, second], cuts: [first, second], threads: 2 },
+          { at: late, range: [second, blocks], cuts: [second, second + 1, blocks], threads: 1 },
+        ],
+      },
+    ]
+    const reports: StreamReport[] = []
+    for (const { sampling, question, exchanges } of turns) {
+      const expected = await answer(swarm.local, question)
+      const result = await answer(swarm.engine, question, async (token) => {
+        for (const one of exchanges) if (one.at === token) await exchange(swarm, one)
+      })
+      const { failovers, continuity, tokenIds } = result
+      reports.push({ weights, sampling, tokens: tokenIds.length, distinctTokens: new Set(tokenIds).size, firstDifference: firstDifference(tokenIds, expected.tokenIds), failovers, continuity })
+      report(`${weights}, ${sampling}: ${JSON.stringify(reports.at(-1))}`)
+    }
+    return reports
+  } finally {
+    await swarm.close()
+    await rm(model, { recursive: true, force: true })
+  }
+}
+
+async function exchange(swarm: MortalSwarm, { range: [start, end], cuts, threads }: Exchange): Promise<void> {
+  const leaving = swarm.living().filter(({ range }) => range[0] >= start && range[1] <= end)
+  const ranges = cuts.slice(0, -1).map((from, index): Range => [from, cuts[index + 1]!])
+  await Promise.all(ranges.map((range) => swarm.start(range, threads)))
+  await swarm.known()
+  await Promise.all(leaving.map(({ node }) => node.stop('SIGKILL')))
+}
+
+/** What is wrong with a stream; nothing, when it is as promised. */
+export function streamFaults(report: StreamReport, tokens: number): string[] {
+  const faults: string[] = []
+  if (report.tokens !== tokens) faults.push(`${report.tokens} of ${tokens} tokens came`)
+  if (report.firstDifference !== null) faults.push(`token ${report.firstDifference} is another one`)
+  if (report.failovers < 2) faults.push(`${report.failovers} failovers`)
+  if (report.continuity !== 'identical') faults.push(`the result says '${report.continuity}'`)
+  return faults
+}
