@@ -19,4 +19,15 @@ export const codes = {
   get: 0x30,
   chunk: 0x31,
   'no-blob': 0x32,
+
+  'group-form': 0x40,
+  'group-connect': 0x41,
+  'group-open': 0x42,
+  'group-truncate': 0x43,
+  'group-close': 0x44,
+  'group-done': 0x45,
+  'group-failed': 0x46,
+  'group-meet': 0x47,
+  'group-call': 0x48,
+  'group-part': 0x49,
 } as const

@@ -11,6 +11,8 @@
  */
 export { decodeBlob, encodeBlob } from './blobs.ts'
 export type { Decoded, FrameParts } from './frame.ts'
+export { decodeGroup, encodeGroup } from './group.ts'
+export type { FormGroup, GroupCall, GroupFailed, GroupMessage, GroupPart, OpenGroupSession } from './group-messages.ts'
 export { decodeHello, encodeHello } from './hello.ts'
 export { hiddenRows } from './hidden-rows.ts'
 export { limits } from './limits.ts'

@@ -17,6 +17,10 @@ export const limits = {
   maxSessionsPerPeer: 64,
   /** Stages in a route: one per block of an 80-block model is already absurd. */
   maxStages: 128,
+  /** Ranks of a group: the smallest share of a block is one head, and groups of more than some devices lose to their sums. */
+  maxRanks: 64,
+  /** Sizes from which on a group adds up in another way: there are three ways. */
+  maxSumSizes: 8,
   /** Addresses in a record: two families, a few interfaces, a relay or two. */
   maxAddresses: 16,
   /** A multiaddr as text: relayed WebRTC addresses with certificate hashes are about 300. */

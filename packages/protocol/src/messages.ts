@@ -15,6 +15,7 @@ export const protocols = {
   session: `/shoal/session/${protocolVersion}`,
   members: `/shoal/members/${protocolVersion}`,
   blobs: `/shoal/blobs/${protocolVersion}`,
+  group: `/shoal/group/${protocolVersion}`,
 } as const
 
 // ---------------------------------------------------------------- hello

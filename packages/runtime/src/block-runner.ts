@@ -27,6 +27,8 @@ export interface KeyValueWindow {
 export interface BlockRunner {
   readonly range: BlockRange
   readonly hiddenSize: number
+  /** Where its bits are not those of its device: a group's class. */
+  readonly numericClass?: string
 
   /**
    * Makes room for a session of at most `tokenBudget` positions, in `part` of the blocks (all by default).

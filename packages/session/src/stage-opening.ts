@@ -33,7 +33,8 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
     }
     const stage = existing === undefined ? await makeStage(context, outbox, request) : await moveStage(context, existing, outbox, request)
     if (stage === null) return
-    const { numericClass, incarnation } = context.now
+    const { incarnation } = context.now
+    const numericClass = stage.runner.numericClass ?? context.now.numericClass
     stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation, ...stage.session.progress })
   } catch (error) {
     const { session, epoch } = request

@@ -1,0 +1,110 @@
+import { encode } from 'cborg'
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { codes } from './codes.ts'
+import { encodeFrame } from './frame.ts'
+import { decodeGroup, encodeGroup, limits, type GroupMessage } from './index.ts'
+
+const join = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
+const values = Float32Array.of(1, -2, 0.5, 65504)
+const carries = ({ type }: GroupMessage): boolean => type === 'group-call' || type === 'group-part'
+
+const form: GroupMessage = {
+  type: 'group-form',
+  request: 1,
+  group: '00ff',
+  manifest: 'ab',
+  profile: 'int4:32',
+  start: 0,
+  end: 8,
+  rank: 1,
+  heads: [16, 16],
+  columns: [4096, 4096],
+  sums: [{ bytes: 65536, algorithm: 'gather' }, { bytes: 2097152, algorithm: 'ring' }],
+  peers: [{ peer: 'a', addresses: [] }, { peer: 'b', addresses: ['/ip4/127.0.0.1/tcp/1'] }],
+}
+
+/** The bytes of version 1; see golden.test.ts. */
+const golden: readonly (readonly [GroupMessage, string])[] = [
+  [form, '4000db00ab63656e64086472616e6b016473756d7382a26562797465731a0001000069616c676f726974686d66676174686572a26562797465731a0020000069616c676f726974686d6472696e676567726f7570643030666665686561647382101065706565727382a2647065657261616961646472657373657380a2647065657261626961646472657373657381742f6970342f3132372e302e302e312f7463702f316573746172740067636f6c756d6e73821910001910006770726f66696c6567696e74343a3332677265717565737401686d616e696665737462616200'],
+  [{ type: 'group-connect', request: 2 }, '41000a00a16772657175657374020000'],
+  [{ type: 'group-open', request: 3, session: 7, tokenBudget: 256, start: 0, end: 8 }, '42002e00a563656e6408657374617274006772657175657374036773657373696f6e076b746f6b656e427564676574190100000000000000'],
+  [{ type: 'group-truncate', session: 7, length: 12 }, '43001200a2666c656e6774680c6773657373696f6e070000'],
+  [{ type: 'group-close', session: 7 }, '44000a00a16773657373696f6e070000'],
+  [{ type: 'group-done', request: 1, numericClass: 'c0ffee' }, '45001e00a26772657175657374016c6e756d65726963436c61737366633066666565000000000000'],
+  [{ type: 'group-failed', request: null, call: 9, code: 'compute-failed', message: 'no', definite: true }, '46003900a56463616c6c0964636f64656e636f6d707574652d6661696c6564676d657373616765626e6f6772657175657374f668646566696e697465f5000000'],
+  [{ type: 'group-meet', group: '00ff', rank: 2 }, '47001200a26472616e6b026567726f757064303066660000'],
+  [{ type: 'group-call', call: 9, session: 7, position: 12, rows: 2 }, '4800100009000000070000000c00000002000000000000000000803f000000c00000003f00e07f47'],
+  [{ type: 'group-part', call: 9, sum: 31, kind: 'total', chunk: 3 }, '49000c00090000001f000100030000000000803f000000c00000003f00e07f47'],
+]
+
+test.each(golden)('the bytes of $type', (message, bytes) => {
+  expect(Buffer.from(join(encodeGroup(message, carries(message) ? values : undefined))).toString('hex')).toBe(bytes)
+  const decoded = decodeGroup(new Uint8Array(Buffer.from(bytes, 'hex')))
+  expect(decoded.message).toEqual(message)
+  expect(decoded.payload.length).toBe(carries(message) ? values.byteLength : 0)
+})
+
+const uint32 = fc.integer({ min: 0, max: 0xffffffff })
+
+test('calls and parts survive the wire', () => {
+  const packed = fc.oneof(
+    fc.record({ type: fc.constant('group-call' as const), call: uint32, session: uint32, position: uint32, rows: fc.integer({ min: 1, max: 4 }) }),
+    fc.record({ type: fc.constant('group-part' as const), call: uint32, sum: fc.integer({ min: 0, max: 0xffff }), kind: fc.constantFrom('partial' as const, 'total' as const), chunk: uint32 }),
+  )
+  fc.assert(
+    fc.property(packed, (message) => {
+      const carried = new Float32Array(message.type === 'group-call' ? message.rows * 3 : 5).fill(0.25)
+      const { message: found, payload } = decodeGroup(join(encodeGroup(message, carried)))
+      expect(found).toEqual(message)
+      expect(payload.length).toBe(carried.byteLength)
+    }),
+  )
+})
+
+test('whatever bytes come, the answer is a message or bad-frame', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...golden.map(([message]) => codes[message.type])), fc.uint8Array({ maxLength: 64 }), fc.object(), (code, noise, fields) => {
+      for (const frame of [join([Uint8Array.of(code, 0, noise.length, 0), noise]), join(encodeFrame(code, JSON.parse(JSON.stringify(fields)) as Record<string, unknown>))]) {
+        try {
+          decodeGroup(frame)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'bad-frame' })
+        }
+      }
+    }),
+  )
+})
+
+const { type: _, ...fields } = form
+const refusals: readonly (readonly [string, Record<string, unknown>, string])[] = [
+  ['a rank outside', { rank: 2 }, 'group-form: rank'],
+  ['the leader asked as a member', { rank: 0 }, 'group-form: rank'],
+  ['an empty range', { start: 8 }, 'group-form: start'],
+  ['columns of another number of ranks', { columns: [1] }, 'belong together'],
+  ['no way to add up', { sums: [] }, 'belong together'],
+  ['too many ranks', { heads: Array.from({ length: limits.maxRanks + 1 }, () => 1) }, 'heads has 65 items'],
+  ['a fraction of a head', { heads: [1.5, 1] }, 'heads[0] must be an integer'],
+  ['an unknown way to add up', { sums: [{ bytes: 1, algorithm: 'tree' }] }, 'star, gather or ring'],
+  ['a peer that is no map', { peers: ['a', 'b'] }, 'peers[0] must be a map'],
+  ['too many addresses', { peers: [{ peer: 'a', addresses: Array.from({ length: 17 }, () => '/') }, { peer: 'b', addresses: [] }] }, 'at most 16'],
+]
+
+describe('a group is not formed with', () => {
+  test.each(refusals)('%s', (_name, change, sentence) => {
+    expect(() => decodeGroup(join(encodeFrame(codes['group-form'], { ...fields, ...change })))).toThrow(expect.objectContaining({ code: 'bad-frame', message: expect.stringContaining(sentence) as string }))
+  })
+})
+
+test('packed headers are checked', () => {
+  const call = join(encodeGroup({ type: 'group-call', call: 0, session: 0, position: 0, rows: 2 }, values))
+  expect(() => decodeGroup(call.subarray(0, call.length - 4))).toThrow('are not 2 rows of float32')
+  call[16] = 0
+  expect(() => decodeGroup(call)).toThrow('0 rows')
+  const part = join(encodeGroup({ type: 'group-part', call: 0, sum: 0, kind: 'partial', chunk: 0 }, values))
+  part[10] = 2
+  expect(() => decodeGroup(part)).toThrow('kind 2 is unknown')
+  expect(() => encodeGroup({ type: 'group-part', call: 0, sum: 65536, kind: 'partial', chunk: 0 })).toThrow('65536')
+  expect(() => decodeGroup(join([Uint8Array.of(0x4f, 0, 1, 0), encode({})]))).toThrow('does not fit')
+  expect(() => decodeGroup(join(encodeFrame(0x4f, {})))).toThrow('unknown message type 0x4f')
+})

@@ -1,0 +1,263 @@
+import { silentLogger, sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { createSampler } from '@shoal/model'
+import { encodeGroup, protocols } from '@shoal/protocol'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { settled } from '../fake-swarm.ts'
+import { createLocalSession } from '../local-session.ts'
+import { generateTokens } from '../generate.ts'
+import { createCoordinator } from '../coordinator.ts'
+import { createStageHost } from '../stage-host.ts'
+import type { HiddenSession, RouteStage } from '../types.ts'
+import { createGroupBench, memoryLimitBytes, type GroupBench, type RankNode } from './testing/group-bench.ts'
+import { groupTimes } from './limits.ts'
+
+const model = 'llama'
+const { cases } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../../test/golden', model, 'golden.json'), 'utf8')) as { cases: { prompt: number[]; greedy: number[] }[] }
+const [golden] = cases
+const whole = { start: 0, end: 3 }
+
+let bench: GroupBench
+afterEach(() => bench.close())
+
+interface Generated {
+  readonly ids: readonly number[]
+  readonly bits: string
+}
+
+/** @param onToken runs before each token but the first */
+async function generate(session: HiddenSession, maxTokens: number, onToken: (count: number) => Promise<void> | void = () => undefined): Promise<Generated> {
+  const [embedding, head] = [await bench.device.loadEmbedding(), await bench.device.loadHead()]
+  const sampler = createSampler({ temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 }, 320)
+  const ids: number[] = []
+  let bits = ''
+  for await (const token of generateTokens({ session, embedding, head, sampler, promptIds: golden!.prompt, maxTokens, chunkRows: 5 })) {
+    ids.push(token.tokenId)
+    bits += Buffer.from(token.logits.slice().buffer).toString('base64').slice(0, 200)
+    await onToken(ids.length)
+  }
+  return { ids, bits }
+}
+
+async function ranks(count: number, name = 'rank'): Promise<RankNode[]> {
+  const nodes: RankNode[] = []
+  for (let index = 0; index < count; index += 1) nodes.push(await bench.addRank(`${name}-${index + 1}`))
+  return nodes
+}
+
+/** Files and threads answer in the real event loop. */
+const eventLoopTurn = (): Promise<void> => sleep(systemClock, 0)
+
+/** Lets timers run until the promise settles. */
+async function finished<T>(promise: Promise<T>): Promise<T> {
+  let over = false
+  const end = (): void => void (over = true)
+  promise.then(end, end)
+  while (!over) {
+    await settled(3000)
+    await eventLoopTurn()
+    if (!over) bench.clock.advance(10)
+  }
+  return promise
+}
+
+describe.each([['reference', 'f32'], ['onnx', 'f32'], ['onnx', 'int4:32']] as const)('groups on %s, %s', (kind, weights) => {
+  test.each([[[1, 1]], [[2, 1, 1]]])('ranks of speeds %j are one stage of a route, with golden tokens', async (speeds) => {
+    bench = await createGroupBench(model, weights, kind)
+    // The second stage is one peer.
+    const { transport, runner } = await bench.lead('leader', { start: 0, end: 2 }, weights === 'f32' ? speeds : [1, 1], await ranks(weights === 'f32' ? speeds.length - 1 : 1))
+    const stages: RouteStage[] = []
+    for (const [node, held] of [[transport, runner], [bench.network.createTransport('single'), await bench.device.loadBlocks({ start: 2, end: 3 }, { memoryLimitBytes })]] as const) {
+      const host = createStageHost({ transport: node, clock: bench.clock, logger: silentLogger }, { manifestId: bench.manifestId, profile: bench.profile, numericClass: bench.device.numericClass, incarnation: 1 })
+      await host.setRunners([held])
+      stages.push({ peer: node.peerId, addresses: node.addresses(), range: held.range, incarnation: 1, predictedStepMs: () => 10 })
+    }
+    const coordinator = createCoordinator({ transport: bench.network.createTransport('coordinator'), clock: bench.clock, logger: silentLogger })
+    const session = await coordinator.open({ session: 'a', manifestId: bench.manifestId, profile: bench.profile, hiddenSize: 64, range: whole, route: stages, tokenBudget: 100 })
+    const { ids } = await generate(session, golden!.greedy.length)
+    if (weights === 'f32') expect(ids).toEqual(golden!.greedy)
+    else expect(ids).toHaveLength(golden!.greedy.length)
+    await session.close()
+    await runner.release()
+  })
+
+  test('a spare takes the share of a rank that dies in mid-answer, and no bit changes', async () => {
+    bench = await createGroupBench(model, weights, kind)
+    const [one, two, spare] = (await ranks(3)) as [RankNode, RankNode, RankNode]
+    const speeds = weights === 'f32' ? [2, 1, 1] : [1, 1]
+    const members = speeds.length === 3 ? [one, two] : [two]
+    const undisturbed = await bench.lead('calm', whole, speeds, members)
+    const expected = await generate(await createLocalSession([undisturbed.runner], { session: 'calm', tokenBudget: 100 }), 20)
+    await undisturbed.runner.release()
+    await settled()
+
+    const { runner } = await bench.lead('leader', whole, speeds, members, [spare])
+    const before = runner.numericClass
+    const session = await createLocalSession([runner], { session: 'a', tokenBudget: 100 })
+    const found = await generate(session, 20, (count) => {
+      if (count === 9) bench.network.kill(two.peer)
+    })
+    expect(found).toEqual(expected)
+    expect(runner.repairs).toBe(1)
+    expect(runner.numericClass).toBe(before)
+    expect(runner.members().map(({ peer }) => peer)).toContain(spare.peer)
+    await session.close()
+    await settled()
+    expect(spare.loaded.map((loaded) => loaded.memory().sessions)).toEqual([0])
+    await runner.release()
+  })
+})
+
+test('a rank that hangs is found by its silence and replaced', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const [one, spare] = (await ranks(2)) as [RankNode, RankNode]
+  const { runner } = await bench.lead('leader', whole, [1, 1], [one], [spare])
+  const session = await createLocalSession([runner], { session: 'a', tokenBudget: 100 })
+  const startMs = bench.clock.nowMs()
+  const { ids } = await finished(
+    generate(session, golden!.greedy.length, (count) => {
+      if (count === 5) bench.network.stop('leader', one.peer)
+    }),
+  )
+  expect(ids).toEqual(golden!.greedy)
+  expect(runner.repairs).toBe(1)
+  expect(bench.clock.nowMs() - startMs).toBeLessThan(groupTimes.sumDeadlineMs + groupTimes.suspectPingMs + 1000)
+})
+
+test('two losses one after the other take two spares; a third one ends the group as not ready', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const [one, two, three] = (await ranks(3)) as [RankNode, RankNode, RankNode]
+  const { runner } = await bench.lead('leader', whole, [1, 1], [one], [two, three])
+  const session = await createLocalSession([runner], { session: 'a', tokenBudget: 100 })
+  const victims: Record<number, string> = { 4: one.peer, 8: two.peer, 12: three.peer }
+  const ids: number[] = []
+  const run = generate(session, 20, (count) => {
+    ids.push(count)
+    const victim = victims[count]
+    if (victim !== undefined) bench.network.kill(victim)
+  })
+  await expect(run).rejects.toMatchObject({ code: 'not-ready' })
+  expect(ids).toHaveLength(12)
+  expect(runner.repairs).toBe(2)
+})
+
+test('a spare that dies while the caches are computed again is replaced by the next one', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const [one, three] = (await ranks(2)) as [RankNode, RankNode]
+  const two = await bench.addRank('short-lived', { onForward: () => bench.network.kill('short-lived') })
+  const { runner } = await bench.lead('leader', whole, [1, 1], [one], [two, three])
+  await runner.open('a', 64)
+  const rows = (count: number, from: number): Float32Array => Float32Array.from({ length: count * 64 }, (_, index) => Math.sin(index + from))
+  await runner.forward('a', 0, rows(10, 0))
+  bench.network.kill(one.peer)
+  const found = await runner.forward('a', 10, rows(1, 3))
+  expect(two.loaded).toHaveLength(1)
+  expect(runner.members().map(({ peer }) => peer)).toEqual([three.peer])
+  const calm = await bench.lead('calm', whole, [1, 1], [await bench.addRank('rank-4')])
+  await calm.runner.open('a', 64)
+  await calm.runner.forward('a', 0, rows(10, 0))
+  expect([...found]).toEqual([...(await calm.runner.forward('a', 10, rows(1, 3)))])
+})
+
+test('a group is a runner: positions, budgets, rewinds, several sessions, queued calls', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const { runner } = await bench.lead('leader', whole, [1, 1], await ranks(1))
+  const rows = (count: number, from = 0): Float32Array => Float32Array.from({ length: count * 64 }, (_, index) => Math.cos(index + from))
+  await runner.open('a', 12)
+  await runner.open('b', 400)
+  await expect(runner.open('a', 5)).rejects.toMatchObject({ code: 'bad-request' })
+  const first = runner.forward('a', 0, rows(4))
+  expect(runner.length('a')).toBe(4)
+  const second = runner.forward('a', 4, rows(1, 9))
+  const other = runner.forward('b', 0, rows(300))
+  for (const position of [0, 4, 6]) await expect(runner.forward('a', position, rows(1))).rejects.toMatchObject({ code: 'wrong-position' })
+  await expect(runner.forward('a', 5, rows(8))).rejects.toMatchObject({ code: 'limit-exceeded' })
+  await expect(runner.forward('c', 0, rows(1))).rejects.toMatchObject({ code: 'unknown-session' })
+  await expect(runner.forward('a', 5, new Float32Array(3))).rejects.toMatchObject({ code: 'bad-request' })
+  const [four, one] = [await first, await second]
+  expect([...(await other).subarray(0, 4 * 64)]).toEqual([...four])
+  await runner.truncate('a', 4)
+  expect([...(await runner.forward('a', 4, rows(1, 9)))]).toEqual([...one])
+  await runner.close('a')
+  await runner.close('a')
+  expect(runner.memory().sessions).toBe(1)
+  await runner.release()
+  await expect(runner.forward('b', 300, rows(1))).rejects.toMatchObject({ code: 'not-ready' })
+})
+
+test('without a spare the stage is lost like any other: the answer goes on elsewhere, as continued', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const [one] = (await ranks(1)) as [RankNode]
+  const { transport, runner } = await bench.lead('leader', whole, [1, 1], [one])
+  const single = bench.network.createTransport('single')
+  const stage = async (node: typeof transport, held: typeof runner | Awaited<ReturnType<typeof bench.device.loadBlocks>>): Promise<RouteStage> => {
+    const host = createStageHost({ transport: node, clock: bench.clock, logger: silentLogger }, { manifestId: bench.manifestId, profile: bench.profile, numericClass: bench.device.numericClass, incarnation: 1 })
+    await host.setRunners([held])
+    return { peer: node.peerId, addresses: node.addresses(), range: held.range, incarnation: 1, predictedStepMs: () => 10 }
+  }
+  const group = await stage(transport, runner)
+  const other = await stage(single, await bench.device.loadBlocks(whole, { memoryLimitBytes }))
+  const coordinator = createCoordinator({ transport: bench.network.createTransport('coordinator'), clock: bench.clock, logger: silentLogger })
+  const session = await coordinator.open({
+    session: 'a',
+    manifestId: bench.manifestId,
+    profile: bench.profile,
+    hiddenSize: 64,
+    range: whole,
+    route: [group],
+    routes: { find: async () => [other] },
+    tokenBudget: 100,
+  })
+  const { ids } = await finished(
+    generate(session, golden!.greedy.length, (count) => {
+      if (count === 6) bench.network.kill(one.peer)
+    }),
+  )
+  expect(ids).toEqual(golden!.greedy)
+  expect([session.failovers, session.continuity]).toEqual([1, 'continued'])
+})
+
+test('a member refuses what is not for it', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const stranger = await bench.addRank('shy', { accepts: (leader) => leader === 'friend' })
+  await expect(bench.lead('leader', whole, [1, 1], [stranger])).rejects.toMatchObject({ code: 'no-capacity' })
+  const foreign = await bench.addRank('foreign', { manifestId: 'b'.repeat(64) })
+  await expect(bench.lead('other', whole, [1, 1], [foreign])).rejects.toMatchObject({ code: 'wrong-manifest' })
+  expect([stranger.host.groups, foreign.host.groups]).toEqual([0, 0])
+  const { runner } = await bench.lead('friend', whole, [1, 1], [stranger])
+  expect(stranger.host.groups).toBe(1)
+  await runner.release()
+  await settled()
+  expect(stranger.host.groups).toBe(0)
+})
+
+test('a peer that is no rank cannot bring parts or open a place in a group', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const members = (await ranks(2)) as [RankNode, RankNode]
+  await bench.lead('leader', whole, [2, 1, 1], members)
+  const stranger = bench.network.createTransport('stranger')
+  stranger.learn(members[1].peer, members[1].addresses)
+  for (const message of [
+    { type: 'group-part', call: 0, sum: 0, kind: 'partial', chunk: 0 },
+    { type: 'group-meet', group: 'nothing', rank: 1 },
+    { type: 'group-open', request: 0, session: 0, tokenBudget: 1, start: 0, end: 1 },
+  ] as const) {
+    const channel = await stranger.open(members[1].peer, protocols.group, { signal: new AbortController().signal })
+    const ended = new Promise((resolve) => channel.onClose(resolve))
+    await channel.send(...encodeGroup(message, message.type === 'group-part' ? new Float32Array(64) : undefined))
+    expect(await ended).toBeInstanceOf(Error)
+  }
+  expect(members[1].host.groups).toBe(1)
+})
+
+test('a spare of another numeric class is not taken', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const [one] = (await ranks(1)) as [RankNode]
+  const odd = await bench.addRank('odd', { numericClass: 'another' })
+  const { runner } = await bench.lead('leader', whole, [1, 1], [one], [odd])
+  await runner.open('a', 8)
+  bench.network.kill(one.peer)
+  await expect(runner.forward('a', 0, new Float32Array(64).fill(0.5))).rejects.toMatchObject({ code: 'not-ready' })
+})

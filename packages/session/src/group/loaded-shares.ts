@@ -1,0 +1,90 @@
+import { ShoalError, type Clock, type Timer } from '@shoal/host'
+import type { BlockRange, BlockSplit } from '@shoal/model'
+import { formatSplit } from '@shoal/model'
+import type { BlockRunner, SumRanks } from '@shoal/runtime'
+import { groupTimes } from './limits.ts'
+
+export interface ShareRequest {
+  readonly range: BlockRange
+  readonly split: BlockSplit
+  readonly rank: number
+}
+
+/** Brings the weights of a rank's share to this machine and loads it. */
+export type LoadShare = (request: ShareRequest & { readonly sum: SumRanks }, signal: AbortSignal) => Promise<BlockRunner>
+
+/** A share in the hands of one group. */
+export interface ShareUse {
+  readonly runner: BlockRunner
+  /** Its calls fail from now on; the next group has it once `idle` resolves. */
+  release(idle: Promise<void>): void
+}
+
+/**
+ * Shares that are loaded: one group uses one at a time, and it stays for a while afterwards, because a group that has
+ * lost a rank is formed again around the same ones.
+ */
+export interface LoadedShares {
+  /** @throws {ShoalError} `no-capacity` while another group uses it, or what loading throws */
+  take(request: ShareRequest, sum: SumRanks, signal: AbortSignal): Promise<ShareUse>
+  close(): Promise<void>
+}
+
+interface Entry {
+  readonly loading: Promise<BlockRunner>
+  sum: SumRanks | null
+  /** The calls of the group before are over. */
+  idle: Promise<void>
+  timer: Timer | null
+}
+
+export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares {
+  const entries = new Map<string, Entry>()
+  const closing = new AbortController()
+
+  const free = async (key: string, entry: Entry): Promise<void> => {
+    if (entries.get(key) === entry) entries.delete(key)
+    entry.timer?.cancel()
+    const runner = await entry.loading.catch(() => null)
+    await runner?.release()
+  }
+  const start = (key: string, request: ShareRequest): Entry => {
+    const sum: SumRanks = (partial) => entry.sum?.(partial) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
+    const entry: Entry = { loading: load({ ...request, sum }, closing.signal), sum: null, idle: Promise.resolve(), timer: null }
+    entries.set(key, entry)
+    return entry
+  }
+
+  return {
+    async take(request, sum, signal) {
+      const { range, split, rank } = request
+      const key = `${range.start}:${range.end}/${formatSplit(split)}/${rank}`
+      const entry = entries.get(key) ?? start(key, request)
+      if (entry.sum !== null) throw new ShoalError('no-capacity', `another group uses rank ${rank} of blocks ${range.start}:${range.end} here`)
+      entry.sum = sum
+      entry.timer?.cancel()
+      const release = (idle: Promise<void>): void => {
+        if (entry.sum !== sum) return
+        entry.sum = null
+        entry.idle = idle
+        entry.timer = clock.after(groupTimes.lingerMs, () => {
+          if (entry.sum === null) void free(key, entry)
+        })
+      }
+      try {
+        await entry.idle
+        const runner = await entry.loading
+        signal.throwIfAborted()
+        return { runner, release }
+      } catch (error) {
+        release(Promise.resolve())
+        if (!signal.aborted) await free(key, entry)
+        throw error
+      }
+    },
+    async close() {
+      closing.abort(new ShoalError('cancelled', 'this node is closing'))
+      for (const [key, entry] of entries) await free(key, entry)
+    },
+  }
+}

@@ -1,0 +1,174 @@
+import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import type { Transport } from '@shoal/network'
+import { protocols, type FormGroup, type GroupCall, type GroupMessage, type OpenGroupSession } from '@shoal/protocol'
+import { createGroupRank, type GroupRank } from './group-rank.ts'
+import { groupTimes } from './limits.ts'
+import type { LoadedShares, ShareUse } from './loaded-shares.ts'
+import { createRankLink, type RankLink } from './rank-link.ts'
+
+export interface MemberDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly shares: LoadedShares
+  /** This node's class, read once the share is loaded. */
+  numericClass(): string
+}
+
+/** This node as a rank of one group. */
+export interface Member {
+  readonly leader: string
+  /** Resolves when the share is loaded and the leader has been told. */
+  form(): Promise<void>
+  /** From the leader. */
+  receive(message: GroupMessage, values: Float32Array): Promise<void> | void
+  /** Another member has opened a channel. @throws {ShoalError} `bad-frame` when it is not the one */
+  meet(rank: number, link: RankLink): (message: GroupMessage, values: Float32Array) => void
+  end(error: ShoalError): void
+  onEnd(listener: () => void): void
+}
+
+export function createMember(dependencies: MemberDependencies, leaderLink: RankLink, request: FormGroup): Member {
+  const { transport, clock, logger, shares } = dependencies
+  const { group, rank, peers } = request
+  const ending = new AbortController()
+  const listeners: (() => void)[] = []
+  const sessions = new Set<number>()
+  /** Calls that were given up before their turn here. */
+  const givenUp = new Set<number>()
+  let use: ShareUse | null = null
+  let inOrder: Promise<void> = Promise.resolve()
+
+  const end = (error: ShoalError): void => {
+    if (ending.signal.aborted) return
+    ending.abort(error)
+    ranks.close(error)
+    leaderLink.close()
+    const used = use
+    use = null
+    // Behind the call that is under way, which fails now.
+    used?.release(
+      inOrder.then(async () => {
+        for (const session of sessions) await used.runner.close(nameOf(session))
+      }),
+    )
+    for (const listener of listeners) listener()
+  }
+  const ranks: GroupRank = createGroupRank({
+    clock,
+    rank,
+    peers,
+    sums: request.sums,
+    onLost(other, error) {
+      if (other !== 0) tell(null, null, error)
+      end(error)
+    },
+  })
+  ranks.attach(0, leaderLink)
+
+  const nameOf = (session: number): string => `${group}/${session}`
+  const tell = (asked: number | null, call: number | null, error: unknown): void => {
+    const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
+    leaderLink.send({ type: 'group-failed', request: asked, call, code, message: messageOf(error), definite })
+  }
+  const done = (asked: number, numericClass: string | null = null): void => leaderLink.send({ type: 'group-done', request: asked, numericClass })
+  const runner = (): ShareUse['runner'] => {
+    if (use === null) throw new ShoalError('not-ready', 'this rank has not loaded its share')
+    return use.runner
+  }
+  const queue = (action: () => Promise<void>): Promise<void> => {
+    inOrder = inOrder.then(action).catch((error: unknown) => logger.warn('group-call-failed', { group, rank, reason: messageOf(error) }))
+    return inOrder
+  }
+
+  const answer = async (asked: number, action: () => Promise<void>): Promise<void> => {
+    try {
+      await action()
+      done(asked)
+    } catch (error) {
+      tell(asked, null, error)
+    }
+  }
+  const connect = async (): Promise<void> => {
+    const limit = timeLimit(clock, groupTimes.connectTimeoutMs, () => new ShoalError('deadline-passed', `no channel between ranks within ${groupTimes.connectTimeoutMs} ms`), ending.signal)
+    try {
+      for (const [other, { peer, addresses }] of peers.entries()) {
+        if (other <= rank) continue
+        transport.learn(peer, addresses)
+        const link = createRankLink(await transport.open(peer, protocols.group, { signal: limit.signal }), logger)
+        link.send({ type: 'group-meet', group, rank })
+        link.onMessage(receiveFrom(other))
+        ranks.attach(other, link)
+      }
+    } finally {
+      limit.clear()
+    }
+  }
+  const receiveFrom = (other: number) => (message: GroupMessage, values: Float32Array): void => {
+    if (message.type !== 'group-part') throw new ShoalError('bad-frame', `'${message.type}' does not come from rank ${other}`)
+    ranks.receive(other, message, values)
+  }
+  const openSession = async ({ session, tokenBudget, start, end: last }: OpenGroupSession): Promise<void> => {
+    await runner().open(nameOf(session), tokenBudget, { start, end: last })
+    sessions.add(session)
+  }
+  const compute = async ({ call, session, position, rows }: GroupCall, values: Float32Array): Promise<void> => {
+    ranks.collective.begin(call)
+    if (givenUp.delete(call)) return
+    try {
+      if (values.length !== rows * runner().hiddenSize) throw new ShoalError('bad-frame', `${values.length} numbers are not ${rows} rows`)
+      await runner().forward(nameOf(session), position, values)
+    } catch (error) {
+      if (!ending.signal.aborted) tell(null, call, error)
+    }
+  }
+
+  return {
+    leader: leaderLink.peer,
+    end,
+    onEnd: (listener) => void listeners.push(listener),
+    async form() {
+      try {
+        const split = { heads: request.heads, columns: request.columns }
+        use = await shares.take({ range: { start: request.start, end: request.end }, split, rank }, (partial) => ranks.collective.sum(partial), ending.signal)
+        done(request.request, dependencies.numericClass())
+      } catch (error) {
+        tell(request.request, null, error)
+        end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
+      }
+    },
+    receive(message, values) {
+      switch (message.type) {
+        case 'group-part':
+          ranks.receive(0, message, values)
+          return
+        case 'group-call':
+          return queue(() => compute(message, values))
+        case 'group-connect':
+          return answer(message.request, connect)
+        case 'group-open':
+          return queue(() => answer(message.request, () => openSession(message)))
+        case 'group-truncate':
+          return queue(() => runner().truncate(nameOf(message.session), message.length))
+        case 'group-close':
+          return queue(async () => {
+            if (sessions.delete(message.session)) await runner().close(nameOf(message.session))
+          })
+        case 'group-failed':
+          if (message.call === null) return
+          givenUp.add(message.call)
+          ranks.collective.fail(message.call, new ShoalError('cancelled', `the leader gave call ${message.call} up: ${message.message}`))
+          return
+        case 'group-form':
+        case 'group-done':
+        case 'group-meet':
+          throw new ShoalError('bad-frame', `'${message.type}' does not come from the leader of a group`)
+      }
+    },
+    meet(other, link) {
+      if (peers[other]?.peer !== link.peer || other >= rank || other === 0) throw new ShoalError('bad-frame', `${link.peer} is not rank ${other} of this group`)
+      ranks.attach(other, link)
+      return receiveFrom(other)
+    },
+  }
+}
