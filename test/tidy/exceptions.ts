@@ -7,6 +7,7 @@ export const longFiles: Exceptions = {}
 /** Files that touch the system's clock, timers or randomness outside packages/host/src/node. */
 export const systemCalls: Exceptions = {
   'packages/network/src/conformance/peers.ts': 'a limit on waits for real sockets',
+  'packages/network/src/libp2p/idle-connections.test.ts': 'turns of the real event loop',
   'packages/network/src/libp2p/processes.test.ts': 'a limit on waits for real processes',
   'packages/network/src/libp2p/speed-ups.test.ts': 'times and fills real sockets',
   'packages/network/src/libp2p/testing/measure-directory.ts': 'a limit on waits for real sockets',
