@@ -22,7 +22,7 @@ const { manifest, ...identity } = identifyManifest({
   assets: [],
   tensors: [],
 })
-const result: GenerateResult = { text: 'ab', tokenIds: [97, 98], finishReason: 'length', promptTokens: 3, completionTokens: 2, ttftMs: 1, tokensPerSecond: 2, route: [], failovers: 0, continuity: 'identical', predictedTpotMs: null, drafted: 0, accepted: 0 }
+const result: GenerateResult = { text: 'ab', tokenIds: [97, 98], finishReason: 'length', promptTokens: 3, completionTokens: 2, ttftMs: 1, tokensPerSecond: 2, route: [], failovers: 0, moves: 0, continuity: 'identical', predictedTpotMs: null, drafted: 0, accepted: 0 }
 
 let requests: GenerateRequest[]
 let ended: number

@@ -32,6 +32,7 @@ export interface NodeEvent {
   readonly blocks?: readonly [number, number] | null
   readonly incarnation?: number
   readonly next?: number
+  readonly to?: readonly string[]
 }
 
 export interface NodeProcess {

@@ -19,6 +19,7 @@ export function createApiMetrics(sources: { status(): SwarmStatus | null; runnin
   const promptTokens = new Counter({ name: 'shoal_prompt_tokens_total', help: 'Tokens of prompts.', registers })
   const completionTokens = new Counter({ name: 'shoal_completion_tokens_total', help: 'Tokens generated.', registers })
   const failovers = new Counter({ name: 'shoal_failovers_total', help: 'Stages replaced in the middle of a generation.', registers })
+  const moves = new Counter({ name: 'shoal_moves_total', help: 'Stages that left in the middle of a generation and handed it over.', registers })
   // Below a tenth of a second nobody notices; above a minute clients have given up.
   const ttft = new Histogram({ name: 'shoal_time_to_first_token_seconds', help: 'Time to the first token.', buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers })
   const rate = new Histogram({ name: 'shoal_tokens_per_second', help: 'Decode speed of each generation.', buckets: [0.5, 1, 2, 5, 10, 20, 50, 100, 200], registers })
@@ -45,6 +46,7 @@ export function createApiMetrics(sources: { status(): SwarmStatus | null; runnin
     generated(result) {
       promptTokens.inc(result.promptTokens)
       failovers.inc(result.failovers)
+      moves.inc(result.moves)
       ttft.observe(result.ttftMs / 1000)
       if (result.tokensPerSecond > 0) rate.observe(result.tokensPerSecond)
     },

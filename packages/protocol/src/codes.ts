@@ -11,6 +11,12 @@ export const codes = {
   close: 0x15,
   'keep-alive': 0x16,
   replay: 0x17,
+  leaving: 0x18,
+  'hand-over': 0x19,
+  'handed-over': 0x1a,
+  'let-go': 0x1b,
+  'key-values': 0x1c,
+  'key-values-end': 0x1d,
 
   state: 0x20,
   update: 0x21,

@@ -3,6 +3,8 @@ import { limits } from './limits.ts'
 
 /** Checked access to the fields of one message. Every method throws `bad-frame`, naming message and field. */
 export interface Fields {
+  /** For fields that later releases of one version have added. */
+  has(field: string): boolean
   /** Any text of at most `maxLength` UTF-16 units. */
   text(field: string, maxLength: number): string
   textOrNull(field: string, maxLength: number): string | null
@@ -54,6 +56,7 @@ function fieldsOf(name: string, map: Readonly<Record<string, unknown>>): Fields 
     return map[field]
   }
   return {
+    has: (field) => Object.hasOwn(map, field),
     text: (field, maxLength) => checkText(value(field), at(field), maxLength),
     textOrNull: (field, maxLength) => (value(field) === null ? null : checkText(value(field), at(field), maxLength)),
     id: (field, maxLength) => checkId(value(field), at(field), maxLength),

@@ -13,11 +13,13 @@ export { decodeBlob, encodeBlob } from './blobs.ts'
 export type { Decoded, FrameParts } from './frame.ts'
 export { decodeGroup, encodeGroup } from './group.ts'
 export type { FormGroup, GroupCall, GroupFailed, GroupMessage, GroupPart, OpenGroupSession } from './group-messages.ts'
+export type { HandedOver, HandOver, KeyValues, KeyValuesEnd, LetGo, StageLeaving, Successor } from './hand-over-messages.ts'
 export { decodeHello, encodeHello } from './hello.ts'
 export { hiddenRows } from './hidden-rows.ts'
 export { limits } from './limits.ts'
 export { decodeBeatBody, decodeMembers, encodeBeatBody, encodeMembers } from './members.ts'
 export { decodeSession, encodeSession } from './session.ts'
+export { decodeSteps, encodeSteps, type SentStep } from './step-list.ts'
 export { protocols, protocolVersion } from './messages.ts'
 export type {
   Beat,

@@ -21,6 +21,8 @@ export const limits = {
   maxRanks: 64,
   /** Sizes from which on a group adds up in another way: there are three ways. */
   maxSumSizes: 8,
+  /** Spans that together take over what one stage gives up: their addresses must fit a header; more are a case for a replay. */
+  maxSuccessors: 16,
   /** Addresses in a record: two families, a few interfaces, a relay or two. */
   maxAddresses: 16,
   /** A multiaddr as text: relayed WebRTC addresses with certificate hashes are about 300. */

@@ -5,6 +5,7 @@
  * Unknown fields are ignored, unknown message types are refused. A number is a safe non-negative integer unless said
  * otherwise.
  */
+import type { HandedOver, HandOver, KeyValues, KeyValuesEnd, LetGo, StageLeaving } from './hand-over-messages.ts'
 
 /** The version all protocol ids of this release carry. */
 export const protocolVersion = 1
@@ -67,6 +68,8 @@ export interface OpenSession {
   /** The only peer whose steps this stage takes: the coordinator for the first stage, else the stage before. */
   readonly previous: string
   readonly next: NextHop
+  /** The peer that will send the session's keys and values, and the only one that may; nobody when absent. */
+  readonly restore?: string
 }
 
 export interface SessionOpened {
@@ -82,6 +85,8 @@ export interface SessionOpened {
   readonly length: number
   /** Highest step that it took; null before the first. */
   readonly lastStep: number | null
+  /** First position whose output it can send again; 0 when absent. What it was handed over it may have no outputs of. */
+  readonly journalFrom?: number
 }
 
 /**
@@ -158,7 +163,21 @@ export interface Replay {
   readonly settled: number
 }
 
-export type SessionMessage = OpenSession | SessionOpened | Step | StepResult | SessionFailed | CloseSession | KeepAlive | Replay
+export type SessionMessage =
+  | OpenSession
+  | SessionOpened
+  | Step
+  | StepResult
+  | SessionFailed
+  | CloseSession
+  | KeepAlive
+  | Replay
+  | StageLeaving
+  | HandOver
+  | HandedOver
+  | LetGo
+  | KeyValues
+  | KeyValuesEnd
 
 // ---------------------------------------------------------------- members
 

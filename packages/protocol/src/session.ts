@@ -4,6 +4,7 @@ import { badFrame, encodeFrame, noPayload, requireNoPayload, splitFrame, unknown
 import { bytesOfHidden } from './hidden-rows.ts'
 import { limits } from './limits.ts'
 import { protocols, type NextHop, type OpenSession, type Replay, type SessionFailed, type SessionMessage } from './messages.ts'
+import { decodeHandOver, readKeyValues, readKeyValuesEnd } from './hand-over.ts'
 import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
 
 /** Positions, epochs and steps travel in 32 bits. */
@@ -11,14 +12,14 @@ const maxUint32 = 0xffffffff
 
 /**
  * The frame of a session message.
- * @param hidden float32 `[rows, hiddenSize]`, for `step` and `result` only
+ * @param payload float32 rows, for `step`, `result` and `key-values` only
  */
-export function encodeSession(message: SessionMessage, hidden?: Float32Array): FrameParts {
+export function encodeSession(message: SessionMessage, payload?: Float32Array): FrameParts {
   switch (message.type) {
     case 'step':
     case 'result': {
       const head = encodeStepHead(message)
-      return hidden === undefined || hidden.length === 0 ? [head] : [head, bytesOfHidden(hidden)]
+      return payload === undefined || payload.length === 0 ? [head] : [head, bytesOfHidden(payload)]
     }
     case 'failed': {
       const { type, ...fields } = message
@@ -28,15 +29,22 @@ export function encodeSession(message: SessionMessage, hidden?: Float32Array): F
     case 'opened':
     case 'close':
     case 'replay':
-    case 'keep-alive': {
+    case 'keep-alive':
+    case 'leaving':
+    case 'hand-over':
+    case 'handed-over':
+    case 'let-go':
+    case 'key-values':
+    case 'key-values-end': {
       const { type, ...fields } = message
-      return encodeFrame(codes[type], fields)
+      return encodeFrame(codes[type], fields, payload === undefined ? undefined : bytesOfHidden(payload))
     }
   }
 }
 
 /**
- * The payload is empty but for `step` and `result`; read it with `hiddenRows`, which checks its size.
+ * The payload is empty but for `step` and `result` (read it with `hiddenRows`, which checks its size), `key-values`, and
+ * `key-values-end` (`decodeSteps`).
  * @throws {ShoalError} `bad-frame`
  */
 export function decodeSession(bytes: Uint8Array): Decoded<SessionMessage> {
@@ -53,6 +61,13 @@ export function decodeSession(bytes: Uint8Array): Decoded<SessionMessage> {
       requireWholeRows('result', message.rows, payload)
       return { message, payload }
     }
+    case codes['key-values']: {
+      const message = readKeyValues(readFields('key-values', header))
+      requireWholeRows('key-values', message.rows, payload)
+      return { message, payload }
+    }
+    case codes['key-values-end']:
+      return { message: readKeyValuesEnd(readFields('key-values-end', header)), payload }
     default:
       return { message: decodeWithoutPayload(code, header, payload), payload: noPayload }
   }
@@ -76,6 +91,7 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
         incarnation: fields.integer('incarnation'),
         length: fields.integer('length', 0, maxUint32),
         lastStep: fields.integerOrNull('lastStep', 0, maxUint32),
+        ...(fields.has('journalFrom') && { journalFrom: fields.integer('journalFrom', 0, maxUint32) }),
       }
     }
     case codes.failed: {
@@ -96,6 +112,11 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
       requireNoPayload('replay', payload)
       return readReplay(readFields('replay', header))
     }
+    case codes.leaving:
+    case codes['hand-over']:
+    case codes['handed-over']:
+    case codes['let-go']:
+      return decodeHandOver(code, header, payload)
     default:
       throw unknownCode(protocols.session, code)
   }
@@ -120,6 +141,7 @@ function readOpen(fields: Fields): OpenSession {
     wire: fields.oneOf('wire', ['f32']),
     previous: fields.id('previous'),
     next: readNextHop(fields.nested('next')),
+    ...(fields.has('restore') && { restore: fields.id('restore') }),
   }
 }
 

@@ -99,6 +99,28 @@ describe('a message is refused that', () => {
   })
 })
 
+describe('a hand-over is refused that', () => {
+  const successor = { peer: 'p', addresses: [], start: 0, end: 1 }
+  const handOver = { session: 's', start: 0, epoch: 1, to: [successor] }
+  test.each<[string, Record<string, unknown>, string]>([
+    ['names too many successors', { to: Array.from({ length: 17 }, () => successor) }, 'hand-over: to has 17 items'],
+    ['names none as no list', { to: successor }, 'hand-over: to must be a list'],
+    ['names a number', { to: [7] }, 'hand-over: to[0] has no peer id'],
+    ['names nobody', { to: [{ ...successor, peer: '' }] }, 'hand-over: to[0] has no peer id'],
+    ['names no blocks', { to: [{ ...successor, end: 0 }] }, 'hand-over: to[0] has no blocks'],
+    ['names blocks that no model has', { to: [{ ...successor, end: limits.maxBlocks + 1 }] }, 'hand-over: to[0] has no blocks'],
+    ['has too many addresses', { to: [{ ...successor, addresses: Array.from({ length: 17 }, () => '/') }] }, 'hand-over: to[0] has no list'],
+    ['has a long address', { to: [{ ...successor, addresses: ['/'.repeat(513)] }] }, 'hand-over: to[0] address has 513'],
+  ])('%s', (_, change, sentence) => {
+    refused(() => decodeSession(frame('hand-over', { ...handOver, ...change })), sentence)
+  })
+  test.each([0, 6, 12])('brings %d bytes of keys and values for two rows', (length) => {
+    const fields = { session: 's', start: 0, epoch: 1, position: 0, rows: 2, journal: false }
+    refused(() => decodeSession(frame('key-values', fields, new Uint8Array(length))), `key-values: ${length} bytes are not 2 rows`)
+    refused(() => decodeSession(frame('key-values', { ...fields, rows: limits.maxRowsPerStep + 1 }, new Uint8Array(8))), 'key-values: rows')
+  })
+})
+
 describe('hidden states are refused that', () => {
   test.each([0, 1, 7, 12])('have %d bytes for two rows', (length) => {
     const [head] = encodeSession(step)

@@ -37,7 +37,7 @@ export function createCoordinatorLinks(dependencies: CoordinatorDependencies, ti
     lingerMs: times.lingerMs,
     receive(peer, frame) {
       const { message, payload } = decodeSession(frame)
-      if (message.type !== 'opened' && message.type !== 'result' && message.type !== 'failed') {
+      if (message.type !== 'opened' && message.type !== 'result' && message.type !== 'failed' && message.type !== 'leaving' && message.type !== 'handed-over') {
         logger.warn('frame-refused', { peer, reason: `'${message.type}' is for stages, not for a coordinator` })
         return
       }

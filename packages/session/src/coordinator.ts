@@ -37,6 +37,9 @@ export async function openRouteSession(dependencies: CoordinatorDependencies, op
       get failovers() {
         return session.failovers
       },
+      get moves() {
+        return session.moves
+      },
       get continuity() {
         return session.continuity
       },

@@ -1,13 +1,15 @@
 import type { BlockRange } from '@shoal/model'
 import type { JournalStep } from './journal.ts'
 import { sessionLimits } from './limits.ts'
-import type { Route } from './types.ts'
+import type { Route, RouteStage } from './types.ts'
 
 /** What a stage says of itself when it is given new neighbours. */
 export interface StageProgress {
   readonly length: number
   /** Highest step it took; null before the first. */
   readonly lastStep: number | null
+  /** First row that it can send again: 0 unless the session was handed over to it. */
+  readonly journalFrom: number
 }
 
 /** The ranges that have to be found anew: neighbouring stages that are lost are one range, which may be cut otherwise. */
@@ -32,12 +34,30 @@ export function repairedRoute(route: Route, lost: ReadonlySet<string>, found: Re
  * has other ones there, made by a later step.
  * @param sent what the coordinator has sent, whole, in order
  */
-export function keptRows(sent: readonly JournalStep[], { length, lastStep }: StageProgress): number {
+export function keptRows(sent: readonly JournalStep[], { length, lastStep }: Pick<StageProgress, 'length' | 'lastStep'>): number {
   const unheard = sent.find(({ step }) => step > (lastStep ?? -1))
   const last = sent.at(-1)
   // A stage cannot have more than it was sent, whatever it says.
   const total = last === undefined ? 0 : last.position + last.rows
   return Math.min(length, unheard?.position ?? total)
+}
+
+/**
+ * How many rows each stage of a route keeps. One that was handed the session without its outputs cannot send again what
+ * the next stage lacks of them: then it keeps no more than that one, and computes the rest again.
+ */
+export function keptAlong(sent: readonly JournalStep[], progress: readonly StageProgress[]): number[] {
+  const kept = progress.map((stage) => keptRows(sent, stage))
+  for (let index = kept.length - 2; index >= 0; index -= 1) {
+    const next = kept[index + 1]!
+    if (next < progress[index]!.journalFrom) kept[index] = Math.min(kept[index]!, next)
+  }
+  return kept
+}
+
+/** The route with one stage replaced by those that take it over. */
+export function movedRoute(route: Route, leaving: RouteStage, to: Route): Route {
+  return route.flatMap((stage) => (stage === leaving ? to : [stage]))
 }
 
 /**

@@ -19,6 +19,16 @@ export const sessionLimits = {
   /** While nobody has lost blocks, the route finder is asked again: it only looks at what is known here, so asking is cheap. */
   routeRetryMsMin: 100,
   routeRetryMsMax: 1_000,
+  /** Keys and values of one frame: a step that travels behind one waits 1 ms at 10 Gbit/s, 80 ms at 100 Mbit/s. */
+  handOverChunkBytes: 1024 * 1024,
+  /** Rows of the first frame of a hand-over, which tells how many bytes a row has: 2 MB in the deepest models. */
+  handOverFirstRows: 4,
+  /** Sessions that one node hands over at the same time: more only share its uplink and end later, all of them. */
+  handOversAtOnce: 2,
+  /** Rows that may be left when the route changes hands: they travel while nobody computes. */
+  handOverRestRows: 8,
+  /** Transfers to different successors that may fail before one is left to compute everything again. */
+  maxHandOvers: 3,
   /** Small messages to one peer that have not left yet; one that provokes more without reading is hung up on. */
   maxPosted: 1024,
   /** Channels that stages push over: one for each neighbour in any route; idle ones are closed after `lingerMs`. */
@@ -52,6 +62,13 @@ export const sessionTimes = {
    * some hundred MiB are loaded in that time. Whoever asked would rather hear of more than wait for it.
    */
   replacementWaitMs: 30_000,
+  /**
+   * For the last rows of a hand-over to arrive, and all stages to answer: nobody computes meanwhile. After it the route
+   * stays as it was.
+   */
+  letGoTimeoutMs: 5_000,
+  /** A stage leaves and nobody has its blocks: others are loading them, perhaps. */
+  moveRetryMs: 500,
   /** Channels without a session stay open for the next one. */
   lingerMs: 60_000,
 } as const

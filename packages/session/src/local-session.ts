@@ -75,6 +75,7 @@ export async function createLocalSession(runners: readonly BlockRunner[], option
     },
     route: () => runners.map(({ range }) => ({ peer, start: range.start, end: range.end, ranks: 1 })),
     failovers: 0,
+    moves: 0,
     continuity: 'identical',
     async close() {
       closed = true

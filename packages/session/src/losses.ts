@@ -45,6 +45,8 @@ export interface ReplanRequest {
 
 /** Which peers a session has lost, and how it goes on without them. */
 export interface Losses {
+  /** Peers, with the incarnation that was lost. */
+  readonly lost: ReadonlyMap<string, number>
   add(error: StageError): void
   /**
    * It did not open. A survivor (one of `open`) that cannot go on is lost; one that has no room for more blocks may
@@ -82,6 +84,7 @@ export function createLosses(): Losses {
   }
 
   return {
+    lost,
     add,
     refuse(error, open) {
       if (vanished(error) || open.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)) {

@@ -58,8 +58,8 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       throwIfAborted(signal)
       const answered = new Promise<SessionOpened>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
       link.outbox.post(message)
-      const { numericClass, length, lastStep } = await orAborted(answered, signal)
-      return { stage, link, numericClass, progress: { length, lastStep } }
+      const { numericClass, length, lastStep, journalFrom = 0 } = await orAborted(answered, signal)
+      return { stage, link, numericClass, progress: { length, lastStep, journalFrom } }
     } catch (error) {
       leave(request, link)
       throw signal.aborted ? error : atStage(stage, error)

@@ -9,6 +9,7 @@ function createRecorder(): { session: HiddenSession; calls: { rows: number; want
   const session: HiddenSession = {
     length: 0,
     failovers: 0,
+    moves: 0,
     continuity: 'identical',
     route: () => [],
     close: async () => undefined,

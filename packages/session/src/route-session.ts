@@ -4,22 +4,24 @@ import { orAborted, reasonOf, throwIfAborted } from './cancel.ts'
 import { createClassRecord } from './class-record.ts'
 import type { CoordinatorDependencies, CoordinatorLinks } from './coordinator-links.ts'
 import { stepDeadlineMs } from './deadline.ts'
-import { keptRows, replayChunks } from './failover-rules.ts'
+import { keptAlong, replayChunks } from './failover-rules.ts'
 import { checkForward } from './forward-rules.ts'
 import { bytesOf, joinRows } from './hidden-states.ts'
 import { createJournal, type JournalStep } from './journal.ts'
 import { judgeLateStep } from './late-steps.ts'
 import type { SessionTimes } from './limits.ts'
-import { createLosses, movable, nobodyNow } from './losses.ts'
+import { createLosses, movable } from './losses.ts'
 import { requestsFor } from './open-requests.ts'
-import { createOpening, failureOf, lossOf, type Opening, type OpenStage } from './opening.ts'
+import { createOpening, failureOf, lossOf, type Opening, type OpenRequest, type OpenStage } from './opening.ts'
 import { createPatience } from './patience.ts'
 import { createPendingSteps, type PendingStep } from './pending-steps.ts'
+import { createRelocation } from './relocation.ts'
+import { createRouteRepair, type NewRoute } from './route-repair.ts'
 import { checkRoute, maxRowsPerStep } from './route-rules.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import { nameStage, StageError } from './stage-error.ts'
 import { findSilent } from './suspects.ts'
-import type { ForwardOptions, HiddenSession, Route, RouteFinder } from './types.ts'
+import type { ForwardOptions, HiddenSession, Route, RouteStage } from './types.ts'
 
 interface Context extends CoordinatorDependencies {
   readonly links: CoordinatorLinks
@@ -38,11 +40,13 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   checkRoute(route, options.range)
   throwIfAborted(signal)
 
+  /** Of the route, and the highest that anybody has been given. */
   let epoch = 0
+  let epochs = 0
   const rowsMax = maxRowsPerStep(hiddenSize)
   const closing = new AbortController()
   let stages: readonly OpenStage[] = []
-  let opening: Opening | null = null
+  let first: Opening | null = null
   /** What this sender has sent to the first stage. */
   const journal = createJournal(hiddenSize, tokenBudget)
   let steps = 0
@@ -51,8 +55,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const patience = createPatience(clock, times)
   const classes = createClassRecord()
   let failovers = 0
-  /** The attempt at a repair that is under way. */
-  let attempt: AbortController | null = null
+  let moves = 0
   let ended: ShoalError | null = null
 
   const pending = createPendingSteps(clock, {
@@ -88,68 +91,52 @@ export async function startRouteSession(context: Context, options: RouteSessionO
       return
     }
     losses.add(error)
-    if (attempt !== null) attempt.abort(error)
-    else void repair(options.routes)
+    if (repair.active) repair.abort(error)
+    else repair.start(options.routes)
   }
 
-  /**
-   * A route without the lost peers: same blocks, same rows, a higher epoch. Survivors keep KV and journal; what a stage
-   * lacks, the one before it sends again. Every attempt that fails leaves one peer more out, and while nobody is left
-   * the time of waiting runs, so this ends.
-   */
-  const repair = async (finder: RouteFinder): Promise<void> => {
-    while (ended === null) {
-      const trying = new AbortController()
-      attempt = trying
-      const repairing = AbortSignal.any([closing.signal, trying.signal])
-      let again: ReadonlySet<string> = new Set()
-      try {
-        if (!patience.waiting) losses.countAttempt()
-        epoch += 1
-        const silent = (among: Route): Promise<Route> => findSilent(context, among, times.suspectPingMs, repairing)
-        const replanned = await losses.replan({ finder, route, range: options.range, classes: classes.byBlock, findSilent: silent }, repairing)
-        const planned = replanned.route
-        again = replanned.again
-        const open = new Set(stages.map(({ stage }) => stage))
-        const current = createOpening({ clock, links, times }, requestsFor({ ...options, route: planned }, transport.peerId, transport.addresses(), epoch, open))
-        opening = current
-        const opened = await current.run(repairing)
-        // From here to the end in one turn, so that nothing that is heard can be lost between the old route and the new.
-        opening = null
-        attempt = null
-        if (current.failure !== null) losses.add(current.failure)
-        if (ended === null) goOn(planned, opened)
-        else for (const { link } of opened) closeStage(link, null)
-        if (trying.signal.aborted || current.failure !== null) continue
-        losses.settle(planned)
-        return
-      } catch (error) {
-        opening = null
-        if (ended !== null) return
-        // A loss ended it, and has been counted.
-        if (trying.signal.aborted) continue
-        if (error instanceof StageError) {
-          losses.refuse(error, stages)
-          if (!again.has(error.peer)) continue
-        } else if (!nobodyNow(error)) {
-          end(losses.final(error))
-          return
-        }
-        logger.info('replacement-awaited', { session, reason: messageOf(error) })
-        await patience.wait(error, repairing).then(() => losses.forgive(), (over: unknown) => {
-          if (!repairing.aborted) end(losses.final(over))
-        })
-      }
-    }
-  }
+  const requests = (along: Route, of: number, open: ReadonlySet<RouteStage> = new Set()): OpenRequest[] => requestsFor({ ...options, route: along }, transport.peerId, transport.addresses(), of, open)
+  const nextEpoch = (): number => (epochs += 1)
+  const parts = { session, clock, logger, transport, links, times, losses, patience, classes, requests }
+
+  const { routes } = options
+  const relocation = createRelocation({
+    ...parts,
+    nextEpoch,
+    signal: closing.signal,
+    stages: () => stages,
+    find: routes === undefined ? null : (range, exclude) => routes.find(range, exclude, { lost: losses.lost, classes: classes.byBlock }),
+    reroute() {
+      if (!repair.active && routes !== undefined) repair.start(routes)
+    },
+    findSilent: (among, until) => findSilent(context, among, times.suspectPingMs, until),
+    stageLost: (error) => onStageLost(error),
+    busy: () => repair.active,
+    abort: (error) => repair.abort(error),
+  })
+
+  const repair = createRouteRepair({
+    ...parts,
+    range: options.range,
+    relocation,
+    end,
+    closed: closing.signal,
+    route: () => route,
+    stages: () => stages,
+    bump: () => (epoch = nextEpoch()),
+    goOn: (next) => goOn(next),
+    closeStage: ({ link }) => closeStage(link, null),
+  })
 
   const closeStage = (link: OpenStage['link'], start: number | null): void => {
     link.outbox.post({ type: 'close', session, start })
     link.release()
   }
 
-  /** Takes a repaired route, whose stages are all open, and has every sender send what the next one lacks. */
-  const goOn = (planned: Route, opened: readonly OpenStage[]): void => {
+  /** Takes a new version of the route, and has every sender send what the next one lacks. */
+  const goOn = ({ route: planned, stages: opened, move, repaired, pausedMs }: NewRoute): void => {
+    if (move !== null) moves += 1
+    if (repaired || stages.some(({ stage }) => stage !== move?.from && !planned.includes(stage))) failovers += 1
     for (const { stage, link } of stages) {
       // A peer that was lost may have come back to the same blocks: the session there is the new one.
       if (planned.some(({ peer, range }) => peer === stage.peer && range.start === stage.range.start)) link.release()
@@ -157,28 +144,29 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     }
     route = planned
     stages = opened
-    failovers += 1
     classes.add(opened)
     const settled = pending.oldest?.position ?? journal.length
-    const kept = opened.map(({ progress }) => keptRows(journal.steps, progress))
+    const kept = keptAlong(journal.steps, opened.map(({ progress }) => progress))
     for (const [index, { stage, link }] of opened.entries()) {
       link.outbox.post({ type: 'replay', session, start: stage.range.start, epoch, length: kept[index]!, from: kept[index + 1] ?? settled, settled })
     }
     const chunks = replayChunks(journal.steps, kept[0]!, settled)
     for (const chunk of chunks) sendRows(chunk, false)
-    logger.info('route-repaired', { session, epoch, kept, rows: journal.length, stages: opened.map(({ stage }) => nameStage(stage)) })
+    const event = move === null ? 'route-repaired' : 'route-moved'
+    logger.info(event, { session, epoch, kept, rows: journal.length, pausedMs, stages: opened.map(({ stage }) => nameStage(stage)) })
     // Whatever has to be computed again comes before the answer to the oldest step.
     pending.allow(stepDeadlineMs(route, Math.max(1, journal.length - Math.min(...kept)), times))
+    relocation.rerouted()
   }
 
   const stepOverdue = async (step: PendingStep): Promise<void> => {
     // Its time starts again when the route is repaired.
-    if (attempt !== null) return
+    if (repair.active) return
     const asked = epoch
     const extension = extensions.get(step) ?? 0
     const verdict = await judgeLateStep(context, route, step, extension, closing.signal)
     // It was answered while we asked.
-    if (ended !== null || attempt !== null || epoch !== asked || pending.oldest !== step) return
+    if (ended !== null || repair.active || epoch !== asked || pending.oldest !== step) return
     if (verdict.kind === 'lost') for (const error of verdict.errors) onStageLost(error)
     else if (verdict.kind === 'stuck') end(verdict.error)
     else {
@@ -196,6 +184,8 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   }
 
   const receive = (peer: string, message: SessionMessage, payload: Uint8Array): void => {
+    if (relocation.receive(peer, message)) return
+    const opening = first ?? repair.opening
     if (message.type === 'opened') opening?.receive(peer, message)
     else if (message.type === 'failed') {
       if (opening === null) receiveFailed(message)
@@ -214,9 +204,11 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   }
 
   const lost = (peer: string, error: Error | undefined): void => {
+    relocation.lost(peer, error)
+    const opening = first ?? repair.opening
     opening?.lost(peer, error)
     const stage = route.find((candidate) => candidate.peer === peer)
-    if ((opening === null || attempt !== null) && stage !== undefined) onStageLost(lossOf(stage, error))
+    if ((opening === null || repair.active) && stage !== undefined) onStageLost(lossOf(stage, error))
   }
 
   /** Sends one step. Everything up to the send happens in the caller's turn, so that calls keep their order. */
@@ -227,7 +219,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     journal.append(step, hidden, want)
     const answered = pending.add({ step, position, rows, want })
     // While the route is repaired it waits in the journal.
-    if (attempt === null) sendRows({ step, position, rows, want }, rewind)
+    if (!repair.active) sendRows({ step, position, rows, want }, rewind)
     return answered
   }
 
@@ -262,15 +254,15 @@ export async function startRouteSession(context: Context, options: RouteSessionO
 
   links.join(session, { receive, lost })
   signal?.addEventListener('abort', onAbort, { once: true })
-  const first = createOpening({ clock, links, times }, requestsFor(options, transport.peerId, transport.addresses(), epoch, new Set()))
-  opening = first
+  const opening = createOpening(context, requests(route, epoch))
+  first = opening
   try {
-    stages = await first.run(closing.signal)
+    stages = await opening.run(closing.signal)
   } catch (error) {
     end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
     throw error
   }
-  opening = null
+  first = null
   if (closing.signal.aborted) {
     freeStages()
     throw reasonOf(closing.signal)
@@ -279,7 +271,8 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   classes.add(stages)
   // Stages of several classes are one model still; the class matters when a stage is replaced.
   logger.debug('session-started', { session, stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`) })
-  if (first.failure !== null) onStageLost(first.failure)
+  if (opening.failure !== null) onStageLost(opening.failure)
+  relocation.rerouted()
 
   return {
     get length() {
@@ -289,6 +282,9 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     route: () => route.map(({ peer, range }) => ({ peer, start: range.start, end: range.end, ranks: 1 })),
     get failovers() {
       return failovers
+    },
+    get moves() {
+      return moves
     },
     get continuity() {
       return classes.continuity

@@ -2,13 +2,14 @@ import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeSession, hiddenRows, protocols, type Step } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
+import { createHandOverDesk } from './hand-over-desk.ts'
 import { sessionTimes, type SessionTimes } from './limits.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createPeerChannels } from './peer-channels.ts'
 import { nameBlocks } from './stage-error.ts'
 import { journalBudgetBytes, openStage } from './stage-opening.ts'
 import { nextLost, reportFailure, reportNext } from './stage-output.ts'
-import { createStageTable, type StageEvent } from './stage-table.ts'
+import { createStageTable, type Stage, type StageEvent } from './stage-table.ts'
 
 export interface StageHostDependencies {
   readonly transport: Transport
@@ -38,8 +39,13 @@ export interface StageMemory {
 export interface StageHost {
   /** The spans served from now on. Sessions of a span that is gone fail (definite), so let it become idle first. */
   setRunners(runners: readonly BlockRunner[]): Promise<void>
-  /** While draining, new sessions are refused with a definite `not-ready`; open ones go on. */
+  /**
+   * While draining, new sessions are refused with a definite `not-ready`; open ones go on, and their coordinators are
+   * asked to move them to other peers.
+   */
   setDraining(draining: boolean): void
+  /** The same for the sessions of one span. A coordinator that has begun to move one does so also when this is taken back. */
+  setLeaving(runner: BlockRunner, leaving: boolean): void
   /** Open sessions, of one runner or of all. */
   sessions(runner?: BlockRunner): number
   /** Resolves when no session of `runner` (or of any) is open. */
@@ -54,6 +60,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
   const times: SessionTimes = { ...sessionTimes, ...options.times }
   let runners: readonly BlockRunner[] = []
   let draining = false
+  const leaving = new Set<BlockRunner>()
   let closed = false
 
   const onEvent = (event: StageEvent): void => options.onEvent?.(event)
@@ -66,7 +73,20 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       for (const stage of table.list()) if (stage.hop?.outbox.peer === peer) nextLost(stage, error)
     },
   })
-  const opening = { table, hops, logger, peerId: transport.peerId, now: options, onEvent, offer: () => ({ manifestId, profile, runners, draining: draining || closed }) }
+  const handOvers = createHandOverDesk({ table, hops, logger, onEvent })
+  const opening = {
+    table,
+    hops,
+    logger,
+    peerId: transport.peerId,
+    now: options,
+    onEvent,
+    offer: () => ({ manifestId, profile, runners: runners.filter((runner) => !leaving.has(runner)), draining: draining || closed }),
+    // Asked for before this node was told to leave.
+    opened: (stage: Stage) => {
+      if (draining || leaving.has(stage.runner)) askToMove(stage)
+    },
+  }
 
   const receive = (outbox: Outbox, frame: Uint8Array): Promise<void> | void => {
     const { message, payload } = decodeSession(frame)
@@ -79,7 +99,9 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
         return receiveStep(outbox, message, payload)
       case 'close':
         for (const stage of table.owner(peer)?.stages ?? []) {
-          if (stage.id === message.session && (message.start === null || message.start === stage.start)) void table.free(stage)
+          if (stage.id !== message.session || (message.start !== null && message.start !== stage.start)) continue
+          handOvers.closing(stage)
+          void table.free(stage)
         }
         return
       case 'replay': {
@@ -92,12 +114,27 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
         if (owner !== undefined) owner.outbox = outbox
         return
       }
+      case 'hand-over':
+      case 'let-go':
+        handOvers.receive(peer, message)
+        return
+      case 'key-values':
+      case 'key-values-end': {
+        const restore = table.find(message.session, message.start)?.restore
+        // From nobody else, and not for an earlier attempt.
+        if (restore?.peer !== peer || restore.epoch !== message.epoch) return
+        return message.type === 'key-values' ? restore.receive(message, payload) : restore.end(message, payload)
+      }
       case 'opened':
       case 'result':
       case 'failed':
+      case 'leaving':
+      case 'handed-over':
         throw new ShoalError('bad-frame', `'${message.type}' is for coordinators, not for a stage`)
     }
   }
+
+  const askToMove = (stage: Stage): void => stage.owner.outbox.post({ type: 'leaving', session: stage.id, start: stage.start })
 
   const receiveStep = (outbox: Outbox, message: Step, payload: Uint8Array): Promise<void> | void => {
     const { session, start, epoch, step, rows } = message
@@ -152,6 +189,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
   return {
     async setRunners(next) {
       runners = [...next]
+      for (const runner of leaving) if (!runners.includes(runner)) leaving.delete(runner)
       for (const stage of table.list()) {
         if (runners.includes(stage.runner)) continue
         reportFailure(stage, { step: null, code: 'not-ready', message: `this node no longer holds ${nameBlocks(stage)}`, definite: true })
@@ -160,6 +198,14 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     },
     setDraining(value) {
       draining = value
+      if (draining) for (const stage of table.list()) if (stage.opened) askToMove(stage)
+    },
+    setLeaving(runner, value) {
+      if (!value) leaving.delete(runner)
+      else if (!leaving.has(runner)) {
+        leaving.add(runner)
+        for (const stage of table.list(runner)) if (stage.opened) askToMove(stage)
+      }
     },
     sessions: (runner) => table.list(runner).length,
     whenIdle: (signal, runner) => table.whenIdle(signal, runner),

@@ -2,11 +2,12 @@ import { messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { NextHop, OpenSession } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import { admit, overMemory, type StageOffer } from './admission.ts'
-import { throwIfAborted } from './cancel.ts'
+import { orAborted, throwIfAborted } from './cancel.ts'
 import type { Outbox } from './outbox.ts'
 import type { ChannelUse, PeerChannels } from './peer-channels.ts'
 import { nameBlocks } from './stage-error.ts'
 import { pushOutput, reportFailure, reportNext } from './stage-output.ts'
+import { createStageRestore } from './stage-restore.ts'
 import { createStageSession } from './stage-session.ts'
 import { stageKey, type Stage, type StageEvent, type StageTable } from './stage-table.ts'
 
@@ -20,6 +21,8 @@ export interface StageOpeningContext {
   readonly now: { readonly numericClass: string; readonly incarnation: number }
   offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
   onEvent(event: StageEvent): void
+  /** A new session has been answered for. */
+  opened(stage: Stage): void
 }
 
 /** Answers `open`: a new session here, or a new version of the route of one that is open. */
@@ -35,7 +38,9 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
     if (stage === null) return
     const { incarnation } = context.now
     const numericClass = stage.runner.numericClass ?? context.now.numericClass
-    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation, ...stage.session.progress })
+    const { journalFrom, ...progress } = stage.session.progress
+    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation, ...progress, ...(journalFrom > 0 && { journalFrom }) })
+    if (existing === undefined) context.opened(stage)
   } catch (error) {
     const { session, epoch } = request
     // A next hop that cannot be reached is a failure of that stage, and the coordinator must avoid that one.
@@ -73,14 +78,26 @@ async function makeStage(context: StageOpeningContext, outbox: Outbox, request: 
   // A replacement may be asked twice, and the runner may still be freeing the first one.
   const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
   const session = createStageSession(
-    { key, runner, tokenBudget, epoch, previous, next, held: epoch > 0 },
+    { key, runner, tokenBudget, epoch, previous, next, held: epoch > 0 || request.restore !== undefined },
     {
       push: (frame, rows) => pushOutput(stage, frame, rows),
       fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
       failNext: (step, message) => reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
     },
   )
-  const stage: Stage = { id, start, end, owner, runner, session, freed: new AbortController(), opened: false, hop: null }
+  const restore =
+    request.restore === undefined
+      ? null
+      : createStageRestore({
+          peer: request.restore,
+          epoch,
+          key,
+          runner,
+          journal: session.journal,
+          adopt: (lastStep) => session.adopt(lastStep),
+          failed: ({ code, message, definite }) => reportFailure(stage, { step: null, code, message, definite }),
+        })
+  const stage: Stage = { id, start, end, owner, runner, session, freed: new AbortController(), opened: false, hop: null, restore, handOver: null }
   // In the table before the first wait, so that its room is taken and a `close` finds it.
   table.add(stage)
   const { signal } = stage.freed
@@ -120,8 +137,9 @@ async function moveStage(context: StageOpeningContext, stage: Stage, outbox: Out
   stage.hop?.release()
   stage.hop = null
   const hop = request.next.coordinator ? null : await reachNext(context.hops, context.peerId, request.next, stage.freed.signal)
-  // What was being computed is in the journal before the answer says how long it is.
+  // What was being computed, or is handed over, is in the journal before the answer says how long it is.
   await idle
+  if (stage.restore !== null) await orAborted(stage.restore.whole, stage.freed.signal)
   // A later move, or a close, came while this one was connecting: its own hop counts.
   if (stage.freed.signal.aborted || session.epoch !== request.epoch) {
     hop?.release()

@@ -185,7 +185,7 @@ test('after a move a step waits for the replay, which says which rows are right 
   await session.receive(step({ rows: 3 }), inputs[0])
   await session.receive(step({ step: 1, position: 3, rows: 2 }), inputs[1])
   await session.move(2, 'before', session.next)
-  expect(session.progress).toEqual({ length: 5, lastStep: 1 })
+  expect(session.progress).toEqual({ length: 5, lastStep: 1, journalFrom: 0 })
   pushed.length = 0
   // Row 3 again: a rewind that this stage never heard of.
   const waiting = session.receive(step({ epoch: 2, step: 2, position: 3 }), inputs[2])

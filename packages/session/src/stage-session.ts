@@ -23,6 +23,8 @@ export interface StageOutlet {
 
 /** One session's KV cache and journal at one stage. */
 export interface StageSession {
+  /** The runner's name for it. */
+  readonly key: string
   readonly journal: OutputJournal
   readonly epoch: number
   readonly previous: string
@@ -35,6 +37,8 @@ export interface StageSession {
    */
   move(epoch: number, previous: string, next: NextHop): Promise<void>
   readonly progress: StageProgress
+  /** KV and journal are what another stage had after this step. */
+  adopt(lastStep: number | null): void
   /** Goes on with the route of the present epoch. */
   replay(message: Pick<Replay, 'epoch' | 'length' | 'from' | 'settled'>): Promise<void>
   /** Resolves when the rows have been read, so that the sender's credit follows the pace of the computation. */
@@ -149,6 +153,7 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
   const maxQueued = (): number => sessionLimits.maxStepsInFlight + (repaired ? maxReplayFrames(tokenBudget) : 0)
 
   return {
+    key,
     journal,
     get epoch() {
       return epoch
@@ -161,7 +166,10 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
     },
     journalBudgetBytes: tokenBudget * runner.hiddenSize * Float32Array.BYTES_PER_ELEMENT,
     get progress() {
-      return { length: journal.length, lastStep: lastStep < 0 ? null : lastStep }
+      return { length: journal.length, lastStep: lastStep < 0 ? null : lastStep, journalFrom: journal.from }
+    },
+    adopt(step) {
+      lastStep = step ?? -1
     },
     async move(newEpoch, newPrevious, newNext) {
       repaired = true
@@ -186,12 +194,18 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
       try {
         if (length < journal.length) {
           journal.truncate(length)
+          // Steps that it took and has to take again come with their own numbers.
+          lastStep = journal.steps.at(-1)?.step ?? -1
           await runner.truncate(key, length)
         }
       } catch (error) {
         broken = messageOf(error)
       }
       if (closed || of !== epoch) return
+      if (from < journal.from) {
+        outlet.fail(null, 'wrong-position', `rows from ${from} on are to be sent, here they begin at ${journal.from}`, true)
+        return
+      }
       pushFrom = from
       for (const chunk of replayChunks(journal.steps, from, settled)) push({ ...chunk, rewind: false })
       kept.release()

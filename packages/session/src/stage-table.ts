@@ -4,6 +4,8 @@ import { createLeases } from './lease.ts'
 import type { SessionTimes } from './limits.ts'
 import type { Outbox } from './outbox.ts'
 import type { ChannelUse } from './peer-channels.ts'
+import type { StageHandOver } from './stage-hand-over.ts'
+import type { StageRestore } from './stage-restore.ts'
 import type { StageSession } from './stage-session.ts'
 
 /** A coordinator with sessions here. */
@@ -27,6 +29,10 @@ export interface Stage {
   opened: boolean
   /** The channel to the next stage; null when that is the coordinator, or when it has been lost. */
   hop: ChannelUse | null
+  /** Where its keys and values come from; null when it computes all of them. */
+  readonly restore: StageRestore | null
+  /** Where they go, while this node gives it up. */
+  handOver: StageHandOver | null
 }
 
 export interface StageEvent {
@@ -34,6 +40,8 @@ export interface StageEvent {
   readonly session: string
   /** The coordinator. */
   readonly peer: string
+  /** Of `session-moved`: the peers that took the session over; absent when it stays here and has new neighbours. */
+  readonly to?: readonly string[]
 }
 
 /** The sessions of a node, by id and by owner, each until it is closed or its owner's lease ends. */

@@ -127,6 +127,7 @@ async function* generate(dependencies: EngineDependencies, request: GenerateRequ
         ...pace.measured(),
         route: session.route(),
         failovers: session.failovers,
+        moves: session.moves,
         continuity: session.continuity,
         predictedTpotMs,
         drafted: 0,

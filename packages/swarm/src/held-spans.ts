@@ -9,7 +9,7 @@ export interface HeldSpansDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly membership: Pick<Membership, 'announce'>
-  readonly stageHost: Pick<StageHost, 'setRunners' | 'whenIdle'>
+  readonly stageHost: Pick<StageHost, 'setRunners' | 'setLeaving' | 'whenIdle'>
   readonly device: Pick<Device, 'loadBlocks' | 'numericClass'>
   /** Weights of a span, about: what is kept free of new sessions while it loads. */
   weightBytes(span: BlockRange): number
@@ -34,7 +34,7 @@ export interface HeldSpans {
    */
   take(span: BlockRange, signal: AbortSignal, ready: () => Promise<void>): Promise<void>
   /**
-   * Stops announcing the span, lets its sessions end and frees it. When they do not end in time the span is announced
+   * Stops announcing the span, lets its sessions move or end and frees it. When they do not end in time the span is announced
    * again: a node that holds nothing helps nobody.
    * @throws {ShoalError} `deadline-passed`
    */
@@ -92,9 +92,10 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     await serve()
     await runner.release()
   }
-  /** Lets running sessions end, then frees the span. */
+  /** Lets running sessions move to other peers or end, then frees the span. */
   const finish = async (runner: BlockRunner): Promise<void> => {
     try {
+      stageHost.setLeaving(runner, true)
       await stageHost.whenIdle(releasing.signal, runner)
       await free(runner)
     } catch (error) {
@@ -108,6 +109,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   }
   const swapBack = async (former: BlockRunner): Promise<void> => {
     draining.delete(former)
+    stageHost.setLeaving(former, false)
     current = former
     await serve()
     await announce(former.range)
@@ -147,6 +149,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       const limit = timeLimit(clock, swarmLimits.drainTimeoutMs, () => new ShoalError('deadline-passed', `sessions on blocks ${former.range.start}:${former.range.end} did not end within ${swarmLimits.drainTimeoutMs / 1000} s`), signal)
       try {
         await membership.announce({ state: 'joining', span: null })
+        stageHost.setLeaving(former, true)
         await stageHost.whenIdle(limit.signal, former)
         await free(former)
         options.onChange(null)

@@ -31,6 +31,8 @@ export interface GenerateResult {
   readonly tokensPerSecond: number
   readonly route: readonly { readonly peer: string; readonly start: number; readonly end: number; readonly ranks: number }[]
   readonly failovers: number
+  /** Stages that left in the middle of it and handed it over. */
+  readonly moves: number
   readonly continuity: 'identical' | 'continued'
   /**
    * Milliseconds per token that the route promised when it was opened, for the middle of the answer, if nobody else asks; null
@@ -121,7 +123,7 @@ export interface DirectoryStatus {
 export type SwarmEvent =
   | { readonly event: 'blocks-changed'; readonly blocks: readonly [number, number] | null }
   | { readonly event: 'peer-joined' | 'peer-dead' | 'peer-left'; readonly peer: string }
-  | { readonly event: 'session-opened' | 'session-moved' | 'session-closed'; readonly session: string; readonly peer: string }
+  | { readonly event: 'session-opened' | 'session-moved' | 'session-closed'; readonly session: string; readonly peer: string; readonly to?: readonly string[] }
   /** This node's own life is over for the others: it has dropped its sessions and goes on as the next incarnation. */
   | { readonly event: 'self-expired'; readonly incarnation: number; readonly next: number; readonly cause: 'stood-still' | 'held-dead' | 'older-record' }
   | { readonly event: 'draining' | 'stopped' }

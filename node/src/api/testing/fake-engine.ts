@@ -70,6 +70,7 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
       tokensPerSecond: 100,
       route: [{ peer: 'local', start: 0, end: 2, ranks: 1 }],
       failovers: 0,
+      moves: 0,
       continuity: 'identical',
       predictedTpotMs: null,
       drafted: 0,

@@ -29,6 +29,8 @@ const nextHop = fc.record({ peer: id, addresses: fc.array(fc.string({ maxLength:
 
 const range = fc.tuple(block, fc.integer({ min: 1, max: 64 })).map(([start, count]) => ({ start, end: Math.min(start + count, limits.maxBlocks) }))
 
+const successor = fc.record({ peer: id, addresses: fc.array(fc.string({ maxLength: 64 }), { maxLength: limits.maxAddresses }), range }).map(({ range, ...rest }) => ({ ...rest, ...range }))
+
 export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
   fc
     .record({
@@ -43,8 +45,9 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
       previous: id,
       next: nextHop,
     })
-    .map(({ range, ...rest }) => ({ ...rest, ...range })),
+    .chain(({ range, ...rest }) => fc.constantFrom({ ...rest, ...range }, { ...rest, ...range, restore: rest.previous })),
   fc.record({ type: fc.constant('opened' as const), session: id, start: block, epoch: uint32, numericClass: id, incarnation: natural, length: uint32, lastStep: fc.option(uint32) }),
+  fc.record({ type: fc.constant('opened' as const), session: id, start: block, epoch: uint32, numericClass: id, incarnation: natural, length: uint32, lastStep: fc.option(uint32), journalFrom: uint32 }),
   fc.record({
     type: fc.constant('failed' as const),
     session: id,
@@ -58,6 +61,11 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
   fc.record({ type: fc.constant('close' as const), session: id, start: fc.option(block) }),
   fc.record({ type: fc.constant('replay' as const), session: id, start: block, epoch: uint32, length: uint32, from: uint32, settled: uint32 }),
   fc.record({ type: fc.constant('keep-alive' as const) }),
+  fc.record({ type: fc.constant('leaving' as const), session: id, start: block }),
+  fc.record({ type: fc.constant('hand-over' as const), session: id, start: block, epoch: uint32, to: fc.array(successor, { maxLength: 3 }) }),
+  fc.record({ type: fc.constant('handed-over' as const), session: id, start: block, epoch: uint32, length: uint32 }),
+  fc.record({ type: fc.constant('let-go' as const), session: id, start: block, epoch: uint32 }),
+  fc.record({ type: fc.constant('key-values-end' as const), session: id, start: block, epoch: uint32, length: uint32, lastStep: fc.option(uint32), checksum: id }),
 )
 
 /** Steps and results with hidden states of the size that they claim, for hidden size 1 to 64. */

@@ -80,6 +80,7 @@ async function openPart(load: () => Promise<BlockRunner>, options: LocalSessionO
       forward: (hidden, wants) => session.forward(hidden, wants),
       route: () => session.route(),
       failovers: session.failovers,
+      moves: session.moves,
       continuity: session.continuity,
       close: () => runner.release(),
     }

@@ -1,0 +1,269 @@
+import { messageOf, ShoalError, sleep, type Clock, type Logger, type Timer } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
+import { limits, type SessionMessage } from '@shoal/protocol'
+import { orAborted } from './cancel.ts'
+import type { CoordinatorLinks } from './coordinator-links.ts'
+import { movedRoute } from './failover-rules.ts'
+import { sessionLimits, type SessionTimes } from './limits.ts'
+import { createOpening, failureOf, lossOf, type Opening, type OpenRequest, type OpenStage } from './opening.ts'
+import { checkRoute } from './route-rules.ts'
+import { nameStage, StageError } from './stage-error.ts'
+import type { Route, RouteStage } from './types.ts'
+
+/** A new version of the route in which others have the blocks of a stage that leaves. */
+export interface RouteMove {
+  readonly from: RouteStage
+  readonly to: Route
+  /** Its keys and values are with them; else they compute them again. */
+  readonly restored: boolean
+  /** The route of this epoch is being opened: the leaving stage computes no more, and sends the rest. */
+  begin(epoch: number): void
+  /** It is in use; or, with an error, the one before still is. */
+  end(error: Error | null): void
+}
+
+/** Moves the blocks of stages that leave to other peers while the session goes on. One at a time. */
+export interface Relocation {
+  /** @returns whether the message was about a move */
+  receive(peer: string, message: SessionMessage): boolean
+  lost(peer: string, error: Error | undefined): void
+  /** The move that the next version of this route has to make, if any; the caller ends it. */
+  take(route: Route): RouteMove | null
+  /** A move waits for the next version of the route. */
+  readonly due: boolean
+  /** There is a route, or a new version of it. */
+  rerouted(): void
+  /** A route is being opened that does not have the stage any more: resolves when its successors have been told so. */
+  withdraw(route: Route): Promise<void>
+}
+
+export interface RelocationContext {
+  readonly session: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly links: CoordinatorLinks
+  readonly times: SessionTimes
+  /** Ends with the session. */
+  readonly signal: AbortSignal
+  stages(): readonly OpenStage[]
+  /** Stages for these blocks, without these peers; null when nobody may be asked, and everything stays. @throws {ShoalError} `no-route` */
+  readonly find: ((range: BlockRange, exclude: ReadonlySet<string>) => Promise<Route>) | null
+  /** One that nothing has had yet. */
+  nextEpoch(): number
+  requests(route: Route, epoch: number): readonly OpenRequest[]
+  /** Opens the route anew, with the move that is due: at once, or after the repair that is under way. */
+  reroute(): void
+  findSilent(stages: Route, signal: AbortSignal): Promise<Route>
+  stageLost(error: StageError): void
+  /** Whether the route is being opened anew. */
+  busy(): boolean
+  /** Ends the opening of a move that has begun. */
+  abort(error: Error): void
+}
+
+/** Keys and values on their way. */
+interface Transfer {
+  readonly from: RouteStage
+  readonly to: Route
+  readonly epoch: number
+  readonly opening: Opening
+  readonly handed: PromiseWithResolvers<void>
+  readonly stop: AbortController
+  /** Resolves when nothing is left of it. */
+  readonly over: PromiseWithResolvers<void>
+  begun: boolean
+}
+
+export function createRelocation(context: RelocationContext): Relocation {
+  const { session, clock, logger, signal, find } = context
+  const leaving = new Set<RouteStage>()
+  /** Said so while the route was being opened: `peer/start`. */
+  const early = new Set<string>()
+  let transfer: Transfer | null = null
+  let due: RouteMove | null = null
+  let running = false
+
+  const openStageOf = (stage: RouteStage): OpenStage | undefined => context.stages().find((open) => open.stage === stage)
+
+  const run = async (finding: NonNullable<typeof find>): Promise<void> => {
+    running = true
+    for (const stage of leaving) {
+      await moveAway(stage, finding)
+      leaving.delete(stage)
+    }
+    running = false
+  }
+
+  const look = (): void => {
+    for (const { stage } of context.stages()) if (early.delete(nameOf(stage.peer, stage.range.start))) leaving.add(stage)
+    if (!running && leaving.size > 0 && find !== null) void run(find)
+  }
+
+  /** Until it has been moved, or is no stage of the route any more. Whoever leaves decides how long it waits for that. */
+  const moveAway = async (stage: RouteStage, finding: NonNullable<typeof find>): Promise<void> => {
+    const avoid = new Set<string>()
+    let failures = 0
+    for (let from = openStageOf(stage); from !== undefined && !signal.aborted; from = openStageOf(stage)) {
+      let to: Route = []
+      try {
+        to = await orAborted(finding(stage.range, new Set([...[...leaving].map(({ peer }) => peer), ...avoid])), signal)
+        checkRoute(to, stage.range)
+        // What is being repaired may be this very stage.
+        if (context.busy()) throw new ShoalError('not-ready', 'the route is being repaired')
+        await move(from, to, failures < sessionLimits.maxHandOvers)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        logger.info('move-failed', { session, from: nameStage(stage), to: to.map(nameStage), reason: messageOf(error) })
+        if (error instanceof StageError && to.some(({ peer }) => peer === error.peer)) {
+          failures += 1
+          avoid.add(error.peer)
+          continue
+        }
+        if (to.length > 0 && !context.busy()) failures += 1
+        avoid.clear()
+        await sleep(clock, context.times.moveRetryMs, signal).catch(() => undefined)
+      }
+    }
+  }
+
+  /** @throws when the session still is where it was */
+  const move = async (from: OpenStage, to: Route, withKeyValues: boolean): Promise<void> => {
+    if (!withKeyValues || to.length > limits.maxSuccessors) return changeHands(from.stage, to, null)
+    const epoch = context.nextEpoch()
+    const route = movedRoute(context.stages().map(({ stage }) => stage), from.stage, to)
+    const requests = context.requests(route, epoch).filter(({ stage }) => to.includes(stage))
+    const opening = createOpening(context, requests.map((request) => ({ ...request, message: { ...request.message, restore: from.stage.peer } })))
+    const current: Transfer = { from: from.stage, to, epoch, opening, handed: Promise.withResolvers(), stop: new AbortController(), over: Promise.withResolvers(), begun: false }
+    // Whatever ends it may come before anybody waits for it.
+    current.handed.promise.catch(() => undefined)
+    transfer = current
+    let reserved: readonly OpenStage[] = []
+    let moved = false
+    try {
+      const stopped = AbortSignal.any([signal, current.stop.signal])
+      reserved = await opening.run(stopped)
+      if (opening.failure !== null) throw opening.failure
+      if (reserved.every(({ numericClass }) => numericClass === from.numericClass && numericClass !== 'none')) {
+        handOver(current)
+        await mostHandedOver(current, stopped)
+        await changeHands(from.stage, to, current)
+        moved = true
+      }
+    } finally {
+      transfer = null
+      if (!moved) openStageOf(from.stage)?.link.outbox.post({ type: 'hand-over', session, start: from.stage.range.start, epoch, to: [] })
+      for (const { stage, link } of reserved) {
+        if (!moved) link.outbox.post({ type: 'close', session, start: stage.range.start })
+        link.release()
+      }
+      current.over.resolve()
+    }
+    // Their bits would differ: what was computed is of no use to them.
+    if (!moved) await changeHands(from.stage, to, null)
+  }
+
+  /** Until little is left. Nobody else may be waiting for a stage that hangs meanwhile: a leaving one is lost, a successor has failed. */
+  const mostHandedOver = async ({ from, to, handed }: Transfer, stopped: AbortSignal): Promise<void> => {
+    let settled = false
+    const settle = (): void => {
+      settled = true
+    }
+    handed.promise.then(settle, settle)
+    for (;;) {
+      await orAborted(Promise.race([handed.promise, sleep(clock, context.times.keepAliveMs, stopped)]), stopped)
+      if (settled) return
+      for (const stage of await context.findSilent([from, ...to], stopped)) {
+        const hung = new StageError(stage, 'deadline-passed', `it answers no ping within ${context.times.suspectPingMs} ms`)
+        if (stage === from) context.stageLost(hung)
+        throw hung
+      }
+    }
+  }
+
+  const handOver = ({ from, to, epoch }: Transfer): void => {
+    const successors = to.map(({ peer, addresses, range }) => ({ peer, addresses, ...range }))
+    openStageOf(from)?.link.outbox.post({ type: 'hand-over', session, start: from.range.start, epoch, to: successors })
+  }
+
+  const changeHands = async (from: RouteStage, to: Route, transferred: Transfer | null): Promise<void> => {
+    const over = Promise.withResolvers<void>()
+    let timer: Timer | null = null
+    due = {
+      from,
+      to,
+      restored: transferred !== null,
+      begin(epoch) {
+        if (transferred === null) return
+        transferred.begun = true
+        openStageOf(from)?.link.outbox.post({ type: 'let-go', session, start: from.range.start, epoch })
+        const { letGoTimeoutMs } = context.times
+        timer = clock.after(letGoTimeoutMs, () => context.abort(new ShoalError('deadline-passed', `the blocks did not change hands within ${letGoTimeoutMs} ms`)))
+      },
+      end(error) {
+        timer?.cancel()
+        if (transferred !== null) transferred.begun = false
+        if (error === null) over.resolve()
+        else over.reject(error)
+      },
+    }
+    context.reroute()
+    try {
+      await orAborted(over.promise, transferred === null ? signal : AbortSignal.any([signal, transferred.stop.signal]))
+    } finally {
+      due = null
+    }
+  }
+
+  const fail = (error: Error): void => {
+    if (transfer === null) return
+    transfer.handed.reject(error)
+    if (transfer.begun) context.abort(error)
+  }
+
+  return {
+    receive(peer, message) {
+      if (message.type === 'leaving') {
+        if (early.size < limits.maxStages) early.add(nameOf(peer, message.start))
+        look()
+        return true
+      }
+      if (message.type === 'handed-over') {
+        if (transfer?.from.peer === peer && transfer.epoch === message.epoch) transfer.handed.resolve()
+        return true
+      }
+      if ((message.type !== 'opened' && message.type !== 'failed') || message.epoch !== transfer?.epoch) return false
+      // What a successor says of the stage after it is this one's failure too: another one may reach that.
+      const about = transfer.to.find(({ range }) => range.start === message.start) ?? transfer.to.find((stage) => stage.peer === peer)
+      if (about === undefined) return true
+      transfer.opening.receive(peer, { ...message, start: about.range.start })
+      if (message.type === 'failed') fail(failureOf(about, message))
+      return true
+    },
+    lost(peer, error) {
+      const successor = transfer?.to.find((stage) => stage.peer === peer)
+      if (successor === undefined) return
+      transfer?.opening.lost(peer, error)
+      transfer?.handed.reject(lossOf(successor, error))
+    },
+    take(route) {
+      const taken = due
+      due = null
+      if (taken === null || route.includes(taken.from)) return taken
+      taken.end(new ShoalError('cancelled', 'the stage is no part of the route any more'))
+      return null
+    },
+    get due() {
+      return due !== null
+    },
+    rerouted: look,
+    async withdraw(route) {
+      if (transfer === null || route.includes(transfer.from)) return
+      const { stop, over } = transfer
+      stop.abort(new ShoalError('cancelled', 'the stage is no part of the route any more'))
+      await over.promise
+    },
+  }
+}
+
+const nameOf = (peer: string, start: number): string => `${peer}/${start}`
