@@ -12,7 +12,7 @@ import { settled } from './fake-swarm.ts'
 import { generateTokens } from './generate.ts'
 import { createLocalSession } from './local-session.ts'
 import { createStageHost } from './stage-host.ts'
-import type { HiddenSession, RouteFinder } from './types.ts'
+import type { HiddenSession, Route, RouteFinder } from './types.ts'
 
 const folder = resolve(import.meta.dirname, '../../../test/golden/llama')
 const { cases } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as { cases: { prompt: number[] }[] }
@@ -21,7 +21,7 @@ const memoryLimitBytes = 2 ** 28
 const maxTokens = 60
 const tokenBudget = promptIds.length + maxTokens
 
-describe.each(['f32', 'int4:32'])('onnx runners, %s: a stage dies in mid-answer', (weights) => {
+describe.each(['f32', 'int4:32'])('onnx runners, %s: a stage goes in mid-answer', (weights) => {
   const profile = parseProfile(weights)
   let path: string
   let packed: PackedFolder
@@ -68,11 +68,7 @@ describe.each(['f32', 'int4:32'])('onnx runners, %s: a stage dies in mid-answer'
     return { ids, logits }
   }
 
-  test.each([
-    [0, 1],
-    [1, 5],
-    [2, 3],
-  ])('stage %i, prefill by %i rows: logits and rebuilt KV are those of the undisturbed run, bit for bit', async (lost, chunkRows) => {
+  function createNodes() {
     const clock = createVirtualClock()
     const network = createMemoryNetwork({ clock, random: seededRandom(1) })
     const node = (peer: string, runner: BlockRunner, { numericClass }: Device) => {
@@ -81,39 +77,78 @@ describe.each(['f32', 'int4:32'])('onnx runners, %s: a stage dies in mid-answer'
       void host.setRunners([runner])
       return { peer, host, runner, stage: { peer, addresses: transport.addresses(), range: runner.range, incarnation: 1, predictedStepMs: () => 1000 } }
     }
-    const nodes = single.map((runner, index) => node(`node-${index}`, runner, device))
-    const spareNodes = spares.map((runner, index) => node(`spare-${index}`, runner, other))
-    const routes: RouteFinder = {
+    const coordinator = createCoordinator({ transport: network.createTransport('coordinator'), clock, logger: silentLogger })
+    return {
+      network,
+      coordinator,
+      nodes: single.map((runner, index) => node(`node-${index}`, runner, device)),
+      spares: spares.map((runner, index) => node(`spare-${index}`, runner, other)),
+      open: (route: Route, routes: RouteFinder) =>
+        coordinator.open({
+          session: 'disturbed',
+          manifestId: packed.manifest.id,
+          profile: formatProfile(profile),
+          hiddenSize: single[0]!.hiddenSize,
+          range: { start: 0, end: 3 },
+          route,
+          routes,
+          tokenBudget,
+        }),
+    }
+  }
+
+  test.each([
+    ['dies', 0, 1],
+    ['dies', 1, 5],
+    ['dies', 2, 3],
+    ['leaves', 0, 1],
+    ['leaves', 1, 5],
+    ['leaves', 2, 3],
+  ])('a stage %s, %i of three, prefill by %i rows: logits and KV are those of the undisturbed run, bit for bit', async (how, lost, chunkRows) => {
+    const { network, coordinator, nodes, spares: spareNodes, open } = createNodes()
+    const session = await open(nodes.map(({ stage }) => stage), {
       async find(range) {
         const { stage } = spareNodes.find(({ runner }) => runner.range.start <= range.start && range.end <= runner.range.end)!
         return [{ ...stage, range }]
       },
-    }
-    const coordinator = createCoordinator({ transport: network.createTransport('coordinator'), clock, logger: silentLogger })
-    const session = await coordinator.open({
-      session: 'disturbed',
-      manifestId: packed.manifest.id,
-      profile: formatProfile(profile),
-      hiddenSize: single[0]!.hiddenSize,
-      range: { start: 0, end: 3 },
-      route: nodes.map(({ stage }) => stage),
-      routes,
-      tokenBudget,
     })
     const disturbed = await generate(session, chunkRows, (count) => {
-      if (count === 33) network.kill(`node-${lost}`)
+      if (count !== 33) return
+      if (how === 'dies') network.kill(`node-${lost}`)
+      else nodes[lost]!.host.setDraining(true)
     })
     expect(disturbed.ids).toEqual(undisturbed.ids)
     expect(disturbed.logits).toEqual(undisturbed.logits)
-    expect(session.failovers).toBe(1)
-    expect(session.continuity).toBe('identical')
+    expect(session).toMatchObject({ failovers: how === 'dies' ? 1 : 0, moves: how === 'dies' ? 0 : 1, continuity: 'identical' })
     const { peer } = session.route()[lost]!
     const { runner } = spareNodes.find((spare) => spare.peer === peer)!
     expect(await runner.exportKeyValues(`disturbed/${lost}/1`)).toEqual(keyValues[lost])
+    if (how === 'leaves') expect(nodes[lost]!.host.sessions()).toBe(0)
     await session.close()
     await settled()
     expect([...nodes.filter((_, index) => index !== lost), ...spareNodes].map(({ host }) => host.sessions())).toEqual([0, 0, 0, 0])
     await nodes[lost]!.host.close()
+    await coordinator.close()
+  })
+
+  test('a stage of two blocks leaves in the prefill, its blocks go to two peers: logits and KV are those of the undisturbed run, bit for bit', async () => {
+    const { coordinator, nodes, spares: spareNodes, open } = createNodes()
+    const leaving = spareNodes[0]!
+    const session = await open([leaving.stage, nodes[2]!.stage], {
+      async find(range) {
+        return nodes.filter(({ runner }) => range.start <= runner.range.start && runner.range.end <= range.end).map(({ stage }) => stage)
+      },
+    })
+    leaving.host.setDraining(true)
+    const disturbed = await generate(session, 2)
+    expect(disturbed.ids).toEqual(undisturbed.ids)
+    expect(disturbed.logits).toEqual(undisturbed.logits)
+    expect(session).toMatchObject({ failovers: 0, moves: 1, continuity: 'identical' })
+    expect(session.route().map(({ peer }) => peer)).toEqual(['node-0', 'node-1', 'node-2'])
+    for (const index of [0, 1]) expect(await nodes[index]!.runner.exportKeyValues(`disturbed/${index}/1`)).toEqual(keyValues[index])
+    expect(leaving.host.sessions()).toBe(0)
+    await session.close()
+    await settled()
     await coordinator.close()
   })
 })
