@@ -91,9 +91,14 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
       find(session).length = length
     },
     close: async (session) => void sessions.delete(session),
-    exportKeyValues: async () => new Float32Array(0),
-    async importKeyValues(session, position) {
-      find(session).length = position
+    // One number for each position and block: a row depends on none of them, so they only have to arrive.
+    async exportKeyValues(session, { from = 0, to = find(session).length, part = range } = {}) {
+      return new Float32Array((to - from) * (part.end - part.start))
+    },
+    async importKeyValues(session, position, keyValues) {
+      const open = find(session)
+      if (position !== open.length) throw new ShoalError('wrong-position', `position ${position} of ${open.length}`)
+      open.length += keyValues.length / open.blocks
     },
     memory: () => ({
       weightBytes: (range.end - range.start) * costs.blockBytes,

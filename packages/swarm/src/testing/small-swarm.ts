@@ -2,7 +2,7 @@ import { createVirtualClock, randomHex, seededRandom, silentLogger, type Random,
 import { createMembership, membershipProfiles, type Membership } from '@shoal/membership'
 import { formatProfile, type BlockRange } from '@shoal/model'
 import { createMemoryNetwork, withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
-import { createCoordinator, createStageHost, type HiddenSession, type StageHost } from '@shoal/session'
+import { createCoordinator, createStageHost, type HiddenSession, type RouteWish, type StageHost } from '@shoal/session'
 import { createSwarmView, type SwarmView } from '../view.ts'
 import { smallConfig, smallManifest } from './small-model.ts'
 
@@ -24,8 +24,8 @@ export interface SmallSwarm {
   readonly random: Random
   /** A member that knows the first one's address; silent ones announce nothing, as clients. */
   join(name: string, options?: { readonly silent?: boolean }): Promise<SmallPeer>
-  /** A session of `from` over one stage. */
-  open(from: SmallPeer, stage: SmallPeer, range: BlockRange): Promise<HiddenSession>
+  /** A session of `from` over one stage; `movable` when `from` may look for others. */
+  open(from: SmallPeer, stage: SmallPeer, range: BlockRange, options?: { readonly movable?: boolean }): Promise<HiddenSession>
   run(durationMs: number): Promise<void>
   /** @returns virtual milliseconds it took @throws when it does not hold in time */
   until(holds: () => boolean, withinMs: number): Promise<number>
@@ -107,7 +107,7 @@ export function createSmallSwarm(seed = 1): SmallSwarm {
       }
       return peer
     },
-    open(from, stage, range) {
+    open(from, stage, range, { movable = false } = {}) {
       const record = from.membership.members().find((member) => member.record.peerId === stage.name)?.record
       if (record === undefined) throw new Error(`${from.name} does not know ${stage.name}`)
       const route = [{ peer: stage.name, addresses: record.addresses, range, incarnation: record.incarnation, predictedStepMs: () => 1 }]
@@ -119,6 +119,7 @@ export function createSmallSwarm(seed = 1): SmallSwarm {
         range,
         route,
         tokenBudget: 8,
+        ...(movable && { routes: { find: (blocks: BlockRange, exclude: ReadonlySet<string>, wish: RouteWish) => from.view.find(blocks, exclude, 8, wish) } }),
       })
     },
     async finished(promise) {
