@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { memberLimits } from './limits.ts'
-import { changeOfLinks, linksToSay, nearMicros } from './links.ts'
+import { changeOfLinks, createLinkWords, linksToSay, nearMicros, type Links } from './links.ts'
 
 describe('what an owner says of its links', () => {
   test.each([
@@ -13,6 +13,7 @@ describe('what an owner says of its links', () => {
     ['a link that became worse', 2100, 500, 2100],
     ['a far one that became worse', 26_000, 20_123, 26_000],
     ['a first guess that was too high', 17_000, 20_123, 17_000],
+    ['a first guess that was a little too high', 600, 1400, 1400],
     ['a far one that came near', 300, 20_123, 500],
   ] as const)('%s', (_name, measured, said, expected) => {
     expect(linksToSay({ b: measured }, said === undefined ? {} : { b: said })).toEqual({ b: expected })
@@ -65,6 +66,27 @@ describe('what an owner says of its links', () => {
         expect(changes).toBeLessThanOrEqual(1)
       }),
     )
+  })
+
+  test('of a link that gets better and better is told less and less often; of another one soon', () => {
+    const words = createLinkWords()
+    let said: Links = {}
+    const told: number[] = []
+    for (let beat = 1; beat <= 200; beat += 1) {
+      const measured: Links = { b: Math.round(1_000_000 * 0.97 ** beat), ...(beat > 150 && { c: 30_000 }) }
+      const next = words.next(measured, said)
+      if (next === null) continue
+      told.push(beat)
+      said = next
+    }
+    expect(told).toEqual([2, 12, 32, 72, 152, 162, 182])
+    expect(Object.keys(said)).toEqual(['b', 'c'])
+  })
+
+  test('nothing new is nothing to say', () => {
+    const words = createLinkWords()
+    const said = { b: 500 }
+    for (let beat = 0; beat < 100; beat += 1) expect(words.next({ b: 100 + beat * 10 }, said)).toBeNull()
   })
 
   test('near is below a millisecond', () => {

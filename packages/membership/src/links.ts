@@ -12,7 +12,7 @@ export const nearMicros = 1000
 const toldWhenNearMicros = 500
 
 /** An improvement is real, because the smallest round trip is never too small: it counts beyond this. */
-const fallMicros = 500
+const fallMicros = 1000
 const fallShare = 0.1
 /** A worse one may be a busy minute: only a plain change counts, a quarter as everywhere in planning. */
 const riseMicros = 1500
@@ -45,4 +45,41 @@ export function changeOfLinks(said: Links, before: Links): 'lost' | 'found' | 'm
   if (Object.keys(before).some((peer) => said[peer] === undefined)) return 'lost'
   if (Object.keys(said).some((peer) => before[peer] === undefined)) return 'found'
   return Object.keys(said).some((peer) => said[peer] !== before[peer]) ? 'moved' : null
+}
+
+/** Beats between the looks that may tell of a lost link, because others pass beats on to us only where they know of none, or of a new one, because until then plans are made with a guess. */
+const setEveryBeats = 2
+/** Before another word for a link that is told already; each further one waits twice as long, up to the most. */
+const wordAfterBeats = 10
+const wordAfterBeatsMost = 80
+
+/** When an owner says something new of its links: each word is flooded to everybody, and makes all plan anew. */
+export interface LinkWords {
+  /** Once a beat. @returns what to say now; null for nothing new */
+  next(measured: Links, said: Links): Links | null
+}
+
+export function createLinkWords(): LinkWords {
+  let beats = 0
+  let dueBeat = wordAfterBeats
+  let pause = wordAfterBeats
+
+  return {
+    next(measured, said) {
+      beats += 1
+      const links = linksToSay(measured, said)
+      const change = changeOfLinks(links, said)
+      if (change === null) return null
+      if (change === 'moved') {
+        if (beats < dueBeat) return null
+        // A busy minute gives many readings and few words: whatever the machine does, the swarm comes to rest.
+        pause = Math.min(2 * pause, wordAfterBeatsMost)
+      } else {
+        if (beats % setEveryBeats !== 0) return null
+        pause = wordAfterBeats
+      }
+      dueBeat = beats + pause
+      return links
+    },
+  }
 }

@@ -2,7 +2,7 @@ import { messageOf, type Clock, type Logger, type Random, type Timer } from '@sh
 import type { Transport } from '@shoal/network'
 import { createDetector } from './detector.ts'
 import { createGossip } from './gossip.ts'
-import { changeOfLinks, linksToSay } from './links.ts'
+import { createLinkWords } from './links.ts'
 import { livenessOf, type Liveness } from './liveness.ts'
 import { createMesh } from './mesh.ts'
 import { createNeighbours, type Neighbours } from './neighbours.ts'
@@ -64,12 +64,6 @@ export interface MembershipDependencies {
   nextIncarnation?(atLeast: number): number | Promise<number>
 }
 
-/**
- * Changes of links are announced at most this often: each announcement is flooded to everybody. Soon when one is gone,
- * because others pass beats on to us only where they know of no link, or new, because until then plans are made with a guess.
- */
-const linksEveryBeats = { lost: 2, found: 2, moved: 10 } as const
-
 export function createMembership(dependencies: MembershipDependencies, options: MembershipOptions): Membership {
   const { transport, clock, random, logger } = dependencies
   const changeListeners = new Set<() => void>()
@@ -80,7 +74,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
   const raisedByMs = new Map<string, number>()
   let timer: Timer | undefined
   let lastTurnMs = clock.nowMs()
-  let beats = 0
+  const linkWords = createLinkWords()
   let raising = false
   let restoring = false
   let closed = false
@@ -246,16 +240,14 @@ export function createMembership(dependencies: MembershipDependencies, options: 
     gossip.tick()
     neighbours.maintain()
     mesh.tick()
-    beats += 1
     announceLinks()
   }
 
   const announceLinks = (): void => {
     const said = self.sealed?.record
     if (said === undefined || said.state === 'left') return
-    const links = linksToSay(mesh.links(), said.links)
-    const change = changeOfLinks(links, said.links)
-    if (change === null || beats % linksEveryBeats[change] !== 0) return
+    const links = linkWords.next(mesh.links(), said.links)
+    if (links === null) return
     say({ links }).catch((error: unknown) => logger.error('member-record-failed', { reason: messageOf(error) }))
   }
 

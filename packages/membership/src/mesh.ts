@@ -14,7 +14,7 @@ export interface Mesh {
   retryDead(): void
   /** @throws {Error} when it is refused, or with the signal */
   reach(peer: string, signal: AbortSignal): Promise<void>
-  /** Smallest recent round trip to each member, of links measured at least twice. Clients are on no plan and in no word of ours. */
+  /** Smallest recent round trip to each member, of links measured three times. Clients are on no plan and in no word of ours. */
   links(): Links
   close(): void
 }
@@ -29,6 +29,8 @@ export interface MeshDependencies {
 
 /** Round trips kept per link: the smallest of eight is one without queueing, and an improvement still shows soon. */
 const samplesKept = 8
+/** Before a link is told: the first reading pays for what is done once, one of two others may be disturbed. */
+const samplesNeeded = 3
 
 export function createMesh({ transport, clock, random, logger, peers }: MeshDependencies, options: { readonly neighboursMax: number; readonly dialMs: number }): Mesh {
   const dialling = new Map<string, AbortController>()
@@ -49,7 +51,9 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
     dialling.set(peer, controller)
     const timer = clock.after(options.dialMs, () => controller.abort(new ShoalError('deadline-passed', `${peer} did not answer`)))
     try {
-      await reach(peer, controller.signal)
+      // A new link is measured at once so often as it takes: its first word should be one that stays.
+      do await reach(peer, controller.signal)
+      while (isFresh(peer))
     } catch (error) {
       logger.debug('dial-failed', { peer, reason: messageOf(error) })
     } finally {
@@ -66,6 +70,8 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
       if (!dialling.has(peer)) void dial(peer)
     }
   }
+
+  const isFresh = (peer: string): boolean => (samples.get(peer)?.length ?? 0) < samplesNeeded
 
   const apart = (liveness: Liveness): string[] => {
     const connected = new Set(transport.connected())
@@ -88,7 +94,7 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
       for (const peer of shuffled(apart('alive'), random).slice(0, Math.max(0, room))) enqueue(peer)
       enqueue(shuffled(apart('dead'), random)[0])
       // Few links a round, the new ones first: measuring must not load the links it measures.
-      const fresh = connected.filter((peer) => (samples.get(peer)?.length ?? 0) < 2)
+      const fresh = connected.filter(isFresh)
       const turn = connected.length === 0 ? undefined : connected[(next += 1) % connected.length]
       for (const peer of [...fresh.slice(0, memberLimits.maxDialsAtOnce), turn]) enqueue(peer)
       startWaiting()
@@ -100,7 +106,7 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
     reach,
     links() {
       const members = new Set(peers().map(({ record }) => record.peerId))
-      return Object.fromEntries([...samples].filter(([peer, kept]) => kept.length >= 2 && members.has(peer)).map(([peer, kept]) => [peer, Math.min(...kept)]))
+      return Object.fromEntries([...samples].filter(([peer, kept]) => kept.length >= samplesNeeded && members.has(peer)).map(([peer, kept]) => [peer, Math.min(...kept)]))
     },
     close() {
       waiting = []
