@@ -20,7 +20,7 @@ function chaos(words: readonly string[]): Promise<{ code: number | null; stdout:
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
 }
 
-it('five processes that know one address agree, also after six of them were killed and started again', { timeout: 180_000 }, async () => {
+it('five processes that know one address agree, also after six of them were killed and started again', { timeout: 400_000 }, async () => {
   const { code, stdout, stderr } = await chaos(['processes', '--restarts', '6', '--from', '3', '--json'])
   const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Report
   expect(report.failed, stderr).toEqual([])

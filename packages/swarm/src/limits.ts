@@ -14,6 +14,8 @@ export const swarmLimits = {
   /** Who joins knows one member; the one that holds the weights it needs is met within some beats, or after its restart. */
   weightsPatienceMs: 20_000,
   weightsRetryMs: 500,
+  /** A joiner hears of all others within some round trips and a beat; then it plans with those it knows. */
+  knowOthersMs: 2_000,
   /** Members change in bursts (a join is three records); one decision per burst. */
   settleMs: 250,
   /** Voluntary moves: at most one per window, so that a flapping peer costs one move (fault F20). */

@@ -4,8 +4,8 @@ import type { SwarmStatus } from '@shoal/swarm'
 import { disagreements, ghostsOf, type Views } from './agreement.ts'
 import type { CrewMember } from './crew.ts'
 
-/** A process starts in one to three seconds here; the swarm then has two leases of a silent peer to agree. */
-const agreeWithinMs = 60_000
+/** Some seconds are enough on an idle machine; a process of a busy one takes half a minute to start. */
+const agreeWithinMs = 120_000
 const lookEveryMs = 250
 /** A killed process refuses the dial-back at once: what is held alive for longer is a ghost. */
 const ghostAfterMs = 10_000

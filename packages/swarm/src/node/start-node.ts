@@ -13,6 +13,7 @@ import { createStepSpeed } from '../step-speed.ts'
 import { calibrateBlock, type BlockSpeed } from './calibrate.ts'
 import { agent } from './ask-peer.ts'
 import { joinModel } from './join-model.ts'
+import { knowOthers } from './know-others.ts'
 import { createLazyEngine } from './lazy-engine.ts'
 import { createLeaving } from './leaving.ts'
 import { createNodePublisher } from './node-publisher.ts'
@@ -113,6 +114,8 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   const publisher = createNodePublisher(dependencies, joined, membership, [...(options.bootstrap ?? []), ...options.join])
   scope.onClose(() => publisher.close())
   publisher.start()
+  // Told what to hold, it need not plan.
+  if (options.blocks === undefined) await knowOthers({ ...dependencies, transport, view }, signal)
   keeper.start()
   measureAlways({ ...dependencies, transport, manifest, rates, steps, member }, hardware, scope)
   await firstDecision(keeper, signal)
