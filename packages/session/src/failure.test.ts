@@ -108,8 +108,8 @@ test('a stage whose computation fails says so, and the request fails fast', asyn
 })
 
 test.each([
-  [0, 'blocks 2 to 3 at node-1: non-finite hidden states from node-0'],
-  [1, 'blocks 4 to 5 at node-2: non-finite hidden states from node-1'],
+  [0, 'blocks 0 to 1 at node-0: non-finite hidden states from node-0'],
+  [1, 'blocks 2 to 3 at node-1: non-finite hidden states from node-1'],
   [2, 'blocks 4 to 5 at node-2: non-finite hidden states'],
 ])('numbers that are none, made by stage %i, go no further', async (index, message) => {
   const swarm = createFakeSwarm()

@@ -8,14 +8,10 @@ import { nameStage, StageError } from './stage-error.ts'
 import type { Route, RouteFinder, RouteStage } from './types.ts'
 
 /**
- * The peer is gone, or has no session any more: another one can take its blocks. Anything else it said about the
- * request itself, and three more peers would say the same.
+ * The peer is gone, has no session any more, or sends what cannot be read: another one can take its blocks. Anything
+ * else it said about the request itself, and three more peers would say the same.
  */
-const movableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['peer-vanished', 'deadline-passed', 'not-ready', 'unknown-session'])
-
-export function movable(error: StageError): boolean {
-  return movableCodes.has(error.code)
-}
+const movableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['peer-vanished', 'deadline-passed', 'not-ready', 'unknown-session', 'bad-frame'])
 
 /** Gone altogether, and not only without room for this. */
 function vanished(error: StageError): boolean {
@@ -47,6 +43,8 @@ export interface ReplanRequest {
 export interface Losses {
   /** Peers, with the incarnation that was lost. */
   readonly lost: ReadonlyMap<string, number>
+  /** Whether another peer could do better. Counts those whose rows are refused: a third in a row says the model is at fault. */
+  movable(error: StageError): boolean
   add(error: StageError): void
   /**
    * It did not open. A survivor (one of `open`) that cannot go on is lost; one that has no room for more blocks may
@@ -76,6 +74,7 @@ export function createLosses(): Losses {
   const lost = new Map<string, number>()
   const full = new Set<string>()
   let attempts = 0
+  let spoilt = 0
   let last: StageError | null = null
 
   const add = (error: StageError): void => {
@@ -85,6 +84,10 @@ export function createLosses(): Losses {
 
   return {
     lost,
+    movable(error) {
+      if (error.code === 'bad-frame') spoilt += 1
+      return movableCodes.has(error.code) && spoilt <= sessionLimits.maxSpoilt
+    },
     add,
     refuse(error, open) {
       if (vanished(error) || open.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)) {
@@ -100,6 +103,7 @@ export function createLosses(): Losses {
     },
     progress() {
       attempts = 0
+      spoilt = 0
       full.clear()
     },
     countAttempt() {

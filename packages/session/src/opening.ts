@@ -6,7 +6,7 @@ import type { StageProgress } from './failover-rules.ts'
 import type { SessionTimes } from './limits.ts'
 import type { ChannelUse } from './peer-channels.ts'
 import { StageError } from './stage-error.ts'
-import type { RouteStage } from './types.ts'
+import type { Route, RouteStage } from './types.ts'
 
 /** A stage that has made room. */
 export interface OpenStage {
@@ -123,6 +123,20 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       if (request !== undefined) stop.abort(lossOf(request.stage, error))
     },
   }
+}
+
+/**
+ * Whom a stage's report is about: a stage speaks of itself or of the next one, and `start` says of which. Rows that are
+ * no numbers, or of another shape, were made by the stage before the one that refuses them.
+ * @returns `ours` when the coordinator's own rows were refused: no other stage would take them
+ */
+export function accused(route: Route, message: SessionFailed): { readonly error: StageError | null; readonly ours: boolean } {
+  const index = route.findIndex(({ range }) => range.start === message.start)
+  const [before, stage] = [route[index - 1], route[index]]
+  if (stage === undefined) return { error: null, ours: false }
+  const said = failureOf(stage, message)
+  if (said.code !== 'bad-frame' || before === undefined) return { error: said, ours: said.code === 'bad-frame' }
+  return { error: new StageError(before, 'bad-frame', message.message, { definite: message.definite, cause: said }), ours: false }
 }
 
 /** A stage's own words as an error. A code of a newer peer is `internal` here. */

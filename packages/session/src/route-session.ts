@@ -10,9 +10,9 @@ import { bytesOf, joinRows } from './hidden-states.ts'
 import { createJournal, type JournalStep } from './journal.ts'
 import { judgeLateStep } from './late-steps.ts'
 import type { SessionTimes } from './limits.ts'
-import { createLosses, movable } from './losses.ts'
+import { createLosses } from './losses.ts'
 import { requestsFor } from './open-requests.ts'
-import { createOpening, failureOf, lossOf, type Opening, type OpenRequest, type OpenStage } from './opening.ts'
+import { accused, createOpening, lossOf, type Opening, type OpenRequest, type OpenStage } from './opening.ts'
 import { createPatience } from './patience.ts'
 import { createPendingSteps, type PendingStep } from './pending-steps.ts'
 import { createRelocation } from './relocation.ts'
@@ -86,7 +86,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const onStageLost = (error: StageError): void => {
     if (ended !== null) return
     logger.warn('stage-lost', { session, peer: error.peer, code: error.code, reason: error.message })
-    if (options.routes === undefined || !movable(error)) {
+    if (options.routes === undefined || !losses.movable(error)) {
       end(error)
       return
     }
@@ -179,8 +179,8 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const receiveFailed = (message: SessionFailed): void => {
     // It was overtaken by a newer route; nothing is lost.
     if (message.code === 'stale-epoch' || message.epoch !== epoch) return
-    const stage = route.find(({ range }) => range.start === message.start)
-    if (stage !== undefined) onStageLost(failureOf(stage, message))
+    const { error, ours } = accused(route, message)
+    if (error !== null) (ours ? end : onStageLost)(error)
   }
 
   const receive = (peer: string, message: SessionMessage, payload: Uint8Array): void => {

@@ -175,6 +175,10 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       } catch (error) {
         // Bytes that are no message: nothing behind them can be trusted either.
         logger.warn('frame-refused', { peer: channel.remotePeer, reason: messageOf(error) })
+        // It would say that we are gone: its coordinators hear first what it sent.
+        for (const stage of table.list()) {
+          if (stage.session.previous === outbox.peer) reportFailure(stage, { step: null, code: 'bad-frame', message: `${outbox.peer} sent what is no message`, definite: true })
+        }
         channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
       }
     })
