@@ -14,7 +14,7 @@ export const systemCalls: Exceptions = {
   'packages/network/src/libp2p/testing/measure-latency.ts': 'times real sockets',
   'packages/network/src/memory/network.test.ts': 'turns of the real event loop',
   'sim/src/bench/': 'measures real processes in real time',
-  'sim/src/simulator/event-loop.ts': 'a turn of the real event loop as the barrier behind all promises',
+  'sim/src/turn.ts': 'turns of the real event loop',
   'test/demo-swarm.test.ts': 'waits for real processes',
 }
 

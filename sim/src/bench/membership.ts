@@ -1,10 +1,9 @@
-import { sleep } from '@shoal/host'
-import { systemClock } from '@shoal/host/node'
 import { describeMachine } from './machine.ts'
 import { documentAfter } from './membership/document-bytes.ts'
 import { bytesAtRest, detectionMs, healMs } from './membership/traffic.ts'
 import { medians, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
+import { turnOfEventLoop } from '../turn.ts'
 
 /** Bytes and times of membership on the memory network. Virtual time: what is measured is the protocol, not the machine. */
 export async function benchMembership(settings: BenchSettings): Promise<BenchReport> {
@@ -12,8 +11,7 @@ export async function benchMembership(settings: BenchSettings): Promise<BenchRep
   const say = async (metric: string, value: number): Promise<void> => {
     ;(samples[metric] ??= []).push(value)
     settings.report(`${metric} ${value}`)
-    // A turn of the event loop, so that this process hears when the one that started it ends.
-    await sleep(systemClock, 0)
+    await turnOfEventLoop()
   }
 
   for (let seed = 1; seed <= settings.rounds; seed += 1) {

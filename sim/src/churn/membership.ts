@@ -1,7 +1,6 @@
-import { sleep } from '@shoal/host'
-import { systemClock } from '@shoal/host/node'
 import { quantile } from '../bench/report.ts'
 import { runChurn, type ChurnResult } from './churn.ts'
+import { turnOfEventLoop } from '../turn.ts'
 
 /** Counts over all seeds. */
 export interface ChurnReport {
@@ -23,8 +22,7 @@ export async function churnMembership(first: number, seeds: number, report: (lin
     results.push(result)
     for (const violation of result.violations) report(`seed ${seed}: ${violation}`)
     if (results.length % 50 === 0) report(`${results.length} of ${seeds} seeds`)
-    // A turn of the event loop, so that signals are heard.
-    await sleep(systemClock, 0)
+    await turnOfEventLoop()
   }
   return countUp(results)
 }

@@ -1,8 +1,7 @@
-import { sleep } from '@shoal/host'
-import { systemClock } from '@shoal/host/node'
 import { quantile, round } from '../bench/report.ts'
 import { playScenario } from '../play.ts'
 import type { Outcome } from '../simulator/outcome.ts'
+import { turnOfEventLoop } from '../turn.ts'
 
 /** Counts over all seeds. */
 export interface SimChaosReport {
@@ -31,8 +30,7 @@ export async function chaosSim(first: number, seeds: number, report: (line: stri
     outcomes.push(outcome)
     for (const violation of outcome.violations) report(`seed ${seed}: ${violation}`)
     if (outcomes.length % 50 === 0) report(`${outcomes.length} of ${seeds} seeds`)
-    // A turn of the event loop, so that signals are heard.
-    await sleep(systemClock, 0)
+    await turnOfEventLoop()
   }
   return countUp(outcomes)
 }

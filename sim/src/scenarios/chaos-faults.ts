@@ -71,7 +71,7 @@ export function createFaults(world: World): Faults {
     },
     leave() {
       const peer = victim()
-      if (peer === undefined) return
+      if (peer === undefined || nodes.get(peer)?.life.state !== 'running') return
       book.begin('leave', peer)
       world.leave(peer).catch((error: unknown) => world.rules.violate(`${peer} could not leave: ${String(error)}`))
     },

@@ -34,7 +34,7 @@ async function noRoom(world: World): Promise<void> {
   world.add({ ...like, name: 'full-disk', diskFull: true })
   world.add({ ...like, name: 'no-memory', memoryBytes: Math.floor(memoryFor(1, model) / 4) })
   // Told to hold more than it can.
-  world.add({ ...like, name: 'greedy', memoryBytes: memoryFor(1, model), blocks: [0, 8] })
+  world.add({ ...like, name: 'greedy', memoryBytes: 3 * costs.blockBytes, blocks: [0, 8] })
   const refusals: string[] = []
   world.rules.pardon((sentence) => {
     const known = /^(full-disk|greedy) says span-loading-failed/.test(sentence)

@@ -1,4 +1,5 @@
 import type { VirtualClock } from '@shoal/host'
+import { turnOfEventLoop } from '../turn.ts'
 
 /** Runs a world in virtual time, one event after the other, and everything that waits for promises in between. */
 export interface EventLoop {
@@ -13,13 +14,7 @@ export interface EventLoop {
 }
 
 
-const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
-
-/**
- * A turn of the real event loop comes after all promises that can be resolved, however long their chains are, so it is
- * only a barrier here: nothing is ever ordered by it.
- * @param onTurn runs after each event, when all is settled: checkers
- */
+/** @param onTurn runs after each event, when all is settled: checkers */
 export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventLoop {
   let turns = 0
 
@@ -28,7 +23,7 @@ export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventL
     const dueMs = clock.dueMs()
     if (dueMs === null || dueMs > untilMs) return false
     clock.step()
-    await settle()
+    await turnOfEventLoop()
     turns += 1
     onTurn()
     return true
@@ -36,7 +31,7 @@ export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventL
 
   const until = async (holds: () => boolean, withinMs: number): Promise<boolean> => {
     const endMs = clock.nowMs() + withinMs
-    await settle()
+    await turnOfEventLoop()
     while (!holds()) {
       if (await turn(endMs)) continue
       clock.advance(endMs - clock.nowMs())

@@ -94,8 +94,11 @@ export function createRules(worldOf: () => World): Rules {
     },
     loggerOf(peer) {
       for (const key of over.keys()) if (key.startsWith(`${peer} `)) over.delete(key)
+      const say = (event: string, fields: LogFields): void => worldOf().trace.add(`${peer} says ${event} ${JSON.stringify(fields)}`)
       const logger = (base: LogFields): Logger => ({
         ...silentLogger,
+        info: (event, fields) => say(event, { ...base, ...fields }),
+        warn: (event, fields) => say(event, { ...base, ...fields }),
         error: (event, fields) => violate(`${peer} says ${event}: ${messageOf(JSON.stringify({ ...base, ...fields }))}`),
         child: (fields) => logger({ ...base, ...fields }),
       })

@@ -63,6 +63,9 @@ export interface WorldOptions {
   readonly listener?: (line: string) => void
 }
 
+/** Whoever is alone dials so often. */
+const tendMs = 1000
+
 /** Nobody has started yet: `form` does that. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { seed, topology } = options
@@ -111,6 +114,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       () => timer.cancel(),
     )
   }
+
+  /** Whoever has lost all connections, or never had one, dials again, as a program does that was given addresses. */
+  const tend = (): void => {
+    clock.after(tendMs, tend)
+    for (const { life, transport } of [...nodes.values(), ...clients.values()]) if (life.state === 'running' && transport.connected().length === 0) dialSomebody(transport)
+  }
+  tend()
 
   const world: World = {
     seed,
@@ -186,13 +196,15 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     async leave(name) {
       const node = nodes.get(name)
-      if (node === undefined) return
+      // A stopped process hears no signal.
+      if (node?.life.state !== 'running') return
       trace.add(`${name} leaves`)
       await node.leave()
       if (nodes.get(name) !== node) return
       lifeEnds(node)
       nodes.delete(name)
       node.life.end()
+      links.restore(name)
     },
     async addClient(name) {
       links.add(name, 0)
