@@ -1,5 +1,9 @@
+import { createVirtualClock, ShoalError } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { createFakeSwarm, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
+import { sessionTimes } from './limits.ts'
+import { requestsFor } from './open-requests.ts'
+import { createOpening, type Opening } from './opening.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import type { RouteStage } from './types.ts'
 
@@ -41,6 +45,23 @@ test.each(refusals)('%s is refused with a sentence, and nothing stays open', asy
   await expect(swarm.open(changes(swarm))).rejects.toMatchObject(expected)
   await settled()
   expect(freeEverywhere(swarm)).toBe(true)
+})
+
+test('a stage that vanishes while it is being reached is named, whoever notices first', async () => {
+  const { stage } = createFakeSwarm().nodes[0]!
+  const options = { session: 'a'.repeat(32), manifestId: 'b'.repeat(64), profile: 'f32', hiddenSize: 8, range: stage.range, route: [stage], tokenBudget: 8 }
+  const links = {
+    join: () => undefined,
+    leave: () => undefined,
+    connect() {
+      // The channel ends before its opener has had its turn.
+      opening.lost(stage.peer, new Error('killed'))
+      return Promise.reject(new ShoalError('peer-vanished', 'the session channel has ended'))
+    },
+    close: () => Promise.resolve(),
+  }
+  const opening: Opening = createOpening({ clock: createVirtualClock(), links, times: sessionTimes }, requestsFor(options, 'self', [], 0, new Set()))
+  await expect(opening.run(new AbortController().signal)).rejects.toMatchObject({ name: 'StageError', peer: stage.peer, code: 'peer-vanished' })
 })
 
 test('a draining node finishes its sessions and takes no new ones', async () => {

@@ -51,7 +51,7 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
     try {
       link = await links.connect(stage.peer, stage.addresses, signal)
     } catch (error) {
-      throw signal.aborted ? error : atStage(stage, error)
+      throw signal.aborted ? signal.reason : atStage(stage, error)
     }
     try {
       // A session that was closed meanwhile has said so to its stages: an 'open' behind that would open it again.
@@ -62,7 +62,7 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       return { stage, link, numericClass, progress: { length, lastStep, journalFrom } }
     } catch (error) {
       leave(request, link)
-      throw signal.aborted ? error : atStage(stage, error)
+      throw signal.aborted ? signal.reason : atStage(stage, error)
     } finally {
       waiting.delete(message.start)
     }
