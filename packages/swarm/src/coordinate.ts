@@ -1,10 +1,11 @@
-import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
+import { randomHex, sleep, type Clock, type Logger, type Random } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createCoordinator, StageError, type Coordinator, type HiddenSession } from '@shoal/session'
 import type { SwarmView } from './view.ts'
 import { createEngine } from './engine.ts'
+import { swarmLimits } from './limits.ts'
 import { timeOwnWork } from './own-work.ts'
 import { inScope, type Scope } from './scope.ts'
 import type { Engine } from './types.ts'
@@ -62,13 +63,14 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
 type SessionOpener = (end: number, tokenBudget: number, signal: AbortSignal | undefined) => Promise<HiddenSession>
 
 /** Opens sessions over the best route, and over others when a stage refuses. */
-function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | 'routes' | 'random' | 'logger'>, coordinator: Pick<Coordinator, 'open'>): SessionOpener {
-  const { manifest, routes, random, logger } = dependencies
+function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | 'routes' | 'clock' | 'random' | 'logger'>, coordinator: Pick<Coordinator, 'open'>): SessionOpener {
+  const { manifest, routes, clock, random, logger } = dependencies
   const { config, profile } = manifest.manifest
 
   return async (end, tokenBudget, signal) => {
     const range = { start: 0, end }
     const exclude = new Set<string>()
+    const untilMs = clock.nowMs() + swarmLimits.openingTimeoutMs
     let route = await routes.find(range, exclude, tokenBudget)
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -85,16 +87,28 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
         })
       } catch (error) {
         const peer = refusingPeer(error)
-        if (peer === null || attempt === routesTried) throw error
+        const lost = peer !== null && isLoss(error) && clock.nowMs() < untilMs
+        if (peer === null || (attempt >= routesTried && !lost)) throw error
         logger.info('route-refused', { peer, attempt })
         exclude.add(peer)
-        // No other route: what the peer said is the better answer.
-        route = await routes.find(range, exclude, tokenBudget).catch(() => {
-          throw error
-        })
+        const other = await routes.find(range, exclude, tokenBudget).catch(() => null)
+        if (other !== null) route = other
+        // No other route, and no room: what the peer said is the better answer.
+        else if (!lost) throw error
+        else {
+          // Whoever is between two lives serves again in a moment, as does whoever takes over what was lost.
+          await sleep(clock, swarmLimits.openingRetryMs, signal)
+          exclude.clear()
+          route = await routes.find(range, exclude, tokenBudget).catch(() => route)
+        }
       }
     }
   }
+}
+
+/** It is not there now; that may change soon. */
+function isLoss(error: unknown): boolean {
+  return error instanceof StageError && ['not-ready', 'peer-vanished', 'deadline-passed'].includes(error.code)
 }
 
 /** The peer to avoid when a stage has no room, is not ready or cannot be reached; null when another one would not help. */

@@ -70,6 +70,9 @@ export const swarmLimits = {
   directoryGoodbyeMs: 500,
   /** Unknown nodes of the own manifest that are greeted in a turn: one is enough to merge two parts of a swarm. */
   islandsPerTurn: 4,
+  /** An answer that finds its only holders between two lives tries again so often and so long: a move of blocks takes seconds. */
+  openingRetryMs: 250,
+  openingTimeoutMs: 10_000,
   /** mDNS asks every 10 s and answers within milliseconds; the swarm may be started after the one that looks for it. */
   discoveryTimeoutMs: 60_000,
 } as const

@@ -88,6 +88,7 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
   }
 
   const move = async ({ action, span }: Exclude<Decision, { action: 'stay' }>): Promise<void> => {
+    const lastMovedMs = lastMoveMs
     if (spans.current() !== null) lastMoveMs = clock.nowMs()
     logger.info('span-loading', { start: span.start, end: span.end, action })
     try {
@@ -102,7 +103,10 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       failure = null
     } catch (error) {
       if (retiring.signal.aborted) return
-      logger.error('span-loading-failed', { start: span.start, end: span.end, reason: messageOf(error) })
+      // Nothing has moved: the window is for moves.
+      lastMoveMs = lastMovedMs
+      const putOff = error instanceof ShoalError && error.code === 'not-ready'
+      logger[putOff ? 'info' : 'error'](putOff ? 'move-put-off' : 'span-loading-failed', { start: span.start, end: span.end, reason: messageOf(error) })
       failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
       schedule(swarmLimits.spanRetryMs)
       if (options.fixed !== null && spans.current() === null) failed.reject(error)
