@@ -2,8 +2,8 @@ import { sessionTimes } from '@shoal/session'
 import { agreements, ghostBoundMs, holders, leftovers, membersNow, wrongViews } from './truth.ts'
 import type { World } from './world.ts'
 
-/** A swarm that has just been started has found its places by then, on the slowest links. */
-const formingMsMax = 30_000
+/** A swarm that has just been started has found its places by then: who wants to move waits for a quiet moment, and tries again. */
+const formingMsMax = 120_000
 /** Answers end within this once nothing disturbs them any more: a step's deadline and its extensions, some times over. */
 const answersMsMax = 60_000
 

@@ -47,8 +47,6 @@ export async function startSimulatedClient(surroundings: ClientSurroundings, nam
     manifest: model.manifest,
     routes: {
       predictTokenMs: (route, past) => view.predictTokenMs(route, past),
-      async find(range, exclude, tokenBudget) {
-        const route = await view.find(range, exclude, tokenBudget)
       async find(...request) {
         const route = await view.find(...request)
         surroundings.onRoute(view, membership, route)

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { playScenario } from './play.ts'
+import { scenarios } from './scenarios/index.ts'
+
+const faults = scenarios.filter(({ name }) => /^F\d/.test(name))
+
+test.each(faults)('$name: $about', async ({ name }) => {
+  for (const seed of [1]) {
+    const { violations, tokensChanged } = await playScenario(name, { seed })
+    expect({ seed, violations, tokensChanged }).toEqual({ seed, violations: [], tokensChanged: 0 })
+  }
+})
+
+test('every fault that the simulator is to play has a scenario', () => {
+  const played = new Set(faults.map(({ name }) => Number(/^F(\d+)/.exec(name)?.[1])))
+  expect([...played].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20])
+})
