@@ -1,27 +1,24 @@
 import { expect, test } from 'vitest'
-import { countHolders, heldSpans } from './coverage.ts'
-import { createCluster } from './cluster.ts'
-import { sketchCosts, sketchSnapshot } from './fixtures.ts'
+import { sketchCosts, sketchSnapshot, type MemberSketch } from './fixtures.ts'
 import { plan } from './plan.ts'
-import { spreadCopies } from './replicate.ts'
 
 const costs = sketchCosts(8)
-const spansOf = (spans: readonly (readonly [number, number])[], fits = 5) =>
-  sketchSnapshot(costs, spans.map((span, index) => ({ name: `n${index}`, fits, span, blockMicros: 1000 + index })))
-
-test('nodes that joined one by one, and took the same blocks, spread once all are here', () => {
-  const snapshot = spansOf([[0, 5], [0, 5], [0, 5], [0, 5], [5, 8]])
-  const { placements, uncovered } = plan(snapshot, costs, { objective: 'latency' })
-  expect(uncovered).toEqual([])
-  const counts = Array.from({ length: 8 }, (_, block) => placements.filter(({ start, end }) => start <= block && block < end).length)
-  expect(Math.min(...counts)).toBeGreaterThanOrEqual(2)
-})
+const near = { a: 1000, b: 1000, c: 1000 }
+const holders: MemberSketch[] = [
+  { name: 'a', fits: 4, span: [0, 4], numericClass: 'one', links: near },
+  { name: 'b', fits: 4, span: [4, 8], numericClass: 'two', links: near },
+]
+const spans = (members: readonly MemberSketch[]): Record<string, string> =>
+  Object.fromEntries(plan(sketchSnapshot(costs, members), costs, { objective: 'latency' }).placements.map(({ peer, start, end }) => [peer, `${start}:${end}`]))
 
 test.each([
-  { name: 'the slowest of four moves', spans: [[0, 5], [0, 5], [0, 5], [0, 5], [5, 8]] as const, counts: [3, 3, 3, 4, 4, 2, 2, 2] },
-  { name: 'nobody whose blocks would be left with one holder', spans: [[0, 5], [0, 5], [5, 8]] as const, counts: [2, 2, 2, 2, 2, 1, 1, 1] },
-  { name: 'nobody when each block has two', spans: [[0, 4], [0, 4], [0, 4], [4, 8], [4, 8]] as const, counts: [3, 3, 3, 3, 2, 2, 2, 2] },
-])('$name', ({ spans, counts }) => {
-  const cluster = createCluster(spansOf(spans), costs, costs.contextLength)
-  expect(countHolders(spreadCopies(cluster, heldSpans(cluster)), 8)).toEqual(counts)
+  ['one', '0:4'],
+  ['two', '4:8'],
+])('a spare peer of class %s copies the blocks that its class holds: it could go on with them bit for bit', (numericClass, span) => {
+  expect(spans([...holders, { name: 'c', fits: 4, numericClass, links: near }])).toEqual({ a: '0:4', b: '4:8', c: span })
+})
+
+test('blocks with fewer holders come before those of the own class', () => {
+  const twice: MemberSketch = { name: 'c', fits: 4, span: [0, 4], numericClass: 'one', links: near }
+  expect(spans([...holders, twice, { name: 'd', fits: 4, numericClass: 'one', links: { ...near } }])['d']).toBe('4:8')
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ShoalError, silentLogger, sleep, timeLimit, type Logger } from '@shoal/host'
@@ -44,6 +44,9 @@ export interface MortalSwarmOptions {
   readonly logger?: Logger
 }
 
+/** Where a node keeps how fast this machine is. */
+const calibrationFile = 'calibration.json'
+
 /** A process must be known to the coordinator that soon after it serves. */
 const knownWithinMs = 20_000
 
@@ -54,6 +57,8 @@ export async function startMortalSwarm(options: MortalSwarmOptions, ranges: read
   const folder = await mkdtemp(join(tmpdir(), 'shoal-kills-'))
   const holders: Holder[] = []
   const opened: { close(): Promise<void> }[] = []
+  /** The data directory of the first one: it has timed this machine, and the others need not. */
+  let measured: string | null = null
   let paths = 0
   const newPath = (): string => join(folder, `${(paths += 1)}`)
 
@@ -61,8 +66,14 @@ export async function startMortalSwarm(options: MortalSwarmOptions, ranges: read
   const start = async (range: Range, threads = 1): Promise<MortalNode> => {
     const [member] = living()
     const swarm = member === undefined ? (weights === undefined ? [] : ['--weights', weights]) : ['--join', member.node.address]
-    const own = ['--blocks', range.join(':'), '--threads', String(threads), '--data', newPath()]
+    const dataFolder = newPath()
+    if (measured !== null) {
+      await mkdir(dataFolder)
+      await copyFile(join(measured, calibrationFile), join(dataFolder, calibrationFile))
+    }
+    const own = ['--blocks', range.join(':'), '--threads', String(threads), '--data', dataFolder]
     const node = await startMortalNode(['--model', model, ...swarm, ...own, '--log-level', 'warn'], plain)
+    measured ??= dataFolder
     holders.push({ range, node })
     return node
   }
