@@ -23,6 +23,8 @@ export const memberLimits = {
   maxNameLength: 128,
   /** Points of misbehaviour before a neighbour is shut out. One forged write may be a bug in transit, eight are not. */
   maxMisbehaviour: 8,
+  /** A point is forgiven after this: a fault an hour, of a program with one bug, stays a fault. Eight in four minutes are a series. */
+  forgivePointMs: 60_000,
   /** How long a neighbour stays shut out: long enough to end a loop, short enough for a repaired program. */
   banMs: 60_000,
   /** Bytes waiting for one slow neighbour: two whole documents. A slower one is dropped and syncs anew. */

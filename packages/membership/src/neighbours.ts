@@ -1,6 +1,7 @@
 import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeMembers, encodeMembers, protocols, type FrameParts, type MembersMessage } from '@shoal/protocol'
+import { createConduct } from './conduct.ts'
 import { memberLimits } from './limits.ts'
 
 /** Members channels to every connected peer. */
@@ -43,29 +44,22 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
   /** Of each peer's newest line, also after it has ended. */
   const reading = new Map<string, Line>()
   const opening = new Map<string, AbortController>()
-  const points = new Map<string, number>()
-  const bannedUntilMs = new Map<string, number>()
+  const conduct = createConduct(clock)
   /** Speak another version, or belong to another swarm: not asked again on this connection. */
   const strangers = new Set<string>()
   let closed = false
 
-  const isShutOut = (peer: string): boolean => (bannedUntilMs.get(peer) ?? 0) > clock.nowMs()
-
   const blame = (peer: string, why: string): void => {
-    const sum = (points.get(peer) ?? 0) + 1
-    points.set(peer, sum)
-    logger.warn('neighbour-misbehaved', { peer, why, points: sum })
-    if (sum < memberLimits.maxMisbehaviour) return
-    points.delete(peer)
-    for (const [banned, untilMs] of bannedUntilMs) if (untilMs <= clock.nowMs()) bannedUntilMs.delete(banned)
-    bannedUntilMs.set(peer, clock.nowMs() + memberLimits.banMs)
+    const { points, shutOut } = conduct.blame(peer)
+    logger.warn('neighbour-misbehaved', { peer, why, points })
+    if (!shutOut) return
     lines.get(peer)?.channel.abort(new ShoalError('bad-request', `shut out: ${why}`))
     dependencies.onShutOut(peer, why)
   }
 
   const attach = (channel: Channel): void => {
     const peer = channel.remotePeer
-    if (closed || isShutOut(peer)) {
+    if (closed || conduct.isShutOut(peer)) {
       channel.onFrame(() => undefined)
       channel.abort(new ShoalError('no-capacity', closed ? 'membership has ended' : 'shut out'))
       return
@@ -87,7 +81,7 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
 
   const receive = async (line: Line, frame: Uint8Array): Promise<void> => {
     // What came before the other side's end still counts.
-    if (closed || isShutOut(line.channel.remotePeer)) return
+    if (closed || conduct.isShutOut(line.channel.remotePeer)) return
     const peer = line.channel.remotePeer
     try {
       await dependencies.onMessage(peer, decodeMembers(frame))
@@ -117,7 +111,7 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
 
   /** Of two peers the one with the smaller id opens, so that there is one channel. */
   const openIfOurs = (peer: string): void => {
-    if (closed || lines.has(peer) || opening.has(peer) || strangers.has(peer) || isShutOut(peer)) return
+    if (closed || lines.has(peer) || opening.has(peer) || strangers.has(peer) || conduct.isShutOut(peer)) return
     if (transport.peerId < peer) void open(peer)
   }
 
@@ -163,7 +157,7 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
       for (const peer of transport.connected()) openIfOurs(peer)
     },
     blame,
-    isShutOut,
+    isShutOut: (peer) => conduct.isShutOut(peer),
     async close() {
       closed = true
       for (const controller of opening.values()) controller.abort(new ShoalError('cancelled', 'membership is closing'))
