@@ -57,6 +57,19 @@ describe('a swarm that is known only to a node of another model', () => {
     expect(new Set(route.map(({ peer }) => peer)).size).toBe(3)
   })
 
+  it('answers by way of a bootstrap peer, which serves no model at all', async () => {
+    const ready = Promise.withResolvers<string>()
+    const onLog = (line: string): void => {
+      const address = line.includes('bootstrap-ready') ? /\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/\w+/.exec(line)?.[0] : undefined
+      if (address !== undefined) ready.resolve(address)
+    }
+    void world.run(['bootstrap', '--bootstrap', bootstrap.address, '--data', world.folder('bootstrap-peer')], { onLog }).then(({ stderr }) => ready.reject(new Error(stderr)))
+    const address = await ready.promise
+    const { code, stdout, stderr } = await world.run(['generate', 'Who are you?', '--model', 'demo', '--temperature', '0', '--join', address])
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain(whoAreYou.answer)
+  })
+
   it('a ghost is still named, and no route passes it; its restart is taken again', async () => {
     const [ghost, , , spare] = nodes as [Up, Up, Up, Up]
     ghost.process.kill('SIGKILL')

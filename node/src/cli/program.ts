@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { isErrorCode, messageOf } from '@shoal/host'
 import { addBenchCommand } from '../commands/bench.ts'
+import { addBootstrapCommand } from '../commands/bootstrap.ts'
 import { addChatCommand } from '../commands/chat.ts'
 import { addDoctorCommand } from '../commands/doctor.ts'
 import { addGenerateCommand } from '../commands/generate.ts'
@@ -29,6 +30,7 @@ const commands = [
   addBenchCommand,
   addModelCommand,
   addDoctorCommand,
+  addBootstrapCommand,
   addStartCommand,
 ]
 

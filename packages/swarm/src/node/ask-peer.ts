@@ -43,7 +43,7 @@ export class NotReady extends ShoalError {
   readonly answer: Answer
 
   constructor(model: string | null) {
-    super('not-ready', model === null ? 'it has not joined a swarm itself yet' : `it is still packing ${model}`)
+    super('not-ready', model === null ? 'it has not joined a swarm itself yet (a bootstrap peer never does: name the model)' : `it is still packing ${model}`)
     this.answer = model === null ? 'waiting' : 'making'
   }
 }

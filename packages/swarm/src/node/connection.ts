@@ -23,6 +23,8 @@ export interface ConnectionOptions {
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
   /** Whether this peer holds the directory for others: nodes do, clients come and go. */
   readonly serveDirectory: boolean
+  /** False for a peer that is never a member: others then learn at once that it does not speak that. Default true. */
+  readonly membersLater?: boolean | undefined
 }
 
 export interface Connection {
@@ -46,7 +48,7 @@ export async function openConnection(dependencies: SystemDependencies, options: 
     ...(options.lan ? { mdns: { serviceTag } } : {}),
   })
   // Members are served only once the swarm's manifest is known, and others open that channel at once.
-  const transport = withSelf(libp2p, clock, [protocols.members])
+  const transport = withSelf(libp2p, clock, options.membersLater === false ? [] : [protocols.members])
   const { directory } = libp2p
   if (directory === null) throw new Error('a transport with the option has a directory')
   return { transport, directory, discovery: createDiscovery({ libp2p, transport, clock, logger }) }
