@@ -29,6 +29,8 @@ export interface World {
   start(args: readonly string[], onLog: (line: string) => void): ChildProcess
   /** Starts `shoal up --json …` and waits for its ready line. */
   up(args: readonly string[]): Promise<Up>
+  /** The same of `shoal rank`. */
+  rank(args: readonly string[]): Promise<Up>
   close(): Promise<void>
 }
 
@@ -50,6 +52,14 @@ export function createWorld(): World {
     return child
   }
 
+  const startNode = async (command: 'up' | 'rank', args: readonly string[]): Promise<Up> => {
+    const node = startNodeProcess(args, { env, command })
+    running.add(node.process)
+    node.process.once('close', () => running.delete(node.process))
+    const ready = await node.ready
+    return { ...node, ready, address: ready.addrs[0]! }
+  }
+
   return {
     folder: (name) => join(folder, `${(folders += 1)}-${name}`),
     run(args, options = {}) {
@@ -65,13 +75,8 @@ export function createWorld(): World {
       createInterface({ input: child.stderr! }).on('line', onLog)
       return child
     },
-    async up(args) {
-      const node = startNodeProcess(args, { env })
-      running.add(node.process)
-      node.process.once('close', () => running.delete(node.process))
-      const ready = await node.ready
-      return { ...node, ready, address: ready.addrs[0]! }
-    },
+    up: (args) => startNode('up', args),
+    rank: (args) => startNode('rank', args),
     async close() {
       const closing = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)))
       for (const child of running) child.kill('SIGKILL')

@@ -55,6 +55,8 @@ export interface NodeProcessOptions {
   /** What an error calls it. */
   readonly name?: string
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** A node of a swarm, or a rank of other nodes' groups. Default: `up`. */
+  readonly command?: 'up' | 'rank'
 }
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -65,11 +67,12 @@ const keptLogLines = 20
 /** Events that are kept for `until`: a node of a test has some dozens, one that runs for days must not fill memory. */
 const keptEvents = 1000
 
-/** @param words of the command line after `up --json`; it ends with this process, however that ends */
+/** @param words of the command line after `up --json` (or `rank --json`); it ends with this process, however that ends */
 export function startNodeProcess(words: readonly string[], options: NodeProcessOptions = {}): NodeProcess {
-  const { name = `shoal up ${words.join(' ')}`, env = process.env } = options
+  const { command = 'up', env = process.env } = options
+  const { name = `shoal ${command} ${words.join(' ')}` } = options
   // The fourth stream is the one whose end tells the child that we are gone, also by kill -9.
-  const child = spawn(process.execPath, [program, 'up', '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...env } })
+  const child = spawn(process.execPath, [program, command, '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...env } })
   const log: string[] = []
   const events: NodeEvent[] = []
   const listeners = new Set<(event: NodeEvent) => void>()

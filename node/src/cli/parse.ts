@@ -52,6 +52,13 @@ export function parseBlocks(value: string): [number, number] {
   return [start, end]
 }
 
+/** `2,1,1` to speeds. */
+export function parseSpeeds(value: string): number[] {
+  const speeds = value.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+  if (!speeds.every((speed) => Number.isFinite(speed) && speed > 0)) throw new InvalidArgumentError('It should be positive numbers with commas between them, such as 2,1.')
+  return speeds
+}
+
 /** `1,302,7` to token ids. */
 export function parseTokenIds(value: string): number[] {
   const ids = value.split(',').map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN))

@@ -7,6 +7,7 @@ import { addDoctorCommand } from '../commands/doctor.ts'
 import { addGenerateCommand } from '../commands/generate.ts'
 import { addModelCommand } from '../commands/model.ts'
 import { addPlanCommand } from '../commands/plan.ts'
+import { addRankCommand } from '../commands/rank.ts'
 import { addServeCommand } from '../commands/serve.ts'
 import { addSimCommand } from '../commands/sim.ts'
 import { addStartCommand } from '../commands/start.ts'
@@ -20,6 +21,7 @@ import { version } from './version.ts'
 
 const commands = [
   addUpCommand,
+  addRankCommand,
   addGenerateCommand,
   addChatCommand,
   addServeCommand,

@@ -13,7 +13,7 @@ import { readDialInstead } from '../shape/dial-file.ts'
 import { publishAddresses } from '../cli/local-node.ts'
 import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions } from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags } from '../cli/options.ts'
-import { parseAddress, parseBlocks, parseMemory, parseNumber } from '../cli/parse.ts'
+import { parseAddress, parseBlocks, parseMemory, parseNumber, parseSpeeds } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
 import { UsageError } from '../cli/usage-error.ts'
@@ -29,6 +29,9 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
   readonly memory?: number
   readonly device: string
   readonly blocks?: [number, number]
+  readonly rank?: string[]
+  readonly spare?: string[]
+  readonly split?: number[]
   readonly exitWithParent?: boolean
   readonly temporaryData?: boolean
 }
@@ -54,6 +57,9 @@ export function addUpCommand(program: Command): void {
     .option('--memory <SIZE>', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
     .addOption(new Option('--device <KIND>', 'what computes').choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml']).default('auto'))
     .option('--blocks <START:END>', 'serve these blocks, whatever the plan says', parseBlocks)
+    .option('--rank <MULTIADDR>', 'compute every block together with this peer (shoal rank; repeatable)', parseAddress)
+    .option('--spare <MULTIADDR>', 'with --rank: takes the place of a rank that is lost (repeatable)', parseAddress)
+    .option('--split <SPEEDS>', 'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)', parseSpeeds)
     .addOption(new Option('--dial-instead <FILE>', 'JSON: addresses, and what to dial instead of each').hideHelp())
     .addOption(new Option('--slowdown <N>', 'compute so many times slower').argParser(parseNumber(1, 100)).hideHelp())
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
@@ -71,6 +77,7 @@ function checkUpFlags(flags: UpFlags): void {
   const joins = (flags.join?.length ?? 0) > 0
   if (!joins && flags.model === undefined && flags.lan !== true) throw new UsageError('give --model REF to create a swarm, --join MULTIADDR to serve in one, or --lan to find one in the local network')
   if (!joins && flags.manifest !== undefined) throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
+  if (flags.rank === undefined && (flags.spare !== undefined || flags.split !== undefined)) throw new UsageError('--spare and --split belong to --rank MULTIADDR')
   if (flags.device !== 'auto' && flags.device !== 'cpu') throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   checkApiFlags(flags)
 }
@@ -172,6 +179,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     ...(flags.model !== undefined && { model: flags.model }),
     ...(flags.manifest !== undefined && { manifestId: flags.manifest }),
     ...(flags.blocks !== undefined && { blocks: flags.blocks }),
+    ...(flags.rank !== undefined && { group: { ranks: flags.rank, spares: flags.spare, speeds: flags.split } }),
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.kv !== undefined && { kv: flags.kv }),
   }

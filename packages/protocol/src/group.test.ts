@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { codes } from './codes.ts'
 import { encodeFrame } from './frame.ts'
-import { decodeGroup, encodeGroup, limits, type GroupMessage } from './index.ts'
+import { decodeGroup, decodeSession, encodeGroup, encodeSession, limits, type GroupMessage } from './index.ts'
 
 const join = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 const values = Float32Array.of(1, -2, 0.5, 65504)
@@ -94,6 +94,13 @@ describe('a group is not formed with', () => {
   test.each(refusals)('%s', (_name, change, sentence) => {
     expect(() => decodeGroup(join(encodeFrame(codes['group-form'], { ...fields, ...change })))).toThrow(expect.objectContaining({ code: 'bad-frame', message: expect.stringContaining(sentence) as string }))
   })
+})
+
+test('a stage says how many ranks it has, when it has several', () => {
+  const opened = { type: 'opened', session: 's', start: 0, epoch: 0, numericClass: 'c', incarnation: 1, length: 0, lastStep: null } as const
+  expect(decodeSession(join(encodeSession({ ...opened, ranks: 3 }))).message).toEqual({ ...opened, ranks: 3 })
+  expect(decodeSession(join(encodeSession(opened))).message).toEqual(opened)
+  expect(() => decodeSession(join(encodeSession({ ...opened, ranks: 65 })))).toThrow('ranks must be an integer from 2 to 64')
 })
 
 test('packed headers are checked', () => {

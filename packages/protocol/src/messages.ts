@@ -79,6 +79,8 @@ export interface SessionOpened {
   readonly start: number
   readonly epoch: number
   readonly numericClass: string
+  /** Of the group that the stage is; absent for a peer alone. */
+  readonly ranks?: number
   /** Incarnation of the answering node: a route must never use a dead one. */
   readonly incarnation: number
   /** Positions that the stage has in KV and journal: 0 in a new session, what it kept in one that was given new neighbours. */

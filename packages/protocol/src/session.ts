@@ -88,6 +88,7 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
         start: fields.integer('start', 0, limits.maxBlocks - 1),
         epoch: fields.integer('epoch', 0, maxUint32),
         numericClass: fields.id('numericClass'),
+        ...(fields.has('ranks') && { ranks: fields.integer('ranks', 2, limits.maxRanks) }),
         incarnation: fields.integer('incarnation'),
         length: fields.integer('length', 0, maxUint32),
         lastStep: fields.integerOrNull('lastStep', 0, maxUint32),

@@ -29,6 +29,8 @@ export interface BlockRunner {
   readonly hiddenSize: number
   /** Where its bits are not those of its device: a group's class. */
   readonly numericClass?: string
+  /** Peers that compute together; one when absent. */
+  readonly ranks?: number
 
   /**
    * Makes room for a session of at most `tokenBudget` positions, in `part` of the blocks (all by default).

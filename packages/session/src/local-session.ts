@@ -73,7 +73,7 @@ export async function createLocalSession(runners: readonly BlockRunner[], option
       if (want === 'none') return new Float32Array(0)
       return want === 'last' ? all.slice(-hiddenSize) : all
     },
-    route: () => runners.map(({ range }) => ({ peer, start: range.start, end: range.end, ranks: 1 })),
+    route: () => runners.map(({ range, ranks = 1 }) => ({ peer, start: range.start, end: range.end, ranks })),
     failovers: 0,
     moves: 0,
     continuity: 'identical',

@@ -13,6 +13,7 @@ export interface OpenStage {
   readonly stage: RouteStage
   readonly link: ChannelUse
   readonly numericClass: string
+  readonly ranks: number
   readonly progress: StageProgress
 }
 
@@ -58,8 +59,8 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       throwIfAborted(signal)
       const answered = new Promise<SessionOpened>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
       link.outbox.post(message)
-      const { numericClass, length, lastStep, journalFrom = 0 } = await orAborted(answered, signal)
-      return { stage, link, numericClass, progress: { length, lastStep, journalFrom } }
+      const { numericClass, ranks = 1, length, lastStep, journalFrom = 0 } = await orAborted(answered, signal)
+      return { stage, link, numericClass, ranks, progress: { length, lastStep, journalFrom } }
     } catch (error) {
       leave(request, link)
       throw signal.aborted ? signal.reason : atStage(stage, error)

@@ -279,7 +279,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
       return journal.length
     },
     forward,
-    route: () => route.map(({ peer, range }) => ({ peer, start: range.start, end: range.end, ranks: 1 })),
+    route: () => route.map(({ peer, range }, index) => ({ peer, start: range.start, end: range.end, ranks: stages[index]?.ranks ?? 1 })),
     get failovers() {
       return failovers
     },

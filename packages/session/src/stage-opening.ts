@@ -38,8 +38,9 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
     if (stage === null) return
     const { incarnation } = context.now
     const numericClass = stage.runner.numericClass ?? context.now.numericClass
+    const { ranks = 1 } = stage.runner
     const { journalFrom, ...progress } = stage.session.progress
-    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation, ...progress, ...(journalFrom > 0 && { journalFrom }) })
+    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation, ...(ranks > 1 && { ranks }), ...progress, ...(journalFrom > 0 && { journalFrom }) })
     if (existing === undefined) context.opened(stage)
   } catch (error) {
     const { session, epoch } = request

@@ -8,6 +8,7 @@
 export { openLocalEngine, type LocalEngineOptions, type SystemDependencies } from './node/local-engine.ts'
 export { connectClient, type ClientOptions, type ClientPeer } from './node/connect-client.ts'
 export { startBootstrap, type BootstrapOptions, type BootstrapPeer } from './node/start-bootstrap.ts'
+export { startRank, type RankOptions, type RankPeer } from './node/start-rank.ts'
 export { startNode, type NodeOptions, type ServingPeer } from './node/start-node.ts'
 export { computeProviders, type ComputeProvider } from '@shoal/runtime'
 export type { BlockSpeed } from './node/calibrate.ts'

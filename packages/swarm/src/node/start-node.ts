@@ -3,6 +3,7 @@ import { ShoalError } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles } from '@shoal/membership'
 import { createOnnxDevice } from '@shoal/runtime'
+import { grouped, type GroupOptions } from '../group-device.ts'
 import { measureAlways } from '../measure-always.ts'
 import { createMember } from '../member.ts'
 import type { SpanKeeper } from '../span-keeper.ts'
@@ -43,6 +44,8 @@ export interface NodeOptions {
   readonly memoryBytes: number
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
+  /** Lead a group that computes the blocks together. */
+  readonly group?: GroupOptions | undefined
   readonly threads: number
   readonly dataFolder: string
   readonly onEvent: (event: SwarmEvent) => void
@@ -80,7 +83,8 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
   scope.onClose(() => own.close())
   const { slowdown = 1 } = options
-  const device = slowdown === 1 ? own : slowed(own, dependencies.clock, slowdown)
+  const paced = slowdown === 1 ? own : slowed(own, dependencies.clock, slowdown)
+  const device = options.group === undefined ? paced : grouped({ ...dependencies, transport, manifest }, paced, options.group)
   const speed = await calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder })
   signal?.throwIfAborted()
 

@@ -1,0 +1,70 @@
+import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
+import { formatProfile, rankShare, splitBlocks, type IdentifiedManifest } from '@shoal/model'
+import type { Transport } from '@shoal/network'
+import type { Device } from '@shoal/runtime'
+import { createGroupRunner, type GroupPeer, type GroupRunner } from '@shoal/session'
+
+export interface GroupOptions {
+  /** Multiaddrs of ranks 1 and up, each ending in `/p2p/<peer id>`. */
+  readonly ranks: readonly string[]
+  /** Who takes the place of one that is lost, in this order. */
+  readonly spares?: readonly string[] | undefined
+  /** Of all ranks, this node's first; only ratios count. Equal when absent. */
+  readonly speeds?: readonly number[] | undefined
+}
+
+export interface GroupDeviceDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly manifest: IdentifiedManifest
+}
+
+/**
+ * A device whose blocks are computed by a group: this node's device is rank 0, and leads. Whoever loads blocks on it
+ * gets one runner for the whole group.
+ *
+ * @throws {ShoalError} `bad-request` for addresses without a peer id or speeds of another number of ranks; what `splitBlocks` refuses
+ */
+export function grouped(dependencies: GroupDeviceDependencies, own: Device, options: GroupOptions): Device {
+  const { manifest } = dependencies
+  const { config, profile } = manifest.manifest
+  const members = options.ranks.map(peerOf)
+  const spares = (options.spares ?? []).map(peerOf)
+  const speeds = options.speeds ?? [1, ...members.map(() => 1)]
+  if (speeds.length !== members.length + 1) throw new ShoalError('bad-request', `${members.length + 1} ranks have ${speeds.length} speeds`)
+  const split = splitBlocks(config, profile, speeds)
+  let latest: GroupRunner | null = null
+
+  return {
+    kind: own.kind,
+    threads: own.threads,
+    get numericClass() {
+      return latest?.numericClass ?? own.numericClass
+    },
+    async loadBlocks(range, { memoryLimitBytes, signal }) {
+      const never = new AbortController().signal
+      const runner = await createGroupRunner(
+        {
+          ...dependencies,
+          loadOwn: (sum) => own.loadRank(range, { share: rankShare(config, profile, split, 0), sum, memoryLimitBytes, ...(signal === undefined ? {} : { signal }) }),
+        },
+        { manifestId: manifest.id, profile: formatProfile(profile), range, split, numericClass: own.numericClass, members, spares },
+        signal ?? never,
+      )
+      latest = runner
+      return runner
+    },
+    loadRank: (range, rank) => own.loadRank(range, rank),
+    loadHead: () => own.loadHead(),
+    loadEmbedding: () => own.loadEmbedding(),
+    close: () => own.close(),
+  }
+}
+
+function peerOf(address: string): GroupPeer {
+  const peer = /\/p2p\/([^/]+)$/.exec(address)?.[1]
+  if (peer === undefined) throw new ShoalError('bad-request', `${address} does not say which peer it is: it ends in /p2p/<peer id>`)
+  return { peer, addresses: [address] }
+}

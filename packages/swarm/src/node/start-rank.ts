@@ -1,0 +1,79 @@
+import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
+import { createOnnxDevice } from '@shoal/runtime'
+import { createRankHost } from '@shoal/session'
+import { inScope, type Scope } from '../scope.ts'
+import type { Progress } from '../types.ts'
+import { joinModel } from './join-model.ts'
+import type { SystemDependencies } from './local-engine.ts'
+
+export interface RankOptions {
+  /** A local copy of the model; else it comes from the swarm. */
+  readonly model?: string | undefined
+  readonly weights?: string | undefined
+  readonly kv?: string | undefined
+  /** Multiaddrs of members; none needs a model. */
+  readonly join: readonly string[]
+  readonly listen: readonly string[]
+  readonly lan: boolean
+  /** Peer ids that may make this node a rank of theirs; null for whoever reaches it. */
+  readonly leaders: readonly string[] | null
+  /** For weights and KV caches together. */
+  readonly memoryBytes: number
+  readonly threads: number
+  readonly dataFolder: string
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A peer that computes shares of blocks in groups that others lead; it is no member of the swarm and serves no span. */
+export interface RankPeer {
+  readonly peerId: string
+  addresses(): readonly string[]
+  readonly manifest: IdentifiedManifest
+  readonly numericClass: string
+  /** Groups that it is in. */
+  groups(): number
+  close(): Promise<void>
+}
+
+/** Resolves when it can be asked. */
+export function startRank(dependencies: SystemDependencies, options: RankOptions): Promise<RankPeer> {
+  return inScope((scope) => start(dependencies, options, scope))
+}
+
+async function start(dependencies: SystemDependencies, options: RankOptions, scope: Scope): Promise<RankPeer> {
+  const { clock, logger } = dependencies
+  const { dataFolder, threads, leaders, memoryBytes } = options
+  const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
+  const { transport, manifest, store } = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan, serveDirectory: false } }, scope)
+  const { config, profile } = manifest.manifest
+  const device = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  scope.onClose(() => device.close())
+  const host = createRankHost(
+    { transport, clock, logger },
+    {
+      manifestId: manifest.id,
+      profile: formatProfile(profile),
+      get numericClass() {
+        return device.numericClass
+      },
+      accepts: (leader) => leaders === null || leaders.includes(leader),
+      async load({ range, split, rank, sum }, signal) {
+        const share = rankShare(config, profile, split, rank)
+        await store.ensureUnits(unitsOfRange(range), signal)
+        return device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, signal })
+      },
+    },
+  )
+  scope.onClose(() => host.close())
+  return {
+    peerId: transport.peerId,
+    addresses: () => transport.addresses(),
+    manifest,
+    get numericClass() {
+      return device.numericClass
+    },
+    groups: () => host.groups,
+    close: () => scope.close(),
+  }
+}
