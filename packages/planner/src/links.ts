@@ -8,6 +8,13 @@ export const unmeasuredRttMicros = 20_000
 /** Bandwidth that nobody has measured: a common uplink at home, 40 Mbit/s. */
 export const unmeasuredBytesPerSecond = 5_000_000
 
+/**
+ * What a frame costs beside its way and its bytes: encoding, encrypting, two event loops that wake from idle, and code
+ * that computing has pushed out of the caches. Three processes of a tiny model and two of a 1B one lose the same
+ * (docs/log.md); pings between computing peers, hot and short, do not show it.
+ */
+export const frameMicros = 800
+
 /** The slower of both ends' claims: a peer cannot draw routes to itself by claiming to be near. */
 export function rttMicros(a: SnapshotMember, b: SnapshotMember): number {
   if (a.peerId === b.peerId) return 0
@@ -29,8 +36,8 @@ function said(...claims: readonly (number | undefined)[]): number[] {
   return claims.map((claim) => claim ?? 0).filter((claim) => claim > 0)
 }
 
-/** One way for so many bytes, in integer microseconds: `rtt/2 + bytes/bandwidth`. */
+/** One way for so many bytes, in integer microseconds: `rtt/2 + bytes/bandwidth + frame`. */
 export function hopMicros(a: SnapshotMember, b: SnapshotMember, bytes: number): number {
   if (a.peerId === b.peerId) return 0
-  return Math.ceil(rttMicros(a, b) / 2) + Math.ceil((bytes * 1_000_000) / bytesPerSecond(a, b))
+  return frameMicros + Math.ceil(rttMicros(a, b) / 2) + Math.ceil((bytes * 1_000_000) / bytesPerSecond(a, b))
 }

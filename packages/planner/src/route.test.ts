@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { sketchCosts, sketchSnapshot, type MemberSketch } from './fixtures.ts'
+import { frameMicros } from './links.ts'
 import { findRoute, type RouteRequest } from './route.ts'
 
 const near = { a: 1000, b: 1000, c: 1000, d: 1000 }
@@ -44,7 +45,7 @@ describe('a route', () => {
     // rtt/2 + 4,096 bytes at 100 MB/s
     expect(result.stages.map(({ decodeMicros, prefillMicrosPerRow, hopMicros, hopMicrosPerRow }) => [decodeMicros, prefillMicrosPerRow, hopMicros, hopMicrosPerRow])).toEqual([
       [4000, 400, 0, 0],
-      [12_000, 1200, 500 + 41, 41],
+      [12_000, 1200, frameMicros + 500 + 41, 41],
     ])
     expect(result.stages.every(({ incarnation }) => incarnation === 1)).toBe(true)
   })
