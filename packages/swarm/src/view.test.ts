@@ -79,12 +79,11 @@ describe('routes', () => {
     await second.serve(2, 6)
     await swarm.finished(client.view.whenCovered(limit()))
     const route = [{ peer: 'first', start: 0, end: 4 }, { peer: 'second', start: 4, end: 6 }]
-    // Links are measured by the client itself: 1 ms one way on this network.
-    await swarm.until(() => Object.keys(client.membership.links()).length === 2, 5000)
+    // Its own links the client measures itself, that between the two comes in their records; until then it is a guess.
+    await swarm.until(() => client.view.predictTokenMs(route, 0)! < 20, 10_000)
     const [here, later, part] = [client.view.predictTokenMs(route, 0), client.view.predictTokenMs(route, 4096), client.view.predictTokenMs(route.slice(0, 1), 0)]
     // Six blocks of 1 ms, two stages, three hops, each with its frame.
     expect(here).toBeGreaterThan(6 + 2 * 0.3 + 3 * 0.8)
-    expect(here).toBeLessThan(20)
     expect(later).toBe(here)
     expect(part).toBeLessThan(here!)
     expect(client.view.predictTokenMs([], 0)).toBeNull()
