@@ -1,4 +1,5 @@
 import type { BlockRange } from '@shoal/model'
+import type { StageError } from './stage-error.ts'
 import type { Route, RouteFinder } from './types.ts'
 
 export interface RouteSessionOptions {
@@ -13,6 +14,8 @@ export interface RouteSessionOptions {
   readonly route: Route
   /** Finds stages for those that are lost; without it a lost stage ends the session. */
   readonly routes?: RouteFinder
+  /** Hears of each stage that is lost, before it is replaced. */
+  readonly onStageLost?: (error: StageError) => void
   /** Most positions this session will have. */
   readonly tokenBudget: number
   /** Ends the session whenever it aborts, opening included. */

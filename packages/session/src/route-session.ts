@@ -86,6 +86,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const onStageLost = (error: StageError): void => {
     if (ended !== null) return
     logger.warn('stage-lost', { session, peer: error.peer, code: error.code, reason: error.message })
+    options.onStageLost?.(error)
     if (options.routes === undefined || !losses.movable(error)) {
       end(error)
       return

@@ -3,6 +3,7 @@ import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createCoordinator, StageError, type Coordinator, type HiddenSession } from '@shoal/session'
+import { createDistrust } from './distrust.ts'
 import type { SwarmView } from './view.ts'
 import { createEngine } from './engine.ts'
 import { swarmLimits } from './limits.ts'
@@ -66,12 +67,19 @@ type SessionOpener = (end: number, tokenBudget: number, signal: AbortSignal | un
 function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | 'routes' | 'clock' | 'random' | 'logger'>, coordinator: Pick<Coordinator, 'open'>): SessionOpener {
   const { manifest, routes, clock, random, logger } = dependencies
   const { config, profile } = manifest.manifest
+  const distrust = createDistrust(clock)
+  /** Those that spoilt rows are asked when nobody else has the blocks. */
+  const find: SwarmView['find'] = async (range, exclude, ...rest) => {
+    const distrusted = distrust.peers()
+    if (distrusted.size === 0) return routes.find(range, exclude, ...rest)
+    return routes.find(range, new Set([...exclude, ...distrusted]), ...rest).catch(() => routes.find(range, exclude, ...rest))
+  }
 
   return async (end, tokenBudget, signal) => {
     const range = { start: 0, end }
     const exclude = new Set<string>()
     const untilMs = clock.nowMs() + swarmLimits.openingTimeoutMs
-    let route = await routes.find(range, exclude, tokenBudget)
+    let route = await find(range, exclude, tokenBudget)
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await coordinator.open({
@@ -80,7 +88,10 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
           profile: formatProfile(profile),
           hiddenSize: config.hiddenSize,
           route,
-          routes: { find: (lost, without, wish) => routes.find(lost, without, tokenBudget, wish) },
+          routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
+          onStageLost(error) {
+            if (error.code === 'bad-frame') distrust.spoilt(error.peer)
+          },
           range,
           tokenBudget,
           ...(signal === undefined ? {} : { signal }),
@@ -91,7 +102,7 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
         if (peer === null || (attempt >= routesTried && !lost)) throw error
         logger.info('route-refused', { peer, attempt })
         exclude.add(peer)
-        const other = await routes.find(range, exclude, tokenBudget).catch(() => null)
+        const other = await find(range, exclude, tokenBudget).catch(() => null)
         if (other !== null) route = other
         // No other route, and no room: what the peer said is the better answer.
         else if (!lost) throw error
@@ -99,7 +110,7 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
           // Whoever is between two lives serves again in a moment, as does whoever takes over what was lost.
           await sleep(clock, swarmLimits.openingRetryMs, signal)
           exclude.clear()
-          route = await routes.find(range, exclude, tokenBudget).catch(() => route)
+          route = await find(range, exclude, tokenBudget).catch(() => route)
         }
       }
     }
