@@ -22,7 +22,7 @@ export async function playScenario(name: string, options: PlayOptions): Promise<
   if (topology === undefined) throw new Error(`scenario ${name} names no topology: ${scenario.topology}`)
   const { seed, nodes = scenario.nodes, listener } = options
   if (nodes < scenario.nodesMin) throw new RangeError(`${name} needs at least ${scenario.nodesMin} nodes`)
-  const world = await createWorld({ seed, topology, nodes, ...(listener === undefined ? {} : { listener }) })
+  const world = await createWorld({ seed, topology, nodes, model: scenario.model ?? 'tiny', ...(listener === undefined ? {} : { listener }) })
   await scenario.play(world)
   await becomeCalm(world)
   return outcomeOf(name, world, nodes)

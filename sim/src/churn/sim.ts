@@ -15,6 +15,7 @@ export interface SimChaosReport {
   /** Share of the seeds in which at least one stage was replaced. */
   readonly shareWithFailover: number
   readonly faults: Readonly<Record<string, number>>
+  readonly killPoints: Readonly<Record<string, number>>
   readonly virtualSeconds: number
   /** Medians over seeds. */
   readonly detectionMsP50: number
@@ -38,8 +39,12 @@ export async function chaosSim(first: number, seeds: number, report: (line: stri
 export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
   const sum = (pick: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + pick(outcome), 0)
   const median = (pick: (outcome: Outcome) => number | null): number => round(quantile(outcomes.map(pick).filter((value) => value !== null), 0.5))
-  const faults: Record<string, number> = {}
-  for (const outcome of outcomes) for (const [kind, count] of Object.entries(outcome.faults)) faults[kind] = (faults[kind] ?? 0) + count
+  const total = (pick: (outcome: Outcome) => Readonly<Record<string, number>>): Record<string, number> => {
+    const counts: Record<string, number> = {}
+    for (const outcome of outcomes) for (const [kind, count] of Object.entries(pick(outcome))) counts[kind] = (counts[kind] ?? 0) + count
+    return counts
+  }
+  const [faults, killPoints] = [total((outcome) => outcome.faults), total((outcome) => outcome.killPoints)]
   const failed = outcomes.filter(({ violations }) => violations.length > 0).map(({ seed, violations, repeat }) => ({ seed, violations, repeat }))
   const counts = {
     seeds: outcomes.length,
@@ -51,6 +56,7 @@ export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
     failovers: sum(({ failovers }) => failovers),
     shareWithFailover: round(sum(({ failovers }) => (failovers > 0 ? 1 : 0)) / Math.max(1, outcomes.length)),
     faults,
+    killPoints,
     virtualSeconds: Math.round(sum(({ virtualSeconds }) => virtualSeconds)),
     detectionMsP50: median(({ detectionMsP50 }) => detectionMsP50),
     recoveryMsP50: median(({ recoveryMsP50 }) => recoveryMsP50),
@@ -61,6 +67,7 @@ export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
       `${counts.seeds} seeds, ${failed.length} failed: ${counts.answers} answers, ${counts.tokens} tokens, ${counts.tokensLost} lost, ${counts.tokensChanged} changed`,
       `${counts.failovers} failovers, at least one in ${Math.round(100 * counts.shareWithFailover)}% of the seeds; ${counts.virtualSeconds} virtual seconds`,
       `done to them: ${Object.entries(faults).map(([kind, count]) => `${kind} ${count}`).join(', ')}`,
+      `of the kills at an exact point: ${Object.entries(killPoints).map(([point, count]) => `${point} ${count}`).join(', ')}`,
       `a loss is noticed after ${counts.detectionMsP50} ms, and the next token comes ${counts.recoveryMsP50} ms later (medians of medians)`,
     ],
   }

@@ -33,8 +33,8 @@ export function createFaults(world: World): Faults {
     const busy = stages(world).filter(spare)
     return pick(busy.length > 0 && random.unit() < 0.8 ? busy : [...nodes.keys()].filter(spare))
   }
-  const kill = (peer: string): void => {
-    book.begin('kill', peer)
+  const kill = (peer: string, point?: KillPoint): void => {
+    book.begin('kill', peer, point)
     world.kill(peer)
   }
 
@@ -53,7 +53,7 @@ export function createFaults(world: World): Faults {
         victim: point === 'in-replay' ? null : peer,
         fire(at) {
           if (!nodes.has(at) || !spare(at)) return false
-          kill(at)
+          kill(at, point)
           return true
         },
       })

@@ -7,7 +7,7 @@ import { createFaults } from './chaos-faults.ts'
 import type { Scenario } from './scenario.ts'
 
 /** Faults fall for so long. */
-const chaosMs = 10_000
+const chaosMs = 6_000
 /** The first faults wait until answers are under way. */
 const quietMs = 200
 const clients = ['c0', 'c1']
@@ -32,8 +32,8 @@ async function play(world: World): Promise<void> {
     for (const client of clients) {
       const busy = world.generations.some((generation) => generation.client === client && generation.state === 'running')
       if (busy || random.unit() < 0.3) continue
-      // One prompt in six needs more than one chunk.
-      const promptTokens = random.unit() < 0.17 ? 130 + Math.floor(random.unit() * 60) : 1 + Math.floor(random.unit() * 24)
+      // One prompt in ten needs more than one chunk.
+      const promptTokens = random.unit() < 0.1 ? 130 + Math.floor(random.unit() * 40) : 1 + Math.floor(random.unit() * 24)
       await world.ask(client, makeRequest(random, promptTokens, 8 + Math.floor(random.unit() * 32), vocabularySize))
     }
   }

@@ -1,4 +1,4 @@
-import type { KillPoint } from '../simulator/frame-watch.ts'
+import { corruptions, type Corruption, type KillPoint } from '../simulator/frame-watch.ts'
 import { form } from '../simulator/calm.ts'
 import { holders, leftovers } from '../simulator/truth.ts'
 import { memoryFor, type World } from '../simulator/world.ts'
@@ -21,7 +21,7 @@ function killAt(point: KillPoint, promptTokens = prompt): (world: World) => Prom
         victim,
         fire(peer) {
           killed = peer
-          world.book.begin('kill', peer)
+          world.book.begin('kill', peer, point)
           world.kill(peer)
           return true
         },
@@ -53,7 +53,7 @@ async function replacementDiesToo(world: World): Promise<void> {
       victim: null,
       fire(peer) {
         replacement = peer
-        world.book.begin('kill', peer)
+        world.book.begin('kill', peer, 'in-replay')
         world.kill(peer)
         return true
       },
@@ -103,6 +103,24 @@ async function onlyHolderDies(world: World): Promise<void> {
   must(world, (await finished(world, await world.ask('c0', request(world)))).state === 'done', 'the next answer fails')
 }
 
+/** A broken stage, for good: it is replaced, nobody else is, and the next answer does not ask it. */
+function spoiltRows(how: Corruption): (world: World) => Promise<void> {
+  return async (world) => {
+    await form(world, ['c0'])
+    let victim = ''
+    const generation = await answerWhile(world, 8, () => {
+      victim = someStage(world)
+      world.book.begin('corrupt', victim)
+      world.watch.corrupt(victim, how, () => undefined, true)
+    })
+    // Bytes that are no message end a channel: its other end is suspected as well.
+    must(world, generation.failovers >= 1 && generation.failovers <= (how === 'garbage' ? 2 : 1), `${generation.failovers} failovers because of one broken stage`)
+    const rows = world.nodes.get(victim)?.device.rows
+    must(world, (await finished(world, await world.ask('c0', request(world)))).failovers === 0, 'the next answer asked the broken stage again')
+    must(world, world.nodes.get(victim)?.device.rows === rows, 'the broken stage computed again')
+  }
+}
+
 async function clientGoesAway(world: World): Promise<void> {
   await form(world, ['c0'])
   await answerWhile(world, 8, (generation) => generation.abandon())
@@ -120,7 +138,7 @@ async function coordinatorDies(world: World): Promise<void> {
 
 const lan = { topology: 'lan', nodes: 6, nodesMin: 5 }
 
-/** Faults F1 to F4, F6, F7, F15 and F17: what happens to stages and clients in mid-answer. */
+/** Faults F1 to F4, F6 to F8, F15 and F17: what happens to stages and clients in mid-answer. */
 export const stageFaults: readonly Scenario[] = [
   { ...lan, name: 'F1-kill-before-answer', about: 'a stage dies in decode, before it answers', play: killAt('before-answer') },
   { ...lan, name: 'F2-kill-after-push', about: 'a stage dies when its rows have arrived at the next one', play: killAt('after-push') },
@@ -129,6 +147,7 @@ export const stageFaults: readonly Scenario[] = [
   { ...lan, name: 'F4-kill-in-replay', about: 'the replacement dies too, in its replay', nodesMin: 6, play: replacementDiesToo },
   { ...lan, name: 'F6-only-holder', about: 'the only holder of half the blocks dies; one of two that hold the rest must load them', nodes: 3, nodesMin: 3, play: onlyHolderDies },
   { ...lan, name: 'F7-hang', about: 'a stage stops for 20 s, its connections stay open', play: hung },
+  ...corruptions.map((how) => ({ ...lan, name: `F8-${how}`, about: `a stage sends rows that are ${how}, and goes on doing so`, nodes: 8, play: spoiltRows(how) })),
   { ...lan, name: 'F15-client-goes', about: 'a client gives up in mid-answer', play: clientGoesAway },
   { ...lan, name: 'F17-coordinator-dies', about: 'a client dies in mid-answer, another one does not notice', play: coordinatorDies },
 ]

@@ -1,4 +1,5 @@
 import { chaosScenarios } from './chaos.ts'
+import { crowdScenario } from './crowd.ts'
 import { memberFaults } from './faults-of-members.ts'
 import { planFaults } from './faults-of-plans.ts'
 import { stageFaults } from './faults-of-stages.ts'
@@ -6,4 +7,4 @@ import type { Scenario } from './scenario.ts'
 import { topologyScenarios } from './topology.ts'
 
 /** Everything that `shoal sim` can play, by name. */
-export const scenarios: readonly Scenario[] = [...topologyScenarios, ...stageFaults, ...memberFaults, ...planFaults, ...chaosScenarios]
+export const scenarios: readonly Scenario[] = [...topologyScenarios, crowdScenario, ...stageFaults, ...memberFaults, ...planFaults, ...chaosScenarios]

@@ -1,3 +1,4 @@
+import type { TinyModelName } from '../simulator/tiny-model.ts'
 import type { World } from '../simulator/world.ts'
 
 /** A story that is played on a world, and what must hold in it. */
@@ -6,6 +7,8 @@ export interface Scenario {
   readonly about: string
   /** Name of a topology; `any`: the seed chooses one. */
   readonly topology: string
+  /** `tiny` unless said otherwise. */
+  readonly model?: TinyModelName
   /** Unless asked otherwise. */
   readonly nodes: number
   /** Fewer cannot play it. */

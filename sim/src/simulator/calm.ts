@@ -4,18 +4,21 @@ import type { World } from './world.ts'
 
 /** A swarm that has just been started has found its places by then: who wants to move waits for a quiet moment, and tries again. */
 const formingMsMax = 120_000
+/** How often is looked whether something holds that takes time to compute. */
+const stepMs = 250
 /** Answers end within this once nothing disturbs them any more: a step's deadline and its extensions, some times over. */
 const answersMsMax = 60_000
 
-/** Starts everybody, then the clients, and waits until each block has `copies` holders that every client knows. */
+/** Starts everybody, each with the addresses of those before it, then the clients, and waits until each block has `copies` holders that every client knows. */
 export async function form(world: World, clients: readonly string[], copies = 2): Promise<void> {
   for (const name of world.sketches.keys()) {
     await world.start(name)
+    world.meet(name)
     await world.loop.run(5)
   }
   for (const name of clients) await world.addClient(name)
   const ready = (): boolean => [...world.clients.values()].every((client) => holders(world, client, new Set()).every((count) => count >= copies))
-  if (!(await world.loop.until(ready, formingMsMax))) world.rules.violate(`after ${formingMsMax} ms not every block has ${copies} holders: ${JSON.stringify([...world.nodes].map(([name, { member }]) => [name, member.keeper.held()]))}`)
+  if (!(await untilBySteps(world, ready, formingMsMax))) world.rules.violate(`after ${formingMsMax} ms not every block has ${copies} holders: ${JSON.stringify([...world.nodes].map(([name, { member }]) => [name, member.keeper.held()]))}`)
 }
 
 /** What must come to hold once nothing is done to a swarm any more. */
@@ -40,7 +43,7 @@ async function untilBySteps(world: World, holds: () => boolean, withinMs: number
   const endMs = world.loop.clock.nowMs() + withinMs
   while (!holds()) {
     if (world.loop.clock.nowMs() >= endMs) return false
-    await world.loop.run(200)
+    await world.loop.run(stepMs)
   }
   return true
 }

@@ -8,7 +8,8 @@ export type KillPoint = (typeof killPoints)[number]
 
 /** What a broken stage makes of its hidden states: numbers that are none, rows cut short, bytes that are no message. */
 export const corruptions = ['non-finite', 'mis-shaped', 'garbage'] as const
-export type Corruption = (typeof corruptions)[number]
+/** `wrong` are numbers that only the tokens betray: what checkers are checked with. */
+export type Corruption = (typeof corruptions)[number] | 'wrong'
 
 interface Trap {
   readonly point: KillPoint
@@ -22,13 +23,16 @@ interface Trap {
 export interface FrameWatch extends FrameTap {
   /** @returns a function that disarms it */
   arm(trap: Trap): () => void
-  /** The next rows that leave `peer` are spoilt. @param done when they have been */
-  corrupt(peer: string, how: Corruption, done: () => void): () => void
+  /**
+   * The next rows that leave `peer` are spoilt, or all of them.
+   * @param done when the first have been @returns a function that ends it
+   */
+  corrupt(peer: string, how: Corruption, done: () => void, always?: boolean): () => void
 }
 
 export function createFrameWatch(trace: Trace): FrameWatch {
   const traps = new Set<Trap>()
-  const spoilt = new Map<string, { readonly how: Corruption; done(): void }>()
+  const spoilt = new Map<string, { readonly how: Corruption; readonly always: boolean; done(): void }>()
 
   const spring = (moment: 'leaves' | 'arrived', frame: TappedFrame): void => {
     if (traps.size === 0 || frame.protocol !== protocols.session) return
@@ -50,7 +54,7 @@ export function createFrameWatch(trace: Trace): FrameWatch {
       if (spoil === undefined || protocol !== protocols.session) return frame.bytes
       const message = messageIn(frame.bytes)
       if ((message?.type !== 'step' && message?.type !== 'result') || message.rows === 0) return frame.bytes
-      spoilt.delete(from)
+      if (!spoil.always) spoilt.delete(from)
       spoil.done()
       trace.add(`${from} spoils a ${message.type}: ${spoil.how}`)
       return spoiled(frame.bytes, spoil.how)
@@ -60,8 +64,8 @@ export function createFrameWatch(trace: Trace): FrameWatch {
       traps.add(trap)
       return () => traps.delete(trap)
     },
-    corrupt(peer, how, done) {
-      spoilt.set(peer, { how, done })
+    corrupt(peer, how, done, always = false) {
+      spoilt.set(peer, { how, done, always })
       return () => spoilt.delete(peer)
     },
   }
@@ -99,5 +103,6 @@ function spoiled(bytes: Uint8Array, how: Corruption): Uint8Array {
   if (how === 'garbage') return copy.fill(0xa5)
   // The last number of the payload, in little-endian float32: a quiet NaN.
   if (how === 'non-finite') copy.set([0x00, 0x00, 0xc0, 0x7f], copy.byteLength - 4)
+  if (how === 'wrong') for (let at = copy.byteLength - 1; at > copy.byteLength - 32; at -= 4) copy[at] = copy[at]! ^ 0x80
   return how === 'mis-shaped' ? copy.slice(0, copy.byteLength - 4) : copy
 }

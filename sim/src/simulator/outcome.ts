@@ -2,6 +2,7 @@ import { systemClock } from '@shoal/host/node'
 import { modelCosts, plan } from '@shoal/planner'
 import { quantile, round } from '../bench/report.ts'
 import type { FaultKind } from './fault-book.ts'
+import type { KillPoint } from './frame-watch.ts'
 import { membersNow } from './truth.ts'
 import type { World } from './world.ts'
 
@@ -28,6 +29,8 @@ export interface Outcome {
   /** Of the last snapshot, on this machine: the one figure that is not the seed's. */
   readonly planMs: number
   readonly faults: Readonly<Record<FaultKind, number>>
+  /** Of the kills, those at an exact point of a step. */
+  readonly killPoints: Readonly<Record<KillPoint, number>>
   readonly events: number
   readonly traceHash: string
   readonly violations: readonly string[]
@@ -60,6 +63,7 @@ export function outcomeOf(scenario: string, world: World, nodes: number): Outcom
     bytesPerPeerPerSecond: round(bytes / Math.max(1, names.length) / Math.max(0.001, virtualSeconds)),
     planMs: planMsOf(world),
     faults: world.book.counts,
+    killPoints: world.book.points,
     events: loop.turns,
     traceHash: trace.hash(),
     violations: rules.violations,

@@ -11,13 +11,17 @@ export interface TinyModel {
   readonly device: Device
 }
 
-/** A Llama so small that a token costs some hundred microseconds. */
-const config: ModelConfig = {
+/** `tiny` for most; `deep`, with blocks for a crowd of nodes, is so thin that a token costs no more. */
+export type TinyModelName = 'tiny' | 'deep'
+
+const shapes: Readonly<Record<TinyModelName, Pick<ModelConfig, 'hiddenSize' | 'feedForwardSize' | 'blockCount' | 'headCount'>>> = {
+  tiny: { hiddenSize: 16, feedForwardSize: 24, blockCount: 8, headCount: 2 },
+  deep: { hiddenSize: 8, feedForwardSize: 8, blockCount: 32, headCount: 1 },
+}
+
+const configOf = (name: TinyModelName): ModelConfig => ({
+  ...shapes[name],
   family: 'llama',
-  hiddenSize: 16,
-  feedForwardSize: 24,
-  blockCount: 8,
-  headCount: 2,
   keyValueHeadCount: 1,
   headSize: 8,
   vocabularySize: 64,
@@ -30,20 +34,23 @@ const config: ModelConfig = {
   tiedEmbeddings: true,
   bosTokenId: null,
   eosTokenIds: [],
-}
+})
 
-let made: Promise<TinyModel> | undefined
+const made = new Map<TinyModelName, Promise<TinyModel>>()
 
 /** The same model for every run of this process: its weights have seeds of their own. */
-export function tinyModel(): Promise<TinyModel> {
-  return (made ??= make())
+export function tinyModel(name: TinyModelName): Promise<TinyModel> {
+  const known = made.get(name) ?? make(name)
+  made.set(name, known)
+  return known
 }
 
-async function make(): Promise<TinyModel> {
+async function make(model: TinyModelName): Promise<TinyModel> {
+  const config = configOf(model)
   const profile = parseProfile('f32')
   const bytes = new Map(packedTensors(config, profile).map((tensor) => [tensor.name, randomTensor(tensor)]))
   const tensors = packedTensors(config, profile).map(({ name, type, shape, offset, bytes: length }) => ({ name, type, shape, offset, bytes: length, sha256: sha256Hex(bytes.get(name) ?? new Uint8Array()) }))
-  const manifest = identifyManifest({ version: 1, name: 'tiny', config, profile, assets: [], tensors })
+  const manifest = identifyManifest({ version: 1, name: model, config, profile, assets: [], tensors })
   const device = await createReferenceDevice({
     manifest,
     readTensor: (name, offset, length) => Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length)),

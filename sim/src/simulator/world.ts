@@ -12,7 +12,7 @@ import { createLinkTable, type LinkTable } from './link-table.ts'
 import { createMeasures, type Measures } from './measures.ts'
 import { startSimulatedNode, type NodeSketch, type SimulatedNode } from './node.ts'
 import { createRules, type Rules } from './rules.ts'
-import { tinyModel, type TinyModel } from './tiny-model.ts'
+import { tinyModel, type TinyModel, type TinyModelName } from './tiny-model.ts'
 import type { Topology } from './topologies.ts'
 import { createTrace, type Trace } from './trace.ts'
 import { createUndisturbed } from './undisturbed.ts'
@@ -42,6 +42,8 @@ export interface World {
   readonly happenings: readonly { readonly atMs: number; readonly node: string; readonly event: SwarmEvent }[]
   add(sketch: NodeSketch): void
   start(name: string): Promise<SimulatedNode>
+  /** It dials everybody who runs, and does not have to find them first. */
+  meet(name: string): void
   kill(name: string): void
   stop(name: string): void
   resume(name: string): void
@@ -59,6 +61,7 @@ export interface WorldOptions {
   readonly seed: number
   readonly topology: Topology
   readonly nodes: number
+  readonly model: TinyModelName
   /** Hears each entry of the trace. */
   readonly listener?: (line: string) => void
 }
@@ -69,7 +72,7 @@ const tendMs = 1000
 /** Nobody has started yet: `form` does that. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { seed, topology } = options
-  const model = await tinyModel()
+  const model = await tinyModel(options.model)
   const clock = createVirtualClock()
   const random = seededRandom(seed)
   const trace = createTrace(clock, options.listener)
@@ -102,17 +105,20 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     rules.membershipEvent(observer, event)
     if (event.type === 'self-expired') ended.set(`${observer}@${event.incarnation}`, clock.nowMs())
   }
-  /** Dials somebody who runs, in the background. */
-  const dialSomebody = (transport: Transport): void => {
-    const others = [...nodes.keys()].filter((name) => name !== transport.peerId && links.isOpen(name, transport.peerId))
-    const other = others[Math.floor(random.unit() * others.length)]
-    if (other === undefined) return
+  const reachable = (peer: string): string[] => [...nodes.keys()].filter((name) => name !== peer && links.isOpen(name, peer))
+  /** In the background. */
+  const dial = (transport: Transport, other: string): void => {
     const ending = new AbortController()
     const timer = clock.after(2000, () => ending.abort(new Error('no answer')))
     transport.dial(`/memory/${other}/p2p/${other}`, { signal: ending.signal }).then(
       () => timer.cancel(),
       () => timer.cancel(),
     )
+  }
+  const dialSomebody = (transport: Transport): void => {
+    const others = reachable(transport.peerId)
+    const other = others[Math.floor(random.unit() * others.length)]
+    if (other !== undefined) dial(transport, other)
   }
 
   /** Whoever has lost all connections, or never had one, dials again, as a program does that was given addresses. */
@@ -173,6 +179,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       trace.add(`${name} starts`)
       dialSomebody(node.transport)
       return node
+    },
+    meet(name) {
+      const node = nodes.get(name)
+      if (node !== undefined) for (const other of reachable(name)) dial(node.transport, other)
     },
     kill(name) {
       const node = nodes.get(name)
