@@ -82,9 +82,13 @@ export function coarseRate(bytesPerSecond: number): number {
   return Math.max(1, Math.round(2 ** (Math.round(Math.log2(bytesPerSecond) * stepsPerOctave) / stepsPerOctave)))
 }
 
+/** At least 1 Gbit/s is one word: a row of hidden states takes a tenth of a millisecond then, and what is measured is the machines. */
+const fastest = coarseRate(125_000_000)
+
 /** Of what a peer says anew of its links: a rate that is still within a step and a half of what it said before stays. */
 export function steadyRates(measured: ReadonlyMap<string, number>, said: Readonly<Record<string, number>>, most: number): Readonly<Record<string, number>> {
-  const rates = [...measured].map(([peer, rate]): [string, number] => {
+  const rates = [...measured].map(([peer, came]): [string, number] => {
+    const rate = Math.min(came, fastest)
     const before = said[peer]
     const near = before !== undefined && Math.abs(Math.log2(rate / before)) * stepsPerOctave <= 1.5
     return [peer, near ? before : coarseRate(rate)]

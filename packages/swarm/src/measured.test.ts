@@ -54,6 +54,19 @@ test('a record is written only when it would say something else', async () => {
   await turn()
   await turn()
   expect(announced).toHaveLength(1)
+  // What is measured again and again is told after longer and longer pauses; another link at the next turn.
+  const told: number[] = []
+  for (let number = 1; number <= 40; number += 1) {
+    const before = announced.length
+    rates.set('a', 1_000_000 * (number % 2 === 0 ? 1 : 8))
+    if (number === 33) rates.set('b', 1_000_000)
+    await turn()
+    if (announced.length > before) told.push(number)
+  }
+  expect(told[0]).toBeLessThanOrEqual(2)
+  expect(told).toContain(33)
+  expect(told.filter((number) => number < 33).length).toBeLessThanOrEqual(6)
+  announced.splice(1)
   kept.close()
   rates.set('a', 100_000_000)
   await turn()

@@ -35,15 +35,25 @@ export function saying(said: Said, measured: ReadonlyMap<string, number>, decode
   return { rates, hardware: { ...said.hardware, decodeMicrosPerBlock: decode, bandwidthBytesPerSecond: bandwidth } }
 }
 
-/** Keeps a node's record true to what it measures. */
+/** Most that the pause between two words about the same things grows to, in turns. */
+const pauseTurnsMost = 16
+
+/**
+ * Keeps a node's record true to what it measures. Each word makes all plan anew, so a first word about a link comes soon,
+ * and others after pauses that double: the swarm comes to rest on busy machines too, whose measurements never do.
+ */
 export function keepMeasured({ clock, logger, membership, rates, steps }: MeasuredDependencies, first: MemberHardware): { close(): void } {
   let said: Said = { hardware: first, rates: {} }
-  // A first word about a link comes soon, and steps of half an octave make later ones rare.
+  let pauseMs: number = swarmLimits.sayAgainMs
+  let dueMs = clock.nowMs()
   const turn = async (): Promise<void> => {
     const next = saying(said, rates.rates(), steps.decodeMicrosPerBlock())
-    if (next === said) return
+    const isNews = Object.keys(next.rates).some((peer) => said.rates[peer] === undefined)
+    if (next === said || (!isNews && clock.nowMs() < dueMs)) return
     await membership.announce(next)
     said = next
+    pauseMs = isNews ? swarmLimits.sayAgainMs : Math.min(2 * pauseMs, pauseTurnsMost * swarmLimits.sayAgainMs)
+    dueMs = clock.nowMs() + pauseMs
     logger.debug('measured-anew', { decodeMicrosPerBlock: next.hardware.decodeMicrosPerBlock, links: Object.keys(next.rates).length })
   }
   const timer = every(clock, swarmLimits.sayAgainMs, turn, (error) => logger.warn('measured-not-said', { reason: messageOf(error) }))

@@ -96,7 +96,7 @@ async function runRestarts(seed: number, restarts: number, report: (line: string
       await check(when)
       report(`${when}: agreed after ${Math.round(convergedMs.at(-1)!)} ms`)
     }
-    watch.violations.push(...(await askAll(crew, watch, join(folder, 'client'))))
+    watch.violations.push(...(await askAll(crew, watch, join(folder, 'client'), report)))
     return { seed, processes, restarts, convergedMs: convergedMs.map(Math.round), generations, violations: watch.violations }
   } catch (error) {
     if (!(error instanceof ShoalError) && !(error instanceof Disagreement)) throw error
@@ -110,12 +110,13 @@ async function runRestarts(seed: number, restarts: number, report: (line: string
 }
 
 /** After a short quiet. On a busy machine five processes take their time to start and to look: then once more. */
-async function askAll(crew: readonly CrewMember[], watch: Watch, dataFolder: string): Promise<readonly string[]> {
+async function askAll(crew: readonly CrewMember[], watch: Watch, dataFolder: string, report: (line: string) => void): Promise<readonly string[]> {
   let found: readonly string[] = []
   for (let tries = 0; tries < quietTries; tries += 1) {
     await watch.untilQuiet('at the end', quietMs)
     found = differences(await Promise.all(crew.map((member) => askStatus(member.address()!, dataFolder))))
     if (found.length === 0) break
+    report(found.join('; '))
   }
   return found
 }
