@@ -34,7 +34,7 @@ export interface MemberRecord {
   readonly writer: number
   readonly clock: number
   readonly state: MemberState
-  /** Blocks it holds now; null for none. */
+  /** Blocks it holds now, or is loading while it is `joining`; null for none. */
   readonly span: BlockRange | null
   readonly hardware: MemberHardware
   readonly numericClass: string

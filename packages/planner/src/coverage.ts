@@ -10,11 +10,14 @@ export function countHolders(spans: Spans, blockCount: number): number[] {
   return counts
 }
 
-/** What candidates hold now and may go on holding: spans inside the model that fit their memory. */
+/**
+ * What candidates hold now, or are about to (a joining one names what it loads), and may go on holding: spans inside the
+ * model that fit their memory.
+ */
 export function heldSpans(cluster: Cluster): Spans {
   const held = new Map<number, { start: number; end: number }>()
   for (const [index, { member, capacity }] of cluster.candidates.entries()) {
-    if (member.span === null || member.state !== 'serving') continue
+    if (member.span === null) continue
     const { start, end } = member.span
     if (end <= cluster.costs.blockCount && end - start <= capacity) held.set(index, { start, end })
   }

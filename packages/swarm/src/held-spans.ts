@@ -115,31 +115,43 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     await announce(former.range)
   }
 
+  const replace = async (span: BlockRange, signal: AbortSignal, ready: () => Promise<void>): Promise<void> => {
+    const runner = await load(span, signal)
+    const former = current
+    try {
+      waiting = runner
+      await ready()
+      waiting = null
+      current = runner
+      if (former !== null) draining.add(former)
+      await serve()
+      signal.throwIfAborted()
+      await announce(span)
+    } catch (error) {
+      waiting = null
+      current = former
+      if (former !== null) draining.delete(former)
+      await serve()
+      await runner.release()
+      throw error
+    }
+    options.onChange(span)
+    if (former !== null) finishLater(former)
+  }
+
   return {
     current: () => current?.range ?? null,
     usedBytes: () => usedBytes(),
     async take(span, signal, ready) {
-      const runner = await load(span, signal)
-      const former = current
+      // Who joins at the same moment plans with what this node is about to hold, and takes something else.
+      const isFirst = current === null
+      if (isFirst) await membership.announce({ state: 'joining', span })
       try {
-        waiting = runner
-        await ready()
-        waiting = null
-        current = runner
-        if (former !== null) draining.add(former)
-        await serve()
-        signal.throwIfAborted()
-        await announce(span)
+        await replace(span, signal, ready)
       } catch (error) {
-        waiting = null
-        current = former
-        if (former !== null) draining.delete(former)
-        await serve()
-        await runner.release()
+        if (isFirst) await membership.announce({ state: 'joining', span: null }).catch((cause: unknown) => logger.error('member-record-failed', { reason: messageOf(cause) }))
         throw error
       }
-      options.onChange(span)
-      if (former !== null) finishLater(former)
     },
     async letGo(signal) {
       const former = current

@@ -51,7 +51,7 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   }
 
   const due = ({ record, liveness, load }: Member): boolean =>
-    record.peerId !== transport.peerId && liveness === 'alive' && record.span !== null && (load?.sessions ?? 0) === 0 && rates.samples(record.peerId) < swarmLimits.probes && (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
+    record.peerId !== transport.peerId && liveness === 'alive' && record.state === 'serving' && record.span !== null && (load?.sessions ?? 0) === 0 && rates.samples(record.peerId) < swarmLimits.probes && (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
 
   const turn = async (): Promise<void> => {
     if (dependencies.busy()) return

@@ -169,7 +169,8 @@ function peerStatus({ record, liveness, load }: Member, selfId: string, links: R
     incarnation: record.incarnation,
     state: record.state,
     liveness,
-    blocks: record.span === null ? null : [record.span.start, record.span.end],
+    // A joining peer's are those that it is loading.
+    blocks: record.span === null || record.state === 'joining' ? null : [record.span.start, record.span.end],
     addresses: record.addresses,
     memoryBytes: record.hardware.memoryBytes,
     decodeMsPerBlock: record.hardware.decodeMicrosPerBlock / 1000,
