@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { ShoalError, silentLogger } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { swarmLimits } from './limits.ts'
@@ -12,6 +12,7 @@ let other: SmallPeer
 let client: SmallPeer
 let device: FakeDevice
 let keeper: SpanKeeper
+let fetching: (units: readonly string[]) => Promise<void>
 /** What the plan says of each. */
 let plans: Record<string, BlockRange>
 
@@ -23,7 +24,7 @@ const moveMs = swarmLimits.releaseQuietMs + 2000
 function keeperOf(peer: SmallPeer, itsDevice: FakeDevice, memoryBytes = 2 ** 30): SpanKeeper {
   const plan = (): ReturnType<SmallPeer['view']['plan']> => ({ ...peer.view.plan(), placements: Object.entries(plans).map(([name, range]) => ({ peer: name, ...range })) })
   return createSpanKeeper(
-    { clock: swarm.clock, logger: silentLogger, selfId: peer.name, membership: peer.membership, view: { ...peer.view, plan }, stageHost: peer.stageHost, device: itsDevice, ensureUnits: () => Promise.resolve() },
+    { clock: swarm.clock, logger: silentLogger, selfId: peer.name, membership: peer.membership, view: { ...peer.view, plan }, stageHost: peer.stageHost, device: itsDevice, ensureUnits: (units) => fetching(units) },
     { fixed: null, memoryBytes, onEvent: () => undefined },
   )
 }
@@ -43,6 +44,7 @@ beforeEach(async () => {
   swarm = createSmallSwarm()
   device = createFakeDevice()
   plans = {}
+  fetching = () => Promise.resolve()
   other = await swarm.join('other')
   self = await swarm.join('self')
   client = await swarm.join('client', { silent: true })
@@ -94,6 +96,21 @@ describe('giving blocks up', () => {
     await session.close()
     await swarm.until(() => seen()?.[0] === 2, moveMs)
     expect(device.loads).toEqual(['0:2', '2:4'])
+  })
+
+  test('nor before the weights of the others are here', async () => {
+    plans['other'] = span(0, 6)
+    await other.serve(0, 6)
+    const gate = Promise.withResolvers<void>()
+    fetching = (units) => (units.includes('block-2') ? gate.promise : Promise.resolve())
+    await serving(span(0, 2), 3 * self.view.costs.blockBytes)
+    await planned({ self: span(2, 4) })
+    await swarm.run(moveMs + 5000)
+    expect(seen()).toEqual([0, 2])
+    gate.reject(new ShoalError('not-found', 'nobody has block 2'))
+    await swarm.run(5000)
+    expect(seen()).toEqual([0, 2])
+    expect(device.loads).toEqual(['0:2'])
   })
 
   test('two nodes that are to give up the same ones at once leave nothing uncovered', async () => {

@@ -1,5 +1,5 @@
 import { messageOf, ShoalError, type Timer } from '@shoal/host'
-import type { BlockRange } from '@shoal/model'
+import { unitsOfRange, type BlockRange } from '@shoal/model'
 import type { Membership } from '@shoal/membership'
 import { decide, givenUp, type Decision } from './decide.ts'
 import { createHeldSpans, type HeldSpansDependencies } from './held-spans.ts'
@@ -94,6 +94,8 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
     try {
       const held = spans.current()
       if (held !== null && action === 'swap') {
+        // Weights that nobody has at the moment, or that do not fit on the disk, are no reason to let go.
+        await dependencies.ensureUnits(unitsOfRange(span), retiring.signal)
         await releases.whenFree(givenUp(held, null), retiring.signal)
         await spans.letGo(retiring.signal)
       }
