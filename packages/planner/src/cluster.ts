@@ -3,8 +3,8 @@ import { decodeMicros, planningPast } from './compute.ts'
 import { blocksThatFit, type ModelCosts } from './costs.ts'
 import { hopMicros } from './links.ts'
 
-/** Per stage and step beside its blocks: queueing, a message to the compute thread and one back (0.4 ms behind large blocks, 0.2 behind small ones). */
-export const stageMicros = 300
+/** Per stage and step beside its blocks: a message to the compute thread and one back, and what the session does with the rows. Traced in quiet minutes (docs/log.md). */
+export const stageMicros = 500
 
 /** One node a plan may use. */
 export interface Candidate {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { stageMicros } from './cluster.ts'
 import { sketchCosts, sketchMember } from './fixtures.ts'
 import { bytesPerSecond, frameMicros, hopMicros, unmeasuredBytesPerSecond } from './links.ts'
 import { tokenMicros } from './predict.ts'
@@ -36,9 +37,9 @@ test('a token of a route: its blocks behind their cache, its stages, and the hop
   const snapshot = { members: [{ ...member('a', 1e9), links: near }, b, c] }
   const route = [{ peer: 'b', start: 0, end: 1 }, { peer: 'c', start: 1, end: 4 }]
   const row = Math.ceil((costs.rowBytes * 1e6) / 1e9)
-  expect(tokenMicros(snapshot, costs, route, 'a', 0)).toBe(4 * 1000 + 2 * 300 + (1000 + 5000 + 1000) + 3 * (frameMicros + row))
+  expect(tokenMicros(snapshot, costs, route, 'a', 0)).toBe(4 * 1000 + 2 * stageMicros + (1000 + 5000 + 1000) + 3 * (frameMicros + row))
   expect(tokenMicros(snapshot, costs, route, 'a', 2048)).toBe(tokenMicros(snapshot, costs, route, 'a', 0) + 200)
   // Whoever holds the first blocks itself has one hop less.
-  expect(tokenMicros(snapshot, costs, route, 'b', 0)).toBe(4 * 1000 + 2 * 300 + 2 * 5000 + 2 * (frameMicros + row))
+  expect(tokenMicros(snapshot, costs, route, 'b', 0)).toBe(4 * 1000 + 2 * stageMicros + 2 * 5000 + 2 * (frameMicros + row))
   expect(() => tokenMicros(snapshot, costs, [{ peer: 'z', start: 0, end: 4 }], 'a', 0)).toThrow('z')
 })

@@ -9,6 +9,9 @@ export interface StepSpeed {
   watch(device: Device): Device
 }
 
+/** Of a step's time, what is no block's: to the compute thread and back (docs/log.md). Plans count it once per stage. */
+const callMicros = 300
+
 /** Steps that are remembered, and that are needed before they say anything. */
 const stepsKept = 64
 const stepsNeeded = 16
@@ -22,7 +25,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
   const note = (ms: number, blocks: number, past: number): void => {
     const micros = (ms * 1000) / blocks
     // A slope that was timed on a busy machine may say more than the whole step took.
-    steps.push(Math.max(micros / 2, micros - (microsPer1024Past() * past) / 1024))
+    steps.push(Math.max(micros / 2, micros - callMicros / blocks - (microsPer1024Past() * past) / 1024))
     if (steps.length > stepsKept) steps.shift()
   }
   return {
