@@ -21,7 +21,7 @@ interface World {
   readonly clock: VirtualClock
   readonly rates: LinkRates
   readonly state: { busy: boolean; sessions: number; span: Member['record']['span']; served: number }
-  run(ms: number): Promise<void>
+  readonly run: (ms: number) => Promise<void>
 }
 
 /** A peer that measures one that serves: 8 ms and `mbps` between them. */
