@@ -5,17 +5,21 @@
 import { parseArgs } from 'node:util'
 import { dataDirectory, exitWithParent } from '@shoal/host/node'
 import { messageOf } from '@shoal/host'
+import { benchAllreduce } from './bench/allreduce.ts'
 import { benchDecode } from './bench/decode.ts'
 import { benchFailover } from './bench/failover.ts'
 import { benchMembership } from './bench/membership.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
+import { benchTensorParallel } from './bench/tensor-parallel.ts'
 import type { BenchReport } from './bench/report.ts'
 import type { BenchSettings } from './bench/settings.ts'
 
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<BenchReport>>> = {
   decode: benchDecode,
   pipeline: benchPipeline,
+  'tensor-parallel': benchTensorParallel,
+  allreduce: benchAllreduce,
   failover: benchFailover,
   membership: benchMembership,
   planner: benchPlanner,

@@ -4,6 +4,7 @@
  * `Engine` coordinates generations; `SwarmPeer` is a member or a client of a swarm. Both are made by `@shoal/swarm/node`.
  */
 export { createEngine, type EngineDependencies } from './engine.ts'
+export { grouped, type GroupDeviceDependencies, type GroupOptions } from './group-device.ts'
 export type {
   Engine,
   GenerateEvent,

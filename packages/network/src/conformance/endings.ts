@@ -40,6 +40,18 @@ export function describeEndings(peers: Peers): void {
       }
     })
 
+    test('a signal ends the wait for a channel, and not the channel', async () => {
+      peers.bob.handle('/test/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
+      peers.alice.learn(peers.bob.peerId, peers.bob.addresses())
+      const limit = new AbortController()
+      const channel = await peers.alice.open(peers.bob.peerId, '/test/1', { signal: limit.signal })
+      limit.abort(new Error('too late'))
+      const echoed = receive(channel, 1)
+      await channel.send(patterned(10, 1))
+      expect(same((await echoed)[0], patterned(10, 1))).toBe(true)
+      expect(channel.closed).toBe(false)
+    })
+
     test('send after the end is refused, and a late listener runs at once', async () => {
       const { near, far } = await peers.openPair()
       await near.close()

@@ -1,6 +1,6 @@
 import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
-import { parseProfile, unitNames, type NumericProfile } from '@shoal/model'
-import { createOnnxDevice, type BlockRunner } from '@shoal/runtime'
+import { parseProfile, unitNames, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
+import { createOnnxDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
 import { createEngine } from '../engine.ts'
 import { inScope, type Scope } from '../scope.ts'
@@ -25,6 +25,8 @@ export interface LocalEngineOptions {
   readonly threads: number
   /** Cut into spans as a swarm would be; one span when absent. For tests and benchmarks. */
   readonly cuts?: readonly number[] | undefined
+  /** What computes instead of the device of this process alone: it leads a group, or is timed. For benchmarks. */
+  readonly wrap?: ((own: Device, manifest: IdentifiedManifest) => Device) | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -44,8 +46,9 @@ async function open({ clock, random, logger }: SystemDependencies, options: Loca
   const { manifest } = folder
   const { config } = manifest.manifest
   store = await openModelStore(options.dataFolder, manifest, { clock, reference, peers: null, onProgress }, folder)
-  const device = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
-  scope.onClose(() => device.close())
+  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  scope.onClose(() => own.close())
+  const device = options.wrap?.(own, manifest) ?? own
   await store.ensureUnits(unitNames(config), signal)
 
   const load = (start: number, end: number): Promise<BlockRunner> => device.loadBlocks({ start, end }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER, ...(signal === undefined ? {} : { signal }) })

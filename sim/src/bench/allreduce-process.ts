@@ -1,0 +1,24 @@
+/** One rank of `shoal bench allreduce` in a process of its own: told what to do over IPC. */
+import { silentLogger } from '@shoal/host'
+import { exitWithParent, systemClock } from '@shoal/host/node'
+import { createLibp2pTransport, createPeerKey } from '@shoal/network'
+import { connectBenchRank, type BenchRank, type RankAddress, type SumsRun } from './allreduce-rank.ts'
+
+/** What its starter sends. */
+export type RankOrder = { readonly order: 'connect'; readonly rank: number; readonly peers: readonly RankAddress[] } | { readonly order: 'run'; readonly run: SumsRun }
+
+exitWithParent()
+const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger })
+let rank: BenchRank | null = null
+
+const say = (message: object): void => void process.send?.(message)
+
+process.on('message', (order: RankOrder) => {
+  const carryOut = async (): Promise<void> => {
+    if (order.order === 'connect') rank = await connectBenchRank(transport, order.rank, order.peers)
+    else await rank?.run(order.run)
+    say({ done: true })
+  }
+  void carryOut()
+})
+say({ address: transport.addresses()[0], peer: transport.peerId })
