@@ -121,6 +121,24 @@ function spoiltRows(how: Corruption): (world: World) => Promise<void> {
   }
 }
 
+/** Its rows are computed by it or by its successor, never by both. */
+async function drains(world: World): Promise<void> {
+  await form(world, ['c0'])
+  const before = new Map([...world.nodes].map(([name, { device }]) => [name, device]))
+  let victim = ''
+  let left: Promise<void> = Promise.resolve()
+  const generation = await answerWhile(world, 8, () => {
+    victim = someStage(world)
+    world.book.begin('leave', victim)
+    left = world.leave(victim)
+  })
+  must(world, (await world.loop.within(left, 5000)) !== undefined && !world.nodes.has(victim), `${victim} has not gone 5 s after the answer`)
+  must(world, generation.failovers === 0 && generation.moves === 1, `${generation.failovers} failovers and ${generation.moves} moves`)
+  const rows = [...before.values()].reduce((sum, device) => sum + device.rows, 0)
+  const needed = (prompt + answer - 1) * [...before.values()].filter((device) => device.rows === prompt + answer - 1).length
+  must(world, rows - needed === prompt + answer - 1, `nodes computed ${[...before.values()].map((device) => device.rows).join(', ')} rows of an answer that needs ${prompt + answer - 1}`)
+}
+
 async function clientGoesAway(world: World): Promise<void> {
   await form(world, ['c0'])
   await answerWhile(world, 8, (generation) => generation.abandon())
@@ -148,6 +166,7 @@ export const stageFaults: readonly Scenario[] = [
   { ...lan, name: 'F6-only-holder', about: 'the only holder of half the blocks dies; one of two that hold the rest must load them', nodes: 3, nodesMin: 3, play: onlyHolderDies },
   { ...lan, name: 'F7-hang', about: 'a stage stops for 20 s, its connections stay open', play: hung },
   ...corruptions.map((how) => ({ ...lan, name: `F8-${how}`, about: `a stage sends rows that are ${how}, and goes on doing so`, nodes: 8, play: spoiltRows(how) })),
+  { ...lan, name: 'drain', about: 'a stage leaves in mid-answer and hands its cache over', play: drains },
   { ...lan, name: 'F15-client-goes', about: 'a client gives up in mid-answer', play: clientGoesAway },
   { ...lan, name: 'F17-coordinator-dies', about: 'a client dies in mid-answer, another one does not notice', play: coordinatorDies },
 ]

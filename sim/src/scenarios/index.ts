@@ -5,6 +5,7 @@ import { planFaults } from './faults-of-plans.ts'
 import { stageFaults } from './faults-of-stages.ts'
 import type { Scenario } from './scenario.ts'
 import { topologyScenarios } from './topology.ts'
+import { wrongNumbersScenario } from './wrong-numbers.ts'
 
 /** Everything that `shoal sim` can play, by name. */
-export const scenarios: readonly Scenario[] = [...topologyScenarios, crowdScenario, ...stageFaults, ...memberFaults, ...planFaults, ...chaosScenarios]
+export const scenarios: readonly Scenario[] = [...topologyScenarios, crowdScenario, ...stageFaults, ...memberFaults, ...planFaults, wrongNumbersScenario, ...chaosScenarios]

@@ -12,6 +12,8 @@ export interface Generation {
   readonly tokens: readonly number[]
   readonly tokenMs: readonly number[]
   readonly failovers: number
+  /** Stages that handed their caches over and left. */
+  readonly moves: number
   /** Abandoned: its client is dead, or has gone away. */
   readonly state: 'running' | 'done' | 'failed' | 'abandoned'
   readonly error: { readonly code: string; readonly message: string } | null
@@ -33,6 +35,7 @@ export function startGeneration(
   let state: Generation['state'] = 'running'
   let error: Generation['error'] = null
   let failovers = 0
+  let moves = 0
 
   const run = async (): Promise<void> => {
     try {
@@ -41,7 +44,10 @@ export function startGeneration(
           tokens.push(event.tokenId)
           tokenMs.push(clock.nowMs())
           onToken(generation, { index: tokens.length - 1, id: event.tokenId })
-        } else failovers = event.result.failovers
+        } else {
+          failovers = event.result.failovers
+          moves = event.result.moves
+        }
       }
       if (state === 'running') state = 'done'
     } catch (thrown) {
@@ -62,6 +68,9 @@ export function startGeneration(
     tokenMs,
     get failovers() {
       return failovers
+    },
+    get moves() {
+      return moves
     },
     get state() {
       return state
