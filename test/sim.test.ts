@@ -6,9 +6,9 @@ afterAll(() => world.close())
 
 test('shoal sim plays a scenario, and a seed is the same run in every process', async () => {
   const play = async (): Promise<Record<string, unknown>> => {
-    const { code, json } = await world.run(['sim', 'home-wifi', '--seed', '7', '--json'])
-    expect(code).toBe(0)
-    return json() as Record<string, unknown>
+    const ended = await world.run(['sim', 'home-wifi', '--seed', '7', '--json'])
+    expect(ended.code).toBe(0)
+    return ended.json() as Record<string, unknown>
   }
   const [first, again] = await Promise.all([play(), play()])
   expect(first).toMatchObject({ scenario: 'home-wifi', seed: 7, nodes: 5, tokens: 96, tokensLost: 0, tokensChanged: 0, violations: [] })
@@ -17,9 +17,9 @@ test('shoal sim plays a scenario, and a seed is the same run in every process', 
 })
 
 test('a violation ends it with status 1, and with the command that repeats it', async () => {
-  const { code, json } = await world.run(['sim', 'wrong-numbers', '--seed', '3', '--json'])
-  const { violations, repeat, tokensChanged } = json() as { violations: string[]; repeat: string; tokensChanged: number }
-  expect({ code, repeat }).toEqual({ code: 1, repeat: 'npx shoal sim wrong-numbers --seed 3 --nodes 5' })
+  const ended = await world.run(['sim', 'wrong-numbers', '--seed', '3', '--json'])
+  const { violations, repeat, tokensChanged } = ended.json() as { violations: string[]; repeat: string; tokensChanged: number }
+  expect({ code: ended.code, repeat }).toEqual({ code: 1, repeat: 'npx shoal sim wrong-numbers --seed 3 --nodes 5' })
   expect(violations.join('\n')).toMatch(/token \d+ of the answer begun at .* is \d+ instead of \d+/)
   expect(tokensChanged).toBeGreaterThan(0)
 })

@@ -1,5 +1,6 @@
 import { createVirtualClock, ShoalError } from '@shoal/host'
 import { expect, test } from 'vitest'
+import { orAborted } from './cancel.ts'
 import { createFakeSwarm, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
 import { sessionTimes } from './limits.ts'
 import { requestsFor } from './open-requests.ts'
@@ -62,6 +63,17 @@ test('a stage that vanishes while it is being reached is named, whoever notices 
   }
   const opening: Opening = createOpening({ clock: createVirtualClock(), links, times: sessionTimes }, requestsFor(options, 'self', [], 0, new Set()))
   await expect(opening.run(new AbortController().signal)).rejects.toMatchObject({ name: 'StageError', peer: stage.peer, code: 'peer-vanished' })
+})
+
+test('bytes that are no message, heard of while a session opens, are blamed on their sender', async () => {
+  const route = createFakeSwarm().nodes.map(({ stage }) => stage)
+  const options = { session: 'a'.repeat(32), manifestId: 'b'.repeat(64), profile: 'f32', hiddenSize: 8, range: { start: 0, end: 6 }, route, tokenBudget: 8 }
+  const links = { join: () => undefined, leave: () => undefined, connect: (_peer: string, _addresses: readonly string[], signal: AbortSignal) => orAborted(new Promise<never>(() => undefined), signal), close: () => Promise.resolve() }
+  const opening = createOpening({ clock: createVirtualClock(), links, times: sessionTimes }, requestsFor(options, 'self', [], 0, new Set()))
+  const run = opening.run(new AbortController().signal)
+  opening.receive('node-2', { type: 'failed', session: options.session, start: 4, epoch: 0, step: null, code: 'bad-frame', message: 'node-1 sent what is no message', definite: true })
+  expect(opening.failure).toMatchObject({ peer: 'node-1', code: 'bad-frame' })
+  await expect(run).rejects.toMatchObject({ peer: 'node-1' })
 })
 
 test('a draining node finishes its sessions and takes no new ones', async () => {

@@ -104,8 +104,8 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
         // Steps of the route before this one, which its stages drop now.
         if (message.code === 'stale-epoch' || message.epoch !== requests[0]!.message.epoch) return
         // It may be about a stage that has answered already: one that its neighbour cannot reach.
-        const request = requests.find(({ message: { start } }) => start === message.start)
-        if (request !== undefined) stop.abort(failureOf(request.stage, message))
+        const { error } = accused(requests.map(({ stage }) => stage), message)
+        if (error !== null) stop.abort(error)
         return
       }
       const waiter = waiting.get(message.start)

@@ -101,6 +101,7 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
         const lost = peer !== null && isLoss(error) && clock.nowMs() < untilMs
         if (peer === null || (attempt >= routesTried && !lost)) throw error
         logger.info('route-refused', { peer, attempt })
+        if (error instanceof StageError && error.code === 'bad-frame') distrust.spoilt(peer)
         exclude.add(peer)
         const other = await find(range, exclude, tokenBudget).catch(() => null)
         if (other !== null) route = other
@@ -125,6 +126,6 @@ function isLoss(error: unknown): boolean {
 /** The peer to avoid when a stage has no room, is not ready or cannot be reached; null when another one would not help. */
 function refusingPeer(error: unknown): string | null {
   if (!(error instanceof StageError)) return null
-  const movable = ['no-capacity', 'not-ready', 'peer-vanished', 'deadline-passed', 'wrong-range', 'limit-exceeded']
+  const movable = ['no-capacity', 'not-ready', 'peer-vanished', 'deadline-passed', 'wrong-range', 'limit-exceeded', 'bad-frame']
   return movable.includes(error.code) ? error.peer : null
 }
