@@ -16,9 +16,9 @@ interface Entry {
 }
 
 /**
- * The system's time with timers that come about a tenth of a millisecond late, where those of the event loop come up
- * to one and a half: they count whole milliseconds from the last turn. A thread sleeps until the next one is due (a
- * wait on shared memory takes fractions) and then wakes this one, so that nothing spins.
+ * The system's time with timers that come 0.15 to 0.3 ms late, where those of the event loop come between 0.75 ms early
+ * and 1.4 late: they count whole milliseconds. A thread sleeps until the next one is due (a wait on shared memory takes
+ * fractions) and then wakes this one, so that nothing spins.
  */
 export function createPreciseClock(): PreciseClock {
   const shared = new SharedArrayBuffer(16)
