@@ -49,7 +49,7 @@ async function world(mbps: number, hiddenSize = 512): Promise<World> {
     manifest: wideManifest(hiddenSize),
     rates,
     membership: {
-      members: () => ['other', 'self'].map((peerId) => ({ record: { peerId, span: state.span }, liveness: 'alive', load: { sessions: state.sessions, busyPermille: 0 } }) as unknown as Member),
+      members: () => ['other', 'self'].map((peerId) => ({ record: { peerId, span: state.span, state: 'serving' }, liveness: 'alive', load: { sessions: state.sessions, busyPermille: 0 } }) as unknown as Member),
       links: () => ({ other: 8000 }),
     },
     busy: () => state.busy,

@@ -1,0 +1,9 @@
+import { expect, test } from 'vitest'
+import { computeProviders } from './providers.ts'
+
+test('onnxruntime names what it was built with; the processor is always there, and what computes here', () => {
+  const providers = computeProviders()
+  expect(providers).toContainEqual({ name: 'cpu', bundled: true, used: true })
+  expect(providers.filter(({ used }) => used)).toHaveLength(1)
+  expect(new Set(providers.map(({ name }) => name)).size).toBe(providers.length)
+})
