@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander'
 import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
-import { formatProfile, parseProfile } from '@shoal/model'
+import { formatProfile, parseProfile, splitBlocks, type ModelConfig, type NumericProfile } from '@shoal/model'
 import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
 import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
@@ -48,10 +48,26 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
     const chosen = planFor(flags.objective)
     output.line(`${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`)
     showPlan(output, chosen, costs, snapshot)
-    const explained = flags.explain === true ? { byCache: byCache(planner.predict, snapshot, costs, chosen), ...explain(snapshot, flags.objective, planFor) } : null
-    if (explained !== null) showExplained(output, explained)
+    const explained = flags.explain === true ? { byCache: byCache(planner.predict, snapshot, costs, chosen), ...explain(snapshot, flags.objective, planFor), groups: planner.planGroups(snapshot, costs, { canSplit: splits(config, profile) }).grouped } : null
+    if (explained !== null) {
+      showExplained(output, explained)
+      output.line('\nseveral devices in one stage:')
+      for (const line of planner.explainGroups(snapshot, costs, { canSplit: splits(config, profile) })) output.line(`  ${line}`)
+    }
     output.result({ model: name, profile: formatProfile(profile), ...chosen, ...explained })
   })
+}
+
+/** Whether ranks of these speeds can share this model's heads and columns. */
+function splits(config: ModelConfig, profile: NumericProfile): (speeds: readonly number[]) => boolean {
+  return (speeds) => {
+    try {
+      splitBlocks(config, profile, speeds)
+      return true
+    } catch {
+      return false
+    }
+  }
 }
 
 function readDeviceFile(path: string): string {

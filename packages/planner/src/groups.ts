@@ -1,0 +1,168 @@
+import type { Snapshot } from '@shoal/membership'
+import { createCluster, stageMicros, type Candidate } from './cluster.ts'
+import { defaultContextTokens, spanBytes, type ModelCosts } from './costs.ts'
+import { bytesPerSecond, hopMicros, rttMicros } from './links.ts'
+
+/** One stage: a peer alone, or several that compute every block of it together, the leader first. */
+export interface GroupStage {
+  readonly peers: readonly string[]
+  readonly blocks: number
+  /** Micros of the stage's blocks that go into sums. */
+  readonly sumMicros: number
+}
+
+/** Stages in the order of the ring. */
+export interface GroupedPipeline {
+  readonly stages: readonly GroupStage[]
+  readonly tpotMicros: number
+}
+
+export interface GroupOptions {
+  readonly contextTokens?: number
+  /** Whether the model can be split over ranks of these speeds: heads and quantisation blocks decide. Default: always. */
+  readonly canSplit?: (speeds: readonly number[]) => boolean
+}
+
+/** Devices that are combined in every way: Bell's numbers grow fast, and groups of more lose to their sums. */
+const groupCandidatesMax = 6
+
+/**
+ * A sum's time beside its way and its bytes: two thread hops, encrypting, and code that a half-block has pushed out of the
+ * caches. A guess from the parts of docs/log.md; it decides where groups stop to pay below 1 ms.
+ */
+export const sumOverheadMicros = 300
+
+/** Each block needs a sum behind attention and one behind the feed-forward network. */
+const sumsPerBlock = 2
+
+/** One sum over these peers: everybody sends its part to everybody, the slowest pair counts. */
+export function sumMicros(members: readonly Candidate['member'][], costs: ModelCosts): number {
+  const others = members.length - 1
+  const pairs = members.flatMap((a, index) => members.slice(index + 1).map((b) => Math.ceil(rttMicros(a, b) / 2) + Math.ceil((costs.rowBytes * others * 1_000_000) / bytesPerSecond(a, b))))
+  return others === 0 ? 0 : sumOverheadMicros + Math.max(...pairs)
+}
+
+/** The best pipeline for one user whose stages may be groups, and the best whose stages are single peers; null when the model fits in none. */
+export function planGroups(snapshot: Snapshot, costs: ModelCosts, options: GroupOptions = {}): { readonly grouped: GroupedPipeline | null; readonly single: GroupedPipeline | null } {
+  const contextTokens = options.contextTokens ?? Math.min(defaultContextTokens, costs.contextLength)
+  const candidates = [...createCluster(snapshot, costs, contextTokens).candidates].sort((a, b) => a.blockMicros - b.blockMicros).slice(0, groupCandidatesMax)
+  let grouped: GroupedPipeline | null = null
+  let single: GroupedPipeline | null = null
+  for (const groups of partitions(candidates)) {
+    const found = pipelineOf(groups, costs, contextTokens, options)
+    if (found === null) continue
+    if (groups.every((group) => group.length === 1) && (single === null || found.tpotMicros < single.tpotMicros)) single = found
+    if (grouped === null || found.tpotMicros < grouped.tpotMicros) grouped = found
+  }
+  return { grouped, single }
+}
+
+/** Lines for `shoal plan --explain`: which groups would make a token faster, or why none does. */
+export function explainGroups(snapshot: Snapshot, costs: ModelCosts, options: GroupOptions = {}): readonly string[] {
+  const { grouped, single } = planGroups(snapshot, costs, options)
+  if (grouped === null) return ['groups: these devices cannot hold the model together']
+  const ms = (micros: number): string => `${(micros / 1000).toFixed(1)} ms`
+  const groups = grouped.stages.filter(({ peers }) => peers.length > 1)
+  const lines = groups.map(({ peers, blocks, sumMicros: sums }) => `group ${peers.join(' + ')}: ${blocks} blocks together, ${ms(sums)} of a token for its sums`)
+  const gain = single === null ? 'no single devices hold the model' : `${ms(grouped.tpotMicros)} a token instead of ${ms(single.tpotMicros)} with single devices`
+  if (groups.length > 0) return [...lines, `${gain} (shoal up --rank)`]
+  const nearest = nearestPair(snapshot, costs)
+  return nearest === null ? ['groups: one device alone'] : [`groups: none pays. The nearest pair, ${nearest.peers.join(' + ')}, would save ${ms(nearest.savedMicros)} of computing per block and pay ${ms(nearest.paidMicros)} for its sums`]
+}
+
+/** Why not: what two devices would save and pay in each block. */
+function nearestPair(snapshot: Snapshot, costs: ModelCosts): { readonly peers: readonly string[]; readonly savedMicros: number; readonly paidMicros: number } | null {
+  const { candidates } = createCluster(snapshot, costs, 1)
+  let best: { readonly peers: readonly string[]; readonly savedMicros: number; readonly paidMicros: number } | null = null
+  for (const [index, a] of candidates.entries()) {
+    for (const b of candidates.slice(index + 1)) {
+      const savedMicros = Math.min(a.blockMicros, b.blockMicros) - togetherMicros([a, b])
+      const paidMicros = sumsPerBlock * sumMicros([a.member, b.member], costs)
+      if (best === null || savedMicros - paidMicros > best.savedMicros - best.paidMicros) best = { peers: [a.member.peerId, b.member.peerId], savedMicros, paidMicros }
+    }
+  }
+  return best
+}
+
+/** One block over all of a group: each rank takes a share in proportion to its speed. */
+function togetherMicros(group: readonly Candidate[]): number {
+  return 1 / group.reduce((speed, { blockMicros }) => speed + 1 / blockMicros, 0)
+}
+
+/** Every way to put some of the candidates into groups; within a group the fastest leads. */
+function* partitions(candidates: readonly Candidate[], groups: readonly (readonly Candidate[])[] = []): Generator<readonly (readonly Candidate[])[]> {
+  const [next, ...rest] = candidates
+  if (next === undefined) {
+    if (groups.length > 0) yield groups
+    return
+  }
+  yield* partitions(rest, groups)
+  yield* partitions(rest, [...groups, [next]])
+  for (const [index, group] of groups.entries()) yield* partitions(rest, groups.with(index, [...group, next]))
+}
+
+function pipelineOf(groups: readonly (readonly Candidate[])[], costs: ModelCosts, contextTokens: number, { canSplit = () => true }: GroupOptions): GroupedPipeline | null {
+  if (groups.some((group) => group.length > 1 && !canSplit(group.map(({ blockMicros }) => 1 / blockMicros)))) return null
+  const stages = groups.map((group) => {
+    const members = group.map(({ member }) => member)
+    const sums = sumsPerBlock * sumMicros(members, costs)
+    // The rows of a call go to every member first.
+    const call = Math.max(0, ...members.slice(1).map((member) => hopMicros(members[0] ?? member, member, costs.rowBytes)))
+    return { group, sums, call, blockMicros: togetherMicros(group) + sums, capacity: capacityOf(group, costs, contextTokens) }
+  })
+  const blocks = fill(stages, costs.blockCount)
+  if (blocks === null) return null
+  const compute = stages.reduce((sum, { blockMicros, call }, index) => sum + (blocks[index] ?? 0) * blockMicros + call + stageMicros, 0)
+  const leaders = groups.map((group) => group[0]?.member).filter((member) => member !== undefined)
+  const { order, micros } = shortestRing(leaders.length, (from, to) => hopMicros(leaders[from] ?? never(), leaders[to] ?? never(), costs.rowBytes))
+  return {
+    tpotMicros: Math.ceil(compute + micros),
+    stages: order.map((index) => ({
+      peers: (groups[index] ?? []).map(({ member }) => member.peerId),
+      blocks: blocks[index] ?? 0,
+      sumMicros: Math.ceil((blocks[index] ?? 0) * (stages[index]?.sums ?? 0)),
+    })),
+  }
+}
+
+/** Blocks of which every rank can hold its share. */
+function capacityOf(group: readonly Candidate[], costs: ModelCosts, contextTokens: number): number {
+  const perBlock = spanBytes(1, costs, contextTokens) - spanBytes(0, costs, contextTokens)
+  const together = togetherMicros(group)
+  return Math.floor(Math.min(...group.map(({ member, blockMicros }) => (0.8 * member.hardware.memoryBytes - spanBytes(0, costs, contextTokens)) / (perBlock * (together / blockMicros)))))
+}
+
+/** One block each, the rest where a block is cheapest. @returns null when they do not fit */
+function fill(stages: readonly { readonly blockMicros: number; readonly capacity: number }[], blockCount: number): number[] | null {
+  const blocks = stages.map(() => 1)
+  let left = blockCount - stages.length
+  if (left < 0 || stages.some(({ capacity }) => capacity < 1)) return null
+  const cheapestFirst = [...stages.keys()].sort((a, b) => (stages[a]?.blockMicros ?? 0) - (stages[b]?.blockMicros ?? 0))
+  for (const index of cheapestFirst) {
+    const more = Math.min(left, (stages[index]?.capacity ?? 0) - 1)
+    blocks[index] = 1 + more
+    left -= more
+  }
+  return left === 0 ? blocks : null
+}
+
+/** Over all orders, the first stage fixed: six stages have 120. */
+function shortestRing(count: number, hop: (from: number, to: number) => number): { readonly order: readonly number[]; readonly micros: number } {
+  let best = { order: [] as readonly number[], micros: Number.POSITIVE_INFINITY }
+  const walk = (order: readonly number[], micros: number): void => {
+    if (micros >= best.micros) return
+    const last = order.at(-1) ?? 0
+    if (order.length === count) {
+      const whole = micros + hop(last, 0)
+      if (whole < best.micros) best = { order, micros: whole }
+      return
+    }
+    for (let next = 1; next < count; next += 1) if (!order.includes(next)) walk([...order, next], micros + hop(last, next))
+  }
+  walk([0], 0)
+  return best
+}
+
+function never(): never {
+  throw new Error('a group has a leader')
+}
