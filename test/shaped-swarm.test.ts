@@ -92,5 +92,5 @@ describe.skipIf(!canSeeConnections)('links between processes (needs /proc to see
     const [first, second] = swarm.ready.nodes
     expect(others(swarm).get(first!.name)).toContain(second!.pid)
     expect(await swarm.interrupt()).toBe(0)
-  })
+  }, 120_000)
 })

@@ -47,12 +47,12 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
         await sleep(systemClock, restMs)
         const { predictedMs, measuredMs, stages } = await decode(engine, settings.tokens)
         const error = Math.abs(predictedMs / measuredMs - 1)
-        ;(samples[`predictedTpotMs ${shape}`] ??= []).push(round(predictedMs))
-        ;(samples[`measuredTpotMs ${shape}`] ??= []).push(round(measuredMs))
-        ;(samples[`predictionError ${shape}`] ??= []).push(round(error))
+        ;(samples[`predictedTpotMs${named(shape)}`] ??= []).push(round(predictedMs))
+        ;(samples[`measuredTpotMs${named(shape)}`] ??= []).push(round(measuredMs))
+        ;(samples[`predictionError${named(shape)}`] ??= []).push(round(error))
         settings.report(`${shape}: ${predictedMs.toFixed(1)} ms predicted, ${measuredMs.toFixed(1)} ms measured over ${stages} stages`)
       }
-      errors.push(median(samples[`predictionError ${shape}`] ?? []))
+      errors.push(median(samples[`predictionError${named(shape)}`] ?? []))
     } finally {
       await client?.close()
       await swarm.close()
@@ -61,6 +61,9 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
   }
   return { samples, predictionError: round(Math.max(...errors)) }
 }
+
+/** `two-sites` as part of a metric's name. */
+export const named = (shape: string): string => shape.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 
 /** One answer: what was promised for it, and the median time between two of its tokens. */
 async function decode(engine: Engine, tokens: number): Promise<{ predictedMs: number; measuredMs: number; stages: number }> {
