@@ -103,6 +103,7 @@ export function createRelocation(context: RelocationContext): Relocation {
   const moveAway = async (stage: RouteStage, finding: NonNullable<typeof find>): Promise<void> => {
     const avoid = new Set<string>()
     let failures = 0
+    let toldReason = ''
     for (let from = openStageOf(stage); from !== undefined && !signal.aborted; from = openStageOf(stage)) {
       let to: Route = []
       try {
@@ -114,7 +115,10 @@ export function createRelocation(context: RelocationContext): Relocation {
         return
       } catch (error) {
         if (signal.aborted) return
-        logger.info('move-failed', { session, from: nameStage(stage), to: to.map(nameStage), reason: messageOf(error) })
+        const reason = messageOf(error)
+        // While nobody has the blocks it is the same twice a second.
+        if (reason !== toldReason) logger.info('move-failed', { session, from: nameStage(stage), to: to.map(nameStage), reason })
+        toldReason = reason
         if (error instanceof StageError && to.some(({ peer }) => peer === error.peer)) {
           failures += 1
           avoid.add(error.peer)

@@ -17,7 +17,7 @@ export interface StageHandOver {
   /** The session stays here after all, or is freed. */
   stop(): void
   readonly to: readonly Successor[]
-  /** Whether everything has left. */
+  /** Whether everything is with its successors, or on its way. */
   readonly left: boolean
 }
 
@@ -104,6 +104,7 @@ export function startHandOver({ hops, slots }: StageHandOverContext, stage: Stag
 
   const stop = (): void => {
     stopping.abort(new ShoalError('cancelled', 'the session is not handed over'))
+    if (!stage.freed.signal.aborted) left = false
     endWatching()
     for (const recipient of recipients) recipient.link?.release()
   }
@@ -146,12 +147,13 @@ export function startHandOver({ hops, slots }: StageHandOverContext, stage: Stag
       await session.move(epoch, session.previous, session.next)
       const { length, lastStep } = session.progress
       await sendAll()
+      // Once the last of them has the end, a `close` may come at any time.
+      left = true
       for (const recipient of recipients) {
         const head = encodeSession({ type: 'key-values-end', session: stage.id, start: recipient.start, epoch: message.epoch, length, lastStep, checksum: recipient.checksum.value })
         const steps = recipient.end === stage.end ? [encodeSteps(journal.steps)] : []
         await attempt(recipient, async () => recipient.link?.outbox.send(() => [...head, ...steps]))
       }
-      left = true
     },
   }
 }

@@ -3,6 +3,7 @@ import type { Device } from '@shoal/runtime'
 import { coordinate, type CoordinateDependencies } from '../coordinate.ts'
 import type { Engine } from '../types.ts'
 import type { ModelStore } from './model-store.ts'
+import { createRunningAnswers, type RunningAnswers } from './running-answers.ts'
 
 export interface LazyEngineDependencies extends Omit<CoordinateDependencies, 'tokenizer' | 'defaultSampling' | 'device'> {
   readonly store: Pick<ModelStore, 'ensureUnits' | 'tokenizer' | 'defaultSampling'>
@@ -11,9 +12,15 @@ export interface LazyEngineDependencies extends Omit<CoordinateDependencies, 'to
 }
 
 /** The engine of a peer: most nodes never coordinate, so embedding and head are loaded at first use. */
-export function createLazyEngine(dependencies: LazyEngineDependencies): { get(): Promise<Engine>; close(): Promise<void> } {
+export interface LazyEngine extends Pick<RunningAnswers, 'drain'> {
+  get(): Promise<Engine>
+  close(): Promise<void>
+}
+
+export function createLazyEngine(dependencies: LazyEngineDependencies): LazyEngine {
   const { store } = dependencies
   const closing = new AbortController()
+  const answers = createRunningAnswers()
   let opened: Promise<Engine> | null = null
   let device: Promise<Device> | null = null
 
@@ -29,7 +36,7 @@ export function createLazyEngine(dependencies: LazyEngineDependencies): { get():
       await engine.close()
       signal.throwIfAborted()
     }
-    return engine
+    return answers.watch(engine)
   }
   return {
     async get() {
@@ -41,6 +48,7 @@ export function createLazyEngine(dependencies: LazyEngineDependencies): { get():
       })
       return opened
     },
+    drain: (signal) => answers.drain(signal),
     async close() {
       closing.abort(new ShoalError('cancelled', 'this peer is closing'))
       // Whoever asked for it was told how opening failed.

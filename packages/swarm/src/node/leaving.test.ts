@@ -18,6 +18,7 @@ function record(changes: Partial<Record<string, () => Promise<void>>> = {}): { s
     keeper: { retire: step('retire') },
     stageHost: { setDraining: () => void steps.push('draining'), whenIdle: step('idle'), sessions: () => 0 },
     membership: { announce: step('announce'), leave: step('leave') },
+    engine: { drain: step('answers') },
     publisher: { leave: step('directory') },
     scope: { close: step('close') },
   }
@@ -28,12 +29,12 @@ describe('a node that leaves', () => {
   test('ends its moves before it announces, drains before it is gone, and closes last; once', async () => {
     const { steps, events, leave } = record()
     await Promise.all([leave(never), leave(never)])
-    expect(steps).toEqual(['draining', 'retire', 'announce', 'directory', 'idle', 'leave', 'close'])
+    expect(steps).toEqual(['draining', 'retire', 'announce', 'directory', 'answers', 'idle', 'leave', 'close'])
     expect(events).toEqual([{ event: 'draining' }, { event: 'stopped' }])
   })
 
-  test('goes though sessions do not end in time', async () => {
-    const { steps, leave } = record({ idle: () => Promise.reject(new Error('too late')) })
+  test.each(['idle', 'answers'])('goes though sessions or its own answers do not end in time: %s', async (name) => {
+    const { steps, leave } = record({ [name]: () => Promise.reject(new Error('too late')) })
     await leave(never)
     expect(steps.slice(-2)).toEqual(['leave', 'close'])
   })

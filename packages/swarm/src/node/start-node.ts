@@ -126,7 +126,7 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
 
   const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device: async () => device, store })
   scope.onClose(() => engine.close())
-  const leave = createLeaving({ logger: dependencies.logger, keeper, stageHost, membership, publisher, scope }, options.onEvent)
+  const leave = createLeaving({ logger: dependencies.logger, keeper, stageHost, membership, engine, publisher, scope }, options.onEvent)
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
