@@ -12,7 +12,16 @@ interface Hostile {
 }
 
 const open = (change: Partial<OpenSession> = {}): OpenSession => ({
-  ...{ type: 'open', session: 'theirs', manifest: fakeManifestId, profile: 'f32', start: 0, end: 2, epoch: 1, tokenBudget: 64, wire: 'f32', previous: 'mallory' },
+  type: 'open',
+  session: 'theirs',
+  manifest: fakeManifestId,
+  profile: 'f32',
+  start: 0,
+  end: 2,
+  epoch: 1,
+  tokenBudget: 64,
+  wire: 'f32',
+  previous: 'mallory',
   next: { peer: 'mallory', addresses: [], coordinator: true },
   restore: 'mallory',
   ...change,

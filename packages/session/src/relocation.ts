@@ -13,9 +13,8 @@ import type { Route, RouteStage } from './types.ts'
 /** A new version of the route in which others have the blocks of a stage that leaves. */
 export interface RouteMove {
   readonly from: RouteStage
+  /** They have made room. */
   readonly to: Route
-  /** Its keys and values are with them; else they compute them again. */
-  readonly restored: boolean
   /** The route of this epoch is being opened: the leaving stage computes no more, and sends the rest. */
   begin(epoch: number): void
   /** It is in use; or, with an error, the one before still is. */
@@ -61,7 +60,7 @@ export interface RelocationContext {
   abort(error: Error): void
 }
 
-/** Keys and values on their way. */
+/** A stage that leaves, and those that have made room for what it has. */
 interface Transfer {
   readonly from: RouteStage
   readonly to: Route
@@ -102,72 +101,107 @@ export function createRelocation(context: RelocationContext): Relocation {
   /** Until it has been moved, or is no stage of the route any more. Whoever leaves decides how long it waits for that. */
   const moveAway = async (stage: RouteStage, finding: NonNullable<typeof find>): Promise<void> => {
     const avoid = new Set<string>()
-    let failures = 0
+    let handOvers = 0
     let toldReason = ''
+    const failed = (to: Route, error: unknown): void => {
+      const reason = messageOf(error)
+      // While nobody has the blocks it is the same twice a second.
+      if (reason !== toldReason) logger.info('move-failed', { session, from: nameStage(stage), to: to.map(nameStage), reason })
+      toldReason = reason
+    }
+    const pause = (): Promise<void> => sleep(clock, context.times.moveRetryMs, signal).catch(() => undefined)
+
     for (let from = openStageOf(stage); from !== undefined && !signal.aborted; from = openStageOf(stage)) {
-      let to: Route = []
+      let to: Route
       try {
         to = await orAborted(finding(stage.range, new Set([...[...leaving].map(({ peer }) => peer), ...avoid])), signal)
         checkRoute(to, stage.range)
+      } catch (error) {
+        failed([], error)
+        // Nobody else is left: those who could not may be able to next time.
+        avoid.clear()
+        await pause()
+        continue
+      }
+      if (context.busy()) {
         // What is being repaired may be this very stage.
-        if (context.busy()) throw new ShoalError('not-ready', 'the route is being repaired')
-        await move(from, to, failures < sessionLimits.maxHandOvers)
+        await pause()
+        continue
+      }
+      try {
+        if (handOvers < sessionLimits.maxHandOvers && to.length <= limits.maxSuccessors) {
+          const taken = await handOver(from, to, () => (handOvers += 1))
+          if (taken) return
+        }
+        // Their bits would differ, or handing over does not work: they compute it all again.
+        await withRoom(from, to, false, (transfer) => changeHands(transfer, false))
         return
       } catch (error) {
         if (signal.aborted) return
-        const reason = messageOf(error)
-        // While nobody has the blocks it is the same twice a second.
-        if (reason !== toldReason) logger.info('move-failed', { session, from: nameStage(stage), to: to.map(nameStage), reason })
-        toldReason = reason
-        if (error instanceof StageError && to.some(({ peer }) => peer === error.peer)) {
-          failures += 1
-          avoid.add(error.peer)
-          continue
-        }
-        if (to.length > 0 && !context.busy()) failures += 1
-        avoid.clear()
-        await sleep(clock, context.times.moveRetryMs, signal).catch(() => undefined)
+        failed(to, error)
+        await loseWhoeverHangs(context.stages().map((open) => open.stage), signal).catch(() => undefined)
+        if (error instanceof StageError && to.some(({ peer }) => peer === error.peer)) avoid.add(error.peer)
+        else await pause()
       }
     }
   }
 
-  /** @throws when the session still is where it was */
-  const move = async (from: OpenStage, to: Route, withKeyValues: boolean): Promise<void> => {
-    if (!withKeyValues || to.length > limits.maxSuccessors) return changeHands(from.stage, to, null)
+  /** @returns false when their bits would differ, so that what was computed is of no use to them @throws when the session still is where it was */
+  const handOver = (from: OpenStage, to: Route, begun: () => void): Promise<boolean> =>
+    withRoom(from, to, true, async (current, successors, stopped) => {
+      if (successors.some(({ numericClass }) => numericClass !== from.numericClass || numericClass === 'none')) return false
+      begun()
+      const { epoch } = current
+      const post = (list: Route): void => {
+        const successorsOf = list.map(({ peer, addresses, range }) => ({ peer, addresses, ...range }))
+        openStageOf(from.stage)?.link.outbox.post({ type: 'hand-over', session, start: from.stage.range.start, epoch, to: successorsOf })
+      }
+      post(to)
+      try {
+        await mostHandedOver(current, stopped)
+        await changeHands(current, true)
+      } catch (error) {
+        post([])
+        throw error
+      }
+      return true
+    })
+
+  /** Makes room at successors, and frees it again unless they have become stages of the route. */
+  const withRoom = async <Value>(from: OpenStage, to: Route, restore: boolean, work: (transfer: Transfer, successors: readonly OpenStage[], stopped: AbortSignal) => Promise<Value>): Promise<Value> => {
     const epoch = context.nextEpoch()
     const route = movedRoute(context.stages().map(({ stage }) => stage), from.stage, to)
     const requests = context.requests(route, epoch).filter(({ stage }) => to.includes(stage))
-    const opening = createOpening(context, requests.map((request) => ({ ...request, message: { ...request.message, restore: from.stage.peer } })))
+    const opening = createOpening(context, restore ? requests.map((request) => ({ ...request, message: { ...request.message, restore: from.stage.peer } })) : requests)
     const current: Transfer = { from: from.stage, to, epoch, opening, handed: Promise.withResolvers(), stop: new AbortController(), over: Promise.withResolvers(), begun: false }
     // Whatever ends it may come before anybody waits for it.
     current.handed.promise.catch(() => undefined)
     transfer = current
-    let reserved: readonly OpenStage[] = []
-    let moved = false
+    let successors: readonly OpenStage[] = []
     try {
       const stopped = AbortSignal.any([signal, current.stop.signal])
-      reserved = await opening.run(stopped)
+      successors = await opening.run(stopped)
       if (opening.failure !== null) throw opening.failure
-      if (reserved.every(({ numericClass }) => numericClass === from.numericClass && numericClass !== 'none')) {
-        handOver(current)
-        await mostHandedOver(current, stopped)
-        await changeHands(from.stage, to, current)
-        moved = true
-      }
+      return await work(current, successors, stopped)
     } finally {
       transfer = null
-      if (!moved) openStageOf(from.stage)?.link.outbox.post({ type: 'hand-over', session, start: from.stage.range.start, epoch, to: [] })
-      for (const { stage, link } of reserved) {
-        if (!moved) link.outbox.post({ type: 'close', session, start: stage.range.start })
+      for (const { stage, link } of successors) {
+        if (openStageOf(stage) === undefined) link.outbox.post({ type: 'close', session, start: stage.range.start })
         link.release()
       }
       current.over.resolve()
     }
-    // Their bits would differ: what was computed is of no use to them.
-    if (!moved) await changeHands(from.stage, to, null)
   }
 
-  /** Until little is left. Nobody else may be waiting for a stage that hangs meanwhile: a leaving one is lost, a successor has failed. */
+  /** While no step is under way no deadline finds a stage that hangs; a move does. @returns the first that answers no ping */
+  const loseWhoeverHangs = async (among: Route, until: AbortSignal): Promise<StageError | null> => {
+    const silent = await context.findSilent(among, until)
+    const hung = silent.map((stage) => new StageError(stage, 'deadline-passed', `it answers no ping within ${context.times.suspectPingMs} ms`))
+    for (const [index, stage] of silent.entries()) if (openStageOf(stage) !== undefined) context.stageLost(hung[index]!)
+    return hung[0] ?? null
+  }
+
+  /** Until little is left, or one of both sides hangs. */
   const mostHandedOver = async ({ from, to, handed }: Transfer, stopped: AbortSignal): Promise<void> => {
     let settled = false
     const settle = (): void => {
@@ -177,43 +211,36 @@ export function createRelocation(context: RelocationContext): Relocation {
     for (;;) {
       await orAborted(Promise.race([handed.promise, sleep(clock, context.times.keepAliveMs, stopped)]), stopped)
       if (settled) return
-      for (const stage of await context.findSilent([from, ...to], stopped)) {
-        const hung = new StageError(stage, 'deadline-passed', `it answers no ping within ${context.times.suspectPingMs} ms`)
-        if (stage === from) context.stageLost(hung)
-        throw hung
-      }
+      const hung = await loseWhoeverHangs([from, ...to], stopped)
+      if (hung !== null) throw hung
     }
   }
 
-  const handOver = ({ from, to, epoch }: Transfer): void => {
-    const successors = to.map(({ peer, addresses, range }) => ({ peer, addresses, ...range }))
-    openStageOf(from)?.link.outbox.post({ type: 'hand-over', session, start: from.range.start, epoch, to: successors })
-  }
-
-  const changeHands = async (from: RouteStage, to: Route, transferred: Transfer | null): Promise<void> => {
+  /** @param restored they have its keys and values, but for the last */
+  const changeHands = async (current: Transfer, restored: boolean): Promise<void> => {
+    const { from, to, stop } = current
     const over = Promise.withResolvers<void>()
     let timer: Timer | null = null
     due = {
       from,
       to,
-      restored: transferred !== null,
       begin(epoch) {
-        if (transferred === null) return
-        transferred.begun = true
+        current.begun = true
+        if (!restored) return
         openStageOf(from)?.link.outbox.post({ type: 'let-go', session, start: from.range.start, epoch })
         const { letGoTimeoutMs } = context.times
         timer = clock.after(letGoTimeoutMs, () => context.abort(new ShoalError('deadline-passed', `the blocks did not change hands within ${letGoTimeoutMs} ms`)))
       },
       end(error) {
         timer?.cancel()
-        if (transferred !== null) transferred.begun = false
+        current.begun = false
         if (error === null) over.resolve()
         else over.reject(error)
       },
     }
     context.reroute()
     try {
-      await orAborted(over.promise, transferred === null ? signal : AbortSignal.any([signal, transferred.stop.signal]))
+      await orAborted(over.promise, AbortSignal.any([signal, stop.signal]))
     } finally {
       due = null
     }

@@ -94,7 +94,7 @@ export function createRouteRepair(context: RouteRepairContext): RouteRepair {
         }
         await relocation.withdraw(replanned.route)
         const route = move === null ? replanned.route : movedRoute(replanned.route, move.from, move.to)
-        const open = new Set([...context.stages().map(({ stage }) => stage), ...(move?.restored === true ? move.to : [])])
+        const open = new Set([...context.stages().map(({ stage }) => stage), ...(move?.to ?? [])])
         const current = createOpening(context, context.requests(route, epoch, open))
         opening = current
         move?.begin(epoch)

@@ -136,8 +136,9 @@ export async function startRouteSession(context: Context, options: RouteSessionO
 
   /** Takes a new version of the route, and has every sender send what the next one lacks. */
   const goOn = ({ route: planned, stages: opened, move, repaired, pausedMs }: NewRoute): void => {
+    const replaced = repaired || stages.some(({ stage }) => stage !== move?.from && !planned.includes(stage))
     if (move !== null) moves += 1
-    if (repaired || stages.some(({ stage }) => stage !== move?.from && !planned.includes(stage))) failovers += 1
+    if (replaced) failovers += 1
     for (const { stage, link } of stages) {
       // A peer that was lost may have come back to the same blocks: the session there is the new one.
       if (planned.some(({ peer, range }) => peer === stage.peer && range.start === stage.range.start)) link.release()
@@ -153,8 +154,9 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     }
     const chunks = replayChunks(journal.steps, kept[0]!, settled)
     for (const chunk of chunks) sendRows(chunk, false)
-    const event = move === null ? 'route-repaired' : 'route-moved'
-    logger.info(event, { session, epoch, kept, rows: journal.length, pausedMs, stages: opened.map(({ stage }) => nameStage(stage)) })
+    // As it was: a move came to nothing.
+    const otherwise = move === null ? 'route-kept' : 'route-moved'
+    logger.info(replaced ? 'route-repaired' : otherwise, { session, epoch, kept, rows: journal.length, pausedMs, stages: opened.map(({ stage }) => nameStage(stage)) })
     // Whatever has to be computed again comes before the answer to the oldest step.
     pending.allow(stepDeadlineMs(route, Math.max(1, journal.length - Math.min(...kept)), times))
     relocation.rerouted()
