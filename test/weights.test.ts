@@ -115,6 +115,10 @@ it('two holders give a third what it asks for, and its status counts the bytes o
   expect(total).toBeLessThanOrEqual(1.05 * wanted)
   expect(new Set(status.transfers.map(({ peer }) => peer))).toEqual(new Set([origin.ready.peerId, second.ready.peerId]))
   expect(status.transfers.filter(({ lies }) => lies > 0)).toEqual([])
+  // Whoever asks for the swarm's status is told by each node itself.
+  const seen = (await world.run(['status', '--join', second.address, '--json'])).json() as { peers: { peer: string; fetchedBytes?: number }[] }
+  expect(seen.peers.find(({ peer }) => peer === third.ready.peerId)?.fetchedBytes).toBe(total)
+  expect(seen.peers.find(({ peer }) => peer === origin.ready.peerId)?.fetchedBytes).toBe(0)
   for (const node of [third, second]) expect(await node.stop()).toBe(0)
 })
 

@@ -7,8 +7,10 @@ import { createSwarmClient, type SwarmClient } from './swarm-client.ts'
 export interface ConnectOptions {
   /** `demo` or a folder: a local copy of the swarm's model. Learned and fetched from the swarm when absent. */
   readonly model?: string
-  /** Multiaddrs of any members; at least one, unless `local`. */
+  /** Multiaddrs of any members; with `model` or `manifest`, of any Shoal peers, by which the swarm is found. At least one, unless `local`. */
   readonly join?: readonly string[]
+  /** Join only the swarm of this manifest. */
+  readonly manifest?: string
   /** Compute in this process, without a network; needs `model`. */
   readonly local?: boolean
   /** `f32`, `int8[:BLOCK]`, `int4[:BLOCK]`: refused when the swarm has another. */
@@ -55,7 +57,7 @@ export async function connect(options: ConnectOptions): Promise<SwarmClient> {
     })
   }
   if (options.join === undefined || options.join.length === 0) throw new ShoalError('bad-request', "give `join`, the address of any member (a node prints its own), or `local: true`")
-  const peer = await connectClient(dependencies, { ...common, model: options.model, join: options.join, replacementWaitMs: options.replacementWaitMs })
+  const peer = await connectClient(dependencies, { ...common, model: options.model, manifestId: options.manifest, join: options.join, replacementWaitMs: options.replacementWaitMs })
   try {
     const limit = timeLimit(systemClock, coveredTimeoutMs, () => new ShoalError('no-route', 'the swarm does not cover all blocks of its model'), options.signal)
     await peer.whenCovered(limit.signal).finally(() => limit.clear())

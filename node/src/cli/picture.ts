@@ -29,6 +29,7 @@ function peerLine(peer: PeerStatus, blockCount: number): string {
   const details = [
     peer.blocks === null ? 'asks only' : `blocks ${rangeText(peer.blocks)}`,
     ...(peer.blocks === null ? [] : [formatBytes(peer.memoryBytes), `${peer.decodeMsPerBlock.toFixed(2)} ms/block`]),
+    ...(peer.fetchedBytes === undefined || peer.fetchedBytes === 0 ? [] : [`fetched ${formatBytes(peer.fetchedBytes)}`]),
     ...(peer.rttMs === null ? [] : [`${peer.rttMs.toFixed(1)} ms away`]),
     ...(peer.sessions > 0 ? [`${peer.sessions} sessions`] : []),
   ]

@@ -10,6 +10,8 @@ import { loadSwarm } from '../swarm-port.ts'
 
 /** Four beats on a LAN: who is silent for longer is shown as unknown. */
 const knownTimeoutMs = 2000
+/** A hello is answered within milliseconds, by a busy node within tenths of a second. */
+const askTimeoutMs = 1000
 /** A search among a few peers takes some milliseconds; one that is gone is waited for. */
 const directoryTimeoutMs = 1000
 
@@ -33,7 +35,7 @@ async function status(flags: StatusFlags): Promise<void> {
     const peer = await swarm.connectClient(context, { join, ...wanted, dataFolder: context.dataFolder, threads: threadsOf({}), onProgress: () => undefined, signal: context.signal })
     try {
       await Promise.all([
-        within(context, knownTimeoutMs, 'peers-unknown', (signal) => peer.whenKnown(signal)),
+        within(context, knownTimeoutMs, 'peers-unknown', (signal) => peer.whenKnown(signal)).then(() => within(context, askTimeoutMs, 'members-silent', (signal) => peer.askMembers(signal))),
         within(context, directoryTimeoutMs, 'directory-silent', (signal) => peer.searchDirectory(signal)),
       ])
       const status = peer.status()

@@ -26,6 +26,7 @@ export function decodeHello(bytes: Uint8Array): Hello | Refused {
         manifest: fields.idOrNull('manifest'),
         profile: fields.textOrNull('profile', limits.maxNameLength),
         model: fields.textOrNull('model', limits.maxNameLength),
+        ...(fields.has('fetchedBytes') ? { fetchedBytes: fields.integer('fetchedBytes') } : {}),
       }
     }
     case codes.refused: {

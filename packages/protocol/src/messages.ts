@@ -34,6 +34,8 @@ export interface Hello {
   readonly profile: string | null
   /** The model's name, for people. */
   readonly model: string | null
+  /** Bytes of weights that other peers have given it, for people; told to peers of its swarm only. */
+  readonly fetchedBytes?: number
 }
 
 export interface Refused {

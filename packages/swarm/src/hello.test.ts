@@ -35,6 +35,12 @@ describe('two peers of one swarm', () => {
     expect(await ask({ ...node, role: 'client' })).toEqual({ type: 'hello', version: protocolVersion, ...node })
   })
 
+  test('hear what the other one has fetched; strangers do not', async () => {
+    answer({ ...node, fetchedBytes: 5000 })
+    expect((await ask({ ...node, role: 'client' })).fetchedBytes).toBe(5000)
+    expect(await ask({ agent: 'x', role: 'client', manifest: null, profile: null, model: null })).not.toHaveProperty('fetchedBytes')
+  })
+
   test('a peer that wants to learn the swarm is told', async () => {
     answer(node)
     expect(await ask({ agent: 'x', role: 'client', manifest: null, profile: null, model: null })).toMatchObject({ manifest: node.manifest })

@@ -43,9 +43,12 @@ export function serveHello({ transport, clock, logger }: HelloDependencies, self
         const message = decodeHello(frame)
         if (message.type !== 'hello' || answered) throw new ShoalError('bad-frame', 'a hello channel opens with hello, once')
         answered = true
-        const problem = disagreement(self(), message)
+        const own = self()
+        const problem = disagreement(own, message)
         if (problem !== null) logger.warn('peer-refused', { peer: channel.remotePeer, code: problem.code, reason: problem.message })
-        await channel.send(...encodeHello({ type: 'hello', version: protocolVersion, ...self() }))
+        const { fetchedBytes: _fetchedBytes, ...toStrangers } = own
+        const told = own.manifest !== null && own.manifest === message.manifest ? own : toStrangers
+        await channel.send(...encodeHello({ type: 'hello', version: protocolVersion, ...told }))
         await channel.close()
       } catch (error) {
         logger.debug('hello-failed', { peer: channel.remotePeer, reason: messageOf(error) })

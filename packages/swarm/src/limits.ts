@@ -78,6 +78,8 @@ export const swarmLimits = {
   distrustMsMax: 3_600_000,
   /** Of them are remembered: more are a swarm of nothing else. */
   distrustedPeers: 256,
+  /** Members asked what they have fetched, for one status: each is a small exchange. */
+  statusAsks: 64,
   /** mDNS asks every 10 s and answers within milliseconds; the swarm may be started after the one that looks for it. */
   discoveryTimeoutMs: 60_000,
 } as const

@@ -89,6 +89,8 @@ export interface PeerStatus {
   readonly links: Readonly<Record<string, { readonly rttMs: number | null; readonly mbps: number | null }>>
   readonly sessions: number
   readonly self: boolean
+  /** Weights that others have given it, as it says when it is asked; absent when it was not. */
+  readonly fetchedBytes?: number
 }
 
 /** What `shoal status --json` and `GET /swarm` print. */

@@ -13,15 +13,19 @@ const block = fc.integer({ min: 0, max: limits.maxBlocks - 1 })
 const bytes = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength })
 
 export const hello: fc.Arbitrary<Hello | Refused> = fc.oneof(
-  fc.record({
-    type: fc.constant('hello' as const),
-    version: natural,
-    agent: name,
-    role: fc.constantFrom('node' as const, 'client' as const),
-    manifest: fc.option(id),
-    profile: fc.option(name),
-    model: fc.option(name),
-  }),
+  fc.record(
+    {
+      type: fc.constant('hello' as const),
+      version: natural,
+      agent: name,
+      role: fc.constantFrom('node' as const, 'client' as const),
+      manifest: fc.option(id),
+      profile: fc.option(name),
+      model: fc.option(name),
+      fetchedBytes: natural,
+    },
+    { requiredKeys: ['type', 'version', 'agent', 'role', 'manifest', 'profile', 'model'] },
+  ),
   fc.record({ type: fc.constant('refused' as const), code: id, message: sentence, definite: fc.boolean() }),
 )
 

@@ -1,9 +1,13 @@
 import { createMembership, membershipProfiles } from '@shoal/membership'
+import { formatProfile } from '@shoal/model'
 import { createOnnxDevice, type Device } from '@shoal/runtime'
 import { manifestTopic } from '../directory/topics.ts'
+import { sayHello, type HelloSelf } from '../hello.ts'
+import { swarmLimits } from '../limits.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view.ts'
+import { agent } from './ask-peer.ts'
 import { joinModel } from './join-model.ts'
 import { createLazyEngine } from './lazy-engine.ts'
 import type { SystemDependencies } from './local-engine.ts'
@@ -27,6 +31,8 @@ export interface ClientOptions {
 export interface ClientPeer extends SwarmPeer {
   /** Counts the nodes of this swarm that the directory names, for `status()`. */
   searchDirectory(signal: AbortSignal): Promise<void>
+  /** Asks live members what they have fetched, for `status()`; those that do not answer within `signal` stay without a figure. */
+  askMembers(signal: AbortSignal): Promise<void>
 }
 
 /** Joins as a client: it sees the swarm and coordinates its own generations, but is no member and serves nothing. */
@@ -55,15 +61,30 @@ async function connect(dependencies: SystemDependencies, options: ClientOptions,
   scope.onClose(() => engine.close())
 
   let providers: number | null = null
+  const fetched = new Map<string, number>()
+  const self: HelloSelf = { agent, role: 'client', manifest: manifest.id, profile: formatProfile(manifest.manifest.profile), model: manifest.manifest.name }
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
     manifest,
-    status: () => ({ ...view.status(), transfers: store.transfers(), directory: { ...directory.stats(), providers } }),
+    status() {
+      const status = view.status()
+      const peers = status.peers.map((peer) => ({ ...peer, ...(fetched.has(peer.peer) && { fetchedBytes: fetched.get(peer.peer)! }) }))
+      return { ...status, peers, transfers: store.transfers(), directory: { ...directory.stats(), providers } }
+    },
     async searchDirectory(signal) {
       await directory.whenReady(signal)
       providers = 0
       for await (const _ of directory.providers(manifestTopic(manifest.id), { signal })) providers += 1
+    },
+    async askMembers(signal) {
+      const alive = membership.members().filter(({ liveness }) => liveness === 'alive')
+      await Promise.allSettled(
+        alive.slice(0, swarmLimits.statusAsks).map(async ({ record }) => {
+          const { fetchedBytes } = await sayHello({ transport, clock }, record.peerId, self, signal)
+          if (fetchedBytes !== undefined) fetched.set(record.peerId, fetchedBytes)
+        }),
+      )
     },
     engine: () => engine.get(),
     whenCovered: (signal) => view.whenCovered(signal),

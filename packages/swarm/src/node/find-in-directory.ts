@@ -1,7 +1,7 @@
 import { messageOf, ShoalError, timeLimit } from '@shoal/host'
 import { formatProfile } from '@shoal/model'
 import { lookUp } from '../directory/look-up.ts'
-import { manifestTopic, modelTopicOf } from '../directory/topics.ts'
+import { manifestTopic, modelTopic, modelTopicOf } from '../directory/topics.ts'
 import { swarmLimits } from '../limits.ts'
 import { checkWishes, fetchFrom, type JoinDependencies, type JoinOptions, type LearnedManifest } from './ask-peer.ts'
 import { profileOf } from './local-engine.ts'
@@ -20,7 +20,8 @@ export async function findInDirectory(dependencies: JoinDependencies, options: J
   const { directory } = dependencies
   const { reference, manifestId, weights, kv, signal } = options
   if (directory === null || (reference === null && manifestId === undefined)) return null
-  const topics = [...(manifestId === undefined ? [] : [manifestTopic(manifestId)]), ...(reference === null ? [] : [modelTopicOf(reference.source)])]
+  const model = reference === null ? null : modelTopicOf(reference.source)
+  const topics = [...(manifestId === undefined ? [] : [manifestTopic(manifestId)]), ...(model === null ? [] : [model])]
   const profile = reference === null ? null : formatProfile(profileOf(reference, { weights, kv }))
   const asked = weights !== undefined || kv !== undefined
   const wish = { manifest: manifestId ?? null, profile: asked ? profile : null, preferredProfile: profile }
@@ -28,6 +29,8 @@ export async function findInDirectory(dependencies: JoinDependencies, options: J
   let turn: Promise<unknown> = Promise.resolve()
   const ask = async (peer: string, ended: AbortSignal): Promise<LearnedManifest> => {
     const learned = await fetchFrom(dependencies, options, peer, ended)
+    // Whom the user named may call the model otherwise; strangers may not.
+    if (model !== null && modelTopic(learned.manifest.manifest) !== model) throw new ShoalError('wrong-manifest', `it serves ${learned.manifest.manifest.name} (manifest ${learned.manifest.id.slice(0, 12)}), which is entered under a model that it is not`)
     const checked = turn.then(() => checkWishes(options, learned.manifest))
     turn = checked.catch(() => undefined)
     await checked

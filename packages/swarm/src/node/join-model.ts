@@ -63,7 +63,7 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
   scope.onClose(() => transport.close())
   let said: Names = nothing
   // Whoever dials us while we pack or join ourselves hears that we are not ready, not that we speak something else.
-  serveHello({ transport, clock, logger }, () => ({ agent, role, ...said }))
+  serveHello({ transport, clock, logger }, () => ({ agent, role, ...said, fetchedBytes: (store?.transfers() ?? []).reduce((sum, { receivedBytes }) => sum + receivedBytes, 0) }))
 
   const joining: JoinDependencies = { transport, directory, clock, logger }
   const learn = async (join: readonly string[]): Promise<LearnedManifest | null> => {

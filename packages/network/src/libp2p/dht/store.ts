@@ -69,12 +69,13 @@ export function createDhtStore(shelf: Shelf, ownId: string): Datastore {
     pairs.delete(path)
   }
 
-  /** What has ended first, then who was heard of longest ago. */
+  /** What has ended first, then who was heard of longest ago; some at once, so that a flood does not make each entry search for a place. */
   const makeRoom = (): void => {
     if (pairs.size <= limits.learnedPeers) return
+    const wanted = Math.floor(limits.learnedPeers * 0.9)
     for (const [path, { value }] of pairs) if (!path.startsWith(peers) && !holds(path, value)) pairs.delete(path)
     for (const path of pairs.keys()) {
-      if (pairs.size <= limits.learnedPeers) return
+      if (pairs.size <= wanted) return
       if (path !== ownPath) pairs.delete(path)
     }
   }
