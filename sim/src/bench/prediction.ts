@@ -17,8 +17,10 @@ export const predictedShapes = ['two-sites', 'home-wifi', 'one-strong-many-weak'
 
 const processes = 3
 const promptTokens = 16
-/** Code becomes warm, and round trips are measured, in so long. */
-const warmUpTokens = 24
+/** More steps than a node's speed is the median of: the first ones run cold code. */
+const warmUpTokens = 80
+/** Until records say what was measured meanwhile: a second word comes six seconds after a first one. */
+const saidMs = 8000
 /** A swarm at rest: beats that still tell of the generation before would be counted as load. */
 const restMs = 1500
 
@@ -43,6 +45,7 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
       await client.whenCovered(AbortSignal.timeout(60_000))
       const engine = await client.engine()
       await decode(engine, warmUpTokens)
+      await sleep(systemClock, saidMs)
       for (let turn = 0; turn < settings.rounds; turn += 1) {
         await sleep(systemClock, restMs)
         const { predictedMs, measuredMs, stages } = await decode(engine, settings.tokens)
