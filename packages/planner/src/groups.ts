@@ -67,7 +67,7 @@ export function explainGroups(snapshot: Snapshot, costs: ModelCosts, options: Gr
   const gain = single === null ? 'no single devices hold the model' : `${ms(grouped.tpotMicros)} a token instead of ${ms(single.tpotMicros)} with single devices`
   if (groups.length > 0) return [...lines, `${gain} (shoal up --rank)`]
   const nearest = nearestPair(snapshot, costs)
-  return nearest === null ? ['groups: one device alone'] : [`groups: none pays. The nearest pair, ${nearest.peers.join(' + ')}, would save ${ms(nearest.savedMicros)} of computing per block and pay ${ms(nearest.paidMicros)} for its sums`]
+  return nearest === null ? ['groups: one device alone'] : [`groups: none pays. The nearest pair, ${nearest.peers.join(' + ')}, would save ${ms(nearest.savedMicros)} of computing per block and pay ${ms(nearest.paidMicros)} for its sums, and each token has to be told to the other first`]
 }
 
 /** Why not: what two devices would save and pay in each block. */

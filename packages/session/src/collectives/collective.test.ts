@@ -161,6 +161,15 @@ test.each(wrong)('refused: %s', (_, algorithm, from, part) => {
   expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
 })
 
+test('parts of sums that never begin do not fill memory', () => {
+  const [member] = createGroup(2, 'gather').members
+  member!.begin(0)
+  const part = { kind: 'partial', chunk: 0, values: new Float32Array(2 ** 21) } as const
+  const send = (sum: number): void => member!.receive(1, { call: 1, sum }, part)
+  for (let sum = 0; sum < 8; sum += 1) send(sum)
+  expect(() => send(8)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
+})
+
 test('a second part of a rank is refused', () => {
   const [member] = createGroup(3, 'gather').members
   member!.begin(0)

@@ -61,6 +61,8 @@ interface Early {
  * that is one part of each rank in a star or a gather, and in a ring all pieces of one rank.
  */
 const earlyMax = 4096
+/** The same in bytes: the parts of seven other ranks of 256 rows at 8,192 columns. */
+const earlyBytesMax = 64 * 1024 * 1024
 
 export function createCollective(options: CollectiveOptions): Collective {
   const { clock, rank, ranks, deadlineMs } = options
@@ -129,7 +131,8 @@ export function createCollective(options: CollectiveOptions): Collective {
       }
       // A straggler of a call that has failed, or of a duplicate's.
       if (isOver(id)) return
-      if (early.length >= earlyMax) throw misplaced(from, part, `${earlyMax} parts wait for their sum already`)
+      const waitingBytes = early.reduce((sum, one) => sum + one.part.values.byteLength, part.values.byteLength)
+      if (early.length >= earlyMax || waitingBytes > earlyBytesMax) throw misplaced(from, part, `${early.length} parts wait for their sum already`)
       early.push({ from, id, part })
     },
     fail(of, error) {

@@ -28,7 +28,7 @@ export interface GroupRunnerOptions {
   readonly numericClass: string
   /** Ranks 1 and up. */
   readonly members: readonly GroupPeer[]
-  /** Who may take the place of a lost member, in this order. */
+  /** Who may take the place of a lost member, in this order. With any, the inputs of sessions are kept here. */
   readonly spares?: readonly GroupPeer[]
   /** What sums cost; measured when absent. */
   readonly costs?: ExchangeCosts
@@ -73,6 +73,8 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   let spares = [...(options.spares ?? [])]
   let inOrder: Promise<unknown> = Promise.resolve()
 
+  /** Without a spare nothing could be done with them. */
+  const keepsInputs = spares.length > 0
   const self = { peer: transport.peerId, addresses: transport.addresses() }
   const own = await dependencies.loadOwn((partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed')))
   const { hiddenSize } = own
@@ -86,9 +88,9 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
 
   /** A spare in the place of the lost rank, or everybody again when only a channel has broken. @throws {ShoalError} `not-ready` */
   const replace = (lost: number | null, reason: unknown): void => {
-    if (lost === null) return
+    if (lost === null && keepsInputs) return
     const [spare, ...rest] = spares
-    if (spare === undefined) throw new ShoalError('not-ready', `this group has lost rank ${lost} and has no spare: ${messageOf(reason)}`, { cause: reason })
+    if (spare === undefined) throw new ShoalError('not-ready', `this group has lost ${lost === null ? 'a channel' : `rank ${lost}`} and has no spare: ${messageOf(reason)}`, { cause: reason })
     members = members.map((member, index) => (index + 1 === lost ? spare : member))
     spares = rest
   }
@@ -163,7 +165,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
       await cut(name, session, position)
       throw error
     }
-    session.inputs.append(rows)
+    if (keepsInputs) session.inputs.append(rows)
     return output
   }
   /** Runs with the group whole: when a rank is lost meanwhile, once more with the group formed again. */
@@ -256,7 +258,12 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     async importKeyValues() {
       throw new ShoalError('bad-request', 'the KV cache of a group is spread over its ranks; it moves by replay')
     },
-    memory: () => own.memory(),
+    memory() {
+      const memory = own.memory()
+      if (!keepsInputs) return memory
+      const inputs = [...sessions.values()].reduce((sum, { tokenBudget }) => sum + tokenBudget * hiddenSize * Float32Array.BYTES_PER_ELEMENT, 0)
+      return { ...memory, reservedBytes: memory.reservedBytes + inputs }
+    },
     async release() {
       releasing.abort(new ShoalError('not-ready', 'this group has been released'))
       formation?.end()
