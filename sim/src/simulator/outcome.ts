@@ -20,6 +20,9 @@ export interface Outcome {
   readonly tokensChanged: number
   readonly answers: number
   readonly failovers: number
+  /** From question to first token, undisturbed answers and disturbed ones. */
+  readonly ttftMsP50: number | null
+  readonly ttftMsP99: number | null
   /** Null where nothing was lost. */
   readonly detectionMsP50: number | null
   readonly detectionMsP99: number | null
@@ -45,6 +48,7 @@ export function outcomeOf(scenario: string, world: World, nodes: number): Outcom
   const tokensChanged = generations.reduce((sum, { tokens, expected }) => sum + tokens.filter((id, index) => expected[index] !== id).length, 0)
   const names = [...new Set([...sketches.keys(), ...clients.keys(), ...generations.map(({ client }) => client)])]
   const bytes = names.reduce((sum, from) => names.reduce((part, to) => part + (from === to ? 0 : network.sentBytes(from, to)), sum), 0)
+  const ttftMs = generations.flatMap(({ startMs, tokenMs }) => (tokenMs[0] === undefined ? [] : [tokenMs[0] - startMs]))
   const at = (values: readonly number[], share: number): number | null => (values.length === 0 ? null : round(quantile(values, share)))
   return {
     scenario,
@@ -56,6 +60,8 @@ export function outcomeOf(scenario: string, world: World, nodes: number): Outcom
     tokensChanged,
     answers: generations.length,
     failovers: measures.repairs,
+    ttftMsP50: at(ttftMs, 0.5),
+    ttftMsP99: at(ttftMs, 0.99),
     detectionMsP50: at(measures.detectionMs, 0.5),
     detectionMsP99: at(measures.detectionMs, 0.99),
     recoveryMsP50: at(measures.recoveryMs, 0.5),

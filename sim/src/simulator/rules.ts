@@ -1,7 +1,9 @@
 import { messageOf, silentLogger, type LogFields, type Logger } from '@shoal/host'
 import type { Membership, MembershipEvent } from '@shoal/membership'
+import type { BlockRange } from '@shoal/model'
 import { limits } from '@shoal/protocol'
 import { sessionLimits, type Route } from '@shoal/session'
+import { createCoverageWatch } from './coverage-watch.ts'
 import type { Generation } from './generation.ts'
 import { ghostBoundMs } from './truth.ts'
 import type { World } from './world.ts'
@@ -16,6 +18,10 @@ export interface Rules {
   token(generation: Generation, token: { readonly index: number; readonly id: number } | null): void
   routeTaken(client: string, membership: Membership, route: Route): void
   membershipEvent(observer: string, event: MembershipEvent): void
+  /** A node serves other blocks now, by its own decision. */
+  moved(node: string, span: BlockRange | null): void
+  /** It is gone with what it served. */
+  gone(node: string): void
   /** What a real node would log as an error is one here. */
   loggerOf(peer: string): Logger
 }
@@ -33,6 +39,7 @@ export function createRules(worldOf: () => World): Rules {
   const violations = new Set<string>()
   /** Highest incarnation of a peer that an observer has seen end, in this life of the observer. */
   const over = new Map<string, number>()
+  const coverage = createCoverageWatch()
   let isMeant: (violation: string) => boolean = () => false
   let events = 0
 
@@ -94,6 +101,14 @@ export function createRules(worldOf: () => World): Rules {
       if (event.type !== 'peer-joined') over.set(key, Math.max(event.incarnation, over.get(key) ?? 0))
       else if (event.incarnation <= (over.get(key) ?? 0)) violate(`${observer} holds ${event.peer}@${event.incarnation} alive again`)
     },
+    moved(node, span) {
+      const { book, loop, topology } = worldOf()
+      const uncovered = coverage.serves(node, span)
+      // Whoever has not heard of a fault yet may count on somebody who is gone: no rule can hold then.
+      const disturbed = book.impairedSince(loop.clock.nowMs() - topology.profile.leaseMs).size > 0
+      if (uncovered.length > 0 && !disturbed) violate(`${node} moved away from block ${uncovered.join(', ')}, which nobody else serves`)
+    },
+    gone: (node) => coverage.gone(node),
     loggerOf(peer) {
       for (const key of over.keys()) if (key.startsWith(`${peer} `)) over.delete(key)
       const say = (event: string, fields: LogFields): void => worldOf().trace.add(`${peer} says ${event} ${JSON.stringify(fields)}`)

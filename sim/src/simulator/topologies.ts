@@ -17,6 +17,8 @@ export interface Topology {
   readonly profile: MembershipProfile
   /** What nodes announce of their uplink. */
   readonly bandwidthBytesPerSecond: number
+  /** Most that a first token may take, of a prompt of 128 tokens on machines drawn slow: about twice what it takes now. */
+  readonly ttftMsMax: number
   machine(index: number, count: number, blockCount: number, random: Random): Machine
   /** Between two sites; a client is on the site of the first machine. */
   link(a: number, b: number): LinkShape
@@ -32,6 +34,7 @@ const lan: Topology = {
   about: 'one room, cables: 0.3 ms, 1 Gbit/s',
   profile: membershipProfiles.lan,
   bandwidthBytesPerSecond: 110_000_000,
+  ttftMsMax: 1000,
   machine: (_index, count, blockCount, random) => ({ fits: thirdOf(count, blockCount), decodeMicrosPerBlock: Math.round(between(random, 600, 2500)), site: 0 }),
   link: () => ({ latencyMs: 0.3, bytesPerSecond: 110_000_000 }),
 }
@@ -50,6 +53,7 @@ const twoSites: Topology = {
   about: 'two rooms with cables, 20 ms and 40 Mbit/s apart',
   profile: membershipProfiles.wan,
   bandwidthBytesPerSecond: 110_000_000,
+  ttftMsMax: 1400,
   machine: (index, count, blockCount, random) => ({ ...lan.machine(index, count, blockCount, random), site: index % 2 }),
   link: (a, b) => (a === b ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 } : { latencyMs: 20, jitterMs: 2, bytesPerSecond: 5_000_000, lossPermille: 1 }),
 }
@@ -59,6 +63,7 @@ const flakyWifi: Topology = {
   name: 'flaky-wifi',
   about: 'one home, bad Wi-Fi: 3 to 25 ms, 20 Mbit/s, a loss in 50',
   bandwidthBytesPerSecond: 2_500_000,
+  ttftMsMax: 1700,
   link: () => ({ latencyMs: 3, jitterMs: 22, bytesPerSecond: 2_500_000, lossPermille: 20 }),
 }
 
@@ -66,6 +71,7 @@ const oneStrong: Topology = {
   ...homeWifi,
   name: 'one-strong-many-weak',
   about: 'one machine that is ten times as fast and holds most of the model, and many small ones, on Wi-Fi',
+  ttftMsMax: 3500,
   machine: (index, count, blockCount, random) =>
     index === 0
       ? { fits: blockCount - 1, decodeMicrosPerBlock: 300, site: 0 }

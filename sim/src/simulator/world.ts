@@ -169,6 +169,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           onEvent(event) {
             trace.add(`${name} ${JSON.stringify(event)}`)
             happenings.push({ atMs: clock.nowMs(), node: name, event })
+            if (event.event === 'blocks-changed') rules.moved(name, event.blocks === null ? null : { start: event.blocks[0], end: event.blocks[1] })
           },
           onViolation: (violation) => rules.violate(violation),
         },
@@ -188,6 +189,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       const node = nodes.get(name)
       if (node === undefined) return
       trace.add(`${name} is killed`)
+      rules.gone(name)
       lifeEnds(node)
       nodes.delete(name)
       node.life.end()
@@ -209,6 +211,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       // A stopped process hears no signal.
       if (node?.life.state !== 'running') return
       trace.add(`${name} leaves`)
+      rules.gone(name)
       await node.leave()
       if (nodes.get(name) !== node) return
       lifeEnds(node)
