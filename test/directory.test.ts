@@ -70,7 +70,7 @@ describe('a swarm that is known only to a node of another model', () => {
     expect(stdout).toContain(whoAreYou.answer)
   })
 
-  it('a ghost is still named, and no route passes it; its restart is taken again', async () => {
+  it('a ghost is still named, and no route passes it; its restart is taken again', { timeout: 120_000 }, async () => {
     const [ghost, , , spare] = nodes as [Up, Up, Up, Up]
     ghost.process.kill('SIGKILL')
     await ghost.ended
