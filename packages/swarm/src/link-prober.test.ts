@@ -80,6 +80,15 @@ test('nobody’s tokens wait for it, and who holds nothing is not asked', async 
   expect(rates.samples('other')).toBeGreaterThan(0)
 })
 
+test('a peer whose rate was forgotten among many is not measured again and again', async () => {
+  const { rates, run, state } = await world(100)
+  for (let turn = 0; turn < 12; turn += 1) {
+    rates.forget('other')
+    await run(1000)
+  }
+  expect(state.served).toBe(swarmLimits.probes * 5 * swarmLimits.probeBytes)
+})
+
 test('the blocks of a toy are no measure', async () => {
   const { run, state } = await world(100, 16)
   await run(5000)

@@ -27,6 +27,8 @@ const pieces = 4
 export function createLinkProber(dependencies: LinkProberDependencies): { close(): void } {
   const { transport, clock, logger, membership, rates } = dependencies
   const probedUntilMs = new Map<string, number>()
+  /** Answered measurements of peers that are connected: the rates of a large swarm do not remember everybody. */
+  const probed = new Map<string, number>()
   const closing = new AbortController()
 
   const probe = async (peer: string, blob: string, bytes: number): Promise<void> => {
@@ -51,11 +53,12 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   }
 
   const due = ({ record, liveness, load }: Member): boolean =>
-    record.peerId !== transport.peerId && liveness === 'alive' && record.state === 'serving' && record.span !== null && (load?.sessions ?? 0) === 0 && rates.samples(record.peerId) < swarmLimits.probes && (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
+    record.peerId !== transport.peerId && liveness === 'alive' && record.state === 'serving' && record.span !== null && (load?.sessions ?? 0) === 0 && Math.max(rates.samples(record.peerId), probed.get(record.peerId) ?? 0) < swarmLimits.probes && (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
 
   const turn = async (): Promise<void> => {
     if (dependencies.busy()) return
     const connected = new Set(transport.connected())
+    for (const seen of [probed, probedUntilMs]) for (const peer of seen.keys()) if (!connected.has(peer)) seen.delete(peer)
     const next = membership.members().find((member) => connected.has(member.record.peerId) && due(member))
     if (next === undefined) return
     const { peerId, span } = next.record
@@ -69,6 +72,7 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
     await probe(peerId, tensor.sha256, Math.min(tensor.bytes, swarmLimits.probeBytes))
     // It answered: the next one may come at once.
     probedUntilMs.delete(peerId)
+    probed.set(peerId, (probed.get(peerId) ?? 0) + 1)
   }
   const timer = every(clock, swarmLimits.probeIntervalMs, turn, (error) => logger.debug('link-not-measured', { reason: messageOf(error) }))
   return {
