@@ -1,7 +1,8 @@
 /**
  * One generation along a given route: a coordinator that has embedding, head and sampler, and stages that hold the blocks.
  * Read docs/session.md first; then `step-rules.ts` (what a stage accepts), `stage-session.ts` (what it does with it) and
- * `route-session.ts` (the coordinator), docs/failover.md and `failover-rules.ts` (what happens when a stage is lost).
+ * `route-session.ts` (the coordinator), docs/failover.md and `failover-rules.ts` (what happens when a stage is lost), then
+ * `relocation.ts` and `stage-hand-over.ts` (when one leaves).
  *
  * Routes, runners and the transport are handed in. Nothing here knows a planner, a model's text or its tokens' meaning.
  *
