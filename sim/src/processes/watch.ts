@@ -4,8 +4,8 @@ import type { SwarmStatus } from '@shoal/swarm'
 import { disagreements, ghostsOf, type Views } from './agreement.ts'
 import type { CrewMember } from './crew.ts'
 
-/** Some seconds are enough on an idle machine; a process of a busy one takes half a minute to start. */
-const agreeWithinMs = 120_000
+/** Some seconds are enough on an idle machine; a process of a very busy one takes two minutes to start. */
+const agreeWithinMs = 300_000
 const lookEveryMs = 250
 /** A killed process refuses the dial-back at once: what is held alive for longer is a ghost. */
 const ghostAfterMs = 10_000
