@@ -30,6 +30,8 @@ export async function answer(engine: Engine, { promptTokens, maxTokens, sampling
     for await (const event of engine.generate({ promptIds, maxTokens, ignoreEos: true, sampling: { ...engine.defaultSampling, ...sampling }, signal: ended.signal })) {
       if (event.type === 'done') return event.result
       tokens += 1
+      // Its turn may take as long as it likes: processes are started in it.
+      limit.clear()
       await onToken(tokens)
       watch()
     }
