@@ -54,7 +54,7 @@ describe('records', () => {
 
   test('end with the shelf\'s time', () => {
     shelf.admit(bob, { incarnation: 1, seq: 1 }, bytes('word'))
-    store.put(recordAt(bob), bytes('<word>'))
+    void store.put(recordAt(bob), bytes('<word>'))
     clock.advance(limits.directoryLifeMs)
     expect(store.has(recordAt(bob))).toBe(false)
     expect(codeOf(() => store.get(recordAt(bob)))).toBe('NotFoundError')
@@ -68,17 +68,17 @@ describe('records', () => {
 
 describe('entries', () => {
   test('are told while the shelf holds them and an address of the peer is known', async () => {
-    store.put(entryAt('topic', bob), bytes('time'))
+    void store.put(entryAt('topic', bob), bytes('time'))
     const prefix = entryAt('topic', '').toString()
     expect(await named(store, prefix)).toEqual([])
-    store.put(peerKey(bob), bytes('addresses'))
+    void store.put(peerKey(bob), bytes('addresses'))
     expect(await named(store, prefix)).toEqual([entryAt('topic', bob).toString()])
     clock.advance(limits.directoryLifeMs)
     expect(await named(store, prefix)).toEqual([])
   })
 
   test('of one peer are few, and a withdrawn one makes room', () => {
-    for (let index = 0; index < limits.topicsPerProvider; index += 1) store.put(entryAt(`topic-${index}`, bob), bytes('time'))
+    for (let index = 0; index < limits.topicsPerProvider; index += 1) void store.put(entryAt(`topic-${index}`, bob), bytes('time'))
     expect(codeOf(() => store.put(entryAt('another', bob), bytes('time')))).toBe('limit-exceeded')
     void store.delete(entryAt('topic-0', bob))
     expect(codeOf(() => store.put(entryAt('another', bob), bytes('time')))).toBe('taken')
@@ -92,8 +92,8 @@ describe('peers', () => {
   })
 
   test('a flood pushes out the oldest, and never this peer itself', async () => {
-    store.put(peerKey(own), bytes('me'))
-    for (let index = 0; index < 2 * limits.learnedPeers; index += 1) store.put(key(`/peers/stranger-${index}`), bytes('x'))
+    void store.put(peerKey(own), bytes('me'))
+    for (let index = 0; index < 2 * limits.learnedPeers; index += 1) void store.put(key(`/peers/stranger-${index}`), bytes('x'))
     const held = await named(store, '/peers/')
     expect(held.length).toBeLessThanOrEqual(limits.learnedPeers)
     expect(held.length).toBeGreaterThan(limits.learnedPeers / 2)
@@ -102,7 +102,7 @@ describe('peers', () => {
   })
 
   test('filters, order and window of a query', async () => {
-    for (const name of ['c', 'a', 'b']) store.put(key(`/peers/${name}`), bytes(name))
+    for (const name of ['c', 'a', 'b']) void store.put(key(`/peers/${name}`), bytes(name))
     const found: string[] = []
     for await (const { value } of store.query({ prefix: '/peers/', filters: [({ value }) => value[0] !== 'b'.charCodeAt(0)], orders: [(x, y) => (x.key.toString() < y.key.toString() ? -1 : 1)], offset: 1, limit: 1 })) found.push(new TextDecoder().decode(value))
     expect(found).toEqual(['c'])
