@@ -226,3 +226,27 @@ test('a coordinator that vanishes while its session is handed over: every stage 
   await bench.swarm.finished(other.forward(bench.swarm.rows(9), { want: 'last' }))
   await other.close()
 })
+
+test('a token waits for its own step, two round trips and the dial of the stage before, whatever the cache holds and whenever the stage leaves', async () => {
+  const latencyMs = 10
+  const longest: number[] = []
+  for (let offsetMs = 0; offsetMs < 50; offsetMs += 3) {
+    const bench = await createFailoverBench([0, 6], 1, { latencyMs })
+    const { clock } = bench.swarm
+    await compare(bench, bench.swarm.rows(400), 'last')
+    let longestMs = 0
+    for (let step = 0; step < 20; step += 1) {
+      const startMs = clock.nowMs()
+      if (step === 3) clock.after(offsetMs, () => bench.swarm.nodes[1]!.host.setDraining(true))
+      await compare(bench, bench.swarm.rows(1), 'last')
+      longestMs = Math.max(longestMs, clock.nowMs() - startMs)
+    }
+    expect(bench.session).toMatchObject({ moves: 1, failovers: 0 })
+    longest.push(longestMs)
+    expect(await leftBehind(bench, [])).toEqual([])
+  }
+  // Three stages: four hops.
+  const stepMs = 4 * latencyMs
+  const dialMs = 2 * latencyMs
+  expect(Math.max(...longest)).toBeLessThanOrEqual(stepMs + 4 * latencyMs + dialMs)
+})

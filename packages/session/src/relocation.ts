@@ -1,11 +1,10 @@
-import { messageOf, ShoalError, sleep, type Clock, type Logger, type Timer } from '@shoal/host'
-import type { BlockRange } from '@shoal/model'
+import { messageOf, ShoalError, sleep, type Timer } from '@shoal/host'
 import { limits, type SessionMessage } from '@shoal/protocol'
 import { orAborted } from './cancel.ts'
-import type { CoordinatorLinks } from './coordinator-links.ts'
 import { movedRoute } from './failover-rules.ts'
-import { sessionLimits, type SessionTimes } from './limits.ts'
-import { createOpening, failureOf, lossOf, type Opening, type OpenRequest, type OpenStage } from './opening.ts'
+import { sessionLimits } from './limits.ts'
+import { createOpening, failureOf, lossOf, type Opening, type OpenStage } from './opening.ts'
+import type { RelocationContext } from './relocation-context.ts'
 import { checkRoute } from './route-rules.ts'
 import { nameStage, StageError } from './stage-error.ts'
 import type { Route, RouteStage } from './types.ts'
@@ -32,32 +31,10 @@ export interface Relocation {
   readonly due: boolean
   /** There is a route, or a new version of it. */
   rerouted(): void
+  /** A step was answered, and whoever waited for it has not had its turn: the best moment for a route to change hands. */
+  answered(): void
   /** A route is being opened that does not have the stage any more: resolves when its successors have been told so. */
   withdraw(route: Route): Promise<void>
-}
-
-export interface RelocationContext {
-  readonly session: string
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly links: CoordinatorLinks
-  readonly times: SessionTimes
-  /** Ends with the session. */
-  readonly signal: AbortSignal
-  stages(): readonly OpenStage[]
-  /** Stages for these blocks, without these peers; null when nobody may be asked, and everything stays. @throws {ShoalError} `no-route` */
-  readonly find: ((range: BlockRange, exclude: ReadonlySet<string>) => Promise<Route>) | null
-  /** One that nothing has had yet. */
-  nextEpoch(): number
-  requests(route: Route, epoch: number): readonly OpenRequest[]
-  /** Opens the route anew, with the move that is due: at once, or after the repair that is under way. */
-  reroute(): void
-  findSilent(stages: Route, signal: AbortSignal): Promise<Route>
-  stageLost(error: StageError): void
-  /** Whether the route is being opened anew. */
-  busy(): boolean
-  /** Ends the opening of a move that has begun. */
-  abort(error: Error): void
 }
 
 /** A stage that leaves, and those that have made room for what it has. */
@@ -81,6 +58,7 @@ export function createRelocation(context: RelocationContext): Relocation {
   let transfer: Transfer | null = null
   let due: RouteMove | null = null
   let running = false
+  let awaitsAnswer = false
 
   const openStageOf = (stage: RouteStage): OpenStage | undefined => context.stages().find((open) => open.stage === stage)
 
@@ -238,12 +216,21 @@ export function createRelocation(context: RelocationContext): Relocation {
         else over.reject(error)
       },
     }
-    context.reroute()
+    // Rows that are under way would have to go through the stages again.
+    awaitsAnswer = context.stepsUnderWay() > 0
+    const patience = clock.after(context.times.stepDeadlineMsMin, beginDue)
+    if (!awaitsAnswer) context.reroute()
     try {
       await orAborted(over.promise, AbortSignal.any([signal, stop.signal]))
     } finally {
+      patience.cancel()
+      awaitsAnswer = false
       due = null
     }
+  }
+
+  const beginDue = (): void => {
+    if (awaitsAnswer && due !== null) context.reroute()
   }
 
   const fail = (error: Error): void => {
@@ -288,6 +275,7 @@ export function createRelocation(context: RelocationContext): Relocation {
       return due !== null
     },
     rerouted: look,
+    answered: beginDue,
     async withdraw(route) {
       if (transfer === null || route.includes(transfer.from)) return
       const { stop, over } = transfer

@@ -107,11 +107,10 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     signal: closing.signal,
     stages: () => stages,
     find: routes === undefined ? null : (range, exclude) => routes.find(range, exclude, { lost: losses.lost, classes: classes.byBlock }),
-    reroute() {
-      if (!repair.active && routes !== undefined) repair.start(routes)
-    },
+    reroute: () => (repair.active || routes === undefined ? undefined : repair.start(routes)),
     findSilent: (among, until) => findSilent(context, among, times.suspectPingMs, until),
     stageLost: (error) => onStageLost(error),
+    stepsUnderWay: () => pending.size,
     busy: () => repair.active,
     abort: (error) => repair.abort(error),
   })
@@ -200,6 +199,7 @@ export async function startRouteSession(context: Context, options: RouteSessionO
         pending.answer(message, payload)
         losses.progress()
         patience.reset()
+        relocation.answered()
       } catch (error) {
         onStageLost(new StageError(last, 'bad-frame', messageOf(error), { cause: error }))
       }
