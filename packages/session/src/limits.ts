@@ -60,6 +60,11 @@ export const sessionTimes = {
   /** After a deadline: how long each stage has to show that it is alive, so that the hung one is named. */
   suspectPingMs: 400,
   /**
+   * The same for a lost peer that nobody can stand in for, once the session waits: one on a busy machine was lost because
+   * it was slow, and nothing better is at hand.
+   */
+  patientPingMs: 2_000,
+  /**
    * How long a session waits for somebody to take over blocks that nobody has any more: a loss is seen, a plan made and
    * some hundred MiB are loaded in that time. Whoever asked would rather hear of more than wait for it.
    */

@@ -85,7 +85,7 @@ export function createRouteRepair(context: RouteRepairContext): RouteRepair {
       try {
         if (repaired && !patience.waiting) losses.countAttempt()
         const epoch = context.bump()
-        const silent = (among: Route): Promise<Route> => findSilent(context, among, times.suspectPingMs, repairing)
+        const silent = (among: Route): Promise<Route> => findSilent(context, among, patience.waiting ? times.patientPingMs : times.suspectPingMs, repairing)
         const replanned = await losses.replan({ finder, route: context.route(), range, classes: context.classes.byBlock, findSilent: silent }, repairing)
         again = replanned.again
         if (move !== null && !replanned.route.includes(move.from)) {

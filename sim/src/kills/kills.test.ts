@@ -5,14 +5,14 @@ import type { MortalNode } from './mortal-node.ts'
 import { sessionsLeft, startMortalSwarm, type MortalSwarm } from './mortal-swarm.ts'
 
 /** Some seconds each; three of them when a machine with two cores starts processes for other tests too. */
-const timeoutMs = 180_000
+const timeoutMs = 300_000
 
 /** Real processes, two for each stage; whoever has died is replaced by a new one before the next kill. */
 describe('kill -9 of a stage (F1 to F4)', () => {
   let swarm: MortalSwarm
   beforeAll(async () => {
     swarm = await startMortalSwarm({ model: 'demo' }, [...stages, ...stages])
-  })
+  }, timeoutMs)
   afterAll(() => swarm.close())
 
   test.each([
