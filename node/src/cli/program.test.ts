@@ -26,7 +26,7 @@ const silent = { out: () => undefined, err: () => undefined }
 const commands = createProgram(silent).commands.map((command) => command.name())
 
 test('the commands of the contract are there', () => {
-  expect(commands).toEqual(expect.arrayContaining(['up', 'generate', 'chat', 'serve', 'status', 'plan', 'sim', 'swarm', 'bench', 'model', 'doctor', 'start']))
+  expect(commands).toEqual(expect.arrayContaining(['up', 'rank', 'generate', 'chat', 'serve', 'status', 'plan', 'sim', 'swarm', 'bench', 'model', 'doctor', 'start']))
 })
 
 test.each(commands)('%s --help exits 0 and every option has a description', async (name) => {
@@ -58,6 +58,10 @@ test.each([
   ['up --model demo --memory lots', /'lots' is not a size; write for example 4GiB/],
   ['up --model demo --blocks 4', /START:END/],
   ['up --model demo --blocks 4:4', /START < END/],
+  ['rank', /--model REF, or --join MULTIADDR/],
+  ['up --model demo --split 2,1', /--spare and --split belong to --rank/],
+  ['up --model demo --rank /ip4/127.0.0.1/tcp/1 --split 2,x', /positive numbers with commas/],
+  ['up --model demo --rank 192.168.1.5', /multiaddr such as/],
   ['up --model demo --device tpu', /Allowed choices are auto, cpu/],
   ['up --model demo --device cuda', /--device cuda is not supported yet/],
   ['up --model demo --join 192.168.1.5', /multiaddr such as/],

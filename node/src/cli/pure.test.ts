@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
 import { joinCommand } from './join-command.ts'
 import { leastThat } from './memory-plan.ts'
-import { parseBlocks, parseHostPort, parseTokenIds } from './parse.ts'
+import { parseBlocks, parseHostPort, parseSpeeds, parseTokenIds } from './parse.ts'
 import { blockBar, routeText, swarmPicture } from './picture.ts'
 import { samplingFrom } from './sampling.ts'
 
@@ -13,6 +13,11 @@ test.each([
   ['[::1]:80', { host: '::1', port: 80 }],
   ['my-host.local:1', { host: 'my-host.local', port: 1 }],
 ])('--api %s', (text, expected) => expect(parseHostPort(text)).toEqual(expected))
+
+test('speeds of ranks', () => {
+  expect(parseSpeeds('2,1, 0.5')).toEqual([2, 1, 0.5])
+  for (const value of ['', '2,', '1,-1', '1,0', 'a', '1;2']) expect(() => parseSpeeds(value)).toThrow('positive numbers with commas')
+})
 
 test('ranges and ids', () => {
   expect(parseBlocks('0:4')).toEqual([0, 4])
