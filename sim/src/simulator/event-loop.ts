@@ -13,7 +13,6 @@ export interface EventLoop {
   readonly turns: number
 }
 
-
 /** @param onTurn runs after each event, when all is settled: checkers */
 export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventLoop {
   let turns = 0
