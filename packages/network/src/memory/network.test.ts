@@ -143,6 +143,28 @@ describe('memory network', () => {
     expect(await again.verify('bob', new Uint8Array(3), signature)).toBe(true)
   })
 
+  test('a peer that is killed while it dials connects nobody', async () => {
+    const { clock, network, alice, bob } = createWorld({ latencyMs: 10 })
+    const met: string[] = []
+    bob.onConnect((peer) => met.push(peer))
+    const dialled = alice.dial(bob.addresses()[0] ?? '', { signal }).catch(codeOf)
+    clock.advance(5)
+    network.kill('alice')
+    clock.advance(50)
+    await settle()
+    expect(await dialled).toBe('cancelled')
+    // Nor does what it still does reach its next life.
+    const again = network.createTransport('alice')
+    const redialled = again.dial(bob.addresses()[0] ?? '', { signal })
+    for (let turn = 0; turn < 5; turn += 1) {
+      clock.advance(10)
+      await settle()
+    }
+    await redialled
+    await alice.hangUp('bob')
+    expect([met, again.connected()]).toEqual([['alice'], ['bob']])
+  })
+
   test('one name is one peer', () => {
     const { network } = createWorld()
     expect(() => network.createTransport('alice')).toThrow('already')
