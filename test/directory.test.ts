@@ -43,8 +43,8 @@ describe('a swarm that is known only to a node of another model', () => {
   })
   afterAll(() => world.close())
 
-  it('is one swarm, though no member was told of another', async () => {
-    await expect.poll(async () => (await statusBy(['--model', 'demo'])).covered, { timeout: 20_000 }).toBe(true)
+  it('is one swarm, though no member was told of another', { timeout: 120_000 }, async () => {
+    await expect.poll(async () => (await statusBy(['--model', 'demo'])).covered, { timeout: 90_000 }).toBe(true)
     const status = await statusBy(['--manifest', nodes[0]!.ready.manifest])
     expect(status.peers.filter(({ liveness }) => liveness === 'alive').map(({ peer }) => peer).sort()).toEqual(nodes.map(peerOf).sort())
     expect(status.directory).toMatchObject({ providers: 4, records: expect.any(Number) as unknown })

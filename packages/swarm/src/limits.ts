@@ -60,11 +60,11 @@ export const swarmLimits = {
   directoryRounds: 10,
   /** A node says its own again this often; a third of what others keep it for. */
   directoryTurnMs: 10 * 60_000,
-  /** Nobody heard it: the bootstrap addresses are tried again. */
+  /** The first pause, which then doubles up to a turn; and half of it is waited when nobody heard, to try the bootstrap addresses again. */
   directoryRetryMs: 30_000,
   /** After a change of what strangers choose by: changes come in bursts. */
   directoryChangeMs: 2_000,
-  /** Telling twenty peers, some of which are gone. */
+  /** Telling twenty peers, some of which are gone; and as long for greeting those that are unknown. */
   directoryPublishMs: 20_000,
   /** What leaving may be held up by telling the directory. */
   directoryGoodbyeMs: 500,

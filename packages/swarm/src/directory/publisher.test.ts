@@ -64,7 +64,7 @@ describe('the word of a node', () => {
     expect(await wordOf('alice', stranger)).toMatchObject({ member: { incarnation: 8, seq: 1 } })
   })
 
-  test('is said again every turn, not more often, and outlives the time it is kept for', async () => {
+  test('is said again, at first more often, then every turn, and outlives the time it is kept for', async () => {
     await world.node('bootstrap', otherManifest())
     const alice = await world.node('alice', manifest, { bootstrap: 'bootstrap' })
     await world.run(100)
@@ -79,7 +79,7 @@ describe('the word of a node', () => {
     const last = (await wordOf('alice', stranger))?.member.seq ?? 0
     expect(await named(stranger.directory)).toEqual(['alice'])
     expect(last - first).toBeGreaterThanOrEqual(5)
-    expect(last - first).toBeLessThanOrEqual(7)
+    expect(last - first).toBeLessThanOrEqual(11)
   })
 
   test('waits for the first peer of the directory, and is then said at once', async () => {

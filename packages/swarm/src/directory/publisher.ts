@@ -35,6 +35,8 @@ export function createPublisher(dependencies: PublisherDependencies, options: { 
   let timer: { readonly dueMs: number; readonly timer: Timer } | null = null
   let running = false
   let awaiting = false
+  /** Doubles up to a turn: those that start together find each other soon, whoever was too busy to be found at first. */
+  let pauseMs: number = swarmLimits.directoryRetryMs / 2
   let seq = 0
   let said: string | null = null
   let named: number | null = null
@@ -79,16 +81,25 @@ export function createPublisher(dependencies: PublisherDependencies, options: { 
 
   /** @returns whether anybody heard it */
   const turn = async (): Promise<boolean> => {
+    const told = await inTime(tell)
+    if (told > 0) await inTime(mergeIslands)
+    logger.debug('directory-told', { peers: told, providers: named })
+    return told > 0
+  }
+
+  const tell = async (signal: AbortSignal): Promise<number> => {
+    if (directory.stats().peers === 0) await dialBootstrap(signal)
+    const record = own()
+    if (record === undefined || record.state === 'left') return 0
+    let told = await publish(record, signal)
+    for (const topic of topics) told = Math.min(told, await directory.provide(topic, { signal }))
+    return told
+  }
+
+  const inTime = async <Value>(work: (signal: AbortSignal) => Promise<Value>): Promise<Value> => {
     const limit = timeLimit(clock, swarmLimits.directoryPublishMs, () => new ShoalError('deadline-passed', 'the directory was too slow'), closing.signal)
     try {
-      if (directory.stats().peers === 0) await dialBootstrap(limit.signal)
-      const record = own()
-      if (record === undefined || record.state === 'left') return false
-      let told = await publish(record, limit.signal)
-      for (const topic of topics) told = Math.min(told, await directory.provide(topic, { signal: limit.signal }))
-      if (told > 0) await mergeIslands(limit.signal)
-      logger.debug('directory-told', { peers: told, providers: named })
-      return told > 0
+      return await work(limit.signal)
     } finally {
       limit.clear()
     }
@@ -107,7 +118,8 @@ export function createPublisher(dependencies: PublisherDependencies, options: { 
       running = false
     }
     // Peers that began together must not speak together for ever.
-    schedule((heard ? swarmLimits.directoryTurnMs : swarmLimits.directoryRetryMs) * (0.9 + 0.2 * random.unit()))
+    if (heard) pauseMs = Math.min(2 * pauseMs, swarmLimits.directoryTurnMs)
+    schedule(pauseMs * (0.9 + 0.2 * random.unit()))
     if (heard) onChange()
     else awaitPeers()
   }
