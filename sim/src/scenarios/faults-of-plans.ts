@@ -41,7 +41,8 @@ async function noRoom(world: World): Promise<void> {
     if (known) refusals.push(sentence)
     return known
   })
-  await form(world, ['c0'])
+  // A second copy may be promised to the full disk: plans do not know who cannot load.
+  await form(world, ['c0'], 1)
   await world.loop.run(25_000)
   for (const name of ['full-disk', 'no-memory', 'greedy']) {
     const node = world.nodes.get(name)
