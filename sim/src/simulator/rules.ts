@@ -89,7 +89,9 @@ export function createRules(worldOf: () => World): Rules {
       const nowMs = world.loop.clock.nowMs()
       for (const { peer, incarnation } of route) {
         const known = membership.members().find(({ record }) => record.peerId === peer)
-        if (known?.liveness !== 'alive' || known.record.incarnation !== incarnation) violate(`${client} routes to ${peer}@${incarnation}, which it holds ${known?.liveness ?? 'unknown'}`)
+        // Between the finding and this look a connection may have ended: suspected is not dead.
+        const lives = known?.liveness === 'alive' || known?.liveness === 'suspect'
+        if (!lives || known.record.incarnation !== incarnation) violate(`${client} routes to ${peer}@${incarnation}, which it holds ${known?.liveness ?? 'unknown'}`)
         if (incarnation <= (over.get(`${client} ${peer}`) ?? 0)) violate(`${client} routes to ${peer}@${incarnation}, whose end it has seen`)
         const endedMs = world.endedMs(`${peer}@${incarnation}`)
         if (endedMs !== undefined && nowMs - endedMs > ghostBoundMs(world.topology.profile)) violate(`${client} routes to ${peer}@${incarnation} ${nowMs - endedMs} ms after its end`)

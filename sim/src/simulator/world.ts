@@ -175,7 +175,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         },
         sketch,
       )
-      node.member.membership.onEvent((event) => hear(name, event))
+      // What is left of a killed process may still come to a verdict: nobody hears it.
+      node.member.membership.onEvent((event) => {
+        if (node.life.state !== 'ended') hear(name, event)
+      })
       nodes.set(name, node)
       trace.add(`${name} starts`)
       dialSomebody(node.transport)
@@ -225,7 +228,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         { loop, network, topology, model, logger: measures.watch(name, rules.loggerOf(name)), seed: nextSeed(), onRoute: (_view, membership, route) => rules.routeTaken(name, membership, route) },
         name,
       )
-      client.membership.onEvent((event) => hear(name, event))
+      client.membership.onEvent((event) => {
+        if (client.life.state !== 'ended') hear(name, event)
+      })
       clients.set(name, client)
       dialSomebody(client.transport)
       return client
