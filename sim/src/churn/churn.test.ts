@@ -15,6 +15,10 @@ describe('membership and planner under churn', () => {
     expect([...kinds].sort()).toEqual(['adopt', 'freeze', 'kill', 'leave', 'partition', 'restart', 'slow'])
   })
 
+  test('a peer that wakes takes what came while it slept for no flood (seed 596)', async () => {
+    expect((await runChurn(596)).violations).toEqual([])
+  })
+
   test('a seed is the same world each time', async () => {
     const [first, again, other] = [await runChurn(41, 6), await runChurn(41, 6), await runChurn(42, 6)]
     expect(again).toEqual(first)
