@@ -120,7 +120,7 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
 
 /** It is not there now; that may change soon. */
 function isLoss(error: unknown): boolean {
-  return error instanceof StageError && ['not-ready', 'peer-vanished', 'deadline-passed'].includes(error.code)
+  return error instanceof StageError && ['not-ready', 'peer-vanished', 'deadline-passed', 'bad-frame'].includes(error.code)
 }
 
 /** The peer to avoid when a stage has no room, is not ready or cannot be reached; null when another one would not help. */
