@@ -106,17 +106,33 @@ describe('a real node and a hostile peer', () => {
     expect(await next()).toMatchObject({ type: 'opened', session: 'second' })
   })
 
-  it.each(Object.entries(protocols))('random frames on %s cost their sender the channel, and nobody else anything', async (_name, protocol) => {
-    await fc.assert(
+  const sendNoise = (address: string, protocol: string): Promise<void> =>
+    fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 8 }), async (frames) => {
-        const channel = await raw.open(node.address, protocol)
+        const channel = await raw.open(address, protocol)
         channel.onFrame(() => undefined)
         for (const frame of frames) await channel.send(frame).catch(() => undefined)
         channel.abort(new Error('enough'))
       }),
       { numRuns: 40 },
     )
+
+  // Only ranks serve groups.
+  const { group, ...served } = protocols
+
+  it.each(Object.entries(served))('random frames on %s cost their sender the channel, and nobody else anything', async (_name, protocol) => {
+    await sendNoise(node.address, protocol)
     await stillWell()
+  })
+
+  it('random frames cost a rank nothing', async () => {
+    const rank = await world.rank(['--model', 'demo', '--data', world.folder('rank'), '--threads', '1'])
+    await sendNoise(rank.address, group)
+    expect(rank.process.exitCode).toBeNull()
+    const channel = await raw.open(rank.address, group)
+    expect(channel.closed).toBe(false)
+    channel.abort(new Error('enough'))
+    expect(await rank.stop('SIGTERM')).toBe(0)
   })
 
   it.skipIf(process.platform !== 'linux')('its memory stays bounded under large frames and many sessions (looks at /proc: Linux)', async () => {

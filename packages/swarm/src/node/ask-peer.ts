@@ -1,10 +1,10 @@
 import { ShoalError, type Clock, type Logger } from '@shoal/host'
-import { formatProfile, parseProfile, type IdentifiedManifest } from '@shoal/model'
+import { formatProfile, parseProfile, unitBytes, unitNames, type IdentifiedManifest } from '@shoal/model'
 import type { Directory, Transport } from '@shoal/network'
 import { fetchManifest } from '../blobs/fetch.ts'
 import { sayHello, type HelloSelf } from '../hello.ts'
 import { packReference, type PackOptions } from './local-manifest.ts'
-import { checkReference } from './model-store.ts'
+import { checkReference, sameShape } from './model-store.ts'
 import type { Answer } from './patience.ts'
 import type { Reference } from './reference.ts'
 
@@ -76,19 +76,18 @@ export async function checkWishes(options: JoinOptions, manifest: IdentifiedMani
     }
   }
   if (reference === null) return
-  // Another shape needs no packing to be told apart.
-  checkReference(reference, manifest, null)
   const own = await ownManifestId(reference, manifest, options)
   checkReference(reference, manifest, own)
 }
 
 /** Null when the model is too large, or too far away, to pack just for a name; its tensors are then compared as they are used. */
 async function ownManifestId(reference: Reference, manifest: IdentifiedManifest, options: JoinOptions): Promise<string | null> {
-  const { tensors, profile } = manifest.manifest
-  const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
+  const { profile, name } = manifest.manifest
+  const { config } = reference.source
+  const bytes = unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
   if (reference.remote || bytes > nameableBytes) return null
   // A folder of another name may hold the same model: the name is for people, so the swarm's is taken.
-  const named = { ...reference, source: { ...reference.source, name: manifest.manifest.name } }
+  const named = sameShape(config, manifest.manifest.config) ? { ...reference, source: { ...reference.source, name } } : reference
   const folder = await packReference(named, profile, options)
   await folder.close()
   return folder.manifest.id

@@ -1,6 +1,6 @@
 import { ShoalError, type Clock } from '@shoal/host'
 import { makeFolder } from '@shoal/host/node'
-import { createTokenizer, formatProfile, unitOf, type IdentifiedManifest, type SamplingOptions, type Tokenizer } from '@shoal/model'
+import { createTokenizer, formatProfile, unitOf, type IdentifiedManifest, type ModelConfig, type SamplingOptions, type Tokenizer } from '@shoal/model'
 import { createPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { fetchAssets, fetchUnits } from '../blobs/fetch.ts'
@@ -159,13 +159,17 @@ export function folderBlobs(current: () => PackedFolder): BlobSource {
 export function checkReference(reference: Reference, manifest: IdentifiedManifest, ownId: string | null): void {
   const { config, name, profile } = manifest.manifest
   const own = reference.source
-  if (ownId === null ? stableText(own.config) === stableText(config) : ownId === manifest.id) return
+  if (ownId === null ? sameShape(own.config, config) : ownId === manifest.id) return
   const shape = (c: typeof config): string => `${c.family}, ${c.blockCount} blocks of ${c.hiddenSize}`
   const mine = ownId === null ? '' : `manifest ${ownId.slice(0, 12)}, `
   throw new ShoalError(
     'wrong-manifest',
     `--model ${reference.ref} is ${own.name} (${mine}${shape(own.config)}), but the swarm serves ${name} (manifest ${manifest.id.slice(0, 12)}, ${shape(config)}, weights ${formatProfile(profile)}): leave --model out to take the swarm's`,
   )
+}
+
+export function sameShape(one: ModelConfig, other: ModelConfig): boolean {
+  return stableText(one) === stableText(other)
 }
 
 /** Equal for equal values whatever the order of keys. */
