@@ -57,10 +57,12 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
 
   it('beyond its lease: the answer goes on elsewhere; awake, it drops its sessions and comes back as a new incarnation', { timeout: 240_000 }, async () => {
     const whole = await client.generate(story, long)
-    const stopped = nodes.find(({ ready }) => ready.peerId === whole.route[1]!.peer)!
-    const others = nodes.filter((node) => node !== stopped)
-    const old = lifeOf(await view(stopped), stopped)
-    const opened = stopped.until(({ event }) => event === 'session-opened')
+    // The next answer may take the other of the two that hold the middle.
+    let streaming = false
+    const inUse = Promise.race(nodes.slice(1, 3).map((node) => node.until(({ event }) => streaming && event === 'session-opened').then(() => node)))
+    streaming = true
+    let stopped = nodes[1]!
+    let old = ''
     let text = ''
     let parts = 0
     let stoppedMs = 0
@@ -68,12 +70,14 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
       text += part.text
       parts += 1
       if (parts === 10) {
-        await opened
+        stopped = await inUse
+        old = lifeOf(await view(stopped), stopped)
         stopped.process.kill('SIGSTOP')
         stoppedMs = systemClock.nowMs()
       }
     }
     expect(text).toBe(whole.text)
+    const others = nodes.filter((node) => node !== stopped)
     await Promise.all(others.map((node) => node.until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId)))
     for (const node of others) expect(lifeOf(await view(node), stopped)).toBe(old.replace('alive', 'dead'))
     await sleep(systemClock, Math.max(0, stoppedMs + beyondLeaseMs - systemClock.nowMs()))
@@ -81,7 +85,10 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
     const expired = await stopped.until(({ event }) => event === 'self-expired')
     expect(expired.next).toBeGreaterThan(expired.incarnation!)
     await expect.poll(async () => (await view(stopped)).peers.find(({ self }) => self)?.sessions, { timeout: 15_000 }).toBe(0)
-    await expect.poll(async () => Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped))), { timeout: 30_000 }).toEqual(nodes.map(() => `${expired.next} alive`))
+    // One life for everybody; a later one than it took when it woke, where somebody had given that one up as well.
+    const lives = async (): Promise<string[]> => [...new Set(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped))))]
+    await expect.poll(lives, { timeout: 30_000 }).toEqual([expect.stringMatching(/^\d+ alive$/)])
+    expect(Number.parseInt((await lives())[0]!)).toBeGreaterThanOrEqual(expired.next as number)
     // It serves again what it held.
     const spare = others.find(({ ready }) => ready.blocks?.[0] === stopped.ready.blocks?.[0])!
     await spare.stop('SIGKILL')
