@@ -2,13 +2,16 @@ import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
-import { decodeInTurns, decodeOnce, promptTokens } from './decode-once.ts'
+import { decodeInterleaved } from './interleaved.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
-import { medians, ratios, type BenchReport } from './report.ts'
-import type { BenchSettings } from './settings.ts'
+import { medians, ratios, round, type BenchReport } from './report.ts'
+import { promptTokens, type BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
+
+/** Tokens of one turn: a third of a second of a 1B model, so that a neighbour's noise of a second hits all sides. */
+const turnTokens = 8
 
 interface Variant {
   /** The median's name behind `tokensPerSecond`. */
@@ -37,16 +40,10 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
       const engine = await openLocalEngine(dependencies, { model, weights: variant.weights, threads: variant.threads, dataFolder: settings.dataFolder })
       engines.push({ variant, engine })
     }
-    // One turn that is not counted: buffers grow, code is compiled.
-    for (const { engine } of engines) await decodeOnce(engine, 4)
-    for (let round = 0; round < settings.rounds; round += 1) {
-      const speeds = await decodeInTurns(
-        engines.map(({ engine }) => engine),
-        settings.tokens,
-      )
-      for (const [index, { variant }] of engines.entries()) (samples[`tokensPerSecond${variant.name}`] ??= []).push(speeds[index]!)
-      settings.report(`round ${round + 1} of ${settings.rounds}`)
-    }
+    const turns = settings.rounds * Math.ceil(settings.tokens / turnTokens)
+    const open = engines.map(({ engine }) => engine)
+    const speeds = await decodeInterleaved(open, { turns, turnTokens, warmUpTurns: 1, report: (turn) => settings.report(`turn ${turn} of ${turns}`) })
+    for (const [index, { variant }] of engines.entries()) samples[`tokensPerSecond${variant.name}`] = speeds[index]!.map(round)
   } finally {
     for (const { engine } of engines) await engine.close()
   }
@@ -56,7 +53,7 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
     name: 'decode',
     machine: describeMachine(),
     model: settings.model ?? 'random, Llama-3.2-1B shape',
-    settings: { rounds: settings.rounds, tokens: settings.tokens, promptTokens, graphForm: 'canonical-1' },
+    settings: { rounds: settings.rounds, tokens: settings.tokens, turnTokens, promptTokens, graphForm: 'canonical-1' },
     samples,
     median: { ...medians(samples), int4Block: 32 },
     notes: ['ratios over llama.cpp are left out: llama.cpp is not looked for'],

@@ -1,6 +1,5 @@
 import type { Engine } from '@shoal/swarm'
-import { benchPrompt } from './settings.ts'
-import { promptTokens } from './decode-once.ts'
+import { benchPrompt, promptTokens } from './settings.ts'
 
 export interface InterleavedSettings {
   /** Turns that count. */

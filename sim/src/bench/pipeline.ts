@@ -6,12 +6,11 @@ import { systemClock, systemRandom } from '@shoal/host/node'
 import { openLocalEngine, startNode, type ServingPeer } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess } from 'shoal/node-process'
-import { promptTokens } from './decode-once.ts'
 import { decodeInterleaved } from './interleaved.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
 import { medians, ratios, round, type BenchReport } from './report.ts'
-import type { BenchSettings } from './settings.ts'
+import { promptTokens, type BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 

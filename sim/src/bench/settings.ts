@@ -10,6 +10,9 @@ export interface BenchSettings {
   readonly report: (line: string) => void
 }
 
+/** Prompt tokens before the timed ones: the depth that compute.md's figures have. */
+export const promptTokens = 16
+
 /** Prompt ids spread over the vocabulary; the same for every run. */
 export function benchPrompt(vocabularySize: number, length: number): number[] {
   return Array.from({ length }, (_, i) => (i * 7919 + 11) % vocabularySize)

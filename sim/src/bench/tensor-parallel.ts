@@ -7,12 +7,11 @@ import { createLibp2pTransport, createPeerKey } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { grouped, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
-import { promptTokens } from './decode-once.ts'
 import { decodeInterleaved } from './interleaved.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
 import { medians, ratios, round, type BenchReport } from './report.ts'
-import type { BenchSettings } from './settings.ts'
+import { promptTokens, type BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 

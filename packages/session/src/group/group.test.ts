@@ -14,7 +14,7 @@ import { createCoordinator } from '../coordinator.ts'
 import { createStageHost } from '../stage-host.ts'
 import type { HiddenSession, RouteStage } from '../types.ts'
 import { createGroupBench, memoryLimitBytes, type GroupBench, type RankNode } from './testing/group-bench.ts'
-import { groupTimes } from './limits.ts'
+import { groupLimits, groupTimes } from './limits.ts'
 
 const model = 'llama'
 const { cases } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../../test/golden', model, 'golden.json'), 'utf8')) as { cases: { prompt: number[]; greedy: number[] }[] }
@@ -99,7 +99,11 @@ describe.each([['reference', 'f32'], ['onnx', 'f32'], ['onnx', 'int4:32']] as co
     expect(runner.numericClass).toBe(before)
     expect(runner.members().map(({ peer }) => peer)).toContain(spare.peer)
     await session.close()
-    await settled()
+    // The spare's own thread closes it.
+    for (let turn = 0; turn < 1000 && spare.loaded[0]!.memory().sessions > 0; turn += 1) {
+      await settled()
+      await eventLoopTurn()
+    }
     expect(spare.loaded.map((loaded) => loaded.memory().sessions)).toEqual([0])
     await runner.release()
   })
@@ -263,6 +267,24 @@ test('a peer that is no rank cannot bring parts or open a place in a group', asy
     expect(await ended).toBeInstanceOf(Error)
   }
   expect(members[1].host.groups).toBe(1)
+})
+
+test('a leader that gives up calls without end loses its channel', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const [one] = (await ranks(1)) as [RankNode]
+  const leader = bench.network.createTransport('leader')
+  leader.learn(one.peer, one.addresses)
+  const channel = await leader.open(one.peer, protocols.group, { signal: new AbortController().signal })
+  const ended = new Promise((resolve) => channel.onClose(resolve))
+  const self = { peer: 'leader', addresses: leader.addresses() }
+  const form = { type: 'group-form', request: 0, group: 'g', manifest: bench.manifestId, profile: bench.profile, ...whole, rank: 1, ...bench.split([1, 1]), sums: [{ bytes: 256, algorithm: 'gather' }], peers: [self, { peer: one.peer, addresses: one.addresses }] } as const
+  await channel.send(...encodeGroup(form))
+  await settled()
+  expect(one.host.groups).toBe(1)
+  for (let call = 0; call <= groupLimits.callsAheadMax; call += 1) void channel.send(...encodeGroup({ type: 'group-failed', request: null, call, code: 'cancelled', message: 'no', definite: true })).catch(() => undefined)
+  expect(await ended).toBeInstanceOf(Error)
+  await settled()
+  expect(one.host.groups).toBe(0)
 })
 
 test('a spare of another numeric class is not taken', async () => {

@@ -24,6 +24,8 @@ export const groupLimits = {
   replayRows: 128,
   /** Spares that are tried for one loss. */
   repairsMax: 4,
+  /** Calls that a leader may give up before their turn at a member: more than a stage lets wait. */
+  callsAheadMax: 64,
   /** Groups that a node is a member of; each has its weights, so memory ends it sooner. */
   groupsMax: 16,
 } as const

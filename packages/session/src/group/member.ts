@@ -2,7 +2,7 @@ import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoa
 import type { Transport } from '@shoal/network'
 import { protocols, type FormGroup, type GroupCall, type GroupMessage, type OpenGroupSession } from '@shoal/protocol'
 import { createGroupRank, type GroupRank } from './group-rank.ts'
-import { groupTimes } from './limits.ts'
+import { groupLimits, groupTimes } from './limits.ts'
 import type { LoadedShares, ShareUse } from './loaded-shares.ts'
 import { createRankLink, type RankLink } from './rank-link.ts'
 
@@ -36,6 +36,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
   const sessions = new Set<number>()
   /** Calls that were given up before their turn here. */
   const givenUp = new Set<number>()
+  let lastCall = -1
   let use: ShareUse | null = null
   let inOrder: Promise<void> = Promise.resolve()
 
@@ -112,8 +113,16 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     await runner().open(nameOf(session), tokenBudget, { start, end: last })
     sessions.add(session)
   }
+  /** @throws {ShoalError} `limit-exceeded`, which ends the leader's channel */
+  const giveUp = (call: number): void => {
+    if (call <= lastCall) return
+    if (givenUp.size >= groupLimits.callsAheadMax) throw new ShoalError('limit-exceeded', `the leader gave up more than ${groupLimits.callsAheadMax} calls that it has not made`)
+    givenUp.add(call)
+  }
   const compute = async ({ call, session, position, rows }: GroupCall, values: Float32Array): Promise<void> => {
     ranks.collective.begin(call)
+    lastCall = call
+    for (const given of givenUp) if (given < call) givenUp.delete(given)
     if (givenUp.delete(call)) return
     try {
       if (values.length !== rows * runner().hiddenSize) throw new ShoalError('bad-frame', `${values.length} numbers are not ${rows} rows`)
@@ -156,7 +165,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
           })
         case 'group-failed':
           if (message.call === null) return
-          givenUp.add(message.call)
+          giveUp(message.call)
           ranks.collective.fail(message.call, new ShoalError('cancelled', `the leader gave call ${message.call} up: ${message.message}`))
           return
         case 'group-form':
