@@ -35,6 +35,19 @@ describe('when a node changes what it holds', () => {
     expect(decide({ ...base, ...change }).action).toBe(action)
   })
 
+  it('asks again later, never at the same instant, whatever is rounded', () => {
+    const time = fc.double({ min: 1000, max: 1e9, noNaN: true })
+    const late = fc.oneof(fc.constant(0), fc.double({ min: -1e-6, max: 1e-6, noNaN: true }))
+    fc.assert(
+      fc.property(time, late, (lastMoveMs, lateMs) => {
+        const nowMs = lastMoveMs + base.moveWindowMs + lateMs
+        const decision = decide({ ...base, othersHolding: [1, 1, 1, 1], lastMoveMs, nowMs })
+        if (decision.action === 'stay') expect(nowMs + decision.againAfterMs!).toBeGreaterThan(nowMs)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   const blockCount = 8
   const range = fc.tuple(fc.nat(blockCount - 1), fc.integer({ min: 1, max: blockCount })).map(([start, length]) => ({ start, end: Math.min(blockCount, start + length) }))
 

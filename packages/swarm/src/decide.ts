@@ -41,7 +41,9 @@ export function decide(situation: Situation): Decision {
   if (missed !== null) return { action: 'stay', reason: `nobody else is to keep block ${missed}` }
 
   const uncovered = blocksOf(wanted).some((block) => (othersHolding[block] ?? 0) === 0 && (block < held.start || block >= held.end))
-  if (!uncovered && lastMoveMs !== null && nowMs - lastMoveMs < moveWindowMs) return { action: 'stay', reason: 'moved a moment ago', againAfterMs: lastMoveMs + moveWindowMs - nowMs }
+  // One sum, so that what remains is never rounded to nothing, and asked for again at the same instant.
+  const windowEndsMs = lastMoveMs === null ? nowMs : lastMoveMs + moveWindowMs
+  if (!uncovered && nowMs < windowEndsMs) return { action: 'stay', reason: 'moved a moment ago', againAfterMs: windowEndsMs - nowMs }
   return { action, span: wanted }
 }
 

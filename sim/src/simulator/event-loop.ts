@@ -13,14 +13,20 @@ export interface EventLoop {
   readonly turns: number
 }
 
+/** Events at one instant of virtual time: more are a timer that sets itself again without delay, for ever. */
+const eventsAtOnceMax = 100_000
+
 /** @param onTurn runs after each event, when all is settled: checkers */
 export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventLoop {
   let turns = 0
+  let instant = { ms: clock.nowMs(), turns: 0 }
 
   /** @returns false when nothing is due by then */
   const turn = async (untilMs: number): Promise<boolean> => {
     const dueMs = clock.dueMs()
     if (dueMs === null || dueMs > untilMs) return false
+    if (dueMs > instant.ms) instant = { ms: dueMs, turns }
+    else if (turns - instant.turns > eventsAtOnceMax) throw new Error(`${eventsAtOnceMax} events at ${instant.ms} ms, and time does not go on`)
     clock.step()
     await turnOfEventLoop()
     turns += 1
