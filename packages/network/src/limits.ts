@@ -42,6 +42,12 @@ export const limits = {
   providersPerTopic: 64,
   /** Holders that agree on a record before it is returned: one may be behind, and one may be hostile. */
   recordHolders: 3,
+  /** For asking a near peer for a direct channel and connecting to it; then a stream has to do. */
+  directConnectMs: 2_000,
+  /** An offer of a direct channel ends after this: whoever asked connects at once or not at all. */
+  directOfferMs: 5_000,
+  /** Offers to one peer that wait: a restarted leader of many groups asks for its channels at once. */
+  directOffersPerPeer: 64,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

@@ -36,4 +36,7 @@ export const codes = {
   'group-meet': 0x47,
   'group-call': 0x48,
   'group-part': 0x49,
+
+  'direct-ask': 0x50,
+  'direct-offer': 0x51,
 } as const

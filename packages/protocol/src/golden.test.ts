@@ -88,7 +88,7 @@ const blobs: [BlobMessage, Uint8Array, string][] = [
 describe('the bytes of version 1', () => {
   test('protocol ids', () => {
     expect(protocolVersion).toBe(1)
-    expect(protocols).toEqual({ hello: '/shoal/hello', session: '/shoal/session/1', members: '/shoal/members/1', blobs: '/shoal/blobs/1', group: '/shoal/group/1' })
+    expect(protocols).toEqual({ hello: '/shoal/hello', session: '/shoal/session/1', members: '/shoal/members/1', blobs: '/shoal/blobs/1', group: '/shoal/group/1', direct: '/shoal/direct/1' })
   })
   test.each(hellos)('$type', (message, golden) => {
     expect(hex(encodeHello(message))).toBe(golden)

@@ -10,6 +10,7 @@
  * })
  */
 export { decodeBlob, encodeBlob } from './blobs.ts'
+export { decodeDirect, encodeDirect, type DirectAsk, type DirectMessage, type DirectOffer } from './direct.ts'
 export type { Decoded, FrameParts } from './frame.ts'
 export { decodeGroup, encodeGroup } from './group.ts'
 export type { FormGroup, GroupCall, GroupFailed, GroupMessage, GroupPart, OpenGroupSession } from './group-messages.ts'

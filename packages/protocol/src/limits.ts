@@ -49,6 +49,8 @@ export const limits = {
   maxBlocks: 4096,
   /** A beat's signed body: five small numbers are 60 bytes, and later versions may add some. */
   maxBeatBytes: 1024,
+  /** The key of a direct channel, used once: as long as the cipher's own. */
+  directKeyBytes: 32,
   /** An Ed25519 signature. */
   signatureBytes: 64,
 } as const

@@ -17,6 +17,7 @@ export const protocols = {
   members: `/shoal/members/${protocolVersion}`,
   blobs: `/shoal/blobs/${protocolVersion}`,
   group: `/shoal/group/${protocolVersion}`,
+  direct: `/shoal/direct/${protocolVersion}`,
 } as const
 
 // ---------------------------------------------------------------- hello

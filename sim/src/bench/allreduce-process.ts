@@ -1,14 +1,15 @@
 /** One rank of `shoal bench allreduce` in a process of its own: told what to do over IPC. */
 import { silentLogger } from '@shoal/host'
-import { exitWithParent, systemClock } from '@shoal/host/node'
+import { exitWithParent, systemClock, systemRandom } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey } from '@shoal/network'
+import { protocols } from '@shoal/protocol'
 import { connectBenchRank, type BenchRank, type RankAddress, type SumsRun } from './allreduce-rank.ts'
 
 /** What its starter sends. */
 export type RankOrder = { readonly order: 'connect'; readonly rank: number; readonly peers: readonly RankAddress[] } | { readonly order: 'run'; readonly run: SumsRun }
 
 exitWithParent()
-const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger })
+const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, direct: { protocols: [protocols.group], random: systemRandom } })
 let rank: BenchRank | null = null
 
 const say = (message: object): void => void process.send?.(message)

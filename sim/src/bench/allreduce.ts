@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@shoal/host'
-import { systemClock } from '@shoal/host/node'
+import { systemClock, systemRandom } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey } from '@shoal/network'
+import { protocols } from '@shoal/protocol'
 import { algorithms, chooseAlgorithm, measureLinks, type Algorithm, type ExchangeCosts } from '@shoal/session'
 import type { RankOrder } from './allreduce-process.ts'
 import { connectBenchRank, type BenchRank, type RankAddress, type SumsRun } from './allreduce-rank.ts'
@@ -82,7 +83,7 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
 }
 
 async function startGroup(ranks: number): Promise<Group> {
-  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger })
+  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, direct: { protocols: [protocols.group], random: systemRandom } })
   const program = fileURLToPath(new URL('./allreduce-process.ts', import.meta.url))
   const children = Array.from({ length: ranks - 1 }, () => fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }))
   let own: BenchRank | null = null

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey } from '@shoal/network'
+import { protocols } from '@shoal/protocol'
 import type { Device } from '@shoal/runtime'
 import { grouped, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
@@ -46,7 +47,7 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
     settings.report('loading two ranks …')
     const rank = await startRankProcess(model, settings.dataFolder)
     open.push(rank)
-    const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger })
+    const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, direct: { protocols: [protocols.group], random: systemRandom } })
     open.push(transport)
     const group = await openLocalEngine(dependencies, {
       model,

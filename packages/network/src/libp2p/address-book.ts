@@ -45,3 +45,10 @@ export function parseAddress(text: string): Multiaddr | undefined {
 export function peerIn(address: Multiaddr): string | undefined {
   return address.getComponents().findLast((component) => component.name === 'p2p')?.value
 }
+
+/** The IP address in an address, an IPv4 one in IPv6 form as IPv4; undefined when there is none, as in a name or behind a relay. */
+export function ipOf(address: Multiaddr): string | undefined {
+  const components = address.getComponents()
+  if (components.some(({ name }) => name === 'p2p-circuit')) return undefined
+  return components.find(({ name }) => name === 'ip4' || name === 'ip6')?.value?.replace(/^::ffff:(?=\d+\.)/i, '')
+}

@@ -5,12 +5,15 @@ import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
-import type { Clock, Logger } from '@shoal/host'
+import type { Clock, Logger, Random } from '@shoal/host'
 import type { KadDHT, KadDHTComponents } from '@libp2p/kad-dht'
 import { createLibp2p } from 'libp2p'
+import { createDirectChannels } from '../direct/direct-channels.ts'
 import type { DirectoryOptions } from '../directory.ts'
 import { limits } from '../limits.ts'
 import { createShelf } from '../shelf.ts'
+import type { Channel } from '../transport.ts'
+import { ipOf, parseAddress } from './address-book.ts'
 import { createDhtDirectory } from './dht/directory.ts'
 import { dhtService } from './dht/service.ts'
 import { createDhtStore } from './dht/store.ts'
@@ -37,6 +40,8 @@ export interface Libp2pTransportOptions {
   readonly dialInstead?: DialInstead
   /** Finds peers with the same tag in the local network, and is found. Default: neither. */
   readonly mdns?: { readonly serviceTag: string; readonly intervalMs?: number }
+  /** Protocols whose channels between near peers get a socket of their own; not where links have a shape or a proxy. Default: none. */
+  readonly direct?: { readonly protocols: readonly string[]; readonly random: Random }
   /** Takes part in the directory of all Shoal peers. Default: not. */
   readonly directory?: DirectoryOptions
   /** False leaves libp2p as it is, for measurements. Default true. */
@@ -103,8 +108,14 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     if ((await node.peerStore.get(node.peerId)).addresses.length > 0) return
     await node.peerStore.patch(node.peerId, { multiaddrs: node.getMultiaddrs().map((address) => address.decapsulate(`/p2p/${ownId}`)) })
   }
+  const handlers = new Map<string, (channel: Channel) => void>()
+  // What announces other addresses than its own is to be reached through those only.
+  const reachable = options.announce === undefined && options.dialInstead === undefined
+  const direct = options.direct === undefined || !reachable ? null : await createDirectChannels({ clock: options.clock, random: options.direct.random, logger, handlerOf: (protocol) => handlers.get(protocol) }, hostsOf(listen), options.direct.protocols)
   return new Libp2pNodeTransport({
     node,
+    handlers,
+    direct,
     privateKey,
     clock: options.clock,
     logger,
@@ -123,4 +134,13 @@ function tellingOf(discovery: ReturnType<typeof mdns>, listeners: ReadonlySet<He
     })
     return service
   }
+}
+
+/** The IP addresses that are listened at. */
+function hostsOf(listen: readonly string[]): string[] {
+  return listen.flatMap((text) => {
+    const address = parseAddress(text)
+    const host = address === undefined ? undefined : ipOf(address)
+    return host === undefined ? [] : [host]
+  })
 }

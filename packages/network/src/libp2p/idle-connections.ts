@@ -6,11 +6,13 @@ import { limits } from '../limits.ts'
  * Closes connections that have had no stream for a while. A lookup in the directory dials peers that nobody here has
  * anything else to do with, and libp2p would keep and ping each of them for ever. Members, clients, sessions and
  * transfers have channels open, so theirs stay.
+ *
+ * @param inUse whether a peer has channels that are not streams
  */
-export function closeIdleConnections(node: Pick<Libp2p, 'getConnections'>, clock: Clock, logger: Logger): Timer {
+export function closeIdleConnections(node: Pick<Libp2p, 'getConnections'>, clock: Clock, logger: Logger, inUse: (peer: string) => boolean = () => false): Timer {
   let idleBefore = new Set<string>()
   const turn = async (): Promise<void> => {
-    const idle = node.getConnections().filter((connection) => connection.status === 'open' && connection.streams.length === 0)
+    const idle = node.getConnections().filter((connection) => connection.status === 'open' && connection.streams.length === 0 && !inUse(connection.remotePeer.toString()))
     const closing = idle.filter(({ id }) => idleBefore.has(id))
     idleBefore = new Set(idle.map(({ id }) => id))
     await Promise.allSettled(

@@ -2,7 +2,7 @@ import { messageOf, type Clock, type Logger } from '@shoal/host'
 import type { Stream } from '@libp2p/interface'
 import { CreditChannel, type Wire } from '../credit-channel.ts'
 import { limits } from '../limits.ts'
-import { createFrameReader, packFrame, packGoodbye, packGrant } from './frame-reader.ts'
+import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-reader.ts'
 
 /**
  * A channel over a libp2p stream. Of the stream's own flow control only `send`'s answer and the `drain` and `idle`

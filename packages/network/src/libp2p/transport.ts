@@ -2,12 +2,14 @@ import type { Identify } from '@libp2p/identify'
 import type { Connection, Ed25519PrivateKey, Libp2p, Stream } from '@libp2p/interface'
 import type { Ping } from '@libp2p/ping'
 import { ShoalError, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
+import { protocols } from '@shoal/protocol'
 import type { Directory } from '../directory.ts'
+import type { DirectChannels } from '../direct/direct-channels.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Channel, Transport } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
-import { createAddressBook, parseAddress, peerIn } from './address-book.ts'
+import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
 import { closeIdleConnections } from './idle-connections.ts'
 import { verifySignature } from './keys.ts'
@@ -24,6 +26,8 @@ export interface Libp2pTransport extends Transport {
   readonly speedUps: ReadonlySet<SpeedUp>
   /** Null without the `directory` option. */
   readonly directory: Directory | null
+  /** Channels to a peer that have a socket of their own. */
+  directChannels(peerId: string): number
 }
 
 export interface Libp2pTransportParts {
@@ -33,6 +37,10 @@ export interface Libp2pTransportParts {
   readonly logger: Logger
   readonly speedUps: ReadonlySet<SpeedUp>
   readonly directory: Directory | null
+  /** Who serves which protocol; this transport fills it. */
+  readonly handlers: Map<string, (channel: Channel) => void>
+  /** Null when all channels are streams. */
+  readonly direct: DirectChannels | null
   /** Calls back for each peer that mDNS hears of. */
   readonly onHeard: (listener: HeardListener) => void
 }
@@ -52,7 +60,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #book = createAddressBook()
-  readonly #handlers = new Map<string, (channel: Channel) => void>()
+  readonly #handlers: Libp2pTransportParts['handlers']
+  readonly #direct: DirectChannels | null
   #idle: Timer | undefined
   #closing: Promise<void> | undefined
 
@@ -61,11 +70,17 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.speedUps = parts.speedUps
     this.directory = parts.directory
     this.#onHeard = parts.onHeard
-    if (parts.directory !== null) this.#idle = closeIdleConnections(parts.node, parts.clock, parts.logger)
+    this.#handlers = parts.handlers
+    this.#direct = parts.direct
+    const { direct } = parts
+    if (parts.directory !== null) this.#idle = closeIdleConnections(parts.node, parts.clock, parts.logger, (peer) => (direct?.count(peer) ?? 0) > 0)
     this.#node = parts.node
     this.#privateKey = parts.privateKey
     this.#clock = parts.clock
     this.#logger = parts.logger
+    if (direct === null) return
+    parts.node.addEventListener('peer:disconnect', (event) => direct.forget(event.detail.toString()))
+    this.#serve(protocols.direct, (channel, address) => direct.answer(channel, address))
   }
 
   addresses(): readonly string[] {
@@ -96,15 +111,27 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     options.signal.throwIfAborted()
     for (let attempt = 1; ; attempt += 1) {
       const connection = await this.#connectionTo(peerId, options.signal)
+      const direct = await this.#openDirect(connection, protocol, options.signal)
+      if (direct !== null) return direct
       try {
-        const stream = await connection.newStream(protocol, { ...options, maxOutboundStreams: limits.channelsPerProtocol })
-        return createStreamChannel(stream, peerId, this.#clock, this.#logger)
+        return await this.#openStream(connection, protocol, options.signal)
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason
         if (isUnsupportedProtocol(error)) throw wrongVersion(peerId, protocol, await this.#spokenBy(connection, options.signal))
         if (attempt === openAttempts || connection.status === 'open') throw peerVanished(peerId, `did not open ${protocol}`, error)
       }
     }
+  }
+
+  async #openStream(connection: Connection, protocol: string, signal: AbortSignal): Promise<Channel> {
+    const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: limits.channelsPerProtocol })
+    return createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger)
+  }
+
+  async #openDirect(connection: Connection, protocol: string, signal: AbortSignal): Promise<Channel | null> {
+    const [peerId, address] = [connection.remotePeer.toString(), ipOf(connection.remoteAddr)]
+    if (address === undefined || this.#direct?.isWorth(peerId, protocol, address) !== true) return null
+    return await this.#direct.open(peerId, protocol, address, () => this.#openStream(connection, protocols.direct, signal), signal)
   }
 
   async #connectionTo(peerId: string, signal: AbortSignal): Promise<Connection> {
@@ -136,10 +163,12 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   handle(protocol: string, onChannel: (channel: Channel) => void): void {
     const known = this.#handlers.has(protocol)
     this.#handlers.set(protocol, onChannel)
-    if (known) return
+    if (!known) this.#serve(protocol, (channel) => this.#handlers.get(protocol)?.(channel))
+  }
+
+  #serve(protocol: string, serve: (channel: Channel, address: string | undefined) => void): void {
     const onStream = (stream: Stream, connection: Connection): void => {
-      const channel = createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger)
-      this.#handlers.get(protocol)?.(channel)
+      serve(createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger), ipOf(connection.remoteAddr))
     }
     const options = { maxInboundStreams: limits.channelsPerProtocol, maxOutboundStreams: limits.channelsPerProtocol }
     // The handler is in place when this returns; what follows only tells peers that identified us before.
@@ -158,6 +187,10 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   onDisconnect(listener: (peerId: string) => void): void {
     this.#node.addEventListener('peer:disconnect', (event) => listener(event.detail.toString()))
+  }
+
+  directChannels(peerId: string): number {
+    return this.#direct?.count(peerId) ?? 0
   }
 
   onDiscovery(listener: HeardListener): void {
@@ -201,6 +234,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   async #stop(): Promise<void> {
     this.#idle?.cancel()
+    this.#direct?.close()
     await this.#node.stop()
     stopAddressTimer(this.#node)
   }

@@ -44,6 +44,8 @@ export async function openConnection(dependencies: SystemDependencies, options: 
     listen: options.lan && options.listen.length === 0 ? lanAddresses : options.listen,
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
+    // Somebody waits for every frame of these.
+    direct: { protocols: [protocols.session, protocols.group], random: dependencies.random },
     directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
   })

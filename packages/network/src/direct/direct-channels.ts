@@ -1,0 +1,147 @@
+import { isIPv6 } from 'node:net'
+import { messageOf, ShoalError, timeLimit, type Clock, type Logger, type Random } from '@shoal/host'
+import { decodeDirect, encodeDirect } from '@shoal/protocol'
+import { limits } from '../limits.ts'
+import type { Channel } from '../transport.ts'
+import { isNear } from './near.ts'
+import { createOffers } from './offers.ts'
+import { createSocketChannel } from './socket-channel.ts'
+import { connectDirect, listenDirect, type DirectServer } from './tls.ts'
+
+export interface DirectDependencies {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Unpredictable: keys come from it. */
+  readonly random: Random
+  /** What to do with a channel that a peer opens; undefined when nobody serves the protocol. */
+  handlerOf(protocol: string): ((channel: Channel) => void) | undefined
+}
+
+/**
+ * Channels that are worth a socket of their own: between near peers, for frames that somebody waits for. They take a
+ * third of the time that a stream through yamux, noise and libp2p takes, and no transfer of weights stands in front of them.
+ * Who is who is settled over the noise connection; where no direct connection can be made, the stream serves.
+ */
+export interface DirectChannels {
+  /** Whether it is worth asking. @param address IP address of the peer, as the connection has it */
+  isWorth(peer: string, protocol: string, address: string | undefined): boolean
+  /** Asks over `ask`, which is closed afterwards. @returns null when there is no direct way; later calls are told so at once */
+  open(peer: string, protocol: string, address: string, ask: () => Promise<Channel>, signal: AbortSignal): Promise<Channel | null>
+  /** A peer asks over `channel`. */
+  answer(channel: Channel, address: string | undefined): void
+  /** Direct channels to the peer that are open. */
+  count(peer: string): number
+  /** The connection to a peer is gone, and with it what was settled over it. */
+  forget(peer: string): void
+  close(): void
+}
+
+/**
+ * @param hosts IP addresses to listen at; none only opens channels
+ * @param protocols of which channels are worth it
+ */
+export async function createDirectChannels(dependencies: DirectDependencies, hosts: readonly string[], protocols: readonly string[]): Promise<DirectChannels> {
+  const { clock, logger } = dependencies
+  const offers = createOffers(clock, dependencies.random)
+  const open = new Map<string, Set<Channel>>()
+  /** Peers that were asked in vain. */
+  const inVain = new Set<string>()
+
+  const keep = (channel: Channel): void => {
+    const channels = open.get(channel.remotePeer) ?? new Set()
+    open.set(channel.remotePeer, channels.add(channel))
+    channel.onClose(() => {
+      channels.delete(channel)
+      if (channels.size === 0 && open.get(channel.remotePeer) === channels) open.delete(channel.remotePeer)
+    })
+  }
+  const servers: DirectServer[] = []
+  for (const host of new Set(hosts)) {
+    try {
+      servers.push(
+        await listenDirect(
+          host,
+          offers,
+          (socket, { peer, protocol }) => {
+            const channel = createSocketChannel(socket, peer, protocol, clock)
+            keep(channel)
+            dependencies.handlerOf(protocol)?.(channel)
+          },
+          logger,
+        ),
+      )
+    } catch (error) {
+      logger.warn('direct-listener-failed', { host, reason: messageOf(error) })
+    }
+  }
+
+  const makeOffer = (channel: Channel, frame: Uint8Array, address: string | undefined): ReturnType<typeof encodeDirect> => {
+    const message = decodeDirect(frame)
+    if (message.type !== 'direct-ask') throw new ShoalError('bad-frame', `'${message.type}' does not open a direct channel`)
+    const server = address === undefined ? undefined : servers.find(({ host }) => isIPv6(host) === isIPv6(address))
+    const peer = channel.remotePeer
+    if (server === undefined || address === undefined || !isNear(address)) return refused('no-capacity', 'no direct connection from there')
+    if (!protocols.includes(message.channel) || dependencies.handlerOf(message.channel) === undefined) return refused('bad-request', `${message.channel} has no direct channels`)
+    if ((open.get(peer)?.size ?? 0) >= limits.channelsPerProtocol) return refused('no-capacity', `${limits.channelsPerProtocol} direct channels are open already`)
+    const { identity, key } = offers.make(peer, message.channel)
+    return encodeDirect({ type: 'direct-offer', port: server.port, identity, key })
+  }
+  const ask = async (channel: Channel, protocol: string, signal: AbortSignal): Promise<{ readonly port: number; readonly identity: string; readonly key: Uint8Array }> => {
+    const answered = Promise.withResolvers<Uint8Array>()
+    const onAbort = (): void => answered.reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    channel.onClose((error) => answered.reject(error ?? new ShoalError('peer-vanished', 'it closed the channel')))
+    channel.onFrame(answered.resolve)
+    try {
+      await channel.send(...encodeDirect({ type: 'direct-ask', channel: protocol }))
+      const message = decodeDirect(await answered.promise)
+      if (message.type === 'direct-offer') return message
+      throw new ShoalError('no-capacity', message.type === 'refused' ? message.message : `'${message.type}' is no offer`)
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      channel.close().catch((error: unknown) => logger.debug('direct-ask-unclosed', { reason: messageOf(error) }))
+    }
+  }
+
+  return {
+    isWorth: (peer, protocol, address) => protocols.includes(protocol) && address !== undefined && isNear(address) && !inVain.has(peer),
+    async open(peer, protocol, address, openAsk, signal) {
+      const limit = timeLimit(clock, limits.directConnectMs, () => new ShoalError('deadline-passed', `no direct connection to ${peer} within ${limits.directConnectMs} ms`), signal)
+      try {
+        const offer = await ask(await openAsk(), protocol, limit.signal)
+        const channel = createSocketChannel(await connectDirect(address, offer, limit.signal), peer, protocol, clock)
+        keep(channel)
+        return channel
+      } catch (error) {
+        signal.throwIfAborted()
+        inVain.add(peer)
+        logger.debug('no-direct-channel', { peer, protocol, reason: messageOf(error) })
+        return null
+      } finally {
+        limit.clear()
+      }
+    },
+    answer(channel, address) {
+      channel.onFrame(async (frame) => {
+        try {
+          await channel.send(...makeOffer(channel, frame, address))
+        } catch (error) {
+          if (error instanceof ShoalError && error.code === 'no-capacity') await channel.send(...refused(error.code, error.message))
+          else throw error
+        }
+      })
+    },
+    count: (peer) => open.get(peer)?.size ?? 0,
+    forget(peer) {
+      inVain.delete(peer)
+      for (const channel of open.get(peer) ?? []) channel.abort(new ShoalError('peer-vanished', `the connection to ${peer} is gone`))
+    },
+    close() {
+      offers.close()
+      for (const server of servers) server.close()
+      for (const channels of open.values()) for (const channel of channels) channel.abort(new ShoalError('cancelled', 'the transport is closed'))
+    },
+  }
+}
+
+const refused = (code: 'no-capacity' | 'bad-request', message: string): ReturnType<typeof encodeDirect> => encodeDirect({ type: 'refused', code, message, definite: true })

@@ -1,0 +1,41 @@
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from '@shoal/host'
+import { CreditChannel, type Wire } from '../credit-channel.ts'
+import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-reader.ts'
+
+/** A channel over a socket of its own: the same words and frames as on a stream, with nothing but TLS beneath. */
+export function createSocketChannel(socket: TLSSocket, remotePeer: string, protocol: string, clock: Clock): CreditChannel {
+  let ending: Promise<void> | undefined
+
+  const end = async (): Promise<void> => {
+    if (socket.destroyed) return
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    // The other side answers with its own end; one that does not is given up by the channel's own time limit.
+    socket.end(packGoodbye())
+    await closed
+  }
+  const wire: Wire = {
+    pack: packFrame,
+    write: (packed) => socket.write(packed),
+    grant(bytes) {
+      if (ending === undefined) socket.write(packGrant(bytes))
+    },
+    end: () => (ending ??= end()),
+    reset: () => void socket.destroy(),
+  }
+
+  const channel = new CreditChannel(remotePeer, protocol, wire, clock)
+  const reader = createFrameReader({
+    admit: (length) => channel.admit(length),
+    frame: (frame) => channel.frameArrived(frame),
+    granted: (bytes) => channel.granted(bytes),
+    farewell: () => channel.farewell(),
+  })
+  socket.setNoDelay(true)
+  socket.on('data', (bytes: Buffer) => reader.read(bytes))
+  socket.on('drain', () => channel.drained())
+  socket.on('error', (error) => channel.broke(error))
+  socket.on('end', () => channel.broke(new Error('it ended without a goodbye')))
+  socket.on('close', () => channel.broke(new Error('its socket is closed')))
+  return channel
+}

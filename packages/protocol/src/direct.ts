@@ -1,0 +1,54 @@
+import { codes } from './codes.ts'
+import { clipMessage, readFields } from './fields.ts'
+import { badFrame, encodeFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
+import { limits } from './limits.ts'
+import { protocols, type Refused } from './messages.ts'
+
+/** I would like a channel of `channel` over a socket of its own. Answered by an offer or `refused`. */
+export interface DirectAsk {
+  readonly type: 'direct-ask'
+  /** A protocol id. */
+  readonly channel: string
+}
+
+/** Connect to this port, at the address that you see me at, as this identity and with this key; once, and soon. */
+export interface DirectOffer {
+  readonly type: 'direct-offer'
+  readonly port: number
+  readonly identity: string
+  /** `limits.directKeyBytes` random bytes. */
+  readonly key: Uint8Array
+}
+
+export type DirectMessage = DirectAsk | DirectOffer | Refused
+
+/** The frame of an ask, its offer, or its refusal. */
+export function encodeDirect(message: DirectMessage): FrameParts {
+  const { type, ...fields } = message
+  if (message.type === 'refused') return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
+  return encodeFrame(codes[type], fields)
+}
+
+/** @throws {ShoalError} `bad-frame` */
+export function decodeDirect(bytes: Uint8Array): DirectMessage {
+  const { code, header, payload } = splitFrame(bytes)
+  switch (code) {
+    case codes['direct-ask']:
+      requireNoPayload('direct-ask', payload)
+      return { type: 'direct-ask', channel: readFields('direct-ask', header).id('channel') }
+    case codes['direct-offer']: {
+      requireNoPayload('direct-offer', payload)
+      const fields = readFields('direct-offer', header)
+      const key = fields.bytes('key', limits.directKeyBytes)
+      if (key.length !== limits.directKeyBytes) throw badFrame(`direct-offer: a key has ${limits.directKeyBytes} bytes, not ${key.length}`)
+      return { type: 'direct-offer', port: fields.integer('port', 1, 65_535), identity: fields.id('identity'), key }
+    }
+    case codes.refused: {
+      requireNoPayload('refused', payload)
+      const fields = readFields('refused', header)
+      return { type: 'refused', code: fields.id('code'), message: fields.text('message', limits.maxMessageBytes), definite: fields.flag('definite') }
+    }
+    default:
+      throw unknownCode(protocols.direct, code)
+  }
+}
