@@ -1,25 +1,33 @@
-import { connect } from '@shoal/client'
+import { connect, type GenerateAnswer } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
 
 const tokens = 120
 const prompt = 'Once upon a time'
+const options = { temperature: 0, maxTokens: tokens, ignoreEos: true }
 
-/** Two stages of two ranks each, six processes: every block is computed by two of them. */
+/**
+ * Two stages of two ranks each, every block computed by two processes; then one process after the other is killed in
+ * the middle of an answer.
+ */
 describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
   const world = createWorld()
-  let ranks: Up[]
-  let leaders: Up[]
+  /** Ranks: of the first stage, of the second, and who waits for the loss of one. */
+  let one: Up
+  let two: Up
+  let spare: Up
+  /** Leaders. */
+  let first: Up
+  let second: Up
   let swarm: Awaited<ReturnType<typeof connect>>
-  let undisturbed: string
+  let undisturbed: readonly number[]
   const model = ['--model', 'demo', '--weights', weights, '--threads', '1']
+  const up = (name: string, blocks: string, words: readonly string[] = []): Promise<Up> => world.up([...model, ...(name === 'first' ? [] : ['--join', first.address]), '--blocks', blocks, ...words, '--data', world.folder(name)])
 
   beforeAll(async () => {
-    ranks = await Promise.all(['one', 'two', 'spare'].map((name) => world.rank([...model, '--data', world.folder(name)])))
-    const [one, two, spare] = ranks as [Up, Up, Up]
-    const first = await world.up([...model, '--blocks', '0:3', '--rank', one.address, '--spare', spare.address, '--data', world.folder('first')])
-    const second = await world.up([...model, '--join', first.address, '--blocks', '3:6', '--rank', two.address, '--spare', spare.address, '--data', world.folder('second')])
-    leaders = [first, second]
+    ;[one, two, spare] = (await Promise.all(['one', 'two', 'spare'].map((name) => world.rank([...model, '--data', world.folder(name)])))) as [Up, Up, Up]
+    first = await up('first', '0:3', ['--rank', one.address, '--spare', spare.address])
+    second = await up('second', '3:6', ['--rank', two.address, '--spare', spare.address])
     swarm = await connect({ model: 'demo', weights, join: [first.address], dataFolder: world.folder('sdk') })
   })
   afterAll(async () => {
@@ -27,33 +35,70 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
     await world.close()
   })
 
+  /** One answer; when so many tokens are there, what has to happen happens. */
+  const answer = async (events: Readonly<Record<number, () => Promise<unknown>>> = {}): Promise<Pick<GenerateAnswer, 'tokenIds' | 'failovers' | 'continuity' | 'route'>> => {
+    let count = 0
+    for await (const { tokenId, result } of swarm.stream(prompt, options)) {
+      if (result !== undefined) return result
+      if (tokenId !== null) count += 1
+      await events[count]?.()
+    }
+    throw new Error('the stream ended without a result')
+  }
+
   it('answers as one process does', async () => {
-    const result = await swarm.generate(prompt, { temperature: 0, maxTokens: tokens })
-    undisturbed = result.text
+    const result = await answer()
+    undisturbed = result.tokenIds
     expect(result.route).toEqual([
-      { peer: leaders[0]!.ready.peerId, start: 0, end: 3, ranks: 2 },
-      { peer: leaders[1]!.ready.peerId, start: 3, end: 6, ranks: 2 },
+      { peer: first.ready.peerId, start: 0, end: 3, ranks: 2 },
+      { peer: second.ready.peerId, start: 3, end: 6, ranks: 2 },
     ])
     // With quantised weights the sums round otherwise, and a group is a numeric class of its own.
     if (weights === 'f32') {
-      const local = await world.run(['generate', prompt, '--raw', ...model, '--temperature', '0', '--max-tokens', `${tokens}`, '--local', '--json'])
-      expect(result.text).toBe((local.json() as { text: string }).text)
+      const local = await world.run(['generate', prompt, '--raw', ...model, '--temperature', '0', '--ignore-eos', '--max-tokens', `${tokens}`, '--local', '--json'])
+      expect(undisturbed).toEqual((local.json() as { tokenIds: number[] }).tokenIds)
     }
   })
 
-  it('goes on with the same text when a rank is killed in mid-answer, on a spare', async () => {
-    let text = ''
-    let parts = 0
-    let result: { readonly failovers: number; readonly continuity: string } | undefined
-    for await (const part of swarm.stream(prompt, { temperature: 0, maxTokens: tokens })) {
-      text += part.text
-      result = part.result
-      parts += 1
-      if (parts === 40) await ranks[1]!.stop('SIGKILL')
-    }
-    expect(text).toBe(undisturbed)
-    expect(parts).toBeGreaterThan(40)
+  it('a rank is killed, there is a spare: the same tokens', async () => {
+    const found = await answer({ 40: () => two.stop('SIGKILL') })
     // The leader repaired it: the stage was never lost.
-    expect(result).toMatchObject({ failovers: 0, continuity: 'identical' })
+    expect(found).toMatchObject({ tokenIds: undisturbed, failovers: 0, continuity: 'identical' })
+  })
+
+  it('a leader is killed, its rank is free for another one of the same split: the same tokens', async () => {
+    let heir: Up | undefined
+    const found = await answer({
+      40: async () => {
+        await second.stop('SIGKILL')
+        heir = await up('heir', '3:6', ['--rank', spare.address])
+      },
+    })
+    expect(found).toMatchObject({ tokenIds: undisturbed, continuity: 'identical' })
+    expect(found.failovers).toBeGreaterThanOrEqual(1)
+    expect(found.route).toContainEqual({ peer: heir?.ready.peerId, start: 3, end: 6, ranks: 2 })
+  })
+
+  it('a rank without a spare is killed, then the leader of the other stage: a single peer goes on, `continued`', async () => {
+    let plain: Up | undefined
+    const found = await answer({
+      30: async () => {
+        plain = await up('plain', '0:6')
+        await spare.stop('SIGKILL')
+      },
+      70: () => first.stop('SIGKILL'),
+    })
+    expect(found.continuity).toBe('continued')
+    expect(found.failovers).toBeGreaterThanOrEqual(2)
+    expect(found.tokenIds).toHaveLength(tokens)
+    // What had been streamed stands.
+    expect(found.tokenIds.slice(0, 30)).toEqual(undisturbed.slice(0, 30))
+    expect(new Set(found.route.map(({ peer }) => peer))).toEqual(new Set([plain?.ready.peerId]))
+  })
+
+  it('and nobody asks the group that lost its rank for the next answer, or it refuses', async () => {
+    const { route, tokenIds } = await answer()
+    expect(tokenIds).toHaveLength(tokens)
+    expect(route.every(({ ranks }) => ranks === 1)).toBe(true)
   })
 })

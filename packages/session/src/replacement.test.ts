@@ -124,3 +124,38 @@ test('a peer that is only slow is asked again with patience, when nobody can sta
   await bench.swarm.advance(2_000)
   expect(await leftBehind(bench, [])).toEqual([])
 })
+
+/** A runner that lost what it computes with, as a group without one of its ranks: its sessions fail, new ones are refused. */
+function breakRunner({ runner }: FakeNode): { readonly mend: () => void } {
+  const open = runner.open.bind(runner)
+  let broken = true
+  const refuse = (): void => {
+    if (broken) throw new ShoalError('not-ready', 'a rank is lost')
+  }
+  runner.before = refuse
+  runner.open = async (...words) => {
+    refuse()
+    return open(...words)
+  }
+  return { mend: () => void (broken = false) }
+}
+
+test('a stage that lives and can compute no more is waited for like one that is gone, and another one takes over', async () => {
+  const bench = await createLonely()
+  await compare(bench, 20)
+  breakRunner(bench.swarm.nodes[1]!)
+  await meanwhile(bench, 12_000, () => bench.spares.push(bench.swarm.addNode('late', { start: 2, end: 4 })))
+  expect(bench.session.route().map(({ peer }) => peer)).toEqual(['node-0', 'late', 'node-2'])
+  expect(bench.session.failovers).toBe(1)
+  expect(await leftBehind(bench, [])).toEqual([])
+})
+
+test('or itself, once it can again: it begins anew', async () => {
+  const bench = await createLonely()
+  await compare(bench, 20)
+  const { mend } = breakRunner(bench.swarm.nodes[1]!)
+  await meanwhile(bench, 12_000, mend)
+  expect(bench.session.route().map(({ peer }) => peer)).toEqual(['node-0', 'node-1', 'node-2'])
+  expect(bench.swarm.nodes[1]!.runner.computedRows).toBe(41)
+  expect(await leftBehind(bench, [])).toEqual([])
+})

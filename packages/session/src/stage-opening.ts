@@ -29,8 +29,8 @@ export interface StageOpeningContext {
 export async function openStage(context: StageOpeningContext, outbox: Outbox, request: OpenSession): Promise<void> {
   try {
     let existing = context.table.find(request.session, request.start)
-    if (existing !== undefined && isCutAnew(existing, outbox, request)) {
-      // Its coordinator had lost this peer and has come back to it with another cut: what was computed for the old one is of no use.
+    if (existing !== undefined && isOfNoUse(existing, outbox, request)) {
+      // Its coordinator had lost this peer and has come back to it: what was computed for another cut, or before the computation failed, is of no use.
       await context.table.free(existing)
       existing = undefined
     }
@@ -53,8 +53,8 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
 
 class UnreachableNext extends ShoalError {}
 
-function isCutAnew(stage: Stage, outbox: Outbox, request: OpenSession): boolean {
-  return stage.owner.peer === outbox.peer && request.epoch > stage.session.epoch && request.end !== stage.end
+function isOfNoUse(stage: Stage, outbox: Outbox, request: OpenSession): boolean {
+  return stage.owner.peer === outbox.peer && request.epoch > stage.session.epoch && (request.end !== stage.end || stage.session.broken)
 }
 
 async function reachNext(hops: PeerChannels, self: string, next: NextHop, signal: AbortSignal): Promise<ChannelUse> {

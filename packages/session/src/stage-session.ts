@@ -37,6 +37,8 @@ export interface StageSession {
    */
   move(epoch: number, previous: string, next: NextHop): Promise<void>
   readonly progress: StageProgress
+  /** A computation has failed: no step is taken any more. */
+  readonly broken: boolean
   /** KV and journal are what another stage had after this step. */
   adopt(lastStep: number | null): void
   /** Goes on with the route of the present epoch. */
@@ -73,7 +75,7 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
   let routeOver = createRouteGate()
   if (!repaired) gate.release()
   /** Set once the KV cache can no longer be trusted: whatever comes then gets the same answer. */
-  let broken: string | null = null
+  let broken: { readonly code: ErrorCode; readonly message: string } | null = null
   let computing: Promise<void> = Promise.resolve()
   let pushing: Promise<void> = Promise.resolve()
 
@@ -121,8 +123,8 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
       if (frame.epoch === epoch) pushNew(frame)
     } catch (error) {
       if (closed) return
-      broken = messageOf(error)
-      outlet.fail(frame.step, error instanceof ShoalError ? error.code : 'compute-failed', broken, true)
+      broken = breakOf(error)
+      outlet.fail(frame.step, broken.code, broken.message, true)
     }
   }
 
@@ -130,7 +132,7 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
     if (frame.epoch === epoch && !gate.open) await gate.opened
     if (closed) return
     if (broken !== null) {
-      outlet.fail(frame.step, 'compute-failed', broken, true)
+      outlet.fail(frame.step, broken.code, broken.message, true)
       return
     }
     const decision = decideStep({ epoch, length: journal.length, tokenBudget, lastStep, sent: (step) => journal.find(step) }, frame)
@@ -168,6 +170,9 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
     get progress() {
       return { length: journal.length, lastStep: lastStep < 0 ? null : lastStep, journalFrom: journal.from }
     },
+    get broken() {
+      return broken !== null
+    },
     adopt(step) {
       lastStep = step ?? -1
     },
@@ -199,7 +204,7 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
           await runner.truncate(key, length)
         }
       } catch (error) {
-        broken = messageOf(error)
+        broken = breakOf(error)
       }
       if (closed || of !== epoch) return
       if (from < journal.from) {
@@ -233,4 +238,9 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
       journal.truncate(0)
     },
   }
+}
+
+/** A code of its own says that the runner, and not the request, is at fault: another peer may do better. */
+function breakOf(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  return { code: error instanceof ShoalError ? error.code : 'compute-failed', message: messageOf(error) }
 }
