@@ -1,0 +1,30 @@
+import { lstatSync, mkdirSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import envPaths from 'env-paths'
+
+/**
+ * Keeps compiled code among this user's caches, for what is imported from now on: an entry of its own, so that a program
+ * can call it before it imports anything else. NODE_DISABLE_COMPILE_CACHE=1 turns it off.
+ */
+export function keepCompiledCode(): void {
+  const folder = ownedFolder(envPaths('shoal', { suffix: '' }).cache, process.getuid?.())
+  if (folder !== null) enableCompileCache(folder)
+}
+
+/**
+ * A folder for compiled code, made when it is missing: with it, node reads in half the time what it otherwise compiles at
+ * each start. Who can write there decides what we execute, so it must be ours alone; null when it is not.
+ *
+ * @param userId of this process; undefined on systems that have none
+ */
+export function ownedFolder(path: string, userId: number | undefined): string | null {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    const { uid, mode } = lstatSync(path)
+    const foreign = userId !== undefined && (uid !== userId || (mode & 0o022) !== 0)
+    return foreign ? null : path
+  } catch {
+    // No home, no room, no permission: a start without a cache works as well.
+    return null
+  }
+}
