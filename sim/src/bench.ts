@@ -8,6 +8,7 @@ import { messageOf } from '@shoal/host'
 import { benchAllreduce } from './bench/allreduce.ts'
 import { benchDecode } from './bench/decode.ts'
 import { benchFailover } from './bench/failover.ts'
+import { benchFlips } from './bench/flips.ts'
 import { benchMembership } from './bench/membership.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
@@ -21,6 +22,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   'tensor-parallel': benchTensorParallel,
   allreduce: benchAllreduce,
   failover: benchFailover,
+  flips: benchFlips,
   membership: benchMembership,
   planner: benchPlanner,
 }

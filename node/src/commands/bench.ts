@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, string>> = {
   throughput: 'sixteen sessions at once against one',
   speculative: 'drafted tokens: how many are accepted, what they gain',
   failover: 'how long a lost peer interrupts a stream',
+  flips: 'how often a token differs when an answer goes on in another shape',
   membership: 'bytes of the document, gossip per peer, healing, detection',
   planner: 'regret against brute force, planning time',
 }

@@ -27,10 +27,20 @@ export interface GroupOptions {
 const groupCandidatesMax = 6
 
 /**
- * A sum's time beside its way and its bytes: two thread hops, encrypting, and code that a half-block has pushed out of the
- * caches. A guess from the parts of docs/log.md; it decides where groups stop to pay below 1 ms.
+ * What both ends do for a sum beside its way and its bytes: from the compute thread to the main one, encrypting and
+ * sending, adding, and back, where the way back wakes a thread that sleeps. Medians of a trace inside tokens, on two
+ * shared cores (docs/log.md); means were twice as long, because there a thread that wakes waits for one that computes.
  */
-export const sumOverheadMicros = 300
+const sumHandlingMicros = 170
+
+/**
+ * How much later the slower rank's part comes: shares are as equal as the split can make them, and both wait for the
+ * other in every sum. What is left of the 0.5 ms that a sum takes inside a token over loopback.
+ */
+const sumLatenessMicros = 280
+
+/** A sum's time beside its way and its bytes. It decides where groups stop to pay below 1 ms of round trip. */
+export const sumOverheadMicros = sumHandlingMicros + sumLatenessMicros
 
 /** Each block needs a sum behind attention and one behind the feed-forward network. */
 const sumsPerBlock = 2
@@ -61,28 +71,40 @@ export function planGroups(snapshot: Snapshot, costs: ModelCosts, options: Group
 export function explainGroups(snapshot: Snapshot, costs: ModelCosts, options: GroupOptions = {}): readonly string[] {
   const { grouped, single } = planGroups(snapshot, costs, options)
   if (grouped === null) return ['groups: these devices cannot hold the model together']
-  const ms = (micros: number): string => `${(micros / 1000).toFixed(1)} ms`
+  const ms = (micros: number): string => `${(micros / 1000).toFixed(2)} ms`
   const groups = grouped.stages.filter(({ peers }) => peers.length > 1)
   const lines = groups.map(({ peers, blocks, sumMicros: sums }) => `group ${peers.join(' + ')}: ${blocks} blocks together, ${ms(sums)} of a token for its sums`)
   const gain = single === null ? 'no single devices hold the model' : `${ms(grouped.tpotMicros)} a token instead of ${ms(single.tpotMicros)} with single devices`
   if (groups.length > 0) return [...lines, `${gain} (shoal up --rank)`]
-  const nearest = nearestPair(snapshot, costs)
-  return nearest === null ? ['groups: one device alone'] : [`groups: none pays. The nearest pair, ${nearest.peers.join(' + ')}, would save ${ms(nearest.savedMicros)} of computing per block and pay ${ms(nearest.paidMicros)} for its sums, and each token has to be told to the other first`]
+  const closest = closestPair(snapshot, costs)
+  if (closest === null) return ['groups: one device alone']
+  const { pair, savedMicros, paidMicros } = closest
+  const names = pair.map(({ member }) => member.peerId).join(' + ')
+  if (!(options.canSplit ?? always)(speedsOf(pair))) return [`groups: none pays. Heads and columns of this model cannot be shared by ${names}`]
+  const told = hopMicros(pair[0].member, pair[1].member, costs.rowBytes)
+  return [
+    `groups: none pays. ${names} come closest: together they would save ${ms(savedMicros)} of computing per block and pay ${ms(paidMicros)} for its two sums`,
+    `  a sum: ${ms(paidMicros / sumsPerBlock)}, of which ${ms(sumOverheadMicros)} whatever the link; each token has to be told to the other first, ${ms(told)}`,
+  ]
 }
 
-/** Why not: what two devices would save and pay in each block. */
-function nearestPair(snapshot: Snapshot, costs: ModelCosts): { readonly peers: readonly string[]; readonly savedMicros: number; readonly paidMicros: number } | null {
+/** Why not: what the two devices for which it would cost least would save and pay in each block. */
+function closestPair(snapshot: Snapshot, costs: ModelCosts): { readonly pair: readonly [Candidate, Candidate]; readonly savedMicros: number; readonly paidMicros: number } | null {
   const { candidates } = createCluster(snapshot, costs, 1)
-  let best: { readonly peers: readonly string[]; readonly savedMicros: number; readonly paidMicros: number } | null = null
+  let best: ReturnType<typeof closestPair> = null
   for (const [index, a] of candidates.entries()) {
     for (const b of candidates.slice(index + 1)) {
       const savedMicros = Math.min(a.blockMicros, b.blockMicros) - togetherMicros([a, b])
       const paidMicros = sumsPerBlock * sumMicros([a.member, b.member], costs)
-      if (best === null || savedMicros - paidMicros > best.savedMicros - best.paidMicros) best = { peers: [a.member.peerId, b.member.peerId], savedMicros, paidMicros }
+      if (best === null || savedMicros - paidMicros > best.savedMicros - best.paidMicros) best = { pair: [a, b], savedMicros, paidMicros }
     }
   }
   return best
 }
+
+const always = (): boolean => true
+
+const speedsOf = (group: readonly Candidate[]): number[] => group.map(({ blockMicros }) => 1 / blockMicros)
 
 /** One block over all of a group: each rank takes a share in proportion to its speed. */
 function togetherMicros(group: readonly Candidate[]): number {
@@ -101,8 +123,8 @@ function* partitions(candidates: readonly Candidate[], groups: readonly (readonl
   for (const [index, group] of groups.entries()) yield* partitions(rest, groups.with(index, [...group, next]))
 }
 
-function pipelineOf(groups: readonly (readonly Candidate[])[], costs: ModelCosts, contextTokens: number, { canSplit = () => true }: GroupOptions): GroupedPipeline | null {
-  if (groups.some((group) => group.length > 1 && !canSplit(group.map(({ blockMicros }) => 1 / blockMicros)))) return null
+function pipelineOf(groups: readonly (readonly Candidate[])[], costs: ModelCosts, contextTokens: number, { canSplit = always }: GroupOptions): GroupedPipeline | null {
+  if (groups.some((group) => group.length > 1 && !canSplit(speedsOf(group)))) return null
   const stages = groups.map((group) => {
     const members = group.map(({ member }) => member)
     const sums = sumsPerBlock * sumMicros(members, costs)
