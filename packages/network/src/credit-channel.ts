@@ -24,6 +24,9 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/** One for all frames that left at once. */
+const sent = Promise.resolve()
+
 const costOf = (length: number): number => length + limits.frameOverheadBytes
 
 /**
@@ -81,8 +84,20 @@ export class CreditChannel implements Channel {
       return Promise.reject(new ShoalError('limit-exceeded', sentence))
     }
     const packed = this.#wire.pack(parts, length)
+    const cost = costOf(length)
+    // Nearly always: nothing waits, the peer has room and so has the system.
+    if (this.#queue.length === 0 && this.#draining === undefined && cost <= this.#credit) {
+      this.#credit -= cost
+      try {
+        if (this.#wire.write(packed)) return sent
+      } catch (error) {
+        this.broke(error)
+        return Promise.reject(peerVanished(this.remotePeer, `left the ${this.protocol} channel`, error))
+      }
+      return new Promise((resolve, reject) => (this.#draining = { packed, cost, resolve, reject }))
+    }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ packed, cost: costOf(length), resolve, reject })
+      this.#queue.push({ packed, cost, resolve, reject })
       this.#queuedBytes += packed.byteLength
       this.#pump()
     })

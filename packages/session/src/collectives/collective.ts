@@ -45,7 +45,8 @@ interface Current {
   readonly id: SumId
   readonly exchange: Exchange
   readonly rows: Float32Array
-  readonly timer: Timer
+  /** When a part that is still missing ends it. */
+  readonly dueMs: number
   resolve(rows: Float32Array): void
   reject(error: ShoalError): void
 }
@@ -72,14 +73,26 @@ export function createCollective(options: CollectiveOptions): Collective {
   let early: Early[] = []
   let failure: ShoalError | null = null
   let closed: ShoalError | null = null
+  /** One for many sums, which follow each other within a millisecond: it looks at the one that is under way when it rings. */
+  let watch: Timer | null = null
 
   const settle = (error: ShoalError | null): void => {
     const settled = current
     if (settled === null) return
     current = null
-    settled.timer.cancel()
     if (error === null) settled.resolve(settled.rows)
     else settled.reject(error)
+  }
+  const look = (): void => {
+    watch = null
+    if (current === null) return
+    const leftMs = current.dueMs - clock.nowMs()
+    if (leftMs > 0) {
+      watch = clock.after(leftMs, look)
+      return
+    }
+    const missing = current.exchange.waitingFor().map((other) => options.nameOf(other)).join(', ')
+    settle((failure = new ShoalError('deadline-passed', `no part of a sum from ${missing} within ${deadlineMs} ms`)))
   }
   const carryOut = (id: SumId, parts: readonly Outgoing[]): void => {
     for (const part of parts) options.send(id, part)
@@ -110,11 +123,8 @@ export function createCollective(options: CollectiveOptions): Collective {
       nextSum += 1
       const exchange = exchanges[options.algorithm(rows.byteLength)]({ rank, ranks, rows })
       return new Promise((resolve, reject) => {
-        const timer = clock.after(deadlineMs, () => {
-          const missing = exchange.waitingFor().map((other) => options.nameOf(other)).join(', ')
-          settle((failure = new ShoalError('deadline-passed', `no part of a sum from ${missing} within ${deadlineMs} ms`)))
-        })
-        current = { id, exchange, rows, timer, resolve, reject }
+        watch ??= clock.after(deadlineMs, look)
+        current = { id, exchange, rows, dueMs: clock.nowMs() + deadlineMs, resolve, reject }
         carryOut(id, exchange.start())
         if (exchange.done) settle(null)
         const due = early.filter((one) => one.id.call === id.call && one.id.sum === id.sum)
@@ -143,6 +153,8 @@ export function createCollective(options: CollectiveOptions): Collective {
     close(error) {
       closed ??= error
       early = []
+      watch?.cancel()
+      watch = null
       settle(error)
     },
   }

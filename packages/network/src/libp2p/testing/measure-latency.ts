@@ -1,5 +1,6 @@
 /**
- * Round trips over two processes on this machine, with and without the speed-ups, in interleaved rounds:
+ * Round trips over two processes on this machine, over streams without and with the speed-ups and over sockets of their own, in
+ * interleaved rounds:
  *
  *   node packages/network/src/libp2p/testing/measure-latency.ts
  *
@@ -8,7 +9,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { silentLogger } from '@shoal/host'
-import { systemClock } from '@shoal/host/node'
+import { systemClock, systemRandom } from '@shoal/host/node'
 import type { Channel } from '../../transport.ts'
 import { createLibp2pTransport } from '../create-transport.ts'
 import { createPeerKey } from '../keys.ts'
@@ -24,12 +25,11 @@ interface Side {
   readonly samplesUs: Map<number, number[]>
 }
 
-async function createSide(speedUps: boolean): Promise<Side> {
-  const name = speedUps ? 'with' : 'without'
+async function createSide(name: 'without' | 'with' | 'direct'): Promise<Side> {
   const script = new URL('./peer-process.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [script, `${name}-speed-ups`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script, name], { stdio: ['pipe', 'pipe', 'inherit'] })
   const address = await new Promise<string>((resolve) => createInterface(child.stdout).once('line', resolve))
-  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, speedUps, listen: [] })
+  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, speedUps: name !== 'without', listen: [], ...(name === 'direct' ? { direct: { protocols: ['/echo/1'], random: systemRandom } } : {}) })
   const signal = AbortSignal.timeout(20_000)
   const channel = await transport.open(await transport.dial(address, { signal }), '/echo/1', { signal })
   return { name, child, channel, samplesUs: new Map(sizes.map((size) => [size, []])) }
@@ -48,7 +48,7 @@ async function measure(side: Side, size: number): Promise<void> {
 
 const quantile = (sorted: readonly number[], share: number): string => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(0)
 
-const sides = [await createSide(true), await createSide(false)]
+const sides = [await createSide('without'), await createSide('with'), await createSide('direct')]
 try {
   for (let round = -1; round < rounds; round += 1) {
     for (const size of sizes) {
