@@ -16,18 +16,22 @@ export interface Detector {
 
 export interface DetectorDependencies {
   readonly clock: Clock
+  /** Called before anything new is believed: a pause of the observer has to be counted first. */
+  readonly beforeNews: () => void
   /** Resolves when the peer answers; rejects when it is refused, or with the signal. */
   readonly dialBack: (peer: string, signal: AbortSignal) => Promise<void>
   readonly onTransition: (peer: string, before: Life | undefined, after: Life) => void
 }
 
-export function createDetector({ clock, dialBack, onTransition }: DetectorDependencies, timing: DetectorTiming): Detector {
+export function createDetector({ clock, beforeNews, dialBack, onTransition }: DetectorDependencies, timing: DetectorTiming): Detector {
   const lives = new Map<string, Life>()
   const dials = new Map<string, AbortController>()
   /** One dial-back per suspicion: an answer extends the deadline once. */
   const settled = new Set<string>()
 
   const apply = (peer: string, event: LifeEvent): void => {
+    // Not in what counts a pause itself.
+    if (event.type !== 'observer-paused') beforeNews()
     const before = lives.get(peer)
     const after = applyLife(before, event, timing)
     if (after === undefined || after === before) return

@@ -163,6 +163,27 @@ describe('coming back', () => {
     expect(agree(all)).toBe(true)
   })
 
+  test('what came in while a peer stood still gets no more than a lease (seed 774 of the churn)', async () => {
+    const all = await swarm(18, 3)
+    const [sleeper, silent] = ['p00', 'p02']
+    const { beatIntervalMs, dialBackMs, leaseMs } = membershipProfiles.lan
+    world.freeze(sleeper)
+    for (const name of ['p01', silent]) world.network.stop(name, sleeper)
+    await world.run(120_000)
+    // Beats of two minutes are in the sleeper's sockets; then their owner is heard by nobody any more.
+    world.network.heal(silent, sleeper)
+    world.network.heal('p01', sleeper)
+    for (const name of ['p01', sleeper]) world.network.stop(name, silent)
+    world.thaw(sleeper)
+    await world.run(10)
+    expect(world.alive(sleeper)).toContain(`${silent}@1`)
+    expect(eventsOf(sleeper, 'self-expired')).toEqual([{ type: 'self-expired', incarnation: 1, next: 2, cause: 'stood-still' }])
+    const tookMs = await world.until(() => eventsOf(sleeper, 'peer-dead').some((event) => (event as { peer: string }).peer === silent), 2 * leaseMs)
+    expect(tookMs).toBeGreaterThan(leaseMs - 2 * beatIntervalMs)
+    expect(tookMs).toBeLessThan(leaseMs + dialBackMs + 2 * beatIntervalMs)
+    expect(all).toHaveLength(3)
+  })
+
   test('a peer that stood still beyond its lease says so itself and returns as a new incarnation', async () => {
     world = createWorld(17)
     // A clock of its own, that the test stops: as SIGSTOP stops a process, whose monotonic clock goes on.

@@ -11,6 +11,7 @@ import type { MemberRecord } from './record.ts'
 import { createReplica } from './replica.ts'
 import { createSelf, type Announcement, type BeatLoad } from './self.ts'
 import { createSnapshot, type Snapshot } from './snapshot.ts'
+import { createStandstill } from './standstill.ts'
 
 /** A peer as this observer sees it. */
 export interface Member {
@@ -73,7 +74,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
   const present = new Map<string, number>()
   const raisedByMs = new Map<string, number>()
   let timer: Timer | undefined
-  let lastTurnMs = clock.nowMs()
+  const standstill = createStandstill(clock, options.beatIntervalMs)
   const linkWords = createLinkWords()
   let raising = false
   let restoring = false
@@ -90,6 +91,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
   const detector = createDetector(
     {
       clock,
+      beforeNews: () => noticeStandstill(),
       dialBack: (peer, signal) => mesh.reach(peer, signal),
       onTransition(peer, _before, after) {
         if (after.liveness === 'suspect') emit({ type: 'peer-suspected', peer, incarnation: after.incarnation })
@@ -201,6 +203,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
         loads.set(peer, { sessions, busyPermille })
       },
       onHeldDead(neighbour, incarnation) {
+        noticeStandstill()
         // A neighbour that lies can cost us one incarnation in a lease, no more.
         if (incarnation !== self.incarnation || clock.nowMs() < (raisedByMs.get(neighbour) ?? Number.NEGATIVE_INFINITY) + options.leaseMs) return
         raisedByMs.set(neighbour, clock.nowMs())
@@ -229,13 +232,19 @@ export function createMembership(dependencies: MembershipDependencies, options: 
     { openMs: options.dialBackMs },
   )
 
+  const noticeStandstill = (): void => {
+    if (timer === undefined) return
+    const gapMs = standstill.takeMs()
+    if (gapMs === 0) return
+    detector.paused(gapMs)
+    if (gapMs > options.leaseMs && self.sealed !== undefined) void raise('stood-still', self.incarnation)
+  }
+
   const turn = (): void => {
     timer = clock.after(options.beatIntervalMs, turn)
-    const gapMs = clock.nowMs() - lastTurnMs - options.beatIntervalMs
-    lastTurnMs = clock.nowMs()
-    if (gapMs > options.beatIntervalMs) detector.paused(gapMs)
-    if (gapMs > options.leaseMs && self.sealed !== undefined) void raise('stood-still', self.incarnation)
-    else void gossip.beat()
+    noticeStandstill()
+    standstill.turn()
+    if (!raising) void gossip.beat()
     detector.tick()
     gossip.tick()
     neighbours.maintain()
@@ -254,7 +263,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
   return {
     start() {
       if (timer !== undefined || closed) return
-      lastTurnMs = clock.nowMs() - options.beatIntervalMs
+      standstill.turn()
       neighbours.maintain()
       turn()
     },

@@ -17,11 +17,10 @@ export interface ChurnResult {
 }
 
 const { leaseMs, dialBackMs, graceMs, beatIntervalMs, rotateAtBytes } = membershipProfiles.lan
-/**
- * Most that an ended incarnation may be held alive: its last beat may lie in a stopped link for nearly a lease and count
- * as new when the link returns; then the next lease, the dial-back, and its grace when the next life answers it.
- */
-export const ghostBoundMs = 2 * leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
+/** From the last new beat that an observer gets of an ended incarnation: the lease, the dial-back, its grace when the next life answers it. */
+const verdictMs = leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
+/** Most that an ended incarnation may be held alive: its last beat may lie in a stopped link for nearly a lease and count as new when the link returns. */
+export const ghostBoundMs = leaseMs + verdictMs
 const chaosMs = 20_000
 const stepMs = 250
 /** Four times the slowest link. */
@@ -51,9 +50,9 @@ export async function runChurn(seed: number, peers = 16): Promise<ChurnResult> {
   }
   stage.calm()
   const calmMs = world.clock.nowMs()
-  // What stopped links held arrives first: an ended incarnation's last beat may be among it.
+  // What stopped links held arrives first: an ended incarnation's last beat may be among it. Nothing that is older comes later.
   while (world.clock.nowMs() < calmMs + settlingMs) await step(stage, violations)
-  const agreeingMs = await until(stage, violations, () => holdsExactly(stage) && hashes(stage).size === 1, ghostBoundMs + leaseMs)
+  const agreeingMs = await until(stage, violations, () => holdsExactly(stage) && hashes(stage).size === 1, verdictMs)
   const convergedMs = agreeingMs === undefined ? undefined : agreeingMs + settlingMs
   if (convergedMs === undefined) violations.push(`after ${world.clock.nowMs() - calmMs} ms of calm ${holdsExactly(stage) ? 'snapshot and plan hashes do not agree' : describe(stage)}`)
   await world.run(2000)

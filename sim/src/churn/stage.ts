@@ -48,7 +48,8 @@ export function createStage(seed: number, names: readonly string[]): Stage {
         const [state, before] = [linkState(a, b), linkStates.get(`${a} ${b}`) ?? 'open']
         if (state === before) continue
         linkStates.set(`${a} ${b}`, state)
-        if (before !== 'open') network.heal(a, b)
+        // Healed only to be open: what a silent link holds must not slip out before it breaks, least of all to a stopped peer.
+        if (state === 'open') network.heal(a, b)
         if (state === 'cut') network.cut(a, b)
         if (state === 'stop') network.stop(a, b)
       }

@@ -37,7 +37,8 @@ export function createLinkTable(shape: (a: number, b: number) => LinkShape, netw
         if (state === before) continue
         if (state === 'open') states.delete(`${a} ${b}`)
         else states.set(`${a} ${b}`, state)
-        if (before !== 'open') network().heal(a, b)
+        // Healed only to be open: what a silent link holds must not slip out before it breaks, least of all to a stopped peer.
+        if (state === 'open') network().heal(a, b)
         if (state === 'cut') network().cut(a, b)
         if (state === 'stop') network().stop(a, b)
       }

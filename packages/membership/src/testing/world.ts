@@ -21,9 +21,9 @@ export interface World {
   /** Joins by dialling `via`; announces a span when `serving`. */
   join(name: string, via?: string, options?: Partial<MembershipOptions> & { readonly silent?: boolean }): Promise<Inhabitant>
   kill(name: string): Promise<void>
-  /** Stops a peer's process as SIGSTOP does: its timers wait, and so does what is sent to it. Its links are the caller's to stop. */
+  /** Stops a peer's process as SIGSTOP does: its timers wait, and so do losses of connections. Its links are the caller's to stop. */
   freeze(name: string): void
-  /** Its timers that have come due run at once. */
+  /** What came due meanwhile runs a millisecond later: an event loop that wakes reads its sockets before it runs timers. */
   thaw(name: string): void
   run(durationMs: number): Promise<void>
   /** Runs until it holds. @returns virtual milliseconds it took @throws when it does not hold in time */
@@ -57,16 +57,37 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
   const frozen = new Map<string, (() => void)[]>()
   let seeds = seed
 
+  /** Now, or when the peer goes on. */
+  const inTurn = (name: string, action: () => void): void => {
+    const waiting = frozen.get(name)
+    if (waiting === undefined) action()
+    else waiting.push(action)
+  }
+
   /** A peer's own clock: it stands with its owner. */
   const clockOf = (name: string): Clock => ({
     ...clock,
-    after: (delayMs, action) =>
-      clock.after(delayMs, () => {
-        const waiting = frozen.get(name)
-        if (waiting === undefined) action()
-        else waiting.push(action)
-      }),
+    after(delayMs, action) {
+      let cancelled = false
+      const run = (): void => {
+        if (!cancelled) action()
+      }
+      const timer = clock.after(delayMs, () => inTurn(name, run))
+      return {
+        cancel() {
+          cancelled = true
+          timer.cancel()
+        },
+      }
+    },
   })
+
+  /** A stopped process hears of no loss. Frames wait in its links, which are stopped. */
+  const transportOf = (name: string): Transport => {
+    const transport = network.createTransport(name)
+    const onDisconnect = transport.onDisconnect.bind(transport)
+    return Object.assign(transport, { onDisconnect: (listener: (peer: string) => void) => onDisconnect((peer) => inTurn(name, () => listener(peer))) })
+  }
 
   const run = async (durationMs: number): Promise<void> => {
     const endMs = clock.nowMs() + durationMs
@@ -88,7 +109,7 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
     network,
     inhabitants,
     async join(name, via, { silent, ...options } = {}) {
-      const transport = network.createTransport(name)
+      const transport = transportOf(name)
       const membership = createMembership(
         { transport, clock: clockOf(name), random: seededRandom((seeds += 7919)), logger: logger.child({ at: name }) },
         { ...membershipProfiles.lan, document: swarmName, incarnation: 1, ...options },
@@ -112,12 +133,16 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
       frozen.delete(name)
     },
     freeze(name) {
-      if (!frozen.has(name)) frozen.set(name, [])
+      // A list of its own: one that is waking stays asleep.
+      frozen.set(name, [...(frozen.get(name) ?? [])])
     },
     thaw(name) {
-      const waiting = frozen.get(name) ?? []
-      frozen.delete(name)
-      for (const action of waiting) action()
+      const waiting = frozen.get(name)
+      clock.after(1, () => {
+        if (waiting === undefined || frozen.get(name) !== waiting) return
+        frozen.delete(name)
+        for (const action of waiting) action()
+      })
     },
     run,
     async until(holds, withinMs) {
