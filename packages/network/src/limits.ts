@@ -48,6 +48,10 @@ export const limits = {
   directOfferMs: 5_000,
   /** Offers to one peer that wait: a restarted leader of many groups asks for its channels at once. */
   directOffersPerPeer: 64,
+  /** A peer to which no direct way was found is asked again after this: its machine may only have been busy. */
+  directRetryMs: 10 * 60_000,
+  /** A direct channel on which nothing moved for so long is probed by the kernel. */
+  directKeepAliveMs: 15_000,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

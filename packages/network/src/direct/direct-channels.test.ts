@@ -1,5 +1,6 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { connect } from 'node:tls'
-import { createVirtualClock, seededRandom, silentLogger, sleep, type VirtualClock } from '@shoal/host'
+import { createVirtualClock, seededRandom, ShoalError, silentLogger, sleep, type VirtualClock } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { decodeDirect, encodeDirect, protocols, type DirectOffer } from '@shoal/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -8,7 +9,7 @@ import { limits } from '../limits.ts'
 import { createMemoryNetwork } from '../memory/network.ts'
 import type { Channel, Transport } from '../transport.ts'
 import { createDirectChannels, type DirectChannels } from './direct-channels.ts'
-import { isNear } from './near.ts'
+import { isNear, reaches } from './near.ts'
 import { connectDirect } from './tls.ts'
 
 const loopback = '127.0.0.1'
@@ -20,6 +21,7 @@ describe('direct channels', () => {
   let near: DirectChannels
   let far: DirectChannels
   let accepted: Channel[]
+  let accept: (channel: Channel) => void
   /** The address that bob sees alice at. */
   let seenAt: string | undefined
 
@@ -30,8 +32,9 @@ describe('direct channels', () => {
     bob = network.createTransport('bob')
     alice.learn('bob', bob.addresses())
     accepted = []
+    accept = (channel) => void accepted.push(channel)
     seenAt = loopback
-    const handlerOf = (protocol: string): ((channel: Channel) => void) | undefined => (protocol === '/unserved/1' ? undefined : (channel) => void accepted.push(channel))
+    const handlerOf = (protocol: string): ((channel: Channel) => void) | undefined => (protocol === '/unserved/1' ? undefined : (channel) => accept(channel))
     near = await createDirectChannels({ clock, random: seededRandom(2), logger: silentLogger, handlerOf }, [], ['/test/1', '/unserved/1', '/foreign/1'])
     far = await createDirectChannels({ clock, random: seededRandom(2), logger: silentLogger, handlerOf }, [loopback], ['/test/1', '/unserved/1'])
     bob.handle(protocols.direct, (channel) => far.answer(channel, seenAt))
@@ -82,19 +85,123 @@ describe('direct channels', () => {
   })
 
   test.each([
-    ['a protocol that nobody serves', '/unserved/1', loopback],
-    ['a protocol without direct channels', '/foreign/1', loopback],
-    ['a peer from far away', '/test/1', '8.8.8.8'],
-    ['a peer of another family', '/test/1', '::1'],
-    ['a peer behind a relay', '/test/1', undefined],
-  ])('are refused to %s, which is not asked again on this connection', async (_name, protocol, address) => {
+    ['from far away', '8.8.8.8'],
+    ['of another family', '::1'],
+    ['of another machine, when only this one is listened for', '192.168.1.7'],
+    ['behind a relay', undefined],
+  ])('are refused to a peer %s, which does not ask again on this connection, or for a while', async (_name, address) => {
     seenAt = address
-    expect(near.isWorth('bob', protocol, loopback)).toBe(true)
-    expect(await open(protocol)).toBeNull()
-    expect(near.isWorth('bob', protocol, loopback)).toBe(false)
+    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+    expect(await open()).toBeNull()
+    expect(near.isWorth('bob', '/test/1', loopback)).toBe(false)
     near.forget('bob')
-    expect(near.isWorth('bob', protocol, loopback)).toBe(true)
+    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+    expect(await open()).toBeNull()
+    clock.advance(limits.directRetryMs)
+    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
     expect(accepted).toEqual([])
+  })
+
+  test.each([
+    ['that nobody serves', '/unserved/1'],
+    ['without direct channels', '/foreign/1'],
+  ])('are refused for a protocol %s, which says nothing of others', async (_name, protocol) => {
+    expect(await open(protocol)).toBeNull()
+    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+    expect(await open()).not.toBeNull()
+  })
+
+  test('have a limit, and the next one comes when there is room', async () => {
+    const channels: (Channel | null)[] = []
+    for (let count = 0; count < limits.channelsPerProtocol; count += 1) channels.push(await open())
+    expect(channels.every((channel) => channel !== null)).toBe(true)
+    expect(await open()).toBeNull()
+    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+    const gone = ended(accepted[0]!)
+    channels[0]!.abort(new Error('enough'))
+    await gone
+    expect(await open()).not.toBeNull()
+  })
+
+  test('a peer that knows nothing of them is not asked again', async () => {
+    expect(await settled(near.open('carol', '/test/1', loopback, () => Promise.reject(new ShoalError('wrong-version', 'what?')), signal()))).toBeNull()
+    expect(near.isWorth('carol', '/test/1', loopback)).toBe(false)
+  })
+
+  test.each<[string, () => Promise<Channel>]>([
+    ['cannot leave', async () => {
+      const channel = await ask()
+      channel.abort(new Error('gone'))
+      return channel
+    }],
+    ['is not answered', async () => {
+      bob.handle(protocols.direct, () => clock.advance(limits.directConnectMs))
+      return ask()
+    }],
+    ['comes too late', async () => {
+      bob.handle(protocols.direct, () => undefined)
+      const channel = await ask()
+      clock.advance(limits.directConnectMs)
+      return channel
+    }],
+  ])('an ask that %s leaves the stream, this time', async (_name, openAsk) => {
+    expect(await settled(near.open('bob', '/test/1', loopback, openAsk, signal()))).toBeNull()
+    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+  })
+
+  test('a handler that fails ends its channel', async () => {
+    let calls = 0
+    accept = () => {
+      calls += 1
+      throw new Error('cannot')
+    }
+    const channel = await open()
+    // It may be gone before its opener has heard of the end of the handshake.
+    if (channel !== null) expect(codeOf(await ended(channel))).toBe('peer-vanished')
+    expect([calls, far.count('alice')]).toEqual([1, 0])
+  })
+
+  describe('while one is being opened at a port that does not answer', () => {
+    let silent: Server
+    let arrived: Promise<Socket>
+    let opening: Promise<Channel | null>
+    let user: AbortController
+
+    beforeEach(async () => {
+      silent = createServer()
+      await new Promise<void>((resolve) => silent.listen(0, loopback, resolve))
+      arrived = new Promise((resolve) => silent.once('connection', resolve))
+      const { port } = silent.address() as AddressInfo
+      bob.handle(protocols.direct, (channel) => channel.onFrame(() => channel.send(...encodeDirect({ type: 'direct-offer', port, identity: 'x', key: new Uint8Array(32) }))))
+      user = new AbortController()
+      opening = near.open('bob', '/test/1', loopback, ask, user.signal)
+      opening.catch(() => undefined)
+      await settled(arrived)
+    })
+    afterEach(() => new Promise<void>((resolve) => silent.close(() => resolve())))
+
+    const ending = async (): Promise<unknown> => {
+      const socket = await arrived
+      return new Promise((resolve) => socket.once('close', resolve).on('error', () => undefined).resume())
+    }
+
+    test.each<[string, () => void, boolean]>([
+      ['its connection goes', () => near.forget('bob'), true],
+      ['the transport is closed', () => near.close(), true],
+      ['the time is over', () => clock.advance(limits.directConnectMs), false],
+    ])('%s: nothing is left of it', async (_name, end, isWorthAfter) => {
+      end()
+      expect(await settled(opening)).toBeNull()
+      await ending()
+      expect([near.count('bob'), near.isWorth('bob', '/test/1', loopback)]).toEqual([0, isWorthAfter])
+    })
+
+    test('a signal ends it with its reason', async () => {
+      user.abort(new Error('the user went away'))
+      await expect(settled(opening)).rejects.toThrow('the user went away')
+      await ending()
+      expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+    })
   })
 
   test('end with the connection over which they were made', async () => {
@@ -112,9 +219,12 @@ describe('direct channels', () => {
     socket.destroy()
   })
 
-  test('an offer ends', async () => {
+  test.each<[string, () => void]>([
+    ['after its time', () => clock.advance(limits.directOfferMs)],
+    ['with the connection over which it was made', () => far.forget('alice')],
+  ])('an offer ends %s', async (_name, end) => {
     const offer = await offered()
-    clock.advance(limits.directOfferMs)
+    end()
     await expect(connectDirect(loopback, offer, signal())).rejects.toMatchObject({ code: 'peer-vanished' })
     expect(accepted).toEqual([])
   })
@@ -154,4 +264,11 @@ test.each([
   ['8.8.8.8', false], ['192.169.0.1', false], ['::1', true], ['fd00::1', true], ['fe80::1', true], ['2001:db8::1', false], ['::ffff:10.0.0.1', true], ['no address', false],
 ])('%s is near: %s', (address, expected) => {
   expect(isNear(address)).toBe(expected)
+})
+
+test.each([
+  ['127.0.0.1', '127.0.0.1', true], ['127.0.0.1', '0.0.0.0', true], ['192.168.1.7', '0.0.0.0', true], ['192.168.1.7', '192.168.1.5', true], ['fd00::1', '::', true], ['::1', '::1', true],
+  ['192.168.1.7', '127.0.0.1', false], ['127.0.0.1', '192.168.1.5', false], ['127.0.0.1', '::', false], ['::1', '0.0.0.0', false], ['fd00::1', '::1', false],
+])('%s reaches what listens at %s: %s', (address, host, expected) => {
+  expect(reaches(address, host)).toBe(expected)
 })

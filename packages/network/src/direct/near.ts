@@ -16,6 +16,17 @@ nearby.addAddress('::1', 'ipv6')
 nearby.addSubnet('fc00::', 7, 'ipv6')
 nearby.addSubnet('fe80::', 10, 'ipv6')
 
+/**
+ * Whether who is seen at `address` can connect to `host`, an address that is listened at: what listens for its own
+ * machine only does not hear others, and what listens at an address of a network is not asked from this machine's own.
+ */
+export function reaches(address: string, host: string): boolean {
+  if (isIPv6(address) !== isIPv6(host)) return false
+  return host === '0.0.0.0' || host === '::' || isLoopback(address) === isLoopback(host)
+}
+
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
+
 /** @param address an IP address as text */
 export function isNear(address: string): boolean {
   return nearby.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')

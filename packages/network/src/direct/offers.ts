@@ -15,6 +15,8 @@ export interface Offers {
   keyOf(identity: string): Uint8Array | null
   /** The offer, which is over then; null when it is not there or was taken. */
   take(identity: string): Offer | null
+  /** Those to a peer are over. */
+  withdraw(peer: string): void
   close(): void
 }
 
@@ -39,6 +41,9 @@ export function createOffers(clock: Clock, random: Random): Offers {
     },
     keyOf: (identity) => waiting.get(identity)?.offer.key ?? null,
     take,
+    withdraw(peer) {
+      for (const [identity, { offer }] of waiting) if (offer.peer === peer) take(identity)
+    },
     close() {
       for (const identity of waiting.keys()) take(identity)
     },

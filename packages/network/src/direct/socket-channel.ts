@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@shoal/host'
 import { CreditChannel, type Wire } from '../credit-channel.ts'
 import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-reader.ts'
+import { limits } from '../limits.ts'
 
 /** A channel over a socket of its own: the same words and frames as on a stream, with nothing but TLS beneath. */
 export function createSocketChannel(socket: TLSSocket, remotePeer: string, protocol: string, clock: Clock): CreditChannel {
@@ -10,9 +11,12 @@ export function createSocketChannel(socket: TLSSocket, remotePeer: string, proto
   const end = async (): Promise<void> => {
     if (socket.destroyed) return
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-    // The other side answers with its own end; one that does not is given up by the channel's own time limit.
+    // The other side answers with its own end. One that does not must not keep the socket, also when it said goodbye first
+    // and the channel is over.
+    const timer = clock.after(limits.closeTimeoutMs, () => socket.destroy())
     socket.end(packGoodbye())
     await closed
+    timer.cancel()
   }
   const wire: Wire = {
     pack: packFrame,
@@ -32,10 +36,20 @@ export function createSocketChannel(socket: TLSSocket, remotePeer: string, proto
     farewell: () => channel.farewell(),
   })
   socket.setNoDelay(true)
+  // A peer's machine that went and came back with a new connection leaves no other sign at an idle socket, and a firewall
+  // between forgets one.
+  socket.setKeepAlive(true, limits.directKeepAliveMs)
   socket.on('data', (bytes: Buffer) => reader.read(bytes))
   socket.on('drain', () => channel.drained())
   socket.on('error', (error) => channel.broke(error))
-  socket.on('end', () => channel.broke(new Error('it ended without a goodbye')))
-  socket.on('close', () => channel.broke(new Error('its socket is closed')))
+  socket.on('end', () => {
+    channel.broke(new Error('it ended without a goodbye'))
+    // Node would first write what waits, which the other side need never read.
+    if (ending === undefined) socket.destroy()
+  })
+  const closed = (): void => channel.broke(new Error('its socket is closed'))
+  socket.on('close', closed)
+  // Its 'close' may have been before these listeners.
+  if (socket.destroyed) closed()
   return channel
 }

@@ -13,7 +13,8 @@ const cipher: SecureContextOptions & { ciphers: string } = {
   ecdhCurve: 'X25519',
   minVersion: 'TLSv1.2',
   maxVersion: 'TLSv1.2',
-  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  // Without tickets nobody resumes a session whose key is used up, and no key of theirs can open what was recorded.
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
 }
 
 /** Listens for peers that were made an offer, at one address. */
@@ -87,12 +88,11 @@ export function connectDirect(host: string, { port, identity, key }: { readonly 
     }
     const closed = (): void => failed(new Error('it was closed'))
     signal.addEventListener('abort', onAbort, { once: true })
-    socket.once('error', failed)
-    socket.once('close', closed)
+    // They stay: an error that came before whoever takes the socket listens would end the process.
+    socket.on('error', failed)
+    socket.on('close', closed)
     socket.once('secureConnect', () => {
       signal.removeEventListener('abort', onAbort)
-      socket.removeListener('error', failed)
-      socket.removeListener('close', closed)
       resolve(socket)
     })
   })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { limits } from '../limits.ts'
-import { createAddressBook } from './address-book.ts'
+import { createAddressBook, ipOf, parseAddress } from './address-book.ts'
 
 const bob = '12D3KooWGRUfJL6mxCi5kC6HDA6vgtx7qAoA5rCBpMw5HdrLZ6m1'
 const carol = '12D3KooWQPBGJMR194qx5KmQxoLkkg5Lbvrm9m6hhoyxmtdN56mz'
@@ -20,4 +20,14 @@ test('what is learned last counts, and there is a limit for each peer and for al
   for (let index = 0; index < limits.learnedPeers; index += 1) book.learn(`peer-${index}`, ['/ip4/10.0.0.1/tcp/1'])
   expect(book.knows(bob)).toBe(false)
   expect(book.knows('peer-0')).toBe(true)
+})
+
+test.each([
+  ['/ip4/10.0.0.1/tcp/1', '10.0.0.1'],
+  ['/ip6/fd00::1/tcp/1', 'fd00::1'],
+  ['/ip6/::ffff:10.1.2.3/tcp/1', '10.1.2.3'],
+  ['/dns4/example.org/tcp/1', undefined],
+  [`/ip4/10.0.0.1/tcp/1/p2p/${bob}/p2p-circuit`, undefined],
+])('the IP address in %s is %s', (text, expected) => {
+  expect(ipOf(parseAddress(text)!)).toBe(expected)
 })

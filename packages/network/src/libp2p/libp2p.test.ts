@@ -15,7 +15,7 @@ describeTransport('libp2p', (clock) => ({
 }))
 
 describeTransport('libp2p with direct channels', (clock) => ({
-  createTransport: async () => createLibp2pTransport({ privateKey: await createPeerKey(), clock, logger: silentLogger, direct: { protocols: ['/test/1', '/test/2'], random: seededRandom(1) } }),
+  createTransport: async () => createLibp2pTransport({ privateKey: await createPeerKey(), clock, logger: silentLogger, direct: { protocols: ['/test/1', '/echo/1', '/shoal/thing/1'], random: seededRandom(1) } }),
   nobody: () => `/ip4/127.0.0.1/tcp/1/p2p/${nobodyKnown}`,
 }))
 

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { messageOf, ShoalError, silentLogger } from '@shoal/host'
-import { systemClock } from '@shoal/host/node'
+import { systemClock, systemRandom } from '@shoal/host/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLibp2pTransport } from './create-transport.ts'
 import { createPeerKey, peerIdOfKey } from './keys.ts'
@@ -10,13 +10,17 @@ import type { Libp2pTransport } from './transport.ts'
 const signal = (): AbortSignal => AbortSignal.timeout(20_000)
 const codeOf = (error: unknown): string => (error instanceof ShoalError ? error.code : messageOf(error))
 
-describe('libp2p between processes', () => {
+describe.each([
+  ['streams', 0],
+  ['direct channels', 1],
+])('libp2p between processes, with %s', (_name, directChannels) => {
   let transport: Libp2pTransport
   let child: ChildProcess
   let address: string
 
   beforeEach(async () => {
-    transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger })
+    const direct = directChannels === 0 ? {} : { direct: { protocols: ['/echo/1'], random: systemRandom } }
+    transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, ...direct })
     child = spawn(process.execPath, [new URL('./testing/peer-process.ts', import.meta.url).pathname], { stdio: ['pipe', 'pipe', 'inherit'] })
     address = await new Promise<string>((resolve) => {
       if (child.stdout !== null) createInterface(child.stdout).once('line', resolve)
@@ -33,6 +37,7 @@ describe('libp2p between processes', () => {
     const echoed = new Promise<Uint8Array>((resolve) => channel.onFrame(resolve))
     await channel.send(new Uint8Array([1, 2, 3]))
     expect(await echoed).toEqual(new Uint8Array([1, 2, 3]))
+    expect(transport.directChannels(peerId)).toBe(directChannels)
 
     const ended = new Promise<Error | undefined>((resolve) => channel.onClose(resolve))
     const gone = new Promise<string>((resolve) => transport.onDisconnect(resolve))

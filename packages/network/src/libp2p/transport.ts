@@ -131,7 +131,14 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   async #openDirect(connection: Connection, protocol: string, signal: AbortSignal): Promise<Channel | null> {
     const [peerId, address] = [connection.remotePeer.toString(), ipOf(connection.remoteAddr)]
     if (address === undefined || this.#direct?.isWorth(peerId, protocol, address) !== true) return null
-    return await this.#direct.open(peerId, protocol, address, () => this.#openStream(connection, protocols.direct, signal), signal)
+    const ask = async (limit: AbortSignal): Promise<Channel> => {
+      try {
+        return await this.#openStream(connection, protocols.direct, limit)
+      } catch (error) {
+        throw isUnsupportedProtocol(error) ? wrongVersion(peerId, protocols.direct, []) : error
+      }
+    }
+    return await this.#direct.open(peerId, protocol, address, ask, signal)
   }
 
   async #connectionTo(peerId: string, signal: AbortSignal): Promise<Connection> {
