@@ -110,9 +110,10 @@ export interface LoadOptions {
 /**
  * Adds up the partial rows of all ranks of a group, after each half of each block.
  * @param partial float32 `[rows, hiddenSize]` of this rank; it may be overwritten, and returned
+ * @param computedMs what this rank took to compute it, no waiting included; 0 from a device that does not time itself
  * @returns the sum, the same bits at every rank
  */
-export type SumRanks = (partial: Float32Array) => Promise<Float32Array>
+export type SumRanks = (partial: Float32Array, computedMs: number) => Promise<Float32Array>
 
 export interface RankOptions {
   readonly share: RankShare

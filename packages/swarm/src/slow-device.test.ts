@@ -1,5 +1,5 @@
-import { createVirtualClock } from '@shoal/host'
-import type { BlockRunner, Device } from '@shoal/runtime'
+import { createVirtualClock, sleep, type Clock } from '@shoal/host'
+import type { BlockRunner, Device, RankOptions } from '@shoal/runtime'
 import { expect, test } from 'vitest'
 import { slowed } from './slow-device.ts'
 
@@ -27,4 +27,78 @@ test('calls take so many times longer, and wait for each other', async () => {
     for (let i = 0; i < 10; i += 1) await Promise.resolve()
   }
   expect(ends).toEqual([8, 16])
+})
+
+/** A rank whose forward passes through two halves of 1 and 3 ms; a sum takes as long as the others let it wait. */
+function rankDevice(clock: ReturnType<typeof createVirtualClock>, halvesMs: readonly number[]): Device {
+  return {
+    ...twoMsDevice(clock),
+    loadRank: async (_range: unknown, { sum }: RankOptions) =>
+      ({
+        hiddenSize: 1,
+        async forward(_session: string, _position: number, hidden: Float32Array) {
+          for (const ms of halvesMs) {
+            await sleep(clock, ms)
+            await sum(hidden, ms)
+          }
+          return hidden
+        },
+      }) as unknown as BlockRunner,
+  } as unknown as Device
+}
+
+async function advance(clock: ReturnType<typeof createVirtualClock>, ms: number): Promise<void> {
+  for (let turn = 0; turn < ms; turn += 1) {
+    clock.advance(1)
+    for (let i = 0; i < 20; i += 1) await Promise.resolve()
+  }
+}
+
+test('a rank hands its part to a sum as late as a slower one would, and waits for others as long as they need', async () => {
+  const clock = createVirtualClock()
+  const handed: number[] = []
+  const sum = async (partial: Float32Array): Promise<Float32Array> => {
+    handed.push(clock.nowMs())
+    await sleep(clock, 50)
+    return partial
+  }
+  const share = { rank: 0 } as RankOptions['share']
+  const runner = await slowed(rankDevice(clock, [1, 3]), clock, 4).loadRank({ start: 0, end: 1 }, { share, sum, memoryLimitBytes: 1 })
+  let endMs = 0
+  void runner.forward('s', 0, new Float32Array(1)).then(() => (endMs = clock.nowMs()))
+  await advance(clock, 200)
+  expect(handed).toEqual([4, 66])
+  expect(endMs).toBe(116)
+})
+
+test('one call that took long because of somebody else is not made so many times longer', async () => {
+  const clock = createVirtualClock()
+  const handed: number[] = []
+  const share = { rank: 0 } as RankOptions['share']
+  const sum = async (partial: Float32Array): Promise<Float32Array> => {
+    handed.push(clock.nowMs())
+    return partial
+  }
+  const halvesMs = [1, 1, 1, 1, 20, 1]
+  const runner = await slowed(rankDevice(clock, halvesMs), clock, 4).loadRank({ start: 0, end: 3 }, { share, sum, memoryLimitBytes: 1 })
+  void runner.forward('s', 0, new Float32Array(1))
+  await advance(clock, 100)
+  // The fifth is 20 ms of computing and the 3 ms that its kind is usually held.
+  expect(handed).toEqual([4, 8, 12, 16, 39, 43])
+})
+
+test('a timer that comes late makes the next one come sooner', async () => {
+  const clock = createVirtualClock()
+  const late: Clock = { ...clock, after: (delayMs, action) => clock.after(delayMs + 2, action) }
+  const handed: number[] = []
+  const share = { rank: 0 } as RankOptions['share']
+  const sum = async (partial: Float32Array): Promise<Float32Array> => {
+    handed.push(clock.nowMs())
+    return partial
+  }
+  const runner = await slowed(rankDevice(clock, [2, 2, 2]), late, 4).loadRank({ start: 0, end: 2 }, { share, sum, memoryLimitBytes: 1 })
+  void runner.forward('s', 0, new Float32Array(1))
+  await advance(clock, 60)
+  // Always 2 ms late, not 2, 4 and 6.
+  expect(handed).toEqual([10, 18, 26])
 })

@@ -106,9 +106,9 @@ function timedSums(device: Device, note: (ms: number) => void): Device {
     loadRank: (range, options) =>
       device.loadRank(range, {
         ...options,
-        async sum(partial) {
+        async sum(partial, computedMs) {
           const started = performance.now()
-          const total = await options.sum(partial)
+          const total = await options.sum(partial, computedMs)
           note(performance.now() - started)
           return total
         },

@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { ShoalError, type Clock } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { shareConfig } from '../ranks/share-config.ts'
 import { createBlockChain, type BlockChain, type ChainCaches } from './block-chain.ts'
@@ -29,7 +29,7 @@ export interface ComputeEngine {
 
 type Handlers = { readonly [Name in CallName]: (fields: ComputeCalls[Name]['arguments']) => ComputeCalls[Name]['result'] }
 
-export function createComputeEngine({ manifest, folder, threads, gateMemory }: ComputeSettings): ComputeEngine {
+export function createComputeEngine(clock: Pick<Clock, 'nowMs'>, { manifest, folder, threads, gateMemory }: ComputeSettings): ComputeEngine {
   const { config, profile } = manifest
   const weights = packedSource(manifest)
   const gate = nativeGate(gateMemory)
@@ -78,8 +78,8 @@ export function createComputeEngine({ manifest, folder, threads, gateMemory }: C
       const shareWeights = shareSource(manifest, share, unitFiles(folder))
       const loadHalf: LoadHalf = (block, half) => loadSession(halfGraph({ config: own, profile, block, half, weights: shareWeights }), { folder, threads, gate })
       // A share's matrices have shapes of their own, so it has a verdict of its own.
-      const padding = selfProbeRank(own, range.start, loadHalf)
-      const chain = createRankChain({ config: own, range, padding: padding ?? 'even', load: loadHalf, sum: mailboxSum(mailbox) })
+      const padding = selfProbeRank(clock, own, range.start, loadHalf)
+      const chain = createRankChain({ clock, config: own, range, padding: padding ?? 'even', load: loadHalf, sum: mailboxSum(mailbox) })
       spans.set(span, { chain, caches: new Map() })
       return { padding }
     },

@@ -10,6 +10,8 @@ import type { BlockingSum } from './rank-chain.ts'
 const states = { idle: 0, posted: 1, answered: 2, failed: 3 } as const
 const stateAt = 0
 const countAt = 1
+/** Milliseconds, in bytes: a number of eight of them behind the two of four. */
+const computedAtByte = 8
 /** A cache line, so that waiting for the state does not disturb the rows. */
 const headBytes = 64
 
@@ -21,10 +23,12 @@ export function createMailboxMemory(values: number): SharedArrayBuffer {
 /** The compute thread's side. */
 export function mailboxSum(memory: SharedArrayBuffer): BlockingSum {
   const head = new Int32Array(memory, 0, headBytes / Int32Array.BYTES_PER_ELEMENT)
+  const computed = new Float64Array(memory, computedAtByte, 1)
   const rows = new Float32Array(memory, headBytes)
-  return (partial) => {
+  return (partial, computedMs) => {
     rows.set(partial)
     head[countAt] = partial.length
+    computed[0] = computedMs
     Atomics.store(head, stateAt, states.posted)
     Atomics.notify(head, stateAt)
     while (Atomics.load(head, stateAt) === states.posted) Atomics.wait(head, stateAt, states.posted)
@@ -44,6 +48,7 @@ export interface Mailbox {
 /** The other side: answers every partial sum that is posted, until it is closed. */
 export function serveMailbox(memory: SharedArrayBuffer, sum: SumRanks): Mailbox {
   const head = new Int32Array(memory, 0, headBytes / Int32Array.BYTES_PER_ELEMENT)
+  const computed = new Float64Array(memory, computedAtByte, 1)
   const rows = new Float32Array(memory, headBytes)
   let failure: ShoalError | null = null
   let closed = false
@@ -55,7 +60,7 @@ export function serveMailbox(memory: SharedArrayBuffer, sum: SumRanks): Mailbox 
   const answer = async (): Promise<void> => {
     const partial = rows.subarray(0, Atomics.load(head, countAt))
     try {
-      const total = await sum(partial)
+      const total = await sum(partial, computed[0] ?? 0)
       if (total.length !== partial.length) throw new ShoalError('internal', `${partial.length} partial sums came back as ${total.length}`)
       if (closed) return
       if (total !== partial) partial.set(total)

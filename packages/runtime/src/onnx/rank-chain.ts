@@ -1,3 +1,4 @@
+import type { Clock } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import { limits } from '../limits.ts'
 import { selfProbeOf } from '../probe/self-probe.ts'
@@ -12,13 +13,15 @@ import { createRotation, type SpanComputer } from './span-computer.ts'
 /**
  * Adds up the ranks' partial rows; blocks the thread until the sum is here. It may be memory that the next exchange
  * writes over.
+ * @param computedMs what the half-block took
  */
-export type BlockingSum = (partial: Float32Array) => Float32Array
+export type BlockingSum = (partial: Float32Array, computedMs: number) => Float32Array
 
 /** Makes the graph of a rank's half of one block. */
 export type LoadHalf = (block: number, half: Half) => ComputeSession
 
 export interface RankChainOptions {
+  readonly clock: Pick<Clock, 'nowMs'>
   /** As the rank sees it (`shareConfig`). */
   readonly config: ModelConfig
   readonly range: BlockRange
@@ -28,7 +31,7 @@ export interface RankChainOptions {
 }
 
 /** A rank's share of a span: after each half of each block all ranks' partial sums are added up. */
-export function createRankChain({ config, range, padding, load, sum }: RankChainOptions): BlockChain {
+export function createRankChain({ clock, config, range, padding, load, sum }: RankChainOptions): BlockChain {
   const rotation = createRotation(config)
   const sessions: HalfSessions[] = []
   const release = (): void => {
@@ -54,7 +57,7 @@ export function createRankChain({ config, range, padding, load, sum }: RankChain
     caches.forEach((cache, index) => {
       const computer = computers[first + index]
       if (computer === undefined) throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
-      stream = throughBlock(computer, cache, stream, sum)
+      stream = throughBlock(clock, computer, cache, stream, sum)
     })
     return added(stream)
   }
@@ -79,12 +82,12 @@ export function createRankChain({ config, range, padding, load, sum }: RankChain
 }
 
 /** Finds the row padding of a rank's share on this machine; its own partial rows stand for the sum. */
-export function selfProbeRank(config: ModelConfig, block: number, load: LoadHalf): RowPadding | null {
+export function selfProbeRank(clock: Pick<Clock, 'nowMs'>, config: ModelConfig, block: number, load: LoadHalf): RowPadding | null {
   const halves = loadHalves(load, block)
   const rotation = createRotation(config)
   const computerOf = (padding: RowPadding): SpanComputer => {
     const computer = createHalfComputer(halves, config, block, padding, rotation)
-    return { forward: (cache, hidden) => added(throughBlock(computer, cache, { hidden, branch: new Float32Array(hidden.length) }, (partial) => partial)) }
+    return { forward: (cache, hidden) => added(throughBlock(clock, computer, cache, { hidden, branch: new Float32Array(hidden.length) }, (partial) => partial)) }
   }
   try {
     return selfProbeOf(computerOf, config, { start: block, end: block + 1 })
@@ -104,10 +107,13 @@ function loadHalves(load: LoadHalf, block: number): HalfSessions {
   }
 }
 
-function throughBlock(computer: HalfComputer, cache: KeyValueCache, stream: Stream, sum: BlockingSum): Stream {
+function throughBlock(clock: Pick<Clock, 'nowMs'>, computer: HalfComputer, cache: KeyValueCache, stream: Stream, sum: BlockingSum): Stream {
+  const beganMs = clock.nowMs()
   const attended = computer.attention(cache, stream)
-  const fed = computer.feedForward({ hidden: attended.hidden, branch: sum(attended.partial) })
-  return { hidden: fed.hidden, branch: sum(fed.partial) }
+  const branch = sum(attended.partial, clock.nowMs() - beganMs)
+  const wentOnMs = clock.nowMs()
+  const fed = computer.feedForward({ hidden: attended.hidden, branch })
+  return { hidden: fed.hidden, branch: sum(fed.partial, clock.nowMs() - wentOnMs) }
 }
 
 /** The stream with its last branch: float32 addition, as the graph of a whole span ends with. */

@@ -1,4 +1,5 @@
 import { messageOf, ShoalError } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
 import { parentPort, workerData } from 'node:worker_threads'
 import { transferable, type CallReply, type CallRequest, type ComputeSettings } from './compute-calls.ts'
 import { createComputeEngine } from './compute-engine.ts'
@@ -9,7 +10,7 @@ import { createComputeEngine } from './compute-engine.ts'
  */
 if (parentPort === null) throw new Error('worker.ts is started as a worker thread')
 const port = parentPort
-const engine = createComputeEngine(workerData as ComputeSettings)
+const engine = createComputeEngine(systemClock, workerData as ComputeSettings)
 
 function answer(request: CallRequest): CallReply {
   try {

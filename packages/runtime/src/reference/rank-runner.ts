@@ -51,7 +51,7 @@ export function createReferenceRank({ config, range, book, blocks, sum }: RankPa
   const half = async (rows: Float32Array, branchOf: (row: Float32Array, index: number) => Float32Array): Promise<Float32Array> => {
     const partial = new Float32Array(rows.length)
     for (let at = 0; at < rows.length; at += hiddenSize) partial.set(branchOf(rows.subarray(at, at + hiddenSize), at / hiddenSize), at)
-    return add(rows, await sum(partial))
+    return add(rows, await sum(partial, 0))
   }
   const pass = async ({ part, caches }: Session, position: number, hidden: Float32Array): Promise<Float32Array> => {
     let rows = hidden

@@ -49,7 +49,7 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
     await runner?.release()
   }
   const start = (key: string, request: ShareRequest): Entry => {
-    const sum: SumRanks = (partial) => entry.sum?.(partial) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
+    const sum: SumRanks = (partial, computedMs) => entry.sum?.(partial, computedMs) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
     const entry: Entry = { loading: load({ ...request, sum }, closing.signal), sum: null, idle: Promise.resolve(), timer: null }
     entries.set(key, entry)
     return entry

@@ -9,9 +9,9 @@ import { createMember } from '../member.ts'
 import type { SpanKeeper } from '../span-keeper.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
-import { slowed } from '../slow-device.ts'
 import { createStepSpeed } from '../step-speed.ts'
 import { calibrateBlock, type BlockSpeed } from './calibrate.ts'
+import { paced } from './paced.ts'
 import { agent } from './ask-peer.ts'
 import { joinModel } from './join-model.ts'
 import { knowOthers } from './know-others.ts'
@@ -83,8 +83,8 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
   scope.onClose(() => own.close())
   const { slowdown = 1 } = options
-  const paced = slowdown === 1 ? own : slowed(own, dependencies.clock, slowdown)
-  const device = options.group === undefined ? paced : grouped({ ...dependencies, transport, manifest }, paced, options.group)
+  const single = paced(own, slowdown, scope)
+  const device = options.group === undefined ? single : grouped({ ...dependencies, transport, manifest }, single, options.group)
   const speed = await calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder })
   signal?.throwIfAborted()
 

@@ -5,6 +5,7 @@ import { inScope, type Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
 import { joinModel } from './join-model.ts'
 import type { SystemDependencies } from './local-engine.ts'
+import { paced } from './paced.ts'
 
 export interface RankOptions {
   /** A local copy of the model; else it comes from the swarm. */
@@ -15,6 +16,10 @@ export interface RankOptions {
   readonly join: readonly string[]
   readonly listen: readonly string[]
   readonly lan: boolean
+  /** As of a node that serves blocks. */
+  readonly announce?: readonly string[] | undefined
+  readonly dialInstead?: Readonly<Record<string, string>> | undefined
+  readonly slowdown?: number | undefined
   /** Peer ids that may make this node a rank of theirs; null for whoever reaches it. */
   readonly leaders: readonly string[] | null
   /** For weights and KV caches together. */
@@ -45,10 +50,11 @@ async function start(dependencies: SystemDependencies, options: RankOptions, sco
   const { clock, logger } = dependencies
   const { dataFolder, threads, leaders, memoryBytes } = options
   const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
-  const { transport, manifest, store } = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan, serveDirectory: false } }, scope)
+  const { transport, manifest, store } = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan, announce: options.announce, dialInstead: options.dialInstead, serveDirectory: false } }, scope)
   const { config, profile } = manifest.manifest
-  const device = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
-  scope.onClose(() => device.close())
+  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  scope.onClose(() => own.close())
+  const device = paced(own, options.slowdown ?? 1, scope)
   const host = createRankHost(
     { transport, clock, logger },
     {
