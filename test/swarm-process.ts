@@ -13,7 +13,7 @@ export interface SwarmLine {
 }
 
 export interface ReadySwarm extends SwarmLine {
-  readonly nodes: readonly { readonly name: string; readonly peerId: string; readonly addrs: readonly string[]; readonly pid: number; readonly blocks: readonly [number, number] | null }[]
+  readonly nodes: readonly { readonly name: string; readonly peerId: string; readonly addrs: readonly string[]; readonly pid: number; readonly blocks: readonly [number, number] | null; readonly rankOf: string | null }[]
   readonly links: readonly { readonly from: string; readonly to: string; readonly port: number }[]
 }
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ShoalError, type Clock, type Random } from '@shoal/host'
 import { startNodeProcess, type NodeEvent, type NodeProcess } from './node-process.ts'
-import type { Shape } from './shape/link-shape.ts'
+import { leaderWords } from './shape/group-shape.ts'
+import type { NodeShape, Shape } from './shape/link-shape.ts'
 import type { Links } from './shape/links.ts'
 import { shapeProcesses, type ShapedProcesses } from './shape/shaped-processes.ts'
 
@@ -32,11 +33,13 @@ export interface ReadyNode {
   readonly peerId: string
   readonly addrs: readonly string[]
   readonly blocks: readonly [number, number] | null
+  /** The node whose blocks it computes a share of; null for one that serves blocks. */
+  readonly rankOf: string | null
   /** Operating system's number of the process. */
   readonly pid: number
 }
 
-/** Real `shoal up` processes on this machine. */
+/** Real `shoal up` processes on this machine, and `shoal rank` where a shape has groups. */
 export interface LocalSwarm {
   readonly nodes: readonly ReadyNode[]
   /** The ways between them; none without a shape. */
@@ -54,6 +57,7 @@ export interface LocalSwarm {
 
 interface Slot {
   readonly name: string
+  readonly rankOf: string | null
   readonly words: readonly string[]
   child: NodeProcess
   /** Whether its end was asked for. */
@@ -65,7 +69,7 @@ const leaveMs = 8000
 
 /**
  * Starts `processes` nodes: the first creates the swarm, the others join it at its address and fetch their weights from
- * it. Each has a data directory of its own below a temporary folder. They end with this process, however it ends.
+ * it. Ranks come before all of them, and have weights of their own. Each has a data directory of its own below a temporary folder. They end with this process, however it ends.
  * @throws {ShoalError} `internal` with the log of a process that did not come up
  */
 export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDependencies, options: LocalSwarmOptions): Promise<LocalSwarm> {
@@ -73,6 +77,7 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true })
   process.on('exit', removeFolder)
   const slots: Slot[] = []
+  const shapes: readonly NodeShape[] = options.shape?.nodes ?? []
   const failure = Promise.withResolvers<never>()
   // Whoever does not race against it must not crash by it.
   failure.promise.catch(() => undefined)
@@ -85,8 +90,8 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
     process.off('exit', removeFolder)
     removeFolder()
   }
-  const spawn = (name: string, words: readonly string[]): NodeProcess => {
-    const child = startNodeProcess(words, { name })
+  const spawn = (name: string, rankOf: string | null, words: readonly string[]): NodeProcess => {
+    const child = startNodeProcess(words, { name, command: rankOf === null ? 'up' : 'rank' })
     if (options.onEvent !== undefined) child.onEvent((event) => options.onEvent?.(name, event))
     void child.ended.then(() => {
       const slot = slots.find((one) => one.child === child)
@@ -95,11 +100,12 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
     return child
   }
   const start = (index: number, words: readonly string[]): Slot => {
-    const special = options.shape?.nodes[index]
+    const special = shapes[index]
     const name = special?.name ?? `node-${index + 1}`
+    const rankOf = special?.rankOf ?? null
     const own = ['--temporary-data', '--log-level', 'warn', '--data', join(folder, name), '--memory', String(special?.memoryBytes ?? options.memoryBytes), '--threads', String(special?.threads ?? options.threads)]
     const all = [...own, ...words, ...(shaped?.words(index) ?? [])]
-    const slot: Slot = { name, words: all, child: spawn(name, all), ending: false }
+    const slot: Slot = { name, rankOf, words: all, child: spawn(name, rankOf, all), ending: false }
     slots.push(slot)
     return slot
   }
@@ -112,15 +118,22 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
     if (options.shape !== undefined) shaped = await shapeProcesses(random, options.shape, folder)
     const { weights, kv, model } = options
     const profile = [...(weights === undefined ? [] : ['--weights', weights]), ...(kv === undefined ? [] : ['--kv', kv])]
-    const first = await readyOf(start(0, ['--model', model, ...profile]), signal)
-    const address = first.addrs[0]
-    if (address === undefined) throw new ShoalError('internal', 'the first process has no address')
-    const others = Array.from({ length: options.processes - 1 }, (_, index) => start(index + 1, ['--join', address]))
-    const nodes = [first, ...(await Promise.all(others.map((slot) => readyOf(slot, signal))))]
+    const indices = Array.from({ length: options.processes }, (_, index) => index)
+    const isRank = (index: number): boolean => (shapes[index]?.rankOf ?? null) !== null
+    const starting = (those: readonly number[], words: (index: number) => readonly string[]): Promise<ReadyNode[]> => Promise.all(those.map((index) => readyOf(start(index, words(index)), signal)))
+    const ranks = await starting(indices.filter(isRank), () => ['--model', model, ...profile])
+    const led = (index: number): readonly string[] => {
+      const leader = shapes[index]
+      return leader === undefined ? [] : leaderWords(shapes, leader, ({ name }) => addressOf(ranks.find((rank) => rank.name === name)))
+    }
+    const [creator = 0, ...joining] = indices.filter((index) => !isRank(index))
+    const [first] = await starting([creator], (index) => ['--model', model, ...profile, ...led(index)])
+    const others = await starting(joining, (index) => ['--join', addressOf(first), ...led(index)])
+    const nodes = [first, ...others, ...ranks].filter((node) => node !== undefined)
     return {
       nodes,
       links: shaped?.links ?? [],
-      clientFolder: join(folder, slots[0]?.name ?? '', 'client'),
+      clientFolder: join(folder, first?.name ?? '', 'client'),
       failure: failure.promise,
       signal(name, kind) {
         const slot = slotOf(name)
@@ -131,10 +144,10 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
         const slot = slotOf(name)
         slot.ending = true
         await endChild(clock, slot.child)
-        const others = slots.flatMap((one, index) => (one === slot ? [] : (nodes[index]?.addrs.slice(0, 1) ?? [])))
+        const others = nodes.flatMap(({ name: other, rankOf, addrs }) => (other === name || rankOf !== null ? [] : addrs.slice(0, 1)))
         // It comes back to those who are still there: also the one that had created the swarm.
-        const words = slot.words.includes('--join') || others.length === 0 ? slot.words : [...slot.words, ...others.flatMap((other) => ['--join', other])]
-        slot.child = spawn(name, words)
+        const words = slot.rankOf !== null || slot.words.includes('--join') || others.length === 0 ? slot.words : [...slot.words, ...others.flatMap((other) => ['--join', other])]
+        slot.child = spawn(name, slot.rankOf, words)
         slot.ending = false
         return await readyOf(slot, signal)
       },
@@ -146,14 +159,20 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
   }
 }
 
-async function readyOf({ name, child }: Slot, signal: AbortSignal): Promise<ReadyNode> {
+function addressOf(node: ReadyNode | undefined): string {
+  const address = node?.addrs[0]
+  if (address === undefined) throw new ShoalError('internal', 'a process has no address')
+  return address
+}
+
+async function readyOf({ name, rankOf, child }: Slot, signal: AbortSignal): Promise<ReadyNode> {
   const interrupted = Promise.withResolvers<never>()
   const onAbort = (): void => interrupted.reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {
     const { peerId, addrs, blocks } = await Promise.race([child.ready, interrupted.promise])
-    return { name, peerId, addrs, blocks, pid: child.process.pid ?? 0 }
+    return { name, peerId, addrs, blocks, rankOf, pid: child.process.pid ?? 0 }
   } finally {
     signal.removeEventListener('abort', onAbort)
   }

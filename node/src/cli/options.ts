@@ -42,6 +42,24 @@ export function addJoinOption(command: Command): Command {
     .option('--manifest <ID>', 'with --join: only the swarm of this manifest', parseManifestId)
 }
 
+/** Of processes that others start: `shoal swarm`, tests. */
+export interface StartedFlags {
+  readonly announce?: string[]
+  readonly dialInstead?: string
+  readonly slowdown?: number
+  readonly exitWithParent?: boolean
+  readonly temporaryData?: boolean
+}
+
+export function addStartedOptions(command: Command): Command {
+  return command
+    .option('--announce <MULTIADDR>', 'tell others this address instead (repeatable): a router\'s mapping, a proxy', parseAddress)
+    .addOption(new Option('--dial-instead <FILE>', 'JSON: addresses, and what to dial instead of each').hideHelp())
+    .addOption(new Option('--slowdown <N>', 'compute so many times slower').argParser(parseNumber(1, 100)).hideHelp())
+    .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
+    .addOption(new Option('--temporary-data', 'remove the data directory when the parent process is gone and cannot').hideHelp())
+}
+
 export interface PlacementFlags {
   readonly placement: string
 }

@@ -1,18 +1,19 @@
 import type { Command } from 'commander'
-import { availableMemoryBytes, exitWithParent, lockDirectory } from '@shoal/host/node'
+import { availableMemoryBytes } from '@shoal/host/node'
 import { formatProfile } from '@shoal/model'
 import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
-import { addCommonOptions, addExamples, addJoinOption, addModelOptions, type CommonFlags, type JoinFlags, type ModelFlags } from '../cli/options.ts'
+import { addCommonOptions, addExamples, addJoinOption, addModelOptions, addStartedOptions, type CommonFlags, type JoinFlags, type ModelFlags, type StartedFlags } from '../cli/options.ts'
 import { collect, parseAddress, parseMemory } from '../cli/parse.ts'
+import { serveInFolder } from '../cli/serve-in-folder.ts'
 import { UsageError } from '../cli/usage-error.ts'
+import { readDialInstead } from '../shape/dial-file.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
-interface RankFlags extends CommonFlags, ModelFlags, JoinFlags {
+interface RankFlags extends CommonFlags, ModelFlags, JoinFlags, StartedFlags {
   readonly leader?: string[]
   readonly lan?: boolean
   readonly listen?: string[]
   readonly memory?: number
-  readonly exitWithParent?: boolean
 }
 
 /** As for `shoal up`. */
@@ -27,7 +28,7 @@ export function addRankCommand(program: Command): void {
     .option('--lan', 'listen on all interfaces')
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
     .option('--memory <SIZE>', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
-    .option('--exit-with-parent', 'end when the parent process does')
+  addStartedOptions(command)
   addCommonOptions(command).action(rank)
   addExamples(command, [
     'shoal rank --model demo                                       # prints its address; then, for the node that leads:',
@@ -37,15 +38,7 @@ export function addRankCommand(program: Command): void {
 
 async function rank(flags: RankFlags): Promise<void> {
   if ((flags.join?.length ?? 0) === 0 && flags.model === undefined) throw new UsageError('give --model REF, or --join MULTIADDR of a node that has the model')
-  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, async (context) => {
-    if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
-    const lock = lockDirectory(context.dataFolder)
-    try {
-      await serveShares(context, flags)
-    } finally {
-      lock.release()
-    }
-  })
+  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, (context) => serveInFolder(context, flags, () => serveShares(context, flags)))
 }
 
 async function serveShares(context: CommandContext, flags: RankFlags): Promise<void> {
@@ -55,6 +48,9 @@ async function serveShares(context: CommandContext, flags: RankFlags): Promise<v
     join: flags.join ?? [],
     listen: flags.listen ?? [],
     lan: flags.lan ?? false,
+    announce: flags.announce,
+    dialInstead: flags.dialInstead === undefined ? undefined : readDialInstead(flags.dialInstead),
+    slowdown: flags.slowdown,
     leaders: flags.leader ?? null,
     memoryBytes: flags.memory ?? Math.floor(availableMemoryBytes() * memoryShare),
     threads: threadsOf(flags),

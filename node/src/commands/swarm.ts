@@ -50,7 +50,9 @@ async function swarm(flags: SwarmFlags): Promise<void> {
     const { output, signal } = context
     if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
-    const plan = await memoryPlan({ model, processes, ...profile })
+    // A group holds what one node would.
+    const holders = shape?.nodes.filter(({ rankOf }) => rankOf === null).length ?? processes
+    const plan = await memoryPlan({ model, processes: holders, ...profile })
     const memoryBytes = flags.memory ?? plan.memoryBytes
     const listeners = new Set<(event: NodeEvent) => void>()
     output.line(`starting ${processes} processes with ${formatBytes(memoryBytes)} each${shape === undefined ? '' : `, links as in ${shape.name}`} …`)
@@ -58,7 +60,7 @@ async function swarm(flags: SwarmFlags): Promise<void> {
       processes,
       model,
       memoryBytes,
-      threads: flags.threads ?? plan.threads,
+      threads: flags.threads ?? Math.max(1, Math.floor((plan.threads * holders) / processes)),
       ...profile,
       ...(shape !== undefined && { shape }),
       onEvent(node, { event, ...fields }) {
@@ -117,7 +119,10 @@ async function play({ clock, output, signal }: CommandContext, local: LocalSwarm
 
 function show({ output }: CommandContext, local: LocalSwarm, shape: Shape | undefined): void {
   output.line(`\n${local.nodes.length} processes:`)
-  for (const { name, pid, blocks, addrs } of local.nodes) output.line(`  ${name.padEnd(12)}  ${String(pid).padStart(7)}  ${blocks === null ? 'no blocks yet' : `blocks ${blocks[0]}–${blocks[1] - 1}`}  ${addrs[0] ?? ''}`)
+  for (const { name, pid, blocks, rankOf, addrs } of local.nodes) {
+    const holds = rankOf !== null ? `rank of ${rankOf}` : blocks === null ? 'no blocks yet' : `blocks ${blocks[0]}–${blocks[1] - 1}`
+    output.line(`  ${name.padEnd(12)}  ${String(pid).padStart(7)}  ${holds}  ${addrs[0] ?? ''}`)
+  }
   if (shape !== undefined) {
     const names = [...shape.nodes.map(({ name }) => name), outsider]
     output.line('\nlinks:')

@@ -1,8 +1,6 @@
-import { rmdirSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { Option, type Command } from 'commander'
 import { ShoalError, timeLimit } from '@shoal/host'
-import { availableMemoryBytes, exitWithParent, formatBytes, lockDirectory } from '@shoal/host/node'
+import { availableMemoryBytes, formatBytes } from '@shoal/host/node'
 import { formatProfile, unitBytes } from '@shoal/model'
 import type { SwarmEvent } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
@@ -11,29 +9,25 @@ import { aborted, inContext, threadsOf, type CommandContext } from '../cli/conte
 import { joinCommand } from '../cli/join-command.ts'
 import { readDialInstead } from '../shape/dial-file.ts'
 import { publishAddresses } from '../cli/local-node.ts'
-import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions } from '../cli/options.ts'
-import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags } from '../cli/options.ts'
-import { parseAddress, parseBlocks, parseMemory, parseNumber, parseSpeeds } from '../cli/parse.ts'
+import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions, addStartedOptions } from '../cli/options.ts'
+import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
+import { parseAddress, parseBlocks, parseMemory, parseSpeeds } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
+import { serveInFolder } from '../cli/serve-in-folder.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
 
-export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags {
+export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, StartedFlags {
   readonly bootstrap?: string[]
   readonly lan?: boolean
   readonly listen?: string[]
-  readonly announce?: string[]
-  readonly dialInstead?: string
-  readonly slowdown?: number
   readonly memory?: number
   readonly device: string
   readonly blocks?: [number, number]
   readonly rank?: string[]
   readonly spare?: string[]
   readonly split?: number[]
-  readonly exitWithParent?: boolean
-  readonly temporaryData?: boolean
 }
 
 /** A fifth stays for the system, the user and our own buffers. */
@@ -53,17 +47,13 @@ export function addUpCommand(program: Command): void {
     .option('--bootstrap <MULTIADDR>', 'any Shoal peer, of whatever model: the swarm of --model is found through it, or created and found by others (repeatable)', parseAddress)
     .option('--lan', 'listen on all interfaces and be found by mDNS')
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
-    .option('--announce <MULTIADDR>', 'tell others this address instead (repeatable): a router\'s mapping, a proxy', parseAddress)
     .option('--memory <SIZE>', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
     .addOption(new Option('--device <KIND>', 'what computes').choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml']).default('auto'))
     .option('--blocks <START:END>', 'serve these blocks, whatever the plan says', parseBlocks)
     .option('--rank <MULTIADDR>', 'compute every block together with this peer (shoal rank; repeatable)', parseAddress)
     .option('--spare <MULTIADDR>', 'with --rank: takes the place of a rank that is lost (repeatable)', parseAddress)
     .option('--split <SPEEDS>', 'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)', parseSpeeds)
-    .addOption(new Option('--dial-instead <FILE>', 'JSON: addresses, and what to dial instead of each').hideHelp())
-    .addOption(new Option('--slowdown <N>', 'compute so many times slower').argParser(parseNumber(1, 100)).hideHelp())
-    .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
-    .addOption(new Option('--temporary-data', 'remove the data directory when the parent process is gone and cannot').hideHelp())
+  addStartedOptions(command)
   addApiOptions(command)
   addCommonOptions(command).action(up)
   addExamples(command, [
@@ -84,33 +74,7 @@ function checkUpFlags(flags: UpFlags): void {
 
 async function up(flags: UpFlags): Promise<void> {
   checkUpFlags(flags)
-  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, async (context) => {
-    let orphaned = false
-    const onParentGone = (): void => {
-      orphaned = true
-      context.stop()
-    }
-    if (flags.exitWithParent === true) exitWithParent({ onParentGone })
-    const lock = lockDirectory(context.dataFolder)
-    try {
-      await serveBlocks(context, flags)
-    } finally {
-      lock.release()
-      // Our starter was killed and cannot tidy up itself; as long as it lives, it may start us again here.
-      if (flags.temporaryData === true && orphaned) removeTemporary(context.dataFolder)
-    }
-  })
-}
-
-/** Removes a folder, and the one around it once its last neighbour is gone. */
-function removeTemporary(folder: string): void {
-  rmSync(folder, { recursive: true, force: true })
-  try {
-    rmdirSync(dirname(folder))
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT') throw error
-  }
+  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, (context) => serveInFolder(context, flags, () => serveBlocks(context, flags)))
 }
 
 async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<void> {

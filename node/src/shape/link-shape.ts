@@ -21,6 +21,12 @@ export interface NodeShape extends AccessShape {
   readonly threads: number | null
   /** How many times slower it computes than this machine. */
   readonly slowdown: number
+  /** Exactly these blocks, for itself or for the group it leads; null for what the plan says. */
+  readonly blocks: readonly [number, number] | null
+  /** The node whose blocks it computes a share of; null for a node that serves blocks. */
+  readonly rankOf: string | null
+  /** Its part of a group's work in proportion to the others'; null for 1. */
+  readonly speed: number | null
 }
 
 /** Everybody else: `shoal generate`, `chat` and `status` from another terminal. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ShoalError } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
+import { groupsTrouble } from './group-shape.ts'
 import { outsider, type LinkShape, type NodeShape, type Shape } from './link-shape.ts'
 
 /** Bytes of a shape file: 32 nodes with all their links are a hundredth of it. */
@@ -27,6 +28,9 @@ const node = z.strictObject({
   slowdown: z.number().min(1).max(100).optional(),
   upMbps: mbps.optional(),
   downMbps: mbps.optional(),
+  blocks: z.string().regex(/^\d{1,4}:\d{1,4}$/, 'blocks are START:END, such as 0:8').transform((text) => text.split(':').map(Number) as [number, number]).refine(([start, end]) => start < end, 'blocks are START:END with START < END').optional(),
+  rankOf: name.optional(),
+  speed: z.number().positive().max(1_000_000).optional(),
 })
 
 const shapeFile = z.strictObject({
@@ -47,7 +51,8 @@ export type ShapeFile = z.infer<typeof shapeFile>
  *       "links": [{ "between": ["home", "office"], "rttMs": 20, "mbps": 100, "lossPercent": 0.1 }],
  *       "default": { "rttMs": 1 } }
  *
- * Only `name` is needed. Of several links that fit a pair, the one that names most nodes counts.
+ * Only `name` is needed. A node with `"rankOf": "desk"` computes a share of each block of that node (`shoal rank`), as much
+ * as their `speed`s say; `"blocks": "0:8"` fixes what a node serves. Of several links that fit a pair, the one that names most nodes counts.
  * @throws {ShoalError} `bad-request` naming the field
  */
 export function parseShape(text: string, title: string): Shape {
@@ -77,6 +82,8 @@ export function createShape(title: string, file: ShapeFile): Shape {
     if (stranger !== undefined) throw refuse(`a link names '${stranger}', which is neither a node, a site nor '${outsider}'`)
     if (between[0] === between[1] && !sites.has(between[0])) throw refuse(`a link leads from '${between[0]}' to itself`)
   }
+  const trouble = groupsTrouble(file.nodes)
+  if (trouble !== null) throw refuse(trouble)
   const siteOf = new Map(file.nodes.map((node) => [node.name, node.site]))
   /** How well a name in a file fits a node: 2 by its own name, 1 by its site's. */
   const fit = (written: string, node: string): number => (written === node ? 2 : written === siteOf.get(node) ? 1 : 0)
@@ -87,13 +94,16 @@ export function createShape(title: string, file: ShapeFile): Shape {
   return {
     name: title,
     nodes: file.nodes.map(
-      ({ name: called, memory, threads, slowdown, upMbps, downMbps }): NodeShape => ({
+      ({ name: called, memory, threads, slowdown, upMbps, downMbps, blocks, rankOf, speed }): NodeShape => ({
         name: called,
         memoryBytes: memory ?? null,
         threads: threads ?? null,
         slowdown: slowdown ?? 1,
         upMbps: upMbps ?? null,
         downMbps: downMbps ?? null,
+        blocks: blocks ?? null,
+        rankOf: rankOf ?? null,
+        speed: speed ?? null,
       }),
     ),
     link(a, b) {

@@ -45,7 +45,7 @@ test('steps follow each other, after events and times', async () => {
         signal: (name, signal) => note(`${name} ${signal}`),
         restart: (name) => {
           note(`${name} again`)
-          return Promise.resolve({ name, peerId: '', addrs: [], blocks: null, pid: 0 })
+          return Promise.resolve({ name, peerId: '', addrs: [], blocks: null, rankOf: null, pid: 0 })
         },
       },
       nextEvent: (fits) => (fits({ event: 'session-opened' }) && !fits({ event: 'peer-dead' }) ? opened : Promise.reject(new Error('waits for something else'))),

@@ -31,20 +31,17 @@ test('calls take so many times longer, and wait for each other', async () => {
 
 /** A rank whose forward passes through two halves of 1 and 3 ms; a sum takes as long as the others let it wait. */
 function rankDevice(clock: ReturnType<typeof createVirtualClock>, halvesMs: readonly number[]): Device {
-  return {
-    ...twoMsDevice(clock),
-    loadRank: async (_range: unknown, { sum }: RankOptions) =>
-      ({
-        hiddenSize: 1,
-        async forward(_session: string, _position: number, hidden: Float32Array) {
-          for (const ms of halvesMs) {
-            await sleep(clock, ms)
-            await sum(hidden, ms)
-          }
-          return hidden
-        },
-      }) as unknown as BlockRunner,
-  } as unknown as Device
+  const loadRank = async (_range: unknown, { sum }: RankOptions): Promise<Partial<BlockRunner>> => ({
+    hiddenSize: 1,
+    async forward(_session, _position, hidden) {
+      for (const ms of halvesMs) {
+        await sleep(clock, ms)
+        await sum(hidden, ms)
+      }
+      return hidden
+    },
+  })
+  return { kind: 'cpu', threads: 1, numericClass: 'one', loadRank } as unknown as Device
 }
 
 async function advance(clock: ReturnType<typeof createVirtualClock>, ms: number): Promise<void> {

@@ -6,7 +6,7 @@ const program = fileURLToPath(new URL('../../../node/src/main.ts', import.meta.u
 
 /** `shoal swarm` as a process of its own: its links run beside what is measured, not inside. */
 export interface SwarmProcess {
-  /** Of each node. */
+  /** Of each node that serves blocks. */
   readonly addresses: readonly string[]
   close(): Promise<void>
 }
@@ -17,8 +17,8 @@ export async function startSwarm(words: readonly string[]): Promise<SwarmProcess
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ready = new Promise<readonly string[]>((resolve, reject) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      const { event, nodes } = JSON.parse(line) as { event?: string; nodes?: readonly { readonly addrs: readonly string[] }[] }
-      if (event === 'ready') resolve((nodes ?? []).flatMap(({ addrs }) => addrs.slice(0, 1)))
+      const { event, nodes } = JSON.parse(line) as { event?: string; nodes?: readonly { readonly rankOf: string | null; readonly addrs: readonly string[] }[] }
+      if (event === 'ready') resolve((nodes ?? []).flatMap(({ rankOf, addrs }) => (rankOf === null ? addrs.slice(0, 1) : [])))
     })
     void ended.then((status) => reject(new Error(`shoal swarm ended with ${status}`)))
   })
