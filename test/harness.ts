@@ -35,7 +35,7 @@ export interface World {
 }
 
 /** A node that serves. */
-export interface Up extends Pick<NodeProcess, 'process' | 'until' | 'ended' | 'obituary' | 'stop'> {
+export interface Up extends Pick<NodeProcess, 'process' | 'until' | 'onEvent' | 'ended' | 'obituary' | 'stop'> {
   readonly ready: ReadyEvent
   readonly address: string
 }

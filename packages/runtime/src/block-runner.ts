@@ -31,6 +31,8 @@ export interface BlockRunner {
   readonly numericClass?: string
   /** Peers that compute together; one when absent. */
   readonly ranks?: number
+  /** Aborted when it can compute no more and never will, however whole its device is: a group that has lost a rank. */
+  readonly lost?: AbortSignal
 
   /**
    * Makes room for a session of at most `tokenBudget` positions, in `part` of the blocks (all by default).

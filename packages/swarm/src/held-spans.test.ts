@@ -1,4 +1,5 @@
 import { ShoalError, silentLogger } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createHeldSpans, type HeldSpans } from './held-spans.ts'
 import { createFakeDevice, type FakeDevice } from './testing/small-model.ts'
@@ -9,6 +10,7 @@ let self: SmallPeer
 let client: SmallPeer
 let device: FakeDevice
 let spans: HeldSpans
+let lost: BlockRange[]
 const { signal } = new AbortController()
 const ready = (): Promise<void> => Promise.resolve()
 
@@ -21,12 +23,13 @@ const told = (): string => {
 beforeEach(async () => {
   swarm = createSmallSwarm()
   device = createFakeDevice()
+  lost = []
   self = await swarm.join('self')
   client = await swarm.join('client', { silent: true })
   await swarm.until(() => client.view.status().peers.every(({ liveness }) => liveness === 'alive'), 5000)
   spans = createHeldSpans(
     { clock: swarm.clock, logger: silentLogger, membership: self.membership, stageHost: self.stageHost, device, weightBytes: () => 0, ensureUnits: () => Promise.resolve() },
-    { memoryBytes: 2 ** 30, onChange: () => undefined },
+    { memoryBytes: 2 ** 30, onChange: () => undefined, onLost: (span) => void lost.push(span) },
   )
 })
 afterEach(async () => {
@@ -62,4 +65,29 @@ test('a first span that cannot be loaded is taken back; later ones are told only
   gate.resolve()
   await swarm.finished(moved)
   await swarm.until(() => told() === 'serving 2:4', 1000)
+})
+
+test('a span that can be computed here no more is given up at once, and can be taken anew', async () => {
+  await swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))
+  await swarm.until(() => told() === 'serving 2:4', 1000)
+  device.lose()
+  await swarm.until(() => told() === 'joining nothing', 1000)
+  expect(spans.current()).toBeNull()
+  expect(lost).toEqual([{ start: 2, end: 4 }])
+  expect(device.loaded.size).toBe(0)
+  await swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))
+  await swarm.until(() => told() === 'serving 2:4', 1000)
+})
+
+test('one that is lost while the next one loads is not freed twice', async () => {
+  await swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))
+  const gate = Promise.withResolvers<void>()
+  device.before = () => gate.promise
+  const moved = spans.take({ start: 0, end: 2 }, signal, ready)
+  device.lose()
+  await swarm.until(() => told() === 'joining nothing', 1000)
+  gate.resolve()
+  await swarm.finished(moved)
+  await swarm.until(() => told() === 'serving 0:2', 1000)
+  expect([...device.loaded]).toEqual(['0:2'])
 })

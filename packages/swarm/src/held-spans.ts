@@ -21,6 +21,8 @@ export interface HeldSpansOptions {
   /** For weights and KV caches together. */
   readonly memoryBytes: number
   onChange(span: BlockRange | null): void
+  /** The span can be computed here no more and is not announced any longer: it may be taken anew. */
+  onLost(span: BlockRange): void
 }
 
 /** The spans in this node's memory: the one it has announced, and those that only finish their sessions. */
@@ -113,15 +115,34 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     current = former
     await serve()
     await announce(former.range)
+    dropWhenLost(former)
+  }
+
+  /** Its sessions are told, and nobody routes to it: others load the blocks when they see that nobody has them. */
+  const drop = async (runner: BlockRunner): Promise<void> => {
+    if (current !== runner) return
+    current = null
+    await membership.announce({ state: 'joining', span: null })
+    await serve()
+    await runner.release()
+    options.onChange(null)
+    options.onLost(runner.range)
+  }
+  const dropWhenLost = (runner: BlockRunner): void => {
+    const dropped = (): void => void drop(runner).catch((error: unknown) => logger.warn('span-release-failed', { reason: messageOf(error) }))
+    runner.lost?.addEventListener('abort', dropped, { once: true })
+    if (runner.lost?.aborted === true) dropped()
   }
 
   const replace = async (span: BlockRange, signal: AbortSignal, ready: () => Promise<void>): Promise<void> => {
     const runner = await load(span, signal)
-    const former = current
+    let former = current
     try {
       waiting = runner
       await ready()
       waiting = null
+      // It may have been lost meanwhile.
+      former = current
       current = runner
       if (former !== null) draining.add(former)
       await serve()
@@ -129,13 +150,14 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       await announce(span)
     } catch (error) {
       waiting = null
-      current = former
+      if (current === runner) current = former
       if (former !== null) draining.delete(former)
       await serve()
       await runner.release()
       throw error
     }
     options.onChange(span)
+    dropWhenLost(runner)
     if (former !== null) finishLater(former)
   }
 

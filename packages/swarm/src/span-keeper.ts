@@ -52,6 +52,11 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null })
       options.onEvent({ event: 'blocks-changed', blocks })
     },
+    onLost(span) {
+      // At once would only find what was lost still missing.
+      failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
+      schedule(swarmLimits.spanRetryMs)
+    },
   })
   const settled = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<never>()

@@ -22,6 +22,8 @@ export interface FormationOptions {
   readonly sums: SumTable
   /** By rank; the first is this node. */
   readonly peers: readonly GroupPeer[]
+  /** A rank was lost: also while nothing is computed. */
+  onBroken?(): void
 }
 
 /** A group as its leader has formed it. When a rank is lost it is over; another one is formed in its place. */
@@ -63,6 +65,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     broken = { rank, error }
     ranks.collective.close(error)
     for (const { requests } of members.values()) requests.close(error)
+    options.onBroken?.()
   }
   const ranks = createGroupRank({ clock, rank: 0, peers, sums, onLost: lose })
   const all = (message: GroupMessage, values?: Float32Array): void => {

@@ -39,6 +39,8 @@ export interface GroupRunner extends BlockRunner {
   /** Of the group, not of its leader. */
   readonly numericClass: string
   readonly ranks: number
+  /** Aborted when a rank is lost and nobody can take its place. */
+  readonly lost: AbortSignal
   /** Members now, by rank from 1. */
   members(): readonly GroupPeer[]
   /** How often it was formed again around a spare. */
@@ -66,6 +68,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   const { range, split } = options
   const sessions = new Map<string, Session>()
   const releasing = new AbortController()
+  const losing = new AbortController()
   let nextSession = 0
   let repairs = 0
   let formation: Formation | null = null
@@ -76,13 +79,15 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   /** Without a spare nothing could be done with them. */
   const keepsInputs = spares.length > 0
   const self = { peer: transport.peerId, addresses: transport.addresses() }
+  // Before anything is loaded: who does not answer is no member.
+  let costs = options.costs ?? (await measureLinks({ transport, clock }, members, signal))
   const own = await dependencies.loadOwn((partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed')))
   const { hiddenSize } = own
 
   const form = async (ended: AbortSignal): Promise<{ formation: Formation; numericClass: string }> => {
-    const costs = options.costs ?? (await measureLinks({ transport, clock }, members, ended))
+    if (formation !== null && options.costs === undefined) costs = await measureLinks({ transport, clock }, members, ended)
     const sums = sumTable(members.length + 1, hiddenSize, costs)
-    const formed = await formGroup(dependencies, { group: randomHex(random, 16), manifestId: options.manifestId, profile: options.profile, hiddenSize, range, split, sums, peers: [self, ...members] }, ended)
+    const formed = await formGroup(dependencies, { group: randomHex(random, 16), manifestId: options.manifestId, profile: options.profile, hiddenSize, range, split, sums, peers: [self, ...members], onBroken: heal }, ended)
     return { formation: formed, numericClass: groupClass([options.numericClass, ...formed.classes], split) }
   }
 
@@ -94,7 +99,16 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     members = members.map((member, index) => (index + 1 === lost ? spare : member))
     spares = rest
   }
+  /** @throws {ShoalError} `not-ready`: it is over */
   const reform = async (reason: ShoalError): Promise<void> => {
+    try {
+      await formAgain(reason)
+    } catch (error) {
+      if (!releasing.signal.aborted) losing.abort(error)
+      throw error
+    }
+  }
+  const formAgain = async (reason: ShoalError): Promise<void> => {
     let lost = formation?.broken?.rank ?? null
     let why: unknown = reason
     formation?.end()
@@ -182,6 +196,11 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
       }
     }
   }
+  /** Whoever asks next must not be the one to find out: a spare takes its place now, or the stage is given up. */
+  const heal = (): void => {
+    if (formation === null) return
+    queue(() => whole(async () => undefined)).catch((error: unknown) => logger.warn('group-lost', { reason: messageOf(error) }))
+  }
   /** A sum that nobody completes in time says that a rank hangs; a ping says which. */
   const findHung = async (error: unknown): Promise<void> => {
     if (!(error instanceof ShoalError) || error.code !== 'deadline-passed' || formation === null) return
@@ -206,6 +225,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
       return numericClass
     },
     ranks: members.length + 1,
+    lost: losing.signal,
     members: () => members,
     get repairs() {
       return repairs

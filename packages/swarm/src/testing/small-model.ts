@@ -45,10 +45,14 @@ export interface FakeDevice extends Pick<Device, 'loadBlocks'> {
   readonly loads: string[]
   /** Runs before each load. */
   before: (range: BlockRange, signal: AbortSignal | undefined) => Promise<void> | void
+  /** What was loaded last can compute no more, as a group that has lost a rank. */
+  lose(): void
 }
 
 export function createFakeDevice(): FakeDevice {
+  let losing = new AbortController()
   const device: FakeDevice = {
+    lose: () => losing.abort(),
     numericClass: 'fake',
     loaded: new Set(),
     loads: [],
@@ -60,9 +64,11 @@ export function createFakeDevice(): FakeDevice {
       device.loads.push(name)
       if (device.loaded.has(name)) throw new Error(`${name} is in memory twice`)
       device.loaded.add(name)
-      return fakeRunner(range, () => {
+      losing = new AbortController()
+      const runner = fakeRunner(range, () => {
         if (!device.loaded.delete(name)) throw new Error(`${name} was released twice`)
       })
+      return { ...runner, lost: losing.signal }
     },
   }
   return device
