@@ -107,7 +107,8 @@ export function createRelocation(context: RelocationContext): Relocation {
         continue
       }
       try {
-        if (handOvers < sessionLimits.maxHandOvers && to.length <= limits.maxSuccessors) {
+        // What a group has is spread over its ranks.
+        if (from.ranks === 1 && handOvers < sessionLimits.maxHandOvers && to.length <= limits.maxSuccessors) {
           const taken = await handOver(from, to, () => (handOvers += 1))
           if (taken) return
         }

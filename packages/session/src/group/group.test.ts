@@ -10,7 +10,7 @@ import { settled } from '../fake-swarm.ts'
 import { createLocalSession } from '../local-session.ts'
 import { generateTokens } from '../generate.ts'
 import { createCoordinator } from '../coordinator.ts'
-import { createStageHost } from '../stage-host.ts'
+import { createStageHost, type StageHost } from '../stage-host.ts'
 import type { HiddenSession, RouteStage } from '../types.ts'
 import { createGroupBench, memoryLimitBytes, type GroupBench, type RankNode } from './testing/group-bench.ts'
 import { groupTimes } from './limits.ts'
@@ -191,27 +191,33 @@ test('a group is a runner: positions, budgets, rewinds, several sessions, queued
   await expect(runner.forward('b', 300, rows(1))).rejects.toMatchObject({ code: 'not-ready' })
 })
 
+const hosts = new Map<string, StageHost>()
+
 /** A node that serves one runner, as a route sees it. */
 async function stageOf(node: Transport, held: BlockRunner): Promise<RouteStage> {
   const host = createStageHost({ transport: node, clock: bench.clock, logger: silentLogger }, { manifestId: bench.manifestId, profile: bench.profile, numericClass: bench.device.numericClass, incarnation: 1 })
   await host.setRunners([held])
+  hosts.set(node.peerId, host)
   return { peer: node.peerId, addresses: node.addresses(), range: held.range, incarnation: 1, predictedStepMs: () => 10 }
 }
 
-/** Generates along `stages`; when the sixth token is there, `kill` dies and `other` is what is found in its place. */
-async function generateThrough(stages: readonly RouteStage[], kill: string | null, other: RouteStage | null): Promise<Generated & { failovers: number; continuity: string; ranks: readonly number[] }> {
-  const coordinator = createCoordinator({ transport: bench.network.createTransport(`coordinator-${kill}`), clock: bench.clock, logger: silentLogger })
+/** Generates along `stages`; when the sixth token is there, something happens and `other` is what is found in the place of one of them. */
+async function generateThrough(stages: readonly RouteStage[], happens: (() => void) | null, other: RouteStage | null): Promise<Generated & { failovers: number; moves: number; continuity: string; ranks: readonly number[]; events: readonly string[] }> {
+  const name = `coordinator-${other?.peer ?? 'calm'}`
+  const events: string[] = []
+  const logger = { ...silentLogger, info: (event: string) => void events.push(event) }
+  const coordinator = createCoordinator({ transport: bench.network.createTransport(name), clock: bench.clock, logger })
   const routes = { find: async () => (other === null ? [] : [other]) }
-  const session = await coordinator.open({ session: `of-${kill}`, manifestId: bench.manifestId, profile: bench.profile, hiddenSize: 64, range: whole, route: stages, routes, tokenBudget: 100 })
+  const session = await coordinator.open({ session: `of-${name}`, manifestId: bench.manifestId, profile: bench.profile, hiddenSize: 64, range: whole, route: stages, routes, tokenBudget: 100 })
   const found = await finished(
     generate(session, golden!.greedy.length, (count) => {
-      if (count === 6 && kill !== null) bench.network.kill(kill)
+      if (count === 6) happens?.()
     }),
   )
-  const { failovers, continuity } = session
+  const { failovers, moves, continuity } = session
   const ranks = session.route().map((stage) => stage.ranks)
   await session.close()
-  return { ...found, failovers, continuity, ranks }
+  return { ...found, failovers, moves, continuity, ranks, events }
 }
 
 test('without a spare the stage is lost like any other: the answer goes on elsewhere, as continued', async () => {
@@ -219,7 +225,7 @@ test('without a spare the stage is lost like any other: the answer goes on elsew
   const [one] = (await ranks(1)) as [RankNode]
   const { transport, runner } = await bench.lead('leader', whole, [1, 1], [one])
   const single = await stageOf(bench.network.createTransport('single'), await bench.device.loadBlocks(whole, { memoryLimitBytes }))
-  const found = await generateThrough([await stageOf(transport, runner)], one.peer, single)
+  const found = await generateThrough([await stageOf(transport, runner)], () => bench.network.kill(one.peer), single)
   expect(found.ids).toEqual(golden!.greedy)
   expect(found).toMatchObject({ failovers: 1, continuity: 'continued', ranks: [1] })
 })
@@ -234,10 +240,22 @@ test('a leader that dies is replaced by another group of the same split, and no 
   const [stage, double] = [await stageOf(first.transport, first.runner), await stageOf(second.transport, second.runner)]
   const calm = await generateThrough([double], null, null)
   expect(calm).toMatchObject({ failovers: 0, ranks: [2] })
-  const found = await generateThrough([stage], 'leader', double)
+  const found = await generateThrough([stage], () => bench.network.kill('leader'), double)
   expect(found).toMatchObject({ ids: calm.ids, bits: calm.bits, failovers: 1, continuity: 'identical', ranks: [2] })
   await settled()
   expect(one.host.groups).toBe(0)
+})
+
+test('a leader that leaves: its rows are computed again by another group of the same split, and no bit changes', async () => {
+  bench = await createGroupBench(model, 'int4:32', 'reference')
+  const [one, two] = (await ranks(2)) as [RankNode, RankNode]
+  const first = await bench.lead('leader', whole, [1, 1], [one])
+  const second = await bench.lead('other-leader', whole, [1, 1], [two])
+  const [stage, double] = [await stageOf(first.transport, first.runner), await stageOf(second.transport, second.runner)]
+  const calm = await generateThrough([double], null, null)
+  const found = await generateThrough([stage], () => hosts.get('leader')?.setDraining(true), double)
+  expect(found).toMatchObject({ ids: calm.ids, bits: calm.bits, failovers: 0, moves: 1, continuity: 'identical', ranks: [2], events: ['route-moved'] })
+  expect(hosts.get('leader')?.sessions()).toBe(0)
 })
 
 test('a rank that dies while nothing is computed is replaced at once, and without a spare the group says that it is over', async () => {
