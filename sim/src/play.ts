@@ -1,12 +1,15 @@
 import { scenarios } from './scenarios/index.ts'
 import { becomeCalm } from './simulator/calm.ts'
 import { outcomeOf, type Outcome } from './simulator/outcome.ts'
-import { topologies } from './simulator/topologies.ts'
+import type { RunnerName } from './simulator/tiny-model.ts'
+import { topologies, wideTopologies } from './simulator/topologies.ts'
 import { createWorld } from './simulator/world.ts'
 
 export interface PlayOptions {
   readonly seed: number
   readonly nodes?: number | undefined
+  /** Instead of the scenario's own. */
+  readonly runner?: RunnerName | undefined
   /** Hears each entry of the trace. */
   readonly listener?: (line: string) => void
 }
@@ -18,12 +21,15 @@ export interface PlayOptions {
 export async function playScenario(name: string, options: PlayOptions): Promise<Outcome> {
   const scenario = scenarios.find((candidate) => candidate.name === name)
   if (scenario === undefined) throw new RangeError(`there is no scenario ${name}: shoal sim list names them`)
-  const topology = scenario.topology === 'any' ? topologies[options.seed % topologies.length] : topologies.find((candidate) => candidate.name === scenario.topology)
+  const topology = scenario.topology === 'any' ? topologies[options.seed % topologies.length] : [...topologies, ...wideTopologies].find((candidate) => candidate.name === scenario.topology)
   if (topology === undefined) throw new Error(`scenario ${name} names no topology: ${scenario.topology}`)
   const { seed, nodes = scenario.nodes, listener } = options
+  const model = scenario.model ?? 'tiny'
+  const runner = options.runner ?? scenario.runner ?? 'reference'
   if (nodes < scenario.nodesMin) throw new RangeError(`${name} needs at least ${scenario.nodesMin} nodes`)
-  const world = await createWorld({ seed, topology, nodes, model: scenario.model ?? 'tiny', ...(listener === undefined ? {} : { listener }) })
+  if (model === 'large' && runner !== 'cost') throw new RangeError(`the model of ${name} is for the cost-model runner only`)
+  const world = await createWorld({ seed, topology, nodes, model, runner, ...(listener === undefined ? {} : { listener }) })
   await scenario.play(world)
   await becomeCalm(world)
-  return outcomeOf(name, world, nodes)
+  return outcomeOf(name, world, nodes, options.runner)
 }

@@ -1,5 +1,5 @@
 /**
- * `shoal sim SCENARIO [--seed N] [--nodes N] [--json]`: the real code on simulated machines and links, in virtual time.
+ * `shoal sim SCENARIO [--seed N] [--nodes N] [--runner reference|cost] [--json]`: the real code on simulated machines and links, in virtual time.
  * Exit 1 when a checker found something, 2 when it was called wrongly, 3 when the simulator itself failed.
  * `shoal sim list` names the scenarios.
  */
@@ -10,6 +10,7 @@ import { exitWithParent } from '@shoal/host/node'
 import { playScenario } from './play.ts'
 import { scenarios } from './scenarios/index.ts'
 import type { Outcome } from './simulator/outcome.ts'
+import { runnerNames } from './simulator/tiny-model.ts'
 
 function print(outcome: Outcome): void {
   const { scenario, seed, nodes, virtualSeconds, tokens, answers, failovers, tokensLost, tokensChanged, traceHash, violations, repeat } = outcome
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
     options: {
       seed: { type: 'string', default: '1' },
       nodes: { type: 'string' },
+      runner: { type: 'string' },
       // A file for every entry of the trace: `diff` of two shows where two runs part.
       trace: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -37,8 +39,9 @@ async function main(): Promise<number> {
   })
   const [name, ...rest] = positionals
   const [seed, nodes] = [Number(values.seed), values.nodes === undefined ? undefined : Number(values.nodes)]
-  if (name === undefined || rest.length > 0 || !Number.isSafeInteger(seed) || seed < 0 || (nodes !== undefined && (!Number.isSafeInteger(nodes) || nodes < 1))) {
-    process.stderr.write('usage: shoal sim SCENARIO|list [--seed N] [--nodes N] [--trace FILE] [--json]\n')
+  const runner = runnerNames.find((candidate) => candidate === values.runner)
+  if (name === undefined || rest.length > 0 || !Number.isSafeInteger(seed) || seed < 0 || (nodes !== undefined && (!Number.isSafeInteger(nodes) || nodes < 1)) || (values.runner !== undefined && runner === undefined)) {
+    process.stderr.write(`usage: shoal sim SCENARIO|list [--seed N] [--nodes N] [--runner ${runnerNames.join('|')}] [--trace FILE] [--json]\n`)
     return 2
   }
   if (name === 'list') {
@@ -48,7 +51,7 @@ async function main(): Promise<number> {
   }
   const lines: string[] = []
   try {
-    const outcome = await playScenario(name, { seed, nodes, ...(values.trace === undefined ? {} : { listener: (line) => void lines.push(line) }) })
+    const outcome = await playScenario(name, { seed, nodes, runner, ...(values.trace === undefined ? {} : { listener: (line) => void lines.push(line) }) })
     if (values.json) process.stdout.write(`${JSON.stringify(outcome)}\n`)
     else print(outcome)
     return outcome.violations.length === 0 ? 0 : 1

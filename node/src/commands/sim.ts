@@ -6,6 +6,7 @@ import { runSimProgram } from '../cli/sim-program.ts'
 interface SimFlags extends CommonFlags {
   readonly seed?: number
   readonly nodes?: number
+  readonly runner?: string
   readonly trace?: string
 }
 
@@ -16,12 +17,13 @@ export function addSimCommand(program: Command): void {
     .argument('<SCENARIO>', 'name of a scenario, or list')
     .option('--seed <N>', 'the same seed gives the same run', parseWhole(0, 4_294_967_295))
     .option('--nodes <N>', 'peers in the swarm', parseWhole(1, 10_000))
+    .option('--runner <NAME>', "reference computes, cost only takes as long; the scenario's own by default")
     .option('--trace <FILE>', 'write everything that happens, one line each')
   addCommonOptions(command).action(sim)
-  addExamples(command, ['shoal sim list', 'shoal sim lan --seed 7 --nodes 12', 'shoal sim chaos --seed 7 --json'])
+  addExamples(command, ['shoal sim list', 'shoal sim lan --seed 7 --nodes 12', 'shoal sim chaos --seed 7 --json', 'shoal sim large --seed 1 --nodes 100'])
 }
 
 async function sim(scenario: string, flags: SimFlags): Promise<void> {
-  const { seed, nodes, trace, json } = flags
-  await runSimProgram('sim', [scenario, ...(seed === undefined ? [] : ['--seed', String(seed)]), ...(nodes === undefined ? [] : ['--nodes', String(nodes)]), ...(trace === undefined ? [] : ['--trace', trace]), ...(json === true ? ['--json'] : [])])
+  const { seed, nodes, runner, trace, json } = flags
+  await runSimProgram('sim', [scenario, ...(seed === undefined ? [] : ['--seed', String(seed)]), ...(nodes === undefined ? [] : ['--nodes', String(nodes)]), ...(runner === undefined ? [] : ['--runner', runner]), ...(trace === undefined ? [] : ['--trace', trace]), ...(json === true ? ['--json'] : [])])
 }

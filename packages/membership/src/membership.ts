@@ -10,7 +10,7 @@ import type { MembershipOptions } from './options.ts'
 import type { MemberRecord } from './record.ts'
 import { createReplica } from './replica.ts'
 import { createSelf, type Announcement, type BeatLoad } from './self.ts'
-import { createSnapshot, type Snapshot } from './snapshot.ts'
+import { createSnapshots, type Snapshot } from './snapshot.ts'
 import { createStandstill } from './standstill.ts'
 
 /** A peer as this observer sees it. */
@@ -48,7 +48,7 @@ export interface Membership {
   onEvent(listener: (event: MembershipEvent) => void): () => void
   /** Smallest recent round trip to each connected peer, in microseconds, as measured here and now. */
   links(): Readonly<Record<string, number>>
-  /** Members held alive, for the planner. */
+  /** Members held alive, for the planner; the same object while nothing of it has changed. */
   snapshot(): Snapshot
   readonly incarnation: number
   /** Of the document as it would be sent to a newcomer. */
@@ -76,6 +76,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
   let timer: Timer | undefined
   const standstill = createStandstill(clock, options.beatIntervalMs)
   const linkWords = createLinkWords()
+  const snapshotOf = createSnapshots()
   let raising = false
   let restoring = false
   let closed = false
@@ -282,7 +283,7 @@ export function createMembership(dependencies: MembershipDependencies, options: 
       return () => eventListeners.delete(listener)
     },
     links: () => mesh.links(),
-    snapshot: () => createSnapshot(replica.roster.all().filter(({ record }) => livenessOfPeer(record) === 'alive').map(({ record }) => record)),
+    snapshot: () => snapshotOf(replica.roster.all().filter(({ record }) => livenessOfPeer(record) === 'alive').map(({ record }) => record)),
     get incarnation() {
       return self.incarnation
     },

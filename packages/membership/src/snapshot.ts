@@ -18,6 +18,16 @@ export function createSnapshot(records: readonly MemberRecord[]): Snapshot {
   return { members }
 }
 
+/** {@link createSnapshot} that gives the snapshot before again while the records are the same ones: whoever asks often compares two values, and not their contents. */
+export function createSnapshots(): (records: readonly MemberRecord[]) => Snapshot {
+  let last: { readonly records: readonly MemberRecord[]; readonly snapshot: Snapshot } = { records: [], snapshot: createSnapshot([]) }
+  return (records) => {
+    const same = records.length === last.records.length && records.every((record, index) => record === last.records[index])
+    if (!same) last = { records, snapshot: createSnapshot(records) }
+    return last.snapshot
+  }
+}
+
 /**
  * Lower-case hex sha256 over deterministic CBOR of everything a plan depends on: equal hashes, equal plans. Addresses,
  * load and counters are left out; links to peers that are not in the snapshot too, since no plan can use them.

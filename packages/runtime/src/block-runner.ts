@@ -20,8 +20,8 @@ export interface KeyValueWindow {
 /**
  * Computes blocks `[start, end)` for many sessions at once, each with its own KV cache.
  *
- * Two implementations, one conformance suite (`conformance.ts`): `reference/` in plain TypeScript and `onnx/` on
- * onnxruntime. In canonical form the bits of a row depend only on the rows before it in its session: never on how rows
+ * One conformance suite (`conformance.ts`) for `reference/` in plain TypeScript, `onnx/` on onnxruntime, and `mixing/`,
+ * which has all of a runner but the arithmetic. In canonical form the bits of a row depend only on the rows before it in its session: never on how rows
  * are grouped into calls, on the thread count, on other sessions, or on where the model is cut.
  */
 export interface BlockRunner {

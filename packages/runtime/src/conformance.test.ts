@@ -3,18 +3,18 @@ import type { Device } from './block-runner.ts'
 import { keyValueCases } from './conformance-key-values.ts'
 import { conformanceCases } from './conformance.ts'
 import { keyValueBytesPerPosition } from './key-value-size.ts'
-import { devices, plentyBytes } from './testing/devices.ts'
+import { allDevices, plentyBytes } from './testing/devices.ts'
 import { goldenFolder, packFolder, type PackedModel } from './testing/packed-model.ts'
 
 const range = { start: 1, end: 3 }
 const tokenRoom = 300
 
-describe.each(Object.keys(devices))('%s runner', (kind) => {
+describe.each(Object.keys(allDevices))('%s runner', (kind) => {
   let packed: PackedModel
   let device: Device
   beforeAll(async () => {
     packed = await packFolder(goldenFolder('llama'), 'f32')
-    device = await devices[kind]!(packed)
+    device = await allDevices[kind]!(packed)
   })
   afterAll(async () => {
     await device.close()

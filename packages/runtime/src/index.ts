@@ -1,8 +1,9 @@
 /**
  * Runs blocks of a model: hidden states in, hidden states out, with a KV cache per session.
  *
- * Two devices behind one interface: `createOnnxDevice` computes on this machine's CPU through onnxruntime, in a thread of
- * its own; `createReferenceDevice` is the same arithmetic in plain TypeScript, for oracles and simulations.
+ * Devices behind one interface: `createOnnxDevice` computes on this machine's CPU through onnxruntime, in a thread of
+ * its own; `createReferenceDevice` is the same arithmetic in plain TypeScript, for oracles and simulations. A third,
+ * `createMixingDevice`, computes nothing that a model means: it stands in for the arithmetic where a simulated swarm is large.
  *
  * @example
  * const device = await createOnnxDevice({ manifest, folder, threads: 2, logger })
@@ -12,6 +13,7 @@
  */
 export type { BlockRunner, Device, EmbeddingTable, HeadRunner, KeyValueWindow, LoadOptions, RankOptions, RunnerMemory, SumRanks } from './block-runner.ts'
 export { createOnnxDevice, type OnnxDeviceOptions } from './onnx/device.ts'
+export { createMixingDevice, type MixingDeviceOptions } from './mixing/device.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
 export { createReferenceDevice, type ReferenceDeviceOptions } from './reference/device.ts'
 export type { TensorReader } from './tensor-reader.ts'

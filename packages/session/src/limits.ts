@@ -16,6 +16,8 @@ export const sessionLimits = {
   replayChunkRows: 128,
   /** Repairs of one route without an answered step in between: then the swarm is falling apart, and the caller is told. */
   maxRepairs: 8,
+  /** The same for long routes: a site that is cut off takes a part of a dozen stages with it, and of those who stand in for them. */
+  maxRepairsPerStage: 2,
   /** Peers that are replaced in a row because their rows are no numbers: more would compute the same. */
   maxSpoilt: 2,
   /** While nobody has lost blocks, the route finder is asked again: it only looks at what is known here, so asking is cheap. */

@@ -57,8 +57,8 @@ export interface Losses {
   settle(route: Route): void
   /** A step was answered: the route works. */
   progress(): void
-  /** @throws {ShoalError} when there were too many in a row */
-  countAttempt(): void
+  /** @throws {ShoalError} when there were too many in a row for a route of so many stages */
+  countAttempt(stages: number): void
   /**
    * The route without the lost peers. Each lost range is found anew, in one span or several. A peer that was lost comes
    * back in when it has begun another life, or when nobody else has its blocks and it answers.
@@ -106,9 +106,9 @@ export function createLosses(): Losses {
       spoilt = 0
       full.clear()
     },
-    countAttempt() {
+    countAttempt(stages) {
       attempts += 1
-      if (attempts > sessionLimits.maxRepairs) throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
+      if (attempts > Math.max(sessionLimits.maxRepairs, stages * sessionLimits.maxRepairsPerStage)) throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
     },
     async replan({ finder, route, range, classes, findSilent }, signal) {
       const found = new Map<number, Route>()

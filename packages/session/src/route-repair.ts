@@ -83,7 +83,7 @@ export function createRouteRepair(context: RouteRepairContext): RouteRepair {
       let move = relocation.take(context.route())
       const repaired = move === null && !undoing
       try {
-        if (repaired && !patience.waiting) losses.countAttempt()
+        if (repaired && !patience.waiting) losses.countAttempt(context.route().length)
         const epoch = context.bump()
         const silent = (among: Route): Promise<Route> => findSilent(context, among, patience.waiting ? times.patientPingMs : times.suspectPingMs, repairing)
         const replanned = await losses.replan({ finder, route: context.route(), range, classes: context.classes.byBlock, findSilent: silent }, repairing)

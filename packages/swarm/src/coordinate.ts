@@ -26,8 +26,12 @@ export interface CoordinateDependencies {
   readonly replacementWaitMs?: number | undefined
 }
 
-/** Routes tried for one session before its refusals are reported: each excludes the peers that refused before. */
+/**
+ * Routes tried for one session before its refusals are reported, and for each stage: each route leaves one more peer out,
+ * and in a busy swarm any of a dozen stages may be full while others have room.
+ */
 const routesTried = 3
+const routesTriedPerStage = 2
 
 /** An engine over a swarm: embedding and head here, blocks along routes of peers. Needs units `embed` and `head`. */
 export function coordinate(dependencies: CoordinateDependencies): Promise<Engine> {
@@ -99,7 +103,7 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
       } catch (error) {
         const peer = refusingPeer(error)
         const lost = peer !== null && isLoss(error) && clock.nowMs() < untilMs
-        if (peer === null || (attempt >= routesTried && !lost)) throw error
+        if (peer === null || (attempt >= Math.max(routesTried, route.length * routesTriedPerStage) && !lost)) throw error
         logger.info('route-refused', { peer, attempt })
         if (error instanceof StageError && error.code === 'bad-frame') distrust.spoilt(peer)
         exclude.add(peer)

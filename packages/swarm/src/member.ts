@@ -9,7 +9,7 @@ import type { LinkRates } from './link-rates.ts'
 import type { Scope } from './scope.ts'
 import { createSpanKeeper, type SpanKeeper } from './span-keeper.ts'
 import type { SwarmEvent } from './types.ts'
-import { createSwarmView, type SwarmView } from './view.ts'
+import { createSwarmView, type Planner, type SwarmView } from './view.ts'
 import { watchMembers } from './watch-members.ts'
 
 export interface MemberDependencies {
@@ -21,6 +21,8 @@ export interface MemberDependencies {
   readonly device: Device
   /** What links to this peer have carried; absent where nothing measures it. */
   readonly rates?: LinkRates
+  /** By default this member plans for itself. */
+  readonly planner?: Planner
   /** A number above `atLeast` and all before it, persisted before it returns. */
   nextIncarnation(atLeast: number): number
   /** Brings a span's weights to this machine. */
@@ -49,7 +51,7 @@ const loadIntervalMs = 500
 
 /** Puts a member together; nothing has been announced yet. What is opened is closed with `scope`. */
 export function createMember(dependencies: MemberDependencies, options: MemberOptions, scope: Scope): Member {
-  const { transport, clock, random, logger, manifest, device, rates } = dependencies
+  const { transport, clock, random, logger, manifest, device, rates, planner } = dependencies
   const membership = createMembership(
     { transport, clock, random, logger, nextIncarnation: (atLeast) => dependencies.nextIncarnation(atLeast) },
     { ...options.profile, document: manifest.id, incarnation: dependencies.nextIncarnation(0) },
@@ -72,7 +74,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   )
   scope.onClose(() => stageHost.close())
 
-  const view = createSwarmView({ selfId: transport.peerId, manifest, membership, ...(rates === undefined ? {} : { rates }) })
+  const view = createSwarmView({ selfId: transport.peerId, manifest, membership, ...(rates === undefined ? {} : { rates }), ...(planner === undefined ? {} : { planner }) })
   const meter = createBusyMeter(clock)
   const keeper = createSpanKeeper(
     { clock, logger, selfId: transport.peerId, membership, view, stageHost, device: meter.watch(device), ensureUnits: (units, ended) => dependencies.ensureUnits(units, ended) },

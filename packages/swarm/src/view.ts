@@ -33,23 +33,30 @@ export interface SwarmView {
   whenKnown(signal: AbortSignal): Promise<void>
 }
 
+/** The plan of a snapshot whose hash is known: a pure function, so that whoever has many observers may ask it once for all. */
+export type Planner = (snapshot: Snapshot, hash: string) => Plan
+
 export interface ViewDependencies {
   readonly selfId: string
   readonly manifest: IdentifiedManifest
   readonly membership: Pick<Membership, 'members' | 'snapshot' | 'links' | 'onChange'>
   /** What links to this peer have carried; absent where nothing measures it. */
   readonly rates?: Pick<LinkRates, 'rates'>
+  /** By default every observer makes its own. */
+  readonly planner?: Planner
 }
 
-export function createSwarmView({ selfId, manifest, membership, rates }: ViewDependencies): SwarmView {
+export function createSwarmView({ selfId, manifest, membership, rates, planner }: ViewDependencies): SwarmView {
   const { config, profile, name } = manifest.manifest
   const costs = modelCosts(config, profile)
-  let planned: { hash: string; plan: Plan } | null = null
+  const planOf: Planner = planner ?? ((snapshot) => planSwarm(snapshot, costs, { objective: 'latency' }))
+  let planned: { snapshot: Snapshot; hash: string; plan: Plan } | null = null
 
   const plan = (): Plan => {
     const snapshot = membership.snapshot()
+    if (planned?.snapshot === snapshot) return planned.plan
     const hash = snapshotHash(snapshot)
-    if (planned?.hash !== hash) planned = { hash, plan: planSwarm(snapshot, costs, { objective: 'latency' }) }
+    planned = { snapshot, hash, plan: planned?.hash === hash ? planned.plan : planOf(snapshot, hash) }
     return planned.plan
   }
   /** The members, and this observer among them with the links it has measured: a client is no member, but routes begin and end here. */

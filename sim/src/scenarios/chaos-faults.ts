@@ -14,12 +14,15 @@ export interface Faults {
   mendAll(): Promise<void>
 }
 
+const someNodes = ({ nodes, random }: World): ReadonlySet<string> => new Set([...nodes.keys()].filter(() => random.unit() < 0.35))
+
 interface Mending {
   readonly atMs: number
   mend(): void | Promise<void>
 }
 
-export function createFaults(world: World): Faults {
+/** @param side whom a partition takes away; each with a chance of a third by default */
+export function createFaults(world: World, side = someNodes): Faults {
   const { random, loop, book, links, watch, nodes, sketches } = world
   const mendings: Mending[] = []
   let parted = false
@@ -89,16 +92,16 @@ export function createFaults(world: World): Faults {
     },
     partition() {
       if (parted) return
-      const side = new Set([...nodes.keys()].filter(() => random.unit() < 0.35))
-      if (side.size === 0 || !canSpare(world, side)) return
+      const apart = side(world)
+      if (apart.size === 0 || !canSpare(world, apart)) return
       parted = true
-      for (const peer of side) book.begin('partition', peer)
-      world.trace.add(`parted: ${[...side].join(' ')}`)
-      links.part(side, random.unit() < 0.5 ? 'cut' : 'stop')
+      for (const peer of apart) book.begin('partition', peer)
+      world.trace.add(`parted: ${[...apart].join(' ')}`)
+      links.part(apart, random.unit() < 0.5 ? 'cut' : 'stop')
       later(between(500, 8000), () => {
         parted = false
         links.rejoin()
-        for (const peer of side) if (nodes.get(peer)?.life.state === 'running') book.end(peer)
+        for (const peer of apart) if (nodes.get(peer)?.life.state === 'running') book.end(peer)
       })
     },
     slow() {

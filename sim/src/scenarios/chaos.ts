@@ -50,7 +50,7 @@ async function play(world: World): Promise<void> {
   await faults.mendAll()
 }
 
-function nextKind(roll: number): FaultKind {
+export function nextKind(roll: number): FaultKind {
   const total = kinds.reduce((sum, [, weight]) => sum + weight, 0)
   let left = roll * total
   for (const [kind, weight] of kinds) {

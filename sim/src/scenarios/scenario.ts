@@ -1,4 +1,4 @@
-import type { TinyModelName } from '../simulator/tiny-model.ts'
+import type { RunnerName, TinyModelName } from '../simulator/tiny-model.ts'
 import type { World } from '../simulator/world.ts'
 
 /** A story that is played on a world, and what must hold in it. */
@@ -9,6 +9,8 @@ export interface Scenario {
   readonly topology: string
   /** `tiny` unless said otherwise. */
   readonly model?: TinyModelName
+  /** `reference` unless said otherwise. */
+  readonly runner?: RunnerName
   /** Unless asked otherwise. */
   readonly nodes: number
   /** Fewer cannot play it. */

@@ -1,5 +1,5 @@
 import { sessionTimes } from '@shoal/session'
-import { agreements, ghostBoundMs, holders, leftovers, membersNow, wrongViews } from './truth.ts'
+import { agreements, ghostBoundMs, holders, leftovers, membersNow, wrongPlans, wrongViews } from './truth.ts'
 import type { World } from './world.ts'
 
 /** A swarm that has just been started has found its places by then: who wants to move waits for a quiet moment, and tries again. */
@@ -9,14 +9,21 @@ const stepMs = 250
 /** Answers end within this once nothing disturbs them any more: a step's deadline and its extensions, some times over. */
 const answersMsMax = 60_000
 
+export interface Layout {
+  /** Of how many others each node is given the address; of all by default. */
+  readonly addresses?: number
+  /** Where each client is; at the first site by default. */
+  clientSite?(client: number): number
+}
+
 /** Starts everybody, each with the addresses of those before it, then the clients, and waits until each block has `copies` holders that every client knows. */
-export async function form(world: World, clients: readonly string[], copies = 2): Promise<void> {
+export async function form(world: World, clients: readonly string[], copies = 2, layout: Layout = {}): Promise<void> {
   for (const name of world.sketches.keys()) {
     await world.start(name)
-    world.meet(name)
+    world.meet(name, layout.addresses)
     await world.loop.run(5)
   }
-  for (const name of clients) await world.addClient(name)
+  for (const [index, name] of clients.entries()) await world.addClient(name, layout.clientSite?.(index))
   const ready = (): boolean => [...world.clients.values()].every((client) => holders(world, client, new Set()).every((count) => count >= copies))
   if (!(await untilBySteps(world, ready, formingMsMax))) world.rules.violate(`after ${formingMsMax} ms not every block has ${copies} holders: ${JSON.stringify([...world.nodes].map(([name, { member }]) => [name, member.keeper.held()]))}`)
 }
@@ -34,6 +41,7 @@ export async function becomeCalm(world: World): Promise<void> {
     const [wrong] = wrongViews(world)
     rules.violate(`after ${boundMs} ms of calm ${wrong ?? `there are ${agreements(world).size} views of ${membersNow(world).length} members`}`)
   }
+  for (const wrong of wrongPlans(world)) rules.violate(wrong)
   // A client that is dead is noticed by its connection, or when its lease ends.
   if (!(await untilBySteps(world, () => leftovers(world).length === 0, sessionTimes.leaseMs + sessionTimes.graceMs))) for (const leftover of leftovers(world)) rules.violate(leftover)
 }

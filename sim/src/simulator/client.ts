@@ -2,7 +2,7 @@ import { seededRandom, type Logger } from '@shoal/host'
 import { createMembership, type Membership } from '@shoal/membership'
 import type { MemoryNetwork, Transport } from '@shoal/network'
 import type { Engine } from '@shoal/swarm'
-import { coordinate, createSwarmView, type SwarmView } from '@shoal/swarm/parts'
+import { coordinate, createSwarmView, type Planner, type SwarmView } from '@shoal/swarm/parts'
 import type { EventLoop } from './event-loop.ts'
 import { createLife, type Life } from './life.ts'
 import type { TinyModel } from './tiny-model.ts'
@@ -24,6 +24,7 @@ export interface ClientSurroundings {
   readonly topology: Topology
   readonly model: TinyModel
   readonly logger: Logger
+  readonly planner: Planner
   readonly seed: number
   /** Hears of each route that is about to be used. */
   onRoute(view: SwarmView, membership: Membership, route: Awaited<ReturnType<SwarmView['find']>>): void
@@ -31,14 +32,14 @@ export interface ClientSurroundings {
 
 /** As `connectClient` does on a real machine; whoever calls dials somebody. */
 export async function startSimulatedClient(surroundings: ClientSurroundings, name: string): Promise<SimulatedClient> {
-  const { loop, network, topology, model, logger, seed } = surroundings
+  const { loop, network, topology, model, logger, planner, seed } = surroundings
   const life = createLife(loop.clock)
   const { clock } = life
   const transport = network.createTransport(name)
   const random = seededRandom(seed)
   const membership = createMembership({ transport, clock, random, logger }, { ...topology.profile, document: model.manifest.id, incarnation: 1 })
   membership.start()
-  const view = createSwarmView({ selfId: name, manifest: model.manifest, membership })
+  const view = createSwarmView({ selfId: name, manifest: model.manifest, membership, planner })
   const engine = await coordinate({
     transport,
     clock,

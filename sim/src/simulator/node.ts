@@ -2,7 +2,7 @@ import { seededRandom, ShoalError, type Logger } from '@shoal/host'
 import { withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import type { SwarmEvent } from '@shoal/swarm'
-import { createLeaving, createMember, createScope, type Member } from '@shoal/swarm/parts'
+import { createLeaving, createMember, createScope, type Member, type Planner } from '@shoal/swarm/parts'
 import type { EventLoop } from './event-loop.ts'
 import { createLife, type Life } from './life.ts'
 import { createSimulatedDevice, type SimulatedDevice } from './simulated-device.ts'
@@ -40,6 +40,7 @@ export interface NodeSurroundings {
   readonly topology: Topology
   readonly model: TinyModel
   readonly logger: Logger
+  readonly planner: Planner
   readonly seed: number
   nextIncarnation(atLeast: number): number
   onEvent(event: SwarmEvent): void
@@ -53,7 +54,7 @@ const loadMsPerBlock = 20
 
 /** Joins and serves, as `startNode` does on a real machine; whoever calls dials somebody. */
 export async function startSimulatedNode(surroundings: NodeSurroundings, sketch: NodeSketch): Promise<SimulatedNode> {
-  const { loop, network, topology, model, logger, seed } = surroundings
+  const { loop, network, topology, model, logger, planner, seed } = surroundings
   const life = createLife(loop.clock)
   const { clock } = life
   const transport = withSelf(network.createTransport(sketch.name), clock, [protocols.members])
@@ -77,6 +78,7 @@ export async function startSimulatedNode(surroundings: NodeSurroundings, sketch:
       logger,
       manifest: model.manifest,
       device,
+      planner,
       nextIncarnation: (atLeast) => surroundings.nextIncarnation(atLeast),
       // Every machine has all weights, or no room for any.
       ensureUnits: () => (sketch.diskFull === true ? Promise.reject(new ShoalError('disk-full', 'no room for weights')) : Promise.resolve()),

@@ -3,6 +3,7 @@ import { modelCosts, plan } from '@shoal/planner'
 import { quantile, round } from '../bench/report.ts'
 import type { FaultKind } from './fault-book.ts'
 import type { KillPoint } from './frame-watch.ts'
+import type { RunnerName } from './tiny-model.ts'
 import { membersNow } from './truth.ts'
 import type { World } from './world.ts'
 
@@ -41,7 +42,8 @@ export interface Outcome {
   readonly repeat: string
 }
 
-export function outcomeOf(scenario: string, world: World, nodes: number): Outcome {
+/** @param runner where it was not the scenario's own */
+export function outcomeOf(scenario: string, world: World, nodes: number, runner?: RunnerName): Outcome {
   const { seed, generations, measures, network, loop, trace, rules, sketches, clients } = world
   const virtualSeconds = loop.clock.nowMs() / 1000
   const counted = generations.filter(({ state, mayFail }) => state !== 'abandoned' && !(mayFail && state === 'failed'))
@@ -73,7 +75,7 @@ export function outcomeOf(scenario: string, world: World, nodes: number): Outcom
     events: loop.turns,
     traceHash: trace.hash(),
     violations: rules.violations,
-    repeat: `npx shoal sim ${scenario} --seed ${seed} --nodes ${nodes}`,
+    repeat: `npx shoal sim ${scenario} --seed ${seed} --nodes ${nodes}${runner === undefined ? '' : ` --runner ${runner}`}`,
   }
 }
 

@@ -7,7 +7,7 @@ import { agreements, leftovers, wrongViews } from './truth.ts'
 import { createWorld, type World } from './world.ts'
 
 const worldOf = async (seed: number): Promise<World> => {
-  const world = await createWorld({ seed, topology: topologies[0]!, nodes: 6, model: 'tiny' })
+  const world = await createWorld({ seed, topology: topologies[0]!, nodes: 6, model: 'tiny', runner: 'reference' })
   await form(world, ['c0'])
   return world
 }

@@ -28,10 +28,11 @@ export interface Rules {
 
 /** Breaches that are kept; a broken world makes them by the thousand. */
 const violationsMax = 20
-/** Sizes are looked at once in so many events: they grow by one frame or session at a time. */
+/** Sizes are looked at once in so many events, in a swarm of eight: they grow by one frame or session at a time, and of many peers each has few of the events. */
 const sizesEvery = 64
-/** To weigh a document is to encode it. */
-const documentsEvery = 16 * sizesEvery
+const sizesEveryOf = (peers: number): number => sizesEvery * Math.max(1, Math.floor(peers / 8))
+/** Once in so many looks: to weigh a document is to encode it. */
+const documentsEvery = 16
 /** Timers of one peer: a few for each of its sessions, channels and neighbours. */
 const timersPerPeer = 256
 
@@ -41,7 +42,8 @@ export function createRules(worldOf: () => World): Rules {
   const over = new Map<string, number>()
   const coverage = createCoverageWatch()
   let isMeant: (violation: string) => boolean = () => false
-  let events = 0
+  let eventsUntilLook = sizesEvery
+  let looks = 0
 
   const violate = (violation: string): void => {
     if (isMeant(violation)) return
@@ -53,8 +55,12 @@ export function createRules(worldOf: () => World): Rules {
   const checkSizes = (): void => {
     const { nodes, clients, network, loop, topology } = worldOf()
     const names = [...nodes.keys(), ...clients.keys()]
-    for (const [index, a] of names.entries()) {
-      for (const b of names.slice(index + 1)) if (network.underWay(a, b) > 2 * limits.maxSessionsPerPeer * sessionLimits.maxStepsInFlight) violate(`${network.underWay(a, b)} messages are on their way between ${a} and ${b}`)
+    looks += 1
+    eventsUntilLook = sizesEveryOf(names.length)
+    for (const { transport } of [...nodes.values(), ...clients.values()]) {
+      const a = transport.peerId
+      // Frames travel over connections only.
+      for (const b of transport.connected()) if (a < b && network.underWay(a, b) > 2 * limits.maxSessionsPerPeer * sessionLimits.maxStepsInFlight) violate(`${network.underWay(a, b)} messages are on their way between ${a} and ${b}`)
     }
     for (const [name, { member, device }] of nodes) {
       if (device.caches().overLimit) violate(`${name} has more in memory than it may`)
@@ -63,7 +69,7 @@ export function createRules(worldOf: () => World): Rules {
       // A journal grows by whole segments.
       if (journalBytes > journalReservedBytes + sessions * sessionLimits.journalSegmentRows * worldOf().model.manifest.manifest.config.hiddenSize * 4) violate(`the journals of ${name} have ${journalBytes} bytes, ${journalReservedBytes} were admitted`)
       // Remains of overwritten values may come to half of the bound again before a rotation notices.
-      if (events % documentsEvery === 0 && member.membership.documentBytes() > 2 * topology.profile.rotateAtBytes) violate(`the document of ${name} has ${member.membership.documentBytes()} bytes`)
+      if (looks % documentsEvery === 0 && member.membership.documentBytes() > 2 * topology.profile.rotateAtBytes) violate(`the document of ${name} has ${member.membership.documentBytes()} bytes`)
     }
     if (loop.clock.pending() > timersPerPeer * (names.length + 1)) violate(`${loop.clock.pending()} timers wait`)
   }
@@ -75,8 +81,8 @@ export function createRules(worldOf: () => World): Rules {
     violate,
     pardon: (meant) => void (isMeant = meant),
     afterEvent() {
-      events += 1
-      if (events % sizesEvery === 0) checkSizes()
+      eventsUntilLook -= 1
+      if (eventsUntilLook <= 0) checkSizes()
     },
     token({ client, expected, tokens, state, error, startMs, mayFail }, token) {
       if (token === null) {

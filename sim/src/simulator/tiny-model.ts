@@ -1,31 +1,37 @@
 import { seededRandom } from '@shoal/host'
 import { identifyManifest, packedTensors, parseProfile, sha256Hex, type IdentifiedManifest, type ModelConfig, type PackedTensor } from '@shoal/model'
-import { createReferenceDevice, type Device } from '@shoal/runtime'
+import { createMixingDevice, createReferenceDevice, type Device } from '@shoal/runtime'
 
-/** A model that the simulator computes for real. */
+/** A model that is small enough for a simulation. */
 export interface TinyModel {
   readonly manifest: IdentifiedManifest
   /** Bytes of a packed tensor, by its hash. */
   readonly blobs: ReadonlyMap<string, Uint8Array>
-  /** The reference runner over these weights: every life of every node wraps this one. */
+  /** The runner over these weights: every life of every node wraps this one. */
   readonly device: Device
 }
 
-/** `tiny` for most; `deep`, with blocks for a crowd of nodes, is so thin that a token costs no more. */
-export type TinyModelName = 'tiny' | 'deep'
+/**
+ * `tiny` for most; `deep`, with blocks for a crowd of nodes, is so thin that a token costs no more; `large` has as many
+ * blocks as models of 70 billion weights, of 256 bytes each, and runs without arithmetic only.
+ */
+export type TinyModelName = 'tiny' | 'deep' | 'large'
 
-const shapes: Readonly<Record<TinyModelName, Pick<ModelConfig, 'hiddenSize' | 'feedForwardSize' | 'blockCount' | 'headCount'>>> = {
-  tiny: { hiddenSize: 16, feedForwardSize: 24, blockCount: 8, headCount: 2 },
-  deep: { hiddenSize: 8, feedForwardSize: 8, blockCount: 32, headCount: 1 },
+/** Who computes: `reference` for real; `cost` takes the same time and gives numbers that only depend on the right things. */
+export const runnerNames = ['reference', 'cost'] as const
+export type RunnerName = (typeof runnerNames)[number]
+
+const shapes: Readonly<Record<TinyModelName, Pick<ModelConfig, 'hiddenSize' | 'feedForwardSize' | 'blockCount' | 'headCount' | 'headSize' | 'contextLength'>>> = {
+  tiny: { hiddenSize: 16, feedForwardSize: 24, blockCount: 8, headCount: 2, headSize: 8, contextLength: 320 },
+  deep: { hiddenSize: 8, feedForwardSize: 8, blockCount: 32, headCount: 1, headSize: 8, contextLength: 320 },
+  large: { hiddenSize: 4, feedForwardSize: 2, blockCount: 80, headCount: 1, headSize: 2, contextLength: 640 },
 }
 
 const configOf = (name: TinyModelName): ModelConfig => ({
   ...shapes[name],
   family: 'llama',
   keyValueHeadCount: 1,
-  headSize: 8,
   vocabularySize: 64,
-  contextLength: 320,
   normEpsilon: 1e-5,
   rope: { theta: 10_000, scaling: null },
   slidingWindow: null,
@@ -36,25 +42,24 @@ const configOf = (name: TinyModelName): ModelConfig => ({
   eosTokenIds: [],
 })
 
-const made = new Map<TinyModelName, Promise<TinyModel>>()
+const made = new Map<string, Promise<TinyModel>>()
 
 /** The same model for every run of this process: its weights have seeds of their own. */
-export function tinyModel(name: TinyModelName): Promise<TinyModel> {
-  const known = made.get(name) ?? make(name)
-  made.set(name, known)
+export function tinyModel(name: TinyModelName, runner: RunnerName): Promise<TinyModel> {
+  const key = `${name} ${runner}`
+  const known = made.get(key) ?? make(name, runner)
+  made.set(key, known)
   return known
 }
 
-async function make(model: TinyModelName): Promise<TinyModel> {
+async function make(model: TinyModelName, runner: RunnerName): Promise<TinyModel> {
   const config = configOf(model)
   const profile = parseProfile('f32')
   const bytes = new Map(packedTensors(config, profile).map((tensor) => [tensor.name, randomTensor(tensor)]))
   const tensors = packedTensors(config, profile).map(({ name, type, shape, offset, bytes: length }) => ({ name, type, shape, offset, bytes: length, sha256: sha256Hex(bytes.get(name) ?? new Uint8Array()) }))
   const manifest = identifyManifest({ version: 1, name: model, config, profile, assets: [], tensors })
-  const device = await createReferenceDevice({
-    manifest,
-    readTensor: (name, offset, length) => Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length)),
-  })
+  const readTensor = (name: string, offset: number, length: number): Promise<Uint8Array> => Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length))
+  const device = runner === 'cost' ? createMixingDevice({ manifest, readTensor }) : await createReferenceDevice({ manifest, readTensor })
   return { manifest, blobs: new Map(tensors.map(({ name, sha256 }) => [sha256, bytes.get(name) ?? new Uint8Array()])), device }
 }
 

@@ -79,3 +79,28 @@ const oneStrong: Topology = {
 }
 
 export const topologies: readonly Topology[] = [lan, homeWifi, twoSites, flakyWifi, oneStrong]
+
+/** One way, between the sites of `four-sites`; the fourth is far from all. */
+const siteMs: readonly (readonly number[])[] = [
+  [0.3, 8, 15, 40],
+  [8, 0.3, 12, 35],
+  [15, 12, 0.3, 45],
+  [40, 35, 45, 0.3],
+]
+
+/** Machines of many sizes: what fits is drawn, and grows where there are too few nodes for three copies. */
+const fourSites: Topology = {
+  ...lan,
+  name: 'four-sites',
+  about: 'four rooms with cables, 8 to 45 ms and 80 Mbit/s apart; machines that hold a twentieth of the model to a quarter',
+  profile: membershipProfiles.wan,
+  ttftMsMax: 20_000,
+  machine: (index, count, blockCount, random) => {
+    const share = between(random, 0.05, 0.25) * Math.max(1, 20 / count)
+    return { fits: Math.max(1, Math.min(blockCount - 1, Math.round(share * blockCount))), decodeMicrosPerBlock: Math.round(between(random, 100, 1200)), site: index % 4 }
+  },
+  link: (a, b) => (a === b ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 } : { latencyMs: siteMs[a]?.[b] ?? 40, jitterMs: 3, bytesPerSecond: 10_000_000, lossPermille: 1 }),
+}
+
+/** For swarms that are large: chaos does not choose among these. */
+export const wideTopologies: readonly Topology[] = [fourSites]

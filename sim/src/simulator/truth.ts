@@ -1,5 +1,5 @@
 import { snapshotHash, type MembershipProfile } from '@shoal/membership'
-import { planHash } from '@shoal/planner'
+import { modelCosts, plan, planHash } from '@shoal/planner'
 import type { SimulatedClient } from './client.ts'
 import type { World } from './world.ts'
 
@@ -18,10 +18,10 @@ export function membersNow({ nodes }: World): string[] {
 
 /** What is wrong with what each node holds alive; empty when all is as it is. */
 export function wrongViews(world: World): string[] {
-  const truth = membersNow(world)
+  const truth = new Set(membersNow(world))
   return [...world.nodes].flatMap(([name, { member }]) => {
-    const held = member.membership.members().flatMap(({ record, liveness }) => (liveness === 'alive' ? [`${record.peerId}@${record.incarnation}`] : []))
-    const [ghosts, missing] = [held.filter((life) => !truth.includes(life)), truth.filter((life) => !held.includes(life))]
+    const held = new Set(member.membership.members().flatMap(({ record, liveness }) => (liveness === 'alive' ? [`${record.peerId}@${record.incarnation}`] : [])))
+    const [ghosts, missing] = [[...held].filter((life) => !truth.has(life)), [...truth].filter((life) => !held.has(life))]
     return ghosts.length + missing.length === 0 ? [] : [`${name} holds ghosts [${ghosts.join(' ')}] and misses [${missing.join(' ')}]`]
   })
 }
@@ -29,6 +29,18 @@ export function wrongViews(world: World): string[] {
 /** Distinct pairs of what is known and what is planned. */
 export function agreements({ nodes }: World): ReadonlySet<string> {
   return new Set([...nodes.values()].map(({ member }) => `${snapshotHash(member.membership.snapshot())} ${planHash(member.view.plan())}`))
+}
+
+/** Of these nodes each plan is made anew; of others the one of an equal snapshot is taken on trust. */
+const replannedMax = 8
+
+/** Nodes that would plan otherwise, each for itself, than they were told to. */
+export function wrongPlans({ nodes, model }: World): string[] {
+  const { config, profile } = model.manifest.manifest
+  return [...nodes].slice(-replannedMax).flatMap(([name, { member }]) => {
+    const own = plan(member.membership.snapshot(), modelCosts(config, profile), { objective: 'latency' })
+    return planHash(own) === planHash(member.view.plan()) ? [] : [`${name} plans otherwise than another node with the same snapshot`]
+  })
 }
 
 /** What sessions have left behind on nodes. */

@@ -11,8 +11,9 @@ import { startGeneration, type Generation } from './generation.ts'
 import { createLinkTable, type LinkTable } from './link-table.ts'
 import { createMeasures, type Measures } from './measures.ts'
 import { startSimulatedNode, type NodeSketch, type SimulatedNode } from './node.ts'
+import { createSharedPlanner } from './shared-planner.ts'
 import { createRules, type Rules } from './rules.ts'
-import { tinyModel, type TinyModel, type TinyModelName } from './tiny-model.ts'
+import { tinyModel, type RunnerName, type TinyModel, type TinyModelName } from './tiny-model.ts'
 import type { Topology } from './topologies.ts'
 import { createTrace, type Trace } from './trace.ts'
 import { createUndisturbed } from './undisturbed.ts'
@@ -42,14 +43,14 @@ export interface World {
   readonly happenings: readonly { readonly atMs: number; readonly node: string; readonly event: SwarmEvent }[]
   add(sketch: NodeSketch): void
   start(name: string): Promise<SimulatedNode>
-  /** It dials everybody who runs, and does not have to find them first. */
-  meet(name: string): void
+  /** It dials everybody who runs, or so many of them, and does not have to find them first. */
+  meet(name: string, most?: number): void
   kill(name: string): void
   stop(name: string): void
   resume(name: string): void
   /** Drains, says `left`, ends. */
   leave(name: string): Promise<void>
-  addClient(name: string): Promise<SimulatedClient>
+  addClient(name: string, site?: number): Promise<SimulatedClient>
   killClient(name: string): void
   /** @param mayFail a typed error is as good as the whole answer; wrong tokens never are */
   ask(client: string, request: GenerateRequest, mayFail?: boolean): Promise<Generation>
@@ -62,6 +63,7 @@ export interface WorldOptions {
   readonly topology: Topology
   readonly nodes: number
   readonly model: TinyModelName
+  readonly runner: RunnerName
   /** Hears each entry of the trace. */
   readonly listener?: (line: string) => void
 }
@@ -72,7 +74,7 @@ const tendMs = 1000
 /** Nobody has started yet: `form` does that. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const { seed, topology } = options
-  const model = await tinyModel(options.model)
+  const model = await tinyModel(options.model, options.runner)
   const clock = createVirtualClock()
   const random = seededRandom(seed)
   const trace = createTrace(clock, options.listener)
@@ -80,6 +82,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const book = createFaultBook(clock)
   const links: LinkTable = createLinkTable((a, b) => topology.link(a, b), () => network)
   const network: MemoryNetwork = createMemoryNetwork({ clock, random: seededRandom(seed ^ 0x5eed), shapeOf: (from, to) => links.shapeOf(from, to), tap: watch })
+  const planner = createSharedPlanner(model)
   const undisturbed = await createUndisturbed(model, clock)
 
   const sketches = new Map<string, NodeSketch>()
@@ -160,6 +163,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           topology,
           model,
           logger: rules.loggerOf(name),
+          planner,
           seed: nextSeed(),
           nextIncarnation(atLeast) {
             const next = Math.max(atLeast, (incarnations.get(name) ?? 0) + 1)
@@ -184,9 +188,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       dialSomebody(node.transport)
       return node
     },
-    meet(name) {
+    meet(name, most) {
       const node = nodes.get(name)
-      if (node !== undefined) for (const other of reachable(name)) dial(node.transport, other)
+      if (node === undefined) return
+      const others = reachable(name)
+      // Drawn only where there is a choice.
+      while (most !== undefined && others.length > most) others.splice(Math.floor(random.unit() * others.length), 1)
+      for (const other of others) dial(node.transport, other)
     },
     kill(name) {
       const node = nodes.get(name)
@@ -222,10 +230,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       node.life.end()
       links.restore(name)
     },
-    async addClient(name) {
-      links.add(name, 0)
+    async addClient(name, site = 0) {
+      links.add(name, site)
       const client = await startSimulatedClient(
-        { loop, network, topology, model, logger: measures.watch(name, rules.loggerOf(name)), seed: nextSeed(), onRoute: (_view, membership, route) => rules.routeTaken(name, membership, route) },
+        { loop, network, topology, model, logger: measures.watch(name, rules.loggerOf(name)), planner, seed: nextSeed(), onRoute: (_view, membership, route) => rules.routeTaken(name, membership, route) },
         name,
       )
       client.membership.onEvent((event) => {

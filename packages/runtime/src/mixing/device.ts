@@ -1,0 +1,54 @@
+import { ShoalError } from '@shoal/host'
+import { formatProfile, unitBytes, unitOf, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
+import type { Device } from '../block-runner.ts'
+import { createEmbeddingTable } from '../embedding.ts'
+import { createSessionBook } from '../session-book.ts'
+import { checkRange } from '../support.ts'
+import { floatTensors, type TensorReader } from '../tensor-reader.ts'
+import { mix } from './mix.ts'
+import { createMixingHead, createMixingRunner } from './runner.ts'
+
+export interface MixingDeviceOptions {
+  readonly manifest: IdentifiedManifest
+  readonly readTensor: TensorReader
+}
+
+/** Raise with every change that may change a bit. */
+const mixingVersion = 1
+
+/**
+ * A device that computes no matrices: in their place stand a few integer operations that keep what a session relies on.
+ * A row depends on all rows before it in its session, on the block and on its weights, and on nothing else; the KV cache
+ * is as large as the config says and can be cut, taken out and put in. It is no language model: for simulations of swarms
+ * that are too large for real arithmetic. What computing costs is the caller's to say.
+ */
+export function createMixingDevice({ manifest: { manifest }, readTensor }: MixingDeviceOptions): Device {
+  const { config, profile } = manifest
+  const tensors = floatTensors(manifest, readTensor)
+  /** Of all bytes of some tensors, so that wrong weights give wrong tokens. */
+  const seedOf = async (isMeant: (tensor: string) => boolean): Promise<number> => {
+    let seed = mixingVersion
+    for (const { name, bytes } of manifest.tensors.filter((tensor) => isMeant(tensor.name))) for (const byte of await readTensor(name, 0, bytes)) seed = mix(seed, byte)
+    return seed
+  }
+  return {
+    kind: 'reference',
+    threads: 1,
+    numericClass: `mixing-${mixingVersion} ${formatProfile(profile)}`,
+    async loadBlocks(range, { memoryLimitBytes, otherBytes, signal }) {
+      checkRange(range, config)
+      const weightBytes = unitsOfRange(range).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
+      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes, otherBytes })
+      const seeds: number[] = []
+      for (const unit of unitsOfRange(range)) {
+        signal?.throwIfAborted()
+        seeds.push(await seedOf((name) => unitOf(name) === unit))
+      }
+      return createMixingRunner({ config, range, book, seeds })
+    },
+    loadRank: () => Promise.reject(new ShoalError('unsupported-model', 'there is no matrix here that ranks could share')),
+    loadHead: async () => createMixingHead(config, await seedOf((name) => name === 'head.norm' || unitOf(name) === (config.tiedEmbeddings ? 'embed' : 'head'))),
+    loadEmbedding: async () => createEmbeddingTable(config, tensors, () => Promise.resolve()),
+    close: () => Promise.resolve(),
+  }
+}
