@@ -78,7 +78,10 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
     keysDeletedBy(deleted) {
       if (deleted.length === 0) return []
       const find = indexStretches(mergeRanges(deleted))
-      return [...map._map].filter(([, item]) => !item.deleted && find(item.id) !== undefined).map(([key]) => key)
+      const keys: string[] = []
+      // Of every update: without copies of the whole map.
+      for (const [key, item] of map._map) if (!item.deleted && find(item.id) !== undefined) keys.push(key)
+      return keys
     },
     byteLength: () => Y.encodeStateAsUpdate(doc).length,
     destroy: () => doc.destroy(),

@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster.ts'
+import { candidateAt, type Cluster } from './cluster.ts'
 import { comparePipelines, createPipeline, type Pipeline } from './pipeline.ts'
 
 /** Sets of so many candidates are tried whole: 2^10 rings of Held and Karp and as many cuts take some milliseconds. */
@@ -10,18 +10,29 @@ export const exactCandidatesMax = 10
  */
 export function planExactly(cluster: Cluster, among: readonly number[], users: number): Pipeline | undefined {
   let best: Pipeline | undefined
-  for (const { order, cycle } of shortestRings(cluster, among)) {
+  const room = roomOf(cluster, among)
+  for (const { order, cycle } of shortestRings(cluster, among, (mask) => (room[mask] ?? 0) >= cluster.costs.blockCount)) {
     const pipeline = createPipeline(cluster, order, users, cycle, best)
     if (pipeline !== undefined && (best === undefined || comparePipelines(pipeline, best, users) < 0)) best = pipeline
   }
   return best
 }
 
+/** Blocks that each subset can hold: most are too small for the model, and no ring of theirs need be written down. */
+function roomOf(cluster: Cluster, among: readonly number[]): Float64Array {
+  const room = new Float64Array(1 << among.length)
+  for (let mask = 1; mask < room.length; mask += 1) {
+    const lowest = 31 - Math.clz32(mask & -mask)
+    room[mask] = (room[mask & (mask - 1)] ?? 0) + candidateAt(cluster, among[lowest] ?? -1).capacity
+  }
+  return room
+}
+
 /**
- * The shortest ring through each subset. A ring starts at its subset's smallest member; `reach[mask][last]` is the
+ * The shortest ring through each subset that is wanted. A ring starts at its subset's smallest member; `reach[mask][last]` is the
  * shortest path from there through `mask` that ends at `last`.
  */
-export function* shortestRings(cluster: Cluster, among: readonly number[]): Generator<{ order: number[]; cycle: number }> {
+function* shortestRings(cluster: Cluster, among: readonly number[], isWanted: (mask: number) => boolean): Generator<{ order: number[]; cycle: number }> {
   const count = among.length
   const hops = among.map((from) => among.map((to) => (from === to ? 0 : cluster.hop(from, to))))
   const hop = (from: number, to: number): number => hops[from]?.[to] ?? 0
@@ -45,7 +56,7 @@ export function* shortestRings(cluster: Cluster, among: readonly number[]): Gene
         before[at] = last
       }
     }
-    yield { order: walkBack(mask, end), cycle }
+    if (isWanted(mask)) yield { order: walkBack(mask, end), cycle }
   }
 
   function walkBack(mask: number, end: number): number[] {
