@@ -46,6 +46,7 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
       // Never inside `handle`: whoever calls it may still be setting itself up.
       for (const channel of early.get(protocol)?.splice(0) ?? []) queueMicrotask(() => onChannel(channel))
     },
+    direct: (peerId) => transport.direct?.(peerId) ?? null,
     connected: () => transport.connected(),
     onConnect: (listener) => transport.onConnect(listener),
     onDisconnect: (listener) => transport.onDisconnect(listener),

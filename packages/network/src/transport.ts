@@ -27,6 +27,9 @@ export interface Transport {
   /** Serves channels that others open. `onChannel` must attach its handlers before it returns. */
   handle(protocol: string, onChannel: (channel: Channel) => void): void
 
+  /** How another thread may reach a connected peer with a socket of its own; null, or absent, where channels are streams. */
+  direct?(peerId: string): DirectPlace | null
+
   /** Peers with a live connection. */
   connected(): readonly string[]
   onConnect(listener: (peerId: string) => void): void
@@ -44,6 +47,13 @@ export interface Transport {
   verify(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>
 
   close(): Promise<void>
+}
+
+export interface DirectPlace {
+  /** The peer's IP address. */
+  readonly address: string
+  /** Where this peer listens, as an IP address that the other one reaches; null when it only dials. */
+  readonly host: string | null
 }
 
 /**

@@ -36,6 +36,8 @@ export const codes = {
   'group-meet': 0x47,
   'group-call': 0x48,
   'group-part': 0x49,
+  'group-lane': 0x4a,
+  'group-lanes': 0x4b,
 
   'direct-ask': 0x50,
   'direct-offer': 0x51,

@@ -1,5 +1,5 @@
 import { codes } from './codes.ts'
-import { clipMessage, readFields } from './fields.ts'
+import { clipMessage, readFields, type Fields } from './fields.ts'
 import { badFrame, encodeFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
 import { limits } from './limits.ts'
 import { protocols, type Refused } from './messages.ts'
@@ -39,9 +39,7 @@ export function decodeDirect(bytes: Uint8Array): DirectMessage {
     case codes['direct-offer']: {
       requireNoPayload('direct-offer', payload)
       const fields = readFields('direct-offer', header)
-      const key = fields.bytes('key', limits.directKeyBytes)
-      if (key.length !== limits.directKeyBytes) throw badFrame(`direct-offer: a key has ${limits.directKeyBytes} bytes, not ${key.length}`)
-      return { type: 'direct-offer', port: fields.integer('port', 1, 65_535), identity: fields.id('identity'), key }
+      return { type: 'direct-offer', ...readOffer('direct-offer', fields) }
     }
     case codes.refused: {
       requireNoPayload('refused', payload)
@@ -51,4 +49,11 @@ export function decodeDirect(bytes: Uint8Array): DirectMessage {
     default:
       throw unknownCode(protocols.direct, code)
   }
+}
+
+/** Port, identity and key of an offer. @throws {ShoalError} `bad-frame` */
+export function readOffer(name: string, fields: Fields): Pick<DirectOffer, 'port' | 'identity' | 'key'> {
+  const key = fields.bytes('key', limits.directKeyBytes)
+  if (key.length !== limits.directKeyBytes) throw badFrame(`${name}: a key has ${limits.directKeyBytes} bytes, not ${key.length}`)
+  return { port: fields.integer('port', 1, 65_535), identity: fields.id('identity'), key }
 }

@@ -56,6 +56,22 @@ export interface GroupDone {
   readonly request: number
   /** In answer to `group-form`. */
   readonly numericClass: string | null
+  /** In answer to `group-connect`: there is a lane to every rank above. */
+  readonly lanes?: boolean
+}
+
+/**
+ * Rank → each rank below it, once their channel is open: where its computing thread listens for that one, with what;
+ * or, without `offer`, that it does not. A lane carries `group-part` from thread to thread, and nothing else.
+ */
+export interface OfferLane {
+  readonly type: 'group-lane'
+  readonly offer: { readonly port: number; readonly identity: string; readonly key: Uint8Array } | null
+}
+
+/** Leader → member, before any call: there are lanes between all ranks, parts of sums go through them. */
+export interface UseLanes {
+  readonly type: 'group-lanes'
 }
 
 /** About a request, or about a call: then every rank gives it up. */
@@ -106,3 +122,5 @@ export type GroupMessage =
   | MeetGroup
   | GroupCall
   | GroupPart
+  | OfferLane
+  | UseLanes

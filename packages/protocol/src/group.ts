@@ -3,6 +3,7 @@ import { codes } from './codes.ts'
 import { checkText, clipMessage, isId, readFields, type Fields } from './fields.ts'
 import { badFrame, createHead, encodeFrame, frameHeadBytes, noPayload, requireNoPayload, splitFrame, unknownCode, type Decoded, type FrameParts } from './frame.ts'
 import type { FormGroup, GroupCall, GroupMessage, GroupPart } from './group-messages.ts'
+import { readOffer } from './direct.ts'
 import { bytesOfHidden } from './hidden-rows.ts'
 import { limits } from './limits.ts'
 import { protocols } from './messages.ts'
@@ -30,12 +31,15 @@ export function encodeGroup(message: GroupMessage, values?: Float32Array): Frame
       const { type, ...fields } = message
       return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
     }
+    case 'group-lane':
+      return encodeFrame(codes[message.type], message.offer === null ? {} : message.offer)
     case 'group-form':
     case 'group-connect':
     case 'group-open':
     case 'group-truncate':
     case 'group-close':
     case 'group-done':
+    case 'group-lanes':
     case 'group-meet': {
       const { type, ...fields } = message
       return encodeFrame(codes[type], fields)
@@ -130,7 +134,7 @@ function readPlain(code: number, header: Uint8Array, payload: Uint8Array): Group
       return { type: 'group-close', session: session(open('group-close')) }
     case codes['group-done']: {
       const fields = open('group-done')
-      return { type: 'group-done', request: request(fields), numericClass: fields.idOrNull('numericClass') }
+      return { type: 'group-done', request: request(fields), numericClass: fields.idOrNull('numericClass'), ...(fields.has('lanes') ? { lanes: fields.flag('lanes') } : {}) }
     }
     case codes['group-failed']: {
       const fields = open('group-failed')
@@ -147,6 +151,13 @@ function readPlain(code: number, header: Uint8Array, payload: Uint8Array): Group
       const fields = open('group-meet')
       return { type: 'group-meet', group: fields.id('group'), rank: fields.integer('rank', 0, limits.maxRanks - 1) }
     }
+    case codes['group-lane']: {
+      const fields = open('group-lane')
+      return { type: 'group-lane', offer: fields.has('port') ? readOffer('group-lane', fields) : null }
+    }
+    case codes['group-lanes']:
+      open('group-lanes')
+      return { type: 'group-lanes' }
     default:
       throw unknownCode(protocols.group, code)
   }

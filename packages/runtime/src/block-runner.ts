@@ -1,3 +1,5 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Clock, Random } from '@shoal/host'
 import type { BlockRange, RankShare } from '@shoal/model'
 
 /** Bytes a runner uses and may use. */
@@ -115,7 +117,24 @@ export interface LoadOptions {
  * @param computedMs what this rank took to compute it, no waiting included; 0 from a device that does not time itself
  * @returns the sum, the same bits at every rank
  */
-export type SumRanks = (partial: Float32Array, computedMs: number) => Promise<Float32Array>
+export interface SumRanks {
+  (partial: Float32Array, computedMs: number): Promise<Float32Array>
+  /** Where sums may be made by the thread that computes, so that no other thread has to wake up for them. */
+  readonly thread?: SumThread
+}
+
+/** Loaded by the thread that computes; it exports `createThreadSum`, a {@link CreateThreadSum}. */
+export interface SumThread {
+  /** A file URL of this software. */
+  readonly module: string
+  /** Given to that thread. */
+  readonly port: MessagePort
+}
+
+/** Adds up as {@link SumRanks} does; null where it cannot at the moment, and the function has to. */
+export type ThreadSum = (partial: Float32Array) => Promise<Float32Array> | null
+/** @param host the thread's own clock and unpredictable chance */
+export type CreateThreadSum = (port: MessagePort, host: { readonly clock: Clock; readonly random: Random }) => ThreadSum
 
 export interface RankOptions {
   readonly share: RankShare

@@ -1,13 +1,16 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import type { Device } from '@shoal/runtime'
+import type { GroupRunner } from '@shoal/session'
 import { grouped, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
+import { bindToCore, computeThreads } from './bind-to-cores.ts'
 import { decodeInterleaved } from './interleaved.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
@@ -21,8 +24,6 @@ const turnTokens = 8
 
 /** Where the leader's time goes, since it was last asked. */
 interface Meter {
-  readonly sumMs: number
-  readonly sums: number
   readonly forwardMs: number
   readonly calls: number
 }
@@ -34,7 +35,11 @@ interface Meter {
 export async function benchTensorParallel(settings: BenchSettings): Promise<BenchReport> {
   const model = await benchModel(settings.model, settings.dataFolder, settings.report)
   const open: { close(): Promise<void> }[] = []
+  let bound = false
   let meter: Meter = noTime
+  let leader: GroupRunner | null = null
+  let before: Promise<Spent> = Promise.resolve(nothing)
+  let [sumsBefore, sumsAfter] = [nothing, nothing]
   const samples: Record<string, number[]> = {}
   try {
     settings.report('loading one process with one thread, and with two …')
@@ -49,16 +54,20 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
     open.push(rank)
     const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, direct: { protocols: [protocols.group], random: systemRandom } })
     open.push(transport)
+    const others = computeThreads(process.pid)
     const group = await openLocalEngine(dependencies, {
       model,
       threads: 1,
       dataFolder: settings.dataFolder,
       wrap: (own, manifest) =>
-        timedForward(grouped({ ...dependencies, transport, manifest }, timedSums(own, (ms) => (meter = { ...meter, sumMs: meter.sumMs + ms, sums: meter.sums + 1 })), { ranks: [rank.address] }), (ms) => {
-          meter = { ...meter, forwardMs: meter.forwardMs + ms, calls: meter.calls + 1 }
+        timedForward(grouped({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }), (runner) => (leader = runner), (ms) => {
+          meter = { forwardMs: meter.forwardMs + ms, calls: meter.calls + 1 }
         }),
     })
     open.push(group)
+    // Each one's first: threads that onnxruntime starts have their name.
+    const threads = [computeThreads(process.pid).filter((thread) => !others.includes(thread)), computeThreads(rank.processId)].flatMap(([first]) => (first === undefined ? [] : [first]))
+    bound = cpus().length > 1 && threads.length === 2 && threads.every(bindToCore)
     const turns = settings.rounds * Math.ceil(settings.tokens / turnTokens)
     const speeds = await decodeInterleaved([one, two, group], {
       turns,
@@ -66,61 +75,66 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
       warmUpTurns: 8,
       report(turn) {
         // The meter counts what is timed.
-        if (turn === 0) meter = noTime
+        if (turn === 0) {
+          meter = noTime
+          before = spentBy(leader)
+        }
         if (turn > 0 && turn % 4 === 0) settings.report(`turn ${turn} of ${turns}`)
       },
     })
+    ;[sumsBefore, sumsAfter] = [await before, await spentBy(leader)]
     for (const [index, name] of ['OneThread', 'TwoThreads', 'TwoRanks'].entries()) samples[`tokensPerSecond${name}`] = speeds[index]!.map(round)
   } finally {
     for (const one of open.reverse()) await one.close()
   }
   samples['ratioTwoRanks'] = ratios(samples['tokensPerSecondTwoRanks'] ?? [], samples['tokensPerSecondOneThread'] ?? [])
   samples['ratioTwoRanksToTwoThreads'] = ratios(samples['tokensPerSecondTwoRanks'] ?? [], samples['tokensPerSecondTwoThreads'] ?? [])
+  const sums = { sums: sumsAfter.sums - sumsBefore.sums, ms: sumsAfter.ms - sumsBefore.ms }
   const perToken = (ms: number): number => round(ms / Math.max(1, meter.calls))
   return {
     name: 'tensor-parallel',
     machine: describeMachine(),
     model: settings.model ?? 'random, Llama-3.2-1B shape',
-    settings: { rounds: settings.rounds, tokens: settings.tokens, turnTokens, promptTokens, weights: 'int4:32', split: 'equal' },
+    settings: { rounds: settings.rounds, tokens: settings.tokens, turnTokens, promptTokens, weights: 'int4:32', split: 'equal', ranksBoundToCores: bound },
     samples,
     median: {
       ...medians(samples),
       blocksMsPerToken: perToken(meter.forwardMs),
-      sumsMsPerToken: perToken(meter.sumMs),
-      computeAndThreadHopsMsPerToken: perToken(meter.forwardMs - meter.sumMs),
-      sumMsMean: round(meter.sumMs / Math.max(1, meter.sums)),
-      sumsPerToken: round(meter.sums / Math.max(1, meter.calls)),
+      sumsMsPerToken: perToken(sums.ms),
+      computeAndThreadHopsMsPerToken: perToken(meter.forwardMs - sums.ms),
+      sumMsMean: round(sums.ms / Math.max(1, sums.sums)),
+      sumsPerToken: round(sums.sums / Math.max(1, meter.calls)),
     },
     notes: [
-      'sums: from the leader\'s part to the total, the other rank\'s lateness included; compute and thread hops: the rest of the time in blocks',
+      'with ranksBoundToCores each rank\'s computing thread has a core, as MPI binds ranks; Linux otherwise puts two processes that wake each other on one core for long stretches',
+      'sums: from the leader\'s part to the total in its computing thread, the other rank\'s lateness included; compute and thread hops: the rest of the time in blocks',
       'blocksMsPerToken and what follows are means over all timed turns, without the head',
     ],
   }
 }
 
-const noTime: Meter = { sumMs: 0, sums: 0, forwardMs: 0, calls: 0 }
+const noTime: Meter = { forwardMs: 0, calls: 0 }
 
-function timedSums(device: Device, note: (ms: number) => void): Device {
-  return {
-    ...device,
-    loadRank: (range, options) =>
-      device.loadRank(range, {
-        ...options,
-        async sum(partial, computedMs) {
-          const started = performance.now()
-          const total = await options.sum(partial, computedMs)
-          note(performance.now() - started)
-          return total
-        },
-      }),
-  }
+interface Spent {
+  readonly sums: number
+  readonly ms: number
 }
 
-function timedForward(device: Device, note: (ms: number) => void): Device {
+const nothing: Spent = { sums: 0, ms: 0 }
+
+/** By the leader's computing thread, so far. */
+async function spentBy(leader: GroupRunner | null): Promise<Spent> {
+  const spent = (await leader?.sumsInThread(AbortSignal.timeout(10_000))) ?? nothing
+  if (spent.sums === 0) throw new Error('the ranks have no lanes between their threads: the sums cannot be measured')
+  return spent
+}
+
+function timedForward(device: Device, onRunner: (runner: GroupRunner) => void, note: (ms: number) => void): Device {
   return {
     ...device,
     async loadBlocks(range, options) {
       const runner = await device.loadBlocks(range, options)
+      if ('sumsInThread' in runner) onRunner(runner as GroupRunner)
       return {
         ...runner,
         async forward(session, position, hidden) {
@@ -134,11 +148,12 @@ function timedForward(device: Device, note: (ms: number) => void): Device {
   }
 }
 
-async function startRankProcess(model: string, dataFolder: string): Promise<{ readonly address: string; close(): Promise<void> }> {
+async function startRankProcess(model: string, dataFolder: string): Promise<{ readonly address: string; readonly processId: number; close(): Promise<void> }> {
   const child: ChildProcess = fork(fileURLToPath(new URL('./rank-process.ts', import.meta.url)), [model, dataFolder], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const [{ address }] = (await once(child, 'message')) as [{ address: string }]
   return {
     address,
+    processId: child.pid ?? 0,
     async close() {
       child.kill('SIGKILL')
       await once(child, 'exit')

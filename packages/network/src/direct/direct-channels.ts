@@ -1,7 +1,7 @@
 import { isErrorCode, messageOf, ShoalError, timeLimit, type Clock, type Logger, type Random } from '@shoal/host'
 import { decodeDirect, encodeDirect, type DirectOffer } from '@shoal/protocol'
 import { limits } from '../limits.ts'
-import type { Channel } from '../transport.ts'
+import type { Channel, DirectPlace } from '../transport.ts'
 import { isNear, reaches } from './near.ts'
 import { createOffers } from './offers.ts'
 import { createSocketChannel } from './socket-channel.ts'
@@ -31,6 +31,8 @@ export interface DirectChannels {
   open(peer: string, protocol: string, address: string, ask: (signal: AbortSignal) => Promise<Channel>, signal: AbortSignal): Promise<Channel | null>
   /** A peer asks over `channel`. */
   answer(channel: Channel, address: string | undefined): void
+  /** How a peer at this address is reached; null when it is not near. */
+  place(address: string | undefined): DirectPlace | null
   /** Direct channels to the peer that are open. */
   count(peer: string): number
   /** The connection to a peer is gone, and with it what was settled over it, or is being settled. */
@@ -157,6 +159,7 @@ export async function createDirectChannels(dependencies: DirectDependencies, hos
         }
       })
     },
+    place: (address) => (address === undefined || !isNear(address) ? null : { address, host: servers.find(({ host }) => reaches(address, host))?.host ?? null }),
     count: (peer) => open.get(peer)?.size ?? 0,
     forget(peer) {
       const error = new ShoalError('peer-vanished', `the connection to ${peer} is gone`)

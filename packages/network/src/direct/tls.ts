@@ -21,6 +21,8 @@ const cipher: SecureContextOptions & { ciphers: string } = {
 export interface DirectServer {
   readonly host: string
   readonly port: number
+  /** Listening does not keep the process. */
+  unref(): void
   close(): void
 }
 
@@ -62,6 +64,7 @@ export async function listenDirect(host: string, offers: Offers, onSocket: (sock
   return {
     host,
     port: address.port,
+    unref: () => void server.unref(),
     close() {
       server.close()
       for (const socket of sockets) socket.destroy()

@@ -7,7 +7,7 @@ import type { Directory } from '../directory.ts'
 import type { DirectChannels } from '../direct/direct-channels.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Channel, Transport } from '../transport.ts'
+import type { Channel, DirectPlace, Transport } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
@@ -194,6 +194,11 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   onDisconnect(listener: (peerId: string) => void): void {
     this.#node.addEventListener('peer:disconnect', (event) => listener(event.detail.toString()))
+  }
+
+  direct(peerId: string): DirectPlace | null {
+    const connection = this.#connections(peerId)[0]
+    return connection === undefined ? null : (this.#direct?.place(ipOf(connection.remoteAddr)) ?? null)
   }
 
   directChannels(peerId: string): number {

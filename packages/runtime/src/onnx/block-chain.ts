@@ -15,8 +15,8 @@ export interface BlockChain {
   readonly range: BlockRange
   /** Caches of a new session over `part` of the span. */
   open(part: BlockRange, tokenBudget: number): ChainCaches
-  /** Appends the rows in every block of the session's part; when it throws, all caches are as before. */
-  forward(caches: ChainCaches, hidden: Float32Array): Float32Array<ArrayBuffer>
+  /** Appends the rows in every block of the session's part; when it throws, all caches are as before. A rank may wait for others. */
+  forward(caches: ChainCaches, hidden: Float32Array): Float32Array<ArrayBuffer> | Promise<Float32Array<ArrayBuffer>>
   release(): void
 }
 

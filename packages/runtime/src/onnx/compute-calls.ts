@@ -1,5 +1,6 @@
 import type { BlockRange, Manifest, RankShare } from '@shoal/model'
-import type { KeyValueWindow } from '../block-runner.ts'
+import { MessagePort } from 'node:worker_threads'
+import type { KeyValueWindow, SumThread } from '../block-runner.ts'
 import type { RowPadding } from './row-padding.ts'
 
 /** What a device's worker is started with. */
@@ -19,8 +20,8 @@ export interface ComputeCalls {
   'numeric-class': { arguments: null; result: { numericClass: string } }
   /** `padding` null: the self-probe found no form in which rows are independent of how they are grouped. */
   'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
-  /** A rank's share of a span; its partial sums go through the mailbox. */
-  'load-rank': { arguments: { span: SpanId; range: BlockRange; share: RankShare; mailbox: SharedArrayBuffer }; result: { padding: RowPadding | null } }
+  /** A rank's share of a span; its partial sums go through the mailbox where the thread cannot make them itself. */
+  'load-rank': { arguments: { span: SpanId; range: BlockRange; share: RankShare; mailbox: SharedArrayBuffer; thread: SumThread | null }; result: { padding: RowPadding | null } }
   'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number; part: BlockRange }; result: null }
   forward: {
     arguments: { span: SpanId; session: string; position: number; hidden: Float32Array<ArrayBuffer> }
@@ -65,4 +66,9 @@ export type CallReply = { readonly id: number; readonly result: CallResult<CallN
 /** Buffers that move with a message instead of being copied. */
 export function transferable(fields: object | null): ArrayBuffer[] {
   return Object.values(fields ?? {}).flatMap((value: unknown) => (value instanceof Float32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
+}
+
+/** Ports that go to the other thread with a message. */
+export function portsIn(fields: object | null): MessagePort[] {
+  return Object.values(fields ?? {}).flatMap((value: unknown) => (typeof value === 'object' && value !== null && 'port' in value && value.port instanceof MessagePort ? [value.port] : []))
 }

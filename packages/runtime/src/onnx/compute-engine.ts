@@ -1,5 +1,6 @@
-import { ShoalError, type Clock } from '@shoal/host'
+import { ShoalError, type Clock, type Random } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
+import type { CreateThreadSum, SumThread } from '../block-runner.ts'
 import { shareConfig } from '../ranks/share-config.ts'
 import { createBlockChain, type BlockChain, type ChainCaches } from './block-chain.ts'
 import type { CallArguments, CallName, CallResult, ComputeCalls, ComputeSettings, SpanId } from './compute-calls.ts'
@@ -7,7 +8,7 @@ import { createHeadComputer, type HeadComputer } from './head-computer.ts'
 import { halfGraph } from './half-graph.ts'
 import { mailboxSum } from './mailbox.ts'
 import { nativeGate } from './native-gate.ts'
-import { createRankChain, selfProbeRank, type LoadHalf } from './rank-chain.ts'
+import { createRankChain, selfProbeRank, type LoadHalf, type RankSum } from './rank-chain.ts'
 import type { RowPadding } from './row-padding.ts'
 import { loadSession, type ComputeSession } from './session.ts'
 import { shareSource } from './share-source.ts'
@@ -17,6 +18,12 @@ import { unitFiles } from './unit-files.ts'
 import { selfProbe } from '../probe/self-probe.ts'
 import { fixedProbe } from '../probe/fixed-probe.ts'
 
+/** What this thread has of its machine. */
+interface ThreadHost {
+  readonly clock: Clock
+  readonly random: Random
+}
+
 interface LoadedSpan {
   readonly chain: BlockChain
   readonly caches: Map<string, ChainCaches>
@@ -24,12 +31,13 @@ interface LoadedSpan {
 
 /** Answers calls one at a time on the current thread. */
 export interface ComputeEngine {
-  call<Name extends CallName>(name: Name, fields: CallArguments<Name>): CallResult<Name>
+  call<Name extends CallName>(name: Name, fields: CallArguments<Name>): CallResult<Name> | Promise<CallResult<Name>>
 }
 
-type Handlers = { readonly [Name in CallName]: (fields: ComputeCalls[Name]['arguments']) => ComputeCalls[Name]['result'] }
+type Handlers = { readonly [Name in CallName]: (fields: ComputeCalls[Name]['arguments']) => ComputeCalls[Name]['result'] | Promise<ComputeCalls[Name]['result']> }
 
-export function createComputeEngine(clock: Pick<Clock, 'nowMs'>, { manifest, folder, threads, gateMemory }: ComputeSettings): ComputeEngine {
+export function createComputeEngine(host: ThreadHost, { manifest, folder, threads, gateMemory }: ComputeSettings): ComputeEngine {
+  const { clock } = host
   const { config, profile } = manifest
   const weights = packedSource(manifest)
   const gate = nativeGate(gateMemory)
@@ -73,13 +81,13 @@ export function createComputeEngine(clock: Pick<Clock, 'nowMs'>, { manifest, fol
       spans.set(span, { chain, caches: new Map() })
       return verdict
     },
-    'load-rank': ({ span, range, share, mailbox }) => {
+    'load-rank': async ({ span, range, share, mailbox, thread }) => {
       const own = shareConfig(config, share)
       const shareWeights = shareSource(manifest, share, unitFiles(folder))
       const loadHalf: LoadHalf = (block, half) => loadSession(halfGraph({ config: own, profile, block, half, weights: shareWeights }), { folder, threads, gate })
       // A share's matrices have shapes of their own, so it has a verdict of its own.
       const padding = selfProbeRank(clock, own, range.start, loadHalf)
-      const chain = createRankChain({ clock, config: own, range, padding: padding ?? 'even', load: loadHalf, sum: mailboxSum(mailbox) })
+      const chain = createRankChain({ clock, config: own, range, padding: padding ?? 'even', load: loadHalf, sum: await rankSum(host, mailbox, thread) })
       spans.set(span, { chain, caches: new Map() })
       return { padding }
     },
@@ -91,7 +99,9 @@ export function createComputeEngine(clock: Pick<Clock, 'nowMs'>, { manifest, fol
     forward: ({ span, session, position, hidden }) => {
       const loaded = find(spans, span)
       const caches = cachesAt(loaded, session, position)
-      return { hidden: loaded.chain.forward(caches, hidden), keyValueBytes: caches.bytes }
+      const done = (rows: Float32Array<ArrayBuffer>): CallResult<'forward'> => ({ hidden: rows, keyValueBytes: caches.bytes })
+      const rows = loaded.chain.forward(caches, hidden)
+      return rows instanceof Promise ? rows.then(done) : done(rows)
     },
     'truncate-session': ({ span, session, length }) => {
       cachesOf(find(spans, span), session).truncate(length)
@@ -136,4 +146,13 @@ export function createComputeEngine(clock: Pick<Clock, 'nowMs'>, { manifest, fol
     },
   }
   return { call: (name, fields) => handlers[name](fields) }
+}
+
+async function rankSum(host: ThreadHost, mailbox: SharedArrayBuffer, thread: SumThread | null): Promise<RankSum> {
+  const blocking = mailboxSum(mailbox)
+  if (thread === null) return blocking
+  // A module of this software that the caller names: it must not be imported from below.
+  const { createThreadSum } = (await import(thread.module)) as { createThreadSum: CreateThreadSum }
+  const own = createThreadSum(thread.port, host)
+  return (partial, computedMs) => own(partial) ?? blocking(partial, computedMs)
 }

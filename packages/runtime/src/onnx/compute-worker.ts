@@ -1,7 +1,7 @@
 import { isErrorCode, ShoalError, type Logger } from '@shoal/host'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../limits.ts'
-import { transferable, type CallArguments, type CallFailure, type CallName, type CallReply, type CallRequest, type CallResult, type ComputeSettings } from './compute-calls.ts'
+import { portsIn, transferable, type CallArguments, type CallFailure, type CallName, type CallReply, type CallRequest, type CallResult, type ComputeSettings } from './compute-calls.ts'
 import { closeGate, createGateMemory } from './native-gate.ts'
 
 /** The caller's end of a worker thread. */
@@ -75,7 +75,7 @@ export function startComputeWorker(given: Omit<ComputeSettings, 'gateMemory'>, l
       // The reply to this id is the result of this call's name: the worker answers with nothing else.
       pending.set(id, { bytes, resolve, reject })
       queuedBytes += bytes
-      worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, buffers)
+      worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, [...buffers, ...portsIn(fields)])
     })
   }
 

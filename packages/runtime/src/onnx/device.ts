@@ -73,7 +73,7 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       const book = createSessionBook({ config: own, range, weightBytes, limitBytes: memoryLimitBytes })
       const span = takeSpan()
       const memory = createMailboxMemory(limits.rowsPerCallMax * config.hiddenSize)
-      const { padding } = await worker.call('load-rank', { span, range, share, mailbox: memory })
+      const { padding } = await worker.call('load-rank', { span, range, share, mailbox: memory, thread: sum.thread ?? null })
       if (padding === null) numericClass = noNumericClass
       logger.debug('rank-loaded', { start: range.start, end: range.end, rank: share.rank, ranks: share.ranks, weightBytes, padding: padding ?? 'not invariant' })
       const mailbox = serveMailbox(memory, sum)

@@ -16,6 +16,8 @@ import { createRotation, type SpanComputer } from './span-computer.ts'
  * @param computedMs what the half-block took
  */
 export type BlockingSum = (partial: Float32Array, computedMs: number) => Float32Array
+/** The same, or a promise where the thread itself waits for the others. */
+export type RankSum = (partial: Float32Array, computedMs: number) => Float32Array | Promise<Float32Array>
 
 /** Makes the graph of a rank's half of one block. */
 export type LoadHalf = (block: number, half: Half) => ComputeSession
@@ -27,7 +29,7 @@ export interface RankChainOptions {
   readonly range: BlockRange
   readonly padding: RowPadding
   readonly load: LoadHalf
-  readonly sum: BlockingSum
+  readonly sum: RankSum
 }
 
 /** A rank's share of a span: after each half of each block all ranks' partial sums are added up. */
@@ -52,13 +54,19 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
     throw error
   }
 
-  const pass = (caches: readonly KeyValueCache[], first: number, hidden: Float32Array): Float32Array => {
+  const pass = async (caches: readonly KeyValueCache[], first: number, hidden: Float32Array): Promise<Float32Array> => {
     let stream: Stream = { hidden, branch: new Float32Array(hidden.length) }
-    caches.forEach((cache, index) => {
+    for (const [index, cache] of caches.entries()) {
       const computer = computers[first + index]
       if (computer === undefined) throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
-      stream = throughBlock(clock, computer, cache, stream, sum)
-    })
+      const halves = throughBlock(clock, computer, cache, stream)
+      let half = halves.next()
+      while (half.done !== true) {
+        const total = sum(half.value.partial, half.value.computedMs)
+        half = halves.next(total instanceof Promise ? await total : total)
+      }
+      stream = half.value
+    }
     return added(stream)
   }
 
@@ -66,12 +74,12 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
     range,
     release,
     open: (part, tokenBudget) => createChainCaches(config, part, tokenBudget),
-    forward(caches, hidden) {
+    async forward(caches, hidden) {
       const before = caches.length
       const chunk = limits.rowsPerCallMax * config.hiddenSize
       const whole = new Float32Array(hidden.length)
       try {
-        for (let at = 0; at < hidden.length; at += chunk) whole.set(pass(caches.blocks, caches.part.start - range.start, hidden.subarray(at, at + chunk)), at)
+        for (let at = 0; at < hidden.length; at += chunk) whole.set(await pass(caches.blocks, caches.part.start - range.start, hidden.subarray(at, at + chunk)), at)
       } catch (error) {
         caches.truncate(before)
         throw error
@@ -87,7 +95,14 @@ export function selfProbeRank(clock: Pick<Clock, 'nowMs'>, config: ModelConfig, 
   const rotation = createRotation(config)
   const computerOf = (padding: RowPadding): SpanComputer => {
     const computer = createHalfComputer(halves, config, block, padding, rotation)
-    return { forward: (cache, hidden) => added(throughBlock(clock, computer, cache, { hidden, branch: new Float32Array(hidden.length) }, (partial) => partial)) }
+    return {
+      forward(cache, hidden) {
+        const halves = throughBlock(clock, computer, cache, { hidden, branch: new Float32Array(hidden.length) })
+        let half = halves.next()
+        while (half.done !== true) half = halves.next(half.value.partial)
+        return added(half.value)
+      },
+    }
   }
   try {
     return selfProbeOf(computerOf, config, { start: block, end: block + 1 })
@@ -107,13 +122,19 @@ function loadHalves(load: LoadHalf, block: number): HalfSessions {
   }
 }
 
-function throughBlock(clock: Pick<Clock, 'nowMs'>, computer: HalfComputer, cache: KeyValueCache, stream: Stream, sum: BlockingSum): Stream {
+interface Computed {
+  readonly partial: Float32Array
+  readonly computedMs: number
+}
+
+/** Yields each half's partial rows, and goes on with their sum. */
+function* throughBlock(clock: Pick<Clock, 'nowMs'>, computer: HalfComputer, cache: KeyValueCache, stream: Stream): Generator<Computed, Stream, Float32Array> {
   const beganMs = clock.nowMs()
   const attended = computer.attention(cache, stream)
-  const branch = sum(attended.partial, clock.nowMs() - beganMs)
+  const branch = yield { partial: attended.partial, computedMs: clock.nowMs() - beganMs }
   const wentOnMs = clock.nowMs()
   const fed = computer.feedForward({ hidden: attended.hidden, branch })
-  return { hidden: fed.hidden, branch: sum(fed.partial, clock.nowMs() - wentOnMs) }
+  return { hidden: fed.hidden, branch: yield { partial: fed.partial, computedMs: clock.nowMs() - wentOnMs } }
 }
 
 /** The stream with its last branch: float32 addition, as the graph of a whole span ends with. */

@@ -1,20 +1,22 @@
 import { messageOf, ShoalError } from '@shoal/host'
-import { systemClock } from '@shoal/host/node'
+import { systemClock, systemRandom } from '@shoal/host/node'
 import { parentPort, workerData } from 'node:worker_threads'
 import { transferable, type CallReply, type CallRequest, type ComputeSettings } from './compute-calls.ts'
 import { createComputeEngine } from './compute-engine.ts'
 
 /**
  * The thread that computes: one per device, the only one that calls onnxruntime, whose calls block. Messages arrive in
- * order and are answered in order, so the port itself is the queue.
+ * order and are answered in order, one after the other, also while a rank waits for others in this thread.
  */
 if (parentPort === null) throw new Error('worker.ts is started as a worker thread')
 const port = parentPort
-const engine = createComputeEngine(systemClock, workerData as ComputeSettings)
+const engine = createComputeEngine({ clock: systemClock, random: systemRandom }, workerData as ComputeSettings)
+/** Bounded by the callers' side. */
+const waiting: CallRequest[] = []
 
-function answer(request: CallRequest): CallReply {
+async function answer(request: CallRequest): Promise<CallReply> {
   try {
-    return { id: request.id, result: engine.call(request.name, request.arguments) }
+    return { id: request.id, result: await engine.call(request.name, request.arguments) }
   } catch (error) {
     const code = error instanceof ShoalError ? error.code : null
     const stack = error instanceof Error ? (error.stack ?? null) : null
@@ -22,8 +24,17 @@ function answer(request: CallRequest): CallReply {
   }
 }
 
+async function work(): Promise<void> {
+  for (let request = waiting[0]; request !== undefined; request = waiting[0]) {
+    const reply = await answer(request)
+    waiting.shift()
+    port.postMessage(reply, 'result' in reply ? transferable(reply.result) : [])
+    if (request.name === 'stop') port.close()
+  }
+}
+
 port.on('message', (request: CallRequest) => {
-  const reply = answer(request)
-  port.postMessage(reply, 'result' in reply ? transferable(reply.result) : [])
-  if (request.name === 'stop') port.close()
+  waiting.push(request)
+  // Otherwise the one before is still at it.
+  if (waiting.length === 1) void work()
 })

@@ -1,10 +1,12 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import type { BlockRange, BlockSplit } from '@shoal/model'
 import type { Transport } from '@shoal/network'
-import { protocols, type GroupMessage } from '@shoal/protocol'
+import { protocols, type GroupDone, type GroupMessage } from '@shoal/protocol'
 import { createGroupRank, type SumTable } from './group-rank.ts'
+import { createLanes, type Lanes } from './lanes.ts'
 import { groupTimes } from './limits.ts'
 import { createRankLink, rankLost, type RankLink } from './rank-link.ts'
+import { alsoInThread, type RankThread } from './rank-thread-control.ts'
 import { createRequests, failureOf, type Requests } from './requests.ts'
 
 export interface GroupPeer {
@@ -22,6 +24,8 @@ export interface FormationOptions {
   readonly sums: SumTable
   /** By rank; the first is this node. */
   readonly peers: readonly GroupPeer[]
+  /** Where this node's sums may be made. */
+  readonly thread: RankThread
   /** A rank was lost: also while nothing is computed. */
   onBroken?(): void
 }
@@ -46,17 +50,18 @@ export interface Formation {
 
 interface MemberLink {
   readonly link: RankLink
-  readonly requests: Requests<string | null>
+  readonly requests: Requests<GroupDone>
 }
 
 /** Asks every member to load its share and to connect to the others. @throws {RankError} what kept one of them from it */
 export async function formGroup(dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger }, options: FormationOptions, signal: AbortSignal): Promise<Formation> {
   const { transport, clock, logger } = dependencies
-  const { group, range, split, sums } = options
+  const { group, range, split, sums, thread } = options
   // Only what travels.
   const peers = options.peers.map(({ peer, addresses }) => ({ peer, addresses }))
   const ending = new AbortController()
   const members = new Map<number, MemberLink>()
+  let lanes: Lanes | null = null
   let broken: Formation['broken'] = null
   let nextCall = 0
 
@@ -67,7 +72,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     for (const { requests } of members.values()) requests.close(error)
     options.onBroken?.()
   }
-  const ranks = createGroupRank({ clock, rank: 0, peers, sums, onLost: lose })
+  const ranks = alsoInThread(createGroupRank({ clock, rank: 0, peers, sums, onLost: lose }), () => (lanes === null ? null : thread))
   const all = (message: GroupMessage, values?: Float32Array): void => {
     for (const { link } of members.values()) link.send(message, values)
   }
@@ -78,14 +83,18 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
         ranks.receive(rank, message, values)
         return
       case 'group-done':
-        requests.answer(message.request, message.numericClass)
+        requests.answer(message.request, message)
         return
       case 'group-failed':
         if (message.request !== null) requests.refuse(message.request, message)
         else if (message.call !== null) ranks.collective.fail(message.call, failureOf(ranks.nameOf(rank), message))
         else lose(null, failureOf(ranks.nameOf(rank), message))
         return
+      case 'group-lane':
+        lanes?.taken(rank, message.offer)
+        return
       case 'group-form':
+      case 'group-lanes':
       case 'group-connect':
       case 'group-open':
       case 'group-truncate':
@@ -100,7 +109,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     const limit = timeLimit(clock, groupTimes.connectTimeoutMs, () => new ShoalError('deadline-passed', `no channel to ${ranks.nameOf(rank)} within ${groupTimes.connectTimeoutMs} ms`), signal)
     try {
       const link = createRankLink(await transport.open(peer, protocols.group, { signal: limit.signal }), logger)
-      const member = { link, requests: createRequests<string | null>(clock, ranks.nameOf(rank)) }
+      const member = { link, requests: createRequests<GroupDone>(clock, ranks.nameOf(rank)) }
       members.set(rank, member)
       link.onMessage(receiveFrom(rank, member))
       link.onClose((error) => member.requests.close(rankLost(ranks.nameOf(rank), error)))
@@ -115,17 +124,17 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
       const { link, requests } = await connect(rank, peer)
       const { manifestId, profile } = options
       const { heads, columns } = split
-      const numericClass = await requests.make((request) => link.send({ type: 'group-form', request, group, manifest: manifestId, profile, start: range.start, end: range.end, rank, heads, columns, sums, peers }), groupTimes.formTimeoutMs, signal)
+      const { numericClass } = await requests.make((request) => link.send({ type: 'group-form', request, group, manifest: manifestId, profile, start: range.start, end: range.end, rank, heads, columns, sums, peers }), groupTimes.formTimeoutMs, signal)
       return numericClass ?? 'none'
     } catch (error) {
       throw new RankError(rank, error)
     }
   }
-  const ask = (make: (request: number) => GroupMessage, timeoutMs: number, ended: AbortSignal): Promise<unknown> =>
+  const ask = (make: (request: number) => GroupMessage, timeoutMs: number, ended: AbortSignal): Promise<GroupDone[]> =>
     Promise.all(
       [...members].map(async ([rank, { link, requests }]) => {
         try {
-          await requests.make((request) => link.send(make(request)), timeoutMs, ended)
+          return await requests.make((request) => link.send(make(request)), timeoutMs, ended)
         } catch (error) {
           throw new RankError(rank, error)
         }
@@ -140,7 +149,13 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
   let classes: string[]
   try {
     classes = await Promise.all(peers.slice(1).map((peer, index) => form(index + 1, peer)))
-    await ask((request) => ({ type: 'group-connect', request }), groupTimes.connectTimeoutMs, signal)
+    lanes = createLanes({ transport, clock, logger, thread, possible: thread.form({ rank: 0, peers, sums, onLost: lose }), peers, signal: ending.signal })
+    const connected = await ask((request) => ({ type: 'group-connect', request }), groupTimes.connectTimeoutMs, signal)
+    if ((await lanes.all([...members.keys()])) && connected.every((done) => done.lanes === true)) {
+      all({ type: 'group-lanes' })
+      thread.use()
+      logger.info('group-lanes', { ranks: peers.length })
+    }
   } catch (error) {
     end()
     throw error

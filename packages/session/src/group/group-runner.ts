@@ -8,6 +8,7 @@ import { groupClass } from './group-class.ts'
 import { createGroupInputs, type GroupInputs } from './inputs.ts'
 import { groupLimits } from './limits.ts'
 import { measureLinks, silentPeers } from './measure-links.ts'
+import { createRankThread, withThread } from './rank-thread-control.ts'
 import { sumTable } from './sum-table.ts'
 
 export interface GroupRunnerDependencies {
@@ -45,6 +46,8 @@ export interface GroupRunner extends BlockRunner {
   members(): readonly GroupPeer[]
   /** How often it was formed again around a spare. */
   readonly repairs: number
+  /** Sums that the computing thread has made by itself, and how long it waited for them; null without such a thread. */
+  sumsInThread(signal: AbortSignal): Promise<{ readonly sums: number; readonly ms: number } | null>
 }
 
 interface Session {
@@ -81,13 +84,14 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   const self = { peer: transport.peerId, addresses: transport.addresses() }
   // Before anything is loaded: who does not answer is no member.
   let costs = options.costs ?? (await measureLinks({ transport, clock }, members, signal))
-  const own = await dependencies.loadOwn((partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed')))
+  const thread = createRankThread(clock)
+  const own = await dependencies.loadOwn(withThread((partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed')), thread))
   const { hiddenSize } = own
 
   const form = async (ended: AbortSignal): Promise<{ formation: Formation; numericClass: string }> => {
     if (formation !== null && options.costs === undefined) costs = await measureLinks({ transport, clock }, members, ended)
     const sums = sumTable(members.length + 1, hiddenSize, costs)
-    const formed = await formGroup(dependencies, { group: randomHex(random, 16), manifestId: options.manifestId, profile: options.profile, hiddenSize, range, split, sums, peers: [self, ...members], onBroken: heal }, ended)
+    const formed = await formGroup(dependencies, { group: randomHex(random, 16), manifestId: options.manifestId, profile: options.profile, hiddenSize, range, split, sums, peers: [self, ...members], thread, onBroken: heal }, ended)
     return { formation: formed, numericClass: groupClass([options.numericClass, ...formed.classes], split) }
   }
 
@@ -215,6 +219,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     numericClass = first.numericClass
   } catch (error) {
     await own.release()
+    thread.close()
     throw error
   }
 
@@ -227,6 +232,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     ranks: members.length + 1,
     lost: losing.signal,
     members: () => members,
+    sumsInThread: (ended) => thread.spent(ended),
     get repairs() {
       return repairs
     },
@@ -288,6 +294,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
       releasing.abort(new ShoalError('not-ready', 'this group has been released'))
       formation?.end()
       await own.release()
+      thread.close()
     },
   }
 }

@@ -9,6 +9,8 @@ export const groupTimes = {
   connectTimeoutMs: 10_000,
   /** For a rank to load its share: weights on a slow disk, cut and repacked. */
   formTimeoutMs: 120_000,
+  /** For a lane to another rank's thread; without one, parts of sums go through the channel. */
+  laneTimeoutMs: 2_000,
   /** For a rank to make room for a session. */
   openTimeoutMs: 15_000,
   /** After a sum that nobody completed: how long a rank has to show that it is alive. */

@@ -3,6 +3,7 @@ import type { BlockRange, BlockSplit } from '@shoal/model'
 import { formatSplit } from '@shoal/model'
 import type { BlockRunner, SumRanks } from '@shoal/runtime'
 import { groupTimes } from './limits.ts'
+import { createRankThread, withThread, type RankThread } from './rank-thread-control.ts'
 
 export interface ShareRequest {
   readonly range: BlockRange
@@ -16,6 +17,8 @@ export type LoadShare = (request: ShareRequest & { readonly sum: SumRanks }, sig
 /** A share in the hands of one group. */
 export interface ShareUse {
   readonly runner: BlockRunner
+  /** Where its sums may be made. */
+  readonly thread: RankThread
   /** Its calls fail from now on; the next group has it once `idle` resolves. */
   release(idle: Promise<void>): void
 }
@@ -32,6 +35,7 @@ export interface LoadedShares {
 
 interface Entry {
   readonly loading: Promise<BlockRunner>
+  readonly thread: RankThread
   sum: SumRanks | null
   /** The calls of the group before are over. */
   idle: Promise<void>
@@ -47,10 +51,12 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
     entry.timer?.cancel()
     const runner = await entry.loading.catch(() => null)
     await runner?.release()
+    entry.thread.close()
   }
   const start = (key: string, request: ShareRequest): Entry => {
+    const thread = createRankThread(clock)
     const sum: SumRanks = (partial, computedMs) => entry.sum?.(partial, computedMs) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
-    const entry: Entry = { loading: load({ ...request, sum }, closing.signal), sum: null, idle: Promise.resolve(), timer: null }
+    const entry: Entry = { loading: load({ ...request, sum: withThread(sum, thread) }, closing.signal), thread, sum: null, idle: Promise.resolve(), timer: null }
     entries.set(key, entry)
     return entry
   }
@@ -75,7 +81,7 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
         await entry.idle
         const runner = await entry.loading
         signal.throwIfAborted()
-        return { runner, release }
+        return { runner, thread: entry.thread, release }
       } catch (error) {
         release(Promise.resolve())
         if (!signal.aborted) await free(key, entry)

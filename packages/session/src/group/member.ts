@@ -2,9 +2,11 @@ import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoa
 import type { Transport } from '@shoal/network'
 import { protocols, type FormGroup, type GroupCall, type GroupMessage, type OpenGroupSession } from '@shoal/protocol'
 import { createGroupRank, type GroupRank } from './group-rank.ts'
+import { createLanes, type Lanes } from './lanes.ts'
 import { groupLimits, groupTimes } from './limits.ts'
 import type { LoadedShares, ShareUse } from './loaded-shares.ts'
 import { createRankLink, type RankLink } from './rank-link.ts'
+import { alsoInThread } from './rank-thread-control.ts'
 
 export interface MemberDependencies {
   readonly transport: Transport
@@ -38,6 +40,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
   const givenUp = new Set<number>()
   let lastCall = -1
   let use: ShareUse | null = null
+  let lanes: Lanes | null = null
   let inOrder: Promise<void> = Promise.resolve()
 
   const end = (error: ShoalError): void => {
@@ -55,16 +58,16 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     )
     for (const listener of listeners) listener()
   }
-  const ranks: GroupRank = createGroupRank({
-    clock,
+  const sums = {
     rank,
     peers,
     sums: request.sums,
-    onLost(other, error) {
+    onLost(other: number, error: ShoalError) {
       if (other !== 0) tell(null, null, error)
       end(error)
     },
-  })
+  }
+  const ranks: GroupRank = alsoInThread(createGroupRank({ clock, ...sums }), () => (lanes === null ? null : (use?.thread ?? null)))
   ranks.attach(0, leaderLink)
 
   const nameOf = (session: number): string => `${group}/${session}`
@@ -72,7 +75,13 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
     leaderLink.send({ type: 'group-failed', request: asked, call, code, message: messageOf(error), definite })
   }
-  const done = (asked: number, numericClass: string | null = null): void => leaderLink.send({ type: 'group-done', request: asked, numericClass })
+  const done = (asked: number, said: { numericClass?: string; lanes?: boolean } = {}): void => leaderLink.send({ type: 'group-done', request: asked, numericClass: null, ...said })
+  /** From when the ranks connect on: the thread, if one makes sums, has said so by then. */
+  const lanesNow = (): Lanes => {
+    if (use === null) throw new ShoalError('not-ready', 'this rank has not loaded its share')
+    lanes ??= createLanes({ transport, clock, logger, thread: use.thread, possible: use.thread.form(sums), peers, signal: ending.signal })
+    return lanes
+  }
   const runner = (): ShareUse['runner'] => {
     if (use === null) throw new ShoalError('not-ready', 'this rank has not loaded its share')
     return use.runner
@@ -82,15 +91,14 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     return inOrder
   }
 
-  const answer = async (asked: number, action: () => Promise<void>): Promise<void> => {
+  const answer = async (asked: number, action: () => Promise<{ lanes?: boolean } | void>): Promise<void> => {
     try {
-      await action()
-      done(asked)
+      done(asked, (await action()) ?? {})
     } catch (error) {
       tell(asked, null, error)
     }
   }
-  const connect = async (): Promise<void> => {
+  const connect = async (): Promise<{ lanes: boolean }> => {
     const limit = timeLimit(clock, groupTimes.connectTimeoutMs, () => new ShoalError('deadline-passed', `no channel between ranks within ${groupTimes.connectTimeoutMs} ms`), ending.signal)
     try {
       for (const [other, { peer, addresses }] of peers.entries()) {
@@ -104,10 +112,13 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     } finally {
       limit.clear()
     }
+    lanesNow().offerTo(0, (message) => leaderLink.send(message))
+    return { lanes: await lanesNow().all([...peers.keys()].filter((other) => other > rank)) }
   }
   const receiveFrom = (other: number) => (message: GroupMessage, values: Float32Array): void => {
-    if (message.type !== 'group-part') throw new ShoalError('bad-frame', `'${message.type}' does not come from rank ${other}`)
-    ranks.receive(other, message, values)
+    if (message.type === 'group-part') ranks.receive(other, message, values)
+    else if (message.type === 'group-lane' && other > rank) lanesNow().taken(other, message.offer)
+    else throw new ShoalError('bad-frame', `'${message.type}' does not come from rank ${other}`)
   }
   const openSession = async ({ session, tokenBudget, start, end: last }: OpenGroupSession): Promise<void> => {
     await runner().open(nameOf(session), tokenBudget, { start, end: last })
@@ -140,7 +151,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
       try {
         const split = { heads: request.heads, columns: request.columns }
         use = await shares.take({ range: { start: request.start, end: request.end }, split, rank }, (partial) => ranks.collective.sum(partial), ending.signal)
-        done(request.request, dependencies.numericClass())
+        done(request.request, { numericClass: dependencies.numericClass() })
       } catch (error) {
         tell(request.request, null, error)
         end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
@@ -168,7 +179,11 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
           giveUp(message.call)
           ranks.collective.fail(message.call, new ShoalError('cancelled', `the leader gave call ${message.call} up: ${message.message}`))
           return
+        case 'group-lanes':
+          use?.thread.use()
+          return
         case 'group-form':
+        case 'group-lane':
         case 'group-done':
         case 'group-meet':
           throw new ShoalError('bad-frame', `'${message.type}' does not come from the leader of a group`)
@@ -177,6 +192,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     meet(other, link) {
       if (peers[other]?.peer !== link.peer || other >= rank || other === 0) throw new ShoalError('bad-frame', `${link.peer} is not rank ${other} of this group`)
       ranks.attach(other, link)
+      lanesNow().offerTo(other, (message) => link.send(message))
       return receiveFrom(other)
     },
   }

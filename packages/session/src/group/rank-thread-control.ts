@@ -1,0 +1,140 @@
+import { ShoalError, timeLimit, type Clock } from '@shoal/host'
+import type { SumRanks, SumThread } from '@shoal/runtime'
+import { MessageChannel } from 'node:worker_threads'
+import { orAborted } from '../cancel.ts'
+import type { GroupRank, GroupRankOptions } from './group-rank.ts'
+import { groupTimes } from './limits.ts'
+import type { FromThread, LaneOffer, PlainError, ToThread } from './thread-messages.ts'
+
+/** This side of the sums that a thread makes by itself. Nothing happens on the other until a device has loaded a share with it. */
+export interface RankThread {
+  /** For the device. */
+  readonly thread: SumThread
+  /** A new group. False when no thread listens: then there are no lanes. */
+  form(options: Pick<GroupRankOptions, 'rank' | 'peers' | 'sums' | 'onLost'>): boolean
+  /** @throws {ShoalError} when it cannot listen */
+  listen(from: number, host: string, signal: AbortSignal): Promise<LaneOffer>
+  /** @throws {ShoalError} when there is no way */
+  connect(to: number, host: string, offer: LaneOffer, signal: AbortSignal): Promise<void>
+  use(): void
+  begin(call: number): void
+  fail(call: number, error: ShoalError): void
+  end(error: ShoalError): void
+  /** Sums made by the thread since it was loaded, and what it waited for them; null without a thread. */
+  spent(signal: AbortSignal): Promise<{ readonly sums: number; readonly ms: number } | null>
+  close(): void
+}
+
+/** @param sum makes the sums where the thread does not */
+export function withThread(sum: SumRanks, control: RankThread): SumRanks {
+  return Object.assign((partial: Float32Array, computedMs: number) => sum(partial, computedMs), { thread: control.thread })
+}
+
+/** What ends a call, or all, ends it in the thread too. */
+export function alsoInThread(ranks: GroupRank, thread: () => RankThread | null): GroupRank {
+  const { collective } = ranks
+  return {
+    ...ranks,
+    collective: {
+      ...collective,
+      begin(call) {
+        collective.begin(call)
+        thread()?.begin(call)
+      },
+      fail(call, error) {
+        collective.fail(call, error)
+        thread()?.fail(call, error)
+      },
+      close(error) {
+        collective.close(error)
+        thread()?.end(error)
+      },
+    },
+    close(error) {
+      ranks.close(error)
+      thread()?.end(error)
+    },
+  }
+}
+
+export function createRankThread(clock: Clock): RankThread {
+  const { port1: port, port2 } = new MessageChannel()
+  const waiting = new Map<string, { resolve(value: FromThread): void; reject(error: Error): void }>()
+  let ready = false
+  let lost: GroupRankOptions['onLost'] = () => undefined
+
+  const tell = (message: ToThread): void => port.postMessage(message)
+  const answer = (name: string, message: FromThread): void => {
+    waiting.get(name)?.resolve(message)
+    waiting.delete(name)
+  }
+  port.on('message', (message: FromThread) => {
+    switch (message.type) {
+      case 'ready':
+        ready = true
+        return
+      case 'listening':
+        answer(`lane ${message.from}`, message)
+        return
+      case 'lane':
+        answer(`lane ${message.rank}`, message)
+        return
+      case 'lost':
+        lost(message.rank, errorOf(message.error))
+        return
+      case 'spent':
+        answer('spent', message)
+        return
+    }
+  })
+  port.unref()
+  const ask = async (name: string, message: ToThread, signal: AbortSignal): Promise<FromThread> => {
+    const limit = timeLimit(clock, groupTimes.laneTimeoutMs, () => new ShoalError('deadline-passed', `the computing thread did not answer within ${groupTimes.laneTimeoutMs} ms`), signal)
+    const answered = Promise.withResolvers<FromThread>()
+    waiting.get(name)?.reject(new ShoalError('cancelled', 'asked again'))
+    waiting.set(name, answered)
+    try {
+      tell(message)
+      return await orAborted(answered.promise, limit.signal)
+    } finally {
+      limit.clear()
+    }
+  }
+  const laneOf = (message: FromThread): FromThread => {
+    if (message.type === 'lane' && message.error !== null) throw new ShoalError('no-capacity', message.error)
+    return message
+  }
+
+  return {
+    thread: { module: new URL('./rank-thread.ts', import.meta.url).href, port: port2 },
+    form({ rank, peers, sums, onLost }) {
+      lost = onLost
+      if (ready) tell({ type: 'form', rank, peers: peers.map(({ peer }) => ({ peer })), sums })
+      return ready
+    },
+    async listen(from, host, signal) {
+      const message = laneOf(await ask(`lane ${from}`, { type: 'listen', from, host }, signal))
+      if (message.type !== 'listening') throw new Error(`'${message.type}' is no offer`)
+      return message.offer
+    },
+    async connect(to, host, offer, signal) {
+      laneOf(await ask(`lane ${to}`, { type: 'connect', to, host, offer }, signal))
+    },
+    use: () => tell({ type: 'use' }),
+    begin: (call) => tell({ type: 'begin', call }),
+    fail: (call, error) => tell({ type: 'fail', call, error: plain(error) }),
+    end(error) {
+      lost = () => undefined
+      tell({ type: 'end', error: plain(error) })
+    },
+    async spent(signal) {
+      if (!ready) return null
+      const message = await ask('spent', { type: 'report' }, signal)
+      return message.type === 'spent' ? message : null
+    },
+    close: () => port.close(),
+  }
+}
+
+const plain = ({ code, message, definite }: ShoalError): PlainError => ({ code, message, definite })
+const errorOf = ({ code, message, definite }: PlainError): ShoalError => new ShoalError(code, message, { definite })

@@ -1,0 +1,22 @@
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Threads of a process that compute, by their name; none where the system does not tell. */
+export function computeThreads(processId: number): number[] {
+  try {
+    return readdirSync(`/proc/${processId}/task`)
+      .filter((thread) => readFileSync(`/proc/${processId}/task/${thread}/comm`, 'utf8').trim() === 'shoal-compute')
+      .map(Number)
+  } catch {
+    return []
+  }
+}
+
+/**
+ * Binds a thread to a core by `taskset`, as MPI binds ranks: two processes that wake each other over loopback are
+ * otherwise put on one core by Linux, for seconds at a time, while the other core is idle (docs/log.md).
+ * @returns whether it is bound
+ */
+export function bindToCore(thread: number, core: number): boolean {
+  return spawnSync('taskset', ['-cp', String(core), String(thread)], { stdio: 'ignore' }).status === 0
+}
