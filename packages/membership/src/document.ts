@@ -1,6 +1,6 @@
 import * as Y from 'yjs'
-import { rootName, type DeletedRange, type ItemId } from './update-grammar.ts'
-import { indexStretches, mergeRanges } from './update-keys.ts'
+import { rootName, type DeletedRange, type InspectedUpdate, type ItemId } from './update-grammar.ts'
+import { mergeRanges } from './update-keys.ts'
 
 /** What applying an update did. */
 export interface AppliedUpdate {
@@ -27,6 +27,8 @@ export interface MemberDocument {
   clockOf(client: number): number
   /** The key under which an item stands; absent for one that is not here. */
   keyAt(id: ItemId): string | undefined
+  /** Whether an update says nothing new: in a flood most have come before, from another neighbour. */
+  has(update: InspectedUpdate): boolean
   /** Keys whose present value these ranges delete. */
   keysDeletedBy(deleted: readonly DeletedRange[]): readonly string[]
   byteLength(): number
@@ -46,6 +48,16 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
     if (id.clock >= Y.getState(doc.store, id.client)) return undefined
     const struct = Y.getItem(doc.store, Y.createID(id.client, id.clock))
     return struct instanceof Y.Item ? struct : undefined
+  }
+
+  /** What is here of a range, whole or in pieces. */
+  function* structsIn({ client, clock, length }: DeletedRange): Generator<Y.Item | Y.GC> {
+    const end = Math.min(clock + length, Y.getState(doc.store, client))
+    for (let at = clock; at < end; ) {
+      const struct = Y.getItem(doc.store, Y.createID(client, at)) as Y.Item | Y.GC
+      yield struct
+      at = struct.id.clock + struct.length
+    }
   }
 
   return {
@@ -75,12 +87,14 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
     missing: (stateVector) => Y.encodeStateAsUpdate(doc, stateVector),
     clockOf: (client) => Y.getState(doc.store, client),
     keyAt: (id) => itemAt(id)?.parentSub ?? undefined,
+    has: ({ items, deleted }) =>
+      items.every(({ client, clock, length }) => clock + length <= Y.getState(doc.store, client)) &&
+      mergeRanges(deleted).every((range) => range.clock + range.length <= Y.getState(doc.store, range.client) && [...structsIn(range)].every((struct) => struct.deleted)),
     keysDeletedBy(deleted) {
-      if (deleted.length === 0) return []
-      const find = indexStretches(mergeRanges(deleted))
       const keys: string[] = []
-      // Of every update: without copies of the whole map.
-      for (const [key, item] of map._map) if (!item.deleted && find(item.id) !== undefined) keys.push(key)
+      for (const range of mergeRanges(deleted)) {
+        for (const struct of structsIn(range)) if (struct instanceof Y.Item && !struct.deleted && struct.parentSub !== null && map._map.get(struct.parentSub) === struct) keys.push(struct.parentSub)
+      }
       return keys
     },
     byteLength: () => Y.encodeStateAsUpdate(doc).length,

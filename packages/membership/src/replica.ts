@@ -88,8 +88,9 @@ export function createReplica({ signer, random, isGone }: ReplicaDependencies, s
       const opened = await openValues(inspected, signer, swarm, roster)
       // Rotated in the meantime: the sender will say it all again in the new document.
       if (into !== document) return nothing
-      checkPlaces(inspected, opened, document, roster)
-      const { novel, incomplete } = document.apply(update)
+      const repeated = document.has(inspected)
+      if (!repeated) checkPlaces(inspected, opened, document, roster)
+      const { novel, incomplete } = repeated ? { novel: undefined, incomplete: false } : document.apply(update)
       grownBytes += novel?.length ?? 0
       // Whatever yjs shows under the key: the owner's signature and order decide what is believed.
       const accepted = opened.filter((sealed) => roster.accept(sealed, isGone))
