@@ -9,6 +9,7 @@ import { benchAllreduce } from './bench/allreduce.ts'
 import { benchDecode } from './bench/decode.ts'
 import { benchFailover } from './bench/failover.ts'
 import { benchFlips } from './bench/flips.ts'
+import { benchGroups } from './bench/groups.ts'
 import { benchMembership } from './bench/membership.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
@@ -23,6 +24,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   allreduce: benchAllreduce,
   failover: benchFailover,
   flips: benchFlips,
+  groups: benchGroups,
   membership: benchMembership,
   planner: benchPlanner,
 }

@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, string>> = {
   speculative: 'drafted tokens: how many are accepted, what they gain',
   failover: 'how long a lost peer interrupts a stream',
   flips: 'how often a token differs when an answer goes on in another shape',
+  groups: 'whether ranks pay where the planner says so: slow devices behind shaped links',
   membership: 'bytes of the document, gossip per peer, healing, detection',
   planner: 'regret against brute force, planning time',
 }

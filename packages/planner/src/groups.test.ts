@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { sketchCosts, sketchSnapshot } from './fixtures.ts'
-import { explainGroups, planGroups, sumMicros, sumOverheadMicros } from './groups.ts'
+import { explainGroups, planGroups, predictGroups, sumMicros, sumOverheadMicros } from './groups.ts'
 
 const names = ['a', 'b', 'c', 'd']
 
@@ -37,6 +37,15 @@ test('a group is only proposed when it beats single devices, and says what it pa
   const far = four(9000, 32, 50_000)
   expect(planGroups(far.snapshot, far.costs).grouped).toEqual(planGroups(far.snapshot, far.costs).single)
   expect(explainGroups(far.snapshot, far.costs).join('\n')).toMatch(/^groups: none pays\. a \+ b come closest: together they would save 4\.50 ms of computing per block and pay 51\.03 ms for its two sums\n  a sum: 25\.52 ms, of which 0\.45 ms whatever the link/)
+})
+
+test('groups that somebody names are predicted as those that are searched for', () => {
+  const pairs = four(40_000, 80, 200, 60_000, 25)
+  const { grouped } = planGroups(pairs.snapshot, pairs.costs)
+  expect(predictGroups(pairs.snapshot, pairs.costs, grouped!.stages.map(({ peers }) => peers))).toEqual(grouped)
+  expect(predictGroups(pairs.snapshot, pairs.costs, [['b', 'a'], ['c', 'd']])?.stages[0]?.peers).toEqual(['b', 'a'])
+  expect(predictGroups(pairs.snapshot, pairs.costs, [['a', 'b'], ['c', 'nobody']])).toBeNull()
+  expect(predictGroups(pairs.snapshot, pairs.costs, [['a', 'b']])).toBeNull()
 })
 
 test('a split that the model does not allow is not proposed', () => {

@@ -67,6 +67,17 @@ export function planGroups(snapshot: Snapshot, costs: ModelCosts, options: Group
   return { grouped, single }
 }
 
+/**
+ * What these peers would do in these groups, the first of each leading and a group of one alone.
+ * @returns null when they cannot hold the model so, or cannot share its heads and columns
+ */
+export function predictGroups(snapshot: Snapshot, costs: ModelCosts, groups: readonly (readonly string[])[], options: GroupOptions = {}): GroupedPipeline | null {
+  const contextTokens = options.contextTokens ?? Math.min(defaultContextTokens, costs.contextLength)
+  const { candidates } = createCluster(snapshot, costs, contextTokens)
+  const found = groups.map((peers) => candidates.filter(({ member }) => peers.includes(member.peerId)).sort((a, b) => peers.indexOf(a.member.peerId) - peers.indexOf(b.member.peerId)))
+  return found.some((group, index) => group.length !== groups[index]?.length) ? null : pipelineOf(found, costs, contextTokens, options)
+}
+
 /** Lines for `shoal plan --explain`: which groups would make a token faster, or why none does. */
 export function explainGroups(snapshot: Snapshot, costs: ModelCosts, options: GroupOptions = {}): readonly string[] {
   const { grouped, single } = planGroups(snapshot, costs, options)

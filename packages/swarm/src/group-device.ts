@@ -13,6 +13,15 @@ export interface GroupOptions {
   readonly speeds?: readonly number[] | undefined
 }
 
+/**
+ * Memory that a leader announces: a block takes its share of each rank's. A rank with less than its part of it says so when
+ * the group is formed.
+ */
+export function groupMemoryBytes(ownBytes: number, { ranks, speeds = [1, ...ranks.map(() => 1)] }: GroupOptions): number {
+  const [own = 1] = speeds
+  return Math.floor((ownBytes * speeds.reduce((sum, speed) => sum + speed, 0)) / own)
+}
+
 export interface GroupDeviceDependencies {
   readonly transport: Transport
   readonly clock: Clock

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { silentLogger, sleep } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { connectClient } from '@shoal/swarm/node'
-import type { Engine, SwarmPeer } from '@shoal/swarm'
+import type { SwarmPeer } from '@shoal/swarm'
 import { smallBenchModel } from './model.ts'
-import { median, quantile, round } from './report.ts'
-import { benchPrompt, type BenchSettings } from './settings.ts'
+import { median, round } from './report.ts'
+import type { BenchSettings } from './settings.ts'
 import { startSwarm } from './swarm-process.ts'
+import { timeTokens } from './time-tokens.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 
@@ -16,7 +17,6 @@ const dependencies = { clock: systemClock, random: systemRandom, logger: silentL
 export const predictedShapes = ['two-sites', 'home-wifi', 'one-strong-many-weak'] as const
 
 const processes = 3
-const promptTokens = 16
 /** More steps than a node's speed is the median of: the first ones run cold code. */
 const warmUpTokens = 80
 /** Until records say what was measured meanwhile: a second word comes six seconds after a first one. */
@@ -44,16 +44,16 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
       client = await connectClient(dependencies, { join: swarm.addresses, dataFolder: folder, threads: 1 })
       await client.whenCovered(AbortSignal.timeout(60_000))
       const engine = await client.engine()
-      await decode(engine, warmUpTokens)
+      await timeTokens(engine, warmUpTokens)
       await sleep(systemClock, saidMs)
       for (let turn = 0; turn < settings.rounds; turn += 1) {
         await sleep(systemClock, restMs)
-        const { predictedMs, measuredMs, stages } = await decode(engine, settings.tokens)
+        const { predictedMs, measuredMs, route } = await timeTokens(engine, settings.tokens)
         const error = Math.abs(predictedMs / measuredMs - 1)
         ;(samples[`predictedTpotMs${named(shape)}`] ??= []).push(round(predictedMs))
         ;(samples[`measuredTpotMs${named(shape)}`] ??= []).push(round(measuredMs))
         ;(samples[`predictionError${named(shape)}`] ??= []).push(round(error))
-        settings.report(`${shape}: ${predictedMs.toFixed(1)} ms predicted, ${measuredMs.toFixed(1)} ms measured over ${stages} stages`)
+        settings.report(`${shape}: ${predictedMs.toFixed(1)} ms predicted, ${measuredMs.toFixed(1)} ms measured over ${route.length} stages`)
       }
       errors.push(median(samples[`predictionError${named(shape)}`] ?? []))
     } finally {
@@ -67,18 +67,3 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
 
 /** `two-sites` as part of a metric's name. */
 export const named = (shape: string): string => shape.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
-
-/** One answer: what was promised for it, and the median time between two of its tokens. */
-async function decode(engine: Engine, tokens: number): Promise<{ predictedMs: number; measuredMs: number; stages: number }> {
-  const { vocabularySize } = engine.manifest.manifest.config
-  const times: number[] = []
-  for await (const event of engine.generate({ promptIds: benchPrompt(vocabularySize, promptTokens), maxTokens: tokens, ignoreEos: true, sampling: { ...engine.defaultSampling, temperature: 0 } })) {
-    if (event.type === 'token') times.push(systemClock.nowMs())
-    else {
-      const { predictedTpotMs, route } = event.result
-      if (predictedTpotMs === null) throw new Error('the route promised nothing')
-      return { predictedMs: predictedTpotMs, measuredMs: quantile(times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs)), 0.5), stages: route.length }
-    }
-  }
-  throw new Error('the answer had no end')
-}

@@ -4,8 +4,16 @@ import { fileURLToPath } from 'node:url'
 
 const program = fileURLToPath(new URL('../../../node/src/main.ts', import.meta.url))
 
+export interface StartedNode {
+  readonly name: string
+  readonly peerId: string
+  readonly addrs: readonly string[]
+  readonly rankOf: string | null
+}
+
 /** `shoal swarm` as a process of its own: its links run beside what is measured, not inside. */
 export interface SwarmProcess {
+  readonly nodes: readonly StartedNode[]
   /** Of each node that serves blocks. */
   readonly addresses: readonly string[]
   close(): Promise<void>
@@ -15,15 +23,17 @@ export interface SwarmProcess {
 export async function startSwarm(words: readonly string[]): Promise<SwarmProcess> {
   const child = spawn(process.execPath, [program, 'swarm', '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const ready = new Promise<readonly string[]>((resolve, reject) => {
+  const ready = new Promise<readonly StartedNode[]>((resolve, reject) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      const { event, nodes } = JSON.parse(line) as { event?: string; nodes?: readonly { readonly rankOf: string | null; readonly addrs: readonly string[] }[] }
-      if (event === 'ready') resolve((nodes ?? []).flatMap(({ rankOf, addrs }) => (rankOf === null ? addrs.slice(0, 1) : [])))
+      const { event, nodes } = JSON.parse(line) as { event?: string; nodes?: readonly StartedNode[] }
+      if (event === 'ready') resolve(nodes ?? [])
     })
     void ended.then((status) => reject(new Error(`shoal swarm ended with ${status}`)))
   })
+  const nodes = await ready
   return {
-    addresses: await ready,
+    nodes,
+    addresses: nodes.flatMap(({ rankOf, addrs }) => (rankOf === null ? addrs.slice(0, 1) : [])),
     async close() {
       child.kill('SIGINT')
       await ended

@@ -3,7 +3,7 @@ import { ShoalError } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles } from '@shoal/membership'
 import { createOnnxDevice } from '@shoal/runtime'
-import { grouped, type GroupOptions } from '../group-device.ts'
+import { grouped, groupMemoryBytes, type GroupOptions } from '../group-device.ts'
 import { measureAlways } from '../measure-always.ts'
 import { createMember } from '../member.ts'
 import type { SpanKeeper } from '../span-keeper.ts'
@@ -107,7 +107,8 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
   const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock } = speed
-  const hardware = { memoryBytes: options.memoryBytes, decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: 0, device: device.kind, threads: device.threads }
+  const memoryBytes = options.group === undefined ? options.memoryBytes : groupMemoryBytes(options.memoryBytes, options.group)
+  const hardware = { memoryBytes, decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: 0, device: device.kind, threads: device.threads }
   await membership.announce({
     state: 'joining',
     hardware,
