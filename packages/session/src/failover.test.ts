@@ -150,7 +150,7 @@ test('a replacement without room is passed over, and one of another class is sai
 })
 
 test('replacements that all vanish end the session after so many attempts', async () => {
-  const bench = await createFailoverBench([0, 6], sessionLimits.maxRepairs + 3)
+  const bench = await createFailoverBench([0, 6], 3 * sessionLimits.maxRepairsPerStage + 3)
   await compare(bench, bench.swarm.rows(4))
   for (const { peer, runner } of bench.spares) runner.before = () => kill(bench.swarm, peer)
   kill(bench.swarm, 'node-1')

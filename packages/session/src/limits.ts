@@ -14,11 +14,13 @@ export const sessionLimits = {
   journalSegmentRows: 64,
   /** Rows of one replayed frame, as of a prefill chunk: a stage computes one while the next travels. */
   replayChunkRows: 128,
-  /** Repairs of one route without an answered step in between: then the swarm is falling apart, and the caller is told. */
-  maxRepairs: 8,
-  /** The same for long routes: a site that is cut off takes a part of a dozen stages with it, and of those who stand in for them. */
-  maxRepairsPerStage: 2,
-  /** Peers that are replaced in a row because their rows are no numbers: more would compute the same. */
+  /**
+   * Repairs of one route without an answered step in between, for each of its stages: then the swarm is falling apart,
+   * and the caller is told. A site that is cut off takes several stages with it, and every attempt finds one more of
+   * those who stood in for them gone.
+   */
+  maxRepairsPerStage: 8,
+  /** Peers that are replaced in a row because their rows of the same blocks are no numbers: more would compute the same. */
   maxSpoilt: 2,
   /** While nobody has lost blocks, the route finder is asked again: it only looks at what is known here, so asking is cheap. */
   routeRetryMsMin: 100,

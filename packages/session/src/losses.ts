@@ -43,7 +43,7 @@ export interface ReplanRequest {
 export interface Losses {
   /** Peers, with the incarnation that was lost. */
   readonly lost: ReadonlyMap<string, number>
-  /** Whether another peer could do better. Counts those whose rows are refused: a third in a row says the model is at fault. */
+  /** Whether another peer could do better. Counts those whose rows are refused: a third in a row for the same block says the model is at fault. */
   movable(error: StageError): boolean
   add(error: StageError): void
   /**
@@ -74,7 +74,8 @@ export function createLosses(): Losses {
   const lost = new Map<string, number>()
   const full = new Set<string>()
   let attempts = 0
-  let spoilt = 0
+  /** By block. */
+  const spoilt = new Map<number, number>()
   let last: StageError | null = null
 
   const add = (error: StageError): void => {
@@ -85,8 +86,14 @@ export function createLosses(): Losses {
   return {
     lost,
     movable(error) {
-      if (error.code === 'bad-frame') spoilt += 1
-      return movableCodes.has(error.code) && spoilt <= sessionLimits.maxSpoilt
+      const { start, end } = error.range
+      let most = 0
+      for (let block = start; error.code === 'bad-frame' && block < end; block += 1) {
+        const times = (spoilt.get(block) ?? 0) + 1
+        spoilt.set(block, times)
+        most = Math.max(most, times)
+      }
+      return movableCodes.has(error.code) && most <= sessionLimits.maxSpoilt
     },
     add,
     refuse(error, open) {
@@ -103,12 +110,12 @@ export function createLosses(): Losses {
     },
     progress() {
       attempts = 0
-      spoilt = 0
+      spoilt.clear()
       full.clear()
     },
     countAttempt(stages) {
       attempts += 1
-      if (attempts > Math.max(sessionLimits.maxRepairs, stages * sessionLimits.maxRepairsPerStage)) throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
+      if (attempts > stages * sessionLimits.maxRepairsPerStage) throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
     },
     async replan({ finder, route, range, classes, findSilent }, signal) {
       const found = new Map<number, Route>()
