@@ -6,16 +6,17 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
-import { exitWithParent } from '@shoal/host/node'
+import { exitWithParent, systemClock } from '@shoal/host/node'
+import { round } from './bench/report.ts'
 import { playScenario } from './play.ts'
 import { scenarios } from './scenarios/index.ts'
 import type { Outcome } from './simulator/outcome.ts'
 import { runnerNames } from './simulator/tiny-model.ts'
 
-function print(outcome: Outcome): void {
+function print(outcome: Outcome, realSeconds: number): void {
   const { scenario, seed, nodes, virtualSeconds, tokens, answers, failovers, tokensLost, tokensChanged, traceHash, violations, repeat } = outcome
   const faults = Object.entries(outcome.faults).flatMap(([kind, count]) => (count === 0 ? [] : [`${kind} ${count}`]))
-  process.stdout.write(`${scenario}, seed ${seed}: ${nodes} nodes, ${virtualSeconds} virtual seconds, ${outcome.events} events\n`)
+  process.stdout.write(`${scenario}, seed ${seed}: ${nodes} nodes, ${virtualSeconds} virtual seconds in ${realSeconds} real ones, ${outcome.events} events\n`)
   process.stdout.write(`  done to it      ${faults.length === 0 ? 'nothing' : faults.join(', ')}\n`)
   process.stdout.write(`  answers         ${answers}, ${tokens} tokens, ${tokensLost} lost, ${tokensChanged} changed, ${failovers} failovers\n`)
   process.stdout.write(`  detection       p50 ${outcome.detectionMsP50 ?? '-'} ms, p99 ${outcome.detectionMsP99 ?? '-'} ms; recovery p50 ${outcome.recoveryMsP50 ?? '-'} ms, p99 ${outcome.recoveryMsP99 ?? '-'} ms\n`)
@@ -50,10 +51,13 @@ async function main(): Promise<number> {
     return 0
   }
   const lines: string[] = []
+  const startMs = systemClock.nowMs()
   try {
     const outcome = await playScenario(name, { seed, nodes, runner, ...(values.trace === undefined ? {} : { listener: (line) => void lines.push(line) }) })
-    if (values.json) process.stdout.write(`${JSON.stringify(outcome)}\n`)
-    else print(outcome)
+    // Of this machine and not of the seed, so no part of the outcome.
+    const realSeconds = round((systemClock.nowMs() - startMs) / 1000)
+    if (values.json) process.stdout.write(`${JSON.stringify({ ...outcome, realSeconds })}\n`)
+    else print(outcome, realSeconds)
     return outcome.violations.length === 0 ? 0 : 1
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
