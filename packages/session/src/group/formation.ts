@@ -184,6 +184,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
       try {
         return await compute()
       } catch (error) {
+        thread.catchUp()
         const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
         all({ type: 'group-failed', request: null, call, code, message: messageOf(error), definite })
         // A member may have come to the end of the call.

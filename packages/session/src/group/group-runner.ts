@@ -85,7 +85,10 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   // Before anything is loaded: who does not answer is no member.
   let costs = options.costs ?? (await measureLinks({ transport, clock }, members, signal))
   const thread = createRankThread(clock)
-  const own = await dependencies.loadOwn(withThread((partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed')), thread))
+  const own = await dependencies.loadOwn(withThread((partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed')), thread)).catch((error: unknown) => {
+    thread.close()
+    throw error
+  })
   const { hiddenSize } = own
 
   const form = async (ended: AbortSignal): Promise<{ formation: Formation; numericClass: string }> => {
@@ -218,8 +221,8 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     formation = first.formation
     numericClass = first.numericClass
   } catch (error) {
-    await own.release()
     thread.close()
+    await own.release()
     throw error
   }
 
@@ -293,8 +296,8 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     async release() {
       releasing.abort(new ShoalError('not-ready', 'this group has been released'))
       formation?.end()
-      await own.release()
       thread.close()
+      await own.release()
     },
   }
 }

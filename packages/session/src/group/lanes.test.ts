@@ -64,7 +64,7 @@ async function addDevice(reference = false): Promise<Device> {
   return device
 }
 
-async function addRank(direct = true, reference = false): Promise<Rank> {
+async function addRank(direct = true, reference = false, onForward: () => Promise<unknown> | null = () => null): Promise<Rank> {
   const { config, profile } = packed.manifest.manifest
   const [transport, device] = [await addTransport(direct), await addDevice(reference)]
   const host = createRankHost(
@@ -74,7 +74,16 @@ async function addRank(direct = true, reference = false): Promise<Rank> {
       profile: formatProfile(profile),
       numericClass: device.numericClass,
       accepts: () => true,
-      load: ({ split, rank, sum, range: blocks }, ended) => device.loadRank(blocks, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes, signal: ended }),
+      async load({ split, rank, sum, range: blocks }, ended) {
+        const runner = await device.loadRank(blocks, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes, signal: ended })
+        return {
+          ...runner,
+          async forward(...given) {
+            await onForward()
+            return runner.forward(...given)
+          },
+        }
+      },
     },
   )
   open.push(host)
@@ -148,6 +157,16 @@ describe('lanes between the threads that compute', () => {
     expect(ids).toEqual(expected!.greedy)
     expect(runner.repairs).toBe(1)
     expect((await runner.sumsInThread(signal))?.sums).toBeGreaterThan(before)
+  })
+
+  test('a member that goes while the others wait for its part of a sum is replaced', async () => {
+    let [calls, close]: [number, () => Promise<unknown>] = [0, () => Promise.resolve()]
+    const going = await addRank(true, false, () => ((calls += 1) === 9 ? close() : null))
+    close = () => going.transport.close()
+    const [stays, spare] = await Promise.all([addRank(), addRank()])
+    const runner = await lead([2, 1, 1], [stays, going], [spare])
+    expect(await generate(runner)).toEqual(expected!.greedy)
+    expect(runner.repairs).toBe(1)
   })
 
   test('a group may be formed again over shares that another one had', async () => {

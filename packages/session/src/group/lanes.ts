@@ -1,4 +1,4 @@
-import { messageOf, type Clock, type Logger } from '@shoal/host'
+import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import type { GroupMessage } from '@shoal/protocol'
 import { groupTimes } from './limits.ts'
@@ -22,6 +22,7 @@ export interface LanesOptions {
 /** How one rank comes to lanes: it offers them to the ranks below it, and takes up what those above it offer. */
 export interface Lanes {
   offerTo(rank: number, send: (message: GroupMessage) => void): void
+  /** @throws {ShoalError} `bad-frame` for a second one: each would be a socket */
   taken(rank: number, offer: LaneOffer | null): void
   /** Whether there is a lane to each of these ranks, once all of them have been heard of, or after a while. */
   all(ranks: readonly number[]): Promise<boolean>
@@ -29,6 +30,7 @@ export interface Lanes {
 
 export function createLanes({ transport, clock, logger, thread, possible, peers, signal }: LanesOptions): Lanes {
   const made = new Map<number, PromiseWithResolvers<boolean>>()
+  const heard = new Set<number>()
   const laneTo = (rank: number): PromiseWithResolvers<boolean> => {
     const known = made.get(rank) ?? Promise.withResolvers<boolean>()
     made.set(rank, known)
@@ -52,6 +54,8 @@ export function createLanes({ transport, clock, logger, thread, possible, peers,
       )
     },
     taken(rank, offer) {
+      if (heard.has(rank)) throw new ShoalError('bad-frame', `rank ${rank} has said already whether it has a lane`)
+      heard.add(rank)
       const { resolve } = laneTo(rank)
       const address = placeOf(rank)?.address
       if (!possible || offer === null || address === undefined) {

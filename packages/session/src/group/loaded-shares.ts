@@ -50,8 +50,8 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
     if (entries.get(key) === entry) entries.delete(key)
     entry.timer?.cancel()
     const runner = await entry.loading.catch(() => null)
-    await runner?.release()
     entry.thread.close()
+    await runner?.release()
   }
   const start = (key: string, request: ShareRequest): Entry => {
     const thread = createRankThread(clock)

@@ -139,6 +139,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
       if (values.length !== rows * runner().hiddenSize) throw new ShoalError('bad-frame', `${values.length} numbers are not ${rows} rows`)
       await runner().forward(nameOf(session), position, values)
     } catch (error) {
+      use?.thread.catchUp()
       if (!ending.signal.aborted) tell(null, call, error)
     }
   }

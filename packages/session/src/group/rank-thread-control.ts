@@ -1,6 +1,6 @@
 import { ShoalError, timeLimit, type Clock } from '@shoal/host'
 import type { SumRanks, SumThread } from '@shoal/runtime'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import { orAborted } from '../cancel.ts'
 import type { GroupRank, GroupRankOptions } from './group-rank.ts'
 import { groupTimes } from './limits.ts'
@@ -20,6 +20,11 @@ export interface RankThread {
   begin(call: number): void
   fail(call: number, error: ShoalError): void
   end(error: ShoalError): void
+  /**
+   * Hears now what the thread has said. For whoever learns that a call has failed: that a rank was lost was said before,
+   * but two ports are not read in the order in which they were written to.
+   */
+  catchUp(): void
   /** Sums made by the thread since it was loaded, and what it waited for them; null without a thread. */
   spent(signal: AbortSignal): Promise<{ readonly sums: number; readonly ms: number } | null>
   close(): void
@@ -59,45 +64,47 @@ export function alsoInThread(ranks: GroupRank, thread: () => RankThread | null):
 
 export function createRankThread(clock: Clock): RankThread {
   const { port1: port, port2 } = new MessageChannel()
-  const waiting = new Map<string, { resolve(value: FromThread): void; reject(error: Error): void }>()
+  const waiting = new Map<number, { resolve(value: FromThread): void }>()
   let ready = false
+  /** Whether the thread has been told of a group: what nobody reads must not be written. */
+  let formed = false
+  let nextGroup = 0
+  let nextAsk = 0
   let lost: GroupRankOptions['onLost'] = () => undefined
 
   const tell = (message: ToThread): void => port.postMessage(message)
-  const answer = (name: string, message: FromThread): void => {
-    waiting.get(name)?.resolve(message)
-    waiting.delete(name)
+  const tellOfGroup = (message: ToThread): void => {
+    if (formed) tell(message)
   }
-  port.on('message', (message: FromThread) => {
+  const receive = (message: FromThread): void => {
     switch (message.type) {
       case 'ready':
         ready = true
         return
-      case 'listening':
-        answer(`lane ${message.from}`, message)
-        return
-      case 'lane':
-        answer(`lane ${message.rank}`, message)
-        return
       case 'lost':
-        lost(message.rank, errorOf(message.error))
+        if (message.group === nextGroup - 1) lost(message.rank, errorOf(message.error))
         return
+      case 'listening':
+      case 'lane':
       case 'spent':
-        answer('spent', message)
+        waiting.get(message.ask)?.resolve(message)
         return
     }
-  })
+  }
+  port.on('message', receive)
   port.unref()
-  const ask = async (name: string, message: ToThread, signal: AbortSignal): Promise<FromThread> => {
+  const ask = async (make: (ask: number) => ToThread, signal: AbortSignal): Promise<FromThread> => {
     const limit = timeLimit(clock, groupTimes.laneTimeoutMs, () => new ShoalError('deadline-passed', `the computing thread did not answer within ${groupTimes.laneTimeoutMs} ms`), signal)
     const answered = Promise.withResolvers<FromThread>()
-    waiting.get(name)?.reject(new ShoalError('cancelled', 'asked again'))
-    waiting.set(name, answered)
+    const id = nextAsk
+    nextAsk += 1
+    waiting.set(id, answered)
     try {
-      tell(message)
+      tell(make(id))
       return await orAborted(answered.promise, limit.signal)
     } finally {
       limit.clear()
+      waiting.delete(id)
     }
   }
   const laneOf = (message: FromThread): FromThread => {
@@ -109,27 +116,32 @@ export function createRankThread(clock: Clock): RankThread {
     thread: { module: new URL('./rank-thread.ts', import.meta.url).href, port: port2 },
     form({ rank, peers, sums, onLost }) {
       lost = onLost
-      if (ready) tell({ type: 'form', rank, peers: peers.map(({ peer }) => ({ peer })), sums })
+      formed = ready
+      tellOfGroup({ type: 'form', group: nextGroup, rank, peers: peers.map(({ peer }) => ({ peer })), sums })
+      nextGroup += 1
       return ready
     },
     async listen(from, host, signal) {
-      const message = laneOf(await ask(`lane ${from}`, { type: 'listen', from, host }, signal))
+      const message = laneOf(await ask((id) => ({ type: 'listen', ask: id, from, host }), signal))
       if (message.type !== 'listening') throw new Error(`'${message.type}' is no offer`)
       return message.offer
     },
     async connect(to, host, offer, signal) {
-      laneOf(await ask(`lane ${to}`, { type: 'connect', to, host, offer }, signal))
+      laneOf(await ask((id) => ({ type: 'connect', ask: id, to, host, offer }), signal))
     },
-    use: () => tell({ type: 'use' }),
-    begin: (call) => tell({ type: 'begin', call }),
-    fail: (call, error) => tell({ type: 'fail', call, error: plain(error) }),
+    use: () => tellOfGroup({ type: 'use' }),
+    begin: (call) => tellOfGroup({ type: 'begin', call }),
+    fail: (call, error) => tellOfGroup({ type: 'fail', call, error: plain(error) }),
     end(error) {
       lost = () => undefined
-      tell({ type: 'end', error: plain(error) })
+      tellOfGroup({ type: 'end', error: plain(error) })
+    },
+    catchUp() {
+      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) receive(next.message as FromThread)
     },
     async spent(signal) {
       if (!ready) return null
-      const message = await ask('spent', { type: 'report' }, signal)
+      const message = await ask((id) => ({ type: 'report', ask: id }), signal)
       return message.type === 'spent' ? message : null
     },
     close: () => port.close(),

@@ -7,7 +7,7 @@ import type { CreateThreadSum, ThreadSum } from '@shoal/runtime'
 import { createGroupRank, type GroupRank } from './group-rank.ts'
 import { groupTimes } from './limits.ts'
 import { createRankLink } from './rank-link.ts'
-import type { FromThread, LaneOffer, ToThread } from './thread-messages.ts'
+import type { FromThread, ToThread } from './thread-messages.ts'
 
 interface Group {
   readonly rank: number
@@ -15,6 +15,8 @@ interface Group {
   readonly ranks: GroupRank
   readonly ending: AbortController
   using: boolean
+  /** What has ended a lane before they were in use. */
+  lost: (() => void) | null
 }
 
 /**
@@ -29,9 +31,11 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
 
   const tell = (message: FromThread): void => port.postMessage(message)
   const end = (error: ShoalError): void => {
-    group?.ending.abort(error)
-    group?.ranks.close(error)
+    const over = group
     group = null
+    over?.ending.abort(error)
+    over?.ranks.close(error)
+    for (const { peer } of over?.peers ?? []) offers.withdraw(peer)
   }
   const laneOver = (socket: TLSSocket, peer: string): ReturnType<typeof createSocketChannel> => {
     // The thread ends with its device; a lane must not keep it.
@@ -50,7 +54,7 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
     })
     of.ranks.attach(rank, link)
   }
-  const form = ({ rank, peers, sums }: Extract<ToThread, { type: 'form' }>): void => {
+  const form = ({ group: id, rank, peers, sums }: Extract<ToThread, { type: 'form' }>): void => {
     end(new ShoalError('cancelled', 'another group is formed'))
     const ranks = createGroupRank({
       clock,
@@ -58,10 +62,13 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
       peers,
       sums,
       onLost(other, { code, message, definite }) {
-        if (group?.ranks === ranks) tell({ type: 'lost', rank: other, error: { code, message, definite } })
+        if (group?.ranks !== ranks) return
+        group.lost = () => tell({ type: 'lost', group: id, rank: other, error: { code, message, definite } })
+        // While sums go through the channels, these say who is there.
+        if (group.using) group.lost()
       },
     })
-    group = { rank, peers, ranks, ending: new AbortController(), using: false }
+    group = { rank, peers, ranks, ending: new AbortController(), using: false, lost: null }
   }
   const accept = (channel: ReturnType<typeof createSocketChannel>, { protocol }: Offer): void => {
     // The offer's name says for which rank it was made.
@@ -69,31 +76,34 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
     if (group !== null && group.peers[rank]?.peer === channel.remotePeer) attach(group, rank, channel)
     else channel.abort(new ShoalError('cancelled', 'this group is over'))
   }
-  const listen = async (of: Group, from: number, host: string): Promise<void> => {
+  const listen = async (of: Group, { ask, from, host }: Extract<ToThread, { type: 'listen' }>): Promise<void> => {
     try {
       const peer = of.peers[from]?.peer
       if (peer === undefined) throw new ShoalError('bad-request', `there is no rank ${from}`)
       const known = servers.get(host) ?? listenDirect(host, offers, (socket, offer) => accept(laneOver(socket, offer.peer), offer), silentLogger)
       servers.set(host, known)
-      const server = await known
+      const server = await known.catch((error: unknown) => {
+        servers.delete(host)
+        throw error
+      })
       server.unref()
+      if (of !== group) throw new ShoalError('cancelled', 'this group is over')
       const { identity, key } = offers.make(peer, String(from))
-      tell({ type: 'listening', from, offer: { port: server.port, identity, key } })
+      tell({ type: 'listening', ask, offer: { port: server.port, identity, key } })
     } catch (error) {
-      servers.delete(host)
-      tell({ type: 'lane', rank: from, error: messageOf(error) })
+      tell({ type: 'lane', ask, error: messageOf(error) })
     }
   }
-  const connect = async (of: Group, to: number, host: string, offer: LaneOffer): Promise<void> => {
+  const connect = async (of: Group, { ask, to, host, offer }: Extract<ToThread, { type: 'connect' }>): Promise<void> => {
     const timer = clock.after(groupTimes.laneTimeoutMs, () => late.abort(new ShoalError('deadline-passed', `no lane within ${groupTimes.laneTimeoutMs} ms`)))
     const late = new AbortController()
     try {
       const peer = of.peers[to]?.peer ?? ''
       const socket = await connectDirect(host, offer, AbortSignal.any([late.signal, of.ending.signal]))
       attach(of, to, laneOver(socket, peer))
-      tell({ type: 'lane', rank: to, error: null })
+      tell({ type: 'lane', ask, error: null })
     } catch (error) {
-      tell({ type: 'lane', rank: to, error: messageOf(error) })
+      tell({ type: 'lane', ask, error: messageOf(error) })
     } finally {
       timer.cancel()
     }
@@ -104,13 +114,15 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
         form(message)
         return
       case 'listen':
-        if (group !== null) void listen(group, message.from, message.host)
+        if (group !== null) void listen(group, message)
         return
       case 'connect':
-        if (group !== null) void connect(group, message.to, message.host, message.offer)
+        if (group !== null) void connect(group, message)
         return
       case 'use':
-        if (group !== null) group.using = true
+        if (group === null) return
+        group.using = true
+        group.lost?.()
         return
       case 'begin':
         group?.ranks.collective.begin(message.call)
@@ -122,7 +134,7 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
         end(errorOf(message.error))
         return
       case 'report':
-        tell({ type: 'spent', ...spent })
+        tell({ type: 'spent', ask: message.ask, ...spent })
         return
     }
   }

@@ -1,0 +1,161 @@
+import { ShoalError } from '@shoal/host'
+import { systemClock, systemRandom } from '@shoal/host/node'
+import type { ThreadSum } from '@shoal/runtime'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createRankThread, type RankThread } from './rank-thread-control.ts'
+import { createThreadSum } from './rank-thread.ts'
+
+/* Both sides of a thread in one, with real sockets: what a thread says is heard when this side catches up with it. */
+
+const host = '127.0.0.1'
+const peers = [{ peer: 'alice' }, { peer: 'bob' }]
+const sums = [{ bytes: 2 ** 30, algorithm: 'gather' as const }]
+const { signal } = new AbortController()
+
+interface Side {
+  readonly control: RankThread
+  readonly sum: ThreadSum
+  readonly lost: { readonly rank: number; readonly code: string }[]
+}
+
+function addSide(): Side {
+  const control = createRankThread(systemClock)
+  const sum = createThreadSum(control.thread.port, { clock: systemClock, random: systemRandom })
+  control.catchUp()
+  return { control, sum, lost: [] }
+}
+
+function form({ control, lost }: Side, rank: number): boolean {
+  return control.form({ rank, peers, sums, onLost: (other, { code }) => lost.push({ rank: other, code }) })
+}
+
+describe('sums in a thread of their own', () => {
+  let alice: Side
+  let bob: Side
+  beforeEach(() => {
+    alice = addSide()
+    bob = addSide()
+  })
+  afterEach(() => {
+    for (const { control } of [alice, bob]) control.close()
+  })
+
+  const join = async (): Promise<void> => {
+    expect([form(alice, 0), form(bob, 1)]).toEqual([true, true])
+    await alice.control.connect(1, host, await bob.control.listen(0, host, signal), signal)
+  }
+  const use = (): void => {
+    for (const { control } of [alice, bob]) control.use()
+  }
+  const begin = (call: number): void => {
+    for (const { control } of [alice, bob]) control.begin(call)
+  }
+  const total = async (): Promise<number[][]> => {
+    const both = await Promise.all([alice.sum(Float32Array.of(1, 2)), bob.sum(Float32Array.of(10, 20))])
+    return both.map((rows) => [...(rows ?? [])])
+  }
+  const whole = [
+    [11, 22],
+    [11, 22],
+  ]
+
+  test('are made from when both sides are told to, and again by the next group', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      await join()
+      begin(0)
+      expect(alice.sum(Float32Array.of(1))).toBeNull()
+      use()
+      expect(await total()).toEqual(whole)
+      begin(1)
+      expect(await total()).toEqual(whole)
+    }
+    expect((await alice.control.spent(signal))?.sums).toBe(6)
+  })
+
+  test.each<[string, () => void, string]>([
+    ['its call is given up', () => alice.control.fail(0, new ShoalError('compute-failed', 'enough')), 'compute-failed'],
+    ['its group ends', () => alice.control.end(new ShoalError('not-ready', 'over')), 'not-ready'],
+    ['its share is released', () => alice.control.close(), 'not-ready'],
+    ['the other rank goes', () => bob.control.end(new ShoalError('cancelled', 'over')), 'peer-vanished'],
+  ])('fail at once when %s', async (_name, end, code) => {
+    await join()
+    begin(0)
+    use()
+    const failed = expect(alice.sum(Float32Array.of(1))).rejects.toMatchObject({ code })
+    end()
+    await failed
+  })
+
+  test('that failed with a call do not keep the next call from its sums', async () => {
+    await join()
+    begin(0)
+    use()
+    const failed = expect(alice.sum(Float32Array.of(1))).rejects.toThrow('enough')
+    alice.control.fail(0, new ShoalError('cancelled', 'enough'))
+    await failed
+    begin(1)
+    expect(await total()).toEqual(whole)
+  })
+
+  test('that fail because a rank is lost: that it is lost is known by then', async () => {
+    await join()
+    begin(0)
+    use()
+    const failed = alice.sum(Float32Array.of(1))?.catch(() => alice.control.catchUp())
+    bob.control.end(new ShoalError('cancelled', 'over'))
+    await failed
+    expect(alice.lost).toEqual([{ rank: 1, code: 'peer-vanished' }])
+  })
+
+  test('a lane that ends before it is used says so when it is', async () => {
+    await join()
+    bob.control.end(new ShoalError('cancelled', 'over'))
+    // Turns for the socket's end to arrive; the outcome is the same when it comes later.
+    for (let turn = 0; turn < 50; turn += 1) await alice.control.spent(signal)
+    expect(alice.lost).toEqual([])
+    alice.control.begin(0)
+    alice.control.use()
+    await expect(Promise.resolve(alice.sum(Float32Array.of(1)))).rejects.toMatchObject({ code: 'peer-vanished' })
+    alice.control.catchUp()
+    expect(alice.lost).toEqual([{ rank: 1, code: 'peer-vanished' }])
+  })
+
+  test('an offer ends with the group for which it was made', async () => {
+    form(alice, 0)
+    form(bob, 1)
+    const offer = await bob.control.listen(0, host, signal)
+    form(bob, 1)
+    await bob.control.listen(0, host, signal)
+    await expect(alice.control.connect(1, host, offer, signal)).rejects.toMatchObject({ code: 'no-capacity' })
+  })
+
+  test('more offers than are allowed do not open more ports', async () => {
+    form(bob, 1)
+    const ports = new Set<number>()
+    let refused = 0
+    for (let count = 0; count < 200; count += 1) {
+      const offer = await bob.control.listen(0, host, signal).catch(() => null)
+      if (offer === null) refused += 1
+      else ports.add(offer.port)
+    }
+    expect(refused).toBeGreaterThan(0)
+    form(bob, 1)
+    ports.add((await bob.control.listen(0, host, signal)).port)
+    expect(ports.size).toBe(1)
+  })
+
+  test('without a thread nothing is written for one', async () => {
+    const control = createRankThread(systemClock)
+    const written: unknown[] = []
+    expect(control.form({ rank: 0, peers, sums, onLost: () => undefined })).toBe(false)
+    for (let call = 0; call < 10; call += 1) control.begin(call)
+    control.use()
+    control.end(new ShoalError('cancelled', 'over'))
+    control.thread.port.on('message', (message) => written.push(message))
+    await new Promise<void>((resolve) => {
+      control.thread.port.on('close', resolve)
+      control.close()
+    })
+    expect(written).toEqual([])
+  })
+})
