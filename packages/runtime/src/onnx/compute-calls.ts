@@ -57,6 +57,7 @@ export interface CallRequest<Name extends CallName = CallName> {
 export interface CallFailure {
   /** Null for an error that is a bug of ours; it keeps its stack. */
   readonly code: string | null
+  readonly definite: boolean
   readonly message: string
   readonly stack: string | null
 }

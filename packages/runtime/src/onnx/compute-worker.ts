@@ -91,8 +91,8 @@ export function startComputeWorker(given: Omit<ComputeSettings, 'gateMemory'>, l
   }
 }
 
-function errorOf({ code, message, stack }: CallFailure): Error {
-  if (code !== null && isErrorCode(code)) return new ShoalError(code, message)
+function errorOf({ code, definite, message, stack }: CallFailure): Error {
+  if (code !== null && isErrorCode(code)) return new ShoalError(code, message, { definite })
   const error = new Error(message)
   if (stack !== null) error.stack = stack
   return error

@@ -18,9 +18,9 @@ async function answer(request: CallRequest): Promise<CallReply> {
   try {
     return { id: request.id, result: await engine.call(request.name, request.arguments) }
   } catch (error) {
-    const code = error instanceof ShoalError ? error.code : null
+    const { code, definite } = error instanceof ShoalError ? error : { code: null, definite: false }
     const stack = error instanceof Error ? (error.stack ?? null) : null
-    return { id: request.id, failure: { code, message: messageOf(error), stack } }
+    return { id: request.id, failure: { code, definite, message: messageOf(error), stack } }
   }
 }
 
