@@ -8,7 +8,7 @@ import { groupClass } from './group-class.ts'
 import { createGroupInputs, type GroupInputs } from './inputs.ts'
 import { groupLimits } from './limits.ts'
 import { measureLinks, silentPeers } from './measure-links.ts'
-import { createRankThread, withThread } from './rank-thread-control.ts'
+import { createRankThread, orClosed, withThread } from './rank-thread-control.ts'
 import { sumTable } from './sum-table.ts'
 
 export interface GroupRunnerDependencies {
@@ -85,10 +85,8 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   // Before anything is loaded: who does not answer is no member.
   let costs = options.costs ?? (await measureLinks({ transport, clock }, members, signal))
   const thread = createRankThread(clock)
-  const own = await dependencies.loadOwn(withThread((partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed')), thread)).catch((error: unknown) => {
-    thread.close()
-    throw error
-  })
+  const sum: SumRanks = (partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed'))
+  const own = await orClosed(thread, dependencies.loadOwn(withThread(sum, thread)))
   const { hiddenSize } = own
 
   const form = async (ended: AbortSignal): Promise<{ formation: Formation; numericClass: string }> => {

@@ -35,6 +35,16 @@ export function withThread(sum: SumRanks, control: RankThread): SumRanks {
   return Object.assign((partial: Float32Array, computedMs: number) => sum(partial, computedMs), { thread: control.thread })
 }
 
+/** What is not loaded makes no sums. */
+export async function orClosed<Loaded>(control: RankThread, loading: Promise<Loaded>): Promise<Loaded> {
+  try {
+    return await loading
+  } catch (error) {
+    control.close()
+    throw error
+  }
+}
+
 /** What ends a call, or all, ends it in the thread too. */
 export function alsoInThread(ranks: GroupRank, thread: () => RankThread | null): GroupRank {
   const { collective } = ranks
