@@ -5,7 +5,7 @@ import type { BlockRunner, SumRanks } from '@shoal/runtime'
 import type { ExchangeCosts } from '../collectives/cost-model.ts'
 import { formGroup, RankError, type Formation, type GroupPeer } from './formation.ts'
 import { groupClass } from './group-class.ts'
-import { createGroupInputs, type GroupInputs } from './inputs.ts'
+import { createGroupInputs, type GroupSession } from './inputs.ts'
 import { groupLimits } from './limits.ts'
 import { measureLinks, silentPeers } from './measure-links.ts'
 import { createRankThread, orClosed, withThread } from './rank-thread-control.ts'
@@ -50,15 +50,6 @@ export interface GroupRunner extends BlockRunner {
   sumsInThread(signal: AbortSignal): Promise<{ readonly sums: number; readonly ms: number } | null>
 }
 
-interface Session {
-  readonly number: number
-  readonly tokenBudget: number
-  readonly part: BlockRange
-  readonly inputs: GroupInputs
-  /** Positions, those of queued calls included. */
-  length: number
-}
-
 /**
  * Forms a group and leads it. When a member is lost and a spare takes its share in the same split, its class is the same:
  * the caches are computed again from the inputs of each session, kept here, and whoever called only waits longer.
@@ -69,7 +60,7 @@ interface Session {
 export async function createGroupRunner(dependencies: GroupRunnerDependencies, options: GroupRunnerOptions, signal: AbortSignal): Promise<GroupRunner> {
   const { transport, clock, random, logger } = dependencies
   const { range, split } = options
-  const sessions = new Map<string, Session>()
+  const sessions = new Map<string, GroupSession>()
   const releasing = new AbortController()
   const losing = new AbortController()
   let nextSession = 0
@@ -159,17 +150,17 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     if (formation === null || releasing.signal.aborted) throw new ShoalError('not-ready', 'this group has been released')
     return formation
   }
-  const sessionOf = (name: string): Session => {
+  const sessionOf = (name: string): GroupSession => {
     const session = sessions.get(name)
     if (session === undefined) throw new ShoalError('unknown-session', `session ${name} is not open for blocks ${range.start}:${range.end}`)
     return session
   }
-  const cut = async (name: string, { inputs, number }: Session, length: number): Promise<void> => {
+  const cut = async (name: string, { inputs, number }: GroupSession, length: number): Promise<void> => {
     inputs.truncate(length)
     if (own.length(name) > length) await own.truncate(name, length)
     present().truncate(number, length)
   }
-  const compute = async (name: string, session: Session, position: number, rows: Float32Array): Promise<Float32Array> => {
+  const compute = async (name: string, session: GroupSession, position: number, rows: Float32Array): Promise<Float32Array> => {
     // A call of this session that was queued before it has failed.
     if (own.length(name) !== position) throw new ShoalError('wrong-position', `session ${name} is at position ${own.length(name)}, not ${position}`)
     const output = new Float32Array(rows.length)
@@ -239,7 +230,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     },
     async open(name, tokenBudget, part = range) {
       await own.open(name, tokenBudget, part)
-      const session: Session = { number: nextSession, tokenBudget, part, inputs: createGroupInputs(hiddenSize), length: 0 }
+      const session: GroupSession = { number: nextSession, tokenBudget, part, inputs: createGroupInputs(hiddenSize), length: 0 }
       nextSession += 1
       try {
         await queue(() => whole(() => present().open(session.number, tokenBudget, part, releasing.signal)))

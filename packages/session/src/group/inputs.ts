@@ -1,3 +1,5 @@
+import type { BlockRange } from '@shoal/model'
+
 /** The rows that entered a session of a group so far: what a group that is formed again computes its caches from. */
 export interface GroupInputs {
   readonly length: number
@@ -5,6 +7,16 @@ export interface GroupInputs {
   truncate(length: number): void
   /** Rows `[from, to)` in chunks of at most `chunkRows`, in order. */
   chunks(chunkRows: number): Iterable<{ readonly position: number; readonly rows: Float32Array }>
+}
+
+/** A session as the leader of a group keeps it. */
+export interface GroupSession {
+  readonly number: number
+  readonly tokenBudget: number
+  readonly part: BlockRange
+  readonly inputs: GroupInputs
+  /** Positions, those of queued calls included. */
+  length: number
 }
 
 export function createGroupInputs(hiddenSize: number): GroupInputs {
