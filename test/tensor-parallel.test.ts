@@ -63,8 +63,11 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
     }
   })
 
-  it('a rank is killed, there is a spare: the same tokens', async () => {
-    const found = await answer({ 40: () => two.stop('SIGKILL') })
+  // One of the two forms does for standing still: it takes the deadline of a sum.
+  const stands = weights !== 'f32' && process.platform !== 'win32'
+  it(`a rank ${stands ? 'stands still' : 'is killed'}, there is a spare: the same tokens`, async () => {
+    const found = await answer({ 40: async () => (stands ? two.process.kill('SIGSTOP') : two.stop('SIGKILL')) })
+    if (stands) await two.stop('SIGKILL')
     // The leader repaired it: the stage was never lost.
     expect(found).toMatchObject({ tokenIds: undisturbed, failovers: 0, continuity: 'identical' })
   })

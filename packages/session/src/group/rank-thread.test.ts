@@ -1,7 +1,9 @@
-import { ShoalError } from '@shoal/host'
+import { seededRandom, ShoalError, silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
+import { createMemoryNetwork } from '@shoal/network'
 import type { ThreadSum } from '@shoal/runtime'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createLanes } from './lanes.ts'
 import { createRankThread, type RankThread } from './rank-thread-control.ts'
 import { createThreadSum } from './rank-thread.ts'
 
@@ -158,4 +160,15 @@ describe('sums in a thread of their own', () => {
     })
     expect(written).toEqual([])
   })
+})
+
+test('a rank says once whether it has a lane: each offer would be a socket', async () => {
+  const transport = createMemoryNetwork({ clock: systemClock, random: seededRandom(1) }).createTransport('alice')
+  const thread = createRankThread(systemClock)
+  const lanes = createLanes({ transport, clock: systemClock, logger: silentLogger, thread, possible: true, peers, signal })
+  lanes.taken(1, null)
+  expect(() => lanes.taken(1, null)).toThrow('said already')
+  expect(await lanes.all([1])).toBe(false)
+  thread.close()
+  await transport.close()
 })
