@@ -71,11 +71,12 @@ export function startComputeWorker(given: Omit<ComputeSettings, 'gateMemory'>, l
         throw new ShoalError('no-capacity', `${pending.size} calls with ${queuedBytes} bytes wait for this device already`)
       }
       const id = nextId
+      // Throws when a buffer or port has gone to the worker already; then nothing waits for an answer.
+      worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, [...buffers, ...portsIn(fields)])
       nextId += 1
       // The reply to this id is the result of this call's name: the worker answers with nothing else.
       pending.set(id, { bytes, resolve, reject })
       queuedBytes += bytes
-      worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, [...buffers, ...portsIn(fields)])
     })
   }
 
