@@ -1,8 +1,6 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
-import { keyValueBytesPerPosition } from '../key-value-size.ts'
-import { resolveWindow } from '../key-value-window.ts'
-import { exportCaches, importCaches } from '../reference/runner.ts'
+import { createCachedRunner } from '../reference/cached-runner.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
 import { hashRow, mix, mixBlock, type MixedCache } from './mix.ts'
 
@@ -14,67 +12,27 @@ interface MixingParts {
   readonly seeds: readonly number[]
 }
 
-interface MixedSession {
-  readonly part: BlockRange
-  readonly caches: readonly MixedCache[]
-}
-
-/** Computes at once, on the calling thread: what is left of a block runner without its matrices. */
+/** What is left of a block runner without its matrices. */
 export function createMixingRunner({ config, range, book, seeds }: MixingParts): BlockRunner {
   const { hiddenSize } = config
   const width = config.keyValueHeadCount * config.headSize
-  const sessions = new Map<string, MixedSession>()
-  const find = (session: string): MixedSession => sessions.get(session) ?? { part: range, caches: [] }
-  const bytesOf = (caches: readonly MixedCache[], positions: number): number => caches.length * keyValueBytesPerPosition(config) * positions
-
-  return {
+  return createCachedRunner<MixedCache>({
+    config,
     range,
-    hiddenSize,
-    async open(session, tokenBudget, part = range) {
-      book.open(session, tokenBudget, part)
-      sessions.set(session, { part, caches: Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [], digests: [] })) })
+    book,
+    createCache: () => ({ keys: [], values: [], digests: [] }),
+    cut({ digests }, length) {
+      digests.length = Math.min(digests.length, length)
     },
-    async forward(session, position, hidden) {
-      const accepted = book.accept(session, position, hidden.length)
-      const { part, caches } = find(session)
+    compute(caches, first, _position, hidden) {
       const output = hidden.slice()
-      for (let row = 0; row < accepted.rows; row += 1) {
-        const state = output.subarray(row * hiddenSize, (row + 1) * hiddenSize)
-        caches.forEach((cache, index) => mixBlock(seeds[part.start - range.start + index] ?? 0, width, cache, state))
+      for (let at = 0; at < output.length; at += hiddenSize) {
+        const state = output.subarray(at, at + hiddenSize)
+        caches.forEach((cache, index) => mixBlock(seeds[first + index] ?? 0, width, cache, state))
       }
-      accepted.succeed(bytesOf(caches, position + accepted.rows))
       return output
     },
-    length: (session) => book.length(session),
-    async truncate(session, length) {
-      book.truncate(session, length)
-      for (const { keys, values, digests } of find(session).caches) {
-        keys.length = length
-        values.length = length
-        digests.length = Math.min(digests.length, length)
-      }
-    },
-    async close(session) {
-      book.close(session)
-      sessions.delete(session)
-    },
-    async exportKeyValues(session, window = {}) {
-      const length = book.length(session)
-      const { part, caches } = find(session)
-      return exportCaches(config, caches, resolveWindow(window, { part, length }))
-    },
-    async importKeyValues(session, position, keyValues) {
-      const accepted = book.acceptKeyValues(session, position, keyValues.length)
-      const { caches } = find(session)
-      importCaches(config, caches, accepted.rows, keyValues)
-      accepted.succeed(bytesOf(caches, position + accepted.rows))
-    },
-    memory: () => book.memory(),
-    async release() {
-      book.release()
-      sessions.clear()
-    },
-  }
+  })
 }
 
 /** Logits in [0, 8): between the flattest and the steepest that models have, so that greedy and drawn tokens both vary. */

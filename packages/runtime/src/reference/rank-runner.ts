@@ -7,7 +7,8 @@ import { limits } from '../limits.ts'
 import type { SessionBook } from '../session-book.ts'
 import { add } from './arithmetic.ts'
 import { attentionBranch, feedForwardBranch, type BlockCache, type BlockWeights } from './block.ts'
-import { exportCaches, importCaches, rotations } from './runner.ts'
+import { exportCaches, importCaches } from './cached-runner.ts'
+import { rotations } from './runner.ts'
 
 interface RankParts {
   /** As the rank sees it (`shareConfig`). */

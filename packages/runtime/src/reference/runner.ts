@@ -1,11 +1,10 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
-import { keyValueBytesPerPosition } from '../key-value-size.ts'
-import { resolveWindow, type ResolvedWindow } from '../key-value-window.ts'
 import { inverseFrequencies } from '../rope.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
 import { multiply, rmsNorm } from './arithmetic.ts'
 import { forwardBlock, type BlockCache, type BlockWeights, type Rotation } from './block.ts'
+import { createCachedRunner } from './cached-runner.ts'
 
 interface ReferenceParts {
   readonly config: ModelConfig
@@ -15,64 +14,28 @@ interface ReferenceParts {
   readonly blocks: readonly BlockWeights[]
 }
 
-/** Computes at once, on the calling thread: for oracles and simulations. */
+/** The oracle, also of simulations. */
 export function createReferenceRunner({ config, range, book, blocks }: ReferenceParts): BlockRunner {
   const { hiddenSize } = config
-  const sessions = new Map<string, { readonly part: BlockRange; readonly caches: readonly BlockCache[] }>()
   const rotationAt = rotations(config)
-  const find = (session: string): { readonly part: BlockRange; readonly caches: readonly BlockCache[] } => sessions.get(session) ?? { part: range, caches: [] }
-
-  return {
+  return createCachedRunner<BlockCache>({
+    config,
     range,
-    hiddenSize,
-    async open(session, tokenBudget, part = range) {
-      book.open(session, tokenBudget, part)
-      sessions.set(session, { part, caches: Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] })) })
-    },
-    async forward(session, position, hidden) {
-      const accepted = book.accept(session, position, hidden.length)
+    book,
+    createCache: () => ({ keys: [], values: [] }),
+    compute(caches, first, position, hidden) {
       const output = new Float32Array(hidden.length)
-      const { part, caches } = find(session)
-      for (let row = 0; row < accepted.rows; row += 1) {
-        const rotation = rotationAt(position + row)
-        let state: Float32Array = hidden.slice(row * hiddenSize, (row + 1) * hiddenSize)
+      for (let at = 0; at < hidden.length; at += hiddenSize) {
+        const rotation = rotationAt(position + at / hiddenSize)
+        let state: Float32Array = hidden.slice(at, at + hiddenSize)
         caches.forEach((cache, index) => {
-          state = forwardBlock(config, blocks[part.start - range.start + index] as BlockWeights, cache, state, rotation)
+          state = forwardBlock(config, blocks[first + index] as BlockWeights, cache, state, rotation)
         })
-        output.set(state, row * hiddenSize)
+        output.set(state, at)
       }
-      accepted.succeed(caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows))
       return output
     },
-    length: (session) => book.length(session),
-    async truncate(session, length) {
-      book.truncate(session, length)
-      for (const { keys, values } of find(session).caches) {
-        keys.length = length
-        values.length = length
-      }
-    },
-    async close(session) {
-      book.close(session)
-      sessions.delete(session)
-    },
-    async exportKeyValues(session, window = {}) {
-      const length = book.length(session)
-      const { part, caches } = find(session)
-      return exportCaches(config, caches, resolveWindow(window, { part, length }))
-    },
-    async importKeyValues(session, position, keyValues) {
-      const accepted = book.acceptKeyValues(session, position, keyValues.length)
-      const { caches } = find(session)
-      importCaches(config, caches, accepted.rows, keyValues)
-      accepted.succeed(caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows))
-    },
-    memory: () => book.memory(),
-    async release() {
-      book.release()
-      sessions.clear()
-    },
-  }
+  })
 }
 
 /** Rotation by position. */
@@ -82,37 +45,6 @@ export function rotations({ rope, headSize }: ModelConfig): (position: number) =
     cosines: Float32Array.from(frequencies, (frequency) => Math.cos(position * frequency)),
     sines: Float32Array.from(frequencies, (frequency) => Math.sin(position * frequency)),
   })
-}
-
-/** Of the window's blocks keys then values, `[keyValueHeads, positions, headSize]`. */
-export function exportCaches({ keyValueHeadCount, headSize }: ModelConfig, caches: readonly BlockCache[], { from, to, first, end }: ResolvedWindow): Float32Array {
-  const kinds = caches.slice(first, end).flatMap(({ keys, values }) => [keys, values])
-  const whole = new Float32Array(kinds.length * keyValueHeadCount * (to - from) * headSize)
-  let at = 0
-  for (const rows of kinds) {
-    for (let head = 0; head < keyValueHeadCount; head += 1) {
-      for (const row of rows.slice(from, to)) {
-        whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
-        at += headSize
-      }
-    }
-  }
-  return whole
-}
-
-/** Appends `count` positions of all blocks, as {@link exportCaches} gives them. */
-export function importCaches({ keyValueHeadCount, headSize }: ModelConfig, caches: readonly BlockCache[], count: number, keyValues: Float32Array): void {
-  let at = 0
-  for (const rows of caches.flatMap(({ keys, values }) => [keys, values])) {
-    const added = Array.from({ length: count }, () => new Float32Array(keyValueHeadCount * headSize))
-    for (let head = 0; head < keyValueHeadCount; head += 1) {
-      for (const row of added) {
-        row.set(keyValues.subarray(at, at + headSize), head * headSize)
-        at += headSize
-      }
-    }
-    rows.push(...added)
-  }
 }
 
 /** @param projection float32 `[vocabularySize, hiddenSize]` */
