@@ -17,7 +17,7 @@ test('a folder is made for its owner alone', () => {
   expect(ownedFolder(path, me)).toBe(path)
 })
 
-test.skipIf(me === undefined)('a folder that others may write to, or own, is not used', () => {
+test.skipIf(me === undefined)('a folder that others may write to, or own, is not used (skipped where users have no numbers)', () => {
   chmodSync(folder, 0o777)
   expect(ownedFolder(folder, me)).toBeNull()
   chmodSync(folder, 0o700)

@@ -91,7 +91,7 @@ describe('a channel on a socket', () => {
     expect([near.getProtocol(), near.getCipher().name, near.getTLSTicket()]).toEqual(['TLSv1.2', 'ECDHE-PSK-CHACHA20-POLY1305', undefined])
   })
 
-  test.skipIf(!existsSync('/proc/self/net/tcp'))('the kernel probes an idle one', async () => {
+  test.skipIf(!existsSync('/proc/self/net/tcp'))('the kernel probes an idle one (skipped where /proc does not tell)', async () => {
     const { near, far } = await connectPair()
     over(near)
     over(far)
