@@ -45,6 +45,12 @@ test('says what is measured, and neither friends nor places in the document', as
   expect(bytes.length).toBeLessThan(600)
 })
 
+test('of a leader it says what that does by itself, and not with whom it works', async () => {
+  const bytes = await sealHardware(alice, { ...record, member: { ...member, machine: 'desk', group: { ranks: ['bob'], speeds: [16, 16], alone: member.hardware }, hardware: { ...member.hardware, decodeMicrosPerBlock: 500 } } })
+  const { rates: _rates, ...rest } = member
+  expect((await openHardware('alice', bytes, verify)).member).toEqual({ ...rest, writer: 0, clock: 0, links: {} })
+})
+
 test('the longest one fits the directory', async () => {
   const long = { ...member, addresses: Array.from({ length: 16 }, (_, index) => `/ip6/fd00:1234:5678:9abc:def0:1234:5678:${index}/tcp/65535/p2p/${'Q'.repeat(300)}`), version: 'v'.repeat(128) }
   const bytes = await sealHardware(alice, { manifest: 'a'.repeat(64), model: 'm'.repeat(256), profile: 'p'.repeat(64), member: long })

@@ -24,8 +24,8 @@ const maxAddresses = 8
 
 /** `signature(64) ‖ CBOR`. The signature is by the member's key, for this purpose and this manifest alone. */
 export async function sealHardware(signer: Pick<Signer, 'sign'>, { manifest, model, profile, member }: HardwareRecord): Promise<Uint8Array> {
-  const { rates: _rates, ...rest } = member
-  const told: MemberRecord = { ...rest, writer: 0, clock: 0, links: {}, addresses: member.addresses.slice(0, maxAddresses) }
+  const { rates: _rates, machine: _machine, group, ...rest } = member
+  const told: MemberRecord = { ...rest, hardware: group?.alone ?? rest.hardware, writer: 0, clock: 0, links: {}, addresses: member.addresses.slice(0, maxAddresses) }
   const body = encode({ v: formatVersion, manifest, model, profile, member: encodeRecord(told) })
   const bytes = new Uint8Array(signatureBytes + body.length)
   bytes.set(await signer.sign(signedBytes('hardware', manifest, body)))

@@ -19,6 +19,10 @@ export const memberLimits = {
   maxLinks: 64,
   /** Rates in a record: 32 × (52 characters and an integer) are 1.9 KiB. */
   maxRates: 32,
+  /** Ranks beside the leader of a planned group: plans combine six devices at most, and 8 × 52 characters leave room in the record. */
+  maxGroupRanks: 8,
+  /** Speeds of ranks are small whole numbers: plans give the fastest sixteen. */
+  maxRankSpeed: 1000,
   /** A version, a device's or a numeric class's name. */
   maxNameLength: 128,
   /** Points of misbehaviour before a neighbour is shut out. One forged write may be a bug in transit, eight are not. */

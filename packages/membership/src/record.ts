@@ -20,6 +20,16 @@ export interface MemberHardware {
   readonly threads: number
 }
 
+/** A group that a plan has formed, as the one that leads it says. */
+export interface MemberGroup {
+  /** Ranks 1 and up. */
+  readonly ranks: readonly string[]
+  /** Of all ranks, the leader's first: whole numbers, of which only the ratios count. */
+  readonly speeds: readonly number[]
+  /** What the leader does by itself: `hardware` tells the group's. */
+  readonly alone: MemberHardware
+}
+
 export const memberStates = ['joining', 'serving', 'draining', 'left'] as const
 export type MemberState = (typeof memberStates)[number]
 
@@ -45,6 +55,10 @@ export interface MemberRecord {
   readonly links: Readonly<Record<string, number>>
   /** Bytes per second that came from a neighbour, coarsely, by peer id; absent when none was measured. */
   readonly rates?: Readonly<Record<string, number>>
+  /** It takes part in groups that plans form; equal for peers that share a machine, and so its cores. Absent: it does not. */
+  readonly machine?: string
+  /** The group that serves `span`; absent while it serves alone, or in a group that no plan has formed. */
+  readonly group?: MemberGroup
 }
 
 /** Deterministic CBOR. */
@@ -70,6 +84,8 @@ export function decodeRecord(bytes: Uint8Array): MemberRecord {
     version: text(fields, 'version', memberLimits.maxNameLength),
     links: perPeer(fields, 'links', memberLimits.maxLinks),
     ...(fields.has('rates') ? { rates: perPeer(fields, 'rates', memberLimits.maxRates) } : {}),
+    ...(fields.has('machine') ? { machine: text(fields, 'machine', memberLimits.maxNameLength) } : {}),
+    ...(fields.has('group') ? { group: group(asMap(fields.get('group'), 'group')) } : {}),
   }
 }
 
@@ -133,6 +149,23 @@ function hardware(fields: Fields): MemberHardware {
     bandwidthBytesPerSecond: count(fields, 'bandwidthBytesPerSecond'),
     device: text(fields, 'device', memberLimits.maxNameLength),
     threads: count(fields, 'threads'),
+  }
+}
+
+function group(fields: Fields): MemberGroup {
+  const [ranks, speeds]: unknown[] = [fields.get('ranks'), fields.get('speeds')]
+  if (!Array.isArray(ranks) || ranks.length === 0 || ranks.length > memberLimits.maxGroupRanks) throw refuse(`ranks is no list of 1 to ${memberLimits.maxGroupRanks} peers`)
+  if (!Array.isArray(speeds) || speeds.length !== ranks.length + 1) throw refuse(`speeds is no list of ${ranks.length + 1} numbers`)
+  return {
+    ranks: ranks.map((peer: unknown) => {
+      if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength) throw refuse('a rank is no peer id')
+      return peer
+    }),
+    speeds: speeds.map((speed: unknown) => {
+      if (!isCount(speed) || speed < 1 || speed > memberLimits.maxRankSpeed) throw refuse(`a speed is no whole number from 1 to ${memberLimits.maxRankSpeed}`)
+      return speed
+    }),
+    alone: hardware(asMap(fields.get('alone'), 'alone')),
   }
 }
 

@@ -1,10 +1,13 @@
-import type { MemberRecord } from './record.ts'
+import type { MemberGroup, MemberRecord } from './record.ts'
 import type { Replica } from './replica.ts'
 import { sealBeat, sealRecord, type SealedRecord, type Signer } from './seal.ts'
 import type { Beat } from '@shoal/protocol'
 
 /** What a peer may say of itself; the rest of its record is kept by this package. */
-export type Announcement = Partial<Omit<MemberRecord, 'peerId' | 'incarnation' | 'seq' | 'writer' | 'clock' | 'links'>>
+export type Announcement = Partial<Omit<MemberRecord, 'peerId' | 'incarnation' | 'seq' | 'writer' | 'clock' | 'links' | 'group'>> & {
+  /** Null: it leads none any more. */
+  readonly group?: MemberGroup | null
+}
 
 /** Numbers of the beats. */
 export interface BeatLoad {
@@ -48,7 +51,9 @@ export function createSelf({ peerId, signer, replica, addresses }: SelfDependenc
   const write = async (patch: Announcement & { readonly links?: MemberRecord['links'] }): Promise<Uint8Array | undefined> => {
     if (draft === undefined && Object.keys(patch).length === 0) return undefined
     draft ??= { peerId, incarnation, seq, writer: 0, clock: 0, state: 'joining', span: null, hardware: unmeasured, numericClass: 'none', addresses: addresses(), version: '', links: {} }
-    draft = { ...draft, ...patch }
+    const { group = draft.group, ...rest } = patch
+    const { group: _former, ...others } = draft
+    draft = { ...others, ...rest, ...(group === null || group === undefined ? {} : { group }) }
     for (;;) {
       seq += 1
       const record = { ...draft, incarnation, seq, writer: replica.writer, clock: replica.clock }

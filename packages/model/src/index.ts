@@ -12,6 +12,7 @@
  */
 export { assetNames, isAssetName, type AssetName } from './assets.ts'
 export { formatSplit, rankShare, splitBlocks, type BlockSplit, type IndexRange, type RankShare } from './block-split.ts'
+export { rankPermille } from './rank-weights.ts'
 export { checkConfig, families } from './check-config.ts'
 export type { BlockRange, ModelConfig, RopeConfig } from './config.ts'
 export { decodeManifest } from './decode-manifest.ts'

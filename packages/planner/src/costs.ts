@@ -42,9 +42,24 @@ export const defaultContextTokens = 4096
  * cache for `contextTokens` positions.
  */
 export function blocksThatFit(memoryBytes: number, costs: ModelCosts, contextTokens: number): number {
-  const usableBytes = Math.floor((memoryBytes / 1000) * usablePermille) - spanBytes(0, costs, contextTokens)
+  const forBlocks = usableBytes(memoryBytes) - spanBytes(0, costs, contextTokens)
   const perBlock = costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock
-  return Math.max(0, Math.min(costs.blockCount, Math.floor(usableBytes / perBlock)))
+  return Math.max(0, Math.min(costs.blockCount, Math.floor(forBlocks / perBlock)))
+}
+
+/** Of a node's memory, what a plan may fill. */
+export function usableBytes(memoryBytes: number): number {
+  return Math.floor((memoryBytes / 1000) * usablePermille)
+}
+
+/** Weights and cache of so many thousandths of a block. */
+export function blockShareBytes(permille: number, costs: ModelCosts, contextTokens: number): number {
+  return Math.ceil(((costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock) * permille) / 1000)
+}
+
+/** Of a node's memory, head-room included, what its share of so many blocks takes. */
+export function shareMemoryBytes(blocks: number, permille: number, costs: ModelCosts, contextTokens: number): number {
+  return (Math.ceil((blocks * blockShareBytes(permille, costs, contextTokens)) / usablePermille) + 1) * 1000
 }
 
 /** Weights, cache and journal of a span for so many positions; without head-room. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { sketchCosts, sketchSnapshot } from './fixtures.ts'
-import { explainGroups, planGroups, predictGroups, sumMicros, sumOverheadMicros } from './groups.ts'
+import { sumMicros, sumOverheadMicros } from './group-sums.ts'
+import { explainGroups, planGroups, predictGroups } from './groups.ts'
 
 const names = ['a', 'b', 'c', 'd']
 

@@ -1,7 +1,8 @@
-import type { Snapshot } from '@shoal/membership'
+import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import { createCluster, stageMicros, type Candidate } from './cluster.ts'
 import { defaultContextTokens, spanBytes, type ModelCosts } from './costs.ts'
-import { bytesPerSecond, hopMicros, rttMicros } from './links.ts'
+import { sumMicros, sumOverheadMicros, sumsPerBlock } from './group-sums.ts'
+import { hopMicros } from './links.ts'
 
 /** One stage: a peer alone, or several that compute every block of it together, the leader first. */
 export interface GroupStage {
@@ -21,36 +22,12 @@ export interface GroupOptions {
   readonly contextTokens?: number
   /** Whether the model can be split over ranks of these speeds: heads and quantisation blocks decide. Default: always. */
   readonly canSplit?: (speeds: readonly number[]) => boolean
+  /** Whether these may be one. Default: always. */
+  readonly mayGroup?: (members: readonly SnapshotMember[]) => boolean
 }
 
 /** Devices that are combined in every way: Bell's numbers grow fast, and groups of more lose to their sums. */
 const groupCandidatesMax = 6
-
-/**
- * What both ends do for a sum beside its way and its bytes: from the compute thread to the main one, encrypting and
- * sending, adding, and back, where the way back wakes a thread that sleeps. Medians of a trace inside tokens, on two
- * shared cores (docs/log.md); means were twice as long, because there a thread that wakes waits for one that computes.
- */
-const sumHandlingMicros = 170
-
-/**
- * How much later the slower rank's part comes: shares are as equal as the split can make them, and both wait for the
- * other in every sum. What is left of the 0.5 ms that a sum takes inside a token over loopback.
- */
-const sumLatenessMicros = 280
-
-/** A sum's time beside its way and its bytes. It decides where groups stop to pay below 1 ms of round trip. */
-export const sumOverheadMicros = sumHandlingMicros + sumLatenessMicros
-
-/** Each block needs a sum behind attention and one behind the feed-forward network. */
-const sumsPerBlock = 2
-
-/** One sum over these peers: everybody sends its part to everybody, the slowest pair counts. */
-export function sumMicros(members: readonly Candidate['member'][], costs: ModelCosts): number {
-  const others = members.length - 1
-  const pairs = members.flatMap((a, index) => members.slice(index + 1).map((b) => Math.ceil(rttMicros(a, b) / 2) + Math.ceil((costs.rowBytes * others * 1_000_000) / bytesPerSecond(a, b))))
-  return others === 0 ? 0 : sumOverheadMicros + Math.max(...pairs)
-}
 
 /** The best pipeline for one user whose stages may be groups, and the best whose stages are single peers; null when the model fits in none. */
 export function planGroups(snapshot: Snapshot, costs: ModelCosts, options: GroupOptions = {}): { readonly grouped: GroupedPipeline | null; readonly single: GroupedPipeline | null } {
@@ -134,8 +111,8 @@ function* partitions(candidates: readonly Candidate[], groups: readonly (readonl
   for (const [index, group] of groups.entries()) yield* partitions(rest, groups.with(index, [...group, next]))
 }
 
-function pipelineOf(groups: readonly (readonly Candidate[])[], costs: ModelCosts, contextTokens: number, { canSplit = always }: GroupOptions): GroupedPipeline | null {
-  if (groups.some((group) => group.length > 1 && !canSplit(speedsOf(group)))) return null
+function pipelineOf(groups: readonly (readonly Candidate[])[], costs: ModelCosts, contextTokens: number, { canSplit = always, mayGroup = always }: GroupOptions): GroupedPipeline | null {
+  if (groups.some((group) => group.length > 1 && (!mayGroup(group.map(({ member }) => member)) || !canSplit(speedsOf(group))))) return null
   const stages = groups.map((group) => {
     const members = group.map(({ member }) => member)
     const sums = sumsPerBlock * sumMicros(members, costs)

@@ -2,6 +2,7 @@ import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import { stageMicros } from './cluster.ts'
 import { decodeMicros, planningPast } from './compute.ts'
 import type { ModelCosts } from './costs.ts'
+import type { GroupOf } from './group-nodes.ts'
 import { hopMicros } from './links.ts'
 
 /** A span as somebody is to hold it, or as a route uses it. */
@@ -9,6 +10,8 @@ export interface Placement {
   readonly peer: string
   readonly start: number
   readonly end: number
+  /** Others that compute these blocks with `peer`, which leads them. */
+  readonly group?: GroupOf
 }
 
 export interface Prediction {

@@ -23,13 +23,13 @@ export function replicate(cluster: Cluster, placed: Spans, held: Spans): Spans {
  * Copies go where they are missed: while a block has a single holder, whoever leaves two holders behind for each of its
  * own blocks moves there, the slowest first. Nodes that joined one by one would else hold the same blocks for ever.
  */
-export function spreadCopies(cluster: Cluster, placed: Spans): Spans {
+export function spreadCopies(cluster: Cluster, placed: Spans, mayMove: (index: number) => boolean = () => true): Spans {
   const spans = new Map(placed)
   const { blockCount } = cluster.costs
   for (let moves = 0; moves < cluster.candidates.length; moves += 1) {
     const counts = countHolders(spans, blockCount)
     if (!counts.includes(1)) break
-    const spared = [...spans].filter(([, { start, end }]) => counts.slice(start, end).every((count) => count > 2)).map(([index]) => index)
+    const spared = [...spans].filter(([index, { start, end }]) => mayMove(index) && counts.slice(start, end).every((count) => count > 2)).map(([index]) => index)
     spared.sort((a, b) => candidateAt(cluster, b).blockMicros - candidateAt(cluster, a).blockMicros || a - b)
     const [index] = spared
     if (index === undefined) break
@@ -68,10 +68,10 @@ function weakestWindow(cluster: Cluster, spans: Spans, index: number): { start: 
 }
 
 /** Uses the memory that a pipeline leaves: spans grow over blocks with a single holder, nearest first. */
-export function growSpans(cluster: Cluster, placed: Spans): Spans {
+export function growSpans(cluster: Cluster, placed: Spans, mayGrow: (index: number) => boolean = () => true): Spans {
   const spans = new Map(placed)
   const { blockCount } = cluster.costs
-  for (const index of [...spans.keys()].sort((a, b) => a - b)) {
+  for (const index of [...spans.keys()].filter(mayGrow).sort((a, b) => a - b)) {
     const { capacity } = candidateAt(cluster, index)
     for (;;) {
       const span = spans.get(index)

@@ -141,6 +141,8 @@ export interface RankOptions {
   /** Called in the order of the `forward` calls, twice for each block and never twice at a time. When it throws, so does `forward`. */
   readonly sum: SumRanks
   readonly memoryLimitBytes: number
+  /** As for whole blocks. */
+  readonly otherBytes?: () => number
   readonly signal?: AbortSignal
 }
 

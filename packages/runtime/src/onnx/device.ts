@@ -65,12 +65,12 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       }
       return runner
     },
-    async loadRank(range, { share, sum, memoryLimitBytes, signal }) {
+    async loadRank(range, { share, sum, memoryLimitBytes, otherBytes, signal }) {
       checkRange(range, config)
       signal?.throwIfAborted()
       const own = shareConfig(config, share)
       const weightBytes = residentShareBytes(config, manifest.profile, range, share)
-      const book = createSessionBook({ config: own, range, weightBytes, limitBytes: memoryLimitBytes })
+      const book = createSessionBook({ config: own, range, weightBytes, limitBytes: memoryLimitBytes, otherBytes })
       const span = takeSpan()
       const memory = createMailboxMemory(limits.rowsPerCallMax * config.hiddenSize)
       const { padding } = await worker.call('load-rank', { span, range, share, mailbox: memory, thread: sum.thread ?? null })

@@ -44,10 +44,10 @@ export async function createReferenceDevice({ manifest: { manifest }, readTensor
       }
       return createReferenceRunner({ config, range, book, blocks })
     },
-    async loadRank(range, { share, sum, memoryLimitBytes, signal }) {
+    async loadRank(range, { share, sum, memoryLimitBytes, otherBytes, signal }) {
       checkRange(range, config)
       const own = shareConfig(config, share)
-      const book = createSessionBook({ config: own, range, weightBytes: residentShareBytes(config, widened, range, share), limitBytes: memoryLimitBytes })
+      const book = createSessionBook({ config: own, range, weightBytes: residentShareBytes(config, widened, range, share), limitBytes: memoryLimitBytes, otherBytes })
       const blocks: BlockWeights[] = []
       for (let block = range.start; block < range.end; block += 1) {
         signal?.throwIfAborted()

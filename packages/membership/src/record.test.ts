@@ -1,0 +1,40 @@
+import { encode } from 'cborg'
+import { expect, test } from 'vitest'
+import { decodeRecord, encodeRecord, type MemberRecord } from './record.ts'
+
+const alone = { memoryBytes: 1000, decodeMicrosPerBlock: 2000, prefillMicrosPerRowBlock: 200, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 }
+const record: MemberRecord = {
+  peerId: 'alice',
+  incarnation: 1,
+  seq: 2,
+  writer: 3,
+  clock: 4,
+  state: 'serving',
+  span: { start: 0, end: 4 },
+  hardware: { ...alone, decodeMicrosPerBlock: 1100 },
+  numericClass: 'of the group',
+  addresses: [],
+  version: 'test',
+  links: { bob: 100 },
+  machine: 'desk',
+  group: { ranks: ['bob'], speeds: [16, 8], alone },
+}
+
+test('a record tells the group that serves its span; one of an older release has none', () => {
+  expect(decodeRecord(encodeRecord(record))).toEqual(record)
+  const { machine: _machine, group: _group, ...older } = record
+  expect(decodeRecord(encodeRecord(older))).toEqual(older)
+})
+
+test.each([
+  ['no ranks', { ...record.group, ranks: [], speeds: [1] }],
+  ['more ranks than a group may have', { ...record.group, ranks: Array<string>(9).fill('bob'), speeds: Array<number>(10).fill(1) }],
+  ['a rank without a speed', { ...record.group, speeds: [16] }],
+  ['a speed of nothing', { ...record.group, speeds: [16, 0] }],
+  ['a speed that is no whole number', { ...record.group, speeds: [16, 0.5] }],
+  ['a rank that is no peer', { ...record.group, ranks: [7] }],
+  ['nothing of the leader alone', { ranks: ['bob'], speeds: [16, 8] }],
+  ['no map', 'bob'],
+])('a group with %s is refused', (_, group) => {
+  expect(() => decodeRecord(encode({ ...record, group }))).toThrow('a member record was refused')
+})
