@@ -11,6 +11,7 @@
  */
 export { every, sleep, timeLimit, type Clock, type TimeLimit, type Timer } from './clock.ts'
 export { errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
+export { freeMemory } from './free-memory.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
 export { randomHex, seededRandom, type Random } from './random.ts'
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts'

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls'
-import type { Clock } from '@shoal/host'
+import { freeMemory, type Clock } from '@shoal/host'
 import { CreditChannel, type Wire } from '../credit-channel.ts'
 import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-reader.ts'
 import { limits } from '../limits.ts'
@@ -20,7 +20,7 @@ export function createSocketChannel(socket: TLSSocket, remotePeer: string, proto
   }
   const wire: Wire = {
     pack: packFrame,
-    write: (packed) => socket.write(packed),
+    write: (packed) => socket.write(packed, () => freeMemory(packed.buffer)),
     grant(bytes) {
       if (ending === undefined) socket.write(packGrant(bytes))
     },
@@ -39,7 +39,11 @@ export function createSocketChannel(socket: TLSSocket, remotePeer: string, proto
   // A peer's machine that went and came back with a new connection leaves no other sign at an idle socket, and a firewall
   // between forgets one.
   socket.setKeepAlive(true, limits.directKeepAliveMs)
-  socket.on('data', (bytes: Buffer) => reader.read(bytes))
+  socket.on('data', (bytes: Buffer) => {
+    // The reader copies what it needs. Not what Node has joined in its pool, before anybody listened.
+    reader.read(bytes)
+    if (bytes.byteLength === bytes.buffer.byteLength) freeMemory(bytes.buffer)
+  })
   socket.on('drain', () => channel.drained())
   socket.on('error', (error) => channel.broke(error))
   socket.on('end', () => {

@@ -2,7 +2,8 @@ import { createVirtualClock, seededRandom, ShoalError } from '@shoal/host'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createCollective, type Collective, type SumId } from './collective.ts'
-import { addInRankOrder, algorithms, type Algorithm, type Outgoing, type Part } from './exchange.ts'
+import { algorithms, type Algorithm, type Outgoing, type Part } from './exchange.ts'
+import { pieceValues } from './pieces.ts'
 
 interface Message {
   readonly from: number
@@ -12,9 +13,10 @@ interface Message {
 }
 
 /** Ranks joined by queues that keep the order between two of them, as channels do. */
-function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { clock: ReturnType<typeof createVirtualClock>; members: Collective[]; queues: Map<string, Message[]>; deliver(pick: (count: number) => number, alive?: (rank: number) => boolean): boolean } {
+function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { clock: ReturnType<typeof createVirtualClock>; members: Collective[]; queues: Map<string, Message[]>; delivered: Float32Array[]; deliver(pick: (count: number) => number, alive?: (rank: number) => boolean): boolean } {
   const clock = createVirtualClock()
   const queues = new Map<string, Message[]>()
+  const delivered: Float32Array[] = []
   const send = (from: number) => (id: SumId, { to, ...part }: Outgoing): void => {
     const key = `${from}>${to}`
     queues.set(key, [...(queues.get(key) ?? []), { from, to, id, part: { ...part, values: part.values.slice() } }])
@@ -24,16 +26,22 @@ function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { 
     clock,
     members,
     queues,
+    delivered,
     deliver(pick, alive = () => true) {
       const waiting = [...queues.values()].filter((queue) => queue[0] !== undefined && alive(queue[0].to) && alive(queue[0].from))
       const queue = waiting[pick(waiting.length)]
       const message = queue?.shift()
       if (message === undefined) return false
+      delivered.push(message.part.values)
       members[message.to]!.receive(message.from, message.id, message.part)
       return true
     },
   }
 }
+
+/** One element after the other, as the contract says it. */
+const inRankOrder = (parts: readonly Float32Array[]): Float32Array => Float32Array.from(parts[0]!, (_, index) => parts.map((part) => part[index]!).reduce((sum, value) => Math.fround(sum + value)))
+const hex = (sum: Float32Array): string => Buffer.from(sum.buffer).toString('hex')
 
 const values = (seed: number, length: number): Float32Array => {
   const random = seededRandom(seed)
@@ -46,21 +54,17 @@ const settled = async (): Promise<void> => {
 
 describe.each(algorithms)('%s', (algorithm) => {
   test('every rank has the sum in rank order, whatever arrives first, sum after sum', async () => {
-    const cases = fc.record({ ranks: fc.integer({ min: 1, max: 5 }), length: fc.constantFrom(1, 7, 16_384, 40_000), seed: fc.integer(), sums: fc.integer({ min: 1, max: 4 }) })
+    const cases = fc.record({ ranks: fc.integer({ min: 1, max: 5 }), length: fc.constantFrom(1, 7, pieceValues, pieceValues + 1, 5 * pieceValues - 3), seed: fc.integer(), sums: fc.integer({ min: 1, max: 4 }) })
     await fc.assert(
       fc.asyncProperty(cases, async ({ ranks, length, seed, sums }) => {
         const group = createGroup(ranks, algorithm)
         const random = seededRandom(seed)
         const own = Array.from({ length: sums }, (_, sum) => Array.from({ length: ranks }, (_, rank) => values(seed + 31 * sum + rank, length)))
-        const expected = own.map((parts) => {
-          const into = new Float32Array(length)
-          addInRankOrder(parts.map((part) => part.slice()), into)
-          return into
-        })
+        const expected = own.map((parts) => hex(inRankOrder(parts)))
         const results = group.members.map(async (member, rank) => {
           member.begin(0)
-          const found: Float32Array[] = []
-          for (const parts of own) found.push((await member.sum(parts[rank]!.slice())).slice())
+          const found: string[] = []
+          for (const parts of own) found.push(hex(await member.sum(parts[rank]!.slice())))
           return found
         })
         let idle = 0
@@ -68,7 +72,9 @@ describe.each(algorithms)('%s', (algorithm) => {
           idle = group.deliver((count) => Math.floor(random.unit() * count)) ? 0 : idle + 1
           await settled()
         }
-        for (const found of await Promise.all(results)) expect(found.map((sum) => Buffer.from(sum.buffer).toString('base64'))).toEqual(expected.map((sum) => Buffer.from(sum.buffer).toString('base64')))
+        for (const found of await Promise.all(results)) expect(found).toEqual(expected)
+        // Nothing is left to the collector.
+        expect(group.delivered.filter(({ byteLength }) => byteLength >= 4096)).toEqual([])
       }),
       { numRuns: 25 },
     )
@@ -84,7 +90,7 @@ describe.each(algorithms)('%s', (algorithm) => {
         const results = group.members.map(async (member, rank): Promise<unknown> => {
           member.begin(0)
           try {
-            for (let sum = 0; sum < 3; sum += 1) await member.sum(values(rank + sum, 20_000))
+            for (let sum = 0; sum < 3; sum += 1) await member.sum(values(rank + sum, 2 * pieceValues + 5))
             return 'done'
           } catch (error) {
             return error
@@ -150,6 +156,8 @@ const wrong: readonly (readonly [string, Algorithm, number, Part])[] = [
   ['its own rank', 'gather', 0, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
   ['a rank outside', 'gather', 2, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
   ['a total at the hub', 'star', 1, { kind: 'total', chunk: 0, values: new Float32Array(4) }],
+  ['a piece that does not exist', 'gather', 1, { kind: 'partial', chunk: 1, values: new Float32Array(4) }],
+  ['a piece that does not exist', 'star', 1, { kind: 'partial', chunk: 2 ** 32 - 1, values: new Float32Array(4) }],
   ['a piece that does not exist', 'ring', 1, { kind: 'total', chunk: 1, values: new Float32Array(4) }],
   ['a running sum for the first of the ring', 'ring', 1, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
 ]
@@ -159,6 +167,22 @@ test.each(wrong)('refused: %s', (_, algorithm, from, part) => {
   member!.begin(0)
   member!.sum(new Float32Array(4)).catch(() => undefined)
   expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
+})
+
+const wrongPieces: readonly (readonly [string, number, Part])[] = [
+  ['a part of a piece that another rank adds up', 1, { kind: 'partial', chunk: 1, values: new Float32Array(pieceValues) }],
+  ['the total of a piece that is added up here', 1, { kind: 'total', chunk: 0, values: new Float32Array(pieceValues) }],
+  ['a total by a rank that does not add it up', 2, { kind: 'total', chunk: 1, values: new Float32Array(pieceValues) }],
+  ['a total that is too long for the last piece', 2, { kind: 'total', chunk: 2, values: new Float32Array(pieceValues) }],
+]
+
+test.each(wrongPieces)('refused in a star of three pieces: %s', (_, from, part) => {
+  const [member] = createGroup(3, 'star').members
+  member!.begin(0)
+  member!.sum(new Float32Array(2 * pieceValues + 1)).catch(() => undefined)
+  expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
+  member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(pieceValues) })
+  expect(() => member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(pieceValues) })).toThrow('a second time')
 })
 
 test('parts of sums that never begin do not fill memory', () => {

@@ -59,7 +59,7 @@ interface Early {
 
 /**
  * Parts of a sum that has not begun here. Nobody can be further ahead than the next sum, whose total needs our part:
- * that is one part of each rank in a star or a gather, and in a ring all pieces of one rank.
+ * that is all pieces of each rank in a gather. So many of 64 KiB are more than the bytes below.
  */
 const earlyMax = 4096
 /** The same in bytes: the parts of seven other ranks of 256 rows at 8,192 columns. */
@@ -71,6 +71,7 @@ export function createCollective(options: CollectiveOptions): Collective {
   let nextSum = 0
   let current: Current | null = null
   let early: Early[] = []
+  let earlyBytes = 0
   let failure: ShoalError | null = null
   let closed: ShoalError | null = null
   /** One for many sums, which follow each other within a millisecond: it looks at the one that is under way when it rings. */
@@ -103,6 +104,18 @@ export function createCollective(options: CollectiveOptions): Collective {
     carryOut(id, exchange.receive(from, part))
     if (exchange.done) settle(null)
   }
+  const keepEarly = (isKept: (one: Early) => boolean): void => {
+    early = early.filter(isKept)
+    earlyBytes = early.reduce((sum, { part }) => sum + part.values.byteLength, 0)
+  }
+  const takeEarly = (id: SumId): readonly Early[] => {
+    // Nearly always there are none, or only these.
+    if (early.length === 0) return []
+    const isDue = (one: Early): boolean => one.id.call === id.call && one.id.sum === id.sum
+    const due = early.filter(isDue)
+    keepEarly((one) => !isDue(one))
+    return due
+  }
   const isCurrent = (id: SumId): boolean => current !== null && id.call === current.id.call && id.sum === current.id.sum
   const isOver = (id: SumId): boolean => id.call < call || (id.call === call && (id.sum < nextSum || failure !== null))
 
@@ -113,7 +126,7 @@ export function createCollective(options: CollectiveOptions): Collective {
       call = next
       nextSum = 0
       failure = null
-      early = early.filter(({ id }) => id.call >= call)
+      keepEarly(({ id }) => id.call >= call)
     },
     sum(rows) {
       const over = closed ?? failure
@@ -127,9 +140,7 @@ export function createCollective(options: CollectiveOptions): Collective {
         current = { id, exchange, rows, dueMs: clock.nowMs() + deadlineMs, resolve, reject }
         carryOut(id, exchange.start())
         if (exchange.done) settle(null)
-        const due = early.filter((one) => one.id.call === id.call && one.id.sum === id.sum)
-        early = early.filter((one) => !due.includes(one))
-        for (const { from, part } of due) if (isCurrent(id)) take(from, id, part)
+        for (const { from, part } of takeEarly(id)) if (isCurrent(id)) take(from, id, part)
       })
     },
     receive(from, id, part) {
@@ -141,9 +152,9 @@ export function createCollective(options: CollectiveOptions): Collective {
       }
       // A straggler of a call that has failed, or of a duplicate's.
       if (isOver(id)) return
-      const waitingBytes = early.reduce((sum, one) => sum + one.part.values.byteLength, part.values.byteLength)
-      if (early.length >= earlyMax || waitingBytes > earlyBytesMax) throw misplaced(from, part, `${early.length} parts wait for their sum already`)
+      if (early.length >= earlyMax || earlyBytes + part.values.byteLength > earlyBytesMax) throw misplaced(from, part, `${early.length} parts wait for their sum already`)
       early.push({ from, id, part })
+      earlyBytes += part.values.byteLength
     },
     fail(of, error) {
       if (of !== call || failure !== null) return
@@ -152,7 +163,7 @@ export function createCollective(options: CollectiveOptions): Collective {
     },
     close(error) {
       closed ??= error
-      early = []
+      keepEarly(() => false)
       watch?.cancel()
       watch = null
       settle(error)

@@ -1,25 +1,22 @@
-import { addInRankOrder, misplaced, type Exchange, type ExchangeOptions, type Outgoing } from './exchange.ts'
+import { misplaced, type Exchange, type ExchangeOptions, type Outgoing } from './exchange.ts'
+import { createPieceSum } from './piece-sum.ts'
+import { piecesOf } from './pieces.ts'
 
 /** All-gather: everybody sends its part to everybody and adds up for itself. One latency, and ranks - 1 copies from each. */
 export function gather({ rank, ranks, rows }: ExchangeOptions): Exchange {
-  const parts = new Map<number, Float32Array>()
-  let done = ranks === 1
-  const finish = (): void => {
-    if (parts.size < ranks - 1) return
-    addInRankOrder(Array.from({ length: ranks }, (_, other) => (other === rank ? rows : (parts.get(other) as Float32Array))), rows)
-    done = true
-  }
+  const pieces = piecesOf(rows)
+  const sums = pieces.map((own) => createPieceSum(rank, ranks, own))
+  let left = ranks === 1 ? 0 : pieces.length
   return {
     get done() {
-      return done
+      return left === 0
     },
-    waitingFor: () => others(rank, ranks).filter((other) => !parts.has(other)),
-    start: () => others(rank, ranks).map((to): Outgoing => ({ to, kind: 'partial', chunk: 0, values: rows })),
+    waitingFor: () => others(rank, ranks).filter((other) => sums.some((sum) => sum.isMissing(other))),
+    start: () => pieces.flatMap((values, chunk) => others(rank, ranks).map((to): Outgoing => ({ to, kind: 'partial', chunk, values }))),
     receive(from, part) {
-      if (part.kind !== 'partial' || part.chunk !== 0 || part.values.length !== rows.length) throw misplaced(from, part, `a part of ${rows.length} was due`)
-      if (parts.has(from)) throw misplaced(from, part, 'a second time')
-      parts.set(from, part.values)
-      finish()
+      const sum = sums[part.chunk]
+      if (part.kind !== 'partial' || sum === undefined) throw misplaced(from, part, `partial sums in ${pieces.length} pieces were due`)
+      if (sum.take(from, part)) left -= 1
       return []
     },
   }

@@ -1,7 +1,6 @@
+import { freeMemory } from '@shoal/host'
 import { misplaced, type Exchange, type ExchangeOptions, type Outgoing, type Part } from './exchange.ts'
-
-/** Numbers of a piece: 64 KiB, so that a megabyte is in sixteen places of the ring at once. */
-const chunkValues = 16 * 1024
+import { piecesOf } from './pieces.ts'
 
 /**
  * Ring: running sums go from rank 0 up to the last rank piece by piece, and the total goes on from there around the ring.
@@ -10,11 +9,11 @@ const chunkValues = 16 * 1024
  */
 export function ring({ rank, ranks, rows }: ExchangeOptions): Exchange {
   const last = ranks - 1
-  const chunkCount = Math.ceil(rows.length / chunkValues)
+  const pieces = piecesOf(rows)
+  const chunkCount = pieces.length
   const summed = new Set<number>()
   const known = new Set<number>()
-  const viewOf = (chunk: number): Float32Array => rows.subarray(chunk * chunkValues, (chunk + 1) * chunkValues)
-  const chunks = Array.from({ length: chunkCount }, (_, chunk) => chunk)
+  const viewOf = (chunk: number): Float32Array => pieces[chunk] as Float32Array
 
   const onTotal = (chunk: number): readonly Outgoing[] => {
     known.add(chunk)
@@ -30,7 +29,7 @@ export function ring({ rank, ranks, rows }: ExchangeOptions): Exchange {
       return ranks === 1 || known.size === chunkCount
     },
     waitingFor: () => (ranks === 1 || known.size === chunkCount ? [] : [(rank + last) % ranks]),
-    start: () => (rank === 0 && ranks > 1 ? chunks.map((chunk): Outgoing => ({ to: 1, kind: 'partial', chunk, values: viewOf(chunk) })) : []),
+    start: () => (rank === 0 && ranks > 1 ? pieces.map((values, chunk): Outgoing => ({ to: 1, kind: 'partial', chunk, values })) : []),
     receive(from, part) {
       if (part.kind === 'partial') {
         if (rank === 0 || from !== rank - 1) throw misplaced(from, part, 'running sums come from the rank before')
@@ -38,12 +37,14 @@ export function ring({ rank, ranks, rows }: ExchangeOptions): Exchange {
         summed.add(part.chunk)
         const own = viewOf(part.chunk)
         for (let index = 0; index < own.length; index += 1) own[index] = (part.values[index] as number) + (own[index] as number)
+        freeMemory(part.values.buffer)
         return rank === last ? onTotal(part.chunk) : [{ to: rank + 1, kind: 'partial', chunk: part.chunk, values: own }]
       }
       if (rank === last || from !== (rank + last) % ranks) throw misplaced(from, part, 'the total comes from the rank before in the ring')
       check(from, part, known)
       if (rank !== 0 && !summed.has(part.chunk)) throw misplaced(from, part, 'before its own sum')
       viewOf(part.chunk).set(part.values)
+      freeMemory(part.values.buffer)
       return onTotal(part.chunk)
     },
   }

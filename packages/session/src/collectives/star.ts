@@ -1,48 +1,41 @@
-import { addInRankOrder, misplaced, type Exchange, type ExchangeOptions, type Outgoing } from './exchange.ts'
+import { freeMemory } from '@shoal/host'
+import { misplaced, type Exchange, type ExchangeOptions, type Outgoing } from './exchange.ts'
 import { others } from './gather.ts'
+import { createPieceSum } from './piece-sum.ts'
+import { piecesOf } from './pieces.ts'
 
-/** The rank that adds up. */
-const hub = 0
-
-/** Star: everybody sends its part to rank 0, which sends the total back. Two latencies, and little traffic but at the hub. */
-export function star(options: ExchangeOptions): Exchange {
-  return options.rank === hub ? starHub(options) : starLeaf(options)
-}
-
-function starHub({ rank, ranks, rows }: ExchangeOptions): Exchange {
-  const parts = new Map<number, Float32Array>()
-  let done = ranks === 1
+/**
+ * Star: everybody sends its part to a hub, which sends the total back. Two latencies, and the fewest messages.
+ * The hub of what fits into one piece is rank 0; of longer rows each piece has the next rank as its hub, so that all
+ * links and all ranks carry the same, 2 (ranks - 1) / ranks of the rows each way (a reduce-scatter and an all-gather).
+ */
+export function star({ rank, ranks, rows }: ExchangeOptions): Exchange {
+  const pieces = piecesOf(rows)
+  const hubOf = (chunk: number): number => chunk % ranks
+  const sums = pieces.map((own, chunk) => (hubOf(chunk) === rank ? createPieceSum(rank, ranks, own) : null))
+  /** Pieces of `rows` that hold the total. */
+  const known = new Set<number>()
   return {
     get done() {
-      return done
+      return ranks === 1 || known.size === pieces.length
     },
-    waitingFor: () => others(rank, ranks).filter((other) => !parts.has(other)),
-    start: () => [],
+    waitingFor: () => others(rank, ranks).filter((other) => sums.some((sum, chunk) => (sum === null ? hubOf(chunk) === other && !known.has(chunk) : sum.isMissing(other)))),
+    start: () => pieces.flatMap((values, chunk) => (hubOf(chunk) === rank ? [] : [{ to: hubOf(chunk), kind: 'partial' as const, chunk, values }])),
     receive(from, part) {
-      if (part.kind !== 'partial' || part.chunk !== 0 || part.values.length !== rows.length) throw misplaced(from, part, `a part of ${rows.length} was due`)
-      if (parts.has(from)) throw misplaced(from, part, 'a second time')
-      parts.set(from, part.values)
-      if (parts.size < ranks - 1) return []
-      addInRankOrder(Array.from({ length: ranks }, (_, other) => (other === hub ? rows : (parts.get(other) as Float32Array))), rows)
-      done = true
-      return others(rank, ranks).map((to): Outgoing => ({ to, kind: 'total', chunk: 0, values: rows }))
-    },
-  }
-}
-
-function starLeaf({ rows }: ExchangeOptions): Exchange {
-  let done = false
-  return {
-    get done() {
-      return done
-    },
-    waitingFor: () => (done ? [] : [hub]),
-    start: () => [{ to: hub, kind: 'partial', chunk: 0, values: rows }],
-    receive(from, part) {
-      if (from !== hub || part.kind !== 'total' || part.chunk !== 0 || part.values.length !== rows.length) throw misplaced(from, part, `a total of ${rows.length} from rank ${hub} was due`)
-      if (done) throw misplaced(from, part, 'a second time')
-      rows.set(part.values)
-      done = true
+      const { kind, chunk } = part
+      const [own, sum] = [pieces[chunk], sums[chunk]]
+      if (own === undefined || sum === undefined) throw misplaced(from, part, `${rows.length} numbers travel in ${pieces.length} pieces`)
+      if (sum !== null) {
+        if (kind !== 'partial') throw misplaced(from, part, `rank ${rank} makes this total`)
+        if (!sum.take(from, part)) return []
+        known.add(chunk)
+        return others(rank, ranks).map((to): Outgoing => ({ to, kind: 'total', chunk, values: own }))
+      }
+      if (kind !== 'total' || from !== hubOf(chunk) || part.values.length !== own.length) throw misplaced(from, part, `a total of ${own.length} from rank ${hubOf(chunk)} was due`)
+      if (known.has(chunk)) throw misplaced(from, part, 'a second time')
+      own.set(part.values)
+      freeMemory(part.values.buffer)
+      known.add(chunk)
       return []
     },
   }
