@@ -1,3 +1,4 @@
+import { freeMemory } from '@shoal/host'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createFrameReader, packFrame, packGoodbye, packGrant, type FrameEvents } from './frame-reader.ts'
@@ -44,6 +45,26 @@ describe('frame reader', () => {
       expect(frames.every((frame) => frame.byteOffset === 0 && frame.buffer.byteLength === frame.length)).toBe(true)
     })
     fc.assert(property)
+  })
+
+  test('a frame may be freed at once, before what came with it is read, and that before the next frame', () => {
+    const sizes = [5000, 5000, 9000, 20_000]
+    const stream = new Uint8Array(Buffer.concat(sizes.map((size, index) => packFrame([new Uint8Array(size).fill(index + 1)], size))))
+    const seen: string[] = []
+    const reader = createFrameReader({
+      admit: () => true,
+      frame(frame) {
+        seen.push(`${frame.length} of ${frame[0]} to ${frame.at(-1)}`)
+        freeMemory(frame.buffer)
+      },
+      granted: () => undefined,
+      farewell: () => undefined,
+    })
+    for (const piece of [stream.slice(0, 15_000), stream.slice(15_000)]) {
+      reader.read(piece)
+      freeMemory(piece.buffer)
+    }
+    expect(seen).toEqual(['5000 of 1 to 1', '5000 of 2 to 2', '9000 of 3 to 3', '20000 of 4 to 4'])
   })
 
   test('joins the parts behind the length', () => {

@@ -24,7 +24,8 @@ export interface FrameReader {
 
 /**
  * Assembles frames. Each is allocated once, at its full size, and each byte is copied once: a frame of 32 MiB in pieces
- * of 64 KiB costs what its bytes cost. A frame starts at offset 0 of an ArrayBuffer of its own.
+ * of 64 KiB costs what its bytes cost. A frame starts at offset 0 of an ArrayBuffer of its own, never in that of the bytes
+ * that came: a receiver may free it (`freeMemory`) while the bytes behind it are still to be read, and they are freed after.
  */
 export function createFrameReader(events: FrameEvents): FrameReader {
   let word = 0

@@ -75,7 +75,8 @@ export interface Channel {
    */
   send(...parts: readonly Uint8Array[]): Promise<void>
   /**
-   * Sets the receiver; frames that came before are delivered then. The frame's bytes belong to the receiver.
+   * Sets the receiver; frames that came before are delivered then. The frame's bytes belong to the receiver,
+   * with all of their ArrayBuffer: it may free them (`freeMemory`), also before it returns.
    * Frames are delivered in order, and do not wait for the promise of the one before. A receiver that throws or rejects
    * aborts the channel with its error.
    * A frame's first byte lies on an 8-byte boundary of its ArrayBuffer, so that float32 views need no copy.
