@@ -1,7 +1,7 @@
 import type { Clock } from '@shoal/host'
 import type { Device } from '@shoal/runtime'
 
-/** How fast a device decodes in real steps, where calibration could time one block alone on a machine full of newcomers. */
+/** How fast a device decodes in real steps, where calibration could only imitate them, on a machine full of newcomers. */
 export interface StepSpeed {
   /** One row through one block behind an empty cache, the median of recent steps; null before there are enough. */
   decodeMicrosPerBlock(): number | null

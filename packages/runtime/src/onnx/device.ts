@@ -13,7 +13,7 @@ import { createSessionBook } from '../session-book.ts'
 import { checkRange, checkSupported } from '../support.ts'
 import { floatTensors, type TensorReader } from '../tensor-reader.ts'
 import { indexWeights } from '../weights.ts'
-import { startComputeWorker } from './compute-worker.ts'
+import { startComputeWorker, type ComputeWorker } from './compute-worker.ts'
 import { createMailboxMemory, serveMailbox, type Mailbox } from './mailbox.ts'
 import { createOnnxHead, createOnnxRunner, createRankRunner } from './runner.ts'
 
@@ -24,20 +24,19 @@ export interface OnnxDeviceOptions {
   /** Threads per call. */
   readonly threads: number
   readonly logger: Logger
+  /** What it is said to be in, where nobody compares its bits: finding it out takes as long as loading some blocks. */
+  readonly numericClass?: string
 }
 
 /**
  * The CPU of this machine as a device: one worker thread that owns every onnxruntime session.
  * @throws {ShoalError} `unsupported-model`, `bad-model`, or `compute-failed` when onnxruntime cannot be loaded
  */
-export async function createOnnxDevice({ manifest: { manifest }, folder, threads, logger }: OnnxDeviceOptions): Promise<Device> {
+export async function createOnnxDevice({ manifest: { manifest }, folder, threads, logger, numericClass: given }: OnnxDeviceOptions): Promise<Device> {
   checkSupported(manifest)
   const { config } = manifest
   const worker = startComputeWorker({ manifest, folder, threads }, logger)
-  let { numericClass } = await worker.call('numeric-class', null).catch(async (error: unknown) => {
-    await worker.stop()
-    throw error
-  })
+  let numericClass = given ?? (await probed(worker))
   const files = new Set<FileHandle>()
   const mailboxes = new Set<Mailbox>()
   let nextSpan = 0
@@ -113,5 +112,14 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       // Closing a file twice does nothing: an embedding table may have been released before.
       for (const file of files) await file.close()
     },
+  }
+}
+
+async function probed(worker: ComputeWorker): Promise<string> {
+  try {
+    return (await worker.call('numeric-class', null)).numericClass
+  } catch (error) {
+    await worker.stop()
+    throw error
   }
 }

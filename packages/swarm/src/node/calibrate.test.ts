@@ -6,17 +6,29 @@ import { systemClock } from '@shoal/host/node'
 import { identifyManifest, packedTensors, parseProfile, sha256Hex } from '@shoal/model'
 import { afterAll, describe, expect, test } from 'vitest'
 import { smallConfig } from '../testing/small-model.ts'
-import { calibrateBlock, lineThrough } from './calibrate.ts'
+import { calibrateBlock, lineUnder, timedBlocks } from './calibrate.ts'
 
 test.each([
   ['points on a line', [[16, 1016], [512, 1512], [1536, 2536]], 1000, 1024],
-  ['noise about one', [[0, 990], [512, 1530], [1024, 2004]], 1001, 1014],
+  ['noise about one', [[0, 990], [512, 1530], [1024, 2004]], 990, 1014],
+  ['a neighbour beside the shortest cache', [[16, 900], [512, 650], [1536, 1050]], 650, 0],
+  ['beside the middle one', [[16, 456], [512, 1300], [1536, 1064]], 450, 410],
+  ['beside the longest, which made blocks free', [[16, 450], [512, 650], [1536, 3000]], 444, 413],
   ['a cache that costs nothing', [[16, 700], [512, 700]], 700, 0],
-  ['noise that falls', [[16, 800], [512, 700], [1536, 600]], 700, 0],
+  ['noise that falls', [[16, 800], [512, 700], [1536, 600]], 600, 0],
   ['a single point', [[16, 640]], 640, 0],
 ] as const)('%s', (_name, points, atZero, per1024) => {
-  const line = lineThrough(points.map(([past, micros]) => ({ past, micros })))
+  const line = lineUnder(points.map(([past, micros]) => ({ past, micros })))
   expect(line).toEqual({ decodeMicrosPerBlock: atZero, decodeMicrosPer1024Past: per1024 })
+})
+
+test.each([
+  ['a block larger than any cache', 255_000_000, 1],
+  ['one of the 1B shape in int4', 38_027_264, 2],
+  ['one that fits into a cache seven times', 7_060_000, 10],
+  ['almost nothing', 4096, 16],
+])('%s: timed with enough others', (_name, blockBytes, blocks) => {
+  expect(timedBlocks(blockBytes)).toBe(blocks)
 })
 
 describe('a block of the model’s shape', () => {

@@ -1,14 +1,14 @@
-import { open, readFile, rm } from 'node:fs/promises'
+import { constants, copyFile, open, readFile, rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
-import { formatProfile, packedTensors, packedUnit, type IdentifiedManifest, type PackedTensor } from '@shoal/model'
-import { createOnnxDevice, measureRunner, type BlockRunner } from '@shoal/runtime'
+import { formatProfile, packedTensors, packedUnit, unitBytes, type IdentifiedManifest, type PackedTensor } from '@shoal/model'
+import { createOnnxDevice, measureRunner, noNumericClass, type BlockRunner } from '@shoal/runtime'
 
 /** What one block of the model's shape costs on this machine; integer microseconds, so that all peers plan alike. */
 export interface BlockSpeed {
-  /** One row behind an empty cache, and what each 1,024 cached positions add: the straight line through `decode`. */
+  /** One row behind an empty cache, and what each 1,024 cached positions add: the straight line under `decode`. */
   readonly decodeMicrosPerBlock: number
   readonly decodeMicrosPer1024Past: number
   /** In the largest chunk that was timed: what long prompts are cut into. */
@@ -29,7 +29,19 @@ const decodeAt = [16, 512, 1536]
 /** Chunks of a prompt: below, at and above what sessions send. */
 const prefillRows = [16, 64, 128]
 /** Timed calls of each; the quickest counts, since nodes that start together slow each other down. */
-const repetitions = 5
+const repetitions = 4
+/**
+ * Weights of the span that is timed: twice the cache of most processors, for a step finds nothing there of the one
+ * before. In real steps weights come from memory, also a small model's: while others have their turn the cache is lost.
+ */
+const timedBytes = 64 * 1024 * 1024
+/** The shortest that a step of a swarm waits for the others. */
+const restMs = 2
+/** Blocks of it at most: loading one takes some milliseconds, however small it is. */
+const timedBlocksMax = 16
+
+/** How many blocks of one size are timed together. */
+export const timedBlocks = (blockBytes: number): number => Math.min(timedBlocksMax, Math.max(1, Math.ceil(timedBytes / blockBytes)))
 
 export interface CalibrateOptions {
   readonly threads: number
@@ -39,14 +51,14 @@ export interface CalibrateOptions {
 }
 
 /**
- * Times one block with random weights of the model's shape: before a node has any weights it must say how fast it is.
+ * Times blocks with random weights of the model's shape: before a node has any weights it must say how fast it is.
  * The answer is kept in the data directory per machine, shape, profile and thread count.
  */
 export async function calibrateBlock(dependencies: CalibrateDependencies, manifest: IdentifiedManifest, { threads, slowdown, dataFolder }: CalibrateOptions): Promise<BlockSpeed> {
   const { config, profile } = manifest.manifest
   const { hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize } = config
   // A data directory may be carried to another machine.
-  const key = [cpus()[0]?.model.trim() ?? 'unknown', 'cpu', formatProfile(profile), hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize, config.slidingWindow, `t${threads}`].join('-')
+  const key = [cpus()[0]?.model.trim() ?? 'unknown', 'cpu', formatProfile(profile), hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize, config.slidingWindow, `t${threads}`, 'from-memory'].join('-')
   const path = join(dataFolder, 'calibration.json')
   const known = await readKnown(path)
   const found = known[key]
@@ -56,16 +68,17 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
   await rm(folder, { recursive: true, force: true })
   makeFolder(folder)
   try {
-    const oneBlock = { ...config, blockCount: 1 }
-    const single: IdentifiedManifest = {
+    const blockCount = timedBlocks(unitBytes(config, profile, 'block-0'))
+    const timed = { ...config, blockCount }
+    const span: IdentifiedManifest = {
       ...manifest,
-      manifest: { ...manifest.manifest, config: oneBlock, tensors: packedTensors(oneBlock, profile).map((tensor) => ({ ...tensor, sha256: '' })) },
+      manifest: { ...manifest.manifest, config: timed, tensors: packedTensors(timed, profile).map((tensor) => ({ ...tensor, sha256: '' })) },
     }
-    await writeRandomUnit(dependencies.random, join(folder, 'block-0.bin'), packedUnit(config, profile, 'block-0'))
-    const device = await createOnnxDevice({ manifest: single, folder, threads, logger: dependencies.logger })
+    await writeRandomUnits(dependencies.random, folder, packedUnit(config, profile, 'block-0'), blockCount)
+    const device = await createOnnxDevice({ manifest: span, folder, threads, logger: dependencies.logger, numericClass: noNumericClass })
     try {
-      const runner = await device.loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER })
-      const speed = await timeBlock(dependencies, runner, config.contextLength)
+      const runner = await device.loadBlocks({ start: 0, end: blockCount }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER })
+      const speed = await timeBlocks(dependencies, runner, config.contextLength)
       writeFileAtomically(path, JSON.stringify({ ...known, [key]: speed }))
       return times(speed, slowdown)
     } finally {
@@ -76,22 +89,24 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
   }
 }
 
-async function timeBlock({ clock }: CalibrateDependencies, runner: BlockRunner, contextLength: number): Promise<BlockSpeed> {
+async function timeBlocks({ clock }: CalibrateDependencies, runner: BlockRunner, contextLength: number): Promise<BlockSpeed> {
   const fitting = (lengths: readonly number[]): number[] => [...new Set(lengths.map((length) => Math.min(length, contextLength - 1)))].filter((length) => length > 0)
-  const measured = await measureRunner(runner, clock, { decodeAt: fitting(decodeAt), prefillRows: fitting(prefillRows), repetitions })
+  const measured = await measureRunner(runner, clock, { decodeAt: fitting(decodeAt), prefillRows: fitting(prefillRows), repetitions, restMs })
   const decode = measured.decode.map(({ past, msPerBlock }) => ({ past, micros: Math.max(1, Math.round(msPerBlock * 1000)) }))
   const prefill = measured.prefill.map(({ rows, msPerBlockAndRow }) => ({ rows, microsPerRow: Math.max(1, Math.round(msPerBlockAndRow * 1000)) }))
-  return { ...lineThrough(decode), prefillMicrosPerRowBlock: prefill.at(-1)?.microsPerRow ?? 1, decode, prefill }
+  return { ...lineUnder(decode), prefillMicrosPerRowBlock: prefill.at(-1)?.microsPerRow ?? 1, decode, prefill }
 }
 
-/** The least-squares line through times by cache length; noise may make it fall, and a longer cache is never quicker. */
-export function lineThrough(points: BlockSpeed['decode']): Pick<BlockSpeed, 'decodeMicrosPerBlock' | 'decodeMicrosPer1024Past'> {
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
-  const [meanPast, meanMicros] = [mean(points.map(({ past }) => past)), mean(points.map(({ micros }) => micros))]
-  const spread = points.reduce((sum, { past }) => sum + (past - meanPast) ** 2, 0)
-  const together = points.reduce((sum, { past, micros }) => sum + (past - meanPast) * (micros - meanMicros), 0)
-  const slope = spread === 0 ? 0 : Math.max(0, together / spread)
-  return { decodeMicrosPerBlock: Math.max(1, Math.round(meanMicros - slope * meanPast)), decodeMicrosPer1024Past: Math.round(slope * 1024) }
+/**
+ * The line under times by cache length: noise makes them longer, never shorter. A line that follows all of them would say
+ * that blocks cost nothing where only the longest cache was timed beside somebody else's work.
+ */
+export function lineUnder([first, ...longer]: BlockSpeed['decode']): Pick<BlockSpeed, 'decodeMicrosPerBlock' | 'decodeMicrosPer1024Past'> {
+  if (first === undefined) throw new Error('decoding is timed behind one cache at least')
+  const slopes = longer.map(({ past, micros }) => (micros - first.micros) / (past - first.past))
+  const slope = slopes.length === 0 ? 0 : Math.max(0, Math.min(...slopes))
+  const atZero = Math.min(...[first, ...longer].map(({ past, micros }) => micros - slope * past))
+  return { decodeMicrosPerBlock: Math.max(1, Math.round(atZero)), decodeMicrosPer1024Past: Math.round(slope * 1024) }
 }
 
 function times(speed: BlockSpeed, slowdown: number): BlockSpeed {
@@ -103,6 +118,13 @@ function times(speed: BlockSpeed, slowdown: number): BlockSpeed {
     decode: speed.decode.map(({ past, micros }) => ({ past, micros: slower(micros) })),
     prefill: speed.prefill.map(({ rows, microsPerRow }) => ({ rows, microsPerRow: slower(microsPerRow) })),
   }
+}
+
+/** Equal files, not one: what is mapped from one file would be in memory, and in the cache, once. */
+async function writeRandomUnits(random: Random, folder: string, tensors: readonly PackedTensor[], count: number): Promise<void> {
+  const first = join(folder, 'block-0.bin')
+  await writeRandomUnit(random, first, tensors)
+  for (let block = 1; block < count; block += 1) await copyFile(first, join(folder, `block-${block}.bin`), constants.COPYFILE_FICLONE)
 }
 
 /** Random bytes as quantised weights, small values as floats: NaN and denormal numbers would take other paths. */

@@ -80,14 +80,14 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   if (options.blocks !== undefined && options.blocks[1] > blockCount) {
     throw new ShoalError('wrong-range', `--blocks ${options.blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.manifest.name}`)
   }
-  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
-  scope.onClose(() => own.close())
   const { slowdown = 1 } = options
+  // Both start a thread first, which takes longer than what is timed there.
+  const opening = createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
+  scope.onClose(async () => (await opening).close())
+  const [own, speed] = await Promise.all([opening, calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder })])
+  signal?.throwIfAborted()
   const single = paced(own, slowdown, scope)
   const device = options.group === undefined ? single : grouped({ ...dependencies, transport, manifest }, single, options.group)
-  const speed = await calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder })
-  signal?.throwIfAborted()
-
   const steps = createStepSpeed(dependencies.clock, () => speed.decodeMicrosPer1024Past)
   const incarnationPath = join(dataFolder, 'incarnation')
   const member = createMember(
