@@ -38,6 +38,7 @@ export const codes = {
   'group-part': 0x49,
   'group-lane': 0x4a,
   'group-lanes': 0x4b,
+  'group-echo': 0x4c,
 
   'direct-ask': 0x50,
   'direct-offer': 0x51,

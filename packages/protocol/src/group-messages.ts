@@ -74,6 +74,15 @@ export interface UseLanes {
   readonly type: 'group-lanes'
 }
 
+/**
+ * Future leader → rank, on a channel of its own: send this back. How long it takes, empty and with a payload of float32,
+ * says what sums cost.
+ */
+export interface GroupEcho {
+  readonly type: 'group-echo'
+  readonly request: number
+}
+
 /** About a request, or about a call: then every rank gives it up. */
 export interface GroupFailed {
   readonly type: 'group-failed'
@@ -124,3 +133,4 @@ export type GroupMessage =
   | GroupPart
   | OfferLane
   | UseLanes
+  | GroupEcho

@@ -7,7 +7,7 @@ import { decodeGroup, decodeSession, encodeGroup, encodeSession, limits, type Gr
 
 const join = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 const values = Float32Array.of(1, -2, 0.5, 65504)
-const carries = ({ type }: GroupMessage): boolean => type === 'group-call' || type === 'group-part'
+const carries = ({ type }: GroupMessage): boolean => type === 'group-call' || type === 'group-part' || type === 'group-echo'
 
 const form: GroupMessage = {
   type: 'group-form',
@@ -37,6 +37,7 @@ const golden: readonly (readonly [GroupMessage, string])[] = [
   [{ type: 'group-lane', offer: { port: 4001, identity: '00ff', key: new Uint8Array(32).fill(7) } }, '4a003d00a3636b65795820070707070707070707070707070707070707070707070707070707070707070764706f7274190fa1686964656e74697479643030666600000000000000'],
   [{ type: 'group-lane', offer: null }, '4a000100a0000000'],
   [{ type: 'group-lanes' }, '4b000100a0000000'],
+  [{ type: 'group-echo', request: 5 }, '4c000a00a167726571756573740500000000803f000000c00000003f00e07f47'],
   [{ type: 'group-meet', group: '00ff', rank: 2 }, '47001200a26472616e6b026567726f757064303066660000'],
   [{ type: 'group-call', call: 9, session: 7, position: 12, rows: 2 }, '4800100009000000070000000c00000002000000000000000000803f000000c00000003f00e07f47'],
   [{ type: 'group-part', call: 9, sum: 31, kind: 'total', chunk: 3 }, '49000c00090000001f000100030000000000803f000000c00000003f00e07f47'],
@@ -105,6 +106,12 @@ test('a stage says how many ranks it has, when it has several', () => {
   expect(decodeSession(join(encodeSession({ ...opened, ranks: 3 }))).message).toEqual({ ...opened, ranks: 3 })
   expect(decodeSession(join(encodeSession(opened))).message).toEqual(opened)
   expect(() => decodeSession(join(encodeSession({ ...opened, ranks: 65 })))).toThrow('ranks must be an integer from 2 to 64')
+})
+
+test('an echo carries nothing, or float32 up to a limit', () => {
+  const of = (bytes: number): Uint8Array => join([...encodeGroup({ type: 'group-echo', request: 0 }), new Uint8Array(bytes)])
+  for (const bytes of [0, 4, limits.maxEchoBytes]) expect(decodeGroup(of(bytes)).payload.length).toBe(bytes)
+  for (const bytes of [3, limits.maxEchoBytes + 4]) expect(() => decodeGroup(of(bytes))).toThrow(expect.objectContaining({ code: 'bad-frame' }))
 })
 
 test('packed headers are checked', () => {

@@ -2,7 +2,7 @@ import { ShoalError } from '@shoal/host'
 import { codes } from './codes.ts'
 import { checkText, clipMessage, isId, readFields, type Fields } from './fields.ts'
 import { badFrame, createHead, encodeFrame, frameHeadBytes, noPayload, requireNoPayload, splitFrame, unknownCode, type Decoded, type FrameParts } from './frame.ts'
-import type { FormGroup, GroupCall, GroupMessage, GroupPart } from './group-messages.ts'
+import type { FormGroup, GroupCall, GroupEcho, GroupMessage, GroupPart } from './group-messages.ts'
 import { readOffer } from './direct.ts'
 import { bytesOfHidden } from './hidden-rows.ts'
 import { limits } from './limits.ts'
@@ -20,13 +20,15 @@ const maxUint16 = 0xffff
 const callBytes = 16
 const partBytes = 12
 
-/** The frame of a group message. @param values float32, for `group-call` and `group-part` only */
+/** The frame of a group message. @param values float32, for `group-call`, `group-part` and `group-echo` only */
 export function encodeGroup(message: GroupMessage, values?: Float32Array): FrameParts {
   switch (message.type) {
     case 'group-call':
       return withValues(callHead(message), values)
     case 'group-part':
       return withValues(partHead(message), values)
+    case 'group-echo':
+      return encodeFrame(codes[message.type], { request: message.request }, values === undefined ? noPayload : bytesOfHidden(values))
     case 'group-failed': {
       const { type, ...fields } = message
       return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
@@ -47,7 +49,7 @@ export function encodeGroup(message: GroupMessage, values?: Float32Array): Frame
   }
 }
 
-/** The payload is empty but for `group-call` and `group-part`. @throws {ShoalError} `bad-frame` */
+/** The payload is empty but for `group-call`, `group-part` and `group-echo`. @throws {ShoalError} `bad-frame` */
 export function decodeGroup(bytes: Uint8Array): Decoded<GroupMessage> {
   const { code, header, payload } = splitFrame(bytes)
   if (code === codes['group-part']) return { message: readPart(header), payload: requireFloats('group-part', payload, 1) }
@@ -55,6 +57,7 @@ export function decodeGroup(bytes: Uint8Array): Decoded<GroupMessage> {
     const message = readCall(header)
     return { message, payload: requireFloats('group-call', payload, message.rows) }
   }
+  if (code === codes['group-echo']) return readEcho(header, payload)
   return { message: readPlain(code, header, payload), payload: noPayload }
 }
 
@@ -101,6 +104,11 @@ function readPart(header: Uint8Array): GroupPart {
   const kind = view.getUint8(6)
   if (kind > 1) throw badFrame(`group-part: kind ${kind} is unknown`)
   return { type: 'group-part', call: view.getUint32(0, true), sum: view.getUint16(4, true), kind: kind === 0 ? 'partial' : 'total', chunk: view.getUint32(8, true) }
+}
+
+function readEcho(header: Uint8Array, payload: Uint8Array): Decoded<GroupEcho> {
+  if (payload.length > limits.maxEchoBytes || payload.length % Float32Array.BYTES_PER_ELEMENT !== 0) throw badFrame(`group-echo: ${payload.length} bytes are not float32, or more than ${limits.maxEchoBytes}`)
+  return { message: { type: 'group-echo', request: readFields('group-echo', header).integer('request', 0, maxUint32) }, payload }
 }
 
 function requireFloats(name: string, payload: Uint8Array, rows: number): Uint8Array {

@@ -27,6 +27,7 @@ export { generateTokens, type GeneratedToken, type GenerateOptions, type TokenSa
 export { sessionLimits, sessionTimes, type SessionTimes } from './limits.ts'
 export { predictedExchangeMs, chooseAlgorithm, type ExchangeCosts } from './collectives/cost-model.ts'
 export { algorithms, type Algorithm } from './collectives/exchange.ts'
+export { createEcho } from './group/echo.ts'
 export type { GroupPeer } from './group/formation.ts'
 export { createGroupRank, type GroupRank } from './group/group-rank.ts'
 export { measureLinks } from './group/measure-links.ts'

@@ -2,7 +2,7 @@ import { ShoalError, silentLogger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import type { Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
-import { createGroupRank, createRankLink, type Algorithm, type RankLink } from '@shoal/session'
+import { createEcho, createGroupRank, createRankLink, type Algorithm, type RankLink } from '@shoal/session'
 
 /** One measurement at every rank: so many sums one after the other. */
 export interface SumsRun {
@@ -50,8 +50,10 @@ export async function connectBenchRank(transport: Transport, rank: number, peers
   if (rank === 0) met.resolve()
   transport.handle(protocols.group, (channel) => {
     const link = createRankLink(channel, silentLogger)
+    const echo = createEcho(link)
     let from: number | null = null
     link.onMessage((message, values) => {
+      if (message.type === 'group-echo') echo(message, values)
       if (message.type === 'group-part' && from !== null) ranks.receive(from, message, values)
       if (message.type !== 'group-meet') return
       from = message.rank

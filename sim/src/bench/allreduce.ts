@@ -14,7 +14,7 @@ import { median, medians, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
 /** Numbers of `[1, 2048]`, `[1, 8192]` and `[128, 2048]`, and how many sums make one measurement. */
-const sizes: readonly (readonly [number, number])[] = [[2048, 60], [8192, 40], [262_144, 8]]
+const sizes: readonly (readonly [number, number])[] = [[2048, 60], [8192, 40], [262_144, 24]]
 const rankCounts = [2, 4]
 
 interface Group {
@@ -50,7 +50,11 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
         for (const busy of [false, true]) {
           for (const [values, count] of sizes) {
             const times = new Map<Algorithm, number>()
-            for (const algorithm of algorithms) times.set(algorithm, await measure({ algorithm, values, count, busy }))
+            // Each in its turn is first: what follows a pause, or another way's leavings, is the same for all.
+            for (const index of algorithms.keys()) {
+              const algorithm = algorithms[(index + turn + 1) % algorithms.length] as Algorithm
+              times.set(algorithm, await measure({ algorithm, values, count, busy }))
+            }
             if (turn < 0) continue
             for (const [algorithm, time] of times) (samples[`${algorithm}Ms${ranks}Ranks${values}${busy ? 'Busy' : ''}`] ??= []).push(round(time))
           }
@@ -64,9 +68,11 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
           // Within 0.2 ms is as good: nobody can tell them apart on a shared machine.
           const ratio = timeOf(chosen) - best <= 0.2 ? 1 : timeOf(chosen) / best
           ;(ratios[ranks === 2 ? 'worstChoiceRatio' : 'worstChoiceRatioFourRanks'] ??= []).push(ratio)
-          notes.push(`${ranks} ranks, ${values} numbers${busy ? ', busy' : ''}: ${chosen} chosen, ${(timeOf(chosen) / best).toFixed(2)} of the best`)
+          notes.push(`${ranks} ranks, ${values} numbers${busy ? ', busy' : ''}: ${chosen} chosen, ${(timeOf(chosen) / best).toFixed(2)} of the best, ${(timeOf(chosen) - best).toFixed(2)} ms more`)
         }
       }
+      const { roundTripMs, msPerByte } = group.costs
+      notes.push(`${ranks} ranks: round trip ${roundTripMs.toFixed(3)} ms, ${(msPerByte * 2 ** 20).toFixed(2)} ms for one side's work on a mebibyte`)
     } finally {
       await group.close()
     }

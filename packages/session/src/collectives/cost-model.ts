@@ -1,46 +1,59 @@
 import { algorithms, type Algorithm } from './exchange.ts'
+import { pieceValues } from './pieces.ts'
 
 /** What messages between the ranks of a group cost: measured, or guessed from a link. */
 export interface ExchangeCosts {
   /** There and back of an empty message. */
   readonly roundTripMs: number
-  /** One side's work for one byte: encrypting, or decrypting, or pushing it through the link, whichever is slowest. */
+  /** One side's work for one byte: half of what a byte more takes on its way, be that encryption or the link. */
   readonly msPerByte: number
   /** Ranks that can work at the same time: all of them on machines of their own, as many as it has cores on one machine. */
   readonly parallel: number
 }
 
-/** One side's work for a message whatever its size, beside the time on the way. */
+/** Waking up for a message, or for the first of many pieces, beside the time on the way. */
 const messageMs = 0.02
 
-/** Bytes of one piece of the ring. */
-const chunkBytes = 64 * 1024
+/** Adding a byte of one part to a byte of another: 0.17 ms a mebibyte, nearly half of what encrypting it takes (docs/log.md). */
+const addMsPerByte = 1.6e-7
 
-/** Work in passes: one pass is one rank sending, or receiving, all the rows once. */
+const pieceBytes = pieceValues * Float32Array.BYTES_PER_ELEMENT
+
+/** In passes: one is one rank sending, or receiving, all the rows once; an addition is of all the rows, too. */
 interface Work {
-  /** Journeys after one another. */
-  readonly hops: number
-  /** Passes that must follow one another, and messages on that path beyond one for each hop. */
   readonly passes: number
+  readonly additions: number
   readonly messages: number
-  /** Of all ranks together. */
-  readonly totalPasses: number
-  readonly totalMessages: number
 }
 
-function workOf(algorithm: Algorithm, ranks: number, bytes: number): Work {
+interface Exchanged {
+  /** Journeys after one another. */
+  readonly hops: number
+  /** What must be done one after the other; messages beyond one for each hop. */
+  readonly path: Work
+  /** Of all ranks together. */
+  readonly total: Work
+}
+
+function workOf(algorithm: Algorithm, ranks: number, bytes: number): Exchanged {
   const others = ranks - 1
+  const pieces = Math.max(1, Math.ceil(bytes / pieceBytes))
   switch (algorithm) {
-    // A leaf sends, the hub receives from all and sends to all, a leaf receives.
-    case 'star':
-      return { hops: 2, passes: 2 + 2 * others, messages: 2 * (others - 1), totalPasses: 4 * others, totalMessages: 4 * others }
-    // Everybody sends to all others, then receives from all.
+    // Everybody sends to all others, receives from all and adds up.
     case 'gather':
-      return { hops: 1, passes: 2 * others, messages: 2 * (others - 1), totalPasses: 2 * others * ranks, totalMessages: 2 * others * ranks }
-    // Pieces follow one another: the first one makes the whole way, and behind it each rank handles every piece four times.
+      return { hops: 1, path: { passes: 2 * others, additions: others, messages: 2 * (others - 1) }, total: { passes: 2 * others * ranks, additions: others * ranks, messages: 2 * others * ranks } }
+    // The rank with most pieces receives them from all and sends them to all; all others' it sends and receives. Where
+    // there is one piece only, the others do nothing meanwhile, and what they do is in the path.
+    case 'star': {
+      const hubs = Math.min(pieces, ranks)
+      const own = Math.ceil(pieces / ranks)
+      const passes = (2 * others * own + 2 * (pieces - own)) / pieces + (pieces === 1 ? 2 : 0)
+      return { hops: 2, path: { passes, additions: (others * own) / pieces, messages: 2 * (others - 1) * Math.min(hubs, 2) }, total: { passes: 4 * others, additions: others, messages: 4 * others * hubs } }
+    }
+    // The first piece makes the whole way, and behind it the busiest rank handles every piece up to four times, one by one.
     case 'ring': {
-      const chunks = Math.max(1, Math.ceil(bytes / chunkBytes))
-      return { hops: 2 * others, passes: (4 * others + 4 * (chunks - 1)) / chunks, messages: 4 * (chunks - 1), totalPasses: 4 * others, totalMessages: 4 * others * chunks }
+      const behind = pieces - 1
+      return { hops: 2 * others, path: { passes: (4 * others + Math.min(4, ranks) * behind) / pieces, additions: (others + behind) / pieces, messages: 0 }, total: { passes: 4 * others, additions: others, messages: 4 * others * pieces } }
     }
   }
 }
@@ -48,10 +61,9 @@ function workOf(algorithm: Algorithm, ranks: number, bytes: number): Work {
 /** Predicted time of one sum over `ranks` ranks of `bytes` each. */
 export function predictedExchangeMs(algorithm: Algorithm, ranks: number, bytes: number, { roundTripMs, msPerByte, parallel }: ExchangeCosts): number {
   if (ranks < 2) return 0
-  const { hops, passes, messages, totalPasses, totalMessages } = workOf(algorithm, ranks, bytes)
-  const path = (hops * roundTripMs) / 2 + passes * bytes * msPerByte + messages * messageMs
-  const work = (totalPasses * bytes * msPerByte + totalMessages * messageMs) / Math.max(1, Math.min(parallel, ranks))
-  return Math.max(path, work)
+  const { hops, path, total } = workOf(algorithm, ranks, bytes)
+  const msOf = ({ passes, additions, messages }: Work): number => passes * bytes * msPerByte + additions * bytes * addMsPerByte + messages * messageMs
+  return Math.max((hops * roundTripMs) / 2 + msOf(path), msOf(total) / Math.max(1, Math.min(parallel, ranks)))
 }
 
 /** The cheapest way by prediction; the first of equals in the order of {@link algorithms}. */

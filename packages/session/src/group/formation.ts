@@ -101,6 +101,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
       case 'group-close':
       case 'group-meet':
       case 'group-call':
+      case 'group-echo':
         throw new ShoalError('bad-frame', `'${message.type}' does not come from a member`)
     }
   }

@@ -187,6 +187,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
         case 'group-lane':
         case 'group-done':
         case 'group-meet':
+        case 'group-echo':
           throw new ShoalError('bad-frame', `'${message.type}' does not come from the leader of a group`)
       }
     },

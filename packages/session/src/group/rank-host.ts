@@ -2,6 +2,7 @@ import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { protocols, type FormGroup, type GroupMessage } from '@shoal/protocol'
 import { groupLimits } from './limits.ts'
+import { createEcho } from './echo.ts'
 import { createLoadedShares, type LoadShare } from './loaded-shares.ts'
 import { createMember, type Member } from './member.ts'
 import { createRankLink, type RankLink } from './rank-link.ts'
@@ -64,10 +65,14 @@ export function createRankHost(dependencies: { readonly transport: Transport; re
 
   const accept = (channel: Channel): void => {
     const link = createRankLink(channel, logger)
-    let receive: Receive = (message) => {
+    let receive: Receive = (message, values) => {
       if (message.type === 'group-form') receive = form(link, message)
       else if (message.type === 'group-meet') receive = meet(link, message.group, message.rank)
-      else throw new ShoalError('bad-frame', `'${message.type}' before anybody said who this is about`)
+      else if (message.type === 'group-echo') {
+        const echo = createEcho(link)
+        receive = echo
+        echo(message, values)
+      } else throw new ShoalError('bad-frame', `'${message.type}' before anybody said who this is about`)
     }
     link.onMessage((message, values) => receive(message, values))
   }

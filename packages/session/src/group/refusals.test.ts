@@ -39,6 +39,7 @@ test('a peer that is no rank cannot bring parts or open a place in a group', asy
   for (const message of [
     { type: 'group-part', call: 0, sum: 0, kind: 'partial', chunk: 0 },
     { type: 'group-meet', group: 'nothing', rank: 1 },
+    { type: 'group-lanes' },
     { type: 'group-open', request: 0, session: 0, tokenBudget: 1, start: 0, end: 1 },
   ] as const) {
     const channel = await stranger.open(members[1].peer, protocols.group, { signal: new AbortController().signal })
