@@ -8,6 +8,7 @@ import { shuffled } from './shuffled.ts'
 import type { Replica } from './replica.ts'
 import { readBeat, verifyBeat, type SealedRecord, type Signer } from './seal.ts'
 import type { Self } from './self.ts'
+import type { Standstill } from './standstill.ts'
 
 /** What is said between neighbours: states, updates and beats, and what each makes us do. */
 export interface Gossip {
@@ -29,6 +30,7 @@ export interface GossipDependencies {
   readonly self: Self
   readonly detector: Detector
   readonly neighbours: () => Neighbours
+  readonly standstill: Pick<Standstill, 'missedTurns'>
   onRecord(sealed: SealedRecord): void
   onBeat(peer: string, body: BeatBody): void
   /** A neighbour holds this incarnation of ours dead. */
@@ -47,9 +49,6 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
   const some = (peers: readonly string[]): readonly string[] => shuffled(peers, random).slice(0, memberLimits.fanOut)
 
   const asked = new Map<string, number>()
-  let tickedMs = clock.nowMs()
-  /** Intervals that this peer itself stood still: what its neighbours sent in them comes at once, and is no flood of theirs. */
-  let missed = 0
 
   /** Within what a neighbour may be asked in an interval, even if two of our turns fall into one of its: the next turn asks again. */
   const sendState = (peer: string): void => {
@@ -83,7 +82,7 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     sum.messages += 1
     if (kind === 'state') sum.states += 1
     spent.set(peer, sum)
-    const intervals = 1 + Math.max(missed, Math.floor((clock.nowMs() - tickedMs) / options.beatIntervalMs))
+    const intervals = 1 + dependencies.standstill.missedTurns()
     if (sum.states > intervals * memberLimits.maxStatesPerInterval || sum.messages > intervals * (memberLimits.maxMessagesPerInterval + 4 * replica.roster.size)) {
       throw new ShoalError('limit-exceeded', `${peer} sends more than a neighbour may in ${options.beatIntervalMs} ms`)
     }
@@ -189,9 +188,6 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
       }
     },
     tick() {
-      // What waited may take more than one interval to come in.
-      missed = Math.max(Math.floor((clock.nowMs() - tickedMs) / options.beatIntervalMs) - 1, Math.floor(missed / 2), 0)
-      tickedMs = clock.nowMs()
       spent.clear()
       asked.clear()
       const [anyone] = shuffled(neighbours().ids(), random)

@@ -182,14 +182,13 @@ export function createMembership(dependencies: MembershipDependencies, options: 
 
   const gossip = createGossip(
     {
-      clock,
-      random,
-      logger,
+      ...dependencies,
       signer: transport,
       replica,
       self,
       detector,
       neighbours: () => neighbours,
+      standstill,
       onRecord({ record }) {
         if (record.peerId === transport.peerId) {
           // Our key has said more than we remember: an earlier life with a lost number, or a second process.

@@ -20,3 +20,26 @@ test('a gap between turns is told once, whoever asks first', () => {
   clock.advance(1000)
   expect(standstill.takeMs()).toBe(0)
 })
+
+test('turns that did not come are counted while they are due, and halved with each that comes', () => {
+  const clock = createVirtualClock()
+  const standstill = createStandstill(clock, 1000)
+  clock.advance(999)
+  expect(standstill.missedTurns()).toBe(0)
+  clock.advance(1)
+  standstill.turn()
+  expect(standstill.missedTurns()).toBe(0)
+  // Who wakes reads before its turn comes.
+  clock.advance(10_500)
+  expect(standstill.missedTurns()).toBe(10)
+  // That its length was told changes nothing.
+  expect(standstill.takeMs()).toBe(9500)
+  expect(standstill.missedTurns()).toBe(10)
+  const counted = [9, 4, 2, 1, 0].map(() => {
+    standstill.turn()
+    const missed = standstill.missedTurns()
+    clock.advance(1000)
+    return missed
+  })
+  expect(counted).toEqual([9, 4, 2, 1, 0])
+})

@@ -6,6 +6,11 @@ export interface Standstill {
   turn(): void
   /** @returns how long it stood still, each stretch told once; 0 for turns that are late by less than one */
   takeMs(): number
+  /**
+   * Turns that did not come, of late. What others sent meanwhile comes in at once and is no flood of theirs; it may take
+   * more than one turn, so each of them halves the number.
+   */
+  missedTurns(): number
 }
 
 /**
@@ -14,17 +19,24 @@ export interface Standstill {
  * a peer whose last beat lay in a socket would be held alive for another hour.
  */
 export function createStandstill(clock: Clock, turnIntervalMs: number): Standstill {
-  let countedMs = clock.nowMs()
+  let turnedMs = clock.nowMs()
+  /** Since that turn. */
+  let toldMs = 0
+  let missed = 0
+  const turnsSince = (): number => Math.floor((clock.nowMs() - turnedMs) / turnIntervalMs)
 
   return {
     turn() {
-      countedMs = clock.nowMs()
+      missed = Math.max(turnsSince() - 1, Math.floor(missed / 2), 0)
+      turnedMs = clock.nowMs()
+      toldMs = 0
     },
     takeMs() {
-      const lateMs = clock.nowMs() - countedMs - turnIntervalMs
+      const lateMs = clock.nowMs() - turnedMs - toldMs - turnIntervalMs
       if (lateMs <= turnIntervalMs) return 0
-      countedMs += lateMs
+      toldMs += lateMs
       return lateMs
     },
+    missedTurns: () => Math.max(missed, turnsSince()),
   }
 }
