@@ -23,8 +23,8 @@ export interface ConnectionOptions {
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
   /** Whether this peer holds the directory for others: nodes do, clients come and go. */
   readonly serveDirectory: boolean
-  /** False for a peer that is never a member: others then learn at once that it does not speak that. Default true. */
-  readonly membersLater?: boolean | undefined
+  /** A peer that is never of a swarm: others learn at once that it speaks of no members, and it has no sessions that would be worth a socket of their own. */
+  readonly directoryOnly?: boolean | undefined
 }
 
 export interface Connection {
@@ -36,6 +36,7 @@ export interface Connection {
 /** This peer's transport: loopback unless asked otherwise; dials only when `listen` is empty and not `lan`. */
 export async function openConnection(dependencies: SystemDependencies, options: ConnectionOptions): Promise<Connection> {
   const { clock, logger } = dependencies
+  const { directoryOnly = false } = options
   const privateKey = options.keyFolder === null ? await createPeerKey() : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
   const libp2p = await createLibp2pTransport({
     privateKey,
@@ -45,12 +46,12 @@ export async function openConnection(dependencies: SystemDependencies, options: 
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
     // Somebody waits for every frame of these.
-    direct: { protocols: [protocols.session, protocols.group], random: dependencies.random },
+    ...(directoryOnly ? {} : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),
     directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
   })
   // Members are served only once the swarm's manifest is known, and others open that channel at once.
-  const transport = withSelf(libp2p, clock, options.membersLater === false ? [] : [protocols.members])
+  const transport = withSelf(libp2p, clock, directoryOnly ? [] : [protocols.members])
   const { directory } = libp2p
   if (directory === null) throw new Error('a transport with the option has a directory')
   return { transport, directory, discovery: createDiscovery({ libp2p, transport, clock, logger }) }

@@ -31,7 +31,7 @@ export function startBootstrap(dependencies: SystemDependencies, options: Bootst
     const { clock, logger } = dependencies
     const { lan, announce, bootstrap, dataFolder } = options
     const listen = options.listen.length === 0 && !lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
-    const { transport, directory } = await openConnection(dependencies, { keyFolder: dataFolder, listen, lan, announce, serveDirectory: true, membersLater: false })
+    const { transport, directory } = await openConnection(dependencies, { keyFolder: dataFolder, listen, lan, announce, serveDirectory: true, directoryOnly: true })
     scope.onClose(() => transport.close())
     serveHello({ transport, clock, logger }, () => ({ agent, role: 'node', manifest: null, profile: null, model: null }))
 
