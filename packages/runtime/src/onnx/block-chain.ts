@@ -1,3 +1,4 @@
+import { freeMemory } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { KeyValueWindow } from '../block-runner.ts'
 import { keyValueBytesPerPosition } from '../key-value-size.ts'
@@ -66,7 +67,9 @@ export function createBlockChain(config: ModelConfig, range: BlockRange, padding
         caches.blocks.forEach((cache, index) => {
           const link = links[caches.part.start - range.start + index]
           if (link === undefined) throw new Error(`block ${caches.part.start + index} is not in ${range.start}:${range.end}`)
-          rows = link.computer.forward(cache, rows)
+          const before = rows
+          rows = link.computer.forward(cache, before)
+          if (before !== hidden) freeMemory(before.buffer)
         })
       } catch (error) {
         caches.truncate(before)

@@ -1,4 +1,4 @@
-import { ShoalError, type Clock, type Random } from '@shoal/host'
+import { freeMemory, ShoalError, type Clock, type Random } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import type { CreateThreadSum, SumThread } from '../block-runner.ts'
 import { shareConfig } from '../ranks/share-config.ts'
@@ -129,8 +129,10 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
     },
     logits: ({ span, hidden, into }) => {
       const logits = find(heads, span).logits(hidden)
-      into?.set(logits)
-      return { logits: into === null ? logits : null }
+      if (into === null) return { logits }
+      into.set(logits)
+      freeMemory(logits.buffer)
+      return { logits: null }
     },
     'release-head': ({ span }) => {
       heads.get(span)?.release()

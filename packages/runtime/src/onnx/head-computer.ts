@@ -1,3 +1,4 @@
+import { freeMemory } from '@shoal/host'
 import type { ModelConfig } from '@shoal/model'
 import { limits } from '../limits.ts'
 import { selfProbeHead } from '../probe/self-probe.ts'
@@ -21,7 +22,10 @@ export function createHeadComputer(session: ComputeSession, { hiddenSize, vocabu
     const input = tensors.float32(padRows(padding, hidden, rows), [computed, hiddenSize])
     const logits = session.run({ [hiddenInput]: input }, [logitsOutput])[logitsOutput]
     if (logits === undefined) throw new Error('the head has logits')
-    return computed === rows ? logits : logits.slice(0, rows * vocabularySize)
+    if (computed === rows) return logits
+    const wanted = logits.slice(0, rows * vocabularySize)
+    freeMemory(logits.buffer)
+    return wanted
   }
   const padding = selfProbeHead(call, hiddenSize)
   return {

@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { freeMemory, ShoalError } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import { keyValueCapacity } from '../key-value-size.ts'
 import { keyValueNames } from './attention.ts'
@@ -11,7 +11,7 @@ export interface KeyValueCache {
   readonly bytes: number
   /** Past keys and values as graph inputs, with room for `length` positions. */
   feeds(length: number): Feeds
-  /** Stores the `rows` new rows of every block, float32 `[KV, rows, headSize]`, behind the present ones. */
+  /** Stores the `rows` new rows of every block, float32 `[KV, rows, headSize]`, behind the present ones, and frees them. */
   append(outputs: Readonly<Record<string, Float32Array>>, rows: number): void
   truncate(length: number): void
   /** Per block keys then values, `[KV, positions, headSize]`; all positions unless said otherwise. */
@@ -86,6 +86,7 @@ export function createKeyValueCache(config: ModelConfig, range: BlockRange, toke
         const added = outputs[buffer.fresh]
         if (added?.length !== heads * rows * headSize) throw new Error(`${buffer.fresh} should have ${rows} rows`)
         store(buffer, added, rows)
+        freeMemory(added.buffer)
       }
       length += rows
     },

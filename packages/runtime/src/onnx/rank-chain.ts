@@ -1,9 +1,9 @@
-import type { Clock } from '@shoal/host'
+import { freeMemory, type Clock } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import { limits } from '../limits.ts'
 import { selfProbeOf } from '../probe/self-probe.ts'
 import { createChainCaches, type BlockChain } from './block-chain.ts'
-import { createHalfComputer, type HalfComputer, type HalfSessions, type Stream } from './half-computer.ts'
+import { createHalfComputer, type HalfComputer, type HalfSessions } from './half-computer.ts'
 import type { Half } from './half-graph.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
@@ -54,8 +54,8 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
     throw error
   }
 
-  const pass = async (caches: readonly KeyValueCache[], first: number, hidden: Float32Array): Promise<Float32Array> => {
-    let stream: Stream = { hidden, branch: new Float32Array(hidden.length) }
+  /** @param stream becomes what the blocks make of it */
+  const pass = async (caches: readonly KeyValueCache[], first: number, stream: Float32Array): Promise<void> => {
     for (const [index, cache] of caches.entries()) {
       const computer = computers[first + index]
       if (computer === undefined) throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
@@ -65,9 +65,7 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
         const total = sum(half.value.partial, half.value.computedMs)
         half = halves.next(total instanceof Promise ? await total : total)
       }
-      stream = half.value
     }
-    return added(stream)
   }
 
   return {
@@ -77,9 +75,9 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
     async forward(caches, hidden) {
       const before = caches.length
       const chunk = limits.rowsPerCallMax * config.hiddenSize
-      const whole = new Float32Array(hidden.length)
+      const whole = Float32Array.from(hidden)
       try {
-        for (let at = 0; at < hidden.length; at += chunk) whole.set(await pass(caches.blocks, caches.part.start - range.start, hidden.subarray(at, at + chunk)), at)
+        for (let at = 0; at < whole.length; at += chunk) await pass(caches.blocks, caches.part.start - range.start, whole.subarray(at, at + chunk))
       } catch (error) {
         caches.truncate(before)
         throw error
@@ -97,10 +95,11 @@ export function selfProbeRank(clock: Pick<Clock, 'nowMs'>, config: ModelConfig, 
     const computer = createHalfComputer(halves, config, block, padding, rotation)
     return {
       forward(cache, hidden) {
-        const halves = throughBlock(clock, computer, cache, { hidden, branch: new Float32Array(hidden.length) })
+        const stream = Float32Array.from(hidden)
+        const halves = throughBlock(clock, computer, cache, stream)
         let half = halves.next()
         while (half.done !== true) half = halves.next(half.value.partial)
-        return added(half.value)
+        return stream
       },
     }
   }
@@ -127,19 +126,13 @@ interface Computed {
   readonly computedMs: number
 }
 
-/** Yields each half's partial rows, and goes on with their sum. */
-function* throughBlock(clock: Pick<Clock, 'nowMs'>, computer: HalfComputer, cache: KeyValueCache, stream: Stream): Generator<Computed, Stream, Float32Array> {
-  const beganMs = clock.nowMs()
-  const attended = computer.attention(cache, stream)
-  const branch = yield { partial: attended.partial, computedMs: clock.nowMs() - beganMs }
-  const wentOnMs = clock.nowMs()
-  const fed = computer.feedForward({ hidden: attended.hidden, branch })
-  return { hidden: fed.hidden, branch: yield { partial: fed.partial, computedMs: clock.nowMs() - wentOnMs } }
-}
-
-/** The stream with its last branch: float32 addition, as the graph of a whole span ends with. */
-function added({ hidden, branch }: Stream): Float32Array<ArrayBuffer> {
-  const sum = new Float32Array(hidden.length)
-  for (let index = 0; index < sum.length; index += 1) sum[index] = (hidden[index] as number) + (branch[index] as number)
-  return sum
+/** Yields each half's partial rows, and adds their sum to the stream, as the norm of a whole block would. */
+function* throughBlock(clock: Pick<Clock, 'nowMs'>, computer: HalfComputer, cache: KeyValueCache, stream: Float32Array): Generator<Computed, void, Float32Array> {
+  for (const half of [() => computer.attention(cache, stream), () => computer.feedForward(stream)]) {
+    const beganMs = clock.nowMs()
+    const partial = half()
+    const branch = yield { partial, computedMs: clock.nowMs() - beganMs }
+    for (let index = 0; index < stream.length; index += 1) stream[index] = (stream[index] as number) + (branch[index] as number)
+    freeMemory(partial.buffer)
+  }
 }

@@ -1,6 +1,6 @@
 import { ShoalError, messageOf } from '@shoal/host'
 import { Tensor } from 'onnxruntime-common'
-import { binding, initOrt } from 'onnxruntime-node/dist/binding.js'
+import { binding, initOrt, type Binding } from 'onnxruntime-node/dist/binding.js'
 import type { NativeGate } from './native-gate.ts'
 
 export type Feeds = Record<string, Tensor>
@@ -25,39 +25,47 @@ export interface SessionOptions {
  *
  * @throws {ShoalError} `compute-failed` when onnxruntime refuses it: files missing, too little memory
  */
-export function loadSession(model: Uint8Array, { folder, threads, gate }: SessionOptions): ComputeSession {
-  const attempt = <T>(what: string, call: () => T): T => gate.pass(() => described(what, call))
-  const session = attempt('could not start', () => {
-    initOrt()
-    return new binding.InferenceSession()
-  })
-  // A private copy: the binding takes an ArrayBuffer with an offset.
-  const bytes = model.slice()
-  attempt('could not load a graph', () =>
-    session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, {
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-      // One session per block: arenas of their own would keep sixteen times the activations of a prefill chunk (2.1 GB
-      // instead of 1.3 GB for 16 blocks of the 1B shape) and are no faster, interleaved.
-      enableCpuMemArena: false,
-      extra: {
-        session: {
-          model_external_initializers_file_folder_path: folder,
-          // Each session has its own thread pool; pools that spin starve each other.
-          intra_op: { allow_spinning: '0' },
-        },
-      },
-    }),
-  )
+export function loadSession(model: Uint8Array, options: SessionOptions): ComputeSession {
+  const { gate } = options
+  const session = loaded(model, options)
   return {
     run(feeds, outputs) {
       const fetches = Object.fromEntries(outputs.map((name) => [name, null]))
-      const results = attempt('computing failed', () => session.run(feeds, fetches, {}))
+      const results = gate.pass(() => described('computing failed', () => session.run(feeds, fetches, {})))
       return Object.fromEntries(outputs.map((name) => [name, floats(results[name], name)]))
     },
-    release: () => attempt('could not free a graph', () => session.dispose()),
+    release: () => gate.pass(() => described('could not free a graph', () => session.dispose())),
   }
+}
+
+/** Apart, because what a session's functions can see stays in memory with them, and a rank's weights are in its graphs. */
+function loaded(model: Uint8Array, { folder, threads, gate }: SessionOptions): Binding.InferenceSession {
+  return gate.pass(() => {
+    const session = described('could not start', () => {
+      initOrt()
+      return new binding.InferenceSession()
+    })
+    // A private copy: the binding takes an ArrayBuffer with an offset.
+    const bytes = model.slice()
+    described('could not load a graph', () =>
+      session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, {
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        logSeverityLevel: 3,
+        // One session per block: arenas of their own would keep sixteen times the activations of a prefill chunk (2.1 GB
+        // instead of 1.3 GB for 16 blocks of the 1B shape) and are no faster, interleaved.
+        enableCpuMemArena: false,
+        extra: {
+          session: {
+            model_external_initializers_file_folder_path: folder,
+            // Each session has its own thread pool; pools that spin starve each other.
+            intra_op: { allow_spinning: '0' },
+          },
+        },
+      }),
+    )
+    return session
+  })
 }
 
 function described<T>(what: string, call: () => T): T {

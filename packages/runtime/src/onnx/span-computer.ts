@@ -1,3 +1,4 @@
+import { freeMemory } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import { limits } from '../limits.ts'
 import { ropeTables, type RopeTables } from '../rope.ts'
@@ -41,7 +42,10 @@ export function createSpanComputer(session: ComputeSession, config: ModelConfig,
     cache.append(results, rows)
     const output = results[hiddenOutput]
     if (output === undefined) throw new Error('the graph has hidden states')
-    return computed === rows ? output : output.slice(0, hidden.length)
+    if (computed === rows) return output
+    const wanted = output.slice(0, hidden.length)
+    freeMemory(output.buffer)
+    return wanted
   }
 
   return {
