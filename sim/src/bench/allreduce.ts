@@ -9,6 +9,7 @@ import { protocols } from '@shoal/protocol'
 import { algorithms, chooseAlgorithm, measureLinks, type Algorithm, type ExchangeCosts } from '@shoal/session'
 import type { RankOrder } from './allreduce-process.ts'
 import { connectBenchRank, type BenchRank, type RankAddress, type SumsRun } from './allreduce-rank.ts'
+import { bindToCore, unbind } from './bind-to-cores.ts'
 import { describeMachine } from './machine.ts'
 import { median, medians, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
@@ -21,6 +22,8 @@ interface Group {
   readonly own: BenchRank
   readonly children: readonly ChildProcess[]
   readonly costs: ExchangeCosts
+  /** Whether each rank has a core, or its share of one. */
+  readonly bound: boolean
   close(): Promise<void>
 }
 
@@ -72,7 +75,7 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
         }
       }
       const { roundTripMs, msPerByte } = group.costs
-      notes.push(`${ranks} ranks: round trip ${roundTripMs.toFixed(3)} ms, ${(msPerByte * 2 ** 20).toFixed(2)} ms for one side's work on a mebibyte`)
+      notes.push(`${ranks} ranks, ${group.bound ? 'bound to cores' : 'not bound to cores'}: round trip ${roundTripMs.toFixed(3)} ms, ${(msPerByte * 2 ** 20).toFixed(2)} ms for one side's work on a mebibyte`)
     } finally {
       await group.close()
     }
@@ -95,6 +98,7 @@ async function startGroup(ranks: number): Promise<Group> {
   let own: BenchRank | null = null
   const close = async (): Promise<void> => {
     own?.close()
+    unbind(process.pid)
     for (const child of children) child.kill('SIGKILL')
     await transport.close()
   }
@@ -104,8 +108,11 @@ async function startGroup(ranks: number): Promise<Group> {
     const joined = children.map((child, index) => tell(child, { order: 'connect', rank: index + 1, peers }))
     own = await connectBenchRank(transport, 0, peers)
     await Promise.all(joined)
+    // The main threads: here they add up.
+    const cores = cpus().length
+    const bound = cores > 1 && [process.pid, ...children.map((child) => child.pid ?? 0)].every((thread, rank) => bindToCore(thread, rank % cores))
     const measured = await measureLinks({ transport, clock: systemClock }, others.map(({ peer, address }) => ({ peer, addresses: [address] })), AbortSignal.timeout(20_000))
-    return { own, children, costs: { ...measured, parallel: Math.min(ranks, cpus().length) }, close }
+    return { own, children, costs: { ...measured, parallel: Math.min(ranks, cores) }, bound, close }
   } catch (error) {
     await close()
     throw error

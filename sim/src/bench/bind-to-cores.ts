@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 
 /** Threads of a process that compute, by their name; none where the system does not tell. */
 export function computeThreads(processId: number): number[] {
@@ -18,5 +19,14 @@ export function computeThreads(processId: number): number[] {
  * @returns whether it is bound
  */
 export function bindToCore(thread: number, core: number): boolean {
-  return spawnSync('taskset', ['-cp', String(core), String(thread)], { stdio: 'ignore' }).status === 0
+  return bind(thread, String(core))
+}
+
+/** Lets a thread run on every core again: what it starts from then on does so, too. */
+export function unbind(thread: number): void {
+  bind(thread, `0-${cpus().length - 1}`)
+}
+
+function bind(thread: number, cores: string): boolean {
+  return spawnSync('taskset', ['-cp', cores, String(thread)], { stdio: 'ignore' }).status === 0
 }

@@ -13,7 +13,8 @@ const choices: readonly (readonly [string, number, number, ExchangeCosts, Algori
   ['two ranks far apart: as many bytes either way, and one latency', 2, 1 << 20, wan, 'gather'],
   ['many rows over several machines: each link carries them less than twice', 8, 4 << 20, gigabit, 'star'],
   ['four ranks on two cores: least work altogether', 4, 8192, oneMachine, 'star'],
-  ['many rows of two ranks on one machine: each adds up half', 2, 1 << 20, oneMachine, 'star'],
+  ['a mebibyte of two ranks on one machine: one journey', 2, 1 << 20, oneMachine, 'gather'],
+  ['more than that: each adds up half', 2, 4 << 20, oneMachine, 'star'],
 ]
 
 test.each(choices)('%s', (_, ranks, bytes, costs, wanted) => {

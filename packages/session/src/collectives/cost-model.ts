@@ -14,6 +14,13 @@ export interface ExchangeCosts {
 /** Waking up for a message, or for the first of many pieces, beside the time on the way. */
 const messageMs = 0.02
 
+/**
+ * What a journey costs beside its time: who has to answer may not be on its core just then. On a quiet machine it is; where
+ * other programs share the cores, each journey waits for milliseconds now and then (docs/log.md). Where the ranks themselves
+ * share them, a core has another rank's work meanwhile, and all of that is counted.
+ */
+const lateMs = 0.1
+
 /** Adding a byte of one part to a byte of another: 0.17 ms a mebibyte, nearly half of what encrypting it takes (docs/log.md). */
 const addMsPerByte = 1.6e-7
 
@@ -63,7 +70,8 @@ export function predictedExchangeMs(algorithm: Algorithm, ranks: number, bytes: 
   if (ranks < 2) return 0
   const { hops, path, total } = workOf(algorithm, ranks, bytes)
   const msOf = ({ passes, additions, messages }: Work): number => passes * bytes * msPerByte + additions * bytes * addMsPerByte + messages * messageMs
-  return Math.max((hops * roundTripMs) / 2 + msOf(path), msOf(total) / Math.max(1, Math.min(parallel, ranks)))
+  const late = ranks <= parallel ? lateMs : 0
+  return Math.max(hops * (roundTripMs / 2 + late) + msOf(path), msOf(total) / Math.max(1, Math.min(parallel, ranks)))
 }
 
 /** The cheapest way by prediction; the first of equals in the order of {@link algorithms}. */
