@@ -30,6 +30,7 @@ export interface NodeEvent {
   readonly peer?: string
   readonly session?: string
   readonly blocks?: readonly [number, number] | null
+  readonly ranks?: number
   readonly incarnation?: number
   readonly next?: number
   readonly to?: readonly string[]

@@ -47,6 +47,7 @@ export interface StartedFlags {
   readonly announce?: string[]
   readonly dialInstead?: string
   readonly slowdown?: number
+  readonly machine?: string
   readonly exitWithParent?: boolean
   readonly temporaryData?: boolean
 }
@@ -56,6 +57,7 @@ export function addStartedOptions(command: Command): Command {
     .option('--announce <MULTIADDR>', 'tell others this address instead (repeatable): a router\'s mapping, a proxy', parseAddress)
     .addOption(new Option('--dial-instead <FILE>', 'JSON: addresses, and what to dial instead of each').hideHelp())
     .addOption(new Option('--slowdown <N>', 'compute so many times slower').argParser(parseNumber(1, 100)).hideHelp())
+    .addOption(new Option('--machine <NAME>', 'count as this machine, and not as that of all processes here').hideHelp())
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
     .addOption(new Option('--temporary-data', 'remove the data directory when the parent process is gone and cannot').hideHelp())
 }

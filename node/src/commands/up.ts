@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { ShoalError, timeLimit } from '@shoal/host'
-import { availableMemoryBytes, formatBytes } from '@shoal/host/node'
+import { availableMemoryBytes, formatBytes, machineIdentity } from '@shoal/host/node'
 import { formatProfile, unitBytes } from '@shoal/model'
 import type { SwarmEvent } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
@@ -25,6 +25,7 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, S
   readonly memory?: number
   readonly device: string
   readonly blocks?: [number, number]
+  readonly groups?: boolean
   readonly rank?: string[]
   readonly spare?: string[]
   readonly split?: number[]
@@ -50,6 +51,7 @@ export function addUpCommand(program: Command): void {
     .option('--memory <SIZE>', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
     .addOption(new Option('--device <KIND>', 'what computes').choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml']).default('auto'))
     .option('--blocks <START:END>', 'serve these blocks, whatever the plan says', parseBlocks)
+    .option('--groups', 'take part in groups of near machines that compute every block together, where the plan finds them faster')
     .option('--rank <MULTIADDR>', 'compute every block together with this peer (shoal rank; repeatable)', parseAddress)
     .option('--spare <MULTIADDR>', 'with --rank: takes the place of a rank that is lost (repeatable)', parseAddress)
     .option('--split <SPEEDS>', 'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)', parseSpeeds)
@@ -68,6 +70,7 @@ function checkUpFlags(flags: UpFlags): void {
   if (!joins && flags.model === undefined && flags.lan !== true) throw new UsageError('give --model REF to create a swarm, --join MULTIADDR to serve in one, or --lan to find one in the local network')
   if (!joins && flags.manifest !== undefined) throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
   if (flags.rank === undefined && (flags.spare !== undefined || flags.split !== undefined)) throw new UsageError('--spare and --split belong to --rank MULTIADDR')
+  if (flags.groups === true && (flags.rank !== undefined || flags.blocks !== undefined)) throw new UsageError('--groups follows the plan, which --rank and --blocks say to ignore: leave out one of them')
   if (flags.device !== 'auto' && flags.device !== 'cpu') throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   checkApiFlags(flags)
 }
@@ -139,6 +142,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     signal: context.signal,
     ...(flags.announce !== undefined && { announce: flags.announce }),
     ...(flags.dialInstead !== undefined && { dialInstead: readDialInstead(flags.dialInstead) }),
+    ...(flags.groups === true && { machine: flags.machine ?? machineIdentity() }),
     ...(flags.slowdown !== undefined && { slowdown: flags.slowdown }),
     ...(flags.model !== undefined && { model: flags.model }),
     ...(flags.manifest !== undefined && { manifestId: flags.manifest }),

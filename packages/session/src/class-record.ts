@@ -4,7 +4,7 @@ import type { OpenStage } from './opening.ts'
 export interface ClassRecord {
   /** The stages of a route from now on. */
   add(stages: readonly OpenStage[]): void
-  /** `identical` while every block that moved was taken over by a peer whose bits agree with those of the one before. */
+  /** `identical` while every block was taken over by whoever agrees bit for bit with the one before, or stayed where it was. */
   readonly continuity: 'identical' | 'continued'
   /** Of each block, the class it was computed in last. */
   readonly byBlock: ReadonlyMap<number, string>
@@ -19,7 +19,8 @@ export function createClassRecord(): ClassRecord {
         for (let block = stage.range.start; block < stage.range.end; block += 1) {
           const before = holders.get(block)
           holders.set(block, { peer: stage.peer, numericClass })
-          if (before === undefined || before.peer === stage.peer) continue
+          // Who goes on has what it computed, unless it is a group no more, or another one.
+          if (before === undefined || (before.peer === stage.peer && before.numericClass === numericClass)) continue
           // Of class `none` nothing is promised, not even that a peer agrees with itself.
           if (before.numericClass !== numericClass || numericClass === 'none') continuity = 'continued'
         }

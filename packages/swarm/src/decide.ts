@@ -1,11 +1,12 @@
 import type { BlockRange } from '@shoal/model'
+import { sameHolding, type Holding } from './holding.ts'
 
 /** What a node knows when it asks itself whether to change what it holds. */
 export interface Situation {
   /** The span it serves now. */
-  readonly held: BlockRange | null
+  readonly held: Holding | null
   /** What the plan wants of it; null for nothing. */
-  readonly wanted: BlockRange | null
+  readonly wanted: Holding | null
   /** Other live peers that serve each block. */
   readonly othersHolding: readonly number[]
   /** Those of them that are to go on serving it by the plan: `countKeepers`. */
@@ -22,9 +23,9 @@ export interface Situation {
 export type Decision =
   | { readonly action: 'stay'; readonly reason: string; readonly againAfterMs?: number }
   /** Load `span`, announce it, then let go of what was held (make before break). */
-  | { readonly action: 'move'; readonly span: BlockRange }
+  | { readonly action: 'move'; readonly span: Holding }
   /** Not both fit: let go first. Only when others keep everything that is let go. */
-  | { readonly action: 'swap'; readonly span: BlockRange }
+  | { readonly action: 'swap'; readonly span: Holding }
 
 /**
  * The plan says what is best, this says when to act: only when a block is uncovered or the window since the last move
@@ -34,9 +35,11 @@ export function decide(situation: Situation): Decision {
   const { held, wanted, othersHolding, nowMs, lastMoveMs, moveWindowMs } = situation
   if (wanted === null) return { action: 'stay', reason: held === null ? 'the plan does not need this node' : 'the plan needs nothing else of this node' }
   if (held === null) return { action: 'move', span: wanted }
-  if (held.start === wanted.start && held.end === wanted.end) return { action: 'stay', reason: 'as planned' }
+  if (sameHolding(held, wanted)) return { action: 'stay', reason: 'as planned' }
 
   const action = situation.bothBytes <= situation.memoryBytes ? 'move' : 'swap'
+  // A plan names groups only where both fit; what fills the memory is sessions, which end.
+  if (action === 'swap' && wanted.group !== undefined) return { action: 'stay', reason: 'there is no room for a group beside what is held' }
   const missed = missedWithout(givenUp(held, action === 'move' ? wanted : null), situation.othersKeeping)
   if (missed !== null) return { action: 'stay', reason: `nobody else is to keep block ${missed}` }
 

@@ -1,8 +1,9 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
-import { unitsOfRange, type BlockRange } from '@shoal/model'
-import type { Membership } from '@shoal/membership'
-import type { BlockRunner, Device } from '@shoal/runtime'
+import { unitsOfRange } from '@shoal/model'
+import type { Announcement, Membership } from '@shoal/membership'
+import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
 import type { StageHost } from '@shoal/session'
+import { type Holding } from './holding.ts'
 import { swarmLimits } from './limits.ts'
 
 export interface HeldSpansDependencies {
@@ -11,8 +12,14 @@ export interface HeldSpansDependencies {
   readonly membership: Pick<Membership, 'announce'>
   readonly stageHost: Pick<StageHost, 'setRunners' | 'setLeaving' | 'whenIdle'>
   readonly device: Pick<Device, 'loadBlocks' | 'numericClass'>
+  /** Forms the group of a holding that has one; absent where this node leads none. */
+  readonly lead?: ((holding: Holding, options: LoadOptions) => Promise<BlockRunner>) | undefined
+  /** What else uses this node's memory: its shares in groups of others. */
+  readonly shareBytes?: (() => number) | undefined
+  /** What the record says beside, while this is served. */
+  readonly said?: ((holding: Holding | null) => Announcement) | undefined
   /** Weights of a span, about: what is kept free of new sessions while it loads. */
-  weightBytes(span: BlockRange): number
+  weightBytes(span: Holding): number
   /** Brings a span's weights to this machine. */
   ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
 }
@@ -20,21 +27,21 @@ export interface HeldSpansDependencies {
 export interface HeldSpansOptions {
   /** For weights and KV caches together. */
   readonly memoryBytes: number
-  onChange(span: BlockRange | null): void
+  onChange(span: Holding | null): void
   /** The span can be computed here no more and is not announced any longer: it may be taken anew. */
-  onLost(span: BlockRange): void
+  onLost(span: Holding): void
 }
 
 /** The spans in this node's memory: the one it has announced, and those that only finish their sessions. */
 export interface HeldSpans {
-  current(): BlockRange | null
+  current(): Holding | null
   /** Weights, and caches that running sessions may grow to. */
   usedBytes(): number
   /**
    * Loads `span`, waits until `ready` lets the one before go, serves and announces it; the one before then only finishes
    * its sessions. When it fails, all is as before.
    */
-  take(span: BlockRange, signal: AbortSignal, ready: () => Promise<void>): Promise<void>
+  take(span: Holding, signal: AbortSignal, ready: () => Promise<void>): Promise<void>
   /**
    * Stops announcing the span, lets its sessions move or end and frees it. When they do not end in time the span is announced
    * again: a node that holds nothing helps nobody.
@@ -52,6 +59,11 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   const releasing = new AbortController()
   let current: BlockRunner | null = null
   const draining = new Set<BlockRunner>()
+  /** As what each was taken. */
+  const heldAs = new WeakMap<BlockRunner, Holding>()
+  const as = (runner: BlockRunner): Holding => heldAs.get(runner) ?? runner.range
+  const said = dependencies.said ?? ((): Announcement => ({}))
+  const shareBytes = dependencies.shareBytes ?? ((): number => 0)
   const finishing = new Set<Promise<void>>()
   /** Loaded, and not yet served. */
   let waiting: BlockRunner | null = null
@@ -70,16 +82,18 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     [...(current === null ? [] : [current]), ...(waiting === null ? [] : [waiting]), ...draining].reduce((sum, runner) => {
       const { weightBytes, reservedBytes } = runner.memory()
       return runner === except ? sum : sum + weightBytes + reservedBytes
-    }, 0)
+    }, shareBytes())
 
-  const load = async (span: BlockRange, signal: AbortSignal): Promise<BlockRunner> => {
+  const load = async (span: Holding, signal: AbortSignal): Promise<BlockRunner> => {
     await dependencies.ensureUnits(unitsOfRange(span), signal)
     loadingBytes = dependencies.weightBytes(span)
     const own: { runner?: BlockRunner } = {}
     // All spans share one limit: none promises a session what another one uses, or what is just being loaded.
     const otherBytes = (): number => (own.runner === undefined ? usedBytes() : usedBytes(own.runner) + loadingBytes)
-    const runner = await device.loadBlocks(span, { memoryLimitBytes: options.memoryBytes, otherBytes, signal }).finally(() => (loadingBytes = 0))
+    const loading = { memoryLimitBytes: options.memoryBytes, otherBytes, signal }
+    const runner = await (span.group === undefined ? device.loadBlocks(span, loading) : lead(span, loading)).finally(() => (loadingBytes = 0))
     own.runner = runner
+    heldAs.set(runner, span)
     // The readiness echo: what was loaded is what will be announced.
     if (runner.range.start !== span.start || runner.range.end !== span.end) {
       await runner.release()
@@ -87,7 +101,17 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     }
     return runner
   }
-  const announce = (span: BlockRange): Promise<void> => membership.announce({ state: 'serving', span, numericClass: device.numericClass })
+  const lead = (span: Holding, loading: LoadOptions): Promise<BlockRunner> => {
+    // Its sessions and those of the next one would call the same ranks, each in an order of its own.
+    const former = [...(current === null ? [] : [current]), ...draining].find((runner) => as(runner).group !== undefined)
+    if (former !== undefined) return Promise.reject(new ShoalError('not-ready', 'a group that this node leads still serves'))
+    return dependencies.lead?.(span, loading) ?? Promise.reject(new ShoalError('internal', 'this node leads no groups'))
+  }
+  const announce = (runner: BlockRunner): Promise<void> => {
+    const { start, end } = runner.range
+    return membership.announce({ state: 'serving', span: { start, end }, numericClass: runner.numericClass ?? device.numericClass, ...said(as(runner)) })
+  }
+  const announceNothing = (): Promise<void> => membership.announce({ state: 'joining', span: null, numericClass: device.numericClass, ...said(null) })
 
   const free = async (runner: BlockRunner): Promise<void> => {
     draining.delete(runner)
@@ -114,7 +138,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     stageHost.setLeaving(former, false)
     current = former
     await serve()
-    await announce(former.range)
+    await announce(former)
     dropWhenLost(former)
   }
 
@@ -122,11 +146,11 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   const drop = async (runner: BlockRunner): Promise<void> => {
     if (current !== runner) return
     current = null
-    await membership.announce({ state: 'joining', span: null })
+    await announceNothing()
     await serve()
     await runner.release()
     options.onChange(null)
-    options.onLost(runner.range)
+    options.onLost(as(runner))
   }
   const dropWhenLost = (runner: BlockRunner): void => {
     const dropped = (): void => void drop(runner).catch((error: unknown) => logger.warn('span-release-failed', { reason: messageOf(error) }))
@@ -134,7 +158,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     if (runner.lost?.aborted === true) dropped()
   }
 
-  const replace = async (span: BlockRange, signal: AbortSignal, ready: () => Promise<void>): Promise<void> => {
+  const replace = async (span: Holding, signal: AbortSignal, ready: () => Promise<void>): Promise<void> => {
     const runner = await load(span, signal)
     let former = current
     try {
@@ -147,7 +171,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       if (former !== null) draining.add(former)
       await serve()
       signal.throwIfAborted()
-      await announce(span)
+      await announce(runner)
     } catch (error) {
       waiting = null
       if (current === runner) current = former
@@ -162,12 +186,12 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   }
 
   return {
-    current: () => current?.range ?? null,
+    current: () => (current === null ? null : as(current)),
     usedBytes: () => usedBytes(),
     async take(span, signal, ready) {
       // Who joins at the same moment plans with what this node is about to hold, and takes something else.
       const isFirst = current === null
-      if (isFirst) await membership.announce({ state: 'joining', span })
+      if (isFirst) await membership.announce({ state: 'joining', span: { start: span.start, end: span.end } })
       try {
         await replace(span, signal, ready)
       } catch (error) {
@@ -182,7 +206,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       draining.add(former)
       const limit = timeLimit(clock, swarmLimits.drainTimeoutMs, () => new ShoalError('deadline-passed', `sessions on blocks ${former.range.start}:${former.range.end} did not end within ${swarmLimits.drainTimeoutMs / 1000} s`), signal)
       try {
-        await membership.announce({ state: 'joining', span: null })
+        await announceNothing()
         stageHost.setLeaving(former, true)
         await stageHost.whenIdle(limit.signal, former)
         await free(former)

@@ -16,14 +16,14 @@ export interface MeasureDependencies {
   readonly manifest: IdentifiedManifest
   readonly rates: LinkRates
   readonly steps: StepSpeed
-  readonly member: Pick<Member, 'membership' | 'stageHost'>
+  readonly member: Pick<Member, 'membership' | 'stageHost' | 'said'>
 }
 
 /** Links and real steps tell more than what was timed before there were any: the record that says `first` follows them. */
 export function measureAlways(dependencies: MeasureDependencies, first: MemberHardware, scope: Scope): void {
-  const { membership, stageHost } = dependencies.member
+  const { membership, stageHost, said } = dependencies.member
   const prober = createLinkProber({ ...dependencies, membership, busy: () => stageHost.sessions() > 0 })
   scope.onClose(() => prober.close())
-  const kept = keepMeasured({ ...dependencies, membership }, first)
+  const kept = keepMeasured({ ...dependencies, membership, said: (hardware) => said.measured(hardware) }, first)
   scope.onClose(() => kept.close())
 }

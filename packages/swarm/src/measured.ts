@@ -1,5 +1,5 @@
 import { every, messageOf, type Clock, type Logger } from '@shoal/host'
-import type { MemberHardware, Membership } from '@shoal/membership'
+import type { Announcement, MemberHardware, Membership } from '@shoal/membership'
 import { steadyRates, type LinkRates } from './link-rates.ts'
 import { swarmLimits } from './limits.ts'
 import type { StepSpeed } from './step-speed.ts'
@@ -10,6 +10,8 @@ export interface MeasuredDependencies {
   readonly membership: Pick<Membership, 'announce'>
   readonly rates: LinkRates
   readonly steps: Pick<StepSpeed, 'decodeMicrosPerBlock'>
+  /** What the record says of this hardware: who leads a group says more than its own. */
+  readonly said?: ((hardware: MemberHardware) => Announcement) | undefined
 }
 
 /** What a record says of its owner's speed. */
@@ -42,7 +44,7 @@ const pauseTurnsMost = 16
  * Keeps a node's record true to what it measures. Each word makes all plan anew, so a first word about a link comes soon,
  * and others after pauses that double: the swarm comes to rest on busy machines too, whose measurements never do.
  */
-export function keepMeasured({ clock, logger, membership, rates, steps }: MeasuredDependencies, first: MemberHardware): { close(): void } {
+export function keepMeasured({ clock, logger, membership, rates, steps, said: sayHardware = (hardware): Announcement => ({ hardware }) }: MeasuredDependencies, first: MemberHardware): { close(): void } {
   let said: Said = { hardware: first, rates: {} }
   let pauseMs: number = swarmLimits.sayAgainMs
   let dueMs = clock.nowMs()
@@ -50,7 +52,7 @@ export function keepMeasured({ clock, logger, membership, rates, steps }: Measur
     const next = saying(said, rates.rates(), steps.decodeMicrosPerBlock())
     const isNews = Object.keys(next.rates).some((peer) => said.rates[peer] === undefined)
     if (next === said || (!isNews && clock.nowMs() < dueMs)) return
-    await membership.announce(next)
+    await membership.announce({ rates: next.rates, ...sayHardware(next.hardware) })
     said = next
     pauseMs = isNews ? swarmLimits.sayAgainMs : Math.min(2 * pauseMs, pauseTurnsMost * swarmLimits.sayAgainMs)
     dueMs = clock.nowMs() + pauseMs

@@ -7,6 +7,8 @@ import { createStageHost, type StageHost } from '@shoal/session'
 import { createBusyMeter } from './busy-meter.ts'
 import type { LinkRates } from './link-rates.ts'
 import type { Scope } from './scope.ts'
+import { createPlannedGroups, type PlannedGroups } from './planned-groups.ts'
+import { createSaidHardware, type SaidHardware } from './said-hardware.ts'
 import { createSpanKeeper, type SpanKeeper } from './span-keeper.ts'
 import type { SwarmEvent } from './types.ts'
 import { createSwarmView, type Planner, type SwarmView } from './view.ts'
@@ -33,6 +35,8 @@ export interface MemberOptions {
   readonly profile: MembershipProfile
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
+  /** It takes part in groups that plans form. */
+  readonly groups?: boolean | undefined
   /** For weights and KV caches together. */
   readonly memoryBytes: number
   onEvent(event: SwarmEvent): void
@@ -44,6 +48,9 @@ export interface Member {
   readonly stageHost: StageHost
   readonly view: SwarmView
   readonly keeper: SpanKeeper
+  readonly said: SaidHardware
+  /** Null where it takes no part. */
+  readonly groups: PlannedGroups | null
 }
 
 /** Beats carry the load; it is read this often. */
@@ -76,13 +83,29 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
 
   const view = createSwarmView({ selfId: transport.peerId, manifest, membership, ...(rates === undefined ? {} : { rates }), ...(planner === undefined ? {} : { planner }) })
   const meter = createBusyMeter(clock)
-  const keeper = createSpanKeeper(
-    { clock, logger, selfId: transport.peerId, membership, view, stageHost, device: meter.watch(device), ensureUnits: (units, ended) => dependencies.ensureUnits(units, ended) },
+  const said = createSaidHardware(({ group }) => (group === undefined ? null : view.together(group)))
+  const watched = meter.watch(device)
+  const ensureUnits = (units: readonly string[], ended: AbortSignal): Promise<void> => dependencies.ensureUnits(units, ended)
+  const groups = options.groups === true ? createPlannedGroups({ transport, clock, random, logger, manifest, device: watched, membership, plan: () => view.plan(), ensureUnits }, options, () => keeper.usedBytes()) : null
+  if (groups !== null) scope.onClose(() => groups.close())
+  const keeper: SpanKeeper = createSpanKeeper(
+    {
+      clock,
+      logger,
+      selfId: transport.peerId,
+      membership,
+      view,
+      stageHost,
+      device: watched,
+      ensureUnits,
+      said: (holding) => said.serving(holding),
+      ...(groups !== null && { lead: (holding, loading) => groups.lead(holding, loading), shareBytes: () => groups.shareBytes() }),
+    },
     { fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] }, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
   )
   scope.onClose(() => keeper.stop())
   watchMembers({ transport, membership, logger }, (event) => options.onEvent(event), () => keeper.dropSessions())
   const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: meter.takePermille() }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
   scope.onClose(() => loads.cancel())
-  return { membership, stageHost, view, keeper }
+  return { membership, stageHost, view, keeper, said, groups }
 }

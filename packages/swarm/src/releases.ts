@@ -17,6 +17,8 @@ export interface Releases {
    * @throws {ShoalError} `not-ready` when that does not come in time
    */
   whenFree(blocks: readonly number[], signal: AbortSignal): Promise<void>
+  /** Resolves after a quiet moment: who is named in the plan knows it. @throws {ShoalError} `not-ready` when that does not come in time */
+  whenQuiet(signal: AbortSignal): Promise<void>
 }
 
 export interface ReleasesDependencies {
@@ -32,7 +34,7 @@ export function createReleases({ clock, membership, view, selfId }: ReleasesDepe
 
   /** What a decision to give something up depends on: who is to hold what, and who does. */
   const look = (): void => {
-    const holding = membership.members().flatMap(({ record, liveness }) => (liveness === 'alive' && record.state === 'serving' ? [[record.peerId, record.incarnation, record.span]] : []))
+    const holding = membership.members().flatMap(({ record, liveness }) => (liveness === 'alive' && record.state === 'serving' ? [[record.peerId, record.incarnation, record.span, record.group?.ranks]] : []))
     const now = JSON.stringify([view.plan().placements, holding])
     if (now === seen) return
     seen = now
@@ -40,19 +42,21 @@ export function createReleases({ clock, membership, view, selfId }: ReleasesDepe
   }
   const keepers = (): readonly number[] => countKeepers(membership.members(), view.plan().placements, selfId, view.costs.blockCount)
 
+  const quietWithout = async (blocks: readonly number[], signal: AbortSignal): Promise<void> => {
+    const untilMs = clock.nowMs() + swarmLimits.releaseTimeoutMs
+    for (;;) {
+      look()
+      const missed = missedWithout(blocks, keepers())
+      if (missed === null && clock.nowMs() - sinceMs >= swarmLimits.releaseQuietMs) return
+      if (clock.nowMs() >= untilMs) throw new ShoalError('not-ready', missed === null ? 'the swarm is changing' : `nobody else is to keep block ${missed} any more`)
+      await sleep(clock, swarmLimits.settleMs, signal)
+    }
+  }
+
   return {
     keepers,
     look,
-    async whenFree(blocks, signal) {
-      if (blocks.length === 0) return
-      const untilMs = clock.nowMs() + swarmLimits.releaseTimeoutMs
-      for (;;) {
-        look()
-        const missed = missedWithout(blocks, keepers())
-        if (missed === null && clock.nowMs() - sinceMs >= swarmLimits.releaseQuietMs) return
-        if (clock.nowMs() >= untilMs) throw new ShoalError('not-ready', missed === null ? 'the swarm is changing' : `nobody else is to keep block ${missed} any more`)
-        await sleep(clock, swarmLimits.settleMs, signal)
-      }
-    },
+    whenFree: (blocks, signal) => (blocks.length === 0 ? Promise.resolve() : quietWithout(blocks, signal)),
+    whenQuiet: (signal) => quietWithout([], signal),
   }
 }

@@ -1,17 +1,20 @@
 import { messageOf, ShoalError, type Timer } from '@shoal/host'
 import { unitsOfRange, type BlockRange } from '@shoal/model'
+import type { GroupOf } from '@shoal/planner'
 import type { Membership } from '@shoal/membership'
 import { decide, givenUp, type Decision } from './decide.ts'
 import { createHeldSpans, type HeldSpansDependencies } from './held-spans.ts'
+import { sameHolding, type Holding } from './holding.ts'
 import { swarmLimits } from './limits.ts'
 import { createReleases } from './releases.ts'
 import type { SwarmEvent } from './types.ts'
 import type { SwarmView } from './view.ts'
+import { wantedBy } from './wanted.ts'
 
 export interface SpanKeeperDependencies extends Omit<HeldSpansDependencies, 'weightBytes'> {
   readonly selfId: string
   readonly membership: Pick<Membership, 'announce' | 'onChange' | 'members'>
-  readonly view: Pick<SwarmView, 'plan' | 'coverage' | 'costs'>
+  readonly view: Pick<SwarmView, 'plan' | 'coverage' | 'costs' | 'permille'>
 }
 
 export interface SpanKeeperOptions {
@@ -25,7 +28,9 @@ export interface SpanKeeperOptions {
 /** Makes this node hold what the plan wants of it, one careful move at a time. */
 export interface SpanKeeper {
   start(): void
-  held(): BlockRange | null
+  held(): Holding | null
+  /** Weights of its spans, and caches that running sessions may grow to. */
+  usedBytes(): number
   /** Resolves after the first decision has been carried out: a span is served, or the plan needs nothing of this node. */
   readonly settled: Promise<void>
   /** Rejects when a fixed span cannot be loaded: then there is nothing this node could do. */
@@ -38,24 +43,25 @@ export interface SpanKeeper {
   stop(): Promise<void>
 }
 
-const sameRange = (a: BlockRange, b: BlockRange): boolean => a.start === b.start && a.end === b.end
-
 export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: SpanKeeperOptions): SpanKeeper {
   const { clock, logger, membership, view, selfId } = dependencies
   const retiring = new AbortController()
-  const weightBytes = (span: BlockRange): number => (span.end - span.start) * view.costs.blockBytes
+  /** Of a group, this node's share. */
+  const share = (group: GroupOf | undefined): number => (group === undefined ? 1 : (view.permille(group.speeds)?.[0] ?? 1000) / 1000)
+  const weightBytes = (span: Holding): number => Math.ceil((span.end - span.start) * view.costs.blockBytes * share(span.group))
   const releases = createReleases({ clock, membership, view, selfId })
   const spans = createHeldSpans({ ...dependencies, weightBytes }, {
     memoryBytes: options.memoryBytes,
     onChange(span) {
       const blocks = span === null ? null : ([span.start, span.end] as const)
-      logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null })
-      options.onEvent({ event: 'blocks-changed', blocks })
+      const ranks = span?.group === undefined ? {} : { ranks: span.group.ranks.length + 1 }
+      logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null, ...ranks })
+      options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
     },
     onLost(span) {
-      // At once would only find what was lost still missing.
+      // At once would only find what was lost still missing. What was a group may be held alone.
       failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
-      schedule(swarmLimits.spanRetryMs)
+      schedule(span.group === undefined ? swarmLimits.spanRetryMs : swarmLimits.settleMs)
     },
   })
   const settled = Promise.withResolvers<void>()
@@ -64,17 +70,13 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
   failed.promise.catch(() => undefined)
   let lastMoveMs: number | null = null
   /** A span that could not be loaded, and when to try it again. */
-  let failure: { readonly span: BlockRange; readonly untilMs: number } | null = null
+  let failure: { readonly span: Holding; readonly untilMs: number } | null = null
   let next: { readonly dueMs: number; readonly timer: Timer } | null = null
   let turn: Promise<void> = Promise.resolve()
   let endListening = (): void => undefined
   let stopped: Promise<void> | null = null
 
-  const wanted = (): BlockRange | null => {
-    if (options.fixed !== null) return options.fixed
-    const placement = view.plan().placements.find(({ peer }) => peer === selfId)
-    return placement === undefined ? null : { start: placement.start, end: placement.end }
-  }
+  const wanted = (): Holding | null => options.fixed ?? wantedBy(view.plan(), selfId, spans.current(), membership.members())
 
   const choose = (): Decision => {
     releases.look()
@@ -95,9 +97,15 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
   const move = async ({ action, span }: Exclude<Decision, { action: 'stay' }>): Promise<void> => {
     const lastMovedMs = lastMoveMs
     if (spans.current() !== null) lastMoveMs = clock.nowMs()
-    logger.info('span-loading', { start: span.start, end: span.end, action })
+    logger.info('span-loading', { start: span.start, end: span.end, action, ...(span.group !== undefined && { with: span.group.ranks }) })
     try {
       const held = spans.current()
+      if (span.group !== undefined) {
+        // Its ranks take part when their own plan says so too.
+        await releases.whenQuiet(retiring.signal)
+        const now = wanted()
+        if (now === null || !sameHolding(now, span)) throw new ShoalError('not-ready', 'the plan has changed')
+      }
       if (held !== null && action === 'swap') {
         // Weights that nobody has at the moment, or that do not fit on the disk, are no reason to let go.
         await dependencies.ensureUnits(unitsOfRange(span), retiring.signal)
@@ -130,7 +138,7 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       // Nothing else may happen until the window has passed, so nobody else would ask again.
       if (decision.againAfterMs !== undefined) schedule(decision.againAfterMs)
       settled.resolve()
-    } else if (failure !== null && sameRange(failure.span, decision.span) && clock.nowMs() < failure.untilMs) {
+    } else if (failure !== null && sameHolding(failure.span, decision.span) && clock.nowMs() < failure.untilMs) {
       schedule(failure.untilMs - clock.nowMs())
     } else {
       await move(decision)
@@ -165,6 +173,7 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       schedule(options.fixed === null ? swarmLimits.settleMs : 0)
     },
     held: () => spans.current(),
+    usedBytes: () => spans.usedBytes(),
     settled: settled.promise,
     failed: failed.promise,
     dropSessions: () => spans.endSessions(),

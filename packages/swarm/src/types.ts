@@ -88,7 +88,11 @@ export interface PeerStatus {
   /** What it says of its links: round trip, and what came over them from the other peer; null where it has not measured. */
   readonly links: Readonly<Record<string, { readonly rttMs: number | null; readonly mbps: number | null }>>
   readonly sessions: number
+  /** Of its time, what it has been computing for; null when it has not said. Routes avoid who is busy. */
+  readonly busyPermille?: number | null
   readonly self: boolean
+  /** The group that it leads by the plan: other ranks, and speeds of all, its own first. */
+  readonly group?: { readonly ranks: readonly string[]; readonly speeds: readonly number[] }
   /** Weights that others have given it, as it says when it is asked; absent when it was not. */
   readonly fetchedBytes?: number
 }
@@ -105,7 +109,8 @@ export interface SwarmStatus {
   readonly covered: boolean
   readonly snapshotHash: string
   readonly planHash: string
-  readonly placements: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
+  /** With `group`, the peers that are to compute these blocks with `peer`. */
+  readonly placements: readonly { readonly peer: string; readonly start: number; readonly end: number; readonly group?: { readonly ranks: readonly string[]; readonly speeds: readonly number[] } }[]
   /** What other peers have given this one of the model's weights. */
   readonly transfers?: readonly PeerTransfer[]
   /** What this peer knows of the directory of all Shoal peers. */
@@ -123,7 +128,8 @@ export interface DirectoryStatus {
 }
 
 export type SwarmEvent =
-  | { readonly event: 'blocks-changed'; readonly blocks: readonly [number, number] | null }
+  /** With `ranks`, as the leader of a group of so many that the plan has formed. */
+  | { readonly event: 'blocks-changed'; readonly blocks: readonly [number, number] | null; readonly ranks?: number }
   | { readonly event: 'peer-joined' | 'peer-dead' | 'peer-left'; readonly peer: string }
   | { readonly event: 'session-opened' | 'session-moved' | 'session-closed'; readonly session: string; readonly peer: string; readonly to?: readonly string[] }
   /** This node's own life is over for the others: it has dropped its sessions and goes on as the next incarnation. */

@@ -1,7 +1,7 @@
 import { ShoalError } from '@shoal/host'
-import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
-import { snapshotHash, type BeatLoad, type Member, type MemberRecord, type Membership, type Snapshot, type SnapshotMember } from '@shoal/membership'
-import { findRoute, modelCosts, plan as planSwarm, planHash, tokenMicros, type ModelCosts, type Placement, type Plan } from '@shoal/planner'
+import { formatProfile, rankPermille, type BlockRange, type IdentifiedManifest } from '@shoal/model'
+import { snapshotHash, type BeatLoad, type Member, type MemberHardware, type MemberRecord, type Membership, type Snapshot, type SnapshotMember } from '@shoal/membership'
+import { apartSnapshot, findRoute, groupHardware, modelCosts, plan as planSwarm, planHash, tokenMicros, type GroupOf, type ModelCosts, type Placement, type Plan, type SharesOf } from '@shoal/planner'
 import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from './link-rates.ts'
 import type { PeerStatus, SwarmStatus } from './types.ts'
@@ -19,6 +19,10 @@ export interface SwarmView {
    * of the route is gone. Of peers that do nothing else.
    */
   predictTokenMs(route: readonly Placement[], past: number): number | null
+  /** Thousandths of each block for ranks of these speeds; null when this model cannot be split so. */
+  readonly permille: SharesOf
+  /** What a group of this peer's is predicted to do, by what its ranks say of themselves; null when one is not there. */
+  together(group: GroupOf): MemberHardware | null
   /** The plan of the present snapshot; made anew only when the snapshot has changed. */
   plan(): Plan
   status(): SwarmStatus
@@ -49,7 +53,8 @@ export interface ViewDependencies {
 export function createSwarmView({ selfId, manifest, membership, rates, planner }: ViewDependencies): SwarmView {
   const { config, profile, name } = manifest.manifest
   const costs = modelCosts(config, profile)
-  const planOf: Planner = planner ?? ((snapshot) => planSwarm(snapshot, costs, { objective: 'latency' }))
+  const permille = remembered((speeds) => rankPermille(config, profile, speeds))
+  const planOf: Planner = planner ?? ((snapshot) => planSwarm(snapshot, costs, { objective: 'latency', shares: permille }))
   let planned: { snapshot: Snapshot; hash: string; plan: Plan } | null = null
 
   const plan = (): Plan => {
@@ -81,6 +86,13 @@ export function createSwarmView({ selfId, manifest, membership, rates, planner }
 
   return {
     costs,
+    permille,
+    together({ ranks, speeds }) {
+      const { members } = apartSnapshot(membership.snapshot())
+      const found = [selfId, ...ranks].flatMap((peer) => members.filter(({ peerId }) => peerId === peer))
+      const shares = permille(speeds)
+      return shares === null || found.length <= ranks.length ? null : groupHardware(found, shares, costs)
+    },
     plan,
     coverage,
     async find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget = 1, wish?: RouteWish): Promise<Route> {
@@ -117,6 +129,19 @@ export function createSwarmView({ selfId, manifest, membership, rates, planner }
     },
     whenCovered: (signal) => when(membership, covered, signal),
     whenKnown: (signal) => when(membership, known, signal),
+  }
+}
+
+/** A plan asks for the same few splits very often. */
+function remembered(shares: SharesOf): SharesOf {
+  const known = new Map<string, ReturnType<SharesOf>>()
+  return (speeds) => {
+    const key = speeds.join()
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const made = shares(speeds)
+    known.set(key, made)
+    return made
   }
 }
 
@@ -186,6 +211,8 @@ function peerStatus({ record, liveness, load }: Member, selfId: string, links: R
     rttMs: rttMicros === undefined ? null : rttMicros / 1000,
     links: linksOf(record),
     sessions: load?.sessions ?? 0,
+    busyPermille: load?.busyPermille ?? null,
     self: record.peerId === selfId,
+    ...(record.group !== undefined && { group: { ranks: record.group.ranks, speeds: record.group.speeds } }),
   }
 }

@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { formatBytes, parseByteSize } from './byte-size.ts'
-import { coresInCpuinfo, physicalCores } from './machine.ts'
+import { coresInCpuinfo, machineIdentity, physicalCores } from './machine.ts'
 import { availableMemoryBytes, linuxAvailableMemoryBytes } from './memory.ts'
 
 test.each([
@@ -78,6 +79,12 @@ test.each([
 test('this machine has memory and at least one core', () => {
   expect(availableMemoryBytes()).toBeGreaterThan(2 ** 20)
   expect(physicalCores()).toBeGreaterThanOrEqual(1)
+})
+
+test('a machine is the same one whoever asks', () => {
+  const other = execFileSync(process.execPath, ['--input-type=module', '-e', `import { machineIdentity } from '${new URL('./machine.ts', import.meta.url).href}'; console.log(machineIdentity())`], { encoding: 'utf8' })
+  expect(other.trim()).toBe(machineIdentity())
+  expect(machineIdentity()).not.toBe('')
 })
 
 const cpu = (socket: number, core: number): string => `processor\t: 9\nphysical id\t: ${socket}\ncore id\t\t: ${core}\n`

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, statfsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import { dirname } from 'node:path'
 
 /** Bytes this user may still write where `path` is, or where its nearest existing parent is. */
@@ -24,6 +24,19 @@ export function physicalCores(): number {
   const usable = availableParallelism()
   const counted = countCores() ?? usable
   return Math.max(1, Math.min(counted, usable))
+}
+
+/**
+ * The same for all processes that share this machine's cores, and for no others: on Linux of the running kernel, which
+ * containers share and copies of an installed system do not.
+ */
+export function machineIdentity(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    const cards = Object.values(networkInterfaces()).flatMap((addresses) => addresses?.filter(({ internal }) => !internal).map(({ mac }) => mac) ?? [])
+    return [hostname(), ...new Set(cards)].sort().join(' ')
+  }
 }
 
 function countCores(): number | null {

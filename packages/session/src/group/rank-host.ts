@@ -14,14 +14,16 @@ export interface RankHostOptions {
   /** Read for each group that is formed. */
   readonly numericClass: string
   readonly load: LoadShare
-  /** Whether this peer may make this node a rank: it costs memory and time. */
-  accepts(leader: string): boolean
+  /** Whether this peer may make this node a rank: it costs memory and time. May throw a `ShoalError` that says more than a no. */
+  accepts(leader: string, request: FormGroup): boolean
 }
 
 /** Serves groups that others lead. */
 export interface RankHost {
   /** Groups that this node is a member of. */
   readonly groups: number
+  /** Peers that lead them. */
+  leaders(): readonly string[]
   close(): Promise<void>
 }
 
@@ -33,11 +35,12 @@ export function createRankHost(dependencies: { readonly transport: Transport; re
   const members = new Map<string, Member>()
   let closed = false
 
-  const check = (leader: string, { manifest, profile, group, rank, peers }: FormGroup): void => {
+  const check = (leader: string, request: FormGroup): void => {
+    const { manifest, profile, group, rank, peers } = request
     if (closed) throw new ShoalError('not-ready', 'this node is closing')
     if (manifest !== options.manifestId) throw new ShoalError('wrong-manifest', `this node serves manifest ${options.manifestId}, not ${manifest}`)
     if (profile !== options.profile) throw new ShoalError('wrong-profile', `this node computes ${options.profile}, not ${profile}`)
-    if (!options.accepts(leader)) throw new ShoalError('no-capacity', 'this node is no rank of groups that you lead')
+    if (!options.accepts(leader, request)) throw new ShoalError('no-capacity', 'this node is no rank of groups that you lead')
     if (peers[0]?.peer !== leader || peers[rank]?.peer !== transport.peerId) throw new ShoalError('bad-request', 'the leader is rank 0, and a rank is asked by its own name')
     if (members.has(group)) throw new ShoalError('bad-request', 'this group exists here')
     if (members.size >= groupLimits.groupsMax) throw new ShoalError('no-capacity', `this node is a rank of ${groupLimits.groupsMax} groups already`)
@@ -88,6 +91,7 @@ export function createRankHost(dependencies: { readonly transport: Transport; re
     get groups() {
       return members.size
     },
+    leaders: () => [...members.values()].map(({ leader }) => leader),
     async close() {
       closed = true
       for (const member of members.values()) member.end(new ShoalError('not-ready', 'this node is closing'))

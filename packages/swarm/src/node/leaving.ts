@@ -1,6 +1,7 @@
 import { messageOf, type Logger } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
 import type { StageHost } from '@shoal/session'
+import type { PlannedGroups } from '../planned-groups.ts'
 import type { Publisher } from '../directory/publisher.ts'
 import type { Scope } from '../scope.ts'
 import type { SpanKeeper } from '../span-keeper.ts'
@@ -14,6 +15,8 @@ export interface LeavingDependencies {
   readonly membership: Pick<Membership, 'announce' | 'leave'>
   /** What this node answers itself; absent where it answers nobody. */
   readonly engine?: Pick<LazyEngine, 'drain'>
+  /** Null or absent where it takes no part in groups. */
+  readonly groups?: Pick<PlannedGroups, 'retire'> | null
   /** Absent where there is no directory. */
   readonly publisher?: Pick<Publisher, 'leave'>
   readonly scope: Pick<Scope, 'close'>
@@ -25,7 +28,7 @@ export interface LeavingDependencies {
  * everything is closed, also when a step fails. Leaving twice is leaving once.
  */
 export function createLeaving(dependencies: LeavingDependencies, onEvent: (event: SwarmEvent) => void): (signal: AbortSignal) => Promise<void> {
-  const { logger, keeper, stageHost, membership, engine, publisher, scope } = dependencies
+  const { logger, keeper, stageHost, membership, engine, groups, publisher, scope } = dependencies
   let left: Promise<void> | null = null
 
   const leave = async (signal: AbortSignal): Promise<void> => {
@@ -36,7 +39,7 @@ export function createLeaving(dependencies: LeavingDependencies, onEvent: (event
       await membership.announce({ state: 'draining' })
       // Strangers stop coming while the last sessions end.
       const toldStrangers = publisher?.leave(signal)
-      await Promise.all([engine?.drain(signal), stageHost.whenIdle(signal)]).catch((error: unknown) => logger.warn('drain-cut-short', { reason: messageOf(error), sessions: stageHost.sessions() }))
+      await Promise.all([engine?.drain(signal), stageHost.whenIdle(signal), groups?.retire(signal)]).catch((error: unknown) => logger.warn('drain-cut-short', { reason: messageOf(error), sessions: stageHost.sessions() }))
       await Promise.all([membership.leave(), toldStrangers])
     } finally {
       await scope.close()

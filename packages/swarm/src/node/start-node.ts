@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { ShoalError } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles } from '@shoal/membership'
+import { sha256Hex } from '@shoal/model'
 import { createOnnxDevice } from '@shoal/runtime'
 import { grouped, groupMemoryBytes, type GroupOptions } from '../group-device.ts'
 import { measureAlways } from '../measure-always.ts'
@@ -44,6 +45,8 @@ export interface NodeOptions {
   readonly memoryBytes: number
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
+  /** Take part in groups that plans form; the same word for peers that share a machine. */
+  readonly machine?: string | undefined
   /** Lead a group that computes the blocks together. */
   readonly group?: GroupOptions | undefined
   readonly threads: number
@@ -88,6 +91,8 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   signal?.throwIfAborted()
   const single = paced(own, slowdown, scope)
   const device = options.group === undefined ? single : grouped({ ...dependencies, transport, manifest }, single, options.group)
+  // Who holds what it was told, or leads whom it was told, is in no group of a plan.
+  const machine = options.blocks === undefined && options.group === undefined ? options.machine : undefined
   const steps = createStepSpeed(dependencies.clock, () => speed.decodeMicrosPer1024Past)
   const incarnationPath = join(dataFolder, 'incarnation')
   const member = createMember(
@@ -100,10 +105,10 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
       nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)),
       ensureUnits: (units, ended) => store.ensureUnits(units, ended),
     },
-    { profile: options.lan ? membershipProfiles.lan : membershipProfiles.local, blocks: options.blocks, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
+    { profile: options.lan ? membershipProfiles.lan : membershipProfiles.local, blocks: options.blocks, groups: machine !== undefined, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
     scope,
   )
-  const { membership, stageHost, view, keeper } = member
+  const { membership, stageHost, view, keeper, groups } = member
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
   const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock } = speed
@@ -111,7 +116,8 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   const hardware = { memoryBytes, decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: 0, device: device.kind, threads: device.threads }
   await membership.announce({
     state: 'joining',
-    hardware,
+    ...member.said.measured(hardware),
+    ...(machine !== undefined && { machine: machineIn(manifest.id, machine) }),
     numericClass: device.numericClass,
     addresses: transport.addresses(),
     version: agent,
@@ -127,7 +133,7 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
 
   const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device: async () => device, store })
   scope.onClose(() => engine.close())
-  const leave = createLeaving({ logger: dependencies.logger, keeper, stageHost, membership, engine, publisher, scope }, options.onEvent)
+  const leave = createLeaving({ logger: dependencies.logger, keeper, stageHost, membership, engine, groups, publisher, scope }, options.onEvent)
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
@@ -147,6 +153,11 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     leave,
     close: () => scope.close(),
   }
+}
+
+/** Says nothing of the machine to whoever compares swarms. */
+function machineIn(manifestId: string, machine: string): string {
+  return sha256Hex(new TextEncoder().encode(`${manifestId} ${machine}`)).slice(0, 16)
 }
 
 /** Whoever is told to stop while the first span loads must not wait for it. */

@@ -1,0 +1,21 @@
+import type { MemberHardware } from '@shoal/membership'
+import { expect, test } from 'vitest'
+import { createSaidHardware } from './said-hardware.ts'
+
+const own: MemberHardware = { memoryBytes: 1000, decodeMicrosPerBlock: 8000, prefillMicrosPerRowBlock: 800, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 }
+const group = { ranks: ['b'], speeds: [16, 16] }
+const together = { ...own, decodeMicrosPerBlock: 5000 }
+
+test('a leader says what its group does, and what it does alone beside it; afterwards only that', () => {
+  const said = createSaidHardware(() => together)
+  expect(said.measured(own)).toEqual({ hardware: own, group: null })
+  expect(said.serving({ start: 0, end: 6 })).toEqual({ hardware: own, group: null })
+  expect(said.serving({ start: 0, end: 6, group })).toEqual({ hardware: together, group: { ...group, alone: own } })
+  const slower = { ...own, decodeMicrosPerBlock: 9000 }
+  expect(said.measured(slower)).toEqual({ hardware: together, group: { ...group, alone: slower } })
+  expect(said.serving(null)).toEqual({ hardware: slower, group: null })
+})
+
+test('who has not measured itself says nothing of it', () => {
+  expect(createSaidHardware(() => null).serving({ start: 0, end: 6 })).toEqual({ group: null })
+})
