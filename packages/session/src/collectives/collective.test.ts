@@ -185,6 +185,37 @@ test.each(wrongPieces)('refused in a star of three pieces: %s', (_, from, part) 
   expect(() => member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(pieceValues) })).toThrow('a second time')
 })
 
+test.each(algorithms)('whatever parts come in a %s, they are taken, dropped or refused as bad-frame, and a total has all of its parts', async (algorithm) => {
+  const hostile = fc.record({
+    from: fc.integer({ min: -1, max: 4 }),
+    id: fc.record({ call: fc.integer({ min: 0, max: 1 }), sum: fc.integer({ min: 0, max: 2 }) }),
+    kind: fc.constantFrom('partial' as const, 'total' as const),
+    chunk: fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constant(2 ** 32 - 1)),
+    length: fc.constantFrom(0, 1, 5, 6, pieceValues, pieceValues + 1),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 2 }), fc.array(hostile, { maxLength: 12 }), async (rank, parts) => {
+      const [member] = [createGroup(3, algorithm).members[rank]!]
+      member.begin(0)
+      let total: Float32Array | undefined
+      void member.sum(new Float32Array(2 * pieceValues + 5).fill(1)).then((rows) => (total = rows), () => undefined)
+      for (const { from, id, kind, chunk, length } of parts) {
+        try {
+          member.receive(from, id, { kind, chunk, values: new Float32Array(length).fill(1) })
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'ShoalError', code: 'bad-frame' })
+        }
+      }
+      await settled()
+      // Three pieces of two other ranks, or of a ring's one, cannot have come in fewer.
+      if (total !== undefined) expect(parts.length).toBeGreaterThanOrEqual(3)
+      if (total !== undefined && algorithm === 'gather') expect(total.every((value) => value === 3)).toBe(true)
+      member.close(new ShoalError('cancelled', 'over'))
+    }),
+    { numRuns: 150 },
+  )
+})
+
 test('parts of sums that never begin do not fill memory', () => {
   const [member] = createGroup(2, 'gather').members
   member!.begin(0)

@@ -3,6 +3,8 @@ import { systemClock, systemRandom } from '@shoal/host/node'
 import { createMemoryNetwork } from '@shoal/network'
 import type { ThreadSum } from '@shoal/runtime'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { algorithms, type Algorithm } from '../collectives/exchange.ts'
+import { pieceValues } from '../collectives/pieces.ts'
 import { createLanes } from './lanes.ts'
 import { createRankThread, type RankThread } from './rank-thread-control.ts'
 import { createThreadSum } from './rank-thread.ts'
@@ -11,7 +13,6 @@ import { createThreadSum } from './rank-thread.ts'
 
 const host = '127.0.0.1'
 const peers = [{ peer: 'alice' }, { peer: 'bob' }]
-const sums = [{ bytes: 2 ** 30, algorithm: 'gather' as const }]
 const { signal } = new AbortController()
 
 interface Side {
@@ -27,8 +28,8 @@ function addSide(): Side {
   return { control, sum, lost: [] }
 }
 
-function form({ control, lost }: Side, rank: number): boolean {
-  return control.form({ rank, peers, sums, onLost: (other, { code }) => lost.push({ rank: other, code }) })
+function form({ control, lost }: Side, rank: number, algorithm: Algorithm = 'gather'): boolean {
+  return control.form({ rank, peers, sums: [{ bytes: 2 ** 30, algorithm }], onLost: (other, { code }) => lost.push({ rank: other, code }) })
 }
 
 describe('sums in a thread of their own', () => {
@@ -42,8 +43,8 @@ describe('sums in a thread of their own', () => {
     for (const { control } of [alice, bob]) control.close()
   })
 
-  const join = async (): Promise<void> => {
-    expect([form(alice, 0), form(bob, 1)]).toEqual([true, true])
+  const join = async (algorithm: Algorithm = 'gather'): Promise<void> => {
+    expect([form(alice, 0, algorithm), form(bob, 1, algorithm)]).toEqual([true, true])
     await alice.control.connect(1, host, await bob.control.listen(0, host, signal), signal)
   }
   const use = (): void => {
@@ -72,6 +73,18 @@ describe('sums in a thread of their own', () => {
       expect(await total()).toEqual(whole)
     }
     expect((await alice.control.spent(signal))?.sums).toBe(6)
+  })
+
+  test.each(algorithms)('of rows in many pieces, by %s, sum after sum', async (algorithm) => {
+    const length = 7 * pieceValues + 5
+    await join(algorithm)
+    use()
+    begin(0)
+    for (let sum = 0; sum < 3; sum += 1) {
+      const [first, second] = [0, 1].map((rank) => Float32Array.from({ length }, (_, index) => Math.fround((index + sum) / (rank + 3))))
+      const expected = first!.map((value, index) => value + second![index]!)
+      for (const rows of await Promise.all([alice.sum(first!), bob.sum(second!)])) expect(Buffer.compare(Buffer.from(rows!.buffer), Buffer.from(expected.buffer))).toBe(0)
+    }
   })
 
   test.each<[string, () => void, string]>([
@@ -149,7 +162,7 @@ describe('sums in a thread of their own', () => {
   test('without a thread nothing is written for one', async () => {
     const control = createRankThread(systemClock)
     const written: unknown[] = []
-    expect(control.form({ rank: 0, peers, sums, onLost: () => undefined })).toBe(false)
+    expect(control.form({ rank: 0, peers, sums: [], onLost: () => undefined })).toBe(false)
     for (let call = 0; call < 10; call += 1) control.begin(call)
     control.use()
     control.end(new ShoalError('cancelled', 'over'))
