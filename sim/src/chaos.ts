@@ -4,13 +4,14 @@
  *
  *     sim          the whole system on simulated machines, one seed one run (when no other is named)
  *     membership   churn over membership and planner, in virtual time
+ *     groups       the same with peers that take part in groups
  *     processes    five real processes, killed and started again
  *     kills        real processes that kill themselves at exact points
  *     streams      long answers over real processes whose stages are replaced by others, cut otherwise [--tokens N]
  */
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
-import { churnMembership } from './churn/membership.ts'
+import { churnGroups, churnMembership } from './churn/membership.ts'
 import { chaosSim } from './churn/sim.ts'
 import { chaosKills } from './kills/chaos-kills.ts'
 import { chaosStreams } from './kills/chaos-streams.ts'
@@ -32,6 +33,7 @@ interface Harness {
 const harnesses: Readonly<Record<string, Harness>> = {
   sim: { count: 1000, run: chaosSim },
   membership: { count: 1000, run: churnMembership },
+  groups: { count: 200, run: churnGroups },
   processes: { count: 100, run: chaosRestarts },
   kills: { count: 100, run: chaosKills },
   streams: { count: 1, run: chaosStreams },

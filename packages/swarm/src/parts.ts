@@ -10,3 +10,4 @@ export { createMember, type Member, type MemberDependencies, type MemberOptions 
 export { createLeaving } from './node/leaving.ts'
 export { createScope, inScope, type Scope } from './scope.ts'
 export { createSwarmView, type Planner, type SwarmView } from './view.ts'
+export { wantedBy } from './wanted.ts'

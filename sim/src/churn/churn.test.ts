@@ -15,6 +15,19 @@ describe('membership and planner under churn', () => {
     expect([...kinds].sort()).toEqual(['adopt', 'freeze', 'kill', 'leave', 'partition', 'restart', 'slow'])
   })
 
+  // More: `npm run chaos -- groups`.
+  test('12 seeds of peers that take part in groups: nobody is in two, and who follows the plan comes to rest', { timeout: 240_000 }, async () => {
+    const failures: string[] = []
+    let groups = 0
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const result = await runChurn(seed, 8, true)
+      failures.push(...result.violations.map((violation) => `seed ${seed}: ${violation}`))
+      groups += result.groups
+    }
+    expect(failures).toEqual([])
+    expect(groups).toBeGreaterThan(3)
+  })
+
   test.each([
     { seed: 596, rule: 'a peer that wakes takes what came while it slept for no flood' },
     // Held alive for the sleep and a lease more, by what was read on waking.

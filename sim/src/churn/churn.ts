@@ -1,8 +1,9 @@
 import { membershipProfiles, snapshotHash, type MembershipEvent } from '@shoal/membership'
 import { sha256Hex } from '@shoal/model'
-import { plan, planHash } from '@shoal/planner'
+import { planHash } from '@shoal/planner'
 import { nextAct, type Act } from './script.ts'
-import { churnCosts, createStage, type Stage } from './stage.ts'
+import { churnPlan, planViolations } from './plans.ts'
+import { createStage, type Stage } from './stage.ts'
 
 export interface ChurnResult {
   readonly seed: number
@@ -14,6 +15,8 @@ export interface ChurnResult {
   /** From the calm until everybody holds exactly those alive who are, and plans the same. */
   readonly convergedMs: number
   readonly documentBytes: number
+  /** Groups of the plan that everybody has adopted in the end. */
+  readonly groups: number
 }
 
 const { leaseMs, dialBackMs, graceMs, beatIntervalMs, rotateAtBytes } = membershipProfiles.lan
@@ -27,9 +30,9 @@ const stepMs = 250
 const settlingMs = 1000
 
 /** Membership and planner alone: one seed of churn over a memory network in virtual time, then calm. */
-export async function runChurn(seed: number, peers = 16): Promise<ChurnResult> {
+export async function runChurn(seed: number, peers = 16, groups = false): Promise<ChurnResult> {
   const names = Array.from({ length: peers }, (_, index) => `p${String(index).padStart(2, '0')}`)
-  const stage = createStage(seed, names)
+  const stage = createStage(seed, names, groups)
   const { world } = stage
   const trace: string[] = []
   const violations: string[] = []
@@ -58,17 +61,20 @@ export async function runChurn(seed: number, peers = 16): Promise<ChurnResult> {
   await world.run(2000)
   if (convergedMs !== undefined && !holdsExactly(stage)) violations.push(`a calm swarm changed: ${describe(stage)}`)
   const agreed = [...hashes(stage)]
+  if (groups && convergedMs !== undefined) await adoptAll(stage, violations)
   violations.push(...resurrections(trace))
   const documentBytes = Math.max(...[...world.inhabitants.values()].map(({ membership }) => membership.documentBytes()))
   trace.push(...agreed, String(sentBytes(stage, names)))
+  const groupsNow = Math.max(0, ...[...world.inhabitants.values()].map(({ membership }) => churnPlan(membership.snapshot()).placements.filter(({ group }) => group !== undefined).length))
   await world.close()
-  return { seed, traceHash: sha256Hex(new TextEncoder().encode(trace.join('\n'))), violations: [...new Set(violations)].slice(0, 10), acts, convergedMs: convergedMs ?? -1, documentBytes }
+  return { seed, traceHash: sha256Hex(new TextEncoder().encode(trace.join('\n'))), violations: [...new Set(violations)].slice(0, 10), acts, convergedMs: convergedMs ?? -1, documentBytes, groups: groupsNow }
 }
 
 async function step(stage: Stage, violations: string[]): Promise<void> {
   await stage.world.run(stepMs)
   stage.tend()
   const { clock, inhabitants } = stage.world
+  violations.push(...planViolationsOf(stage))
   for (const { name, membership } of inhabitants.values()) {
     const awakeMs = clock.nowMs() - (stage.awakeSinceMs(name) ?? clock.nowMs())
     // Remains of overwritten values may come to half of the bound again before a rotation notices.
@@ -81,6 +87,12 @@ async function step(stage: Stage, violations: string[]): Promise<void> {
   }
 }
 
+/** Of whatever each of them plans just then. */
+function planViolationsOf({ world }: Stage): string[] {
+  const takesPart = [...world.inhabitants.values()].filter(({ membership }) => membership.snapshot().members.some(({ group }) => group !== undefined))
+  return takesPart.flatMap(({ membership }) => planViolations(churnPlan(membership.snapshot()), membership.snapshot()))
+}
+
 async function until(stage: Stage, violations: string[], holds: () => boolean, withinMs: number): Promise<number | undefined> {
   const startMs = stage.world.clock.nowMs()
   while (!holds()) {
@@ -88,6 +100,21 @@ async function until(stage: Stage, violations: string[], holds: () => boolean, w
     await step(stage, violations)
   }
   return stage.world.clock.nowMs() - startMs
+}
+
+/** Turns in which all follow the plan: what they hold apart, their groups, then what ranks hold beside. Each waits until all know of the one before. */
+const turnsToAdopt = 6
+
+/** In a calm swarm the plan comes to rest, and so does who follows it. */
+async function adoptAll(stage: Stage, violations: string[]): Promise<void> {
+  const seen: string[] = []
+  for (let turn = 0; turn < turnsToAdopt; turn += 1) {
+    for (const name of stage.world.inhabitants.keys()) await stage.play({ type: 'adopt', peer: name })
+    const agreed = await until(stage, violations, () => hashes(stage).size === 1, verdictMs)
+    if (agreed === undefined) violations.push('after all have followed the plan, they do not agree')
+    seen.push([...hashes(stage)].join())
+  }
+  if (seen.at(-1) !== seen.at(-2)) violations.push(`who follows the plan does not come to rest: ${seen.map((one) => one.slice(0, 8)).join(' ')}`)
 }
 
 /** No ghost and nobody missing, with everybody. */
@@ -113,7 +140,7 @@ function hashes(stage: Stage): ReadonlySet<string> {
     [...stage.world.inhabitants.values()].map(({ membership }) => {
       const snapshot = membership.snapshot()
       const known = snapshotHash(snapshot)
-      const hash = planned.get(known) ?? planHash(plan(snapshot, churnCosts, { objective: 'latency' }))
+      const hash = planned.get(known) ?? planHash(churnPlan(snapshot))
       planned.set(known, hash)
       return `${known} ${hash}`
     }),

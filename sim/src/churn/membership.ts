@@ -11,29 +11,41 @@ export interface ChurnReport {
   readonly convergedMsP99: number
   readonly convergedMsMax: number
   readonly documentBytesMax: number
+  /** Seeds whose swarm ends in a plan with groups. */
+  readonly withGroups: number
   readonly lines: readonly string[]
 }
 
 /** Membership and planner alone, 16 peers, one seed after the other. */
-export async function churnMembership(first: number, seeds: number, report: (line: string) => void): Promise<ChurnReport> {
+export function churnMembership(first: number, seeds: number, report: (line: string) => void): Promise<ChurnReport> {
+  return churn(first, seeds, report, false)
+}
+
+/** The same with peers that take part in groups, and follow the plan in the end. */
+export function churnGroups(first: number, seeds: number, report: (line: string) => void): Promise<ChurnReport> {
+  return churn(first, seeds, report, true)
+}
+
+async function churn(first: number, seeds: number, report: (line: string) => void, groups: boolean): Promise<ChurnReport> {
   const results: ChurnResult[] = []
   for (let seed = first; seed < first + seeds; seed += 1) {
-    const result = await runChurn(seed)
+    const result = await runChurn(seed, 16, groups)
     results.push(result)
     for (const violation of result.violations) report(`seed ${seed}: ${violation}`)
     if (results.length % 50 === 0) report(`${results.length} of ${seeds} seeds`)
     await turnOfEventLoop()
   }
-  return countUp(results)
+  return countUp(results, groups ? 'groups' : 'membership')
 }
 
-export function countUp(results: readonly ChurnResult[]): ChurnReport {
+export function countUp(results: readonly ChurnResult[], harness: string): ChurnReport {
   const acts: Record<string, number> = {}
   for (const result of results) for (const [act, count] of Object.entries(result.acts)) acts[act] = (acts[act] ?? 0) + count
   const converged = results.map(({ convergedMs }) => convergedMs)
-  const failed = results.filter(({ violations }) => violations.length > 0).map(({ seed, violations }) => ({ seed, violations, repeat: `npm run chaos -- membership --seeds 1 --from ${seed}` }))
+  const failed = results.filter(({ violations }) => violations.length > 0).map(({ seed, violations }) => ({ seed, violations, repeat: `npm run chaos -- ${harness} --seeds 1 --from ${seed}` }))
   const [convergedMsP50, convergedMsP99, convergedMsMax] = [quantile(converged, 0.5), quantile(converged, 0.99), Math.max(...converged)]
   const documentBytesMax = Math.max(...results.map(({ documentBytes }) => documentBytes))
+  const withGroups = results.filter(({ groups }) => groups > 0).length
   return {
     seeds: results.length,
     failed,
@@ -42,8 +54,9 @@ export function countUp(results: readonly ChurnResult[]): ChurnReport {
     convergedMsP99,
     convergedMsMax,
     documentBytesMax,
+    withGroups,
     lines: [
-      `${results.length} seeds, ${failed.length} failed: ${Object.entries(acts).map(([act, count]) => `${act} ${count}`).join(', ')}`,
+      `${results.length} seeds${withGroups > 0 ? `, ${withGroups} of which end with groups` : ''}, ${failed.length} failed: ${Object.entries(acts).map(([act, count]) => `${act} ${count}`).join(', ')}`,
       `all agree after ${convergedMsP50} ms of calm (median), ${convergedMsP99} ms (99%), ${convergedMsMax} ms (most); documents up to ${documentBytesMax} bytes`,
     ],
   }

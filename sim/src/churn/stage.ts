@@ -1,8 +1,8 @@
 import { createWorld, type Inhabitant, type World } from '@shoal/membership/testing'
-import { plan, spanBytes, type ModelCosts } from '@shoal/planner'
+import { spanBytes } from '@shoal/planner'
+import { wantedBy } from '@shoal/swarm/parts'
+import { churnCosts, churnPlan } from './plans.ts'
 import type { Act, Standing } from './script.ts'
-
-export const churnCosts: ModelCosts = { blockCount: 24, blockBytes: 1_000_000, cacheBytesPerTokenPerBlock: 1000, rowBytes: 4096, contextLength: 1024 }
 
 /** A world to which things happen, and what is true of it: what observers are compared with. */
 export interface Stage {
@@ -23,7 +23,8 @@ export interface Stage {
   onHappening(listener: (line: string) => void): void
 }
 
-export function createStage(seed: number, names: readonly string[]): Stage {
+/** @param groups whether all take part in groups: two on each machine, slow enough for some to pay */
+export function createStage(seed: number, names: readonly string[], groups = false): Stage {
   const world = createWorld(seed)
   const { network, clock, inhabitants } = world
   const incarnations = new Map<string, number>()
@@ -81,7 +82,8 @@ export function createStage(seed: number, names: readonly string[]): Stage {
       }
       listener(`${name} ${JSON.stringify(event)}`)
     })
-    await membership.announce({ state: 'serving', version: 'churn', hardware: hardwareOf(world), numericClass: 'one' })
+    const machine = `machine ${Math.floor(names.indexOf(name) / 2)}`
+    await membership.announce({ state: 'serving', version: 'churn', hardware: groups ? roomyHardwareOf(world) : hardwareOf(world), numericClass: 'one', ...(groups && { machine }) })
     dialSomebody(name)
   }
 
@@ -101,8 +103,13 @@ export function createStage(seed: number, names: readonly string[]): Stage {
   }
 
   const adopt = async ({ name, membership }: Inhabitant): Promise<void> => {
-    const mine = plan(membership.snapshot(), churnCosts, { objective: 'latency' }).placements.find(({ peer }) => peer === name)
-    await membership.announce({ span: mine === undefined ? null : { start: mine.start, end: mine.end } })
+    const record = membership.members().find(({ record: { peerId } }) => peerId === name)?.record
+    if (record === undefined) return
+    const held = record.span === null ? null : { ...record.span, ...(record.group !== undefined && { group: record.group }) }
+    const wanted = wantedBy(churnPlan(membership.snapshot()), name, held, membership.members())
+    const alone = record.group?.alone ?? record.hardware
+    // What a group is said to do is for routes, which nobody takes here.
+    await membership.announce({ span: wanted === null ? null : { start: wanted.start, end: wanted.end }, group: wanted?.group === undefined ? null : { ...wanted.group, alone } })
   }
 
   return {
@@ -164,6 +171,13 @@ export function createStage(seed: number, names: readonly string[]): Stage {
     frozenSinceMs: (peer) => frozen.get(peer)?.sinceMs,
     onHappening: (heard) => void (listener = heard),
   }
+}
+
+/** Desktops with little to do but one model. */
+function roomyHardwareOf(world: World): ReturnType<typeof hardwareOf> {
+  const decodeMicrosPerBlock = 10_000 + Math.floor(world.random.unit() * 40_000)
+  const memoryBytes = Math.ceil(spanBytes(8 + Math.floor(world.random.unit() * 60), churnCosts, churnCosts.contextLength) / 0.8) + 1000
+  return { ...hardwareOf(world), memoryBytes, decodeMicrosPerBlock, prefillMicrosPerRowBlock: Math.ceil(decodeMicrosPerBlock / 10) }
 }
 
 /** Between a phone and a desktop: two to eight blocks of 24. */
