@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createCollective, type Collective, type SumId } from './collective.ts'
 import { algorithms, type Algorithm, type Outgoing, type Part } from './exchange.ts'
-import { pieceValues } from './pieces.ts'
+import { lengthOfPieces, pieceValues } from './pieces.ts'
 
 interface Message {
   readonly from: number
@@ -54,7 +54,7 @@ const settled = async (): Promise<void> => {
 
 describe.each(algorithms)('%s', (algorithm) => {
   test('every rank has the sum in rank order, whatever arrives first, sum after sum', async () => {
-    const cases = fc.record({ ranks: fc.integer({ min: 1, max: 5 }), length: fc.constantFrom(1, 7, pieceValues, pieceValues + 1, 5 * pieceValues - 3), seed: fc.integer(), sums: fc.integer({ min: 1, max: 4 }) })
+    const cases = fc.record({ ranks: fc.integer({ min: 1, max: 5 }), length: fc.constantFrom(1, 7, 8192, 20_000, pieceValues + 1, 5 * pieceValues - 3), seed: fc.integer(), sums: fc.integer({ min: 1, max: 4 }) })
     await fc.assert(
       fc.asyncProperty(cases, async ({ ranks, length, seed, sums }) => {
         const group = createGroup(ranks, algorithm)
@@ -169,20 +169,22 @@ test.each(wrong)('refused: %s', (_, algorithm, from, part) => {
   expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
 })
 
+const length = 2 * pieceValues + 1
+const each = lengthOfPieces(length, 3)
 const wrongPieces: readonly (readonly [string, number, Part])[] = [
-  ['a part of a piece that another rank adds up', 1, { kind: 'partial', chunk: 1, values: new Float32Array(pieceValues) }],
-  ['the total of a piece that is added up here', 1, { kind: 'total', chunk: 0, values: new Float32Array(pieceValues) }],
-  ['a total by a rank that does not add it up', 2, { kind: 'total', chunk: 1, values: new Float32Array(pieceValues) }],
-  ['a total that is too long for the last piece', 2, { kind: 'total', chunk: 2, values: new Float32Array(pieceValues) }],
+  ['a part of a piece that another rank adds up', 1, { kind: 'partial', chunk: 1, values: new Float32Array(each) }],
+  ['the total of a piece that is added up here', 1, { kind: 'total', chunk: 0, values: new Float32Array(each) }],
+  ['a total by a rank that does not add it up', 2, { kind: 'total', chunk: 1, values: new Float32Array(each) }],
+  ['a total that is too long for the last piece', 2, { kind: 'total', chunk: 2, values: new Float32Array(each) }],
 ]
 
 test.each(wrongPieces)('refused in a star of three pieces: %s', (_, from, part) => {
   const [member] = createGroup(3, 'star').members
   member!.begin(0)
-  member!.sum(new Float32Array(2 * pieceValues + 1)).catch(() => undefined)
+  member!.sum(new Float32Array(length)).catch(() => undefined)
   expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
-  member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(pieceValues) })
-  expect(() => member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(pieceValues) })).toThrow('a second time')
+  member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(each) })
+  expect(() => member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(each) })).toThrow('a second time')
 })
 
 test.each(algorithms)('whatever parts come in a %s, they are taken, dropped or refused as bad-frame, and a total has all of its parts', async (algorithm) => {
@@ -191,7 +193,7 @@ test.each(algorithms)('whatever parts come in a %s, they are taken, dropped or r
     id: fc.record({ call: fc.integer({ min: 0, max: 1 }), sum: fc.integer({ min: 0, max: 2 }) }),
     kind: fc.constantFrom('partial' as const, 'total' as const),
     chunk: fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constant(2 ** 32 - 1)),
-    length: fc.constantFrom(0, 1, 5, 6, pieceValues, pieceValues + 1),
+    length: fc.constantFrom(0, 1, 5, 6, pieceValues, pieceValues + 1, 21_847),
   })
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 0, max: 2 }), fc.array(hostile, { maxLength: 12 }), async (rank, parts) => {

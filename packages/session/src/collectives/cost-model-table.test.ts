@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { chooseAlgorithm, type ExchangeCosts } from './cost-model.ts'
 
 const links: readonly (readonly [string, ExchangeCosts])[] = [
-  ['two cores of one machine', { roundTripMs: 0.06, msPerByte: 5e-7, parallel: 2 }],
+  ['one machine, a core for each', { roundTripMs: 0.06, msPerByte: 5e-7, parallel: 64 }],
   ['10 Gbit/s with encryption, 0.15 ms', { roundTripMs: 0.15, msPerByte: 6e-7, parallel: 64 }],
   ['1 Gbit/s, 0.3 ms', { roundTripMs: 0.3, msPerByte: 4e-6, parallel: 64 }],
   ['Wi-Fi, 3 ms', { roundTripMs: 3, msPerByte: 4e-5, parallel: 64 }],

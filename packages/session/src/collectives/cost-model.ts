@@ -1,5 +1,5 @@
 import { algorithms, type Algorithm } from './exchange.ts'
-import { pieceValues } from './pieces.ts'
+import { lengthOfPieces } from './pieces.ts'
 
 /** What messages between the ranks of a group cost: measured, or guessed from a link. */
 export interface ExchangeCosts {
@@ -24,8 +24,6 @@ const lateMs = 0.1
 /** Adding a byte of one part to a byte of another: 0.17 ms a mebibyte, nearly half of what encrypting it takes (docs/log.md). */
 const addMsPerByte = 1.6e-7
 
-const pieceBytes = pieceValues * Float32Array.BYTES_PER_ELEMENT
-
 /** In passes: one is one rank sending, or receiving, all the rows once; an addition is of all the rows, too. */
 interface Work {
   readonly passes: number
@@ -44,21 +42,24 @@ interface Exchanged {
 
 function workOf(algorithm: Algorithm, ranks: number, bytes: number): Exchanged {
   const others = ranks - 1
-  const pieces = Math.max(1, Math.ceil(bytes / pieceBytes))
+  const length = bytes / Float32Array.BYTES_PER_ELEMENT
+  const piecesFor = (wanted: number): number => Math.ceil(length / lengthOfPieces(length, wanted))
   switch (algorithm) {
     // Everybody sends to all others, receives from all and adds up.
     case 'gather':
       return { hops: 1, path: { passes: 2 * others, additions: others, messages: 2 * (others - 1) }, total: { passes: 2 * others * ranks, additions: others * ranks, messages: 2 * others * ranks } }
-    // The rank with most pieces receives them from all and sends them to all; all others' it sends and receives. Where
-    // there is one piece only, the others do nothing meanwhile, and what they do is in the path.
+    // The rank with most pieces receives them from all and sends them to all, and likewise with its part of all the others.
+    // Where some rank has none, the way of one piece is longer: from all, to all, with nothing else to do meanwhile.
     case 'star': {
+      const pieces = piecesFor(ranks)
       const hubs = Math.min(pieces, ranks)
       const own = Math.ceil(pieces / ranks)
-      const passes = (2 * others * own + 2 * (pieces - own)) / pieces + (pieces === 1 ? 2 : 0)
+      const passes = pieces < ranks ? (4 * others) / pieces : (2 * others * own + 2 * (pieces - own)) / pieces
       return { hops: 2, path: { passes, additions: (others * own) / pieces, messages: 2 * (others - 1) * Math.min(hubs, 2) }, total: { passes: 4 * others, additions: others, messages: 4 * others * hubs } }
     }
     // The first piece makes the whole way, and behind it the busiest rank handles every piece up to four times, one by one.
     case 'ring': {
+      const pieces = piecesFor(1)
       const behind = pieces - 1
       return { hops: 2 * others, path: { passes: (4 * others + Math.min(4, ranks) * behind) / pieces, additions: (others + behind) / pieces, messages: 0 }, total: { passes: 4 * others, additions: others, messages: 4 * others * pieces } }
     }

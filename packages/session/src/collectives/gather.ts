@@ -22,7 +22,7 @@ export function gather({ rank, ranks, rows }: ExchangeOptions): Exchange {
   }
 }
 
-/** All ranks but this one. */
+/** All ranks but this one, beginning behind it: so that not all of them send to the same one first, and then to the next. */
 export function others(rank: number, ranks: number): number[] {
-  return Array.from({ length: ranks }, (_, other) => other).filter((other) => other !== rank)
+  return Array.from({ length: ranks - 1 }, (_, index) => (rank + 1 + index) % ranks)
 }

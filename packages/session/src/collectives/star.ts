@@ -6,11 +6,11 @@ import { piecesOf } from './pieces.ts'
 
 /**
  * Star: everybody sends its part to a hub, which sends the total back. Two latencies, and the fewest messages.
- * The hub of what fits into one piece is rank 0; of longer rows each piece has the next rank as its hub, so that all
- * links and all ranks carry the same, 2 (ranks - 1) / ranks of the rows each way (a reduce-scatter and an all-gather).
+ * The hub of a single piece is rank 0; of longer rows each piece has the next rank as its hub, so that all links and all
+ * ranks carry the same, 2 (ranks - 1) / ranks of the rows each way (a reduce-scatter and an all-gather).
  */
 export function star({ rank, ranks, rows }: ExchangeOptions): Exchange {
-  const pieces = piecesOf(rows)
+  const pieces = piecesOf(rows, ranks)
   const hubOf = (chunk: number): number => chunk % ranks
   const sums = pieces.map((own, chunk) => (hubOf(chunk) === rank ? createPieceSum(rank, ranks, own) : null))
   /** Pieces of `rows` that hold the total. */
@@ -20,7 +20,12 @@ export function star({ rank, ranks, rows }: ExchangeOptions): Exchange {
       return ranks === 1 || known.size === pieces.length
     },
     waitingFor: () => others(rank, ranks).filter((other) => sums.some((sum, chunk) => (sum === null ? hubOf(chunk) === other && !known.has(chunk) : sum.isMissing(other)))),
-    start: () => pieces.flatMap((values, chunk) => (hubOf(chunk) === rank ? [] : [{ to: hubOf(chunk), kind: 'partial' as const, chunk, values }])),
+    start() {
+      const parts = pieces.map((values, chunk): Outgoing => ({ to: hubOf(chunk), kind: 'partial', chunk, values }))
+      // One to each of the others, beginning behind this rank, then the next to each: not all ranks send to the same first.
+      const turnOf = ({ to, chunk }: Outgoing): number => chunk - to + ((to - rank + ranks) % ranks)
+      return parts.filter(({ to }) => to !== rank).sort((a, b) => turnOf(a) - turnOf(b))
+    },
     receive(from, part) {
       const { kind, chunk } = part
       const [own, sum] = [pieces[chunk], sums[chunk]]

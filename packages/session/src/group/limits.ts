@@ -28,7 +28,7 @@ export const groupLimits = {
   repairsMax: 4,
   /** Calls that a leader may give up before their turn at a member: more than a stage lets wait. */
   callsAheadMax: 64,
-  /** Echoes on one channel: leaders measure with 48. */
+  /** Echoes on one channel: leaders measure with 32. */
   echoesMax: 64,
   /** Groups that a node is a member of; each has its weights, so memory ends it sooner. */
   groupsMax: 16,

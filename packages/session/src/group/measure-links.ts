@@ -12,8 +12,8 @@ import { createRequests } from './requests.ts'
  * Echoes of one size: the least counts, what is above it was waiting, or opened windows, or ran code for the first time.
  * Over a slow link, where that is little of it, the first one is enough.
  */
-const echoesOfSize = 24
-const enoughMs = 20
+const echoesOfSize = 16
+const enoughMs = 10
 
 /** Nothing that encrypts is faster; less is a clock that does not see the difference. */
 const msPerByteMin = 1e-7
