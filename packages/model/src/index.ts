@@ -11,6 +11,7 @@
  * const { id } = identifyManifest(buildManifest(source, profile, tensors))
  */
 export { assetNames, isAssetName, type AssetName } from './assets.ts'
+export { splitVocabulary, vocabularyMultiple } from './vocabulary-split.ts'
 export { formatSplit, rankShare, splitBlocks, type BlockSplit, type IndexRange, type RankShare } from './block-split.ts'
 export { rankPermille } from './rank-weights.ts'
 export { checkConfig, families } from './check-config.ts'

@@ -39,6 +39,9 @@ export const codes = {
   'group-lane': 0x4a,
   'group-lanes': 0x4b,
   'group-echo': 0x4c,
+  'group-head-load': 0x4d,
+  'group-head': 0x4e,
+  'group-logits': 0x4f,
 
   'direct-ask': 0x50,
   'direct-offer': 0x51,

@@ -120,7 +120,30 @@ export interface GroupPart {
   readonly chunk: number
 }
 
+/** Leader → member: load the part of the head that gives the logits of tokens `[start, end)`. Answered by `group-done` or `group-failed`. */
+export interface LoadGroupHead {
+  readonly type: 'group-head-load'
+  readonly request: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Leader → member: the logits of these rows. Payload: float32 `[rows, hiddenSize]`. Answered by `group-logits` or `group-failed`. */
+export interface AskGroupHead {
+  readonly type: 'group-head'
+  readonly request: number
+}
+
+/** Member → leader. Payload: float32 `[rows, end - start]`. */
+export interface GroupLogits {
+  readonly type: 'group-logits'
+  readonly request: number
+}
+
 export type GroupMessage =
+  | LoadGroupHead
+  | AskGroupHead
+  | GroupLogits
   | FormGroup
   | ConnectGroup
   | OpenGroupSession

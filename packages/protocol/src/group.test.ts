@@ -7,7 +7,7 @@ import { decodeGroup, decodeSession, encodeGroup, encodeSession, limits, type Gr
 
 const join = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 const values = Float32Array.of(1, -2, 0.5, 65504)
-const carries = ({ type }: GroupMessage): boolean => type === 'group-call' || type === 'group-part' || type === 'group-echo'
+const carries = ({ type }: GroupMessage): boolean => ['group-call', 'group-part', 'group-echo', 'group-head', 'group-logits'].includes(type)
 
 const form: GroupMessage = {
   type: 'group-form',
@@ -38,6 +38,9 @@ const golden: readonly (readonly [GroupMessage, string])[] = [
   [{ type: 'group-lane', offer: null }, '4a000100a0000000'],
   [{ type: 'group-lanes' }, '4b000100a0000000'],
   [{ type: 'group-echo', request: 5 }, '4c000a00a167726571756573740500000000803f000000c00000003f00e07f47'],
+  [{ type: 'group-head-load', request: 4, start: 64128, end: 128256 }, '4d001c00a363656e641a0001f50065737461727419fa80677265717565737404'],
+  [{ type: 'group-head', request: 5 }, '4e000a00a167726571756573740500000000803f000000c00000003f00e07f47'],
+  [{ type: 'group-logits', request: 5 }, '4f000a00a167726571756573740500000000803f000000c00000003f00e07f47'],
   [{ type: 'group-meet', group: '00ff', rank: 2 }, '47001200a26472616e6b026567726f757064303066660000'],
   [{ type: 'group-call', call: 9, session: 7, position: 12, rows: 2 }, '4800100009000000070000000c00000002000000000000000000803f000000c00000003f00e07f47'],
   [{ type: 'group-part', call: 9, sum: 31, kind: 'total', chunk: 3 }, '49000c00090000001f000100030000000000803f000000c00000003f00e07f47'],
@@ -123,6 +126,6 @@ test('packed headers are checked', () => {
   part[10] = 2
   expect(() => decodeGroup(part)).toThrow('kind 2 is unknown')
   expect(() => encodeGroup({ type: 'group-part', call: 0, sum: 65536, kind: 'partial', chunk: 0 })).toThrow('65536')
-  expect(() => decodeGroup(join([Uint8Array.of(0x4f, 0, 1, 0), encode({})]))).toThrow('does not fit')
-  expect(() => decodeGroup(join(encodeFrame(0x4f, {})))).toThrow('unknown message type 0x4f')
+  expect(() => decodeGroup(join([Uint8Array.of(0x5f, 0, 1, 0), encode({})]))).toThrow('does not fit')
+  expect(() => decodeGroup(join(encodeFrame(0x5f, {})))).toThrow('unknown message type 0x5f')
 })

@@ -20,7 +20,7 @@ const maxUint16 = 0xffff
 const callBytes = 16
 const partBytes = 12
 
-/** The frame of a group message. @param values float32, for `group-call`, `group-part` and `group-echo` only */
+/** The frame of a group message. @param values float32, for messages that carry rows: `group-call`, `group-part`, `group-echo`, `group-head`, `group-logits` */
 export function encodeGroup(message: GroupMessage, values?: Float32Array): FrameParts {
   switch (message.type) {
     case 'group-call':
@@ -29,6 +29,9 @@ export function encodeGroup(message: GroupMessage, values?: Float32Array): Frame
       return withValues(partHead(message), values)
     case 'group-echo':
       return encodeFrame(codes[message.type], { request: message.request }, values === undefined ? noPayload : bytesOfHidden(values))
+    case 'group-head':
+    case 'group-logits':
+      return encodeFrame(codes[message.type], { request: message.request }, values === undefined ? noPayload : bytesOfHidden(values))
     case 'group-failed': {
       const { type, ...fields } = message
       return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
@@ -36,6 +39,7 @@ export function encodeGroup(message: GroupMessage, values?: Float32Array): Frame
     case 'group-lane':
       return encodeFrame(codes[message.type], message.offer === null ? {} : message.offer)
     case 'group-form':
+    case 'group-head-load':
     case 'group-connect':
     case 'group-open':
     case 'group-truncate':
@@ -49,7 +53,7 @@ export function encodeGroup(message: GroupMessage, values?: Float32Array): Frame
   }
 }
 
-/** The payload is empty but for `group-call`, `group-part` and `group-echo`. @throws {ShoalError} `bad-frame` */
+/** The payload is empty but for messages that carry rows: calls, parts, echoes, and those to and from a head. @throws {ShoalError} `bad-frame` */
 export function decodeGroup(bytes: Uint8Array): Decoded<GroupMessage> {
   const { code, header, payload } = splitFrame(bytes)
   if (code === codes['group-part']) return { message: readPart(header), payload: requireFloats('group-part', payload, 1) }
@@ -58,6 +62,8 @@ export function decodeGroup(bytes: Uint8Array): Decoded<GroupMessage> {
     return { message, payload: requireFloats('group-call', payload, message.rows) }
   }
   if (code === codes['group-echo']) return readEcho(header, payload)
+  if (code === codes['group-head']) return readHead('group-head', header, payload)
+  if (code === codes['group-logits']) return readHead('group-logits', header, payload)
   return { message: readPlain(code, header, payload), payload: noPayload }
 }
 
@@ -111,6 +117,10 @@ function readEcho(header: Uint8Array, payload: Uint8Array): Decoded<GroupEcho> {
   return { message: { type: 'group-echo', request: readFields('group-echo', header).integer('request', 0, maxUint32) }, payload }
 }
 
+function readHead(type: 'group-head' | 'group-logits', header: Uint8Array, payload: Uint8Array): Decoded<GroupMessage> {
+  return { message: { type, request: readFields(type, header).integer('request', 0, maxUint32) }, payload: requireFloats(type, payload, 1) }
+}
+
 function requireFloats(name: string, payload: Uint8Array, rows: number): Uint8Array {
   if (payload.length === 0 || payload.length % (rows * Float32Array.BYTES_PER_ELEMENT) !== 0) throw badFrame(`${name}: ${payload.length} bytes are not ${rows} rows of float32`)
   return payload
@@ -128,6 +138,11 @@ function readPlain(code: number, header: Uint8Array, payload: Uint8Array): Group
       return readForm(open('group-form'))
     case codes['group-connect']:
       return { type: 'group-connect', request: request(open('group-connect')) }
+    case codes['group-head-load']: {
+      const fields = open('group-head-load')
+      const end = fields.integer('end', 1, limits.maxVocabulary)
+      return { type: 'group-head-load', request: request(fields), start: fields.integer('start', 0, end - 1), end }
+    }
     case codes['group-open']: {
       const fields = open('group-open')
       const end = fields.integer('end', 1, limits.maxBlocks)

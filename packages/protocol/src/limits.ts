@@ -21,6 +21,8 @@ export const limits = {
   maxRanks: 64,
   /** Sizes from which on a group adds up in another way: there are three ways. */
   maxSumSizes: 8,
+  /** Tokens of a vocabulary: the largest have 262,144. */
+  maxVocabulary: 4_194_304,
   /** What a rank sends back to whoever measures its link: one piece of a sum. */
   maxEchoBytes: 128 * 1024,
   /** Spans that together take over what one stage gives up: their addresses must fit a header; more are a case for a replay. */

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock, Random } from '@shoal/host'
-import type { BlockRange, RankShare } from '@shoal/model'
+import type { BlockRange, IndexRange, RankShare } from '@shoal/model'
 
 /** Bytes a runner uses and may use. */
 export interface RunnerMemory {
@@ -163,7 +163,11 @@ export interface Device {
    * `sum`. Its KV cache has the share's key/value heads only.
    */
   loadRank(range: BlockRange, options: RankOptions): Promise<BlockRunner>
-  loadHead(): Promise<HeadRunner>
+  /**
+   * @param vocabulary rows of the projection, cut at multiples of `vocabularyMultiple`; all by default. The logits of a
+   *   part are `[rows, end - start]` and have the bits that the whole head gives them.
+   */
+  loadHead(vocabulary?: IndexRange): Promise<HeadRunner>
   loadEmbedding(): Promise<EmbeddingTable>
   close(): Promise<void>
 }

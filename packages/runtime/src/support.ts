@@ -1,5 +1,5 @@
 import { ShoalError } from '@shoal/host'
-import { packedTensors, type BlockRange, type Manifest, type ModelConfig } from '@shoal/model'
+import { packedTensors, vocabularyMultiple, type BlockRange, type IndexRange, type Manifest, type ModelConfig } from '@shoal/model'
 import { indexWeights } from './weights.ts'
 
 const families = ['llama', 'mistral', 'qwen2', 'qwen3']
@@ -28,4 +28,13 @@ export function checkRange({ start, end }: BlockRange, { blockCount }: ModelConf
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start || end > blockCount) {
     throw new ShoalError('wrong-range', `blocks ${start}:${end} are not a range of a model with ${blockCount} blocks`)
   }
+}
+
+/** @throws {ShoalError} `bad-request` */
+export function checkVocabulary(part: IndexRange | undefined, { vocabularySize }: ModelConfig): void {
+  if (part === undefined) return
+  const { start, end } = part
+  const fits = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && end > start && end <= vocabularySize
+  const isCut = start % vocabularyMultiple === 0 && (end % vocabularyMultiple === 0 || end === vocabularySize)
+  if (!fits || !isCut) throw new ShoalError('bad-request', `tokens ${start}:${end} are not a part of a vocabulary of ${vocabularySize}, cut at multiples of ${vocabularyMultiple}`)
 }

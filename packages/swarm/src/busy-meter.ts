@@ -55,7 +55,7 @@ export function createBusyMeter(clock: Clock): BusyMeter {
       },
       loadBlocks: async (range, options) => watched(await device.loadBlocks(range, options)),
       loadRank: async (range, options) => watched(await device.loadRank(range, options)),
-      loadHead: () => device.loadHead(),
+      loadHead: (vocabulary) => device.loadHead(vocabulary),
       loadEmbedding: () => device.loadEmbedding(),
       close: () => device.close(),
     }),

@@ -1,8 +1,9 @@
 import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
-import { formatProfile, rankShare, splitBlocks, type IdentifiedManifest } from '@shoal/model'
+import { formatProfile, rankShare, splitBlocks, splitVocabulary, type IdentifiedManifest, type IndexRange } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createGroupRunner, type GroupPeer, type GroupRunner } from '@shoal/session'
+import { createSharedHead, isWorthAsking, timeHead, type HeadPart } from './shared-head.ts'
 
 export interface GroupOptions {
   /** Multiaddrs of ranks 1 and up, each ending in `/p2p/<peer id>`. */
@@ -11,6 +12,8 @@ export interface GroupOptions {
   readonly spares?: readonly string[] | undefined
   /** Of all ranks, this node's first; only ratios count. Equal when absent. */
   readonly speeds?: readonly number[] | undefined
+  /** Also where a rank's part of the head would be computed here as fast as asked for; for tests. */
+  readonly alwaysShareHead?: boolean | undefined
 }
 
 /**
@@ -45,6 +48,18 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
   if (speeds.length !== members.length + 1) throw new ShoalError('bad-request', `${members.length + 1} ranks have ${speeds.length} speeds`)
   const split = splitBlocks(config, profile, speeds)
   let latest: GroupRunner | null = null
+  let parts: readonly HeadPart[] = []
+
+  /** Whoever leads the group of the last block has the rows that the head starts from anyway. */
+  const shareHead = (): void => {
+    if (latest === null || latest.range.end !== config.blockCount) return
+    const { costs, head } = latest
+    head.share(parts.map((part) => (part.rank > 0 && (options.alwaysShareHead === true || isWorthAsking(part, config.hiddenSize, costs)) ? part.vocabulary : null)))
+  }
+  const loadPart = async (vocabulary: IndexRange, rank: number): Promise<HeadPart> => {
+    const head = await own.loadHead(vocabulary)
+    return { rank, vocabulary, head, ms: await timeHead(dependencies.clock, head, config.hiddenSize) }
+  }
 
   return {
     kind: own.kind,
@@ -63,10 +78,18 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
         signal ?? never,
       )
       latest = runner
+      shareHead()
       return runner
     },
     loadRank: (range, rank) => own.loadRank(range, rank),
-    loadHead: () => own.loadHead(),
+    async loadHead(vocabulary) {
+      const split = splitVocabulary(config.vocabularySize, speeds)
+      if (vocabulary !== undefined || split.some(({ start, end }) => start === end)) return own.loadHead(vocabulary)
+      parts = []
+      for (const [rank, part] of split.entries()) parts = [...parts, await loadPart(part, rank)]
+      shareHead()
+      return createSharedHead({ ...config, parts, group: () => latest?.head ?? null })
+    },
     loadEmbedding: () => own.loadEmbedding(),
     close: () => own.close(),
   }

@@ -46,7 +46,7 @@ export function slowed(device: Device, clock: Clock, slowdown: number): Device {
         return runner
       })
     },
-    loadHead: () => device.loadHead(),
+    loadHead: (vocabulary) => device.loadHead(vocabulary),
     loadEmbedding: () => device.loadEmbedding(),
     close: () => device.close(),
   }

@@ -69,7 +69,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
       },
       // What a rank waits for others is no speed of this device.
       loadRank: (range, options) => device.loadRank(range, options),
-      loadHead: () => device.loadHead(),
+      loadHead: (vocabulary) => device.loadHead(vocabulary),
       loadEmbedding: () => device.loadEmbedding(),
       close: () => device.close(),
     }),

@@ -25,12 +25,13 @@ const turnTokens = 8
 /** Where the leader's time goes, since it was last asked. */
 interface Meter {
   readonly forwardMs: number
+  readonly headMs: number
   readonly calls: number
 }
 
 /**
  * Two processes of one thread each that compute every block together, over encrypted loopback channels, against one
- * process with one thread and with two. The head is computed by the leader alone, on one thread, in both.
+ * process with one thread and with two. The head is shared by the ranks as well.
  */
 export async function benchTensorParallel(settings: BenchSettings): Promise<BenchReport> {
   const model = await benchModel(settings.model, settings.dataFolder, settings.report)
@@ -60,8 +61,8 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
       threads: 1,
       dataFolder: settings.dataFolder,
       wrap: (own, manifest) =>
-        timedForward(grouped({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }), (runner) => (leader = runner), (ms) => {
-          meter = { forwardMs: meter.forwardMs + ms, calls: meter.calls + 1 }
+        timed(grouped({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }), (runner) => (leader = runner), (times) => {
+          meter = { forwardMs: meter.forwardMs + (times.forwardMs ?? 0), headMs: meter.headMs + (times.headMs ?? 0), calls: meter.calls + (times.forwardMs === undefined ? 0 : 1) }
         }),
     })
     open.push(group)
@@ -100,6 +101,7 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
     median: {
       ...medians(samples),
       blocksMsPerToken: perToken(meter.forwardMs),
+      headMsPerToken: perToken(meter.headMs),
       sumsMsPerToken: perToken(sums.ms),
       computeAndThreadHopsMsPerToken: perToken(meter.forwardMs - sums.ms),
       sumMsMean: round(sums.ms / Math.max(1, sums.sums)),
@@ -108,12 +110,12 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
     notes: [
       'with ranksBoundToCores each rank\'s computing thread has a core, as MPI binds ranks; Linux otherwise puts two processes that wake each other on one core for long stretches',
       'sums: from the leader\'s part to the total in its computing thread, the other rank\'s lateness included; compute and thread hops: the rest of the time in blocks',
-      'blocksMsPerToken and what follows are means over all timed turns, without the head',
+      'blocksMsPerToken and what follows are means over all timed turns; the ranks share the head as well',
     ],
   }
 }
 
-const noTime: Meter = { forwardMs: 0, calls: 0 }
+const noTime: Meter = { forwardMs: 0, headMs: 0, calls: 0 }
 
 interface Spent {
   readonly sums: number
@@ -129,9 +131,21 @@ async function spentBy(leader: GroupRunner | null): Promise<Spent> {
   return spent
 }
 
-function timedForward(device: Device, onRunner: (runner: GroupRunner) => void, note: (ms: number) => void): Device {
+function timed(device: Device, onRunner: (runner: GroupRunner) => void, note: (times: { readonly forwardMs?: number; readonly headMs?: number }) => void): Device {
   return {
     ...device,
+    async loadHead(vocabulary) {
+      const head = await device.loadHead(vocabulary)
+      return {
+        ...head,
+        async logits(hidden, into) {
+          const started = performance.now()
+          const logits = await head.logits(hidden, into)
+          note({ headMs: performance.now() - started })
+          return logits
+        },
+      }
+    },
     async loadBlocks(range, options) {
       const runner = await device.loadBlocks(range, options)
       if ('sumsInThread' in runner) onRunner(runner as GroupRunner)
@@ -140,7 +154,7 @@ function timedForward(device: Device, onRunner: (runner: GroupRunner) => void, n
         async forward(session, position, hidden) {
           const started = performance.now()
           const rows = await runner.forward(session, position, hidden)
-          if (rows.length === runner.hiddenSize) note(performance.now() - started)
+          if (rows.length === runner.hiddenSize) note({ forwardMs: performance.now() - started })
           return rows
         },
       }

@@ -85,7 +85,7 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
       loaded.add(runner)
       return simulate(runner)
     },
-    loadHead: () => device.loadHead(),
+    loadHead: (vocabulary) => device.loadHead(vocabulary),
     loadEmbedding: () => device.loadEmbedding(),
     close: () => Promise.resolve(),
     caches() {

@@ -47,7 +47,7 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
       return createMixingRunner({ config, range, book, seeds })
     },
     loadRank: () => Promise.reject(new ShoalError('unsupported-model', 'there is no matrix here that ranks could share')),
-    loadHead: async () => createMixingHead(config, await seedOf((name) => name === 'head.norm' || unitOf(name) === (config.tiedEmbeddings ? 'embed' : 'head'))),
+    loadHead: async (vocabulary = { start: 0, end: config.vocabularySize }) => createMixingHead(config, vocabulary, await seedOf((name) => name === 'head.norm' || unitOf(name) === (config.tiedEmbeddings ? 'embed' : 'head'))),
     loadEmbedding: async () => createEmbeddingTable(config, tensors, () => Promise.resolve()),
     close: () => Promise.resolve(),
   }

@@ -1,4 +1,4 @@
-import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { BlockRange, IndexRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { createCachedRunner } from '../reference/cached-runner.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
@@ -39,14 +39,15 @@ export function createMixingRunner({ config, range, book, seeds }: MixingParts):
 const logitScale = 8 / 2 ** 32
 
 /** @param seed of the head's weights */
-export function createMixingHead({ hiddenSize, vocabularySize }: ModelConfig, seed: number): HeadRunner {
+export function createMixingHead({ hiddenSize }: ModelConfig, { start, end }: IndexRange, seed: number): HeadRunner {
+  const width = end - start
   return {
     async logits(hidden, into) {
       const rows = checkRows(hidden.length, hiddenSize)
-      const logits: Float32Array = into?.subarray(0, rows * vocabularySize) ?? new Float32Array(rows * vocabularySize)
+      const logits: Float32Array = into?.subarray(0, rows * width) ?? new Float32Array(rows * width)
       for (let row = 0; row < rows; row += 1) {
         const hash = hashRow(seed, hidden.subarray(row * hiddenSize, (row + 1) * hiddenSize))
-        for (let token = 0; token < vocabularySize; token += 1) logits[row * vocabularySize + token] = mix(hash, token) * logitScale
+        for (let index = 0; index < width; index += 1) logits[row * width + index] = mix(hash, start + index) * logitScale
       }
       return logits
     },

@@ -1,4 +1,4 @@
-import type { BlockRange, Manifest, RankShare } from '@shoal/model'
+import type { BlockRange, IndexRange, Manifest, RankShare } from '@shoal/model'
 import { MessagePort } from 'node:worker_threads'
 import type { KeyValueWindow, SumThread } from '../block-runner.ts'
 import type { RowPadding } from './row-padding.ts'
@@ -32,7 +32,8 @@ export interface ComputeCalls {
   'export-session': { arguments: { span: SpanId; session: string; window: KeyValueWindow }; result: { keyValues: Float32Array<ArrayBuffer> } }
   'import-session': { arguments: { span: SpanId; session: string; position: number; keyValues: Float32Array<ArrayBuffer> }; result: { keyValueBytes: number } }
   'release-blocks': { arguments: { span: SpanId }; result: null }
-  'load-head': { arguments: { span: SpanId }; result: { padding: RowPadding | null } }
+  /** `vocabulary` null: all of it. */
+  'load-head': { arguments: { span: SpanId; vocabulary: IndexRange | null }; result: { padding: RowPadding | null } }
   /** With `into` the logits are written there, and the result has none. */
   logits: {
     arguments: { span: SpanId; hidden: Float32Array<ArrayBuffer>; into: Float32Array<SharedArrayBuffer> | null }

@@ -5,6 +5,7 @@ import { shareConfig } from '../ranks/share-config.ts'
 import { createBlockChain, type BlockChain, type ChainCaches } from './block-chain.ts'
 import type { CallArguments, CallName, CallResult, ComputeCalls, ComputeSettings, SpanId } from './compute-calls.ts'
 import { createHeadComputer, type HeadComputer } from './head-computer.ts'
+import { headConfig, headPartSource } from './head-part.ts'
 import { halfGraph } from './half-graph.ts'
 import { mailboxSum } from './mailbox.ts'
 import { nativeGate } from './native-gate.ts'
@@ -46,7 +47,7 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
   /** Kernels depend on shapes and formats, which all blocks of a model share: one verdict serves every span. */
   let verdict: { padding: RowPadding | null } | undefined
 
-  const load = (range: BlockRange, head: boolean): ComputeSession => loadSession(spanGraph({ config, profile, range, head, weights }), { folder, threads, gate })
+  const load = (range: BlockRange): ComputeSession => loadSession(spanGraph({ config, profile, range, head: false, weights }), { folder, threads, gate })
   const find = <T>(among: Map<SpanId, T>, span: SpanId): T => {
     const found = among.get(span)
     if (found === undefined) throw new ShoalError('not-ready', 'this runner has been released')
@@ -65,7 +66,7 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
   }
   const probeBlock = (block: number): { padding: RowPadding | null } => {
     const range = { start: block, end: block + 1 }
-    const session = load(range, false)
+    const session = load(range)
     try {
       return { padding: selfProbe(session, config, range) }
     } finally {
@@ -77,7 +78,7 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
     'numeric-class': () => ({ numericClass: fixedProbe(config, profile, threads, gate) }),
     'load-blocks': ({ span, range }) => {
       verdict ??= probeBlock(range.start)
-      const chain = createBlockChain(config, range, verdict.padding ?? 'even', (block) => load(block, false))
+      const chain = createBlockChain(config, range, verdict.padding ?? 'even', load)
       spans.set(span, { chain, caches: new Map() })
       return verdict
     },
@@ -122,8 +123,11 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
       spans.delete(span)
       return null
     },
-    'load-head': ({ span }) => {
-      const head = createHeadComputer(load({ start: 0, end: 0 }, true), config)
+    'load-head': ({ span, vocabulary }) => {
+      const own = headConfig(config, vocabulary)
+      const source = vocabulary === null ? weights : headPartSource(manifest, vocabulary)
+      const graph = spanGraph({ config: own, profile, range: { start: 0, end: 0 }, head: true, weights: source })
+      const head = createHeadComputer(loadSession(graph, { folder, threads, gate }), own)
       heads.set(span, head)
       return { padding: head.padding }
     },

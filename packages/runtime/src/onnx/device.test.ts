@@ -100,7 +100,7 @@ test('a compute thread that dies rejects what waits for it and what comes later'
   const { manifest } = packed.manifest
   // Its engine cannot start: a worker has to cope with whatever makes it end.
   const worker = startComputeWorker({ manifest: { ...manifest, tensors: undefined as unknown as [] }, folder: packed.folder, threads: 1 }, silentLogger)
-  const waiting = [worker.call('numeric-class', null), worker.call('load-head', { span: 1 })]
+  const waiting = [worker.call('numeric-class', null), worker.call('load-head', { span: 1, vocabulary: null })]
   for (const call of waiting) await expect(call).rejects.toMatchObject({ code: 'compute-failed', definite: true })
   await expect(worker.call('numeric-class', null)).rejects.toMatchObject({ code: 'compute-failed' })
   await worker.stop()

@@ -10,10 +10,11 @@ import { residentWeightBytes } from '../memory-estimate.ts'
 import { noNumericClass } from '../probe/no-numeric-class.ts'
 import { residentShareBytes, shareConfig } from '../ranks/share-config.ts'
 import { createSessionBook } from '../session-book.ts'
-import { checkRange, checkSupported } from '../support.ts'
+import { checkRange, checkSupported, checkVocabulary } from '../support.ts'
 import { floatTensors, type TensorReader } from '../tensor-reader.ts'
 import { indexWeights } from '../weights.ts'
 import { startComputeWorker, type ComputeWorker } from './compute-worker.ts'
+import { headConfig } from './head-part.ts'
 import { createMailboxMemory, serveMailbox, type Mailbox } from './mailbox.ts'
 import { createOnnxHead, createOnnxRunner, createRankRunner } from './runner.ts'
 
@@ -84,11 +85,12 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       }
       return runner
     },
-    async loadHead() {
+    async loadHead(vocabulary) {
+      checkVocabulary(vocabulary, config)
       const span = takeSpan()
-      const { padding } = await worker.call('load-head', { span })
+      const { padding } = await worker.call('load-head', { span, vocabulary: vocabulary ?? null })
       if (padding === null) numericClass = noNumericClass
-      return createOnnxHead(worker, span, config)
+      return createOnnxHead(worker, span, headConfig(config, vocabulary ?? null))
     },
     async loadEmbedding() {
       const file = await open(join(folder, 'embed.bin'))

@@ -2,7 +2,7 @@ import { formatProfile, sha256Hex, unitBytes, unitsOfRange, type IdentifiedManif
 import type { Device } from '../block-runner.ts'
 import { createEmbeddingTable } from '../embedding.ts'
 import { residentShareBytes, shareConfig } from '../ranks/share-config.ts'
-import { checkRange, checkSupported } from '../support.ts'
+import { checkRange, checkSupported, checkVocabulary } from '../support.ts'
 import { floatTensors, type TensorReader } from '../tensor-reader.ts'
 import { createSessionBook } from '../session-book.ts'
 import type { BlockWeights } from './block.ts'
@@ -55,11 +55,12 @@ export async function createReferenceDevice({ manifest: { manifest }, readTensor
       }
       return createReferenceRank({ config: own, range, book, blocks, sum })
     },
-    async loadHead() {
+    async loadHead(vocabulary = { start: 0, end: config.vocabularySize }) {
+      checkVocabulary(vocabulary, config)
       const { vocabularySize, hiddenSize } = config
       const name = config.tiedEmbeddings ? 'embed' : 'head'
-      const projection = await tensors.rows(name, { rows: vocabularySize, columns: hiddenSize }, 0, vocabularySize)
-      return createReferenceHead(config, await tensors.vector('head.norm', hiddenSize), projection)
+      const projection = await tensors.rows(name, { rows: vocabularySize, columns: hiddenSize }, vocabulary.start, vocabulary.end)
+      return createReferenceHead({ ...config, vocabularySize: vocabulary.end - vocabulary.start }, await tensors.vector('head.norm', hiddenSize), projection)
     },
     loadEmbedding: async () => createEmbeddingTable(config, tensors, () => Promise.resolve()),
     close: () => Promise.resolve(),

@@ -20,7 +20,7 @@ export function rankGroupDevice(devices: readonly Device[], { config, profile }:
       return asOne(runners)
     },
     loadRank: (range, options) => first.loadRank(range, options),
-    loadHead: () => first.loadHead(),
+    loadHead: (vocabulary) => first.loadHead(vocabulary),
     loadEmbedding: () => first.loadEmbedding(),
     async close() {
       for (const device of devices) await device.close()

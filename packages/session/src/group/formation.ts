@@ -1,7 +1,7 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
-import type { BlockRange, BlockSplit } from '@shoal/model'
+import type { BlockRange, BlockSplit, IndexRange } from '@shoal/model'
 import type { Transport } from '@shoal/network'
-import { protocols, type GroupDone, type GroupMessage } from '@shoal/protocol'
+import { protocols, type GroupDone, type GroupLogits, type GroupMessage } from '@shoal/protocol'
 import { createGroupRank, type SumTable } from './group-rank.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { groupTimes } from './limits.ts'
@@ -43,6 +43,10 @@ export interface Formation {
   call(session: number, position: number, hidden: Float32Array, compute: () => Promise<Float32Array>): Promise<Float32Array>
   truncate(session: number, length: number): void
   close(session: number): void
+  /** Has a member load a part of the head. @throws {ShoalError} what kept it from it */
+  loadHead(rank: number, vocabulary: IndexRange): Promise<void>
+  /** A member's part of the logits of these rows. @throws {ShoalError} `deadline-passed`, `peer-vanished`, or its own words */
+  logits(rank: number, hidden: Float32Array): Promise<Float32Array>
   /** Breaks it: a rank does not answer. */
   lose(rank: number, error: ShoalError): void
   end(): void
@@ -50,8 +54,10 @@ export interface Formation {
 
 interface MemberLink {
   readonly link: RankLink
-  readonly requests: Requests<GroupDone>
+  readonly requests: Requests<Answer>
 }
+
+type Answer = GroupDone | (GroupLogits & { readonly logits: Float32Array })
 
 /** Asks every member to load its share and to connect to the others. @throws {RankError} what kept one of them from it */
 export async function formGroup(dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger }, options: FormationOptions, signal: AbortSignal): Promise<Formation> {
@@ -85,6 +91,9 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
       case 'group-done':
         requests.answer(message.request, message)
         return
+      case 'group-logits':
+        requests.answer(message.request, { ...message, logits: values })
+        return
       case 'group-failed':
         if (message.request !== null) requests.refuse(message.request, message)
         else if (message.call !== null) ranks.collective.fail(message.call, failureOf(ranks.nameOf(rank), message))
@@ -102,6 +111,8 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
       case 'group-meet':
       case 'group-call':
       case 'group-echo':
+      case 'group-head-load':
+      case 'group-head':
         throw new ShoalError('bad-frame', `'${message.type}' does not come from a member`)
     }
   }
@@ -110,7 +121,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     const limit = timeLimit(clock, groupTimes.connectTimeoutMs, () => new ShoalError('deadline-passed', `no channel to ${ranks.nameOf(rank)} within ${groupTimes.connectTimeoutMs} ms`), signal)
     try {
       const link = createRankLink(await transport.open(peer, protocols.group, { signal: limit.signal }), logger)
-      const member = { link, requests: createRequests<GroupDone>(clock, ranks.nameOf(rank)) }
+      const member = { link, requests: createRequests<Answer>(clock, ranks.nameOf(rank)) }
       members.set(rank, member)
       link.onMessage(receiveFrom(rank, member))
       link.onClose((error) => member.requests.close(rankLost(ranks.nameOf(rank), error)))
@@ -125,7 +136,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
       const { link, requests } = await connect(rank, peer)
       const { manifestId, profile } = options
       const { heads, columns } = split
-      const { numericClass } = await requests.make((request) => link.send({ type: 'group-form', request, group, manifest: manifestId, profile, start: range.start, end: range.end, rank, heads, columns, sums, peers }), groupTimes.formTimeoutMs, signal)
+      const { numericClass } = doneOf(await requests.make((request) => link.send({ type: 'group-form', request, group, manifest: manifestId, profile, start: range.start, end: range.end, rank, heads, columns, sums, peers }), groupTimes.formTimeoutMs, signal))
       return numericClass ?? 'none'
     } catch (error) {
       throw new RankError(rank, error)
@@ -135,13 +146,18 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     Promise.all(
       [...members].map(async ([rank, { link, requests }]) => {
         try {
-          return await requests.make((request) => link.send(make(request)), timeoutMs, ended)
+          return doneOf(await requests.make((request) => link.send(make(request)), timeoutMs, ended))
         } catch (error) {
           throw new RankError(rank, error)
         }
       }),
     )
 
+  const memberOf = (rank: number): MemberLink => {
+    const member = members.get(rank)
+    if (member === undefined) throw new ShoalError('internal', `there is no rank ${rank}`)
+    return member
+  }
   const end = (): void => {
     ending.abort()
     ranks.close(new ShoalError('cancelled', 'the group has ended'))
@@ -195,9 +211,24 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     },
     truncate: (session, length) => all({ type: 'group-truncate', session, length }),
     close: (session) => all({ type: 'group-close', session }),
+    async loadHead(rank, { start, end: last }) {
+      const { link, requests } = memberOf(rank)
+      await requests.make((request) => link.send({ type: 'group-head-load', request, start, end: last }), groupTimes.formTimeoutMs, ending.signal)
+    },
+    async logits(rank, hidden) {
+      const { link, requests } = memberOf(rank)
+      const answer = await requests.make((request) => link.send({ type: 'group-head', request }, hidden), groupTimes.headDeadlineMs, ending.signal)
+      if (answer.type !== 'group-logits') throw new ShoalError('bad-frame', `${ranks.nameOf(rank)} was asked for logits`)
+      return answer.logits
+    },
     lose,
     end,
   }
+}
+
+function doneOf(answer: Answer): GroupDone {
+  if (answer.type !== 'group-done') throw new ShoalError('bad-frame', `'${answer.type}' answers something else`)
+  return answer
 }
 
 /** What kept a rank from taking its place. */

@@ -5,6 +5,8 @@ import type { BlockRunner, SumRanks } from '@shoal/runtime'
 import type { ExchangeCosts } from '../collectives/cost-model.ts'
 import { formGroup, RankError, type Formation, type GroupPeer } from './formation.ts'
 import { groupClass } from './group-class.ts'
+import { createGroupHead } from './group-head.ts'
+import type { GroupRunner } from './led-group.ts'
 import { createGroupInputs, type GroupSession } from './inputs.ts'
 import { groupLimits } from './limits.ts'
 import { measureLinks, silentPeers } from './measure-links.ts'
@@ -33,21 +35,6 @@ export interface GroupRunnerOptions {
   readonly spares?: readonly GroupPeer[]
   /** What sums cost; measured when absent. */
   readonly costs?: ExchangeCosts
-}
-
-/** A group as one runner: the pipeline sees one stage at its leader. */
-export interface GroupRunner extends BlockRunner {
-  /** Of the group, not of its leader. */
-  readonly numericClass: string
-  readonly ranks: number
-  /** Aborted when a rank is lost and nobody can take its place. */
-  readonly lost: AbortSignal
-  /** Members now, by rank from 1. */
-  members(): readonly GroupPeer[]
-  /** How often it was formed again around a spare. */
-  readonly repairs: number
-  /** Sums that the computing thread has made by itself, and how long it waited for them; null without such a thread. */
-  sumsInThread(signal: AbortSignal): Promise<{ readonly sums: number; readonly ms: number } | null>
 }
 
 /**
@@ -79,6 +66,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   const sum: SumRanks = (partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed'))
   const own = await orClosed(thread, dependencies.loadOwn(withThread(sum, thread)))
   const { hiddenSize } = own
+  const head = createGroupHead(logger, hiddenSize, (rank, { classes }) => classes[rank - 1] === options.numericClass && options.numericClass !== 'none')
 
   const form = async (ended: AbortSignal): Promise<{ formation: Formation; numericClass: string }> => {
     if (formation !== null && options.costs === undefined) costs = await measureLinks({ transport, clock }, members, ended)
@@ -117,6 +105,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
           throw new ShoalError('not-ready', 'the spare is of another numeric class')
         }
         formation = formed.formation
+        head.formed(formation)
         repairs += 1
         logger.info('group-repaired', { rank: lost, members: members.map(({ peer }) => peer) })
         await rebuild()
@@ -208,6 +197,7 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   try {
     const first = await form(signal)
     formation = first.formation
+    head.formed(formation)
     numericClass = first.numericClass
   } catch (error) {
     thread.close()
@@ -224,6 +214,10 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     ranks: members.length + 1,
     lost: losing.signal,
     members: () => members,
+    head,
+    get costs() {
+      return costs
+    },
     sumsInThread: (ended) => thread.spent(ended),
     get repairs() {
       return repairs

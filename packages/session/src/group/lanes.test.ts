@@ -12,7 +12,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { generateTokens } from '../generate.ts'
 import { createLocalSession } from '../local-session.ts'
 import type { GroupPeer } from './formation.ts'
-import { createGroupRunner, type GroupRunner } from './group-runner.ts'
+import { createGroupRunner } from './group-runner.ts'
+import type { GroupRunner } from './led-group.ts'
 import { createRankHost } from './rank-host.ts'
 
 /*

@@ -5,6 +5,8 @@ export const groupTimes = {
    * and a rank that hangs must be found before the coordinator gives the stage up.
    */
   sumDeadlineMs: 3_000,
+  /** For a member's part of the logits: as long as for a sum, after which the leader computes it itself. */
+  headDeadlineMs: 3_000,
   /** For a channel to a rank; as for a stage. */
   connectTimeoutMs: 10_000,
   /** For a rank to load its share: weights on a slow disk, cut and repacked. */
@@ -24,6 +26,10 @@ export const groupLimits = {
   rowsPerCallMax: 256,
   /** Rows of one call that computes a cache again: 128 rows keep all ranks busy while parts travel. */
   replayRows: 128,
+  /** Rows of which logits are asked for at once: one for each token; more are a prompt's, and the leader's own. */
+  headRowsMax: 4,
+  /** Parts of the head that are loaded at once; a leader needs one, and one more while a group is formed anew. */
+  headsMax: 4,
   /** Spares that are tried for one loss. */
   repairsMax: 4,
   /** Calls that a leader may give up before their turn at a member: more than a stage lets wait. */

@@ -1,9 +1,11 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import type { Transport } from '@shoal/network'
+import type { IndexRange } from '@shoal/model'
 import { protocols, type FormGroup, type GroupCall, type GroupMessage, type OpenGroupSession } from '@shoal/protocol'
 import { createGroupRank, type GroupRank } from './group-rank.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { groupLimits, groupTimes } from './limits.ts'
+import type { HeadUse, LoadedHeads } from './loaded-heads.ts'
 import type { LoadedShares, ShareUse } from './loaded-shares.ts'
 import { createRankLink, type RankLink } from './rank-link.ts'
 import { alsoInThread } from './rank-thread-control.ts'
@@ -13,6 +15,8 @@ export interface MemberDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly shares: LoadedShares
+  /** Null where nobody's logits are computed. */
+  readonly heads: LoadedHeads | null
   /** This node's class, read once the share is loaded. */
   numericClass(): string
 }
@@ -31,7 +35,7 @@ export interface Member {
 }
 
 export function createMember(dependencies: MemberDependencies, leaderLink: RankLink, request: FormGroup): Member {
-  const { transport, clock, logger, shares } = dependencies
+  const { transport, clock, logger, shares, heads } = dependencies
   const { group, rank, peers } = request
   const ending = new AbortController()
   const listeners: (() => void)[] = []
@@ -41,6 +45,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
   let lastCall = -1
   let use: ShareUse | null = null
   let lanes: Lanes | null = null
+  let headUse: HeadUse | null = null
   let inOrder: Promise<void> = Promise.resolve()
 
   const end = (error: ShoalError): void => {
@@ -48,6 +53,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     ending.abort(error)
     ranks.close(error)
     leaderLink.close()
+    headUse?.release()
     const used = use
     use = null
     // Behind the call that is under way, which fails now.
@@ -124,6 +130,24 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     await runner().open(nameOf(session), tokenBudget, { start, end: last })
     sessions.add(session)
   }
+  const loadHead = async (vocabulary: IndexRange): Promise<void> => {
+    if (heads === null) throw new ShoalError('not-ready', 'this node computes no logits')
+    const taken = await heads.take(vocabulary)
+    headUse?.release()
+    headUse = taken
+    // The group may have ended meanwhile.
+    if (ending.signal.aborted) taken.release()
+  }
+  const computeLogits = async (asked: number, rows: Float32Array): Promise<void> => {
+    try {
+      const { hiddenSize } = runner()
+      if (headUse === null) throw new ShoalError('not-ready', 'this rank has loaded no part of the head')
+      if (rows.length % hiddenSize !== 0 || rows.length > groupLimits.headRowsMax * hiddenSize) throw new ShoalError('bad-frame', `${rows.length} numbers are not 1 to ${groupLimits.headRowsMax} rows`)
+      leaderLink.send({ type: 'group-logits', request: asked }, await headUse.head.logits(rows))
+    } catch (error) {
+      tell(asked, null, error)
+    }
+  }
   /** @throws {ShoalError} `limit-exceeded`, which ends the leader's channel */
   const giveUp = (call: number): void => {
     if (call <= lastCall) return
@@ -165,6 +189,10 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
           return
         case 'group-call':
           return queue(() => compute(message, values))
+        case 'group-head-load':
+          return answer(message.request, () => loadHead(message))
+        case 'group-head':
+          return computeLogits(message.request, values)
         case 'group-connect':
           return answer(message.request, connect)
         case 'group-open':
@@ -186,6 +214,7 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
         case 'group-form':
         case 'group-lane':
         case 'group-done':
+        case 'group-logits':
         case 'group-meet':
         case 'group-echo':
           throw new ShoalError('bad-frame', `'${message.type}' does not come from the leader of a group`)

@@ -3,6 +3,7 @@ import type { Channel, Transport } from '@shoal/network'
 import { protocols, type FormGroup, type GroupMessage } from '@shoal/protocol'
 import { groupLimits } from './limits.ts'
 import { createEcho } from './echo.ts'
+import { createLoadedHeads, type LoadHead } from './loaded-heads.ts'
 import { createLoadedShares, type LoadShare } from './loaded-shares.ts'
 import { createMember, type Member } from './member.ts'
 import { createRankLink, type RankLink } from './rank-link.ts'
@@ -14,6 +15,8 @@ export interface RankHostOptions {
   /** Read for each group that is formed. */
   readonly numericClass: string
   readonly load: LoadShare
+  /** Parts of the head for leaders that answer; none when absent. */
+  readonly loadHead?: LoadHead
   /** Whether this peer may make this node a rank: it costs memory and time. May throw a `ShoalError` that says more than a no. */
   accepts(leader: string, request: FormGroup): boolean
 }
@@ -32,6 +35,7 @@ type Receive = (message: GroupMessage, values: Float32Array) => Promise<void> | 
 export function createRankHost(dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger }, options: RankHostOptions): RankHost {
   const { transport, clock, logger } = dependencies
   const shares = createLoadedShares(clock, options.load)
+  const heads = options.loadHead === undefined ? null : createLoadedHeads(clock, options.loadHead)
   const members = new Map<string, Member>()
   let closed = false
 
@@ -58,7 +62,7 @@ export function createRankHost(dependencies: { readonly transport: Transport; re
     for (const member of members.values()) {
       if (member.leader === link.peer) member.end(new ShoalError('cancelled', 'the leader forms this group again'))
     }
-    const member = createMember({ transport, clock, logger, shares, numericClass: () => options.numericClass }, link, request)
+    const member = createMember({ transport, clock, logger, shares, heads, numericClass: () => options.numericClass }, link, request)
     members.set(request.group, member)
     member.onEnd(() => members.delete(request.group))
     void member.form()
@@ -96,6 +100,7 @@ export function createRankHost(dependencies: { readonly transport: Transport; re
       closed = true
       for (const member of members.values()) member.end(new ShoalError('not-ready', 'this node is closing'))
       await shares.close()
+      await heads?.close()
     },
   }
 }

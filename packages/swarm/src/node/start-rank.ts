@@ -69,6 +69,10 @@ async function start(dependencies: SystemDependencies, options: RankOptions, sco
         await store.ensureUnits(unitsOfRange(range), signal)
         return device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, signal })
       },
+      async loadHead(vocabulary, signal) {
+        await store.ensureUnits(['embed', 'head'], signal)
+        return device.loadHead(vocabulary)
+      },
     },
   )
   scope.onClose(() => host.close())

@@ -1,13 +1,14 @@
 import { createVirtualClock, seededRandom, silentLogger, type Random, type VirtualClock } from '@shoal/host'
-import { formatProfile, parseProfile, rankShare, splitBlocks, openModel, type BlockRange, type BlockSplit } from '@shoal/model'
+import { formatProfile, parseProfile, rankShare, splitBlocks, openModel, type BlockRange, type BlockSplit, type IndexRange } from '@shoal/model'
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
-import { createOnnxDevice, createReferenceDevice, type BlockRunner, type Device } from '@shoal/runtime'
+import { createOnnxDevice, createReferenceDevice, type BlockRunner, type Device, type HeadRunner } from '@shoal/runtime'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { GroupPeer } from '../formation.ts'
-import { createGroupRunner, type GroupRunner } from '../group-runner.ts'
+import { createGroupRunner } from '../group-runner.ts'
+import type { GroupRunner } from '../led-group.ts'
 import { createRankHost, type RankHost } from '../rank-host.ts'
 
 /** Plenty for a model of three blocks. */
@@ -24,7 +25,7 @@ export interface GroupBench {
   /** A device for whole blocks, embedding and head. */
   readonly device: Device
   /** A node that is a rank of whoever asks. */
-  addRank(peer: string, options?: { readonly accepts?: (leader: string) => boolean; readonly manifestId?: string; readonly numericClass?: string; readonly onForward?: () => void }): Promise<RankNode>
+  addRank(peer: string, options?: { readonly accepts?: (leader: string) => boolean; readonly manifestId?: string; readonly numericClass?: string; readonly onForward?: () => void; readonly headless?: boolean }): Promise<RankNode>
   split(speeds: readonly number[]): BlockSplit
   lead(leader: string, range: BlockRange, speeds: readonly number[], members: readonly RankNode[], spares?: readonly RankNode[]): Promise<{ transport: Transport; runner: GroupRunner }>
   close(): Promise<void>
@@ -35,6 +36,8 @@ export interface RankNode extends GroupPeer {
   readonly host: RankHost
   /** Shares that it has loaded so far. */
   readonly loaded: BlockRunner[]
+  /** How often it was asked for logits. */
+  headCalls(): number
 }
 
 export async function createGroupBench(model: string, weights: string, kind: 'reference' | 'onnx'): Promise<GroupBench> {
@@ -70,6 +73,17 @@ export async function createGroupBench(model: string, weights: string, kind: 're
       const transport = network.createTransport(peer)
       const own = await addDevice()
       const loaded: BlockRunner[] = []
+      let headCalls = 0
+      const loadHead = async (vocabulary: IndexRange): Promise<HeadRunner> => {
+        const head = await own.loadHead(vocabulary)
+        return {
+          ...head,
+          logits(hidden, into) {
+            headCalls += 1
+            return head.logits(hidden, into)
+          },
+        }
+      }
       const host = createRankHost(
         { transport, clock, logger: silentLogger },
         {
@@ -77,6 +91,7 @@ export async function createGroupBench(model: string, weights: string, kind: 're
           ...(options.manifestId === undefined ? {} : { manifestId: options.manifestId }),
           numericClass: options.numericClass ?? own.numericClass,
           accepts: options.accepts ?? (() => true),
+          ...(options.headless === true ? {} : { loadHead }),
           async load({ range, split, rank, sum }, signal) {
             const runner = await own.loadRank(range, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes, signal })
             loaded.push(runner)
@@ -90,7 +105,7 @@ export async function createGroupBench(model: string, weights: string, kind: 're
           },
         },
       )
-      return { peer, addresses: transport.addresses(), transport, host, loaded }
+      return { peer, addresses: transport.addresses(), transport, host, loaded, headCalls: () => headCalls }
     },
     split: (speeds) => splitBlocks(config, profile, speeds),
     async lead(leader, range, speeds, members, spares = []) {

@@ -1,0 +1,44 @@
+import { silentLogger, sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { createGroupBench } from '@shoal/session/testing'
+import { expect, test } from 'vitest'
+import { grouped } from './group-device.ts'
+
+test('whoever leads a group shares the head with it: the same logits, also when the rank is gone', async () => {
+  const bench = await createGroupBench('llama', 'int4:32', 'onnx')
+  const rank = await bench.addRank('rank')
+  const { config } = bench.packed.manifest.manifest
+  /** Threads answer in the real event loop, and the network's clock is virtual. */
+  const done = async <T>(promise: Promise<T>): Promise<T> => {
+    let over = false
+    const end = (): void => void (over = true)
+    promise.then(end, end)
+    while (!over) {
+      await sleep(systemClock, 0)
+      bench.clock.advance(0.1)
+    }
+    return promise
+  }
+  const leader = grouped(
+    { transport: bench.network.createTransport('leader'), clock: bench.clock, random: bench.random, logger: silentLogger, manifest: bench.packed.manifest },
+    bench.device,
+    { ranks: rank.addresses.map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${rank.peer}`)), alwaysShareHead: true },
+  )
+  const runner = await done(leader.loadBlocks({ start: 0, end: config.blockCount }, { memoryLimitBytes: 2 ** 28 }))
+  const shared = await done(leader.loadHead())
+  const whole = await bench.device.loadHead()
+  const hidden = Float32Array.from({ length: config.hiddenSize }, (_, index) => Math.cos(index))
+  const expected = await whole.logits(hidden)
+  const isAsked = async (): Promise<boolean> => {
+    const before = rank.headCalls()
+    expect(await done(shared.logits(hidden))).toEqual(expected)
+    return rank.headCalls() > before
+  }
+  for (let turn = 0; turn < 200 && !(await isAsked()); turn += 1) await sleep(systemClock, 5)
+  expect(await isAsked()).toBe(true)
+  bench.network.kill(rank.peer)
+  expect(await isAsked()).toBe(false)
+  await done(runner.release())
+  await shared.release()
+  await bench.close()
+})
