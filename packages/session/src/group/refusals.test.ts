@@ -1,4 +1,4 @@
-import { encodeGroup, protocols } from '@shoal/protocol'
+import { decodeGroup, encodeGroup, protocols } from '@shoal/protocol'
 import { afterEach, expect, test } from 'vitest'
 import { settled } from '../fake-swarm.ts'
 import { groupLimits } from './limits.ts'
@@ -48,6 +48,30 @@ test('a peer that is no rank cannot bring parts or open a place in a group', asy
     expect(await ended).toBeInstanceOf(Error)
   }
   expect(members[1].host.groups).toBe(1)
+})
+
+test('whoever reaches a rank may measure the link to it, and do nothing else on that channel', async () => {
+  bench = await createGroupBench(model, 'f32', 'reference')
+  const shy = await bench.addRank('shy', { accepts: () => false })
+  const stranger = bench.network.createTransport('stranger')
+  stranger.learn(shy.peer, shy.addresses)
+  const channel = await stranger.open(shy.peer, protocols.group, { signal: new AbortController().signal })
+  const ended = new Promise((resolve) => channel.onClose(resolve))
+  const answers: unknown[] = []
+  channel.onFrame((frame) => {
+    const { message, payload } = decodeGroup(frame)
+    answers.push([message, payload.length])
+  })
+  await channel.send(...encodeGroup({ type: 'group-echo', request: 1 }))
+  await channel.send(...encodeGroup({ type: 'group-echo', request: 2 }, new Float32Array(5000)))
+  await settled()
+  expect(answers).toEqual([
+    [{ type: 'group-echo', request: 1 }, 0],
+    [{ type: 'group-echo', request: 2 }, 20_000],
+  ])
+  await channel.send(...encodeGroup({ type: 'group-open', request: 0, session: 0, tokenBudget: 1, start: 0, end: 1 }))
+  expect(await ended).toBeInstanceOf(Error)
+  expect(shy.host.groups).toBe(0)
 })
 
 test('a leader that gives up calls without end loses its channel', async () => {
