@@ -2,7 +2,7 @@ import { scenarios } from './scenarios/index.ts'
 import { becomeCalm } from './simulator/calm.ts'
 import { outcomeOf, type Outcome } from './simulator/outcome.ts'
 import type { RunnerName } from './simulator/tiny-model.ts'
-import { topologies, wideTopologies } from './simulator/topologies.ts'
+import { groupTopologies, topologies, wideTopologies } from './simulator/topologies.ts'
 import { createWorld } from './simulator/world.ts'
 
 export interface PlayOptions {
@@ -21,7 +21,7 @@ export interface PlayOptions {
 export async function playScenario(name: string, options: PlayOptions): Promise<Outcome> {
   const scenario = scenarios.find((candidate) => candidate.name === name)
   if (scenario === undefined) throw new RangeError(`there is no scenario ${name}: shoal sim list names them`)
-  const topology = scenario.topology === 'any' ? topologies[options.seed % topologies.length] : [...topologies, ...wideTopologies].find((candidate) => candidate.name === scenario.topology)
+  const topology = scenario.topology === 'any' ? topologies[options.seed % topologies.length] : [...topologies, ...groupTopologies, ...wideTopologies].find((candidate) => candidate.name === scenario.topology)
   if (topology === undefined) throw new Error(`scenario ${name} names no topology: ${scenario.topology}`)
   const { seed, nodes = scenario.nodes, listener } = options
   const model = scenario.model ?? 'tiny'

@@ -121,7 +121,9 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       // Nothing has moved: the window is for moves.
       lastMoveMs = lastMovedMs
       const putOff = error instanceof ShoalError && error.code === 'not-ready'
-      logger[putOff ? 'info' : 'error'](putOff ? 'move-put-off' : 'span-loading-failed', { start: span.start, end: span.end, reason: messageOf(error) })
+      // A rank that does not come is its own affair; what this node holds alone it goes on holding.
+      if (span.group !== undefined) logger.warn('group-not-formed', { start: span.start, end: span.end, ranks: span.group.ranks, reason: messageOf(error) })
+      else logger[putOff ? 'info' : 'error'](putOff ? 'move-put-off' : 'span-loading-failed', { start: span.start, end: span.end, reason: messageOf(error) })
       failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
       schedule(swarmLimits.spanRetryMs)
       if (options.fixed !== null && spans.current() === null) failed.reject(error)

@@ -3,10 +3,11 @@ import { crowdScenario } from './crowd.ts'
 import { memberFaults } from './faults-of-members.ts'
 import { planFaults } from './faults-of-plans.ts'
 import { stageFaults } from './faults-of-stages.ts'
+import { groupsScenario } from './groups.ts'
 import { largeScenario } from './large.ts'
 import type { Scenario } from './scenario.ts'
 import { topologyScenarios } from './topology.ts'
 import { wrongNumbersScenario } from './wrong-numbers.ts'
 
 /** Everything that `shoal sim` can play, by name. */
-export const scenarios: readonly Scenario[] = [...topologyScenarios, crowdScenario, largeScenario, ...stageFaults, ...memberFaults, ...planFaults, wrongNumbersScenario, ...chaosScenarios]
+export const scenarios: readonly Scenario[] = [...topologyScenarios, crowdScenario, largeScenario, groupsScenario, ...stageFaults, ...memberFaults, ...planFaults, wrongNumbersScenario, ...chaosScenarios]

@@ -18,6 +18,8 @@ export interface NodeSketch {
   readonly numericClass: string
   /** Exactly these blocks, whatever the plan says. */
   readonly blocks?: readonly [number, number]
+  /** It takes part in groups, as this machine. */
+  readonly machine?: string
   /** Nothing can be written there. */
   readonly diskFull?: boolean
 }
@@ -83,16 +85,17 @@ export async function startSimulatedNode(surroundings: NodeSurroundings, sketch:
       // Every machine has all weights, or no room for any.
       ensureUnits: () => (sketch.diskFull === true ? Promise.reject(new ShoalError('disk-full', 'no room for weights')) : Promise.resolve()),
     },
-    { profile: topology.profile, blocks: sketch.blocks, memoryBytes: sketch.memoryBytes, onEvent: (event) => surroundings.onEvent(event) },
+    { profile: topology.profile, blocks: sketch.blocks, groups: sketch.machine !== undefined, memoryBytes: sketch.memoryBytes, onEvent: (event) => surroundings.onEvent(event) },
     scope,
   )
-  const leave = createLeaving({ logger, keeper: member.keeper, stageHost: member.stageHost, membership: member.membership, scope }, (event) => surroundings.onEvent(event))
+  const leave = createLeaving({ logger, keeper: member.keeper, stageHost: member.stageHost, membership: member.membership, groups: member.groups, scope }, (event) => surroundings.onEvent(event))
   const node: SimulatedNode = { sketch, life, transport, member, device, slowness: 1, leave: () => leave(new AbortController().signal) }
 
   member.membership.start()
   await member.membership.announce({
     state: 'joining',
-    hardware: { memoryBytes: sketch.memoryBytes, decodeMicrosPerBlock: sketch.decodeMicrosPerBlock, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: topology.bandwidthBytesPerSecond, device: 'reference', threads: 1 },
+    ...member.said.measured({ memoryBytes: sketch.memoryBytes, decodeMicrosPerBlock: sketch.decodeMicrosPerBlock, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: topology.bandwidthBytesPerSecond, device: 'reference', threads: 1 }),
+    ...(sketch.machine !== undefined && { machine: sketch.machine }),
     numericClass: sketch.numericClass,
     addresses: transport.addresses(),
     version: 'sim',

@@ -1,8 +1,8 @@
 import { systemClock } from '@shoal/host/node'
-import { modelCosts, plan } from '@shoal/planner'
 import { quantile, round } from '../bench/report.ts'
 import type { FaultKind } from './fault-book.ts'
 import type { KillPoint } from './frame-watch.ts'
+import { planOf } from './shared-planner.ts'
 import type { RunnerName } from './tiny-model.ts'
 import { membersNow } from './truth.ts'
 import type { World } from './world.ts'
@@ -83,9 +83,8 @@ function planMsOf(world: World): number {
   const [name] = membersNow(world)
   const node = name === undefined ? undefined : world.nodes.get(name.slice(0, name.lastIndexOf('@')))
   if (node === undefined) return 0
-  const { config, profile } = world.model.manifest.manifest
   const snapshot = node.member.membership.snapshot()
   const startMs = systemClock.nowMs()
-  plan(snapshot, modelCosts(config, profile), { objective: 'latency' })
+  planOf(world.model, snapshot)
   return round(systemClock.nowMs() - startMs)
 }

@@ -1,21 +1,29 @@
-import { modelCosts, plan, type Plan } from '@shoal/planner'
+import { rankPermille } from '@shoal/model'
+import type { Snapshot } from '@shoal/membership'
+import { modelCosts, plan, type Plan, type SharesOf } from '@shoal/planner'
 import type { Planner } from '@shoal/swarm/parts'
 import type { TinyModel } from './tiny-model.ts'
 
 /** Plans that are kept: a swarm that changes has as many views at once as news is on its way. */
 const plansMax = 256
 
+/** As each node would make it by itself. */
+export function planOf({ manifest }: TinyModel, snapshot: Snapshot): Plan {
+  const { config, profile } = manifest.manifest
+  const shares: SharesOf = (speeds) => rankPermille(config, profile, speeds)
+  return plan(snapshot, modelCosts(config, profile), { objective: 'latency', shares })
+}
+
 /**
  * Every node makes the same plan of the same snapshot, and here one makes it for all: it is a pure function, and most of
  * the work of a large simulation. `wrongPlans` makes some anew.
  */
-export function createSharedPlanner({ manifest }: TinyModel): Planner {
-  const costs = modelCosts(manifest.manifest.config, manifest.manifest.profile)
+export function createSharedPlanner(model: TinyModel): Planner {
   const plans = new Map<string, Plan>()
   return (snapshot, hash) => {
     const known = plans.get(hash)
     if (known !== undefined) return known
-    const made = plan(snapshot, costs, { objective: 'latency' })
+    const made = planOf(model, snapshot)
     const [oldest] = plans.keys()
     if (plans.size >= plansMax && oldest !== undefined) plans.delete(oldest)
     plans.set(hash, made)

@@ -39,7 +39,8 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
     await sleep(clock, busyUntilMs - clock.nowMs())
   }
 
-  const simulate = (runner: BlockRunner): BlockRunner => {
+  /** @param share of each block */
+  const simulate = (runner: BlockRunner, share = 1): BlockRunner => {
     const parts = new Map<string, BlockRange>()
     return {
       ...runner,
@@ -52,7 +53,7 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
         if (position !== length) options.onViolation(`a step at position ${position} was computed in a session of ${length} positions`)
         const part = parts.get(session) ?? runner.range
         const output = await runner.forward(session, position, hidden)
-        await compute(part.end - part.start, hidden.length / runner.hiddenSize)
+        await compute(share * (part.end - part.start), hidden.length / runner.hiddenSize)
         return output
       },
       async close(session) {
@@ -83,7 +84,8 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
       await sleep(clock, loadMsPerBlock * (range.end - range.start), loading.signal)
       const runner = await device.loadRank(range, loading)
       loaded.add(runner)
-      return simulate(runner)
+      // Its sums are made at once and waited for as long as the links take.
+      return simulate(runner, 1 / loading.share.ranks)
     },
     loadHead: (vocabulary) => device.loadHead(vocabulary),
     loadEmbedding: () => device.loadEmbedding(),

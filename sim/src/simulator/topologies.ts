@@ -8,6 +8,8 @@ export interface Machine {
   readonly fits: number
   readonly decodeMicrosPerBlock: number
   readonly site: number
+  /** It takes part in groups. */
+  readonly groups?: boolean
 }
 
 /** Machines and the links between them. */
@@ -101,6 +103,18 @@ const fourSites: Topology = {
   },
   link: (a, b) => (a === b ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 } : { latencyMs: siteMs[a]?.[b] ?? 40, jitterMs: 3, bytesPerSecond: 10_000_000, lossPermille: 1 }),
 }
+
+/** Room for a share beside all that a node holds, and blocks so slow that two are faster together. */
+const desks: Topology = {
+  ...lan,
+  name: 'desks',
+  about: 'one room, cables; machines that hold the model twice, and take 10 ms for a block',
+  ttftMsMax: 60_000,
+  machine: (_index, _count, blockCount, random) => ({ fits: 3 * blockCount, decodeMicrosPerBlock: Math.round(between(random, 9000, 10_500)), site: 0, groups: true }),
+}
+
+/** For groups that plans form: chaos does not choose among these either. */
+export const groupTopologies: readonly Topology[] = [desks]
 
 /** For swarms that are large: chaos does not choose among these. */
 export const wideTopologies: readonly Topology[] = [fourSites]

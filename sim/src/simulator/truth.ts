@@ -1,5 +1,6 @@
 import { snapshotHash, type MembershipProfile } from '@shoal/membership'
-import { modelCosts, plan, planHash } from '@shoal/planner'
+import { planHash } from '@shoal/planner'
+import { planOf } from './shared-planner.ts'
 import type { SimulatedClient } from './client.ts'
 import type { World } from './world.ts'
 
@@ -36,9 +37,8 @@ const replannedMax = 8
 
 /** Nodes that would plan otherwise, each for itself, than they were told to. */
 export function wrongPlans({ nodes, model }: World): string[] {
-  const { config, profile } = model.manifest.manifest
   return [...nodes].slice(-replannedMax).flatMap(([name, { member }]) => {
-    const own = plan(member.membership.snapshot(), modelCosts(config, profile), { objective: 'latency' })
+    const own = planOf(model, member.membership.snapshot())
     return planHash(own) === planHash(member.view.plan()) ? [] : [`${name} plans otherwise than another node with the same snapshot`]
   })
 }

@@ -267,8 +267,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
   const { blockCount } = model.manifest.manifest.config
   for (let index = 0; index < options.nodes; index += 1) {
-    const { fits, decodeMicrosPerBlock, site } = topology.machine(index, options.nodes, blockCount, random)
-    world.add({ name: `n${String(index).padStart(2, '0')}`, site, memoryBytes: memoryFor(fits, model), decodeMicrosPerBlock, numericClass: 'one' })
+    const { fits, decodeMicrosPerBlock, site, groups = false } = topology.machine(index, options.nodes, blockCount, random)
+    const name = `n${String(index).padStart(2, '0')}`
+    world.add({ name, site, ...(groups && { machine: name }), memoryBytes: memoryFor(fits, model), decodeMicrosPerBlock, numericClass: 'one' })
   }
   return world
 }

@@ -201,7 +201,9 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
           return queue(() => runner().truncate(nameOf(message.session), message.length))
         case 'group-close':
           return queue(async () => {
-            if (sessions.delete(message.session)) await runner().close(nameOf(message.session))
+            // When the group has ended, that closes those that are open.
+            const open = use?.runner
+            if (open !== undefined && sessions.delete(message.session)) await open.close(nameOf(message.session))
           })
         case 'group-failed':
           if (message.call === null) return
