@@ -10,6 +10,16 @@ describe('a simulated swarm', () => {
     expect(outcome.failovers).toBeGreaterThan(0)
   })
 
+  test('groups that plans form: answers survive whatever is done to their ranks and leaders', { timeout: 120_000 }, async () => {
+    let formed = 0
+    for (let seed = 1; seed <= 8; seed += 1) {
+      const outcome = await playScenario('groups', { seed, listener: (line) => void (formed += line.includes('"blocks-changed"') && line.includes('"ranks":2') ? 1 : 0) })
+      expect(outcome.violations, `seed ${seed}`).toEqual([])
+      expect(outcome).toMatchObject({ tokensLost: 0, tokensChanged: 0 })
+    }
+    expect(formed).toBeGreaterThan(8)
+  })
+
   test('a seed is the same run each time', async () => {
     const [first, again, other] = [await playScenario('home-wifi', { seed: 7 }), await playScenario('home-wifi', { seed: 7 }), await playScenario('home-wifi', { seed: 8 })]
     expect({ ...again, planMs: 0 }).toEqual({ ...first, planMs: 0 })
