@@ -58,7 +58,12 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
   }
   const loadPart = async (vocabulary: IndexRange, rank: number): Promise<HeadPart> => {
     const head = await own.loadHead(vocabulary)
-    return { rank, vocabulary, head, ms: await timeHead(dependencies.clock, head, config.hiddenSize) }
+    try {
+      return { rank, vocabulary, head, ms: await timeHead(dependencies.clock, head, config.hiddenSize) }
+    } catch (error) {
+      await head.release()
+      throw error
+    }
   }
 
   return {
@@ -85,8 +90,14 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
     async loadHead(vocabulary) {
       const split = splitVocabulary(config.vocabularySize, speeds)
       if (vocabulary !== undefined || split.some(({ start, end }) => start === end)) return own.loadHead(vocabulary)
-      parts = []
-      for (const [rank, part] of split.entries()) parts = [...parts, await loadPart(part, rank)]
+      const loaded: HeadPart[] = []
+      try {
+        for (const [rank, part] of split.entries()) loaded.push(await loadPart(part, rank))
+      } catch (error) {
+        for (const { head } of loaded) await head.release()
+        throw error
+      }
+      parts = loaded
       shareHead()
       return createSharedHead({ ...config, parts, group: () => latest?.head ?? null })
     },

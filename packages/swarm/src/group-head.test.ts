@@ -1,5 +1,6 @@
-import { silentLogger, sleep } from '@shoal/host'
+import { ShoalError, silentLogger, sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
+import type { Device } from '@shoal/runtime'
 import { createGroupBench } from '@shoal/session/testing'
 import { expect, test } from 'vitest'
 import { grouped } from './group-device.ts'
@@ -40,5 +41,29 @@ test('whoever leads a group shares the head with it: the same logits, also when 
   expect(await isAsked()).toBe(false)
   await done(runner.release())
   await shared.release()
+  await bench.close()
+})
+
+test('of a head that cannot be loaded whole no part stays', async () => {
+  const bench = await createGroupBench('llama', 'f32', 'reference')
+  let held = 0
+  const device: Device = {
+    ...bench.device,
+    async loadHead(vocabulary) {
+      if (vocabulary !== undefined && vocabulary.start > 0) throw new ShoalError('no-capacity', 'full')
+      const head = await bench.device.loadHead(vocabulary)
+      held += 1
+      return {
+        ...head,
+        async release() {
+          held -= 1
+          await head.release()
+        },
+      }
+    },
+  }
+  const dependencies = { transport: bench.network.createTransport('leader'), clock: bench.clock, random: bench.random, logger: silentLogger, manifest: bench.packed.manifest }
+  await expect(grouped(dependencies, device, { ranks: ['/memory/rank/p2p/rank'] }).loadHead()).rejects.toMatchObject({ code: 'no-capacity' })
+  expect(held).toBe(0)
   await bench.close()
 })

@@ -50,6 +50,29 @@ test.each(answers)('logits are whole with %s', async (_, ranks, computedHere) =>
   }
 })
 
+test('when a part fails, nothing is written to the given place any more once that is told', async () => {
+  const late = Promise.withResolvers<void>()
+  const slow: HeadRunner = {
+    async logits(hidden, into) {
+      await late.promise
+      return parts[1]!.head.logits(hidden, into)
+    },
+    release: () => Promise.resolve(),
+  }
+  const broken: HeadRunner = { logits: () => Promise.reject(new Error('broken')), release: () => Promise.resolve() }
+  const head = createSharedHead({ hiddenSize, vocabularySize, parts: [{ ...parts[0]!, head: broken }, { ...parts[1]!, head: slow }, parts[2]!], group: () => null })
+  const into = new Float32Array(new SharedArrayBuffer(4 * vocabularySize))
+  let told = false
+  const failed = head.logits(new Float32Array(hiddenSize), into).catch((error: unknown) => {
+    told = true
+    return error
+  })
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
+  expect(told).toBe(false)
+  late.resolve()
+  expect(await failed).toMatchObject({ message: 'broken' })
+})
+
 test('without a group all is computed here', async () => {
   here.length = 0
   expect(await createSharedHead({ hiddenSize, vocabularySize, parts, group: () => null }).logits(new Float32Array(hiddenSize))).toEqual(whole(1))

@@ -39,7 +39,7 @@ export function createSharedHead({ hiddenSize, vocabularySize, parts, group }: S
       const whole: Float32Array = into?.subarray(0, rows * vocabularySize) ?? new Float32Array(rows * vocabularySize)
       // Ranks first: what this thread computes itself must not stand in front of what others are asked.
       const asked = parts.toReversed().map((part) => ({ part, answer: logitsOf(part, hidden, rows === 1 ? into?.subarray(part.vocabulary.start, part.vocabulary.end) : undefined) }))
-      await Promise.all(
+      const given = await Promise.allSettled(
         asked.map(async ({ part: { vocabulary: { start, end } }, answer }) => {
           const logits = await answer
           if (logits.buffer === whole.buffer) return
@@ -47,6 +47,8 @@ export function createSharedHead({ hiddenSize, vocabularySize, parts, group }: S
           freeMemory(logits.buffer)
         }),
       )
+      // Not before all have come: a part that is late would be written into a place that is used for something else by then.
+      for (const one of given) if (one.status === 'rejected') throw one.reason
       return whole
     },
     async release() {

@@ -13,20 +13,37 @@ interface Message {
 }
 
 /** Ranks joined by queues that keep the order between two of them, as channels do. */
-function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { clock: ReturnType<typeof createVirtualClock>; members: Collective[]; queues: Map<string, Message[]>; delivered: Float32Array[]; deliver(pick: (count: number) => number, alive?: (rank: number) => boolean): boolean } {
+function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { clock: ReturnType<typeof createVirtualClock>; members: Collective[]; queues: Map<string, Message[]>; delivered: Float32Array[]; refused: { from: number; error: ShoalError }[]; deliver(pick: (count: number) => number, alive?: (rank: number) => boolean): boolean } {
   const clock = createVirtualClock()
   const queues = new Map<string, Message[]>()
   const delivered: Float32Array[] = []
+  const refused: { from: number; error: ShoalError }[] = []
   const send = (from: number) => (id: SumId, { to, ...part }: Outgoing): void => {
     const key = `${from}>${to}`
     queues.set(key, [...(queues.get(key) ?? []), { from, to, id, part: { ...part, values: part.values.slice() } }])
   }
-  const members = Array.from({ length: ranks }, (_, rank) => createCollective({ clock, rank, ranks, deadlineMs, algorithm: () => algorithm, send: send(rank), nameOf: (other) => `rank ${other}` }))
+  const members: Collective[] = Array.from({ length: ranks }, (_, rank) =>
+    createCollective({
+      clock,
+      rank,
+      ranks,
+      deadlineMs,
+      algorithm: () => algorithm,
+      send: send(rank),
+      // As a group does: its channel ends, and all sums with it.
+      refuse(from, error) {
+        refused.push({ from, error })
+        members[rank]!.close(error)
+      },
+      nameOf: (other) => `rank ${other}`,
+    }),
+  )
   return {
     clock,
     members,
     queues,
     delivered,
+    refused,
     deliver(pick, alive = () => true) {
       const waiting = [...queues.values()].filter((queue) => queue[0] !== undefined && alive(queue[0].to) && alive(queue[0].from))
       const queue = waiting[pick(waiting.length)]
@@ -216,6 +233,26 @@ test.each(algorithms)('whatever parts come in a %s, they are taken, dropped or r
     }),
     { numRuns: 150 },
   )
+})
+
+test.each(wrong.filter(([, algorithm, from]) => algorithm !== 'ring' && from === 1))('refused once its sum begins, and its rank named: %s', async (_, algorithm, from, part) => {
+  const group = createGroup(2, algorithm)
+  const [member] = group.members
+  member!.begin(0)
+  member!.receive(from, { call: 0, sum: 0 }, part)
+  const sum = member!.sum(new Float32Array(4))
+  expect(group.refused).toMatchObject([{ from, error: { code: 'bad-frame' } }])
+  await expect(sum).rejects.toMatchObject({ code: 'bad-frame' })
+})
+
+test('a rank that fills the room for early parts is refused, not the one that comes after it', () => {
+  const group = createGroup(3, 'gather')
+  const [member] = group.members
+  member!.begin(0)
+  const part = (length: number): Part => ({ kind: 'partial', chunk: 0, values: new Float32Array(length) })
+  for (let sum = 0; sum < 8; sum += 1) member!.receive(2, { call: 9, sum }, part(2 ** 21 - 1))
+  member!.receive(1, { call: 0, sum: 0 }, part(1024))
+  expect(group.refused).toMatchObject([{ from: 2, error: { code: 'bad-frame' } }])
 })
 
 test('parts of sums that never begin do not fill memory', () => {

@@ -21,6 +21,8 @@ export interface CollectiveOptions {
   algorithm(bytes: number): Algorithm
   /** Copies the values, or sends them, before it returns. */
   send(id: SumId, part: Outgoing): void
+  /** Hears this rank no more: it does not keep to the protocol, which showed only now. Ends all sums. */
+  refuse(from: number, error: ShoalError): void
   /** How long a sum may take from this rank's own part on. */
   readonly deadlineMs: number
   /** Names a rank for people. */
@@ -104,6 +106,21 @@ export function createCollective(options: CollectiveOptions): Collective {
     carryOut(id, exchange.receive(from, part))
     if (exchange.done) settle(null)
   }
+  /** What is wrong with a part that came early shows only now; nobody is left to throw at, and who sent it must not go on. */
+  const takeLate = (from: number, id: SumId, part: Part): void => {
+    try {
+      take(from, id, part)
+    } catch (error) {
+      if (!(error instanceof ShoalError)) throw error
+      options.refuse(from, error)
+    }
+  }
+  /** Of what early parts may use, by rank: who sends ahead without end must not use up what the others need. */
+  const greediest = (): number => {
+    const used = new Map<number, number>()
+    for (const { from, part } of early) used.set(from, (used.get(from) ?? 0) + 1 / earlyMax + part.values.byteLength / earlyBytesMax)
+    return [...used].reduce((most, one) => (one[1] > most[1] ? one : most), [-1, 0])[0]
+  }
   const keepEarly = (isKept: (one: Early) => boolean): void => {
     early = early.filter(isKept)
     earlyBytes = early.reduce((sum, { part }) => sum + part.values.byteLength, 0)
@@ -140,7 +157,7 @@ export function createCollective(options: CollectiveOptions): Collective {
         current = { id, exchange, rows, dueMs: clock.nowMs() + deadlineMs, resolve, reject }
         carryOut(id, exchange.start())
         if (exchange.done) settle(null)
-        for (const { from, part } of takeEarly(id)) if (isCurrent(id)) take(from, id, part)
+        for (const { from, part } of takeEarly(id)) if (isCurrent(id)) takeLate(from, id, part)
       })
     },
     receive(from, id, part) {
@@ -152,7 +169,13 @@ export function createCollective(options: CollectiveOptions): Collective {
       }
       // A straggler of a call that has failed, or of a duplicate's.
       if (isOver(id)) return
-      if (early.length >= earlyMax || earlyBytes + part.values.byteLength > earlyBytesMax) throw misplaced(from, part, `${early.length} parts wait for their sum already`)
+      if (early.length >= earlyMax || earlyBytes + part.values.byteLength > earlyBytesMax) {
+        const other = greediest()
+        const error = new ShoalError('bad-frame', `rank ${other} sent most of ${early.length} parts that wait for their sum already`)
+        if (other === from) throw error
+        options.refuse(other, error)
+        return
+      }
       early.push({ from, id, part })
       earlyBytes += part.values.byteLength
     },

@@ -25,8 +25,8 @@ async function asked(runner: GroupRunner, rank: number, hidden: Float32Array): P
   return null
 }
 
-async function wanted(hidden: Float32Array): Promise<Float32Array> {
-  const head = await bench.device.loadHead(part)
+async function wanted(hidden: Float32Array, vocabulary = part): Promise<Float32Array> {
+  const head = await bench.device.loadHead(vocabulary)
   return (await head.logits(hidden)).slice()
 }
 
@@ -62,6 +62,33 @@ test.each<[string, Parameters<GroupBench['addRank']>[1], unknown]>([
   expect(await asked(runner, 1, rows(1))).toBeNull()
   await runner.open('a', 4)
   await runner.forward('a', 0, rows(1))
+})
+
+test('of two parts that are asked for at once the later one is computed, whichever is loaded first', async () => {
+  const other = { start: 128, end: 256 }
+  bench = await createGroupBench('llama', 'f32', 'reference')
+  const slow = Promise.withResolvers<void>()
+  const one = await bench.addRank('one', { beforeHead: ({ start }) => (start === 0 ? slow.promise : Promise.resolve()) })
+  const { runner } = await bench.lead('leader', whole, [1, 1], [one])
+  runner.head.share([null, { start: 0, end: 128 }])
+  runner.head.share([null, other])
+  expect(await asked(runner, 1, rows(1))).toEqual(await wanted(rows(1), other))
+  slow.resolve()
+  for (let turn = 0; turn < 20; turn += 1) {
+    await settled()
+    await sleep(systemClock, 0)
+  }
+  expect(await asked(runner, 1, rows(1))).toEqual(await wanted(rows(1), other))
+  await runner.release()
+})
+
+test('a member that answers with something else is not asked again', async () => {
+  bench = await createGroupBench('llama', 'f32', 'reference')
+  const { runner } = await bench.lead('leader', whole, [1, 1], [await bench.addRank('one', { cutLogits: 1 })])
+  runner.head.share([null, part])
+  await expect(asked(runner, 1, rows(1))).rejects.toMatchObject({ code: 'bad-frame' })
+  expect(runner.head.logits(1, rows(1))).toBeNull()
+  await runner.release()
 })
 
 test('a leader may not have a member load parts without end, nor ask for what it has not loaded', async () => {

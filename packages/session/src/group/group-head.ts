@@ -1,4 +1,4 @@
-import { messageOf, type Logger } from '@shoal/host'
+import { messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { IndexRange } from '@shoal/model'
 import type { Formation } from './formation.ts'
 import { groupLimits } from './limits.ts'
@@ -14,7 +14,7 @@ export interface GroupHead {
   /**
    * @param hidden float32 `[rows, hiddenSize]`, copied before this returns
    * @returns float32 `[rows, end - start]` of the rank's part; null when it has none now. It fails when the rank does not
-   *   answer, and then the rank is not asked again until the group is formed anew.
+   *   answer, or with something else, and then the rank is not asked again until the group is formed anew.
    */
   logits(rank: number, hidden: Float32Array): Promise<Float32Array> | null
 }
@@ -46,11 +46,18 @@ export function createGroupHead(logger: Logger, hiddenSize: number, trusted: (ra
     },
     logits(rank, hidden) {
       const asked = ready
-      if (current === null || !asked.has(rank) || hidden.length > groupLimits.headRowsMax * hiddenSize) return null
-      return current.logits(rank, hidden).catch((error: unknown) => {
+      const part = parts[rank] ?? null
+      if (current === null || part === null || !asked.has(rank) || hidden.length > groupLimits.headRowsMax * hiddenSize) return null
+      return answered(current.logits(rank, hidden), rank, (hidden.length / hiddenSize) * (part.end - part.start)).catch((error: unknown) => {
         asked.delete(rank)
         throw error
       })
     },
   }
+}
+
+async function answered(answer: Promise<Float32Array>, rank: number, values: number): Promise<Float32Array> {
+  const logits = await answer
+  if (logits.length !== values) throw new ShoalError('bad-frame', `rank ${rank} answered with ${logits.length} logits, ${values} were asked for`)
+  return logits
 }

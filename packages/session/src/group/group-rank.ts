@@ -39,6 +39,7 @@ export function createGroupRank(options: GroupRankOptions): GroupRank {
     algorithm: (bytes) => algorithmOf(sums, bytes),
     deadlineMs: groupTimes.sumDeadlineMs,
     nameOf,
+    refuse: (from, error) => links.get(from)?.abort(error),
     send({ call, sum }, { to, kind, chunk, values }) {
       links.get(to)?.send({ type: 'group-part', call, sum, kind, chunk }, values)
     },

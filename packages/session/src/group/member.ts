@@ -46,6 +46,8 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
   let use: ShareUse | null = null
   let lanes: Lanes | null = null
   let headUse: HeadUse | null = null
+  /** Parts of the head asked for: the last one counts, whichever is loaded first. */
+  let headAsked = 0
   let inOrder: Promise<void> = Promise.resolve()
 
   const end = (error: ShoalError): void => {
@@ -132,17 +134,20 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
   }
   const loadHead = async (vocabulary: IndexRange): Promise<void> => {
     if (heads === null) throw new ShoalError('not-ready', 'this node computes no logits')
+    const asked = (headAsked += 1)
     const taken = await heads.take(vocabulary)
+    if (asked !== headAsked || ending.signal.aborted) {
+      taken.release()
+      throw new ShoalError('cancelled', 'the leader has asked for another part meanwhile, or the group has ended')
+    }
     headUse?.release()
     headUse = taken
-    // The group may have ended meanwhile.
-    if (ending.signal.aborted) taken.release()
   }
   const computeLogits = async (asked: number, rows: Float32Array): Promise<void> => {
     try {
       const { hiddenSize } = runner()
-      if (headUse === null) throw new ShoalError('not-ready', 'this rank has loaded no part of the head')
       if (rows.length % hiddenSize !== 0 || rows.length > groupLimits.headRowsMax * hiddenSize) throw new ShoalError('bad-frame', `${rows.length} numbers are not 1 to ${groupLimits.headRowsMax} rows`)
+      if (headUse === null) throw new ShoalError('not-ready', 'this rank has loaded no part of the head')
       leaderLink.send({ type: 'group-logits', request: asked }, await headUse.head.logits(rows))
     } catch (error) {
       tell(asked, null, error)

@@ -25,7 +25,7 @@ export interface GroupBench {
   /** A device for whole blocks, embedding and head. */
   readonly device: Device
   /** A node that is a rank of whoever asks. */
-  addRank(peer: string, options?: { readonly accepts?: (leader: string) => boolean; readonly manifestId?: string; readonly numericClass?: string; readonly onForward?: () => void; readonly headless?: boolean }): Promise<RankNode>
+  addRank(peer: string, options?: { readonly accepts?: (leader: string) => boolean; readonly manifestId?: string; readonly numericClass?: string; readonly onForward?: () => void; readonly headless?: boolean; readonly beforeHead?: (vocabulary: IndexRange) => Promise<void>; readonly cutLogits?: number }): Promise<RankNode>
   split(speeds: readonly number[]): BlockSplit
   lead(leader: string, range: BlockRange, speeds: readonly number[], members: readonly RankNode[], spares?: readonly RankNode[]): Promise<{ transport: Transport; runner: GroupRunner }>
   close(): Promise<void>
@@ -75,12 +75,14 @@ export async function createGroupBench(model: string, weights: string, kind: 're
       const loaded: BlockRunner[] = []
       let headCalls = 0
       const loadHead = async (vocabulary: IndexRange): Promise<HeadRunner> => {
+        await options.beforeHead?.(vocabulary)
         const head = await own.loadHead(vocabulary)
         return {
           ...head,
-          logits(hidden, into) {
+          async logits(hidden, into) {
             headCalls += 1
-            return head.logits(hidden, into)
+            const logits = await head.logits(hidden, into)
+            return logits.subarray(options.cutLogits ?? 0)
           },
         }
       }
