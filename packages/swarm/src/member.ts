@@ -5,6 +5,7 @@ import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createStageHost, type StageHost } from '@shoal/session'
 import { createBusyMeter } from './busy-meter.ts'
+import { swarmLimits } from './limits.ts'
 import type { LinkRates } from './link-rates.ts'
 import type { Scope } from './scope.ts'
 import { createPlannedGroups, type PlannedGroups } from './planned-groups.ts'
@@ -86,8 +87,22 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   const said = createSaidHardware(({ group }) => (group === undefined ? null : view.together(group)))
   const watched = meter.watch(device)
   const ensureUnits = (units: readonly string[], ended: AbortSignal): Promise<void> => dependencies.ensureUnits(units, ended)
-  const groups = options.groups === true ? createPlannedGroups({ transport, clock, random, logger, manifest, device: watched, membership, plan: () => view.plan(), ensureUnits }, options, () => keeper.usedBytes()) : null
-  if (groups !== null) scope.onClose(() => groups.close())
+  const groups = options.groups === true ? createPlannedGroups({ transport, clock, random, logger, manifest, device: watched, membership, plan: () => view.plan(), microsPer1024Past: (group) => view.together(group)?.decodeMicrosPer1024Past ?? 0, ensureUnits }, options, () => keeper.usedBytes()) : null
+  if (groups !== null) {
+    scope.onClose(() => groups.close())
+    // What is predicted of groups is less sure than what is of single peers: routes go by what they do.
+    const measured = every(
+      clock,
+      swarmLimits.sayAgainMs,
+      async () => {
+        const micros = groups.decodeMicrosPerBlock()
+        const told = micros === null ? null : said.together(micros)
+        if (told !== null) await membership.announce(told)
+      },
+      (error) => logger.warn('group-speed-not-said', { reason: messageOf(error) }),
+    )
+    scope.onClose(() => measured.cancel())
+  }
   const keeper: SpanKeeper = createSpanKeeper(
     {
       clock,

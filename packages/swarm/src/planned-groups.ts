@@ -2,12 +2,13 @@ import { ShoalError, sleep, type Clock, type Logger, type Random } from '@shoal/
 import { formatProfile, rankShare, splitBlocks, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
 import type { Membership } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
-import type { Plan } from '@shoal/planner'
+import type { GroupOf, Plan } from '@shoal/planner'
 import type { FormGroup } from '@shoal/protocol'
 import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
 import { createGroupRunner, createRankHost } from '@shoal/session'
 import type { Holding } from './holding.ts'
 import { swarmLimits } from './limits.ts'
+import { createStepSpeed, type StepSpeed } from './step-speed.ts'
 
 export interface PlannedGroupsDependencies {
   readonly transport: Transport
@@ -18,6 +19,8 @@ export interface PlannedGroupsDependencies {
   readonly device: Pick<Device, 'loadRank' | 'numericClass'>
   readonly membership: Pick<Membership, 'members'>
   readonly plan: () => Pick<Plan, 'placements'>
+  /** Of what a step takes in this group, what each 1,024 positions of the cache add. */
+  microsPer1024Past(group: GroupOf): number
   ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
 }
 
@@ -33,6 +36,8 @@ export interface PlannedGroups {
    * @throws {ShoalError} `not-ready` while this node is in another group, or what kept a rank from taking its place
    */
   lead(holding: Holding, options: LoadOptions): Promise<BlockRunner>
+  /** What real steps take in the group that it leads; null before there are enough, and without one. */
+  decodeMicrosPerBlock(): number | null
   /** Weights and caches of shares that other peers' groups have here. */
   shareBytes(): number
   /** Resolves when no group has a share of this node's; meanwhile and afterwards it joins none. */
@@ -46,6 +51,7 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
   const { config, profile } = manifest.manifest
   const shares = new Set<BlockRunner>()
   let led = 0
+  let steps: StepSpeed | null = null
   let retired = false
 
   const bytesOf = (runners: Iterable<BlockRunner>): number =>
@@ -111,12 +117,17 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
           { manifestId: manifest.id, profile: formatProfile(profile), range: { start, end }, split, numericClass: device.numericClass, members },
           signal ?? new AbortController().signal,
         )
-        return freed(runner, () => (led -= 1))
+        steps = createStepSpeed(clock, () => dependencies.microsPer1024Past(group))
+        return freed(steps.watchRunner(runner, { start, end }), () => {
+          led -= 1
+          steps = null
+        })
       } catch (error) {
         led -= 1
         throw error
       }
     },
+    decodeMicrosPerBlock: () => steps?.decodeMicrosPerBlock() ?? null,
     shareBytes: () => bytesOf(shares),
     async retire(signal) {
       retired = true

@@ -16,6 +16,18 @@ test('a leader says what its group does, and what it does alone beside it; after
   expect(said.serving(null)).toEqual({ hardware: slower, group: null })
 })
 
+test('routes go by what a group does, when that is clearly something else than was predicted', () => {
+  const said = createSaidHardware(() => together)
+  said.measured(own)
+  expect(said.together(9000)).toBeNull()
+  said.serving({ start: 0, end: 6, group })
+  expect(said.together(5600)).toBeNull()
+  expect(said.together(9000)).toEqual({ hardware: { ...own, decodeMicrosPerBlock: 9000 }, group: { ...group, alone: own } })
+  expect(said.together(9100)).toBeNull()
+  // Another one begins with what is predicted of it.
+  expect(said.serving({ start: 0, end: 6, group })).toMatchObject({ hardware: together })
+})
+
 test('who has not measured itself says nothing of it', () => {
   expect(createSaidHardware(() => null).serving({ start: 0, end: 6 })).toEqual({ group: null })
 })

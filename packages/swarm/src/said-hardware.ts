@@ -2,18 +2,23 @@ import type { Announcement, MemberHardware } from '@shoal/membership'
 import type { Holding } from './holding.ts'
 
 /**
- * What a node's record says it does: by itself what it has measured, as a leader what its group is predicted to do, with
- * its own beside it, which plans are made of.
+ * What a node's record says it does: by itself what it has measured, as a leader what its group does, which routes are
+ * made of, with its own beside it, which plans are made of.
  */
 export interface SaidHardware {
   /** For the record, when this node measures itself (anew). */
   measured(hardware: MemberHardware): Announcement
   /** For the record, when this is what it serves from now on. */
   serving(holding: Holding | null): Announcement
+  /** For the record, when the group's real steps are clearly quicker or slower than it says; null when not, or for no group. */
+  together(decodeMicrosPerBlock: number): Announcement | null
 }
 
-/** @param together what the group of a holding does; null when its ranks are not known any more */
-export function createSaidHardware(together: (holding: Holding) => MemberHardware | null): SaidHardware {
+/** Below this nothing is told anew: as for a node's own speed. */
+const tellPermille = 150
+
+/** @param predicted what the group of a holding does; null when its ranks are not known any more */
+export function createSaidHardware(predicted: (holding: Holding) => MemberHardware | null): SaidHardware {
   let own: MemberHardware | null = null
   let leads: { readonly holding: Holding; readonly hardware: MemberHardware | null } | null = null
 
@@ -29,7 +34,15 @@ export function createSaidHardware(together: (holding: Holding) => MemberHardwar
       return said()
     },
     serving(holding) {
-      leads = holding?.group === undefined ? null : { holding, hardware: together(holding) }
+      leads = holding?.group === undefined ? null : { holding, hardware: predicted(holding) }
+      return said()
+    },
+    together(decodeMicrosPerBlock) {
+      const hardware = leads?.hardware ?? null
+      if (leads === null || hardware === null) return null
+      const before = hardware.decodeMicrosPerBlock
+      if (Math.abs(decodeMicrosPerBlock - before) * 1000 <= tellPermille * before) return null
+      leads = { ...leads, hardware: { ...hardware, decodeMicrosPerBlock } }
       return said()
     },
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '@shoal/host'
-import type { Device } from '@shoal/runtime'
+import type { BlockRange } from '@shoal/model'
+import type { BlockRunner, Device } from '@shoal/runtime'
 
 /** How fast a device decodes in real steps, where calibration could only imitate them, on a machine full of newcomers. */
 export interface StepSpeed {
@@ -7,6 +8,8 @@ export interface StepSpeed {
   decodeMicrosPerBlock(): number | null
   /** The same device, whose steps are timed. */
   watch(device: Device): Device
+  /** The same runner, whose steps are. */
+  watchRunner(runner: BlockRunner, range: BlockRange): BlockRunner
 }
 
 /** Of a step's time, what is no block's: to the compute thread and back (docs/log.md). Plans count it once per stage. */
@@ -28,8 +31,38 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
     steps.push(Math.max(micros / 2, micros - callMicros / blocks - (microsPer1024Past() * past) / 1024))
     if (steps.length > stepsKept) steps.shift()
   }
+  const watchRunner = (runner: BlockRunner, range: BlockRange): BlockRunner => {
+    // A session may use a part of the span.
+    const parts = new Map<string, number>()
+    return {
+      ...runner,
+      async open(session, tokenBudget, part) {
+        await runner.open(session, tokenBudget, part)
+        parts.set(session, part === undefined ? range.end - range.start : part.end - part.start)
+      },
+      async close(session) {
+        parts.delete(session)
+        await runner.close(session)
+      },
+      async forward(session, position, hidden) {
+        underWay += 1
+        began += 1
+        const [alone, turn, startMs] = [underWay === 1, began, clock.nowMs()]
+        const single = hidden.length === runner.hiddenSize
+        try {
+          return await runner.forward(session, position, hidden)
+        } finally {
+          underWay -= 1
+          // Only a step that no other was beside tells how long a step takes.
+          const blocks = parts.get(session)
+          if (single && alone && began === turn && blocks !== undefined) note(clock.nowMs() - startMs, blocks, position)
+        }
+      },
+    }
+  }
   return {
     decodeMicrosPerBlock: () => (steps.length < stepsNeeded ? null : Math.round([...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0)),
+    watchRunner,
     watch: (device) => ({
       kind: device.kind,
       threads: device.threads,
@@ -37,36 +70,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
       get numericClass() {
         return device.numericClass
       },
-      async loadBlocks(range, options) {
-        const runner = await device.loadBlocks(range, options)
-        // A session may use a part of the span.
-        const parts = new Map<string, number>()
-        return {
-          ...runner,
-          async open(session, tokenBudget, part) {
-            await runner.open(session, tokenBudget, part)
-            parts.set(session, part === undefined ? range.end - range.start : part.end - part.start)
-          },
-          async close(session) {
-            parts.delete(session)
-            await runner.close(session)
-          },
-          async forward(session, position, hidden) {
-            underWay += 1
-            began += 1
-            const [alone, turn, startMs] = [underWay === 1, began, clock.nowMs()]
-            const single = hidden.length === runner.hiddenSize
-            try {
-              return await runner.forward(session, position, hidden)
-            } finally {
-              underWay -= 1
-              // Only a step that no other was beside tells how long a step takes.
-              const blocks = parts.get(session)
-              if (single && alone && began === turn && blocks !== undefined) note(clock.nowMs() - startMs, blocks, position)
-            }
-          },
-        }
-      },
+      loadBlocks: async (range, options) => watchRunner(await device.loadBlocks(range, options), range),
       // What a rank waits for others is no speed of this device.
       loadRank: (range, options) => device.loadRank(range, options),
       loadHead: (vocabulary) => device.loadHead(vocabulary),
