@@ -1,4 +1,4 @@
-import { unitOf, unitsOfRange, type BlockRange, type Manifest, type ManifestTensor } from '@shoal/model'
+import { unitOf, unitsOfRange, type BlockRange, type IndexRange, type Manifest, type ManifestTensor } from '@shoal/model'
 
 /**
  * Resident bytes of the weights of a span once loaded. onnxruntime repacks each matrix into memory of its own and lets
@@ -10,10 +10,13 @@ export function residentWeightBytes(manifest: Manifest, range: BlockRange): numb
   return residentBytes(manifest, (tensor) => units.has(unitOf(tensor.name)))
 }
 
-/** As {@link residentWeightBytes}, for the head. (The embedding stays in its file.) */
-export function residentHeadBytes(manifest: Manifest): number {
+/** As {@link residentWeightBytes}, for the head, or its part for some tokens. (The embedding stays in its file.) */
+export function residentHeadBytes(manifest: Manifest, vocabulary?: IndexRange): number {
   const matrixUnit = manifest.config.tiedEmbeddings ? 'embed' : 'head'
-  return residentBytes(manifest, ({ name }) => name === 'head.norm' || unitOf(name) === matrixUnit)
+  const whole = residentBytes(manifest, ({ name }) => name === 'head.norm' || unitOf(name) === matrixUnit)
+  const { vocabularySize } = manifest.config
+  const tokens = vocabulary === undefined ? vocabularySize : vocabulary.end - vocabulary.start
+  return Math.ceil((whole * tokens) / vocabularySize)
 }
 
 function residentBytes({ tensors, profile }: Manifest, among: (tensor: ManifestTensor) => boolean): number {

@@ -1,6 +1,7 @@
 import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
-import { createOnnxDevice } from '@shoal/runtime'
+import { createOnnxDevice, residentHeadBytes } from '@shoal/runtime'
 import { createRankHost } from '@shoal/session'
+import { createRankMemory } from '../rank-memory.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
 import { joinModel } from './join-model.ts'
@@ -55,6 +56,7 @@ async function start(dependencies: SystemDependencies, options: RankOptions, sco
   const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
   scope.onClose(() => own.close())
   const device = paced(own, options.slowdown ?? 1, scope)
+  const memory = createRankMemory(memoryBytes)
   const host = createRankHost(
     { transport, clock, logger },
     {
@@ -67,11 +69,11 @@ async function start(dependencies: SystemDependencies, options: RankOptions, sco
       async load({ range, split, rank, sum }, signal) {
         const share = rankShare(config, profile, split, rank)
         await store.ensureUnits(unitsOfRange(range), signal)
-        return device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, signal })
+        return memory.share(await device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, otherBytes: () => memory.headBytes(), signal }))
       },
       async loadHead(vocabulary, signal) {
         await store.ensureUnits(['embed', 'head'], signal)
-        return device.loadHead(vocabulary)
+        return memory.head(residentHeadBytes(manifest.manifest, vocabulary), () => device.loadHead(vocabulary))
       },
     },
   )

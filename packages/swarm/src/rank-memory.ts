@@ -1,0 +1,62 @@
+import { ShoalError } from '@shoal/host'
+import type { BlockRunner, HeadRunner } from '@shoal/runtime'
+
+/**
+ * What leaders have a rank hold, under one limit. A share keeps to it by itself; parts of the head take what shares and
+ * their sessions leave, and are missed by nobody: the leader computes them itself.
+ */
+export interface RankMemory {
+  /** Weights of parts of the head: a share has so much less for itself and its sessions. */
+  headBytes(): number
+  /** Counts it until it is released. */
+  share(runner: BlockRunner): BlockRunner
+  /** Counts `bytes` from now until the head is released, or was not loaded. @throws {ShoalError} `no-capacity`, or what loading throws */
+  head(bytes: number, load: () => Promise<HeadRunner>): Promise<HeadRunner>
+}
+
+export function createRankMemory(limitBytes: number): RankMemory {
+  const shares = new Set<BlockRunner>()
+  let headBytes = 0
+  const shareBytes = (): number =>
+    [...shares].reduce((sum, share) => {
+      const { weightBytes, reservedBytes } = share.memory()
+      return sum + weightBytes + reservedBytes
+    }, 0)
+
+  return {
+    headBytes: () => headBytes,
+    share(runner) {
+      shares.add(runner)
+      return {
+        ...runner,
+        async release() {
+          shares.delete(runner)
+          await runner.release()
+        },
+      }
+    },
+    async head(bytes, load) {
+      const others = shareBytes() + headBytes
+      if (others + bytes > limitBytes) throw new ShoalError('no-capacity', `this part of the head needs ${bytes} bytes, the limit is ${limitBytes}, and ${others} are in use`)
+      headBytes += bytes
+      let counted = true
+      const uncount = (): void => {
+        if (counted) headBytes -= bytes
+        counted = false
+      }
+      try {
+        const head = await load()
+        return {
+          ...head,
+          async release() {
+            await head.release()
+            uncount()
+          },
+        }
+      } catch (error) {
+        uncount()
+        throw error
+      }
+    },
+  }
+}
