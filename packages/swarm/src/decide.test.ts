@@ -32,6 +32,7 @@ describe('when a node changes what it holds', () => {
     ['holds the same blocks alone when the group is over', { held: { start: 0, end: 2, group: { ranks: ['b'], speeds: [16, 16] } }, wanted: { start: 0, end: 2 } }, 'move'],
     ['never lets go for a group, whoever keeps what it holds', { wanted: { start: 0, end: 2, group: { ranks: ['b'], speeds: [16, 16] } }, memoryBytes: 9 }, 'stay'],
     ['waits for the window', { othersHolding: [1, 1, 1, 1], lastMoveMs: 0 }, 'stay'],
+    ['does not let a rank that leaves wait for the window', { held: { start: 0, end: 2, group: { ranks: ['b'], speeds: [16, 16] } }, wanted: { start: 0, end: 2 }, othersHolding: [1, 1, 1, 1], lastMoveMs: 0, rankLeaves: true }, 'move'],
     ['does not wait when a block is uncovered', { lastMoveMs: 0 }, 'move'],
     ['moves again after the window', { othersHolding: [1, 1, 1, 1], lastMoveMs: 0, nowMs: 30_000 }, 'move'],
   ] as const)('%s', (_name, change, action) => {

@@ -18,6 +18,8 @@ export interface Situation {
   /** Of the last voluntary move; null when there was none. */
   readonly lastMoveMs: number | null
   readonly moveWindowMs: number
+  /** It leads a group of which a rank wants to go, and waits for it. */
+  readonly rankLeaves?: boolean
 }
 
 export type Decision =
@@ -46,7 +48,7 @@ export function decide(situation: Situation): Decision {
   const uncovered = blocksOf(wanted).some((block) => (othersHolding[block] ?? 0) === 0 && (block < held.start || block >= held.end))
   // One sum, so that what remains is never rounded to nothing, and asked for again at the same instant.
   const windowEndsMs = lastMoveMs === null ? nowMs : lastMoveMs + moveWindowMs
-  if (!uncovered && nowMs < windowEndsMs) return { action: 'stay', reason: 'moved a moment ago', againAfterMs: windowEndsMs - nowMs }
+  if (!uncovered && situation.rankLeaves !== true && nowMs < windowEndsMs) return { action: 'stay', reason: 'moved a moment ago', againAfterMs: windowEndsMs - nowMs }
   return { action, span: wanted }
 }
 

@@ -78,6 +78,9 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
 
   const wanted = (): Holding | null => options.fixed ?? wantedBy(view.plan(), selfId, spans.current(), membership.members())
 
+  const isLeft = (held: Holding | null): boolean =>
+    held?.group !== undefined && membership.members().some(({ record }) => record.state === 'draining' && held.group?.ranks.includes(record.peerId) === true)
+
   const choose = (): Decision => {
     releases.look()
     const span = wanted()
@@ -91,6 +94,7 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       nowMs: clock.nowMs(),
       lastMoveMs,
       moveWindowMs: swarmLimits.moveWindowMs,
+      rankLeaves: isLeft(spans.current()),
     })
   }
 
