@@ -22,12 +22,21 @@ export const shortPeer = (peer: string): string => (peer.length > 8 ? `…${peer
 
 const rangeText = (blocks: readonly [number, number] | null): string => (blocks === null ? 'none' : `${blocks[0]}–${blocks[1] - 1}`)
 
-function peerLine(peer: PeerStatus, blockCount: number): string {
+/** Of a leader its ranks, of a rank its leader. */
+function groupText({ peer, group }: PeerStatus, peers: readonly PeerStatus[]): string[] {
+  if (group !== undefined) return [`leads ${group.ranks.map(shortPeer).join(', ')}`]
+  const leader = peers.find((other) => other.group?.ranks.includes(peer) === true)
+  return leader === undefined ? [] : [`rank of ${shortPeer(leader.peer)}`]
+}
+
+function peerLine(peer: PeerStatus, blockCount: number, peers: readonly PeerStatus[]): string {
   const bar = blockBar(blockCount, (block) => peer.blocks !== null && block >= peer.blocks[0] && block < peer.blocks[1])
   const gone = peer.liveness === 'dead' || peer.state === 'left'
   const state = peer.liveness === 'alive' ? peer.state : peer.liveness
+  const together = groupText(peer, peers)
   const details = [
-    peer.blocks === null ? 'asks only' : `blocks ${rangeText(peer.blocks)}`,
+    ...(peer.blocks !== null ? [`blocks ${rangeText(peer.blocks)}`] : together.length === 0 ? ['asks only'] : []),
+    ...together,
     ...(peer.blocks === null ? [] : [formatBytes(peer.memoryBytes), `${peer.decodeMsPerBlock.toFixed(2)} ms/block`]),
     ...(peer.fetchedBytes === undefined || peer.fetchedBytes === 0 ? [] : [`fetched ${formatBytes(peer.fetchedBytes)}`]),
     ...(peer.rttMs === null ? [] : [`${peer.rttMs.toFixed(1)} ms away`]),
@@ -50,7 +59,7 @@ export function swarmPicture(status: SwarmStatus): string[] {
   const bar = blockBar(status.blockCount, (block) => (status.coverage[block] ?? 0) > 0)
   return [
     `${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
-    ...byBlocks(status.peers).map((peer) => peerLine(peer, status.blockCount)),
+    ...byBlocks(status.peers).map((peer) => peerLine(peer, status.blockCount, status.peers)),
     `  ${'all'.padEnd(8)}  ${(missing.length === 0 ? colours.green : colours.red)(bar)}  ${coverage}`,
   ]
 }

@@ -71,6 +71,12 @@ test('the picture shows peers in the order of their blocks and names what is mis
   expect(lines.at(-1)).toMatch(/nobody holds block 3$/)
 })
 
+test('the picture says who leads whom', () => {
+  const peers = [peer('aaaaaaa', { blocks: [0, 2], group: { ranks: ['12D3KooWbbbbbbb'], speeds: [16, 16] } }), peer('bbbbbbb', {}), peer('ccccccc', {})]
+  const lines = swarmPicture({ model: 'demo', manifest: 'abcdef0123456789', profile: 'f32', blockCount: 2, peers, coverage: [1, 1], covered: true, snapshotHash: 's', planHash: 'p', placements: [] })
+  expect(lines.slice(1, 4).map((line) => /blocks 0–1 · leads …bbbbbbb|rank of …aaaaaaa|asks only/.exec(line)?.[0])).toEqual(['blocks 0–1 · leads …bbbbbbb', 'rank of …aaaaaaa', 'asks only'])
+})
+
 test('a route reads from left to right', () => {
   expect(routeText([{ peer: 'local', start: 0, end: 2 }, { peer: '12D3KooWabcdefg', start: 2, end: 4 }])).toBe('local [0, 2) → …abcdefg [2, 4)')
 })

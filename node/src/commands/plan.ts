@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander'
 import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
-import { formatProfile, parseProfile, splitBlocks, type ModelConfig, type NumericProfile } from '@shoal/model'
+import { formatProfile, parseProfile, rankPermille, splitBlocks, type ModelConfig, type NumericProfile } from '@shoal/model'
 import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
 import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
@@ -17,6 +17,7 @@ interface PlanFlags extends CommonFlags {
   readonly weights?: string
   readonly devices: string
   readonly objective: Objective
+  readonly groups?: boolean
   readonly explain?: boolean
 }
 
@@ -30,6 +31,7 @@ export function addPlanCommand(program: Command): void {
     .requiredOption('--devices <FILE>', 'JSON: {"devices": [{"name", "memory", "decodeMsPerBlock"}], "rttMs", "links": [{"between", "rttMs"}]}')
     .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]')
     .addOption(new Option('--objective <KIND>', 'what to plan for').choices(objectives).default('latency'))
+    .option('--groups', 'as if all took part in groups (shoal up --groups)')
     .option('--explain', 'the other objectives, and what each device adds')
   addCommonOptions(command).action(planOnPaper)
   addExamples(command, ['shoal plan --model demo --devices devices.json --explain'])
@@ -37,14 +39,15 @@ export function addPlanCommand(program: Command): void {
 
 async function planOnPaper(flags: PlanFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output }) => {
-    const snapshot = snapshotOfDevices(readDeviceFile(flags.devices))
+    const devices = snapshotOfDevices(readDeviceFile(flags.devices))
+    const snapshot = flags.groups === true ? { members: devices.members.map((member) => ({ ...member, machine: member.peerId })) } : devices
     const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
     const reference = await swarm.openReference(flags.model)
     const { config, name } = reference.source
     const profile = flags.weights === undefined ? reference.defaultProfile : parseProfile(flags.weights)
     await reference.source.close()
     const costs = planner.modelCosts(config, profile)
-    const planFor = (objective: Objective, from = snapshot): Plan => planner.plan(from, costs, { objective })
+    const planFor = (objective: Objective, from = snapshot): Plan => planner.plan(from, costs, { objective, shares: (speeds) => rankPermille(config, profile, speeds) })
     const chosen = planFor(flags.objective)
     output.line(`${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`)
     showPlan(output, chosen, costs, snapshot)
@@ -94,7 +97,8 @@ const tpotMs = (plan: Plan): number | null => (plan.prediction === null ? null :
 const shownPasts = [0, 1024, 4096]
 
 function byCache(predictBehind: typeof predict, snapshot: Snapshot, costs: ModelCosts, { route }: Plan): Explained['byCache'] {
-  if (route.length === 0) return []
+  // A group's sums cost the same behind any cache, and what its members do alone says nothing of it.
+  if (route.length === 0 || route.some(({ group }) => group !== undefined)) return []
   const pasts = [...shownPasts.filter((past) => past < costs.contextLength), costs.contextLength]
   return pasts.map((past) => ({ past, tpotMs: predictBehind(snapshot, costs, route, undefined, past).tpotMicros / 1000 }))
 }
@@ -117,7 +121,7 @@ function showPlan(output: Output, { placements, uncovered, prediction }: Plan, c
   for (const { peerId } of snapshot.members) {
     const own = placements.filter(({ peer }) => peer === peerId)
     const bar = blockBar(costs.blockCount, (block) => own.some(({ start, end }) => block >= start && block < end))
-    output.line(`  ${peerId.padEnd(16)}  ${bar}  ${own.map(({ start, end }) => `blocks ${start}–${end - 1}`).join(', ') || 'not needed'}`)
+    output.line(`  ${peerId.padEnd(16)}  ${bar}  ${own.map(({ start, end, group }) => `blocks ${start}–${end - 1}${group === undefined ? '' : ` with ${group.ranks.join(', ')}`}`).join(', ') || 'not needed'}`)
   }
   if (prediction === null) {
     output.line(`these devices cannot hold blocks ${uncovered.map(({ start, end }) => `${start}–${end - 1}`).join(', ')}: give them more memory, or quantise further with --weights`)

@@ -63,7 +63,7 @@ export function explainGroups(snapshot: Snapshot, costs: ModelCosts, options: Gr
   const groups = grouped.stages.filter(({ peers }) => peers.length > 1)
   const lines = groups.map(({ peers, blocks, sumMicros: sums }) => `group ${peers.join(' + ')}: ${blocks} blocks together, ${ms(sums)} of a token for its sums`)
   const gain = single === null ? 'no single devices hold the model' : `${ms(grouped.tpotMicros)} a token instead of ${ms(single.tpotMicros)} with single devices`
-  if (groups.length > 0) return [...lines, `${gain} (shoal up --rank)`]
+  if (groups.length > 0) return [...lines, `${gain} (shoal up --groups, or --rank)`]
   const closest = closestPair(snapshot, costs)
   if (closest === null) return ['groups: one device alone']
   const { pair, savedMicros, paidMicros } = closest
