@@ -79,6 +79,8 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     options.onBroken?.()
   }
   const ranks = alsoInThread(createGroupRank({ clock, rank: 0, peers, sums, onLost: lose }), () => (lanes === null ? null : thread))
+  /** Once a rank is lost all requests fail, whomever they asked: it is the lost one that keeps the others from it. */
+  const blamed = (error: unknown): unknown => (broken === null ? error : new RankError(broken.rank, broken.error))
   const all = (message: GroupMessage, values?: Float32Array): void => {
     for (const { link } of members.values()) link.send(message, values)
   }
@@ -175,7 +177,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     }
   } catch (error) {
     end()
-    throw error
+    throw blamed(error)
   }
 
   return {
@@ -189,7 +191,7 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
         await ask((request) => ({ type: 'group-open', request, session, tokenBudget, start: part.start, end: part.end }), groupTimes.openTimeoutMs, ended)
       } catch (error) {
         all({ type: 'group-close', session })
-        throw error
+        throw blamed(error)
       }
     },
     async call(session, position, hidden, compute) {
@@ -231,11 +233,11 @@ function doneOf(answer: Answer): GroupDone {
   return answer
 }
 
-/** What kept a rank from taking its place. */
+/** What kept a rank from taking its place; null when it is only known that the ranks do not reach each other. */
 export class RankError extends ShoalError {
-  readonly rank: number
+  readonly rank: number | null
 
-  constructor(rank: number, cause: unknown) {
+  constructor(rank: number | null, cause: unknown) {
     const { code, definite } = cause instanceof ShoalError ? cause : { code: 'internal' as const, definite: false }
     super(code, messageOf(cause), { definite, cause })
     this.rank = rank

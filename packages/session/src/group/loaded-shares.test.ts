@@ -65,6 +65,24 @@ test('whoever takes it waits for the calls of the group before', async () => {
   expect(await second).toBe(true)
 })
 
+test('a group that ends while it waits makes room at once, and the next one waits for the calls before both', async () => {
+  const gate = Promise.withResolvers<void>()
+  const ending = new AbortController()
+  ;(await shares.take(request, sum, signal)).release(gate.promise)
+  const second = shares.take(request, async () => new Float32Array(), ending.signal)
+  ending.abort(new Error('over'))
+  let taken = false
+  const third = shares.take(request, async () => new Float32Array(1), signal).then(() => (taken = true))
+  await settled()
+  expect(taken).toBe(false)
+  gate.resolve()
+  await expect(second).rejects.toThrow('over')
+  expect(await third).toBe(true)
+  clock.advance(groupTimes.lingerMs)
+  await settled()
+  expect([inMemory, loads]).toEqual([1, 1])
+})
+
 test('another rank, split or range is another share; all are freed at the end', async () => {
   for (const one of [request, { ...request, rank: 0 }, { ...request, range: { start: 2, end: 4 } }, { ...request, split: { heads: [1, 1], columns: [32, 0] } }]) await shares.take(one, sum, signal)
   expect([inMemory, loads]).toEqual([4, 4])

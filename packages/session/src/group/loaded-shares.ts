@@ -77,15 +77,20 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
           if (entry.sum === null) void free(key, entry)
         })
       }
+      // A group that ends while this loads is formed again around those that are left, this one with them: at once.
+      const giveUp = (): void => release(entry.idle)
+      signal.addEventListener('abort', giveUp, { once: true })
       try {
         await entry.idle
         const runner = await entry.loading
         signal.throwIfAborted()
         return { runner, thread: entry.thread, release }
       } catch (error) {
-        release(Promise.resolve())
+        giveUp()
         if (!signal.aborted) await free(key, entry)
         throw error
+      } finally {
+        signal.removeEventListener('abort', giveUp)
       }
     },
     async close() {

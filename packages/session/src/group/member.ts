@@ -180,7 +180,12 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     async form() {
       try {
         const split = { heads: request.heads, columns: request.columns }
-        use = await shares.take({ range: { start: request.start, end: request.end }, split, rank }, (partial) => ranks.collective.sum(partial), ending.signal)
+        const taken = await shares.take({ range: { start: request.start, end: request.end }, split, rank }, (partial) => ranks.collective.sum(partial), ending.signal)
+        if (ending.signal.aborted) {
+          taken.release(Promise.resolve())
+          return
+        }
+        use = taken
         done(request.request, { numericClass: dependencies.numericClass() })
       } catch (error) {
         tell(request.request, null, error)
