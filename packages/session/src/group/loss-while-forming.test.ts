@@ -1,3 +1,5 @@
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
 import { afterEach, expect, test } from 'vitest'
 import { settled } from '../fake-swarm.ts'
 import { createGroupBench, type GroupBench } from './testing/group-bench.ts'
@@ -11,7 +13,9 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
   const end = (): void => void (over = true)
   promise.then(end, end)
   while (!over) {
+    // Files are read in the real event loop.
     await settled(3000)
+    await sleep(systemClock, 0)
     bench.clock.advance(1)
   }
   return promise
