@@ -8,16 +8,17 @@ const share = (weightBytes: number, reservedBytes: number): BlockRunner => ({ me
 
 test('parts of the head have what shares and their sessions leave, also while they are loaded', async () => {
   const memory = createRankMemory(100)
-  const held = memory.share(share(40, 20))
+  const own = share(40, 20)
+  const held = memory.share(own)
   const first = await memory.head(30, load)
-  expect(memory.headBytes()).toBe(30)
+  expect([memory.usedBytes(), memory.usedBytes(own)]).toEqual([90, 30])
   await expect(memory.head(11, load)).rejects.toMatchObject({ code: 'no-capacity' })
   const loading = memory.head(10, load)
   await expect(memory.head(1, load)).rejects.toMatchObject({ code: 'no-capacity' })
   await (await loading).release()
   await first.release()
   await first.release()
-  expect(memory.headBytes()).toBe(0)
+  expect(memory.usedBytes(own)).toBe(0)
   await held.release()
   await memory.head(100, load)
 })
@@ -25,5 +26,5 @@ test('parts of the head have what shares and their sessions leave, also while th
 test('a part that cannot be loaded uses nothing', async () => {
   const memory = createRankMemory(100)
   await expect(memory.head(80, () => Promise.reject(new ShoalError('bad-model', 'no')))).rejects.toMatchObject({ code: 'bad-model' })
-  expect(memory.headBytes()).toBe(0)
+  expect(memory.usedBytes()).toBe(0)
 })

@@ -2,12 +2,12 @@ import { ShoalError } from '@shoal/host'
 import type { BlockRunner, HeadRunner } from '@shoal/runtime'
 
 /**
- * What leaders have a rank hold, under one limit. A share keeps to it by itself; parts of the head take what shares and
+ * What leaders have a rank hold, under one limit. A share keeps to it by itself, told what others use; parts of the head take what shares and
  * their sessions leave, and are missed by nobody: the leader computes them itself.
  */
 export interface RankMemory {
-  /** Weights of parts of the head: a share has so much less for itself and its sessions. */
-  headBytes(): number
+  /** Shares with what their sessions may grow to, and parts of the head. @param except a share that asks what others use */
+  usedBytes(except?: BlockRunner): number
   /** Counts it until it is released. */
   share(runner: BlockRunner): BlockRunner
   /** Counts `bytes` from now until the head is released, or was not loaded. @throws {ShoalError} `no-capacity`, or what loading throws */
@@ -17,14 +17,14 @@ export interface RankMemory {
 export function createRankMemory(limitBytes: number): RankMemory {
   const shares = new Set<BlockRunner>()
   let headBytes = 0
-  const shareBytes = (): number =>
+  const usedBytes = (except?: BlockRunner): number =>
     [...shares].reduce((sum, share) => {
       const { weightBytes, reservedBytes } = share.memory()
-      return sum + weightBytes + reservedBytes
-    }, 0)
+      return share === except ? sum : sum + weightBytes + reservedBytes
+    }, headBytes)
 
   return {
-    headBytes: () => headBytes,
+    usedBytes,
     share(runner) {
       shares.add(runner)
       return {
@@ -36,7 +36,7 @@ export function createRankMemory(limitBytes: number): RankMemory {
       }
     },
     async head(bytes, load) {
-      const others = shareBytes() + headBytes
+      const others = usedBytes()
       if (others + bytes > limitBytes) throw new ShoalError('no-capacity', `this part of the head needs ${bytes} bytes, the limit is ${limitBytes}, and ${others} are in use`)
       headBytes += bytes
       let counted = true

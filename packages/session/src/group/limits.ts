@@ -17,7 +17,7 @@ export const groupTimes = {
   openTimeoutMs: 15_000,
   /** After a sum that nobody completed: how long a rank has to show that it is alive. */
   suspectPingMs: 400,
-  /** A share stays loaded for so long after its group has ended: the group may be formed again around a spare. */
+  /** A share stays loaded for so long after its group has ended, unless another one needs the room: the group may be formed again around a spare. */
   lingerMs: 30_000,
 } as const
 

@@ -83,6 +83,20 @@ test('a group that ends while it waits makes room at once, and the next one wait
   expect([inMemory, loads]).toEqual([1, 1])
 })
 
+test('what only stays for its group is freed before another share is loaded: a leader cannot fill the memory with them', async () => {
+  for (let rank = 0; rank < 20; rank += 1) {
+    const use = await shares.take({ ...request, rank }, sum, signal)
+    expect(inMemory).toBe(1)
+    use.release(Promise.resolve())
+  }
+  const ending = new AbortController()
+  const given = [20, 21, 22].map((rank) => shares.take({ ...request, rank }, sum, ending.signal).catch(() => undefined))
+  ending.abort()
+  await Promise.all(given)
+  await shares.take({ ...request, rank: 23 }, sum, signal)
+  expect(inMemory).toBe(1)
+})
+
 test('another rank, split or range is another share; all are freed at the end', async () => {
   for (const one of [request, { ...request, rank: 0 }, { ...request, range: { start: 2, end: 4 } }, { ...request, split: { heads: [1, 1], columns: [32, 0] } }]) await shares.take(one, sum, signal)
   expect([inMemory, loads]).toEqual([4, 4])

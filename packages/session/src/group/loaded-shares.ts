@@ -25,7 +25,8 @@ export interface ShareUse {
 
 /**
  * Shares that are loaded: one group uses one at a time, and it stays for a while afterwards, because a group that has
- * lost a rank is formed again around the same ones.
+ * lost a rank is formed again around the same ones. Unless another one is to be loaded: leaders that ask for one after the
+ * other would fill the memory.
  */
 export interface LoadedShares {
   /** @throws {ShoalError} `no-capacity` while another group uses it, or what loading throws */
@@ -53,10 +54,16 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
     entry.thread.close()
     await runner?.release()
   }
+  /** Only a group that is formed again needs them, and it finds them as they are: whoever comes with another one needs the room. */
+  const freeUnused = async (): Promise<void> => {
+    const unused = [...entries].filter(([, { sum }]) => sum === null)
+    await Promise.all(unused.map(([key, entry]) => free(key, entry)))
+  }
   const start = (key: string, request: ShareRequest): Entry => {
+    const room = freeUnused()
     const thread = createRankThread(clock)
     const sum: SumRanks = (partial, computedMs) => entry.sum?.(partial, computedMs) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
-    const entry: Entry = { loading: load({ ...request, sum: withThread(sum, thread) }, closing.signal), thread, sum: null, idle: Promise.resolve(), timer: null }
+    const entry: Entry = { loading: room.then(() => load({ ...request, sum: withThread(sum, thread) }, closing.signal)), thread, sum: null, idle: Promise.resolve(), timer: null }
     entries.set(key, entry)
     return entry
   }

@@ -1,5 +1,5 @@
 import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
-import { createOnnxDevice, residentHeadBytes } from '@shoal/runtime'
+import { createOnnxDevice, residentHeadBytes, type BlockRunner } from '@shoal/runtime'
 import { createRankHost } from '@shoal/session'
 import { createRankMemory } from '../rank-memory.ts'
 import { inScope, type Scope } from '../scope.ts'
@@ -69,7 +69,9 @@ async function start(dependencies: SystemDependencies, options: RankOptions, sco
       async load({ range, split, rank, sum }, signal) {
         const share = rankShare(config, profile, split, rank)
         await store.ensureUnits(unitsOfRange(range), signal)
-        return memory.share(await device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, otherBytes: () => memory.headBytes(), signal }))
+        const own: { runner?: BlockRunner } = {}
+        own.runner = await device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, otherBytes: () => memory.usedBytes(own.runner), signal })
+        return memory.share(own.runner)
       },
       async loadHead(vocabulary, signal) {
         await store.ensureUnits(['embed', 'head'], signal)
