@@ -4,6 +4,7 @@ import { snapshotHash, type BeatLoad, type Member, type MemberHardware, type Mem
 import { apartSnapshot, findRoute, groupHardware, modelCosts, plan as planSwarm, planHash, tokenMicros, type GroupOf, type ModelCosts, type Placement, type Plan, type SharesOf } from '@shoal/planner'
 import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from './link-rates.ts'
+import { remembered } from './remembered-shares.ts'
 import type { PeerStatus, SwarmStatus } from './types.ts'
 
 /** What one observer knows of a swarm: who is there, what the plan is, which routes exist. Reads only. */
@@ -129,19 +130,6 @@ export function createSwarmView({ selfId, manifest, membership, rates, planner }
     },
     whenCovered: (signal) => when(membership, covered, signal),
     whenKnown: (signal) => when(membership, known, signal),
-  }
-}
-
-/** A plan asks for the same few splits very often. */
-function remembered(shares: SharesOf): SharesOf {
-  const known = new Map<string, ReturnType<SharesOf>>()
-  return (speeds) => {
-    const key = speeds.join()
-    const found = known.get(key)
-    if (found !== undefined) return found
-    const made = shares(speeds)
-    known.set(key, made)
-    return made
   }
 }
 
