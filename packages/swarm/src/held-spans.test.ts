@@ -91,3 +91,31 @@ test('one that is lost while the next one loads is not freed twice', async () =>
   await swarm.until(() => told() === 'serving 0:2', 1000)
   expect([...device.loaded]).toEqual(['0:2'])
 })
+
+test('one that is lost while the next one is announced in vain is not served again', async () => {
+  const losing = new AbortController()
+  const former = createHeldSpans(
+    {
+      clock: swarm.clock,
+      logger: silentLogger,
+      stageHost: self.stageHost,
+      weightBytes: () => 0,
+      ensureUnits: () => Promise.resolve(),
+      device: { numericClass: 'fake', loadBlocks: async (range, options) => ({ ...(await device.loadBlocks(range, options)), ...(range.start === 2 && { lost: losing.signal }) }) },
+      membership: {
+        announce(announcement) {
+          if (announcement.state !== 'serving' || announcement.span?.start !== 0) return self.membership.announce(announcement)
+          losing.abort()
+          return Promise.reject(new ShoalError('internal', 'in vain'))
+        },
+      },
+    },
+    { memoryBytes: 2 ** 30, onChange: () => undefined, onLost: (span) => void lost.push(span) },
+  )
+  await swarm.finished(former.take({ start: 2, end: 4 }, signal, ready))
+  await expect(swarm.finished(former.take({ start: 0, end: 2 }, signal, ready))).rejects.toThrow('in vain')
+  await swarm.until(() => told() === 'joining nothing', 1000)
+  expect(former.current()).toBeNull()
+  expect(lost).toEqual([{ start: 2, end: 4 }])
+  expect(device.loaded.size).toBe(0)
+})

@@ -178,6 +178,8 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       if (former !== null) draining.delete(former)
       await serve()
       await runner.release()
+      // While it was the one before, nobody gave it up.
+      if (former?.lost?.aborted === true) dropWhenLost(former)
       throw error
     }
     options.onChange(span)
