@@ -3,7 +3,7 @@ import { unitsOfRange } from '@shoal/model'
 import type { Announcement, Membership } from '@shoal/membership'
 import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
 import type { StageHost } from '@shoal/session'
-import { type Holding } from './holding.ts'
+import type { Holding } from './holding.ts'
 import { swarmLimits } from './limits.ts'
 
 export interface HeldSpansDependencies {

@@ -8,6 +8,7 @@ import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
 import { createGroupRunner, createRankHost } from '@shoal/session'
 import type { Holding } from './holding.ts'
 import { swarmLimits } from './limits.ts'
+import { createRankMemory } from './rank-memory.ts'
 import { createStepSpeed, type StepSpeed } from './step-speed.ts'
 
 export interface PlannedGroupsDependencies {
@@ -49,28 +50,15 @@ export interface PlannedGroups {
 export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { memoryBytes }: PlannedGroupsOptions, usedBytes: () => number): PlannedGroups {
   const { transport, clock, logger, manifest, device, membership } = dependencies
   const { config, profile } = manifest.manifest
-  const shares = new Set<BlockRunner>()
-  let led = 0
+  const memory = createRankMemory(memoryBytes)
+  let leads = false
   let steps: StepSpeed | null = null
   let retired = false
-
-  const bytesOf = (runners: Iterable<BlockRunner>): number =>
-    [...runners].reduce((sum, runner) => {
-      const { weightBytes, reservedBytes } = runner.memory()
-      return sum + weightBytes + reservedBytes
-    }, 0)
-  const freed = (runner: BlockRunner, release: () => void): BlockRunner => ({
-    ...runner,
-    async release() {
-      release()
-      await runner.release()
-    },
-  })
 
   /** Two calls of two groups, in another order at each of two ranks, would wait for each other. @throws {ShoalError} with the reason */
   const accepts = (leader: string, request: FormGroup): boolean => {
     if (retired) throw new ShoalError('not-ready', 'this node is leaving')
-    if (led > 0) throw new ShoalError('not-ready', 'this node leads a group itself')
+    if (leads) throw new ShoalError('not-ready', 'this node leads a group itself')
     if (host.leaders().some((other) => other !== leader)) throw new ShoalError('not-ready', 'this node is a rank of another group')
     return dependencies.plan().placements.some(({ peer, start, end, group }) => {
       if (peer !== leader || group === undefined || start !== request.start || end !== request.end) return false
@@ -90,12 +78,11 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
       accepts,
       async load({ range, split, rank, sum }, signal) {
         await dependencies.ensureUnits(unitsOfRange(range), signal)
-        const own: { runner?: BlockRunner } = {}
-        const otherBytes = (): number => usedBytes() - bytesOf(own.runner === undefined ? [] : [own.runner])
-        const runner = await device.loadRank(range, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes: memoryBytes, otherBytes, signal })
-        own.runner = runner
-        shares.add(runner)
-        return freed(runner, () => shares.delete(runner))
+        const loaded: { runner?: BlockRunner } = {}
+        // All that is here, with this share left out of the shares.
+        const otherBytes = (): number => usedBytes() - memory.usedBytes() + memory.usedBytes(loaded.runner)
+        loaded.runner = await device.loadRank(range, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes: memoryBytes, otherBytes, signal })
+        return memory.share(loaded.runner)
       },
     },
   )
@@ -103,10 +90,10 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
   return {
     async lead({ start, end, group }, { memoryLimitBytes, otherBytes, signal }) {
       if (group === undefined) throw new ShoalError('internal', 'a group of nobody')
-      if (retired || led > 0 || host.groups > 0) throw new ShoalError('not-ready', 'this node is in another group')
+      if (retired || leads || host.groups > 0) throw new ShoalError('not-ready', 'this node is in another group')
       const split = splitBlocks(config, profile, group.speeds)
       const members = group.ranks.map((peer) => ({ peer, addresses: membership.members().find(({ record }) => record.peerId === peer)?.record.addresses ?? [] }))
-      led += 1
+      leads = true
       try {
         const runner = await createGroupRunner(
           {
@@ -117,18 +104,23 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
           { manifestId: manifest.id, profile: formatProfile(profile), range: { start, end }, split, numericClass: device.numericClass, members },
           signal ?? new AbortController().signal,
         )
-        steps = createStepSpeed(clock, () => dependencies.microsPer1024Past(group))
-        return freed(steps.watchRunner(runner, { start, end }), () => {
-          led -= 1
-          steps = null
-        })
+        const ownSteps = createStepSpeed(clock, () => dependencies.microsPer1024Past(group))
+        steps = ownSteps
+        return {
+          ...ownSteps.watchRunner(runner, { start, end }),
+          async release() {
+            // Releasing twice says nothing of a group that is led since.
+            if (steps === ownSteps) [leads, steps] = [false, null]
+            await runner.release()
+          },
+        }
       } catch (error) {
-        led -= 1
+        leads = false
         throw error
       }
     },
     decodeMicrosPerBlock: () => steps?.decodeMicrosPerBlock() ?? null,
-    shareBytes: () => bytesOf(shares),
+    shareBytes: () => memory.usedBytes(),
     async retire(signal) {
       retired = true
       while (host.groups > 0) await sleep(clock, swarmLimits.settleMs, signal)

@@ -34,7 +34,6 @@ const answers: readonly (readonly [string, readonly Answer[], readonly number[]]
   ['both ranks', [(rows) => from(1, rows), (rows) => from(2, rows)], [0]],
   ['one that is lost', [(rows) => from(1, rows), () => Promise.reject(new Error('gone'))], [0, 2]],
   ['one that has none', [() => null, (rows) => from(2, rows)], [0, 1]],
-  ['one that answers with something else', [() => from(2, 3), (rows) => from(2, rows)], [0, 1]],
 ]
 
 test.each(answers)('logits are whole with %s', async (_, ranks, computedHere) => {

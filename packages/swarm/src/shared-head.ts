@@ -27,11 +27,10 @@ export interface SharedHeadOptions {
  */
 export function createSharedHead({ hiddenSize, vocabularySize, parts, group }: SharedHeadOptions): HeadRunner {
   /** @param place in the answer, where it may be written to at once */
-  const logitsOf = async ({ rank, vocabulary: { start, end }, head }: HeadPart, hidden: Float32Array, place: Float32Array<SharedArrayBuffer> | undefined): Promise<Float32Array> => {
+  const logitsOf = async ({ rank, head }: HeadPart, hidden: Float32Array, place: Float32Array<SharedArrayBuffer> | undefined): Promise<Float32Array> => {
     const asked = rank === 0 ? null : (group()?.logits(rank, hidden) ?? null)
-    const answer = (await asked?.catch(() => null)) ?? null
     // Whatever a rank does not answer, or not with what was asked for, is computed here.
-    return answer !== null && answer.length === (hidden.length / hiddenSize) * (end - start) ? answer : head.logits(hidden, place)
+    return (await asked?.catch(() => null)) ?? head.logits(hidden, place)
   }
   return {
     async logits(hidden, into) {

@@ -18,10 +18,7 @@ const enoughMs = 10
 /** Nothing that encrypts is faster; less is a clock that does not see the difference. */
 const msPerByteMin = 1e-7
 
-interface Link {
-  readonly roundTripMs: number
-  readonly msPerByte: number
-}
+type Link = Omit<ExchangeCosts, 'parallel'>
 
 /**
  * What messages to the members cost, over a channel like those of the group; the slowest counts: a sum waits for all.

@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import { freeMemory, messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import type { IndexRange } from '@shoal/model'
 import { protocols, type FormGroup, type GroupCall, type GroupMessage, type OpenGroupSession } from '@shoal/protocol'
@@ -148,7 +148,9 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
       const { hiddenSize } = runner()
       if (rows.length % hiddenSize !== 0 || rows.length > groupLimits.headRowsMax * hiddenSize) throw new ShoalError('bad-frame', `${rows.length} numbers are not 1 to ${groupLimits.headRowsMax} rows`)
       if (headUse === null) throw new ShoalError('not-ready', 'this rank has loaded no part of the head')
-      leaderLink.send({ type: 'group-logits', request: asked }, await headUse.head.logits(rows))
+      const logits = await headUse.head.logits(rows)
+      leaderLink.send({ type: 'group-logits', request: asked }, logits)
+      freeMemory(logits.buffer)
     } catch (error) {
       tell(asked, null, error)
     }

@@ -69,9 +69,9 @@ async function start(dependencies: SystemDependencies, options: RankOptions, sco
       async load({ range, split, rank, sum }, signal) {
         const share = rankShare(config, profile, split, rank)
         await store.ensureUnits(unitsOfRange(range), signal)
-        const own: { runner?: BlockRunner } = {}
-        own.runner = await device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, otherBytes: () => memory.usedBytes(own.runner), signal })
-        return memory.share(own.runner)
+        const loaded: { runner?: BlockRunner } = {}
+        loaded.runner = await device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, otherBytes: () => memory.usedBytes(loaded.runner), signal })
+        return memory.share(loaded.runner)
       },
       async loadHead(vocabulary, signal) {
         await store.ensureUnits(['embed', 'head'], signal)
