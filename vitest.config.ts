@@ -2,7 +2,13 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'node/src/**/*.test.ts', 'client/src/**/*.test.ts', 'sim/src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'node/src/**/*.test.ts',
+      'client/src/**/*.test.ts',
+      'sim/src/**/*.test.ts',
+      'test/**/*.test.ts',
+    ],
     pool: 'forks',
     // Two cores: more files at once only make real processes and compute starve each other.
     maxWorkers: 2,

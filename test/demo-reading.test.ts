@@ -29,7 +29,10 @@ describe.each(Object.entries(measured))('the demo model in %s', (weights, expect
   let engine: Engine
 
   beforeAll(async () => {
-    engine = await openLocalEngine({ clock: systemClock, random: systemRandom, logger: silentLogger }, { model: 'demo', weights, dataFolder: world.folder('data'), threads: 1 })
+    engine = await openLocalEngine(
+      { clock: systemClock, random: systemRandom, logger: silentLogger },
+      { model: 'demo', weights, dataFolder: world.folder('data'), threads: 1 },
+    )
   })
   afterAll(async () => {
     await engine.close()
@@ -38,9 +41,16 @@ describe.each(Object.entries(measured))('the demo model in %s', (weights, expect
 
   const answer = async (question: string): Promise<string> => {
     const tokenizer = engine.tokenizer!
-    const promptIds = tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: question }]), { addSpecialTokens: false })
+    const promptIds = tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: question }]), {
+      addSpecialTokens: false,
+    })
     let text = ''
-    for await (const event of engine.generate({ promptIds, maxTokens: 64, sampling: { ...engine.defaultSampling, temperature: 0 } })) text += event.text
+    for await (const event of engine.generate({
+      promptIds,
+      maxTokens: 64,
+      sampling: { ...engine.defaultSampling, temperature: 0 },
+    }))
+      text += event.text
     return text
   }
   const rightOf = async (questions: readonly Question[]): Promise<number> => {

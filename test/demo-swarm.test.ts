@@ -18,7 +18,9 @@ interface DemoCase {
   readonly leads: readonly number[]
 }
 
-const { cases } = JSON.parse(readFileSync(join(root, 'packages', 'demo-model', 'golden.json'), 'utf8')) as { cases: readonly DemoCase[] }
+const { cases } = JSON.parse(readFileSync(join(root, 'packages', 'demo-model', 'golden.json'), 'utf8')) as {
+  cases: readonly DemoCase[]
+}
 const whoAreYou = cases.find(({ prompt }) => prompt === 'Who are you?')!
 const key = 'a-key-of-this-test'
 
@@ -27,15 +29,36 @@ describe('the demo model over three real processes', () => {
   const nodes: Up[] = []
 
   beforeAll(async () => {
-    nodes.push(await world.up(['--model', 'demo', '--blocks', '0:2', '--data', world.folder('a'), '--api', '127.0.0.1:0', '--api-key', key]))
+    nodes.push(
+      await world.up([
+        '--model',
+        'demo',
+        '--blocks',
+        '0:2',
+        '--data',
+        world.folder('a'),
+        '--api',
+        '127.0.0.1:0',
+        '--api-key',
+        key,
+      ]),
+    )
     const join = ['--join', nodes[0]!.address]
-    nodes.push(...(await Promise.all([world.up([...join, '--blocks', '2:4', '--data', world.folder('b')]), world.up([...join, '--blocks', '4:6', '--data', world.folder('c')])])))
+    nodes.push(
+      ...(await Promise.all([
+        world.up([...join, '--blocks', '2:4', '--data', world.folder('b')]),
+        world.up([...join, '--blocks', '4:6', '--data', world.folder('c')]),
+      ])),
+    )
   })
   afterAll(() => world.close())
 
   it('answers as golden.json does, and as one process does', async () => {
     const words = ['Who are you?', '--model', 'demo', '--temperature', '0', '--json']
-    const [swarm, local] = [await world.run(['generate', ...words, '--join', nodes[0]!.address]), await world.run(['generate', ...words, '--local'])]
+    const [swarm, local] = [
+      await world.run(['generate', ...words, '--join', nodes[0]!.address]),
+      await world.run(['generate', ...words, '--local']),
+    ]
     expect(swarm.code, swarm.stderr).toBe(0)
     expect(generated(swarm).text).toBe(whoAreYou.answer)
     expect(generated(swarm).route).toHaveLength(3)
@@ -46,8 +69,22 @@ describe('the demo model over three real processes', () => {
   })
 
   it('draws the same tokens from the same seed, wherever it is asked', async () => {
-    const words = ['Tell me a story.', '--model', 'demo', '--temperature', '0.9', '--seed', '7', '--max-tokens', '48', '--json']
-    const [swarm, local] = [await world.run(['generate', ...words, '--join', nodes[1]!.address]), await world.run(['generate', ...words, '--local'])]
+    const words = [
+      'Tell me a story.',
+      '--model',
+      'demo',
+      '--temperature',
+      '0.9',
+      '--seed',
+      '7',
+      '--max-tokens',
+      '48',
+      '--json',
+    ]
+    const [swarm, local] = [
+      await world.run(['generate', ...words, '--join', nodes[1]!.address]),
+      await world.run(['generate', ...words, '--local']),
+    ]
     expect(generated(swarm).tokenIds).toEqual(generated(local).tokenIds)
   })
 
@@ -61,18 +98,33 @@ describe('the demo model over three real processes', () => {
     expect(whole.choices[0]?.finish_reason).toBe('stop')
     expect(whole.usage?.prompt_tokens).toBe(12)
     let streamed = ''
-    for await (const chunk of await openai.chat.completions.create({ model: 'demo', messages, temperature: 0, stream: true })) streamed += chunk.choices[0]?.delta.content ?? ''
+    for await (const chunk of await openai.chat.completions.create({
+      model: 'demo',
+      messages,
+      temperature: 0,
+      stream: true,
+    }))
+      streamed += chunk.choices[0]?.delta.content ?? ''
     expect(streamed).toBe(whoAreYou.answer)
-    const completion = await openai.completions.create({ model: 'demo', prompt: 'Once upon a time', max_tokens: 8, temperature: 0, logprobs: 2 })
+    const completion = await openai.completions.create({
+      model: 'demo',
+      prompt: 'Once upon a time',
+      max_tokens: 8,
+      temperature: 0,
+      logprobs: 2,
+    })
     expect(completion.choices[0]?.logprobs?.tokens).toHaveLength(8)
-    await expect(new OpenAI({ baseURL: `${nodes[0]!.ready.api}/v1`, apiKey: 'wrong', maxRetries: 0 }).models.list()).rejects.toMatchObject({ status: 401 })
+    await expect(
+      new OpenAI({ baseURL: `${nodes[0]!.ready.api}/v1`, apiKey: 'wrong', maxRetries: 0 }).models.list(),
+    ).rejects.toMatchObject({ status: 401 })
   })
 
   it('serves the SDK', async () => {
     const swarm = await connect({ model: 'demo', join: [nodes[2]!.address], dataFolder: world.folder('sdk') })
     try {
       let text = ''
-      for await (const part of swarm.chat([{ role: 'user', content: 'Who are you?' }], { temperature: 0 })) text += part.text
+      for await (const part of swarm.chat([{ role: 'user', content: 'Who are you?' }], { temperature: 0 }))
+        text += part.text
       expect(text).toBe(whoAreYou.answer)
       const { usage, route } = await swarm.generate('Once upon a time', { temperature: 0, maxTokens: 4 })
       expect(usage.completionTokens).toBe(4)
@@ -88,17 +140,28 @@ describe('the demo model over three real processes', () => {
   })
 
   it('shows one swarm to everybody', async () => {
-    type View = { snapshotHash: string; planHash: string; coverage: number[]; covered: boolean; peers: unknown[] }
+    type View = {
+      snapshotHash: string
+      planHash: string
+      coverage: number[]
+      covered: boolean
+      peers: unknown[]
+    }
     const look = async (): Promise<View[]> => {
-      const views = await Promise.all(nodes.map(({ address }) => world.run(['status', '--join', address, '--json'])))
+      const views = await Promise.all(
+        nodes.map(({ address }) => world.run(['status', '--join', address, '--json'])),
+      )
       return views.map((view) => view.json() as View)
     }
     // Links are said some beats after a join; then nothing changes any more, whoever looks.
     await expect
-      .poll(async () => {
-        const seen = await look()
-        return new Set(seen.map(({ snapshotHash, planHash }) => `${snapshotHash} ${planHash}`)).size
-      }, { timeout: 15_000, interval: 500 })
+      .poll(
+        async () => {
+          const seen = await look()
+          return new Set(seen.map(({ snapshotHash, planHash }) => `${snapshotHash} ${planHash}`)).size
+        },
+        { timeout: 15_000, interval: 500 },
+      )
       .toBe(1)
     for (const view of await look()) {
       expect(view).toMatchObject({ coverage: [1, 1, 1, 1, 1, 1], covered: true })
@@ -114,15 +177,30 @@ describe('the demo model over three real processes', () => {
     const joiner = await world.run(['up', ...join, '--weights', 'int8', '--data', world.folder('int8')])
     expect(joiner.code).toBe(1)
     expect(joiner.stderr).toMatch(/int8:32.*f32/)
-    const manifest = await world.run(['up', ...join, '--model', join_('golden', 'llama'), '--data', world.folder('llama')])
+    const manifest = await world.run([
+      'up',
+      ...join,
+      '--model',
+      join_('golden', 'llama'),
+      '--data',
+      world.folder('llama'),
+    ])
     expect(manifest.code).toBe(1)
     expect(manifest.stderr).toContain(nodes[0]!.ready.manifest.slice(0, 12))
     expect(manifest.stderr).toMatch(/llama \(manifest [0-9a-f]{12}/)
   })
 
   it('leaves cleanly: the others hear it', async () => {
-    const spare = await world.up(['--join', nodes[0]!.address, '--blocks', '0:6', '--data', world.folder('spare')])
-    const heard = (event: string) => nodes[1]!.until((line) => line.event === event && line.peer === spare.ready.peerId)
+    const spare = await world.up([
+      '--join',
+      nodes[0]!.address,
+      '--blocks',
+      '0:6',
+      '--data',
+      world.folder('spare'),
+    ])
+    const heard = (event: string) =>
+      nodes[1]!.until((line) => line.event === event && line.peer === spare.ready.peerId)
     await heard('peer-joined')
     const left = heard('peer-left')
     expect(await spare.stop('SIGTERM')).toBe(0)

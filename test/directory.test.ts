@@ -9,7 +9,9 @@ interface Generated {
   readonly route: readonly { readonly peer: string }[]
 }
 
-const { cases } = JSON.parse(readFileSync(join(root, 'packages', 'demo-model', 'golden.json'), 'utf8')) as { cases: readonly { prompt: string; answer: string }[] }
+const { cases } = JSON.parse(readFileSync(join(root, 'packages', 'demo-model', 'golden.json'), 'utf8')) as {
+  cases: readonly { prompt: string; answer: string }[]
+}
 const whoAreYou = cases.find(({ prompt }) => prompt === 'Who are you?')!
 
 describe('a swarm that is known only to a node of another model', () => {
@@ -18,8 +20,21 @@ describe('a swarm that is known only to a node of another model', () => {
   let bootstrap: Up
   const ghostFolder = world.folder('ghost')
 
-  const up = (blocks: string, folder = world.folder('node')): Promise<Up> => world.up(['--model', 'demo', '--bootstrap', bootstrap.address, '--blocks', blocks, '--data', folder, '--threads', '1'])
-  const ask = async (words: readonly string[]): Promise<Ended> => world.run([...words, '--join', bootstrap.address, '--json'])
+  const up = (blocks: string, folder = world.folder('node')): Promise<Up> =>
+    world.up([
+      '--model',
+      'demo',
+      '--bootstrap',
+      bootstrap.address,
+      '--blocks',
+      blocks,
+      '--data',
+      folder,
+      '--threads',
+      '1',
+    ])
+  const ask = async (words: readonly string[]): Promise<Ended> =>
+    world.run([...words, '--join', bootstrap.address, '--json'])
   const answer = async (): Promise<Generated> => {
     const ended = await ask(['generate', 'Who are you?', '--model', 'demo', '--temperature', '0'])
     expect(ended.code, ended.stderr).toBe(0)
@@ -34,9 +49,33 @@ describe('a swarm that is known only to a node of another model', () => {
 
   beforeAll(async () => {
     const model = world.folder('random')
-    const shape = ['--hidden', '32', '--blocks', '1', '--heads', '2', '--kv-heads', '1', '--feed-forward', '32', '--vocabulary', '64', '--context', '64']
+    const shape = [
+      '--hidden',
+      '32',
+      '--blocks',
+      '1',
+      '--heads',
+      '2',
+      '--kv-heads',
+      '1',
+      '--feed-forward',
+      '32',
+      '--vocabulary',
+      '64',
+      '--context',
+      '64',
+    ]
     expect((await world.run(['model', 'random', model, ...shape])).code).toBe(0)
-    bootstrap = await world.up(['--model', model, '--weights', 'f32', '--data', world.folder('bootstrap'), '--threads', '1'])
+    bootstrap = await world.up([
+      '--model',
+      model,
+      '--weights',
+      'f32',
+      '--data',
+      world.folder('bootstrap'),
+      '--threads',
+      '1',
+    ])
     nodes.push(await up('0:2', ghostFolder))
     // They know the same one address, of another model: the directory there names the first.
     nodes.push(...(await Promise.all([up('2:4'), up('4:6'), up('0:2')])))
@@ -44,9 +83,15 @@ describe('a swarm that is known only to a node of another model', () => {
   afterAll(() => world.close())
 
   it('is one swarm, though no member was told of another', { timeout: 120_000 }, async () => {
-    await expect.poll(async () => (await statusBy(['--model', 'demo'])).covered, { timeout: 90_000 }).toBe(true)
+    await expect
+      .poll(async () => (await statusBy(['--model', 'demo'])).covered, { timeout: 90_000 })
+      .toBe(true)
     // Whoever has not sent a beat within two seconds is shown as unknown, and this machine computes other tests meanwhile.
-    const alive = async (): Promise<string[]> => (await statusBy(['--manifest', nodes[0]!.ready.manifest])).peers.filter(({ liveness }) => liveness === 'alive').map(({ peer }) => peer).sort()
+    const alive = async (): Promise<string[]> =>
+      (await statusBy(['--manifest', nodes[0]!.ready.manifest])).peers
+        .filter(({ liveness }) => liveness === 'alive')
+        .map(({ peer }) => peer)
+        .sort()
     await expect.poll(alive, { timeout: 60_000 }).toEqual(nodes.map(peerOf).sort())
     const status = await statusBy(['--manifest', nodes[0]!.ready.manifest])
     expect(status.directory).toMatchObject({ providers: 4, records: expect.any(Number) as unknown })
@@ -62,34 +107,53 @@ describe('a swarm that is known only to a node of another model', () => {
   it('answers by way of a bootstrap peer, which serves no model at all', async () => {
     const ready = Promise.withResolvers<string>()
     const onLog = (line: string): void => {
-      const address = line.includes('bootstrap-ready') ? /\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/\w+/.exec(line)?.[0] : undefined
+      const address = line.includes('bootstrap-ready')
+        ? /\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/\w+/.exec(line)?.[0]
+        : undefined
       if (address !== undefined) ready.resolve(address)
     }
-    void world.run(['bootstrap', '--bootstrap', bootstrap.address, '--data', world.folder('bootstrap-peer')], { onLog }).then(({ stderr }) => ready.reject(new Error(stderr)))
+    void world
+      .run(['bootstrap', '--bootstrap', bootstrap.address, '--data', world.folder('bootstrap-peer')], {
+        onLog,
+      })
+      .then(({ stderr }) => ready.reject(new Error(stderr)))
     const address = await ready.promise
-    const { code, stdout, stderr } = await world.run(['generate', 'Who are you?', '--model', 'demo', '--temperature', '0', '--join', address])
+    const { code, stdout, stderr } = await world.run([
+      'generate',
+      'Who are you?',
+      '--model',
+      'demo',
+      '--temperature',
+      '0',
+      '--join',
+      address,
+    ])
     expect(code, stderr).toBe(0)
     expect(stdout).toContain(whoAreYou.answer)
   })
 
-  it('a ghost is still named, and no route passes it; its restart is taken again', { timeout: 120_000 }, async () => {
-    const [ghost, , , spare] = nodes as [Up, Up, Up, Up]
-    ghost.process.kill('SIGKILL')
-    await ghost.ended
-    const { text, route } = await answer()
-    expect(text).toBe(whoAreYou.answer)
-    expect(route.map(({ peer }) => peer)).toContain(peerOf(spare))
-    expect(route.map(({ peer }) => peer)).not.toContain(peerOf(ghost))
-    // What it said stays in the directory for a while.
-    expect((await statusBy(['--model', 'demo'])).directory?.providers).toBe(4)
+  it(
+    'a ghost is still named, and no route passes it; its restart is taken again',
+    { timeout: 120_000 },
+    async () => {
+      const [ghost, , , spare] = nodes as [Up, Up, Up, Up]
+      ghost.process.kill('SIGKILL')
+      await ghost.ended
+      const { text, route } = await answer()
+      expect(text).toBe(whoAreYou.answer)
+      expect(route.map(({ peer }) => peer)).toContain(peerOf(spare))
+      expect(route.map(({ peer }) => peer)).not.toContain(peerOf(ghost))
+      // What it said stays in the directory for a while.
+      expect((await statusBy(['--model', 'demo'])).directory?.providers).toBe(4)
 
-    nodes[0] = await up('0:2', ghostFolder)
-    expect(peerOf(nodes[0])).toBe(peerOf(ghost))
-    await spare.stop()
-    const again = await answer()
-    expect(again.text).toBe(whoAreYou.answer)
-    expect(again.route.map(({ peer }) => peer)).toContain(peerOf(ghost))
-  })
+      nodes[0] = await up('0:2', ghostFolder)
+      expect(peerOf(nodes[0])).toBe(peerOf(ghost))
+      await spare.stop()
+      const again = await answer()
+      expect(again.text).toBe(whoAreYou.answer)
+      expect(again.route.map(({ peer }) => peer)).toContain(peerOf(ghost))
+    },
+  )
 
   it('that nobody serves as it is wanted is refused, saying what the directory names', async () => {
     const { code, stderr } = await ask(['generate', 'Hello', '--model', 'demo', '--weights', 'int8'])

@@ -10,24 +10,55 @@ const textOf = (events: string): string =>
   events
     .split('\n')
     .filter((line) => line.startsWith('data: {'))
-    .map((line) => (JSON.parse(line.slice('data: '.length)) as { choices: { text?: string }[] }).choices[0]?.text ?? '')
+    .map(
+      (line) =>
+        (JSON.parse(line.slice('data: '.length)) as { choices: { text?: string }[] }).choices[0]?.text ?? '',
+    )
     .join('')
 
 describe('a process that is told to leave in mid-answer', () => {
   const world = createWorld()
   let first: Up
   let leaving: Up
-  const node = (name: string, blocks: string): Promise<Up> => world.up(['--model', 'demo', '--join', first.address, '--blocks', blocks, '--data', world.folder(name), '--threads', '1'])
+  const node = (name: string, blocks: string): Promise<Up> =>
+    world.up([
+      '--model',
+      'demo',
+      '--join',
+      first.address,
+      '--blocks',
+      blocks,
+      '--data',
+      world.folder(name),
+      '--threads',
+      '1',
+    ])
 
   beforeAll(async () => {
-    first = await world.up(['--model', 'demo', '--blocks', '0:2', '--data', world.folder('first'), '--threads', '1', '--api', '127.0.0.1:0'])
+    first = await world.up([
+      '--model',
+      'demo',
+      '--blocks',
+      '0:2',
+      '--data',
+      world.folder('first'),
+      '--threads',
+      '1',
+      '--api',
+      '127.0.0.1:0',
+    ])
     const nodes = await Promise.all([node('middle', '2:4'), node('last', '4:6')])
     leaving = nodes[0]
   })
   afterAll(() => world.close())
 
   it('hands its session over to two others that hold a half of its blocks each: the same text, no failover, and it ends before the answer', async () => {
-    const swarm = await connect({ model: 'demo', join: [first.address], dataFolder: world.folder('client'), threads: 1 })
+    const swarm = await connect({
+      model: 'demo',
+      join: [first.address],
+      dataFolder: world.folder('client'),
+      threads: 1,
+    })
     try {
       const whole = await swarm.generate(story, options)
       let halves: Up[] = []
@@ -51,15 +82,28 @@ describe('a process that is told to leave in mid-answer', () => {
       }
       expect(text).toBe(whole.text)
       expect(result).toMatchObject({ moves: 1, failovers: 0, continuity: 'identical', completionTokens: 200 })
-      expect(result?.route.slice(1, 3).map(({ peer, start, end }) => [peer, start, end])).toEqual(halves.map(({ ready }) => [ready.peerId, ...(ready.blocks ?? [])]))
+      expect(result?.route.slice(1, 3).map(({ peer, start, end }) => [peer, start, end])).toEqual(
+        halves.map(({ ready }) => [ready.peerId, ...(ready.blocks ?? [])]),
+      )
     } finally {
       await swarm.close()
     }
   }, 120_000)
 
   it('stays for the answer that it gives itself, and for the session whose blocks nobody else holds', async () => {
-    const body = JSON.stringify({ model: 'demo', prompt: story, temperature: 0, max_tokens: 200, stream: true })
-    const ask = (): Promise<Response> => fetch(`${first.ready.api}/v1/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const body = JSON.stringify({
+      model: 'demo',
+      prompt: story,
+      temperature: 0,
+      max_tokens: 200,
+      stream: true,
+    })
+    const ask = (): Promise<Response> =>
+      fetch(`${first.ready.api}/v1/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      })
     const whole = await (await ask()).text()
     const decoder = new TextDecoder()
     let answer = ''

@@ -12,7 +12,17 @@ const generated = (ended: Ended): Generated => ended.json() as Generated
 
 const prompt = 'Tell me a story.'
 const tokens = 200
-const words = [prompt, '--model', 'demo', '--temperature', '0', '--ignore-eos', '--max-tokens', String(tokens), '--json']
+const words = [
+  prompt,
+  '--model',
+  'demo',
+  '--temperature',
+  '0',
+  '--ignore-eos',
+  '--max-tokens',
+  String(tokens),
+  '--json',
+]
 
 describe('a process that is killed in mid-answer', () => {
   const world = createWorld()
@@ -23,8 +33,14 @@ describe('a process that is killed in mid-answer', () => {
 
   beforeAll(async () => {
     first = await world.up(['--model', 'demo', '--blocks', '0:2', '--data', world.folder('first')])
-    const node = (name: string, blocks: string) => world.up(['--model', 'demo', '--join', first.address, '--blocks', blocks, '--data', world.folder(name)])
-    const [last, ...same] = await Promise.all([node('last', '4:6'), node('double-0', '2:4'), node('double-1', '2:4'), node('double-2', '2:4')])
+    const node = (name: string, blocks: string) =>
+      world.up(['--model', 'demo', '--join', first.address, '--blocks', blocks, '--data', world.folder(name)])
+    const [last, ...same] = await Promise.all([
+      node('last', '4:6'),
+      node('double-0', '2:4'),
+      node('double-1', '2:4'),
+      node('double-2', '2:4'),
+    ])
     doubles = same
     expect(last.ready.blocks).toEqual([4, 6])
     local = generated(await world.run(['generate', ...words, '--local']))
@@ -33,7 +49,9 @@ describe('a process that is killed in mid-answer', () => {
   afterAll(() => world.close())
 
   it('kill -9 while `shoal generate` runs: the tokens of one process', async () => {
-    const opened = Promise.race(doubles.map((double) => double.until(({ event }) => event === 'session-opened').then(() => double)))
+    const opened = Promise.race(
+      doubles.map((double) => double.until(({ event }) => event === 'session-opened').then(() => double)),
+    )
     let begin = (): void => undefined
     const begun = new Promise<void>((resolve) => (begin = resolve))
     const running = world.run(['generate', ...words, '--log-level', 'debug', '--join', first.address], {
@@ -63,7 +81,11 @@ describe('a process that is killed in mid-answer', () => {
       let parts = 0
       // Not the one of the first answer: a route may take another of the doubles each time.
       let streaming = false
-      const inUse = Promise.race(doubles.map((double) => double.until(({ event }) => streaming && event === 'session-opened').then(() => double)))
+      const inUse = Promise.race(
+        doubles.map((double) =>
+          double.until(({ event }) => streaming && event === 'session-opened').then(() => double),
+        ),
+      )
       streaming = true
       let result: Pick<Generated, 'failovers' | 'continuity'> | undefined
       for await (const part of swarm.stream('Once upon a time', options)) {

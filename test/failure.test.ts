@@ -11,14 +11,46 @@ describe('three real processes, one of which goes in mid-generation', () => {
   const nodes: Up[] = []
   let client: SwarmClient
 
-  const sessions = (): Record<string, number> => Object.fromEntries(client.status().peers.filter(({ liveness }) => liveness === 'alive').map(({ peer, sessions: open }) => [peer, open]))
+  const sessions = (): Record<string, number> =>
+    Object.fromEntries(
+      client
+        .status()
+        .peers.filter(({ liveness }) => liveness === 'alive')
+        .map(({ peer, sessions: open }) => [peer, open]),
+    )
   const peerOf = (index: number): string => nodes[index]!.ready.peerId
-  const join = (blocks: string): Promise<Up> => world.up(['--join', nodes[0]!.address, '--blocks', blocks, '--data', world.folder('node'), '--threads', '1'])
+  const join = (blocks: string): Promise<Up> =>
+    world.up([
+      '--join',
+      nodes[0]!.address,
+      '--blocks',
+      blocks,
+      '--data',
+      world.folder('node'),
+      '--threads',
+      '1',
+    ])
 
   beforeAll(async () => {
-    nodes.push(await world.up(['--model', 'demo', '--blocks', '0:2', '--data', world.folder('node'), '--threads', '1']))
+    nodes.push(
+      await world.up([
+        '--model',
+        'demo',
+        '--blocks',
+        '0:2',
+        '--data',
+        world.folder('node'),
+        '--threads',
+        '1',
+      ]),
+    )
     nodes.push(...(await Promise.all([join('2:4'), join('4:6')])))
-    client = await connect({ join: [nodes[0]!.address], dataFolder: world.folder('client'), threads: 1, replacementWaitMs: 1000 })
+    client = await connect({
+      join: [nodes[0]!.address],
+      dataFolder: world.folder('client'),
+      threads: 1,
+      replacementWaitMs: 1000,
+    })
   })
   afterAll(async () => {
     await client.close()
@@ -36,7 +68,10 @@ describe('three real processes, one of which goes in mid-generation', () => {
       nodes[2]!.process.kill('SIGTERM')
       await nodes[2]!.until(({ event }) => event === 'draining')
       await expect.poll(() => client.status().covered, { timeout: 10_000 }).toBe(false)
-      await expect(client.generate(story, long)).rejects.toMatchObject({ code: 'no-route', message: expect.stringContaining('blocks 4 to 5') as unknown })
+      await expect(client.generate(story, long)).rejects.toMatchObject({
+        code: 'no-route',
+        message: expect.stringContaining('blocks 4 to 5') as unknown,
+      })
       // It waits for us.
       expect(nodes[2]!.process.exitCode).toBeNull()
     }
@@ -54,10 +89,19 @@ describe('three real processes, one of which goes in mid-generation', () => {
         if (tokens === 3) nodes[1]!.process.kill('SIGKILL')
       }
     })()
-    await expect(generating).rejects.toMatchObject({ code: 'no-route', peer: peerOf(1), message: expect.stringMatching(new RegExp(`blocks 2 to 3 at ${peerOf(1)}: .*nobody live serves blocks 2 to 3 of demo .*waited 1 s`)) as unknown })
+    await expect(generating).rejects.toMatchObject({
+      code: 'no-route',
+      peer: peerOf(1),
+      message: expect.stringMatching(
+        new RegExp(`blocks 2 to 3 at ${peerOf(1)}: .*nobody live serves blocks 2 to 3 of demo .*waited 1 s`),
+      ) as unknown,
+    })
     await nodes[1]!.ended
     await expect.poll(sessions, { timeout: 10_000 }).toEqual({ [peerOf(0)]: 0, [peerOf(2)]: 0 })
-    await expect(client.generate(story, long)).rejects.toMatchObject({ code: 'no-route', message: expect.stringContaining('blocks 2 to 3') as unknown })
+    await expect(client.generate(story, long)).rejects.toMatchObject({
+      code: 'no-route',
+      message: expect.stringContaining('blocks 2 to 3') as unknown,
+    })
   })
 
   it('another process in its place, and the swarm answers again', async () => {

@@ -22,19 +22,28 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
   let client: SwarmClient
   let whole: readonly number[]
 
-  const up = (words: readonly string[], folder: string): Promise<Up> => world.up(['--model', 'demo', ...words, '--threads', '1', '--data', folder])
-  const join = (words: readonly string[], folder = world.folder('node')): Promise<Up> => up(['--join', nodes[0]!.address, ...words], folder)
+  const up = (words: readonly string[], folder: string): Promise<Up> =>
+    world.up(['--model', 'demo', ...words, '--threads', '1', '--data', folder])
+  const join = (words: readonly string[], folder = world.folder('node')): Promise<Up> =>
+    up(['--join', nodes[0]!.address, ...words], folder)
   /** Sessions at living peers, as they tell themselves. */
-  const sessions = (): number => client.status().peers.reduce((sum, { liveness, sessions: open }) => sum + (liveness === 'alive' ? open : 0), 0)
+  const sessions = (): number =>
+    client
+      .status()
+      .peers.reduce((sum, { liveness, sessions: open }) => sum + (liveness === 'alive' ? open : 0), 0)
   /** The peer that answers the session which runs now. */
   let stages: readonly string[] = []
   const lastStage = (): string | undefined => / at ([^:]+)/.exec(stages.at(-1) ?? '')?.[1]
   const heard = (event: string, fields: LogFields = {}): void => {
-    if (event === 'session-started' || event === 'route-repaired') stages = fields['stages'] as readonly string[]
+    if (event === 'session-started' || event === 'route-repaired')
+      stages = fields['stages'] as readonly string[]
   }
   const logger: Logger = { debug: heard, info: heard, warn: heard, error: heard, child: () => logger }
   const none = (): Promise<void> => expect.poll(sessions, { timeout: 45_000, interval: 100 }).toBe(0)
-  const alive = (peerId: string): Promise<void> => expect.poll(() => client.status().peers.find(({ peer }) => peer === peerId)?.liveness, { timeout: 20_000 }).toBe('alive')
+  const alive = (peerId: string): Promise<void> =>
+    expect
+      .poll(() => client.status().peers.find(({ peer }) => peer === peerId)?.liveness, { timeout: 20_000 })
+      .toBe('alive')
 
   /** The answer's tokens while something happens after one of them, and how it went. */
   async function during(at: number, act: () => Promise<unknown> | void) {
@@ -54,8 +63,21 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
 
   beforeAll(async () => {
     nodes.push(await up(['--blocks', '0:2'], world.folder('node')))
-    nodes.push(...(await Promise.all([join(['--blocks', '2:4']), join(['--blocks', '4:6']), join(['--blocks', '4:6'])])))
-    client = await connect({ model: 'demo', join: nodes.map(({ address }) => address), dataFolder: world.folder('client'), threads: 1, logger, replacementWaitMs: 90_000 })
+    nodes.push(
+      ...(await Promise.all([
+        join(['--blocks', '2:4']),
+        join(['--blocks', '4:6']),
+        join(['--blocks', '4:6']),
+      ])),
+    )
+    client = await connect({
+      model: 'demo',
+      join: nodes.map(({ address }) => address),
+      dataFolder: world.folder('client'),
+      threads: 1,
+      logger,
+      replacementWaitMs: 90_000,
+    })
     const local = await connect({ model: 'demo', local: true, dataFolder: world.folder('local'), threads: 1 })
     whole = (await local.generate(story, long)).tokenIds
     await local.close()
@@ -72,7 +94,22 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
   /** Another coordinator, in the middle of an answer. */
   async function asking(): Promise<ChildProcess> {
     const running = Promise.withResolvers<void>()
-    const words = ['generate', story, '--raw', '--model', 'demo', '--temperature', '0', '--ignore-eos', '--max-tokens', '400', '--join', nodes[0]!.address, '--log-level', 'debug']
+    const words = [
+      'generate',
+      story,
+      '--raw',
+      '--model',
+      'demo',
+      '--temperature',
+      '0',
+      '--ignore-eos',
+      '--max-tokens',
+      '400',
+      '--join',
+      nodes[0]!.address,
+      '--log-level',
+      'debug',
+    ]
     const process = world.start(words, (line) => {
       if (line.includes('session-started')) running.resolve()
     })
@@ -116,7 +153,8 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
     const first = await join(['--blocks', '2:4'], folder)
     await alive(first.ready.peerId)
     await holder.stop('SIGKILL')
-    const incarnation = (): number => client.status().peers.find(({ peer }) => peer === first.ready.peerId)!.incarnation
+    const incarnation = (): number =>
+      client.status().peers.find(({ peer }) => peer === first.ready.peerId)!.incarnation
     const before = incarnation()
     const { tokenIds, acted, result } = await during(40, async () => {
       await first.stop('SIGKILL')

@@ -22,10 +22,17 @@ describe.each(names)('%s over three real processes', (name) => {
   const nodes: Up[] = []
 
   beforeAll(async () => {
-    nodes.push(await world.up(['--model', folder, '--weights', 'f32', '--blocks', '0:1', '--data', world.folder('a')]))
+    nodes.push(
+      await world.up(['--model', folder, '--weights', 'f32', '--blocks', '0:1', '--data', world.folder('a')]),
+    )
     // These know an address and nothing else: model, profile and weights come from the swarm.
     const join = ['--join', nodes[0]!.address]
-    nodes.push(...(await Promise.all([world.up([...join, '--blocks', '1:2', '--data', world.folder('b')]), world.up([...join, '--blocks', '2:3', '--data', world.folder('c')])])))
+    nodes.push(
+      ...(await Promise.all([
+        world.up([...join, '--blocks', '1:2', '--data', world.folder('b')]),
+        world.up([...join, '--blocks', '2:3', '--data', world.folder('c')]),
+      ])),
+    )
   })
   afterAll(() => world.close())
 
@@ -36,9 +43,21 @@ describe.each(names)('%s over three real processes', (name) => {
       expect(swarm.code, swarm.stderr).toBe(0)
       const { tokenIds, route } = generated(swarm)
       expect(tokenIds).toEqual(expected)
-      expect(route.map(({ peer, start, end }) => ({ peer, start, end }))).toEqual(nodes.map(({ ready }, i) => ({ peer: ready.peerId, start: i, end: i + 1 })))
+      expect(route.map(({ peer, start, end }) => ({ peer, start, end }))).toEqual(
+        nodes.map(({ ready }, i) => ({ peer: ready.peerId, start: i, end: i + 1 })),
+      )
     }
-    const local = await world.run(['generate', '--model', folder, '--local', '--weights', 'f32', '--prompt-ids', golden.cases[1]!.prompt.join(','), ...greedy])
+    const local = await world.run([
+      'generate',
+      '--model',
+      folder,
+      '--local',
+      '--weights',
+      'f32',
+      '--prompt-ids',
+      golden.cases[1]!.prompt.join(','),
+      ...greedy,
+    ])
     expect(generated(local).tokenIds).toEqual(golden.cases[1]!.greedy)
   })
 })

@@ -35,7 +35,10 @@ export interface World {
 }
 
 /** A node that serves. */
-export interface Up extends Pick<NodeProcess, 'process' | 'until' | 'onEvent' | 'ended' | 'obituary' | 'stop'> {
+export interface Up extends Pick<
+  NodeProcess,
+  'process' | 'until' | 'onEvent' | 'ended' | 'obituary' | 'stop'
+> {
   readonly ready: ReadyEvent
   readonly address: string
 }
@@ -46,7 +49,11 @@ export function createWorld(): World {
   const running = new Set<ChildProcess>()
   let folders = 0
   const start = (args: readonly string[]): ChildProcess => {
-    const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['pipe', 'pipe', 'pipe'], env })
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd: root,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env,
+    })
     running.add(child)
     child.once('close', () => running.delete(child))
     return child

@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { decodeHello, decodeSession, encodeHello, encodeSession, protocols, type OpenSession, type SessionMessage, type Step } from '@shoal/protocol'
+import {
+  decodeHello,
+  decodeSession,
+  encodeHello,
+  encodeSession,
+  protocols,
+  type OpenSession,
+  type SessionMessage,
+  type Step,
+} from '@shoal/protocol'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
@@ -13,7 +22,18 @@ describe('a real node and a hostile peer', () => {
   let raw: RawPeer
 
   beforeAll(async () => {
-    node = await world.up(['--model', 'demo', '--blocks', '1:4', '--data', world.folder('node'), '--threads', '1', '--memory', '64MiB'])
+    node = await world.up([
+      '--model',
+      'demo',
+      '--blocks',
+      '1:4',
+      '--data',
+      world.folder('node'),
+      '--threads',
+      '1',
+      '--memory',
+      '64MiB',
+    ])
   })
   // One peer each: what a node thinks of one must not hide what it does with the next.
   beforeEach(async () => {
@@ -41,11 +61,28 @@ describe('a real node and a hostile peer', () => {
     next: { peer: raw.transport.peerId, addresses: [], coordinator: true },
     ...change,
   })
-  const step = (change: Partial<Step> = {}): Step => ({ type: 'step', session: theirs(), start: 1, epoch: 3, position: 0, rows: 1, step: 0, rewind: false, want: 'last', ...change })
-  const converse = async (): Promise<{ readonly send: (message: SessionMessage, hidden?: Float32Array) => Promise<void>; readonly next: () => Promise<SessionMessage> }> => {
+  const step = (change: Partial<Step> = {}): Step => ({
+    type: 'step',
+    session: theirs(),
+    start: 1,
+    epoch: 3,
+    position: 0,
+    rows: 1,
+    step: 0,
+    rewind: false,
+    want: 'last',
+    ...change,
+  })
+  const converse = async (): Promise<{
+    readonly send: (message: SessionMessage, hidden?: Float32Array) => Promise<void>
+    readonly next: () => Promise<SessionMessage>
+  }> => {
     const channel = await raw.open(node.address, protocols.session)
     const frames = readFrames(channel)
-    return { send: (message, hidden) => channel.send(...encodeSession(message, hidden)), next: async () => decodeSession(await frames.next()).message }
+    return {
+      send: (message, hidden) => channel.send(...encodeSession(message, hidden)),
+      next: async () => decodeSession(await frames.next()).message,
+    }
   }
   /** It is there, answers, and holds no session of ours. */
   const stillWell = async (): Promise<void> => {
@@ -54,7 +91,17 @@ describe('a real node and a hostile peer', () => {
     try {
       const channel = await peer.open(node.address, protocols.hello)
       const frames = readFrames(channel)
-      await channel.send(...encodeHello({ type: 'hello', version: 1, agent: 'test', role: 'client', manifest: null, profile: null, model: null }))
+      await channel.send(
+        ...encodeHello({
+          type: 'hello',
+          version: 1,
+          agent: 'test',
+          role: 'client',
+          manifest: null,
+          profile: null,
+          model: null,
+        }),
+      )
       expect(decodeHello(await frames.next())).toMatchObject({ manifest: node.ready.manifest })
     } finally {
       await peer.close()
@@ -62,14 +109,30 @@ describe('a real node and a hostile peer', () => {
   }
 
   it.each<[string, Partial<OpenSession>, string, RegExp]>([
-    ['another manifest', { manifest: 'e'.repeat(64) }, 'wrong-manifest', /e{64}.*this node serves [0-9a-f]{64}/],
+    [
+      'another manifest',
+      { manifest: 'e'.repeat(64) },
+      'wrong-manifest',
+      /e{64}.*this node serves [0-9a-f]{64}/,
+    ],
     ['other weights', { profile: 'int4:32' }, 'wrong-profile', /int4:32.*f32/],
     ['blocks it does not hold', { start: 0, end: 2 }, 'wrong-range', /this node holds blocks 1/],
-    ['more tokens than the model\'s context', { tokenBudget: 1 << 20 }, 'bad-request', /context of 512, not 1048576/],
+    [
+      "more tokens than the model's context",
+      { tokenBudget: 1 << 20 },
+      'bad-request',
+      /context of 512, not 1048576/,
+    ],
   ])('refuses a session of %s, naming both', async (_name, change, code, sentence) => {
     const { send, next } = await converse()
     await send(open(change))
-    expect(await next()).toMatchObject({ type: 'failed', session: theirs(), code, definite: true, message: expect.stringMatching(sentence) as unknown })
+    expect(await next()).toMatchObject({
+      type: 'failed',
+      session: theirs(),
+      code,
+      definite: true,
+      message: expect.stringMatching(sentence) as unknown,
+    })
     await stillWell()
   })
 
@@ -108,22 +171,28 @@ describe('a real node and a hostile peer', () => {
 
   const sendNoise = (address: string, protocol: string): Promise<void> =>
     fc.assert(
-      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 8 }), async (frames) => {
-        const channel = await raw.open(address, protocol)
-        channel.onFrame(() => undefined)
-        for (const frame of frames) await channel.send(frame).catch(() => undefined)
-        channel.abort(new Error('enough'))
-      }),
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 8 }),
+        async (frames) => {
+          const channel = await raw.open(address, protocol)
+          channel.onFrame(() => undefined)
+          for (const frame of frames) await channel.send(frame).catch(() => undefined)
+          channel.abort(new Error('enough'))
+        },
+      ),
       { numRuns: 40 },
     )
 
   // Only ranks serve groups.
   const { group, ...served } = protocols
 
-  it.each(Object.entries(served))('random frames on %s cost their sender the channel, and nobody else anything', async (_name, protocol) => {
-    await sendNoise(node.address, protocol)
-    await stillWell()
-  })
+  it.each(Object.entries(served))(
+    'random frames on %s cost their sender the channel, and nobody else anything',
+    async (_name, protocol) => {
+      await sendNoise(node.address, protocol)
+      await stillWell()
+    },
+  )
 
   it('random frames cost a rank nothing', async () => {
     const rank = await world.rank(['--model', 'demo', '--data', world.folder('rank'), '--threads', '1'])
@@ -135,27 +204,32 @@ describe('a real node and a hostile peer', () => {
     expect(await rank.stop('SIGTERM')).toBe(0)
   })
 
-  it.skipIf(process.platform !== 'linux')('its memory stays bounded under large frames and many sessions (looks at /proc: Linux)', async () => {
-    const residentMiB = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${node.process.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-    const before = residentMiB()
-    for (let round = 0; round < 8; round += 1) {
-      const channel = await raw.open(node.address, protocols.session)
-      channel.onFrame(() => undefined)
-      // A step for a session that is not open: its 8 MiB must not stay.
-      const refused = encodeSession(step({ session: 'nobody', rows: 512 }), new Float32Array(512 * 4096))
-      await channel.send(...refused).catch(() => undefined)
-      channel.abort(new Error('enough'))
-    }
-    const { send, next } = await converse()
-    let opened = 0
-    for (let session = 0; session < 200; session += 1) {
-      await send(open({ session: `${theirs()}-${session}`, tokenBudget: 256 }))
-      if ((await next()).type === 'opened') opened += 1
-    }
-    // The limit of sessions per peer, or the memory given, whichever comes first.
-    expect(opened).toBeGreaterThan(0)
-    expect(opened).toBeLessThanOrEqual(64)
-    expect(residentMiB() - before).toBeLessThan(250)
-    await stillWell()
-  })
+  it.skipIf(process.platform !== 'linux')(
+    'its memory stays bounded under large frames and many sessions (looks at /proc: Linux)',
+    async () => {
+      const residentMiB = (): number =>
+        Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${node.process.pid}/status`, 'utf8'))?.[1] ?? 0) /
+        1024
+      const before = residentMiB()
+      for (let round = 0; round < 8; round += 1) {
+        const channel = await raw.open(node.address, protocols.session)
+        channel.onFrame(() => undefined)
+        // A step for a session that is not open: its 8 MiB must not stay.
+        const refused = encodeSession(step({ session: 'nobody', rows: 512 }), new Float32Array(512 * 4096))
+        await channel.send(...refused).catch(() => undefined)
+        channel.abort(new Error('enough'))
+      }
+      const { send, next } = await converse()
+      let opened = 0
+      for (let session = 0; session < 200; session += 1) {
+        await send(open({ session: `${theirs()}-${session}`, tokenBudget: 256 }))
+        if ((await next()).type === 'opened') opened += 1
+      }
+      // The limit of sessions per peer, or the memory given, whichever comes first.
+      expect(opened).toBeGreaterThan(0)
+      expect(opened).toBeLessThanOrEqual(64)
+      expect(residentMiB() - before).toBeLessThan(250)
+      await stillWell()
+    },
+  )
 })

@@ -34,29 +34,79 @@ describe('nothing but the local network', () => {
   const world = createWorld()
   afterAll(() => world.close())
 
-  it.skipIf(!multicast)('a node finds a swarm without an address, and nodes of one model find each other (needs multicast)', async () => {
-    const first = await world.up(['--model', 'demo', '--lan', '--blocks', '0:3', '--data', world.folder('a')])
-    const second = await world.up(['--lan', '--blocks', '3:6', '--data', world.folder('b')])
-    expect(second.ready.manifest).toBe(first.ready.manifest)
-    // A third creates its own: being of the same model, it is the same swarm as soon as they hear of each other.
-    const third = await world.up(['--model', 'demo', '--lan', '--blocks', '0:6', '--data', world.folder('c')])
-    await first.until(({ event, peer }) => event === 'peer-joined' && peer === third.ready.peerId)
-    await third.until(({ event, peer }) => event === 'peer-joined' && peer === second.ready.peerId)
-  })
+  it.skipIf(!multicast)(
+    'a node finds a swarm without an address, and nodes of one model find each other (needs multicast)',
+    async () => {
+      const first = await world.up([
+        '--model',
+        'demo',
+        '--lan',
+        '--blocks',
+        '0:3',
+        '--data',
+        world.folder('a'),
+      ])
+      const second = await world.up(['--lan', '--blocks', '3:6', '--data', world.folder('b')])
+      expect(second.ready.manifest).toBe(first.ready.manifest)
+      // A third creates its own: being of the same model, it is the same swarm as soon as they hear of each other.
+      const third = await world.up([
+        '--model',
+        'demo',
+        '--lan',
+        '--blocks',
+        '0:6',
+        '--data',
+        world.folder('c'),
+      ])
+      await first.until(({ event, peer }) => event === 'peer-joined' && peer === third.ready.peerId)
+      await third.until(({ event, peer }) => event === 'peer-joined' && peer === second.ready.peerId)
+    },
+  )
 })
 
 describe('five processes, and nothing but the local network', () => {
   const world = createWorld()
   afterAll(() => world.close())
 
-  it.skipIf(!multicast)('started in any order, one of them with the model: they cover it and agree (needs multicast)', { timeout: 120_000 }, async () => {
-    const up = (name: string, words: readonly string[]) => world.up([...words, '--lan', '--memory', '7MiB', '--threads', '1', '--api', '127.0.0.1:0', '--data', world.folder(name)])
-    // The one with the model is neither first nor last.
-    const nodes = await Promise.all([up('a', []), up('b', []), up('c', ['--model', 'demo']), up('d', []), up('e', [])])
-    const look = async (): Promise<string[]> => {
-      const views = await Promise.all(nodes.map(async ({ ready }) => (await (await fetch(`${ready.api}/swarm`)).json()) as SwarmStatus))
-      return [...new Set(views.map(({ snapshotHash, planHash, coverage, covered, peers }) => `${covered} ${peers.filter(({ liveness }) => liveness === 'alive').length} ${coverage.join('')} ${planHash.slice(0, 8)} ${snapshotHash.slice(0, 8)}`))]
-    }
-    await expect.poll(look, { timeout: 45_000, interval: 500 }).toEqual([expect.stringMatching(/^true 5 /)])
-  })
+  it.skipIf(!multicast)(
+    'started in any order, one of them with the model: they cover it and agree (needs multicast)',
+    { timeout: 120_000 },
+    async () => {
+      const up = (name: string, words: readonly string[]) =>
+        world.up([
+          ...words,
+          '--lan',
+          '--memory',
+          '7MiB',
+          '--threads',
+          '1',
+          '--api',
+          '127.0.0.1:0',
+          '--data',
+          world.folder(name),
+        ])
+      // The one with the model is neither first nor last.
+      const nodes = await Promise.all([
+        up('a', []),
+        up('b', []),
+        up('c', ['--model', 'demo']),
+        up('d', []),
+        up('e', []),
+      ])
+      const look = async (): Promise<string[]> => {
+        const views = await Promise.all(
+          nodes.map(async ({ ready }) => (await (await fetch(`${ready.api}/swarm`)).json()) as SwarmStatus),
+        )
+        return [
+          ...new Set(
+            views.map(
+              ({ snapshotHash, planHash, coverage, covered, peers }) =>
+                `${covered} ${peers.filter(({ liveness }) => liveness === 'alive').length} ${coverage.join('')} ${planHash.slice(0, 8)} ${snapshotHash.slice(0, 8)}`,
+            ),
+          ),
+        ]
+      }
+      await expect.poll(look, { timeout: 45_000, interval: 500 }).toEqual([expect.stringMatching(/^true 5 /)])
+    },
+  )
 })

@@ -16,7 +16,8 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 const messages = [{ role: 'user' as const, content: 'Who are you?' }]
-const answer = 'I am a very small language model made for demos. I run on one computer or split across many peers.'
+const answer =
+  'I am a very small language model made for demos. I run on one computer or split across many peers.'
 
 describe('the openai client', () => {
   it('lists the model', async () => {
@@ -26,12 +27,23 @@ describe('the openai client', () => {
 
   it('chats', async () => {
     const completion = await client.chat.completions.create({ model: 'demo', messages, temperature: 0 })
-    expect(completion.choices[0]).toMatchObject({ finish_reason: 'stop', message: { role: 'assistant', content: answer } })
-    expect(completion.usage?.total_tokens).toBe((completion.usage?.prompt_tokens ?? 0) + (completion.usage?.completion_tokens ?? 0))
+    expect(completion.choices[0]).toMatchObject({
+      finish_reason: 'stop',
+      message: { role: 'assistant', content: answer },
+    })
+    expect(completion.usage?.total_tokens).toBe(
+      (completion.usage?.prompt_tokens ?? 0) + (completion.usage?.completion_tokens ?? 0),
+    )
   })
 
   it('streams the same text', async () => {
-    const stream = await client.chat.completions.create({ model: 'demo', messages, temperature: 0, stream: true, stream_options: { include_usage: true } })
+    const stream = await client.chat.completions.create({
+      model: 'demo',
+      messages,
+      temperature: 0,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
     let text = ''
     let tokens = 0
     for await (const chunk of stream) {
@@ -43,7 +55,13 @@ describe('the openai client', () => {
   })
 
   it('streams through its helper, with log-probabilities that rank the chosen token first', async () => {
-    const runner = client.chat.completions.stream({ model: 'demo', messages, temperature: 0, logprobs: true, top_logprobs: 3 })
+    const runner = client.chat.completions.stream({
+      model: 'demo',
+      messages,
+      temperature: 0,
+      logprobs: true,
+      top_logprobs: 3,
+    })
     const final = await runner.finalChatCompletion()
     const tokens = final.choices[0]?.logprobs?.content ?? []
     expect(final.choices[0]?.message.content).toBe(answer)
@@ -62,20 +80,34 @@ describe('the openai client', () => {
   })
 
   it('gets typed errors', async () => {
-    await expect(client.chat.completions.create({ model: 'gpt-4', messages })).rejects.toMatchObject({ status: 404, code: 'model_not_found' })
-    const refusal: unknown = await client.chat.completions.create({ model: 'demo', messages, temperature: 9 }).catch((error: unknown) => error)
+    await expect(client.chat.completions.create({ model: 'gpt-4', messages })).rejects.toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+    })
+    const refusal: unknown = await client.chat.completions
+      .create({ model: 'demo', messages, temperature: 9 })
+      .catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(APIError)
     expect(refusal).toMatchObject({ status: 400, param: 'temperature' })
   })
 
   it('can hang up: the session ends and the API goes on', async () => {
-    const stream = await client.chat.completions.create({ model: 'demo', messages: [{ role: 'user', content: 'Tell me a story about a fox and a lantern.' }], stream: true })
+    const stream = await client.chat.completions.create({
+      model: 'demo',
+      messages: [{ role: 'user', content: 'Tell me a story about a fox and a lantern.' }],
+      stream: true,
+    })
     for await (const chunk of stream) if ((chunk.choices[0]?.delta.content ?? '') !== '') break
     const swarm = async (): Promise<number> => {
-      const status = (await (await fetch(`${node.ready.api}/swarm`)).json()) as { peers: { sessions: number; self: boolean }[] }
+      const status = (await (await fetch(`${node.ready.api}/swarm`)).json()) as {
+        peers: { sessions: number; self: boolean }[]
+      }
       return status.peers.find(({ self }) => self)?.sessions ?? -1
     }
     await expect.poll(swarm).toBe(0)
-    expect((await client.chat.completions.create({ model: 'demo', messages, temperature: 0 })).choices[0]?.message.content).toBe(answer)
+    expect(
+      (await client.chat.completions.create({ model: 'demo', messages, temperature: 0 })).choices[0]?.message
+        .content,
+    ).toBe(answer)
   })
 })

@@ -3,7 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
 import { createRawPeer, readFrames, type RawPeer } from './raw-peer.ts'
 
-const later: Hello = { type: 'hello', version: protocolVersion + 1, agent: 'shoal/9.9.9', role: 'node', manifest: 'f'.repeat(64), profile: 'f32', model: 'demo' }
+const later: Hello = {
+  type: 'hello',
+  version: protocolVersion + 1,
+  agent: 'shoal/9.9.9',
+  role: 'node',
+  manifest: 'f'.repeat(64),
+  profile: 'f32',
+  model: 'demo',
+}
 
 describe('a peer of a later release', () => {
   const world = createWorld()
@@ -12,7 +20,9 @@ describe('a peer of a later release', () => {
 
   beforeAll(async () => {
     raw = await createRawPeer()
-    raw.transport.handle(protocols.hello, (channel) => channel.onFrame(() => channel.send(...encodeHello(later))))
+    raw.transport.handle(protocols.hello, (channel) =>
+      channel.onFrame(() => channel.send(...encodeHello(later))),
+    )
     node = await world.up(['--model', 'demo', '--data', world.folder('node'), '--threads', '1'])
   })
   afterAll(async () => {
@@ -24,23 +34,39 @@ describe('a peer of a later release', () => {
     ['generate', ['generate', 'Hello']],
     ['status', ['status']],
     ['up', ['up', '--data', world.folder('joiner')]],
-  ])('is refused by shoal %s with a sentence that names both versions and says what to update', async (_name, words) => {
-    const { code, stderr } = await world.run([...words, '--join', raw.address])
-    expect(code).toBe(1)
-    expect(stderr).toContain(`protocol version ${protocolVersion} here, ${protocolVersion + 1} there (shoal/9.9.9): update this peer`)
-  })
+  ])(
+    'is refused by shoal %s with a sentence that names both versions and says what to update',
+    async (_name, words) => {
+      const { code, stderr } = await world.run([...words, '--join', raw.address])
+      expect(code).toBe(1)
+      expect(stderr).toContain(
+        `protocol version ${protocolVersion} here, ${protocolVersion + 1} there (shoal/9.9.9): update this peer`,
+      )
+    },
+  )
 
   it('is told who we are when it dials, and our log says why it is not taken in', async () => {
     const channel = await raw.open(node.address, protocols.hello)
     const frames = readFrames(channel)
     await channel.send(...encodeHello(later))
-    expect(decodeHello(await frames.next())).toMatchObject({ type: 'hello', version: protocolVersion, manifest: node.ready.manifest, model: 'demo', profile: 'f32' })
+    expect(decodeHello(await frames.next())).toMatchObject({
+      type: 'hello',
+      version: protocolVersion,
+      manifest: node.ready.manifest,
+      model: 'demo',
+      profile: 'f32',
+    })
     await frames.ended
-    await expect.poll(() => node.obituary(), { timeout: 10_000 }).toContain(`protocol version ${protocolVersion} here, ${protocolVersion + 1} there`)
+    await expect
+      .poll(() => node.obituary(), { timeout: 10_000 })
+      .toContain(`protocol version ${protocolVersion} here, ${protocolVersion + 1} there`)
   })
 
   it('finds none of its own protocols here, and is told which we speak', async () => {
     const laterSession = protocols.session.replace(/\d+$/, String(protocolVersion + 1))
-    await expect(raw.open(node.address, laterSession)).rejects.toMatchObject({ code: 'wrong-version', message: expect.stringContaining(protocols.session) as unknown })
+    await expect(raw.open(node.address, laterSession)).rejects.toMatchObject({
+      code: 'wrong-version',
+      message: expect.stringContaining(protocols.session) as unknown,
+    })
   })
 })

@@ -23,7 +23,15 @@ describe('a group that the plan forms', () => {
   let expected: readonly number[]
 
   const start = async (machine: keyof typeof folders, words: readonly string[] = []): Promise<Up> => {
-    const node = await world.up([...model, ...words, '--groups', '--machine', machine, '--data', folders[machine]])
+    const node = await world.up([
+      ...model,
+      ...words,
+      '--groups',
+      '--machine',
+      machine,
+      '--data',
+      folders[machine],
+    ])
     machines.set(node.ready.peerId, machine)
     return node
   }
@@ -31,17 +39,32 @@ describe('a group that the plan forms', () => {
   const saySlow = async (): Promise<void> => {
     const timed = await start('desk')
     await timed.stop('SIGKILL')
-    const known = JSON.parse(readFileSync(join(folders.desk, 'calibration.json'), 'utf8')) as Record<string, object>
-    const slow = Object.fromEntries(Object.entries(known).map(([key, speed]) => [key, { ...speed, decodeMicrosPerBlock: blockMicros, decodeMicrosPer1024Past: 0 }]))
+    const known = JSON.parse(readFileSync(join(folders.desk, 'calibration.json'), 'utf8')) as Record<
+      string,
+      object
+    >
+    const slow = Object.fromEntries(
+      Object.entries(known).map(([key, speed]) => [
+        key,
+        { ...speed, decodeMicrosPerBlock: blockMicros, decodeMicrosPer1024Past: 0 },
+      ]),
+    )
     for (const folder of Object.values(folders)) {
       mkdirSync(folder, { recursive: true })
       writeFileSync(join(folder, 'calibration.json'), JSON.stringify(slow))
     }
   }
   /** One answer; when so many tokens are there, what has to happen happens. */
-  const answer = async (at = -1, happens: () => Promise<unknown> = async () => undefined): Promise<Pick<GenerateAnswer, 'tokenIds' | 'continuity' | 'route'>> => {
+  const answer = async (
+    at = -1,
+    happens: () => Promise<unknown> = async () => undefined,
+  ): Promise<Pick<GenerateAnswer, 'tokenIds' | 'continuity' | 'route'>> => {
     let count = 0
-    for await (const { tokenId, result } of swarm.stream(prompt, { temperature: 0, maxTokens: tokens, ignoreEos: true })) {
+    for await (const { tokenId, result } of swarm.stream(prompt, {
+      temperature: 0,
+      maxTokens: tokens,
+      ignoreEos: true,
+    })) {
       if (result !== undefined) return result
       if (tokenId !== null) count += 1
       if (count === at) await happens()
@@ -56,10 +79,29 @@ describe('a group that the plan forms', () => {
   }
   /** A leader that was busy a moment ago is asked last, its group too. */
   const idle = (): Promise<void> =>
-    vi.waitFor(() => expect(swarm.status().peers.find(({ peer }) => peer === leader.ready.peerId)).toMatchObject({ busyPermille: 0, group: { ranks: [rank.ready.peerId] } }), { timeout: 10_000, interval: 100 })
+    vi.waitFor(
+      () =>
+        expect(swarm.status().peers.find(({ peer }) => peer === leader.ready.peerId)).toMatchObject({
+          busyPermille: 0,
+          group: { ranks: [rank.ready.peerId] },
+        }),
+      { timeout: 10_000, interval: 100 },
+    )
 
   beforeAll(async () => {
-    const local = await world.run(['generate', prompt, '--raw', ...model, '--temperature', '0', '--ignore-eos', '--max-tokens', `${tokens}`, '--local', '--json'])
+    const local = await world.run([
+      'generate',
+      prompt,
+      '--raw',
+      ...model,
+      '--temperature',
+      '0',
+      '--ignore-eos',
+      '--max-tokens',
+      `${tokens}`,
+      '--local',
+      '--json',
+    ])
     expected = (local.json() as { tokenIds: number[] }).tokenIds
     await saySlow()
     const desk = await start('desk')
@@ -77,20 +119,36 @@ describe('a group that the plan forms', () => {
     expect(route).toEqual([{ peer: leader.ready.peerId, start: 0, end: 6, ranks: 2 }])
     expect({ tokenIds, continuity }).toEqual({ tokenIds: expected, continuity: 'identical' })
     const { placements, peers } = swarm.status()
-    expect(placements).toContainEqual({ peer: leader.ready.peerId, start: 0, end: 6, group: { ranks: [rank.ready.peerId], speeds: [16, 16] } })
+    expect(placements).toContainEqual({
+      peer: leader.ready.peerId,
+      start: 0,
+      end: 6,
+      group: { ranks: [rank.ready.peerId], speeds: [16, 16] },
+    })
     // It stays a member like any other, with a copy in the memory that its share leaves.
-    expect(peers.find(({ peer }) => peer === rank.ready.peerId)).toMatchObject({ state: 'serving', blocks: [0, 6] })
+    expect(peers.find(({ peer }) => peer === rank.ready.peerId)).toMatchObject({
+      state: 'serving',
+      blocks: [0, 6],
+    })
   })
 
   it('its leader is killed: the rank goes on with its copy; when the leader is back, they form a group again', async () => {
     await idle()
     const found = await answer(late, () => leader.stop('SIGKILL'))
-    expect(found).toMatchObject({ tokenIds: expected, continuity: 'continued', route: [{ peer: rank.ready.peerId, start: 0, end: 6, ranks: 1 }] })
+    expect(found).toMatchObject({
+      tokenIds: expected,
+      continuity: 'continued',
+      route: [{ peer: rank.ready.peerId, start: 0, end: 6, ranks: 1 }],
+    })
     await formed([rank, await start(machines.get(leader.ready.peerId)!, ['--join', rank.address])])
   })
 
   it('a rank is killed: its leader goes on alone', async () => {
     const found = await answer(late, () => rank.stop('SIGKILL'))
-    expect(found).toMatchObject({ tokenIds: expected, continuity: 'continued', route: [{ peer: leader.ready.peerId, start: 0, end: 6, ranks: 1 }] })
+    expect(found).toMatchObject({
+      tokenIds: expected,
+      continuity: 'continued',
+      route: [{ peer: leader.ready.peerId, start: 0, end: 6, ranks: 1 }],
+    })
   })
 })

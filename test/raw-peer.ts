@@ -12,7 +12,11 @@ export interface RawPeer {
 }
 
 export async function createRawPeer(): Promise<RawPeer> {
-  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger })
+  const transport = await createLibp2pTransport({
+    privateKey: await createPeerKey(),
+    clock: systemClock,
+    logger: silentLogger,
+  })
   // The test's own limit ends a wait that nobody answers.
   const { signal } = new AbortController()
   return {
@@ -26,7 +30,10 @@ export async function createRawPeer(): Promise<RawPeer> {
 }
 
 /** Frames in the order in which they come. */
-export function readFrames(channel: Channel): { next(): Promise<Uint8Array>; readonly ended: Promise<Error | undefined> } {
+export function readFrames(channel: Channel): {
+  next(): Promise<Uint8Array>
+  readonly ended: Promise<Error | undefined>
+} {
   const waiting: { resolve(frame: Uint8Array): void; reject(error: Error): void }[] = []
   const early: Uint8Array[] = []
   let over: Error | null = null

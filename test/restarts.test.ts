@@ -13,7 +13,9 @@ interface Report {
 
 /** As anybody runs it, with more restarts: `npm run chaos -- processes --restarts 100`. */
 function chaos(words: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [join(root, 'sim', 'src', 'chaos.ts'), ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [join(root, 'sim', 'src', 'chaos.ts'), ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
@@ -21,13 +23,17 @@ function chaos(words: readonly string[]): Promise<{ code: number | null; stdout:
 }
 
 /** The seed restarts one, then all five. */
-it('five processes that know one address agree, also after six of them were killed and started again', { timeout: 600_000 }, async () => {
-  const { code, stdout, stderr } = await chaos(['processes', '--restarts', '6', '--from', '8', '--json'])
-  const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Report
-  expect(report.failed, stderr).toEqual([])
-  expect(report).toMatchObject({ processes: 5, restarts: 6 })
-  // Once when they had formed, and once after each round.
-  expect(report.generations).toBe(report.convergedMs.length)
-  expect(report.generations).toBeGreaterThan(1)
-  expect(code).toBe(0)
-})
+it(
+  'five processes that know one address agree, also after six of them were killed and started again',
+  { timeout: 600_000 },
+  async () => {
+    const { code, stdout, stderr } = await chaos(['processes', '--restarts', '6', '--from', '8', '--json'])
+    const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Report
+    expect(report.failed, stderr).toEqual([])
+    expect(report).toMatchObject({ processes: 5, restarts: 6 })
+    // Once when they had formed, and once after each round.
+    expect(report.generations).toBe(report.convergedMs.length)
+    expect(report.generations).toBeGreaterThan(1)
+    expect(code).toBe(0)
+  },
+)

@@ -1,5 +1,5 @@
 /**
- * `npm test`: lint, types, then vitest; the last line of output is `N passed, N failed[, N skipped]` and the exit
+ * `npm test`: format, lint, types, then vitest; the last line of output is `N passed, N failed[, N skipped]` and the exit
  * status says the same. Arguments are passed on to vitest.
  */
 import { spawnSync } from 'node:child_process'
@@ -42,8 +42,9 @@ const check = (name: string, ok: boolean): void => {
 }
 
 const vitestArguments = process.argv.slice(2)
-// A run of named test files is a developer's: it skips lint and types.
+// A run of named test files is a developer's: it skips these checks.
 if (vitestArguments.length === 0) {
+  check('format', run(commandOf('oxfmt'), ['--check', '.']))
   check('lint', run(commandOf('oxlint'), ['--type-aware', '--deny-warnings', '.']))
   check('types', run(commandOf('typescript', 'tsc'), ['--noEmit', '-p', 'tsconfig.json']))
 }
@@ -52,7 +53,11 @@ const folder = mkdtempSync(join(tmpdir(), 'shoal-test-'))
 const countsPath = join(folder, 'counts.json')
 // Some hundred node processes start in these tests: a third of each one's start is compiling what the one before compiled.
 const compileCache = join(folder, 'compile-cache')
-const vitestOk = run(commandOf('vitest'), ['run', ...vitestArguments], { NODE_COMPILE_CACHE: compileCache, ...process.env, SHOAL_TEST_COUNTS: countsPath })
+const vitestOk = run(commandOf('vitest'), ['run', ...vitestArguments], {
+  NODE_COMPILE_CACHE: compileCache,
+  ...process.env,
+  SHOAL_TEST_COUNTS: countsPath,
+})
 try {
   const vitestCounts = JSON.parse(readFileSync(countsPath, 'utf8')) as Counts
   counts.passed += vitestCounts.passed

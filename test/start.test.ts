@@ -4,7 +4,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { root } from './harness.ts'
 
-const start = (args: readonly string[]) => spawn(process.execPath, [join(root, 'node', 'src', 'main.ts'), 'start', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+const start = (args: readonly string[]) =>
+  spawn(process.execPath, [join(root, 'node', 'src', 'main.ts'), 'start', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 
 /** Running nodes of this repository's `start`: other tests give their nodes a folder that stays. Linux only. */
 function nodesRunning(): number {
@@ -13,7 +17,11 @@ function nodesRunning(): number {
     .filter((pid) => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-        return words.includes('up') && words.includes('--temporary-data') && words.some((word) => word.startsWith(root))
+        return (
+          words.includes('up') &&
+          words.includes('--temporary-data') &&
+          words.some((word) => word.startsWith(root))
+        )
       } catch {
         return false
       }
@@ -32,18 +40,21 @@ describe('npm start', () => {
     expect(code).toBe(0)
   })
 
-  it.skipIf(process.platform !== 'linux')('leaves no process behind when it is killed with kill -9 (looks at /proc: Linux)', async () => {
-    const child = start(['--prompt', 'Tell me a story about a fox and a lantern.'])
-    const formed = new Promise<void>((resolve) => {
-      let output = ''
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-        if (output.includes('every block is held')) resolve()
+  it.skipIf(process.platform !== 'linux')(
+    'leaves no process behind when it is killed with kill -9 (looks at /proc: Linux)',
+    async () => {
+      const child = start(['--prompt', 'Tell me a story about a fox and a lantern.'])
+      const formed = new Promise<void>((resolve) => {
+        let output = ''
+        child.stdout.setEncoding('utf8').on('data', (text: string) => {
+          output += text
+          if (output.includes('every block is held')) resolve()
+        })
       })
-    })
-    await formed
-    expect(nodesRunning()).toBeGreaterThanOrEqual(3)
-    child.kill('SIGKILL')
-    await expect.poll(nodesRunning, { timeout: 15_000, interval: 100 }).toBe(0)
-  })
+      await formed
+      expect(nodesRunning()).toBeGreaterThanOrEqual(3)
+      child.kill('SIGKILL')
+      await expect.poll(nodesRunning, { timeout: 15_000, interval: 100 }).toBe(0)
+    },
+  )
 })

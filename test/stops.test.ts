@@ -15,7 +15,8 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
   const nodes: Up[] = []
   let client: SwarmClient
 
-  const view = async (node: Up): Promise<SwarmStatus> => (await (await fetch(`${node.ready.api}/swarm`)).json()) as SwarmStatus
+  const view = async (node: Up): Promise<SwarmStatus> =>
+    (await (await fetch(`${node.ready.api}/swarm`)).json()) as SwarmStatus
   const lifeOf = (status: SwarmStatus, node: Up): string => {
     const found = status.peers.find(({ peer }) => peer === node.ready.peerId)
     return `${found?.incarnation} ${found?.liveness}`
@@ -27,7 +28,18 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
   }
   /** Two hold the middle. */
   beforeAll(async () => {
-    const up = (words: readonly string[], blocks: string) => world.up([...words, '--blocks', blocks, '--data', world.folder('node'), '--threads', '1', '--api', '127.0.0.1:0'])
+    const up = (words: readonly string[], blocks: string) =>
+      world.up([
+        ...words,
+        '--blocks',
+        blocks,
+        '--data',
+        world.folder('node'),
+        '--threads',
+        '1',
+        '--api',
+        '127.0.0.1:0',
+      ])
     nodes.push(await up(['--model', 'demo'], '0:2'))
     const join = ['--join', nodes[0]!.address]
     nodes.push(...(await Promise.all([up(join, '2:4'), up(join, '2:4'), up(join, '4:6')])))
@@ -40,60 +52,96 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
 
   it('for 3 s is dead for nobody and goes on as it was', { timeout: 120_000 }, async () => {
     const [first, stopped] = [nodes[0]!, nodes[3]!]
-    await expect.poll(() => client.status().peers.filter(({ liveness }) => liveness === 'alive').length, { timeout: 20_000 }).toBe(4)
-    for (const node of nodes) await expect.poll(async () => (await view(node)).peers.filter(({ liveness }) => liveness === 'alive').length, { timeout: 20_000 }).toBe(4)
+    await expect
+      .poll(() => client.status().peers.filter(({ liveness }) => liveness === 'alive').length, {
+        timeout: 20_000,
+      })
+      .toBe(4)
+    for (const node of nodes)
+      await expect
+        .poll(async () => (await view(node)).peers.filter(({ liveness }) => liveness === 'alive').length, {
+          timeout: 20_000,
+        })
+        .toBe(4)
     const before = await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))
     let died = false
-    void first.until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId).then(
-      () => (died = true),
-      () => undefined,
-    )
+    void first
+      .until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId)
+      .then(
+        () => (died = true),
+        () => undefined,
+      )
     await stopFor(stopped, 3000)
     await sleep(systemClock, 1000)
     expect(died).toBe(false)
     expect(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))).toEqual(before)
-    expect((await client.generate(story, { temperature: 0, maxTokens: 4 })).route.map(({ peer }) => peer)).toContain(stopped.ready.peerId)
+    expect(
+      (await client.generate(story, { temperature: 0, maxTokens: 4 })).route.map(({ peer }) => peer),
+    ).toContain(stopped.ready.peerId)
   })
 
-  it('beyond its lease: the answer goes on elsewhere; awake, it drops its sessions and comes back as a new incarnation', { timeout: 240_000 }, async () => {
-    const whole = await client.generate(story, long)
-    // The next answer may take the other of the two that hold the middle.
-    let streaming = false
-    const inUse = Promise.race(nodes.slice(1, 3).map((node) => node.until(({ event }) => streaming && event === 'session-opened').then(() => node)))
-    streaming = true
-    let stopped = nodes[1]!
-    let old = ''
-    let text = ''
-    let parts = 0
-    let stoppedMs = 0
-    for await (const part of client.stream(story, long)) {
-      text += part.text
-      parts += 1
-      if (parts === 10) {
-        stopped = await inUse
-        old = lifeOf(await view(stopped), stopped)
-        stopped.process.kill('SIGSTOP')
-        stoppedMs = systemClock.nowMs()
+  it(
+    'beyond its lease: the answer goes on elsewhere; awake, it drops its sessions and comes back as a new incarnation',
+    { timeout: 240_000 },
+    async () => {
+      const whole = await client.generate(story, long)
+      // The next answer may take the other of the two that hold the middle.
+      let streaming = false
+      const inUse = Promise.race(
+        nodes
+          .slice(1, 3)
+          .map((node) => node.until(({ event }) => streaming && event === 'session-opened').then(() => node)),
+      )
+      streaming = true
+      let stopped = nodes[1]!
+      let old = ''
+      let text = ''
+      let parts = 0
+      let stoppedMs = 0
+      for await (const part of client.stream(story, long)) {
+        text += part.text
+        parts += 1
+        if (parts === 10) {
+          stopped = await inUse
+          old = lifeOf(await view(stopped), stopped)
+          stopped.process.kill('SIGSTOP')
+          stoppedMs = systemClock.nowMs()
+        }
       }
-    }
-    expect(text).toBe(whole.text)
-    const others = nodes.filter((node) => node !== stopped)
-    await Promise.all(others.map((node) => node.until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId)))
-    for (const node of others) expect(lifeOf(await view(node), stopped)).toBe(old.replace('alive', 'dead'))
-    await sleep(systemClock, Math.max(0, stoppedMs + beyondLeaseMs - systemClock.nowMs()))
-    stopped.process.kill('SIGCONT')
-    const expired = await stopped.until(({ event }) => event === 'self-expired')
-    expect(expired.next).toBeGreaterThan(expired.incarnation!)
-    await expect.poll(async () => (await view(stopped)).peers.find(({ self }) => self)?.sessions, { timeout: 15_000 }).toBe(0)
-    // One life for everybody; a later one than it took when it woke, where somebody had given that one up as well.
-    const lives = async (): Promise<string[]> => [...new Set(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped))))]
-    await expect.poll(lives, { timeout: 30_000 }).toEqual([expect.stringMatching(/^\d+ alive$/)])
-    expect(Number.parseInt((await lives())[0]!)).toBeGreaterThanOrEqual(expired.next as number)
-    // It serves again what it held.
-    const spare = others.find(({ ready }) => ready.blocks?.[0] === stopped.ready.blocks?.[0])!
-    await spare.stop('SIGKILL')
-    await expect.poll(() => client.status().covered && client.status().peers.find(({ peer }) => peer === spare.ready.peerId)?.liveness === 'dead', { timeout: 30_000 }).toBe(true)
-    const again = await client.generate(story, { ...long, maxTokens: 8 })
-    expect(again.route.map(({ peer }) => peer)).toContain(stopped.ready.peerId)
-  })
+      expect(text).toBe(whole.text)
+      const others = nodes.filter((node) => node !== stopped)
+      await Promise.all(
+        others.map((node) =>
+          node.until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId),
+        ),
+      )
+      for (const node of others) expect(lifeOf(await view(node), stopped)).toBe(old.replace('alive', 'dead'))
+      await sleep(systemClock, Math.max(0, stoppedMs + beyondLeaseMs - systemClock.nowMs()))
+      stopped.process.kill('SIGCONT')
+      const expired = await stopped.until(({ event }) => event === 'self-expired')
+      expect(expired.next).toBeGreaterThan(expired.incarnation!)
+      await expect
+        .poll(async () => (await view(stopped)).peers.find(({ self }) => self)?.sessions, { timeout: 15_000 })
+        .toBe(0)
+      // One life for everybody; a later one than it took when it woke, where somebody had given that one up as well.
+      const lives = async (): Promise<string[]> => [
+        ...new Set(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))),
+      ]
+      await expect.poll(lives, { timeout: 30_000 }).toEqual([expect.stringMatching(/^\d+ alive$/)])
+      expect(Number.parseInt((await lives())[0]!)).toBeGreaterThanOrEqual(expired.next as number)
+      // It serves again what it held.
+      const spare = others.find(({ ready }) => ready.blocks?.[0] === stopped.ready.blocks?.[0])!
+      await spare.stop('SIGKILL')
+      await expect
+        .poll(
+          () =>
+            client.status().covered &&
+            client.status().peers.find(({ peer }) => peer === spare.ready.peerId)?.liveness === 'dead',
+          { timeout: 30_000 },
+        )
+        .toBe(true)
+      const again = await client.generate(story, { ...long, maxTokens: 8 })
+      expect(again.route.map(({ peer }) => peer)).toContain(stopped.ready.peerId)
+    },
+  )
 })

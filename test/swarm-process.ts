@@ -13,7 +13,14 @@ export interface SwarmLine {
 }
 
 export interface ReadySwarm extends SwarmLine {
-  readonly nodes: readonly { readonly name: string; readonly peerId: string; readonly addrs: readonly string[]; readonly pid: number; readonly blocks: readonly [number, number] | null; readonly rankOf: string | null }[]
+  readonly nodes: readonly {
+    readonly name: string
+    readonly peerId: string
+    readonly addrs: readonly string[]
+    readonly pid: number
+    readonly blocks: readonly [number, number] | null
+    readonly rankOf: string | null
+  }[]
   readonly links: readonly { readonly from: string; readonly to: string; readonly port: number }[]
 }
 
@@ -29,7 +36,11 @@ export interface SwarmProcess {
 
 /** Ends with whoever started it: `kill` it in `afterAll`, should a test fail before `interrupt`. */
 export async function startSwarmProcess(words: readonly string[]): Promise<SwarmProcess & { kill(): void }> {
-  const child: ChildProcess = spawn(process.execPath, [program, 'swarm', '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [program, 'swarm', '--json', '--exit-with-parent', ...words],
+    { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
+  )
   const lines: SwarmLine[] = []
   const waiting = new Set<() => void>()
   let log = ''

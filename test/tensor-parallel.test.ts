@@ -25,10 +25,23 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
   let undisturbed: readonly number[]
   const spareFolder = world.folder('spare')
   const model = ['--model', 'demo', '--weights', weights, '--threads', '1']
-  const up = (name: string, blocks: string, words: readonly string[] = []): Promise<Up> => world.up([...model, ...(name === 'first' ? [] : ['--join', first.address]), '--blocks', blocks, ...words, '--data', world.folder(name)])
+  const up = (name: string, blocks: string, words: readonly string[] = []): Promise<Up> =>
+    world.up([
+      ...model,
+      ...(name === 'first' ? [] : ['--join', first.address]),
+      '--blocks',
+      blocks,
+      ...words,
+      '--data',
+      world.folder(name),
+    ])
 
   beforeAll(async () => {
-    ;[one, two, spare] = (await Promise.all([world.folder('one'), world.folder('two'), spareFolder].map((folder) => world.rank([...model, '--data', folder])))) as [Up, Up, Up]
+    ;[one, two, spare] = (await Promise.all(
+      [world.folder('one'), world.folder('two'), spareFolder].map((folder) =>
+        world.rank([...model, '--data', folder]),
+      ),
+    )) as [Up, Up, Up]
     first = await up('first', '0:3', ['--rank', one.address, '--spare', spare.address])
     second = await up('second', '3:6', ['--rank', two.address, '--spare', spare.address])
     swarm = await connect({ model: 'demo', weights, join: [first.address], dataFolder: world.folder('sdk') })
@@ -39,7 +52,9 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
   })
 
   /** One answer; when so many tokens are there, what has to happen happens. */
-  const answer = async (events: Readonly<Record<number, () => Promise<unknown>>> = {}): Promise<Pick<GenerateAnswer, 'tokenIds' | 'failovers' | 'continuity' | 'route'>> => {
+  const answer = async (
+    events: Readonly<Record<number, () => Promise<unknown>>> = {},
+  ): Promise<Pick<GenerateAnswer, 'tokenIds' | 'failovers' | 'continuity' | 'route'>> => {
     let count = 0
     for await (const { tokenId, result } of swarm.stream(prompt, options)) {
       if (result !== undefined) return result
@@ -58,7 +73,19 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
     ])
     // With quantised weights the sums round otherwise, and a group is a numeric class of its own.
     if (weights === 'f32') {
-      const local = await world.run(['generate', prompt, '--raw', ...model, '--temperature', '0', '--ignore-eos', '--max-tokens', `${tokens}`, '--local', '--json'])
+      const local = await world.run([
+        'generate',
+        prompt,
+        '--raw',
+        ...model,
+        '--temperature',
+        '0',
+        '--ignore-eos',
+        '--max-tokens',
+        `${tokens}`,
+        '--local',
+        '--json',
+      ])
       expect(undisturbed).toEqual((local.json() as { tokenIds: number[] }).tokenIds)
     }
   })
@@ -66,7 +93,9 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
   // One of the two forms does for standing still: it takes the deadline of a sum.
   const stands = weights !== 'f32' && process.platform !== 'win32'
   it(`a rank ${stands ? 'stands still' : 'is killed'}, there is a spare: the same tokens`, async () => {
-    const found = await answer({ 40: async () => (stands ? two.process.kill('SIGSTOP') : two.stop('SIGKILL')) })
+    const found = await answer({
+      40: async () => (stands ? two.process.kill('SIGSTOP') : two.stop('SIGKILL')),
+    })
     if (stands) await two.stop('SIGKILL')
     // The leader repaired it: the stage was never lost.
     expect(found).toMatchObject({ tokenIds: undisturbed, failovers: 0, continuity: 'identical' })
@@ -108,7 +137,9 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
     expect(route.every(({ ranks }) => ranks === 1)).toBe(true)
     // Once is enough: it takes the time until the leader looks again.
     if (weights !== 'f32') return
-    const again = new Promise((resolve) => heir.onEvent((event) => (event.event === 'blocks-changed' ? resolve(event) : undefined)))
+    const again = new Promise((resolve) =>
+      heir.onEvent((event) => (event.event === 'blocks-changed' ? resolve(event) : undefined)),
+    )
     const [listen] = spare.address.split('/p2p/') as [string]
     await world.rank([...model, '--listen', listen, '--data', spareFolder])
     expect(await again).toMatchObject({ blocks: [3, 6] })

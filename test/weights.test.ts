@@ -11,7 +11,22 @@ const MiB = 1 << 20
 const world = createWorld()
 const model = world.folder('random')
 /** Blocks of 15 MiB each: enough to be interrupted. */
-const shape = ['--hidden', '512', '--blocks', '4', '--heads', '8', '--kv-heads', '4', '--feed-forward', '2048', '--vocabulary', '1000', '--context', '256']
+const shape = [
+  '--hidden',
+  '512',
+  '--blocks',
+  '4',
+  '--heads',
+  '8',
+  '--kv-heads',
+  '4',
+  '--feed-forward',
+  '2048',
+  '--vocabulary',
+  '1000',
+  '--context',
+  '256',
+]
 const proxies: MeteredProxy[] = []
 let origin: Up
 let unitBytes: ReadonlyMap<string, number>
@@ -19,16 +34,28 @@ let unitBytes: ReadonlyMap<string, number>
 beforeAll(async () => {
   const made = await world.run(['model', 'random', model, ...shape])
   expect(made.code, made.stderr).toBe(0)
-  const { units } = (await world.run(['model', 'inspect', model, '--weights', 'f32', '--json'])).json() as { units: { unit: string; bytes: number }[] }
+  const { units } = (await world.run(['model', 'inspect', model, '--weights', 'f32', '--json'])).json() as {
+    units: { unit: string; bytes: number }[]
+  }
   unitBytes = new Map(units.map(({ unit, bytes }) => [unit, bytes]))
-  origin = await world.up(['--model', model, '--weights', 'f32', '--blocks', '2:4', '--data', world.folder('origin')])
+  origin = await world.up([
+    '--model',
+    model,
+    '--weights',
+    'f32',
+    '--blocks',
+    '2:4',
+    '--data',
+    world.folder('origin'),
+  ])
 })
 afterAll(async () => {
   for (const proxy of proxies) await proxy.close()
   await world.close()
 })
 
-const spanBytes = (...units: string[]): number => units.reduce((sum, unit) => sum + (unitBytes.get(unit) ?? Number.NaN), 0)
+const spanBytes = (...units: string[]): number =>
+  units.reduce((sum, unit) => sum + (unitBytes.get(unit) ?? Number.NaN), 0)
 
 /** The origin, behind a link in our hands. */
 async function throughProxy(): Promise<{ proxy: MeteredProxy; address: string }> {
@@ -43,11 +70,18 @@ async function writtenPieces(dataFolder: string): Promise<number> {
   const models = join(dataFolder, 'models')
   const files = (await readdir(models, { recursive: true })).filter((name) => name.endsWith('pieces'))
   const lists = await Promise.all(files.map((name) => readFile(join(models, name), 'utf8')))
-  return lists.join('').split('\n').filter((line) => line.includes('"sha256"')).length
+  return lists
+    .join('')
+    .split('\n')
+    .filter((line) => line.includes('"sha256"')).length
 }
 
 interface Status {
-  readonly transfers: readonly { readonly peer: string; readonly receivedBytes: number; readonly lies: number }[]
+  readonly transfers: readonly {
+    readonly peer: string
+    readonly receivedBytes: number
+    readonly lies: number
+  }[]
 }
 
 /** Asks the API until it has loaded what it needs to answer. */
@@ -66,7 +100,16 @@ it('a node that knows an address only fetches its span, once, and computes with 
   expect(proxy.passedBytes).toBeGreaterThan(wanted)
   expect(proxy.passedBytes).toBeLessThanOrEqual(1.05 * wanted)
 
-  const ask = ['--prompt-ids', '1,2,3,5,8,13', '--max-tokens', '12', '--temperature', '0', '--ignore-eos', '--json']
+  const ask = [
+    '--prompt-ids',
+    '1,2,3,5,8,13',
+    '--max-tokens',
+    '12',
+    '--temperature',
+    '0',
+    '--ignore-eos',
+    '--json',
+  ]
   const swarm = await world.run(['generate', '--model', model, '--join', origin.address, ...ask])
   expect(swarm.code, swarm.stderr).toBe(0)
   const local = await world.run(['generate', '--model', model, '--weights', 'f32', '--local', ...ask])
@@ -82,15 +125,21 @@ it('kill -9 in mid-download: the next start fetches only what was missing', asyn
   const words = ['--join', address, '--blocks', '0:2', '--data', dataFolder]
   const wanted = spanBytes('block-0', 'block-1')
   const enough = proxy.allow(Math.floor(0.7 * wanted))
-  const victim = spawn(process.execPath, [join(root, 'node', 'bin', 'shoal.js'), 'up', '--json', ...words], { stdio: 'ignore' })
-  const died = new Promise<NodeJS.Signals | null>((resolve) => victim.once('exit', (_code, signal) => resolve(signal)))
+  const victim = spawn(process.execPath, [join(root, 'node', 'bin', 'shoal.js'), 'up', '--json', ...words], {
+    stdio: 'ignore',
+  })
+  const died = new Promise<NodeJS.Signals | null>((resolve) =>
+    victim.once('exit', (_code, signal) => resolve(signal)),
+  )
   try {
     await enough
   } finally {
     victim.kill('SIGKILL')
   }
   expect(await died).toBe('SIGKILL')
-  const whole = (await readdir(join(dataFolder, 'models'), { recursive: true })).filter((name) => name.endsWith('.bin')).length
+  const whole = (await readdir(join(dataFolder, 'models'), { recursive: true })).filter((name) =>
+    name.endsWith('.bin'),
+  ).length
   const kept = (await writtenPieces(dataFolder)) * MiB + whole * spanBytes('block-0')
   expect(kept).toBeGreaterThan(0.3 * wanted)
 
@@ -105,18 +154,38 @@ it('kill -9 in mid-download: the next start fetches only what was missing', asyn
 })
 
 it('two holders give a third what it asks for, and its status counts the bytes of each', async () => {
-  const second = await world.up(['--join', origin.address, '--blocks', '0:2', '--data', world.folder('second')])
-  const third = await world.up(['--join', second.address, '--blocks', '0:2', '--data', world.folder('third'), '--api', '127.0.0.1:0'])
+  const second = await world.up([
+    '--join',
+    origin.address,
+    '--blocks',
+    '0:2',
+    '--data',
+    world.folder('second'),
+  ])
+  const third = await world.up([
+    '--join',
+    second.address,
+    '--blocks',
+    '0:2',
+    '--data',
+    world.folder('third'),
+    '--api',
+    '127.0.0.1:0',
+  ])
   const status = await statusOf(third)
   // The API coordinates, and so needs embedding and head too; only the origin has those.
   const wanted = spanBytes('block-0', 'block-1', 'embed', 'head')
   const total = status.transfers.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
   expect(total).toBeGreaterThan(0.99 * wanted)
   expect(total).toBeLessThanOrEqual(1.05 * wanted)
-  expect(new Set(status.transfers.map(({ peer }) => peer))).toEqual(new Set([origin.ready.peerId, second.ready.peerId]))
+  expect(new Set(status.transfers.map(({ peer }) => peer))).toEqual(
+    new Set([origin.ready.peerId, second.ready.peerId]),
+  )
   expect(status.transfers.filter(({ lies }) => lies > 0)).toEqual([])
   // Whoever asks for the swarm's status is told by each node itself.
-  const seen = (await world.run(['status', '--join', second.address, '--json'])).json() as { peers: { peer: string; fetchedBytes?: number }[] }
+  const seen = (await world.run(['status', '--join', second.address, '--json'])).json() as {
+    peers: { peer: string; fetchedBytes?: number }[]
+  }
   expect(seen.peers.find(({ peer }) => peer === third.ready.peerId)?.fetchedBytes).toBe(total)
   expect(seen.peers.find(({ peer }) => peer === origin.ready.peerId)?.fetchedBytes).toBe(0)
   for (const node of [third, second]) expect(await node.stop()).toBe(0)
@@ -134,12 +203,23 @@ it('F14: a holder whose weights have rotted is found by the hash, and another on
   const dataFolder = world.folder('rotten')
   const rotten = await world.up(['--join', origin.address, '--blocks', '0:2', '--data', dataFolder])
   const models = join(dataFolder, 'models')
-  const files = (await readdir(models, { recursive: true })).filter((name) => name.endsWith('block-0.bin')).map((name) => join(models, name))
+  const files = (await readdir(models, { recursive: true }))
+    .filter((name) => name.endsWith('block-0.bin'))
+    .map((name) => join(models, name))
   expect(files).toHaveLength(1)
   const bytes = await readFile(files[0]!)
   for (let at = 0; at < bytes.byteLength; at += MiB / 4) bytes[at]! ^= 1
   await writeFile(files[0]!, bytes)
-  const node = await world.up(['--join', rotten.address, '--blocks', '0:1', '--data', world.folder('third'), '--api', '127.0.0.1:0'])
+  const node = await world.up([
+    '--join',
+    rotten.address,
+    '--blocks',
+    '0:1',
+    '--data',
+    world.folder('third'),
+    '--api',
+    '127.0.0.1:0',
+  ])
   const { transfers } = await statusOf(node)
   expect(transfers.filter(({ lies }) => lies > 0).map(({ peer }) => peer)).toEqual([rotten.ready.peerId])
   expect(transfers.find(({ peer }) => peer === origin.ready.peerId)!.receivedBytes).toBeGreaterThan(0)
@@ -147,10 +227,27 @@ it('F14: a holder whose weights have rotted is found by the hash, and another on
 })
 
 it('F13: blocks that do not fit are refused before they are loaded, and the plan gives no more than fits', async () => {
-  const refused = await world.run(['up', '--join', origin.address, '--blocks', '0:2', '--memory', '8MiB', '--data', world.folder('small')])
+  const refused = await world.run([
+    'up',
+    '--join',
+    origin.address,
+    '--blocks',
+    '0:2',
+    '--memory',
+    '8MiB',
+    '--data',
+    world.folder('small'),
+  ])
   expect(refused.code).toBe(1)
   expect(refused.stderr).toMatch(/blocks 0:2 need \d+ bytes, the limit is 8388608/)
-  const small = await world.up(['--join', origin.address, '--memory', '8MiB', '--data', world.folder('small')])
+  const small = await world.up([
+    '--join',
+    origin.address,
+    '--memory',
+    '8MiB',
+    '--data',
+    world.folder('small'),
+  ])
   expect(small.ready.blocks).toBeNull()
   const one = await world.up(['--join', origin.address, '--memory', '24MiB', '--data', world.folder('one')])
   expect(one.ready.blocks![1] - one.ready.blocks![0]).toBe(1)

@@ -43,7 +43,11 @@ export async function connect(options: ConnectOptions): Promise<SwarmClient> {
     signal: options.signal,
   }
   if (options.local === true) {
-    if (options.join !== undefined && options.join.length > 0) throw new ShoalError('bad-request', '`local` computes without a swarm and `join` asks one: choose one of them')
+    if (options.join !== undefined && options.join.length > 0)
+      throw new ShoalError(
+        'bad-request',
+        '`local` computes without a swarm and `join` asks one: choose one of them',
+      )
     if (options.model === undefined) throw new ShoalError('bad-request', 'local needs a model')
     const engine = await openLocalEngine(dependencies, { ...common, model: options.model })
     return createSwarmClient({
@@ -56,13 +60,34 @@ export async function connect(options: ConnectOptions): Promise<SwarmClient> {
       close: () => engine.close(),
     })
   }
-  if (options.join === undefined || options.join.length === 0) throw new ShoalError('bad-request', "give `join`, the address of any member (a node prints its own), or `local: true`")
-  const peer = await connectClient(dependencies, { ...common, model: options.model, manifestId: options.manifest, join: options.join, replacementWaitMs: options.replacementWaitMs })
+  if (options.join === undefined || options.join.length === 0)
+    throw new ShoalError(
+      'bad-request',
+      'give `join`, the address of any member (a node prints its own), or `local: true`',
+    )
+  const peer = await connectClient(dependencies, {
+    ...common,
+    model: options.model,
+    manifestId: options.manifest,
+    join: options.join,
+    replacementWaitMs: options.replacementWaitMs,
+  })
   try {
-    const limit = timeLimit(systemClock, coveredTimeoutMs, () => new ShoalError('no-route', 'the swarm does not cover all blocks of its model'), options.signal)
+    const limit = timeLimit(
+      systemClock,
+      coveredTimeoutMs,
+      () => new ShoalError('no-route', 'the swarm does not cover all blocks of its model'),
+      options.signal,
+    )
     await peer.whenCovered(limit.signal).finally(() => limit.clear())
     const engine = await peer.engine()
-    return createSwarmClient({ engine, random: systemRandom, defaults: engine.defaultSampling, status: () => peer.status(), close: () => peer.close() })
+    return createSwarmClient({
+      engine,
+      random: systemRandom,
+      defaults: engine.defaultSampling,
+      status: () => peer.status(),
+      close: () => peer.close(),
+    })
   } catch (error) {
     await peer.close()
     throw error

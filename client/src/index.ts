@@ -8,6 +8,14 @@
  * await swarm.close()
  */
 export { connect, type ConnectOptions } from './connect.ts'
-export { createSwarmClient, type ForwardResult, type GenerateAnswer, type GenerateOptions, type SwarmClient, type TextPart, type Usage } from './swarm-client.ts'
+export {
+  createSwarmClient,
+  type ForwardResult,
+  type GenerateAnswer,
+  type GenerateOptions,
+  type SwarmClient,
+  type TextPart,
+  type Usage,
+} from './swarm-client.ts'
 export type { ChatMessage } from '@shoal/model'
 export type { GenerateResult, SwarmStatus } from '@shoal/swarm'

@@ -8,7 +8,10 @@ import { createSwarmClient, type SwarmClient, type TextPart } from './swarm-clie
 const defaults: SamplingOptions = { temperature: 0.6, topK: 40, topP: 0.9, repetitionPenalty: 1.1, seed: 0 }
 const letters: Tokenizer = {
   vocabularySize: 128,
-  encode: (text, { addSpecialTokens = true } = {}) => [...(addSpecialTokens ? [1] : []), ...Array.from(text, (letter) => letter.charCodeAt(0))],
+  encode: (text, { addSpecialTokens = true } = {}) => [
+    ...(addSpecialTokens ? [1] : []),
+    ...Array.from(text, (letter) => letter.charCodeAt(0)),
+  ],
   decode: (ids) => String.fromCharCode(...ids),
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,
@@ -17,12 +20,45 @@ const letters: Tokenizer = {
 const { manifest, ...identity } = identifyManifest({
   version: 1,
   name: 'letters',
-  config: { family: 'llama', hiddenSize: 8, feedForwardSize: 8, blockCount: 2, headCount: 1, keyValueHeadCount: 1, headSize: 8, vocabularySize: 128, contextLength: 64, normEpsilon: 1e-5, rope: { theta: 1e4, scaling: null }, slidingWindow: null, attentionBias: false, queryKeyNorm: false, tiedEmbeddings: true, bosTokenId: 1, eosTokenIds: [0] },
+  config: {
+    family: 'llama',
+    hiddenSize: 8,
+    feedForwardSize: 8,
+    blockCount: 2,
+    headCount: 1,
+    keyValueHeadCount: 1,
+    headSize: 8,
+    vocabularySize: 128,
+    contextLength: 64,
+    normEpsilon: 1e-5,
+    rope: { theta: 1e4, scaling: null },
+    slidingWindow: null,
+    attentionBias: false,
+    queryKeyNorm: false,
+    tiedEmbeddings: true,
+    bosTokenId: 1,
+    eosTokenIds: [0],
+  },
   profile: parseProfile('f32'),
   assets: [],
   tensors: [],
 })
-const result: GenerateResult = { text: 'ab', tokenIds: [97, 98], finishReason: 'length', promptTokens: 3, completionTokens: 2, ttftMs: 1, tokensPerSecond: 2, route: [], failovers: 0, moves: 0, continuity: 'identical', predictedTpotMs: null, drafted: 0, accepted: 0 }
+const result: GenerateResult = {
+  text: 'ab',
+  tokenIds: [97, 98],
+  finishReason: 'length',
+  promptTokens: 3,
+  completionTokens: 2,
+  ttftMs: 1,
+  tokensPerSecond: 2,
+  route: [],
+  failovers: 0,
+  moves: 0,
+  continuity: 'identical',
+  predictedTpotMs: null,
+  drafted: 0,
+  accepted: 0,
+}
 
 let requests: GenerateRequest[]
 let ended: number
@@ -45,7 +81,10 @@ function make(tokenizer: Tokenizer | null = letters, silent = false): SwarmClien
         ended += 1
       }
     },
-    forward: async (tokenIds, { layers } = {}) => ({ hiddenStates: new Float32Array(tokenIds.length * 8), logits: layers === undefined ? new Float32Array(tokenIds.length * 128) : null }),
+    forward: async (tokenIds, { layers } = {}) => ({
+      hiddenStates: new Float32Array(tokenIds.length * 8),
+      logits: layers === undefined ? new Float32Array(tokenIds.length * 128) : null,
+    }),
     close: async () => undefined,
   }
   return createSwarmClient({
@@ -85,17 +124,23 @@ describe('the SDK', () => {
   })
 
   test('generate: the whole answer with its usage, from text or ids', async () => {
-    expect(await make().generate([5, 6])).toEqual({ ...result, usage: { promptTokens: 3, completionTokens: 2 } })
+    expect(await make().generate([5, 6])).toEqual({
+      ...result,
+      usage: { promptTokens: 3, completionTokens: 2 },
+    })
     expect(requests[0]?.promptIds).toEqual([5, 6])
     expect(ended).toBe(1)
   })
 
-  test('what is not said is the model\'s own, and the seed is drawn', async () => {
+  test("what is not said is the model's own, and the seed is drawn", async () => {
     const client = make()
     await client.generate('x')
     await client.generate('x')
     const [first, second] = requests
-    expect(first).toMatchObject({ maxTokens: 256, sampling: { ...defaults, seed: expect.any(Number) as unknown } })
+    expect(first).toMatchObject({
+      maxTokens: 256,
+      sampling: { ...defaults, seed: expect.any(Number) as unknown },
+    })
     expect(first).not.toHaveProperty('stop')
     expect(first?.sampling.seed).not.toBe(second?.sampling.seed)
     for (const { sampling } of requests) expect(sampling.seed).toBeLessThan(2 ** 32)
@@ -103,8 +148,25 @@ describe('the SDK', () => {
 
   test('what is said is passed on', async () => {
     const { signal } = new AbortController()
-    await make().generate('x', { maxTokens: 3, temperature: 0, topP: 0.5, topK: 2, repetitionPenalty: 1, seed: 9, stop: ['.'], ignoreEos: true, signal })
-    expect(requests[0]).toEqual({ promptIds: [1, 120], maxTokens: 3, sampling: { temperature: 0, topP: 0.5, topK: 2, repetitionPenalty: 1, seed: 9 }, stop: ['.'], ignoreEos: true, signal })
+    await make().generate('x', {
+      maxTokens: 3,
+      temperature: 0,
+      topP: 0.5,
+      topK: 2,
+      repetitionPenalty: 1,
+      seed: 9,
+      stop: ['.'],
+      ignoreEos: true,
+      signal,
+    })
+    expect(requests[0]).toEqual({
+      promptIds: [1, 120],
+      maxTokens: 3,
+      sampling: { temperature: 0, topP: 0.5, topK: 2, repetitionPenalty: 1, seed: 9 },
+      stop: ['.'],
+      ignoreEos: true,
+      signal,
+    })
   })
 
   test('ending the loop ends the generation', async () => {
@@ -145,6 +207,9 @@ describe('connecting', () => {
     ['locally without a model', { local: true }, /local needs a model/],
     ['locally and to others', { local: true, model: 'demo', join: ['/ip4/127.0.0.1/tcp/1'] }, /one of them/],
   ])('%s is a bad request', async (_name, options, sentence) => {
-    await expect(connect(options)).rejects.toMatchObject({ code: 'bad-request', message: expect.stringMatching(sentence) as unknown })
+    await expect(connect(options)).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringMatching(sentence) as unknown,
+    })
   })
 })

@@ -54,7 +54,10 @@ export interface SwarmClient {
   /** The same, as it is made. */
   stream(prompt: string | readonly number[], options?: GenerateOptions): AsyncIterable<TextPart>
   /** Hidden states after the first `layers[1]` blocks, and logits after all of them. */
-  forward(tokenIds: readonly number[], options?: { layers?: readonly [number, number]; signal?: AbortSignal }): Promise<ForwardResult>
+  forward(
+    tokenIds: readonly number[],
+    options?: { layers?: readonly [number, number]; signal?: AbortSignal },
+  ): Promise<ForwardResult>
   status(): SwarmStatus
   close(): Promise<void>
 }
@@ -70,7 +73,8 @@ export function createSwarmClient(dependencies: {
   const { engine, random, defaults } = dependencies
 
   const tokenizerOf = (): NonNullable<Engine['tokenizer']> => {
-    if (engine.tokenizer === null) throw new ShoalError('bad-request', 'this model has no tokenizer: give token ids instead of text')
+    if (engine.tokenizer === null)
+      throw new ShoalError('bad-request', 'this model has no tokenizer: give token ids instead of text')
     return engine.tokenizer
   }
   const requestOf = (promptIds: readonly number[], options: GenerateOptions): GenerateRequest => ({
@@ -87,7 +91,10 @@ export function createSwarmClient(dependencies: {
     ...(options.ignoreEos === undefined ? {} : { ignoreEos: options.ignoreEos }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   })
-  const parts = async function* (promptIds: readonly number[], options: GenerateOptions): AsyncGenerator<TextPart> {
+  const parts = async function* (
+    promptIds: readonly number[],
+    options: GenerateOptions,
+  ): AsyncGenerator<TextPart> {
     for await (const event of engine.generate(requestOf(promptIds, options))) {
       if (event.type === 'done') yield { text: event.text, tokenId: null, result: event.result }
       else yield { text: event.text, tokenId: event.tokenId }

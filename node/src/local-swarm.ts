@@ -72,7 +72,10 @@ const leaveMs = 8000
  * it. Ranks come before all of them, and have weights of their own. Each has a data directory of its own below a temporary folder. They end with this process, however it ends.
  * @throws {ShoalError} `internal` with the log of a process that did not come up
  */
-export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDependencies, options: LocalSwarmOptions): Promise<LocalSwarm> {
+export async function startLocalSwarm(
+  { clock, random, signal }: LocalSwarmDependencies,
+  options: LocalSwarmOptions,
+): Promise<LocalSwarm> {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-swarm-'))
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true })
   process.on('exit', removeFolder)
@@ -95,7 +98,8 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
     if (options.onEvent !== undefined) child.onEvent((event) => options.onEvent?.(name, event))
     void child.ended.then(() => {
       const slot = slots.find((one) => one.child === child)
-      if (!closing && slot?.ending === false) failure.reject(new ShoalError('peer-vanished', `a node ended: ${child.obituary()}`))
+      if (!closing && slot?.ending === false)
+        failure.reject(new ShoalError('peer-vanished', `a node ended: ${child.obituary()}`))
     })
     return child
   }
@@ -103,7 +107,17 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
     const special = shapes[index]
     const name = special?.name ?? `node-${index + 1}`
     const rankOf = special?.rankOf ?? null
-    const own = ['--temporary-data', '--log-level', 'warn', '--data', join(folder, name), '--memory', String(special?.memoryBytes ?? options.memoryBytes), '--threads', String(special?.threads ?? options.threads)]
+    const own = [
+      '--temporary-data',
+      '--log-level',
+      'warn',
+      '--data',
+      join(folder, name),
+      '--memory',
+      String(special?.memoryBytes ?? options.memoryBytes),
+      '--threads',
+      String(special?.threads ?? options.threads),
+    ]
     const all = [...own, ...words, ...(shaped?.words(index) ?? [])]
     const slot: Slot = { name, rankOf, words: all, child: spawn(name, rankOf, all), ending: false }
     slots.push(slot)
@@ -111,20 +125,32 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
   }
   const slotOf = (name: string): Slot => {
     const slot = slots.find((one) => one.name === name)
-    if (slot === undefined) throw new ShoalError('not-found', `no node is called '${name}'; these are: ${slots.map((one) => one.name).join(', ')}`)
+    if (slot === undefined)
+      throw new ShoalError(
+        'not-found',
+        `no node is called '${name}'; these are: ${slots.map((one) => one.name).join(', ')}`,
+      )
     return slot
   }
   try {
     if (options.shape !== undefined) shaped = await shapeProcesses(random, options.shape, folder)
     const { weights, kv, model } = options
-    const profile = [...(weights === undefined ? [] : ['--weights', weights]), ...(kv === undefined ? [] : ['--kv', kv])]
+    const profile = [
+      ...(weights === undefined ? [] : ['--weights', weights]),
+      ...(kv === undefined ? [] : ['--kv', kv]),
+    ]
     const indices = Array.from({ length: options.processes }, (_, index) => index)
     const isRank = (index: number): boolean => (shapes[index]?.rankOf ?? null) !== null
-    const starting = (those: readonly number[], words: (index: number) => readonly string[]): Promise<ReadyNode[]> => Promise.all(those.map((index) => readyOf(start(index, words(index)), signal)))
+    const starting = (
+      those: readonly number[],
+      words: (index: number) => readonly string[],
+    ): Promise<ReadyNode[]> => Promise.all(those.map((index) => readyOf(start(index, words(index)), signal)))
     const ranks = await starting(indices.filter(isRank), () => ['--model', model, ...profile])
     const led = (index: number): readonly string[] => {
       const leader = shapes[index]
-      return leader === undefined ? [] : leaderWords(shapes, leader, ({ name }) => addressOf(ranks.find((rank) => rank.name === name)))
+      return leader === undefined
+        ? []
+        : leaderWords(shapes, leader, ({ name }) => addressOf(ranks.find((rank) => rank.name === name)))
     }
     const [creator = 0, ...joining] = indices.filter((index) => !isRank(index))
     const [first] = await starting([creator], (index) => ['--model', model, ...profile, ...led(index)])
@@ -144,9 +170,14 @@ export async function startLocalSwarm({ clock, random, signal }: LocalSwarmDepen
         const slot = slotOf(name)
         slot.ending = true
         await endChild(clock, slot.child)
-        const others = nodes.flatMap(({ name: other, rankOf, addrs }) => (other === name || rankOf !== null ? [] : addrs.slice(0, 1)))
+        const others = nodes.flatMap(({ name: other, rankOf, addrs }) =>
+          other === name || rankOf !== null ? [] : addrs.slice(0, 1),
+        )
         // It comes back to those who are still there: also the one that had created the swarm.
-        const words = slot.rankOf !== null || slot.words.includes('--join') || others.length === 0 ? slot.words : [...slot.words, ...others.flatMap((other) => ['--join', other])]
+        const words =
+          slot.rankOf !== null || slot.words.includes('--join') || others.length === 0
+            ? slot.words
+            : [...slot.words, ...others.flatMap((other) => ['--join', other])]
         slot.child = spawn(name, slot.rankOf, words)
         slot.ending = false
         return await readyOf(slot, signal)

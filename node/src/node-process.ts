@@ -73,7 +73,10 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
   const { command = 'up', env = process.env } = options
   const { name = `shoal ${command} ${words.join(' ')}` } = options
   // The fourth stream is the one whose end tells the child that we are gone, also by kill -9.
-  const child = spawn(process.execPath, [program, command, '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...env } })
+  const child = spawn(process.execPath, [program, command, '--json', '--exit-with-parent', ...words], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...env },
+  })
   const log: string[] = []
   const events: NodeEvent[] = []
   const listeners = new Set<(event: NodeEvent) => void>()
@@ -90,7 +93,8 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
       if (log.length > keptLogLines) log.shift()
     })
   }
-  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => receive(eventOf(line)))
+  if (child.stdout !== null)
+    createInterface({ input: child.stdout }).on('line', (line) => receive(eventOf(line)))
   const ended = new Promise<number | null>((resolve) => {
     child.once('error', (error) => {
       how = `could not be started: ${error.message}`

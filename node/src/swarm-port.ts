@@ -1,4 +1,12 @@
-export type { BlockSpeed as MeasuredBlock, ClientOptions, ComputeProvider, NodeOptions, Reference, ServingPeer, SystemDependencies as SwarmDependencies } from '@shoal/swarm/node'
+export type {
+  BlockSpeed as MeasuredBlock,
+  ClientOptions,
+  ComputeProvider,
+  NodeOptions,
+  Reference,
+  ServingPeer,
+  SystemDependencies as SwarmDependencies,
+} from '@shoal/swarm/node'
 
 /** Loaded at first use: `--help` and wrong options are answered without libp2p and onnxruntime. */
 export const loadSwarm = () => import('@shoal/swarm/node')

@@ -37,7 +37,9 @@ function print(report: BenchReport, json: boolean): void {
   process.stdout.write(`${report.name} on ${report.model}\n`)
   for (const [name, value] of Object.entries(report.median)) {
     const spread = report.samples[name]
-    process.stdout.write(`  ${name.padEnd(36)} ${String(value).padStart(10)}${spread === undefined ? '' : `   ${spread.map((sample) => sample.toPrecision(4)).join(' ')}`}\n`)
+    process.stdout.write(
+      `  ${name.padEnd(36)} ${String(value).padStart(10)}${spread === undefined ? '' : `   ${spread.map((sample) => sample.toPrecision(4)).join(' ')}`}\n`,
+    )
   }
   for (const note of report.notes) process.stdout.write(`  note: ${note}\n`)
 }
@@ -57,12 +59,24 @@ async function main(): Promise<number> {
   const bench = name === undefined ? undefined : benches[name]
   const rounds = Number(values.rounds)
   const tokens = Number(values.tokens)
-  if (bench === undefined || rest.length > 0 || !Number.isSafeInteger(rounds) || rounds < 1 || !Number.isSafeInteger(tokens) || tokens < 2) {
-    process.stderr.write(`usage: shoal bench ${Object.keys(benches).join('|')} [--model REF] [--rounds N] [--tokens N] [--data DIR] [--json]\n`)
+  if (
+    bench === undefined ||
+    rest.length > 0 ||
+    !Number.isSafeInteger(rounds) ||
+    rounds < 1 ||
+    !Number.isSafeInteger(tokens) ||
+    tokens < 2
+  ) {
+    process.stderr.write(
+      `usage: shoal bench ${Object.keys(benches).join('|')} [--model REF] [--rounds N] [--tokens N] [--data DIR] [--json]\n`,
+    )
     return 2
   }
   const report = (line: string): void => void process.stderr.write(`${line}\n`)
-  print(await bench({ model: values.model, dataFolder: dataDirectory(values.data), rounds, tokens, report }), values.json)
+  print(
+    await bench({ model: values.model, dataFolder: dataDirectory(values.data), rounds, tokens, report }),
+    values.json,
+  )
   return 0
 }
 

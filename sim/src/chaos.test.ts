@@ -3,15 +3,22 @@ import { chaosSim } from './churn/sim.ts'
 import { playScenario } from './play.ts'
 
 // Many more: `npm run chaos`.
-test('40 seeds of chaos: every answer is the undisturbed one, whatever is done to the swarm', { timeout: 240_000 }, async () => {
-  const report = await chaosSim(1, 40, () => undefined)
-  expect(report.failed).toEqual([])
-  expect(report).toMatchObject({ tokensLost: 0, tokensChanged: 0 })
-  expect(report.shareWithFailover).toBeGreaterThanOrEqual(0.9)
-  expect(Object.values(report.faults).every((count) => count > 0)).toBe(true)
-})
+test(
+  '40 seeds of chaos: every answer is the undisturbed one, whatever is done to the swarm',
+  { timeout: 240_000 },
+  async () => {
+    const report = await chaosSim(1, 40, () => undefined)
+    expect(report.failed).toEqual([])
+    expect(report).toMatchObject({ tokensLost: 0, tokensChanged: 0 })
+    expect(report.shareWithFailover).toBeGreaterThanOrEqual(0.9)
+    expect(Object.values(report.faults).every((count) => count > 0)).toBe(true)
+  },
+)
 
 test('a seed of chaos is the same run each time, to the last bit of every frame', async () => {
-  const [first, again] = [await playScenario('chaos', { seed: 4711 }), await playScenario('chaos', { seed: 4711 })]
+  const [first, again] = [
+    await playScenario('chaos', { seed: 4711 }),
+    await playScenario('chaos', { seed: 4711 }),
+  ]
   expect({ ...again, planMs: 0 }).toEqual({ ...first, planMs: 0 })
 })

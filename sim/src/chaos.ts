@@ -19,7 +19,11 @@ import { chaosRestarts } from './processes/restarts.ts'
 
 /** What a harness found. */
 export interface HarnessReport {
-  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[]; readonly repeat: string }[]
+  readonly failed: readonly {
+    readonly seed: number
+    readonly violations: readonly string[]
+    readonly repeat: string
+  }[]
   /** For people. */
   readonly lines: readonly string[]
 }
@@ -54,17 +58,32 @@ async function main(): Promise<number> {
   })
   const [name = 'sim', ...rest] = positionals
   const harness = harnesses[name]
-  const [count, from, tokens] = [Number(values.count ?? values.seeds ?? values.restarts ?? harness?.count), Number(values.from), Number(values.tokens)]
-  const whole = [count, tokens].every((value) => Number.isSafeInteger(value) && value > 0) && Number.isSafeInteger(from) && from >= 0
+  const [count, from, tokens] = [
+    Number(values.count ?? values.seeds ?? values.restarts ?? harness?.count),
+    Number(values.from),
+    Number(values.tokens),
+  ]
+  const whole =
+    [count, tokens].every((value) => Number.isSafeInteger(value) && value > 0) &&
+    Number.isSafeInteger(from) &&
+    from >= 0
   if (harness === undefined || rest.length > 0 || !whole) {
-    process.stderr.write(`usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--count N] [--from SEED] [--tokens N] [--json]\n`)
+    process.stderr.write(
+      `usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--count N] [--from SEED] [--tokens N] [--json]\n`,
+    )
     return 2
   }
-  const { lines, ...result } = await harness.run(from, count, (line) => void process.stderr.write(`${line}\n`), tokens)
+  const { lines, ...result } = await harness.run(
+    from,
+    count,
+    (line) => void process.stderr.write(`${line}\n`),
+    tokens,
+  )
   if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else {
     for (const line of lines) process.stdout.write(`${line}\n`)
-    for (const { seed, violations, repeat } of result.failed) process.stdout.write(`seed ${seed}: ${violations[0]}\n  repeat: ${repeat}\n`)
+    for (const { seed, violations, repeat } of result.failed)
+      process.stdout.write(`seed ${seed}: ${violations[0]}\n  repeat: ${repeat}\n`)
   }
   return result.failed.length === 0 ? 0 : 1
 }

@@ -12,6 +12,10 @@ test.each(faults)('$name: $about', async ({ name }) => {
 })
 
 test('every fault that the simulator is to play has a scenario', () => {
-  const played = new Set(faults.flatMap(({ name }) => (/^F\d/.test(name) ? [Number(/\d+/.exec(name)?.[0])] : [])))
-  expect([...played].sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20])
+  const played = new Set(
+    faults.flatMap(({ name }) => (/^F\d/.test(name) ? [Number(/\d+/.exec(name)?.[0])] : [])),
+  )
+  expect([...played].sort((a, b) => a - b)).toEqual([
+    1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20,
+  ])
 })

@@ -21,14 +21,27 @@ export interface PlayOptions {
 export async function playScenario(name: string, options: PlayOptions): Promise<Outcome> {
   const scenario = scenarios.find((candidate) => candidate.name === name)
   if (scenario === undefined) throw new RangeError(`there is no scenario ${name}: shoal sim list names them`)
-  const topology = scenario.topology === 'any' ? topologies[options.seed % topologies.length] : [...topologies, ...groupTopologies, ...wideTopologies].find((candidate) => candidate.name === scenario.topology)
+  const topology =
+    scenario.topology === 'any'
+      ? topologies[options.seed % topologies.length]
+      : [...topologies, ...groupTopologies, ...wideTopologies].find(
+          (candidate) => candidate.name === scenario.topology,
+        )
   if (topology === undefined) throw new Error(`scenario ${name} names no topology: ${scenario.topology}`)
   const { seed, nodes = scenario.nodes, listener } = options
   const model = scenario.model ?? 'tiny'
   const runner = options.runner ?? scenario.runner ?? 'reference'
   if (nodes < scenario.nodesMin) throw new RangeError(`${name} needs at least ${scenario.nodesMin} nodes`)
-  if (model === 'large' && runner !== 'cost') throw new RangeError(`the model of ${name} is for the cost-model runner only`)
-  const world = await createWorld({ seed, topology, nodes, model, runner, ...(listener === undefined ? {} : { listener }) })
+  if (model === 'large' && runner !== 'cost')
+    throw new RangeError(`the model of ${name} is for the cost-model runner only`)
+  const world = await createWorld({
+    seed,
+    topology,
+    nodes,
+    model,
+    runner,
+    ...(listener === undefined ? {} : { listener }),
+  })
   await scenario.play(world)
   await becomeCalm(world)
   return outcomeOf(name, world, nodes, options.runner)

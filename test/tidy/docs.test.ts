@@ -5,7 +5,9 @@ import { expect, test } from 'vitest'
 import { listFiles, readManifest, root } from './source.ts'
 
 const files = listFiles()
-const documents = files.map(({ path }) => path).filter((path) => path.endsWith('.md') && !path.startsWith('packages/demo-model/'))
+const documents = files
+  .map(({ path }) => path)
+  .filter((path) => path.endsWith('.md') && !path.startsWith('packages/demo-model/'))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 /** Rows of a document's tables, as their cells. */
@@ -13,21 +15,30 @@ function tableRows(text: string): string[][] {
   return text
     .split('\n')
     .filter((line) => line.startsWith('| ') && !line.startsWith('| package '))
-    .map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
 }
 
 test('docs/dependencies.md lists every dependency, where it is used and why, and nothing else', () => {
   const declared = new Map<string, Set<string>>()
-  for (const { path, workspace } of files.filter(({ path }) => path.endsWith('package.json') && !path.startsWith('packages/demo-model/'))) {
+  for (const { path, workspace } of files.filter(
+    ({ path }) => path.endsWith('package.json') && !path.startsWith('packages/demo-model/'),
+  )) {
     if (path !== join(workspace, 'package.json').replaceAll('\\', '/')) continue
     const { dependencies = {}, devDependencies = {} } = readManifest(workspace)
     const user = workspace === '' ? 'the repository' : workspace.replace('packages/', '')
     for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
       // Workspaces of our own are no dependencies of anybody else.
-      if (!name.startsWith('@shoal/') && name !== 'shoal') declared.set(name, (declared.get(name) ?? new Set()).add(user))
+      if (!name.startsWith('@shoal/') && name !== 'shoal')
+        declared.set(name, (declared.get(name) ?? new Set()).add(user))
     }
   }
-  const sentence = (name: string, users: Iterable<string>): string => `${name} by ${[...users].sort().join(', ')}`
+  const sentence = (name: string, users: Iterable<string>): string =>
+    `${name} by ${[...users].sort().join(', ')}`
   const rows = tableRows(read('docs/dependencies.md'))
   const listed = rows.map(([name = '', users = '']) => sentence(name, users.split(', ')))
   expect(listed.toSorted()).toEqual([...declared].map(([name, users]) => sentence(name, users)).toSorted())
@@ -36,13 +47,17 @@ test('docs/dependencies.md lists every dependency, where it is used and why, and
 
 test('links between documents lead somewhere', () => {
   const findings = documents.flatMap((path) =>
-    [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].flatMap(([, target = '']) => (existsSync(join(root, dirname(path), target)) ? [] : [`${path} links to ${target}, which is missing`])),
+    [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].flatMap(([, target = '']) =>
+      existsSync(join(root, dirname(path), target)) ? [] : [`${path} links to ${target}, which is missing`],
+    ),
   )
   expect(findings).toEqual([])
 })
 
 test('files that ARCHITECTURE.md names exist', () => {
-  const named = [...read('ARCHITECTURE.md').matchAll(/`((?:packages|node|client|sim|test|docs)\/[\w./-]+)`/g)].map(([, path = '']) => path)
+  const named = [
+    ...read('ARCHITECTURE.md').matchAll(/`((?:packages|node|client|sim|test|docs)\/[\w./-]+)`/g),
+  ].map(([, path = '']) => path)
   expect(named.length).toBeGreaterThan(10)
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([])
 })

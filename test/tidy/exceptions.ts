@@ -2,7 +2,26 @@
 export type Exceptions = Readonly<Record<string, string>>
 
 /** Files of more than 300 lines. */
-export const longFiles: Exceptions = {}
+export const longFiles: Exceptions = {
+  'node/src/api/app.test.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/membership/src/membership.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/network/src/credit-channel.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/network/src/direct/direct-channels.test.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/protocol/src/group.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/collectives/collective.test.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/group/formation.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/group/group-runner.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/group/group.test.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/group/member.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/hostile.test.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/relocation.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/session/src/route-session.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/swarm/src/blobs/fetch.test.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/swarm/src/span-keeper.test.ts': 'longer since the formatter breaks its lines; to be split',
+  'packages/swarm/src/view.ts': 'longer since the formatter breaks its lines; to be split',
+  'sim/src/simulator/world.ts': 'longer since the formatter breaks its lines; to be split',
+  'test/tidy.test.ts': 'longer since the formatter breaks its lines; to be split',
+}
 
 /** Files that touch the system's clock, timers or randomness outside packages/host/src/node. */
 export const systemCalls: Exceptions = {
@@ -33,5 +52,7 @@ export const nodeEntryPoints: Exceptions = {
 }
 
 export function isExcepted(exceptions: Exceptions, path: string): boolean {
-  return Object.keys(exceptions).some((entry) => (entry.endsWith('/') ? path.startsWith(entry) : path === entry))
+  return Object.keys(exceptions).some((entry) =>
+    entry.endsWith('/') ? path.startsWith(entry) : path === entry,
+  )
 }

@@ -51,7 +51,13 @@ export function workspaceOf(path: string): string {
 export function readCode(file: SourceFile): CodeFile {
   const text = readFileSync(join(root, file.path), 'utf8')
   const code = blankComments(text)
-  return { ...file, text, code, imports: importsOf(code), test: /\.test\.ts$|^test\/|\/(testing|conformance)(\/|\.ts$)/.test(file.path) }
+  return {
+    ...file,
+    text,
+    code,
+    imports: importsOf(code),
+    test: /\.test\.ts$|^test\/|\/(testing|conformance)(\/|\.ts$)/.test(file.path),
+  }
 }
 
 /** Good enough for formatted code: `//` after a colon is an address, and strings hold no comment openers here. */
@@ -63,17 +69,23 @@ function blankComments(text: string): string {
 
 export function importsOf(code: string): Import[] {
   const found: Import[] = []
-  for (const match of code.matchAll(/^\s*(?:import|export)\s+(type\s+)?(?:[\w*{][^'";=()]*?from\s+)?['"]([^'"]+)['"]/gm)) {
+  for (const match of code.matchAll(
+    /^\s*(?:import|export)\s+(type\s+)?(?:[\w*{][^'";=()]*?from\s+)?['"]([^'"]+)['"]/gm,
+  )) {
     found.push({ specifier: match[2] ?? '', typeOnly: match[1] !== undefined })
   }
-  for (const match of code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)) found.push({ specifier: match[1] ?? '', typeOnly: false })
+  for (const match of code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g))
+    found.push({ specifier: match[1] ?? '', typeOnly: false })
   return found
 }
 
 /** `@scope/name/path` and `name/path` to the package's name; null for relative and built-in modules. */
 export function packageOf(specifier: string): string | null {
   if (specifier.startsWith('.') || specifier.startsWith('node:')) return null
-  return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
 }
 
 export interface PackageManifest {
@@ -112,7 +124,8 @@ export function findCycles(files: readonly CodeFile[]): string[][] {
     }
     state.set(path, 'open')
     for (const { specifier, typeOnly } of file.imports) {
-      if (!typeOnly && specifier.startsWith('.')) visit(join(path, '..', specifier).split(sep).join('/'), [...trail, path])
+      if (!typeOnly && specifier.startsWith('.'))
+        visit(join(path, '..', specifier).split(sep).join('/'), [...trail, path])
     }
     state.set(path, 'done')
   }

@@ -8,7 +8,10 @@ import { createFakeEngine } from './testing/fake-engine.ts'
 function api(options: Partial<ApiOptions>): Hono {
   const service = createLoadingService()
   service.ready({ engine: createFakeEngine(), status: () => null })
-  return createApi({ clock: createVirtualClock(), random: seededRandom(1), logger: silentLogger, service }, { keys: [], loopback: true, ...options })
+  return createApi(
+    { clock: createVirtualClock(), random: seededRandom(1), logger: silentLogger, service },
+    { keys: [], loopback: true, ...options },
+  )
 }
 
 const app = api({})
@@ -38,11 +41,17 @@ test.each([
   ['null', 403],
   ['nonsense', 403],
 ])('without a key, Origin %j gets %d', async (origin, status) => {
-  expect((await app.request('/v1/chat/completions', { method: 'POST', headers: { ...headers, origin }, body })).status).toBe(status)
+  expect(
+    (await app.request('/v1/chat/completions', { method: 'POST', headers: { ...headers, origin }, body }))
+      .status,
+  ).toBe(status)
 })
 
 test('no answer carries a CORS header', async () => {
-  const response = await app.request('/v1/models', { method: 'OPTIONS', headers: { ...headers, origin: 'http://localhost:8090' } })
+  const response = await app.request('/v1/models', {
+    method: 'OPTIONS',
+    headers: { ...headers, origin: 'http://localhost:8090' },
+  })
   expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
 })
 
@@ -56,7 +65,9 @@ test.each([
 ])('with keys, Authorization %j gets %d', async (authorization, status, code) => {
   const own = api({ keys: ['one', 'two'], loopback: false })
   for (const path of ['/v1/models', '/metrics']) {
-    const response = await own.request(path, { headers: { host: 'shoal.example', ...(authorization !== undefined && { authorization }) } })
+    const response = await own.request(path, {
+      headers: { host: 'shoal.example', ...(authorization !== undefined && { authorization }) },
+    })
     expect(response.status).toBe(status)
     if (code !== undefined) expect(await response.json()).toMatchObject({ error: { code } })
   }

@@ -18,13 +18,21 @@ export interface AccessRules {
 export function checkOrigin(headers: Headers, rules: AccessRules): void {
   const host = headers.get('host')
   if (rules.loopback && !isLoopbackName(hostNameOf(host ?? ''))) {
-    throw new ApiError(403, `the host name '${host ?? ''}' is not this machine's loopback; use localhost or 127.0.0.1`, { code: 'host_not_allowed' })
+    throw new ApiError(
+      403,
+      `the host name '${host ?? ''}' is not this machine's loopback; use localhost or 127.0.0.1`,
+      { code: 'host_not_allowed' },
+    )
   }
   const origin = headers.get('origin')
   // With keys a foreign page would need one, and then it may as well come from anywhere.
   if (origin === null || rules.keys.length > 0) return
   if (origin === 'null' || !URL.canParse(origin) || new URL(origin).host !== host) {
-    throw new ApiError(403, `pages of ${origin} may not use this API; start it with --api-key to allow that`, { code: 'origin_not_allowed' })
+    throw new ApiError(
+      403,
+      `pages of ${origin} may not use this API; start it with --api-key to allow that`,
+      { code: 'origin_not_allowed' },
+    )
   }
 }
 
@@ -33,12 +41,19 @@ export function checkKey(headers: Headers, rules: AccessRules): void {
   if (rules.keys.length === 0) return
   const given = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '')?.[1]
   if (given === undefined) {
-    throw new ApiError(401, 'an API key is needed: send the header Authorization: Bearer KEY', { code: 'missing_api_key', headers: { 'www-authenticate': 'Bearer' } })
+    throw new ApiError(401, 'an API key is needed: send the header Authorization: Bearer KEY', {
+      code: 'missing_api_key',
+      headers: { 'www-authenticate': 'Bearer' },
+    })
   }
   // Every key is compared, and by digest, so that time tells neither which one matched nor how long it is.
   const digest = digestOf(given)
   const matches = rules.keys.map((key) => timingSafeEqual(digestOf(key), digest))
-  if (!matches.includes(true)) throw new ApiError(401, 'this API key is not one of this server', { code: 'invalid_api_key', headers: { 'www-authenticate': 'Bearer' } })
+  if (!matches.includes(true))
+    throw new ApiError(401, 'this API key is not one of this server', {
+      code: 'invalid_api_key',
+      headers: { 'www-authenticate': 'Bearer' },
+    })
 }
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -9,7 +9,13 @@ import { ApiError, toApiError } from './errors.ts'
 import { eventStream } from './event-stream.ts'
 import { completeBody, createChunkFormatter } from './format.ts'
 import { createGate } from './gate.ts'
-import { chatGeneration, runGeneration, textGeneration, type ChoiceEvent, type Generation } from './generation.ts'
+import {
+  chatGeneration,
+  runGeneration,
+  textGeneration,
+  type ChoiceEvent,
+  type Generation,
+} from './generation.ts'
 import { apiLimits } from './limits.ts'
 import { createApiMetrics } from './metrics.ts'
 import { chatRequest, parseBody, textRequest } from './schema.ts'
@@ -42,7 +48,11 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   }
 
   app.onError((error) => fail(error).response())
-  app.notFound((context) => new ApiError(404, `there is no ${context.req.method} ${context.req.path} here`, { code: 'unknown_url' }).response())
+  app.notFound((context) =>
+    new ApiError(404, `there is no ${context.req.method} ${context.req.path} here`, {
+      code: 'unknown_url',
+    }).response(),
+  )
   app.use(async (context, next) => {
     await next()
     // Unknown paths share one label: a scanner must not fill the registry.
@@ -63,7 +73,10 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
     '/v1/*',
     bodyLimit({
       maxSize: apiLimits.maxBodyBytes,
-      onError: () => new ApiError(413, `a request may have at most ${apiLimits.maxBodyBytes} bytes`, { code: 'request_too_large' }).response(),
+      onError: () =>
+        new ApiError(413, `a request may have at most ${apiLimits.maxBodyBytes} bytes`, {
+          code: 'request_too_large',
+        }).response(),
     }),
   )
 
@@ -71,9 +84,18 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   app.get('/healthz', () => {
     const ready = service.engine() !== null
     const covered = service.status()?.covered ?? ready
-    return Response.json({ status: !ready ? 'loading' : covered ? 'ok' : 'uncovered', progress: ready ? null : service.progress() }, { status: ready && covered ? 200 : 503 })
+    return Response.json(
+      {
+        status: !ready ? 'loading' : covered ? 'ok' : 'uncovered',
+        progress: ready ? null : service.progress(),
+      },
+      { status: ready && covered ? 200 : 503 },
+    )
   })
-  app.get('/metrics', async () => new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }))
+  app.get(
+    '/metrics',
+    async () => new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }),
+  )
   app.get('/swarm', () => {
     const engine = engineOf(service)
     return Response.json(service.status() ?? statusWithoutSwarm(engine))
@@ -147,9 +169,21 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return collected
 }
 
-const knownRoutes = new Set(['/', '/healthz', '/metrics', '/swarm', '/v1/models', '/v1/chat/completions', '/v1/completions'])
+const knownRoutes = new Set([
+  '/',
+  '/healthz',
+  '/metrics',
+  '/swarm',
+  '/v1/models',
+  '/v1/chat/completions',
+  '/v1/completions',
+])
 
-async function* chunksOf(generation: Generation, first: IteratorResult<ChoiceEvent>, rest: AsyncGenerator<ChoiceEvent>): AsyncGenerator<object> {
+async function* chunksOf(
+  generation: Generation,
+  first: IteratorResult<ChoiceEvent>,
+  rest: AsyncGenerator<ChoiceEvent>,
+): AsyncGenerator<object> {
   const formatter = createChunkFormatter(generation)
   if (first.done !== true) {
     try {
@@ -166,12 +200,18 @@ async function* chunksOf(generation: Generation, first: IteratorResult<ChoiceEve
 async function jsonOf(context: Context): Promise<unknown> {
   // Forms cannot send this type, so that a page cannot post here without asking (and nobody answers its question).
   if (!/^application\/(?:[\w.+-]+\+)?json\b/i.test(context.req.header('content-type') ?? '')) {
-    throw new ApiError(400, 'send the header Content-Type: application/json', { code: 'invalid_content_type' })
+    throw new ApiError(400, 'send the header Content-Type: application/json', {
+      code: 'invalid_content_type',
+    })
   }
   try {
     return await context.req.json()
   } catch (error) {
-    if (error instanceof SyntaxError) throw new ApiError(400, `the body is not JSON: ${error.message}`, { code: 'invalid_json', cause: error })
+    if (error instanceof SyntaxError)
+      throw new ApiError(400, `the body is not JSON: ${error.message}`, {
+        code: 'invalid_json',
+        cause: error,
+      })
     throw error
   }
 }
@@ -180,16 +220,37 @@ async function jsonOf(context: Context): Promise<unknown> {
 function statusWithoutSwarm({ manifest: { id, manifest } }: Engine): SwarmStatus {
   const { blockCount } = manifest.config
   const coverage = Array.from({ length: blockCount }, () => 1)
-  return { model: manifest.name, manifest: id, profile: formatProfile(manifest.profile), blockCount, peers: [], coverage, covered: true, snapshotHash: '', planHash: '', placements: [] }
+  return {
+    model: manifest.name,
+    manifest: id,
+    profile: formatProfile(manifest.profile),
+    blockCount,
+    peers: [],
+    coverage,
+    covered: true,
+    snapshotHash: '',
+    planHash: '',
+    placements: [],
+  }
 }
 
 function describeModel(engine: Engine): object {
   const { name, config } = engine.manifest.manifest
-  return { id: name, object: 'model', created: 0, owned_by: 'shoal', manifest: engine.manifest.id, context_length: config.contextLength }
+  return {
+    id: name,
+    object: 'model',
+    created: 0,
+    owned_by: 'shoal',
+    manifest: engine.manifest.id,
+    context_length: config.contextLength,
+  }
 }
 
 function checkModel(engine: Engine, asked: string): void {
   const { name } = engine.manifest.manifest
   if (asked === name || asked === engine.manifest.id) return
-  throw new ApiError(404, `model '${asked}' is not served here; this is '${name}'`, { code: 'model_not_found', param: 'model' })
+  throw new ApiError(404, `model '${asked}' is not served here; this is '${name}'`, {
+    code: 'model_not_found',
+    param: 'model',
+  })
 }

@@ -9,7 +9,7 @@ const policy = [
   `script-src '${hashOf('script')}'`,
   `style-src '${hashOf('style')}'`,
   "connect-src 'self'",
-  "img-src data:",
+  'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -25,6 +25,11 @@ function hashOf(element: 'script' | 'style'): string {
 /** `GET /`: one page that loads nothing from anywhere and refreshes itself from `/swarm` and `/metrics`. */
 export function dashboard(): Response {
   return new Response(page, {
-    headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy, 'referrer-policy': 'no-referrer', 'cache-control': 'no-cache' },
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': policy,
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-cache',
+    },
   })
 }

@@ -14,7 +14,14 @@ export class ApiError extends Error {
   constructor(
     status: number,
     message: string,
-    options: { type?: string; code?: string; param?: string; headers?: Record<string, string>; details?: Record<string, unknown>; cause?: unknown } = {},
+    options: {
+      type?: string
+      code?: string
+      param?: string
+      headers?: Record<string, string>
+      details?: Record<string, unknown>
+      cause?: unknown
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ApiError'
@@ -27,7 +34,9 @@ export class ApiError extends Error {
   }
 
   body(): { error: Record<string, unknown> } {
-    return { error: { message: this.message, type: this.type, param: this.param, code: this.code, ...this.details } }
+    return {
+      error: { message: this.message, type: this.type, param: this.param, code: this.code, ...this.details },
+    }
   }
 
   response(): Response {
@@ -60,10 +69,22 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 export function toApiError(error: unknown, retryAfterSeconds: number): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof ModelError) {
-    return new ApiError(error.code === 'bad-request' || error.code === 'limit-exceeded' ? 400 : 500, error.message, { code: error.code, cause: error })
+    return new ApiError(
+      error.code === 'bad-request' || error.code === 'limit-exceeded' ? 400 : 500,
+      error.message,
+      { code: error.code, cause: error },
+    )
   }
-  if (!(error instanceof ShoalError)) return new ApiError(500, 'internal error; the log of the node has more', { code: 'internal', cause: error })
+  if (!(error instanceof ShoalError))
+    return new ApiError(500, 'internal error; the log of the node has more', {
+      code: 'internal',
+      cause: error,
+    })
   const status = statuses[error.code] ?? 500
   const again = status === 429 || status === 503
-  return new ApiError(status, error.message, { code: error.code, cause: error, ...(again && { headers: { 'retry-after': String(retryAfterSeconds) } }) })
+  return new ApiError(status, error.message, {
+    code: error.code,
+    cause: error,
+    ...(again && { headers: { 'retry-after': String(retryAfterSeconds) } }),
+  })
 }

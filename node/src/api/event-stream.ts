@@ -45,6 +45,10 @@ export function eventStream(chunks: AsyncIterator<object>, options: EventStreamO
     { highWaterMark: 0 },
   )
   return new Response(body, {
-    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' },
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+    },
   })
 }

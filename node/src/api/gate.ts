@@ -15,10 +15,14 @@ export function createGate(limit: number, retryAfterSeconds: number): Gate {
     },
     enter() {
       if (running >= limit) {
-        throw new ApiError(429, `${limit} generations are running already; try again in ${retryAfterSeconds} s`, {
-          code: 'too_many_generations',
-          headers: { 'retry-after': String(retryAfterSeconds) },
-        })
+        throw new ApiError(
+          429,
+          `${limit} generations are running already; try again in ${retryAfterSeconds} s`,
+          {
+            code: 'too_many_generations',
+            headers: { 'retry-after': String(retryAfterSeconds) },
+          },
+        )
       }
       running += 1
       let left = false

@@ -28,25 +28,59 @@ export interface GenerationDependencies {
   readonly random: Random
 }
 
-export function chatGeneration(engine: Engine, request: ChatRequest, dependencies: GenerationDependencies): Generation {
+export function chatGeneration(
+  engine: Engine,
+  request: ChatRequest,
+  dependencies: GenerationDependencies,
+): Generation {
   if (typeof request.top_logprobs === 'number' && request.logprobs !== true) {
-    throw new ApiError(400, `'top_logprobs' needs 'logprobs': true`, { code: 'invalid_value', param: 'top_logprobs' })
+    throw new ApiError(400, `'top_logprobs' needs 'logprobs': true`, {
+      code: 'invalid_value',
+      param: 'top_logprobs',
+    })
   }
   const topLogprobs = request.logprobs === true ? (request.top_logprobs ?? 0) : undefined
   const maxTokens = request.max_completion_tokens ?? request.max_tokens
-  return generationOf('chat', engine, request, [chatPrompt(engine, request)], maxTokens, topLogprobs, dependencies)
+  return generationOf(
+    'chat',
+    engine,
+    request,
+    [chatPrompt(engine, request)],
+    maxTokens,
+    topLogprobs,
+    dependencies,
+  )
 }
 
-export function textGeneration(engine: Engine, request: TextRequest, dependencies: GenerationDependencies): Generation {
+export function textGeneration(
+  engine: Engine,
+  request: TextRequest,
+  dependencies: GenerationDependencies,
+): Generation {
   const prompts = textPrompts(engine, request)
   if (request.best_of !== undefined && request.best_of !== null && request.best_of !== (request.n ?? 1)) {
-    throw new ApiError(400, `'best_of' other than 'n' is not supported`, { code: 'unsupported_value', param: 'best_of' })
+    throw new ApiError(400, `'best_of' other than 'n' is not supported`, {
+      code: 'unsupported_value',
+      param: 'best_of',
+    })
   }
   if (prompts.length * (request.n ?? 1) > apiLimits.maxChoices) {
-    throw new ApiError(400, `${prompts.length} prompts times n = ${request.n ?? 1} are more than ${apiLimits.maxChoices} choices`, { code: 'invalid_value', param: 'n' })
+    throw new ApiError(
+      400,
+      `${prompts.length} prompts times n = ${request.n ?? 1} are more than ${apiLimits.maxChoices} choices`,
+      { code: 'invalid_value', param: 'n' },
+    )
   }
   // The older API made 16 tokens by default.
-  return generationOf('text', engine, request, prompts, request.max_tokens ?? 16, request.logprobs ?? undefined, dependencies)
+  return generationOf(
+    'text',
+    engine,
+    request,
+    prompts,
+    request.max_tokens ?? 16,
+    request.logprobs ?? undefined,
+    dependencies,
+  )
 }
 
 function generationOf(
@@ -86,7 +120,11 @@ function generationOf(
 export type ChoiceEvent = GenerateEvent & { readonly index: number }
 
 /** Runs the choices one after the other: they share the swarm with other callers, who should not wait for all of them. */
-export async function* runGeneration(engine: Engine, generation: Generation, signal: AbortSignal): AsyncGenerator<ChoiceEvent> {
+export async function* runGeneration(
+  engine: Engine,
+  generation: Generation,
+  signal: AbortSignal,
+): AsyncGenerator<ChoiceEvent> {
   for (const [index, choice] of generation.choices.entries()) {
     for await (const event of engine.generate({ ...choice, signal })) yield { ...event, index }
   }
@@ -103,5 +141,9 @@ export function usageOf(generation: Generation, results: readonly GenerateResult
   const prompts = new Set(generation.choices.map(({ promptIds }) => promptIds))
   const promptTokens = [...prompts].reduce((sum, promptIds) => sum + promptIds.length, 0)
   const completionTokens = results.reduce((sum, { completionTokens }) => sum + completionTokens, 0)
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens }
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  }
 }

@@ -15,14 +15,45 @@ export function createApiMetrics(sources: { status(): SwarmStatus | null; runnin
   const registers = [registry]
   collectDefaultMetrics({ register: registry, prefix: 'shoal_' })
 
-  const requests = new Counter({ name: 'shoal_http_requests_total', help: 'HTTP requests by route and status.', labelNames: ['route', 'status'], registers })
-  const promptTokens = new Counter({ name: 'shoal_prompt_tokens_total', help: 'Tokens of prompts.', registers })
-  const completionTokens = new Counter({ name: 'shoal_completion_tokens_total', help: 'Tokens generated.', registers })
-  const failovers = new Counter({ name: 'shoal_failovers_total', help: 'Stages replaced in the middle of a generation.', registers })
-  const moves = new Counter({ name: 'shoal_moves_total', help: 'Stages that left in the middle of a generation and handed it over.', registers })
+  const requests = new Counter({
+    name: 'shoal_http_requests_total',
+    help: 'HTTP requests by route and status.',
+    labelNames: ['route', 'status'],
+    registers,
+  })
+  const promptTokens = new Counter({
+    name: 'shoal_prompt_tokens_total',
+    help: 'Tokens of prompts.',
+    registers,
+  })
+  const completionTokens = new Counter({
+    name: 'shoal_completion_tokens_total',
+    help: 'Tokens generated.',
+    registers,
+  })
+  const failovers = new Counter({
+    name: 'shoal_failovers_total',
+    help: 'Stages replaced in the middle of a generation.',
+    registers,
+  })
+  const moves = new Counter({
+    name: 'shoal_moves_total',
+    help: 'Stages that left in the middle of a generation and handed it over.',
+    registers,
+  })
   // Below a tenth of a second nobody notices; above a minute clients have given up.
-  const ttft = new Histogram({ name: 'shoal_time_to_first_token_seconds', help: 'Time to the first token.', buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers })
-  const rate = new Histogram({ name: 'shoal_tokens_per_second', help: 'Decode speed of each generation.', buckets: [0.5, 1, 2, 5, 10, 20, 50, 100, 200], registers })
+  const ttft = new Histogram({
+    name: 'shoal_time_to_first_token_seconds',
+    help: 'Time to the first token.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  })
+  const rate = new Histogram({
+    name: 'shoal_tokens_per_second',
+    help: 'Decode speed of each generation.',
+    buckets: [0.5, 1, 2, 5, 10, 20, 50, 100, 200],
+    registers,
+  })
 
   const gauge = (name: string, help: string, read: (status: SwarmStatus | null) => number): Gauge =>
     new Gauge({
@@ -34,10 +65,22 @@ export function createApiMetrics(sources: { status(): SwarmStatus | null; runnin
       },
     })
   gauge('shoal_generations_running', 'Generations running now.', () => sources.running())
-  gauge('shoal_peers_alive', 'Peers seen alive, this one included.', (status) => status?.peers.filter(({ liveness }) => liveness === 'alive').length ?? 0)
+  gauge(
+    'shoal_peers_alive',
+    'Peers seen alive, this one included.',
+    (status) => status?.peers.filter(({ liveness }) => liveness === 'alive').length ?? 0,
+  )
   gauge('shoal_blocks', 'Blocks of the model.', (status) => status?.blockCount ?? 0)
-  gauge('shoal_blocks_covered', 'Blocks that a live peer holds.', (status) => status?.coverage.filter((holders) => holders > 0).length ?? 0)
-  gauge('shoal_sessions', 'Sessions open at this peer.', (status) => status?.peers.find(({ self }) => self)?.sessions ?? 0)
+  gauge(
+    'shoal_blocks_covered',
+    'Blocks that a live peer holds.',
+    (status) => status?.coverage.filter((holders) => holders > 0).length ?? 0,
+  )
+  gauge(
+    'shoal_sessions',
+    'Sessions open at this peer.',
+    (status) => status?.peers.find(({ self }) => self)?.sessions ?? 0,
+  )
 
   return {
     contentType: registry.contentType,

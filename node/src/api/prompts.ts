@@ -6,17 +6,28 @@ import type { ChatRequest, TextRequest } from './schema.ts'
 
 function tokenizerOf(engine: Engine): Tokenizer {
   if (engine.tokenizer !== null) return engine.tokenizer
-  throw new ApiError(400, `model ${engine.manifest.manifest.name} has no tokenizer; send token ids to /v1/completions`, { code: 'no_tokenizer' })
+  throw new ApiError(
+    400,
+    `model ${engine.manifest.manifest.name} has no tokenizer; send token ids to /v1/completions`,
+    { code: 'no_tokenizer' },
+  )
 }
 
 /** The ids of a chat, rendered by the model's template (which carries its own special tokens). */
 export function chatPrompt(engine: Engine, request: ChatRequest): number[] {
   const tokenizer = tokenizerOf(engine)
   if (!tokenizer.chat) {
-    throw new ApiError(400, `model ${engine.manifest.manifest.name} has no chat template; use /v1/completions`, { code: 'no_chat_template', param: 'messages' })
+    throw new ApiError(
+      400,
+      `model ${engine.manifest.manifest.name} has no chat template; use /v1/completions`,
+      { code: 'no_chat_template', param: 'messages' },
+    )
   }
   // `developer` is what newer clients call `system`; templates know the old word.
-  const messages = request.messages.map(({ role, content }): ChatMessage => ({ role: role === 'developer' ? 'system' : role, content }))
+  const messages = request.messages.map(({ role, content }): ChatMessage => ({
+    role: role === 'developer' ? 'system' : role,
+    content,
+  }))
   return tokenizer.encode(tokenizer.renderChat(messages), { addSpecialTokens: false })
 }
 
@@ -37,14 +48,27 @@ export function textPrompts(engine: Engine, request: TextRequest): number[][] {
  * Tokens this generation may make: what was asked for, as far as the context has room.
  * @throws {ApiError} 400 when the prompt alone fills the context
  */
-export function tokenRoom(engine: Engine, promptIds: readonly number[], asked: number | null | undefined): number {
+export function tokenRoom(
+  engine: Engine,
+  promptIds: readonly number[],
+  asked: number | null | undefined,
+): number {
   const { contextLength, vocabularySize } = engine.manifest.manifest.config
-  if (promptIds.length === 0) throw new ApiError(400, 'the prompt is empty', { code: 'invalid_value', param: 'prompt' })
+  if (promptIds.length === 0)
+    throw new ApiError(400, 'the prompt is empty', { code: 'invalid_value', param: 'prompt' })
   const wrong = promptIds.find((id) => id >= vocabularySize)
-  if (wrong !== undefined) throw new ApiError(400, `token id ${wrong} is outside the vocabulary of ${vocabularySize}`, { code: 'invalid_value', param: 'prompt' })
+  if (wrong !== undefined)
+    throw new ApiError(400, `token id ${wrong} is outside the vocabulary of ${vocabularySize}`, {
+      code: 'invalid_value',
+      param: 'prompt',
+    })
   const room = contextLength - promptIds.length
   if (room < 1) {
-    throw new ApiError(400, `this model's context is ${contextLength} tokens, and the prompt has ${promptIds.length}`, { code: 'context_length_exceeded' })
+    throw new ApiError(
+      400,
+      `this model's context is ${contextLength} tokens, and the prompt has ${promptIds.length}`,
+      { code: 'context_length_exceeded' },
+    )
   }
   return Math.min(room, asked ?? apiLimits.defaultMaxTokens)
 }

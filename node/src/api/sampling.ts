@@ -13,7 +13,12 @@ export interface SamplingFields {
  * One choice's sampling; what the caller leaves open is the model's own (its generation_config). The choices of a
  * seeded request have neighbouring seeds, so that they differ and repeat.
  */
-export function samplingOf(fields: SamplingFields, defaults: SamplingOptions, choice: number, random: Random): SamplingOptions {
+export function samplingOf(
+  fields: SamplingFields,
+  defaults: SamplingOptions,
+  choice: number,
+  random: Random,
+): SamplingOptions {
   return {
     temperature: fields.temperature ?? defaults.temperature,
     topP: fields.top_p ?? defaults.topP,

@@ -6,7 +6,12 @@ import { apiLimits } from './limits.ts'
  * What the two endpoints take. Fields that do not change the text (`user`, `metadata`, `store` …) are ignored; fields
  * that would, and that nobody here implements, are refused: a wrong answer is worse than none.
  */
-const stop = z.union([z.string().min(1).max(apiLimits.maxStopLength), z.array(z.string().min(1).max(apiLimits.maxStopLength)).max(apiLimits.maxStops)]).nullish()
+const stop = z
+  .union([
+    z.string().min(1).max(apiLimits.maxStopLength),
+    z.array(z.string().min(1).max(apiLimits.maxStopLength)).max(apiLimits.maxStops),
+  ])
+  .nullish()
 
 const common = {
   model: z.string(),
@@ -28,7 +33,9 @@ const common = {
 }
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
-const content = z.union([z.string(), z.array(textPart)]).transform((value) => (typeof value === 'string' ? value : value.map((part) => part.text).join('')))
+const content = z
+  .union([z.string(), z.array(textPart)])
+  .transform((value) => (typeof value === 'string' ? value : value.map((part) => part.text).join('')))
 
 const message = z.object({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
@@ -52,7 +59,12 @@ const tokenIds = z.array(z.int().min(0)).min(1)
 
 export const textRequest = z.object({
   ...common,
-  prompt: z.union([z.string(), tokenIds, z.array(z.string()).min(1).max(apiLimits.maxPrompts), z.array(tokenIds).min(1).max(apiLimits.maxPrompts)]),
+  prompt: z.union([
+    z.string(),
+    tokenIds,
+    z.array(z.string()).min(1).max(apiLimits.maxPrompts),
+    z.array(tokenIds).min(1).max(apiLimits.maxPrompts),
+  ]),
   logprobs: z.int().min(0).max(apiLimits.maxCompletionLogprobs).nullish(),
   echo: z.literal(false).nullish(),
   suffix: z.literal('').nullish(),
@@ -61,7 +73,18 @@ export const textRequest = z.object({
 
 export type ChatRequest = z.infer<typeof chatRequest>
 export type TextRequest = z.infer<typeof textRequest>
-export type CommonRequest = Omit<ChatRequest, 'messages' | 'logprobs' | 'top_logprobs' | 'max_completion_tokens' | 'response_format' | 'tools' | 'tool_choice' | 'functions' | 'modalities'>
+export type CommonRequest = Omit<
+  ChatRequest,
+  | 'messages'
+  | 'logprobs'
+  | 'top_logprobs'
+  | 'max_completion_tokens'
+  | 'response_format'
+  | 'tools'
+  | 'tool_choice'
+  | 'functions'
+  | 'modalities'
+>
 
 /** Checks a body. @throws {ApiError} 400 naming the first wrong field */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
@@ -70,5 +93,8 @@ export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const issue = result.error.issues[0]
   const param = issue?.path.map(String).join('.') ?? ''
   const where = param === '' ? '' : `'${param}': `
-  throw new ApiError(400, `${where}${issue?.message ?? 'not a valid request'}`, { code: 'invalid_value', ...(param !== '' && { param }) })
+  throw new ApiError(400, `${where}${issue?.message ?? 'not a valid request'}`, {
+    code: 'invalid_value',
+    ...(param !== '' && { param }),
+  })
 }

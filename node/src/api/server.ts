@@ -26,7 +26,10 @@ export async function listen(app: Hono, host: string, port: number, logger: Logg
     if (port !== 0 && candidate !== port) logger.warn('port-taken', { asked: port, used: server.port })
     return server
   }
-  throw new ShoalError('in-use', `ports ${port} to ${port + tries - 1} of ${host} are taken; choose another with --api HOST:PORT`)
+  throw new ShoalError(
+    'in-use',
+    `ports ${port} to ${port + tries - 1} of ${host} are taken; choose another with --api HOST:PORT`,
+  )
 }
 
 /** Null when the port is taken. */
@@ -35,12 +38,23 @@ function tryListen(app: Hono, host: string, port: number): Promise<ApiServer | n
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(null)
-      else reject(new ShoalError('bad-request', `cannot listen on ${host}:${port}: ${error.message}`, { cause: error }))
+      else
+        reject(
+          new ShoalError('bad-request', `cannot listen on ${host}:${port}: ${error.message}`, {
+            cause: error,
+          }),
+        )
     })
     server.listen(port, host, () => {
       const address = server.address()
       const actual = typeof address === 'object' && address !== null ? address.port : port
-      const shown = isLoopbackName(host) ? (host === '::1' ? '[::1]' : host) : host.includes(':') ? `[${host}]` : host
+      const shown = isLoopbackName(host)
+        ? host === '::1'
+          ? '[::1]'
+          : host
+        : host.includes(':')
+          ? `[${host}]`
+          : host
       resolve({
         host,
         port: actual,

@@ -38,8 +38,10 @@ export function engineOf(service: Service): Engine {
   const engine = service.engine()
   if (engine !== null) return engine
   const progress = service.progress()
-  const share = progress === null || progress.totalBytes === 0 ? null : progress.doneBytes / progress.totalBytes
-  const how = progress === null ? '' : `: ${progress.activity}${share === null ? '' : ` ${Math.floor(share * 100)}%`}`
+  const share =
+    progress === null || progress.totalBytes === 0 ? null : progress.doneBytes / progress.totalBytes
+  const how =
+    progress === null ? '' : `: ${progress.activity}${share === null ? '' : ` ${Math.floor(share * 100)}%`}`
   throw new ApiError(503, `the model is loading${how}; try again in ${apiLimits.retryAfterSeconds} s`, {
     code: 'model_loading',
     headers: { 'retry-after': String(apiLimits.retryAfterSeconds) },

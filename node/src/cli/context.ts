@@ -1,5 +1,12 @@
 import { join } from 'node:path'
-import { systemClock, systemRandom, createFileLogger, dataDirectory, physicalCores, watchAncestors } from '@shoal/host/node'
+import {
+  systemClock,
+  systemRandom,
+  createFileLogger,
+  dataDirectory,
+  physicalCores,
+  watchAncestors,
+} from '@shoal/host/node'
 import { ShoalError, type LogLevel } from '@shoal/host'
 import type { SwarmDependencies } from '../swarm-port.ts'
 import type { CommonFlags } from './options.ts'
@@ -27,7 +34,11 @@ export interface ContextOptions {
 const interrupted = (cause?: unknown): ShoalError => new ShoalError('cancelled', 'interrupted', { cause })
 
 /** Runs a command with its context and cleans up however it ends. */
-export async function inContext(flags: CommonFlags, options: ContextOptions, action: (context: CommandContext) => Promise<void>): Promise<void> {
+export async function inContext(
+  flags: CommonFlags,
+  options: ContextOptions,
+  action: (context: CommandContext) => Promise<void>,
+): Promise<void> {
   const dataFolder = dataDirectory(flags.data)
   const logger = createFileLogger({
     level: flags.logLevel ?? options.logLevel,

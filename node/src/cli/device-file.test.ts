@@ -5,9 +5,19 @@ const desktop = { name: 'desktop', memory: '8GiB', decodeMsPerBlock: 1.2, bandwi
 const laptop = { name: 'laptop', memory: '4GiB', decodeMsPerBlock: 3, prefillMsPerRowBlock: 0.25 }
 
 test('devices become a snapshot in which nobody holds anything', () => {
-  const { members } = snapshotOfDevices(JSON.stringify({ devices: [laptop, desktop], links: [{ between: ['laptop', 'desktop'], rttMs: 3 }] }))
-  expect(members.map(({ peerId, span }) => [peerId, span])).toEqual([['desktop', null], ['laptop', null]])
-  expect(members[0]?.hardware).toMatchObject({ memoryBytes: 8 * 2 ** 30, decodeMicrosPerBlock: 1200, prefillMicrosPerRowBlock: 200, bandwidthBytesPerSecond: 12e6 })
+  const { members } = snapshotOfDevices(
+    JSON.stringify({ devices: [laptop, desktop], links: [{ between: ['laptop', 'desktop'], rttMs: 3 }] }),
+  )
+  expect(members.map(({ peerId, span }) => [peerId, span])).toEqual([
+    ['desktop', null],
+    ['laptop', null],
+  ])
+  expect(members[0]?.hardware).toMatchObject({
+    memoryBytes: 8 * 2 ** 30,
+    decodeMicrosPerBlock: 1200,
+    prefillMicrosPerRowBlock: 200,
+    bandwidthBytesPerSecond: 12e6,
+  })
   expect(members[1]?.hardware).toMatchObject({ prefillMicrosPerRowBlock: 250, bandwidthBytesPerSecond: 0 })
   expect(members.map(({ links }) => links)).toEqual([{ laptop: 3000 }, { desktop: 3000 }])
 })
@@ -25,5 +35,8 @@ test.each([
   [JSON.stringify({ devices: [{ ...laptop, decodeMsPerBlock: 0 }] }), /devices\.0\.decodeMsPerBlock/],
   [JSON.stringify({ devices: [{ ...laptop, ram: 1 }] }), /ram/],
   [JSON.stringify({ devices: [laptop, laptop] }), /two devices are called 'laptop'/],
-  [JSON.stringify({ devices: [laptop], links: [{ between: ['laptop', 'phone'], rttMs: 1 }] }), /'phone', which is none/],
+  [
+    JSON.stringify({ devices: [laptop], links: [{ between: ['laptop', 'phone'], rttMs: 1 }] }),
+    /'phone', which is none/,
+  ],
 ])('device file %s is refused', (text, sentence) => expect(() => snapshotOfDevices(text)).toThrow(sentence))

@@ -27,7 +27,9 @@ const device = z.strictObject({
 const deviceFile = z.strictObject({
   devices: z.array(device).min(1).max(1000),
   /** Round trips that differ from `rttMs`. */
-  links: z.array(z.strictObject({ between: z.tuple([z.string(), z.string()]), rttMs: z.number().nonnegative() })).default([]),
+  links: z
+    .array(z.strictObject({ between: z.tuple([z.string(), z.string()]), rttMs: z.number().nonnegative() }))
+    .default([]),
   /** Round trip between any two devices. */
   rttMs: z.number().nonnegative().default(1),
 })
@@ -47,26 +49,40 @@ export function snapshotOfDevices(text: string): Snapshot {
   const double = names.find((name, index) => names.indexOf(name) !== index)
   if (double !== undefined) throw new ShoalError('bad-request', `two devices are called '${double}'`)
   const stranger = file.links.flatMap(({ between }) => between).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new ShoalError('bad-request', `a link names '${stranger}', which is none of the devices`)
-  const rttOf = (a: string, b: string): number => file.links.find(({ between }) => between.includes(a) && between.includes(b))?.rttMs ?? file.rttMs
-  const members = file.devices.map(({ name, memory, decodeMsPerBlock, decodeMsPer1024Past, prefillMsPerRowBlock, bandwidth, numericClass }) => ({
-    peerId: name,
-    incarnation: 1,
-    state: 'joining' as const,
-    span: null,
-    hardware: {
-      memoryBytes: memory,
-      decodeMicrosPerBlock: micros(decodeMsPerBlock),
-      decodeMicrosPer1024Past: Math.round((decodeMsPer1024Past ?? 0) * 1000),
-      prefillMicrosPerRowBlock: micros(prefillMsPerRowBlock ?? decodeMsPerBlock * prefillShare),
-      bandwidthBytesPerSecond: bandwidth ?? 0,
-      device: 'cpu',
-      threads: 1,
-    },
-    numericClass: numericClass ?? 'paper',
-    addresses: [],
-    links: Object.fromEntries(names.filter((other) => other !== name).map((other) => [other, micros(rttOf(name, other))])),
-  }))
+  if (stranger !== undefined)
+    throw new ShoalError('bad-request', `a link names '${stranger}', which is none of the devices`)
+  const rttOf = (a: string, b: string): number =>
+    file.links.find(({ between }) => between.includes(a) && between.includes(b))?.rttMs ?? file.rttMs
+  const members = file.devices.map(
+    ({
+      name,
+      memory,
+      decodeMsPerBlock,
+      decodeMsPer1024Past,
+      prefillMsPerRowBlock,
+      bandwidth,
+      numericClass,
+    }) => ({
+      peerId: name,
+      incarnation: 1,
+      state: 'joining' as const,
+      span: null,
+      hardware: {
+        memoryBytes: memory,
+        decodeMicrosPerBlock: micros(decodeMsPerBlock),
+        decodeMicrosPer1024Past: Math.round((decodeMsPer1024Past ?? 0) * 1000),
+        prefillMicrosPerRowBlock: micros(prefillMsPerRowBlock ?? decodeMsPerBlock * prefillShare),
+        bandwidthBytesPerSecond: bandwidth ?? 0,
+        device: 'cpu',
+        threads: 1,
+      },
+      numericClass: numericClass ?? 'paper',
+      addresses: [],
+      links: Object.fromEntries(
+        names.filter((other) => other !== name).map((other) => [other, micros(rttOf(name, other))]),
+      ),
+    }),
+  )
   return { members: members.sort((a, b) => (a.peerId < b.peerId ? -1 : 1)) }
 }
 
@@ -80,5 +96,8 @@ function parse(text: string): z.infer<typeof deviceFile> {
   const result = deviceFile.safeParse(json)
   if (result.success) return result.data
   const issue = result.error.issues[0]
-  throw new ShoalError('bad-request', `the device file: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`)
+  throw new ShoalError(
+    'bad-request',
+    `the device file: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`,
+  )
 }

@@ -16,16 +16,25 @@ export interface MemoryPlan {
  * Memory for each of `processes` nodes that is enough together and too little alone: by the planner's own sums.
  * @throws {ShoalError | ModelError} when REF names no model
  */
-export async function memoryPlan(options: { model: string; weights?: string; kv?: string; processes: number }): Promise<MemoryPlan> {
+export async function memoryPlan(options: {
+  model: string
+  weights?: string
+  kv?: string
+  processes: number
+}): Promise<MemoryPlan> {
   const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
   const reference = await swarm.openReference(options.model)
   try {
     const { config } = reference.source
-    const profile = options.weights === undefined && options.kv === undefined ? reference.defaultProfile : parseProfile(options.weights ?? reference.defaultProfile.weights, options.kv)
+    const profile =
+      options.weights === undefined && options.kv === undefined
+        ? reference.defaultProfile
+        : parseProfile(options.weights ?? reference.defaultProfile.weights, options.kv)
     const costs = planner.modelCosts(config, profile)
     // What the planner makes room for when nobody tells it otherwise.
     const contextTokens = Math.min(planner.defaultContextTokens, config.contextLength)
-    const fitting = (blocks: number): number => leastThat((bytes) => planner.blocksThatFit(bytes, costs, contextTokens) >= blocks)
+    const fitting = (blocks: number): number =>
+      leastThat((bytes) => planner.blocksThatFit(bytes, costs, contextTokens) >= blocks)
     return {
       blockCount: config.blockCount,
       memoryBytes: fitting(Math.ceil(config.blockCount / options.processes)),

@@ -20,11 +20,18 @@ export interface EngineFlags extends ModelFlags, JoinFlags {
 /** Says before anything is opened whether these options go together. @throws {UsageError} */
 export function checkEngineFlags(flags: EngineFlags): void {
   const joined = (flags.join?.length ?? 0) > 0
-  if (flags.local === true && joined) throw new UsageError('--local computes without a swarm and --join asks one: choose one of them')
-  if (!joined && flags.model === undefined) throw new UsageError('which model? Give --model REF, or --join MULTIADDR to learn it from a swarm')
-  if (!joined && flags.manifest !== undefined) throw new UsageError('--manifest names a swarm: give --join MULTIADDR too, the address of any Shoal peer')
-  if (joined && flags.kv !== undefined) throw new UsageError('--kv is chosen when a swarm is created; leave it out with --join')
-  if (flags.placement === 'thin') throw new UsageError('--placement thin is not supported yet; leave it out to keep embedding and head here')
+  if (flags.local === true && joined)
+    throw new UsageError('--local computes without a swarm and --join asks one: choose one of them')
+  if (!joined && flags.model === undefined)
+    throw new UsageError('which model? Give --model REF, or --join MULTIADDR to learn it from a swarm')
+  if (!joined && flags.manifest !== undefined)
+    throw new UsageError('--manifest names a swarm: give --join MULTIADDR too, the address of any Shoal peer')
+  if (joined && flags.kv !== undefined)
+    throw new UsageError('--kv is chosen when a swarm is created; leave it out with --join')
+  if (flags.placement === 'thin')
+    throw new UsageError(
+      '--placement thin is not supported yet; leave it out to keep embedding and head here',
+    )
 }
 
 /** Long enough for a swarm that is just loading a small model; a larger one is worth a second try. */
@@ -36,17 +43,43 @@ function uncovered(status: SwarmStatus): string {
 }
 
 /** An engine over the swarm that `--join` names, or in this process without one. */
-export async function openEngine(swarm: SwarmFunctions, context: CommandContext, flags: EngineFlags, onProgress: (progress: Progress) => void): Promise<OpenedEngine> {
-  const common = { dataFolder: context.dataFolder, threads: threadsOf(flags), onProgress, signal: context.signal }
+export async function openEngine(
+  swarm: SwarmFunctions,
+  context: CommandContext,
+  flags: EngineFlags,
+  onProgress: (progress: Progress) => void,
+): Promise<OpenedEngine> {
+  const common = {
+    dataFolder: context.dataFolder,
+    threads: threadsOf(flags),
+    onProgress,
+    signal: context.signal,
+  }
   const { model, weights, kv, manifest, join = [] } = flags
   if (join.length === 0 && model !== undefined) {
-    const engine = await swarm.openLocalEngine(context, { ...common, model, ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) })
+    const engine = await swarm.openLocalEngine(context, {
+      ...common,
+      model,
+      ...(weights !== undefined && { weights }),
+      ...(kv !== undefined && { kv }),
+    })
     return { engine, status: () => null, close: () => engine.close() }
   }
-  const options: ClientOptions = { ...common, join, ...(manifest !== undefined && { manifestId: manifest }), ...(model !== undefined && { model }), ...(weights !== undefined && { weights }) }
+  const options: ClientOptions = {
+    ...common,
+    join,
+    ...(manifest !== undefined && { manifestId: manifest }),
+    ...(model !== undefined && { model }),
+    ...(weights !== undefined && { weights }),
+  }
   const peer = await swarm.connectClient(context, options)
   try {
-    const limit = timeLimit(context.clock, coveredTimeoutMs, () => new ShoalError('no-route', uncovered(peer.status())), context.signal)
+    const limit = timeLimit(
+      context.clock,
+      coveredTimeoutMs,
+      () => new ShoalError('no-route', uncovered(peer.status())),
+      context.signal,
+    )
     await peer.whenCovered(limit.signal).finally(() => limit.clear())
     return { engine: await peer.engine(), status: () => peer.status(), close: () => peer.close() }
   } catch (error) {

@@ -1,6 +1,14 @@
 import { Option, type Command } from 'commander'
 import { logLevels, type LogLevel } from '@shoal/host'
-import { collect, parseAddress, parseHostPort, parseManifestId, parseNumber, parseWhole, type HostPort } from './parse.ts'
+import {
+  collect,
+  parseAddress,
+  parseHostPort,
+  parseManifestId,
+  parseNumber,
+  parseWhole,
+  type HostPort,
+} from './parse.ts'
 
 /** Options that every command has. */
 export interface CommonFlags {
@@ -12,8 +20,13 @@ export interface CommonFlags {
 export function addCommonOptions(command: Command): Command {
   return command
     .option('--json', 'print one JSON object on the last line of stdout; logs stay on stderr')
-    .option('--data <DIR>', 'data directory: models, packed weights, key, log (default: SHOAL_DATA, else the platform\'s place)')
-    .addOption(new Option('--log-level <LEVEL>', 'least important log line on stderr').choices([...logLevels]))
+    .option(
+      '--data <DIR>',
+      "data directory: models, packed weights, key, log (default: SHOAL_DATA, else the platform's place)",
+    )
+    .addOption(
+      new Option('--log-level <LEVEL>', 'least important log line on stderr').choices([...logLevels]),
+    )
 }
 
 export interface ModelFlags {
@@ -25,10 +38,22 @@ export interface ModelFlags {
 
 export function addModelOptions(command: Command): Command {
   return command
-    .option('--model <REF>', 'a folder in Hugging Face layout, org/name[@revision] on a hub, or demo (the embedded model)')
-    .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]; chosen when a swarm is created (default: int4:32, f32 for demo)')
-    .addOption(new Option('--kv <FORMAT>', 'KV cache, chosen when a swarm is created').choices(['f32', 'int8']))
-    .option('--threads <N>', 'compute threads; changes no bits (default: physical cores - 1)', parseWhole(1, 1024))
+    .option(
+      '--model <REF>',
+      'a folder in Hugging Face layout, org/name[@revision] on a hub, or demo (the embedded model)',
+    )
+    .option(
+      '--weights <FORMAT>',
+      'f32, int8[:BLOCK] or int4[:BLOCK]; chosen when a swarm is created (default: int4:32, f32 for demo)',
+    )
+    .addOption(
+      new Option('--kv <FORMAT>', 'KV cache, chosen when a swarm is created').choices(['f32', 'int8']),
+    )
+    .option(
+      '--threads <N>',
+      'compute threads; changes no bits (default: physical cores - 1)',
+      parseWhole(1, 1024),
+    )
 }
 
 export interface JoinFlags {
@@ -38,7 +63,11 @@ export interface JoinFlags {
 
 export function addJoinOption(command: Command): Command {
   return command
-    .option('--join <MULTIADDR>', 'address of a peer of the swarm; with --model or --manifest of any Shoal peer, by which the swarm is found (repeatable)', parseAddress)
+    .option(
+      '--join <MULTIADDR>',
+      'address of a peer of the swarm; with --model or --manifest of any Shoal peer, by which the swarm is found (repeatable)',
+      parseAddress,
+    )
     .option('--manifest <ID>', 'with --join: only the swarm of this manifest', parseManifestId)
 }
 
@@ -54,12 +83,30 @@ export interface StartedFlags {
 
 export function addStartedOptions(command: Command): Command {
   return command
-    .option('--announce <MULTIADDR>', 'tell others this address instead (repeatable): a router\'s mapping, a proxy', parseAddress)
-    .addOption(new Option('--dial-instead <FILE>', 'JSON: addresses, and what to dial instead of each').hideHelp())
-    .addOption(new Option('--slowdown <N>', 'compute so many times slower').argParser(parseNumber(1, 100)).hideHelp())
-    .addOption(new Option('--machine <NAME>', 'count as this machine, and not as that of all processes here').hideHelp())
+    .option(
+      '--announce <MULTIADDR>',
+      "tell others this address instead (repeatable): a router's mapping, a proxy",
+      parseAddress,
+    )
+    .addOption(
+      new Option('--dial-instead <FILE>', 'JSON: addresses, and what to dial instead of each').hideHelp(),
+    )
+    .addOption(
+      new Option('--slowdown <N>', 'compute so many times slower').argParser(parseNumber(1, 100)).hideHelp(),
+    )
+    .addOption(
+      new Option(
+        '--machine <NAME>',
+        'count as this machine, and not as that of all processes here',
+      ).hideHelp(),
+    )
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
-    .addOption(new Option('--temporary-data', 'remove the data directory when the parent process is gone and cannot').hideHelp())
+    .addOption(
+      new Option(
+        '--temporary-data',
+        'remove the data directory when the parent process is gone and cannot',
+      ).hideHelp(),
+    )
 }
 
 export interface PlacementFlags {
@@ -67,7 +114,14 @@ export interface PlacementFlags {
 }
 
 export function addPlacementOption(command: Command): Command {
-  return command.addOption(new Option('--placement <KIND>', 'where embedding and head live: private = here, so that no peer sees text').choices(['private', 'thin']).default('private'))
+  return command.addOption(
+    new Option(
+      '--placement <KIND>',
+      'where embedding and head live: private = here, so that no peer sees text',
+    )
+      .choices(['private', 'thin'])
+      .default('private'),
+  )
 }
 
 export interface ApiFlags {
@@ -78,8 +132,16 @@ export interface ApiFlags {
 
 export function addApiOptions(command: Command): Command {
   return command
-    .option('--api <HOST:PORT>', 'OpenAI-compatible API and dashboard; without a key on loopback only', parseHostPort)
-    .addOption(new Option('--api-key <KEY>', 'key that callers must send (repeatable)').env('SHOAL_API_KEY').argParser(collect))
+    .option(
+      '--api <HOST:PORT>',
+      'OpenAI-compatible API and dashboard; without a key on loopback only',
+      parseHostPort,
+    )
+    .addOption(
+      new Option('--api-key <KEY>', 'key that callers must send (repeatable)')
+        .env('SHOAL_API_KEY')
+        .argParser(collect),
+    )
     .option('--api-open', 'serve other machines without a key: anyone who reaches the port may use it')
 }
 
@@ -94,13 +156,28 @@ export interface SamplingFlags {
 export function addSamplingOptions(command: Command): Command {
   return command
     .option('--max-tokens <N>', 'most tokens of an answer', parseWhole(1, 1_000_000), 256)
-    .option('--temperature <T>', '0 = always the likeliest token (default: the model\'s generation_config, else 0.7)', parseNumber(0, 100))
-    .option('--top-p <P>', 'draw from the likeliest tokens that together have this probability', parseNumber(0, 1))
+    .option(
+      '--temperature <T>',
+      "0 = always the likeliest token (default: the model's generation_config, else 0.7)",
+      parseNumber(0, 100),
+    )
+    .option(
+      '--top-p <P>',
+      'draw from the likeliest tokens that together have this probability',
+      parseNumber(0, 1),
+    )
     .option('--top-k <K>', 'draw from this many likeliest tokens; 0 = all', parseWhole(0, 1_000_000))
-    .option('--seed <S>', 'the same seed draws the same tokens (default: random)', parseWhole(0, 4_294_967_295))
+    .option(
+      '--seed <S>',
+      'the same seed draws the same tokens (default: random)',
+      parseWhole(0, 4_294_967_295),
+    )
 }
 
 /** Examples at the end of `--help`. */
 export function addExamples(command: Command, examples: readonly string[]): Command {
-  return command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`)
+  return command.addHelpText(
+    'after',
+    `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`,
+  )
 }

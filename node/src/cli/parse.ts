@@ -10,15 +10,24 @@ const peerId = /^[1-9A-HJ-NP-Za-km-z]{46,52}$/
 
 /** `--join` and `--listen`: enough of a check to catch an IP address typed bare and an address that was copied in part. */
 export function parseAddress(value: string, before: readonly string[] = []): string[] {
-  if (!/^\/[a-z0-9]+\/.+/.test(value)) throw new InvalidArgumentError('It should be a multiaddr such as /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW….')
+  if (!/^\/[a-z0-9]+\/.+/.test(value))
+    throw new InvalidArgumentError(
+      'It should be a multiaddr such as /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW….',
+    )
   const peer = /\/p2p\/([^/]*)/.exec(value)?.[1]
-  if (peer !== undefined && !peerId.test(peer)) throw new InvalidArgumentError(`'${peer}' is not a whole peer id: copy all of the address that the other node prints.`)
+  if (peer !== undefined && !peerId.test(peer))
+    throw new InvalidArgumentError(
+      `'${peer}' is not a whole peer id: copy all of the address that the other node prints.`,
+    )
   return collect(value, before)
 }
 
 /** `--manifest`: the whole id, as `ready` and `status --json` print it. */
 export function parseManifestId(value: string): string {
-  if (!/^[0-9a-f]{64}$/.test(value)) throw new InvalidArgumentError('It should be the 64 hexadecimal digits that shoal status --json prints as "manifest".')
+  if (!/^[0-9a-f]{64}$/.test(value))
+    throw new InvalidArgumentError(
+      'It should be the 64 hexadecimal digits that shoal status --json prints as "manifest".',
+    )
   return value
 }
 
@@ -27,13 +36,16 @@ export function parseNumber(least: number, most: number, whole = false): (value:
   return (value) => {
     const number = value.trim() === '' ? Number.NaN : Number(value)
     if (Number.isNaN(number) || number < least || number > most || (whole && !Number.isInteger(number))) {
-      throw new InvalidArgumentError(`It should be a ${whole ? 'whole ' : ''}number from ${least} to ${most}.`)
+      throw new InvalidArgumentError(
+        `It should be a ${whole ? 'whole ' : ''}number from ${least} to ${most}.`,
+      )
     }
     return number
   }
 }
 
-export const parseWhole = (least: number, most: number): ((value: string) => number) => parseNumber(least, most, true)
+export const parseWhole = (least: number, most: number): ((value: string) => number) =>
+  parseNumber(least, most, true)
 
 /** `4GiB` to bytes. */
 export function parseMemory(value: string): number {
@@ -48,21 +60,24 @@ export function parseMemory(value: string): number {
 export function parseBlocks(value: string): [number, number] {
   const match = /^(\d+):(\d+)$/.exec(value)
   const [start, end] = [Number(match?.[1]), Number(match?.[2])]
-  if (match === null || start >= end) throw new InvalidArgumentError('It should be START:END with START < END; 0:4 means blocks 0, 1, 2 and 3.')
+  if (match === null || start >= end)
+    throw new InvalidArgumentError('It should be START:END with START < END; 0:4 means blocks 0, 1, 2 and 3.')
   return [start, end]
 }
 
 /** `2,1,1` to speeds. */
 export function parseSpeeds(value: string): number[] {
   const speeds = value.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
-  if (!speeds.every((speed) => Number.isFinite(speed) && speed > 0)) throw new InvalidArgumentError('It should be positive numbers with commas between them, such as 2,1.')
+  if (!speeds.every((speed) => Number.isFinite(speed) && speed > 0))
+    throw new InvalidArgumentError('It should be positive numbers with commas between them, such as 2,1.')
   return speeds
 }
 
 /** `1,302,7` to token ids. */
 export function parseTokenIds(value: string): number[] {
   const ids = value.split(',').map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN))
-  if (!ids.every(Number.isSafeInteger)) throw new InvalidArgumentError('It should be token ids with commas between them, such as 1,302,7.')
+  if (!ids.every(Number.isSafeInteger))
+    throw new InvalidArgumentError('It should be token ids with commas between them, such as 1,302,7.')
   return ids
 }
 
@@ -75,7 +90,8 @@ export interface HostPort {
 export function parseHostPort(value: string): HostPort {
   const match = /^(?:(\[[0-9a-f:.]+\]|[\w.-]*):)?(\d{1,5})$/i.exec(value)
   const port = Number(match?.[2])
-  if (match === null || port > 65_535) throw new InvalidArgumentError('It should be HOST:PORT, such as 127.0.0.1:8080.')
+  if (match === null || port > 65_535)
+    throw new InvalidArgumentError('It should be HOST:PORT, such as 127.0.0.1:8080.')
   const host = (match[1] ?? '').replaceAll(/[[\]]/g, '')
   return { host: host === '' ? '127.0.0.1' : host, port }
 }

@@ -20,7 +20,8 @@ export function blockBar(blockCount: number, held: (block: number) => boolean): 
 /** The end of a peer id: its start is the same for all ed25519 keys. */
 export const shortPeer = (peer: string): string => (peer.length > 8 ? `…${peer.slice(-7)}` : peer.padEnd(8))
 
-const rangeText = (blocks: readonly [number, number] | null): string => (blocks === null ? 'none' : `${blocks[0]}–${blocks[1] - 1}`)
+const rangeText = (blocks: readonly [number, number] | null): string =>
+  blocks === null ? 'none' : `${blocks[0]}–${blocks[1] - 1}`
 
 /** Of a leader its ranks, of a rank its leader. */
 function groupText({ peer, group }: PeerStatus, peers: readonly PeerStatus[]): string[] {
@@ -30,15 +31,26 @@ function groupText({ peer, group }: PeerStatus, peers: readonly PeerStatus[]): s
 }
 
 function peerLine(peer: PeerStatus, blockCount: number, peers: readonly PeerStatus[]): string {
-  const bar = blockBar(blockCount, (block) => peer.blocks !== null && block >= peer.blocks[0] && block < peer.blocks[1])
+  const bar = blockBar(
+    blockCount,
+    (block) => peer.blocks !== null && block >= peer.blocks[0] && block < peer.blocks[1],
+  )
   const gone = peer.liveness === 'dead' || peer.state === 'left'
   const state = peer.liveness === 'alive' ? peer.state : peer.liveness
   const together = groupText(peer, peers)
   const details = [
-    ...(peer.blocks !== null ? [`blocks ${rangeText(peer.blocks)}`] : together.length === 0 ? ['asks only'] : []),
+    ...(peer.blocks !== null
+      ? [`blocks ${rangeText(peer.blocks)}`]
+      : together.length === 0
+        ? ['asks only']
+        : []),
     ...together,
-    ...(peer.blocks === null ? [] : [formatBytes(peer.memoryBytes), `${peer.decodeMsPerBlock.toFixed(2)} ms/block`]),
-    ...(peer.fetchedBytes === undefined || peer.fetchedBytes === 0 ? [] : [`fetched ${formatBytes(peer.fetchedBytes)}`]),
+    ...(peer.blocks === null
+      ? []
+      : [formatBytes(peer.memoryBytes), `${peer.decodeMsPerBlock.toFixed(2)} ms/block`]),
+    ...(peer.fetchedBytes === undefined || peer.fetchedBytes === 0
+      ? []
+      : [`fetched ${formatBytes(peer.fetchedBytes)}`]),
     ...(peer.rttMs === null ? [] : [`${peer.rttMs.toFixed(1)} ms away`]),
     ...(peer.sessions > 0 ? [`${peer.sessions} sessions`] : []),
   ]
@@ -55,7 +67,10 @@ function byBlocks(peers: readonly PeerStatus[]): PeerStatus[] {
 /** Who holds which blocks, as lines for a terminal. */
 export function swarmPicture(status: SwarmStatus): string[] {
   const missing = status.coverage.flatMap((holders, block) => (holders === 0 ? [block] : []))
-  const coverage = missing.length === 0 ? 'every block is held' : `nobody holds block${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`
+  const coverage =
+    missing.length === 0
+      ? 'every block is held'
+      : `nobody holds block${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`
   const bar = blockBar(status.blockCount, (block) => (status.coverage[block] ?? 0) > 0)
   return [
     `${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
@@ -65,6 +80,8 @@ export function swarmPicture(status: SwarmStatus): string[] {
 }
 
 /** `peer [0, 2) → peer [2, 4)`. */
-export function routeText(route: readonly { readonly peer: string; readonly start: number; readonly end: number }[]): string {
+export function routeText(
+  route: readonly { readonly peer: string; readonly start: number; readonly end: number }[],
+): string {
   return route.map(({ peer, start, end }) => `${shortPeer(peer).trim()} [${start}, ${end})`).join(' → ')
 }

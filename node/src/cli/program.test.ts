@@ -26,7 +26,23 @@ const silent = { out: () => undefined, err: () => undefined }
 const commands = createProgram(silent).commands.map((command) => command.name())
 
 test('the commands of the contract are there', () => {
-  expect(commands).toEqual(expect.arrayContaining(['up', 'rank', 'generate', 'chat', 'serve', 'status', 'plan', 'sim', 'swarm', 'bench', 'model', 'doctor', 'start']))
+  expect(commands).toEqual(
+    expect.arrayContaining([
+      'up',
+      'rank',
+      'generate',
+      'chat',
+      'serve',
+      'status',
+      'plan',
+      'sim',
+      'swarm',
+      'bench',
+      'model',
+      'doctor',
+      'start',
+    ]),
+  )
 })
 
 test.each(commands)('%s --help exits 0 and every option has a description', async (name) => {
@@ -37,15 +53,20 @@ test.each(commands)('%s --help exits 0 and every option has a description', asyn
   for (const option of command?.options ?? []) expect(option.description, option.flags).not.toBe('')
 })
 
-test.each(commands.filter((name) => name !== 'model' && name !== 'start'))('%s takes --json and shows an example', async (name) => {
-  const { out } = await run([name, '--help'])
-  expect(out).toContain('--json')
-  expect(out).toMatch(/Examples:\n {2}\$ shoal /)
-})
+test.each(commands.filter((name) => name !== 'model' && name !== 'start'))(
+  '%s takes --json and shows an example',
+  async (name) => {
+    const { out } = await run([name, '--help'])
+    expect(out).toContain('--json')
+    expect(out).toMatch(/Examples:\n {2}\$ shoal /)
+  },
+)
 
 test('start is hidden, --version prints the version', async () => {
   expect((await run(['--help'])).out).not.toMatch(/^ {2}start/m)
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
   expect(await run(['--version'])).toEqual({ status: 0, out: `${version}\n`, err: '' })
 })
 
@@ -102,7 +123,10 @@ test.each([
 test.each([
   ['model inspect no/such', /there is no folder 'no\/such'; on the hub: HF_ENDPOINT should be a URL/],
   ['model pull ./no/such', /there is no folder .\/no\/such/],
-  ['swarm --model demo --shape wifi.json', /wifi.json is neither a shape file that can be read nor one of lan, home-wifi, two-sites/],
+  [
+    'swarm --model demo --shape wifi.json',
+    /wifi.json is neither a shape file that can be read nor one of lan, home-wifi, two-sites/,
+  ],
   ['swarm --model demo --shape lan --processes 33', /at most 32 nodes/],
   ['swarm --model demo --script chaos.json', /the script chaos.json cannot be read/],
 ])('failure: shoal %s exits 1 with a sentence and no stack', async (line, sentence) => {
@@ -116,11 +140,19 @@ test.each([
 test('under --json a failure is one object on the last line of stdout', async () => {
   vi.stubEnv('HF_ENDPOINT', 'nowhere')
   const failed = await run(['model', 'pull', 'org/name', '--json'])
-  expect(JSON.parse(failed.out)).toEqual({ error: { code: 'bad-request', message: expect.any(String) as string } })
+  expect(JSON.parse(failed.out)).toEqual({
+    error: { code: 'bad-request', message: expect.any(String) as string },
+  })
   const misused = await run(['generate', '--json'])
-  expect([misused.status, JSON.parse(misused.out)]).toEqual([2, { error: { code: 'bad-usage', message: 'give either PROMPT or --prompt-ids IDS' } }])
+  expect([misused.status, JSON.parse(misused.out)]).toEqual([
+    2,
+    { error: { code: 'bad-usage', message: 'give either PROMPT or --prompt-ids IDS' } },
+  ])
   const unknown = await run(['up', '--modle', 'demo', '--json'])
-  expect([unknown.status, JSON.parse(unknown.out)]).toEqual([2, { error: { code: 'bad-usage', message: expect.stringContaining("unknown option '--modle'") as string } }])
+  expect([unknown.status, JSON.parse(unknown.out)]).toEqual([
+    2,
+    { error: { code: 'bad-usage', message: expect.stringContaining("unknown option '--modle'") as string } },
+  ])
 })
 
 test('bench without a name lists the benches', async () => {

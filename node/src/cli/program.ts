@@ -44,13 +44,23 @@ export interface ProgramOutput {
 /** The command line as commander sees it; throws instead of ending the process. */
 export function createProgram({ out, err }: ProgramOutput): Command {
   const program = new Command('shoal')
-    .description('Runs a language model that none of your devices could hold, on the devices you already have.')
+    .description(
+      'Runs a language model that none of your devices could hold, on the devices you already have.',
+    )
     .version(version, '--version')
     .helpOption('-h, --help', 'show this')
     .showSuggestionAfterError()
-    .addHelpText('after', '\nFirst steps:\n  $ shoal start                         # three processes, one model, one answer\n  $ shoal up --model demo --lan         # create a swarm\n  $ shoal generate "Hi" --model demo --local')
+    .addHelpText(
+      'after',
+      '\nFirst steps:\n  $ shoal start                         # three processes, one model, one answer\n  $ shoal up --model demo --lan         # create a swarm\n  $ shoal generate "Hi" --model demo --local',
+    )
   for (const add of commands) add(program)
-  forEachCommand(program, (command) => command.exitOverride().configureOutput({ writeOut: out, writeErr: err }).configureHelp({ sortOptions: false }))
+  forEachCommand(program, (command) =>
+    command
+      .exitOverride()
+      .configureOutput({ writeOut: out, writeErr: err })
+      .configureHelp({ sortOptions: false }),
+  )
   return program
 }
 
@@ -86,7 +96,10 @@ export async function runProgram(words: readonly string[], output: ProgramOutput
 
 /** A sentence for what somebody else did or gave; the whole trace for a bug of ours. */
 function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usage: boolean): void {
-  const coded = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : null
+  const coded =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
+      ? error.code
+      : null
   const refusal = systemRefusal(error)
   const code = usage ? 'bad-usage' : (coded ?? refusal?.code ?? null)
   const message = refusal?.sentence ?? messageOf(error)
@@ -94,7 +107,8 @@ function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usag
   if (json) out(errorLine(code ?? 'internal', message))
 }
 
-const errorLine = (code: string, message: string): string => `${JSON.stringify({ error: { code, message } })}\n`
+const errorLine = (code: string, message: string): string =>
+  `${JSON.stringify({ error: { code, message } })}\n`
 
 /** `(outputHelp)` and the like are commander's words for itself. */
 function sentenceOf({ code, message }: CommanderError): string {

@@ -4,7 +4,12 @@ import { formatBytes, systemClock } from '@shoal/host/node'
 import type { Progress } from '@shoal/swarm'
 import { createRateMeter, formatSeconds, type RateMeter } from './rate-meter.ts'
 
-const words: Record<Progress['activity'], string> = { pack: 'packing', fetch: 'fetching', load: 'loading', probe: 'probing' }
+const words: Record<Progress['activity'], string> = {
+  pack: 'packing',
+  fetch: 'fetching',
+  load: 'loading',
+  probe: 'probing',
+}
 
 export interface ProgressBar {
   update(progress: Progress): void
@@ -12,7 +17,10 @@ export interface ProgressBar {
 }
 
 /** A bar on stderr when that is a terminal, else nothing: logs tell the rest. */
-export function createProgressBar(stderr: NodeJS.WriteStream = process.stderr, clock: Clock = systemClock): ProgressBar {
+export function createProgressBar(
+  stderr: NodeJS.WriteStream = process.stderr,
+  clock: Clock = systemClock,
+): ProgressBar {
   if (stderr.isTTY !== true) return { update: () => undefined, stop: () => undefined }
   let bar: SingleBar | null = null
   let activity: Progress['activity'] | null = null
@@ -28,11 +36,25 @@ export function createProgressBar(stderr: NodeJS.WriteStream = process.stderr, c
         stop()
         activity = progress.activity
         meter = createRateMeter()
-        bar = new SingleBar({ stream: stderr, format: `${words[activity]} {bar} {percentage}% {done} of {whole}{rate}`, hideCursor: true, clearOnComplete: true, barsize: 30 })
-        bar.start(Math.max(1, progress.totalBytes), 0, { done: '', whole: formatBytes(progress.totalBytes), rate: '' })
+        bar = new SingleBar({
+          stream: stderr,
+          format: `${words[activity]} {bar} {percentage}% {done} of {whole}{rate}`,
+          hideCursor: true,
+          clearOnComplete: true,
+          barsize: 30,
+        })
+        bar.start(Math.max(1, progress.totalBytes), 0, {
+          done: '',
+          whole: formatBytes(progress.totalBytes),
+          rate: '',
+        })
       }
       bar?.setTotal(Math.max(1, progress.totalBytes))
-      bar?.update(progress.doneBytes, { done: formatBytes(progress.doneBytes), whole: formatBytes(progress.totalBytes), rate: rateText(meter, clock.nowMs(), progress) })
+      bar?.update(progress.doneBytes, {
+        done: formatBytes(progress.doneBytes),
+        whole: formatBytes(progress.totalBytes),
+        rate: rateText(meter, clock.nowMs(), progress),
+      })
       if (progress.doneBytes >= progress.totalBytes) stop()
     },
     stop,

@@ -16,7 +16,8 @@ test.each([
 
 test('speeds of ranks', () => {
   expect(parseSpeeds('2,1, 0.5')).toEqual([2, 1, 0.5])
-  for (const value of ['', '2,', '1,-1', '1,0', 'a', '1;2']) expect(() => parseSpeeds(value)).toThrow('positive numbers with commas')
+  for (const value of ['', '2,', '1,-1', '1,0', 'a', '1;2'])
+    expect(() => parseSpeeds(value)).toThrow('positive numbers with commas')
 })
 
 test('ranges and ids', () => {
@@ -58,7 +59,11 @@ test('the picture shows peers in the order of their blocks and names what is mis
     manifest: 'abcdef0123456789',
     profile: 'f32',
     blockCount: 4,
-    peers: [peer('aaaaaaa', { blocks: [2, 3] }), peer('bbbbbbb', { blocks: [0, 2], self: true }), peer('ccccccc', {})],
+    peers: [
+      peer('aaaaaaa', { blocks: [2, 3] }),
+      peer('bbbbbbb', { blocks: [0, 2], self: true }),
+      peer('ccccccc', {}),
+    ],
     coverage: [1, 1, 1, 0],
     covered: false,
     snapshotHash: 's',
@@ -66,23 +71,53 @@ test('the picture shows peers in the order of their blocks and names what is mis
     placements: [],
   }
   const lines = swarmPicture(status)
-  expect(lines.map((line) => /[a-c]{7}/.exec(line)?.[0] ?? '-')).toEqual(['-', 'bbbbbbb', 'aaaaaaa', 'ccccccc', '-'])
+  expect(lines.map((line) => /[a-c]{7}/.exec(line)?.[0] ?? '-')).toEqual([
+    '-',
+    'bbbbbbb',
+    'aaaaaaa',
+    'ccccccc',
+    '-',
+  ])
   expect(lines[1]).toMatch(/blocks 0–1 .* this peer/)
   expect(lines.at(-1)).toMatch(/nobody holds block 3$/)
 })
 
 test('the picture says who leads whom', () => {
-  const peers = [peer('aaaaaaa', { blocks: [0, 2], group: { ranks: ['12D3KooWbbbbbbb'], speeds: [16, 16] } }), peer('bbbbbbb', {}), peer('ccccccc', {})]
-  const lines = swarmPicture({ model: 'demo', manifest: 'abcdef0123456789', profile: 'f32', blockCount: 2, peers, coverage: [1, 1], covered: true, snapshotHash: 's', planHash: 'p', placements: [] })
-  expect(lines.slice(1, 4).map((line) => /blocks 0–1 · leads …bbbbbbb|rank of …aaaaaaa|asks only/.exec(line)?.[0])).toEqual(['blocks 0–1 · leads …bbbbbbb', 'rank of …aaaaaaa', 'asks only'])
+  const peers = [
+    peer('aaaaaaa', { blocks: [0, 2], group: { ranks: ['12D3KooWbbbbbbb'], speeds: [16, 16] } }),
+    peer('bbbbbbb', {}),
+    peer('ccccccc', {}),
+  ]
+  const lines = swarmPicture({
+    model: 'demo',
+    manifest: 'abcdef0123456789',
+    profile: 'f32',
+    blockCount: 2,
+    peers,
+    coverage: [1, 1],
+    covered: true,
+    snapshotHash: 's',
+    planHash: 'p',
+    placements: [],
+  })
+  expect(
+    lines.slice(1, 4).map((line) => /blocks 0–1 · leads …bbbbbbb|rank of …aaaaaaa|asks only/.exec(line)?.[0]),
+  ).toEqual(['blocks 0–1 · leads …bbbbbbb', 'rank of …aaaaaaa', 'asks only'])
 })
 
 test('a route reads from left to right', () => {
-  expect(routeText([{ peer: 'local', start: 0, end: 2 }, { peer: '12D3KooWabcdefg', start: 2, end: 4 }])).toBe('local [0, 2) → …abcdefg [2, 4)')
+  expect(
+    routeText([
+      { peer: 'local', start: 0, end: 2 },
+      { peer: '12D3KooWabcdefg', start: 2, end: 4 },
+    ]),
+  ).toBe('local [0, 2) → …abcdefg [2, 4)')
 })
 
 test('others are told the address that they can reach', () => {
-  expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x', '/ip4/192.168.1.5/tcp/1/p2p/x'])).toBe('npx shoal up --join /ip4/192.168.1.5/tcp/1/p2p/x')
+  expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x', '/ip4/192.168.1.5/tcp/1/p2p/x'])).toBe(
+    'npx shoal up --join /ip4/192.168.1.5/tcp/1/p2p/x',
+  )
   expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x'])).toBe('npx shoal up --join /ip4/127.0.0.1/tcp/1/p2p/x')
 })
 
@@ -90,8 +125,16 @@ test.each([1, 2, 3, 1000, 1025, 6_886_400])('the least number from %d on is foun
   expect(leastThat((value) => value >= limit)).toBe(limit)
 })
 
-test('what the user leaves open is the model\'s', () => {
+test("what the user leaves open is the model's", () => {
   const defaults = { temperature: 0.7, topK: 40, topP: 0.9, repetitionPenalty: 1.1, seed: 0 }
-  expect(samplingFrom({ maxTokens: 1, temperature: 0, seed: 0 }, defaults, 5)).toEqual({ ...defaults, temperature: 0 })
-  expect(samplingFrom({ maxTokens: 1, topP: 0.5, topK: 1 }, defaults, 5)).toEqual({ ...defaults, topP: 0.5, topK: 1, seed: 5 })
+  expect(samplingFrom({ maxTokens: 1, temperature: 0, seed: 0 }, defaults, 5)).toEqual({
+    ...defaults,
+    temperature: 0,
+  })
+  expect(samplingFrom({ maxTokens: 1, topP: 0.5, topK: 1 }, defaults, 5)).toEqual({
+    ...defaults,
+    topP: 0.5,
+    topK: 1,
+    seed: 5,
+  })
 })

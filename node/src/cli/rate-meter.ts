@@ -1,7 +1,11 @@
 /** How fast long work goes, and when it will be done. Pure: time is an argument. */
 export interface RateMeter {
   /** @returns bytes per second over the last seconds, and seconds left; null while nobody can say */
-  sample(nowMs: number, doneBytes: number, totalBytes: number): { bytesPerSecond: number | null; secondsLeft: number | null }
+  sample(
+    nowMs: number,
+    doneBytes: number,
+    totalBytes: number,
+  ): { bytesPerSecond: number | null; secondsLeft: number | null }
 }
 
 /** Short enough to follow a change of the link, long enough not to jump. */
@@ -19,7 +23,8 @@ export function createRateMeter(): RateMeter {
       while (samples.length > 2 && nowMs - samples[1]!.nowMs >= windowMs) samples.shift()
       const first = samples[0]!
       const passedMs = nowMs - first.nowMs
-      if (passedMs < leastMs || doneBytes === first.doneBytes) return { bytesPerSecond: null, secondsLeft: null }
+      if (passedMs < leastMs || doneBytes === first.doneBytes)
+        return { bytesPerSecond: null, secondsLeft: null }
       const bytesPerSecond = ((doneBytes - first.doneBytes) * 1000) / passedMs
       return { bytesPerSecond, secondsLeft: Math.ceil(Math.max(0, totalBytes - doneBytes) / bytesPerSecond) }
     },

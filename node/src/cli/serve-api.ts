@@ -9,11 +9,27 @@ import type { HostPort } from './parse.ts'
 
 /** An API that other machines reach needs a key, or a word that it needs none. @throws {UsageError} */
 export function checkApiFlags(flags: ApiFlags): void {
-  if (flags.api === undefined || isLoopbackName(flags.api.host) || (flags.apiKey?.length ?? 0) > 0 || flags.apiOpen === true) return
-  throw new UsageError(`--api ${flags.api.host}:${flags.api.port} lets other machines in: add --api-key KEY, or --api-open to let everybody in`)
+  if (
+    flags.api === undefined ||
+    isLoopbackName(flags.api.host) ||
+    (flags.apiKey?.length ?? 0) > 0 ||
+    flags.apiOpen === true
+  )
+    return
+  throw new UsageError(
+    `--api ${flags.api.host}:${flags.api.port} lets other machines in: add --api-key KEY, or --api-open to let everybody in`,
+  )
 }
 
-export function serveApi(dependencies: SwarmDependencies, service: Service, address: HostPort, flags: ApiFlags): Promise<ApiServer> {
-  const app = createApi({ ...dependencies, service }, { keys: flags.apiKey ?? [], loopback: isLoopbackName(address.host) })
+export function serveApi(
+  dependencies: SwarmDependencies,
+  service: Service,
+  address: HostPort,
+  flags: ApiFlags,
+): Promise<ApiServer> {
+  const app = createApi(
+    { ...dependencies, service },
+    { keys: flags.apiKey ?? [], loopback: isLoopbackName(address.host) },
+  )
   return listen(app, address.host, address.port, dependencies.logger)
 }

@@ -5,7 +5,11 @@ import type { CommandContext } from './context.ts'
 import type { StartedFlags } from './options.ts'
 
 /** Runs what serves, alone in its data directory; when the process was started by another one, it ends with that one. */
-export async function serveInFolder(context: CommandContext, flags: StartedFlags, serve: () => Promise<void>): Promise<void> {
+export async function serveInFolder(
+  context: CommandContext,
+  flags: StartedFlags,
+  serve: () => Promise<void>,
+): Promise<void> {
   let orphaned = false
   const onParentGone = (): void => {
     orphaned = true

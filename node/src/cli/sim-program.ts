@@ -22,7 +22,9 @@ export async function runSimProgram(name: keyof typeof programs, words: readonly
   const script = pathOf(programs[name])
   if (!existsSync(script)) throw new ShoalError('not-found', `shoal ${name} does not exist yet`)
   // The fourth stream ends the program with us, also by kill -9.
-  const child = spawn(process.execPath, [script, ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const child = spawn(process.execPath, [script, ...words], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal)
   process.on('SIGINT', forward)
   process.on('SIGTERM', forward)
@@ -33,7 +35,8 @@ export async function runSimProgram(name: keyof typeof programs, words: readonly
     })
     if (status === 2) throw new UsageError(`shoal ${name} was called wrongly`)
     if (name === 'sim' && status === 1) throw new ToldError('a checker found a violation')
-    if (status !== 0) throw new ShoalError('internal', `shoal ${name} ended with status ${status ?? 'none (killed)'}`)
+    if (status !== 0)
+      throw new ShoalError('internal', `shoal ${name} ended with status ${status ?? 'none (killed)'}`)
   } finally {
     process.off('SIGINT', forward)
     process.off('SIGTERM', forward)

@@ -12,7 +12,7 @@ const refusals: Readonly<Record<string, readonly [SystemRefusal['code'], string]
   EEXIST: ['bad-request', 'exists and is not a folder'],
   ENOENT: ['not-found', 'does not exist'],
   ENOSPC: ['disk-full', 'cannot grow: the disk is full'],
-  EDQUOT: ['disk-full', 'cannot grow: this user\'s share of the disk is used up'],
+  EDQUOT: ['disk-full', "cannot grow: this user's share of the disk is used up"],
 }
 
 /** Null for everything that is not about a file: that is a bug of ours, and its trace is wanted. */
@@ -23,6 +23,10 @@ export function systemRefusal(error: unknown): SystemRefusal | null {
   if (refusal === undefined) return null
   const [code, words] = refusal
   // Writing to an open file has no path in its error; a full disk needs none.
-  if (path === null) return code === 'disk-full' ? { code, sentence: `the disk is full (${error.code})` } : null
-  return { code, sentence: `${path} ${words} (${error.code}); choose another folder with --data DIR or SHOAL_DATA if it is the data directory` }
+  if (path === null)
+    return code === 'disk-full' ? { code, sentence: `the disk is full (${error.code})` } : null
+  return {
+    code,
+    sentence: `${path} ${words} (${error.code}); choose another folder with --data DIR or SHOAL_DATA if it is the data directory`,
+  }
 }

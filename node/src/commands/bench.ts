@@ -31,26 +31,45 @@ export function addBenchCommand(program: Command): void {
   const command = program
     .command('bench')
     .description('measurements of this machine and of real processes on it')
-    .addArgument(new Argument('[NAME]', 'what to measure; without it the benches are listed').choices(Object.keys(benches)))
-    .option('--model <REF>', 'a folder in Hugging Face layout, or demo (default: random weights in the shape of Llama 3.2 1B)')
+    .addArgument(
+      new Argument('[NAME]', 'what to measure; without it the benches are listed').choices(
+        Object.keys(benches),
+      ),
+    )
+    .option(
+      '--model <REF>',
+      'a folder in Hugging Face layout, or demo (default: random weights in the shape of Llama 3.2 1B)',
+    )
     .option('--rounds <N>', 'repetitions, interleaved', parseWhole(1, 1000))
     .option('--tokens <N>', 'tokens of each measurement', parseWhole(2, 100_000))
   addCommonOptions(command).action(bench)
-  addExamples(command, ['shoal bench', 'shoal bench decode --json', 'shoal bench pipeline --model demo --rounds 3'])
+  addExamples(command, [
+    'shoal bench',
+    'shoal bench decode --json',
+    'shoal bench pipeline --model demo --rounds 3',
+  ])
 }
 
 async function bench(name: string | undefined, flags: BenchFlags): Promise<void> {
   if (name === undefined) return list(flags)
-  if (!hasSimPart(`bench/${name}.ts`)) throw new UsageError(`bench ${name} is not supported yet: shoal bench lists those that are`)
+  if (!hasSimPart(`bench/${name}.ts`))
+    throw new UsageError(`bench ${name} is not supported yet: shoal bench lists those that are`)
   const { json, data, model, rounds, tokens } = flags
-  const words = Object.entries({ data, model, rounds, tokens }).flatMap(([option, value]) => (value === undefined ? [] : [`--${option}`, String(value)]))
+  const words = Object.entries({ data, model, rounds, tokens }).flatMap(([option, value]) =>
+    value === undefined ? [] : [`--${option}`, String(value)],
+  )
   await runSimProgram('bench', [name, ...words, ...(json === true ? ['--json'] : [])])
 }
 
 async function list(flags: BenchFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, ({ output }) => {
-    const rows = Object.entries(benches).map(([name, measures]) => ({ name, measures, available: hasSimPart(`bench/${name}.ts`) }))
-    for (const { name, measures, available } of rows) output.line(`  ${name.padEnd(16)}  ${measures}${available ? '' : ' (not yet)'}`)
+    const rows = Object.entries(benches).map(([name, measures]) => ({
+      name,
+      measures,
+      available: hasSimPart(`bench/${name}.ts`),
+    }))
+    for (const { name, measures, available } of rows)
+      output.line(`  ${name.padEnd(16)}  ${measures}${available ? '' : ' (not yet)'}`)
     output.result({ benches: rows })
     return Promise.resolve()
   })

@@ -14,12 +14,22 @@ interface BootstrapFlags extends CommonFlags {
 }
 
 export function addBootstrapCommand(program: Command): void {
-  const command = program.command('bootstrap').description('run a peer by which others find their swarms: it holds the directory, and serves no model')
+  const command = program
+    .command('bootstrap')
+    .description('run a peer by which others find their swarms: it holds the directory, and serves no model')
   command
-    .option('--bootstrap <MULTIADDR>', 'any other Shoal peer, whose directory this becomes a part of (repeatable)', parseAddress)
+    .option(
+      '--bootstrap <MULTIADDR>',
+      'any other Shoal peer, whose directory this becomes a part of (repeatable)',
+      parseAddress,
+    )
     .option('--lan', 'listen on all interfaces and be found by mDNS')
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
-    .option('--announce <MULTIADDR>', 'tell others this address instead (repeatable): a router\'s mapping, a proxy', parseAddress)
+    .option(
+      '--announce <MULTIADDR>',
+      "tell others this address instead (repeatable): a router's mapping, a proxy",
+      parseAddress,
+    )
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
   addCommonOptions(command).action(bootstrap)
   addExamples(command, ['shoal bootstrap --listen /ip4/0.0.0.0/tcp/4001'])
@@ -32,10 +42,26 @@ async function bootstrap(flags: BootstrapFlags): Promise<void> {
     try {
       const swarm = await loadSwarm()
       const { bootstrap: others = [], lan = false, listen = [], announce } = flags
-      const peer = await swarm.startBootstrap(context, { bootstrap: others, lan, listen, dataFolder: context.dataFolder, ...(announce !== undefined && { announce }) })
+      const peer = await swarm.startBootstrap(context, {
+        bootstrap: others,
+        lan,
+        listen,
+        dataFolder: context.dataFolder,
+        ...(announce !== undefined && { announce }),
+      })
       try {
         const addrs = peer.addresses()
-        context.output.event({ event: 'ready', peerId: peer.peerId, addrs, model: null, manifest: null, profile: null, numericClass: null, blocks: null, api: null })
+        context.output.event({
+          event: 'ready',
+          peerId: peer.peerId,
+          addrs,
+          model: null,
+          manifest: null,
+          profile: null,
+          numericClass: null,
+          blocks: null,
+          api: null,
+        })
         context.logger.info('bootstrap-ready', { addrs })
         for (const address of addrs) context.output.line(`npx shoal up --model REF --bootstrap ${address}`)
         await aborted(context.signal)

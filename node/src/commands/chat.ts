@@ -6,7 +6,14 @@ import type { ChatMessage } from '@shoal/model'
 import type { Engine } from '@shoal/swarm'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
-import { addCommonOptions, addExamples, addJoinOption, addModelOptions, addPlacementOption, addSamplingOptions } from '../cli/options.ts'
+import {
+  addCommonOptions,
+  addExamples,
+  addJoinOption,
+  addModelOptions,
+  addPlacementOption,
+  addSamplingOptions,
+} from '../cli/options.ts'
 import type { CommonFlags, JoinFlags, ModelFlags, PlacementFlags, SamplingFlags } from '../cli/options.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { samplingFrom } from '../cli/sampling.ts'
@@ -23,7 +30,10 @@ export function addChatCommand(program: Command): void {
   addSamplingOptions(command)
   addPlacementOption(command)
   addCommonOptions(command).option('--local', 'compute in this process without a network').action(chat)
-  addExamples(command, ['shoal chat --model demo --local', 'shoal chat --join /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW…'])
+  addExamples(command, [
+    'shoal chat --model demo --local',
+    'shoal chat --join /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW…',
+  ])
 }
 
 async function chat(flags: ChatFlags): Promise<void> {
@@ -31,9 +41,15 @@ async function chat(flags: ChatFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const swarm = await loadSwarm()
     const bar = createProgressBar()
-    const opened = await openEngine(swarm, context, flags, (progress) => bar.update(progress)).finally(() => bar.stop())
+    const opened = await openEngine(swarm, context, flags, (progress) => bar.update(progress)).finally(() =>
+      bar.stop(),
+    )
     try {
-      context.output.line(colours.dim(`${opened.engine.manifest.manifest.name} · Ctrl-C stops an answer, a second one (or /quit) leaves`))
+      context.output.line(
+        colours.dim(
+          `${opened.engine.manifest.manifest.name} · Ctrl-C stops an answer, a second one (or /quit) leaves`,
+        ),
+      )
       const turns = await converse(context, opened.engine, flags)
       context.output.result({ turns })
     } finally {
@@ -46,9 +62,17 @@ async function chat(flags: ChatFlags): Promise<void> {
  * Reads lines and answers them until the input ends or the user leaves.
  * @returns how many answers were given
  */
-export async function converse(context: CommandContext, engine: Engine, flags: SamplingFlags): Promise<number> {
+export async function converse(
+  context: CommandContext,
+  engine: Engine,
+  flags: SamplingFlags,
+): Promise<number> {
   const { tokenizer } = engine
-  if (tokenizer === null) throw new ShoalError('bad-request', `model ${engine.manifest.manifest.name} has no tokenizer, so there is no chat with it`)
+  if (tokenizer === null)
+    throw new ShoalError(
+      'bad-request',
+      `model ${engine.manifest.manifest.name} has no tokenizer, so there is no chat with it`,
+    )
   const terminal = createInterface({ input: process.stdin, output: process.stderr, historySize: 200 })
   // Input that is no terminal may hold many lines at once: they wait here while an answer is made.
   const lines = terminal[Symbol.asyncIterator]()
@@ -71,7 +95,11 @@ export async function converse(context: CommandContext, engine: Engine, flags: S
   try {
     terminal.setPrompt(colours.cyan('you › '))
     terminal.prompt()
-    for (let line = await lines.next(); line.done !== true && line.value !== '/quit'; line = await lines.next()) {
+    for (
+      let line = await lines.next();
+      line.done !== true && line.value !== '/quit';
+      line = await lines.next()
+    ) {
       if (line.value.trim() !== '') {
         answer = new AbortController()
         messages.push({ role: 'user', content: line.value })
@@ -92,7 +120,12 @@ export async function converse(context: CommandContext, engine: Engine, flags: S
   return turns
 }
 
-async function reply(context: CommandContext, engine: Engine, messages: readonly ChatMessage[], options: SamplingFlags & { signal: AbortSignal }): Promise<string> {
+async function reply(
+  context: CommandContext,
+  engine: Engine,
+  messages: readonly ChatMessage[],
+  options: SamplingFlags & { signal: AbortSignal },
+): Promise<string> {
   let text = ''
   try {
     const events = engine.generate({
@@ -107,7 +140,8 @@ async function reply(context: CommandContext, engine: Engine, messages: readonly
     }
   } catch (error) {
     // One answer that fails does not end the chat; a bug does.
-    const known = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
+    const known =
+      error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
     if (!known && !options.signal.aborted) throw error
     context.output.write(colours.red(options.signal.aborted ? ' …' : `[${messageOf(error)}]`))
   }

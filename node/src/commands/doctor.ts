@@ -37,7 +37,10 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     // On the disk that weights will be on, and without the node's lock: a node may run meanwhile (and slow this down).
     const folder = mkdtempSync(join(dataFolder, 'doctor-'))
     try {
-      const disk = { freeBytes: freeDiskBytes(dataFolder), ...(await measureDisk(clock, join(folder, 'disk-speed'), signal)) }
+      const disk = {
+        freeBytes: freeDiskBytes(dataFolder),
+        ...(await measureDisk(clock, join(folder, 'disk-speed'), signal)),
+      }
       showDisk(output, disk, dataFolder)
       const blocks = flags.quick === true ? null : await measureBlocks(context, folder, machine.threads)
       if (blocks !== null) showBlocks(output, blocks, machine.threads)
@@ -65,7 +68,9 @@ interface MachineFacts {
 }
 
 async function machineFacts({ clock }: CommandContext, threads: number): Promise<MachineFacts> {
-  const addresses = Object.values(networkInterfaces()).flatMap((of = []) => of.filter(({ internal }) => !internal).map(({ address }) => address))
+  const addresses = Object.values(networkInterfaces()).flatMap((of = []) =>
+    of.filter(({ internal }) => !internal).map(({ address }) => address),
+  )
   return {
     node: process.versions.node,
     system: `${platform()} ${release()} ${arch()}`,
@@ -88,23 +93,48 @@ const reachText: Readonly<Record<Reach, string>> = {
 }
 
 function showMachine(output: Output, machine: MachineFacts): void {
-  output.line(`machine   ${machine.processor}, ${machine.physicalCores} cores, ${machine.threads} for compute · ${machine.system} · Node ${machine.node}`)
-  output.line(`memory    ${formatBytes(machine.memoryAvailableBytes)} available of ${formatBytes(machine.memoryTotalBytes)} · ${formatBytes(machine.memoryBandwidthBytesPerSecond)}/s (one thread copying)`)
+  output.line(
+    `machine   ${machine.processor}, ${machine.physicalCores} cores, ${machine.threads} for compute · ${machine.system} · Node ${machine.node}`,
+  )
+  output.line(
+    `memory    ${formatBytes(machine.memoryAvailableBytes)} available of ${formatBytes(machine.memoryTotalBytes)} · ${formatBytes(machine.memoryBandwidthBytesPerSecond)}/s (one thread copying)`,
+  )
   output.line(`network   ${machine.addresses.join(', ') || 'loopback only'}`)
   output.line(`          nodes can be dialled ${reachText[machine.reach]}`)
-  const others = machine.providers.filter(({ used }) => !used).map(({ name, bundled }) => (bundled ? name : `${name} (needs its own libraries)`))
-  output.line(`devices   ${machine.providers.filter(({ used }) => used).map(({ name }) => name).join(', ')}${others.length === 0 ? '' : ` · onnxruntime could also, Shoal does not yet: ${others.join(', ')}`}`)
+  const others = machine.providers
+    .filter(({ used }) => !used)
+    .map(({ name, bundled }) => (bundled ? name : `${name} (needs its own libraries)`))
+  output.line(
+    `devices   ${machine.providers
+      .filter(({ used }) => used)
+      .map(({ name }) => name)
+      .join(
+        ', ',
+      )}${others.length === 0 ? '' : ` · onnxruntime could also, Shoal does not yet: ${others.join(', ')}`}`,
+  )
 }
 
-function showDisk(output: Output, disk: DiskSpeed & { readonly freeBytes: number }, dataFolder: string): void {
-  output.line(`disk      ${formatBytes(disk.freeBytes)} free for ${dataFolder} · writes ${formatBytes(disk.writeBytesPerSecond)}/s, reads ${formatBytes(disk.readBytesPerSecond)}/s (fresh pages)`)
+function showDisk(
+  output: Output,
+  disk: DiskSpeed & { readonly freeBytes: number },
+  dataFolder: string,
+): void {
+  output.line(
+    `disk      ${formatBytes(disk.freeBytes)} free for ${dataFolder} · writes ${formatBytes(disk.writeBytesPerSecond)}/s, reads ${formatBytes(disk.readBytesPerSecond)}/s (fresh pages)`,
+  )
 }
 
 function showBlocks(output: Output, blocks: readonly BlockSpeed[], threads: number): void {
-  output.line(`compute   cpu · one block of a 1B model (hidden 2048), a token at a time, ${threads} thread${threads === 1 ? '' : 's'}:`)
+  output.line(
+    `compute   cpu · one block of a 1B model (hidden 2048), a token at a time, ${threads} thread${threads === 1 ? '' : 's'}:`,
+  )
   for (const { weights, msPerBlock, numericClass, decode, prefill } of blocks) {
     const whole = 1000 / (msPerBlock * blocksOf1B)
-    output.line(`          ${weights.padEnd(8)} ${msPerBlock.toFixed(2).padStart(7)} ms/block · all ${blocksOf1B} here: ${whole.toFixed(1)} tokens/s without head · numeric class ${numericClass.slice(0, 12)}`)
-    output.line(`                   behind ${decode.map(({ past, ms }) => `${past}: ${ms.toFixed(2)}`).join(', ')} positions · rows of a prompt in chunks of ${prefill.map(({ rows, msPerRow }) => `${rows}: ${msPerRow.toFixed(3)}`).join(', ')} ms`)
+    output.line(
+      `          ${weights.padEnd(8)} ${msPerBlock.toFixed(2).padStart(7)} ms/block · all ${blocksOf1B} here: ${whole.toFixed(1)} tokens/s without head · numeric class ${numericClass.slice(0, 12)}`,
+    )
+    output.line(
+      `                   behind ${decode.map(({ past, ms }) => `${past}: ${ms.toFixed(2)}`).join(', ')} positions · rows of a prompt in chunks of ${prefill.map(({ rows, msPerRow }) => `${rows}: ${msPerRow.toFixed(3)}`).join(', ')} ms`,
+    )
   }
 }

@@ -3,7 +3,14 @@ import { ShoalError } from '@shoal/host'
 import type { Engine, GenerateResult } from '@shoal/swarm'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
-import { addCommonOptions, addExamples, addJoinOption, addModelOptions, addPlacementOption, addSamplingOptions } from '../cli/options.ts'
+import {
+  addCommonOptions,
+  addExamples,
+  addJoinOption,
+  addModelOptions,
+  addPlacementOption,
+  addSamplingOptions,
+} from '../cli/options.ts'
 import type { CommonFlags, JoinFlags, ModelFlags, PlacementFlags, SamplingFlags } from '../cli/options.ts'
 import { parseTokenIds } from '../cli/parse.ts'
 import { routeText } from '../cli/picture.ts'
@@ -20,16 +27,22 @@ interface GenerateFlags extends CommonFlags, ModelFlags, JoinFlags, PlacementFla
 }
 
 export function addGenerateCommand(program: Command): void {
-  const command = program.command('generate').description('one answer, streamed').argument('[PROMPT]', 'what to answer; rendered as one message of a chat unless --raw')
+  const command = program
+    .command('generate')
+    .description('one answer, streamed')
+    .argument('[PROMPT]', 'what to answer; rendered as one message of a chat unless --raw')
   addModelOptions(command)
   addJoinOption(command)
   addSamplingOptions(command)
   addPlacementOption(command)
   addCommonOptions(command)
-    .option('--local', 'compute in this process without a network: the reference that swarms are compared with')
+    .option(
+      '--local',
+      'compute in this process without a network: the reference that swarms are compared with',
+    )
     .option('--prompt-ids <IDS>', 'token ids with commas between them, in place of PROMPT', parseTokenIds)
     .option('--raw', 'no chat template: PROMPT is continued as it stands')
-    .option('--ignore-eos', 'go on after the model\'s end token')
+    .option('--ignore-eos', "go on after the model's end token")
     .action(generate)
   addExamples(command, [
     'shoal generate "Who are you?" --model demo --local',
@@ -39,12 +52,15 @@ export function addGenerateCommand(program: Command): void {
 }
 
 async function generate(prompt: string | undefined, flags: GenerateFlags): Promise<void> {
-  if ((prompt === undefined) === (flags.promptIds === undefined)) throw new UsageError('give either PROMPT or --prompt-ids IDS')
+  if ((prompt === undefined) === (flags.promptIds === undefined))
+    throw new UsageError('give either PROMPT or --prompt-ids IDS')
   checkEngineFlags(flags)
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const swarm = await loadSwarm()
     const bar = createProgressBar()
-    const opened = await openEngine(swarm, context, flags, (progress) => bar.update(progress)).finally(() => bar.stop())
+    const opened = await openEngine(swarm, context, flags, (progress) => bar.update(progress)).finally(() =>
+      bar.stop(),
+    )
     try {
       const { engine } = opened
       const promptIds = flags.promptIds ?? promptIdsOf(engine, prompt ?? '', flags.raw ?? false)
@@ -56,7 +72,12 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
         signal: context.signal,
       })
       context.output.result(result)
-      context.logger.info('generation-ended', { tokens: result.completionTokens, tokensPerSecond: result.tokensPerSecond, ttftMs: result.ttftMs, route: routeText(result.route) })
+      context.logger.info('generation-ended', {
+        tokens: result.completionTokens,
+        tokensPerSecond: result.tokensPerSecond,
+        ttftMs: result.ttftMs,
+        route: routeText(result.route),
+      })
       if (result.finishReason === 'cancelled') throw new ShoalError('cancelled', 'interrupted')
     } finally {
       await opened.close()
@@ -67,13 +88,23 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
 /** One user message through the chat template, or the text itself where there is none. */
 export function promptIdsOf(engine: Engine, prompt: string, raw: boolean): number[] {
   const { tokenizer } = engine
-  if (tokenizer === null) throw new ShoalError('bad-request', `model ${engine.manifest.manifest.name} has no tokenizer; give --prompt-ids`)
+  if (tokenizer === null)
+    throw new ShoalError(
+      'bad-request',
+      `model ${engine.manifest.manifest.name} has no tokenizer; give --prompt-ids`,
+    )
   if (raw || !tokenizer.chat) return tokenizer.encode(prompt)
-  return tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: prompt }]), { addSpecialTokens: false })
+  return tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: prompt }]), {
+    addSpecialTokens: false,
+  })
 }
 
 /** Writes an answer as it comes and returns its result. */
-export async function stream(context: CommandContext, engine: Engine, request: Parameters<Engine['generate']>[0]): Promise<GenerateResult> {
+export async function stream(
+  context: CommandContext,
+  engine: Engine,
+  request: Parameters<Engine['generate']>[0],
+): Promise<GenerateResult> {
   let result: GenerateResult | null = null
   for await (const event of engine.generate(request)) {
     // Without a tokenizer only ids come out.

@@ -1,7 +1,16 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { formatBytes, makeFolder } from '@shoal/host/node'
-import { buildManifest, formatProfile, identifyManifest, packTensors, parseProfile, unitBytes, unitNames, type PackSink } from '@shoal/model'
+import {
+  buildManifest,
+  formatProfile,
+  identifyManifest,
+  packTensors,
+  parseProfile,
+  unitBytes,
+  unitNames,
+  type PackSink,
+} from '@shoal/model'
 import { createNodeHasher, writeRandomModel, type RandomModelShape } from '@shoal/model/node'
 import { inContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
@@ -23,9 +32,21 @@ const refText = 'folder, hub id (org/name[@revision]) or demo'
 
 export function addModelCommand(program: Command): void {
   const model = program.command('model').description('look into, fetch, check or make a model')
-  addProfileOptions(model.command('inspect').description('shape, files and packed sizes').argument('<REF>', refText)).action(inspect)
-  addProfileOptions(model.command('verify').description('read and pack every tensor, without keeping it; prints the manifest id').argument('<REF>', refText)).action(verify)
-  addProfileOptions(model.command('pull').description('fetch and pack a model into the data directory; goes on where it was interrupted').argument('<REF>', refText)).action(pull)
+  addProfileOptions(
+    model.command('inspect').description('shape, files and packed sizes').argument('<REF>', refText),
+  ).action(inspect)
+  addProfileOptions(
+    model
+      .command('verify')
+      .description('read and pack every tensor, without keeping it; prints the manifest id')
+      .argument('<REF>', refText),
+  ).action(verify)
+  addProfileOptions(
+    model
+      .command('pull')
+      .description('fetch and pack a model into the data directory; goes on where it was interrupted')
+      .argument('<REF>', refText),
+  ).action(pull)
   const random = model
     .command('random')
     .description('write a model of random weights, for measurements (default: the shape of Llama 3.2 1B)')
@@ -40,14 +61,24 @@ export function addModelCommand(program: Command): void {
     .option('--seed <N>', 'the same seed gives the same bytes', parseWhole(0, 4_294_967_295), 1)
     .option('--no-tied', 'a head of its own in place of the embedding matrix')
   addCommonOptions(random).action(makeRandom)
-  addExamples(model, ['shoal model inspect demo', 'shoal model pull meta-llama/Llama-3.2-1B-Instruct', 'shoal model random ./random-1b', 'shoal model verify ./random-1b --weights int4:32'])
+  addExamples(model, [
+    'shoal model inspect demo',
+    'shoal model pull meta-llama/Llama-3.2-1B-Instruct',
+    'shoal model random ./random-1b',
+    'shoal model verify ./random-1b --weights int4:32',
+  ])
 }
 
 function addProfileOptions(command: Command): Command {
-  return addCommonOptions(command).option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]').option('--kv <FORMAT>', 'f32 or int8')
+  return addCommonOptions(command)
+    .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]')
+    .option('--kv <FORMAT>', 'f32 or int8')
 }
 
-const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) => (weights === undefined && kv === undefined ? reference.defaultProfile : parseProfile(weights ?? reference.defaultProfile.weights, kv))
+const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) =>
+  weights === undefined && kv === undefined
+    ? reference.defaultProfile
+    : parseProfile(weights ?? reference.defaultProfile.weights, kv)
 
 async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
@@ -58,9 +89,15 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
       const units = unitNames(config).map((unit) => ({ unit, bytes: unitBytes(config, profile, unit) }))
       const packedBytes = units.reduce((sum, { bytes }) => sum + bytes, 0)
       const files = [...assets].map(([file, content]) => ({ file, bytes: content.byteLength }))
-      output.line(`${name}: ${config.family}, ${config.blockCount} blocks, hidden size ${config.hiddenSize}, ${config.headCount} heads (${config.keyValueHeadCount} for keys and values) of ${config.headSize}`)
-      output.line(`feed-forward ${config.feedForwardSize}, vocabulary ${config.vocabularySize}${config.tiedEmbeddings ? ' (tied)' : ''}, context ${config.contextLength}`)
-      output.line(`packed as ${formatProfile(profile)}: ${formatBytes(packedBytes)}, a block ${formatBytes(unitBytes(config, profile, 'block-0'))}`)
+      output.line(
+        `${name}: ${config.family}, ${config.blockCount} blocks, hidden size ${config.hiddenSize}, ${config.headCount} heads (${config.keyValueHeadCount} for keys and values) of ${config.headSize}`,
+      )
+      output.line(
+        `feed-forward ${config.feedForwardSize}, vocabulary ${config.vocabularySize}${config.tiedEmbeddings ? ' (tied)' : ''}, context ${config.contextLength}`,
+      )
+      output.line(
+        `packed as ${formatProfile(profile)}: ${formatBytes(packedBytes)}, a block ${formatBytes(unitBytes(config, profile, 'block-0'))}`,
+      )
       output.line(`files beside the weights: ${files.map(({ file }) => file).join(', ') || 'none'}`)
       output.result({ name, config, profile: formatProfile(profile), packedBytes, units, files })
     } finally {
@@ -77,14 +114,26 @@ async function verify(ref: string, flags: ProfileFlags): Promise<void> {
     const bar = createProgressBar()
     try {
       const profile = profileOf(reference, flags)
-      const tensors = await packTensors(reference.source, profile, unitNames(reference.source.config), discard, {
-        signal,
-        createHasher: createNodeHasher,
-        onProgress: ({ valuesDone, valuesTotal }) => bar.update({ activity: 'pack', doneBytes: valuesDone, totalBytes: valuesTotal }),
-      })
+      const tensors = await packTensors(
+        reference.source,
+        profile,
+        unitNames(reference.source.config),
+        discard,
+        {
+          signal,
+          createHasher: createNodeHasher,
+          onProgress: ({ valuesDone, valuesTotal }) =>
+            bar.update({ activity: 'pack', doneBytes: valuesDone, totalBytes: valuesTotal }),
+        },
+      )
       const { id } = identifyManifest(buildManifest(reference.source, profile, tensors))
       output.line(`${reference.source.name} is whole: ${tensors.length} packed tensors, manifest ${id}`)
-      output.result({ name: reference.source.name, profile: formatProfile(profile), manifest: id, tensors: tensors.length })
+      output.result({
+        name: reference.source.name,
+        profile: formatProfile(profile),
+        manifest: id,
+        tensors: tensors.length,
+      })
     } finally {
       bar.stop()
       await reference.source.close()
@@ -100,14 +149,24 @@ async function pull(ref: string, flags: ProfileFlags): Promise<void> {
     const reference = await swarm.openReference(ref, { signal })
     try {
       const profile = profileOf(reference, flags)
-      const packed = await swarm.packReference(reference, profile, { dataFolder, signal, onProgress: (progress) => bar.update(progress) })
+      const packed = await swarm.packReference(reference, profile, {
+        dataFolder,
+        signal,
+        onProgress: (progress) => bar.update(progress),
+      })
       const { path, manifest } = packed
       await packed.close()
       const bytes = manifest.manifest.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
       bar.stop()
       output.line(`${manifest.manifest.name} ${formatProfile(profile)}: ${formatBytes(bytes)} in ${path}`)
       output.line(`manifest ${manifest.id}`)
-      output.result({ name: manifest.manifest.name, profile: formatProfile(profile), manifest: manifest.id, bytes, path })
+      output.result({
+        name: manifest.manifest.name,
+        profile: formatProfile(profile),
+        manifest: manifest.id,
+        bytes,
+        path,
+      })
     } finally {
       bar.stop()
       await reference.source.close()
@@ -118,11 +177,25 @@ async function pull(ref: string, flags: ProfileFlags): Promise<void> {
 async function makeRandom(folder: string, { kvHeads, tied = true, ...flags }: RandomFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
     const { hidden, blocks, heads, feedForward, vocabulary, context, seed } = flags
-    const shape: RandomModelShape = { hidden, blocks, heads, keyValueHeads: kvHeads, feedForward, vocabulary, context, tied, seed }
+    const shape: RandomModelShape = {
+      hidden,
+      blocks,
+      heads,
+      keyValueHeads: kvHeads,
+      feedForward,
+      vocabulary,
+      context,
+      tied,
+      seed,
+    }
     const bar = createProgressBar()
     try {
       makeFolder(resolve(folder))
-      await writeRandomModel(folder, shape, { signal, onProgress: ({ valuesDone, valuesTotal }) => bar.update({ activity: 'pack', doneBytes: valuesDone, totalBytes: valuesTotal }) })
+      await writeRandomModel(folder, shape, {
+        signal,
+        onProgress: ({ valuesDone, valuesTotal }) =>
+          bar.update({ activity: 'pack', doneBytes: valuesDone, totalBytes: valuesTotal }),
+      })
     } finally {
       bar.stop()
     }

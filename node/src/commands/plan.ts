@@ -3,7 +3,14 @@ import { Option, type Command } from 'commander'
 import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
-import { formatProfile, parseProfile, rankPermille, splitBlocks, type ModelConfig, type NumericProfile } from '@shoal/model'
+import {
+  formatProfile,
+  parseProfile,
+  rankPermille,
+  splitBlocks,
+  type ModelConfig,
+  type NumericProfile,
+} from '@shoal/model'
 import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
 import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
@@ -28,7 +35,10 @@ export function addPlanCommand(program: Command): void {
     .command('plan')
     .description('the planner on paper: who would hold what, and how fast it would be')
     .requiredOption('--model <REF>', 'a folder in Hugging Face layout, or demo')
-    .requiredOption('--devices <FILE>', 'JSON: {"devices": [{"name", "memory", "decodeMsPerBlock"}], "rttMs", "links": [{"between", "rttMs"}]}')
+    .requiredOption(
+      '--devices <FILE>',
+      'JSON: {"devices": [{"name", "memory", "decodeMsPerBlock"}], "rttMs", "links": [{"between", "rttMs"}]}',
+    )
     .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]')
     .addOption(new Option('--objective <KIND>', 'what to plan for').choices(objectives).default('latency'))
     .option('--groups', 'as if all took part in groups (shoal up --groups)')
@@ -40,22 +50,36 @@ export function addPlanCommand(program: Command): void {
 async function planOnPaper(flags: PlanFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output }) => {
     const devices = snapshotOfDevices(readDeviceFile(flags.devices))
-    const snapshot = flags.groups === true ? { members: devices.members.map((member) => ({ ...member, machine: member.peerId })) } : devices
+    const snapshot =
+      flags.groups === true
+        ? { members: devices.members.map((member) => ({ ...member, machine: member.peerId })) }
+        : devices
     const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
     const reference = await swarm.openReference(flags.model)
     const { config, name } = reference.source
     const profile = flags.weights === undefined ? reference.defaultProfile : parseProfile(flags.weights)
     await reference.source.close()
     const costs = planner.modelCosts(config, profile)
-    const planFor = (objective: Objective, from = snapshot): Plan => planner.plan(from, costs, { objective, shares: (speeds) => rankPermille(config, profile, speeds) })
+    const planFor = (objective: Objective, from = snapshot): Plan =>
+      planner.plan(from, costs, { objective, shares: (speeds) => rankPermille(config, profile, speeds) })
     const chosen = planFor(flags.objective)
-    output.line(`${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`)
+    output.line(
+      `${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`,
+    )
     showPlan(output, chosen, costs, snapshot)
-    const explained = flags.explain === true ? { byCache: byCache(planner.predict, snapshot, costs, chosen), ...explain(snapshot, flags.objective, planFor), groups: planner.planGroups(snapshot, costs, { canSplit: splits(config, profile) }).grouped } : null
+    const explained =
+      flags.explain === true
+        ? {
+            byCache: byCache(planner.predict, snapshot, costs, chosen),
+            ...explain(snapshot, flags.objective, planFor),
+            groups: planner.planGroups(snapshot, costs, { canSplit: splits(config, profile) }).grouped,
+          }
+        : null
     if (explained !== null) {
       showExplained(output, explained)
       output.line('\nseveral devices in one stage:')
-      for (const line of planner.explainGroups(snapshot, costs, { canSplit: splits(config, profile) })) output.line(`  ${line}`)
+      for (const line of planner.explainGroups(snapshot, costs, { canSplit: splits(config, profile) }))
+        output.line(`  ${line}`)
     }
     output.result({ model: name, profile: formatProfile(profile), ...chosen, ...explained })
   })
@@ -75,7 +99,8 @@ function splits(config: ModelConfig, profile: NumericProfile): (speeds: readonly
 
 function readDeviceFile(path: string): string {
   try {
-    if (statSync(path).size > deviceFileBytesMax) throw new ShoalError('limit-exceeded', `${path} is larger than ${formatBytes(deviceFileBytesMax)}`)
+    if (statSync(path).size > deviceFileBytesMax)
+      throw new ShoalError('limit-exceeded', `${path} is larger than ${formatBytes(deviceFileBytesMax)}`)
     return readFileSync(path, 'utf8')
   } catch (error) {
     if (error instanceof ShoalError) throw error
@@ -86,56 +111,106 @@ function readDeviceFile(path: string): string {
 interface Explained {
   /** A token gets slower as a conversation gets longer. */
   readonly byCache: readonly { readonly past: number; readonly tpotMs: number }[]
-  readonly front: readonly { readonly objective: Objective; readonly tpotMs: number | null; readonly tokensPerSecond: number | null }[]
+  readonly front: readonly {
+    readonly objective: Objective
+    readonly tpotMs: number | null
+    readonly tokensPerSecond: number | null
+  }[]
   /** How much slower a token would be without each device; null when nothing would run. */
-  readonly without: readonly { readonly device: string; readonly tpotMs: number | null; readonly slowerMs: number | null }[]
+  readonly without: readonly {
+    readonly device: string
+    readonly tpotMs: number | null
+    readonly slowerMs: number | null
+  }[]
 }
 
-const tpotMs = (plan: Plan): number | null => (plan.prediction === null ? null : plan.prediction.tpotMicros / 1000)
+const tpotMs = (plan: Plan): number | null =>
+  plan.prediction === null ? null : plan.prediction.tpotMicros / 1000
 
 /** Cache lengths that are shown, the model's context last. */
 const shownPasts = [0, 1024, 4096]
 
-function byCache(predictBehind: typeof predict, snapshot: Snapshot, costs: ModelCosts, { route }: Plan): Explained['byCache'] {
+function byCache(
+  predictBehind: typeof predict,
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  { route }: Plan,
+): Explained['byCache'] {
   // A group's sums cost the same behind any cache, and what its members do alone says nothing of it.
   if (route.length === 0 || route.some(({ group }) => group !== undefined)) return []
   const pasts = [...shownPasts.filter((past) => past < costs.contextLength), costs.contextLength]
-  return pasts.map((past) => ({ past, tpotMs: predictBehind(snapshot, costs, route, undefined, past).tpotMicros / 1000 }))
+  return pasts.map((past) => ({
+    past,
+    tpotMs: predictBehind(snapshot, costs, route, undefined, past).tpotMicros / 1000,
+  }))
 }
 
-function explain(snapshot: Snapshot, objective: Objective, planFor: (objective: Objective, from?: Snapshot) => Plan): Omit<Explained, 'byCache'> {
+function explain(
+  snapshot: Snapshot,
+  objective: Objective,
+  planFor: (objective: Objective, from?: Snapshot) => Plan,
+): Omit<Explained, 'byCache'> {
   const whole = tpotMs(planFor(objective))
   return {
     front: objectives.map((kind) => {
       const plan = planFor(kind)
-      return { objective: kind, tpotMs: tpotMs(plan), tokensPerSecond: plan.prediction?.tokensPerSecond ?? null }
+      return {
+        objective: kind,
+        tpotMs: tpotMs(plan),
+        tokensPerSecond: plan.prediction?.tokensPerSecond ?? null,
+      }
     }),
     without: snapshot.members.map(({ peerId }) => {
-      const rest = tpotMs(planFor(objective, { members: snapshot.members.filter((member) => member.peerId !== peerId) }))
+      const rest = tpotMs(
+        planFor(objective, { members: snapshot.members.filter((member) => member.peerId !== peerId) }),
+      )
       return { device: peerId, tpotMs: rest, slowerMs: rest === null || whole === null ? null : rest - whole }
     }),
   }
 }
 
-function showPlan(output: Output, { placements, uncovered, prediction }: Plan, costs: ModelCosts, snapshot: Snapshot): void {
+function showPlan(
+  output: Output,
+  { placements, uncovered, prediction }: Plan,
+  costs: ModelCosts,
+  snapshot: Snapshot,
+): void {
   for (const { peerId } of snapshot.members) {
     const own = placements.filter(({ peer }) => peer === peerId)
-    const bar = blockBar(costs.blockCount, (block) => own.some(({ start, end }) => block >= start && block < end))
-    output.line(`  ${peerId.padEnd(16)}  ${bar}  ${own.map(({ start, end, group }) => `blocks ${start}–${end - 1}${group === undefined ? '' : ` with ${group.ranks.join(', ')}`}`).join(', ') || 'not needed'}`)
+    const bar = blockBar(costs.blockCount, (block) =>
+      own.some(({ start, end }) => block >= start && block < end),
+    )
+    output.line(
+      `  ${peerId.padEnd(16)}  ${bar}  ${own.map(({ start, end, group }) => `blocks ${start}–${end - 1}${group === undefined ? '' : ` with ${group.ranks.join(', ')}`}`).join(', ') || 'not needed'}`,
+    )
   }
   if (prediction === null) {
-    output.line(`these devices cannot hold blocks ${uncovered.map(({ start, end }) => `${start}–${end - 1}`).join(', ')}: give them more memory, or quantise further with --weights`)
+    output.line(
+      `these devices cannot hold blocks ${uncovered.map(({ start, end }) => `${start}–${end - 1}`).join(', ')}: give them more memory, or quantise further with --weights`,
+    )
     return
   }
   const { tpotMicros, ttftMicros, promptTokens, tokensPerSecond } = prediction
-  output.line(`one user: ${(1_000_000 / tpotMicros).toFixed(1)} tokens/s · first token of a prompt of ${promptTokens} after ${Math.round(ttftMicros / 1000)} ms · many users: ${tokensPerSecond.toFixed(1)} tokens/s together`)
+  output.line(
+    `one user: ${(1_000_000 / tpotMicros).toFixed(1)} tokens/s · first token of a prompt of ${promptTokens} after ${Math.round(ttftMicros / 1000)} ms · many users: ${tokensPerSecond.toFixed(1)} tokens/s together`,
+  )
 }
 
 function showExplained(output: Output, { byCache, front, without }: Explained): void {
-  const ms = (value: number | null): string => (value === null ? 'does not run' : `${value.toFixed(1)} ms a token`)
-  if (byCache.length > 0) output.line(`behind so many positions: ${byCache.map(({ past, tpotMs }) => `${past}: ${tpotMs.toFixed(1)} ms`).join(', ')}`)
+  const ms = (value: number | null): string =>
+    value === null ? 'does not run' : `${value.toFixed(1)} ms a token`
+  if (byCache.length > 0)
+    output.line(
+      `behind so many positions: ${byCache.map(({ past, tpotMs }) => `${past}: ${tpotMs.toFixed(1)} ms`).join(', ')}`,
+    )
   output.line('\nobjectives:')
-  for (const { objective, tpotMs, tokensPerSecond } of front) output.line(`  ${objective.padEnd(16)}  ${ms(tpotMs)}${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s together`}`)
+  for (const { objective, tpotMs, tokensPerSecond } of front)
+    output.line(
+      `  ${objective.padEnd(16)}  ${ms(tpotMs)}${tokensPerSecond === null ? '' : `, ${tokensPerSecond.toFixed(1)} tokens/s together`}`,
+    )
   output.line('\nwithout:')
-  for (const { device, tpotMs, slowerMs } of without) output.line(`  ${device.padEnd(16)}  ${ms(tpotMs)}${slowerMs === null ? '' : ` (${slowerMs >= 0 ? '+' : ''}${slowerMs.toFixed(1)})`}`)
+  for (const { device, tpotMs, slowerMs } of without)
+    output.line(
+      `  ${device.padEnd(16)}  ${ms(tpotMs)}${slowerMs === null ? '' : ` (${slowerMs >= 0 ? '+' : ''}${slowerMs.toFixed(1)})`}`,
+    )
 }

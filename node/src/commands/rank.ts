@@ -2,7 +2,17 @@ import type { Command } from 'commander'
 import { availableMemoryBytes } from '@shoal/host/node'
 import { formatProfile } from '@shoal/model'
 import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
-import { addCommonOptions, addExamples, addJoinOption, addModelOptions, addStartedOptions, type CommonFlags, type JoinFlags, type ModelFlags, type StartedFlags } from '../cli/options.ts'
+import {
+  addCommonOptions,
+  addExamples,
+  addJoinOption,
+  addModelOptions,
+  addStartedOptions,
+  type CommonFlags,
+  type JoinFlags,
+  type ModelFlags,
+  type StartedFlags,
+} from '../cli/options.ts'
 import { collect, parseAddress, parseMemory } from '../cli/parse.ts'
 import { serveInFolder } from '../cli/serve-in-folder.ts'
 import { UsageError } from '../cli/usage-error.ts'
@@ -20,14 +30,26 @@ interface RankFlags extends CommonFlags, ModelFlags, JoinFlags, StartedFlags {
 const memoryShare = 0.8
 
 export function addRankCommand(program: Command): void {
-  const command = program.command('rank').description('compute a share of every block for a node that leads a tensor-parallel group (shoal up --rank)')
+  const command = program
+    .command('rank')
+    .description(
+      'compute a share of every block for a node that leads a tensor-parallel group (shoal up --rank)',
+    )
   addModelOptions(command)
   addJoinOption(command)
   command
-    .option('--leader <PEERID>', 'serve only this peer\'s groups (repeatable; default: whoever reaches this node)', collect)
+    .option(
+      '--leader <PEERID>',
+      "serve only this peer's groups (repeatable; default: whoever reaches this node)",
+      collect,
+    )
     .option('--lan', 'listen on all interfaces')
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
-    .option('--memory <SIZE>', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
+    .option(
+      '--memory <SIZE>',
+      'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)',
+      parseMemory,
+    )
   addStartedOptions(command)
   addCommonOptions(command).action(rank)
   addExamples(command, [
@@ -37,8 +59,11 @@ export function addRankCommand(program: Command): void {
 }
 
 async function rank(flags: RankFlags): Promise<void> {
-  if ((flags.join?.length ?? 0) === 0 && flags.model === undefined) throw new UsageError('give --model REF, or --join MULTIADDR of a node that has the model')
-  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, (context) => serveInFolder(context, flags, () => serveShares(context, flags)))
+  if ((flags.join?.length ?? 0) === 0 && flags.model === undefined)
+    throw new UsageError('give --model REF, or --join MULTIADDR of a node that has the model')
+  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, (context) =>
+    serveInFolder(context, flags, () => serveShares(context, flags)),
+  )
 }
 
 async function serveShares(context: CommandContext, flags: RankFlags): Promise<void> {
@@ -63,7 +88,17 @@ async function serveShares(context: CommandContext, flags: RankFlags): Promise<v
   try {
     const { manifest, id } = peer.manifest
     const profile = formatProfile(manifest.profile)
-    output.event({ event: 'ready', peerId: peer.peerId, addrs: peer.addresses(), model: manifest.name, manifest: id, profile, numericClass: peer.numericClass, blocks: null, api: null })
+    output.event({
+      event: 'ready',
+      peerId: peer.peerId,
+      addrs: peer.addresses(),
+      model: manifest.name,
+      manifest: id,
+      profile,
+      numericClass: peer.numericClass,
+      blocks: null,
+      api: null,
+    })
     output.line(`${manifest.name} ${profile}: a rank for groups, at\n  ${peer.addresses().join('\n  ')}`)
     await aborted(context.signal)
     output.event({ event: 'stopped' })

@@ -1,7 +1,14 @@
 import type { Command } from 'commander'
 import { aborted, inContext } from '../cli/context.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
-import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions, addPlacementOption } from '../cli/options.ts'
+import {
+  addApiOptions,
+  addCommonOptions,
+  addExamples,
+  addJoinOption,
+  addModelOptions,
+  addPlacementOption,
+} from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, PlacementFlags } from '../cli/options.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
@@ -22,7 +29,10 @@ export function addServeCommand(program: Command): void {
   addApiOptions(command)
   addPlacementOption(command)
   addCommonOptions(command).option('--local', 'compute in this process without a network').action(serve)
-  addExamples(command, ['shoal serve --model demo --local', 'shoal serve --join /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW… --api 127.0.0.1:8090'])
+  addExamples(command, [
+    'shoal serve --model demo --local',
+    'shoal serve --join /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW… --api 127.0.0.1:8090',
+  ])
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
@@ -43,7 +53,12 @@ async function serve(flags: ServeFlags): Promise<void> {
         service.ready(opened)
         const { name } = opened.engine.manifest.manifest
         context.output.line(`serving ${name}`)
-        context.output.event({ event: 'ready', api: server.url, model: name, manifest: opened.engine.manifest.id })
+        context.output.event({
+          event: 'ready',
+          api: server.url,
+          model: name,
+          manifest: opened.engine.manifest.id,
+        })
         await aborted(context.signal)
       } finally {
         await opened.close()

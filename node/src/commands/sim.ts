@@ -20,10 +20,22 @@ export function addSimCommand(program: Command): void {
     .option('--runner <NAME>', "reference computes, cost only takes as long; the scenario's own by default")
     .option('--trace <FILE>', 'write everything that happens, one line each')
   addCommonOptions(command).action(sim)
-  addExamples(command, ['shoal sim list', 'shoal sim lan --seed 7 --nodes 12', 'shoal sim chaos --seed 7 --json', 'shoal sim large --seed 1 --nodes 100'])
+  addExamples(command, [
+    'shoal sim list',
+    'shoal sim lan --seed 7 --nodes 12',
+    'shoal sim chaos --seed 7 --json',
+    'shoal sim large --seed 1 --nodes 100',
+  ])
 }
 
 async function sim(scenario: string, flags: SimFlags): Promise<void> {
   const { seed, nodes, runner, trace, json } = flags
-  await runSimProgram('sim', [scenario, ...(seed === undefined ? [] : ['--seed', String(seed)]), ...(nodes === undefined ? [] : ['--nodes', String(nodes)]), ...(runner === undefined ? [] : ['--runner', runner]), ...(trace === undefined ? [] : ['--trace', trace]), ...(json === true ? ['--json'] : [])])
+  await runSimProgram('sim', [
+    scenario,
+    ...(seed === undefined ? [] : ['--seed', String(seed)]),
+    ...(nodes === undefined ? [] : ['--nodes', String(nodes)]),
+    ...(runner === undefined ? [] : ['--runner', runner]),
+    ...(trace === undefined ? [] : ['--trace', trace]),
+    ...(json === true ? ['--json'] : []),
+  ])
 }

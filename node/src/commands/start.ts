@@ -7,7 +7,14 @@ import { createLoadingService } from '../api/service.ts'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
 import { memoryPlan } from '../cli/memory-plan.ts'
-import { addCommonOptions, addModelOptions, addSamplingOptions, type CommonFlags, type ModelFlags, type SamplingFlags } from '../cli/options.ts'
+import {
+  addCommonOptions,
+  addModelOptions,
+  addSamplingOptions,
+  type CommonFlags,
+  type ModelFlags,
+  type SamplingFlags,
+} from '../cli/options.ts'
 import { parseWhole } from '../cli/parse.ts'
 import { routeText, swarmPicture } from '../cli/picture.ts'
 import { samplingFrom } from '../cli/sampling.ts'
@@ -32,7 +39,9 @@ const dashboardAddress = { host: '127.0.0.1', port: 8090 }
 export function addStartCommand(program: Command): void {
   const command = program
     .command('start', { hidden: true })
-    .description('a first look: several processes on this machine share a model that none of them could hold, and answer')
+    .description(
+      'a first look: several processes on this machine share a model that none of them could hold, and answer',
+    )
     .option('--prompt <TEXT>', 'what to answer', 'Tell me a story about a fox and a lantern.')
     .option('--processes <N>', 'how many nodes', parseWhole(2, 16), 3)
   addModelOptions(command)
@@ -47,8 +56,16 @@ async function start(flags: StartFlags): Promise<void> {
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
     const plan = await memoryPlan({ model, processes, ...profile })
     output.line(`Starting ${processes} node processes with ${formatBytes(plan.memoryBytes)} of memory each.`)
-    output.line(`All ${plan.blockCount} blocks of ${model} need ${formatBytes(plan.wholeBytes)}: none of them could hold the model alone.\n`)
-    const local = await startLocalSwarm(context, { processes, model, memoryBytes: plan.memoryBytes, threads: flags.threads ?? plan.threads, ...profile })
+    output.line(
+      `All ${plan.blockCount} blocks of ${model} need ${formatBytes(plan.wholeBytes)}: none of them could hold the model alone.\n`,
+    )
+    const local = await startLocalSwarm(context, {
+      processes,
+      model,
+      memoryBytes: plan.memoryBytes,
+      threads: flags.threads ?? plan.threads,
+      ...profile,
+    })
     try {
       await Promise.race([useSwarm(context, flags, local), local.failure])
     } finally {
@@ -77,18 +94,28 @@ async function useSwarm(context: CommandContext, flags: StartFlags, local: Local
       promptIds: promptIdsOf(engine, flags.prompt, false),
       maxTokens: flags.maxTokens,
       // A first look says the same everywhere, unless the user asks for chance.
-      sampling: samplingFrom({ ...flags, temperature: flags.temperature ?? 0 }, engine.defaultSampling, context.random.uint32()),
+      sampling: samplingFrom(
+        { ...flags, temperature: flags.temperature ?? 0 },
+        engine.defaultSampling,
+        context.random.uint32(),
+      ),
       signal: context.signal,
     })
     summarise(context, result, status)
-    if (process.stdin.isTTY && process.stdout.isTTY && !output.json) await stay(context, flags, peer, engine, local)
+    if (process.stdin.isTTY && process.stdout.isTTY && !output.json)
+      await stay(context, flags, peer, engine, local)
   } finally {
     await peer.close()
   }
 }
 
 async function covered(context: CommandContext, peer: SwarmPeer): Promise<void> {
-  const limit = timeLimit(context.clock, coveredTimeoutMs, () => new ShoalError('no-route', 'the processes do not hold every block of the model'), context.signal)
+  const limit = timeLimit(
+    context.clock,
+    coveredTimeoutMs,
+    () => new ShoalError('no-route', 'the processes do not hold every block of the model'),
+    context.signal,
+  )
   try {
     await peer.whenCovered(limit.signal)
   } finally {
@@ -98,13 +125,21 @@ async function covered(context: CommandContext, peer: SwarmPeer): Promise<void> 
 
 function summarise({ output }: CommandContext, result: GenerateResult, status: SwarmStatus): void {
   output.line('')
-  output.line(`${result.completionTokens} tokens · ${result.tokensPerSecond.toFixed(1)} tokens/s · first token after ${Math.round(result.ttftMs)} ms`)
+  output.line(
+    `${result.completionTokens} tokens · ${result.tokensPerSecond.toFixed(1)} tokens/s · first token after ${Math.round(result.ttftMs)} ms`,
+  )
   output.line(`route: ${routeText(result.route)}`)
   output.result({ ...result, status })
 }
 
 /** On a terminal: the dashboard and a chat, until the user leaves. */
-async function stay(context: CommandContext, flags: StartFlags, peer: SwarmPeer, engine: Engine, local: LocalSwarm): Promise<void> {
+async function stay(
+  context: CommandContext,
+  flags: StartFlags,
+  peer: SwarmPeer,
+  engine: Engine,
+  local: LocalSwarm,
+): Promise<void> {
   const service = createLoadingService()
   service.ready({ engine, status: () => peer.status() })
   const server = await serveApi(context, service, dashboardAddress, {})

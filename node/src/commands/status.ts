@@ -3,7 +3,13 @@ import { messageOf, ShoalError, timeLimit } from '@shoal/host'
 import { dataDirectory } from '@shoal/host/node'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { publishedAddresses } from '../cli/local-node.ts'
-import { addCommonOptions, addExamples, addJoinOption, type CommonFlags, type JoinFlags } from '../cli/options.ts'
+import {
+  addCommonOptions,
+  addExamples,
+  addJoinOption,
+  type CommonFlags,
+  type JoinFlags,
+} from '../cli/options.ts'
 import { swarmPicture } from '../cli/picture.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm } from '../swarm-port.ts'
@@ -16,10 +22,17 @@ const askTimeoutMs = 1000
 const directoryTimeoutMs = 1000
 
 export function addStatusCommand(program: Command): void {
-  const command = program.command('status').description('who is here, who holds which blocks, and whether all peers agree')
+  const command = program
+    .command('status')
+    .description('who is here, who holds which blocks, and whether all peers agree')
   addJoinOption(command)
-  addCommonOptions(command.option('--model <REF>', 'with --join: only the swarm of this model')).action(status)
-  addExamples(command, ['shoal status          # of the node that runs here', 'shoal status --join /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW…'])
+  addCommonOptions(command.option('--model <REF>', 'with --join: only the swarm of this model')).action(
+    status,
+  )
+  addExamples(command, [
+    'shoal status          # of the node that runs here',
+    'shoal status --join /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW…',
+  ])
 }
 
 interface StatusFlags extends CommonFlags, JoinFlags {
@@ -28,21 +41,41 @@ interface StatusFlags extends CommonFlags, JoinFlags {
 
 async function status(flags: StatusFlags): Promise<void> {
   const join = flags.join ?? publishedAddresses(dataDirectory(flags.data))
-  if (join.length === 0) throw new UsageError('of which swarm? Give --join MULTIADDR, the address of one of its peers, or the --data DIR of a node that runs here')
+  if (join.length === 0)
+    throw new UsageError(
+      'of which swarm? Give --join MULTIADDR, the address of one of its peers, or the --data DIR of a node that runs here',
+    )
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const swarm = await loadSwarm()
-    const wanted = { ...(flags.model !== undefined && { model: flags.model }), ...(flags.manifest !== undefined && { manifestId: flags.manifest }) }
-    const peer = await swarm.connectClient(context, { join, ...wanted, dataFolder: context.dataFolder, threads: threadsOf({}), onProgress: () => undefined, signal: context.signal })
+    const wanted = {
+      ...(flags.model !== undefined && { model: flags.model }),
+      ...(flags.manifest !== undefined && { manifestId: flags.manifest }),
+    }
+    const peer = await swarm.connectClient(context, {
+      join,
+      ...wanted,
+      dataFolder: context.dataFolder,
+      threads: threadsOf({}),
+      onProgress: () => undefined,
+      signal: context.signal,
+    })
     try {
       await Promise.all([
-        within(context, knownTimeoutMs, 'peers-unknown', (signal) => peer.whenKnown(signal)).then(() => within(context, askTimeoutMs, 'members-silent', (signal) => peer.askMembers(signal))),
+        within(context, knownTimeoutMs, 'peers-unknown', (signal) => peer.whenKnown(signal)).then(() =>
+          within(context, askTimeoutMs, 'members-silent', (signal) => peer.askMembers(signal)),
+        ),
         within(context, directoryTimeoutMs, 'directory-silent', (signal) => peer.searchDirectory(signal)),
       ])
       const status = peer.status()
       for (const line of swarmPicture(status)) context.output.line(line)
-      context.output.line(`  snapshot ${status.snapshotHash.slice(0, 12)} · plan ${status.planHash.slice(0, 12)} · classes ${[...new Set(status.peers.map(({ numericClass }) => numericClass.slice(0, 12)))].join(', ')}`)
+      context.output.line(
+        `  snapshot ${status.snapshotHash.slice(0, 12)} · plan ${status.planHash.slice(0, 12)} · classes ${[...new Set(status.peers.map(({ numericClass }) => numericClass.slice(0, 12)))].join(', ')}`,
+      )
       const { directory } = status
-      if (directory !== undefined) context.output.line(`  directory ${directory.peers} peers · ${directory.providers ?? 'unknown'} nodes of this swarm`)
+      if (directory !== undefined)
+        context.output.line(
+          `  directory ${directory.peers} peers · ${directory.providers ?? 'unknown'} nodes of this swarm`,
+        )
       context.output.result(status)
     } finally {
       await peer.close()
@@ -54,8 +87,18 @@ async function status(flags: StatusFlags): Promise<void> {
  * Records come with the first sync, beats some moments later, and somebody who is gone stays unknown for a while: what
  * is known when the time is over is what there is to show.
  */
-async function within(context: CommandContext, timeoutMs: number, event: string, wait: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const limit = timeLimit(context.clock, timeoutMs, () => new ShoalError('deadline-passed', `not within ${timeoutMs} ms`), context.signal)
+async function within(
+  context: CommandContext,
+  timeoutMs: number,
+  event: string,
+  wait: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const limit = timeLimit(
+    context.clock,
+    timeoutMs,
+    () => new ShoalError('deadline-passed', `not within ${timeoutMs} ms`),
+    context.signal,
+  )
   try {
     await wait(limit.signal)
   } catch (error) {

@@ -5,7 +5,13 @@ import { exitWithParent, formatBytes } from '@shoal/host/node'
 import { aborted, inContext, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
 import { memoryPlan } from '../cli/memory-plan.ts'
-import { addCommonOptions, addExamples, addModelOptions, type CommonFlags, type ModelFlags } from '../cli/options.ts'
+import {
+  addCommonOptions,
+  addExamples,
+  addModelOptions,
+  type CommonFlags,
+  type ModelFlags,
+} from '../cli/options.ts'
 import { parseMemory, parseWhole } from '../cli/parse.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { startLocalSwarm, type LocalSwarm } from '../local-swarm.ts'
@@ -29,14 +35,25 @@ export function addSwarmCommand(program: Command): void {
   const command = program
     .command('swarm')
     .description('a real swarm of processes on this machine, until interrupted')
-    .option('--processes <N>', 'how many nodes (default: as many as the shape has, else 3)', parseWhole(1, 64))
+    .option(
+      '--processes <N>',
+      'how many nodes (default: as many as the shape has, else 3)',
+      parseWhole(1, 64),
+    )
     .option('--memory <SIZE>', 'memory of each (default: just its share of the model)', parseMemory)
-    .option('--shape <FILE>', 'delay, bandwidth and loss of the links between them: a file, or lan, home-wifi, two-sites, flaky-wifi, one-strong-many-weak')
+    .option(
+      '--shape <FILE>',
+      'delay, bandwidth and loss of the links between them: a file, or lan, home-wifi, two-sites, flaky-wifi, one-strong-many-weak',
+    )
     .option('--script <FILE>', 'JSON: who is killed, stopped, continued and started again, and when')
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
   addModelOptions(command)
   addCommonOptions(command).action(swarm)
-  addExamples(command, ['shoal swarm --processes 3 --model demo', 'shoal swarm --model demo --shape home-wifi', 'shoal swarm --model demo --shape shape.json --script script.json'])
+  addExamples(command, [
+    'shoal swarm --processes 3 --model demo',
+    'shoal swarm --model demo --shape home-wifi',
+    'shoal swarm --model demo --shape shape.json --script script.json',
+  ])
 }
 
 async function swarm(flags: SwarmFlags): Promise<void> {
@@ -44,7 +61,9 @@ async function swarm(flags: SwarmFlags): Promise<void> {
   if (model === undefined) throw new UsageError('which model? Give --model REF')
   const shape = flags.shape === undefined ? undefined : chooseShape(flags.shape, flags.processes ?? null)
   const processes = shape?.nodes.length ?? flags.processes ?? processesDefault
-  const names = shape?.nodes.map(({ name }) => name) ?? Array.from({ length: processes }, (_, index) => `node-${index + 1}`)
+  const names =
+    shape?.nodes.map(({ name }) => name) ??
+    Array.from({ length: processes }, (_, index) => `node-${index + 1}`)
   const steps = flags.script === undefined ? [] : readScript(flags.script, names)
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const { output, signal } = context
@@ -55,7 +74,9 @@ async function swarm(flags: SwarmFlags): Promise<void> {
     const plan = await memoryPlan({ model, processes: holders, ...profile })
     const memoryBytes = flags.memory ?? plan.memoryBytes
     const listeners = new Set<(event: NodeEvent) => void>()
-    output.line(`starting ${processes} processes with ${formatBytes(memoryBytes)} each${shape === undefined ? '' : `, links as in ${shape.name}`} …`)
+    output.line(
+      `starting ${processes} processes with ${formatBytes(memoryBytes)} each${shape === undefined ? '' : `, links as in ${shape.name}`} …`,
+    )
     const local = await startLocalSwarm(context, {
       processes,
       model,
@@ -72,7 +93,13 @@ async function swarm(flags: SwarmFlags): Promise<void> {
       },
     })
     try {
-      output.event({ event: 'ready', memoryBytes, shape: shape?.name ?? null, nodes: local.nodes, links: local.links })
+      output.event({
+        event: 'ready',
+        memoryBytes,
+        shape: shape?.name ?? null,
+        nodes: local.nodes,
+        links: local.links,
+      })
       show(context, local, shape)
       // Each wait of a script listens to it.
       setMaxListeners(0, signal)
@@ -85,7 +112,12 @@ async function swarm(flags: SwarmFlags): Promise<void> {
   })
 }
 
-async function play({ clock, output, signal }: CommandContext, local: LocalSwarm, steps: SwarmScript, listeners: Set<(event: NodeEvent) => void>): Promise<void> {
+async function play(
+  { clock, output, signal }: CommandContext,
+  local: LocalSwarm,
+  steps: SwarmScript,
+  listeners: Set<(event: NodeEvent) => void>,
+): Promise<void> {
   const startMs = clock.nowMs()
   await runScript(
     {
@@ -109,7 +141,9 @@ async function play({ clock, output, signal }: CommandContext, local: LocalSwarm
       onStep(step) {
         const atMs = Math.round(clock.nowMs() - startMs)
         output.event({ event: 'script', atMs, do: step.do, node: step.node })
-        output.line(`  ${step.node.padEnd(12)}  ${colours.yellow(step.do)} after ${(atMs / 1000).toFixed(1)} s`)
+        output.line(
+          `  ${step.node.padEnd(12)}  ${colours.yellow(step.do)} after ${(atMs / 1000).toFixed(1)} s`,
+        )
       },
     },
     steps,
@@ -120,18 +154,28 @@ async function play({ clock, output, signal }: CommandContext, local: LocalSwarm
 function show({ output }: CommandContext, local: LocalSwarm, shape: Shape | undefined): void {
   output.line(`\n${local.nodes.length} processes:`)
   for (const { name, pid, blocks, rankOf, addrs } of local.nodes) {
-    const holds = rankOf !== null ? `rank of ${rankOf}` : blocks === null ? 'no blocks yet' : `blocks ${blocks[0]}–${blocks[1] - 1}`
+    const holds =
+      rankOf !== null
+        ? `rank of ${rankOf}`
+        : blocks === null
+          ? 'no blocks yet'
+          : `blocks ${blocks[0]}–${blocks[1] - 1}`
     output.line(`  ${name.padEnd(12)}  ${String(pid).padStart(7)}  ${holds}  ${addrs[0] ?? ''}`)
   }
   if (shape !== undefined) {
     const names = [...shape.nodes.map(({ name }) => name), outsider]
     output.line('\nlinks:')
     const pairs = names.flatMap((a, index) => names.slice(index + 1).map((b) => [a, b] as const))
-    for (const [a, b] of pairs) output.line(`  ${a.padEnd(12)}  ${b.padEnd(12)}  ${linkText(shape.link(a, b))}`)
+    for (const [a, b] of pairs)
+      output.line(`  ${a.padEnd(12)}  ${b.padEnd(12)}  ${linkText(shape.link(a, b))}`)
   }
   output.line(`\nTo join from another terminal:\n  ${joinCommand(local.nodes[0]?.addrs ?? [])}`)
 }
 
 function linkText({ rttMs, mbps, lossPercent }: LinkShape): string {
-  return [`${rttMs} ms`, mbps === null ? 'no limit' : `${mbps} Mbit/s`, ...(lossPercent === 0 ? [] : [`${lossPercent}% lost`])].join(' · ')
+  return [
+    `${rttMs} ms`,
+    mbps === null ? 'no limit' : `${mbps} Mbit/s`,
+    ...(lossPercent === 0 ? [] : [`${lossPercent}% lost`]),
+  ].join(' · ')
 }

@@ -9,7 +9,14 @@ import { aborted, inContext, threadsOf, type CommandContext } from '../cli/conte
 import { joinCommand } from '../cli/join-command.ts'
 import { readDialInstead } from '../shape/dial-file.ts'
 import { publishAddresses } from '../cli/local-node.ts'
-import { addApiOptions, addCommonOptions, addExamples, addJoinOption, addModelOptions, addStartedOptions } from '../cli/options.ts'
+import {
+  addApiOptions,
+  addCommonOptions,
+  addExamples,
+  addJoinOption,
+  addModelOptions,
+  addStartedOptions,
+} from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
 import { parseAddress, parseBlocks, parseMemory, parseSpeeds } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
@@ -35,26 +42,60 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, S
 const memoryShare = 0.8
 
 /** The swarm logs these itself, with more than the event says. */
-const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set(['blocks-changed', 'session-opened', 'session-moved', 'self-expired'])
+const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set([
+  'blocks-changed',
+  'session-opened',
+  'session-moved',
+  'self-expired',
+])
 
 /** Time for running sessions to end before a node goes anyway. */
 const drainMs = 30_000
 
 export function addUpCommand(program: Command): void {
-  const command = program.command('up').description('run a node: serve blocks of a model until interrupted, then drain and leave')
+  const command = program
+    .command('up')
+    .description('run a node: serve blocks of a model until interrupted, then drain and leave')
   addModelOptions(command)
   addJoinOption(command)
   command
-    .option('--bootstrap <MULTIADDR>', 'any Shoal peer, of whatever model: the swarm of --model is found through it, or created and found by others (repeatable)', parseAddress)
+    .option(
+      '--bootstrap <MULTIADDR>',
+      'any Shoal peer, of whatever model: the swarm of --model is found through it, or created and found by others (repeatable)',
+      parseAddress,
+    )
     .option('--lan', 'listen on all interfaces and be found by mDNS')
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
-    .option('--memory <SIZE>', 'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)', parseMemory)
-    .addOption(new Option('--device <KIND>', 'what computes').choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml']).default('auto'))
+    .option(
+      '--memory <SIZE>',
+      'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)',
+      parseMemory,
+    )
+    .addOption(
+      new Option('--device <KIND>', 'what computes')
+        .choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml'])
+        .default('auto'),
+    )
     .option('--blocks <START:END>', 'serve these blocks, whatever the plan says', parseBlocks)
-    .option('--groups', 'take part in groups of near machines that compute every block together, where the plan finds them faster')
-    .option('--rank <MULTIADDR>', 'compute every block together with this peer (shoal rank; repeatable)', parseAddress)
-    .option('--spare <MULTIADDR>', 'with --rank: takes the place of a rank that is lost (repeatable)', parseAddress)
-    .option('--split <SPEEDS>', 'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)', parseSpeeds)
+    .option(
+      '--groups',
+      'take part in groups of near machines that compute every block together, where the plan finds them faster',
+    )
+    .option(
+      '--rank <MULTIADDR>',
+      'compute every block together with this peer (shoal rank; repeatable)',
+      parseAddress,
+    )
+    .option(
+      '--spare <MULTIADDR>',
+      'with --rank: takes the place of a rank that is lost (repeatable)',
+      parseAddress,
+    )
+    .option(
+      '--split <SPEEDS>',
+      'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)',
+      parseSpeeds,
+    )
   addStartedOptions(command)
   addApiOptions(command)
   addCommonOptions(command).action(up)
@@ -67,17 +108,28 @@ export function addUpCommand(program: Command): void {
 
 function checkUpFlags(flags: UpFlags): void {
   const joins = (flags.join?.length ?? 0) > 0
-  if (!joins && flags.model === undefined && flags.lan !== true) throw new UsageError('give --model REF to create a swarm, --join MULTIADDR to serve in one, or --lan to find one in the local network')
-  if (!joins && flags.manifest !== undefined) throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
-  if (flags.rank === undefined && (flags.spare !== undefined || flags.split !== undefined)) throw new UsageError('--spare and --split belong to --rank MULTIADDR')
-  if (flags.groups === true && (flags.rank !== undefined || flags.blocks !== undefined)) throw new UsageError('--groups follows the plan, which --rank and --blocks say to ignore: leave out one of them')
-  if (flags.device !== 'auto' && flags.device !== 'cpu') throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
+  if (!joins && flags.model === undefined && flags.lan !== true)
+    throw new UsageError(
+      'give --model REF to create a swarm, --join MULTIADDR to serve in one, or --lan to find one in the local network',
+    )
+  if (!joins && flags.manifest !== undefined)
+    throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
+  if (flags.rank === undefined && (flags.spare !== undefined || flags.split !== undefined))
+    throw new UsageError('--spare and --split belong to --rank MULTIADDR')
+  if (flags.groups === true && (flags.rank !== undefined || flags.blocks !== undefined))
+    throw new UsageError(
+      '--groups follows the plan, which --rank and --blocks say to ignore: leave out one of them',
+    )
+  if (flags.device !== 'auto' && flags.device !== 'cpu')
+    throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   checkApiFlags(flags)
 }
 
 async function up(flags: UpFlags): Promise<void> {
   checkUpFlags(flags)
-  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, (context) => serveInFolder(context, flags, () => serveBlocks(context, flags)))
+  await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, (context) =>
+    serveInFolder(context, flags, () => serveBlocks(context, flags)),
+  )
 }
 
 async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<void> {
@@ -95,14 +147,16 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
     // Events of the time before `ready` would come without their context.
     const early: SwarmEvent[] = []
     let onEvent = (event: SwarmEvent): void => void early.push(event)
-    node = await swarm.startNode(context, {
-      ...nodeOptions(context, flags),
-      onEvent: (event) => onEvent(event),
-      onProgress: (progress) => {
-        service.onProgress(progress)
-        bar.update(progress)
-      },
-    }).finally(() => bar.stop())
+    node = await swarm
+      .startNode(context, {
+        ...nodeOptions(context, flags),
+        onEvent: (event) => onEvent(event),
+        onProgress: (progress) => {
+          service.onProgress(progress)
+          bar.update(progress)
+        },
+      })
+      .finally(() => bar.stop())
     forget = publishAddresses(context.dataFolder, node.addresses())
     announce(context, node, server)
     onEvent = (event) => {
@@ -117,7 +171,11 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
     }
     await aborted(context.signal)
     context.output.line('leaving …')
-    const limit = timeLimit(context.clock, drainMs, () => new ShoalError('deadline-passed', `sessions were still running after ${drainMs / 1000} s`))
+    const limit = timeLimit(
+      context.clock,
+      drainMs,
+      () => new ShoalError('deadline-passed', `sessions were still running after ${drainMs / 1000} s`),
+    )
     try {
       await node.leave(limit.signal)
     } finally {
@@ -147,7 +205,9 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     ...(flags.model !== undefined && { model: flags.model }),
     ...(flags.manifest !== undefined && { manifestId: flags.manifest }),
     ...(flags.blocks !== undefined && { blocks: flags.blocks }),
-    ...(flags.rank !== undefined && { group: { ranks: flags.rank, spares: flags.spare, speeds: flags.split } }),
+    ...(flags.rank !== undefined && {
+      group: { ranks: flags.rank, spares: flags.spare, speeds: flags.split },
+    }),
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.kv !== undefined && { kv: flags.kv }),
   }
@@ -159,13 +219,27 @@ function announce({ output }: CommandContext, node: ServingPeer, server: ApiServ
   const profile = formatProfile(manifest.profile)
   const addrs = node.addresses()
   const blocks = node.blocks()
-  output.event({ event: 'ready', peerId: node.peerId, addrs, model: manifest.name, manifest: id, profile, numericClass: node.numericClass, blocks, api: server?.url ?? null })
-  output.line(`${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`)
+  output.event({
+    event: 'ready',
+    peerId: node.peerId,
+    addrs,
+    model: manifest.name,
+    manifest: id,
+    profile,
+    numericClass: node.numericClass,
+    blocks,
+    api: server?.url ?? null,
+  })
+  output.line(
+    `${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`,
+  )
   const self = node.status().peers.find((peer) => peer.self)
   if (self !== undefined) {
     const blockBytes = unitBytes(manifest.config, manifest.profile, 'block-0')
     const short = blocks === null && self.memoryBytes < blockBytes
-    output.line(`memory ${formatBytes(self.memoryBytes)}${short ? `: too little for one block of ${formatBytes(blockBytes)}; give more with --memory` : ''}`)
+    output.line(
+      `memory ${formatBytes(self.memoryBytes)}${short ? `: too little for one block of ${formatBytes(blockBytes)}; give more with --memory` : ''}`,
+    )
   }
   if (server !== null) output.line(`API and dashboard: ${server.url}`)
   output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)

@@ -20,7 +20,17 @@ export interface BlockSpeed {
 }
 
 /** One block in the shape of Llama 3.2 1B, with a vocabulary of almost nothing. */
-const shape = { hidden: 2048, blocks: 1, heads: 32, keyValueHeads: 8, feedForward: 8192, vocabulary: 64, context: 4096, tied: true, seed: 1 }
+const shape = {
+  hidden: 2048,
+  blocks: 1,
+  heads: 32,
+  keyValueHeads: 8,
+  feedForward: 8192,
+  vocabulary: 64,
+  context: 4096,
+  tied: true,
+  seed: 1,
+}
 
 /** The whole 1B model has this many of them. */
 export const blocksOf1B = 16
@@ -36,14 +46,29 @@ const memoryBytes = 2 ** 30
  *
  * @param folder an empty one; whoever made it removes it
  */
-export async function measureBlocks(context: CommandContext, folder: string, threads: number): Promise<BlockSpeed[]> {
+export async function measureBlocks(
+  context: CommandContext,
+  folder: string,
+  threads: number,
+): Promise<BlockSpeed[]> {
   const { signal } = context
   const model = join(folder, 'model')
   await writeRandomModel(model, shape, { signal })
   const swarm = await loadSwarm()
   const speeds: BlockSpeed[] = []
   for (const weights of formats) {
-    const node = await swarm.startNode(context, { model, weights, join: [], listen: [], lan: false, memoryBytes, threads, dataFolder: join(folder, 'node'), onEvent: () => undefined, signal })
+    const node = await swarm.startNode(context, {
+      model,
+      weights,
+      join: [],
+      listen: [],
+      lan: false,
+      memoryBytes,
+      threads,
+      dataFolder: join(folder, 'node'),
+      onEvent: () => undefined,
+      signal,
+    })
     try {
       const { speed } = node
       speeds.push({

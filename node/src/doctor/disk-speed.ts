@@ -13,7 +13,12 @@ const chunkBytes = 2 ** 20
 const defaultBytes = 64 * chunkBytes
 
 /** Writes, flushes and reads one file at `path`; whoever made its folder removes it. */
-export async function measureDisk(clock: Clock, path: string, signal: AbortSignal, bytes = defaultBytes): Promise<DiskSpeed> {
+export async function measureDisk(
+  clock: Clock,
+  path: string,
+  signal: AbortSignal,
+  bytes = defaultBytes,
+): Promise<DiskSpeed> {
   // Not zeros: file systems and drives that compress would write nothing.
   const chunk = Uint8Array.from({ length: chunkBytes }, (_, i) => Math.imul(i, 2_654_435_761) >>> 24)
   const file = await open(path, 'w+')

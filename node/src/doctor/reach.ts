@@ -30,5 +30,7 @@ const isLoopback = (address: string): boolean => address === '::1' || address.st
 export function reachOf(addresses: readonly string[]): Reach {
   const outer = addresses.filter((address) => !isLoopback(address))
   if (outer.length === 0) return 'this-machine'
-  return outer.some((address) => !inner.check(address, address.includes(':') ? 'ipv6' : 'ipv4')) ? 'anywhere' : 'lan'
+  return outer.some((address) => !inner.check(address, address.includes(':') ? 'ipv6' : 'ipv4'))
+    ? 'anywhere'
+    : 'lan'
 }

@@ -14,20 +14,33 @@ export function chooseShape(ref: string, nodes: number | null): Shape {
   const topology = topologies[ref]
   if (topology !== undefined) {
     const count = nodes ?? topologyNodes
-    if (count > shapedNodesMax) throw new ShoalError('bad-request', `at most ${shapedNodesMax} nodes can have shaped links, not ${count}`)
+    if (count > shapedNodesMax)
+      throw new ShoalError(
+        'bad-request',
+        `at most ${shapedNodesMax} nodes can have shaped links, not ${count}`,
+      )
     return createShape(ref, topology.file(count))
   }
   const shape = parseShape(readShape(ref), ref)
-  if (nodes !== null && nodes !== shape.nodes.length) throw new ShoalError('bad-request', `${ref} has ${shape.nodes.length} nodes, --processes says ${nodes}: leave --processes out`)
+  if (nodes !== null && nodes !== shape.nodes.length)
+    throw new ShoalError(
+      'bad-request',
+      `${ref} has ${shape.nodes.length} nodes, --processes says ${nodes}: leave --processes out`,
+    )
   return shape
 }
 
 function readShape(path: string): string {
   try {
-    if (statSync(path).size > shapeFileBytesMax) throw new ShoalError('limit-exceeded', `${path} is larger than ${formatBytes(shapeFileBytesMax)}`)
+    if (statSync(path).size > shapeFileBytesMax)
+      throw new ShoalError('limit-exceeded', `${path} is larger than ${formatBytes(shapeFileBytesMax)}`)
     return readFileSync(path, 'utf8')
   } catch (error) {
     if (error instanceof ShoalError) throw error
-    throw new ShoalError('not-found', `${path} is neither a shape file that can be read nor one of ${Object.keys(topologies).join(', ')}`, { cause: error })
+    throw new ShoalError(
+      'not-found',
+      `${path} is neither a shape file that can be read nor one of ${Object.keys(topologies).join(', ')}`,
+      { cause: error },
+    )
   }
 }

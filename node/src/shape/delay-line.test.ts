@@ -19,7 +19,8 @@ function bench(options: Partial<DelayLineOptions> = {}): Bench {
   const clock = createVirtualClock()
   const arrived: Bench['arrived'] = []
   let drained = (): void => undefined
-  const note = (what: number | 'end' | 'reset'): void => void arrived.push({ atMs: Math.round(clock.nowMs() * 1000) / 1000, what })
+  const note = (what: number | 'end' | 'reset'): void =>
+    void arrived.push({ atMs: Math.round(clock.nowMs() * 1000) / 1000, what })
   const state: Bench = {
     clock,
     arrived,
@@ -59,7 +60,11 @@ test('bytes come later, the end behind them', () => {
   clock.advance(5.9)
   expect(arrived).toEqual([])
   clock.advance(100)
-  expect(arrived).toEqual([{ atMs: 10, what: 1 }, { atMs: 14, what: 2 }, { atMs: 14, what: 'end' }])
+  expect(arrived).toEqual([
+    { atMs: 10, what: 1 },
+    { atMs: 14, what: 2 },
+    { atMs: 14, what: 'end' },
+  ])
 })
 
 test('the slowest wire sets the pace, and a wire is shared', () => {
@@ -69,7 +74,10 @@ test('the slowest wire sets the pace, and a wire is shared', () => {
   slow.take(3000, clock.nowMs())
   line.push(chunk(2, 1000))
   clock.advance(100)
-  expect(arrived).toEqual([{ atMs: 12, what: 1 }, { atMs: 16, what: 2 }])
+  expect(arrived).toEqual([
+    { atMs: 12, what: 1 },
+    { atMs: 16, what: 2 },
+  ])
 })
 
 test('what follows a lost packet waits for it', () => {
@@ -77,7 +85,11 @@ test('what follows a lost packet waits for it', () => {
   const { clock, line, arrived } = bench({ lossMs: () => losses.shift() ?? 0 })
   for (const name of [1, 2, 3]) line.push(chunk(name))
   clock.advance(100)
-  expect(arrived).toEqual([{ atMs: 10, what: 1 }, { atMs: 50, what: 2 }, { atMs: 50, what: 3 }])
+  expect(arrived).toEqual([
+    { atMs: 10, what: 1 },
+    { atMs: 50, what: 2 },
+    { atMs: 50, what: 3 },
+  ])
 })
 
 test('nothing comes before the handshake; a cut-off connection is heard of late, too', () => {
@@ -85,7 +97,10 @@ test('nothing comes before the handshake; a cut-off connection is heard of late,
   line.push(chunk(1))
   line.end('reset')
   clock.advance(100)
-  expect(arrived).toEqual([{ atMs: 30, what: 1 }, { atMs: 30, what: 'reset' }])
+  expect(arrived).toEqual([
+    { atMs: 30, what: 1 },
+    { atMs: 30, what: 'reset' },
+  ])
 })
 
 test('the source waits while a window is under way, and while the sink takes nothing', () => {
@@ -118,17 +133,32 @@ test('a line that was cut delivers nothing', () => {
 
 test('whatever is pushed when: all of it arrives, in order, never early', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.double({ min: 0, max: 20, noNaN: true }), fc.double({ min: 0, max: 30, noNaN: true })), { maxLength: 30 }), (pushes) => {
-      const losses = pushes.map(([, , lossMs]) => lossMs)
-      const { clock, line, arrived } = bench({ wires: [createWire(8)], lossMs: () => losses.shift() ?? 0, bytesMax: Number.MAX_SAFE_INTEGER })
-      const leftMs = pushes.map(([bytes, waitMs], index) => {
-        clock.advance(waitMs)
-        line.push(chunk(index, bytes))
-        return clock.nowMs()
-      })
-      clock.advance(10_000)
-      expect(arrived.map(({ what }) => what)).toEqual(pushes.map((_, index) => index))
-      for (const [index, { atMs }] of arrived.entries()) expect(atMs).toBeGreaterThanOrEqual(leftMs[index]! + 10 + pushes[index]![0] / 1000 - 0.001)
-    }),
+    fc.property(
+      fc.array(
+        fc.tuple(
+          fc.integer({ min: 1, max: 5000 }),
+          fc.double({ min: 0, max: 20, noNaN: true }),
+          fc.double({ min: 0, max: 30, noNaN: true }),
+        ),
+        { maxLength: 30 },
+      ),
+      (pushes) => {
+        const losses = pushes.map(([, , lossMs]) => lossMs)
+        const { clock, line, arrived } = bench({
+          wires: [createWire(8)],
+          lossMs: () => losses.shift() ?? 0,
+          bytesMax: Number.MAX_SAFE_INTEGER,
+        })
+        const leftMs = pushes.map(([bytes, waitMs], index) => {
+          clock.advance(waitMs)
+          line.push(chunk(index, bytes))
+          return clock.nowMs()
+        })
+        clock.advance(10_000)
+        expect(arrived.map(({ what }) => what)).toEqual(pushes.map((_, index) => index))
+        for (const [index, { atMs }] of arrived.entries())
+          expect(atMs).toBeGreaterThanOrEqual(leftMs[index]! + 10 + pushes[index]![0] / 1000 - 0.001)
+      },
+    ),
   )
 })

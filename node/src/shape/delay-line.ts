@@ -44,7 +44,12 @@ interface Item {
   readonly chunk: Uint8Array | null
 }
 
-export function createDelayLine(clock: Clock, source: Source, sink: Sink, options: DelayLineOptions): DelayLine {
+export function createDelayLine(
+  clock: Clock,
+  source: Source,
+  sink: Sink,
+  options: DelayLineOptions,
+): DelayLine {
   const { delayMs, wires, bytesMax } = options
   let queue: Item[] = []
   let underWayBytes = 0
@@ -95,7 +100,10 @@ export function createDelayLine(clock: Clock, source: Source, sink: Sink, option
     push(chunk) {
       if (over || ending !== null) return
       const nowMs = clock.nowMs()
-      const leftMs = wires.reduce((latest, wire) => Math.max(latest, wire.take(chunk.byteLength, nowMs)), nowMs)
+      const leftMs = wires.reduce(
+        (latest, wire) => Math.max(latest, wire.take(chunk.byteLength, nowMs)),
+        nowMs,
+      )
       underWayBytes += chunk.byteLength
       if (!paused && underWayBytes >= bytesMax) {
         paused = true

@@ -25,7 +25,11 @@ const ports = await Promise.all(
       row.map(async (shape, to) => {
         const targetPort = targetPorts[to]
         if (from === to || targetPort === undefined) return null
-        const { port } = await startLinkProxy(clock, random, { targetPort, shape, wires: { forward: way(from, to), back: way(to, from) } })
+        const { port } = await startLinkProxy(clock, random, {
+          targetPort,
+          shape,
+          wires: { forward: way(from, to), back: way(to, from) },
+        })
         return port
       }),
     ),

@@ -35,11 +35,16 @@ export async function startLinks(shape: Shape, targetPorts: readonly number[], s
     access: shape.nodes.map(({ upMbps, downMbps }) => ({ upMbps, downMbps })),
     links: names.map((from) => names.map((to) => shape.link(from, to))),
   }
-  const worker = new Worker(new URL('./links-worker.ts', import.meta.url), { workerData: plan, name: 'shoal-links' })
+  const worker = new Worker(new URL('./links-worker.ts', import.meta.url), {
+    workerData: plan,
+    name: 'shoal-links',
+  })
   const { ports } = await new Promise<LinksReady>((resolve, reject) => {
     worker.once('message', resolve)
     worker.once('error', reject)
-    worker.once('exit', (status) => reject(new ShoalError('internal', `the thread of the links ended with status ${status}`)))
+    worker.once('exit', (status) =>
+      reject(new ShoalError('internal', `the thread of the links ended with status ${status}`)),
+    )
   })
   // From here on it ends only when it is told to.
   worker.on('error', (error) => {
@@ -51,7 +56,11 @@ export async function startLinks(shape: Shape, targetPorts: readonly number[], s
       if (port === undefined || port === null) throw new Error(`there is no link ${from} → ${to}`)
       return port
     },
-    all: ports.flatMap((row, from) => row.flatMap((port, to) => (port === null ? [] : [{ from: names[from] ?? '', to: names[to] ?? '', port }]))),
+    all: ports.flatMap((row, from) =>
+      row.flatMap((port, to) =>
+        port === null ? [] : [{ from: names[from] ?? '', to: names[to] ?? '', port }],
+      ),
+    ),
     close: async () => void (await worker.terminate()),
   }
 }

@@ -19,7 +19,11 @@ async function serve(onSocket: (socket: Socket) => void): Promise<number> {
 
 async function link(targetPort: number, shape: Partial<LinkShape>): Promise<LinkProxy> {
   const whole = { rttMs: 0, mbps: null, lossPercent: 0, ...shape }
-  const proxy = await startLinkProxy(clock, seededRandom(1), { targetPort, shape: whole, wires: { forward: [createWire(whole.mbps)], back: [createWire(whole.mbps)] } })
+  const proxy = await startLinkProxy(clock, seededRandom(1), {
+    targetPort,
+    shape: whole,
+    wires: { forward: [createWire(whole.mbps)], back: [createWire(whole.mbps)] },
+  })
   open.push(proxy)
   return proxy
 }
@@ -81,7 +85,10 @@ test('nobody behind the link: whoever dialled is cut off', async () => {
 })
 
 test('a far end that is cut off cuts off the near one, an orderly end ends it', async () => {
-  const ends: ((socket: Socket) => void)[] = [(socket) => void socket.resetAndDestroy(), (socket) => void socket.end('bye')]
+  const ends: ((socket: Socket) => void)[] = [
+    (socket) => void socket.resetAndDestroy(),
+    (socket) => void socket.end('bye'),
+  ]
   const port = await serve((socket) => {
     // Which of both is decided when the question comes.
     socket.once('data', () => ends.shift()?.(socket))
@@ -92,7 +99,9 @@ test('a far end that is cut off cuts off the near one, an orderly end ends it', 
   first.write('?')
   expect((await reset).code).toBe('ECONNRESET')
   let heard = ''
-  const ended = new Promise<void>((resolve) => second.on('data', (chunk) => (heard += String(chunk))).once('end', resolve))
+  const ended = new Promise<void>((resolve) =>
+    second.on('data', (chunk) => (heard += String(chunk))).once('end', resolve),
+  )
   second.write('?')
   await ended
   expect(heard).toBe('bye')

@@ -31,7 +31,11 @@ const bufferBytes = 64 * 1024
  * A link as a TCP relay on 127.0.0.1: whoever connects here reaches the target later and slower. Bytes wait in the relay
  * for at most one window and a small buffer; beyond that the sender waits, as on a real link.
  */
-export async function startLinkProxy(clock: Clock, random: Random, options: LinkProxyOptions): Promise<LinkProxy> {
+export async function startLinkProxy(
+  clock: Clock,
+  random: Random,
+  options: LinkProxyOptions,
+): Promise<LinkProxy> {
   const { shape, wires, targetPort } = options
   const sockets = new Set<Socket>()
   const bytesMax = bytesMaxOf(shape)

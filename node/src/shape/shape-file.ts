@@ -10,7 +10,9 @@ export const shapeFileBytesMax = 1024 * 1024
 /** Each pair of nodes has listeners of its own, one each way: 32 nodes are a thousand. */
 export const shapedNodesMax = 32
 
-const name = z.string().regex(/^[\w.-]{1,32}$/, 'a name has 1 to 32 letters, digits, dots, dashes or underscores')
+const name = z
+  .string()
+  .regex(/^[\w.-]{1,32}$/, 'a name has 1 to 32 letters, digits, dots, dashes or underscores')
 const mbps = z.number().positive().max(1_000_000)
 
 const linkFields = {
@@ -23,12 +25,20 @@ const node = z.strictObject({
   name,
   /** Nodes of one site have the links that are given for the site. */
   site: name.optional(),
-  memory: z.union([z.string(), z.number().positive()]).transform((value) => parseByteSize(String(value))).optional(),
+  memory: z
+    .union([z.string(), z.number().positive()])
+    .transform((value) => parseByteSize(String(value)))
+    .optional(),
   threads: z.number().int().min(1).max(1024).optional(),
   slowdown: z.number().min(1).max(100).optional(),
   upMbps: mbps.optional(),
   downMbps: mbps.optional(),
-  blocks: z.string().regex(/^\d{1,4}:\d{1,4}$/, 'blocks are START:END, such as 0:8').transform((text) => text.split(':').map(Number) as [number, number]).refine(([start, end]) => start < end, 'blocks are START:END with START < END').optional(),
+  blocks: z
+    .string()
+    .regex(/^\d{1,4}:\d{1,4}$/, 'blocks are START:END, such as 0:8')
+    .transform((text) => text.split(':').map(Number) as [number, number])
+    .refine(([start, end]) => start < end, 'blocks are START:END with START < END')
+    .optional(),
   rankOf: name.optional(),
   speed: z.number().positive().max(1_000_000).optional(),
 })
@@ -65,7 +75,10 @@ export function parseShape(text: string, title: string): Shape {
   const result = shapeFile.safeParse(json)
   if (result.success) return createShape(title, result.data)
   const issue = result.error.issues[0]
-  throw new ShoalError('bad-request', `the shape file ${title}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`)
+  throw new ShoalError(
+    'bad-request',
+    `the shape file ${title}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`,
+  )
 }
 
 /** @throws {ShoalError} `bad-request` for names that are double or nobody's */
@@ -75,18 +88,22 @@ export function createShape(title: string, file: ShapeFile): Shape {
   const refuse = (why: string): ShoalError => new ShoalError('bad-request', `the shape ${title}: ${why}`)
   for (const [index, one] of names.entries()) {
     if (names.indexOf(one) !== index) throw refuse(`two nodes are called '${one}'`)
-    if (sites.has(one) || one === outsider) throw refuse(`'${one}' is a node and a ${one === outsider ? 'word for everybody else' : 'site'}`)
+    if (sites.has(one) || one === outsider)
+      throw refuse(`'${one}' is a node and a ${one === outsider ? 'word for everybody else' : 'site'}`)
   }
   for (const { between } of file.links) {
     const stranger = between.find((one) => one !== outsider && !sites.has(one) && !names.includes(one))
-    if (stranger !== undefined) throw refuse(`a link names '${stranger}', which is neither a node, a site nor '${outsider}'`)
-    if (between[0] === between[1] && !sites.has(between[0])) throw refuse(`a link leads from '${between[0]}' to itself`)
+    if (stranger !== undefined)
+      throw refuse(`a link names '${stranger}', which is neither a node, a site nor '${outsider}'`)
+    if (between[0] === between[1] && !sites.has(between[0]))
+      throw refuse(`a link leads from '${between[0]}' to itself`)
   }
   const trouble = groupsTrouble(file.nodes)
   if (trouble !== null) throw refuse(trouble)
   const siteOf = new Map(file.nodes.map((node) => [node.name, node.site]))
   /** How well a name in a file fits a node: 2 by its own name, 1 by its site's. */
-  const fit = (written: string, node: string): number => (written === node ? 2 : written === siteOf.get(node) ? 1 : 0)
+  const fit = (written: string, node: string): number =>
+    written === node ? 2 : written === siteOf.get(node) ? 1 : 0
   const score = ([x, y]: readonly [string, string], a: string, b: string): number => {
     const ways = [fit(x, a) * fit(y, b), fit(x, b) * fit(y, a)]
     return Math.max(...ways)
@@ -109,13 +126,21 @@ export function createShape(title: string, file: ShapeFile): Shape {
     link(a, b) {
       const fitting = file.links.filter(({ between }) => score(between, a, b) > 0)
       // A later one counts over an earlier one that fits as well.
-      const best = fitting.reduce<(typeof fitting)[number] | undefined>((found, link) => (found === undefined || score(link.between, a, b) >= score(found.between, a, b) ? link : found), undefined)
+      const best = fitting.reduce<(typeof fitting)[number] | undefined>(
+        (found, link) =>
+          found === undefined || score(link.between, a, b) >= score(found.between, a, b) ? link : found,
+        undefined,
+      )
       return linkOf({ ...file.default, ...defined(best ?? {}) })
     },
   }
 }
 
-function linkOf({ rttMs, mbps: rate, lossPercent }: Partial<Record<keyof LinkShape, number | undefined>>): LinkShape {
+function linkOf({
+  rttMs,
+  mbps: rate,
+  lossPercent,
+}: Partial<Record<keyof LinkShape, number | undefined>>): LinkShape {
   return { rttMs: rttMs ?? 0, mbps: rate ?? null, lossPercent: lossPercent ?? 0 }
 }
 

@@ -35,9 +35,19 @@ export async function shapeProcesses(random: Random, shape: Shape, folder: strin
       // In the node's own data directory: it goes with it.
       const path = join(folder, node.name, 'dial-instead.json')
       mkdirSync(join(folder, node.name), { recursive: true })
-      const others = shape.nodes.flatMap((_, other) => (other === index ? [] : [[addressOf(links.port(null, other)), addressOf(links.port(index, other))]]))
+      const others = shape.nodes.flatMap((_, other) =>
+        other === index ? [] : [[addressOf(links.port(null, other)), addressOf(links.port(index, other))]],
+      )
       writeDialInstead(path, Object.fromEntries(others))
-      return ['--listen', addressOf(port), '--announce', addressOf(links.port(null, index)), '--dial-instead', path, ...(node.slowdown === 1 ? [] : ['--slowdown', String(node.slowdown)])]
+      return [
+        '--listen',
+        addressOf(port),
+        '--announce',
+        addressOf(links.port(null, index)),
+        '--dial-instead',
+        path,
+        ...(node.slowdown === 1 ? [] : ['--slowdown', String(node.slowdown)]),
+      ]
     },
     close: () => links.close(),
   }

@@ -48,7 +48,10 @@ test('steps follow each other, after events and times', async () => {
           return Promise.resolve({ name, peerId: '', addrs: [], blocks: null, rankOf: null, pid: 0 })
         },
       },
-      nextEvent: (fits) => (fits({ event: 'session-opened' }) && !fits({ event: 'peer-dead' }) ? opened : Promise.reject(new Error('waits for something else'))),
+      nextEvent: (fits) =>
+        fits({ event: 'session-opened' }) && !fits({ event: 'peer-dead' })
+          ? opened
+          : Promise.reject(new Error('waits for something else')),
       onStep: () => undefined,
     },
     steps,

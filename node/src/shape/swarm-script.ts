@@ -29,16 +29,24 @@ export function readScript(path: string, names: readonly string[]): SwarmScript 
   try {
     json = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    if (error instanceof SyntaxError) throw new ShoalError('bad-request', `the script ${path} is not JSON`, { cause: error })
+    if (error instanceof SyntaxError)
+      throw new ShoalError('bad-request', `the script ${path} is not JSON`, { cause: error })
     throw new ShoalError('not-found', `the script ${path} cannot be read`, { cause: error })
   }
   const result = script.safeParse(json)
   if (!result.success) {
     const issue = result.error.issues[0]
-    throw new ShoalError('bad-request', `the script ${path}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`)
+    throw new ShoalError(
+      'bad-request',
+      `the script ${path}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`,
+    )
   }
   const stranger = result.data.find(({ node }) => !names.includes(node))
-  if (stranger !== undefined) throw new ShoalError('bad-request', `the script ${path} names '${stranger.node}'; the nodes are: ${names.join(', ')}`)
+  if (stranger !== undefined)
+    throw new ShoalError(
+      'bad-request',
+      `the script ${path} names '${stranger.node}'; the nodes are: ${names.join(', ')}`,
+    )
   return result.data
 }
 
@@ -50,7 +58,11 @@ export interface ScriptDependencies {
   readonly onStep: (step: SwarmScript[number]) => void
 }
 
-export async function runScript({ clock, swarm, nextEvent, onStep }: ScriptDependencies, steps: SwarmScript, signal: AbortSignal): Promise<void> {
+export async function runScript(
+  { clock, swarm, nextEvent, onStep }: ScriptDependencies,
+  steps: SwarmScript,
+  signal: AbortSignal,
+): Promise<void> {
   for (const one of steps) {
     if (one.after !== undefined) await nextEvent(({ event }) => event === one.after, signal)
     if (one.waitMs > 0) await sleep(clock, one.waitMs, signal)

@@ -5,10 +5,34 @@ import { createWire, lossDelayMs } from './wire.ts'
 
 test.each([
   ['an empty wire', 8, [[1000, 0]], [1]],
-  ['one that is busy', 8, [[1000, 0], [1000, 0.25]], [1, 2]],
-  ['one that has rested', 8, [[1000, 0], [1000, 5]], [1, 6]],
+  [
+    'one that is busy',
+    8,
+    [
+      [1000, 0],
+      [1000, 0.25],
+    ],
+    [1, 2],
+  ],
+  [
+    'one that has rested',
+    8,
+    [
+      [1000, 0],
+      [1000, 5],
+    ],
+    [1, 6],
+  ],
   ['a fast one', 1000, [[125_000, 3]], [4]],
-  ['no limit', null, [[1_000_000, 3], [1, 3]], [3, 3]],
+  [
+    'no limit',
+    null,
+    [
+      [1_000_000, 3],
+      [1, 3],
+    ],
+    [3, 3],
+  ],
 ] as const)('%s', (_name, mbps, sends, ends) => {
   const wire = createWire(mbps)
   expect(sends.map(([bytes, nowMs]) => wire.take(bytes, nowMs))).toEqual(ends)
@@ -16,21 +40,27 @@ test.each([
 
 test('whoever sends what, a wire never carries more than its rate', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 65_536 }), fc.double({ min: 0, max: 50, noNaN: true })), { minLength: 1, maxLength: 40 }), (sends) => {
-      const wire = createWire(80)
-      let nowMs = 0
-      let bytes = 0
-      let lastMs = 0
-      for (const [size, waitMs] of sends) {
-        nowMs += waitMs
-        const endMs = wire.take(size, nowMs)
-        expect(endMs).toBeGreaterThanOrEqual(Math.max(nowMs, lastMs))
-        lastMs = endMs
-        bytes += size
-      }
-      // 80 Mbit/s are 10,000 bytes in a millisecond.
-      expect(lastMs).toBeGreaterThanOrEqual(bytes / 10_000 - 1e-6)
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 65_536 }), fc.double({ min: 0, max: 50, noNaN: true })), {
+        minLength: 1,
+        maxLength: 40,
+      }),
+      (sends) => {
+        const wire = createWire(80)
+        let nowMs = 0
+        let bytes = 0
+        let lastMs = 0
+        for (const [size, waitMs] of sends) {
+          nowMs += waitMs
+          const endMs = wire.take(size, nowMs)
+          expect(endMs).toBeGreaterThanOrEqual(Math.max(nowMs, lastMs))
+          lastMs = endMs
+          bytes += size
+        }
+        // 80 Mbit/s are 10,000 bytes in a millisecond.
+        expect(lastMs).toBeGreaterThanOrEqual(bytes / 10_000 - 1e-6)
+      },
+    ),
   )
 })
 

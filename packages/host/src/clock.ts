@@ -33,7 +33,12 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /** A repeating timer whose next turn starts only after the action has ended, so that turns never pile up. */
-export function every(clock: Clock, intervalMs: number, action: () => void | Promise<void>, onError: (error: unknown) => void): Timer {
+export function every(
+  clock: Clock,
+  intervalMs: number,
+  action: () => void | Promise<void>,
+  onError: (error: unknown) => void,
+): Timer {
   let cancelled = false
   let timer: Timer | undefined
   const turn = async (): Promise<void> => {
@@ -63,7 +68,12 @@ export interface TimeLimit {
 }
 
 /** @param reason makes the error that the signal aborts with when the time is over */
-export function timeLimit(clock: Clock, timeoutMs: number, reason: () => Error, signal?: AbortSignal): TimeLimit {
+export function timeLimit(
+  clock: Clock,
+  timeoutMs: number,
+  reason: () => Error,
+  signal?: AbortSignal,
+): TimeLimit {
   const controller = new AbortController()
   const timer = clock.after(timeoutMs, () => controller.abort(reason()))
   return {

@@ -5,23 +5,29 @@ import { createVirtualClock } from './virtual-clock.ts'
 test('actions run in order of their due time, then of their creation; cancelled ones do not', () => {
   const timer = fc.record({ delayMs: fc.integer({ min: 0, max: 20 }), cancelled: fc.boolean() })
   fc.assert(
-    fc.property(fc.array(timer, { maxLength: 60 }), fc.array(fc.integer({ min: 0, max: 8 }), { minLength: 1, maxLength: 6 }), (timers, advances) => {
-      const clock = createVirtualClock(100)
-      const ran: string[] = []
-      const created = timers.map(({ delayMs }, index) => clock.after(delayMs, () => ran.push(`${clock.nowMs()} ${index}`)))
-      for (const [index, { cancelled }] of timers.entries()) if (cancelled) created[index]!.cancel()
-      const wanted = timers
-        .flatMap(({ delayMs, cancelled }, index) => (cancelled ? [] : [{ dueMs: 100 + delayMs, index }]))
-        .sort((a, b) => a.dueMs - b.dueMs || a.index - b.index)
-      expect(clock.pending()).toBe(wanted.length)
-      expect(clock.dueMs()).toBe(wanted[0]?.dueMs ?? null)
-      for (const durationMs of advances) clock.advance(durationMs)
-      const reachedMs = 100 + advances.reduce((sum, durationMs) => sum + durationMs, 0)
-      expect(clock.nowMs()).toBe(reachedMs)
-      expect(ran).toHaveLength(wanted.filter(({ dueMs }) => dueMs <= reachedMs).length)
-      while (clock.step()) expect(clock.pending()).toBe(wanted.length - ran.length)
-      expect(ran.map((entry) => Number(entry.split(' ')[1]))).toEqual(wanted.map(({ index }) => index))
-    }),
+    fc.property(
+      fc.array(timer, { maxLength: 60 }),
+      fc.array(fc.integer({ min: 0, max: 8 }), { minLength: 1, maxLength: 6 }),
+      (timers, advances) => {
+        const clock = createVirtualClock(100)
+        const ran: string[] = []
+        const created = timers.map(({ delayMs }, index) =>
+          clock.after(delayMs, () => ran.push(`${clock.nowMs()} ${index}`)),
+        )
+        for (const [index, { cancelled }] of timers.entries()) if (cancelled) created[index]!.cancel()
+        const wanted = timers
+          .flatMap(({ delayMs, cancelled }, index) => (cancelled ? [] : [{ dueMs: 100 + delayMs, index }]))
+          .sort((a, b) => a.dueMs - b.dueMs || a.index - b.index)
+        expect(clock.pending()).toBe(wanted.length)
+        expect(clock.dueMs()).toBe(wanted[0]?.dueMs ?? null)
+        for (const durationMs of advances) clock.advance(durationMs)
+        const reachedMs = 100 + advances.reduce((sum, durationMs) => sum + durationMs, 0)
+        expect(clock.nowMs()).toBe(reachedMs)
+        expect(ran).toHaveLength(wanted.filter(({ dueMs }) => dueMs <= reachedMs).length)
+        while (clock.step()) expect(clock.pending()).toBe(wanted.length - ran.length)
+        expect(ran.map((entry) => Number(entry.split(' ')[1]))).toEqual(wanted.map(({ index }) => index))
+      },
+    ),
   )
 })
 

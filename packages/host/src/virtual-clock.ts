@@ -28,7 +28,7 @@ export function createVirtualClock(startMs = 0): VirtualClock {
 
   const place = (entry: Pending, from: number): void => {
     let at = from
-    for (; at > 0; ) {
+    for (; at > 0;) {
       const above = (at - 1) >> 1
       const parent = heap[above]!
       if (!isBefore(entry, parent)) break

@@ -11,15 +11,24 @@ import { resolveKeys } from './update-keys.ts'
  * refuse, so a refusal names its culprit: the neighbour that sent it.
  * @throws {ShoalError} `bad-frame`
  */
-export async function openValues(update: InspectedUpdate, signer: Signer, document: string, roster: Roster): Promise<readonly SealedRecord[]> {
+export async function openValues(
+  update: InspectedUpdate,
+  signer: Signer,
+  document: string,
+  roster: Roster,
+): Promise<readonly SealedRecord[]> {
   const opened: SealedRecord[] = []
   for (const item of update.items) {
     if (item.value === undefined) continue
     // A whole document repeats what is known; its signatures were checked when it came.
     const known = roster.writtenBy(item.client)
-    const sealed = known !== undefined && equalBytes(known.bytes, item.value) ? known : await openRecord(signer, document, item.value)
+    const sealed =
+      known !== undefined && equalBytes(known.bytes, item.value)
+        ? known
+        : await openRecord(signer, document, item.value)
     const { peerId, writer, clock } = sealed.record
-    if (writer !== item.client || clock !== item.clock) throw refuse(`a record of ${peerId} is not where it was written`)
+    if (writer !== item.client || clock !== item.clock)
+      throw refuse(`a record of ${peerId} is not where it was written`)
     opened.push(sealed)
   }
   return opened
@@ -30,7 +39,12 @@ export async function openValues(update: InspectedUpdate, signer: Signer, docume
  * place in the document's clocks. Runs in the same turn as the application, after {@link openValues}.
  * @throws {ShoalError} `bad-frame`
  */
-export function checkPlaces(update: InspectedUpdate, opened: readonly SealedRecord[], document: MemberDocument, roster: Roster): void {
+export function checkPlaces(
+  update: InspectedUpdate,
+  opened: readonly SealedRecord[],
+  document: MemberDocument,
+  roster: Roster,
+): void {
   const keyOf = resolveKeys(update.items, (id) => document.keyAt(id))
   const byPeer = new Map<string, SealedRecord>()
   let index = 0
@@ -41,9 +55,11 @@ export function checkPlaces(update: InspectedUpdate, opened: readonly SealedReco
     if (sealed === undefined) throw new Error('values were opened of another update')
     const key = keyOf(item)
     // Without a key it builds on items we lack, and is not applied.
-    if (key !== undefined && key !== sealed.record.peerId) throw refuse(`a record of ${sealed.record.peerId} stands under another key`)
+    if (key !== undefined && key !== sealed.record.peerId)
+      throw refuse(`a record of ${sealed.record.peerId} stands under another key`)
     const before = byPeer.get(sealed.record.peerId)
-    if (before === undefined || isNewer(sealed.record, before.record)) byPeer.set(sealed.record.peerId, sealed)
+    if (before === undefined || isNewer(sealed.record, before.record))
+      byPeer.set(sealed.record.peerId, sealed)
   }
   for (const key of document.keysDeletedBy(update.deleted)) {
     if (!byPeer.has(key)) throw refuse(`it deletes the record of ${key}`)
@@ -54,16 +70,22 @@ export function checkPlaces(update: InspectedUpdate, opened: readonly SealedReco
     // A writer's last item is its record, at a clock that it signed. Remains beyond that would block its next one; only
     // its next life leaves it without a last value.
     const owner = roster.writtenBy(item.client)
-    if (owner === undefined || item.clock + item.length <= Math.max(document.clockOf(item.client), written.get(item.client) ?? 0)) continue
+    if (
+      owner === undefined ||
+      item.clock + item.length <= Math.max(document.clockOf(item.client), written.get(item.client) ?? 0)
+    )
+      continue
     const successor = byPeer.get(owner.record.peerId)
-    if (successor === undefined || !isNewer(successor.record, owner.record)) throw refuse(`it takes clocks of ${owner.record.peerId}`)
+    if (successor === undefined || !isNewer(successor.record, owner.record))
+      throw refuse(`it takes clocks of ${owner.record.peerId}`)
   }
 }
 
 /** Clock of each client's last value in an update. */
 function lastValues(update: InspectedUpdate): ReadonlyMap<number, number> {
   const last = new Map<number, number>()
-  for (const { client, clock, value } of update.items) if (value !== undefined) last.set(client, Math.max(clock, last.get(client) ?? 0))
+  for (const { client, clock, value } of update.items)
+    if (value !== undefined) last.set(client, Math.max(clock, last.get(client) ?? 0))
   return last
 }
 

@@ -25,7 +25,13 @@ export function createConduct(clock: Clock): Conduct {
   /** What is left of a sheet now. What has passed of the next point's time is not lost. */
   const faded = (sheet: Sheet): Sheet => {
     const forgiven = Math.floor((clock.nowMs() - sheet.atMs) / memberLimits.forgivePointMs)
-    return sheet.points <= forgiven ? { ...sheet, points: 0, atMs: clock.nowMs() } : { ...sheet, points: sheet.points - forgiven, atMs: sheet.atMs + forgiven * memberLimits.forgivePointMs }
+    return sheet.points <= forgiven
+      ? { ...sheet, points: 0, atMs: clock.nowMs() }
+      : {
+          ...sheet,
+          points: sheet.points - forgiven,
+          atMs: sheet.atMs + forgiven * memberLimits.forgivePointMs,
+        }
   }
   const isBlank = (sheet: Sheet): boolean => sheet.bannedUntilMs <= clock.nowMs() && faded(sheet).points === 0
 
@@ -35,7 +41,12 @@ export function createConduct(clock: Clock): Conduct {
       const sheet = faded(sheets.get(peer) ?? { points: 0, atMs: clock.nowMs(), bannedUntilMs: 0 })
       const points = sheet.points + 1
       const shutOut = points >= memberLimits.maxMisbehaviour
-      sheets.set(peer, shutOut ? { points: 0, atMs: clock.nowMs(), bannedUntilMs: clock.nowMs() + memberLimits.banMs } : { ...sheet, points })
+      sheets.set(
+        peer,
+        shutOut
+          ? { points: 0, atMs: clock.nowMs(), bannedUntilMs: clock.nowMs() + memberLimits.banMs }
+          : { ...sheet, points },
+      )
       return { points, shutOut }
     },
     isShutOut: (peer) => (sheets.get(peer)?.bannedUntilMs ?? 0) > clock.nowMs(),

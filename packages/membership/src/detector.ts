@@ -23,7 +23,10 @@ export interface DetectorDependencies {
   readonly onTransition: (peer: string, before: Life | undefined, after: Life) => void
 }
 
-export function createDetector({ clock, beforeNews, dialBack, onTransition }: DetectorDependencies, timing: DetectorTiming): Detector {
+export function createDetector(
+  { clock, beforeNews, dialBack, onTransition }: DetectorDependencies,
+  timing: DetectorTiming,
+): Detector {
   const lives = new Map<string, Life>()
   const dials = new Map<string, AbortController>()
   /** One dial-back per suspicion: an answer extends the deadline once. */
@@ -38,7 +41,8 @@ export function createDetector({ clock, beforeNews, dialBack, onTransition }: De
     lives.set(peer, after)
     if (before?.liveness === after.liveness && before.incarnation === after.incarnation) return
     settled.delete(peer)
-    if (after.liveness !== 'suspect' && after.liveness !== 'unknown') dials.get(peer)?.abort(new Error('decided'))
+    if (after.liveness !== 'suspect' && after.liveness !== 'unknown')
+      dials.get(peer)?.abort(new Error('decided'))
     if (after.liveness === 'suspect') startDial(peer)
     if (after.liveness === 'dead' || after.liveness === 'left') forgetOldest()
     onTransition(peer, before, after)
@@ -79,7 +83,11 @@ export function createDetector({ clock, beforeNews, dialBack, onTransition }: De
       const atMs = clock.nowMs()
       for (const [peer, life] of lives) {
         // A stranger is dialled when no beat has come by itself for two intervals.
-        if (life.liveness === 'unknown' && atMs >= life.deadlineMs - timing.leaseMs + 2 * timing.beatIntervalMs) startDial(peer)
+        if (
+          life.liveness === 'unknown' &&
+          atMs >= life.deadlineMs - timing.leaseMs + 2 * timing.beatIntervalMs
+        )
+          startDial(peer)
         apply(peer, { type: 'time-passed', atMs })
       }
     },

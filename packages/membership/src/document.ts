@@ -53,7 +53,7 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
   /** What is here of a range, whole or in pieces. */
   function* structsIn({ client, clock, length }: DeletedRange): Generator<Y.Item | Y.GC> {
     const end = Math.min(clock + length, Y.getState(doc.store, client))
-    for (let at = clock; at < end; ) {
+    for (let at = clock; at < end;) {
       const struct = Y.getItem(doc.store, Y.createID(client, at)) as Y.Item | Y.GC
       yield struct
       at = struct.id.clock + struct.length
@@ -89,11 +89,22 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
     keyAt: (id) => itemAt(id)?.parentSub ?? undefined,
     has: ({ items, deleted }) =>
       items.every(({ client, clock, length }) => clock + length <= Y.getState(doc.store, client)) &&
-      mergeRanges(deleted).every((range) => range.clock + range.length <= Y.getState(doc.store, range.client) && [...structsIn(range)].every((struct) => struct.deleted)),
+      mergeRanges(deleted).every(
+        (range) =>
+          range.clock + range.length <= Y.getState(doc.store, range.client) &&
+          [...structsIn(range)].every((struct) => struct.deleted),
+      ),
     keysDeletedBy(deleted) {
       const keys: string[] = []
       for (const range of mergeRanges(deleted)) {
-        for (const struct of structsIn(range)) if (struct instanceof Y.Item && !struct.deleted && struct.parentSub !== null && map._map.get(struct.parentSub) === struct) keys.push(struct.parentSub)
+        for (const struct of structsIn(range))
+          if (
+            struct instanceof Y.Item &&
+            !struct.deleted &&
+            struct.parentSub !== null &&
+            map._map.get(struct.parentSub) === struct
+          )
+            keys.push(struct.parentSub)
       }
       return keys
     },

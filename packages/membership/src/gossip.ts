@@ -41,12 +41,17 @@ export interface GossipDependencies {
   onOverwritten(): void
 }
 
-export function createGossip(dependencies: GossipDependencies, swarm: string, options: { readonly beatIntervalMs: number }): Gossip {
+export function createGossip(
+  dependencies: GossipDependencies,
+  swarm: string,
+  options: { readonly beatIntervalMs: number },
+): Gossip {
   const { clock, random, logger, signer, replica, self, detector, neighbours } = dependencies
   const spent = new Map<string, { messages: number; states: number }>()
   const heardMs = new Map<string, number>()
   const relays = createRelays(self.peerId, (peer) => replica.roster.get(peer))
-  const some = (peers: readonly string[]): readonly string[] => shuffled(peers, random).slice(0, memberLimits.fanOut)
+  const some = (peers: readonly string[]): readonly string[] =>
+    shuffled(peers, random).slice(0, memberLimits.fanOut)
 
   const asked = new Map<string, number>()
 
@@ -73,7 +78,10 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
         for (const id of neighbours().ids()) sendState(id)
         return true
       case 'foreign':
-        throw new ShoalError('wrong-manifest', `${peer} is in the swarm '${document}', this one is '${replica.name}'`)
+        throw new ShoalError(
+          'wrong-manifest',
+          `${peer} is in the swarm '${document}', this one is '${replica.name}'`,
+        )
     }
   }
 
@@ -83,14 +91,21 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     if (kind === 'state') sum.states += 1
     spent.set(peer, sum)
     const intervals = 1 + dependencies.standstill.missedTurns()
-    if (sum.states > intervals * memberLimits.maxStatesPerInterval || sum.messages > intervals * (memberLimits.maxMessagesPerInterval + 4 * replica.roster.size)) {
-      throw new ShoalError('limit-exceeded', `${peer} sends more than a neighbour may in ${options.beatIntervalMs} ms`)
+    if (
+      sum.states > intervals * memberLimits.maxStatesPerInterval ||
+      sum.messages > intervals * (memberLimits.maxMessagesPerInterval + 4 * replica.roster.size)
+    ) {
+      throw new ShoalError(
+        'limit-exceeded',
+        `${peer} sends more than a neighbour may in ${options.beatIntervalMs} ms`,
+      )
     }
   }
 
   const receiveState = (peer: string, message: Extract<MembersMessage, { type: 'state' }>): void => {
     if (!follow(peer, message.document)) return
-    if (message.stateVector.length > memberLimits.maxStateVectorBytes) throw new ShoalError('bad-frame', 'a state vector is over its limit')
+    if (message.stateVector.length > memberLimits.maxStateVectorBytes)
+      throw new ShoalError('bad-frame', 'a state vector is over its limit')
     let update: Uint8Array
     try {
       update = replica.missing(message.stateVector)
@@ -100,14 +115,18 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
     neighbours().send(peer, { type: 'update', document: replica.name, update })
   }
 
-  const receiveUpdate = async (peer: string, message: Extract<MembersMessage, { type: 'update' }>): Promise<void> => {
+  const receiveUpdate = async (
+    peer: string,
+    message: Extract<MembersMessage, { type: 'update' }>,
+  ): Promise<void> => {
     if (!follow(peer, message.document)) return
     const writer = replica.writer
     const { accepted, novel, incomplete } = await replica.receive(message.update)
     for (const sealed of accepted) dependencies.onRecord(sealed)
     if (novel !== undefined) {
       const { name } = replica
-      for (const id of some(whoMayLack(peer, accepted))) neighbours().send(id, { type: 'update', document: name, update: novel })
+      for (const id of some(whoMayLack(peer, accepted)))
+        neighbours().send(id, { type: 'update', document: name, update: novel })
     }
     if (incomplete) sendState(peer)
     if (replica.writer !== writer || !replica.shows(self.sealed)) dependencies.onOverwritten()
@@ -118,8 +137,17 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
    * passed on at random; whom it misses asks one neighbour each turn for what it lacks.
    */
   const whoMayLack = (sender: string, accepted: readonly SealedRecord[]): readonly string[] => {
-    const settled = accepted.length > 0 && accepted.every(({ record }) => record.seq > memberLimits.youngRecords)
-    return neighbours().ids().filter((id) => id !== sender && !(settled && accepted.every(({ record }) => id === record.peerId || relays.near(record.peerId, id))))
+    const settled =
+      accepted.length > 0 && accepted.every(({ record }) => record.seq > memberLimits.youngRecords)
+    return neighbours()
+      .ids()
+      .filter(
+        (id) =>
+          id !== sender &&
+          !(
+            settled && accepted.every(({ record }) => id === record.peerId || relays.near(record.peerId, id))
+          ),
+      )
   }
 
   const receiveBeat = async (peer: string, beat: Beat): Promise<void> => {
@@ -130,7 +158,8 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
       return
     }
     if (replica.roster.get(beat.peer) === undefined || isOld(beat.peer, body)) return
-    if (!(await verifyBeat(signer, swarm, beat))) throw new ShoalError('bad-frame', `a beat that names ${beat.peer} is not signed by it`)
+    if (!(await verifyBeat(signer, swarm, beat)))
+      throw new ShoalError('bad-frame', `a beat that names ${beat.peer} is not signed by it`)
     if (isOld(beat.peer, body)) return
     const life = detector.get(beat.peer)
     heardMs.set(beat.peer, clock.nowMs())
@@ -138,12 +167,19 @@ export function createGossip(dependencies: GossipDependencies, swarm: string, op
       if (life.liveness === 'dead') answerGhost(beat)
       return
     }
-    detector.apply(beat.peer, { type: 'beat-seen', incarnation: body.incarnation, beat: body.beat, atMs: clock.nowMs() })
+    detector.apply(beat.peer, {
+      type: 'beat-seen',
+      incarnation: body.incarnation,
+      beat: body.beat,
+      atMs: clock.nowMs(),
+    })
     dependencies.onBeat(beat.peer, body)
     const { unserved, appointed } = relays.share(
       beat.peer,
       body.beat,
-      neighbours().ids().filter((id) => id !== peer && id !== beat.peer),
+      neighbours()
+        .ids()
+        .filter((id) => id !== peer && id !== beat.peer),
     )
     for (const id of [...some(unserved), ...appointed]) neighbours().send(id, beat)
   }

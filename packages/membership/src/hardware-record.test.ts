@@ -20,7 +20,14 @@ const member: MemberRecord = {
   clock: 8,
   state: 'serving',
   span: { start: 2, end: 4 },
-  hardware: { memoryBytes: 1 << 30, decodeMicrosPerBlock: 900, prefillMicrosPerRowBlock: 90, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 2 },
+  hardware: {
+    memoryBytes: 1 << 30,
+    decodeMicrosPerBlock: 900,
+    prefillMicrosPerRowBlock: 90,
+    bandwidthBytesPerSecond: 0,
+    device: 'cpu',
+    threads: 2,
+  },
   numericClass: 'c'.repeat(64),
   addresses: ['/ip4/10.0.0.1/tcp/4001/p2p/alice'],
   version: 'shoal/0.1.0',
@@ -40,35 +47,118 @@ const memberBytes = (changes: Partial<MemberRecord> = {}): Uint8Array => encode(
 test('says what is measured, and neither friends nor places in the document', async () => {
   const bytes = await sealHardware(alice, record)
   const { rates: _rates, ...rest } = member
-  expect(await openHardware('alice', bytes, verify)).toEqual({ ...record, member: { ...rest, writer: 0, clock: 0, links: {} } })
+  expect(await openHardware('alice', bytes, verify)).toEqual({
+    ...record,
+    member: { ...rest, writer: 0, clock: 0, links: {} },
+  })
   expect(await hardwareRules.order('alice', bytes, verify)).toEqual({ incarnation: 5, seq: 3 })
   expect(bytes.length).toBeLessThan(600)
 })
 
 test('of a leader it says what that does by itself, and not with whom it works', async () => {
-  const bytes = await sealHardware(alice, { ...record, member: { ...member, machine: 'desk', group: { ranks: ['bob'], speeds: [16, 16], alone: member.hardware }, hardware: { ...member.hardware, decodeMicrosPerBlock: 500 } } })
+  const bytes = await sealHardware(alice, {
+    ...record,
+    member: {
+      ...member,
+      machine: 'desk',
+      group: { ranks: ['bob'], speeds: [16, 16], alone: member.hardware },
+      hardware: { ...member.hardware, decodeMicrosPerBlock: 500 },
+    },
+  })
   const { rates: _rates, ...rest } = member
-  expect((await openHardware('alice', bytes, verify)).member).toEqual({ ...rest, writer: 0, clock: 0, links: {} })
+  expect((await openHardware('alice', bytes, verify)).member).toEqual({
+    ...rest,
+    writer: 0,
+    clock: 0,
+    links: {},
+  })
 })
 
 test('the longest one fits the directory', async () => {
-  const long = { ...member, addresses: Array.from({ length: 16 }, (_, index) => `/ip6/fd00:1234:5678:9abc:def0:1234:5678:${index}/tcp/65535/p2p/${'Q'.repeat(300)}`), version: 'v'.repeat(128) }
-  const bytes = await sealHardware(alice, { manifest: 'a'.repeat(64), model: 'm'.repeat(256), profile: 'p'.repeat(64), member: long })
+  const long = {
+    ...member,
+    addresses: Array.from(
+      { length: 16 },
+      (_, index) => `/ip6/fd00:1234:5678:9abc:def0:1234:5678:${index}/tcp/65535/p2p/${'Q'.repeat(300)}`,
+    ),
+    version: 'v'.repeat(128),
+  }
+  const bytes = await sealHardware(alice, {
+    manifest: 'a'.repeat(64),
+    model: 'm'.repeat(256),
+    profile: 'p'.repeat(64),
+    member: long,
+  })
   expect(bytes.length).toBeLessThan(4096)
   expect((await openHardware('alice', bytes, verify)).member.addresses).toHaveLength(8)
 })
 
 test.each([
   ['of another owner', () => sealHardware(bob, record), 'bad-frame'],
-  ['under another name', () => sealHardware(alice, { ...record, member: { ...member, peerId: 'bob' } }), 'bad-frame'],
-  ['of a later format', () => forge({ v: 2, manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes() }), 'wrong-version'],
-  ['without a format', () => forge({ manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes() }), 'bad-frame'],
-  ['signed for another manifest', () => forge({ v: 1, manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes() }, 'b'.repeat(64)), 'bad-frame'],
-  ['without a manifest', () => forge({ v: 1, model: 'demo', profile: 'f32', member: memberBytes() }), 'bad-frame'],
-  ['with a name that is too long', () => forge({ v: 1, manifest: record.manifest, model: 'm'.repeat(257), profile: 'f32', member: memberBytes() }), 'bad-frame'],
-  ['with a member record that is none', () => forge({ v: 1, manifest: record.manifest, model: 'demo', profile: 'f32', member: new Uint8Array(3) }), 'bad-frame'],
-  ['with an empty span', () => forge({ v: 1, manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes({ span: { start: 4, end: 4 } }) }), 'bad-frame'],
-  ['that is a member record', async () => (await sealRecord(alice, record.manifest, member)).bytes, 'bad-frame'],
+  [
+    'under another name',
+    () => sealHardware(alice, { ...record, member: { ...member, peerId: 'bob' } }),
+    'bad-frame',
+  ],
+  [
+    'of a later format',
+    () => forge({ v: 2, manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes() }),
+    'wrong-version',
+  ],
+  [
+    'without a format',
+    () => forge({ manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes() }),
+    'bad-frame',
+  ],
+  [
+    'signed for another manifest',
+    () =>
+      forge(
+        { v: 1, manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes() },
+        'b'.repeat(64),
+      ),
+    'bad-frame',
+  ],
+  [
+    'without a manifest',
+    () => forge({ v: 1, model: 'demo', profile: 'f32', member: memberBytes() }),
+    'bad-frame',
+  ],
+  [
+    'with a name that is too long',
+    () =>
+      forge({
+        v: 1,
+        manifest: record.manifest,
+        model: 'm'.repeat(257),
+        profile: 'f32',
+        member: memberBytes(),
+      }),
+    'bad-frame',
+  ],
+  [
+    'with a member record that is none',
+    () =>
+      forge({ v: 1, manifest: record.manifest, model: 'demo', profile: 'f32', member: new Uint8Array(3) }),
+    'bad-frame',
+  ],
+  [
+    'with an empty span',
+    () =>
+      forge({
+        v: 1,
+        manifest: record.manifest,
+        model: 'demo',
+        profile: 'f32',
+        member: memberBytes({ span: { start: 4, end: 4 } }),
+      }),
+    'bad-frame',
+  ],
+  [
+    'that is a member record',
+    async () => (await sealRecord(alice, record.manifest, member)).bytes,
+    'bad-frame',
+  ],
   ['that is empty', async () => new Uint8Array(0), 'bad-frame'],
 ])('a record %s is refused', async (_name, make, code) => {
   const opened = openHardware('alice', await make(), verify)
@@ -76,7 +166,14 @@ test.each([
 })
 
 test('fields of later releases are ignored', async () => {
-  const bytes = await forge({ v: 1, manifest: record.manifest, model: 'demo', profile: 'f32', member: memberBytes(), mood: 'good' })
+  const bytes = await forge({
+    v: 1,
+    manifest: record.manifest,
+    model: 'demo',
+    profile: 'f32',
+    member: memberBytes(),
+    mood: 'good',
+  })
   expect((await openHardware('alice', bytes, verify)).model).toBe('demo')
 })
 
@@ -85,12 +182,16 @@ test('whatever is changed or sent, nothing but a ShoalError comes of it', async 
   await fc.assert(
     fc.asyncProperty(fc.nat(good.length - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
       const bytes = good.map((byte, index) => (index === at ? byte ^ flip : byte))
-      expect(await openHardware('alice', bytes, verify).then(() => 'taken', codeOf)).toMatch(/^(bad-frame|wrong-version)$/)
+      expect(await openHardware('alice', bytes, verify).then(() => 'taken', codeOf)).toMatch(
+        /^(bad-frame|wrong-version)$/,
+      )
     }),
   )
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
-      expect(await openHardware('alice', bytes, verify).then(() => 'taken', codeOf)).toMatch(/^(bad-frame|wrong-version)$/)
+      expect(await openHardware('alice', bytes, verify).then(() => 'taken', codeOf)).toMatch(
+        /^(bad-frame|wrong-version)$/,
+      )
     }),
   )
 })

@@ -23,9 +23,19 @@ const formatVersion = 1
 const maxAddresses = 8
 
 /** `signature(64) ‖ CBOR`. The signature is by the member's key, for this purpose and this manifest alone. */
-export async function sealHardware(signer: Pick<Signer, 'sign'>, { manifest, model, profile, member }: HardwareRecord): Promise<Uint8Array> {
+export async function sealHardware(
+  signer: Pick<Signer, 'sign'>,
+  { manifest, model, profile, member }: HardwareRecord,
+): Promise<Uint8Array> {
   const { rates: _rates, machine: _machine, group, ...rest } = member
-  const told: MemberRecord = { ...rest, hardware: group?.alone ?? rest.hardware, writer: 0, clock: 0, links: {}, addresses: member.addresses.slice(0, maxAddresses) }
+  const told: MemberRecord = {
+    ...rest,
+    hardware: group?.alone ?? rest.hardware,
+    writer: 0,
+    clock: 0,
+    links: {},
+    addresses: member.addresses.slice(0, maxAddresses),
+  }
   const body = encode({ v: formatVersion, manifest, model, profile, member: encodeRecord(told) })
   const bytes = new Uint8Array(signatureBytes + body.length)
   bytes.set(await signer.sign(signedBytes('hardware', manifest, body)))
@@ -37,12 +47,20 @@ export async function sealHardware(signer: Pick<Signer, 'sign'>, { manifest, mod
  * Unknown fields are ignored.
  * @throws {ShoalError} `wrong-version` for a later format, `bad-frame` for anything else that `owner` did not sign as it is
  */
-export async function openHardware(owner: string, bytes: Uint8Array, verify: Transport['verify']): Promise<HardwareRecord> {
+export async function openHardware(
+  owner: string,
+  bytes: Uint8Array,
+  verify: Transport['verify'],
+): Promise<HardwareRecord> {
   if (bytes.length <= signatureBytes) throw refuse('it is shorter than its signature')
   const body = bytes.subarray(signatureBytes)
   const record = decodeHardware(body)
-  if (record.member.peerId !== owner) throw refuse(`it names ${record.member.peerId}, and stands under ${owner}`)
-  if (!(await verify(owner, signedBytes('hardware', record.manifest, body), bytes.subarray(0, signatureBytes)))) throw refuse(`${owner} did not sign it`)
+  if (record.member.peerId !== owner)
+    throw refuse(`it names ${record.member.peerId}, and stands under ${owner}`)
+  if (
+    !(await verify(owner, signedBytes('hardware', record.manifest, body), bytes.subarray(0, signatureBytes)))
+  )
+    throw refuse(`${owner} did not sign it`)
   return record
 }
 
@@ -57,23 +75,38 @@ export const hardwareRules: RecordRules = {
 function decodeHardware(body: Uint8Array): HardwareRecord {
   let fields: unknown
   try {
-    fields = decode(body, { useMaps: true, rejectDuplicateMapKeys: true, allowIndefinite: false, allowUndefined: false })
+    fields = decode(body, {
+      useMaps: true,
+      rejectDuplicateMapKeys: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+    })
   } catch (cause) {
     throw refuse('its CBOR is damaged', cause)
   }
   if (!(fields instanceof Map)) throw refuse('it is no map')
   const version: unknown = fields.get('v')
   if (typeof version !== 'number' || version < 1) throw refuse('it has no version')
-  if (version > formatVersion) throw new ShoalError('wrong-version', `a hardware record of version ${version} was refused: this release reads up to ${formatVersion}`)
+  if (version > formatVersion)
+    throw new ShoalError(
+      'wrong-version',
+      `a hardware record of version ${version} was refused: this release reads up to ${formatVersion}`,
+    )
   const member: unknown = fields.get('member')
   if (!(member instanceof Uint8Array)) throw refuse('it has no member record')
   const manifest = text(fields, 'manifest', limits.maxIdLength)
-  return { manifest, model: text(fields, 'model', limits.maxNameLength), profile: text(fields, 'profile', limits.maxNameLength), member: decodeRecord(member) }
+  return {
+    manifest,
+    model: text(fields, 'model', limits.maxNameLength),
+    profile: text(fields, 'profile', limits.maxNameLength),
+    member: decodeRecord(member),
+  }
 }
 
 function text(fields: ReadonlyMap<unknown, unknown>, name: string, lengthMax: number): string {
   const value = fields.get(name)
-  if (typeof value !== 'string' || value === '' || value.length > lengthMax) throw refuse(`${name} is no text of 1 to ${lengthMax} characters`)
+  if (typeof value !== 'string' || value === '' || value.length > lengthMax)
+    throw refuse(`${name} is no text of 1 to ${lengthMax} characters`)
   return value
 }
 

@@ -56,7 +56,14 @@ const record = (peerId: string, more: Partial<MemberRecord> = {}): MemberRecord 
   clock: 0,
   state: 'serving',
   span: { start: 0, end: 1 },
-  hardware: { memoryBytes: 1, decodeMicrosPerBlock: 1, prefillMicrosPerRowBlock: 1, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 },
+  hardware: {
+    memoryBytes: 1,
+    decodeMicrosPerBlock: 1,
+    prefillMicrosPerRowBlock: 1,
+    bandwidthBytesPerSecond: 0,
+    device: 'cpu',
+    threads: 1,
+  },
   numericClass: 'none',
   addresses: [],
   version: '',
@@ -79,7 +86,8 @@ describe('a vandal', () => {
     const here = await pair()
     const vandal = await join(here, 'v')
     const before = here.inhabitants.get('b')!.membership.members()
-    const seal = (signed: MemberRecord): Promise<SealedRecord> => sealRecord(vandal.transport, swarmName, signed)
+    const seal = (signed: MemberRecord): Promise<SealedRecord> =>
+      sealRecord(vandal.transport, swarmName, signed)
     const write = (key: string, bytes: Uint8Array): Uint8Array => {
       const doc = new Y.Doc()
       doc.clientID = 666
@@ -88,7 +96,10 @@ describe('a vandal', () => {
     }
     const deletion = (): Uint8Array => {
       const victim = new Y.Doc()
-      const writer = here.inhabitants.get('b')!.membership.members().find(({ record }) => record.peerId === 'b')!.record.writer
+      const writer = here.inhabitants
+        .get('b')!
+        .membership.members()
+        .find(({ record }) => record.peerId === 'b')!.record.writer
       victim.clientID = writer
       for (let clock = 0; clock < 3; clock += 1) victim.getMap(rootName).set('b', Uint8Array.of(clock))
       victim.getMap(rootName).delete('b')
@@ -109,7 +120,8 @@ describe('a vandal', () => {
       expect(here.inhabitants.get('b')!.membership.members(), name).toEqual(before)
     }
     // Every attempt counted; at the limit the vandal is out.
-    for (let more = attempts.length; more < memberLimits.maxMisbehaviour; more += 1) await vandal.send({ type: 'update', document, update: attempts[0]![1] })
+    for (let more = attempts.length; more < memberLimits.maxMisbehaviour; more += 1)
+      await vandal.send({ type: 'update', document, update: attempts[0]![1] })
     expect(here.inhabitants.get('a')!.events.filter(({ type }) => type === 'peer-shut-out')).toHaveLength(1)
     expect(vandal.channel.closed).toBe(true)
     await here.run(15_000)
@@ -119,11 +131,25 @@ describe('a vandal', () => {
   test('cannot send beats for another peer, nor make it a new incarnation more than once in a lease', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')
-    await vandal.send(await sealBeat(vandal.transport, swarmName, 'b', { incarnation: 50, beat: 1, sessions: 0, busyPermille: 0 }))
+    await vandal.send(
+      await sealBeat(vandal.transport, swarmName, 'b', {
+        incarnation: 50,
+        beat: 1,
+        sessions: 0,
+        busyPermille: 0,
+      }),
+    )
     expect(here.alive('a')).toContain('b@1')
     for (let echo = 0; echo < 5; echo += 1) {
       const incarnation = here.inhabitants.get('a')!.membership.incarnation
-      await vandal.send(await sealBeat(vandal.transport, swarmName, 'a', { incarnation, beat: 1, sessions: 0, busyPermille: 0 }))
+      await vandal.send(
+        await sealBeat(vandal.transport, swarmName, 'a', {
+          incarnation,
+          beat: 1,
+          sessions: 0,
+          busyPermille: 0,
+        }),
+      )
     }
     expect(here.inhabitants.get('a')!.membership.incarnation).toBeLessThanOrEqual(2)
     await here.run(3000)
@@ -146,13 +172,16 @@ describe('any bytes', () => {
   test('are refused with bad-frame, or hold nothing but bounded items', () => {
     const doc = new Y.Doc()
     doc.clientID = 1
-    for (let seq = 0; seq < 5; seq += 1) doc.getMap(rootName).set(`peer-${seq % 2}`, new Uint8Array(80).fill(seq))
+    for (let seq = 0; seq < 5; seq += 1)
+      doc.getMap(rootName).set(`peer-${seq % 2}`, new Uint8Array(80).fill(seq))
     const honest = Y.encodeStateAsUpdate(doc)
-    const damaged = fc.tuple(fc.nat(honest.length - 1), fc.integer({ min: 0, max: 255 }), fc.nat(honest.length)).map(([at, byte, length]) => {
-      const bytes = honest.slice(0, length)
-      if (at < length) bytes[at] = byte
-      return bytes
-    })
+    const damaged = fc
+      .tuple(fc.nat(honest.length - 1), fc.integer({ min: 0, max: 255 }), fc.nat(honest.length))
+      .map(([at, byte, length]) => {
+        const bytes = honest.slice(0, length)
+        if (at < length) bytes[at] = byte
+        return bytes
+      })
     fc.assert(
       fc.property(fc.oneof(damaged, fc.uint8Array({ maxLength: 300 })), (bytes) => {
         try {
@@ -183,17 +212,35 @@ describe('any bytes', () => {
 describe('the document', () => {
   const network = createMemoryNetwork({ clock: createVirtualClock(), random: seededRandom(1) })
 
-  async function say(replica: Replica, transport: Transport, incarnation: number, seq: number): Promise<Uint8Array> {
-    return replica.put(await sealRecord(transport, swarmName, record(transport.peerId, { incarnation, seq, writer: replica.writer, clock: replica.clock })))
+  async function say(
+    replica: Replica,
+    transport: Transport,
+    incarnation: number,
+    seq: number,
+  ): Promise<Uint8Array> {
+    return replica.put(
+      await sealRecord(
+        transport,
+        swarmName,
+        record(transport.peerId, { incarnation, seq, writer: replica.writer, clock: replica.clock }),
+      ),
+    )
   }
 
   test('stays flat over 10,000 updates by 100 peers', async () => {
     const transports = Array.from({ length: 100 }, (_, index) => network.createTransport(`flat-${index}`))
-    const replicas = transports.map((signer, index) => createReplica({ signer, random: seededRandom(index + 1), isGone: () => false }, swarmName, 1 << 30))
-    const reader = createReplica({ signer: transports[0]!, random: seededRandom(1000), isGone: () => false }, swarmName, 1 << 30)
+    const replicas = transports.map((signer, index) =>
+      createReplica({ signer, random: seededRandom(index + 1), isGone: () => false }, swarmName, 1 << 30),
+    )
+    const reader = createReplica(
+      { signer: transports[0]!, random: seededRandom(1000), isGone: () => false },
+      swarmName,
+      1 << 30,
+    )
     let sizeAfterFirst = 0
     for (let seq = 1; seq <= 100; seq += 1) {
-      for (const [index, replica] of replicas.entries()) await reader.receive(await say(replica, transports[index]!, 1, seq))
+      for (const [index, replica] of replicas.entries())
+        await reader.receive(await say(replica, transports[index]!, 1, seq))
       if (seq === 1) sizeAfterFirst = reader.byteLength()
     }
     expect(reader.roster.size).toBe(100)
@@ -203,13 +250,21 @@ describe('the document', () => {
 
   test('asks for rotation after restarts have left their remains in it, and is small again', async () => {
     const transport = network.createTransport('restarter')
-    const reader = createReplica({ signer: transport, random: seededRandom(1), isGone: () => false }, swarmName, 4096)
+    const reader = createReplica(
+      { signer: transport, random: seededRandom(1), isGone: () => false },
+      swarmName,
+      4096,
+    )
     let before: Uint8Array | undefined
     let restarts = 0
     while (!reader.isOvergrown()) {
       restarts += 1
       expect(restarts).toBeLessThan(1000)
-      const life = createReplica({ signer: transport, random: seededRandom(restarts + 1), isGone: () => false }, swarmName, 4096)
+      const life = createReplica(
+        { signer: transport, random: seededRandom(restarts + 1), isGone: () => false },
+        swarmName,
+        4096,
+      )
       if (before !== undefined) await life.receive(before)
       await reader.receive(await say(life, transport, restarts, 1))
       before = reader.missing(Uint8Array.of(0))
@@ -223,7 +278,8 @@ describe('the document', () => {
 
   test('rotates for all: every owner writes itself into the new one, and nobody dies of it', async () => {
     world = createWorld(3)
-    for (const name of ['a', 'b', 'c']) await world.join(name, name === 'a' ? undefined : 'a', { rotateAtBytes: 2048 })
+    for (const name of ['a', 'b', 'c'])
+      await world.join(name, name === 'a' ? undefined : 'a', { rotateAtBytes: 2048 })
     await world.run(5000)
     for (let incarnation = 2; incarnation < 40; incarnation += 1) {
       await world.kill('c')

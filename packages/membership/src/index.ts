@@ -21,7 +21,19 @@ export {
 } from './membership.ts'
 export { hardwareRules, openHardware, sealHardware, type HardwareRecord } from './hardware-record.ts'
 export type { Liveness } from './liveness.ts'
-export { leaseFor, membershipProfiles, type DetectorTiming, type MembershipOptions, type MembershipProfile } from './options.ts'
-export { memberStates, type MemberGroup, type MemberHardware, type MemberRecord, type MemberState } from './record.ts'
+export {
+  leaseFor,
+  membershipProfiles,
+  type DetectorTiming,
+  type MembershipOptions,
+  type MembershipProfile,
+} from './options.ts'
+export {
+  memberStates,
+  type MemberGroup,
+  type MemberHardware,
+  type MemberRecord,
+  type MemberState,
+} from './record.ts'
 export type { Announcement, BeatLoad } from './self.ts'
 export { createSnapshot, snapshotHash, type Snapshot, type SnapshotMember } from './snapshot.ts'

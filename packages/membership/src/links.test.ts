@@ -24,7 +24,8 @@ describe('what an owner says of its links', () => {
   })
 
   test('with more than fit, those said before stay', () => {
-    const crowd = (count: number, micros: number): Record<string, number> => Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, micros]))
+    const crowd = (count: number, micros: number): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, micros]))
     const first = linksToSay(crowd(memberLimits.maxLinks, 9000), {})
     expect(Object.keys(first)).toHaveLength(memberLimits.maxLinks)
     const nearer = { ...crowd(memberLimits.maxLinks, 9000), newcomer: 300 }
@@ -53,7 +54,9 @@ describe('what an owner says of its links', () => {
   })
 
   test('readings within a fifth of the smallest one change the word at most once', () => {
-    const readings = micros.chain((least) => fc.array(fc.integer({ min: least, max: Math.ceil(least * 1.2) }), { minLength: 2, maxLength: 30 }))
+    const readings = micros.chain((least) =>
+      fc.array(fc.integer({ min: least, max: Math.ceil(least * 1.2) }), { minLength: 2, maxLength: 30 }),
+    )
     fc.assert(
       fc.property(readings, (sequence) => {
         let said = linksToSay({ b: sequence[0]! }, {})

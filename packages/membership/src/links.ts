@@ -28,7 +28,10 @@ export function linksToSay(measured: Links, said: Links): Links {
     return [peer, before !== undefined && stillTrue(before, micros) ? before : wordFor(micros)]
   })
   // With more than fit, those said before stay: a set that changed with each reading would be news each time.
-  words.sort(([a, x], [b, y]) => Number(said[a] === undefined) - Number(said[b] === undefined) || x - y || (a < b ? -1 : 1))
+  words.sort(
+    ([a, x], [b, y]) =>
+      Number(said[a] === undefined) - Number(said[b] === undefined) || x - y || (a < b ? -1 : 1),
+  )
   return Object.fromEntries(words.slice(0, memberLimits.maxLinks))
 }
 
@@ -37,7 +40,10 @@ function wordFor(micros: number): number {
 }
 
 function stillTrue(said: number, measured: number): boolean {
-  return measured >= said - Math.max(fallMicros, said * fallShare) && measured <= said + Math.max(riseMicros, said * riseShare)
+  return (
+    measured >= said - Math.max(fallMicros, said * fallShare) &&
+    measured <= said + Math.max(riseMicros, said * riseShare)
+  )
 }
 
 /** How what is said now differs from what was said before; null when it does not. */

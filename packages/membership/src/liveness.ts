@@ -13,7 +13,12 @@ export interface Life {
 }
 
 export type LifeEvent =
-  | { readonly type: 'record-seen'; readonly incarnation: number; readonly left: boolean; readonly atMs: number }
+  | {
+      readonly type: 'record-seen'
+      readonly incarnation: number
+      readonly left: boolean
+      readonly atMs: number
+    }
   | { readonly type: 'beat-seen'; readonly incarnation: number; readonly beat: number; readonly atMs: number }
   | { readonly type: 'connection-lost'; readonly atMs: number }
   /** Somebody answered the dial-back; whether it is this incarnation only its beat can tell. */
@@ -33,7 +38,11 @@ export type LifeEvent =
  * `dead` and `left` end an incarnation: no beat brings it back, a higher incarnation begins anew. A record alone never
  * makes anybody alive, however young it looks, and a beat only if it is new.
  */
-export function applyLife(life: Life | undefined, event: LifeEvent, timing: DetectorTiming): Life | undefined {
+export function applyLife(
+  life: Life | undefined,
+  event: LifeEvent,
+  timing: DetectorTiming,
+): Life | undefined {
   if (event.type === 'record-seen') return seeRecord(life, event, timing)
   if (event.type === 'beat-seen') return seeBeat(life, event, timing)
   if (life === undefined) return undefined
@@ -41,33 +50,56 @@ export function applyLife(life: Life | undefined, event: LifeEvent, timing: Dete
   switch (event.type) {
     case 'connection-lost':
       if (life.liveness !== 'alive') return life
-      return { ...life, liveness: 'suspect', deadlineMs: Math.max(life.deadlineMs, event.atMs + timing.dialBackMs) }
+      return {
+        ...life,
+        liveness: 'suspect',
+        deadlineMs: Math.max(life.deadlineMs, event.atMs + timing.dialBackMs),
+      }
     case 'dial-answered':
       return open ? { ...life, deadlineMs: Math.max(life.deadlineMs, event.atMs + timing.graceMs) } : life
     case 'dial-refused':
       return open ? { ...life, liveness: 'dead' } : life
     case 'time-passed':
       if (event.atMs < life.deadlineMs) return life
-      if (life.liveness === 'alive') return { ...life, liveness: 'suspect', deadlineMs: event.atMs + timing.dialBackMs }
+      if (life.liveness === 'alive')
+        return { ...life, liveness: 'suspect', deadlineMs: event.atMs + timing.dialBackMs }
       return open ? { ...life, liveness: 'dead' } : life
     case 'observer-paused':
       return { ...life, deadlineMs: life.deadlineMs + event.durationMs }
   }
 }
 
-function seeRecord(life: Life | undefined, event: Extract<LifeEvent, { type: 'record-seen' }>, timing: DetectorTiming): Life {
+function seeRecord(
+  life: Life | undefined,
+  event: Extract<LifeEvent, { type: 'record-seen' }>,
+  timing: DetectorTiming,
+): Life {
   if (life === undefined || event.incarnation > life.incarnation) {
-    return { incarnation: event.incarnation, liveness: event.left ? 'left' : 'unknown', lastBeat: -1, deadlineMs: event.atMs + timing.leaseMs }
+    return {
+      incarnation: event.incarnation,
+      liveness: event.left ? 'left' : 'unknown',
+      lastBeat: -1,
+      deadlineMs: event.atMs + timing.leaseMs,
+    }
   }
   return event.left && event.incarnation === life.incarnation ? { ...life, liveness: 'left' } : life
 }
 
-function seeBeat(life: Life | undefined, event: Extract<LifeEvent, { type: 'beat-seen' }>, timing: DetectorTiming): Life | undefined {
+function seeBeat(
+  life: Life | undefined,
+  event: Extract<LifeEvent, { type: 'beat-seen' }>,
+  timing: DetectorTiming,
+): Life | undefined {
   if (life !== undefined && event.incarnation <= life.incarnation) {
     const over = life.liveness === 'dead' || life.liveness === 'left'
     if (event.incarnation < life.incarnation || over || event.beat <= life.lastBeat) return life
   }
-  return { incarnation: event.incarnation, liveness: 'alive', lastBeat: event.beat, deadlineMs: event.atMs + timing.leaseMs }
+  return {
+    incarnation: event.incarnation,
+    liveness: 'alive',
+    lastBeat: event.beat,
+    deadlineMs: event.atMs + timing.leaseMs,
+  }
 }
 
 /** What a life says of a record: one of an earlier incarnation is dead, one of a later has not been heard yet. */

@@ -8,12 +8,15 @@ import { createWorld, swarmName, type World } from './testing/world.ts'
 let world: World
 afterEach(() => world.close())
 
-const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `p${String(index).padStart(2, '0')}`)
+const names = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `p${String(index).padStart(2, '0')}`)
 
 /** Every peer holds all alive, and all snapshots are equal. */
 function agree(among: readonly string[]): boolean {
   if (!among.every((name) => world.alive(name).length === among.length)) return false
-  return new Set(among.map((name) => snapshotHash(world.inhabitants.get(name)!.membership.snapshot()))).size === 1
+  return (
+    new Set(among.map((name) => snapshotHash(world.inhabitants.get(name)!.membership.snapshot()))).size === 1
+  )
 }
 
 function eventsOf(name: string, type: string): unknown[] {
@@ -59,7 +62,12 @@ describe('joining', () => {
     await world.join('c', 'a')
     await world.run(30_000)
     // b's record travelled to c, and stays what it is: unknown, then dead.
-    expect(world.inhabitants.get('c')!.membership.members().find(({ record }) => record.peerId === 'b')?.liveness).toBe('dead')
+    expect(
+      world.inhabitants
+        .get('c')!
+        .membership.members()
+        .find(({ record }) => record.peerId === 'b')?.liveness,
+    ).toBe('dead')
     expect(eventsOf('c', 'peer-joined')).toEqual([{ type: 'peer-joined', peer: 'a', incarnation: 1 }])
   })
 })
@@ -69,9 +77,13 @@ describe('going', () => {
     const all = await swarm(7, 6)
     await world.kill('p03')
     const rest = all.filter((name) => name !== 'p03')
-    const tookMs = await world.until(() => rest.every((name) => eventsOf(name, 'peer-dead').length === 1), 2000)
+    const tookMs = await world.until(
+      () => rest.every((name) => eventsOf(name, 'peer-dead').length === 1),
+      2000,
+    )
     expect(tookMs).toBeLessThan(100)
-    for (const name of rest) expect(eventsOf(name, 'peer-dead')).toEqual([{ type: 'peer-dead', peer: 'p03', incarnation: 1 }])
+    for (const name of rest)
+      expect(eventsOf(name, 'peer-dead')).toEqual([{ type: 'peer-dead', peer: 'p03', incarnation: 1 }])
     expect(agree(rest)).toBe(true)
   })
 
@@ -92,7 +104,10 @@ describe('going', () => {
   test('a peer behind a black hole is dead after its lease and the dial-back', async () => {
     const all = await swarm(9, 3)
     for (const name of ['p00', 'p01']) world.network.stop(name, 'p02')
-    const tookMs = await world.until(() => ['p00', 'p01'].every((name) => eventsOf(name, 'peer-dead').length === 1), 15_000)
+    const tookMs = await world.until(
+      () => ['p00', 'p01'].every((name) => eventsOf(name, 'peer-dead').length === 1),
+      15_000,
+    )
     const { leaseMs, dialBackMs, beatIntervalMs } = membershipProfiles.lan
     expect(tookMs).toBeGreaterThan(leaseMs - 2 * beatIntervalMs)
     expect(tookMs).toBeLessThan(leaseMs + dialBackMs + 2 * beatIntervalMs)
@@ -105,7 +120,12 @@ describe('going', () => {
     await world.run(3000)
     for (const name of all) if (name !== 'p01') world.network.heal(name, 'p01')
     await world.run(10_000)
-    for (const name of all) expect([eventsOf(name, 'peer-dead'), eventsOf(name, 'peer-suspected'), eventsOf(name, 'self-expired')]).toEqual([[], [], []])
+    for (const name of all)
+      expect([
+        eventsOf(name, 'peer-dead'),
+        eventsOf(name, 'peer-suspected'),
+        eventsOf(name, 'self-expired'),
+      ]).toEqual([[], [], []])
     expect(agree(all)).toBe(true)
   })
 })
@@ -122,8 +142,12 @@ describe('coming back', () => {
       await world.run(3000)
       expect(agree(all)).toBe(true)
     }
-    const joined = eventsOf('p00', 'peer-joined').filter((event) => (event as { peer: string }).peer === 'p02')
-    expect(joined.map((event) => (event as { incarnation: number }).incarnation)).toEqual([1, 2, 3, 4, 5, 6, 7])
+    const joined = eventsOf('p00', 'peer-joined').filter(
+      (event) => (event as { peer: string }).peer === 'p02',
+    )
+    expect(joined.map((event) => (event as { incarnation: number }).incarnation)).toEqual([
+      1, 2, 3, 4, 5, 6, 7,
+    ])
   })
 
   test('a peer that comes back with a lost number goes above its old one', async () => {
@@ -141,27 +165,38 @@ describe('coming back', () => {
     for (const name of all) if (name !== 'p04') world.network.stop(name, 'p04')
     await world.kill('p03')
     await world.run(4000)
-    expect(world.inhabitants.get('p04')!.membership.members().find(({ record }) => record.peerId === 'p03')?.liveness).toBe('suspect')
+    expect(
+      world.inhabitants
+        .get('p04')!
+        .membership.members()
+        .find(({ record }) => record.peerId === 'p03')?.liveness,
+    ).toBe('suspect')
     for (const name of all) if (name !== 'p04') world.network.heal(name, 'p04')
     const rest = all.filter((name) => name !== 'p03')
     await world.until(() => agree(rest), 15_000)
     await world.run(30_000)
     expect(agree(rest)).toBe(true)
-    for (const name of ['p00', 'p01', 'p02']) expect(eventsOf(name, 'peer-joined').filter((event) => (event as { peer: string }).peer === 'p03')).toHaveLength(1)
+    for (const name of ['p00', 'p01', 'p02'])
+      expect(
+        eventsOf(name, 'peer-joined').filter((event) => (event as { peer: string }).peer === 'p03'),
+      ).toHaveLength(1)
   })
 
-  test.each([14, 15, 16])('two halves of sixteen heal within a second after their links return (seed %i)', async (seed) => {
-    const all = await swarm(seed, 16)
-    const [left, right] = [all.slice(0, 8), all.slice(8)]
-    for (const a of left) for (const b of right) world.network.cut(a, b)
-    await world.until(() => agree(left) && agree(right), 15_000)
-    await world.run(20_000)
-    for (const a of left) for (const b of right) world.network.heal(a, b)
-    const tookMs = await world.until(() => agree(all), 10_000)
-    expect(tookMs).toBeLessThanOrEqual(1000)
-    await world.run(10_000)
-    expect(agree(all)).toBe(true)
-  })
+  test.each([14, 15, 16])(
+    'two halves of sixteen heal within a second after their links return (seed %i)',
+    async (seed) => {
+      const all = await swarm(seed, 16)
+      const [left, right] = [all.slice(0, 8), all.slice(8)]
+      for (const a of left) for (const b of right) world.network.cut(a, b)
+      await world.until(() => agree(left) && agree(right), 15_000)
+      await world.run(20_000)
+      for (const a of left) for (const b of right) world.network.heal(a, b)
+      const tookMs = await world.until(() => agree(all), 10_000)
+      expect(tookMs).toBeLessThanOrEqual(1000)
+      await world.run(10_000)
+      expect(agree(all)).toBe(true)
+    },
+  )
 
   test('what came in while a peer stood still gets no more than a lease (seed 774 of the churn)', async () => {
     const all = await swarm(18, 3)
@@ -177,8 +212,13 @@ describe('coming back', () => {
     world.thaw(sleeper)
     await world.run(10)
     expect(world.alive(sleeper)).toContain(`${silent}@1`)
-    expect(eventsOf(sleeper, 'self-expired')).toEqual([{ type: 'self-expired', incarnation: 1, next: 2, cause: 'stood-still' }])
-    const tookMs = await world.until(() => eventsOf(sleeper, 'peer-dead').some((event) => (event as { peer: string }).peer === silent), 2 * leaseMs)
+    expect(eventsOf(sleeper, 'self-expired')).toEqual([
+      { type: 'self-expired', incarnation: 1, next: 2, cause: 'stood-still' },
+    ])
+    const tookMs = await world.until(
+      () => eventsOf(sleeper, 'peer-dead').some((event) => (event as { peer: string }).peer === silent),
+      2 * leaseMs,
+    )
     expect(tookMs).toBeGreaterThan(leaseMs - 2 * beatIntervalMs)
     expect(tookMs).toBeLessThan(leaseMs + dialBackMs + 2 * beatIntervalMs)
     expect(all).toHaveLength(3)
@@ -190,8 +230,15 @@ describe('coming back', () => {
     const transport = world.network.createTransport('s')
     let standing = false
     const due: (() => void)[] = []
-    const clock = { ...world.clock, after: (delayMs: number, action: () => void) => world.clock.after(delayMs, () => (standing ? due.push(action) : action())) }
-    const sleeper = createMembership({ transport, clock, random: seededRandom(99), logger: silentLogger }, { ...membershipProfiles.lan, document: swarmName, incarnation: 1 })
+    const clock = {
+      ...world.clock,
+      after: (delayMs: number, action: () => void) =>
+        world.clock.after(delayMs, () => (standing ? due.push(action) : action())),
+    }
+    const sleeper = createMembership(
+      { transport, clock, random: seededRandom(99), logger: silentLogger },
+      { ...membershipProfiles.lan, document: swarmName, incarnation: 1 },
+    )
     const expired: unknown[] = []
     sleeper.onEvent((event) => event.type === 'self-expired' && expired.push(event))
     await world.join('a')

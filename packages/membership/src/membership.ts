@@ -23,12 +23,21 @@ export interface Member {
 
 export type MembershipEvent =
   /** Known and alive for the first time in this incarnation. */
-  | { readonly type: 'peer-joined' | 'peer-suspected' | 'peer-dead' | 'peer-left'; readonly peer: string; readonly incarnation: number }
+  | {
+      readonly type: 'peer-joined' | 'peer-suspected' | 'peer-dead' | 'peer-left'
+      readonly peer: string
+      readonly incarnation: number
+    }
   /**
    * The named incarnation of ourselves is over: we stood still for longer than our lease, or others hold it dead.
    * Listeners drop what depends on it before they return; the next incarnation is announced after that.
    */
-  | { readonly type: 'self-expired'; readonly incarnation: number; readonly next: number; readonly cause: 'stood-still' | 'held-dead' | 'older-record' }
+  | {
+      readonly type: 'self-expired'
+      readonly incarnation: number
+      readonly next: number
+      readonly cause: 'stood-still' | 'held-dead' | 'older-record'
+    }
   /** A neighbour sent what no honest one sends, eight times. */
   | { readonly type: 'peer-shut-out'; readonly peer: string; readonly why: string }
 
@@ -65,7 +74,10 @@ export interface MembershipDependencies {
   nextIncarnation?(atLeast: number): number | Promise<number>
 }
 
-export function createMembership(dependencies: MembershipDependencies, options: MembershipOptions): Membership {
+export function createMembership(
+  dependencies: MembershipDependencies,
+  options: MembershipOptions,
+): Membership {
   const { transport, clock, random, logger } = dependencies
   const changeListeners = new Set<() => void>()
   const eventListeners = new Set<(event: MembershipEvent) => void>()
@@ -95,14 +107,19 @@ export function createMembership(dependencies: MembershipDependencies, options: 
       beforeNews: () => noticeStandstill(),
       dialBack: (peer, signal) => mesh.reach(peer, signal),
       onTransition(peer, _before, after) {
-        if (after.liveness === 'suspect') emit({ type: 'peer-suspected', peer, incarnation: after.incarnation })
+        if (after.liveness === 'suspect')
+          emit({ type: 'peer-suspected', peer, incarnation: after.incarnation })
         review(peer)
       },
     },
     options,
   )
   const livenessOfPeer = (record: MemberRecord): Liveness =>
-    record.peerId === transport.peerId ? (record.state === 'left' ? 'left' : 'alive') : livenessOf(record.incarnation, detector.get(record.peerId))
+    record.peerId === transport.peerId
+      ? record.state === 'left'
+        ? 'left'
+        : 'alive'
+      : livenessOf(record.incarnation, detector.get(record.peerId))
   const replica = createReplica(
     {
       signer: transport,
@@ -115,9 +132,19 @@ export function createMembership(dependencies: MembershipDependencies, options: 
     options.document,
     options.rotateAtBytes,
   )
-  const self = createSelf({ peerId: transport.peerId, signer: transport, replica, addresses: () => transport.addresses() }, options.document, options.incarnation)
+  const self = createSelf(
+    { peerId: transport.peerId, signer: transport, replica, addresses: () => transport.addresses() },
+    options.document,
+    options.incarnation,
+  )
   const mesh = createMesh(
-    { transport, clock, random, logger, peers: () => replica.roster.all().map(({ record }) => ({ record, liveness: livenessOfPeer(record) })) },
+    {
+      transport,
+      clock,
+      random,
+      logger,
+      peers: () => replica.roster.all().map(({ record }) => ({ record, liveness: livenessOfPeer(record) })),
+    },
     { neighboursMax: options.neighboursMax, dialMs: options.dialBackMs },
   )
 
@@ -162,7 +189,10 @@ export function createMembership(dependencies: MembershipDependencies, options: 
     if (!replica.shows(self.sealed)) await restore()
   }
 
-  const raise = async (cause: Extract<MembershipEvent, { type: 'self-expired' }>['cause'], atLeast: number): Promise<void> => {
+  const raise = async (
+    cause: Extract<MembershipEvent, { type: 'self-expired' }>['cause'],
+    atLeast: number,
+  ): Promise<void> => {
     if (raising || closed) return
     raising = true
     try {
@@ -196,7 +226,12 @@ export function createMembership(dependencies: MembershipDependencies, options: 
           return
         }
         transport.learn(record.peerId, record.addresses)
-        detector.apply(record.peerId, { type: 'record-seen', incarnation: record.incarnation, left: record.state === 'left', atMs: clock.nowMs() })
+        detector.apply(record.peerId, {
+          type: 'record-seen',
+          incarnation: record.incarnation,
+          left: record.state === 'left',
+          atMs: clock.nowMs(),
+        })
         review(record.peerId)
       },
       onBeat(peer, { sessions, busyPermille }) {
@@ -205,7 +240,11 @@ export function createMembership(dependencies: MembershipDependencies, options: 
       onHeldDead(neighbour, incarnation) {
         noticeStandstill()
         // A neighbour that lies can cost us one incarnation in a lease, no more.
-        if (incarnation !== self.incarnation || clock.nowMs() < (raisedByMs.get(neighbour) ?? Number.NEGATIVE_INFINITY) + options.leaseMs) return
+        if (
+          incarnation !== self.incarnation ||
+          clock.nowMs() < (raisedByMs.get(neighbour) ?? Number.NEGATIVE_INFINITY) + options.leaseMs
+        )
+          return
         raisedByMs.set(neighbour, clock.nowMs())
         void raise('held-dead', self.incarnation)
       },
@@ -222,7 +261,9 @@ export function createMembership(dependencies: MembershipDependencies, options: 
       clock,
       logger,
       onReady(peer) {
-        gossip.greet(peer).catch((error: unknown) => logger.error('greeting-failed', { peer, reason: messageOf(error) }))
+        gossip
+          .greet(peer)
+          .catch((error: unknown) => logger.error('greeting-failed', { peer, reason: messageOf(error) }))
         if (detector.get(peer)?.liveness === 'dead') mesh.retryDead()
       },
       onGone: (peer) => detector.apply(peer, { type: 'connection-lost', atMs: clock.nowMs() }),
@@ -257,7 +298,9 @@ export function createMembership(dependencies: MembershipDependencies, options: 
     if (said === undefined || said.state === 'left') return
     const links = linkWords.next(mesh.links(), said.links)
     if (links === null) return
-    say({ links }).catch((error: unknown) => logger.error('member-record-failed', { reason: messageOf(error) }))
+    say({ links }).catch((error: unknown) =>
+      logger.error('member-record-failed', { reason: messageOf(error) }),
+    )
   }
 
   return {
@@ -272,7 +315,12 @@ export function createMembership(dependencies: MembershipDependencies, options: 
       self.load = load
     },
     leave: () => (self.sealed === undefined ? Promise.resolve() : say({ state: 'left', span: null })),
-    members: () => replica.roster.all().map(({ record }) => ({ record, liveness: livenessOfPeer(record), load: record.peerId === transport.peerId ? self.load : (loads.get(record.peerId) ?? null) })),
+    members: () =>
+      replica.roster.all().map(({ record }) => ({
+        record,
+        liveness: livenessOfPeer(record),
+        load: record.peerId === transport.peerId ? self.load : (loads.get(record.peerId) ?? null),
+      })),
     onChange(listener) {
       changeListeners.add(listener)
       return () => changeListeners.delete(listener)
@@ -282,7 +330,13 @@ export function createMembership(dependencies: MembershipDependencies, options: 
       return () => eventListeners.delete(listener)
     },
     links: () => mesh.links(),
-    snapshot: () => snapshotOf(replica.roster.all().filter(({ record }) => livenessOfPeer(record) === 'alive').map(({ record }) => record)),
+    snapshot: () =>
+      snapshotOf(
+        replica.roster
+          .all()
+          .filter(({ record }) => livenessOfPeer(record) === 'alive')
+          .map(({ record }) => record),
+      ),
     get incarnation() {
       return self.incarnation
     },

@@ -32,7 +32,10 @@ const samplesKept = 8
 /** Before a link is told: the first reading pays for what is done once, one of two others may be disturbed. */
 const samplesNeeded = 3
 
-export function createMesh({ transport, clock, random, logger, peers }: MeshDependencies, options: { readonly neighboursMax: number; readonly dialMs: number }): Mesh {
+export function createMesh(
+  { transport, clock, random, logger, peers }: MeshDependencies,
+  options: { readonly neighboursMax: number; readonly dialMs: number },
+): Mesh {
   const dialling = new Map<string, AbortController>()
   const samples = new Map<string, number[]>()
   let waiting: string[] = []
@@ -49,7 +52,9 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
   const dial = async (peer: string): Promise<void> => {
     const controller = new AbortController()
     dialling.set(peer, controller)
-    const timer = clock.after(options.dialMs, () => controller.abort(new ShoalError('deadline-passed', `${peer} did not answer`)))
+    const timer = clock.after(options.dialMs, () =>
+      controller.abort(new ShoalError('deadline-passed', `${peer} did not answer`)),
+    )
     try {
       // A new link is measured at once so often as it takes: its first word should be one that stays.
       do await reach(peer, controller.signal)
@@ -76,7 +81,12 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
   const apart = (liveness: Liveness): string[] => {
     const connected = new Set(transport.connected())
     return peers()
-      .filter((peer) => peer.liveness === liveness && peer.record.peerId !== transport.peerId && !connected.has(peer.record.peerId))
+      .filter(
+        (peer) =>
+          peer.liveness === liveness &&
+          peer.record.peerId !== transport.peerId &&
+          !connected.has(peer.record.peerId),
+      )
       .map(({ record }) => record.peerId)
   }
 
@@ -106,11 +116,16 @@ export function createMesh({ transport, clock, random, logger, peers }: MeshDepe
     reach,
     links() {
       const members = new Set(peers().map(({ record }) => record.peerId))
-      return Object.fromEntries([...samples].filter(([peer, kept]) => kept.length >= samplesNeeded && members.has(peer)).map(([peer, kept]) => [peer, Math.min(...kept)]))
+      return Object.fromEntries(
+        [...samples]
+          .filter(([peer, kept]) => kept.length >= samplesNeeded && members.has(peer))
+          .map(([peer, kept]) => [peer, Math.min(...kept)]),
+      )
     },
     close() {
       waiting = []
-      for (const controller of dialling.values()) controller.abort(new ShoalError('cancelled', 'membership is closing'))
+      for (const controller of dialling.values())
+        controller.abort(new ShoalError('cancelled', 'membership is closing'))
     },
   }
 }

@@ -1,6 +1,12 @@
 import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
-import { decodeMembers, encodeMembers, protocols, type FrameParts, type MembersMessage } from '@shoal/protocol'
+import {
+  decodeMembers,
+  encodeMembers,
+  protocols,
+  type FrameParts,
+  type MembersMessage,
+} from '@shoal/protocol'
 import { createConduct } from './conduct.ts'
 import { memberLimits } from './limits.ts'
 
@@ -38,7 +44,10 @@ interface Line {
   turn: Promise<void>
 }
 
-export function createNeighbours(dependencies: NeighbourDependencies, options: { readonly openMs: number }): Neighbours {
+export function createNeighbours(
+  dependencies: NeighbourDependencies,
+  options: { readonly openMs: number },
+): Neighbours {
   const { transport, clock, logger } = dependencies
   const lines = new Map<string, Line>()
   /** Of each peer's newest line, also after it has ended. */
@@ -96,7 +105,9 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
 
   const open = async (peer: string): Promise<void> => {
     const controller = new AbortController()
-    const timer = clock.after(options.openMs, () => controller.abort(new ShoalError('deadline-passed', `${peer} did not open a members channel`)))
+    const timer = clock.after(options.openMs, () =>
+      controller.abort(new ShoalError('deadline-passed', `${peer} did not open a members channel`)),
+    )
     opening.set(peer, controller)
     try {
       attach(await transport.open(peer, protocols.members, { signal: controller.signal }))
@@ -111,7 +122,8 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
 
   /** Of two peers the one with the smaller id opens, so that there is one channel. */
   const openIfOurs = (peer: string): void => {
-    if (closed || lines.has(peer) || opening.has(peer) || strangers.has(peer) || conduct.isShutOut(peer)) return
+    if (closed || lines.has(peer) || opening.has(peer) || strangers.has(peer) || conduct.isShutOut(peer))
+      return
     if (transport.peerId < peer) void open(peer)
   }
 
@@ -160,7 +172,8 @@ export function createNeighbours(dependencies: NeighbourDependencies, options: {
     isShutOut: (peer) => conduct.isShutOut(peer),
     async close() {
       closed = true
-      for (const controller of opening.values()) controller.abort(new ShoalError('cancelled', 'membership is closing'))
+      for (const controller of opening.values())
+        controller.abort(new ShoalError('cancelled', 'membership is closing'))
       await Promise.allSettled([...lines.values()].map(({ channel }) => channel.close()))
     },
   }

@@ -36,7 +36,12 @@ export function leaseFor(pauseMs: number, beatIntervalMs: number, floodMs: numbe
   return 2 * pauseMs + 3 * beatIntervalMs + floodMs
 }
 
-function profile(pauseMs: number, beatIntervalMs: number, floodMs: number, dialBackMs: number): MembershipProfile {
+function profile(
+  pauseMs: number,
+  beatIntervalMs: number,
+  floodMs: number,
+  dialBackMs: number,
+): MembershipProfile {
   return {
     beatIntervalMs,
     leaseMs: leaseFor(pauseMs, beatIntervalMs, floodMs),

@@ -2,7 +2,14 @@ import { encode } from 'cborg'
 import { expect, test } from 'vitest'
 import { decodeRecord, encodeRecord, type MemberRecord } from './record.ts'
 
-const alone = { memoryBytes: 1000, decodeMicrosPerBlock: 2000, prefillMicrosPerRowBlock: 200, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 }
+const alone = {
+  memoryBytes: 1000,
+  decodeMicrosPerBlock: 2000,
+  prefillMicrosPerRowBlock: 200,
+  bandwidthBytesPerSecond: 0,
+  device: 'cpu',
+  threads: 1,
+}
 const record: MemberRecord = {
   peerId: 'alice',
   incarnation: 1,
@@ -28,7 +35,10 @@ test('a record tells the group that serves its span; one of an older release has
 
 test.each([
   ['no ranks', { ...record.group, ranks: [], speeds: [1] }],
-  ['more ranks than a group may have', { ...record.group, ranks: Array<string>(9).fill('bob'), speeds: Array<number>(10).fill(1) }],
+  [
+    'more ranks than a group may have',
+    { ...record.group, ranks: Array<string>(9).fill('bob'), speeds: Array<number>(10).fill(1) },
+  ],
   ['a rank without a speed', { ...record.group, speeds: [16] }],
   ['a speed of nothing', { ...record.group, speeds: [16, 0] }],
   ['a speed that is no whole number', { ...record.group, speeds: [16, 0.5] }],

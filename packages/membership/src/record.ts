@@ -68,7 +68,8 @@ export function encodeRecord(record: MemberRecord): Uint8Array {
 
 /** Unknown fields are ignored. @throws {ShoalError} `bad-frame` for anything that is no record */
 export function decodeRecord(bytes: Uint8Array): MemberRecord {
-  if (bytes.length > limits.maxRecordBytes) throw refuse(`${bytes.length} bytes are over the limit of ${limits.maxRecordBytes}`)
+  if (bytes.length > limits.maxRecordBytes)
+    throw refuse(`${bytes.length} bytes are over the limit of ${limits.maxRecordBytes}`)
   const fields = asMap(parse(bytes), 'record')
   return {
     peerId: text(fields, 'peerId', memberLimits.maxPeerIdLength),
@@ -94,7 +95,12 @@ type Fields = ReadonlyMap<unknown, unknown>
 function parse(bytes: Uint8Array): unknown {
   try {
     // Maps, not objects: a key named __proto__ is then a key like any other.
-    return decode(bytes, { useMaps: true, rejectDuplicateMapKeys: true, allowIndefinite: false, allowUndefined: false })
+    return decode(bytes, {
+      useMaps: true,
+      rejectDuplicateMapKeys: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+    })
   } catch (cause) {
     throw refuse('its CBOR is damaged', cause)
   }
@@ -111,7 +117,8 @@ function asMap(value: unknown, name: string): Fields {
 
 function text(fields: Fields, name: string, lengthMax: number): string {
   const value = fields.get(name)
-  if (typeof value !== 'string' || value.length > lengthMax) throw refuse(`${name} is no text of at most ${lengthMax} characters`)
+  if (typeof value !== 'string' || value.length > lengthMax)
+    throw refuse(`${name} is no text of at most ${lengthMax} characters`)
   return value
 }
 
@@ -144,7 +151,9 @@ function hardware(fields: Fields): MemberHardware {
   return {
     memoryBytes: count(fields, 'memoryBytes'),
     decodeMicrosPerBlock: count(fields, 'decodeMicrosPerBlock'),
-    ...(fields.has('decodeMicrosPer1024Past') ? { decodeMicrosPer1024Past: count(fields, 'decodeMicrosPer1024Past') } : {}),
+    ...(fields.has('decodeMicrosPer1024Past')
+      ? { decodeMicrosPer1024Past: count(fields, 'decodeMicrosPer1024Past') }
+      : {}),
     prefillMicrosPerRowBlock: count(fields, 'prefillMicrosPerRowBlock'),
     bandwidthBytesPerSecond: count(fields, 'bandwidthBytesPerSecond'),
     device: text(fields, 'device', memberLimits.maxNameLength),
@@ -154,15 +163,19 @@ function hardware(fields: Fields): MemberHardware {
 
 function group(fields: Fields): MemberGroup {
   const [ranks, speeds]: unknown[] = [fields.get('ranks'), fields.get('speeds')]
-  if (!Array.isArray(ranks) || ranks.length === 0 || ranks.length > memberLimits.maxGroupRanks) throw refuse(`ranks is no list of 1 to ${memberLimits.maxGroupRanks} peers`)
-  if (!Array.isArray(speeds) || speeds.length !== ranks.length + 1) throw refuse(`speeds is no list of ${ranks.length + 1} numbers`)
+  if (!Array.isArray(ranks) || ranks.length === 0 || ranks.length > memberLimits.maxGroupRanks)
+    throw refuse(`ranks is no list of 1 to ${memberLimits.maxGroupRanks} peers`)
+  if (!Array.isArray(speeds) || speeds.length !== ranks.length + 1)
+    throw refuse(`speeds is no list of ${ranks.length + 1} numbers`)
   return {
     ranks: ranks.map((peer: unknown) => {
-      if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength) throw refuse('a rank is no peer id')
+      if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength)
+        throw refuse('a rank is no peer id')
       return peer
     }),
     speeds: speeds.map((speed: unknown) => {
-      if (!isCount(speed) || speed < 1 || speed > memberLimits.maxRankSpeed) throw refuse(`a speed is no whole number from 1 to ${memberLimits.maxRankSpeed}`)
+      if (!isCount(speed) || speed < 1 || speed > memberLimits.maxRankSpeed)
+        throw refuse(`a speed is no whole number from 1 to ${memberLimits.maxRankSpeed}`)
       return speed
     }),
     alone: hardware(asMap(fields.get('alone'), 'alone')),
@@ -171,9 +184,11 @@ function group(fields: Fields): MemberGroup {
 
 function addresses(fields: Fields): readonly string[] {
   const value = fields.get('addresses')
-  if (!Array.isArray(value) || value.length > limits.maxAddresses) throw refuse(`addresses is no list of at most ${limits.maxAddresses}`)
+  if (!Array.isArray(value) || value.length > limits.maxAddresses)
+    throw refuse(`addresses is no list of at most ${limits.maxAddresses}`)
   return value.map((address: unknown) => {
-    if (typeof address !== 'string' || address.length > limits.maxAddressBytes) throw refuse('an address is no text or too long')
+    if (typeof address !== 'string' || address.length > limits.maxAddressBytes)
+      throw refuse('an address is no text or too long')
     return address
   })
 }
@@ -183,7 +198,8 @@ function perPeer(record: Fields, name: string, most: number): Readonly<Record<st
   const fields = asMap(record.get(name), name)
   if (fields.size > most) throw refuse(`more than ${most} ${name}`)
   const entries = [...fields].map(([peer, value]): [string, number] => {
-    if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength || !isCount(value)) throw refuse(`one of ${name} is malformed`)
+    if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength || !isCount(value))
+      throw refuse(`one of ${name} is malformed`)
     return [peer, value]
   })
   return Object.fromEntries(entries)

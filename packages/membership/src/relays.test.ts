@@ -4,9 +4,20 @@ import { createRelays } from './relays.ts'
 import type { SealedRecord } from './seal.ts'
 
 /** Records that say these links, each by both of its ends. */
-function recordsOf(names: readonly string[], linked: (a: string, b: string) => boolean): (peer: string) => SealedRecord | undefined {
-  const links = (peer: string): Record<string, number> => Object.fromEntries(names.filter((other) => other !== peer && linked(peer, other)).map((other) => [other, 1000]))
-  const records = new Map(names.map((peer) => [peer, { record: { peerId: peer, links: links(peer) }, bytes: new Uint8Array() } as unknown as SealedRecord]))
+function recordsOf(
+  names: readonly string[],
+  linked: (a: string, b: string) => boolean,
+): (peer: string) => SealedRecord | undefined {
+  const links = (peer: string): Record<string, number> =>
+    Object.fromEntries(
+      names.filter((other) => other !== peer && linked(peer, other)).map((other) => [other, 1000]),
+    )
+  const records = new Map(
+    names.map((peer) => [
+      peer,
+      { record: { peerId: peer, links: links(peer) }, bytes: new Uint8Array() } as unknown as SealedRecord,
+    ]),
+  )
   return (peer) => records.get(peer)
 }
 
@@ -22,7 +33,13 @@ describe('relays', () => {
   test('in a full mesh nobody passes anything on', () => {
     const recordOf = recordsOf(names, () => true)
     for (const self of names.slice(1)) {
-      expect(createRelays(self, recordOf).share('peer-0', 1, names.filter((name) => name !== self && name !== 'peer-0'))).toEqual({ unserved: [], appointed: [] })
+      expect(
+        createRelays(self, recordOf).share(
+          'peer-0',
+          1,
+          names.filter((name) => name !== self && name !== 'peer-0'),
+        ),
+      ).toEqual({ unserved: [], appointed: [] })
     }
   })
 
@@ -32,26 +49,33 @@ describe('relays', () => {
     { beat: 4, copies: 1 },
     { beat: 5, copies: 0 },
     { beat: 1000, copies: 1 },
-  ])('beat $beat comes $copies times to each that has a neighbour in common with its owner', ({ beat, copies }) => {
-    const recordOf = recordsOf(names, sparse)
-    for (const owner of names) {
-      const came = new Map<string, number>()
-      for (const self of names.filter((name) => name !== owner)) {
-        const others = names.filter((name) => name !== owner && sparse(self, name))
-        for (const other of createRelays(self, recordOf).share(owner, beat, others).appointed) came.set(other, (came.get(other) ?? 0) + 1)
+  ])(
+    'beat $beat comes $copies times to each that has a neighbour in common with its owner',
+    ({ beat, copies }) => {
+      const recordOf = recordsOf(names, sparse)
+      for (const owner of names) {
+        const came = new Map<string, number>()
+        for (const self of names.filter((name) => name !== owner)) {
+          const others = names.filter((name) => name !== owner && sparse(self, name))
+          for (const other of createRelays(self, recordOf).share(owner, beat, others).appointed)
+            came.set(other, (came.get(other) ?? 0) + 1)
+        }
+        for (const other of names) {
+          if (other === owner || sparse(owner, other)) continue
+          const between = names.filter((name) => sparse(name, owner) && sparse(name, other))
+          expect(came.get(other) ?? 0, `${owner} to ${other}`).toBe(Math.min(copies, between.length))
+        }
       }
-      for (const other of names) {
-        if (other === owner || sparse(owner, other)) continue
-        const between = names.filter((name) => sparse(name, owner) && sparse(name, other))
-        expect(came.get(other) ?? 0, `${owner} to ${other}`).toBe(Math.min(copies, between.length))
-      }
-    }
-  })
+    },
+  )
 
   test('the duty goes round', () => {
     const recordOf = recordsOf(names, sparse)
     const relays = createRelays('peer-5', recordOf)
-    const served = Array.from({ length: 100 }, (_, index) => relays.share('peer-0', 4 + 2 * index, ['peer-10']).appointed.length)
+    const served = Array.from(
+      { length: 100 },
+      (_, index) => relays.share('peer-0', 4 + 2 * index, ['peer-10']).appointed.length,
+    )
     const duties = served.filter((count) => count > 0).length
     expect(duties).toBeGreaterThan(10)
     expect(duties).toBeLessThan(90)

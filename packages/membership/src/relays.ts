@@ -55,7 +55,17 @@ export function createRelays(self: string, recordOf: (peer: string) => SealedRec
         if (nearOwner.includes(other)) continue
         const between = nearOwner.filter((peer) => near(peer, other))
         if (between.length === 0) unserved.push(other)
-        else if (due && between.includes(self) && rankOf(between, hashOf(self), mix(hashOf(owner) ^ Math.imul(hashOf(other), 0x9e3779b1) ^ beat), hashOf) < (young ? 2 : 1)) appointed.push(other)
+        else if (
+          due &&
+          between.includes(self) &&
+          rankOf(
+            between,
+            hashOf(self),
+            mix(hashOf(owner) ^ Math.imul(hashOf(other), 0x9e3779b1) ^ beat),
+            hashOf,
+          ) < (young ? 2 : 1)
+        )
+          appointed.push(other)
       }
       return { unserved, appointed }
     },
@@ -63,7 +73,12 @@ export function createRelays(self: string, recordOf: (peer: string) => SealedRec
 }
 
 /** How many of these come before the one with this hash. */
-function rankOf(peers: readonly string[], own: number, salt: number, hashOf: (peer: string) => number): number {
+function rankOf(
+  peers: readonly string[],
+  own: number,
+  salt: number,
+  hashOf: (peer: string) => number,
+): number {
   const weight = mix(own ^ salt)
   return peers.reduce((rank, peer) => rank + (mix(hashOf(peer) ^ salt) > weight ? 1 : 0), 0)
 }

@@ -56,7 +56,11 @@ export interface ReplicaDependencies {
   readonly isGone: (peer: string) => boolean
 }
 
-export function createReplica({ signer, random, isGone }: ReplicaDependencies, swarm: string, rotateAtBytes: number): Replica {
+export function createReplica(
+  { signer, random, isGone }: ReplicaDependencies,
+  swarm: string,
+  rotateAtBytes: number,
+): Replica {
   const roster = createRoster(limits.maxMembers)
   let rotation = 0
   let grownBytes = 0
@@ -90,7 +94,9 @@ export function createReplica({ signer, random, isGone }: ReplicaDependencies, s
       if (into !== document) return nothing
       const repeated = document.has(inspected)
       if (!repeated) checkPlaces(inspected, opened, document, roster)
-      const { novel, incomplete } = repeated ? { novel: undefined, incomplete: false } : document.apply(update)
+      const { novel, incomplete } = repeated
+        ? { novel: undefined, incomplete: false }
+        : document.apply(update)
       grownBytes += novel?.length ?? 0
       // Whatever yjs shows under the key: the owner's signature and order decide what is believed.
       const accepted = opened.filter((sealed) => roster.accept(sealed, isGone))
@@ -105,7 +111,14 @@ export function createReplica({ signer, random, isGone }: ReplicaDependencies, s
     ageOf(name) {
       const [manifest, number, ...rest] = name.split('/')
       const theirs = Number(number)
-      if (manifest !== swarm || rest.length > 0 || !Number.isSafeInteger(theirs) || String(theirs) !== number || theirs < 0) return 'foreign'
+      if (
+        manifest !== swarm ||
+        rest.length > 0 ||
+        !Number.isSafeInteger(theirs) ||
+        String(theirs) !== number ||
+        theirs < 0
+      )
+        return 'foreign'
       if (theirs > rotation + memberLimits.maxRotationJump) return 'foreign'
       return theirs === rotation ? 'same' : theirs < rotation ? 'older' : 'newer'
     },
@@ -119,7 +132,9 @@ export function createReplica({ signer, random, isGone }: ReplicaDependencies, s
       // Measuring encodes the whole document: only after enough has come in since the last time.
       if (grownBytes < rotateAtBytes / 4) return false
       grownBytes = 0
-      const recordBytes = roster.all().reduce((sum, sealed) => sum + (isGone(sealed.record.peerId) ? 0 : sealed.bytes.length), 0)
+      const recordBytes = roster
+        .all()
+        .reduce((sum, sealed) => sum + (isGone(sealed.record.peerId) ? 0 : sealed.bytes.length), 0)
       return document.byteLength() > Math.max(rotateAtBytes, 3 * recordBytes)
     },
     byteLength: () => document.byteLength(),

@@ -14,7 +14,11 @@ export interface SealedRecord {
 export type Signer = Pick<Transport, 'sign' | 'verify'>
 
 /** A signature means one kind of thing in one swarm: the domain and the document are signed before the body. */
-export function signedBytes(kind: 'member' | 'beat' | 'hardware', document: string, body: Uint8Array): Uint8Array {
+export function signedBytes(
+  kind: 'member' | 'beat' | 'hardware',
+  document: string,
+  body: Uint8Array,
+): Uint8Array {
   const prefix = new TextEncoder().encode(`shoal-${kind}:1:${document}:`)
   const bytes = new Uint8Array(prefix.length + body.length)
   bytes.set(prefix)
@@ -23,10 +27,17 @@ export function signedBytes(kind: 'member' | 'beat' | 'hardware', document: stri
 }
 
 /** @throws {ShoalError} `limit-exceeded` when the record would be refused by every reader */
-export async function sealRecord(signer: Signer, document: string, record: MemberRecord): Promise<SealedRecord> {
+export async function sealRecord(
+  signer: Signer,
+  document: string,
+  record: MemberRecord,
+): Promise<SealedRecord> {
   const body = encodeRecord(record)
   if (body.length > limits.maxRecordBytes) {
-    throw new ShoalError('limit-exceeded', `a member record of ${body.length} bytes is over the limit of ${limits.maxRecordBytes}`)
+    throw new ShoalError(
+      'limit-exceeded',
+      `a member record of ${body.length} bytes is over the limit of ${limits.maxRecordBytes}`,
+    )
   }
   const bytes = new Uint8Array(signatureBytes + body.length)
   bytes.set(await signer.sign(signedBytes('member', document, body)))
@@ -36,19 +47,36 @@ export async function sealRecord(signer: Signer, document: string, record: Membe
 
 /** @throws {ShoalError} `bad-frame` for bytes that are no record signed by the peer it names */
 export async function openRecord(signer: Signer, document: string, bytes: Uint8Array): Promise<SealedRecord> {
-  if (bytes.length <= signatureBytes) throw new ShoalError('bad-frame', 'a member record is shorter than its signature')
+  if (bytes.length <= signatureBytes)
+    throw new ShoalError('bad-frame', 'a member record is shorter than its signature')
   const body = bytes.subarray(signatureBytes)
   const record = decodeRecord(body)
-  if (!(await signer.verify(record.peerId, signedBytes('member', document, body), bytes.subarray(0, signatureBytes)))) {
+  if (
+    !(await signer.verify(
+      record.peerId,
+      signedBytes('member', document, body),
+      bytes.subarray(0, signatureBytes),
+    ))
+  ) {
     throw new ShoalError('bad-frame', `a member record that names ${record.peerId} is not signed by it`)
   }
   // A copy: the caller's bytes are part of a network frame that this small record would keep in memory.
   return { record, bytes: bytes.slice() }
 }
 
-export async function sealBeat(signer: Signer, document: string, peer: string, body: BeatBody): Promise<Beat> {
+export async function sealBeat(
+  signer: Signer,
+  document: string,
+  peer: string,
+  body: BeatBody,
+): Promise<Beat> {
   const bytes = encodeBeatBody(body)
-  return { type: 'beat', peer, body: bytes, signature: await signer.sign(signedBytes('beat', document, bytes)) }
+  return {
+    type: 'beat',
+    peer,
+    body: bytes,
+    signature: await signer.sign(signedBytes('beat', document, bytes)),
+  }
 }
 
 /** Not verified yet: so that a repeated beat costs no signature check. @throws {ShoalError} `bad-frame` */

@@ -4,7 +4,9 @@ import { sealBeat, sealRecord, type SealedRecord, type Signer } from './seal.ts'
 import type { Beat } from '@shoal/protocol'
 
 /** What a peer may say of itself; the rest of its record is kept by this package. */
-export type Announcement = Partial<Omit<MemberRecord, 'peerId' | 'incarnation' | 'seq' | 'writer' | 'clock' | 'links' | 'group'>> & {
+export type Announcement = Partial<
+  Omit<MemberRecord, 'peerId' | 'incarnation' | 'seq' | 'writer' | 'clock' | 'links' | 'group'>
+> & {
   /** Null: it leads none any more. */
   readonly group?: MemberGroup | null
 }
@@ -31,7 +33,14 @@ export interface Self {
   beat(): Promise<Beat>
 }
 
-const unmeasured = { memoryBytes: 0, decodeMicrosPerBlock: 0, prefillMicrosPerRowBlock: 0, bandwidthBytesPerSecond: 0, device: 'none', threads: 0 }
+const unmeasured = {
+  memoryBytes: 0,
+  decodeMicrosPerBlock: 0,
+  prefillMicrosPerRowBlock: 0,
+  bandwidthBytesPerSecond: 0,
+  device: 'none',
+  threads: 0,
+}
 
 export interface SelfDependencies {
   readonly peerId: string
@@ -40,7 +49,11 @@ export interface SelfDependencies {
   readonly addresses: () => readonly string[]
 }
 
-export function createSelf({ peerId, signer, replica, addresses }: SelfDependencies, swarm: string, firstIncarnation: number): Self {
+export function createSelf(
+  { peerId, signer, replica, addresses }: SelfDependencies,
+  swarm: string,
+  firstIncarnation: number,
+): Self {
   let incarnation = firstIncarnation
   let sealed: SealedRecord | undefined
   let draft: MemberRecord | undefined
@@ -48,9 +61,24 @@ export function createSelf({ peerId, signer, replica, addresses }: SelfDependenc
   let beat = 0
   let turn: Promise<unknown> = Promise.resolve()
 
-  const write = async (patch: Announcement & { readonly links?: MemberRecord['links'] }): Promise<Uint8Array | undefined> => {
+  const write = async (
+    patch: Announcement & { readonly links?: MemberRecord['links'] },
+  ): Promise<Uint8Array | undefined> => {
     if (draft === undefined && Object.keys(patch).length === 0) return undefined
-    draft ??= { peerId, incarnation, seq, writer: 0, clock: 0, state: 'joining', span: null, hardware: unmeasured, numericClass: 'none', addresses: addresses(), version: '', links: {} }
+    draft ??= {
+      peerId,
+      incarnation,
+      seq,
+      writer: 0,
+      clock: 0,
+      state: 'joining',
+      span: null,
+      hardware: unmeasured,
+      numericClass: 'none',
+      addresses: addresses(),
+      version: '',
+      links: {},
+    }
     const { group = draft.group, ...rest } = patch
     const { group: _former, ...others } = draft
     draft = { ...others, ...rest, ...(group === null || group === undefined ? {} : { group }) }
@@ -59,7 +87,12 @@ export function createSelf({ peerId, signer, replica, addresses }: SelfDependenc
       const record = { ...draft, incarnation, seq, writer: replica.writer, clock: replica.clock }
       const next = await sealRecord(signer, swarm, record)
       // The document rotated, or a new life began, while we signed.
-      if (record.writer !== replica.writer || record.clock !== replica.clock || record.incarnation !== incarnation) continue
+      if (
+        record.writer !== replica.writer ||
+        record.clock !== replica.clock ||
+        record.incarnation !== incarnation
+      )
+        continue
       sealed = next
       return replica.put(next)
     }

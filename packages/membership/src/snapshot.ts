@@ -20,9 +20,14 @@ export function createSnapshot(records: readonly MemberRecord[]): Snapshot {
 
 /** {@link createSnapshot} that gives the snapshot before again while the records are the same ones: whoever asks often compares two values, and not their contents. */
 export function createSnapshots(): (records: readonly MemberRecord[]) => Snapshot {
-  let last: { readonly records: readonly MemberRecord[]; readonly snapshot: Snapshot } = { records: [], snapshot: createSnapshot([]) }
+  let last: { readonly records: readonly MemberRecord[]; readonly snapshot: Snapshot } = {
+    records: [],
+    snapshot: createSnapshot([]),
+  }
   return (records) => {
-    const same = records.length === last.records.length && records.every((record, index) => record === last.records[index])
+    const same =
+      records.length === last.records.length &&
+      records.every((record, index) => record === last.records[index])
     if (!same) last = { records, snapshot: createSnapshot(records) }
     return last.snapshot
   }
@@ -34,7 +39,8 @@ export function createSnapshots(): (records: readonly MemberRecord[]) => Snapsho
  */
 export function snapshotHash(snapshot: Snapshot): string {
   const present = new Set(snapshot.members.map((member) => member.peerId))
-  const among = (perPeer: Readonly<Record<string, number>>): Readonly<Record<string, number>> => Object.fromEntries(Object.entries(perPeer).filter(([peer]) => present.has(peer)))
+  const among = (perPeer: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+    Object.fromEntries(Object.entries(perPeer).filter(([peer]) => present.has(peer)))
   const members = snapshot.members.map(({ addresses: _addresses, links, rates, ...member }) => ({
     ...member,
     links: among(links),

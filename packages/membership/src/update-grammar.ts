@@ -46,7 +46,8 @@ const contentBinary = 3
  * @throws {ShoalError} `bad-frame`
  */
 export function inspectUpdate(update: Uint8Array): InspectedUpdate {
-  if (update.length > limits.maxMembershipUpdateBytes) throw refuse(`${update.length} bytes are over the limit`)
+  if (update.length > limits.maxMembershipUpdateBytes)
+    throw refuse(`${update.length} bytes are over the limit`)
   try {
     const decoder = decoding.createDecoder(update)
     const items = readItems(decoder)
@@ -89,7 +90,8 @@ function readItem(decoder: decoding.Decoder, client: number, clock: number): Upd
   const neighbour = origin ?? rightOrigin
   let key: string | undefined
   if (neighbour === undefined) {
-    if (decoding.readVarUint(decoder) !== 1 || decoding.readVarString(decoder) !== rootName) throw refuse('an item is not in the map of peers')
+    if (decoding.readVarUint(decoder) !== 1 || decoding.readVarString(decoder) !== rootName)
+      throw refuse('an item is not in the map of peers')
     if ((info & hasKey) === 0) throw refuse('an item has no key')
     key = decoding.readVarString(decoder)
     if (key.length > memberLimits.maxPeerIdLength) throw refuse('a key is too long for a peer id')
@@ -117,7 +119,8 @@ function readDeleted(decoder: decoding.Decoder): DeletedRange[] {
   for (let index = 0; index < clientCount; index += 1) {
     const client = decoding.readVarUint(decoder)
     const rangeCount = decoding.readVarUint(decoder)
-    if (rangeCount > memberLimits.maxDeletesPerUpdate - deleted.length) throw refuse('it deletes too many ranges')
+    if (rangeCount > memberLimits.maxDeletesPerUpdate - deleted.length)
+      throw refuse('it deletes too many ranges')
     for (let range = 0; range < rangeCount; range += 1) {
       deleted.push({ client, clock: decoding.readVarUint(decoder), length: decoding.readVarUint(decoder) })
     }

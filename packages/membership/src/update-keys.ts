@@ -46,13 +46,16 @@ export function mergeRanges(ranges: readonly DeletedRange[]): readonly DeletedRa
  * yjs writes a key only with the first value of a chain; later ones name a neighbour. Follows the chain to the key, in
  * the update and in what is `known` already; each item is visited once however the chains run.
  */
-export function resolveKeys(items: readonly UpdateItem[], known: (id: ItemId) => string | undefined): (item: UpdateItem) => string | undefined {
+export function resolveKeys(
+  items: readonly UpdateItem[],
+  known: (id: ItemId) => string | undefined,
+): (item: UpdateItem) => string | undefined {
   const find = indexStretches(items)
   const keys = new Map<UpdateItem, string | undefined>()
   return (item) => {
     const path: UpdateItem[] = []
     let key: string | undefined
-    for (let at: UpdateItem | undefined = item; at !== undefined; ) {
+    for (let at: UpdateItem | undefined = item; at !== undefined;) {
       if (keys.has(at)) {
         key = keys.get(at)
         break

@@ -16,7 +16,13 @@ const splits: readonly (readonly [string, typeof llama1B, string, readonly numbe
   ['wherever it stands', golden, 'f32', [1, 1, 2], '1,1,2|48,32,80'],
   ['a block of 32 weights spans two heads of 16', golden, 'int4:32', [1, 1], '2,2|96,64'],
   ['one rank has it all', golden, 'int4:32', [7], '4|160'],
-  ['columns that fill no block belong to the last rank', { ...golden, feedForwardSize: 172 }, 'int4:32', [1, 1], '2,2|96,76'],
+  [
+    'columns that fill no block belong to the last rank',
+    { ...golden, feedForwardSize: 172 },
+    'int4:32',
+    [1, 1],
+    '2,2|96,76',
+  ],
 ]
 
 test.each(splits)('%s', (_, config, weights, speeds, wanted) => {
@@ -24,9 +30,27 @@ test.each(splits)('%s', (_, config, weights, speeds, wanted) => {
 })
 
 const refusals: readonly (readonly [string, typeof golden, string, readonly number[], RegExp])[] = [
-  ['a block of weights is longer than all heads of a rank', { ...golden, headSize: 8 }, 'int4:32', [1, 1], /a block of 32 weights spans 4 heads of 8/],
-  ['fewer heads than ranks', golden, 'f32', [1, 1, 1, 1, 1], /4 heads over 2 key\/value heads cannot be split over 5 ranks/],
-  ['fewer blocks of columns than ranks', { ...llama1B, feedForwardSize: 200 }, 'int4:128', [1, 1, 1], /200 feed-forward columns are 2 blocks of 128, too few for 3 ranks/],
+  [
+    'a block of weights is longer than all heads of a rank',
+    { ...golden, headSize: 8 },
+    'int4:32',
+    [1, 1],
+    /a block of 32 weights spans 4 heads of 8/,
+  ],
+  [
+    'fewer heads than ranks',
+    golden,
+    'f32',
+    [1, 1, 1, 1, 1],
+    /4 heads over 2 key\/value heads cannot be split over 5 ranks/,
+  ],
+  [
+    'fewer blocks of columns than ranks',
+    { ...llama1B, feedForwardSize: 200 },
+    'int4:128',
+    [1, 1, 1],
+    /200 feed-forward columns are 2 blocks of 128, too few for 3 ranks/,
+  ],
   ['nobody', golden, 'f32', [], /1 to 64 ranks/],
   ['a rank that stands still', golden, 'f32', [1, 0], /positive speed/],
 ]
@@ -47,7 +71,12 @@ test('the shares of a split cover every head and column once, aligned, in any pr
   let accepted = 0
   fc.assert(
     fc.property(shapes, ({ keyValueHeadCount, groupSize, headSize, feedForwardSize, weights, speeds }) => {
-      const config = { headCount: keyValueHeadCount * groupSize, keyValueHeadCount, headSize, feedForwardSize }
+      const config = {
+        headCount: keyValueHeadCount * groupSize,
+        keyValueHeadCount,
+        headSize,
+        feedForwardSize,
+      }
       const profile = parseProfile(weights)
       let split
       try {
@@ -66,7 +95,10 @@ test('the shares of a split cover every head and column once, aligned, in any pr
         expect(keyValueHeads.start * groupSize).toBeLessThanOrEqual(heads.start)
         expect(keyValueHeads.end * groupSize).toBeGreaterThanOrEqual(heads.end)
       })
-      expect([shares.at(-1)?.heads.end, shares.at(-1)?.columns.end]).toEqual([config.headCount, feedForwardSize])
+      expect([shares.at(-1)?.heads.end, shares.at(-1)?.columns.end]).toEqual([
+        config.headCount,
+        feedForwardSize,
+      ])
     }),
     { numRuns: 300 },
   )
@@ -86,5 +118,7 @@ test.each(foreign)('a split from elsewhere is checked: %s', (_, split, rank) => 
 })
 
 test('a split from elsewhere may not cut a block of weights', () => {
-  expect(() => rankShare(golden, parseProfile('int4:32'), { heads: [2, 2], columns: [80, 80] }, 1)).toThrow(/column 80 does not start a block of 32/)
+  expect(() => rankShare(golden, parseProfile('int4:32'), { heads: [2, 2], columns: [80, 80] }, 1)).toThrow(
+    /column 80 does not start a block of 32/,
+  )
 })

@@ -46,8 +46,15 @@ const ranksMax = 64
  * @throws {ModelError} `bad-request` with the reason when the model cannot be split so
  */
 export function splitBlocks(config: Shape, profile: Blocks, speeds: readonly number[]): BlockSplit {
-  if (speeds.length === 0 || speeds.length > ranksMax || speeds.some((speed) => !Number.isFinite(speed) || speed <= 0)) {
-    throw new ModelError('bad-request', `a group has 1 to ${ranksMax} ranks, each of a positive speed, not [${speeds.join(', ')}]`)
+  if (
+    speeds.length === 0 ||
+    speeds.length > ranksMax ||
+    speeds.some((speed) => !Number.isFinite(speed) || speed <= 0)
+  ) {
+    throw new ModelError(
+      'bad-request',
+      `a group has 1 to ${ranksMax} ranks, each of a positive speed, not [${speeds.join(', ')}]`,
+    )
   }
   if (speeds.length === 1) return { heads: [config.headCount], columns: [config.feedForwardSize] }
   return { heads: splitHeads(config, profile, speeds), columns: splitColumns(config, profile, speeds) }
@@ -58,21 +65,37 @@ export function rankShare(config: Shape, profile: Blocks, split: BlockSplit, ran
   const { heads, columns } = split
   const ranks = heads.length
   const refuse = (reason: string): never => {
-    throw new ModelError('bad-request', `the split heads [${heads.join(', ')}], columns [${columns.join(', ')}] is none of this model: ${reason}`)
+    throw new ModelError(
+      'bad-request',
+      `the split heads [${heads.join(', ')}], columns [${columns.join(', ')}] is none of this model: ${reason}`,
+    )
   }
-  if (ranks < 1 || ranks > ranksMax || columns.length !== ranks || !Number.isInteger(rank) || rank < 0 || rank >= ranks) refuse(`rank ${rank} of ${ranks}`)
-  if ([...heads, ...columns].some((count) => !Number.isSafeInteger(count) || count < 1)) refuse('every rank has at least one of each')
-  if (sum(heads) !== config.headCount || sum(columns) !== config.feedForwardSize) refuse(`it has ${config.headCount} heads and ${config.feedForwardSize} columns`)
+  if (
+    ranks < 1 ||
+    ranks > ranksMax ||
+    columns.length !== ranks ||
+    !Number.isInteger(rank) ||
+    rank < 0 ||
+    rank >= ranks
+  )
+    refuse(`rank ${rank} of ${ranks}`)
+  if ([...heads, ...columns].some((count) => !Number.isSafeInteger(count) || count < 1))
+    refuse('every rank has at least one of each')
+  if (sum(heads) !== config.headCount || sum(columns) !== config.feedForwardSize)
+    refuse(`it has ${config.headCount} heads and ${config.feedForwardSize} columns`)
   const { headSize } = config
   const groupSize = config.headCount / config.keyValueHeadCount
   const own = rangeOf(heads, rank)
   const ownColumns = rangeOf(columns, rank)
   const aligned = (index: number, unit: number, end: number): boolean => index === end || index % unit === 0
-  if (!aligned(own.start * headSize, inputUnit(profile), config.headCount * headSize)) refuse(`head ${own.start} does not start a block of ${profile.blockSize} weights`)
-  if (!aligned(ownColumns.start, inputUnit(profile), config.feedForwardSize)) refuse(`column ${ownColumns.start} does not start a block of ${profile.blockSize} weights`)
+  if (!aligned(own.start * headSize, inputUnit(profile), config.headCount * headSize))
+    refuse(`head ${own.start} does not start a block of ${profile.blockSize} weights`)
+  if (!aligned(ownColumns.start, inputUnit(profile), config.feedForwardSize))
+    refuse(`column ${ownColumns.start} does not start a block of ${profile.blockSize} weights`)
   const keyValueHeads = { start: Math.floor(own.start / groupSize), end: Math.ceil(own.end / groupSize) }
   const whole = own.start % groupSize === 0 && own.end % groupSize === 0
-  if (!whole && keyValueHeads.end - keyValueHeads.start > 1) refuse(`rank ${rank} has parts of several groups of ${groupSize} heads`)
+  if (!whole && keyValueHeads.end - keyValueHeads.start > 1)
+    refuse(`rank ${rank} has parts of several groups of ${groupSize} heads`)
   return { rank, ranks, heads: own, keyValueHeads, columns: ownColumns }
 }
 
@@ -87,9 +110,18 @@ function inputUnit({ weights, blockSize }: Blocks): number {
 }
 
 function splitColumns({ feedForwardSize }: Shape, profile: Blocks, speeds: readonly number[]): number[] {
-  const unit = profile.weights === 'f32' ? (feedForwardSize >= columnMultiple * speeds.length ? columnMultiple : 1) : profile.blockSize
+  const unit =
+    profile.weights === 'f32'
+      ? feedForwardSize >= columnMultiple * speeds.length
+        ? columnMultiple
+        : 1
+      : profile.blockSize
   const units = Math.ceil(feedForwardSize / unit)
-  if (units < speeds.length) throw new ModelError('bad-request', `${feedForwardSize} feed-forward columns are ${units} blocks of ${unit}, too few for ${speeds.length} ranks`)
+  if (units < speeds.length)
+    throw new ModelError(
+      'bad-request',
+      `${feedForwardSize} feed-forward columns are ${units} blocks of ${unit}, too few for ${speeds.length} ranks`,
+    )
   return inUnits(apportion(units, speeds), unit, feedForwardSize)
 }
 
@@ -100,13 +132,19 @@ function splitHeads(config: Shape, profile: Blocks, speeds: readonly number[]): 
   const unit = inputUnit(profile) / greatestDivisor(inputUnit(profile), headSize)
   const groupUnit = unit / greatestDivisor(unit, groupSize)
   const groupUnits = Math.ceil(keyValueHeadCount / groupUnit)
-  if (groupUnits >= speeds.length) return inUnits(inUnits(apportion(groupUnits, speeds), groupUnit, keyValueHeadCount), groupSize, headCount)
+  if (groupUnits >= speeds.length)
+    return inUnits(inUnits(apportion(groupUnits, speeds), groupUnit, keyValueHeadCount), groupSize, headCount)
   const partsOfGroup = Math.floor(groupSize / unit)
   if (groupSize % unit !== 0 || partsOfGroup * keyValueHeadCount < speeds.length) {
     const why = unit > 1 ? `; a block of ${profile.blockSize} weights spans ${unit} heads of ${headSize}` : ''
-    throw new ModelError('bad-request', `${headCount} heads over ${keyValueHeadCount} key/value heads cannot be split over ${speeds.length} ranks${why}`)
+    throw new ModelError(
+      'bad-request',
+      `${headCount} heads over ${keyValueHeadCount} key/value heads cannot be split over ${speeds.length} ranks${why}`,
+    )
   }
-  return ranksByGroup(keyValueHeadCount, partsOfGroup, speeds).flatMap((group) => inUnits(apportion(partsOfGroup, group), unit, groupSize))
+  return ranksByGroup(keyValueHeadCount, partsOfGroup, speeds).flatMap((group) =>
+    inUnits(apportion(partsOfGroup, group), unit, groupSize),
+  )
 }
 
 /**
@@ -121,7 +159,8 @@ function ranksByGroup(groups: number, parts: number, speeds: readonly number[]):
     readonly groups: (readonly number[])[]
   }
   const known = new Map<string, Best | null>()
-  const loadOf = (ranks: readonly number[]): number => Math.max(...apportion(parts, ranks).map((count, index) => count / (ranks[index] ?? 1)))
+  const loadOf = (ranks: readonly number[]): number =>
+    Math.max(...apportion(parts, ranks).map((count, index) => count / (ranks[index] ?? 1)))
   const best = (group: number, from: number): Best | null => {
     if (group === groups) return from === speeds.length ? { load: 0, groups: [] } : null
     const key = `${group}/${from}`
@@ -139,7 +178,8 @@ function ranksByGroup(groups: number, parts: number, speeds: readonly number[]):
     return least
   }
   const found = best(0, 0)
-  if (found === null) throw new ModelError('bad-request', `${speeds.length} ranks cannot share ${groups} key/value heads`)
+  if (found === null)
+    throw new ModelError('bad-request', `${speeds.length} ranks cannot share ${groups} key/value heads`)
   return found.groups
 }
 
@@ -153,7 +193,11 @@ function apportion(total: number, speeds: readonly number[]): number[] {
     counts[next] = (counts[next] ?? 0) + 1
   }
   while (sum(counts) > total) {
-    const next = indexOfLargest(exact.map((count, rank) => ((counts[rank] ?? 0) > 1 ? (counts[rank] ?? 0) - count : Number.NEGATIVE_INFINITY)))
+    const next = indexOfLargest(
+      exact.map((count, rank) =>
+        (counts[rank] ?? 0) > 1 ? (counts[rank] ?? 0) - count : Number.NEGATIVE_INFINITY,
+      ),
+    )
     counts[next] = (counts[next] ?? 0) - 1
   }
   return counts
@@ -161,7 +205,11 @@ function apportion(total: number, speeds: readonly number[]): number[] {
 
 /** Counts of units as counts of things, of which the last unit may have fewer. */
 function inUnits(counts: readonly number[], unit: number, total: number): number[] {
-  return counts.map((_, rank) => Math.min(total, sum(counts.slice(0, rank + 1)) * unit) - Math.min(total, sum(counts.slice(0, rank)) * unit))
+  return counts.map(
+    (_, rank) =>
+      Math.min(total, sum(counts.slice(0, rank + 1)) * unit) -
+      Math.min(total, sum(counts.slice(0, rank)) * unit),
+  )
 }
 
 function rangeOf(counts: readonly number[], index: number): IndexRange {

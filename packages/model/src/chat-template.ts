@@ -37,12 +37,24 @@ export function findChatTemplate(assets: ReadonlyMap<string, Uint8Array>, config
  *
  * @throws {ModelError} `unsupported-model` when the template cannot be parsed
  */
-export function compileChatTemplate(template: string, config: JsonObject, wallMs?: () => number): ChatTemplate {
+export function compileChatTemplate(
+  template: string,
+  config: JsonObject,
+  wallMs?: () => number,
+): ChatTemplate {
   if (template.length > limits.chatTemplateCharactersMax) {
-    throw new ModelError('limit-exceeded', `the chat template has ${template.length} characters, more than ${limits.chatTemplateCharactersMax}`)
+    throw new ModelError(
+      'limit-exceeded',
+      `the chat template has ${template.length} characters, more than ${limits.chatTemplateCharactersMax}`,
+    )
   }
   const program = parseTemplate(template)
-  const tokens = Object.fromEntries(['bos_token', 'eos_token', 'unk_token', 'pad_token'].map((name) => [name, tokenText(fieldOf(config, name))]))
+  const tokens = Object.fromEntries(
+    ['bos_token', 'eos_token', 'unk_token', 'pad_token'].map((name) => [
+      name,
+      tokenText(fieldOf(config, name)),
+    ]),
+  )
   return {
     render: (messages) => {
       const variables: Record<string, unknown> = {
@@ -56,7 +68,9 @@ export function compileChatTemplate(template: string, config: JsonObject, wallMs
         raise_exception: (reason: unknown) => {
           throw new Error(String(reason))
         },
-        ...(wallMs === undefined ? {} : { strftime_now: (format: unknown) => formatTime(String(format), wallMs()) }),
+        ...(wallMs === undefined
+          ? {}
+          : { strftime_now: (format: unknown) => formatTime(String(format), wallMs()) }),
         ...tokens,
         messages: messages.map(({ role, content }) => ({ role, content })),
         add_generation_prompt: true,
@@ -69,7 +83,11 @@ export function compileChatTemplate(template: string, config: JsonObject, wallMs
         const result: unknown = new Interpreter(environment).run(program).value
         return String(result)
       } catch (cause) {
-        throw new ModelError('bad-request', `the model's chat template refuses this chat: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+        throw new ModelError(
+          'bad-request',
+          `the model's chat template refuses this chat: ${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause },
+        )
       }
     },
   }
@@ -79,14 +97,19 @@ function parseTemplate(template: string): ReturnType<typeof parse> {
   try {
     return parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }))
   } catch (cause) {
-    throw new ModelError('unsupported-model', `the chat template cannot be parsed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new ModelError(
+      'unsupported-model',
+      `the chat template cannot be parsed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
 }
 
 /** A special token is a text or an object with its `content`; undefined when the model has none. */
 function tokenText(value: unknown): string | undefined {
   if (typeof value === 'string') return value
-  const content = typeof value === 'object' && value !== null ? fieldOf(value as JsonObject, 'content') : undefined
+  const content =
+    typeof value === 'object' && value !== null ? fieldOf(value as JsonObject, 'content') : undefined
   return typeof content === 'string' ? content : undefined
 }
 

@@ -9,7 +9,11 @@ import { packedSources } from './packed-layout.ts'
  *
  * @throws {ModelError} `bad-model` with the tensor's name and both shapes; `unsupported-model` for one too many
  */
-export async function checkSource(source: ModelSource, units: readonly UnitName[], signal?: AbortSignal): Promise<void> {
+export async function checkSource(
+  source: ModelSource,
+  units: readonly UnitName[],
+  signal?: AbortSignal,
+): Promise<void> {
   const expected = new Set<string>()
   const prefixes = new Set<string>()
   for (const unit of units) {
@@ -21,7 +25,10 @@ export async function checkSource(source: ModelSource, units: readonly UnitName[
         const shape = [rows, ...packed.shape.slice(1)]
         const found = (await source.tensor(name, signal)).shape
         if (found.length !== shape.length || found.some((size, index) => size !== shape[index])) {
-          throw new ModelError('bad-model', `tensor ${name} has shape [${found.join(', ')}], but config.json needs [${shape.join(', ')}]`)
+          throw new ModelError(
+            'bad-model',
+            `tensor ${name} has shape [${found.join(', ')}], but config.json needs [${shape.join(', ')}]`,
+          )
         }
       }
     }
@@ -29,7 +36,16 @@ export async function checkSource(source: ModelSource, units: readonly UnitName[
   for (const name of await source.tensorNames(signal)) {
     const prefix = /^model\.layers\.\d+\./.exec(name)?.[0]
     // Old Llama files carry the rotary frequencies; they follow from config.json.
-    if (prefix === undefined || !prefixes.has(prefix) || expected.has(name) || name.endsWith('.rotary_emb.inv_freq')) continue
-    throw new ModelError('unsupported-model', `tensor ${name} has no place in a ${source.config.family} block: the model is not what its config.json says`)
+    if (
+      prefix === undefined ||
+      !prefixes.has(prefix) ||
+      expected.has(name) ||
+      name.endsWith('.rotary_emb.inv_freq')
+    )
+      continue
+    throw new ModelError(
+      'unsupported-model',
+      `tensor ${name} has no place in a ${source.config.family} block: the model is not what its config.json says`,
+    )
   }
 }

@@ -19,14 +19,26 @@ import { formatProfile, parseProfile, type NumericProfile } from './profile.ts'
  */
 export function decodeManifest(bytes: Uint8Array): IdentifiedManifest {
   if (bytes.byteLength > limits.manifestBytesMax) {
-    throw new ModelError('limit-exceeded', `a manifest of ${bytes.byteLength} bytes exceeds the ${limits.manifestBytesMax} allowed`)
+    throw new ModelError(
+      'limit-exceeded',
+      `a manifest of ${bytes.byteLength} bytes exceeds the ${limits.manifestBytesMax} allowed`,
+    )
   }
   const object = asObject(decodeCbor(bytes), 'the manifest')
   const version = fieldOf(object, 'version')
-  if (version !== 1) throw new ModelError('unsupported-model', `manifest version ${show(version)} is not supported, only 1`)
+  if (version !== 1)
+    throw new ModelError('unsupported-model', `manifest version ${show(version)} is not supported, only 1`)
   const name = fieldOf(object, 'name')
-  if (typeof name !== 'string' || name === '' || new TextEncoder().encode(name).byteLength > limits.modelNameBytesMax || /[\p{Cc}\p{Cs}]/u.test(name)) {
-    throw new ModelError('bad-model', `the manifest's name must be text of 1 to ${limits.modelNameBytesMax} bytes, not ${show(name)}`)
+  if (
+    typeof name !== 'string' ||
+    name === '' ||
+    new TextEncoder().encode(name).byteLength > limits.modelNameBytesMax ||
+    /[\p{Cc}\p{Cs}]/u.test(name)
+  ) {
+    throw new ModelError(
+      'bad-model',
+      `the manifest's name must be text of 1 to ${limits.modelNameBytesMax} bytes, not ${show(name)}`,
+    )
   }
   const config = checkConfig(fieldOf(object, 'config'))
   const profile = checkProfile(fieldOf(object, 'profile'))
@@ -34,35 +46,63 @@ export function decodeManifest(bytes: Uint8Array): IdentifiedManifest {
   const tensors = checkTensors(fieldOf(object, 'tensors'), config, profile)
   const identified = identifyManifest({ version, name, config, profile, assets, tensors })
   if (!sameBytes(identified.bytes, bytes)) {
-    throw new ModelError('bad-model', 'the manifest is not in canonical form, or has fields that version 1 does not know')
+    throw new ModelError(
+      'bad-model',
+      'the manifest is not in canonical form, or has fields that version 1 does not know',
+    )
   }
   return identified
 }
 
 function decodeCbor(bytes: Uint8Array): unknown {
   try {
-    return decode(bytes, { strict: true, rejectDuplicateMapKeys: true, allowIndefinite: false, allowUndefined: false, allowNaN: false, allowInfinity: false })
+    return decode(bytes, {
+      strict: true,
+      rejectDuplicateMapKeys: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+      allowNaN: false,
+      allowInfinity: false,
+    })
   } catch (cause) {
-    throw new ModelError('bad-model', `the manifest is not valid CBOR: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new ModelError(
+      'bad-model',
+      `the manifest is not valid CBOR: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
 }
 
 function checkProfile(value: unknown): NumericProfile {
   const object = asObject(value, 'the profile')
   const graphForm = fieldOf(object, 'graphForm')
-  if (graphForm !== 'canonical-1') throw new ModelError('unsupported-model', `graph form ${show(graphForm)} is not supported, only canonical-1`)
+  if (graphForm !== 'canonical-1')
+    throw new ModelError(
+      'unsupported-model',
+      `graph form ${show(graphForm)} is not supported, only canonical-1`,
+    )
   const weights = fieldOf(object, 'weights')
   const blockSize = fieldOf(object, 'blockSize')
   const kv = fieldOf(object, 'kv')
   let profile: NumericProfile
   try {
-    profile = parseProfile(weights === 'f32' && blockSize === 0 ? 'f32' : `${String(weights)}:${String(blockSize)}`, String(kv))
+    profile = parseProfile(
+      weights === 'f32' && blockSize === 0 ? 'f32' : `${String(weights)}:${String(blockSize)}`,
+      String(kv),
+    )
   } catch (cause) {
-    throw new ModelError('bad-model', `the manifest's profile makes no sense: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new ModelError(
+      'bad-model',
+      `the manifest's profile makes no sense: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
   const accuracyLevel = fieldOf(object, 'accuracyLevel')
   if (accuracyLevel !== profile.accuracyLevel) {
-    throw new ModelError('unsupported-model', `accuracy level ${show(accuracyLevel)} is not supported for ${formatProfile(profile)}, only ${profile.accuracyLevel}`)
+    throw new ModelError(
+      'unsupported-model',
+      `accuracy level ${show(accuracyLevel)} is not supported for ${formatProfile(profile)}, only ${profile.accuracyLevel}`,
+    )
   }
   return profile
 }
@@ -71,8 +111,13 @@ function checkAssets(value: unknown): ManifestAsset[] {
   const assets = checkList(value, 'assets').map((item) => {
     const object = asObject(item, 'an asset')
     const name = fieldOf(object, 'name')
-    if (!isAssetName(name)) throw new ModelError('bad-model', `${show(name)} is not a file that travels with a model`)
-    return { name, bytes: checkInteger(fieldOf(object, 'bytes'), `size of ${name}`, 0, limits.assetBytesMax), sha256: checkHash(fieldOf(object, 'sha256'), name) }
+    if (!isAssetName(name))
+      throw new ModelError('bad-model', `${show(name)} is not a file that travels with a model`)
+    return {
+      name,
+      bytes: checkInteger(fieldOf(object, 'bytes'), `size of ${name}`, 0, limits.assetBytesMax),
+      sha256: checkHash(fieldOf(object, 'sha256'), name),
+    }
   })
   if (assets.some((asset, index) => index > 0 && (assets[index - 1]?.name ?? '') >= asset.name)) {
     throw new ModelError('bad-model', 'the manifest lists an asset twice, or not in order')
@@ -84,15 +129,27 @@ function checkTensors(value: unknown, config: ModelConfig, profile: NumericProfi
   const list = checkList(value, 'tensors')
   const layout = packedTensors(config, profile)
   if (list.length !== layout.length) {
-    throw new ModelError('bad-model', `the manifest lists ${list.length} tensors, but its config has ${layout.length}`)
+    throw new ModelError(
+      'bad-model',
+      `the manifest lists ${list.length} tensors, but its config has ${layout.length}`,
+    )
   }
   return layout.map(({ name, type, shape, offset, bytes }, index) => {
     const object = asObject(list[index], `tensor ${index}`)
     const expected = { name, type, shape, offset, bytes }
     for (const [key, wanted] of Object.entries(expected)) {
       const found = fieldOf(object, key)
-      const same = key === 'shape' ? Array.isArray(found) && found.length === shape.length && shape.every((size, axis) => found[axis] === size) : found === wanted
-      if (!same) throw new ModelError('bad-model', `tensor ${index} of the manifest has ${key} ${show(found)}, but its config implies ${show(wanted)}`)
+      const same =
+        key === 'shape'
+          ? Array.isArray(found) &&
+            found.length === shape.length &&
+            shape.every((size, axis) => found[axis] === size)
+          : found === wanted
+      if (!same)
+        throw new ModelError(
+          'bad-model',
+          `tensor ${index} of the manifest has ${key} ${show(found)}, but its config implies ${show(wanted)}`,
+        )
     }
     return { ...expected, sha256: checkHash(fieldOf(object, 'sha256'), name) }
   })
@@ -104,7 +161,8 @@ function checkList(value: unknown, what: string): unknown[] {
 }
 
 function checkHash(value: unknown, what: string): string {
-  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) throw new ModelError('bad-model', `the hash of ${what} is not 64 hex digits: ${show(value)}`)
+  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value))
+    throw new ModelError('bad-model', `the hash of ${what} is not 64 hex digits: ${show(value)}`)
   return value
 }
 

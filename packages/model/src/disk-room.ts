@@ -14,7 +14,10 @@ export async function checkDiskRoom(folder: string, neededBytes: number, what: s
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   if (free >= neededBytes + spareDiskBytes) return
-  throw new ModelError('disk-full', `${what} needs ${gibibytes(neededBytes + spareDiskBytes)} in ${folder}, but only ${gibibytes(free)} are free`)
+  throw new ModelError(
+    'disk-full',
+    `${what} needs ${gibibytes(neededBytes + spareDiskBytes)} in ${folder}, but only ${gibibytes(free)} are free`,
+  )
 }
 
 function gibibytes(bytes: number): string {

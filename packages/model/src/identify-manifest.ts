@@ -30,7 +30,10 @@ export function buildManifest(
 export function identifyManifest(manifest: Manifest): IdentifiedManifest {
   const bytes = encode(manifest, rfc8949EncodeOptions)
   if (bytes.byteLength > limits.manifestBytesMax) {
-    throw new ModelError('limit-exceeded', `the manifest of ${manifest.name} has ${bytes.byteLength} bytes, more than ${limits.manifestBytesMax}`)
+    throw new ModelError(
+      'limit-exceeded',
+      `the manifest of ${manifest.name} has ${bytes.byteLength} bytes, more than ${limits.manifestBytesMax}`,
+    )
   }
   return { id: sha256Hex(bytes), bytes, manifest }
 }

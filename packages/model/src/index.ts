@@ -12,7 +12,14 @@
  */
 export { assetNames, isAssetName, type AssetName } from './assets.ts'
 export { splitVocabulary, vocabularyMultiple } from './vocabulary-split.ts'
-export { formatSplit, rankShare, splitBlocks, type BlockSplit, type IndexRange, type RankShare } from './block-split.ts'
+export {
+  formatSplit,
+  rankShare,
+  splitBlocks,
+  type BlockSplit,
+  type IndexRange,
+  type RankShare,
+} from './block-split.ts'
 export { rankPermille } from './rank-weights.ts'
 export { checkConfig, families } from './check-config.ts'
 export type { BlockRange, ModelConfig, RopeConfig } from './config.ts'
@@ -22,10 +29,27 @@ export { ModelError, type ModelErrorCode } from './error.ts'
 export { createPortableHasher, sha256Hex, type Hasher } from './hasher.ts'
 export { buildManifest, identifyManifest } from './identify-manifest.ts'
 export { limits as modelLimits } from './limits.ts'
-export type { IdentifiedManifest, Manifest, ManifestAsset, ManifestTensor, PackedType, UnitName } from './manifest.ts'
+export type {
+  IdentifiedManifest,
+  Manifest,
+  ManifestAsset,
+  ManifestTensor,
+  PackedType,
+  UnitName,
+} from './manifest.ts'
 export { openModel, type ModelSource } from './model-source.ts'
 export { packTensors, type PackOptions, type PackProgress, type PackSink } from './pack-tensors.ts'
-export { packedTensors, packedUnit, scaleName, tensorAlignment, unitBytes, unitNames, unitOf, unitsOfRange, type PackedTensor } from './packed-layout.ts'
+export {
+  packedTensors,
+  packedUnit,
+  scaleName,
+  tensorAlignment,
+  unitBytes,
+  unitNames,
+  unitOf,
+  unitsOfRange,
+  type PackedTensor,
+} from './packed-layout.ts'
 export { parseConfig } from './parse-config.ts'
 export { formatProfile, parseProfile, type NumericProfile, type WeightFormat } from './profile.ts'
 export { memoryFiles, memoryReader, type ModelFiles, type RangeReader } from './range-reader.ts'

@@ -21,7 +21,11 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw new ModelError('bad-model', `${what} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new ModelError(
+      'bad-model',
+      `${what} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
 }
 
@@ -43,7 +47,8 @@ export function checkNumber(value: unknown, what: string, min: number, max: numb
 
 /** @throws {ModelError} `bad-model` when `value` is not a boolean */
 export function checkBoolean(value: unknown, what: string): boolean {
-  if (typeof value !== 'boolean') throw new ModelError('bad-model', `${what} must be true or false, not ${show(value)}`)
+  if (typeof value !== 'boolean')
+    throw new ModelError('bad-model', `${what} must be true or false, not ${show(value)}`)
   return value
 }
 

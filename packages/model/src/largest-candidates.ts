@@ -33,7 +33,8 @@ function isWorse(a: number, b: number, logits: Float32Array): boolean {
   const left = logits[a] as number
   const right = logits[b] as number
   if (left === right) return a > b
-  if (Number.isNaN(left) || Number.isNaN(right)) return Number.isNaN(left) === Number.isNaN(right) ? a > b : Number.isNaN(left)
+  if (Number.isNaN(left) || Number.isNaN(right))
+    return Number.isNaN(left) === Number.isNaN(right) ? a > b : Number.isNaN(left)
   return left < right
 }
 

@@ -14,7 +14,9 @@ import { smallModelFiles, utf8 } from './testing/small-model.ts'
 async function smallManifest(weights = 'int4:32', name = 'small'): Promise<Manifest> {
   const source = await openModel(smallModelFiles('BF16'))
   const profile = parseProfile(weights)
-  const tensors = await packTensors(source, profile, unitNames(source.config), { write: async () => undefined })
+  const tensors = await packTensors(source, profile, unitNames(source.config), {
+    write: async () => undefined,
+  })
   const assets = new Map([
     ['vocab.json', utf8('{}')],
     ['tokenizer.json', utf8('[]')],
@@ -56,8 +58,13 @@ const withFirst = (change: object): object => ({ ...manifest, tensors: [{ ...fir
 const withConfig = (change: object): object => ({ ...manifest, config: { ...manifest.config, ...change } })
 test.each<[string, string, unknown, RegExp]>([
   ['another version', 'unsupported-model', { ...manifest, version: 2 }, /version 2/],
-  ['an offset outside the unit', 'bad-model', withFirst({ offset: 2 ** 40 }), /offset 1099511627776, but its config implies 0/],
-  ['a length that is not the layout\'s', 'bad-model', withFirst({ bytes: 1 }), /bytes 1/],
+  [
+    'an offset outside the unit',
+    'bad-model',
+    withFirst({ offset: 2 ** 40 }),
+    /offset 1099511627776, but its config implies 0/,
+  ],
+  ["a length that is not the layout's", 'bad-model', withFirst({ bytes: 1 }), /bytes 1/],
   ['another shape', 'bad-model', withFirst({ shape: [6, 1] }), /shape \[6,1\]/],
   ['a name that is a path', 'bad-model', withFirst({ name: '../../key' }), /name "..\/..\/key"/],
   ['a short hash', 'bad-model', withFirst({ sha256: 'ab' }), /64 hex digits/],
@@ -68,30 +75,61 @@ test.each<[string, string, unknown, RegExp]>([
   ['a million blocks', 'bad-model', withConfig({ blockCount: 1e6 }), /blockCount/],
   ['another family', 'unsupported-model', withConfig({ family: 'gemma2' }), /gemma2/],
   ['a config with an unknown field', 'bad-model', withConfig({ extra: 1 }), /not in canonical form/],
-  ['a profile nobody has', 'bad-model', { ...manifest, profile: { ...manifest.profile, blockSize: 31 } }, /block size/],
-  ['another graph form', 'unsupported-model', { ...manifest, profile: { ...manifest.profile, graphForm: 'portable-1' } }, /portable-1/],
-  ['another accuracy level', 'unsupported-model', { ...manifest, profile: { ...manifest.profile, accuracyLevel: 0 } }, /accuracy level 0/],
-  ['an asset that is a path', 'bad-model', { ...manifest, assets: [{ name: '../key', bytes: 1, sha256: 'a'.repeat(64) }] }, /not a file that travels/],
+  [
+    'a profile nobody has',
+    'bad-model',
+    { ...manifest, profile: { ...manifest.profile, blockSize: 31 } },
+    /block size/,
+  ],
+  [
+    'another graph form',
+    'unsupported-model',
+    { ...manifest, profile: { ...manifest.profile, graphForm: 'portable-1' } },
+    /portable-1/,
+  ],
+  [
+    'another accuracy level',
+    'unsupported-model',
+    { ...manifest, profile: { ...manifest.profile, accuracyLevel: 0 } },
+    /accuracy level 0/,
+  ],
+  [
+    'an asset that is a path',
+    'bad-model',
+    { ...manifest, assets: [{ name: '../key', bytes: 1, sha256: 'a'.repeat(64) }] },
+    /not a file that travels/,
+  ],
   ['an asset twice', 'bad-model', { ...manifest, assets: [manifest.assets[0], manifest.assets[0]] }, /twice/],
-  ['a huge asset', 'bad-model', { ...manifest, assets: [{ ...manifest.assets[0], bytes: 2 ** 40 }] }, /size of tokenizer.json/],
+  [
+    'a huge asset',
+    'bad-model',
+    { ...manifest, assets: [{ ...manifest.assets[0], bytes: 2 ** 40 }] },
+    /size of tokenizer.json/,
+  ],
   ['a name with an escape sequence', 'bad-model', { ...manifest, name: '\u001b[2J' }, /name/],
   ['no name', 'bad-model', { ...manifest, name: '' }, /name/],
   ['tensors that are a map', 'bad-model', { ...manifest, tensors: {} }, /not a list/],
   ['a list', 'bad-model', [manifest], /not a JSON object/],
 ])('refused: %s', (_, code, value, message) => {
-  expect(() => decodeManifest(canonical(value))).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
+  expect(() => decodeManifest(canonical(value))).toThrow(
+    expect.objectContaining({ code, message: expect.stringMatching(message) }),
+  )
 })
 
 test('a second encoding of the same values is refused: one manifest, one id', () => {
   const reordered = Object.fromEntries(Object.entries(manifest).reverse())
   const sorter = () => 0
   expect(() => decodeManifest(encode(reordered, { mapSorter: sorter }))).toThrow(/not in canonical form/)
-  expect(() => decodeManifest(encode(withConfig({ normEpsilon: 0.5 }), { ...rfc8949EncodeOptions, float64: true }))).toThrow(/not in canonical form/)
+  expect(() =>
+    decodeManifest(encode(withConfig({ normEpsilon: 0.5 }), { ...rfc8949EncodeOptions, float64: true })),
+  ).toThrow(/not in canonical form/)
   expect(() => decodeManifest(Uint8Array.of(...identified.bytes, 0))).toThrow(/not valid CBOR/)
 })
 
 test('a manifest beyond the limit is refused before it is decoded', () => {
-  expect(() => decodeManifest(new Uint8Array(5 << 20))).toThrow(expect.objectContaining({ code: 'limit-exceeded' }))
+  expect(() => decodeManifest(new Uint8Array(5 << 20))).toThrow(
+    expect.objectContaining({ code: 'limit-exceeded' }),
+  )
 })
 
 test.each([
@@ -108,17 +146,23 @@ test.each([
 test('any bytes changed in a good manifest: refused, or the same manifest but for hashes, names and config', () => {
   const { bytes } = identified
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(bytes.byteLength - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }), fc.nat(bytes.byteLength), (edits, length) => {
-      const changed = length % 7 === 0 ? bytes.slice(0, length) : bytes.slice()
-      for (const [at, byte] of edits) if (at < changed.byteLength) changed[at] = byte
-      try {
-        const decoded = decodeManifest(changed)
-        expect(Buffer.from(decoded.bytes).equals(changed)).toBe(true)
-        expect(decoded.manifest.tensors.map(({ offset }) => offset)).toEqual(manifest.tensors.map(({ offset }) => offset))
-      } catch (error) {
-        if (!(error instanceof ModelError)) throw error
-      }
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.nat(bytes.byteLength - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+      fc.nat(bytes.byteLength),
+      (edits, length) => {
+        const changed = length % 7 === 0 ? bytes.slice(0, length) : bytes.slice()
+        for (const [at, byte] of edits) if (at < changed.byteLength) changed[at] = byte
+        try {
+          const decoded = decodeManifest(changed)
+          expect(Buffer.from(decoded.bytes).equals(changed)).toBe(true)
+          expect(decoded.manifest.tensors.map(({ offset }) => offset)).toEqual(
+            manifest.tensors.map(({ offset }) => offset),
+          )
+        } catch (error) {
+          if (!(error instanceof ModelError)) throw error
+        }
+      },
+    ),
     { numRuns: 3000 },
   )
 })

@@ -37,17 +37,34 @@ async function refuseOthers(path: string, folder: string): Promise<void> {
   const stats = await statOrNull(folder)
   if (stats === null) throw new ModelError('not-found', `there is no folder ${path}`)
   if (path.toLowerCase().endsWith('.gguf') && !stats.isDirectory()) {
-    throw new ModelError('unsupported-model', `${path}: GGUF files are not supported yet; give the folder of the Hugging Face model`)
+    throw new ModelError(
+      'unsupported-model',
+      `${path}: GGUF files are not supported yet; give the folder of the Hugging Face model`,
+    )
   }
-  if (!stats.isDirectory()) throw new ModelError('bad-request', `${path} is a file; give the folder that holds config.json and the safetensors files`)
+  if (!stats.isDirectory())
+    throw new ModelError(
+      'bad-request',
+      `${path} is a file; give the folder that holds config.json and the safetensors files`,
+    )
   if ((await statOrNull(join(folder, 'config.json'))) !== null) return
   const others = (await readdir(folder)).filter((name) => name.toLowerCase().endsWith('.gguf'))
-  const hint = others.length > 0 ? `; it holds ${others[0]}, and GGUF files are not supported yet` : ': not a model in Hugging Face layout'
-  throw new ModelError(others.length > 0 ? 'unsupported-model' : 'not-found', `${path} has no config.json${hint}`)
+  const hint =
+    others.length > 0
+      ? `; it holds ${others[0]}, and GGUF files are not supported yet`
+      : ': not a model in Hugging Face layout'
+  throw new ModelError(
+    others.length > 0 ? 'unsupported-model' : 'not-found',
+    `${path} has no config.json${hint}`,
+  )
 }
 
-async function openReader(folder: string, fileName: string): Promise<{ handle: FileHandle; reader: RangeReader } | null> {
-  if (basename(fileName) !== fileName) throw new ModelError('bad-request', `'${fileName}' is not the name of a file in a model folder`)
+async function openReader(
+  folder: string,
+  fileName: string,
+): Promise<{ handle: FileHandle; reader: RangeReader } | null> {
+  if (basename(fileName) !== fileName)
+    throw new ModelError('bad-request', `'${fileName}' is not the name of a file in a model folder`)
   const path = join(folder, fileName)
   if ((await statOrNull(path))?.isFile() !== true) return null
   const handle = await open(path, 'r')
@@ -63,9 +80,13 @@ export function handleReader(handle: FileHandle, size: number, fileName: string)
       signal?.throwIfAborted()
       checkRange(offset, length, size, fileName)
       const bytes = new Uint8Array(length)
-      for (let done = 0; done < length; ) {
+      for (let done = 0; done < length;) {
         const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
-        if (bytesRead === 0) throw new ModelError('bad-model', `${fileName} ended after ${offset + done} bytes: it has become shorter`)
+        if (bytesRead === 0)
+          throw new ModelError(
+            'bad-model',
+            `${fileName} ended after ${offset + done} bytes: it has become shorter`,
+          )
         done += bytesRead
       }
       return bytes

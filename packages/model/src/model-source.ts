@@ -16,7 +16,10 @@ export interface ModelSource {
   /** File name to bytes, for those of `assetNames` that the model has. */
   readonly assets: ReadonlyMap<string, Uint8Array>
   /** @throws {ModelError} `bad-model` when there is no such tensor */
-  tensor(name: string, signal?: AbortSignal): Promise<{ readonly shape: readonly number[]; readonly dtype: SourceType }>
+  tensor(
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly shape: readonly number[]; readonly dtype: SourceType }>
   /** Names of all its tensors. */
   tensorNames(signal?: AbortSignal): Promise<readonly string[]>
   /**
@@ -44,11 +47,18 @@ export async function openModel(files: ModelFiles, signal?: AbortSignal): Promis
 
 async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSource> {
   const configReader = await files.open('config.json')
-  if (configReader === null) throw new ModelError('not-found', `${files.name} has no config.json: not a model in Hugging Face layout`)
-  const configJson = parseJson(await readWhole(configReader, limits.configBytesMax, 'config.json', signal), 'config.json')
+  if (configReader === null)
+    throw new ModelError('not-found', `${files.name} has no config.json: not a model in Hugging Face layout`)
+  const configJson = parseJson(
+    await readWhole(configReader, limits.configBytesMax, 'config.json', signal),
+    'config.json',
+  )
   const assets = await readAssets(files, signal)
   const generation = assets.get('generation_config.json')
-  const config = parseConfig(configJson, generation === undefined ? null : parseJson(generation, 'generation_config.json'))
+  const config = parseConfig(
+    configJson,
+    generation === undefined ? null : parseJson(generation, 'generation_config.json'),
+  )
   const tensors = await openSourceTensors(files)
   return {
     name: files.name,
@@ -59,13 +69,26 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
     readRows: async (name, rowStart, rowEnd, signal) => {
       const { tensor, reader } = await tensors.find(name, signal)
       const rows = tensor.shape[0] ?? 1
-      if (!Number.isInteger(rowStart) || !Number.isInteger(rowEnd) || rowStart < 0 || rowStart > rowEnd || rowEnd > rows) {
-        throw new ModelError('bad-request', `rows [${rowStart}, ${rowEnd}) are not inside the ${rows} rows of ${name}`)
+      if (
+        !Number.isInteger(rowStart) ||
+        !Number.isInteger(rowEnd) ||
+        rowStart < 0 ||
+        rowStart > rowEnd ||
+        rowEnd > rows
+      ) {
+        throw new ModelError(
+          'bad-request',
+          `rows [${rowStart}, ${rowEnd}) are not inside the ${rows} rows of ${name}`,
+        )
       }
       const rowBytes = rows === 0 ? 0 : tensor.bytes / rows
       const length = (rowEnd - rowStart) * rowBytes
       const bytes = await reader.read(tensor.offset + rowStart * rowBytes, length, signal)
-      if (bytes.byteLength !== length) throw new ModelError('bad-model', `tensor ${name}: ${bytes.byteLength} of ${length} bytes arrived (${sourceTypes[tensor.dtype]} a value)`)
+      if (bytes.byteLength !== length)
+        throw new ModelError(
+          'bad-model',
+          `tensor ${name}: ${bytes.byteLength} of ${length} bytes arrived (${sourceTypes[tensor.dtype]} a value)`,
+        )
       return widen(bytes, tensor.dtype)
     },
     close: () => files.close(),

@@ -16,7 +16,12 @@ export function weightOf(logit: number, largest: number, temperature: number): n
  * At least those candidates that hold a share `topP` of all weight, in the order of (logit descending, id ascending),
  * and the weight of the whole vocabulary. A histogram finds the cut, so only the few above it are sorted.
  */
-export function nucleus(row: Float32Array, largest: number, topP: number, temperature: number): { readonly candidates: Uint32Array; readonly mass: number } {
+export function nucleus(
+  row: Float32Array,
+  largest: number,
+  topP: number,
+  temperature: number,
+): { readonly candidates: Uint32Array; readonly mass: number } {
   const histogram = new Float64Array(bucketCount)
   let mass = 0
   for (let id = 0; id < row.length; id++) {
@@ -27,13 +32,19 @@ export function nucleus(row: Float32Array, largest: number, topP: number, temper
     histogram[bucket] = (histogram[bucket] as number) + weight
   }
   let cut = 0
-  for (let held = histogram[0] as number; cut < bucketCount - 1 && held < topP * mass; held += histogram[cut] as number) cut++
+  for (
+    let held = histogram[0] as number;
+    cut < bucketCount - 1 && held < topP * mass;
+    held += histogram[cut] as number
+  )
+    cut++
   // The two sums round differently: one bucket more than needed costs nothing, one less would cut the nucleus short.
   cut++
   const keys = new Float64Array(row.length)
   let count = 0
   for (let id = 0; id < row.length; id++) {
-    if (bucketOf(row[id] as number, largest, temperature) <= cut) keys[count++] = sortKey(row[id] as number, id)
+    if (bucketOf(row[id] as number, largest, temperature) <= cut)
+      keys[count++] = sortKey(row[id] as number, id)
   }
   const candidates = Uint32Array.from(keys.subarray(0, count).sort(), (key) => key % idCount)
   return { candidates, mass }

@@ -36,29 +36,57 @@ export interface PackIntoFolderOptions {
  * @returns the folder, to be closed by the caller
  * @throws {ModelError} `disk-full` before anything is written; `hash-mismatch` naming the tensor and both models
  */
-export async function packIntoFolder(source: ModelSource, profile: NumericProfile, path: string, options: PackIntoFolderOptions = {}): Promise<PackedFolder> {
+export async function packIntoFolder(
+  source: ModelSource,
+  profile: NumericProfile,
+  path: string,
+  options: PackIntoFolderOptions = {},
+): Promise<PackedFolder> {
   const { expected } = options
   if (expected !== undefined) return packMissing(source, profile, path, expected, options)
-  if (options.units !== undefined) throw new ModelError('bad-request', 'only a whole model can be packed while its manifest is not known')
+  if (options.units !== undefined)
+    throw new ModelError('bad-request', 'only a whole model can be packed while its manifest is not known')
   const folder = resolve(path)
   await mkdir(folder, { recursive: true })
   const units = unitNames(source.config)
-  const kept = options.resume === true ? await hashUnits(folder, source, profile, units, options.signal) : new Map<UnitName, ManifestTensor[]>()
+  const kept =
+    options.resume === true
+      ? await hashUnits(folder, source, profile, units, options.signal)
+      : new Map<UnitName, ManifestTensor[]>()
   const missing = units.filter((unit) => !kept.has(unit))
   await checkDisk(folder, source, profile, missing)
   // The units are about to change under an older manifest, if there is one.
   await rm(join(folder, 'manifest.cbor'), { force: true })
-  const fresh = await packUnits(source, profile, missing, afterKept(options, source, [...kept.keys()]), (unit) =>
-    createUnitWriter({ path: join(folder, `${unit}.bin`), bytes: unitBytes(source.config, profile, unit), tensors: null }, () => undefined, options.owner),
+  const fresh = await packUnits(
+    source,
+    profile,
+    missing,
+    afterKept(options, source, [...kept.keys()]),
+    (unit) =>
+      createUnitWriter(
+        { path: join(folder, `${unit}.bin`), bytes: unitBytes(source.config, profile, unit), tensors: null },
+        () => undefined,
+        options.owner,
+      ),
   )
   const perUnit = Map.groupBy(fresh, (tensor) => unitOf(tensor.name))
   const tensors = units.flatMap((unit) => kept.get(unit) ?? perUnit.get(unit) ?? [])
-  const packed = await createPackedFolder(folder, identifyManifest(buildManifest(source, profile, tensors)), options.owner)
+  const packed = await createPackedFolder(
+    folder,
+    identifyManifest(buildManifest(source, profile, tensors)),
+    options.owner,
+  )
   return closingOnError(packed, () => writeAssets(packed, source))
 }
 
 /** The tensors of units that are here whole: a file has its final name only after it was written and synced. */
-async function hashUnits(folder: string, source: ModelSource, profile: NumericProfile, units: readonly UnitName[], signal?: AbortSignal): Promise<Map<UnitName, ManifestTensor[]>> {
+async function hashUnits(
+  folder: string,
+  source: ModelSource,
+  profile: NumericProfile,
+  units: readonly UnitName[],
+  signal?: AbortSignal,
+): Promise<Map<UnitName, ManifestTensor[]>> {
   const kept = new Map<UnitName, ManifestTensor[]>()
   for (const unit of units) {
     const handle = await open(join(folder, `${unit}.bin`), 'r').catch((error: unknown) => {
@@ -72,7 +100,14 @@ async function hashUnits(folder: string, source: ModelSource, profile: NumericPr
       const reader = handleReader(handle, size, `${unit}.bin`)
       const tensors: ManifestTensor[] = []
       for (const { name, type, shape, offset, bytes } of packedUnit(source.config, profile, unit)) {
-        tensors.push({ name, type, shape, offset, bytes, sha256: await hashTensor(reader, { offset, bytes }, signal) })
+        tensors.push({
+          name,
+          type,
+          shape,
+          offset,
+          bytes,
+          sha256: await hashTensor(reader, { offset, bytes }, signal),
+        })
       }
       kept.set(unit, tensors)
     } finally {
@@ -83,28 +118,51 @@ async function hashUnits(folder: string, source: ModelSource, profile: NumericPr
 }
 
 /** Progress that begins with the units that were kept. */
-function afterKept(options: PackIntoFolderOptions, { config }: ModelSource, kept: readonly UnitName[]): PackIntoFolderOptions {
+function afterKept(
+  options: PackIntoFolderOptions,
+  { config }: ModelSource,
+  kept: readonly UnitName[],
+): PackIntoFolderOptions {
   const { onProgress } = options
   if (onProgress === undefined) return options
-  const valuesKept = kept.flatMap((unit) => packedSources(config, unit)).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
-  return { ...options, onProgress: ({ unit, valuesDone, valuesTotal }) => onProgress({ unit, valuesDone: valuesKept + valuesDone, valuesTotal: valuesKept + valuesTotal }) }
+  const valuesKept = kept
+    .flatMap((unit) => packedSources(config, unit))
+    .reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+  return {
+    ...options,
+    onProgress: ({ unit, valuesDone, valuesTotal }) =>
+      onProgress({ unit, valuesDone: valuesKept + valuesDone, valuesTotal: valuesKept + valuesTotal }),
+  }
 }
 
-async function packMissing(source: ModelSource, profile: NumericProfile, path: string, expected: IdentifiedManifest, options: PackIntoFolderOptions): Promise<PackedFolder> {
+async function packMissing(
+  source: ModelSource,
+  profile: NumericProfile,
+  path: string,
+  expected: IdentifiedManifest,
+  options: PackIntoFolderOptions,
+): Promise<PackedFolder> {
   checkSameModel(source, profile, expected)
   const packed = await createPackedFolder(path, expected, options.owner)
   return closingOnError(packed, async () => {
     const missing = (options.units ?? unitNames(source.config)).filter((unit) => !packed.hasUnit(unit))
     await checkDisk(packed.path, source, profile, missing)
     const hashes = new Map(expected.manifest.tensors.map((tensor) => [tensor.name, tensor.sha256]))
-    await packUnits(source, profile, missing, options, (unit) => packed.writer(unit), (tensor) => {
-      const wanted = hashes.get(tensor.name)
-      if (wanted === tensor.sha256) return
-      throw new ModelError(
-        'hash-mismatch',
-        `tensor ${tensor.name} of ${source.name} packs to ${tensor.sha256.slice(0, 16)}, but the manifest of ${expected.manifest.name} says ${wanted?.slice(0, 16)}: not the same model`,
-      )
-    })
+    await packUnits(
+      source,
+      profile,
+      missing,
+      options,
+      (unit) => packed.writer(unit),
+      (tensor) => {
+        const wanted = hashes.get(tensor.name)
+        if (wanted === tensor.sha256) return
+        throw new ModelError(
+          'hash-mismatch',
+          `tensor ${tensor.name} of ${source.name} packs to ${tensor.sha256.slice(0, 16)}, but the manifest of ${expected.manifest.name} says ${wanted?.slice(0, 16)}: not the same model`,
+        )
+      },
+    )
     await writeAssets(packed, source)
   })
 }
@@ -113,12 +171,18 @@ async function packMissing(source: ModelSource, profile: NumericProfile, path: s
 function checkSameModel(source: ModelSource, profile: NumericProfile, expected: IdentifiedManifest): void {
   const { config, profile: wanted, name } = expected.manifest
   if (formatProfile(profile) !== formatProfile(wanted)) {
-    throw new ModelError('hash-mismatch', `the manifest of ${name} has profile ${formatProfile(wanted)}, not ${formatProfile(profile)}`)
+    throw new ModelError(
+      'hash-mismatch',
+      `the manifest of ${name} has profile ${formatProfile(wanted)}, not ${formatProfile(profile)}`,
+    )
   }
   for (const [key, theirs] of Object.entries(config)) {
     const ours = Object.entries(source.config).find(([name]) => name === key)?.[1]
     if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
-      throw new ModelError('hash-mismatch', `${key} is ${show(ours)} in ${source.name}, but ${show(theirs)} in the manifest of ${name}: not the same model`)
+      throw new ModelError(
+        'hash-mismatch',
+        `${key} is ${show(ours)} in ${source.name}, but ${show(theirs)} in the manifest of ${name}: not the same model`,
+      )
     }
   }
 }
@@ -164,7 +228,12 @@ async function writeAssets(packed: PackedFolder, source: ModelSource): Promise<v
   }
 }
 
-function checkDisk(folder: string, source: ModelSource, profile: NumericProfile, units: readonly UnitName[]): Promise<void> {
+function checkDisk(
+  folder: string,
+  source: ModelSource,
+  profile: NumericProfile,
+  units: readonly UnitName[],
+): Promise<void> {
   const needed = units.reduce((sum, unit) => sum + unitBytes(source.config, profile, unit), 0)
   return checkDiskRoom(folder, needed, `packing ${source.name} as ${formatProfile(profile)}`)
 }

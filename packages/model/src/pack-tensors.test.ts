@@ -36,9 +36,12 @@ const golden: readonly (readonly [string, string, number, string])[] = [
 ]
 
 async function packUnits(source: ModelSource, profile: NumericProfile) {
-  const files = new Map(unitNames(source.config).map((unit) => [unit, new Uint8Array(unitBytes(source.config, profile, unit))]))
+  const files = new Map(
+    unitNames(source.config).map((unit) => [unit, new Uint8Array(unitBytes(source.config, profile, unit))]),
+  )
   const sink: PackSink = {
-    write: async (tensor: PackedTensor, offset, bytes) => files.get(tensor.unit)?.set(bytes, tensor.offset + offset),
+    write: async (tensor: PackedTensor, offset, bytes) =>
+      files.get(tensor.unit)?.set(bytes, tensor.offset + offset),
   }
   const tensors = await packTensors(source, profile, unitNames(source.config), sink)
   return { files, tensors }
@@ -47,14 +50,32 @@ async function packUnits(source: ModelSource, profile: NumericProfile) {
 const weights = [...new Set(golden.map(([name]) => name))]
 test.each(weights)('golden bytes of %s, from every source type and from shards', async (name) => {
   const profile = parseProfile(name)
-  for (const files of [smallModelFiles('F32'), smallModelFiles('BF16'), smallModelFiles('F16'), smallModelFiles('BF16', 3)]) {
+  for (const files of [
+    smallModelFiles('F32'),
+    smallModelFiles('BF16'),
+    smallModelFiles('F16'),
+    smallModelFiles('BF16', 3),
+  ]) {
     const source = await openModel(files)
     const { files: units, tensors } = await packUnits(source, profile)
     const found = [...units].map(([unit, bytes]) => [name, unit, bytes.byteLength, sha256Hex(bytes)])
     expect(found).toEqual(golden.filter(([weights]) => weights === name))
-    expect(tensors).toMatchObject(packedTensors(source.config, profile).map(({ name, type, shape, offset, bytes }) => ({ name, type, shape, offset, bytes })))
+    expect(tensors).toMatchObject(
+      packedTensors(source.config, profile).map(({ name, type, shape, offset, bytes }) => ({
+        name,
+        type,
+        shape,
+        offset,
+        bytes,
+      })),
+    )
     for (const { name: tensor, offset, bytes, sha256 } of tensors) {
-      expect(sha256Hex(units.get(tensor.slice(0, tensor.indexOf('.')))?.subarray(offset, offset + bytes) ?? new Uint8Array())).toBe(sha256)
+      expect(
+        sha256Hex(
+          units.get(tensor.slice(0, tensor.indexOf('.')))?.subarray(offset, offset + bytes) ??
+            new Uint8Array(),
+        ),
+      ).toBe(sha256)
     }
   }
 })
@@ -73,12 +94,18 @@ test('dequantised rows are within half a scale of the weights, exact for f32', a
     const { files, tensors } = await packUnits(source, profile)
     const bytesOf = (tensor: string): Uint8Array => {
       const found = tensors.find((one) => one.name === tensor)
-      return found === undefined ? new Uint8Array() : (files.get('embed') ?? new Uint8Array()).subarray(found.offset, found.offset + found.bytes)
+      return found === undefined
+        ? new Uint8Array()
+        : (files.get('embed') ?? new Uint8Array()).subarray(found.offset, found.offset + found.bytes)
     }
     const values = dequantiseRows(profile, bytesOf('embed.weight'), bytesOf('embed.scale'), 6, 20)
-    const worst = Math.max(...smallValues(120, 0).map((value, index) => Math.abs(value - (values[index] ?? 0))))
+    const worst = Math.max(
+      ...smallValues(120, 0).map((value, index) => Math.abs(value - (values[index] ?? 0))),
+    )
     // The extreme's own sign has one code more than the other: the other end may be a whole scale off.
-    expect(worst).toBeLessThanOrEqual({ f32: 0, 'int4:16': 100 / 64 / 8, 'int8:32': 100 / 64 / 128 }[name] ?? 0)
+    expect(worst).toBeLessThanOrEqual(
+      { f32: 0, 'int4:16': 100 / 64 / 8, 'int8:32': 100 / 64 / 128 }[name] ?? 0,
+    )
   }
 })
 
@@ -109,26 +136,62 @@ test('a unit reads only the bytes that it needs', async () => {
 
 const change = (name: string, edit: (tensor: TestTensor) => TestTensor | null) => (tensors: TestTensor[]) =>
   tensors.flatMap((tensor) => (tensor.name === name ? (edit(tensor) ?? []) : tensor))
-const poison = (value: number) => (tensor: TestTensor) => ({ ...tensor, bytes: encodeValues(smallValues(400, 1).with(333, value), 'F32') })
+const poison = (value: number) => (tensor: TestTensor) => ({
+  ...tensor,
+  bytes: encodeValues(smallValues(400, 1).with(333, value), 'F32'),
+})
 const query = 'model.layers.1.self_attn.q_proj.weight'
 test.each<[string, string, (tensors: TestTensor[]) => TestTensor[], RegExp]>([
-  ['a missing tensor', 'bad-model', change(query, () => null), /tensor "model.layers.1.self_attn.q_proj.weight" is missing/],
-  ['another shape', 'bad-model', change(query, (tensor) => ({ ...tensor, shape: [10, 40] })), /q_proj.weight has shape \[10, 40\], but config.json needs \[20, 20\]/],
+  [
+    'a missing tensor',
+    'bad-model',
+    change(query, () => null),
+    /tensor "model.layers.1.self_attn.q_proj.weight" is missing/,
+  ],
+  [
+    'another shape',
+    'bad-model',
+    change(query, (tensor) => ({ ...tensor, shape: [10, 40] })),
+    /q_proj.weight has shape \[10, 40\], but config.json needs \[20, 20\]/,
+  ],
   ['another rank', 'bad-model', change(query, (tensor) => ({ ...tensor, shape: [400] })), /shape \[400\]/],
-  ['a weight that is NaN', 'bad-model', change(query, poison(NaN)), /q_proj.weight has a value that is not finite \(NaN\)/],
+  [
+    'a weight that is NaN',
+    'bad-model',
+    change(query, poison(NaN)),
+    /q_proj.weight has a value that is not finite \(NaN\)/,
+  ],
   ['a weight that is infinite', 'bad-model', change(query, poison(-Infinity)), /not finite \(-Infinity\)/],
-  ['a bias that would be ignored', 'unsupported-model', (tensors) => [...tensors, { name: 'model.layers.0.mlp.up_proj.bias', dtype: 'F32', shape: [1], bytes: new Uint8Array(4) }], /up_proj.bias has no place/],
+  [
+    'a bias that would be ignored',
+    'unsupported-model',
+    (tensors) => [
+      ...tensors,
+      { name: 'model.layers.0.mlp.up_proj.bias', dtype: 'F32', shape: [1], bytes: new Uint8Array(4) },
+    ],
+    /up_proj.bias has no place/,
+  ],
 ])('refused: %s', async (_, code, edit, message) => {
   const source = await openModel(smallModelFiles('F32', 1, edit))
   for (const name of ['int4:32', 'int8:16', 'f32']) {
-    await expect(packUnits(source, parseProfile(name))).rejects.toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
+    await expect(packUnits(source, parseProfile(name))).rejects.toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    )
   }
 })
 
-test('an aborted packing ends with the signal\'s reason', async () => {
+test("an aborted packing ends with the signal's reason", async () => {
   const source = await openModel(smallModelFiles('F32'))
   const controller = new AbortController()
   const reason = new Error('enough')
   const options = { signal: controller.signal, onProgress: () => controller.abort(reason) }
-  await expect(packTensors(source, parseProfile('f32'), unitNames(source.config), { write: async () => undefined }, options)).rejects.toBe(reason)
+  await expect(
+    packTensors(
+      source,
+      parseProfile('f32'),
+      unitNames(source.config),
+      { write: async () => undefined },
+      options,
+    ),
+  ).rejects.toBe(reason)
 })

@@ -4,7 +4,13 @@ import { createPortableHasher, type Hasher } from './hasher.ts'
 import { limits } from './limits.ts'
 import type { ManifestTensor, UnitName } from './manifest.ts'
 import type { ModelSource } from './model-source.ts'
-import { packedSources, packedUnit, scaleName, type PackedSource, type PackedTensor } from './packed-layout.ts'
+import {
+  packedSources,
+  packedUnit,
+  scaleName,
+  type PackedSource,
+  type PackedTensor,
+} from './packed-layout.ts'
 import type { NumericProfile } from './profile.ts'
 import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantise.ts'
 
@@ -49,15 +55,21 @@ export async function packTensors(
 ): Promise<ManifestTensor[]> {
   await checkSource(source, units, options.signal)
   const jobs = units.map((unit) => ({ unit, sources: packedSources(source.config, unit) }))
-  const valuesTotal = jobs.reduce((sum, job) => sum + job.sources.reduce((inner, one) => inner + valuesOf(one), 0), 0)
+  const valuesTotal = jobs.reduce(
+    (sum, job) => sum + job.sources.reduce((inner, one) => inner + valuesOf(one), 0),
+    0,
+  )
   let valuesDone = 0
   const packed: ManifestTensor[] = []
   for (const { unit, sources } of jobs) {
     const layout = new Map(packedUnit(source.config, profile, unit).map((tensor) => [tensor.name, tensor]))
     const tensors: ManifestTensor[] = []
     for (const one of sources) {
-      const parts = one.kind === 'matrix' && profile.weights !== 'f32' ? [one.name, scaleName(one.name)] : [one.name]
-      const outputs = parts.map((name) => createOutput(layout.get(name), sink, options.createHasher ?? createPortableHasher))
+      const parts =
+        one.kind === 'matrix' && profile.weights !== 'f32' ? [one.name, scaleName(one.name)] : [one.name]
+      const outputs = parts.map((name) =>
+        createOutput(layout.get(name), sink, options.createHasher ?? createPortableHasher),
+      )
       for await (const slice of slicesOf(source, one, options.signal)) {
         await packSlice(slice, one, profile, outputs)
         valuesDone += slice.values.length
@@ -77,16 +89,27 @@ interface Slice {
 }
 
 /** Slices of whole rows, source after source; the next one is being read while the consumer works on this one. */
-async function* slicesOf(source: ModelSource, packed: PackedSource, signal?: AbortSignal): AsyncGenerator<Slice> {
+async function* slicesOf(
+  source: ModelSource,
+  packed: PackedSource,
+  signal?: AbortSignal,
+): AsyncGenerator<Slice> {
   const columns = packed.shape[1] ?? 1
   const rowsMax = Math.max(1, Math.floor(limits.packValuesMax / columns))
   const ranges = packed.sources.flatMap(({ name, rows }) =>
-    Array.from({ length: Math.ceil(rows / rowsMax) }, (_, index) => ({ name, start: index * rowsMax, end: Math.min(rows, (index + 1) * rowsMax) })),
+    Array.from({ length: Math.ceil(rows / rowsMax) }, (_, index) => ({
+      name,
+      start: index * rowsMax,
+      end: Math.min(rows, (index + 1) * rowsMax),
+    })),
   )
   const read = async (index: number): Promise<Slice | undefined> => {
     const range = ranges[index]
     if (range === undefined) return undefined
-    return { values: await source.readRows(range.name, range.start, range.end, signal), sourceName: range.name }
+    return {
+      values: await source.readRows(range.name, range.start, range.end, signal),
+      sourceName: range.name,
+    }
   }
   // Settled, not awaited: a read that fails while the consumer is busy waits here until its turn, and one that the
   // consumer never asks for (it failed itself) has ended before the source can be closed.
@@ -122,14 +145,20 @@ function createOutput(tensor: PackedTensor | undefined, sink: PackSink, createHa
       await sink.write(tensor, offset, bytes)
     },
     finish: () => {
-      if (written !== tensor.bytes) throw new Error(`${written} of ${tensor.bytes} bytes of ${tensor.name} were packed`)
+      if (written !== tensor.bytes)
+        throw new Error(`${written} of ${tensor.bytes} bytes of ${tensor.name} were packed`)
       const { name, type, shape, offset, bytes } = tensor
       return { name, type, shape, offset, bytes, sha256: hasher.digest() }
     },
   }
 }
 
-async function packSlice(slice: Slice, packed: PackedSource, profile: NumericProfile, outputs: readonly Output[]): Promise<void> {
+async function packSlice(
+  slice: Slice,
+  packed: PackedSource,
+  profile: NumericProfile,
+  outputs: readonly Output[],
+): Promise<void> {
   const { values } = slice
   const columns = packed.shape[1]
   const [first, second] = outputs
@@ -142,13 +171,20 @@ async function packSlice(slice: Slice, packed: PackedSource, profile: NumericPro
   const int4 = profile.weights === 'int4'
   const weight = new Uint8Array(int4 ? (blocks * profile.blockSize) / 2 : blocks * profile.blockSize)
   const scale = new Float32Array(blocks)
-  refuseNotFinite((int4 ? quantiseInt4 : quantiseInt8)(values, columns, profile.blockSize, weight, scale), slice)
+  refuseNotFinite(
+    (int4 ? quantiseInt4 : quantiseInt8)(values, columns, profile.blockSize, weight, scale),
+    slice,
+  )
   await first?.append(weight)
   await second.append(new Uint8Array(scale.buffer))
 }
 
 function refuseNotFinite(index: number, slice: Slice): void {
-  if (index >= 0) throw new ModelError('bad-model', `tensor ${slice.sourceName} has a value that is not finite (${slice.values[index]})`)
+  if (index >= 0)
+    throw new ModelError(
+      'bad-model',
+      `tensor ${slice.sourceName} has a value that is not finite (${slice.values[index]})`,
+    )
 }
 
 function valuesOf(packed: PackedSource): number {

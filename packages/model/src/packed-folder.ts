@@ -58,7 +58,11 @@ export interface PackedFolder {
  * Opens the folder, or makes it, for this manifest.
  * @throws {ModelError} `hash-mismatch` when the folder belongs to another manifest
  */
-export async function createPackedFolder(path: string, manifest: IdentifiedManifest, owner: PartialOwner = processOwner): Promise<PackedFolder> {
+export async function createPackedFolder(
+  path: string,
+  manifest: IdentifiedManifest,
+  owner: PartialOwner = processOwner,
+): Promise<PackedFolder> {
   const folder = resolve(path)
   await mkdir(join(folder, 'assets'), { recursive: true })
   const existing = await readManifest(folder)
@@ -73,10 +77,17 @@ export async function createPackedFolder(path: string, manifest: IdentifiedManif
 }
 
 /** Opens a folder by the manifest in it. @throws {ModelError} `not-found` when it has none */
-export async function openPackedFolder(path: string, owner: PartialOwner = processOwner): Promise<PackedFolder> {
+export async function openPackedFolder(
+  path: string,
+  owner: PartialOwner = processOwner,
+): Promise<PackedFolder> {
   const folder = resolve(path)
   const manifest = await readManifest(folder)
-  if (manifest === null) throw new ModelError('not-found', `${path} has no manifest.cbor: no packed model, or its packing was interrupted`)
+  if (manifest === null)
+    throw new ModelError(
+      'not-found',
+      `${path} has no manifest.cbor: no packed model, or its packing was interrupted`,
+    )
   return openUnits(folder, manifest, owner)
 }
 
@@ -84,17 +95,24 @@ async function readManifest(folder: string): Promise<IdentifiedManifest | null> 
   const path = join(folder, 'manifest.cbor')
   const size = await fileSize(path)
   if (size === null) return null
-  if (size > limits.manifestBytesMax) throw new ModelError('limit-exceeded', `${path} has ${size} bytes, more than a manifest may have`)
+  if (size > limits.manifestBytesMax)
+    throw new ModelError('limit-exceeded', `${path} has ${size} bytes, more than a manifest may have`)
   return decodeManifest(new Uint8Array(await readFile(path)))
 }
 
-async function openUnits(folder: string, identified: IdentifiedManifest, owner: PartialOwner): Promise<PackedFolder> {
+async function openUnits(
+  folder: string,
+  identified: IdentifiedManifest,
+  owner: PartialOwner,
+): Promise<PackedFolder> {
   const { name: modelName, tensors } = identified.manifest
   const units = unitFiles(folder, identified)
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const present = new Set<UnitName>()
   const refresh = async (names: Iterable<UnitName>): Promise<void> => {
-    for (const unit of names) if (!present.has(unit) && (await fileSize(unitFile(unit).path)) === unitFile(unit).bytes) present.add(unit)
+    for (const unit of names)
+      if (!present.has(unit) && (await fileSize(unitFile(unit).path)) === unitFile(unit).bytes)
+        present.add(unit)
   }
   const writing = new Set<UnitName>()
   const handles = new Map<UnitName, Promise<FileHandle>>()
@@ -105,15 +123,20 @@ async function openUnits(folder: string, identified: IdentifiedManifest, owner: 
   }
   const handleOf = (unit: UnitName): Promise<FileHandle> => {
     const file = unitFile(unit)
-    if (!present.has(unit)) throw new ModelError('not-found', `unit ${unit} of ${modelName} is not in ${folder}`)
+    if (!present.has(unit))
+      throw new ModelError('not-found', `unit ${unit} of ${modelName} is not in ${folder}`)
     const handle = handles.get(unit) ?? open(file.path, 'r')
     handles.set(unit, handle)
     return handle
   }
   /** One writer of a unit at a time, whatever kind. */
-  const writingOf = async <Writer>(unit: UnitName, start: (file: UnitFile, ended: (committed: boolean) => Promise<void>) => Promise<Writer>): Promise<Writer> => {
+  const writingOf = async <Writer>(
+    unit: UnitName,
+    start: (file: UnitFile, ended: (committed: boolean) => Promise<void>) => Promise<Writer>,
+  ): Promise<Writer> => {
     const file = unitFile(unit)
-    if (writing.has(unit)) throw new ModelError('bad-request', `unit ${unit} of ${modelName} is being written already`)
+    if (writing.has(unit))
+      throw new ModelError('bad-request', `unit ${unit} of ${modelName} is being written already`)
     writing.add(unit)
     try {
       return await start(file, async (committed) => {
@@ -142,14 +165,20 @@ async function openUnits(folder: string, identified: IdentifiedManifest, owner: 
     complete: (units) => units.every((unit) => present.has(unit)),
     refresh,
     writer: (unit) => writingOf(unit, (file, ended) => createUnitWriter(file, ended, owner)),
-    download: (unit, pieceBytes) => writingOf(unit, (file, ended) => createUnitDownload(file, owner, pieceBytes, ended)),
+    download: (unit, pieceBytes) =>
+      writingOf(unit, (file, ended) => createUnitDownload(file, owner, pieceBytes, ended)),
     checkRoom: (bytes, what) => checkDiskRoom(folder, bytes, what),
     read: async (tensorName, offset, length, signal) => {
       const tensor = byName.get(tensorName)
-      if (tensor === undefined) throw new ModelError('bad-request', `${modelName} has no packed tensor '${tensorName}'`)
+      if (tensor === undefined)
+        throw new ModelError('bad-request', `${modelName} has no packed tensor '${tensorName}'`)
       checkRange(offset, length, tensor.bytes, tensorName)
       const unit = unitOf(tensorName)
-      return handleReader(await handleOf(unit), unitFile(unit).bytes, `${unit}.bin`).read(tensor.offset + offset, length, signal)
+      return handleReader(await handleOf(unit), unitFile(unit).bytes, `${unit}.bin`).read(
+        tensor.offset + offset,
+        length,
+        signal,
+      )
     },
     verify: async (unit, signal) => verifyTensors(await handleOf(unit), unitFile(unit), signal),
     removeUnit: async (unit) => {
@@ -175,7 +204,11 @@ function unitFiles(folder: string, { manifest }: IdentifiedManifest): Map<UnitNa
   return new Map(
     unitNames(config).map((unit) => [
       unit,
-      { path: join(folder, `${unit}.bin`), bytes: unitBytes(config, profile, unit), tensors: tensorsOf.get(unit) ?? [] },
+      {
+        path: join(folder, `${unit}.bin`),
+        bytes: unitBytes(config, profile, unit),
+        tensors: tensorsOf.get(unit) ?? [],
+      },
     ]),
   )
 }
@@ -190,7 +223,8 @@ async function readAsset(folder: string, asset: ManifestAsset): Promise<Uint8Arr
   const path = join(folder, 'assets', asset.name)
   const size = await fileSize(path)
   if (size === null) return null
-  if (size !== asset.bytes) throw new ModelError('hash-mismatch', `${path} has ${size} bytes, but the manifest says ${asset.bytes}`)
+  if (size !== asset.bytes)
+    throw new ModelError('hash-mismatch', `${path} has ${size} bytes, but the manifest says ${asset.bytes}`)
   const bytes = new Uint8Array(await readFile(path))
   checkAsset(asset, bytes)
   return bytes
@@ -198,7 +232,10 @@ async function readAsset(folder: string, asset: ManifestAsset): Promise<Uint8Arr
 
 function checkAsset(asset: ManifestAsset, bytes: Uint8Array): void {
   if (bytes.byteLength === asset.bytes && sha256Hex(bytes) === asset.sha256) return
-  throw new ModelError('hash-mismatch', `these ${bytes.byteLength} bytes are not the ${asset.name} of the manifest (${asset.bytes} bytes, sha256 ${asset.sha256.slice(0, 16)})`)
+  throw new ModelError(
+    'hash-mismatch',
+    `these ${bytes.byteLength} bytes are not the ${asset.name} of the manifest (${asset.bytes} bytes, sha256 ${asset.sha256.slice(0, 16)})`,
+  )
 }
 
 /** Null when there is no such file. */

@@ -36,18 +36,42 @@ test('the layout of one block, int4:32', () => {
 test('the optional tensors of each family', () => {
   const names = (change: object): string[] =>
     packedTensors({ ...llama1b, blockCount: 1, ...change }, parseProfile('f32')).map(({ name }) => name)
-  const block = ['attention-norm', 'qkv.weight', 'output.weight', 'feed-forward-norm', 'gate-up.weight', 'down.weight'].map((name) => `block-0.${name}`)
+  const block = [
+    'attention-norm',
+    'qkv.weight',
+    'output.weight',
+    'feed-forward-norm',
+    'gate-up.weight',
+    'down.weight',
+  ].map((name) => `block-0.${name}`)
   expect(names({})).toEqual(['embed.weight', ...block, 'head.norm'])
   expect(names({ tiedEmbeddings: false }).slice(-2)).toEqual(['head.norm', 'head.weight'])
-  expect(names({ attentionBias: true })).toEqual(['embed.weight', ...block.slice(0, 2), 'block-0.qkv.bias', ...block.slice(2), 'head.norm'])
-  expect(names({ queryKeyNorm: true })).toEqual(['embed.weight', ...block.slice(0, 2), 'block-0.query-norm', 'block-0.key-norm', ...block.slice(2), 'head.norm'])
+  expect(names({ attentionBias: true })).toEqual([
+    'embed.weight',
+    ...block.slice(0, 2),
+    'block-0.qkv.bias',
+    ...block.slice(2),
+    'head.norm',
+  ])
+  expect(names({ queryKeyNorm: true })).toEqual([
+    'embed.weight',
+    ...block.slice(0, 2),
+    'block-0.query-norm',
+    'block-0.key-norm',
+    ...block.slice(2),
+    'head.norm',
+  ])
 })
 
 test('tensors of a unit follow each other at 64-byte boundaries without overlap', () => {
   for (const weights of ['f32', 'int4:16', 'int4:128', 'int8:64']) {
     for (const unit of unitNames(llama1b)) {
       let end = 0
-      for (const tensor of packedUnit({ ...llama1b, hiddenSize: 2056, vocabularySize: 1001 }, parseProfile(weights), unit)) {
+      for (const tensor of packedUnit(
+        { ...llama1b, hiddenSize: 2056, vocabularySize: 1001 },
+        parseProfile(weights),
+        unit,
+      )) {
         expect(tensor.offset % 64).toBe(0)
         expect(tensor.offset - end).toBeGreaterThanOrEqual(0)
         expect(tensor.offset - end).toBeLessThan(64)

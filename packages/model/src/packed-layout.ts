@@ -38,7 +38,10 @@ export function unitNames(config: ModelConfig): UnitName[] {
 
 /** The units of blocks `[start, end)`. */
 export function unitsOfRange(range: BlockRange): UnitName[] {
-  return Array.from({ length: Math.max(0, range.end - range.start) }, (_, index) => `block-${range.start + index}`)
+  return Array.from(
+    { length: Math.max(0, range.end - range.start) },
+    (_, index) => `block-${range.start + index}`,
+  )
 }
 
 /** The unit that a packed tensor lives in: the part before the first dot. */
@@ -56,7 +59,11 @@ export function packedSources(config: ModelConfig, unit: UnitName): PackedSource
     shape: [length],
     sources: [{ name: source, rows: length }],
   })
-  const matrix = (name: string, columns: number, sources: readonly (readonly [string, number])[]): PackedSource => ({
+  const matrix = (
+    name: string,
+    columns: number,
+    sources: readonly (readonly [string, number])[],
+  ): PackedSource => ({
     name: `${unit}.${name}`,
     unit,
     kind: 'matrix',
@@ -66,12 +73,18 @@ export function packedSources(config: ModelConfig, unit: UnitName): PackedSource
   if (unit === 'embed') return [matrix('weight', hiddenSize, [['model.embed_tokens.weight', vocabularySize]])]
   if (unit === 'head') {
     const norm = vector('norm', hiddenSize, 'model.norm.weight')
-    return config.tiedEmbeddings ? [norm] : [norm, matrix('weight', hiddenSize, [['lm_head.weight', vocabularySize]])]
+    return config.tiedEmbeddings
+      ? [norm]
+      : [norm, matrix('weight', hiddenSize, [['lm_head.weight', vocabularySize]])]
   }
   const prefix = `model.layers.${blockIndex(config, unit)}`
   const queryRows = headCount * headSize
   const keyValueRows = keyValueHeadCount * headSize
-  const qkv = [['q', queryRows], ['k', keyValueRows], ['v', keyValueRows]] as const
+  const qkv = [
+    ['q', queryRows],
+    ['k', keyValueRows],
+    ['v', keyValueRows],
+  ] as const
   const bias: PackedSource = {
     name: `${unit}.qkv.bias`,
     unit,
@@ -85,7 +98,11 @@ export function packedSources(config: ModelConfig, unit: UnitName): PackedSource
   ]
   return [
     vector('attention-norm', hiddenSize, `${prefix}.input_layernorm.weight`),
-    matrix('qkv.weight', hiddenSize, qkv.map(([part, rows]) => [`${prefix}.self_attn.${part}_proj.weight`, rows] as const)),
+    matrix(
+      'qkv.weight',
+      hiddenSize,
+      qkv.map(([part, rows]) => [`${prefix}.self_attn.${part}_proj.weight`, rows] as const),
+    ),
     ...(config.attentionBias ? [bias] : []),
     ...(config.queryKeyNorm ? queryKeyNorm : []),
     matrix('output.weight', queryRows, [[`${prefix}.self_attn.o_proj.weight`, hiddenSize]]),
@@ -145,7 +162,10 @@ export function scaleName(weightName: string): string {
 function blockIndex(config: ModelConfig, unit: UnitName): number {
   const index = /^block-(0|[1-9]\d{0,5})$/.exec(unit)?.[1]
   if (index === undefined || Number(index) >= config.blockCount) {
-    throw new ModelError('bad-request', `there is no unit '${unit}' in a model of ${config.blockCount} blocks`)
+    throw new ModelError(
+      'bad-request',
+      `there is no unit '${unit}' in a model of ${config.blockCount} blocks`,
+    )
   }
   return Number(index)
 }

@@ -17,8 +17,20 @@ const llama = {
   eos_token_id: 2,
   tie_word_embeddings: false,
 }
-const llama3Rope = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 }
-const llama3Scaling = { type: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 64 }
+const llama3Rope = {
+  rope_type: 'llama3',
+  factor: 8,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 64,
+}
+const llama3Scaling = {
+  type: 'llama3',
+  factor: 8,
+  lowFrequencyFactor: 1,
+  highFrequencyFactor: 4,
+  originalContextLength: 64,
+}
 
 test('a Llama config, field by field', () => {
   expect(parseConfig(llama)).toEqual({
@@ -46,27 +58,75 @@ const qwenWindow = { model_type: 'qwen2', use_sliding_window: true, sliding_wind
 test.each<[string, object, object]>([
   ['llama 2 without key/value heads', { num_key_value_heads: undefined }, { keyValueHeadCount: 4 }],
   ['llama without rope_theta', { rope_theta: undefined }, { rope: { theta: 10_000, scaling: null } }],
-  ['llama 3.1 scaling', { rope_theta: 500_000, rope_scaling: llama3Rope }, { rope: { theta: 500_000, scaling: llama3Scaling } }],
-  ['the newer rope_parameters', { rope_theta: undefined, rope_parameters: { ...llama3Rope, rope_theta: 500_000 } }, { rope: { theta: 500_000, scaling: llama3Scaling } }],
-  ['rope_parameters of type default', { rope_parameters: { rope_type: 'default', rope_theta: 7 } }, { rope: { theta: 7, scaling: null } }],
-  ['rope_parameters without a type', { rope_parameters: { rope_theta: 7 } }, { rope: { theta: 7, scaling: null } }],
-  ['linear scaling, older spelling', { rope_scaling: { type: 'linear', factor: 2 } }, { rope: { theta: 10_000, scaling: { type: 'linear', factor: 2 } } }],
+  [
+    'llama 3.1 scaling',
+    { rope_theta: 500_000, rope_scaling: llama3Rope },
+    { rope: { theta: 500_000, scaling: llama3Scaling } },
+  ],
+  [
+    'the newer rope_parameters',
+    { rope_theta: undefined, rope_parameters: { ...llama3Rope, rope_theta: 500_000 } },
+    { rope: { theta: 500_000, scaling: llama3Scaling } },
+  ],
+  [
+    'rope_parameters of type default',
+    { rope_parameters: { rope_type: 'default', rope_theta: 7 } },
+    { rope: { theta: 7, scaling: null } },
+  ],
+  [
+    'rope_parameters without a type',
+    { rope_parameters: { rope_theta: 7 } },
+    { rope: { theta: 7, scaling: null } },
+  ],
+  [
+    'linear scaling, older spelling',
+    { rope_scaling: { type: 'linear', factor: 2 } },
+    { rope: { theta: 10_000, scaling: { type: 'linear', factor: 2 } } },
+  ],
   ['rope_scaling null', { rope_scaling: null }, { rope: { theta: 10_000, scaling: null } }],
-  ['keys that change nothing', { rope_interleaved: false, logits_scaling: 1, final_logit_softcapping: null }, {}],
+  [
+    'keys that change nothing',
+    { rope_interleaved: false, logits_scaling: 1, final_logit_softcapping: null },
+    {},
+  ],
   ['explicit head_dim', { head_dim: 32 }, { headSize: 32 }],
   ['several end tokens', { eos_token_id: [2, 7, 2] }, { eosTokenIds: [2, 7] }],
   ['no special tokens', { bos_token_id: null, eos_token_id: null }, { bosTokenId: null, eosTokenIds: [] }],
   ['end tokens beyond the vocabulary', { eos_token_id: [2, 320] }, { eosTokenIds: [2] }],
   ['llama with a sliding_window it never had', { sliding_window: 16 }, { slidingWindow: null }],
-  ['mistral', { model_type: 'mistral', sliding_window: 16 }, { family: 'mistral', slidingWindow: 16, attentionBias: false }],
+  [
+    'mistral',
+    { model_type: 'mistral', sliding_window: 16 },
+    { family: 'mistral', slidingWindow: 16, attentionBias: false },
+  ],
   ['mistral, no window', { model_type: 'mistral', sliding_window: null }, { slidingWindow: null }],
-  ['mistral, a window longer than the context', { model_type: 'mistral', sliding_window: 4096 }, { slidingWindow: null }],
-  ['mistral, window left out', { model_type: 'mistral', max_position_embeddings: 32_768 }, { slidingWindow: 4096 }],
-  ['qwen2', { model_type: 'qwen2', use_sliding_window: false, sliding_window: 16 }, { attentionBias: true, slidingWindow: null }],
+  [
+    'mistral, a window longer than the context',
+    { model_type: 'mistral', sliding_window: 4096 },
+    { slidingWindow: null },
+  ],
+  [
+    'mistral, window left out',
+    { model_type: 'mistral', max_position_embeddings: 32_768 },
+    { slidingWindow: 4096 },
+  ],
+  [
+    'qwen2',
+    { model_type: 'qwen2', use_sliding_window: false, sliding_window: 16 },
+    { attentionBias: true, slidingWindow: null },
+  ],
   ['qwen2 with a window in all blocks', { ...qwenWindow, max_window_layers: 0 }, { slidingWindow: 16 }],
   ['qwen2 with a window in no block', { ...qwenWindow, max_window_layers: 3 }, { slidingWindow: null }],
-  ['qwen2, layer_types all full', { ...qwenWindow, layer_types: ['full_attention', 'full_attention', 'full_attention'] }, { slidingWindow: null }],
-  ['qwen3', { model_type: 'qwen3', head_dim: 32 }, { queryKeyNorm: true, attentionBias: false, headSize: 32 }],
+  [
+    'qwen2, layer_types all full',
+    { ...qwenWindow, layer_types: ['full_attention', 'full_attention', 'full_attention'] },
+    { slidingWindow: null },
+  ],
+  [
+    'qwen3',
+    { model_type: 'qwen3', head_dim: 32 },
+    { queryKeyNorm: true, attentionBias: false, headSize: 32 },
+  ],
   ['qwen3, head_dim left out', { model_type: 'qwen3' }, { headSize: 128 }],
 ])('%s', (_, change, expected) => {
   expect(parseConfig({ ...llama, ...change })).toMatchObject(expected)
@@ -86,15 +146,25 @@ test.each<[string, object, RegExp]>([
   ['qwen3 with bias', { model_type: 'qwen3', attention_bias: true }, /attention_bias is set/],
   ['yarn', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, /rope type "yarn"/],
   ['scaling without a type', { rope_scaling: { factor: 4 } }, /rope type missing/],
-  ['rope per block', { rope_parameters: { full_attention: { rope_type: 'default' } } }, /differ from block to block/],
+  [
+    'rope per block',
+    { rope_parameters: { full_attention: { rope_type: 'default' } } },
+    /differ from block to block/,
+  ],
   ['partial rotation', { partial_rotary_factor: 0.5 }, /partial_rotary_factor is 0.5/],
   ['interleaved rotation', { rope_interleaved: true }, /rope_interleaved is true/],
   ['soft caps', { final_logit_softcapping: 30 }, /final_logit_softcapping is 30/],
   ['quantised weights', { quantization_config: { quant_method: 'awq' } }, /already quantised \("awq"\)/],
   ['mixed windows', { ...qwenWindow, max_window_layers: 2 }, /only blocks from 2 on/],
-  ['mixed layer types', { ...qwenWindow, layer_types: ['full_attention', 'sliding_attention', 'full_attention'] }, /1 of 3 blocks/],
+  [
+    'mixed layer types',
+    { ...qwenWindow, layer_types: ['full_attention', 'sliding_attention', 'full_attention'] },
+    /1 of 3 blocks/,
+  ],
 ])('refused as unsupported: %s', (_, change, message) => {
-  expect(() => parseConfig({ ...llama, ...change })).toThrow(expect.objectContaining({ code: 'unsupported-model', message: expect.stringMatching(message) }))
+  expect(() => parseConfig({ ...llama, ...change })).toThrow(
+    expect.objectContaining({ code: 'unsupported-model', message: expect.stringMatching(message) }),
+  )
 })
 
 test.each<[string, object, RegExp]>([
@@ -105,16 +175,30 @@ test.each<[string, object, RegExp]>([
   ['a number as text', { vocab_size: '320' }, /vocab_size.*"320"/],
   ['huge vocabulary', { vocab_size: 1e15 }, /vocab_size/],
   ['heads that do not divide', { num_key_value_heads: 3 }, /cannot share 3/],
-  ['hidden size that heads do not divide', { num_attention_heads: 6, num_key_value_heads: 2 }, /not a multiple/],
+  [
+    'hidden size that heads do not divide',
+    { num_attention_heads: 6, num_key_value_heads: 2 },
+    /not a multiple/,
+  ],
   ['odd head size', { head_dim: 15 }, /odd/],
   ['no epsilon', { rms_norm_eps: undefined }, /normEpsilon/],
   ['theta zero', { rope_theta: 0 }, /theta/],
-  ['theta not a number', { rope_theta: null, rope_scaling: { rope_type: 'linear', factor: 'two' } }, /factor/],
-  ['rope factors upside down', { rope_scaling: { ...llama3Rope, low_freq_factor: 4, high_freq_factor: 1 } }, /must exceed/],
+  [
+    'theta not a number',
+    { rope_theta: null, rope_scaling: { rope_type: 'linear', factor: 'two' } },
+    /factor/,
+  ],
+  [
+    'rope factors upside down',
+    { rope_scaling: { ...llama3Rope, low_freq_factor: 4, high_freq_factor: 1 } },
+    /must exceed/,
+  ],
   ['negative end token', { eos_token_id: -1 }, /special token id/],
   ['tie as text', { tie_word_embeddings: 'yes' }, /tiedEmbeddings/],
 ])('refused as broken: %s', (_, change, message) => {
-  expect(() => parseConfig({ ...llama, ...change })).toThrow(expect.objectContaining({ code: 'bad-model', message: expect.stringMatching(message) }))
+  expect(() => parseConfig({ ...llama, ...change })).toThrow(
+    expect.objectContaining({ code: 'bad-model', message: expect.stringMatching(message) }),
+  )
 })
 
 test('what is not an object is refused', () => {

@@ -34,21 +34,40 @@ const unknownNumerics = [
  */
 export function parseConfig(configJson: unknown, generationConfigJson: unknown = null): ModelConfig {
   const json = asObject(configJson, 'config.json')
-  const generation = generationConfigJson === null ? {} : asObject(generationConfigJson, 'generation_config.json')
+  const generation =
+    generationConfigJson === null ? {} : asObject(generationConfigJson, 'generation_config.json')
   const family = fieldOf(json, 'model_type')
   if (typeof family !== 'string' || !(families as readonly string[]).includes(family)) {
-    throw new ModelError('unsupported-model', `model_type ${show(family)} is not supported; these are: ${families.join(', ')}`)
+    throw new ModelError(
+      'unsupported-model',
+      `model_type ${show(family)} is not supported; these are: ${families.join(', ')}`,
+    )
   }
   refuseUnsupported(json, family)
   const required = (key: string): unknown => fieldOf(json, key)
-  const headCount = checkInteger(required('num_attention_heads'), 'num_attention_heads', 1, limits.headCountMax)
+  const headCount = checkInteger(
+    required('num_attention_heads'),
+    'num_attention_heads',
+    1,
+    limits.headCountMax,
+  )
   const hiddenSize = checkInteger(required('hidden_size'), 'hidden_size', 1, limits.hiddenSizeMax)
   const vocabularySize = checkInteger(required('vocab_size'), 'vocab_size', 1, limits.vocabularySizeMax)
-  const contextLength = checkInteger(required('max_position_embeddings'), 'max_position_embeddings', 1, limits.contextLengthMax)
+  const contextLength = checkInteger(
+    required('max_position_embeddings'),
+    'max_position_embeddings',
+    1,
+    limits.contextLengthMax,
+  )
   return checkConfig({
     family,
     hiddenSize,
-    feedForwardSize: checkInteger(required('intermediate_size'), 'intermediate_size', 1, limits.feedForwardSizeMax),
+    feedForwardSize: checkInteger(
+      required('intermediate_size'),
+      'intermediate_size',
+      1,
+      limits.feedForwardSizeMax,
+    ),
     blockCount: checkInteger(required('num_hidden_layers'), 'num_hidden_layers', 1, limits.blockCountMax),
     headCount,
     keyValueHeadCount: keyValueHeadCount(json, family, headCount),
@@ -61,8 +80,13 @@ export function parseConfig(configJson: unknown, generationConfigJson: unknown =
     attentionBias: family === 'qwen2',
     queryKeyNorm: family === 'qwen3',
     tiedEmbeddings: fieldOf(json, 'tie_word_embeddings') ?? false,
-    bosTokenId: tokenIds(fieldOf(json, 'bos_token_id') ?? fieldOf(generation, 'bos_token_id'), vocabularySize)[0] ?? null,
-    eosTokenIds: tokenIds(fieldOf(generation, 'eos_token_id') ?? fieldOf(json, 'eos_token_id'), vocabularySize),
+    bosTokenId:
+      tokenIds(fieldOf(json, 'bos_token_id') ?? fieldOf(generation, 'bos_token_id'), vocabularySize)[0] ??
+      null,
+    eosTokenIds: tokenIds(
+      fieldOf(generation, 'eos_token_id') ?? fieldOf(json, 'eos_token_id'),
+      vocabularySize,
+    ),
   })
 }
 
@@ -75,13 +99,15 @@ function refuseUnsupported(json: JsonObject, family: string): void {
   for (const key of ['attention_bias', 'qkv_bias', 'mlp_bias']) {
     const value = fieldOf(json, key)
     const builtIn = family === 'qwen2' && key !== 'mlp_bias'
-    if (value !== undefined && value !== null && value !== false && !builtIn) refuse(`${key} is set, but ${family} blocks here have no such bias`)
+    if (value !== undefined && value !== null && value !== false && !builtIn)
+      refuse(`${key} is set, but ${family} blocks here have no such bias`)
   }
   const rotary = fieldOf(json, 'partial_rotary_factor') ?? 1
   if (rotary !== 1) refuse(`partial_rotary_factor is ${show(rotary)}, only whole heads are rotated`)
   for (const key of unknownNumerics) {
     const value = fieldOf(json, key) ?? null
-    if (value !== null && value !== false && value !== 1) refuse(`${key} is ${show(value)}, which would change its numbers and is not implemented`)
+    if (value !== null && value !== false && value !== 1)
+      refuse(`${key} is ${show(value)}, which would change its numbers and is not implemented`)
   }
   const quantization = fieldOf(json, 'quantization_config') ?? null
   if (quantization !== null) {
@@ -101,7 +127,10 @@ function headSize(json: JsonObject, family: string, hiddenSize: number, headCoun
   const value = fieldOf(json, 'head_dim') ?? familyDefaults[family]?.headSize ?? null
   if (value !== null) return checkInteger(value, 'head_dim', 1, limits.headSizeMax)
   if (hiddenSize % headCount !== 0) {
-    throw new ModelError('bad-model', `hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${headCount}, and there is no head_dim`)
+    throw new ModelError(
+      'bad-model',
+      `hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${headCount}, and there is no head_dim`,
+    )
   }
   return hiddenSize / headCount
 }
@@ -113,18 +142,33 @@ function headSize(json: JsonObject, family: string, hiddenSize: number, headCoun
 function parseRope(json: JsonObject): unknown {
   const newer = fieldOf(json, 'rope_parameters') ?? null
   const scaling = newer ?? fieldOf(json, 'rope_scaling') ?? null
-  const object = scaling === null ? {} : asObject(scaling, newer === null ? 'rope_scaling' : 'rope_parameters')
+  const object =
+    scaling === null ? {} : asObject(scaling, newer === null ? 'rope_scaling' : 'rope_parameters')
   const theta = fieldOf(object, 'rope_theta') ?? fieldOf(json, 'rope_theta') ?? 10_000
   const rotary = fieldOf(object, 'partial_rotary_factor') ?? 1
-  if (rotary !== 1) throw new ModelError('unsupported-model', `partial_rotary_factor ${show(rotary)} is not supported: whole heads are rotated`)
-  const nested = Object.values(object).some((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
-  if (nested) throw new ModelError('unsupported-model', 'rope_parameters differ from block to block, which is not supported')
+  if (rotary !== 1)
+    throw new ModelError(
+      'unsupported-model',
+      `partial_rotary_factor ${show(rotary)} is not supported: whole heads are rotated`,
+    )
+  const nested = Object.values(object).some(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  )
+  if (nested)
+    throw new ModelError(
+      'unsupported-model',
+      'rope_parameters differ from block to block, which is not supported',
+    )
   const absent = scaling === null || newer !== null ? 'default' : undefined
   const type = fieldOf(object, 'rope_type') ?? fieldOf(object, 'type') ?? absent
   if (type === 'default') return { theta, scaling: null }
   const factor = fieldOf(object, 'factor')
   if (type === 'linear') return { theta, scaling: { type, factor } }
-  if (type !== 'llama3') throw new ModelError('unsupported-model', `rope type ${show(type)} is not supported; default, linear and llama3 are`)
+  if (type !== 'llama3')
+    throw new ModelError(
+      'unsupported-model',
+      `rope type ${show(type)} is not supported; default, linear and llama3 are`,
+    )
   const lowFrequencyFactor = fieldOf(object, 'low_freq_factor')
   const highFrequencyFactor = fieldOf(object, 'high_freq_factor')
   const originalContextLength = fieldOf(object, 'original_max_position_embeddings')
@@ -146,25 +190,40 @@ function slidingWindow(json: JsonObject, family: string, contextLength: number):
 function windowedBlocks(json: JsonObject, family: string): boolean {
   const qwen = family === 'qwen2' || family === 'qwen3'
   if (qwen && fieldOf(json, 'use_sliding_window') !== true) return false
-  const blockCount = checkInteger(fieldOf(json, 'num_hidden_layers'), 'num_hidden_layers', 1, limits.blockCountMax)
+  const blockCount = checkInteger(
+    fieldOf(json, 'num_hidden_layers'),
+    'num_hidden_layers',
+    1,
+    limits.blockCountMax,
+  )
   const types = fieldOf(json, 'layer_types') ?? null
   if (Array.isArray(types)) {
     const windowed = types.filter((type) => type === 'sliding_attention').length
     if (windowed === 0) return false
     if (windowed === types.length) return true
-    throw new ModelError('unsupported-model', `${windowed} of ${types.length} blocks have a sliding window: a window must be in all blocks or in none`)
+    throw new ModelError(
+      'unsupported-model',
+      `${windowed} of ${types.length} blocks have a sliding window: a window must be in all blocks or in none`,
+    )
   }
   if (!qwen) return true
   const first = checkInteger(fieldOf(json, 'max_window_layers'), 'max_window_layers', 0, limits.blockCountMax)
   if (first >= blockCount) return false
   if (first === 0) return true
-  throw new ModelError('unsupported-model', `only blocks from ${first} on have a sliding window: a window must be in all blocks or in none`)
+  throw new ModelError(
+    'unsupported-model',
+    `only blocks from ${first} on have a sliding window: a window must be in all blocks or in none`,
+  )
 }
 
 /** One id, a list, or nothing. Ids beyond the vocabulary are dropped: they can never be drawn. */
 function tokenIds(value: unknown, vocabularySize: number): number[] {
   const list: unknown[] = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]
-  if (list.length > limits.eosTokenIdsMax) throw new ModelError('bad-model', `${list.length} special token ids are more than ${limits.eosTokenIdsMax}`)
+  if (list.length > limits.eosTokenIdsMax)
+    throw new ModelError(
+      'bad-model',
+      `${list.length} special token ids are more than ${limits.eosTokenIdsMax}`,
+    )
   const ids = list.map((id) => checkInteger(id, 'a special token id', 0, Number.MAX_SAFE_INTEGER))
   return [...new Set(ids)].filter((id) => id < vocabularySize)
 }

@@ -45,8 +45,13 @@ let claims = 0
  * A folder `<target>.<owner>.<n>.partial` for the unfinished `target`. With `adopt`, one whose owner is gone is taken
  * over with its contents: renaming it is atomic, so of two processes one gets it. Further ones are removed.
  */
-export async function claimPartial(target: string, owner: PartialOwner, options: { adopt: boolean }): Promise<PartialFolder> {
-  if (!/^[\w-]+$/.test(owner.name)) throw new ModelError('bad-request', `'${owner.name}' cannot be part of a file name`)
+export async function claimPartial(
+  target: string,
+  owner: PartialOwner,
+  options: { adopt: boolean },
+): Promise<PartialFolder> {
+  if (!/^[\w-]+$/.test(owner.name))
+    throw new ModelError('bad-request', `'${owner.name}' cannot be part of a file name`)
   claims += 1
   const path = `${target}.${owner.name}.${claims}.partial`
   claimed.add(path)
@@ -99,12 +104,22 @@ async function renamed(from: string, to: string): Promise<boolean> {
  * gone: what will be gone on with is gone on with soon, and the rest would fill the disk for ever.
  * @returns the names of what was removed
  */
-export async function sweepPartials(folder: string, owner: PartialOwner, beforeMs: number): Promise<string[]> {
+export async function sweepPartials(
+  folder: string,
+  owner: PartialOwner,
+  beforeMs: number,
+): Promise<string[]> {
   const removed: string[] = []
   for (const name of await namesIn(folder)) {
     const whose = /\.([\w-]+)\.\d+\.partial$/.exec(name)?.[1]
     const path = join(folder, name)
-    if (whose === undefined || claimed.has(path) || !(whose === owner.name || owner.isGone(whose)) || (await changedMs(path)) >= beforeMs) continue
+    if (
+      whose === undefined ||
+      claimed.has(path) ||
+      !(whose === owner.name || owner.isGone(whose)) ||
+      (await changedMs(path)) >= beforeMs
+    )
+      continue
     await rm(path, { recursive: true, force: true })
     removed.push(name)
   }

@@ -20,13 +20,18 @@ export interface PieceLog {
 }
 
 /** @param pieceBytes of the grid that the indices count; a log of another grid says nothing */
-export async function openPieceLog(path: string, pieceBytes: number): Promise<{ log: PieceLog; written: Map<number, WrittenPiece> }> {
+export async function openPieceLog(
+  path: string,
+  pieceBytes: number,
+): Promise<{ log: PieceLog; written: Map<number, WrittenPiece> }> {
   const handle = await open(path, 'a+')
   try {
     const written = readLines(await handle.readFile('utf8'), pieceBytes)
     // Written anew, so that a cut-off line does not swallow the next one.
     await handle.truncate(0)
-    await handle.appendFile([line({ pieceBytes }), ...[...written].map(([index, piece]) => line({ index, ...piece }))].join(''))
+    await handle.appendFile(
+      [line({ pieceBytes }), ...[...written].map(([index, piece]) => line({ index, ...piece }))].join(''),
+    )
     return { log: appendTo(handle), written }
   } catch (error) {
     await handle.close()

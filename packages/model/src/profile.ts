@@ -23,13 +23,18 @@ const blockSizes = [16, 32, 64, 128]
 
 /** Parses `f32`, `int8[:BLOCK]`, `int4[:BLOCK]` and `f32|int8` of `--weights` and `--kv`. */
 export function parseProfile(weights: string, kv = 'f32'): NumericProfile {
-  if (kv !== 'f32' && kv !== 'int8') throw new ModelError('bad-request', `--kv must be f32 or int8, not '${kv}'`)
+  if (kv !== 'f32' && kv !== 'int8')
+    throw new ModelError('bad-request', `--kv must be f32 or int8, not '${kv}'`)
   const [format, block, ...rest] = weights.split(':')
   if (rest.length > 0 || (format !== 'f32' && format !== 'int8' && format !== 'int4')) {
-    throw new ModelError('bad-request', `--weights must be f32, int8[:BLOCK] or int4[:BLOCK], not '${weights}'`)
+    throw new ModelError(
+      'bad-request',
+      `--weights must be f32, int8[:BLOCK] or int4[:BLOCK], not '${weights}'`,
+    )
   }
   if (format === 'f32') {
-    if (block !== undefined) throw new ModelError('bad-request', `--weights f32 has no block size, but '${weights}' names one`)
+    if (block !== undefined)
+      throw new ModelError('bad-request', `--weights f32 has no block size, but '${weights}' names one`)
     return { weights: 'f32', blockSize: 0, accuracyLevel: 0, kv, graphForm: 'canonical-1' }
   }
   const blockSize = block === undefined ? 32 : Number(block)

@@ -34,11 +34,16 @@ test('a scale belongs to one block of one row', () => {
 
 test('the first value that is not finite is named', () => {
   expect(int4([0, 0, 0, NaN, Infinity]).bad).toBe(3)
-  expect(quantiseInt8(Float32Array.of(1, 2, -Infinity), 3, 16, new Uint8Array(16), new Float32Array(1))).toBe(2)
+  expect(quantiseInt8(Float32Array.of(1, 2, -Infinity), 3, 16, new Uint8Array(16), new Float32Array(1))).toBe(
+    2,
+  )
 })
 
 test('any finite weights: the formula of docs/packing.md, literally', () => {
-  const value = fc.oneof(fc.float({ noNaN: true, noDefaultInfinity: true }), fc.float({ noNaN: true, min: -2, max: 2 }))
+  const value = fc.oneof(
+    fc.float({ noNaN: true, noDefaultInfinity: true }),
+    fc.float({ noNaN: true, min: -2, max: 2 }),
+  )
   fc.assert(
     fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), fc.constantFrom(4, 8), (values, bits) => {
       const half = 2 ** (bits - 1)
@@ -53,7 +58,9 @@ test('any finite weights: the formula of docs/packing.md, literally', () => {
       expect(scale[0]).toBe(usable ? expectedScale : 0)
       values.forEach((one, k) => {
         const code = bits === 8 ? weight[k] : ((weight[k >> 1] ?? 0) >> (4 * (k & 1))) & 15
-        const expected = usable ? Math.min(2 ** bits - 1, Math.max(0, Math.floor(one * inverse + 0.5) + half)) : half
+        const expected = usable
+          ? Math.min(2 ** bits - 1, Math.max(0, Math.floor(one * inverse + 0.5) + half))
+          : half
         expect(code).toBe(expected)
       })
       const profile = parseProfile(`int${bits}:64`)
@@ -69,7 +76,13 @@ test('any finite weights: the formula of docs/packing.md, literally', () => {
 })
 
 test('the wrong number of bytes is refused', () => {
-  expect(() => dequantiseRows(parseProfile('int4:32'), new Uint8Array(15), new Uint8Array(4), 1, 32)).toThrow(/16 bytes of weight/)
-  expect(() => dequantiseRows(parseProfile('int8:32'), new Uint8Array(32), new Uint8Array(8), 1, 32)).toThrow(/4 bytes of scale/)
-  expect(() => dequantiseRows(parseProfile('f32'), new Uint8Array(32), new Uint8Array(0), 1, 32)).toThrow(/128 bytes of weight/)
+  expect(() => dequantiseRows(parseProfile('int4:32'), new Uint8Array(15), new Uint8Array(4), 1, 32)).toThrow(
+    /16 bytes of weight/,
+  )
+  expect(() => dequantiseRows(parseProfile('int8:32'), new Uint8Array(32), new Uint8Array(8), 1, 32)).toThrow(
+    /4 bytes of scale/,
+  )
+  expect(() => dequantiseRows(parseProfile('f32'), new Uint8Array(32), new Uint8Array(0), 1, 32)).toThrow(
+    /128 bytes of weight/,
+  )
 })

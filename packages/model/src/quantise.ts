@@ -8,7 +8,13 @@
  * @param scale out: `rows · blocks` float32
  * @returns index of the first value found that is not finite, or -1
  */
-export function quantiseInt4(values: Float32Array, columns: number, blockSize: number, weight: Uint8Array, scale: Float32Array): number {
+export function quantiseInt4(
+  values: Float32Array,
+  columns: number,
+  blockSize: number,
+  weight: Uint8Array,
+  scale: Float32Array,
+): number {
   const blocks = Math.ceil(columns / blockSize)
   const rows = columns === 0 ? 0 : values.length / columns
   for (let row = 0, block = 0; row < rows; row++) {
@@ -38,7 +44,13 @@ export function quantiseInt4(values: Float32Array, columns: number, blockSize: n
 }
 
 /** As {@link quantiseInt4}, one byte a value: `weight` has `rows · blocks · blockSize` bytes, the zero point is 128. */
-export function quantiseInt8(values: Float32Array, columns: number, blockSize: number, weight: Uint8Array, scale: Float32Array): number {
+export function quantiseInt8(
+  values: Float32Array,
+  columns: number,
+  blockSize: number,
+  weight: Uint8Array,
+  scale: Float32Array,
+): number {
   const blocks = Math.ceil(columns / blockSize)
   const rows = columns === 0 ? 0 : values.length / columns
   for (let row = 0, block = 0; row < rows; row++) {

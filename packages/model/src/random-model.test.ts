@@ -11,7 +11,17 @@ import { writeRandomModel, type RandomModelShape } from './random-model.ts'
 import { createWeightGenerator } from './random-weights.ts'
 import { sha256Hex } from './hasher.ts'
 
-const shape: RandomModelShape = { hidden: 64, blocks: 4, heads: 4, keyValueHeads: 2, feedForward: 160, vocabulary: 320, context: 512, tied: false, seed: 3 }
+const shape: RandomModelShape = {
+  hidden: 64,
+  blocks: 4,
+  heads: 4,
+  keyValueHeads: 2,
+  feedForward: 160,
+  vocabulary: 320,
+  context: 512,
+  tied: false,
+  seed: 3,
+}
 const nothing = { write: async () => undefined }
 let root: string
 
@@ -43,7 +53,11 @@ test.each<[string, Partial<RandomModelShape>]>([
 
 test('the same shape and seed give the same bytes, another seed others', async () => {
   const hashes = []
-  for (const [name, seed] of [['one', 3], ['two', 3], ['three', 4]] as const) {
+  for (const [name, seed] of [
+    ['one', 3],
+    ['two', 3],
+    ['three', 4],
+  ] as const) {
     await writeRandomModel(join(root, name), { ...shape, seed })
     hashes.push(sha256Hex(await readFile(join(root, name, 'model.safetensors'))))
   }
@@ -65,13 +79,16 @@ test('weights have the mean and deviation that was asked for, and float32 rounds
   const widened = new Float32Array(Uint32Array.from(half, (word) => word << 16).buffer)
   for (let index = 0; index < count; index++) {
     const value = wide[index] ?? 0
-    if (Math.abs((widened[index] ?? 0) - value) > Math.abs(value) / 256 + 1e-38) throw new Error(`value ${index}: ${value} became ${widened[index]}`)
+    if (Math.abs((widened[index] ?? 0) - value) > Math.abs(value) / 256 + 1e-38)
+      throw new Error(`value ${index}: ${value} became ${widened[index]}`)
   }
 })
 
 test('refused: a folder with something in it, a shape that makes no sense', async () => {
   await expect(writeRandomModel(root, shape)).rejects.toThrow(/not empty/)
-  await expect(writeRandomModel(join(root, 'bad'), { ...shape, heads: 3 })).rejects.toThrow(expect.objectContaining({ code: 'bad-model' }))
+  await expect(writeRandomModel(join(root, 'bad'), { ...shape, heads: 3 })).rejects.toThrow(
+    expect.objectContaining({ code: 'bad-model' }),
+  )
 })
 
 test('progress counts every value; an aborted writing leaves no config.json', async () => {
@@ -82,12 +99,23 @@ test('progress counts every value; an aborted writing leaves no config.json', as
     last = valuesDone
     if (valuesDone > valuesTotal / 2) controller.abort(new Error('enough'))
   }
-  await expect(writeRandomModel(path, shape, { onProgress, signal: controller.signal })).rejects.toThrow('enough')
+  await expect(writeRandomModel(path, shape, { onProgress, signal: controller.signal })).rejects.toThrow(
+    'enough',
+  )
   expect(last).toBeGreaterThan(0)
   await expect(openFolder(path)).rejects.toThrow(/no config.json/)
 })
 
 test('a model that the disk has no room for is refused', async () => {
-  const huge = { ...shape, hidden: 131_072, heads: 1024, keyValueHeads: 1024, feedForward: 1 << 20, blocks: 1024 }
-  await expect(writeRandomModel(join(root, 'huge'), huge)).rejects.toThrow(expect.objectContaining({ code: 'disk-full' }))
+  const huge = {
+    ...shape,
+    hidden: 131_072,
+    heads: 1024,
+    keyValueHeads: 1024,
+    feedForward: 1 << 20,
+    blocks: 1024,
+  }
+  await expect(writeRandomModel(join(root, 'huge'), huge)).rejects.toThrow(
+    expect.objectContaining({ code: 'disk-full' }),
+  )
 })

@@ -50,32 +50,57 @@ const chunkValues = 1 << 21
  *
  * @throws {ModelError} `bad-request` for a folder that is not empty, `bad-model` for a shape that makes no sense
  */
-export async function writeRandomModel(path: string, shape: RandomModelShape, options: RandomModelOptions = {}): Promise<void> {
+export async function writeRandomModel(
+  path: string,
+  shape: RandomModelShape,
+  options: RandomModelOptions = {},
+): Promise<void> {
   const { shardBytesMax = 2 ** 31, onProgress, signal } = options
   const configJson = configOf(shape)
   const tensors = randomTensors(configJson)
   const folder = resolve(path)
   await mkdir(folder, { recursive: true })
-  if ((await readdir(folder)).length > 0) throw new ModelError('bad-request', `${path} is not empty: a model of random weights is written into a new folder`)
+  if ((await readdir(folder)).length > 0)
+    throw new ModelError(
+      'bad-request',
+      `${path} is not empty: a model of random weights is written into a new folder`,
+    )
   const valueBytes = shape.type === 'f32' ? 4 : 2
   const valuesTotal = tensors.reduce((sum, tensor) => sum + tensor.values, 0)
   const { bavail, bsize } = await statfs(folder)
   if (bavail * bsize < valuesTotal * valueBytes) {
-    throw new ModelError('disk-full', `${valuesTotal * valueBytes} bytes are needed in ${path}, but only ${bavail * bsize} are free`)
+    throw new ModelError(
+      'disk-full',
+      `${valuesTotal * valueBytes} bytes are needed in ${path}, but only ${bavail * bsize} are free`,
+    )
   }
   const shards = intoShards(tensors, shardBytesMax / valueBytes)
   const shardName = (index: number): string =>
-    shards.length === 1 ? 'model.safetensors' : `model-${String(index + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`
+    shards.length === 1
+      ? 'model.safetensors'
+      : `model-${String(index + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`
   let valuesDone = 0
   for (const [index, shard] of shards.entries()) {
-    await writeShard(join(folder, shardName(index)), shard, tensors.indexOf(shard[0] as RandomTensor), shape, signal, (values) => {
-      valuesDone += values
-      onProgress?.({ valuesDone, valuesTotal })
-    })
+    await writeShard(
+      join(folder, shardName(index)),
+      shard,
+      tensors.indexOf(shard[0] as RandomTensor),
+      shape,
+      signal,
+      (values) => {
+        valuesDone += values
+        onProgress?.({ valuesDone, valuesTotal })
+      },
+    )
   }
   if (shards.length > 1) {
-    const weightMap = Object.fromEntries(shards.flatMap((shard, index) => shard.map((tensor) => [tensor.name, shardName(index)])))
-    await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify({ metadata: { total_size: valuesTotal * valueBytes }, weight_map: weightMap }, null, 1))
+    const weightMap = Object.fromEntries(
+      shards.flatMap((shard, index) => shard.map((tensor) => [tensor.name, shardName(index)])),
+    )
+    await writeFile(
+      join(folder, 'model.safetensors.index.json'),
+      JSON.stringify({ metadata: { total_size: valuesTotal * valueBytes }, weight_map: weightMap }, null, 1),
+    )
   }
   // Last: a folder without config.json is not taken for a model.
   await writeFile(join(folder, 'config.json'), JSON.stringify(configJson, null, 1))
@@ -115,8 +140,13 @@ function randomTensors(configJson: unknown): RandomTensor[] {
   )
 }
 
-function momentsOf(name: string, columns: number | undefined, config: { blockCount: number; tiedEmbeddings: boolean }): { mean: number; deviation: number } {
-  if (columns === undefined) return name.endsWith('.bias') ? { mean: 0, deviation: 0.1 } : { mean: 1, deviation: 0.1 }
+function momentsOf(
+  name: string,
+  columns: number | undefined,
+  config: { blockCount: number; tiedEmbeddings: boolean },
+): { mean: number; deviation: number } {
+  if (columns === undefined)
+    return name.endsWith('.bias') ? { mean: 0, deviation: 0.1 } : { mean: 1, deviation: 0.1 }
   // As a look-up a row has deviation 1; tied, it is also the head's matrix, and the first norm restores its size.
   if (name === 'model.embed_tokens.weight' && !config.tiedEmbeddings) return { mean: 0, deviation: 1 }
   const toResidual = name.endsWith('o_proj.weight') || name.endsWith('down_proj.weight')
@@ -153,7 +183,9 @@ async function writeShard(
     let offset = header.byteLength
     for (const [index, tensor] of tensors.entries()) {
       const generator = createWeightGenerator(shape.seed, firstStream + index)
-      const chunk = wide ? new Float32Array(Math.min(chunkValues, tensor.values)) : new Uint16Array(Math.min(chunkValues, tensor.values))
+      const chunk = wide
+        ? new Float32Array(Math.min(chunkValues, tensor.values))
+        : new Uint16Array(Math.min(chunkValues, tensor.values))
       for (let done = 0; done < tensor.values; done += chunk.length) {
         signal?.throwIfAborted()
         const part = chunk.subarray(0, Math.min(chunk.length, tensor.values - done))

@@ -19,7 +19,8 @@ export function createWeightGenerator(seed: number, stream: number): WeightGener
   const mix = splitmix32(splitmix32(seed)() ^ Math.imul(stream + 1, 0x9e3779b9))
   for (let index = 0; index < 4; index++) state[index] = mix()
   const scratch = new Float32Array(1 << 16)
-  const fill = (out: Float32Array, mean: number, deviation: number): void => fillTriangular(out, state, mean, deviation)
+  const fill = (out: Float32Array, mean: number, deviation: number): void =>
+    fillTriangular(out, state, mean, deviation)
   return {
     fillFloat32: fill,
     fillBfloat16: (out, mean, deviation) => {

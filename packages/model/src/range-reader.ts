@@ -50,14 +50,33 @@ export function memoryFiles(name: string, files: ReadonlyMap<string, Uint8Array>
 
 /** @throws {ModelError} `bad-model` unless `[offset, offset + length)` lies inside `size` bytes */
 export function checkRange(offset: number, length: number, size: number, what: string): void {
-  const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= size
-  if (!inside) throw new ModelError('bad-model', `bytes [${offset}, ${offset + length}) leave ${what}, which has ${size} bytes`)
+  const inside =
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= size
+  if (!inside)
+    throw new ModelError(
+      'bad-model',
+      `bytes [${offset}, ${offset + length}) leave ${what}, which has ${size} bytes`,
+    )
 }
 
 /** Reads a whole small file. @throws {ModelError} `limit-exceeded` above `bytesMax`, before reading */
-export async function readWhole(reader: RangeReader, bytesMax: number, what: string, signal?: AbortSignal): Promise<Uint8Array> {
-  if (reader.size > bytesMax) throw new ModelError('limit-exceeded', `${what} has ${reader.size} bytes, more than the ${bytesMax} allowed`)
+export async function readWhole(
+  reader: RangeReader,
+  bytesMax: number,
+  what: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  if (reader.size > bytesMax)
+    throw new ModelError(
+      'limit-exceeded',
+      `${what} has ${reader.size} bytes, more than the ${bytesMax} allowed`,
+    )
   const bytes = await reader.read(0, reader.size, signal)
-  if (bytes.byteLength !== reader.size) throw new ModelError('bad-model', `${what}: ${bytes.byteLength} of ${reader.size} bytes arrived`)
+  if (bytes.byteLength !== reader.size)
+    throw new ModelError('bad-model', `${what}: ${bytes.byteLength} of ${reader.size} bytes arrived`)
   return bytes
 }

@@ -12,11 +12,20 @@ type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
  *
  * @returns null when the model cannot be split so
  */
-export function rankPermille(config: Shape, profile: Blocks, speeds: readonly number[]): readonly number[] | null {
+export function rankPermille(
+  config: Shape,
+  profile: Blocks,
+  speeds: readonly number[],
+): readonly number[] | null {
   try {
     const split = splitBlocks(config, profile, speeds)
-    const whole = rowsOf(config, rankShare(config, profile, { heads: [config.headCount], columns: [config.feedForwardSize] }, 0))
-    return speeds.map((_, rank) => Math.ceil((1000 * rowsOf(config, rankShare(config, profile, split, rank))) / whole))
+    const whole = rowsOf(
+      config,
+      rankShare(config, profile, { heads: [config.headCount], columns: [config.feedForwardSize] }, 0),
+    )
+    return speeds.map((_, rank) =>
+      Math.ceil((1000 * rowsOf(config, rankShare(config, profile, split, rank))) / whole),
+    )
   } catch (error) {
     if (error instanceof ModelError) return null
     throw error
@@ -25,6 +34,10 @@ export function rankPermille(config: Shape, profile: Blocks, speeds: readonly nu
 
 /** Rows of hidden size in all matrices of a share: q and output, k and v, gate, up and down. */
 function rowsOf({ headSize }: Shape, { heads, keyValueHeads, columns }: RankShare): number {
-  const [queries, keys, wide] = [heads, keyValueHeads, columns].map(({ start, end }) => end - start) as [number, number, number]
+  const [queries, keys, wide] = [heads, keyValueHeads, columns].map(({ start, end }) => end - start) as [
+    number,
+    number,
+    number,
+  ]
   return headSize * (2 * queries + 2 * keys) + 3 * wide
 }

@@ -17,7 +17,9 @@ test('the tensors of a file, wherever their bytes lie', async () => {
 })
 
 test('a tensor of another dtype is set aside, not refused: it may not be needed', async () => {
-  const { tensors, skipped } = await read(safetensorsFile({ ids: tensor('I64', [1], [0, 8]), a: tensor('F32', [2], [0, 8]) }, new Uint8Array(8)))
+  const { tensors, skipped } = await read(
+    safetensorsFile({ ids: tensor('I64', [1], [0, 8]), a: tensor('F32', [2], [0, 8]) }, new Uint8Array(8)),
+  )
   expect([...tensors.keys()]).toEqual(['a'])
   expect(skipped.get('ids')).toBe('"I64"')
 })
@@ -26,7 +28,11 @@ const eight = new Uint8Array(8)
 test.each<[string, Uint8Array, RegExp]>([
   ['empty file', new Uint8Array(0), /too short/],
   ['seven bytes', new Uint8Array(7), /too short/],
-  ['a header longer than the file', Uint8Array.of(200, 0, 0, 0, 0, 0, 0, 0, 123, 125), /claims 200 bytes, but the file ends/],
+  [
+    'a header longer than the file',
+    Uint8Array.of(200, 0, 0, 0, 0, 0, 0, 0, 123, 125),
+    /claims 200 bytes, but the file ends/,
+  ],
   ['a header of 2^63 bytes', Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 128), /more than the/],
   ['a header that is not JSON', safetensorsBytes('{"a":'), /not valid JSON/],
   ['a header that is not UTF-8', safetensorsBytes(Uint8Array.of(123, 255, 125)), /not valid JSON/],
@@ -34,16 +40,42 @@ test.each<[string, Uint8Array, RegExp]>([
   ['an entry that is a number', safetensorsFile({ a: 1 }, eight), /not a JSON object/],
   ['a negative size', safetensorsFile({ a: tensor('F32', [-2], [0, 8]) }, eight), /each dimension/],
   ['a fractional size', safetensorsFile({ a: tensor('F32', [0.5], [0, 2]) }, eight), /each dimension/],
-  ['sizes whose product overflows', safetensorsFile({ a: tensor('F32', [2 ** 40, 2 ** 40], [0, 8]) }, eight), /too large/],
-  ['too many dimensions', safetensorsFile({ a: tensor('F32', [1, 1, 1, 1, 1, 1, 1, 1, 2], [0, 8]) }, eight), /at most 8 numbers/],
+  [
+    'sizes whose product overflows',
+    safetensorsFile({ a: tensor('F32', [2 ** 40, 2 ** 40], [0, 8]) }, eight),
+    /too large/,
+  ],
+  [
+    'too many dimensions',
+    safetensorsFile({ a: tensor('F32', [1, 1, 1, 1, 1, 1, 1, 1, 2], [0, 8]) }, eight),
+    /at most 8 numbers/,
+  ],
   ['an end behind the file', safetensorsFile({ a: tensor('F32', [4], [0, 16]) }, eight), /its end/],
   ['an end before the begin', safetensorsFile({ a: tensor('F32', [0], [8, 0]) }, eight), /its end/],
-  ['bytes that the shape does not need', safetensorsFile({ a: tensor('F32', [1], [0, 8]) }, eight), /needs 4 bytes, but data_offsets give 8/],
+  [
+    'bytes that the shape does not need',
+    safetensorsFile({ a: tensor('F32', [1], [0, 8]) }, eight),
+    /needs 4 bytes, but data_offsets give 8/,
+  ],
   ['no offsets', safetensorsFile({ a: tensor('F32', [2], undefined) }, eight), /data_offsets must be two/],
-  ['overlapping tensors', safetensorsFile({ a: tensor('F32', [1], [0, 4]), b: tensor('BF16', [2], [2, 6]) }, eight), /overlap/],
-  ['one range for two tensors', safetensorsFile({ a: tensor('F32', [2], [0, 8]), b: tensor('F32', [2], [0, 8]) }, eight), /overlap/],
+  [
+    'overlapping tensors',
+    safetensorsFile({ a: tensor('F32', [1], [0, 4]), b: tensor('BF16', [2], [2, 6]) }, eight),
+    /overlap/,
+  ],
+  [
+    'one range for two tensors',
+    safetensorsFile({ a: tensor('F32', [2], [0, 8]), b: tensor('F32', [2], [0, 8]) }, eight),
+    /overlap/,
+  ],
 ])('refused: %s', async (_, file, message) => {
-  await expect(read(file)).rejects.toThrow(expect.objectContaining({ name: 'ModelError', code: 'bad-model', message: expect.stringMatching(message) }))
+  await expect(read(file)).rejects.toThrow(
+    expect.objectContaining({
+      name: 'ModelError',
+      code: 'bad-model',
+      message: expect.stringMatching(message),
+    }),
+  )
 })
 
 test('a lying length allocates nothing: no read is longer than the header limit', async () => {
@@ -77,12 +109,21 @@ test('a good file cut anywhere or with any bytes changed gives tensors inside th
 test('any header gives tensors inside the file, or a ModelError', async () => {
   const number = fc.oneof(fc.nat(70), fc.integer(), fc.double(), fc.constantFrom(2 ** 53, 2 ** 32, -0, 1e308))
   const entry = fc.record(
-    { dtype: fc.oneof(fc.constantFrom('F32', 'BF16', 'F16', 'I8', '__proto__', 'toString'), fc.anything()), shape: fc.oneof(fc.array(number), fc.anything()), data_offsets: fc.oneof(fc.tuple(number, number), fc.anything()) },
+    {
+      dtype: fc.oneof(fc.constantFrom('F32', 'BF16', 'F16', 'I8', '__proto__', 'toString'), fc.anything()),
+      shape: fc.oneof(fc.array(number), fc.anything()),
+      data_offsets: fc.oneof(fc.tuple(number, number), fc.anything()),
+    },
     { requiredKeys: [] },
   )
-  const header = fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', '__metadata__')), fc.oneof({ weight: 4, arbitrary: entry }, fc.jsonValue() as fc.Arbitrary<unknown>))
+  const header = fc.dictionary(
+    fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', '__metadata__')),
+    fc.oneof({ weight: 4, arbitrary: entry }, fc.jsonValue() as fc.Arbitrary<unknown>),
+  )
   await fc.assert(
-    fc.asyncProperty(header, async (value) => expectInsideOrRefused(safetensorsFile(jsonable(value), new Uint8Array(64)))),
+    fc.asyncProperty(header, async (value) =>
+      expectInsideOrRefused(safetensorsFile(jsonable(value), new Uint8Array(64))),
+    ),
     { numRuns: 600 },
   )
 })
@@ -91,7 +132,8 @@ async function expectInsideOrRefused(file: Uint8Array): Promise<void> {
   try {
     const { tensors } = await read(file)
     for (const { offset, bytes } of tensors.values()) {
-      if (!(offset >= 8 && bytes >= 0 && offset + bytes <= file.byteLength)) throw new Error(`a tensor leaves the file: ${offset} + ${bytes}`)
+      if (!(offset >= 8 && bytes >= 0 && offset + bytes <= file.byteLength))
+        throw new Error(`a tensor leaves the file: ${offset} + ${bytes}`)
     }
   } catch (error) {
     if (!(error instanceof ModelError)) throw error

@@ -27,26 +27,54 @@ export async function readSafetensorsHeader(
   fileName: string,
   signal?: AbortSignal,
 ): Promise<{ tensors: Map<string, SourceTensor>; skipped: Map<string, string> }> {
-  if (reader.size < 8) throw new ModelError('bad-model', `${fileName} has ${reader.size} bytes: too short for a safetensors header`)
+  if (reader.size < 8)
+    throw new ModelError(
+      'bad-model',
+      `${fileName} has ${reader.size} bytes: too short for a safetensors header`,
+    )
   const lengthBytes = await reader.read(0, 8, signal)
   const length = new DataView(lengthBytes.buffer, lengthBytes.byteOffset, 8).getBigUint64(0, true)
   if (length > BigInt(limits.safetensorsHeaderBytesMax)) {
-    throw new ModelError('bad-model', `${fileName}: its header claims ${length} bytes, more than the ${limits.safetensorsHeaderBytesMax} allowed`)
+    throw new ModelError(
+      'bad-model',
+      `${fileName}: its header claims ${length} bytes, more than the ${limits.safetensorsHeaderBytesMax} allowed`,
+    )
   }
   const headerBytes = Number(length)
   const dataStart = 8 + headerBytes
-  if (dataStart > reader.size) throw new ModelError('bad-model', `${fileName}: its header claims ${headerBytes} bytes, but the file ends after ${reader.size}`)
-  const header = asObject(parseJson(await reader.read(8, headerBytes, signal), `the header of ${fileName}`), `the header of ${fileName}`)
+  if (dataStart > reader.size)
+    throw new ModelError(
+      'bad-model',
+      `${fileName}: its header claims ${headerBytes} bytes, but the file ends after ${reader.size}`,
+    )
+  const header = asObject(
+    parseJson(await reader.read(8, headerBytes, signal), `the header of ${fileName}`),
+    `the header of ${fileName}`,
+  )
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
   if (entries.length > limits.safetensorsTensorsMax) {
-    throw new ModelError('bad-model', `${fileName} names ${entries.length} tensors, more than the ${limits.safetensorsTensorsMax} allowed`)
+    throw new ModelError(
+      'bad-model',
+      `${fileName} names ${entries.length} tensors, more than the ${limits.safetensorsTensorsMax} allowed`,
+    )
   }
   const tensors = new Map<string, SourceTensor>()
   const skipped = new Map<string, string>()
   for (const [name, value] of entries) {
     const entry = asObject(value, `tensor ${show(name)} of ${fileName}`)
     const dtype = fieldOf(entry, 'dtype')
-    if (isSourceType(dtype)) tensors.set(name, sourceTensor(name, dtype, fieldOf(entry, 'shape'), fieldOf(entry, 'data_offsets'), dataStart, reader.size))
+    if (isSourceType(dtype))
+      tensors.set(
+        name,
+        sourceTensor(
+          name,
+          dtype,
+          fieldOf(entry, 'shape'),
+          fieldOf(entry, 'data_offsets'),
+          dataStart,
+          reader.size,
+        ),
+      )
     else skipped.set(name, show(dtype))
   }
   refuseOverlaps([...tensors.values()], fileName)
@@ -57,20 +85,36 @@ function isSourceType(value: unknown): value is SourceType {
   return typeof value === 'string' && Object.hasOwn(sourceTypes, value)
 }
 
-function sourceTensor(name: string, dtype: SourceType, shape: unknown, range: unknown, dataStart: number, fileSize: number): SourceTensor {
+function sourceTensor(
+  name: string,
+  dtype: SourceType,
+  shape: unknown,
+  range: unknown,
+  dataStart: number,
+  fileSize: number,
+): SourceTensor {
   const what = `tensor ${show(name)}`
-  if (!Array.isArray(shape) || shape.length > limits.rankMax) throw new ModelError('bad-model', `${what}: its shape must be a list of at most ${limits.rankMax} numbers`)
+  if (!Array.isArray(shape) || shape.length > limits.rankMax)
+    throw new ModelError(
+      'bad-model',
+      `${what}: its shape must be a list of at most ${limits.rankMax} numbers`,
+    )
   let count = 1
   for (const size of shape as unknown[]) {
     count *= checkInteger(size, `${what}: each dimension`, 0, Number.MAX_SAFE_INTEGER)
-    if (count > Number.MAX_SAFE_INTEGER / 4) throw new ModelError('bad-model', `${what}: shape ${show(shape)} is too large`)
+    if (count > Number.MAX_SAFE_INTEGER / 4)
+      throw new ModelError('bad-model', `${what}: shape ${show(shape)} is too large`)
   }
-  if (!Array.isArray(range) || range.length !== 2) throw new ModelError('bad-model', `${what}: data_offsets must be two numbers`)
+  if (!Array.isArray(range) || range.length !== 2)
+    throw new ModelError('bad-model', `${what}: data_offsets must be two numbers`)
   const begin = checkInteger(range[0], `${what}: its begin`, 0, fileSize - dataStart)
   const end = checkInteger(range[1], `${what}: its end`, begin, fileSize - dataStart)
   const bytes = count * sourceTypes[dtype]
   if (end - begin !== bytes) {
-    throw new ModelError('bad-model', `${what}: shape ${show(shape)} of ${dtype} needs ${bytes} bytes, but data_offsets give ${end - begin}`)
+    throw new ModelError(
+      'bad-model',
+      `${what}: shape ${show(shape)} of ${dtype} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
+    )
   }
   return { name, dtype, shape: shape as number[], offset: dataStart + begin, bytes }
 }
@@ -81,7 +125,10 @@ function refuseOverlaps(tensors: SourceTensor[], fileName: string): void {
   let previous: SourceTensor | undefined
   for (const tensor of tensors) {
     if (previous !== undefined && tensor.offset < previous.offset + previous.bytes) {
-      throw new ModelError('bad-model', `${fileName}: tensors ${show(previous.name)} and ${show(tensor.name)} overlap`)
+      throw new ModelError(
+        'bad-model',
+        `${fileName}: tensors ${show(previous.name)} and ${show(tensor.name)} overlap`,
+      )
     }
     previous = tensor
   }

@@ -13,8 +13,16 @@ const hex = (words: number[]): string => words.map((word) => word.toString(16).p
 // Known answers of Random123 (kat_vectors, philox4x32 with 10 rounds).
 test.each<[[number, number, number, number], [number, number], string]>([
   [[0, 0, 0, 0], [0, 0], '6627e8d5 e169c58d bc57ac4c 9b00dbd8'],
-  [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], '408f276d 41c83b0e a20bc7c6 6d5451fd'],
-  [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], 'd16cfe09 94fdcceb 5001e420 24126ea1'],
+  [
+    [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+    [0xffffffff, 0xffffffff],
+    '408f276d 41c83b0e a20bc7c6 6d5451fd',
+  ],
+  [
+    [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+    [0xa4093822, 0x299f31d0],
+    'd16cfe09 94fdcceb 5001e420 24126ea1',
+  ],
 ])('philox %o %o', (counter, key, expected) => {
   expect(hex(philox(counter, key))).toBe(expected)
 })
@@ -43,7 +51,13 @@ test('the draw is pinned: a replay on any machine gives these tokens', () => {
     const sampler = createSampler({ ...plain, ...options }, 6)
     return Array.from({ length: 24 }, (_, position) => sampler.sample(row, position, [])).join('')
   }
-  expect({ plain: draw({}), seed: draw({ seed: 2 }), hot: draw({ temperature: 3 }), topK: draw({ topK: 3 }), topP: draw({ topP: 0.6 }) }).toMatchInlineSnapshot(`
+  expect({
+    plain: draw({}),
+    seed: draw({ seed: 2 }),
+    hot: draw({ temperature: 3 }),
+    topK: draw({ topK: 3 }),
+    topP: draw({ topP: 0.6 }),
+  }).toMatchInlineSnapshot(`
     {
       "hot": "541411224114224231314212",
       "plain": "441411224114214241414111",
@@ -102,11 +116,16 @@ test('the penalty: positive logits divided, negative multiplied, once per token'
   const sampler = createSampler({ ...plain, temperature: 0, repetitionPenalty: 4 }, 6)
   expect(sampler.sample(row, 0, [1, 1, 4])).toBe(2)
   expect(sampler.sample(Float32Array.of(-1, -3, -5, -9, -9, -9), 0, [0, 0, 77])).toBe(1)
-  expect(createSampler({ ...plain, temperature: 0, repetitionPenalty: 2 }, 6).sample(row, 0, [1, 1, 1])).toBe(4)
+  expect(createSampler({ ...plain, temperature: 0, repetitionPenalty: 2 }, 6).sample(row, 0, [1, 1, 1])).toBe(
+    4,
+  )
   expect([...row]).toEqual([0, 2, 1, -1, 2, 0.5])
 })
 
-const logit = fc.oneof(fc.float({ noNaN: true, min: -30, max: 30 }), fc.constantFrom(0, 1, 1, -1, Infinity * -1))
+const logit = fc.oneof(
+  fc.float({ noNaN: true, min: -30, max: 30 }),
+  fc.constantFrom(0, 1, 1, -1, Infinity * -1),
+)
 const logitRow = fc.array(logit, { minLength: 1, maxLength: 300 }).map((values) => Float32Array.from(values))
 
 test('largest candidates equal a sort by (logit descending, id ascending)', () => {
@@ -127,7 +146,13 @@ test('NaN comes last among candidates', () => {
 })
 
 test('any row, any options: a token that the options allow, the same again', () => {
-  const options = fc.record({ temperature: fc.double({ min: 0.01, max: 5, noNaN: true }), topK: fc.nat(12), topP: fc.double({ min: 0.01, max: 1, noNaN: true }), repetitionPenalty: fc.constant(1), seed: fc.nat() })
+  const options = fc.record({
+    temperature: fc.double({ min: 0.01, max: 5, noNaN: true }),
+    topK: fc.nat(12),
+    topP: fc.double({ min: 0.01, max: 1, noNaN: true }),
+    repetitionPenalty: fc.constant(1),
+    seed: fc.nat(),
+  })
   fc.assert(
     fc.property(logitRow, options, fc.nat(), (logits, options, position) => {
       fc.pre(logits.some((one) => one > -Infinity))
@@ -150,7 +175,9 @@ test.each<[Partial<SamplingOptions>, RegExp]>([
   [{ seed: -1 }, /seed/],
   [{ seed: 2 ** 32 }, /seed/],
 ])('refused: %o', (change, message) => {
-  expect(() => createSampler({ ...plain, ...change }, 6)).toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) }))
+  expect(() => createSampler({ ...plain, ...change }, 6)).toThrow(
+    expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) }),
+  )
 })
 
 test('log-probabilities sum to one and list the best first', () => {
@@ -164,14 +191,19 @@ test('log-probabilities sum to one and list the best first', () => {
 
 test('top-p cuts the whole vocabulary where a sort by (logit descending, id ascending) would', () => {
   fc.assert(
-    fc.property(logitRow, fc.double({ min: 0.01, max: 0.999, noNaN: true }), fc.double({ min: 0.1, max: 50, noNaN: true }), (logits, topP, temperature) => {
-      fc.pre(logits.some((one) => one > -Infinity))
-      const largest = Math.max(...logits)
-      const { candidates, mass } = nucleus(logits, largest, topP, temperature)
-      expect([...candidates]).toEqual([...largestCandidates(logits, candidates.length)])
-      const held = candidates.reduce((sum, id) => sum + weightOf(logits[id] ?? 0, largest, temperature), 0)
-      expect(held).toBeGreaterThanOrEqual(topP * mass)
-    }),
+    fc.property(
+      logitRow,
+      fc.double({ min: 0.01, max: 0.999, noNaN: true }),
+      fc.double({ min: 0.1, max: 50, noNaN: true }),
+      (logits, topP, temperature) => {
+        fc.pre(logits.some((one) => one > -Infinity))
+        const largest = Math.max(...logits)
+        const { candidates, mass } = nucleus(logits, largest, topP, temperature)
+        expect([...candidates]).toEqual([...largestCandidates(logits, candidates.length)])
+        const held = candidates.reduce((sum, id) => sum + weightOf(logits[id] ?? 0, largest, temperature), 0)
+        expect(held).toBeGreaterThanOrEqual(topP * mass)
+      },
+    ),
     { numRuns: 500 },
   )
   expect([...nucleus(Float32Array.of(0, -0, 0, -0), 0, 0.9, 1).candidates]).toEqual([0, 1, 2, 3])

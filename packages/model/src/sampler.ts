@@ -26,14 +26,17 @@ export function createSampler(options: SamplingOptions, vocabularySize: number):
   const scratch = repetitionPenalty === 1 ? null : new Float32Array(vocabularySize)
   return {
     sample: (logits, position, tokens) => {
-      if (logits.length !== vocabularySize) throw new Error(`a row of ${vocabularySize} logits is needed, not ${logits.length}`)
+      if (logits.length !== vocabularySize)
+        throw new Error(`a row of ${vocabularySize} logits is needed, not ${logits.length}`)
       const row = scratch === null ? logits : penalise(logits, scratch, tokens, repetitionPenalty)
       const best = greedy(row)
       if (temperature === 0) return best
       const topK = options.topK === 0 ? vocabularySize : Math.min(options.topK, vocabularySize)
       if (topK === 1) return best
       const target = uniformAt(seed, position)
-      return topK === vocabularySize && topP === 1 ? drawFromAll(row, best, temperature, target) : drawFromTop(row, best, topK, topP, temperature, target)
+      return topK === vocabularySize && topP === 1
+        ? drawFromAll(row, best, temperature, target)
+        : drawFromTop(row, best, topK, topP, temperature, target)
     },
   }
 }
@@ -57,7 +60,12 @@ export function greedy(logits: Float32Array): number {
 }
 
 /** CTRL (Keskar et al. 2019): logits of tokens seen before are divided when positive, multiplied when negative. */
-function penalise(logits: Float32Array, row: Float32Array, tokens: readonly number[], penalty: number): Float32Array {
+function penalise(
+  logits: Float32Array,
+  row: Float32Array,
+  tokens: readonly number[],
+  penalty: number,
+): Float32Array {
   row.set(logits)
   for (const id of tokens) {
     const logit = logits[id]
@@ -82,10 +90,20 @@ function drawFromAll(row: Float32Array, best: number, temperature: number, targe
   return best
 }
 
-function drawFromTop(row: Float32Array, best: number, topK: number, topP: number, temperature: number, target: number): number {
+function drawFromTop(
+  row: Float32Array,
+  best: number,
+  topK: number,
+  topP: number,
+  temperature: number,
+  target: number,
+): number {
   const largest = row[best] as number
   // With top-k the nucleus is a share of the k candidates; without, of the whole vocabulary.
-  const { candidates, mass } = topK < row.length ? topCandidates(row, largest, topK, temperature) : nucleus(row, largest, topP, temperature)
+  const { candidates, mass } =
+    topK < row.length
+      ? topCandidates(row, largest, topK, temperature)
+      : nucleus(row, largest, topP, temperature)
   const weights = Float64Array.from(candidates, (id) => weightOf(row[id] as number, largest, temperature))
   let kept = 0
   let total = 0
@@ -98,9 +116,17 @@ function drawFromTop(row: Float32Array, best: number, topK: number, topP: number
   return best
 }
 
-function topCandidates(row: Float32Array, largest: number, topK: number, temperature: number): { candidates: Uint32Array; mass: number } {
+function topCandidates(
+  row: Float32Array,
+  largest: number,
+  topK: number,
+  temperature: number,
+): { candidates: Uint32Array; mass: number } {
   const candidates = largestCandidates(row, topK)
-  return { candidates, mass: candidates.reduce((sum, id) => sum + weightOf(row[id] as number, largest, temperature), 0) }
+  return {
+    candidates,
+    mass: candidates.reduce((sum, id) => sum + weightOf(row[id] as number, largest, temperature), 0),
+  }
 }
 
 function checkOptions({ temperature, topK, topP, repetitionPenalty, seed }: SamplingOptions): void {
@@ -110,6 +136,12 @@ function checkOptions({ temperature, topK, topP, repetitionPenalty, seed }: Samp
   check(temperature >= 0 && temperature <= 100, `temperature must be from 0 to 100, not ${temperature}`)
   check(Number.isSafeInteger(topK) && topK >= 0, `top-k must be a whole number from 0, not ${topK}`)
   check(topP > 0 && topP <= 1, `top-p must be above 0 and at most 1, not ${topP}`)
-  check(repetitionPenalty > 0 && repetitionPenalty <= 100, `the repetition penalty must be above 0 and at most 100, not ${repetitionPenalty}`)
-  check(Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff, `the seed must be an unsigned number of 32 bits, not ${seed}`)
+  check(
+    repetitionPenalty > 0 && repetitionPenalty <= 100,
+    `the repetition penalty must be above 0 and at most 100, not ${repetitionPenalty}`,
+  )
+  check(
+    Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff,
+    `the seed must be an unsigned number of 32 bits, not ${seed}`,
+  )
 }

@@ -26,7 +26,10 @@ export async function openSourceTensors(files: ModelFiles): Promise<SourceTensor
   const index = await files.open('model.safetensors.index.json')
   const shardOf = index === null ? null : await readIndex(index)
   if (shardOf === null && (await files.open('model.safetensors')) === null) {
-    throw new ModelError('not-found', `${files.name} has neither model.safetensors nor model.safetensors.index.json`)
+    throw new ModelError(
+      'not-found',
+      `${files.name} has neither model.safetensors nor model.safetensors.index.json`,
+    )
   }
   const shards = new Map<string, ReturnType<typeof openShard>>()
   // Concurrent finds share one reading of a header; a failed one (aborted, say) is not remembered.
@@ -42,12 +45,15 @@ export async function openSourceTensors(files: ModelFiles): Promise<SourceTensor
   }
   const look = async (name: string, signal?: AbortSignal): Promise<LocatedTensor | string> => {
     const fileName = shardOf === null ? 'model.safetensors' : shardOf.get(name)
-    if (fileName === undefined) return `tensor ${show(name)} is missing: model.safetensors.index.json does not name it`
+    if (fileName === undefined)
+      return `tensor ${show(name)} is missing: model.safetensors.index.json does not name it`
     const { reader, tensors, skipped } = await shard(fileName, signal)
     const tensor = tensors.get(name)
     if (tensor !== undefined) return { tensor, reader }
     const dtype = skipped.get(name)
-    return dtype === undefined ? `tensor ${show(name)} is missing from ${fileName}` : `tensor ${show(name)} has dtype ${dtype}; F32, F16 and BF16 can be read`
+    return dtype === undefined
+      ? `tensor ${show(name)} is missing from ${fileName}`
+      : `tensor ${show(name)} has dtype ${dtype}; F32, F16 and BF16 can be read`
   }
   return {
     find: async (name, signal) => {
@@ -65,7 +71,8 @@ export async function openSourceTensors(files: ModelFiles): Promise<SourceTensor
 
 async function openShard(files: ModelFiles, fileName: string, signal?: AbortSignal) {
   const reader = await files.open(fileName)
-  if (reader === null) throw new ModelError('not-found', `${files.name} has no file ${fileName}, which its index names`)
+  if (reader === null)
+    throw new ModelError('not-found', `${files.name} has no file ${fileName}, which its index names`)
   return { reader, ...(await readSafetensorsHeader(reader, fileName, signal)) }
 }
 
@@ -74,7 +81,11 @@ async function readIndex(reader: RangeReader): Promise<Map<string, string>> {
   const what = 'model.safetensors.index.json'
   const json = asObject(parseJson(await readWhole(reader, limits.indexBytesMax, what), what), what)
   const map = Object.entries(asObject(fieldOf(json, 'weight_map'), `weight_map of ${what}`))
-  if (map.length > limits.safetensorsTensorsMax) throw new ModelError('bad-model', `${what} names ${map.length} tensors, more than ${limits.safetensorsTensorsMax}`)
+  if (map.length > limits.safetensorsTensorsMax)
+    throw new ModelError(
+      'bad-model',
+      `${what} names ${map.length} tensors, more than ${limits.safetensorsTensorsMax}`,
+    )
   const shardOf = new Map<string, string>()
   for (const [name, fileName] of map) {
     if (typeof fileName !== 'string' || !/^[\w][\w.-]{0,200}\.safetensors$/.test(fileName)) {
@@ -83,6 +94,7 @@ async function readIndex(reader: RangeReader): Promise<Map<string, string>> {
     shardOf.set(name, fileName)
   }
   const shardCount = new Set(shardOf.values()).size
-  if (shardCount > limits.shardsMax) throw new ModelError('bad-model', `${what} names ${shardCount} shards, more than ${limits.shardsMax}`)
+  if (shardCount > limits.shardsMax)
+    throw new ModelError('bad-model', `${what} names ${shardCount} shards, more than ${limits.shardsMax}`)
   return shardOf
 }

@@ -38,14 +38,19 @@ test('however a text is cut, the same is shown, and never a stop', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 30 })
   const stop = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 })
   fc.assert(
-    fc.property(text, fc.array(stop, { maxLength: 3 }), fc.array(fc.nat(29), { maxLength: 8 }), (text, stops, cuts) => {
-      const at = [0, ...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length]
-      const pieces = at.slice(1).map((end, index) => text.slice(at[index], end))
-      const whole = run(stops, [text])
-      expect(run(stops, pieces)).toEqual(whole)
-      expect(text.startsWith(whole.text)).toBe(true)
-      for (const stop of stops) expect(whole.text.includes(stop)).toBe(false)
-    }),
+    fc.property(
+      text,
+      fc.array(stop, { maxLength: 3 }),
+      fc.array(fc.nat(29), { maxLength: 8 }),
+      (text, stops, cuts) => {
+        const at = [0, ...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length]
+        const pieces = at.slice(1).map((end, index) => text.slice(at[index], end))
+        const whole = run(stops, [text])
+        expect(run(stops, pieces)).toEqual(whole)
+        expect(text.startsWith(whole.text)).toBe(true)
+        for (const stop of stops) expect(whole.text.includes(stop)).toBe(false)
+      },
+    ),
     { numRuns: 1000 },
   )
 })

@@ -14,10 +14,17 @@ export interface StopFilter {
  * @throws {ModelError} `bad-request`
  */
 export function createStopFilter(stops: readonly string[]): StopFilter {
-  if (stops.length > limits.stopTextsMax) throw new ModelError('bad-request', `at most ${limits.stopTextsMax} stop texts can be given, not ${stops.length}`)
+  if (stops.length > limits.stopTextsMax)
+    throw new ModelError(
+      'bad-request',
+      `at most ${limits.stopTextsMax} stop texts can be given, not ${stops.length}`,
+    )
   for (const stop of stops) {
     if (stop === '' || stop.length > limits.stopTextCharactersMax) {
-      throw new ModelError('bad-request', `a stop text must have 1 to ${limits.stopTextCharactersMax} characters, not ${stop.length}`)
+      throw new ModelError(
+        'bad-request',
+        `a stop text must have 1 to ${limits.stopTextCharactersMax} characters, not ${stop.length}`,
+      )
     }
   }
   let held = ''

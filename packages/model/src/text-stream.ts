@@ -7,7 +7,10 @@ import type { TextStream } from './tokenizer-types.ts'
  *
  * @param pieceOf null for a token that is left out
  */
-export function createTextStream(pieceOf: (tokenId: number) => TokenPiece | null, stripLeadingSpace: boolean): TextStream {
+export function createTextStream(
+  pieceOf: (tokenId: number) => TokenPiece | null,
+  stripLeadingSpace: boolean,
+): TextStream {
   let decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   let atStart = stripLeadingSpace
   const emit = (text: string): string => {

@@ -61,7 +61,8 @@ export function createPieceDecoder(decoder: unknown): PieceDecoder {
 
 function stepsOf(section: JsonObject): JsonObject[] {
   const steps = fieldOf(section, 'decoders')
-  if (!Array.isArray(steps)) throw new ModelError('bad-model', 'the decoder sequence of tokenizer.json is not a list')
+  if (!Array.isArray(steps))
+    throw new ModelError('bad-model', 'the decoder sequence of tokenizer.json is not a list')
   return steps.map((step) => asObject(step, 'a decoder of tokenizer.json'))
 }
 
@@ -73,7 +74,8 @@ function replacementOf(step: JsonObject): readonly [string, string] {
 }
 
 function isLeadingSpace(step: JsonObject): boolean {
-  if (fieldOf(step, 'content') !== ' ' || fieldOf(step, 'start') !== 1 || fieldOf(step, 'stop') !== 0) throw unsupported(step)
+  if (fieldOf(step, 'content') !== ' ' || fieldOf(step, 'start') !== 1 || fieldOf(step, 'stop') !== 0)
+    throw unsupported(step)
   return true
 }
 
@@ -85,10 +87,12 @@ function unsupported(step: JsonObject): ModelError {
 const byteOfCharacter: ReadonlyMap<string, number> = makeByteTable()
 
 function makeByteTable(): Map<string, number> {
-  const printable = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255)
+  const printable = (byte: number): boolean =>
+    (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255)
   const table = new Map<string, number>()
   let next = 256
-  for (let byte = 0; byte < 256; byte++) table.set(String.fromCodePoint(printable(byte) ? byte : next++), byte)
+  for (let byte = 0; byte < 256; byte++)
+    table.set(String.fromCodePoint(printable(byte) ? byte : next++), byte)
   return table
 }
 

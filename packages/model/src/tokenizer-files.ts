@@ -32,10 +32,17 @@ export function tokenizerFiles(assets: ReadonlyMap<string, Uint8Array>): Tokeniz
  * How the classes of transformers split text before the merges. The patterns are those of their fast tokenizers
  * (`convert_slow_tokenizer.py`, `GPT2Converter` and `Qwen2Converter`).
  */
-const assembled: Readonly<Record<string, { normalizer: JsonObject | null; preTokenizer: (addPrefixSpace: boolean) => JsonObject }>> = {
+const assembled: Readonly<
+  Record<string, { normalizer: JsonObject | null; preTokenizer: (addPrefixSpace: boolean) => JsonObject }>
+> = {
   GPT2Tokenizer: {
     normalizer: null,
-    preTokenizer: (addPrefixSpace) => ({ type: 'ByteLevel', add_prefix_space: addPrefixSpace, trim_offsets: true, use_regex: true }),
+    preTokenizer: (addPrefixSpace) => ({
+      type: 'ByteLevel',
+      add_prefix_space: addPrefixSpace,
+      trim_offsets: true,
+      use_regex: true,
+    }),
   },
   Qwen2Tokenizer: {
     normalizer: { type: 'NFC' },
@@ -58,7 +65,10 @@ const assembled: Readonly<Record<string, { normalizer: JsonObject | null; preTok
 
 function assemble(vocabulary: JsonObject, merges: Uint8Array, config: JsonObject): JsonObject {
   const className = fieldOf(config, 'tokenizer_class')
-  const plan = typeof className === 'string' && Object.hasOwn(assembled, className.replace(/Fast$/, '')) ? assembled[className.replace(/Fast$/, '')] : undefined
+  const plan =
+    typeof className === 'string' && Object.hasOwn(assembled, className.replace(/Fast$/, ''))
+      ? assembled[className.replace(/Fast$/, '')]
+      : undefined
   if (plan === undefined) {
     throw new ModelError(
       'unsupported-model',
@@ -77,11 +87,15 @@ function assemble(vocabulary: JsonObject, merges: Uint8Array, config: JsonObject
 
 /** One pair a line, best first; a first line may name the version. */
 function parseMerges(bytes: Uint8Array): [string, string][] {
-  const lines = new TextDecoder().decode(bytes).split('\n').map((line) => line.replace(/\r$/, ''))
+  const lines = new TextDecoder()
+    .decode(bytes)
+    .split('\n')
+    .map((line) => line.replace(/\r$/, ''))
   const pairs = lines.filter((line, index) => line !== '' && !(index === 0 && line.startsWith('#version')))
   return pairs.map((line) => {
     const [first, second, ...rest] = line.split(' ')
-    if (first === undefined || second === undefined || rest.length > 0) throw new ModelError('bad-model', `merges.txt has the line ${show(line)}, which is not a pair`)
+    if (first === undefined || second === undefined || rest.length > 0)
+      throw new ModelError('bad-model', `merges.txt has the line ${show(line)}, which is not a pair`)
     return [first, second]
   })
 }
@@ -105,18 +119,32 @@ function complete(tokenizer: JsonObject): JsonObject {
   const model = asObject(fieldOf(tokenizer, 'model'), 'the model section of tokenizer.json')
   // Old files leave the type out; only byte-pair encoding has merges.
   const type = fieldOf(model, 'type') ?? (fieldOf(model, 'merges') === undefined ? undefined : 'BPE')
-  if (type !== 'BPE') throw new ModelError('unsupported-model', `tokenizers of type ${show(type)} are not supported; BPE is`)
+  if (type !== 'BPE')
+    throw new ModelError('unsupported-model', `tokenizers of type ${show(type)} are not supported; BPE is`)
   const vocabulary = fieldOf(model, 'vocab')
   const entries = Object.values(asObject(vocabulary, 'the vocabulary of tokenizer.json'))
   const added = fieldOf(tokenizer, 'added_tokens') ?? []
   if (!Array.isArray(added)) throw new ModelError('bad-model', 'added_tokens of tokenizer.json is not a list')
-  if (entries.length + added.length > limits.vocabularySizeMax) throw new ModelError('bad-model', `tokenizer.json has ${entries.length} entries, more than ${limits.vocabularySizeMax}`)
+  if (entries.length + added.length > limits.vocabularySizeMax)
+    throw new ModelError(
+      'bad-model',
+      `tokenizer.json has ${entries.length} entries, more than ${limits.vocabularySizeMax}`,
+    )
   for (const id of entries) checkInteger(id, 'a token id', 0, limits.vocabularySizeMax)
   for (const token of added as unknown[]) {
     const object = asObject(token, 'an added token')
     checkInteger(fieldOf(object, 'id'), 'the id of an added token', 0, limits.vocabularySizeMax)
     const content = fieldOf(object, 'content')
-    if (typeof content !== 'string' || content === '') throw new ModelError('bad-model', `an added token has the text ${show(content)}`)
+    if (typeof content !== 'string' || content === '')
+      throw new ModelError('bad-model', `an added token has the text ${show(content)}`)
   }
-  return { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...tokenizer, model: { ...model, type }, added_tokens: added }
+  return {
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    ...tokenizer,
+    model: { ...model, type },
+    added_tokens: added,
+  }
 }

@@ -33,7 +33,9 @@ test('every vector of the demo model: text to ids and back', () => {
 })
 
 test('the chat template gives the prompt ids of golden.json, and its answers decode', () => {
-  const { cases } = JSON.parse(readFileSync(join(demoFolder, 'golden.json'), 'utf8')) as { cases: { prompt: string; prompt_ids: number[]; greedy_ids: number[]; answer: string }[] }
+  const { cases } = JSON.parse(readFileSync(join(demoFolder, 'golden.json'), 'utf8')) as {
+    cases: { prompt: string; prompt_ids: number[]; greedy_ids: number[]; answer: string }[]
+  }
   expect(cases.length).toBeGreaterThan(0)
   for (const { prompt, prompt_ids, greedy_ids, answer } of cases) {
     const rendered = demo.renderChat([{ role: 'user', content: prompt }])
@@ -96,19 +98,61 @@ test('a model without a tokenizer has none', () => {
 
 /** SentencePiece style with byte fallback, as Llama 2 and Phi-3 have it. */
 const sentencePiece = {
-  added_tokens: [{ id: 0, content: '<s>', special: true, normalized: false, single_word: false, lstrip: false, rstrip: false }],
-  normalizer: { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, { type: 'Replace', pattern: { String: ' ' }, content: '▁' }] },
-  post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }], pair: [], special_tokens: { '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] } } },
-  decoder: { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'ByteFallback' }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: 1, stop: 0 }] },
+  added_tokens: [
+    {
+      id: 0,
+      content: '<s>',
+      special: true,
+      normalized: false,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+    },
+  ],
+  normalizer: {
+    type: 'Sequence',
+    normalizers: [
+      { type: 'Prepend', prepend: '▁' },
+      { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+    ],
+  },
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    pair: [],
+    special_tokens: { '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] } },
+  },
+  decoder: {
+    type: 'Sequence',
+    decoders: [
+      { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+      { type: 'ByteFallback' },
+      { type: 'Fuse' },
+      { type: 'Strip', content: ' ', start: 1, stop: 0 },
+    ],
+  },
   model: {
     type: 'BPE',
     byte_fallback: true,
     unk_token: null,
-    vocab: Object.fromEntries(['<s>', '▁', 'a', 'b', '▁a', ...Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`)].map((token, id) => [token, id])),
+    vocab: Object.fromEntries(
+      [
+        '<s>',
+        '▁',
+        'a',
+        'b',
+        '▁a',
+        ...Array.from(
+          { length: 256 },
+          (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+        ),
+      ].map((token, id) => [token, id]),
+    ),
     merges: ['▁ a'],
   },
 }
-const json = (value: unknown): Map<string, Uint8Array> => new Map([['tokenizer.json', utf8(JSON.stringify(value))]])
+const json = (value: unknown): Map<string, Uint8Array> =>
+  new Map([['tokenizer.json', utf8(JSON.stringify(value))]])
 
 test('SentencePiece style: bytes fall back, the space put before the text goes away', () => {
   const tokenizer = tokenizerOf(json(sentencePiece))
@@ -124,19 +168,73 @@ test('SentencePiece style: bytes fall back, the space put before the text goes a
 })
 
 test.each<[string, Map<string, Uint8Array>, string, RegExp]>([
-  ['tokenizer.json that is not JSON', new Map([['tokenizer.json', utf8('{')]]), 'bad-model', /not valid JSON/],
+  [
+    'tokenizer.json that is not JSON',
+    new Map([['tokenizer.json', utf8('{')]]),
+    'bad-model',
+    /not valid JSON/,
+  ],
   ['no model', json({}), 'bad-model', /the model section/],
-  ['no vocabulary', json({ ...sentencePiece, model: { type: 'BPE', merges: [] } }), 'bad-model', /the vocabulary/],
-  ['merges that are a text', json({ ...sentencePiece, model: { ...sentencePiece.model, merges: 'a b' } }), 'unsupported-model', /cannot be used/],
-  ['a huge id', json({ ...sentencePiece, model: { ...sentencePiece.model, vocab: { a: 4e9 } } }), 'bad-model', /a token id/],
-  ['a huge added id', json({ ...sentencePiece, added_tokens: [{ id: 4e9, content: 'x' }] }), 'bad-model', /added token/],
-  ['an empty added token', json({ ...sentencePiece, added_tokens: [{ id: 1, content: '' }] }), 'bad-model', /added token/],
+  [
+    'no vocabulary',
+    json({ ...sentencePiece, model: { type: 'BPE', merges: [] } }),
+    'bad-model',
+    /the vocabulary/,
+  ],
+  [
+    'merges that are a text',
+    json({ ...sentencePiece, model: { ...sentencePiece.model, merges: 'a b' } }),
+    'unsupported-model',
+    /cannot be used/,
+  ],
+  [
+    'a huge id',
+    json({ ...sentencePiece, model: { ...sentencePiece.model, vocab: { a: 4e9 } } }),
+    'bad-model',
+    /a token id/,
+  ],
+  [
+    'a huge added id',
+    json({ ...sentencePiece, added_tokens: [{ id: 4e9, content: 'x' }] }),
+    'bad-model',
+    /added token/,
+  ],
+  [
+    'an empty added token',
+    json({ ...sentencePiece, added_tokens: [{ id: 1, content: '' }] }),
+    'bad-model',
+    /added token/,
+  ],
   ['an unknown decoder', json({ ...sentencePiece, decoder: { type: 'CTC' } }), 'unsupported-model', /CTC/],
-  ['an unknown model', json({ ...sentencePiece, model: { ...sentencePiece.model, type: 'Quantum' } }), 'unsupported-model', /Quantum/],
-  ['vocab.json of an unknown class', new Map([['vocab.json', utf8('{"a":0}')], ['merges.txt', utf8('')]]), 'unsupported-model', /tokenizer_class missing cannot be assembled/],
-  ['merges that are none', new Map([['vocab.json', utf8('{"a":0}')], ['merges.txt', utf8('a b c')], ['tokenizer_config.json', utf8('{"tokenizer_class":"GPT2Tokenizer"}')]]), 'bad-model', /"a b c"/],
+  [
+    'an unknown model',
+    json({ ...sentencePiece, model: { ...sentencePiece.model, type: 'Quantum' } }),
+    'unsupported-model',
+    /Quantum/,
+  ],
+  [
+    'vocab.json of an unknown class',
+    new Map([
+      ['vocab.json', utf8('{"a":0}')],
+      ['merges.txt', utf8('')],
+    ]),
+    'unsupported-model',
+    /tokenizer_class missing cannot be assembled/,
+  ],
+  [
+    'merges that are none',
+    new Map([
+      ['vocab.json', utf8('{"a":0}')],
+      ['merges.txt', utf8('a b c')],
+      ['tokenizer_config.json', utf8('{"tokenizer_class":"GPT2Tokenizer"}')],
+    ]),
+    'bad-model',
+    /"a b c"/,
+  ],
 ])('refused: %s', (_, assets, code, message) => {
-  expect(() => createTokenizer(assets)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
+  expect(() => createTokenizer(assets)).toThrow(
+    expect.objectContaining({ code, message: expect.stringMatching(message) }),
+  )
 })
 
 function chatWith(template: unknown): Tokenizer {
@@ -146,28 +244,48 @@ function chatWith(template: unknown): Tokenizer {
 const hello = [{ role: 'user', content: 'Hello' }] as const
 
 test('templates: a text, a list with a default, a file that wins', () => {
-  const template = "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}>{% endif %}"
+  const template =
+    '{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}>{% endif %}'
   expect(chatWith(template).renderChat(hello)).toBe('<s>[user]Hello>')
-  expect(chatWith([{ name: 'tool_use', template: 'no' }, { name: 'default', template }]).renderChat(hello)).toBe('<s>[user]Hello>')
-  expect(tokenizerOf(new Map([...demoAssets, ['chat_template.jinja', utf8('{{ messages[0].content }}!')]])).renderChat(hello)).toBe('Hello!')
+  expect(
+    chatWith([
+      { name: 'tool_use', template: 'no' },
+      { name: 'default', template },
+    ]).renderChat(hello),
+  ).toBe('<s>[user]Hello>')
+  expect(
+    tokenizerOf(
+      new Map([...demoAssets, ['chat_template.jinja', utf8('{{ messages[0].content }}!')]]),
+    ).renderChat(hello),
+  ).toBe('Hello!')
 })
 
 test('the date of a template comes from outside, or not at all', () => {
-  const template = "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}no date{% endif %}"
+  const template =
+    "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}no date{% endif %}"
   const assets = new Map([...demoAssets, ['chat_template.jinja', utf8(template)]])
   expect(createTokenizer(assets)?.renderChat(hello)).toBe('no date')
-  expect(createTokenizer(assets, { wallMs: () => Date.UTC(2026, 10, 5) })?.renderChat(hello)).toBe('05 Nov 2026')
+  expect(createTokenizer(assets, { wallMs: () => Date.UTC(2026, 10, 5) })?.renderChat(hello)).toBe(
+    '05 Nov 2026',
+  )
 })
 
 test.each<[string, string, boolean, RegExp]>([
   ['a template that refuses', "{{ raise_exception('roles must alternate') }}", true, /roles must alternate/],
   ['a template that cannot be parsed', '{% for %}', false, /cannot be parsed/],
-  ['a template that asks for a huge list', '{% for i in range(1000000000) %}x{% endfor %}', true, /range of 1000000000/],
+  [
+    'a template that asks for a huge list',
+    '{% for i in range(1000000000) %}x{% endfor %}',
+    true,
+    /range of 1000000000/,
+  ],
   ['a template without end', 'x'.repeat((1 << 18) + 1), false, /characters, more than/],
 ])('a chat is refused: %s', (_, template, chat, message) => {
   const tokenizer = chatWith(template)
   expect(tokenizer.chat).toBe(chat)
-  expect(() => tokenizer.renderChat(hello)).toThrow(expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) }))
+  expect(() => tokenizer.renderChat(hello)).toThrow(
+    expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) }),
+  )
 })
 
 test('no template: raw prompts only', () => {

@@ -19,7 +19,10 @@ export interface TokenizerOptions {
  *
  * @throws {ModelError} `bad-model` or `unsupported-model` with the reason
  */
-export function createTokenizer(assets: ReadonlyMap<string, Uint8Array>, options: TokenizerOptions = {}): Tokenizer | null {
+export function createTokenizer(
+  assets: ReadonlyMap<string, Uint8Array>,
+  options: TokenizerOptions = {},
+): Tokenizer | null {
   const files = tokenizerFiles(assets)
   if (files === null) return null
   const library = createLibraryTokenizer(files.tokenizer, files.config)
@@ -38,8 +41,10 @@ export function createTokenizer(assets: ReadonlyMap<string, Uint8Array>, options
     pieces.set(tokenId, piece)
     return piece
   }
-  const pieceWithoutSpecial = (tokenId: number): TokenPiece | null => (added.get(tokenId)?.special === true ? null : pieceOf(tokenId))
-  const stream = (skipSpecialTokens: boolean): TextStream => createTextStream(skipSpecialTokens ? pieceWithoutSpecial : pieceOf, decoder.stripLeadingSpace)
+  const pieceWithoutSpecial = (tokenId: number): TokenPiece | null =>
+    added.get(tokenId)?.special === true ? null : pieceOf(tokenId)
+  const stream = (skipSpecialTokens: boolean): TextStream =>
+    createTextStream(skipSpecialTokens ? pieceWithoutSpecial : pieceOf, decoder.stripLeadingSpace)
   return {
     vocabularySize: vocabulary.length,
     encode: (text, { addSpecialTokens = true } = {}) => {
@@ -61,12 +66,20 @@ function createLibraryTokenizer(tokenizer: JsonObject, config: JsonObject): Libr
     return new LibraryTokenizer(tokenizer, config)
   } catch (cause) {
     const type = fieldOf(asObject(fieldOf(tokenizer, 'model'), 'the model section of tokenizer.json'), 'type')
-    throw new ModelError('unsupported-model', `the tokenizer (${String(type)}) cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new ModelError(
+      'unsupported-model',
+      `the tokenizer (${String(type)}) cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
 }
 
 /** A model whose template cannot be parsed still completes raw prompts; only a chat is refused, with the reason. */
-function createChat(assets: ReadonlyMap<string, Uint8Array>, config: JsonObject, options: TokenizerOptions): { chat: boolean; render: Tokenizer['renderChat'] } {
+function createChat(
+  assets: ReadonlyMap<string, Uint8Array>,
+  config: JsonObject,
+  options: TokenizerOptions,
+): { chat: boolean; render: Tokenizer['renderChat'] } {
   const template = findChatTemplate(assets, config)
   const refuse = (reason: string, cause?: unknown): { chat: false; render: Tokenizer['renderChat'] } => ({
     chat: false,

@@ -24,7 +24,11 @@ const owner = (name: string): PartialOwner => ({ name, isGone: (other) => gone.h
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'shoal-download-'))
-  whole = await packIntoFolder(await openModel(smallModelFiles('BF16', 1)), parseProfile('int4:32'), join(root, 'whole'))
+  whole = await packIntoFolder(
+    await openModel(smallModelFiles('BF16', 1)),
+    parseProfile('int4:32'),
+    join(root, 'whole'),
+  )
 })
 beforeEach(() => {
   folders += 1
@@ -44,10 +48,12 @@ async function open(name = 'a'): Promise<PackedFolder> {
 }
 
 const right = (piece: Piece): Promise<Uint8Array> => whole.read(piece.tensor.name, piece.offset, piece.bytes)
-const missing = (download: UnitDownload): number[] => download.pieces.filter((piece) => download.written(piece) === null).map(({ index }) => index)
+const missing = (download: UnitDownload): number[] =>
+  download.pieces.filter((piece) => download.written(piece) === null).map(({ index }) => index)
 
 async function fill(download: UnitDownload, fits: (piece: Piece) => boolean): Promise<void> {
-  for (const piece of download.pieces.filter(fits)) await download.write(piece, await right(piece), `peer-${piece.index % 2}`)
+  for (const piece of download.pieces.filter(fits))
+    await download.write(piece, await right(piece), `peer-${piece.index % 2}`)
 }
 
 test('the grid covers each tensor once, and no gap', () => {
@@ -56,7 +62,9 @@ test('the grid covers each tensor once, and no gap', () => {
   expect(pieces.map(({ index }) => index)).toEqual(pieces.map((_, index) => index))
   for (const tensor of tensors) {
     const own = pieces.filter((piece) => piece.tensor === tensor)
-    expect(own.reduce((end, piece) => (piece.offset === end ? end + piece.bytes : Number.NaN), 0)).toBe(tensor.bytes)
+    expect(own.reduce((end, piece) => (piece.offset === end ? end + piece.bytes : Number.NaN), 0)).toBe(
+      tensor.bytes,
+    )
   }
 })
 
@@ -67,7 +75,9 @@ test('a process that vanished leaves its pieces to the next', async () => {
   gone.add('a')
   const folder = await open('b')
   const second = await folder.download(unit, pieceBytes)
-  expect(missing(second)).toEqual(second.pieces.filter(({ index }) => index % 3 === 0).map(({ index }) => index))
+  expect(missing(second)).toEqual(
+    second.pieces.filter(({ index }) => index % 3 === 0).map(({ index }) => index),
+  )
   expect(second.written(second.pieces[1]!)?.from).toBe('peer-1')
   await fill(second, ({ index }) => index % 3 === 0)
   await second.commit()
@@ -102,9 +112,26 @@ test('two live processes never meet in one file; either completes the unit', asy
 })
 
 test.each([
-  ['its bytes changed on the disk', async (folder: string) => writeFile(join(folder, 'data'), new Uint8Array(pieceBytes).fill(7), { flag: 'r+' }), [0]],
-  ['the log ends in half a line', async (folder: string) => appendFile(join(folder, 'pieces'), '{"index":7,"sha'), []],
-  ['the log holds nonsense', async (folder: string) => appendFile(join(folder, 'pieces'), 'null\n{"index":-4,"sha256":"","from":""}\n{"index":1e9,"sha256":"","from":""}\n'), []],
+  [
+    'its bytes changed on the disk',
+    async (folder: string) =>
+      writeFile(join(folder, 'data'), new Uint8Array(pieceBytes).fill(7), { flag: 'r+' }),
+    [0],
+  ],
+  [
+    'the log ends in half a line',
+    async (folder: string) => appendFile(join(folder, 'pieces'), '{"index":7,"sha'),
+    [],
+  ],
+  [
+    'the log holds nonsense',
+    async (folder: string) =>
+      appendFile(
+        join(folder, 'pieces'),
+        'null\n{"index":-4,"sha256":"","from":""}\n{"index":1e9,"sha256":"","from":""}\n',
+      ),
+    [],
+  ],
   ['the data is gone', async (folder: string) => rm(join(folder, 'data')), 'all'],
   ['the log is gone', async (folder: string) => rm(join(folder, 'pieces')), 'all'],
 ] as const)('a piece counts only when its bytes are there: %s', async (_, spoil, lost) => {
@@ -137,14 +164,24 @@ test('wrong bytes do not become a unit; what was dropped is missing, also after 
   const first = await folder.download(unit, pieceBytes)
   await fill(first, () => true)
   const bad = first.pieces.find(({ tensor }) => tensor.name === 'block-0.qkv.weight')!
-  await first.write(bad, (await right(bad)).map((byte) => byte ^ 1), 'liar')
+  await first.write(
+    bad,
+    (await right(bad)).map((byte) => byte ^ 1),
+    'liar',
+  )
   expect(await first.verify(bad.tensor)).toBe(false)
   await first.drop([bad])
   await first.suspend()
   const second = await folder.download(unit, pieceBytes)
   expect(missing(second)).toEqual([bad.index])
-  await second.write(bad, (await right(bad)).map((byte) => byte ^ 1), 'liar')
-  await expect(second.commit()).rejects.toThrow(expect.objectContaining({ code: 'hash-mismatch', message: expect.stringMatching(/block-0.qkv.weight/) }))
+  await second.write(
+    bad,
+    (await right(bad)).map((byte) => byte ^ 1),
+    'liar',
+  )
+  await expect(second.commit()).rejects.toThrow(
+    expect.objectContaining({ code: 'hash-mismatch', message: expect.stringMatching(/block-0.qkv.weight/) }),
+  )
   await fill(second, (piece) => second.written(piece) === null)
   await second.commit()
   await folder.verify(unit)

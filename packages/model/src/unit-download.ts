@@ -45,14 +45,24 @@ export function piecesOf(tensors: readonly ManifestTensor[], pieceBytes: number)
   const pieces: Piece[] = []
   for (const tensor of tensors) {
     for (let offset = 0; offset < tensor.bytes; offset += pieceBytes) {
-      pieces.push({ index: pieces.length, tensor, offset, bytes: Math.min(pieceBytes, tensor.bytes - offset) })
+      pieces.push({
+        index: pieces.length,
+        tensor,
+        offset,
+        bytes: Math.min(pieceBytes, tensor.bytes - offset),
+      })
     }
   }
   return pieces
 }
 
 /** @param ended called once: true when the unit is there under its final name */
-export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pieceBytes: number, ended: (committed: boolean) => Promise<void> | void): Promise<UnitDownload> {
+export async function createUnitDownload(
+  unit: UnitFile,
+  owner: PartialOwner,
+  pieceBytes: number,
+  ended: (committed: boolean) => Promise<void> | void,
+): Promise<UnitDownload> {
   const tensors = unit.tensors ?? []
   const pieces = piecesOf(tensors, pieceBytes)
   const partial = await claimPartial(unit.path, owner, { adopt: true })
@@ -62,7 +72,11 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
   // A loss of power may have kept a line and lost its bytes.
   for (const [index, { sha256 }] of written) {
     const piece = pieces[index]
-    if (piece === undefined || sha256Of(await reader.read(piece.tensor.offset + piece.offset, piece.bytes)) !== sha256) written.delete(index)
+    if (
+      piece === undefined ||
+      sha256Of(await reader.read(piece.tensor.offset + piece.offset, piece.bytes)) !== sha256
+    )
+      written.delete(index)
   }
   const verified = new Set<string>()
   let state: 'open' | 'ended' = 'open'
@@ -90,7 +104,11 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
     pieces,
     written: ({ index }) => written.get(index) ?? null,
     write: async (piece, bytes, from) => {
-      if (bytes.byteLength !== piece.bytes) throw new ModelError('bad-request', `${bytes.byteLength} bytes for a piece of ${piece.bytes} of ${piece.tensor.name}`)
+      if (bytes.byteLength !== piece.bytes)
+        throw new ModelError(
+          'bad-request',
+          `${bytes.byteLength} bytes for a piece of ${piece.bytes} of ${piece.tensor.name}`,
+        )
       await writeFully(handle, bytes, piece.tensor.offset + piece.offset)
       const entry = { sha256: sha256Of(bytes), from }
       await log.add(piece.index, entry)
@@ -102,7 +120,10 @@ export async function createUnitDownload(unit: UnitFile, owner: PartialOwner, pi
       for (const tensor of tensors) {
         if (verified.has(tensor.name) || (await verify(tensor, signal))) continue
         await drop(pieces.filter((piece) => piece.tensor === tensor))
-        throw new ModelError('hash-mismatch', `tensor ${tensor.name} in ${unit.path} is not what the manifest says`)
+        throw new ModelError(
+          'hash-mismatch',
+          `tensor ${tensor.name} in ${unit.path} is not what the manifest says`,
+        )
       }
       await handle.sync()
       await close()

@@ -37,7 +37,11 @@ export interface UnitFile {
 }
 
 /** @param ended called once: true when the unit is there under its final name, false when it was given up */
-export async function createUnitWriter(unit: UnitFile, ended: (committed: boolean) => Promise<void> | void, owner: PartialOwner = processOwner): Promise<UnitWriter> {
+export async function createUnitWriter(
+  unit: UnitFile,
+  ended: (committed: boolean) => Promise<void> | void,
+  owner: PartialOwner = processOwner,
+): Promise<UnitWriter> {
   // Packing starts a unit from nothing, but what peers have sent of it stays theirs: `unit-download.ts` goes on there.
   const partial = await claimPartial(`${unit.path}.packing`, owner, { adopt: false })
   const partialPath = join(partial.path, 'data')
@@ -91,20 +95,33 @@ export async function verifyTensors(handle: FileHandle, unit: UnitFile, signal?:
   let end = 0
   for (const tensor of unit.tensors ?? []) {
     const gap = await reader.read(end, tensor.offset - end, signal)
-    if (gap.some((byte) => byte !== 0)) throw new ModelError('hash-mismatch', `the bytes before tensor ${tensor.name} in ${unit.path} are not zero`)
+    if (gap.some((byte) => byte !== 0))
+      throw new ModelError(
+        'hash-mismatch',
+        `the bytes before tensor ${tensor.name} in ${unit.path} are not zero`,
+      )
     end = tensor.offset + tensor.bytes
     const found = await hashTensor(reader, tensor, signal)
     if (found !== tensor.sha256) {
-      throw new ModelError('hash-mismatch', `tensor ${tensor.name} in ${unit.path} hashes to ${found.slice(0, 16)}, but the manifest says ${tensor.sha256.slice(0, 16)}`)
+      throw new ModelError(
+        'hash-mismatch',
+        `tensor ${tensor.name} in ${unit.path} hashes to ${found.slice(0, 16)}, but the manifest says ${tensor.sha256.slice(0, 16)}`,
+      )
     }
   }
 }
 
 /** sha256 of a tensor's bytes in its unit's file. */
-export async function hashTensor(reader: RangeReader, tensor: Pick<ManifestTensor, 'offset' | 'bytes'>, signal?: AbortSignal): Promise<string> {
+export async function hashTensor(
+  reader: RangeReader,
+  tensor: Pick<ManifestTensor, 'offset' | 'bytes'>,
+  signal?: AbortSignal,
+): Promise<string> {
   const hasher = createNodeHasher()
   for (let done = 0; done < tensor.bytes; done += verifyChunkBytes) {
-    hasher.update(await reader.read(tensor.offset + done, Math.min(verifyChunkBytes, tensor.bytes - done), signal))
+    hasher.update(
+      await reader.read(tensor.offset + done, Math.min(verifyChunkBytes, tensor.bytes - done), signal),
+    )
   }
   return hasher.digest()
 }

@@ -17,7 +17,10 @@ export function splitVocabulary(vocabularySize: number, speeds: readonly number[
   const ends = speeds.map((speed, rank) => {
     before += speed
     if (rank === speeds.length - 1) return vocabularySize
-    return Math.min(vocabularySize, Math.round((vocabularySize * before) / total / vocabularyMultiple) * vocabularyMultiple)
+    return Math.min(
+      vocabularySize,
+      Math.round((vocabularySize * before) / total / vocabularyMultiple) * vocabularyMultiple,
+    )
   })
   return ends.map((end, rank) => ({ start: ends[rank - 1] ?? 0, end }))
 }

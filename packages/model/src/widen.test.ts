@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { widen } from './widen.ts'
 
 const halfWords = (...words: number[]): Uint8Array => new Uint8Array(Uint16Array.from(words).buffer)
-const bitsOf = (values: Float32Array): number[] => [...new Uint32Array(values.buffer, values.byteOffset, values.length)]
+const bitsOf = (values: Float32Array): number[] => [
+  ...new Uint32Array(values.buffer, values.byteOffset, values.length),
+]
 
 test.each<[number, number]>([
   [0x0000, 0],
@@ -41,7 +43,8 @@ test('every float16 equals sign · fraction · 2^exponent', () => {
     const [exponent, fraction] = [(word >> 10) & 31, word & 1023]
     const finite = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25)
     const expected = exponent === 31 ? (fraction === 0 ? sign * Infinity : NaN) : sign * finite
-    if (!Object.is(widened[index], expected)) throw new Error(`float16 ${word} became ${widened[index]}, not ${expected}`)
+    if (!Object.is(widened[index], expected))
+      throw new Error(`float16 ${word} became ${widened[index]}, not ${expected}`)
   }
 })
 

@@ -34,13 +34,18 @@ export async function renameDurably(from: string, to: string): Promise<void> {
  */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
   try {
-    for (let done = 0; done < bytes.byteLength; ) {
+    for (let done = 0; done < bytes.byteLength;) {
       const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, offset + done)
       done += bytesWritten
     }
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw new ModelError('disk-full', `the disk is full (${code}): ${bytes.byteLength} bytes could not be written`, { cause })
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw new ModelError(
+        'disk-full',
+        `the disk is full (${code}): ${bytes.byteLength} bytes could not be written`,
+        { cause },
+      )
     throw cause
   }
 }

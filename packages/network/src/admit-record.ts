@@ -8,10 +8,21 @@ import type { Transport } from './transport.ts'
  * Checks a record before it is held, passed on or returned, and remembers it when it is the newest.
  * @throws {ShoalError} `limit-exceeded`, `bad-frame`, or what the rules say
  */
-export async function admitRecord(shelf: Shelf, rules: RecordRules, verify: Transport['verify'], owner: string, record: Uint8Array): Promise<void> {
+export async function admitRecord(
+  shelf: Shelf,
+  rules: RecordRules,
+  verify: Transport['verify'],
+  owner: string,
+  record: Uint8Array,
+): Promise<void> {
   // Known bytes cost no signature check.
   if (equalBytes(shelf.record(owner), record)) return
-  if (record.length > limits.directoryRecordBytes) throw new ShoalError('limit-exceeded', `a record of ${record.length} bytes is over the limit of ${limits.directoryRecordBytes}`)
+  if (record.length > limits.directoryRecordBytes)
+    throw new ShoalError(
+      'limit-exceeded',
+      `a record of ${record.length} bytes is over the limit of ${limits.directoryRecordBytes}`,
+    )
   const order = await rules.order(owner, record, verify)
-  if (shelf.admit(owner, order, record) === 'stale') throw new ShoalError('bad-frame', `a record of ${owner} is no newer than one that is known, or has ended`)
+  if (shelf.admit(owner, order, record) === 'stale')
+    throw new ShoalError('bad-frame', `a record of ${owner} is no newer than one that is known, or has ended`)
 }

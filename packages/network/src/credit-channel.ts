@@ -77,7 +77,12 @@ export class CreditChannel implements Channel {
     let length = 0
     for (const part of parts) length += part.byteLength
     if (length > limits.maxFrameBytes) {
-      return Promise.reject(new ShoalError('limit-exceeded', `a frame of ${length} bytes is over the limit of ${limits.maxFrameBytes}`))
+      return Promise.reject(
+        new ShoalError(
+          'limit-exceeded',
+          `a frame of ${length} bytes is over the limit of ${limits.maxFrameBytes}`,
+        ),
+      )
     }
     if (this.#queue.length >= limits.queuedFrames || this.#queuedBytes + length > limits.queuedBytes) {
       const sentence = `${this.#queue.length} frames of ${this.#queuedBytes} bytes wait already for ${this.remotePeer}; await send`
@@ -153,11 +158,21 @@ export class CreditChannel implements Channel {
   admit(length: number): boolean {
     if (this.#state === 'ended') return false
     if (length > limits.maxFrameBytes) {
-      this.abort(new ShoalError('limit-exceeded', `${this.remotePeer} announced a frame of ${length} bytes, over ${limits.maxFrameBytes}`))
+      this.abort(
+        new ShoalError(
+          'limit-exceeded',
+          `${this.remotePeer} announced a frame of ${length} bytes, over ${limits.maxFrameBytes}`,
+        ),
+      )
       return false
     }
     if (this.#unreturned + costOf(length) > limits.channelCreditBytes) {
-      this.abort(new ShoalError('limit-exceeded', `${this.remotePeer} sent more than its credit of ${limits.channelCreditBytes} bytes`))
+      this.abort(
+        new ShoalError(
+          'limit-exceeded',
+          `${this.remotePeer} sent more than its credit of ${limits.channelCreditBytes} bytes`,
+        ),
+      )
       return false
     }
     this.#unreturned += costOf(length)
@@ -177,7 +192,11 @@ export class CreditChannel implements Channel {
     try {
       const consumed = this.#receive(frame)
       if (consumed === undefined) this.#consumed(length)
-      else consumed.then(() => this.#consumed(length), (error: unknown) => this.#receiverFailed(error))
+      else
+        consumed.then(
+          () => this.#consumed(length),
+          (error: unknown) => this.#receiverFailed(error),
+        )
     } catch (error) {
       this.#receiverFailed(error)
     }
@@ -230,7 +249,12 @@ export class CreditChannel implements Channel {
 
   #abortAfterTimeout(): Timer {
     return this.#clock.after(limits.closeTimeoutMs, () => {
-      this.abort(new ShoalError('deadline-passed', `${this.remotePeer} did not take the last frames within ${limits.closeTimeoutMs} ms`))
+      this.abort(
+        new ShoalError(
+          'deadline-passed',
+          `${this.remotePeer} did not take the last frames within ${limits.closeTimeoutMs} ms`,
+        ),
+      )
     })
   }
 
@@ -264,7 +288,11 @@ export class CreditChannel implements Channel {
   }
 
   #gone(): Error {
-    return peerVanished(this.remotePeer, `can no longer be reached: the ${this.protocol} channel has ended`, this.#error)
+    return peerVanished(
+      this.remotePeer,
+      `can no longer be reached: the ${this.protocol} channel has ended`,
+      this.#error,
+    )
   }
 
   #rejectWaiting(): void {

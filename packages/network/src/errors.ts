@@ -8,7 +8,10 @@ export function peerVanished(peerId: string, why: string, cause?: unknown): Shoa
 
 /** Text that is no address, or one that can never be dialled (`cause` says why). */
 export function badAddress(address: string, cause?: unknown): ShoalError {
-  const why = cause === undefined ? 'is not an address of a peer (expected …/p2p/<peer id>)' : `cannot be dialled: ${messageOf(cause)}`
+  const why =
+    cause === undefined
+      ? 'is not an address of a peer (expected …/p2p/<peer id>)'
+      : `cannot be dialled: ${messageOf(cause)}`
   return new ShoalError('bad-request', `"${address}" ${why}`, { cause })
 }
 
@@ -35,5 +38,8 @@ export function wrongVersion(peerId: string, protocol: string, spoken: readonly 
   }
   const newest = Math.max(...theirs)
   const advice = newest > ours.version ? 'update this peer' : `update ${peerId}`
-  return new ShoalError('wrong-version', `${peerId} speaks ${ours.base}/${newest}, this peer speaks ${protocol}: ${advice}`)
+  return new ShoalError(
+    'wrong-version',
+    `${peerId} speaks ${ours.base}/${newest}, this peer speaks ${protocol}: ${advice}`,
+  )
 }

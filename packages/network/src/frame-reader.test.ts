@@ -5,7 +5,10 @@ import { createFrameReader, packFrame, packGoodbye, packGrant, type FrameEvents 
 
 type Seen = { frame: Uint8Array } | { granted: number } | 'farewell' | { refused: number }
 
-function readAll(pieces: readonly Uint8Array[], limitBytes = 1 << 20): { seen: Seen[]; frames: Uint8Array[] } {
+function readAll(
+  pieces: readonly Uint8Array[],
+  limitBytes = 1 << 20,
+): { seen: Seen[]; frames: Uint8Array[] } {
   const seen: Seen[] = []
   const frames: Uint8Array[] = []
   const events: FrameEvents = {
@@ -37,19 +40,29 @@ describe('frame reader', () => {
       fc.uint8Array({ maxLength: 200 }).map((frame) => ({ frame })),
       fc.integer({ min: 0, max: 0x7ffffffe }).map((granted) => ({ granted })),
     )
-    const property = fc.property(fc.array(item, { maxLength: 20 }), fc.array(fc.nat(), { maxLength: 30 }), (items, places) => {
-      const packed = items.map((one) => ('frame' in one ? packFrame([one.frame], one.frame.length) : packGrant(one.granted)))
-      const stream = new Uint8Array(Buffer.concat([...packed, packGoodbye()]))
-      const { seen, frames } = readAll(cut(stream, places))
-      expect(seen).toEqual([...items, 'farewell'])
-      expect(frames.every((frame) => frame.byteOffset === 0 && frame.buffer.byteLength === frame.length)).toBe(true)
-    })
+    const property = fc.property(
+      fc.array(item, { maxLength: 20 }),
+      fc.array(fc.nat(), { maxLength: 30 }),
+      (items, places) => {
+        const packed = items.map((one) =>
+          'frame' in one ? packFrame([one.frame], one.frame.length) : packGrant(one.granted),
+        )
+        const stream = new Uint8Array(Buffer.concat([...packed, packGoodbye()]))
+        const { seen, frames } = readAll(cut(stream, places))
+        expect(seen).toEqual([...items, 'farewell'])
+        expect(
+          frames.every((frame) => frame.byteOffset === 0 && frame.buffer.byteLength === frame.length),
+        ).toBe(true)
+      },
+    )
     fc.assert(property)
   })
 
   test('a frame may be freed at once, before what came with it is read, and that before the next frame', () => {
     const sizes = [5000, 5000, 9000, 20_000]
-    const stream = new Uint8Array(Buffer.concat(sizes.map((size, index) => packFrame([new Uint8Array(size).fill(index + 1)], size))))
+    const stream = new Uint8Array(
+      Buffer.concat(sizes.map((size, index) => packFrame([new Uint8Array(size).fill(index + 1)], size))),
+    )
     const seen: string[] = []
     const reader = createFrameReader({
       admit: () => true,
@@ -75,7 +88,9 @@ describe('frame reader', () => {
   })
 
   test('asks before it allocates, and reads nothing after a refusal', () => {
-    const stream = new Uint8Array(Buffer.concat([packFrame([new Uint8Array(3)], 3), Buffer.from('ffffff7f', 'hex'), packFrame([], 0)]))
+    const stream = new Uint8Array(
+      Buffer.concat([packFrame([new Uint8Array(3)], 3), Buffer.from('ffffff7f', 'hex'), packFrame([], 0)]),
+    )
     const before = process.memoryUsage().arrayBuffers
     expect(readAll([stream]).seen).toEqual([{ frame: new Uint8Array(3) }, { refused: 0x7fffffff }])
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20)
@@ -89,7 +104,9 @@ describe('frame reader', () => {
   test('holds a large frame once while it grows: 32 MiB in pieces of 1,400 bytes', () => {
     const frame = new Uint8Array(32 << 20).fill(7)
     const stream = packFrame([frame], frame.length)
-    const pieces = Array.from({ length: Math.ceil(stream.length / 1400) }, (_, index) => stream.subarray(index * 1400, (index + 1) * 1400))
+    const pieces = Array.from({ length: Math.ceil(stream.length / 1400) }, (_, index) =>
+      stream.subarray(index * 1400, (index + 1) * 1400),
+    )
     const before = process.memoryUsage().arrayBuffers
     const { frames } = readAll(pieces, 64 << 20)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(33 << 20)

@@ -10,7 +10,14 @@
  * const peerId = await alice.dial(bob.addresses()[0]!, { signal })
  * const channel = await alice.open(peerId, '/echo/1', { signal })
  */
-export type { Directory, DirectoryOptions, DirectoryStats, Provider, RecordOrder, RecordRules } from './directory.ts'
+export type {
+  Directory,
+  DirectoryOptions,
+  DirectoryStats,
+  Provider,
+  RecordOrder,
+  RecordRules,
+} from './directory.ts'
 export { createLibp2pTransport, type Libp2pTransportOptions } from './libp2p/create-transport.ts'
 export { createPeerKey, peerIdOfKey } from './libp2p/keys.ts'
 export type { Libp2pTransport } from './libp2p/transport.ts'

@@ -31,7 +31,9 @@ describe('channels to the own peer', () => {
   })
 
   it('refuses a protocol that nobody serves', async () => {
-    await expect(create().open('alice', '/none/1', { signal })).rejects.toMatchObject({ code: 'wrong-version' })
+    await expect(create().open('alice', '/none/1', { signal })).rejects.toMatchObject({
+      code: 'wrong-version',
+    })
   })
 
   it('keeps channels of a protocol that is served later', async () => {
@@ -42,7 +44,9 @@ describe('channels to the own peer', () => {
     await alice.dial(bob.addresses()[0]!, { signal })
     const channel = await alice.open('bob', '/late/1', { signal })
     await channel.send(Uint8Array.of(7))
-    const frame = await new Promise<Uint8Array>((resolve) => bob.handle('/late/1', (served) => served.onFrame(resolve)))
+    const frame = await new Promise<Uint8Array>((resolve) =>
+      bob.handle('/late/1', (served) => served.onFrame(resolve)),
+    )
     expect(frame).toEqual(Uint8Array.of(7))
   })
 

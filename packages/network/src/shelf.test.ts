@@ -41,7 +41,7 @@ describe('records', () => {
     expect(shelf.record('alice')).toEqual(bytes('b'))
   })
 
-  test('what is held does not change with the caller\'s bytes', () => {
+  test("what is held does not change with the caller's bytes", () => {
     const record = bytes('a')
     shelf.admit('alice', at(1, 1), record)
     record[0] = 0
@@ -69,7 +69,8 @@ describe('records', () => {
   })
 
   test('a flood of owners fills their places and no more; the newest stay', () => {
-    for (let index = 0; index < limits.directoryRecords + 100; index += 1) shelf.admit(`peer-${index}`, at(1, 1), bytes('x'))
+    for (let index = 0; index < limits.directoryRecords + 100; index += 1)
+      shelf.admit(`peer-${index}`, at(1, 1), bytes('x'))
     expect(shelf.counts().records).toBe(limits.directoryRecords)
     expect(shelf.record('peer-0')).toBeNull()
     expect(shelf.record(`peer-${limits.directoryRecords + 99}`)).not.toBeNull()
@@ -90,7 +91,8 @@ describe('entries', () => {
   })
 
   test('a topic holds those heard of last', () => {
-    for (let index = 0; index < limits.providersPerTopic + 3; index += 1) shelf.addProvider('topic', `peer-${index}`)
+    for (let index = 0; index < limits.providersPerTopic + 3; index += 1)
+      shelf.addProvider('topic', `peer-${index}`)
     expect(shelf.providers('topic')).toHaveLength(limits.providersPerTopic)
     expect(shelf.providers('topic')).not.toContain('peer-2')
     expect(shelf.providers('topic')).toContain('peer-3')
@@ -107,7 +109,8 @@ describe('entries', () => {
   })
 
   test('a flood of topics fills their places and no more', () => {
-    for (let index = 0; index < limits.directoryTopics + 50; index += 1) shelf.addProvider(`topic-${index}`, `peer-${index}`)
+    for (let index = 0; index < limits.directoryTopics + 50; index += 1)
+      shelf.addProvider(`topic-${index}`, `peer-${index}`)
     expect(shelf.counts().entries).toBe(limits.directoryTopics)
     expect(shelf.providers('topic-0')).toEqual([])
   })

@@ -67,14 +67,21 @@ export function createShelf(clock: Clock): Shelf {
     admit(owner, order, record) {
       const known = records.get(owner)
       if (known !== undefined) {
-        const newer = order.incarnation === known.order.incarnation ? order.seq - known.order.seq : order.incarnation - known.order.incarnation
+        const newer =
+          order.incarnation === known.order.incarnation
+            ? order.seq - known.order.seq
+            : order.incarnation - known.order.incarnation
         if (newer < 0) return 'stale'
         // Two words of one number: the first one counts, or their owner could say different things to different peers.
         if (newer === 0) return equalBytes(recordOf(owner), record) ? 'known' : 'stale'
       }
       records.delete(owner)
       // A copy, which `slice` of a Buffer is not: the bytes are part of a frame that this small record would keep in memory.
-      records.set(owner, { order, record: Uint8Array.from(record), untilMs: clock.nowMs() + limits.directoryLifeMs })
+      records.set(owner, {
+        order,
+        record: Uint8Array.from(record),
+        untilMs: clock.nowMs() + limits.directoryLifeMs,
+      })
       const [oldest] = records.keys()
       if (records.size > limits.directoryRecords && oldest !== undefined) records.delete(oldest)
       return 'newer'
@@ -106,7 +113,10 @@ export function createShelf(clock: Clock): Shelf {
     counts() {
       for (const topic of topics.keys()) prune(topic)
       const held = [...records.keys()].filter((owner) => recordOf(owner) !== null)
-      return { records: held.length, entries: [...topics.values()].reduce((sum, peers) => sum + peers.size, 0) }
+      return {
+        records: held.length,
+        entries: [...topics.values()].reduce((sum, peers) => sum + peers.size, 0),
+      }
     },
   }
 }

@@ -14,7 +14,10 @@ export interface Allocation {
  * Time per token of each of `users` who share the pipeline: either a token's way through it, or the users' turns at its
  * slowest stage. One user makes this latency, very many make it throughput.
  */
-export function sharedMicros({ tokenMicros, periodMicros }: Pick<Allocation, 'tokenMicros' | 'periodMicros'>, users: number): number {
+export function sharedMicros(
+  { tokenMicros, periodMicros }: Pick<Allocation, 'tokenMicros' | 'periodMicros'>,
+  users: number,
+): number {
   return Math.max(tokenMicros, users * periodMicros)
 }
 
@@ -26,12 +29,19 @@ export function sharedMicros({ tokenMicros, periodMicros }: Pick<Allocation, 'to
  * @param cycleMicros all hops of the set, the return included
  * @param atMostMicros undefined also when every cut costs more: known after one bound instead of some twenty
  */
-export function allocate(cluster: Cluster, set: readonly number[], cycleMicros: number, users: number, atMostMicros = Number.MAX_SAFE_INTEGER): Allocation | undefined {
+export function allocate(
+  cluster: Cluster,
+  set: readonly number[],
+  cycleMicros: number,
+  users: number,
+  atMostMicros = Number.MAX_SAFE_INTEGER,
+): Allocation | undefined {
   const missing = cluster.costs.blockCount - set.length
   if (missing < 0) return undefined
   const members = fastestFirst(cluster, set)
   const hopsAndStages = cycleMicros + set.length * stageMicros
-  const within = (boundMicros: number): Cut | undefined => cutWithin(members, missing, hopsAndStages, boundMicros)
+  const within = (boundMicros: number): Cut | undefined =>
+    cutWithin(members, missing, hopsAndStages, boundMicros)
 
   const affordable = within(Math.floor(atMostMicros / users))
   if (affordable === undefined || affordable.tokenMicros > atMostMicros) return undefined
@@ -46,7 +56,10 @@ export function allocate(cluster: Cluster, set: readonly number[], cycleMicros: 
     if (cut === undefined || cut.tokenMicros > users * middle) low = middle
     else high = middle
   }
-  const best = [within(low), within(high)].reduce<Cut>((found, other) => (other !== undefined && isBetter(other, found, users) ? other : found), loosest)
+  const best = [within(low), within(high)].reduce<Cut>(
+    (found, other) => (other !== undefined && isBetter(other, found, users) ? other : found),
+    loosest,
+  )
   return inOrder(members, best)
 }
 
@@ -73,9 +86,14 @@ interface Cut {
 function fastestFirst(cluster: Cluster, set: readonly number[]): Members {
   // A number for speed and place together sorts without a comparison function.
   const keys = new Float64Array(set.length)
-  for (let position = 0; position < set.length; position += 1) keys[position] = candidateAt(cluster, set[position] ?? -1).blockMicros * placesMax + position
+  for (let position = 0; position < set.length; position += 1)
+    keys[position] = candidateAt(cluster, set[position] ?? -1).blockMicros * placesMax + position
   keys.sort()
-  const members = { position: new Uint16Array(set.length), capacity: new Float64Array(set.length), blockMicros: new Float64Array(set.length) }
+  const members = {
+    position: new Uint16Array(set.length),
+    capacity: new Float64Array(set.length),
+    blockMicros: new Float64Array(set.length),
+  }
   for (let rank = 0; rank < set.length; rank += 1) {
     const position = (keys[rank] ?? 0) % placesMax
     const { capacity, blockMicros } = candidateAt(cluster, set[position] ?? -1)
@@ -89,7 +107,12 @@ function fastestFirst(cluster: Cluster, set: readonly number[]): Members {
 /** More than blocks in any model, and so than stages in any pipeline. */
 const placesMax = 65_536
 
-function cutWithin({ capacity, blockMicros }: Members, missing: number, hopsAndStages: number, boundMicros: number): Cut | undefined {
+function cutWithin(
+  { capacity, blockMicros }: Members,
+  missing: number,
+  hopsAndStages: number,
+  boundMicros: number,
+): Cut | undefined {
   const blocks = new Uint16Array(capacity.length)
   let left = missing
   let tokenMicros = hopsAndStages

@@ -4,10 +4,21 @@ import { candidateAt, stageMicros, type Cluster } from './cluster.ts'
 /** Least cost over every ordered subset and every cut of the model: what the exact planner is compared with. Slow. */
 export function bruteForce(cluster: Cluster, users: number): number | null {
   let best: number | null = null
-  const visit = (order: readonly number[], blocksLeft: number, tokenMicros: number, periodMicros: number): void => {
+  const visit = (
+    order: readonly number[],
+    blocksLeft: number,
+    tokenMicros: number,
+    periodMicros: number,
+  ): void => {
     const last = order.at(-1)
     if (blocksLeft === 0 && last !== undefined) {
-      const cost = sharedMicros({ tokenMicros: tokenMicros + (order.length > 1 ? cluster.hop(last, order[0] ?? -1) : 0), periodMicros }, users)
+      const cost = sharedMicros(
+        {
+          tokenMicros: tokenMicros + (order.length > 1 ? cluster.hop(last, order[0] ?? -1) : 0),
+          periodMicros,
+        },
+        users,
+      )
       if (best === null || cost < best) best = cost
       return
     }

@@ -7,11 +7,16 @@ import { plan, planHash, type Plan } from './plan.ts'
 import { predict } from './predict.ts'
 
 /** Any speeds, in thousandths. */
-const shares: SharesOf = (speeds) => speeds.map((speed) => Math.ceil((1000 * speed) / speeds.reduce((sum, other) => sum + other, 0)))
+const shares: SharesOf = (speeds) =>
+  speeds.map((speed) => Math.ceil((1000 * speed) / speeds.reduce((sum, other) => sum + other, 0)))
 
 const costsOf = (blockCount: number): ModelCosts => ({ ...sketchCosts(blockCount), rowBytes: 8192 })
 
-const planned = (costs: ModelCosts, list: readonly MemberSketch[], change: { shares?: SharesOf } = { shares }): Plan => plan(sketchSnapshot(costs, list), costs, { objective: 'latency', ...change })
+const planned = (
+  costs: ModelCosts,
+  list: readonly MemberSketch[],
+  change: { shares?: SharesOf } = { shares },
+): Plan => plan(sketchSnapshot(costs, list), costs, { objective: 'latency', ...change })
 
 /** Devices of one table, each a machine of its own. */
 function near(names: readonly string[], change: Partial<MemberSketch> = {}, rttMicros = 100): MemberSketch[] {
@@ -26,7 +31,10 @@ function near(names: readonly string[], change: Partial<MemberSketch> = {}, rttM
   }))
 }
 
-const groupsOf = ({ placements }: Plan): string[] => placements.flatMap(({ peer, start, end, group }) => (group === undefined ? [] : [`${[peer, ...group.ranks].join('+')} ${start}:${end}`]))
+const groupsOf = ({ placements }: Plan): string[] =>
+  placements.flatMap(({ peer, start, end, group }) =>
+    group === undefined ? [] : [`${[peer, ...group.ranks].join('+')} ${start}:${end}`],
+  )
 
 /** Everybody holds what the plan wants; leaders lead. */
 function adopted(list: readonly MemberSketch[], placements: Plan['placements']): MemberSketch[] {
@@ -45,13 +53,27 @@ describe('groups are formed', () => {
     ['by four', near(['a', 'b', 'c', 'd']), ['a+b+c+d 0:8']],
     ['not by devices that share a machine', near(['a', 'b'], { machine: 'one' }), []],
     ['not by devices that take no part', near(['a', 'b']).map(({ machine: _machine, ...rest }) => rest), []],
-    ['not by one that takes part and one that does not', near(['a', 'b']).map(({ machine, ...rest }) => (rest.name === 'a' ? { ...rest, machine: machine! } : rest)), []],
+    [
+      'not by one that takes part and one that does not',
+      near(['a', 'b']).map(({ machine, ...rest }) =>
+        rest.name === 'a' ? { ...rest, machine: machine! } : rest,
+      ),
+      [],
+    ],
     ['not over a far link', near(['a', 'b'], {}, 20_000), []],
     ['not where nobody has measured the link', near(['a', 'b'], { links: {} }), []],
     ['not where blocks are quick', near(['a', 'b'], { blockMicros: 900 }), []],
     ['not with a device of a class that promises nothing', near(['a', 'b'], { numericClass: 'none' }), []],
-    ['not without room for both, the share and what is held until the group serves', near(['a', 'b'], { fits: 9 }), []],
-    ['of those that gain most, the slow one stays by itself', [...near(['a', 'b', 'c']).slice(0, 2), { ...near(['a', 'b', 'c'])[2]!, blockMicros: 400_000 }], ['a+b 0:8']],
+    [
+      'not without room for both, the share and what is held until the group serves',
+      near(['a', 'b'], { fits: 9 }),
+      [],
+    ],
+    [
+      'of those that gain most, the slow one stays by itself',
+      [...near(['a', 'b', 'c']).slice(0, 2), { ...near(['a', 'b', 'c'])[2]!, blockMicros: 400_000 }],
+      ['a+b 0:8'],
+    ],
   ])('%s', (_, list, wanted) => {
     expect(groupsOf(planned(costs, list))).toEqual(wanted)
   })
@@ -59,12 +81,17 @@ describe('groups are formed', () => {
   test('a faster leader has the larger share', () => {
     const [a, b] = near(['a', 'b'])
     const made = planned(costs, [a!, { ...b!, blockMicros: 13_000 }])
-    expect(made.placements.find(({ peer }) => peer === 'a')?.group).toEqual({ ranks: ['b'], speeds: [16, 11] })
+    expect(made.placements.find(({ peer }) => peer === 'a')?.group).toEqual({
+      ranks: ['b'],
+      speeds: [16, 11],
+    })
   })
 
   test('not for many users, not without a way to split, not in a split that the model refuses', () => {
     const list = near(['a', 'b'])
-    expect(groupsOf(plan(sketchSnapshot(costs, list), costs, { objective: 'throughput', shares }))).toEqual([])
+    expect(groupsOf(plan(sketchSnapshot(costs, list), costs, { objective: 'throughput', shares }))).toEqual(
+      [],
+    )
     expect(groupsOf(planned(costs, list, {}))).toEqual([])
     expect(groupsOf(planned(costs, list, { shares: () => null }))).toEqual([])
   })
@@ -87,7 +114,14 @@ describe('a group that serves', () => {
   })
 
   test('ends when its sums cost more than they save', () => {
-    expect(groupsOf(planned(costs, formed(near(['a', 'b'])).map((sketch) => ({ ...sketch, blockMicros: 1500 }))))).toEqual([])
+    expect(
+      groupsOf(
+        planned(
+          costs,
+          formed(near(['a', 'b'])).map((sketch) => ({ ...sketch, blockMicros: 1500 })),
+        ),
+      ),
+    ).toEqual([])
   })
 
   test('ends when a rank is gone or goes', () => {
@@ -98,14 +132,19 @@ describe('a group that serves', () => {
 
   test('keeps its split while a rank becomes a little slower', () => {
     const [a, b] = formed(near(['a', 'b']))
-    expect(planned(costs, [a!, { ...b!, blockMicros: 11_000 }]).placements.find(({ peer }) => peer === 'a')?.group?.speeds).toEqual([16, 16])
+    expect(
+      planned(costs, [a!, { ...b!, blockMicros: 11_000 }]).placements.find(({ peer }) => peer === 'a')?.group
+        ?.speeds,
+    ).toEqual([16, 16])
   })
 
   test('of two that name one rank only the first counts', () => {
     const [a, b, c] = near(['a', 'b', 'c'])
     const group = { ranks: ['c'], speeds: [16, 16] }
     const made = planned(costs, [{ ...a!, span: [0, 8], group }, { ...b!, span: [0, 8], group }, c!])
-    const peers = made.placements.flatMap(({ peer, group: found }) => (found === undefined ? [] : [peer, ...found.ranks]))
+    const peers = made.placements.flatMap(({ peer, group: found }) =>
+      found === undefined ? [] : [peer, ...found.ranks],
+    )
     expect(new Set(peers).size).toBe(peers.length)
   })
 })
@@ -118,22 +157,39 @@ describe('every plan with groups', () => {
     numericClass: fc.constantFrom('one', 'one', 'two', 'none'),
     bytesPerSecond: fc.constantFrom(0, 60_000_000, 125_000_000, 125_000_000),
     machine: fc.constantFrom('own', 'own', 'own', 'shared', undefined),
-    rtts: fc.array(fc.constantFrom(100, 100, 100, 100, 300, 20_000), { minLength: names.length, maxLength: names.length }),
-    span: fc.option(fc.tuple(fc.integer({ min: 0, max: 11 }), fc.integer({ min: 1, max: 12 })), { nil: undefined }),
-  })
-  const swarms = fc.tuple(fc.array(one, { minLength: 2, maxLength: names.length }), fc.integer({ min: 1, max: 12 })).map(([list, blockCount]) => ({
-    costs: costsOf(blockCount),
-    list: list.map(({ rtts, machine, span, ...rest }, index): MemberSketch => {
-      const held = span === undefined ? undefined : ([Math.min(span[0], blockCount - 1), Math.min(blockCount, span[0] + Math.min(span[1], rest.fits))] as const)
-      return {
-        name: names[index]!,
-        ...rest,
-        ...(machine !== undefined && { machine: machine === 'own' ? `machine ${index}` : machine }),
-        ...(held !== undefined && held[1] > held[0] && { span: held }),
-        links: Object.fromEntries(names.slice(0, list.length).flatMap((name, other) => (other === index ? [] : [[name, rtts[other]!]]))),
-      }
+    rtts: fc.array(fc.constantFrom(100, 100, 100, 100, 300, 20_000), {
+      minLength: names.length,
+      maxLength: names.length,
     }),
-  }))
+    span: fc.option(fc.tuple(fc.integer({ min: 0, max: 11 }), fc.integer({ min: 1, max: 12 })), {
+      nil: undefined,
+    }),
+  })
+  const swarms = fc
+    .tuple(fc.array(one, { minLength: 2, maxLength: names.length }), fc.integer({ min: 1, max: 12 }))
+    .map(([list, blockCount]) => ({
+      costs: costsOf(blockCount),
+      list: list.map(({ rtts, machine, span, ...rest }, index): MemberSketch => {
+        const held =
+          span === undefined
+            ? undefined
+            : ([
+                Math.min(span[0], blockCount - 1),
+                Math.min(blockCount, span[0] + Math.min(span[1], rest.fits)),
+              ] as const)
+        return {
+          name: names[index]!,
+          ...rest,
+          ...(machine !== undefined && { machine: machine === 'own' ? `machine ${index}` : machine }),
+          ...(held !== undefined && held[1] > held[0] && { span: held }),
+          links: Object.fromEntries(
+            names
+              .slice(0, list.length)
+              .flatMap((name, other) => (other === index ? [] : [[name, rtts[other]!]])),
+          ),
+        }
+      }),
+    }))
 
   test('exceeds no memory, puts nobody in two groups, covers no less and is no slower than without groups', () => {
     let groups = 0
@@ -142,24 +198,46 @@ describe('every plan with groups', () => {
         const made = planned(costs, list)
         const without = planned(costs, list, {})
         groups += groupsOf(made).length
-        const peers = made.placements.flatMap(({ peer, group }) => (group === undefined ? [] : [peer, ...group.ranks]))
+        const peers = made.placements.flatMap(({ peer, group }) =>
+          group === undefined ? [] : [peer, ...group.ranks],
+        )
         expect(new Set(peers).size).toBe(peers.length)
         expect(made.uncovered).toEqual(without.uncovered)
         expect(made.apart).toEqual(without.placements)
-        if (peers.length > 0) expect(made.prediction!.tpotMicros * 1250).toBeLessThanOrEqual(without.prediction!.tpotMicros * 1000)
+        if (peers.length > 0)
+          expect(made.prediction!.tpotMicros * 1250).toBeLessThanOrEqual(
+            without.prediction!.tpotMicros * 1000,
+          )
         const snapshot = sketchSnapshot(costs, list)
         for (const { peerId, hardware } of snapshot.members) {
           const shared = made.placements.flatMap(({ peer, start, end, group }) => {
             const rank = [peer, ...(group?.ranks ?? [])].indexOf(peerId)
-            return group === undefined || rank < 0 ? [] : [{ blocks: end - start, permille: shares(group.speeds)![rank]! }]
+            return group === undefined || rank < 0
+              ? []
+              : [{ blocks: end - start, permille: shares(group.speeds)![rank]! }]
           })
-          const whole = (placements: Plan['placements']): number => placements.reduce((sum, { peer, start, end, group }) => (peer === peerId && group === undefined ? sum + end - start : sum), 0)
+          const whole = (placements: Plan['placements']): number =>
+            placements.reduce(
+              (sum, { peer, start, end, group }) =>
+                peer === peerId && group === undefined ? sum + end - start : sum,
+              0,
+            )
           const { blocks = 0, permille = 1000 } = shared[0] ?? {}
           // What it holds by the plan, and what it holds until the group serves.
-          if (blocks > 0 || whole(made.placements) > 0) expect(hasRoomForBoth(hardware, whole(made.placements), blocks, permille, costs, costs.contextLength)).toBe(true)
-          if (blocks > 0) expect(hasRoomForBoth(hardware, whole(made.apart), blocks, permille, costs, costs.contextLength)).toBe(true)
+          if (blocks > 0 || whole(made.placements) > 0)
+            expect(
+              hasRoomForBoth(hardware, whole(made.placements), blocks, permille, costs, costs.contextLength),
+            ).toBe(true)
+          if (blocks > 0)
+            expect(
+              hasRoomForBoth(hardware, whole(made.apart), blocks, permille, costs, costs.contextLength),
+            ).toBe(true)
         }
-        expect(planHash(plan({ members: [...snapshot.members].reverse() }, costs, { objective: 'latency', shares }))).toBe(planHash(made))
+        expect(
+          planHash(
+            plan({ members: [...snapshot.members].reverse() }, costs, { objective: 'latency', shares }),
+          ),
+        ).toBe(planHash(made))
       }),
       { numRuns: 600, seed: 5 },
     )
@@ -191,5 +269,7 @@ test('the record of a leader tells what its group does, and plans count what it 
   const snapshot = sketchSnapshot(costs, list)
   const apart = apartSnapshot(snapshot)
   expect(apart.members[0]?.hardware.decodeMicrosPerBlock).toBe(9000)
-  expect(predict(apart, costs, [{ peer: 'a', start: 0, end: 8 }]).tpotMicros).toBeGreaterThan(planned(costs, list).prediction!.tpotMicros)
+  expect(predict(apart, costs, [{ peer: 'a', start: 0, end: 8 }]).tpotMicros).toBeGreaterThan(
+    planned(costs, list).prediction!.tpotMicros,
+  )
 })

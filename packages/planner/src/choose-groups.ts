@@ -15,12 +15,25 @@ const formPermille = 1250
  * stay while they are no slower than the best of single peers, and others replace them only when they are clearly
  * faster: once a plan is adopted, it stays.
  */
-export function chooseGroups(snapshot: Snapshot, apart: Snapshot, costs: ModelCosts, making: MakeOptions, single: MadePlan, shares: SharesOf): MadePlan | null {
+export function chooseGroups(
+  snapshot: Snapshot,
+  apart: Snapshot,
+  costs: ModelCosts,
+  making: MakeOptions,
+  single: MadePlan,
+  shares: SharesOf,
+): MadePlan | null {
   const present = createCluster(apart, costs, making.contextTokens).candidates.map(({ member }) => member)
   if (new Set(present.flatMap(({ machine }) => machine ?? [])).size < 2) return null
   const serving = servingGroups(snapshot, present, shares)
   const make = (groups: readonly NamedGroup[]): MadePlan =>
-    makePlan(apart, costs, making, { groups, shares, served: new Map([...serving].flatMap(([leader, { group, span }]) => (groups.includes(group) ? [[leader, span]] : []))) })
+    makePlan(apart, costs, making, {
+      groups,
+      shares,
+      served: new Map(
+        [...serving].flatMap(([leader, { group, span }]) => (groups.includes(group) ? [[leader, span]] : [])),
+      ),
+    })
 
   const now = [...serving.values()].map(({ group }) => group)
   const kept = now.length === 0 ? null : make(now)
@@ -48,7 +61,11 @@ interface Serving {
 }
 
 /** Groups that serve now and whose ranks are all there, by leader. Of two that name one peer the first stands. */
-function servingGroups({ members }: Snapshot, present: readonly SnapshotMember[], shares: SharesOf): ReadonlyMap<string, Serving> {
+function servingGroups(
+  { members }: Snapshot,
+  present: readonly SnapshotMember[],
+  shares: SharesOf,
+): ReadonlyMap<string, Serving> {
   const there = new Map(present.map((member) => [member.peerId, member]))
   const taken = new Set<string>()
   const serving = new Map<string, Serving>()
@@ -56,7 +73,12 @@ function servingGroups({ members }: Snapshot, present: readonly SnapshotMember[]
     if (group === undefined || state !== 'serving' || span === null) continue
     const names = [peerId, ...group.ranks]
     const found = names.flatMap((name) => there.get(name) ?? [])
-    if (found.length < names.length || names.some((name) => taken.has(name)) || new Set(names).size < names.length) continue
+    if (
+      found.length < names.length ||
+      names.some((name) => taken.has(name)) ||
+      new Set(names).size < names.length
+    )
+      continue
     if (!mayGroup(found) || shares(group.speeds) === null) continue
     for (const name of names) taken.add(name)
     serving.set(peerId, { group: { leader: peerId, ranks: group.ranks, speeds: group.speeds }, span })
@@ -65,22 +87,51 @@ function servingGroups({ members }: Snapshot, present: readonly SnapshotMember[]
 }
 
 /** The groups of the best pipeline of groups; those that serve already, as they serve. */
-function propose(apart: Snapshot, costs: ModelCosts, { contextTokens }: MakeOptions, shares: SharesOf, serving: ReadonlyMap<string, Serving>, cramped: ReadonlySet<string>): readonly NamedGroup[] {
-  const canSplit = (speeds: readonly number[]): boolean => shares(speedsOf(speeds.map((speed) => 1 / speed))) !== null
-  const { grouped } = planGroups(apart, costs, { contextTokens, canSplit, mayGroup: (members) => mayGroup(members) && !members.some(({ peerId }) => cramped.has(peerId)) })
+function propose(
+  apart: Snapshot,
+  costs: ModelCosts,
+  { contextTokens }: MakeOptions,
+  shares: SharesOf,
+  serving: ReadonlyMap<string, Serving>,
+  cramped: ReadonlySet<string>,
+): readonly NamedGroup[] {
+  const canSplit = (speeds: readonly number[]): boolean =>
+    shares(speedsOf(speeds.map((speed) => 1 / speed))) !== null
+  const { grouped } = planGroups(apart, costs, {
+    contextTokens,
+    canSplit,
+    mayGroup: (members) => mayGroup(members) && !members.some(({ peerId }) => cramped.has(peerId)),
+  })
   return (grouped?.stages ?? []).flatMap(({ peers }): NamedGroup[] => {
     const [leader, ...ranks] = peers
     if (leader === undefined || ranks.length === 0) return []
-    const known = [...serving.values()].find(({ group }) => sameMembers([group.leader, ...group.ranks], peers))
+    const known = [...serving.values()].find(({ group }) =>
+      sameMembers([group.leader, ...group.ranks], peers),
+    )
     if (known !== undefined) return [known.group]
     const hardwares = peers.map((peer) => memberOf(apart, peer).hardware)
-    return [{ leader, ranks, speeds: speedsOf(hardwares.map((hardware) => decodeMicros(hardware, planningPast))) }]
+    return [
+      { leader, ranks, speeds: speedsOf(hardwares.map((hardware) => decodeMicros(hardware, planningPast))) },
+    ]
   })
 }
 
 /** Until a group serves, its peers hold what they would hold without it; so each needs room for both. @returns those that have not */
-function withoutRoom(groups: readonly NamedGroup[], made: MadePlan, single: MadePlan, apart: Snapshot, costs: ModelCosts, { contextTokens }: MakeOptions, shares: SharesOf, serving: ReadonlyMap<string, Serving>): readonly string[] {
-  const blocksOf = (placements: MadePlan['placements'], peer: string): number => placements.reduce((most, { peer: other, start, end }) => (other === peer ? Math.max(most, end - start) : most), 0)
+function withoutRoom(
+  groups: readonly NamedGroup[],
+  made: MadePlan,
+  single: MadePlan,
+  apart: Snapshot,
+  costs: ModelCosts,
+  { contextTokens }: MakeOptions,
+  shares: SharesOf,
+  serving: ReadonlyMap<string, Serving>,
+): readonly string[] {
+  const blocksOf = (placements: MadePlan['placements'], peer: string): number =>
+    placements.reduce(
+      (most, { peer: other, start, end }) => (other === peer ? Math.max(most, end - start) : most),
+      0,
+    )
   return groups.flatMap((group) => {
     if (serving.get(group.leader)?.group === group) return []
     const permille = shares(group.speeds) ?? []
@@ -88,7 +139,14 @@ function withoutRoom(groups: readonly NamedGroup[], made: MadePlan, single: Made
     return [group.leader, ...group.ranks].filter((peer, rank) => {
       const member = memberOf(apart, peer)
       const held = member.span === null ? 0 : member.span.end - member.span.start
-      return !hasRoomForBoth(member.hardware, Math.max(held, blocksOf(single.placements, peer)), together, permille[rank] ?? 1000, costs, contextTokens)
+      return !hasRoomForBoth(
+        member.hardware,
+        Math.max(held, blocksOf(single.placements, peer)),
+        together,
+        permille[rank] ?? 1000,
+        costs,
+        contextTokens,
+      )
     })
   })
 }

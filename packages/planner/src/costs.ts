@@ -18,7 +18,10 @@ export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelC
   const tensors = packedUnit(config, profile, 'block-0')
   const packedBytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
   // At accuracy level 4 onnxruntime keeps a sum per quantisation block beside each scale (docs/numerics.md).
-  const scaleBytes = profile.accuracyLevel === 4 ? tensors.filter(({ name }) => name.endsWith('.scale')).reduce((sum, tensor) => sum + tensor.bytes, 0) : 0
+  const scaleBytes =
+    profile.accuracyLevel === 4
+      ? tensors.filter(({ name }) => name.endsWith('.scale')).reduce((sum, tensor) => sum + tensor.bytes, 0)
+      : 0
   const { keyValueHeadCount, headSize } = config
   // int8 keys and values carry one float32 scale per head.
   const headBytes = profile.kv === 'f32' ? 4 * headSize : headSize + 4
@@ -58,11 +61,19 @@ export function blockShareBytes(permille: number, costs: ModelCosts, contextToke
 }
 
 /** Of a node's memory, head-room included, what its share of so many blocks takes. */
-export function shareMemoryBytes(blocks: number, permille: number, costs: ModelCosts, contextTokens: number): number {
+export function shareMemoryBytes(
+  blocks: number,
+  permille: number,
+  costs: ModelCosts,
+  contextTokens: number,
+): number {
   return (Math.ceil((blocks * blockShareBytes(permille, costs, contextTokens)) / usablePermille) + 1) * 1000
 }
 
 /** Weights, cache and journal of a span for so many positions; without head-room. */
 export function spanBytes(blocks: number, costs: ModelCosts, contextTokens: number): number {
-  return contextTokens * costs.rowBytes + blocks * (costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock)
+  return (
+    contextTokens * costs.rowBytes +
+    blocks * (costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock)
+  )
 }

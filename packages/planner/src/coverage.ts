@@ -6,7 +6,8 @@ export type Spans = ReadonlyMap<number, { readonly start: number; readonly end: 
 /** How many hold each block. */
 export function countHolders(spans: Spans, blockCount: number): number[] {
   const counts = Array.from({ length: blockCount }, () => 0)
-  for (const { start, end } of spans.values()) for (let block = start; block < end; block += 1) counts[block] = (counts[block] ?? 0) + 1
+  for (const { start, end } of spans.values())
+    for (let block = start; block < end; block += 1) counts[block] = (counts[block] ?? 0) + 1
   return counts
 }
 
@@ -44,9 +45,17 @@ export function fillGaps(cluster: Cluster, kept: Spans): Spans {
   return stretchIntoGaps(cluster, spans)
 }
 
-function takeIdle(cluster: Cluster, spans: Spans, gap: { readonly start: number; readonly end: number }): { index: number; blocks: number } | undefined {
+function takeIdle(
+  cluster: Cluster,
+  spans: Spans,
+  gap: { readonly start: number; readonly end: number },
+): { index: number; blocks: number } | undefined {
   const offers = cluster.candidates
-    .map(({ capacity, blockMicros }, index) => ({ index, blocks: Math.min(capacity, gap.end - gap.start), blockMicros }))
+    .map(({ capacity, blockMicros }, index) => ({
+      index,
+      blocks: Math.min(capacity, gap.end - gap.start),
+      blockMicros,
+    }))
     .filter(({ index }) => !spans.has(index))
   offers.sort((a, b) => b.blocks - a.blocks || a.blockMicros - b.blockMicros || a.index - b.index)
   return offers[0]

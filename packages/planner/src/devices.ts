@@ -17,19 +17,30 @@ const devicesMax = 4096
  */
 export function parseDevices(text: string): Snapshot {
   const file = asObject(parseJson(text), 'the devices file')
-  const devices = asArray(file['devices'], 'devices').map((device, index) => parseDevice(asObject(device, `devices[${index}]`), `devices[${index}]`))
-  if (devices.length === 0 || devices.length > devicesMax) throw refuse(`devices must list 1 to ${devicesMax}`)
-  if (new Set(devices.map(({ peerId }) => peerId)).size < devices.length) throw refuse('two devices have the same name')
-  const links = parseLinks(file, devices.map(({ peerId }) => peerId))
+  const devices = asArray(file['devices'], 'devices').map((device, index) =>
+    parseDevice(asObject(device, `devices[${index}]`), `devices[${index}]`),
+  )
+  if (devices.length === 0 || devices.length > devicesMax)
+    throw refuse(`devices must list 1 to ${devicesMax}`)
+  if (new Set(devices.map(({ peerId }) => peerId)).size < devices.length)
+    throw refuse('two devices have the same name')
+  const links = parseLinks(
+    file,
+    devices.map(({ peerId }) => peerId),
+  )
   const members = devices.map((member) => ({ ...member, links: links.get(member.peerId) ?? {} }))
   return { members: members.sort((a, b) => (a.peerId < b.peerId ? -1 : 1)) }
 }
 
 function parseDevice(device: Fields, at: string): SnapshotMember {
   const name = device['name']
-  if (typeof name !== 'string' || name === '' || name.length > 128) throw refuse(`${at}.name must be a text of 1 to 128 characters`)
+  if (typeof name !== 'string' || name === '' || name.length > 128)
+    throw refuse(`${at}.name must be a text of 1 to 128 characters`)
   const decodeMs = positive(device['decodeMsPerBlock'], `${at}.decodeMsPerBlock`)
-  const prefillMs = device['prefillMsPerRowBlock'] === undefined ? decodeMs / 10 : positive(device['prefillMsPerRowBlock'], `${at}.prefillMsPerRowBlock`)
+  const prefillMs =
+    device['prefillMsPerRowBlock'] === undefined
+      ? decodeMs / 10
+      : positive(device['prefillMsPerRowBlock'], `${at}.prefillMsPerRowBlock`)
   const numericClass = device['numericClass'] ?? 'none'
   if (typeof numericClass !== 'string') throw refuse(`${at}.numericClass must be a text`)
   return {
@@ -41,7 +52,10 @@ function parseDevice(device: Fields, at: string): SnapshotMember {
       memoryBytes: parseMemory(device['memory'], `${at}.memory`),
       decodeMicrosPerBlock: toMicros(decodeMs),
       prefillMicrosPerRowBlock: toMicros(prefillMs),
-      bandwidthBytesPerSecond: device['bandwidthMbit'] === undefined ? 0 : Math.round(positive(device['bandwidthMbit'], `${at}.bandwidthMbit`) * 125_000),
+      bandwidthBytesPerSecond:
+        device['bandwidthMbit'] === undefined
+          ? 0
+          : Math.round(positive(device['bandwidthMbit'], `${at}.bandwidthMbit`) * 125_000),
       device: typeof device['device'] === 'string' ? device['device'] : 'cpu',
       threads: 1,
     },
@@ -68,7 +82,8 @@ function parseLinks(file: Fields, names: readonly string[]): ReadonlyMap<string,
   for (const [index, value] of asArray(file['links'] ?? [], 'links').entries()) {
     const link = asObject(value, `links[${index}]`)
     const [a, b, ...rest] = asArray(link['between'], `links[${index}].between`)
-    if (typeof a !== 'string' || typeof b !== 'string' || a === b || rest.length > 0) throw refuse(`links[${index}].between must name two devices`)
+    if (typeof a !== 'string' || typeof b !== 'string' || a === b || rest.length > 0)
+      throw refuse(`links[${index}].between must name two devices`)
     set(a, b, toMicros(positive(link['rttMs'], `links[${index}].rttMs`)))
   }
   return links
@@ -89,7 +104,8 @@ function refuse(why: string): ModelError {
 }
 
 function asObject(value: unknown, name: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse(`${name} must be an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw refuse(`${name} must be an object`)
   return value as Fields
 }
 
@@ -99,7 +115,8 @@ function asArray(value: unknown, name: string): readonly unknown[] {
 }
 
 function positive(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) throw refuse(`${name} must be a number above 0`)
+  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
+    throw refuse(`${name} must be a number above 0`)
   return value
 }
 
@@ -107,11 +124,21 @@ function toMicros(ms: number): number {
   return Math.max(1, Math.round(ms * 1000))
 }
 
-const unitBytes: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
+const unitBytes: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+}
 
 function parseMemory(value: unknown, name: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([KMG]i?B|B|)$/.exec(String(value)) ?? []
   const bytes = Math.round(Number(number) * (unitBytes[unit ?? ''] ?? Number.NaN))
-  if (!Number.isSafeInteger(bytes) || bytes < 1) throw refuse(`${name} must be a number of bytes, such as "8GiB"`)
+  if (!Number.isSafeInteger(bytes) || bytes < 1)
+    throw refuse(`${name} must be a number of bytes, such as "8GiB"`)
   return bytes
 }

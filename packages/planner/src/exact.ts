@@ -11,9 +11,14 @@ export const exactCandidatesMax = 10
 export function planExactly(cluster: Cluster, among: readonly number[], users: number): Pipeline | undefined {
   let best: Pipeline | undefined
   const room = roomOf(cluster, among)
-  for (const { order, cycle } of shortestRings(cluster, among, (mask) => (room[mask] ?? 0) >= cluster.costs.blockCount)) {
+  for (const { order, cycle } of shortestRings(
+    cluster,
+    among,
+    (mask) => (room[mask] ?? 0) >= cluster.costs.blockCount,
+  )) {
     const pipeline = createPipeline(cluster, order, users, cycle, best)
-    if (pipeline !== undefined && (best === undefined || comparePipelines(pipeline, best, users) < 0)) best = pipeline
+    if (pipeline !== undefined && (best === undefined || comparePipelines(pipeline, best, users) < 0))
+      best = pipeline
   }
   return best
 }
@@ -32,7 +37,11 @@ function roomOf(cluster: Cluster, among: readonly number[]): Float64Array {
  * The shortest ring through each subset that is wanted. A ring starts at its subset's smallest member; `reach[mask][last]` is the
  * shortest path from there through `mask` that ends at `last`.
  */
-function* shortestRings(cluster: Cluster, among: readonly number[], isWanted: (mask: number) => boolean): Generator<{ order: number[]; cycle: number }> {
+function* shortestRings(
+  cluster: Cluster,
+  among: readonly number[],
+  isWanted: (mask: number) => boolean,
+): Generator<{ order: number[]; cycle: number }> {
   const count = among.length
   const hops = among.map((from) => among.map((to) => (from === to ? 0 : cluster.hop(from, to))))
   const hop = (from: number, to: number): number => hops[from]?.[to] ?? 0
@@ -61,7 +70,7 @@ function* shortestRings(cluster: Cluster, among: readonly number[], isWanted: (m
 
   function walkBack(mask: number, end: number): number[] {
     const order: number[] = []
-    for (let [left, last] = [mask, end]; last >= 0; ) {
+    for (let [left, last] = [mask, end]; last >= 0;) {
       order.unshift(among[last] ?? -1)
       const previous = before[left * count + last] ?? -1
       left &= ~(1 << last)

@@ -16,7 +16,14 @@ const devices = JSON.stringify({
 describe('a devices file', () => {
   test('is a swarm on paper', () => {
     const { members } = parseDevices(devices)
-    expect(members.map(({ peerId, hardware, links }) => [peerId, hardware.memoryBytes, hardware.decodeMicrosPerBlock, links])).toEqual([
+    expect(
+      members.map(({ peerId, hardware, links }) => [
+        peerId,
+        hardware.memoryBytes,
+        hardware.decodeMicrosPerBlock,
+        links,
+      ]),
+    ).toEqual([
       ['desk', 24 * 2 ** 20, 1000, { shelf: 500, phone: 4000 }],
       ['phone', 12_000_000, 20_000, { desk: 4000, shelf: 4000 }],
       ['shelf', 24 * 2 ** 20, 2000, { desk: 500, phone: 4000 }],
@@ -29,8 +36,14 @@ describe('a devices file', () => {
     ['{"devices":[]}', 'must list'],
     ['{"devices":[{"name":"a","memory":"8 apples","decodeMsPerBlock":1}]}', 'devices[0].memory'],
     ['{"devices":[{"name":"a","memory":"8GiB","decodeMsPerBlock":0}]}', 'devices[0].decodeMsPerBlock'],
-    ['{"devices":[{"name":"a","memory":1,"decodeMsPerBlock":1},{"name":"a","memory":1,"decodeMsPerBlock":1}]}', 'same name'],
-    ['{"devices":[{"name":"a","memory":1,"decodeMsPerBlock":1}],"links":[{"between":["a","b"],"rttMs":1}]}', "'b'"],
+    [
+      '{"devices":[{"name":"a","memory":1,"decodeMsPerBlock":1},{"name":"a","memory":1,"decodeMsPerBlock":1}]}',
+      'same name',
+    ],
+    [
+      '{"devices":[{"name":"a","memory":1,"decodeMsPerBlock":1}],"links":[{"between":["a","b"],"rttMs":1}]}',
+      "'b'",
+    ],
   ])('%s is refused, naming the field', (text, why) => {
     expect(() => parseDevices(text)).toThrow(why)
   })
@@ -43,5 +56,7 @@ test('an explanation says who holds what, what it costs, and what each device ad
   expect(lines.some((line) => line.includes('ms per token'))).toBe(true)
   expect(lines.some((line) => line.includes('shelf: in'))).toBe(true)
   expect(lines.some((line) => line.includes('phone: a copy') || line.includes('phone: out'))).toBe(true)
-  expect(explain(parseDevices(devices), sketchCosts(80), { objective: 'latency' }).at(-1)).toBe('the devices cannot hold the model together')
+  expect(explain(parseDevices(devices), sketchCosts(80), { objective: 'latency' }).at(-1)).toBe(
+    'the devices cannot hold the model together',
+  )
 })

@@ -20,14 +20,21 @@ export interface MemberSketch {
 }
 
 export function sketchCosts(blockCount: number): ModelCosts {
-  return { blockCount, blockBytes: 1_000_000, cacheBytesPerTokenPerBlock: 1000, rowBytes: 4096, contextLength: 1024 }
+  return {
+    blockCount,
+    blockBytes: 1_000_000,
+    cacheBytesPerTokenPerBlock: 1000,
+    rowBytes: 4096,
+    contextLength: 1024,
+  }
 }
 
 export function sketchMember(costs: ModelCosts, sketch: MemberSketch): SnapshotMember {
   const blockMicros = sketch.blockMicros ?? 1000
   const hardware = {
     // Just enough with the planner's head-room for the whole context.
-    memoryBytes: sketch.fits === 0 ? 0 : Math.ceil(spanBytes(sketch.fits, costs, costs.contextLength) / 0.8) + 1000,
+    memoryBytes:
+      sketch.fits === 0 ? 0 : Math.ceil(spanBytes(sketch.fits, costs, costs.contextLength) / 0.8) + 1000,
     decodeMicrosPerBlock: blockMicros,
     prefillMicrosPerRowBlock: Math.ceil(blockMicros / 10),
     bandwidthBytesPerSecond: sketch.bytesPerSecond ?? 100_000_000,
@@ -45,11 +52,16 @@ export function sketchMember(costs: ModelCosts, sketch: MemberSketch): SnapshotM
     links: sketch.links ?? {},
     ...(sketch.machine !== undefined && { machine: sketch.machine }),
     // What the group is said to do plays no part in plans.
-    ...(sketch.group !== undefined && { group: { ...sketch.group, alone: hardware }, hardware: { ...hardware, memoryBytes: 2 * hardware.memoryBytes, decodeMicrosPerBlock: 1 } }),
+    ...(sketch.group !== undefined && {
+      group: { ...sketch.group, alone: hardware },
+      hardware: { ...hardware, memoryBytes: 2 * hardware.memoryBytes, decodeMicrosPerBlock: 1 },
+    }),
   }
 }
 
 export function sketchSnapshot(costs: ModelCosts, sketches: readonly MemberSketch[]): Snapshot {
-  const members = sketches.map((sketch) => sketchMember(costs, sketch)).sort((a, b) => (a.peerId < b.peerId ? -1 : 1))
+  const members = sketches
+    .map((sketch) => sketchMember(costs, sketch))
+    .sort((a, b) => (a.peerId < b.peerId ? -1 : 1))
   return { members }
 }

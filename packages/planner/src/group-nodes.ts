@@ -1,6 +1,12 @@
 import type { MemberHardware, Snapshot, SnapshotMember } from '@shoal/membership'
 import type { BlockRange } from '@shoal/model'
-import { blockShareBytes, defaultContextTokens, shareMemoryBytes, usableBytes, type ModelCosts } from './costs.ts'
+import {
+  blockShareBytes,
+  defaultContextTokens,
+  shareMemoryBytes,
+  usableBytes,
+  type ModelCosts,
+} from './costs.ts'
 import { sumMicros, sumsPerBlock } from './group-sums.ts'
 import { hopMicros } from './links.ts'
 
@@ -34,34 +40,60 @@ export function speedsOf(blockMicros: readonly number[]): readonly number[] {
 /** The peers of a group are devices of their own that take part: those that share a machine would be promised its cores twice. */
 export function mayGroup(members: readonly SnapshotMember[]): boolean {
   const machines = members.map(({ machine }) => machine)
-  return !machines.includes(undefined) && new Set(machines).size === machines.length && members.every(({ numericClass }) => numericClass !== 'none')
+  return (
+    !machines.includes(undefined) &&
+    new Set(machines).size === machines.length &&
+    members.every(({ numericClass }) => numericClass !== 'none')
+  )
 }
 
 /** Every member as it is by itself, also those that lead a group now. */
 export function apartSnapshot({ members }: Snapshot): Snapshot {
-  return { members: members.map(({ group, ...member }) => (group === undefined ? member : { ...member, hardware: group.alone })) }
+  return {
+    members: members.map(({ group, ...member }) =>
+      group === undefined ? member : { ...member, hardware: group.alone },
+    ),
+  }
 }
 
 /** What a group does, as if it was one peer at its leader's place. @param members by rank, each as it is by itself */
-export function groupHardware(members: readonly SnapshotMember[], permille: readonly number[], costs: ModelCosts, contextTokens = defaultContext(costs)): MemberHardware {
+export function groupHardware(
+  members: readonly SnapshotMember[],
+  permille: readonly number[],
+  costs: ModelCosts,
+  contextTokens = defaultContext(costs),
+): MemberHardware {
   const [leader] = members
   if (leader === undefined) throw new Error('a group has a leader')
-  const most = (of: (hardware: MemberHardware) => number): number => Math.max(...members.map(({ hardware }, rank) => Math.ceil((of(hardware) * (permille[rank] ?? 0)) / 1000)))
+  const most = (of: (hardware: MemberHardware) => number): number =>
+    Math.max(...members.map(({ hardware }, rank) => Math.ceil((of(hardware) * (permille[rank] ?? 0)) / 1000)))
   const sums = sumsPerBlock * sumMicros(members, costs)
   // The rows of a call go to every rank first, once for all blocks of the stage.
   const told = Math.max(0, ...members.slice(1).map((member) => hopMicros(leader, member, costs.rowBytes)))
-  const perRow = sumsPerBlock * (sumMicros(members, { ...costs, rowBytes: chunkRows * costs.rowBytes }) / chunkRows)
+  const perRow =
+    sumsPerBlock * (sumMicros(members, { ...costs, rowBytes: chunkRows * costs.rowBytes }) / chunkRows)
   return {
     ...leader.hardware,
-    memoryBytes: Math.min(...members.map(({ hardware }, rank) => groupMemory(hardware.memoryBytes, permille[rank] ?? 1000, costs, contextTokens))),
-    decodeMicrosPerBlock: most(({ decodeMicrosPerBlock }) => decodeMicrosPerBlock) + sums + Math.ceil(told / costs.blockCount),
+    memoryBytes: Math.min(
+      ...members.map(({ hardware }, rank) =>
+        groupMemory(hardware.memoryBytes, permille[rank] ?? 1000, costs, contextTokens),
+      ),
+    ),
+    decodeMicrosPerBlock:
+      most(({ decodeMicrosPerBlock }) => decodeMicrosPerBlock) + sums + Math.ceil(told / costs.blockCount),
     decodeMicrosPer1024Past: most(({ decodeMicrosPer1024Past = 0 }) => decodeMicrosPer1024Past),
-    prefillMicrosPerRowBlock: most(({ prefillMicrosPerRowBlock }) => prefillMicrosPerRowBlock) + Math.ceil(perRow),
+    prefillMicrosPerRowBlock:
+      most(({ prefillMicrosPerRowBlock }) => prefillMicrosPerRowBlock) + Math.ceil(perRow),
   }
 }
 
 /** Memory of a peer that has room for as many blocks as a rank with this much has for its share of them. */
-function groupMemory(memoryBytes: number, permille: number, costs: ModelCosts, contextTokens: number): number {
+function groupMemory(
+  memoryBytes: number,
+  permille: number,
+  costs: ModelCosts,
+  contextTokens: number,
+): number {
   const journal = contextTokens * costs.rowBytes
   const forBlocks = Math.max(0, usableBytes(memoryBytes) - journal)
   return Math.floor((Math.floor((forBlocks * 1000) / permille) + journal) / 800) * 1000
@@ -71,7 +103,14 @@ function groupMemory(memoryBytes: number, permille: number, costs: ModelCosts, c
  * Leaders as their groups, for a pipeline; the other ranks are in no pipeline of their own.
  * @param served spans of groups that serve now, by leader; others hold nothing yet
  */
-export function groupedSnapshot(apart: Snapshot, groups: readonly NamedGroup[], shares: SharesOf, costs: ModelCosts, contextTokens: number, served: ReadonlyMap<string, BlockRange>): Snapshot {
+export function groupedSnapshot(
+  apart: Snapshot,
+  groups: readonly NamedGroup[],
+  shares: SharesOf,
+  costs: ModelCosts,
+  contextTokens: number,
+  served: ReadonlyMap<string, BlockRange>,
+): Snapshot {
   const ranks = new Set(groups.flatMap((group) => group.ranks))
   const led = new Map(groups.map((group) => [group.leader, group]))
   const find = (peer: string): SnapshotMember[] => apart.members.filter(({ peerId }) => peerId === peer)
@@ -81,7 +120,13 @@ export function groupedSnapshot(apart: Snapshot, groups: readonly NamedGroup[], 
       const group = led.get(member.peerId)
       if (group === undefined) return [member]
       const members = [member, ...group.ranks.flatMap(find)]
-      return [{ ...member, span: served.get(member.peerId) ?? null, hardware: groupHardware(members, shares(group.speeds) ?? [], costs, contextTokens) }]
+      return [
+        {
+          ...member,
+          span: served.get(member.peerId) ?? null,
+          hardware: groupHardware(members, shares(group.speeds) ?? [], costs, contextTokens),
+        },
+      ]
     }),
   }
 }
@@ -90,21 +135,49 @@ export function groupedSnapshot(apart: Snapshot, groups: readonly NamedGroup[], 
  * The same with the other ranks, which may hold copies in the memory that their shares leave.
  * @param blocks of each group, by leader
  */
-export function withRanks(grouped: Snapshot, apart: Snapshot, groups: readonly NamedGroup[], shares: SharesOf, costs: ModelCosts, contextTokens: number, blocks: ReadonlyMap<string, number>): Snapshot {
+export function withRanks(
+  grouped: Snapshot,
+  apart: Snapshot,
+  groups: readonly NamedGroup[],
+  shares: SharesOf,
+  costs: ModelCosts,
+  contextTokens: number,
+  blocks: ReadonlyMap<string, number>,
+): Snapshot {
   const ranks = groups.flatMap(({ leader, ranks: names, speeds }) => {
     const permille = shares(speeds) ?? []
     return names.flatMap((name, index) =>
       apart.members
         .filter(({ peerId }) => peerId === name)
-        .map((member) => ({ ...member, hardware: { ...member.hardware, memoryBytes: Math.max(0, member.hardware.memoryBytes - shareMemoryBytes(blocks.get(leader) ?? 0, permille[index + 1] ?? 1000, costs, contextTokens)) } })),
+        .map((member) => ({
+          ...member,
+          hardware: {
+            ...member.hardware,
+            memoryBytes: Math.max(
+              0,
+              member.hardware.memoryBytes -
+                shareMemoryBytes(blocks.get(leader) ?? 0, permille[index + 1] ?? 1000, costs, contextTokens),
+            ),
+          },
+        })),
     )
   })
   return { members: [...grouped.members, ...ranks].sort((a, b) => (a.peerId < b.peerId ? -1 : 1)) }
 }
 
 /** Whether a peer has room for its share of a group's blocks beside whole blocks: nothing is given up before the group serves. */
-export function hasRoomForBoth({ memoryBytes }: MemberHardware, blocks: number, groupBlocks: number, permille: number, costs: ModelCosts, contextTokens: number): boolean {
-  const needed = contextTokens * costs.rowBytes + blocks * blockShareBytes(1000, costs, contextTokens) + groupBlocks * blockShareBytes(permille, costs, contextTokens)
+export function hasRoomForBoth(
+  { memoryBytes }: MemberHardware,
+  blocks: number,
+  groupBlocks: number,
+  permille: number,
+  costs: ModelCosts,
+  contextTokens: number,
+): boolean {
+  const needed =
+    contextTokens * costs.rowBytes +
+    blocks * blockShareBytes(1000, costs, contextTokens) +
+    groupBlocks * blockShareBytes(permille, costs, contextTokens)
   return needed <= usableBytes(memoryBytes)
 }
 

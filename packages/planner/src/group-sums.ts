@@ -24,6 +24,14 @@ export const sumsPerBlock = 2
 /** One sum over these peers: everybody sends its part to everybody, the slowest pair counts. */
 export function sumMicros(members: readonly SnapshotMember[], costs: ModelCosts): number {
   const others = members.length - 1
-  const pairs = members.flatMap((a, index) => members.slice(index + 1).map((b) => Math.ceil(rttMicros(a, b) / 2) + Math.ceil((costs.rowBytes * others * 1_000_000) / bytesPerSecond(a, b))))
+  const pairs = members.flatMap((a, index) =>
+    members
+      .slice(index + 1)
+      .map(
+        (b) =>
+          Math.ceil(rttMicros(a, b) / 2) +
+          Math.ceil((costs.rowBytes * others * 1_000_000) / bytesPerSecond(a, b)),
+      ),
+  )
   return others === 0 ? 0 : sumOverheadMicros + Math.max(...pairs)
 }

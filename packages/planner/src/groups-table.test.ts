@@ -11,12 +11,19 @@ const models = [
   { name: '70B', blockCount: 80, blockMicros: 40_000, fits: 30, hiddenSize: 8192 },
 ]
 const links = [
-  ...[0.1, 0.3, 1, 3, 10, 50].map((rttMs) => ({ name: `${rttMs} ms`, nearMicros: rttMs * 1000, farMicros: rttMs * 1000 })),
+  ...[0.1, 0.3, 1, 3, 10, 50].map((rttMs) => ({
+    name: `${rttMs} ms`,
+    nearMicros: rttMs * 1000,
+    farMicros: rttMs * 1000,
+  })),
   { name: 'pairs at 0.2 ms, 20 ms between them', nearMicros: 200, farMicros: 20_000 },
 ]
 
 /** Four equal devices with 1 Gbit/s: `blocks of each stage's ranks: ms per token (with single devices)`. */
-function cell({ blockCount, blockMicros, fits, hiddenSize }: (typeof models)[number], { nearMicros, farMicros }: (typeof links)[number]): string {
+function cell(
+  { blockCount, blockMicros, fits, hiddenSize }: (typeof models)[number],
+  { nearMicros, farMicros }: (typeof links)[number],
+): string {
   const costs = { ...sketchCosts(blockCount), rowBytes: hiddenSize * Float32Array.BYTES_PER_ELEMENT }
   const names = ['a', 'b', 'c', 'd']
   const near = (one: string, other: string): boolean => ['ab', 'cd'].includes([one, other].sort().join(''))
@@ -25,16 +32,27 @@ function cell({ blockCount, blockMicros, fits, hiddenSize }: (typeof models)[num
     fits,
     blockMicros,
     bytesPerSecond: 125_000_000,
-    links: Object.fromEntries(names.filter((other) => other !== name).map((other) => [other, near(name, other) ? nearMicros : farMicros])),
+    links: Object.fromEntries(
+      names
+        .filter((other) => other !== name)
+        .map((other) => [other, near(name, other) ? nearMicros : farMicros]),
+    ),
   }))
   const { grouped, single } = planGroups(sketchSnapshot(costs, devices), costs)
-  const ms = (plan: typeof grouped): string => (plan === null ? 'nothing' : String(Math.round(plan.tpotMicros / 1000)))
+  const ms = (plan: typeof grouped): string =>
+    plan === null ? 'nothing' : String(Math.round(plan.tpotMicros / 1000))
   return `${grouped?.stages.map(({ peers }) => peers.length).join(' → ') ?? 'nothing'}: ${ms(grouped)} (${ms(single)})`
 }
 
 test('the table of docs/tensor-parallel.md is what the planner says', () => {
-  const rows = [['round trip', ...models.map(({ name }) => name)], ['---', ...models.map(() => '---')], ...links.map((link) => [link.name, ...models.map((model) => cell(model, link))])]
-  const table = rows.map((cells) => (cells[0] === '---' ? `|${cells.join('|')}|` : `| ${cells.join(' | ')} |`)).join('\n')
+  const rows = [
+    ['round trip', ...models.map(({ name }) => name)],
+    ['---', ...models.map(() => '---')],
+    ...links.map((link) => [link.name, ...models.map((model) => cell(model, link))]),
+  ]
+  const table = rows
+    .map((cells) => (cells[0] === '---' ? `|${cells.join('|')}|` : `| ${cells.join(' | ')} |`))
+    .join('\n')
   const page = readFileSync(resolve(import.meta.dirname, '../../../docs/tensor-parallel.md'), 'utf8')
   // When it differs: this is the new one.
   const begin = page.indexOf('| round trip |')

@@ -30,15 +30,25 @@ export interface GroupOptions {
 const groupCandidatesMax = 6
 
 /** The best pipeline for one user whose stages may be groups, and the best whose stages are single peers; null when the model fits in none. */
-export function planGroups(snapshot: Snapshot, costs: ModelCosts, options: GroupOptions = {}): { readonly grouped: GroupedPipeline | null; readonly single: GroupedPipeline | null } {
+export function planGroups(
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  options: GroupOptions = {},
+): { readonly grouped: GroupedPipeline | null; readonly single: GroupedPipeline | null } {
   const contextTokens = options.contextTokens ?? Math.min(defaultContextTokens, costs.contextLength)
-  const candidates = [...createCluster(snapshot, costs, contextTokens).candidates].sort((a, b) => a.blockMicros - b.blockMicros).slice(0, groupCandidatesMax)
+  const candidates = [...createCluster(snapshot, costs, contextTokens).candidates]
+    .sort((a, b) => a.blockMicros - b.blockMicros)
+    .slice(0, groupCandidatesMax)
   let grouped: GroupedPipeline | null = null
   let single: GroupedPipeline | null = null
   for (const groups of partitions(candidates)) {
     const found = pipelineOf(groups, costs, contextTokens, options)
     if (found === null) continue
-    if (groups.every((group) => group.length === 1) && (single === null || found.tpotMicros < single.tpotMicros)) single = found
+    if (
+      groups.every((group) => group.length === 1) &&
+      (single === null || found.tpotMicros < single.tpotMicros)
+    )
+      single = found
     if (grouped === null || found.tpotMicros < grouped.tpotMicros) grouped = found
   }
   return { grouped, single }
@@ -48,27 +58,49 @@ export function planGroups(snapshot: Snapshot, costs: ModelCosts, options: Group
  * What these peers would do in these groups, the first of each leading and a group of one alone.
  * @returns null when they cannot hold the model so, or cannot share its heads and columns
  */
-export function predictGroups(snapshot: Snapshot, costs: ModelCosts, groups: readonly (readonly string[])[], options: GroupOptions = {}): GroupedPipeline | null {
+export function predictGroups(
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  groups: readonly (readonly string[])[],
+  options: GroupOptions = {},
+): GroupedPipeline | null {
   const contextTokens = options.contextTokens ?? Math.min(defaultContextTokens, costs.contextLength)
   const { candidates } = createCluster(snapshot, costs, contextTokens)
-  const found = groups.map((peers) => candidates.filter(({ member }) => peers.includes(member.peerId)).sort((a, b) => peers.indexOf(a.member.peerId) - peers.indexOf(b.member.peerId)))
-  return found.some((group, index) => group.length !== groups[index]?.length) ? null : pipelineOf(found, costs, contextTokens, options)
+  const found = groups.map((peers) =>
+    candidates
+      .filter(({ member }) => peers.includes(member.peerId))
+      .sort((a, b) => peers.indexOf(a.member.peerId) - peers.indexOf(b.member.peerId)),
+  )
+  return found.some((group, index) => group.length !== groups[index]?.length)
+    ? null
+    : pipelineOf(found, costs, contextTokens, options)
 }
 
 /** Lines for `shoal plan --explain`: which groups would make a token faster, or why none does. */
-export function explainGroups(snapshot: Snapshot, costs: ModelCosts, options: GroupOptions = {}): readonly string[] {
+export function explainGroups(
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  options: GroupOptions = {},
+): readonly string[] {
   const { grouped, single } = planGroups(snapshot, costs, options)
   if (grouped === null) return ['groups: these devices cannot hold the model together']
   const ms = (micros: number): string => `${(micros / 1000).toFixed(2)} ms`
   const groups = grouped.stages.filter(({ peers }) => peers.length > 1)
-  const lines = groups.map(({ peers, blocks, sumMicros: sums }) => `group ${peers.join(' + ')}: ${blocks} blocks together, ${ms(sums)} of a token for its sums`)
-  const gain = single === null ? 'no single devices hold the model' : `${ms(grouped.tpotMicros)} a token instead of ${ms(single.tpotMicros)} with single devices`
+  const lines = groups.map(
+    ({ peers, blocks, sumMicros: sums }) =>
+      `group ${peers.join(' + ')}: ${blocks} blocks together, ${ms(sums)} of a token for its sums`,
+  )
+  const gain =
+    single === null
+      ? 'no single devices hold the model'
+      : `${ms(grouped.tpotMicros)} a token instead of ${ms(single.tpotMicros)} with single devices`
   if (groups.length > 0) return [...lines, `${gain} (shoal up --groups, or --rank)`]
   const closest = closestPair(snapshot, costs)
   if (closest === null) return ['groups: one device alone']
   const { pair, savedMicros, paidMicros } = closest
   const names = pair.map(({ member }) => member.peerId).join(' + ')
-  if (!(options.canSplit ?? always)(speedsOf(pair))) return [`groups: none pays. Heads and columns of this model cannot be shared by ${names}`]
+  if (!(options.canSplit ?? always)(speedsOf(pair)))
+    return [`groups: none pays. Heads and columns of this model cannot be shared by ${names}`]
   const told = hopMicros(pair[0].member, pair[1].member, costs.rowBytes)
   return [
     `groups: none pays. ${names} come closest: together they would save ${ms(savedMicros)} of computing per block and pay ${ms(paidMicros)} for its two sums`,
@@ -77,14 +109,22 @@ export function explainGroups(snapshot: Snapshot, costs: ModelCosts, options: Gr
 }
 
 /** Why not: what the two devices for which it would cost least would save and pay in each block. */
-function closestPair(snapshot: Snapshot, costs: ModelCosts): { readonly pair: readonly [Candidate, Candidate]; readonly savedMicros: number; readonly paidMicros: number } | null {
+function closestPair(
+  snapshot: Snapshot,
+  costs: ModelCosts,
+): {
+  readonly pair: readonly [Candidate, Candidate]
+  readonly savedMicros: number
+  readonly paidMicros: number
+} | null {
   const { candidates } = createCluster(snapshot, costs, 1)
   let best: ReturnType<typeof closestPair> = null
   for (const [index, a] of candidates.entries()) {
     for (const b of candidates.slice(index + 1)) {
       const savedMicros = Math.min(a.blockMicros, b.blockMicros) - togetherMicros([a, b])
       const paidMicros = sumsPerBlock * sumMicros([a.member, b.member], costs)
-      if (best === null || savedMicros - paidMicros > best.savedMicros - best.paidMicros) best = { pair: [a, b], savedMicros, paidMicros }
+      if (best === null || savedMicros - paidMicros > best.savedMicros - best.paidMicros)
+        best = { pair: [a, b], savedMicros, paidMicros }
     }
   }
   return best
@@ -100,7 +140,10 @@ function togetherMicros(group: readonly Candidate[]): number {
 }
 
 /** Every way to put some of the candidates into groups; within a group the fastest leads. */
-function* partitions(candidates: readonly Candidate[], groups: readonly (readonly Candidate[])[] = []): Generator<readonly (readonly Candidate[])[]> {
+function* partitions(
+  candidates: readonly Candidate[],
+  groups: readonly (readonly Candidate[])[] = [],
+): Generator<readonly (readonly Candidate[])[]> {
   const [next, ...rest] = candidates
   if (next === undefined) {
     if (groups.length > 0) yield groups
@@ -111,20 +154,45 @@ function* partitions(candidates: readonly Candidate[], groups: readonly (readonl
   for (const [index, group] of groups.entries()) yield* partitions(rest, groups.with(index, [...group, next]))
 }
 
-function pipelineOf(groups: readonly (readonly Candidate[])[], costs: ModelCosts, contextTokens: number, { canSplit = always, mayGroup = always }: GroupOptions): GroupedPipeline | null {
-  if (groups.some((group) => group.length > 1 && (!mayGroup(group.map(({ member }) => member)) || !canSplit(speedsOf(group))))) return null
+function pipelineOf(
+  groups: readonly (readonly Candidate[])[],
+  costs: ModelCosts,
+  contextTokens: number,
+  { canSplit = always, mayGroup = always }: GroupOptions,
+): GroupedPipeline | null {
+  if (
+    groups.some(
+      (group) =>
+        group.length > 1 && (!mayGroup(group.map(({ member }) => member)) || !canSplit(speedsOf(group))),
+    )
+  )
+    return null
   const stages = groups.map((group) => {
     const members = group.map(({ member }) => member)
     const sums = sumsPerBlock * sumMicros(members, costs)
     // The rows of a call go to every member first.
-    const call = Math.max(0, ...members.slice(1).map((member) => hopMicros(members[0] ?? member, member, costs.rowBytes)))
-    return { group, sums, call, blockMicros: togetherMicros(group) + sums, capacity: capacityOf(group, costs, contextTokens) }
+    const call = Math.max(
+      0,
+      ...members.slice(1).map((member) => hopMicros(members[0] ?? member, member, costs.rowBytes)),
+    )
+    return {
+      group,
+      sums,
+      call,
+      blockMicros: togetherMicros(group) + sums,
+      capacity: capacityOf(group, costs, contextTokens),
+    }
   })
   const blocks = fill(stages, costs.blockCount)
   if (blocks === null) return null
-  const compute = stages.reduce((sum, { blockMicros, call }, index) => sum + (blocks[index] ?? 0) * blockMicros + call + stageMicros, 0)
+  const compute = stages.reduce(
+    (sum, { blockMicros, call }, index) => sum + (blocks[index] ?? 0) * blockMicros + call + stageMicros,
+    0,
+  )
   const leaders = groups.map((group) => group[0]?.member).filter((member) => member !== undefined)
-  const { order, micros } = shortestRing(leaders.length, (from, to) => hopMicros(leaders[from] ?? never(), leaders[to] ?? never(), costs.rowBytes))
+  const { order, micros } = shortestRing(leaders.length, (from, to) =>
+    hopMicros(leaders[from] ?? never(), leaders[to] ?? never(), costs.rowBytes),
+  )
   return {
     tpotMicros: Math.ceil(compute + micros),
     stages: order.map((index) => ({
@@ -139,15 +207,28 @@ function pipelineOf(groups: readonly (readonly Candidate[])[], costs: ModelCosts
 function capacityOf(group: readonly Candidate[], costs: ModelCosts, contextTokens: number): number {
   const perBlock = spanBytes(1, costs, contextTokens) - spanBytes(0, costs, contextTokens)
   const together = togetherMicros(group)
-  return Math.floor(Math.min(...group.map(({ member, blockMicros }) => (0.8 * member.hardware.memoryBytes - spanBytes(0, costs, contextTokens)) / (perBlock * (together / blockMicros)))))
+  return Math.floor(
+    Math.min(
+      ...group.map(
+        ({ member, blockMicros }) =>
+          (0.8 * member.hardware.memoryBytes - spanBytes(0, costs, contextTokens)) /
+          (perBlock * (together / blockMicros)),
+      ),
+    ),
+  )
 }
 
 /** One block each, the rest where a block is cheapest. @returns null when they do not fit */
-function fill(stages: readonly { readonly blockMicros: number; readonly capacity: number }[], blockCount: number): number[] | null {
+function fill(
+  stages: readonly { readonly blockMicros: number; readonly capacity: number }[],
+  blockCount: number,
+): number[] | null {
   const blocks = stages.map(() => 1)
   let left = blockCount - stages.length
   if (left < 0 || stages.some(({ capacity }) => capacity < 1)) return null
-  const cheapestFirst = [...stages.keys()].sort((a, b) => (stages[a]?.blockMicros ?? 0) - (stages[b]?.blockMicros ?? 0))
+  const cheapestFirst = [...stages.keys()].sort(
+    (a, b) => (stages[a]?.blockMicros ?? 0) - (stages[b]?.blockMicros ?? 0),
+  )
   for (const index of cheapestFirst) {
     const more = Math.min(left, (stages[index]?.capacity ?? 0) - 1)
     blocks[index] = 1 + more
@@ -157,7 +238,10 @@ function fill(stages: readonly { readonly blockMicros: number; readonly capacity
 }
 
 /** Over all orders, the first stage fixed: six stages have 120. */
-function shortestRing(count: number, hop: (from: number, to: number) => number): { readonly order: readonly number[]; readonly micros: number } {
+function shortestRing(
+  count: number,
+  hop: (from: number, to: number) => number,
+): { readonly order: readonly number[]; readonly micros: number } {
   let best = { order: [] as readonly number[], micros: Number.POSITIVE_INFINITY }
   const walk = (order: readonly number[], micros: number): void => {
     if (micros >= best.micros) return
@@ -167,7 +251,8 @@ function shortestRing(count: number, hop: (from: number, to: number) => number):
       if (whole < best.micros) best = { order, micros: whole }
       return
     }
-    for (let next = 1; next < count; next += 1) if (!order.includes(next)) walk([...order, next], micros + hop(last, next))
+    for (let next = 1; next < count; next += 1)
+      if (!order.includes(next)) walk([...order, next], micros + hop(last, next))
   }
   walk([0], 0)
   return best

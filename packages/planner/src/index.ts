@@ -10,7 +10,14 @@
 export { blocksThatFit, defaultContextTokens, modelCosts, spanBytes, type ModelCosts } from './costs.ts'
 export { parseDevices } from './devices.ts'
 export { contributions, explain, paretoFront, type Contribution, type FrontPlan } from './explain.ts'
-export { explainGroups, planGroups, predictGroups, type GroupedPipeline, type GroupOptions, type GroupStage } from './groups.ts'
+export {
+  explainGroups,
+  planGroups,
+  predictGroups,
+  type GroupedPipeline,
+  type GroupOptions,
+  type GroupStage,
+} from './groups.ts'
 export { apartSnapshot, groupHardware, type GroupOf, type SharesOf } from './group-nodes.ts'
 export { hopMicros, rttMicros, unmeasuredRttMicros } from './links.ts'
 export { plan, planHash, usersOf, type Objective, type Plan, type PlanOptions } from './plan.ts'

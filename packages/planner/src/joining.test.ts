@@ -11,14 +11,22 @@ test('joiners that see what those before them are loading take what is missing, 
     fc.property(micros, fc.shuffledSubarray(names, { minLength: 5, maxLength: 5 }), (rtts, order) => {
       const members: MemberSketch[] = []
       for (const [at, name] of order.entries()) {
-        const links = Object.fromEntries(order.slice(0, at).map((other, index) => [other, rtts[at * 5 + index]!]))
+        const links = Object.fromEntries(
+          order.slice(0, at).map((other, index) => [other, rtts[at * 5 + index]!]),
+        )
         const newcomer: MemberSketch = { name, fits: 2, links }
-        const own = plan(sketchSnapshot(costs, [...members, newcomer]), costs, { objective: 'latency' }).placements.find(({ peer }) => peer === name)
+        const own = plan(sketchSnapshot(costs, [...members, newcomer]), costs, {
+          objective: 'latency',
+        }).placements.find(({ peer }) => peer === name)
         expect(own).toBeDefined()
         // The first has loaded, the others are still at it.
         members.push({ ...newcomer, state: at === 0 ? 'serving' : 'joining', span: [own!.start, own!.end] })
         if (at < 2) continue
-        const held = new Set(members.flatMap(({ span }) => Array.from({ length: span![1] - span![0] }, (_, block) => span![0] + block)))
+        const held = new Set(
+          members.flatMap(({ span }) =>
+            Array.from({ length: span![1] - span![0] }, (_, block) => span![0] + block),
+          ),
+        )
         expect(held.size).toBe(6)
       }
     }),

@@ -25,7 +25,9 @@ test.each([
 
 test('a hop is half a round trip and its bytes', () => {
   const [a, b] = [member('a', 1e6), member('b', 1e6)]
-  expect(hopMicros({ ...a, links: { b: 4000 } }, { ...b, links: { a: 6000 } }, 5000)).toBe(frameMicros + 3000 + 5000)
+  expect(hopMicros({ ...a, links: { b: 4000 } }, { ...b, links: { a: 6000 } }, 5000)).toBe(
+    frameMicros + 3000 + 5000,
+  )
   expect(hopMicros(a, a, 5000)).toBe(0)
 })
 
@@ -35,11 +37,20 @@ test('a token of a route: its blocks behind their cache, its stages, and the hop
   const b = { ...slow, hardware: { ...slow.hardware, decodeMicrosPer1024Past: 100 } }
   const c = { ...member('c', 1e9), links: { a: 2000, b: 10_000 } }
   const snapshot = { members: [{ ...member('a', 1e9), links: near }, b, c] }
-  const route = [{ peer: 'b', start: 0, end: 1 }, { peer: 'c', start: 1, end: 4 }]
+  const route = [
+    { peer: 'b', start: 0, end: 1 },
+    { peer: 'c', start: 1, end: 4 },
+  ]
   const row = Math.ceil((costs.rowBytes * 1e6) / 1e9)
-  expect(tokenMicros(snapshot, costs, route, 'a', 0)).toBe(4 * 1000 + 2 * stageMicros + (1000 + 5000 + 1000) + 3 * (frameMicros + row))
-  expect(tokenMicros(snapshot, costs, route, 'a', 2048)).toBe(tokenMicros(snapshot, costs, route, 'a', 0) + 200)
+  expect(tokenMicros(snapshot, costs, route, 'a', 0)).toBe(
+    4 * 1000 + 2 * stageMicros + (1000 + 5000 + 1000) + 3 * (frameMicros + row),
+  )
+  expect(tokenMicros(snapshot, costs, route, 'a', 2048)).toBe(
+    tokenMicros(snapshot, costs, route, 'a', 0) + 200,
+  )
   // Whoever holds the first blocks itself has one hop less.
-  expect(tokenMicros(snapshot, costs, route, 'b', 0)).toBe(4 * 1000 + 2 * stageMicros + 2 * 5000 + 2 * (frameMicros + row))
+  expect(tokenMicros(snapshot, costs, route, 'b', 0)).toBe(
+    4 * 1000 + 2 * stageMicros + 2 * 5000 + 2 * (frameMicros + row),
+  )
   expect(() => tokenMicros(snapshot, costs, [{ peer: 'z', start: 0, end: 4 }], 'a', 0)).toThrow('z')
 })

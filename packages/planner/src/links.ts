@@ -28,7 +28,10 @@ export function rttMicros(a: SnapshotMember, b: SnapshotMember): number {
  */
 export function bytesPerSecond(a: SnapshotMember, b: SnapshotMember): number {
   const measured = said(a.rates?.[b.peerId], b.rates?.[a.peerId])
-  const claims = measured.length > 0 ? measured : said(a.hardware.bandwidthBytesPerSecond, b.hardware.bandwidthBytesPerSecond)
+  const claims =
+    measured.length > 0
+      ? measured
+      : said(a.hardware.bandwidthBytesPerSecond, b.hardware.bandwidthBytesPerSecond)
   return claims.length === 0 ? unmeasuredBytesPerSecond : Math.min(...claims)
 }
 

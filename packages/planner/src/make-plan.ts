@@ -42,21 +42,33 @@ const nobody: Grouping = { groups: [], shares: () => null, served: new Map() }
 const keepPermille = 1250
 
 /** @param apart every member as it is by itself */
-export function makePlan(apart: Snapshot, costs: ModelCosts, { users, contextTokens, promptTokens }: MakeOptions, { groups, shares, served }: Grouping = nobody): MadePlan {
-  const snapshot = groups.length === 0 ? apart : groupedSnapshot(apart, groups, shares, costs, contextTokens, served)
+export function makePlan(
+  apart: Snapshot,
+  costs: ModelCosts,
+  { users, contextTokens, promptTokens }: MakeOptions,
+  { groups, shares, served }: Grouping = nobody,
+): MadePlan {
+  const snapshot =
+    groups.length === 0 ? apart : groupedSnapshot(apart, groups, shares, costs, contextTokens, served)
   const cluster = createCluster(snapshot, costs, contextTokens)
   const held = heldSpans(cluster)
   const ideal = bestPipeline(cluster, users)
   const idealSpans = ideal === undefined ? undefined : placeRing(cluster, ideal, held)
   const keptSpans = fillGaps(cluster, held)
-  const keep = idealSpans === undefined || (breaksHeld(idealSpans, held) && isGoodEnough(snapshot, cluster, keptSpans, idealSpans, users))
+  const keep =
+    idealSpans === undefined ||
+    (breaksHeld(idealSpans, held) && isGoodEnough(snapshot, cluster, keptSpans, idealSpans, users))
   const base = keep ? keptSpans : users === 1 ? widened(idealSpans, held) : idealSpans
   const route = routeOver(snapshot, cluster, base)
-  const placements = groups.length === 0 ? withCopies(cluster, base, users, route) : withGroupCopies(cluster, base)
+  const placements =
+    groups.length === 0 ? withCopies(cluster, base, users, route) : withGroupCopies(cluster, base)
   return {
     placements,
     route: route.map((stage) => named(stage, groups)),
-    uncovered: uncoveredBlocks(placements.map((span) => ({ span })), { start: 0, end: costs.blockCount }),
+    uncovered: uncoveredBlocks(
+      placements.map((span) => ({ span })),
+      { start: 0, end: costs.blockCount },
+    ),
     prediction: route.length === 0 ? null : predict(snapshot, costs, route, promptTokens),
     kept: keep && idealSpans !== undefined,
     bestMicros: ideal === undefined ? null : sharedMicros(ideal, users),
@@ -64,17 +76,37 @@ export function makePlan(apart: Snapshot, costs: ModelCosts, { users, contextTok
 
   function withGroupCopies(grouped: Cluster, spans: Spans): readonly Placement[] {
     const leaders = new Set(groups.map(({ leader }) => leader))
-    const blocks = new Map([...spans].map(([index, { start, end }]) => [candidateAt(grouped, index).member.peerId, end - start]))
-    const all = createCluster(withRanks(snapshot, apart, groups, shares, costs, contextTokens, blocks), costs, contextTokens)
+    const blocks = new Map(
+      [...spans].map(([index, { start, end }]) => [candidateAt(grouped, index).member.peerId, end - start]),
+    )
+    const all = createCluster(
+      withRanks(snapshot, apart, groups, shares, costs, contextTokens, blocks),
+      costs,
+      contextTokens,
+    )
     const at = new Map(all.candidates.map(({ member }, index) => [member.peerId, index]))
-    const moved: Spans = new Map([...spans].map(([index, span]) => [at.get(candidateAt(grouped, index).member.peerId) ?? -1, span]))
+    const moved: Spans = new Map(
+      [...spans].map(([index, span]) => [at.get(candidateAt(grouped, index).member.peerId) ?? -1, span]),
+    )
     // A group that grew would have to be formed anew.
-    return withCopies(all, moved, users, route, (index) => !leaders.has(candidateAt(all, index).member.peerId)).map((placement) => named(placement, groups))
+    return withCopies(
+      all,
+      moved,
+      users,
+      route,
+      (index) => !leaders.has(candidateAt(all, index).member.peerId),
+    ).map((placement) => named(placement, groups))
   }
 }
 
 /** What is left of the memory takes copies. */
-function withCopies(cluster: Cluster, base: Spans, users: number, route: readonly Placement[], mayGrow?: (index: number) => boolean): readonly Placement[] {
+function withCopies(
+  cluster: Cluster,
+  base: Spans,
+  users: number,
+  route: readonly Placement[],
+  mayGrow?: (index: number) => boolean,
+): readonly Placement[] {
   const spans = spreadCopies(cluster, replicate(cluster, base, heldSpans(cluster)), mayGrow)
   return toPlacements(cluster, users === 1 && route.length > 0 ? growSpans(cluster, spans, mayGrow) : spans)
 }
@@ -115,7 +147,9 @@ function placeRing(cluster: Cluster, ring: Pipeline, held: Spans): Spans {
 function keptBlocks(spans: Spans, held: Spans): number {
   return [...spans].reduce((sum, [index, span]) => {
     const now = held.get(index)
-    return now === undefined ? sum : sum + Math.max(0, Math.min(span.end, now.end) - Math.max(span.start, now.start))
+    return now === undefined
+      ? sum
+      : sum + Math.max(0, Math.min(span.end, now.end) - Math.max(span.start, now.start))
   }, 0)
 }
 
@@ -137,7 +171,13 @@ function widened(spans: Spans, held: Spans): Spans {
   )
 }
 
-function isGoodEnough(snapshot: Snapshot, cluster: Cluster, kept: Spans, ideal: Spans, users: number): boolean {
+function isGoodEnough(
+  snapshot: Snapshot,
+  cluster: Cluster,
+  kept: Spans,
+  ideal: Spans,
+  users: number,
+): boolean {
   if (countHolders(kept, cluster.costs.blockCount).includes(0)) return false
   const [now, best] = [kept, ideal].map((spans) => {
     const { tpotMicros, periodMicros } = predict(snapshot, cluster.costs, routeOver(snapshot, cluster, spans))
@@ -148,10 +188,19 @@ function isGoodEnough(snapshot: Snapshot, cluster: Cluster, kept: Spans, ideal: 
 
 /** The route that a generation would take if the spans were held already. */
 function routeOver(snapshot: Snapshot, cluster: Cluster, spans: Spans): readonly Placement[] {
-  const members = [...spans].map(([index, span]) => ({ ...candidateAt(cluster, index).member, state: 'serving' as const, span }))
+  const members = [...spans].map(([index, span]) => ({
+    ...candidateAt(cluster, index).member,
+    state: 'serving' as const,
+    span,
+  }))
   members.sort((a, b) => (a.peerId < b.peerId ? -1 : 1))
-  const result = findRoute({ ...snapshot, members }, cluster.costs, { range: { start: 0, end: cluster.costs.blockCount }, tokenBudget: 0 })
-  return result.found ? result.stages.map(({ peer, range }) => ({ peer, start: range.start, end: range.end })) : []
+  const result = findRoute({ ...snapshot, members }, cluster.costs, {
+    range: { start: 0, end: cluster.costs.blockCount },
+    tokenBudget: 0,
+  })
+  return result.found
+    ? result.stages.map(({ peer, range }) => ({ peer, start: range.start, end: range.end }))
+    : []
 }
 
 function toPlacements(cluster: Cluster, spans: Spans): readonly Placement[] {

@@ -14,7 +14,11 @@ export interface Move {
 }
 
 /** Leave one out, change one for another, take one in. */
-export function* movesOf(cluster: Cluster, order: readonly number[], others: readonly number[]): Generator<Move> {
+export function* movesOf(
+  cluster: Cluster,
+  order: readonly number[],
+  others: readonly number[],
+): Generator<Move> {
   const hop = (from: number, to: number): number => (from === to ? 0 : cluster.hop(from, to))
   for (const [at, here] of order.entries()) {
     const before = order.at(at - 1) ?? here
@@ -23,7 +27,12 @@ export function* movesOf(cluster: Cluster, order: readonly number[], others: rea
     if (order.length > 1) yield { at, drop: true, add: undefined, longer: without + hop(before, after) }
     for (const add of others) {
       // One that stands alone has no hops to lose, and the one that takes its place has none either.
-      yield { at, drop: true, add, longer: order.length === 1 ? 0 : without + hop(before, add) + hop(add, after) }
+      yield {
+        at,
+        drop: true,
+        add,
+        longer: order.length === 1 ? 0 : without + hop(before, add) + hop(add, after),
+      }
       yield { at, drop: false, add, longer: hop(here, add) + hop(add, after) - hop(here, after) }
     }
   }
@@ -52,7 +61,14 @@ export function limitsToBeat(best: Allocation, users: number): readonly Limits[]
  * the fastest take as many blocks as they may, which is a token's shortest way.
  * @param fastestFirst the ring's members by speed
  */
-export function canKeep(cluster: Cluster, fastestFirst: readonly number[], dropped: number | undefined, added: number | undefined, cycleMicros: number, limits: Limits): boolean {
+export function canKeep(
+  cluster: Cluster,
+  fastestFirst: readonly number[],
+  dropped: number | undefined,
+  added: number | undefined,
+  cycleMicros: number,
+  limits: Limits,
+): boolean {
   const count = fastestFirst.length - (dropped === undefined ? 0 : 1) + (added === undefined ? 0 : 1)
   const boundMicros = limits.periodMicros - stageMicros
   let left = cluster.costs.blockCount - count
@@ -68,7 +84,10 @@ export function canKeep(cluster: Cluster, fastestFirst: readonly number[], dropp
   let waiting = added
   for (const index of fastestFirst) {
     if (index === dropped) continue
-    if (waiting !== undefined && candidateAt(cluster, waiting).blockMicros < candidateAt(cluster, index).blockMicros) {
+    if (
+      waiting !== undefined &&
+      candidateAt(cluster, waiting).blockMicros < candidateAt(cluster, index).blockMicros
+    ) {
       if (!take(waiting)) return false
       waiting = undefined
     }

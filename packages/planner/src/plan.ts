@@ -45,12 +45,24 @@ export function plan(snapshot: Snapshot, costs: ModelCosts, options: PlanOptions
   const apart = apartSnapshot(snapshot)
   const single = makePlan(apart, costs, making)
   // Sums make a token faster and the group's work no less: they are for one user at a time.
-  const grouped = objective === 'latency' && shares !== undefined ? chooseGroups(snapshot, apart, costs, making, single, shares) : null
+  const grouped =
+    objective === 'latency' && shares !== undefined
+      ? chooseGroups(snapshot, apart, costs, making, single, shares)
+      : null
   const { placements, route, uncovered, prediction, kept } = grouped ?? single
   return { objective, placements, apart: single.placements, route, uncovered, prediction, kept }
 }
 
 /** Lower-case hex; equal on all peers that plan alike. */
 export function planHash({ objective, placements }: Plan): string {
-  return sha256Hex(new TextEncoder().encode(JSON.stringify([objective, placements.map(({ peer, start, end, group }) => (group === undefined ? [peer, start, end] : [peer, start, end, group.ranks, group.speeds]))])))
+  return sha256Hex(
+    new TextEncoder().encode(
+      JSON.stringify([
+        objective,
+        placements.map(({ peer, start, end, group }) =>
+          group === undefined ? [peer, start, end] : [peer, start, end, group.ranks, group.speeds],
+        ),
+      ]),
+    ),
+  )
 }

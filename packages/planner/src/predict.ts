@@ -38,17 +38,29 @@ const chunkRows = 128
  * The coordinator is taken to be at the first stage: wherever it is, it adds the same to every plan.
  * @param past positions that a token is decoded behind
  */
-export function predict(snapshot: Snapshot, costs: ModelCosts, route: readonly Placement[], promptTokens = 256, past = planningPast): Prediction {
+export function predict(
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  route: readonly Placement[],
+  promptTokens = 256,
+  past = planningPast,
+): Prediction {
   const stages = stagesOf(snapshot, route)
   const rows = Math.min(chunkRows, promptTokens)
   const chunks = Math.ceil(promptTokens / chunkRows)
-  const decode = stages.map(({ member, blocks }) => blocks * decodeMicros(member.hardware, past) + stageMicros)
-  const prefill = stages.map(({ member, blocks }) => blocks * rows * Math.max(1, member.hardware.prefillMicrosPerRowBlock) + stageMicros)
+  const decode = stages.map(
+    ({ member, blocks }) => blocks * decodeMicros(member.hardware, past) + stageMicros,
+  )
+  const prefill = stages.map(
+    ({ member, blocks }) =>
+      blocks * rows * Math.max(1, member.hardware.prefillMicrosPerRowBlock) + stageMicros,
+  )
   const tpotMicros = sum(decode) + ringMicros(stages, costs.rowBytes)
   const periodMicros = Math.max(0, ...decode)
   return {
     tpotMicros,
-    ttftMicros: sum(prefill) + ringMicros(stages, rows * costs.rowBytes) + (chunks - 1) * Math.max(0, ...prefill),
+    ttftMicros:
+      sum(prefill) + ringMicros(stages, rows * costs.rowBytes) + (chunks - 1) * Math.max(0, ...prefill),
     promptTokens,
     periodMicros,
     tokensPerSecond: periodMicros === 0 ? 0 : 1_000_000 / periodMicros,
@@ -60,15 +72,29 @@ export function predict(snapshot: Snapshot, costs: ModelCosts, route: readonly P
  * What `from` itself does with a token (head, sampling) is its own to add.
  * @param from in the snapshot, with its links
  */
-export function tokenMicros(snapshot: Snapshot, costs: ModelCosts, route: readonly Placement[], from: string, past: number): number {
+export function tokenMicros(
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  route: readonly Placement[],
+  from: string,
+  past: number,
+): number {
   const origin = memberOf(snapshot, from)
   const stages = stagesOf(snapshot, route)
-  const compute = sum(stages.map(({ member, blocks }) => blocks * decodeMicros(member.hardware, past) + stageMicros))
+  const compute = sum(
+    stages.map(({ member, blocks }) => blocks * decodeMicros(member.hardware, past) + stageMicros),
+  )
   const stops = [origin, ...stages.map(({ member }) => member), origin]
-  return compute + sum(stops.slice(1).map((member, index) => hopMicros(stops[index] ?? member, member, costs.rowBytes)))
+  return (
+    compute +
+    sum(stops.slice(1).map((member, index) => hopMicros(stops[index] ?? member, member, costs.rowBytes)))
+  )
 }
 
-function stagesOf(snapshot: Snapshot, route: readonly Placement[]): { readonly member: SnapshotMember; readonly blocks: number }[] {
+function stagesOf(
+  snapshot: Snapshot,
+  route: readonly Placement[],
+): { readonly member: SnapshotMember; readonly blocks: number }[] {
   return route.map(({ peer, start, end }) => ({ member: memberOf(snapshot, peer), blocks: end - start }))
 }
 
@@ -79,7 +105,11 @@ function memberOf(snapshot: Snapshot, peer: string): SnapshotMember {
 }
 
 function ringMicros(stages: readonly { readonly member: SnapshotMember }[], bytes: number): number {
-  return sum(stages.map(({ member }, index) => hopMicros(member, (stages[(index + 1) % stages.length] ?? { member }).member, bytes)))
+  return sum(
+    stages.map(({ member }, index) =>
+      hopMicros(member, (stages[(index + 1) % stages.length] ?? { member }).member, bytes),
+    ),
+  )
 }
 
 function sum(values: readonly number[]): number {

@@ -9,16 +9,29 @@ const holders: MemberSketch[] = [
   { name: 'b', fits: 4, span: [4, 8], numericClass: 'two', links: near },
 ]
 const spans = (members: readonly MemberSketch[]): Record<string, string> =>
-  Object.fromEntries(plan(sketchSnapshot(costs, members), costs, { objective: 'latency' }).placements.map(({ peer, start, end }) => [peer, `${start}:${end}`]))
+  Object.fromEntries(
+    plan(sketchSnapshot(costs, members), costs, { objective: 'latency' }).placements.map(
+      ({ peer, start, end }) => [peer, `${start}:${end}`],
+    ),
+  )
 
 test.each([
   ['one', '0:4'],
   ['two', '4:8'],
-])('a spare peer of class %s copies the blocks that its class holds: it could go on with them bit for bit', (numericClass, span) => {
-  expect(spans([...holders, { name: 'c', fits: 4, numericClass, links: near }])).toEqual({ a: '0:4', b: '4:8', c: span })
-})
+])(
+  'a spare peer of class %s copies the blocks that its class holds: it could go on with them bit for bit',
+  (numericClass, span) => {
+    expect(spans([...holders, { name: 'c', fits: 4, numericClass, links: near }])).toEqual({
+      a: '0:4',
+      b: '4:8',
+      c: span,
+    })
+  },
+)
 
 test('blocks with fewer holders come before those of the own class', () => {
   const twice: MemberSketch = { name: 'c', fits: 4, span: [0, 4], numericClass: 'one', links: near }
-  expect(spans([...holders, twice, { name: 'd', fits: 4, numericClass: 'one', links: { ...near } }])['d']).toBe('4:8')
+  expect(
+    spans([...holders, twice, { name: 'd', fits: 4, numericClass: 'one', links: { ...near } }])['d'],
+  ).toBe('4:8')
 })

@@ -23,13 +23,21 @@ export function replicate(cluster: Cluster, placed: Spans, held: Spans): Spans {
  * Copies go where they are missed: while a block has a single holder, whoever leaves two holders behind for each of its
  * own blocks moves there, the slowest first. Nodes that joined one by one would else hold the same blocks for ever.
  */
-export function spreadCopies(cluster: Cluster, placed: Spans, mayMove: (index: number) => boolean = () => true): Spans {
+export function spreadCopies(
+  cluster: Cluster,
+  placed: Spans,
+  mayMove: (index: number) => boolean = () => true,
+): Spans {
   const spans = new Map(placed)
   const { blockCount } = cluster.costs
   for (let moves = 0; moves < cluster.candidates.length; moves += 1) {
     const counts = countHolders(spans, blockCount)
     if (!counts.includes(1)) break
-    const spared = [...spans].filter(([index, { start, end }]) => mayMove(index) && counts.slice(start, end).every((count) => count > 2)).map(([index]) => index)
+    const spared = [...spans]
+      .filter(
+        ([index, { start, end }]) => mayMove(index) && counts.slice(start, end).every((count) => count > 2),
+      )
+      .map(([index]) => index)
     spared.sort((a, b) => candidateAt(cluster, b).blockMicros - candidateAt(cluster, a).blockMicros || a - b)
     const [index] = spared
     if (index === undefined) break
@@ -40,7 +48,11 @@ export function spreadCopies(cluster: Cluster, placed: Spans, mayMove: (index: n
   return spans
 }
 
-function weakestWindow(cluster: Cluster, spans: Spans, index: number): { start: number; end: number } | undefined {
+function weakestWindow(
+  cluster: Cluster,
+  spans: Spans,
+  index: number,
+): { start: number; end: number } | undefined {
   const { blockCount } = cluster.costs
   const { capacity, member } = candidateAt(cluster, index)
   const length = Math.min(capacity, blockCount)
@@ -56,9 +68,15 @@ function weakestWindow(cluster: Cluster, spans: Spans, index: number): { start: 
   }
   // Petals' comparison: the weakest block of a window decides, then the next weakest.
   const weakness = (start: number): number[][] =>
-    Array.from({ length }, (_, offset) => [counts[start + offset] ?? 0, akin[start + offset] === true ? 0 : 1, speeds[start + offset] ?? 0]).sort(compareLists)
+    Array.from({ length }, (_, offset) => [
+      counts[start + offset] ?? 0,
+      akin[start + offset] === true ? 0 : 1,
+      speeds[start + offset] ?? 0,
+    ]).sort(compareLists)
   const edges = [...spans.values()].flatMap(({ start, end }) => [start, end - length])
-  const starts = [...new Set([0, ...edges])].filter((start) => start >= 0 && start + length <= blockCount).sort((a, b) => a - b)
+  const starts = [...new Set([0, ...edges])]
+    .filter((start) => start >= 0 && start + length <= blockCount)
+    .sort((a, b) => a - b)
   let best: { start: number; weakness: number[][] } | undefined
   for (const start of starts) {
     const candidate = { start, weakness: weakness(start) }
@@ -68,7 +86,11 @@ function weakestWindow(cluster: Cluster, spans: Spans, index: number): { start: 
 }
 
 /** Uses the memory that a pipeline leaves: spans grow over blocks with a single holder, nearest first. */
-export function growSpans(cluster: Cluster, placed: Spans, mayGrow: (index: number) => boolean = () => true): Spans {
+export function growSpans(
+  cluster: Cluster,
+  placed: Spans,
+  mayGrow: (index: number) => boolean = () => true,
+): Spans {
   const spans = new Map(placed)
   const { blockCount } = cluster.costs
   for (const index of [...spans.keys()].filter(mayGrow).sort((a, b) => a - b)) {

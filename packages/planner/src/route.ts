@@ -49,21 +49,48 @@ export type RouteResult =
  */
 export function findRoute(snapshot: Snapshot, costs: ModelCosts, request: RouteRequest): RouteResult {
   const { range, tokenBudget } = request
-  const holders = snapshot.members.filter((member) => isUsable(member, costs, tokenBudget) && !isLeftOut(member, request))
+  const holders = snapshot.members.filter(
+    (member) => isUsable(member, costs, tokenBudget) && !isLeftOut(member, request),
+  )
   const origin = snapshot.members.find((member) => member.peerId === request.from)
   // best.get(block): the cheapest way to have all blocks below `block` done, for each member that did the last of them.
-  const best = new Map<number, Way[]>([[range.start, [{ foreign: false, micros: 0, member: origin, stages: [] }]]])
+  const best = new Map<number, Way[]>([
+    [range.start, [{ foreign: false, micros: 0, member: origin, stages: [] }]],
+  ])
   for (let block = range.start; block < range.end; block += 1) {
     for (const way of best.get(block) ?? []) {
       for (const member of holders) {
-        if (member.span === null || member.span.start > block || member.span.end <= block || member.peerId === way.stages.at(-1)?.peer) continue
-        const stage = stageOf(member, { start: block, end: Math.min(member.span.end, range.end) }, way.member, costs)
-        const micros = way.micros + stage.hopMicros + Math.round(stage.decodeMicros * waiting(request.load?.get(member.peerId))) + stageMicros
-        keep(best, stage.range.end, { foreign: way.foreign || changesClass(member, stage.range, request.classes), micros, member, stages: [...way.stages, stage] })
+        if (
+          member.span === null ||
+          member.span.start > block ||
+          member.span.end <= block ||
+          member.peerId === way.stages.at(-1)?.peer
+        )
+          continue
+        const stage = stageOf(
+          member,
+          { start: block, end: Math.min(member.span.end, range.end) },
+          way.member,
+          costs,
+        )
+        const micros =
+          way.micros +
+          stage.hopMicros +
+          Math.round(stage.decodeMicros * waiting(request.load?.get(member.peerId))) +
+          stageMicros
+        keep(best, stage.range.end, {
+          foreign: way.foreign || changesClass(member, stage.range, request.classes),
+          micros,
+          member,
+          stages: [...way.stages, stage],
+        })
       }
     }
   }
-  const complete = (best.get(range.end) ?? []).map((way) => ({ ...way, micros: way.micros + returnHop(way.member, origin, costs) }))
+  const complete = (best.get(range.end) ?? []).map((way) => ({
+    ...way,
+    micros: way.micros + returnHop(way.member, origin, costs),
+  }))
   complete.sort(compareWays)
   const [fastest] = complete
   if (fastest === undefined) return { found: false, uncovered: uncoveredBlocks(holders, range) }
@@ -89,7 +116,11 @@ function isLeftOut({ peerId, incarnation }: SnapshotMember, { exclude, lost }: R
 }
 
 /** Of class `none` nothing was promised, so nothing can be kept. */
-function changesClass({ numericClass }: SnapshotMember, range: BlockRange, classes: ReadonlyMap<number, string> | undefined): boolean {
+function changesClass(
+  { numericClass }: SnapshotMember,
+  range: BlockRange,
+  classes: ReadonlyMap<number, string> | undefined,
+): boolean {
   if (classes === undefined) return false
   for (let block = range.start; block < range.end; block += 1) {
     const before = classes.get(block) ?? 'none'
@@ -98,7 +129,12 @@ function changesClass({ numericClass }: SnapshotMember, range: BlockRange, class
   return false
 }
 
-function stageOf(member: SnapshotMember, range: BlockRange, before: SnapshotMember | undefined, costs: ModelCosts): PlannedStage {
+function stageOf(
+  member: SnapshotMember,
+  range: BlockRange,
+  before: SnapshotMember | undefined,
+  costs: ModelCosts,
+): PlannedStage {
   const blocks = range.end - range.start
   const hop = before === undefined ? 0 : hopMicros(before, member, costs.rowBytes)
   const twoRows = before === undefined ? 0 : hopMicros(before, member, 2 * costs.rowBytes)
@@ -114,7 +150,11 @@ function stageOf(member: SnapshotMember, range: BlockRange, before: SnapshotMemb
   }
 }
 
-function returnHop(last: SnapshotMember | undefined, origin: SnapshotMember | undefined, costs: ModelCosts): number {
+function returnHop(
+  last: SnapshotMember | undefined,
+  origin: SnapshotMember | undefined,
+  costs: ModelCosts,
+): number {
   return last === undefined || origin === undefined ? 0 : hopMicros(last, origin, costs.rowBytes)
 }
 
@@ -142,7 +182,10 @@ function compareStages(a: readonly PlannedStage[], b: readonly PlannedStage[]): 
   return a.length - b.length || ((x ?? '') < (y ?? '') ? -1 : x === y ? 0 : 1)
 }
 
-export function uncoveredBlocks(holders: readonly { readonly span: BlockRange | null }[], range: BlockRange): readonly BlockRange[] {
+export function uncoveredBlocks(
+  holders: readonly { readonly span: BlockRange | null }[],
+  range: BlockRange,
+): readonly BlockRange[] {
   const uncovered: BlockRange[] = []
   for (let block = range.start; block < range.end; block += 1) {
     if (holders.some(({ span }) => span !== null && span.start <= block && block < span.end)) continue

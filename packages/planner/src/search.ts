@@ -28,7 +28,10 @@ export function planBySearch(cluster: Cluster, users: number): Pipeline | undefi
     const ranking = rank(cluster, centre)
     const grown = grow(cluster, ranking, users)
     if (grown === undefined) continue
-    const improved = grown.order.length <= poolMax ? improveInPools(cluster, grown, ranking, users) : improveByMoves(cluster, grown, ranking, users)
+    const improved =
+      grown.order.length <= poolMax
+        ? improveInPools(cluster, grown, ranking, users)
+        : improveByMoves(cluster, grown, ranking, users)
     if (best === undefined || comparePipelines(improved, best, users) < 0) best = improved
   }
   return best
@@ -37,8 +40,12 @@ export function planBySearch(cluster: Cluster, users: number): Pipeline | undefi
 /** No centre first: the ranking by speed and size alone. */
 function centres(cluster: Cluster): (number | undefined)[] {
   const all = cluster.candidates.map((_, index) => index)
-  const fastest = [...all].sort((a, b) => candidateAt(cluster, a).blockMicros - candidateAt(cluster, b).blockMicros || a - b)
-  const largest = [...all].sort((a, b) => candidateAt(cluster, b).capacity - candidateAt(cluster, a).capacity || a - b)
+  const fastest = [...all].sort(
+    (a, b) => candidateAt(cluster, a).blockMicros - candidateAt(cluster, b).blockMicros || a - b,
+  )
+  const largest = [...all].sort(
+    (a, b) => candidateAt(cluster, b).capacity - candidateAt(cluster, a).capacity || a - b,
+  )
   return [undefined, ...new Set([...fastest.slice(0, centresMax / 2), ...largest.slice(0, centresMax / 2)])]
 }
 
@@ -47,7 +54,9 @@ function rank(cluster: Cluster, centre: number | undefined): readonly number[] {
     const hops = centre === undefined || centre === index ? 0 : 2 * cluster.hop(centre, index)
     return blockMicros + (hops + stageMicros) / capacity
   })
-  const ranking = cluster.candidates.map((_, index) => index).sort((a, b) => (costs[a] ?? 0) - (costs[b] ?? 0) || a - b)
+  const ranking = cluster.candidates
+    .map((_, index) => index)
+    .sort((a, b) => (costs[a] ?? 0) - (costs[b] ?? 0) || a - b)
   return centre === undefined ? ranking : [centre, ...ranking.filter((index) => index !== centre)]
 }
 
@@ -63,7 +72,12 @@ function grow(cluster: Cluster, ranking: readonly number[], users: number): Pipe
 }
 
 /** Exact within the present set and the next of the ranking, window by window. */
-function improveInPools(cluster: Cluster, start: Pipeline, ranking: readonly number[], users: number): Pipeline {
+function improveInPools(
+  cluster: Cluster,
+  start: Pipeline,
+  ranking: readonly number[],
+  users: number,
+): Pipeline {
   let best = start
   let others = ranking.slice(0, nearMax)
   for (let round = 0; round < roundsMax; round += 1) {
@@ -79,18 +93,31 @@ function improveInPools(cluster: Cluster, start: Pipeline, ranking: readonly num
 }
 
 /** Leave one out, take one in, change one for another; the best of each round. */
-function improveByMoves(cluster: Cluster, start: Pipeline, ranking: readonly number[], users: number): Pipeline {
+function improveByMoves(
+  cluster: Cluster,
+  start: Pipeline,
+  ranking: readonly number[],
+  users: number,
+): Pipeline {
   let best = start
   for (let round = 0; round < roundsMax; round += 1) {
     const before = best
     const near = before.order.length > longRing ? nearMaxLong : nearMax
-    const others = ranking.slice(0, before.order.length + near).filter((index) => !before.order.includes(index)).slice(0, near)
+    const others = ranking
+      .slice(0, before.order.length + near)
+      .filter((index) => !before.order.includes(index))
+      .slice(0, near)
     const cycle = cycleMicros(cluster, before.order)
-    const fastestFirst = [...before.order].sort((a, b) => candidateAt(cluster, a).blockMicros - candidateAt(cluster, b).blockMicros || a - b)
+    const fastestFirst = [...before.order].sort(
+      (a, b) => candidateAt(cluster, a).blockMicros - candidateAt(cluster, b).blockMicros || a - b,
+    )
     let limits = limitsToBeat(best, users)
     for (const move of movesOf(cluster, before.order, others)) {
       const dropped = move.drop ? before.order[move.at] : undefined
-      if (!limits.some((limit) => canKeep(cluster, fastestFirst, dropped, move.add, cycle + move.longer, limit))) continue
+      if (
+        !limits.some((limit) => canKeep(cluster, fastestFirst, dropped, move.add, cycle + move.longer, limit))
+      )
+        continue
       const found = createPipeline(cluster, applyMove(before.order, move), users, cycle + move.longer, best)
       if (found === undefined || comparePipelines(found, best, users) >= 0) continue
       best = found
@@ -108,7 +135,7 @@ function improveByMoves(cluster: Cluster, start: Pipeline, ranking: readonly num
 function pipelineOver(cluster: Cluster, set: readonly number[], users: number): Pipeline | undefined {
   const left = new Set(set)
   const order: number[] = []
-  for (let at = set[0]; at !== undefined; ) {
+  for (let at = set[0]; at !== undefined;) {
     order.push(at)
     left.delete(at)
     const from: number = at
@@ -125,7 +152,8 @@ function twoOpt(cluster: Cluster, order: readonly number[]): readonly number[] {
     for (let from = 1; from < best.length - 1; from += 1) {
       for (let to = from + 1; to < best.length; to += 1) {
         const [a, b, c, d] = [best[from - 1], best[from], best[to], best[(to + 1) % best.length]]
-        if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('two-opt left its ring')
+        if (a === undefined || b === undefined || c === undefined || d === undefined)
+          throw new Error('two-opt left its ring')
         const gain = cluster.hop(a, b) + cluster.hop(c, d) - cluster.hop(a, c) - cluster.hop(b, d)
         if (gain <= 0) continue
         best = [...best.slice(0, from), ...best.slice(from, to + 1).reverse(), ...best.slice(to + 1)]

@@ -1,6 +1,15 @@
 import { codes } from './codes.ts'
 import { clipMessage, readFields } from './fields.ts'
-import { badFrame, encodeFrame, noPayload, requireNoPayload, splitFrame, unknownCode, type Decoded, type FrameParts } from './frame.ts'
+import {
+  badFrame,
+  encodeFrame,
+  noPayload,
+  requireNoPayload,
+  splitFrame,
+  unknownCode,
+  type Decoded,
+  type FrameParts,
+} from './frame.ts'
 import { limits } from './limits.ts'
 import { protocols, type BlobMessage } from './messages.ts'
 
@@ -9,7 +18,8 @@ const maxUint32 = 0xffffffff
 /** The frame of a blob message. @param payload the bytes, for `chunk` only */
 export function encodeBlob(message: BlobMessage, payload?: Uint8Array): FrameParts {
   const { type, ...fields } = message
-  if (message.type === 'no-blob') return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
+  if (message.type === 'no-blob')
+    return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
   return encodeFrame(codes[type], fields, message.type === 'chunk' ? payload : noPayload)
 }
 
@@ -21,7 +31,8 @@ export function decodeBlob(bytes: Uint8Array): Decoded<BlobMessage> {
       requireNoPayload('get', payload)
       const fields = readFields('get', header)
       const blob = fields.id('blob')
-      if (blob !== 'manifest' && !/^[0-9a-f]{64}$/.test(blob)) throw badFrame('get: blob must be "manifest" or a lower-case hex sha256')
+      if (blob !== 'manifest' && !/^[0-9a-f]{64}$/.test(blob))
+        throw badFrame('get: blob must be "manifest" or a lower-case hex sha256')
       const message = {
         type: 'get',
         request: fields.integer('request', 0, maxUint32),
@@ -38,7 +49,10 @@ export function decodeBlob(bytes: Uint8Array): Decoded<BlobMessage> {
       if (payload.length > limits.blobChunkBytes || payload.length > total - offset) {
         throw badFrame(`chunk: ${payload.length} bytes at ${offset} of ${total} are too many`)
       }
-      return { message: { type: 'chunk', request: fields.integer('request', 0, maxUint32), offset, total }, payload }
+      return {
+        message: { type: 'chunk', request: fields.integer('request', 0, maxUint32), offset, total },
+        payload,
+      }
     }
     case codes['no-blob']: {
       requireNoPayload('no-blob', payload)

@@ -11,9 +11,18 @@ const offer = { type: 'direct-offer', port: 4001, identity: '00ff', key } as con
 
 /** The bytes of version 1; see golden.test.ts. */
 const golden: readonly (readonly [DirectMessage, string])[] = [
-  [{ type: 'direct-ask', channel: protocols.session }, '50001a00a1676368616e6e656c702f73686f616c2f73657373696f6e2f310000'],
-  [offer, '51003d00a3636b65795820000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f64706f7274190fa1686964656e74697479643030666600000000000000'],
-  [{ type: 'refused', code: 'no-capacity', message: 'no', definite: true }, '02002700a364636f64656b6e6f2d6361706163697479676d657373616765626e6f68646566696e697465f50000000000'],
+  [
+    { type: 'direct-ask', channel: protocols.session },
+    '50001a00a1676368616e6e656c702f73686f616c2f73657373696f6e2f310000',
+  ],
+  [
+    offer,
+    '51003d00a3636b65795820000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f64706f7274190fa1686964656e74697479643030666600000000000000',
+  ],
+  [
+    { type: 'refused', code: 'no-capacity', message: 'no', definite: true },
+    '02002700a364636f64656b6e6f2d6361706163697479676d657373616765626e6f68646566696e697465f50000000000',
+  ],
 ]
 
 describe('messages of direct channels', () => {

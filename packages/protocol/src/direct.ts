@@ -25,7 +25,8 @@ export type DirectMessage = DirectAsk | DirectOffer | Refused
 /** The frame of an ask, its offer, or its refusal. */
 export function encodeDirect(message: DirectMessage): FrameParts {
   const { type, ...fields } = message
-  if (message.type === 'refused') return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
+  if (message.type === 'refused')
+    return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
   return encodeFrame(codes[type], fields)
 }
 
@@ -44,7 +45,12 @@ export function decodeDirect(bytes: Uint8Array): DirectMessage {
     case codes.refused: {
       requireNoPayload('refused', payload)
       const fields = readFields('refused', header)
-      return { type: 'refused', code: fields.id('code'), message: fields.text('message', limits.maxMessageBytes), definite: fields.flag('definite') }
+      return {
+        type: 'refused',
+        code: fields.id('code'),
+        message: fields.text('message', limits.maxMessageBytes),
+        definite: fields.flag('definite'),
+      }
     }
     default:
       throw unknownCode(protocols.direct, code)
@@ -54,6 +60,7 @@ export function decodeDirect(bytes: Uint8Array): DirectMessage {
 /** Port, identity and key of an offer. @throws {ShoalError} `bad-frame` */
 export function readOffer(name: string, fields: Fields): Pick<DirectOffer, 'port' | 'identity' | 'key'> {
   const key = fields.bytes('key', limits.directKeyBytes)
-  if (key.length !== limits.directKeyBytes) throw badFrame(`${name}: a key has ${limits.directKeyBytes} bytes, not ${key.length}`)
+  if (key.length !== limits.directKeyBytes)
+    throw badFrame(`${name}: a key has ${limits.directKeyBytes} bytes, not ${key.length}`)
   return { port: fields.integer('port', 1, 65_535), identity: fields.id('identity'), key }
 }

@@ -33,12 +33,14 @@ export function isId(value: unknown, maxLength: number = limits.maxIdLength): va
 
 export function checkText(value: unknown, where: string, maxLength: number): string {
   if (typeof value !== 'string') throw badFrame(`${where} must be text`)
-  if (value.length > maxLength) throw badFrame(`${where} has ${value.length} characters, at most ${maxLength} are allowed`)
+  if (value.length > maxLength)
+    throw badFrame(`${where} has ${value.length} characters, at most ${maxLength} are allowed`)
   return value
 }
 
 function checkId(value: unknown, where: string, maxLength?: number): string {
-  if (!isId(value, maxLength)) throw badFrame(`${where} must be 1 to ${maxLength ?? limits.maxIdLength} printable characters`)
+  if (!isId(value, maxLength))
+    throw badFrame(`${where} must be 1 to ${maxLength ?? limits.maxIdLength} printable characters`)
   return value
 }
 
@@ -58,11 +60,13 @@ function fieldsOf(name: string, map: Readonly<Record<string, unknown>>): Fields 
   return {
     has: (field) => Object.hasOwn(map, field),
     text: (field, maxLength) => checkText(value(field), at(field), maxLength),
-    textOrNull: (field, maxLength) => (value(field) === null ? null : checkText(value(field), at(field), maxLength)),
+    textOrNull: (field, maxLength) =>
+      value(field) === null ? null : checkText(value(field), at(field), maxLength),
     id: (field, maxLength) => checkId(value(field), at(field), maxLength),
     idOrNull: (field) => (value(field) === null ? null : checkId(value(field), at(field))),
     integer: (field, min, max) => checkInteger(value(field), at(field), min, max),
-    integerOrNull: (field, min, max) => (value(field) === null ? null : checkInteger(value(field), at(field), min, max)),
+    integerOrNull: (field, min, max) =>
+      value(field) === null ? null : checkInteger(value(field), at(field), min, max),
     flag(field) {
       const found = value(field)
       if (typeof found !== 'boolean') throw badFrame(`${at(field)} must be true or false`)
@@ -71,7 +75,8 @@ function fieldsOf(name: string, map: Readonly<Record<string, unknown>>): Fields 
     bytes(field, maxLength) {
       const found = value(field)
       if (!(found instanceof Uint8Array)) throw badFrame(`${at(field)} must be bytes`)
-      if (found.length > maxLength) throw badFrame(`${at(field)} has ${found.length} bytes, at most ${maxLength} are allowed`)
+      if (found.length > maxLength)
+        throw badFrame(`${at(field)} has ${found.length} bytes, at most ${maxLength} are allowed`)
       return found
     },
     oneOf(field, choices) {
@@ -83,12 +88,18 @@ function fieldsOf(name: string, map: Readonly<Record<string, unknown>>): Fields 
     list(field, maxLength, read) {
       const found = value(field)
       if (!Array.isArray(found)) throw badFrame(`${at(field)} must be a list`)
-      if (found.length > maxLength) throw badFrame(`${at(field)} has ${found.length} items, at most ${maxLength} are allowed`)
+      if (found.length > maxLength)
+        throw badFrame(`${at(field)} has ${found.length} items, at most ${maxLength} are allowed`)
       return found.map((item: unknown, index) => read(item, `${at(field)}[${index}]`))
     },
     nested(field) {
       const found = value(field)
-      if (typeof found !== 'object' || found === null || Array.isArray(found) || found instanceof Uint8Array) {
+      if (
+        typeof found !== 'object' ||
+        found === null ||
+        Array.isArray(found) ||
+        found instanceof Uint8Array
+      ) {
         throw badFrame(`${at(field)} must be a map`)
       }
       return fieldsOf(`${name}.${field}`, found as Record<string, unknown>)

@@ -33,7 +33,10 @@ export const badFrame = (sentence: string): ShoalError => new ShoalError('bad-fr
 /** An empty head of a frame whose header has `headerLength` bytes; the caller writes the header at `frameHeadBytes`. */
 export function createHead(code: number, headerLength: number): Uint8Array {
   if (headerLength > limits.maxHeaderBytes) {
-    throw new ShoalError('limit-exceeded', `a header of ${headerLength} bytes is over the limit of ${limits.maxHeaderBytes}`)
+    throw new ShoalError(
+      'limit-exceeded',
+      `a header of ${headerLength} bytes is over the limit of ${limits.maxHeaderBytes}`,
+    )
   }
   const head = new Uint8Array(alignTo8(frameHeadBytes + headerLength))
   head[0] = code
@@ -43,7 +46,11 @@ export function createHead(code: number, headerLength: number): Uint8Array {
 }
 
 /** A frame whose header is the deterministic CBOR of `fields`. */
-export function encodeFrame(code: number, fields: Readonly<Record<string, unknown>>, payload: Uint8Array = noPayload): FrameParts {
+export function encodeFrame(
+  code: number,
+  fields: Readonly<Record<string, unknown>>,
+  payload: Uint8Array = noPayload,
+): FrameParts {
   const header = encode(fields)
   const head = createHead(code, header.length)
   head.set(header, frameHeadBytes)
@@ -72,7 +79,9 @@ export function decodeFields(name: string, bytes: Uint8Array): Readonly<Record<s
     value = decode(bytes, { rejectDuplicateMapKeys: true })
   } catch (error) {
     // Whatever hostile bytes provoke inside the decoder, deep nesting included, is the sender's fault.
-    throw new ShoalError('bad-frame', `${name}: the header is not CBOR: ${messageOf(error)}`, { cause: error })
+    throw new ShoalError('bad-frame', `${name}: the header is not CBOR: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
     throw badFrame(`${name}: the header must be a map`)
@@ -85,5 +94,7 @@ export function requireNoPayload(name: string, payload: Uint8Array): void {
 }
 
 export function unknownCode(protocol: string, code: number): ShoalError {
-  return badFrame(`${protocol}: unknown message type 0x${code.toString(16).padStart(2, '0')}; the sender may be newer than this peer`)
+  return badFrame(
+    `${protocol}: unknown message type 0x${code.toString(16).padStart(2, '0')}; the sender may be newer than this peer`,
+  )
 }

@@ -1,7 +1,18 @@
 import { ShoalError } from '@shoal/host'
 import { codes } from './codes.ts'
 import { checkText, clipMessage, isId, readFields, type Fields } from './fields.ts'
-import { badFrame, createHead, encodeFrame, frameHeadBytes, noPayload, requireNoPayload, splitFrame, unknownCode, type Decoded, type FrameParts } from './frame.ts'
+import {
+  badFrame,
+  createHead,
+  encodeFrame,
+  frameHeadBytes,
+  noPayload,
+  requireNoPayload,
+  splitFrame,
+  unknownCode,
+  type Decoded,
+  type FrameParts,
+} from './frame.ts'
 import type { FormGroup, GroupCall, GroupEcho, GroupMessage, GroupPart } from './group-messages.ts'
 import { readOffer } from './direct.ts'
 import { bytesOfHidden } from './hidden-rows.ts'
@@ -28,10 +39,18 @@ export function encodeGroup(message: GroupMessage, values?: Float32Array): Frame
     case 'group-part':
       return withValues(partHead(message), values)
     case 'group-echo':
-      return encodeFrame(codes[message.type], { request: message.request }, values === undefined ? noPayload : bytesOfHidden(values))
+      return encodeFrame(
+        codes[message.type],
+        { request: message.request },
+        values === undefined ? noPayload : bytesOfHidden(values),
+      )
     case 'group-head':
     case 'group-logits':
-      return encodeFrame(codes[message.type], { request: message.request }, values === undefined ? noPayload : bytesOfHidden(values))
+      return encodeFrame(
+        codes[message.type],
+        { request: message.request },
+        values === undefined ? noPayload : bytesOfHidden(values),
+      )
     case 'group-failed': {
       const { type, ...fields } = message
       return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
@@ -56,7 +75,8 @@ export function encodeGroup(message: GroupMessage, values?: Float32Array): Frame
 /** The payload is empty but for messages that carry rows: calls, parts, echoes, and those to and from a head. @throws {ShoalError} `bad-frame` */
 export function decodeGroup(bytes: Uint8Array): Decoded<GroupMessage> {
   const { code, header, payload } = splitFrame(bytes)
-  if (code === codes['group-part']) return { message: readPart(header), payload: requireFloats('group-part', payload, 1) }
+  if (code === codes['group-part'])
+    return { message: readPart(header), payload: requireFloats('group-part', payload, 1) }
   if (code === codes['group-call']) {
     const message = readCall(header)
     return { message, payload: requireFloats('group-call', payload, message.rows) }
@@ -74,7 +94,8 @@ function withValues(head: Uint8Array, values: Float32Array | undefined): FramePa
 function callHead({ type, call, session, position, rows }: GroupCall): Uint8Array {
   const head = createHead(codes[type], callBytes)
   const view = new DataView(head.buffer, frameHeadBytes)
-  for (const [index, value] of [call, session, position, rows].entries()) view.setUint32(index * 4, fits(value, maxUint32, type), true)
+  for (const [index, value] of [call, session, position, rows].entries())
+    view.setUint32(index * 4, fits(value, maxUint32, type), true)
   return head
 }
 
@@ -94,35 +115,64 @@ function fits(value: number, max: number, name: string): number {
 }
 
 function packed(name: string, header: Uint8Array, length: number): DataView {
-  if (header.length < length) throw badFrame(`${name}: a header of ${header.length} bytes is shorter than ${length}`)
+  if (header.length < length)
+    throw badFrame(`${name}: a header of ${header.length} bytes is shorter than ${length}`)
   return new DataView(header.buffer, header.byteOffset, header.byteLength)
 }
 
 function readCall(header: Uint8Array): GroupCall {
   const view = packed('group-call', header, callBytes)
   const rows = view.getUint32(12, true)
-  if (rows < 1 || rows > limits.maxRowsPerStep) throw badFrame(`group-call: ${rows} rows are not 1 to ${limits.maxRowsPerStep}`)
-  return { type: 'group-call', call: view.getUint32(0, true), session: view.getUint32(4, true), position: view.getUint32(8, true), rows }
+  if (rows < 1 || rows > limits.maxRowsPerStep)
+    throw badFrame(`group-call: ${rows} rows are not 1 to ${limits.maxRowsPerStep}`)
+  return {
+    type: 'group-call',
+    call: view.getUint32(0, true),
+    session: view.getUint32(4, true),
+    position: view.getUint32(8, true),
+    rows,
+  }
 }
 
 function readPart(header: Uint8Array): GroupPart {
   const view = packed('group-part', header, partBytes)
   const kind = view.getUint8(6)
   if (kind > 1) throw badFrame(`group-part: kind ${kind} is unknown`)
-  return { type: 'group-part', call: view.getUint32(0, true), sum: view.getUint16(4, true), kind: kind === 0 ? 'partial' : 'total', chunk: view.getUint32(8, true) }
+  return {
+    type: 'group-part',
+    call: view.getUint32(0, true),
+    sum: view.getUint16(4, true),
+    kind: kind === 0 ? 'partial' : 'total',
+    chunk: view.getUint32(8, true),
+  }
 }
 
 function readEcho(header: Uint8Array, payload: Uint8Array): Decoded<GroupEcho> {
-  if (payload.length > limits.maxEchoBytes || payload.length % Float32Array.BYTES_PER_ELEMENT !== 0) throw badFrame(`group-echo: ${payload.length} bytes are not float32, or more than ${limits.maxEchoBytes}`)
-  return { message: { type: 'group-echo', request: readFields('group-echo', header).integer('request', 0, maxUint32) }, payload }
+  if (payload.length > limits.maxEchoBytes || payload.length % Float32Array.BYTES_PER_ELEMENT !== 0)
+    throw badFrame(`group-echo: ${payload.length} bytes are not float32, or more than ${limits.maxEchoBytes}`)
+  return {
+    message: {
+      type: 'group-echo',
+      request: readFields('group-echo', header).integer('request', 0, maxUint32),
+    },
+    payload,
+  }
 }
 
-function readHead(type: 'group-head' | 'group-logits', header: Uint8Array, payload: Uint8Array): Decoded<GroupMessage> {
-  return { message: { type, request: readFields(type, header).integer('request', 0, maxUint32) }, payload: requireFloats(type, payload, 1) }
+function readHead(
+  type: 'group-head' | 'group-logits',
+  header: Uint8Array,
+  payload: Uint8Array,
+): Decoded<GroupMessage> {
+  return {
+    message: { type, request: readFields(type, header).integer('request', 0, maxUint32) },
+    payload: requireFloats(type, payload, 1),
+  }
 }
 
 function requireFloats(name: string, payload: Uint8Array, rows: number): Uint8Array {
-  if (payload.length === 0 || payload.length % (rows * Float32Array.BYTES_PER_ELEMENT) !== 0) throw badFrame(`${name}: ${payload.length} bytes are not ${rows} rows of float32`)
+  if (payload.length === 0 || payload.length % (rows * Float32Array.BYTES_PER_ELEMENT) !== 0)
+    throw badFrame(`${name}: ${payload.length} bytes are not ${rows} rows of float32`)
   return payload
 }
 
@@ -141,23 +191,44 @@ function readPlain(code: number, header: Uint8Array, payload: Uint8Array): Group
     case codes['group-head-load']: {
       const fields = open('group-head-load')
       const end = fields.integer('end', 1, limits.maxVocabulary)
-      return { type: 'group-head-load', request: request(fields), start: fields.integer('start', 0, end - 1), end }
+      return {
+        type: 'group-head-load',
+        request: request(fields),
+        start: fields.integer('start', 0, end - 1),
+        end,
+      }
     }
     case codes['group-open']: {
       const fields = open('group-open')
       const end = fields.integer('end', 1, limits.maxBlocks)
       const tokenBudget = fields.integer('tokenBudget', 1, maxUint32)
-      return { type: 'group-open', request: request(fields), session: session(fields), tokenBudget, start: fields.integer('start', 0, end - 1), end }
+      return {
+        type: 'group-open',
+        request: request(fields),
+        session: session(fields),
+        tokenBudget,
+        start: fields.integer('start', 0, end - 1),
+        end,
+      }
     }
     case codes['group-truncate']: {
       const fields = open('group-truncate')
-      return { type: 'group-truncate', session: session(fields), length: fields.integer('length', 0, maxUint32) }
+      return {
+        type: 'group-truncate',
+        session: session(fields),
+        length: fields.integer('length', 0, maxUint32),
+      }
     }
     case codes['group-close']:
       return { type: 'group-close', session: session(open('group-close')) }
     case codes['group-done']: {
       const fields = open('group-done')
-      return { type: 'group-done', request: request(fields), numericClass: fields.idOrNull('numericClass'), ...(fields.has('lanes') ? { lanes: fields.flag('lanes') } : {}) }
+      return {
+        type: 'group-done',
+        request: request(fields),
+        numericClass: fields.idOrNull('numericClass'),
+        ...(fields.has('lanes') ? { lanes: fields.flag('lanes') } : {}),
+      }
     }
     case codes['group-failed']: {
       const fields = open('group-failed')
@@ -172,7 +243,11 @@ function readPlain(code: number, header: Uint8Array, payload: Uint8Array): Group
     }
     case codes['group-meet']: {
       const fields = open('group-meet')
-      return { type: 'group-meet', group: fields.id('group'), rank: fields.integer('rank', 0, limits.maxRanks - 1) }
+      return {
+        type: 'group-meet',
+        group: fields.id('group'),
+        rank: fields.integer('rank', 0, limits.maxRanks - 1),
+      }
     }
     case codes['group-lane']: {
       const fields = open('group-lane')
@@ -188,22 +263,33 @@ function readPlain(code: number, header: Uint8Array, payload: Uint8Array): Group
 
 function readForm(fields: Fields): FormGroup {
   const end = fields.integer('end', 1, limits.maxBlocks)
-  const counts = (field: string): readonly number[] => fields.list(field, limits.maxRanks, (value, where) => countOf(value, where))
+  const counts = (field: string): readonly number[] =>
+    fields.list(field, limits.maxRanks, (value, where) => countOf(value, where))
   const heads = counts('heads')
   const ranks = heads.length
   const peers = fields.list('peers', limits.maxRanks, (value, where) => {
     const { peer, addresses } = mapOf(value, where)
     if (!isId(peer)) throw badFrame(`${where}.peer must be an id`)
-    if (!Array.isArray(addresses) || addresses.length > limits.maxAddresses) throw badFrame(`${where}.addresses must be a list of at most ${limits.maxAddresses}`)
-    return { peer, addresses: addresses.map((address: unknown) => checkText(address, `${where}.addresses`, limits.maxAddressBytes)) }
+    if (!Array.isArray(addresses) || addresses.length > limits.maxAddresses)
+      throw badFrame(`${where}.addresses must be a list of at most ${limits.maxAddresses}`)
+    return {
+      peer,
+      addresses: addresses.map((address: unknown) =>
+        checkText(address, `${where}.addresses`, limits.maxAddressBytes),
+      ),
+    }
   })
   const sums = fields.list('sums', limits.maxSumSizes, (value, where) => {
     const { bytes, algorithm } = mapOf(value, where)
-    if (algorithm !== 'star' && algorithm !== 'gather' && algorithm !== 'ring') throw badFrame(`${where}.algorithm must be star, gather or ring`)
+    if (algorithm !== 'star' && algorithm !== 'gather' && algorithm !== 'ring')
+      throw badFrame(`${where}.algorithm must be star, gather or ring`)
     return { bytes: countOf(bytes, where), algorithm } as const
   })
   const columns = counts('columns')
-  if (ranks === 0 || columns.length !== ranks || peers.length !== ranks || sums.length === 0) throw badFrame(`group-form: heads, columns and peers of ${ranks} ranks, and a way to add up, belong together`)
+  if (ranks === 0 || columns.length !== ranks || peers.length !== ranks || sums.length === 0)
+    throw badFrame(
+      `group-form: heads, columns and peers of ${ranks} ranks, and a way to add up, belong together`,
+    )
   return {
     type: 'group-form',
     request: fields.integer('request', 0, maxUint32),
@@ -221,11 +307,13 @@ function readForm(fields: Fields): FormGroup {
 }
 
 function mapOf(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) throw badFrame(`${where} must be a map`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
+    throw badFrame(`${where} must be a map`)
   return value as Record<string, unknown>
 }
 
 function countOf(value: unknown, where: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > maxUint32) throw badFrame(`${where} must be an integer from 0 to ${maxUint32}`)
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > maxUint32)
+    throw badFrame(`${where} must be an integer from 0 to ${maxUint32}`)
   return value
 }

@@ -7,7 +7,8 @@ import { protocols, type Hello, type Refused } from './messages.ts'
 /** The frame of a hello or of its refusal. */
 export function encodeHello(message: Hello | Refused): FrameParts {
   const { type, ...fields } = message
-  if (message.type === 'refused') return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
+  if (message.type === 'refused')
+    return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
   return encodeFrame(codes[type], fields)
 }
 

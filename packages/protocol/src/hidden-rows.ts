@@ -9,7 +9,9 @@ import { badFrame } from './frame.ts'
 export function hiddenRows(payload: Uint8Array, rows: number, hiddenSize: number): Float32Array {
   const expected = rows * hiddenSize * Float32Array.BYTES_PER_ELEMENT
   if (payload.byteLength !== expected) {
-    throw badFrame(`${rows} rows of hidden size ${hiddenSize} are ${expected} bytes, the payload has ${payload.byteLength}`)
+    throw badFrame(
+      `${rows} rows of hidden size ${hiddenSize} are ${expected} bytes, the payload has ${payload.byteLength}`,
+    )
   }
   return new Float32Array(payload.buffer, payload.byteOffset, rows * hiddenSize)
 }

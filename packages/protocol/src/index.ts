@@ -13,8 +13,26 @@ export { decodeBlob, encodeBlob } from './blobs.ts'
 export { decodeDirect, encodeDirect, type DirectAsk, type DirectMessage, type DirectOffer } from './direct.ts'
 export type { Decoded, FrameParts } from './frame.ts'
 export { decodeGroup, encodeGroup } from './group.ts'
-export type { FormGroup, GroupCall, GroupDone, GroupEcho, GroupLogits, GroupFailed, GroupMessage, GroupPart, OpenGroupSession } from './group-messages.ts'
-export type { HandedOver, HandOver, KeyValues, KeyValuesEnd, LetGo, StageLeaving, Successor } from './hand-over-messages.ts'
+export type {
+  FormGroup,
+  GroupCall,
+  GroupDone,
+  GroupEcho,
+  GroupLogits,
+  GroupFailed,
+  GroupMessage,
+  GroupPart,
+  OpenGroupSession,
+} from './group-messages.ts'
+export type {
+  HandedOver,
+  HandOver,
+  KeyValues,
+  KeyValuesEnd,
+  LetGo,
+  StageLeaving,
+  Successor,
+} from './hand-over-messages.ts'
 export { decodeHello, encodeHello } from './hello.ts'
 export { hiddenRows } from './hidden-rows.ts'
 export { limits } from './limits.ts'

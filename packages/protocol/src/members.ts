@@ -25,16 +25,30 @@ export function decodeMembers(bytes: Uint8Array): MembersMessage {
   switch (code) {
     case codes.state:
       requireUpdateSize('state', payload)
-      return { type: 'state', document: readFields('state', header).id('document', limits.maxNameLength), stateVector: payload }
+      return {
+        type: 'state',
+        document: readFields('state', header).id('document', limits.maxNameLength),
+        stateVector: payload,
+      }
     case codes.update:
       requireUpdateSize('update', payload)
-      return { type: 'update', document: readFields('update', header).id('document', limits.maxNameLength), update: payload }
+      return {
+        type: 'update',
+        document: readFields('update', header).id('document', limits.maxNameLength),
+        update: payload,
+      }
     case codes.beat: {
       requireNoPayload('beat', payload)
       const fields = readFields('beat', header)
       const signature = fields.bytes('signature', limits.signatureBytes)
-      if (signature.length !== limits.signatureBytes) throw badFrame(`beat: signature must have ${limits.signatureBytes} bytes`)
-      return { type: 'beat', peer: fields.id('peer'), body: fields.bytes('body', limits.maxBeatBytes), signature }
+      if (signature.length !== limits.signatureBytes)
+        throw badFrame(`beat: signature must have ${limits.signatureBytes} bytes`)
+      return {
+        type: 'beat',
+        peer: fields.id('peer'),
+        body: fields.bytes('body', limits.maxBeatBytes),
+        signature,
+      }
     }
     default:
       throw unknownCode(protocols.members, code)
@@ -43,7 +57,9 @@ export function decodeMembers(bytes: Uint8Array): MembersMessage {
 
 function requireUpdateSize(name: string, payload: Uint8Array): void {
   if (payload.length > limits.maxMembershipUpdateBytes) {
-    throw badFrame(`${name}: ${payload.length} bytes are over the limit of ${limits.maxMembershipUpdateBytes}`)
+    throw badFrame(
+      `${name}: ${payload.length} bytes are over the limit of ${limits.maxMembershipUpdateBytes}`,
+    )
   }
 }
 
@@ -54,7 +70,8 @@ export function encodeBeatBody(body: BeatBody): Uint8Array {
 
 /** @throws {ShoalError} `bad-frame` */
 export function decodeBeatBody(bytes: Uint8Array): BeatBody {
-  if (bytes.length > limits.maxBeatBytes) throw badFrame(`beat body: ${bytes.length} bytes are over the limit of ${limits.maxBeatBytes}`)
+  if (bytes.length > limits.maxBeatBytes)
+    throw badFrame(`beat body: ${bytes.length} bytes are over the limit of ${limits.maxBeatBytes}`)
   const fields = readFields('beat body', bytes)
   return {
     incarnation: fields.integer('incarnation'),

@@ -5,7 +5,14 @@
  * Unknown fields are ignored, unknown message types are refused. A number is a safe non-negative integer unless said
  * otherwise.
  */
-import type { HandedOver, HandOver, KeyValues, KeyValuesEnd, LetGo, StageLeaving } from './hand-over-messages.ts'
+import type {
+  HandedOver,
+  HandOver,
+  KeyValues,
+  KeyValuesEnd,
+  LetGo,
+  StageLeaving,
+} from './hand-over-messages.ts'
 
 /** The version all protocol ids of this release carry. */
 export const protocolVersion = 1

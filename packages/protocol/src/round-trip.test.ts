@@ -1,7 +1,20 @@
 import { ShoalError } from '@shoal/host'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeBeatBody, decodeBlob, decodeHello, decodeMembers, decodeSession, encodeBeatBody, encodeBlob, encodeHello, encodeMembers, encodeSession, hiddenRows, limits } from './index.ts'
+import {
+  decodeBeatBody,
+  decodeBlob,
+  decodeHello,
+  decodeMembers,
+  decodeSession,
+  encodeBeatBody,
+  encodeBlob,
+  encodeHello,
+  encodeMembers,
+  encodeSession,
+  hiddenRows,
+  limits,
+} from './index.ts'
 import { splitFrame, type FrameParts } from './frame.ts'
 import * as any from './testing/messages.ts'
 
@@ -79,7 +92,12 @@ describe('every message survives the wire', () => {
     )
   })
   test('a sentence that is too long is cut at a character', () => {
-    const message = { type: 'refused', code: 'internal', message: '€'.repeat(limits.maxMessageBytes), definite: false } as const
+    const message = {
+      type: 'refused',
+      code: 'internal',
+      message: '€'.repeat(limits.maxMessageBytes),
+      definite: false,
+    } as const
     const decoded = decodeHello(join(encodeHello(message)))
     expect(decoded).toMatchObject({ message: '€'.repeat(Math.floor(limits.maxMessageBytes / 3)) })
   })
@@ -111,25 +129,35 @@ describe('hostile bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), neverThrowsAnythingElse), { numRuns: 2000 })
   })
   test('random headers behind every type code are read or refused', () => {
-    const property = fc.property(fc.integer({ min: 0, max: 0x40 }), fc.uint8Array({ maxLength: 120 }), (code, header) => {
-      const frame = new Uint8Array(4 + ((header.length + 3) & ~7) + 8)
-      frame.set([code, 0, header.length, 0])
-      frame.set(header, 4)
-      neverThrowsAnythingElse(frame)
-    })
+    const property = fc.property(
+      fc.integer({ min: 0, max: 0x40 }),
+      fc.uint8Array({ maxLength: 120 }),
+      (code, header) => {
+        const frame = new Uint8Array(4 + ((header.length + 3) & ~7) + 8)
+        frame.set([code, 0, header.length, 0])
+        frame.set(header, 4)
+        neverThrowsAnythingElse(frame)
+      },
+    )
     fc.assert(property, { numRuns: 3000 })
   })
   test('valid frames with one byte changed, or cut, are read or refused', () => {
-    const property = fc.property(frames, fc.nat(), fc.integer({ min: 0, max: 255 }), fc.boolean(), (parts, at, value, cut) => {
-      const frame = join(parts)
-      if (frame.length === 0) return
-      const index = at % frame.length
-      if (cut) neverThrowsAnythingElse(frame.slice(0, index))
-      else {
-        frame[index] = value
-        neverThrowsAnythingElse(frame)
-      }
-    })
+    const property = fc.property(
+      frames,
+      fc.nat(),
+      fc.integer({ min: 0, max: 255 }),
+      fc.boolean(),
+      (parts, at, value, cut) => {
+        const frame = join(parts)
+        if (frame.length === 0) return
+        const index = at % frame.length
+        if (cut) neverThrowsAnythingElse(frame.slice(0, index))
+        else {
+          frame[index] = value
+          neverThrowsAnythingElse(frame)
+        }
+      },
+    )
     fc.assert(property, { numRuns: 3000 })
   })
   test.each([
@@ -173,6 +201,8 @@ describe('frames', () => {
     expect(() => splitFrame(Buffer.from(hex.replaceAll(' ', ''), 'hex'))).toThrow(sentence)
   })
   test('an unknown type is refused by name', () => {
-    expect(() => decodeSession(Buffer.from('7f00000000000000', 'hex'))).toThrow('/shoal/session/1: unknown message type 0x7f')
+    expect(() => decodeSession(Buffer.from('7f00000000000000', 'hex'))).toThrow(
+      '/shoal/session/1: unknown message type 0x7f',
+    )
   })
 })

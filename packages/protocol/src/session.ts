@@ -1,9 +1,25 @@
 import { codes } from './codes.ts'
 import { checkText, clipMessage, readFields, type Fields } from './fields.ts'
-import { badFrame, encodeFrame, noPayload, requireNoPayload, splitFrame, unknownCode, type Decoded, type FrameParts } from './frame.ts'
+import {
+  badFrame,
+  encodeFrame,
+  noPayload,
+  requireNoPayload,
+  splitFrame,
+  unknownCode,
+  type Decoded,
+  type FrameParts,
+} from './frame.ts'
 import { bytesOfHidden } from './hidden-rows.ts'
 import { limits } from './limits.ts'
-import { protocols, type NextHop, type OpenSession, type Replay, type SessionFailed, type SessionMessage } from './messages.ts'
+import {
+  protocols,
+  type NextHop,
+  type OpenSession,
+  type Replay,
+  type SessionFailed,
+  type SessionMessage,
+} from './messages.ts'
 import { decodeHandOver, readKeyValues, readKeyValuesEnd } from './hand-over.ts'
 import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
 
@@ -102,7 +118,11 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
     case codes.close: {
       requireNoPayload('close', payload)
       const fields = readFields('close', header)
-      return { type: 'close', session: fields.id('session'), start: fields.integerOrNull('start', 0, limits.maxBlocks - 1) }
+      return {
+        type: 'close',
+        session: fields.id('session'),
+        start: fields.integerOrNull('start', 0, limits.maxBlocks - 1),
+      }
     }
     case codes['keep-alive']: {
       requireNoPayload('keep-alive', payload)
@@ -124,7 +144,10 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
 }
 
 function requireWholeRows(name: string, rows: number, payload: Uint8Array): void {
-  const whole = rows === 0 ? payload.length === 0 : payload.length > 0 && payload.length % (rows * Float32Array.BYTES_PER_ELEMENT) === 0
+  const whole =
+    rows === 0
+      ? payload.length === 0
+      : payload.length > 0 && payload.length % (rows * Float32Array.BYTES_PER_ELEMENT) === 0
   if (!whole) throw badFrame(`${name}: ${payload.length} bytes are not ${rows} rows of float32`)
 }
 
@@ -149,7 +172,9 @@ function readOpen(fields: Fields): OpenSession {
 function readNextHop(fields: Fields): NextHop {
   return {
     peer: fields.id('peer'),
-    addresses: fields.list('addresses', limits.maxAddresses, (value, where) => checkText(value, where, limits.maxAddressBytes)),
+    addresses: fields.list('addresses', limits.maxAddresses, (value, where) =>
+      checkText(value, where, limits.maxAddressBytes),
+    ),
     coordinator: fields.flag('coordinator'),
   }
 }

@@ -30,15 +30,20 @@ export function encodeStepHead(message: Step | StepResult): Uint8Array {
   view.setUint32(frameHeadBytes + 8, fits(message.rows, 'rows', message), true)
   view.setUint32(frameHeadBytes + 12, fits(message.step, 'step', message), true)
   if (message.type === 'step') {
-    if (message.start >= limits.maxBlocks) throw new ShoalError('limit-exceeded', `step: block ${message.start} is over the limit`)
+    if (message.start >= limits.maxBlocks)
+      throw new ShoalError('limit-exceeded', `step: block ${message.start} is over the limit`)
     view.setUint16(frameHeadBytes + 16, message.start, true)
     head[frameHeadBytes + 18] = (message.rewind ? 1 : 0) | (wants.indexOf(message.want) << 1)
   }
   if (session.length === 0 || session.length > limits.maxIdLength) {
-    throw new ShoalError('limit-exceeded', `${message.type}: a session id has 1 to ${limits.maxIdLength} characters`)
+    throw new ShoalError(
+      'limit-exceeded',
+      `${message.type}: a session id has 1 to ${limits.maxIdLength} characters`,
+    )
   }
   head[frameHeadBytes + 19] = session.length
-  for (let index = 0; index < session.length; index += 1) head[frameHeadBytes + fixedBytes + index] = session.charCodeAt(index)
+  for (let index = 0; index < session.length; index += 1)
+    head[frameHeadBytes + fixedBytes + index] = session.charCodeAt(index)
   return head
 }
 
@@ -54,7 +59,8 @@ export function decodeStep(header: Uint8Array): Step {
   const start = view.getUint16(16, true)
   const want = wants[(flags >>> 1) & 3]
   if (want === undefined || flags > 7) throw badFrame(`step: flags ${flags} are unknown`)
-  if (start >= limits.maxBlocks) throw badFrame(`step: block ${start} is over the limit of ${limits.maxBlocks}`)
+  if (start >= limits.maxBlocks)
+    throw badFrame(`step: block ${start} is over the limit of ${limits.maxBlocks}`)
   return { type: 'step', ...readNumbers('step', header, view), start, rewind: (flags & 1) === 1, want }
 }
 
@@ -64,13 +70,15 @@ export function decodeResult(header: Uint8Array): StepResult {
 }
 
 function viewOf(name: string, header: Uint8Array): DataView {
-  if (header.length < fixedBytes) throw badFrame(`${name}: a header of ${header.length} bytes is shorter than ${fixedBytes}`)
+  if (header.length < fixedBytes)
+    throw badFrame(`${name}: a header of ${header.length} bytes is shorter than ${fixedBytes}`)
   return new DataView(header.buffer, header.byteOffset, header.byteLength)
 }
 
 function readNumbers(name: string, header: Uint8Array, view: DataView): Omit<StepResult, 'type'> {
   const rows = view.getUint32(8, true)
-  if (rows > limits.maxRowsPerStep) throw badFrame(`${name}: ${rows} rows are over the limit of ${limits.maxRowsPerStep}`)
+  if (rows > limits.maxRowsPerStep)
+    throw badFrame(`${name}: ${rows} rows are over the limit of ${limits.maxRowsPerStep}`)
   return {
     session: readSession(name, header, view.getUint8(19)),
     epoch: view.getUint32(0, true),
@@ -87,7 +95,8 @@ function readSession(name: string, header: Uint8Array, length: number): string {
   let session = ''
   for (let index = fixedBytes; index < fixedBytes + length; index += 1) {
     const character = header[index] ?? 0
-    if (character < 0x21 || character > 0x7e) throw badFrame(`${name}: the session id must be printable ASCII`)
+    if (character < 0x21 || character > 0x7e)
+      throw badFrame(`${name}: the session id must be printable ASCII`)
     session += String.fromCharCode(character)
   }
   return session

@@ -15,7 +15,13 @@ test('sixteen bytes a step', () => {
 })
 
 test('steps that follow each other survive the wire', () => {
-  const gaps = fc.array(fc.record({ gap: fc.integer({ min: 1, max: 9 }), rows: fc.integer({ min: 1, max: 512 }), want: fc.constantFrom('none' as const, 'last' as const, 'all' as const) }))
+  const gaps = fc.array(
+    fc.record({
+      gap: fc.integer({ min: 1, max: 9 }),
+      rows: fc.integer({ min: 1, max: 512 }),
+      want: fc.constantFrom('none' as const, 'last' as const, 'all' as const),
+    }),
+  )
   fc.assert(
     fc.property(fc.nat(1000), gaps, (from, list) => {
       let step = 0
@@ -32,9 +38,27 @@ test('steps that follow each other survive the wire', () => {
 
 test.each<[string, readonly SentStep[]]>([
   ['no rows', [{ step: 0, position: 0, rows: 0, want: 'none' }]],
-  ['a gap', [{ step: 0, position: 0, rows: 2, want: 'none' }, { step: 1, position: 3, rows: 1, want: 'none' }]],
-  ['an overlap', [{ step: 0, position: 0, rows: 2, want: 'none' }, { step: 1, position: 1, rows: 1, want: 'none' }]],
-  ['a number twice', [{ step: 1, position: 0, rows: 2, want: 'none' }, { step: 1, position: 2, rows: 1, want: 'none' }]],
+  [
+    'a gap',
+    [
+      { step: 0, position: 0, rows: 2, want: 'none' },
+      { step: 1, position: 3, rows: 1, want: 'none' },
+    ],
+  ],
+  [
+    'an overlap',
+    [
+      { step: 0, position: 0, rows: 2, want: 'none' },
+      { step: 1, position: 1, rows: 1, want: 'none' },
+    ],
+  ],
+  [
+    'a number twice',
+    [
+      { step: 1, position: 0, rows: 2, want: 'none' },
+      { step: 1, position: 2, rows: 1, want: 'none' },
+    ],
+  ],
 ])('%s is refused', (_, steps) => {
   expect(() => decodeSteps(encodeSteps(steps))).toThrow(expect.objectContaining({ code: 'bad-frame' }))
 })

@@ -27,16 +27,24 @@ export function encodeSteps(steps: readonly SentStep[]): Uint8Array {
  * @throws {ShoalError} `bad-frame`
  */
 export function decodeSteps(payload: Uint8Array): SentStep[] {
-  if (payload.length % bytesPerStep !== 0) throw badFrame(`key-values-end: ${payload.length} bytes are not steps of ${bytesPerStep}`)
+  if (payload.length % bytesPerStep !== 0)
+    throw badFrame(`key-values-end: ${payload.length} bytes are not steps of ${bytesPerStep}`)
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
   const steps: SentStep[] = []
   for (let at = 0; at < payload.length; at += bytesPerStep) {
-    const [step, position, rows] = [view.getUint32(at, true), view.getUint32(at + 4, true), view.getUint32(at + 8, true)]
+    const [step, position, rows] = [
+      view.getUint32(at, true),
+      view.getUint32(at + 4, true),
+      view.getUint32(at + 8, true),
+    ]
     const want = wants[view.getUint32(at + 12, true)]
     const before = steps.at(-1)
-    if (want === undefined || rows === 0) throw badFrame(`key-values-end: step ${step} at position ${position} is none`)
+    if (want === undefined || rows === 0)
+      throw badFrame(`key-values-end: step ${step} at position ${position} is none`)
     if (before !== undefined && (step <= before.step || position !== before.position + before.rows)) {
-      throw badFrame(`key-values-end: step ${step} at position ${position} does not follow step ${before.step}, which ends at ${before.position + before.rows}`)
+      throw badFrame(
+        `key-values-end: step ${step} at position ${position} does not follow step ${before.step}, which ends at ${before.position + before.rows}`,
+      )
     }
     steps.push({ step, position, rows, want })
   }

@@ -2,10 +2,20 @@ import { encode } from 'cborg'
 import { describe, expect, test } from 'vitest'
 import { codes } from './codes.ts'
 import { encodeFrame, type FrameParts } from './frame.ts'
-import { decodeBeatBody, decodeBlob, decodeHello, decodeMembers, decodeSession, encodeSession, hiddenRows, limits } from './index.ts'
+import {
+  decodeBeatBody,
+  decodeBlob,
+  decodeHello,
+  decodeMembers,
+  decodeSession,
+  encodeSession,
+  hiddenRows,
+  limits,
+} from './index.ts'
 
 const join = (parts: FrameParts): Uint8Array => new Uint8Array(Buffer.concat(parts))
-const frame = (type: keyof typeof codes, fields: Record<string, unknown>, payload?: Uint8Array): Uint8Array => join(encodeFrame(codes[type], fields, payload))
+const frame = (type: keyof typeof codes, fields: Record<string, unknown>, payload?: Uint8Array): Uint8Array =>
+  join(encodeFrame(codes[type], fields, payload))
 const refused = (run: () => unknown, sentence: string): void => {
   expect(run).toThrow(expect.objectContaining({ code: 'bad-frame', definite: true }))
   expect(run).toThrow(sentence)
@@ -13,13 +23,42 @@ const refused = (run: () => unknown, sentence: string): void => {
 
 const hello = { version: 1, agent: 'shoal/0.1.0', role: 'node', manifest: null, profile: null, model: null }
 const next = { peer: 'p', addresses: ['/ip4/127.0.0.1/tcp/1'], coordinator: false }
-const open = { session: 's', manifest: 'm', profile: 'f32', start: 0, end: 1, epoch: 0, tokenBudget: 1, wire: 'f32', previous: 'p', next }
-const failed = { session: 's', start: 0, epoch: 0, step: null, code: 'internal', message: '', definite: false }
+const open = {
+  session: 's',
+  manifest: 'm',
+  profile: 'f32',
+  start: 0,
+  end: 1,
+  epoch: 0,
+  tokenBudget: 1,
+  wire: 'f32',
+  previous: 'p',
+  next,
+}
+const failed = {
+  session: 's',
+  start: 0,
+  epoch: 0,
+  step: null,
+  code: 'internal',
+  message: '',
+  definite: false,
+}
 const beat = { peer: 'p', body: new Uint8Array(1), signature: new Uint8Array(64) }
 const body = { incarnation: 1, beat: 1, sessions: 0, busyPermille: 0 }
 const get = { request: 1, blob: 'manifest', offset: 0, length: 1 }
 const chunk = { request: 1, offset: 0, total: 1 }
-const step = { type: 'step', session: 's', start: 0, epoch: 0, position: 0, rows: 2, step: 0, rewind: false, want: 'none' } as const
+const step = {
+  type: 'step',
+  session: 's',
+  start: 0,
+  epoch: 0,
+  position: 0,
+  rows: 2,
+  step: 0,
+  rewind: false,
+  want: 'none',
+} as const
 
 describe('a message is refused that', () => {
   test.each<[string, Record<string, unknown>, string]>([
@@ -43,10 +82,26 @@ describe('a message is refused that', () => {
     ['asks for an unknown wire type', { wire: 'f16' }, 'open: wire must be one of f32'],
     ['has no next hop', { next: null }, 'open: next must be a map'],
     ['has a list for a next hop', { next: [] }, 'open: next must be a map'],
-    ['has too many addresses', { next: { ...next, addresses: Array.from({ length: 17 }, () => '/') } }, 'open.next: addresses has 17 items'],
-    ['has an address that is too long', { next: { ...next, addresses: ['/'.repeat(513)] } }, 'open.next: addresses[0] has 513'],
-    ['has an address that is no text', { next: { ...next, addresses: [7] } }, 'open.next: addresses[0] must be text'],
-    ['has a number for a flag', { next: { ...next, coordinator: 1 } }, 'open.next: coordinator must be true or false'],
+    [
+      'has too many addresses',
+      { next: { ...next, addresses: Array.from({ length: 17 }, () => '/') } },
+      'open.next: addresses has 17 items',
+    ],
+    [
+      'has an address that is too long',
+      { next: { ...next, addresses: ['/'.repeat(513)] } },
+      'open.next: addresses[0] has 513',
+    ],
+    [
+      'has an address that is no text',
+      { next: { ...next, addresses: [7] } },
+      'open.next: addresses[0] must be text',
+    ],
+    [
+      'has a number for a flag',
+      { next: { ...next, coordinator: 1 } },
+      'open.next: coordinator must be true or false',
+    ],
   ])('opens a session and %s', (_, change, sentence) => {
     refused(() => decodeSession(frame('open', { ...open, ...change })), sentence)
   })
@@ -66,7 +121,8 @@ describe('a message is refused that', () => {
     refused(() => decodeSession(bytes), 'close: the header is not CBOR')
   })
   test('has a header that is no map', () => {
-    for (const value of [7, 'text', [1], null, new Uint8Array(2)]) refused(() => decodeBeatBody(encode(value)), 'must be a map')
+    for (const value of [7, 'text', [1], null, new Uint8Array(2)])
+      refused(() => decodeBeatBody(encode(value)), 'must be a map')
   })
   test.each<[string, Record<string, unknown>, string]>([
     ['a short signature', { signature: new Uint8Array(63) }, 'signature must have 64 bytes'],
@@ -95,7 +151,11 @@ describe('a message is refused that', () => {
   test('is a chunk that is larger than its blob or a chunk may be', () => {
     refused(() => decodeBlob(frame('chunk', chunk, new Uint8Array(2))), 'chunk: 2 bytes at 0 of 1')
     refused(() => decodeBlob(frame('chunk', { ...chunk, offset: 2 })), 'chunk: offset')
-    refused(() => decodeBlob(frame('chunk', { ...chunk, total: 2 ** 40 }, new Uint8Array(limits.blobChunkBytes + 1))), 'too many')
+    refused(
+      () =>
+        decodeBlob(frame('chunk', { ...chunk, total: 2 ** 40 }, new Uint8Array(limits.blobChunkBytes + 1))),
+      'too many',
+    )
   })
 })
 
@@ -103,35 +163,70 @@ describe('a hand-over is refused that', () => {
   const successor = { peer: 'p', addresses: [], start: 0, end: 1 }
   const handOver = { session: 's', start: 0, epoch: 1, to: [successor] }
   test.each<[string, Record<string, unknown>, string]>([
-    ['names too many successors', { to: Array.from({ length: 17 }, () => successor) }, 'hand-over: to has 17 items'],
+    [
+      'names too many successors',
+      { to: Array.from({ length: 17 }, () => successor) },
+      'hand-over: to has 17 items',
+    ],
     ['names none as no list', { to: successor }, 'hand-over: to must be a list'],
     ['names a number', { to: [7] }, 'hand-over: to[0] has no peer id'],
     ['names nobody', { to: [{ ...successor, peer: '' }] }, 'hand-over: to[0] has no peer id'],
     ['names no blocks', { to: [{ ...successor, end: 0 }] }, 'hand-over: to[0] has no blocks'],
-    ['names blocks that no model has', { to: [{ ...successor, end: limits.maxBlocks + 1 }] }, 'hand-over: to[0] has no blocks'],
-    ['has too many addresses', { to: [{ ...successor, addresses: Array.from({ length: 17 }, () => '/') }] }, 'hand-over: to[0] has no list'],
-    ['has a long address', { to: [{ ...successor, addresses: ['/'.repeat(513)] }] }, 'hand-over: to[0] address has 513'],
+    [
+      'names blocks that no model has',
+      { to: [{ ...successor, end: limits.maxBlocks + 1 }] },
+      'hand-over: to[0] has no blocks',
+    ],
+    [
+      'has too many addresses',
+      { to: [{ ...successor, addresses: Array.from({ length: 17 }, () => '/') }] },
+      'hand-over: to[0] has no list',
+    ],
+    [
+      'has a long address',
+      { to: [{ ...successor, addresses: ['/'.repeat(513)] }] },
+      'hand-over: to[0] address has 513',
+    ],
   ])('%s', (_, change, sentence) => {
     refused(() => decodeSession(frame('hand-over', { ...handOver, ...change })), sentence)
   })
   test.each([0, 6, 12])('brings %d bytes of keys and values for two rows', (length) => {
     const fields = { session: 's', start: 0, epoch: 1, position: 0, rows: 2, journal: false }
-    refused(() => decodeSession(frame('key-values', fields, new Uint8Array(length))), `key-values: ${length} bytes are not 2 rows`)
-    refused(() => decodeSession(frame('key-values', { ...fields, rows: limits.maxRowsPerStep + 1 }, new Uint8Array(8))), 'key-values: rows')
+    refused(
+      () => decodeSession(frame('key-values', fields, new Uint8Array(length))),
+      `key-values: ${length} bytes are not 2 rows`,
+    )
+    refused(
+      () =>
+        decodeSession(frame('key-values', { ...fields, rows: limits.maxRowsPerStep + 1 }, new Uint8Array(8))),
+      'key-values: rows',
+    )
   })
 })
 
 describe('hidden states are refused that', () => {
   test.each([0, 1, 7, 12])('have %d bytes for two rows', (length) => {
     const [head] = encodeSession(step)
-    refused(() => decodeSession(join([head ?? new Uint8Array(0), new Uint8Array(length)])), `step: ${length} bytes are not 2 rows`)
+    refused(
+      () => decodeSession(join([head ?? new Uint8Array(0), new Uint8Array(length)])),
+      `step: ${length} bytes are not 2 rows`,
+    )
   })
   test('are of another hidden size', () => {
-    refused(() => hiddenRows(new Uint8Array(32), 2, 5), '2 rows of hidden size 5 are 40 bytes, the payload has 32')
+    refused(
+      () => hiddenRows(new Uint8Array(32), 2, 5),
+      '2 rows of hidden size 5 are 40 bytes, the payload has 32',
+    )
   })
   test('have no rows, or more than a step may have', () => {
     refused(() => decodeSession(join(encodeSession({ ...step, rows: 0 }))), 'rows must be at least 1')
-    refused(() => decodeSession(join(encodeSession({ ...step, rows: limits.maxRowsPerStep + 1 }, new Float32Array(513)))), 'rows are over the limit')
+    refused(
+      () =>
+        decodeSession(
+          join(encodeSession({ ...step, rows: limits.maxRowsPerStep + 1 }, new Float32Array(513))),
+        ),
+      'rows are over the limit',
+    )
   })
   test('do not fit the header', () => {
     const over = expect.objectContaining({ code: 'limit-exceeded' })

@@ -21,8 +21,12 @@ const formats = ['f32', 'int4:32', 'int8:32', 'int4:128', 'int8:128', 'int4:16',
 const rowCount = 140
 
 const cases = [
-  ...Object.keys(shapes).flatMap((shape) => ['f32', 'int4:32', 'int8:32'].map((format) => [shape, format, 'onnx'] as const)),
-  ...formats.filter((format) => !['f32', 'int4:32', 'int8:32'].includes(format)).map((format) => ['llama', format, 'onnx'] as const),
+  ...Object.keys(shapes).flatMap((shape) =>
+    ['f32', 'int4:32', 'int8:32'].map((format) => [shape, format, 'onnx'] as const),
+  ),
+  ...formats
+    .filter((format) => !['f32', 'int4:32', 'int8:32'].includes(format))
+    .map((format) => ['llama', format, 'onnx'] as const),
   ['query-key-norm', 'int4:32', 'reference'] as const,
 ]
 
@@ -48,7 +52,10 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
     packed.remove()
   })
 
-  async function compute(pipeline: Pipeline, sizes: readonly number[]): Promise<{ hidden: Float32Array; keyValues: Float32Array }> {
+  async function compute(
+    pipeline: Pipeline,
+    sizes: readonly number[],
+  ): Promise<{ hidden: Float32Array; keyValues: Float32Array }> {
     await pipeline.open('bits', rowCount)
     const output = new Float32Array(hidden.length)
     let at = 0
@@ -64,9 +71,13 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
   async function expectSame(pipeline: Pipeline, sizes: readonly number[]): Promise<void> {
     const found = await compute(pipeline, sizes)
     expect(sameBits(found.hidden, expected.hidden), `hidden states of chunks ${sizes.join(' ')}`).toBe(true)
-    expect(sameBits(found.keyValues, expected.keyValues), `keys and values of chunks ${sizes.join(' ')}`).toBe(true)
+    expect(
+      sameBits(found.keyValues, expected.keyValues),
+      `keys and values of chunks ${sizes.join(' ')}`,
+    ).toBe(true)
   }
-  const chunksOf = (size: number): number[] => Array.from({ length: Math.ceil(rowCount / size) }, (_, index) => Math.min(size, rowCount - index * size))
+  const chunksOf = (size: number): number[] =>
+    Array.from({ length: Math.ceil(rowCount / size) }, (_, index) => Math.min(size, rowCount - index * size))
 
   test('the device promises a numeric class', () => {
     expect(device.numericClass).toMatch(/^[0-9a-f]{32}$/)
@@ -87,7 +98,10 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
       }
       return fitted
     })
-    await fc.assert(fc.asyncProperty(sizes, (given) => expectSame(whole, given)), { numRuns: kind === 'onnx' ? 10 : 3 })
+    await fc.assert(
+      fc.asyncProperty(sizes, (given) => expectSame(whole, given)),
+      { numRuns: kind === 'onnx' ? 10 : 3 },
+    )
   })
 
   test('the head, however its rows are grouped', async () => {
@@ -96,9 +110,14 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
     const logits = await head.logits(rows)
     for (const size of [1, 2, 5, 17]) {
       for (let row = 0; row < 37; row += size) {
-        const part = await head.logits(rows.subarray(row * config.hiddenSize, (row + size) * config.hiddenSize))
+        const part = await head.logits(
+          rows.subarray(row * config.hiddenSize, (row + size) * config.hiddenSize),
+        )
         const at = row * config.vocabularySize
-        expect(sameBits(part, logits.subarray(at, at + part.length)), `logits of row ${row} in groups of ${size}`).toBe(true)
+        expect(
+          sameBits(part, logits.subarray(at, at + part.length)),
+          `logits of row ${row} in groups of ${size}`,
+        ).toBe(true)
       }
     }
     await head.release()
@@ -119,7 +138,15 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
 
 /** Flash attention works in blocks of up to 512 keys at this head size: the past must be longer than two. */
 describe.each(['f32', 'int4:32', 'int8:32', 'int4:128'])('a wider model with a long past, %s', (format) => {
-  const config: ModelConfig = { ...smallLlama, hiddenSize: 512, feedForwardSize: 1376, headCount: 8, keyValueHeadCount: 2, headSize: 64, blockCount: 1 }
+  const config: ModelConfig = {
+    ...smallLlama,
+    hiddenSize: 512,
+    feedForwardSize: 1376,
+    headCount: 8,
+    keyValueHeadCount: 2,
+    headSize: 64,
+    blockCount: 1,
+  }
   const total = 1140
 
   test('rows behind 1100 positions have the same bits in any grouping, with one thread and two', async () => {
@@ -129,12 +156,22 @@ describe.each(['f32', 'int4:32', 'int8:32', 'int4:128'])('a wider model with a l
     for (const threads of [1, 2]) {
       const device = await devices['onnx']!(packed, threads)
       const runner = await device.loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: plentyBytes })
-      for (const [name, sizes] of [['large', [256, 256, 256, 256, 116]], ['small', [128, 100, 300, 512, 61, 1, 1, 3, 1, 7, 1, 1, 24]]] as const) {
+      for (const [name, sizes] of [
+        ['large', [256, 256, 256, 256, 116]],
+        ['small', [128, 100, 300, 512, 61, 1, 1, 3, 1, 7, 1, 1, 24]],
+      ] as const) {
         await runner.open(name, total)
         const rows = new Float32Array(hidden.length)
         for (const size of sizes) {
           const at = runner.length(name) * config.hiddenSize
-          rows.set(await runner.forward(name, runner.length(name), hidden.subarray(at, at + size * config.hiddenSize)), at)
+          rows.set(
+            await runner.forward(
+              name,
+              runner.length(name),
+              hidden.subarray(at, at + size * config.hiddenSize),
+            ),
+            at,
+          )
         }
         outputs.push({ hidden: rows, keyValues: await runner.exportKeyValues(name) })
       }

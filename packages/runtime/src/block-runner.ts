@@ -134,7 +134,10 @@ export interface SumThread {
 /** Adds up as {@link SumRanks} does; null where it cannot at the moment, and the function has to. */
 export type ThreadSum = (partial: Float32Array) => Promise<Float32Array> | null
 /** @param host the thread's own clock and unpredictable chance */
-export type CreateThreadSum = (port: MessagePort, host: { readonly clock: Clock; readonly random: Random }) => ThreadSum
+export type CreateThreadSum = (
+  port: MessagePort,
+  host: { readonly clock: Clock; readonly random: Random },
+) => ThreadSum
 
 export interface RankOptions {
   readonly share: RankShare

@@ -11,20 +11,46 @@ export const keyValueCases: readonly ConformanceCase[] = [
       await runner.open('a', 8)
       await runner.forward('a', 0, rows(runner, 6))
       const whole = await runner.exportKeyValues('a')
-      for (const [from, to] of [[0, 6], [0, 1], [2, 5], [5, 6], [3, 3]] as const) {
-        for (const part of [{ start, end }, { start: start + 1, end }]) {
+      for (const [from, to] of [
+        [0, 6],
+        [0, 1],
+        [2, 5],
+        [5, 6],
+        [3, 3],
+      ] as const) {
+        for (const part of [
+          { start, end },
+          { start: start + 1, end },
+        ]) {
           const window = await runner.exportKeyValues('a', { from, to, part })
           const heads = 2 * (part.end - part.start) * keyValueHeadCount
           assert.equal(window.length, heads * (to - from) * headSize)
           for (let head = 0; head < heads; head += 1) {
             const row = 2 * (part.start - start) * keyValueHeadCount + head
             const expected = whole.subarray((row * 6 + from) * headSize, (row * 6 + to) * headSize)
-            assert.ok(sameBits(window.subarray(head * (to - from) * headSize, (head + 1) * (to - from) * headSize), expected), `head ${head} of positions ${from} to ${to}`)
+            assert.ok(
+              sameBits(
+                window.subarray(head * (to - from) * headSize, (head + 1) * (to - from) * headSize),
+                expected,
+              ),
+              `head ${head} of positions ${from} to ${to}`,
+            )
           }
         }
       }
-      for (const [from, to] of [[0, 7], [4, 3], [-1, 2], [0.5, 2]] as const) await refused('wrong-position', () => runner.exportKeyValues('a', { from, to }))
-      for (const part of [{ start: start - 1, end }, { start, end: end + 1 }, { start, end: start }]) await refused('wrong-range', () => runner.exportKeyValues('a', { part }))
+      for (const [from, to] of [
+        [0, 7],
+        [4, 3],
+        [-1, 2],
+        [0.5, 2],
+      ] as const)
+        await refused('wrong-position', () => runner.exportKeyValues('a', { from, to }))
+      for (const part of [
+        { start: start - 1, end },
+        { start, end: end + 1 },
+        { start, end: start },
+      ])
+        await refused('wrong-range', () => runner.exportKeyValues('a', { part }))
     },
   },
   {
@@ -38,15 +64,30 @@ export const keyValueCases: readonly ConformanceCase[] = [
       for (let length = 1; length < total; length += 1) {
         for (const chunk of [1, 2, 5, total]) {
           await runner.open('b', total)
-          for (let from = 0; from < length; from += chunk) await runner.importKeyValues('b', from, await runner.exportKeyValues('a', { from, to: Math.min(length, from + chunk) }))
+          for (let from = 0; from < length; from += chunk)
+            await runner.importKeyValues(
+              'b',
+              from,
+              await runner.exportKeyValues('a', { from, to: Math.min(length, from + chunk) }),
+            )
           assert.equal(runner.length('b'), length)
-          const rest = await runner.forward('b', length, rows(runner, total).subarray(length * runner.hiddenSize))
-          assert.ok(sameBits(rest, whole.subarray(length * runner.hiddenSize)), `${length} positions in chunks of ${chunk}`)
+          const rest = await runner.forward(
+            'b',
+            length,
+            rows(runner, total).subarray(length * runner.hiddenSize),
+          )
+          assert.ok(
+            sameBits(rest, whole.subarray(length * runner.hiddenSize)),
+            `${length} positions in chunks of ${chunk}`,
+          )
           assert.ok(sameBits(await runner.exportKeyValues('b'), keyValues))
           await runner.close('b')
         }
         // Two successors that hold a part of the blocks each.
-        const parts = [{ start, end: start + 1 }, { start: start + 1, end }]
+        const parts = [
+          { start, end: start + 1 },
+          { start: start + 1, end },
+        ]
         let state = rows(runner, total).subarray(length * runner.hiddenSize)
         for (const [index, part] of parts.entries()) {
           const name = `part-${index}`
@@ -55,7 +96,10 @@ export const keyValueCases: readonly ConformanceCase[] = [
           state = await runner.forward(name, length, state)
           await runner.close(name)
         }
-        assert.ok(sameBits(state, whole.subarray(length * runner.hiddenSize)), `${length} positions in two parts`)
+        assert.ok(
+          sameBits(state, whole.subarray(length * runner.hiddenSize)),
+          `${length} positions in two parts`,
+        )
       }
     },
   },

@@ -51,7 +51,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
     async run({ runner }) {
       await runner.open('a', 8)
       await runner.forward('a', 0, rows(runner, 2))
-      for (const position of [0, 1, 3, -1, 1.5, Number.NaN]) await refused('wrong-position', () => runner.forward('a', position, rows(runner, 1)))
+      for (const position of [0, 1, 3, -1, 1.5, Number.NaN])
+        await refused('wrong-position', () => runner.forward('a', position, rows(runner, 1)))
       assert.equal(runner.length('a'), 2)
       await runner.forward('a', 2, rows(runner, 1))
     },
@@ -69,7 +70,12 @@ export const conformanceCases: readonly ConformanceCase[] = [
       const [first, rest] = [await runner.exportKeyValues('first'), await runner.exportKeyValues('rest')]
       assert.equal(first.length, 2 * keyValueHeadCount * 3 * headSize)
       assert.ok(sameBits(Float32Array.of(...first, ...rest), await runner.exportKeyValues('whole')))
-      for (const part of [{ start, end: start }, { start, end: end + 1 }, { start: start - 1, end }]) await refused('wrong-range', () => runner.open('bad', 8, part))
+      for (const part of [
+        { start, end: start },
+        { start, end: end + 1 },
+        { start: start - 1, end },
+      ])
+        await refused('wrong-range', () => runner.open('bad', 8, part))
     },
   },
   {
@@ -105,7 +111,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   {
     name: 'refuses token budgets that make no sense',
     async run({ runner, contextLength }) {
-      for (const budget of [0, -1, 1.5, Number.NaN, contextLength + 1]) await refused('bad-request', () => runner.open('a', budget))
+      for (const budget of [0, -1, 1.5, Number.NaN, contextLength + 1])
+        await refused('bad-request', () => runner.open('a', budget))
       assert.equal(runner.memory().sessions, 0)
     },
   },
@@ -153,14 +160,27 @@ export const conformanceCases: readonly ConformanceCase[] = [
       }
       await Promise.all(names.map((name) => runner.open(name, 9)))
       const pending: Promise<Float32Array>[][] = names.map(() => [])
-      for (const [from, to] of [[0, 4], [4, 5], [5, 9]] as const) {
+      for (const [from, to] of [
+        [0, 4],
+        [4, 5],
+        [5, 9],
+      ] as const) {
         for (const [index, name] of names.entries()) {
-          pending[index]?.push(runner.forward(name, from, hiddenOf(index).subarray(from * runner.hiddenSize, to * runner.hiddenSize)))
+          pending[index]?.push(
+            runner.forward(
+              name,
+              from,
+              hiddenOf(index).subarray(from * runner.hiddenSize, to * runner.hiddenSize),
+            ),
+          )
         }
       }
       for (const [index, parts] of pending.entries()) {
         const together = (await Promise.all(parts)).flatMap((part) => [...part])
-        assert.ok(sameBits(Float32Array.from(together), alone[index] ?? new Float32Array()), `session ${index}`)
+        assert.ok(
+          sameBits(Float32Array.from(together), alone[index] ?? new Float32Array()),
+          `session ${index}`,
+        )
       }
     },
   },
@@ -177,21 +197,27 @@ export const conformanceCases: readonly ConformanceCase[] = [
       const seven = await runner.exportKeyValues('a')
       for (let head = 0; head < 2 * blocks * keyValueHeadCount; head += 1) {
         const before = five.subarray(head * 5 * headSize, (head + 1) * 5 * headSize)
-        assert.ok(sameBits(before, seven.subarray(head * 7 * headSize, head * 7 * headSize + before.length)), `head ${head}`)
+        assert.ok(
+          sameBits(before, seven.subarray(head * 7 * headSize, head * 7 * headSize + before.length)),
+          `head ${head}`,
+        )
       }
     },
   },
   {
     name: 'admits sessions by the KV cache that they may grow to',
     async run({ runner, keyValueHeadCount, headSize, tokenRoom }) {
-      const perToken = keyValueBytesPerPosition({ keyValueHeadCount, headSize }) * (runner.range.end - runner.range.start)
+      const perToken =
+        keyValueBytesPerPosition({ keyValueHeadCount, headSize }) * (runner.range.end - runner.range.start)
       await runner.open('a', tokenRoom - 10)
       const refusal = await refused('no-capacity', () => runner.open('b', 11))
       assert.equal(refusal.definite, true)
       await runner.open('b', 10)
       const { reservedBytes, weightBytes, limitBytes, sessions, keyValueBytes } = runner.memory()
       assert.deepEqual({ reservedBytes, sessions }, { reservedBytes: tokenRoom * perToken, sessions: 2 })
-      assert.ok(weightBytes > 0 && weightBytes + reservedBytes <= limitBytes && keyValueBytes <= reservedBytes)
+      assert.ok(
+        weightBytes > 0 && weightBytes + reservedBytes <= limitBytes && keyValueBytes <= reservedBytes,
+      )
       await runner.close('a')
       await runner.open('c', tokenRoom - 10)
     },

@@ -4,12 +4,17 @@ import type { EmbeddingTable } from './block-runner.ts'
 import type { FloatTensors } from './tensor-reader.ts'
 
 /** Looks rows up in the packed embedding matrix, reading only those rows. */
-export function createEmbeddingTable({ vocabularySize, hiddenSize }: ModelConfig, tensors: FloatTensors, close: () => Promise<void>): EmbeddingTable {
+export function createEmbeddingTable(
+  { vocabularySize, hiddenSize }: ModelConfig,
+  tensors: FloatTensors,
+  close: () => Promise<void>,
+): EmbeddingTable {
   const shape = { rows: vocabularySize, columns: hiddenSize }
   return {
     async lookup(tokenIds) {
       const unknown = tokenIds.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize)
-      if (unknown !== undefined) throw new ShoalError('bad-request', `token ${unknown} is outside the vocabulary of ${vocabularySize}`)
+      if (unknown !== undefined)
+        throw new ShoalError('bad-request', `token ${unknown} is outside the vocabulary of ${vocabularySize}`)
       const rows = new Map<number, Float32Array>()
       const hidden = new Float32Array(tokenIds.length * hiddenSize)
       for (const [position, id] of tokenIds.entries()) {

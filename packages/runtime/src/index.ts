@@ -11,7 +11,20 @@
  * await runner.open('session', 512)
  * const next = await runner.forward('session', 0, hidden)
  */
-export type { BlockRunner, CreateThreadSum, Device, EmbeddingTable, HeadRunner, KeyValueWindow, LoadOptions, RankOptions, RunnerMemory, SumRanks, SumThread, ThreadSum } from './block-runner.ts'
+export type {
+  BlockRunner,
+  CreateThreadSum,
+  Device,
+  EmbeddingTable,
+  HeadRunner,
+  KeyValueWindow,
+  LoadOptions,
+  RankOptions,
+  RunnerMemory,
+  SumRanks,
+  SumThread,
+  ThreadSum,
+} from './block-runner.ts'
 export { createOnnxDevice, type OnnxDeviceOptions } from './onnx/device.ts'
 export { createMixingDevice, type MixingDeviceOptions } from './mixing/device.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'

@@ -2,7 +2,9 @@ import type { ModelConfig } from '@shoal/model'
 import { limits } from './limits.ts'
 
 /** Bytes of one position of one block's KV cache (float32 keys and values). */
-export function keyValueBytesPerPosition(config: Pick<ModelConfig, 'keyValueHeadCount' | 'headSize'>): number {
+export function keyValueBytesPerPosition(
+  config: Pick<ModelConfig, 'keyValueHeadCount' | 'headSize'>,
+): number {
   return 2 * config.keyValueHeadCount * config.headSize * Float32Array.BYTES_PER_ELEMENT
 }
 

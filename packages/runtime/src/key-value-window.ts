@@ -12,14 +12,35 @@ export interface ResolvedWindow {
 }
 
 /** @throws {ShoalError} `wrong-position`, `wrong-range` for what the session does not have */
-export function resolveWindow(window: KeyValueWindow, session: { readonly part: BlockRange; readonly length: number }): ResolvedWindow {
+export function resolveWindow(
+  window: KeyValueWindow,
+  session: { readonly part: BlockRange; readonly length: number },
+): ResolvedWindow {
   const { from = 0, to = session.length, part = session.part } = window
-  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to < from || to > session.length) {
-    throw new ShoalError('wrong-position', `positions ${from} to ${to} are not among the ${session.length} that are here`)
+  if (
+    !Number.isSafeInteger(from) ||
+    !Number.isSafeInteger(to) ||
+    from < 0 ||
+    to < from ||
+    to > session.length
+  ) {
+    throw new ShoalError(
+      'wrong-position',
+      `positions ${from} to ${to} are not among the ${session.length} that are here`,
+    )
   }
   const { start, end } = session.part
-  if (!Number.isInteger(part.start) || !Number.isInteger(part.end) || part.start < start || part.end > end || part.end <= part.start) {
-    throw new ShoalError('wrong-range', `blocks ${part.start}:${part.end} are not among ${start}:${end} of this session`)
+  if (
+    !Number.isInteger(part.start) ||
+    !Number.isInteger(part.end) ||
+    part.start < start ||
+    part.end > end ||
+    part.end <= part.start
+  ) {
+    throw new ShoalError(
+      'wrong-range',
+      `blocks ${part.start}:${part.end} are not among ${start}:${end} of this session`,
+    )
   }
   return { from, to, first: part.start - start, end: part.end - start }
 }

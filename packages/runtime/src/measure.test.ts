@@ -38,10 +38,21 @@ test('times decoding through all blocks and prompts in one, behind rests, and le
       return runner.truncate(session, length)
     },
   }
-  const measured = await measureRunner(timed, clock, { decodeAt: [40, 4], prefillRows: [1, 16], repetitions: 3, restMs: 2 })
+  const measured = await measureRunner(timed, clock, {
+    decodeAt: [40, 4],
+    prefillRows: [1, 16],
+    repetitions: 3,
+    restMs: 2,
+  })
   expect(measured).toEqual({
-    decode: [{ past: 4, msPerBlock: 2 }, { past: 40, msPerBlock: 11 }],
-    prefill: [{ rows: 1, msPerBlockAndRow: 1 }, { rows: 16, msPerBlockAndRow: 1 }],
+    decode: [
+      { past: 4, msPerBlock: 2 },
+      { past: 40, msPerBlock: 11 },
+    ],
+    prefill: [
+      { rows: 1, msPerBlockAndRow: 1 },
+      { rows: 16, msPerBlockAndRow: 1 },
+    ],
   })
   // Before each decoded row, and the first of each length, which does not count.
   expect(rests).toBe(8)

@@ -33,7 +33,11 @@ const computedPositions = 16
  *
  * @throws {ShoalError} `no-capacity` when there is no room for them
  */
-export async function measureRunner(runner: BlockRunner, clock: Clock, options: MeasureOptions = {}): Promise<RunnerMeasurement> {
+export async function measureRunner(
+  runner: BlockRunner,
+  clock: Clock,
+  options: MeasureOptions = {},
+): Promise<RunnerMeasurement> {
   const { decodeAt = [16, 256], prefillRows = [64], repetitions = 7, restMs = 0 } = options
   const { start, end } = runner.range
   const hidden = seededValues(3, Math.max(computedPositions, ...prefillRows) * runner.hiddenSize, 1)
@@ -60,9 +64,13 @@ export async function measureRunner(runner: BlockRunner, clock: Clock, options: 
   /** Attention takes as long over any keys and values: computing a long cache would take longer than all the rest. */
   const fillTo = async (past: number): Promise<void> => {
     const known = runner.length(sessionName)
-    if (known < computedPositions) await runner.forward(sessionName, known, rows(Math.min(past, computedPositions) - known))
+    if (known < computedPositions)
+      await runner.forward(sessionName, known, rows(Math.min(past, computedPositions) - known))
     for (let length = runner.length(sessionName); length < past; length = runner.length(sessionName)) {
-      const window = await runner.exportKeyValues(sessionName, { from: 0, to: Math.min(computedPositions, past - length) })
+      const window = await runner.exportKeyValues(sessionName, {
+        from: 0,
+        to: Math.min(computedPositions, past - length),
+      })
       await runner.importKeyValues(sessionName, length, window)
     }
   }
@@ -70,7 +78,8 @@ export async function measureRunner(runner: BlockRunner, clock: Clock, options: 
   try {
     const prefill: { rows: number; msPerBlockAndRow: number }[] = []
     await runner.open(sessionName, Math.max(...prefillRows), { start, end: start + 1 })
-    for (const count of prefillRows) prefill.push({ rows: count, msPerBlockAndRow: (await time(0, count, 0)) / count })
+    for (const count of prefillRows)
+      prefill.push({ rows: count, msPerBlockAndRow: (await time(0, count, 0)) / count })
     await runner.close(sessionName)
     const decode: { past: number; msPerBlock: number }[] = []
     await runner.open(sessionName, Math.max(...decodeAt) + 1)

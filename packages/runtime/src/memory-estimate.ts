@@ -1,4 +1,11 @@
-import { unitOf, unitsOfRange, type BlockRange, type IndexRange, type Manifest, type ManifestTensor } from '@shoal/model'
+import {
+  unitOf,
+  unitsOfRange,
+  type BlockRange,
+  type IndexRange,
+  type Manifest,
+  type ManifestTensor,
+} from '@shoal/model'
 
 /**
  * Resident bytes of the weights of a span once loaded. onnxruntime repacks each matrix into memory of its own and lets

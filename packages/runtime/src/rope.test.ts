@@ -8,11 +8,20 @@ test('each pair of channels turns slower than the one before', () => {
 })
 
 test('linear scaling slows every pair down', () => {
-  expect([...inverseFrequencies({ theta: 10_000, scaling: { type: 'linear', factor: 4 } }, 4)]).toEqual([1 / 4, 0.01 / 4])
+  expect([...inverseFrequencies({ theta: 10_000, scaling: { type: 'linear', factor: 4 } }, 4)]).toEqual([
+    1 / 4,
+    0.01 / 4,
+  ])
 })
 
 test('llama3 scaling leaves short waves, slows long ones and blends between', () => {
-  const scaling = { type: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 64 } as const
+  const scaling = {
+    type: 'llama3',
+    factor: 8,
+    lowFrequencyFactor: 1,
+    highFrequencyFactor: 4,
+    originalContextLength: 64,
+  } as const
   const [first, , , last] = inverseFrequencies({ theta: 10_000, scaling }, 8)
   expect(first).toBe(1)
   expect(last).toBe(10_000 ** -0.75 / 8)
@@ -24,6 +33,10 @@ test('llama3 scaling leaves short waves, slows long ones and blends between', ()
 
 test('tables hold cosine and sine of position times frequency', () => {
   const { cosines, sines } = ropeTables({ rope: plain, headSize: 4 }, 3)
-  expect([...cosines]).toEqual([1, 1, Math.cos(1), Math.cos(0.01), Math.cos(2), Math.cos(0.02)].map(Math.fround))
-  expect([...sines]).toEqual([0, 0, Math.sin(1), Math.sin(0.01), Math.sin(2), Math.sin(0.02)].map(Math.fround))
+  expect([...cosines]).toEqual(
+    [1, 1, Math.cos(1), Math.cos(0.01), Math.cos(2), Math.cos(0.02)].map(Math.fround),
+  )
+  expect([...sines]).toEqual(
+    [0, 0, Math.sin(1), Math.sin(0.01), Math.sin(2), Math.sin(0.02)].map(Math.fround),
+  )
 })

@@ -15,7 +15,10 @@ export interface RopeTables {
  * originalContextLength / highFrequencyFactor stay, those between are blended linearly.
  */
 export function inverseFrequencies(rope: RopeConfig, headSize: number): Float64Array {
-  const plain = Float64Array.from({ length: headSize / 2 }, (_, pair) => rope.theta ** (-(2 * pair) / headSize))
+  const plain = Float64Array.from(
+    { length: headSize / 2 },
+    (_, pair) => rope.theta ** (-(2 * pair) / headSize),
+  )
   const { scaling } = rope
   if (scaling === null) return plain
   if (scaling.type === 'linear') return plain.map((frequency) => frequency / scaling.factor)
@@ -24,7 +27,8 @@ export function inverseFrequencies(rope: RopeConfig, headSize: number): Float64A
     const wavelength = (2 * Math.PI) / frequency
     if (wavelength < originalContextLength / highFrequencyFactor) return frequency
     if (wavelength > originalContextLength / lowFrequencyFactor) return frequency / factor
-    const share = (originalContextLength / wavelength - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor)
+    const share =
+      (originalContextLength / wavelength - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor)
     return ((1 - share) * frequency) / factor + share * frequency
   })
 }

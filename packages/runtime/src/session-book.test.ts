@@ -40,7 +40,13 @@ test('weights above the limit are refused before anything is loaded', () => {
 
 test('what other spans use is not there for this one, for as long as they use it', () => {
   let others = 0
-  const options = { config: smallLlama, range: { start: 0, end: 2 }, weightBytes: 1000, limitBytes: 1000 + 100 * keyValueBytesPerPosition(smallLlama) * 2, otherBytes: () => others }
+  const options = {
+    config: smallLlama,
+    range: { start: 0, end: 2 },
+    weightBytes: 1000,
+    limitBytes: 1000 + 100 * keyValueBytesPerPosition(smallLlama) * 2,
+    otherBytes: () => others,
+  }
   const sessions = createSessionBook(options)
   sessions.open('a', 40)
   others = 30 * keyValueBytesPerPosition(smallLlama) * 2
@@ -57,10 +63,14 @@ test('what other spans use is not there for this one, for as long as they use it
 test('names, sessions and rows have limits', () => {
   const sessions = book()
   expect(() => sessions.open('', 1)).toThrow(expect.objectContaining({ code: 'bad-request' }))
-  expect(() => sessions.open('x'.repeat(limits.sessionNameMax + 1), 1)).toThrow(expect.objectContaining({ code: 'bad-request' }))
+  expect(() => sessions.open('x'.repeat(limits.sessionNameMax + 1), 1)).toThrow(
+    expect.objectContaining({ code: 'bad-request' }),
+  )
   for (let index = 0; index < limits.sessionsMax; index += 1) sessions.open(`${index}`, 1)
   expect(() => sessions.open('one more', 1)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
   sessions.close('0')
   sessions.open('0', 4096)
-  expect(() => sessions.accept('0', 0, rows(limits.rowsPerForwardMax + 1))).toThrow(expect.objectContaining({ code: 'limit-exceeded' }))
+  expect(() => sessions.accept('0', 0, rows(limits.rowsPerForwardMax + 1))).toThrow(
+    expect.objectContaining({ code: 'limit-exceeded' }),
+  )
 })

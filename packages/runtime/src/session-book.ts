@@ -53,10 +53,19 @@ export interface SessionBookOptions {
 }
 
 /** @throws {ShoalError} `no-capacity` when the weights alone exceed what is left of the limit */
-export function createSessionBook({ config, range, weightBytes, limitBytes, otherBytes = () => 0 }: SessionBookOptions): SessionBook {
+export function createSessionBook({
+  config,
+  range,
+  weightBytes,
+  limitBytes,
+  otherBytes = () => 0,
+}: SessionBookOptions): SessionBook {
   if (weightBytes > limitBytes - otherBytes()) {
     const others = otherBytes()
-    throw new ShoalError('no-capacity', `blocks ${range.start}:${range.end} need ${weightBytes} bytes, the limit is ${limitBytes}${others === 0 ? '' : `, and other blocks use ${others}`}`)
+    throw new ShoalError(
+      'no-capacity',
+      `blocks ${range.start}:${range.end} need ${weightBytes} bytes, the limit is ${limitBytes}${others === 0 ? '' : `, and other blocks use ${others}`}`,
+    )
   }
   const entries = new Map<string, Entry>()
   let reservedBytes = 0
@@ -65,16 +74,29 @@ export function createSessionBook({ config, range, weightBytes, limitBytes, othe
   const find = (session: string): Entry => {
     if (released) throw new ShoalError('not-ready', `blocks ${range.start}:${range.end} have been released`)
     const entry = entries.get(session)
-    if (entry === undefined) throw new ShoalError('unknown-session', `session ${session} is not open for blocks ${range.start}:${range.end}`)
+    if (entry === undefined)
+      throw new ShoalError(
+        'unknown-session',
+        `session ${session} is not open for blocks ${range.start}:${range.end}`,
+      )
     return entry
   }
 
   const append = (session: string, position: number, count: (entry: Entry) => number): AcceptedRows => {
     const entry = find(session)
     const rows = count(entry)
-    if (position !== entry.length) throw new ShoalError('wrong-position', `session ${session} is at position ${entry.length}, not ${position}`)
-    if (rows > limits.rowsPerForwardMax) throw new ShoalError('limit-exceeded', `at most ${limits.rowsPerForwardMax} rows at once, not ${rows}`)
-    if (position + rows > entry.tokenBudget) throw new ShoalError('limit-exceeded', `session ${session} has a budget of ${entry.tokenBudget} tokens, ${position + rows} were asked for`)
+    if (position !== entry.length)
+      throw new ShoalError(
+        'wrong-position',
+        `session ${session} is at position ${entry.length}, not ${position}`,
+      )
+    if (rows > limits.rowsPerForwardMax)
+      throw new ShoalError('limit-exceeded', `at most ${limits.rowsPerForwardMax} rows at once, not ${rows}`)
+    if (position + rows > entry.tokenBudget)
+      throw new ShoalError(
+        'limit-exceeded',
+        `session ${session} has a budget of ${entry.tokenBudget} tokens, ${position + rows} were asked for`,
+      )
     entry.length += rows
     const { failures } = entry
     return {
@@ -93,30 +115,64 @@ export function createSessionBook({ config, range, weightBytes, limitBytes, othe
   return {
     open(session, tokenBudget, part = range) {
       if (released) throw new ShoalError('not-ready', `blocks ${range.start}:${range.end} have been released`)
-      if (session.length === 0 || session.length > limits.sessionNameMax) throw new ShoalError('bad-request', `a session's name has 1 to ${limits.sessionNameMax} characters`)
+      if (session.length === 0 || session.length > limits.sessionNameMax)
+        throw new ShoalError('bad-request', `a session's name has 1 to ${limits.sessionNameMax} characters`)
       if (entries.has(session)) throw new ShoalError('bad-request', `session ${session} is open already`)
       if (!Number.isSafeInteger(tokenBudget) || tokenBudget < 1 || tokenBudget > config.contextLength) {
-        throw new ShoalError('bad-request', `a token budget is between 1 and the model's context of ${config.contextLength}, not ${tokenBudget}`)
+        throw new ShoalError(
+          'bad-request',
+          `a token budget is between 1 and the model's context of ${config.contextLength}, not ${tokenBudget}`,
+        )
       }
-      if (!Number.isInteger(part.start) || !Number.isInteger(part.end) || part.start < range.start || part.end > range.end || part.end <= part.start) {
-        throw new ShoalError('wrong-range', `blocks ${part.start}:${part.end} are not part of ${range.start}:${range.end}`)
+      if (
+        !Number.isInteger(part.start) ||
+        !Number.isInteger(part.end) ||
+        part.start < range.start ||
+        part.end > range.end ||
+        part.end <= part.start
+      ) {
+        throw new ShoalError(
+          'wrong-range',
+          `blocks ${part.start}:${part.end} are not part of ${range.start}:${range.end}`,
+        )
       }
       const blockCount = part.end - part.start
       const wanted = tokenBudget * blockCount * keyValueBytesPerPosition(config)
       const free = Math.max(0, limitBytes - otherBytes() - weightBytes - reservedBytes)
-      if (wanted > free) throw new ShoalError('no-capacity', `a session of ${tokenBudget} tokens needs ${wanted} bytes of KV cache, ${free} are free`)
-      if (entries.size >= limits.sessionsMax) throw new ShoalError('no-capacity', `${limits.sessionsMax} sessions are open already`)
-      entries.set(session, { tokenBudget, blockCount, reservedBytes: wanted, length: 0, keyValueBytes: 0, failures: 0 })
+      if (wanted > free)
+        throw new ShoalError(
+          'no-capacity',
+          `a session of ${tokenBudget} tokens needs ${wanted} bytes of KV cache, ${free} are free`,
+        )
+      if (entries.size >= limits.sessionsMax)
+        throw new ShoalError('no-capacity', `${limits.sessionsMax} sessions are open already`)
+      entries.set(session, {
+        tokenBudget,
+        blockCount,
+        reservedBytes: wanted,
+        length: 0,
+        keyValueBytes: 0,
+        failures: 0,
+      })
       reservedBytes += wanted
     },
-    accept: (session, position, valueCount) => append(session, position, () => checkRows(valueCount, config.hiddenSize)),
+    accept: (session, position, valueCount) =>
+      append(session, position, () => checkRows(valueCount, config.hiddenSize)),
     acceptKeyValues: (session, position, valueCount) =>
-      append(session, position, ({ blockCount }) => checkPositions(valueCount, (blockCount * keyValueBytesPerPosition(config)) / Float32Array.BYTES_PER_ELEMENT)),
+      append(session, position, ({ blockCount }) =>
+        checkPositions(
+          valueCount,
+          (blockCount * keyValueBytesPerPosition(config)) / Float32Array.BYTES_PER_ELEMENT,
+        ),
+      ),
     length: (session) => find(session).length,
     truncate(session, length) {
       const entry = find(session)
       if (!Number.isSafeInteger(length) || length < 0 || length > entry.length) {
-        throw new ShoalError('wrong-position', `session ${session} has ${entry.length} positions, it cannot be cut to ${length}`)
+        throw new ShoalError(
+          'wrong-position',
+          `session ${session} has ${entry.length} positions, it cannot be cut to ${length}`,
+        )
       }
       entry.length = length
     },
@@ -141,13 +197,18 @@ export function createSessionBook({ config, range, weightBytes, limitBytes, othe
 /** @returns how many rows these values are @throws {ShoalError} `bad-request` */
 export function checkRows(valueCount: number, hiddenSize: number): number {
   const rows = valueCount / hiddenSize
-  if (!Number.isInteger(rows) || rows < 1) throw new ShoalError('bad-request', `${valueCount} values are not rows of ${hiddenSize}`)
+  if (!Number.isInteger(rows) || rows < 1)
+    throw new ShoalError('bad-request', `${valueCount} values are not rows of ${hiddenSize}`)
   return rows
 }
 
 /** @returns how many positions these keys and values are @throws {ShoalError} `bad-request` */
 function checkPositions(valueCount: number, valuesPerPosition: number): number {
   const positions = valueCount / valuesPerPosition
-  if (!Number.isInteger(positions) || positions < 1) throw new ShoalError('bad-request', `${valueCount} values are not keys and values of ${valuesPerPosition} for each position`)
+  if (!Number.isInteger(positions) || positions < 1)
+    throw new ShoalError(
+      'bad-request',
+      `${valueCount} values are not keys and values of ${valuesPerPosition} for each position`,
+    )
   return positions
 }

@@ -9,7 +9,10 @@ import { hasStories260K, packFolder, stories260K } from './testing/packed-model.
 test.for(Object.keys(devices))('stories260K tells its story on %s', async (kind, { skip }) => {
   skip(!hasStories260K, `no ${stories260K}; SHOAL_TEST_DATA names the folder with the test data`)
   const folder = join(stories260K, 'hf')
-  const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as { prompt: number[]; greedy: number[] }
+  const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as {
+    prompt: number[]
+    greedy: number[]
+  }
   const packed = await packFolder(folder, 'f32')
   const device = await devices[kind]!(packed)
   const pipeline = await loadPipeline(device, [0, 2, 5], plentyBytes)

@@ -8,12 +8,37 @@ packed.remove()
 const { manifest } = packed.manifest
 
 const refusals: readonly (readonly [string, Manifest, string, RegExp])[] = [
-  ['a family without a graph', { ...manifest, config: { ...smallLlama, family: 'gemma2' } }, 'unsupported-model', /family gemma2; these are: llama/],
-  ['an int8 KV cache', { ...manifest, profile: { ...manifest.profile, kv: 'int8' } }, 'unsupported-model', /use --kv f32/],
-  ['heads of odd size', { ...manifest, config: { ...smallLlama, headSize: 12 } }, 'unsupported-model', /head size 12/],
+  [
+    'a family without a graph',
+    { ...manifest, config: { ...smallLlama, family: 'gemma2' } },
+    'unsupported-model',
+    /family gemma2; these are: llama/,
+  ],
+  [
+    'an int8 KV cache',
+    { ...manifest, profile: { ...manifest.profile, kv: 'int8' } },
+    'unsupported-model',
+    /use --kv f32/,
+  ],
+  [
+    'heads of odd size',
+    { ...manifest, config: { ...smallLlama, headSize: 12 } },
+    'unsupported-model',
+    /head size 12/,
+  ],
   ['a missing tensor', { ...manifest, tensors: manifest.tensors.slice(1) }, 'bad-model', /embed\.weight/],
-  ['shapes that the config denies', { ...manifest, config: { ...smallLlama, hiddenSize: 128 } }, 'bad-model', /should be u8 \[64, 4, 16\]/],
-  ['another format than the profile', { ...manifest, profile: { ...manifest.profile, weights: 'int8' } }, 'bad-model', /embed\.weight should be/],
+  [
+    'shapes that the config denies',
+    { ...manifest, config: { ...smallLlama, hiddenSize: 128 } },
+    'bad-model',
+    /should be u8 \[64, 4, 16\]/,
+  ],
+  [
+    'another format than the profile',
+    { ...manifest, profile: { ...manifest.profile, weights: 'int8' } },
+    'bad-model',
+    /embed\.weight should be/,
+  ],
 ]
 
 describe.each(Object.keys(devices))('%s device', (kind) => {
@@ -25,11 +50,25 @@ describe.each(Object.keys(devices))('%s device', (kind) => {
   test('refuses ranges that the model does not have', async () => {
     const model = randomModel(smallLlama, 'f32')
     const device = await devices[kind]!(model)
-    for (const [start, end] of [[0, 3], [1, 1], [-1, 1], [0.5, 1]] as const) {
-      await expect(device.loadBlocks({ start, end }, { memoryLimitBytes: 1e9 })).rejects.toMatchObject({ code: 'wrong-range' })
+    for (const [start, end] of [
+      [0, 3],
+      [1, 1],
+      [-1, 1],
+      [0.5, 1],
+    ] as const) {
+      await expect(device.loadBlocks({ start, end }, { memoryLimitBytes: 1e9 })).rejects.toMatchObject({
+        code: 'wrong-range',
+      })
     }
-    await expect(device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: 1000 })).rejects.toMatchObject({ code: 'no-capacity' })
-    await expect(device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: 1e9, signal: AbortSignal.abort(new Error('changed my mind')) })).rejects.toThrow('changed my mind')
+    await expect(device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: 1000 })).rejects.toMatchObject({
+      code: 'no-capacity',
+    })
+    await expect(
+      device.loadBlocks(
+        { start: 0, end: 2 },
+        { memoryLimitBytes: 1e9, signal: AbortSignal.abort(new Error('changed my mind')) },
+      ),
+    ).rejects.toThrow('changed my mind')
     await device.close()
     model.remove()
   })

@@ -12,7 +12,12 @@ export interface FloatTensors {
   /** float32 `[length]` */
   vector(name: string, length: number): Promise<Float32Array>
   /** Rows `[from, to)` of matrix `X.weight` = `[rows, columns]`, dequantised exactly. */
-  rows(name: string, shape: { rows: number; columns: number }, from: number, to: number): Promise<Float32Array>
+  rows(
+    name: string,
+    shape: { rows: number; columns: number },
+    from: number,
+    to: number,
+  ): Promise<Float32Array>
 }
 
 export function floatTensors(manifest: Manifest, read: TensorReader): FloatTensors {

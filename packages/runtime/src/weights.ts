@@ -13,7 +13,8 @@ export function indexWeights(manifest: Manifest): WeightIndex {
   const byName = new Map(manifest.tensors.map((tensor) => [tensor.name, tensor]))
   const find = (name: string): ManifestTensor => {
     const tensor = byName.get(name)
-    if (tensor === undefined) throw new ShoalError('bad-model', `the manifest of ${manifest.name} has no tensor ${name}`)
+    if (tensor === undefined)
+      throw new ShoalError('bad-model', `the manifest of ${manifest.name} has no tensor ${name}`)
     return tensor
   }
   return {
@@ -23,7 +24,10 @@ export function indexWeights(manifest: Manifest): WeightIndex {
       const bytes = shape.reduce((product, size) => product * size, type === 'f32' ? 4 : 1)
       const found = `${tensor.type} [${tensor.shape.join(', ')}] of ${tensor.bytes} bytes`
       if (tensor.type !== type || tensor.shape.join() !== shape.join() || tensor.bytes !== bytes) {
-        throw new ShoalError('bad-model', `${name} should be ${type} [${shape.join(', ')}] of ${bytes} bytes, the manifest says ${found}`)
+        throw new ShoalError(
+          'bad-model',
+          `${name} should be ${type} [${shape.join(', ')}] of ${bytes} bytes, the manifest says ${found}`,
+        )
       }
       return tensor
     },
@@ -36,7 +40,11 @@ export function weightBits(profile: NumericProfile): 32 | 8 | 4 {
 }
 
 /** The packed parts of matrix `X` = `[rows, columns]` (docs/packing.md): `X.weight`, and `X.scale` when quantised. */
-export function matrixShapes(profile: NumericProfile, rows: number, columns: number): { weight: readonly number[]; scale: readonly number[] | null } {
+export function matrixShapes(
+  profile: NumericProfile,
+  rows: number,
+  columns: number,
+): { weight: readonly number[]; scale: readonly number[] | null } {
   if (profile.weights === 'f32') return { weight: [rows, columns], scale: null }
   const blocks = Math.ceil(columns / profile.blockSize)
   return { weight: [rows, blocks, (profile.blockSize * weightBits(profile)) / 8], scale: [rows, blocks] }

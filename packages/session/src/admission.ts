@@ -23,26 +23,45 @@ const refused = (code: ErrorCode, message: string): Admission => ({ kind: 'refus
 /** Whether a session may be opened here. Every refusal is definite and names both sides. */
 export function admit(offer: StageOffer, request: OpenSession): Admission {
   if (request.manifest !== offer.manifestId) {
-    return refused('wrong-manifest', `the session is of manifest ${request.manifest} (${request.profile}), this node serves ${offer.manifestId} (${offer.profile})`)
+    return refused(
+      'wrong-manifest',
+      `the session is of manifest ${request.manifest} (${request.profile}), this node serves ${offer.manifestId} (${offer.profile})`,
+    )
   }
   if (request.profile !== offer.profile) {
-    return refused('wrong-profile', `the session's numeric profile is ${request.profile}, this node's is ${offer.profile}`)
+    return refused(
+      'wrong-profile',
+      `the session's numeric profile is ${request.profile}, this node's is ${offer.profile}`,
+    )
   }
   if (offer.draining) return refused('not-ready', 'this node is leaving and takes no new sessions')
 
   // Any part of a span will do: a route may enter or leave where another peer's span ends.
   const runner = offer.runners.find(({ range }) => range.start <= request.start && request.end <= range.end)
   if (runner === undefined) {
-    const held = offer.runners.length === 0 ? 'no blocks' : offer.runners.map(({ range }) => nameBlocks(range)).join(' and ')
+    const held =
+      offer.runners.length === 0
+        ? 'no blocks'
+        : offer.runners.map(({ range }) => nameBlocks(range)).join(' and ')
     return refused('wrong-range', `the session wants ${nameBlocks(request)}, this node holds ${held}`)
   }
   if (request.tokenBudget > sessionLimits.maxTokenBudget) {
-    return refused('limit-exceeded', `a token budget of ${request.tokenBudget} is over the limit of ${sessionLimits.maxTokenBudget}`)
+    return refused(
+      'limit-exceeded',
+      `a token budget of ${request.tokenBudget} is over the limit of ${sessionLimits.maxTokenBudget}`,
+    )
   }
   if (offer.sessionsOfPeer >= sessionLimits.maxSessionsPerPeer) {
-    return refused('no-capacity', `${offer.sessionsOfPeer} sessions of yours are open here, the limit is ${sessionLimits.maxSessionsPerPeer}`)
+    return refused(
+      'no-capacity',
+      `${offer.sessionsOfPeer} sessions of yours are open here, the limit is ${sessionLimits.maxSessionsPerPeer}`,
+    )
   }
-  if (offer.sessions >= sessionLimits.maxSessions) return refused('no-capacity', `${offer.sessions} sessions are open here, the limit is ${sessionLimits.maxSessions}`)
+  if (offer.sessions >= sessionLimits.maxSessions)
+    return refused(
+      'no-capacity',
+      `${offer.sessions} sessions are open here, the limit is ${sessionLimits.maxSessions}`,
+    )
   return { kind: 'admitted', runner }
 }
 

@@ -2,7 +2,9 @@ import { ShoalError } from '@shoal/host'
 
 /** What a signal's end means to a caller: its own error, or `cancelled`. */
 export function reasonOf(signal: AbortSignal): ShoalError {
-  return signal.reason instanceof ShoalError ? signal.reason : new ShoalError('cancelled', 'the caller cancelled', { cause: signal.reason })
+  return signal.reason instanceof ShoalError
+    ? signal.reason
+    : new ShoalError('cancelled', 'the caller cancelled', { cause: signal.reason })
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -3,7 +3,11 @@ import { createClassRecord } from './class-record.ts'
 import type { OpenStage } from './opening.ts'
 
 const stage = ([peer, numericClass]: readonly [string, string]): OpenStage =>
-  ({ stage: { peer, addresses: [], range: { start: 0, end: 2 }, incarnation: 1, predictedStepMs: () => 1 }, numericClass, ranks: 1 }) as unknown as OpenStage
+  ({
+    stage: { peer, addresses: [], range: { start: 0, end: 2 }, incarnation: 1, predictedStepMs: () => 1 },
+    numericClass,
+    ranks: 1,
+  }) as unknown as OpenStage
 
 test.each([
   ['a peer that goes on', ['a', 'one'], ['a', 'one'], 'identical'],

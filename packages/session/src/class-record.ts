@@ -20,7 +20,8 @@ export function createClassRecord(): ClassRecord {
           const before = holders.get(block)
           holders.set(block, { peer: stage.peer, numericClass })
           // Who goes on has what it computed, unless it is a group no more, or another one.
-          if (before === undefined || (before.peer === stage.peer && before.numericClass === numericClass)) continue
+          if (before === undefined || (before.peer === stage.peer && before.numericClass === numericClass))
+            continue
           // Of class `none` nothing is promised, not even that a peer agrees with itself.
           if (before.numericClass !== numericClass || numericClass === 'none') continuity = 'continued'
         }

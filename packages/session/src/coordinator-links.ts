@@ -26,7 +26,10 @@ export interface CoordinatorDependencies {
   readonly logger: Logger
 }
 
-export function createCoordinatorLinks(dependencies: CoordinatorDependencies, times: SessionTimes): CoordinatorLinks {
+export function createCoordinatorLinks(
+  dependencies: CoordinatorDependencies,
+  times: SessionTimes,
+): CoordinatorLinks {
   const { clock, logger } = dependencies
   const listeners = new Map<string, LinkListener>()
   /** Channels in use, with the number of sessions and the timer that keeps their leases. */
@@ -37,8 +40,17 @@ export function createCoordinatorLinks(dependencies: CoordinatorDependencies, ti
     lingerMs: times.lingerMs,
     receive(peer, frame) {
       const { message, payload } = decodeSession(frame)
-      if (message.type !== 'opened' && message.type !== 'result' && message.type !== 'failed' && message.type !== 'leaving' && message.type !== 'handed-over') {
-        logger.warn('frame-refused', { peer, reason: `'${message.type}' is for stages, not for a coordinator` })
+      if (
+        message.type !== 'opened' &&
+        message.type !== 'result' &&
+        message.type !== 'failed' &&
+        message.type !== 'leaving' &&
+        message.type !== 'handed-over'
+      ) {
+        logger.warn('frame-refused', {
+          peer,
+          reason: `'${message.type}' is for stages, not for a coordinator`,
+        })
         return
       }
       // Answers to a session that was closed meanwhile are nobody's any more.
@@ -90,4 +102,3 @@ export function createCoordinatorLinks(dependencies: CoordinatorDependencies, ti
     close: () => channels.close(),
   }
 }
-

@@ -15,7 +15,10 @@ export interface Coordinator {
   close(): Promise<void>
 }
 
-export function createCoordinator(dependencies: CoordinatorDependencies, options: { readonly times?: Partial<SessionTimes> } = {}): Coordinator {
+export function createCoordinator(
+  dependencies: CoordinatorDependencies,
+  options: { readonly times?: Partial<SessionTimes> } = {},
+): Coordinator {
   const times: SessionTimes = { ...sessionTimes, ...options.times }
   const links = createCoordinatorLinks(dependencies, times)
   return {
@@ -25,7 +28,10 @@ export function createCoordinator(dependencies: CoordinatorDependencies, options
 }
 
 /** One session with channels of its own, closed with it. Whoever opens many uses {@link createCoordinator}. */
-export async function openRouteSession(dependencies: CoordinatorDependencies, options: RouteSessionOptions): Promise<HiddenSession> {
+export async function openRouteSession(
+  dependencies: CoordinatorDependencies,
+  options: RouteSessionOptions,
+): Promise<HiddenSession> {
   const coordinator = createCoordinator(dependencies)
   try {
     const session = await coordinator.open(options)

@@ -11,8 +11,14 @@ export function predictedStepMs(route: Route, rows: number): number {
  * Steps behind it wait for their turn: their own time starts when the one ahead has been answered, so a long queue in
  * front of a step neither fails it nor hides a stage that hangs.
  */
-export function stepDeadlineMs(route: Route, rows: number, times: { readonly stepDeadlineMsMin: number; readonly stepDeadlineFactor: number } = sessionTimes): number {
+export function stepDeadlineMs(
+  route: Route,
+  rows: number,
+  times: { readonly stepDeadlineMsMin: number; readonly stepDeadlineFactor: number } = sessionTimes,
+): number {
   const predictedMs = predictedStepMs(route, rows)
   // A prediction that is not a number must not switch the deadline off.
-  return Number.isFinite(predictedMs) ? Math.max(times.stepDeadlineMsMin, times.stepDeadlineFactor * predictedMs) : times.stepDeadlineMsMin
+  return Number.isFinite(predictedMs)
+    ? Math.max(times.stepDeadlineMsMin, times.stepDeadlineFactor * predictedMs)
+    : times.stepDeadlineMsMin
 }

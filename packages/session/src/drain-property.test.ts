@@ -19,44 +19,65 @@ test('whoever leaves or dies whenever, the rows are those of the undisturbed run
     disturbances: fc.array(disturbance, { maxLength: 3 }),
   })
   await fc.assert(
-    fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 5 }), fc.constantFrom(...cutsOfSpares), fc.constantFrom(0, 3), async (events, cuts, latencyMs) => {
-      const bench = await createFailoverBench(cuts, 4, { latencyMs })
-      const dead = new Set<string>()
-      const leaving = new Set<string>()
-      const nodes = [...bench.swarm.nodes, ...bench.spares]
-      for (const { rewind, rows, chunkRows, disturbances } of events) {
-        const position = Math.max(0, bench.session.length - rewind)
-        const row = bench.swarm.rows(1)
-        expect(await bench.swarm.finished(bench.session.forward(row, { want: 'all', position }))).toEqual(await bench.local.forward(row, { want: 'all', position }))
-        const input = bench.swarm.rows(rows)
-        const answered = prefill(bench.session, rowsFrom(input, 8), { chunkRows, window: 4, want: 'all' })
-        for (const { victim, among, how, turns } of disturbances) {
-          if (latencyMs > 0) bench.swarm.clock.advance(turns % (latencyMs * 4))
-          await settled(turns)
-          const peers = among === 'route' ? bench.session.route().map(({ peer }) => peer) : bench.spares.filter(({ host }) => host.sessions() > 0).map(({ peer }) => peer)
-          const peer = peers[victim % peers.length]
-          // Somebody stays who holds each block.
-          if (peer === undefined || dead.has(peer) || dead.size + leaving.size >= 4) continue
-          if (how === 'leave') {
-            leaving.add(peer)
-            nodes.find((node) => node.peer === peer)!.host.setDraining(true)
-          } else {
-            dead.add(peer)
-            leaving.delete(peer)
-            if (how === 'hang') hangUp(bench, peer)
-            else kill(bench.swarm, peer)
+    fc.asyncProperty(
+      fc.array(event, { minLength: 1, maxLength: 5 }),
+      fc.constantFrom(...cutsOfSpares),
+      fc.constantFrom(0, 3),
+      async (events, cuts, latencyMs) => {
+        const bench = await createFailoverBench(cuts, 4, { latencyMs })
+        const dead = new Set<string>()
+        const leaving = new Set<string>()
+        const nodes = [...bench.swarm.nodes, ...bench.spares]
+        for (const { rewind, rows, chunkRows, disturbances } of events) {
+          const position = Math.max(0, bench.session.length - rewind)
+          const row = bench.swarm.rows(1)
+          expect(await bench.swarm.finished(bench.session.forward(row, { want: 'all', position }))).toEqual(
+            await bench.local.forward(row, { want: 'all', position }),
+          )
+          const input = bench.swarm.rows(rows)
+          const answered = prefill(bench.session, rowsFrom(input, 8), { chunkRows, window: 4, want: 'all' })
+          for (const { victim, among, how, turns } of disturbances) {
+            if (latencyMs > 0) bench.swarm.clock.advance(turns % (latencyMs * 4))
+            await settled(turns)
+            const peers =
+              among === 'route'
+                ? bench.session.route().map(({ peer }) => peer)
+                : bench.spares.filter(({ host }) => host.sessions() > 0).map(({ peer }) => peer)
+            const peer = peers[victim % peers.length]
+            // Somebody stays who holds each block.
+            if (peer === undefined || dead.has(peer) || dead.size + leaving.size >= 4) continue
+            if (how === 'leave') {
+              leaving.add(peer)
+              nodes.find((node) => node.peer === peer)!.host.setDraining(true)
+            } else {
+              dead.add(peer)
+              leaving.delete(peer)
+              if (how === 'hang') hangUp(bench, peer)
+              else kill(bench.swarm, peer)
+            }
           }
+          expect(await bench.swarm.finished(answered)).toEqual(
+            await bench.local.forward(input, { want: 'all' }),
+          )
         }
-        expect(await bench.swarm.finished(answered)).toEqual(await bench.local.forward(input, { want: 'all' }))
-      }
-      // Retries of moves, deadlines of hung peers.
-      for (let ms = 0; ms < 60_000 && nodes.some(({ peer, host }) => leaving.has(peer) && host.sessions() > 0); ms += 5) await bench.swarm.advance(5)
-      const last = bench.swarm.rows(2)
-      expect(await bench.swarm.finished(bench.session.forward(last, { want: 'all' }))).toEqual(await bench.local.forward(last, { want: 'all' }))
-      expect(nodes.filter(({ peer, host }) => leaving.has(peer) && host.sessions() > 0).map(({ peer }) => peer)).toEqual([])
-      expect(bench.session.continuity).toBe('identical')
-      expect(await leftBehind(bench, [...dead])).toEqual([])
-    }),
+        // Retries of moves, deadlines of hung peers.
+        for (
+          let ms = 0;
+          ms < 60_000 && nodes.some(({ peer, host }) => leaving.has(peer) && host.sessions() > 0);
+          ms += 5
+        )
+          await bench.swarm.advance(5)
+        const last = bench.swarm.rows(2)
+        expect(await bench.swarm.finished(bench.session.forward(last, { want: 'all' }))).toEqual(
+          await bench.local.forward(last, { want: 'all' }),
+        )
+        expect(
+          nodes.filter(({ peer, host }) => leaving.has(peer) && host.sessions() > 0).map(({ peer }) => peer),
+        ).toEqual([])
+        expect(bench.session.continuity).toBe('identical')
+        expect(await leftBehind(bench, [...dead])).toEqual([])
+      },
+    ),
     {
       numRuns: 60,
       // The session is idle, so that no step deadline finds the peer that leaves and hangs.

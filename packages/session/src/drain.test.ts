@@ -1,15 +1,30 @@
 import { describe, expect, test } from 'vitest'
-import { createFailoverBench, cutsOfSpares, finderOf, kill, leftBehind, type FailoverBench } from './fake-failover.ts'
+import {
+  createFailoverBench,
+  cutsOfSpares,
+  finderOf,
+  kill,
+  leftBehind,
+  type FailoverBench,
+} from './fake-failover.ts'
 import { createFakeSwarm, freeEverywhere, type FakeNode } from './fake-swarm.ts'
 import { prefill, rowsFrom } from './prefill.ts'
 
-async function compare(bench: FailoverBench, rows: Float32Array, want: 'all' | 'last' = 'all'): Promise<void> {
+async function compare(
+  bench: FailoverBench,
+  rows: Float32Array,
+  want: 'all' | 'last' = 'all',
+): Promise<void> {
   const expected = await bench.local.forward(rows, { want })
   expect(await bench.swarm.finished(bench.session.forward(rows, { want }))).toEqual(expected)
 }
 
 /** Lets virtual time pass, step by step, until something holds. */
-async function until({ swarm }: Pick<FailoverBench, 'swarm'>, holds: () => boolean, withinMs = 5_000): Promise<void> {
+async function until(
+  { swarm }: Pick<FailoverBench, 'swarm'>,
+  holds: () => boolean,
+  withinMs = 5_000,
+): Promise<void> {
   for (let ms = 0; ms < withinMs && !holds(); ms += 1) await swarm.advance(1)
   expect(holds()).toBe(true)
 }
@@ -17,23 +32,27 @@ async function until({ swarm }: Pick<FailoverBench, 'swarm'>, holds: () => boole
 const computedBy = (nodes: readonly FakeNode[]): number[] => nodes.map(({ runner }) => runner.computedRows)
 
 describe.each([0, 1, 2])('stage %i of three leaves', (index) => {
-  test.each(cutsOfSpares.map((cuts) => [cuts]))('its keys and values go to spares cut %j: nobody computes a row twice', async (cuts) => {
-    const bench = await createFailoverBench(cuts)
-    await compare(bench, bench.swarm.rows(300))
-    for (let step = 0; step < 40; step += 1) await compare(bench, bench.swarm.rows(1), 'last')
-    const leaving = bench.swarm.nodes[index]!
-    leaving.host.setDraining(true)
-    await until(bench, () => leaving.host.sessions() === 0)
-    const computed = computedBy([...bench.swarm.nodes, ...bench.spares])
-    for (let step = 0; step < 5; step += 1) await compare(bench, bench.swarm.rows(1), 'last')
-    expect(bench.session).toMatchObject({ moves: 1, failovers: 0, continuity: 'identical' })
-    const onRoute = new Set(bench.session.route().map(({ peer }) => peer))
-    expect(onRoute).not.toContain(leaving.peer)
-    for (const [other, { peer, runner }] of [...bench.swarm.nodes, ...bench.spares].entries()) expect(runner.computedRows - computed[other]!, peer).toBe(onRoute.has(peer) ? 5 : 0)
-    // Of what was before, the successors have computed nothing.
-    expect(computedBy(bench.spares).every((rows) => rows === 0 || rows === 5)).toBe(true)
-    expect(await leftBehind(bench, [])).toEqual([])
-  })
+  test.each(cutsOfSpares.map((cuts) => [cuts]))(
+    'its keys and values go to spares cut %j: nobody computes a row twice',
+    async (cuts) => {
+      const bench = await createFailoverBench(cuts)
+      await compare(bench, bench.swarm.rows(300))
+      for (let step = 0; step < 40; step += 1) await compare(bench, bench.swarm.rows(1), 'last')
+      const leaving = bench.swarm.nodes[index]!
+      leaving.host.setDraining(true)
+      await until(bench, () => leaving.host.sessions() === 0)
+      const computed = computedBy([...bench.swarm.nodes, ...bench.spares])
+      for (let step = 0; step < 5; step += 1) await compare(bench, bench.swarm.rows(1), 'last')
+      expect(bench.session).toMatchObject({ moves: 1, failovers: 0, continuity: 'identical' })
+      const onRoute = new Set(bench.session.route().map(({ peer }) => peer))
+      expect(onRoute).not.toContain(leaving.peer)
+      for (const [other, { peer, runner }] of [...bench.swarm.nodes, ...bench.spares].entries())
+        expect(runner.computedRows - computed[other]!, peer).toBe(onRoute.has(peer) ? 5 : 0)
+      // Of what was before, the successors have computed nothing.
+      expect(computedBy(bench.spares).every((rows) => rows === 0 || rows === 5)).toBe(true)
+      expect(await leftBehind(bench, [])).toEqual([])
+    },
+  )
 
   test('in a prefill, several chunks being under way', async () => {
     const bench = await createFailoverBench([0, 1, 3, 5, 6], 1, { latencyMs: 3 })
@@ -42,7 +61,9 @@ describe.each([0, 1, 2])('stage %i of three leaves', (index) => {
     runner.before = (_, position) => {
       if (position === 80) host.setDraining(true)
     }
-    const answer = await bench.swarm.finished(prefill(bench.session, rowsFrom(rows, 8), { chunkRows: 8, want: 'all' }))
+    const answer = await bench.swarm.finished(
+      prefill(bench.session, rowsFrom(rows, 8), { chunkRows: 8, want: 'all' }),
+    )
     expect(answer).toEqual(await bench.local.forward(rows, { want: 'all' }))
     await compare(bench, bench.swarm.rows(1))
     expect(bench.session).toMatchObject({ moves: 1, failovers: 0, continuity: 'identical' })
@@ -57,7 +78,9 @@ describe.each([0, 1, 2])('stage %i of three leaves', (index) => {
       const rows = bench.swarm.rows(3)
       const position = bench.session.length - (turn % 4) * 9
       const expected = await bench.local.forward(rows, { want: 'all', position })
-      expect(await bench.swarm.finished(bench.session.forward(rows, { want: 'all', position }))).toEqual(expected)
+      expect(await bench.swarm.finished(bench.session.forward(rows, { want: 'all', position }))).toEqual(
+        expected,
+      )
     }
     await until(bench, () => bench.session.moves === 1)
     await compare(bench, bench.swarm.rows(2))
@@ -103,7 +126,8 @@ test('keys and values that are no numbers are refused, and computed again', asyn
   const bench = await createFailoverBench([0, 6], 2)
   await compare(bench, bench.swarm.rows(50))
   const leaving = bench.swarm.nodes[1]!
-  leaving.runner.exportKeyValues = async (_, { from = 0, to = 0 } = {}) => new Float32Array((to - from) * 2).fill(Number.NaN)
+  leaving.runner.exportKeyValues = async (_, { from = 0, to = 0 } = {}) =>
+    new Float32Array((to - from) * 2).fill(Number.NaN)
   leaving.host.setDraining(true)
   await until(bench, () => bench.session.moves === 1, 20_000)
   await compare(bench, bench.swarm.rows(2))
@@ -175,8 +199,14 @@ test('every stage leaves at once, and then every one of those that came', async 
   for (const { host } of bench.swarm.nodes) host.setDraining(true)
   await until(bench, () => bench.session.moves === 3)
   await compare(bench, bench.swarm.rows(3))
-  for (const { peer } of bench.session.route()) bench.spares.find((spare) => spare.peer === peer)!.host.setDraining(true)
-  await until(bench, () => bench.swarm.nodes.every(({ host }) => host.sessions() === 0) && bench.spares.filter(({ host }) => host.sessions() > 0).length === 2)
+  for (const { peer } of bench.session.route())
+    bench.spares.find((spare) => spare.peer === peer)!.host.setDraining(true)
+  await until(
+    bench,
+    () =>
+      bench.swarm.nodes.every(({ host }) => host.sessions() === 0) &&
+      bench.spares.filter(({ host }) => host.sessions() > 0).length === 2,
+  )
   await compare(bench, bench.swarm.rows(3))
   expect(bench.session).toMatchObject({ failovers: 0, continuity: 'identical' })
   expect(computedBy(bench.spares).reduce((sum, rows) => sum + rows, 0)).toBe(bench.session.route().length * 6)
@@ -190,7 +220,10 @@ test('a successor that has no outputs of the rows before computes them again whe
   await until(bench, () => bench.session.moves === 1)
   await compare(bench, bench.swarm.rows(5))
   const [before, lost] = bench.session.route().slice(1, 3)
-  expect([before, lost]).toMatchObject([{ start: 2, end: 3 }, { start: 3, end: 4 }])
+  expect([before, lost]).toMatchObject([
+    { start: 2, end: 3 },
+    { start: 3, end: 4 },
+  ])
   kill(bench.swarm, lost!.peer)
   await compare(bench, bench.swarm.rows(5))
   expect(bench.session).toMatchObject({ failovers: 1, moves: 1, continuity: 'identical' })
@@ -220,9 +253,17 @@ test('a coordinator that vanishes while its session is handed over: every stage 
   await until(bench, () => bench.spares[0]!.host.sessions() === 1)
   kill(bench.swarm, 'coordinator')
   await bench.swarm.advance(10_100)
-  expect(bench.spares[0]!.host.memory()).toMatchObject({ sessions: 0, journalBytes: 0, journalReservedBytes: 0 })
+  expect(bench.spares[0]!.host.memory()).toMatchObject({
+    sessions: 0,
+    journalBytes: 0,
+    journalReservedBytes: 0,
+  })
   expect(bench.spares[0]!.runner.memory().sessions).toBe(0)
-  expect(bench.swarm.nodes.map(({ host, runner }) => [host.sessions(), runner.memory().sessions])).toEqual([[1, 1], [1, 1], [1, 1]])
+  expect(bench.swarm.nodes.map(({ host, runner }) => [host.sessions(), runner.memory().sessions])).toEqual([
+    [1, 1],
+    [1, 1],
+    [1, 1],
+  ])
   await bench.swarm.finished(other.forward(bench.swarm.rows(9), { want: 'last' }))
   await other.close()
 })

@@ -5,14 +5,32 @@ import type { JournalStep } from './journal.ts'
 import type { Route } from './types.ts'
 
 const routeOf = (...stages: readonly [string, number, number][]): Route =>
-  stages.map(([peer, start, end]) => ({ peer, addresses: [], range: { start, end }, incarnation: 1, predictedStepMs: () => 1 }))
+  stages.map(([peer, start, end]) => ({
+    peer,
+    addresses: [],
+    range: { start, end },
+    incarnation: 1,
+    predictedStepMs: () => 1,
+  }))
 const route = routeOf(['a', 0, 2], ['b', 2, 4], ['a', 4, 5], ['c', 5, 6])
 
 test.each([
   [['b'], [[2, 4]]],
-  [['a'], [[0, 2], [4, 5]]],
+  [
+    ['a'],
+    [
+      [0, 2],
+      [4, 5],
+    ],
+  ],
   [['a', 'b'], [[0, 5]]],
-  [['b', 'c'], [[2, 4], [5, 6]]],
+  [
+    ['b', 'c'],
+    [
+      [2, 4],
+      [5, 6],
+    ],
+  ],
   [['a', 'b', 'c'], [[0, 6]]],
   [['d'], []],
 ])('losing %j leaves the ranges %j to be found', (lost, expected) => {
@@ -45,7 +63,11 @@ describe('rows that a stage keeps', () => {
 })
 
 test('chunks cover the rows from a position on, once, in order, and steps that are waited for stay whole', () => {
-  const plan = fc.record({ rows: fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 60 }), from: fc.double({ min: 0, max: 1, noNaN: true }), pending: fc.nat(8) })
+  const plan = fc.record({
+    rows: fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 60 }),
+    from: fc.double({ min: 0, max: 1, noNaN: true }),
+    pending: fc.nat(8),
+  })
   fc.assert(
     fc.property(plan, ({ rows, from: share, pending }) => {
       let position = 0

@@ -25,8 +25,14 @@ export function lostRanges(route: Route, lost: ReadonlySet<string>): BlockRange[
 }
 
 /** The route with every lost range filled by the stages found for it. */
-export function repairedRoute(route: Route, lost: ReadonlySet<string>, found: ReadonlyMap<number, Route>): Route {
-  return [...route.filter(({ peer }) => !lost.has(peer)), ...[...found.values()].flat()].sort((one, other) => one.range.start - other.range.start)
+export function repairedRoute(
+  route: Route,
+  lost: ReadonlySet<string>,
+  found: ReadonlyMap<number, Route>,
+): Route {
+  return [...route.filter(({ peer }) => !lost.has(peer)), ...[...found.values()].flat()].sort(
+    (one, other) => one.range.start - other.range.start,
+  )
 }
 
 /**
@@ -34,7 +40,10 @@ export function repairedRoute(route: Route, lost: ReadonlySet<string>, found: Re
  * has other ones there, made by a later step.
  * @param sent what the coordinator has sent, whole, in order
  */
-export function keptRows(sent: readonly JournalStep[], { length, lastStep }: Pick<StageProgress, 'length' | 'lastStep'>): number {
+export function keptRows(
+  sent: readonly JournalStep[],
+  { length, lastStep }: Pick<StageProgress, 'length' | 'lastStep'>,
+): number {
   const unheard = sent.find(({ step }) => step > (lastStep ?? -1))
   const last = sent.at(-1)
   // A stage cannot have more than it was sent, whatever it says.
@@ -73,7 +82,8 @@ export function replayChunks(steps: readonly JournalStep[], from: number, settle
     const position = Math.max(entry.position, from)
     const last = chunks.at(-1)
     if (end > settled) chunks.push({ ...entry, position, rows: end - position })
-    else if (last !== undefined && end - last.position <= sessionLimits.replayChunkRows) chunks[chunks.length - 1] = { ...last, step: entry.step, rows: end - last.position }
+    else if (last !== undefined && end - last.position <= sessionLimits.replayChunkRows)
+      chunks[chunks.length - 1] = { ...last, step: entry.step, rows: end - last.position }
     else chunks.push({ step: entry.step, position, rows: end - position, want: 'none' })
   }
   return chunks

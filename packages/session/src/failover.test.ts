@@ -1,11 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import { createFailoverBench, cutsOfSpares, finderOf, hangUp, kill, leftBehind, type FailoverBench } from './fake-failover.ts'
+import {
+  createFailoverBench,
+  cutsOfSpares,
+  finderOf,
+  hangUp,
+  kill,
+  leftBehind,
+  type FailoverBench,
+} from './fake-failover.ts'
 import { createFakeSwarm, settled } from './fake-swarm.ts'
 import { sessionLimits, sessionTimes } from './limits.ts'
 import { prefill, rowsFrom } from './prefill.ts'
 import { StageError } from './stage-error.ts'
 
-async function compare(bench: FailoverBench, rows: Float32Array, want: 'all' | 'last' = 'all'): Promise<void> {
+async function compare(
+  bench: FailoverBench,
+  rows: Float32Array,
+  want: 'all' | 'last' = 'all',
+): Promise<void> {
   const expected = await bench.local.forward(rows, { want })
   expect(await bench.swarm.finished(bench.session.forward(rows, { want }))).toEqual(expected)
 }
@@ -22,7 +34,8 @@ describe.each([0, 1, 2])('stage %i of three vanishes', (index) => {
     expect(bench.session.continuity).toBe('identical')
     expect(bench.session.route().map(({ peer }) => peer)).not.toContain(`node-${index}`)
     // A survivor recomputes nothing.
-    for (const [other, { runner }] of bench.swarm.nodes.entries()) if (other !== index) expect(runner.computedRows - computed[other]!).toBe(5)
+    for (const [other, { runner }] of bench.swarm.nodes.entries())
+      if (other !== index) expect(runner.computedRows - computed[other]!).toBe(5)
     expect(await leftBehind(bench, [`node-${index}`])).toEqual([])
   })
 
@@ -53,7 +66,9 @@ describe.each([0, 1, 2])('stage %i of three vanishes', (index) => {
     bench.swarm.nodes[index]!.runner.before = (__, position) => {
       if (position === chunk * 8) kill(bench.swarm, `node-${index}`)
     }
-    const answer = await bench.swarm.finished(prefill(bench.session, rowsFrom(rows, 8), { chunkRows: 8, want: 'all' }))
+    const answer = await bench.swarm.finished(
+      prefill(bench.session, rowsFrom(rows, 8), { chunkRows: 8, want: 'all' }),
+    )
     expect(answer).toEqual(await bench.local.forward(rows, { want: 'all' }))
     await compare(bench, bench.swarm.rows(1))
     expect(bench.session.failovers).toBe(1)
@@ -84,7 +99,9 @@ describe.each([0, 1, 2])('stage %i of three vanishes', (index) => {
     kill(bench.swarm, `node-${index}`)
     await compare(bench, bench.swarm.rows(1))
     expect(bench.session.failovers).toBe(3)
-    expect(await leftBehind(bench, [`node-${index}`, bench.spares[0]!.peer, bench.spares[1]!.peer])).toEqual([])
+    expect(await leftBehind(bench, [`node-${index}`, bench.spares[0]!.peer, bench.spares[1]!.peer])).toEqual(
+      [],
+    )
   })
 
   test('and nobody has its blocks: a typed error that names it and them, when the time of waiting is over', async () => {
@@ -93,29 +110,45 @@ describe.each([0, 1, 2])('stage %i of three vanishes', (index) => {
     await session.forward(swarm.rows(3), { want: 'last' })
     kill(swarm, `node-${index}`)
     const startMs = swarm.clock.nowMs()
-    const error: unknown = await swarm.finished(session.forward(swarm.rows(1), { want: 'last' })).catch((reason: unknown) => reason)
+    const error: unknown = await swarm
+      .finished(session.forward(swarm.rows(1), { want: 'last' }))
+      .catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(StageError)
-    expect(error).toMatchObject({ code: 'no-route', peer: `node-${index}`, message: expect.stringContaining(`nobody has block ${index * 2} (waited 30 s)`) })
+    expect(error).toMatchObject({
+      code: 'no-route',
+      peer: `node-${index}`,
+      message: expect.stringContaining(`nobody has block ${index * 2} (waited 30 s)`),
+    })
     const waitedMs = swarm.clock.nowMs() - startMs
     expect(waitedMs).toBeGreaterThanOrEqual(sessionTimes.replacementWaitMs)
     // Each look may ask a lost peer for a sign of life.
     expect(waitedMs).toBeLessThan(sessionTimes.replacementWaitMs + 1000)
     await settled()
-    expect(swarm.nodes.filter(({ peer }) => peer !== `node-${index}`).every(({ host }) => host.sessions() === 0)).toBe(true)
+    expect(
+      swarm.nodes.filter(({ peer }) => peer !== `node-${index}`).every(({ host }) => host.sessions() === 0),
+    ).toBe(true)
   })
 })
 
-test.each([[[0, 1]], [[1, 2]], [[0, 2]], [[0, 1, 2]]])('stages %j vanish at once, a rebuilt one feeding a rebuilt one', async (lost) => {
-  const bench = await createFailoverBench([0, 1, 3, 5, 6])
-  await compare(bench, bench.swarm.rows(150))
-  const step = bench.session.forward(bench.swarm.rows(1), { want: 'last' })
-  for (const index of lost) kill(bench.swarm, `node-${index}`)
-  await bench.swarm.finished(step)
-  const rows = bench.swarm.rows(1)
-  expect(bench.session.length).toBe(151)
-  await bench.swarm.finished(bench.session.forward(rows, { want: 'last' }))
-  expect(await leftBehind(bench, lost.map((index) => `node-${index}`))).toEqual([])
-})
+test.each([[[0, 1]], [[1, 2]], [[0, 2]], [[0, 1, 2]]])(
+  'stages %j vanish at once, a rebuilt one feeding a rebuilt one',
+  async (lost) => {
+    const bench = await createFailoverBench([0, 1, 3, 5, 6])
+    await compare(bench, bench.swarm.rows(150))
+    const step = bench.session.forward(bench.swarm.rows(1), { want: 'last' })
+    for (const index of lost) kill(bench.swarm, `node-${index}`)
+    await bench.swarm.finished(step)
+    const rows = bench.swarm.rows(1)
+    expect(bench.session.length).toBe(151)
+    await bench.swarm.finished(bench.session.forward(rows, { want: 'last' }))
+    expect(
+      await leftBehind(
+        bench,
+        lost.map((index) => `node-${index}`),
+      ),
+    ).toEqual([])
+  },
+)
 
 test('every stage, one after another', async () => {
   const bench = await createFailoverBench([0, 3, 6], 3)
@@ -154,7 +187,9 @@ test('replacements that all vanish end the session after so many attempts', asyn
   await compare(bench, bench.swarm.rows(4))
   for (const { peer, runner } of bench.spares) runner.before = () => kill(bench.swarm, peer)
   kill(bench.swarm, 'node-1')
-  const error: unknown = await bench.swarm.finished(bench.session.forward(bench.swarm.rows(1), { want: 'last' })).catch((reason: unknown) => reason)
+  const error: unknown = await bench.swarm
+    .finished(bench.session.forward(bench.swarm.rows(1), { want: 'last' }))
+    .catch((reason: unknown) => reason)
   expect(error).toMatchObject({ code: 'peer-vanished', message: expect.stringContaining('times in a row') })
 })
 
@@ -166,7 +201,10 @@ test('a class that promises nothing is never identical', async () => {
   expect(bench.session.continuity).toBe('continued')
   kill(bench.swarm, 'node-0')
   await compare(bench, bench.swarm.rows(1))
-  expect(bench.session.route()).toMatchObject([{ peer: 'spare-0-0', start: 0, end: 2 }, { peer: 'spare-0-0', start: 2, end: 6 }])
+  expect(bench.session.route()).toMatchObject([
+    { peer: 'spare-0-0', start: 0, end: 2 },
+    { peer: 'spare-0-0', start: 2, end: 6 },
+  ])
   expect(await leftBehind(bench, ['node-0', 'node-1', 'node-2'])).toEqual([])
 })
 
@@ -177,7 +215,11 @@ test('a coordinator that vanishes after a repair leaves nothing on survivors and
   await compare(bench, bench.swarm.rows(1))
   kill(bench.swarm, 'coordinator')
   await bench.swarm.advance(10_000)
-  expect([...bench.swarm.nodes, ...bench.spares].filter(({ peer }) => peer !== 'node-1').map(({ host, runner }) => host.sessions() + runner.memory().sessions)).toEqual([0, 0, 0, 0])
+  expect(
+    [...bench.swarm.nodes, ...bench.spares]
+      .filter(({ peer }) => peer !== 'node-1')
+      .map(({ host, runner }) => host.sessions() + runner.memory().sessions),
+  ).toEqual([0, 0, 0, 0])
 })
 
 test('a rewind that a survivor never heard of takes nothing from it that is right', async () => {
@@ -186,7 +228,9 @@ test('a rewind that a survivor never heard of takes nothing from it that is righ
   bench.swarm.nodes[1]!.runner.before = () => kill(bench.swarm, 'node-1')
   const row = bench.swarm.rows(3)
   const step = bench.swarm.finished(bench.session.forward(row, { want: 'all', position: 11 }))
-  await expect(bench.session.forward(row, { want: 'all', position: 3 })).rejects.toMatchObject({ code: 'bad-request' })
+  await expect(bench.session.forward(row, { want: 'all', position: 3 })).rejects.toMatchObject({
+    code: 'bad-request',
+  })
   expect(await step).toEqual(await bench.local.forward(row, { want: 'all', position: 11 }))
   await compare(bench, bench.swarm.rows(2))
   expect(bench.session.length).toBe(16)

@@ -3,24 +3,34 @@ import { createFakeSwarm, freeEverywhere, settled } from './fake-swarm.ts'
 import { prefill, rowsFrom } from './prefill.ts'
 import { StageError } from './stage-error.ts'
 
-test.each([0, 1, 2])('stage %i vanishes in decode: the step fails at once, with its name, and the others free the session', async (index) => {
-  const swarm = createFakeSwarm()
-  const session = await swarm.open()
-  await session.forward(swarm.rows(3), { want: 'last' })
-  swarm.nodes[index]!.runner.before = () => new Promise<void>(() => undefined)
-  const startMs = swarm.clock.nowMs()
-  const step = session.forward(swarm.rows(1), { want: 'last' }).catch((error: unknown) => error)
-  await settled()
-  swarm.network.kill(`node-${index}`)
-  const error = await step
-  expect(error).toBeInstanceOf(StageError)
-  expect(error).toMatchObject({ code: 'peer-vanished', definite: false, peer: `node-${index}`, range: { start: index * 2, end: index * 2 + 2 } })
-  expect(swarm.clock.nowMs()).toBe(startMs)
-  await settled()
-  expect(swarm.nodes.filter((_, other) => other !== index).map(({ host }) => host.sessions())).toEqual([0, 0])
-  await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toBe(error)
-  await session.close()
-})
+test.each([0, 1, 2])(
+  'stage %i vanishes in decode: the step fails at once, with its name, and the others free the session',
+  async (index) => {
+    const swarm = createFakeSwarm()
+    const session = await swarm.open()
+    await session.forward(swarm.rows(3), { want: 'last' })
+    swarm.nodes[index]!.runner.before = () => new Promise<void>(() => undefined)
+    const startMs = swarm.clock.nowMs()
+    const step = session.forward(swarm.rows(1), { want: 'last' }).catch((error: unknown) => error)
+    await settled()
+    swarm.network.kill(`node-${index}`)
+    const error = await step
+    expect(error).toBeInstanceOf(StageError)
+    expect(error).toMatchObject({
+      code: 'peer-vanished',
+      definite: false,
+      peer: `node-${index}`,
+      range: { start: index * 2, end: index * 2 + 2 },
+    })
+    expect(swarm.clock.nowMs()).toBe(startMs)
+    await settled()
+    expect(swarm.nodes.filter((_, other) => other !== index).map(({ host }) => host.sessions())).toEqual([
+      0, 0,
+    ])
+    await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toBe(error)
+    await session.close()
+  },
+)
 
 test('a link between two stages that breaks is reported by the one before it', async () => {
   const swarm = createFakeSwarm()
@@ -45,7 +55,12 @@ test('a stage that hangs is found by the step deadline and named by its silence'
   swarm.clock.advance(1)
   await settled()
   swarm.clock.advance(400)
-  expect(await step).toMatchObject({ code: 'deadline-passed', definite: false, peer: 'node-1', range: { start: 2, end: 4 } })
+  expect(await step).toMatchObject({
+    code: 'deadline-passed',
+    definite: false,
+    peer: 'node-1',
+    range: { start: 2, end: 4 },
+  })
 })
 
 test('a deadline counts for the oldest step only, and starts anew for the next', async () => {
@@ -77,7 +92,11 @@ test('a slow route whose stages are alive gets more time, a stuck one not for ev
   await swarm.advance(14_000)
   expect(error).toBe(null)
   await swarm.advance(1_000)
-  expect(error).toMatchObject({ code: 'deadline-passed', definite: false, message: expect.stringContaining('all stages answer pings: blocks 0 to 1 at node-0, ') })
+  expect(error).toMatchObject({
+    code: 'deadline-passed',
+    definite: false,
+    message: expect.stringContaining('all stages answer pings: blocks 0 to 1 at node-0, '),
+  })
 })
 
 test('an answer that comes while the stages are asked whether they live is taken', async () => {
@@ -102,7 +121,11 @@ test('a stage whose computation fails says so, and the request fails fast', asyn
   swarm.nodes[1]!.runner.before = () => {
     throw new Error('kernel failed')
   }
-  await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({ code: 'compute-failed', definite: true, message: 'blocks 2 to 3 at node-1: kernel failed' })
+  await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({
+    code: 'compute-failed',
+    definite: true,
+    message: 'blocks 2 to 3 at node-1: kernel failed',
+  })
   await settled()
   expect(freeEverywhere(swarm)).toBe(true)
 })
@@ -115,9 +138,13 @@ test.each([
   const swarm = createFakeSwarm()
   const { runner } = swarm.nodes[index]!
   const forward = runner.forward.bind(runner)
-  runner.forward = async (session, position, hidden) => (await forward(session, position, hidden)).fill(Number.POSITIVE_INFINITY, 3, 4)
+  runner.forward = async (session, position, hidden) =>
+    (await forward(session, position, hidden)).fill(Number.POSITIVE_INFINITY, 3, 4)
   const session = await swarm.open()
-  await expect(session.forward(swarm.rows(2), { want: 'all' })).rejects.toMatchObject({ code: 'bad-frame', message })
+  await expect(session.forward(swarm.rows(2), { want: 'all' })).rejects.toMatchObject({
+    code: 'bad-frame',
+    message,
+  })
   await settled()
   expect(freeEverywhere(swarm)).toBe(true)
 })
@@ -132,7 +159,10 @@ test('cancelling in prefill and in decode stops the computation and frees KV on 
     swarm.nodes[1]!.runner.before = (_, position) => {
       if (position >= 5) cancel.abort()
     }
-    const work = phase === 'prefill' ? prefill(session, rowsFrom(swarm.rows(200), 8), { chunkRows: 5 }) : session.forward(swarm.rows(1), { want: 'last' })
+    const work =
+      phase === 'prefill'
+        ? prefill(session, rowsFrom(swarm.rows(200), 8), { chunkRows: 5 })
+        : session.forward(swarm.rows(1), { want: 'last' })
     await expect(work).rejects.toMatchObject({ code: 'cancelled' })
     await settled()
     expect(freeEverywhere(swarm), phase).toBe(true)
@@ -151,11 +181,16 @@ test('the signal of one call ends the wait for it, and the session stays right',
   await expect(waiting).rejects.toMatchObject({ code: 'cancelled' })
   await local.forward(first, { want: 'none' })
   const second = swarm.rows(1)
-  expect(await session.forward(second, { want: 'last' })).toEqual(await local.forward(second, { want: 'last' }))
+  expect(await session.forward(second, { want: 'last' })).toEqual(
+    await local.forward(second, { want: 'last' }),
+  )
 })
 
 test('a coordinator that hangs keeps its sessions for a lease, one that vanishes for a grace', async () => {
-  for (const [vanish, freedAfterMs] of [['stop', 30_000], ['kill', 10_000]] as const) {
+  for (const [vanish, freedAfterMs] of [
+    ['stop', 30_000],
+    ['kill', 10_000],
+  ] as const) {
     const swarm = createFakeSwarm()
     const other = await swarm.openFrom('other')
     await swarm.open()
@@ -163,9 +198,15 @@ test('a coordinator that hangs keeps its sessions for a lease, one that vanishes
     else for (const { peer } of swarm.nodes) swarm.network.stop('coordinator', peer)
     await settled()
     await swarm.advance(freedAfterMs - 1)
-    expect(swarm.nodes.map(({ host }) => host.sessions()), vanish).toEqual([2, 2, 2])
+    expect(
+      swarm.nodes.map(({ host }) => host.sessions()),
+      vanish,
+    ).toEqual([2, 2, 2])
     await swarm.advance(1)
-    expect(swarm.nodes.map(({ host }) => host.sessions()), `${vanish}: only its own`).toEqual([1, 1, 1])
+    expect(
+      swarm.nodes.map(({ host }) => host.sessions()),
+      `${vanish}: only its own`,
+    ).toEqual([1, 1, 1])
     await other.forward(swarm.rows(1), { want: 'last' })
   }
 })
@@ -186,6 +227,10 @@ test('a stage that forgot the session is reported through the stage before it', 
   channelHeld.stop('coordinator', 'node-1')
   await host.setRunners([])
   await host.setRunners([runner])
-  const failed = expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({ code: 'unknown-session', definite: true, peer: 'node-1' })
+  const failed = expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({
+    code: 'unknown-session',
+    definite: true,
+    peer: 'node-1',
+  })
   await failed
 })

@@ -54,25 +54,29 @@ export function createFakeRunner(range: BlockRange, hiddenSize: number, limitByt
     async open(session, tokenBudget, part = range) {
       if (sessions.has(session)) throw new ShoalError('bad-request', `session ${session} is open`)
       const neededBytes = runner.memory().reservedBytes + tokenBudget * 8
-      if (neededBytes > limitBytes) throw new ShoalError('no-capacity', `KV caches would need ${neededBytes} bytes of ${limitBytes}`)
+      if (neededBytes > limitBytes)
+        throw new ShoalError('no-capacity', `KV caches would need ${neededBytes} bytes of ${limitBytes}`)
       sessions.set(session, { tokenBudget, part, states: [], length: 0 })
     },
     async forward(session, position, hidden) {
       const cache = cacheOf(session)
-      if (position !== cache.length) throw new ShoalError('wrong-position', `position ${position} of ${cache.length}`)
+      if (position !== cache.length)
+        throw new ShoalError('wrong-position', `position ${position} of ${cache.length}`)
       const rows = hidden.length / hiddenSize
       if (position + rows > cache.tokenBudget) throw new ShoalError('limit-exceeded', 'token budget')
       cache.length += rows
       const output = hidden.slice()
       await runner.before(session, position)
-      for (let row = 0; row < rows; row += 1) computeRow(cache, position + row, output.subarray(row * hiddenSize, (row + 1) * hiddenSize))
+      for (let row = 0; row < rows; row += 1)
+        computeRow(cache, position + row, output.subarray(row * hiddenSize, (row + 1) * hiddenSize))
       computedRows += rows
       return output
     },
     length: (session) => cacheOf(session).length,
     async truncate(session, length) {
       const cache = cacheOf(session)
-      if (length > cache.length) throw new ShoalError('wrong-position', `cannot truncate ${cache.length} to ${length}`)
+      if (length > cache.length)
+        throw new ShoalError('wrong-position', `cannot truncate ${cache.length} to ${length}`)
       cache.length = length
       for (const states of cache.states) states.length = Math.min(states.length, length)
     },
@@ -83,14 +87,20 @@ export function createFakeRunner(range: BlockRange, hiddenSize: number, limitByt
       const { part: own, states, length } = cacheOf(session)
       const { from = 0, to = length, part = own } = window
       if (to > length) throw new ShoalError('wrong-position', `positions to ${to} of ${length}`)
-      return Float32Array.from(Array.from({ length: part.end - part.start }, (_, index) => (states[part.start - own.start + index] ?? []).slice(from, to)).flat())
+      return Float32Array.from(
+        Array.from({ length: part.end - part.start }, (_, index) =>
+          (states[part.start - own.start + index] ?? []).slice(from, to),
+        ).flat(),
+      )
     },
     async importKeyValues(session, position, keyValues) {
       const cache = cacheOf(session)
       const blocks = cache.part.end - cache.part.start
       const rows = keyValues.length / blocks
-      if (position !== cache.length) throw new ShoalError('wrong-position', `position ${position} of ${cache.length}`)
-      if (!Number.isInteger(rows) || rows < 1 || position + rows > cache.tokenBudget) throw new ShoalError('bad-request', `${keyValues.length} values in ${blocks} blocks`)
+      if (position !== cache.length)
+        throw new ShoalError('wrong-position', `position ${position} of ${cache.length}`)
+      if (!Number.isInteger(rows) || rows < 1 || position + rows > cache.tokenBudget)
+        throw new ShoalError('bad-request', `${keyValues.length} values in ${blocks} blocks`)
       for (let block = 0; block < blocks; block += 1) {
         const states = (cache.states[block] ??= [])
         for (let row = 0; row < rows; row += 1) states[position + row] = keyValues[block * rows + row]!

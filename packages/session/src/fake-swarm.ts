@@ -1,4 +1,12 @@
-import { createVirtualClock, randomHex, seededRandom, silentLogger, type Logger, type Random, type VirtualClock } from '@shoal/host'
+import {
+  createVirtualClock,
+  randomHex,
+  seededRandom,
+  silentLogger,
+  type Logger,
+  type Random,
+  type VirtualClock,
+} from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { createMemoryNetwork, withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createCoordinator, type Coordinator } from './coordinator.ts'
@@ -25,7 +33,11 @@ export interface FakeSwarm {
   /** One for each stage of the route. */
   readonly nodes: readonly FakeNode[]
   /** A node that is on no route yet. */
-  addNode(peer: string, range: BlockRange, options?: { numericClass?: string; incarnation?: number }): FakeNode
+  addNode(
+    peer: string,
+    range: BlockRange,
+    options?: { numericClass?: string; incarnation?: number },
+  ): FakeNode
   open(options?: Partial<RouteSessionOptions>, coordinator?: Coordinator): Promise<HiddenSession>
   /** By another coordinator. */
   openFrom(peer: string): Promise<HiddenSession>
@@ -65,11 +77,26 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
     .flatMap((group) => {
       const peer = `node-${group[0]}`
       const transport = withSelf(network.createTransport(peer), clock)
-      const host = createStageHost({ transport, clock, logger }, { manifestId: fakeManifestId, profile: 'f32', numericClass: 'fake', incarnation: 1 })
+      const host = createStageHost(
+        { transport, clock, logger },
+        { manifestId: fakeManifestId, profile: 'f32', numericClass: 'fake', incarnation: 1 },
+      )
       const spans = group.map((index): FakeNode => {
         const range = { start: cuts[index]!, end: cuts[index + 1]! }
-        const stage = { peer, addresses: transport.addresses(), range, incarnation: 1, predictedStepMs: () => 10 }
-        return { peer, transport, host, runner: createFakeRunner(range, hiddenSize, options.limitBytes), stage }
+        const stage = {
+          peer,
+          addresses: transport.addresses(),
+          range,
+          incarnation: 1,
+          predictedStepMs: () => 10,
+        }
+        return {
+          peer,
+          transport,
+          host,
+          runner: createFakeRunner(range, hiddenSize, options.limitBytes),
+          stage,
+        }
       })
       void host.setRunners(spans.map(({ runner }) => runner))
       return spans
@@ -97,14 +124,28 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
     nodes,
     addNode(peer, range, { numericClass = 'fake', incarnation = 1 } = {}) {
       const transport = withSelf(network.createTransport(peer), clock)
-      const host = createStageHost({ transport, clock, logger }, { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation })
+      const host = createStageHost(
+        { transport, clock, logger },
+        { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation },
+      )
       const runner = createFakeRunner(range, hiddenSize, options.limitBytes)
       void host.setRunners([runner])
-      return { peer, transport, host, runner, stage: { peer, addresses: transport.addresses(), range, incarnation, predictedStepMs: () => 10 } }
+      return {
+        peer,
+        transport,
+        host,
+        runner,
+        stage: { peer, addresses: transport.addresses(), range, incarnation, predictedStepMs: () => 10 },
+      }
     },
     open,
-    openFrom: (peer) => open({}, createCoordinator({ transport: network.createTransport(peer), clock, logger })),
-    openLocal: () => createLocalSession([createFakeRunner({ start: 0, end: blockCount }, hiddenSize)], { session: 'local', tokenBudget: 4096 }),
+    openFrom: (peer) =>
+      open({}, createCoordinator({ transport: network.createTransport(peer), clock, logger })),
+    openLocal: () =>
+      createLocalSession([createFakeRunner({ start: 0, end: blockCount }, hiddenSize)], {
+        session: 'local',
+        tokenBudget: 4096,
+      }),
     rows: (count) => Float32Array.from({ length: count * hiddenSize }, () => random.unit() * 2 - 1),
     async advance(durationMs) {
       for (let leftMs = durationMs; leftMs > 0; leftMs -= 1000) {
@@ -132,7 +173,14 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
 export function freeEverywhere(swarm: FakeSwarm): boolean {
   return swarm.nodes.every(({ host, runner }) => {
     const { sessions, journalBytes, journalReservedBytes } = host.memory()
-    return sessions + journalBytes + journalReservedBytes + runner.memory().sessions + runner.memory().reservedBytes === 0
+    return (
+      sessions +
+        journalBytes +
+        journalReservedBytes +
+        runner.memory().sessions +
+        runner.memory().reservedBytes ===
+      0
+    )
   })
 }
 

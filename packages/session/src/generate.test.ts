@@ -6,26 +6,46 @@ import type { HiddenSession } from './types.ts'
 
 const vocabularySize = 50
 const embedding: EmbeddingTable = {
-  lookup: async (ids) => Float32Array.from(ids.flatMap((id) => Array.from({ length: 8 }, (_, i) => Math.fround(Math.cos(id * 7 + i))))),
+  lookup: async (ids) =>
+    Float32Array.from(
+      ids.flatMap((id) => Array.from({ length: 8 }, (_, i) => Math.fround(Math.cos(id * 7 + i)))),
+    ),
   release: async () => undefined,
 }
 const head: HeadRunner = {
-  logits: async (hidden) => Float32Array.from({ length: vocabularySize }, (_, id) => hidden.reduce((sum, value, i) => sum + value * Math.sin(id * 3 + i), 0)),
+  logits: async (hidden) =>
+    Float32Array.from({ length: vocabularySize }, (_, id) =>
+      hidden.reduce((sum, value, i) => sum + value * Math.sin(id * 3 + i), 0),
+    ),
   release: async () => undefined,
 }
 const greedy = { sample: (logits: Float32Array): number => logits.indexOf(Math.max(...logits)) }
 const promptIds = [3, 1, 4, 1, 5, 9, 2, 6]
 
-async function take(session: HiddenSession, changes: Partial<GenerateOptions> = {}): Promise<GeneratedToken[]> {
+async function take(
+  session: HiddenSession,
+  changes: Partial<GenerateOptions> = {},
+): Promise<GeneratedToken[]> {
   const tokens: GeneratedToken[] = []
-  for await (const token of generateTokens({ session, embedding, head, sampler: greedy, promptIds, maxTokens: 30, ...changes })) tokens.push(token)
+  for await (const token of generateTokens({
+    session,
+    embedding,
+    head,
+    sampler: greedy,
+    promptIds,
+    maxTokens: 30,
+    ...changes,
+  }))
+    tokens.push(token)
   return tokens
 }
 
 test('a swarm generates the ids of one process, whatever the chunks', async () => {
   const swarm = createFakeSwarm()
   const local = await take(await swarm.openLocal())
-  expect(local.map(({ position }) => position)).toEqual(Array.from({ length: 30 }, (_, i) => promptIds.length + i))
+  expect(local.map(({ position }) => position)).toEqual(
+    Array.from({ length: 30 }, (_, i) => promptIds.length + i),
+  )
   expect(new Set(local.map(({ tokenId }) => tokenId)).size).toBeGreaterThan(3)
   for (const chunkRows of [1, 3, 128]) expect(await take(await swarm.open(), { chunkRows })).toEqual(local)
 })
@@ -35,7 +55,9 @@ test('it ends after an end token, and never computes the row of the last one', a
   const all = (await take(await swarm.openLocal())).map(({ tokenId }) => tokenId)
   const end = all[5]!
   const session = await swarm.openLocal()
-  expect((await take(session, { endTokenIds: new Set([end]) })).map(({ tokenId }) => tokenId)).toEqual(all.slice(0, all.indexOf(end) + 1))
+  expect((await take(session, { endTokenIds: new Set([end]) })).map(({ tokenId }) => tokenId)).toEqual(
+    all.slice(0, all.indexOf(end) + 1),
+  )
   const short = await swarm.openLocal()
   await take(short, { maxTokens: 1 })
   expect(short.length).toBe(promptIds.length)
@@ -61,14 +83,30 @@ test('the sampler sees every id so far and the position it draws for', async () 
 test('leaving the loop computes nothing more, and a signal ends it', async () => {
   const swarm = createFakeSwarm()
   const session = await swarm.open()
-  for await (const token of generateTokens({ session, embedding, head, sampler: greedy, promptIds, maxTokens: 30 })) if (token.position === 10) break
+  for await (const token of generateTokens({
+    session,
+    embedding,
+    head,
+    sampler: greedy,
+    promptIds,
+    maxTokens: 30,
+  }))
+    if (token.position === 10) break
   await settled()
   expect(session.length).toBe(10)
 
   const cancel = new AbortController()
   const positions: number[] = []
   const cancelled = (async () => {
-    for await (const { position } of generateTokens({ session: await swarm.open(), embedding, head, sampler: greedy, promptIds, maxTokens: 30, signal: cancel.signal })) {
+    for await (const { position } of generateTokens({
+      session: await swarm.open(),
+      embedding,
+      head,
+      sampler: greedy,
+      promptIds,
+      maxTokens: 30,
+      signal: cancel.signal,
+    })) {
       positions.push(position)
       if (position === 12) cancel.abort()
     }

@@ -37,13 +37,21 @@ export interface GeneratedToken {
  * The generation loop: ids in, ids out. It computes only when the next token is asked for; ending the iteration or the
  * signal stops it, and whoever opened the session closes it.
  */
-export async function* generateTokens(options: GenerateOptions): AsyncGenerator<GeneratedToken, void, undefined> {
+export async function* generateTokens(
+  options: GenerateOptions,
+): AsyncGenerator<GeneratedToken, void, undefined> {
   const { session, embedding, head, sampler, maxTokens, endTokenIds, signal } = options
   const tokens = [...options.promptIds]
   const withSignal = signal === undefined ? {} : { signal }
 
-  const promptRows = { rows: tokens.length, read: (from: number, to: number) => embedding.lookup(options.promptIds.slice(from, to)) }
-  const chunks = { ...(options.chunkRows === undefined ? {} : { chunkRows: options.chunkRows }), ...(options.window === undefined ? {} : { window: options.window }) }
+  const promptRows = {
+    rows: tokens.length,
+    read: (from: number, to: number) => embedding.lookup(options.promptIds.slice(from, to)),
+  }
+  const chunks = {
+    ...(options.chunkRows === undefined ? {} : { chunkRows: options.chunkRows }),
+    ...(options.window === undefined ? {} : { window: options.window }),
+  }
   let hidden = await prefill(session, promptRows, { ...chunks, ...withSignal })
 
   let buffer: Float32Array<SharedArrayBuffer> | undefined

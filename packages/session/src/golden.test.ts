@@ -16,13 +16,31 @@ import type { HiddenSession } from './types.ts'
 
 /** A trained Llama of three blocks; the ids are those of the family's reference code. */
 const folder = resolve(import.meta.dirname, '../../../test/golden/llama')
-const { cases } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as { cases: { prompt: number[]; greedy: number[] }[] }
+const { cases } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as {
+  cases: { prompt: number[]; greedy: number[] }[]
+}
 const memoryLimitBytes = 2 ** 28
 
 const kinds: readonly [string, string, (packed: PackedFolder) => Promise<Device>][] = [
-  ['reference', 'f32', (packed) => createReferenceDevice({ manifest: packed.manifest, readTensor: (name, offset, length) => packed.read(name, offset, length) })],
-  ['onnx', 'f32', ({ manifest, path }) => createOnnxDevice({ manifest, folder: path, threads: 1, logger: silentLogger })],
-  ['onnx', 'int4:32', ({ manifest, path }) => createOnnxDevice({ manifest, folder: path, threads: 1, logger: silentLogger })],
+  [
+    'reference',
+    'f32',
+    (packed) =>
+      createReferenceDevice({
+        manifest: packed.manifest,
+        readTensor: (name, offset, length) => packed.read(name, offset, length),
+      }),
+  ],
+  [
+    'onnx',
+    'f32',
+    ({ manifest, path }) => createOnnxDevice({ manifest, folder: path, threads: 1, logger: silentLogger }),
+  ],
+  [
+    'onnx',
+    'int4:32',
+    ({ manifest, path }) => createOnnxDevice({ manifest, folder: path, threads: 1, logger: silentLogger }),
+  ],
 ]
 
 describe.each(kinds)('%s runner, %s', (_, weights, createDevice) => {
@@ -40,7 +58,9 @@ describe.each(kinds)('%s runner, %s', (_, weights, createDevice) => {
     await source.close()
     manifestId = packed.manifest.id
     device = await createDevice(packed)
-    runners = await Promise.all([0, 1, 2].map((start) => device.loadBlocks({ start, end: start + 1 }, { memoryLimitBytes })))
+    runners = await Promise.all(
+      [0, 1, 2].map((start) => device.loadBlocks({ start, end: start + 1 }, { memoryLimitBytes })),
+    )
   })
   afterAll(async () => {
     await device.close()
@@ -48,12 +68,24 @@ describe.each(kinds)('%s runner, %s', (_, weights, createDevice) => {
     rmSync(path, { recursive: true })
   })
 
-  async function generate(session: HiddenSession, promptIds: readonly number[], chunkRows: number): Promise<{ ids: number[]; logits: Float32Array[] }> {
+  async function generate(
+    session: HiddenSession,
+    promptIds: readonly number[],
+    chunkRows: number,
+  ): Promise<{ ids: number[]; logits: Float32Array[] }> {
     const [embedding, head] = [await device.loadEmbedding(), await device.loadHead()]
     const sampler = createSampler({ temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 }, 320)
     const ids: number[] = []
     const logits: Float32Array[] = []
-    for await (const token of generateTokens({ session, embedding, head, sampler, promptIds, maxTokens: 32, chunkRows })) {
+    for await (const token of generateTokens({
+      session,
+      embedding,
+      head,
+      sampler,
+      promptIds,
+      maxTokens: 32,
+      chunkRows,
+    })) {
       ids.push(token.tokenId)
       logits.push(token.logits)
     }
@@ -66,11 +98,28 @@ describe.each(kinds)('%s runner, %s', (_, weights, createDevice) => {
     const network = createMemoryNetwork({ clock, random })
     const nodes = runners.map((runner, index) => {
       const transport = network.createTransport(`node-${index}`)
-      const host = createStageHost({ transport, clock, logger: silentLogger }, { manifestId, profile: formatProfile(profile), numericClass: device.numericClass, incarnation: 1 })
+      const host = createStageHost(
+        { transport, clock, logger: silentLogger },
+        { manifestId, profile: formatProfile(profile), numericClass: device.numericClass, incarnation: 1 },
+      )
       void host.setRunners([runner])
-      return { host, runner, stage: { peer: transport.peerId, addresses: transport.addresses(), range: runner.range, incarnation: 1, predictedStepMs: () => 10 } }
+      return {
+        host,
+        runner,
+        stage: {
+          peer: transport.peerId,
+          addresses: transport.addresses(),
+          range: runner.range,
+          incarnation: 1,
+          predictedStepMs: () => 10,
+        },
+      }
     })
-    const coordinator = createCoordinator({ transport: network.createTransport('coordinator'), clock, logger: silentLogger })
+    const coordinator = createCoordinator({
+      transport: network.createTransport('coordinator'),
+      clock,
+      logger: silentLogger,
+    })
     const whole = await device.loadBlocks({ start: 0, end: 3 }, { memoryLimitBytes })
 
     for (const [index, { prompt, greedy }] of cases.entries()) {

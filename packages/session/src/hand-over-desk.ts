@@ -34,7 +34,8 @@ export function createHandOverDesk({ table, hops, logger, onEvent }: HandOverDes
         stage.handOver = message.to.length === 0 ? null : startHandOver({ hops, slots }, stage, message)
       } else if (message.epoch > stage.session.epoch) {
         stage.handOver?.letGo(message.epoch).catch((error: unknown) => {
-          if (!stage.freed.signal.aborted) logger.warn('hand-over-failed', { session: stage.id, reason: messageOf(error) })
+          if (!stage.freed.signal.aborted)
+            logger.warn('hand-over-failed', { session: stage.id, reason: messageOf(error) })
         })
       }
     },

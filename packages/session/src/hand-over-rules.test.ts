@@ -31,21 +31,92 @@ const sent: readonly JournalStep[] = [
 ]
 
 test.each<[string, readonly (readonly [number, number])[], readonly number[]]>([
-  ['all have everything', [[60, 0], [60, 0]], [60, 60]],
-  ['a new stage behind one with all its outputs', [[60, 0], [0, 0]], [60, 0]],
-  ['a new stage behind one without outputs', [[60, 60], [0, 0]], [0, 0]],
-  ['a survivor that lacks what can be sent again', [[60, 40], [50, 0]], [60, 50]],
-  ['a survivor that lacks more', [[60, 55], [50, 0]], [50, 50]],
-  ['two without outputs before a new one', [[60, 60], [60, 60], [0, 0]], [0, 0, 0]],
-  ['only the one that has to', [[60, 0], [60, 60], [0, 0]], [60, 0, 0]],
+  [
+    'all have everything',
+    [
+      [60, 0],
+      [60, 0],
+    ],
+    [60, 60],
+  ],
+  [
+    'a new stage behind one with all its outputs',
+    [
+      [60, 0],
+      [0, 0],
+    ],
+    [60, 0],
+  ],
+  [
+    'a new stage behind one without outputs',
+    [
+      [60, 60],
+      [0, 0],
+    ],
+    [0, 0],
+  ],
+  [
+    'a survivor that lacks what can be sent again',
+    [
+      [60, 40],
+      [50, 0],
+    ],
+    [60, 50],
+  ],
+  [
+    'a survivor that lacks more',
+    [
+      [60, 55],
+      [50, 0],
+    ],
+    [50, 50],
+  ],
+  [
+    'two without outputs before a new one',
+    [
+      [60, 60],
+      [60, 60],
+      [0, 0],
+    ],
+    [0, 0, 0],
+  ],
+  [
+    'only the one that has to',
+    [
+      [60, 0],
+      [60, 60],
+      [0, 0],
+    ],
+    [60, 0, 0],
+  ],
 ])('rows kept along a route: %s', (_, stages, kept) => {
-  expect(keptAlong(sent, stages.map(([length, journalFrom]) => ({ length, journalFrom, lastStep: length === 0 ? null : length === 50 ? 0 : 1 })))).toEqual(kept)
+  expect(
+    keptAlong(
+      sent,
+      stages.map(([length, journalFrom]) => ({
+        length,
+        journalFrom,
+        lastStep: length === 0 ? null : length === 50 ? 0 : 1,
+      })),
+    ),
+  ).toEqual(kept)
 })
 
 test('successors take the place of the stage that leaves', () => {
-  const stage = (peer: string, start: number, end: number): Route[number] => ({ peer, addresses: [], range: { start, end }, incarnation: 1, predictedStepMs: () => 1 })
+  const stage = (peer: string, start: number, end: number): Route[number] => ({
+    peer,
+    addresses: [],
+    range: { start, end },
+    incarnation: 1,
+    predictedStepMs: () => 1,
+  })
   const route = [stage('a', 0, 2), stage('b', 2, 4), stage('c', 4, 6)]
-  expect(movedRoute(route, route[1]!, [stage('x', 2, 3), stage('y', 3, 4)]).map(({ peer }) => peer)).toEqual(['a', 'x', 'y', 'c'])
+  expect(movedRoute(route, route[1]!, [stage('x', 2, 3), stage('y', 3, 4)]).map(({ peer }) => peer)).toEqual([
+    'a',
+    'x',
+    'y',
+    'c',
+  ])
 })
 
 test('a checksum knows the bits and the order, and not how they are grouped', () => {
@@ -58,15 +129,17 @@ test('a checksum knows the bits and the order, and not how they are grouped', ()
   expect(of([1], [2, 3])).toBe(of([1, 2, 3]))
   expect(of([0])).not.toBe(of([-0]))
   const values = fc.array(fc.float({ noNaN: true }), { minLength: 2, maxLength: 20 })
-  fc.assert(fc.property(values, fc.nat(), fc.nat(), (list, one, other) => {
-    const swapped = [...list]
-    const [i, j] = [one % list.length, other % list.length]
-    swapped[i] = list[j]!
-    swapped[j] = list[i]!
-    const same = list.every((value, index) => Object.is(Math.fround(value), Math.fround(swapped[index]!)))
-    expect(of(swapped) === of(list)).toBe(same)
-    expect(of(list.slice(1))).not.toBe(of(list))
-  }))
+  fc.assert(
+    fc.property(values, fc.nat(), fc.nat(), (list, one, other) => {
+      const swapped = [...list]
+      const [i, j] = [one % list.length, other % list.length]
+      swapped[i] = list[j]!
+      swapped[j] = list[i]!
+      const same = list.every((value, index) => Object.is(Math.fround(value), Math.fround(swapped[index]!)))
+      expect(of(swapped) === of(list)).toBe(same)
+      expect(of(list.slice(1))).not.toBe(of(list))
+    }),
+  )
 })
 
 test('turns are taken in order, and one that is given up goes to the next', async () => {
@@ -91,7 +164,8 @@ test('turns are taken in order, and one that is given up goes to the next', asyn
 })
 
 test('a journal that was handed over begins where its rows do', () => {
-  const rowsOf = (from: number, count: number): Float32Array => Float32Array.from({ length: count * 2 }, (_, index) => from * 2 + index)
+  const rowsOf = (from: number, count: number): Float32Array =>
+    Float32Array.from({ length: count * 2 }, (_, index) => from * 2 + index)
   const journal = createJournal(2, 500)
   const cuts: number[] = []
   const stop = journal.watch((length) => cuts.push(length))

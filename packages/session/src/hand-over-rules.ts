@@ -2,7 +2,10 @@ import { sessionLimits } from './limits.ts'
 
 /** Rows of a frame whose rows have so many bytes each. */
 export function chunkRows(bytesPerRow: number): number {
-  return Math.max(1, Math.min(sessionLimits.maxRowsPerStep, Math.floor(sessionLimits.handOverChunkBytes / bytesPerRow)))
+  return Math.max(
+    1,
+    Math.min(sessionLimits.maxRowsPerStep, Math.floor(sessionLimits.handOverChunkBytes / bytesPerRow)),
+  )
 }
 
 /**

@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest'
 import type { Channel } from '@shoal/network'
-import { decodeSession, encodeSession, encodeSteps, protocols, type KeyValues, type KeyValuesEnd, type OpenSession, type SentStep, type SessionMessage } from '@shoal/protocol'
+import {
+  decodeSession,
+  encodeSession,
+  encodeSteps,
+  protocols,
+  type KeyValues,
+  type KeyValuesEnd,
+  type OpenSession,
+  type SentStep,
+  type SessionMessage,
+} from '@shoal/protocol'
 import { createChecksum } from './checksum.ts'
 import { createFakeSwarm, fakeManifestId, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
 
@@ -26,9 +36,19 @@ const open = (change: Partial<OpenSession> = {}): OpenSession => ({
   restore: 'mallory',
   ...change,
 })
-const keyValues = (change: Partial<KeyValues> = {}): KeyValues => ({ type: 'key-values', session: 'theirs', start: 0, epoch: 1, position: 0, rows: 1, journal: true, ...change })
+const keyValues = (change: Partial<KeyValues> = {}): KeyValues => ({
+  type: 'key-values',
+  session: 'theirs',
+  start: 0,
+  epoch: 1,
+  position: 0,
+  rows: 1,
+  journal: true,
+  ...change,
+})
 /** Two blocks, one number each for a position in this fake; then an output of eight. */
-const rowsOf = (rows: number, width = 10): Float32Array => Float32Array.from({ length: rows * width }, (_, index) => index / 100)
+const rowsOf = (rows: number, width = 10): Float32Array =>
+  Float32Array.from({ length: rows * width }, (_, index) => index / 100)
 
 /** Coordinator of a session of its own, and the one who hands it over. */
 async function connectHostile(swarm: FakeSwarm, name = 'mallory'): Promise<Hostile> {
@@ -47,7 +67,16 @@ async function connectHostile(swarm: FakeSwarm, name = 'mallory'): Promise<Hosti
       await settled()
     },
     async end(change = {}, steps = []) {
-      const message: KeyValuesEnd = { type: 'key-values-end', session: 'theirs', start: 0, epoch: 1, length: 3, lastStep: 0, checksum: checksum.value, ...change }
+      const message: KeyValuesEnd = {
+        type: 'key-values-end',
+        session: 'theirs',
+        start: 0,
+        epoch: 1,
+        length: 3,
+        lastStep: 0,
+        checksum: checksum.value,
+        ...change,
+      }
       await channel.send(...encodeSession(message), encodeSteps(steps))
       await settled()
     },
@@ -66,7 +95,10 @@ test('what is handed over in order is taken, an end is the end, and the session 
   // Too late: none of it counts any more.
   await mallory.send(keyValues({ position: 3 }), rowsOf(1))
   await mallory.send(open({ epoch: 2 }))
-  expect(mallory.answers).toMatchObject([{ type: 'opened', length: 0 }, { type: 'opened', epoch: 2, length: 3, lastStep: 0 }])
+  expect(mallory.answers).toMatchObject([
+    { type: 'opened', length: 0 },
+    { type: 'opened', epoch: 2, length: 3, lastStep: 0 },
+  ])
   expect(swarm.nodes[0]!.host.memory().sessions).toBe(1)
   await mallory.send({ type: 'close', session: 'theirs', start: null })
   expect(freeEverywhere(swarm)).toBe(true)
@@ -76,12 +108,24 @@ test.each<[string, string, (mallory: Hostile) => Promise<void>]>([
   ['a gap', 'wrong-position', (mallory) => mallory.send(keyValues({ position: 1 }), rowsOf(1))],
   ['NaN', 'bad-frame', (mallory) => mallory.send(keyValues(), rowsOf(1).fill(Number.NaN))],
   ['half a position', 'bad-request', (mallory) => mallory.send(keyValues({ journal: false }), rowsOf(1, 3))],
-  ['fewer positions than it says', 'bad-frame', (mallory) => mallory.send(keyValues({ rows: 2, journal: false }), rowsOf(1, 2))],
+  [
+    'fewer positions than it says',
+    'bad-frame',
+    (mallory) => mallory.send(keyValues({ rows: 2, journal: false }), rowsOf(1, 2)),
+  ],
   ['outputs only', 'bad-request', (mallory) => mallory.send(keyValues(), rowsOf(1, 8))],
-  ['more than the token budget', 'bad-request', (mallory) => mallory.send(keyValues({ rows: 65 }), rowsOf(65))],
+  [
+    'more than the token budget',
+    'bad-request',
+    (mallory) => mallory.send(keyValues({ rows: 65 }), rowsOf(65)),
+  ],
   ['another length', 'wrong-position', (mallory) => mallory.end({ length: 4 }, whole)],
   ['another checksum', 'hash-mismatch', (mallory) => mallory.end({ checksum: '0123456789abcdef' }, whole)],
-  ['steps that are not the rows', 'bad-frame', (mallory) => mallory.end({}, [{ step: 0, position: 0, rows: 2, want: 'none' }])],
+  [
+    'steps that are not the rows',
+    'bad-frame',
+    (mallory) => mallory.end({}, [{ step: 0, position: 0, rows: 2, want: 'none' }]),
+  ],
   ['outputs of no step', 'bad-frame', (mallory) => mallory.end({}, [])],
   ['a step behind the last one', 'bad-frame', (mallory) => mallory.end({ lastStep: null }, whole)],
 ])('%s is refused, nothing of it is used, and closing frees it', async (_, code, act) => {
@@ -92,7 +136,11 @@ test.each<[string, string, (mallory: Hostile) => Promise<void>]>([
   if (ends) await mallory.send(keyValues({ rows: 3 }), rowsOf(3))
   await act(mallory)
   await mallory.send(open({ epoch: 2 }))
-  expect(mallory.answers).toMatchObject([{ type: 'opened' }, { type: 'failed', epoch: 1, code }, { type: 'failed', epoch: 2, code }])
+  expect(mallory.answers).toMatchObject([
+    { type: 'opened' },
+    { type: 'failed', epoch: 1, code },
+    { type: 'failed', epoch: 2, code },
+  ])
   await mallory.send({ type: 'close', session: 'theirs', start: null })
   expect(freeEverywhere(swarm)).toBe(true)
 })
@@ -110,13 +158,21 @@ test('a session waits for what it was promised until it is closed', async () => 
 test('a stranger can neither bring keys and values, nor have those of another sent, nor end them', async () => {
   const swarm = createFakeSwarm()
   const owner = await connectHostile(swarm, 'owner')
-  await owner.send(open({ previous: 'owner', restore: 'friend', next: { peer: 'owner', addresses: [], coordinator: true } }))
+  await owner.send(
+    open({ previous: 'owner', restore: 'friend', next: { peer: 'owner', addresses: [], coordinator: true } }),
+  )
   const session = await swarm.open({ session: 'victim' })
   const local = await swarm.openLocal()
   const mallory = await connectHostile(swarm)
   await mallory.send(keyValues(), rowsOf(1))
   await mallory.end()
-  await mallory.send({ type: 'hand-over', session: 'victim', start: 0, epoch: 9, to: [{ peer: 'mallory', addresses: [], start: 0, end: 2 }] })
+  await mallory.send({
+    type: 'hand-over',
+    session: 'victim',
+    start: 0,
+    epoch: 9,
+    to: [{ peer: 'mallory', addresses: [], start: 0, end: 2 }],
+  })
   await mallory.send({ type: 'let-go', session: 'victim', start: 0, epoch: 9 })
   expect(mallory.answers).toEqual([])
   const rows = swarm.rows(3)

@@ -1,7 +1,14 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Channel } from '@shoal/network'
-import { decodeSession, encodeSession, protocols, type OpenSession, type SessionMessage, type Step } from '@shoal/protocol'
+import {
+  decodeSession,
+  encodeSession,
+  protocols,
+  type OpenSession,
+  type SessionMessage,
+  type Step,
+} from '@shoal/protocol'
 import { createFakeSwarm, fakeManifestId, freeEverywhere, settled, type FakeSwarm } from './fake-swarm.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import { createStageHost } from './stage-host.ts'
@@ -35,7 +42,18 @@ const open = (change: Partial<OpenSession> = {}): OpenSession => ({
   next: { peer: 'mallory', addresses: [], coordinator: true },
   ...change,
 })
-const step = (change: Partial<Step> = {}): Step => ({ type: 'step', session: 'theirs', start: 0, epoch: 0, position: 0, rows: 1, step: 0, rewind: false, want: 'last', ...change })
+const step = (change: Partial<Step> = {}): Step => ({
+  type: 'step',
+  session: 'theirs',
+  start: 0,
+  epoch: 0,
+  position: 0,
+  rows: 1,
+  step: 0,
+  rewind: false,
+  want: 'last',
+  ...change,
+})
 
 /** A victim's session whose id the attacker knows. */
 const victim: Partial<RouteSessionOptions> = { session: 'victim' }
@@ -101,7 +119,15 @@ test('an old epoch is dropped with a definite stale-epoch after the session move
   await mallory.send(open({ epoch: 2 }))
   await mallory.send(open({ epoch: 3 }))
   await settled()
-  await mallory.send({ type: 'replay', session: 'theirs', start: 0, epoch: 3, length: 2, from: 2, settled: 2 })
+  await mallory.send({
+    type: 'replay',
+    session: 'theirs',
+    start: 0,
+    epoch: 3,
+    length: 2,
+    from: 2,
+    settled: 2,
+  })
   await mallory.send(step({ step: 1, position: 2 }), swarm.rows(1))
   await mallory.send(step({ step: 1, position: 2, epoch: 3 }), swarm.rows(1))
   await settled()
@@ -132,9 +158,19 @@ test('opening again and again stops at the limit and costs no more memory', asyn
 test('next hops that lead nowhere are refused and time out', async () => {
   const swarm = createFakeSwarm()
   const mallory = await connectHostile(swarm)
-  await mallory.send(open({ session: 'a', next: { peer: 'nobody', addresses: ['/memory/nobody/p2p/nobody'], coordinator: false } }))
+  await mallory.send(
+    open({
+      session: 'a',
+      next: { peer: 'nobody', addresses: ['/memory/nobody/p2p/nobody'], coordinator: false },
+    }),
+  )
   swarm.network.stop('node-0', 'node-1')
-  await mallory.send(open({ session: 'b', next: { peer: 'node-1', addresses: ['/memory/node-1/p2p/node-1'], coordinator: false } }))
+  await mallory.send(
+    open({
+      session: 'b',
+      next: { peer: 'node-1', addresses: ['/memory/node-1/p2p/node-1'], coordinator: false },
+    }),
+  )
   await settled()
   expect(mallory.answers).toMatchObject([{ session: 'a', code: 'peer-vanished' }])
   swarm.clock.advance(10_000)
@@ -145,9 +181,27 @@ test('next hops that lead nowhere are refused and time out', async () => {
 
 test('messages for coordinators and bytes that are none end the channel', async () => {
   const bad: (Uint8Array | SessionMessage)[] = [
-    { type: 'opened', session: 's', start: 0, epoch: 0, numericClass: 'c', incarnation: 1, length: 0, lastStep: null },
+    {
+      type: 'opened',
+      session: 's',
+      start: 0,
+      epoch: 0,
+      numericClass: 'c',
+      incarnation: 1,
+      length: 0,
+      lastStep: null,
+    },
     { type: 'result', session: 's', epoch: 0, position: 0, rows: 0, step: 0 },
-    { type: 'failed', session: 's', start: 0, epoch: 0, step: null, code: 'internal', message: '', definite: false },
+    {
+      type: 'failed',
+      session: 's',
+      start: 0,
+      epoch: 0,
+      step: null,
+      code: 'internal',
+      message: '',
+      definite: false,
+    },
     new Uint8Array(0),
     new Uint8Array(64).fill(255),
   ]
@@ -165,10 +219,35 @@ test('any sequence of messages leaves a victim its rows, and nothing behind', as
   const ids = fc.constantFrom('victim', 'theirs', 'other')
   const small = fc.nat(3)
   const message = fc.oneof(
-    fc.record({ type: fc.constant('open' as const), session: ids, start: fc.constantFrom(0, 2), epoch: small, tokenBudget: fc.integer({ min: 1, max: 100 }), coordinator: fc.boolean() }),
-    fc.record({ type: fc.constant('step' as const), session: ids, start: fc.constantFrom(0, 2), epoch: small, position: small, rows: fc.integer({ min: 1, max: 3 }), step: fc.nat(6), rewind: fc.boolean(), lie: fc.boolean() }),
+    fc.record({
+      type: fc.constant('open' as const),
+      session: ids,
+      start: fc.constantFrom(0, 2),
+      epoch: small,
+      tokenBudget: fc.integer({ min: 1, max: 100 }),
+      coordinator: fc.boolean(),
+    }),
+    fc.record({
+      type: fc.constant('step' as const),
+      session: ids,
+      start: fc.constantFrom(0, 2),
+      epoch: small,
+      position: small,
+      rows: fc.integer({ min: 1, max: 3 }),
+      step: fc.nat(6),
+      rewind: fc.boolean(),
+      lie: fc.boolean(),
+    }),
     fc.record({ type: fc.constant('close' as const), session: ids, start: fc.option(fc.constantFrom(0, 2)) }),
-    fc.record({ type: fc.constant('replay' as const), session: ids, start: fc.constantFrom(0, 2), epoch: small, length: small, from: small, settled: small }),
+    fc.record({
+      type: fc.constant('replay' as const),
+      session: ids,
+      start: fc.constantFrom(0, 2),
+      epoch: small,
+      length: small,
+      from: small,
+      settled: small,
+    }),
     fc.record({ type: fc.constant('keep-alive' as const) }),
   )
   await fc.assert(
@@ -178,12 +257,29 @@ test('any sequence of messages leaves a victim its rows, and nothing behind', as
       const local = await swarm.openLocal()
       const mallory = await connectHostile(swarm)
       for (const entry of messages) {
-        if (entry.type === 'open') await mallory.send(open({ ...entry, end: entry.start + 2, next: { peer: entry.coordinator ? 'mallory' : 'node-1', addresses: [], coordinator: entry.coordinator } }))
-        else if (entry.type === 'step') await mallory.send(step({ ...entry, want: 'last' }), swarm.rows(entry.lie ? entry.rows * 2 : entry.rows))
+        if (entry.type === 'open')
+          await mallory.send(
+            open({
+              ...entry,
+              end: entry.start + 2,
+              next: {
+                peer: entry.coordinator ? 'mallory' : 'node-1',
+                addresses: [],
+                coordinator: entry.coordinator,
+              },
+            }),
+          )
+        else if (entry.type === 'step')
+          await mallory.send(
+            step({ ...entry, want: 'last' }),
+            swarm.rows(entry.lie ? entry.rows * 2 : entry.rows),
+          )
         else await mallory.send(entry)
       }
       const rows = swarm.rows(3)
-      expect(await session.forward(rows, { want: 'last' })).toEqual(await local.forward(rows, { want: 'last' }))
+      expect(await session.forward(rows, { want: 'last' })).toEqual(
+        await local.forward(rows, { want: 'last' }),
+      )
       await session.close()
       mallory.channel.abort(new Error('gone'))
       await settled()
@@ -198,7 +294,15 @@ test('a coordinator is not fooled by stages: late, doubled, misplaced and foreig
   const swarm = createFakeSwarm()
   const transport = swarm.network.createTransport('liar')
   const lies: [Partial<SessionMessage>, Record<string, unknown>][] = [
-    [{ position: 1 }, { code: 'bad-frame', message: expect.stringContaining('answers step 0 at position 1 with 1 rows; due is step 0 at position 0 with 1') }],
+    [
+      { position: 1 },
+      {
+        code: 'bad-frame',
+        message: expect.stringContaining(
+          'answers step 0 at position 1 with 1 rows; due is step 0 at position 0 with 1',
+        ),
+      },
+    ],
     [{ step: 1 }, { code: 'bad-frame' }],
     [{ rows: 2 }, { code: 'bad-frame' }],
   ]
@@ -206,15 +310,43 @@ test('a coordinator is not fooled by stages: late, doubled, misplaced and foreig
     transport.handle(protocols.session, (channel) =>
       channel.onFrame((frame) => {
         const { message } = decodeSession(frame)
-        if (message.type === 'open') void channel.send(...encodeSession({ type: 'opened', session: message.session, start: 0, epoch: 0, numericClass: 'x', incarnation: 1, length: 0, lastStep: null }))
+        if (message.type === 'open')
+          void channel.send(
+            ...encodeSession({
+              type: 'opened',
+              session: message.session,
+              start: 0,
+              epoch: 0,
+              numericClass: 'x',
+              incarnation: 1,
+              length: 0,
+              lastStep: null,
+            }),
+          )
         if (message.type !== 'step') return
         const { session, epoch, position, step } = message
         const result = { type: 'result', session, epoch, position, rows: 1, step, ...lie } as SessionMessage
-        void channel.send(...encodeSession(result, new Float32Array(8 * (result.type === 'result' ? result.rows : 1))))
+        void channel.send(
+          ...encodeSession(result, new Float32Array(8 * (result.type === 'result' ? result.rows : 1))),
+        )
       }),
     )
-    const session = await swarm.open({ range: { start: 0, end: 6 }, route: [{ peer: 'liar', addresses: transport.addresses(), range: { start: 0, end: 6 }, incarnation: 1, predictedStepMs: () => 1 }] })
-    await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({ peer: 'liar', ...expected })
+    const session = await swarm.open({
+      range: { start: 0, end: 6 },
+      route: [
+        {
+          peer: 'liar',
+          addresses: transport.addresses(),
+          range: { start: 0, end: 6 },
+          incarnation: 1,
+          predictedStepMs: () => 1,
+        },
+      ],
+    })
+    await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({
+      peer: 'liar',
+      ...expected,
+    })
   }
 })
 
@@ -230,7 +362,10 @@ test('results and openings from another stage than the one they are of count for
       coordinatorChannel = channel
       onChannel(channel)
     })
-  const impostor = createStageHost({ transport: first.transport, clock: swarm.clock, logger: swarm.logger }, { manifestId: fakeManifestId, profile: 'f32', numericClass: 'fake', incarnation: 1 })
+  const impostor = createStageHost(
+    { transport: first.transport, clock: swarm.clock, logger: swarm.logger },
+    { manifestId: fakeManifestId, profile: 'f32', numericClass: 'fake', incarnation: 1 },
+  )
   await impostor.setRunners([first.runner])
   first.runner.forward = async (session, position, hidden) => {
     const forged = { type: 'result', session: 'victim', epoch: 0, position, rows: 1, step: position } as const
@@ -259,7 +394,9 @@ test('an open cannot replace the addresses of a peer that is connected', async (
   // The channel to the next hop has lingered long enough to be closed; the connection has not.
   await swarm.advance(61_000)
   const mallory = await connectHostile(swarm)
-  await mallory.send(open({ next: { peer: 'node-1', addresses: ['/memory/mallory/p2p/mallory'], coordinator: false } }))
+  await mallory.send(
+    open({ next: { peer: 'node-1', addresses: ['/memory/mallory/p2p/mallory'], coordinator: false } }),
+  )
   await settled()
   expect([mallory.answers[0]?.type, learned]).toEqual(['opened', []])
 })

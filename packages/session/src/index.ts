@@ -34,13 +34,23 @@ export { measureLinks } from './group/measure-links.ts'
 export { createRankLink, type RankLink } from './group/rank-link.ts'
 export type { GroupHead } from './group/group-head.ts'
 export type { GroupRunner } from './group/led-group.ts'
-export { createGroupRunner, type GroupRunnerDependencies, type GroupRunnerOptions } from './group/group-runner.ts'
+export {
+  createGroupRunner,
+  type GroupRunnerDependencies,
+  type GroupRunnerOptions,
+} from './group/group-runner.ts'
 export type { LoadShare, ShareRequest } from './group/loaded-shares.ts'
 export { createRankHost, type RankHost, type RankHostOptions } from './group/rank-host.ts'
 export { createLocalSession, type LocalSessionOptions } from './local-session.ts'
 export { prefill, rowsFrom, type PrefillOptions, type RowSource } from './prefill.ts'
 export type { RouteSessionOptions } from './route-session-options.ts'
 export { StageError } from './stage-error.ts'
-export { createStageHost, type StageHost, type StageHostDependencies, type StageHostOptions, type StageMemory } from './stage-host.ts'
+export {
+  createStageHost,
+  type StageHost,
+  type StageHostDependencies,
+  type StageHostOptions,
+  type StageMemory,
+} from './stage-host.ts'
 export type { StageEvent } from './stage-table.ts'
 export type { ForwardOptions, HiddenSession, Route, RouteFinder, RouteStage, RouteWish } from './types.ts'

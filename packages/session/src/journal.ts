@@ -56,9 +56,10 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
   let length = 0
 
   const views = (from: number, to: number): Float32Array[] => {
-    if (from < first || to < from || to > length) throw new RangeError(`rows [${from}, ${to}) of a journal of [${first}, ${length})`)
+    if (from < first || to < from || to > length)
+      throw new RangeError(`rows [${from}, ${to}) of a journal of [${first}, ${length})`)
     const found: Float32Array[] = []
-    for (let row = from; row < to; ) {
+    for (let row = from; row < to;) {
       const index = Math.floor((row - first) / segmentRows)
       const base = first + index * segmentRows
       const end = Math.min(to, base + segmentRows)
@@ -76,9 +77,11 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
 
   const store = (rows: Float32Array): number => {
     const count = rows.length / hiddenSize
-    if (!Number.isInteger(count) || length + count > tokenBudget) throw new RangeError(`${rows.length} numbers do not fit a journal of ${length} of ${tokenBudget} rows`)
+    if (!Number.isInteger(count) || length + count > tokenBudget)
+      throw new RangeError(`${rows.length} numbers do not fit a journal of ${length} of ${tokenBudget} rows`)
     const position = length
-    while (segments.length * segmentRows < length + count - first) segments.push(new Float32Array(segmentSize))
+    while (segments.length * segmentRows < length + count - first)
+      segments.push(new Float32Array(segmentSize))
     length += count
     let taken = 0
     for (const view of views(position, length)) {
@@ -106,9 +109,14 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
       byStep.set(step, entry)
     },
     truncate(newLength) {
-      if (newLength < 0 || newLength > length) throw new RangeError(`a journal of [${first}, ${length}) cannot be cut to ${newLength}`)
+      if (newLength < 0 || newLength > length)
+        throw new RangeError(`a journal of [${first}, ${length}) cannot be cut to ${newLength}`)
       length = Math.max(first, newLength)
-      for (let last = steps.at(-1); last !== undefined && last.position + last.rows > length; last = steps.at(-1)) {
+      for (
+        let last = steps.at(-1);
+        last !== undefined && last.position + last.rows > length;
+        last = steps.at(-1)
+      ) {
         steps.pop()
         byStep.delete(last.step)
         if (last.position < length) steps.push({ ...last, rows: length - last.position })
@@ -121,7 +129,11 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
     restore: (rows) => void store(rows),
     adopt(adopted) {
       const [begin, last] = [adopted[0], adopted.at(-1)]
-      if (steps.length > 0 || (begin?.position ?? length) !== first || (last === undefined ? length : last.position + last.rows) !== length) {
+      if (
+        steps.length > 0 ||
+        (begin?.position ?? length) !== first ||
+        (last === undefined ? length : last.position + last.rows) !== length
+      ) {
         throw new RangeError(`${adopted.length} steps are not the rows [${first}, ${length})`)
       }
       for (const entry of adopted) {

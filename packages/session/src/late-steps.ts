@@ -15,7 +15,12 @@ export type LateVerdict =
 
 /** A step has passed its deadline: who hangs, or how much longer to wait. `extension` counts how often it has been given more time. */
 export async function judgeLateStep(
-  dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger; readonly times: SessionTimes },
+  dependencies: {
+    readonly transport: Transport
+    readonly clock: Clock
+    readonly logger: Logger
+    readonly times: SessionTimes
+  },
   route: Route,
   { step, rows }: PendingStep,
   extension: number,
@@ -25,7 +30,13 @@ export async function judgeLateStep(
   const deadlineMs = stepDeadlineMs(route, rows, times)
   const silent = await findSilent(dependencies, route, times.suspectPingMs, signal)
   const late = `step ${step} was not answered within ${Math.round(deadlineMs)} ms`
-  if (silent.length > 0) return { kind: 'lost', errors: silent.map((stage) => new StageError(stage, 'deadline-passed', `${late}, and this stage answers no ping`)) }
+  if (silent.length > 0)
+    return {
+      kind: 'lost',
+      errors: silent.map(
+        (stage) => new StageError(stage, 'deadline-passed', `${late}, and this stage answers no ping`),
+      ),
+    }
   if (extension < times.stepExtensions) return { kind: 'slow', moreMs: deadlineMs * 2 ** (extension + 1) }
   const sentence = `${late} and ${extension} extensions, though all stages answer pings: ${route.map(nameStage).join(', ')}`
   return { kind: 'stuck', error: new ShoalError('deadline-passed', sentence) }

@@ -7,12 +7,35 @@ const times = { leaseMs: 30, graceMs: 10 }
 test.each<[string, readonly [number, (leases: Leases) => void][], number | null]>([
   ['silence', [], 30],
   ['a renewal', [[20, (leases) => leases.renew('a')]], 50],
-  ['many renewals', [[10, (leases) => leases.renew('a')], [29, (leases) => leases.renew('a')], [55, (leases) => leases.renew('a')]], 85],
+  [
+    'many renewals',
+    [
+      [10, (leases) => leases.renew('a')],
+      [29, (leases) => leases.renew('a')],
+      [55, (leases) => leases.renew('a')],
+    ],
+    85,
+  ],
   ['a lost connection', [[5, (leases) => leases.lost('a')]], 15],
   ['a lost connection near the end of the lease', [[25, (leases) => leases.lost('a')]], 30],
-  ['a connection lost and found', [[5, (leases) => leases.lost('a')], [14, (leases) => leases.renew('a')]], 44],
+  [
+    'a connection lost and found',
+    [
+      [5, (leases) => leases.lost('a')],
+      [14, (leases) => leases.renew('a')],
+    ],
+    44,
+  ],
   ['an owner that is forgotten', [[5, (leases) => leases.forget('a')]], null],
-  ['events of others', [[5, (leases) => leases.lost('b')], [6, (leases) => leases.forget('b')], [7, (leases) => leases.renew('c')]], 30],
+  [
+    'events of others',
+    [
+      [5, (leases) => leases.lost('b')],
+      [6, (leases) => leases.forget('b')],
+      [7, (leases) => leases.renew('c')],
+    ],
+    30,
+  ],
 ])('%s ends the lease when it should', (_, events, expectedMs) => {
   const clock = createVirtualClock()
   let endedMs: number | null = null

@@ -20,7 +20,11 @@ interface Lease {
  * Time is this machine's own monotonic time since the last sign of life, so no clock of a peer is trusted; and a
  * machine that slept longer than a lease finds its sessions' leases over when it wakes, and frees them.
  */
-export function createLeases(clock: Clock, times: { readonly leaseMs: number; readonly graceMs: number }, expired: (owner: string) => void): Leases {
+export function createLeases(
+  clock: Clock,
+  times: { readonly leaseMs: number; readonly graceMs: number },
+  expired: (owner: string) => void,
+): Leases {
   const leases = new Map<string, Lease>()
 
   const watch = (owner: string, endsMs: number): Timer =>

@@ -3,7 +3,8 @@ import { createFakeRunner } from './fake-runner.ts'
 import { createFakeSwarm } from './fake-swarm.ts'
 import { createLocalSession } from './local-session.ts'
 
-const cutRunners = (cuts: readonly number[], limitBytes?: number) => cuts.slice(0, -1).map((start, i) => createFakeRunner({ start, end: cuts[i + 1]! }, 8, limitBytes))
+const cutRunners = (cuts: readonly number[], limitBytes?: number) =>
+  cuts.slice(0, -1).map((start, i) => createFakeRunner({ start, end: cuts[i + 1]! }, 8, limitBytes))
 
 test('several runners are one, calls keep their order, and closing frees', async () => {
   const swarm = createFakeSwarm()
@@ -13,7 +14,9 @@ test('several runners are one, calls keep their order, and closing frees', async
   const inputs = [swarm.rows(2), swarm.rows(1), swarm.rows(4)]
   const answers = await Promise.all(inputs.map((rows) => session.forward(rows, { want: 'all' })))
   expect(answers).toEqual(await Promise.all(inputs.map((rows) => whole.forward(rows, { want: 'all' }))))
-  await expect(session.forward(swarm.rows(4), { want: 'last' })).rejects.toMatchObject({ code: 'limit-exceeded' })
+  await expect(session.forward(swarm.rows(4), { want: 'last' })).rejects.toMatchObject({
+    code: 'limit-exceeded',
+  })
   await session.close()
   expect(runners.map((runner) => runner.memory().sessions)).toEqual([0, 0, 0])
   await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({ code: 'cancelled' })
@@ -21,7 +24,9 @@ test('several runners are one, calls keep their order, and closing frees', async
 
 test('no room at one runner opens none', async () => {
   const runners = [...cutRunners([0, 2]), ...cutRunners([0, 2], 16)]
-  await expect(createLocalSession(runners, { session: 's', tokenBudget: 10 })).rejects.toMatchObject({ code: 'no-capacity' })
+  await expect(createLocalSession(runners, { session: 's', tokenBudget: 10 })).rejects.toMatchObject({
+    code: 'no-capacity',
+  })
   expect(runners.map((runner) => runner.memory().sessions)).toEqual([0, 0])
 })
 

@@ -15,10 +15,14 @@ export interface LocalSessionOptions {
  * All blocks in this process: the reference that swarms are compared with, and what a peer uses that holds the whole
  * model. Several runners are cut as a swarm would be.
  */
-export async function createLocalSession(runners: readonly BlockRunner[], options: LocalSessionOptions): Promise<HiddenSession> {
+export async function createLocalSession(
+  runners: readonly BlockRunner[],
+  options: LocalSessionOptions,
+): Promise<HiddenSession> {
   const { session, tokenBudget, peer = 'local' } = options
   const hiddenSize = runners[0]?.hiddenSize
-  if (hiddenSize === undefined) throw new ShoalError('bad-request', 'a local session needs at least one runner')
+  if (hiddenSize === undefined)
+    throw new ShoalError('bad-request', 'a local session needs at least one runner')
   const opened: BlockRunner[] = []
   try {
     for (const runner of runners) {
@@ -60,9 +64,15 @@ export async function createLocalSession(runners: readonly BlockRunner[], option
       throwIfAborted(signal)
       if (closed) throw new ShoalError('cancelled', 'the session was closed')
       const rows = rowsOf(hidden, hiddenSize)
-      if (rows === null) throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
-      if (position > length || position < 0) throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
-      if (position + rows > tokenBudget) throw new ShoalError('limit-exceeded', `position ${position + rows} is over the session's token budget of ${tokenBudget}`)
+      if (rows === null)
+        throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
+      if (position > length || position < 0)
+        throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
+      if (position + rows > tokenBudget)
+        throw new ShoalError(
+          'limit-exceeded',
+          `position ${position + rows} is over the session's token budget of ${tokenBudget}`,
+        )
       const rewinds = position < length
       length = position + rows
       // Queued calls read the rows later, and the caller may reuse its array by then.

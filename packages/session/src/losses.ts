@@ -11,7 +11,13 @@ import type { Route, RouteFinder, RouteStage } from './types.ts'
  * The peer is gone, has no session any more, or sends what cannot be read: another one can take its blocks. Anything
  * else it said about the request itself, and three more peers would say the same.
  */
-const movableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['peer-vanished', 'deadline-passed', 'not-ready', 'unknown-session', 'bad-frame'])
+const movableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'peer-vanished',
+  'deadline-passed',
+  'not-ready',
+  'unknown-session',
+  'bad-frame',
+])
 
 /** Gone altogether, and not only without room for this. */
 function vanished(error: StageError): boolean {
@@ -97,7 +103,10 @@ export function createLosses(): Losses {
     },
     add,
     refuse(error, open) {
-      if (vanished(error) || open.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)) {
+      if (
+        vanished(error) ||
+        open.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)
+      ) {
         add(error)
         return
       }
@@ -115,7 +124,8 @@ export function createLosses(): Losses {
     },
     countAttempt(stages) {
       attempts += 1
-      if (attempts > stages * sessionLimits.maxRepairsPerStage) throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
+      if (attempts > stages * sessionLimits.maxRepairsPerStage)
+        throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
     },
     async replan({ finder, route, range, classes, findSilent }, signal) {
       const found = new Map<number, Route>()
@@ -147,14 +157,25 @@ export function createLosses(): Losses {
       return { route: planned, again }
     },
     final(reason) {
-      if (last === null) return reason instanceof ShoalError ? reason : new ShoalError('internal', messageOf(reason), { cause: reason })
+      if (last === null)
+        return reason instanceof ShoalError
+          ? reason
+          : new ShoalError('internal', messageOf(reason), { cause: reason })
       const what = last.message.slice(nameStage(last).length + 2)
       const code = nobodyNow(reason) ? 'no-route' : last.code
-      return new StageError(last, code, `${what}; it cannot be replaced: ${messageOf(reason)}`, { definite: last.definite, cause: reason })
+      return new StageError(last, code, `${what}; it cannot be replaced: ${messageOf(reason)}`, {
+        definite: last.definite,
+        cause: reason,
+      })
     },
   }
 }
 
 function sameStage(one: RouteStage, other: RouteStage): boolean {
-  return one.peer === other.peer && one.incarnation === other.incarnation && one.range.start === other.range.start && one.range.end === other.range.end
+  return (
+    one.peer === other.peer &&
+    one.incarnation === other.incarnation &&
+    one.range.start === other.range.start &&
+    one.range.end === other.range.end
+  )
 }

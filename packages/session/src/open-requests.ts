@@ -3,7 +3,13 @@ import type { RouteSessionOptions } from './route-session-options.ts'
 import type { RouteStage } from './types.ts'
 
 /** Each stage is told who comes before it and who after; the last one answers the coordinator. */
-export function requestsFor(options: RouteSessionOptions, self: string, selfAddresses: readonly string[], epoch: number, open: ReadonlySet<RouteStage>): OpenRequest[] {
+export function requestsFor(
+  options: RouteSessionOptions,
+  self: string,
+  selfAddresses: readonly string[],
+  epoch: number,
+  open: ReadonlySet<RouteStage>,
+): OpenRequest[] {
   const { session, manifestId, profile, route, tokenBudget } = options
   return route.map((stage, index) => {
     const next = route[index + 1]
@@ -21,7 +27,10 @@ export function requestsFor(options: RouteSessionOptions, self: string, selfAddr
         tokenBudget,
         wire: 'f32',
         previous: route[index - 1]?.peer ?? self,
-        next: next === undefined ? { peer: self, addresses: selfAddresses, coordinator: true } : { peer: next.peer, addresses: next.addresses, coordinator: false },
+        next:
+          next === undefined
+            ? { peer: self, addresses: selfAddresses, coordinator: true }
+            : { peer: next.peer, addresses: next.addresses, coordinator: false },
       },
     }
   })

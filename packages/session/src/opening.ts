@@ -40,7 +40,10 @@ interface Waiter {
   reject(error: unknown): void
 }
 
-export function createOpening(dependencies: { readonly clock: Clock; readonly links: CoordinatorLinks; readonly times: SessionTimes }, requests: readonly OpenRequest[]): Opening {
+export function createOpening(
+  dependencies: { readonly clock: Clock; readonly links: CoordinatorLinks; readonly times: SessionTimes },
+  requests: readonly OpenRequest[],
+): Opening {
   const { clock, links, times } = dependencies
   const waiting = new Map<number, Waiter>()
   /** Ends the opening: waiting for the others would only delay the bad news. */
@@ -57,7 +60,9 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
     try {
       // A session that was closed meanwhile has said so to its stages: an 'open' behind that would open it again.
       throwIfAborted(signal)
-      const answered = new Promise<SessionOpened>((resolve, reject) => waiting.set(message.start, { request, resolve, reject }))
+      const answered = new Promise<SessionOpened>((resolve, reject) =>
+        waiting.set(message.start, { request, resolve, reject }),
+      )
       link.outbox.post(message)
       const { numericClass, ranks = 1, length, lastStep, journalFrom = 0 } = await orAborted(answered, signal)
       return { stage, link, numericClass, ranks, progress: { length, lastStep, journalFrom } }
@@ -83,13 +88,19 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       const timer = clock.after(times.openTimeoutMs, () => {
         const silent = [...waiting.values()].map(({ request }) => request.stage)
         const [first] = silent.length > 0 ? silent : requests.map(({ stage }) => stage)
-        stop.abort(new StageError(first!, 'deadline-passed', `no answer to 'open' within ${times.openTimeoutMs} ms`))
+        stop.abort(
+          new StageError(first!, 'deadline-passed', `no answer to 'open' within ${times.openTimeoutMs} ms`),
+        )
       })
       let failure: unknown
       const openings = requests.map((request) =>
         openOne(request, AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
           failure ??= error
-          stop.abort(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
+          stop.abort(
+            error instanceof ShoalError
+              ? error
+              : new ShoalError('internal', messageOf(error), { cause: error }),
+          )
           return null
         }),
       )
@@ -104,7 +115,10 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
         // Steps of the route before this one, which its stages drop now.
         if (message.code === 'stale-epoch' || message.epoch !== requests[0]!.message.epoch) return
         // It may be about a stage that has answered already: one that its neighbour cannot reach.
-        const { error } = accused(requests.map(({ stage }) => stage), message)
+        const { error } = accused(
+          requests.map(({ stage }) => stage),
+          message,
+        )
         if (error !== null) stop.abort(error)
         return
       }
@@ -113,7 +127,13 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
       const { stage, message: asked } = waiter.request
       if (peer !== stage.peer || message.epoch !== asked.epoch) return
       if (message.incarnation !== stage.incarnation) {
-        waiter.reject(new StageError(stage, 'not-ready', `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`))
+        waiter.reject(
+          new StageError(
+            stage,
+            'not-ready',
+            `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`,
+          ),
+        )
         return
       }
       waiter.resolve(message)
@@ -131,28 +151,41 @@ export function createOpening(dependencies: { readonly clock: Clock; readonly li
  * no numbers, or of another shape, were made by the stage before the one that refuses them.
  * @returns `ours` when the coordinator's own rows were refused: no other stage would take them
  */
-export function accused(route: Route, message: SessionFailed): { readonly error: StageError | null; readonly ours: boolean } {
+export function accused(
+  route: Route,
+  message: SessionFailed,
+): { readonly error: StageError | null; readonly ours: boolean } {
   const index = route.findIndex(({ range }) => range.start === message.start)
   const [before, stage] = [route[index - 1], route[index]]
   if (stage === undefined) return { error: null, ours: false }
   const said = failureOf(stage, message)
-  if (said.code !== 'bad-frame' || before === undefined) return { error: said, ours: said.code === 'bad-frame' }
-  return { error: new StageError(before, 'bad-frame', message.message, { definite: message.definite, cause: said }), ours: false }
+  if (said.code !== 'bad-frame' || before === undefined)
+    return { error: said, ours: said.code === 'bad-frame' }
+  return {
+    error: new StageError(before, 'bad-frame', message.message, { definite: message.definite, cause: said }),
+    ours: false,
+  }
 }
 
 /** A stage's own words as an error. A code of a newer peer is `internal` here. */
 export function failureOf(stage: RouteStage, message: SessionFailed): StageError {
-  return new StageError(stage, isErrorCode(message.code) ? message.code : 'internal', message.message, { definite: message.definite })
+  return new StageError(stage, isErrorCode(message.code) ? message.code : 'internal', message.message, {
+    definite: message.definite,
+  })
 }
 
 /** The channel to a stage has ended: by the stage, or by us because of what it sent. */
 export function lossOf(stage: RouteStage, error: Error | undefined): StageError {
   if (error === undefined) return new StageError(stage, 'peer-vanished', 'it closed its channel')
-  return new StageError(stage, error instanceof ShoalError ? error.code : 'peer-vanished', error.message, { definite: false, cause: error })
+  return new StageError(stage, error instanceof ShoalError ? error.code : 'peer-vanished', error.message, {
+    definite: false,
+    cause: error,
+  })
 }
 
 function atStage(stage: RouteStage, error: unknown): StageError {
   if (error instanceof StageError) return error
-  if (error instanceof ShoalError) return new StageError(stage, error.code, error.message, { definite: error.definite, cause: error })
+  if (error instanceof ShoalError)
+    return new StageError(stage, error.code, error.message, { definite: error.definite, cause: error })
   return new StageError(stage, 'internal', messageOf(error), { cause: error })
 }

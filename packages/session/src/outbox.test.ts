@@ -40,7 +40,11 @@ test('rows wait in their journal, not in the channel, while the other side takes
 test('small messages pass rows that wait; a peer that reads none of them is hung up on', async () => {
   const { near, far } = await createPair()
   const types: string[] = []
-  far.onFrame((frame) => (frame.length > 64 ? new Promise<void>(() => undefined) : void types.push(decodeSession(frame).message.type)))
+  far.onFrame((frame) =>
+    frame.length > 64
+      ? new Promise<void>(() => undefined)
+      : void types.push(decodeSession(frame).message.type),
+  )
   const outbox = createOutbox(near, silentLogger)
   for (let index = 0; index < 5; index += 1) void outbox.send(() => [new Uint8Array(12 * mebibyte)])
   outbox.post({ type: 'keep-alive' })
@@ -49,6 +53,7 @@ test('small messages pass rows that wait; a peer that reads none of them is hung
 
   void outbox.send(() => [new Uint8Array(30 * mebibyte)]).catch(() => undefined)
   await settled()
-  for (let index = 0; index <= sessionLimits.maxPosted + 1 && !near.closed; index += 1) outbox.post({ type: 'keep-alive' })
+  for (let index = 0; index <= sessionLimits.maxPosted + 1 && !near.closed; index += 1)
+    outbox.post({ type: 'keep-alive' })
   expect(near.closed).toBe(true)
 })

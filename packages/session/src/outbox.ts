@@ -49,7 +49,8 @@ export function createOutbox(channel: Channel, logger: Logger): Outbox {
     post(message) {
       if (channel.closed) return
       // One that provokes answers and does not read them must not fill our memory.
-      if (posted >= sessionLimits.maxPosted) channel.abort(new ShoalError('limit-exceeded', `${channel.remotePeer} does not read what it is sent`))
+      if (posted >= sessionLimits.maxPosted)
+        channel.abort(new ShoalError('limit-exceeded', `${channel.remotePeer} does not read what it is sent`))
       else void post(message)
     },
     abort: (error) => channel.abort(error),

@@ -20,7 +20,10 @@ async function waits(replacementWaitMs: number): Promise<{ pausesMs: number[]; e
       clock.advance(1)
       await settled(5)
     }
-    const error: unknown = await waiting.then(() => null, (reason: unknown) => reason)
+    const error: unknown = await waiting.then(
+      () => null,
+      (reason: unknown) => reason,
+    )
     if (error !== null) return { pausesMs, error }
     pausesMs.push(clock.nowMs() - startMs)
   }

@@ -15,7 +15,10 @@ export interface Patience {
   reset(): void
 }
 
-export function createPatience(clock: Clock, { replacementWaitMs }: Pick<SessionTimes, 'replacementWaitMs'>): Patience {
+export function createPatience(
+  clock: Clock,
+  { replacementWaitMs }: Pick<SessionTimes, 'replacementWaitMs'>,
+): Patience {
   let endsMs: number | null = null
   let pauseMs: number = sessionLimits.routeRetryMsMin
   return {
@@ -25,7 +28,10 @@ export function createPatience(clock: Clock, { replacementWaitMs }: Pick<Session
     async wait(reason, signal) {
       endsMs ??= clock.nowMs() + replacementWaitMs
       const leftMs = endsMs - clock.nowMs()
-      if (leftMs <= 0) throw new ShoalError('no-route', `${messageOf(reason)} (waited ${replacementWaitMs / 1000} s)`, { cause: reason })
+      if (leftMs <= 0)
+        throw new ShoalError('no-route', `${messageOf(reason)} (waited ${replacementWaitMs / 1000} s)`, {
+          cause: reason,
+        })
       // The last look is at the end of the time and not after it.
       const delayMs = Math.min(pauseMs, leftMs)
       pauseMs = Math.min(pauseMs * 2, sessionLimits.routeRetryMsMax)

@@ -18,9 +18,15 @@ function createBench() {
   const lost: string[] = []
   const channels = createPeerChannels(
     { transport: self, clock, logger: silentLogger },
-    { connectTimeoutMs: 100, lingerMs: 50, receive: (from) => void received.push(from), lost: (from) => void lost.push(from) },
+    {
+      connectTimeoutMs: 100,
+      lingerMs: 50,
+      receive: (from) => void received.push(from),
+      lost: (from) => void lost.push(from),
+    },
   )
-  const use = (name = 'peer', signal = new AbortController().signal) => channels.use(name, peer.addresses(), signal)
+  const use = (name = 'peer', signal = new AbortController().signal) =>
+    channels.use(name, peer.addresses(), signal)
   return { clock, network, channels, use, received, lost, accepted: () => accepted }
 }
 
@@ -72,7 +78,10 @@ test('one waiting session that gives up does not take the channel from another',
 test('a peer that never answers is given up after the connect time-out', async () => {
   const bench = createBench()
   bench.network.stop('self', 'peer')
-  const failed = expect(bench.use()).rejects.toMatchObject({ code: 'deadline-passed', message: 'no session channel to peer within 100 ms' })
+  const failed = expect(bench.use()).rejects.toMatchObject({
+    code: 'deadline-passed',
+    message: 'no session channel to peer within 100 ms',
+  })
   await settled()
   bench.clock.advance(100)
   await failed

@@ -43,13 +43,20 @@ interface Entry {
  * One long-lived outgoing session channel for each peer, shared by all sessions: opening one per session would cost a
  * round trip before the first token, and a stream is never opened per token.
  */
-export function createPeerChannels(dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger }, options: PeerChannelsOptions): PeerChannels {
+export function createPeerChannels(
+  dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger },
+  options: PeerChannelsOptions,
+): PeerChannels {
   const { transport, clock } = dependencies
   const entries = new Map<string, Entry>()
   const closing = new AbortController()
 
   const open = (peer: string, addresses: readonly string[]): Entry => {
-    if (entries.size >= sessionLimits.maxChannels) throw new ShoalError('limit-exceeded', `no more than ${sessionLimits.maxChannels} peers at once, so none to ${peer}`)
+    if (entries.size >= sessionLimits.maxChannels)
+      throw new ShoalError(
+        'limit-exceeded',
+        `no more than ${sessionLimits.maxChannels} peers at once, so none to ${peer}`,
+      )
     // Whoever asks must not be able to replace the addresses of a peer that we reach.
     if (addresses.length > 0 && !transport.connected().includes(peer)) transport.learn(peer, addresses)
     const entry: Entry = { opening: openWithin(peer), channel: null, outbox: null, users: 0, idle: null }
@@ -77,7 +84,12 @@ export function createPeerChannels(dependencies: { readonly transport: Transport
   const openWithin = async (peer: string): Promise<Channel> => {
     const timeout = new AbortController()
     const timer = clock.after(options.connectTimeoutMs, () =>
-      timeout.abort(new ShoalError('deadline-passed', `no session channel to ${peer} within ${options.connectTimeoutMs} ms`)),
+      timeout.abort(
+        new ShoalError(
+          'deadline-passed',
+          `no session channel to ${peer} within ${options.connectTimeoutMs} ms`,
+        ),
+      ),
     )
     try {
       const signal = AbortSignal.any([timeout.signal, closing.signal])

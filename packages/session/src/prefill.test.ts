@@ -4,7 +4,10 @@ import { prefill, rowsFrom } from './prefill.ts'
 import type { ForwardOptions, HiddenSession } from './types.ts'
 
 /** Says what it was asked, and lets the test answer. */
-function createRecorder(): { session: HiddenSession; calls: { rows: number; want: ForwardOptions['want']; finish(error?: Error): void }[] } {
+function createRecorder(): {
+  session: HiddenSession
+  calls: { rows: number; want: ForwardOptions['want']; finish(error?: Error): void }[]
+} {
   const calls: ReturnType<typeof createRecorder>['calls'] = []
   const session: HiddenSession = {
     length: 0,
@@ -14,7 +17,16 @@ function createRecorder(): { session: HiddenSession; calls: { rows: number; want
     route: () => [],
     close: async () => undefined,
     forward: (hidden, { want }) =>
-      new Promise((resolve, reject) => calls.push({ rows: hidden.length, want, finish: (error) => (error === undefined ? resolve(want === 'none' ? new Float32Array(0) : hidden.slice(-1)) : reject(error)) })),
+      new Promise((resolve, reject) =>
+        calls.push({
+          rows: hidden.length,
+          want,
+          finish: (error) =>
+            error === undefined
+              ? resolve(want === 'none' ? new Float32Array(0) : hidden.slice(-1))
+              : reject(error),
+        }),
+      ),
   }
   return { session, calls }
 }
@@ -39,7 +51,12 @@ test('no more steps than the window are under way, and only the last one answers
   await turns()
   calls[3]!.finish()
   expect(await done).toEqual(Float32Array.of(9))
-  expect(calls.map(({ rows, want }) => [rows, want])).toEqual([[3, 'none'], [3, 'none'], [3, 'none'], [1, 'last']])
+  expect(calls.map(({ rows, want }) => [rows, want])).toEqual([
+    [3, 'none'],
+    [3, 'none'],
+    [3, 'none'],
+    [1, 'last'],
+  ])
 })
 
 test('the first failure in order is thrown, and no chunk is sent after it', async () => {
@@ -80,6 +97,8 @@ test('a cancelled prefill reads no more', async () => {
       return swarm.rows(to - from)
     },
   }
-  await expect(prefill(await swarm.openLocal(), source, { chunkRows: 10, signal: cancel.signal })).rejects.toMatchObject({ code: 'cancelled' })
+  await expect(
+    prefill(await swarm.openLocal(), source, { chunkRows: 10, signal: cancel.signal }),
+  ).rejects.toMatchObject({ code: 'cancelled' })
   expect(reads).toEqual([0, 10, 20])
 })

@@ -20,14 +20,21 @@ export interface PrefillOptions {
 
 /** The rows of an array that is there already. @param hidden float32 `[rows, hiddenSize]` */
 export function rowsFrom(hidden: Float32Array, hiddenSize: number): RowSource {
-  return { rows: hidden.length / hiddenSize, read: (from, to) => hidden.subarray(from * hiddenSize, to * hiddenSize) }
+  return {
+    rows: hidden.length / hiddenSize,
+    read: (from, to) => hidden.subarray(from * hiddenSize, to * hiddenSize),
+  }
 }
 
 /**
  * Appends many rows in chunks, several under way at once, so that stages compute at the same time.
  * @returns float32 `[wanted rows, hiddenSize]`; the last row unless `want` says otherwise
  */
-export async function prefill(session: HiddenSession, source: RowSource, options: PrefillOptions = {}): Promise<Float32Array> {
+export async function prefill(
+  session: HiddenSession,
+  source: RowSource,
+  options: PrefillOptions = {},
+): Promise<Float32Array> {
   const { chunkRows = 128, window = 4, want = 'last', signal } = options
   const underWay: Promise<Float32Array>[] = []
   const kept: Float32Array[] = []
@@ -40,7 +47,10 @@ export async function prefill(session: HiddenSession, source: RowSource, options
     const to = Math.min(source.rows, from + chunkRows)
     throwIfAborted(signal)
     const rows = await source.read(from, to)
-    const step = session.forward(rows, { want: want === 'last' && to < source.rows ? 'none' : want, ...(signal === undefined ? {} : { signal }) })
+    const step = session.forward(rows, {
+      want: want === 'last' && to < source.rows ? 'none' : want,
+      ...(signal === undefined ? {} : { signal }),
+    })
     // Whoever waits for an older chunk hears of this one's failure later; until then it must not count as unhandled.
     step.catch(() => {
       failed = true

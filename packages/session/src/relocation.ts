@@ -60,7 +60,8 @@ export function createRelocation(context: RelocationContext): Relocation {
   let running = false
   let awaitsAnswer = false
 
-  const openStageOf = (stage: RouteStage): OpenStage | undefined => context.stages().find((open) => open.stage === stage)
+  const openStageOf = (stage: RouteStage): OpenStage | undefined =>
+    context.stages().find((open) => open.stage === stage)
 
   const run = async (finding: NonNullable<typeof find>): Promise<void> => {
     running = true
@@ -72,7 +73,8 @@ export function createRelocation(context: RelocationContext): Relocation {
   }
 
   const look = (): void => {
-    for (const { stage } of context.stages()) if (early.delete(nameOf(stage.peer, stage.range.start))) leaving.add(stage)
+    for (const { stage } of context.stages())
+      if (early.delete(nameOf(stage.peer, stage.range.start))) leaving.add(stage)
     if (!running && leaving.size > 0 && find !== null) void run(find)
   }
 
@@ -84,7 +86,8 @@ export function createRelocation(context: RelocationContext): Relocation {
     const failed = (to: Route, error: unknown): void => {
       const reason = messageOf(error)
       // While nobody has the blocks it is the same twice a second.
-      if (reason !== toldReason) logger.info('move-failed', { session, from: nameStage(stage), to: to.map(nameStage), reason })
+      if (reason !== toldReason)
+        logger.info('move-failed', { session, from: nameStage(stage), to: to.map(nameStage), reason })
       toldReason = reason
     }
     const pause = (): Promise<void> => sleep(clock, context.times.moveRetryMs, signal).catch(() => undefined)
@@ -92,7 +95,10 @@ export function createRelocation(context: RelocationContext): Relocation {
     for (let from = openStageOf(stage); from !== undefined && !signal.aborted; from = openStageOf(stage)) {
       let to: Route
       try {
-        to = await orAborted(finding(stage.range, new Set([...[...leaving].map(({ peer }) => peer), ...avoid])), signal)
+        to = await orAborted(
+          finding(stage.range, new Set([...[...leaving].map(({ peer }) => peer), ...avoid])),
+          signal,
+        )
         checkRoute(to, stage.range)
       } catch (error) {
         failed([], error)
@@ -118,7 +124,10 @@ export function createRelocation(context: RelocationContext): Relocation {
       } catch (error) {
         if (signal.aborted) return
         failed(to, error)
-        await loseWhoeverHangs(context.stages().map((open) => open.stage), signal).catch(() => undefined)
+        await loseWhoeverHangs(
+          context.stages().map((open) => open.stage),
+          signal,
+        ).catch(() => undefined)
         if (error instanceof StageError && to.some(({ peer }) => peer === error.peer)) avoid.add(error.peer)
         else await pause()
       }
@@ -128,12 +137,21 @@ export function createRelocation(context: RelocationContext): Relocation {
   /** @returns false when their bits would differ, so that what was computed is of no use to them @throws when the session still is where it was */
   const handOver = (from: OpenStage, to: Route, begun: () => void): Promise<boolean> =>
     withRoom(from, to, true, async (current, successors, stopped) => {
-      if (successors.some(({ numericClass }) => numericClass !== from.numericClass || numericClass === 'none')) return false
+      if (
+        successors.some(({ numericClass }) => numericClass !== from.numericClass || numericClass === 'none')
+      )
+        return false
       begun()
       const { epoch } = current
       const post = (list: Route): void => {
         const successorsOf = list.map(({ peer, addresses, range }) => ({ peer, addresses, ...range }))
-        openStageOf(from.stage)?.link.outbox.post({ type: 'hand-over', session, start: from.stage.range.start, epoch, to: successorsOf })
+        openStageOf(from.stage)?.link.outbox.post({
+          type: 'hand-over',
+          session,
+          start: from.stage.range.start,
+          epoch,
+          to: successorsOf,
+        })
       }
       post(to)
       try {
@@ -147,12 +165,38 @@ export function createRelocation(context: RelocationContext): Relocation {
     })
 
   /** Makes room at successors, and frees it again unless they have become stages of the route. */
-  const withRoom = async <Value>(from: OpenStage, to: Route, restore: boolean, work: (transfer: Transfer, successors: readonly OpenStage[], stopped: AbortSignal) => Promise<Value>): Promise<Value> => {
+  const withRoom = async <Value>(
+    from: OpenStage,
+    to: Route,
+    restore: boolean,
+    work: (transfer: Transfer, successors: readonly OpenStage[], stopped: AbortSignal) => Promise<Value>,
+  ): Promise<Value> => {
     const epoch = context.nextEpoch()
-    const route = movedRoute(context.stages().map(({ stage }) => stage), from.stage, to)
+    const route = movedRoute(
+      context.stages().map(({ stage }) => stage),
+      from.stage,
+      to,
+    )
     const requests = context.requests(route, epoch).filter(({ stage }) => to.includes(stage))
-    const opening = createOpening(context, restore ? requests.map((request) => ({ ...request, message: { ...request.message, restore: from.stage.peer } })) : requests)
-    const current: Transfer = { from: from.stage, to, epoch, opening, handed: Promise.withResolvers(), stop: new AbortController(), over: Promise.withResolvers(), begun: false }
+    const opening = createOpening(
+      context,
+      restore
+        ? requests.map((request) => ({
+            ...request,
+            message: { ...request.message, restore: from.stage.peer },
+          }))
+        : requests,
+    )
+    const current: Transfer = {
+      from: from.stage,
+      to,
+      epoch,
+      opening,
+      handed: Promise.withResolvers(),
+      stop: new AbortController(),
+      over: Promise.withResolvers(),
+      begun: false,
+    }
     // Whatever ends it may come before anybody waits for it.
     current.handed.promise.catch(() => undefined)
     transfer = current
@@ -165,7 +209,8 @@ export function createRelocation(context: RelocationContext): Relocation {
     } finally {
       transfer = null
       for (const { stage, link } of successors) {
-        if (openStageOf(stage) === undefined) link.outbox.post({ type: 'close', session, start: stage.range.start })
+        if (openStageOf(stage) === undefined)
+          link.outbox.post({ type: 'close', session, start: stage.range.start })
         link.release()
       }
       current.over.resolve()
@@ -175,8 +220,16 @@ export function createRelocation(context: RelocationContext): Relocation {
   /** While no step is under way no deadline finds a stage that hangs; a move does. @returns the first that answers no ping */
   const loseWhoeverHangs = async (among: Route, until: AbortSignal): Promise<StageError | null> => {
     const silent = await context.findSilent(among, until)
-    const hung = silent.map((stage) => new StageError(stage, 'deadline-passed', `it answers no ping within ${context.times.suspectPingMs} ms`))
-    for (const [index, stage] of silent.entries()) if (openStageOf(stage) !== undefined) context.stageLost(hung[index]!)
+    const hung = silent.map(
+      (stage) =>
+        new StageError(
+          stage,
+          'deadline-passed',
+          `it answers no ping within ${context.times.suspectPingMs} ms`,
+        ),
+    )
+    for (const [index, stage] of silent.entries())
+      if (openStageOf(stage) !== undefined) context.stageLost(hung[index]!)
     return hung[0] ?? null
   }
 
@@ -188,7 +241,10 @@ export function createRelocation(context: RelocationContext): Relocation {
     }
     handed.promise.then(settle, settle)
     for (;;) {
-      await orAborted(Promise.race([handed.promise, sleep(clock, context.times.keepAliveMs, stopped)]), stopped)
+      await orAborted(
+        Promise.race([handed.promise, sleep(clock, context.times.keepAliveMs, stopped)]),
+        stopped,
+      )
       if (settled) return
       const hung = await loseWhoeverHangs([from, ...to], stopped)
       if (hung !== null) throw hung
@@ -208,7 +264,11 @@ export function createRelocation(context: RelocationContext): Relocation {
         if (!restored) return
         openStageOf(from)?.link.outbox.post({ type: 'let-go', session, start: from.range.start, epoch })
         const { letGoTimeoutMs } = context.times
-        timer = clock.after(letGoTimeoutMs, () => context.abort(new ShoalError('deadline-passed', `the blocks did not change hands within ${letGoTimeoutMs} ms`)))
+        timer = clock.after(letGoTimeoutMs, () =>
+          context.abort(
+            new ShoalError('deadline-passed', `the blocks did not change hands within ${letGoTimeoutMs} ms`),
+          ),
+        )
       },
       end(error) {
         timer?.cancel()
@@ -251,9 +311,12 @@ export function createRelocation(context: RelocationContext): Relocation {
         if (transfer?.from.peer === peer && transfer.epoch === message.epoch) transfer.handed.resolve()
         return true
       }
-      if ((message.type !== 'opened' && message.type !== 'failed') || message.epoch !== transfer?.epoch) return false
+      if ((message.type !== 'opened' && message.type !== 'failed') || message.epoch !== transfer?.epoch)
+        return false
       // What a successor says of the stage after it is this one's failure too: another one may reach that.
-      const about = transfer.to.find(({ range }) => range.start === message.start) ?? transfer.to.find((stage) => stage.peer === peer)
+      const about =
+        transfer.to.find(({ range }) => range.start === message.start) ??
+        transfer.to.find((stage) => stage.peer === peer)
       if (about === undefined) return true
       transfer.opening.receive(peer, { ...message, start: about.range.start })
       if (message.type === 'failed') fail(failureOf(about, message))

@@ -10,7 +10,9 @@ interface Lonely extends FailoverBench {
 }
 
 /** Three stages of two blocks, and nobody who could stand in for one of them yet. */
-async function createLonely(finder?: (swarm: FakeSwarm, spares: readonly FakeNode[]) => RouteFinder): Promise<Lonely> {
+async function createLonely(
+  finder?: (swarm: FakeSwarm, spares: readonly FakeNode[]) => RouteFinder,
+): Promise<Lonely> {
   const swarm = createFakeSwarm()
   const spares: FakeNode[] = []
   const session = await swarm.finished(swarm.open({ routes: (finder ?? finderOf)(swarm, spares) }))
@@ -48,11 +50,15 @@ test('a peer that was lost is used again in a later life, and never in the one t
   const bench = await createLonely()
   await compare(bench, 20)
   kill(bench.swarm, 'node-1')
-  await meanwhile(bench, 2_000, () => bench.spares.push(bench.swarm.addNode('node-1', { start: 2, end: 4 }, { incarnation: 2 })))
+  await meanwhile(bench, 2_000, () =>
+    bench.spares.push(bench.swarm.addNode('node-1', { start: 2, end: 4 }, { incarnation: 2 })),
+  )
   expect(bench.session.route()[1]).toMatchObject({ peer: 'node-1' })
   // Its second life is one like any other: it may end too.
   kill(bench.swarm, 'node-1')
-  await meanwhile(bench, 2_000, () => bench.spares.splice(0, 1, bench.swarm.addNode('node-1', { start: 2, end: 4 }, { incarnation: 3 })))
+  await meanwhile(bench, 2_000, () =>
+    bench.spares.splice(0, 1, bench.swarm.addNode('node-1', { start: 2, end: 4 }, { incarnation: 3 })),
+  )
   expect(bench.session.failovers).toBe(2)
   expect(await leftBehind(bench, ['node-1'])).toEqual([])
   expect(bench.spares.map(({ host }) => host.sessions())).toEqual([0])
@@ -78,15 +84,26 @@ test('a peer that comes back with another cut begins anew there', async () => {
       wishes.push(wish)
       if (wish.lost.size > 0) throw new ShoalError('no-route', 'nobody else')
       const [first, second] = [swarm.nodes[1]!.stage, spares[0]!.stage]
-      return [{ ...first, range: { start: range.start, end: 3 } }, { ...second, range: { start: 3, end: range.end } }]
+      return [
+        { ...first, range: { start: range.start, end: 3 } },
+        { ...second, range: { start: 3, end: range.end } },
+      ]
     },
   }))
   await compare(bench, 20)
   bench.spares.push(bench.swarm.addNode('right', { start: 3, end: 4 }))
   bench.swarm.network.cut('node-0', 'node-1')
   await meanwhile(bench, 300, () => bench.swarm.network.heal('node-0', 'node-1'))
-  expect(bench.session.route().map(({ peer, start, end }) => `${peer} ${start}:${end}`)).toEqual(['node-0 0:2', 'node-1 2:3', 'right 3:4', 'node-2 4:6'])
-  expect(wishes[0]).toEqual({ lost: new Map([['node-1', 1]]), classes: new Map([0, 1, 2, 3, 4, 5].map((block) => [block, 'fake'])) })
+  expect(bench.session.route().map(({ peer, start, end }) => `${peer} ${start}:${end}`)).toEqual([
+    'node-0 0:2',
+    'node-1 2:3',
+    'right 3:4',
+    'node-2 4:6',
+  ])
+  expect(wishes[0]).toEqual({
+    lost: new Map([['node-1', 1]]),
+    classes: new Map([0, 1, 2, 3, 4, 5].map((block) => [block, 'fake'])),
+  })
   expect(await leftBehind(bench, [])).toEqual([])
 })
 
@@ -116,7 +133,12 @@ test('a peer that is only slow is asked again with patience, when nobody can sta
   const bench = await createLonely()
   await compare(bench, 10)
   // A step takes longer than its deadline, a ping longer than a ping may take before a peer is called hung.
-  for (const [other, latencyMs] of [['coordinator', 600], ['node-0', 800], ['node-2', 800]] as const) bench.swarm.network.setLatency(other, 'node-1', latencyMs)
+  for (const [other, latencyMs] of [
+    ['coordinator', 600],
+    ['node-0', 800],
+    ['node-2', 800],
+  ] as const)
+    bench.swarm.network.setLatency(other, 'node-1', latencyMs)
   await compare(bench, 1)
   expect(bench.session.failovers).toBeGreaterThanOrEqual(1)
   expect(bench.session.route().map(({ peer }) => peer)).toEqual(['node-0', 'node-1', 'node-2'])

@@ -85,8 +85,12 @@ export function createRouteRepair(context: RouteRepairContext): RouteRepair {
       try {
         if (repaired && !patience.waiting) losses.countAttempt(context.route().length)
         const epoch = context.bump()
-        const silent = (among: Route): Promise<Route> => findSilent(context, among, patience.waiting ? times.patientPingMs : times.suspectPingMs, repairing)
-        const replanned = await losses.replan({ finder, route: context.route(), range, classes: context.classes.byBlock, findSilent: silent }, repairing)
+        const silent = (among: Route): Promise<Route> =>
+          findSilent(context, among, patience.waiting ? times.patientPingMs : times.suspectPingMs, repairing)
+        const replanned = await losses.replan(
+          { finder, route: context.route(), range, classes: context.classes.byBlock, findSilent: silent },
+          repairing,
+        )
         again = replanned.again
         if (move !== null && !replanned.route.includes(move.from)) {
           move.end(new ShoalError('cancelled', 'the stage was lost before it could be moved'))
@@ -119,7 +123,12 @@ export function createRouteRepair(context: RouteRepairContext): RouteRepair {
         if (trying.signal.aborted) continue
         if (error instanceof StageError) {
           // Of those who were to take over: the route that is there does not need them.
-          if (move?.to.some(({ peer, range: { start } }) => peer === error.peer && start === error.range.start) === true) continue
+          if (
+            move?.to.some(
+              ({ peer, range: { start } }) => peer === error.peer && start === error.range.start,
+            ) === true
+          )
+            continue
           losses.refuse(error, context.stages())
           if (!again.has(error.peer)) continue
         } else if (!nobodyNow(error)) {
@@ -127,9 +136,12 @@ export function createRouteRepair(context: RouteRepairContext): RouteRepair {
           return
         }
         logger.info('replacement-awaited', { session, reason: messageOf(error) })
-        await patience.wait(error, repairing).then(() => losses.forgive(), (over: unknown) => {
-          if (!repairing.aborted) context.end(losses.final(over))
-        })
+        await patience.wait(error, repairing).then(
+          () => losses.forgive(),
+          (over: unknown) => {
+            if (!repairing.aborted) context.end(losses.final(over))
+          },
+        )
       }
     }
   }

@@ -11,19 +11,36 @@ import type { Route } from './types.ts'
  */
 export function checkRoute(route: Route, range: BlockRange): void {
   if (route.length === 0) throw new ShoalError('no-route', 'the route has no stages')
-  if (route.length > limits.maxStages) throw new ShoalError('limit-exceeded', `a route of ${route.length} stages is over the limit of ${limits.maxStages}`)
+  if (route.length > limits.maxStages)
+    throw new ShoalError(
+      'limit-exceeded',
+      `a route of ${route.length} stages is over the limit of ${limits.maxStages}`,
+    )
   let reached = range.start
   for (const stage of route) {
     if (stage.range.start !== reached || stage.range.end <= stage.range.start) {
-      throw new ShoalError('no-route', `the route reaches block ${reached}, but its next stage is ${nameStage(stage)}`)
+      throw new ShoalError(
+        'no-route',
+        `the route reaches block ${reached}, but its next stage is ${nameStage(stage)}`,
+      )
     }
     reached = stage.range.end
   }
-  if (reached !== range.end) throw new ShoalError('no-route', `the route ends at block ${reached}, the session needs ${nameBlocks(range)}`)
+  if (reached !== range.end)
+    throw new ShoalError(
+      'no-route',
+      `the route ends at block ${reached}, the session needs ${nameBlocks(range)}`,
+    )
 }
 
 /** Most rows of one step: by the protocol, and by what fits one frame. */
 export function maxRowsPerStep(hiddenSize: number): number {
   const headBytes = 4096
-  return Math.max(1, Math.min(sessionLimits.maxRowsPerStep, Math.floor((limits.maxFrameBytes - headBytes) / (hiddenSize * Float32Array.BYTES_PER_ELEMENT))))
+  return Math.max(
+    1,
+    Math.min(
+      sessionLimits.maxRowsPerStep,
+      Math.floor((limits.maxFrameBytes - headBytes) / (hiddenSize * Float32Array.BYTES_PER_ELEMENT)),
+    ),
+  )
 }

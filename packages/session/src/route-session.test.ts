@@ -8,12 +8,18 @@ import type { HiddenSession } from './types.ts'
 const blockCount = 6
 
 /** Every way to cut six blocks into spans. */
-const everyCut = Array.from({ length: 2 ** (blockCount - 1) }, (_, bits) => [0, ...[1, 2, 3, 4, 5].filter((block) => (bits & (1 << (block - 1))) !== 0), blockCount])
+const everyCut = Array.from({ length: 2 ** (blockCount - 1) }, (_, bits) => [
+  0,
+  ...[1, 2, 3, 4, 5].filter((block) => (bits & (1 << (block - 1))) !== 0),
+  blockCount,
+])
 
 async function forwardTheSame(swarm: FakeSwarm, session: HiddenSession, chunkRows: number): Promise<void> {
   const local = await swarm.openLocal()
   const prompt = swarm.rows(70)
-  expect(await prefill(session, rowsFrom(prompt, 8), { chunkRows, want: 'all' })).toEqual(await local.forward(prompt, { want: 'all' }))
+  expect(await prefill(session, rowsFrom(prompt, 8), { chunkRows, want: 'all' })).toEqual(
+    await local.forward(prompt, { want: 'all' }),
+  )
   for (let step = 0; step < 10; step += 1) {
     const rows = swarm.rows(1 + (step % 3))
     const want = (['last', 'all', 'none'] as const)[step % 3]!
@@ -22,17 +28,24 @@ async function forwardTheSame(swarm: FakeSwarm, session: HiddenSession, chunkRow
   expect(session.length).toBe(local.length)
 }
 
-test.each(everyCut.map((cuts) => [cuts]))('cut %j gives the rows of one process, and closing frees everything', async (cuts) => {
-  const swarm = createFakeSwarm({ cuts })
-  const session = await swarm.open()
-  await forwardTheSame(swarm, session, 16)
-  expect(session.route().map(({ start }) => start)).toEqual(cuts.slice(0, -1))
-  expect(swarm.nodes[0]!.host.memory()).toEqual({ sessions: 1, journalBytes: 2 * 64 * 8 * 4, journalReservedBytes: 512 * 8 * 4 })
-  await session.close()
-  await session.close()
-  await settled()
-  expect(freeEverywhere(swarm)).toBe(true)
-})
+test.each(everyCut.map((cuts) => [cuts]))(
+  'cut %j gives the rows of one process, and closing frees everything',
+  async (cuts) => {
+    const swarm = createFakeSwarm({ cuts })
+    const session = await swarm.open()
+    await forwardTheSame(swarm, session, 16)
+    expect(session.route().map(({ start }) => start)).toEqual(cuts.slice(0, -1))
+    expect(swarm.nodes[0]!.host.memory()).toEqual({
+      sessions: 1,
+      journalBytes: 2 * 64 * 8 * 4,
+      journalReservedBytes: 512 * 8 * 4,
+    })
+    await session.close()
+    await session.close()
+    await settled()
+    expect(freeEverywhere(swarm)).toBe(true)
+  },
+)
 
 test.each([1, 2, 3, 7, 64, 128])('chunks of %i rows give the same rows', async (chunkRows) => {
   const swarm = createFakeSwarm()
@@ -67,7 +80,11 @@ test('stages compute different chunks at the same time', async () => {
 test('many sessions share the stages and one channel to each', async () => {
   const swarm = createFakeSwarm()
   const sessions = await Promise.all(Array.from({ length: 20 }, () => swarm.open()))
-  await Promise.all(sessions.map((session) => forwardTheSame(swarm, session, 16).catch((error: unknown) => expect.unreachable(String(error)))))
+  await Promise.all(
+    sessions.map((session) =>
+      forwardTheSame(swarm, session, 16).catch((error: unknown) => expect.unreachable(String(error))),
+    ),
+  )
   expect(swarm.nodes.map(({ host }) => host.sessions())).toEqual([20, 20, 20])
   await Promise.all(sessions.map((session) => session.close()))
   await settled()
@@ -86,7 +103,11 @@ test('a node may hold two spans of a route, neighbours and not', async () => {
 
 test('the coordinator may be a stage of its own route', async () => {
   const swarm = createFakeSwarm()
-  const own = createCoordinator({ transport: swarm.nodes[1]!.transport, clock: swarm.clock, logger: swarm.logger })
+  const own = createCoordinator({
+    transport: swarm.nodes[1]!.transport,
+    clock: swarm.clock,
+    logger: swarm.logger,
+  })
   const session = await swarm.open({}, own)
   await forwardTheSame(swarm, session, 16)
   await own.close()
@@ -104,13 +125,32 @@ test('with latency on the links the rows are the same and time is virtual', asyn
 })
 
 test.each([
-  ['rows of another size', (swarm: FakeSwarm, session: HiddenSession) => session.forward(swarm.rows(1).subarray(1), { want: 'last' }), 'bad-request', '7 numbers are not rows of 8'],
-  ['no rows', (_: FakeSwarm, session: HiddenSession) => session.forward(new Float32Array(0), { want: 'last' }), 'bad-request', '0 numbers are not rows of 8'],
-  ['more than the token budget', (swarm: FakeSwarm, session: HiddenSession) => session.forward(swarm.rows(513), { want: 'last' }), 'limit-exceeded', 'token budget of 512'],
+  [
+    'rows of another size',
+    (swarm: FakeSwarm, session: HiddenSession) =>
+      session.forward(swarm.rows(1).subarray(1), { want: 'last' }),
+    'bad-request',
+    '7 numbers are not rows of 8',
+  ],
+  [
+    'no rows',
+    (_: FakeSwarm, session: HiddenSession) => session.forward(new Float32Array(0), { want: 'last' }),
+    'bad-request',
+    '0 numbers are not rows of 8',
+  ],
+  [
+    'more than the token budget',
+    (swarm: FakeSwarm, session: HiddenSession) => session.forward(swarm.rows(513), { want: 'last' }),
+    'limit-exceeded',
+    'token budget of 512',
+  ],
 ])('%s are refused before anything is sent, and the session goes on', async (_, act, code, sentence) => {
   const swarm = createFakeSwarm()
   const session = await swarm.open()
-  await expect(act(swarm, session)).rejects.toMatchObject({ code, message: expect.stringContaining(sentence) })
+  await expect(act(swarm, session)).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(sentence),
+  })
   expect(session.length).toBe(0)
   await forwardTheSame(swarm, session, 16)
 })
@@ -141,6 +181,9 @@ test('a session opened alone closes its channels with it, and when it is refused
   await session.close()
   await settled()
   expect(freeEverywhere(swarm)).toBe(true)
-  const refused = openRouteSession({ transport, clock: swarm.clock, logger: swarm.logger }, { ...options, profile: 'int4:32' })
+  const refused = openRouteSession(
+    { transport, clock: swarm.clock, logger: swarm.logger },
+    { ...options, profile: 'int4:32' },
+  )
   await expect(refused).rejects.toMatchObject({ code: 'wrong-profile' })
 })

@@ -33,7 +33,10 @@ interface Context extends CoordinatorDependencies {
  * @throws {StageError} a stage's refusal, or that it cannot be reached; the other stages are closed again
  * @throws {ShoalError} `no-route` for one with gaps, `cancelled`
  */
-export async function startRouteSession(context: Context, options: RouteSessionOptions): Promise<HiddenSession> {
+export async function startRouteSession(
+  context: Context,
+  options: RouteSessionOptions,
+): Promise<HiddenSession> {
   const { clock, logger, transport, links, times } = context
   const { session, hiddenSize, tokenBudget, signal } = options
   let { route } = options
@@ -96,7 +99,8 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     else repair.start(options.routes)
   }
 
-  const requests = (along: Route, of: number, open: ReadonlySet<RouteStage> = new Set()): OpenRequest[] => requestsFor({ ...options, route: along }, transport.peerId, transport.addresses(), of, open)
+  const requests = (along: Route, of: number, open: ReadonlySet<RouteStage> = new Set()): OpenRequest[] =>
+    requestsFor({ ...options, route: along }, transport.peerId, transport.addresses(), of, open)
   const nextEpoch = (): number => (epochs += 1)
   const parts = { session, clock, logger, transport, links, times, losses, patience, classes, requests }
 
@@ -106,7 +110,10 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     nextEpoch,
     signal: closing.signal,
     stages: () => stages,
-    find: routes === undefined ? null : (range, exclude) => routes.find(range, exclude, { lost: losses.lost, classes: classes.byBlock }),
+    find:
+      routes === undefined
+        ? null
+        : (range, exclude) => routes.find(range, exclude, { lost: losses.lost, classes: classes.byBlock }),
     reroute: () => (repair.active || routes === undefined ? undefined : repair.start(routes)),
     findSilent: (among, until) => findSilent(context, among, times.suspectPingMs, until),
     stageLost: (error) => onStageLost(error),
@@ -140,22 +147,41 @@ export async function startRouteSession(context: Context, options: RouteSessionO
     if (replaced) failovers += 1
     for (const { stage, link } of stages) {
       // A peer that was lost may have come back to the same blocks: the session there is the new one.
-      if (planned.some(({ peer, range }) => peer === stage.peer && range.start === stage.range.start)) link.release()
+      if (planned.some(({ peer, range }) => peer === stage.peer && range.start === stage.range.start))
+        link.release()
       else closeStage(link, stage.range.start)
     }
     route = planned
     stages = opened
     classes.add(opened)
     const settled = pending.oldest?.position ?? journal.length
-    const kept = keptAlong(journal.steps, opened.map(({ progress }) => progress))
+    const kept = keptAlong(
+      journal.steps,
+      opened.map(({ progress }) => progress),
+    )
     for (const [index, { stage, link }] of opened.entries()) {
-      link.outbox.post({ type: 'replay', session, start: stage.range.start, epoch, length: kept[index]!, from: kept[index + 1] ?? settled, settled })
+      link.outbox.post({
+        type: 'replay',
+        session,
+        start: stage.range.start,
+        epoch,
+        length: kept[index]!,
+        from: kept[index + 1] ?? settled,
+        settled,
+      })
     }
     const chunks = replayChunks(journal.steps, kept[0]!, settled)
     for (const chunk of chunks) sendRows(chunk, false)
     // As it was: a move came to nothing.
     const otherwise = move === null ? 'route-kept' : 'route-moved'
-    logger.info(replaced ? 'route-repaired' : otherwise, { session, epoch, kept, rows: journal.length, pausedMs, stages: opened.map(({ stage }) => nameStage(stage)) })
+    logger.info(replaced ? 'route-repaired' : otherwise, {
+      session,
+      epoch,
+      kept,
+      rows: journal.length,
+      pausedMs,
+      stages: opened.map(({ stage }) => nameStage(stage)),
+    })
     // Whatever has to be computed again comes before the answer to the oldest step.
     pending.allow(stepDeadlineMs(route, Math.max(1, journal.length - Math.min(...kept)), times))
     relocation.rerouted()
@@ -215,7 +241,12 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   }
 
   /** Sends one step. Everything up to the send happens in the caller's turn, so that calls keep their order. */
-  const sendStep = (hidden: Float32Array, rows: number, want: ForwardOptions['want'], rewind: boolean): Promise<Float32Array> => {
+  const sendStep = (
+    hidden: Float32Array,
+    rows: number,
+    want: ForwardOptions['want'],
+    rewind: boolean,
+  ): Promise<Float32Array> => {
     const step = steps
     const position = journal.length
     steps += 1
@@ -229,28 +260,53 @@ export async function startRouteSession(context: Context, options: RouteSessionO
   const sendRows = ({ step, position, rows, want }: JournalStep, rewind: boolean): void => {
     const { stage, link } = stages[0]!
     const sent = epoch
-    const head = encodeSession({ type: 'step', session, start: stage.range.start, epoch, position, rows, step, rewind, want })
+    const head = encodeSession({
+      type: 'step',
+      session,
+      start: stage.range.start,
+      epoch,
+      position,
+      rows,
+      step,
+      rewind,
+      want,
+    })
     link.outbox
       .send(() => {
         if (epoch !== sent) throw new ShoalError('stale-epoch', 'the route was replaced')
         return [...head, ...journal.views(position, position + rows).map(bytesOf)]
       })
       .catch((error: unknown) => {
-        if (epoch === sent) onStageLost(lossOf(stage, error instanceof Error ? error : new Error(messageOf(error))))
+        if (epoch === sent)
+          onStageLost(lossOf(stage, error instanceof Error ? error : new Error(messageOf(error))))
       })
   }
 
-  const forward = async (hidden: Float32Array, { want, position = journal.length, signal: stepSignal }: ForwardOptions): Promise<Float32Array> => {
+  const forward = async (
+    hidden: Float32Array,
+    { want, position = journal.length, signal: stepSignal }: ForwardOptions,
+  ): Promise<Float32Array> => {
     if (ended !== null) throw ended
     throwIfAborted(stepSignal)
-    const rows = checkForward({ hiddenSize, length: journal.length, pending: pending.size, tokenBudget, rowsMax }, hidden, position)
+    const rows = checkForward(
+      { hiddenSize, length: journal.length, pending: pending.size, tokenBudget, rowsMax },
+      hidden,
+      position,
+    )
     const rewinds = position < journal.length
     if (rewinds) journal.truncate(position)
     const answers: Promise<Float32Array>[] = []
     for (let from = 0; from < rows; from += rowsMax) {
       const to = Math.min(rows, from + rowsMax)
       const wantHere = want === 'last' && to < rows ? 'none' : want
-      answers.push(sendStep(hidden.subarray(from * hiddenSize, to * hiddenSize), to - from, wantHere, rewinds && from === 0))
+      answers.push(
+        sendStep(
+          hidden.subarray(from * hiddenSize, to * hiddenSize),
+          to - from,
+          wantHere,
+          rewinds && from === 0,
+        ),
+      )
     }
     return joinRows(await orAborted(Promise.all(answers), stepSignal))
   }
@@ -273,7 +329,10 @@ export async function startRouteSession(context: Context, options: RouteSessionO
 
   classes.add(stages)
   // Stages of several classes are one model still; the class matters when a stage is replaced.
-  logger.debug('session-started', { session, stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`) })
+  logger.debug('session-started', {
+    session,
+    stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`),
+  })
   if (opening.failure !== null) onStageLost(opening.failure)
   relocation.rerouted()
 
@@ -282,7 +341,13 @@ export async function startRouteSession(context: Context, options: RouteSessionO
       return journal.length
     },
     forward,
-    route: () => route.map(({ peer, range }, index) => ({ peer, start: range.start, end: range.end, ranks: stages[index]?.ranks ?? 1 })),
+    route: () =>
+      route.map(({ peer, range }, index) => ({
+        peer,
+        start: range.start,
+        end: range.end,
+        ranks: stages[index]?.ranks ?? 1,
+      })),
     get failovers() {
       return failovers
     },

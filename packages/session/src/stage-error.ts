@@ -8,7 +8,12 @@ export class StageError extends ShoalError {
   /** Which life of the peer; null when that is not known. */
   readonly incarnation: number | null
 
-  constructor(stage: { readonly peer: string; readonly range: BlockRange; readonly incarnation?: number | null }, code: ErrorCode, message: string, options: { definite?: boolean; cause?: unknown } = {}) {
+  constructor(
+    stage: { readonly peer: string; readonly range: BlockRange; readonly incarnation?: number | null },
+    code: ErrorCode,
+    message: string,
+    options: { definite?: boolean; cause?: unknown } = {},
+  ) {
     super(code, `${nameStage(stage)}: ${message}`, options)
     this.name = 'StageError'
     this.peer = stage.peer

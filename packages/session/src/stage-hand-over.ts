@@ -36,12 +36,22 @@ interface Recipient extends Successor {
 }
 
 /** Sends what a session has, while it goes on; tells the coordinator when little is left. */
-export function startHandOver({ hops, slots }: StageHandOverContext, stage: Stage, message: HandOver): StageHandOver {
+export function startHandOver(
+  { hops, slots }: StageHandOverContext,
+  stage: Stage,
+  message: HandOver,
+): StageHandOver {
   const { session, runner } = stage
   const { journal } = session
   const stopping = new AbortController()
   const signal = AbortSignal.any([stopping.signal, stage.freed.signal])
-  const recipients = message.to.map((successor): Recipient => ({ ...successor, checksum: createChecksum(), link: null, sent: 0, rows: sessionLimits.handOverFirstRows }))
+  const recipients = message.to.map((successor): Recipient => ({
+    ...successor,
+    checksum: createChecksum(),
+    link: null,
+    sent: 0,
+    rows: sessionLimits.handOverFirstRows,
+  }))
   let cuts = 0
   let left = false
   const endWatching = journal.watch((length) => {
@@ -65,7 +75,15 @@ export function startHandOver({ hops, slots }: StageHandOverContext, stage: Stag
       recipient.rows = chunkRows((keyValues.byteLength + outputs.byteLength) / (to - from))
       checksum.add(keyValues)
       checksum.add(outputs)
-      const head = encodeSession({ type: 'key-values', session: stage.id, start, epoch: message.epoch, position: from, rows: to - from, journal: withJournal })
+      const head = encodeSession({
+        type: 'key-values',
+        session: stage.id,
+        start,
+        epoch: message.epoch,
+        position: from,
+        rows: to - from,
+        journal: withJournal,
+      })
       await recipient.link?.outbox.send(() => [...head, bytesOf(keyValues), bytesOf(outputs)])
     }
   }
@@ -95,7 +113,16 @@ export function startHandOver({ hops, slots }: StageHandOverContext, stage: Stag
       if (!signal.aborted) {
         const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
         const sentence = `the session cannot be handed over to ${recipient.peer}: ${messageOf(error)}`
-        stage.owner.outbox.post({ type: 'failed', session: stage.id, start: recipient.start, epoch: message.epoch, step: null, code, message: sentence, definite })
+        stage.owner.outbox.post({
+          type: 'failed',
+          session: stage.id,
+          start: recipient.start,
+          epoch: message.epoch,
+          step: null,
+          code,
+          message: sentence,
+          definite,
+        })
       }
       stop()
       throw error
@@ -117,13 +144,19 @@ export function startHandOver({ hops, slots }: StageHandOverContext, stage: Stag
           recipient.link = await hops.use(recipient.peer, recipient.addresses, signal)
         })
       }
-      for (let before = 0, done = false; !done; ) {
+      for (let before = 0, done = false; !done;) {
         await sendAll()
         const sent = Math.min(...recipients.map((recipient) => recipient.sent))
         done = nearlyDone(journal.length - sent, sent - before)
         before = sent
       }
-      stage.owner.outbox.post({ type: 'handed-over', session: stage.id, start: stage.start, epoch: message.epoch, length: journal.length })
+      stage.owner.outbox.post({
+        type: 'handed-over',
+        session: stage.id,
+        start: stage.start,
+        epoch: message.epoch,
+        length: journal.length,
+      })
     } finally {
       giveBack()
     }
@@ -150,7 +183,15 @@ export function startHandOver({ hops, slots }: StageHandOverContext, stage: Stag
       // Once the last of them has the end, a `close` may come at any time.
       left = true
       for (const recipient of recipients) {
-        const head = encodeSession({ type: 'key-values-end', session: stage.id, start: recipient.start, epoch: message.epoch, length, lastStep, checksum: recipient.checksum.value })
+        const head = encodeSession({
+          type: 'key-values-end',
+          session: stage.id,
+          start: recipient.start,
+          epoch: message.epoch,
+          length,
+          lastStep,
+          checksum: recipient.checksum.value,
+        })
         const steps = recipient.end === stage.end ? [encodeSteps(journal.steps)] : []
         await attempt(recipient, async () => recipient.link?.outbox.send(() => [...head, ...steps]))
       }

@@ -81,7 +81,12 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     peerId: transport.peerId,
     now: options,
     onEvent,
-    offer: () => ({ manifestId, profile, runners: runners.filter((runner) => !leaving.has(runner)), draining: draining || closed }),
+    offer: () => ({
+      manifestId,
+      profile,
+      runners: runners.filter((runner) => !leaving.has(runner)),
+      draining: draining || closed,
+    }),
     // Asked for before this node was told to leave.
     opened: (stage: Stage) => {
       if (draining || leaving.has(stage.runner)) askToMove(stage)
@@ -99,7 +104,8 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
         return receiveStep(outbox, message, payload)
       case 'close':
         for (const stage of table.owner(peer)?.stages ?? []) {
-          if (stage.id !== message.session || (message.start !== null && message.start !== stage.start)) continue
+          if (stage.id !== message.session || (message.start !== null && message.start !== stage.start))
+            continue
           handOvers.closing(stage)
           void table.free(stage)
         }
@@ -123,7 +129,9 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
         const restore = table.find(message.session, message.start)?.restore
         // From nobody else, and not for an earlier attempt.
         if (restore?.peer !== peer || restore.epoch !== message.epoch) return
-        return message.type === 'key-values' ? restore.receive(message, payload) : restore.end(message, payload)
+        return message.type === 'key-values'
+          ? restore.receive(message, payload)
+          : restore.end(message, payload)
       }
       case 'opened':
       case 'result':
@@ -134,7 +142,8 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     }
   }
 
-  const askToMove = (stage: Stage): void => stage.owner.outbox.post({ type: 'leaving', session: stage.id, start: stage.start })
+  const askToMove = (stage: Stage): void =>
+    stage.owner.outbox.post({ type: 'leaving', session: stage.id, start: stage.start })
 
   const receiveStep = (outbox: Outbox, message: Step, payload: Uint8Array): Promise<void> | void => {
     const { session, start, epoch, step, rows } = message
@@ -142,24 +151,40 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     // A stranger learns nothing about whose sessions are here.
     if (stage === undefined || !stage.opened || stage.session.previous !== outbox.peer) {
       const sentence = `no session ${session} at block ${start} takes steps from you`
-      outbox.post({ type: 'failed', session, start, epoch, step, code: 'unknown-session', message: sentence, definite: true })
+      outbox.post({
+        type: 'failed',
+        session,
+        start,
+        epoch,
+        step,
+        code: 'unknown-session',
+        message: sentence,
+        definite: true,
+      })
       return
     }
     try {
       return stage.session.receive(message, hiddenRows(payload, rows, stage.runner.hiddenSize))
     } catch (error) {
-      reportFailure(stage, { step, code: 'bad-frame', message: `mis-shaped hidden states from ${outbox.peer}: ${messageOf(error)}`, definite: true })
+      reportFailure(stage, {
+        step,
+        code: 'bad-frame',
+        message: `mis-shaped hidden states from ${outbox.peer}: ${messageOf(error)}`,
+        definite: true,
+      })
     }
   }
 
   /** A next hop that does not know a session says so on the channel to it; its coordinator is told by us. */
   const receiveFromHop = (peer: string, frame: Uint8Array): void => {
     const { message } = decodeSession(frame)
-    if (message.type !== 'failed') throw new ShoalError('bad-frame', `'${message.type}' does not come from a next hop`)
+    if (message.type !== 'failed')
+      throw new ShoalError('bad-frame', `'${message.type}' does not come from a next hop`)
     for (const stage of table.list()) {
       // An answer to what an older route brought there says nothing about this one.
       if (message.epoch !== stage.session.epoch) continue
-      if (stage.id === message.session && stage.end === message.start && stage.session.next.peer === peer) reportNext(stage, message)
+      if (stage.id === message.session && stage.end === message.start && stage.session.next.peer === peer)
+        reportNext(stage, message)
     }
   }
 
@@ -177,7 +202,13 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
         logger.warn('frame-refused', { peer: channel.remotePeer, reason: messageOf(error) })
         // It would say that we are gone: its coordinators hear first what it sent.
         for (const stage of table.list()) {
-          if (stage.session.previous === outbox.peer) reportFailure(stage, { step: null, code: 'bad-frame', message: `${outbox.peer} sent what is no message`, definite: true })
+          if (stage.session.previous === outbox.peer)
+            reportFailure(stage, {
+              step: null,
+              code: 'bad-frame',
+              message: `${outbox.peer} sent what is no message`,
+              definite: true,
+            })
         }
         channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
       }
@@ -196,7 +227,12 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       for (const runner of leaving) if (!runners.includes(runner)) leaving.delete(runner)
       for (const stage of table.list()) {
         if (runners.includes(stage.runner)) continue
-        reportFailure(stage, { step: null, code: 'not-ready', message: `this node no longer holds ${nameBlocks(stage)}`, definite: true })
+        reportFailure(stage, {
+          step: null,
+          code: 'not-ready',
+          message: `this node no longer holds ${nameBlocks(stage)}`,
+          definite: true,
+        })
         await table.free(stage)
       }
     },
@@ -221,7 +257,12 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     async close() {
       closed = true
       for (const stage of table.list()) {
-        reportFailure(stage, { step: null, code: 'not-ready', message: 'this node is closing', definite: true })
+        reportFailure(stage, {
+          step: null,
+          code: 'not-ready',
+          message: 'this node is closing',
+          definite: true,
+        })
         await table.free(stage)
       }
       table.close()

@@ -26,7 +26,11 @@ export interface StageOpeningContext {
 }
 
 /** Answers `open`: a new session here, or a new version of the route of one that is open. */
-export async function openStage(context: StageOpeningContext, outbox: Outbox, request: OpenSession): Promise<void> {
+export async function openStage(
+  context: StageOpeningContext,
+  outbox: Outbox,
+  request: OpenSession,
+): Promise<void> {
   try {
     let existing = context.table.find(request.session, request.start)
     if (existing !== undefined && isOfNoUse(existing, outbox, request)) {
@@ -34,43 +38,85 @@ export async function openStage(context: StageOpeningContext, outbox: Outbox, re
       await context.table.free(existing)
       existing = undefined
     }
-    const stage = existing === undefined ? await makeStage(context, outbox, request) : await moveStage(context, existing, outbox, request)
+    const stage =
+      existing === undefined
+        ? await makeStage(context, outbox, request)
+        : await moveStage(context, existing, outbox, request)
     if (stage === null) return
     const { incarnation } = context.now
     const numericClass = stage.runner.numericClass ?? context.now.numericClass
     const { ranks = 1 } = stage.runner
     const { journalFrom, ...progress } = stage.session.progress
-    stage.owner.outbox.post({ type: 'opened', session: stage.id, start: stage.start, epoch: stage.session.epoch, numericClass, incarnation, ...(ranks > 1 && { ranks }), ...progress, ...(journalFrom > 0 && { journalFrom }) })
+    stage.owner.outbox.post({
+      type: 'opened',
+      session: stage.id,
+      start: stage.start,
+      epoch: stage.session.epoch,
+      numericClass,
+      incarnation,
+      ...(ranks > 1 && { ranks }),
+      ...progress,
+      ...(journalFrom > 0 && { journalFrom }),
+    })
     if (existing === undefined) context.opened(stage)
   } catch (error) {
     const { session, epoch } = request
     // A next hop that cannot be reached is a failure of that stage, and the coordinator must avoid that one.
     const start = error instanceof UnreachableNext ? request.end : request.start
     const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
-    outbox.post({ type: 'failed', session, start, epoch, step: null, code, message: messageOf(error), definite })
+    outbox.post({
+      type: 'failed',
+      session,
+      start,
+      epoch,
+      step: null,
+      code,
+      message: messageOf(error),
+      definite,
+    })
   }
 }
 
 class UnreachableNext extends ShoalError {}
 
 function isOfNoUse(stage: Stage, outbox: Outbox, request: OpenSession): boolean {
-  return stage.owner.peer === outbox.peer && request.epoch > stage.session.epoch && (request.end !== stage.end || stage.session.broken)
+  return (
+    stage.owner.peer === outbox.peer &&
+    request.epoch > stage.session.epoch &&
+    (request.end !== stage.end || stage.session.broken)
+  )
 }
 
-async function reachNext(hops: PeerChannels, self: string, next: NextHop, signal: AbortSignal): Promise<ChannelUse> {
+async function reachNext(
+  hops: PeerChannels,
+  self: string,
+  next: NextHop,
+  signal: AbortSignal,
+): Promise<ChannelUse> {
   try {
     return await hops.use(next.peer, next.addresses, signal)
   } catch (error) {
-    const { code, definite } = error instanceof ShoalError ? error : { code: 'internal' as const, definite: false }
-    throw new UnreachableNext(code, `${self} cannot reach it: ${messageOf(error)}`, { definite, cause: error })
+    const { code, definite } =
+      error instanceof ShoalError ? error : { code: 'internal' as const, definite: false }
+    throw new UnreachableNext(code, `${self} cannot reach it: ${messageOf(error)}`, {
+      definite,
+      cause: error,
+    })
   }
 }
 
 /** @returns null when it was closed meanwhile, so that nobody waits for the answer @throws {ShoalError} the refusal */
-async function makeStage(context: StageOpeningContext, outbox: Outbox, request: OpenSession): Promise<Stage | null> {
+async function makeStage(
+  context: StageOpeningContext,
+  outbox: Outbox,
+  request: OpenSession,
+): Promise<Stage | null> {
   const { table, hops } = context
   const owner = table.owner(outbox.peer) ?? { peer: outbox.peer, outbox, stages: new Set<Stage>() }
-  const admission = admit({ ...context.offer(), sessions: table.size, sessionsOfPeer: owner.stages.size }, request)
+  const admission = admit(
+    { ...context.offer(), sessions: table.size, sessionsOfPeer: owner.stages.size },
+    request,
+  )
   if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
   owner.outbox = outbox
 
@@ -83,7 +129,8 @@ async function makeStage(context: StageOpeningContext, outbox: Outbox, request: 
     {
       push: (frame, rows) => pushOutput(stage, frame, rows),
       fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
-      failNext: (step, message) => reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
+      failNext: (step, message) =>
+        reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
     },
   )
   const restore =
@@ -96,9 +143,22 @@ async function makeStage(context: StageOpeningContext, outbox: Outbox, request: 
           runner,
           journal: session.journal,
           adopt: (lastStep) => session.adopt(lastStep),
-          failed: ({ code, message, definite }) => reportFailure(stage, { step: null, code, message, definite }),
+          failed: ({ code, message, definite }) =>
+            reportFailure(stage, { step: null, code, message, definite }),
         })
-  const stage: Stage = { id, start, end, owner, runner, session, freed: new AbortController(), opened: false, hop: null, restore, handOver: null }
+  const stage: Stage = {
+    id,
+    start,
+    end,
+    owner,
+    runner,
+    session,
+    freed: new AbortController(),
+    opened: false,
+    hop: null,
+    restore,
+    handOver: null,
+  }
   // In the table before the first wait, so that its room is taken and a `close` finds it.
   table.add(stage)
   const { signal } = stage.freed
@@ -128,16 +188,25 @@ async function makeStage(context: StageOpeningContext, outbox: Outbox, request: 
 }
 
 /** A session that is open here gets new neighbours and a higher epoch; KV and journal stay. @throws {ShoalError} the refusal */
-async function moveStage(context: StageOpeningContext, stage: Stage, outbox: Outbox, request: OpenSession): Promise<Stage | null> {
+async function moveStage(
+  context: StageOpeningContext,
+  stage: Stage,
+  outbox: Outbox,
+  request: OpenSession,
+): Promise<Stage | null> {
   const { session } = stage
   if (stage.owner.peer !== outbox.peer) throw new ShoalError('bad-request', 'this session id is in use')
-  if (request.epoch < session.epoch) throw new ShoalError('stale-epoch', `the session is at epoch ${session.epoch} here, not ${request.epoch}`)
-  if (!stage.opened || request.epoch === session.epoch) throw new ShoalError('bad-request', `the session is open here at epoch ${session.epoch}`)
+  if (request.epoch < session.epoch)
+    throw new ShoalError('stale-epoch', `the session is at epoch ${session.epoch} here, not ${request.epoch}`)
+  if (!stage.opened || request.epoch === session.epoch)
+    throw new ShoalError('bad-request', `the session is open here at epoch ${session.epoch}`)
   stage.owner.outbox = outbox
   const idle = session.move(request.epoch, request.previous, request.next)
   stage.hop?.release()
   stage.hop = null
-  const hop = request.next.coordinator ? null : await reachNext(context.hops, context.peerId, request.next, stage.freed.signal)
+  const hop = request.next.coordinator
+    ? null
+    : await reachNext(context.hops, context.peerId, request.next, stage.freed.signal)
   // What was being computed, or is handed over, is in the journal before the answer says how long it is.
   await idle
   if (stage.restore !== null) await orAborted(stage.restore.whole, stage.freed.signal)
@@ -147,7 +216,12 @@ async function moveStage(context: StageOpeningContext, stage: Stage, outbox: Out
     return null
   }
   stage.hop = hop
-  context.logger.info('session-moved', { session: stage.id, peer: stage.owner.peer, blocks: nameBlocks(stage), epoch: request.epoch })
+  context.logger.info('session-moved', {
+    session: stage.id,
+    peer: stage.owner.peer,
+    blocks: nameBlocks(stage),
+    epoch: request.epoch,
+  })
   context.onEvent({ event: 'session-moved', session: stage.id, peer: stage.owner.peer })
   return stage
 }

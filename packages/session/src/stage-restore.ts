@@ -42,40 +42,66 @@ export function createStageRestore(options: StageRestoreOptions): StageRestore {
   const fail = (error: unknown): void => {
     if (over) return
     over = true
-    const reason = error instanceof ShoalError && isErrorCode(error.code) ? error : new ShoalError('bad-frame', `the keys and values of ${peer} cannot be used: ${messageOf(error)}`, { cause: error })
+    const reason =
+      error instanceof ShoalError && isErrorCode(error.code)
+        ? error
+        : new ShoalError('bad-frame', `the keys and values of ${peer} cannot be used: ${messageOf(error)}`, {
+            cause: error,
+          })
     options.failed(reason)
     whole.reject(reason)
   }
   /** In order, and nothing after a failure. */
   const next = (work: () => Promise<void> | void): Promise<void> => {
-    working = working.then(async () => {
-      if (!over) await work()
-    }).catch(fail)
+    working = working
+      .then(async () => {
+        if (!over) await work()
+      })
+      .catch(fail)
     return working
   }
 
-  const store = async ({ position, rows, journal: withJournal }: KeyValues, values: Float32Array): Promise<void> => {
+  const store = async (
+    { position, rows, journal: withJournal }: KeyValues,
+    values: Float32Array,
+  ): Promise<void> => {
     const here = runner.length(key)
-    if (position > here) throw new ShoalError('wrong-position', `keys and values begin at position ${position}, only ${here} are here`)
+    if (position > here)
+      throw new ShoalError(
+        'wrong-position',
+        `keys and values begin at position ${position}, only ${here} are here`,
+      )
     if (!allFinite(values)) throw new ShoalError('bad-frame', `non-finite keys and values from ${peer}`)
     const size = values.length - (withJournal ? rows * runner.hiddenSize : 0)
     // A rewind there, or a second attempt: what came before is replaced.
     if (position < here) await runner.truncate(key, position)
     if (position < journal.length) journal.truncate(position)
     await runner.importKeyValues(key, position, values.subarray(0, Math.max(0, size)))
-    if (runner.length(key) !== position + rows) throw new ShoalError('bad-frame', `${runner.length(key) - position} positions came as ${rows}`)
+    if (runner.length(key) !== position + rows)
+      throw new ShoalError('bad-frame', `${runner.length(key) - position} positions came as ${rows}`)
     if (journal.length === journal.from) journal.startAt(position)
-    if (journal.length !== position) throw new ShoalError('bad-frame', `outputs up to position ${journal.length}, keys and values from ${position}`)
+    if (journal.length !== position)
+      throw new ShoalError(
+        'bad-frame',
+        `outputs up to position ${journal.length}, keys and values from ${position}`,
+      )
     if (withJournal) journal.restore(values.subarray(size))
     else journal.startAt(position + rows)
   }
 
   const finish = ({ length, lastStep, checksum: expected }: KeyValuesEnd, payload: Uint8Array): void => {
-    if (runner.length(key) !== length) throw new ShoalError('wrong-position', `${runner.length(key)} positions came, ${length} were sent`)
-    if (checksum.value !== expected) throw new ShoalError('hash-mismatch', `keys and values have checksum ${checksum.value}, ${peer} sent ${expected}`)
+    if (runner.length(key) !== length)
+      throw new ShoalError('wrong-position', `${runner.length(key)} positions came, ${length} were sent`)
+    if (checksum.value !== expected)
+      throw new ShoalError(
+        'hash-mismatch',
+        `keys and values have checksum ${checksum.value}, ${peer} sent ${expected}`,
+      )
     const steps = decodeSteps(payload)
-    if (steps.length > 0 && steps.at(-1)!.step > (lastStep ?? -1)) throw new ShoalError('bad-frame', `step ${steps.at(-1)!.step} came after the last one, ${lastStep}`)
-    if (journal.length !== length) throw new ShoalError('wrong-position', `${journal.length} outputs for ${length} positions`)
+    if (steps.length > 0 && steps.at(-1)!.step > (lastStep ?? -1))
+      throw new ShoalError('bad-frame', `step ${steps.at(-1)!.step} came after the last one, ${lastStep}`)
+    if (journal.length !== length)
+      throw new ShoalError('wrong-position', `${journal.length} outputs for ${length} positions`)
     journal.adopt(steps)
     options.adopt(lastStep)
     over = true
@@ -87,7 +113,11 @@ export function createStageRestore(options: StageRestoreOptions): StageRestore {
     epoch,
     whole: whole.promise,
     receive(message, payload) {
-      const values = new Float32Array(payload.buffer, payload.byteOffset, payload.byteLength / Float32Array.BYTES_PER_ELEMENT)
+      const values = new Float32Array(
+        payload.buffer,
+        payload.byteOffset,
+        payload.byteLength / Float32Array.BYTES_PER_ELEMENT,
+      )
       if (!over) checksum.add(values)
       return next(() => store(message, values))
     },

@@ -20,23 +20,43 @@ async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
   const failed: Bench['failed'] = []
   await runner.open('s/2', tokenBudget)
   const session = createStageSession(
-    { key: 's/2', runner, tokenBudget, epoch: 1, previous: 'before', next: { peer: 'after', addresses: [], coordinator: false } },
+    {
+      key: 's/2',
+      runner,
+      tokenBudget,
+      epoch: 1,
+      previous: 'before',
+      next: { peer: 'after', addresses: [], coordinator: false },
+    },
     {
       async push(frame, rows) {
         const parts = rows()
         pushed.push({ frame, rows: Float32Array.from(parts.flatMap((part) => [...part])) })
       },
       fail: (step, code, message, definite) => void failed.push({ step, code, message, definite }),
-      failNext: (step, message) => void failed.push({ step, code: 'peer-vanished', message, definite: false }),
+      failNext: (step, message) =>
+        void failed.push({ step, code: 'peer-vanished', message, definite: false }),
       ...outlet,
     },
   )
   return { runner, session, pushed, failed }
 }
 
-const step = (change: Partial<Step>): Step => ({ type: 'step', session: 's', start: 2, epoch: 1, position: 0, rows: 1, step: 0, rewind: false, want: 'last', ...change })
+const step = (change: Partial<Step>): Step => ({
+  type: 'step',
+  session: 's',
+  start: 2,
+  epoch: 1,
+  position: 0,
+  rows: 1,
+  step: 0,
+  rewind: false,
+  want: 'last',
+  ...change,
+})
 /** Rows that tell which frame they came in. */
-const inputOf = (tag: number, rows: number): Float32Array => Float32Array.from({ length: rows * hiddenSize }, (_, i) => Math.sin(tag * 31 + i))
+const inputOf = (tag: number, rows: number): Float32Array =>
+  Float32Array.from({ length: rows * hiddenSize }, (_, i) => Math.sin(tag * 31 + i))
 
 async function computeAfresh(inputs: readonly Float32Array[]): Promise<Float32Array> {
   const runner = createFakeRunner({ start: 2, end: 4 }, hiddenSize)
@@ -48,7 +68,20 @@ async function computeAfresh(inputs: readonly Float32Array[]): Promise<Float32Ar
 test('duplicate, stale, skipped, late and rewinding frames: the rows are those of the accepted ones, or the frame is refused', async () => {
   const frames = fc.array(
     fc.record({
-      kind: fc.constantFrom('next', 'next', 'next', 'rewind', 'duplicate', 'duplicate', 'late-rewind', 'stale', 'skip', 'back', 'any', 'not-a-number'),
+      kind: fc.constantFrom(
+        'next',
+        'next',
+        'next',
+        'rewind',
+        'duplicate',
+        'duplicate',
+        'late-rewind',
+        'stale',
+        'skip',
+        'back',
+        'any',
+        'not-a-number',
+      ),
       rows: fc.integer({ min: 1, max: 5 }),
       pick: fc.nat(),
     }),
@@ -67,13 +100,23 @@ test('duplicate, stale, skipped, late and rewinding frames: the rows are those o
         const length = model.length
         let frame = step({ step: steps, position: length, rows })
         let input = inputOf(tag, rows)
-        if (kind === 'rewind') frame = step({ ...frame, position: length === 0 ? 0 : pick % length, rewind: true })
+        if (kind === 'rewind')
+          frame = step({ ...frame, position: length === 0 ? 0 : pick % length, rewind: true })
         if (kind === 'duplicate' && earlier !== undefined) ({ frame, input } = earlier)
-        if (kind === 'late-rewind' && earlier !== undefined) frame = step({ ...frame, step: earlier.frame.step, position: earlier.frame.position, rewind: true })
+        if (kind === 'late-rewind' && earlier !== undefined)
+          frame = step({ ...frame, step: earlier.frame.step, position: earlier.frame.position, rewind: true })
         if (kind === 'stale') frame = step({ ...frame, epoch: 0 })
-        if (kind === 'skip') frame = step({ ...frame, position: length + 1 + (pick % 3), rewind: pick % 2 === 0 })
+        if (kind === 'skip')
+          frame = step({ ...frame, position: length + 1 + (pick % 3), rewind: pick % 2 === 0 })
         if (kind === 'back') frame = step({ ...frame, position: Math.max(0, length - 1) })
-        if (kind === 'any') frame = step({ ...frame, step: pick % 9, position: pick % 13, epoch: pick % 3, rewind: pick % 5 === 0 })
+        if (kind === 'any')
+          frame = step({
+            ...frame,
+            step: pick % 9,
+            position: pick % 13,
+            epoch: pick % 3,
+            rewind: pick % 5 === 0,
+          })
         if (kind === 'not-a-number') input[pick % input.length] = Number.NaN
         steps = Math.max(steps, frame.step) + 1
 
@@ -82,14 +125,22 @@ test('duplicate, stale, skipped, late and rewinding frames: the rows are those o
         await Promise.resolve()
         for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
         const push = bench.pushed[pushes]
-        expect(bench.pushed.length - pushes + bench.failed.length - failures, 'each frame is answered once').toBe(1)
+        expect(
+          bench.pushed.length - pushes + bench.failed.length - failures,
+          'each frame is answered once',
+        ).toBe(1)
         const legitimate = kind === 'next' || kind === 'rewind'
-        if (legitimate && frame.position + rows <= tokenBudget) expect(bench.failed.slice(failures)).toEqual([])
+        if (legitimate && frame.position + rows <= tokenBudget)
+          expect(bench.failed.slice(failures)).toEqual([])
         if (push === undefined) {
           expect(bench.failed[failures]?.definite).toBe(true)
           continue
         }
-        expect([frame.epoch, frame.position <= length, frame.position === length || frame.rewind || outputs.has(frame.step)]).toEqual([1, true, true])
+        expect([
+          frame.epoch,
+          frame.position <= length,
+          frame.position === length || frame.rewind || outputs.has(frame.step),
+        ]).toEqual([1, true, true])
         const known = outputs.get(frame.step)
         if (known !== undefined) {
           expect(push.rows).toEqual(known)
@@ -97,7 +148,8 @@ test('duplicate, stale, skipped, late and rewinding frames: the rows are those o
         }
         expect([...input].every(Number.isFinite)).toBe(true)
         model = model.slice(0, frame.position)
-        for (let row = 0; row < frame.rows; row += 1) model.push(input.slice(row * hiddenSize, (row + 1) * hiddenSize))
+        for (let row = 0; row < frame.rows; row += 1)
+          model.push(input.slice(row * hiddenSize, (row + 1) * hiddenSize))
         const truth = await computeAfresh(model)
         expect(push.rows).toEqual(truth.slice(frame.position * hiddenSize))
         outputs.set(frame.step, push.rows)
@@ -136,8 +188,13 @@ test('a full queue refuses, and a rewind waits for rows that are still to be pus
   })
   await bench.session.receive(step({ rows: 2 }), inputOf(1, 2))
   const first = bench.session.journal.rows(0, 2)
-  const rewinding = bench.session.receive(step({ step: 1, position: 0, rows: 2, rewind: true }), inputOf(2, 2))
-  const queued = Array.from({ length: 40 }, (_, i) => bench.session.receive(step({ step: 2 + i, position: 2 + i }), inputOf(3, 1)))
+  const rewinding = bench.session.receive(
+    step({ step: 1, position: 0, rows: 2, rewind: true }),
+    inputOf(2, 2),
+  )
+  const queued = Array.from({ length: 40 }, (_, i) =>
+    bench.session.receive(step({ step: 2 + i, position: 2 + i }), inputOf(3, 1)),
+  )
   await Promise.resolve()
   expect(bench.failed.map(({ code }) => code)).toEqual(Array.from({ length: 9 }, () => 'limit-exceeded'))
   expect(bench.session.journal.rows(0, 2)).toEqual(first)
@@ -165,9 +222,10 @@ test('a computation that fails breaks the session: what comes later is never com
 test('closing drops what is queued and frees KV and journal', async () => {
   const bench = await createBench()
   let release = (): void => undefined
-  bench.runner.before = () => new Promise<void>((resolve) => {
-    release = resolve
-  })
+  bench.runner.before = () =>
+    new Promise<void>((resolve) => {
+      release = resolve
+    })
   const first = bench.session.receive(step({}), inputOf(1, 1))
   const second = bench.session.receive(step({ step: 1, position: 1 }), inputOf(2, 1))
   await Promise.resolve()
@@ -175,7 +233,12 @@ test('closing drops what is queued and frees KV and journal', async () => {
   await bench.session.close()
   release()
   await Promise.all([first, second])
-  expect([bench.pushed, bench.failed, bench.session.journal.bytes, bench.runner.memory().sessions]).toEqual([[], [], 0, 0])
+  expect([bench.pushed, bench.failed, bench.session.journal.bytes, bench.runner.memory().sessions]).toEqual([
+    [],
+    [],
+    0,
+    0,
+  ])
   expect(bench.runner.computedRows).toBe(1)
 })
 
@@ -196,7 +259,10 @@ test('after a move a step waits for the replay, which says which rows are right 
   await session.replay({ epoch: 2, length: 3, from: 1, settled: 3 })
   await waiting
   for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
-  expect(pushed.map(({ frame: { position, rows, step: number } }) => [position, rows, number])).toEqual([[1, 2, 0], [3, 1, 2]])
+  expect(pushed.map(({ frame: { position, rows, step: number } }) => [position, rows, number])).toEqual([
+    [1, 2, 0],
+    [3, 1, 2],
+  ])
   const expected = await computeAfresh([inputs[0], inputs[2]])
   expect(Float32Array.from(pushed.flatMap(({ rows }) => [...rows]))).toEqual(expected.subarray(hiddenSize))
   expect(failed).toEqual([])

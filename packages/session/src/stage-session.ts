@@ -117,7 +117,8 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
       lastStep = frame.step
       const output = await runner.forward(key, frame.position, hidden)
       if (closed) return
-      if (output.length !== hidden.length) throw new ShoalError('internal', `${hidden.length} numbers went in, ${output.length} came out`)
+      if (output.length !== hidden.length)
+        throw new ShoalError('internal', `${hidden.length} numbers went in, ${output.length} came out`)
       journal.append(frame.step, output, frame.want)
       // Else the replay has it: it comes after the answer to `open`, and that waits for this computation.
       if (frame.epoch === epoch) pushNew(frame)
@@ -135,7 +136,10 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
       outlet.fail(frame.step, broken.code, broken.message, true)
       return
     }
-    const decision = decideStep({ epoch, length: journal.length, tokenBudget, lastStep, sent: (step) => journal.find(step) }, frame)
+    const decision = decideStep(
+      { epoch, length: journal.length, tokenBudget, lastStep, sent: (step) => journal.find(step) },
+      frame,
+    )
     switch (decision.kind) {
       case 'refuse':
         outlet.fail(frame.step, decision.code, decision.message, true)
@@ -146,13 +150,15 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
         if (!closed && frame.epoch === epoch) push(frame)
         return
       case 'compute':
-        if (!allFinite(hidden)) outlet.fail(frame.step, 'bad-frame', `non-finite hidden states from ${previous}`, true)
+        if (!allFinite(hidden))
+          outlet.fail(frame.step, 'bad-frame', `non-finite hidden states from ${previous}`, true)
         else await compute(frame, hidden, decision.truncateTo)
     }
   }
 
   /** A repaired route brings the whole journal of the stage before at once; credit bounds its bytes. */
-  const maxQueued = (): number => sessionLimits.maxStepsInFlight + (repaired ? maxReplayFrames(tokenBudget) : 0)
+  const maxQueued = (): number =>
+    sessionLimits.maxStepsInFlight + (repaired ? maxReplayFrames(tokenBudget) : 0)
 
   return {
     key,
@@ -208,7 +214,12 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
       }
       if (closed || of !== epoch) return
       if (from < journal.from) {
-        outlet.fail(null, 'wrong-position', `rows from ${from} on are to be sent, here they begin at ${journal.from}`, true)
+        outlet.fail(
+          null,
+          'wrong-position',
+          `rows from ${from} on are to be sent, here they begin at ${journal.from}`,
+          true,
+        )
         return
       }
       pushFrom = from
@@ -218,7 +229,12 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
     async receive(frame, hidden) {
       if (closed) return
       if (queued >= maxQueued()) {
-        outlet.fail(frame.step, 'limit-exceeded', `more than ${maxQueued()} steps of this session wait here`, true)
+        outlet.fail(
+          frame.step,
+          'limit-exceeded',
+          `more than ${maxQueued()} steps of this session wait here`,
+          true,
+        )
         return
       }
       queued += 1

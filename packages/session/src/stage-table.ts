@@ -104,7 +104,8 @@ export function createStageTable(
     for (const check of idleChecks) check()
   }
 
-  const list = (runner?: BlockRunner): readonly Stage[] => [...stages.values()].filter((stage) => runner === undefined || stage.runner === runner)
+  const list = (runner?: BlockRunner): readonly Stage[] =>
+    [...stages.values()].filter((stage) => runner === undefined || stage.runner === runner)
 
   return {
     get size() {

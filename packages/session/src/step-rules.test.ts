@@ -7,7 +7,12 @@ const state: StageState = {
   length: 10,
   tokenBudget: 20,
   lastStep: 3,
-  sent: (step) => [{ step: 0, position: 0, rows: 4 }, { step: 2, position: 4, rows: 5 }, { step: 3, position: 9, rows: 1 }].find((entry) => entry.step === step),
+  sent: (step) =>
+    [
+      { step: 0, position: 0, rows: 4 },
+      { step: 2, position: 4, rows: 5 },
+      { step: 3, position: 9, rows: 1 },
+    ].find((entry) => entry.step === step),
 }
 const next = { epoch: 2, position: 10, rows: 1, step: 4, rewind: false }
 
@@ -27,7 +32,11 @@ const table: readonly [string, Partial<typeof next>, string][] = [
   ['an earlier step elsewhere', { step: 2, position: 5, rows: 5 }, 'refuse wrong-position'],
   ['an earlier step with other rows', { step: 2, position: 4, rows: 4 }, 'refuse wrong-position'],
   ['a step that was rewound, late', { step: 1, position: 10 }, 'refuse wrong-position'],
-  ['a step that was rewound, late and rewinding', { step: 1, position: 4, rewind: true }, 'refuse wrong-position'],
+  [
+    'a step that was rewound, late and rewinding',
+    { step: 1, position: 4, rewind: true },
+    'refuse wrong-position',
+  ],
   ['a step number that skips', { step: 9 }, 'compute null'],
   ['an old epoch', { epoch: 1 }, 'refuse stale-epoch'],
   ['an old epoch of a step seen', { epoch: 1, step: 3, position: 9 }, 'refuse stale-epoch'],
@@ -46,6 +55,10 @@ test.each(table)('%s', (_, change, expected) => {
 })
 
 test('a refusal names what was expected and what came', () => {
-  expect(decideStep(state, { ...next, position: 12 })).toMatchObject({ message: 'step 4 starts at position 12, but only 10 are here' })
-  expect(decideStep(state, { ...next, step: 2, position: 5, rows: 5 })).toMatchObject({ message: 'step 2 was positions 4 to 8 and comes again as positions 5 to 9' })
+  expect(decideStep(state, { ...next, position: 12 })).toMatchObject({
+    message: 'step 4 starts at position 12, but only 10 are here',
+  })
+  expect(decideStep(state, { ...next, step: 2, position: 5, rows: 5 })).toMatchObject({
+    message: 'step 2 was positions 4 to 8 and comes again as positions 5 to 9',
+  })
 })

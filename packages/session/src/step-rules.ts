@@ -28,28 +28,50 @@ const refuse = (code: ErrorCode, message: string): StepDecision => ({ kind: 'ref
  * The one place that says what happens to a step. A lost, repeated, late or misplaced row must be impossible to mistake
  * for the right one, so whatever is not certainly right is refused.
  */
-export function decideStep(state: StageState, frame: Omit<Step, 'type' | 'session' | 'start' | 'want'>): StepDecision {
+export function decideStep(
+  state: StageState,
+  frame: Omit<Step, 'type' | 'session' | 'start' | 'want'>,
+): StepDecision {
   const { epoch, position, rows, step, rewind } = frame
-  if (epoch < state.epoch) return refuse('stale-epoch', `step ${step} is of epoch ${epoch}, the session is at epoch ${state.epoch}`)
-  if (epoch > state.epoch) return refuse('bad-request', `step ${step} is of epoch ${epoch}, this stage knows of ${state.epoch} only`)
+  if (epoch < state.epoch)
+    return refuse('stale-epoch', `step ${step} is of epoch ${epoch}, the session is at epoch ${state.epoch}`)
+  if (epoch > state.epoch)
+    return refuse('bad-request', `step ${step} is of epoch ${epoch}, this stage knows of ${state.epoch} only`)
   if (rows < 1 || rows > sessionLimits.maxRowsPerStep) {
-    return refuse('limit-exceeded', `step ${step} has ${rows} rows, a step has 1 to ${sessionLimits.maxRowsPerStep}`)
+    return refuse(
+      'limit-exceeded',
+      `step ${step} has ${rows} rows, a step has 1 to ${sessionLimits.maxRowsPerStep}`,
+    )
   }
 
   const before = state.sent(step)
   if (before !== undefined) {
     if (before.position === position && before.rows === rows) return { kind: 'answer' }
-    return refuse('wrong-position', `step ${step} was ${rowsAt(before.position, before.rows)} and comes again as ${rowsAt(position, rows)}`)
+    return refuse(
+      'wrong-position',
+      `step ${step} was ${rowsAt(before.position, before.rows)} and comes again as ${rowsAt(position, rows)}`,
+    )
   }
   // Without this a late duplicate of a rewinding step would cut off rows that came after it.
-  if (step <= state.lastStep) return refuse('wrong-position', `step ${step} comes after step ${state.lastStep}, and its rows are gone`)
+  if (step <= state.lastStep)
+    return refuse('wrong-position', `step ${step} comes after step ${state.lastStep}, and its rows are gone`)
 
-  if (position > state.length) return refuse('wrong-position', `step ${step} starts at position ${position}, but only ${state.length} are here`)
+  if (position > state.length)
+    return refuse(
+      'wrong-position',
+      `step ${step} starts at position ${position}, but only ${state.length} are here`,
+    )
   if (position < state.length && !rewind) {
-    return refuse('wrong-position', `step ${step} starts at position ${position}, but ${state.length} are here and it does not rewind`)
+    return refuse(
+      'wrong-position',
+      `step ${step} starts at position ${position}, but ${state.length} are here and it does not rewind`,
+    )
   }
   if (position + rows > state.tokenBudget) {
-    return refuse('limit-exceeded', `step ${step} ends at position ${position + rows}, the session's token budget is ${state.tokenBudget}`)
+    return refuse(
+      'limit-exceeded',
+      `step ${step} ends at position ${position + rows}, the session's token budget is ${state.tokenBudget}`,
+    )
   }
   return { kind: 'compute', truncateTo: position < state.length ? position : null }
 }

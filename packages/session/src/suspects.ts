@@ -16,7 +16,9 @@ export async function findSilent(
 ): Promise<Route> {
   const { transport, clock, logger } = dependencies
   const timeout = new AbortController()
-  const timer = clock.after(timeoutMs, () => timeout.abort(new ShoalError('deadline-passed', `no ping within ${timeoutMs} ms`)))
+  const timer = clock.after(timeoutMs, () =>
+    timeout.abort(new ShoalError('deadline-passed', `no ping within ${timeoutMs} ms`)),
+  )
   const either = AbortSignal.any([timeout.signal, signal])
   const alive = await Promise.all(
     route.map(async ({ peer }) => {

@@ -50,7 +50,12 @@ export interface HiddenSession {
    */
   forward(hidden: Float32Array, options: ForwardOptions): Promise<Float32Array>
   /** Who computed: for the result's `route`. */
-  route(): readonly { readonly peer: string; readonly start: number; readonly end: number; readonly ranks: number }[]
+  route(): readonly {
+    readonly peer: string
+    readonly start: number
+    readonly end: number
+    readonly ranks: number
+  }[]
   /** Stages that were lost and replaced. */
   readonly failovers: number
   /** Stages that left and handed over what they had, or were replaced because they asked for it. */

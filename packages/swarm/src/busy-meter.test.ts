@@ -7,12 +7,28 @@ import { createBusyMeter } from './busy-meter.ts'
 function device(): { device: Device; finish: ((fail?: Error) => void)[] } {
   const finish: ((fail?: Error) => void)[] = []
   const runner = {
-    forward: () => new Promise<Float32Array>((resolve, reject) => finish.push((fail) => (fail === undefined ? resolve(new Float32Array()) : reject(fail)))),
+    forward: () =>
+      new Promise<Float32Array>((resolve, reject) =>
+        finish.push((fail) => (fail === undefined ? resolve(new Float32Array()) : reject(fail))),
+      ),
   } as Partial<BlockRunner> as BlockRunner
-  return { device: { kind: 'cpu', threads: 1, numericClass: 'c', loadBlocks: async () => runner } as Partial<Device> as Device, finish }
+  return {
+    device: {
+      kind: 'cpu',
+      threads: 1,
+      numericClass: 'c',
+      loadBlocks: async () => runner,
+    } as Partial<Device> as Device,
+    finish,
+  }
 }
 
-async function setUp(): Promise<{ clock: VirtualClock; meter: ReturnType<typeof createBusyMeter>; runner: BlockRunner; finish: ((fail?: Error) => void)[] }> {
+async function setUp(): Promise<{
+  clock: VirtualClock
+  meter: ReturnType<typeof createBusyMeter>
+  runner: BlockRunner
+  finish: ((fail?: Error) => void)[]
+}> {
   const clock = createVirtualClock()
   const meter = createBusyMeter(clock)
   const { device: inner, finish } = device()

@@ -47,7 +47,10 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
   scope.onClose(() => head.release())
   const ownMs = await timeOwnWork(dependencies.clock, embedding, head)
   const { replacementWaitMs } = dependencies
-  const coordinator = createCoordinator(dependencies, replacementWaitMs === undefined ? {} : { times: { replacementWaitMs } })
+  const coordinator = createCoordinator(
+    dependencies,
+    replacementWaitMs === undefined ? {} : { times: { replacementWaitMs } },
+  )
   scope.onClose(() => coordinator.close())
   const openSession = sessionOpener(dependencies, coordinator)
 
@@ -65,10 +68,17 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
   })
 }
 
-type SessionOpener = (end: number, tokenBudget: number, signal: AbortSignal | undefined) => Promise<HiddenSession>
+type SessionOpener = (
+  end: number,
+  tokenBudget: number,
+  signal: AbortSignal | undefined,
+) => Promise<HiddenSession>
 
 /** Opens sessions over the best route, and over others when a stage refuses. */
-function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | 'routes' | 'clock' | 'random' | 'logger'>, coordinator: Pick<Coordinator, 'open'>): SessionOpener {
+function sessionOpener(
+  dependencies: Pick<CoordinateDependencies, 'manifest' | 'routes' | 'clock' | 'random' | 'logger'>,
+  coordinator: Pick<Coordinator, 'open'>,
+): SessionOpener {
   const { manifest, routes, clock, random, logger } = dependencies
   const { config, profile } = manifest.manifest
   const distrust = createDistrust(clock)
@@ -76,7 +86,9 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
   const find: SwarmView['find'] = async (range, exclude, ...rest) => {
     const distrusted = distrust.peers()
     if (distrusted.size === 0) return routes.find(range, exclude, ...rest)
-    return routes.find(range, new Set([...exclude, ...distrusted]), ...rest).catch(() => routes.find(range, exclude, ...rest))
+    return routes
+      .find(range, new Set([...exclude, ...distrusted]), ...rest)
+      .catch(() => routes.find(range, exclude, ...rest))
   }
 
   return async (end, tokenBudget, signal) => {
@@ -103,7 +115,8 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
       } catch (error) {
         const peer = refusingPeer(error)
         const lost = peer !== null && isLoss(error) && clock.nowMs() < untilMs
-        if (peer === null || (attempt >= Math.max(routesTried, route.length * routesTriedPerStage) && !lost)) throw error
+        if (peer === null || (attempt >= Math.max(routesTried, route.length * routesTriedPerStage) && !lost))
+          throw error
         logger.info('route-refused', { peer, attempt })
         if (error instanceof StageError && error.code === 'bad-frame') distrust.spoilt(peer)
         exclude.add(peer)
@@ -124,12 +137,23 @@ function sessionOpener(dependencies: Pick<CoordinateDependencies, 'manifest' | '
 
 /** It is not there now; that may change soon. */
 function isLoss(error: unknown): boolean {
-  return error instanceof StageError && ['not-ready', 'peer-vanished', 'deadline-passed', 'bad-frame'].includes(error.code)
+  return (
+    error instanceof StageError &&
+    ['not-ready', 'peer-vanished', 'deadline-passed', 'bad-frame'].includes(error.code)
+  )
 }
 
 /** The peer to avoid when a stage has no room, is not ready or cannot be reached; null when another one would not help. */
 function refusingPeer(error: unknown): string | null {
   if (!(error instanceof StageError)) return null
-  const movable = ['no-capacity', 'not-ready', 'peer-vanished', 'deadline-passed', 'wrong-range', 'limit-exceeded', 'bad-frame']
+  const movable = [
+    'no-capacity',
+    'not-ready',
+    'peer-vanished',
+    'deadline-passed',
+    'wrong-range',
+    'limit-exceeded',
+    'bad-frame',
+  ]
   return movable.includes(error.code) ? error.peer : null
 }

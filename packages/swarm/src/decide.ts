@@ -35,20 +35,28 @@ export type Decision =
  */
 export function decide(situation: Situation): Decision {
   const { held, wanted, othersHolding, nowMs, lastMoveMs, moveWindowMs } = situation
-  if (wanted === null) return { action: 'stay', reason: held === null ? 'the plan does not need this node' : 'the plan needs nothing else of this node' }
+  if (wanted === null)
+    return {
+      action: 'stay',
+      reason: held === null ? 'the plan does not need this node' : 'the plan needs nothing else of this node',
+    }
   if (held === null) return { action: 'move', span: wanted }
   if (sameHolding(held, wanted)) return { action: 'stay', reason: 'as planned' }
 
   const action = situation.bothBytes <= situation.memoryBytes ? 'move' : 'swap'
   // A plan names groups only where both fit; what fills the memory is sessions, which end.
-  if (action === 'swap' && wanted.group !== undefined) return { action: 'stay', reason: 'there is no room for a group beside what is held' }
+  if (action === 'swap' && wanted.group !== undefined)
+    return { action: 'stay', reason: 'there is no room for a group beside what is held' }
   const missed = missedWithout(givenUp(held, action === 'move' ? wanted : null), situation.othersKeeping)
   if (missed !== null) return { action: 'stay', reason: `nobody else is to keep block ${missed}` }
 
-  const uncovered = blocksOf(wanted).some((block) => (othersHolding[block] ?? 0) === 0 && (block < held.start || block >= held.end))
+  const uncovered = blocksOf(wanted).some(
+    (block) => (othersHolding[block] ?? 0) === 0 && (block < held.start || block >= held.end),
+  )
   // One sum, so that what remains is never rounded to nothing, and asked for again at the same instant.
   const windowEndsMs = lastMoveMs === null ? nowMs : lastMoveMs + moveWindowMs
-  if (!uncovered && situation.rankLeaves !== true && nowMs < windowEndsMs) return { action: 'stay', reason: 'moved a moment ago', againAfterMs: windowEndsMs - nowMs }
+  if (!uncovered && situation.rankLeaves !== true && nowMs < windowEndsMs)
+    return { action: 'stay', reason: 'moved a moment ago', againAfterMs: windowEndsMs - nowMs }
   return { action, span: wanted }
 }
 

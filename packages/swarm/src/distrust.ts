@@ -22,6 +22,7 @@ export function createDistrust(clock: Clock): Distrust {
       const [oldest] = accounts.keys()
       if (accounts.size > swarmLimits.distrustedPeers && oldest !== undefined) accounts.delete(oldest)
     },
-    peers: () => new Set([...accounts].flatMap(([peer, { untilMs }]) => (untilMs > clock.nowMs() ? [peer] : []))),
+    peers: () =>
+      new Set([...accounts].flatMap(([peer, { untilMs }]) => (untilMs > clock.nowMs() ? [peer] : []))),
   }
 }

@@ -48,12 +48,16 @@ function makeEngine(tokenizer: Tokenizer | null = letters): Engine {
     manifest: smallManifest(),
     tokenizer,
     defaultSampling: greedy,
-    embedding: { lookup: async (ids) => Float32Array.from(ids.flatMap((id) => new Array<number>(hiddenSize).fill(id))), release: async () => undefined },
+    embedding: {
+      lookup: async (ids) => Float32Array.from(ids.flatMap((id) => new Array<number>(hiddenSize).fill(id))),
+      release: async () => undefined,
+    },
     head: {
       async logits(hidden) {
         const rows = hidden.length / hiddenSize
         const logits = new Float32Array(rows * vocabularySize)
-        for (let row = 0; row < rows; row += 1) logits[row * vocabularySize + ((hidden[row * hiddenSize]! - blockCount + 1) % vocabularySize)] = 5
+        for (let row = 0; row < rows; row += 1)
+          logits[row * vocabularySize + ((hidden[row * hiddenSize]! - blockCount + 1) % vocabularySize)] = 5
         return logits
       },
       release: async () => undefined,
@@ -64,9 +68,13 @@ function makeEngine(tokenizer: Tokenizer | null = letters): Engine {
   })
 }
 
-async function all(engine: Engine, request: Partial<GenerateRequest>): Promise<{ events: GenerateEvent[]; text: string; result: GenerateResult }> {
+async function all(
+  engine: Engine,
+  request: Partial<GenerateRequest>,
+): Promise<{ events: GenerateEvent[]; text: string; result: GenerateResult }> {
   const events: GenerateEvent[] = []
-  for await (const event of engine.generate({ promptIds: [1], maxTokens: 4, sampling: greedy, ...request })) events.push(event)
+  for await (const event of engine.generate({ promptIds: [1], maxTokens: 4, sampling: greedy, ...request }))
+    events.push(event)
   const last = events.at(-1)
   if (last?.type !== 'done') throw new Error('the last event is not done')
   return { events, text: events.map(({ text }) => text).join(''), result: last.result }
@@ -82,7 +90,15 @@ describe('a generation', () => {
     const { events, text, result } = await all(makeEngine(), {})
     expect(events.map(({ type }) => type)).toEqual(['token', 'token', 'token', 'token', 'done'])
     expect(text).toBe('bcde')
-    expect(result).toMatchObject({ text: 'bcde', tokenIds: [2, 3, 4, 5], finishReason: 'length', promptTokens: 1, completionTokens: 4, failovers: 0, continuity: 'identical' })
+    expect(result).toMatchObject({
+      text: 'bcde',
+      tokenIds: [2, 3, 4, 5],
+      finishReason: 'length',
+      promptTokens: 1,
+      completionTokens: 4,
+      failovers: 0,
+      continuity: 'identical',
+    })
     expect(result.route).toEqual([{ peer: 'local', start: 0, end: blockCount, ranks: 1 }])
     expect(opened.map(({ tokenBudget, closed }) => [tokenBudget, closed])).toEqual([[5, 1]])
   })
@@ -156,7 +172,13 @@ describe('a generation that does not come to its end', () => {
   test('the signal ends it with `cancelled`, and the session with it', async () => {
     const caller = new AbortController()
     const generating = (async () => {
-      for await (const event of makeEngine().generate({ promptIds: [1], maxTokens: 8, sampling: greedy, signal: caller.signal })) if (event.type === 'token' && event.tokenId === 3) caller.abort()
+      for await (const event of makeEngine().generate({
+        promptIds: [1],
+        maxTokens: 8,
+        sampling: greedy,
+        signal: caller.signal,
+      }))
+        if (event.type === 'token' && event.tokenId === 3) caller.abort()
     })()
     await expect(generating).rejects.toMatchObject({ code: 'cancelled' })
     expect(opened[0]!.closed).toBe(1)
@@ -175,7 +197,10 @@ describe('a generation that does not come to its end', () => {
     ['no tokens asked for', { maxTokens: 0 }, /max tokens/],
     ['half a token asked for', { maxTokens: 1.5 }, /max tokens/],
   ])('%s is a bad request before anything is opened', async (_name, change, sentence) => {
-    await expect(all(makeEngine(), change)).rejects.toMatchObject({ code: 'bad-request', message: expect.stringMatching(sentence) as unknown })
+    await expect(all(makeEngine(), change)).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringMatching(sentence) as unknown,
+    })
     expect(opened).toEqual([])
   })
 })
@@ -201,12 +226,16 @@ describe('forward', () => {
   })
 
   test.each([[[1, 6]], [[0, 0]], [[0, 7]]] as const)('layers %j are refused', async (layers) => {
-    await expect(makeEngine().forward([1], { layers: [layers[0], layers[1]] })).rejects.toMatchObject({ code: 'bad-request' })
+    await expect(makeEngine().forward([1], { layers: [layers[0], layers[1]] })).rejects.toMatchObject({
+      code: 'bad-request',
+    })
     expect(opened).toEqual([])
   })
 
   test('an aborted call closes its session', async () => {
-    await expect(makeEngine().forward([1], { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(makeEngine().forward([1], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    })
     expect(opened.every(({ closed }) => closed === 1)).toBe(true)
   })
 })

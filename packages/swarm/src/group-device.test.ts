@@ -9,9 +9,17 @@ const address = '/memory/other/p2p/other'
 
 const refusals: readonly (readonly [string, GroupOptions, RegExp])[] = [
   ['an address that names no peer', { ranks: ['/ip4/127.0.0.1/tcp/4001'] }, /does not say which peer it is/],
-  ['a spare that names no peer', { ranks: [address], spares: ['/ip4/127.0.0.1/tcp/4001'] }, /does not say which peer it is/],
+  [
+    'a spare that names no peer',
+    { ranks: [address], spares: ['/ip4/127.0.0.1/tcp/4001'] },
+    /does not say which peer it is/,
+  ],
   ['speeds of another number of ranks', { ranks: [address], speeds: [1, 1, 1] }, /2 ranks have 3 speeds/],
-  ['more ranks than heads', { ranks: [address] }, new RegExp(`${smallConfig.headCount} heads over 1 key/value heads cannot be split over 2 ranks`)],
+  [
+    'more ranks than heads',
+    { ranks: [address] },
+    new RegExp(`${smallConfig.headCount} heads over 1 key/value heads cannot be split over 2 ranks`),
+  ],
 ]
 
 test('a leader announces the memory of its group', () => {
@@ -31,5 +39,7 @@ test.each(refusals)('no group with %s', (_, options, reason) => {
   const clock = createVirtualClock()
   const manifest = smallManifest()
   const transport = createMemoryNetwork({ clock, random: seededRandom(1) }).createTransport('leader')
-  expect(() => grouped({ transport, clock, random: seededRandom(2), logger: silentLogger, manifest }, own, options)).toThrow(reason)
+  expect(() =>
+    grouped({ transport, clock, random: seededRandom(2), logger: silentLogger, manifest }, own, options),
+  ).toThrow(reason)
 })

@@ -1,5 +1,12 @@
 import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
-import { formatProfile, rankShare, splitBlocks, splitVocabulary, type IdentifiedManifest, type IndexRange } from '@shoal/model'
+import {
+  formatProfile,
+  rankShare,
+  splitBlocks,
+  splitVocabulary,
+  type IdentifiedManifest,
+  type IndexRange,
+} from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createGroupRunner, type GroupPeer, type GroupRunner } from '@shoal/session'
@@ -20,7 +27,10 @@ export interface GroupOptions {
  * Memory that a leader announces: a block takes its share of each rank's. A rank with less than its part of it says so when
  * the group is formed.
  */
-export function groupMemoryBytes(ownBytes: number, { ranks, speeds = [1, ...ranks.map(() => 1)] }: GroupOptions): number {
+export function groupMemoryBytes(
+  ownBytes: number,
+  { ranks, speeds = [1, ...ranks.map(() => 1)] }: GroupOptions,
+): number {
   const [own = 1] = speeds
   return Math.floor((ownBytes * speeds.reduce((sum, speed) => sum + speed, 0)) / own)
 }
@@ -45,7 +55,8 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
   const members = options.ranks.map(peerOf)
   const spares = (options.spares ?? []).map(peerOf)
   const speeds = options.speeds ?? [1, ...members.map(() => 1)]
-  if (speeds.length !== members.length + 1) throw new ShoalError('bad-request', `${members.length + 1} ranks have ${speeds.length} speeds`)
+  if (speeds.length !== members.length + 1)
+    throw new ShoalError('bad-request', `${members.length + 1} ranks have ${speeds.length} speeds`)
   const split = splitBlocks(config, profile, speeds)
   let latest: GroupRunner | null = null
   let parts: readonly HeadPart[] = []
@@ -54,7 +65,13 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
   const shareHead = (): void => {
     if (latest === null || latest.range.end !== config.blockCount) return
     const { costs, head } = latest
-    head.share(parts.map((part) => (part.rank > 0 && (options.alwaysShareHead === true || isWorthAsking(part, config.hiddenSize, costs)) ? part.vocabulary : null)))
+    head.share(
+      parts.map((part) =>
+        part.rank > 0 && (options.alwaysShareHead === true || isWorthAsking(part, config.hiddenSize, costs))
+          ? part.vocabulary
+          : null,
+      ),
+    )
   }
   const loadPart = async (vocabulary: IndexRange, rank: number): Promise<HeadPart> => {
     const head = await own.loadHead(vocabulary)
@@ -77,9 +94,23 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
       const runner = await createGroupRunner(
         {
           ...dependencies,
-          loadOwn: (sum) => own.loadRank(range, { share: rankShare(config, profile, split, 0), sum, memoryLimitBytes, ...(signal === undefined ? {} : { signal }) }),
+          loadOwn: (sum) =>
+            own.loadRank(range, {
+              share: rankShare(config, profile, split, 0),
+              sum,
+              memoryLimitBytes,
+              ...(signal === undefined ? {} : { signal }),
+            }),
         },
-        { manifestId: manifest.id, profile: formatProfile(profile), range, split, numericClass: own.numericClass, members, spares },
+        {
+          manifestId: manifest.id,
+          profile: formatProfile(profile),
+          range,
+          split,
+          numericClass: own.numericClass,
+          members,
+          spares,
+        },
         signal ?? never,
       )
       latest = runner
@@ -89,7 +120,8 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
     loadRank: (range, rank) => own.loadRank(range, rank),
     async loadHead(vocabulary) {
       const split = splitVocabulary(config.vocabularySize, speeds)
-      if (vocabulary !== undefined || split.some(({ start, end }) => start === end)) return own.loadHead(vocabulary)
+      if (vocabulary !== undefined || split.some(({ start, end }) => start === end))
+        return own.loadHead(vocabulary)
       const loaded: HeadPart[] = []
       try {
         for (const [rank, part] of split.entries()) loaded.push(await loadPart(part, rank))
@@ -108,6 +140,7 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
 
 function peerOf(address: string): GroupPeer {
   const peer = /\/p2p\/([^/]+)$/.exec(address)?.[1]
-  if (peer === undefined) throw new ShoalError('bad-request', `${address} does not say which peer it is: it ends in /p2p/<peer id>`)
+  if (peer === undefined)
+    throw new ShoalError('bad-request', `${address} does not say which peer it is: it ends in /p2p/<peer id>`)
   return { peer, addresses: [address] }
 }

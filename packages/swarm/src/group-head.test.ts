@@ -21,11 +21,24 @@ test('whoever leads a group shares the head with it: the same logits, also when 
     return promise
   }
   const leader = grouped(
-    { transport: bench.network.createTransport('leader'), clock: bench.clock, random: bench.random, logger: silentLogger, manifest: bench.packed.manifest },
+    {
+      transport: bench.network.createTransport('leader'),
+      clock: bench.clock,
+      random: bench.random,
+      logger: silentLogger,
+      manifest: bench.packed.manifest,
+    },
     bench.device,
-    { ranks: rank.addresses.map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${rank.peer}`)), alwaysShareHead: true },
+    {
+      ranks: rank.addresses.map((address) =>
+        address.includes('/p2p/') ? address : `${address}/p2p/${rank.peer}`,
+      ),
+      alwaysShareHead: true,
+    },
   )
-  const runner = await done(leader.loadBlocks({ start: 0, end: config.blockCount }, { memoryLimitBytes: 2 ** 28 }))
+  const runner = await done(
+    leader.loadBlocks({ start: 0, end: config.blockCount }, { memoryLimitBytes: 2 ** 28 }),
+  )
   const shared = await done(leader.loadHead())
   const whole = await bench.device.loadHead()
   const hidden = Float32Array.from({ length: config.hiddenSize }, (_, index) => Math.cos(index))
@@ -62,8 +75,16 @@ test('of a head that cannot be loaded whole no part stays', async () => {
       }
     },
   }
-  const dependencies = { transport: bench.network.createTransport('leader'), clock: bench.clock, random: bench.random, logger: silentLogger, manifest: bench.packed.manifest }
-  await expect(grouped(dependencies, device, { ranks: ['/memory/rank/p2p/rank'] }).loadHead()).rejects.toMatchObject({ code: 'no-capacity' })
+  const dependencies = {
+    transport: bench.network.createTransport('leader'),
+    clock: bench.clock,
+    random: bench.random,
+    logger: silentLogger,
+    manifest: bench.packed.manifest,
+  }
+  await expect(
+    grouped(dependencies, device, { ranks: ['/memory/rank/p2p/rank'] }).loadHead(),
+  ).rejects.toMatchObject({ code: 'no-capacity' })
   expect(held).toBe(0)
   await bench.close()
 })

@@ -28,7 +28,15 @@ beforeEach(async () => {
   client = await swarm.join('client', { silent: true })
   await swarm.until(() => client.view.status().peers.every(({ liveness }) => liveness === 'alive'), 5000)
   spans = createHeldSpans(
-    { clock: swarm.clock, logger: silentLogger, membership: self.membership, stageHost: self.stageHost, device, weightBytes: () => 0, ensureUnits: () => Promise.resolve() },
+    {
+      clock: swarm.clock,
+      logger: silentLogger,
+      membership: self.membership,
+      stageHost: self.stageHost,
+      device,
+      weightBytes: () => 0,
+      ensureUnits: () => Promise.resolve(),
+    },
     { memoryBytes: 2 ** 30, onChange: () => undefined, onLost: (span) => void lost.push(span) },
   )
 })
@@ -52,7 +60,9 @@ test('while the first span loads others know which, and nobody routes to it or c
 
 test('a first span that cannot be loaded is taken back; later ones are told only when they are served', async () => {
   device.before = () => Promise.reject(new ShoalError('no-capacity', 'too large'))
-  await expect(swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))).rejects.toMatchObject({ code: 'no-capacity' })
+  await expect(swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))).rejects.toMatchObject({
+    code: 'no-capacity',
+  })
   await swarm.until(() => told() === 'joining nothing', 1000)
   device.before = () => undefined
   await swarm.finished(spans.take({ start: 0, end: 2 }, signal, ready))
@@ -101,10 +111,17 @@ test('one that is lost while the next one is announced in vain is not served aga
       stageHost: self.stageHost,
       weightBytes: () => 0,
       ensureUnits: () => Promise.resolve(),
-      device: { numericClass: 'fake', loadBlocks: async (range, options) => ({ ...(await device.loadBlocks(range, options)), ...(range.start === 2 && { lost: losing.signal }) }) },
+      device: {
+        numericClass: 'fake',
+        loadBlocks: async (range, options) => ({
+          ...(await device.loadBlocks(range, options)),
+          ...(range.start === 2 && { lost: losing.signal }),
+        }),
+      },
       membership: {
         announce(announcement) {
-          if (announcement.state !== 'serving' || announcement.span?.start !== 0) return self.membership.announce(announcement)
+          if (announcement.state !== 'serving' || announcement.span?.start !== 0)
+            return self.membership.announce(announcement)
           losing.abort()
           return Promise.reject(new ShoalError('internal', 'in vain'))
         },

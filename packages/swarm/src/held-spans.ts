@@ -79,39 +79,60 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   const serve = (): Promise<void> => setRunners(() => [...(current === null ? [] : [current]), ...draining])
 
   const usedBytes = (except?: BlockRunner): number =>
-    [...(current === null ? [] : [current]), ...(waiting === null ? [] : [waiting]), ...draining].reduce((sum, runner) => {
-      const { weightBytes, reservedBytes } = runner.memory()
-      return runner === except ? sum : sum + weightBytes + reservedBytes
-    }, shareBytes())
+    [...(current === null ? [] : [current]), ...(waiting === null ? [] : [waiting]), ...draining].reduce(
+      (sum, runner) => {
+        const { weightBytes, reservedBytes } = runner.memory()
+        return runner === except ? sum : sum + weightBytes + reservedBytes
+      },
+      shareBytes(),
+    )
 
   const load = async (span: Holding, signal: AbortSignal): Promise<BlockRunner> => {
     await dependencies.ensureUnits(unitsOfRange(span), signal)
     loadingBytes = dependencies.weightBytes(span)
     const own: { runner?: BlockRunner } = {}
     // All spans share one limit: none promises a session what another one uses, or what is just being loaded.
-    const otherBytes = (): number => (own.runner === undefined ? usedBytes() : usedBytes(own.runner) + loadingBytes)
+    const otherBytes = (): number =>
+      own.runner === undefined ? usedBytes() : usedBytes(own.runner) + loadingBytes
     const loading = { memoryLimitBytes: options.memoryBytes, otherBytes, signal }
-    const runner = await (span.group === undefined ? device.loadBlocks(span, loading) : lead(span, loading)).finally(() => (loadingBytes = 0))
+    const runner = await (
+      span.group === undefined ? device.loadBlocks(span, loading) : lead(span, loading)
+    ).finally(() => (loadingBytes = 0))
     own.runner = runner
     heldAs.set(runner, span)
     // The readiness echo: what was loaded is what will be announced.
     if (runner.range.start !== span.start || runner.range.end !== span.end) {
       await runner.release()
-      throw new ShoalError('internal', `asked for blocks ${span.start}:${span.end}, loaded ${runner.range.start}:${runner.range.end}`)
+      throw new ShoalError(
+        'internal',
+        `asked for blocks ${span.start}:${span.end}, loaded ${runner.range.start}:${runner.range.end}`,
+      )
     }
     return runner
   }
   const lead = (span: Holding, loading: LoadOptions): Promise<BlockRunner> => {
     // Its sessions and those of the next one would call the same ranks, each in an order of its own.
-    const former = [...(current === null ? [] : [current]), ...draining].find((runner) => as(runner).group !== undefined)
-    if (former !== undefined) return Promise.reject(new ShoalError('not-ready', 'a group that this node leads still serves'))
-    return dependencies.lead?.(span, loading) ?? Promise.reject(new ShoalError('internal', 'this node leads no groups'))
+    const former = [...(current === null ? [] : [current]), ...draining].find(
+      (runner) => as(runner).group !== undefined,
+    )
+    if (former !== undefined)
+      return Promise.reject(new ShoalError('not-ready', 'a group that this node leads still serves'))
+    return (
+      dependencies.lead?.(span, loading) ??
+      Promise.reject(new ShoalError('internal', 'this node leads no groups'))
+    )
   }
   const announce = (runner: BlockRunner): Promise<void> => {
     const { start, end } = runner.range
-    return membership.announce({ state: 'serving', span: { start, end }, numericClass: runner.numericClass ?? device.numericClass, ...said(as(runner)) })
+    return membership.announce({
+      state: 'serving',
+      span: { start, end },
+      numericClass: runner.numericClass ?? device.numericClass,
+      ...said(as(runner)),
+    })
   }
-  const announceNothing = (): Promise<void> => membership.announce({ state: 'joining', span: null, numericClass: device.numericClass, ...said(null) })
+  const announceNothing = (): Promise<void> =>
+    membership.announce({ state: 'joining', span: null, numericClass: device.numericClass, ...said(null) })
 
   const free = async (runner: BlockRunner): Promise<void> => {
     draining.delete(runner)
@@ -153,7 +174,10 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     options.onLost(as(runner))
   }
   const dropWhenLost = (runner: BlockRunner): void => {
-    const dropped = (): void => void drop(runner).catch((error: unknown) => logger.warn('span-release-failed', { reason: messageOf(error) }))
+    const dropped = (): void =>
+      void drop(runner).catch((error: unknown) =>
+        logger.warn('span-release-failed', { reason: messageOf(error) }),
+      )
     runner.lost?.addEventListener('abort', dropped, { once: true })
     if (runner.lost?.aborted === true) dropped()
   }
@@ -197,7 +221,10 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       try {
         await replace(span, signal, ready)
       } catch (error) {
-        if (isFirst) await membership.announce({ state: 'joining', span: null }).catch((cause: unknown) => logger.error('member-record-failed', { reason: messageOf(cause) }))
+        if (isFirst)
+          await membership
+            .announce({ state: 'joining', span: null })
+            .catch((cause: unknown) => logger.error('member-record-failed', { reason: messageOf(cause) }))
         throw error
       }
     },
@@ -206,7 +233,16 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       if (former === null) return
       current = null
       draining.add(former)
-      const limit = timeLimit(clock, swarmLimits.drainTimeoutMs, () => new ShoalError('deadline-passed', `sessions on blocks ${former.range.start}:${former.range.end} did not end within ${swarmLimits.drainTimeoutMs / 1000} s`), signal)
+      const limit = timeLimit(
+        clock,
+        swarmLimits.drainTimeoutMs,
+        () =>
+          new ShoalError(
+            'deadline-passed',
+            `sessions on blocks ${former.range.start}:${former.range.end} did not end within ${swarmLimits.drainTimeoutMs / 1000} s`,
+          ),
+        signal,
+      )
       try {
         await announceNothing()
         stageHost.setLeaving(former, true)
@@ -221,7 +257,8 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       }
     },
     endSessions() {
-      const failed = (error: unknown): void => logger.error('sessions-not-ended', { reason: messageOf(error) })
+      const failed = (error: unknown): void =>
+        logger.error('sessions-not-ended', { reason: messageOf(error) })
       setRunners(() => []).catch(failed)
       serve().catch(failed)
     },

@@ -7,7 +7,13 @@ import { disagreement, sayHello, serveHello, type HelloSelf } from './hello.ts'
 import { swarmLimits } from './limits.ts'
 import { settle } from './testing/small-swarm.ts'
 
-const node: HelloSelf = { agent: 'shoal/0.1.0', role: 'node', manifest: 'a'.repeat(64), profile: 'int4:32', model: 'llama' }
+const node: HelloSelf = {
+  agent: 'shoal/0.1.0',
+  role: 'node',
+  manifest: 'a'.repeat(64),
+  profile: 'int4:32',
+  model: 'llama',
+}
 const never = new AbortController().signal
 
 let clock: VirtualClock
@@ -23,38 +29,68 @@ beforeEach(() => {
   alice.learn('bob', bob.addresses())
 })
 
-const answer = (self: HelloSelf): void => serveHello({ transport: bob, clock, logger: silentLogger }, () => self)
-const ask = (self: HelloSelf, signal = never): ReturnType<typeof sayHello> => sayHello({ transport: alice, clock }, 'bob', self, signal)
+const answer = (self: HelloSelf): void =>
+  serveHello({ transport: bob, clock, logger: silentLogger }, () => self)
+const ask = (self: HelloSelf, signal = never): ReturnType<typeof sayHello> =>
+  sayHello({ transport: alice, clock }, 'bob', self, signal)
 /** Bob answers each frame with these. */
-const answerWith = (reply: (channel: Channel) => void): void => bob.handle(protocols.hello, (channel) => channel.onFrame(() => reply(channel)))
-const frameOf = (message: Parameters<typeof encodeHello>[0]): Uint8Array => Uint8Array.from(encodeHello(message).flatMap((part) => [...part]))
+const answerWith = (reply: (channel: Channel) => void): void =>
+  bob.handle(protocols.hello, (channel) => channel.onFrame(() => reply(channel)))
+const frameOf = (message: Parameters<typeof encodeHello>[0]): Uint8Array =>
+  Uint8Array.from(encodeHello(message).flatMap((part) => [...part]))
 
 describe('two peers of one swarm', () => {
   test('learn who the other one is', async () => {
     answer(node)
-    expect(await ask({ ...node, role: 'client' })).toEqual({ type: 'hello', version: protocolVersion, ...node })
+    expect(await ask({ ...node, role: 'client' })).toEqual({
+      type: 'hello',
+      version: protocolVersion,
+      ...node,
+    })
   })
 
   test('hear what the other one has fetched; strangers do not', async () => {
     answer({ ...node, fetchedBytes: 5000 })
     expect((await ask({ ...node, role: 'client' })).fetchedBytes).toBe(5000)
-    expect(await ask({ agent: 'x', role: 'client', manifest: null, profile: null, model: null })).not.toHaveProperty('fetchedBytes')
+    expect(
+      await ask({ agent: 'x', role: 'client', manifest: null, profile: null, model: null }),
+    ).not.toHaveProperty('fetchedBytes')
   })
 
   test('a peer that wants to learn the swarm is told', async () => {
     answer(node)
-    expect(await ask({ agent: 'x', role: 'client', manifest: null, profile: null, model: null })).toMatchObject({ manifest: node.manifest })
+    expect(
+      await ask({ agent: 'x', role: 'client', manifest: null, profile: null, model: null }),
+    ).toMatchObject({ manifest: node.manifest })
   })
 })
 
 describe('peers that do not fit', () => {
   test.each([
-    ['other weights', { profile: 'f32', manifest: 'b'.repeat(64) }, 'wrong-profile', /llama \(manifest aaaaaaaaaaaa, weights int4:32\).*llama \(manifest bbbbbbbbbbbb, weights f32\).*--weights/],
-    ['another model', { model: 'qwen', manifest: 'c'.repeat(64) }, 'wrong-manifest', /llama \(manifest aaaaaaaaaaaa.*qwen \(manifest cccccccccccc/],
-    ['another packing of the same model', { manifest: 'd'.repeat(64) }, 'wrong-manifest', /aaaaaaaaaaaa.*dddddddddddd/],
+    [
+      'other weights',
+      { profile: 'f32', manifest: 'b'.repeat(64) },
+      'wrong-profile',
+      /llama \(manifest aaaaaaaaaaaa, weights int4:32\).*llama \(manifest bbbbbbbbbbbb, weights f32\).*--weights/,
+    ],
+    [
+      'another model',
+      { model: 'qwen', manifest: 'c'.repeat(64) },
+      'wrong-manifest',
+      /llama \(manifest aaaaaaaaaaaa.*qwen \(manifest cccccccccccc/,
+    ],
+    [
+      'another packing of the same model',
+      { manifest: 'd'.repeat(64) },
+      'wrong-manifest',
+      /aaaaaaaaaaaa.*dddddddddddd/,
+    ],
   ] as const)('%s are refused with a sentence that names both', async (_name, change, code, sentence) => {
     answer({ ...node, ...change })
-    await expect(ask(node)).rejects.toMatchObject({ code, message: expect.stringMatching(sentence) as unknown })
+    await expect(ask(node)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(sentence) as unknown,
+    })
   })
 
   test.each([
@@ -63,24 +99,44 @@ describe('peers that do not fit', () => {
   ])('protocol version %i names both versions and says to update %s', async (version, side) => {
     const other = { ...node, agent: 'shoal/9.9.9' }
     answerWith((channel) => void channel.send(frameOf({ type: 'hello', version, ...other })))
-    await expect(ask(node)).rejects.toMatchObject({ code: 'wrong-version', message: `protocol version ${protocolVersion} here, ${version} there (shoal/9.9.9): update ${side}` })
+    await expect(ask(node)).rejects.toMatchObject({
+      code: 'wrong-version',
+      message: `protocol version ${protocolVersion} here, ${version} there (shoal/9.9.9): update ${side}`,
+    })
   })
 
   test('a refusal is passed on with who refuses; a code of a later release is a version apart', async () => {
-    answerWith((channel) => void channel.send(frameOf({ type: 'refused', code: 'not-invited', message: 'members only', definite: true })))
-    await expect(ask(node)).rejects.toMatchObject({ code: 'wrong-version', message: 'bob refuses: members only' })
+    answerWith(
+      (channel) =>
+        void channel.send(
+          frameOf({ type: 'refused', code: 'not-invited', message: 'members only', definite: true }),
+        ),
+    )
+    await expect(ask(node)).rejects.toMatchObject({
+      code: 'wrong-version',
+      message: 'bob refuses: members only',
+    })
   })
 
   test('the version comes first: a newer manifest may mean anything', () => {
-    expect(disagreement(node, { type: 'hello', ...node, version: 7, manifest: 'z' })?.code).toBe('wrong-version')
+    expect(disagreement(node, { type: 'hello', ...node, version: 7, manifest: 'z' })?.code).toBe(
+      'wrong-version',
+    )
   })
 
   test('no two agreeing descriptions are refused, whichever side asks', () => {
-    const description = fc.record({ manifest: fc.constantFrom(null, 'a', 'b'), profile: fc.constantFrom(null, 'f32', 'int8:32'), model: fc.constantFrom(null, 'm', 'n') })
+    const description = fc.record({
+      manifest: fc.constantFrom(null, 'a', 'b'),
+      profile: fc.constantFrom(null, 'f32', 'int8:32'),
+      model: fc.constantFrom(null, 'm', 'n'),
+    })
     fc.assert(
       fc.property(description, description, (one, two) => {
         const [first, second] = [one, two].map((fields) => ({ ...node, ...fields }))
-        const refusals = [disagreement(first!, { type: 'hello', version: protocolVersion, ...second! }), disagreement(second!, { type: 'hello', version: protocolVersion, ...first! })]
+        const refusals = [
+          disagreement(first!, { type: 'hello', version: protocolVersion, ...second! }),
+          disagreement(second!, { type: 'hello', version: protocolVersion, ...first! }),
+        ]
         const fit = one.manifest === null || two.manifest === null || one.manifest === two.manifest
         expect(refusals.map((refusal) => refusal === null)).toEqual([fit, fit])
         expect(refusals[0]?.code).toBe(refusals[1]?.code)
@@ -93,7 +149,10 @@ describe('hostile and silent peers', () => {
   test('a peer that never answers costs ten seconds and its name', async () => {
     bob.handle(protocols.hello, (channel) => channel.onFrame(() => undefined))
     const asking = ask(node)
-    const refused = expect(asking).rejects.toMatchObject({ code: 'deadline-passed', message: `bob did not answer hello within ${swarmLimits.helloTimeoutMs} ms` })
+    const refused = expect(asking).rejects.toMatchObject({
+      code: 'deadline-passed',
+      message: `bob did not answer hello within ${swarmLimits.helloTimeoutMs} ms`,
+    })
     await settle()
     clock.advance(swarmLimits.helloTimeoutMs)
     await refused
@@ -137,7 +196,12 @@ describe('hostile and silent peers', () => {
   })
 
   test('names longer than the limit are refused', async () => {
-    answerWith((channel) => void channel.send(frameOf({ type: 'hello', version: 1, ...node, agent: 'x'.repeat(limits.maxNameLength + 1) })))
+    answerWith(
+      (channel) =>
+        void channel.send(
+          frameOf({ type: 'hello', version: 1, ...node, agent: 'x'.repeat(limits.maxNameLength + 1) }),
+        ),
+    )
     await expect(ask(node)).rejects.toMatchObject({ code: 'bad-frame' })
   })
 

@@ -1,6 +1,12 @@
 import { createVirtualClock, seededRandom, silentLogger, type VirtualClock } from '@shoal/host'
 import type { Member } from '@shoal/membership'
-import { identifyManifest, packedTensors, parseProfile, sha256Hex, type IdentifiedManifest } from '@shoal/model'
+import {
+  identifyManifest,
+  packedTensors,
+  parseProfile,
+  sha256Hex,
+  type IdentifiedManifest,
+} from '@shoal/model'
 import { createMemoryNetwork } from '@shoal/network'
 import { expect, test } from 'vitest'
 import { serveBlobs } from './blobs/serve.ts'
@@ -13,7 +19,14 @@ import { smallConfig } from './testing/small-model.ts'
 function wideManifest(hiddenSize: number): IdentifiedManifest {
   const config = { ...smallConfig, hiddenSize, feedForwardSize: hiddenSize, headSize: hiddenSize }
   const profile = parseProfile('f32')
-  const tensors = packedTensors(config, profile).map(({ name, type, shape, offset, bytes }) => ({ name, type, shape, offset, bytes, sha256: sha256Hex(new TextEncoder().encode(name)) }))
+  const tensors = packedTensors(config, profile).map(({ name, type, shape, offset, bytes }) => ({
+    name,
+    type,
+    shape,
+    offset,
+    bytes,
+    sha256: sha256Hex(new TextEncoder().encode(name)),
+  }))
   return identifyManifest({ version: 1, name: 'wide', config, profile, assets: [], tensors })
 }
 
@@ -27,11 +40,22 @@ interface World {
 /** A peer that measures one that serves: 8 ms and `mbps` between them. */
 async function world(mbps: number, hiddenSize = 512): Promise<World> {
   const clock = createVirtualClock()
-  const network = createMemoryNetwork({ clock, random: seededRandom(1), shapeOf: () => ({ latencyMs: 4, jitterMs: 0, bytesPerSecond: mbps * 125_000 }) })
+  const network = createMemoryNetwork({
+    clock,
+    random: seededRandom(1),
+    shapeOf: () => ({ latencyMs: 4, jitterMs: 0, bytesPerSecond: mbps * 125_000 }),
+  })
   const [self, other] = [network.createTransport('self'), network.createTransport('other')]
   const state: World['state'] = { busy: false, sessions: 0, span: { start: 2, end: 4 }, served: 0 }
   const total = hiddenSize * hiddenSize * 4
-  serveBlobs(other, { size: () => total, read: async (_blob, _offset, length) => ((state.served += length), new Uint8Array(length)) }, silentLogger)
+  serveBlobs(
+    other,
+    {
+      size: () => total,
+      read: async (_blob, _offset, length) => ((state.served += length), new Uint8Array(length)),
+    },
+    silentLogger,
+  )
   const rates = createLinkRates(clock)
   const run = async (ms: number): Promise<void> => {
     for (let turn = 0; turn < ms; turn += 1) {
@@ -49,7 +73,15 @@ async function world(mbps: number, hiddenSize = 512): Promise<World> {
     manifest: wideManifest(hiddenSize),
     rates,
     membership: {
-      members: () => ['other', 'self'].map((peerId) => ({ record: { peerId, span: state.span, state: 'serving' }, liveness: 'alive', load: { sessions: state.sessions, busyPermille: 0 } }) as unknown as Member),
+      members: () =>
+        ['other', 'self'].map(
+          (peerId) =>
+            ({
+              record: { peerId, span: state.span, state: 'serving' },
+              liveness: 'alive',
+              load: { sessions: state.sessions, busyPermille: 0 },
+            }) as unknown as Member,
+        ),
       links: () => ({ other: 8000 }),
     },
     busy: () => state.busy,

@@ -32,10 +32,19 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   const closing = new AbortController()
 
   const probe = async (peer: string, blob: string, bytes: number): Promise<void> => {
-    const limit = timeLimit(clock, swarmLimits.probeTimeoutMs, () => new ShoalError('deadline-passed', `${peer} did not answer a measurement`), closing.signal)
+    const limit = timeLimit(
+      clock,
+      swarmLimits.probeTimeoutMs,
+      () => new ShoalError('deadline-passed', `${peer} did not answer a measurement`),
+      closing.signal,
+    )
     try {
       const client = await openBlobClient(transport, clock, peer, limit.signal)
-      limit.signal.addEventListener('abort', () => client.abort(new ShoalError('cancelled', 'the measurement is over')), { once: true })
+      limit.signal.addEventListener(
+        'abort',
+        () => client.abort(new ShoalError('cancelled', 'the measurement is over')),
+        { once: true },
+      )
       try {
         await client.read(blob, 0, bytes)
         const startMs = clock.nowMs()
@@ -53,12 +62,19 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   }
 
   const due = ({ record, liveness, load }: Member): boolean =>
-    record.peerId !== transport.peerId && liveness === 'alive' && record.state === 'serving' && record.span !== null && (load?.sessions ?? 0) === 0 && Math.max(rates.samples(record.peerId), probed.get(record.peerId) ?? 0) < swarmLimits.probes && (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
+    record.peerId !== transport.peerId &&
+    liveness === 'alive' &&
+    record.state === 'serving' &&
+    record.span !== null &&
+    (load?.sessions ?? 0) === 0 &&
+    Math.max(rates.samples(record.peerId), probed.get(record.peerId) ?? 0) < swarmLimits.probes &&
+    (probedUntilMs.get(record.peerId) ?? 0) <= clock.nowMs()
 
   const turn = async (): Promise<void> => {
     if (dependencies.busy()) return
     const connected = new Set(transport.connected())
-    for (const seen of [probed, probedUntilMs]) for (const peer of seen.keys()) if (!connected.has(peer)) seen.delete(peer)
+    for (const seen of [probed, probedUntilMs])
+      for (const peer of seen.keys()) if (!connected.has(peer)) seen.delete(peer)
     const next = membership.members().find((member) => connected.has(member.record.peerId) && due(member))
     if (next === undefined) return
     const { peerId, span } = next.record
@@ -74,7 +90,9 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
     probedUntilMs.delete(peerId)
     probed.set(peerId, (probed.get(peerId) ?? 0) + 1)
   }
-  const timer = every(clock, swarmLimits.probeIntervalMs, turn, (error) => logger.debug('link-not-measured', { reason: messageOf(error) }))
+  const timer = every(clock, swarmLimits.probeIntervalMs, turn, (error) =>
+    logger.debug('link-not-measured', { reason: messageOf(error) }),
+  )
   return {
     close() {
       timer.cancel()
@@ -86,7 +104,13 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
 /** Beyond ten gigabits a second the figure says nothing about a link any more. */
 const fastestBytesPerMs = 1_250_000
 
-function largestTensor({ manifest }: IdentifiedManifest, block: number): { readonly sha256: string; readonly bytes: number } | undefined {
+function largestTensor(
+  { manifest }: IdentifiedManifest,
+  block: number,
+): { readonly sha256: string; readonly bytes: number } | undefined {
   const own = manifest.tensors.filter(({ name }) => name.startsWith(`block-${block}.`))
-  return own.reduce<(typeof own)[number] | undefined>((largest, tensor) => (largest === undefined || tensor.bytes > largest.bytes ? tensor : largest), undefined)
+  return own.reduce<(typeof own)[number] | undefined>(
+    (largest, tensor) => (largest === undefined || tensor.bytes > largest.bytes ? tensor : largest),
+    undefined,
+  )
 }

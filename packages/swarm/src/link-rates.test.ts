@@ -68,8 +68,33 @@ test('steps of half an octave, at most a fifth off', () => {
 
 test('what was said stays while it is nearly right', () => {
   const said = { a: coarseRate(6_000_000), b: coarseRate(1_000_000) }
-  expect(steadyRates(new Map([['a', 8_500_000], ['b', 4_000_000]]), said, 32)).toEqual({ a: said.a, b: coarseRate(4_000_000) })
+  expect(
+    steadyRates(
+      new Map([
+        ['a', 8_500_000],
+        ['b', 4_000_000],
+      ]),
+      said,
+      32,
+    ),
+  ).toEqual({ a: said.a, b: coarseRate(4_000_000) })
   // 1 Gbit/s, 40 Gbit/s and what lies between are one word.
-  expect(new Set(Object.values(steadyRates(new Map([['a', 1.3e8], ['b', 2e8], ['c', 5e9]]), {}, 32))).size).toBe(1)
-  expect(Object.keys(steadyRates(new Map(Array.from({ length: 40 }, (_, i) => [`${i}`, 1e6])), {}, 32))).toHaveLength(32)
+  expect(
+    new Set(
+      Object.values(
+        steadyRates(
+          new Map([
+            ['a', 1.3e8],
+            ['b', 2e8],
+            ['c', 5e9],
+          ]),
+          {},
+          32,
+        ),
+      ),
+    ).size,
+  ).toBe(1)
+  expect(
+    Object.keys(steadyRates(new Map(Array.from({ length: 40 }, (_, i) => [`${i}`, 1e6])), {}, 32)),
+  ).toHaveLength(32)
 })

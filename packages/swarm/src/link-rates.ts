@@ -68,7 +68,12 @@ export function createLinkRates(clock: Clock): LinkRates {
     sample(peer, bytes, ms) {
       if (ms > 0 && bytes > 0) keep(account(peer), (bytes / ms) * 1000)
     },
-    rates: () => new Map([...accounts].flatMap(([peer, { samples }]) => (samples.length === 0 ? [] : [[peer, Math.max(...samples)]]))),
+    rates: () =>
+      new Map(
+        [...accounts].flatMap(([peer, { samples }]) =>
+          samples.length === 0 ? [] : [[peer, Math.max(...samples)]],
+        ),
+      ),
     samples: (peer) => accounts.get(peer)?.samples.length ?? 0,
     forget: (peer) => void accounts.delete(peer),
   }
@@ -79,14 +84,21 @@ const stepsPerOctave = 2
 
 /** The nearest step, in whole bytes per second. */
 export function coarseRate(bytesPerSecond: number): number {
-  return Math.max(1, Math.round(2 ** (Math.round(Math.log2(bytesPerSecond) * stepsPerOctave) / stepsPerOctave)))
+  return Math.max(
+    1,
+    Math.round(2 ** (Math.round(Math.log2(bytesPerSecond) * stepsPerOctave) / stepsPerOctave)),
+  )
 }
 
 /** At least 1 Gbit/s is one word: a row of hidden states takes a tenth of a millisecond then, and what is measured is the machines. */
 const fastest = coarseRate(125_000_000)
 
 /** Of what a peer says anew of its links: a rate that is still within a step and a half of what it said before stays. */
-export function steadyRates(measured: ReadonlyMap<string, number>, said: Readonly<Record<string, number>>, most: number): Readonly<Record<string, number>> {
+export function steadyRates(
+  measured: ReadonlyMap<string, number>,
+  said: Readonly<Record<string, number>>,
+  most: number,
+): Readonly<Record<string, number>> {
   const rates = [...measured].map(([peer, came]): [string, number] => {
     const rate = Math.min(came, fastest)
     const before = said[peer]

@@ -12,7 +12,8 @@ let client: SmallPeer
 let device: FakeDevice
 let keeper: SpanKeeper
 let events: SwarmEvent[]
-const seen = (): readonly [number, number] | null => client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
+const seen = (): readonly [number, number] | null =>
+  client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
 
 beforeEach(async () => {
   swarm = createSmallSwarm()
@@ -21,7 +22,16 @@ beforeEach(async () => {
   const self = await swarm.join('self')
   client = await swarm.join('client', { silent: true })
   keeper = createSpanKeeper(
-    { clock: swarm.clock, logger: silentLogger, selfId: 'self', membership: self.membership, view: self.view, stageHost: self.stageHost, device, ensureUnits: () => Promise.resolve() },
+    {
+      clock: swarm.clock,
+      logger: silentLogger,
+      selfId: 'self',
+      membership: self.membership,
+      view: self.view,
+      stageHost: self.stageHost,
+      device,
+      ensureUnits: () => Promise.resolve(),
+    },
     { fixed: blocks, memoryBytes: 2 ** 30, onEvent: (event) => events.push(event) },
   )
 })

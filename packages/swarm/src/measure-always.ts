@@ -24,6 +24,9 @@ export function measureAlways(dependencies: MeasureDependencies, first: MemberHa
   const { membership, stageHost, said } = dependencies.member
   const prober = createLinkProber({ ...dependencies, membership, busy: () => stageHost.sessions() > 0 })
   scope.onClose(() => prober.close())
-  const kept = keepMeasured({ ...dependencies, membership, said: (hardware) => said.measured(hardware) }, first)
+  const kept = keepMeasured(
+    { ...dependencies, membership, said: (hardware) => said.measured(hardware) },
+    first,
+  )
   scope.onClose(() => kept.close())
 }

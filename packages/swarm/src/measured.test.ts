@@ -4,7 +4,14 @@ import { coarseRate } from './link-rates.ts'
 import { swarmLimits } from './limits.ts'
 import { keepMeasured, saying } from './measured.ts'
 
-const hardware = { memoryBytes: 1, decodeMicrosPerBlock: 1000, prefillMicrosPerRowBlock: 100, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 }
+const hardware = {
+  memoryBytes: 1,
+  decodeMicrosPerBlock: 1000,
+  prefillMicrosPerRowBlock: 100,
+  bandwidthBytesPerSecond: 0,
+  device: 'cpu',
+  threads: 1,
+}
 const said = { hardware, rates: {} }
 const none = new Map<string, number>()
 
@@ -19,10 +26,26 @@ test.each([
 })
 
 test('links: coarse, the best of them for those that nobody has measured, and no news where there is none', () => {
-  const first = saying(said, new Map([['a', 1_000_000], ['b', 9_000_000]]), null)
+  const first = saying(
+    said,
+    new Map([
+      ['a', 1_000_000],
+      ['b', 9_000_000],
+    ]),
+    null,
+  )
   expect(first.rates).toEqual({ a: coarseRate(1_000_000), b: coarseRate(9_000_000) })
   expect(first.hardware.bandwidthBytesPerSecond).toBe(coarseRate(9_000_000))
-  expect(saying(first, new Map([['a', 1_300_000], ['b', 7_000_000]]), 1000)).toBe(first)
+  expect(
+    saying(
+      first,
+      new Map([
+        ['a', 1_300_000],
+        ['b', 7_000_000],
+      ]),
+      1000,
+    ),
+  ).toBe(first)
   expect(saying(said, none, 1001)).toBe(said)
 })
 
@@ -39,7 +62,14 @@ test('a record is written only when it would say something else', async () => {
           announced.push(patch)
         },
       },
-      rates: { rates: () => rates, began: () => undefined, ended: () => undefined, sample: () => undefined, samples: () => 0, forget: () => undefined },
+      rates: {
+        rates: () => rates,
+        began: () => undefined,
+        ended: () => undefined,
+        sample: () => undefined,
+        samples: () => 0,
+        forget: () => undefined,
+      },
       steps: { decodeMicrosPerBlock: () => null },
     },
     hardware,

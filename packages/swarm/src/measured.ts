@@ -27,14 +27,24 @@ const speedPermille = 150
  * What a node should say now: its speed in real steps, and its links. The same object when nothing has changed enough.
  * Pure.
  */
-export function saying(said: Said, measured: ReadonlyMap<string, number>, decodeMicrosPerBlock: number | null): Said {
+export function saying(
+  said: Said,
+  measured: ReadonlyMap<string, number>,
+  decodeMicrosPerBlock: number | null,
+): Said {
   const rates = steadyRates(measured, said.rates, swarmLimits.ratesSaid)
   const before = said.hardware.decodeMicrosPerBlock
-  const decode = decodeMicrosPerBlock === null || Math.abs(decodeMicrosPerBlock - before) * 1000 <= speedPermille * before ? before : decodeMicrosPerBlock
+  const decode =
+    decodeMicrosPerBlock === null || Math.abs(decodeMicrosPerBlock - before) * 1000 <= speedPermille * before
+      ? before
+      : decodeMicrosPerBlock
   const bandwidth = Math.max(0, ...Object.values(rates))
   const sameRates = JSON.stringify(rates) === JSON.stringify(said.rates)
   if (sameRates && decode === before && bandwidth === said.hardware.bandwidthBytesPerSecond) return said
-  return { rates, hardware: { ...said.hardware, decodeMicrosPerBlock: decode, bandwidthBytesPerSecond: bandwidth } }
+  return {
+    rates,
+    hardware: { ...said.hardware, decodeMicrosPerBlock: decode, bandwidthBytesPerSecond: bandwidth },
+  }
 }
 
 /** Most that the pause between two words about the same things grows to, in turns. */
@@ -44,7 +54,17 @@ const pauseTurnsMost = 16
  * Keeps a node's record true to what it measures. Each word makes all plan anew, so a first word about a link comes soon,
  * and others after pauses that double: the swarm comes to rest on busy machines too, whose measurements never do.
  */
-export function keepMeasured({ clock, logger, membership, rates, steps, said: sayHardware = (hardware): Announcement => ({ hardware }) }: MeasuredDependencies, first: MemberHardware): { close(): void } {
+export function keepMeasured(
+  {
+    clock,
+    logger,
+    membership,
+    rates,
+    steps,
+    said: sayHardware = (hardware): Announcement => ({ hardware }),
+  }: MeasuredDependencies,
+  first: MemberHardware,
+): { close(): void } {
   let said: Said = { hardware: first, rates: {} }
   let pauseMs: number = swarmLimits.sayAgainMs
   let dueMs = clock.nowMs()
@@ -56,8 +76,13 @@ export function keepMeasured({ clock, logger, membership, rates, steps, said: sa
     said = next
     pauseMs = isNews ? swarmLimits.sayAgainMs : Math.min(2 * pauseMs, pauseTurnsMost * swarmLimits.sayAgainMs)
     dueMs = clock.nowMs() + pauseMs
-    logger.debug('measured-anew', { decodeMicrosPerBlock: next.hardware.decodeMicrosPerBlock, links: Object.keys(next.rates).length })
+    logger.debug('measured-anew', {
+      decodeMicrosPerBlock: next.hardware.decodeMicrosPerBlock,
+      links: Object.keys(next.rates).length,
+    })
   }
-  const timer = every(clock, swarmLimits.sayAgainMs, turn, (error) => logger.warn('measured-not-said', { reason: messageOf(error) }))
+  const timer = every(clock, swarmLimits.sayAgainMs, turn, (error) =>
+    logger.warn('measured-not-said', { reason: messageOf(error) }),
+  )
   return { close: () => timer.cancel() }
 }

@@ -82,12 +82,37 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   )
   scope.onClose(() => stageHost.close())
 
-  const view = createSwarmView({ selfId: transport.peerId, manifest, membership, ...(rates === undefined ? {} : { rates }), ...(planner === undefined ? {} : { planner }) })
+  const view = createSwarmView({
+    selfId: transport.peerId,
+    manifest,
+    membership,
+    ...(rates === undefined ? {} : { rates }),
+    ...(planner === undefined ? {} : { planner }),
+  })
   const meter = createBusyMeter(clock)
   const said = createSaidHardware(({ group }) => (group === undefined ? null : view.together(group)))
   const watched = meter.watch(device)
-  const ensureUnits = (units: readonly string[], ended: AbortSignal): Promise<void> => dependencies.ensureUnits(units, ended)
-  const groups = options.groups === true ? createPlannedGroups({ transport, clock, random, logger, manifest, device: watched, membership, plan: () => view.plan(), microsPer1024Past: (group) => view.together(group)?.decodeMicrosPer1024Past ?? 0, ensureUnits }, options, () => keeper.usedBytes()) : null
+  const ensureUnits = (units: readonly string[], ended: AbortSignal): Promise<void> =>
+    dependencies.ensureUnits(units, ended)
+  const groups =
+    options.groups === true
+      ? createPlannedGroups(
+          {
+            transport,
+            clock,
+            random,
+            logger,
+            manifest,
+            device: watched,
+            membership,
+            plan: () => view.plan(),
+            microsPer1024Past: (group) => view.together(group)?.decodeMicrosPer1024Past ?? 0,
+            ensureUnits,
+          },
+          options,
+          () => keeper.usedBytes(),
+        )
+      : null
   if (groups !== null) {
     scope.onClose(() => groups.close())
     // What is predicted of groups is less sure than what is of single peers: routes go by what they do.
@@ -114,13 +139,29 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
       device: watched,
       ensureUnits,
       said: (holding) => said.serving(holding),
-      ...(groups !== null && { lead: (holding, loading) => groups.lead(holding, loading), shareBytes: () => groups.shareBytes() }),
+      ...(groups !== null && {
+        lead: (holding, loading) => groups.lead(holding, loading),
+        shareBytes: () => groups.shareBytes(),
+      }),
     },
-    { fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] }, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
+    {
+      fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] },
+      memoryBytes: options.memoryBytes,
+      onEvent: (event) => options.onEvent(event),
+    },
   )
   scope.onClose(() => keeper.stop())
-  watchMembers({ transport, membership, logger }, (event) => options.onEvent(event), () => keeper.dropSessions())
-  const loads = every(clock, loadIntervalMs, () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: meter.takePermille() }), (error) => logger.warn('load-failed', { reason: messageOf(error) }))
+  watchMembers(
+    { transport, membership, logger },
+    (event) => options.onEvent(event),
+    () => keeper.dropSessions(),
+  )
+  const loads = every(
+    clock,
+    loadIntervalMs,
+    () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: meter.takePermille() }),
+    (error) => logger.warn('load-failed', { reason: messageOf(error) }),
+  )
   scope.onClose(() => loads.cancel())
   return { membership, stageHost, view, keeper, said, groups }
 }

@@ -44,7 +44,9 @@ async function planned(memoryBytes: number): Promise<void> {
   keeper.start()
   await swarm.until(() => client.view.coverage('other')[0] === 1, 5000)
   session = await swarm.finished(swarm.open(client, self, span(0, 2), { movable: true }))
-  expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'all' })))]).toEqual([2, 2, 2, 2])
+  expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'all' })))]).toEqual([
+    2, 2, 2, 2,
+  ])
   wanted = span(2, 4)
   await self.membership.announce({ version: 'another plan' })
 }
@@ -55,7 +57,9 @@ beforeEach(async () => {
   other = await swarm.join('other')
   self = await swarm.join('self')
   client = await swarm.join('client', { silent: true })
-  await other.stageHost.setRunners([await createFakeDevice().loadBlocks(span(0, 6), { memoryLimitBytes: 2 ** 30 })])
+  await other.stageHost.setRunners([
+    await createFakeDevice().loadBlocks(span(0, 6), { memoryLimitBytes: 2 ** 30 }),
+  ])
   await other.serve(0, 6)
   await swarm.until(() => client.view.status().peers.every(({ liveness }) => liveness === 'alive'), 5000)
 })
@@ -68,11 +72,16 @@ afterEach(async () => {
 test.each([
   ['both spans fit', 2 ** 30],
   ['the old span must be freed first', 'one' as const],
-])('a span is given up in the middle of a session, and %s: another holder has the session, nothing waits for its end', async (_, memory) => {
-  await planned(memory === 'one' ? 3 * self.view.costs.blockBytes : memory)
-  await swarm.until(() => keeper.held()?.start === 2 && !device.loaded.has('0:2'), moveMs)
-  expect(session).toMatchObject({ moves: 1, failovers: 0, continuity: 'identical', length: 1 })
-  expect(session.route()).toMatchObject([{ peer: 'other', start: 0, end: 2 }])
-  expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'all' })))]).toEqual([2, 2, 2, 2])
-  expect([self.stageHost.sessions(), other.stageHost.sessions()]).toEqual([0, 1])
-})
+])(
+  'a span is given up in the middle of a session, and %s: another holder has the session, nothing waits for its end',
+  async (_, memory) => {
+    await planned(memory === 'one' ? 3 * self.view.costs.blockBytes : memory)
+    await swarm.until(() => keeper.held()?.start === 2 && !device.loaded.has('0:2'), moveMs)
+    expect(session).toMatchObject({ moves: 1, failovers: 0, continuity: 'identical', length: 1 })
+    expect(session.route()).toMatchObject([{ peer: 'other', start: 0, end: 2 }])
+    expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'all' })))]).toEqual([
+      2, 2, 2, 2,
+    ])
+    expect([self.stageHost.sessions(), other.stageHost.sessions()]).toEqual([0, 1])
+  },
+)

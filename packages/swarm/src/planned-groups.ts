@@ -47,7 +47,11 @@ export interface PlannedGroups {
 }
 
 /** @param usedBytes weights and caches of all that is here, `shareBytes` with it */
-export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { memoryBytes }: PlannedGroupsOptions, usedBytes: () => number): PlannedGroups {
+export function createPlannedGroups(
+  dependencies: PlannedGroupsDependencies,
+  { memoryBytes }: PlannedGroupsOptions,
+  usedBytes: () => number,
+): PlannedGroups {
   const { transport, clock, logger, manifest, device, membership } = dependencies
   const { config, profile } = manifest.manifest
   const memory = createRankMemory(memoryBytes)
@@ -59,11 +63,20 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
   const accepts = (leader: string, request: FormGroup): boolean => {
     if (retired) throw new ShoalError('not-ready', 'this node is leaving')
     if (leads) throw new ShoalError('not-ready', 'this node leads a group itself')
-    if (host.leaders().some((other) => other !== leader)) throw new ShoalError('not-ready', 'this node is a rank of another group')
+    if (host.leaders().some((other) => other !== leader))
+      throw new ShoalError('not-ready', 'this node is a rank of another group')
     return dependencies.plan().placements.some(({ peer, start, end, group }) => {
-      if (peer !== leader || group === undefined || start !== request.start || end !== request.end) return false
+      if (peer !== leader || group === undefined || start !== request.start || end !== request.end)
+        return false
       const split = splitBlocks(config, profile, group.speeds)
-      return sameText([leader, ...group.ranks], request.peers.map((one) => one.peer)) && sameText(split.heads, request.heads) && sameText(split.columns, request.columns)
+      return (
+        sameText(
+          [leader, ...group.ranks],
+          request.peers.map((one) => one.peer),
+        ) &&
+        sameText(split.heads, request.heads) &&
+        sameText(split.columns, request.columns)
+      )
     })
   }
 
@@ -81,7 +94,13 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
         const loaded: { runner?: BlockRunner } = {}
         // All that is here, with this share left out of the shares.
         const otherBytes = (): number => usedBytes() - memory.usedBytes() + memory.usedBytes(loaded.runner)
-        loaded.runner = await device.loadRank(range, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes: memoryBytes, otherBytes, signal })
+        loaded.runner = await device.loadRank(range, {
+          share: rankShare(config, profile, split, rank),
+          sum,
+          memoryLimitBytes: memoryBytes,
+          otherBytes,
+          signal,
+        })
         return memory.share(loaded.runner)
       },
     },
@@ -90,18 +109,38 @@ export function createPlannedGroups(dependencies: PlannedGroupsDependencies, { m
   return {
     async lead({ start, end, group }, { memoryLimitBytes, otherBytes, signal }) {
       if (group === undefined) throw new ShoalError('internal', 'a group of nobody')
-      if (retired || leads || host.groups > 0) throw new ShoalError('not-ready', 'this node is in another group')
+      if (retired || leads || host.groups > 0)
+        throw new ShoalError('not-ready', 'this node is in another group')
       const split = splitBlocks(config, profile, group.speeds)
-      const members = group.ranks.map((peer) => ({ peer, addresses: membership.members().find(({ record }) => record.peerId === peer)?.record.addresses ?? [] }))
+      const members = group.ranks.map((peer) => ({
+        peer,
+        addresses: membership.members().find(({ record }) => record.peerId === peer)?.record.addresses ?? [],
+      }))
       leads = true
       try {
         const runner = await createGroupRunner(
           {
             ...dependencies,
             loadOwn: (sum) =>
-              device.loadRank({ start, end }, { share: rankShare(config, profile, split, 0), sum, memoryLimitBytes, ...(otherBytes === undefined ? {} : { otherBytes }), ...(signal === undefined ? {} : { signal }) }),
+              device.loadRank(
+                { start, end },
+                {
+                  share: rankShare(config, profile, split, 0),
+                  sum,
+                  memoryLimitBytes,
+                  ...(otherBytes === undefined ? {} : { otherBytes }),
+                  ...(signal === undefined ? {} : { signal }),
+                },
+              ),
           },
-          { manifestId: manifest.id, profile: formatProfile(profile), range: { start, end }, split, numericClass: device.numericClass, members },
+          {
+            manifestId: manifest.id,
+            profile: formatProfile(profile),
+            range: { start, end },
+            split,
+            numericClass: device.numericClass,
+            members,
+          },
           signal ?? new AbortController().signal,
         )
         const ownSteps = createStepSpeed(clock, () => dependencies.microsPer1024Past(group))

@@ -3,8 +3,10 @@ import type { BlockRunner, HeadRunner } from '@shoal/runtime'
 import { expect, test } from 'vitest'
 import { createRankMemory } from './rank-memory.ts'
 
-const load = (): Promise<HeadRunner> => Promise.resolve({ logits: () => Promise.resolve(new Float32Array()), release: () => Promise.resolve() })
-const share = (weightBytes: number, reservedBytes: number): BlockRunner => ({ memory: () => ({ weightBytes, reservedBytes }), release: () => Promise.resolve() }) as BlockRunner
+const load = (): Promise<HeadRunner> =>
+  Promise.resolve({ logits: () => Promise.resolve(new Float32Array()), release: () => Promise.resolve() })
+const share = (weightBytes: number, reservedBytes: number): BlockRunner =>
+  ({ memory: () => ({ weightBytes, reservedBytes }), release: () => Promise.resolve() }) as BlockRunner
 
 test('parts of the head have what shares and their sessions leave, also while they are loaded', async () => {
   const memory = createRankMemory(100)
@@ -25,6 +27,8 @@ test('parts of the head have what shares and their sessions leave, also while th
 
 test('a part that cannot be loaded uses nothing', async () => {
   const memory = createRankMemory(100)
-  await expect(memory.head(80, () => Promise.reject(new ShoalError('bad-model', 'no')))).rejects.toMatchObject({ code: 'bad-model' })
+  await expect(
+    memory.head(80, () => Promise.reject(new ShoalError('bad-model', 'no'))),
+  ).rejects.toMatchObject({ code: 'bad-model' })
   expect(memory.usedBytes()).toBe(0)
 })

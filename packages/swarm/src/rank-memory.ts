@@ -37,7 +37,11 @@ export function createRankMemory(limitBytes: number): RankMemory {
     },
     async head(bytes, load) {
       const others = usedBytes()
-      if (others + bytes > limitBytes) throw new ShoalError('no-capacity', `this part of the head needs ${bytes} bytes, the limit is ${limitBytes}, and ${others} are in use`)
+      if (others + bytes > limitBytes)
+        throw new ShoalError(
+          'no-capacity',
+          `this part of the head needs ${bytes} bytes, the limit is ${limitBytes}, and ${others} are in use`,
+        )
       headBytes += bytes
       let counted = true
       const uncount = (): void => {

@@ -17,14 +17,27 @@ let fetching: (units: readonly string[]) => Promise<void>
 let plans: Record<string, BlockRange>
 
 const span = (start: number, end: number): BlockRange => ({ start, end })
-const seen = (): readonly [number, number] | null => client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
+const seen = (): readonly [number, number] | null =>
+  client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
 /** Within this a move that gives something up is made: it waits until nothing changes any more. */
 const moveMs = swarmLimits.releaseQuietMs + 2000
 
 function keeperOf(peer: SmallPeer, itsDevice: FakeDevice, memoryBytes = 2 ** 30): SpanKeeper {
-  const plan = (): ReturnType<SmallPeer['view']['plan']> => ({ ...peer.view.plan(), placements: Object.entries(plans).map(([name, range]) => ({ peer: name, ...range })) })
+  const plan = (): ReturnType<SmallPeer['view']['plan']> => ({
+    ...peer.view.plan(),
+    placements: Object.entries(plans).map(([name, range]) => ({ peer: name, ...range })),
+  })
   return createSpanKeeper(
-    { clock: swarm.clock, logger: silentLogger, selfId: peer.name, membership: peer.membership, view: { ...peer.view, plan }, stageHost: peer.stageHost, device: itsDevice, ensureUnits: (units) => fetching(units) },
+    {
+      clock: swarm.clock,
+      logger: silentLogger,
+      selfId: peer.name,
+      membership: peer.membership,
+      view: { ...peer.view, plan },
+      stageHost: peer.stageHost,
+      device: itsDevice,
+      ensureUnits: (units) => fetching(units),
+    },
     { fixed: null, memoryBytes, onEvent: () => undefined },
   )
 }
@@ -122,7 +135,9 @@ describe('giving blocks up', () => {
     await other.serve(2, 6)
     for (const each of keepers) each.start()
     await swarm.until(() => client.view.status().covered, 5000)
-    client.membership.onChange(() => uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))))
+    client.membership.onChange(() =>
+      uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))),
+    )
     // Nobody keeps blocks 0 and 1 until `other` has them.
     await planned({ self: span(2, 4), twin: span(4, 6), other: span(0, 6) })
     await swarm.run(moveMs)

@@ -34,13 +34,20 @@ export function createReleases({ clock, membership, view, selfId }: ReleasesDepe
 
   /** What a decision to give something up depends on: who is to hold what, and who does. */
   const look = (): void => {
-    const holding = membership.members().flatMap(({ record, liveness }) => (liveness === 'alive' && record.state === 'serving' ? [[record.peerId, record.incarnation, record.span, record.group?.ranks]] : []))
+    const holding = membership
+      .members()
+      .flatMap(({ record, liveness }) =>
+        liveness === 'alive' && record.state === 'serving'
+          ? [[record.peerId, record.incarnation, record.span, record.group?.ranks]]
+          : [],
+      )
     const now = JSON.stringify([view.plan().placements, holding])
     if (now === seen) return
     seen = now
     sinceMs = clock.nowMs()
   }
-  const keepers = (): readonly number[] => countKeepers(membership.members(), view.plan().placements, selfId, view.costs.blockCount)
+  const keepers = (): readonly number[] =>
+    countKeepers(membership.members(), view.plan().placements, selfId, view.costs.blockCount)
 
   const quietWithout = async (blocks: readonly number[], signal: AbortSignal): Promise<void> => {
     const untilMs = clock.nowMs() + swarmLimits.releaseTimeoutMs
@@ -48,7 +55,11 @@ export function createReleases({ clock, membership, view, selfId }: ReleasesDepe
       look()
       const missed = missedWithout(blocks, keepers())
       if (missed === null && clock.nowMs() - sinceMs >= swarmLimits.releaseQuietMs) return
-      if (clock.nowMs() >= untilMs) throw new ShoalError('not-ready', missed === null ? 'the swarm is changing' : `nobody else is to keep block ${missed} any more`)
+      if (clock.nowMs() >= untilMs)
+        throw new ShoalError(
+          'not-ready',
+          missed === null ? 'the swarm is changing' : `nobody else is to keep block ${missed} any more`,
+        )
       await sleep(clock, swarmLimits.settleMs, signal)
     }
   }

@@ -26,7 +26,10 @@ export function createSaidHardware(predicted: (holding: Holding) => MemberHardwa
     if (own === null) return { group: null }
     const group = leads?.holding.group
     if (group === undefined) return { hardware: own, group: null }
-    return { hardware: leads?.hardware ?? own, group: { ranks: group.ranks, speeds: group.speeds, alone: own } }
+    return {
+      hardware: leads?.hardware ?? own,
+      group: { ranks: group.ranks, speeds: group.speeds, alone: own },
+    }
   }
   return {
     measured(hardware) {

@@ -23,7 +23,8 @@ export function createScope(): Scope {
       }
     }
     closed = true
-    if (errors.length > 0) throw new AggregateError(errors, `closing failed: ${errors.map(messageOf).join('; ')}`)
+    if (errors.length > 0)
+      throw new AggregateError(errors, `closing failed: ${errors.map(messageOf).join('; ')}`)
   }
   return {
     onClose(release) {

@@ -15,8 +15,10 @@ function partHead(start: number, end: number, asked: () => void): HeadRunner {
     async logits(hidden, into) {
       asked()
       const rows = hidden.length / hiddenSize
-      const logits: Float32Array = into?.subarray(0, rows * (end - start)) ?? new Float32Array(rows * (end - start))
-      for (let index = 0; index < logits.length; index += 1) logits[index] = logit(Math.floor(index / (end - start)), start + (index % (end - start)))
+      const logits: Float32Array =
+        into?.subarray(0, rows * (end - start)) ?? new Float32Array(rows * (end - start))
+      for (let index = 0; index < logits.length; index += 1)
+        logits[index] = logit(Math.floor(index / (end - start)), start + (index % (end - start)))
       return logits
     },
     release: () => Promise.resolve(),
@@ -24,9 +26,20 @@ function partHead(start: number, end: number, asked: () => void): HeadRunner {
 }
 
 const here: number[] = []
-const parts: readonly HeadPart[] = splitVocabulary(vocabularySize, [1, 1, 1]).map(({ start, end }, rank) => ({ rank, vocabulary: { start, end }, head: partHead(start, end, () => here.push(rank)), ms: 5 }))
-const whole = (rows: number): Float32Array => Float32Array.from({ length: rows * vocabularySize }, (_, index) => logit(Math.floor(index / vocabularySize), index % vocabularySize))
-const from = (rank: number, rows: number): Promise<Float32Array> => partHead(parts[rank]!.vocabulary.start, parts[rank]!.vocabulary.end, () => undefined).logits(new Float32Array(rows * hiddenSize))
+const parts: readonly HeadPart[] = splitVocabulary(vocabularySize, [1, 1, 1]).map(({ start, end }, rank) => ({
+  rank,
+  vocabulary: { start, end },
+  head: partHead(start, end, () => here.push(rank)),
+  ms: 5,
+}))
+const whole = (rows: number): Float32Array =>
+  Float32Array.from({ length: rows * vocabularySize }, (_, index) =>
+    logit(Math.floor(index / vocabularySize), index % vocabularySize),
+  )
+const from = (rank: number, rows: number): Promise<Float32Array> =>
+  partHead(parts[rank]!.vocabulary.start, parts[rank]!.vocabulary.end, () => undefined).logits(
+    new Float32Array(rows * hiddenSize),
+  )
 
 /** What each rank from 1 on does when it is asked. */
 type Answer = (rows: number) => Promise<Float32Array> | null
@@ -37,7 +50,15 @@ const answers: readonly (readonly [string, readonly Answer[], readonly number[]]
 ]
 
 test.each(answers)('logits are whole with %s', async (_, ranks, computedHere) => {
-  const head = createSharedHead({ hiddenSize, vocabularySize, parts, group: () => ({ share: () => undefined, logits: (rank, hidden) => ranks[rank - 1]?.(hidden.length / hiddenSize) ?? null }) })
+  const head = createSharedHead({
+    hiddenSize,
+    vocabularySize,
+    parts,
+    group: () => ({
+      share: () => undefined,
+      logits: (rank, hidden) => ranks[rank - 1]?.(hidden.length / hiddenSize) ?? null,
+    }),
+  })
   for (const rows of [1, 2]) {
     here.length = 0
     expect(await head.logits(new Float32Array(rows * hiddenSize))).toEqual(whole(rows))
@@ -58,8 +79,16 @@ test('when a part fails, nothing is written to the given place any more once tha
     },
     release: () => Promise.resolve(),
   }
-  const broken: HeadRunner = { logits: () => Promise.reject(new Error('broken')), release: () => Promise.resolve() }
-  const head = createSharedHead({ hiddenSize, vocabularySize, parts: [{ ...parts[0]!, head: broken }, { ...parts[1]!, head: slow }, parts[2]!], group: () => null })
+  const broken: HeadRunner = {
+    logits: () => Promise.reject(new Error('broken')),
+    release: () => Promise.resolve(),
+  }
+  const head = createSharedHead({
+    hiddenSize,
+    vocabularySize,
+    parts: [{ ...parts[0]!, head: broken }, { ...parts[1]!, head: slow }, parts[2]!],
+    group: () => null,
+  })
   const into = new Float32Array(new SharedArrayBuffer(4 * vocabularySize))
   let told = false
   const failed = head.logits(new Float32Array(hiddenSize), into).catch((error: unknown) => {
@@ -74,7 +103,11 @@ test('when a part fails, nothing is written to the given place any more once tha
 
 test('without a group all is computed here', async () => {
   here.length = 0
-  expect(await createSharedHead({ hiddenSize, vocabularySize, parts, group: () => null }).logits(new Float32Array(hiddenSize))).toEqual(whole(1))
+  expect(
+    await createSharedHead({ hiddenSize, vocabularySize, parts, group: () => null }).logits(
+      new Float32Array(hiddenSize),
+    ),
+  ).toEqual(whole(1))
   expect(here.toSorted((a, b) => a - b)).toEqual([0, 1, 2])
 })
 
@@ -83,7 +116,9 @@ test.each([
   ['a near rank of a small head', 0.3, { roundTripMs: 0.1, msPerByte: 1e-6 }, false],
   ['a rank behind 50 Mbit/s', 6, { roundTripMs: 3, msPerByte: 1.6e-4 }, false],
 ])('%s is worth asking: %s', (_, ms, costs, expected) => {
-  expect(isWorthAsking({ vocabulary: { start: 0, end: 64_128 }, ms }, 2048, { ...costs, parallel: 2 })).toBe(expected)
+  expect(isWorthAsking({ vocabulary: { start: 0, end: 64_128 }, ms }, 2048, { ...costs, parallel: 2 })).toBe(
+    expected,
+  )
 })
 
 test('a part is timed by its second row', async () => {

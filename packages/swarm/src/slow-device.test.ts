@@ -11,14 +11,23 @@ function twoMsDevice(clock: ReturnType<typeof createVirtualClock>): Device {
       freeMs = Math.max(freeMs, clock.nowMs()) + 2
       clock.after(freeMs - clock.nowMs(), () => resolve(hidden))
     })
-  return { kind: 'cpu', threads: 1, numericClass: 'one', loadBlocks: async () => ({ forward }) as BlockRunner } as unknown as Device
+  return {
+    kind: 'cpu',
+    threads: 1,
+    numericClass: 'one',
+    loadBlocks: async () => ({ forward }) as BlockRunner,
+  } as unknown as Device
 }
 
 test('calls take so many times longer, and wait for each other', async () => {
   const clock = createVirtualClock()
-  const runner = await slowed(twoMsDevice(clock), clock, 4).loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: 1 })
+  const runner = await slowed(twoMsDevice(clock), clock, 4).loadBlocks(
+    { start: 0, end: 1 },
+    { memoryLimitBytes: 1 },
+  )
   const ends: number[] = []
-  const call = (): void => void runner.forward('s', 0, new Float32Array(1)).then(() => ends.push(clock.nowMs()))
+  const call = (): void =>
+    void runner.forward('s', 0, new Float32Array(1)).then(() => ends.push(clock.nowMs()))
   call()
   call()
   for (let turn = 0; turn < 40; turn += 1) {
@@ -60,7 +69,10 @@ test('a rank hands its part to a sum as late as a slower one would, and waits fo
     return partial
   }
   const share = { rank: 0 } as RankOptions['share']
-  const runner = await slowed(rankDevice(clock, [1, 3]), clock, 4).loadRank({ start: 0, end: 1 }, { share, sum, memoryLimitBytes: 1 })
+  const runner = await slowed(rankDevice(clock, [1, 3]), clock, 4).loadRank(
+    { start: 0, end: 1 },
+    { share, sum, memoryLimitBytes: 1 },
+  )
   let endMs = 0
   void runner.forward('s', 0, new Float32Array(1)).then(() => (endMs = clock.nowMs()))
   await advance(clock, 200)
@@ -77,7 +89,10 @@ test('one call that took long because of somebody else is not made so many times
     return partial
   }
   const halvesMs = [1, 1, 1, 1, 20, 1]
-  const runner = await slowed(rankDevice(clock, halvesMs), clock, 4).loadRank({ start: 0, end: 3 }, { share, sum, memoryLimitBytes: 1 })
+  const runner = await slowed(rankDevice(clock, halvesMs), clock, 4).loadRank(
+    { start: 0, end: 3 },
+    { share, sum, memoryLimitBytes: 1 },
+  )
   void runner.forward('s', 0, new Float32Array(1))
   await advance(clock, 100)
   // The fifth is 20 ms of computing and the 3 ms that its kind is usually held.
@@ -93,7 +108,10 @@ test('a timer that comes late makes the next one come sooner', async () => {
     handed.push(clock.nowMs())
     return partial
   }
-  const runner = await slowed(rankDevice(clock, [2, 2, 2]), late, 4).loadRank({ start: 0, end: 2 }, { share, sum, memoryLimitBytes: 1 })
+  const runner = await slowed(rankDevice(clock, [2, 2, 2]), late, 4).loadRank(
+    { start: 0, end: 2 },
+    { share, sum, memoryLimitBytes: 1 },
+  )
   void runner.forward('s', 0, new Float32Array(1))
   await advance(clock, 60)
   // Always 2 ms late, not 2, 4 and 6.

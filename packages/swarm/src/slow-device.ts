@@ -23,7 +23,9 @@ export function slowed(device: Device, clock: Clock, slowdown: number): Device {
         const rows = await runner.forward(session, position, hidden)
         const nowMs = clock.nowMs()
         const computedMs = nowMs - Math.max(beganMs, endedMs)
-        doneMs = Math.max(doneMs, nowMs - computedMs) + usual(hidden.length === runner.hiddenSize, computedMs) * slowdown
+        doneMs =
+          Math.max(doneMs, nowMs - computedMs) +
+          usual(hidden.length === runner.hiddenSize, computedMs) * slowdown
         endedMs = nowMs
         if (doneMs > nowMs) await sleep(clock, doneMs - nowMs)
         return rows
@@ -53,7 +55,12 @@ export function slowed(device: Device, clock: Clock, slowdown: number): Device {
 }
 
 /** Sums of a rank whose halves of blocks take so many times longer. */
-function heldSum(clock: Clock, slowdown: number, sum: SumRanks, isRow: (values: number) => boolean): SumRanks {
+function heldSum(
+  clock: Clock,
+  slowdown: number,
+  sum: SumRanks,
+  isRow: (values: number) => boolean,
+): SumRanks {
   // A block has two halves that cost differently, and they come in turns.
   let [usual, other] = [createUsual(), createUsual()]
   let lateMs = 0

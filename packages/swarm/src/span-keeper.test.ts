@@ -19,14 +19,28 @@ let wanted: BlockRange | null
 let uncovered: number[]
 
 const span = (start: number, end: number): BlockRange => ({ start, end })
-const seen = (): readonly [number, number] | null => client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
+const seen = (): readonly [number, number] | null =>
+  client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
 
 /** What the plan says of others: that they keep what they hold. */
 const keeping = (): { peer: string; start: number; end: number }[] =>
-  self.membership.members().flatMap(({ record }) => (record.peerId === 'self' || record.span === null ? [] : [{ peer: record.peerId, ...record.span }]))
+  self.membership
+    .members()
+    .flatMap(({ record }) =>
+      record.peerId === 'self' || record.span === null ? [] : [{ peer: record.peerId, ...record.span }],
+    )
 
-function makeKeeper(options: { fixed?: BlockRange; memoryBytes?: number; ensureUnits?: (units: readonly string[], signal: AbortSignal) => Promise<void> } = {}): SpanKeeper {
-  const plan = (): ReturnType<SmallPeer['view']['plan']> => ({ ...self.view.plan(), placements: [...keeping(), ...(wanted === null ? [] : [{ peer: 'self', ...wanted }])] })
+function makeKeeper(
+  options: {
+    fixed?: BlockRange
+    memoryBytes?: number
+    ensureUnits?: (units: readonly string[], signal: AbortSignal) => Promise<void>
+  } = {},
+): SpanKeeper {
+  const plan = (): ReturnType<SmallPeer['view']['plan']> => ({
+    ...self.view.plan(),
+    placements: [...keeping(), ...(wanted === null ? [] : [{ peer: 'self', ...wanted }])],
+  })
   keeper = createSpanKeeper(
     {
       clock: swarm.clock,
@@ -38,7 +52,11 @@ function makeKeeper(options: { fixed?: BlockRange; memoryBytes?: number; ensureU
       device,
       ensureUnits: options.ensureUnits ?? (() => Promise.resolve()),
     },
-    { fixed: options.fixed ?? null, memoryBytes: options.memoryBytes ?? 2 ** 30, onEvent: (event) => events.push(event) },
+    {
+      fixed: options.fixed ?? null,
+      memoryBytes: options.memoryBytes ?? 2 ** 30,
+      onEvent: (event) => events.push(event),
+    },
   )
   return keeper
 }
@@ -94,7 +112,9 @@ describe('what a node holds', () => {
     await serving(span(0, 2))
     const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
     await want(span(2, 4))
-    client.membership.onChange(() => uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))))
+    client.membership.onChange(() =>
+      uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))),
+    )
     await swarm.until(() => seen()?.[0] === 2, moveMs)
     expect(device.loaded).toEqual(new Set(['0:2', '2:4']))
     const output = await swarm.finished(session.forward(new Float32Array(4), { want: 'all' }))
@@ -118,7 +138,11 @@ describe('what a node holds', () => {
     await session.close()
     await swarm.until(() => seen()?.[0] === 2, moveMs)
     expect(device.loaded).toEqual(new Set(['2:4']))
-    expect(events).toEqual([{ event: 'blocks-changed', blocks: [0, 2] }, { event: 'blocks-changed', blocks: null }, { event: 'blocks-changed', blocks: [2, 4] }])
+    expect(events).toEqual([
+      { event: 'blocks-changed', blocks: [0, 2] },
+      { event: 'blocks-changed', blocks: null },
+      { event: 'blocks-changed', blocks: [2, 4] },
+    ])
   })
 
   test('a swap that a session holds up for too long is given up: the span is announced again', async () => {
@@ -131,7 +155,9 @@ describe('what a node holds', () => {
     await swarm.until(() => seen() === null, moveMs)
     const waitedMs = await swarm.until(() => seen()?.[0] === 0, swarmLimits.drainTimeoutMs + 1000)
     expect(waitedMs).toBeGreaterThan(swarmLimits.drainTimeoutMs - 1000)
-    expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'all' })))]).toEqual([2, 2, 2, 2])
+    expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'all' })))]).toEqual([
+      2, 2, 2, 2,
+    ])
     await session.close()
   })
 
@@ -227,7 +253,10 @@ describe('when a span cannot be loaded', () => {
       ...self,
       membership: {
         ...membership,
-        announce: (patch) => (patch.state === 'serving' && refusals-- > 0 ? Promise.reject(new Error('no signature')) : membership.announce(patch)),
+        announce: (patch) =>
+          patch.state === 'serving' && refusals-- > 0
+            ? Promise.reject(new Error('no signature'))
+            : membership.announce(patch),
       },
     }
     wanted = span(0, 2)
@@ -278,7 +307,9 @@ describe('the end', () => {
     await keeper.retire()
     await swarm.run(swarmLimits.moveWindowMs)
     expect(seen()).toEqual([0, 2])
-    expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'last' })))]).toEqual([2, 2, 2, 2])
+    expect([...(await swarm.finished(session.forward(new Float32Array(4), { want: 'last' })))]).toEqual([
+      2, 2, 2, 2,
+    ])
     await session.close()
   })
 
@@ -287,9 +318,13 @@ describe('the end', () => {
     const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
     keeper.dropSessions()
     await swarm.run(10)
-    await expect(swarm.finished(session.forward(new Float32Array(4), { want: 'last' }))).rejects.toMatchObject({ code: 'not-ready', peer: 'self' })
+    await expect(
+      swarm.finished(session.forward(new Float32Array(4), { want: 'last' })),
+    ).rejects.toMatchObject({ code: 'not-ready', peer: 'self' })
     const next = await swarm.finished(swarm.open(client, self, span(0, 2)))
-    expect([...(await swarm.finished(next.forward(new Float32Array(4), { want: 'last' })))]).toEqual([2, 2, 2, 2])
+    expect([...(await swarm.finished(next.forward(new Float32Array(4), { want: 'last' })))]).toEqual([
+      2, 2, 2, 2,
+    ])
     await next.close()
   })
 })

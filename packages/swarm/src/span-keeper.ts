@@ -43,27 +43,35 @@ export interface SpanKeeper {
   stop(): Promise<void>
 }
 
-export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: SpanKeeperOptions): SpanKeeper {
+export function createSpanKeeper(
+  dependencies: SpanKeeperDependencies,
+  options: SpanKeeperOptions,
+): SpanKeeper {
   const { clock, logger, membership, view, selfId } = dependencies
   const retiring = new AbortController()
   /** Of a group, this node's share. */
-  const share = (group: GroupOf | undefined): number => (group === undefined ? 1 : (view.permille(group.speeds)?.[0] ?? 1000) / 1000)
-  const weightBytes = (span: Holding): number => Math.ceil((span.end - span.start) * view.costs.blockBytes * share(span.group))
+  const share = (group: GroupOf | undefined): number =>
+    group === undefined ? 1 : (view.permille(group.speeds)?.[0] ?? 1000) / 1000
+  const weightBytes = (span: Holding): number =>
+    Math.ceil((span.end - span.start) * view.costs.blockBytes * share(span.group))
   const releases = createReleases({ clock, membership, view, selfId })
-  const spans = createHeldSpans({ ...dependencies, weightBytes }, {
-    memoryBytes: options.memoryBytes,
-    onChange(span) {
-      const blocks = span === null ? null : ([span.start, span.end] as const)
-      const ranks = span?.group === undefined ? {} : { ranks: span.group.ranks.length + 1 }
-      logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null, ...ranks })
-      options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
+  const spans = createHeldSpans(
+    { ...dependencies, weightBytes },
+    {
+      memoryBytes: options.memoryBytes,
+      onChange(span) {
+        const blocks = span === null ? null : ([span.start, span.end] as const)
+        const ranks = span?.group === undefined ? {} : { ranks: span.group.ranks.length + 1 }
+        logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null, ...ranks })
+        options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
+      },
+      onLost(span) {
+        // At once would only find what was lost still missing. What was a group may be held alone.
+        failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
+        schedule(span.group === undefined ? swarmLimits.spanRetryMs : swarmLimits.settleMs)
+      },
     },
-    onLost(span) {
-      // At once would only find what was lost still missing. What was a group may be held alone.
-      failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
-      schedule(span.group === undefined ? swarmLimits.spanRetryMs : swarmLimits.settleMs)
-    },
-  })
+  )
   const settled = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<never>()
   // Who has no fixed span does not wait for it.
@@ -76,10 +84,14 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
   let endListening = (): void => undefined
   let stopped: Promise<void> | null = null
 
-  const wanted = (): Holding | null => options.fixed ?? wantedBy(view.plan(), selfId, spans.current(), membership.members())
+  const wanted = (): Holding | null =>
+    options.fixed ?? wantedBy(view.plan(), selfId, spans.current(), membership.members())
 
   const isLeft = (held: Holding | null): boolean =>
-    held?.group !== undefined && membership.members().some(({ record }) => record.state === 'draining' && held.group?.ranks.includes(record.peerId) === true)
+    held?.group !== undefined &&
+    membership
+      .members()
+      .some(({ record }) => record.state === 'draining' && held.group?.ranks.includes(record.peerId) === true)
 
   const choose = (): Decision => {
     releases.look()
@@ -101,7 +113,12 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
   const move = async ({ action, span }: Exclude<Decision, { action: 'stay' }>): Promise<void> => {
     const lastMovedMs = lastMoveMs
     if (spans.current() !== null) lastMoveMs = clock.nowMs()
-    logger.info('span-loading', { start: span.start, end: span.end, action, ...(span.group !== undefined && { with: span.group.ranks }) })
+    logger.info('span-loading', {
+      start: span.start,
+      end: span.end,
+      action,
+      ...(span.group !== undefined && { with: span.group.ranks }),
+    })
     try {
       const held = spans.current()
       if (span.group !== undefined) {
@@ -118,7 +135,9 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       }
       const before = spans.current()
       // Loading takes its time: what was true before it is asked again.
-      await spans.take(span, retiring.signal, () => (before === null ? Promise.resolve() : releases.whenFree(givenUp(before, span), retiring.signal)))
+      await spans.take(span, retiring.signal, () =>
+        before === null ? Promise.resolve() : releases.whenFree(givenUp(before, span), retiring.signal),
+      )
       failure = null
     } catch (error) {
       if (retiring.signal.aborted) return
@@ -126,8 +145,19 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       lastMoveMs = lastMovedMs
       const putOff = error instanceof ShoalError && error.code === 'not-ready'
       // A rank that does not come is its own affair; what this node holds alone it goes on holding.
-      if (span.group !== undefined) logger.warn('group-not-formed', { start: span.start, end: span.end, ranks: span.group.ranks, reason: messageOf(error) })
-      else logger[putOff ? 'info' : 'error'](putOff ? 'move-put-off' : 'span-loading-failed', { start: span.start, end: span.end, reason: messageOf(error) })
+      if (span.group !== undefined)
+        logger.warn('group-not-formed', {
+          start: span.start,
+          end: span.end,
+          ranks: span.group.ranks,
+          reason: messageOf(error),
+        })
+      else
+        logger[putOff ? 'info' : 'error'](putOff ? 'move-put-off' : 'span-loading-failed', {
+          start: span.start,
+          end: span.end,
+          reason: messageOf(error),
+        })
       failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
       schedule(swarmLimits.spanRetryMs)
       if (options.fixed !== null && spans.current() === null) failed.reject(error)
@@ -144,7 +174,11 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       // Nothing else may happen until the window has passed, so nobody else would ask again.
       if (decision.againAfterMs !== undefined) schedule(decision.againAfterMs)
       settled.resolve()
-    } else if (failure !== null && sameHolding(failure.span, decision.span) && clock.nowMs() < failure.untilMs) {
+    } else if (
+      failure !== null &&
+      sameHolding(failure.span, decision.span) &&
+      clock.nowMs() < failure.untilMs
+    ) {
       schedule(failure.untilMs - clock.nowMs())
     } else {
       await move(decision)
@@ -160,7 +194,9 @@ export function createSpanKeeper(dependencies: SpanKeeperDependencies, options: 
       dueMs,
       timer: clock.after(delayMs, () => {
         next = null
-        turn = turn.then(evaluate).catch((error: unknown) => logger.error('span-decision-failed', { reason: messageOf(error) }))
+        turn = turn
+          .then(evaluate)
+          .catch((error: unknown) => logger.error('span-decision-failed', { reason: messageOf(error) }))
       }),
     }
   }

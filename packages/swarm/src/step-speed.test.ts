@@ -17,10 +17,18 @@ beforeEach(async () => {
     hiddenSize,
     open: async () => undefined,
     close: async () => undefined,
-    forward: (_session: string, _position: number, hidden: Float32Array) => new Promise<Float32Array>((resolve) => held.push(() => resolve(hidden))),
+    forward: (_session: string, _position: number, hidden: Float32Array) =>
+      new Promise<Float32Array>((resolve) => held.push(() => resolve(hidden))),
   } as unknown as BlockRunner
   speed = createStepSpeed(clock, () => 512)
-  runner = await speed.watch({ kind: 'cpu', threads: 1, numericClass: 'one', loadBlocks: async () => inner } as unknown as Device).loadBlocks({ start: 0, end: 3 }, { memoryLimitBytes: 1 })
+  runner = await speed
+    .watch({
+      kind: 'cpu',
+      threads: 1,
+      numericClass: 'one',
+      loadBlocks: async () => inner,
+    } as unknown as Device)
+    .loadBlocks({ start: 0, end: 3 }, { memoryLimitBytes: 1 })
   await runner.open('s', 100)
 })
 
@@ -48,7 +56,10 @@ test('chunks of a prompt, and steps that others were beside, do not count', asyn
   await runner.open('part', 10, { start: 0, end: 1 })
   for (let turn = 0; turn < 20; turn += 1) {
     await step(50, { rows: 8 })
-    const both = [runner.forward('s', 0, new Float32Array(hiddenSize)), runner.forward('part', 0, new Float32Array(hiddenSize))]
+    const both = [
+      runner.forward('s', 0, new Float32Array(hiddenSize)),
+      runner.forward('part', 0, new Float32Array(hiddenSize)),
+    ]
     clock.advance(90)
     for (const release of held.splice(0)) release()
     await Promise.all(both)

@@ -55,13 +55,17 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
           underWay -= 1
           // Only a step that no other was beside tells how long a step takes.
           const blocks = parts.get(session)
-          if (single && alone && began === turn && blocks !== undefined) note(clock.nowMs() - startMs, blocks, position)
+          if (single && alone && began === turn && blocks !== undefined)
+            note(clock.nowMs() - startMs, blocks, position)
         }
       },
     }
   }
   return {
-    decodeMicrosPerBlock: () => (steps.length < stepsNeeded ? null : Math.round([...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0)),
+    decodeMicrosPerBlock: () =>
+      steps.length < stepsNeeded
+        ? null
+        : Math.round([...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0),
     watchRunner,
     watch: (device) => ({
       kind: device.kind,

@@ -29,7 +29,12 @@ export interface GenerateResult {
   readonly completionTokens: number
   readonly ttftMs: number
   readonly tokensPerSecond: number
-  readonly route: readonly { readonly peer: string; readonly start: number; readonly end: number; readonly ranks: number }[]
+  readonly route: readonly {
+    readonly peer: string
+    readonly start: number
+    readonly end: number
+    readonly ranks: number
+  }[]
   readonly failovers: number
   /** Stages that left in the middle of it and handed it over. */
   readonly moves: number
@@ -69,7 +74,10 @@ export interface Engine {
    * Hidden states after block `layers[1] - 1` for rows of `layers[0]`'s input, and logits of every row: research.
    * `hiddenStates` float32 `[rows, hiddenSize]` after the last block asked for; `logits` float32 `[rows, vocabularySize]`.
    */
-  forward(tokenIds: readonly number[], options?: { layers?: readonly [number, number]; signal?: AbortSignal }): Promise<{ hiddenStates: Float32Array; logits: Float32Array | null }>
+  forward(
+    tokenIds: readonly number[],
+    options?: { layers?: readonly [number, number]; signal?: AbortSignal },
+  ): Promise<{ hiddenStates: Float32Array; logits: Float32Array | null }>
   close(): Promise<void>
 }
 
@@ -110,7 +118,12 @@ export interface SwarmStatus {
   readonly snapshotHash: string
   readonly planHash: string
   /** With `group`, the peers that are to compute these blocks with `peer`. */
-  readonly placements: readonly { readonly peer: string; readonly start: number; readonly end: number; readonly group?: { readonly ranks: readonly string[]; readonly speeds: readonly number[] } }[]
+  readonly placements: readonly {
+    readonly peer: string
+    readonly start: number
+    readonly end: number
+    readonly group?: { readonly ranks: readonly string[]; readonly speeds: readonly number[] }
+  }[]
   /** What other peers have given this one of the model's weights. */
   readonly transfers?: readonly PeerTransfer[]
   /** What this peer knows of the directory of all Shoal peers. */
@@ -129,11 +142,25 @@ export interface DirectoryStatus {
 
 export type SwarmEvent =
   /** With `ranks`, as the leader of a group of so many that the plan has formed. */
-  | { readonly event: 'blocks-changed'; readonly blocks: readonly [number, number] | null; readonly ranks?: number }
+  | {
+      readonly event: 'blocks-changed'
+      readonly blocks: readonly [number, number] | null
+      readonly ranks?: number
+    }
   | { readonly event: 'peer-joined' | 'peer-dead' | 'peer-left'; readonly peer: string }
-  | { readonly event: 'session-opened' | 'session-moved' | 'session-closed'; readonly session: string; readonly peer: string; readonly to?: readonly string[] }
+  | {
+      readonly event: 'session-opened' | 'session-moved' | 'session-closed'
+      readonly session: string
+      readonly peer: string
+      readonly to?: readonly string[]
+    }
   /** This node's own life is over for the others: it has dropped its sessions and goes on as the next incarnation. */
-  | { readonly event: 'self-expired'; readonly incarnation: number; readonly next: number; readonly cause: 'stood-still' | 'held-dead' | 'older-record' }
+  | {
+      readonly event: 'self-expired'
+      readonly incarnation: number
+      readonly next: number
+      readonly cause: 'stood-still' | 'held-dead' | 'older-record'
+    }
   | { readonly event: 'draining' | 'stopped' }
 
 /** Progress of long work (packing, downloading, loading): for a bar. */

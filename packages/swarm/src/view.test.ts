@@ -78,10 +78,17 @@ describe('routes', () => {
     await first.serve(0, 4)
     await second.serve(2, 6)
     await swarm.finished(client.view.whenCovered(limit()))
-    const route = [{ peer: 'first', start: 0, end: 4 }, { peer: 'second', start: 4, end: 6 }]
+    const route = [
+      { peer: 'first', start: 0, end: 4 },
+      { peer: 'second', start: 4, end: 6 },
+    ]
     // Its own links the client measures itself, that between the two comes in their records; until then it is a guess.
     await swarm.until(() => client.view.predictTokenMs(route, 0)! < 20, 10_000)
-    const [here, later, part] = [client.view.predictTokenMs(route, 0), client.view.predictTokenMs(route, 4096), client.view.predictTokenMs(route.slice(0, 1), 0)]
+    const [here, later, part] = [
+      client.view.predictTokenMs(route, 0),
+      client.view.predictTokenMs(route, 4096),
+      client.view.predictTokenMs(route.slice(0, 1), 0),
+    ]
     // Six blocks of 1 ms, two stages, three hops, each with its frame.
     expect(here).toBeGreaterThan(6 + 2 * 0.5 + 3 * 0.45)
     expect(later).toBe(here)
@@ -93,19 +100,30 @@ describe('routes', () => {
   test('the refusal names the blocks, and who was left out', async () => {
     await first.serve(1, 3)
     await swarm.until(() => client.view.coverage()[1] === 1, 1000)
-    await expect(client.view.find(whole, nobody, 4)).rejects.toMatchObject({ code: 'no-route', message: 'nobody live serves blocks 0, 3 to 5 of small with room for 4 tokens' })
-    await expect(client.view.find({ start: 2, end: 4 }, nobody, 4)).rejects.toThrow('nobody live serves block 3 of small')
-    await expect(client.view.find({ start: 1, end: 3 }, new Set(['first']), 4)).rejects.toThrow('nobody live serves blocks 1 to 2 of small with room for 4 tokens, first left out')
+    await expect(client.view.find(whole, nobody, 4)).rejects.toMatchObject({
+      code: 'no-route',
+      message: 'nobody live serves blocks 0, 3 to 5 of small with room for 4 tokens',
+    })
+    await expect(client.view.find({ start: 2, end: 4 }, nobody, 4)).rejects.toThrow(
+      'nobody live serves block 3 of small',
+    )
+    await expect(client.view.find({ start: 1, end: 3 }, new Set(['first']), 4)).rejects.toThrow(
+      'nobody live serves blocks 1 to 2 of small with room for 4 tokens, first left out',
+    )
   })
 
   test('a member without the memory for so many tokens is no holder', async () => {
     await first.serve(0, 6)
     await swarm.finished(client.view.whenCovered(limit()))
-    await expect(client.view.find(whole, nobody, 2 ** 40)).rejects.toThrow(`blocks 0 to 5 of small with room for ${2 ** 40} tokens`)
+    await expect(client.view.find(whole, nobody, 2 ** 40)).rejects.toThrow(
+      `blocks 0 to 5 of small with room for ${2 ** 40} tokens`,
+    )
   })
 
   test('holders that form no chain are told from missing blocks', () => {
-    expect(noRoute('small', [], 8, nobody).message).toBe('the live peers of small form no route with room for 8 tokens')
+    expect(noRoute('small', [], 8, nobody).message).toBe(
+      'the live peers of small form no route with room for 8 tokens',
+    )
     expect(noRoute('small', [], 8, new Set(['x', 'y'])).message).toContain('x and y left out')
   })
 })

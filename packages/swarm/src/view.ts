@@ -1,7 +1,29 @@
 import { ShoalError } from '@shoal/host'
 import { formatProfile, rankPermille, type BlockRange, type IdentifiedManifest } from '@shoal/model'
-import { snapshotHash, type BeatLoad, type Member, type MemberHardware, type MemberRecord, type Membership, type Snapshot, type SnapshotMember } from '@shoal/membership'
-import { apartSnapshot, findRoute, groupHardware, modelCosts, plan as planSwarm, planHash, tokenMicros, type GroupOf, type ModelCosts, type Placement, type Plan, type SharesOf } from '@shoal/planner'
+import {
+  snapshotHash,
+  type BeatLoad,
+  type Member,
+  type MemberHardware,
+  type MemberRecord,
+  type Membership,
+  type Snapshot,
+  type SnapshotMember,
+} from '@shoal/membership'
+import {
+  apartSnapshot,
+  findRoute,
+  groupHardware,
+  modelCosts,
+  plan as planSwarm,
+  planHash,
+  tokenMicros,
+  type GroupOf,
+  type ModelCosts,
+  type Placement,
+  type Plan,
+  type SharesOf,
+} from '@shoal/planner'
 import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from './link-rates.ts'
 import { remembered } from './remembered-shares.ts'
@@ -13,7 +35,12 @@ export interface SwarmView {
    * Stages covering exactly `range`, over spans that live peers hold now, with room for `tokenBudget` positions.
    * @throws {ShoalError} `no-route`, naming the blocks nobody holds
    */
-  find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget?: number, wish?: RouteWish): Promise<Route>
+  find(
+    range: BlockRange,
+    exclude: ReadonlySet<string>,
+    tokenBudget?: number,
+    wish?: RouteWish,
+  ): Promise<Route>
   readonly costs: ModelCosts
   /**
    * Time of one token along a route behind `past` positions, without what this peer does with it itself; null when a peer
@@ -51,11 +78,18 @@ export interface ViewDependencies {
   readonly planner?: Planner
 }
 
-export function createSwarmView({ selfId, manifest, membership, rates, planner }: ViewDependencies): SwarmView {
+export function createSwarmView({
+  selfId,
+  manifest,
+  membership,
+  rates,
+  planner,
+}: ViewDependencies): SwarmView {
   const { config, profile, name } = manifest.manifest
   const costs = modelCosts(config, profile)
   const permille = remembered((speeds) => rankPermille(config, profile, speeds))
-  const planOf: Planner = planner ?? ((snapshot) => planSwarm(snapshot, costs, { objective: 'latency', shares: permille }))
+  const planOf: Planner =
+    planner ?? ((snapshot) => planSwarm(snapshot, costs, { objective: 'latency', shares: permille }))
   let planned: { snapshot: Snapshot; hash: string; plan: Plan } | null = null
 
   const plan = (): Plan => {
@@ -69,13 +103,25 @@ export function createSwarmView({ selfId, manifest, membership, rates, planner }
   const observed = (): Snapshot => {
     const { members } = membership.snapshot()
     const own = members.find(({ peerId }) => peerId === selfId) ?? noMember(selfId)
-    return { members: [...members.filter((member) => member !== own), { ...own, links: membership.links(), rates: Object.fromEntries(rates?.rates() ?? []) }] }
+    return {
+      members: [
+        ...members.filter((member) => member !== own),
+        { ...own, links: membership.links(), rates: Object.fromEntries(rates?.rates() ?? []) },
+      ],
+    }
   }
   const coverage = (except?: string): number[] => {
     const holders = new Array<number>(config.blockCount).fill(0)
     for (const { record, liveness } of membership.members()) {
-      if (liveness !== 'alive' || record.state !== 'serving' || record.span === null || record.peerId === except) continue
-      for (let block = record.span.start; block < Math.min(record.span.end, config.blockCount); block += 1) holders[block] = holders[block]! + 1
+      if (
+        liveness !== 'alive' ||
+        record.state !== 'serving' ||
+        record.span === null ||
+        record.peerId === except
+      )
+        continue
+      for (let block = record.span.start; block < Math.min(record.span.end, config.blockCount); block += 1)
+        holders[block] = holders[block]! + 1
     }
     return holders
   }
@@ -96,15 +142,31 @@ export function createSwarmView({ selfId, manifest, membership, rates, planner }
     },
     plan,
     coverage,
-    async find(range: BlockRange, exclude: ReadonlySet<string>, tokenBudget = 1, wish?: RouteWish): Promise<Route> {
-      const found = findRoute(observed(), costs, { range, tokenBudget, exclude, from: selfId, load: loadsOf(membership.members()), ...wish })
-      if (!found.found) throw noRoute(name, found.uncovered, tokenBudget, new Set([...exclude, ...(wish?.lost.keys() ?? [])]))
+    async find(
+      range: BlockRange,
+      exclude: ReadonlySet<string>,
+      tokenBudget = 1,
+      wish?: RouteWish,
+    ): Promise<Route> {
+      const found = findRoute(observed(), costs, {
+        range,
+        tokenBudget,
+        exclude,
+        from: selfId,
+        load: loadsOf(membership.members()),
+        ...wish,
+      })
+      if (!found.found)
+        throw noRoute(name, found.uncovered, tokenBudget, new Set([...exclude, ...(wish?.lost.keys() ?? [])]))
       return found.stages.map((stage) => ({
         peer: stage.peer,
         addresses: stage.addresses,
         range: stage.range,
         incarnation: stage.incarnation,
-        predictedStepMs: (rows) => (rows === 1 ? stage.decodeMicros + stage.hopMicros : rows * (stage.prefillMicrosPerRow + stage.hopMicrosPerRow) + stage.hopMicros) / 1000,
+        predictedStepMs: (rows) =>
+          (rows === 1
+            ? stage.decodeMicros + stage.hopMicros
+            : rows * (stage.prefillMicrosPerRow + stage.hopMicrosPerRow) + stage.hopMicros) / 1000,
       }))
     },
     predictTokenMs(route, past) {
@@ -134,7 +196,11 @@ export function createSwarmView({ selfId, manifest, membership, rates, planner }
 }
 
 /** Resolves when `holds` does, asked again at every change. */
-function when(membership: Pick<Membership, 'onChange'>, holds: () => boolean, signal: AbortSignal): Promise<void> {
+function when(
+  membership: Pick<Membership, 'onChange'>,
+  holds: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason)
@@ -159,30 +225,74 @@ function when(membership: Pick<Membership, 'onChange'>, holds: () => boolean, si
 }
 
 /** Says which blocks are missing; when each has a holder, the holders do not form a chain without those left out. */
-export function noRoute(model: string, uncovered: readonly BlockRange[], tokenBudget: number, exclude: ReadonlySet<string>): ShoalError {
+export function noRoute(
+  model: string,
+  uncovered: readonly BlockRange[],
+  tokenBudget: number,
+  exclude: ReadonlySet<string>,
+): ShoalError {
   const without = exclude.size === 0 ? '' : `, ${[...exclude].join(' and ')} left out`
-  if (uncovered.length === 0) return new ShoalError('no-route', `the live peers of ${model} form no route with room for ${tokenBudget} tokens${without}`)
+  if (uncovered.length === 0)
+    return new ShoalError(
+      'no-route',
+      `the live peers of ${model} form no route with room for ${tokenBudget} tokens${without}`,
+    )
   const one = uncovered.length === 1 && uncovered[0]!.end - uncovered[0]!.start === 1
-  const blocks = uncovered.map(({ start, end }) => (end - start === 1 ? `${start}` : `${start} to ${end - 1}`)).join(', ')
-  return new ShoalError('no-route', `nobody live serves block${one ? '' : 's'} ${blocks} of ${model} with room for ${tokenBudget} tokens${without}`)
+  const blocks = uncovered
+    .map(({ start, end }) => (end - start === 1 ? `${start}` : `${start} to ${end - 1}`))
+    .join(', ')
+  return new ShoalError(
+    'no-route',
+    `nobody live serves block${one ? '' : 's'} ${blocks} of ${model} with room for ${tokenBudget} tokens${without}`,
+  )
 }
 
 /** Somebody who holds nothing and takes nothing. */
 function noMember(peerId: string): SnapshotMember {
-  const hardware = { memoryBytes: 0, decodeMicrosPerBlock: 0, prefillMicrosPerRowBlock: 0, bandwidthBytesPerSecond: 0, device: 'none', threads: 0 }
-  return { peerId, incarnation: 0, state: 'joining', span: null, hardware, numericClass: 'none', addresses: [], links: {} }
+  const hardware = {
+    memoryBytes: 0,
+    decodeMicrosPerBlock: 0,
+    prefillMicrosPerRowBlock: 0,
+    bandwidthBytesPerSecond: 0,
+    device: 'none',
+    threads: 0,
+  }
+  return {
+    peerId,
+    incarnation: 0,
+    state: 'joining',
+    span: null,
+    hardware,
+    numericClass: 'none',
+    addresses: [],
+    links: {},
+  }
 }
 
 function linksOf({ links, rates = {} }: MemberRecord): PeerStatus['links'] {
   const peers = [...new Set([...Object.keys(links), ...Object.keys(rates)])]
-  return Object.fromEntries(peers.map((peer) => [peer, { rttMs: (links[peer] ?? 0) / 1000 || null, mbps: Math.round((rates[peer] ?? 0) / 12_500) / 10 || null }]))
+  return Object.fromEntries(
+    peers.map((peer) => [
+      peer,
+      {
+        rttMs: (links[peer] ?? 0) / 1000 || null,
+        mbps: Math.round((rates[peer] ?? 0) / 12_500) / 10 || null,
+      },
+    ]),
+  )
 }
 
 function loadsOf(members: readonly Member[]): ReadonlyMap<string, BeatLoad> {
-  return new Map(members.flatMap(({ record, load }) => (load === null ? [] : [[record.peerId, load] as const])))
+  return new Map(
+    members.flatMap(({ record, load }) => (load === null ? [] : [[record.peerId, load] as const])),
+  )
 }
 
-function peerStatus({ record, liveness, load }: Member, selfId: string, links: Readonly<Record<string, number>>): PeerStatus {
+function peerStatus(
+  { record, liveness, load }: Member,
+  selfId: string,
+  links: Readonly<Record<string, number>>,
+): PeerStatus {
   const rttMicros = links[record.peerId]
   return {
     peer: record.peerId,

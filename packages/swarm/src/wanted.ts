@@ -7,8 +7,15 @@ import { sameGroup, sameHolding, type Holding } from './holding.ts'
  * without it; its leader, once it does, forms the group. So a group that cannot be formed, or is lost, is missed by nobody
  * for longer than a span takes to load.
  */
-export function wantedBy({ placements, apart }: Pick<Plan, 'placements' | 'apart'>, selfId: string, held: Holding | null, members: readonly Member[]): Holding | null {
-  const stage = placements.find(({ peer, group }) => group !== undefined && (peer === selfId || group.ranks.includes(selfId)))
+export function wantedBy(
+  { placements, apart }: Pick<Plan, 'placements' | 'apart'>,
+  selfId: string,
+  held: Holding | null,
+  members: readonly Member[],
+): Holding | null {
+  const stage = placements.find(
+    ({ peer, group }) => group !== undefined && (peer === selfId || group.ranks.includes(selfId)),
+  )
   if (stage === undefined || serves(members, stage)) return holdingOf(placements, selfId)
   const alone = holdingOf(apart, selfId)
   const settled = alone === null || (held !== null && sameHolding(held, alone))
@@ -16,10 +23,20 @@ export function wantedBy({ placements, apart }: Pick<Plan, 'placements' | 'apart
 }
 
 function serves(members: readonly Member[], { peer, start, end, group }: Placement): boolean {
-  return members.some(({ record, liveness }) => record.peerId === peer && liveness === 'alive' && record.state === 'serving' && record.span?.start === start && record.span.end === end && sameGroup(record.group, group))
+  return members.some(
+    ({ record, liveness }) =>
+      record.peerId === peer &&
+      liveness === 'alive' &&
+      record.state === 'serving' &&
+      record.span?.start === start &&
+      record.span.end === end &&
+      sameGroup(record.group, group),
+  )
 }
 
 function holdingOf(placements: readonly Placement[], peer: string): Holding | null {
   const found = placements.find((placement) => placement.peer === peer)
-  return found === undefined ? null : { start: found.start, end: found.end, ...(found.group !== undefined && { group: found.group }) }
+  return found === undefined
+    ? null
+    : { start: found.start, end: found.end, ...(found.group !== undefined && { group: found.group }) }
 }

@@ -8,20 +8,27 @@ test.each([
   { cause: 'older-record', drops: true },
   // Nothing was lost here: others could not hear this node, and its coordinators perhaps could.
   { cause: 'held-dead', drops: false },
-] as const)('an incarnation that ends because it was $cause drops its sessions: $drops', ({ cause, drops }) => {
-  let listener: (event: MembershipEvent) => void = () => undefined
-  const membership: Pick<Membership, 'onEvent'> = {
-    onEvent(heard) {
-      listener = heard
-      return () => undefined
-    },
-  }
-  let dropped = false
-  const told: string[] = []
-  watchMembers({ transport: { peerId: 'self' }, membership, logger: silentLogger }, ({ event }) => told.push(event), () => void (dropped = true))
-  listener({ type: 'self-expired', incarnation: 1, next: 2, cause })
-  expect(dropped).toBe(drops)
-  listener({ type: 'peer-joined', peer: 'self', incarnation: 2 })
-  listener({ type: 'peer-joined', peer: 'other', incarnation: 1 })
-  expect(told).toEqual(['self-expired', 'peer-joined'])
-})
+] as const)(
+  'an incarnation that ends because it was $cause drops its sessions: $drops',
+  ({ cause, drops }) => {
+    let listener: (event: MembershipEvent) => void = () => undefined
+    const membership: Pick<Membership, 'onEvent'> = {
+      onEvent(heard) {
+        listener = heard
+        return () => undefined
+      },
+    }
+    let dropped = false
+    const told: string[] = []
+    watchMembers(
+      { transport: { peerId: 'self' }, membership, logger: silentLogger },
+      ({ event }) => told.push(event),
+      () => void (dropped = true),
+    )
+    listener({ type: 'self-expired', incarnation: 1, next: 2, cause })
+    expect(dropped).toBe(drops)
+    listener({ type: 'peer-joined', peer: 'self', incarnation: 2 })
+    listener({ type: 'peer-joined', peer: 'other', incarnation: 1 })
+    expect(told).toEqual(['self-expired', 'peer-joined'])
+  },
+)

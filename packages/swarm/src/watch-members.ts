@@ -4,7 +4,15 @@ import type { Transport } from '@shoal/network'
 import type { SwarmEvent } from './types.ts'
 
 /** Tells a program what happens to members, and ends this node's sessions when its own incarnation is over. */
-export function watchMembers(dependencies: { transport: Pick<Transport, 'peerId'>; membership: Pick<Membership, 'onEvent'>; logger: Logger }, onEvent: (event: SwarmEvent) => void, onSelfExpired: () => void): void {
+export function watchMembers(
+  dependencies: {
+    transport: Pick<Transport, 'peerId'>
+    membership: Pick<Membership, 'onEvent'>
+    logger: Logger
+  },
+  onEvent: (event: SwarmEvent) => void,
+  onSelfExpired: () => void,
+): void {
   const { transport, membership, logger } = dependencies
   membership.onEvent((event) => {
     switch (event.type) {

@@ -6,10 +6,17 @@ import { protocols } from '@shoal/protocol'
 import { connectBenchRank, type BenchRank, type RankAddress, type SumsRun } from './allreduce-rank.ts'
 
 /** What its starter sends. */
-export type RankOrder = { readonly order: 'connect'; readonly rank: number; readonly peers: readonly RankAddress[] } | { readonly order: 'run'; readonly run: SumsRun }
+export type RankOrder =
+  | { readonly order: 'connect'; readonly rank: number; readonly peers: readonly RankAddress[] }
+  | { readonly order: 'run'; readonly run: SumsRun }
 
 exitWithParent()
-const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, direct: { protocols: [protocols.group], random: systemRandom } })
+const transport = await createLibp2pTransport({
+  privateKey: await createPeerKey(),
+  clock: systemClock,
+  logger: silentLogger,
+  direct: { protocols: [protocols.group], random: systemRandom },
+})
 let rank: BenchRank | null = null
 
 const say = (message: object): void => void process.send?.(message)

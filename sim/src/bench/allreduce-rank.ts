@@ -33,7 +33,11 @@ const halfBlockNumbers = Math.floor(1.15 * 2 ** 20)
 const streamed = new Float64Array(16 * halfBlockNumbers).fill(1)
 
 /** Joins all ranks: each opens channels to those above it. */
-export async function connectBenchRank(transport: Transport, rank: number, peers: readonly RankAddress[]): Promise<BenchRank> {
+export async function connectBenchRank(
+  transport: Transport,
+  rank: number,
+  peers: readonly RankAddress[],
+): Promise<BenchRank> {
   const sums: { bytes: number; algorithm: Algorithm }[] = []
   const ranks = createGroupRank({
     clock: systemClock,
@@ -65,7 +69,10 @@ export async function connectBenchRank(transport: Transport, rank: number, peers
   for (const [other, { peer, address }] of peers.entries()) {
     if (other <= rank) continue
     transport.learn(peer, [address])
-    const link = createRankLink(await transport.open(peer, protocols.group, { signal: AbortSignal.timeout(20_000) }), silentLogger)
+    const link = createRankLink(
+      await transport.open(peer, protocols.group, { signal: AbortSignal.timeout(20_000) }),
+      silentLogger,
+    )
     link.send({ type: 'group-meet', group, rank })
     link.onMessage((message, values) => {
       if (message.type === 'group-part') ranks.receive(other, message, values)
@@ -88,7 +95,8 @@ export async function connectBenchRank(transport: Transport, rank: number, peers
         await ranks.collective.sum(rows)
         times.push(performance.now() - started)
         const wanted = (peers.length * (peers.length + 1)) / 2
-        if (rows[0] !== wanted || rows.at(-1) !== wanted) throw new Error(`the sum is ${rows[0]}, not ${wanted}`)
+        if (rows[0] !== wanted || rows.at(-1) !== wanted)
+          throw new Error(`the sum is ${rows[0]}, not ${wanted}`)
       }
       return times
     },

@@ -15,7 +15,11 @@ import { median, medians, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
 /** Numbers of `[1, 2048]`, `[1, 8192]` and `[128, 2048]`, and how many sums make one measurement. */
-const sizes: readonly (readonly [number, number])[] = [[2048, 60], [8192, 40], [262_144, 24]]
+const sizes: readonly (readonly [number, number])[] = [
+  [2048, 60],
+  [8192, 40],
+  [262_144, 24],
+]
 const rankCounts = [2, 4]
 
 interface Group {
@@ -59,23 +63,29 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
               times.set(algorithm, await measure({ algorithm, values, count, busy }))
             }
             if (turn < 0) continue
-            for (const [algorithm, time] of times) (samples[`${algorithm}Ms${ranks}Ranks${values}${busy ? 'Busy' : ''}`] ??= []).push(round(time))
+            for (const [algorithm, time] of times)
+              (samples[`${algorithm}Ms${ranks}Ranks${values}${busy ? 'Busy' : ''}`] ??= []).push(round(time))
           }
         }
       }
       for (const busy of [false, true]) {
         for (const [values] of sizes) {
-          const timeOf = (algorithm: Algorithm): number => median(samples[`${algorithm}Ms${ranks}Ranks${values}${busy ? 'Busy' : ''}`] ?? [])
+          const timeOf = (algorithm: Algorithm): number =>
+            median(samples[`${algorithm}Ms${ranks}Ranks${values}${busy ? 'Busy' : ''}`] ?? [])
           const chosen = chooseAlgorithm(ranks, values * 4, group.costs)
           const best = Math.min(...algorithms.map(timeOf))
           // Within 0.2 ms is as good: nobody can tell them apart on a shared machine.
           const ratio = timeOf(chosen) - best <= 0.2 ? 1 : timeOf(chosen) / best
           ;(ratios[ranks === 2 ? 'worstChoiceRatio' : 'worstChoiceRatioFourRanks'] ??= []).push(ratio)
-          notes.push(`${ranks} ranks, ${values} numbers${busy ? ', busy' : ''}: ${chosen} chosen, ${(timeOf(chosen) / best).toFixed(2)} of the best, ${(timeOf(chosen) - best).toFixed(2)} ms more`)
+          notes.push(
+            `${ranks} ranks, ${values} numbers${busy ? ', busy' : ''}: ${chosen} chosen, ${(timeOf(chosen) / best).toFixed(2)} of the best, ${(timeOf(chosen) - best).toFixed(2)} ms more`,
+          )
         }
       }
       const { roundTripMs, msPerByte } = group.costs
-      notes.push(`${ranks} ranks, ${group.bound ? 'bound to cores' : 'not bound to cores'}: round trip ${roundTripMs.toFixed(3)} ms, ${(msPerByte * 2 ** 20).toFixed(2)} ms for one side's work on a mebibyte`)
+      notes.push(
+        `${ranks} ranks, ${group.bound ? 'bound to cores' : 'not bound to cores'}: round trip ${roundTripMs.toFixed(3)} ms, ${(msPerByte * 2 ** 20).toFixed(2)} ms for one side's work on a mebibyte`,
+      )
     } finally {
       await group.close()
     }
@@ -86,15 +96,31 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
     model: 'none',
     settings: { rounds: settings.rounds, sizes: sizes.map(([values]) => values), ranks: rankCounts },
     samples,
-    median: { ...medians(samples), ...Object.fromEntries(Object.entries(ratios).map(([name, values]) => [name, round(Math.max(...values))])) },
-    notes: [...notes, 'worstChoiceRatio counts a choice within 0.2 ms of the best as 1; four ranks share the cores of one machine', 'a sample is the median of one round'],
+    median: {
+      ...medians(samples),
+      ...Object.fromEntries(
+        Object.entries(ratios).map(([name, values]) => [name, round(Math.max(...values))]),
+      ),
+    },
+    notes: [
+      ...notes,
+      'worstChoiceRatio counts a choice within 0.2 ms of the best as 1; four ranks share the cores of one machine',
+      'a sample is the median of one round',
+    ],
   }
 }
 
 async function startGroup(ranks: number): Promise<Group> {
-  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, direct: { protocols: [protocols.group], random: systemRandom } })
+  const transport = await createLibp2pTransport({
+    privateKey: await createPeerKey(),
+    clock: systemClock,
+    logger: silentLogger,
+    direct: { protocols: [protocols.group], random: systemRandom },
+  })
   const program = fileURLToPath(new URL('./allreduce-process.ts', import.meta.url))
-  const children = Array.from({ length: ranks - 1 }, () => fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }))
+  const children = Array.from({ length: ranks - 1 }, () =>
+    fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+  )
   let own: BenchRank | null = null
   const close = async (): Promise<void> => {
     own?.close()
@@ -103,15 +129,25 @@ async function startGroup(ranks: number): Promise<Group> {
     await transport.close()
   }
   try {
-    const others = await Promise.all(children.map(async (child) => ((await once(child, 'message')) as [RankAddress])[0]))
+    const others = await Promise.all(
+      children.map(async (child) => ((await once(child, 'message')) as [RankAddress])[0]),
+    )
     const peers: RankAddress[] = [{ peer: transport.peerId, address: transport.addresses()[0]! }, ...others]
     const joined = children.map((child, index) => tell(child, { order: 'connect', rank: index + 1, peers }))
     own = await connectBenchRank(transport, 0, peers)
     await Promise.all(joined)
     // The main threads: here they add up.
     const cores = cpus().length
-    const bound = cores > 1 && [process.pid, ...children.map((child) => child.pid ?? 0)].every((thread, rank) => bindToCore(thread, rank % cores))
-    const measured = await measureLinks({ transport, clock: systemClock }, others.map(({ peer, address }) => ({ peer, addresses: [address] })), AbortSignal.timeout(20_000))
+    const bound =
+      cores > 1 &&
+      [process.pid, ...children.map((child) => child.pid ?? 0)].every((thread, rank) =>
+        bindToCore(thread, rank % cores),
+      )
+    const measured = await measureLinks(
+      { transport, clock: systemClock },
+      others.map(({ peer, address }) => ({ peer, addresses: [address] })),
+      AbortSignal.timeout(20_000),
+    )
     return { own, children, costs: { ...measured, parallel: Math.min(ranks, cores) }, bound, close }
   } catch (error) {
     await close()

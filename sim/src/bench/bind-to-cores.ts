@@ -6,7 +6,9 @@ import { cpus } from 'node:os'
 export function computeThreads(processId: number): number[] {
   try {
     return readdirSync(`/proc/${processId}/task`)
-      .filter((thread) => readFileSync(`/proc/${processId}/task/${thread}/comm`, 'utf8').trim() === 'shoal-compute')
+      .filter(
+        (thread) => readFileSync(`/proc/${processId}/task/${thread}/comm`, 'utf8').trim() === 'shoal-compute',
+      )
       .map(Number)
   } catch {
     return []

@@ -37,23 +37,46 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
   try {
     for (const variant of variants) {
       settings.report(`loading ${variant.weights} with ${variant.threads} thread(s) …`)
-      const engine = await openLocalEngine(dependencies, { model, weights: variant.weights, threads: variant.threads, dataFolder: settings.dataFolder })
+      const engine = await openLocalEngine(dependencies, {
+        model,
+        weights: variant.weights,
+        threads: variant.threads,
+        dataFolder: settings.dataFolder,
+      })
       engines.push({ variant, engine })
     }
     const turns = settings.rounds * Math.ceil(settings.tokens / turnTokens)
     const open = engines.map(({ engine }) => engine)
-    const speeds = await decodeInterleaved(open, { turns, turnTokens, warmUpTurns: 1, report: (turn) => settings.report(`turn ${turn} of ${turns}`) })
-    for (const [index, { variant }] of engines.entries()) samples[`tokensPerSecond${variant.name}`] = speeds[index]!.map(round)
+    const speeds = await decodeInterleaved(open, {
+      turns,
+      turnTokens,
+      warmUpTurns: 1,
+      report: (turn) => settings.report(`turn ${turn} of ${turns}`),
+    })
+    for (const [index, { variant }] of engines.entries())
+      samples[`tokensPerSecond${variant.name}`] = speeds[index]!.map(round)
   } finally {
     for (const { engine } of engines) await engine.close()
   }
-  samples['ratioBlock128ToBlock32Threads1'] = ratios(samples['tokensPerSecondInt4Block128Threads1'] ?? [], samples['tokensPerSecondInt4Threads1'] ?? [])
-  samples['ratioTwoThreadsToOneInt4'] = ratios(samples['tokensPerSecondInt4Threads2'] ?? [], samples['tokensPerSecondInt4Threads1'] ?? [])
+  samples['ratioBlock128ToBlock32Threads1'] = ratios(
+    samples['tokensPerSecondInt4Block128Threads1'] ?? [],
+    samples['tokensPerSecondInt4Threads1'] ?? [],
+  )
+  samples['ratioTwoThreadsToOneInt4'] = ratios(
+    samples['tokensPerSecondInt4Threads2'] ?? [],
+    samples['tokensPerSecondInt4Threads1'] ?? [],
+  )
   return {
     name: 'decode',
     machine: describeMachine(),
     model: settings.model ?? 'random, Llama-3.2-1B shape',
-    settings: { rounds: settings.rounds, tokens: settings.tokens, turnTokens, promptTokens, graphForm: 'canonical-1' },
+    settings: {
+      rounds: settings.rounds,
+      tokens: settings.tokens,
+      turnTokens,
+      promptTokens,
+      graphForm: 'canonical-1',
+    },
     samples,
     median: { ...medians(samples), int4Block: 32 },
     notes: ['ratios over llama.cpp are left out: llama.cpp is not looked for'],

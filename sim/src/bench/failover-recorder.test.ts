@@ -4,7 +4,9 @@ import { createFailoverRecorder } from './failover-recorder.ts'
 test('remembers when an answer lost its stage and went on, and who was on its first route', () => {
   const recorder = createFailoverRecorder()
   const { logger } = recorder
-  logger.debug('session-started', { stages: ['blocks 0 to 1 at 12D3KooA: 9f3c', 'block 2 at 12D3KooB: none'] })
+  logger.debug('session-started', {
+    stages: ['blocks 0 to 1 at 12D3KooA: 9f3c', 'block 2 at 12D3KooB: none'],
+  })
   logger.child({ of: 'the session' }).warn('stage-lost')
   logger.warn('stage-lost')
   logger.info('route-repaired', { kept: [5, 0], rows: 5 })

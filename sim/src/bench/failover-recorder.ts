@@ -22,7 +22,8 @@ export interface FailoverRecorder {
 
 export function createFailoverRecorder(): FailoverRecorder {
   const entries: Entry[] = []
-  const record = (event: string, fields: LogFields = {}): void => void entries.push({ event, atMs: systemClock.nowMs(), fields })
+  const record = (event: string, fields: LogFields = {}): void =>
+    void entries.push({ event, atMs: systemClock.nowMs(), fields })
   const logger: Logger = { debug: record, info: record, warn: record, error: record, child: () => logger }
   const last = (event: string): Entry | undefined => entries.findLast((entry) => entry.event === event)
   return {

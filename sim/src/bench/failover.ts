@@ -39,7 +39,10 @@ export async function benchFailover(settings: BenchSettings): Promise<BenchRepor
     'hotSpareStallSteps: no copy of a KV cache is kept at another peer, so there is nothing to measure',
   ]
   settings.report('starting six processes …')
-  const swarm = await startMortalSwarm({ model, plain: true, logger: recorder.logger }, thirds(await blocksOf(model)).flatMap((range) => [range, range]))
+  const swarm = await startMortalSwarm(
+    { model, plain: true, logger: recorder.logger },
+    thirds(await blocksOf(model)).flatMap((range) => [range, range]),
+  )
   try {
     const ranges = thirds(swarm.engine.manifest.manifest.config.blockCount)
     const add = (name: string, value: number | null): void => {
@@ -47,7 +50,14 @@ export async function benchFailover(settings: BenchSettings): Promise<BenchRepor
     }
     for (let turn = 0; turn < settings.rounds; turn += 1) {
       for (const [stage] of ranges.entries()) {
-        const { detectionMs, recoveryMs, stallMs, recomputedRatio } = await lose(swarm, recorder, ranges, stage, 'SIGKILL', settings.tokens)
+        const { detectionMs, recoveryMs, stallMs, recomputedRatio } = await lose(
+          swarm,
+          recorder,
+          ranges,
+          stage,
+          'SIGKILL',
+          settings.tokens,
+        )
         add('detectionMs', detectionMs)
         add('recoveryMs', recoveryMs)
         add('stallMs', stallMs)
@@ -58,24 +68,42 @@ export async function benchFailover(settings: BenchSettings): Promise<BenchRepor
       add('hungRecoveryMs', hung.recoveryMs)
       const leaving = await lose(swarm, recorder, ranges, turn % ranges.length, 'SIGTERM', settings.tokens)
       // A node that stays until its sessions have ended has not moved anything.
-      if (leaving.result.route.every(({ peer }) => peer !== leaving.peer)) add('drainStallMs', leaving.longestMs)
+      if (leaving.result.route.every(({ peer }) => peer !== leaving.peer))
+        add('drainStallMs', leaving.longestMs)
       settings.report(`round ${turn + 1} of ${settings.rounds}`)
     }
   } finally {
     await swarm.close()
   }
-  if (samples['drainStallMs'] === undefined) notes.push('drainStallMs: a leaving node kept its session until the answer was whole, so nothing moved')
+  if (samples['drainStallMs'] === undefined)
+    notes.push('drainStallMs: a leaving node kept its session until the answer was whole, so nothing moved')
   const spread = (name: string): Record<string, number> => {
     const values = samples[name] ?? []
-    return values.length === 0 ? {} : { [`${name}P50`]: round(quantile(values, 0.5)), [`${name}P99`]: round(quantile(values, 0.99)) }
+    return values.length === 0
+      ? {}
+      : { [`${name}P50`]: round(quantile(values, 0.5)), [`${name}P99`]: round(quantile(values, 0.99)) }
   }
   return {
     name: 'failover',
     machine: describeMachine(),
     model,
-    settings: { rounds: settings.rounds, tokens: settings.tokens, promptTokens, killAt, threadsPerProcess: 1, holdersPerStage: 2, stepDeadlineMsMin: 1000, suspectPingMs: 400 },
+    settings: {
+      rounds: settings.rounds,
+      tokens: settings.tokens,
+      promptTokens,
+      killAt,
+      threadsPerProcess: 1,
+      holdersPerStage: 2,
+      stepDeadlineMsMin: 1000,
+      suspectPingMs: 400,
+    },
     samples,
-    median: { ...medians(samples), ...spread('detectionMs'), ...spread('recoveryMs'), ...spread('hungRecoveryMs') },
+    median: {
+      ...medians(samples),
+      ...spread('detectionMs'),
+      ...spread('recoveryMs'),
+      ...spread('hungRecoveryMs'),
+    },
     notes,
   }
 }
@@ -91,20 +119,31 @@ function thirds(blockCount: number): Range[] {
   return [0, 1, 2].map((part): Range => [bounds[part]!, bounds[part + 1]!])
 }
 
-async function lose(swarm: MortalSwarm, recorder: FailoverRecorder, ranges: readonly Range[], stage: number, how: How, tokens: number): Promise<Loss> {
+async function lose(
+  swarm: MortalSwarm,
+  recorder: FailoverRecorder,
+  ranges: readonly Range[],
+  stage: number,
+  how: How,
+  tokens: number,
+): Promise<Loss> {
   const present = await Promise.all(ranges.map((range) => swarm.staff(range, 2)))
   recorder.clear()
   const timesMs: number[] = []
   let goneMs = Number.NaN
   let gone: MortalNode | undefined
-  const result = await answer(swarm.engine, { promptTokens, maxTokens: Math.max(tokens, killAt + 8), sampling: { temperature: 0 } }, (token) => {
-    timesMs.push(systemClock.nowMs())
-    if (token !== killAt) return
-    gone = present.flat().find(({ peerId }) => peerId === recorder.peers()[stage])
-    if (gone === undefined) throw new Error('the route has a stage that this bench did not start')
-    goneMs = systemClock.nowMs()
-    gone.process.kill(how)
-  })
+  const result = await answer(
+    swarm.engine,
+    { promptTokens, maxTokens: Math.max(tokens, killAt + 8), sampling: { temperature: 0 } },
+    (token) => {
+      timesMs.push(systemClock.nowMs())
+      if (token !== killAt) return
+      gone = present.flat().find(({ peerId }) => peerId === recorder.peers()[stage])
+      if (gone === undefined) throw new Error('the route has a stage that this bench did not start')
+      goneMs = systemClock.nowMs()
+      gone.process.kill(how)
+    },
+  )
   if (gone === undefined) throw new Error('the answer ended before its stage was taken away')
   const gapsMs = timesMs.slice(1).map((at, index) => at - timesMs[index]!)
   const usualMs = median(gapsMs.slice(0, killAt - 1))
@@ -127,6 +166,9 @@ function recomputedRatio(recorder: FailoverRecorder, { route }: GenerateResult):
   const kept = repaired?.['kept']
   const rows = Number(repaired?.['rows'])
   if (!Array.isArray(kept) || kept.length !== route.length) return null
-  const again = route.reduce((sum, { start, end }, index) => sum + (rows - Number(kept[index])) * (end - start), 0)
+  const again = route.reduce(
+    (sum, { start, end }, index) => sum + (rows - Number(kept[index])) * (end - start),
+    0,
+  )
   return again / (rows * route.at(-1)!.end)
 }

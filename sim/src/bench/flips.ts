@@ -36,7 +36,8 @@ export async function benchFlips(settings: BenchSettings): Promise<BenchReport> 
       const texts = await readText(shapes, settings)
       const spoken = await readAnswers(shapes, settings)
       const [{ gaps }] = Object.values(texts) as [Tally]
-      for (const [name, share] of Object.entries({ P01: 0.01, P10: 0.1, P50: 0.5 })) figures[`textGap${name}${format}`] = round(quantile(gaps, share))
+      for (const [name, share] of Object.entries({ P01: 0.01, P10: 0.1, P50: 0.5 }))
+        figures[`textGap${name}${format}`] = round(quantile(gaps, share))
       for (const change of Object.keys(changes) as (keyof typeof changes)[]) {
         const [text, answer] = [texts[change], spoken[change]]
         const name = `${change}${format}`
@@ -44,12 +45,15 @@ export async function benchFlips(settings: BenchSettings): Promise<BenchReport> 
         figures[`textFlipsPerThousand${name}`] = perThousand(text)
         figures[`answerFlipsPerThousand${name}`] = perThousand(answer)
         figures[`answersChanged${name}`] = firstFlips.length
-        figures[`logitDifferenceMax${name}`] = round(Math.max(text.logitDifferenceMax, answer.logitDifferenceMax))
+        figures[`logitDifferenceMax${name}`] = round(
+          Math.max(text.logitDifferenceMax, answer.logitDifferenceMax),
+        )
         samples[`gapsAtFlips${name}`] = [...text.gapsAtFlips, ...answer.gapsAtFlips].map(round)
         samples[`firstFlips${name}`] = firstFlips
         if (firstFlips.length > 0) figures[`firstFlipMedian${name}`] = round(quantile(firstFlips, 0.5))
         for (const [of, share] of Object.entries({ P50: 0.5, P90: 0.9, Max: 1 })) {
-          if (samples[`gapsAtFlips${name}`]!.length > 0) figures[`gapAtFlip${of}${name}`] = round(quantile(samples[`gapsAtFlips${name}`]!, share))
+          if (samples[`gapsAtFlips${name}`]!.length > 0)
+            figures[`gapAtFlip${of}${name}`] = round(quantile(samples[`gapsAtFlips${name}`]!, share))
         }
         figures['textPositions'] = text.positions
         figures[`answerPositions${format}`] = answer.positions
@@ -62,7 +66,13 @@ export async function benchFlips(settings: BenchSettings): Promise<BenchReport> 
     name: 'flips',
     machine: describeMachine(),
     model,
-    settings: { rounds: settings.rounds, textPositions, answers: settings.rounds * answers, answerTokensMax, speedsOfThreeRanks: [2, 1, 1] },
+    settings: {
+      rounds: settings.rounds,
+      textPositions,
+      answers: settings.rounds * answers,
+      answerTokensMax,
+      speedsOfThreeRanks: [2, 1, 1],
+    },
     samples,
     median: { answers: settings.rounds * answers, ...figures },
     notes: [
@@ -79,14 +89,25 @@ type Tallies = Record<keyof typeof changes, Tally>
 function createTallies({ whole }: Shapes): Tallies {
   const { vocabularySize } = whole.manifest.manifest.config
   const tally = (): Tally => createTally(vocabularySize)
-  return { WholeToStages: tally(), WholeToTwoRanks: tally(), WholeToThreeRanks: tally(), TwoToThreeRanks: tally() }
+  return {
+    WholeToStages: tally(),
+    WholeToTwoRanks: tally(),
+    WholeToThreeRanks: tally(),
+    TwoToThreeRanks: tally(),
+  }
 }
 
 async function readText(shapes: Shapes, { rounds, report }: BenchSettings): Promise<Tallies> {
   const tallies = createTallies(shapes)
   for (const [index, ids] of (await dialogues(tokenizerOf(shapes.whole), rounds * textPositions)).entries()) {
-    const logits = { whole: await read(shapes.whole, ids), stages: await read(shapes.stages, ids), twoRanks: await read(shapes.twoRanks, ids), threeRanks: await read(shapes.threeRanks, ids) }
-    for (const [change, [one, other]] of Object.entries(changes)) tallies[change as keyof Tallies].add(logits[one], logits[other])
+    const logits = {
+      whole: await read(shapes.whole, ids),
+      stages: await read(shapes.stages, ids),
+      twoRanks: await read(shapes.twoRanks, ids),
+      threeRanks: await read(shapes.threeRanks, ids),
+    }
+    for (const [change, [one, other]] of Object.entries(changes))
+      tallies[change as keyof Tallies].add(logits[one], logits[other])
     if (index % 25 === 0) report(`text: ${tallies.WholeToStages.positions} positions`)
   }
   return tallies
@@ -101,7 +122,8 @@ async function readAnswers(shapes: Shapes, { rounds, report }: BenchSettings): P
       const ids = [...prompt, ...(await greedy(shapes[source], prompt))].slice(0, -1)
       const logits = await read(shapes[source], ids)
       for (const [change, [one, other]] of Object.entries(changes)) {
-        if (one === source) tallies[change as keyof Tallies].add(logits, await read(shapes[other], ids), prompt.length - 1)
+        if (one === source)
+          tallies[change as keyof Tallies].add(logits, await read(shapes[other], ids), prompt.length - 1)
       }
     }
     if (index % 10 === 9) report(`${index + 1} answers`)
@@ -116,7 +138,11 @@ async function read(engine: Engine, ids: readonly number[]): Promise<Float32Arra
 }
 
 async function greedy(engine: Engine, promptIds: readonly number[]): Promise<readonly number[]> {
-  for await (const event of engine.generate({ promptIds, maxTokens: answerTokensMax, sampling: { ...engine.defaultSampling, temperature: 0, repetitionPenalty: 1 } })) {
+  for await (const event of engine.generate({
+    promptIds,
+    maxTokens: answerTokensMax,
+    sampling: { ...engine.defaultSampling, temperature: 0, repetitionPenalty: 1 },
+  })) {
     if (event.type === 'done') return event.result.tokenIds
   }
   throw new Error('a generation ended without a result')

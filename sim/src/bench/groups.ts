@@ -18,18 +18,23 @@ export async function benchGroups(settings: BenchSettings): Promise<BenchReport>
   const choices: Record<string, string> = {}
   let choicesConfirmed = 0
   for (const point of points) {
-    const { choice, choosesGroup, predictedGroupMs, predictedSingleMs, measuredGroupMs, measuredSingleMs } = await runPoint(point, { ...settings, model, costs })
+    const { choice, choosesGroup, predictedGroupMs, predictedSingleMs, measuredGroupMs, measuredSingleMs } =
+      await runPoint(point, { ...settings, model, costs })
     const { name } = point
     samples[`measuredMs${name}Group`] = measuredGroupMs.map(round)
     samples[`predictedMs${name}Pipeline`] = predictedSingleMs.map(round)
     samples[`measuredMs${name}Pipeline`] = measuredSingleMs.map(round)
     figures[`predictedMs${name}Group`] = round(predictedGroupMs)
     figures[`predictionError${name}Group`] = round(Math.abs(predictedGroupMs / median(measuredGroupMs) - 1))
-    figures[`predictionError${name}Pipeline`] = round(Math.abs(median(predictedSingleMs) / median(measuredSingleMs) - 1))
+    figures[`predictionError${name}Pipeline`] = round(
+      Math.abs(median(predictedSingleMs) / median(measuredSingleMs) - 1),
+    )
     choices[name] = choice
     const groupIsFaster = median(measuredGroupMs) < median(measuredSingleMs)
     if (groupIsFaster === choosesGroup) choicesConfirmed += 1
-    settings.report(`${name}: the planner takes ${choice}, ${groupIsFaster === choosesGroup ? 'and it is' : 'which is not'} the faster one`)
+    settings.report(
+      `${name}: the planner takes ${choice}, ${groupIsFaster === choosesGroup ? 'and it is' : 'which is not'} the faster one`,
+    )
   }
   return {
     name: 'groups',

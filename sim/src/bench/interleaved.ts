@@ -16,11 +16,20 @@ export interface InterleavedSettings {
  * compared, and whole generations after one another are not.
  * @returns tokens per second, for each engine one figure a turn
  */
-export async function decodeInterleaved(engines: readonly Engine[], { turns, turnTokens, warmUpTurns, report }: InterleavedSettings): Promise<number[][]> {
+export async function decodeInterleaved(
+  engines: readonly Engine[],
+  { turns, turnTokens, warmUpTurns, report }: InterleavedSettings,
+): Promise<number[][]> {
   const maxTokens = 1 + (turns + warmUpTurns) * turnTokens
   const generations = engines.map((engine) => {
     const promptIds = benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens)
-    return engine.generate({ promptIds, maxTokens, ignoreEos: true, sampling: { ...engine.defaultSampling, temperature: 0 } })[Symbol.asyncIterator]()
+    const stream = engine.generate({
+      promptIds,
+      maxTokens,
+      ignoreEos: true,
+      sampling: { ...engine.defaultSampling, temperature: 0 },
+    })
+    return stream[Symbol.asyncIterator]()
   })
   const speeds: number[][] = engines.map(() => [])
   try {
@@ -41,7 +50,10 @@ export async function decodeInterleaved(engines: readonly Engine[], { turns, tur
   return speeds
 }
 
-async function decode(generation: ReturnType<ReturnType<Engine['generate']>[typeof Symbol.asyncIterator]>, tokens: number): Promise<void> {
+async function decode(
+  generation: ReturnType<ReturnType<Engine['generate']>[typeof Symbol.asyncIterator]>,
+  tokens: number,
+): Promise<void> {
   for (let made = 0; made < tokens; made += 1) {
     const { done, value } = await generation.next()
     if (done === true || value.type !== 'token') throw new Error('a generation ended before its turn')

@@ -31,7 +31,14 @@ export async function benchMembership(settings: BenchSettings): Promise<BenchRep
     name: 'membership',
     machine: describeMachine(),
     model: 'none',
-    settings: { rounds: settings.rounds, profile: 'lan', linkMs: 1, documentUpdates: 100_000, documentPeers: 100, documentRestarts: 1000 },
+    settings: {
+      rounds: settings.rounds,
+      profile: 'lan',
+      linkMs: 1,
+      documentUpdates: 100_000,
+      documentPeers: 100,
+      documentRestarts: 1000,
+    },
     samples,
     median: medians(samples),
     notes: [

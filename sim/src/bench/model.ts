@@ -16,27 +16,74 @@ export const llama1B = {
 } as const
 
 /** A tenth of that: three processes hold it in little memory, and a block still takes a measurable time. */
-export const llamaSmall = { ...llama1B, hidden: 1024, blocks: 12, heads: 16, keyValueHeads: 4, feedForward: 2816, vocabulary: 4096, context: 1024 } as const
+export const llamaSmall = {
+  ...llama1B,
+  hidden: 1024,
+  blocks: 12,
+  heads: 16,
+  keyValueHeads: 4,
+  feedForward: 2816,
+  vocabulary: 4096,
+  context: 1024,
+} as const
 
 /** A quarter of its blocks, as wide as there: what half of a block costs beside computing is little, and four devices still share them. */
 export const llamaWide = { ...llama1B, blocks: 4, vocabulary: 4096, context: 1024 } as const
 
 /** The model a bench runs on: what the user named, or a random one of 1B shape, made once per data directory. */
-export async function benchModel(ref: string | undefined, dataFolder: string, report: (line: string) => void): Promise<string> {
-  return ref ?? (await randomModel('random-llama-1b', llama1B, 'Llama-3.2-1B shape (2.5 GB)', dataFolder, report))
+export async function benchModel(
+  ref: string | undefined,
+  dataFolder: string,
+  report: (line: string) => void,
+): Promise<string> {
+  return (
+    ref ?? (await randomModel('random-llama-1b', llama1B, 'Llama-3.2-1B shape (2.5 GB)', dataFolder, report))
+  )
 }
 
 /** The same for benches that run several processes and look at something else than compute. */
-export async function smallBenchModel(ref: string | undefined, dataFolder: string, report: (line: string) => void): Promise<string> {
-  return ref ?? (await randomModel('random-llama-small', llamaSmall, 'Llama shape (12 blocks of 1,024 columns)', dataFolder, report))
+export async function smallBenchModel(
+  ref: string | undefined,
+  dataFolder: string,
+  report: (line: string) => void,
+): Promise<string> {
+  return (
+    ref ??
+    (await randomModel(
+      'random-llama-small',
+      llamaSmall,
+      'Llama shape (12 blocks of 1,024 columns)',
+      dataFolder,
+      report,
+    ))
+  )
 }
 
 /** For benches of several processes that cut blocks. */
-export async function wideBenchModel(ref: string | undefined, dataFolder: string, report: (line: string) => void): Promise<string> {
-  return ref ?? (await randomModel('random-llama-wide', llamaWide, 'Llama shape (4 blocks of 2,048 columns)', dataFolder, report))
+export async function wideBenchModel(
+  ref: string | undefined,
+  dataFolder: string,
+  report: (line: string) => void,
+): Promise<string> {
+  return (
+    ref ??
+    (await randomModel(
+      'random-llama-wide',
+      llamaWide,
+      'Llama shape (4 blocks of 2,048 columns)',
+      dataFolder,
+      report,
+    ))
+  )
 }
 
-async function randomModel(name: string, shape: Parameters<typeof writeRandomModel>[1], words: string, dataFolder: string, report: (line: string) => void): Promise<string> {
+async function randomModel(
+  name: string,
+  shape: Parameters<typeof writeRandomModel>[1],
+  words: string,
+  dataFolder: string,
+  report: (line: string) => void,
+): Promise<string> {
   const folder = join(dataFolder, 'bench', name)
   if (await exists(join(folder, 'config.json'))) return folder
   report(`making a random model of ${words}, once …`)

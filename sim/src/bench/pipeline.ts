@@ -53,25 +53,37 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
       ['FourProcesses', 4],
     ] as const) {
       settings.report(`loading ${processes} processes …`)
-      const pipeline = await openPipeline(model, processes, single.manifest.manifest.config.blockCount, settings.dataFolder, join(folder, name))
+      const pipeline = await openPipeline(
+        model,
+        processes,
+        single.manifest.manifest.config.blockCount,
+        settings.dataFolder,
+        join(folder, name),
+      )
       open.push(pipeline)
       pipelines.push({ name, engine: pipeline.engine })
     }
     const turns = settings.rounds * turnsPerRound
-    const speeds = await decodeInterleaved(pipelines.map(({ engine }) => engine), {
-      turns,
-      turnTokens,
-      warmUpTurns,
-      report: (turn) => {
-        if (turn % 10 === 0) settings.report(turn > 0 ? `turn ${turn} of ${turns}` : 'warming up …')
+    const speeds = await decodeInterleaved(
+      pipelines.map(({ engine }) => engine),
+      {
+        turns,
+        turnTokens,
+        warmUpTurns,
+        report: (turn) => {
+          if (turn % 10 === 0) settings.report(turn > 0 ? `turn ${turn} of ${turns}` : 'warming up …')
+        },
       },
-    })
-    for (const [index, { name }] of pipelines.entries()) samples[`tokensPerSecond${name}`] = speeds[index]!.map(round)
+    )
+    for (const [index, { name }] of pipelines.entries())
+      samples[`tokensPerSecond${name}`] = speeds[index]!.map(round)
   } finally {
     for (const one of open.reverse()) await one.close()
     await rm(folder, { recursive: true, force: true })
   }
-  const [one, two, four] = ['One', 'Two', 'Four'].map((count) => samples[`tokensPerSecond${count}Process${count === 'One' ? '' : 'es'}`] ?? [])
+  const [one, two, four] = ['One', 'Two', 'Four'].map(
+    (count) => samples[`tokensPerSecond${count}Process${count === 'One' ? '' : 'es'}`] ?? [],
+  )
   samples['ratioTwoProcesses'] = ratios(two!, one!)
   samples['ratioFourProcesses'] = ratios(four!, one!)
   samples['hopMsP50'] = two!.map((speed, i) => round((1000 / speed - 1000 / one![i]!) / 2))
@@ -79,14 +91,29 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
     name: 'pipeline',
     machine: describeMachine(),
     model: settings.model ?? 'random, Llama-3.2-1B shape',
-    settings: { rounds: settings.rounds, turnsPerRound, turnTokens, promptTokens, threadsPerProcess: threads, weights: 'int4:32' },
+    settings: {
+      rounds: settings.rounds,
+      turnsPerRound,
+      turnTokens,
+      promptTokens,
+      threadsPerProcess: threads,
+      weights: 'int4:32',
+    },
     samples,
     median: medians(samples),
-    notes: ['hopMsP50 is the time that a token takes longer over two processes than in one, halved: one hop there, one back; compute noise is in it'],
+    notes: [
+      'hopMsP50 is the time that a token takes longer over two processes than in one, halved: one hop there, one back; compute noise is in it',
+    ],
   }
 }
 
-async function openPipeline(model: string, processes: number, blockCount: number, dataFolder: string, folder: string): Promise<Pipeline> {
+async function openPipeline(
+  model: string,
+  processes: number,
+  blockCount: number,
+  dataFolder: string,
+  folder: string,
+): Promise<Pipeline> {
   const children: NodeProcess[] = []
   let node: ServingPeer | null = null
   const close = async (): Promise<void> => {
@@ -95,10 +122,31 @@ async function openPipeline(model: string, processes: number, blockCount: number
   }
   try {
     const bounds = Array.from({ length: processes + 1 }, (_, i) => Math.round((i * blockCount) / processes))
-    node = await startNode(dependencies, { model, join: [], listen: [], lan: false, memoryBytes, blocks: [bounds[processes - 1]!, blockCount], threads, dataFolder, onEvent: () => undefined })
+    node = await startNode(dependencies, {
+      model,
+      join: [],
+      listen: [],
+      lan: false,
+      memoryBytes,
+      blocks: [bounds[processes - 1]!, blockCount],
+      threads,
+      dataFolder,
+      onEvent: () => undefined,
+    })
     const address = node.addresses()[0]!
     for (let i = 0; i < processes - 1; i += 1) {
-      const child = startNodeProcess(['--join', address, '--blocks', `${bounds[i]}:${bounds[i + 1]}`, '--threads', `${threads}`, '--memory', '8GiB', '--data', join(folder, `${i}`)])
+      const child = startNodeProcess([
+        '--join',
+        address,
+        '--blocks',
+        `${bounds[i]}:${bounds[i + 1]}`,
+        '--threads',
+        `${threads}`,
+        '--memory',
+        '8GiB',
+        '--data',
+        join(folder, `${i}`),
+      ])
       children.push(child)
       await child.ready
     }

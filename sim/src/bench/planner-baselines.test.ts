@@ -7,7 +7,11 @@ import type { ClusterView } from './planner-view.ts'
 function viewOf(candidates: readonly (readonly [capacity: number, blockMicros: number])[]): ClusterView {
   return {
     stageMicros: 300,
-    candidates: candidates.map(([capacity, blockMicros]) => ({ capacity, blockMicros, memoryBytes: capacity * 1000 })),
+    candidates: candidates.map(([capacity, blockMicros]) => ({
+      capacity,
+      blockMicros,
+      memoryBytes: capacity * 1000,
+    })),
     hops: candidates.map((_, from) => candidates.map((__, to) => (from === to ? 0 : 1000))),
   }
 }
@@ -40,6 +44,8 @@ describe('rules of other systems', () => {
   })
 
   it('adds up all stages and the ring of hops', () => {
-    expect(tokenMicros(three, { order: [0, 1], blocks: [6, 2] })).toBe(6 * 1000 + 2 * 500 + 2 * 300 + 2 * 1000)
+    expect(tokenMicros(three, { order: [0, 1], blocks: [6, 2] })).toBe(
+      6 * 1000 + 2 * 500 + 2 * 300 + 2 * 1000,
+    )
   })
 })

@@ -3,7 +3,11 @@ import { stageMicros, type Cluster } from '@shoal/planner/testing'
 /** A cluster as the planner sees it. Times in integer microseconds. */
 export interface ClusterView {
   readonly stageMicros: number
-  readonly candidates: readonly { readonly capacity: number; readonly blockMicros: number; readonly memoryBytes: number }[]
+  readonly candidates: readonly {
+    readonly capacity: number
+    readonly blockMicros: number
+    readonly memoryBytes: number
+  }[]
   /** One decode row from one candidate to another. */
   readonly hops: readonly (readonly number[])[]
 }
@@ -18,7 +22,11 @@ export function viewOf(cluster: Cluster): ClusterView {
   const all = cluster.candidates.map((_, index) => index)
   return {
     stageMicros,
-    candidates: cluster.candidates.map(({ capacity, blockMicros, member }) => ({ capacity, blockMicros, memoryBytes: member.hardware.memoryBytes })),
+    candidates: cluster.candidates.map(({ capacity, blockMicros, member }) => ({
+      capacity,
+      blockMicros,
+      memoryBytes: member.hardware.memoryBytes,
+    })),
     hops: all.map((from) => all.map((to) => (from === to ? 0 : cluster.hop(from, to)))),
   }
 }

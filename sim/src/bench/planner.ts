@@ -20,8 +20,14 @@ const largeModels = [
 
 /** Time per token of one user, added up here: the planner's own figures are not believed. */
 export function tokenMicros({ candidates, hops, stageMicros }: ClusterView, { order, blocks }: Cut): number {
-  const stages = order.reduce((sum, index, at) => sum + (blocks[at] ?? 0) * (candidates[index]?.blockMicros ?? 0) + stageMicros, 0)
-  const ways = order.length < 2 ? 0 : order.reduce((sum, from, at) => sum + (hops[from]?.[order[(at + 1) % order.length] ?? from] ?? 0), 0)
+  const stages = order.reduce(
+    (sum, index, at) => sum + (blocks[at] ?? 0) * (candidates[index]?.blockMicros ?? 0) + stageMicros,
+    0,
+  )
+  const ways =
+    order.length < 2
+      ? 0
+      : order.reduce((sum, from, at) => sum + (hops[from]?.[order[(at + 1) % order.length] ?? from] ?? 0), 0)
   return stages + ways
 }
 
@@ -30,7 +36,11 @@ export async function benchPlanner(settings: BenchSettings): Promise<BenchReport
   const { regrets, feasible, solvable } = compare(settings.report)
   const { samples, slowest } = timePlans(settings)
   const prediction = await measurePrediction(settings)
-  const figures: Record<string, number> = { predictionError: prediction.predictionError, ...slowest, solvableClusters: solvable }
+  const figures: Record<string, number> = {
+    predictionError: prediction.predictionError,
+    ...slowest,
+    solvableClusters: solvable,
+  }
   for (const [name, values] of Object.entries(prediction.samples)) figures[name] = round(median(values))
   for (const [name, values] of Object.entries(regrets)) {
     figures[`regret${name}`] = round(quantile(values, 0.5))
@@ -41,8 +51,18 @@ export async function benchPlanner(settings: BenchSettings): Promise<BenchReport
   return {
     name: 'planner',
     machine: describeMachine(),
-    model: settings.model ?? 'random, Llama shape, 12 blocks of 1,024 columns (predictionError); none (all others)',
-    settings: { clusters, nodesMax: 7, blocksMax: 8, rounds: settings.rounds, tokens: settings.tokens, largeModels, predictedShapes },
+    model:
+      settings.model ??
+      'random, Llama shape, 12 blocks of 1,024 columns (predictionError); none (all others)',
+    settings: {
+      clusters,
+      nodesMax: 7,
+      blocksMax: 8,
+      rounds: settings.rounds,
+      tokens: settings.tokens,
+      largeModels,
+      predictedShapes,
+    },
     samples: { ...samples, ...prediction.samples },
     median: figures,
     notes: [
@@ -54,7 +74,11 @@ export async function benchPlanner(settings: BenchSettings): Promise<BenchReport
   }
 }
 
-function compare(report: (line: string) => void): { regrets: Record<string, number[]>; feasible: Record<string, number>; solvable: number } {
+function compare(report: (line: string) => void): {
+  regrets: Record<string, number[]>
+  feasible: Record<string, number>
+  solvable: number
+} {
   const regrets: Record<string, number[]> = {}
   const feasible: Record<string, number> = {}
   let solvable = 0
@@ -66,8 +90,16 @@ function compare(report: (line: string) => void): { regrets: Record<string, numb
     if (best === null) continue
     solvable += 1
     const view = viewOf(cluster)
-    const cuts: Record<string, Cut | undefined> = { Exact: planExactly(cluster, cluster.candidates.map((_, index) => index), usersOf.latency), Search: planBySearch(cluster, usersOf.latency) }
-    for (const [name, rule] of Object.entries(baselines)) cuts[`${name.charAt(0).toUpperCase()}${name.slice(1)}`] = rule(view, blockCount)
+    const cuts: Record<string, Cut | undefined> = {
+      Exact: planExactly(
+        cluster,
+        cluster.candidates.map((_, index) => index),
+        usersOf.latency,
+      ),
+      Search: planBySearch(cluster, usersOf.latency),
+    }
+    for (const [name, rule] of Object.entries(baselines))
+      cuts[`${name.charAt(0).toUpperCase()}${name.slice(1)}`] = rule(view, blockCount)
     for (const [name, cut] of Object.entries(cuts)) {
       feasible[name] ??= 0
       regrets[name] ??= []
@@ -81,7 +113,10 @@ function compare(report: (line: string) => void): { regrets: Record<string, numb
 }
 
 /** Times by case; each figure is the median of the case that takes longest. */
-function timePlans(settings: BenchSettings): { samples: Record<string, number[]>; slowest: Record<string, number> } {
+function timePlans(settings: BenchSettings): {
+  samples: Record<string, number[]>
+  slowest: Record<string, number>
+} {
   const samples: Record<string, number[]> = {}
   const slowest: Record<string, number> = {}
   for (const peers of [200, 1000]) {
@@ -93,11 +128,17 @@ function timePlans(settings: BenchSettings): { samples: Record<string, number[]>
         for (const objective of objectives) {
           const startMs = systemClock.nowMs()
           plan(snapshot, costs, { objective })
-          if (turn > 0) (samples[`${figure} ${blockCount} blocks, up to ${blocksHeldMax} held, ${objective}`] ??= []).push(round(systemClock.nowMs() - startMs))
+          if (turn > 0)
+            (samples[`${figure} ${blockCount} blocks, up to ${blocksHeldMax} held, ${objective}`] ??=
+              []).push(round(systemClock.nowMs() - startMs))
         }
       }
     }
-    slowest[figure] = Math.max(...Object.entries(samples).filter(([name]) => name.startsWith(figure)).map(([, values]) => median(values)))
+    slowest[figure] = Math.max(
+      ...Object.entries(samples)
+        .filter(([name]) => name.startsWith(figure))
+        .map(([, values]) => median(values)),
+    )
     settings.report(`${peers} peers: ${slowest[figure]} ms`)
   }
   return { samples, slowest }

@@ -38,7 +38,16 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
   const errors: number[] = []
   for (const shape of predictedShapes) {
     const folder = await mkdtemp(join(tmpdir(), 'shoal-prediction-'))
-    const swarm = await startSwarm(['--model', model, '--shape', shape, '--processes', String(processes), '--threads', '1'])
+    const swarm = await startSwarm([
+      '--model',
+      model,
+      '--shape',
+      shape,
+      '--processes',
+      String(processes),
+      '--threads',
+      '1',
+    ])
     let client: SwarmPeer | null = null
     try {
       client = await connectClient(dependencies, { join: swarm.addresses, dataFolder: folder, threads: 1 })
@@ -53,7 +62,9 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
         ;(samples[`predictedTpotMs${named(shape)}`] ??= []).push(round(predictedMs))
         ;(samples[`measuredTpotMs${named(shape)}`] ??= []).push(round(measuredMs))
         ;(samples[`predictionError${named(shape)}`] ??= []).push(round(error))
-        settings.report(`${shape}: ${predictedMs.toFixed(1)} ms predicted, ${measuredMs.toFixed(1)} ms measured over ${route.length} stages`)
+        settings.report(
+          `${shape}: ${predictedMs.toFixed(1)} ms predicted, ${measuredMs.toFixed(1)} ms measured over ${route.length} stages`,
+        )
       }
       errors.push(median(samples[`predictionError${named(shape)}`] ?? []))
     } finally {
@@ -66,4 +77,8 @@ export async function measurePrediction(settings: BenchSettings): Promise<Predic
 }
 
 /** `two-sites` as part of a metric's name. */
-export const named = (shape: string): string => shape.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
+export const named = (shape: string): string =>
+  shape
+    .split('-')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('')

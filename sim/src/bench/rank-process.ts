@@ -8,6 +8,16 @@ const [, , model, dataFolder, weights] = process.argv
 if (model === undefined || dataFolder === undefined) throw new Error('rank-process MODEL DATA [WEIGHTS]')
 const rank = await startRank(
   { clock: systemClock, random: systemRandom, logger: silentLogger },
-  { model, weights, join: [], listen: [], lan: false, leaders: null, memoryBytes: 8 * 2 ** 30, threads: 1, dataFolder },
+  {
+    model,
+    weights,
+    join: [],
+    listen: [],
+    lan: false,
+    leaders: null,
+    memoryBytes: 8 * 2 ** 30,
+    threads: 1,
+    dataFolder,
+  },
 )
 process.send?.({ address: rank.addresses()[0] })

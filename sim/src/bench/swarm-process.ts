@@ -21,7 +21,9 @@ export interface SwarmProcess {
 
 /** @param words of the command line after `swarm --json`; it ends with this process, however that ends */
 export async function startSwarm(words: readonly string[]): Promise<SwarmProcess> {
-  const child = spawn(process.execPath, [program, 'swarm', '--json', '--exit-with-parent', ...words], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  const child = spawn(process.execPath, [program, 'swarm', '--json', '--exit-with-parent', ...words], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ready = new Promise<readonly StartedNode[]>((resolve, reject) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {

@@ -55,7 +55,12 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
     settings.report('loading two ranks …')
     const rank = await startRankProcess(model, settings.dataFolder)
     open.push(rank)
-    const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, direct: { protocols: [protocols.group], random: systemRandom } })
+    const transport = await createLibp2pTransport({
+      privateKey: await createPeerKey(),
+      clock: systemClock,
+      logger: silentLogger,
+      direct: { protocols: [protocols.group], random: systemRandom },
+    })
     open.push(transport)
     const others = computeThreads(process.pid)
     const group = await openLocalEngine(dependencies, {
@@ -63,13 +68,24 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
       threads: 1,
       dataFolder: settings.dataFolder,
       wrap: (own, manifest) =>
-        timed(grouped({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }), (runner) => (leader = runner), (times) => {
-          meter = { forwardMs: meter.forwardMs + (times.forwardMs ?? 0), headMs: meter.headMs + (times.headMs ?? 0), calls: meter.calls + (times.forwardMs === undefined ? 0 : 1) }
-        }),
+        timed(
+          grouped({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }),
+          (runner) => (leader = runner),
+          (times) => {
+            meter = {
+              forwardMs: meter.forwardMs + (times.forwardMs ?? 0),
+              headMs: meter.headMs + (times.headMs ?? 0),
+              calls: meter.calls + (times.forwardMs === undefined ? 0 : 1),
+            }
+          },
+        ),
     })
     open.push(group)
     // Each one's first: threads that onnxruntime starts have their name.
-    const threads = [computeThreads(process.pid).filter((thread) => !others.includes(thread)), computeThreads(rank.processId)].flatMap(([first]) => (first === undefined ? [] : [first]))
+    const threads = [
+      computeThreads(process.pid).filter((thread) => !others.includes(thread)),
+      computeThreads(rank.processId),
+    ].flatMap(([first]) => (first === undefined ? [] : [first]))
     bound = cpus().length > 1 && threads.length === 2 && threads.every(bindToCore)
     const turns = settings.rounds * Math.max(turnsPerRound, Math.ceil(settings.tokens / turnTokens))
     const speeds = await decodeInterleaved([one, two, group], {
@@ -86,19 +102,34 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
       },
     })
     ;[sumsBefore, sumsAfter] = [await before, await spentBy(leader)]
-    for (const [index, name] of ['OneThread', 'TwoThreads', 'TwoRanks'].entries()) samples[`tokensPerSecond${name}`] = speeds[index]!.map(round)
+    for (const [index, name] of ['OneThread', 'TwoThreads', 'TwoRanks'].entries())
+      samples[`tokensPerSecond${name}`] = speeds[index]!.map(round)
   } finally {
     for (const one of open.reverse()) await one.close()
   }
-  samples['ratioTwoRanks'] = ratios(samples['tokensPerSecondTwoRanks'] ?? [], samples['tokensPerSecondOneThread'] ?? [])
-  samples['ratioTwoRanksToTwoThreads'] = ratios(samples['tokensPerSecondTwoRanks'] ?? [], samples['tokensPerSecondTwoThreads'] ?? [])
+  samples['ratioTwoRanks'] = ratios(
+    samples['tokensPerSecondTwoRanks'] ?? [],
+    samples['tokensPerSecondOneThread'] ?? [],
+  )
+  samples['ratioTwoRanksToTwoThreads'] = ratios(
+    samples['tokensPerSecondTwoRanks'] ?? [],
+    samples['tokensPerSecondTwoThreads'] ?? [],
+  )
   const sums = { sums: sumsAfter.sums - sumsBefore.sums, ms: sumsAfter.ms - sumsBefore.ms }
   const perToken = (ms: number): number => round(ms / Math.max(1, meter.calls))
   return {
     name: 'tensor-parallel',
     machine: describeMachine(),
     model: settings.model ?? 'random, Llama-3.2-1B shape',
-    settings: { rounds: settings.rounds, tokens: settings.tokens, turnTokens, promptTokens, weights: 'int4:32', split: 'equal', ranksBoundToCores: bound },
+    settings: {
+      rounds: settings.rounds,
+      tokens: settings.tokens,
+      turnTokens,
+      promptTokens,
+      weights: 'int4:32',
+      split: 'equal',
+      ranksBoundToCores: bound,
+    },
     samples,
     median: {
       ...medians(samples),
@@ -110,8 +141,8 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
       sumsPerToken: round(sums.sums / Math.max(1, meter.calls)),
     },
     notes: [
-      'with ranksBoundToCores each rank\'s computing thread has a core, as MPI binds ranks; Linux otherwise puts two processes that wake each other on one core for long stretches',
-      'sums: from the leader\'s part to the total in its computing thread, the other rank\'s lateness included; compute and thread hops: the rest of the time in blocks',
+      "with ranksBoundToCores each rank's computing thread has a core, as MPI binds ranks; Linux otherwise puts two processes that wake each other on one core for long stretches",
+      "sums: from the leader's part to the total in its computing thread, the other rank's lateness included; compute and thread hops: the rest of the time in blocks",
       'blocksMsPerToken and what follows are means over all timed turns; the ranks share the head as well',
     ],
   }
@@ -129,11 +160,16 @@ const nothing: Spent = { sums: 0, ms: 0 }
 /** By the leader's computing thread, so far. */
 async function spentBy(leader: GroupRunner | null): Promise<Spent> {
   const spent = (await leader?.sumsInThread(AbortSignal.timeout(10_000))) ?? nothing
-  if (spent.sums === 0) throw new Error('the ranks have no lanes between their threads: the sums cannot be measured')
+  if (spent.sums === 0)
+    throw new Error('the ranks have no lanes between their threads: the sums cannot be measured')
   return spent
 }
 
-function timed(device: Device, onRunner: (runner: GroupRunner) => void, note: (times: { readonly forwardMs?: number; readonly headMs?: number }) => void): Device {
+function timed(
+  device: Device,
+  onRunner: (runner: GroupRunner) => void,
+  note: (times: { readonly forwardMs?: number; readonly headMs?: number }) => void,
+): Device {
   return {
     ...device,
     async loadHead(vocabulary) {
@@ -164,8 +200,15 @@ function timed(device: Device, onRunner: (runner: GroupRunner) => void, note: (t
   }
 }
 
-async function startRankProcess(model: string, dataFolder: string): Promise<{ readonly address: string; readonly processId: number; close(): Promise<void> }> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('./rank-process.ts', import.meta.url)), [model, dataFolder], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+async function startRankProcess(
+  model: string,
+  dataFolder: string,
+): Promise<{ readonly address: string; readonly processId: number; close(): Promise<void> }> {
+  const child: ChildProcess = fork(
+    fileURLToPath(new URL('./rank-process.ts', import.meta.url)),
+    [model, dataFolder],
+    { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+  )
   const [{ address }] = (await once(child, 'message')) as [{ address: string }]
   return {
     address,

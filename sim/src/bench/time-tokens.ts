@@ -14,12 +14,24 @@ export interface TimedTokens {
 export async function timeTokens(engine: Engine, tokens: number): Promise<TimedTokens> {
   const { vocabularySize } = engine.manifest.manifest.config
   const times: number[] = []
-  for await (const event of engine.generate({ promptIds: benchPrompt(vocabularySize, promptTokens), maxTokens: tokens, ignoreEos: true, sampling: { ...engine.defaultSampling, temperature: 0 } })) {
+  for await (const event of engine.generate({
+    promptIds: benchPrompt(vocabularySize, promptTokens),
+    maxTokens: tokens,
+    ignoreEos: true,
+    sampling: { ...engine.defaultSampling, temperature: 0 },
+  })) {
     if (event.type === 'token') times.push(systemClock.nowMs())
     else {
       const { predictedTpotMs, route } = event.result
       if (predictedTpotMs === null) throw new Error('the route promised nothing')
-      return { predictedMs: predictedTpotMs, measuredMs: quantile(times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs)), 0.5), route }
+      return {
+        predictedMs: predictedTpotMs,
+        measuredMs: quantile(
+          times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs)),
+          0.5,
+        ),
+        route,
+      }
     }
   }
   throw new Error('the answer had no end')

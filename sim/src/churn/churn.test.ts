@@ -3,30 +3,38 @@ import { resurrections, runChurn } from './churn.ts'
 
 describe('membership and planner under churn', () => {
   // Many more: `npm run chaos -- membership --seeds 1000`.
-  test('40 seeds: no ghost, nobody comes back from the dead, all agree after the calm', { timeout: 240_000 }, async () => {
-    const failures: string[] = []
-    const kinds = new Set<string>()
-    for (let seed = 1; seed <= 40; seed += 1) {
-      const { violations, acts } = await runChurn(seed, 10)
-      failures.push(...violations.map((violation) => `seed ${seed}: ${violation}`))
-      for (const kind of Object.keys(acts)) kinds.add(kind)
-    }
-    expect(failures).toEqual([])
-    expect([...kinds].sort()).toEqual(['adopt', 'freeze', 'kill', 'leave', 'partition', 'restart', 'slow'])
-  })
+  test(
+    '40 seeds: no ghost, nobody comes back from the dead, all agree after the calm',
+    { timeout: 240_000 },
+    async () => {
+      const failures: string[] = []
+      const kinds = new Set<string>()
+      for (let seed = 1; seed <= 40; seed += 1) {
+        const { violations, acts } = await runChurn(seed, 10)
+        failures.push(...violations.map((violation) => `seed ${seed}: ${violation}`))
+        for (const kind of Object.keys(acts)) kinds.add(kind)
+      }
+      expect(failures).toEqual([])
+      expect([...kinds].sort()).toEqual(['adopt', 'freeze', 'kill', 'leave', 'partition', 'restart', 'slow'])
+    },
+  )
 
   // More: `npm run chaos -- groups`.
-  test('12 seeds of peers that take part in groups: nobody is in two, and who follows the plan comes to rest', { timeout: 240_000 }, async () => {
-    const failures: string[] = []
-    let groups = 0
-    for (let seed = 1; seed <= 12; seed += 1) {
-      const result = await runChurn(seed, 8, true)
-      failures.push(...result.violations.map((violation) => `seed ${seed}: ${violation}`))
-      groups += result.groups
-    }
-    expect(failures).toEqual([])
-    expect(groups).toBeGreaterThan(3)
-  })
+  test(
+    '12 seeds of peers that take part in groups: nobody is in two, and who follows the plan comes to rest',
+    { timeout: 240_000 },
+    async () => {
+      const failures: string[] = []
+      let groups = 0
+      for (let seed = 1; seed <= 12; seed += 1) {
+        const result = await runChurn(seed, 8, true)
+        failures.push(...result.violations.map((violation) => `seed ${seed}: ${violation}`))
+        groups += result.groups
+      }
+      expect(failures).toEqual([])
+      expect(groups).toBeGreaterThan(3)
+    },
+  )
 
   test.each([
     { seed: 596, rule: 'a peer that wakes takes what came while it slept for no flood' },
@@ -44,14 +52,39 @@ describe('membership and planner under churn', () => {
 })
 
 describe('the checker of resurrections', () => {
-  const event = (atMs: number, observer: string, type: string, incarnation: number): string => `${atMs} ${observer} ${JSON.stringify({ type, peer: 'b', incarnation })}`
+  const event = (atMs: number, observer: string, type: string, incarnation: number): string =>
+    `${atMs} ${observer} ${JSON.stringify({ type, peer: 'b', incarnation })}`
 
   test.each([
-    { name: 'a dead incarnation that joins', lines: [event(1, 'a', 'peer-dead', 3), event(2, 'a', 'peer-joined', 3)], found: 1 },
-    { name: 'one before it', lines: [event(1, 'a', 'peer-left', 3), event(2, 'a', 'peer-joined', 2)], found: 1 },
-    { name: 'a later one may', lines: [event(1, 'a', 'peer-dead', 3), event(2, 'a', 'peer-joined', 4)], found: 0 },
-    { name: 'another observer may', lines: [event(1, 'a', 'peer-dead', 3), event(2, 'c', 'peer-joined', 3)], found: 0 },
-    { name: 'a restarted observer has not seen it', lines: [event(1, 'a', 'peer-dead', 3), '2 {"type":"restart","peer":"a"}', event(3, 'a', 'peer-joined', 3)], found: 0 },
+    {
+      name: 'a dead incarnation that joins',
+      lines: [event(1, 'a', 'peer-dead', 3), event(2, 'a', 'peer-joined', 3)],
+      found: 1,
+    },
+    {
+      name: 'one before it',
+      lines: [event(1, 'a', 'peer-left', 3), event(2, 'a', 'peer-joined', 2)],
+      found: 1,
+    },
+    {
+      name: 'a later one may',
+      lines: [event(1, 'a', 'peer-dead', 3), event(2, 'a', 'peer-joined', 4)],
+      found: 0,
+    },
+    {
+      name: 'another observer may',
+      lines: [event(1, 'a', 'peer-dead', 3), event(2, 'c', 'peer-joined', 3)],
+      found: 0,
+    },
+    {
+      name: 'a restarted observer has not seen it',
+      lines: [
+        event(1, 'a', 'peer-dead', 3),
+        '2 {"type":"restart","peer":"a"}',
+        event(3, 'a', 'peer-joined', 3),
+      ],
+      found: 0,
+    },
   ])('$name', ({ lines, found }) => {
     expect(resurrections(lines)).toHaveLength(found)
   })

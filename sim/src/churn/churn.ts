@@ -55,19 +55,44 @@ export async function runChurn(seed: number, peers = 16, groups = false): Promis
   const calmMs = world.clock.nowMs()
   // What stopped links held arrives first: an ended incarnation's last beat may be among it. Nothing that is older comes later.
   while (world.clock.nowMs() < calmMs + settlingMs) await step(stage, violations)
-  const agreeingMs = await until(stage, violations, () => holdsExactly(stage) && hashes(stage).size === 1, verdictMs)
+  const agreeingMs = await until(
+    stage,
+    violations,
+    () => holdsExactly(stage) && hashes(stage).size === 1,
+    verdictMs,
+  )
   const convergedMs = agreeingMs === undefined ? undefined : agreeingMs + settlingMs
-  if (convergedMs === undefined) violations.push(`after ${world.clock.nowMs() - calmMs} ms of calm ${holdsExactly(stage) ? 'snapshot and plan hashes do not agree' : describe(stage)}`)
+  if (convergedMs === undefined)
+    violations.push(
+      `after ${world.clock.nowMs() - calmMs} ms of calm ${holdsExactly(stage) ? 'snapshot and plan hashes do not agree' : describe(stage)}`,
+    )
   await world.run(2000)
-  if (convergedMs !== undefined && !holdsExactly(stage)) violations.push(`a calm swarm changed: ${describe(stage)}`)
+  if (convergedMs !== undefined && !holdsExactly(stage))
+    violations.push(`a calm swarm changed: ${describe(stage)}`)
   const agreed = [...hashes(stage)]
   if (groups && convergedMs !== undefined) await adoptAll(stage, violations)
   violations.push(...resurrections(trace))
-  const documentBytes = Math.max(...[...world.inhabitants.values()].map(({ membership }) => membership.documentBytes()))
+  const documentBytes = Math.max(
+    ...[...world.inhabitants.values()].map(({ membership }) => membership.documentBytes()),
+  )
   trace.push(...agreed, String(sentBytes(stage, names)))
-  const groupsNow = Math.max(0, ...[...world.inhabitants.values()].map(({ membership }) => churnPlan(membership.snapshot()).placements.filter(({ group }) => group !== undefined).length))
+  const groupsNow = Math.max(
+    0,
+    ...[...world.inhabitants.values()].map(
+      ({ membership }) =>
+        churnPlan(membership.snapshot()).placements.filter(({ group }) => group !== undefined).length,
+    ),
+  )
   await world.close()
-  return { seed, traceHash: sha256Hex(new TextEncoder().encode(trace.join('\n'))), violations: [...new Set(violations)].slice(0, 10), acts, convergedMs: convergedMs ?? -1, documentBytes, groups: groupsNow }
+  return {
+    seed,
+    traceHash: sha256Hex(new TextEncoder().encode(trace.join('\n'))),
+    violations: [...new Set(violations)].slice(0, 10),
+    acts,
+    convergedMs: convergedMs ?? -1,
+    documentBytes,
+    groups: groupsNow,
+  }
 }
 
 async function step(stage: Stage, violations: string[]): Promise<void> {
@@ -78,22 +103,35 @@ async function step(stage: Stage, violations: string[]): Promise<void> {
   for (const { name, membership } of inhabitants.values()) {
     const awakeMs = clock.nowMs() - (stage.awakeSinceMs(name) ?? clock.nowMs())
     // Remains of overwritten values may come to half of the bound again before a rotation notices.
-    if (membership.documentBytes() > 2 * rotateAtBytes) violations.push(`the document of ${name} has ${membership.documentBytes()} bytes`)
+    if (membership.documentBytes() > 2 * rotateAtBytes)
+      violations.push(`the document of ${name} has ${membership.documentBytes()} bytes`)
     if (awakeMs <= ghostBoundMs) continue
     for (const { peerId, incarnation } of membership.snapshot().members) {
       const sinceMs = stage.endedMs(`${peerId}@${incarnation}`) ?? stage.frozenSinceMs(peerId)
-      if (sinceMs !== undefined && clock.nowMs() - sinceMs > ghostBoundMs) violations.push(`${name} holds ${peerId}@${incarnation} alive ${clock.nowMs() - sinceMs} ms after its end`)
+      if (sinceMs !== undefined && clock.nowMs() - sinceMs > ghostBoundMs)
+        violations.push(
+          `${name} holds ${peerId}@${incarnation} alive ${clock.nowMs() - sinceMs} ms after its end`,
+        )
     }
   }
 }
 
 /** Of whatever each of them plans just then. */
 function planViolationsOf({ world }: Stage): string[] {
-  const takesPart = [...world.inhabitants.values()].filter(({ membership }) => membership.snapshot().members.some(({ group }) => group !== undefined))
-  return takesPart.flatMap(({ membership }) => planViolations(churnPlan(membership.snapshot()), membership.snapshot()))
+  const takesPart = [...world.inhabitants.values()].filter(({ membership }) =>
+    membership.snapshot().members.some(({ group }) => group !== undefined),
+  )
+  return takesPart.flatMap(({ membership }) =>
+    planViolations(churnPlan(membership.snapshot()), membership.snapshot()),
+  )
 }
 
-async function until(stage: Stage, violations: string[], holds: () => boolean, withinMs: number): Promise<number | undefined> {
+async function until(
+  stage: Stage,
+  violations: string[],
+  holds: () => boolean,
+  withinMs: number,
+): Promise<number | undefined> {
   const startMs = stage.world.clock.nowMs()
   while (!holds()) {
     if (stage.world.clock.nowMs() - startMs > withinMs) return undefined
@@ -114,7 +152,10 @@ async function adoptAll(stage: Stage, violations: string[]): Promise<void> {
     if (agreed === undefined) violations.push('after all have followed the plan, they do not agree')
     seen.push([...hashes(stage)].join())
   }
-  if (seen.at(-1) !== seen.at(-2)) violations.push(`who follows the plan does not come to rest: ${seen.map((one) => one.slice(0, 8)).join(' ')}`)
+  if (seen.at(-1) !== seen.at(-2))
+    violations.push(
+      `who follows the plan does not come to rest: ${seen.map((one) => one.slice(0, 8)).join(' ')}`,
+    )
 }
 
 /** No ghost and nobody missing, with everybody. */
@@ -127,8 +168,13 @@ function describe(stage: Stage): string {
   const truth = stage.members()
   const wrong = [...stage.world.inhabitants.keys()].flatMap((name) => {
     const held = stage.world.alive(name)
-    const [ghosts, missing] = [held.filter((life) => !truth.includes(life)), truth.filter((life) => !held.includes(life))]
-    return ghosts.length + missing.length === 0 ? [] : [`${name} holds ghosts [${ghosts.join(' ')}] and misses [${missing.join(' ')}]`]
+    const [ghosts, missing] = [
+      held.filter((life) => !truth.includes(life)),
+      truth.filter((life) => !held.includes(life)),
+    ]
+    return ghosts.length + missing.length === 0
+      ? []
+      : [`${name} holds ghosts [${ghosts.join(' ')}] and misses [${missing.join(' ')}]`]
   })
   return wrong.slice(0, 3).join('; ')
 }
@@ -153,14 +199,23 @@ export function resurrections(trace: readonly string[]): string[] {
   return trace.flatMap((line) => {
     const [, observer = '', text = ''] = /^[\d.]+ (\S+) (\{.*\})$/.exec(line) ?? []
     const [, restarted] = /"type":"restart","peer":"(\w+)"/.exec(line) ?? []
-    if (restarted !== undefined) for (const key of over.keys()) if (key.startsWith(`${restarted} `)) over.delete(key)
+    if (restarted !== undefined)
+      for (const key of over.keys()) if (key.startsWith(`${restarted} `)) over.delete(key)
     if (observer === '' || text === '') return []
     const event = JSON.parse(text) as MembershipEvent
-    if (event.type === 'peer-dead' || event.type === 'peer-left') over.set(`${observer} ${event.peer}`, Math.max(event.incarnation, over.get(`${observer} ${event.peer}`) ?? 0))
-    return event.type === 'peer-joined' && event.incarnation <= (over.get(`${observer} ${event.peer}`) ?? 0) ? [`resurrected: ${line}`] : []
+    if (event.type === 'peer-dead' || event.type === 'peer-left')
+      over.set(
+        `${observer} ${event.peer}`,
+        Math.max(event.incarnation, over.get(`${observer} ${event.peer}`) ?? 0),
+      )
+    return event.type === 'peer-joined' && event.incarnation <= (over.get(`${observer} ${event.peer}`) ?? 0)
+      ? [`resurrected: ${line}`]
+      : []
   })
 }
 
 function sentBytes({ world }: Stage, names: readonly string[]): number {
-  return names.flatMap((from) => names.map((to) => (from === to ? 0 : world.network.sentBytes(from, to)))).reduce((sum, bytes) => sum + bytes, 0)
+  return names
+    .flatMap((from) => names.map((to) => (from === to ? 0 : world.network.sentBytes(from, to))))
+    .reduce((sum, bytes) => sum + bytes, 0)
 }

@@ -5,7 +5,11 @@ import { turnOfEventLoop } from '../turn.ts'
 /** Counts over all seeds. */
 export interface ChurnReport {
   readonly seeds: number
-  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[]; readonly repeat: string }[]
+  readonly failed: readonly {
+    readonly seed: number
+    readonly violations: readonly string[]
+    readonly repeat: string
+  }[]
   readonly acts: Readonly<Record<string, number>>
   readonly convergedMsP50: number
   readonly convergedMsP99: number
@@ -17,16 +21,29 @@ export interface ChurnReport {
 }
 
 /** Membership and planner alone, 16 peers, one seed after the other. */
-export function churnMembership(first: number, seeds: number, report: (line: string) => void): Promise<ChurnReport> {
+export function churnMembership(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+): Promise<ChurnReport> {
   return churn(first, seeds, report, false)
 }
 
 /** The same with peers that take part in groups, and follow the plan in the end. */
-export function churnGroups(first: number, seeds: number, report: (line: string) => void): Promise<ChurnReport> {
+export function churnGroups(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+): Promise<ChurnReport> {
   return churn(first, seeds, report, true)
 }
 
-async function churn(first: number, seeds: number, report: (line: string) => void, groups: boolean): Promise<ChurnReport> {
+async function churn(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+  groups: boolean,
+): Promise<ChurnReport> {
   const results: ChurnResult[] = []
   for (let seed = first; seed < first + seeds; seed += 1) {
     const result = await runChurn(seed, 16, groups)
@@ -40,10 +57,21 @@ async function churn(first: number, seeds: number, report: (line: string) => voi
 
 export function countUp(results: readonly ChurnResult[], harness: string): ChurnReport {
   const acts: Record<string, number> = {}
-  for (const result of results) for (const [act, count] of Object.entries(result.acts)) acts[act] = (acts[act] ?? 0) + count
+  for (const result of results)
+    for (const [act, count] of Object.entries(result.acts)) acts[act] = (acts[act] ?? 0) + count
   const converged = results.map(({ convergedMs }) => convergedMs)
-  const failed = results.filter(({ violations }) => violations.length > 0).map(({ seed, violations }) => ({ seed, violations, repeat: `npm run chaos -- ${harness} --seeds 1 --from ${seed}` }))
-  const [convergedMsP50, convergedMsP99, convergedMsMax] = [quantile(converged, 0.5), quantile(converged, 0.99), Math.max(...converged)]
+  const failed = results
+    .filter(({ violations }) => violations.length > 0)
+    .map(({ seed, violations }) => ({
+      seed,
+      violations,
+      repeat: `npm run chaos -- ${harness} --seeds 1 --from ${seed}`,
+    }))
+  const [convergedMsP50, convergedMsP99, convergedMsMax] = [
+    quantile(converged, 0.5),
+    quantile(converged, 0.99),
+    Math.max(...converged),
+  ]
   const documentBytesMax = Math.max(...results.map(({ documentBytes }) => documentBytes))
   const withGroups = results.filter(({ groups }) => groups > 0).length
   return {
@@ -56,7 +84,11 @@ export function countUp(results: readonly ChurnResult[], harness: string): Churn
     documentBytesMax,
     withGroups,
     lines: [
-      `${results.length} seeds${withGroups > 0 ? `, ${withGroups} of which end with groups` : ''}, ${failed.length} failed: ${Object.entries(acts).map(([act, count]) => `${act} ${count}`).join(', ')}`,
+      `${results.length} seeds${withGroups > 0 ? `, ${withGroups} of which end with groups` : ''}, ${failed.length} failed: ${Object.entries(
+        acts,
+      )
+        .map(([act, count]) => `${act} ${count}`)
+        .join(', ')}`,
       `all agree after ${convergedMsP50} ms of calm (median), ${convergedMsP99} ms (99%), ${convergedMsMax} ms (most); documents up to ${documentBytesMax} bytes`,
     ],
   }

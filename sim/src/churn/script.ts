@@ -6,7 +6,12 @@ export type Act =
   /** For longer than the lease about half of the time. */
   | { readonly type: 'freeze'; readonly peer: string; readonly durationMs: number }
   /** Cut links refuse, stopped ones are silent. */
-  | { readonly type: 'partition'; readonly side: readonly string[]; readonly kind: 'cut' | 'stop'; readonly durationMs: number }
+  | {
+      readonly type: 'partition'
+      readonly side: readonly string[]
+      readonly kind: 'cut' | 'stop'
+      readonly durationMs: number
+    }
   | { readonly type: 'slow'; readonly peer: string; readonly latencyMs: number }
 
 export interface Standing {
@@ -31,11 +36,14 @@ export function nextAct(random: World['random'], standing: Standing): Act | unde
   if (peer === undefined) return undefined
   if (roll < 50) return sparse ? undefined : { type: 'kill', peer }
   if (roll < 58) return sparse ? undefined : { type: 'leave', peer }
-  if (roll < 70) return sparse || frozen.length > 2 ? undefined : { type: 'freeze', peer, durationMs: 500 + below(22_000) }
+  if (roll < 70)
+    return sparse || frozen.length > 2 ? undefined : { type: 'freeze', peer, durationMs: 500 + below(22_000) }
   if (roll < 80) {
     const side = running.filter(() => random.unit() < 0.4)
     const kind = random.unit() < 0.5 ? 'cut' : 'stop'
-    return partitioned || side.length === 0 ? undefined : { type: 'partition', side, kind, durationMs: 1000 + below(18_000) }
+    return partitioned || side.length === 0
+      ? undefined
+      : { type: 'partition', side, kind, durationMs: 1000 + below(18_000) }
   }
   if (roll < 88) return { type: 'slow', peer, latencyMs: 1 + below(250) }
   return { type: 'adopt', peer }

@@ -6,7 +6,11 @@ import { turnOfEventLoop } from '../turn.ts'
 /** Counts over all seeds. */
 export interface SimChaosReport {
   readonly seeds: number
-  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[]; readonly repeat: string }[]
+  readonly failed: readonly {
+    readonly seed: number
+    readonly violations: readonly string[]
+    readonly repeat: string
+  }[]
   readonly tokens: number
   readonly tokensLost: number
   readonly tokensChanged: number
@@ -24,7 +28,11 @@ export interface SimChaosReport {
 }
 
 /** `shoal sim chaos`, one seed after the other. */
-export async function chaosSim(first: number, seeds: number, report: (line: string) => void): Promise<SimChaosReport> {
+export async function chaosSim(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+): Promise<SimChaosReport> {
   const outcomes: Outcome[] = []
   for (let seed = first; seed < first + seeds; seed += 1) {
     const outcome = await playScenario('chaos', { seed })
@@ -37,15 +45,25 @@ export async function chaosSim(first: number, seeds: number, report: (line: stri
 }
 
 export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
-  const sum = (pick: (outcome: Outcome) => number): number => outcomes.reduce((total, outcome) => total + pick(outcome), 0)
-  const median = (pick: (outcome: Outcome) => number | null): number => round(quantile(outcomes.map(pick).filter((value) => value !== null), 0.5))
+  const sum = (pick: (outcome: Outcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + pick(outcome), 0)
+  const median = (pick: (outcome: Outcome) => number | null): number =>
+    round(
+      quantile(
+        outcomes.map(pick).filter((value) => value !== null),
+        0.5,
+      ),
+    )
   const total = (pick: (outcome: Outcome) => Readonly<Record<string, number>>): Record<string, number> => {
     const counts: Record<string, number> = {}
-    for (const outcome of outcomes) for (const [kind, count] of Object.entries(pick(outcome))) counts[kind] = (counts[kind] ?? 0) + count
+    for (const outcome of outcomes)
+      for (const [kind, count] of Object.entries(pick(outcome))) counts[kind] = (counts[kind] ?? 0) + count
     return counts
   }
   const [faults, killPoints] = [total((outcome) => outcome.faults), total((outcome) => outcome.killPoints)]
-  const failed = outcomes.filter(({ violations }) => violations.length > 0).map(({ seed, violations, repeat }) => ({ seed, violations, repeat }))
+  const failed = outcomes
+    .filter(({ violations }) => violations.length > 0)
+    .map(({ seed, violations, repeat }) => ({ seed, violations, repeat }))
   const counts = {
     seeds: outcomes.length,
     failed,
@@ -66,8 +84,12 @@ export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
     lines: [
       `${counts.seeds} seeds, ${failed.length} failed: ${counts.answers} answers, ${counts.tokens} tokens, ${counts.tokensLost} lost, ${counts.tokensChanged} changed`,
       `${counts.failovers} failovers, at least one in ${Math.round(100 * counts.shareWithFailover)}% of the seeds; ${counts.virtualSeconds} virtual seconds`,
-      `done to them: ${Object.entries(faults).map(([kind, count]) => `${kind} ${count}`).join(', ')}`,
-      `of the kills at an exact point: ${Object.entries(killPoints).map(([point, count]) => `${point} ${count}`).join(', ')}`,
+      `done to them: ${Object.entries(faults)
+        .map(([kind, count]) => `${kind} ${count}`)
+        .join(', ')}`,
+      `of the kills at an exact point: ${Object.entries(killPoints)
+        .map(([point, count]) => `${point} ${count}`)
+        .join(', ')}`,
       `a loss is noticed after ${counts.detectionMsP50} ms, and the next token comes ${counts.recoveryMsP50} ms later (medians of medians)`,
     ],
   }

@@ -58,16 +58,21 @@ export function createStage(seed: number, names: readonly string[], groups = fal
   }
 
   const dialSomebody = (name: string): void => {
-    const others = names.filter((other) => other !== name && inhabitants.has(other) && linkState(name, other) === 'open')
+    const others = names.filter(
+      (other) => other !== name && inhabitants.has(other) && linkState(name, other) === 'open',
+    )
     dialledMs.set(name, clock.nowMs())
     const other = others[Math.floor(world.random.unit() * others.length)]
     if (other === undefined) return
     const ending = new AbortController()
     const timer = clock.after(2000, () => ending.abort(new Error('no answer')))
-    inhabitants.get(name)?.transport.dial(`/memory/${other}/p2p/${other}`, { signal: ending.signal }).then(
-      () => timer.cancel(),
-      () => timer.cancel(),
-    )
+    inhabitants
+      .get(name)
+      ?.transport.dial(`/memory/${other}/p2p/${other}`, { signal: ending.signal })
+      .then(
+        () => timer.cancel(),
+        () => timer.cancel(),
+      )
   }
 
   const start = async (name: string): Promise<void> => {
@@ -83,7 +88,13 @@ export function createStage(seed: number, names: readonly string[], groups = fal
       listener(`${name} ${JSON.stringify(event)}`)
     })
     const machine = `machine ${Math.floor(names.indexOf(name) / 2)}`
-    await membership.announce({ state: 'serving', version: 'churn', hardware: groups ? roomyHardwareOf(world) : hardwareOf(world), numericClass: 'one', ...(groups && { machine }) })
+    await membership.announce({
+      state: 'serving',
+      version: 'churn',
+      hardware: groups ? roomyHardwareOf(world) : hardwareOf(world),
+      numericClass: 'one',
+      ...(groups && { machine }),
+    })
     dialSomebody(name)
   }
 
@@ -105,11 +116,17 @@ export function createStage(seed: number, names: readonly string[], groups = fal
   const adopt = async ({ name, membership }: Inhabitant): Promise<void> => {
     const record = membership.members().find(({ record: { peerId } }) => peerId === name)?.record
     if (record === undefined) return
-    const held = record.span === null ? null : { ...record.span, ...(record.group !== undefined && { group: record.group }) }
+    const held =
+      record.span === null
+        ? null
+        : { ...record.span, ...(record.group !== undefined && { group: record.group }) }
     const wanted = wantedBy(churnPlan(membership.snapshot()), name, held, membership.members())
     const alone = record.group?.alone ?? record.hardware
     // What a group is said to do is for routes, which nobody takes here.
-    await membership.announce({ span: wanted === null ? null : { start: wanted.start, end: wanted.end }, group: wanted?.group === undefined ? null : { ...wanted.group, alone } })
+    await membership.announce({
+      span: wanted === null ? null : { start: wanted.start, end: wanted.end },
+      group: wanted?.group === undefined ? null : { ...wanted.group, alone },
+    })
   }
 
   return {
@@ -141,7 +158,8 @@ export function createStage(seed: number, names: readonly string[], groups = fal
           partitionEndsMs = clock.nowMs() + act.durationMs
           return setLinks()
         case 'slow':
-          for (const other of names) if (other !== act.peer) network.setLatency(act.peer, other, act.latencyMs)
+          for (const other of names)
+            if (other !== act.peer) network.setLatency(act.peer, other, act.latencyMs)
           return
         case 'adopt': {
           const inhabitant = inhabitants.get(act.peer)
@@ -156,16 +174,23 @@ export function createStage(seed: number, names: readonly string[], groups = fal
         setLinks()
       }
       for (const [name, { transport }] of inhabitants) {
-        if (!frozen.has(name) && transport.connected().length === 0 && clock.nowMs() >= (dialledMs.get(name) ?? 0) + 1000) dialSomebody(name)
+        if (
+          !frozen.has(name) &&
+          transport.connected().length === 0 &&
+          clock.nowMs() >= (dialledMs.get(name) ?? 0) + 1000
+        )
+          dialSomebody(name)
       }
     },
     calm() {
       partition = undefined
       for (const name of frozen.keys()) thaw(name)
       setLinks()
-      for (const [index, a] of names.entries()) for (const b of names.slice(index + 1)) network.setLatency(a, b, 1)
+      for (const [index, a] of names.entries())
+        for (const b of names.slice(index + 1)) network.setLatency(a, b, 1)
     },
-    members: () => [...inhabitants.values()].map(({ name, membership }) => `${name}@${membership.incarnation}`).sort(),
+    members: () =>
+      [...inhabitants.values()].map(({ name, membership }) => `${name}@${membership.incarnation}`).sort(),
     endedMs: (life) => ended.get(life),
     awakeSinceMs: (peer) => (frozen.has(peer) ? undefined : awakeSince.get(peer)),
     frozenSinceMs: (peer) => frozen.get(peer)?.sinceMs,
@@ -176,13 +201,36 @@ export function createStage(seed: number, names: readonly string[], groups = fal
 /** Desktops with little to do but one model. */
 function roomyHardwareOf(world: World): ReturnType<typeof hardwareOf> {
   const decodeMicrosPerBlock = 10_000 + Math.floor(world.random.unit() * 40_000)
-  const memoryBytes = Math.ceil(spanBytes(8 + Math.floor(world.random.unit() * 60), churnCosts, churnCosts.contextLength) / 0.8) + 1000
-  return { ...hardwareOf(world), memoryBytes, decodeMicrosPerBlock, prefillMicrosPerRowBlock: Math.ceil(decodeMicrosPerBlock / 10) }
+  const memoryBytes =
+    Math.ceil(
+      spanBytes(8 + Math.floor(world.random.unit() * 60), churnCosts, churnCosts.contextLength) / 0.8,
+    ) + 1000
+  return {
+    ...hardwareOf(world),
+    memoryBytes,
+    decodeMicrosPerBlock,
+    prefillMicrosPerRowBlock: Math.ceil(decodeMicrosPerBlock / 10),
+  }
 }
 
 /** Between a phone and a desktop: two to eight blocks of 24. */
-function hardwareOf({ random }: World): { memoryBytes: number; decodeMicrosPerBlock: number; prefillMicrosPerRowBlock: number; bandwidthBytesPerSecond: number; device: string; threads: number } {
+function hardwareOf({ random }: World): {
+  memoryBytes: number
+  decodeMicrosPerBlock: number
+  prefillMicrosPerRowBlock: number
+  bandwidthBytesPerSecond: number
+  device: string
+  threads: number
+} {
   const decodeMicrosPerBlock = 500 + Math.floor(random.unit() * 10_000)
-  const memoryBytes = Math.ceil(spanBytes(2 + Math.floor(random.unit() * 7), churnCosts, churnCosts.contextLength) / 0.8) + 1000
-  return { memoryBytes, decodeMicrosPerBlock, prefillMicrosPerRowBlock: Math.ceil(decodeMicrosPerBlock / 10), bandwidthBytesPerSecond: 100_000_000, device: 'cpu', threads: 1 }
+  const memoryBytes =
+    Math.ceil(spanBytes(2 + Math.floor(random.unit() * 7), churnCosts, churnCosts.contextLength) / 0.8) + 1000
+  return {
+    memoryBytes,
+    decodeMicrosPerBlock,
+    prefillMicrosPerRowBlock: Math.ceil(decodeMicrosPerBlock / 10),
+    bandwidthBytesPerSecond: 100_000_000,
+    device: 'cpu',
+    threads: 1,
+  }
 }

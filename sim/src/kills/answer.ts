@@ -14,8 +14,13 @@ export interface Question {
 const tokenWithinMs = 60_000
 
 /** The whole answer; `onToken` has its turn after each token, and the next one is asked for when it has ended. */
-export async function answer(engine: Engine, { promptTokens, maxTokens, sampling }: Question, onToken: (tokens: number) => Promise<void> | void = () => undefined): Promise<GenerateResult> {
-  const hangs = (): ShoalError => new ShoalError('deadline-passed', `no token within ${tokenWithinMs / 1000} s`)
+export async function answer(
+  engine: Engine,
+  { promptTokens, maxTokens, sampling }: Question,
+  onToken: (tokens: number) => Promise<void> | void = () => undefined,
+): Promise<GenerateResult> {
+  const hangs = (): ShoalError =>
+    new ShoalError('deadline-passed', `no token within ${tokenWithinMs / 1000} s`)
   const ended = new AbortController()
   const promptIds = benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens)
   let limit = timeLimit(systemClock, tokenWithinMs, hangs)
@@ -27,7 +32,13 @@ export async function answer(engine: Engine, { promptTokens, maxTokens, sampling
   watch()
   try {
     let tokens = 0
-    for await (const event of engine.generate({ promptIds, maxTokens, ignoreEos: true, sampling: { ...engine.defaultSampling, ...sampling }, signal: ended.signal })) {
+    for await (const event of engine.generate({
+      promptIds,
+      maxTokens,
+      ignoreEos: true,
+      sampling: { ...engine.defaultSampling, ...sampling },
+      signal: ended.signal,
+    })) {
       if (event.type === 'done') return event.result
       tokens += 1
       // Its turn may take as long as it likes: processes are started in it.

@@ -10,12 +10,20 @@ export interface KillsReport {
   readonly tokens: number
   /** Answers for each point and stage. */
   readonly kills: Readonly<Record<string, number>>
-  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[]; readonly repeat: string }[]
+  readonly failed: readonly {
+    readonly seed: number
+    readonly violations: readonly string[]
+    readonly repeat: string
+  }[]
   readonly lines: readonly string[]
 }
 
 /** So many answers of the demo model, in each of which a process (or two) kills itself, one after another over one swarm. */
-export async function chaosKills(from: number, count: number, report: (line: string) => void): Promise<KillsReport> {
+export async function chaosKills(
+  from: number,
+  count: number,
+  report: (line: string) => void,
+): Promise<KillsReport> {
   const swarm = await startMortalSwarm({ model: 'demo' }, [...stages, ...stages])
   const failed: KillsReport['failed'][number][] = []
   const kills: Record<string, number> = {}
@@ -34,19 +42,31 @@ export async function chaosKills(from: number, count: number, report: (line: str
         },
         (error: unknown) => [messageOf(error)],
       )
-      if (violations.length > 0) failed.push({ seed, violations: violations.map((violation) => `${what}: ${violation}`), repeat: `npm run chaos -- kills --count 1 --from ${seed}` })
+      if (violations.length > 0)
+        failed.push({
+          seed,
+          violations: violations.map((violation) => `${what}: ${violation}`),
+          repeat: `npm run chaos -- kills --count 1 --from ${seed}`,
+        })
       for (const violation of violations) report(`seed ${seed}, ${what}: ${violation}`)
       const done = seed - from + 1
       if (done % killPoints.length === 0) report(`${done} of ${count} answers`)
     }
     const open = await sessionsLeft(swarm)
-    if (open > 0) failed.push({ seed: from, violations: [`${open} sessions are still open at the end`], repeat: `npm run chaos -- kills --count ${count} --from ${from}` })
+    if (open > 0)
+      failed.push({
+        seed: from,
+        violations: [`${open} sessions are still open at the end`],
+        repeat: `npm run chaos -- kills --count ${count} --from ${from}`,
+      })
   } finally {
     await swarm.close()
   }
   const lines = [
     `${count} answers, ${failed.length} failed: ${processesKilled} processes killed themselves, ${failovers} failovers, ${tokens} tokens`,
-    Object.entries(kills).map(([what, times]) => `${what} ${times}`).join(', '),
+    Object.entries(kills)
+      .map(([what, times]) => `${what} ${times}`)
+      .join(', '),
   ]
   return { answers: count, processesKilled, failovers, tokens, kills, failed, lines }
 }

@@ -34,7 +34,15 @@ export interface KillOutcome {
 const chunkRows = 128
 
 export function killCase(point: KillPoint, stage: number, more: Partial<KillCase> = {}): KillCase {
-  return { point, stage, promptTokens: 200, maxTokens: 40, answered: 12, sampling: { temperature: 0 }, ...more }
+  return {
+    point,
+    stage,
+    promptTokens: 200,
+    maxTokens: 40,
+    answered: 12,
+    sampling: { temperature: 0 },
+    ...more,
+  }
 }
 
 /** One generation, during which the stage of the route that holds `stages[stage]` kills its own process; for `replay` its replacement too. */
@@ -54,8 +62,16 @@ export async function runKill(swarm: MortalSwarm, one: KillCase): Promise<KillOu
 }
 
 /** @param claim makes the name of a file that does not exist */
-export function ordersOf({ point, promptTokens, answered }: Pick<KillCase, 'point' | 'promptTokens' | 'answered'>, claim: () => string): KillOrder[] {
-  const order = (of: KillPoint, fromPosition: number, fromEpoch = 0): KillOrder => ({ moment: momentOf[of], fromEpoch, fromPosition, claim: claim() })
+export function ordersOf(
+  { point, promptTokens, answered }: Pick<KillCase, 'point' | 'promptTokens' | 'answered'>,
+  claim: () => string,
+): KillOrder[] {
+  const order = (of: KillPoint, fromPosition: number, fromEpoch = 0): KillOrder => ({
+    moment: momentOf[of],
+    fromEpoch,
+    fromPosition,
+    claim: claim(),
+  })
   const inDecode = promptTokens + answered
   switch (point) {
     case 'prefill':
@@ -79,7 +95,8 @@ export function faultsOf({ result, expected, killed, due }: KillOutcome): string
   const faults: string[] = []
   if (killed !== due) faults.push(`${killed} processes killed themselves, not ${due}`)
   const apart = firstDifference(result.tokenIds, expected)
-  if (apart !== null) faults.push(`token ${apart} is another one: ${result.tokenIds.length} of ${expected.length} tokens came`)
+  if (apart !== null)
+    faults.push(`token ${apart} is another one: ${result.tokenIds.length} of ${expected.length} tokens came`)
   if (result.continuity !== 'identical') faults.push(`the result says '${result.continuity}'`)
   if (result.failovers < due) faults.push(`${result.failovers} failovers`)
   return faults
@@ -88,6 +105,13 @@ export function faultsOf({ result, expected, killed, due }: KillOutcome): string
 /** The case of one number: every point and stage in turn, the rest by chance. */
 export function caseOf(index: number, random: Random): KillCase {
   const promptTokens = chunkRows + 2 + (random.uint32() % 150)
-  const sampling = random.unit() < 0.5 ? { temperature: 0 } : { temperature: 0.9, topP: 0.95, topK: 0, seed: random.uint32() }
-  return killCase(killPoints[index % killPoints.length]!, Math.floor(index / killPoints.length) % stages.length, { promptTokens, answered: 1 + (random.uint32() % 30), sampling })
+  const sampling =
+    random.unit() < 0.5
+      ? { temperature: 0 }
+      : { temperature: 0.9, topP: 0.95, topK: 0, seed: random.uint32() }
+  return killCase(
+    killPoints[index % killPoints.length]!,
+    Math.floor(index / killPoints.length) % stages.length,
+    { promptTokens, answered: 1 + (random.uint32() % 30), sampling },
+  )
 }

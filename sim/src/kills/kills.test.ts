@@ -28,36 +28,44 @@ describe('kill -9 of a stage (F1 to F4)', () => {
     ['F4', 'replay', 0],
     ['F4', 'replay', 1],
     ['F4', 'replay', 2],
-  ] as const)('%s: in %s, stage %i: the tokens of one process', async (_, point, stage) => {
-    const { result, expected, killed, due } = await runKill(swarm, killCase(point, stage))
-    expect(killed).toBe(due)
-    expect(result.tokenIds).toEqual(expected)
-    expect(result.continuity).toBe('identical')
-    expect(result.failovers).toBeGreaterThanOrEqual(due)
-  }, timeoutMs)
+  ] as const)(
+    '%s: in %s, stage %i: the tokens of one process',
+    async (_, point, stage) => {
+      const { result, expected, killed, due } = await runKill(swarm, killCase(point, stage))
+      expect(killed).toBe(due)
+      expect(result.tokenIds).toEqual(expected)
+      expect(result.continuity).toBe('identical')
+      expect(result.failovers).toBeGreaterThanOrEqual(due)
+    },
+    timeoutMs,
+  )
 
-  test('a context of 512 tokens survives three failures of different stages, one after another', async () => {
-    const question = { promptTokens: 60, maxTokens: 452, sampling: { temperature: 0 } }
-    const kills = [
-      { point: 'in-flight', promptTokens: 150 },
-      { point: 'decode', promptTokens: 300 },
-      { point: 'after-push', promptTokens: 450 },
-    ] as const
-    const orders = kills.map((kill) => ordersOf({ ...kill, answered: 0 }, () => swarm.newPath()))
-    const holders: MortalNode[] = []
-    for (const [stage, range] of stages.entries()) {
-      for (const node of await swarm.staff(range, 2)) {
-        holders.push(node)
-        await node.arm(orders[stage]!)
+  test(
+    'a context of 512 tokens survives three failures of different stages, one after another',
+    async () => {
+      const question = { promptTokens: 60, maxTokens: 452, sampling: { temperature: 0 } }
+      const kills = [
+        { point: 'in-flight', promptTokens: 150 },
+        { point: 'decode', promptTokens: 300 },
+        { point: 'after-push', promptTokens: 450 },
+      ] as const
+      const orders = kills.map((kill) => ordersOf({ ...kill, answered: 0 }, () => swarm.newPath()))
+      const holders: MortalNode[] = []
+      for (const [stage, range] of stages.entries()) {
+        for (const node of await swarm.staff(range, 2)) {
+          holders.push(node)
+          await node.arm(orders[stage]!)
+        }
       }
-    }
-    const result = await answer(swarm.engine, question)
-    expect(result.tokenIds).toEqual((await answer(swarm.local, question)).tokenIds)
-    expect(holders.filter(({ alive }) => !alive)).toHaveLength(3)
-    expect(result).toMatchObject({ continuity: 'identical', completionTokens: 452 })
-    expect(result.failovers).toBeGreaterThanOrEqual(3)
-    for (const { node } of swarm.living()) await node.arm([])
-  }, timeoutMs)
+      const result = await answer(swarm.engine, question)
+      expect(result.tokenIds).toEqual((await answer(swarm.local, question)).tokenIds)
+      expect(holders.filter(({ alive }) => !alive)).toHaveLength(3)
+      expect(result).toMatchObject({ continuity: 'identical', completionTokens: 452 })
+      expect(result.failovers).toBeGreaterThanOrEqual(3)
+      for (const { node } of swarm.living()) await node.arm([])
+    },
+    timeoutMs,
+  )
 
   test('nothing is left of these sessions anywhere', async () => {
     expect(await sessionsLeft(swarm)).toBe(0)

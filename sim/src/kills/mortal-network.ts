@@ -3,7 +3,11 @@
  * the channel to the parent process, where to kill its own process. Nothing of the product imports this.
  */
 import { closeSync, openSync } from 'node:fs'
-import { createLibp2pTransport as createTransport, type Libp2pTransport, type Libp2pTransportOptions } from '@shoal/network'
+import {
+  createLibp2pTransport as createTransport,
+  type Libp2pTransport,
+  type Libp2pTransportOptions,
+} from '@shoal/network'
 import type { KillOrder } from './kill-points.ts'
 import { makeMortal } from './mortal-transport.ts'
 

@@ -18,8 +18,13 @@ const preload = new URL('preload.ts', import.meta.url).href
  * @param plain without the transport that takes orders: the product alone, for measurements
  */
 export async function startMortalNode(words: readonly string[], plain = false): Promise<MortalNode> {
-  const options = [process.env['NODE_OPTIONS'], `--import=${preload}`].filter((option) => option !== undefined)
-  const node = startNodeProcess(words, plain ? {} : { env: { ...process.env, NODE_OPTIONS: options.join(' ') } })
+  const options = [process.env['NODE_OPTIONS'], `--import=${preload}`].filter(
+    (option) => option !== undefined,
+  )
+  const node = startNodeProcess(
+    words,
+    plain ? {} : { env: { ...process.env, NODE_OPTIONS: options.join(' ') } },
+  )
   const ready: ReadyEvent = await node.ready
   const { process: child } = node
   return {
@@ -37,7 +42,10 @@ export async function startMortalNode(words: readonly string[], plain = false): 
           if (error !== null) reject(error)
         })
       })
-      await Promise.race([heard, node.ended.then(() => Promise.reject(new ShoalError('peer-vanished', node.obituary())))])
+      await Promise.race([
+        heard,
+        node.ended.then(() => Promise.reject(new ShoalError('peer-vanished', node.obituary()))),
+      ])
     },
   }
 }

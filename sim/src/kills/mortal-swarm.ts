@@ -52,7 +52,10 @@ const knownWithinMs = 20_000
 
 const sameRange = (one: Range, other: Range): boolean => one[0] === other[0] && one[1] === other[1]
 
-export async function startMortalSwarm(options: MortalSwarmOptions, ranges: readonly Range[]): Promise<MortalSwarm> {
+export async function startMortalSwarm(
+  options: MortalSwarmOptions,
+  ranges: readonly Range[],
+): Promise<MortalSwarm> {
   const { model, weights, plain = false, logger = silentLogger } = options
   const folder = await mkdtemp(join(tmpdir(), 'shoal-kills-'))
   const holders: Holder[] = []
@@ -65,7 +68,12 @@ export async function startMortalSwarm(options: MortalSwarmOptions, ranges: read
   const living = (): Holder[] => holders.filter(({ node }) => node.alive)
   const start = async (range: Range, threads = 1): Promise<MortalNode> => {
     const [member] = living()
-    const swarm = member === undefined ? (weights === undefined ? [] : ['--weights', weights]) : ['--join', member.node.address]
+    const swarm =
+      member === undefined
+        ? weights === undefined
+          ? []
+          : ['--weights', weights]
+        : ['--join', member.node.address]
     const dataFolder = newPath()
     if (measured !== null) {
       await mkdir(dataFolder)
@@ -91,9 +99,18 @@ export async function startMortalSwarm(options: MortalSwarmOptions, ranges: read
     const dependencies = { clock: systemClock, random: systemRandom, logger }
     const local = await openLocalEngine(dependencies, { model, weights, threads: 1, dataFolder: newPath() })
     opened.push(local)
-    const client = await connectClient(dependencies, { model, join: living().map(({ node }) => node.address), threads: 1, dataFolder: newPath() })
+    const client = await connectClient(dependencies, {
+      model,
+      join: living().map(({ node }) => node.address),
+      threads: 1,
+      dataFolder: newPath(),
+    })
     opened.push(client)
-    const known = (): Promise<void> => seen(client, living().map(({ node }) => node.peerId))
+    const known = (): Promise<void> =>
+      seen(
+        client,
+        living().map(({ node }) => node.peerId),
+      )
     await known()
     return {
       engine: await client.engine(),
@@ -105,7 +122,10 @@ export async function startMortalSwarm(options: MortalSwarmOptions, ranges: read
       newPath,
       close,
       async staff(range, count) {
-        const present = (): MortalNode[] => living().filter((holder) => sameRange(holder.range, range)).map(({ node }) => node)
+        const present = (): MortalNode[] =>
+          living()
+            .filter((holder) => sameRange(holder.range, range))
+            .map(({ node }) => node)
         await Promise.all(Array.from({ length: Math.max(0, count - present().length) }, () => start(range)))
         await known()
         return present()
@@ -119,10 +139,17 @@ export async function startMortalSwarm(options: MortalSwarmOptions, ranges: read
 
 /** Resolves when a peer sees all of these serve. */
 async function seen(observer: SwarmPeer, peerIds: readonly string[]): Promise<void> {
-  const limit = timeLimit(systemClock, knownWithinMs, () => new ShoalError('deadline-passed', `the coordinator does not see all of ${peerIds.join(', ')}`))
+  const limit = timeLimit(
+    systemClock,
+    knownWithinMs,
+    () => new ShoalError('deadline-passed', `the coordinator does not see all of ${peerIds.join(', ')}`),
+  )
   try {
     for (;;) {
-      const serving = observer.status().peers.filter(({ state, liveness }) => state === 'serving' && liveness === 'alive').map(({ peer }) => peer)
+      const serving = observer
+        .status()
+        .peers.filter(({ state, liveness }) => state === 'serving' && liveness === 'alive')
+        .map(({ peer }) => peer)
       if (peerIds.every((peer) => serving.includes(peer))) return
       await sleep(systemClock, 20, limit.signal)
     }
@@ -136,7 +163,9 @@ export async function sessionsLeft(swarm: MortalSwarm, withinMs = 6_000): Promis
   const endsMs = systemClock.nowMs() + withinMs
   for (;;) {
     const alive = new Set(swarm.living().map(({ node }) => node.peerId))
-    const open = swarm.client.status().peers.reduce((sum, { peer, sessions }) => sum + (alive.has(peer) ? sessions : 0), 0)
+    const open = swarm.client
+      .status()
+      .peers.reduce((sum, { peer, sessions }) => sum + (alive.has(peer) ? sessions : 0), 0)
     if (open === 0 || systemClock.nowMs() > endsMs) return open
     await sleep(systemClock, 50)
   }

@@ -6,7 +6,11 @@ import { isDue, type KillOrder, type Moment } from './kill-points.ts'
  * The same transport, whose session channels look at every frame and call `die` at the moment that an order names:
  * before a received frame is handed on, before one leaves, or when it has left; it returns when another process was first.
  */
-export function makeMortal<Kind extends Transport>(transport: Kind, orders: () => readonly KillOrder[], die: (order: KillOrder) => void): Kind {
+export function makeMortal<Kind extends Transport>(
+  transport: Kind,
+  orders: () => readonly KillOrder[],
+  die: (order: KillOrder) => void,
+): Kind {
   const judge = (moment: Moment, frame: Uint8Array): void => {
     if (orders().length === 0) return
     const { message } = decodeSession(frame)
@@ -21,7 +25,10 @@ export function makeMortal<Kind extends Transport>(transport: Kind, orders: () =
       return protocol === protocols.session ? watched(channel, judge) : channel
     },
     handle(protocol: string, onChannel: (channel: Channel) => void): void {
-      handle(protocol, protocol === protocols.session ? (channel) => onChannel(watched(channel, judge)) : onChannel)
+      handle(
+        protocol,
+        protocol === protocols.session ? (channel) => onChannel(watched(channel, judge)) : onChannel,
+      )
     },
   })
 }

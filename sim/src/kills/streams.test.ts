@@ -13,14 +13,18 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-test('stages replaced by others with another cut, thread count and chunk size: the tokens of one process, greedy and seeded', async () => {
-  const tokens = 150
-  const reports = await runStreams(folder, 'int4:32', smallStreamShape, tokens, () => undefined)
-  expect(reports.map(({ sampling }) => sampling)).toEqual(['greedy', 'seeded'])
-  for (const report of reports) {
-    expect(report).toMatchObject({ tokens, firstDifference: null, continuity: 'identical' })
-    expect(report.failovers).toBeGreaterThanOrEqual(2)
-    // A stream that repeats itself would prove little.
-    expect(report.distinctTokens).toBeGreaterThan(20)
-  }
-}, timeoutMs)
+test(
+  'stages replaced by others with another cut, thread count and chunk size: the tokens of one process, greedy and seeded',
+  async () => {
+    const tokens = 150
+    const reports = await runStreams(folder, 'int4:32', smallStreamShape, tokens, () => undefined)
+    expect(reports.map(({ sampling }) => sampling)).toEqual(['greedy', 'seeded'])
+    for (const report of reports) {
+      expect(report).toMatchObject({ tokens, firstDifference: null, continuity: 'identical' })
+      expect(report.failovers).toBeGreaterThanOrEqual(2)
+      // A stream that repeats itself would prove little.
+      expect(report.distinctTokens).toBeGreaterThan(20)
+    }
+  },
+  timeoutMs,
+)

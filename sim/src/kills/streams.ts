@@ -15,14 +15,34 @@ export interface StreamShape {
 
 /** 16 blocks as in the experiment that lost ordinary graphs' streams, narrower, so that 500 tokens take seconds. With tied embeddings random weights repeat a few tokens, which would prove little. */
 export const streamShape: StreamShape = {
-  model: { hidden: 1024, blocks: 16, heads: 16, keyValueHeads: 4, feedForward: 2816, vocabulary: 16_384, context: 1024, tied: false, seed: 3 },
+  model: {
+    hidden: 1024,
+    blocks: 16,
+    heads: 16,
+    keyValueHeads: 4,
+    feedForward: 2816,
+    vocabulary: 16_384,
+    context: 1024,
+    tied: false,
+    seed: 3,
+  },
   cuts: [5, 11],
   inner: 8,
 }
 
 /** The same in small, for `npm test`. */
 export const smallStreamShape: StreamShape = {
-  model: { hidden: 256, blocks: 8, heads: 8, keyValueHeads: 4, feedForward: 704, vocabulary: 2048, context: 512, tied: false, seed: 3 },
+  model: {
+    hidden: 256,
+    blocks: 8,
+    heads: 8,
+    keyValueHeads: 4,
+    feedForward: 704,
+    vocabulary: 2048,
+    context: 512,
+    tied: false,
+    seed: 3,
+  },
   cuts: [2, 5],
   inner: 4,
 }
@@ -55,7 +75,13 @@ interface Exchange {
  * last one, whose successor computes with two threads; in the second two neighbouring stages are killed at once and one
  * process takes over from both, then the last is cut in two. What was computed row by row is computed again in chunks.
  */
-export async function runStreams(folder: string, weights: StreamFormat, shape: StreamShape, tokens: number, report: (line: string) => void): Promise<StreamReport[]> {
+export async function runStreams(
+  folder: string,
+  weights: StreamFormat,
+  shape: StreamShape,
+  tokens: number,
+  report: (line: string) => void,
+): Promise<StreamReport[]> {
   const model = join(folder, 'model')
   await mkdir(model, { recursive: true })
   await writeRandomModel(model, shape.model)
@@ -63,9 +89,17 @@ export async function runStreams(folder: string, weights: StreamFormat, shape: S
   const { blocks } = shape.model
   const early = Math.round(tokens * 0.3)
   const late = Math.round(tokens * 0.65)
-  const swarm = await startMortalSwarm({ model, weights, plain: true }, [[0, first], [first, second], [second, blocks]])
+  const swarm = await startMortalSwarm({ model, weights, plain: true }, [
+    [0, first],
+    [first, second],
+    [second, blocks],
+  ])
   try {
-    const turns: readonly { readonly sampling: StreamReport['sampling']; readonly question: Question; readonly exchanges: readonly Exchange[] }[] = [
+    const turns: readonly {
+      readonly sampling: StreamReport['sampling']
+      readonly question: Question
+      readonly exchanges: readonly Exchange[]
+    }[] = [
       {
         sampling: 'greedy',
         question: { promptTokens: 40, maxTokens: tokens, sampling: { temperature: 0, repetitionPenalty: 1 } },
@@ -76,7 +110,11 @@ export async function runStreams(folder: string, weights: StreamFormat, shape: S
       },
       {
         sampling: 'seeded',
-        question: { promptTokens: 40, maxTokens: tokens, sampling: { temperature: 1, topP: 1, topK: 0, repetitionPenalty: 1, seed: 20_261 } },
+        question: {
+          promptTokens: 40,
+          maxTokens: tokens,
+          sampling: { temperature: 1, topP: 1, topK: 0, repetitionPenalty: 1, seed: 20_261 },
+        },
         exchanges: [
           { at: early, range: [first, second], cuts: [first, second], threads: 2 },
           { at: late, range: [second, blocks], cuts: [second, second + 1, blocks], threads: 1 },
@@ -90,7 +128,15 @@ export async function runStreams(folder: string, weights: StreamFormat, shape: S
         for (const one of exchanges) if (one.at === token) await exchange(swarm, one)
       })
       const { failovers, continuity, tokenIds } = result
-      reports.push({ weights, sampling, tokens: tokenIds.length, distinctTokens: new Set(tokenIds).size, firstDifference: firstDifference(tokenIds, expected.tokenIds), failovers, continuity })
+      reports.push({
+        weights,
+        sampling,
+        tokens: tokenIds.length,
+        distinctTokens: new Set(tokenIds).size,
+        firstDifference: firstDifference(tokenIds, expected.tokenIds),
+        failovers,
+        continuity,
+      })
       report(`${weights}, ${sampling}: ${JSON.stringify(reports.at(-1))}`)
     }
     return reports

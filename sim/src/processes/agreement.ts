@@ -16,10 +16,17 @@ export function disagreements(views: Views, onlookers: Views = new Map()): strin
     return { name, life: self === undefined ? undefined : `${self.peer}@${self.incarnation}` }
   })
   const lives = new Set(truth.flatMap(({ life }) => (life === undefined ? [] : [life])))
-  const strangers = truth.filter(({ life }) => life === undefined).map(({ name }) => `${name} is no member yet`)
+  const strangers = truth
+    .filter(({ life }) => life === undefined)
+    .map(({ name }) => `${name} is no member yet`)
   const wrong = [...all].flatMap(([name, { peers, covered, coverage }]) => {
-    const alive = peers.filter(({ liveness }) => liveness === 'alive').map(({ peer, incarnation }) => `${peer}@${incarnation}`)
-    const [ghosts, missing] = [alive.filter((life) => !lives.has(life)), [...lives].filter((life) => !alive.includes(life))]
+    const alive = peers
+      .filter(({ liveness }) => liveness === 'alive')
+      .map(({ peer, incarnation }) => `${peer}@${incarnation}`)
+    const [ghosts, missing] = [
+      alive.filter((life) => !lives.has(life)),
+      [...lives].filter((life) => !alive.includes(life)),
+    ]
     return [
       ...ghosts.map((life) => `${name} holds the ghost ${short(life)} alive`),
       ...missing.map((life) => `${name} misses ${short(life)}`),
@@ -31,13 +38,17 @@ export function disagreements(views: Views, onlookers: Views = new Map()): strin
 
 /** Lives that a view holds alive although they ended before: `ended` names them with the time since. */
 export function ghostsOf(status: SwarmStatus, ended: ReadonlySet<string>): string[] {
-  return status.peers.filter(({ liveness, peer, incarnation }) => liveness === 'alive' && ended.has(`${peer}@${incarnation}`)).map(({ peer, incarnation }) => `${peer}@${incarnation}`)
+  return status.peers
+    .filter(({ liveness, peer, incarnation }) => liveness === 'alive' && ended.has(`${peer}@${incarnation}`))
+    .map(({ peer, incarnation }) => `${peer}@${incarnation}`)
 }
 
 function differing(views: Views, field: 'snapshotHash' | 'planHash'): string[] {
   const seen = new Set([...views.values()].map((status) => status[field]))
   if (seen.size <= 1) return []
-  return [`${field} differs: ${[...views].map(([name, status]) => `${name} ${status[field].slice(0, 8)}`).join(', ')}`]
+  return [
+    `${field} differs: ${[...views].map(([name, status]) => `${name} ${status[field].slice(0, 8)}`).join(', ')}`,
+  ]
 }
 
 /** The end of a peer id tells peers apart; all begin alike. */

@@ -6,7 +6,11 @@ const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('sh
 
 /** What `shoal status --join ADDRESS --json` prints. @throws {Error} with its log when it fails */
 export function askStatus(address: string, dataFolder: string): Promise<SwarmStatus> {
-  const child = spawn(process.execPath, [program, 'status', '--json', '--join', address, '--data', dataFolder], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(
+    process.execPath,
+    [program, 'status', '--json', '--join', address, '--data', dataFolder],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))

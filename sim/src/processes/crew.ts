@@ -30,15 +30,26 @@ export interface CrewOptions {
 }
 
 /** Members whose command line is the same but for the model: all know one address, which for one of them is its own. */
-export async function createCrew({ folder, members, bootstrap, owner, memory }: CrewOptions): Promise<readonly CrewMember[]> {
+export async function createCrew({
+  folder,
+  members,
+  bootstrap,
+  owner,
+  memory,
+}: CrewOptions): Promise<readonly CrewMember[]> {
   const known = `/ip4/127.0.0.1/tcp/${await freePort()}`
   return Array.from({ length: members }, (_, index) => {
     const words = [
-      '--join', known,
-      '--data', join(folder, `node-${index + 1}`),
-      '--memory', memory,
-      '--threads', '1',
-      '--api', '127.0.0.1:0',
+      '--join',
+      known,
+      '--data',
+      join(folder, `node-${index + 1}`),
+      '--memory',
+      memory,
+      '--threads',
+      '1',
+      '--api',
+      '127.0.0.1:0',
       ...(index === bootstrap ? ['--listen', known] : []),
       ...(index === owner ? ['--model', 'demo'] : []),
     ]
@@ -102,7 +113,11 @@ function freePort(): Promise<number> {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (address === null || typeof address === 'string' ? reject(new Error('no port was given')) : resolve(address.port)))
+      server.close(() =>
+        address === null || typeof address === 'string'
+          ? reject(new Error('no port was given'))
+          : resolve(address.port),
+      )
     })
   })
 }

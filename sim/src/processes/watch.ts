@@ -27,7 +27,11 @@ export interface Watch {
 }
 
 /** @param onlookers views of those who are no members, as of now */
-export function createWatch(crew: readonly CrewMember[], onlookers: () => Views, report: (line: string) => void): Watch {
+export function createWatch(
+  crew: readonly CrewMember[],
+  onlookers: () => Views,
+  report: (line: string) => void,
+): Watch {
   const endedMs = new Map<string, number>()
   const lives = new Map<string, string>()
   const violations: string[] = []
@@ -40,8 +44,12 @@ export function createWatch(crew: readonly CrewMember[], onlookers: () => Views,
       if (self !== undefined) lives.set(member.name, `${self.peer}@${self.incarnation}`)
       if (status !== null) views.set(member.name, status)
     }
-    const over = new Set([...endedMs].filter(([, atMs]) => systemClock.nowMs() - atMs > ghostAfterMs).map(([life]) => life))
-    for (const [name, status] of views) for (const ghost of ghostsOf(status, over)) violations.push(`${name} holds ${ghost} alive more than ${ghostAfterMs} ms after its end`)
+    const over = new Set(
+      [...endedMs].filter(([, atMs]) => systemClock.nowMs() - atMs > ghostAfterMs).map(([life]) => life),
+    )
+    for (const [name, status] of views)
+      for (const ghost of ghostsOf(status, over))
+        violations.push(`${name} holds ${ghost} alive more than ${ghostAfterMs} ms after its end`)
     return views
   }
   const untilAgreed = async (when: string): Promise<number> => {
@@ -49,12 +57,19 @@ export function createWatch(crew: readonly CrewMember[], onlookers: () => Views,
     let told = ''
     for (;;) {
       const views = await look()
-      const reasons = [...crew.filter(({ name }) => !views.has(name)).map(({ name }) => `${name} does not serve yet`), ...disagreements(views, onlookers())]
+      const reasons = [
+        ...crew.filter(({ name }) => !views.has(name)).map(({ name }) => `${name} does not serve yet`),
+        ...disagreements(views, onlookers()),
+      ]
       const elapsedMs = systemClock.nowMs() - startMs
-      if (reasons.join() !== told) report(`${(elapsedMs / 1000).toFixed(1)} s: ${reasons.length === 0 ? 'all agree' : reasons.join('; ')}`)
+      if (reasons.join() !== told)
+        report(
+          `${(elapsedMs / 1000).toFixed(1)} s: ${reasons.length === 0 ? 'all agree' : reasons.join('; ')}`,
+        )
       told = reasons.join()
       if (reasons.length === 0) return elapsedMs
-      if (elapsedMs > agreeWithinMs) throw new Disagreement(`${when}, after ${Math.round(elapsedMs)} ms: ${reasons.join('; ')}`)
+      if (elapsedMs > agreeWithinMs)
+        throw new Disagreement(`${when}, after ${Math.round(elapsedMs)} ms: ${reasons.join('; ')}`)
       await sleep(systemClock, lookEveryMs)
     }
   }
@@ -68,7 +83,9 @@ export function createWatch(crew: readonly CrewMember[], onlookers: () => Views,
       lives.delete(member.name)
     },
     async livingPeers() {
-      return [...(await look()).values()].flatMap(({ peers }) => peers.filter((peer) => peer.self).map(({ peer }) => peer))
+      return [...(await look()).values()].flatMap(({ peers }) =>
+        peers.filter((peer) => peer.self).map(({ peer }) => peer),
+      )
     },
     untilAgreed,
     async untilQuiet(when, quietMs) {
@@ -78,7 +95,8 @@ export function createWatch(crew: readonly CrewMember[], onlookers: () => Views,
         await untilAgreed(when)
         const now = [...(await look()).values()].map(({ snapshotHash }) => snapshotHash).join()
         if (now !== agreed) [agreed, sinceMs] = [now, systemClock.nowMs()]
-        if (systemClock.nowMs() - startMs > agreeWithinMs) throw new Disagreement(`${when}: they agree, and change their minds again and again`)
+        if (systemClock.nowMs() - startMs > agreeWithinMs)
+          throw new Disagreement(`${when}: they agree, and change their minds again and again`)
         await sleep(systemClock, lookEveryMs)
       }
     },

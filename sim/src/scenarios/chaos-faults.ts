@@ -14,7 +14,8 @@ export interface Faults {
   mendAll(): Promise<void>
 }
 
-const someNodes = ({ nodes, random }: World): ReadonlySet<string> => new Set([...nodes.keys()].filter(() => random.unit() < 0.35))
+const someNodes = ({ nodes, random }: World): ReadonlySet<string> =>
+  new Set([...nodes.keys()].filter(() => random.unit() < 0.35))
 
 interface Mending {
   readonly atMs: number
@@ -28,8 +29,10 @@ export function createFaults(world: World, side = someNodes): Faults {
   let parted = false
 
   const between = (low: number, high: number): number => low + random.unit() * (high - low)
-  const pick = <Item>(items: readonly Item[]): Item | undefined => items[Math.floor(random.unit() * items.length)]
-  const later = (afterMs: number, mend: Mending['mend']): void => void mendings.push({ atMs: loop.clock.nowMs() + afterMs, mend })
+  const pick = <Item>(items: readonly Item[]): Item | undefined =>
+    items[Math.floor(random.unit() * items.length)]
+  const later = (afterMs: number, mend: Mending['mend']): void =>
+    void mendings.push({ atMs: loop.clock.nowMs() + afterMs, mend })
   const spare = (peer: string): boolean => canSpare(world, new Set([peer]))
   /** Stages of answers first: whoever computes nothing is missed by nobody. */
   const victim = (): string | undefined => {
@@ -76,7 +79,9 @@ export function createFaults(world: World, side = someNodes): Faults {
       const peer = victim()
       if (peer === undefined || nodes.get(peer)?.life.state !== 'running') return
       book.begin('leave', peer)
-      world.leave(peer).catch((error: unknown) => world.rules.violate(`${peer} could not leave: ${String(error)}`))
+      world
+        .leave(peer)
+        .catch((error: unknown) => world.rules.violate(`${peer} could not leave: ${String(error)}`))
     },
     hang() {
       const peer = victim()

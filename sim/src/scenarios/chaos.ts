@@ -30,11 +30,17 @@ async function play(world: World): Promise<void> {
   const faults = createFaults(world)
   const ask = async (): Promise<void> => {
     for (const client of clients) {
-      const busy = world.generations.some((generation) => generation.client === client && generation.state === 'running')
+      const busy = world.generations.some(
+        (generation) => generation.client === client && generation.state === 'running',
+      )
       if (busy || random.unit() < 0.3) continue
       // One prompt in ten needs more than one chunk.
-      const promptTokens = random.unit() < 0.1 ? 130 + Math.floor(random.unit() * 40) : 1 + Math.floor(random.unit() * 24)
-      await world.ask(client, makeRequest(random, promptTokens, 8 + Math.floor(random.unit() * 32), vocabularySize))
+      const promptTokens =
+        random.unit() < 0.1 ? 130 + Math.floor(random.unit() * 40) : 1 + Math.floor(random.unit() * 24)
+      await world.ask(
+        client,
+        makeRequest(random, promptTokens, 8 + Math.floor(random.unit() * 32), vocabularySize),
+      )
     }
   }
   await ask()
@@ -62,6 +68,20 @@ export function nextKind(roll: number): FaultKind {
 
 /** On the topology that the seed chooses. */
 export const chaosScenarios: readonly Scenario[] = [
-  { name: 'chaos', about: 'random faults over two clients that never stop asking; the seed chooses the topology', topology: 'any', nodes: 8, nodesMin: 6, play },
-  ...topologies.map(({ name }) => ({ name: `chaos-${name}`, about: `the same on ${name}`, topology: name, nodes: 8, nodesMin: 6, play })),
+  {
+    name: 'chaos',
+    about: 'random faults over two clients that never stop asking; the seed chooses the topology',
+    topology: 'any',
+    nodes: 8,
+    nodesMin: 6,
+    play,
+  },
+  ...topologies.map(({ name }) => ({
+    name: `chaos-${name}`,
+    about: `the same on ${name}`,
+    topology: name,
+    nodes: 8,
+    nodesMin: 6,
+    play,
+  })),
 ]

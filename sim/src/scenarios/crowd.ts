@@ -12,15 +12,29 @@ async function play(world: World): Promise<void> {
   const { vocabularySize } = model.manifest.manifest.config
   await form(world, clients)
   for (let turn = 0; turn < 2; turn += 1) {
-    const generations = await Promise.all(clients.map((client) => world.ask(client, makeRequest(random, 12, 24, vocabularySize))))
+    const generations = await Promise.all(
+      clients.map((client) => world.ask(client, makeRequest(random, 12, 24, vocabularySize))),
+    )
     await loop.until(() => generations.every(({ tokens }) => tokens.length >= 4), 120_000)
     const victim = someStage(world)
     world.book.begin('kill', victim)
     world.kill(victim)
     for (const generation of generations) await finished(world, generation)
-    must(world, generations.some(({ failovers }) => failovers > 0), 'a stage died and nobody took its place')
+    must(
+      world,
+      generations.some(({ failovers }) => failovers > 0),
+      'a stage died and nobody took its place',
+    )
   }
 }
 
 /** More nodes than the exact planner tries whole, over two sites. */
-export const crowdScenario: Scenario = { name: 'crowd', about: 'a model of 32 blocks on many nodes at two sites; four clients, two stages die', topology: 'two-sites', model: 'deep', nodes: 24, nodesMin: 12, play }
+export const crowdScenario: Scenario = {
+  name: 'crowd',
+  about: 'a model of 32 blocks on many nodes at two sites; four clients, two stages die',
+  topology: 'two-sites',
+  model: 'deep',
+  nodes: 24,
+  nodesMin: 12,
+  play,
+}

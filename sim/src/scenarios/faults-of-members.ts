@@ -16,8 +16,16 @@ async function quickReturn(world: World): Promise<void> {
     await world.loop.run(100)
     await world.start(victim)
   })
-  must(world, world.nodes.get(victim)?.member.membership.incarnation === 2, 'its second life is not incarnation 2')
-  must(world, await world.loop.until(() => wrongViews(world).length === 0, world.topology.profile.leaseMs), `a lease later ${wrongViews(world)[0]}`)
+  must(
+    world,
+    world.nodes.get(victim)?.member.membership.incarnation === 2,
+    'its second life is not incarnation 2',
+  )
+  must(
+    world,
+    await world.loop.until(() => wrongViews(world).length === 0, world.topology.profile.leaseMs),
+    `a lease later ${wrongViews(world)[0]}`,
+  )
   await finished(world, await world.ask('c0', request(world)))
 }
 
@@ -36,7 +44,11 @@ async function staleSnapshot(world: World): Promise<void> {
   world.links.rejoin()
   world.book.end(apart)
   // Rules watch for resurrections meanwhile.
-  must(world, await world.loop.until(() => wrongViews(world).length === 0, 15_000), `15 s after the return: ${wrongViews(world)[0]}`)
+  must(
+    world,
+    await world.loop.until(() => wrongViews(world).length === 0, 15_000),
+    `15 s after the return: ${wrongViews(world)[0]}`,
+  )
   await finished(world, await world.ask('c0', request(world)))
 }
 
@@ -51,11 +63,25 @@ async function halves(world: World): Promise<void> {
   world.links.rejoin()
   for (const peer of side) world.book.end(peer)
   const startMs = world.loop.clock.nowMs()
-  must(world, await world.loop.until(() => wrongViews(world).length === 0, 10_000), `10 s after the links returned: ${wrongViews(world)[0]}`)
-  must(world, world.loop.clock.nowMs() - startMs < 5000, `healing took ${world.loop.clock.nowMs() - startMs} ms`)
+  must(
+    world,
+    await world.loop.until(() => wrongViews(world).length === 0, 10_000),
+    `10 s after the links returned: ${wrongViews(world)[0]}`,
+  )
+  must(
+    world,
+    world.loop.clock.nowMs() - startMs < 5000,
+    `healing took ${world.loop.clock.nowMs() - startMs} ms`,
+  )
   const generation = await finished(world, await world.ask('c0', request(world)))
-  const rows = [...world.nodes.values()].filter(({ device }) => device.rows > 0).map(({ device }) => device.rows)
-  must(world, new Set(rows).size === 1 && generation.state === 'done', `stages computed ${rows.join(', ')} rows of one answer`)
+  const rows = [...world.nodes.values()]
+    .filter(({ device }) => device.rows > 0)
+    .map(({ device }) => device.rows)
+  must(
+    world,
+    new Set(rows).size === 1 && generation.state === 'done',
+    `stages computed ${rows.join(', ')} rows of one answer`,
+  )
 }
 
 /** Every 3 s for a minute. */
@@ -73,9 +99,12 @@ async function flapping(world: World): Promise<void> {
     await world.loop.run(3000)
   }
   const moves = new Map<string, number>()
-  for (const { atMs, node, event } of world.happenings) if (atMs > fromMs && node !== flapper && event.event === 'blocks-changed') moves.set(node, (moves.get(node) ?? 0) + 1)
+  for (const { atMs, node, event } of world.happenings)
+    if (atMs > fromMs && node !== flapper && event.event === 'blocks-changed')
+      moves.set(node, (moves.get(node) ?? 0) + 1)
   // One in each window of 30 s.
-  for (const [node, count] of moves) must(world, count <= 3, `${node} moved ${count} times in a minute because ${flapper} comes and goes`)
+  for (const [node, count] of moves)
+    must(world, count <= 3, `${node} moved ${count} times in a minute because ${flapper} comes and goes`)
   await finished(world, await world.ask('c0', request(world)))
 }
 
@@ -83,8 +112,18 @@ const lan = { topology: 'lan', nodes: 6, nodesMin: 5 }
 
 /** Faults F9 to F11 and F20: who is here, and who is not any more. */
 export const memberFaults: readonly Scenario[] = [
-  { ...lan, name: 'F9-quick-return', about: 'a stage dies and is back after 100 ms under the same name', play: quickReturn },
-  { ...lan, name: 'F10-stale-snapshot', about: 'a peer that was parted for 30 s brings back what it believed', play: staleSnapshot },
+  {
+    ...lan,
+    name: 'F9-quick-return',
+    about: 'a stage dies and is back after 100 ms under the same name',
+    play: quickReturn,
+  },
+  {
+    ...lan,
+    name: 'F10-stale-snapshot',
+    about: 'a peer that was parted for 30 s brings back what it believed',
+    play: staleSnapshot,
+  },
   { ...lan, name: 'F11-halves', about: 'two halves for 20 s, then one swarm again', nodes: 8, play: halves },
   { ...lan, name: 'F20-flapping', about: 'a node dies and returns every 3 s for a minute', play: flapping },
 ]

@@ -18,7 +18,8 @@ async function play(world: World): Promise<void> {
   const { vocabularySize } = model.manifest.manifest.config
   await form(world, clients)
   const faults = createFaults(world)
-  const leads = (): boolean => [...world.nodes.values()].some(({ member }) => member.keeper.held()?.group !== undefined)
+  const leads = (): boolean =>
+    [...world.nodes.values()].some(({ member }) => member.keeper.held()?.group !== undefined)
   for (let fault = 0; fault < faultsPerRun; fault += 1) {
     for (let waitedMs = 0; waitedMs < formingMs && !leads(); waitedMs += lookMs) {
       await faults.mend()
@@ -28,8 +29,19 @@ async function play(world: World): Promise<void> {
     // Its leader's record reaches those who ask.
     await loop.run(5 * lookMs)
     for (const client of clients) {
-      const busy = world.generations.some((generation) => generation.client === client && generation.state === 'running')
-      if (!busy) await world.ask(client, makeRequest(random, 1 + Math.floor(random.unit() * 24), 12 + Math.floor(random.unit() * 24), vocabularySize))
+      const busy = world.generations.some(
+        (generation) => generation.client === client && generation.state === 'running',
+      )
+      if (!busy)
+        await world.ask(
+          client,
+          makeRequest(
+            random,
+            1 + Math.floor(random.unit() * 24),
+            12 + Math.floor(random.unit() * 24),
+            vocabularySize,
+          ),
+        )
     }
     await loop.run(intoAnswerMs * random.unit())
     await faults.mend()
@@ -41,4 +53,11 @@ async function play(world: World): Promise<void> {
   await faults.mendAll()
 }
 
-export const groupsScenario: Scenario = { name: 'groups', about: 'devices that form groups by the plan, and random faults while these serve', topology: 'desks', nodes: 5, nodesMin: 5, play }
+export const groupsScenario: Scenario = {
+  name: 'groups',
+  about: 'devices that form groups by the plan, and random faults while these serve',
+  topology: 'desks',
+  nodes: 5,
+  nodesMin: 5,
+  play,
+}

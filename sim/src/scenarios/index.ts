@@ -10,4 +10,14 @@ import { topologyScenarios } from './topology.ts'
 import { wrongNumbersScenario } from './wrong-numbers.ts'
 
 /** Everything that `shoal sim` can play, by name. */
-export const scenarios: readonly Scenario[] = [...topologyScenarios, crowdScenario, largeScenario, groupsScenario, ...stageFaults, ...memberFaults, ...planFaults, wrongNumbersScenario, ...chaosScenarios]
+export const scenarios: readonly Scenario[] = [
+  ...topologyScenarios,
+  crowdScenario,
+  largeScenario,
+  groupsScenario,
+  ...stageFaults,
+  ...memberFaults,
+  ...planFaults,
+  wrongNumbersScenario,
+  ...chaosScenarios,
+]

@@ -22,12 +22,26 @@ async function play(world: World): Promise<void> {
   const { loop, random, model, sketches } = world
   const { vocabularySize } = model.manifest.manifest.config
   const count = sketches.size
-  const clients = Array.from({ length: Math.max(4, Math.ceil(count / nodesPerClient)) }, (_, index) => `c${index}`)
+  const clients = Array.from(
+    { length: Math.max(4, Math.ceil(count / nodesPerClient)) },
+    (_, index) => `c${index}`,
+  )
   await form(world, clients, 2, { addresses, clientSite: (client) => client % clientSites })
   const ask = async (): Promise<void> => {
     for (const client of clients) {
-      const busy = world.generations.filter((generation) => generation.client === client && generation.state === 'running').length
-      if (busy < answersAtOnce && random.unit() < 0.5) await world.ask(client, makeRequest(random, 1 + Math.floor(random.unit() * 24), 8 + Math.floor(random.unit() * 16), vocabularySize))
+      const busy = world.generations.filter(
+        (generation) => generation.client === client && generation.state === 'running',
+      ).length
+      if (busy < answersAtOnce && random.unit() < 0.5)
+        await world.ask(
+          client,
+          makeRequest(
+            random,
+            1 + Math.floor(random.unit() * 24),
+            8 + Math.floor(random.unit() * 16),
+            vocabularySize,
+          ),
+        )
     }
   }
   const faults = createFaults(world, sideOf)
@@ -46,8 +60,22 @@ async function play(world: World): Promise<void> {
 /** The fourth site, or a tenth of all. */
 function sideOf({ random, nodes }: World): ReadonlySet<string> {
   const wholeSite = random.unit() < 0.5
-  return new Set([...nodes].filter(([, { sketch }]) => (wholeSite ? sketch.site === clientSites : random.unit() < 0.1)).map(([name]) => name))
+  return new Set(
+    [...nodes]
+      .filter(([, { sketch }]) => (wholeSite ? sketch.site === clientSites : random.unit() < 0.1))
+      .map(([name]) => name),
+  )
 }
 
 /** Without arithmetic, so that what is simulated is the swarm: many nodes, many answers at once, and many faults. */
-export const largeScenario: Scenario = { name: 'large', about: 'chaos over tens to hundreds of nodes at four sites, a model of 80 blocks without arithmetic, many answers at once', topology: 'four-sites', model: 'large', runner: 'cost', nodes: 60, nodesMin: 20, play }
+export const largeScenario: Scenario = {
+  name: 'large',
+  about:
+    'chaos over tens to hundreds of nodes at four sites, a model of 80 blocks without arithmetic, many answers at once',
+  topology: 'four-sites',
+  model: 'large',
+  runner: 'cost',
+  nodes: 60,
+  nodesMin: 20,
+  play,
+}

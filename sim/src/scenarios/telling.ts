@@ -14,19 +14,36 @@ export function must(world: World, holds: boolean, sentence: string): void {
 }
 
 export function request(world: World, promptTokens = 12, maxTokens = 32): GenerateRequest {
-  return makeRequest(world.random, promptTokens, maxTokens, world.model.manifest.manifest.config.vocabularySize)
+  return makeRequest(
+    world.random,
+    promptTokens,
+    maxTokens,
+    world.model.manifest.manifest.config.vocabularySize,
+  )
 }
 
 /** Waits for the whole answer, or the error that ends it. */
 export async function finished(world: World, generation: Generation): Promise<Generation> {
-  must(world, await world.loop.until(() => generation.state !== 'running', answerMsMax), `an answer has ${generation.tokens.length} tokens after ${answerMsMax} ms`)
+  must(
+    world,
+    await world.loop.until(() => generation.state !== 'running', answerMsMax),
+    `an answer has ${generation.tokens.length} tokens after ${answerMsMax} ms`,
+  )
   return generation
 }
 
 /** An answer of `c0`; something happens when it has so many tokens. */
-export async function answerWhile(world: World, atToken: number, act: (generation: Generation) => void | Promise<void>, options: { asked?: GenerateRequest; mayFail?: boolean } = {}): Promise<Generation> {
+export async function answerWhile(
+  world: World,
+  atToken: number,
+  act: (generation: Generation) => void | Promise<void>,
+  options: { asked?: GenerateRequest; mayFail?: boolean } = {},
+): Promise<Generation> {
   const generation = await world.ask('c0', options.asked ?? request(world), options.mayFail)
-  await world.loop.until(() => generation.tokens.length >= atToken || generation.state !== 'running', answerMsMax)
+  await world.loop.until(
+    () => generation.tokens.length >= atToken || generation.state !== 'running',
+    answerMsMax,
+  )
   await act(generation)
   return finished(world, generation)
 }

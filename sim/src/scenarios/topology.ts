@@ -23,9 +23,13 @@ async function play(world: World): Promise<void> {
         world.kill(victim)
       }
     }
-    if (!(await loop.until(() => generation.state !== 'running', answerMsMax))) rules.violate(`answer ${turn} has ${generation.tokens.length} tokens after ${answerMsMax} ms`)
+    if (!(await loop.until(() => generation.state !== 'running', answerMsMax)))
+      rules.violate(`answer ${turn} has ${generation.tokens.length} tokens after ${answerMsMax} ms`)
     const ttftMs = (generation.tokenMs[0] ?? Number.POSITIVE_INFINITY) - generation.startMs
-    if (ttftMs > world.topology.ttftMsMax) rules.violate(`the first token of answer ${turn} took ${ttftMs} ms, at most ${world.topology.ttftMsMax} are allowed`)
+    if (ttftMs > world.topology.ttftMsMax)
+      rules.violate(
+        `the first token of answer ${turn} took ${ttftMs} ms, at most ${world.topology.ttftMsMax} are allowed`,
+      )
     if (turn === 1 && generation.failovers === 0) rules.violate('a stage died and nobody took its place')
   }
 }

@@ -6,8 +6,19 @@ import { answerWhile, someStage } from './telling.ts'
 /** Nothing in the protocol can see it yet: the checkers must. */
 async function play(world: World): Promise<void> {
   await form(world, ['c0'])
-  await answerWhile(world, 8, () => void world.watch.corrupt(someStage(world), 'wrong', () => world.book.note('corrupt'), true))
+  await answerWhile(
+    world,
+    8,
+    () => void world.watch.corrupt(someStage(world), 'wrong', () => world.book.note('corrupt'), true),
+  )
 }
 
 /** The one scenario that ends with violations: it shows what they look like, and that there are any. */
-export const wrongNumbersScenario: Scenario = { name: 'wrong-numbers', about: 'a stage computes something else: must end with violations and status 1', topology: 'lan', nodes: 5, nodesMin: 4, play }
+export const wrongNumbersScenario: Scenario = {
+  name: 'wrong-numbers',
+  about: 'a stage computes something else: must end with violations and status 1',
+  topology: 'lan',
+  nodes: 5,
+  nodesMin: 4,
+  play,
+}

@@ -31,13 +31,19 @@ export interface ClientSurroundings {
 }
 
 /** As `connectClient` does on a real machine; whoever calls dials somebody. */
-export async function startSimulatedClient(surroundings: ClientSurroundings, name: string): Promise<SimulatedClient> {
+export async function startSimulatedClient(
+  surroundings: ClientSurroundings,
+  name: string,
+): Promise<SimulatedClient> {
   const { loop, network, topology, model, logger, planner, seed } = surroundings
   const life = createLife(loop.clock)
   const { clock } = life
   const transport = network.createTransport(name)
   const random = seededRandom(seed)
-  const membership = createMembership({ transport, clock, random, logger }, { ...topology.profile, document: model.manifest.id, incarnation: 1 })
+  const membership = createMembership(
+    { transport, clock, random, logger },
+    { ...topology.profile, document: model.manifest.id, incarnation: 1 },
+  )
   membership.start()
   const view = createSwarmView({ selfId: name, manifest: model.manifest, membership, planner })
   const engine = await coordinate({

@@ -17,7 +17,9 @@ export function createCoverageWatch(): CoverageWatch {
       else spans.set(node, span)
       if (before === undefined) return []
       const blocks = Array.from({ length: before.end - before.start }, (_, index) => before.start + index)
-      return blocks.filter((block) => [...spans.values()].every(({ start, end }) => block < start || block >= end))
+      return blocks.filter((block) =>
+        [...spans.values()].every(({ start, end }) => block < start || block >= end),
+      )
     },
     gone: (node) => void spans.delete(node),
   }

@@ -8,7 +8,10 @@ export interface EventLoop {
   /** @returns whether it came to hold in time */
   until(holds: () => boolean, withinMs: number): Promise<boolean>
   /** What the promise comes to; undefined when that takes longer. */
-  within<Value>(promise: Promise<Value>, withinMs: number): Promise<{ readonly value: Value } | { readonly error: unknown } | undefined>
+  within<Value>(
+    promise: Promise<Value>,
+    withinMs: number,
+  ): Promise<{ readonly value: Value } | { readonly error: unknown } | undefined>
   /** Events so far. */
   readonly turns: number
 }
@@ -26,7 +29,8 @@ export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventL
     const dueMs = clock.dueMs()
     if (dueMs === null || dueMs > untilMs) return false
     if (dueMs > instant.ms) instant = { ms: dueMs, turns }
-    else if (turns - instant.turns > eventsAtOnceMax) throw new Error(`${eventsAtOnceMax} events at ${instant.ms} ms, and time does not go on`)
+    else if (turns - instant.turns > eventsAtOnceMax)
+      throw new Error(`${eventsAtOnceMax} events at ${instant.ms} ms, and time does not go on`)
     clock.step()
     await turnOfEventLoop()
     turns += 1

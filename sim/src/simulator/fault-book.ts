@@ -40,7 +40,8 @@ export function createFaultBook(clock: Clock): FaultBook {
       impairments.push({ peer, kind, fromMs: clock.nowMs(), toMs: Number.POSITIVE_INFINITY })
     },
     end(peer) {
-      for (const impairment of impairments) if (impairment.peer === peer) impairment.toMs = Math.min(impairment.toMs, clock.nowMs())
+      for (const impairment of impairments)
+        if (impairment.peer === peer) impairment.toMs = Math.min(impairment.toMs, clock.nowMs())
     },
     note(kind) {
       counts[kind] += 1

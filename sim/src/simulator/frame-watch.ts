@@ -81,7 +81,12 @@ function messageIn(bytes: Uint8Array): SessionMessage | null {
 }
 
 /** Who dies when this frame is at this moment, if it is this point. */
-function victimAt(point: KillPoint, moment: 'leaves' | 'arrived', { from, to }: TappedFrame, message: SessionMessage): string | null {
+function victimAt(
+  point: KillPoint,
+  moment: 'leaves' | 'arrived',
+  { from, to }: TappedFrame,
+  message: SessionMessage,
+): string | null {
   const output = message.type === 'step' || message.type === 'result'
   switch (point) {
     case 'before-answer':
@@ -91,9 +96,13 @@ function victimAt(point: KillPoint, moment: 'leaves' | 'arrived', { from, to }: 
     case 'in-flight':
       return moment === 'leaves' && message.type === 'step' && message.rows === 1 ? to : null
     case 'in-prefill':
-      return moment === 'arrived' && message.type === 'step' && message.rows > 1 && message.epoch === 0 ? to : null
+      return moment === 'arrived' && message.type === 'step' && message.rows > 1 && message.epoch === 0
+        ? to
+        : null
     case 'in-replay':
-      return moment === 'arrived' && message.type === 'step' && message.position === 0 && message.epoch > 0 ? to : null
+      return moment === 'arrived' && message.type === 'step' && message.position === 0 && message.epoch > 0
+        ? to
+        : null
   }
 }
 
@@ -103,6 +112,7 @@ function spoiled(bytes: Uint8Array, how: Corruption): Uint8Array {
   if (how === 'garbage') return copy.fill(0xa5)
   // The last number of the payload, in little-endian float32: a quiet NaN.
   if (how === 'non-finite') copy.set([0x00, 0x00, 0xc0, 0x7f], copy.byteLength - 4)
-  if (how === 'wrong') for (let at = copy.byteLength - 1; at > copy.byteLength - 32; at -= 4) copy[at] = copy[at]! ^ 0x80
+  if (how === 'wrong')
+    for (let at = copy.byteLength - 1; at > copy.byteLength - 32; at -= 4) copy[at] = copy[at]! ^ 0x80
   return how === 'mis-shaped' ? copy.slice(0, copy.byteLength - 4) : copy
 }

@@ -23,7 +23,12 @@ export interface Generation {
 
 /** @param onToken its index and id; null when it has ended */
 export function startGeneration(
-  context: { readonly clock: Clock; readonly engine: Engine; readonly client: string; readonly mayFail: boolean },
+  context: {
+    readonly clock: Clock
+    readonly engine: Engine
+    readonly client: string
+    readonly mayFail: boolean
+  },
   request: GenerateRequest,
   expected: readonly number[],
   onToken: (generation: Generation, token: { readonly index: number; readonly id: number } | null) => void,

@@ -16,7 +16,10 @@ export interface LinkTable {
   isOpen(a: string, b: string): boolean
 }
 
-export function createLinkTable(shape: (a: number, b: number) => LinkShape, network: () => MemoryNetwork): LinkTable {
+export function createLinkTable(
+  shape: (a: number, b: number) => LinkShape,
+  network: () => MemoryNetwork,
+): LinkTable {
   const sites = new Map<string, number>()
   const silent = new Set<string>()
   const slower = new Map<string, number>()

@@ -6,16 +6,27 @@ export interface MemoryDownload extends UnitDownload {
   readonly committed: boolean
 }
 
-export function createMemoryDownload({ manifest }: IdentifiedManifest, unit: string, pieceBytes: number): MemoryDownload {
+export function createMemoryDownload(
+  { manifest }: IdentifiedManifest,
+  unit: string,
+  pieceBytes: number,
+): MemoryDownload {
   const tensors = manifest.tensors.filter(({ name }) => unitOf(name) === unit)
   const contents = new Map(tensors.map((tensor) => [tensor.name, new Uint8Array(tensor.bytes)]))
   const pieces: Piece[] = []
   for (const tensor of tensors) {
-    for (let offset = 0; offset < tensor.bytes; offset += pieceBytes) pieces.push({ index: pieces.length, tensor, offset, bytes: Math.min(pieceBytes, tensor.bytes - offset) })
+    for (let offset = 0; offset < tensor.bytes; offset += pieceBytes)
+      pieces.push({
+        index: pieces.length,
+        tensor,
+        offset,
+        bytes: Math.min(pieceBytes, tensor.bytes - offset),
+      })
   }
   const written = new Map<Piece, WrittenPiece>()
   let committed = false
-  const right = (name: string, sha256: string): boolean => sha256Hex(contents.get(name) ?? new Uint8Array()) === sha256
+  const right = (name: string, sha256: string): boolean =>
+    sha256Hex(contents.get(name) ?? new Uint8Array()) === sha256
 
   return {
     pieces,

@@ -55,7 +55,10 @@ const prefillShare = 1 / 3
 const loadMsPerBlock = 20
 
 /** Joins and serves, as `startNode` does on a real machine; whoever calls dials somebody. */
-export async function startSimulatedNode(surroundings: NodeSurroundings, sketch: NodeSketch): Promise<SimulatedNode> {
+export async function startSimulatedNode(
+  surroundings: NodeSurroundings,
+  sketch: NodeSketch,
+): Promise<SimulatedNode> {
   const { loop, network, topology, model, logger, planner, seed } = surroundings
   const life = createLife(loop.clock)
   const { clock } = life
@@ -83,18 +86,52 @@ export async function startSimulatedNode(surroundings: NodeSurroundings, sketch:
       planner,
       nextIncarnation: (atLeast) => surroundings.nextIncarnation(atLeast),
       // Every machine has all weights, or no room for any.
-      ensureUnits: () => (sketch.diskFull === true ? Promise.reject(new ShoalError('disk-full', 'no room for weights')) : Promise.resolve()),
+      ensureUnits: () =>
+        sketch.diskFull === true
+          ? Promise.reject(new ShoalError('disk-full', 'no room for weights'))
+          : Promise.resolve(),
     },
-    { profile: topology.profile, blocks: sketch.blocks, groups: sketch.machine !== undefined, memoryBytes: sketch.memoryBytes, onEvent: (event) => surroundings.onEvent(event) },
+    {
+      profile: topology.profile,
+      blocks: sketch.blocks,
+      groups: sketch.machine !== undefined,
+      memoryBytes: sketch.memoryBytes,
+      onEvent: (event) => surroundings.onEvent(event),
+    },
     scope,
   )
-  const leave = createLeaving({ logger, keeper: member.keeper, stageHost: member.stageHost, membership: member.membership, groups: member.groups, scope }, (event) => surroundings.onEvent(event))
-  const node: SimulatedNode = { sketch, life, transport, member, device, slowness: 1, leave: () => leave(new AbortController().signal) }
+  const leave = createLeaving(
+    {
+      logger,
+      keeper: member.keeper,
+      stageHost: member.stageHost,
+      membership: member.membership,
+      groups: member.groups,
+      scope,
+    },
+    (event) => surroundings.onEvent(event),
+  )
+  const node: SimulatedNode = {
+    sketch,
+    life,
+    transport,
+    member,
+    device,
+    slowness: 1,
+    leave: () => leave(new AbortController().signal),
+  }
 
   member.membership.start()
   await member.membership.announce({
     state: 'joining',
-    ...member.said.measured({ memoryBytes: sketch.memoryBytes, decodeMicrosPerBlock: sketch.decodeMicrosPerBlock, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: topology.bandwidthBytesPerSecond, device: 'reference', threads: 1 }),
+    ...member.said.measured({
+      memoryBytes: sketch.memoryBytes,
+      decodeMicrosPerBlock: sketch.decodeMicrosPerBlock,
+      prefillMicrosPerRowBlock,
+      bandwidthBytesPerSecond: topology.bandwidthBytesPerSecond,
+      device: 'reference',
+      threads: 1,
+    }),
     ...(sketch.machine !== undefined && { machine: sketch.machine }),
     numericClass: sketch.numericClass,
     addresses: transport.addresses(),

@@ -46,19 +46,35 @@ export interface Outcome {
 export function outcomeOf(scenario: string, world: World, nodes: number, runner?: RunnerName): Outcome {
   const { seed, generations, measures, network, loop, trace, rules, sketches, clients } = world
   const virtualSeconds = loop.clock.nowMs() / 1000
-  const counted = generations.filter(({ state, mayFail }) => state !== 'abandoned' && !(mayFail && state === 'failed'))
-  const tokensChanged = generations.reduce((sum, { tokens, expected }) => sum + tokens.filter((id, index) => expected[index] !== id).length, 0)
-  const names = [...new Set([...sketches.keys(), ...clients.keys(), ...generations.map(({ client }) => client)])]
-  const bytes = names.reduce((sum, from) => names.reduce((part, to) => part + (from === to ? 0 : network.sentBytes(from, to)), sum), 0)
-  const ttftMs = generations.flatMap(({ startMs, tokenMs }) => (tokenMs[0] === undefined ? [] : [tokenMs[0] - startMs]))
-  const at = (values: readonly number[], share: number): number | null => (values.length === 0 ? null : round(quantile(values, share)))
+  const counted = generations.filter(
+    ({ state, mayFail }) => state !== 'abandoned' && !(mayFail && state === 'failed'),
+  )
+  const tokensChanged = generations.reduce(
+    (sum, { tokens, expected }) => sum + tokens.filter((id, index) => expected[index] !== id).length,
+    0,
+  )
+  const names = [
+    ...new Set([...sketches.keys(), ...clients.keys(), ...generations.map(({ client }) => client)]),
+  ]
+  const bytes = names.reduce(
+    (sum, from) => names.reduce((part, to) => part + (from === to ? 0 : network.sentBytes(from, to)), sum),
+    0,
+  )
+  const ttftMs = generations.flatMap(({ startMs, tokenMs }) =>
+    tokenMs[0] === undefined ? [] : [tokenMs[0] - startMs],
+  )
+  const at = (values: readonly number[], share: number): number | null =>
+    values.length === 0 ? null : round(quantile(values, share))
   return {
     scenario,
     seed,
     nodes,
     virtualSeconds: round(virtualSeconds),
     tokens: generations.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    tokensLost: counted.reduce((sum, { tokens, expected }) => sum + Math.max(0, expected.length - tokens.length), 0),
+    tokensLost: counted.reduce(
+      (sum, { tokens, expected }) => sum + Math.max(0, expected.length - tokens.length),
+      0,
+    ),
     tokensChanged,
     answers: generations.length,
     failovers: measures.repairs,

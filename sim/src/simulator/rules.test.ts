@@ -7,7 +7,13 @@ import { agreements, leftovers, wrongViews } from './truth.ts'
 import { createWorld, type World } from './world.ts'
 
 const worldOf = async (seed: number): Promise<World> => {
-  const world = await createWorld({ seed, topology: topologies[0]!, nodes: 6, model: 'tiny', runner: 'reference' })
+  const world = await createWorld({
+    seed,
+    topology: topologies[0]!,
+    nodes: 6,
+    model: 'tiny',
+    runner: 'reference',
+  })
   await form(world, ['c0'])
   return world
 }
@@ -23,7 +29,9 @@ test('a stage that computes something else is found by the tokens', async () => 
   const world = await worldOf(1)
   world.watch.corrupt(await answering(world), 'wrong', () => undefined, true)
   await becomeCalm(world)
-  expect(world.rules.violations.join('\n')).toMatch(/token \d+ of the answer begun at .* is \d+ instead of \d+/)
+  expect(world.rules.violations.join('\n')).toMatch(
+    /token \d+ of the answer begun at .* is \d+ instead of \d+/,
+  )
 })
 
 test('an answer that ends before its end is found', async () => {
@@ -59,8 +67,18 @@ test('a ghost, somebody who is missed, and views that differ are found', async (
 
 test('routes over the dead, and who comes back from the dead, are found', async () => {
   const world = await worldOf(5)
-  const stage = { peer: 'n01', addresses: [], range: { start: 0, end: 8 }, incarnation: 1, predictedStepMs: () => 1 }
-  const known = (liveness: 'alive' | 'dead'): Membership => ({ ...world.clients.get('c0')!.membership, snapshot: () => createSnapshot([]), members: () => [{ record: { peerId: 'n01', incarnation: 1 } as MemberRecord, liveness, load: null }] })
+  const stage = {
+    peer: 'n01',
+    addresses: [],
+    range: { start: 0, end: 8 },
+    incarnation: 1,
+    predictedStepMs: () => 1,
+  }
+  const known = (liveness: 'alive' | 'dead'): Membership => ({
+    ...world.clients.get('c0')!.membership,
+    snapshot: () => createSnapshot([]),
+    members: () => [{ record: { peerId: 'n01', incarnation: 1 } as MemberRecord, liveness, load: null }],
+  })
   world.rules.routeTaken('c0', known('alive'), [stage])
   expect(world.rules.violations).toEqual([])
   world.rules.routeTaken('c0', known('dead'), [stage])

@@ -23,7 +23,12 @@ export interface SimulatedDevice extends Device {
   /** Rows computed, over all sessions and spans. */
   readonly rows: number
   /** Of all spans in memory. */
-  caches(): { readonly sessions: number; readonly keyValueBytes: number; readonly reservedBytes: number; readonly overLimit: boolean }
+  caches(): {
+    readonly sessions: number
+    readonly keyValueBytes: number
+    readonly reservedBytes: number
+    readonly overLimit: boolean
+  }
 }
 
 export function createSimulatedDevice(device: Device, options: SimulatedDeviceOptions): SimulatedDevice {
@@ -34,7 +39,10 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
 
   const compute = async (blocks: number, count: number): Promise<void> => {
     rows += count
-    const micros = blocks * (count === 1 ? options.decodeMicrosPerBlock : count * options.prefillMicrosPerRowBlock) * options.slowness()
+    const micros =
+      blocks *
+      (count === 1 ? options.decodeMicrosPerBlock : count * options.prefillMicrosPerRowBlock) *
+      options.slowness()
     busyUntilMs = Math.max(clock.nowMs(), busyUntilMs) + micros / 1000
     await sleep(clock, busyUntilMs - clock.nowMs())
   }
@@ -50,7 +58,10 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
       },
       async forward(session, position, hidden) {
         const length = runner.length(session)
-        if (position !== length) options.onViolation(`a step at position ${position} was computed in a session of ${length} positions`)
+        if (position !== length)
+          options.onViolation(
+            `a step at position ${position} was computed in a session of ${length} positions`,
+          )
         const part = parts.get(session) ?? runner.range
         const output = await runner.forward(session, position, hidden)
         await compute(share * (part.end - part.start), hidden.length / runner.hiddenSize)
@@ -92,12 +103,15 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
     close: () => Promise.resolve(),
     caches() {
       const memories = [...loaded].map((runner) => runner.memory())
-      const sum = (pick: (memory: (typeof memories)[number]) => number): number => memories.reduce((total, memory) => total + pick(memory), 0)
+      const sum = (pick: (memory: (typeof memories)[number]) => number): number =>
+        memories.reduce((total, memory) => total + pick(memory), 0)
       return {
         sessions: sum(({ sessions }) => sessions),
         keyValueBytes: sum(({ keyValueBytes }) => keyValueBytes),
         reservedBytes: sum(({ reservedBytes }) => reservedBytes),
-        overLimit: memories.some(({ weightBytes, reservedBytes, limitBytes }) => weightBytes + reservedBytes > limitBytes),
+        overLimit: memories.some(
+          ({ weightBytes, reservedBytes, limitBytes }) => weightBytes + reservedBytes > limitBytes,
+        ),
       }
     },
   }

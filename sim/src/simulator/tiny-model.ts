@@ -1,5 +1,13 @@
 import { seededRandom } from '@shoal/host'
-import { identifyManifest, packedTensors, parseProfile, sha256Hex, type IdentifiedManifest, type ModelConfig, type PackedTensor } from '@shoal/model'
+import {
+  identifyManifest,
+  packedTensors,
+  parseProfile,
+  sha256Hex,
+  type IdentifiedManifest,
+  type ModelConfig,
+  type PackedTensor,
+} from '@shoal/model'
 import { createMixingDevice, createReferenceDevice, type Device } from '@shoal/runtime'
 
 /** A model that is small enough for a simulation. */
@@ -21,7 +29,15 @@ export type TinyModelName = 'tiny' | 'deep' | 'large'
 export const runnerNames = ['reference', 'cost'] as const
 export type RunnerName = (typeof runnerNames)[number]
 
-const shapes: Readonly<Record<TinyModelName, Pick<ModelConfig, 'hiddenSize' | 'feedForwardSize' | 'blockCount' | 'headCount' | 'headSize' | 'contextLength'>>> = {
+const shapes: Readonly<
+  Record<
+    TinyModelName,
+    Pick<
+      ModelConfig,
+      'hiddenSize' | 'feedForwardSize' | 'blockCount' | 'headCount' | 'headSize' | 'contextLength'
+    >
+  >
+> = {
   tiny: { hiddenSize: 16, feedForwardSize: 24, blockCount: 8, headCount: 2, headSize: 8, contextLength: 320 },
   deep: { hiddenSize: 8, feedForwardSize: 8, blockCount: 32, headCount: 1, headSize: 8, contextLength: 320 },
   large: { hiddenSize: 4, feedForwardSize: 2, blockCount: 80, headCount: 1, headSize: 2, contextLength: 640 },
@@ -56,16 +72,33 @@ async function make(model: TinyModelName, runner: RunnerName): Promise<TinyModel
   const config = configOf(model)
   const profile = parseProfile('f32')
   const bytes = new Map(packedTensors(config, profile).map((tensor) => [tensor.name, randomTensor(tensor)]))
-  const tensors = packedTensors(config, profile).map(({ name, type, shape, offset, bytes: length }) => ({ name, type, shape, offset, bytes: length, sha256: sha256Hex(bytes.get(name) ?? new Uint8Array()) }))
+  const tensors = packedTensors(config, profile).map(({ name, type, shape, offset, bytes: length }) => ({
+    name,
+    type,
+    shape,
+    offset,
+    bytes: length,
+    sha256: sha256Hex(bytes.get(name) ?? new Uint8Array()),
+  }))
   const manifest = identifyManifest({ version: 1, name: model, config, profile, assets: [], tensors })
-  const readTensor = (name: string, offset: number, length: number): Promise<Uint8Array> => Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length))
-  const device = runner === 'cost' ? createMixingDevice({ manifest, readTensor }) : await createReferenceDevice({ manifest, readTensor })
-  return { manifest, blobs: new Map(tensors.map(({ name, sha256 }) => [sha256, bytes.get(name) ?? new Uint8Array()])), device }
+  const readTensor = (name: string, offset: number, length: number): Promise<Uint8Array> =>
+    Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length))
+  const device =
+    runner === 'cost'
+      ? createMixingDevice({ manifest, readTensor })
+      : await createReferenceDevice({ manifest, readTensor })
+  return {
+    manifest,
+    blobs: new Map(tensors.map(({ name, sha256 }) => [sha256, bytes.get(name) ?? new Uint8Array()])),
+    device,
+  }
 }
 
 /** Scaled so that activations keep their size from block to block. */
 function randomTensor({ name, shape, bytes }: PackedTensor): Uint8Array {
-  const random = seededRandom(new TextEncoder().encode(name).reduce((seed, byte) => Math.imul(seed ^ byte, 0x01000193), 0x811c9dc5))
+  const random = seededRandom(
+    new TextEncoder().encode(name).reduce((seed, byte) => Math.imul(seed ^ byte, 0x01000193), 0x811c9dc5),
+  )
   const columns = shape[1] ?? 1
   const values = Float32Array.from({ length: bytes / 4 }, () => {
     const value = random.unit() * 2 - 1

@@ -29,7 +29,8 @@ export interface Topology {
 const between = (random: Random, low: number, high: number): number => low + random.unit() * (high - low)
 
 /** Three copies of the model in all, so that two losses leave every block with a holder. */
-const thirdOf = (count: number, blockCount: number): number => Math.max(1, Math.min(blockCount - 1, Math.ceil((3 * blockCount) / count)))
+const thirdOf = (count: number, blockCount: number): number =>
+  Math.max(1, Math.min(blockCount - 1, Math.ceil((3 * blockCount) / count)))
 
 const lan: Topology = {
   name: 'lan',
@@ -37,7 +38,11 @@ const lan: Topology = {
   profile: membershipProfiles.lan,
   bandwidthBytesPerSecond: 110_000_000,
   ttftMsMax: 1000,
-  machine: (_index, count, blockCount, random) => ({ fits: thirdOf(count, blockCount), decodeMicrosPerBlock: Math.round(between(random, 600, 2500)), site: 0 }),
+  machine: (_index, count, blockCount, random) => ({
+    fits: thirdOf(count, blockCount),
+    decodeMicrosPerBlock: Math.round(between(random, 600, 2500)),
+    site: 0,
+  }),
   link: () => ({ latencyMs: 0.3, bytesPerSecond: 110_000_000 }),
 }
 
@@ -56,8 +61,14 @@ const twoSites: Topology = {
   profile: membershipProfiles.wan,
   bandwidthBytesPerSecond: 110_000_000,
   ttftMsMax: 1400,
-  machine: (index, count, blockCount, random) => ({ ...lan.machine(index, count, blockCount, random), site: index % 2 }),
-  link: (a, b) => (a === b ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 } : { latencyMs: 20, jitterMs: 2, bytesPerSecond: 5_000_000, lossPermille: 1 }),
+  machine: (index, count, blockCount, random) => ({
+    ...lan.machine(index, count, blockCount, random),
+    site: index % 2,
+  }),
+  link: (a, b) =>
+    a === b
+      ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 }
+      : { latencyMs: 20, jitterMs: 2, bytesPerSecond: 5_000_000, lossPermille: 1 },
 }
 
 const flakyWifi: Topology = {
@@ -77,7 +88,11 @@ const oneStrong: Topology = {
   machine: (index, count, blockCount, random) =>
     index === 0
       ? { fits: blockCount - 1, decodeMicrosPerBlock: 300, site: 0 }
-      : { fits: Math.max(1, Math.min(blockCount - 1, Math.ceil((3 * blockCount) / Math.max(1, count - 1)))), decodeMicrosPerBlock: Math.round(between(random, 3000, 6000)), site: 0 },
+      : {
+          fits: Math.max(1, Math.min(blockCount - 1, Math.ceil((3 * blockCount) / Math.max(1, count - 1)))),
+          decodeMicrosPerBlock: Math.round(between(random, 3000, 6000)),
+          site: 0,
+        },
 }
 
 export const topologies: readonly Topology[] = [lan, homeWifi, twoSites, flakyWifi, oneStrong]
@@ -94,14 +109,22 @@ const siteMs: readonly (readonly number[])[] = [
 const fourSites: Topology = {
   ...lan,
   name: 'four-sites',
-  about: 'four rooms with cables, 8 to 45 ms and 80 Mbit/s apart; machines that hold a twentieth of the model to a quarter',
+  about:
+    'four rooms with cables, 8 to 45 ms and 80 Mbit/s apart; machines that hold a twentieth of the model to a quarter',
   profile: membershipProfiles.wan,
   ttftMsMax: 20_000,
   machine: (index, count, blockCount, random) => {
     const share = between(random, 0.05, 0.25) * Math.max(1, 20 / count)
-    return { fits: Math.max(1, Math.min(blockCount - 1, Math.round(share * blockCount))), decodeMicrosPerBlock: Math.round(between(random, 100, 1200)), site: index % 4 }
+    return {
+      fits: Math.max(1, Math.min(blockCount - 1, Math.round(share * blockCount))),
+      decodeMicrosPerBlock: Math.round(between(random, 100, 1200)),
+      site: index % 4,
+    }
   },
-  link: (a, b) => (a === b ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 } : { latencyMs: siteMs[a]?.[b] ?? 40, jitterMs: 3, bytesPerSecond: 10_000_000, lossPermille: 1 }),
+  link: (a, b) =>
+    a === b
+      ? { latencyMs: 0.3, bytesPerSecond: 110_000_000 }
+      : { latencyMs: siteMs[a]?.[b] ?? 40, jitterMs: 3, bytesPerSecond: 10_000_000, lossPermille: 1 },
 }
 
 /** Room for a share beside all that a node holds, and blocks so slow that two are faster together. */
@@ -110,7 +133,12 @@ const desks: Topology = {
   name: 'desks',
   about: 'one room, cables; machines that hold the model twice, and take 10 ms for a block',
   ttftMsMax: 60_000,
-  machine: (_index, _count, blockCount, random) => ({ fits: 3 * blockCount, decodeMicrosPerBlock: Math.round(between(random, 9000, 10_500)), site: 0, groups: true }),
+  machine: (_index, _count, blockCount, random) => ({
+    fits: 3 * blockCount,
+    decodeMicrosPerBlock: Math.round(between(random, 9000, 10_500)),
+    site: 0,
+    groups: true,
+  }),
 }
 
 /** For groups that plans form: chaos does not choose among these either. */

@@ -17,7 +17,9 @@ export function createTrace(clock: Clock, listener?: (line: string) => void): Tr
       entries += 1
       hash.update(`${clock.nowMs()} ${what}\n`)
       if (bytes !== undefined) hash.update(bytes)
-      listener?.(`${clock.nowMs()} ${what}${bytes === undefined ? '' : ` ${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}`}`)
+      listener?.(
+        `${clock.nowMs()} ${what}${bytes === undefined ? '' : ` ${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}`}`,
+      )
     },
     get entries() {
       return entries

@@ -10,7 +10,10 @@ export interface Undisturbed {
 
 export async function createUndisturbed(model: TinyModel, clock: Clock): Promise<Undisturbed> {
   const { manifest, device } = model
-  const runner = await device.loadBlocks({ start: 0, end: manifest.manifest.config.blockCount }, { memoryLimitBytes: 2 ** 30 })
+  const runner = await device.loadBlocks(
+    { start: 0, end: manifest.manifest.config.blockCount },
+    { memoryLimitBytes: 2 ** 30 },
+  )
   const [embedding, head] = [await device.loadEmbedding(), await device.loadHead()]
   let sessions = 0
   const engine: Engine = createEngine({
@@ -20,13 +23,15 @@ export async function createUndisturbed(model: TinyModel, clock: Clock): Promise
     defaultSampling: { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 },
     embedding,
     head,
-    openSession: (tokenBudget) => createLocalSession([runner], { session: `undisturbed-${(sessions += 1)}`, tokenBudget }),
+    openSession: (tokenBudget) =>
+      createLocalSession([runner], { session: `undisturbed-${(sessions += 1)}`, tokenBudget }),
     close: () => runner.release(),
   })
   return {
     async tokens(request) {
       const tokens: number[] = []
-      for await (const event of engine.generate(request)) if (event.type === 'token') tokens.push(event.tokenId)
+      for await (const event of engine.generate(request))
+        if (event.type === 'token') tokens.push(event.tokenId)
       return tokens
     },
   }

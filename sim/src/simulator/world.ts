@@ -80,8 +80,16 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const trace = createTrace(clock, options.listener)
   const watch = createFrameWatch(trace)
   const book = createFaultBook(clock)
-  const links: LinkTable = createLinkTable((a, b) => topology.link(a, b), () => network)
-  const network: MemoryNetwork = createMemoryNetwork({ clock, random: seededRandom(seed ^ 0x5eed), shapeOf: (from, to) => links.shapeOf(from, to), tap: watch })
+  const links: LinkTable = createLinkTable(
+    (a, b) => topology.link(a, b),
+    () => network,
+  )
+  const network: MemoryNetwork = createMemoryNetwork({
+    clock,
+    random: seededRandom(seed ^ 0x5eed),
+    shapeOf: (from, to) => links.shapeOf(from, to),
+    tap: watch,
+  })
   const planner = createSharedPlanner(model)
   const undisturbed = await createUndisturbed(model, clock)
 
@@ -108,7 +116,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     rules.membershipEvent(observer, event)
     if (event.type === 'self-expired') ended.set(`${observer}@${event.incarnation}`, clock.nowMs())
   }
-  const reachable = (peer: string): string[] => [...nodes.keys()].filter((name) => name !== peer && links.isOpen(name, peer))
+  const reachable = (peer: string): string[] =>
+    [...nodes.keys()].filter((name) => name !== peer && links.isOpen(name, peer))
   /** In the background. */
   const dial = (transport: Transport, other: string): void => {
     const ending = new AbortController()
@@ -127,7 +136,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   /** Whoever has lost all connections, or never had one, dials again, as a program does that was given addresses. */
   const tend = (): void => {
     clock.after(tendMs, tend)
-    for (const { life, transport } of [...nodes.values(), ...clients.values()]) if (life.state === 'running' && transport.connected().length === 0) dialSomebody(transport)
+    for (const { life, transport } of [...nodes.values(), ...clients.values()])
+      if (life.state === 'running' && transport.connected().length === 0) dialSomebody(transport)
   }
   tend()
 
@@ -155,7 +165,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     async start(name) {
       const sketch = sketches.get(name)
-      if (sketch === undefined || nodes.has(name)) throw new Error(`${name} cannot start: ${sketch === undefined ? 'nobody has that name' : 'it runs'}`)
+      if (sketch === undefined || nodes.has(name))
+        throw new Error(`${name} cannot start: ${sketch === undefined ? 'nobody has that name' : 'it runs'}`)
       const node = await startSimulatedNode(
         {
           loop,
@@ -173,7 +184,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
           onEvent(event) {
             trace.add(`${name} ${JSON.stringify(event)}`)
             happenings.push({ atMs: clock.nowMs(), node: name, event })
-            if (event.event === 'blocks-changed') rules.moved(name, event.blocks === null ? null : { start: event.blocks[0], end: event.blocks[1] })
+            if (event.event === 'blocks-changed')
+              rules.moved(
+                name,
+                event.blocks === null ? null : { start: event.blocks[0], end: event.blocks[1] },
+              )
           },
           onViolation: (violation) => rules.violate(violation),
         },
@@ -193,7 +208,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       if (node === undefined) return
       const others = reachable(name)
       // Drawn only where there is a choice.
-      while (most !== undefined && others.length > most) others.splice(Math.floor(random.unit() * others.length), 1)
+      while (most !== undefined && others.length > most)
+        others.splice(Math.floor(random.unit() * others.length), 1)
       for (const other of others) dial(node.transport, other)
     },
     kill(name) {
@@ -233,7 +249,16 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     async addClient(name, site = 0) {
       links.add(name, site)
       const client = await startSimulatedClient(
-        { loop, network, topology, model, logger: measures.watch(name, rules.loggerOf(name)), planner, seed: nextSeed(), onRoute: (_view, membership, route) => rules.routeTaken(name, membership, route) },
+        {
+          loop,
+          network,
+          topology,
+          model,
+          logger: measures.watch(name, rules.loggerOf(name)),
+          planner,
+          seed: nextSeed(),
+          onRoute: (_view, membership, route) => rules.routeTaken(name, membership, route),
+        },
         name,
       )
       client.membership.onEvent((event) => {
@@ -254,11 +279,18 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       const client = clients.get(name)
       if (client === undefined) throw new Error(`there is no client ${name}`)
       const expected = await undisturbed.tokens(request)
-      const generation = startGeneration({ clock: client.life.clock, engine: client.engine, client: name, mayFail }, request, expected, (of, token) => {
-        trace.add(token === null ? `${name} ends: ${of.state}` : `${name} token ${token.index}: ${token.id}`)
-        if (token !== null) measures.token(name)
-        rules.token(of, token)
-      })
+      const generation = startGeneration(
+        { clock: client.life.clock, engine: client.engine, client: name, mayFail },
+        request,
+        expected,
+        (of, token) => {
+          trace.add(
+            token === null ? `${name} ends: ${of.state}` : `${name} token ${token.index}: ${token.id}`,
+          )
+          if (token !== null) measures.token(name)
+          rules.token(of, token)
+        },
+      )
       generations.push(generation)
       return generation
     },
@@ -267,9 +299,21 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
   const { blockCount } = model.manifest.manifest.config
   for (let index = 0; index < options.nodes; index += 1) {
-    const { fits, decodeMicrosPerBlock, site, groups = false } = topology.machine(index, options.nodes, blockCount, random)
+    const {
+      fits,
+      decodeMicrosPerBlock,
+      site,
+      groups = false,
+    } = topology.machine(index, options.nodes, blockCount, random)
     const name = `n${String(index).padStart(2, '0')}`
-    world.add({ name, site, ...(groups && { machine: name }), memoryBytes: memoryFor(fits, model), decodeMicrosPerBlock, numericClass: 'one' })
+    world.add({
+      name,
+      site,
+      ...(groups && { machine: name }),
+      memoryBytes: memoryFor(fits, model),
+      decodeMicrosPerBlock,
+      numericClass: 'one',
+    })
   }
   return world
 }

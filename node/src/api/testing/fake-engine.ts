@@ -45,7 +45,8 @@ const letters: Tokenizer = {
   decode: (ids) => String.fromCharCode(...ids),
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,
-  renderChat: (messages) => `${messages.map(({ role, content }) => `<${role}>${content}`).join('')}<assistant>`,
+  renderChat: (messages) =>
+    `${messages.map(({ role, content }) => `<${role}>${content}`).join('')}<assistant>`,
 }
 
 export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {}): FakeEngine {
@@ -94,8 +95,17 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
         tokenIds.push(tokenId)
         text += piece
         const logprob = { tokenId, text: piece, logprob: -0.5 }
-        const top = Array.from({ length: request.topLogprobs ?? 0 }, (_, i) => ({ tokenId: 97 + i, text: String.fromCharCode(97 + i), logprob: -1 - i }))
-        yield { type: 'token', tokenId, text: piece, ...(request.topLogprobs !== undefined && { logprob: { ...logprob, top } }) }
+        const top = Array.from({ length: request.topLogprobs ?? 0 }, (_, i) => ({
+          tokenId: 97 + i,
+          text: String.fromCharCode(97 + i),
+          logprob: -1 - i,
+        }))
+        yield {
+          type: 'token',
+          tokenId,
+          text: piece,
+          ...(request.topLogprobs !== undefined && { logprob: { ...logprob, top } }),
+        }
       }
       yield { type: 'done', text: '', result: result('length', text) }
     } finally {
@@ -105,7 +115,14 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
   }
 
   const engine: FakeEngine = {
-    manifest: identifyManifest({ version: 1, name: 'letters', config, profile: parseProfile('f32'), assets: [], tensors: [] }),
+    manifest: identifyManifest({
+      version: 1,
+      name: 'letters',
+      config,
+      profile: parseProfile('f32'),
+      assets: [],
+      tensors: [],
+    }),
     tokenizer,
     defaultSampling: { temperature: 0.7, topK: 40, topP: 0.9, repetitionPenalty: 1, seed: 0 },
     generate,

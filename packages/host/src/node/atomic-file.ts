@@ -12,7 +12,7 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
   const file = openSync(temporary, 'wx', mode)
   try {
     try {
-      for (let written = 0; written < bytes.byteLength; ) written += writeSync(file, bytes, written)
+      for (let written = 0; written < bytes.byteLength;) written += writeSync(file, bytes, written)
       fsyncSync(file)
     } finally {
       closeSync(file)

@@ -17,12 +17,15 @@ test('a folder is made for its owner alone', () => {
   expect(ownedFolder(path, me)).toBe(path)
 })
 
-test.skipIf(me === undefined)('a folder that others may write to, or own, is not used (skipped where users have no numbers)', () => {
-  chmodSync(folder, 0o777)
-  expect(ownedFolder(folder, me)).toBeNull()
-  chmodSync(folder, 0o700)
-  expect(ownedFolder(folder, me! + 1)).toBeNull()
-})
+test.skipIf(me === undefined)(
+  'a folder that others may write to, or own, is not used (skipped where users have no numbers)',
+  () => {
+    chmodSync(folder, 0o777)
+    expect(ownedFolder(folder, me)).toBeNull()
+    chmodSync(folder, 0o700)
+    expect(ownedFolder(folder, me! + 1)).toBeNull()
+  },
+)
 
 test('what is no folder is not used', () => {
   const file = join(folder, 'file')

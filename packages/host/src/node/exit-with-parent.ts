@@ -33,7 +33,11 @@ export function exitWithParent(options: ExitWithParentOptions = {}): void {
  */
 export function watchAncestors(generations: number, options: ExitWithParentOptions = {}): void {
   const ancestors: { pid: number; startTime: string | null }[] = []
-  for (let pid: number | null = process.ppid; pid !== null && pid > 1 && ancestors.length < generations; pid = parentOf(pid)) {
+  for (
+    let pid: number | null = process.ppid;
+    pid !== null && pid > 1 && ancestors.length < generations;
+    pid = parentOf(pid)
+  ) {
     ancestors.push({ pid, startTime: startTimeOf(pid) })
   }
   const parent = process.ppid

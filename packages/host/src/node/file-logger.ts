@@ -26,7 +26,11 @@ const rotation = { size: '10M', maxFiles: 4 } as const
 /** One readable line per event on stderr, one JSON object per event in a rotating file. */
 export function createFileLogger(options: FileLoggerOptions): FileLogger {
   const streams: { stream: NodeJS.WritableStream; level: 'debug' }[] = []
-  if (options.stderr !== false) streams.push({ stream: readable(options.stderr === true ? process.stderr : options.stderr), level: 'debug' })
+  if (options.stderr !== false)
+    streams.push({
+      stream: readable(options.stderr === true ? process.stderr : options.stderr),
+      level: 'debug',
+    })
   const file = options.file === undefined || options.level === 'silent' ? null : openFile(options.file)
   if (file !== null) streams.push({ stream: file, level: 'debug' })
   const root = pino(
@@ -51,7 +55,10 @@ function describeError(error: unknown): unknown {
 }
 
 function wrap(target: pino.Logger): Logger {
-  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields: LogFields = {}) => target[level](fields, event)
+  const write =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (event: string, fields: LogFields = {}) =>
+      target[level](fields, event)
   return {
     debug: write('debug'),
     info: write('info'),

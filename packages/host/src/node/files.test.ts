@@ -39,10 +39,13 @@ test('a folder is made with what is missing above it', () => {
   expect(() => makeFolder(join(path, 'file', 'd'))).toThrow(/EEXIST|ENOTDIR/)
 })
 
-test.skipIf(process.platform !== 'linux')('a folder that no file system makes is refused, not tried for ever', () => {
-  expect(() => makeFolder('/proc/nope')).toThrow(/ENOENT/)
-  expect(() => lockDirectory('/proc/nope/deeper')).toThrow(/ENOENT/)
-})
+test.skipIf(process.platform !== 'linux')(
+  'a folder that no file system makes is refused, not tried for ever',
+  () => {
+    expect(() => makeFolder('/proc/nope')).toThrow(/ENOENT/)
+    expect(() => lockDirectory('/proc/nope/deeper')).toThrow(/ENOENT/)
+  },
+)
 
 test('an atomic write replaces the whole file and leaves nothing beside it', () => {
   const path = join(folder, 'file')
@@ -68,11 +71,14 @@ test('incarnations only grow, whatever the wall clock does', () => {
   expect(nextIncarnation(join(folder, 'other'))).toBeGreaterThan(1_700_000_000)
 })
 
-test.each(['', 'x', '-4', '1.5', '99999999999999999999'])('an incarnation file holding %j is refused with its name', (text) => {
-  const path = join(folder, 'incarnation')
-  writeFileSync(path, text)
-  expect(() => nextIncarnation(path)).toThrow(path)
-})
+test.each(['', 'x', '-4', '1.5', '99999999999999999999'])(
+  'an incarnation file holding %j is refused with its name',
+  (text) => {
+    const path = join(folder, 'incarnation')
+    writeFileSync(path, text)
+    expect(() => nextIncarnation(path)).toThrow(path)
+  },
+)
 
 posixOnly('a key is made once, with mode 0600', async () => {
   const path = join(folder, 'keys', 'peer.key')
@@ -100,11 +106,20 @@ test('free disk space is that of the nearest existing folder', () => {
 
 const lockPath = (): string => join(folder, 'shoal.lock')
 const holder = (fields: object): string =>
-  JSON.stringify({ pid: process.pid, host: hostname(), startTime: startTimeOf(process.pid), lockedAtMs: Date.now(), token: 't', ...fields })
+  JSON.stringify({
+    pid: process.pid,
+    host: hostname(),
+    startTime: startTimeOf(process.pid),
+    lockedAtMs: Date.now(),
+    token: 't',
+    ...fields,
+  })
 
 test('a second lock is refused, naming process, folder and the way out', () => {
   const lock = lockDirectory(folder)
-  expect(() => lockDirectory(folder)).toThrow(`${folder} is in use by process ${process.pid}; stop it, or choose another folder with --data DIR`)
+  expect(() => lockDirectory(folder)).toThrow(
+    `${folder} is in use by process ${process.pid}; stop it, or choose another folder with --data DIR`,
+  )
   lock.release()
   lock.release()
   const again = lockDirectory(folder)
@@ -128,10 +143,13 @@ test.each([
   expect(existsSync(lockPath())).toBe(false)
 })
 
-test.skipIf(process.platform === 'win32')('a process number that was given to another process is not the holder', () => {
-  writeFileSync(lockPath(), holder({ startTime: 'earlier' }))
-  lockDirectory(folder).release()
-})
+test.skipIf(process.platform === 'win32')(
+  'a process number that was given to another process is not the holder',
+  () => {
+    writeFileSync(lockPath(), holder({ startTime: 'earlier' }))
+    lockDirectory(folder).release()
+  },
+)
 
 test('a holder on another machine is believed', () => {
   writeFileSync(lockPath(), holder({ host: 'elsewhere', pid: deadPid() }))
@@ -147,7 +165,9 @@ test('releasing leaves a lock alone that is not ours any more', () => {
 
 test('a lock is released when its process exits', () => {
   const script = `import { lockDirectory } from ${JSON.stringify(new URL('lock-directory.ts', import.meta.url).href)}; lockDirectory(process.argv[1]); process.exit(3)`
-  const result = spawnSync(process.execPath, ['--input-type=module', '-e', script, folder], { encoding: 'utf8' })
+  const result = spawnSync(process.execPath, ['--input-type=module', '-e', script, folder], {
+    encoding: 'utf8',
+  })
   expect(result.status, result.stderr).toBe(3)
   expect(readdirSync(folder)).toEqual([])
 })
@@ -160,8 +180,17 @@ test('of many processes that find a dead lock at once, exactly one gets it', asy
     try { lockDirectory(process.argv[1]); got = true } catch (error) { if (error.code !== 'in-use') throw error }
     process.stdout.write(got ? 'got' : 'refused')
     process.stdin.resume()` // holds on until the test has heard everybody
-  const children = Array.from({ length: 5 }, () => spawn(process.execPath, ['--input-type=module', '-e', script, folder], { stdio: ['pipe', 'pipe', 'inherit'] }))
-  const words = await Promise.all(children.map((child) => new Promise<string>((heard) => child.stdout.once('data', (data: Buffer) => heard(data.toString())))))
+  const children = Array.from({ length: 5 }, () =>
+    spawn(process.execPath, ['--input-type=module', '-e', script, folder], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
+  )
+  const words = await Promise.all(
+    children.map(
+      (child) =>
+        new Promise<string>((heard) => child.stdout.once('data', (data: Buffer) => heard(data.toString()))),
+    ),
+  )
   await Promise.all(
     children.map((child) => {
       const ended = new Promise((done) => child.once('exit', done))

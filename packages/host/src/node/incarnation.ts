@@ -26,7 +26,10 @@ function readCounter(path: string): number {
   }
   const value = Number(text)
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new ShoalError('internal', `${path} should hold one whole number; remove it to start again from the clock`)
+    throw new ShoalError(
+      'internal',
+      `${path} should hold one whole number; remove it to start again from the clock`,
+    )
   }
   return value
 }

@@ -33,7 +33,13 @@ const lockName = 'shoal.lock'
 export function lockDirectory(folder: string): DirectoryLock {
   makeFolder(folder)
   const path = join(folder, lockName)
-  const own: Holder = { pid: process.pid, host: hostname(), startTime: startTimeOf(process.pid), lockedAtMs: Date.now(), token: randomUUID() }
+  const own: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    startTime: startTimeOf(process.pid),
+    lockedAtMs: Date.now(),
+    token: randomUUID(),
+  }
   // Written whole before it gets its name, so that nobody ever reads a half-written lock.
   const draft = `${path}.${own.token}`
   writeFileSync(draft, `${JSON.stringify(own)}\n`)
@@ -68,7 +74,10 @@ function claim(folder: string, path: string, draft: string): void {
     if (holder !== null && isHeld(holder)) throw inUse(folder, holder)
     evict(path, holder)
   }
-  throw new ShoalError('in-use', `several processes are trying to lock ${folder}; start them one after the other`)
+  throw new ShoalError(
+    'in-use',
+    `several processes are trying to lock ${folder}; start them one after the other`,
+  )
 }
 
 /** File systems without hard links (exFAT, some network shares): an exclusive create is atomic enough. */
@@ -79,7 +88,9 @@ function claimWithoutLinks(folder: string, path: string, draft: string, cause: u
   try {
     writeFileSync(path, readFileSync(draft), { flag: 'wx' })
   } catch (error) {
-    throw new ShoalError('in-use', `cannot lock ${folder}; choose another folder with --data DIR`, { cause: new AggregateError([cause, error]) })
+    throw new ShoalError('in-use', `cannot lock ${folder}; choose another folder with --data DIR`, {
+      cause: new AggregateError([cause, error]),
+    })
   }
 }
 
@@ -101,7 +112,8 @@ function evict(path: string, dead: Holder | null): void {
 function readHolder(path: string): Holder | null {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number') return null
+    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number')
+      return null
     return value as Holder
   } catch {
     return null // missing, or not a lock of ours: nobody can be shown to hold it
@@ -120,6 +132,10 @@ function isHeld(holder: Holder): boolean {
 }
 
 function inUse(folder: string, holder: Holder): ShoalError {
-  const where = holder.host === hostname() ? `process ${holder.pid}` : `process ${holder.pid} on ${holder.host}`
-  return new ShoalError('in-use', `${folder} is in use by ${where}; stop it, or choose another folder with --data DIR`)
+  const where =
+    holder.host === hostname() ? `process ${holder.pid}` : `process ${holder.pid} on ${holder.host}`
+  return new ShoalError(
+    'in-use',
+    `${folder} is in use by ${where}; stop it, or choose another folder with --data DIR`,
+  )
 }

@@ -24,10 +24,15 @@ function formatValue(value: unknown): string {
 }
 
 function isDescribedError(value: unknown): value is { message: string } {
-  return typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string'
+  return (
+    typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string'
+  )
 }
 
 /** JSON leaves DEL and the C1 controls as they are; terminals obey some of them. */
 function quoteControls(text: string): string {
-  return text.replaceAll(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.replaceAll(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

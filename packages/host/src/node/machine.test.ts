@@ -14,9 +14,12 @@ test.each([
   ['1t', 2 ** 40],
 ])('size %j is %d bytes', (text, bytes) => expect(parseByteSize(text)).toBe(bytes))
 
-test.each(['', '4 gallons', '-1g', '1e9', '0', '0.1b', 'g', '1.g', '.5g', '9999999tib', 'NaN', '٣g'])('size %j is refused with an example', (text) => {
-  expect(() => parseByteSize(text)).toThrow(/4GiB/)
-})
+test.each(['', '4 gallons', '-1g', '1e9', '0', '0.1b', 'g', '1.g', '.5g', '9999999tib', 'NaN', '٣g'])(
+  'size %j is refused with an example',
+  (text) => {
+    expect(() => parseByteSize(text)).toThrow(/4GiB/)
+  },
+)
 
 test.each([
   [0, '0 B'],
@@ -69,7 +72,12 @@ test.each([
   ],
   [
     'over the limit',
-    { '/proc/meminfo': meminfo, '/proc/self/cgroup': '0::/\n', '/sys/fs/cgroup/memory.max': '100\n', '/sys/fs/cgroup/memory.current': '200\n' },
+    {
+      '/proc/meminfo': meminfo,
+      '/proc/self/cgroup': '0::/\n',
+      '/sys/fs/cgroup/memory.max': '100\n',
+      '/sys/fs/cgroup/memory.current': '200\n',
+    },
     0,
   ],
 ])('available memory: %s', (_name, files: Record<string, string>, bytes) => {
@@ -82,12 +90,21 @@ test('this machine has memory and at least one core', () => {
 })
 
 test('a machine is the same one whoever asks', () => {
-  const other = execFileSync(process.execPath, ['--input-type=module', '-e', `import { machineIdentity } from '${new URL('./machine.ts', import.meta.url).href}'; console.log(machineIdentity())`], { encoding: 'utf8' })
+  const other = execFileSync(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `import { machineIdentity } from '${new URL('./machine.ts', import.meta.url).href}'; console.log(machineIdentity())`,
+    ],
+    { encoding: 'utf8' },
+  )
   expect(other.trim()).toBe(machineIdentity())
   expect(machineIdentity()).not.toBe('')
 })
 
-const cpu = (socket: number, core: number): string => `processor\t: 9\nphysical id\t: ${socket}\ncore id\t\t: ${core}\n`
+const cpu = (socket: number, core: number): string =>
+  `processor\t: 9\nphysical id\t: ${socket}\ncore id\t\t: ${core}\n`
 test.each([
   ['two threads of one core', [cpu(0, 0), cpu(0, 0)], 1],
   ['two sockets', [cpu(0, 0), cpu(0, 1), cpu(1, 0), cpu(1, 1)], 4],

@@ -34,7 +34,9 @@ export function machineIdentity(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   } catch {
-    const cards = Object.values(networkInterfaces()).flatMap((addresses) => addresses?.filter(({ internal }) => !internal).map(({ mac }) => mac) ?? [])
+    const cards = Object.values(networkInterfaces()).flatMap(
+      (addresses) => addresses?.filter(({ internal }) => !internal).map(({ mac }) => mac) ?? [],
+    )
     return [hostname(), ...new Set(cards)].sort().join(' ')
   }
 }
@@ -42,7 +44,8 @@ export function machineIdentity(): string {
 function countCores(): number | null {
   try {
     if (process.platform === 'linux') return coresInCpuinfo(readFileSync('/proc/cpuinfo', 'utf8'))
-    if (process.platform === 'darwin') return Number(execFileSync('sysctl', ['-n', 'hw.physicalcpu'], { encoding: 'utf8' })) || null
+    if (process.platform === 'darwin')
+      return Number(execFileSync('sysctl', ['-n', 'hw.physicalcpu'], { encoding: 'utf8' })) || null
   } catch {
     return null // a sandbox may hide both: the scheduler's count is the fallback
   }

@@ -36,7 +36,8 @@ function cgroupRoomBytes(readText: ReadText): number {
     const controllers = match[1] ?? ''
     const version = controllers === '' ? two : controllers.split(',').includes('memory') ? one : null
     if (version === null) continue
-    for (const folder of foldersUp(version.root, match[2] ?? '/')) roomBytes = Math.min(roomBytes, roomIn(readText, folder, version))
+    for (const folder of foldersUp(version.root, match[2] ?? '/'))
+      roomBytes = Math.min(roomBytes, roomIn(readText, folder, version))
   }
   return roomBytes
 }
@@ -48,7 +49,12 @@ interface CgroupVersion {
   readonly reclaimable: RegExp
 }
 
-const two: CgroupVersion = { root: '/sys/fs/cgroup', limit: 'memory.max', usage: 'memory.current', reclaimable: /^inactive_file (\d+)$/m }
+const two: CgroupVersion = {
+  root: '/sys/fs/cgroup',
+  limit: 'memory.max',
+  usage: 'memory.current',
+  reclaimable: /^inactive_file (\d+)$/m,
+}
 const one: CgroupVersion = {
   root: '/sys/fs/cgroup/memory',
   limit: 'memory.limit_in_bytes',
@@ -59,7 +65,9 @@ const one: CgroupVersion = {
 /** The cgroup's folder and those above it, down to the root: in a container the path may not exist but the root does. */
 function foldersUp(root: string, path: string): string[] {
   const parts = path.split('/').filter((part) => part !== '' && part !== '..')
-  return Array.from({ length: parts.length + 1 }, (_, up) => [root, ...parts.slice(0, parts.length - up)].join('/'))
+  return Array.from({ length: parts.length + 1 }, (_, up) =>
+    [root, ...parts.slice(0, parts.length - up)].join('/'),
+  )
 }
 
 function roomIn(readText: ReadText, folder: string, version: CgroupVersion): number {

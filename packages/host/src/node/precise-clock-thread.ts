@@ -20,6 +20,7 @@ function keepTime(shared: SharedArrayBuffer, wake: () => void): void {
   }
 }
 
-if (parentPort === null || !(workerData instanceof SharedArrayBuffer)) throw new Error('precise-clock-thread.ts is started as a worker thread')
+if (parentPort === null || !(workerData instanceof SharedArrayBuffer))
+  throw new Error('precise-clock-thread.ts is started as a worker thread')
 const port = parentPort
 keepTime(workerData, () => port.postMessage(null))

@@ -25,7 +25,10 @@ export function createPreciseClock(): PreciseClock {
   const dueNs = new BigInt64Array(shared, 0, 1)
   const turns = new Int32Array(shared, 8, 1)
   dueNs[0] = neverNs
-  const thread = new Worker(new URL('./precise-clock-thread.ts', import.meta.url), { workerData: shared, name: 'shoal-clock' })
+  const thread = new Worker(new URL('./precise-clock-thread.ts', import.meta.url), {
+    workerData: shared,
+    name: 'shoal-clock',
+  })
   /** By due time; equals in the order in which they were made. */
   const pending: Entry[] = []
   let armedNs = neverNs

@@ -22,7 +22,10 @@ export function startTimeOf(pid: number): string | null {
   }
   if (process.platform === 'win32') return null
   try {
-    const started = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    const started = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
     return started === '' ? null : started
   } catch {
     return null // ps exits 1 for a process that is gone
@@ -34,7 +37,12 @@ export function parentOf(pid: number): number | null {
   if (process.platform === 'linux') return statFields(pid)?.parent ?? null
   if (process.platform === 'win32') return null
   try {
-    const parent = Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+    const parent = Number(
+      execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    )
     return Number.isInteger(parent) && parent > 0 ? parent : null
   } catch {
     return null

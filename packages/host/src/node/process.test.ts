@@ -20,7 +20,9 @@ function family(watch: string, stdio: string): Promise<{ parent: ChildProcess; c
   const child = `import { exitWithParent, watchAncestors } from ${moduleUrl}; setInterval(() => {}, 1000); ${watch}; process.stdout.write('watching')`
   const parent = `import { spawn } from 'node:child_process'
     spawn(process.execPath, ['--input-type=module', '-e', ${JSON.stringify(child)}], { stdio: ${stdio} })`
-  const process_ = spawn(process.execPath, ['--input-type=module', '-e', parent], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const process_ = spawn(process.execPath, ['--input-type=module', '-e', parent], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   children.push(process_)
   // Standard output is shared by parent and child: it ends when both have ended.
   const childEnded = new Promise<void>((done) => process_.stdout?.once('end', () => done()))
@@ -31,7 +33,11 @@ test.each([
   ['by IPC', 'exitWithParent()', `['ignore', 'inherit', 'inherit', 'ipc']`],
   ['by standard input', 'exitWithParent()', `['pipe', 'inherit', 'inherit']`],
   ['by looking', 'watchAncestors(1)', `['ignore', 'inherit', 'inherit']`],
-  ['with its clean-up', 'exitWithParent({ onParentGone: () => process.exit(0) })', `['ignore', 'inherit', 'inherit', 'ipc']`],
+  [
+    'with its clean-up',
+    'exitWithParent({ onParentGone: () => process.exit(0) })',
+    `['ignore', 'inherit', 'inherit', 'ipc']`,
+  ],
 ])('a child ends when its parent is killed, told %s', async (_name, watch, stdio) => {
   const { parent, childEnded } = await family(watch, stdio)
   parent.kill('SIGKILL')
@@ -62,7 +68,9 @@ test.each([
   [{ reason: '' }, 'reason=""'],
   [{ none: null }, 'none=null'],
 ])('a log line with %j', (fields, expected) => {
-  expect(readableLine(JSON.stringify({ level: 'info', time: 0, event: 'peer-joined', ...fields }))).toBe(`00:00:00.000 info  peer-joined ${expected}\n`)
+  expect(readableLine(JSON.stringify({ level: 'info', time: 0, event: 'peer-joined', ...fields }))).toBe(
+    `00:00:00.000 info  peer-joined ${expected}\n`,
+  )
 })
 
 test('a logger writes lines of its level and above, with the fields of its parents, and the file has them too', async () => {
@@ -76,8 +84,22 @@ test('a logger writes lines of its level and above, with the fields of its paren
   logger.info('peer-joined')
   await logger.close()
   const lines = String(sink.read()).trim().split('\n')
-  expect(lines.map((line) => line.slice(13))).toEqual(['warn  session-moved session=s1 error="stage lost"', 'info  peer-joined'])
-  const records = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object)
-  expect(records).toMatchObject([{ level: 'warn', event: 'session-moved', session: 's1', error: { message: 'stage lost', stack: expect.stringContaining('process.test') as string } }, { level: 'info', event: 'peer-joined' }])
+  expect(lines.map((line) => line.slice(13))).toEqual([
+    'warn  session-moved session=s1 error="stage lost"',
+    'info  peer-joined',
+  ])
+  const records = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object)
+  expect(records).toMatchObject([
+    {
+      level: 'warn',
+      event: 'session-moved',
+      session: 's1',
+      error: { message: 'stage lost', stack: expect.stringContaining('process.test') as string },
+    },
+    { level: 'info', event: 'peer-joined' },
+  ])
   rmSync(folder, { recursive: true, force: true })
 })

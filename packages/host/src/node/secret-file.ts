@@ -12,12 +12,21 @@ const privateMode = 0o600
  * A key that others may read is closed to them, with a warning: it may have been copied already.
  * (Windows has no such modes; there the user profile's own access list protects it.)
  */
-export async function loadOrCreateKey(path: string, create: () => Uint8Array | Promise<Uint8Array>, logger: Logger = silentLogger): Promise<Uint8Array> {
+export async function loadOrCreateKey(
+  path: string,
+  create: () => Uint8Array | Promise<Uint8Array>,
+  logger: Logger = silentLogger,
+): Promise<Uint8Array> {
   try {
     const mode = statSync(path).mode & 0o777
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       chmodSync(path, privateMode)
-      logger.warn('key-exposed', { path, mode: mode.toString(8), now: privateMode.toString(8), advice: 'remove it to get a new identity' })
+      logger.warn('key-exposed', {
+        path,
+        mode: mode.toString(8),
+        now: privateMode.toString(8),
+        advice: 'remove it to get a new identity',
+      })
     }
     return new Uint8Array(readFileSync(path))
   } catch (error) {

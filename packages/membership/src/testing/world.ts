@@ -1,4 +1,12 @@
-import { createVirtualClock, seededRandom, silentLogger, type Clock, type Logger, type Random, type VirtualClock } from '@shoal/host'
+import {
+  createVirtualClock,
+  seededRandom,
+  silentLogger,
+  type Clock,
+  type Logger,
+  type Random,
+  type VirtualClock,
+} from '@shoal/host'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createMembership, type Membership, type MembershipEvent } from '../membership.ts'
 import { membershipProfiles, type MembershipOptions } from '../options.ts'
@@ -19,7 +27,11 @@ export interface World {
   readonly network: MemoryNetwork
   readonly inhabitants: Map<string, Inhabitant>
   /** Joins by dialling `via`; announces a span when `serving`. */
-  join(name: string, via?: string, options?: Partial<MembershipOptions> & { readonly silent?: boolean }): Promise<Inhabitant>
+  join(
+    name: string,
+    via?: string,
+    options?: Partial<MembershipOptions> & { readonly silent?: boolean },
+  ): Promise<Inhabitant>
   kill(name: string): Promise<void>
   /** Stops a peer's process as SIGSTOP does: its timers wait, and so do losses of connections. Its links are the caller's to stop. */
   freeze(name: string): void
@@ -34,7 +46,14 @@ export interface World {
 
 export const swarmName = 'a'.repeat(64)
 
-const hardware = { memoryBytes: 1 << 30, decodeMicrosPerBlock: 1000, prefillMicrosPerRowBlock: 100, bandwidthBytesPerSecond: 100_000_000, device: 'cpu', threads: 1 }
+const hardware = {
+  memoryBytes: 1 << 30,
+  decodeMicrosPerBlock: 1000,
+  prefillMicrosPerRowBlock: 100,
+  bandwidthBytesPerSecond: 100_000_000,
+  device: 'cpu',
+  threads: 1,
+}
 
 /** Lets everything run that waits for promises only. */
 export async function settle(): Promise<void> {
@@ -86,7 +105,10 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
   const transportOf = (name: string): Transport => {
     const transport = network.createTransport(name)
     const onDisconnect = transport.onDisconnect.bind(transport)
-    return Object.assign(transport, { onDisconnect: (listener: (peer: string) => void) => onDisconnect((peer) => inTurn(name, () => listener(peer))) })
+    return Object.assign(transport, {
+      onDisconnect: (listener: (peer: string) => void) =>
+        onDisconnect((peer) => inTurn(name, () => listener(peer))),
+    })
   }
 
   const run = async (durationMs: number): Promise<void> => {
@@ -111,14 +133,26 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
     async join(name, via, { silent, ...options } = {}) {
       const transport = transportOf(name)
       const membership = createMembership(
-        { transport, clock: clockOf(name), random: seededRandom((seeds += 7919)), logger: logger.child({ at: name }) },
+        {
+          transport,
+          clock: clockOf(name),
+          random: seededRandom((seeds += 7919)),
+          logger: logger.child({ at: name }),
+        },
         { ...membershipProfiles.lan, document: swarmName, incarnation: 1, ...options },
       )
       const inhabitant = { name, transport, membership, events: [] as MembershipEvent[] }
       membership.onEvent((event) => inhabitant.events.push(event))
       inhabitants.set(name, inhabitant)
       membership.start()
-      if (silent !== true) await membership.announce({ state: 'serving', span: { start: 0, end: 4 }, hardware, version: 'test', numericClass: 'one' })
+      if (silent !== true)
+        await membership.announce({
+          state: 'serving',
+          span: { start: 0, end: 4 },
+          hardware,
+          version: 'test',
+          numericClass: 'one',
+        })
       if (via !== undefined) {
         const dialled = transport.dial(`/memory/${via}/p2p/${via}`, { signal: new AbortController().signal })
         await run(4 * latencyMs + 1)
@@ -148,14 +182,17 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
     async until(holds, withinMs) {
       const startMs = clock.nowMs()
       while (!holds()) {
-        if (clock.nowMs() - startMs >= withinMs) throw new Error(`it does not hold after ${withinMs} virtual ms (seed ${seed})`)
+        if (clock.nowMs() - startMs >= withinMs)
+          throw new Error(`it does not hold after ${withinMs} virtual ms (seed ${seed})`)
         await run(1)
       }
       return clock.nowMs() - startMs
     },
     alive(observer) {
       const members = inhabitants.get(observer)?.membership.members() ?? []
-      return members.filter(({ liveness }) => liveness === 'alive').map(({ record }) => `${record.peerId}@${record.incarnation}`)
+      return members
+        .filter(({ liveness }) => liveness === 'alive')
+        .map(({ record }) => `${record.peerId}@${record.incarnation}`)
     },
     async close() {
       for (const { membership } of inhabitants.values()) await membership.close()

@@ -4,10 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { isAssetName } from '../assets.ts'
 
 /** Published tokenizers and templates that tests read but the repository does not hold. */
-export const sharedData = process.env['SHOAL_TEST_DATA'] ?? fileURLToPath(new URL('../../../../../shared/data', import.meta.url))
+export const sharedData =
+  process.env['SHOAL_TEST_DATA'] ?? fileURLToPath(new URL('../../../../../shared/data', import.meta.url))
 
 /** Put into the names of tests that need it. */
-export const sharedDataMissing = existsSync(join(sharedData, 'tokenizers')) ? null : `no test data in ${sharedData}: set SHOAL_TEST_DATA`
+export const sharedDataMissing = existsSync(join(sharedData, 'tokenizers'))
+  ? null
+  : `no test data in ${sharedData}: set SHOAL_TEST_DATA`
 
 /** The assets of a model folder. */
 export function assetsOf(folder: string): Map<string, Uint8Array> {

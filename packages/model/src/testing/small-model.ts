@@ -40,7 +40,10 @@ export function safetensorsOf(tensors: readonly TestTensor[]): Uint8Array {
  * The formula is that of the independent script that made the golden hashes.
  */
 export function smallValues(count: number, tensorIndex: number): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => (((i * 31 + tensorIndex * 17 + ((i * i) % 97)) % 201) - 100) / 64)
+  return Float32Array.from(
+    { length: count },
+    (_, i) => (((i * 31 + tensorIndex * 17 + ((i * i) % 97)) % 201) - 100) / 64,
+  )
 }
 
 /** Bytes of values that are exact in `dtype`. */
@@ -96,13 +99,20 @@ export function smallTensors(dtype: SourceType): TestTensor[] {
   }
   shapes.push(['model.norm.weight', [hidden]], ['lm_head.weight', [vocabulary, hidden]])
   return shapes.map(([name, shape], index) => {
-    const values = smallValues(shape.reduce((product, size) => product * size, 1), index)
+    const values = smallValues(
+      shape.reduce((product, size) => product * size, 1),
+      index,
+    )
     return { name, dtype, shape, bytes: encodeValues(values, dtype) }
   })
 }
 
 /** The small model as files in memory, in one file or in `shards` of them. */
-export function smallModelFiles(dtype: SourceType, shards = 1, change: (tensors: TestTensor[]) => TestTensor[] = (tensors) => tensors): ModelFiles {
+export function smallModelFiles(
+  dtype: SourceType,
+  shards = 1,
+  change: (tensors: TestTensor[]) => TestTensor[] = (tensors) => tensors,
+): ModelFiles {
   const tensors = change(smallTensors(dtype))
   const files = new Map([['config.json', utf8(JSON.stringify(smallConfigJson))]])
   if (shards === 1) files.set('model.safetensors', safetensorsOf(tensors))

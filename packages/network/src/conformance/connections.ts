@@ -19,36 +19,51 @@ export function describeConnections(peers: Peers): void {
 
     test('every address ends in the peer id', () => {
       expect(peers.alice.addresses().length).toBeGreaterThan(0)
-      for (const address of peers.alice.addresses()) expect(address.endsWith(`/p2p/${peers.alice.peerId}`)).toBe(true)
+      for (const address of peers.alice.addresses())
+        expect(address.endsWith(`/p2p/${peers.alice.peerId}`)).toBe(true)
     })
 
-    test.each(['', 'hello', '/ip4/127.0.0.1', 'http://127.0.0.1:80'])('dialling %j is a bad request', async (address) => {
-      expect(await refusal(peers.alice.dial(address, { signal: signal() }))).toBe('bad-request')
-    })
+    test.each(['', 'hello', '/ip4/127.0.0.1', 'http://127.0.0.1:80'])(
+      'dialling %j is a bad request',
+      async (address) => {
+        expect(await refusal(peers.alice.dial(address, { signal: signal() }))).toBe('bad-request')
+      },
+    )
 
     test('dialling oneself is a bad request', async () => {
-      expect(await refusal(peers.alice.dial(addressOf(peers.alice), { signal: signal() }))).toBe('bad-request')
+      expect(await refusal(peers.alice.dial(addressOf(peers.alice), { signal: signal() }))).toBe(
+        'bad-request',
+      )
     })
 
     test('dialling where nobody listens says so, with the address', async () => {
-      const error = await peers.alice.dial(peers.world.nobody(), { signal: signal() }).catch((error: unknown) => error)
+      const error = await peers.alice
+        .dial(peers.world.nobody(), { signal: signal() })
+        .catch((error: unknown) => error)
       expect(codeOf(error)).toBe('peer-vanished')
       expect(messageOf(error)).toContain(peers.world.nobody().split('/p2p/')[1])
     })
 
     test('opening to a peer of which no address is known says so', async () => {
-      expect(await refusal(peers.alice.open(peers.bob.peerId, '/test/1', { signal: signal() }))).toBe('peer-vanished')
+      expect(await refusal(peers.alice.open(peers.bob.peerId, '/test/1', { signal: signal() }))).toBe(
+        'peer-vanished',
+      )
     })
 
     test('a signal that is aborted already stops dial and open', async () => {
       peers.alice.learn(peers.bob.peerId, peers.bob.addresses())
       const reason = new Error('the user went away')
-      await expect(peers.alice.dial(addressOf(peers.bob), { signal: AbortSignal.abort(reason) })).rejects.toThrow()
-      await expect(peers.alice.open(peers.bob.peerId, '/test/1', { signal: AbortSignal.abort(reason) })).rejects.toThrow()
+      await expect(
+        peers.alice.dial(addressOf(peers.bob), { signal: AbortSignal.abort(reason) }),
+      ).rejects.toThrow()
+      await expect(
+        peers.alice.open(peers.bob.peerId, '/test/1', { signal: AbortSignal.abort(reason) }),
+      ).rejects.toThrow()
     })
 
     test('both sides dialling and opening at once get their channels', async () => {
-      for (const transport of [peers.alice, peers.bob]) transport.handle('/echo/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
+      for (const transport of [peers.alice, peers.bob])
+        transport.handle('/echo/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
       peers.alice.learn(peers.bob.peerId, peers.bob.addresses())
       peers.bob.learn(peers.alice.peerId, peers.alice.addresses())
       const channels = await Promise.all([
@@ -67,7 +82,11 @@ export function describeConnections(peers: Peers): void {
 
     test('hanging up tells both sides, and breaks their channels', async () => {
       const { near, far } = await peers.openPair()
-      const gone = Promise.all([peers.alice, peers.bob].map((transport) => new Promise<string>((resolve) => transport.onDisconnect(resolve))))
+      const gone = Promise.all(
+        [peers.alice, peers.bob].map(
+          (transport) => new Promise<string>((resolve) => transport.onDisconnect(resolve)),
+        ),
+      )
       const ends = Promise.all([ended(near), ended(far)])
       await peers.alice.hangUp(peers.bob.peerId)
       expect(await gone).toEqual([peers.bob.peerId, peers.alice.peerId])
@@ -83,7 +102,9 @@ export function describeConnections(peers: Peers): void {
       await peers.bob.close()
       expect(await gone).toBe(peers.bob.peerId)
       expect(codeOf(await end)).toBe('peer-vanished')
-      expect(await refusal(peers.alice.open(peers.bob.peerId, '/test/1', { signal: signal() }))).toBe('peer-vanished')
+      expect(await refusal(peers.alice.open(peers.bob.peerId, '/test/1', { signal: signal() }))).toBe(
+        'peer-vanished',
+      )
     })
 
     test('a round trip is measured', async () => {
@@ -93,7 +114,9 @@ export function describeConnections(peers: Peers): void {
 
     test('round trips measured at the same time do not cost the connection', async () => {
       await peers.alice.dial(addressOf(peers.bob), { signal: signal() })
-      const all = await Promise.all(Array.from({ length: 5 }, () => peers.alice.ping(peers.bob.peerId, { signal: signal() })))
+      const all = await Promise.all(
+        Array.from({ length: 5 }, () => peers.alice.ping(peers.bob.peerId, { signal: signal() })),
+      )
       expect(all.every((ms) => ms >= 0)).toBe(true)
       expect(peers.alice.connected()).toEqual([peers.bob.peerId])
     })
@@ -120,7 +143,9 @@ export function describeConnections(peers: Peers): void {
     ])('a peer that speaks %s is named', async (spoken, advice) => {
       peers.bob.handle(spoken, () => undefined)
       peers.alice.learn(peers.bob.peerId, peers.bob.addresses())
-      const error = await peers.alice.open(peers.bob.peerId, '/shoal/thing/1', { signal: signal() }).catch((error: unknown) => error)
+      const error = await peers.alice
+        .open(peers.bob.peerId, '/shoal/thing/1', { signal: signal() })
+        .catch((error: unknown) => error)
       expect(codeOf(error)).toBe('wrong-version')
       expect(messageOf(error)).toContain(spoken)
       expect(messageOf(error)).toContain('/shoal/thing/1')
@@ -148,7 +173,8 @@ export function describeConnections(peers: Peers): void {
       expect(await peers.bob.verify(peers.alice.peerId, text, changed)).toBe(false)
       expect(await peers.bob.verify(peers.alice.peerId, text, signature.slice(1))).toBe(false)
       expect(await peers.bob.verify(peers.alice.peerId, text, new Uint8Array(0))).toBe(false)
-      for (const id of ['', 'nobody', `${peers.alice.peerId}x`]) expect(await peers.bob.verify(id, text, signature)).toBe(false)
+      for (const id of ['', 'nobody', `${peers.alice.peerId}x`])
+        expect(await peers.bob.verify(id, text, signature)).toBe(false)
     })
   })
 }

@@ -60,17 +60,24 @@ export function createDirectoryPeers(createWorld: (clock: VirtualClock) => Direc
       await peer.transport.dial(via.transport.addresses()[0] ?? '', { signal: signal() })
       await peer.directory.whenReady(signal())
       // A peer that only asks is nobody's holder.
-      if (serve) await expect.poll(() => via.directory.stats().peers, { timeout: 10_000 }).toBeGreaterThan(before)
+      if (serve)
+        await expect.poll(() => via.directory.stats().peers, { timeout: 10_000 }).toBeGreaterThan(before)
       return peer
     },
   }
 }
 
 const signatureBytes = 64
-const bodyOf = (owner: string, incarnation: number, seq: number): Uint8Array => new TextEncoder().encode(JSON.stringify({ owner, incarnation, seq }))
+const bodyOf = (owner: string, incarnation: number, seq: number): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify({ owner, incarnation, seq }))
 
 /** A record of the suite: signature ‖ JSON. */
-export async function seal({ transport }: DirectoryPeer, incarnation: number, seq: number, owner = transport.peerId): Promise<Uint8Array> {
+export async function seal(
+  { transport }: DirectoryPeer,
+  incarnation: number,
+  seq: number,
+  owner = transport.peerId,
+): Promise<Uint8Array> {
   const body = bodyOf(owner, incarnation, seq)
   return Uint8Array.from([...(await transport.sign(body)), ...body])
 }
@@ -78,8 +85,13 @@ export async function seal({ transport }: DirectoryPeer, incarnation: number, se
 const rules: RecordRules = {
   async order(owner, record, verify) {
     const body = record.subarray(signatureBytes)
-    const said = JSON.parse(new TextDecoder().decode(body)) as { owner: string; incarnation: number; seq: number }
-    if (said.owner !== owner || !(await verify(owner, body, record.subarray(0, signatureBytes)))) throw new ShoalError('bad-frame', `${owner} did not sign this`)
+    const said = JSON.parse(new TextDecoder().decode(body)) as {
+      owner: string
+      incarnation: number
+      seq: number
+    }
+    if (said.owner !== owner || !(await verify(owner, body, record.subarray(0, signatureBytes))))
+      throw new ShoalError('bad-frame', `${owner} did not sign this`)
     return { incarnation: said.incarnation, seq: said.seq }
   },
 }

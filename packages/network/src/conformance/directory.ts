@@ -12,9 +12,12 @@ async function providersAt({ directory }: DirectoryPeer, wanted = topic): Promis
   for await (const provider of directory.providers(wanted, { signal: signal() })) found.push(provider)
   return found
 }
-const namesAt = async (peer: DirectoryPeer, wanted = topic): Promise<string[]> => (await providersAt(peer, wanted)).map(({ peerId }) => peerId).sort()
-const find = (peer: DirectoryPeer, owner: DirectoryPeer): Promise<Uint8Array | null> => peer.directory.find(owner.transport.peerId, { signal: signal() })
-const publish = async (peer: DirectoryPeer, incarnation: number, seq: number): Promise<number> => peer.directory.publish(await seal(peer, incarnation, seq), { signal: signal() })
+const namesAt = async (peer: DirectoryPeer, wanted = topic): Promise<string[]> =>
+  (await providersAt(peer, wanted)).map(({ peerId }) => peerId).sort()
+const find = (peer: DirectoryPeer, owner: DirectoryPeer): Promise<Uint8Array | null> =>
+  peer.directory.find(owner.transport.peerId, { signal: signal() })
+const publish = async (peer: DirectoryPeer, incarnation: number, seq: number): Promise<number> =>
+  peer.directory.publish(await seal(peer, incarnation, seq), { signal: signal() })
 
 /** What every {@link Directory} must do. */
 export function describeDirectory(name: string, createWorld: (clock: VirtualClock) => DirectoryWorld): void {
@@ -37,14 +40,16 @@ export function describeDirectory(name: string, createWorld: (clock: VirtualCloc
       expect(await alice.directory.provide(topic, { signal: signal() })).toBe(1)
       expect(await publish(alice, 1, 1)).toBe(1)
       const asker = await peers.join(bootstrap, false)
-      expect(await providersAt(asker)).toEqual([{ peerId: alice.transport.peerId, addresses: [...alice.transport.addresses()] }])
+      expect(await providersAt(asker)).toEqual([
+        { peerId: alice.transport.peerId, addresses: [...alice.transport.addresses()] },
+      ])
       expect(await find(asker, alice)).toEqual(await seal(alice, 1, 1))
       expect(await namesAt(asker, 'manifest/4567')).toEqual([])
       expect(await find(asker, bootstrap)).toBeNull()
       await asker.transport.dial((await providersAt(asker))[0]?.addresses[0] ?? '', { signal: signal() })
     })
 
-    test('whoever only asks holds nothing, and is nobody\'s holder', async () => {
+    test("whoever only asks holds nothing, and is nobody's holder", async () => {
       const alice = await peers.join()
       const asker = await peers.join(alice, false)
       expect(await alice.directory.provide(topic, { signal: signal() })).toBe(0)
@@ -56,11 +61,20 @@ export function describeDirectory(name: string, createWorld: (clock: VirtualCloc
       const bootstrap = await peers.join()
       const alice = await peers.join(bootstrap)
       const asker = await peers.join(bootstrap, false)
-      for (const [incarnation, seq] of [[1, 1], [1, 2], [1, 900], [2, 1]] as const) {
+      for (const [incarnation, seq] of [
+        [1, 1],
+        [1, 2],
+        [1, 900],
+        [2, 1],
+      ] as const) {
         expect(await publish(alice, incarnation, seq)).toBe(1)
         expect(await find(asker, alice)).toEqual(await seal(alice, incarnation, seq))
       }
-      for (const [incarnation, seq] of [[1, 901], [2, 0]] as const) expect(await refusal(publish(alice, incarnation, seq))).toBe('bad-request')
+      for (const [incarnation, seq] of [
+        [1, 901],
+        [2, 0],
+      ] as const)
+        expect(await refusal(publish(alice, incarnation, seq))).toBe('bad-request')
     })
 
     test('is not deceived: unsigned, of another owner, too large, replayed, or of no peer', async () => {
@@ -72,7 +86,16 @@ export function describeDirectory(name: string, createWorld: (clock: VirtualCloc
       const unsigned = good.map((byte, index) => (index === 5 ? byte ^ 1 : byte))
       const ofBob = await seal(bob, 9, 9, owner)
       const large = Uint8Array.from([...good, ...new Uint8Array(limits.directoryRecordBytes)])
-      for (const record of [unsigned, ofBob, large, new Uint8Array(0), good.subarray(1), await seal(alice, 3, 6), await seal(alice, 2, 999), await seal(bob, 9, 9)]) {
+      for (const record of [
+        unsigned,
+        ofBob,
+        large,
+        new Uint8Array(0),
+        good.subarray(1),
+        await seal(alice, 3, 6),
+        await seal(alice, 2, 999),
+        await seal(bob, 9, 9),
+      ]) {
         expect(await peers.plant(bob, owner, record)).toBe(false)
       }
       expect(await peers.plant(bob, 'nobody', good)).toBe(false)
@@ -116,7 +139,8 @@ export function describeDirectory(name: string, createWorld: (clock: VirtualCloc
     test('one peer is entered under a few topics only', async () => {
       const bob = await peers.join()
       const alice = await peers.join(bob)
-      for (let index = 0; index < limits.topicsPerProvider; index += 1) await alice.directory.provide(`topic/${index}`, { signal: signal() })
+      for (let index = 0; index < limits.topicsPerProvider; index += 1)
+        await alice.directory.provide(`topic/${index}`, { signal: signal() })
       await alice.directory.provide('topic/0', { signal: signal() })
       expect(await refusal(alice.directory.provide('one/more', { signal: signal() }))).toBe('limit-exceeded')
       expect(bob.directory.stats().entries).toBe(limits.topicsPerProvider)
@@ -135,9 +159,12 @@ export function describeDirectory(name: string, createWorld: (clock: VirtualCloc
       const waiting = expect(alice.directory.whenReady(caller.signal)).rejects.toBe(reason)
       caller.abort(reason)
       await waiting
-      await expect((async () => {
-        for await (const _ of alice.directory.providers(topic, { signal: aborted })) throw new Error('found')
-      })()).rejects.toBe(reason)
+      await expect(
+        (async () => {
+          for await (const _ of alice.directory.providers(topic, { signal: aborted }))
+            throw new Error('found')
+        })(),
+      ).rejects.toBe(reason)
     })
   })
 }

@@ -77,7 +77,9 @@ export function describeEndings(peers: Peers): void {
     test('abort rejects what waits for credit', async () => {
       const { near, far } = await peers.openPair()
       far.onFrame(() => new Promise(() => undefined))
-      const sending = Array.from({ length: 3 }, () => refusal(near.send(new Uint8Array(limits.maxFrameBytes))))
+      const sending = Array.from({ length: 3 }, () =>
+        refusal(near.send(new Uint8Array(limits.maxFrameBytes))),
+      )
       near.abort(new Error('no more'))
       expect((await Promise.all(sending))[2]).toBe('peer-vanished')
       expect(await refusal(near.send(new Uint8Array(1)))).toBe('peer-vanished')
@@ -87,7 +89,9 @@ export function describeEndings(peers: Peers): void {
       const { near, far } = await peers.openPair()
       far.onFrame(() => new Promise(() => undefined))
       const end = ended(near)
-      const sending = Array.from({ length: 3 }, () => refusal(near.send(new Uint8Array(limits.maxFrameBytes - 8192))))
+      const sending = Array.from({ length: 3 }, () =>
+        refusal(near.send(new Uint8Array(limits.maxFrameBytes - 8192))),
+      )
       await sending[0]
       const closing = near.close()
       peers.clock.advance(limits.closeTimeoutMs)
@@ -97,7 +101,12 @@ export function describeEndings(peers: Peers): void {
     })
 
     test('a receiver that throws or rejects ends the channel with its error', async () => {
-      for (const fail of [() => Promise.reject(new Error('cannot')), (): void => { throw new Error('cannot') }]) {
+      for (const fail of [
+        () => Promise.reject(new Error('cannot')),
+        (): void => {
+          throw new Error('cannot')
+        },
+      ]) {
         const { near, far } = await peers.openPair()
         const ends = Promise.all([ended(near), ended(far)])
         far.onFrame(fail)

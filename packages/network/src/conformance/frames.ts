@@ -8,7 +8,27 @@ const mebibyte = 1024 * 1024
 /** What goes through a channel, and how much of it. */
 export function describeFrames(peers: Peers): void {
   describe('frames', () => {
-    const sizes = [0, 1, 3, 4, 5, 7, 8, 255, 256, 4095, 4096, 4097, 8192, 65_519, 65_536, 100_000, 262_144, 262_145, mebibyte]
+    const sizes = [
+      0,
+      1,
+      3,
+      4,
+      5,
+      7,
+      8,
+      255,
+      256,
+      4095,
+      4096,
+      4097,
+      8192,
+      65_519,
+      65_536,
+      100_000,
+      262_144,
+      262_145,
+      mebibyte,
+    ]
 
     test('arrive whole, in order, at every size, on an 8-byte boundary', async () => {
       const { near, far } = await peers.openPair()
@@ -61,7 +81,8 @@ export function describeFrames(peers: Peers): void {
     })
 
     test('flow both ways on many channels of one connection', async () => {
-      for (const transport of [peers.alice, peers.bob]) transport.handle('/echo/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
+      for (const transport of [peers.alice, peers.bob])
+        transport.handle('/echo/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
       const bobHeard = new Promise((resolve) => peers.bob.onConnect(resolve))
       await peers.alice.dial(addressOf(peers.bob), { signal: signal() })
       await bobHeard
@@ -73,7 +94,9 @@ export function describeFrames(peers: Peers): void {
         await channel.close()
         return frames.every((frame, turn) => same(frame, patterned(10_000, index + turn)))
       }
-      const turns = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? echoOf(peers.alice, peers.bob, index) : echoOf(peers.bob, peers.alice, index)))
+      const turns = Array.from({ length: 40 }, (_, index) =>
+        index % 2 === 0 ? echoOf(peers.alice, peers.bob, index) : echoOf(peers.bob, peers.alice, index),
+      )
       expect(await Promise.all(turns)).toEqual(turns.map(() => true))
       expect(peers.alice.connected()).toEqual([peers.bob.peerId])
     })
@@ -122,7 +145,8 @@ export function describeFrames(peers: Peers): void {
       expect(await outcomes.at(-1)).toBe('limit-exceeded')
       near.abort(new Error('enough'))
       // Those before it left or were waiting; none of them is lost without a word.
-      for (const outcome of await Promise.all(outcomes)) expect(['resolved', 'peer-vanished', 'limit-exceeded']).toContain(outcome)
+      for (const outcome of await Promise.all(outcomes))
+        expect(['resolved', 'peer-vanished', 'limit-exceeded']).toContain(outcome)
     })
   })
 }

@@ -74,11 +74,13 @@ export const addressOf = (transport: Transport): string => transport.addresses()
 /** Long enough for a busy machine; no test waits for it when all is well. */
 export const signal = (): AbortSignal => AbortSignal.timeout(30_000)
 
-export const codeOf = (error: unknown): string => (error instanceof ShoalError ? error.code : `not a ShoalError: ${messageOf(error)}`)
+export const codeOf = (error: unknown): string =>
+  error instanceof ShoalError ? error.code : `not a ShoalError: ${messageOf(error)}`
 export const refusal = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'resolved', codeOf)
 
 /** How a channel ends. */
-export const ended = (channel: Channel): Promise<Error | undefined> => new Promise((resolve) => channel.onClose(resolve))
+export const ended = (channel: Channel): Promise<Error | undefined> =>
+  new Promise((resolve) => channel.onClose(resolve))
 
 /** The next `count` frames. */
 export const receive = (channel: Channel, count: number): Promise<Uint8Array[]> =>
@@ -93,8 +95,10 @@ export const receive = (channel: Channel, count: number): Promise<Uint8Array[]> 
 /** Bytes that differ at every position and in every frame. */
 export function patterned(length: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(length)
-  for (let index = 0; index < length; index += 1) bytes[index] = (index * 31 + (index >>> 8) * 17 + seed) & 0xff
+  for (let index = 0; index < length; index += 1)
+    bytes[index] = (index * 31 + (index >>> 8) * 17 + seed) & 0xff
   return bytes
 }
 
-export const same = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.compare(a, b) === 0
+export const same = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
+  a !== undefined && Buffer.compare(a, b) === 0

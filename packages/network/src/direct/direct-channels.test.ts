@@ -1,6 +1,13 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { connect } from 'node:tls'
-import { createVirtualClock, seededRandom, ShoalError, silentLogger, sleep, type VirtualClock } from '@shoal/host'
+import {
+  createVirtualClock,
+  seededRandom,
+  ShoalError,
+  silentLogger,
+  sleep,
+  type VirtualClock,
+} from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { decodeDirect, encodeDirect, protocols, type DirectOffer } from '@shoal/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -34,9 +41,18 @@ describe('direct channels', () => {
     accepted = []
     accept = (channel) => void accepted.push(channel)
     seenAt = loopback
-    const handlerOf = (protocol: string): ((channel: Channel) => void) | undefined => (protocol === '/unserved/1' ? undefined : (channel) => accept(channel))
-    near = await createDirectChannels({ clock, random: seededRandom(2), logger: silentLogger, handlerOf }, [], ['/test/1', '/unserved/1', '/foreign/1'])
-    far = await createDirectChannels({ clock, random: seededRandom(2), logger: silentLogger, handlerOf }, [loopback], ['/test/1', '/unserved/1'])
+    const handlerOf = (protocol: string): ((channel: Channel) => void) | undefined =>
+      protocol === '/unserved/1' ? undefined : (channel) => accept(channel)
+    near = await createDirectChannels(
+      { clock, random: seededRandom(2), logger: silentLogger, handlerOf },
+      [],
+      ['/test/1', '/unserved/1', '/foreign/1'],
+    )
+    far = await createDirectChannels(
+      { clock, random: seededRandom(2), logger: silentLogger, handlerOf },
+      [loopback],
+      ['/test/1', '/unserved/1'],
+    )
     bob.handle(protocols.direct, (channel) => far.answer(channel, seenAt))
   })
   afterEach(async () => {
@@ -58,7 +74,8 @@ describe('direct channels', () => {
     return promise
   }
   const ask = (): Promise<Channel> => alice.open('bob', protocols.direct, { signal: signal() })
-  const open = (protocol = '/test/1'): Promise<Channel | null> => settled(near.open('bob', protocol, loopback, ask, signal()))
+  const open = (protocol = '/test/1'): Promise<Channel | null> =>
+    settled(near.open('bob', protocol, loopback, ask, signal()))
   const offered = async (): Promise<DirectOffer> => {
     const channel = await settled(ask())
     const answer = receive(channel, 1)
@@ -72,11 +89,17 @@ describe('direct channels', () => {
   test('carry frames both ways, and are known to both sides', async () => {
     const channel = await open()
     expect([near.count('bob'), far.count('alice')]).toEqual([1, 1])
-    expect([accepted[0]?.remotePeer, accepted[0]?.protocol, channel?.remotePeer]).toEqual(['alice', '/test/1', 'bob'])
+    expect([accepted[0]?.remotePeer, accepted[0]?.protocol, channel?.remotePeer]).toEqual([
+      'alice',
+      '/test/1',
+      'bob',
+    ])
     const there = receive(accepted[0]!, 2)
     await channel!.send(patterned(8192, 1))
     await channel!.send(patterned(200_000, 2))
-    expect((await there).map((frame, index) => same(frame, patterned([8192, 200_000][index]!, index + 1)))).toEqual([true, true])
+    expect(
+      (await there).map((frame, index) => same(frame, patterned([8192, 200_000][index]!, index + 1))),
+    ).toEqual([true, true])
     const back = receive(channel!, 1)
     await accepted[0]!.send(patterned(100, 3))
     expect(same((await back)[0], patterned(100, 3))).toBe(true)
@@ -89,18 +112,21 @@ describe('direct channels', () => {
     ['of another family', '::1'],
     ['of another machine, when only this one is listened for', '192.168.1.7'],
     ['behind a relay', undefined],
-  ])('are refused to a peer %s, which does not ask again on this connection, or for a while', async (_name, address) => {
-    seenAt = address
-    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
-    expect(await open()).toBeNull()
-    expect(near.isWorth('bob', '/test/1', loopback)).toBe(false)
-    near.forget('bob')
-    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
-    expect(await open()).toBeNull()
-    clock.advance(limits.directRetryMs)
-    expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
-    expect(accepted).toEqual([])
-  })
+  ])(
+    'are refused to a peer %s, which does not ask again on this connection, or for a while',
+    async (_name, address) => {
+      seenAt = address
+      expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+      expect(await open()).toBeNull()
+      expect(near.isWorth('bob', '/test/1', loopback)).toBe(false)
+      near.forget('bob')
+      expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+      expect(await open()).toBeNull()
+      clock.advance(limits.directRetryMs)
+      expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
+      expect(accepted).toEqual([])
+    },
+  )
 
   test.each([
     ['that nobody serves', '/unserved/1'],
@@ -124,26 +150,45 @@ describe('direct channels', () => {
   })
 
   test('a peer that knows nothing of them is not asked again', async () => {
-    expect(await settled(near.open('carol', '/test/1', loopback, () => Promise.reject(new ShoalError('wrong-version', 'what?')), signal()))).toBeNull()
+    expect(
+      await settled(
+        near.open(
+          'carol',
+          '/test/1',
+          loopback,
+          () => Promise.reject(new ShoalError('wrong-version', 'what?')),
+          signal(),
+        ),
+      ),
+    ).toBeNull()
     expect(near.isWorth('carol', '/test/1', loopback)).toBe(false)
   })
 
   test.each<[string, () => Promise<Channel>]>([
-    ['cannot leave', async () => {
-      const channel = await ask()
-      channel.abort(new Error('gone'))
-      return channel
-    }],
-    ['is not answered', async () => {
-      bob.handle(protocols.direct, () => clock.advance(limits.directConnectMs))
-      return ask()
-    }],
-    ['comes too late', async () => {
-      bob.handle(protocols.direct, () => undefined)
-      const channel = await ask()
-      clock.advance(limits.directConnectMs)
-      return channel
-    }],
+    [
+      'cannot leave',
+      async () => {
+        const channel = await ask()
+        channel.abort(new Error('gone'))
+        return channel
+      },
+    ],
+    [
+      'is not answered',
+      async () => {
+        bob.handle(protocols.direct, () => clock.advance(limits.directConnectMs))
+        return ask()
+      },
+    ],
+    [
+      'comes too late',
+      async () => {
+        bob.handle(protocols.direct, () => undefined)
+        const channel = await ask()
+        clock.advance(limits.directConnectMs)
+        return channel
+      },
+    ],
   ])('an ask that %s leaves the stream, this time', async (_name, openAsk) => {
     expect(await settled(near.open('bob', '/test/1', loopback, openAsk, signal()))).toBeNull()
     expect(near.isWorth('bob', '/test/1', loopback)).toBe(true)
@@ -172,7 +217,13 @@ describe('direct channels', () => {
       await new Promise<void>((resolve) => silent.listen(0, loopback, resolve))
       arrived = new Promise((resolve) => silent.once('connection', resolve))
       const { port } = silent.address() as AddressInfo
-      bob.handle(protocols.direct, (channel) => channel.onFrame(() => channel.send(...encodeDirect({ type: 'direct-offer', port, identity: 'x', key: new Uint8Array(32) }))))
+      bob.handle(protocols.direct, (channel) =>
+        channel.onFrame(() =>
+          channel.send(
+            ...encodeDirect({ type: 'direct-offer', port, identity: 'x', key: new Uint8Array(32) }),
+          ),
+        ),
+      )
       user = new AbortController()
       opening = near.open('bob', '/test/1', loopback, ask, user.signal)
       opening.catch(() => undefined)
@@ -182,7 +233,12 @@ describe('direct channels', () => {
 
     const ending = async (): Promise<unknown> => {
       const socket = await arrived
-      return new Promise((resolve) => socket.once('close', resolve).on('error', () => undefined).resume())
+      return new Promise((resolve) =>
+        socket
+          .once('close', resolve)
+          .on('error', () => undefined)
+          .resume(),
+      )
     }
 
     test.each<[string, () => void, boolean]>([
@@ -233,7 +289,9 @@ describe('direct channels', () => {
     ['another key', (offer: DirectOffer) => ({ ...offer, key: new Uint8Array(32).fill(1) })],
     ['another identity', (offer: DirectOffer) => ({ ...offer, identity: '0'.repeat(32) })],
   ])('who comes with %s is not let in', async (_name, change) => {
-    await expect(connectDirect(loopback, change(await offered()), signal())).rejects.toMatchObject({ code: 'peer-vanished' })
+    await expect(connectDirect(loopback, change(await offered()), signal())).rejects.toMatchObject({
+      code: 'peer-vanished',
+    })
     expect(accepted).toEqual([])
   })
 
@@ -254,21 +312,45 @@ describe('direct channels', () => {
   test('a frame that is no ask ends the channel it came on', async () => {
     const channel = await settled(ask())
     const end = ended(channel)
-    void channel.send(...encodeDirect({ type: 'direct-offer', port: 1, identity: 'x', key: new Uint8Array(32) }))
+    void channel.send(
+      ...encodeDirect({ type: 'direct-offer', port: 1, identity: 'x', key: new Uint8Array(32) }),
+    )
     expect(await settled(end)).toBeInstanceOf(Error)
   })
 })
 
 test.each([
-  ['127.0.0.1', true], ['10.1.2.3', true], ['172.16.0.1', true], ['172.32.0.1', false], ['192.168.1.7', true], ['169.254.0.9', true], ['100.100.1.1', true],
-  ['8.8.8.8', false], ['192.169.0.1', false], ['::1', true], ['fd00::1', true], ['fe80::1', true], ['2001:db8::1', false], ['::ffff:10.0.0.1', true], ['no address', false],
+  ['127.0.0.1', true],
+  ['10.1.2.3', true],
+  ['172.16.0.1', true],
+  ['172.32.0.1', false],
+  ['192.168.1.7', true],
+  ['169.254.0.9', true],
+  ['100.100.1.1', true],
+  ['8.8.8.8', false],
+  ['192.169.0.1', false],
+  ['::1', true],
+  ['fd00::1', true],
+  ['fe80::1', true],
+  ['2001:db8::1', false],
+  ['::ffff:10.0.0.1', true],
+  ['no address', false],
 ])('%s is near: %s', (address, expected) => {
   expect(isNear(address)).toBe(expected)
 })
 
 test.each([
-  ['127.0.0.1', '127.0.0.1', true], ['127.0.0.1', '0.0.0.0', true], ['192.168.1.7', '0.0.0.0', true], ['192.168.1.7', '192.168.1.5', true], ['fd00::1', '::', true], ['::1', '::1', true],
-  ['192.168.1.7', '127.0.0.1', false], ['127.0.0.1', '192.168.1.5', false], ['127.0.0.1', '::', false], ['::1', '0.0.0.0', false], ['fd00::1', '::1', false],
+  ['127.0.0.1', '127.0.0.1', true],
+  ['127.0.0.1', '0.0.0.0', true],
+  ['192.168.1.7', '0.0.0.0', true],
+  ['192.168.1.7', '192.168.1.5', true],
+  ['fd00::1', '::', true],
+  ['::1', '::1', true],
+  ['192.168.1.7', '127.0.0.1', false],
+  ['127.0.0.1', '192.168.1.5', false],
+  ['127.0.0.1', '::', false],
+  ['::1', '0.0.0.0', false],
+  ['fd00::1', '::1', false],
 ])('%s reaches what listens at %s: %s', (address, host, expected) => {
   expect(reaches(address, host)).toBe(expected)
 })

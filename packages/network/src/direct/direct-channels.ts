@@ -1,4 +1,12 @@
-import { isErrorCode, messageOf, ShoalError, timeLimit, type Clock, type Logger, type Random } from '@shoal/host'
+import {
+  isErrorCode,
+  messageOf,
+  ShoalError,
+  timeLimit,
+  type Clock,
+  type Logger,
+  type Random,
+} from '@shoal/host'
 import { decodeDirect, encodeDirect, type DirectOffer } from '@shoal/protocol'
 import { limits } from '../limits.ts'
 import type { Channel, DirectPlace } from '../transport.ts'
@@ -28,7 +36,13 @@ export interface DirectChannels {
    * Asks over the channel that `ask` opens (`wrong-version` when the peer knows nothing of this), which is closed afterwards.
    * @returns null when there is no direct way; a peer that has none for a reason that lasts is not asked again for a while
    */
-  open(peer: string, protocol: string, address: string, ask: (signal: AbortSignal) => Promise<Channel>, signal: AbortSignal): Promise<Channel | null>
+  open(
+    peer: string,
+    protocol: string,
+    address: string,
+    ask: (signal: AbortSignal) => Promise<Channel>,
+    signal: AbortSignal,
+  ): Promise<Channel | null>
   /** A peer asks over `channel`. */
   answer(channel: Channel, address: string | undefined): void
   /** How a peer at this address is reached; null when it is not near. */
@@ -44,7 +58,11 @@ export interface DirectChannels {
  * @param hosts IP addresses to listen at; none only opens channels
  * @param protocols of which channels are worth it
  */
-export async function createDirectChannels(dependencies: DirectDependencies, hosts: readonly string[], protocols: readonly string[]): Promise<DirectChannels> {
+export async function createDirectChannels(
+  dependencies: DirectDependencies,
+  hosts: readonly string[],
+  protocols: readonly string[],
+): Promise<DirectChannels> {
   const { clock, logger } = dependencies
   const offers = createOffers(clock, dependencies.random)
   const open = new Map<string, Set<Channel>>()
@@ -91,14 +109,22 @@ export async function createDirectChannels(dependencies: DirectDependencies, hos
     }
   }
 
-  const makeOffer = (channel: Channel, frame: Uint8Array, address: string | undefined): ReturnType<typeof encodeDirect> => {
+  const makeOffer = (
+    channel: Channel,
+    frame: Uint8Array,
+    address: string | undefined,
+  ): ReturnType<typeof encodeDirect> => {
     const message = decodeDirect(frame)
-    if (message.type !== 'direct-ask') throw new ShoalError('bad-frame', `'${message.type}' does not open a direct channel`)
+    if (message.type !== 'direct-ask')
+      throw new ShoalError('bad-frame', `'${message.type}' does not open a direct channel`)
     const server = address === undefined ? undefined : servers.find(({ host }) => reaches(address, host))
     const peer = channel.remotePeer
-    if (server === undefined || address === undefined || !isNear(address)) return refused('bad-request', 'no direct connection from there')
-    if (!protocols.includes(message.channel) || dependencies.handlerOf(message.channel) === undefined) return refused('not-ready', `${message.channel} has no direct channels`)
-    if ((open.get(peer)?.size ?? 0) >= limits.channelsPerProtocol) return refused('no-capacity', `${limits.channelsPerProtocol} direct channels are open already`)
+    if (server === undefined || address === undefined || !isNear(address))
+      return refused('bad-request', 'no direct connection from there')
+    if (!protocols.includes(message.channel) || dependencies.handlerOf(message.channel) === undefined)
+      return refused('not-ready', `${message.channel} has no direct channels`)
+    if ((open.get(peer)?.size ?? 0) >= limits.channelsPerProtocol)
+      return refused('no-capacity', `${limits.channelsPerProtocol} direct channels are open already`)
     const { identity, key } = offers.make(peer, message.channel)
     return encodeDirect({ type: 'direct-offer', port: server.port, identity, key })
   }
@@ -106,28 +132,49 @@ export async function createDirectChannels(dependencies: DirectDependencies, hos
     const answered = Promise.withResolvers<Uint8Array>()
     const onAbort = (): void => answered.reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
-    channel.onClose((error) => answered.reject(error ?? new ShoalError('peer-vanished', 'it closed the channel')))
+    channel.onClose((error) =>
+      answered.reject(error ?? new ShoalError('peer-vanished', 'it closed the channel')),
+    )
     channel.onFrame(answered.resolve)
     if (signal.aborted) onAbort()
     try {
       // Both at once: the channel may end, or the time, while the ask still waits to leave.
-      const [frame] = await Promise.all([answered.promise, channel.send(...encodeDirect({ type: 'direct-ask', channel: protocol }))])
+      const [frame] = await Promise.all([
+        answered.promise,
+        channel.send(...encodeDirect({ type: 'direct-ask', channel: protocol })),
+      ])
       const message = decodeDirect(frame)
       if (message.type === 'direct-offer') return message
-      if (message.type === 'refused') throw new ShoalError(isErrorCode(message.code) ? message.code : 'internal', message.message)
+      if (message.type === 'refused')
+        throw new ShoalError(isErrorCode(message.code) ? message.code : 'internal', message.message)
       throw new ShoalError('bad-frame', `'${message.type}' is no offer`)
     } finally {
       signal.removeEventListener('abort', onAbort)
-      channel.close().catch((error: unknown) => logger.debug('direct-ask-unclosed', { reason: messageOf(error) }))
+      channel
+        .close()
+        .catch((error: unknown) => logger.debug('direct-ask-unclosed', { reason: messageOf(error) }))
     }
   }
 
   return {
-    isWorth: (peer, protocol, address) => protocols.includes(protocol) && address !== undefined && isNear(address) && (inVain.get(peer) ?? -Infinity) <= clock.nowMs(),
+    isWorth: (peer, protocol, address) =>
+      protocols.includes(protocol) &&
+      address !== undefined &&
+      isNear(address) &&
+      (inVain.get(peer) ?? -Infinity) <= clock.nowMs(),
     async open(peer, protocol, address, openAsk, signal) {
       const gone = new AbortController()
       opening.set(gone, peer)
-      const limit = timeLimit(clock, limits.directConnectMs, () => new ShoalError('deadline-passed', `no direct connection to ${peer} within ${limits.directConnectMs} ms`), AbortSignal.any([signal, gone.signal]))
+      const limit = timeLimit(
+        clock,
+        limits.directConnectMs,
+        () =>
+          new ShoalError(
+            'deadline-passed',
+            `no direct connection to ${peer} within ${limits.directConnectMs} ms`,
+          ),
+        AbortSignal.any([signal, gone.signal]),
+      )
       let offer: DirectOffer | undefined
       try {
         offer = await ask(await openAsk(limit.signal), protocol, limit.signal)
@@ -140,7 +187,9 @@ export async function createDirectChannels(dependencies: DirectDependencies, hos
       } catch (error) {
         signal.throwIfAborted()
         // An offer that leads nowhere, an address that gets none, a peer that makes none: that lasts. All else passes.
-        const lasts = offer !== undefined || (error instanceof ShoalError && (error.code === 'bad-request' || error.code === 'wrong-version'))
+        const lasts =
+          offer !== undefined ||
+          (error instanceof ShoalError && (error.code === 'bad-request' || error.code === 'wrong-version'))
         if (lasts && !gone.signal.aborted) inVain.set(peer, clock.nowMs() + limits.directRetryMs)
         logger.debug('no-direct-channel', { peer, protocol, reason: messageOf(error) })
         return null
@@ -154,12 +203,16 @@ export async function createDirectChannels(dependencies: DirectDependencies, hos
         try {
           await channel.send(...makeOffer(channel, frame, address))
         } catch (error) {
-          if (error instanceof ShoalError && error.code === 'no-capacity') await channel.send(...refused(error.code, error.message))
+          if (error instanceof ShoalError && error.code === 'no-capacity')
+            await channel.send(...refused(error.code, error.message))
           else throw error
         }
       })
     },
-    place: (address) => (address === undefined || !isNear(address) ? null : { address, host: servers.find(({ host }) => reaches(address, host))?.host ?? null }),
+    place: (address) =>
+      address === undefined || !isNear(address)
+        ? null
+        : { address, host: servers.find(({ host }) => reaches(address, host))?.host ?? null },
     count: (peer) => open.get(peer)?.size ?? 0,
     forget(peer) {
       const error = new ShoalError('peer-vanished', `the connection to ${peer} is gone`)
@@ -178,4 +231,7 @@ export async function createDirectChannels(dependencies: DirectDependencies, hos
   }
 }
 
-const refused = (code: 'no-capacity' | 'bad-request' | 'not-ready', message: string): ReturnType<typeof encodeDirect> => encodeDirect({ type: 'refused', code, message, definite: true })
+const refused = (
+  code: 'no-capacity' | 'bad-request' | 'not-ready',
+  message: string,
+): ReturnType<typeof encodeDirect> => encodeDirect({ type: 'refused', code, message, definite: true })

@@ -33,10 +33,14 @@ export function createOffers(clock: Clock, random: Random): Offers {
   return {
     make(peer, protocol) {
       const ofPeer = [...waiting.values()].filter(({ offer }) => offer.peer === peer).length
-      if (ofPeer >= limits.directOffersPerPeer) throw new ShoalError('no-capacity', `${ofPeer} offers of a direct channel wait already`)
+      if (ofPeer >= limits.directOffersPerPeer)
+        throw new ShoalError('no-capacity', `${ofPeer} offers of a direct channel wait already`)
       const identity = randomHex(random, 16)
       const offer = { peer, protocol, identity, key: random.bytes(limits.directKeyBytes) }
-      waiting.set(identity, { offer, timer: clock.after(limits.directOfferMs, () => waiting.delete(identity)) })
+      waiting.set(identity, {
+        offer,
+        timer: clock.after(limits.directOfferMs, () => waiting.delete(identity)),
+      })
       return offer
     },
     keyOf: (identity) => waiting.get(identity)?.offer.key ?? null,

@@ -27,12 +27,17 @@ describe('a channel on a socket', () => {
     offers.close()
   })
 
-  const over = (socket: TLSSocket): ReturnType<typeof createSocketChannel> => createSocketChannel(socket, 'peer', '/test/1', clock)
+  const over = (socket: TLSSocket): ReturnType<typeof createSocketChannel> =>
+    createSocketChannel(socket, 'peer', '/test/1', clock)
   /** Both ends; nothing is on them yet. */
   async function connectPair(): Promise<{ near: TLSSocket; far: TLSSocket }> {
     const taken = Promise.withResolvers<TLSSocket>()
     accepted = taken.resolve
-    const near = await connectDirect(loopback, { ...offers.make('peer', '/test/1'), port: server.port }, signal())
+    const near = await connectDirect(
+      loopback,
+      { ...offers.make('peer', '/test/1'), port: server.port },
+      signal(),
+    )
     return { near, far: await taken.promise }
   }
 
@@ -88,20 +93,36 @@ describe('a channel on a socket', () => {
 
   test('its keys are good for one connection: no ticket resumes it', async () => {
     const { near } = await connectPair()
-    expect([near.getProtocol(), near.getCipher().name, near.getTLSTicket()]).toEqual(['TLSv1.2', 'ECDHE-PSK-CHACHA20-POLY1305', undefined])
+    expect([near.getProtocol(), near.getCipher().name, near.getTLSTicket()]).toEqual([
+      'TLSv1.2',
+      'ECDHE-PSK-CHACHA20-POLY1305',
+      undefined,
+    ])
   })
 
-  test.skipIf(!existsSync('/proc/self/net/tcp'))('the kernel probes an idle one (skipped where /proc does not tell)', async () => {
-    const { near, far } = await connectPair()
-    over(near)
-    over(far)
-    const ports = [near.localPort, far.localPort].map((port) => port!.toString(16).toUpperCase().padStart(4, '0'))
-    /** The timer column of both ends; 02 is keep-alive. */
-    const timers = (): (string | undefined)[] => {
-      const rows = readFileSync('/proc/self/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/))
-      const timerOf = (local: string, remote: string): string | undefined => rows.find((row) => row[1]?.endsWith(`:${local}`) === true && row[2]?.endsWith(`:${remote}`) === true)?.[5]?.slice(0, 2)
-      return [timerOf(ports[0]!, ports[1]!), timerOf(ports[1]!, ports[0]!)]
-    }
-    await expect.poll(timers).toEqual(['02', '02'])
-  })
+  test.skipIf(!existsSync('/proc/self/net/tcp'))(
+    'the kernel probes an idle one (skipped where /proc does not tell)',
+    async () => {
+      const { near, far } = await connectPair()
+      over(near)
+      over(far)
+      const ports = [near.localPort, far.localPort].map((port) =>
+        port!.toString(16).toUpperCase().padStart(4, '0'),
+      )
+      /** The timer column of both ends; 02 is keep-alive. */
+      const timers = (): (string | undefined)[] => {
+        const rows = readFileSync('/proc/self/net/tcp', 'utf8')
+          .split('\n')
+          .map((line) => line.trim().split(/\s+/))
+        const timerOf = (local: string, remote: string): string | undefined =>
+          rows
+            .find(
+              (row) => row[1]?.endsWith(`:${local}`) === true && row[2]?.endsWith(`:${remote}`) === true,
+            )?.[5]
+            ?.slice(0, 2)
+        return [timerOf(ports[0]!, ports[1]!), timerOf(ports[1]!, ports[0]!)]
+      }
+      await expect.poll(timers).toEqual(['02', '02'])
+    },
+  )
 })

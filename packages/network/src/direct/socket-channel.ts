@@ -5,7 +5,12 @@ import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-r
 import { limits } from '../limits.ts'
 
 /** A channel over a socket of its own: the same words and frames as on a stream, with nothing but TLS beneath. */
-export function createSocketChannel(socket: TLSSocket, remotePeer: string, protocol: string, clock: Clock): CreditChannel {
+export function createSocketChannel(
+  socket: TLSSocket,
+  remotePeer: string,
+  protocol: string,
+  clock: Clock,
+): CreditChannel {
   let ending: Promise<void> | undefined
 
   const end = async (): Promise<void> => {

@@ -27,7 +27,12 @@ export interface DirectServer {
 }
 
 /** @param onSocket takes over the socket in the same turn @throws when the address cannot be listened at */
-export async function listenDirect(host: string, offers: Offers, onSocket: (socket: TLSSocket, offer: Offer) => void, logger: Logger): Promise<DirectServer> {
+export async function listenDirect(
+  host: string,
+  offers: Offers,
+  onSocket: (socket: TLSSocket, offer: Offer) => void,
+  logger: Logger,
+): Promise<DirectServer> {
   const identities = new WeakMap<TLSSocket, string>()
   const sockets = new Set<{ destroy(): void }>()
   const server = createServer(
@@ -73,7 +78,11 @@ export async function listenDirect(host: string, offers: Offers, onSocket: (sock
 }
 
 /** @throws {ShoalError} `peer-vanished`; the signal's reason */
-export function connectDirect(host: string, { port, identity, key }: { readonly port: number; readonly identity: string; readonly key: Uint8Array }, signal: AbortSignal): Promise<TLSSocket> {
+export function connectDirect(
+  host: string,
+  { port, identity, key }: { readonly port: number; readonly identity: string; readonly key: Uint8Array },
+  signal: AbortSignal,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
     const socket = connect({
@@ -84,10 +93,17 @@ export function connectDirect(host: string, { port, identity, key }: { readonly 
       // There is no certificate whose name could be checked: who knows the key is the peer.
       checkServerIdentity: () => undefined,
     })
-    const onAbort = (): void => void socket.destroy(signal.reason instanceof Error ? signal.reason : new Error('given up'))
+    const onAbort = (): void =>
+      void socket.destroy(signal.reason instanceof Error ? signal.reason : new Error('given up'))
     const failed = (error: Error): void => {
       signal.removeEventListener('abort', onAbort)
-      reject(signal.aborted ? signal.reason : new ShoalError('peer-vanished', `no direct connection to ${host}:${port}: ${error.message}`, { cause: error }))
+      reject(
+        signal.aborted
+          ? signal.reason
+          : new ShoalError('peer-vanished', `no direct connection to ${host}:${port}: ${error.message}`, {
+              cause: error,
+            }),
+      )
     }
     const closed = (): void => failed(new Error('it was closed'))
     signal.addEventListener('abort', onAbort, { once: true })

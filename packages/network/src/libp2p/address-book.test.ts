@@ -7,17 +7,31 @@ const carol = '12D3KooWQPBGJMR194qx5KmQxoLkkg5Lbvrm9m6hhoyxmtdN56mz'
 
 test('finds what can be dialled: names the peer where the address does not, leaves out the rest', () => {
   const book = createAddressBook()
-  book.learn(bob, ['/ip4/10.0.0.1/tcp/1', `/ip4/10.0.0.2/tcp/1/p2p/${bob}`, `/ip4/10.0.0.3/tcp/1/p2p/${carol}`, 'nonsense', '', `/dns4/${'a'.repeat(600)}/tcp/1`])
-  expect(book.find(bob).map(String)).toEqual([`/ip4/10.0.0.1/tcp/1/p2p/${bob}`, `/ip4/10.0.0.2/tcp/1/p2p/${bob}`])
+  book.learn(bob, [
+    '/ip4/10.0.0.1/tcp/1',
+    `/ip4/10.0.0.2/tcp/1/p2p/${bob}`,
+    `/ip4/10.0.0.3/tcp/1/p2p/${carol}`,
+    'nonsense',
+    '',
+    `/dns4/${'a'.repeat(600)}/tcp/1`,
+  ])
+  expect(book.find(bob).map(String)).toEqual([
+    `/ip4/10.0.0.1/tcp/1/p2p/${bob}`,
+    `/ip4/10.0.0.2/tcp/1/p2p/${bob}`,
+  ])
   expect(book.find(carol)).toEqual([])
 })
 
 test('what is learned last counts, and there is a limit for each peer and for all', () => {
   const book = createAddressBook()
   book.learn(bob, ['/ip4/10.0.0.1/tcp/1'])
-  book.learn(bob, Array.from({ length: 40 }, (_, index) => `/ip4/10.0.1.${index}/tcp/1`))
+  book.learn(
+    bob,
+    Array.from({ length: 40 }, (_, index) => `/ip4/10.0.1.${index}/tcp/1`),
+  )
   expect(book.find(bob).length).toBe(limits.maxAddresses)
-  for (let index = 0; index < limits.learnedPeers; index += 1) book.learn(`peer-${index}`, ['/ip4/10.0.0.1/tcp/1'])
+  for (let index = 0; index < limits.learnedPeers; index += 1)
+    book.learn(`peer-${index}`, ['/ip4/10.0.0.1/tcp/1'])
   expect(book.knows(bob)).toBe(false)
   expect(book.knows('peer-0')).toBe(true)
 })

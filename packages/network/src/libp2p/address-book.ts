@@ -50,7 +50,9 @@ export function peerIn(address: Multiaddr): string | undefined {
 export function ipOf(address: Multiaddr): string | undefined {
   const components = address.getComponents()
   if (components.some(({ name }) => name === 'p2p-circuit')) return undefined
-  return components.find(({ name }) => name === 'ip4' || name === 'ip6')?.value?.replace(mapped, (_text, high: string, low: string) => [high, low].flatMap(bytesOf).join('.'))
+  return components
+    .find(({ name }) => name === 'ip4' || name === 'ip6')
+    ?.value?.replace(mapped, (_text, high: string, low: string) => [high, low].flatMap(bytesOf).join('.'))
 }
 
 /** An IPv4 address in IPv6 form, as multiaddrs write it. */

@@ -68,7 +68,8 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   if (fast) report.engaged('cached-keys')
 
   const muxer = yamux({ streamOptions: { maxStreamWindowSize: streamWindowBytes } })
-  const connections = options.dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), options.dialInstead)
+  const connections =
+    options.dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), options.dialInstead)
   const heard = new Set<HeardListener>()
   const shelf = createShelf(options.clock)
   const { directory, logger } = options
@@ -79,14 +80,34 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       privateKey,
       addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
       transports: [fast ? withJoinedWrites(connections, report) : connections],
-      connectionEncrypters: [fast ? withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report) : noise({ crypto: defaultCrypto })],
+      connectionEncrypters: [
+        fast
+          ? withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report)
+          : noise({ crypto: defaultCrypto }),
+      ],
       streamMuxers: [fast ? withLazyWindows(muxer, report) : muxer],
-      peerDiscovery: options.mdns === undefined ? [] : [tellingOf(mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 }), heard)],
+      peerDiscovery:
+        options.mdns === undefined
+          ? []
+          : [
+              tellingOf(
+                mdns({ serviceTag: options.mdns.serviceTag, interval: options.mdns.intervalMs ?? 10_000 }),
+                heard,
+              ),
+            ],
       services: {
         identify: identify(),
         // libp2p's own monitor pings each connection and drops it when that fails: a ping of ours must not take its stream.
-        ping: ping({ maxInboundStreams: limits.channelsPerProtocol, maxOutboundStreams: limits.channelsPerProtocol }),
-        ...(directory === undefined ? {} : { dht: (components: KadDHTComponents) => (made.dht = dhtService(shelf, directory.rules, directory.serve)(components)) }),
+        ping: ping({
+          maxInboundStreams: limits.channelsPerProtocol,
+          maxOutboundStreams: limits.channelsPerProtocol,
+        }),
+        ...(directory === undefined
+          ? {}
+          : {
+              dht: (components: KadDHTComponents) =>
+                (made.dht = dhtService(shelf, directory.rules, directory.serve)(components)),
+            }),
       },
       ...(directory === undefined ? {} : { datastore: createDhtStore(shelf, ownId) }),
       connectionManager: {
@@ -103,15 +124,30 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   } catch (error) {
     throw listenFailure(error, listen)
   }
-  const isConnected = (peer: string): boolean => node.getPeers().some((connected) => connected.toString() === peer)
+  const isConnected = (peer: string): boolean =>
+    node.getPeers().some((connected) => connected.toString() === peer)
   const learnOwnAddresses = async (): Promise<void> => {
     if ((await node.peerStore.get(node.peerId)).addresses.length > 0) return
-    await node.peerStore.patch(node.peerId, { multiaddrs: node.getMultiaddrs().map((address) => address.decapsulate(`/p2p/${ownId}`)) })
+    await node.peerStore.patch(node.peerId, {
+      multiaddrs: node.getMultiaddrs().map((address) => address.decapsulate(`/p2p/${ownId}`)),
+    })
   }
   const handlers = new Map<string, (channel: Channel) => void>()
   // What announces other addresses than its own is to be reached through those only.
   const reachable = options.announce === undefined && options.dialInstead === undefined
-  const direct = options.direct === undefined || !reachable ? null : await createDirectChannels({ clock: options.clock, random: options.direct.random, logger, handlerOf: (protocol) => handlers.get(protocol) }, hostsOf(listen), options.direct.protocols)
+  const direct =
+    options.direct === undefined || !reachable
+      ? null
+      : await createDirectChannels(
+          {
+            clock: options.clock,
+            random: options.direct.random,
+            logger,
+            handlerOf: (protocol) => handlers.get(protocol),
+          },
+          hostsOf(listen),
+          options.direct.protocols,
+        )
   return new Libp2pNodeTransport({
     node,
     handlers,
@@ -120,13 +156,27 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     clock: options.clock,
     logger,
     speedUps: report.names,
-    directory: directory === undefined || made.dht === undefined ? null : createDhtDirectory({ ownId, dht: made.dht, shelf, rules: directory.rules, logger, isConnected, learnOwnAddresses }),
+    directory:
+      directory === undefined || made.dht === undefined
+        ? null
+        : createDhtDirectory({
+            ownId,
+            dht: made.dht,
+            shelf,
+            rules: directory.rules,
+            logger,
+            isConnected,
+            learnOwnAddresses,
+          }),
     onHeard: (listener) => void heard.add(listener),
   })
 }
 
 /** libp2p's own event of a discovery comes for every peer that is met in any way; this one only for those that mDNS hears of. */
-function tellingOf(discovery: ReturnType<typeof mdns>, listeners: ReadonlySet<HeardListener>): ReturnType<typeof mdns> {
+function tellingOf(
+  discovery: ReturnType<typeof mdns>,
+  listeners: ReadonlySet<HeardListener>,
+): ReturnType<typeof mdns> {
   return (components) => {
     const service = discovery(components)
     service.addEventListener('peer', ({ detail }) => {

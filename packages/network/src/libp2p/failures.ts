@@ -2,7 +2,13 @@ import { messageOf, ShoalError } from '@shoal/host'
 import { badAddress, peerVanished } from '../errors.ts'
 
 /** Errors of libp2p that mean: this can never be dialled. */
-const neverDialled = new Set(['InvalidMultiaddrError', 'InvalidPeerIdError', 'NoValidAddressesError', 'InvalidParametersError', 'ValidationError'])
+const neverDialled = new Set([
+  'InvalidMultiaddrError',
+  'InvalidPeerIdError',
+  'NoValidAddressesError',
+  'InvalidParametersError',
+  'ValidationError',
+])
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '')
 
@@ -13,11 +19,20 @@ function sentenceOf(error: unknown): string {
 }
 
 /** What a failed dial means to the caller. An abort stays the caller's own reason. */
-export function dialFailure(error: unknown, peer: string, addresses: readonly string[], signal: AbortSignal): Error {
+export function dialFailure(
+  error: unknown,
+  peer: string,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Error {
   if (error instanceof ShoalError) return error
   if (signal.aborted) return signal.reason as Error
   if (neverDialled.has(nameOf(error))) return badAddress(addresses.join(', '), error)
-  return peerVanished(peer, `cannot be reached at ${addresses.join(', ')}`, new Error(sentenceOf(error), { cause: error }))
+  return peerVanished(
+    peer,
+    `cannot be reached at ${addresses.join(', ')}`,
+    new Error(sentenceOf(error), { cause: error }),
+  )
 }
 
 export const isUnsupportedProtocol = (error: unknown): boolean => nameOf(error) === 'UnsupportedProtocolError'
@@ -27,5 +42,7 @@ export function listenFailure(error: unknown, listen: readonly string[]): ShoalE
   const sentence = sentenceOf(error)
   const taken = sentence.includes('EADDRINUSE')
   const what = taken ? 'another program uses the port' : sentence
-  return new ShoalError(taken ? 'in-use' : 'bad-request', `cannot listen on ${listen.join(', ')}: ${what}`, { cause: error })
+  return new ShoalError(taken ? 'in-use' : 'bad-request', `cannot listen on ${listen.join(', ')}: ${what}`, {
+    cause: error,
+  })
 }

@@ -22,8 +22,16 @@ describe('a hostile peer', () => {
   let ended: Promise<Error | undefined>
 
   beforeEach(async () => {
-    transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: createVirtualClock(), logger: silentLogger })
-    hostile = await createLibp2p({ transports: [tcp()], connectionEncrypters: [noise()], streamMuxers: [yamux()] })
+    transport = await createLibp2pTransport({
+      privateKey: await createPeerKey(),
+      clock: createVirtualClock(),
+      logger: silentLogger,
+    })
+    hostile = await createLibp2p({
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+    })
     const accepted = Promise.withResolvers<Channel>()
     transport.handle('/test/1', accepted.resolve)
     stream = await hostile.dialProtocol(multiaddr(transport.addresses()[0]), '/test/1')
@@ -38,14 +46,18 @@ describe('a hostile peer', () => {
   const codeOf = (error: unknown): string => (error instanceof ShoalError ? error.code : messageOf(error))
   const word = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer)
   /** As libp2p's own `onDrain` does not work twice, a polite sender waits for the event. */
-  const drained = (): Promise<void> => new Promise((resolve) => stream.addEventListener('drain', () => resolve(), { once: true }))
+  const drained = (): Promise<void> =>
+    new Promise((resolve) => stream.addEventListener('drain', () => resolve(), { once: true }))
 
-  test.each([limits.maxFrameBytes + 1, 0x7fffffff])('that announces a frame of %d bytes is dropped before anything is allocated', async (length) => {
-    const before = process.memoryUsage().arrayBuffers
-    stream.send(word(length))
-    expect(codeOf(await ended)).toBe('limit-exceeded')
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024)
-  })
+  test.each([limits.maxFrameBytes + 1, 0x7fffffff])(
+    'that announces a frame of %d bytes is dropped before anything is allocated',
+    async (length) => {
+      const before = process.memoryUsage().arrayBuffers
+      stream.send(word(length))
+      expect(codeOf(await ended)).toBe('limit-exceeded')
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024)
+    },
+  )
 
   test('that sends more than its credit is dropped, and no more than that was held', async () => {
     let held = 0
@@ -93,7 +105,11 @@ describe('a hostile peer', () => {
   test('that sends after its goodbye is not heard', async () => {
     let frames = 0
     channel.onFrame(() => void (frames += 1))
-    stream.send(new Uint8Array(Buffer.concat([packFrame([new Uint8Array(1)], 1), packGoodbye(), packFrame([new Uint8Array(1)], 1)])))
+    stream.send(
+      new Uint8Array(
+        Buffer.concat([packFrame([new Uint8Array(1)], 1), packGoodbye(), packFrame([new Uint8Array(1)], 1)]),
+      ),
+    )
     expect(await ended).toBeUndefined()
     expect(frames).toBe(1)
   })
@@ -103,7 +119,9 @@ describe('a hostile peer', () => {
     transport.handle('/many/1', (one) => void opened.push(one))
     const [connection] = hostile.getConnections()
     if (connection === undefined) throw new Error('the dial in beforeEach left a connection')
-    const streams = Array.from({ length: limits.channelsPerProtocol + 8 }, () => connection.newStream('/many/1', { maxOutboundStreams: 1000 }))
+    const streams = Array.from({ length: limits.channelsPerProtocol + 8 }, () =>
+      connection.newStream('/many/1', { maxOutboundStreams: 1000 }),
+    )
     await Promise.allSettled(streams)
     // Opened after all of them, so what they led to has happened.
     await connection.newStream('/test/1')

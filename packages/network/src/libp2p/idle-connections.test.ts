@@ -12,12 +12,18 @@ const transports: Libp2pTransport[] = []
 const rules: RecordRules = { order: () => Promise.reject(new ShoalError('bad-frame', 'no records here')) }
 
 async function create(directory: boolean): Promise<Libp2pTransport> {
-  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock, logger: silentLogger, ...(directory ? { directory: { rules, serve: true } } : {}) })
+  const transport = await createLibp2pTransport({
+    privateKey: await createPeerKey(),
+    clock,
+    logger: silentLogger,
+    ...(directory ? { directory: { rules, serve: true } } : {}),
+  })
   transport.handle('/test/1', (channel) => channel.onFrame(() => undefined))
   transports.push(transport)
   return transport
 }
-const dial = (from: Libp2pTransport, to: Libp2pTransport): Promise<string> => from.dial(to.addresses()[0] ?? '', { signal: signal() })
+const dial = (from: Libp2pTransport, to: Libp2pTransport): Promise<string> =>
+  from.dial(to.addresses()[0] ?? '', { signal: signal() })
 async function pass(times: number): Promise<void> {
   for (let time = 0; time < times; time += 1) {
     clock.advance(limits.idleConnectionMs)
@@ -31,10 +37,15 @@ test('a connection that nobody uses is closed, one with a channel stays', async 
   await dial(alice, bob)
   const channel = await alice.open(await dial(alice, carol), '/test/1', { signal: signal() })
   await expect.poll(() => alice.directory?.stats().peers, { timeout: 10_000 }).toBe(2)
-  await expect.poll(async () => {
-    await pass(2)
-    return alice.connected()
-  }, { timeout: 10_000 }).toEqual([carol.peerId])
+  await expect
+    .poll(
+      async () => {
+        await pass(2)
+        return alice.connected()
+      },
+      { timeout: 10_000 },
+    )
+    .toEqual([carol.peerId])
   expect(channel.closed).toBe(false)
   // What it was for is not forgotten: the way into the directory.
   expect(alice.directory?.stats().peers).toBe(2)

@@ -9,10 +9,22 @@ import { limits } from '../limits.ts'
  *
  * @param inUse whether a peer has channels that are not streams
  */
-export function closeIdleConnections(node: Pick<Libp2p, 'getConnections'>, clock: Clock, logger: Logger, inUse: (peer: string) => boolean = () => false): Timer {
+export function closeIdleConnections(
+  node: Pick<Libp2p, 'getConnections'>,
+  clock: Clock,
+  logger: Logger,
+  inUse: (peer: string) => boolean = () => false,
+): Timer {
   let idleBefore = new Set<string>()
   const turn = async (): Promise<void> => {
-    const idle = node.getConnections().filter((connection) => connection.status === 'open' && connection.streams.length === 0 && !inUse(connection.remotePeer.toString()))
+    const idle = node
+      .getConnections()
+      .filter(
+        (connection) =>
+          connection.status === 'open' &&
+          connection.streams.length === 0 &&
+          !inUse(connection.remotePeer.toString()),
+      )
     const closing = idle.filter(({ id }) => idleBefore.has(id))
     idleBefore = new Set(idle.map(({ id }) => id))
     await Promise.allSettled(
@@ -23,5 +35,7 @@ export function closeIdleConnections(node: Pick<Libp2p, 'getConnections'>, clock
     )
   }
   // Seen without a stream at two turns: a lookup between them looks like idleness, which costs it one more dial.
-  return every(clock, limits.idleConnectionMs, turn, (error) => logger.debug('idle-connections-failed', { reason: messageOf(error) }))
+  return every(clock, limits.idleConnectionMs, turn, (error) =>
+    logger.debug('idle-connections-failed', { reason: messageOf(error) }),
+  )
 }

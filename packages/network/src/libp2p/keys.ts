@@ -20,9 +20,12 @@ export function readPeerKey(key: Uint8Array): Ed25519PrivateKey {
   try {
     privateKey = privateKeyFromProtobuf(key)
   } catch (error) {
-    throw new ShoalError('bad-request', 'these bytes are not a private key in libp2p’s format', { cause: error })
+    throw new ShoalError('bad-request', 'these bytes are not a private key in libp2p’s format', {
+      cause: error,
+    })
   }
-  if (privateKey.type !== 'Ed25519') throw new ShoalError('bad-request', `a peer key must be Ed25519, this one is ${privateKey.type}`)
+  if (privateKey.type !== 'Ed25519')
+    throw new ShoalError('bad-request', `a peer key must be Ed25519, this one is ${privateKey.type}`)
   return privateKey
 }
 
@@ -38,7 +41,11 @@ export function publicKeyOf(peerId: string): PublicKey | undefined {
 }
 
 /** Whether `signature` over `bytes` is by the key inside `peerId`; false for anything malformed. */
-export async function verifySignature(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+export async function verifySignature(
+  peerId: string,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
   const key = publicKeyOf(peerId)
   if (key === undefined || signature.length !== limits.signatureBytes) return false
   return await key.verify(bytes, signature)

@@ -9,13 +9,20 @@ import { createPeerKey } from './keys.ts'
 const nobodyKnown = '12D3KooWGRUfJL6mxCi5kC6HDA6vgtx7qAoA5rCBpMw5HdrLZ6m1'
 
 describeTransport('libp2p', (clock) => ({
-  createTransport: async () => createLibp2pTransport({ privateKey: await createPeerKey(), clock, logger: silentLogger }),
+  createTransport: async () =>
+    createLibp2pTransport({ privateKey: await createPeerKey(), clock, logger: silentLogger }),
   // Port 1 is reserved, and nobody uses it.
   nobody: () => `/ip4/127.0.0.1/tcp/1/p2p/${nobodyKnown}`,
 }))
 
 describeTransport('libp2p with direct channels', (clock) => ({
-  createTransport: async () => createLibp2pTransport({ privateKey: await createPeerKey(), clock, logger: silentLogger, direct: { protocols: ['/test/1', '/echo/1', '/shoal/thing/1'], random: seededRandom(1) } }),
+  createTransport: async () =>
+    createLibp2pTransport({
+      privateKey: await createPeerKey(),
+      clock,
+      logger: silentLogger,
+      direct: { protocols: ['/test/1', '/echo/1', '/shoal/thing/1'], random: seededRandom(1) },
+    }),
   nobody: () => `/ip4/127.0.0.1/tcp/1/p2p/${nobodyKnown}`,
 }))
 
@@ -32,8 +39,17 @@ describe('a channel has a socket of its own', () => {
     ['not to who is behind a proxy', { direct }, { direct, announce: ['/ip4/127.0.0.1/tcp/1'] }, 0],
     ['not when links have a shape', { direct, dialInstead: {} }, { direct }, 0],
   ])('%s', async (_name, near, far, expected) => {
-    const create = async (options: Partial<Libp2pTransportOptions>) => createLibp2pTransport({ privateKey: await createPeerKey(), clock: createVirtualClock(), logger: silentLogger, ...options })
-    const bob = await create({ ...far, ...(far.announce === undefined ? {} : { listen: ['/ip4/127.0.0.1/tcp/0'] }) })
+    const create = async (options: Partial<Libp2pTransportOptions>) =>
+      createLibp2pTransport({
+        privateKey: await createPeerKey(),
+        clock: createVirtualClock(),
+        logger: silentLogger,
+        ...options,
+      })
+    const bob = await create({
+      ...far,
+      ...(far.announce === undefined ? {} : { listen: ['/ip4/127.0.0.1/tcp/0'] }),
+    })
     const alice = await create(near)
     try {
       bob.handle('/test/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
@@ -45,7 +61,10 @@ describe('a channel has a socket of its own', () => {
       const answered = new Promise<Uint8Array>((resolve) => channel.onFrame(resolve))
       await channel.send(Uint8Array.of(7))
       expect([...(await answered)]).toEqual([7])
-      expect([alice.directChannels(bob.peerId), bob.directChannels(alice.peerId)]).toEqual([expected, expected])
+      expect([alice.directChannels(bob.peerId), bob.directChannels(alice.peerId)]).toEqual([
+        expected,
+        expected,
+      ])
     } finally {
       await alice.close()
       await bob.close()

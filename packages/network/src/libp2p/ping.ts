@@ -8,7 +8,11 @@ const pingBytes = 32
  * One round trip in milliseconds, measured on a stream that is open already, by the injected clock. The ping service's
  * own figure is in whole milliseconds, which on a LAN is zero.
  */
-export async function measureRoundTrip(connection: Connection, clock: Clock, signal: AbortSignal): Promise<number> {
+export async function measureRoundTrip(
+  connection: Connection,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<number> {
   const stream = await connection.newStream(pingProtocol, { signal })
   try {
     const startMs = clock.nowMs()
@@ -31,7 +35,9 @@ function echo(stream: Stream, signal: AbortSignal): Promise<void> {
       signal.removeEventListener('abort', onAbort)
       resolve()
     })
-    stream.addEventListener('close', (event) => reject(event.error ?? new Error('the stream was closed')), { once: true })
+    stream.addEventListener('close', (event) => reject(event.error ?? new Error('the stream was closed')), {
+      once: true,
+    })
     stream.send(new Uint8Array(pingBytes))
   })
 }

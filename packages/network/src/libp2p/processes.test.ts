@@ -20,8 +20,15 @@ describe.each([
 
   beforeEach(async () => {
     const direct = directChannels === 0 ? {} : { direct: { protocols: ['/echo/1'], random: systemRandom } }
-    transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, ...direct })
-    child = spawn(process.execPath, [new URL('./testing/peer-process.ts', import.meta.url).pathname], { stdio: ['pipe', 'pipe', 'inherit'] })
+    transport = await createLibp2pTransport({
+      privateKey: await createPeerKey(),
+      clock: systemClock,
+      logger: silentLogger,
+      ...direct,
+    })
+    child = spawn(process.execPath, [new URL('./testing/peer-process.ts', import.meta.url).pathname], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     address = await new Promise<string>((resolve) => {
       if (child.stdout !== null) createInterface(child.stdout).once('line', resolve)
     })
@@ -48,7 +55,9 @@ describe.each([
     // A close by the kernel, not a time-out of anything: those take 5 s and more.
     expect(systemClock.nowMs() - killedMs).toBeLessThan(2_000)
     expect(transport.connected()).toEqual([])
-    const again = await transport.open(peerId, '/echo/1', { signal: signal() }).catch((error: unknown) => error)
+    const again = await transport
+      .open(peerId, '/echo/1', { signal: signal() })
+      .catch((error: unknown) => error)
     expect(codeOf(again)).toBe('peer-vanished')
     expect(messageOf(again)).toContain(address)
   })
@@ -57,7 +66,9 @@ describe.each([
     const peerId = await transport.dial(address, { signal: signal() })
     const channel = await transport.open(peerId, '/echo/1', { signal: signal() })
     channel.onFrame(() => new Promise(() => undefined))
-    const sending = Array.from({ length: 8 }, () => channel.send(new Uint8Array(8 << 20)).then(() => 'sent', codeOf))
+    const sending = Array.from({ length: 8 }, () =>
+      channel.send(new Uint8Array(8 << 20)).then(() => 'sent', codeOf),
+    )
     await sending[0]
     child.kill('SIGKILL')
     const outcomes = await Promise.all(sending)
@@ -75,13 +86,20 @@ describe.each([
   })
 
   test('an address without a peer id tells who is there', async () => {
-    expect(await transport.dial(address.replace(/\/p2p\/.*/, ''), { signal: signal() })).toBe(address.split('/').at(-1))
+    expect(await transport.dial(address.replace(/\/p2p\/.*/, ''), { signal: signal() })).toBe(
+      address.split('/').at(-1),
+    )
   })
 })
 
 describe('libp2p transport options', () => {
   const create = async (options: { listen?: string[]; announce?: string[]; privateKey?: Uint8Array } = {}) =>
-    createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, ...options })
+    createLibp2pTransport({
+      privateKey: await createPeerKey(),
+      clock: systemClock,
+      logger: silentLogger,
+      ...options,
+    })
 
   test('listens on loopback only, unless told', async () => {
     const transport = await create()

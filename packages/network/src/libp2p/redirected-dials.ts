@@ -19,7 +19,10 @@ interface Dials {
 }
 
 /** A transport factory that dials elsewhere: every dial of the node passes here, whoever asked for it. */
-export function withRedirectedDials<Components, Made extends object>(make: (components: Components) => Made, instead: DialInstead): (components: Components) => Made {
+export function withRedirectedDials<Components, Made extends object>(
+  make: (components: Components) => Made,
+  instead: DialInstead,
+): (components: Components) => Made {
   return (components) => {
     const transport = make(components)
     const patched = transport as unknown as Dials

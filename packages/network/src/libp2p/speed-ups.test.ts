@@ -12,7 +12,12 @@ import { createSpeedUpReport, speedUpNames } from './speed-ups/report.ts'
 
 describe('speed-ups', () => {
   test('all are engaged with the pinned versions, for who dials and for who is dialled', async () => {
-    const create = async () => createLibp2pTransport({ privateKey: await createPeerKey(), clock: createVirtualClock(), logger: silentLogger })
+    const create = async () =>
+      createLibp2pTransport({
+        privateKey: await createPeerKey(),
+        clock: createVirtualClock(),
+        logger: silentLogger,
+      })
     const [alice, bob] = await Promise.all([create(), create()])
     try {
       const heard = new Promise((resolve) => bob.onConnect(resolve))
@@ -26,7 +31,13 @@ describe('speed-ups', () => {
   })
 
   test('peers with and without them understand each other', async () => {
-    const create = async (speedUps: boolean) => createLibp2pTransport({ privateKey: await createPeerKey(), clock: createVirtualClock(), logger: silentLogger, speedUps })
+    const create = async (speedUps: boolean) =>
+      createLibp2pTransport({
+        privateKey: await createPeerKey(),
+        clock: createVirtualClock(),
+        logger: silentLogger,
+        speedUps,
+      })
     const [alice, bob] = await Promise.all([create(true), create(false)])
     try {
       bob.handle('/echo/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
@@ -50,7 +61,10 @@ describe('speed-ups', () => {
       decode: () => undefined,
     }
     const report = createSpeedUpReport(silentLogger)
-    const encrypter = withQuietLengths(() => ({ secureInbound: async () => ({ connection: { decoder } }), secureOutbound: async () => ({}) }), report)(undefined)
+    const encrypter = withQuietLengths(
+      () => ({ secureInbound: async () => ({ connection: { decoder } }), secureOutbound: async () => ({}) }),
+      report,
+    )(undefined)
     await encrypter.secureInbound()
     expect(decoder.lengthDecoder({ length: 2 })).toBe(2)
     const thrown = [0, 1].map((length) => {
@@ -76,7 +90,12 @@ describe('speed-ups', () => {
     const plaintext = new Uint8Array(randomBytes(size))
     for (const associated of [new Uint8Array(0), new Uint8Array(32).fill(3)]) {
       const sealed = fast.chaCha20Poly1305Encrypt(plaintext, nonce, associated, key).subarray()
-      expect(Buffer.compare(sealed, defaultCrypto.chaCha20Poly1305Encrypt(plaintext, nonce, associated, key).subarray())).toBe(0)
+      expect(
+        Buffer.compare(
+          sealed,
+          defaultCrypto.chaCha20Poly1305Encrypt(plaintext, nonce, associated, key).subarray(),
+        ),
+      ).toBe(0)
       const opened = fast.chaCha20Poly1305Decrypt(sealed.slice(), nonce, associated, key).subarray()
       expect(Buffer.compare(opened, plaintext)).toBe(0)
     }
@@ -85,10 +104,16 @@ describe('speed-ups', () => {
   test.each(sizes)('a changed bit, nonce, key or associated byte is refused, at %d bytes', (size) => {
     const fast = createCachedKeyCrypto()
     const associated = new Uint8Array(32).fill(3)
-    const sealed = fast.chaCha20Poly1305Encrypt(new Uint8Array(randomBytes(size)), nonce, associated, key).subarray().slice()
-    const flipped = (bytes: Uint8Array, index: number): Uint8Array => bytes.map((byte, at) => (at === index ? byte ^ 1 : byte))
+    const sealed = fast
+      .chaCha20Poly1305Encrypt(new Uint8Array(randomBytes(size)), nonce, associated, key)
+      .subarray()
+      .slice()
+    const flipped = (bytes: Uint8Array, index: number): Uint8Array =>
+      bytes.map((byte, at) => (at === index ? byte ^ 1 : byte))
     expect(() => fast.chaCha20Poly1305Decrypt(flipped(sealed, 0), nonce, associated, key)).toThrow()
-    expect(() => fast.chaCha20Poly1305Decrypt(flipped(sealed, sealed.length - 1), nonce, associated, key)).toThrow()
+    expect(() =>
+      fast.chaCha20Poly1305Decrypt(flipped(sealed, sealed.length - 1), nonce, associated, key),
+    ).toThrow()
     expect(() => fast.chaCha20Poly1305Decrypt(sealed.slice(), flipped(nonce, 4), associated, key)).toThrow()
     expect(() => fast.chaCha20Poly1305Decrypt(sealed.slice(), nonce, flipped(associated, 0), key)).toThrow()
     expect(() => fast.chaCha20Poly1305Decrypt(sealed.slice(), nonce, associated, flipped(key, 0))).toThrow()
@@ -96,11 +121,15 @@ describe('speed-ups', () => {
 
   test('internals that are not as expected are left alone, with one line each', async () => {
     const lines: LogFields[] = []
-    const logger: Logger = { ...silentLogger, debug: (event, fields) => void lines.push({ event, ...fields }) }
+    const logger: Logger = {
+      ...silentLogger,
+      debug: (event, fields) => void lines.push({ event, ...fields }),
+    }
     const report = createSpeedUpReport(logger)
     const dialled: unknown[] = []
     const strange = {
-      dial: (_address: unknown, options: { upgrader: { upgradeOutbound(connection: unknown): unknown } }) => options.upgrader.upgradeOutbound({ renamedSocket: 1 }),
+      dial: (_address: unknown, options: { upgrader: { upgradeOutbound(connection: unknown): unknown } }) =>
+        options.upgrader.upgradeOutbound({ renamedSocket: 1 }),
       createListener: () => undefined,
     }
     const transport = withJoinedWrites(() => strange, report)({})
@@ -108,7 +137,9 @@ describe('speed-ups', () => {
     transport.dial('address', { upgrader })
     transport.dial('address', { upgrader })
     const muxer = {}
-    expect(withLazyWindows(() => ({ createStreamMuxer: () => muxer }), report)({}).createStreamMuxer()).toBe(muxer)
+    expect(withLazyWindows(() => ({ createStreamMuxer: () => muxer }), report)({}).createStreamMuxer()).toBe(
+      muxer,
+    )
     const renamed = { _newStream: () => ({ id: 1 }) }
     withLazyWindows(() => ({ createStreamMuxer: () => renamed }), report)({}).createStreamMuxer()
     expect(renamed._newStream()).toEqual({ id: 1 })

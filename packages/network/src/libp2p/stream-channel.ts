@@ -10,13 +10,20 @@ import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-r
  *
  * Call it in the same turn in which libp2p hands over the stream, so that no byte arrives unheard.
  */
-export function createStreamChannel(stream: Stream, remotePeer: string, clock: Clock, logger: Logger): CreditChannel {
+export function createStreamChannel(
+  stream: Stream,
+  remotePeer: string,
+  clock: Clock,
+  logger: Logger,
+): CreditChannel {
   let endPromise: Promise<void> | undefined
   let waitsForDrain = false
 
   const end = async (): Promise<void> => {
     const abandoned = new AbortController()
-    const timer = clock.after(limits.closeTimeoutMs, () => stream.abort(new Error('the other side did not end the stream')))
+    const timer = clock.after(limits.closeTimeoutMs, () =>
+      stream.abort(new Error('the other side did not end the stream')),
+    )
     stream.addEventListener('close', () => {
       timer.cancel()
       abandoned.abort()
@@ -72,7 +79,8 @@ export function createStreamChannel(stream: Stream, remotePeer: string, clock: C
   stream.addEventListener('close', (event) => channel.broke(event.error))
   stream.addEventListener('remoteCloseWrite', () => queueMicrotask(endedWithoutGoodbye))
   // What happened before these listeners were here: libp2p delivers what it has buffered in a microtask, then this.
-  if (stream.status !== 'open' || stream.remoteWriteStatus === 'closed') queueMicrotask(() => queueMicrotask(endedWithoutGoodbye))
+  if (stream.status !== 'open' || stream.remoteWriteStatus === 'closed')
+    queueMicrotask(() => queueMicrotask(endedWithoutGoodbye))
   return channel
 }
 

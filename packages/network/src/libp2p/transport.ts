@@ -73,7 +73,13 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#handlers = parts.handlers
     this.#direct = parts.direct
     const { direct } = parts
-    if (parts.directory !== null) this.#idle = closeIdleConnections(parts.node, parts.clock, parts.logger, (peer) => (direct?.count(peer) ?? 0) > 0)
+    if (parts.directory !== null)
+      this.#idle = closeIdleConnections(
+        parts.node,
+        parts.clock,
+        parts.logger,
+        (peer) => (direct?.count(peer) ?? 0) > 0,
+      )
     this.#node = parts.node
     this.#privateKey = parts.privateKey
     this.#clock = parts.clock
@@ -117,14 +123,19 @@ export class Libp2pNodeTransport implements Libp2pTransport {
         return await this.#openStream(connection, protocol, options.signal)
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason
-        if (isUnsupportedProtocol(error)) throw wrongVersion(peerId, protocol, await this.#spokenBy(connection, options.signal))
-        if (attempt === openAttempts || connection.status === 'open') throw peerVanished(peerId, `did not open ${protocol}`, error)
+        if (isUnsupportedProtocol(error))
+          throw wrongVersion(peerId, protocol, await this.#spokenBy(connection, options.signal))
+        if (attempt === openAttempts || connection.status === 'open')
+          throw peerVanished(peerId, `did not open ${protocol}`, error)
       }
     }
   }
 
   async #openStream(connection: Connection, protocol: string, signal: AbortSignal): Promise<Channel> {
-    const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: limits.channelsPerProtocol })
+    const stream = await connection.newStream(protocol, {
+      signal,
+      maxOutboundStreams: limits.channelsPerProtocol,
+    })
     return createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger)
   }
 
@@ -154,7 +165,9 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   }
 
   #connections(peerId: string): Connection[] {
-    return this.#node.getConnections().filter((connection) => connection.status === 'open' && connection.remotePeer.toString() === peerId)
+    return this.#node
+      .getConnections()
+      .filter((connection) => connection.status === 'open' && connection.remotePeer.toString() === peerId)
   }
 
   /** Asked afresh: what identify told at the start may not have come yet, or be old. */
@@ -162,7 +175,10 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     try {
       return (await this.#node.services.identify.identify(connection, { signal })).protocols
     } catch (error) {
-      this.#logger.debug('identify-failed', { peer: connection.remotePeer.toString(), reason: messageOf(error) })
+      this.#logger.debug('identify-failed', {
+        peer: connection.remotePeer.toString(),
+        reason: messageOf(error),
+      })
       return []
     }
   }
@@ -175,9 +191,15 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   #serve(protocol: string, serve: (channel: Channel, address: string | undefined) => void): void {
     const onStream = (stream: Stream, connection: Connection): void => {
-      serve(createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger), ipOf(connection.remoteAddr))
+      serve(
+        createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger),
+        ipOf(connection.remoteAddr),
+      )
     }
-    const options = { maxInboundStreams: limits.channelsPerProtocol, maxOutboundStreams: limits.channelsPerProtocol }
+    const options = {
+      maxInboundStreams: limits.channelsPerProtocol,
+      maxOutboundStreams: limits.channelsPerProtocol,
+    }
     // The handler is in place when this returns; what follows only tells peers that identified us before.
     this.#node.handle(protocol, onStream, options).catch((error: unknown) => {
       this.#logger.warn('protocol-unannounced', { protocol, reason: messageOf(error) })
@@ -252,6 +274,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   }
 
   #requireOpen(): void {
-    if (this.#closing !== undefined) throw new ShoalError('cancelled', `the transport of ${this.peerId} is closed`)
+    if (this.#closing !== undefined)
+      throw new ShoalError('cancelled', `the transport of ${this.peerId} is closed`)
   }
 }

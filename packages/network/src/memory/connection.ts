@@ -73,8 +73,18 @@ export function createMemoryConnection(
     post,
     createChannel(opener, protocol) {
       const acceptor = opener === peers[0] ? peers[1] : peers[0]
-      const near: CreditChannel = new CreditChannel(acceptor, protocol, wireOf(opener, acceptor, protocol, () => far), clock)
-      const far: CreditChannel = new CreditChannel(opener, protocol, wireOf(acceptor, opener, protocol, () => near), clock)
+      const near: CreditChannel = new CreditChannel(
+        acceptor,
+        protocol,
+        wireOf(opener, acceptor, protocol, () => far),
+        clock,
+      )
+      const far: CreditChannel = new CreditChannel(
+        opener,
+        protocol,
+        wireOf(acceptor, opener, protocol, () => near),
+        clock,
+      )
       for (const channel of [near, far]) {
         channels.add(channel)
         channel.onClose(() => channels.delete(channel))

@@ -28,16 +28,19 @@ export class MemoryDirectory implements Directory {
   async provide(topic: string, { signal }: { readonly signal: AbortSignal }): Promise<number> {
     signal.throwIfAborted()
     const own = this.#transport.peerId
-    if (!this.#shelf.addProvider(topic, own)) throw new ShoalError('limit-exceeded', 'this peer has entries under too many topics')
+    if (!this.#shelf.addProvider(topic, own))
+      throw new ShoalError('limit-exceeded', 'this peer has entries under too many topics')
     return this.#tell((holder) => {
-      if (!holder.#shelf.addProvider(topic, own)) throw new ShoalError('limit-exceeded', `${own} has entries under too many topics`)
+      if (!holder.#shelf.addProvider(topic, own))
+        throw new ShoalError('limit-exceeded', `${own} has entries under too many topics`)
     }, signal)
   }
 
   async *providers(topic: string, { signal }: { readonly signal: AbortSignal }): AsyncGenerator<Provider> {
     signal.throwIfAborted()
     const seen = new Set([this.#transport.peerId])
-    const fresh = (shelf: Shelf): string[] => shelf.providers(topic).filter((peerId) => !seen.has(peerId) && seen.add(peerId))
+    const fresh = (shelf: Shelf): string[] =>
+      shelf.providers(topic).filter((peerId) => !seen.has(peerId) && seen.add(peerId))
     for (const peerId of fresh(this.#shelf)) yield providerOf(peerId)
     for (const holder of this.#holders()) {
       const found = await this.#ask(holder, () => fresh(holder.#shelf), signal)
@@ -102,13 +105,20 @@ export class MemoryDirectory implements Directory {
 
   /** What a holder does with a record that somebody sends it, whoever that is. @throws {ShoalError} */
   async admit(owner: string, record: Uint8Array): Promise<void> {
-    await admitRecord(this.#shelf, this.#rules, (peerId, bytes, signature) => this.#transport.verify(peerId, bytes, signature), owner, record)
+    await admitRecord(
+      this.#shelf,
+      this.#rules,
+      (peerId, bytes, signature) => this.#transport.verify(peerId, bytes, signature),
+      owner,
+      record,
+    )
   }
 
   /** Peers that hold the directory and that connections lead to. */
   #holders(): MemoryDirectory[] {
     const reached = new Set([this.#transport.peerId])
-    for (const peerId of reached) for (const next of this.#network.transport(peerId)?.connected() ?? []) reached.add(next)
+    for (const peerId of reached)
+      for (const next of this.#network.transport(peerId)?.connected() ?? []) reached.add(next)
     reached.delete(this.#transport.peerId)
     return [...reached].flatMap((peerId) => {
       const directory = this.#network.directory(peerId)
@@ -134,7 +144,11 @@ export class MemoryDirectory implements Directory {
   }
 
   /** There and back. @returns undefined when it refuses or cannot be reached @throws the signal's reason */
-  async #ask<Answer>(holder: MemoryDirectory, question: () => Answer | Promise<Answer>, signal: AbortSignal): Promise<Answer | undefined> {
+  async #ask<Answer>(
+    holder: MemoryDirectory,
+    question: () => Answer | Promise<Answer>,
+    signal: AbortSignal,
+  ): Promise<Answer | undefined> {
     const [here, there] = [this.#transport.peerId, holder.#transport.peerId]
     try {
       await this.#network.travel(here, there, signal)

@@ -34,7 +34,12 @@ export function createLinkDelays(clock: Clock, random: Random): LinkDelays {
         sendingUntilMs = Math.max(nowMs, sendingUntilMs) + (bytes * 1000) / bytesPerSecond
         delayMs += sendingUntilMs - nowMs
       }
-      for (let losses = 0; lossPermille > 0 && losses < lossesMax && random.unit() * 1000 < lossPermille; losses += 1) delayMs += retransmitMs
+      for (
+        let losses = 0;
+        lossPermille > 0 && losses < lossesMax && random.unit() * 1000 < lossPermille;
+        losses += 1
+      )
+        delayMs += retransmitMs
       return delayMs
     },
   }

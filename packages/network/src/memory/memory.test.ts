@@ -17,7 +17,10 @@ describeTransport('memory', (clock) => {
 
 // Links that take time, bytes and losses. Short delays pass by themselves; the suite moves what is long.
 describeTransport('memory with shaped links', (clock) => {
-  const linkClock: Clock = { ...systemClock, after: (delayMs, action) => (delayMs < 1000 ? systemClock : clock).after(delayMs, action) }
+  const linkClock: Clock = {
+    ...systemClock,
+    after: (delayMs, action) => (delayMs < 1000 ? systemClock : clock).after(delayMs, action),
+  }
   const shape = { latencyMs: 0.5, jitterMs: 1, bytesPerSecond: 2e9, lossPermille: 20, retransmitMs: 2 }
   const network = createMemoryNetwork({ clock: linkClock, random: seededRandom(2), shapeOf: () => shape })
   let names = 0

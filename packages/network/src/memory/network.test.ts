@@ -87,14 +87,18 @@ describe('memory network', () => {
   test('cut breaks what there is and refuses what comes, until heal', async () => {
     const { network, alice, bob, openPair } = createWorld()
     const { near, far } = await openPair()
-    const ends = Promise.all([near, far].map((channel) => new Promise<Error | undefined>((resolve) => channel.onClose(resolve))))
+    const ends = Promise.all(
+      [near, far].map((channel) => new Promise<Error | undefined>((resolve) => channel.onClose(resolve))),
+    )
     const gone: string[] = []
     alice.onDisconnect((peer) => gone.push(peer))
     bob.onDisconnect((peer) => gone.push(peer))
     network.cut('bob', 'alice')
     expect((await ends).map(codeOf)).toEqual(['peer-vanished', 'peer-vanished'])
     expect(gone.sort()).toEqual(['alice', 'bob'])
-    expect(codeOf(await alice.open('bob', '/test/1', { signal }).catch((error: unknown) => error))).toBe('peer-vanished')
+    expect(codeOf(await alice.open('bob', '/test/1', { signal }).catch((error: unknown) => error))).toBe(
+      'peer-vanished',
+    )
     network.heal('alice', 'bob')
     expect((await alice.open('bob', '/test/1', { signal })).closed).toBe(false)
   })
@@ -137,7 +141,9 @@ describe('memory network', () => {
     const signature = await bob.sign(new Uint8Array(3))
     network.kill('bob')
     expect(codeOf(await ended)).toBe('peer-vanished')
-    expect(codeOf(await bob.open('alice', '/test/1', { signal }).catch((error: unknown) => error))).toBe('cancelled')
+    expect(codeOf(await bob.open('alice', '/test/1', { signal }).catch((error: unknown) => error))).toBe(
+      'cancelled',
+    )
     const again: Transport = network.createTransport('bob')
     expect(await alice.dial(again.addresses()[0] ?? '', { signal })).toBe('bob')
     expect(await again.verify('bob', new Uint8Array(3), signature)).toBe(true)
@@ -173,7 +179,9 @@ describe('memory network', () => {
 
   test('a link of limited bandwidth sends one frame after the other', async () => {
     const { clock, near, far } = await (async () => {
-      const world = createWorld({ shapeOf: (from) => (from === 'alice' ? { latencyMs: 5, bytesPerSecond: 100_000 } : { latencyMs: 5 }) })
+      const world = createWorld({
+        shapeOf: (from) => (from === 'alice' ? { latencyMs: 5, bytesPerSecond: 100_000 } : { latencyMs: 5 }),
+      })
       return { clock: world.clock, ...(await world.openPair()) }
     })()
     const sentMs = clock.nowMs()
@@ -186,7 +194,9 @@ describe('memory network', () => {
 
   test('a loss is a delay, and what comes after it waits', async () => {
     let lossPermille = 1000
-    const { clock, openPair } = createWorld({ shapeOf: () => ({ latencyMs: 1, lossPermille, retransmitMs: 10 }) })
+    const { clock, openPair } = createWorld({
+      shapeOf: () => ({ latencyMs: 1, lossPermille, retransmitMs: 10 }),
+    })
     const { near, far } = await openPair()
     const sentMs = clock.nowMs()
     const arrivedMs: number[] = []

@@ -147,7 +147,12 @@ export class MemorySwitch implements MemoryNetwork {
     const link = linkOf(a, b)
     const existing = this.#connections.get(link)
     if (existing !== undefined) return existing
-    const connection = createMemoryConnection(this.clock, [a, b], (from, to, bytes) => this.#delayMs(from, to, bytes), this.#tap)
+    const connection = createMemoryConnection(
+      this.clock,
+      [a, b],
+      (from, to, bytes) => this.#delayMs(from, to, bytes),
+      this.#tap,
+    )
     if (this.#linkState.get(link) === 'stopped') connection.stop()
     this.#connections.set(link, connection)
     this.transport(b)?.connectionOpened(a)
@@ -202,7 +207,8 @@ export class MemorySwitch implements MemoryNetwork {
       const timer = delayMs === 0 ? undefined : this.clock.after(delayMs, arrive)
       if (timer === undefined) queueMicrotask(arrive)
     })
-    if (this.#linkState.get(link) === 'cut') throw peerVanished(to, `cannot be reached: the link from ${from} is cut`)
+    if (this.#linkState.get(link) === 'cut')
+      throw peerVanished(to, `cannot be reached: the link from ${from} is cut`)
     if (!this.#transports.has(to)) throw peerVanished(to, 'cannot be reached: nobody has this name')
   }
 
@@ -212,7 +218,8 @@ export class MemorySwitch implements MemoryNetwork {
     const shape = this.#shapeOf?.(from, to) ?? this.#shape
     const latencyMs = this.#linkLatencyMs.get(linkOf(from, to))
     let delays = this.#delays.get(direction)
-    if (delays === undefined) this.#delays.set(direction, (delays = createLinkDelays(this.clock, this.#random)))
+    if (delays === undefined)
+      this.#delays.set(direction, (delays = createLinkDelays(this.clock, this.#random)))
     return delays.next(latencyMs === undefined ? shape : { ...shape, latencyMs }, bytes)
   }
 

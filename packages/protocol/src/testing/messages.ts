@@ -6,7 +6,11 @@ import type { BeatBody, BlobMessage, Hello, MembersMessage, Refused, SessionMess
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff })
 const natural = fc.maxSafeNat()
-const id = fc.string({ minLength: 1, maxLength: limits.maxIdLength, unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)) })
+const id = fc.string({
+  minLength: 1,
+  maxLength: limits.maxIdLength,
+  unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+})
 const name = fc.string({ maxLength: limits.maxNameLength, unit: 'binary' })
 const sentence = fc.string({ maxLength: limits.maxMessageBytes / 4, unit: 'grapheme' })
 const block = fc.integer({ min: 0, max: limits.maxBlocks - 1 })
@@ -29,11 +33,23 @@ export const hello: fc.Arbitrary<Hello | Refused> = fc.oneof(
   fc.record({ type: fc.constant('refused' as const), code: id, message: sentence, definite: fc.boolean() }),
 )
 
-const nextHop = fc.record({ peer: id, addresses: fc.array(fc.string({ maxLength: 64 }), { maxLength: limits.maxAddresses }), coordinator: fc.boolean() })
+const nextHop = fc.record({
+  peer: id,
+  addresses: fc.array(fc.string({ maxLength: 64 }), { maxLength: limits.maxAddresses }),
+  coordinator: fc.boolean(),
+})
 
-const range = fc.tuple(block, fc.integer({ min: 1, max: 64 })).map(([start, count]) => ({ start, end: Math.min(start + count, limits.maxBlocks) }))
+const range = fc
+  .tuple(block, fc.integer({ min: 1, max: 64 }))
+  .map(([start, count]) => ({ start, end: Math.min(start + count, limits.maxBlocks) }))
 
-const successor = fc.record({ peer: id, addresses: fc.array(fc.string({ maxLength: 64 }), { maxLength: limits.maxAddresses }), range }).map(({ range, ...rest }) => ({ ...rest, ...range }))
+const successor = fc
+  .record({
+    peer: id,
+    addresses: fc.array(fc.string({ maxLength: 64 }), { maxLength: limits.maxAddresses }),
+    range,
+  })
+  .map(({ range, ...rest }) => ({ ...rest, ...range }))
 
 export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
   fc
@@ -49,9 +65,30 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
       previous: id,
       next: nextHop,
     })
-    .chain(({ range, ...rest }) => fc.constantFrom({ ...rest, ...range }, { ...rest, ...range, restore: rest.previous })),
-  fc.record({ type: fc.constant('opened' as const), session: id, start: block, epoch: uint32, numericClass: id, incarnation: natural, length: uint32, lastStep: fc.option(uint32) }),
-  fc.record({ type: fc.constant('opened' as const), session: id, start: block, epoch: uint32, numericClass: id, incarnation: natural, length: uint32, lastStep: fc.option(uint32), journalFrom: uint32 }),
+    .chain(({ range, ...rest }) =>
+      fc.constantFrom({ ...rest, ...range }, { ...rest, ...range, restore: rest.previous }),
+    ),
+  fc.record({
+    type: fc.constant('opened' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    numericClass: id,
+    incarnation: natural,
+    length: uint32,
+    lastStep: fc.option(uint32),
+  }),
+  fc.record({
+    type: fc.constant('opened' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    numericClass: id,
+    incarnation: natural,
+    length: uint32,
+    lastStep: fc.option(uint32),
+    journalFrom: uint32,
+  }),
   fc.record({
     type: fc.constant('failed' as const),
     session: id,
@@ -63,13 +100,41 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     definite: fc.boolean(),
   }),
   fc.record({ type: fc.constant('close' as const), session: id, start: fc.option(block) }),
-  fc.record({ type: fc.constant('replay' as const), session: id, start: block, epoch: uint32, length: uint32, from: uint32, settled: uint32 }),
+  fc.record({
+    type: fc.constant('replay' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    length: uint32,
+    from: uint32,
+    settled: uint32,
+  }),
   fc.record({ type: fc.constant('keep-alive' as const) }),
   fc.record({ type: fc.constant('leaving' as const), session: id, start: block }),
-  fc.record({ type: fc.constant('hand-over' as const), session: id, start: block, epoch: uint32, to: fc.array(successor, { maxLength: 3 }) }),
-  fc.record({ type: fc.constant('handed-over' as const), session: id, start: block, epoch: uint32, length: uint32 }),
+  fc.record({
+    type: fc.constant('hand-over' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    to: fc.array(successor, { maxLength: 3 }),
+  }),
+  fc.record({
+    type: fc.constant('handed-over' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    length: uint32,
+  }),
   fc.record({ type: fc.constant('let-go' as const), session: id, start: block, epoch: uint32 }),
-  fc.record({ type: fc.constant('key-values-end' as const), session: id, start: block, epoch: uint32, length: uint32, lastStep: fc.option(uint32), checksum: id }),
+  fc.record({
+    type: fc.constant('key-values-end' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    length: uint32,
+    lastStep: fc.option(uint32),
+    checksum: id,
+  }),
 )
 
 /** Steps and results with hidden states of the size that they claim, for hidden size 1 to 64. */
@@ -85,7 +150,9 @@ export const stepMessage: fc.Arbitrary<{ message: SessionMessage; hidden: Float3
     seed: fc.double({ noNaN: true, min: -10, max: 10 }),
   })
   .map(({ common, start, rewind, want, result, rows, hiddenSize, seed }) => ({
-    message: result ? { type: 'result', ...common, rows } : { type: 'step', ...common, start, rows, rewind, want },
+    message: result
+      ? { type: 'result', ...common, rows }
+      : { type: 'step', ...common, start, rows, rewind, want },
     hidden: Float32Array.from({ length: rows * hiddenSize }, (_, index) => seed * (index + 1)),
   }))
 
@@ -107,7 +174,9 @@ export const beatBody: fc.Arbitrary<BeatBody> = fc.record({
   busyPermille: fc.integer({ min: 0, max: 1000 }),
 })
 
-const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((digest) => Buffer.from(digest).toString('hex'))
+const sha256 = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((digest) => Buffer.from(digest).toString('hex'))
 
 export const blob: fc.Arbitrary<{ message: BlobMessage; payload: Uint8Array }> = fc.oneof(
   fc
@@ -120,8 +189,16 @@ export const blob: fc.Arbitrary<{ message: BlobMessage; payload: Uint8Array }> =
     })
     .map((message) => ({ message, payload: new Uint8Array(0) })),
   fc
-    .record({ request: uint32, offset: fc.integer({ min: 0, max: 2 ** 40 }), more: fc.integer({ min: 0, max: 2 ** 40 }), payload: bytes(2000) })
-    .map(({ request, offset, more, payload }) => ({ message: { type: 'chunk' as const, request, offset, total: offset + payload.length + more }, payload })),
+    .record({
+      request: uint32,
+      offset: fc.integer({ min: 0, max: 2 ** 40 }),
+      more: fc.integer({ min: 0, max: 2 ** 40 }),
+      payload: bytes(2000),
+    })
+    .map(({ request, offset, more, payload }) => ({
+      message: { type: 'chunk' as const, request, offset, total: offset + payload.length + more },
+      payload,
+    })),
   fc
     .record({ type: fc.constant('no-blob' as const), request: uint32, code: id, message: sentence })
     .map((message) => ({ message, payload: new Uint8Array(0) })),

@@ -28,7 +28,8 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
   /** Of all bytes of some tensors, so that wrong weights give wrong tokens. */
   const seedOf = async (isMeant: (tensor: string) => boolean): Promise<number> => {
     let seed = mixingVersion
-    for (const { name, bytes } of manifest.tensors.filter((tensor) => isMeant(tensor.name))) for (const byte of await readTensor(name, 0, bytes)) seed = mix(seed, byte)
+    for (const { name, bytes } of manifest.tensors.filter((tensor) => isMeant(tensor.name)))
+      for (const byte of await readTensor(name, 0, bytes)) seed = mix(seed, byte)
     return seed
   }
   return {
@@ -46,8 +47,16 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
       }
       return createMixingRunner({ config, range, book, seeds })
     },
-    loadRank: () => Promise.reject(new ShoalError('unsupported-model', 'there is no matrix here that ranks could share')),
-    loadHead: async (vocabulary = { start: 0, end: config.vocabularySize }) => createMixingHead(config, vocabulary, await seedOf((name) => name === 'head.norm' || unitOf(name) === (config.tiedEmbeddings ? 'embed' : 'head'))),
+    loadRank: () =>
+      Promise.reject(new ShoalError('unsupported-model', 'there is no matrix here that ranks could share')),
+    loadHead: async (vocabulary = { start: 0, end: config.vocabularySize }) =>
+      createMixingHead(
+        config,
+        vocabulary,
+        await seedOf(
+          (name) => name === 'head.norm' || unitOf(name) === (config.tiedEmbeddings ? 'embed' : 'head'),
+        ),
+      ),
     loadEmbedding: async () => createEmbeddingTable(config, tensors, () => Promise.resolve()),
     close: () => Promise.resolve(),
   }

@@ -6,7 +6,15 @@ import type { PackedModel } from '../testing/packed-model.ts'
 import type { BlockRunner, Device } from '../block-runner.ts'
 import { createMixingDevice } from './device.ts'
 
-const config = { ...smallLlama, hiddenSize: 4, feedForwardSize: 4, blockCount: 6, headCount: 1, keyValueHeadCount: 1, headSize: 2 }
+const config = {
+  ...smallLlama,
+  hiddenSize: 4,
+  feedForwardSize: 4,
+  blockCount: 6,
+  headCount: 1,
+  keyValueHeadCount: 1,
+  headSize: 2,
+}
 const whole = { start: 0, end: config.blockCount }
 const positions = 12
 let packed: PackedModel
@@ -14,13 +22,18 @@ let device: Device
 
 beforeAll(() => {
   packed = randomModel(config, 'f32')
-  device = createMixingDevice({ manifest: packed.manifest, readTensor: (name, offset, length) => packed.read(name, offset, length) })
+  device = createMixingDevice({
+    manifest: packed.manifest,
+    readTensor: (name, offset, length) => packed.read(name, offset, length),
+  })
 })
 afterAll(() => packed.remove())
 
-const load = (start: number, end: number): Promise<BlockRunner> => device.loadBlocks({ start, end }, { memoryLimitBytes: 2 ** 24 })
+const load = (start: number, end: number): Promise<BlockRunner> =>
+  device.loadBlocks({ start, end }, { memoryLimitBytes: 2 ** 24 })
 const inputs = (seed: number): Float32Array => seededValues(seed, positions * config.hiddenSize, 1)
-const rowsOf = (values: Float32Array, from: number, to: number): Float32Array => values.subarray(from * config.hiddenSize, to * config.hiddenSize)
+const rowsOf = (values: Float32Array, from: number, to: number): Float32Array =>
+  values.subarray(from * config.hiddenSize, to * config.hiddenSize)
 
 /** All rows in one call through all blocks. */
 async function compute(hidden: Float32Array): Promise<Float32Array> {
@@ -36,8 +49,17 @@ const firstDifference = (a: Float32Array, b: Float32Array): number => {
 }
 
 test('rows are the same however they are grouped, rewound and cut into spans, and with caches that have moved', async () => {
-  const cuts = fc.uniqueArray(fc.integer({ min: 1, max: whole.end - 1 }), { maxLength: 4 }).map((at) => [0, ...at.sort((a, b) => a - b), whole.end])
-  const calls = fc.array(fc.record({ rows: fc.integer({ min: 1, max: 5 }), rewind: fc.integer({ min: 0, max: 3 }), move: fc.boolean() }), { minLength: 1, maxLength: 12 })
+  const cuts = fc
+    .uniqueArray(fc.integer({ min: 1, max: whole.end - 1 }), { maxLength: 4 })
+    .map((at) => [0, ...at.sort((a, b) => a - b), whole.end])
+  const calls = fc.array(
+    fc.record({
+      rows: fc.integer({ min: 1, max: 5 }),
+      rewind: fc.integer({ min: 0, max: 3 }),
+      move: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 12 },
+  )
   await fc.assert(
     fc.asyncProperty(fc.integer(), cuts, calls, async (seed, bounds, steps) => {
       const hidden = inputs(seed)
@@ -46,7 +68,10 @@ test('rows are the same however they are grouped, rewound and cut into spans, an
       let session = 's0'
       for (const runner of runners) await runner.open(session, positions)
       let position = 0
-      for (const [turn, { rows, rewind, move }] of [...steps, { rows: positions, rewind: 0, move: false }].entries()) {
+      for (const [turn, { rows, rewind, move }] of [
+        ...steps,
+        { rows: positions, rewind: 0, move: false },
+      ].entries()) {
         position = Math.max(0, position - rewind)
         const end = Math.min(positions, position + rows)
         if (move && position > 0) {
@@ -55,7 +80,12 @@ test('rows are the same however they are grouped, rewound and cut into spans, an
             const half = Math.ceil(position / 2)
             await runner.open(next, positions)
             await runner.importKeyValues(next, 0, await runner.exportKeyValues(session, { to: half }))
-            if (half < position) await runner.importKeyValues(next, half, await runner.exportKeyValues(session, { from: half, to: position }))
+            if (half < position)
+              await runner.importKeyValues(
+                next,
+                half,
+                await runner.exportKeyValues(session, { from: half, to: position }),
+              )
             await runner.close(session)
           }
           session = next
@@ -76,18 +106,29 @@ test('rows are the same however they are grouped, rewound and cut into spans, an
 
 test('a row that is lost, repeated, exchanged or changed changes every row behind it', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.integer(), fc.integer({ min: 0, max: positions - 2 }), fc.constantFrom('lost', 'repeated', 'exchanged', 'changed'), async (seed, at, how) => {
-      const hidden = inputs(seed)
-      const other = hidden.slice()
-      if (how === 'lost') other.set(rowsOf(hidden, at + 1, positions), at * config.hiddenSize)
-      if (how === 'repeated') other.set(rowsOf(hidden, at, positions - 1), (at + 1) * config.hiddenSize)
-      if (how === 'exchanged') for (const [from, to] of [[at, at + 1], [at + 1, at]] as const) other.set(rowsOf(hidden, from, from + 1), to * config.hiddenSize)
-      if (how === 'changed') other[at * config.hiddenSize] = -other[at * config.hiddenSize]!
-      const [expected, found] = [await compute(hidden), await compute(other)]
-      const first = how === 'repeated' ? at + 1 : at
-      expect(firstDifference(expected, found)).toBe(first)
-      for (let row = first; row < positions; row += 1) expect([...rowsOf(found, row, row + 1)]).not.toEqual([...rowsOf(expected, row, row + 1)])
-    }),
+    fc.asyncProperty(
+      fc.integer(),
+      fc.integer({ min: 0, max: positions - 2 }),
+      fc.constantFrom('lost', 'repeated', 'exchanged', 'changed'),
+      async (seed, at, how) => {
+        const hidden = inputs(seed)
+        const other = hidden.slice()
+        if (how === 'lost') other.set(rowsOf(hidden, at + 1, positions), at * config.hiddenSize)
+        if (how === 'repeated') other.set(rowsOf(hidden, at, positions - 1), (at + 1) * config.hiddenSize)
+        if (how === 'exchanged')
+          for (const [from, to] of [
+            [at, at + 1],
+            [at + 1, at],
+          ] as const)
+            other.set(rowsOf(hidden, from, from + 1), to * config.hiddenSize)
+        if (how === 'changed') other[at * config.hiddenSize] = -other[at * config.hiddenSize]!
+        const [expected, found] = [await compute(hidden), await compute(other)]
+        const first = how === 'repeated' ? at + 1 : at
+        expect(firstDifference(expected, found)).toBe(first)
+        for (let row = first; row < positions; row += 1)
+          expect([...rowsOf(found, row, row + 1)]).not.toEqual([...rowsOf(expected, row, row + 1)])
+      },
+    ),
     { numRuns: 60 },
   )
 })
@@ -98,7 +139,12 @@ test('a cache whose positions were put in in another order gives other rows', as
   await runner.open('a', positions)
   const expected = await runner.forward('a', 0, hidden)
   await runner.open('b', positions)
-  for (const from of [3, 0, 6]) await runner.importKeyValues('b', runner.length('b'), await runner.exportKeyValues('a', { from, to: from + 3 }))
+  for (const from of [3, 0, 6])
+    await runner.importKeyValues(
+      'b',
+      runner.length('b'),
+      await runner.exportKeyValues('a', { from, to: from + 3 }),
+    )
   expect([...(await runner.forward('b', 9, rowsOf(hidden, 9, 10)))]).not.toEqual([...rowsOf(expected, 9, 10)])
 })
 
@@ -138,5 +184,7 @@ test('rows are whole numbers that float32 has, and logits vary', async () => {
 test('ranks are refused with the reason', async () => {
   const one = { start: 0, end: 1 }
   const share = { rank: 0, ranks: 2, heads: one, keyValueHeads: one, columns: one }
-  await expect(device.loadRank(whole, { share, sum: (partial) => Promise.resolve(partial), memoryLimitBytes: 2 ** 24 })).rejects.toThrow('no matrix')
+  await expect(
+    device.loadRank(whole, { share, sum: (partial) => Promise.resolve(partial), memoryLimitBytes: 2 ** 24 }),
+  ).rejects.toThrow('no matrix')
 })

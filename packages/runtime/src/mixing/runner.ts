@@ -39,7 +39,11 @@ export function createMixingRunner({ config, range, book, seeds }: MixingParts):
 const logitScale = 8 / 2 ** 32
 
 /** @param seed of the head's weights */
-export function createMixingHead({ hiddenSize }: ModelConfig, { start, end }: IndexRange, seed: number): HeadRunner {
+export function createMixingHead(
+  { hiddenSize }: ModelConfig,
+  { start, end }: IndexRange,
+  seed: number,
+): HeadRunner {
   const width = end - start
   return {
     async logits(hidden, into) {
@@ -47,7 +51,8 @@ export function createMixingHead({ hiddenSize }: ModelConfig, { start, end }: In
       const logits: Float32Array = into?.subarray(0, rows * width) ?? new Float32Array(rows * width)
       for (let row = 0; row < rows; row += 1) {
         const hash = hashRow(seed, hidden.subarray(row * hiddenSize, (row + 1) * hiddenSize))
-        for (let index = 0; index < width; index += 1) logits[row * width + index] = mix(hash, start + index) * logitScale
+        for (let index = 0; index < width; index += 1)
+          logits[row * width + index] = mix(hash, start + index) * logitScale
       }
       return logits
     },

@@ -36,8 +36,18 @@ export function declareAttentionInputs({ builder }: WeightedGraph, config: Model
 }
 
 /** Names of a block's KV tensors at the graph's border. */
-export function keyValueNames(block: number): { pastKey: string; pastValue: string; newKey: string; newValue: string } {
-  return { pastKey: `past-key-${block}`, pastValue: `past-value-${block}`, newKey: `new-key-${block}`, newValue: `new-value-${block}` }
+export function keyValueNames(block: number): {
+  pastKey: string
+  pastValue: string
+  newKey: string
+  newValue: string
+} {
+  return {
+    pastKey: `past-key-${block}`,
+    pastValue: `past-value-${block}`,
+    newKey: `new-key-${block}`,
+    newValue: `new-value-${block}`,
+  }
 }
 
 /**
@@ -58,7 +68,9 @@ export function attention(graph: WeightedGraph, config: ModelConfig, block: numb
 
   const rotateInside = headSize % rotationMultiple === 0
   const packed = rotateInside && !config.queryKeyNorm
-  const [query, key, value] = packed ? [batched(graph, qkv), '', ''] : separateHeads(graph, config, block, qkv, rotateInside)
+  const [query, key, value] = packed
+    ? [batched(graph, qkv), '', '']
+    : separateHeads(graph, config, block, qkv, rotateInside)
   const { lastKey, keyCount, cosines, sines } = attentionInputs
   const tables = rotateInside ? [cosines, sines] : []
   const [attended, presentKey, presentValue] = builder.nodes(
@@ -77,44 +89,93 @@ export function attention(graph: WeightedGraph, config: ModelConfig, block: numb
     },
     microsoft,
   )
-  if (attended === undefined || presentKey === undefined || presentValue === undefined) throw new Error('attention has three outputs')
+  if (attended === undefined || presentKey === undefined || presentValue === undefined)
+    throw new Error('attention has three outputs')
   const positionAxis = builder.integers('axis-2', [2])
-  for (const [present, name] of [[presentKey, names.newKey], [presentValue, names.newValue]] as const) {
-    const rows = builder.node('Slice', [present, attentionInputs.newStart, attentionInputs.newEnd, positionAxis])
+  for (const [present, name] of [
+    [presentKey, names.newKey],
+    [presentValue, names.newValue],
+  ] as const) {
+    const rows = builder.node('Slice', [
+      present,
+      attentionInputs.newStart,
+      attentionInputs.newEnd,
+      positionAxis,
+    ])
     builder.output(rows, name, 'float32', [1, keyValueHeadCount, 'new', headSize])
   }
   const unbatched = builder.node('Squeeze', [attended, builder.integers('axis-0', [0])])
-  return builder.node('Slice', [unbatched, builder.integers('from-start', [0]), builder.integers('padding-end', [-paddingRows]), builder.integers('axis-0', [0])])
+  return builder.node('Slice', [
+    unbatched,
+    builder.integers('from-start', [0]),
+    builder.integers('padding-end', [-paddingRows]),
+    builder.integers('axis-0', [0]),
+  ])
 }
 
 /** `[rows, width]` → `[1, rows + padding, width]`: the batch axis that attention asks for, and rule R2's zero rows. */
 function batched({ builder }: WeightedGraph, rows: string, width?: number): string {
   const zeros = width === undefined ? 'zero-rows' : `zero-rows-${width}`
-  return builder.node('Unsqueeze', [builder.node('Concat', [rows, zeros], { axis: 0 }), builder.integers('axis-0', [0])])
+  return builder.node('Unsqueeze', [
+    builder.node('Concat', [rows, zeros], { axis: 0 }),
+    builder.integers('axis-0', [0]),
+  ])
 }
 
 /** q, k and v apart: for RMSNorm per head (Qwen3) and for heads that must be rotated before the operator. */
-function separateHeads(graph: WeightedGraph, config: ModelConfig, block: number, qkv: string, rotateInside: boolean): [string, string, string] {
+function separateHeads(
+  graph: WeightedGraph,
+  config: ModelConfig,
+  block: number,
+  qkv: string,
+  rotateInside: boolean,
+): [string, string, string] {
   const { builder } = graph
   const { headCount, keyValueHeadCount, headSize } = config
   const widths = [headCount * headSize, keyValueHeadCount * headSize, keyValueHeadCount * headSize]
-  const [query = '', key = '', value = ''] = builder.nodes('Split', [qkv, builder.integers('head-widths', widths)], ['query', 'key', 'value'], { axis: 1 })
+  const [query = '', key = '', value = ''] = builder.nodes(
+    'Split',
+    [qkv, builder.integers('head-widths', widths)],
+    ['query', 'key', 'value'],
+    { axis: 1 },
+  )
   const prepare = (rows: string, heads: number, normName: string): string => {
-    const normed = config.queryKeyNorm ? normHeads(graph, config, rows, heads, `block-${block}.${normName}`) : rows
+    const normed = config.queryKeyNorm
+      ? normHeads(graph, config, rows, heads, `block-${block}.${normName}`)
+      : rows
     const padded = batched(graph, normed, heads * headSize)
     if (rotateInside) return padded
     // A single position id is the offset of the first row.
-    return builder.contrib('RotaryEmbedding', [padded, attentionInputs.newStart, attentionInputs.cosines, attentionInputs.sines], { num_heads: heads, interleaved: 0 })
+    return builder.contrib(
+      'RotaryEmbedding',
+      [padded, attentionInputs.newStart, attentionInputs.cosines, attentionInputs.sines],
+      { num_heads: heads, interleaved: 0 },
+    )
   }
-  return [prepare(query, headCount, 'query-norm'), prepare(key, keyValueHeadCount, 'key-norm'), batched(graph, value, keyValueHeadCount * headSize)]
+  return [
+    prepare(query, headCount, 'query-norm'),
+    prepare(key, keyValueHeadCount, 'key-norm'),
+    batched(graph, value, keyValueHeadCount * headSize),
+  ]
 }
 
 /** RMSNorm over each head: `[rows, heads · headSize]` seen as `[rows · heads, headSize]`. */
-function normHeads(graph: WeightedGraph, config: ModelConfig, rows: string, heads: number, name: string): string {
+function normHeads(
+  graph: WeightedGraph,
+  config: ModelConfig,
+  rows: string,
+  heads: number,
+  name: string,
+): string {
   const { builder } = graph
   const { headSize } = config
   const perHead = builder.node('Reshape', [rows, builder.integers('shape-heads', [-1, headSize])])
-  const { normed } = norm(graph, { hidden: perHead, branch: null }, vector(graph, name, headSize), config.normEpsilon)
+  const { normed } = norm(
+    graph,
+    { hidden: perHead, branch: null },
+    vector(graph, name, headSize),
+    config.normEpsilon,
+  )
   return builder.node('Reshape', [normed, builder.integers(`shape-rows-${heads}`, [-1, heads * headSize])])
 }
 

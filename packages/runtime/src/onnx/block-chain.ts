@@ -17,7 +17,10 @@ export interface BlockChain {
   /** Caches of a new session over `part` of the span. */
   open(part: BlockRange, tokenBudget: number): ChainCaches
   /** Appends the rows in every block of the session's part; when it throws, all caches are as before. A rank may wait for others. */
-  forward(caches: ChainCaches, hidden: Float32Array): Float32Array<ArrayBuffer> | Promise<Float32Array<ArrayBuffer>>
+  forward(
+    caches: ChainCaches,
+    hidden: Float32Array,
+  ): Float32Array<ArrayBuffer> | Promise<Float32Array<ArrayBuffer>>
   release(): void
 }
 
@@ -39,7 +42,12 @@ interface Link {
 }
 
 /** @param load makes the graph of one block; when one fails, those before it are freed */
-export function createBlockChain(config: ModelConfig, range: BlockRange, padding: RowPadding, load: (block: BlockRange) => ComputeSession): BlockChain {
+export function createBlockChain(
+  config: ModelConfig,
+  range: BlockRange,
+  padding: RowPadding,
+  load: (block: BlockRange) => ComputeSession,
+): BlockChain {
   const rotation = createRotation(config)
   const links: Link[] = []
   const release = (): void => {
@@ -66,7 +74,8 @@ export function createBlockChain(config: ModelConfig, range: BlockRange, padding
       try {
         caches.blocks.forEach((cache, index) => {
           const link = links[caches.part.start - range.start + index]
-          if (link === undefined) throw new Error(`block ${caches.part.start + index} is not in ${range.start}:${range.end}`)
+          if (link === undefined)
+            throw new Error(`block ${caches.part.start + index} is not in ${range.start}:${range.end}`)
           const before = rows
           rows = link.computer.forward(cache, before)
           if (before !== hidden) freeMemory(before.buffer)
@@ -82,7 +91,9 @@ export function createBlockChain(config: ModelConfig, range: BlockRange, padding
 
 /** Caches of blocks `part`; `config` says how many key/value heads there are here. */
 export function createChainCaches(config: ModelConfig, part: BlockRange, tokenBudget: number): ChainCaches {
-  const blocks = Array.from({ length: part.end - part.start }, (_, index) => createKeyValueCache(config, { start: part.start + index, end: part.start + index + 1 }, tokenBudget))
+  const blocks = Array.from({ length: part.end - part.start }, (_, index) =>
+    createKeyValueCache(config, { start: part.start + index, end: part.start + index + 1 }, tokenBudget),
+  )
   return {
     part,
     blocks,
@@ -109,10 +120,13 @@ export function createChainCaches(config: ModelConfig, part: BlockRange, tokenBu
     },
     import(keyValues) {
       const before = this.length
-      const rows = (keyValues.length * Float32Array.BYTES_PER_ELEMENT) / (blocks.length * keyValueBytesPerPosition(config))
+      const rows =
+        (keyValues.length * Float32Array.BYTES_PER_ELEMENT) /
+        (blocks.length * keyValueBytesPerPosition(config))
       const size = keyValues.length / blocks.length
       try {
-        for (const [index, cache] of blocks.entries()) cache.import(keyValues.subarray(index * size, (index + 1) * size), rows)
+        for (const [index, cache] of blocks.entries())
+          cache.import(keyValues.subarray(index * size, (index + 1) * size), rows)
       } catch (error) {
         this.truncate(before)
         throw error

@@ -21,22 +21,47 @@ export interface ComputeCalls {
   /** `padding` null: the self-probe found no form in which rows are independent of how they are grouped. */
   'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
   /** A rank's share of a span; its partial sums go through the mailbox where the thread cannot make them itself. */
-  'load-rank': { arguments: { span: SpanId; range: BlockRange; share: RankShare; mailbox: SharedArrayBuffer; thread: SumThread | null }; result: { padding: RowPadding | null } }
-  'open-session': { arguments: { span: SpanId; session: string; tokenBudget: number; part: BlockRange }; result: null }
+  'load-rank': {
+    arguments: {
+      span: SpanId
+      range: BlockRange
+      share: RankShare
+      mailbox: SharedArrayBuffer
+      thread: SumThread | null
+    }
+    result: { padding: RowPadding | null }
+  }
+  'open-session': {
+    arguments: { span: SpanId; session: string; tokenBudget: number; part: BlockRange }
+    result: null
+  }
   forward: {
     arguments: { span: SpanId; session: string; position: number; hidden: Float32Array<ArrayBuffer> }
     result: { hidden: Float32Array<ArrayBuffer>; keyValueBytes: number }
   }
   'truncate-session': { arguments: { span: SpanId; session: string; length: number }; result: null }
   'close-session': { arguments: { span: SpanId; session: string }; result: null }
-  'export-session': { arguments: { span: SpanId; session: string; window: KeyValueWindow }; result: { keyValues: Float32Array<ArrayBuffer> } }
-  'import-session': { arguments: { span: SpanId; session: string; position: number; keyValues: Float32Array<ArrayBuffer> }; result: { keyValueBytes: number } }
+  'export-session': {
+    arguments: { span: SpanId; session: string; window: KeyValueWindow }
+    result: { keyValues: Float32Array<ArrayBuffer> }
+  }
+  'import-session': {
+    arguments: { span: SpanId; session: string; position: number; keyValues: Float32Array<ArrayBuffer> }
+    result: { keyValueBytes: number }
+  }
   'release-blocks': { arguments: { span: SpanId }; result: null }
   /** `vocabulary` null: all of it. */
-  'load-head': { arguments: { span: SpanId; vocabulary: IndexRange | null }; result: { padding: RowPadding | null } }
+  'load-head': {
+    arguments: { span: SpanId; vocabulary: IndexRange | null }
+    result: { padding: RowPadding | null }
+  }
   /** With `into` the logits are written there, and the result has none. */
   logits: {
-    arguments: { span: SpanId; hidden: Float32Array<ArrayBuffer>; into: Float32Array<SharedArrayBuffer> | null }
+    arguments: {
+      span: SpanId
+      hidden: Float32Array<ArrayBuffer>
+      into: Float32Array<SharedArrayBuffer> | null
+    }
     result: { logits: Float32Array<ArrayBuffer> | null }
   }
   'release-head': { arguments: { span: SpanId }; result: null }
@@ -63,14 +88,22 @@ export interface CallFailure {
   readonly stack: string | null
 }
 
-export type CallReply = { readonly id: number; readonly result: CallResult<CallName> } | { readonly id: number; readonly failure: CallFailure }
+export type CallReply =
+  | { readonly id: number; readonly result: CallResult<CallName> }
+  | { readonly id: number; readonly failure: CallFailure }
 
 /** Buffers that move with a message instead of being copied. */
 export function transferable(fields: object | null): ArrayBuffer[] {
-  return Object.values(fields ?? {}).flatMap((value: unknown) => (value instanceof Float32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : []))
+  return Object.values(fields ?? {}).flatMap((value: unknown) =>
+    value instanceof Float32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : [],
+  )
 }
 
 /** Ports that go to the other thread with a message. */
 export function portsIn(fields: object | null): MessagePort[] {
-  return Object.values(fields ?? {}).flatMap((value: unknown) => (typeof value === 'object' && value !== null && 'port' in value && value.port instanceof MessagePort ? [value.port] : []))
+  return Object.values(fields ?? {}).flatMap((value: unknown) =>
+    typeof value === 'object' && value !== null && 'port' in value && value.port instanceof MessagePort
+      ? [value.port]
+      : [],
+  )
 }

@@ -3,7 +3,14 @@ import type { BlockRange } from '@shoal/model'
 import type { CreateThreadSum, SumThread } from '../block-runner.ts'
 import { shareConfig } from '../ranks/share-config.ts'
 import { createBlockChain, type BlockChain, type ChainCaches } from './block-chain.ts'
-import type { CallArguments, CallName, CallResult, ComputeCalls, ComputeSettings, SpanId } from './compute-calls.ts'
+import type {
+  CallArguments,
+  CallName,
+  CallResult,
+  ComputeCalls,
+  ComputeSettings,
+  SpanId,
+} from './compute-calls.ts'
 import { createHeadComputer, type HeadComputer } from './head-computer.ts'
 import { headConfig, headPartSource } from './head-part.ts'
 import { halfGraph } from './half-graph.ts'
@@ -32,12 +39,22 @@ interface LoadedSpan {
 
 /** Answers calls one at a time on the current thread. */
 export interface ComputeEngine {
-  call<Name extends CallName>(name: Name, fields: CallArguments<Name>): CallResult<Name> | Promise<CallResult<Name>>
+  call<Name extends CallName>(
+    name: Name,
+    fields: CallArguments<Name>,
+  ): CallResult<Name> | Promise<CallResult<Name>>
 }
 
-type Handlers = { readonly [Name in CallName]: (fields: ComputeCalls[Name]['arguments']) => ComputeCalls[Name]['result'] | Promise<ComputeCalls[Name]['result']> }
+type Handlers = {
+  readonly [Name in CallName]: (
+    fields: ComputeCalls[Name]['arguments'],
+  ) => ComputeCalls[Name]['result'] | Promise<ComputeCalls[Name]['result']>
+}
 
-export function createComputeEngine(host: ThreadHost, { manifest, folder, threads, gateMemory }: ComputeSettings): ComputeEngine {
+export function createComputeEngine(
+  host: ThreadHost,
+  { manifest, folder, threads, gateMemory }: ComputeSettings,
+): ComputeEngine {
   const { clock } = host
   const { config, profile } = manifest
   const weights = packedSource(manifest)
@@ -47,7 +64,8 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
   /** Kernels depend on shapes and formats, which all blocks of a model share: one verdict serves every span. */
   let verdict: { padding: RowPadding | null } | undefined
 
-  const load = (range: BlockRange): ComputeSession => loadSession(spanGraph({ config, profile, range, head: false, weights }), { folder, threads, gate })
+  const load = (range: BlockRange): ComputeSession =>
+    loadSession(spanGraph({ config, profile, range, head: false, weights }), { folder, threads, gate })
   const find = <T>(among: Map<SpanId, T>, span: SpanId): T => {
     const found = among.get(span)
     if (found === undefined) throw new ShoalError('not-ready', 'this runner has been released')
@@ -61,7 +79,11 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
   const cachesAt = (span: LoadedSpan, session: string, position: number): ChainCaches => {
     const caches = cachesOf(span, session)
     // An earlier call of this session failed after this one had been accepted.
-    if (caches.length !== position) throw new ShoalError('wrong-position', `session ${session} is at position ${caches.length}, not ${position}`)
+    if (caches.length !== position)
+      throw new ShoalError(
+        'wrong-position',
+        `session ${session} is at position ${caches.length}, not ${position}`,
+      )
     return caches
   }
   const probeBlock = (block: number): { padding: RowPadding | null } => {
@@ -85,10 +107,22 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
     'load-rank': async ({ span, range, share, mailbox, thread }) => {
       const own = shareConfig(config, share)
       const shareWeights = shareSource(manifest, share, unitFiles(folder))
-      const loadHalf: LoadHalf = (block, half) => loadSession(halfGraph({ config: own, profile, block, half, weights: shareWeights }), { folder, threads, gate })
+      const loadHalf: LoadHalf = (block, half) =>
+        loadSession(halfGraph({ config: own, profile, block, half, weights: shareWeights }), {
+          folder,
+          threads,
+          gate,
+        })
       // A share's matrices have shapes of their own, so it has a verdict of its own.
       const padding = selfProbeRank(clock, own, range.start, loadHalf)
-      const chain = createRankChain({ clock, config: own, range, padding: padding ?? 'even', load: loadHalf, sum: await rankSum(host, mailbox, thread) })
+      const chain = createRankChain({
+        clock,
+        config: own,
+        range,
+        padding: padding ?? 'even',
+        load: loadHalf,
+        sum: await rankSum(host, mailbox, thread),
+      })
       spans.set(span, { chain, caches: new Map() })
       return { padding }
     },
@@ -100,7 +134,10 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
     forward: ({ span, session, position, hidden }) => {
       const loaded = find(spans, span)
       const caches = cachesAt(loaded, session, position)
-      const done = (rows: Float32Array<ArrayBuffer>): CallResult<'forward'> => ({ hidden: rows, keyValueBytes: caches.bytes })
+      const done = (rows: Float32Array<ArrayBuffer>): CallResult<'forward'> => ({
+        hidden: rows,
+        keyValueBytes: caches.bytes,
+      })
       const rows = loaded.chain.forward(caches, hidden)
       return rows instanceof Promise ? rows.then(done) : done(rows)
     },
@@ -112,7 +149,9 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
       spans.get(span)?.caches.delete(session)
       return null
     },
-    'export-session': ({ span, session, window }) => ({ keyValues: cachesOf(find(spans, span), session).export(window) }),
+    'export-session': ({ span, session, window }) => ({
+      keyValues: cachesOf(find(spans, span), session).export(window),
+    }),
     'import-session': ({ span, session, position, keyValues }) => {
       const caches = cachesAt(find(spans, span), session, position)
       caches.import(keyValues)
@@ -126,7 +165,13 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
     'load-head': ({ span, vocabulary }) => {
       const own = headConfig(config, vocabulary)
       const source = vocabulary === null ? weights : headPartSource(manifest, vocabulary)
-      const graph = spanGraph({ config: own, profile, range: { start: 0, end: 0 }, head: true, weights: source })
+      const graph = spanGraph({
+        config: own,
+        profile,
+        range: { start: 0, end: 0 },
+        head: true,
+        weights: source,
+      })
       const head = createHeadComputer(loadSession(graph, { folder, threads, gate }), own)
       heads.set(span, head)
       return { padding: head.padding }
@@ -154,7 +199,11 @@ export function createComputeEngine(host: ThreadHost, { manifest, folder, thread
   return { call: (name, fields) => handlers[name](fields) }
 }
 
-async function rankSum(host: ThreadHost, mailbox: SharedArrayBuffer, thread: SumThread | null): Promise<RankSum> {
+async function rankSum(
+  host: ThreadHost,
+  mailbox: SharedArrayBuffer,
+  thread: SumThread | null,
+): Promise<RankSum> {
   const blocking = mailboxSum(mailbox)
   if (thread === null) return blocking
   // A module of this software that the caller names: it must not be imported from below.

@@ -1,7 +1,17 @@
 import { isErrorCode, ShoalError, type Logger } from '@shoal/host'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../limits.ts'
-import { portsIn, transferable, type CallArguments, type CallFailure, type CallName, type CallReply, type CallRequest, type CallResult, type ComputeSettings } from './compute-calls.ts'
+import {
+  portsIn,
+  transferable,
+  type CallArguments,
+  type CallFailure,
+  type CallName,
+  type CallReply,
+  type CallRequest,
+  type CallResult,
+  type ComputeSettings,
+} from './compute-calls.ts'
 import { closeGate, createGateMemory } from './native-gate.ts'
 
 /** The caller's end of a worker thread. */
@@ -23,9 +33,16 @@ interface Pending {
   reject(error: Error): void
 }
 
-export function startComputeWorker(given: Omit<ComputeSettings, 'gateMemory'>, logger: Logger): ComputeWorker {
+export function startComputeWorker(
+  given: Omit<ComputeSettings, 'gateMemory'>,
+  logger: Logger,
+): ComputeWorker {
   const settings: ComputeSettings = { ...given, gateMemory: createGateMemory() }
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: settings, name: 'shoal-compute', resourceLimits: { maxYoungGenerationSizeMb: limits.workerYoungGenerationMiB } })
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    workerData: settings,
+    name: 'shoal-compute',
+    resourceLimits: { maxYoungGenerationSizeMb: limits.workerYoungGenerationMiB },
+  })
   const onProcessExit = (): void => closeGate(settings.gateMemory, limits.exitWaitMs)
   process.on('exit', onProcessExit)
   const pending = new Map<number, Pending>()
@@ -67,12 +84,21 @@ export function startComputeWorker(given: Omit<ComputeSettings, 'gateMemory'>, l
     return new Promise((resolve, reject) => {
       if (ended !== null) throw ended
       // Only calls that bring rows: the others free things, or sessions bound them.
-      if (bytes > 0 && (pending.size >= limits.queuedCallsMax || queuedBytes + bytes > limits.queuedBytesMax)) {
-        throw new ShoalError('no-capacity', `${pending.size} calls with ${queuedBytes} bytes wait for this device already`)
+      if (
+        bytes > 0 &&
+        (pending.size >= limits.queuedCallsMax || queuedBytes + bytes > limits.queuedBytesMax)
+      ) {
+        throw new ShoalError(
+          'no-capacity',
+          `${pending.size} calls with ${queuedBytes} bytes wait for this device already`,
+        )
       }
       const id = nextId
       // Throws when a buffer or port has gone to the worker already; then nothing waits for an answer.
-      worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, [...buffers, ...portsIn(fields)])
+      worker.postMessage({ id, name, arguments: fields } satisfies CallRequest<Name>, [
+        ...buffers,
+        ...portsIn(fields),
+      ])
       nextId += 1
       // The reply to this id is the result of this call's name: the worker answers with nothing else.
       pending.set(id, { bytes, resolve, reject })

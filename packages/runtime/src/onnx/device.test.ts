@@ -21,7 +21,12 @@ afterEach(() => {
 })
 
 /** Activations are rounded to int8 per block at accuracy level 4; the reference keeps them. Shares of the rows' rms. */
-test.each([['f32', 1e-5], ['int8:32', 0.03], ['int4:32', 0.03], ['int4:128', 0.05]] as const)('%s agrees with the reference on the same packed weights', async (weights, tolerance) => {
+test.each([
+  ['f32', 1e-5],
+  ['int8:32', 0.03],
+  ['int4:32', 0.03],
+  ['int4:128', 0.05],
+] as const)('%s agrees with the reference on the same packed weights', async (weights, tolerance) => {
   const packed = model(weights)
   const tokens = Array.from({ length: 48 }, (_, index) => (index * 29) % smallLlama.vocabularySize)
   const results: Float32Array[] = []
@@ -33,8 +38,11 @@ test.each([['f32', 1e-5], ['int8:32', 0.03], ['int4:32', 0.03], ['int4:128', 0.0
     await device.close()
   }
   const [expected = new Float32Array(), found = new Float32Array()] = results
-  const rms = (values: Float32Array): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
-  expect(rms(found.map((value, index) => value - (expected[index] ?? Number.NaN))) / rms(expected)).toBeLessThan(tolerance)
+  const rms = (values: Float32Array): number =>
+    Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
+  expect(
+    rms(found.map((value, index) => value - (expected[index] ?? Number.NaN))) / rms(expected),
+  ).toBeLessThan(tolerance)
 })
 
 test('a span needs the files of its own blocks only', async () => {
@@ -44,7 +52,9 @@ test('a span needs the files of its own blocks only', async () => {
   const runner = await device.loadBlocks({ start: 1, end: 2 }, { memoryLimitBytes: plentyBytes })
   await runner.open('session', 4)
   await runner.forward('session', 0, new Float32Array(smallLlama.hiddenSize).fill(1))
-  await expect(device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: plentyBytes })).rejects.toMatchObject({ code: 'compute-failed' })
+  await expect(
+    device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: plentyBytes }),
+  ).rejects.toMatchObject({ code: 'compute-failed' })
   // The device goes on after that.
   await runner.forward('session', 1, new Float32Array(smallLlama.hiddenSize).fill(1))
   await device.close()
@@ -55,7 +65,9 @@ test('a file that has become shorter is refused', async () => {
   truncateSync(join(packed.folder, 'block-1.bin'), 1000)
   truncateSync(join(packed.folder, 'embed.bin'), 1000)
   const device = await devices['onnx']!(packed)
-  await expect(device.loadBlocks({ start: 1, end: 2 }, { memoryLimitBytes: plentyBytes })).rejects.toMatchObject({ code: 'compute-failed' })
+  await expect(
+    device.loadBlocks({ start: 1, end: 2 }, { memoryLimitBytes: plentyBytes }),
+  ).rejects.toMatchObject({ code: 'compute-failed' })
   const embedding = await device.loadEmbedding()
   expect((await embedding.lookup([0])).length).toBe(smallLlama.hiddenSize)
   await expect(embedding.lookup([63])).rejects.toMatchObject({ code: 'bad-model' })
@@ -71,8 +83,13 @@ test('embedding rows are the packed ones, and ids outside the vocabulary are ref
     const row = await embedding.lookup([5, 5, 0])
     const file = new Float32Array(new Uint8Array(readFileSync(join(packed.folder, 'embed.bin'))).buffer)
     const size = smallLlama.hiddenSize
-    expect([...row]).toEqual([...file.slice(5 * size, 6 * size), ...file.slice(5 * size, 6 * size), ...file.slice(0, size)])
-    for (const id of [-1, smallLlama.vocabularySize, 0.5, Number.NaN]) await expect(embedding.lookup([id])).rejects.toMatchObject({ code: 'bad-request' })
+    expect([...row]).toEqual([
+      ...file.slice(5 * size, 6 * size),
+      ...file.slice(5 * size, 6 * size),
+      ...file.slice(0, size),
+    ])
+    for (const id of [-1, smallLlama.vocabularySize, 0.5, Number.NaN])
+      await expect(embedding.lookup([id])).rejects.toMatchObject({ code: 'bad-request' })
     await embedding.release()
     await device.close()
   }
@@ -80,7 +97,12 @@ test('embedding rows are the packed ones, and ids outside the vocabulary are ref
 
 test('the numeric class covers the format and the operators, not the threads, weights or size', async () => {
   const classOf = async (packed: PackedModel, threads: number): Promise<string> => {
-    const device = await createOnnxDevice({ manifest: packed.manifest, folder: packed.folder, threads, logger: silentLogger })
+    const device = await createOnnxDevice({
+      manifest: packed.manifest,
+      folder: packed.folder,
+      threads,
+      logger: silentLogger,
+    })
     await device.close()
     return device.numericClass
   }
@@ -99,9 +121,16 @@ test('a compute thread that dies rejects what waits for it and what comes later'
   const packed = model('f32')
   const { manifest } = packed.manifest
   // Its engine cannot start: a worker has to cope with whatever makes it end.
-  const worker = startComputeWorker({ manifest: { ...manifest, tensors: undefined as unknown as [] }, folder: packed.folder, threads: 1 }, silentLogger)
-  const waiting = [worker.call('numeric-class', null), worker.call('load-head', { span: 1, vocabulary: null })]
-  for (const call of waiting) await expect(call).rejects.toMatchObject({ code: 'compute-failed', definite: true })
+  const worker = startComputeWorker(
+    { manifest: { ...manifest, tensors: undefined as unknown as [] }, folder: packed.folder, threads: 1 },
+    silentLogger,
+  )
+  const waiting = [
+    worker.call('numeric-class', null),
+    worker.call('load-head', { span: 1, vocabulary: null }),
+  ]
+  for (const call of waiting)
+    await expect(call).rejects.toMatchObject({ code: 'compute-failed', definite: true })
   await expect(worker.call('numeric-class', null)).rejects.toMatchObject({ code: 'compute-failed' })
   await worker.stop()
 })
@@ -111,11 +140,15 @@ test('calls beyond the queue are refused, and closing answers those within it', 
   const runner = await device.loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: plentyBytes })
   const row = new Float32Array(smallLlama.hiddenSize).fill(1)
   await runner.open('session', 4096)
-  const calls = Array.from({ length: limits.queuedCallsMax + 1 }, (_, position) => runner.forward('session', position, row))
+  const calls = Array.from({ length: limits.queuedCallsMax + 1 }, (_, position) =>
+    runner.forward('session', position, row),
+  )
   const outcomes = Promise.allSettled(calls)
   await device.close()
   await device.close()
-  const rejected = (await outcomes).flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+  const rejected = (await outcomes).flatMap((outcome) =>
+    outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
+  )
   expect(rejected).toEqual([expect.objectContaining({ code: 'no-capacity' })])
   await runner.release()
 })

@@ -33,7 +33,13 @@ export interface OnnxDeviceOptions {
  * The CPU of this machine as a device: one worker thread that owns every onnxruntime session.
  * @throws {ShoalError} `unsupported-model`, `bad-model`, or `compute-failed` when onnxruntime cannot be loaded
  */
-export async function createOnnxDevice({ manifest: { manifest }, folder, threads, logger, numericClass: given }: OnnxDeviceOptions): Promise<Device> {
+export async function createOnnxDevice({
+  manifest: { manifest },
+  folder,
+  threads,
+  logger,
+  numericClass: given,
+}: OnnxDeviceOptions): Promise<Device> {
   checkSupported(manifest)
   const { config } = manifest
   const worker = startComputeWorker({ manifest, folder, threads }, logger)
@@ -57,7 +63,12 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       const span = takeSpan()
       const { padding } = await worker.call('load-blocks', { span, range })
       if (padding === null) numericClass = noNumericClass
-      logger.debug('blocks-loaded', { start: range.start, end: range.end, weightBytes, padding: padding ?? 'not invariant' })
+      logger.debug('blocks-loaded', {
+        start: range.start,
+        end: range.end,
+        weightBytes,
+        padding: padding ?? 'not invariant',
+      })
       const runner = createOnnxRunner({ worker, span, range, config, book })
       if (signal?.aborted === true) {
         await runner.release()
@@ -70,12 +81,31 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
       signal?.throwIfAborted()
       const own = shareConfig(config, share)
       const weightBytes = residentShareBytes(config, manifest.profile, range, share)
-      const book = createSessionBook({ config: own, range, weightBytes, limitBytes: memoryLimitBytes, otherBytes })
+      const book = createSessionBook({
+        config: own,
+        range,
+        weightBytes,
+        limitBytes: memoryLimitBytes,
+        otherBytes,
+      })
       const span = takeSpan()
       const memory = createMailboxMemory(limits.rowsPerCallMax * config.hiddenSize)
-      const { padding } = await worker.call('load-rank', { span, range, share, mailbox: memory, thread: sum.thread ?? null })
+      const { padding } = await worker.call('load-rank', {
+        span,
+        range,
+        share,
+        mailbox: memory,
+        thread: sum.thread ?? null,
+      })
       if (padding === null) numericClass = noNumericClass
-      logger.debug('rank-loaded', { start: range.start, end: range.end, rank: share.rank, ranks: share.ranks, weightBytes, padding: padding ?? 'not invariant' })
+      logger.debug('rank-loaded', {
+        start: range.start,
+        end: range.end,
+        rank: share.rank,
+        ranks: share.ranks,
+        weightBytes,
+        padding: padding ?? 'not invariant',
+      })
       const mailbox = serveMailbox(memory, sum)
       mailboxes.add(mailbox)
       const runner = createRankRunner(createOnnxRunner({ worker, span, range, config: own, book }), mailbox)
@@ -101,7 +131,10 @@ export async function createOnnxDevice({ manifest: { manifest }, folder, threads
         const position = index.find(name).offset + offset
         // A row is a few kilobytes of a file that stays in the page cache: microseconds, where a turn through the thread
         // pool costs every token a quarter of a millisecond.
-        const bytesRead = length <= limits.embeddingSyncBytesMax ? readSync(file.fd, bytes, 0, length, position) : (await file.read(bytes, 0, length, position)).bytesRead
+        const bytesRead =
+          length <= limits.embeddingSyncBytesMax
+            ? readSync(file.fd, bytes, 0, length, position)
+            : (await file.read(bytes, 0, length, position)).bytesRead
         if (bytesRead !== length) throw new ShoalError('bad-model', `embed.bin ends inside ${name}`)
         return bytes
       }

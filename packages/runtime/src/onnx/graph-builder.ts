@@ -1,4 +1,12 @@
-import { microsoft, type Attribute, type Constant, type ElementType, type Graph, type GraphNode, type GraphValue } from './model-proto.ts'
+import {
+  microsoft,
+  type Attribute,
+  type Constant,
+  type ElementType,
+  type Graph,
+  type GraphNode,
+  type GraphValue,
+} from './model-proto.ts'
 
 type Attributes = Readonly<Record<string, Attribute>>
 
@@ -15,7 +23,13 @@ export interface GraphBuilder {
   /** One of onnxruntime's own operators with one output. */
   contrib(operator: string, inputs: readonly string[], attributes?: Attributes): string
   /** Any operator with several outputs; '' leaves one out. */
-  nodes(operator: string, inputs: readonly string[], outputs: readonly string[], attributes?: Attributes, domain?: string): readonly string[]
+  nodes(
+    operator: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes?: Attributes,
+    domain?: string,
+  ): readonly string[]
   build(): Graph
 }
 
@@ -25,13 +39,24 @@ export function createGraphBuilder(): GraphBuilder {
   const constants = new Map<string, Constant>()
   const nodes: GraphNode[] = []
 
-  const add = (operator: string, from: readonly string[], names: readonly string[], attributes: Attributes, domain: string): readonly string[] => {
+  const add = (
+    operator: string,
+    from: readonly string[],
+    names: readonly string[],
+    attributes: Attributes,
+    domain: string,
+  ): readonly string[] => {
     const index = nodes.length
     const unique = names.map((name) => (name === '' ? '' : `${name}:${index}`))
     nodes.push({ operator, domain, inputs: from, outputs: unique, attributes })
     return unique
   }
-  const single = (operator: string, from: readonly string[], attributes: Attributes, domain: string): string => {
+  const single = (
+    operator: string,
+    from: readonly string[],
+    attributes: Attributes,
+    domain: string,
+  ): string => {
     const [name] = add(operator, from, [operator], attributes, domain)
     if (name === undefined) throw new Error('a node has at least one output')
     return name
@@ -55,7 +80,8 @@ export function createGraphBuilder(): GraphBuilder {
     },
     node: (operator, from, attributes = {}) => single(operator, from, attributes, ''),
     contrib: (operator, from, attributes = {}) => single(operator, from, attributes, microsoft),
-    nodes: (operator, from, names, attributes = {}, domain = '') => add(operator, from, names, attributes, domain),
+    nodes: (operator, from, names, attributes = {}, domain = '') =>
+      add(operator, from, names, attributes, domain),
     build: () => ({ inputs, outputs, constants: [...constants.values()], nodes }),
   }
   return builder

@@ -23,12 +23,23 @@ export interface HalfSessions {
 }
 
 /** Runs the two halves of one block on a rank's share. @param config as the rank sees it */
-export function createHalfComputer(sessions: HalfSessions, config: ModelConfig, block: number, padding: RowPadding, rotation: Rotation): HalfComputer {
+export function createHalfComputer(
+  sessions: HalfSessions,
+  config: ModelConfig,
+  block: number,
+  padding: RowPadding,
+  rotation: Rotation,
+): HalfComputer {
   const { hiddenSize } = config
   const { newKey, newValue } = keyValueNames(block)
 
-  const feedsOf = (hidden: Float32Array, rows: number): Feeds => ({ [hiddenInput]: tensors.float32(padRows(padding, hidden, rows), [paddedRows(padding, rows), hiddenSize]) })
-  const partialOf = ({ [partialOutput]: partial }: Readonly<Record<string, Float32Array>>, values: number): Float32Array => {
+  const feedsOf = (hidden: Float32Array, rows: number): Feeds => ({
+    [hiddenInput]: tensors.float32(padRows(padding, hidden, rows), [paddedRows(padding, rows), hiddenSize]),
+  })
+  const partialOf = (
+    { [partialOutput]: partial }: Readonly<Record<string, Float32Array>>,
+    values: number,
+  ): Float32Array => {
     if (partial === undefined) throw new Error('a half-block has a partial sum')
     return partial.subarray(0, values)
   }
@@ -53,6 +64,10 @@ export function createHalfComputer(sessions: HalfSessions, config: ModelConfig, 
       cache.append(results, rows)
       return partialOf(results, hidden.length)
     },
-    feedForward: (hidden) => partialOf(sessions.feedForward.run(feedsOf(hidden, hidden.length / hiddenSize), [partialOutput]), hidden.length),
+    feedForward: (hidden) =>
+      partialOf(
+        sessions.feedForward.run(feedsOf(hidden, hidden.length / hiddenSize), [partialOutput]),
+        hidden.length,
+      ),
   }
 }

@@ -42,7 +42,10 @@ export function halfGraph({ config, profile, block, half, weights }: HalfRequest
     declareAttentionInputs(graph, config)
     declareZeroRows(graph, config)
   }
-  const { branch } = half === 'attention' ? appendAttention(graph, config, block, residual) : appendFeedForward(graph, config, block, residual)
+  const { branch } =
+    half === 'attention'
+      ? appendAttention(graph, config, block, residual)
+      : appendFeedForward(graph, config, block, residual)
   if (branch === null) throw new Error('a half-block adds something')
   builder.output(branch, partialOutput, 'float32', shape)
   return encodeModel(builder.build())

@@ -15,7 +15,10 @@ export interface HeadComputer {
   release(): void
 }
 
-export function createHeadComputer(session: ComputeSession, { hiddenSize, vocabularySize }: ModelConfig): HeadComputer {
+export function createHeadComputer(
+  session: ComputeSession,
+  { hiddenSize, vocabularySize }: ModelConfig,
+): HeadComputer {
   const call = (hidden: Float32Array, padding: RowPadding): Float32Array<ArrayBuffer> => {
     const rows = hidden.length / hiddenSize
     const computed = paddedRows(padding, rows)

@@ -20,7 +20,11 @@ export function headPartSource(manifest: Manifest, { start, end }: IndexRange): 
     const [rows = 1] = tensor.shape
     const rowBytes = tensor.bytes / rows
     const wanted = shape.reduce((product, size) => product * size, type === 'f32' ? 4 : 1)
-    if (tensor.type !== type || (end - start) * rowBytes !== wanted) throw new ShoalError('bad-model', `rows ${start} to ${end} of ${name} are not ${wanted} bytes of ${type}`)
+    if (tensor.type !== type || (end - start) * rowBytes !== wanted)
+      throw new ShoalError(
+        'bad-model',
+        `rows ${start} to ${end} of ${name} are not ${wanted} bytes of ${type}`,
+      )
     return { file: `${unitOf(name)}.bin`, offset: tensor.offset + start * rowBytes, length: wanted }
   }
 }

@@ -27,21 +27,33 @@ interface Buffer {
   data: Float32Array<ArrayBuffer>
 }
 
-export function createKeyValueCache(config: ModelConfig, range: BlockRange, tokenBudget: number): KeyValueCache {
+export function createKeyValueCache(
+  config: ModelConfig,
+  range: BlockRange,
+  tokenBudget: number,
+): KeyValueCache {
   const { keyValueHeadCount: heads, headSize } = config
   const firstCapacity = keyValueCapacity(1, tokenBudget)
   let length = 0
   const buffers: Buffer[] = []
   for (let block = range.start; block < range.end; block += 1) {
     const names = keyValueNames(block)
-    for (const [past, fresh] of [[names.pastKey, names.newKey], [names.pastValue, names.newValue]] as const) {
+    for (const [past, fresh] of [
+      [names.pastKey, names.newKey],
+      [names.pastValue, names.newValue],
+    ] as const) {
       buffers.push({ past, fresh, capacity: firstCapacity, data: allocate(heads * firstCapacity * headSize) })
     }
   }
   let inputs = wrap()
 
   function wrap(): Feeds {
-    return Object.fromEntries(buffers.map(({ past, capacity, data }) => [past, tensors.float32(data, [1, heads, capacity, headSize])]))
+    return Object.fromEntries(
+      buffers.map(({ past, capacity, data }) => [
+        past,
+        tensors.float32(data, [1, heads, capacity, headSize]),
+      ]),
+    )
   }
   function rowsOf({ data, capacity }: Buffer, head: number, from = 0, to = length): Float32Array {
     const first = head * capacity
@@ -84,7 +96,8 @@ export function createKeyValueCache(config: ModelConfig, range: BlockRange, toke
     append(outputs, rows) {
       for (const buffer of buffers) {
         const added = outputs[buffer.fresh]
-        if (added?.length !== heads * rows * headSize) throw new Error(`${buffer.fresh} should have ${rows} rows`)
+        if (added?.length !== heads * rows * headSize)
+          throw new Error(`${buffer.fresh} should have ${rows} rows`)
         store(buffer, added, rows)
         freeMemory(added.buffer)
       }
@@ -107,8 +120,10 @@ export function createKeyValueCache(config: ModelConfig, range: BlockRange, toke
     import(keyValues, rows) {
       reserve(length + rows)
       const size = heads * rows * headSize
-      if (keyValues.length !== buffers.length * size) throw new Error(`${keyValues.length} values are not ${rows} rows`)
-      for (const [index, buffer] of buffers.entries()) store(buffer, keyValues.subarray(index * size, (index + 1) * size), rows)
+      if (keyValues.length !== buffers.length * size)
+        throw new Error(`${keyValues.length} values are not ${rows} rows`)
+      for (const [index, buffer] of buffers.entries())
+        store(buffer, keyValues.subarray(index * size, (index + 1) * size), rows)
       length += rows
     },
   }
@@ -118,6 +133,10 @@ function allocate(length: number): Float32Array<ArrayBuffer> {
   try {
     return new Float32Array(length)
   } catch (cause) {
-    throw new ShoalError('no-capacity', `this machine has no memory for ${length * Float32Array.BYTES_PER_ELEMENT} more bytes of KV cache`, { cause })
+    throw new ShoalError(
+      'no-capacity',
+      `this machine has no memory for ${length * Float32Array.BYTES_PER_ELEMENT} more bytes of KV cache`,
+      { cause },
+    )
   }
 }

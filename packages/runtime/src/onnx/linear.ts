@@ -22,11 +22,23 @@ export function vector({ builder, weights }: WeightedGraph, name: string, length
  *
  * The bias belongs to the operator: at accuracy level 4 a separate Add gives other bits (docs/numerics.md).
  */
-export function linear(graph: WeightedGraph, x: string, name: string, outputs: number, columns: number, bias?: string): string {
+export function linear(
+  graph: WeightedGraph,
+  x: string,
+  name: string,
+  outputs: number,
+  columns: number,
+  bias?: string,
+): string {
   const { builder, weights, profile } = graph
   const shapes = matrixShapes(profile, outputs, columns)
   const declare = (part: string, type: PackedType, shape: readonly number[]): string =>
-    builder.constant({ name: `${name}.${part}`, type: type === 'f32' ? 'float32' : 'uint8', shape, data: weights(`${name}.${part}`, type, shape) })
+    builder.constant({
+      name: `${name}.${part}`,
+      type: type === 'f32' ? 'float32' : 'uint8',
+      shape,
+      data: weights(`${name}.${part}`, type, shape),
+    })
   if (shapes.scale === null) {
     const weight = declare('weight', 'f32', shapes.weight)
     return builder.node('Gemm', bias === undefined ? [x, weight] : [x, weight, bias], { transB: 1 })

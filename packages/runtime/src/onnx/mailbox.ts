@@ -33,7 +33,8 @@ export function mailboxSum(memory: SharedArrayBuffer): BlockingSum {
     Atomics.notify(head, stateAt)
     while (Atomics.load(head, stateAt) === states.posted) Atomics.wait(head, stateAt, states.posted)
     // The other side knows why, and says so to whoever called.
-    if (Atomics.load(head, stateAt) === states.failed) throw new ShoalError('cancelled', 'the ranks did not add up their partial sums')
+    if (Atomics.load(head, stateAt) === states.failed)
+      throw new ShoalError('cancelled', 'the ranks did not add up their partial sums')
     return rows.subarray(0, partial.length)
   }
 }
@@ -61,7 +62,8 @@ export function serveMailbox(memory: SharedArrayBuffer, sum: SumRanks): Mailbox 
     const partial = rows.subarray(0, Atomics.load(head, countAt))
     try {
       const total = await sum(partial, computed[0] ?? 0)
-      if (total.length !== partial.length) throw new ShoalError('internal', `${partial.length} partial sums came back as ${total.length}`)
+      if (total.length !== partial.length)
+        throw new ShoalError('internal', `${partial.length} partial sums came back as ${total.length}`)
       if (closed) return
       if (total !== partial) partial.set(total)
       settle(states.answered)

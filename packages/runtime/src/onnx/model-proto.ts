@@ -5,7 +5,9 @@ export const elementTypes = { float32: 1, uint8: 2, int32: 6, int64: 7 } as cons
 export type ElementType = keyof typeof elementTypes
 
 /** Where a constant's bytes are: in the model itself, or in a file of the folder given to the session. */
-export type ConstantData = { readonly bytes: Uint8Array } | { readonly file: string; readonly offset: number; readonly length: number }
+export type ConstantData =
+  | { readonly bytes: Uint8Array }
+  | { readonly file: string; readonly offset: number; readonly length: number }
 
 export interface Constant {
   readonly name: string
@@ -56,7 +58,10 @@ export function encodeModel(graph: Graph): Uint8Array {
       for (const value of graph.inputs) proto.message(11, (inner) => writeValue(inner, value))
       for (const value of graph.outputs) proto.message(12, (inner) => writeValue(inner, value))
     })
-    for (const [domain, version] of [['', onnxOperatorSet], [microsoft, 1]] as const) {
+    for (const [domain, version] of [
+      ['', onnxOperatorSet],
+      [microsoft, 1],
+    ] as const) {
       model.message(8, (set) => {
         set.text(1, domain)
         set.integer(2, version)
@@ -70,7 +75,8 @@ function writeNode(writer: ProtobufWriter, node: GraphNode, index: number): void
   for (const output of node.outputs) writer.text(2, output)
   writer.text(3, `${node.operator}-${index}`)
   writer.text(4, node.operator)
-  for (const [name, value] of Object.entries(node.attributes)) writer.message(5, (inner) => writeAttribute(inner, name, value))
+  for (const [name, value] of Object.entries(node.attributes))
+    writer.message(5, (inner) => writeAttribute(inner, name, value))
   writer.text(7, node.domain)
 }
 
@@ -116,7 +122,9 @@ function writeValue(writer: ProtobufWriter, value: GraphValue): void {
       tensor.integer(1, elementTypes[value.type])
       tensor.message(2, (shape) => {
         for (const size of value.shape) {
-          shape.message(1, (dimension) => (typeof size === 'number' ? dimension.integer(1, size) : dimension.text(2, size)))
+          shape.message(1, (dimension) =>
+            typeof size === 'number' ? dimension.integer(1, size) : dimension.text(2, size),
+          )
         }
       })
     }),

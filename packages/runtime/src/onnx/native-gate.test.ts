@@ -7,7 +7,11 @@ test('a closed gate lets nothing pass, and does not wait when nothing is inside'
   const memory = createGateMemory()
   const gate = nativeGate(memory)
   expect(gate.pass(() => 5)).toBe(5)
-  expect(() => gate.pass(() => { throw new Error('inside') })).toThrow('inside')
+  expect(() =>
+    gate.pass(() => {
+      throw new Error('inside')
+    }),
+  ).toThrow('inside')
   closeGate(memory, 60_000)
   expect(() => gate.pass(() => 5)).toThrow(expect.objectContaining({ code: 'compute-failed' }))
 })

@@ -12,7 +12,12 @@ export interface Residual {
  * with a zero branch where there is none, because the plain norm rounds differently. That makes a cut between two
  * blocks invisible, and it is the only norm whose bits agree on every CPU family.
  */
-export function norm({ builder }: WeightedGraph, { hidden, branch }: Residual, weight: string, epsilon: number): { normed: string; sum: string } {
+export function norm(
+  { builder }: WeightedGraph,
+  { hidden, branch }: Residual,
+  weight: string,
+  epsilon: number,
+): { normed: string; sum: string } {
   const skip = branch ?? builder.node('Sub', [hidden, hidden])
   const [normed, , , sum] = builder.nodes(
     'SkipSimplifiedLayerNormalization',

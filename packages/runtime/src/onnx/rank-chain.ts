@@ -55,10 +55,15 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
   }
 
   /** @param stream becomes what the blocks make of it */
-  const pass = async (caches: readonly KeyValueCache[], first: number, stream: Float32Array): Promise<void> => {
+  const pass = async (
+    caches: readonly KeyValueCache[],
+    first: number,
+    stream: Float32Array,
+  ): Promise<void> => {
     for (const [index, cache] of caches.entries()) {
       const computer = computers[first + index]
-      if (computer === undefined) throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
+      if (computer === undefined)
+        throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
       const halves = throughBlock(clock, computer, cache, stream)
       let half = halves.next()
       while (half.done !== true) {
@@ -77,7 +82,8 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
       const chunk = limits.rowsPerCallMax * config.hiddenSize
       const whole = Float32Array.from(hidden)
       try {
-        for (let at = 0; at < whole.length; at += chunk) await pass(caches.blocks, caches.part.start - range.start, whole.subarray(at, at + chunk))
+        for (let at = 0; at < whole.length; at += chunk)
+          await pass(caches.blocks, caches.part.start - range.start, whole.subarray(at, at + chunk))
       } catch (error) {
         caches.truncate(before)
         throw error
@@ -88,7 +94,12 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
 }
 
 /** Finds the row padding of a rank's share on this machine; its own partial rows stand for the sum. */
-export function selfProbeRank(clock: Pick<Clock, 'nowMs'>, config: ModelConfig, block: number, load: LoadHalf): RowPadding | null {
+export function selfProbeRank(
+  clock: Pick<Clock, 'nowMs'>,
+  config: ModelConfig,
+  block: number,
+  load: LoadHalf,
+): RowPadding | null {
   const halves = loadHalves(load, block)
   const rotation = createRotation(config)
   const computerOf = (padding: RowPadding): SpanComputer => {
@@ -127,12 +138,18 @@ interface Computed {
 }
 
 /** Yields each half's partial rows, and adds their sum to the stream, as the norm of a whole block would. */
-function* throughBlock(clock: Pick<Clock, 'nowMs'>, computer: HalfComputer, cache: KeyValueCache, stream: Float32Array): Generator<Computed, void, Float32Array> {
+function* throughBlock(
+  clock: Pick<Clock, 'nowMs'>,
+  computer: HalfComputer,
+  cache: KeyValueCache,
+  stream: Float32Array,
+): Generator<Computed, void, Float32Array> {
   for (const half of [() => computer.attention(cache, stream), () => computer.feedForward(stream)]) {
     const beganMs = clock.nowMs()
     const partial = half()
     const branch = yield { partial, computedMs: clock.nowMs() - beganMs }
-    for (let index = 0; index < stream.length; index += 1) stream[index] = (stream[index] as number) + (branch[index] as number)
+    for (let index = 0; index < stream.length; index += 1)
+      stream[index] = (stream[index] as number) + (branch[index] as number)
     freeMemory(partial.buffer)
   }
 }

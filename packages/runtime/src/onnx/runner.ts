@@ -55,7 +55,12 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     async importKeyValues(session, position, keyValues) {
       const accepted = book.acceptKeyValues(session, position, keyValues.length)
       try {
-        const { keyValueBytes } = await worker.call('import-session', { span, session, position, keyValues: keyValues.slice() })
+        const { keyValueBytes } = await worker.call('import-session', {
+          span,
+          session,
+          position,
+          keyValues: keyValues.slice(),
+        })
         accepted.succeed(keyValueBytes)
       } catch (error) {
         accepted.fail()
@@ -92,7 +97,8 @@ export function createOnnxHead(worker: ComputeWorker, span: SpanId, config: Mode
   return {
     async logits(hidden, into) {
       const values = checkRows(hidden.length, config.hiddenSize) * config.vocabularySize
-      if (into !== undefined && into.length < values) throw new ShoalError('bad-request', `${values} logits do not fit into ${into.length} values`)
+      if (into !== undefined && into.length < values)
+        throw new ShoalError('bad-request', `${values} logits do not fit into ${into.length} values`)
       const { logits } = await worker.call('logits', { span, hidden: hidden.slice(), into: into ?? null })
       // One of the two is there: the worker writes into what it was given.
       return logits ?? (into as Float32Array).subarray(0, values)

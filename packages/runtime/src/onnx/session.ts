@@ -78,7 +78,8 @@ function described<T>(what: string, call: () => T): T {
 
 function floats(value: unknown, name: string): Float32Array<ArrayBuffer> {
   const data: unknown = (value as { data?: unknown } | undefined)?.data
-  if (!(data instanceof Float32Array) || !(data.buffer instanceof ArrayBuffer)) throw new Error(`output ${name} is not float32`)
+  if (!(data instanceof Float32Array) || !(data.buffer instanceof ArrayBuffer))
+    throw new Error(`output ${name} is not float32`)
   return data as Float32Array<ArrayBuffer>
 }
 

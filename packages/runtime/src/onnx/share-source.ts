@@ -20,9 +20,17 @@ export function shareSource(manifest: Manifest, share: RankShare, read: TensorBy
     const rowBytes = tensor.bytes / rowCount
     const cut = tensorCut(config, share, name.replace(/\.(weight|scale)$/, ''))
     const within = cut.columns === null ? { start: 0, end: rowBytes } : inputBytes(tensor, cut.columns)
-    const bytes = joined(cut.rows.map((rows) => cutInputs(read(tensor, rows.start * rowBytes, (rows.end - rows.start) * rowBytes), rowBytes, within)))
+    const bytes = joined(
+      cut.rows.map((rows) =>
+        cutInputs(read(tensor, rows.start * rowBytes, (rows.end - rows.start) * rowBytes), rowBytes, within),
+      ),
+    )
     const wanted = shape.reduce((product, size) => product * size, type === 'f32' ? 4 : 1)
-    if (bytes.length !== wanted || tensor.type !== type) throw new ShoalError('bad-model', `rank ${share.rank}'s part of ${name} has ${bytes.length} bytes of ${tensor.type}, not ${wanted} of ${type}`)
+    if (bytes.length !== wanted || tensor.type !== type)
+      throw new ShoalError(
+        'bad-model',
+        `rank ${share.rank}'s part of ${name} has ${bytes.length} bytes of ${tensor.type}, not ${wanted} of ${type}`,
+      )
     return { bytes }
   }
 
@@ -31,7 +39,11 @@ export function shareSource(manifest: Manifest, share: RankShare, read: TensorBy
     if (profile.weights === 'f32') return { start: 4 * start, end: 4 * end }
     const [, , blockBytes = 0] = shape
     const bytes = type === 'u8' ? blockBytes : 4
-    if (start % profile.blockSize !== 0) throw new ShoalError('bad-request', `input ${start} of ${name} does not start a block of ${profile.blockSize} weights`)
+    if (start % profile.blockSize !== 0)
+      throw new ShoalError(
+        'bad-request',
+        `input ${start} of ${name} does not start a block of ${profile.blockSize} weights`,
+      )
     return { start: (start / profile.blockSize) * bytes, end: Math.ceil(end / profile.blockSize) * bytes }
   }
 }
@@ -40,7 +52,8 @@ function cutInputs(rows: Uint8Array, rowBytes: number, { start, end }: IndexRang
   if (end - start === rowBytes) return rows
   const count = rows.length / rowBytes
   const cut = new Uint8Array(count * (end - start))
-  for (let row = 0; row < count; row += 1) cut.set(rows.subarray(row * rowBytes + start, row * rowBytes + end), row * (end - start))
+  for (let row = 0; row < count; row += 1)
+    cut.set(rows.subarray(row * rowBytes + start, row * rowBytes + end), row * (end - start))
   return cut
 }
 

@@ -14,7 +14,13 @@ export interface SpanComputer {
   forward(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer>
 }
 
-export function createSpanComputer(session: ComputeSession, config: ModelConfig, range: BlockRange, padding: RowPadding, rotation = createRotation(config)): SpanComputer {
+export function createSpanComputer(
+  session: ComputeSession,
+  config: ModelConfig,
+  range: BlockRange,
+  padding: RowPadding,
+  rotation = createRotation(config),
+): SpanComputer {
   const { hiddenSize } = config
   const outputs = [hiddenOutput]
   for (let block = range.start; block < range.end; block += 1) {
@@ -55,7 +61,8 @@ export function createSpanComputer(session: ComputeSession, config: ModelConfig,
       const start = cache.length
       const whole = new Float32Array(hidden.length)
       try {
-        for (let at = 0; at < hidden.length; at += callValues) whole.set(call(cache, hidden.subarray(at, at + callValues)), at)
+        for (let at = 0; at < hidden.length; at += callValues)
+          whole.set(call(cache, hidden.subarray(at, at + callValues)), at)
       } catch (error) {
         cache.truncate(start)
         throw error

@@ -31,12 +31,16 @@ export interface SpanRequest {
 export function spanGraph({ config, profile, range, head, weights }: SpanRequest): Uint8Array {
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
-  let residual: Residual = { hidden: builder.input(hiddenInput, 'float32', ['rows', config.hiddenSize]), branch: null }
+  let residual: Residual = {
+    hidden: builder.input(hiddenInput, 'float32', ['rows', config.hiddenSize]),
+    branch: null,
+  }
   if (range.end > range.start) {
     declareAttentionInputs(graph, config)
     declareZeroRows(graph, config)
   }
-  for (let block = range.start; block < range.end; block += 1) residual = appendBlock(graph, config, block, residual)
+  for (let block = range.start; block < range.end; block += 1)
+    residual = appendBlock(graph, config, block, residual)
   if (head) appendHead(graph, config, residual)
   else builder.output(closed(graph, residual), hiddenOutput, 'float32', ['rows', config.hiddenSize])
   return encodeModel(builder.build())
@@ -52,7 +56,12 @@ function appendBlock(graph: WeightedGraph, config: ModelConfig, block: number, r
 }
 
 /** Norm and attention; what they add to the residual stream is left as its branch. */
-export function appendAttention(graph: WeightedGraph, config: ModelConfig, block: number, residual: Residual): Residual {
+export function appendAttention(
+  graph: WeightedGraph,
+  config: ModelConfig,
+  block: number,
+  residual: Residual,
+): Residual {
   const { hiddenSize, headCount, keyValueHeadCount, headSize, normEpsilon } = config
   const name = `block-${block}`
   const before = norm(graph, residual, vector(graph, `${name}.attention-norm`, hiddenSize), normEpsilon)
@@ -60,13 +69,26 @@ export function appendAttention(graph: WeightedGraph, config: ModelConfig, block
   const bias = config.attentionBias ? vector(graph, `${name}.qkv.bias`, width) : undefined
   const qkv = linear(graph, before.normed, `${name}.qkv`, width, hiddenSize, bias)
   const attended = attention(graph, config, block, qkv)
-  return { hidden: before.sum, branch: linear(graph, attended, `${name}.output`, hiddenSize, headCount * headSize) }
+  return {
+    hidden: before.sum,
+    branch: linear(graph, attended, `${name}.output`, hiddenSize, headCount * headSize),
+  }
 }
 
 /** Norm and feed-forward, likewise. */
-export function appendFeedForward(graph: WeightedGraph, config: ModelConfig, block: number, residual: Residual): Residual {
+export function appendFeedForward(
+  graph: WeightedGraph,
+  config: ModelConfig,
+  block: number,
+  residual: Residual,
+): Residual {
   const name = `block-${block}`
-  const { normed, sum } = norm(graph, residual, vector(graph, `${name}.feed-forward-norm`, config.hiddenSize), config.normEpsilon)
+  const { normed, sum } = norm(
+    graph,
+    residual,
+    vector(graph, `${name}.feed-forward-norm`, config.hiddenSize),
+    config.normEpsilon,
+  )
   return { hidden: sum, branch: feedForward(graph, config, name, normed) }
 }
 

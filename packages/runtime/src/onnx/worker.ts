@@ -10,7 +10,10 @@ import { createComputeEngine } from './compute-engine.ts'
  */
 if (parentPort === null) throw new Error('worker.ts is started as a worker thread')
 const port = parentPort
-const engine = createComputeEngine({ clock: systemClock, random: systemRandom }, workerData as ComputeSettings)
+const engine = createComputeEngine(
+  { clock: systemClock, random: systemRandom },
+  workerData as ComputeSettings,
+)
 /** Bounded by the callers' side. */
 const waiting: CallRequest[] = []
 

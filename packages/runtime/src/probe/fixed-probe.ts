@@ -30,20 +30,42 @@ const rowCounts = [2, 66]
  * biases, norms, window), the same on every machine. It depends neither on weights, nor on the blocks a peer holds, nor
  * on its threads: with more than one, the outputs must equal those of one, else the class is {@link noNumericClass}.
  */
-export function fixedProbe(model: ModelConfig, profile: NumericProfile, threads: number, gate: NativeGate): string {
+export function fixedProbe(
+  model: ModelConfig,
+  profile: NumericProfile,
+  threads: number,
+  gate: NativeGate,
+): string {
   const outputs = probeOutputs(model, profile, 1, gate)
   if (threads > 1 && probeOutputs(model, profile, threads, gate) !== outputs) return noNumericClass
-  const parts = [runtimeVersion, generatorVersion, formatProfile(profile), profile.accuracyLevel, profile.graphForm, outputs]
+  const parts = [
+    runtimeVersion,
+    generatorVersion,
+    formatProfile(profile),
+    profile.accuracyLevel,
+    profile.graphForm,
+    outputs,
+  ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
 }
 
-function probeOutputs(model: ModelConfig, profile: NumericProfile, threads: number, gate: NativeGate): string {
+function probeOutputs(
+  model: ModelConfig,
+  profile: NumericProfile,
+  threads: number,
+  gate: NativeGate,
+): string {
   const config = probeConfig(model)
-  const session = loadSession(spanGraph({ config, profile, range, head: false, weights: seededWeights }), { folder: '.', threads, gate })
+  const session = loadSession(spanGraph({ config, profile, range, head: false, weights: seededWeights }), {
+    folder: '.',
+    threads,
+    gate,
+  })
   const computer = createSpanComputer(session, config, range, 'none')
   const hash = createHash('sha256')
   for (const past of pasts) {
-    for (const rows of rowCounts) probeRows(computer, config, past, rows).forEach((values) => hash.update(words(values)))
+    for (const rows of rowCounts)
+      probeRows(computer, config, past, rows).forEach((values) => hash.update(words(values)))
   }
   session.release()
   return hash.digest('hex')
@@ -51,7 +73,16 @@ function probeOutputs(model: ModelConfig, profile: NumericProfile, threads: numb
 
 /** Small but with every kernel's odd ends: columns that fill neither a block of 32 nor one of 128. */
 function probeConfig(model: ModelConfig): ModelConfig {
-  return { ...model, hiddenSize: 1056, feedForwardSize: 172, blockCount: range.end, headCount: 4, keyValueHeadCount: 2, vocabularySize: 1, contextLength: 2048 }
+  return {
+    ...model,
+    hiddenSize: 1056,
+    feedForwardSize: 172,
+    blockCount: range.end,
+    headCount: 4,
+    keyValueHeadCount: 2,
+    vocabularySize: 1,
+    contextLength: 2048,
+  }
 }
 
 function probeRows(computer: SpanComputer, config: ModelConfig, past: number, rows: number): Float32Array[] {
@@ -78,7 +109,8 @@ const seededWeights: WeightSource = (name, type, shape) => {
   const seed = seedOf(name)
   if (type === 'u8') return { bytes: seededBytes(seed, count) }
   if (name.endsWith('.scale')) return { bytes: words(seededValues(seed, count, 0.005)) }
-  if (name.endsWith('-norm')) return { bytes: words(seededValues(seed, count, 0.2).map((value) => 1 + value)) }
+  if (name.endsWith('-norm'))
+    return { bytes: words(seededValues(seed, count, 0.2).map((value) => 1 + value)) }
   return { bytes: words(seededValues(seed, count, 0.05)) }
 }
 

@@ -18,7 +18,10 @@ beforeAll(() => {
   // Float32 needs no padding on any CPU family.
   packed = randomModel(smallLlama, 'f32')
   const { config, profile } = packed.manifest.manifest
-  real = loadSession(spanGraph({ config, profile, range, head: false, weights: packedSource(packed.manifest.manifest) }), { folder: packed.folder, threads: 1, gate: nativeGate(createGateMemory()) })
+  real = loadSession(
+    spanGraph({ config, profile, range, head: false, weights: packedSource(packed.manifest.manifest) }),
+    { folder: packed.folder, threads: 1, gate: nativeGate(createGateMemory()) },
+  )
 })
 afterAll(() => {
   real.release()
@@ -40,7 +43,8 @@ function defective(spoiled: (call: Call) => readonly number[]): ComputeSession {
       const hidden = results[hiddenOutput] ?? new Float32Array()
       const words = new Uint32Array(hidden.buffer)
       const rows = hidden.length / width
-      for (const row of spoiled({ rows, end: endOf(feeds) })) words[row * width] = (words[row * width] ?? 0) ^ 1
+      for (const row of spoiled({ rows, end: endOf(feeds) }))
+        words[row * width] = (words[row * width] ?? 0) ^ 1
       return results
     },
   }
@@ -54,9 +58,21 @@ function endOf(feeds: Feeds): number {
 
 const cases: readonly (readonly [string, (call: Call) => readonly number[], RowPadding | null])[] = [
   ['no defect', () => [], 'none'],
-  ['a kernel of its own for one row (AVX2, 4 bits)', ({ rows }) => (rows === 1 ? [0] : []), 'one-becomes-two'],
-  ['rows in pairs, the odd last one apart (AVX-512, block 128)', ({ rows }) => (rows % 2 === 1 ? [rows - 1] : []), 'even'],
-  ['a lane that depends on where the call ends (ARM attention)', ({ rows, end }) => (end % 4 === 3 ? [rows - 1] : []), null],
+  [
+    'a kernel of its own for one row (AVX2, 4 bits)',
+    ({ rows }) => (rows === 1 ? [0] : []),
+    'one-becomes-two',
+  ],
+  [
+    'rows in pairs, the odd last one apart (AVX-512, block 128)',
+    ({ rows }) => (rows % 2 === 1 ? [rows - 1] : []),
+    'even',
+  ],
+  [
+    'a lane that depends on where the call ends (ARM attention)',
+    ({ rows, end }) => (end % 4 === 3 ? [rows - 1] : []),
+    null,
+  ],
   ['a query block with one row', ({ rows }) => (rows === 129 ? [128] : []), 'even'],
   ['rows that depend on long calls', ({ rows }) => (rows >= 130 ? [0] : []), null],
 ]
@@ -73,10 +89,12 @@ const heads: readonly (readonly [string, (rows: number) => readonly number[], Ro
 ]
 
 test.each(heads)('a head with this defect: %s', (_, spoiled, padding) => {
-  const computed = (rows: number, given: RowPadding): number => (given === 'none' ? rows : given === 'even' ? rows + (rows % 2) : Math.max(2, rows))
+  const computed = (rows: number, given: RowPadding): number =>
+    given === 'none' ? rows : given === 'even' ? rows + (rows % 2) : Math.max(2, rows)
   const compute = (hidden: Float32Array, given: RowPadding): Float32Array => {
     const logits = hidden.slice()
-    for (const row of spoiled(computed(hidden.length / width, given))) if (row * width < logits.length) logits[row * width] = 9
+    for (const row of spoiled(computed(hidden.length / width, given)))
+      if (row * width < logits.length) logits[row * width] = 9
     return logits
   }
   expect(selfProbeHead(compute, width)).toBe(padding)

@@ -19,7 +19,9 @@ const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => 
 export const groupings: readonly (readonly number[])[] = [
   [129, 1],
   [64, 66],
-  ...[0, 1, 2, 3, 4, 5, 6].flatMap((past) => [2, 3, 7].map((length) => (past === 0 ? [length] : [past, length]))),
+  ...[0, 1, 2, 3, 4, 5, 6].flatMap((past) =>
+    [2, 3, 7].map((length) => (past === 0 ? [length] : [past, length])),
+  ),
   [5],
   [1, 1, 1, 1, 1],
   [2, 3],
@@ -32,17 +34,30 @@ export const groupings: readonly (readonly number[])[] = [
  * @param session one block of the model
  * @returns the cheapest padding with which every grouping gives the same bits; null when none does
  */
-export function selfProbe(session: ComputeSession, config: ModelConfig, range: BlockRange): RowPadding | null {
+export function selfProbe(
+  session: ComputeSession,
+  config: ModelConfig,
+  range: BlockRange,
+): RowPadding | null {
   return selfProbeOf((padding) => createSpanComputer(session, config, range, padding), config, range)
 }
 
 /** As {@link selfProbe}, of whatever computes the blocks of `range`. */
-export function selfProbeOf(computerOf: (padding: RowPadding) => SpanComputer, config: ModelConfig, range: BlockRange): RowPadding | null {
+export function selfProbeOf(
+  computerOf: (padding: RowPadding) => SpanComputer,
+  config: ModelConfig,
+  range: BlockRange,
+): RowPadding | null {
   const hidden = seededValues(1, rowCount * config.hiddenSize, 1)
   return rowPaddings.find((padding) => isInvariant(computerOf(padding), config, range, hidden)) ?? null
 }
 
-function isInvariant(computer: SpanComputer, config: ModelConfig, range: BlockRange, hidden: Float32Array): boolean {
+function isInvariant(
+  computer: SpanComputer,
+  config: ModelConfig,
+  range: BlockRange,
+  hidden: Float32Array,
+): boolean {
   const { hiddenSize } = config
   const compute = (sizes: readonly number[]): { rows: Float32Array; cache: KeyValueCache } => {
     const cache = createKeyValueCache(config, range, rowCount)
@@ -57,21 +72,33 @@ function isInvariant(computer: SpanComputer, config: ModelConfig, range: BlockRa
   return groupings.every((sizes) => {
     const found = compute(sizes)
     whole.cache.truncate(sum(sizes))
-    return sameBits(found.rows, whole.rows.subarray(0, found.rows.length)) && sameBits(found.cache.export(), whole.cache.export())
+    return (
+      sameBits(found.rows, whole.rows.subarray(0, found.rows.length)) &&
+      sameBits(found.cache.export(), whole.cache.export())
+    )
   })
 }
 
 /** As {@link selfProbe}, for a graph without attention: the head. */
-export function selfProbeHead(compute: (hidden: Float32Array, padding: RowPadding) => Float32Array, hiddenSize: number): RowPadding | null {
+export function selfProbeHead(
+  compute: (hidden: Float32Array, padding: RowPadding) => Float32Array,
+  hiddenSize: number,
+): RowPadding | null {
   const count = 6
   const hidden = seededValues(2, count * hiddenSize, 1)
   const grouped = (padding: RowPadding, sizes: readonly number[]): Float32Array[] => {
     let row = 0
-    return sizes.map((size) => compute(hidden.subarray(row * hiddenSize, (row += size) * hiddenSize), padding))
+    return sizes.map((size) =>
+      compute(hidden.subarray(row * hiddenSize, (row += size) * hiddenSize), padding),
+    )
   }
   const invariant = (padding: RowPadding): boolean => {
     const whole = compute(hidden, padding)
-    return [[1, 1, 1, 1, 1, 1], [2, 3, 1], [5, 1]].every((sizes) => {
+    return [
+      [1, 1, 1, 1, 1, 1],
+      [2, 3, 1],
+      [5, 1],
+    ].every((sizes) => {
       let at = 0
       return grouped(padding, sizes).every((rows) => sameBits(rows, whole.subarray(at, (at += rows.length))))
     })

@@ -13,21 +13,34 @@ export interface TensorCut {
  *
  * A bias of q, k or v belongs to its row, so it is added once however many ranks there are.
  */
-export function tensorCut({ headCount, keyValueHeadCount, headSize, feedForwardSize, hiddenSize }: ModelConfig, { heads, keyValueHeads, columns }: RankShare, name: string): TensorCut {
+export function tensorCut(
+  { headCount, keyValueHeadCount, headSize, feedForwardSize, hiddenSize }: ModelConfig,
+  { heads, keyValueHeads, columns }: RankShare,
+  name: string,
+): TensorCut {
   const part = name.slice(unitOf(name).length + 1)
-  const channels = ({ start, end }: IndexRange, from = 0): IndexRange => ({ start: from + start * headSize, end: from + end * headSize })
+  const channels = ({ start, end }: IndexRange, from = 0): IndexRange => ({
+    start: from + start * headSize,
+    end: from + end * headSize,
+  })
   const all = (rows: number): readonly IndexRange[] => [{ start: 0, end: rows }]
   switch (part) {
     case 'qkv':
     case 'qkv.bias': {
       const keysFrom = headCount * headSize
       const valuesFrom = keysFrom + keyValueHeadCount * headSize
-      return { rows: [channels(heads), channels(keyValueHeads, keysFrom), channels(keyValueHeads, valuesFrom)], columns: null }
+      return {
+        rows: [channels(heads), channels(keyValueHeads, keysFrom), channels(keyValueHeads, valuesFrom)],
+        columns: null,
+      }
     }
     case 'output':
       return { rows: all(hiddenSize), columns: channels(heads) }
     case 'gate-up':
-      return { rows: [columns, { start: feedForwardSize + columns.start, end: feedForwardSize + columns.end }], columns: null }
+      return {
+        rows: [columns, { start: feedForwardSize + columns.start, end: feedForwardSize + columns.end }],
+        columns: null,
+      }
     case 'down':
       return { rows: all(hiddenSize), columns }
     case 'query-norm':

@@ -49,23 +49,35 @@ describe.each(cases)('ranks of %s, %s, on %s', (shape, format, kind) => {
     const output = new Float32Array(hidden.length)
     for (const size of sizes) {
       const at = runner.length('bits') * config.hiddenSize
-      output.set(await runner.forward('bits', runner.length('bits'), hidden.subarray(at, at + size * config.hiddenSize)), at)
+      output.set(
+        await runner.forward(
+          'bits',
+          runner.length('bits'),
+          hidden.subarray(at, at + size * config.hiddenSize),
+        ),
+        at,
+      )
     }
     await runner.close('bits')
     return output
   }
 
   test('a group of one rank has the bits of no group', async () => {
-    const runner = await rankGroupDevice(ranks.slice(0, 1), packed.manifest.manifest, [1]).loadBlocks(range, { memoryLimitBytes: plentyBytes })
+    const runner = await rankGroupDevice(ranks.slice(0, 1), packed.manifest.manifest, [1]).loadBlocks(range, {
+      memoryLimitBytes: plentyBytes,
+    })
     expect(sameBits(await compute(runner, [rowCount]), expected)).toBe(true)
     await runner.release()
   })
 
   test('two ranks come to the same rows within rounding, and to the same bits in any chunks and with two threads', async () => {
-    const runner = await rankGroupDevice(ranks, packed.manifest.manifest, [1, 1]).loadBlocks(range, { memoryLimitBytes: plentyBytes })
+    const runner = await rankGroupDevice(ranks, packed.manifest.manifest, [1, 1]).loadBlocks(range, {
+      memoryLimitBytes: plentyBytes,
+    })
     const whole = await compute(runner, [rowCount])
     expect(largestDifference(whole, expected)).toBeLessThan(tolerances[format.split(':')[0]!]!)
-    for (const sizes of [Array.from({ length: rowCount }, () => 1), [33, 1, 2, 30, 4], [7, 63]]) expect(sameBits(await compute(runner, sizes), whole)).toBe(true)
+    for (const sizes of [Array.from({ length: rowCount }, () => 1), [33, 1, 2, 30, 4], [7, 63]])
+      expect(sameBits(await compute(runner, sizes), whole)).toBe(true)
     await runner.release()
   })
 })
@@ -89,7 +101,8 @@ describe.each(Object.keys(devices))('%s rank', (kind) => {
     const { profile } = packed.manifest.manifest
     const share = rankShare(config, profile, splitBlocks(config, profile, [1, 1]), 1)
     // Its own part stands for the sum.
-    const load = (memoryLimitBytes: number): Promise<BlockRunner> => device.loadRank(range, { share, memoryLimitBytes, sum: async (partial) => partial })
+    const load = (memoryLimitBytes: number): Promise<BlockRunner> =>
+      device.loadRank(range, { share, memoryLimitBytes, sum: async (partial) => partial })
     const measuring = await load(plentyBytes)
     const { weightBytes } = measuring.memory()
     await measuring.release()
@@ -120,7 +133,8 @@ describe.each(Object.keys(devices))('%s rank', (kind) => {
     await runner.open('whole', 8)
     const wanted = await runner.forward('whole', 0, hidden)
     await runner.open('a', 8)
-    const row = (index: number): Float32Array => hidden.subarray(index * config.hiddenSize, (index + 1) * config.hiddenSize)
+    const row = (index: number): Float32Array =>
+      hidden.subarray(index * config.hiddenSize, (index + 1) * config.hiddenSize)
     await runner.forward('a', 0, row(0))
     // Two blocks have four exchanges; each is the one that fails once.
     for (const offset of [1, 2, 3, 4]) {

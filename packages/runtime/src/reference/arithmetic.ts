@@ -4,13 +4,18 @@
  */
 
 /** `weight · x`: `weight` float32 `[outputs, x.length]`, row-major. */
-export function multiply(weight: Float32Array, x: Float32Array, bias: Float32Array | null = null): Float32Array {
+export function multiply(
+  weight: Float32Array,
+  x: Float32Array,
+  bias: Float32Array | null = null,
+): Float32Array {
   const columns = x.length
   const y = new Float32Array(weight.length / columns)
   for (let output = 0; output < y.length; output += 1) {
     let sum = bias?.[output] ?? 0
     const row = output * columns
-    for (let column = 0; column < columns; column += 1) sum += (weight[row + column] as number) * (x[column] as number)
+    for (let column = 0; column < columns; column += 1)
+      sum += (weight[row + column] as number) * (x[column] as number)
     y[output] = sum
   }
   return y

@@ -25,15 +25,20 @@ export interface CachedRunnerParts<Cache extends BlockCache> {
 export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunnerParts<Cache>): BlockRunner {
   const { config, range, book } = parts
   const sessions = new Map<string, { readonly part: BlockRange; readonly caches: readonly Cache[] }>()
-  const find = (session: string): { readonly part: BlockRange; readonly caches: readonly Cache[] } => sessions.get(session) ?? { part: range, caches: [] }
-  const bytesOf = (caches: readonly Cache[], positions: number): number => caches.length * keyValueBytesPerPosition(config) * positions
+  const find = (session: string): { readonly part: BlockRange; readonly caches: readonly Cache[] } =>
+    sessions.get(session) ?? { part: range, caches: [] }
+  const bytesOf = (caches: readonly Cache[], positions: number): number =>
+    caches.length * keyValueBytesPerPosition(config) * positions
 
   return {
     range,
     hiddenSize: config.hiddenSize,
     async open(session, tokenBudget, part = range) {
       book.open(session, tokenBudget, part)
-      sessions.set(session, { part, caches: Array.from({ length: part.end - part.start }, () => parts.createCache()) })
+      sessions.set(session, {
+        part,
+        caches: Array.from({ length: part.end - part.start }, () => parts.createCache()),
+      })
     },
     async forward(session, position, hidden) {
       const accepted = book.accept(session, position, hidden.length)
@@ -75,7 +80,11 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
 }
 
 /** Of the window's blocks keys then values, `[keyValueHeads, positions, headSize]`. */
-export function exportCaches({ keyValueHeadCount, headSize }: ModelConfig, caches: readonly BlockCache[], { from, to, first, end }: ResolvedWindow): Float32Array {
+export function exportCaches(
+  { keyValueHeadCount, headSize }: ModelConfig,
+  caches: readonly BlockCache[],
+  { from, to, first, end }: ResolvedWindow,
+): Float32Array {
   const kinds = caches.slice(first, end).flatMap(({ keys, values }) => [keys, values])
   const whole = new Float32Array(kinds.length * keyValueHeadCount * (to - from) * headSize)
   let at = 0
@@ -91,7 +100,12 @@ export function exportCaches({ keyValueHeadCount, headSize }: ModelConfig, cache
 }
 
 /** Appends `count` positions of all blocks, as {@link exportCaches} gives them. */
-export function importCaches({ keyValueHeadCount, headSize }: ModelConfig, caches: readonly BlockCache[], count: number, keyValues: Float32Array): void {
+export function importCaches(
+  { keyValueHeadCount, headSize }: ModelConfig,
+  caches: readonly BlockCache[],
+  count: number,
+  keyValues: Float32Array,
+): void {
   let at = 0
   for (const rows of caches.flatMap(({ keys, values }) => [keys, values])) {
     const added = Array.from({ length: count }, () => new Float32Array(keyValueHeadCount * headSize))

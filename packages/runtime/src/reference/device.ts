@@ -1,4 +1,11 @@
-import { formatProfile, sha256Hex, unitBytes, unitsOfRange, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
+import {
+  formatProfile,
+  sha256Hex,
+  unitBytes,
+  unitsOfRange,
+  type IdentifiedManifest,
+  type NumericProfile,
+} from '@shoal/model'
 import type { Device } from '../block-runner.ts'
 import { createEmbeddingTable } from '../embedding.ts'
 import { residentShareBytes, shareConfig } from '../ranks/share-config.ts'
@@ -24,7 +31,10 @@ const referenceVersion = 1
  *
  * @throws {ShoalError} `unsupported-model`, `bad-model`
  */
-export async function createReferenceDevice({ manifest: { manifest }, readTensor }: ReferenceDeviceOptions): Promise<Device> {
+export async function createReferenceDevice({
+  manifest: { manifest },
+  readTensor,
+}: ReferenceDeviceOptions): Promise<Device> {
   checkSupported(manifest)
   const { config, profile } = manifest
   const tensors = floatTensors(manifest, readTensor)
@@ -47,7 +57,13 @@ export async function createReferenceDevice({ manifest: { manifest }, readTensor
     async loadRank(range, { share, sum, memoryLimitBytes, otherBytes, signal }) {
       checkRange(range, config)
       const own = shareConfig(config, share)
-      const book = createSessionBook({ config: own, range, weightBytes: residentShareBytes(config, widened, range, share), limitBytes: memoryLimitBytes, otherBytes })
+      const book = createSessionBook({
+        config: own,
+        range,
+        weightBytes: residentShareBytes(config, widened, range, share),
+        limitBytes: memoryLimitBytes,
+        otherBytes,
+      })
       const blocks: BlockWeights[] = []
       for (let block = range.start; block < range.end; block += 1) {
         signal?.throwIfAborted()
@@ -59,8 +75,17 @@ export async function createReferenceDevice({ manifest: { manifest }, readTensor
       checkVocabulary(vocabulary, config)
       const { vocabularySize, hiddenSize } = config
       const name = config.tiedEmbeddings ? 'embed' : 'head'
-      const projection = await tensors.rows(name, { rows: vocabularySize, columns: hiddenSize }, vocabulary.start, vocabulary.end)
-      return createReferenceHead({ ...config, vocabularySize: vocabulary.end - vocabulary.start }, await tensors.vector('head.norm', hiddenSize), projection)
+      const projection = await tensors.rows(
+        name,
+        { rows: vocabularySize, columns: hiddenSize },
+        vocabulary.start,
+        vocabulary.end,
+      )
+      return createReferenceHead(
+        { ...config, vocabularySize: vocabulary.end - vocabulary.start },
+        await tensors.vector('head.norm', hiddenSize),
+        projection,
+      )
     },
     loadEmbedding: async () => createEmbeddingTable(config, tensors, () => Promise.resolve()),
     close: () => Promise.resolve(),
@@ -69,7 +94,12 @@ export async function createReferenceDevice({ manifest: { manifest }, readTensor
 
 /** Sums and products are IEEE's everywhere; exp, sin and cos are the JavaScript engine's own, so they are part of it. */
 function referenceClass(profile: NumericProfile): string {
-  const samples = Array.from({ length: 64 }, (_, index) => [Math.exp(index / -7), Math.cos(index * 1.7), Math.sin(index * 1.7), 1e4 ** (index / -64)])
+  const samples = Array.from({ length: 64 }, (_, index) => [
+    Math.exp(index / -7),
+    Math.cos(index * 1.7),
+    Math.sin(index * 1.7),
+    1e4 ** (index / -64),
+  ])
   const text = JSON.stringify(['reference', referenceVersion, formatProfile(profile), samples])
   return sha256Hex(new TextEncoder().encode(text)).slice(0, 32)
 }

@@ -49,16 +49,26 @@ export function createReferenceRank({ config, range, book, blocks, sum }: RankPa
     return session
   }
   /** All rows through one half-block, then the sum over the ranks. */
-  const half = async (rows: Float32Array, branchOf: (row: Float32Array, index: number) => Float32Array): Promise<Float32Array> => {
+  const half = async (
+    rows: Float32Array,
+    branchOf: (row: Float32Array, index: number) => Float32Array,
+  ): Promise<Float32Array> => {
     const partial = new Float32Array(rows.length)
-    for (let at = 0; at < rows.length; at += hiddenSize) partial.set(branchOf(rows.subarray(at, at + hiddenSize), at / hiddenSize), at)
+    for (let at = 0; at < rows.length; at += hiddenSize)
+      partial.set(branchOf(rows.subarray(at, at + hiddenSize), at / hiddenSize), at)
     return add(rows, await sum(partial, 0))
   }
-  const pass = async ({ part, caches }: Session, position: number, hidden: Float32Array): Promise<Float32Array> => {
+  const pass = async (
+    { part, caches }: Session,
+    position: number,
+    hidden: Float32Array,
+  ): Promise<Float32Array> => {
     let rows = hidden
     for (const [index, cache] of caches.entries()) {
       const weights = blocks[part.start - range.start + index] as BlockWeights
-      rows = await half(rows, (row, offset) => attentionBranch(config, weights, cache, row, rotationAt(position + offset)))
+      rows = await half(rows, (row, offset) =>
+        attentionBranch(config, weights, cache, row, rotationAt(position + offset)),
+      )
       rows = await half(rows, (row) => feedForwardBranch(config, weights, row))
     }
     return rows
@@ -69,7 +79,10 @@ export function createReferenceRank({ config, range, book, blocks, sum }: RankPa
     hiddenSize,
     async open(session, tokenBudget, part = range) {
       book.open(session, tokenBudget, part)
-      sessions.set(session, { part, caches: Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] })) })
+      sessions.set(session, {
+        part,
+        caches: Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] })),
+      })
     },
     async forward(name, position, hidden) {
       const accepted = book.accept(name, position, hidden.length)
@@ -77,16 +90,20 @@ export function createReferenceRank({ config, range, book, blocks, sum }: RankPa
       const session = sessionOf(name)
       try {
         return await inOrder(async () => {
-          if ((session.caches[0]?.keys.length ?? position) !== position) throw new ShoalError('wrong-position', `session ${name} is not at position ${position}`)
+          if ((session.caches[0]?.keys.length ?? position) !== position)
+            throw new ShoalError('wrong-position', `session ${name} is not at position ${position}`)
           const output = new Float32Array(rows.length)
           const chunk = limits.rowsPerCallMax * hiddenSize
           try {
-            for (let at = 0; at < rows.length; at += chunk) output.set(await pass(session, position + at / hiddenSize, rows.subarray(at, at + chunk)), at)
+            for (let at = 0; at < rows.length; at += chunk)
+              output.set(await pass(session, position + at / hiddenSize, rows.subarray(at, at + chunk)), at)
           } catch (error) {
             cut(session, position)
             throw error
           }
-          accepted.succeed(session.caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows))
+          accepted.succeed(
+            session.caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows),
+          )
           return output
         })
       } catch (error) {
@@ -107,7 +124,9 @@ export function createReferenceRank({ config, range, book, blocks, sum }: RankPa
     async exportKeyValues(name, window = {}) {
       book.length(name)
       const { part, caches } = sessionOf(name)
-      return inOrder(async () => exportCaches(config, caches, resolveWindow(window, { part, length: caches[0]?.keys.length ?? 0 })))
+      return inOrder(async () =>
+        exportCaches(config, caches, resolveWindow(window, { part, length: caches[0]?.keys.length ?? 0 })),
+      )
     },
     async importKeyValues(name, position, keyValues) {
       const accepted = book.acceptKeyValues(name, position, keyValues.length)

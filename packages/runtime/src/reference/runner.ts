@@ -48,11 +48,16 @@ export function rotations({ rope, headSize }: ModelConfig): (position: number) =
 }
 
 /** @param projection float32 `[vocabularySize, hiddenSize]` */
-export function createReferenceHead({ hiddenSize, vocabularySize, normEpsilon }: ModelConfig, norm: Float32Array, projection: Float32Array): HeadRunner {
+export function createReferenceHead(
+  { hiddenSize, vocabularySize, normEpsilon }: ModelConfig,
+  norm: Float32Array,
+  projection: Float32Array,
+): HeadRunner {
   return {
     async logits(hidden, into) {
       const rows = checkRows(hidden.length, hiddenSize)
-      const logits: Float32Array = into?.subarray(0, rows * vocabularySize) ?? new Float32Array(rows * vocabularySize)
+      const logits: Float32Array =
+        into?.subarray(0, rows * vocabularySize) ?? new Float32Array(rows * vocabularySize)
       for (let row = 0; row < rows; row += 1) {
         const normed = rmsNorm(hidden.subarray(row * hiddenSize, (row + 1) * hiddenSize), norm, normEpsilon)
         logits.set(multiply(projection, normed), row * vocabularySize)

@@ -12,14 +12,23 @@ export function readBlock(config: ModelConfig, tensors: FloatTensors, block: num
 }
 
 /** A rank's share of them: whole tensors are read, and cut as floats. */
-export function readShare(config: ModelConfig, tensors: FloatTensors, block: number, share: RankShare): Promise<BlockWeights> {
+export function readShare(
+  config: ModelConfig,
+  tensors: FloatTensors,
+  block: number,
+  share: RankShare,
+): Promise<BlockWeights> {
   const read = reader(tensors, block)
   return blockWeights(config, async (name, rows, columns) => {
     const whole = await read(name, rows, columns)
     const cut = tensorCut(config, share, `block-${block}.${name}`)
     const width = columns ?? 1
     const { start, end } = cut.columns ?? { start: 0, end: width }
-    const parts = cut.rows.flatMap((range) => Array.from({ length: range.end - range.start }, (_, index) => whole.subarray((range.start + index) * width + start, (range.start + index) * width + end)))
+    const parts = cut.rows.flatMap((range) =>
+      Array.from({ length: range.end - range.start }, (_, index) =>
+        whole.subarray((range.start + index) * width + start, (range.start + index) * width + end),
+      ),
+    )
     const values = new Float32Array(parts.length * (end - start))
     parts.forEach((part, index) => values.set(part, index * (end - start)))
     return values
@@ -27,7 +36,10 @@ export function readShare(config: ModelConfig, tensors: FloatTensors, block: num
 }
 
 function reader(tensors: FloatTensors, block: number): ReadTensor {
-  return (name, rows, columns) => (columns === null ? tensors.vector(`block-${block}.${name}`, rows) : tensors.rows(`block-${block}.${name}`, { rows, columns }, 0, rows))
+  return (name, rows, columns) =>
+    columns === null
+      ? tensors.vector(`block-${block}.${name}`, rows)
+      : tensors.rows(`block-${block}.${name}`, { rows, columns }, 0, rows)
 }
 
 async function blockWeights(config: ModelConfig, read: ReadTensor): Promise<BlockWeights> {

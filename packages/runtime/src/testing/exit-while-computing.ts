@@ -7,7 +7,12 @@ import { randomModel, smallLlama } from './random-model.ts'
 const rowCount = 2048
 const config = { ...smallLlama, hiddenSize: 1024, feedForwardSize: 4096 }
 const packed = randomModel(config, 'f32')
-const device = await createOnnxDevice({ manifest: packed.manifest, folder: packed.folder, threads: 1, logger: silentLogger })
+const device = await createOnnxDevice({
+  manifest: packed.manifest,
+  folder: packed.folder,
+  threads: 1,
+  logger: silentLogger,
+})
 const runner = await device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: plentyBytes })
 packed.remove()
 await runner.open('session', rowCount + 1)

@@ -1,4 +1,15 @@
-import { buildManifest, identifyManifest, memoryFiles, openModel, packTensors, parseProfile, unitNames, unitOf, type IdentifiedManifest, type ModelSource } from '@shoal/model'
+import {
+  buildManifest,
+  identifyManifest,
+  memoryFiles,
+  openModel,
+  packTensors,
+  parseProfile,
+  unitNames,
+  unitOf,
+  type IdentifiedManifest,
+  type ModelSource,
+} from '@shoal/model'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -17,7 +28,9 @@ export const testDataFolder = process.env['SHOAL_TEST_DATA'] ?? join(repository,
 
 /** Packs a model folder under a profile such as `int4:32`. */
 export async function packFolder(path: string, weights: string): Promise<PackedModel> {
-  const files = new Map(readdirSync(path).map((name) => [name, new Uint8Array(readFileSync(join(path, name)))]))
+  const files = new Map(
+    readdirSync(path).map((name) => [name, new Uint8Array(readFileSync(join(path, name)))]),
+  )
   return packModel(await openModel(memoryFiles('test', files)), weights)
 }
 
@@ -64,22 +77,39 @@ export interface GoldenCase {
 /** Prompts, greedy tokens and logits that the family's reference code computed. */
 export function readGolden(name: string): readonly GoldenCase[] {
   const folder = goldenFolder(name)
-  const { cases } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as { cases: { prompt: number[]; greedy: number[] }[] }
+  const { cases } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as {
+    cases: { prompt: number[]; greedy: number[] }[]
+  }
   const logits = readSafetensors(join(folder, 'golden.safetensors'))
   const find = (key: string): Float32Array => {
     const values = logits.get(key)
     if (values === undefined) throw new Error(`${name} has no ${key}`)
     return values
   }
-  return cases.map(({ prompt, greedy }, index) => ({ prompt, greedy, promptLogits: find(`logits_${index}`), finalLogits: find(`final_logits_${index}`) }))
+  return cases.map(({ prompt, greedy }, index) => ({
+    prompt,
+    greedy,
+    promptLogits: find(`logits_${index}`),
+    finalLogits: find(`final_logits_${index}`),
+  }))
 }
 
 function readSafetensors(path: string): Map<string, Float32Array> {
   const file = readFileSync(path)
   const headerBytes = Number(file.readBigUInt64LE(0))
-  const header = JSON.parse(file.toString('utf8', 8, 8 + headerBytes)) as Record<string, { data_offsets?: [number, number] }>
-  const entries = Object.entries(header).flatMap(([key, { data_offsets: range }]) => (range === undefined ? [] : [[key, range] as const]))
-  return new Map(entries.map(([key, [from, to]]) => [key, new Float32Array(new Uint8Array(file.subarray(8 + headerBytes + from, 8 + headerBytes + to)).buffer)]))
+  const header = JSON.parse(file.toString('utf8', 8, 8 + headerBytes)) as Record<
+    string,
+    { data_offsets?: [number, number] }
+  >
+  const entries = Object.entries(header).flatMap(([key, { data_offsets: range }]) =>
+    range === undefined ? [] : [[key, range] as const],
+  )
+  return new Map(
+    entries.map(([key, [from, to]]) => [
+      key,
+      new Float32Array(new Uint8Array(file.subarray(8 + headerBytes + from, 8 + headerBytes + to)).buffer),
+    ]),
+  )
 }
 
 export const stories260K = join(testDataFolder, 'stories260K')

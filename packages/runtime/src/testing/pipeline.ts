@@ -16,11 +16,16 @@ export interface Pipeline {
 }
 
 /** @param cut block boundaries, e.g. `[0, 2, 3]` for spans 0:2 and 2:3 */
-export async function loadPipeline(device: Device, cut: readonly number[], memoryLimitBytes: number): Promise<Pipeline> {
+export async function loadPipeline(
+  device: Device,
+  cut: readonly number[],
+  memoryLimitBytes: number,
+): Promise<Pipeline> {
   const embedding = await device.loadEmbedding()
   const head = await device.loadHead()
   const runners: BlockRunner[] = []
-  for (const [index, end] of cut.slice(1).entries()) runners.push(await device.loadBlocks({ start: cut[index] ?? 0, end }, { memoryLimitBytes }))
+  for (const [index, end] of cut.slice(1).entries())
+    runners.push(await device.loadBlocks({ start: cut[index] ?? 0, end }, { memoryLimitBytes }))
   const [first] = runners
   if (first === undefined) throw new Error('a pipeline has a span')
   const probe = await head.logits(new Float32Array(first.hiddenSize))
@@ -37,7 +42,8 @@ export async function loadPipeline(device: Device, cut: readonly number[], memor
     async open(session, tokenBudget) {
       for (const runner of runners) await runner.open(session, tokenBudget)
     },
-    logits: async (session, tokenIds) => head.logits(await forward(session, await embedding.lookup(tokenIds))),
+    logits: async (session, tokenIds) =>
+      head.logits(await forward(session, await embedding.lookup(tokenIds))),
     async exportKeyValues(session) {
       const parts = await Promise.all(runners.map((runner) => runner.exportKeyValues(session)))
       return Float32Array.from(parts.flatMap((part) => [...part]))

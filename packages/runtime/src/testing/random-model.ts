@@ -1,4 +1,10 @@
-import { packedTensors, parseProfile, type IdentifiedManifest, type ModelConfig, type PackedTensor } from '@shoal/model'
+import {
+  packedTensors,
+  parseProfile,
+  type IdentifiedManifest,
+  type ModelConfig,
+  type PackedTensor,
+} from '@shoal/model'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,14 +37,26 @@ export function randomModel(config: ModelConfig, weights: string): PackedModel {
   const profile = parseProfile(weights)
   const layout = packedTensors(config, profile)
   const units = new Map<string, Uint8Array>()
-  const end = (unit: string): number => Math.max(...layout.filter((tensor) => tensor.unit === unit).map((tensor) => tensor.offset + tensor.bytes))
+  const end = (unit: string): number =>
+    Math.max(...layout.filter((tensor) => tensor.unit === unit).map((tensor) => tensor.offset + tensor.bytes))
   for (const tensor of layout) {
     const file = units.get(tensor.unit) ?? new Uint8Array(end(tensor.unit))
     file.set(randomTensor(tensor, profile.weights === 'int4' ? 8 : 128), tensor.offset)
     units.set(tensor.unit, file)
   }
-  const tensors = layout.map(({ name, type, shape, offset, bytes }) => ({ name, type, shape, offset, bytes, sha256: '' }))
-  const manifest: IdentifiedManifest = { id: 'random', bytes: new Uint8Array(), manifest: { version: 1, name: 'random', config, profile, assets: [], tensors } }
+  const tensors = layout.map(({ name, type, shape, offset, bytes }) => ({
+    name,
+    type,
+    shape,
+    offset,
+    bytes,
+    sha256: '',
+  }))
+  const manifest: IdentifiedManifest = {
+    id: 'random',
+    bytes: new Uint8Array(),
+    manifest: { version: 1, name: 'random', config, profile, assets: [], tensors },
+  }
   const folder = mkdtempSync(join(tmpdir(), 'shoal-runtime-'))
   for (const [unit, bytes] of units) writeFileSync(join(folder, `${unit}.bin`), bytes)
   return {
@@ -61,6 +79,10 @@ function randomTensor({ name, type, shape, bytes }: PackedTensor, zeroPoint: num
   const scaled = name.endsWith('norm')
     ? values.map((value) => 1 + 0.2 * value)
     : // Scales: a uniform code of n levels around zero has a deviation of n / √3; a matrix keeps size at 1 / √columns.
-      values.map((value) => (name.endsWith('.scale') ? (0.5 + Math.abs(value)) / zeroPoint / Math.sqrt(columns * 32) : (value * 1.7) / Math.sqrt(columns)))
+      values.map((value) =>
+        name.endsWith('.scale')
+          ? (0.5 + Math.abs(value)) / zeroPoint / Math.sqrt(columns * 32)
+          : (value * 1.7) / Math.sqrt(columns),
+      )
   return new Uint8Array(scaled.buffer)
 }

@@ -6,7 +6,11 @@ import { sameBits } from '../probe/same-bits.ts'
  * A device whose blocks are computed by one rank on each of `devices` (each has a thread of its own), with sums in rank
  * order in this process: what a group does over the network, without one.
  */
-export function rankGroupDevice(devices: readonly Device[], { config, profile }: Manifest, speeds: readonly number[]): Device {
+export function rankGroupDevice(
+  devices: readonly Device[],
+  { config, profile }: Manifest,
+  speeds: readonly number[],
+): Device {
   const [first] = devices
   if (first === undefined || devices.length !== speeds.length) throw new Error('a device for each rank')
   const split = splitBlocks(config, profile, speeds)
@@ -16,7 +20,15 @@ export function rankGroupDevice(devices: readonly Device[], { config, profile }:
     numericClass: first.numericClass,
     async loadBlocks(range, { memoryLimitBytes }) {
       const meet = meeting(devices.length)
-      const runners = await Promise.all(devices.map((device, rank) => device.loadRank(range, { share: rankShare(config, profile, split, rank), sum: meet(rank), memoryLimitBytes })))
+      const runners = await Promise.all(
+        devices.map((device, rank) =>
+          device.loadRank(range, {
+            share: rankShare(config, profile, split, rank),
+            sum: meet(rank),
+            memoryLimitBytes,
+          }),
+        ),
+      )
       return asOne(runners)
     },
     loadRank: (range, options) => first.loadRank(range, options),
@@ -30,7 +42,8 @@ export function rankGroupDevice(devices: readonly Device[], { config, profile }:
 
 /** Adds up in rank order once all ranks have brought their part. */
 function meeting(ranks: number): (rank: number) => SumRanks {
-  let waiting: { readonly rank: number; readonly partial: Float32Array; resolve(sum: Float32Array): void }[] = []
+  let waiting: { readonly rank: number; readonly partial: Float32Array; resolve(sum: Float32Array): void }[] =
+    []
   return (rank) => (partial) =>
     new Promise((resolve) => {
       waiting.push({ rank, partial: partial.slice(), resolve })
@@ -38,7 +51,9 @@ function meeting(ranks: number): (rank: number) => SumRanks {
       const parts = waiting.sort((a, b) => a.rank - b.rank)
       waiting = []
       const sum = new Float32Array(partial.length)
-      for (const [index, part] of parts.entries()) for (const [at, value] of part.partial.entries()) sum[at] = index === 0 ? value : (sum[at] as number) + value
+      for (const [index, part] of parts.entries())
+        for (const [at, value] of part.partial.entries())
+          sum[at] = index === 0 ? value : (sum[at] as number) + value
       for (const part of parts) part.resolve(sum.slice())
     })
 }
@@ -56,8 +71,11 @@ function asOne(runners: readonly BlockRunner[]): BlockRunner {
     hiddenSize: first.hiddenSize,
     open: (session, tokenBudget, part) => all((runner) => runner.open(session, tokenBudget, part)),
     async forward(session, position, hidden) {
-      const [rows, ...others] = await Promise.all(runners.map((runner) => runner.forward(session, position, hidden)))
-      if (rows === undefined || others.some((other) => !sameBits(other, rows))) throw new Error('the ranks came to different rows')
+      const [rows, ...others] = await Promise.all(
+        runners.map((runner) => runner.forward(session, position, hidden)),
+      )
+      if (rows === undefined || others.some((other) => !sameBits(other, rows)))
+        throw new Error('the ranks came to different rows')
       return rows
     },
     length: (session) => first.length(session),

@@ -13,15 +13,31 @@ interface Message {
 }
 
 /** Ranks joined by queues that keep the order between two of them, as channels do. */
-function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { clock: ReturnType<typeof createVirtualClock>; members: Collective[]; queues: Map<string, Message[]>; delivered: Float32Array[]; refused: { from: number; error: ShoalError }[]; deliver(pick: (count: number) => number, alive?: (rank: number) => boolean): boolean } {
+function createGroup(
+  ranks: number,
+  algorithm: Algorithm,
+  deadlineMs = 1000,
+): {
+  clock: ReturnType<typeof createVirtualClock>
+  members: Collective[]
+  queues: Map<string, Message[]>
+  delivered: Float32Array[]
+  refused: { from: number; error: ShoalError }[]
+  deliver(pick: (count: number) => number, alive?: (rank: number) => boolean): boolean
+} {
   const clock = createVirtualClock()
   const queues = new Map<string, Message[]>()
   const delivered: Float32Array[] = []
   const refused: { from: number; error: ShoalError }[] = []
-  const send = (from: number) => (id: SumId, { to, ...part }: Outgoing): void => {
-    const key = `${from}>${to}`
-    queues.set(key, [...(queues.get(key) ?? []), { from, to, id, part: { ...part, values: part.values.slice() } }])
-  }
+  const send =
+    (from: number) =>
+    (id: SumId, { to, ...part }: Outgoing): void => {
+      const key = `${from}>${to}`
+      queues.set(key, [
+        ...(queues.get(key) ?? []),
+        { from, to, id, part: { ...part, values: part.values.slice() } },
+      ])
+    }
   const members: Collective[] = Array.from({ length: ranks }, (_, rank) =>
     createCollective({
       clock,
@@ -45,7 +61,9 @@ function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { 
     delivered,
     refused,
     deliver(pick, alive = () => true) {
-      const waiting = [...queues.values()].filter((queue) => queue[0] !== undefined && alive(queue[0].to) && alive(queue[0].from))
+      const waiting = [...queues.values()].filter(
+        (queue) => queue[0] !== undefined && alive(queue[0].to) && alive(queue[0].from),
+      )
       const queue = waiting[pick(waiting.length)]
       const message = queue?.shift()
       if (message === undefined) return false
@@ -57,7 +75,10 @@ function createGroup(ranks: number, algorithm: Algorithm, deadlineMs = 1000): { 
 }
 
 /** One element after the other, as the contract says it. */
-const inRankOrder = (parts: readonly Float32Array[]): Float32Array => Float32Array.from(parts[0]!, (_, index) => parts.map((part) => part[index]!).reduce((sum, value) => Math.fround(sum + value)))
+const inRankOrder = (parts: readonly Float32Array[]): Float32Array =>
+  Float32Array.from(parts[0]!, (_, index) =>
+    parts.map((part) => part[index]!).reduce((sum, value) => Math.fround(sum + value)),
+  )
 const hex = (sum: Float32Array): string => Buffer.from(sum.buffer).toString('hex')
 
 const values = (seed: number, length: number): Float32Array => {
@@ -71,12 +92,19 @@ const settled = async (): Promise<void> => {
 
 describe.each(algorithms)('%s', (algorithm) => {
   test('every rank has the sum in rank order, whatever arrives first, sum after sum', async () => {
-    const cases = fc.record({ ranks: fc.integer({ min: 1, max: 5 }), length: fc.constantFrom(1, 7, 8192, 20_000, pieceValues + 1, 5 * pieceValues - 3), seed: fc.integer(), sums: fc.integer({ min: 1, max: 4 }) })
+    const cases = fc.record({
+      ranks: fc.integer({ min: 1, max: 5 }),
+      length: fc.constantFrom(1, 7, 8192, 20_000, pieceValues + 1, 5 * pieceValues - 3),
+      seed: fc.integer(),
+      sums: fc.integer({ min: 1, max: 4 }),
+    })
     await fc.assert(
       fc.asyncProperty(cases, async ({ ranks, length, seed, sums }) => {
         const group = createGroup(ranks, algorithm)
         const random = seededRandom(seed)
-        const own = Array.from({ length: sums }, (_, sum) => Array.from({ length: ranks }, (_, rank) => values(seed + 31 * sum + rank, length)))
+        const own = Array.from({ length: sums }, (_, sum) =>
+          Array.from({ length: ranks }, (_, rank) => values(seed + 31 * sum + rank, length)),
+        )
         const expected = own.map((parts) => hex(inRankOrder(parts)))
         const results = group.members.map(async (member, rank) => {
           member.begin(0)
@@ -98,7 +126,12 @@ describe.each(algorithms)('%s', (algorithm) => {
   })
 
   test('a rank that dies at any point is told of at every survivor', async () => {
-    const cases = fc.record({ ranks: fc.integer({ min: 2, max: 4 }), dead: fc.nat(), after: fc.integer({ min: 0, max: 14 }), seed: fc.integer() })
+    const cases = fc.record({
+      ranks: fc.integer({ min: 2, max: 4 }),
+      dead: fc.nat(),
+      after: fc.integer({ min: 0, max: 14 }),
+      seed: fc.integer(),
+    })
     await fc.assert(
       fc.asyncProperty(cases, async ({ ranks, dead, after, seed }) => {
         const group = createGroup(ranks, algorithm)
@@ -119,7 +152,12 @@ describe.each(algorithms)('%s', (algorithm) => {
         }
         let idle = 0
         while (idle < 3) {
-          idle = group.deliver((count) => Math.floor(random.unit() * count), (rank) => rank !== gone) ? 0 : idle + 1
+          idle = group.deliver(
+            (count) => Math.floor(random.unit() * count),
+            (rank) => rank !== gone,
+          )
+            ? 0
+            : idle + 1
           await settled()
         }
         group.clock.advance(1001)
@@ -174,76 +212,122 @@ const wrong: readonly (readonly [string, Algorithm, number, Part])[] = [
   ['a rank outside', 'gather', 2, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
   ['a total at the hub', 'star', 1, { kind: 'total', chunk: 0, values: new Float32Array(4) }],
   ['a piece that does not exist', 'gather', 1, { kind: 'partial', chunk: 1, values: new Float32Array(4) }],
-  ['a piece that does not exist', 'star', 1, { kind: 'partial', chunk: 2 ** 32 - 1, values: new Float32Array(4) }],
+  [
+    'a piece that does not exist',
+    'star',
+    1,
+    { kind: 'partial', chunk: 2 ** 32 - 1, values: new Float32Array(4) },
+  ],
   ['a piece that does not exist', 'ring', 1, { kind: 'total', chunk: 1, values: new Float32Array(4) }],
-  ['a running sum for the first of the ring', 'ring', 1, { kind: 'partial', chunk: 0, values: new Float32Array(4) }],
+  [
+    'a running sum for the first of the ring',
+    'ring',
+    1,
+    { kind: 'partial', chunk: 0, values: new Float32Array(4) },
+  ],
 ]
 
 test.each(wrong)('refused: %s', (_, algorithm, from, part) => {
   const [member] = createGroup(2, algorithm).members
   member!.begin(0)
   member!.sum(new Float32Array(4)).catch(() => undefined)
-  expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
+  expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(
+    expect.objectContaining({ code: 'bad-frame' }),
+  )
 })
 
 const length = 2 * pieceValues + 1
 const each = lengthOfPieces(length, 3)
 const wrongPieces: readonly (readonly [string, number, Part])[] = [
-  ['a part of a piece that another rank adds up', 1, { kind: 'partial', chunk: 1, values: new Float32Array(each) }],
-  ['the total of a piece that is added up here', 1, { kind: 'total', chunk: 0, values: new Float32Array(each) }],
-  ['a total by a rank that does not add it up', 2, { kind: 'total', chunk: 1, values: new Float32Array(each) }],
-  ['a total that is too long for the last piece', 2, { kind: 'total', chunk: 2, values: new Float32Array(each) }],
+  [
+    'a part of a piece that another rank adds up',
+    1,
+    { kind: 'partial', chunk: 1, values: new Float32Array(each) },
+  ],
+  [
+    'the total of a piece that is added up here',
+    1,
+    { kind: 'total', chunk: 0, values: new Float32Array(each) },
+  ],
+  [
+    'a total by a rank that does not add it up',
+    2,
+    { kind: 'total', chunk: 1, values: new Float32Array(each) },
+  ],
+  [
+    'a total that is too long for the last piece',
+    2,
+    { kind: 'total', chunk: 2, values: new Float32Array(each) },
+  ],
 ]
 
 test.each(wrongPieces)('refused in a star of three pieces: %s', (_, from, part) => {
   const [member] = createGroup(3, 'star').members
   member!.begin(0)
   member!.sum(new Float32Array(length)).catch(() => undefined)
-  expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(expect.objectContaining({ code: 'bad-frame' }))
-  member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(each) })
-  expect(() => member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(each) })).toThrow('a second time')
-})
-
-test.each(algorithms)('whatever parts come in a %s, they are taken, dropped or refused as bad-frame, and a total has all of its parts', async (algorithm) => {
-  const hostile = fc.record({
-    from: fc.integer({ min: -1, max: 4 }),
-    id: fc.record({ call: fc.integer({ min: 0, max: 1 }), sum: fc.integer({ min: 0, max: 2 }) }),
-    kind: fc.constantFrom('partial' as const, 'total' as const),
-    chunk: fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constant(2 ** 32 - 1)),
-    length: fc.constantFrom(0, 1, 5, 6, pieceValues, pieceValues + 1, 21_847),
-  })
-  await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 0, max: 2 }), fc.array(hostile, { maxLength: 12 }), async (rank, parts) => {
-      const [member] = [createGroup(3, algorithm).members[rank]!]
-      member.begin(0)
-      let total: Float32Array | undefined
-      void member.sum(new Float32Array(2 * pieceValues + 5).fill(1)).then((rows) => (total = rows), () => undefined)
-      for (const { from, id, kind, chunk, length } of parts) {
-        try {
-          member.receive(from, id, { kind, chunk, values: new Float32Array(length).fill(1) })
-        } catch (error) {
-          expect(error).toMatchObject({ name: 'ShoalError', code: 'bad-frame' })
-        }
-      }
-      await settled()
-      // Three pieces of two other ranks, or of a ring's one, cannot have come in fewer.
-      if (total !== undefined) expect(parts.length).toBeGreaterThanOrEqual(3)
-      if (total !== undefined && algorithm === 'gather') expect(total.every((value) => value === 3)).toBe(true)
-      member.close(new ShoalError('cancelled', 'over'))
-    }),
-    { numRuns: 150 },
+  expect(() => member!.receive(from, { call: 0, sum: 0 }, part)).toThrow(
+    expect.objectContaining({ code: 'bad-frame' }),
   )
+  member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(each) })
+  expect(() =>
+    member!.receive(1, { call: 0, sum: 0 }, { kind: 'total', chunk: 1, values: new Float32Array(each) }),
+  ).toThrow('a second time')
 })
 
-test.each(wrong.filter(([, algorithm, from]) => algorithm !== 'ring' && from === 1))('refused once its sum begins, and its rank named: %s', async (_, algorithm, from, part) => {
-  const group = createGroup(2, algorithm)
-  const [member] = group.members
-  member!.begin(0)
-  member!.receive(from, { call: 0, sum: 0 }, part)
-  const sum = member!.sum(new Float32Array(4))
-  expect(group.refused).toMatchObject([{ from, error: { code: 'bad-frame' } }])
-  await expect(sum).rejects.toMatchObject({ code: 'bad-frame' })
-})
+test.each(algorithms)(
+  'whatever parts come in a %s, they are taken, dropped or refused as bad-frame, and a total has all of its parts',
+  async (algorithm) => {
+    const hostile = fc.record({
+      from: fc.integer({ min: -1, max: 4 }),
+      id: fc.record({ call: fc.integer({ min: 0, max: 1 }), sum: fc.integer({ min: 0, max: 2 }) }),
+      kind: fc.constantFrom('partial' as const, 'total' as const),
+      chunk: fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constant(2 ** 32 - 1)),
+      length: fc.constantFrom(0, 1, 5, 6, pieceValues, pieceValues + 1, 21_847),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 2 }),
+        fc.array(hostile, { maxLength: 12 }),
+        async (rank, parts) => {
+          const [member] = [createGroup(3, algorithm).members[rank]!]
+          member.begin(0)
+          let total: Float32Array | undefined
+          void member.sum(new Float32Array(2 * pieceValues + 5).fill(1)).then(
+            (rows) => (total = rows),
+            () => undefined,
+          )
+          for (const { from, id, kind, chunk, length } of parts) {
+            try {
+              member.receive(from, id, { kind, chunk, values: new Float32Array(length).fill(1) })
+            } catch (error) {
+              expect(error).toMatchObject({ name: 'ShoalError', code: 'bad-frame' })
+            }
+          }
+          await settled()
+          // Three pieces of two other ranks, or of a ring's one, cannot have come in fewer.
+          if (total !== undefined) expect(parts.length).toBeGreaterThanOrEqual(3)
+          if (total !== undefined && algorithm === 'gather')
+            expect(total.every((value) => value === 3)).toBe(true)
+          member.close(new ShoalError('cancelled', 'over'))
+        },
+      ),
+      { numRuns: 150 },
+    )
+  },
+)
+
+test.each(wrong.filter(([, algorithm, from]) => algorithm !== 'ring' && from === 1))(
+  'refused once its sum begins, and its rank named: %s',
+  async (_, algorithm, from, part) => {
+    const group = createGroup(2, algorithm)
+    const [member] = group.members
+    member!.begin(0)
+    member!.receive(from, { call: 0, sum: 0 }, part)
+    const sum = member!.sum(new Float32Array(4))
+    expect(group.refused).toMatchObject([{ from, error: { code: 'bad-frame' } }])
+    await expect(sum).rejects.toMatchObject({ code: 'bad-frame' })
+  },
+)
 
 test('a rank that fills the room for early parts is refused, not the one that comes after it', () => {
   const group = createGroup(3, 'gather')

@@ -94,8 +94,16 @@ export function createCollective(options: CollectiveOptions): Collective {
       watch = clock.after(leftMs, look)
       return
     }
-    const missing = current.exchange.waitingFor().map((other) => options.nameOf(other)).join(', ')
-    settle((failure = new ShoalError('deadline-passed', `no part of a sum from ${missing} within ${deadlineMs} ms`)))
+    const missing = current.exchange
+      .waitingFor()
+      .map((other) => options.nameOf(other))
+      .join(', ')
+    settle(
+      (failure = new ShoalError(
+        'deadline-passed',
+        `no part of a sum from ${missing} within ${deadlineMs} ms`,
+      )),
+    )
   }
   const carryOut = (id: SumId, parts: readonly Outgoing[]): void => {
     for (const part of parts) options.send(id, part)
@@ -118,7 +126,8 @@ export function createCollective(options: CollectiveOptions): Collective {
   /** Of what early parts may use, by rank: who sends ahead without end must not use up what the others need. */
   const greediest = (): number => {
     const used = new Map<number, number>()
-    for (const { from, part } of early) used.set(from, (used.get(from) ?? 0) + 1 / earlyMax + part.values.byteLength / earlyBytesMax)
+    for (const { from, part } of early)
+      used.set(from, (used.get(from) ?? 0) + 1 / earlyMax + part.values.byteLength / earlyBytesMax)
     return [...used].reduce((most, one) => (one[1] > most[1] ? one : most), [-1, 0])[0]
   }
   const keepEarly = (isKept: (one: Early) => boolean): void => {
@@ -133,8 +142,10 @@ export function createCollective(options: CollectiveOptions): Collective {
     keepEarly((one) => !isDue(one))
     return due
   }
-  const isCurrent = (id: SumId): boolean => current !== null && id.call === current.id.call && id.sum === current.id.sum
-  const isOver = (id: SumId): boolean => id.call < call || (id.call === call && (id.sum < nextSum || failure !== null))
+  const isCurrent = (id: SumId): boolean =>
+    current !== null && id.call === current.id.call && id.sum === current.id.sum
+  const isOver = (id: SumId): boolean =>
+    id.call < call || (id.call === call && (id.sum < nextSum || failure !== null))
 
   return {
     begin(next) {
@@ -161,7 +172,8 @@ export function createCollective(options: CollectiveOptions): Collective {
       })
     },
     receive(from, id, part) {
-      if (!Number.isInteger(from) || from < 0 || from >= ranks || from === rank) throw misplaced(from, part, `this is rank ${rank} of ${ranks}`)
+      if (!Number.isInteger(from) || from < 0 || from >= ranks || from === rank)
+        throw misplaced(from, part, `this is rank ${rank} of ${ranks}`)
       if (closed !== null) return
       if (isCurrent(id)) {
         take(from, id, part)
@@ -171,7 +183,10 @@ export function createCollective(options: CollectiveOptions): Collective {
       if (isOver(id)) return
       if (early.length >= earlyMax || earlyBytes + part.values.byteLength > earlyBytesMax) {
         const other = greediest()
-        const error = new ShoalError('bad-frame', `rank ${other} sent most of ${early.length} parts that wait for their sum already`)
+        const error = new ShoalError(
+          'bad-frame',
+          `rank ${other} sent most of ${early.length} parts that wait for their sum already`,
+        )
         if (other === from) throw error
         options.refuse(other, error)
         return

@@ -25,8 +25,15 @@ interface Event {
 }
 
 /** Until every rank has the total. */
-function exchangedMs(algorithm: Algorithm, ranks: number, bytes: number, { latencyMs, bytesPerMs }: Link): number {
-  const exchanges = Array.from({ length: ranks }, (_, rank): Exchange => ways[algorithm]({ rank, ranks, rows: new Float32Array(bytes / 4) }))
+function exchangedMs(
+  algorithm: Algorithm,
+  ranks: number,
+  bytes: number,
+  { latencyMs, bytesPerMs }: Link,
+): number {
+  const exchanges = Array.from({ length: ranks }, (_, rank): Exchange =>
+    ways[algorithm]({ rank, ranks, rows: new Float32Array(bytes / 4) }),
+  )
   const [outFreeMs, inFreeMs] = [exchanges.map(() => 0), exchanges.map(() => 0)]
   const events: Event[] = []
   let order = 0
@@ -45,7 +52,9 @@ function exchangedMs(algorithm: Algorithm, ranks: number, bytes: number, { laten
   }
   exchanges.forEach((exchange, rank) => exchange.start().forEach((part) => send(rank, part)))
   while (events.length > 0) {
-    const next = events.reduce((first, event) => (event.atMs < first.atMs || (event.atMs === first.atMs && event.order < first.order) ? event : first))
+    const next = events.reduce((first, event) =>
+      event.atMs < first.atMs || (event.atMs === first.atMs && event.order < first.order) ? event : first,
+    )
     events.splice(events.indexOf(next), 1)
     nowMs = next.atMs
     next.run()
@@ -62,16 +71,28 @@ const links: readonly Link[] = [
 ]
 
 /** As `measureLinks` would find it. */
-const costsOf = ({ latencyMs, bytesPerMs }: Link): ExchangeCosts => ({ roundTripMs: 2 * latencyMs, msPerByte: 1 / (2 * bytesPerMs), parallel: 64 })
+const costsOf = ({ latencyMs, bytesPerMs }: Link): ExchangeCosts => ({
+  roundTripMs: 2 * latencyMs,
+  msPerByte: 1 / (2 * bytesPerMs),
+  parallel: 64,
+})
 
 const cases = links.flatMap((link) => [2, 3, 4, 8].map((ranks) => ({ ...link, ranks })))
 
-test.each(cases)('$ranks ranks over $name: the choice is within 1.2 or 0.2 ms of the best, at every size', ({ ranks, ...link }) => {
-  for (const bytes of [8192, 32_768, 131_072, 262_144, 393_216, 524_288, 1_048_576, 2_097_152]) {
-    const times = new Map(algorithms.map((algorithm) => [algorithm, exchangedMs(algorithm, ranks, bytes, link)]))
-    const chosen = chooseAlgorithm(ranks, bytes, costsOf(link))
-    const best = Math.min(...times.values())
-    const bound = Math.max(1.2 * best, best + 0.2)
-    expect(times.get(chosen), `${bytes} bytes: ${chosen} of ${JSON.stringify([...times])}`).toBeLessThanOrEqual(bound)
-  }
-})
+test.each(cases)(
+  '$ranks ranks over $name: the choice is within 1.2 or 0.2 ms of the best, at every size',
+  ({ ranks, ...link }) => {
+    for (const bytes of [8192, 32_768, 131_072, 262_144, 393_216, 524_288, 1_048_576, 2_097_152]) {
+      const times = new Map(
+        algorithms.map((algorithm) => [algorithm, exchangedMs(algorithm, ranks, bytes, link)]),
+      )
+      const chosen = chooseAlgorithm(ranks, bytes, costsOf(link))
+      const best = Math.min(...times.values())
+      const bound = Math.max(1.2 * best, best + 0.2)
+      expect(
+        times.get(chosen),
+        `${bytes} bytes: ${chosen} of ${JSON.stringify([...times])}`,
+      ).toBeLessThanOrEqual(bound)
+    }
+  },
+)

@@ -24,7 +24,9 @@ function crossing(count: number, costs: ExchangeCosts): string {
 }
 
 test('the table of docs/tensor-parallel.md is what the model says', () => {
-  const rows = links.map(([name, costs]) => `| ${name} | ${ranks.map((count) => crossing(count, costs)).join(' | ')} |`)
+  const rows = links.map(
+    ([name, costs]) => `| ${name} | ${ranks.map((count) => crossing(count, costs)).join(' | ')} |`,
+  )
   const page = readFileSync(resolve(import.meta.dirname, '../../../../docs/tensor-parallel.md'), 'utf8')
   expect(page).toContain(rows.join('\n'))
 })

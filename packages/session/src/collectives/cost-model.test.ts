@@ -23,7 +23,8 @@ test.each(choices)('%s', (_, ranks, bytes, costs, wanted) => {
 
 test('a sum costs more with more bytes and longer ways, and nothing for one rank', () => {
   for (const algorithm of algorithms) {
-    const at = (ranks: number, bytes: number, costs: ExchangeCosts): number => predictedExchangeMs(algorithm, ranks, bytes, costs)
+    const at = (ranks: number, bytes: number, costs: ExchangeCosts): number =>
+      predictedExchangeMs(algorithm, ranks, bytes, costs)
     expect(at(1, 8192, gigabit)).toBe(0)
     expect(at(2, 16_384, gigabit)).toBeGreaterThan(at(2, 8192, gigabit))
     expect(at(2, 8192, wan)).toBeGreaterThan(at(2, 8192, gigabit))

@@ -47,7 +47,11 @@ function workOf(algorithm: Algorithm, ranks: number, bytes: number): Exchanged {
   switch (algorithm) {
     // Everybody sends to all others, receives from all and adds up.
     case 'gather':
-      return { hops: 1, path: { passes: 2 * others, additions: others, messages: 2 * (others - 1) }, total: { passes: 2 * others * ranks, additions: others * ranks, messages: 2 * others * ranks } }
+      return {
+        hops: 1,
+        path: { passes: 2 * others, additions: others, messages: 2 * (others - 1) },
+        total: { passes: 2 * others * ranks, additions: others * ranks, messages: 2 * others * ranks },
+      }
     // The rank with most pieces receives them from all and sends them to all, and likewise with its part of all the others.
     // Where some rank has none, the way of one piece is longer: from all, to all, with nothing else to do meanwhile.
     case 'star': {
@@ -55,24 +59,45 @@ function workOf(algorithm: Algorithm, ranks: number, bytes: number): Exchanged {
       const hubs = Math.min(pieces, ranks)
       const own = Math.ceil(pieces / ranks)
       const passes = pieces < ranks ? (4 * others) / pieces : (2 * others * own + 2 * (pieces - own)) / pieces
-      return { hops: 2, path: { passes, additions: (others * own) / pieces, messages: 2 * (others - 1) * Math.min(hubs, 2) }, total: { passes: 4 * others, additions: others, messages: 4 * others * hubs } }
+      return {
+        hops: 2,
+        path: { passes, additions: (others * own) / pieces, messages: 2 * (others - 1) * Math.min(hubs, 2) },
+        total: { passes: 4 * others, additions: others, messages: 4 * others * hubs },
+      }
     }
     // The first piece makes the whole way, and behind it the busiest rank handles every piece up to four times, one by one.
     case 'ring': {
       const pieces = piecesFor(1)
       const behind = pieces - 1
-      return { hops: 2 * others, path: { passes: (4 * others + Math.min(4, ranks) * behind) / pieces, additions: (others + behind) / pieces, messages: 0 }, total: { passes: 4 * others, additions: others, messages: 4 * others * pieces } }
+      return {
+        hops: 2 * others,
+        path: {
+          passes: (4 * others + Math.min(4, ranks) * behind) / pieces,
+          additions: (others + behind) / pieces,
+          messages: 0,
+        },
+        total: { passes: 4 * others, additions: others, messages: 4 * others * pieces },
+      }
     }
   }
 }
 
 /** Predicted time of one sum over `ranks` ranks of `bytes` each. */
-export function predictedExchangeMs(algorithm: Algorithm, ranks: number, bytes: number, { roundTripMs, msPerByte, parallel }: ExchangeCosts): number {
+export function predictedExchangeMs(
+  algorithm: Algorithm,
+  ranks: number,
+  bytes: number,
+  { roundTripMs, msPerByte, parallel }: ExchangeCosts,
+): number {
   if (ranks < 2) return 0
   const { hops, path, total } = workOf(algorithm, ranks, bytes)
-  const msOf = ({ passes, additions, messages }: Work): number => passes * bytes * msPerByte + additions * bytes * addMsPerByte + messages * messageMs
+  const msOf = ({ passes, additions, messages }: Work): number =>
+    passes * bytes * msPerByte + additions * bytes * addMsPerByte + messages * messageMs
   const late = ranks <= parallel ? lateMs : 0
-  return Math.max(hops * (roundTripMs / 2 + late) + msOf(path), msOf(total) / Math.max(1, Math.min(parallel, ranks)))
+  return Math.max(
+    hops * (roundTripMs / 2 + late) + msOf(path),
+    msOf(total) / Math.max(1, Math.min(parallel, ranks)),
+  )
 }
 
 /** The cheapest way by prediction; the first of equals in the order of {@link algorithms}. */

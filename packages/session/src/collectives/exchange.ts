@@ -54,14 +54,19 @@ export function addInRankOrder(parts: readonly Float32Array[], into: Float32Arra
   const last = others.pop()
   if (first === undefined || second === undefined) throw new Error('a sum has the parts of two ranks')
   if (last === undefined) {
-    for (let index = 0; index < into.length; index += 1) into[index] = (first[index] as number) + (second[index] as number)
+    for (let index = 0; index < into.length; index += 1)
+      into[index] = (first[index] as number) + (second[index] as number)
     return
   }
   // Two at a time: loops over one array each are several times faster than one loop over all.
   for (let from = 0; from < into.length; from += running.length) {
     const count = Math.min(running.length, into.length - from)
-    for (let index = 0; index < count; index += 1) running[index] = (first[from + index] as number) + (second[from + index] as number)
-    for (const part of others) for (let index = 0; index < count; index += 1) running[index] = (running[index] as number) + (part[from + index] as number)
-    for (let index = 0; index < count; index += 1) into[from + index] = (running[index] as number) + (last[from + index] as number)
+    for (let index = 0; index < count; index += 1)
+      running[index] = (first[from + index] as number) + (second[from + index] as number)
+    for (const part of others)
+      for (let index = 0; index < count; index += 1)
+        running[index] = (running[index] as number) + (part[from + index] as number)
+    for (let index = 0; index < count; index += 1)
+      into[from + index] = (running[index] as number) + (last[from + index] as number)
   }
 }

@@ -12,10 +12,14 @@ export function gather({ rank, ranks, rows }: ExchangeOptions): Exchange {
       return left === 0
     },
     waitingFor: () => others(rank, ranks).filter((other) => sums.some((sum) => sum.isMissing(other))),
-    start: () => pieces.flatMap((values, chunk) => others(rank, ranks).map((to): Outgoing => ({ to, kind: 'partial', chunk, values }))),
+    start: () =>
+      pieces.flatMap((values, chunk) =>
+        others(rank, ranks).map((to): Outgoing => ({ to, kind: 'partial', chunk, values })),
+      ),
     receive(from, part) {
       const sum = sums[part.chunk]
-      if (part.kind !== 'partial' || sum === undefined) throw misplaced(from, part, `partial sums in ${pieces.length} pieces were due`)
+      if (part.kind !== 'partial' || sum === undefined)
+        throw misplaced(from, part, `partial sums in ${pieces.length} pieces were due`)
       if (sum.take(from, part)) left -= 1
       return []
     },

@@ -15,5 +15,7 @@ export function lengthOfPieces(length: number, wanted = 1): number {
 /** Views of the rows, the last one shorter. */
 export function piecesOf(rows: Float32Array, wanted?: number): readonly Float32Array[] {
   const each = lengthOfPieces(rows.length, wanted)
-  return Array.from({ length: Math.ceil(rows.length / each) }, (_, chunk) => rows.subarray(chunk * each, (chunk + 1) * each))
+  return Array.from({ length: Math.ceil(rows.length / each) }, (_, chunk) =>
+    rows.subarray(chunk * each, (chunk + 1) * each),
+  )
 }

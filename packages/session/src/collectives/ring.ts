@@ -21,7 +21,8 @@ export function ring({ rank, ranks, rows }: ExchangeOptions): Exchange {
     return to === last ? [] : [{ to, kind: 'total', chunk, values: viewOf(chunk) }]
   }
   const check = (from: number, part: Part, seen: ReadonlySet<number>): void => {
-    if (!(part.chunk < chunkCount) || part.values.length !== viewOf(part.chunk).length) throw misplaced(from, part, `${rows.length} numbers travel in ${chunkCount} pieces`)
+    if (!(part.chunk < chunkCount) || part.values.length !== viewOf(part.chunk).length)
+      throw misplaced(from, part, `${rows.length} numbers travel in ${chunkCount} pieces`)
     if (seen.has(part.chunk)) throw misplaced(from, part, 'a second time')
   }
   return {
@@ -29,18 +30,26 @@ export function ring({ rank, ranks, rows }: ExchangeOptions): Exchange {
       return ranks === 1 || known.size === chunkCount
     },
     waitingFor: () => (ranks === 1 || known.size === chunkCount ? [] : [(rank + last) % ranks]),
-    start: () => (rank === 0 && ranks > 1 ? pieces.map((values, chunk): Outgoing => ({ to: 1, kind: 'partial', chunk, values })) : []),
+    start: () =>
+      rank === 0 && ranks > 1
+        ? pieces.map((values, chunk): Outgoing => ({ to: 1, kind: 'partial', chunk, values }))
+        : [],
     receive(from, part) {
       if (part.kind === 'partial') {
-        if (rank === 0 || from !== rank - 1) throw misplaced(from, part, 'running sums come from the rank before')
+        if (rank === 0 || from !== rank - 1)
+          throw misplaced(from, part, 'running sums come from the rank before')
         check(from, part, summed)
         summed.add(part.chunk)
         const own = viewOf(part.chunk)
-        for (let index = 0; index < own.length; index += 1) own[index] = (part.values[index] as number) + (own[index] as number)
+        for (let index = 0; index < own.length; index += 1)
+          own[index] = (part.values[index] as number) + (own[index] as number)
         freeMemory(part.values.buffer)
-        return rank === last ? onTotal(part.chunk) : [{ to: rank + 1, kind: 'partial', chunk: part.chunk, values: own }]
+        return rank === last
+          ? onTotal(part.chunk)
+          : [{ to: rank + 1, kind: 'partial', chunk: part.chunk, values: own }]
       }
-      if (rank === last || from !== (rank + last) % ranks) throw misplaced(from, part, 'the total comes from the rank before in the ring')
+      if (rank === last || from !== (rank + last) % ranks)
+        throw misplaced(from, part, 'the total comes from the rank before in the ring')
       check(from, part, known)
       if (rank !== 0 && !summed.has(part.chunk)) throw misplaced(from, part, 'before its own sum')
       viewOf(part.chunk).set(part.values)

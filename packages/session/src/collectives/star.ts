@@ -19,9 +19,19 @@ export function star({ rank, ranks, rows }: ExchangeOptions): Exchange {
     get done() {
       return ranks === 1 || known.size === pieces.length
     },
-    waitingFor: () => others(rank, ranks).filter((other) => sums.some((sum, chunk) => (sum === null ? hubOf(chunk) === other && !known.has(chunk) : sum.isMissing(other)))),
+    waitingFor: () =>
+      others(rank, ranks).filter((other) =>
+        sums.some((sum, chunk) =>
+          sum === null ? hubOf(chunk) === other && !known.has(chunk) : sum.isMissing(other),
+        ),
+      ),
     start() {
-      const parts = pieces.map((values, chunk): Outgoing => ({ to: hubOf(chunk), kind: 'partial', chunk, values }))
+      const parts = pieces.map((values, chunk): Outgoing => ({
+        to: hubOf(chunk),
+        kind: 'partial',
+        chunk,
+        values,
+      }))
       // One to each of the others, beginning behind this rank, then the next to each: not all ranks send to the same first.
       const turnOf = ({ to, chunk }: Outgoing): number => chunk - to + ((to - rank + ranks) % ranks)
       return parts.filter(({ to }) => to !== rank).sort((a, b) => turnOf(a) - turnOf(b))
@@ -29,14 +39,16 @@ export function star({ rank, ranks, rows }: ExchangeOptions): Exchange {
     receive(from, part) {
       const { kind, chunk } = part
       const [own, sum] = [pieces[chunk], sums[chunk]]
-      if (own === undefined || sum === undefined) throw misplaced(from, part, `${rows.length} numbers travel in ${pieces.length} pieces`)
+      if (own === undefined || sum === undefined)
+        throw misplaced(from, part, `${rows.length} numbers travel in ${pieces.length} pieces`)
       if (sum !== null) {
         if (kind !== 'partial') throw misplaced(from, part, `rank ${rank} makes this total`)
         if (!sum.take(from, part)) return []
         known.add(chunk)
         return others(rank, ranks).map((to): Outgoing => ({ to, kind: 'total', chunk, values: own }))
       }
-      if (kind !== 'total' || from !== hubOf(chunk) || part.values.length !== own.length) throw misplaced(from, part, `a total of ${own.length} from rank ${hubOf(chunk)} was due`)
+      if (kind !== 'total' || from !== hubOf(chunk) || part.values.length !== own.length)
+        throw misplaced(from, part, `a total of ${own.length} from rank ${hubOf(chunk)} was due`)
       if (known.has(chunk)) throw misplaced(from, part, 'a second time')
       own.set(part.values)
       freeMemory(part.values.buffer)

@@ -8,7 +8,8 @@ export function createEcho(link: RankLink): (message: GroupMessage, values: Floa
   let answered = 0
   return (message, values) => {
     if (message.type !== 'group-echo') throw new ShoalError('bad-frame', `'${message.type}' among echoes`)
-    if (answered >= groupLimits.echoesMax) throw new ShoalError('limit-exceeded', `${answered} echoes came over this channel already`)
+    if (answered >= groupLimits.echoesMax)
+      throw new ShoalError('limit-exceeded', `${answered} echoes came over this channel already`)
     answered += 1
     link.send(message, values)
     freeMemory(values.buffer)

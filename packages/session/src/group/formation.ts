@@ -40,7 +40,12 @@ export interface Formation {
   /** Makes room at every member. @throws {ShoalError} the first refusal; then it is open nowhere */
   open(session: number, tokenBudget: number, part: BlockRange, signal: AbortSignal): Promise<void>
   /** One call at every rank; `compute` is this one's. When it fails, no member has the rows. */
-  call(session: number, position: number, hidden: Float32Array, compute: () => Promise<Float32Array>): Promise<Float32Array>
+  call(
+    session: number,
+    position: number,
+    hidden: Float32Array,
+    compute: () => Promise<Float32Array>,
+  ): Promise<Float32Array>
   truncate(session: number, length: number): void
   close(session: number): void
   /** Has a member load a part of the head. @throws {ShoalError} what kept it from it */
@@ -60,7 +65,11 @@ interface MemberLink {
 type Answer = GroupDone | (GroupLogits & { readonly logits: Float32Array })
 
 /** Asks every member to load its share and to connect to the others. @throws {RankError} what kept one of them from it */
-export async function formGroup(dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger }, options: FormationOptions, signal: AbortSignal): Promise<Formation> {
+export async function formGroup(
+  dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger },
+  options: FormationOptions,
+  signal: AbortSignal,
+): Promise<Formation> {
   const { transport, clock, logger } = dependencies
   const { group, range, split, sums, thread } = options
   // Only what travels.
@@ -78,51 +87,69 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     for (const { requests } of members.values()) requests.close(error)
     options.onBroken?.()
   }
-  const ranks = alsoInThread(createGroupRank({ clock, rank: 0, peers, sums, onLost: lose }), () => (lanes === null ? null : thread))
+  const ranks = alsoInThread(createGroupRank({ clock, rank: 0, peers, sums, onLost: lose }), () =>
+    lanes === null ? null : thread,
+  )
   /** Once a rank is lost all requests fail, whomever they asked: it is the lost one that keeps the others from it. */
-  const blamed = (error: unknown): unknown => (broken === null ? error : new RankError(broken.rank, broken.error))
+  const blamed = (error: unknown): unknown =>
+    broken === null ? error : new RankError(broken.rank, broken.error)
   const all = (message: GroupMessage, values?: Float32Array): void => {
     for (const { link } of members.values()) link.send(message, values)
   }
 
-  const receiveFrom = (rank: number, { requests }: MemberLink) => (message: GroupMessage, values: Float32Array): void => {
-    switch (message.type) {
-      case 'group-part':
-        ranks.receive(rank, message, values)
-        return
-      case 'group-done':
-        requests.answer(message.request, message)
-        return
-      case 'group-logits':
-        requests.answer(message.request, { ...message, logits: values })
-        return
-      case 'group-failed':
-        if (message.request !== null) requests.refuse(message.request, message)
-        else if (message.call !== null) ranks.collective.fail(message.call, failureOf(ranks.nameOf(rank), message))
-        else lose(null, failureOf(ranks.nameOf(rank), message))
-        return
-      case 'group-lane':
-        lanes?.taken(rank, message.offer)
-        return
-      case 'group-form':
-      case 'group-lanes':
-      case 'group-connect':
-      case 'group-open':
-      case 'group-truncate':
-      case 'group-close':
-      case 'group-meet':
-      case 'group-call':
-      case 'group-echo':
-      case 'group-head-load':
-      case 'group-head':
-        throw new ShoalError('bad-frame', `'${message.type}' does not come from a member`)
+  const receiveFrom =
+    (rank: number, { requests }: MemberLink) =>
+    (message: GroupMessage, values: Float32Array): void => {
+      switch (message.type) {
+        case 'group-part':
+          ranks.receive(rank, message, values)
+          return
+        case 'group-done':
+          requests.answer(message.request, message)
+          return
+        case 'group-logits':
+          requests.answer(message.request, { ...message, logits: values })
+          return
+        case 'group-failed':
+          if (message.request !== null) requests.refuse(message.request, message)
+          else if (message.call !== null)
+            ranks.collective.fail(message.call, failureOf(ranks.nameOf(rank), message))
+          else lose(null, failureOf(ranks.nameOf(rank), message))
+          return
+        case 'group-lane':
+          lanes?.taken(rank, message.offer)
+          return
+        case 'group-form':
+        case 'group-lanes':
+        case 'group-connect':
+        case 'group-open':
+        case 'group-truncate':
+        case 'group-close':
+        case 'group-meet':
+        case 'group-call':
+        case 'group-echo':
+        case 'group-head-load':
+        case 'group-head':
+          throw new ShoalError('bad-frame', `'${message.type}' does not come from a member`)
+      }
     }
-  }
   const connect = async (rank: number, { peer, addresses }: GroupPeer): Promise<MemberLink> => {
     transport.learn(peer, addresses)
-    const limit = timeLimit(clock, groupTimes.connectTimeoutMs, () => new ShoalError('deadline-passed', `no channel to ${ranks.nameOf(rank)} within ${groupTimes.connectTimeoutMs} ms`), signal)
+    const limit = timeLimit(
+      clock,
+      groupTimes.connectTimeoutMs,
+      () =>
+        new ShoalError(
+          'deadline-passed',
+          `no channel to ${ranks.nameOf(rank)} within ${groupTimes.connectTimeoutMs} ms`,
+        ),
+      signal,
+    )
     try {
-      const link = createRankLink(await transport.open(peer, protocols.group, { signal: limit.signal }), logger)
+      const link = createRankLink(
+        await transport.open(peer, protocols.group, { signal: limit.signal }),
+        logger,
+      )
       const member = { link, requests: createRequests<Answer>(clock, ranks.nameOf(rank)) }
       members.set(rank, member)
       link.onMessage(receiveFrom(rank, member))
@@ -138,13 +165,37 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
       const { link, requests } = await connect(rank, peer)
       const { manifestId, profile } = options
       const { heads, columns } = split
-      const { numericClass } = doneOf(await requests.make((request) => link.send({ type: 'group-form', request, group, manifest: manifestId, profile, start: range.start, end: range.end, rank, heads, columns, sums, peers }), groupTimes.formTimeoutMs, signal))
+      const { numericClass } = doneOf(
+        await requests.make(
+          (request) =>
+            link.send({
+              type: 'group-form',
+              request,
+              group,
+              manifest: manifestId,
+              profile,
+              start: range.start,
+              end: range.end,
+              rank,
+              heads,
+              columns,
+              sums,
+              peers,
+            }),
+          groupTimes.formTimeoutMs,
+          signal,
+        ),
+      )
       return numericClass ?? 'none'
     } catch (error) {
       throw new RankError(rank, error)
     }
   }
-  const ask = (make: (request: number) => GroupMessage, timeoutMs: number, ended: AbortSignal): Promise<GroupDone[]> =>
+  const ask = (
+    make: (request: number) => GroupMessage,
+    timeoutMs: number,
+    ended: AbortSignal,
+  ): Promise<GroupDone[]> =>
     Promise.all(
       [...members].map(async ([rank, { link, requests }]) => {
         try {
@@ -163,13 +214,26 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
   const end = (): void => {
     ending.abort()
     ranks.close(new ShoalError('cancelled', 'the group has ended'))
-    for (const { requests } of members.values()) requests.close(new ShoalError('cancelled', 'the group has ended'))
+    for (const { requests } of members.values())
+      requests.close(new ShoalError('cancelled', 'the group has ended'))
   }
   let classes: string[]
   try {
     classes = await Promise.all(peers.slice(1).map((peer, index) => form(index + 1, peer)))
-    lanes = createLanes({ transport, clock, logger, thread, possible: thread.form({ rank: 0, peers, sums, onLost: lose }), peers, signal: ending.signal })
-    const connected = await ask((request) => ({ type: 'group-connect', request }), groupTimes.connectTimeoutMs, signal)
+    lanes = createLanes({
+      transport,
+      clock,
+      logger,
+      thread,
+      possible: thread.form({ rank: 0, peers, sums, onLost: lose }),
+      peers,
+      signal: ending.signal,
+    })
+    const connected = await ask(
+      (request) => ({ type: 'group-connect', request }),
+      groupTimes.connectTimeoutMs,
+      signal,
+    )
     if ((await lanes.all([...members.keys()])) && connected.every((done) => done.lanes === true)) {
       all({ type: 'group-lanes' })
       thread.use()
@@ -188,7 +252,18 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     sum: (partial) => ranks.collective.sum(partial),
     async open(session, tokenBudget, part, ended) {
       try {
-        await ask((request) => ({ type: 'group-open', request, session, tokenBudget, start: part.start, end: part.end }), groupTimes.openTimeoutMs, ended)
+        await ask(
+          (request) => ({
+            type: 'group-open',
+            request,
+            session,
+            tokenBudget,
+            start: part.start,
+            end: part.end,
+          }),
+          groupTimes.openTimeoutMs,
+          ended,
+        )
       } catch (error) {
         all({ type: 'group-close', session })
         throw blamed(error)
@@ -215,12 +290,21 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
     close: (session) => all({ type: 'group-close', session }),
     async loadHead(rank, { start, end: last }) {
       const { link, requests } = memberOf(rank)
-      await requests.make((request) => link.send({ type: 'group-head-load', request, start, end: last }), groupTimes.formTimeoutMs, ending.signal)
+      await requests.make(
+        (request) => link.send({ type: 'group-head-load', request, start, end: last }),
+        groupTimes.formTimeoutMs,
+        ending.signal,
+      )
     },
     async logits(rank, hidden) {
       const { link, requests } = memberOf(rank)
-      const answer = await requests.make((request) => link.send({ type: 'group-head', request }, hidden), groupTimes.headDeadlineMs, ending.signal)
-      if (answer.type !== 'group-logits') throw new ShoalError('bad-frame', `${ranks.nameOf(rank)} was asked for logits`)
+      const answer = await requests.make(
+        (request) => link.send({ type: 'group-head', request }, hidden),
+        groupTimes.headDeadlineMs,
+        ending.signal,
+      )
+      if (answer.type !== 'group-logits')
+        throw new ShoalError('bad-frame', `${ranks.nameOf(rank)} was asked for logits`)
       return answer.logits
     },
     lose,
@@ -229,7 +313,8 @@ export async function formGroup(dependencies: { readonly transport: Transport; r
 }
 
 function doneOf(answer: Answer): GroupDone {
-  if (answer.type !== 'group-done') throw new ShoalError('bad-frame', `'${answer.type}' answers something else`)
+  if (answer.type !== 'group-done')
+    throw new ShoalError('bad-frame', `'${answer.type}' answers something else`)
   return answer
 }
 
@@ -238,7 +323,8 @@ export class RankError extends ShoalError {
   readonly rank: number | null
 
   constructor(rank: number | null, cause: unknown) {
-    const { code, definite } = cause instanceof ShoalError ? cause : { code: 'internal' as const, definite: false }
+    const { code, definite } =
+      cause instanceof ShoalError ? cause : { code: 'internal' as const, definite: false }
     super(code, messageOf(cause), { definite, cause })
     this.rank = rank
   }

@@ -9,7 +9,8 @@ import { createGroupBench, type GroupBench, type RankNode } from './testing/grou
 
 const whole = { start: 0, end: 3 }
 const part = { start: 128, end: 320 }
-const rows = (count: number): Float32Array => Float32Array.from({ length: count * 64 }, (_, index) => Math.sin(index))
+const rows = (count: number): Float32Array =>
+  Float32Array.from({ length: count * 64 }, (_, index) => Math.sin(index))
 
 let bench: GroupBench
 afterEach(() => bench.close())
@@ -30,26 +31,32 @@ async function wanted(hidden: Float32Array, vocabulary = part): Promise<Float32A
   return (await head.logits(hidden)).slice()
 }
 
-test.each([['reference', 'f32'], ['onnx', 'int4:32']] as const)('a member computes its part of the logits, also for several groups, and its spare does when it is lost (%s, %s)', async (kind, weights) => {
-  bench = await createGroupBench('llama', weights, kind)
-  const [one, spare] = [await bench.addRank('one'), await bench.addRank('spare')]
-  const { runner } = await bench.lead('leader', whole, [1, 1], [one], [spare])
-  expect(runner.head.logits(1, rows(1))).toBeNull()
-  runner.head.share([null, part])
-  for (const count of [1, 3]) expect(await asked(runner, 1, rows(count))).toEqual(await wanted(rows(count)))
-  // More than a token's are a prompt's.
-  expect(runner.head.logits(1, rows(groupLimits.headRowsMax + 1))).toBeNull()
-  expect(runner.head.logits(2, rows(1))).toBeNull()
+test.each([
+  ['reference', 'f32'],
+  ['onnx', 'int4:32'],
+] as const)(
+  'a member computes its part of the logits, also for several groups, and its spare does when it is lost (%s, %s)',
+  async (kind, weights) => {
+    bench = await createGroupBench('llama', weights, kind)
+    const [one, spare] = [await bench.addRank('one'), await bench.addRank('spare')]
+    const { runner } = await bench.lead('leader', whole, [1, 1], [one], [spare])
+    expect(runner.head.logits(1, rows(1))).toBeNull()
+    runner.head.share([null, part])
+    for (const count of [1, 3]) expect(await asked(runner, 1, rows(count))).toEqual(await wanted(rows(count)))
+    // More than a token's are a prompt's.
+    expect(runner.head.logits(1, rows(groupLimits.headRowsMax + 1))).toBeNull()
+    expect(runner.head.logits(2, rows(1))).toBeNull()
 
-  const underway = runner.head.logits(1, rows(1))
-  bench.network.kill(one.peer)
-  await expect(underway).rejects.toMatchObject({ code: 'peer-vanished' })
-  await runner.open('a', 4)
-  await runner.forward('a', 0, rows(1))
-  expect(runner.repairs).toBe(1)
-  expect(await asked(runner, 1, rows(1))).toEqual(await wanted(rows(1)))
-  await runner.release()
-})
+    const underway = runner.head.logits(1, rows(1))
+    bench.network.kill(one.peer)
+    await expect(underway).rejects.toMatchObject({ code: 'peer-vanished' })
+    await runner.open('a', 4)
+    await runner.forward('a', 0, rows(1))
+    expect(runner.repairs).toBe(1)
+    expect(await asked(runner, 1, rows(1))).toEqual(await wanted(rows(1)))
+    await runner.release()
+  },
+)
 
 test.each<[string, Parameters<GroupBench['addRank']>[1], unknown]>([
   ['of another class', { numericClass: 'another' }, part],
@@ -68,7 +75,9 @@ test('of two parts that are asked for at once the later one is computed, whichev
   const other = { start: 128, end: 256 }
   bench = await createGroupBench('llama', 'f32', 'reference')
   const slow = Promise.withResolvers<void>()
-  const one = await bench.addRank('one', { beforeHead: ({ start }) => (start === 0 ? slow.promise : Promise.resolve()) })
+  const one = await bench.addRank('one', {
+    beforeHead: ({ start }) => (start === 0 ? slow.promise : Promise.resolve()),
+  })
   const { runner } = await bench.lead('leader', whole, [1, 1], [one])
   runner.head.share([null, { start: 0, end: 128 }])
   runner.head.share([null, other])
@@ -100,7 +109,20 @@ test('a leader may not have a member load parts without end, nor ask for what it
   const said: string[] = []
   channel.onFrame((frame) => void said.push(Buffer.from(frame).toString('latin1')))
   const self = { peer: 'leader', addresses: leader.addresses() }
-  await channel.send(...encodeGroup({ type: 'group-form', request: 0, group: 'g', manifest: bench.manifestId, profile: bench.profile, ...whole, rank: 1, ...bench.split([1, 1]), sums: [{ bytes: 256, algorithm: 'gather' }], peers: [self, { peer: one.peer, addresses: one.addresses }] }))
+  await channel.send(
+    ...encodeGroup({
+      type: 'group-form',
+      request: 0,
+      group: 'g',
+      manifest: bench.manifestId,
+      profile: bench.profile,
+      ...whole,
+      rank: 1,
+      ...bench.split([1, 1]),
+      sums: [{ bytes: 256, algorithm: 'gather' }],
+      peers: [self, { peer: one.peer, addresses: one.addresses }],
+    }),
+  )
   const turns = async (): Promise<void> => {
     for (let turn = 0; turn < 50; turn += 1) {
       await settled()
@@ -111,10 +133,20 @@ test('a leader may not have a member load parts without end, nor ask for what it
   void channel.send(...encodeGroup({ type: 'group-head', request: 1 }, rows(1)))
   await turns()
   expect(said.at(-1)).toContain('has loaded no part of the head')
-  const parts = [[0, 128], [0, 256], [0, 320], [128, 256], [128, 320], [256, 320]] as const
-  for (const [index, [start, end]] of parts.entries()) await channel.send(...encodeGroup({ type: 'group-head-load', request: 2 + index, start, end }))
+  const parts = [
+    [0, 128],
+    [0, 256],
+    [0, 320],
+    [128, 256],
+    [128, 320],
+    [256, 320],
+  ] as const
+  for (const [index, [start, end]] of parts.entries())
+    await channel.send(...encodeGroup({ type: 'group-head-load', request: 2 + index, start, end }))
   await turns()
-  expect(said.filter((words) => words.includes('parts of the head are loaded here already'))).toHaveLength(parts.length - groupLimits.headsMax)
+  expect(said.filter((words) => words.includes('parts of the head are loaded here already'))).toHaveLength(
+    parts.length - groupLimits.headsMax,
+  )
   void channel.send(...encodeGroup({ type: 'group-head', request: 9 }, rows(groupLimits.headRowsMax + 1)))
   await turns()
   expect(said.at(-1)).toContain('are not 1 to')

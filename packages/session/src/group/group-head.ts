@@ -20,7 +20,11 @@ export interface GroupHead {
 }
 
 /** @param trusted whether a rank's logits have the bits that the leader's would: it is of the leader's numeric class */
-export function createGroupHead(logger: Logger, hiddenSize: number, trusted: (rank: number, formation: Formation) => boolean): GroupHead & { formed(formation: Formation): void } {
+export function createGroupHead(
+  logger: Logger,
+  hiddenSize: number,
+  trusted: (rank: number, formation: Formation) => boolean,
+): GroupHead & { formed(formation: Formation): void } {
   let parts: readonly (IndexRange | null)[] = []
   let current: Formation | null = null
   let ready = new Set<number>()
@@ -47,8 +51,18 @@ export function createGroupHead(logger: Logger, hiddenSize: number, trusted: (ra
     logits(rank, hidden) {
       const asked = ready
       const part = parts[rank] ?? null
-      if (current === null || part === null || !asked.has(rank) || hidden.length > groupLimits.headRowsMax * hiddenSize) return null
-      return answered(current.logits(rank, hidden), rank, (hidden.length / hiddenSize) * (part.end - part.start)).catch((error: unknown) => {
+      if (
+        current === null ||
+        part === null ||
+        !asked.has(rank) ||
+        hidden.length > groupLimits.headRowsMax * hiddenSize
+      )
+        return null
+      return answered(
+        current.logits(rank, hidden),
+        rank,
+        (hidden.length / hiddenSize) * (part.end - part.start),
+      ).catch((error: unknown) => {
         asked.delete(rank)
         throw error
       })
@@ -58,6 +72,10 @@ export function createGroupHead(logger: Logger, hiddenSize: number, trusted: (ra
 
 async function answered(answer: Promise<Float32Array>, rank: number, values: number): Promise<Float32Array> {
   const logits = await answer
-  if (logits.length !== values) throw new ShoalError('bad-frame', `rank ${rank} answered with ${logits.length} logits, ${values} were asked for`)
+  if (logits.length !== values)
+    throw new ShoalError(
+      'bad-frame',
+      `rank ${rank} answered with ${logits.length} logits, ${values} were asked for`,
+    )
   return logits
 }

@@ -56,7 +56,8 @@ export function createGroupRank(options: GroupRankOptions): GroupRank {
       links.set(other, link)
       link.onClose((error) => lost(other, rankLost(nameOf(other), error)))
     },
-    receive: (other, { call, sum, kind, chunk }, values) => collective.receive(other, { call, sum }, { kind, chunk, values }),
+    receive: (other, { call, sum, kind, chunk }, values) =>
+      collective.receive(other, { call, sum }, { kind, chunk, values }),
     close(error) {
       closed = true
       collective.close(error)

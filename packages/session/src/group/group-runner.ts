@@ -44,7 +44,11 @@ export interface GroupRunnerOptions {
  *
  * @throws {ShoalError} what kept a member from taking its place
  */
-export async function createGroupRunner(dependencies: GroupRunnerDependencies, options: GroupRunnerOptions, signal: AbortSignal): Promise<GroupRunner> {
+export async function createGroupRunner(
+  dependencies: GroupRunnerDependencies,
+  options: GroupRunnerOptions,
+  signal: AbortSignal,
+): Promise<GroupRunner> {
   const { transport, clock, random, logger } = dependencies
   const { range, split } = options
   const sessions = new Map<string, GroupSession>()
@@ -63,15 +67,36 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   // Before anything is loaded: who does not answer is no member.
   let costs = options.costs ?? (await measureLinks({ transport, clock }, members, signal))
   const thread = createRankThread(clock)
-  const sum: SumRanks = (partial) => formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed'))
+  const sum: SumRanks = (partial) =>
+    formation?.sum(partial) ?? Promise.reject(new ShoalError('not-ready', 'the group is not formed'))
   const own = await orClosed(thread, dependencies.loadOwn(withThread(sum, thread)))
   const { hiddenSize } = own
-  const head = createGroupHead(logger, hiddenSize, (rank, { classes }) => classes[rank - 1] === options.numericClass && options.numericClass !== 'none')
+  const head = createGroupHead(
+    logger,
+    hiddenSize,
+    (rank, { classes }) => classes[rank - 1] === options.numericClass && options.numericClass !== 'none',
+  )
 
   const form = async (ended: AbortSignal): Promise<{ formation: Formation; numericClass: string }> => {
-    if (formation !== null && options.costs === undefined) costs = await measureLinks({ transport, clock }, members, ended)
+    if (formation !== null && options.costs === undefined)
+      costs = await measureLinks({ transport, clock }, members, ended)
     const sums = sumTable(members.length + 1, hiddenSize, costs)
-    const formed = await formGroup(dependencies, { group: randomHex(random, 16), manifestId: options.manifestId, profile: options.profile, hiddenSize, range, split, sums, peers: [self, ...members], thread, onBroken: heal }, ended)
+    const formed = await formGroup(
+      dependencies,
+      {
+        group: randomHex(random, 16),
+        manifestId: options.manifestId,
+        profile: options.profile,
+        hiddenSize,
+        range,
+        split,
+        sums,
+        peers: [self, ...members],
+        thread,
+        onBroken: heal,
+      },
+      ended,
+    )
     return { formation: formed, numericClass: groupClass([options.numericClass, ...formed.classes], split) }
   }
 
@@ -79,7 +104,12 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   const replace = (lost: number | null, reason: unknown): void => {
     if (lost === null && keepsInputs) return
     const [spare, ...rest] = spares
-    if (spare === undefined) throw new ShoalError('not-ready', `this group has lost ${lost === null ? 'a channel' : `rank ${lost}`} and has no spare: ${messageOf(reason)}`, { cause: reason })
+    if (spare === undefined)
+      throw new ShoalError(
+        'not-ready',
+        `this group has lost ${lost === null ? 'a channel' : `rank ${lost}`} and has no spare: ${messageOf(reason)}`,
+        { cause: reason },
+      )
     members = members.map((member, index) => (index + 1 === lost ? spare : member))
     spares = rest
   }
@@ -113,7 +143,10 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
       } catch (error) {
         // Another one may be lost while the caches are computed.
         const another = error instanceof RankError ? error : formation?.broken
-        if (another === null || another === undefined) throw error instanceof ShoalError && error.code === 'not-ready' ? error : new ShoalError('not-ready', messageOf(error), { cause: error })
+        if (another === null || another === undefined)
+          throw error instanceof ShoalError && error.code === 'not-ready'
+            ? error
+            : new ShoalError('not-ready', messageOf(error), { cause: error })
         formation?.end()
         lost = another.rank
         why = error
@@ -126,7 +159,8 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     for (const [name, { number, tokenBudget, part, inputs }] of sessions) {
       await formation?.open(number, tokenBudget, part, releasing.signal)
       await own.truncate(name, 0)
-      for (const { position, rows } of inputs.chunks(groupLimits.replayRows)) await formation?.call(number, position, rows, () => own.forward(name, position, rows))
+      for (const { position, rows } of inputs.chunks(groupLimits.replayRows))
+        await formation?.call(number, position, rows, () => own.forward(name, position, rows))
     }
   }
 
@@ -136,12 +170,17 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     return done
   }
   const present = (): Formation => {
-    if (formation === null || releasing.signal.aborted) throw new ShoalError('not-ready', 'this group has been released')
+    if (formation === null || releasing.signal.aborted)
+      throw new ShoalError('not-ready', 'this group has been released')
     return formation
   }
   const sessionOf = (name: string): GroupSession => {
     const session = sessions.get(name)
-    if (session === undefined) throw new ShoalError('unknown-session', `session ${name} is not open for blocks ${range.start}:${range.end}`)
+    if (session === undefined)
+      throw new ShoalError(
+        'unknown-session',
+        `session ${name} is not open for blocks ${range.start}:${range.end}`,
+      )
     return session
   }
   const cut = async (name: string, { inputs, number }: GroupSession, length: number): Promise<void> => {
@@ -149,9 +188,18 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     if (own.length(name) > length) await own.truncate(name, length)
     present().truncate(number, length)
   }
-  const compute = async (name: string, session: GroupSession, position: number, rows: Float32Array): Promise<Float32Array> => {
+  const compute = async (
+    name: string,
+    session: GroupSession,
+    position: number,
+    rows: Float32Array,
+  ): Promise<Float32Array> => {
     // A call of this session that was queued before it has failed.
-    if (own.length(name) !== position) throw new ShoalError('wrong-position', `session ${name} is at position ${own.length(name)}, not ${position}`)
+    if (own.length(name) !== position)
+      throw new ShoalError(
+        'wrong-position',
+        `session ${name} is at position ${own.length(name)}, not ${position}`,
+      )
     const output = new Float32Array(rows.length)
     const chunk = groupLimits.rowsPerCallMax * hiddenSize
     try {
@@ -184,13 +232,24 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
   /** Whoever asks next must not be the one to find out: a spare takes its place now, or the stage is given up. */
   const heal = (): void => {
     if (formation === null) return
-    queue(() => whole(async () => undefined)).catch((error: unknown) => logger.warn('group-lost', { reason: messageOf(error) }))
+    queue(() => whole(async () => undefined)).catch((error: unknown) =>
+      logger.warn('group-lost', { reason: messageOf(error) }),
+    )
   }
   /** A sum that nobody completes in time says that a rank hangs; a ping says which. */
   const findHung = async (error: unknown): Promise<void> => {
     if (!(error instanceof ShoalError) || error.code !== 'deadline-passed' || formation === null) return
-    const silent = await silentPeers({ transport, clock }, members.map(({ peer }) => peer), releasing.signal)
-    for (const [index, { peer }] of members.entries()) if (silent.has(peer)) formation.lose(index + 1, new ShoalError('deadline-passed', `rank ${index + 1} (${peer}) does not answer`, { cause: error }))
+    const silent = await silentPeers(
+      { transport, clock },
+      members.map(({ peer }) => peer),
+      releasing.signal,
+    )
+    for (const [index, { peer }] of members.entries())
+      if (silent.has(peer))
+        formation.lose(
+          index + 1,
+          new ShoalError('deadline-passed', `rank ${index + 1} (${peer}) does not answer`, { cause: error }),
+        )
   }
 
   let numericClass: string
@@ -224,7 +283,13 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     },
     async open(name, tokenBudget, part = range) {
       await own.open(name, tokenBudget, part)
-      const session: GroupSession = { number: nextSession, tokenBudget, part, inputs: createGroupInputs(hiddenSize), length: 0 }
+      const session: GroupSession = {
+        number: nextSession,
+        tokenBudget,
+        part,
+        inputs: createGroupInputs(hiddenSize),
+        length: 0,
+      }
       nextSession += 1
       try {
         await queue(() => whole(() => present().open(session.number, tokenBudget, part, releasing.signal)))
@@ -237,9 +302,18 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     async forward(name, position, hidden) {
       const session = sessionOf(name)
       const count = hidden.length / hiddenSize
-      if (!Number.isInteger(count) || count < 1) throw new ShoalError('bad-request', `${hidden.length} values are not rows of ${hiddenSize}`)
-      if (position !== session.length) throw new ShoalError('wrong-position', `session ${name} is at position ${session.length}, not ${position}`)
-      if (position + count > session.tokenBudget) throw new ShoalError('limit-exceeded', `session ${name} has a budget of ${session.tokenBudget} tokens, ${position + count} were asked for`)
+      if (!Number.isInteger(count) || count < 1)
+        throw new ShoalError('bad-request', `${hidden.length} values are not rows of ${hiddenSize}`)
+      if (position !== session.length)
+        throw new ShoalError(
+          'wrong-position',
+          `session ${name} is at position ${session.length}, not ${position}`,
+        )
+      if (position + count > session.tokenBudget)
+        throw new ShoalError(
+          'limit-exceeded',
+          `session ${name} has a budget of ${session.tokenBudget} tokens, ${position + count} were asked for`,
+        )
       session.length += count
       const rows = hidden.slice()
       try {
@@ -252,7 +326,11 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
     length: (name) => sessionOf(name).length,
     async truncate(name, length) {
       const session = sessionOf(name)
-      if (!Number.isSafeInteger(length) || length < 0 || length > session.length) throw new ShoalError('wrong-position', `session ${name} has ${session.length} positions, it cannot be cut to ${length}`)
+      if (!Number.isSafeInteger(length) || length < 0 || length > session.length)
+        throw new ShoalError(
+          'wrong-position',
+          `session ${name} has ${session.length} positions, it cannot be cut to ${length}`,
+        )
       session.length = length
       await queue(() => cut(name, session, length))
     },
@@ -265,15 +343,24 @@ export async function createGroupRunner(dependencies: GroupRunnerDependencies, o
       })
     },
     async exportKeyValues() {
-      throw new ShoalError('bad-request', 'the KV cache of a group is spread over its ranks; it moves by replay')
+      throw new ShoalError(
+        'bad-request',
+        'the KV cache of a group is spread over its ranks; it moves by replay',
+      )
     },
     async importKeyValues() {
-      throw new ShoalError('bad-request', 'the KV cache of a group is spread over its ranks; it moves by replay')
+      throw new ShoalError(
+        'bad-request',
+        'the KV cache of a group is spread over its ranks; it moves by replay',
+      )
     },
     memory() {
       const memory = own.memory()
       if (!keepsInputs) return memory
-      const inputs = [...sessions.values()].reduce((sum, { tokenBudget }) => sum + tokenBudget * hiddenSize * Float32Array.BYTES_PER_ELEMENT, 0)
+      const inputs = [...sessions.values()].reduce(
+        (sum, { tokenBudget }) => sum + tokenBudget * hiddenSize * Float32Array.BYTES_PER_ELEMENT,
+        0,
+      )
       return { ...memory, reservedBytes: memory.reservedBytes + inputs }
     },
     async release() {

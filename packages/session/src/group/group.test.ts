@@ -16,7 +16,9 @@ import { createGroupBench, memoryLimitBytes, type GroupBench, type RankNode } fr
 import { groupTimes } from './limits.ts'
 
 const model = 'llama'
-const { cases } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../../test/golden', model, 'golden.json'), 'utf8')) as { cases: { prompt: number[]; greedy: number[] }[] }
+const { cases } = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../../../../test/golden', model, 'golden.json'), 'utf8'),
+) as { cases: { prompt: number[]; greedy: number[] }[] }
 const [golden] = cases
 const whole = { start: 0, end: 3 }
 
@@ -29,12 +31,24 @@ interface Generated {
 }
 
 /** @param onToken runs before each token but the first */
-async function generate(session: HiddenSession, maxTokens: number, onToken: (count: number) => Promise<void> | void = () => undefined): Promise<Generated> {
+async function generate(
+  session: HiddenSession,
+  maxTokens: number,
+  onToken: (count: number) => Promise<void> | void = () => undefined,
+): Promise<Generated> {
   const [embedding, head] = [await bench.device.loadEmbedding(), await bench.device.loadHead()]
   const sampler = createSampler({ temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 }, 320)
   const ids: number[] = []
   let bits = ''
-  for await (const token of generateTokens({ session, embedding, head, sampler, promptIds: golden!.prompt, maxTokens, chunkRows: 5 })) {
+  for await (const token of generateTokens({
+    session,
+    embedding,
+    head,
+    sampler,
+    promptIds: golden!.prompt,
+    maxTokens,
+    chunkRows: 5,
+  })) {
     ids.push(token.tokenId)
     bits += Buffer.from(token.logits.slice().buffer).toString('base64').slice(0, 200)
     await onToken(ids.length)
@@ -73,18 +87,34 @@ async function soon(fits: () => boolean): Promise<void> {
   expect(fits()).toBe(true)
 }
 
-describe.each([['reference', 'f32'], ['onnx', 'f32'], ['onnx', 'int4:32']] as const)('groups on %s, %s', (kind, weights) => {
-  test.each([[[1, 1]], [[2, 1, 1]]])('ranks of speeds %j are one stage of a route, with golden tokens', async (speeds) => {
-    bench = await createGroupBench(model, weights, kind)
-    // The second stage is one peer.
-    const { transport, runner } = await bench.lead('leader', { start: 0, end: 2 }, weights === 'f32' ? speeds : [1, 1], await ranks(weights === 'f32' ? speeds.length - 1 : 1))
-    const single = await bench.device.loadBlocks({ start: 2, end: 3 }, { memoryLimitBytes })
-    const found = await generateThrough([await stageOf(transport, runner), await stageOf(bench.network.createTransport('single'), single)], null, null)
-    if (weights === 'f32') expect(found.ids).toEqual(golden!.greedy)
-    else expect(found.ids).toHaveLength(golden!.greedy.length)
-    expect(found.ranks).toEqual([runner.ranks, 1])
-    await runner.release()
-  })
+describe.each([
+  ['reference', 'f32'],
+  ['onnx', 'f32'],
+  ['onnx', 'int4:32'],
+] as const)('groups on %s, %s', (kind, weights) => {
+  test.each([[[1, 1]], [[2, 1, 1]]])(
+    'ranks of speeds %j are one stage of a route, with golden tokens',
+    async (speeds) => {
+      bench = await createGroupBench(model, weights, kind)
+      // The second stage is one peer.
+      const { transport, runner } = await bench.lead(
+        'leader',
+        { start: 0, end: 2 },
+        weights === 'f32' ? speeds : [1, 1],
+        await ranks(weights === 'f32' ? speeds.length - 1 : 1),
+      )
+      const single = await bench.device.loadBlocks({ start: 2, end: 3 }, { memoryLimitBytes })
+      const found = await generateThrough(
+        [await stageOf(transport, runner), await stageOf(bench.network.createTransport('single'), single)],
+        null,
+        null,
+      )
+      if (weights === 'f32') expect(found.ids).toEqual(golden!.greedy)
+      else expect(found.ids).toHaveLength(golden!.greedy.length)
+      expect(found.ranks).toEqual([runner.ranks, 1])
+      await runner.release()
+    },
+  )
 
   test('a spare takes the share of a rank that dies in mid-answer, and no bit changes', async () => {
     bench = await createGroupBench(model, weights, kind)
@@ -92,7 +122,10 @@ describe.each([['reference', 'f32'], ['onnx', 'f32'], ['onnx', 'int4:32']] as co
     const speeds = weights === 'f32' ? [2, 1, 1] : [1, 1]
     const members = speeds.length === 3 ? [one, two] : [two]
     const undisturbed = await bench.lead('calm', whole, speeds, members)
-    const expected = await generate(await createLocalSession([undisturbed.runner], { session: 'calm', tokenBudget: 100 }), 20)
+    const expected = await generate(
+      await createLocalSession([undisturbed.runner], { session: 'calm', tokenBudget: 100 }),
+      20,
+    )
     await undisturbed.runner.release()
     await settled()
 
@@ -153,7 +186,8 @@ test('a spare that dies while the caches are computed again is replaced by the n
   const two = await bench.addRank('short-lived', { onForward: () => bench.network.kill('short-lived') })
   const { runner } = await bench.lead('leader', whole, [1, 1], [one], [two, three])
   await runner.open('a', 64)
-  const rows = (count: number, from: number): Float32Array => Float32Array.from({ length: count * 64 }, (_, index) => Math.sin(index + from))
+  const rows = (count: number, from: number): Float32Array =>
+    Float32Array.from({ length: count * 64 }, (_, index) => Math.sin(index + from))
   await runner.forward('a', 0, rows(10, 0))
   bench.network.kill(one.peer)
   const found = await runner.forward('a', 10, rows(1, 3))
@@ -168,7 +202,8 @@ test('a spare that dies while the caches are computed again is replaced by the n
 test('a group is a runner: positions, budgets, rewinds, several sessions, queued calls', async () => {
   bench = await createGroupBench(model, 'f32', 'reference')
   const { runner } = await bench.lead('leader', whole, [1, 1], await ranks(1))
-  const rows = (count: number, from = 0): Float32Array => Float32Array.from({ length: count * 64 }, (_, index) => Math.cos(index + from))
+  const rows = (count: number, from = 0): Float32Array =>
+    Float32Array.from({ length: count * 64 }, (_, index) => Math.cos(index + from))
   await runner.open('a', 12)
   await runner.open('b', 400)
   await expect(runner.open('a', 5)).rejects.toMatchObject({ code: 'bad-request' })
@@ -176,7 +211,8 @@ test('a group is a runner: positions, budgets, rewinds, several sessions, queued
   expect(runner.length('a')).toBe(4)
   const second = runner.forward('a', 4, rows(1, 9))
   const other = runner.forward('b', 0, rows(300))
-  for (const position of [0, 4, 6]) await expect(runner.forward('a', position, rows(1))).rejects.toMatchObject({ code: 'wrong-position' })
+  for (const position of [0, 4, 6])
+    await expect(runner.forward('a', position, rows(1))).rejects.toMatchObject({ code: 'wrong-position' })
   await expect(runner.forward('a', 5, rows(8))).rejects.toMatchObject({ code: 'limit-exceeded' })
   await expect(runner.forward('c', 0, rows(1))).rejects.toMatchObject({ code: 'unknown-session' })
   await expect(runner.forward('a', 5, new Float32Array(3))).rejects.toMatchObject({ code: 'bad-request' })
@@ -195,20 +231,59 @@ const hosts = new Map<string, StageHost>()
 
 /** A node that serves one runner, as a route sees it. */
 async function stageOf(node: Transport, held: BlockRunner): Promise<RouteStage> {
-  const host = createStageHost({ transport: node, clock: bench.clock, logger: silentLogger }, { manifestId: bench.manifestId, profile: bench.profile, numericClass: bench.device.numericClass, incarnation: 1 })
+  const host = createStageHost(
+    { transport: node, clock: bench.clock, logger: silentLogger },
+    {
+      manifestId: bench.manifestId,
+      profile: bench.profile,
+      numericClass: bench.device.numericClass,
+      incarnation: 1,
+    },
+  )
   await host.setRunners([held])
   hosts.set(node.peerId, host)
-  return { peer: node.peerId, addresses: node.addresses(), range: held.range, incarnation: 1, predictedStepMs: () => 10 }
+  return {
+    peer: node.peerId,
+    addresses: node.addresses(),
+    range: held.range,
+    incarnation: 1,
+    predictedStepMs: () => 10,
+  }
 }
 
 /** Generates along `stages`; when the sixth token is there, something happens and `other` is what is found in the place of one of them. */
-async function generateThrough(stages: readonly RouteStage[], happens: (() => void) | null, other: RouteStage | null): Promise<Generated & { failovers: number; moves: number; continuity: string; ranks: readonly number[]; events: readonly string[] }> {
+async function generateThrough(
+  stages: readonly RouteStage[],
+  happens: (() => void) | null,
+  other: RouteStage | null,
+): Promise<
+  Generated & {
+    failovers: number
+    moves: number
+    continuity: string
+    ranks: readonly number[]
+    events: readonly string[]
+  }
+> {
   const name = `coordinator-${other?.peer ?? 'calm'}`
   const events: string[] = []
   const logger = { ...silentLogger, info: (event: string) => void events.push(event) }
-  const coordinator = createCoordinator({ transport: bench.network.createTransport(name), clock: bench.clock, logger })
+  const coordinator = createCoordinator({
+    transport: bench.network.createTransport(name),
+    clock: bench.clock,
+    logger,
+  })
   const routes = { find: async () => (other === null ? [] : [other]) }
-  const session = await coordinator.open({ session: `of-${name}`, manifestId: bench.manifestId, profile: bench.profile, hiddenSize: 64, range: whole, route: stages, routes, tokenBudget: 100 })
+  const session = await coordinator.open({
+    session: `of-${name}`,
+    manifestId: bench.manifestId,
+    profile: bench.profile,
+    hiddenSize: 64,
+    range: whole,
+    route: stages,
+    routes,
+    tokenBudget: 100,
+  })
   const found = await finished(
     generate(session, golden!.greedy.length, (count) => {
       if (count === 6) happens?.()
@@ -224,8 +299,15 @@ test('without a spare the stage is lost like any other: the answer goes on elsew
   bench = await createGroupBench(model, 'f32', 'reference')
   const [one] = (await ranks(1)) as [RankNode]
   const { transport, runner } = await bench.lead('leader', whole, [1, 1], [one])
-  const single = await stageOf(bench.network.createTransport('single'), await bench.device.loadBlocks(whole, { memoryLimitBytes }))
-  const found = await generateThrough([await stageOf(transport, runner)], () => bench.network.kill(one.peer), single)
+  const single = await stageOf(
+    bench.network.createTransport('single'),
+    await bench.device.loadBlocks(whole, { memoryLimitBytes }),
+  )
+  const found = await generateThrough(
+    [await stageOf(transport, runner)],
+    () => bench.network.kill(one.peer),
+    single,
+  )
   expect(found.ids).toEqual(golden!.greedy)
   expect(found).toMatchObject({ failovers: 1, continuity: 'continued', ranks: [1] })
 })
@@ -237,11 +319,20 @@ test('a leader that dies is replaced by another group of the same split, and no 
   const second = await bench.lead('other-leader', whole, [1, 1], [two])
   expect(second.runner.numericClass).toBe(first.runner.numericClass)
   expect(first.runner.numericClass).not.toBe(bench.device.numericClass)
-  const [stage, double] = [await stageOf(first.transport, first.runner), await stageOf(second.transport, second.runner)]
+  const [stage, double] = [
+    await stageOf(first.transport, first.runner),
+    await stageOf(second.transport, second.runner),
+  ]
   const calm = await generateThrough([double], null, null)
   expect(calm).toMatchObject({ failovers: 0, ranks: [2] })
   const found = await generateThrough([stage], () => bench.network.kill('leader'), double)
-  expect(found).toMatchObject({ ids: calm.ids, bits: calm.bits, failovers: 1, continuity: 'identical', ranks: [2] })
+  expect(found).toMatchObject({
+    ids: calm.ids,
+    bits: calm.bits,
+    failovers: 1,
+    continuity: 'identical',
+    ranks: [2],
+  })
   await settled()
   expect(one.host.groups).toBe(0)
 })
@@ -251,10 +342,21 @@ test('a leader that leaves: its rows are computed again by another group of the 
   const [one, two] = (await ranks(2)) as [RankNode, RankNode]
   const first = await bench.lead('leader', whole, [1, 1], [one])
   const second = await bench.lead('other-leader', whole, [1, 1], [two])
-  const [stage, double] = [await stageOf(first.transport, first.runner), await stageOf(second.transport, second.runner)]
+  const [stage, double] = [
+    await stageOf(first.transport, first.runner),
+    await stageOf(second.transport, second.runner),
+  ]
   const calm = await generateThrough([double], null, null)
   const found = await generateThrough([stage], () => hosts.get('leader')?.setDraining(true), double)
-  expect(found).toMatchObject({ ids: calm.ids, bits: calm.bits, failovers: 0, moves: 1, continuity: 'identical', ranks: [2], events: ['route-moved'] })
+  expect(found).toMatchObject({
+    ids: calm.ids,
+    bits: calm.bits,
+    failovers: 0,
+    moves: 1,
+    continuity: 'identical',
+    ranks: [2],
+    events: ['route-moved'],
+  })
   expect(hosts.get('leader')?.sessions()).toBe(0)
 })
 
@@ -286,5 +388,7 @@ test('a spare of another numeric class is not taken', async () => {
   const { runner } = await bench.lead('leader', whole, [1, 1], [one], [odd])
   await runner.open('a', 8)
   bench.network.kill(one.peer)
-  await expect(runner.forward('a', 0, new Float32Array(64).fill(0.5))).rejects.toMatchObject({ code: 'not-ready' })
+  await expect(runner.forward('a', 0, new Float32Array(64).fill(0.5))).rejects.toMatchObject({
+    code: 'not-ready',
+  })
 })

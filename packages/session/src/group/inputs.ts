@@ -27,7 +27,7 @@ export function createGroupInputs(hiddenSize: number): GroupInputs {
       return length
     },
     append(rows) {
-      const needed = (length * hiddenSize) + rows.length
+      const needed = length * hiddenSize + rows.length
       if (needed > buffer.length) {
         // Twice as much each time: a session's life copies each row about twice.
         const larger = new Float32Array(Math.max(needed, 2 * buffer.length))
@@ -42,7 +42,10 @@ export function createGroupInputs(hiddenSize: number): GroupInputs {
     },
     *chunks(chunkRows) {
       for (let position = 0; position < length; position += chunkRows) {
-        yield { position, rows: buffer.subarray(position * hiddenSize, Math.min(length, position + chunkRows) * hiddenSize) }
+        yield {
+          position,
+          rows: buffer.subarray(position * hiddenSize, Math.min(length, position + chunkRows) * hiddenSize),
+        }
       }
     },
   }

@@ -22,7 +22,9 @@ import { createRankHost } from './rank-host.ts'
  */
 
 const golden = resolve(import.meta.dirname, '../../../../test/golden/llama')
-const { cases } = JSON.parse(readFileSync(join(golden, 'golden.json'), 'utf8')) as { cases: { prompt: number[]; greedy: number[] }[] }
+const { cases } = JSON.parse(readFileSync(join(golden, 'golden.json'), 'utf8')) as {
+  cases: { prompt: number[]; greedy: number[] }[]
+}
 const [expected] = cases
 const range = { start: 0, end: 3 }
 const memoryLimitBytes = 2 ** 28
@@ -51,7 +53,12 @@ interface Rank extends GroupPeer {
 }
 
 async function addTransport(direct: boolean): Promise<Transport> {
-  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, ...(direct ? { direct: { protocols: [protocols.group], random: systemRandom } } : {}) })
+  const transport = await createLibp2pTransport({
+    privateKey: await createPeerKey(),
+    clock: systemClock,
+    logger: silentLogger,
+    ...(direct ? { direct: { protocols: [protocols.group], random: systemRandom } } : {}),
+  })
   open.push(transport)
   return transport
 }
@@ -59,13 +66,20 @@ async function addTransport(direct: boolean): Promise<Transport> {
 async function addDevice(reference = false): Promise<Device> {
   const { manifest } = packed
   const device = reference
-    ? await createReferenceDevice({ manifest, readTensor: (name, offset, length) => packed.read(name, offset, length) })
+    ? await createReferenceDevice({
+        manifest,
+        readTensor: (name, offset, length) => packed.read(name, offset, length),
+      })
     : await createOnnxDevice({ manifest, folder: packed.path, threads: 1, logger: silentLogger })
   open.push(device)
   return device
 }
 
-async function addRank(direct = true, reference = false, onForward: () => Promise<unknown> | null = () => null): Promise<Rank> {
+async function addRank(
+  direct = true,
+  reference = false,
+  onForward: () => Promise<unknown> | null = () => null,
+): Promise<Rank> {
   const { config, profile } = packed.manifest.manifest
   const [transport, device] = [await addTransport(direct), await addDevice(reference)]
   const host = createRankHost(
@@ -76,7 +90,12 @@ async function addRank(direct = true, reference = false, onForward: () => Promis
       numericClass: device.numericClass,
       accepts: () => true,
       async load({ split, rank, sum, range: blocks }, ended) {
-        const runner = await device.loadRank(blocks, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes, signal: ended })
+        const runner = await device.loadRank(blocks, {
+          share: rankShare(config, profile, split, rank),
+          sum,
+          memoryLimitBytes,
+          signal: ended,
+        })
         return {
           ...runner,
           async forward(...given) {
@@ -91,26 +110,62 @@ async function addRank(direct = true, reference = false, onForward: () => Promis
   return { peer: transport.peerId, addresses: transport.addresses(), transport }
 }
 
-async function lead(speeds: readonly number[], members: readonly Rank[], spares: readonly Rank[] = [], direct = true): Promise<GroupRunner> {
+async function lead(
+  speeds: readonly number[],
+  members: readonly Rank[],
+  spares: readonly Rank[] = [],
+  direct = true,
+): Promise<GroupRunner> {
   const { id, manifest } = packed.manifest
   const split = splitBlocks(manifest.config, manifest.profile, speeds)
   const [transport, device] = [await addTransport(direct), await addDevice()]
   const runner = await createGroupRunner(
-    { transport, clock: systemClock, random: seededRandom(3), logger: silentLogger, loadOwn: (sum) => device.loadRank(range, { share: rankShare(manifest.config, manifest.profile, split, 0), sum, memoryLimitBytes }) },
-    { manifestId: id, profile: formatProfile(manifest.profile), range, split, numericClass: device.numericClass, members: members.map(({ peer, addresses }) => ({ peer, addresses })), spares, costs: { roundTripMs: 0.1, msPerByte: 1e-6, parallel: 8 } },
+    {
+      transport,
+      clock: systemClock,
+      random: seededRandom(3),
+      logger: silentLogger,
+      loadOwn: (sum) =>
+        device.loadRank(range, {
+          share: rankShare(manifest.config, manifest.profile, split, 0),
+          sum,
+          memoryLimitBytes,
+        }),
+    },
+    {
+      manifestId: id,
+      profile: formatProfile(manifest.profile),
+      range,
+      split,
+      numericClass: device.numericClass,
+      members: members.map(({ peer, addresses }) => ({ peer, addresses })),
+      spares,
+      costs: { roundTripMs: 0.1, msPerByte: 1e-6, parallel: 8 },
+    },
     signal,
   )
   open.push({ close: () => runner.release() })
   return runner
 }
 
-async function generate(runner: GroupRunner, onToken: (count: number) => Promise<void> | void = () => undefined): Promise<number[]> {
+async function generate(
+  runner: GroupRunner,
+  onToken: (count: number) => Promise<void> | void = () => undefined,
+): Promise<number[]> {
   const device = await addDevice(true)
   const [embedding, head] = [await device.loadEmbedding(), await device.loadHead()]
   const session = await createLocalSession([runner], { session: 'a', tokenBudget: 100 })
   const sampler = createSampler({ temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 }, 320)
   const ids: number[] = []
-  for await (const token of generateTokens({ session, embedding, head, sampler, promptIds: expected!.prompt, maxTokens: expected!.greedy.length, chunkRows: 64 })) {
+  for await (const token of generateTokens({
+    session,
+    embedding,
+    head,
+    sampler,
+    promptIds: expected!.prompt,
+    maxTokens: expected!.greedy.length,
+    chunkRows: 64,
+  })) {
     ids.push(token.tokenId)
     await onToken(ids.length)
   }

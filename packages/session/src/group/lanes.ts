@@ -28,7 +28,15 @@ export interface Lanes {
   all(ranks: readonly number[]): Promise<boolean>
 }
 
-export function createLanes({ transport, clock, logger, thread, possible, peers, signal }: LanesOptions): Lanes {
+export function createLanes({
+  transport,
+  clock,
+  logger,
+  thread,
+  possible,
+  peers,
+  signal,
+}: LanesOptions): Lanes {
   const made = new Map<number, PromiseWithResolvers<boolean>>()
   const heard = new Set<number>()
   const laneTo = (rank: number): PromiseWithResolvers<boolean> => {
@@ -36,7 +44,8 @@ export function createLanes({ transport, clock, logger, thread, possible, peers,
     made.set(rank, known)
     return known
   }
-  const placeOf = (rank: number): ReturnType<NonNullable<Transport['direct']>> => transport.direct?.(peers[rank]?.peer ?? '') ?? null
+  const placeOf = (rank: number): ReturnType<NonNullable<Transport['direct']>> =>
+    transport.direct?.(peers[rank]?.peer ?? '') ?? null
 
   return {
     offerTo(rank, send) {
@@ -54,7 +63,8 @@ export function createLanes({ transport, clock, logger, thread, possible, peers,
       )
     },
     taken(rank, offer) {
-      if (heard.has(rank)) throw new ShoalError('bad-frame', `rank ${rank} has said already whether it has a lane`)
+      if (heard.has(rank))
+        throw new ShoalError('bad-frame', `rank ${rank} has said already whether it has a lane`)
       heard.add(rank)
       const { resolve } = laneTo(rank)
       const address = placeOf(rank)?.address
@@ -81,4 +91,3 @@ export function createLanes({ transport, clock, logger, thread, possible, peers,
     },
   }
 }
-

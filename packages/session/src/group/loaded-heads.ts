@@ -43,7 +43,8 @@ export function createLoadedHeads(clock: Clock, load: LoadHead): LoadedHeads {
   return {
     async take(vocabulary) {
       const key = `${vocabulary.start}:${vocabulary.end}`
-      if (!entries.has(key) && entries.size >= groupLimits.headsMax) throw new ShoalError('no-capacity', `${entries.size} parts of the head are loaded here already`)
+      if (!entries.has(key) && entries.size >= groupLimits.headsMax)
+        throw new ShoalError('no-capacity', `${entries.size} parts of the head are loaded here already`)
       const entry = entries.get(key) ?? start(key, vocabulary)
       entry.users += 1
       entry.timer?.cancel()

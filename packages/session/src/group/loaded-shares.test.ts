@@ -42,7 +42,9 @@ test('a share whose group has ended is freed after a while', async () => {
 
 test('the next group has it as it is, and keeps it', async () => {
   const first = await shares.take(request, sum, signal)
-  await expect(shares.take(request, async () => new Float32Array(), signal)).rejects.toMatchObject({ code: 'no-capacity' })
+  await expect(shares.take(request, async () => new Float32Array(), signal)).rejects.toMatchObject({
+    code: 'no-capacity',
+  })
   first.release(Promise.resolve())
   const second = await shares.take(request, async () => new Float32Array(), signal)
   expect(second.runner).toBe(first.runner)
@@ -90,7 +92,9 @@ test('what only stays for its group is freed before another share is loaded: a l
     use.release(Promise.resolve())
   }
   const ending = new AbortController()
-  const given = [20, 21, 22].map((rank) => shares.take({ ...request, rank }, sum, ending.signal).catch(() => undefined))
+  const given = [20, 21, 22].map((rank) =>
+    shares.take({ ...request, rank }, sum, ending.signal).catch(() => undefined),
+  )
   ending.abort()
   await Promise.all(given)
   await shares.take({ ...request, rank: 23 }, sum, signal)
@@ -98,7 +102,13 @@ test('what only stays for its group is freed before another share is loaded: a l
 })
 
 test('another rank, split or range is another share; all are freed at the end', async () => {
-  for (const one of [request, { ...request, rank: 0 }, { ...request, range: { start: 2, end: 4 } }, { ...request, split: { heads: [1, 1], columns: [32, 0] } }]) await shares.take(one, sum, signal)
+  for (const one of [
+    request,
+    { ...request, rank: 0 },
+    { ...request, range: { start: 2, end: 4 } },
+    { ...request, split: { heads: [1, 1], columns: [32, 0] } },
+  ])
+    await shares.take(one, sum, signal)
   expect([inMemory, loads]).toEqual([4, 4])
   await shares.close()
   expect(inMemory).toBe(0)

@@ -12,7 +12,10 @@ export interface ShareRequest {
 }
 
 /** Brings the weights of a rank's share to this machine and loads it. */
-export type LoadShare = (request: ShareRequest & { readonly sum: SumRanks }, signal: AbortSignal) => Promise<BlockRunner>
+export type LoadShare = (
+  request: ShareRequest & { readonly sum: SumRanks },
+  signal: AbortSignal,
+) => Promise<BlockRunner>
 
 /** A share in the hands of one group. */
 export interface ShareUse {
@@ -62,8 +65,15 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
   const start = (key: string, request: ShareRequest): Entry => {
     const room = freeUnused()
     const thread = createRankThread(clock)
-    const sum: SumRanks = (partial, computedMs) => entry.sum?.(partial, computedMs) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
-    const entry: Entry = { loading: room.then(() => load({ ...request, sum: withThread(sum, thread) }, closing.signal)), thread, sum: null, idle: Promise.resolve(), timer: null }
+    const sum: SumRanks = (partial, computedMs) =>
+      entry.sum?.(partial, computedMs) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
+    const entry: Entry = {
+      loading: room.then(() => load({ ...request, sum: withThread(sum, thread) }, closing.signal)),
+      thread,
+      sum: null,
+      idle: Promise.resolve(),
+      timer: null,
+    }
     entries.set(key, entry)
     return entry
   }
@@ -73,7 +83,11 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
       const { range, split, rank } = request
       const key = `${range.start}:${range.end}/${formatSplit(split)}/${rank}`
       const entry = entries.get(key) ?? start(key, request)
-      if (entry.sum !== null) throw new ShoalError('no-capacity', `another group uses rank ${rank} of blocks ${range.start}:${range.end} here`)
+      if (entry.sum !== null)
+        throw new ShoalError(
+          'no-capacity',
+          `another group uses rank ${rank} of blocks ${range.start}:${range.end} here`,
+        )
       entry.sum = sum
       entry.timer?.cancel()
       const release = (idle: Promise<void>): void => {

@@ -16,7 +16,11 @@ interface Shape {
 /** A leader and peers that answer echoes, one for each shape of a link, in virtual time. */
 function createLinks(shapes: readonly Shape[]) {
   const clock = createVirtualClock()
-  const network = createMemoryNetwork({ clock, random: seededRandom(1), shapeOf: (from, to) => shapes[Number(from === 'leader' ? to : from)]! })
+  const network = createMemoryNetwork({
+    clock,
+    random: seededRandom(1),
+    shapeOf: (from, to) => shapes[Number(from === 'leader' ? to : from)]!,
+  })
   const leader = network.createTransport('leader')
   const members = shapes.map((_, index) => network.createTransport(String(index)))
   for (const member of members) {
@@ -37,14 +41,30 @@ function createLinks(shapes: readonly Shape[]) {
       clock.step()
     }
   }
-  return { clock, network, leader, members, peers, settle, close: () => Promise.all([leader, ...members].map((transport: Transport) => transport.close())) }
+  return {
+    clock,
+    network,
+    leader,
+    members,
+    peers,
+    settle,
+    close: () => Promise.all([leader, ...members].map((transport: Transport) => transport.close())),
+  }
 }
 
 const { signal } = new AbortController()
 
 test.each<[string, readonly Shape[], number, number]>([
   ['a gigabit and 0.15 ms', [{ latencyMs: 0.15, bytesPerSecond: 125e6 }], 0.3, 4e-6],
-  ['of two links the slower one, in each respect', [{ latencyMs: 10, bytesPerSecond: 125e6 }, { latencyMs: 1, bytesPerSecond: 12.5e6 }], 20, 4e-5],
+  [
+    'of two links the slower one, in each respect',
+    [
+      { latencyMs: 10, bytesPerSecond: 125e6 },
+      { latencyMs: 1, bytesPerSecond: 12.5e6 },
+    ],
+    20,
+    4e-5,
+  ],
 ])('round trip and time per byte of %s', async (_name, shapes, roundTripMs, msPerByte) => {
   const { leader, clock, peers, settle, close } = createLinks(shapes)
   const costs = await settle(measureLinks({ transport: leader, clock }, peers, signal))
@@ -55,7 +75,9 @@ test.each<[string, readonly Shape[], number, number]>([
 })
 
 test('a slow link is known after one echo: 128 KiB there and back at 1 Mbit/s are two seconds', async () => {
-  const { leader, clock, network, peers, settle, close } = createLinks([{ latencyMs: 20, bytesPerSecond: 125e3 }])
+  const { leader, clock, network, peers, settle, close } = createLinks([
+    { latencyMs: 20, bytesPerSecond: 125e3 },
+  ])
   const { msPerByte } = await settle(measureLinks({ transport: leader, clock }, peers, signal))
   expect(msPerByte / 4e-3).toBeCloseTo(1, 2)
   expect(network.sentBytes('leader', '0')).toBeLessThan(1.1 * limits.maxEchoBytes)
@@ -67,17 +89,26 @@ test('a member that does not answer is named by its rank: another one can take i
   const fast = { latencyMs: 0, bytesPerSecond: 1e9 }
   const { leader, clock, members, peers, settle, close } = createLinks([fast, fast])
   await members[1]!.close()
-  await expect(settle(measureLinks({ transport: leader, clock }, peers, signal))).rejects.toMatchObject({ rank: 2, name: 'ShoalError' })
+  await expect(settle(measureLinks({ transport: leader, clock }, peers, signal))).rejects.toMatchObject({
+    rank: 2,
+    name: 'ShoalError',
+  })
   await close()
 })
 
 const echo: GroupMessage = { type: 'group-echo', request: 0 }
 
 test.each<[string, readonly GroupMessage[], string]>([
-  ['more echoes than anybody measures with', Array.from({ length: groupLimits.echoesMax + 1 }, () => echo), 'limit-exceeded'],
+  [
+    'more echoes than anybody measures with',
+    Array.from({ length: groupLimits.echoesMax + 1 }, () => echo),
+    'limit-exceeded',
+  ],
   ['anything else', [echo, { type: 'group-connect', request: 1 }], 'bad-frame'],
 ])('a channel for echoes ends with %s', async (_name, messages, code) => {
-  const { leader, network, members, peers, settle, close } = createLinks([{ latencyMs: 0, bytesPerSecond: 1e9 }])
+  const { leader, network, members, peers, settle, close } = createLinks([
+    { latencyMs: 0, bytesPerSecond: 1e9 },
+  ])
   let reason: unknown
   members[0]!.handle(protocols.group, (channel) => {
     channel.onClose((error) => (reason = error))

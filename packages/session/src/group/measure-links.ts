@@ -25,8 +25,17 @@ type Link = Omit<ExchangeCosts, 'parallel'>
  * Links between members are taken to be no worse than those to the leader.
  * @throws {RankError} which one does not answer
  */
-export async function measureLinks({ transport, clock }: { readonly transport: Transport; readonly clock: Clock }, members: readonly GroupPeer[], signal: AbortSignal): Promise<ExchangeCosts> {
-  const limit = timeLimit(clock, groupTimes.connectTimeoutMs, () => new ShoalError('deadline-passed', `no echo within ${groupTimes.connectTimeoutMs} ms`), signal)
+export async function measureLinks(
+  { transport, clock }: { readonly transport: Transport; readonly clock: Clock },
+  members: readonly GroupPeer[],
+  signal: AbortSignal,
+): Promise<ExchangeCosts> {
+  const limit = timeLimit(
+    clock,
+    groupTimes.connectTimeoutMs,
+    () => new ShoalError('deadline-passed', `no echo within ${groupTimes.connectTimeoutMs} ms`),
+    signal,
+  )
   try {
     const links: Link[] = []
     // One after the other: they would measure each other.
@@ -37,13 +46,22 @@ export async function measureLinks({ transport, clock }: { readonly transport: T
         throw new RankError(index + 1, error)
       }
     }
-    return { roundTripMs: Math.max(0, ...links.map((link) => link.roundTripMs)), msPerByte: Math.max(0, ...links.map((link) => link.msPerByte)), parallel: members.length + 1 }
+    return {
+      roundTripMs: Math.max(0, ...links.map((link) => link.roundTripMs)),
+      msPerByte: Math.max(0, ...links.map((link) => link.msPerByte)),
+      parallel: members.length + 1,
+    }
   } finally {
     limit.clear()
   }
 }
 
-async function measureLink(transport: Transport, clock: Clock, { peer, addresses }: GroupPeer, signal: AbortSignal): Promise<Link> {
+async function measureLink(
+  transport: Transport,
+  clock: Clock,
+  { peer, addresses }: GroupPeer,
+  signal: AbortSignal,
+): Promise<Link> {
   transport.learn(peer, addresses)
   const link = createRankLink(await transport.open(peer, protocols.group, { signal }), silentLogger)
   try {
@@ -56,27 +74,44 @@ async function measureLink(transport: Transport, clock: Clock, { peer, addresses
     })
     const echoMs = async (values?: Float32Array): Promise<number> => {
       const sentMs = clock.nowMs()
-      await echoes.make((request) => link.send({ type: 'group-echo', request }, values), groupTimes.connectTimeoutMs, signal)
+      await echoes.make(
+        (request) => link.send({ type: 'group-echo', request }, values),
+        groupTimes.connectTimeoutMs,
+        signal,
+      )
       return clock.nowMs() - sentMs
     }
     const leastMs = async (values?: Float32Array): Promise<number> => {
       const beganMs = clock.nowMs()
       let ms = await echoMs(values)
-      for (let count = 1; count < echoesOfSize && clock.nowMs() - beganMs < enoughMs; count += 1) ms = Math.min(ms, await echoMs(values))
+      for (let count = 1; count < echoesOfSize && clock.nowMs() - beganMs < enoughMs; count += 1)
+        ms = Math.min(ms, await echoMs(values))
       return ms
     }
     const roundTripMs = await leastMs()
     const largeMs = await leastMs(new Float32Array(limits.maxEchoBytes / Float32Array.BYTES_PER_ELEMENT))
     // There and back, and at each end of both ways somebody works.
-    return { roundTripMs, msPerByte: Math.max(msPerByteMin, (largeMs - roundTripMs) / (4 * limits.maxEchoBytes)) }
+    return {
+      roundTripMs,
+      msPerByte: Math.max(msPerByteMin, (largeMs - roundTripMs) / (4 * limits.maxEchoBytes)),
+    }
   } finally {
     link.close()
   }
 }
 
 /** Which of the peers do not answer a ping in time: a stopped process keeps its connections open and answers nothing. */
-export async function silentPeers({ transport, clock }: { readonly transport: Transport; readonly clock: Clock }, peers: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const limit = timeLimit(clock, groupTimes.suspectPingMs, () => new ShoalError('deadline-passed', `no ping within ${groupTimes.suspectPingMs} ms`), signal)
+export async function silentPeers(
+  { transport, clock }: { readonly transport: Transport; readonly clock: Clock },
+  peers: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const limit = timeLimit(
+    clock,
+    groupTimes.suspectPingMs,
+    () => new ShoalError('deadline-passed', `no ping within ${groupTimes.suspectPingMs} ms`),
+    signal,
+  )
   const silent = new Set<string>()
   await Promise.all(
     peers.map(async (peer) => {

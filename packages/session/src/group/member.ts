@@ -1,7 +1,13 @@
 import { freeMemory, messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import type { IndexRange } from '@shoal/model'
-import { protocols, type FormGroup, type GroupCall, type GroupMessage, type OpenGroupSession } from '@shoal/protocol'
+import {
+  protocols,
+  type FormGroup,
+  type GroupCall,
+  type GroupMessage,
+  type OpenGroupSession,
+} from '@shoal/protocol'
 import { createGroupRank, type GroupRank } from './group-rank.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 import { groupLimits, groupTimes } from './limits.ts'
@@ -34,7 +40,11 @@ export interface Member {
   onEnd(listener: () => void): void
 }
 
-export function createMember(dependencies: MemberDependencies, leaderLink: RankLink, request: FormGroup): Member {
+export function createMember(
+  dependencies: MemberDependencies,
+  leaderLink: RankLink,
+  request: FormGroup,
+): Member {
   const { transport, clock, logger, shares, heads } = dependencies
   const { group, rank, peers } = request
   const ending = new AbortController()
@@ -75,7 +85,9 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
       end(error)
     },
   }
-  const ranks: GroupRank = alsoInThread(createGroupRank({ clock, ...sums }), () => (lanes === null ? null : (use?.thread ?? null)))
+  const ranks: GroupRank = alsoInThread(createGroupRank({ clock, ...sums }), () =>
+    lanes === null ? null : (use?.thread ?? null),
+  )
   ranks.attach(0, leaderLink)
 
   const nameOf = (session: number): string => `${group}/${session}`
@@ -83,11 +95,20 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
     leaderLink.send({ type: 'group-failed', request: asked, call, code, message: messageOf(error), definite })
   }
-  const done = (asked: number, said: { numericClass?: string; lanes?: boolean } = {}): void => leaderLink.send({ type: 'group-done', request: asked, numericClass: null, ...said })
+  const done = (asked: number, said: { numericClass?: string; lanes?: boolean } = {}): void =>
+    leaderLink.send({ type: 'group-done', request: asked, numericClass: null, ...said })
   /** From when the ranks connect on: the thread, if one makes sums, has said so by then. */
   const lanesNow = (): Lanes => {
     if (use === null) throw new ShoalError('not-ready', 'this rank has not loaded its share')
-    lanes ??= createLanes({ transport, clock, logger, thread: use.thread, possible: use.thread.form(sums), peers, signal: ending.signal })
+    lanes ??= createLanes({
+      transport,
+      clock,
+      logger,
+      thread: use.thread,
+      possible: use.thread.form(sums),
+      peers,
+      signal: ending.signal,
+    })
     return lanes
   }
   const runner = (): ShareUse['runner'] => {
@@ -95,7 +116,9 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     return use.runner
   }
   const queue = (action: () => Promise<void>): Promise<void> => {
-    inOrder = inOrder.then(action).catch((error: unknown) => logger.warn('group-call-failed', { group, rank, reason: messageOf(error) }))
+    inOrder = inOrder
+      .then(action)
+      .catch((error: unknown) => logger.warn('group-call-failed', { group, rank, reason: messageOf(error) }))
     return inOrder
   }
 
@@ -107,12 +130,24 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     }
   }
   const connect = async (): Promise<{ lanes: boolean }> => {
-    const limit = timeLimit(clock, groupTimes.connectTimeoutMs, () => new ShoalError('deadline-passed', `no channel between ranks within ${groupTimes.connectTimeoutMs} ms`), ending.signal)
+    const limit = timeLimit(
+      clock,
+      groupTimes.connectTimeoutMs,
+      () =>
+        new ShoalError(
+          'deadline-passed',
+          `no channel between ranks within ${groupTimes.connectTimeoutMs} ms`,
+        ),
+      ending.signal,
+    )
     try {
       for (const [other, { peer, addresses }] of peers.entries()) {
         if (other <= rank) continue
         transport.learn(peer, addresses)
-        const link = createRankLink(await transport.open(peer, protocols.group, { signal: limit.signal }), logger)
+        const link = createRankLink(
+          await transport.open(peer, protocols.group, { signal: limit.signal }),
+          logger,
+        )
         link.send({ type: 'group-meet', group, rank })
         link.onMessage(receiveFrom(other))
         ranks.attach(other, link)
@@ -123,11 +158,13 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     lanesNow().offerTo(0, (message) => leaderLink.send(message))
     return { lanes: await lanesNow().all([...peers.keys()].filter((other) => other > rank)) }
   }
-  const receiveFrom = (other: number) => (message: GroupMessage, values: Float32Array): void => {
-    if (message.type === 'group-part') ranks.receive(other, message, values)
-    else if (message.type === 'group-lane' && other > rank) lanesNow().taken(other, message.offer)
-    else throw new ShoalError('bad-frame', `'${message.type}' does not come from rank ${other}`)
-  }
+  const receiveFrom =
+    (other: number) =>
+    (message: GroupMessage, values: Float32Array): void => {
+      if (message.type === 'group-part') ranks.receive(other, message, values)
+      else if (message.type === 'group-lane' && other > rank) lanesNow().taken(other, message.offer)
+      else throw new ShoalError('bad-frame', `'${message.type}' does not come from rank ${other}`)
+    }
   const openSession = async ({ session, tokenBudget, start, end: last }: OpenGroupSession): Promise<void> => {
     await runner().open(nameOf(session), tokenBudget, { start, end: last })
     sessions.add(session)
@@ -138,7 +175,10 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     const taken = await heads.take(vocabulary)
     if (asked !== headAsked || ending.signal.aborted) {
       taken.release()
-      throw new ShoalError('cancelled', 'the leader has asked for another part meanwhile, or the group has ended')
+      throw new ShoalError(
+        'cancelled',
+        'the leader has asked for another part meanwhile, or the group has ended',
+      )
     }
     headUse?.release()
     headUse = taken
@@ -146,7 +186,11 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
   const computeLogits = async (asked: number, rows: Float32Array): Promise<void> => {
     try {
       const { hiddenSize } = runner()
-      if (rows.length % hiddenSize !== 0 || rows.length > groupLimits.headRowsMax * hiddenSize) throw new ShoalError('bad-frame', `${rows.length} numbers are not 1 to ${groupLimits.headRowsMax} rows`)
+      if (rows.length % hiddenSize !== 0 || rows.length > groupLimits.headRowsMax * hiddenSize)
+        throw new ShoalError(
+          'bad-frame',
+          `${rows.length} numbers are not 1 to ${groupLimits.headRowsMax} rows`,
+        )
       if (headUse === null) throw new ShoalError('not-ready', 'this rank has loaded no part of the head')
       const logits = await headUse.head.logits(rows)
       leaderLink.send({ type: 'group-logits', request: asked }, logits)
@@ -158,16 +202,24 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
   /** @throws {ShoalError} `limit-exceeded`, which ends the leader's channel */
   const giveUp = (call: number): void => {
     if (call <= lastCall) return
-    if (givenUp.size >= groupLimits.callsAheadMax) throw new ShoalError('limit-exceeded', `the leader gave up more than ${groupLimits.callsAheadMax} calls that it has not made`)
+    if (givenUp.size >= groupLimits.callsAheadMax)
+      throw new ShoalError(
+        'limit-exceeded',
+        `the leader gave up more than ${groupLimits.callsAheadMax} calls that it has not made`,
+      )
     givenUp.add(call)
   }
-  const compute = async ({ call, session, position, rows }: GroupCall, values: Float32Array): Promise<void> => {
+  const compute = async (
+    { call, session, position, rows }: GroupCall,
+    values: Float32Array,
+  ): Promise<void> => {
     ranks.collective.begin(call)
     lastCall = call
     for (const given of givenUp) if (given < call) givenUp.delete(given)
     if (givenUp.delete(call)) return
     try {
-      if (values.length !== rows * runner().hiddenSize) throw new ShoalError('bad-frame', `${values.length} numbers are not ${rows} rows`)
+      if (values.length !== rows * runner().hiddenSize)
+        throw new ShoalError('bad-frame', `${values.length} numbers are not ${rows} rows`)
       await runner().forward(nameOf(session), position, values)
     } catch (error) {
       use?.thread.catchUp()
@@ -182,7 +234,11 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
     async form() {
       try {
         const split = { heads: request.heads, columns: request.columns }
-        const taken = await shares.take({ range: { start: request.start, end: request.end }, split, rank }, (partial) => ranks.collective.sum(partial), ending.signal)
+        const taken = await shares.take(
+          { range: { start: request.start, end: request.end }, split, rank },
+          (partial) => ranks.collective.sum(partial),
+          ending.signal,
+        )
         if (ending.signal.aborted) {
           taken.release(Promise.resolve())
           return
@@ -191,7 +247,11 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
         done(request.request, { numericClass: dependencies.numericClass() })
       } catch (error) {
         tell(request.request, null, error)
-        end(error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }))
+        end(
+          error instanceof ShoalError
+            ? error
+            : new ShoalError('internal', messageOf(error), { cause: error }),
+        )
       }
     },
     receive(message, values) {
@@ -215,12 +275,16 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
           return queue(async () => {
             // When the group has ended, that closes those that are open.
             const open = use?.runner
-            if (open !== undefined && sessions.delete(message.session)) await open.close(nameOf(message.session))
+            if (open !== undefined && sessions.delete(message.session))
+              await open.close(nameOf(message.session))
           })
         case 'group-failed':
           if (message.call === null) return
           giveUp(message.call)
-          ranks.collective.fail(message.call, new ShoalError('cancelled', `the leader gave call ${message.call} up: ${message.message}`))
+          ranks.collective.fail(
+            message.call,
+            new ShoalError('cancelled', `the leader gave call ${message.call} up: ${message.message}`),
+          )
           return
         case 'group-lanes':
           use?.thread.use()
@@ -235,7 +299,8 @@ export function createMember(dependencies: MemberDependencies, leaderLink: RankL
       }
     },
     meet(other, link) {
-      if (peers[other]?.peer !== link.peer || other >= rank || other === 0) throw new ShoalError('bad-frame', `${link.peer} is not rank ${other} of this group`)
+      if (peers[other]?.peer !== link.peer || other >= rank || other === 0)
+        throw new ShoalError('bad-frame', `${link.peer} is not rank ${other} of this group`)
       ranks.attach(other, link)
       lanesNow().offerTo(other, (message) => link.send(message))
       return receiveFrom(other)

@@ -32,7 +32,10 @@ export interface RankHost {
 
 type Receive = (message: GroupMessage, values: Float32Array) => Promise<void> | void
 
-export function createRankHost(dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger }, options: RankHostOptions): RankHost {
+export function createRankHost(
+  dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger },
+  options: RankHostOptions,
+): RankHost {
   const { transport, clock, logger } = dependencies
   const shares = createLoadedShares(clock, options.load)
   const heads = options.loadHead === undefined ? null : createLoadedHeads(clock, options.loadHead)
@@ -42,12 +45,20 @@ export function createRankHost(dependencies: { readonly transport: Transport; re
   const check = (leader: string, request: FormGroup): void => {
     const { manifest, profile, group, rank, peers } = request
     if (closed) throw new ShoalError('not-ready', 'this node is closing')
-    if (manifest !== options.manifestId) throw new ShoalError('wrong-manifest', `this node serves manifest ${options.manifestId}, not ${manifest}`)
-    if (profile !== options.profile) throw new ShoalError('wrong-profile', `this node computes ${options.profile}, not ${profile}`)
-    if (!options.accepts(leader, request)) throw new ShoalError('no-capacity', 'this node is no rank of groups that you lead')
-    if (peers[0]?.peer !== leader || peers[rank]?.peer !== transport.peerId) throw new ShoalError('bad-request', 'the leader is rank 0, and a rank is asked by its own name')
+    if (manifest !== options.manifestId)
+      throw new ShoalError(
+        'wrong-manifest',
+        `this node serves manifest ${options.manifestId}, not ${manifest}`,
+      )
+    if (profile !== options.profile)
+      throw new ShoalError('wrong-profile', `this node computes ${options.profile}, not ${profile}`)
+    if (!options.accepts(leader, request))
+      throw new ShoalError('no-capacity', 'this node is no rank of groups that you lead')
+    if (peers[0]?.peer !== leader || peers[rank]?.peer !== transport.peerId)
+      throw new ShoalError('bad-request', 'the leader is rank 0, and a rank is asked by its own name')
     if (members.has(group)) throw new ShoalError('bad-request', 'this group exists here')
-    if (members.size >= groupLimits.groupsMax) throw new ShoalError('no-capacity', `this node is a rank of ${groupLimits.groupsMax} groups already`)
+    if (members.size >= groupLimits.groupsMax)
+      throw new ShoalError('no-capacity', `this node is a rank of ${groupLimits.groupsMax} groups already`)
   }
 
   const form = (link: RankLink, request: FormGroup): Receive => {
@@ -55,18 +66,35 @@ export function createRankHost(dependencies: { readonly transport: Transport; re
       check(link.peer, request)
     } catch (error) {
       const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
-      link.send({ type: 'group-failed', request: request.request, call: null, code, message: messageOf(error), definite })
+      link.send({
+        type: 'group-failed',
+        request: request.request,
+        call: null,
+        code,
+        message: messageOf(error),
+        definite,
+      })
       return () => undefined
     }
     // A leader that forms its group again has given the one before up, even if its channel's end has not arrived yet.
     for (const member of members.values()) {
-      if (member.leader === link.peer) member.end(new ShoalError('cancelled', 'the leader forms this group again'))
+      if (member.leader === link.peer)
+        member.end(new ShoalError('cancelled', 'the leader forms this group again'))
     }
-    const member = createMember({ transport, clock, logger, shares, heads, numericClass: () => options.numericClass }, link, request)
+    const member = createMember(
+      { transport, clock, logger, shares, heads, numericClass: () => options.numericClass },
+      link,
+      request,
+    )
     members.set(request.group, member)
     member.onEnd(() => members.delete(request.group))
     void member.form()
-    logger.info('group-joined', { group: request.group, leader: link.peer, rank: request.rank, ranks: request.peers.length })
+    logger.info('group-joined', {
+      group: request.group,
+      leader: link.peer,
+      rank: request.rank,
+      ranks: request.peers.length,
+    })
     return (message, values) => member.receive(message, values)
   }
 

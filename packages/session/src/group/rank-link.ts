@@ -22,13 +22,26 @@ export function createRankLink(channel: Channel, logger: Logger): RankLink {
     peer,
     send(message, values) {
       if (channel.closed) return
-      channel.send(...encodeGroup(message, values)).catch((error: unknown) => logger.debug('group-message-lost', { peer, type: message.type, reason: messageOf(error) }))
+      channel
+        .send(...encodeGroup(message, values))
+        .catch((error: unknown) =>
+          logger.debug('group-message-lost', { peer, type: message.type, reason: messageOf(error) }),
+        )
     },
     onMessage(receive) {
       channel.onFrame((frame) => {
         const { message, payload }: Decoded<GroupMessage> = decodeGroup(frame)
         // A frame lies at a multiple of 8 bytes, so this is a view.
-        return receive(message, payload.length === 0 ? noValues : new Float32Array(payload.buffer, payload.byteOffset, payload.length / Float32Array.BYTES_PER_ELEMENT))
+        return receive(
+          message,
+          payload.length === 0
+            ? noValues
+            : new Float32Array(
+                payload.buffer,
+                payload.byteOffset,
+                payload.length / Float32Array.BYTES_PER_ELEMENT,
+              ),
+        )
       })
     },
     onClose: (listener) => channel.onClose(listener),
@@ -39,5 +52,9 @@ export function createRankLink(channel: Channel, logger: Logger): RankLink {
 
 /** The end of a channel as the loss of a rank. */
 export function rankLost(name: string, error: Error | undefined): ShoalError {
-  return new ShoalError('peer-vanished', `${name} is gone: ${error === undefined ? 'it closed its channel' : error.message}`, { cause: error })
+  return new ShoalError(
+    'peer-vanished',
+    `${name} is gone: ${error === undefined ? 'it closed its channel' : error.message}`,
+    { cause: error },
+  )
 }

@@ -32,7 +32,9 @@ export interface RankThread {
 
 /** @param sum makes the sums where the thread does not */
 export function withThread(sum: SumRanks, control: RankThread): SumRanks {
-  return Object.assign((partial: Float32Array, computedMs: number) => sum(partial, computedMs), { thread: control.thread })
+  return Object.assign((partial: Float32Array, computedMs: number) => sum(partial, computedMs), {
+    thread: control.thread,
+  })
 }
 
 /** What is not loaded makes no sums. */
@@ -104,7 +106,16 @@ export function createRankThread(clock: Clock): RankThread {
   port.on('message', receive)
   port.unref()
   const ask = async (make: (ask: number) => ToThread, signal: AbortSignal): Promise<FromThread> => {
-    const limit = timeLimit(clock, groupTimes.laneTimeoutMs, () => new ShoalError('deadline-passed', `the computing thread did not answer within ${groupTimes.laneTimeoutMs} ms`), signal)
+    const limit = timeLimit(
+      clock,
+      groupTimes.laneTimeoutMs,
+      () =>
+        new ShoalError(
+          'deadline-passed',
+          `the computing thread did not answer within ${groupTimes.laneTimeoutMs} ms`,
+        ),
+      signal,
+    )
     const answered = Promise.withResolvers<FromThread>()
     const id = nextAsk
     nextAsk += 1
@@ -147,7 +158,8 @@ export function createRankThread(clock: Clock): RankThread {
       tellOfGroup({ type: 'end', error: plain(error) })
     },
     catchUp() {
-      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) receive(next.message as FromThread)
+      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
+        receive(next.message as FromThread)
     },
     async spent(signal) {
       if (!ready) return null
@@ -159,4 +171,5 @@ export function createRankThread(clock: Clock): RankThread {
 }
 
 const plain = ({ code, message, definite }: ShoalError): PlainError => ({ code, message, definite })
-const errorOf = ({ code, message, definite }: PlainError): ShoalError => new ShoalError(code, message, { definite })
+const errorOf = ({ code, message, definite }: PlainError): ShoalError =>
+  new ShoalError(code, message, { definite })

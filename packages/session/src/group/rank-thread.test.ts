@@ -29,7 +29,12 @@ function addSide(): Side {
 }
 
 function form({ control, lost }: Side, rank: number, algorithm: Algorithm = 'gather'): boolean {
-  return control.form({ rank, peers, sums: [{ bytes: 2 ** 30, algorithm }], onLost: (other, { code }) => lost.push({ rank: other, code }) })
+  return control.form({
+    rank,
+    peers,
+    sums: [{ bytes: 2 ** 30, algorithm }],
+    onLost: (other, { code }) => lost.push({ rank: other, code }),
+  })
 }
 
 describe('sums in a thread of their own', () => {
@@ -81,14 +86,21 @@ describe('sums in a thread of their own', () => {
     use()
     begin(0)
     for (let sum = 0; sum < 3; sum += 1) {
-      const [first, second] = [0, 1].map((rank) => Float32Array.from({ length }, (_, index) => Math.fround((index + sum) / (rank + 3))))
+      const [first, second] = [0, 1].map((rank) =>
+        Float32Array.from({ length }, (_, index) => Math.fround((index + sum) / (rank + 3))),
+      )
       const expected = first!.map((value, index) => value + second![index]!)
-      for (const rows of await Promise.all([alice.sum(first!), bob.sum(second!)])) expect(Buffer.compare(Buffer.from(rows!.buffer), Buffer.from(expected.buffer))).toBe(0)
+      for (const rows of await Promise.all([alice.sum(first!), bob.sum(second!)]))
+        expect(Buffer.compare(Buffer.from(rows!.buffer), Buffer.from(expected.buffer))).toBe(0)
     }
   })
 
   test.each<[string, () => void, string]>([
-    ['its call is given up', () => alice.control.fail(0, new ShoalError('compute-failed', 'enough')), 'compute-failed'],
+    [
+      'its call is given up',
+      () => alice.control.fail(0, new ShoalError('compute-failed', 'enough')),
+      'compute-failed',
+    ],
     ['its group ends', () => alice.control.end(new ShoalError('not-ready', 'over')), 'not-ready'],
     ['its share is released', () => alice.control.close(), 'not-ready'],
     ['the other rank goes', () => bob.control.end(new ShoalError('cancelled', 'over')), 'peer-vanished'],
@@ -130,7 +142,9 @@ describe('sums in a thread of their own', () => {
     expect(alice.lost).toEqual([])
     alice.control.begin(0)
     alice.control.use()
-    await expect(Promise.resolve(alice.sum(Float32Array.of(1)))).rejects.toMatchObject({ code: 'peer-vanished' })
+    await expect(Promise.resolve(alice.sum(Float32Array.of(1)))).rejects.toMatchObject({
+      code: 'peer-vanished',
+    })
     alice.control.catchUp()
     expect(alice.lost).toEqual([{ rank: 1, code: 'peer-vanished' }])
   })
@@ -176,9 +190,19 @@ describe('sums in a thread of their own', () => {
 })
 
 test('a rank says once whether it has a lane: each offer would be a socket', async () => {
-  const transport = createMemoryNetwork({ clock: systemClock, random: seededRandom(1) }).createTransport('alice')
+  const transport = createMemoryNetwork({ clock: systemClock, random: seededRandom(1) }).createTransport(
+    'alice',
+  )
   const thread = createRankThread(systemClock)
-  const lanes = createLanes({ transport, clock: systemClock, logger: silentLogger, thread, possible: true, peers, signal })
+  const lanes = createLanes({
+    transport,
+    clock: systemClock,
+    logger: silentLogger,
+    thread,
+    possible: true,
+    peers,
+    signal,
+  })
   lanes.taken(1, null)
   expect(() => lanes.taken(1, null)).toThrow('said already')
   expect(await lanes.all([1])).toBe(false)

@@ -1,5 +1,12 @@
 import { messageOf, ShoalError, silentLogger } from '@shoal/host'
-import { connectDirect, createOffers, createSocketChannel, listenDirect, type DirectServer, type Offer } from '@shoal/network/direct'
+import {
+  connectDirect,
+  createOffers,
+  createSocketChannel,
+  listenDirect,
+  type DirectServer,
+  type Offer,
+} from '@shoal/network/direct'
 import { protocols } from '@shoal/protocol'
 import type { TLSSocket } from 'node:tls'
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
@@ -23,7 +30,10 @@ interface Group {
  * Sums in the thread that computes, over sockets that it owns: what it waits for wakes nobody else on the way. Loaded by
  * that thread (`SumThread`); the other side is `rank-thread-control.ts`, which also settles the sockets with the other ranks.
  */
-export function createThreadSum(port: MessagePort, { clock, random }: Parameters<CreateThreadSum>[1]): ThreadSum {
+export function createThreadSum(
+  port: MessagePort,
+  { clock, random }: Parameters<CreateThreadSum>[1],
+): ThreadSum {
   const offers = createOffers(clock, random)
   const servers = new Map<string, Promise<DirectServer>>()
   const spent = { sums: 0, ms: 0 }
@@ -49,7 +59,8 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
     }
     const link = createRankLink(channel, silentLogger)
     link.onMessage((message, values) => {
-      if (message.type !== 'group-part') throw new ShoalError('bad-frame', `'${message.type}' does not come over a lane`)
+      if (message.type !== 'group-part')
+        throw new ShoalError('bad-frame', `'${message.type}' does not come over a lane`)
       of.ranks.receive(rank, message, values)
     })
     of.ranks.attach(rank, link)
@@ -76,11 +87,21 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
     if (group !== null && group.peers[rank]?.peer === channel.remotePeer) attach(group, rank, channel)
     else channel.abort(new ShoalError('cancelled', 'this group is over'))
   }
-  const listen = async (of: Group, { ask, from, host }: Extract<ToThread, { type: 'listen' }>): Promise<void> => {
+  const listen = async (
+    of: Group,
+    { ask, from, host }: Extract<ToThread, { type: 'listen' }>,
+  ): Promise<void> => {
     try {
       const peer = of.peers[from]?.peer
       if (peer === undefined) throw new ShoalError('bad-request', `there is no rank ${from}`)
-      const known = servers.get(host) ?? listenDirect(host, offers, (socket, offer) => accept(laneOver(socket, offer.peer), offer), silentLogger)
+      const known =
+        servers.get(host) ??
+        listenDirect(
+          host,
+          offers,
+          (socket, offer) => accept(laneOver(socket, offer.peer), offer),
+          silentLogger,
+        )
       servers.set(host, known)
       const server = await known.catch((error: unknown) => {
         servers.delete(host)
@@ -94,8 +115,13 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
       tell({ type: 'lane', ask, error: messageOf(error) })
     }
   }
-  const connect = async (of: Group, { ask, to, host, offer }: Extract<ToThread, { type: 'connect' }>): Promise<void> => {
-    const timer = clock.after(groupTimes.laneTimeoutMs, () => late.abort(new ShoalError('deadline-passed', `no lane within ${groupTimes.laneTimeoutMs} ms`)))
+  const connect = async (
+    of: Group,
+    { ask, to, host, offer }: Extract<ToThread, { type: 'connect' }>,
+  ): Promise<void> => {
+    const timer = clock.after(groupTimes.laneTimeoutMs, () =>
+      late.abort(new ShoalError('deadline-passed', `no lane within ${groupTimes.laneTimeoutMs} ms`)),
+    )
     const late = new AbortController()
     try {
       const peer = of.peers[to]?.peer ?? ''
@@ -140,14 +166,19 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
   }
   // What was sent before a call is here before it, but may not have been delivered yet.
   const catchUp = (): void => {
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) receive(next.message as ToThread)
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
+      receive(next.message as ToThread)
   }
 
   port.on('message', receive)
   port.on('close', () => {
     end(new ShoalError('not-ready', 'this share has been released'))
     offers.close()
-    for (const server of servers.values()) void server.then((one) => one.close(), () => undefined)
+    for (const server of servers.values())
+      void server.then(
+        (one) => one.close(),
+        () => undefined,
+      )
   })
   port.unref()
   tell({ type: 'ready' })
@@ -163,6 +194,14 @@ export function createThreadSum(port: MessagePort, { clock, random }: Parameters
   }
 }
 
-function errorOf({ code, message, definite }: { readonly code: ConstructorParameters<typeof ShoalError>[0]; readonly message: string; readonly definite: boolean }): ShoalError {
+function errorOf({
+  code,
+  message,
+  definite,
+}: {
+  readonly code: ConstructorParameters<typeof ShoalError>[0]
+  readonly message: string
+  readonly definite: boolean
+}): ShoalError {
   return new ShoalError(code, message, { definite })
 }

@@ -21,7 +21,9 @@ test('a member refuses what is not for it', async () => {
   const stranger = await bench.addRank('shy', { accepts: (leader) => leader === 'friend' })
   await expect(bench.lead('leader', whole, [1, 1], [stranger])).rejects.toMatchObject({ code: 'no-capacity' })
   const foreign = await bench.addRank('foreign', { manifestId: 'b'.repeat(64) })
-  await expect(bench.lead('other', whole, [1, 1], [foreign])).rejects.toMatchObject({ code: 'wrong-manifest' })
+  await expect(bench.lead('other', whole, [1, 1], [foreign])).rejects.toMatchObject({
+    code: 'wrong-manifest',
+  })
   expect([stranger.host.groups, foreign.host.groups]).toEqual([0, 0])
   const { runner } = await bench.lead('friend', whole, [1, 1], [stranger])
   expect(stranger.host.groups).toBe(1)
@@ -42,9 +44,13 @@ test('a peer that is no rank cannot bring parts or open a place in a group', asy
     { type: 'group-lanes' },
     { type: 'group-open', request: 0, session: 0, tokenBudget: 1, start: 0, end: 1 },
   ] as const) {
-    const channel = await stranger.open(members[1].peer, protocols.group, { signal: new AbortController().signal })
+    const channel = await stranger.open(members[1].peer, protocols.group, {
+      signal: new AbortController().signal,
+    })
     const ended = new Promise((resolve) => channel.onClose(resolve))
-    await channel.send(...encodeGroup(message, message.type === 'group-part' ? new Float32Array(64) : undefined))
+    await channel.send(
+      ...encodeGroup(message, message.type === 'group-part' ? new Float32Array(64) : undefined),
+    )
     expect(await ended).toBeInstanceOf(Error)
   }
   expect(members[1].host.groups).toBe(1)
@@ -69,7 +75,9 @@ test('whoever reaches a rank may measure the link to it, and do nothing else on 
     [{ type: 'group-echo', request: 1 }, 0],
     [{ type: 'group-echo', request: 2 }, 20_000],
   ])
-  await channel.send(...encodeGroup({ type: 'group-open', request: 0, session: 0, tokenBudget: 1, start: 0, end: 1 }))
+  await channel.send(
+    ...encodeGroup({ type: 'group-open', request: 0, session: 0, tokenBudget: 1, start: 0, end: 1 }),
+  )
   expect(await ended).toBeInstanceOf(Error)
   expect(shy.host.groups).toBe(0)
 })
@@ -82,11 +90,34 @@ test('a leader that gives up calls without end loses its channel', async () => {
   const channel = await leader.open(one.peer, protocols.group, { signal: new AbortController().signal })
   const ended = new Promise((resolve) => channel.onClose(resolve))
   const self = { peer: 'leader', addresses: leader.addresses() }
-  const form = { type: 'group-form', request: 0, group: 'g', manifest: bench.manifestId, profile: bench.profile, ...whole, rank: 1, ...bench.split([1, 1]), sums: [{ bytes: 256, algorithm: 'gather' }], peers: [self, { peer: one.peer, addresses: one.addresses }] } as const
+  const form = {
+    type: 'group-form',
+    request: 0,
+    group: 'g',
+    manifest: bench.manifestId,
+    profile: bench.profile,
+    ...whole,
+    rank: 1,
+    ...bench.split([1, 1]),
+    sums: [{ bytes: 256, algorithm: 'gather' }],
+    peers: [self, { peer: one.peer, addresses: one.addresses }],
+  } as const
   await channel.send(...encodeGroup(form))
   await settled()
   expect(one.host.groups).toBe(1)
-  for (let call = 0; call <= groupLimits.callsAheadMax; call += 1) void channel.send(...encodeGroup({ type: 'group-failed', request: null, call, code: 'cancelled', message: 'no', definite: true })).catch(() => undefined)
+  for (let call = 0; call <= groupLimits.callsAheadMax; call += 1)
+    void channel
+      .send(
+        ...encodeGroup({
+          type: 'group-failed',
+          request: null,
+          call,
+          code: 'cancelled',
+          message: 'no',
+          definite: true,
+        }),
+      )
+      .catch(() => undefined)
   expect(await ended).toBeInstanceOf(Error)
   await settled()
   expect(one.host.groups).toBe(0)

@@ -22,7 +22,11 @@ export function createRequests<Answer>(clock: Clock, name: string): Requests<Ans
       const request = next
       next += 1
       const answered = new Promise<Answer>((resolve, reject) => waiting.set(request, { resolve, reject }))
-      const timer = clock.after(timeoutMs, () => waiting.get(request)?.reject(new ShoalError('deadline-passed', `no answer from ${name} within ${timeoutMs} ms`)))
+      const timer = clock.after(timeoutMs, () =>
+        waiting
+          .get(request)
+          ?.reject(new ShoalError('deadline-passed', `no answer from ${name} within ${timeoutMs} ms`)),
+      )
       try {
         ask(request)
         return await orAborted(answered, signal)

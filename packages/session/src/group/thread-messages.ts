@@ -14,11 +14,23 @@ export interface LaneOffer {
  */
 export type ToThread =
   /** A new group: what there was of another is over. */
-  | { readonly type: 'form'; readonly group: number; readonly rank: number; readonly peers: readonly { readonly peer: string }[]; readonly sums: SumTable }
+  | {
+      readonly type: 'form'
+      readonly group: number
+      readonly rank: number
+      readonly peers: readonly { readonly peer: string }[]
+      readonly sums: SumTable
+    }
   /** Listen at `host` for this rank; answered by `listening` or `lane`. */
   | { readonly type: 'listen'; readonly ask: number; readonly from: number; readonly host: string }
   /** Answered by `lane`. */
-  | { readonly type: 'connect'; readonly ask: number; readonly to: number; readonly host: string; readonly offer: LaneOffer }
+  | {
+      readonly type: 'connect'
+      readonly ask: number
+      readonly to: number
+      readonly host: string
+      readonly offer: LaneOffer
+    }
   /** There are lanes to all ranks: sums go through them. */
   | { readonly type: 'use' }
   | { readonly type: 'begin'; readonly call: number }

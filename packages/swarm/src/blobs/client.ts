@@ -20,7 +20,12 @@ export interface BlobClient {
   abort(error: Error): void
 }
 
-export async function openBlobClient(transport: Transport, clock: Clock, peer: string, signal: AbortSignal): Promise<BlobClient> {
+export async function openBlobClient(
+  transport: Transport,
+  clock: Clock,
+  peer: string,
+  signal: AbortSignal,
+): Promise<BlobClient> {
   const channel = await transport.open(peer, protocols.blobs, { signal })
   const pending = new Map<number, Pending>()
   let next = 0
@@ -32,11 +37,22 @@ export async function openBlobClient(transport: Transport, clock: Clock, peer: s
     if (waiting === undefined) return
     pending.delete(message.request)
     if (message.type === 'no-blob') waiting.reject(new ShoalError('not-found', `${peer}: ${message.message}`))
-    else if (message.offset !== waiting.offset) waiting.reject(new ShoalError('bad-frame', `${peer} sent the bytes at ${message.offset} instead of those at ${waiting.offset}`))
+    else if (message.offset !== waiting.offset)
+      waiting.reject(
+        new ShoalError(
+          'bad-frame',
+          `${peer} sent the bytes at ${message.offset} instead of those at ${waiting.offset}`,
+        ),
+      )
     else waiting.resolve({ bytes: payload, total: message.total })
   })
   channel.onClose((error) => {
-    for (const waiting of pending.values()) waiting.reject(new ShoalError('peer-vanished', `${peer} closed the connection while sending weights`, { cause: error }))
+    for (const waiting of pending.values())
+      waiting.reject(
+        new ShoalError('peer-vanished', `${peer} closed the connection while sending weights`, {
+          cause: error,
+        }),
+      )
     pending.clear()
   })
 
@@ -44,7 +60,8 @@ export async function openBlobClient(transport: Transport, clock: Clock, peer: s
     peer,
     close: () => channel.close(),
     abort: (error) => channel.abort(error),
-    read: (blob, offset, length) => request(channel, clock, pending, { type: 'get', request: next++, blob, offset, length }),
+    read: (blob, offset, length) =>
+      request(channel, clock, pending, { type: 'get', request: next++, blob, offset, length }),
   }
 }
 
@@ -57,7 +74,12 @@ function request(
   return new Promise((resolve, reject) => {
     const timer = clock.after(blobLimits.pieceTimeoutMs, () => {
       pending.delete(message.request)
-      reject(new ShoalError('deadline-passed', `${channel.remotePeer} sent no weights for ${blobLimits.pieceTimeoutMs} ms`))
+      reject(
+        new ShoalError(
+          'deadline-passed',
+          `${channel.remotePeer} sent no weights for ${blobLimits.pieceTimeoutMs} ms`,
+        ),
+      )
     })
     pending.set(message.request, {
       offset: message.offset,
@@ -105,14 +127,26 @@ async function* piecesOf(client: BlobClient, blob: string): AsyncGenerator<BlobP
   } while (offset < end)
 }
 
-async function* bounded(pieces: AsyncIterable<BlobPiece>, peer: string, blob: string, maxBytes: number): AsyncGenerator<BlobPiece> {
+async function* bounded(
+  pieces: AsyncIterable<BlobPiece>,
+  peer: string,
+  blob: string,
+  maxBytes: number,
+): AsyncGenerator<BlobPiece> {
   let size: number | null = null
   for await (const piece of pieces) {
     const { offset, bytes, total } = piece
-    if (total > maxBytes) throw new ShoalError('limit-exceeded', `${peer} offers ${total} bytes for ${blob.slice(0, 12)}, at most ${maxBytes} are taken`)
+    if (total > maxBytes)
+      throw new ShoalError(
+        'limit-exceeded',
+        `${peer} offers ${total} bytes for ${blob.slice(0, 12)}, at most ${maxBytes} are taken`,
+      )
     size ??= total
     if (total !== size || (bytes.byteLength === 0 && offset < total) || offset + bytes.byteLength > total) {
-      throw new ShoalError('bad-frame', `${peer} sent a piece of ${bytes.byteLength} bytes at ${offset} of ${total}`)
+      throw new ShoalError(
+        'bad-frame',
+        `${peer} sent a piece of ${bytes.byteLength} bytes at ${offset} of ${total}`,
+      )
     }
     yield piece
   }

@@ -18,7 +18,12 @@ export interface UnitFetchOptions {
  * here; wrong ones are fetched again, and whoever sent them is asked less.
  * @throws {ShoalError} `not-found` with each source's reason when nobody is left to ask; what came stays in the download
  */
-export async function fetchUnit(sources: FetchSources, name: string, download: UnitDownload, options: UnitFetchOptions): Promise<void> {
+export async function fetchUnit(
+  sources: FetchSources,
+  name: string,
+  download: UnitDownload,
+  options: UnitFetchOptions,
+): Promise<void> {
   const { clock, ledger, rates } = sources
   const ended = new AbortController()
   const signal = AbortSignal.any([options.signal, ended.signal])
@@ -35,13 +40,21 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
     start(download.drop(dropped))
     return dropped
   }
-  const board = createPieceBoard(tally.missing(), (tensor, peer) => drop(download.pieces.filter((piece) => piece.tensor.name === tensor && download.written(piece)?.from !== peer)))
+  const board = createPieceBoard(tally.missing(), (tensor, peer) =>
+    drop(
+      download.pieces.filter(
+        (piece) => piece.tensor.name === tensor && download.written(piece)?.from !== peer,
+      ),
+    ),
+  )
   /** What fails here is ours (a full disk, say), and ends the fetch. */
   const start = (work: Promise<void>): void => {
-    const guarded = work.catch((error: unknown) => ended.abort(error)).finally(() => {
-      running.delete(guarded)
-      bell.ring()
-    })
+    const guarded = work
+      .catch((error: unknown) => ended.abort(error))
+      .finally(() => {
+        running.delete(guarded)
+        bell.ring()
+      })
     running.add(guarded)
   }
   const lied = (peer: string, what: string): void => {
@@ -54,12 +67,16 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
     const [pieces, written] = [tally.piecesOf(tensor), tally.writtenOf(tensor)]
     if (await download.verify(tensor, signal)) {
       right += 1
-      for (const liar of trials.right(tensor.name, written)) lied(liar, `${liar} sent wrong bytes of ${tensor.name}`)
+      for (const liar of trials.right(tensor.name, written))
+        lied(liar, `${liar} sent wrong bytes of ${tensor.name}`)
       return
     }
     const liar = trials.wrong(tensor.name, written)
     if (liar === null) {
-      const sole = mostOf(written, [...pool.open].map(({ client }) => client.peer))
+      const sole = mostOf(
+        written,
+        [...pool.open].map(({ client }) => client.peer),
+      )
       board.suspect(tensor.name, sole)
       board.reopen(drop(pieces.filter((piece) => download.written(piece)?.from !== sole)))
     } else {
@@ -83,7 +100,10 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
       if (bytes.byteLength === piece.bytes && total === piece.tensor.bytes) return bytes
       board.giveBack(piece, peer)
       board.exclude(piece.tensor.name, peer)
-      lied(peer, `${peer} sent ${bytes.byteLength} bytes of a ${piece.tensor.name} of ${total} instead of ${piece.bytes} of ${piece.tensor.bytes}`)
+      lied(
+        peer,
+        `${peer} sent ${bytes.byteLength} bytes of a ${piece.tensor.name} of ${total} instead of ${piece.bytes} of ${piece.tensor.bytes}`,
+      )
     } catch (error) {
       board.giveBack(piece, peer)
       if (signal.aborted || !pool.open.has(source)) return null
@@ -125,7 +145,8 @@ export async function fetchUnit(sources: FetchSources, name: string, download: U
           start(bring(source, piece))
         }
       }
-      if (running.size === 0 && pool.opening === 0 && right < tally.tensors) throw nobodyLeft(name, pool.reasons)
+      if (running.size === 0 && pool.opening === 0 && right < tally.tensors)
+        throw nobodyLeft(name, pool.reasons)
       const waking = new AbortController()
       const hedgeMs = board.nextHedgeMs(clock.nowMs())
       if (hedgeMs !== null) sleep(clock, hedgeMs, waking.signal).then(bell.ring, () => undefined)
@@ -148,5 +169,8 @@ function mostOf(written: readonly WrittenPiece[], peers: readonly string[]): str
 
 function nobodyLeft(name: string, reasons: readonly string[]): ShoalError {
   const told = [...new Set(reasons)].slice(0, 8)
-  return new ShoalError('not-found', `no peer could give unit ${name}: ${told.length === 0 ? 'nobody is connected that may be asked' : told.join('; ')}`)
+  return new ShoalError(
+    'not-found',
+    `no peer could give unit ${name}: ${told.length === 0 ? 'nobody is connected that may be asked' : told.join('; ')}`,
+  )
 }

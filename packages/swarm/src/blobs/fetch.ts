@@ -14,12 +14,21 @@ export interface FetchOptions {
 }
 
 /** The swarm's manifest from one peer; its id is the hash of what came. */
-export async function fetchManifest(transport: Transport, clock: Clock, peer: string, expectedId: string, signal: AbortSignal): Promise<IdentifiedManifest> {
+export async function fetchManifest(
+  transport: Transport,
+  clock: Clock,
+  peer: string,
+  expectedId: string,
+  signal: AbortSignal,
+): Promise<IdentifiedManifest> {
   const client = await openBlobClient(transport, clock, peer, signal)
   try {
     const manifest = readManifest(await readWholeBlob(client, 'manifest', limits.maxManifestBytes), peer)
     if (manifest.id !== expectedId) {
-      throw new ShoalError('hash-mismatch', `${peer} says its manifest is ${expectedId.slice(0, 12)}, but sent ${manifest.id.slice(0, 12)}`)
+      throw new ShoalError(
+        'hash-mismatch',
+        `${peer} says its manifest is ${expectedId.slice(0, 12)}, but sent ${manifest.id.slice(0, 12)}`,
+      )
     }
     return manifest
   } finally {
@@ -33,12 +42,20 @@ function readManifest(bytes: Uint8Array, peer: string): IdentifiedManifest {
     return decodeManifest(bytes)
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
-    throw new ShoalError(error.code === 'unsupported-model' ? 'unsupported-model' : 'bad-frame', `the manifest of ${peer} cannot be used: ${error.message}`, { cause: error })
+    throw new ShoalError(
+      error.code === 'unsupported-model' ? 'unsupported-model' : 'bad-frame',
+      `the manifest of ${peer} cannot be used: ${error.message}`,
+      { cause: error },
+    )
   }
 }
 
 /** The manifest's assets that are not in the folder yet. */
-export async function fetchAssets(sources: FetchSources, folder: PackedFolder, signal?: AbortSignal): Promise<void> {
+export async function fetchAssets(
+  sources: FetchSources,
+  folder: PackedFolder,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const asset of folder.manifest.manifest.assets) {
     if ((await folder.readAsset(asset.name)) !== null) continue
     await fromAnyPeer(sources, asset.name, signal, async (client) => {
@@ -54,19 +71,34 @@ export async function fetchAssets(sources: FetchSources, folder: PackedFolder, s
  * for again, also when that try ended with its process.
  * @throws {ShoalError | ModelError} `not-found` with each source's reason when nobody could give a unit; `disk-full` before the first byte
  */
-export async function fetchUnits(sources: FetchSources, folder: PackedFolder, units: readonly string[], options: FetchOptions = {}): Promise<void> {
+export async function fetchUnits(
+  sources: FetchSources,
+  folder: PackedFolder,
+  units: readonly string[],
+  options: FetchOptions = {},
+): Promise<void> {
   const signal = options.signal ?? new AbortController().signal
   const { name, tensors } = folder.manifest.manifest
-  const bytesOf = (unit: string): number => tensors.reduce((sum, tensor) => (tensor.name.startsWith(`${unit}.`) ? sum + tensor.bytes : sum), 0)
+  const bytesOf = (unit: string): number =>
+    tensors.reduce((sum, tensor) => (tensor.name.startsWith(`${unit}.`) ? sum + tensor.bytes : sum), 0)
   const totalBytes = units.reduce((sum, unit) => sum + bytesOf(unit), 0)
   let doneBytes = 0
   for (const unit of units) {
     const download = await folder.download(unit, limits.blobChunkBytes)
     try {
-      const presentBytes = download.pieces.reduce((sum, piece) => (download.written(piece) === null ? sum : sum + piece.bytes), 0)
-      await folder.checkRoom(totalBytes - doneBytes - presentBytes, `fetching ${units.length} units of ${name}`)
+      const presentBytes = download.pieces.reduce(
+        (sum, piece) => (download.written(piece) === null ? sum : sum + piece.bytes),
+        0,
+      )
+      await folder.checkRoom(
+        totalBytes - doneBytes - presentBytes,
+        `fetching ${units.length} units of ${name}`,
+      )
       const before = doneBytes
-      await fetchUnit(sources, unit, download, { signal, onProgress: (bytes) => options.onProgress?.(before + bytes, totalBytes) })
+      await fetchUnit(sources, unit, download, {
+        signal,
+        onProgress: (bytes) => options.onProgress?.(before + bytes, totalBytes),
+      })
       await download.commit(signal)
     } finally {
       // After `commit` nothing is left to keep.
@@ -76,13 +108,25 @@ export async function fetchUnits(sources: FetchSources, folder: PackedFolder, un
   }
 }
 
-async function fromAnyPeer(sources: FetchSources, what: string, signal: AbortSignal | undefined, take: (client: BlobClient) => Promise<void>): Promise<void> {
+async function fromAnyPeer(
+  sources: FetchSources,
+  what: string,
+  signal: AbortSignal | undefined,
+  take: (client: BlobClient) => Promise<void>,
+): Promise<void> {
   const reasons: string[] = []
   for (const peer of sources.ledger.rank(sources.candidates())) {
     signal?.throwIfAborted()
     try {
-      const limit = timeLimit(sources.clock, swarmLimits.dialTimeoutMs, () => new ShoalError('deadline-passed', `${peer} cannot be reached`), signal)
-      const client = await openBlobClient(sources.transport, sources.clock, peer, limit.signal).finally(() => limit.clear())
+      const limit = timeLimit(
+        sources.clock,
+        swarmLimits.dialTimeoutMs,
+        () => new ShoalError('deadline-passed', `${peer} cannot be reached`),
+        signal,
+      )
+      const client = await openBlobClient(sources.transport, sources.clock, peer, limit.signal).finally(() =>
+        limit.clear(),
+      )
       try {
         await take(client)
         return
@@ -95,5 +139,8 @@ async function fromAnyPeer(sources: FetchSources, what: string, signal: AbortSig
       reasons.push(messageOf(error))
     }
   }
-  throw new ShoalError('not-found', `no peer could give ${what}: ${reasons.length === 0 ? 'nobody is connected' : reasons.join('; ')}`)
+  throw new ShoalError(
+    'not-found',
+    `no peer could give ${what}: ${reasons.length === 0 ? 'nobody is connected' : reasons.join('; ')}`,
+  )
 }

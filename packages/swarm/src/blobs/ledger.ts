@@ -38,11 +38,17 @@ const lieWeight = 1000
 export function createPeerLedger(clock: Clock): PeerLedger {
   const accounts = new Map<string, Account>()
   const account = (peer: string): Account => {
-    const known = accounts.get(peer) ?? { receivedBytes: 0, lies: 0, failures: 0, barredUntilMs: Number.NEGATIVE_INFINITY }
+    const known = accounts.get(peer) ?? {
+      receivedBytes: 0,
+      lies: 0,
+      failures: 0,
+      barredUntilMs: Number.NEGATIVE_INFINITY,
+    }
     accounts.set(peer, known)
     return known
   }
-  const barred = (peer: string): boolean => (accounts.get(peer)?.barredUntilMs ?? Number.NEGATIVE_INFINITY) > clock.nowMs()
+  const barred = (peer: string): boolean =>
+    (accounts.get(peer)?.barredUntilMs ?? Number.NEGATIVE_INFINITY) > clock.nowMs()
   const demerit = (peer: string): number => {
     const known = accounts.get(peer)
     return known === undefined ? 0 : known.lies * lieWeight + Math.min(known.failures, lieWeight - 1)
@@ -55,7 +61,9 @@ export function createPeerLedger(clock: Clock): PeerLedger {
       const known = account(peer)
       known.lies += 1
       if (known.lies < blobLimits.liesUntilBarred) return
-      known.barredUntilMs = clock.nowMs() + Math.min(blobLimits.barMsMax, blobLimits.barMs * 2 ** (known.lies - blobLimits.liesUntilBarred))
+      known.barredUntilMs =
+        clock.nowMs() +
+        Math.min(blobLimits.barMsMax, blobLimits.barMs * 2 ** (known.lies - blobLimits.liesUntilBarred))
     },
     failed(peer) {
       account(peer).failures += 1
@@ -63,6 +71,12 @@ export function createPeerLedger(clock: Clock): PeerLedger {
     barred,
     rank: (peers) => peers.filter((peer) => !barred(peer)).sort((a, b) => demerit(a) - demerit(b)),
     transfers: () =>
-      [...accounts].map(([peer, { receivedBytes, lies, failures, barredUntilMs }]) => ({ peer, receivedBytes, lies, failures, barredForMs: Math.max(0, barredUntilMs - clock.nowMs()) })),
+      [...accounts].map(([peer, { receivedBytes, lies, failures, barredUntilMs }]) => ({
+        peer,
+        receivedBytes,
+        lies,
+        failures,
+        barredForMs: Math.max(0, barredUntilMs - clock.nowMs()),
+      })),
   }
 }

@@ -5,14 +5,30 @@ import { blobLimits } from './limits.ts'
 import { createPieceBoard, nextWindow } from './piece-board.ts'
 import { createTensorTrials } from './tensor-trials.ts'
 
-const tensorOf = (name: string): ManifestTensor => ({ name, type: 'u8', shape: [8], offset: 0, bytes: 8, sha256: name })
+const tensorOf = (name: string): ManifestTensor => ({
+  name,
+  type: 'u8',
+  shape: [8],
+  offset: 0,
+  bytes: 8,
+  sha256: name,
+})
 const [t, u] = [tensorOf('t'), tensorOf('u')]
-const pieces: Piece[] = [t, t, u, u].map((tensor, index) => ({ index, tensor, offset: (index % 2) * 4, bytes: 4 }))
+const pieces: Piece[] = [t, t, u, u].map((tensor, index) => ({
+  index,
+  tensor,
+  offset: (index % 2) * 4,
+  bytes: 4,
+}))
 const boardOf = (): ReturnType<typeof createPieceBoard> => createPieceBoard(pieces, () => [])
 
 test('each piece goes to one peer, and to another when it is given back', () => {
   const board = boardOf()
-  expect([board.take('a', 0), board.take('b', 0), board.take('a', 0), board.take('a', 0), board.take('b', 0)].map((piece) => piece?.index)).toEqual([0, 1, 2, 3, undefined])
+  expect(
+    [board.take('a', 0), board.take('b', 0), board.take('a', 0), board.take('a', 0), board.take('b', 0)].map(
+      (piece) => piece?.index,
+    ),
+  ).toEqual([0, 1, 2, 3, undefined])
   board.giveBack(pieces[1]!, 'b')
   expect(board.take('a', 0)?.index).toBe(1)
   for (const piece of pieces) board.done(piece)
@@ -76,8 +92,28 @@ test.each([
 
 test('who sent wrong pieces is known at once from one sender, and from several when the right ones are', () => {
   const trials = createTensorTrials()
-  expect(trials.wrong('t', [{ sha256: '1', from: 'a' }, { sha256: '2', from: 'a' }])).toBe('a')
-  expect(trials.wrong('u', [{ sha256: '1', from: 'a' }, { sha256: 'wrong', from: 'b' }])).toBeNull()
-  expect(trials.right('u', [{ sha256: '1', from: 'c' }, { sha256: '2', from: 'c' }])).toEqual(['b'])
-  expect(trials.right('u', [{ sha256: '9', from: 'c' }, { sha256: '9', from: 'c' }])).toEqual([])
+  expect(
+    trials.wrong('t', [
+      { sha256: '1', from: 'a' },
+      { sha256: '2', from: 'a' },
+    ]),
+  ).toBe('a')
+  expect(
+    trials.wrong('u', [
+      { sha256: '1', from: 'a' },
+      { sha256: 'wrong', from: 'b' },
+    ]),
+  ).toBeNull()
+  expect(
+    trials.right('u', [
+      { sha256: '1', from: 'c' },
+      { sha256: '2', from: 'c' },
+    ]),
+  ).toEqual(['b'])
+  expect(
+    trials.right('u', [
+      { sha256: '9', from: 'c' },
+      { sha256: '9', from: 'c' },
+    ]),
+  ).toEqual([])
 })

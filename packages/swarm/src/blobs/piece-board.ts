@@ -36,7 +36,10 @@ interface Flight {
 }
 
 /** @param onSole a suspect tensor will come from this peer: pieces of others must be dropped, which this returns */
-export function createPieceBoard(missing: readonly Piece[], onSole: (tensor: string, peer: string) => readonly Piece[]): PieceBoard {
+export function createPieceBoard(
+  missing: readonly Piece[],
+  onSole: (tensor: string, peer: string) => readonly Piece[],
+): PieceBoard {
   const open = new Map(missing.map((piece) => [piece.index, piece]))
   const flights = new Map<Piece, Flight>()
   const excluded = new Map<string, Set<string>>()
@@ -67,7 +70,8 @@ export function createPieceBoard(missing: readonly Piece[], onSole: (tensor: str
       }
       for (const [piece, flight] of flights) {
         const late = nowMs - flight.sinceMs >= blobLimits.hedgeAfterMs && flight.peers.size === 1
-        if (!late || flight.peers.has(peer) || suspects.has(piece.tensor.name) || !allowed(piece, peer)) continue
+        if (!late || flight.peers.has(peer) || suspects.has(piece.tensor.name) || !allowed(piece, peer))
+          continue
         flight.peers.add(peer)
         return piece
       }
@@ -87,7 +91,8 @@ export function createPieceBoard(missing: readonly Piece[], onSole: (tensor: str
     get remaining() {
       return open.size
     },
-    suspect: (tensor, sole) => void suspects.set(tensor, sole !== null && excluded.get(tensor)?.has(sole) === true ? null : sole),
+    suspect: (tensor, sole) =>
+      void suspects.set(tensor, sole !== null && excluded.get(tensor)?.has(sole) === true ? null : sole),
     exclude(tensor, peer) {
       excluded.set(tensor, (excluded.get(tensor) ?? new Set()).add(peer))
       if (suspects.get(tensor) === peer) suspects.set(tensor, null)
@@ -100,7 +105,8 @@ export function createPieceBoard(missing: readonly Piece[], onSole: (tensor: str
       for (const [piece, { sinceMs, peers }] of flights) {
         const waitMs = sinceMs + blobLimits.hedgeAfterMs - nowMs
         // Those that are due already wait for a source to become idle, and not for the clock.
-        if (waitMs > 0 && peers.size === 1 && !suspects.has(piece.tensor.name)) next = Math.min(next ?? waitMs, waitMs)
+        if (waitMs > 0 && peers.size === 1 && !suspects.has(piece.tensor.name))
+          next = Math.min(next ?? waitMs, waitMs)
       }
       return next
     },

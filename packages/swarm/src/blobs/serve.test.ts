@@ -34,7 +34,8 @@ test('however many requests a channel sends, one piece at a time is in memory', 
       if (order.length === 200) resolve()
     })
   })
-  for (let request = 0; request < 200; request += 1) await channel.send(...encodeBlob({ type: 'get', request, blob, offset: 0, length: 1000 }))
+  for (let request = 0; request < 200; request += 1)
+    await channel.send(...encodeBlob({ type: 'get', request, blob, offset: 0, length: 1000 }))
   await all
   expect(most).toBe(1)
   expect(order).toEqual(Array.from({ length: 200 }, (_, request) => request))
@@ -47,7 +48,10 @@ test.each([
 ])('%s is refused, and the channel goes on', async (_, asked, code) => {
   const channel = await askerOf({
     size: (name) => (name === blob ? 10 : null),
-    read: (_blob, offset, length) => (offset === 1 ? Promise.reject(new Error('bad disk at /secret/path')) : Promise.resolve(new Uint8Array(length))),
+    read: (_blob, offset, length) =>
+      offset === 1
+        ? Promise.reject(new Error('bad disk at /secret/path'))
+        : Promise.resolve(new Uint8Array(length)),
   })
   const answers: ReturnType<typeof decodeBlob>[] = []
   const both = new Promise<void>((resolve) => {
@@ -56,7 +60,12 @@ test.each([
   await channel.send(...encodeBlob({ type: 'get', request: 1, length: 5, ...asked }))
   await channel.send(...encodeBlob({ type: 'get', request: 2, length: 100, blob, offset: 0 }))
   await both
-  expect(answers[0]?.message).toMatchObject({ type: 'no-blob', request: 1, code, message: expect.not.stringContaining('secret') as string })
+  expect(answers[0]?.message).toMatchObject({
+    type: 'no-blob',
+    request: 1,
+    code,
+    message: expect.not.stringContaining('secret') as string,
+  })
   expect(answers[1]?.message).toEqual({ type: 'chunk', request: 2, offset: 0, total: 10 })
   expect(answers[1]?.payload).toHaveLength(10)
 })

@@ -22,11 +22,15 @@ export function serveBlobs(transport: Transport, source: BlobSource, logger: Log
       if (channel.closed) return
       try {
         const { message } = decodeBlob(frame)
-        if (message.type !== 'get') throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
+        if (message.type !== 'get')
+          throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
         await answer(channel, source, message)
       } catch (error) {
         // An asker that has what it wants hangs up in the middle: no news.
-        logger[channel.closed ? 'debug' : 'warn']('blob-channel-aborted', { peer: channel.remotePeer, reason: messageOf(error) })
+        logger[channel.closed ? 'debug' : 'warn']('blob-channel-aborted', {
+          peer: channel.remotePeer,
+          reason: messageOf(error),
+        })
         channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
       }
     }
@@ -39,14 +43,24 @@ async function answer(channel: Channel, source: BlobSource, request: BlobRequest
     channel.send(...encodeBlob({ type: 'no-blob', request: request.request, code, message }))
   const total = source.size(request.blob)
   if (total === null) return refuse('not-found', `this peer does not hold ${request.blob.slice(0, 12)}`)
-  if (request.length > limits.blobChunkBytes) return refuse('limit-exceeded', `at most ${limits.blobChunkBytes} bytes per request, not ${request.length}`)
-  if (request.offset > total) return refuse('bad-request', `offset ${request.offset} is past the end (${total})`)
+  if (request.length > limits.blobChunkBytes)
+    return refuse(
+      'limit-exceeded',
+      `at most ${limits.blobChunkBytes} bytes per request, not ${request.length}`,
+    )
+  if (request.offset > total)
+    return refuse('bad-request', `offset ${request.offset} is past the end (${total})`)
   let bytes: Uint8Array
   try {
     bytes = await source.read(request.blob, request.offset, Math.min(request.length, total - request.offset))
   } catch (error) {
-    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code) ? error.code : 'internal'
+    const code =
+      error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
+        ? error.code
+        : 'internal'
     return refuse(code, 'this peer could not read the blob')
   }
-  return channel.send(...encodeBlob({ type: 'chunk', request: request.request, offset: request.offset, total }, bytes))
+  return channel.send(
+    ...encodeBlob({ type: 'chunk', request: request.request, offset: request.offset, total }, bytes),
+  )
 }

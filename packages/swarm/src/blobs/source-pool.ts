@@ -48,7 +48,12 @@ export function createSourcePool(sources: FetchSources, onChange: () => void): S
   const closing = new AbortController()
 
   const openOne = async (peer: string): Promise<void> => {
-    const limit = timeLimit(clock, swarmLimits.dialTimeoutMs, () => new ShoalError('deadline-passed', `${peer} cannot be reached`), closing.signal)
+    const limit = timeLimit(
+      clock,
+      swarmLimits.dialTimeoutMs,
+      () => new ShoalError('deadline-passed', `${peer} cannot be reached`),
+      closing.signal,
+    )
     try {
       const client = await openBlobClient(transport, clock, peer, limit.signal)
       if (closing.signal.aborted) client.abort(new ShoalError('cancelled', 'nothing more is needed'))
@@ -57,7 +62,8 @@ export function createSourcePool(sources: FetchSources, onChange: () => void): S
       if (closing.signal.aborted) return
       reasons.push(messageOf(error))
       // It speaks another version, or serves no weights: asking again changes nothing.
-      if (error instanceof ShoalError && error.code === 'wrong-version') openings.set(peer, blobLimits.openingsPerUnit)
+      if (error instanceof ShoalError && error.code === 'wrong-version')
+        openings.set(peer, blobLimits.openingsPerUnit)
       else ledger.failed(peer)
     } finally {
       limit.clear()

@@ -24,7 +24,8 @@ export function createTensorTrials(): TensorTrials {
     right(tensor, pieces) {
       const liars = new Set<string>()
       for (const earlier of open.get(tensor) ?? []) {
-        for (const [index, { sha256, from }] of earlier.entries()) if (pieces[index]?.sha256 !== sha256) liars.add(from)
+        for (const [index, { sha256, from }] of earlier.entries())
+          if (pieces[index]?.sha256 !== sha256) liars.add(from)
       }
       open.delete(tensor)
       return [...liars]

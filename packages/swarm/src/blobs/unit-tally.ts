@@ -31,7 +31,10 @@ export function createUnitTally(download: UnitDownload): UnitTally {
     missing: () => download.pieces.filter((piece) => !here.has(piece)),
     whole: () => [...perTensor.keys()].filter(isWhole),
     piecesOf,
-    writtenOf: (tensor) => piecesOf(tensor).map((piece) => download.written(piece)).filter((written): written is WrittenPiece => written !== null),
+    writtenOf: (tensor) =>
+      piecesOf(tensor)
+        .map((piece) => download.written(piece))
+        .filter((written): written is WrittenPiece => written !== null),
     wrote(piece) {
       here.add(piece)
       presentBytes += piece.bytes

@@ -6,13 +6,18 @@ import { swarmLimits } from '../limits.ts'
  * be the one that holds its blocks, and a holder may be restarting.
  * @throws {ShoalError} `not-found` of the last try
  */
-export async function whileNobodyHas<Value>(clock: Clock, fetch: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+export async function whileNobodyHas<Value>(
+  clock: Clock,
+  fetch: () => Promise<Value>,
+  signal?: AbortSignal,
+): Promise<Value> {
   const untilMs = clock.nowMs() + swarmLimits.weightsPatienceMs
   for (;;) {
     try {
       return await fetch()
     } catch (error) {
-      if (!(error instanceof ShoalError) || error.code !== 'not-found' || clock.nowMs() >= untilMs) throw error
+      if (!(error instanceof ShoalError) || error.code !== 'not-found' || clock.nowMs() >= untilMs)
+        throw error
     }
     await sleep(clock, swarmLimits.weightsRetryMs, signal)
   }

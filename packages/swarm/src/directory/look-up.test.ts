@@ -18,15 +18,29 @@ beforeEach(async () => {
 afterEach(() => world.close())
 
 /** Whom a stranger finds that knows only the bootstrap node. @param onAsk hears of each node that is asked */
-async function search(onAsk: (peer: string) => void = () => undefined, signal?: AbortSignal): Promise<LookedUp<string>> {
+async function search(
+  onAsk: (peer: string) => void = () => undefined,
+  signal?: AbortSignal,
+): Promise<LookedUp<string>> {
   const { transport, directory } = await world.stranger('stranger', 'bootstrap')
   const ask = async (peer: string, ended: AbortSignal): Promise<string> => {
     onAsk(peer)
-    const answer = await sayHello({ transport, clock: world.clock }, peer, { agent: 'test', role: 'client', manifest: manifest.id, profile: null, model: null }, ended)
+    const answer = await sayHello(
+      { transport, clock: world.clock },
+      peer,
+      { agent: 'test', role: 'client', manifest: manifest.id, profile: null, model: null },
+      ended,
+    )
     return `${peer} of ${answer.model ?? 'nothing'}`
   }
   let over = false
-  const searching = lookUp({ directory, transport, clock: world.clock, logger: silentLogger }, [manifestTopic(manifest.id)], anything, ask, signal).finally(() => (over = true))
+  const searching = lookUp(
+    { directory, transport, clock: world.clock, logger: silentLogger },
+    [manifestTopic(manifest.id)],
+    anything,
+    ask,
+    signal,
+  ).finally(() => (over = true))
   searching.catch(() => undefined)
   for (let turn = 0; !over && turn < 600; turn += 1) await world.run(50)
   return searching
@@ -56,7 +70,9 @@ test('among ghosts the living one is found', async () => {
 
 test('one that only says it serves the model is asked and not believed', async () => {
   const liar = await world.node('liar', otherManifest(), { bootstrap: 'bootstrap' })
-  const provided = liar.directory.provide(manifestTopic(manifest.id), { signal: new AbortController().signal })
+  const provided = liar.directory.provide(manifestTopic(manifest.id), {
+    signal: new AbortController().signal,
+  })
   await world.run(20)
   await provided
   const asked: string[] = []
@@ -72,15 +88,25 @@ test('silence ends in time: of a named node, and of the directory', async () => 
   world.network.stop('stranger', 'frozen')
   const before = world.clock.nowMs()
   expect((await search()).reasons.join()).toContain('did not answer')
-  expect(world.clock.nowMs() - before).toBeLessThan(swarmLimits.directoryAskMs + 2 * swarmLimits.directoryGraceMs + 500)
+  expect(world.clock.nowMs() - before).toBeLessThan(
+    swarmLimits.directoryAskMs + 2 * swarmLimits.directoryGraceMs + 500,
+  )
 })
 
 test('no peer of the directory at all is no swarm', async () => {
   await world.kill('bootstrap')
   const transport = world.network.createTransport('lonely')
-  const directory = world.network.createDirectory('lonely', { rules: { order: () => Promise.reject(new Error('none')) }, serve: false })
+  const directory = world.network.createDirectory('lonely', {
+    rules: { order: () => Promise.reject(new Error('none')) },
+    serve: false,
+  })
   let over = false
-  const searching = lookUp({ directory, transport, clock: world.clock, logger: silentLogger }, ['x'], anything, () => Promise.reject(new Error('asked'))).finally(() => (over = true))
+  const searching = lookUp(
+    { directory, transport, clock: world.clock, logger: silentLogger },
+    ['x'],
+    anything,
+    () => Promise.reject(new Error('asked')),
+  ).finally(() => (over = true))
   await world.run(swarmLimits.directorySearchMs - 100)
   expect(over).toBe(false)
   await world.run(200)

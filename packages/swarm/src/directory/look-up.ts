@@ -24,9 +24,18 @@ export interface LookedUp<Found> {
  * only what `ask` learns counts. Everything is bounded: the wait for a peer, the search, nodes asked, and the time for each.
  * @param ask says hello to a node whose addresses are learned; rejects when it is not what is wanted
  */
-export async function lookUp<Found>(dependencies: LookUpDependencies, topics: readonly string[], wish: Wish, ask: (peer: string, signal: AbortSignal) => Promise<Found>, signal?: AbortSignal): Promise<LookedUp<Found>> {
+export async function lookUp<Found>(
+  dependencies: LookUpDependencies,
+  topics: readonly string[],
+  wish: Wish,
+  ask: (peer: string, signal: AbortSignal) => Promise<Found>,
+  signal?: AbortSignal,
+): Promise<LookedUp<Found>> {
   const { transport, clock, logger } = dependencies
-  const candidates = rankCandidates(await describe(dependencies, await gather(dependencies, topics, signal), signal), wish)
+  const candidates = rankCandidates(
+    await describe(dependencies, await gather(dependencies, topics, signal), signal),
+    wish,
+  )
   const reasons: string[] = []
   let found: Found | null = null
   const done = new AbortController()
@@ -35,7 +44,13 @@ export async function lookUp<Found>(dependencies: LookUpDependencies, topics: re
   const askNext = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined && found === null; next = waiting.shift()) {
       const { peerId } = next.provider
-      const limit = timeLimit(clock, swarmLimits.directoryAskMs, () => new ShoalError('peer-vanished', `it did not answer within ${swarmLimits.directoryAskMs / 1000} s`), AbortSignal.any([done.signal, ...(signal === undefined ? [] : [signal])]))
+      const limit = timeLimit(
+        clock,
+        swarmLimits.directoryAskMs,
+        () =>
+          new ShoalError('peer-vanished', `it did not answer within ${swarmLimits.directoryAskMs / 1000} s`),
+        AbortSignal.any([done.signal, ...(signal === undefined ? [] : [signal])]),
+      )
       try {
         transport.learn(peerId, addressesOf(next))
         const answer = await ask(peerId, limit.signal)
@@ -55,17 +70,33 @@ export async function lookUp<Found>(dependencies: LookUpDependencies, topics: re
 }
 
 /** Providers of any of the topics, as many as may be asked, within the time for it. */
-async function gather({ directory, clock, logger }: LookUpDependencies, topics: readonly string[], signal?: AbortSignal): Promise<readonly Provider[]> {
+async function gather(
+  { directory, clock, logger }: LookUpDependencies,
+  topics: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly Provider[]> {
   const found = new Map<string, Provider>()
   const enough = new AbortController()
   let grace: Timer | undefined
-  const limit = timeLimit(clock, swarmLimits.directorySearchMs, () => new ShoalError('deadline-passed', `the directory was silent for ${swarmLimits.directorySearchMs / 1000} s`), AbortSignal.any([enough.signal, ...(signal === undefined ? [] : [signal])]))
+  const limit = timeLimit(
+    clock,
+    swarmLimits.directorySearchMs,
+    () =>
+      new ShoalError(
+        'deadline-passed',
+        `the directory was silent for ${swarmLimits.directorySearchMs / 1000} s`,
+      ),
+    AbortSignal.any([enough.signal, ...(signal === undefined ? [] : [signal])]),
+  )
   try {
     await directory.whenReady(limit.signal)
     for (const topic of topics) {
       for await (const provider of directory.providers(topic, { signal: limit.signal })) {
         // Where one is named the others soon are: one peer that is silent must not hold up those that answered.
-        if (found.size === 0) grace = clock.after(swarmLimits.directoryGraceMs, () => enough.abort(new ShoalError('deadline-passed', 'enough was found')))
+        if (found.size === 0)
+          grace = clock.after(swarmLimits.directoryGraceMs, () =>
+            enough.abort(new ShoalError('deadline-passed', 'enough was found')),
+          )
         found.set(provider.peerId, provider)
         if (found.size >= swarmLimits.directoryCandidates) return [...found.values()]
       }
@@ -82,13 +113,30 @@ async function gather({ directory, clock, logger }: LookUpDependencies, topics: 
 }
 
 /** Each with its own signed word, where that can be found in time. */
-function describe({ directory, transport, clock, logger }: LookUpDependencies, providers: readonly Provider[], signal?: AbortSignal): Promise<Candidate[]> {
-  const limit = timeLimit(clock, swarmLimits.directoryGraceMs, () => new ShoalError('deadline-passed', 'records were not found in time'), signal)
+function describe(
+  { directory, transport, clock, logger }: LookUpDependencies,
+  providers: readonly Provider[],
+  signal?: AbortSignal,
+): Promise<Candidate[]> {
+  const limit = timeLimit(
+    clock,
+    swarmLimits.directoryGraceMs,
+    () => new ShoalError('deadline-passed', 'records were not found in time'),
+    signal,
+  )
   return Promise.all(
     providers.map(async (provider): Promise<Candidate> => {
       try {
         const bytes = await directory.find(provider.peerId, { signal: limit.signal })
-        return { provider, record: bytes === null ? null : await openHardware(provider.peerId, bytes, (peerId, body, signature) => transport.verify(peerId, body, signature)) }
+        return {
+          provider,
+          record:
+            bytes === null
+              ? null
+              : await openHardware(provider.peerId, bytes, (peerId, body, signature) =>
+                  transport.verify(peerId, body, signature),
+                ),
+        }
       } catch (error) {
         signal?.throwIfAborted()
         logger.debug('hardware-record-missing', { peer: provider.peerId, reason: messageOf(error) })

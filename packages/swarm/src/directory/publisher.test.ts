@@ -30,9 +30,14 @@ async function named(directory: Directory, topic = manifestTopic(manifest.id)): 
     })(),
   )
 }
-async function wordOf(owner: string, { directory, transport }: { directory: Directory; transport: Transport }): Promise<HardwareRecord | null> {
+async function wordOf(
+  owner: string,
+  { directory, transport }: { directory: Directory; transport: Transport },
+): Promise<HardwareRecord | null> {
   const bytes = await answer(directory.find(owner, { signal: never }))
-  return bytes === null ? null : openHardware(owner, bytes, (peer, body, signature) => transport.verify(peer, body, signature))
+  return bytes === null
+    ? null
+    : openHardware(owner, bytes, (peer, body, signature) => transport.verify(peer, body, signature))
 }
 
 describe('the word of a node', () => {
@@ -43,11 +48,17 @@ describe('the word of a node', () => {
     expect(await named(stranger.directory)).toEqual(['alice'])
     expect(await named(stranger.directory, modelTopic(manifest.manifest))).toEqual(['alice'])
     expect(await named(stranger.directory, manifestTopic(otherManifest().id))).toEqual(['bootstrap'])
-    expect(await wordOf('alice', stranger)).toMatchObject({ manifest: manifest.id, model: 'small', member: { peerId: 'alice', state: 'joining', span: null } })
+    expect(await wordOf('alice', stranger)).toMatchObject({
+      manifest: manifest.id,
+      model: 'small',
+      member: { peerId: 'alice', state: 'joining', span: null },
+    })
 
     await alice.membership.announce({ state: 'serving', span: { start: 0, end: 2 } })
     await world.run(swarmLimits.directoryChangeMs + 100)
-    expect(await wordOf('alice', stranger)).toMatchObject({ member: { state: 'serving', span: { start: 0, end: 2 }, addresses: alice.transport.addresses() } })
+    expect(await wordOf('alice', stranger)).toMatchObject({
+      member: { state: 'serving', span: { start: 0, end: 2 }, addresses: alice.transport.addresses() },
+    })
 
     await answer(alice.publisher.leave(never))
     expect(await wordOf('alice', stranger)).toMatchObject({ member: { state: 'left', span: null } })
@@ -98,6 +109,7 @@ test('two parts of a swarm that nobody connected find each other', async () => {
   const alice = await world.node('alice', manifest, { bootstrap: 'bootstrap' })
   const bob = await world.node('bob', manifest, { bootstrap: 'bootstrap' })
   await world.run(3000)
-  for (const { membership } of [alice, bob]) expect(membership.snapshot().members.map(({ peerId }) => peerId)).toEqual(['alice', 'bob'])
+  for (const { membership } of [alice, bob])
+    expect(membership.snapshot().members.map(({ peerId }) => peerId)).toEqual(['alice', 'bob'])
   expect(bob.publisher.providers()).toBe(1)
 })

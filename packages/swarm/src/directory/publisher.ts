@@ -1,4 +1,12 @@
-import { messageOf, ShoalError, timeLimit, type Clock, type Logger, type Random, type Timer } from '@shoal/host'
+import {
+  messageOf,
+  ShoalError,
+  timeLimit,
+  type Clock,
+  type Logger,
+  type Random,
+  type Timer,
+} from '@shoal/host'
 import { sealHardware, type Membership, type MemberRecord } from '@shoal/membership'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Directory, Provider, Transport } from '@shoal/network'
@@ -27,7 +35,10 @@ export interface PublisherDependencies {
   readonly greet: (peer: string, signal: AbortSignal) => Promise<void>
 }
 
-export function createPublisher(dependencies: PublisherDependencies, options: { readonly bootstrap: readonly string[] }): Publisher {
+export function createPublisher(
+  dependencies: PublisherDependencies,
+  options: { readonly bootstrap: readonly string[] },
+): Publisher {
   const { directory, transport, membership, manifest, clock, random, logger, greet } = dependencies
   const { name, config, assets, profile } = manifest.manifest
   const topics = [manifestTopic(manifest.id), modelTopic({ name, config, assets })]
@@ -41,20 +52,34 @@ export function createPublisher(dependencies: PublisherDependencies, options: { 
   let said: string | null = null
   let named: number | null = null
 
-  const own = (): MemberRecord | undefined => membership.members().find(({ record }) => record.peerId === transport.peerId)?.record
+  const own = (): MemberRecord | undefined =>
+    membership.members().find(({ record }) => record.peerId === transport.peerId)?.record
   /** What a stranger chooses by: other changes wait for the next turn. */
-  const essence = (record: MemberRecord | undefined): string | null => (record === undefined ? null : JSON.stringify([record.incarnation, record.state, record.span, record.addresses]))
+  const essence = (record: MemberRecord | undefined): string | null =>
+    record === undefined
+      ? null
+      : JSON.stringify([record.incarnation, record.state, record.span, record.addresses])
 
   const publish = async (record: MemberRecord, signal: AbortSignal): Promise<number> => {
     seq += 1
     said = essence(record)
-    return directory.publish(await sealHardware(transport, { manifest: manifest.id, model: name, profile: formatProfile(profile), member: { ...record, seq } }), { signal })
+    return directory.publish(
+      await sealHardware(transport, {
+        manifest: manifest.id,
+        model: name,
+        profile: formatProfile(profile),
+        member: { ...record, seq },
+      }),
+      { signal },
+    )
   }
 
   const dialBootstrap = async (signal: AbortSignal): Promise<void> => {
     await Promise.all(
       options.bootstrap.map((address) =>
-        transport.dial(address, { signal }).catch((error: unknown) => logger.debug('bootstrap-silent', { address, reason: messageOf(error) })),
+        transport
+          .dial(address, { signal })
+          .catch((error: unknown) => logger.debug('bootstrap-silent', { address, reason: messageOf(error) })),
       ),
     )
   }
@@ -97,7 +122,12 @@ export function createPublisher(dependencies: PublisherDependencies, options: { 
   }
 
   const inTime = async <Value>(work: (signal: AbortSignal) => Promise<Value>): Promise<Value> => {
-    const limit = timeLimit(clock, swarmLimits.directoryPublishMs, () => new ShoalError('deadline-passed', 'the directory was too slow'), closing.signal)
+    const limit = timeLimit(
+      clock,
+      swarmLimits.directoryPublishMs,
+      () => new ShoalError('deadline-passed', 'the directory was too slow'),
+      closing.signal,
+    )
     try {
       return await work(limit.signal)
     } finally {
@@ -154,7 +184,12 @@ export function createPublisher(dependencies: PublisherDependencies, options: { 
       closing.abort(new ShoalError('cancelled', 'this node leaves'))
       const record = own()
       if (said === null || record === undefined) return
-      const limit = timeLimit(clock, swarmLimits.directoryGoodbyeMs, () => new ShoalError('deadline-passed', 'the directory was too slow'), signal)
+      const limit = timeLimit(
+        clock,
+        swarmLimits.directoryGoodbyeMs,
+        () => new ShoalError('deadline-passed', 'the directory was too slow'),
+        signal,
+      )
       try {
         await publish({ ...record, state: 'left', span: null }, limit.signal)
       } catch (error) {

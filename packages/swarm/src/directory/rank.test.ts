@@ -4,7 +4,10 @@ import { addressesOf, rankCandidates, type Candidate, type Wish } from './rank.t
 
 const anything: Wish = { manifest: null, profile: null, preferredProfile: null }
 
-function candidate(name: string, said?: { manifest?: string; profile?: string; state?: MemberState; serves?: boolean }): Candidate {
+function candidate(
+  name: string,
+  said?: { manifest?: string; profile?: string; state?: MemberState; serves?: boolean },
+): Candidate {
   const provider = { peerId: name, addresses: [`/ip4/10.0.0.1/tcp/1/p2p/${name}`] }
   if (said === undefined) return { provider, record: null }
   const record: HardwareRecord = {
@@ -19,7 +22,14 @@ function candidate(name: string, said?: { manifest?: string; profile?: string; s
       clock: 0,
       state: said.state ?? 'serving',
       span: said.serves === false ? null : { start: 0, end: 2 },
-      hardware: { memoryBytes: 1, decodeMicrosPerBlock: 1, prefillMicrosPerRowBlock: 1, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 },
+      hardware: {
+        memoryBytes: 1,
+        decodeMicrosPerBlock: 1,
+        prefillMicrosPerRowBlock: 1,
+        bandwidthBytesPerSecond: 0,
+        device: 'cpu',
+        threads: 1,
+      },
       numericClass: 'c',
       addresses: [`/ip4/10.0.0.2/tcp/1/p2p/${name}`],
       version: 'test',
@@ -32,12 +42,42 @@ function candidate(name: string, said?: { manifest?: string; profile?: string; s
 test.each<[string, Candidate[], Wish, string[]]>([
   ['nobody', [], anything, []],
   ['a signed word before none', [candidate('a'), candidate('b', {})], anything, ['b', 'a']],
-  ['who serves before who joins, who joins before none', [candidate('a'), candidate('b', { state: 'joining', serves: false }), candidate('c', {})], anything, ['c', 'b', 'a']],
-  ['nobody who has left', [candidate('a', { state: 'left', serves: false }), candidate('b', { state: 'draining' })], anything, ['b']],
-  ['of a manifest, no other; and who says nothing may be of it', [candidate('a', { manifest: 'm2' }), candidate('b'), candidate('c', {})], { ...anything, manifest: 'm1' }, ['c', 'b']],
-  ['of a format, no other', [candidate('a', { profile: 'int4:32' }), candidate('b', {})], { ...anything, profile: 'f32' }, ['b']],
-  ['the usual format first, others too', [candidate('a', {}), candidate('b', { profile: 'int4:32', state: 'joining', serves: false })], { ...anything, preferredProfile: 'int4:32' }, ['b', 'a']],
-  ['equals by name, so that a search repeats', [candidate('b', {}), candidate('a', {})], anything, ['a', 'b']],
+  [
+    'who serves before who joins, who joins before none',
+    [candidate('a'), candidate('b', { state: 'joining', serves: false }), candidate('c', {})],
+    anything,
+    ['c', 'b', 'a'],
+  ],
+  [
+    'nobody who has left',
+    [candidate('a', { state: 'left', serves: false }), candidate('b', { state: 'draining' })],
+    anything,
+    ['b'],
+  ],
+  [
+    'of a manifest, no other; and who says nothing may be of it',
+    [candidate('a', { manifest: 'm2' }), candidate('b'), candidate('c', {})],
+    { ...anything, manifest: 'm1' },
+    ['c', 'b'],
+  ],
+  [
+    'of a format, no other',
+    [candidate('a', { profile: 'int4:32' }), candidate('b', {})],
+    { ...anything, profile: 'f32' },
+    ['b'],
+  ],
+  [
+    'the usual format first, others too',
+    [candidate('a', {}), candidate('b', { profile: 'int4:32', state: 'joining', serves: false })],
+    { ...anything, preferredProfile: 'int4:32' },
+    ['b', 'a'],
+  ],
+  [
+    'equals by name, so that a search repeats',
+    [candidate('b', {}), candidate('a', {})],
+    anything,
+    ['a', 'b'],
+  ],
 ])('%s', (_name, candidates, wish, expected) => {
   expect(rankCandidates(candidates, wish).map(({ provider }) => provider.peerId)).toEqual(expected)
 })

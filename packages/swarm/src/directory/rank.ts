@@ -25,14 +25,21 @@ export function rankCandidates(candidates: readonly Candidate[], wish: Wish): re
   const score = ({ record }: Candidate): number => {
     if (record === null) return 1
     const { manifest, profile, member } = record
-    if (member.state === 'left' || (wish.manifest !== null && manifest !== wish.manifest) || (wish.profile !== null && profile !== wish.profile)) return 0
+    if (
+      member.state === 'left' ||
+      (wish.manifest !== null && manifest !== wish.manifest) ||
+      (wish.profile !== null && profile !== wish.profile)
+    )
+      return 0
     const fits = wish.preferredProfile === null || profile === wish.preferredProfile
     return 2 + (fits ? 4 : 0) + (member.state === 'serving' ? 2 : 0) + (member.span === null ? 0 : 1)
   }
   return candidates
     .map((candidate) => ({ candidate, points: score(candidate) }))
     .filter(({ points }) => points > 0)
-    .sort((a, b) => b.points - a.points || (a.candidate.provider.peerId < b.candidate.provider.peerId ? -1 : 1))
+    .sort(
+      (a, b) => b.points - a.points || (a.candidate.provider.peerId < b.candidate.provider.peerId ? -1 : 1),
+    )
     .map(({ candidate }) => candidate)
 }
 

@@ -43,18 +43,31 @@ export class NotReady extends ShoalError {
   readonly answer: Answer
 
   constructor(model: string | null) {
-    super('not-ready', model === null ? 'it has not joined a swarm itself yet (a bootstrap peer never does: name the model)' : `it is still packing ${model}`)
+    super(
+      'not-ready',
+      model === null
+        ? 'it has not joined a swarm itself yet (a bootstrap peer never does: name the model)'
+        : `it is still packing ${model}`,
+    )
     this.answer = model === null ? 'waiting' : 'making'
   }
 }
 
 /** Says hello and takes the manifest, whose id is the hash of what came; `checkWishes` says whether it is wanted. */
-export async function fetchFrom({ transport, clock, logger }: JoinDependencies, options: JoinOptions, peer: string, signal: AbortSignal): Promise<LearnedManifest> {
+export async function fetchFrom(
+  { transport, clock, logger }: JoinDependencies,
+  options: JoinOptions,
+  peer: string,
+  signal: AbortSignal,
+): Promise<LearnedManifest> {
   const self: HelloSelf = { agent, role: options.role, manifest: null, profile: null, model: null }
   const answer = await sayHello({ transport, clock }, peer, self, signal)
   if (answer.manifest === null) throw new NotReady(answer.model)
   if (options.manifestId !== undefined && answer.manifest !== options.manifestId) {
-    throw new ShoalError('wrong-manifest', `manifest ${options.manifestId.slice(0, 12)} is wanted, but the swarm serves ${answer.model ?? 'another model'} (manifest ${answer.manifest.slice(0, 12)})`)
+    throw new ShoalError(
+      'wrong-manifest',
+      `manifest ${options.manifestId.slice(0, 12)} is wanted, but the swarm serves ${answer.model ?? 'another model'} (manifest ${answer.manifest.slice(0, 12)})`,
+    )
   }
   const manifest = await fetchManifest(transport, clock, peer, answer.manifest, signal)
   logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })
@@ -72,7 +85,10 @@ export async function checkWishes(options: JoinOptions, manifest: IdentifiedMani
     const base = profile.weights === 'f32' ? 'f32' : `${profile.weights}:${profile.blockSize}`
     const wished = formatProfile(parseProfile(weights ?? base, kv ?? profile.kv))
     if (wished !== formatProfile(profile)) {
-      throw new ShoalError('wrong-profile', `--weights asks for ${wished}, but the swarm serves ${name} with ${formatProfile(profile)}: leave --weights out to take the swarm's, or create another swarm`)
+      throw new ShoalError(
+        'wrong-profile',
+        `--weights asks for ${wished}, but the swarm serves ${name} with ${formatProfile(profile)}: leave --weights out to take the swarm's, or create another swarm`,
+      )
     }
   }
   if (reference === null) return
@@ -81,13 +97,19 @@ export async function checkWishes(options: JoinOptions, manifest: IdentifiedMani
 }
 
 /** Null when the model is too large, or too far away, to pack just for a name; its tensors are then compared as they are used. */
-async function ownManifestId(reference: Reference, manifest: IdentifiedManifest, options: JoinOptions): Promise<string | null> {
+async function ownManifestId(
+  reference: Reference,
+  manifest: IdentifiedManifest,
+  options: JoinOptions,
+): Promise<string | null> {
   const { profile, name } = manifest.manifest
   const { config } = reference.source
   const bytes = unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
   if (reference.remote || bytes > nameableBytes) return null
   // A folder of another name may hold the same model: the name is for people, so the swarm's is taken.
-  const named = sameShape(config, manifest.manifest.config) ? { ...reference, source: { ...reference.source, name } } : reference
+  const named = sameShape(config, manifest.manifest.config)
+    ? { ...reference, source: { ...reference.source, name } }
+    : reference
   const folder = await packReference(named, profile, options)
   await folder.close()
   return folder.manifest.id

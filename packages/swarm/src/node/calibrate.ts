@@ -3,7 +3,14 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
-import { formatProfile, packedTensors, packedUnit, unitBytes, type IdentifiedManifest, type PackedTensor } from '@shoal/model'
+import {
+  formatProfile,
+  packedTensors,
+  packedUnit,
+  unitBytes,
+  type IdentifiedManifest,
+  type PackedTensor,
+} from '@shoal/model'
 import { createOnnxDevice, measureRunner, noNumericClass, type BlockRunner } from '@shoal/runtime'
 
 /** What one block of the model's shape costs on this machine; integer microseconds, so that all peers plan alike. */
@@ -41,7 +48,8 @@ const restMs = 2
 const timedBlocksMax = 16
 
 /** How many blocks of one size are timed together. */
-export const timedBlocks = (blockBytes: number): number => Math.min(timedBlocksMax, Math.max(1, Math.ceil(timedBytes / blockBytes)))
+export const timedBlocks = (blockBytes: number): number =>
+  Math.min(timedBlocksMax, Math.max(1, Math.ceil(timedBytes / blockBytes)))
 
 export interface CalibrateOptions {
   readonly threads: number
@@ -54,11 +62,27 @@ export interface CalibrateOptions {
  * Times blocks with random weights of the model's shape: before a node has any weights it must say how fast it is.
  * The answer is kept in the data directory per machine, shape, profile and thread count.
  */
-export async function calibrateBlock(dependencies: CalibrateDependencies, manifest: IdentifiedManifest, { threads, slowdown, dataFolder }: CalibrateOptions): Promise<BlockSpeed> {
+export async function calibrateBlock(
+  dependencies: CalibrateDependencies,
+  manifest: IdentifiedManifest,
+  { threads, slowdown, dataFolder }: CalibrateOptions,
+): Promise<BlockSpeed> {
   const { config, profile } = manifest.manifest
   const { hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize } = config
   // A data directory may be carried to another machine.
-  const key = [cpus()[0]?.model.trim() ?? 'unknown', 'cpu', formatProfile(profile), hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize, config.slidingWindow, `t${threads}`, 'from-memory'].join('-')
+  const key = [
+    cpus()[0]?.model.trim() ?? 'unknown',
+    'cpu',
+    formatProfile(profile),
+    hiddenSize,
+    feedForwardSize,
+    headCount,
+    keyValueHeadCount,
+    headSize,
+    config.slidingWindow,
+    `t${threads}`,
+    'from-memory',
+  ].join('-')
   const path = join(dataFolder, 'calibration.json')
   const known = await readKnown(path)
   const found = known[key]
@@ -72,12 +96,25 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
     const timed = { ...config, blockCount }
     const span: IdentifiedManifest = {
       ...manifest,
-      manifest: { ...manifest.manifest, config: timed, tensors: packedTensors(timed, profile).map((tensor) => ({ ...tensor, sha256: '' })) },
+      manifest: {
+        ...manifest.manifest,
+        config: timed,
+        tensors: packedTensors(timed, profile).map((tensor) => ({ ...tensor, sha256: '' })),
+      },
     }
     await writeRandomUnits(dependencies.random, folder, packedUnit(config, profile, 'block-0'), blockCount)
-    const device = await createOnnxDevice({ manifest: span, folder, threads, logger: dependencies.logger, numericClass: noNumericClass })
+    const device = await createOnnxDevice({
+      manifest: span,
+      folder,
+      threads,
+      logger: dependencies.logger,
+      numericClass: noNumericClass,
+    })
     try {
-      const runner = await device.loadBlocks({ start: 0, end: blockCount }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER })
+      const runner = await device.loadBlocks(
+        { start: 0, end: blockCount },
+        { memoryLimitBytes: Number.MAX_SAFE_INTEGER },
+      )
       const speed = await timeBlocks(dependencies, runner, config.contextLength)
       writeFileAtomically(path, JSON.stringify({ ...known, [key]: speed }))
       return times(speed, slowdown)
@@ -89,24 +126,51 @@ export async function calibrateBlock(dependencies: CalibrateDependencies, manife
   }
 }
 
-async function timeBlocks({ clock }: CalibrateDependencies, runner: BlockRunner, contextLength: number): Promise<BlockSpeed> {
-  const fitting = (lengths: readonly number[]): number[] => [...new Set(lengths.map((length) => Math.min(length, contextLength - 1)))].filter((length) => length > 0)
-  const measured = await measureRunner(runner, clock, { decodeAt: fitting(decodeAt), prefillRows: fitting(prefillRows), repetitions, restMs })
-  const decode = measured.decode.map(({ past, msPerBlock }) => ({ past, micros: Math.max(1, Math.round(msPerBlock * 1000)) }))
-  const prefill = measured.prefill.map(({ rows, msPerBlockAndRow }) => ({ rows, microsPerRow: Math.max(1, Math.round(msPerBlockAndRow * 1000)) }))
-  return { ...lineUnder(decode), prefillMicrosPerRowBlock: prefill.at(-1)?.microsPerRow ?? 1, decode, prefill }
+async function timeBlocks(
+  { clock }: CalibrateDependencies,
+  runner: BlockRunner,
+  contextLength: number,
+): Promise<BlockSpeed> {
+  const fitting = (lengths: readonly number[]): number[] =>
+    [...new Set(lengths.map((length) => Math.min(length, contextLength - 1)))].filter((length) => length > 0)
+  const measured = await measureRunner(runner, clock, {
+    decodeAt: fitting(decodeAt),
+    prefillRows: fitting(prefillRows),
+    repetitions,
+    restMs,
+  })
+  const decode = measured.decode.map(({ past, msPerBlock }) => ({
+    past,
+    micros: Math.max(1, Math.round(msPerBlock * 1000)),
+  }))
+  const prefill = measured.prefill.map(({ rows, msPerBlockAndRow }) => ({
+    rows,
+    microsPerRow: Math.max(1, Math.round(msPerBlockAndRow * 1000)),
+  }))
+  return {
+    ...lineUnder(decode),
+    prefillMicrosPerRowBlock: prefill.at(-1)?.microsPerRow ?? 1,
+    decode,
+    prefill,
+  }
 }
 
 /**
  * The line under times by cache length: noise makes them longer, never shorter. A line that follows all of them would say
  * that blocks cost nothing where only the longest cache was timed beside somebody else's work.
  */
-export function lineUnder([first, ...longer]: BlockSpeed['decode']): Pick<BlockSpeed, 'decodeMicrosPerBlock' | 'decodeMicrosPer1024Past'> {
+export function lineUnder([first, ...longer]: BlockSpeed['decode']): Pick<
+  BlockSpeed,
+  'decodeMicrosPerBlock' | 'decodeMicrosPer1024Past'
+> {
   if (first === undefined) throw new Error('decoding is timed behind one cache at least')
   const slopes = longer.map(({ past, micros }) => (micros - first.micros) / (past - first.past))
   const slope = slopes.length === 0 ? 0 : Math.max(0, Math.min(...slopes))
   const atZero = Math.min(...[first, ...longer].map(({ past, micros }) => micros - slope * past))
-  return { decodeMicrosPerBlock: Math.max(1, Math.round(atZero)), decodeMicrosPer1024Past: Math.round(slope * 1024) }
+  return {
+    decodeMicrosPerBlock: Math.max(1, Math.round(atZero)),
+    decodeMicrosPer1024Past: Math.round(slope * 1024),
+  }
 }
 
 function times(speed: BlockSpeed, slowdown: number): BlockSpeed {
@@ -121,14 +185,24 @@ function times(speed: BlockSpeed, slowdown: number): BlockSpeed {
 }
 
 /** Equal files, not one: what is mapped from one file would be in memory, and in the cache, once. */
-async function writeRandomUnits(random: Random, folder: string, tensors: readonly PackedTensor[], count: number): Promise<void> {
+async function writeRandomUnits(
+  random: Random,
+  folder: string,
+  tensors: readonly PackedTensor[],
+  count: number,
+): Promise<void> {
   const first = join(folder, 'block-0.bin')
   await writeRandomUnit(random, first, tensors)
-  for (let block = 1; block < count; block += 1) await copyFile(first, join(folder, `block-${block}.bin`), constants.COPYFILE_FICLONE)
+  for (let block = 1; block < count; block += 1)
+    await copyFile(first, join(folder, `block-${block}.bin`), constants.COPYFILE_FICLONE)
 }
 
 /** Random bytes as quantised weights, small values as floats: NaN and denormal numbers would take other paths. */
-async function writeRandomUnit(random: Random, path: string, tensors: readonly PackedTensor[]): Promise<void> {
+async function writeRandomUnit(
+  random: Random,
+  path: string,
+  tensors: readonly PackedTensor[],
+): Promise<void> {
   const file = await open(path, 'w')
   try {
     for (const tensor of tensors) {
@@ -150,17 +224,26 @@ async function readKnown(path: string): Promise<Record<string, BlockSpeed>> {
   try {
     const json: unknown = JSON.parse(await readFile(path, 'utf8'))
     if (json === null || typeof json !== 'object') return {}
-    return Object.fromEntries(Object.entries(json).filter((entry): entry is [string, BlockSpeed] => isSpeed(entry[1])))
+    return Object.fromEntries(
+      Object.entries(json).filter((entry): entry is [string, BlockSpeed] => isSpeed(entry[1])),
+    )
   } catch (error) {
     // Absent, or damaged by a full disk: measuring again costs a second.
-    if (error instanceof SyntaxError || (error instanceof Error && 'code' in error && error.code === 'ENOENT')) return {}
+    if (
+      error instanceof SyntaxError ||
+      (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+    )
+      return {}
     throw new ShoalError('internal', `${path} cannot be read`, { cause: error })
   }
 }
 
 function isSpeed(value: unknown): value is BlockSpeed {
   if (value === null || typeof value !== 'object') return false
-  const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, decode, prefill } = value as Partial<BlockSpeed>
-  const counts = [decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock].every((count) => Number.isSafeInteger(count))
+  const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, decode, prefill } =
+    value as Partial<BlockSpeed>
+  const counts = [decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock].every((count) =>
+    Number.isSafeInteger(count),
+  )
   return counts && Array.isArray(decode) && Array.isArray(prefill)
 }

@@ -40,12 +40,27 @@ export function connectClient(dependencies: SystemDependencies, options: ClientO
   return inScope((scope) => connect(dependencies, options, scope))
 }
 
-async function connect(dependencies: SystemDependencies, options: ClientOptions, scope: Scope): Promise<ClientPeer> {
+async function connect(
+  dependencies: SystemDependencies,
+  options: ClientOptions,
+  scope: Scope,
+): Promise<ClientPeer> {
   const { clock, random, logger } = dependencies
-  const joined = await joinModel(dependencies, { ...options, role: 'client', connection: { keyFolder: null, listen: [], lan: false, serveDirectory: false } }, scope)
+  const joined = await joinModel(
+    dependencies,
+    {
+      ...options,
+      role: 'client',
+      connection: { keyFolder: null, listen: [], lan: false, serveDirectory: false },
+    },
+    scope,
+  )
   const { transport, directory, manifest, store, rates } = joined
 
-  const membership = createMembership({ transport, clock, random, logger }, { ...membershipProfiles.local, document: manifest.id, incarnation: 1 })
+  const membership = createMembership(
+    { transport, clock, random, logger },
+    { ...membershipProfiles.local, document: manifest.id, incarnation: 1 },
+  )
   scope.onClose(() => membership.close())
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
@@ -57,20 +72,42 @@ async function connect(dependencies: SystemDependencies, options: ClientOptions,
     scope.onClose(() => created.close())
     return created
   }
-  const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device, store, replacementWaitMs: options.replacementWaitMs })
+  const engine = createLazyEngine({
+    ...dependencies,
+    transport,
+    manifest,
+    routes: view,
+    device,
+    store,
+    replacementWaitMs: options.replacementWaitMs,
+  })
   scope.onClose(() => engine.close())
 
   let providers: number | null = null
   const fetched = new Map<string, number>()
-  const self: HelloSelf = { agent, role: 'client', manifest: manifest.id, profile: formatProfile(manifest.manifest.profile), model: manifest.manifest.name }
+  const self: HelloSelf = {
+    agent,
+    role: 'client',
+    manifest: manifest.id,
+    profile: formatProfile(manifest.manifest.profile),
+    model: manifest.manifest.name,
+  }
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
     manifest,
     status() {
       const status = view.status()
-      const peers = status.peers.map((peer) => ({ ...peer, ...(fetched.has(peer.peer) && { fetchedBytes: fetched.get(peer.peer)! }) }))
-      return { ...status, peers, transfers: store.transfers(), directory: { ...directory.stats(), providers } }
+      const peers = status.peers.map((peer) => ({
+        ...peer,
+        ...(fetched.has(peer.peer) && { fetchedBytes: fetched.get(peer.peer)! }),
+      }))
+      return {
+        ...status,
+        peers,
+        transfers: store.transfers(),
+        directory: { ...directory.stats(), providers },
+      }
     },
     async searchDirectory(signal) {
       await directory.whenReady(signal)

@@ -1,7 +1,13 @@
 import { join } from 'node:path'
 import { loadOrCreateKey } from '@shoal/host/node'
 import { hardwareRules } from '@shoal/membership'
-import { createLibp2pTransport, createPeerKey, withSelf, type Directory, type Transport } from '@shoal/network'
+import {
+  createLibp2pTransport,
+  createPeerKey,
+  withSelf,
+  type Directory,
+  type Transport,
+} from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { createDiscovery, type Discovery } from './discover.ts'
 import type { SystemDependencies } from './local-engine.ts'
@@ -34,10 +40,16 @@ export interface Connection {
 }
 
 /** This peer's transport: loopback unless asked otherwise; dials only when `listen` is empty and not `lan`. */
-export async function openConnection(dependencies: SystemDependencies, options: ConnectionOptions): Promise<Connection> {
+export async function openConnection(
+  dependencies: SystemDependencies,
+  options: ConnectionOptions,
+): Promise<Connection> {
   const { clock, logger } = dependencies
   const { directoryOnly = false } = options
-  const privateKey = options.keyFolder === null ? await createPeerKey() : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
+  const privateKey =
+    options.keyFolder === null
+      ? await createPeerKey()
+      : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
   const libp2p = await createLibp2pTransport({
     privateKey,
     clock,
@@ -46,7 +58,9 @@ export async function openConnection(dependencies: SystemDependencies, options: 
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
     // Somebody waits for every frame of these.
-    ...(directoryOnly ? {} : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),
+    ...(directoryOnly
+      ? {}
+      : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),
     directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
   })

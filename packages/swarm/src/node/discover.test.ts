@@ -5,17 +5,30 @@ import { serveHello, type HelloSelf } from '../hello.ts'
 import { settle } from '../testing/small-swarm.ts'
 import { createDiscovery } from './discover.ts'
 
-const hello = (manifest: string | null): HelloSelf => ({ agent: 'test', role: 'node', manifest, profile: 'f32', model: 'demo' })
+const hello = (manifest: string | null): HelloSelf => ({
+  agent: 'test',
+  role: 'node',
+  manifest,
+  profile: 'f32',
+  model: 'demo',
+})
 
 function world() {
   const clock = createVirtualClock()
   const network = createMemoryNetwork({ clock, random: seededRandom(1) })
   const listeners: ((peer: string, addresses: readonly string[]) => void)[] = []
   const alice = network.createTransport('alice')
-  const discovery = createDiscovery({ libp2p: { onDiscovery: (listener) => void listeners.push(listener) }, transport: alice, clock, logger: silentLogger })
+  const discovery = createDiscovery({
+    libp2p: { onDiscovery: (listener) => void listeners.push(listener) },
+    transport: alice,
+    clock,
+    logger: silentLogger,
+  })
   const peer = (name: string, manifest: string | null | (() => string | null)) => {
     const transport = network.createTransport(name)
-    serveHello({ transport, clock, logger: silentLogger }, () => hello(typeof manifest === 'function' ? manifest() : manifest))
+    serveHello({ transport, clock, logger: silentLogger }, () =>
+      hello(typeof manifest === 'function' ? manifest() : manifest),
+    )
     return transport
   }
   const hear = (transport: { peerId: string; addresses(): readonly string[] }): void => {

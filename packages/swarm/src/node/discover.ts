@@ -38,7 +38,12 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
 
   const greet = async (peer: string, self: HelloSelf): Promise<void> => {
     const nowMs = clock.nowMs()
-    if (peer === transport.peerId || transport.connected().includes(peer) || (greetedUntilMs.get(peer) ?? 0) > nowMs) return
+    if (
+      peer === transport.peerId ||
+      transport.connected().includes(peer) ||
+      (greetedUntilMs.get(peer) ?? 0) > nowMs
+    )
+      return
     greetedUntilMs.set(peer, nowMs + swarmLimits.greetAgainMs)
     try {
       const answer = await sayHello({ transport, clock }, peer, self, neverAborted)
@@ -69,7 +74,11 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
       const limit = timeLimit(
         clock,
         swarmLimits.discoveryTimeoutMs,
-        () => new ShoalError('peer-vanished', `no swarm was found in the local network within ${swarmLimits.discoveryTimeoutMs / 1000} s: give --join ADDRESS, or --model REF to create one`),
+        () =>
+          new ShoalError(
+            'peer-vanished',
+            `no swarm was found in the local network within ${swarmLimits.discoveryTimeoutMs / 1000} s: give --join ADDRESS, or --model REF to create one`,
+          ),
         signal,
       )
       const stranger: HelloSelf = { agent: 'shoal', role: 'node', manifest: null, profile: null, model: null }

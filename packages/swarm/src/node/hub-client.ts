@@ -17,7 +17,14 @@ export interface HubClient {
   /** @param what for people: `org/name` */
   json(path: string, what: string, signal?: AbortSignal): Promise<{ value: unknown; next: string | null }>
   /** Bytes `[offset, offset + length)` of a file of `size` bytes. */
-  range(path: string, offset: number, length: number, size: number, what: string, signal?: AbortSignal): Promise<Uint8Array>
+  range(
+    path: string,
+    offset: number,
+    length: number,
+    size: number,
+    what: string,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>
 }
 
 const hubLimits = {
@@ -36,7 +43,12 @@ const hubLimits = {
 class Passing extends Error {
   readonly afterMs: number | null
   readonly code: 'not-ready' | 'peer-vanished'
-  constructor(code: 'not-ready' | 'peer-vanished', message: string, afterMs: number | null = null, cause?: unknown) {
+  constructor(
+    code: 'not-ready' | 'peer-vanished',
+    message: string,
+    afterMs: number | null = null,
+    cause?: unknown,
+  ) {
     super(message, { cause })
     this.code = code
     this.afterMs = afterMs
@@ -44,18 +56,33 @@ class Passing extends Error {
 }
 
 /** @throws {ShoalError} `bad-request` for settings that no request can be made with; the token is not shown */
-export function createHubClient({ clock, fetch }: HubDependencies, { endpoint, token }: HubSettings): HubClient {
+export function createHubClient(
+  { clock, fetch }: HubDependencies,
+  { endpoint, token }: HubSettings,
+): HubClient {
   const base = baseOf(endpoint)
-  if (token !== null && !/^[\x21-\x7e]+$/.test(token)) throw new ShoalError('bad-request', 'HF_TOKEN has characters that a token cannot have')
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token))
+    throw new ShoalError('bad-request', 'HF_TOKEN has characters that a token cannot have')
   const authorization: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
 
   /** One request; `read` is told of every chunk of its body. */
-  const once = async (url: URL, headers: Record<string, string>, what: string, signal: AbortSignal | undefined, read: (response: Response, chunks: AsyncIterable<Uint8Array>) => Promise<void>): Promise<Response> => {
+  const once = async (
+    url: URL,
+    headers: Record<string, string>,
+    what: string,
+    signal: AbortSignal | undefined,
+    read: (response: Response, chunks: AsyncIterable<Uint8Array>) => Promise<void>,
+  ): Promise<Response> => {
     signal?.throwIfAborted()
     const ended = new AbortController()
     const onAbort = (): void => ended.abort(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
-    const listen = (): Timer => clock.after(hubLimits.silenceMs, () => ended.abort(new Passing('peer-vanished', `${base.host} sent nothing for ${hubLimits.silenceMs / 1000} s`)))
+    const listen = (): Timer =>
+      clock.after(hubLimits.silenceMs, () =>
+        ended.abort(
+          new Passing('peer-vanished', `${base.host} sent nothing for ${hubLimits.silenceMs / 1000} s`),
+        ),
+      )
     let silence = listen()
     try {
       const response = await fetch(url, { headers: { ...authorization, ...headers }, signal: ended.signal })
@@ -83,7 +110,12 @@ export function createHubClient({ clock, fetch }: HubDependencies, { endpoint, t
   }
 
   /** @param progress says how far the work is: only attempts without progress count */
-  const repeatedly = async <T>(what: string, signal: AbortSignal | undefined, progress: () => number, work: () => Promise<T>): Promise<T> => {
+  const repeatedly = async <T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    progress: () => number,
+    work: () => Promise<T>,
+  ): Promise<T> => {
     let before = progress()
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -92,7 +124,10 @@ export function createHubClient({ clock, fetch }: HubDependencies, { endpoint, t
         if (!(error instanceof Passing)) throw error
         if (progress() > before) attempt = 1
         before = progress()
-        if (attempt >= hubLimits.attempts) throw new ShoalError(error.code, `${what}: ${error.message} (tried ${attempt} times)`, { cause: error })
+        if (attempt >= hubLimits.attempts)
+          throw new ShoalError(error.code, `${what}: ${error.message} (tried ${attempt} times)`, {
+            cause: error,
+          })
         await sleep(clock, error.afterMs ?? hubLimits.firstWaitMs * 2 ** (attempt - 1), signal)
       }
     }
@@ -100,34 +135,59 @@ export function createHubClient({ clock, fetch }: HubDependencies, { endpoint, t
 
   return {
     json: (path, what, signal) =>
-      repeatedly(what, signal, () => 0, async () => {
-        const parts: Uint8Array[] = []
-        let bytes = 0
-        const response = await once(new URL(path, base), {}, what, signal, async (_response, chunks) => {
-          for await (const chunk of chunks) {
-            parts.push(chunk)
-            bytes += chunk.byteLength
-            if (bytes > hubLimits.jsonBytesMax) throw new ShoalError('limit-exceeded', `${what}: ${base.host} sends a list of more than ${hubLimits.jsonBytesMax} bytes`)
-          }
-        })
-        return { value: parsed(Buffer.concat(parts), what, base.host), next: nextPage(response, base) }
-      }),
+      repeatedly(
+        what,
+        signal,
+        () => 0,
+        async () => {
+          const parts: Uint8Array[] = []
+          let bytes = 0
+          const response = await once(new URL(path, base), {}, what, signal, async (_response, chunks) => {
+            for await (const chunk of chunks) {
+              parts.push(chunk)
+              bytes += chunk.byteLength
+              if (bytes > hubLimits.jsonBytesMax)
+                throw new ShoalError(
+                  'limit-exceeded',
+                  `${what}: ${base.host} sends a list of more than ${hubLimits.jsonBytesMax} bytes`,
+                )
+            }
+          })
+          return { value: parsed(Buffer.concat(parts), what, base.host), next: nextPage(response, base) }
+        },
+      ),
     range: async (path, offset, length, size, what, signal) => {
       const whole = new Uint8Array(length)
       let have = 0
       if (length > 0) {
-        await repeatedly(what, signal, () => have, async () => {
-          const [first, last] = [offset + have, offset + length - 1]
-          await once(new URL(path, base), { range: `bytes=${first}-${last}` }, what, signal, async (response, chunks) => {
-            checkRange(response, first, last, size, what, base.host)
-            for await (const chunk of chunks) {
-              if (have + chunk.byteLength > length) throw new ShoalError('bad-model', `${what}: ${base.host} sends more than the ${length} bytes that were asked for`)
-              whole.set(chunk, have)
-              have += chunk.byteLength
-            }
-          })
-          if (have < length) throw new Passing('peer-vanished', `${base.host} ended after ${have} of ${length} bytes`)
-        })
+        await repeatedly(
+          what,
+          signal,
+          () => have,
+          async () => {
+            const [first, last] = [offset + have, offset + length - 1]
+            await once(
+              new URL(path, base),
+              { range: `bytes=${first}-${last}` },
+              what,
+              signal,
+              async (response, chunks) => {
+                checkRange(response, first, last, size, what, base.host)
+                for await (const chunk of chunks) {
+                  if (have + chunk.byteLength > length)
+                    throw new ShoalError(
+                      'bad-model',
+                      `${what}: ${base.host} sends more than the ${length} bytes that were asked for`,
+                    )
+                  whole.set(chunk, have)
+                  have += chunk.byteLength
+                }
+              },
+            )
+            if (have < length)
+              throw new Passing('peer-vanished', `${base.host} ended after ${have} of ${length} bytes`)
+          },
+        )
       }
       return whole
     },
@@ -137,7 +197,10 @@ export function createHubClient({ clock, fetch }: HubDependencies, { endpoint, t
 function baseOf(endpoint: string): URL {
   const base = URL.parse(`${endpoint.replace(/\/+$/, '')}/`)
   if (base === null || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '') {
-    throw new ShoalError('bad-request', 'HF_ENDPOINT should be a URL such as https://huggingface.co, without a name or password in it')
+    throw new ShoalError(
+      'bad-request',
+      'HF_ENDPOINT should be a URL such as https://huggingface.co, without a name or password in it',
+    )
   }
   return base
 }
@@ -147,25 +210,47 @@ async function refusal(response: Response, what: string, withToken: boolean, hos
   await response.body?.cancel()
   const { status } = response
   if (status === 401) {
-    return new ShoalError('bad-request', withToken ? `${host} refuses HF_TOKEN for ${what} (401): it is wrong or has expired` : `${host} wants to know who asks for ${what} (401): it does not exist, or is private; set HF_TOKEN`)
+    return new ShoalError(
+      'bad-request',
+      withToken
+        ? `${host} refuses HF_TOKEN for ${what} (401): it is wrong or has expired`
+        : `${host} wants to know who asks for ${what} (401): it does not exist, or is private; set HF_TOKEN`,
+    )
   }
   if (status === 403) {
-    return new ShoalError('bad-request', `${host} refuses ${what} (403): accept its licence on the model's page${withToken ? ' with the account of HF_TOKEN' : ', then set HF_TOKEN'}`)
+    return new ShoalError(
+      'bad-request',
+      `${host} refuses ${what} (403): accept its licence on the model's page${withToken ? ' with the account of HF_TOKEN' : ', then set HF_TOKEN'}`,
+    )
   }
   if (status === 404) return new ShoalError('not-found', `${host} has no ${what} (404)`)
   if (status === 429 || status >= 500) {
     const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-    return new Passing('not-ready', `${host} answers ${status}`, seconds >= 0 ? Math.min(hubLimits.retryAfterMsMax, seconds * 1000) : null)
+    return new Passing(
+      'not-ready',
+      `${host} answers ${status}`,
+      seconds >= 0 ? Math.min(hubLimits.retryAfterMsMax, seconds * 1000) : null,
+    )
   }
   return new ShoalError('bad-model', `${host} answers ${status} for ${what}`)
 }
 
 /** A server that does not know ranges would send the whole file. */
-function checkRange(response: Response, first: number, last: number, size: number, what: string, host: string): void {
+function checkRange(
+  response: Response,
+  first: number,
+  last: number,
+  size: number,
+  what: string,
+  host: string,
+): void {
   if (response.status === 200 && first === 0 && last === size - 1) return
   const found = response.headers.get('content-range')
   if (response.status === 206 && found === `bytes ${first}-${last}/${size}`) return
-  throw new ShoalError('bad-model', `${what}: ${host} was asked for bytes ${first}-${last} of ${size} and sends ${response.status === 206 ? (found ?? 'a part that it does not name') : 'the whole file; a hub must know range requests'}`)
+  throw new ShoalError(
+    'bad-model',
+    `${what}: ${host} was asked for bytes ${first}-${last} of ${size} and sends ${response.status === 206 ? (found ?? 'a part that it does not name') : 'the whole file; a hub must know range requests'}`,
+  )
 }
 
 /** The next page of a list: `Link: <url>; rel="next"`, on the same host only, because the token goes along. */

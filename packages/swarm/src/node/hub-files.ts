@@ -25,15 +25,28 @@ export function parseHubReference(ref: string): HubReference | null {
  *
  * @returns the files, and the commit they are of
  */
-export async function openHubFiles(client: HubClient, { id, revision }: HubReference, signal?: AbortSignal): Promise<{ files: ModelFiles; commit: string }> {
+export async function openHubFiles(
+  client: HubClient,
+  { id, revision }: HubReference,
+  signal?: AbortSignal,
+): Promise<{ files: ModelFiles; commit: string }> {
   const what = revision === 'main' ? id : `${id}@${revision}`
   const info = await client.json(`api/models/${id}/revision/${encodeURIComponent(revision)}`, what, signal)
   const commit = fieldOf(info.value, 'sha')
-  if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit)) throw new ShoalError('bad-model', `the hub names no commit for ${what}`)
+  if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit))
+    throw new ShoalError('bad-model', `the hub names no commit for ${what}`)
   const sizes = await listFiles(client, id, commit, what, signal)
   const reader = (name: string, size: number): RangeReader => ({
     size,
-    read: (offset, length, ended) => client.range(`${id}/resolve/${commit}/${encodeURIComponent(name)}`, offset, length, size, `${name} of ${what}`, ended),
+    read: (offset, length, ended) =>
+      client.range(
+        `${id}/resolve/${commit}/${encodeURIComponent(name)}`,
+        offset,
+        length,
+        size,
+        `${name} of ${what}`,
+        ended,
+      ),
   })
   return {
     commit,
@@ -50,23 +63,37 @@ export async function openHubFiles(client: HubClient, { id, revision }: HubRefer
   }
 }
 
-async function listFiles(client: HubClient, id: string, commit: string, what: string, signal?: AbortSignal): Promise<Map<string, number>> {
+async function listFiles(
+  client: HubClient,
+  id: string,
+  commit: string,
+  what: string,
+  signal?: AbortSignal,
+): Promise<Map<string, number>> {
   const sizes = new Map<string, number>()
-  for (let page: string | null = `api/models/${id}/tree/${commit}`; page !== null; ) {
+  for (let page: string | null = `api/models/${id}/tree/${commit}`; page !== null;) {
     const { value, next }: { value: unknown; next: string | null } = await client.json(page, what, signal)
-    if (!Array.isArray(value)) throw new ShoalError('bad-model', `the hub's list of the files of ${what} is none`)
+    if (!Array.isArray(value))
+      throw new ShoalError('bad-model', `the hub's list of the files of ${what} is none`)
     for (const entry of value as unknown[]) {
       const [type, path, size] = [fieldOf(entry, 'type'), fieldOf(entry, 'path'), fieldOf(entry, 'size')]
       if (type !== 'file') continue
-      if (typeof path !== 'string' || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw new ShoalError('bad-model', `the hub's list of the files of ${what} has an entry without a name or size`)
+      if (typeof path !== 'string' || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+        throw new ShoalError(
+          'bad-model',
+          `the hub's list of the files of ${what} has an entry without a name or size`,
+        )
       sizes.set(path, size)
     }
-    if (sizes.size > filesMax || value.length === 0 && next !== null) throw new ShoalError('limit-exceeded', `${what} has more than ${filesMax} files, or a list without end`)
+    if (sizes.size > filesMax || (value.length === 0 && next !== null))
+      throw new ShoalError('limit-exceeded', `${what} has more than ${filesMax} files, or a list without end`)
     page = next
   }
   return sizes
 }
 
 function fieldOf(value: unknown, key: string): unknown {
-  return value !== null && typeof value === 'object' && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
+  return value !== null && typeof value === 'object' && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined
 }

@@ -50,11 +50,17 @@ export interface JoinedModel {
 }
 
 /** Creates or learns a swarm's model. Nodes then give its weights to others. What is opened is closed with `scope`. */
-export async function joinModel(dependencies: SystemDependencies, options: JoinModelOptions, scope: Scope): Promise<JoinedModel> {
+export async function joinModel(
+  dependencies: SystemDependencies,
+  options: JoinModelOptions,
+  scope: Scope,
+): Promise<JoinedModel> {
   const { clock, logger } = dependencies
   const { role, model, dataFolder, onProgress, signal, connection } = options
-  if (options.join.length === 0 && model === undefined && !connection.lan) throw new ShoalError('bad-request', 'a new swarm needs a model')
-  const reference = model === undefined ? null : await openReference(model, signal === undefined ? {} : { signal })
+  if (options.join.length === 0 && model === undefined && !connection.lan)
+    throw new ShoalError('bad-request', 'a new swarm needs a model')
+  const reference =
+    model === undefined ? null : await openReference(model, signal === undefined ? {} : { signal })
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference?.source.close() : store.close()))
@@ -63,7 +69,12 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
   scope.onClose(() => transport.close())
   let said: Names = nothing
   // Whoever dials us while we pack or join ourselves hears that we are not ready, not that we speak something else.
-  serveHello({ transport, clock, logger }, () => ({ agent, role, ...said, fetchedBytes: (store?.transfers() ?? []).reduce((sum, { receivedBytes }) => sum + receivedBytes, 0) }))
+  serveHello({ transport, clock, logger }, () => ({
+    agent,
+    role,
+    ...said,
+    fetchedBytes: (store?.transfers() ?? []).reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+  }))
 
   const joining: JoinDependencies = { transport, directory, clock, logger }
   const learn = async (join: readonly string[]): Promise<LearnedManifest | null> => {
@@ -79,7 +90,10 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
   // All machines may be given one command: the address of the one that is asked first is then its own.
   const others = options.join.filter((address) => !isOwn(transport, address))
   const alone = options.join.length === 0
-  const learned = alone && reference !== null ? await findByBootstrap(joining, { ...options, reference }, options.bootstrap ?? []) : await learn(alone ? [await discovery.firstAddress(signal)] : others)
+  const learned =
+    alone && reference !== null
+      ? await findByBootstrap(joining, { ...options, reference }, options.bootstrap ?? [])
+      : await learn(alone ? [await discovery.firstAddress(signal)] : others)
   const packed = learned === null ? await create(needed(reference)) : null
   const found = packed?.manifest ?? needed(learned).manifest
   const peer = learned?.peer ?? null
@@ -92,7 +106,12 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
     return [...new Set([...connected, ...(peer === null ? [] : [peer])])]
   }
   const rates = createLinkRates(clock)
-  store = await openModelStore(dataFolder, found, { clock, reference, peers: { transport, rates, candidates }, onProgress }, packed ?? undefined)
+  store = await openModelStore(
+    dataFolder,
+    found,
+    { clock, reference, peers: { transport, rates, candidates }, onProgress },
+    packed ?? undefined,
+  )
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
   said = namesOf(found)
   if (connection.lan) discovery.follow(() => ({ agent, role, ...said }))
@@ -110,7 +129,10 @@ export async function joinModel(dependencies: SystemDependencies, options: JoinM
 
 /** With or without the peer id at its end. */
 function isOwn(transport: Transport, address: string): boolean {
-  return address.endsWith(`/p2p/${transport.peerId}`) || transport.addresses().includes(`${address}/p2p/${transport.peerId}`)
+  return (
+    address.endsWith(`/p2p/${transport.peerId}`) ||
+    transport.addresses().includes(`${address}/p2p/${transport.peerId}`)
+  )
 }
 
 type Names = Pick<HelloSelf, 'manifest' | 'profile' | 'model'>

@@ -12,9 +12,21 @@ import { learnManifest } from './join.ts'
 import type { Reference } from './reference.ts'
 
 const manifest = smallManifest()
-const described = { agent: 'shoal/0.1.0', role: 'node' as const, manifest: manifest.id, profile: 'f32', model: 'small' }
+const described = {
+  agent: 'shoal/0.1.0',
+  role: 'node' as const,
+  manifest: manifest.id,
+  profile: 'f32',
+  model: 'small',
+}
 /** A model of its own; large, so that nothing is packed to compare it. */
-const reference = { ref: 'small', remote: true, fingerprint: 'x', defaultProfile: manifest.manifest.profile, source: { name: 'small', config: manifest.manifest.config } } as unknown as Reference
+const reference = {
+  ref: 'small',
+  remote: true,
+  fingerprint: 'x',
+  defaultProfile: manifest.manifest.profile,
+  source: { name: 'small', config: manifest.manifest.config },
+} as unknown as Reference
 const joining = { ...described, manifest: null, profile: null, model: null }
 
 let clock: VirtualClock
@@ -35,10 +47,23 @@ function peer(name: string, self: () => HelloSelf): string {
 }
 function serve(transport: Transport, self: () => HelloSelf): void {
   serveHello({ transport, clock, logger: silentLogger }, self)
-  serveBlobs(transport, { size: () => manifest.bytes.byteLength, read: async (_blob, offset, length) => manifest.bytes.subarray(offset, offset + length) }, silentLogger)
+  serveBlobs(
+    transport,
+    {
+      size: () => manifest.bytes.byteLength,
+      read: async (_blob, offset, length) => manifest.bytes.subarray(offset, offset + length),
+    },
+    silentLogger,
+  )
 }
-const learn = (join: readonly string[], options: Partial<JoinOptions> = {}): ReturnType<typeof learnManifest> =>
-  learnManifest({ transport: newcomer, directory: null, clock, logger: silentLogger }, { join, role: 'node', reference: null, dataFolder: 'unused', ...options })
+const learn = (
+  join: readonly string[],
+  options: Partial<JoinOptions> = {},
+): ReturnType<typeof learnManifest> =>
+  learnManifest(
+    { transport: newcomer, directory: null, clock, logger: silentLogger },
+    { join, role: 'node', reference: null, dataFolder: 'unused', ...options },
+  )
 async function pass(durationMs: number): Promise<void> {
   for (let leftMs = durationMs; leftMs > 0; leftMs -= 500) {
     clock.advance(500)
@@ -49,7 +74,10 @@ async function pass(durationMs: number): Promise<void> {
 describe('joining', () => {
   test('takes the first address that answers', async () => {
     const here = peer('here', () => described)
-    expect(await learn(['/memory/gone/p2p/gone', here])).toMatchObject({ peer: 'here', manifest: { id: manifest.id } })
+    expect(await learn(['/memory/gone/p2p/gone', here])).toMatchObject({
+      peer: 'here',
+      manifest: { id: manifest.id },
+    })
   })
 
   test('waits for a peer that joins itself, and asks the others meanwhile', async () => {
@@ -76,14 +104,19 @@ describe('joining', () => {
     await settle()
     caller.abort(reason)
     await abandoned
-    const learning = expect(learn([slow])).rejects.toMatchObject({ code: 'not-ready', message: expect.stringContaining(`${slow}: it has not joined a swarm itself yet`) as unknown })
+    const learning = expect(learn([slow])).rejects.toMatchObject({
+      code: 'not-ready',
+      message: expect.stringContaining(`${slow}: it has not joined a swarm itself yet`) as unknown,
+    })
     await settle()
     await pass(swarmLimits.notReadyTimeoutMs + 2000)
     await learning
   })
 
   test('a command is told at once that nobody is there, with every address', async () => {
-    await expect(learn(['/memory/one/p2p/one', '/memory/two/p2p/two'], { role: 'client' })).rejects.toMatchObject({ code: 'peer-vanished', message: expect.stringMatching(/one.*two/) as unknown })
+    await expect(
+      learn(['/memory/one/p2p/one', '/memory/two/p2p/two'], { role: 'client' }),
+    ).rejects.toMatchObject({ code: 'peer-vanished', message: expect.stringMatching(/one.*two/) as unknown })
   })
 
   test('a node waits for an address that comes up later, and not for ever', async () => {
@@ -92,7 +125,10 @@ describe('joining', () => {
     peer('late', () => described)
     await pass(2000)
     expect(await learning).toMatchObject({ peer: 'late' })
-    const absent = expect(learn(['/memory/never/p2p/never'])).rejects.toMatchObject({ code: 'peer-vanished', message: expect.stringMatching(/within 6\d s.*never/) as unknown })
+    const absent = expect(learn(['/memory/never/p2p/never'])).rejects.toMatchObject({
+      code: 'peer-vanished',
+      message: expect.stringMatching(/within 6\d s.*never/) as unknown,
+    })
     await pass(swarmLimits.absentTimeoutMs + 2000)
     await absent
   })
@@ -132,28 +168,49 @@ describe('joining', () => {
   })
 
   test('a bug of ours is no reason to ask the next one', async () => {
-    const broken: Transport = { ...newcomer, peerId: 'newcomer', dial: () => Promise.reject(new TypeError('undefined is not a function')) }
-    await expect(learnManifest({ transport: broken, directory: null, clock, logger: silentLogger }, { join: ['/memory/a/p2p/a', '/memory/b/p2p/b'], role: 'node', reference: null, dataFolder: 'unused' })).rejects.toThrow(TypeError)
+    const broken: Transport = {
+      ...newcomer,
+      peerId: 'newcomer',
+      dial: () => Promise.reject(new TypeError('undefined is not a function')),
+    }
+    await expect(
+      learnManifest(
+        { transport: broken, directory: null, clock, logger: silentLogger },
+        { join: ['/memory/a/p2p/a', '/memory/b/p2p/b'], role: 'node', reference: null, dataFolder: 'unused' },
+      ),
+    ).rejects.toThrow(TypeError)
   })
 
-  test('a damaged manifest is its sender\'s fault: the next one is asked', async () => {
+  test("a damaged manifest is its sender's fault: the next one is asked", async () => {
     const liar = network.createTransport('liar')
     serveHello({ transport: liar, clock, logger: silentLogger }, () => described)
-    serveBlobs(liar, { size: () => 5, read: () => Promise.resolve(new Uint8Array([1, 2, 3, 4, 5])) }, silentLogger)
+    serveBlobs(
+      liar,
+      { size: () => 5, read: () => Promise.resolve(new Uint8Array([1, 2, 3, 4, 5])) },
+      silentLogger,
+    )
     expect(await learn([liar.addresses()[0]!, peer('here', () => described)])).toMatchObject({ peer: 'here' })
-    await expect(learn([liar.addresses()[0]!])).rejects.toMatchObject({ code: 'peer-vanished', message: expect.stringContaining('manifest of liar') as unknown })
+    await expect(learn([liar.addresses()[0]!])).rejects.toMatchObject({
+      code: 'peer-vanished',
+      message: expect.stringContaining('manifest of liar') as unknown,
+    })
   })
 
   test('another version is no reason to ask the next one', async () => {
     const later = network.createTransport('later')
-    later.handle(protocols.hello, (channel) => channel.onFrame(() => channel.send(...encodeHello({ type: 'hello', version: 2, ...described }))))
+    later.handle(protocols.hello, (channel) =>
+      channel.onFrame(() => channel.send(...encodeHello({ type: 'hello', version: 2, ...described }))),
+    )
     const here = peer('here', () => described)
     await expect(learn([later.addresses()[0]!, here])).rejects.toMatchObject({ code: 'wrong-version' })
   })
 
   test('other weights than the swarm serves are refused, naming both', async () => {
     const here = peer('here', () => described)
-    await expect(learn([here], { weights: 'int4' })).rejects.toMatchObject({ code: 'wrong-profile', message: expect.stringMatching(/int4:32.*small with f32/) as unknown })
+    await expect(learn([here], { weights: 'int4' })).rejects.toMatchObject({
+      code: 'wrong-profile',
+      message: expect.stringMatching(/int4:32.*small with f32/) as unknown,
+    })
   })
 
   test('a peer that sends another manifest than it names is not believed', async () => {

@@ -1,6 +1,13 @@
 import { messageOf, ShoalError, sleep, timeLimit } from '@shoal/host'
 import { swarmLimits } from '../limits.ts'
-import { checkWishes, fetchFrom, NotReady, type JoinDependencies, type JoinOptions, type LearnedManifest } from './ask-peer.ts'
+import {
+  checkWishes,
+  fetchFrom,
+  NotReady,
+  type JoinDependencies,
+  type JoinOptions,
+  type LearnedManifest,
+} from './ask-peer.ts'
 import { findInDirectory } from './find-in-directory.ts'
 import { nextStep, type Answer } from './patience.ts'
 
@@ -11,7 +18,10 @@ import { nextStep, type Answer } from './patience.ts'
  * asked for a node that does.
  * @throws {ShoalError} `peer-vanished` or `not-ready` with each address's reason; `wrong-version`, `wrong-profile`, `wrong-manifest` naming both sides
  */
-export async function learnManifest(dependencies: JoinDependencies, options: JoinOptions): Promise<LearnedManifest | null> {
+export async function learnManifest(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+): Promise<LearnedManifest | null> {
   const { transport, clock, logger } = dependencies
   const startMs = clock.nowMs()
   let allWaitingSinceMs = startMs
@@ -35,22 +45,47 @@ export async function learnManifest(dependencies: JoinDependencies, options: Joi
       if (learned !== null) return learned
     }
     const others = unfit !== null || answers.includes('making') || answers.includes('waiting')
-    const searched = others && round % swarmLimits.directoryRounds === 0 ? await findInDirectory(dependencies, options) : null
+    const searched =
+      others && round % swarmLimits.directoryRounds === 0
+        ? await findInDirectory(dependencies, options)
+        : null
     if (searched !== null && searched.found !== null) return searched.found
     const nowMs = clock.nowMs()
     if (answers.includes('making') || !answers.includes('waiting')) allWaitingSinceMs = nowMs
-    const step = nextStep({ role: options.role, hasModel: options.reference !== null, answers, elapsedMs: nowMs - startMs, allWaitingMs: nowMs - allWaitingSinceMs })
+    const step = nextStep({
+      role: options.role,
+      hasModel: options.reference !== null,
+      answers,
+      elapsedMs: nowMs - startMs,
+      allWaitingMs: nowMs - allWaitingSinceMs,
+    })
     if (step === 'create') return null
-    if (step === 'give-up' && unfit !== null) throw searched === null ? unfit : new ShoalError(unfit.code, `${unfit.message}. ${searched.sentence}`, { cause: unfit })
+    if (step === 'give-up' && unfit !== null)
+      throw searched === null
+        ? unfit
+        : new ShoalError(unfit.code, `${unfit.message}. ${searched.sentence}`, { cause: unfit })
     if (step === 'give-up') throw nobodyJoined(answers, reasons, nowMs - startMs)
     logger.info('swarm-not-ready', { reasons })
     await sleep(clock, swarmLimits.notReadyRetryMs, options.signal)
   }
 }
 
-async function learnFrom(dependencies: JoinDependencies, options: JoinOptions, address: string): Promise<LearnedManifest> {
+async function learnFrom(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+  address: string,
+): Promise<LearnedManifest> {
   const { transport, clock } = dependencies
-  const limit = timeLimit(clock, swarmLimits.dialTimeoutMs, () => new ShoalError('peer-vanished', `${address} did not answer within ${swarmLimits.dialTimeoutMs / 1000} s`), options.signal)
+  const limit = timeLimit(
+    clock,
+    swarmLimits.dialTimeoutMs,
+    () =>
+      new ShoalError(
+        'peer-vanished',
+        `${address} did not answer within ${swarmLimits.dialTimeoutMs / 1000} s`,
+      ),
+    options.signal,
+  )
   try {
     const peer = await transport.dial(address, { signal: limit.signal })
     transport.learn(peer, [address])
@@ -61,8 +96,17 @@ async function learnFrom(dependencies: JoinDependencies, options: JoinOptions, a
 }
 
 /** Somebody who has dialled us may bring the swarm that we wait for; one that does not is nobody's fault. */
-async function askVisitor(dependencies: JoinDependencies, options: JoinOptions, peer: string): Promise<LearnedManifest | null> {
-  const limit = timeLimit(dependencies.clock, swarmLimits.helloTimeoutMs, () => new ShoalError('deadline-passed', `${peer} does not answer`), options.signal)
+async function askVisitor(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+  peer: string,
+): Promise<LearnedManifest | null> {
+  const limit = timeLimit(
+    dependencies.clock,
+    swarmLimits.helloTimeoutMs,
+    () => new ShoalError('deadline-passed', `${peer} does not answer`),
+    options.signal,
+  )
   try {
     return await ask(dependencies, options, peer, limit.signal)
   } catch (error) {
@@ -75,7 +119,12 @@ async function askVisitor(dependencies: JoinDependencies, options: JoinOptions, 
   }
 }
 
-async function ask(dependencies: JoinDependencies, options: JoinOptions, peer: string, signal: AbortSignal): Promise<LearnedManifest> {
+async function ask(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+  peer: string,
+  signal: AbortSignal,
+): Promise<LearnedManifest> {
   const learned = await fetchFrom(dependencies, options, peer, signal)
   await checkWishes(options, learned.manifest)
   return learned
@@ -105,7 +154,10 @@ const answers: ReadonlyMap<string, Answer> = new Map([
 
 function nobodyJoined(answers: readonly Answer[], reasons: readonly string[], elapsedMs: number): ShoalError {
   const within = elapsedMs < swarmLimits.notReadyRetryMs ? '' : ` within ${Math.round(elapsedMs / 1000)} s`
-  const why = reasons.length === 0 ? 'The only address is this node\'s own, and nobody with a model came' : reasons.join('. ')
+  const why =
+    reasons.length === 0
+      ? "The only address is this node's own, and nobody with a model came"
+      : reasons.join('. ')
   const ready = answers.length > 0 && !answers.includes('making') && !answers.includes('waiting')
   return new ShoalError(ready ? 'peer-vanished' : 'not-ready', `nobody could be joined${within}. ${why}`)
 }

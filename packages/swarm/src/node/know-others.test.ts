@@ -5,9 +5,17 @@ import { settle } from '../testing/small-swarm.ts'
 import { knowOthers } from './know-others.ts'
 
 const clock = createVirtualClock()
-const untilAborted = (signal: AbortSignal): Promise<void> => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-const waiting = (connected: readonly string[], whenKnown: (signal: AbortSignal) => Promise<void>, signal?: AbortSignal): Promise<void> =>
-  knowOthers({ transport: { connected: () => connected }, view: { whenKnown }, clock, logger: silentLogger }, signal)
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+const waiting = (
+  connected: readonly string[],
+  whenKnown: (signal: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> =>
+  knowOthers(
+    { transport: { connected: () => connected }, view: { whenKnown }, clock, logger: silentLogger },
+    signal,
+  )
 
 test('who is connected to nobody does not wait', async () => {
   await waiting([], untilAborted)

@@ -8,11 +8,26 @@ import type { SwarmView } from '../view.ts'
  * blocks as everybody who joins at that moment. Who is connected to nobody has nobody to wait for.
  */
 export async function knowOthers(
-  { transport, view, clock, logger }: { readonly transport: Pick<Transport, 'connected'>; readonly view: Pick<SwarmView, 'whenKnown'>; readonly clock: Clock; readonly logger: Logger },
+  {
+    transport,
+    view,
+    clock,
+    logger,
+  }: {
+    readonly transport: Pick<Transport, 'connected'>
+    readonly view: Pick<SwarmView, 'whenKnown'>
+    readonly clock: Clock
+    readonly logger: Logger
+  },
   signal?: AbortSignal,
 ): Promise<void> {
   if (transport.connected().length === 0) return
-  const limit = timeLimit(clock, swarmLimits.knowOthersMs, () => new ShoalError('deadline-passed', 'some peers stay unknown'), signal)
+  const limit = timeLimit(
+    clock,
+    swarmLimits.knowOthersMs,
+    () => new ShoalError('deadline-passed', 'some peers stay unknown'),
+    signal,
+  )
   try {
     await view.whenKnown(limit.signal)
   } catch (error) {

@@ -69,7 +69,10 @@ test('failing half-way frees the other half, and the next call tries again with 
 })
 
 test('closing ends a download and does not wait for it', async () => {
-  const { lazy, counts } = make((signal) => new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))))
+  const { lazy, counts } = make(
+    (signal) =>
+      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+  )
   const getting = expect(lazy.get()).rejects.toMatchObject({ code: 'cancelled' })
   await lazy.close()
   await getting

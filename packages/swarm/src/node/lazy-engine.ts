@@ -5,7 +5,10 @@ import type { Engine } from '../types.ts'
 import type { ModelStore } from './model-store.ts'
 import { createRunningAnswers, type RunningAnswers } from './running-answers.ts'
 
-export interface LazyEngineDependencies extends Omit<CoordinateDependencies, 'tokenizer' | 'defaultSampling' | 'device'> {
+export interface LazyEngineDependencies extends Omit<
+  CoordinateDependencies,
+  'tokenizer' | 'defaultSampling' | 'device'
+> {
   readonly store: Pick<ModelStore, 'ensureUnits' | 'tokenizer' | 'defaultSampling'>
   /** Called once; whoever opened it closes it. */
   device(): Promise<Device>

@@ -6,7 +6,11 @@ import { createLeaving, type LeavingDependencies } from './leaving.ts'
 const never = new AbortController().signal
 
 /** Everything a leaving node touches, in the order in which it does. */
-function record(changes: Partial<Record<string, () => Promise<void>>> = {}): { steps: string[]; events: SwarmEvent[]; leave: (signal: AbortSignal) => Promise<void> } {
+function record(changes: Partial<Record<string, () => Promise<void>>> = {}): {
+  steps: string[]
+  events: SwarmEvent[]
+  leave: (signal: AbortSignal) => Promise<void>
+} {
   const steps: string[] = []
   const events: SwarmEvent[] = []
   const step = (name: string) => (): Promise<void> => {
@@ -29,15 +33,27 @@ describe('a node that leaves', () => {
   test('ends its moves before it announces, drains before it is gone, and closes last; once', async () => {
     const { steps, events, leave } = record()
     await Promise.all([leave(never), leave(never)])
-    expect(steps).toEqual(['draining', 'retire', 'announce', 'directory', 'answers', 'idle', 'leave', 'close'])
+    expect(steps).toEqual([
+      'draining',
+      'retire',
+      'announce',
+      'directory',
+      'answers',
+      'idle',
+      'leave',
+      'close',
+    ])
     expect(events).toEqual([{ event: 'draining' }, { event: 'stopped' }])
   })
 
-  test.each(['idle', 'answers'])('goes though sessions or its own answers do not end in time: %s', async (name) => {
-    const { steps, leave } = record({ [name]: () => Promise.reject(new Error('too late')) })
-    await leave(never)
-    expect(steps.slice(-2)).toEqual(['leave', 'close'])
-  })
+  test.each(['idle', 'answers'])(
+    'goes though sessions or its own answers do not end in time: %s',
+    async (name) => {
+      const { steps, leave } = record({ [name]: () => Promise.reject(new Error('too late')) })
+      await leave(never)
+      expect(steps.slice(-2)).toEqual(['leave', 'close'])
+    },
+  )
 
   test('closes everything though the others cannot be told', async () => {
     const { steps, events, leave } = record({ announce: () => Promise.reject(new Error('no key')) })

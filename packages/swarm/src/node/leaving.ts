@@ -27,7 +27,10 @@ export interface LeavingDependencies {
  * hear it, running sessions move to others or end within `signal`, so do the answers that it gives itself, `left`, and
  * everything is closed, also when a step fails. Leaving twice is leaving once.
  */
-export function createLeaving(dependencies: LeavingDependencies, onEvent: (event: SwarmEvent) => void): (signal: AbortSignal) => Promise<void> {
+export function createLeaving(
+  dependencies: LeavingDependencies,
+  onEvent: (event: SwarmEvent) => void,
+): (signal: AbortSignal) => Promise<void> {
   const { logger, keeper, stageHost, membership, engine, groups, publisher, scope } = dependencies
   let left: Promise<void> | null = null
 
@@ -39,7 +42,10 @@ export function createLeaving(dependencies: LeavingDependencies, onEvent: (event
       await membership.announce({ state: 'draining' })
       // Strangers stop coming while the last sessions end.
       const toldStrangers = publisher?.leave(signal)
-      await Promise.all([engine?.drain(signal), stageHost.whenIdle(signal), groups?.retire(signal)]).catch((error: unknown) => logger.warn('drain-cut-short', { reason: messageOf(error), sessions: stageHost.sessions() }))
+      await Promise.all([engine?.drain(signal), stageHost.whenIdle(signal), groups?.retire(signal)]).catch(
+        (error: unknown) =>
+          logger.warn('drain-cut-short', { reason: messageOf(error), sessions: stageHost.sessions() }),
+      )
       await Promise.all([membership.leave(), toldStrangers])
     } finally {
       await scope.close()

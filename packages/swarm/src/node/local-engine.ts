@@ -32,26 +32,45 @@ export interface LocalEngineOptions {
 }
 
 /** The whole model in this process, without a network: the reference that swarms are compared with. */
-export function openLocalEngine(dependencies: SystemDependencies, options: LocalEngineOptions): Promise<Engine> {
+export function openLocalEngine(
+  dependencies: SystemDependencies,
+  options: LocalEngineOptions,
+): Promise<Engine> {
   return inScope((scope) => open(dependencies, options, scope))
 }
 
-async function open({ clock, random, logger }: SystemDependencies, options: LocalEngineOptions, scope: Scope): Promise<Engine> {
+async function open(
+  { clock, random, logger }: SystemDependencies,
+  options: LocalEngineOptions,
+  scope: Scope,
+): Promise<Engine> {
   const { onProgress, signal, threads } = options
-  const reference = await openReference(options.model, options.signal === undefined ? {} : { signal: options.signal })
+  const reference = await openReference(
+    options.model,
+    options.signal === undefined ? {} : { signal: options.signal },
+  )
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference.source.close() : store.close()))
   const folder = await packReference(reference, profileOf(reference, options), options)
   const { manifest } = folder
   const { config } = manifest.manifest
-  store = await openModelStore(options.dataFolder, manifest, { clock, reference, peers: null, onProgress }, folder)
+  store = await openModelStore(
+    options.dataFolder,
+    manifest,
+    { clock, reference, peers: null, onProgress },
+    folder,
+  )
   const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
   scope.onClose(() => own.close())
   const device = options.wrap?.(own, manifest) ?? own
   await store.ensureUnits(unitNames(config), signal)
 
-  const load = (start: number, end: number): Promise<BlockRunner> => device.loadBlocks({ start, end }, { memoryLimitBytes: Number.MAX_SAFE_INTEGER, ...(signal === undefined ? {} : { signal }) })
+  const load = (start: number, end: number): Promise<BlockRunner> =>
+    device.loadBlocks(
+      { start, end },
+      { memoryLimitBytes: Number.MAX_SAFE_INTEGER, ...(signal === undefined ? {} : { signal }) },
+    )
   const bounds = [0, ...(options.cuts ?? []), config.blockCount]
   const runners: BlockRunner[] = []
   for (let i = 0; i + 1 < bounds.length; i += 1) runners.push(await load(bounds[i]!, bounds[i + 1]!))
@@ -65,14 +84,19 @@ async function open({ clock, random, logger }: SystemDependencies, options: Loca
     defaultSampling: await store.defaultSampling(signal),
     embedding,
     head,
-    openSession: (tokenBudget) => createLocalSession(runners, { session: randomHex(random, 16), tokenBudget }),
-    openPartialSession: (end, tokenBudget) => openPart(() => load(0, end), { session: randomHex(random, 16), tokenBudget }),
+    openSession: (tokenBudget) =>
+      createLocalSession(runners, { session: randomHex(random, 16), tokenBudget }),
+    openPartialSession: (end, tokenBudget) =>
+      openPart(() => load(0, end), { session: randomHex(random, 16), tokenBudget }),
     close: () => scope.close(),
   })
 }
 
 /** A session over runners of its own, freed with it. */
-async function openPart(load: () => Promise<BlockRunner>, options: LocalSessionOptions): Promise<HiddenSession> {
+async function openPart(
+  load: () => Promise<BlockRunner>,
+  options: LocalSessionOptions,
+): Promise<HiddenSession> {
   const runner = await load()
   try {
     const session = await createLocalSession([runner], options)
@@ -93,7 +117,10 @@ async function openPart(load: () => Promise<BlockRunner>, options: LocalSessionO
   }
 }
 
-export function profileOf(reference: Reference, options: { weights?: string | undefined; kv?: string | undefined }): NumericProfile {
+export function profileOf(
+  reference: Reference,
+  options: { weights?: string | undefined; kv?: string | undefined },
+): NumericProfile {
   const { weights, kv } = reference.defaultProfile
   const base = weights === 'f32' ? 'f32' : `${weights}:${reference.defaultProfile.blockSize}`
   return parseProfile(options.weights ?? base, options.kv ?? kv)

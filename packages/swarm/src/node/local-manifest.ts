@@ -22,7 +22,11 @@ export function packedPath(dataFolder: string, manifestId: string): string {
  * The whole model, packed in the data directory; packed once per state of its files and profile.
  * This is what creates a swarm: only a complete packing gives a manifest.
  */
-export async function packReference(reference: Reference, profile: NumericProfile, options: PackOptions): Promise<PackedFolder> {
+export async function packReference(
+  reference: Reference,
+  profile: NumericProfile,
+  options: PackOptions,
+): Promise<PackedFolder> {
   const models = join(options.dataFolder, 'models')
   makeFolder(models)
   const key = `${reference.source.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}.${reference.fingerprint.slice(0, 32)}.${formatProfile(profile).replaceAll(':', '-')}`
@@ -68,7 +72,12 @@ export function packProgress(
   report: ((progress: Progress) => void) | undefined,
 ): (progress: PackProgress) => void {
   const totalBytes = units.reduce((sum, unit) => sum + unitBytes(reference.source.config, profile, unit), 0)
-  return ({ valuesDone, valuesTotal }) => report?.({ activity: reference.remote ? 'fetch' : 'pack', doneBytes: Math.round((totalBytes * valuesDone) / valuesTotal), totalBytes })
+  return ({ valuesDone, valuesTotal }) =>
+    report?.({
+      activity: reference.remote ? 'fetch' : 'pack',
+      doneBytes: Math.round((totalBytes * valuesDone) / valuesTotal),
+      totalBytes,
+    })
 }
 
 async function openComplete(path: string): Promise<PackedFolder | null> {

@@ -1,6 +1,14 @@
 import { ShoalError, type Clock } from '@shoal/host'
 import { makeFolder } from '@shoal/host/node'
-import { createTokenizer, formatProfile, unitOf, type IdentifiedManifest, type ModelConfig, type SamplingOptions, type Tokenizer } from '@shoal/model'
+import {
+  createTokenizer,
+  formatProfile,
+  unitOf,
+  type IdentifiedManifest,
+  type ModelConfig,
+  type SamplingOptions,
+  type Tokenizer,
+} from '@shoal/model'
 import { createPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { fetchAssets, fetchUnits } from '../blobs/fetch.ts'
@@ -35,11 +43,20 @@ export interface StoreSources {
   /** A local copy of the model. */
   readonly reference: Reference | null
   /** Peers to ask, best first; null without a network. */
-  readonly peers: { readonly transport: Transport; readonly rates: LinkRates; candidates(): readonly string[] } | null
+  readonly peers: {
+    readonly transport: Transport
+    readonly rates: LinkRates
+    candidates(): readonly string[]
+  } | null
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
-export async function openModelStore(dataFolder: string, manifest: IdentifiedManifest, sources: StoreSources, ready?: PackedFolder): Promise<ModelStore> {
+export async function openModelStore(
+  dataFolder: string,
+  manifest: IdentifiedManifest,
+  sources: StoreSources,
+  ready?: PackedFolder,
+): Promise<ModelStore> {
   const path = packedPath(dataFolder, manifest.id)
   makeFolder(path)
   let folder = ready ?? (await createPackedFolder(path, manifest, thisProcess))
@@ -62,7 +79,11 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
         peers,
         folder,
         missing.filter((unit) => !folder.hasUnit(unit)),
-        { ...(signal === undefined ? {} : { signal }), onProgress: (doneBytes, totalBytes) => sources.onProgress?.({ activity: 'fetch', doneBytes, totalBytes }) },
+        {
+          ...(signal === undefined ? {} : { signal }),
+          onProgress: (doneBytes, totalBytes) =>
+            sources.onProgress?.({ activity: 'fetch', doneBytes, totalBytes }),
+        },
       )
     try {
       // Who can get them elsewhere does not wait for a peer that may come.
@@ -94,7 +115,10 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
       await before.close()
       return
     }
-    throw new ShoalError('not-found', `the packed model ${manifest.manifest.name} lacks ${missing.join(', ')} and there is nobody to ask for them`)
+    throw new ShoalError(
+      'not-found',
+      `the packed model ${manifest.manifest.name} lacks ${missing.join(', ')} and there is nobody to ask for them`,
+    )
   }
 
   const assets = async (signal?: AbortSignal): Promise<Map<string, Uint8Array>> => {
@@ -106,7 +130,11 @@ export async function openModelStore(dataFolder: string, manifest: IdentifiedMan
     if (peers !== null) await whileNobodyHas(clock, () => fetchAssets(peers, folder, signal), signal)
     for (const { name } of manifest.manifest.assets) {
       const bytes = await folder.readAsset(name)
-      if (bytes === null) throw new ShoalError('not-found', `${name} of ${manifest.manifest.name} is not here and there is nobody to ask for it`)
+      if (bytes === null)
+        throw new ShoalError(
+          'not-found',
+          `${name} of ${manifest.manifest.name} is not here and there is nobody to ask for it`,
+        )
       found.set(name, bytes)
     }
     return found
@@ -156,7 +184,11 @@ export function folderBlobs(current: () => PackedFolder): BlobSource {
  * compared tensor by tensor when they are packed.
  * @throws {ShoalError} `wrong-manifest` naming both
  */
-export function checkReference(reference: Reference, manifest: IdentifiedManifest, ownId: string | null): void {
+export function checkReference(
+  reference: Reference,
+  manifest: IdentifiedManifest,
+  ownId: string | null,
+): void {
   const { config, name, profile } = manifest.manifest
   const own = reference.source
   if (ownId === null ? sameShape(own.config, config) : ownId === manifest.id) return
@@ -175,6 +207,8 @@ export function sameShape(one: ModelConfig, other: ModelConfig): boolean {
 /** Equal for equal values whatever the order of keys. */
 function stableText(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   )
 }

@@ -7,9 +7,24 @@ import type { JoinedModel } from './join-model.ts'
 import type { SystemDependencies } from './local-engine.ts'
 
 /** Tells the directory about this node, and greets nodes of the same manifest that it names. */
-export function createNodePublisher({ clock, random, logger }: SystemDependencies, { transport, directory, manifest }: JoinedModel, membership: Membership, bootstrap: readonly string[]): Publisher {
+export function createNodePublisher(
+  { clock, random, logger }: SystemDependencies,
+  { transport, directory, manifest }: JoinedModel,
+  membership: Membership,
+  bootstrap: readonly string[],
+): Publisher {
   const { profile, name } = manifest.manifest
-  const self: HelloSelf = { agent, role: 'node', manifest: manifest.id, profile: formatProfile(profile), model: name }
-  const greet = async (peer: string, signal: AbortSignal): Promise<void> => void (await sayHello({ transport, clock }, peer, self, signal))
-  return createPublisher({ directory, transport, membership, manifest, clock, random, logger, greet }, { bootstrap })
+  const self: HelloSelf = {
+    agent,
+    role: 'node',
+    manifest: manifest.id,
+    profile: formatProfile(profile),
+    model: name,
+  }
+  const greet = async (peer: string, signal: AbortSignal): Promise<void> =>
+    void (await sayHello({ transport, clock }, peer, self, signal))
+  return createPublisher(
+    { directory, transport, membership, manifest, clock, random, logger, greet },
+    { bootstrap },
+  )
 }

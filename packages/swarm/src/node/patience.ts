@@ -28,10 +28,20 @@ export interface JoinState {
  * waits for those that it was told of; a command that somebody waits for does not wait for who is not there. When all
  * who answer wait for a model and this node has one, it is the one they wait for. Pure.
  */
-export function nextStep({ role, hasModel, answers, elapsedMs, allWaitingMs }: JoinState): 'ask-again' | 'create' | 'give-up' {
+export function nextStep({
+  role,
+  hasModel,
+  answers,
+  elapsedMs,
+  allWaitingMs,
+}: JoinState): 'ask-again' | 'create' | 'give-up' {
   const answered = answers.filter((answer) => answer === 'making' || answer === 'waiting')
   if (answered.length > 0 || answers.length === 0) {
-    const created = role === 'node' && hasModel && !answered.includes('making') && (answers.length === 0 || allWaitingMs >= swarmLimits.createAfterMs)
+    const created =
+      role === 'node' &&
+      hasModel &&
+      !answered.includes('making') &&
+      (answers.length === 0 || allWaitingMs >= swarmLimits.createAfterMs)
     if (created) return 'create'
     return elapsedMs < swarmLimits.notReadyTimeoutMs ? 'ask-again' : 'give-up'
   }

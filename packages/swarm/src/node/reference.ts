@@ -28,7 +28,10 @@ const usualProfile = 'int4:32'
  * Opens what REF names; a folder of that name comes before a hub. The caller closes `source`.
  * @throws {ShoalError | ModelError} with the way out: what is not there, not supported, not readable
  */
-export async function openReference(ref: string, options: { hub?: HubSettings; signal?: AbortSignal } = {}): Promise<Reference> {
+export async function openReference(
+  ref: string,
+  options: { hub?: HubSettings; signal?: AbortSignal } = {},
+): Promise<Reference> {
   if (ref === 'demo') return openLocal(ref, demoModelFolder)
   const named = parseHubReference(ref)
   if (named === null || (await exists(ref))) return openLocal(ref, ref)
@@ -36,7 +39,10 @@ export async function openReference(ref: string, options: { hub?: HubSettings; s
     return await openRemote(ref, named, options.hub ?? hubOf(process.env), options.signal)
   } catch (error) {
     // Whoever meant a folder and mistyped it should not wonder about a hub.
-    if (error instanceof ShoalError) throw new ShoalError(error.code, `there is no folder '${ref}'; on the hub: ${error.message}`, { cause: error })
+    if (error instanceof ShoalError)
+      throw new ShoalError(error.code, `there is no folder '${ref}'; on the hub: ${error.message}`, {
+        cause: error,
+      })
     throw error
   }
 }
@@ -44,7 +50,10 @@ export async function openReference(ref: string, options: { hub?: HubSettings; s
 /** `HF_ENDPOINT` and `HF_TOKEN`, as every tool of that hub reads them. */
 export function hubOf(environment: Readonly<Record<string, string | undefined>>): HubSettings {
   const { HF_ENDPOINT: endpoint = '', HF_TOKEN: token = '' } = environment
-  return { endpoint: endpoint === '' ? 'https://huggingface.co' : endpoint, token: token.trim() === '' ? null : token.trim() }
+  return {
+    endpoint: endpoint === '' ? 'https://huggingface.co' : endpoint,
+    token: token.trim() === '' ? null : token.trim(),
+  }
 }
 
 async function openLocal(ref: string, folder: string): Promise<Reference> {
@@ -60,12 +69,19 @@ async function openLocal(ref: string, folder: string): Promise<Reference> {
   }
 }
 
-async function openRemote(ref: string, named: HubReference, hub: HubSettings, signal?: AbortSignal): Promise<Reference> {
+async function openRemote(
+  ref: string,
+  named: HubReference,
+  hub: HubSettings,
+  signal?: AbortSignal,
+): Promise<Reference> {
   const client = createHubClient({ clock: systemClock, fetch: globalThis.fetch }, hub)
   const { files, commit } = await openHubFiles(client, named, signal)
   const source = await openModel(files, signal)
   // A commit has one content, wherever it comes from.
-  const fingerprint = createHash('sha256').update(JSON.stringify([named.id, commit])).digest('hex')
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([named.id, commit]))
+    .digest('hex')
   return { ref, source, remote: true, fingerprint, defaultProfile: parseProfile(usualProfile) }
 }
 
@@ -74,7 +90,8 @@ async function exists(path: string): Promise<boolean> {
     await stat(path)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return false
     throw error
   }
 }

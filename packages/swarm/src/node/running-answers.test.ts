@@ -28,7 +28,10 @@ test('a drain waits for the answers that run, and begins no others', async () =>
   await answer.next()
   let drained = false
   const draining = answers.drain(new AbortController().signal).then(() => (drained = true))
-  await expect(engine.generate(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'not-ready', definite: true })
+  await expect(engine.generate(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: 'not-ready',
+    definite: true,
+  })
   expect((await answer.next()).value).toEqual(token(2))
   expect(drained).toBe(false)
   expect((await answer.next()).done).toBe(true)

@@ -11,18 +11,31 @@ const dependencies = { clock: systemClock, random: systemRandom, logger: silentL
 const listen = ['/ip4/127.0.0.1/tcp/0']
 
 /** Ports of this process that others can connect to. */
-const listeners = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length
+const listeners = (): number =>
+  process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length
 
 test('a peer of the directory alone listens where it says and nowhere else', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-bootstrap-'))
   try {
     const before = listeners()
-    const bootstrap = await startBootstrap(dependencies, { listen, lan: false, bootstrap: [], dataFolder: folder })
+    const bootstrap = await startBootstrap(dependencies, {
+      listen,
+      lan: false,
+      bootstrap: [],
+      dataFolder: folder,
+    })
     const withBootstrap = listeners()
     // One that may have sessions listens for direct channels, too.
-    const { transport } = await openConnection(dependencies, { keyFolder: null, listen, lan: false, serveDirectory: true })
+    const { transport } = await openConnection(dependencies, {
+      keyFolder: null,
+      listen,
+      lan: false,
+      serveDirectory: true,
+    })
     const withNode = listeners()
-    expect([bootstrap.addresses().length, withBootstrap - before, withNode - withBootstrap]).toEqual([1, 1, 2])
+    expect([bootstrap.addresses().length, withBootstrap - before, withNode - withBootstrap]).toEqual([
+      1, 1, 2,
+    ])
     await transport.close()
     await bootstrap.close()
   } finally {

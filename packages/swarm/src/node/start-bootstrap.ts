@@ -26,24 +26,55 @@ export interface BootstrapPeer {
 }
 
 /** Holds the directory, by which others find their swarms, and belongs to none: no model, no weights, no sessions. */
-export function startBootstrap(dependencies: SystemDependencies, options: BootstrapOptions): Promise<BootstrapPeer> {
+export function startBootstrap(
+  dependencies: SystemDependencies,
+  options: BootstrapOptions,
+): Promise<BootstrapPeer> {
   return inScope(async (scope) => {
     const { clock, logger } = dependencies
     const { lan, announce, bootstrap, dataFolder } = options
     const listen = options.listen.length === 0 && !lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
-    const { transport, directory } = await openConnection(dependencies, { keyFolder: dataFolder, listen, lan, announce, serveDirectory: true, directoryOnly: true })
+    const { transport, directory } = await openConnection(dependencies, {
+      keyFolder: dataFolder,
+      listen,
+      lan,
+      announce,
+      serveDirectory: true,
+      directoryOnly: true,
+    })
     scope.onClose(() => transport.close())
-    serveHello({ transport, clock, logger }, () => ({ agent, role: 'node', manifest: null, profile: null, model: null }))
+    serveHello({ transport, clock, logger }, () => ({
+      agent,
+      role: 'node',
+      manifest: null,
+      profile: null,
+      model: null,
+    }))
 
     const dial = async (): Promise<void> => {
       if (directory.stats().peers > 0) return
-      const limit = timeLimit(clock, swarmLimits.dialTimeoutMs, () => new ShoalError('peer-vanished', 'it did not answer'))
-      const dialled = await Promise.allSettled(bootstrap.map((address) => transport.dial(address, { signal: limit.signal }))).finally(() => limit.clear())
-      for (const [index, outcome] of dialled.entries()) if (outcome.status === 'rejected') logger.warn('bootstrap-silent', { address: bootstrap[index], reason: messageOf(outcome.reason) })
+      const limit = timeLimit(
+        clock,
+        swarmLimits.dialTimeoutMs,
+        () => new ShoalError('peer-vanished', 'it did not answer'),
+      )
+      const dialled = await Promise.allSettled(
+        bootstrap.map((address) => transport.dial(address, { signal: limit.signal })),
+      ).finally(() => limit.clear())
+      for (const [index, outcome] of dialled.entries())
+        if (outcome.status === 'rejected')
+          logger.warn('bootstrap-silent', { address: bootstrap[index], reason: messageOf(outcome.reason) })
     }
     await dial()
-    const dialling = every(clock, swarmLimits.directoryRetryMs, dial, (error) => logger.warn('bootstrap-failed', { reason: messageOf(error) }))
+    const dialling = every(clock, swarmLimits.directoryRetryMs, dial, (error) =>
+      logger.warn('bootstrap-failed', { reason: messageOf(error) }),
+    )
     scope.onClose(() => dialling.cancel())
-    return { peerId: transport.peerId, addresses: () => transport.addresses(), stats: () => directory.stats(), close: () => scope.close() }
+    return {
+      peerId: transport.peerId,
+      addresses: () => transport.addresses(),
+      stats: () => directory.stats(),
+      close: () => scope.close(),
+    }
   })
 }

@@ -72,25 +72,45 @@ export function startNode(dependencies: SystemDependencies, options: NodeOptions
   return inScope((scope) => start(dependencies, options, scope))
 }
 
-async function start(dependencies: SystemDependencies, options: NodeOptions, scope: Scope): Promise<ServingPeer> {
+async function start(
+  dependencies: SystemDependencies,
+  options: NodeOptions,
+  scope: Scope,
+): Promise<ServingPeer> {
   const { dataFolder, threads, signal } = options
   const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
   await sweepDataFolder(dependencies, dataFolder)
-  const connection = { keyFolder: dataFolder, listen, lan: options.lan, announce: options.announce, dialInstead: options.dialInstead, serveDirectory: true }
+  const connection = {
+    keyFolder: dataFolder,
+    listen,
+    lan: options.lan,
+    announce: options.announce,
+    dialInstead: options.dialInstead,
+    serveDirectory: true,
+  }
   const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
   const { transport, directory, manifest, store, rates } = joined
   const { blockCount } = manifest.manifest.config
   if (options.blocks !== undefined && options.blocks[1] > blockCount) {
-    throw new ShoalError('wrong-range', `--blocks ${options.blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.manifest.name}`)
+    throw new ShoalError(
+      'wrong-range',
+      `--blocks ${options.blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.manifest.name}`,
+    )
   }
   const { slowdown = 1 } = options
   // Both start a thread first, which takes longer than what is timed there.
   const opening = createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
   scope.onClose(async () => (await opening).close())
-  const [own, speed] = await Promise.all([opening, calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder })])
+  const [own, speed] = await Promise.all([
+    opening,
+    calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder }),
+  ])
   signal?.throwIfAborted()
   const single = paced(own, slowdown, scope)
-  const device = options.group === undefined ? single : grouped({ ...dependencies, transport, manifest }, single, options.group)
+  const device =
+    options.group === undefined
+      ? single
+      : grouped({ ...dependencies, transport, manifest }, single, options.group)
   // Who holds what it was told, or leads whom it was told, is in no group of a plan.
   const machine = options.blocks === undefined && options.group === undefined ? options.machine : undefined
   const steps = createStepSpeed(dependencies.clock, () => speed.decodeMicrosPer1024Past)
@@ -105,15 +125,30 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
       nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)),
       ensureUnits: (units, ended) => store.ensureUnits(units, ended),
     },
-    { profile: options.lan ? membershipProfiles.lan : membershipProfiles.local, blocks: options.blocks, groups: machine !== undefined, memoryBytes: options.memoryBytes, onEvent: (event) => options.onEvent(event) },
+    {
+      profile: options.lan ? membershipProfiles.lan : membershipProfiles.local,
+      blocks: options.blocks,
+      groups: machine !== undefined,
+      memoryBytes: options.memoryBytes,
+      onEvent: (event) => options.onEvent(event),
+    },
     scope,
   )
   const { membership, stageHost, view, keeper, groups } = member
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
   const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock } = speed
-  const memoryBytes = options.group === undefined ? options.memoryBytes : groupMemoryBytes(options.memoryBytes, options.group)
-  const hardware = { memoryBytes, decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock, bandwidthBytesPerSecond: 0, device: device.kind, threads: device.threads }
+  const memoryBytes =
+    options.group === undefined ? options.memoryBytes : groupMemoryBytes(options.memoryBytes, options.group)
+  const hardware = {
+    memoryBytes,
+    decodeMicrosPerBlock,
+    decodeMicrosPer1024Past,
+    prefillMicrosPerRowBlock,
+    bandwidthBytesPerSecond: 0,
+    device: device.kind,
+    threads: device.threads,
+  }
   await membership.announce({
     state: 'joining',
     ...member.said.measured(hardware),
@@ -122,7 +157,10 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
     addresses: transport.addresses(),
     version: agent,
   })
-  const publisher = createNodePublisher(dependencies, joined, membership, [...(options.bootstrap ?? []), ...options.join])
+  const publisher = createNodePublisher(dependencies, joined, membership, [
+    ...(options.bootstrap ?? []),
+    ...options.join,
+  ])
   scope.onClose(() => publisher.close())
   publisher.start()
   // Told what to hold, it need not plan.
@@ -131,9 +169,19 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
   measureAlways({ ...dependencies, transport, manifest, rates, steps, member }, hardware, scope)
   await firstDecision(keeper, signal)
 
-  const engine = createLazyEngine({ ...dependencies, transport, manifest, routes: view, device: async () => device, store })
+  const engine = createLazyEngine({
+    ...dependencies,
+    transport,
+    manifest,
+    routes: view,
+    device: async () => device,
+    store,
+  })
   scope.onClose(() => engine.close())
-  const leave = createLeaving({ logger: dependencies.logger, keeper, stageHost, membership, engine, groups, publisher, scope }, options.onEvent)
+  const leave = createLeaving(
+    { logger: dependencies.logger, keeper, stageHost, membership, engine, groups, publisher, scope },
+    options.onEvent,
+  )
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
@@ -146,7 +194,11 @@ async function start(dependencies: SystemDependencies, options: NodeOptions, sco
       const held = keeper.held()
       return held === null ? null : [held.start, held.end]
     },
-    status: () => ({ ...view.status(), transfers: store.transfers(), directory: { ...directory.stats(), providers: publisher.providers() } }),
+    status: () => ({
+      ...view.status(),
+      transfers: store.transfers(),
+      directory: { ...directory.stats(), providers: publisher.providers() },
+    }),
     engine: () => engine.get(),
     whenCovered: (ended) => view.whenCovered(ended),
     whenKnown: (ended) => view.whenKnown(ended),
@@ -163,7 +215,10 @@ function machineIn(manifestId: string, machine: string): string {
 /** Whoever is told to stop while the first span loads must not wait for it. */
 async function firstDecision(keeper: SpanKeeper, signal: AbortSignal | undefined): Promise<void> {
   const interrupted = Promise.withResolvers<never>()
-  const onAbort = (): void => interrupted.reject(new ShoalError('cancelled', 'the node was stopped before it served', { cause: signal?.reason }))
+  const onAbort = (): void =>
+    interrupted.reject(
+      new ShoalError('cancelled', 'the node was stopped before it served', { cause: signal?.reason }),
+    )
   signal?.addEventListener('abort', onAbort, { once: true })
   if (signal?.aborted === true) onAbort()
   try {

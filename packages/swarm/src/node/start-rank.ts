@@ -47,11 +47,30 @@ export function startRank(dependencies: SystemDependencies, options: RankOptions
   return inScope((scope) => start(dependencies, options, scope))
 }
 
-async function start(dependencies: SystemDependencies, options: RankOptions, scope: Scope): Promise<RankPeer> {
+async function start(
+  dependencies: SystemDependencies,
+  options: RankOptions,
+  scope: Scope,
+): Promise<RankPeer> {
   const { clock, logger } = dependencies
   const { dataFolder, threads, leaders, memoryBytes } = options
   const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
-  const { transport, manifest, store } = await joinModel(dependencies, { ...options, role: 'node', connection: { keyFolder: dataFolder, listen, lan: options.lan, announce: options.announce, dialInstead: options.dialInstead, serveDirectory: false } }, scope)
+  const { transport, manifest, store } = await joinModel(
+    dependencies,
+    {
+      ...options,
+      role: 'node',
+      connection: {
+        keyFolder: dataFolder,
+        listen,
+        lan: options.lan,
+        announce: options.announce,
+        dialInstead: options.dialInstead,
+        serveDirectory: false,
+      },
+    },
+    scope,
+  )
   const { config, profile } = manifest.manifest
   const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
   scope.onClose(() => own.close())
@@ -70,12 +89,20 @@ async function start(dependencies: SystemDependencies, options: RankOptions, sco
         const share = rankShare(config, profile, split, rank)
         await store.ensureUnits(unitsOfRange(range), signal)
         const loaded: { runner?: BlockRunner } = {}
-        loaded.runner = await device.loadRank(range, { share, sum, memoryLimitBytes: memoryBytes, otherBytes: () => memory.usedBytes(loaded.runner), signal })
+        loaded.runner = await device.loadRank(range, {
+          share,
+          sum,
+          memoryLimitBytes: memoryBytes,
+          otherBytes: () => memory.usedBytes(loaded.runner),
+          signal,
+        })
         return memory.share(loaded.runner)
       },
       async loadHead(vocabulary, signal) {
         await store.ensureUnits(['embed', 'head'], signal)
-        return memory.head(residentHeadBytes(manifest.manifest, vocabulary), () => device.loadHead(vocabulary))
+        return memory.head(residentHeadBytes(manifest.manifest, vocabulary), () =>
+          device.loadHead(vocabulary),
+        )
       },
     },
   )

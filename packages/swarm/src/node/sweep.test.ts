@@ -24,7 +24,11 @@ function partial(name: string, ageDays: number, newestDays = ageDays): void {
   utimesSync(join(path, 'data'), at(newestDays), at(newestDays))
   utimesSync(path, at(ageDays), at(ageDays))
 }
-const left = (): string[] => readdirSync(join(dataFolder, 'models'), { recursive: true }).map(String).filter((name) => name.endsWith('.partial')).sort()
+const left = (): string[] =>
+  readdirSync(join(dataFolder, 'models'), { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.partial'))
+    .sort()
 
 test('old leftovers of those who are gone are removed, and nothing else', async () => {
   partial('demo.abc.f32.gone-1.1.partial', 8)
@@ -35,7 +39,11 @@ test('old leftovers of those who are gone are removed, and nothing else', async 
   partial('aaaa/block-1.bin.gone-1.3.partial', 30, 2)
   partial('aaaa/block-2.bin.packing.gone-1.3.partial', 30)
   await sweepDataFolder({ clock, logger: silentLogger }, dataFolder, owner)
-  expect(left()).toEqual(['aaaa/block-1.bin.gone-1.3.partial', 'demo.abc.f32.gone-2.1.partial', 'demo.abc.f32.other-2.1.partial'])
+  expect(left()).toEqual([
+    'aaaa/block-1.bin.gone-1.3.partial',
+    'demo.abc.f32.gone-2.1.partial',
+    'demo.abc.f32.other-2.1.partial',
+  ])
 })
 
 test('a data directory without models is left alone', async () => {

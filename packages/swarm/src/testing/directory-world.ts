@@ -20,7 +20,11 @@ export interface DirectoryHabitat {
   readonly clock: VirtualClock
   readonly network: MemoryNetwork
   /** A node of a manifest that knows one address of anybody. */
-  node(name: string, manifest: IdentifiedManifest, options?: { readonly bootstrap?: string; readonly incarnation?: number }): Promise<DirectoryInhabitant>
+  node(
+    name: string,
+    manifest: IdentifiedManifest,
+    options?: { readonly bootstrap?: string; readonly incarnation?: number },
+  ): Promise<DirectoryInhabitant>
   /** Somebody who asks only. */
   stranger(name: string, via: string): Promise<Pick<DirectoryInhabitant, 'transport' | 'directory'>>
   /** A restart of the same name may follow. */
@@ -30,10 +34,18 @@ export interface DirectoryHabitat {
 }
 
 export const addressOf = (name: string): string => `/memory/${name}/p2p/${name}`
-const hardware = { memoryBytes: 1 << 30, decodeMicrosPerBlock: 1000, prefillMicrosPerRowBlock: 100, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 }
+const hardware = {
+  memoryBytes: 1 << 30,
+  decodeMicrosPerBlock: 1000,
+  prefillMicrosPerRowBlock: 100,
+  bandwidthBytesPerSecond: 0,
+  device: 'cpu',
+  threads: 1,
+}
 
 /** Another model, for a swarm that has nothing to do with the first. */
-export const otherManifest = (): IdentifiedManifest => identifyManifest({ ...smallManifest().manifest, name: 'other' })
+export const otherManifest = (): IdentifiedManifest =>
+  identifyManifest({ ...smallManifest().manifest, name: 'other' })
 
 export function createDirectoryHabitat(seed = 1): DirectoryHabitat {
   const clock = createVirtualClock()
@@ -62,13 +74,32 @@ export function createDirectoryHabitat(seed = 1): DirectoryHabitat {
       const transport = network.createTransport(name)
       const directory = network.createDirectory(name, { rules: hardwareRules, serve: true })
       const { profile, name: model } = manifest.manifest
-      const self = { agent: 'test', role: 'node' as const, manifest: manifest.id, profile: formatProfile(profile), model }
+      const self = {
+        agent: 'test',
+        role: 'node' as const,
+        manifest: manifest.id,
+        profile: formatProfile(profile),
+        model,
+      }
       serveHello({ transport, clock, logger: silentLogger }, () => self)
-      const membership = createMembership({ transport, clock, random, logger: silentLogger }, { ...membershipProfiles.local, document: manifest.id, incarnation })
+      const membership = createMembership(
+        { transport, clock, random, logger: silentLogger },
+        { ...membershipProfiles.local, document: manifest.id, incarnation },
+      )
       membership.start()
-      await membership.announce({ state: 'joining', hardware, numericClass: 'fake', version: 'test', addresses: transport.addresses() })
-      const greet = async (peer: string, signal: AbortSignal): Promise<void> => void (await sayHello({ transport, clock }, peer, self, signal))
-      const publisher = createPublisher({ directory, transport, membership, manifest, clock, random, logger: silentLogger, greet }, { bootstrap: bootstrap === undefined ? [] : [addressOf(bootstrap)] })
+      await membership.announce({
+        state: 'joining',
+        hardware,
+        numericClass: 'fake',
+        version: 'test',
+        addresses: transport.addresses(),
+      })
+      const greet = async (peer: string, signal: AbortSignal): Promise<void> =>
+        void (await sayHello({ transport, clock }, peer, self, signal))
+      const publisher = createPublisher(
+        { directory, transport, membership, manifest, clock, random, logger: silentLogger, greet },
+        { bootstrap: bootstrap === undefined ? [] : [addressOf(bootstrap)] },
+      )
       publisher.start()
       const inhabitant = { transport, directory, membership, publisher }
       nodes.set(name, inhabitant)

@@ -1,5 +1,13 @@
 import { ShoalError } from '@shoal/host'
-import { identifyManifest, packedTensors, parseProfile, sha256Hex, type BlockRange, type IdentifiedManifest, type ModelConfig } from '@shoal/model'
+import {
+  identifyManifest,
+  packedTensors,
+  parseProfile,
+  sha256Hex,
+  type BlockRange,
+  type IdentifiedManifest,
+  type ModelConfig,
+} from '@shoal/model'
 import { modelCosts } from '@shoal/planner'
 import type { BlockRunner, Device } from '@shoal/runtime'
 
@@ -34,7 +42,14 @@ export const smallManifest = (): IdentifiedManifest =>
     config: smallConfig,
     profile,
     assets: [],
-    tensors: packedTensors(smallConfig, profile).map(({ name, type, shape, offset, bytes }) => ({ name, type, shape, offset, bytes, sha256: sha256Hex(new TextEncoder().encode(name)) })),
+    tensors: packedTensors(smallConfig, profile).map(({ name, type, shape, offset, bytes }) => ({
+      name,
+      type,
+      shape,
+      offset,
+      bytes,
+      sha256: sha256Hex(new TextEncoder().encode(name)),
+    })),
   })
 
 /** A device that loads nothing, and remembers which spans it has in memory. */
@@ -76,7 +91,10 @@ export function createFakeDevice(): FakeDevice {
 
 /** Each block adds one to every number of a row. */
 function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
-  const sessions = new Map<string, { length: number; readonly blocks: number; readonly tokenBudget: number }>()
+  const sessions = new Map<
+    string,
+    { length: number; readonly blocks: number; readonly tokenBudget: number }
+  >()
   const find = (session: string): { length: number; readonly blocks: number } => {
     const found = sessions.get(session)
     if (found === undefined) throw new ShoalError('unknown-session', `no session ${session}`)
@@ -85,10 +103,12 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
   return {
     range,
     hiddenSize: smallConfig.hiddenSize,
-    open: async (session, tokenBudget, part = range) => void sessions.set(session, { length: 0, blocks: part.end - part.start, tokenBudget }),
+    open: async (session, tokenBudget, part = range) =>
+      void sessions.set(session, { length: 0, blocks: part.end - part.start, tokenBudget }),
     async forward(session, position, hidden) {
       const open = find(session)
-      if (position !== open.length) throw new ShoalError('wrong-position', `position ${position} of ${open.length}`)
+      if (position !== open.length)
+        throw new ShoalError('wrong-position', `position ${position} of ${open.length}`)
       open.length += hidden.length / smallConfig.hiddenSize
       return hidden.map((value) => value + open.blocks)
     },
@@ -103,13 +123,17 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
     },
     async importKeyValues(session, position, keyValues) {
       const open = find(session)
-      if (position !== open.length) throw new ShoalError('wrong-position', `position ${position} of ${open.length}`)
+      if (position !== open.length)
+        throw new ShoalError('wrong-position', `position ${position} of ${open.length}`)
       open.length += keyValues.length / open.blocks
     },
     memory: () => ({
       weightBytes: (range.end - range.start) * costs.blockBytes,
       keyValueBytes: 0,
-      reservedBytes: [...sessions.values()].reduce((sum, { blocks, tokenBudget }) => sum + blocks * tokenBudget * costs.cacheBytesPerTokenPerBlock, 0),
+      reservedBytes: [...sessions.values()].reduce(
+        (sum, { blocks, tokenBudget }) => sum + blocks * tokenBudget * costs.cacheBytesPerTokenPerBlock,
+        0,
+      ),
       limitBytes: 2 ** 30,
       sessions: sessions.size,
     }),

@@ -1,8 +1,21 @@
-import { createVirtualClock, randomHex, seededRandom, silentLogger, type Random, type VirtualClock } from '@shoal/host'
+import {
+  createVirtualClock,
+  randomHex,
+  seededRandom,
+  silentLogger,
+  type Random,
+  type VirtualClock,
+} from '@shoal/host'
 import { createMembership, membershipProfiles, type Membership } from '@shoal/membership'
 import { formatProfile, type BlockRange } from '@shoal/model'
 import { createMemoryNetwork, withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
-import { createCoordinator, createStageHost, type HiddenSession, type RouteWish, type StageHost } from '@shoal/session'
+import {
+  createCoordinator,
+  createStageHost,
+  type HiddenSession,
+  type RouteWish,
+  type StageHost,
+} from '@shoal/session'
 import { createSwarmView, type SwarmView } from '../view.ts'
 import { smallConfig, smallManifest } from './small-model.ts'
 
@@ -25,7 +38,12 @@ export interface SmallSwarm {
   /** A member that knows the first one's address; silent ones announce nothing, as clients. */
   join(name: string, options?: { readonly silent?: boolean }): Promise<SmallPeer>
   /** A session of `from` over one stage; `movable` when `from` may look for others. */
-  open(from: SmallPeer, stage: SmallPeer, range: BlockRange, options?: { readonly movable?: boolean }): Promise<HiddenSession>
+  open(
+    from: SmallPeer,
+    stage: SmallPeer,
+    range: BlockRange,
+    options?: { readonly movable?: boolean },
+  ): Promise<HiddenSession>
   run(durationMs: number): Promise<void>
   /** @returns virtual milliseconds it took @throws when it does not hold in time */
   until(holds: () => boolean, withinMs: number): Promise<number>
@@ -33,7 +51,14 @@ export interface SmallSwarm {
   close(): Promise<void>
 }
 
-const hardware = { memoryBytes: 1 << 30, decodeMicrosPerBlock: 1000, prefillMicrosPerRowBlock: 100, bandwidthBytesPerSecond: 0, device: 'cpu', threads: 1 }
+const hardware = {
+  memoryBytes: 1 << 30,
+  decodeMicrosPerBlock: 1000,
+  prefillMicrosPerRowBlock: 100,
+  bandwidthBytesPerSecond: 0,
+  device: 'cpu',
+  threads: 1,
+}
 
 /** Lets everything happen that waits for promises only. */
 export async function settle(turns = 100): Promise<void> {
@@ -67,7 +92,8 @@ export function createSmallSwarm(seed = 1): SmallSwarm {
   const until: SmallSwarm['until'] = async (holds, withinMs) => {
     const startMs = clock.nowMs()
     while (!holds()) {
-      if (clock.nowMs() - startMs >= withinMs) throw new Error(`it does not hold after ${withinMs} virtual ms (seed ${seed})`)
+      if (clock.nowMs() - startMs >= withinMs)
+        throw new Error(`it does not hold after ${withinMs} virtual ms (seed ${seed})`)
       await run(1)
     }
     return clock.nowMs() - startMs
@@ -81,7 +107,10 @@ export function createSmallSwarm(seed = 1): SmallSwarm {
     until,
     async join(name, { silent = false } = {}) {
       const transport = withSelf(network.createTransport(name), clock)
-      const membership = createMembership({ transport, clock, random, logger: silentLogger }, { ...membershipProfiles.local, document: manifest.id, incarnation: 1 })
+      const membership = createMembership(
+        { transport, clock, random, logger: silentLogger },
+        { ...membershipProfiles.local, document: manifest.id, incarnation: 1 },
+      )
       const stageHost = createStageHost(
         { transport, clock, logger: silentLogger },
         {
@@ -94,14 +123,30 @@ export function createSmallSwarm(seed = 1): SmallSwarm {
         },
       )
       const view = createSwarmView({ selfId: name, manifest, membership })
-      const announce = (patch: Parameters<Membership['announce']>[0]): Promise<void> => membership.announce({ hardware, numericClass: 'fake', version: 'test', addresses: transport.addresses(), ...patch })
-      const peer: SmallPeer = { name, transport, membership, view, stageHost, serve: (start, end) => announce({ state: 'serving', span: { start, end } }) }
+      const announce = (patch: Parameters<Membership['announce']>[0]): Promise<void> =>
+        membership.announce({
+          hardware,
+          numericClass: 'fake',
+          version: 'test',
+          addresses: transport.addresses(),
+          ...patch,
+        })
+      const peer: SmallPeer = {
+        name,
+        transport,
+        membership,
+        view,
+        stageHost,
+        serve: (start, end) => announce({ state: 'serving', span: { start, end } }),
+      }
       membership.start()
       if (!silent) await announce({ state: 'joining' })
       const [first] = peers
       peers.push(peer)
       if (first !== undefined) {
-        const dialled = transport.dial(first.transport.addresses()[0]!, { signal: new AbortController().signal })
+        const dialled = transport.dial(first.transport.addresses()[0]!, {
+          signal: new AbortController().signal,
+        })
         await run(20)
         await dialled
       }
@@ -110,7 +155,15 @@ export function createSmallSwarm(seed = 1): SmallSwarm {
     open(from, stage, range, { movable = false } = {}) {
       const record = from.membership.members().find((member) => member.record.peerId === stage.name)?.record
       if (record === undefined) throw new Error(`${from.name} does not know ${stage.name}`)
-      const route = [{ peer: stage.name, addresses: record.addresses, range, incarnation: record.incarnation, predictedStepMs: () => 1 }]
+      const route = [
+        {
+          peer: stage.name,
+          addresses: record.addresses,
+          range,
+          incarnation: record.incarnation,
+          predictedStepMs: () => 1,
+        },
+      ]
       return createCoordinator({ transport: from.transport, clock, logger: silentLogger }).open({
         session: randomHex(random, 16),
         manifestId: manifest.id,
@@ -119,7 +172,12 @@ export function createSmallSwarm(seed = 1): SmallSwarm {
         range,
         route,
         tokenBudget: 8,
-        ...(movable && { routes: { find: (blocks: BlockRange, exclude: ReadonlySet<string>, wish: RouteWish) => from.view.find(blocks, exclude, 8, wish) } }),
+        ...(movable && {
+          routes: {
+            find: (blocks: BlockRange, exclude: ReadonlySet<string>, wish: RouteWish) =>
+              from.view.find(blocks, exclude, 8, wish),
+          },
+        }),
       })
     },
     async finished(promise) {

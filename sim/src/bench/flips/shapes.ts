@@ -23,7 +23,11 @@ export interface Shapes {
 }
 
 /** Groups are the real ones, over a network in memory: each rank computes on a device, and in a thread, of its own. */
-export async function openShapes(options: { readonly model: string; readonly weights: string; readonly dataFolder: string }): Promise<Shapes> {
+export async function openShapes(options: {
+  readonly model: string
+  readonly weights: string
+  readonly dataFolder: string
+}): Promise<Shapes> {
   const network = createMemoryNetwork({ clock: systemClock, random: systemRandom })
   const open: { close(): Promise<void> }[] = []
   /** Of the engines so far: while another one computes they are idle, and lend their threads to its group. */
@@ -31,20 +35,39 @@ export async function openShapes(options: { readonly model: string; readonly wei
   const close = async (): Promise<void> => {
     for (const one of open.reverse()) await one.close()
   }
-  const engine = async (wrap: (own: Device, manifest: IdentifiedManifest) => Device, cuts?: readonly number[]): Promise<Engine> => {
-    const opened = await openLocalEngine(dependencies, { ...options, threads: 1, cuts, wrap: (own, manifest) => (devices.push(own), wrap(own, manifest)) })
+  const engine = async (
+    wrap: (own: Device, manifest: IdentifiedManifest) => Device,
+    cuts?: readonly number[],
+  ): Promise<Engine> => {
+    const opened = await openLocalEngine(dependencies, {
+      ...options,
+      threads: 1,
+      cuts,
+      wrap: (own, manifest) => (devices.push(own), wrap(own, manifest)),
+    })
     open.push(opened)
     return opened
   }
   const group = (name: string, speeds: readonly number[]): Promise<Engine> =>
     engine((own, manifest) => {
-      const ranks = speeds.slice(1).map((_, index) => addRank(network, `${name}-${index + 1}`, devices[index]!, manifest))
-      return grouped({ ...dependencies, manifest, transport: network.createTransport(name) }, own, { ranks, speeds })
+      const ranks = speeds
+        .slice(1)
+        .map((_, index) => addRank(network, `${name}-${index + 1}`, devices[index]!, manifest))
+      return grouped({ ...dependencies, manifest, transport: network.createTransport(name) }, own, {
+        ranks,
+        speeds,
+      })
     })
   try {
     const whole = await engine((own) => own)
     const half = Math.floor(whole.manifest.manifest.config.blockCount / 2)
-    return { whole, stages: await engine((own) => own, [half]), twoRanks: await group('two', [1, 1]), threeRanks: await group('three', [2, 1, 1]), close }
+    return {
+      whole,
+      stages: await engine((own) => own, [half]),
+      twoRanks: await group('two', [1, 1]),
+      threeRanks: await group('three', [2, 1, 1]),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -62,7 +85,13 @@ function addRank(network: MemoryNetwork, name: string, device: Device, manifest:
       profile: formatProfile(profile),
       numericClass: device.numericClass,
       accepts: () => true,
-      load: ({ range, split, rank, sum }, signal) => device.loadRank(range, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes: Number.MAX_SAFE_INTEGER, signal }),
+      load: ({ range, split, rank, sum }, signal) =>
+        device.loadRank(range, {
+          share: rankShare(config, profile, split, rank),
+          sum,
+          memoryLimitBytes: Number.MAX_SAFE_INTEGER,
+          signal,
+        }),
     },
   )
   return transport.addresses()[0]!

@@ -25,5 +25,11 @@ test('flips are counted from the first position that counts, with the gap of the
   const tally = createTally(2)
   tally.add(Float32Array.of(0, 1, 4, 3, 0, 2, 1, 0), Float32Array.of(1, 0, 3, 4, 0, 2, 0, 1.5), 1)
   tally.add(Float32Array.of(0, 1), Float32Array.of(0, 1.25))
-  expect(tally).toMatchObject({ positions: 4, gaps: [1, 2, 1, 1], gapsAtFlips: [1, 1], firstFlips: [0, null], logitDifferenceMax: 1.5 })
+  expect(tally).toMatchObject({
+    positions: 4,
+    gaps: [1, 2, 1, 1],
+    gapsAtFlips: [1, 1],
+    firstFlips: [0, null],
+    logitDifferenceMax: 1.5,
+  })
 })

@@ -31,10 +31,13 @@ export function createTally(vocabularySize: number): Tally {
     add(one, other, from = 0) {
       let first: number | null = null
       for (let position = from; position < one.length / vocabularySize; position += 1) {
-        const [mine, theirs] = [one, other].map((logits) => logits.subarray(position * vocabularySize, (position + 1) * vocabularySize)) as [Float32Array, Float32Array]
+        const [mine, theirs] = [one, other].map((logits) =>
+          logits.subarray(position * vocabularySize, (position + 1) * vocabularySize),
+        ) as [Float32Array, Float32Array]
         const [{ tokenId, gap }, flipped] = [choose(mine), choose(theirs)]
         gaps.push(gap)
-        for (const [index, value] of mine.entries()) logitDifferenceMax = Math.max(logitDifferenceMax, Math.abs(value - theirs[index]!))
+        for (const [index, value] of mine.entries())
+          logitDifferenceMax = Math.max(logitDifferenceMax, Math.abs(value - theirs[index]!))
         if (flipped.tokenId === tokenId) continue
         gapsAtFlips.push(gap)
         first ??= position - from

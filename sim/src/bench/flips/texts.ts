@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url'
 import type { Tokenizer } from '@shoal/model'
 
 /** Questions about a few sentences, and their answers: what the demo model was trained for (packages/demo-model/README.md). */
-const readingQuestions = fileURLToPath(new URL('../../../../packages/demo-model/eval/reading_questions.jsonl', import.meta.url))
+const readingQuestions = fileURLToPath(
+  new URL('../../../../packages/demo-model/eval/reading_questions.jsonl', import.meta.url),
+)
 
 const animals = ['fox', 'bear', 'mouse', 'rabbit', 'crow', 'frog', 'wolf', 'duck', 'goat', 'owl']
 const things = ['lantern', 'violin', 'key', 'boat', 'kite', 'drum', 'bell']
@@ -27,6 +29,9 @@ export async function dialogues(tokenizer: Tokenizer, tokens: number): Promise<n
 export function storyPrompts(tokenizer: Tokenizer, count: number): number[][] {
   return Array.from({ length: count }, (_, index) => {
     const [animal, thing] = [animals[index % animals.length], things[index % things.length]]
-    return tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: `Tell me a story about a ${animal} and a ${thing}.` }]), { addSpecialTokens: false })
+    return tokenizer.encode(
+      tokenizer.renderChat([{ role: 'user', content: `Tell me a story about a ${animal} and a ${thing}.` }]),
+      { addSpecialTokens: false },
+    )
   })
 }

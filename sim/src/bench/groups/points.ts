@@ -15,7 +15,15 @@ export interface Point {
 export const points: readonly Point[] = [
   { name: 'Near', groups: [['a', 'b']], holders: 1, farMs: 0.3 },
   { name: 'Far', groups: [['a', 'b']], holders: 1, farMs: 20 },
-  { name: 'Pairs', groups: [['a', 'b'], ['c', 'd']], holders: 4, farMs: 20 },
+  {
+    name: 'Pairs',
+    groups: [
+      ['a', 'b'],
+      ['c', 'd'],
+    ],
+    holders: 4,
+    farMs: 20,
+  },
 ]
 
 /** Two computers on one switch. */
@@ -36,7 +44,9 @@ const spareBlocks = 0.3
 
 /** Room for a device's part of the blocks, by the planner's own sums. */
 export function memoryBytes({ holders }: Point, costs: ModelCosts): number {
-  return Math.ceil(spanBytes(Math.ceil(costs.blockCount / holders) + spareBlocks, costs, costs.contextLength) / 0.8)
+  return Math.ceil(
+    spanBytes(Math.ceil(costs.blockCount / holders) + spareBlocks, costs, costs.contextLength) / 0.8,
+  )
 }
 
 interface NodeOfShape {
@@ -58,14 +68,25 @@ export interface PointShape {
 
 /** Every device by itself: the planner of the swarm says who holds what. */
 export function singleShape(point: Point, costs: ModelCosts): PointShape {
-  const nodes = point.groups.flat().map((name) => ({ name, site: siteOf(point, name), memory: memoryBytes(point, costs), slowdown }))
+  const nodes = point.groups
+    .flat()
+    .map((name) => ({ name, site: siteOf(point, name), memory: memoryBytes(point, costs), slowdown }))
   const sites = [...new Set(nodes.map(({ site }) => site))]
   const inside = sites.map((site) => ({ between: [site, site] as const, rttMs: nearMs }))
-  return { nodes, links: [...inside, { between: ['here', 'outside'], rttMs: nearMs }], default: { rttMs: point.farMs, mbps } }
+  return {
+    nodes,
+    links: [...inside, { between: ['here', 'outside'], rttMs: nearMs }],
+    default: { rttMs: point.farMs, mbps },
+  }
 }
 
 /** The same devices in groups, as they were planned. @param speedOf a device's own speed, by its name */
-export function groupShape(point: Point, costs: ModelCosts, planned: GroupedPipeline, speedOf: (device: string) => number): PointShape {
+export function groupShape(
+  point: Point,
+  costs: ModelCosts,
+  planned: GroupedPipeline,
+  speedOf: (device: string) => number,
+): PointShape {
   const { nodes, ...links } = singleShape(point, costs)
   let start = 0
   const parts = planned.stages.flatMap(({ peers: [leader = '', ...ranks], blocks }) => {
@@ -74,5 +95,8 @@ export function groupShape(point: Point, costs: ModelCosts, planned: GroupedPipe
     return [[leader, { blocks: range }] as const, ...ranks.map((rank) => [rank, { rankOf: leader }] as const)]
   })
   const partOf = new Map<string, { readonly blocks?: string; readonly rankOf?: string }>(parts)
-  return { ...links, nodes: nodes.map((node) => ({ ...node, ...partOf.get(node.name), speed: speedOf(node.name) })) }
+  return {
+    ...links,
+    nodes: nodes.map((node) => ({ ...node, ...partOf.get(node.name), speed: speedOf(node.name) })),
+  }
 }

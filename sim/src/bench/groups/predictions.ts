@@ -7,8 +7,15 @@ const asker = 'asker'
 
 /** What the members of a running swarm say of themselves and their links, by the names they were started with. */
 export function snapshotOf(peers: readonly PeerStatus[], nameOf: (peer: string) => string): Snapshot {
-  const links = (all: PeerStatus['links'], pick: (link: PeerStatus['links'][string]) => number | null): Record<string, number> =>
-    Object.fromEntries(Object.entries(all).flatMap(([peer, link]) => (pick(link) === null ? [] : [[nameOf(peer), Math.round(pick(link) ?? 0)]])))
+  const links = (
+    all: PeerStatus['links'],
+    pick: (link: PeerStatus['links'][string]) => number | null,
+  ): Record<string, number> =>
+    Object.fromEntries(
+      Object.entries(all).flatMap(([peer, link]) =>
+        pick(link) === null ? [] : [[nameOf(peer), Math.round(pick(link) ?? 0)]],
+      ),
+    )
   const members = peers.map((peer): SnapshotMember => {
     const rates = links(peer.links, ({ mbps }) => (mbps === null ? null : mbps * 125_000))
     return {
@@ -34,18 +41,47 @@ export function snapshotOf(peers: readonly PeerStatus[], nameOf: (peer: string) 
 }
 
 /** Hops of a token from whoever asks through these devices and back. @param rttMsOf its own round trips */
-export function askedHopsMs(snapshot: Snapshot, costs: ModelCosts, devices: readonly string[], rttMsOf: (device: string) => number): number {
+export function askedHopsMs(
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  devices: readonly string[],
+  rttMsOf: (device: string) => number,
+): number {
   const found = devices.map((name) => memberOf(snapshot, name))
   const links = Object.fromEntries(devices.map((name) => [name, Math.round(rttMsOf(name) * 1000)]))
-  const origin: SnapshotMember = { ...memberOf(snapshot, devices[0] ?? ''), peerId: asker, links, rates: {}, hardware: { memoryBytes: 0, decodeMicrosPerBlock: 0, prefillMicrosPerRowBlock: 0, bandwidthBytesPerSecond: 0, device: 'none', threads: 0 } }
+  const origin: SnapshotMember = {
+    ...memberOf(snapshot, devices[0] ?? ''),
+    peerId: asker,
+    links,
+    rates: {},
+    hardware: {
+      memoryBytes: 0,
+      decodeMicrosPerBlock: 0,
+      prefillMicrosPerRowBlock: 0,
+      bandwidthBytesPerSecond: 0,
+      device: 'none',
+      threads: 0,
+    },
+  }
   const stops = [origin, ...found, origin]
-  return stops.slice(1).reduce((sum, member, index) => sum + hopMicros(stops[index] ?? member, member, costs.rowBytes), 0) / 1000
+  return (
+    stops
+      .slice(1)
+      .reduce((sum, member, index) => sum + hopMicros(stops[index] ?? member, member, costs.rowBytes), 0) /
+    1000
+  )
 }
 
 /** The same around the ring that a plan counts: from the last device to the first, instead of to whoever asks. */
 export function ringHopsMs(snapshot: Snapshot, costs: ModelCosts, { stages }: GroupedPipeline): number {
   const leaders = stages.map(({ peers }) => memberOf(snapshot, peers[0] ?? ''))
-  return leaders.reduce((sum, leader, index) => sum + hopMicros(leader, leaders[(index + 1) % leaders.length] ?? leader, costs.rowBytes), 0) / 1000
+  return (
+    leaders.reduce(
+      (sum, leader, index) =>
+        sum + hopMicros(leader, leaders[(index + 1) % leaders.length] ?? leader, costs.rowBytes),
+      0,
+    ) / 1000
+  )
 }
 
 function memberOf({ members }: Snapshot, name: string): SnapshotMember {

@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { silentLogger, sleep } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { splitBlocks } from '@shoal/model'
-import { planGroups, predictGroups, type GroupedPipeline, type GroupOptions, type ModelCosts } from '@shoal/planner'
+import {
+  planGroups,
+  predictGroups,
+  type GroupedPipeline,
+  type GroupOptions,
+  type ModelCosts,
+} from '@shoal/planner'
 import { stageMicros } from '@shoal/planner/testing'
 import { connectClient } from '@shoal/swarm/node'
 import type { Engine, SwarmPeer } from '@shoal/swarm'
@@ -54,7 +60,10 @@ export interface PointSettings {
  * Starts a point's devices by themselves, asks the planner by their records, starts them as groups beside, and times both
  * in turns.
  */
-export async function runPoint(point: Point, { model, costs, rounds, tokens, report }: PointSettings): Promise<PointFigures> {
+export async function runPoint(
+  point: Point,
+  { model, costs, rounds, tokens, report }: PointSettings,
+): Promise<PointFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-groups-'))
   const open: { close(): Promise<void> }[] = []
   const start = async (kind: string, shape: PointShape): Promise<Started> => {
@@ -62,7 +71,11 @@ export async function runPoint(point: Point, { model, costs, rounds, tokens, rep
     await writeFile(path, JSON.stringify(shape))
     const swarm = await startSwarm(['--model', model, '--shape', path, '--threads', '1'])
     open.push(swarm)
-    const client = await connectClient(dependencies, { join: swarm.addresses, dataFolder: join(folder, kind), threads: 1 })
+    const client = await connectClient(dependencies, {
+      join: swarm.addresses,
+      dataFolder: join(folder, kind),
+      threads: 1,
+    })
     open.push(client)
     await client.whenCovered(AbortSignal.timeout(120_000))
     return { swarm, client, engine: await client.engine() }
@@ -74,10 +87,16 @@ export async function runPoint(point: Point, { model, costs, rounds, tokens, rep
     await linksMeasured(single)
     const asked = await recordsSaid(single.engine)
     const planned = planOf(point, single, costs, asked)
-    report(`${point.name}: the planner takes ${planned.choice}; starting ${planned.group.stages.map(({ peers, blocks }) => `${peers.join(' + ')} for ${blocks} blocks`).join(', ')} …`)
+    report(
+      `${point.name}: the planner takes ${planned.choice}; starting ${planned.group.stages.map(({ peers, blocks }) => `${peers.join(' + ')} for ${blocks} blocks`).join(', ')} …`,
+    )
     const group = await start('group', groupShape(point, costs, planned.group, planned.speedOf))
     await timeTokens(group.engine, warmUpTokens)
-    const figures = { predictedSingleMs: [] as number[], measuredSingleMs: [] as number[], measuredGroupMs: [] as number[] }
+    const figures = {
+      predictedSingleMs: [] as number[],
+      measuredSingleMs: [] as number[],
+      measuredGroupMs: [] as number[],
+    }
     for (let round = 0; round < rounds; round += 1) {
       await sleep(systemClock, restMs)
       const alone = await timeTokens(single.engine, tokens)
@@ -85,9 +104,16 @@ export async function runPoint(point: Point, { model, costs, rounds, tokens, rep
       figures.predictedSingleMs.push(alone.predictedMs)
       figures.measuredSingleMs.push(alone.measuredMs)
       figures.measuredGroupMs.push(together.measuredMs)
-      report(`${point.name}: ${alone.measuredMs.toFixed(1)} ms over ${alone.route.length} devices by themselves (${alone.predictedMs.toFixed(1)} predicted), ${together.measuredMs.toFixed(1)} over groups of ${together.route.map(({ ranks }) => ranks).join(' → ')} (${planned.predictedGroupMs.toFixed(1)} predicted)`)
+      report(
+        `${point.name}: ${alone.measuredMs.toFixed(1)} ms over ${alone.route.length} devices by themselves (${alone.predictedMs.toFixed(1)} predicted), ${together.measuredMs.toFixed(1)} over groups of ${together.route.map(({ ranks }) => ranks).join(' → ')} (${planned.predictedGroupMs.toFixed(1)} predicted)`,
+      )
     }
-    return { ...figures, choice: planned.choice, choosesGroup: planned.choosesGroup, predictedGroupMs: planned.predictedGroupMs }
+    return {
+      ...figures,
+      choice: planned.choice,
+      choosesGroup: planned.choosesGroup,
+      predictedGroupMs: planned.predictedGroupMs,
+    }
   } finally {
     for (const one of open.reverse()) await one.close()
     await rm(folder, { recursive: true, force: true })
@@ -133,7 +159,10 @@ function planOf(point: Point, { swarm, client }: Started, costs: ModelCosts, ask
   const names = new Map(swarm.nodes.map(({ name, peerId }) => [peerId, name]))
   const nameOf = (peer: string): string => names.get(peer) ?? peer
   const { peers } = client.status()
-  const snapshot = snapshotOf(peers.filter(({ peer }) => names.has(peer)), nameOf)
+  const snapshot = snapshotOf(
+    peers.filter(({ peer }) => names.has(peer)),
+    nameOf,
+  )
   const { config, profile } = client.manifest.manifest
   const options: GroupOptions = {
     canSplit(speeds) {
@@ -147,18 +176,35 @@ function planOf(point: Point, { swarm, client }: Started, costs: ModelCosts, ask
   }
   const { grouped } = planGroups(snapshot, costs, options)
   const group = predictGroups(snapshot, costs, point.groups, options)
-  if (grouped === null || group === null) throw new Error(`${point.name}: these devices cannot hold the model`)
-  const microsOf = (device: string): number => snapshot.members.find(({ peerId }) => peerId === device)?.hardware.decodeMicrosPerBlock ?? 1
+  if (grouped === null || group === null)
+    throw new Error(`${point.name}: these devices cannot hold the model`)
+  const microsOf = (device: string): number =>
+    snapshot.members.find(({ peerId }) => peerId === device)?.hardware.decodeMicrosPerBlock ?? 1
   const rttMsOf = (device: string): number => peers.find(({ peer }) => nameOf(peer) === device)?.rttMs ?? 0
   // What whoever asks does with each token is in what a route promises, and in nothing else that is known here.
-  const computeMs = asked.route.reduce((sum, { peer, start, end }) => sum + ((end - start) * microsOf(nameOf(peer)) + stageMicros) / 1000, 0)
-  const ownMs = asked.predictedMs - computeMs - askedHopsMs(snapshot, costs, asked.route.map(({ peer }) => nameOf(peer)), rttMsOf)
+  const computeMs = asked.route.reduce(
+    (sum, { peer, start, end }) => sum + ((end - start) * microsOf(nameOf(peer)) + stageMicros) / 1000,
+    0,
+  )
+  const ownMs =
+    asked.predictedMs -
+    computeMs -
+    askedHopsMs(
+      snapshot,
+      costs,
+      asked.route.map(({ peer }) => nameOf(peer)),
+      rttMsOf,
+    )
   const leaders = group.stages.map(({ peers: [leader = ''] }) => leader)
   return {
     choice: grouped.stages.map(({ peers: { length } }) => length).join(' → '),
     choosesGroup: grouped.stages.some(({ peers: { length } }) => length > 1),
     group,
-    predictedGroupMs: group.tpotMicros / 1000 - ringHopsMs(snapshot, costs, group) + askedHopsMs(snapshot, costs, leaders, rttMsOf) + ownMs,
+    predictedGroupMs:
+      group.tpotMicros / 1000 -
+      ringHopsMs(snapshot, costs, group) +
+      askedHopsMs(snapshot, costs, leaders, rttMsOf) +
+      ownMs,
     speedOf: (device) => 1 / microsOf(device),
   }
 }
@@ -169,9 +215,19 @@ async function linksMeasured({ swarm, client }: Started): Promise<void> {
   const untilMs = systemClock.nowMs() + measuredMs
   for (;;) {
     const { peers } = client.status()
-    const linkOf = (from: string, to: string): { readonly rttMs: number | null; readonly mbps: number | null } | undefined => peers.find(({ peer }) => peer === from)?.links[to]
-    const pairs = devices.flatMap((a, index) => devices.slice(index + 1).map((b) => [linkOf(a, b), linkOf(b, a)]))
-    const known = pairs.every((ways) => ways.some((link) => (link?.rttMs ?? null) !== null) && ways.some((link) => (link?.mbps ?? null) !== null))
+    const linkOf = (
+      from: string,
+      to: string,
+    ): { readonly rttMs: number | null; readonly mbps: number | null } | undefined =>
+      peers.find(({ peer }) => peer === from)?.links[to]
+    const pairs = devices.flatMap((a, index) =>
+      devices.slice(index + 1).map((b) => [linkOf(a, b), linkOf(b, a)]),
+    )
+    const known = pairs.every(
+      (ways) =>
+        ways.some((link) => (link?.rttMs ?? null) !== null) &&
+        ways.some((link) => (link?.mbps ?? null) !== null),
+    )
     if (known || systemClock.nowMs() > untilMs) return
     await sleep(systemClock, 500)
   }

@@ -28,11 +28,20 @@ interface Writer {
  * replica, with all checks; a restart takes a new yjs client and begins with the reader's state; a document that has
  * outgrown its records is replaced, as gossip does it.
  */
-export async function documentAfter(updates: number, peers: number, restarts: number): Promise<DocumentFigures> {
+export async function documentAfter(
+  updates: number,
+  peers: number,
+  restarts: number,
+): Promise<DocumentFigures> {
   const random = seededRandom(1)
   const network = createMemoryNetwork({ clock: createVirtualClock(), random })
   const { rotateAtBytes } = membershipProfiles.lan
-  const createPeer = (signer: Transport): Replica => createReplica({ signer, random: seededRandom(random.uint32()), isGone: () => false }, swarmName, rotateAtBytes)
+  const createPeer = (signer: Transport): Replica =>
+    createReplica(
+      { signer, random: seededRandom(random.uint32()), isGone: () => false },
+      swarmName,
+      rotateAtBytes,
+    )
   const writers = Array.from({ length: peers }, (_, index): Writer => {
     const transport = network.createTransport(nameOf(index))
     return { transport, replica: createPeer(transport), incarnation: 1, seq: 0 }
@@ -41,7 +50,19 @@ export async function documentAfter(updates: number, peers: number, restarts: nu
   const say = async (writer: Writer): Promise<void> => {
     writer.seq += 1
     const { replica, transport, incarnation, seq } = writer
-    await reader.receive(replica.put(await sealRecord(transport, swarmName, recordOf(transport.peerId, { incarnation, seq, writer: replica.writer, clock: replica.clock }, peers))))
+    await reader.receive(
+      replica.put(
+        await sealRecord(
+          transport,
+          swarmName,
+          recordOf(
+            transport.peerId,
+            { incarnation, seq, writer: replica.writer, clock: replica.clock },
+            peers,
+          ),
+        ),
+      ),
+    )
   }
 
   for (const writer of writers) await say(writer)
@@ -74,14 +95,55 @@ export async function documentAfter(updates: number, peers: number, restarts: nu
       said += 1
     }
   }
-  const known = reader.roster.all().filter(({ record }) => writers.some(({ transport, incarnation, seq }) => record.peerId === transport.peerId && record.incarnation === incarnation && record.seq === seq))
-  if (known.length !== peers) throw new Error(`the reader knows the newest word of ${known.length} of ${peers} peers`)
-  return { firstBytes, lastBytes: reader.byteLength(), mostBytes, rotations, updates: said, restarts: restarted }
+  const known = reader.roster
+    .all()
+    .filter(({ record }) =>
+      writers.some(
+        ({ transport, incarnation, seq }) =>
+          record.peerId === transport.peerId && record.incarnation === incarnation && record.seq === seq,
+      ),
+    )
+  if (known.length !== peers)
+    throw new Error(`the reader knows the newest word of ${known.length} of ${peers} peers`)
+  return {
+    firstBytes,
+    lastBytes: reader.byteLength(),
+    mostBytes,
+    rotations,
+    updates: said,
+    restarts: restarted,
+  }
 }
 
 /** A serving peer's record with twenty links. */
-function recordOf(peerId: string, place: Pick<MemberRecord, 'incarnation' | 'seq' | 'writer' | 'clock'>, peers: number): MemberRecord {
-  const links = Object.fromEntries(Array.from({ length: Math.min(20, peers) }, (_, index) => [nameOf(index), 1000 + ((place.seq * 31 + index * 977) % 5000)]))
-  const hardware = { memoryBytes: 8 * 2 ** 30, decodeMicrosPerBlock: 1234, prefillMicrosPerRowBlock: 123, bandwidthBytesPerSecond: 100_000_000, device: 'cpu', threads: 4 }
-  return { peerId, ...place, state: 'serving', span: { start: 0, end: 4 }, hardware, numericClass: 'x64-avx512', addresses: [`/ip4/192.168.1.20/tcp/4001/p2p/${peerId}`], version: '0.1.0', links }
+function recordOf(
+  peerId: string,
+  place: Pick<MemberRecord, 'incarnation' | 'seq' | 'writer' | 'clock'>,
+  peers: number,
+): MemberRecord {
+  const links = Object.fromEntries(
+    Array.from({ length: Math.min(20, peers) }, (_, index) => [
+      nameOf(index),
+      1000 + ((place.seq * 31 + index * 977) % 5000),
+    ]),
+  )
+  const hardware = {
+    memoryBytes: 8 * 2 ** 30,
+    decodeMicrosPerBlock: 1234,
+    prefillMicrosPerRowBlock: 123,
+    bandwidthBytesPerSecond: 100_000_000,
+    device: 'cpu',
+    threads: 4,
+  }
+  return {
+    peerId,
+    ...place,
+    state: 'serving',
+    span: { start: 0, end: 4 },
+    hardware,
+    numericClass: 'x64-avx512',
+    addresses: [`/ip4/192.168.1.20/tcp/4001/p2p/${peerId}`],
+    version: '0.1.0',
+    links,
+  }
 }

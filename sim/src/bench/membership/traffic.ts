@@ -10,11 +10,16 @@ const namesOf = (count: number): string[] => Array.from({ length: count }, (_, i
 
 function agree(world: World, among: readonly string[]): boolean {
   if (!among.every((name) => world.alive(name).length === among.length)) return false
-  return new Set(among.map((name) => snapshotHash(world.inhabitants.get(name)!.membership.snapshot()))).size === 1
+  return (
+    new Set(among.map((name) => snapshotHash(world.inhabitants.get(name)!.membership.snapshot()))).size === 1
+  )
 }
 
 function livenessAt(world: World, observer: string, peer: string): string | undefined {
-  return world.inhabitants.get(observer)?.membership.members().find(({ record }) => record.peerId === peer)?.liveness
+  return world.inhabitants
+    .get(observer)
+    ?.membership.members()
+    .find(({ record }) => record.peerId === peer)?.liveness
 }
 
 /** All join by the address of the first; links have 1 ms each way. */
@@ -29,7 +34,12 @@ async function formSwarm(seed: number, count: number): Promise<{ world: World; n
 /** Frames that a peer sends in a second when nothing happens, the mean over all. */
 export async function bytesAtRest(seed: number, count: number): Promise<number> {
   const { world, names } = await formSwarm(seed, count)
-  const sent = (): number => names.reduce((sum, from) => names.reduce((part, to) => part + (from === to ? 0 : world.network.sentBytes(from, to)), sum), 0)
+  const sent = (): number =>
+    names.reduce(
+      (sum, from) =>
+        names.reduce((part, to) => part + (from === to ? 0 : world.network.sentBytes(from, to)), sum),
+      0,
+    )
   // Links are measured and announced in the first half minute.
   await world.run(40_000)
   const before = sent()
@@ -64,7 +74,10 @@ export async function detectionMs(seed: number, how: 'killed' | 'silent'): Promi
     world.freeze(victim)
     for (const name of rest) world.network.stop(name, victim)
   }
-  const tookMs = await world.until(() => rest.every((name) => livenessAt(world, name, victim) === 'dead'), 60_000)
+  const tookMs = await world.until(
+    () => rest.every((name) => livenessAt(world, name, victim) === 'dead'),
+    60_000,
+  )
   await world.close()
   return tookMs
 }

@@ -24,7 +24,14 @@ async function createHostile() {
     services: {
       identify: identify(),
       ping: ping(),
-      dht: kadDHT({ protocol: dhtProtocol, clientMode: true, allowQueryWithZeroPeers: true, peerInfoMapper: passthroughMapper, validators: { [recordNamespace]: accept }, selectors: { [recordNamespace]: () => 0 } }),
+      dht: kadDHT({
+        protocol: dhtProtocol,
+        clientMode: true,
+        allowQueryWithZeroPeers: true,
+        peerInfoMapper: passthroughMapper,
+        validators: { [recordNamespace]: accept },
+        selectors: { [recordNamespace]: () => 0 },
+      }),
     },
   })
 }
@@ -33,7 +40,12 @@ describeDirectory('libp2p', (clock) => {
   let hostile: Awaited<ReturnType<typeof createHostile>> | undefined
   return {
     async create(options) {
-      const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock, logger: silentLogger, directory: options })
+      const transport = await createLibp2pTransport({
+        privateKey: await createPeerKey(),
+        clock,
+        logger: silentLogger,
+        directory: options,
+      })
       if (transport.directory === null) throw new Error('no directory was made')
       return { transport, directory: transport.directory }
     },
@@ -45,8 +57,13 @@ describeDirectory('libp2p', (clock) => {
       if (table.size === 0) await new Promise<void>((resolve) => table.addEventListener('peer:add', resolve))
       let taken = false
       for await (const event of dht.put(recordKey(owner), record, { signal: signal() })) {
-        const { name, messageName, from } = event as { name: string; messageName?: string; from?: { toString(): string } }
-        if (name === 'PEER_RESPONSE' && messageName === 'PUT_VALUE' && String(from) === transport.peerId) taken = true
+        const { name, messageName, from } = event as {
+          name: string
+          messageName?: string
+          from?: { toString(): string }
+        }
+        if (name === 'PEER_RESPONSE' && messageName === 'PUT_VALUE' && String(from) === transport.peerId)
+          taken = true
         if (name === 'QUERY_ERROR' && String(from) === transport.peerId) taken = false
       }
       return taken

@@ -21,24 +21,39 @@ export interface DhtDirectoryParts {
 }
 
 /** The {@link Directory} over kad-dht. Its generators do nothing unless they are drained, and report failures as events. */
-export function createDhtDirectory({ ownId, dht, shelf, rules, logger, isConnected, learnOwnAddresses }: DhtDirectoryParts): Directory {
+export function createDhtDirectory({
+  ownId,
+  dht,
+  shelf,
+  rules,
+  logger,
+  isConnected,
+  learnOwnAddresses,
+}: DhtDirectoryParts): Directory {
   const table = routingTableOf(dht)
 
   /** libp2p keeps contacts that are gone until their bucket is full; a refused dial is reason enough to forget one. */
   const forget = (peer: PeerId, error: Error): void => {
     logger.debug('directory-peer-failed', { peer: peer.toString(), reason: messageOf(error) })
     if (isConnected(peer.toString())) return
-    table.remove(peer).catch((failure: unknown) => logger.debug('directory-peer-kept', { reason: messageOf(failure) }))
+    table
+      .remove(peer)
+      .catch((failure: unknown) => logger.debug('directory-peer-kept', { reason: messageOf(failure) }))
   }
 
   /** Runs a query to its end. @returns the peers that answered `messageName` */
-  const tell = async (events: AsyncIterable<unknown>, messageName: string, signal: AbortSignal): Promise<number> => {
+  const tell = async (
+    events: AsyncIterable<unknown>,
+    messageName: string,
+    signal: AbortSignal,
+  ): Promise<number> => {
     const told = new Set<string>()
     for await (const event of events as AsyncIterable<QueryStep>) {
       if (event.name === 'QUERY_ERROR') {
         told.delete(event.from.toString())
         if (!signal.aborted) forget(event.from, event.error)
-      } else if (event.name === 'PEER_RESPONSE' && event.messageName === messageName) told.add(event.from.toString())
+      } else if (event.name === 'PEER_RESPONSE' && event.messageName === messageName)
+        told.add(event.from.toString())
     }
     signal.throwIfAborted()
     return told.size
@@ -60,7 +75,12 @@ export function createDhtDirectory({ ownId, dht, shelf, rules, logger, isConnect
           for (const { id, multiaddrs } of event.providers) {
             const peerId = id.toString()
             if (peerId === ownId) continue
-            yield { peerId, addresses: multiaddrs.slice(0, limits.maxAddresses).map((address) => withPeer(address.toString(), peerId)) }
+            yield {
+              peerId,
+              addresses: multiaddrs
+                .slice(0, limits.maxAddresses)
+                .map((address) => withPeer(address.toString(), peerId)),
+            }
           }
         }
       } catch (error) {
@@ -74,7 +94,9 @@ export function createDhtDirectory({ ownId, dht, shelf, rules, logger, isConnect
         try {
           await admitRecord(shelf, rules, verifySignature, ownId, record)
         } catch (cause) {
-          throw new ShoalError('bad-request', `this peer's own record is refused: ${messageOf(cause)}`, { cause })
+          throw new ShoalError('bad-request', `this peer's own record is refused: ${messageOf(cause)}`, {
+            cause,
+          })
         }
         return tell(dht.put(recordKey(ownId), record, { signal }), 'PUT_VALUE', signal)
       }),
@@ -119,7 +141,16 @@ export function createDhtDirectory({ ownId, dht, shelf, rules, logger, isConnect
 type QueryStep =
   | { readonly name: 'QUERY_ERROR'; readonly from: PeerId; readonly error: Error }
   | { readonly name: 'PEER_RESPONSE'; readonly from: PeerId; readonly messageName: string }
-  | { readonly name: 'FINAL_PEER' | 'SEND_QUERY' | 'PROVIDER' | 'VALUE' | 'ADD_PEER' | 'DIAL_PEER' | 'PATH_ENDED' }
+  | {
+      readonly name:
+        | 'FINAL_PEER'
+        | 'SEND_QUERY'
+        | 'PROVIDER'
+        | 'VALUE'
+        | 'ADD_PEER'
+        | 'DIAL_PEER'
+        | 'PATH_ENDED'
+    }
 
 /** An abort stays the caller's own reason. */
 async function guarded<Value>(signal: AbortSignal, work: () => Promise<Value>): Promise<Value> {
@@ -131,4 +162,5 @@ async function guarded<Value>(signal: AbortSignal, work: () => Promise<Value>): 
   }
 }
 
-const withPeer = (address: string, peerId: string): string => (address.includes('/p2p/') ? address : `${address}/p2p/${peerId}`)
+const withPeer = (address: string, peerId: string): string =>
+  address.includes('/p2p/') ? address : `${address}/p2p/${peerId}`

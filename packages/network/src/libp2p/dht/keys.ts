@@ -28,7 +28,8 @@ export function recordKey(owner: string): Uint8Array {
 /** @throws {ShoalError} `bad-frame` for the key of anything else */
 export function ownerOf(key: Uint8Array): string {
   const text = new TextDecoder().decode(key)
-  if (!text.startsWith(prefix) || text.length === prefix.length) throw new ShoalError('bad-frame', 'the directory holds records of peers only')
+  if (!text.startsWith(prefix) || text.length === prefix.length)
+    throw new ShoalError('bad-frame', 'the directory holds records of peers only')
   return text.slice(prefix.length)
 }
 

@@ -25,7 +25,11 @@ export function dhtService(shelf: Shelf, rules: RecordRules, serve: boolean): Re
       },
     },
     selectors: {
-      [recordNamespace]: (key, records) => Math.max(0, records.findIndex((record) => equalBytes(shelf.record(ownerOf(key)), record))),
+      [recordNamespace]: (key, records) =>
+        Math.max(
+          0,
+          records.findIndex((record) => equalBytes(shelf.record(ownerOf(key)), record)),
+        ),
     },
     // Entries are refreshed by their owner and ended by the shelf's clock; the wall clock has no say.
     reprovide: { interval: neverMs },

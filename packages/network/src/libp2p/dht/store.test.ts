@@ -16,7 +16,8 @@ const bob = '12D3KooWQPBGJMR194qx5KmQxoLkkg5Lbvrm9m6hhoyxmtdN56mz'
 const key = (path: string): Key => ({ toString: () => path }) as unknown as Key
 const peerKey = (peerId: string): Key => key(`/peers/${peerIdFromString(peerId).toCID().toString()}`)
 const recordAt = (owner: string): Key => key(`/dht/record/${base32.baseEncode(recordKey(owner))}`)
-const entryAt = (topic: string, peerId: string): Key => key(`/dht/provider/${base32.baseEncode(topicId(topic).multihash.bytes)}/${peerId}`)
+const entryAt = (topic: string, peerId: string): Key =>
+  key(`/dht/provider/${base32.baseEncode(topicId(topic).multihash.bytes)}/${peerId}`)
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const codeOf = (action: () => unknown): string => {
   try {
@@ -52,7 +53,7 @@ describe('records', () => {
     expect(codeOf(() => store.get(recordAt(bob)))).toBe('NotFoundError')
   })
 
-  test('end with the shelf\'s time', () => {
+  test("end with the shelf's time", () => {
     shelf.admit(bob, { incarnation: 1, seq: 1 }, bytes('word'))
     void store.put(recordAt(bob), bytes('<word>'))
     clock.advance(limits.directoryLifeMs)
@@ -61,7 +62,9 @@ describe('records', () => {
   })
 
   test('of anything but a peer are refused', () => {
-    expect(codeOf(() => store.put(key(`/dht/record/${base32.baseEncode(bytes('/pk/somebody'))}`), bytes('x')))).toBe('bad-frame')
+    expect(
+      codeOf(() => store.put(key(`/dht/record/${base32.baseEncode(bytes('/pk/somebody'))}`), bytes('x'))),
+    ).toBe('bad-frame')
     expect(codeOf(() => store.put(key('/dht/provider/topic'), bytes('x')))).toBe('bad-frame')
   })
 })
@@ -78,7 +81,8 @@ describe('entries', () => {
   })
 
   test('of one peer are few, and a withdrawn one makes room', () => {
-    for (let index = 0; index < limits.topicsPerProvider; index += 1) void store.put(entryAt(`topic-${index}`, bob), bytes('time'))
+    for (let index = 0; index < limits.topicsPerProvider; index += 1)
+      void store.put(entryAt(`topic-${index}`, bob), bytes('time'))
     expect(codeOf(() => store.put(entryAt('another', bob), bytes('time')))).toBe('limit-exceeded')
     void store.delete(entryAt('topic-0', bob))
     expect(codeOf(() => store.put(entryAt('another', bob), bytes('time')))).toBe('taken')
@@ -87,13 +91,16 @@ describe('entries', () => {
 
 describe('peers', () => {
   test('an entry that is too large is refused', () => {
-    expect(codeOf(() => store.put(peerKey(bob), new Uint8Array(limits.peerEntryBytes + 1)))).toBe('limit-exceeded')
+    expect(codeOf(() => store.put(peerKey(bob), new Uint8Array(limits.peerEntryBytes + 1)))).toBe(
+      'limit-exceeded',
+    )
     expect(codeOf(() => store.put(peerKey(bob), new Uint8Array(limits.peerEntryBytes)))).toBe('taken')
   })
 
   test('a flood pushes out the oldest, and never this peer itself', async () => {
     void store.put(peerKey(own), bytes('me'))
-    for (let index = 0; index < 2 * limits.learnedPeers; index += 1) void store.put(key(`/peers/stranger-${index}`), bytes('x'))
+    for (let index = 0; index < 2 * limits.learnedPeers; index += 1)
+      void store.put(key(`/peers/stranger-${index}`), bytes('x'))
     const held = await named(store, '/peers/')
     expect(held.length).toBeLessThanOrEqual(limits.learnedPeers)
     expect(held.length).toBeGreaterThan(limits.learnedPeers / 2)
@@ -104,7 +111,14 @@ describe('peers', () => {
   test('filters, order and window of a query', async () => {
     for (const name of ['c', 'a', 'b']) void store.put(key(`/peers/${name}`), bytes(name))
     const found: string[] = []
-    for await (const { value } of store.query({ prefix: '/peers/', filters: [({ value }) => value[0] !== 'b'.charCodeAt(0)], orders: [(x, y) => (x.key.toString() < y.key.toString() ? -1 : 1)], offset: 1, limit: 1 })) found.push(new TextDecoder().decode(value))
+    for await (const { value } of store.query({
+      prefix: '/peers/',
+      filters: [({ value }) => value[0] !== 'b'.charCodeAt(0)],
+      orders: [(x, y) => (x.key.toString() < y.key.toString() ? -1 : 1)],
+      offset: 1,
+      limit: 1,
+    }))
+      found.push(new TextDecoder().decode(value))
     expect(found).toEqual(['c'])
     const keys: string[] = []
     for await (const each of store.queryKeys({ prefix: '/peers/' })) keys.push(each.toString())

@@ -48,9 +48,13 @@ export function createDhtStore(shelf: Shelf, ownId: string): Datastore {
       if (!holds(path, value)) throw new ShoalError('bad-frame', 'an older record was refused')
     } else if (path.startsWith(providers)) {
       const [topic, peerId] = entryIn(path)
-      if (!shelf.addProvider(topic, peerId)) throw new ShoalError('limit-exceeded', `${peerId} has entries under too many topics`)
+      if (!shelf.addProvider(topic, peerId))
+        throw new ShoalError('limit-exceeded', `${peerId} has entries under too many topics`)
     } else if (value.length > limits.peerEntryBytes) {
-      throw new ShoalError('limit-exceeded', `an entry of ${value.length} bytes is over the limit of ${limits.peerEntryBytes}`)
+      throw new ShoalError(
+        'limit-exceeded',
+        `an entry of ${value.length} bytes is over the limit of ${limits.peerEntryBytes}`,
+      )
     }
   }
 
@@ -73,7 +77,8 @@ export function createDhtStore(shelf: Shelf, ownId: string): Datastore {
   const makeRoom = (): void => {
     if (pairs.size <= limits.learnedPeers) return
     const wanted = Math.floor(limits.learnedPeers * 0.9)
-    for (const [path, { value }] of pairs) if (!path.startsWith(peers) && !holds(path, value)) pairs.delete(path)
+    for (const [path, { value }] of pairs)
+      if (!path.startsWith(peers) && !holds(path, value)) pairs.delete(path)
     for (const path of pairs.keys()) {
       if (pairs.size <= wanted) return
       if (path !== ownPath) pairs.delete(path)
@@ -89,8 +94,16 @@ export function createDhtStore(shelf: Shelf, ownId: string): Datastore {
     return key
   }
 
-  const query = ({ prefix = '', filters = [], orders = [], offset = 0, limit = Number.POSITIVE_INFINITY }: Query): Pair[] => {
-    const found = [...pairs].filter(([path, { value }]) => path.startsWith(prefix) && holds(path, value)).map(([, pair]) => pair)
+  const query = ({
+    prefix = '',
+    filters = [],
+    orders = [],
+    offset = 0,
+    limit = Number.POSITIVE_INFINITY,
+  }: Query): Pair[] => {
+    const found = [...pairs]
+      .filter(([path, { value }]) => path.startsWith(prefix) && holds(path, value))
+      .map(([, pair]) => pair)
     const wanted = found.filter((pair) => filters.every((filter) => filter(pair)))
     return orders.reduce((sorted, order) => sorted.toSorted(order), wanted).slice(offset, offset + limit)
   }
@@ -143,6 +156,7 @@ const ownerIn = (path: string): string => ownerOf(decodeStoreKey(path.slice(reco
 /** `/dht/provider/<topic>/<peer>` */
 function entryIn(path: string): [topic: string, peerId: string] {
   const [topic, peerId] = path.slice(providers.length).split('/')
-  if (topic === undefined || peerId === undefined) throw new ShoalError('bad-frame', 'an entry of the directory names a topic and a peer')
+  if (topic === undefined || peerId === undefined)
+    throw new ShoalError('bad-frame', 'an entry of the directory names a topic and a peer')
   return [topic, peerId]
 }

@@ -24,7 +24,8 @@ export function createCachedKeyCrypto(base: ICryptoInterface = defaultCrypto): I
   return {
     ...base,
     chaCha20Poly1305Encrypt(plaintext, nonce, associated, key) {
-      if (plaintext.byteLength < nativeFromBytes) return base.chaCha20Poly1305Encrypt(plaintext, nonce, associated, key)
+      if (plaintext.byteLength < nativeFromBytes)
+        return base.chaCha20Poly1305Encrypt(plaintext, nonce, associated, key)
       const cipher = createCipheriv(algorithm, importKey(key), nonce, { authTagLength: tagBytes })
       if (associated.byteLength > 0) cipher.setAAD(associated, { plaintextLength: plaintext.byteLength })
       const body = cipher.update(contiguous(plaintext))
@@ -35,7 +36,8 @@ export function createCachedKeyCrypto(base: ICryptoInterface = defaultCrypto): I
       return sealed
     },
     chaCha20Poly1305Decrypt(ciphertext, nonce, associated, key, into) {
-      if (ciphertext.byteLength < nativeFromBytes) return base.chaCha20Poly1305Decrypt(ciphertext, nonce, associated, key, into)
+      if (ciphertext.byteLength < nativeFromBytes)
+        return base.chaCha20Poly1305Decrypt(ciphertext, nonce, associated, key, into)
       const sealed = contiguous(ciphertext)
       const bodyLength = sealed.length - tagBytes
       const decipher = createDecipheriv(algorithm, importKey(key), nonce, { authTagLength: tagBytes })

@@ -16,7 +16,12 @@ interface SocketConnection {
 function isSocketConnection(value: unknown): value is SocketConnection {
   if (!isObject(value) || !isFunction(value['sendData'])) return false
   const { socket } = value
-  return isObject(socket) && isFunction(socket['write']) && isFunction(socket['cork']) && isFunction(socket['uncork'])
+  return (
+    isObject(socket) &&
+    isFunction(socket['write']) &&
+    isFunction(socket['cork']) &&
+    isFunction(socket['uncork'])
+  )
 }
 
 /** Length, header, payload and tag leave in one write instead of four. */
@@ -60,14 +65,19 @@ interface DialsAndListens {
 }
 
 /** A transport factory whose connections join their writes. */
-export function withJoinedWrites<Components, Made extends object>(make: (components: Components) => Made, report: SpeedUpReport): (components: Components) => Made {
+export function withJoinedWrites<Components, Made extends object>(
+  make: (components: Components) => Made,
+  report: SpeedUpReport,
+): (components: Components) => Made {
   return (components) => {
     const transport = make(components)
     const patched = transport as unknown as DialsAndListens
     const dial = patched.dial.bind(transport)
     const createListener = patched.createListener.bind(transport)
-    patched.dial = (address, options) => dial(address, { ...options, upgrader: watchUpgrader(options.upgrader, report) })
-    patched.createListener = (options) => createListener({ ...options, upgrader: watchUpgrader(options.upgrader, report) })
+    patched.dial = (address, options) =>
+      dial(address, { ...options, upgrader: watchUpgrader(options.upgrader, report) })
+    patched.createListener = (options) =>
+      createListener({ ...options, upgrader: watchUpgrader(options.upgrader, report) })
     return transport
   }
 }

@@ -19,7 +19,10 @@ function isWindowedStream(value: unknown): value is WindowedStream {
 const statesWithoutFlag: readonly number[] = [1, 3]
 
 /** A muxer factory whose streams return window when half of it is used, instead of after each frame. */
-export function withLazyWindows<Components, Made extends object>(make: (components: Components) => Made, report: SpeedUpReport): (components: Components) => Made {
+export function withLazyWindows<Components, Made extends object>(
+  make: (components: Components) => Made,
+  report: SpeedUpReport,
+): (components: Components) => Made {
   return (components) => {
     const factory = make(components)
     const patched = factory as unknown as { createStreamMuxer(connection: unknown): unknown }

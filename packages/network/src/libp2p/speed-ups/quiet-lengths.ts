@@ -35,7 +35,10 @@ interface Encrypter {
 }
 
 /** An encrypter factory whose connections wait for the next length without an expensive error. */
-export function withQuietLengths<Components, Made extends object>(make: (components: Components) => Made, report: SpeedUpReport): (components: Components) => Made {
+export function withQuietLengths<Components, Made extends object>(
+  make: (components: Components) => Made,
+  report: SpeedUpReport,
+): (components: Components) => Made {
   return (components) => {
     const encrypter = make(components)
     const patched = encrypter as unknown as Encrypter

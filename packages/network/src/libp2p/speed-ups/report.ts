@@ -15,7 +15,9 @@ export interface SpeedUpReport {
   missing(name: SpeedUp): void
 }
 
-export function createSpeedUpReport(logger: Logger): SpeedUpReport & { readonly names: ReadonlySet<SpeedUp> } {
+export function createSpeedUpReport(
+  logger: Logger,
+): SpeedUpReport & { readonly names: ReadonlySet<SpeedUp> } {
   const names = new Set<SpeedUp>()
   const told = new Set<SpeedUp>()
   return {
@@ -30,5 +32,7 @@ export function createSpeedUpReport(logger: Logger): SpeedUpReport & { readonly 
   }
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-export const isFunction = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === 'function'
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+export const isFunction = (value: unknown): value is (...args: unknown[]) => unknown =>
+  typeof value === 'function'

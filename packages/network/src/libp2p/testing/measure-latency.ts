@@ -29,7 +29,14 @@ async function createSide(name: 'without' | 'with' | 'direct'): Promise<Side> {
   const script = new URL('./peer-process.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [script, name], { stdio: ['pipe', 'pipe', 'inherit'] })
   const address = await new Promise<string>((resolve) => createInterface(child.stdout).once('line', resolve))
-  const transport = await createLibp2pTransport({ privateKey: await createPeerKey(), clock: systemClock, logger: silentLogger, speedUps: name !== 'without', listen: [], ...(name === 'direct' ? { direct: { protocols: ['/echo/1'], random: systemRandom } } : {}) })
+  const transport = await createLibp2pTransport({
+    privateKey: await createPeerKey(),
+    clock: systemClock,
+    logger: silentLogger,
+    speedUps: name !== 'without',
+    listen: [],
+    ...(name === 'direct' ? { direct: { protocols: ['/echo/1'], random: systemRandom } } : {}),
+  })
   const signal = AbortSignal.timeout(20_000)
   const channel = await transport.open(await transport.dial(address, { signal }), '/echo/1', { signal })
   return { name, child, channel, samplesUs: new Map(sizes.map((size) => [size, []])) }
@@ -46,7 +53,8 @@ async function measure(side: Side, size: number): Promise<void> {
   }
 }
 
-const quantile = (sorted: readonly number[], share: number): string => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(0)
+const quantile = (sorted: readonly number[], share: number): string =>
+  (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(0)
 
 const sides = [await createSide('without'), await createSide('with'), await createSide('direct')]
 try {

@@ -1,8 +1,23 @@
 import { createVirtualClock, seededRandom, silentLogger, type Random, type VirtualClock } from '@shoal/host'
-import { formatProfile, parseProfile, rankShare, splitBlocks, openModel, type BlockRange, type BlockSplit, type IndexRange } from '@shoal/model'
+import {
+  formatProfile,
+  parseProfile,
+  rankShare,
+  splitBlocks,
+  openModel,
+  type BlockRange,
+  type BlockSplit,
+  type IndexRange,
+} from '@shoal/model'
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
-import { createOnnxDevice, createReferenceDevice, type BlockRunner, type Device, type HeadRunner } from '@shoal/runtime'
+import {
+  createOnnxDevice,
+  createReferenceDevice,
+  type BlockRunner,
+  type Device,
+  type HeadRunner,
+} from '@shoal/runtime'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -25,9 +40,26 @@ export interface GroupBench {
   /** A device for whole blocks, embedding and head. */
   readonly device: Device
   /** A node that is a rank of whoever asks. */
-  addRank(peer: string, options?: { readonly accepts?: (leader: string) => boolean; readonly manifestId?: string; readonly numericClass?: string; readonly onForward?: () => void; readonly headless?: boolean; readonly beforeHead?: (vocabulary: IndexRange) => Promise<void>; readonly cutLogits?: number }): Promise<RankNode>
+  addRank(
+    peer: string,
+    options?: {
+      readonly accepts?: (leader: string) => boolean
+      readonly manifestId?: string
+      readonly numericClass?: string
+      readonly onForward?: () => void
+      readonly headless?: boolean
+      readonly beforeHead?: (vocabulary: IndexRange) => Promise<void>
+      readonly cutLogits?: number
+    },
+  ): Promise<RankNode>
   split(speeds: readonly number[]): BlockSplit
-  lead(leader: string, range: BlockRange, speeds: readonly number[], members: readonly RankNode[], spares?: readonly RankNode[]): Promise<{ transport: Transport; runner: GroupRunner }>
+  lead(
+    leader: string,
+    range: BlockRange,
+    speeds: readonly number[],
+    members: readonly RankNode[],
+    spares?: readonly RankNode[],
+  ): Promise<{ transport: Transport; runner: GroupRunner }>
   close(): Promise<void>
 }
 
@@ -40,12 +72,18 @@ export interface RankNode extends GroupPeer {
   headCalls(): number
 }
 
-export async function createGroupBench(model: string, weights: string, kind: 'reference' | 'onnx'): Promise<GroupBench> {
+export async function createGroupBench(
+  model: string,
+  weights: string,
+  kind: 'reference' | 'onnx',
+): Promise<GroupBench> {
   const clock = createVirtualClock()
   const random = seededRandom(7)
   const network = createMemoryNetwork({ clock, random })
   const path = mkdtempSync(join(tmpdir(), 'shoal-group-'))
-  const source = await openModel(await openFolder(resolve(import.meta.dirname, '../../../../../test/golden', model)))
+  const source = await openModel(
+    await openFolder(resolve(import.meta.dirname, '../../../../../test/golden', model)),
+  )
   const packed = await packIntoFolder(source, parseProfile(weights), path)
   await source.close()
   const { manifest } = packed
@@ -55,7 +93,10 @@ export async function createGroupBench(model: string, weights: string, kind: 're
     const device =
       kind === 'onnx'
         ? await createOnnxDevice({ manifest, folder: packed.path, threads: 1, logger: silentLogger })
-        : await createReferenceDevice({ manifest, readTensor: (name, offset, length) => packed.read(name, offset, length) })
+        : await createReferenceDevice({
+            manifest,
+            readTensor: (name, offset, length) => packed.read(name, offset, length),
+          })
     devices.push(device)
     return device
   }
@@ -95,7 +136,12 @@ export async function createGroupBench(model: string, weights: string, kind: 're
           accepts: options.accepts ?? (() => true),
           ...(options.headless === true ? {} : { loadHead }),
           async load({ range, split, rank, sum }, signal) {
-            const runner = await own.loadRank(range, { share: rankShare(config, profile, split, rank), sum, memoryLimitBytes, signal })
+            const runner = await own.loadRank(range, {
+              share: rankShare(config, profile, split, rank),
+              sum,
+              memoryLimitBytes,
+              signal,
+            })
             loaded.push(runner)
             return {
               ...runner,
@@ -115,8 +161,23 @@ export async function createGroupBench(model: string, weights: string, kind: 're
       const own = await addDevice()
       const split = splitBlocks(config, profile, speeds)
       const runner = await createGroupRunner(
-        { transport, clock, random, logger: silentLogger, loadOwn: (sum) => own.loadRank(range, { share: rankShare(config, profile, split, 0), sum, memoryLimitBytes }) },
-        { ...common, range, split, numericClass: own.numericClass, members, spares, costs: { roundTripMs: 0.1, msPerByte: 1e-6, parallel: 8 } },
+        {
+          transport,
+          clock,
+          random,
+          logger: silentLogger,
+          loadOwn: (sum) =>
+            own.loadRank(range, { share: rankShare(config, profile, split, 0), sum, memoryLimitBytes }),
+        },
+        {
+          ...common,
+          range,
+          split,
+          numericClass: own.numericClass,
+          members,
+          spares,
+          costs: { roundTripMs: 0.1, msPerByte: 1e-6, parallel: 8 },
+        },
         new AbortController().signal,
       )
       return { transport, runner }
