@@ -9,6 +9,7 @@
  * clock.after(10, () => console.log('ten milliseconds later'))
  * clock.advance(10)
  */
+export { orAborted, reasonOf, throwIfAborted } from './abort.ts'
 export { every, sleep, timeLimit, type Clock, type TimeLimit, type Timer } from './clock.ts'
 export { errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
 export { freeMemory } from './free-memory.ts'

@@ -9,7 +9,7 @@ import {
 } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
-import { createGroupRunner, type GroupPeer, type GroupRunner } from '@shoal/session'
+import { createGroupRunner, type GroupPeer, type GroupRunner } from '@shoal/group'
 import { createSharedHead, isWorthAsking, timeHead, type HeadPart } from './shared-head.ts'
 
 export interface GroupOptions {

@@ -1,7 +1,7 @@
 import { ShoalError, silentLogger, sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import type { Device } from '@shoal/runtime'
-import { createGroupBench } from '@shoal/session/testing'
+import { createGroupBench } from '@shoal/group/testing'
 import { expect, test } from 'vitest'
 import { grouped } from './group-device.ts'
 

@@ -13,7 +13,7 @@ import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/
 import type { Placement } from '@shoal/planner'
 import { protocols, type FormGroup, type GroupDone, type GroupFailed } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
-import { createRankLink } from '@shoal/session'
+import { createRankLink } from '@shoal/group'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createPlannedGroups, type PlannedGroups } from './planned-groups.ts'
 import { createFakeDevice, smallConfig } from './testing/small-model.ts'

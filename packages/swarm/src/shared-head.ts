@@ -1,7 +1,7 @@
 import { freeMemory, type Clock } from '@shoal/host'
 import type { IndexRange } from '@shoal/model'
 import type { HeadRunner } from '@shoal/runtime'
-import type { GroupHead, GroupRunner } from '@shoal/session'
+import type { GroupHead, GroupRunner } from '@shoal/group'
 
 /** A part of the vocabulary, loaded here: whoever else computes it may go away. */
 export interface HeadPart {

@@ -2,7 +2,7 @@ import { ShoalError, silentLogger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import type { Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
-import { createEcho, createGroupRank, createRankLink, type Algorithm, type RankLink } from '@shoal/session'
+import { createEcho, createGroupRank, createRankLink, type Algorithm, type RankLink } from '@shoal/group'
 
 /** One measurement at every rank: so many sums one after the other. */
 export interface SumsRun {

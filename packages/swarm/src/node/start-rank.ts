@@ -1,6 +1,6 @@
 import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
 import { createOnnxDevice, residentHeadBytes, type BlockRunner } from '@shoal/runtime'
-import { createRankHost } from '@shoal/session'
+import { createRankHost } from '@shoal/group'
 import { createRankMemory } from '../rank-memory.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'

@@ -3,7 +3,7 @@ import { systemClock, systemRandom } from '@shoal/host/node'
 import { formatProfile, rankShare, type IdentifiedManifest } from '@shoal/model'
 import { createMemoryNetwork, type MemoryNetwork } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
-import { createRankHost } from '@shoal/session'
+import { createRankHost } from '@shoal/group'
 import { grouped, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
 

@@ -1,0 +1,19 @@
+import { chooseAlgorithm, type ExchangeCosts } from '../collectives/cost-model.ts'
+import type { SumTable } from '../rank/group-rank.ts'
+import { groupLimits } from '../limits.ts'
+
+/**
+ * How a group adds up, by the number of bytes: every rank is told the same table, so that all of them choose alike.
+ * Sizes are those of one row, two, four and so on.
+ */
+export function sumTable(ranks: number, hiddenSize: number, costs: ExchangeCosts): SumTable {
+  const table: { bytes: number; algorithm: SumTable[number]['algorithm'] }[] = []
+  for (let rows = 1; rows <= groupLimits.rowsPerCallMax; rows *= 2) {
+    const bytes = rows * hiddenSize * Float32Array.BYTES_PER_ELEMENT
+    const algorithm = chooseAlgorithm(ranks, bytes, costs)
+    const last = table.at(-1)
+    if (last?.algorithm === algorithm) last.bytes = bytes
+    else table.push({ bytes, algorithm })
+  }
+  return table
+}

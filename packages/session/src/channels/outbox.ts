@@ -1,0 +1,58 @@
+import { messageOf, ShoalError, type Logger } from '@shoal/host'
+import type { Channel } from '@shoal/network'
+import { encodeSession, type SessionMessage } from '@shoal/protocol'
+import { sessionLimits } from '../route/limits.ts'
+
+/** What goes out over one channel, for all sessions that share it. */
+export interface Outbox {
+  readonly peer: string
+  readonly closed: boolean
+  /**
+   * Sends rows after those handed in before. `frame` is called when it is their turn, so that what waits is a journal's
+   * rows and not a copy of them: the channel holds one frame at a time.
+   * @throws {ShoalError} `peer-vanished`
+   */
+  send(frame: () => readonly Uint8Array[]): Promise<void>
+  /** Sends a small message that nobody waits for, ahead of rows that wait. */
+  post(message: SessionMessage): void
+  /** Hangs up. */
+  abort(error: Error): void
+}
+
+export function createOutbox(channel: Channel, logger: Logger): Outbox {
+  let sending: Promise<unknown> = Promise.resolve()
+  let posted = 0
+
+  const post = async (message: SessionMessage): Promise<void> => {
+    posted += 1
+    try {
+      await channel.send(...encodeSession(message))
+    } catch (error) {
+      // Nothing to repair here: the channel's own end frees what hangs on it.
+      logger.debug('message-lost', { peer: channel.remotePeer, type: message.type, reason: messageOf(error) })
+    } finally {
+      posted -= 1
+    }
+  }
+
+  return {
+    peer: channel.remotePeer,
+    get closed() {
+      return channel.closed
+    },
+    send(frame) {
+      const sent = sending.then(() => channel.send(...frame()))
+      // The caller hears of a failure; those behind it try for themselves.
+      sending = sent.catch(() => undefined)
+      return sent
+    },
+    post(message) {
+      if (channel.closed) return
+      // One that provokes answers and does not read them must not fill our memory.
+      if (posted >= sessionLimits.maxPosted)
+        channel.abort(new ShoalError('limit-exceeded', `${channel.remotePeer} does not read what it is sent`))
+      else void post(message)
+    },
+    abort: (error) => channel.abort(error),
+  }
+}

@@ -1,0 +1,45 @@
+import { ShoalError } from '@shoal/host'
+import { rowsOf } from '../route/hidden-states.ts'
+import { sessionLimits } from '../route/limits.ts'
+
+/** What a call of `forward` meets at a coordinator. */
+export interface ForwardState {
+  readonly hiddenSize: number
+  readonly length: number
+  /** Steps under way. */
+  readonly pending: number
+  readonly tokenBudget: number
+  /** Most rows of one step: more are several steps. */
+  readonly rowsMax: number
+}
+
+/** @returns its rows @throws {ShoalError} `bad-request`, `limit-exceeded` */
+export function checkForward(
+  { hiddenSize, length, pending, tokenBudget, rowsMax }: ForwardState,
+  hidden: Float32Array,
+  position: number,
+): number {
+  const rows = rowsOf(hidden, hiddenSize)
+  if (rows === null)
+    throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
+  if (position > length || position < 0)
+    throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
+  if (position < length && pending > 0)
+    throw new ShoalError(
+      'bad-request',
+      `a rewind to position ${position} while ${pending} steps are under way`,
+    )
+  if (position + rows > tokenBudget)
+    throw new ShoalError(
+      'limit-exceeded',
+      `position ${position + rows} is over the session's token budget of ${tokenBudget}`,
+    )
+  const steps = pending + Math.ceil(rows / rowsMax)
+  if (steps > sessionLimits.maxStepsInFlight) {
+    throw new ShoalError(
+      'limit-exceeded',
+      `${steps} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() keeps a window`,
+    )
+  }
+  return rows
+}

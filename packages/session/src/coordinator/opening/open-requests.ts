@@ -1,0 +1,37 @@
+import type { OpenRequest } from './opening-stages.ts'
+import type { RouteSessionOptions } from '../route-session-options.ts'
+import type { RouteStage } from '../../route/types.ts'
+
+/** Each stage is told who comes before it and who after; the last one answers the coordinator. */
+export function requestsFor(
+  options: RouteSessionOptions,
+  self: string,
+  selfAddresses: readonly string[],
+  epoch: number,
+  open: ReadonlySet<RouteStage>,
+): OpenRequest[] {
+  const { session, manifestId, profile, route, tokenBudget } = options
+  return route.map((stage, index) => {
+    const next = route[index + 1]
+    return {
+      stage,
+      fresh: !open.has(stage),
+      message: {
+        type: 'open',
+        session,
+        manifest: manifestId,
+        profile,
+        start: stage.range.start,
+        end: stage.range.end,
+        epoch,
+        tokenBudget,
+        wire: 'f32',
+        previous: route[index - 1]?.peer ?? self,
+        next:
+          next === undefined
+            ? { peer: self, addresses: selfAddresses, coordinator: true }
+            : { peer: next.peer, addresses: next.addresses, coordinator: false },
+      },
+    }
+  })
+}

@@ -1,0 +1,53 @@
+import { createVirtualClock, ShoalError } from '@shoal/host'
+import { expect, test } from 'vitest'
+import { settled } from '@shoal/host/testing'
+import { createPatience } from './replacement-wait.ts'
+
+const { signal } = new AbortController()
+
+/** How long each wait took, until patience is over. */
+async function waits(replacementWaitMs: number): Promise<{ pausesMs: number[]; error: unknown }> {
+  const clock = createVirtualClock()
+  const patience = createPatience(clock, { replacementWaitMs })
+  const pausesMs: number[] = []
+  for (;;) {
+    const startMs = clock.nowMs()
+    let over = false
+    const waiting = patience.wait(new Error('nobody has block 3'), signal).finally(() => (over = true))
+    waiting.catch(() => undefined)
+    await settled(5)
+    while (!over) {
+      clock.advance(1)
+      await settled(5)
+    }
+    const error: unknown = await waiting.then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    if (error !== null) return { pausesMs, error }
+    pausesMs.push(clock.nowMs() - startMs)
+  }
+}
+
+test('looks again soon at first, then every second, and once more at the end', async () => {
+  const { pausesMs, error } = await waits(3_000)
+  expect(pausesMs).toEqual([100, 200, 400, 800, 1000, 500])
+  expect(error).toBeInstanceOf(ShoalError)
+  expect(error).toMatchObject({ code: 'no-route', message: 'nobody has block 3 (waited 3 s)' })
+})
+
+test('without patience there is no wait', async () => {
+  expect((await waits(0)).pausesMs).toEqual([])
+})
+
+test('an answered step begins it anew; an abort ends it', async () => {
+  const clock = createVirtualClock()
+  const patience = createPatience(clock, { replacementWaitMs: 1000 })
+  const giveUp = new AbortController()
+  const waiting = patience.wait(new Error('nobody'), giveUp.signal)
+  expect(patience.waiting).toBe(true)
+  giveUp.abort(new ShoalError('cancelled', 'enough'))
+  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' })
+  patience.reset()
+  expect(patience.waiting).toBe(false)
+})

@@ -1,0 +1,45 @@
+import { messageOf, ShoalError, sleep, type Clock } from '@shoal/host'
+import { sessionLimits, type SessionTimes } from '../../route/limits.ts'
+
+/** Waiting for somebody who has lost blocks: more and more seldom, and not for ever. */
+export interface Patience {
+  /** A wait has begun, and no step has been answered since. */
+  readonly waiting: boolean
+  /**
+   * Resolves when it is time to look again.
+   * @param reason why there is nobody now
+   * @throws {ShoalError} `no-route` with that reason when the time is over; the signal's reason
+   */
+  wait(reason: unknown, signal: AbortSignal): Promise<void>
+  /** A step was answered. */
+  reset(): void
+}
+
+export function createPatience(
+  clock: Clock,
+  { replacementWaitMs }: Pick<SessionTimes, 'replacementWaitMs'>,
+): Patience {
+  let endsMs: number | null = null
+  let pauseMs: number = sessionLimits.routeRetryMsMin
+  return {
+    get waiting() {
+      return endsMs !== null
+    },
+    async wait(reason, signal) {
+      endsMs ??= clock.nowMs() + replacementWaitMs
+      const leftMs = endsMs - clock.nowMs()
+      if (leftMs <= 0)
+        throw new ShoalError('no-route', `${messageOf(reason)} (waited ${replacementWaitMs / 1000} s)`, {
+          cause: reason,
+        })
+      // The last look is at the end of the time and not after it.
+      const delayMs = Math.min(pauseMs, leftMs)
+      pauseMs = Math.min(pauseMs * 2, sessionLimits.routeRetryMsMax)
+      await sleep(clock, delayMs, signal)
+    },
+    reset() {
+      endsMs = null
+      pauseMs = sessionLimits.routeRetryMsMin
+    },
+  }
+}

@@ -1,0 +1,23 @@
+import type { BlockRange } from '@shoal/model'
+import type { StageError } from '../route/stage-error.ts'
+import type { Route, RouteFinder } from '../route/types.ts'
+
+export interface RouteSessionOptions {
+  /** Unique and not guessable: 16 random bytes in hexadecimal. */
+  readonly session: string
+  readonly manifestId: string
+  /** Short name of the numeric profile, as `formatProfile` prints it. */
+  readonly profile: string
+  readonly hiddenSize: number
+  /** Blocks that the route must cover. */
+  readonly range: BlockRange
+  readonly route: Route
+  /** Finds stages for those that are lost; without it a lost stage ends the session. */
+  readonly routes?: RouteFinder
+  /** Hears of each stage that is lost, before it is replaced. */
+  readonly onStageLost?: (error: StageError) => void
+  /** Most positions this session will have. */
+  readonly tokenBudget: number
+  /** Ends the session whenever it aborts, opening included. */
+  readonly signal?: AbortSignal
+}

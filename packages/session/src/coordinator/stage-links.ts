@@ -1,0 +1,104 @@
+import { every, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
+import type { Transport } from '@shoal/network'
+import { decodeSession, type SessionMessage } from '@shoal/protocol'
+import type { SessionTimes } from '../route/limits.ts'
+import type { Outbox } from '../channels/outbox.ts'
+import { createPeerChannels, type ChannelUse } from '../channels/peer-channels.ts'
+
+/** What a session at a coordinator hears from its stages. */
+export interface LinkListener {
+  receive(peer: string, message: SessionMessage, payload: Uint8Array): void
+  lost(peer: string, error: Error | undefined): void
+}
+
+/** A coordinator's channels to stages, shared by its sessions. Stages answer on them, so a coordinator need not be dialable. */
+export interface CoordinatorLinks {
+  /** Messages of `session` go to `listener` from now on, until `leave`. */
+  join(session: string, listener: LinkListener): void
+  leave(session: string): void
+  connect(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<ChannelUse>
+  close(): Promise<void>
+}
+
+export interface CoordinatorDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export function createCoordinatorLinks(
+  dependencies: CoordinatorDependencies,
+  times: SessionTimes,
+): CoordinatorLinks {
+  const { clock, logger } = dependencies
+  const listeners = new Map<string, LinkListener>()
+  /** Channels in use, with the number of sessions and the timer that keeps their leases. */
+  const alive = new Map<Outbox, { users: number; timer: Timer }>()
+
+  const channels = createPeerChannels(dependencies, {
+    connectTimeoutMs: times.connectTimeoutMs,
+    lingerMs: times.lingerMs,
+    receive(peer, frame) {
+      const { message, payload } = decodeSession(frame)
+      if (
+        message.type !== 'opened' &&
+        message.type !== 'result' &&
+        message.type !== 'failed' &&
+        message.type !== 'leaving' &&
+        message.type !== 'handed-over'
+      ) {
+        logger.warn('frame-refused', {
+          peer,
+          reason: `'${message.type}' is for stages, not for a coordinator`,
+        })
+        return
+      }
+      // Answers to a session that was closed meanwhile are nobody's any more.
+      listeners.get(message.session)?.receive(peer, message, payload)
+    },
+    lost(peer, error) {
+      for (const listener of listeners.values()) listener.lost(peer, error)
+    },
+  })
+
+  const keepAlive = (use: ChannelUse): (() => void) => {
+    const { outbox } = use
+    const entry = alive.get(outbox) ?? {
+      users: 0,
+      timer: every(
+        clock,
+        times.keepAliveMs,
+        () => outbox.post({ type: 'keep-alive' }),
+        (error) => logger.error('keep-alive-failed', { peer: outbox.peer, reason: messageOf(error) }),
+      ),
+    }
+    entry.users += 1
+    alive.set(outbox, entry)
+    return () => {
+      entry.users -= 1
+      if (entry.users > 0) return
+      entry.timer.cancel()
+      alive.delete(outbox)
+    }
+  }
+
+  return {
+    join: (session, listener) => void listeners.set(session, listener),
+    leave: (session) => void listeners.delete(session),
+    async connect(peer, addresses, signal) {
+      const use = await channels.use(peer, addresses, signal)
+      const stop = keepAlive(use)
+      let released = false
+      return {
+        outbox: use.outbox,
+        release() {
+          if (released) return
+          released = true
+          stop()
+          use.release()
+        },
+      }
+    },
+    close: () => channels.close(),
+  }
+}

@@ -1,0 +1,69 @@
+import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
+import { orAborted } from '@shoal/host'
+import { prefill, type PrefillOptions } from './prefill.ts'
+import type { HiddenSession } from '../route/types.ts'
+
+/** Draws a token. Its randomness is a function of (seed, position), so that a replay draws the same. */
+export interface TokenSampler {
+  /**
+   * @param logits float32 `[vocabularySize]` @param position of the token to draw, prompt included
+   * @param tokens all ids so far, the prompt's first
+   */
+  sample(logits: Float32Array, position: number, tokens: readonly number[]): number
+}
+
+export interface GenerateOptions extends Pick<PrefillOptions, 'chunkRows' | 'window'> {
+  readonly session: HiddenSession
+  readonly embedding: EmbeddingTable
+  readonly head: HeadRunner
+  readonly sampler: TokenSampler
+  /** At least one. */
+  readonly promptIds: readonly number[]
+  readonly maxTokens: number
+  /** Generation ends after one of these; none when absent. */
+  readonly endTokenIds?: ReadonlySet<number>
+  readonly signal?: AbortSignal
+}
+
+export interface GeneratedToken {
+  readonly tokenId: number
+  /** float32 `[vocabularySize]`, what the token was drawn from; valid until the next token is asked for. */
+  readonly logits: Float32Array
+  /** Of the token, prompt included. */
+  readonly position: number
+}
+
+/**
+ * The generation loop: ids in, ids out. It computes only when the next token is asked for; ending the iteration or the
+ * signal stops it, and whoever opened the session closes it.
+ */
+export async function* generateTokens(
+  options: GenerateOptions,
+): AsyncGenerator<GeneratedToken, void, undefined> {
+  const { session, embedding, head, sampler, maxTokens, endTokenIds, signal } = options
+  const tokens = [...options.promptIds]
+  const withSignal = signal === undefined ? {} : { signal }
+
+  const promptRows = {
+    rows: tokens.length,
+    read: (from: number, to: number) => embedding.lookup(options.promptIds.slice(from, to)),
+  }
+  const chunks = {
+    ...(options.chunkRows === undefined ? {} : { chunkRows: options.chunkRows }),
+    ...(options.window === undefined ? {} : { window: options.window }),
+  }
+  let hidden = await prefill(session, promptRows, { ...chunks, ...withSignal })
+
+  let buffer: Float32Array<SharedArrayBuffer> | undefined
+  for (let made = 0; made < maxTokens; made += 1) {
+    const logits = await orAborted(head.logits(hidden, buffer), signal)
+    // After an abort nobody reads the buffer any more, so a late answer into it harms nobody.
+    buffer ??= new Float32Array(new SharedArrayBuffer(logits.byteLength))
+    const position = tokens.length
+    const tokenId = sampler.sample(logits, position, tokens)
+    tokens.push(tokenId)
+    yield { tokenId, logits, position }
+    if (endTokenIds?.has(tokenId) === true || made + 1 === maxTokens) return
+    hidden = await session.forward(await embedding.lookup([tokenId]), { want: 'last', ...withSignal })
+  }
+}

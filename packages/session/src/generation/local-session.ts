@@ -1,0 +1,94 @@
+import { ShoalError, orAborted, throwIfAborted } from '@shoal/host'
+import type { BlockRunner } from '@shoal/runtime'
+import { rowsOf } from '../route/hidden-states.ts'
+import type { HiddenSession } from '../route/types.ts'
+
+export interface LocalSessionOptions {
+  readonly session: string
+  readonly tokenBudget: number
+  /** What the result's route calls this process. */
+  readonly peer?: string
+}
+
+/**
+ * All blocks in this process: the reference that swarms are compared with, and what a peer uses that holds the whole
+ * model. Several runners are cut as a swarm would be.
+ */
+export async function createLocalSession(
+  runners: readonly BlockRunner[],
+  options: LocalSessionOptions,
+): Promise<HiddenSession> {
+  const { session, tokenBudget, peer = 'local' } = options
+  const hiddenSize = runners[0]?.hiddenSize
+  if (hiddenSize === undefined)
+    throw new ShoalError('bad-request', 'a local session needs at least one runner')
+  const opened: BlockRunner[] = []
+  try {
+    for (const runner of runners) {
+      await runner.open(session, tokenBudget)
+      opened.push(runner)
+    }
+  } catch (error) {
+    for (const runner of opened) await runner.close(session)
+    throw error
+  }
+
+  let length = 0
+  let closed = false
+  let failure: unknown = null
+  let computing: Promise<unknown> = Promise.resolve()
+
+  const compute = async (hidden: Float32Array, position: number, rewinds: boolean): Promise<Float32Array> => {
+    let rows = hidden
+    for (const runner of runners) {
+      if (failure !== null) throw failure
+      if (closed) throw new ShoalError('cancelled', 'the session was closed')
+      try {
+        if (rewinds) await runner.truncate(session, position)
+        rows = await runner.forward(session, position, rows)
+      } catch (error) {
+        // The runners' lengths may differ now: nothing may be appended any more.
+        failure = error
+        throw error
+      }
+    }
+    return rows
+  }
+
+  return {
+    get length() {
+      return length
+    },
+    async forward(hidden, { want, position = length, signal }) {
+      throwIfAborted(signal)
+      if (closed) throw new ShoalError('cancelled', 'the session was closed')
+      const rows = rowsOf(hidden, hiddenSize)
+      if (rows === null)
+        throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
+      if (position > length || position < 0)
+        throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
+      if (position + rows > tokenBudget)
+        throw new ShoalError(
+          'limit-exceeded',
+          `position ${position + rows} is over the session's token budget of ${tokenBudget}`,
+        )
+      const rewinds = position < length
+      length = position + rows
+      // Queued calls read the rows later, and the caller may reuse its array by then.
+      const kept = hidden.slice()
+      const output = computing.then(() => compute(kept, position, rewinds))
+      computing = output.catch(() => undefined)
+      const all = await orAborted(output, signal)
+      if (want === 'none') return new Float32Array(0)
+      return want === 'last' ? all.slice(-hiddenSize) : all
+    },
+    route: () => runners.map(({ range, ranks = 1 }) => ({ peer, start: range.start, end: range.end, ranks })),
+    failovers: 0,
+    moves: 0,
+    continuity: 'identical',
+    async close() {
+      closed = true
+      for (const runner of runners) await runner.close(session)
+    },
+  }
+}

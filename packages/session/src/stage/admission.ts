@@ -1,0 +1,78 @@
+import type { ErrorCode } from '@shoal/host'
+import type { OpenSession } from '@shoal/protocol'
+import type { BlockRunner } from '@shoal/runtime'
+import { sessionLimits } from '../route/limits.ts'
+import { nameBlocks } from '../route/stage-error.ts'
+
+/** What a node serves now, and how full it is. */
+export interface StageOffer {
+  readonly manifestId: string
+  readonly profile: string
+  readonly runners: readonly BlockRunner[]
+  readonly draining: boolean
+  readonly sessions: number
+  readonly sessionsOfPeer: number
+}
+
+export type Admission =
+  | { readonly kind: 'admitted'; readonly runner: BlockRunner }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
+
+const refused = (code: ErrorCode, message: string): Admission => ({ kind: 'refused', code, message })
+
+/** Whether a session may be opened here. Every refusal is definite and names both sides. */
+export function admit(offer: StageOffer, request: OpenSession): Admission {
+  if (request.manifest !== offer.manifestId) {
+    return refused(
+      'wrong-manifest',
+      `the session is of manifest ${request.manifest} (${request.profile}), this node serves ${offer.manifestId} (${offer.profile})`,
+    )
+  }
+  if (request.profile !== offer.profile) {
+    return refused(
+      'wrong-profile',
+      `the session's numeric profile is ${request.profile}, this node's is ${offer.profile}`,
+    )
+  }
+  if (offer.draining) return refused('not-ready', 'this node is leaving and takes no new sessions')
+
+  // Any part of a span will do: a route may enter or leave where another peer's span ends.
+  const runner = offer.runners.find(({ range }) => range.start <= request.start && request.end <= range.end)
+  if (runner === undefined) {
+    const held =
+      offer.runners.length === 0
+        ? 'no blocks'
+        : offer.runners.map(({ range }) => nameBlocks(range)).join(' and ')
+    return refused('wrong-range', `the session wants ${nameBlocks(request)}, this node holds ${held}`)
+  }
+  if (request.tokenBudget > sessionLimits.maxTokenBudget) {
+    return refused(
+      'limit-exceeded',
+      `a token budget of ${request.tokenBudget} is over the limit of ${sessionLimits.maxTokenBudget}`,
+    )
+  }
+  if (offer.sessionsOfPeer >= sessionLimits.maxSessionsPerPeer) {
+    return refused(
+      'no-capacity',
+      `${offer.sessionsOfPeer} sessions of yours are open here, the limit is ${sessionLimits.maxSessionsPerPeer}`,
+    )
+  }
+  if (offer.sessions >= sessionLimits.maxSessions)
+    return refused(
+      'no-capacity',
+      `${offer.sessions} sessions are open here, the limit is ${sessionLimits.maxSessions}`,
+    )
+  return { kind: 'admitted', runner }
+}
+
+/**
+ * Journals share the runner's memory limit with its KV caches: null when both fit, else the sentence for the refusal.
+ * `journalBytes` are the full budgets of every session of this runner, the new one included.
+ */
+export function overMemory(memory: ReturnType<BlockRunner['memory']>, journalBytes: number): string | null {
+  const neededBytes = memory.weightBytes + Math.max(memory.keyValueBytes, memory.reservedBytes) + journalBytes
+  if (neededBytes <= memory.limitBytes) return null
+  return `with this session, weights, KV caches and journals would need ${mebibytes(neededBytes)}, the limit is ${mebibytes(memory.limitBytes)}`
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`
