@@ -10,8 +10,8 @@
  * const tensors = await packTensors(source, profile, unitNames(source.config), sink)
  * const { id } = identifyManifest(buildManifest(source, profile, tensors))
  */
-export { assetNames, isAssetName, type AssetName } from './assets.ts'
-export { splitVocabulary, vocabularyMultiple } from './vocabulary-split.ts'
+export { assetNames, isAssetName, type AssetName } from './manifest/assets.ts'
+export { splitVocabulary, vocabularyMultiple } from './splitting/vocabulary-split.ts'
 export {
   formatSplit,
   rankShare,
@@ -19,15 +19,15 @@ export {
   type BlockSplit,
   type IndexRange,
   type RankShare,
-} from './block-split.ts'
-export { rankPermille } from './rank-weights.ts'
-export { checkConfig, families } from './check-config.ts'
-export type { BlockRange, ModelConfig, RopeConfig } from './config.ts'
-export { decodeManifest } from './decode-manifest.ts'
-export { dequantiseRows } from './dequantise.ts'
+} from './splitting/block-split.ts'
+export { rankPermille } from './splitting/rank-weights.ts'
+export { checkConfig, families } from './families/check-config.ts'
+export type { BlockRange, ModelConfig, RopeConfig } from './families/config.ts'
+export { decodeManifest } from './manifest/decode-manifest.ts'
+export { dequantiseRows } from './packing/dequantise.ts'
 export { ModelError, type ModelErrorCode } from './error.ts'
-export { createPortableHasher, sha256Hex, type Hasher } from './hasher.ts'
-export { buildManifest, identifyManifest } from './identify-manifest.ts'
+export { createPortableHasher, sha256Hex, type Hasher } from './manifest/hasher.ts'
+export { buildManifest, identifyManifest } from './manifest/identify-manifest.ts'
 export { limits as modelLimits } from './limits.ts'
 export type {
   IdentifiedManifest,
@@ -36,9 +36,9 @@ export type {
   ManifestTensor,
   PackedType,
   UnitName,
-} from './manifest.ts'
-export { openModel, type ModelSource } from './model-source.ts'
-export { packTensors, type PackOptions, type PackProgress, type PackSink } from './pack-tensors.ts'
+} from './manifest/manifest.ts'
+export { openModel, type ModelSource } from './sources/model-source.ts'
+export { packTensors, type PackOptions, type PackProgress, type PackSink } from './packing/pack-tensors.ts'
 export {
   packedTensors,
   packedUnit,
@@ -49,13 +49,13 @@ export {
   unitOf,
   unitsOfRange,
   type PackedTensor,
-} from './packed-layout.ts'
-export { parseConfig } from './parse-config.ts'
-export { formatProfile, parseProfile, type NumericProfile, type WeightFormat } from './profile.ts'
-export { memoryFiles, memoryReader, type ModelFiles, type RangeReader } from './range-reader.ts'
-export { createSampler, greedy, type Sampler } from './sampler.ts'
-export { logprobs, topLogprobsMax, type TokenLogprob } from './logprobs.ts'
-export { createStopFilter, type StopFilter } from './stop-filter.ts'
-export { createTokenizer, type TokenizerOptions } from './tokenizer.ts'
-export type { SamplingOptions } from './sampling-types.ts'
-export type { ChatMessage, TextStream, Tokenizer } from './tokenizer-types.ts'
+} from './packing/packed-layout.ts'
+export { parseConfig } from './families/parse-config.ts'
+export { formatProfile, parseProfile, type NumericProfile, type WeightFormat } from './packing/profile.ts'
+export { memoryFiles, memoryReader, type ModelFiles, type RangeReader } from './sources/range-reader.ts'
+export { createSampler, greedy, type Sampler } from './sampling/sampler.ts'
+export { logprobs, topLogprobsMax, type TokenLogprob } from './sampling/logprobs.ts'
+export { createStopFilter, type StopFilter } from './tokenizer/stop-filter.ts'
+export { createTokenizer, type TokenizerOptions } from './tokenizer/tokenizer.ts'
+export type { SamplingOptions } from './sampling/sampling-types.ts'
+export type { ChatMessage, TextStream, Tokenizer } from './tokenizer/tokenizer-types.ts'

@@ -7,12 +7,21 @@
  * const packed = await packIntoFolder(source, parseProfile('int4:32'), 'data/packed/llama')
  * console.log(packed.manifest.id)
  */
-export { openFolder } from './model-folder.ts'
-export { createNodeHasher } from './node-hasher.ts'
-export { packIntoFolder, type PackIntoFolderOptions } from './pack-into-folder.ts'
-export { createPackedFolder, openPackedFolder, type PackedFolder } from './packed-folder.ts'
-export { claimPartial, sweepPartials, type PartialFolder, type PartialOwner } from './partial-folder.ts'
-export type { Piece, UnitDownload } from './unit-download.ts'
-export type { WrittenPiece } from './piece-log.ts'
-export type { UnitWriter } from './unit-writer.ts'
-export { writeRandomModel, type RandomModelOptions, type RandomModelShape } from './random-model.ts'
+export { openFolder } from './sources/model-folder.ts'
+export { createNodeHasher } from './manifest/node-hasher.ts'
+export { packIntoFolder, type PackIntoFolderOptions } from './packing/folder/pack-into-folder.ts'
+export { createPackedFolder, openPackedFolder, type PackedFolder } from './packing/folder/packed-folder.ts'
+export {
+  claimPartial,
+  sweepPartials,
+  type PartialFolder,
+  type PartialOwner,
+} from './packing/folder/partial-folder.ts'
+export type { Piece, UnitDownload } from './packing/folder/unit-download.ts'
+export type { WrittenPiece } from './packing/folder/piece-log.ts'
+export type { UnitWriter } from './packing/folder/unit-writer.ts'
+export {
+  writeRandomModel,
+  type RandomModelOptions,
+  type RandomModelShape,
+} from './sources/random/random-model.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { keyValueBytesPerPosition } from './key-value-size.ts'
+import { keyValueBytesPerPosition } from './costs/key-value-size.ts'
 import { limits } from './limits.ts'
 import { createSessionBook, type SessionBook } from './session-book.ts'
 import { smallLlama } from './testing/random-model.ts'

@@ -1,7 +1,7 @@
 import { ShoalError } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { RunnerMemory } from './block-runner.ts'
-import { keyValueBytesPerPosition } from './key-value-size.ts'
+import { keyValueBytesPerPosition } from './costs/key-value-size.ts'
 import { limits } from './limits.ts'
 
 /** One accepted `forward`. */

@@ -3,8 +3,8 @@
  *
  * `Engine` coordinates generations; `SwarmPeer` is a member or a client of a swarm. Both are made by `@shoal/swarm/node`.
  */
-export { createEngine, type EngineDependencies } from './engine.ts'
-export { grouped, type GroupDeviceDependencies, type GroupOptions } from './group-device.ts'
+export { createEngine, type EngineDependencies } from './generation/engine.ts'
+export { grouped, type GroupDeviceDependencies, type GroupOptions } from './groups/group-device.ts'
 export type {
   Engine,
   GenerateEvent,

@@ -5,12 +5,16 @@
  * const engine = await openLocalEngine({ clock: systemClock, random: systemRandom, logger }, { model: 'demo', dataFolder, threads: 1 })
  * for await (const event of engine.generate({ promptIds, maxTokens: 64, sampling: engine.defaultSampling })) …
  */
-export { openLocalEngine, type LocalEngineOptions, type SystemDependencies } from './node/local-engine.ts'
-export { connectClient, type ClientOptions, type ClientPeer } from './node/connect-client.ts'
-export { startBootstrap, type BootstrapOptions, type BootstrapPeer } from './node/start-bootstrap.ts'
-export { startRank, type RankOptions, type RankPeer } from './node/start-rank.ts'
-export { startNode, type NodeOptions, type ServingPeer } from './node/start-node.ts'
+export {
+  openLocalEngine,
+  type LocalEngineOptions,
+  type SystemDependencies,
+} from './generation/local-engine.ts'
+export { connectClient, type ClientOptions, type ClientPeer } from './peer/connect-client.ts'
+export { startBootstrap, type BootstrapOptions, type BootstrapPeer } from './peer/start-bootstrap.ts'
+export { startRank, type RankOptions, type RankPeer } from './peer/start-rank.ts'
+export { startNode, type NodeOptions, type ServingPeer } from './peer/start-node.ts'
 export { computeProviders, type ComputeProvider } from '@shoal/runtime'
-export type { BlockSpeed } from './node/calibrate.ts'
-export { openReference, type Reference } from './node/reference.ts'
-export { packReference } from './node/local-manifest.ts'
+export type { BlockSpeed } from './measuring/calibration/calibrate.ts'
+export { openReference, type Reference } from './weights/reference.ts'
+export { packReference } from './weights/local-manifest.ts'

@@ -1,6 +1,6 @@
 import { createWorld, type Inhabitant, type World } from '@shoal/membership/testing'
 import { spanBytes } from '@shoal/planner'
-import { wantedBy } from '@shoal/swarm/parts'
+import { wantedBy } from '@shoal/swarm/components'
 import { churnCosts, churnPlan } from './plans.ts'
 import type { Act, Standing } from './script.ts'
 

@@ -1,7 +1,7 @@
 import { silentLogger } from '@shoal/host'
 import { blocksThatFit, modelCosts } from '@shoal/planner'
 import { createCoordinator, StageError } from '@shoal/session'
-import { createPeerLedger, fetchUnit, serveBlobs } from '@shoal/swarm/parts'
+import { createPeerLedger, fetchUnit, serveBlobs } from '@shoal/swarm/components'
 import { form } from '../simulator/calm.ts'
 import { createMemoryDownload } from '../simulator/memory-download.ts'
 import { agreements, wrongViews } from '../simulator/truth.ts'

@@ -1,7 +1,7 @@
 import { rankPermille } from '@shoal/model'
 import type { Snapshot } from '@shoal/membership'
 import { modelCosts, plan, type Plan, type SharesOf } from '@shoal/planner'
-import type { Planner } from '@shoal/swarm/parts'
+import type { Planner } from '@shoal/swarm/components'
 import type { TinyModel } from './tiny-model.ts'
 
 /** Plans that are kept: a swarm that changes has as many views at once as news is on its way. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isAssetName } from '../assets.ts'
+import { isAssetName } from '../manifest/assets.ts'
 
 /** Published tokenizers and templates that tests read but the repository does not hold. */
 export const sharedData =

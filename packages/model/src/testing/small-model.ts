@@ -1,5 +1,5 @@
-import { memoryFiles, type ModelFiles } from '../range-reader.ts'
-import type { SourceType } from '../safetensors.ts'
+import { memoryFiles, type ModelFiles } from '../sources/range-reader.ts'
+import type { SourceType } from '../sources/safetensors.ts'
 
 /** A tensor to be written into a safetensors file. */
 export interface TestTensor {

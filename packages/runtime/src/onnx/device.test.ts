@@ -7,7 +7,7 @@ import { devices, plentyBytes } from '../testing/devices.ts'
 import { loadPipeline } from '../testing/pipeline.ts'
 import type { PackedModel } from '../testing/packed-model.ts'
 import { randomModel, smallLlama } from '../testing/random-model.ts'
-import { startComputeWorker } from './compute-worker.ts'
+import { startComputeWorker } from './thread/compute-worker.ts'
 import { createOnnxDevice } from './device.ts'
 
 const opened: PackedModel[] = []

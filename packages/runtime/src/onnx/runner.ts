@@ -2,9 +2,9 @@ import { ShoalError } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
-import type { SpanId } from './compute-calls.ts'
-import type { ComputeWorker } from './compute-worker.ts'
-import type { Mailbox } from './mailbox.ts'
+import type { SpanId } from './thread/compute-calls.ts'
+import type { ComputeWorker } from './thread/compute-worker.ts'
+import type { Mailbox } from './thread/mailbox.ts'
 
 interface RunnerParts {
   readonly worker: ComputeWorker

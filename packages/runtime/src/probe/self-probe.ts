@@ -1,8 +1,8 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
-import { createKeyValueCache, type KeyValueCache } from '../onnx/key-value-cache.ts'
-import { rowPaddings, type RowPadding } from '../onnx/row-padding.ts'
-import type { ComputeSession } from '../onnx/session.ts'
-import { createSpanComputer, type SpanComputer } from '../onnx/span-computer.ts'
+import { createKeyValueCache, type KeyValueCache } from '../onnx/computers/key-value-cache.ts'
+import { rowPaddings, type RowPadding } from '../onnx/computers/row-padding.ts'
+import type { ComputeSession } from '../onnx/computers/inference-session.ts'
+import { createSpanComputer, type SpanComputer } from '../onnx/computers/span-computer.ts'
 import { sameBits } from './same-bits.ts'
 import { seededValues } from './seeded-values.ts'
 

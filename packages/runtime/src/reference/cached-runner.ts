@@ -1,6 +1,6 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner } from '../block-runner.ts'
-import { keyValueBytesPerPosition } from '../key-value-size.ts'
+import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
 import { resolveWindow, type ResolvedWindow } from '../key-value-window.ts'
 import type { SessionBook } from '../session-book.ts'
 import type { BlockCache } from './block.ts'

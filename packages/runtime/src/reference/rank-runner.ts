@@ -1,7 +1,7 @@
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import { ShoalError } from '@shoal/host'
 import type { BlockRunner, SumRanks } from '../block-runner.ts'
-import { keyValueBytesPerPosition } from '../key-value-size.ts'
+import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
 import { resolveWindow } from '../key-value-window.ts'
 import { limits } from '../limits.ts'
 import type { SessionBook } from '../session-book.ts'

@@ -1,6 +1,6 @@
 import { silentLogger } from '@shoal/host'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { sayHello } from '../hello.ts'
+import { sayHello } from '../joining/hello.ts'
 import { swarmLimits } from '../limits.ts'
 import { createDirectoryHabitat, otherManifest, type DirectoryHabitat } from '../testing/directory-world.ts'
 import { smallManifest } from '../testing/small-model.ts'

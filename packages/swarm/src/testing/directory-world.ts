@@ -3,7 +3,7 @@ import { createMembership, hardwareRules, membershipProfiles, type Membership } 
 import { formatProfile, identifyManifest, type IdentifiedManifest } from '@shoal/model'
 import { createMemoryNetwork, type Directory, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createPublisher, type Publisher } from '../directory/publisher.ts'
-import { sayHello, serveHello } from '../hello.ts'
+import { sayHello, serveHello } from '../joining/hello.ts'
 import { smallManifest } from './small-model.ts'
 import { settle } from './small-swarm.ts'
 

@@ -16,7 +16,7 @@ import {
   type RouteWish,
   type StageHost,
 } from '@shoal/session'
-import { createSwarmView, type SwarmView } from '../view.ts'
+import { createSwarmView, type SwarmView } from '../view/swarm-view.ts'
 import { smallConfig, smallManifest } from './small-model.ts'
 
 /** A member of a {@link SmallSwarm}: everything real but time, network and computing. */

@@ -1,0 +1,171 @@
+import { decode } from 'cborg'
+import { isAssetName } from './assets.ts'
+import { checkConfig } from '../families/check-config.ts'
+import { ModelError } from '../error.ts'
+import { identifyManifest } from './identify-manifest.ts'
+import { asObject, checkInteger, fieldOf, show } from '../json-fields.ts'
+import { limits } from '../limits.ts'
+import type { IdentifiedManifest, ManifestAsset, ManifestTensor } from './manifest.ts'
+import type { ModelConfig } from '../families/config.ts'
+import { packedTensors } from '../packing/packed-layout.ts'
+import { formatProfile, parseProfile, type NumericProfile } from '../packing/profile.ts'
+
+/**
+ * Reads a manifest that a stranger may have made. Names, shapes and offsets must equal what config and profile imply,
+ * so nothing in it can point outside a unit's file; and the bytes must be the canonical ones, so that one manifest has
+ * one id.
+ *
+ * @throws {ModelError} `bad-model`, `unsupported-model` (a family or form of a later version) or `limit-exceeded`
+ */
+export function decodeManifest(bytes: Uint8Array): IdentifiedManifest {
+  if (bytes.byteLength > limits.manifestBytesMax) {
+    throw new ModelError(
+      'limit-exceeded',
+      `a manifest of ${bytes.byteLength} bytes exceeds the ${limits.manifestBytesMax} allowed`,
+    )
+  }
+  const object = asObject(decodeCbor(bytes), 'the manifest')
+  const version = fieldOf(object, 'version')
+  if (version !== 1)
+    throw new ModelError('unsupported-model', `manifest version ${show(version)} is not supported, only 1`)
+  const name = fieldOf(object, 'name')
+  if (
+    typeof name !== 'string' ||
+    name === '' ||
+    new TextEncoder().encode(name).byteLength > limits.modelNameBytesMax ||
+    /[\p{Cc}\p{Cs}]/u.test(name)
+  ) {
+    throw new ModelError(
+      'bad-model',
+      `the manifest's name must be text of 1 to ${limits.modelNameBytesMax} bytes, not ${show(name)}`,
+    )
+  }
+  const config = checkConfig(fieldOf(object, 'config'))
+  const profile = checkProfile(fieldOf(object, 'profile'))
+  const assets = checkAssets(fieldOf(object, 'assets'))
+  const tensors = checkTensors(fieldOf(object, 'tensors'), config, profile)
+  const identified = identifyManifest({ version, name, config, profile, assets, tensors })
+  if (!sameBytes(identified.bytes, bytes)) {
+    throw new ModelError(
+      'bad-model',
+      'the manifest is not in canonical form, or has fields that version 1 does not know',
+    )
+  }
+  return identified
+}
+
+function decodeCbor(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes, {
+      strict: true,
+      rejectDuplicateMapKeys: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+      allowNaN: false,
+      allowInfinity: false,
+    })
+  } catch (cause) {
+    throw new ModelError(
+      'bad-model',
+      `the manifest is not valid CBOR: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
+  }
+}
+
+function checkProfile(value: unknown): NumericProfile {
+  const object = asObject(value, 'the profile')
+  const graphForm = fieldOf(object, 'graphForm')
+  if (graphForm !== 'canonical-1')
+    throw new ModelError(
+      'unsupported-model',
+      `graph form ${show(graphForm)} is not supported, only canonical-1`,
+    )
+  const weights = fieldOf(object, 'weights')
+  const blockSize = fieldOf(object, 'blockSize')
+  const kv = fieldOf(object, 'kv')
+  let profile: NumericProfile
+  try {
+    profile = parseProfile(
+      weights === 'f32' && blockSize === 0 ? 'f32' : `${String(weights)}:${String(blockSize)}`,
+      String(kv),
+    )
+  } catch (cause) {
+    throw new ModelError(
+      'bad-model',
+      `the manifest's profile makes no sense: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
+  }
+  const accuracyLevel = fieldOf(object, 'accuracyLevel')
+  if (accuracyLevel !== profile.accuracyLevel) {
+    throw new ModelError(
+      'unsupported-model',
+      `accuracy level ${show(accuracyLevel)} is not supported for ${formatProfile(profile)}, only ${profile.accuracyLevel}`,
+    )
+  }
+  return profile
+}
+
+function checkAssets(value: unknown): ManifestAsset[] {
+  const assets = checkList(value, 'assets').map((item) => {
+    const object = asObject(item, 'an asset')
+    const name = fieldOf(object, 'name')
+    if (!isAssetName(name))
+      throw new ModelError('bad-model', `${show(name)} is not a file that travels with a model`)
+    return {
+      name,
+      bytes: checkInteger(fieldOf(object, 'bytes'), `size of ${name}`, 0, limits.assetBytesMax),
+      sha256: checkHash(fieldOf(object, 'sha256'), name),
+    }
+  })
+  if (assets.some((asset, index) => index > 0 && (assets[index - 1]?.name ?? '') >= asset.name)) {
+    throw new ModelError('bad-model', 'the manifest lists an asset twice, or not in order')
+  }
+  return assets
+}
+
+function checkTensors(value: unknown, config: ModelConfig, profile: NumericProfile): ManifestTensor[] {
+  const list = checkList(value, 'tensors')
+  const layout = packedTensors(config, profile)
+  if (list.length !== layout.length) {
+    throw new ModelError(
+      'bad-model',
+      `the manifest lists ${list.length} tensors, but its config has ${layout.length}`,
+    )
+  }
+  return layout.map(({ name, type, shape, offset, bytes }, index) => {
+    const object = asObject(list[index], `tensor ${index}`)
+    const expected = { name, type, shape, offset, bytes }
+    for (const [key, wanted] of Object.entries(expected)) {
+      const found = fieldOf(object, key)
+      const same =
+        key === 'shape'
+          ? Array.isArray(found) &&
+            found.length === shape.length &&
+            shape.every((size, axis) => found[axis] === size)
+          : found === wanted
+      if (!same)
+        throw new ModelError(
+          'bad-model',
+          `tensor ${index} of the manifest has ${key} ${show(found)}, but its config implies ${show(wanted)}`,
+        )
+    }
+    return { ...expected, sha256: checkHash(fieldOf(object, 'sha256'), name) }
+  })
+}
+
+function checkList(value: unknown, what: string): unknown[] {
+  if (!Array.isArray(value)) throw new ModelError('bad-model', `the manifest's ${what} are not a list`)
+  return value as unknown[]
+}
+
+function checkHash(value: unknown, what: string): string {
+  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value))
+    throw new ModelError('bad-model', `the hash of ${what} is not 64 hex digits: ${show(value)}`)
+  return value
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
+}

@@ -1,0 +1,78 @@
+import { ModelError } from '../error.ts'
+import type { NumericProfile } from './profile.ts'
+
+/**
+ * Rows of a packed matrix as float32: `fround((q - zeroPoint) · scale)`, which is what the runtime's kernels compute
+ * from the same bytes. For embeddings, and for the reference runner.
+ *
+ * @param weight bytes of those rows in `X.weight`
+ * @param scale float32 of those rows in `X.scale`; empty for f32
+ * @param columns values a row has (`K`), without padding
+ * @returns `rows · columns` values, row-major, never sharing memory with the arguments
+ */
+export function dequantiseRows(
+  profile: NumericProfile,
+  weight: Uint8Array,
+  scale: Uint8Array,
+  rows: number,
+  columns: number,
+): Float32Array {
+  if (profile.weights === 'f32') {
+    checkBytes(weight, rows * columns * 4, 'weight')
+    return new Float32Array(new Uint8Array(weight).buffer)
+  }
+  const { blockSize } = profile
+  const blocks = Math.ceil(columns / blockSize)
+  const blockBytes = profile.weights === 'int4' ? blockSize / 2 : blockSize
+  checkBytes(weight, rows * blocks * blockBytes, 'weight')
+  checkBytes(scale, rows * blocks * 4, 'scale')
+  const scales =
+    scale.byteOffset % 4 === 0
+      ? new Float32Array(scale.buffer, scale.byteOffset, rows * blocks)
+      : new Float32Array(new Uint8Array(scale).buffer)
+  const values = new Float32Array(rows * columns)
+  if (profile.weights === 'int4') expandInt4(values, weight, scales, columns, blockSize)
+  else expandInt8(values, weight, scales, columns, blockSize)
+  return values
+}
+
+function expandInt4(
+  values: Float32Array,
+  weight: Uint8Array,
+  scales: Float32Array,
+  columns: number,
+  blockSize: number,
+): void {
+  const blocks = Math.ceil(columns / blockSize)
+  const rowBytes = (blocks * blockSize) / 2
+  for (let out = 0, row = 0; out < values.length; row++) {
+    for (let k = 0; k < columns; k++, out++) {
+      const byte = weight[row * rowBytes + (k >> 1)] as number
+      const code = (k & 1) === 0 ? byte & 15 : byte >> 4
+      values[out] = (code - 8) * (scales[row * blocks + Math.floor(k / blockSize)] as number)
+    }
+  }
+}
+
+function expandInt8(
+  values: Float32Array,
+  weight: Uint8Array,
+  scales: Float32Array,
+  columns: number,
+  blockSize: number,
+): void {
+  const blocks = Math.ceil(columns / blockSize)
+  const rowBytes = blocks * blockSize
+  for (let out = 0, row = 0; out < values.length; row++) {
+    for (let k = 0; k < columns; k++, out++) {
+      values[out] =
+        ((weight[row * rowBytes + k] as number) - 128) *
+        (scales[row * blocks + Math.floor(k / blockSize)] as number)
+    }
+  }
+}
+
+function checkBytes(bytes: Uint8Array, expected: number, what: string): void {
+  if (bytes.byteLength !== expected)
+    throw new ModelError('bad-request', `${expected} bytes of ${what} are needed, not ${bytes.byteLength}`)
+}

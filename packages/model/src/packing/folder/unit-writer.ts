@@ -1,0 +1,127 @@
+import { open, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ModelError } from '../../error.ts'
+import type { ManifestTensor } from '../../manifest/manifest.ts'
+import { handleReader } from '../../sources/model-folder.ts'
+import { createNodeHasher } from '../../manifest/node-hasher.ts'
+import { claimPartial, processOwner, type PartialOwner } from './partial-folder.ts'
+import { checkRange, type RangeReader } from '../../sources/range-reader.ts'
+import { renameDurably, writeFully } from './write-durably.ts'
+
+/** Bytes read at once while a unit is checked. */
+const verifyChunkBytes = 4 << 20
+
+/** One unit on its way to disk. End it with `commit` or `abort`. */
+export interface UnitWriter {
+  /**
+   * Pieces may come in any order.
+   * @param offset in the unit's file
+   * @throws {ModelError} `bad-model` when the piece leaves the unit
+   */
+  write(offset: number, bytes: Uint8Array): Promise<void>
+  /**
+   * Compares every tensor's hash, syncs, and gives the file its final name.
+   * @param options.verified the caller has compared the hashes of what it wrote
+   * @throws {ModelError} `hash-mismatch` naming the tensor; the partial file is then gone
+   */
+  commit(options?: { verified?: boolean; signal?: AbortSignal }): Promise<void>
+  /** Removes the partial file. Does nothing after `commit`. */
+  abort(): Promise<void>
+}
+
+export interface UnitFile {
+  readonly path: string
+  readonly bytes: number
+  /** What the file must hold; null when that is not known yet and `commit` is always called with `verified`. */
+  readonly tensors: readonly ManifestTensor[] | null
+}
+
+/** @param ended called once: true when the unit is there under its final name, false when it was given up */
+export async function createUnitWriter(
+  unit: UnitFile,
+  ended: (committed: boolean) => Promise<void> | void,
+  owner: PartialOwner = processOwner,
+): Promise<UnitWriter> {
+  // Packing starts a unit from nothing, but what peers have sent of it stays theirs: `unit-download.ts` goes on there.
+  const partial = await claimPartial(`${unit.path}.packing`, owner, { adopt: false })
+  const partialPath = join(partial.path, 'data')
+  const handle = await open(partialPath, 'w+')
+  // The whole size at once: gaps between tensors read as zeros, and a short file is noticed by its size.
+  try {
+    await handle.truncate(unit.bytes)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+  let state: 'open' | 'ended' = 'open'
+  const abort = async (): Promise<void> => {
+    if (state === 'ended') return
+    state = 'ended'
+    await handle.close()
+    await partial.remove()
+    await ended(false)
+  }
+  return {
+    write: async (offset, bytes) => {
+      if (state === 'ended') throw new Error(`${unit.path} was committed or aborted before`)
+      checkRange(offset, bytes.byteLength, unit.bytes, unit.path)
+      await writeFully(handle, bytes, offset)
+    },
+    commit: async ({ verified = false, signal } = {}) => {
+      if (state === 'ended') throw new Error(`${unit.path} was committed or aborted before`)
+      try {
+        if (!verified) await verifyTensors(handle, unit, signal)
+        await handle.sync()
+      } catch (error) {
+        await abort()
+        throw error
+      }
+      state = 'ended'
+      await handle.close()
+      await renameDurably(partialPath, unit.path)
+      await partial.remove()
+      await ended(true)
+    },
+    abort,
+  }
+}
+
+/**
+ * Compares the hash of every tensor, and that the gaps between them are zero: a file of one unit has one content.
+ * @throws {ModelError} `hash-mismatch` naming the first tensor whose bytes are not the manifest's
+ */
+export async function verifyTensors(handle: FileHandle, unit: UnitFile, signal?: AbortSignal): Promise<void> {
+  const reader = handleReader(handle, unit.bytes, unit.path)
+  let end = 0
+  for (const tensor of unit.tensors ?? []) {
+    const gap = await reader.read(end, tensor.offset - end, signal)
+    if (gap.some((byte) => byte !== 0))
+      throw new ModelError(
+        'hash-mismatch',
+        `the bytes before tensor ${tensor.name} in ${unit.path} are not zero`,
+      )
+    end = tensor.offset + tensor.bytes
+    const found = await hashTensor(reader, tensor, signal)
+    if (found !== tensor.sha256) {
+      throw new ModelError(
+        'hash-mismatch',
+        `tensor ${tensor.name} in ${unit.path} hashes to ${found.slice(0, 16)}, but the manifest says ${tensor.sha256.slice(0, 16)}`,
+      )
+    }
+  }
+}
+
+/** sha256 of a tensor's bytes in its unit's file. */
+export async function hashTensor(
+  reader: RangeReader,
+  tensor: Pick<ManifestTensor, 'offset' | 'bytes'>,
+  signal?: AbortSignal,
+): Promise<string> {
+  const hasher = createNodeHasher()
+  for (let done = 0; done < tensor.bytes; done += verifyChunkBytes) {
+    hasher.update(
+      await reader.read(tensor.offset + done, Math.min(verifyChunkBytes, tensor.bytes - done), signal),
+    )
+  }
+  return hasher.digest()
+}

@@ -1,0 +1,192 @@
+import { checkSource } from '../sources/check-source.ts'
+import { ModelError } from '../error.ts'
+import { createPortableHasher, type Hasher } from '../manifest/hasher.ts'
+import { limits } from '../limits.ts'
+import type { ManifestTensor, UnitName } from '../manifest/manifest.ts'
+import type { ModelSource } from '../sources/model-source.ts'
+import {
+  packedSources,
+  packedUnit,
+  scaleName,
+  type PackedSource,
+  type PackedTensor,
+} from './packed-layout.ts'
+import type { NumericProfile } from './profile.ts'
+import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantise.ts'
+
+/** Where packed bytes go: a folder, a buffer, a hash only. */
+export interface PackSink {
+  /**
+   * `bytes` belong at `offset` of `tensor`; pieces of one tensor arrive in order. They may be reused after the promise
+   * has settled.
+   */
+  write(tensor: PackedTensor, offset: number, bytes: Uint8Array): Promise<void>
+  /** Every tensor of the unit has been written; these are its hashes. */
+  endUnit?(unit: UnitName, tensors: readonly ManifestTensor[]): Promise<void>
+}
+
+export interface PackProgress {
+  readonly unit: UnitName
+  /** Source values packed so far, of all units asked for. */
+  readonly valuesDone: number
+  readonly valuesTotal: number
+}
+
+export interface PackOptions {
+  readonly onProgress?: (progress: PackProgress) => void
+  readonly signal?: AbortSignal
+  /** sha256; the portable one by default. */
+  readonly createHasher?: () => Hasher
+}
+
+/**
+ * Packs units, streaming the source once: a few slices of rows are in memory, never a whole matrix. Deterministic:
+ * the same source and profile give the same bytes everywhere.
+ *
+ * @returns the tensors with their hashes, in the order of `units`, then in file order
+ * @throws {ModelError} `bad-model` for a missing tensor, a wrong shape or a weight that is not finite
+ */
+export async function packTensors(
+  source: ModelSource,
+  profile: NumericProfile,
+  units: readonly UnitName[],
+  sink: PackSink,
+  options: PackOptions = {},
+): Promise<ManifestTensor[]> {
+  await checkSource(source, units, options.signal)
+  const jobs = units.map((unit) => ({ unit, sources: packedSources(source.config, unit) }))
+  const valuesTotal = jobs.reduce(
+    (sum, job) => sum + job.sources.reduce((inner, one) => inner + valuesOf(one), 0),
+    0,
+  )
+  let valuesDone = 0
+  const packed: ManifestTensor[] = []
+  for (const { unit, sources } of jobs) {
+    const layout = new Map(packedUnit(source.config, profile, unit).map((tensor) => [tensor.name, tensor]))
+    const tensors: ManifestTensor[] = []
+    for (const one of sources) {
+      const parts =
+        one.kind === 'matrix' && profile.weights !== 'f32' ? [one.name, scaleName(one.name)] : [one.name]
+      const outputs = parts.map((name) =>
+        createOutput(layout.get(name), sink, options.createHasher ?? createPortableHasher),
+      )
+      for await (const slice of slicesOf(source, one, options.signal)) {
+        await packSlice(slice, one, profile, outputs)
+        valuesDone += slice.values.length
+        options.onProgress?.({ unit, valuesDone, valuesTotal })
+      }
+      tensors.push(...outputs.map((output) => output.finish()))
+    }
+    await sink.endUnit?.(unit, tensors)
+    packed.push(...tensors)
+  }
+  return packed
+}
+
+interface Slice {
+  readonly values: Float32Array
+  readonly sourceName: string
+}
+
+/** Slices of whole rows, source after source; the next one is being read while the consumer works on this one. */
+async function* slicesOf(
+  source: ModelSource,
+  packed: PackedSource,
+  signal?: AbortSignal,
+): AsyncGenerator<Slice> {
+  const columns = packed.shape[1] ?? 1
+  const rowsMax = Math.max(1, Math.floor(limits.packValuesMax / columns))
+  const ranges = packed.sources.flatMap(({ name, rows }) =>
+    Array.from({ length: Math.ceil(rows / rowsMax) }, (_, index) => ({
+      name,
+      start: index * rowsMax,
+      end: Math.min(rows, (index + 1) * rowsMax),
+    })),
+  )
+  const read = async (index: number): Promise<Slice | undefined> => {
+    const range = ranges[index]
+    if (range === undefined) return undefined
+    return {
+      values: await source.readRows(range.name, range.start, range.end, signal),
+      sourceName: range.name,
+    }
+  }
+  // Settled, not awaited: a read that fails while the consumer is busy waits here until its turn, and one that the
+  // consumer never asks for (it failed itself) has ended before the source can be closed.
+  let next = Promise.allSettled([read(0)])
+  try {
+    for (let index = 1; ; index++) {
+      const [result] = await next
+      if (result.status === 'rejected') throw result.reason
+      if (result.value === undefined) return
+      signal?.throwIfAborted()
+      next = Promise.allSettled([read(index)])
+      yield result.value
+    }
+  } finally {
+    await next
+  }
+}
+
+interface Output {
+  append(bytes: Uint8Array): Promise<void>
+  finish(): ManifestTensor
+}
+
+function createOutput(tensor: PackedTensor | undefined, sink: PackSink, createHasher: () => Hasher): Output {
+  if (tensor === undefined) throw new Error('the layout lacks a tensor that it names')
+  const hasher = createHasher()
+  let written = 0
+  return {
+    append: async (bytes) => {
+      hasher.update(bytes)
+      const offset = written
+      written += bytes.byteLength
+      await sink.write(tensor, offset, bytes)
+    },
+    finish: () => {
+      if (written !== tensor.bytes)
+        throw new Error(`${written} of ${tensor.bytes} bytes of ${tensor.name} were packed`)
+      const { name, type, shape, offset, bytes } = tensor
+      return { name, type, shape, offset, bytes, sha256: hasher.digest() }
+    },
+  }
+}
+
+async function packSlice(
+  slice: Slice,
+  packed: PackedSource,
+  profile: NumericProfile,
+  outputs: readonly Output[],
+): Promise<void> {
+  const { values } = slice
+  const columns = packed.shape[1]
+  const [first, second] = outputs
+  if (columns === undefined || second === undefined) {
+    refuseNotFinite(firstNotFinite(values), slice)
+    await first?.append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    return
+  }
+  const blocks = (values.length / columns) * Math.ceil(columns / profile.blockSize)
+  const int4 = profile.weights === 'int4'
+  const weight = new Uint8Array(int4 ? (blocks * profile.blockSize) / 2 : blocks * profile.blockSize)
+  const scale = new Float32Array(blocks)
+  refuseNotFinite(
+    (int4 ? quantiseInt4 : quantiseInt8)(values, columns, profile.blockSize, weight, scale),
+    slice,
+  )
+  await first?.append(weight)
+  await second.append(new Uint8Array(scale.buffer))
+}
+
+function refuseNotFinite(index: number, slice: Slice): void {
+  if (index >= 0)
+    throw new ModelError(
+      'bad-model',
+      `tensor ${slice.sourceName} has a value that is not finite (${slice.values[index]})`,
+    )
+}
+
+function valuesOf(packed: PackedSource): number {
+  return packed.shape.reduce((product, size) => product * size, 1)
+}

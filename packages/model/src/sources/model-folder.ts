@@ -1,0 +1,110 @@
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { ModelError } from '../error.ts'
+import { checkRange, type ModelFiles, type RangeReader } from './range-reader.ts'
+
+/**
+ * The files of a model folder in Hugging Face layout, read by range. Handles stay open until `close`.
+ * @throws {ModelError} `not-found` or `unsupported-model` with what to do instead
+ */
+export async function openFolder(path: string): Promise<ModelFiles> {
+  const folder = resolve(path)
+  await refuseOthers(path, folder)
+  const handles = new Map<string, Promise<{ handle: FileHandle; reader: RangeReader } | null>>()
+  return {
+    name: basename(folder),
+    open: async (fileName) => {
+      const known = handles.get(fileName) ?? openReader(folder, fileName)
+      handles.set(fileName, known)
+      try {
+        return (await known)?.reader ?? null
+      } catch (error) {
+        // Too many open files, say: the next attempt may work.
+        handles.delete(fileName)
+        throw error
+      }
+    },
+    list: () => readdir(folder),
+    close: async () => {
+      const opened = await Promise.allSettled(handles.values())
+      handles.clear()
+      for (const result of opened) if (result.status === 'fulfilled') await result.value?.handle.close()
+    },
+  }
+}
+
+async function refuseOthers(path: string, folder: string): Promise<void> {
+  const stats = await statOrNull(folder)
+  if (stats === null) throw new ModelError('not-found', `there is no folder ${path}`)
+  if (path.toLowerCase().endsWith('.gguf') && !stats.isDirectory()) {
+    throw new ModelError(
+      'unsupported-model',
+      `${path}: GGUF files are not supported yet; give the folder of the Hugging Face model`,
+    )
+  }
+  if (!stats.isDirectory())
+    throw new ModelError(
+      'bad-request',
+      `${path} is a file; give the folder that holds config.json and the safetensors files`,
+    )
+  if ((await statOrNull(join(folder, 'config.json'))) !== null) return
+  const others = (await readdir(folder)).filter((name) => name.toLowerCase().endsWith('.gguf'))
+  const hint =
+    others.length > 0
+      ? `; it holds ${others[0]}, and GGUF files are not supported yet`
+      : ': not a model in Hugging Face layout'
+  throw new ModelError(
+    others.length > 0 ? 'unsupported-model' : 'not-found',
+    `${path} has no config.json${hint}`,
+  )
+}
+
+async function openReader(
+  folder: string,
+  fileName: string,
+): Promise<{ handle: FileHandle; reader: RangeReader } | null> {
+  if (basename(fileName) !== fileName)
+    throw new ModelError('bad-request', `'${fileName}' is not the name of a file in a model folder`)
+  const path = join(folder, fileName)
+  if ((await statOrNull(path))?.isFile() !== true) return null
+  const handle = await open(path, 'r')
+  const { size } = await handle.stat()
+  return { handle, reader: handleReader(handle, size, fileName) }
+}
+
+/** Reads an open file by range; whoever opened the handle closes it. */
+export function handleReader(handle: FileHandle, size: number, fileName: string): RangeReader {
+  return {
+    size,
+    read: async (offset, length, signal) => {
+      signal?.throwIfAborted()
+      checkRange(offset, length, size, fileName)
+      const bytes = new Uint8Array(length)
+      for (let done = 0; done < length;) {
+        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
+        if (bytesRead === 0)
+          throw new ModelError(
+            'bad-model',
+            `${fileName} ended after ${offset + done} bytes: it has become shorter`,
+          )
+        done += bytesRead
+      }
+      return bytes
+    },
+  }
+}
+
+async function statOrNull(path: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (isNoEntry(error)) return null
+    throw error
+  }
+}
+
+/** Whether a file system error says that there is no such file. */
+export function isNoEntry(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}

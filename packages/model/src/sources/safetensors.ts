@@ -1,0 +1,135 @@
+import { ModelError } from '../error.ts'
+import { asObject, checkInteger, fieldOf, parseJson, show } from '../json-fields.ts'
+import { limits } from '../limits.ts'
+import type { RangeReader } from './range-reader.ts'
+
+export const sourceTypes = { F32: 4, F16: 2, BF16: 2 } as const
+export type SourceType = keyof typeof sourceTypes
+
+/** Where one tensor lies in a safetensors file. Row-major, little-endian. */
+export interface SourceTensor {
+  readonly name: string
+  readonly dtype: SourceType
+  readonly shape: readonly number[]
+  /** Byte offset in the file (not in the data section). */
+  readonly offset: number
+  readonly bytes: number
+}
+
+/**
+ * Reads the header of a safetensors file: 8 bytes of length, that many bytes of JSON, then the data section.
+ * Only the header is read. Entries of a dtype that we do not read are kept out of the map, under `skipped`.
+ *
+ * @throws {ModelError} `bad-model` when anything in it lies: lengths, offsets, shapes, overlaps
+ */
+export async function readSafetensorsHeader(
+  reader: RangeReader,
+  fileName: string,
+  signal?: AbortSignal,
+): Promise<{ tensors: Map<string, SourceTensor>; skipped: Map<string, string> }> {
+  if (reader.size < 8)
+    throw new ModelError(
+      'bad-model',
+      `${fileName} has ${reader.size} bytes: too short for a safetensors header`,
+    )
+  const lengthBytes = await reader.read(0, 8, signal)
+  const length = new DataView(lengthBytes.buffer, lengthBytes.byteOffset, 8).getBigUint64(0, true)
+  if (length > BigInt(limits.safetensorsHeaderBytesMax)) {
+    throw new ModelError(
+      'bad-model',
+      `${fileName}: its header claims ${length} bytes, more than the ${limits.safetensorsHeaderBytesMax} allowed`,
+    )
+  }
+  const headerBytes = Number(length)
+  const dataStart = 8 + headerBytes
+  if (dataStart > reader.size)
+    throw new ModelError(
+      'bad-model',
+      `${fileName}: its header claims ${headerBytes} bytes, but the file ends after ${reader.size}`,
+    )
+  const header = asObject(
+    parseJson(await reader.read(8, headerBytes, signal), `the header of ${fileName}`),
+    `the header of ${fileName}`,
+  )
+  const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
+  if (entries.length > limits.safetensorsTensorsMax) {
+    throw new ModelError(
+      'bad-model',
+      `${fileName} names ${entries.length} tensors, more than the ${limits.safetensorsTensorsMax} allowed`,
+    )
+  }
+  const tensors = new Map<string, SourceTensor>()
+  const skipped = new Map<string, string>()
+  for (const [name, value] of entries) {
+    const entry = asObject(value, `tensor ${show(name)} of ${fileName}`)
+    const dtype = fieldOf(entry, 'dtype')
+    if (isSourceType(dtype))
+      tensors.set(
+        name,
+        sourceTensor(
+          name,
+          dtype,
+          fieldOf(entry, 'shape'),
+          fieldOf(entry, 'data_offsets'),
+          dataStart,
+          reader.size,
+        ),
+      )
+    else skipped.set(name, show(dtype))
+  }
+  refuseOverlaps([...tensors.values()], fileName)
+  return { tensors, skipped }
+}
+
+function isSourceType(value: unknown): value is SourceType {
+  return typeof value === 'string' && Object.hasOwn(sourceTypes, value)
+}
+
+function sourceTensor(
+  name: string,
+  dtype: SourceType,
+  shape: unknown,
+  range: unknown,
+  dataStart: number,
+  fileSize: number,
+): SourceTensor {
+  const what = `tensor ${show(name)}`
+  if (!Array.isArray(shape) || shape.length > limits.rankMax)
+    throw new ModelError(
+      'bad-model',
+      `${what}: its shape must be a list of at most ${limits.rankMax} numbers`,
+    )
+  let count = 1
+  for (const size of shape as unknown[]) {
+    count *= checkInteger(size, `${what}: each dimension`, 0, Number.MAX_SAFE_INTEGER)
+    if (count > Number.MAX_SAFE_INTEGER / 4)
+      throw new ModelError('bad-model', `${what}: shape ${show(shape)} is too large`)
+  }
+  if (!Array.isArray(range) || range.length !== 2)
+    throw new ModelError('bad-model', `${what}: data_offsets must be two numbers`)
+  const begin = checkInteger(range[0], `${what}: its begin`, 0, fileSize - dataStart)
+  const end = checkInteger(range[1], `${what}: its end`, begin, fileSize - dataStart)
+  const bytes = count * sourceTypes[dtype]
+  if (end - begin !== bytes) {
+    throw new ModelError(
+      'bad-model',
+      `${what}: shape ${show(shape)} of ${dtype} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
+    )
+  }
+  return { name, dtype, shape: shape as number[], offset: dataStart + begin, bytes }
+}
+
+/** Two names for one range would let a small file pose as a large model. */
+function refuseOverlaps(tensors: SourceTensor[], fileName: string): void {
+  tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)
+  let previous: SourceTensor | undefined
+  for (const tensor of tensors) {
+    if (previous !== undefined && tensor.offset < previous.offset + previous.bytes) {
+      throw new ModelError(
+        'bad-model',
+        `${fileName}: tensors ${show(previous.name)} and ${show(tensor.name)} overlap`,
+      )
+    }
+    previous = tensor
+  }
+}

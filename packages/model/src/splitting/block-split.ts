@@ -1,0 +1,226 @@
+import type { ModelConfig } from '../families/config.ts'
+import { ModelError } from '../error.ts'
+import type { NumericProfile } from '../packing/profile.ts'
+
+/**
+ * How the ranks of a group share every block: integers by rank, which sum to the model's. Part of the group's numeric
+ * class, because another split adds the same numbers up in another order.
+ */
+export interface BlockSplit {
+  /** Query heads of each rank. */
+  readonly heads: readonly number[]
+  /** Feed-forward columns of each rank. */
+  readonly columns: readonly number[]
+}
+
+/** Indices `[start, end)`. */
+export interface IndexRange {
+  readonly start: number
+  readonly end: number
+}
+
+/** What one rank computes of every block. Key/value heads may be another rank's too: then both compute and keep them. */
+export interface RankShare {
+  readonly rank: number
+  readonly ranks: number
+  readonly heads: IndexRange
+  readonly keyValueHeads: IndexRange
+  readonly columns: IndexRange
+}
+
+type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize'>
+type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
+
+/** Feed-forward columns come in multiples of this where no quantisation block says more: a vector register's worth. */
+const columnMultiple = 16
+
+/** A group of more would exchange more than it computes: the smallest part of a block is one head. */
+const ranksMax = 64
+
+/**
+ * The split whose ranks are loaded in proportion to `speeds`, as near as alignment lets: a rank starts at a
+ * quantisation block of the matrices that are cut along their inputs, and has whole groups of query heads that share a
+ * key/value head, or a part of one such group.
+ *
+ * @param speeds by rank, positive; only their ratios count
+ * @throws {ModelError} `bad-request` with the reason when the model cannot be split so
+ */
+export function splitBlocks(config: Shape, profile: Blocks, speeds: readonly number[]): BlockSplit {
+  if (
+    speeds.length === 0 ||
+    speeds.length > ranksMax ||
+    speeds.some((speed) => !Number.isFinite(speed) || speed <= 0)
+  ) {
+    throw new ModelError(
+      'bad-request',
+      `a group has 1 to ${ranksMax} ranks, each of a positive speed, not [${speeds.join(', ')}]`,
+    )
+  }
+  if (speeds.length === 1) return { heads: [config.headCount], columns: [config.feedForwardSize] }
+  return { heads: splitHeads(config, profile, speeds), columns: splitColumns(config, profile, speeds) }
+}
+
+/** @throws {ModelError} `bad-request` when the split is not one of this model */
+export function rankShare(config: Shape, profile: Blocks, split: BlockSplit, rank: number): RankShare {
+  const { heads, columns } = split
+  const ranks = heads.length
+  const refuse = (reason: string): never => {
+    throw new ModelError(
+      'bad-request',
+      `the split heads [${heads.join(', ')}], columns [${columns.join(', ')}] is none of this model: ${reason}`,
+    )
+  }
+  if (
+    ranks < 1 ||
+    ranks > ranksMax ||
+    columns.length !== ranks ||
+    !Number.isInteger(rank) ||
+    rank < 0 ||
+    rank >= ranks
+  )
+    refuse(`rank ${rank} of ${ranks}`)
+  if ([...heads, ...columns].some((count) => !Number.isSafeInteger(count) || count < 1))
+    refuse('every rank has at least one of each')
+  if (sum(heads) !== config.headCount || sum(columns) !== config.feedForwardSize)
+    refuse(`it has ${config.headCount} heads and ${config.feedForwardSize} columns`)
+  const { headSize } = config
+  const groupSize = config.headCount / config.keyValueHeadCount
+  const own = rangeOf(heads, rank)
+  const ownColumns = rangeOf(columns, rank)
+  const aligned = (index: number, unit: number, end: number): boolean => index === end || index % unit === 0
+  if (!aligned(own.start * headSize, inputUnit(profile), config.headCount * headSize))
+    refuse(`head ${own.start} does not start a block of ${profile.blockSize} weights`)
+  if (!aligned(ownColumns.start, inputUnit(profile), config.feedForwardSize))
+    refuse(`column ${ownColumns.start} does not start a block of ${profile.blockSize} weights`)
+  const keyValueHeads = { start: Math.floor(own.start / groupSize), end: Math.ceil(own.end / groupSize) }
+  const whole = own.start % groupSize === 0 && own.end % groupSize === 0
+  if (!whole && keyValueHeads.end - keyValueHeads.start > 1)
+    refuse(`rank ${rank} has parts of several groups of ${groupSize} heads`)
+  return { rank, ranks, heads: own, keyValueHeads, columns: ownColumns }
+}
+
+/** `8,8|3072,5120`: the split as it enters a group's numeric class. */
+export function formatSplit({ heads, columns }: BlockSplit): string {
+  return `${heads.join(',')}|${columns.join(',')}`
+}
+
+/** Inputs of a matrix that share a scale, which no cut may go through. */
+function inputUnit({ weights, blockSize }: Blocks): number {
+  return weights === 'f32' ? 1 : blockSize
+}
+
+function splitColumns({ feedForwardSize }: Shape, profile: Blocks, speeds: readonly number[]): number[] {
+  const unit =
+    profile.weights === 'f32'
+      ? feedForwardSize >= columnMultiple * speeds.length
+        ? columnMultiple
+        : 1
+      : profile.blockSize
+  const units = Math.ceil(feedForwardSize / unit)
+  if (units < speeds.length)
+    throw new ModelError(
+      'bad-request',
+      `${feedForwardSize} feed-forward columns are ${units} blocks of ${unit}, too few for ${speeds.length} ranks`,
+    )
+  return inUnits(apportion(units, speeds), unit, feedForwardSize)
+}
+
+function splitHeads(config: Shape, profile: Blocks, speeds: readonly number[]): number[] {
+  const { headCount, keyValueHeadCount, headSize } = config
+  const groupSize = headCount / keyValueHeadCount
+  /** Heads between two places where a cut may be. */
+  const unit = inputUnit(profile) / greatestDivisor(inputUnit(profile), headSize)
+  const groupUnit = unit / greatestDivisor(unit, groupSize)
+  const groupUnits = Math.ceil(keyValueHeadCount / groupUnit)
+  if (groupUnits >= speeds.length)
+    return inUnits(inUnits(apportion(groupUnits, speeds), groupUnit, keyValueHeadCount), groupSize, headCount)
+  const partsOfGroup = Math.floor(groupSize / unit)
+  if (groupSize % unit !== 0 || partsOfGroup * keyValueHeadCount < speeds.length) {
+    const why = unit > 1 ? `; a block of ${profile.blockSize} weights spans ${unit} heads of ${headSize}` : ''
+    throw new ModelError(
+      'bad-request',
+      `${headCount} heads over ${keyValueHeadCount} key/value heads cannot be split over ${speeds.length} ranks${why}`,
+    )
+  }
+  return ranksByGroup(keyValueHeadCount, partsOfGroup, speeds).flatMap((group) =>
+    inUnits(apportion(partsOfGroup, group), unit, groupSize),
+  )
+}
+
+/**
+ * Gives each key/value head a run of ranks, which share its query heads, so that the rank with the most work for its
+ * speed has as little as possible.
+ *
+ * @returns the speeds of each group's ranks
+ */
+function ranksByGroup(groups: number, parts: number, speeds: readonly number[]): (readonly number[])[] {
+  interface Best {
+    readonly load: number
+    readonly groups: (readonly number[])[]
+  }
+  const known = new Map<string, Best | null>()
+  const loadOf = (ranks: readonly number[]): number =>
+    Math.max(...apportion(parts, ranks).map((count, index) => count / (ranks[index] ?? 1)))
+  const best = (group: number, from: number): Best | null => {
+    if (group === groups) return from === speeds.length ? { load: 0, groups: [] } : null
+    const key = `${group}/${from}`
+    const found = known.get(key)
+    if (found !== undefined) return found
+    let least: Best | null = null
+    for (let count = 1; count <= Math.min(parts, speeds.length - from); count += 1) {
+      const rest = best(group + 1, from + count)
+      if (rest === null) continue
+      const own = speeds.slice(from, from + count)
+      const load = Math.max(rest.load, loadOf(own))
+      if (least === null || load < least.load) least = { load, groups: [own, ...rest.groups] }
+    }
+    known.set(key, least)
+    return least
+  }
+  const found = best(0, 0)
+  if (found === null)
+    throw new ModelError('bad-request', `${speeds.length} ranks cannot share ${groups} key/value heads`)
+  return found.groups
+}
+
+/** `total` things over ranks in proportion to their speeds, at least one each (largest remainders, the first of equals). */
+function apportion(total: number, speeds: readonly number[]): number[] {
+  const whole = sum(speeds)
+  const exact = speeds.map((speed) => (total * speed) / whole)
+  const counts = exact.map((count) => Math.max(1, Math.floor(count)))
+  while (sum(counts) < total) {
+    const next = indexOfLargest(exact.map((count, rank) => count - (counts[rank] ?? 0)))
+    counts[next] = (counts[next] ?? 0) + 1
+  }
+  while (sum(counts) > total) {
+    const next = indexOfLargest(
+      exact.map((count, rank) =>
+        (counts[rank] ?? 0) > 1 ? (counts[rank] ?? 0) - count : Number.NEGATIVE_INFINITY,
+      ),
+    )
+    counts[next] = (counts[next] ?? 0) - 1
+  }
+  return counts
+}
+
+/** Counts of units as counts of things, of which the last unit may have fewer. */
+function inUnits(counts: readonly number[], unit: number, total: number): number[] {
+  return counts.map(
+    (_, rank) =>
+      Math.min(total, sum(counts.slice(0, rank + 1)) * unit) -
+      Math.min(total, sum(counts.slice(0, rank)) * unit),
+  )
+}
+
+function rangeOf(counts: readonly number[], index: number): IndexRange {
+  const start = sum(counts.slice(0, index))
+  return { start, end: start + (counts[index] ?? 0) }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
+const indexOfLargest = (values: readonly number[]): number => values.indexOf(Math.max(...values))
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b)
+}

@@ -1,0 +1,43 @@
+import type { ModelConfig } from '../families/config.ts'
+import { splitBlocks, rankShare, type RankShare } from './block-split.ts'
+import { ModelError } from '../error.ts'
+import type { NumericProfile } from '../packing/profile.ts'
+
+type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize'>
+type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
+
+/**
+ * Thousandths of a block's weights that each rank of a group has, rounded up, when their shares follow `speeds` as near as
+ * the model lets: what a rank needs of memory and time. Key/value heads that ranks share count for each of them.
+ *
+ * @returns null when the model cannot be split so
+ */
+export function rankPermille(
+  config: Shape,
+  profile: Blocks,
+  speeds: readonly number[],
+): readonly number[] | null {
+  try {
+    const split = splitBlocks(config, profile, speeds)
+    const whole = rowsOf(
+      config,
+      rankShare(config, profile, { heads: [config.headCount], columns: [config.feedForwardSize] }, 0),
+    )
+    return speeds.map((_, rank) =>
+      Math.ceil((1000 * rowsOf(config, rankShare(config, profile, split, rank))) / whole),
+    )
+  } catch (error) {
+    if (error instanceof ModelError) return null
+    throw error
+  }
+}
+
+/** Rows of hidden size in all matrices of a share: q and output, k and v, gate, up and down. */
+function rowsOf({ headSize }: Shape, { heads, keyValueHeads, columns }: RankShare): number {
+  const [queries, keys, wide] = [heads, keyValueHeads, columns].map(({ start, end }) => end - start) as [
+    number,
+    number,
+    number,
+  ]
+  return headSize * (2 * queries + 2 * keys) + 3 * wide
+}

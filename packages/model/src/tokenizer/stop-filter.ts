@@ -1,0 +1,77 @@
+import { ModelError } from '../error.ts'
+import { limits } from '../limits.ts'
+
+/** Ends a stream of text at a stop text, without ever showing a part of one. */
+export interface StopFilter {
+  /** Text that is certainly not part of a stop text; after `stopped` nothing more comes. */
+  push(text: string): { readonly emit: string; readonly stopped: boolean }
+  /** What was held back, when the stream ends without a stop text. */
+  flush(): string
+}
+
+/**
+ * @param stops texts that end a generation; they are not part of it. Empty ones are refused
+ * @throws {ModelError} `bad-request`
+ */
+export function createStopFilter(stops: readonly string[]): StopFilter {
+  if (stops.length > limits.stopTextsMax)
+    throw new ModelError(
+      'bad-request',
+      `at most ${limits.stopTextsMax} stop texts can be given, not ${stops.length}`,
+    )
+  for (const stop of stops) {
+    if (stop === '' || stop.length > limits.stopTextCharactersMax) {
+      throw new ModelError(
+        'bad-request',
+        `a stop text must have 1 to ${limits.stopTextCharactersMax} characters, not ${stop.length}`,
+      )
+    }
+  }
+  let held = ''
+  let stopped = false
+  return {
+    push: (text) => {
+      if (stopped) return { emit: '', stopped }
+      held += text
+      const match = firstMatch(held, stops)
+      if (match !== null) {
+        held = ''
+        stopped = true
+        return { emit: match, stopped }
+      }
+      const keep = stops.reduce((most, stop) => Math.max(most, overlap(held, stop)), 0)
+      const emit = held.slice(0, held.length - keep)
+      held = held.slice(held.length - keep)
+      return { emit, stopped }
+    },
+    flush: () => {
+      const rest = held
+      held = ''
+      return rest
+    },
+  }
+}
+
+/**
+ * Text before the stop that is complete first (of two that end together, the longer): the answer must not depend on
+ * how the stream was cut into pieces. Null when there is none.
+ */
+function firstMatch(text: string, stops: readonly string[]): string | null {
+  let start = -1
+  let end = Infinity
+  for (const stop of stops) {
+    const at = text.indexOf(stop)
+    if (at < 0 || at + stop.length > end || (at + stop.length === end && at > start)) continue
+    start = at
+    end = at + stop.length
+  }
+  return start < 0 ? null : text.slice(0, start)
+}
+
+/** Length of the longest end of `text` that is a beginning of `stop`. */
+function overlap(text: string, stop: string): number {
+  for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
+    if (text.endsWith(stop.slice(0, length))) return length
+  }
+  return 0
+}

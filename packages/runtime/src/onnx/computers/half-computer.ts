@@ -1,0 +1,73 @@
+import type { ModelConfig } from '@shoal/model'
+import { attentionInputs, keyValueNames, paddingRows } from '../graph/attention.ts'
+import { partialOutput } from '../graph/half-graph.ts'
+import type { KeyValueCache } from './key-value-cache.ts'
+import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
+import { tensors, type ComputeSession, type Feeds } from './inference-session.ts'
+import type { Rotation } from './span-computer.ts'
+import { hiddenInput } from '../graph/span-graph.ts'
+
+/**
+ * The two halves of one block on a rank's share. `hidden` is the residual stream, float32 `[rows, hiddenSize]`; what they
+ * return is this rank's part of what is added to it.
+ */
+export interface HalfComputer {
+  /** Appends the rows' keys and values to the cache. */
+  attention(cache: KeyValueCache, hidden: Float32Array): Float32Array
+  feedForward(hidden: Float32Array): Float32Array
+}
+
+export interface HalfSessions {
+  readonly attention: ComputeSession
+  readonly feedForward: ComputeSession
+}
+
+/** Runs the two halves of one block on a rank's share. @param config as the rank sees it */
+export function createHalfComputer(
+  sessions: HalfSessions,
+  config: ModelConfig,
+  block: number,
+  padding: RowPadding,
+  rotation: Rotation,
+): HalfComputer {
+  const { hiddenSize } = config
+  const { newKey, newValue } = keyValueNames(block)
+
+  const feedsOf = (hidden: Float32Array, rows: number): Feeds => ({
+    [hiddenInput]: tensors.float32(padRows(padding, hidden, rows), [paddedRows(padding, rows), hiddenSize]),
+  })
+  const partialOf = (
+    { [partialOutput]: partial }: Readonly<Record<string, Float32Array>>,
+    values: number,
+  ): Float32Array => {
+    if (partial === undefined) throw new Error('a half-block has a partial sum')
+    return partial.subarray(0, values)
+  }
+
+  return {
+    attention(cache, hidden) {
+      const rows = hidden.length / hiddenSize
+      const past = cache.length
+      const keys = past + paddedRows(padding, rows) + paddingRows
+      const results = sessions.attention.run(
+        {
+          ...cache.feeds(past + rows),
+          ...rotation(keys),
+          ...feedsOf(hidden, rows),
+          [attentionInputs.lastKey]: tensors.int32(keys - 1),
+          [attentionInputs.keyCount]: tensors.int32Scalar(keys),
+          [attentionInputs.newStart]: tensors.int64(past),
+          [attentionInputs.newEnd]: tensors.int64(past + rows),
+        },
+        [partialOutput, newKey, newValue],
+      )
+      cache.append(results, rows)
+      return partialOf(results, hidden.length)
+    },
+    feedForward: (hidden) =>
+      partialOf(
+        sessions.feedForward.run(feedsOf(hidden, hidden.length / hiddenSize), [partialOutput]),
+        hidden.length,
+      ),
+  }
+}

@@ -1,0 +1,92 @@
+import { ShoalError, messageOf } from '@shoal/host'
+import { Tensor } from 'onnxruntime-common'
+import { binding, initOrt, type Binding } from 'onnxruntime-node/dist/binding.js'
+import type { NativeGate } from '../thread/native-gate.ts'
+
+export type Feeds = Record<string, Tensor>
+
+/** One loaded graph. Runs on the calling thread, which is why only the worker uses it. */
+export interface ComputeSession {
+  /** @param outputs names of the outputs to return */
+  run(feeds: Feeds, outputs: readonly string[]): Record<string, Float32Array<ArrayBuffer>>
+  release(): void
+}
+
+export interface SessionOptions {
+  /** Folder that external constants lie in. */
+  readonly folder: string
+  readonly threads: number
+  readonly gate: NativeGate
+}
+
+/**
+ * Loads a graph. The one door to onnxruntime; it goes through the binding's synchronous object instead of the public
+ * wrapper, which only adds a turn of the event loop and still blocks the thread (pinned exactly for that).
+ *
+ * @throws {ShoalError} `compute-failed` when onnxruntime refuses it: files missing, too little memory
+ */
+export function loadSession(model: Uint8Array, options: SessionOptions): ComputeSession {
+  const { gate } = options
+  const session = loaded(model, options)
+  return {
+    run(feeds, outputs) {
+      const fetches = Object.fromEntries(outputs.map((name) => [name, null]))
+      const results = gate.pass(() => described('computing failed', () => session.run(feeds, fetches, {})))
+      return Object.fromEntries(outputs.map((name) => [name, floats(results[name], name)]))
+    },
+    release: () => gate.pass(() => described('could not free a graph', () => session.dispose())),
+  }
+}
+
+/** Apart, because what a session's functions can see stays in memory with them, and a rank's weights are in its graphs. */
+function loaded(model: Uint8Array, { folder, threads, gate }: SessionOptions): Binding.InferenceSession {
+  return gate.pass(() => {
+    const session = described('could not start', () => {
+      initOrt()
+      return new binding.InferenceSession()
+    })
+    // A private copy: the binding takes an ArrayBuffer with an offset.
+    const bytes = model.slice()
+    described('could not load a graph', () =>
+      session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, {
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        logSeverityLevel: 3,
+        // One session per block: arenas of their own would keep sixteen times the activations of a prefill chunk (2.1 GB
+        // instead of 1.3 GB for 16 blocks of the 1B shape) and are no faster, interleaved.
+        enableCpuMemArena: false,
+        extra: {
+          session: {
+            model_external_initializers_file_folder_path: folder,
+            // Each session has its own thread pool; pools that spin starve each other.
+            intra_op: { allow_spinning: '0' },
+          },
+        },
+      }),
+    )
+    return session
+  })
+}
+
+function described<T>(what: string, call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw new ShoalError('compute-failed', `onnxruntime ${what}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function floats(value: unknown, name: string): Float32Array<ArrayBuffer> {
+  const data: unknown = (value as { data?: unknown } | undefined)?.data
+  if (!(data instanceof Float32Array) || !(data.buffer instanceof ArrayBuffer))
+    throw new Error(`output ${name} is not float32`)
+  return data as Float32Array<ArrayBuffer>
+}
+
+export const tensors = {
+  /** Wraps `data` without copying. */
+  float32: (data: Float32Array, shape: readonly number[]): Tensor => new Tensor('float32', data, shape),
+  int32: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), [1]),
+  int32Scalar: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), []),
+  int64: (value: number): Tensor => new Tensor('int64', BigInt64Array.of(BigInt(value)), [1]),
+}

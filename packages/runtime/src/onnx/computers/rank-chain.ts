@@ -1,0 +1,155 @@
+import { freeMemory, type Clock } from '@shoal/host'
+import type { BlockRange, ModelConfig } from '@shoal/model'
+import { limits } from '../../limits.ts'
+import { selfProbeOf } from '../../probe/self-probe.ts'
+import { createChainCaches, type BlockChain } from './block-chain.ts'
+import { createHalfComputer, type HalfComputer, type HalfSessions } from './half-computer.ts'
+import type { Half } from '../graph/half-graph.ts'
+import type { KeyValueCache } from './key-value-cache.ts'
+import type { RowPadding } from './row-padding.ts'
+import type { ComputeSession } from './inference-session.ts'
+import { createRotation, type SpanComputer } from './span-computer.ts'
+
+/**
+ * Adds up the ranks' partial rows; blocks the thread until the sum is here. It may be memory that the next exchange
+ * writes over.
+ * @param computedMs what the half-block took
+ */
+export type BlockingSum = (partial: Float32Array, computedMs: number) => Float32Array
+/** The same, or a promise where the thread itself waits for the others. */
+export type RankSum = (partial: Float32Array, computedMs: number) => Float32Array | Promise<Float32Array>
+
+/** Makes the graph of a rank's half of one block. */
+export type LoadHalf = (block: number, half: Half) => ComputeSession
+
+export interface RankChainOptions {
+  readonly clock: Pick<Clock, 'nowMs'>
+  /** As the rank sees it (`shareConfig`). */
+  readonly config: ModelConfig
+  readonly range: BlockRange
+  readonly padding: RowPadding
+  readonly load: LoadHalf
+  readonly sum: RankSum
+}
+
+/** A rank's share of a span: after each half of each block all ranks' partial sums are added up. */
+export function createRankChain({ clock, config, range, padding, load, sum }: RankChainOptions): BlockChain {
+  const rotation = createRotation(config)
+  const sessions: HalfSessions[] = []
+  const release = (): void => {
+    for (const { attention, feedForward } of sessions.splice(0)) {
+      attention.release()
+      feedForward.release()
+    }
+  }
+  const computers: HalfComputer[] = []
+  try {
+    for (let block = range.start; block < range.end; block += 1) {
+      const halves = loadHalves(load, block)
+      sessions.push(halves)
+      computers.push(createHalfComputer(halves, config, block, padding, rotation))
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+
+  /** @param stream becomes what the blocks make of it */
+  const pass = async (
+    caches: readonly KeyValueCache[],
+    first: number,
+    stream: Float32Array,
+  ): Promise<void> => {
+    for (const [index, cache] of caches.entries()) {
+      const computer = computers[first + index]
+      if (computer === undefined)
+        throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
+      const halves = throughBlock(clock, computer, cache, stream)
+      let half = halves.next()
+      while (half.done !== true) {
+        const total = sum(half.value.partial, half.value.computedMs)
+        half = halves.next(total instanceof Promise ? await total : total)
+      }
+    }
+  }
+
+  return {
+    range,
+    release,
+    open: (part, tokenBudget) => createChainCaches(config, part, tokenBudget),
+    async forward(caches, hidden) {
+      const before = caches.length
+      const chunk = limits.rowsPerCallMax * config.hiddenSize
+      const whole = Float32Array.from(hidden)
+      try {
+        for (let at = 0; at < whole.length; at += chunk)
+          await pass(caches.blocks, caches.part.start - range.start, whole.subarray(at, at + chunk))
+      } catch (error) {
+        caches.truncate(before)
+        throw error
+      }
+      return whole
+    },
+  }
+}
+
+/** Finds the row padding of a rank's share on this machine; its own partial rows stand for the sum. */
+export function selfProbeRank(
+  clock: Pick<Clock, 'nowMs'>,
+  config: ModelConfig,
+  block: number,
+  load: LoadHalf,
+): RowPadding | null {
+  const halves = loadHalves(load, block)
+  const rotation = createRotation(config)
+  const computerOf = (padding: RowPadding): SpanComputer => {
+    const computer = createHalfComputer(halves, config, block, padding, rotation)
+    return {
+      forward(cache, hidden) {
+        const stream = Float32Array.from(hidden)
+        const halves = throughBlock(clock, computer, cache, stream)
+        let half = halves.next()
+        while (half.done !== true) half = halves.next(half.value.partial)
+        return stream
+      },
+    }
+  }
+  try {
+    return selfProbeOf(computerOf, config, { start: block, end: block + 1 })
+  } finally {
+    halves.attention.release()
+    halves.feedForward.release()
+  }
+}
+
+function loadHalves(load: LoadHalf, block: number): HalfSessions {
+  const attention = load(block, 'attention')
+  try {
+    return { attention, feedForward: load(block, 'feed-forward') }
+  } catch (error) {
+    attention.release()
+    throw error
+  }
+}
+
+interface Computed {
+  readonly partial: Float32Array
+  readonly computedMs: number
+}
+
+/** Yields each half's partial rows, and adds their sum to the stream, as the norm of a whole block would. */
+function* throughBlock(
+  clock: Pick<Clock, 'nowMs'>,
+  computer: HalfComputer,
+  cache: KeyValueCache,
+  stream: Float32Array,
+): Generator<Computed, void, Float32Array> {
+  for (const half of [() => computer.attention(cache, stream), () => computer.feedForward(stream)]) {
+    const beganMs = clock.nowMs()
+    const partial = half()
+    const branch = yield { partial, computedMs: clock.nowMs() - beganMs }
+    for (let index = 0; index < stream.length; index += 1)
+      stream[index] = (stream[index] as number) + (branch[index] as number)
+    freeMemory(partial.buffer)
+  }
+}

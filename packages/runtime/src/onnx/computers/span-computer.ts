@@ -1,0 +1,93 @@
+import { freeMemory } from '@shoal/host'
+import type { BlockRange, ModelConfig } from '@shoal/model'
+import { limits } from '../../limits.ts'
+import { ropeTables, type RopeTables } from '../../rope.ts'
+import { attentionInputs, keyValueNames, paddingRows } from '../graph/attention.ts'
+import type { KeyValueCache } from './key-value-cache.ts'
+import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
+import { tensors, type ComputeSession, type Feeds } from './inference-session.ts'
+import { hiddenInput, hiddenOutput } from '../graph/span-graph.ts'
+
+/** Runs rows of one session through the blocks of one loaded graph. */
+export interface SpanComputer {
+  /** Appends the rows to the cache; when it throws, the cache is as before. @param hidden float32 `[rows, hiddenSize]` @returns the same shape */
+  forward(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer>
+}
+
+export function createSpanComputer(
+  session: ComputeSession,
+  config: ModelConfig,
+  range: BlockRange,
+  padding: RowPadding,
+  rotation = createRotation(config),
+): SpanComputer {
+  const { hiddenSize } = config
+  const outputs = [hiddenOutput]
+  for (let block = range.start; block < range.end; block += 1) {
+    const { newKey, newValue } = keyValueNames(block)
+    outputs.push(newKey, newValue)
+  }
+
+  function call(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer> {
+    const rows = hidden.length / hiddenSize
+    const computed = paddedRows(padding, rows)
+    const past = cache.length
+    const keys = past + computed + paddingRows
+    const results = session.run(
+      {
+        ...cache.feeds(past + rows),
+        ...rotation(keys),
+        [hiddenInput]: tensors.float32(padRows(padding, hidden, rows), [computed, hiddenSize]),
+        [attentionInputs.lastKey]: tensors.int32(keys - 1),
+        [attentionInputs.keyCount]: tensors.int32Scalar(keys),
+        [attentionInputs.newStart]: tensors.int64(past),
+        [attentionInputs.newEnd]: tensors.int64(past + rows),
+      },
+      outputs,
+    )
+    cache.append(results, rows)
+    const output = results[hiddenOutput]
+    if (output === undefined) throw new Error('the graph has hidden states')
+    if (computed === rows) return output
+    const wanted = output.slice(0, hidden.length)
+    freeMemory(output.buffer)
+    return wanted
+  }
+
+  return {
+    forward(cache, hidden) {
+      const callValues = limits.rowsPerCallMax * hiddenSize
+      if (hidden.length <= callValues) return call(cache, hidden)
+      const start = cache.length
+      const whole = new Float32Array(hidden.length)
+      try {
+        for (let at = 0; at < hidden.length; at += callValues)
+          whole.set(call(cache, hidden.subarray(at, at + callValues)), at)
+      } catch (error) {
+        cache.truncate(start)
+        throw error
+      }
+      return whole
+    },
+  }
+}
+
+/** Tables for so many positions, as graph inputs. */
+export type Rotation = (positions: number) => Feeds
+
+/** Rotation tables as long as the longest session so far: the whole context would be 33 MB at 128k positions. */
+export function createRotation(config: ModelConfig): Rotation {
+  let tables: RopeTables = { positions: 0, cosines: new Float32Array(), sines: new Float32Array() }
+  let feeds: Feeds = {}
+  return (positions) => {
+    if (positions > tables.positions) {
+      tables = ropeTables(config, Math.max(256, 2 ** Math.ceil(Math.log2(positions))))
+      const shape = [tables.positions, config.headSize / 2]
+      feeds = {
+        [attentionInputs.cosines]: tensors.float32(tables.cosines, shape),
+        [attentionInputs.sines]: tensors.float32(tables.sines, shape),
+      }
+    }
+    return feeds
+  }
+}

@@ -1,0 +1,56 @@
+import type { NumericProfile, PackedType } from '@shoal/model'
+import { matrixShapes, weightBits } from '../../weights.ts'
+import type { GraphBuilder } from './graph-builder.ts'
+import type { ConstantData } from './model-proto.ts'
+
+/** Where the bytes of a packed tensor come from: a unit's file, or (in probes) memory. */
+export type WeightSource = (name: string, type: PackedType, shape: readonly number[]) => ConstantData
+
+export interface WeightedGraph {
+  readonly builder: GraphBuilder
+  readonly weights: WeightSource
+  readonly profile: NumericProfile
+}
+
+/** Declares a float32 vector of the packed model. */
+export function vector({ builder, weights }: WeightedGraph, name: string, length: number): string {
+  return builder.constant({ name, type: 'float32', shape: [length], data: weights(name, 'f32', [length]) })
+}
+
+/**
+ * `x [rows, columns] · Wᵀ (+ bias)` with the packed matrix `name` = `[outputs, columns]`, as packing lays it out.
+ *
+ * The bias belongs to the operator: at accuracy level 4 a separate Add gives other bits (docs/numerics.md).
+ */
+export function linear(
+  graph: WeightedGraph,
+  x: string,
+  name: string,
+  outputs: number,
+  columns: number,
+  bias?: string,
+): string {
+  const { builder, weights, profile } = graph
+  const shapes = matrixShapes(profile, outputs, columns)
+  const declare = (part: string, type: PackedType, shape: readonly number[]): string =>
+    builder.constant({
+      name: `${name}.${part}`,
+      type: type === 'f32' ? 'float32' : 'uint8',
+      shape,
+      data: weights(`${name}.${part}`, type, shape),
+    })
+  if (shapes.scale === null) {
+    const weight = declare('weight', 'f32', shapes.weight)
+    return builder.node('Gemm', bias === undefined ? [x, weight] : [x, weight, bias], { transB: 1 })
+  }
+  const quantised = [x, declare('weight', 'u8', shapes.weight), declare('scale', 'f32', shapes.scale)]
+  // Inputs 3 and 4 (zero points, group index) stay empty: packing is symmetric.
+  const inputs = bias === undefined ? quantised : [...quantised, '', '', bias]
+  return builder.contrib('MatMulNBits', inputs, {
+    K: columns,
+    N: outputs,
+    bits: weightBits(profile),
+    block_size: profile.blockSize,
+    accuracy_level: profile.accuracyLevel,
+  })
+}

@@ -1,0 +1,70 @@
+import { ShoalError } from '@shoal/host'
+import type { IndexRange, Manifest, ManifestTensor, RankShare } from '@shoal/model'
+import { tensorCut } from '../../ranks/matrix-cuts.ts'
+import { indexWeights } from '../../weights.ts'
+import type { WeightSource } from '../graph/linear.ts'
+
+/** Bytes `[offset, offset + length)` of a packed tensor, at once. */
+export type TensorBytes = (tensor: ManifestTensor, offset: number, length: number) => Uint8Array
+
+/**
+ * Constants of a rank's share. Packed tensors are hashed whole, so they lie whole on the disk; what is loaded is cut
+ * from them here. Rows lie together in the file; inputs do not, so each row of `output` and `down` is cut.
+ */
+export function shareSource(manifest: Manifest, share: RankShare, read: TensorBytes): WeightSource {
+  const { config, profile } = manifest
+  const index = indexWeights(manifest)
+  return (name, type, shape) => {
+    const tensor = index.find(name)
+    const [rowCount = 1] = tensor.shape
+    const rowBytes = tensor.bytes / rowCount
+    const cut = tensorCut(config, share, name.replace(/\.(weight|scale)$/, ''))
+    const within = cut.columns === null ? { start: 0, end: rowBytes } : inputBytes(tensor, cut.columns)
+    const bytes = joined(
+      cut.rows.map((rows) =>
+        cutInputs(read(tensor, rows.start * rowBytes, (rows.end - rows.start) * rowBytes), rowBytes, within),
+      ),
+    )
+    const wanted = shape.reduce((product, size) => product * size, type === 'f32' ? 4 : 1)
+    if (bytes.length !== wanted || tensor.type !== type)
+      throw new ShoalError(
+        'bad-model',
+        `rank ${share.rank}'s part of ${name} has ${bytes.length} bytes of ${tensor.type}, not ${wanted} of ${type}`,
+      )
+    return { bytes }
+  }
+
+  /** Where inputs `[start, end)` lie in a row's bytes: whole quantisation blocks, their scales, or floats. */
+  function inputBytes({ name, type, shape }: ManifestTensor, { start, end }: IndexRange): IndexRange {
+    if (profile.weights === 'f32') return { start: 4 * start, end: 4 * end }
+    const [, , blockBytes = 0] = shape
+    const bytes = type === 'u8' ? blockBytes : 4
+    if (start % profile.blockSize !== 0)
+      throw new ShoalError(
+        'bad-request',
+        `input ${start} of ${name} does not start a block of ${profile.blockSize} weights`,
+      )
+    return { start: (start / profile.blockSize) * bytes, end: Math.ceil(end / profile.blockSize) * bytes }
+  }
+}
+
+function cutInputs(rows: Uint8Array, rowBytes: number, { start, end }: IndexRange): Uint8Array {
+  if (end - start === rowBytes) return rows
+  const count = rows.length / rowBytes
+  const cut = new Uint8Array(count * (end - start))
+  for (let row = 0; row < count; row += 1)
+    cut.set(rows.subarray(row * rowBytes + start, row * rowBytes + end), row * (end - start))
+  return cut
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts
+  if (parts.length === 1 && only !== undefined) return only
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

@@ -1,0 +1,13 @@
+/**
+ * The parts of a peer, for whoever brings the transport, the clock and the computing itself: the simulator runs these
+ * under virtual time. Programs want `@shoal/swarm/node`, which puts the same parts on real ones.
+ */
+export { createPeerLedger, type PeerLedger } from './trust/peer-ledger.ts'
+export { fetchUnit } from './weights/blobs/fetching/fetch-unit.ts'
+export { serveBlobs, type BlobSource } from './weights/blobs/serve.ts'
+export { coordinate, type CoordinateDependencies } from './generation/coordinate.ts'
+export { createMember, type Member, type MemberDependencies, type MemberOptions } from './peer/member.ts'
+export { createLeaving } from './peer/leaving.ts'
+export { createScope, inScope, type Scope } from './scope.ts'
+export { createSwarmView, type Planner, type SwarmView } from './view/swarm-view.ts'
+export { wantedBy } from './placement/wanted.ts'

@@ -1,0 +1,92 @@
+import { messageOf, ShoalError, timeLimit } from '@shoal/host'
+import { formatProfile } from '@shoal/model'
+import { lookUp } from './look-up.ts'
+import { manifestTopic, modelTopic, modelTopicOf } from './topics.ts'
+import { swarmLimits } from '../limits.ts'
+import {
+  checkWishes,
+  fetchFrom,
+  type JoinDependencies,
+  type JoinOptions,
+  type LearnedManifest,
+} from '../joining/ask-peer.ts'
+import { profileOf } from '../generation/local-engine.ts'
+
+/** What a search in the directory came to; `sentence` says so. */
+export interface Searched {
+  readonly found: LearnedManifest | null
+  readonly sentence: string
+}
+
+/**
+ * A node of the wanted swarm that the directory names, wherever it is. Its manifest is checked like anybody's.
+ * @returns null when nothing is wanted in particular, or there is no directory
+ */
+export async function findInDirectory(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+): Promise<Searched | null> {
+  const { directory } = dependencies
+  const { reference, manifestId, weights, kv, signal } = options
+  if (directory === null || (reference === null && manifestId === undefined)) return null
+  const model = reference === null ? null : modelTopicOf(reference.source)
+  const topics = [
+    ...(manifestId === undefined ? [] : [manifestTopic(manifestId)]),
+    ...(model === null ? [] : [model]),
+  ]
+  const profile = reference === null ? null : formatProfile(profileOf(reference, { weights, kv }))
+  const asked = weights !== undefined || kv !== undefined
+  const wish = { manifest: manifestId ?? null, profile: asked ? profile : null, preferredProfile: profile }
+  // One at a time: a check may pack the own model, and several nodes answer at once.
+  let turn: Promise<unknown> = Promise.resolve()
+  const ask = async (peer: string, ended: AbortSignal): Promise<LearnedManifest> => {
+    const learned = await fetchFrom(dependencies, options, peer, ended)
+    // Whom the user named may call the model otherwise; strangers may not.
+    if (model !== null && modelTopic(learned.manifest.manifest) !== model)
+      throw new ShoalError(
+        'wrong-manifest',
+        `it serves ${learned.manifest.manifest.name} (manifest ${learned.manifest.id.slice(0, 12)}), which is entered under a model that it is not`,
+      )
+    const checked = turn.then(() => checkWishes(options, learned.manifest))
+    turn = checked.catch(() => undefined)
+    await checked
+    return learned
+  }
+  const { found, named, reasons } = await lookUp({ ...dependencies, directory }, topics, wish, ask, signal)
+  if (found !== null)
+    return { found, sentence: `The directory of that network names ${named}; ${found.peer} has it` }
+  const sentence =
+    named === 0
+      ? 'The directory of that network names no node that serves what is wanted'
+      : `The directory of that network names ${named}, none of which can be joined: ${reasons.join('; ')}`
+  return { found, sentence }
+}
+
+/** The swarm of the wanted model, if the directory that any of the bootstrap peers takes part in names one. */
+export async function findByBootstrap(
+  joining: JoinDependencies,
+  options: JoinOptions,
+  bootstrap: readonly string[],
+): Promise<LearnedManifest | null> {
+  const { signal } = options
+  const { transport, clock, logger } = joining
+  if (bootstrap.length === 0) return null
+  const limit = timeLimit(
+    clock,
+    swarmLimits.dialTimeoutMs,
+    () => new ShoalError('peer-vanished', 'it did not answer'),
+    signal,
+  )
+  const dialled = await Promise.allSettled(
+    bootstrap.map((address) => transport.dial(address, { signal: limit.signal })),
+  ).finally(() => limit.clear())
+  signal?.throwIfAborted()
+  for (const [index, outcome] of dialled.entries())
+    if (outcome.status === 'rejected')
+      logger.warn('bootstrap-silent', { address: bootstrap[index], reason: messageOf(outcome.reason) })
+  // A swarm may begin before the others are there: they find each other later.
+  if (dialled.every(({ status }) => status === 'rejected')) return null
+  const searched = await findInDirectory(joining, options)
+  logger.info('swarm-searched', { outcome: searched?.sentence })
+  return searched?.found ?? null
+}

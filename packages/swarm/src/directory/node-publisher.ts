@@ -1,0 +1,30 @@
+import type { Membership } from '@shoal/membership'
+import { formatProfile } from '@shoal/model'
+import { createPublisher, type Publisher } from './publisher.ts'
+import { sayHello, type HelloSelf } from '../joining/hello.ts'
+import { agent } from '../joining/ask-peer.ts'
+import type { JoinedModel } from '../joining/join-model.ts'
+import type { SystemDependencies } from '../generation/local-engine.ts'
+
+/** Tells the directory about this node, and greets nodes of the same manifest that it names. */
+export function createNodePublisher(
+  { clock, random, logger }: SystemDependencies,
+  { transport, directory, manifest }: JoinedModel,
+  membership: Membership,
+  bootstrap: readonly string[],
+): Publisher {
+  const { profile, name } = manifest.manifest
+  const self: HelloSelf = {
+    agent,
+    role: 'node',
+    manifest: manifest.id,
+    profile: formatProfile(profile),
+    model: name,
+  }
+  const greet = async (peer: string, signal: AbortSignal): Promise<void> =>
+    void (await sayHello({ transport, clock }, peer, self, signal))
+  return createPublisher(
+    { directory, transport, membership, manifest, clock, random, logger, greet },
+    { bootstrap },
+  )
+}

@@ -1,0 +1,231 @@
+import { ShoalError, type Clock } from '@shoal/host'
+import {
+  createSampler,
+  createStopFilter,
+  logprobs,
+  type IdentifiedManifest,
+  type SamplingOptions,
+  type Tokenizer,
+} from '@shoal/model'
+import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
+import { generateTokens, type HiddenSession } from '@shoal/session'
+import type { Engine, GenerateEvent, GenerateRequest, GenerateResult, TokenLogprob } from '../types.ts'
+
+export interface EngineDependencies {
+  readonly clock: Clock
+  readonly manifest: IdentifiedManifest
+  readonly tokenizer: Tokenizer | null
+  readonly defaultSampling: SamplingOptions
+  readonly embedding: EmbeddingTable
+  readonly head: HeadRunner
+  /** All blocks for one generation of at most `tokenBudget` positions: over a route, or in this process. */
+  openSession(tokenBudget: number, signal: AbortSignal | undefined): Promise<HiddenSession>
+  /** Runs the first `end` blocks only; absent where routes cannot be cut at will. */
+  openPartialSession?(
+    end: number,
+    tokenBudget: number,
+    signal: AbortSignal | undefined,
+  ): Promise<HiddenSession>
+  /** Time of one token along a session's route behind `past` positions, this peer's own work included; absent without peers. */
+  predictTokenMs?(route: ReturnType<HiddenSession['route']>, past: number): number | null
+  close(): Promise<void>
+}
+
+/** The coordinator: it owns text, tokens, embedding, head and sampler; peers see hidden states only (private placement). */
+export function createEngine(dependencies: EngineDependencies): Engine {
+  const { manifest, tokenizer, embedding, head } = dependencies
+  const { config } = manifest.manifest
+
+  return {
+    manifest,
+    tokenizer,
+    defaultSampling: dependencies.defaultSampling,
+    close: () => dependencies.close(),
+    generate: (request) => generate(dependencies, request),
+    async forward(tokenIds, options = {}) {
+      checkPrompt(dependencies, tokenIds, 0)
+      const [start, end] = options.layers ?? [0, config.blockCount]
+      if (start !== 0 || end < 1 || end > config.blockCount) {
+        throw new ShoalError(
+          'bad-request',
+          `layers must be [0, end) with end from 1 to ${config.blockCount}, not [${start}, ${end})`,
+        )
+      }
+      const partial = end < config.blockCount
+      if (partial && dependencies.openPartialSession === undefined)
+        throw new ShoalError('bad-request', 'hidden states of inner blocks cannot be had from this engine')
+      const session = partial
+        ? await dependencies.openPartialSession!(end, tokenIds.length, options.signal)
+        : await dependencies.openSession(tokenIds.length, options.signal)
+      try {
+        const hiddenStates = await session.forward(await embedding.lookup(tokenIds), {
+          want: 'all',
+          ...signalOf(options),
+        })
+        return { hiddenStates, logits: partial ? null : await head.logits(hiddenStates) }
+      } finally {
+        await session.close()
+      }
+    },
+  }
+}
+
+const signalOf = (options: { signal?: AbortSignal }): { signal?: AbortSignal } =>
+  options.signal === undefined ? {} : { signal: options.signal }
+
+function checkPrompt(
+  dependencies: EngineDependencies,
+  promptIds: readonly number[],
+  maxTokens: number,
+): void {
+  const { config } = dependencies.manifest.manifest
+  if (promptIds.length === 0)
+    throw new ShoalError('bad-request', 'the prompt is empty: give at least one token')
+  for (const id of promptIds) {
+    if (!Number.isSafeInteger(id) || id < 0 || id >= config.vocabularySize) {
+      throw new ShoalError(
+        'bad-request',
+        `token id ${id} is outside the vocabulary of ${config.vocabularySize}`,
+      )
+    }
+  }
+  // Room for one token at least, where any is to be made.
+  if (promptIds.length + Math.min(maxTokens, 1) > config.contextLength) {
+    throw new ShoalError(
+      'bad-request',
+      `the prompt has ${promptIds.length} tokens, but the model's context is ${config.contextLength}`,
+    )
+  }
+}
+
+async function* generate(
+  dependencies: EngineDependencies,
+  request: GenerateRequest,
+): AsyncGenerator<GenerateEvent> {
+  const { clock, tokenizer, embedding, head, manifest } = dependencies
+  const { config } = manifest.manifest
+  if (!Number.isSafeInteger(request.maxTokens) || request.maxTokens < 1)
+    throw new ShoalError('bad-request', `max tokens must be a positive integer, not ${request.maxTokens}`)
+  checkPrompt(dependencies, request.promptIds, request.maxTokens)
+  // A context that runs out ends the answer with `length`; it is not an error to ask for more than is left.
+  const maxTokens = Math.min(request.maxTokens, config.contextLength - request.promptIds.length)
+  const sampler = createSampler(request.sampling, config.vocabularySize)
+  const stops = createStopFilter(request.stop ?? [])
+  const stream = tokenizer?.stream() ?? null
+  const ends = request.ignoreEos === true ? new Set<number>() : new Set(config.eosTokenIds)
+
+  const pace = createPace(clock)
+  const tokenIds: number[] = []
+  let text = ''
+  let stoppedByText = false
+  let finishReason: GenerateResult['finishReason'] = 'length'
+
+  // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
+  const session = await dependencies.openSession(request.promptIds.length + maxTokens, request.signal)
+  const predictedTpotMs =
+    dependencies.predictTokenMs?.(session.route(), request.promptIds.length + Math.floor(maxTokens / 2)) ??
+    null
+  try {
+    const tokens = generateTokens({
+      session,
+      embedding,
+      head,
+      sampler,
+      promptIds: request.promptIds,
+      maxTokens,
+      ...signalOf(request),
+    })
+    for await (const { tokenId, logits } of tokens) {
+      pace.token()
+      // The end token counts as an id of the answer, never as text.
+      tokenIds.push(tokenId)
+      if (ends.has(tokenId)) {
+        finishReason = 'stop'
+        break
+      }
+      const { emit, stopped } = stops.push(stream?.push(tokenId) ?? '')
+      text += emit
+      yield {
+        type: 'token',
+        tokenId,
+        text: emit,
+        ...(request.topLogprobs === undefined
+          ? {}
+          : { logprob: describeLogprob(logits, tokenId, request.topLogprobs, tokenizer) }),
+      }
+      if (stopped) {
+        finishReason = 'stop'
+        stoppedByText = true
+        break
+      }
+    }
+    const tail = stoppedByText ? '' : stops.push(stream?.flush() ?? '').emit + stops.flush()
+    text += tail
+    yield {
+      type: 'done',
+      text: tail,
+      result: {
+        text,
+        tokenIds,
+        finishReason,
+        promptTokens: request.promptIds.length,
+        completionTokens: tokenIds.length,
+        ...pace.measured(),
+        route: session.route(),
+        failovers: session.failovers,
+        moves: session.moves,
+        continuity: session.continuity,
+        predictedTpotMs,
+        drafted: 0,
+        accepted: 0,
+      },
+    }
+  } finally {
+    await session.close()
+  }
+}
+
+/** When tokens came: the first one pays for the prompt, the pace is that of the others. */
+function createPace(clock: Clock): {
+  token(): void
+  measured(): Pick<GenerateResult, 'ttftMs' | 'tokensPerSecond'>
+} {
+  const startMs = clock.nowMs()
+  let firstMs: number | null = null
+  let lastMs = startMs
+  let tokens = 0
+  return {
+    token() {
+      lastMs = clock.nowMs()
+      firstMs ??= lastMs
+      tokens += 1
+    },
+    measured() {
+      const decodeSeconds = (lastMs - (firstMs ?? lastMs)) / 1000
+      return {
+        ttftMs: (firstMs ?? lastMs) - startMs,
+        tokensPerSecond: decodeSeconds > 0 ? (tokens - 1) / decodeSeconds : 0,
+      }
+    },
+  }
+}
+
+function describeLogprob(
+  logits: Float32Array,
+  tokenId: number,
+  top: number,
+  tokenizer: Tokenizer | null,
+): TokenLogprob & { top: readonly TokenLogprob[] } {
+  const textOf = (id: number): string => tokenizer?.decode([id]) ?? ''
+  const likely = logprobs(logits, tokenId, top)
+  return {
+    tokenId,
+    text: textOf(tokenId),
+    logprob: likely.logprob,
+    top: likely.top.map((entry) => ({
+      tokenId: entry.tokenId,
+      text: textOf(entry.tokenId),
+      logprob: entry.logprob,
+    })),
+  }
+}

@@ -1,0 +1,62 @@
+import { ShoalError } from '@shoal/host'
+import type { Device } from '@shoal/runtime'
+import { coordinate, type CoordinateDependencies } from './coordinate.ts'
+import type { Engine } from '../types.ts'
+import type { ModelStore } from '../weights/model-store.ts'
+import { createRunningAnswers, type RunningAnswers } from './running-answers.ts'
+
+export interface LazyEngineDependencies extends Omit<
+  CoordinateDependencies,
+  'tokenizer' | 'defaultSampling' | 'device'
+> {
+  readonly store: Pick<ModelStore, 'ensureUnits' | 'tokenizer' | 'defaultSampling'>
+  /** Called once; whoever opened it closes it. */
+  device(): Promise<Device>
+}
+
+/** The engine of a peer: most nodes never coordinate, so embedding and head are loaded at first use. */
+export interface LazyEngine extends Pick<RunningAnswers, 'drain'> {
+  get(): Promise<Engine>
+  close(): Promise<void>
+}
+
+export function createLazyEngine(dependencies: LazyEngineDependencies): LazyEngine {
+  const { store } = dependencies
+  const closing = new AbortController()
+  const answers = createRunningAnswers()
+  let opened: Promise<Engine> | null = null
+  let device: Promise<Device> | null = null
+
+  const open = async (): Promise<Engine> => {
+    const { signal } = closing
+    await store.ensureUnits(['embed', 'head'], signal)
+    const tokenizer = await store.tokenizer(signal)
+    const defaultSampling = await store.defaultSampling(signal)
+    signal.throwIfAborted()
+    device ??= dependencies.device()
+    const engine = await coordinate({ ...dependencies, device: await device, tokenizer, defaultSampling })
+    if (signal.aborted) {
+      await engine.close()
+      signal.throwIfAborted()
+    }
+    return answers.watch(engine)
+  }
+  return {
+    async get() {
+      closing.signal.throwIfAborted()
+      opened ??= open().catch((error: unknown) => {
+        // The next call tries again: a peer with the weights may have come.
+        opened = null
+        throw error
+      })
+      return opened
+    },
+    drain: (signal) => answers.drain(signal),
+    async close() {
+      closing.abort(new ShoalError('cancelled', 'this peer is closing'))
+      // Whoever asked for it was told how opening failed.
+      const engine = await opened?.catch(() => null)
+      await engine?.close()
+    },
+  }
+}

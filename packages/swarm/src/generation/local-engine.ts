@@ -1,0 +1,127 @@
+import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
+import { parseProfile, unitNames, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
+import { createOnnxDevice, type BlockRunner, type Device } from '@shoal/runtime'
+import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
+import { createEngine } from './engine.ts'
+import { inScope, type Scope } from '../scope.ts'
+import type { Engine, Progress } from '../types.ts'
+import { packReference } from '../weights/local-manifest.ts'
+import { openModelStore, type ModelStore } from '../weights/model-store.ts'
+import { openReference, type Reference } from '../weights/reference.ts'
+
+export interface SystemDependencies {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export interface LocalEngineOptions {
+  /** `demo` or a folder. */
+  readonly model: string
+  /** `f32`, `int8[:BLOCK]`, `int4[:BLOCK]`; the model's default when absent. */
+  readonly weights?: string | undefined
+  readonly kv?: string | undefined
+  readonly dataFolder: string
+  readonly threads: number
+  /** Cut into spans as a swarm would be; one span when absent. For tests and benchmarks. */
+  readonly cuts?: readonly number[] | undefined
+  /** What computes instead of the device of this process alone: it leads a group, or is timed. For benchmarks. */
+  readonly wrap?: ((own: Device, manifest: IdentifiedManifest) => Device) | undefined
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The whole model in this process, without a network: the reference that swarms are compared with. */
+export function openLocalEngine(
+  dependencies: SystemDependencies,
+  options: LocalEngineOptions,
+): Promise<Engine> {
+  return inScope((scope) => open(dependencies, options, scope))
+}
+
+async function open(
+  { clock, random, logger }: SystemDependencies,
+  options: LocalEngineOptions,
+  scope: Scope,
+): Promise<Engine> {
+  const { onProgress, signal, threads } = options
+  const reference = await openReference(
+    options.model,
+    options.signal === undefined ? {} : { signal: options.signal },
+  )
+  let store: ModelStore | null = null
+  // The store closes the reference it was given.
+  scope.onClose(() => (store === null ? reference.source.close() : store.close()))
+  const folder = await packReference(reference, profileOf(reference, options), options)
+  const { manifest } = folder
+  const { config } = manifest.manifest
+  store = await openModelStore(
+    options.dataFolder,
+    manifest,
+    { clock, reference, peers: null, onProgress },
+    folder,
+  )
+  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  scope.onClose(() => own.close())
+  const device = options.wrap?.(own, manifest) ?? own
+  await store.ensureUnits(unitNames(config), signal)
+
+  const load = (start: number, end: number): Promise<BlockRunner> =>
+    device.loadBlocks(
+      { start, end },
+      { memoryLimitBytes: Number.MAX_SAFE_INTEGER, ...(signal === undefined ? {} : { signal }) },
+    )
+  const bounds = [0, ...(options.cuts ?? []), config.blockCount]
+  const runners: BlockRunner[] = []
+  for (let i = 0; i + 1 < bounds.length; i += 1) runners.push(await load(bounds[i]!, bounds[i + 1]!))
+  const embedding = await device.loadEmbedding()
+  scope.onClose(() => embedding.release())
+  const head = await device.loadHead()
+  return createEngine({
+    clock,
+    manifest,
+    tokenizer: await store.tokenizer(signal),
+    defaultSampling: await store.defaultSampling(signal),
+    embedding,
+    head,
+    openSession: (tokenBudget) =>
+      createLocalSession(runners, { session: randomHex(random, 16), tokenBudget }),
+    openPartialSession: (end, tokenBudget) =>
+      openPart(() => load(0, end), { session: randomHex(random, 16), tokenBudget }),
+    close: () => scope.close(),
+  })
+}
+
+/** A session over runners of its own, freed with it. */
+async function openPart(
+  load: () => Promise<BlockRunner>,
+  options: LocalSessionOptions,
+): Promise<HiddenSession> {
+  const runner = await load()
+  try {
+    const session = await createLocalSession([runner], options)
+    return {
+      get length() {
+        return session.length
+      },
+      forward: (hidden, wants) => session.forward(hidden, wants),
+      route: () => session.route(),
+      failovers: session.failovers,
+      moves: session.moves,
+      continuity: session.continuity,
+      close: () => runner.release(),
+    }
+  } catch (error) {
+    await runner.release()
+    throw error
+  }
+}
+
+export function profileOf(
+  reference: Reference,
+  options: { weights?: string | undefined; kv?: string | undefined },
+): NumericProfile {
+  const { weights, kv } = reference.defaultProfile
+  const base = weights === 'f32' ? 'f32' : `${weights}:${reference.defaultProfile.blockSize}`
+  return parseProfile(options.weights ?? base, options.kv ?? kv)
+}

@@ -1,0 +1,116 @@
+import { ShoalError, type Clock, type Logger } from '@shoal/host'
+import { formatProfile, parseProfile, unitBytes, unitNames, type IdentifiedManifest } from '@shoal/model'
+import type { Directory, Transport } from '@shoal/network'
+import { fetchManifest } from '../weights/blobs/fetch.ts'
+import { sayHello, type HelloSelf } from './hello.ts'
+import { packReference, type PackOptions } from '../weights/local-manifest.ts'
+import { checkReference, sameShape } from '../weights/model-store.ts'
+import type { Answer } from './join-patience.ts'
+import type { Reference } from '../weights/reference.ts'
+
+/** What this release calls itself. */
+export const agent = 'shoal/0.1.0'
+
+export interface JoinOptions extends PackOptions {
+  readonly join: readonly string[]
+  readonly role: 'node' | 'client'
+  readonly weights?: string | undefined
+  readonly kv?: string | undefined
+  readonly reference: Reference | null
+  /** Only this one will do. */
+  readonly manifestId?: string | undefined
+}
+
+/** A local model of at most so many packed bytes is packed whole to name its manifest in a refusal. */
+const nameableBytes = 512 * 1024 * 1024
+
+export interface JoinDependencies {
+  readonly transport: Transport
+  /** By which the wanted swarm is found through a peer of another one; null where no peer takes part in one. */
+  readonly directory: Directory | null
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** A swarm's manifest, and the member that gave it. */
+export interface LearnedManifest {
+  readonly manifest: IdentifiedManifest
+  readonly peer: string
+}
+
+/** Who names a model without a manifest is making the manifest. */
+export class NotReady extends ShoalError {
+  readonly answer: Answer
+
+  constructor(model: string | null) {
+    super(
+      'not-ready',
+      model === null
+        ? 'it has not joined a swarm itself yet (a bootstrap peer never does: name the model)'
+        : `it is still packing ${model}`,
+    )
+    this.answer = model === null ? 'waiting' : 'making'
+  }
+}
+
+/** Says hello and takes the manifest, whose id is the hash of what came; `checkWishes` says whether it is wanted. */
+export async function fetchFrom(
+  { transport, clock, logger }: JoinDependencies,
+  options: JoinOptions,
+  peer: string,
+  signal: AbortSignal,
+): Promise<LearnedManifest> {
+  const self: HelloSelf = { agent, role: options.role, manifest: null, profile: null, model: null }
+  const answer = await sayHello({ transport, clock }, peer, self, signal)
+  if (answer.manifest === null) throw new NotReady(answer.model)
+  if (options.manifestId !== undefined && answer.manifest !== options.manifestId) {
+    throw new ShoalError(
+      'wrong-manifest',
+      `manifest ${options.manifestId.slice(0, 12)} is wanted, but the swarm serves ${answer.model ?? 'another model'} (manifest ${answer.manifest.slice(0, 12)})`,
+    )
+  }
+  const manifest = await fetchManifest(transport, clock, peer, answer.manifest, signal)
+  logger.info('manifest-learned', { peer, manifest: manifest.id, model: manifest.manifest.name })
+  return { manifest, peer }
+}
+
+/**
+ * What the user asked for must be what the swarm has.
+ * @throws {ShoalError} `wrong-manifest`, `wrong-profile` naming both
+ */
+export async function checkWishes(options: JoinOptions, manifest: IdentifiedManifest): Promise<void> {
+  const { reference, weights, kv } = options
+  const { profile, name } = manifest.manifest
+  if (weights !== undefined || kv !== undefined) {
+    const base = profile.weights === 'f32' ? 'f32' : `${profile.weights}:${profile.blockSize}`
+    const wished = formatProfile(parseProfile(weights ?? base, kv ?? profile.kv))
+    if (wished !== formatProfile(profile)) {
+      throw new ShoalError(
+        'wrong-profile',
+        `--weights asks for ${wished}, but the swarm serves ${name} with ${formatProfile(profile)}: leave --weights out to take the swarm's, or create another swarm`,
+      )
+    }
+  }
+  if (reference === null) return
+  const own = await ownManifestId(reference, manifest, options)
+  checkReference(reference, manifest, own)
+}
+
+/** Null when the model is too large, or too far away, to pack just for a name; its tensors are then compared as they are used. */
+async function ownManifestId(
+  reference: Reference,
+  manifest: IdentifiedManifest,
+  options: JoinOptions,
+): Promise<string | null> {
+  const { profile, name } = manifest.manifest
+  const { config } = reference.source
+  const bytes = unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
+  if (reference.remote || bytes > nameableBytes) return null
+  // A folder of another name may hold the same model: the name is for people, so the swarm's is taken.
+  const named = sameShape(config, manifest.manifest.config)
+    ? { ...reference, source: { ...reference.source, name } }
+    : reference
+  const folder = await packReference(named, profile, options)
+  await folder.close()
+  return folder.manifest.id
+}

@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import { loadOrCreateKey } from '@shoal/host/node'
+import { hardwareRules } from '@shoal/membership'
+import {
+  createLibp2pTransport,
+  createPeerKey,
+  withSelf,
+  type Directory,
+  type Transport,
+} from '@shoal/network'
+import { protocols } from '@shoal/protocol'
+import { createDiscovery, type Discovery } from './discover.ts'
+import type { SystemDependencies } from '../../generation/local-engine.ts'
+
+/** mDNS name of Shoal's peers on a LAN. */
+const serviceTag = '_shoal._tcp.local'
+
+/** All interfaces of both families, a free port each. */
+const lanAddresses = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0']
+
+export interface ConnectionOptions {
+  /** Where the peer key is kept; null for a key of this run only (clients). */
+  readonly keyFolder: string | null
+  readonly listen: readonly string[]
+  readonly lan: boolean
+  /** Told to others instead of what is listened on. */
+  readonly announce?: readonly string[] | undefined
+  /** What to dial instead of some addresses, for links that are given a shape. */
+  readonly dialInstead?: Readonly<Record<string, string>> | undefined
+  /** Whether this peer holds the directory for others: nodes do, clients come and go. */
+  readonly serveDirectory: boolean
+  /** A peer that is never of a swarm: others learn at once that it speaks of no members, and it has no sessions that would be worth a socket of their own. */
+  readonly directoryOnly?: boolean | undefined
+}
+
+export interface Connection {
+  readonly transport: Transport
+  readonly directory: Directory
+  readonly discovery: Discovery
+}
+
+/** This peer's transport: loopback unless asked otherwise; dials only when `listen` is empty and not `lan`. */
+export async function openConnection(
+  dependencies: SystemDependencies,
+  options: ConnectionOptions,
+): Promise<Connection> {
+  const { clock, logger } = dependencies
+  const { directoryOnly = false } = options
+  const privateKey =
+    options.keyFolder === null
+      ? await createPeerKey()
+      : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
+  const libp2p = await createLibp2pTransport({
+    privateKey,
+    clock,
+    logger,
+    listen: options.lan && options.listen.length === 0 ? lanAddresses : options.listen,
+    ...(options.announce === undefined ? {} : { announce: options.announce }),
+    ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
+    // Somebody waits for every frame of these.
+    ...(directoryOnly
+      ? {}
+      : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),
+    directory: { rules: hardwareRules, serve: options.serveDirectory },
+    ...(options.lan ? { mdns: { serviceTag } } : {}),
+  })
+  // Members are served only once the swarm's manifest is known, and others open that channel at once.
+  const transport = withSelf(libp2p, clock, directoryOnly ? [] : [protocols.members])
+  const { directory } = libp2p
+  if (directory === null) throw new Error('a transport with the option has a directory')
+  return { transport, directory, discovery: createDiscovery({ libp2p, transport, clock, logger }) }
+}

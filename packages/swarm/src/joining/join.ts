@@ -1,0 +1,163 @@
+import { messageOf, ShoalError, sleep, timeLimit } from '@shoal/host'
+import { swarmLimits } from '../limits.ts'
+import {
+  checkWishes,
+  fetchFrom,
+  NotReady,
+  type JoinDependencies,
+  type JoinOptions,
+  type LearnedManifest,
+} from './ask-peer.ts'
+import { findInDirectory } from '../directory/find-in-directory.ts'
+import { nextStep, type Answer } from './join-patience.ts'
+
+/**
+ * Asks the addresses (without any: whoever connects to this node) until one answers with the swarm's manifest; null when
+ * all of them wait for a model that this node has. `nextStep` says how long: nodes that are started together come up in any order.
+ * Where a model is wanted and those who answer serve another one, or none, they are the way into the directory, which is
+ * asked for a node that does.
+ * @throws {ShoalError} `peer-vanished` or `not-ready` with each address's reason; `wrong-version`, `wrong-profile`, `wrong-manifest` naming both sides
+ */
+export async function learnManifest(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+): Promise<LearnedManifest | null> {
+  const { transport, clock, logger } = dependencies
+  const startMs = clock.nowMs()
+  let allWaitingSinceMs = startMs
+  for (let round = 0; ; round += 1) {
+    const answers: Answer[] = []
+    const reasons: string[] = []
+    let unfit: ShoalError | null = null
+    for (const address of options.join) {
+      try {
+        return await learnFrom(dependencies, options, address)
+      } catch (error) {
+        options.signal?.throwIfAborted()
+        if (error instanceof ShoalError && ofOthers.has(error.code)) unfit ??= error
+        answers.push(answerOf(error))
+        reasons.push(`${address}: ${messageOf(error)}`)
+      }
+    }
+    // Who was told an address trusts that one; who is that one takes what comes first.
+    for (const peer of options.join.length === 0 ? transport.connected() : []) {
+      const learned = await askVisitor(dependencies, options, peer)
+      if (learned !== null) return learned
+    }
+    const others = unfit !== null || answers.includes('making') || answers.includes('waiting')
+    const searched =
+      others && round % swarmLimits.directoryRounds === 0
+        ? await findInDirectory(dependencies, options)
+        : null
+    if (searched !== null && searched.found !== null) return searched.found
+    const nowMs = clock.nowMs()
+    if (answers.includes('making') || !answers.includes('waiting')) allWaitingSinceMs = nowMs
+    const step = nextStep({
+      role: options.role,
+      hasModel: options.reference !== null,
+      answers,
+      elapsedMs: nowMs - startMs,
+      allWaitingMs: nowMs - allWaitingSinceMs,
+    })
+    if (step === 'create') return null
+    if (step === 'give-up' && unfit !== null)
+      throw searched === null
+        ? unfit
+        : new ShoalError(unfit.code, `${unfit.message}. ${searched.sentence}`, { cause: unfit })
+    if (step === 'give-up') throw nobodyJoined(answers, reasons, nowMs - startMs)
+    logger.info('swarm-not-ready', { reasons })
+    await sleep(clock, swarmLimits.notReadyRetryMs, options.signal)
+  }
+}
+
+async function learnFrom(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+  address: string,
+): Promise<LearnedManifest> {
+  const { transport, clock } = dependencies
+  const limit = timeLimit(
+    clock,
+    swarmLimits.dialTimeoutMs,
+    () =>
+      new ShoalError(
+        'peer-vanished',
+        `${address} did not answer within ${swarmLimits.dialTimeoutMs / 1000} s`,
+      ),
+    options.signal,
+  )
+  try {
+    const peer = await transport.dial(address, { signal: limit.signal })
+    transport.learn(peer, [address])
+    return await ask(dependencies, options, peer, limit.signal)
+  } finally {
+    limit.clear()
+  }
+}
+
+/** Somebody who has dialled us may bring the swarm that we wait for; one that does not is nobody's fault. */
+async function askVisitor(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+  peer: string,
+): Promise<LearnedManifest | null> {
+  const limit = timeLimit(
+    dependencies.clock,
+    swarmLimits.helloTimeoutMs,
+    () => new ShoalError('deadline-passed', `${peer} does not answer`),
+    options.signal,
+  )
+  try {
+    return await ask(dependencies, options, peer, limit.signal)
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    if (!(error instanceof ShoalError)) throw error
+    dependencies.logger.debug('visitor-has-no-swarm', { peer, reason: error.message })
+    return null
+  } finally {
+    limit.clear()
+  }
+}
+
+async function ask(
+  dependencies: JoinDependencies,
+  options: JoinOptions,
+  peer: string,
+  signal: AbortSignal,
+): Promise<LearnedManifest> {
+  const learned = await fetchFrom(dependencies, options, peer, signal)
+  await checkWishes(options, learned.manifest)
+  return learned
+}
+
+/** @throws the error itself when no other address could help: a refusal, or a bug of ours */
+function answerOf(error: unknown): Answer {
+  if (error instanceof NotReady) return error.answer
+  if (!(error instanceof ShoalError)) throw error
+  const answer = answers.get(error.code)
+  if (answer === undefined) throw error
+  return answer
+}
+
+/** It answered, and belongs to a swarm of something else. */
+const ofOthers: ReadonlySet<string> = new Set(['wrong-manifest', 'wrong-profile'])
+
+const answers: ReadonlyMap<string, Answer> = new Map([
+  ['peer-vanished', 'absent'],
+  ['deadline-passed', 'absent'],
+  ['not-ready', 'making'],
+  ['bad-request', 'useless'],
+  ['bad-frame', 'useless'],
+  ['wrong-manifest', 'useless'],
+  ['wrong-profile', 'useless'],
+])
+
+function nobodyJoined(answers: readonly Answer[], reasons: readonly string[], elapsedMs: number): ShoalError {
+  const within = elapsedMs < swarmLimits.notReadyRetryMs ? '' : ` within ${Math.round(elapsedMs / 1000)} s`
+  const why =
+    reasons.length === 0
+      ? "The only address is this node's own, and nobody with a model came"
+      : reasons.join('. ')
+  const ready = answers.length > 0 && !answers.includes('making') && !answers.includes('waiting')
+  return new ShoalError(ready ? 'peer-vanished' : 'not-ready', `nobody could be joined${within}. ${why}`)
+}

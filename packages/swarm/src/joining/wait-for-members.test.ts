@@ -1,0 +1,41 @@
+import { createVirtualClock, silentLogger } from '@shoal/host'
+import { expect, test } from 'vitest'
+import { swarmLimits } from '../limits.ts'
+import { settle } from '../testing/small-swarm.ts'
+import { knowOthers } from './wait-for-members.ts'
+
+const clock = createVirtualClock()
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+const waiting = (
+  connected: readonly string[],
+  whenKnown: (signal: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> =>
+  knowOthers(
+    { transport: { connected: () => connected }, view: { whenKnown }, clock, logger: silentLogger },
+    signal,
+  )
+
+test('who is connected to nobody does not wait', async () => {
+  await waiting([], untilAborted)
+})
+
+test('others are waited for, and not for ever', async () => {
+  await waiting(['a'], () => Promise.resolve())
+  let over = false
+  const known = waiting(['a'], untilAborted).then(() => (over = true))
+  await settle()
+  clock.advance(swarmLimits.knowOthersMs - 1)
+  await settle()
+  expect(over).toBe(false)
+  clock.advance(1)
+  await known
+})
+
+test('whoever is told to stop stops', async () => {
+  const stopping = new AbortController()
+  const known = expect(waiting(['a'], untilAborted, stopping.signal)).rejects.toThrow('enough')
+  stopping.abort(new Error('enough'))
+  await known
+})

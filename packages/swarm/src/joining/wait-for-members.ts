@@ -1,0 +1,41 @@
+import { ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import type { Transport } from '@shoal/network'
+import { swarmLimits } from '../limits.ts'
+import type { SwarmView } from '../view/swarm-view.ts'
+
+/**
+ * Waits for the first records and beats of those who are here: a joiner that planned without them would take the same
+ * blocks as everybody who joins at that moment. Who is connected to nobody has nobody to wait for.
+ */
+export async function knowOthers(
+  {
+    transport,
+    view,
+    clock,
+    logger,
+  }: {
+    readonly transport: Pick<Transport, 'connected'>
+    readonly view: Pick<SwarmView, 'whenKnown'>
+    readonly clock: Clock
+    readonly logger: Logger
+  },
+  signal?: AbortSignal,
+): Promise<void> {
+  if (transport.connected().length === 0) return
+  const limit = timeLimit(
+    clock,
+    swarmLimits.knowOthersMs,
+    () => new ShoalError('deadline-passed', 'some peers stay unknown'),
+    signal,
+  )
+  try {
+    await view.whenKnown(limit.signal)
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (!(error instanceof ShoalError)) throw error
+    // One that is gone stays unknown until its lease ends, and a client is no member: they are not waited for.
+    logger.debug('peers-unknown', { reason: error.message })
+  } finally {
+    limit.clear()
+  }
+}

@@ -1,0 +1,57 @@
+import { ShoalError, silentLogger } from '@shoal/host'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { swarmLimits } from '../limits.ts'
+import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
+import { createFakeDevice, type FakeDevice } from '../testing/small-model.ts'
+import { createSmallSwarm, type SmallPeer, type SmallSwarm } from '../testing/small-swarm.ts'
+import type { SwarmEvent } from '../types.ts'
+
+const blocks = { start: 2, end: 4 }
+let swarm: SmallSwarm
+let client: SmallPeer
+let device: FakeDevice
+let keeper: SpanKeeper
+let events: SwarmEvent[]
+const seen = (): readonly [number, number] | null =>
+  client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
+
+beforeEach(async () => {
+  swarm = createSmallSwarm()
+  device = createFakeDevice()
+  events = []
+  const self = await swarm.join('self')
+  client = await swarm.join('client', { silent: true })
+  keeper = createSpanKeeper(
+    {
+      clock: swarm.clock,
+      logger: silentLogger,
+      selfId: 'self',
+      membership: self.membership,
+      view: self.view,
+      stageHost: self.stageHost,
+      device,
+      ensureUnits: () => Promise.resolve(),
+    },
+    { fixed: blocks, memoryBytes: 2 ** 30, onEvent: (event) => events.push(event) },
+  )
+})
+afterEach(async () => {
+  await swarm.finished(keeper.stop())
+  expect(device.loaded).toEqual(new Set())
+  await swarm.close()
+})
+
+test('a fixed span that can be computed no more is announced no more, and tried again', async () => {
+  keeper.start()
+  await swarm.finished(keeper.settled)
+  await swarm.until(() => seen() !== null, 2000)
+  device.before = () => Promise.reject(new ShoalError('peer-vanished', 'a rank is gone'))
+  device.lose()
+  await swarm.until(() => seen() === null, 2000)
+  await swarm.run(swarmLimits.spanRetryMs + 1000)
+  expect(seen()).toBeNull()
+  device.before = () => undefined
+  await swarm.until(() => seen() !== null, swarmLimits.spanRetryMs + 2000)
+  expect(keeper.held()).toEqual(blocks)
+  expect(events).toEqual([[2, 4], null, [2, 4]].map((range) => ({ event: 'blocks-changed', blocks: range })))
+})

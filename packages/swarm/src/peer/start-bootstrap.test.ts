@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger } from '@shoal/host'
+import { systemClock, systemRandom } from '@shoal/host/node'
+import { expect, test } from 'vitest'
+import { openConnection } from '../joining/discovery/connection.ts'
+import { startBootstrap } from './start-bootstrap.ts'
+
+const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
+const listen = ['/ip4/127.0.0.1/tcp/0']
+
+/** Ports of this process that others can connect to. */
+const listeners = (): number =>
+  process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length
+
+test('a peer of the directory alone listens where it says and nowhere else', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-bootstrap-'))
+  try {
+    const before = listeners()
+    const bootstrap = await startBootstrap(dependencies, {
+      listen,
+      lan: false,
+      bootstrap: [],
+      dataFolder: folder,
+    })
+    const withBootstrap = listeners()
+    // One that may have sessions listens for direct channels, too.
+    const { transport } = await openConnection(dependencies, {
+      keyFolder: null,
+      listen,
+      lan: false,
+      serveDirectory: true,
+    })
+    const withNode = listeners()
+    expect([bootstrap.addresses().length, withBootstrap - before, withNode - withBootstrap]).toEqual([
+      1, 1, 2,
+    ])
+    await transport.close()
+    await bootstrap.close()
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})

@@ -1,0 +1,120 @@
+import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
+import { createOnnxDevice, residentHeadBytes, type BlockRunner } from '@shoal/runtime'
+import { createRankHost } from '@shoal/group'
+import { createRankMemory } from '../groups/rank-memory.ts'
+import { inScope, type Scope } from '../scope.ts'
+import type { Progress } from '../types.ts'
+import { joinModel } from '../joining/join-model.ts'
+import type { SystemDependencies } from '../generation/local-engine.ts'
+import { paced } from '../measuring/calibration/paced.ts'
+
+export interface RankOptions {
+  /** A local copy of the model; else it comes from the swarm. */
+  readonly model?: string | undefined
+  readonly weights?: string | undefined
+  readonly kv?: string | undefined
+  /** Multiaddrs of members; none needs a model. */
+  readonly join: readonly string[]
+  readonly listen: readonly string[]
+  readonly lan: boolean
+  /** As of a node that serves blocks. */
+  readonly announce?: readonly string[] | undefined
+  readonly dialInstead?: Readonly<Record<string, string>> | undefined
+  readonly slowdown?: number | undefined
+  /** Peer ids that may make this node a rank of theirs; null for whoever reaches it. */
+  readonly leaders: readonly string[] | null
+  /** For weights and KV caches together. */
+  readonly memoryBytes: number
+  readonly threads: number
+  readonly dataFolder: string
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A peer that computes shares of blocks in groups that others lead; it is no member of the swarm and serves no span. */
+export interface RankPeer {
+  readonly peerId: string
+  addresses(): readonly string[]
+  readonly manifest: IdentifiedManifest
+  readonly numericClass: string
+  /** Groups that it is in. */
+  groups(): number
+  close(): Promise<void>
+}
+
+/** Resolves when it can be asked. */
+export function startRank(dependencies: SystemDependencies, options: RankOptions): Promise<RankPeer> {
+  return inScope((scope) => start(dependencies, options, scope))
+}
+
+async function start(
+  dependencies: SystemDependencies,
+  options: RankOptions,
+  scope: Scope,
+): Promise<RankPeer> {
+  const { clock, logger } = dependencies
+  const { dataFolder, threads, leaders, memoryBytes } = options
+  const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
+  const { transport, manifest, store } = await joinModel(
+    dependencies,
+    {
+      ...options,
+      role: 'node',
+      connection: {
+        keyFolder: dataFolder,
+        listen,
+        lan: options.lan,
+        announce: options.announce,
+        dialInstead: options.dialInstead,
+        serveDirectory: false,
+      },
+    },
+    scope,
+  )
+  const { config, profile } = manifest.manifest
+  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  scope.onClose(() => own.close())
+  const device = paced(own, options.slowdown ?? 1, scope)
+  const memory = createRankMemory(memoryBytes)
+  const host = createRankHost(
+    { transport, clock, logger },
+    {
+      manifestId: manifest.id,
+      profile: formatProfile(profile),
+      get numericClass() {
+        return device.numericClass
+      },
+      accepts: (leader) => leaders === null || leaders.includes(leader),
+      async load({ range, split, rank, sum }, signal) {
+        const share = rankShare(config, profile, split, rank)
+        await store.ensureUnits(unitsOfRange(range), signal)
+        const loaded: { runner?: BlockRunner } = {}
+        loaded.runner = await device.loadRank(range, {
+          share,
+          sum,
+          memoryLimitBytes: memoryBytes,
+          otherBytes: () => memory.usedBytes(loaded.runner),
+          signal,
+        })
+        return memory.share(loaded.runner)
+      },
+      async loadHead(vocabulary, signal) {
+        await store.ensureUnits(['embed', 'head'], signal)
+        return memory.head(residentHeadBytes(manifest.manifest, vocabulary), () =>
+          device.loadHead(vocabulary),
+        )
+      },
+    },
+  )
+  scope.onClose(() => host.close())
+  return {
+    peerId: transport.peerId,
+    addresses: () => transport.addresses(),
+    manifest,
+    get numericClass() {
+      return device.numericClass
+    },
+    groups: () => host.groups,
+    close: () => scope.close(),
+  }
+}

@@ -1,0 +1,73 @@
+import { ShoalError, sleep, type Clock } from '@shoal/host'
+import type { Membership } from '@shoal/membership'
+import { missedWithout } from './decide.ts'
+import { countKeepers } from './stays-after-me.ts'
+import { swarmLimits } from '../../limits.ts'
+import type { SwarmView } from '../../view/swarm-view.ts'
+
+/** When this node may stop serving blocks: the other half of a move, after the new ones are there. */
+export interface Releases {
+  /** For each block, other peers that are to keep it. */
+  keepers(): readonly number[]
+  /** Something may have changed: notes when. */
+  look(): void
+  /**
+   * Resolves when others keep all these blocks, and everybody has had time to hear of it: after a quiet moment all have
+   * one snapshot, so one plan, and nobody gives up what another one counts on.
+   * @throws {ShoalError} `not-ready` when that does not come in time
+   */
+  whenFree(blocks: readonly number[], signal: AbortSignal): Promise<void>
+  /** Resolves after a quiet moment: who is named in the plan knows it. @throws {ShoalError} `not-ready` when that does not come in time */
+  whenQuiet(signal: AbortSignal): Promise<void>
+}
+
+export interface ReleasesDependencies {
+  readonly clock: Clock
+  readonly membership: Pick<Membership, 'members'>
+  readonly view: Pick<SwarmView, 'plan' | 'costs'>
+  readonly selfId: string
+}
+
+export function createReleases({ clock, membership, view, selfId }: ReleasesDependencies): Releases {
+  let seen = ''
+  let sinceMs = clock.nowMs()
+
+  /** What a decision to give something up depends on: who is to hold what, and who does. */
+  const look = (): void => {
+    const holding = membership
+      .members()
+      .flatMap(({ record, liveness }) =>
+        liveness === 'alive' && record.state === 'serving'
+          ? [[record.peerId, record.incarnation, record.span, record.group?.ranks]]
+          : [],
+      )
+    const now = JSON.stringify([view.plan().placements, holding])
+    if (now === seen) return
+    seen = now
+    sinceMs = clock.nowMs()
+  }
+  const keepers = (): readonly number[] =>
+    countKeepers(membership.members(), view.plan().placements, selfId, view.costs.blockCount)
+
+  const quietWithout = async (blocks: readonly number[], signal: AbortSignal): Promise<void> => {
+    const untilMs = clock.nowMs() + swarmLimits.releaseTimeoutMs
+    for (;;) {
+      look()
+      const missed = missedWithout(blocks, keepers())
+      if (missed === null && clock.nowMs() - sinceMs >= swarmLimits.releaseQuietMs) return
+      if (clock.nowMs() >= untilMs)
+        throw new ShoalError(
+          'not-ready',
+          missed === null ? 'the swarm is changing' : `nobody else is to keep block ${missed} any more`,
+        )
+      await sleep(clock, swarmLimits.settleMs, signal)
+    }
+  }
+
+  return {
+    keepers,
+    look,
+    whenFree: (blocks, signal) => (blocks.length === 0 ? Promise.resolve() : quietWithout(blocks, signal)),
+    whenQuiet: (signal) => quietWithout([], signal),
+  }
+}

@@ -1,0 +1,87 @@
+import type { BlockRange } from '@shoal/model'
+import type { Member, MemberState } from '@shoal/membership'
+import { expect, test } from 'vitest'
+import { countKeepers } from './stays-after-me.ts'
+
+const hardware = {
+  memoryBytes: 1,
+  decodeMicrosPerBlock: 1,
+  prefillMicrosPerRowBlock: 1,
+  bandwidthBytesPerSecond: 0,
+  device: 'cpu',
+  threads: 1,
+}
+const span = (start: number, end: number): BlockRange => ({ start, end })
+function member(
+  peerId: string,
+  held: BlockRange | null,
+  state: MemberState = 'serving',
+  liveness: Member['liveness'] = 'alive',
+): Member {
+  return {
+    record: {
+      peerId,
+      incarnation: 1,
+      seq: 1,
+      writer: 1,
+      clock: 1,
+      state,
+      span: held,
+      hardware,
+      numericClass: 'none',
+      addresses: [],
+      version: '',
+      links: {},
+    },
+    liveness,
+    load: null,
+  }
+}
+
+test.each([
+  [
+    'who is to stay as it is counts',
+    [member('a', span(1, 3))],
+    [{ peer: 'a', start: 1, end: 3 }],
+    [0, 1, 1, 0],
+  ],
+  [
+    'who is to hold others too may let go first',
+    [member('a', span(0, 3))],
+    [{ peer: 'a', start: 0, end: 4 }],
+    [0, 0, 0, 0],
+  ],
+  ['who is to hold fewer too', [member('a', span(0, 3))], [{ peer: 'a', start: 1, end: 3 }], [0, 0, 0, 0]],
+  ['what is only held does not', [member('a', span(0, 3))], [], [0, 0, 0, 0]],
+  ['what is only planned does not', [member('a', null)], [{ peer: 'a', start: 0, end: 4 }], [0, 0, 0, 0]],
+  ['this node does not', [member('self', span(0, 4))], [{ peer: 'self', start: 0, end: 4 }], [0, 0, 0, 0]],
+  [
+    'who drains does not',
+    [member('a', span(0, 4), 'draining')],
+    [{ peer: 'a', start: 0, end: 4 }],
+    [0, 0, 0, 0],
+  ],
+  [
+    'who is suspected does not',
+    [member('a', span(0, 4), 'serving', 'suspect')],
+    [{ peer: 'a', start: 0, end: 4 }],
+    [0, 0, 0, 0],
+  ],
+  [
+    'several count',
+    [member('a', span(0, 3)), member('b', span(2, 4))],
+    [
+      { peer: 'a', start: 0, end: 3 },
+      { peer: 'b', start: 2, end: 4 },
+    ],
+    [1, 1, 2, 1],
+  ],
+  [
+    'a span beyond the model is cut',
+    [member('a', span(2, 9))],
+    [{ peer: 'a', start: 2, end: 9 }],
+    [0, 0, 1, 1],
+  ],
+] as const)('%s', (_name, members, placements, expected) => {
+  expect(countKeepers(members, placements, 'self', 4)).toEqual(expected)
+})

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { demoModelFolder } from '@shoal/demo-model'
+import { ShoalError } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { openModel, parseProfile, type ModelSource, type NumericProfile } from '@shoal/model'
+import { openFolder } from '@shoal/model/node'
+import { createHubClient, type HubSettings } from './hub/hub-client.ts'
+import { openHubFiles, parseHubReference, type HubReference } from './hub/hub-files.ts'
+
+/** A model that a user named: `demo`, a folder in Hugging Face layout, or `org/name[@revision]` on a hub. */
+export interface Reference {
+  readonly ref: string
+  readonly source: ModelSource
+  /** Reading it costs a download: peers are asked first. */
+  readonly remote: boolean
+  /** Changes whenever a file of the model changes: what a cached packing is found by. */
+  readonly fingerprint: string
+  /** What `--weights` is when nobody says: f32 for the demo model, int4 in blocks of 32 otherwise. */
+  readonly defaultProfile: NumericProfile
+}
+
+/** Of every model but the demo. */
+const usualProfile = 'int4:32'
+
+/**
+ * Opens what REF names; a folder of that name comes before a hub. The caller closes `source`.
+ * @throws {ShoalError | ModelError} with the way out: what is not there, not supported, not readable
+ */
+export async function openReference(
+  ref: string,
+  options: { hub?: HubSettings; signal?: AbortSignal } = {},
+): Promise<Reference> {
+  if (ref === 'demo') return openLocal(ref, demoModelFolder)
+  const named = parseHubReference(ref)
+  if (named === null || (await exists(ref))) return openLocal(ref, ref)
+  try {
+    return await openRemote(ref, named, options.hub ?? hubOf(process.env), options.signal)
+  } catch (error) {
+    // Whoever meant a folder and mistyped it should not wonder about a hub.
+    if (error instanceof ShoalError)
+      throw new ShoalError(error.code, `there is no folder '${ref}'; on the hub: ${error.message}`, {
+        cause: error,
+      })
+    throw error
+  }
+}
+
+/** `HF_ENDPOINT` and `HF_TOKEN`, as every tool of that hub reads them. */
+export function hubOf(environment: Readonly<Record<string, string | undefined>>): HubSettings {
+  const { HF_ENDPOINT: endpoint = '', HF_TOKEN: token = '' } = environment
+  return {
+    endpoint: endpoint === '' ? 'https://huggingface.co' : endpoint,
+    token: token.trim() === '' ? null : token.trim(),
+  }
+}
+
+async function openLocal(ref: string, folder: string): Promise<Reference> {
+  const files = await openFolder(folder)
+  const fingerprint = await fingerprintOf(folder, await files.list())
+  const source = await openModel(files)
+  return {
+    ref,
+    source: ref === 'demo' ? { ...source, name: 'demo' } : source,
+    remote: false,
+    fingerprint,
+    defaultProfile: parseProfile(ref === 'demo' ? 'f32' : usualProfile),
+  }
+}
+
+async function openRemote(
+  ref: string,
+  named: HubReference,
+  hub: HubSettings,
+  signal?: AbortSignal,
+): Promise<Reference> {
+  const client = createHubClient({ clock: systemClock, fetch: globalThis.fetch }, hub)
+  const { files, commit } = await openHubFiles(client, named, signal)
+  const source = await openModel(files, signal)
+  // A commit has one content, wherever it comes from.
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([named.id, commit]))
+    .digest('hex')
+  return { ref, source, remote: true, fingerprint, defaultProfile: parseProfile(usualProfile) }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return false
+    throw error
+  }
+}
+
+async function fingerprintOf(folder: string, names: readonly string[]): Promise<string> {
+  const hash = createHash('sha256')
+  for (const name of [...names].sort()) {
+    const { size, mtimeMs } = await stat(join(folder, name))
+    hash.update(JSON.stringify([name, size, mtimeMs]))
+  }
+  return hash.digest('hex')
+}
