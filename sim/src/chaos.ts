@@ -6,6 +6,8 @@
  *     membership   churn over membership and planner, in virtual time
  *     groups       the same with peers that take part in groups
  *     processes    five real processes, killed and started again
+ *     outages      three real processes with memory for half of the model each: one is killed every 20 s and comes back,
+ *                  while two answers at a time are compared with those of one process [--count KILLS]
  *     kills        real processes that kill themselves at exact points
  *     streams      long answers over real processes whose stages are replaced by others, cut otherwise [--tokens N]
  */
@@ -15,6 +17,7 @@ import { churnGroups, churnMembership } from './churn/membership.ts'
 import { chaosSim } from './churn/sim.ts'
 import { chaosKills } from './kills/chaos-kills.ts'
 import { chaosStreams } from './kills/chaos-streams.ts'
+import { chaosOutages } from './processes/outages.ts'
 import { chaosRestarts } from './processes/restarts.ts'
 
 /** What a harness found. */
@@ -39,6 +42,7 @@ const harnesses: Readonly<Record<string, Harness>> = {
   membership: { count: 1000, run: churnMembership },
   groups: { count: 200, run: churnGroups },
   processes: { count: 100, run: chaosRestarts },
+  outages: { count: 15, run: chaosOutages },
   kills: { count: 100, run: chaosKills },
   streams: { count: 1, run: chaosStreams },
 }
