@@ -90,6 +90,8 @@ export function packageOf(specifier: string): string | null {
 
 export interface PackageManifest {
   readonly name: string
+  /** `.` or `./name` → file, relative to the workspace. */
+  readonly exports?: Readonly<Record<string, string>>
   readonly scripts?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>

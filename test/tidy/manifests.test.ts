@@ -1,0 +1,59 @@
+/** `package.json` of every workspace: what it declares, in which version, and which scripts it has. */
+import { expect, test } from 'vitest'
+import { isExcepted, unimportedDependencies } from './exceptions.ts'
+import { source, workspaces } from './repository.ts'
+import { packageOf, readManifest } from './source.ts'
+
+test('what a workspace imports it declares', () => {
+  const development = Object.keys(readManifest('').devDependencies ?? {})
+  const findings = source.flatMap((file) => {
+    const { name, dependencies = {} } = readManifest(file.workspace)
+    return file.imports.flatMap(({ specifier }) => {
+      const used = packageOf(specifier)
+      if (used === null || used === name || used in dependencies) return []
+      return file.test && development.includes(used)
+        ? []
+        : [`${file.path} imports ${used}, which ${file.workspace}/package.json does not declare`]
+    })
+  })
+  expect(findings.filter((finding) => !finding.includes('vitest.config.ts'))).toEqual([])
+})
+
+test('what a workspace declares it imports', () => {
+  const findings = workspaces.flatMap((workspace) => {
+    const used = new Set(
+      source
+        .filter((file) => file.workspace === workspace)
+        .flatMap((file) => file.imports.map(({ specifier }) => packageOf(specifier))),
+    )
+    return Object.keys(readManifest(workspace).dependencies ?? {})
+      .filter((name) => !used.has(name) && !isExcepted(unimportedDependencies, `${workspace}:${name}`))
+      .map((name) => `${workspace} declares ${name} and does not import it`)
+  })
+  expect(findings).toEqual([])
+})
+
+test('versions are exact and agree over workspaces', () => {
+  const seen = new Map<string, string>()
+  const findings = ['', ...workspaces].flatMap((workspace) => {
+    const { dependencies = {}, devDependencies = {} } = readManifest(workspace)
+    return Object.entries({ ...dependencies, ...devDependencies }).flatMap(([name, version]) => {
+      const other = seen.get(name) ?? version
+      seen.set(name, version)
+      return /^\d+\.\d+\.\d+$/.test(version) && other === version
+        ? []
+        : [`${workspace} wants ${name}@${version}; write one exact version everywhere (${other})`]
+    })
+  })
+  expect(findings).toEqual([])
+})
+
+test('npm scripts run under every shell', () => {
+  const posix = /(^|\s)(rm|cp|mv|mkdir|cat|export|bash|sh|chmod|\.\/\S+)\s|[;'$]|^\w+=/
+  const findings = ['', ...workspaces].flatMap((workspace) =>
+    Object.entries(readManifest(workspace).scripts ?? {}).flatMap(([name, script]) =>
+      posix.test(script) ? [`${workspace} script ${name}: ${script}`] : [],
+    ),
+  )
+  expect(findings).toEqual([])
+})
