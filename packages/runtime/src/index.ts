@@ -1,12 +1,11 @@
 /**
  * Runs blocks of a model: hidden states in, hidden states out, with a KV cache per session.
  *
- * Devices behind one interface: `createOnnxDevice` computes on this machine's CPU through onnxruntime, in a thread of
- * its own; `createReferenceDevice` is the same arithmetic in plain TypeScript, for oracles and simulations. A third,
- * `createMixingDevice`, computes nothing that a model means: it stands in for the arithmetic where a simulated swarm is large.
+ * `createDevice` makes a device of any kind; the kinds are described there. `decorateDevice` and `decorateRunner` change
+ * some members of a device or runner and pass the others on.
  *
  * @example
- * const device = await createOnnxDevice({ manifest, folder, threads: 2, logger })
+ * const device = await createDevice({ kind: 'onnx', manifest, folder, threads: 2, logger })
  * const runner = await device.loadBlocks({ start: 0, end: 8 }, { memoryLimitBytes: 2 ** 31 })
  * await runner.open('session', 512)
  * const next = await runner.forward('session', 0, hidden)
@@ -25,10 +24,9 @@ export type {
   SumThread,
   ThreadSum,
 } from './block-runner.ts'
-export { createOnnxDevice, type OnnxDeviceOptions } from './onnx/device.ts'
-export { createMixingDevice, type MixingDeviceOptions } from './mixing/device.ts'
+export { createDevice, type DeviceOptions } from './devices/create-device.ts'
+export { decorateDevice, decorateHead, decorateRunner, decorateRunners } from './devices/decorate.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
-export { createReferenceDevice, type ReferenceDeviceOptions } from './reference/device.ts'
 export type { TensorReader } from './tensor-reader.ts'
 export { keyValueBytesPerPosition } from './costs/key-value-size.ts'
 export { residentHeadBytes, residentWeightBytes } from './costs/memory-estimate.ts'

@@ -6,7 +6,7 @@ import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
-import type { Device } from '@shoal/runtime'
+import { decorateDevice, decorateHead, decorateRunner, type Device } from '@shoal/runtime'
 import type { GroupRunner } from '@shoal/group'
 import { grouped, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
@@ -170,34 +170,31 @@ function timed(
   onRunner: (runner: GroupRunner) => void,
   note: (times: { readonly forwardMs?: number; readonly headMs?: number }) => void,
 ): Device {
-  return {
-    ...device,
+  return decorateDevice(device, {
     async loadHead(vocabulary) {
       const head = await device.loadHead(vocabulary)
-      return {
-        ...head,
+      return decorateHead(head, {
         async logits(hidden, into) {
           const started = performance.now()
           const logits = await head.logits(hidden, into)
           note({ headMs: performance.now() - started })
           return logits
         },
-      }
+      })
     },
     async loadBlocks(range, options) {
       const runner = await device.loadBlocks(range, options)
       if ('sumsInThread' in runner) onRunner(runner as GroupRunner)
-      return {
-        ...runner,
+      return decorateRunner(runner, {
         async forward(session, position, hidden) {
           const started = performance.now()
           const rows = await runner.forward(session, position, hidden)
           if (rows.length === runner.hiddenSize) note({ forwardMs: performance.now() - started })
           return rows
         },
-      }
+      })
     },
-  }
+  })
 }
 
 async function startRankProcess(

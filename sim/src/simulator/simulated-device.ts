@@ -1,6 +1,6 @@
 import { sleep, type Clock } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
-import type { BlockRunner, Device } from '@shoal/runtime'
+import { decorateDevice, decorateRunner, type BlockRunner, type Device } from '@shoal/runtime'
 
 export interface SimulatedDeviceOptions {
   readonly clock: Clock
@@ -50,8 +50,7 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
   /** @param share of each block */
   const simulate = (runner: BlockRunner, share = 1): BlockRunner => {
     const parts = new Map<string, BlockRange>()
-    return {
-      ...runner,
+    return decorateRunner(runner, {
       async open(session, tokenBudget, part = runner.range) {
         await runner.open(session, tokenBudget, part)
         parts.set(session, part)
@@ -75,12 +74,10 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
         loaded.delete(runner)
         return runner.release()
       },
-    }
+    })
   }
 
-  return {
-    kind: device.kind,
-    threads: device.threads,
+  return decorateDevice<SimulatedDevice>(device, {
     numericClass,
     get rows() {
       return rows
@@ -98,8 +95,7 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
       // Its sums are made at once and waited for as long as the links take.
       return simulate(runner, 1 / loading.share.ranks)
     },
-    loadHead: (vocabulary) => device.loadHead(vocabulary),
-    loadEmbedding: () => device.loadEmbedding(),
+    // The device under it serves all nodes of a simulation.
     close: () => Promise.resolve(),
     caches() {
       const memories = [...loaded].map((runner) => runner.memory())
@@ -114,5 +110,5 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
         ),
       }
     },
-  }
+  })
 }

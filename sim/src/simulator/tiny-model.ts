@@ -8,7 +8,7 @@ import {
   type ModelConfig,
   type PackedTensor,
 } from '@shoal/model'
-import { createMixingDevice, createReferenceDevice, type Device } from '@shoal/runtime'
+import { createDevice, type Device } from '@shoal/runtime'
 
 /** A model that is small enough for a simulation. */
 export interface TinyModel {
@@ -83,10 +83,11 @@ async function make(model: TinyModelName, runner: RunnerName): Promise<TinyModel
   const manifest = identifyManifest({ version: 1, name: model, config, profile, assets: [], tensors })
   const readTensor = (name: string, offset: number, length: number): Promise<Uint8Array> =>
     Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length))
-  const device =
-    runner === 'cost'
-      ? createMixingDevice({ manifest, readTensor })
-      : await createReferenceDevice({ manifest, readTensor })
+  const device = await createDevice({
+    kind: runner === 'cost' ? 'mixing' : 'reference',
+    manifest,
+    readTensor,
+  })
   return {
     manifest,
     blobs: new Map(tensors.map(({ name, sha256 }) => [sha256, bytes.get(name) ?? new Uint8Array()])),

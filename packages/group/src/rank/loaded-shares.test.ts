@@ -1,5 +1,5 @@
 import { createVirtualClock, type VirtualClock } from '@shoal/host'
-import type { BlockRunner } from '@shoal/runtime'
+import { decorateRunner } from '@shoal/runtime'
 import { beforeEach, expect, test } from 'vitest'
 import { createFakeRunner } from '@shoal/runtime/testing'
 import { settled } from '@shoal/host/testing'
@@ -24,7 +24,7 @@ beforeEach(() => {
   shares = createLoadedShares(clock, async () => {
     loads += 1
     inMemory += 1
-    const runner: BlockRunner = { ...createFakeRunner(range, 8), release: async () => void (inMemory -= 1) }
+    const runner = decorateRunner(createFakeRunner(range, 8), { release: async () => void (inMemory -= 1) })
     return runner
   })
 })

@@ -12,8 +12,9 @@ import {
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
 import {
-  createOnnxDevice,
-  createReferenceDevice,
+  createDevice,
+  decorateHead,
+  decorateRunner,
   type BlockRunner,
   type Device,
   type HeadRunner,
@@ -92,8 +93,15 @@ export async function createGroupBench(
   const addDevice = async (): Promise<Device> => {
     const device =
       kind === 'onnx'
-        ? await createOnnxDevice({ manifest, folder: packed.path, threads: 1, logger: silentLogger })
-        : await createReferenceDevice({
+        ? await createDevice({
+            kind: 'onnx',
+            manifest,
+            folder: packed.path,
+            threads: 1,
+            logger: silentLogger,
+          })
+        : await createDevice({
+            kind: 'reference',
             manifest,
             readTensor: (name, offset, length) => packed.read(name, offset, length),
           })
@@ -118,14 +126,13 @@ export async function createGroupBench(
       const loadHead = async (vocabulary: IndexRange): Promise<HeadRunner> => {
         await options.beforeHead?.(vocabulary)
         const head = await own.loadHead(vocabulary)
-        return {
-          ...head,
+        return decorateHead(head, {
           async logits(hidden, into) {
             headCalls += 1
             const logits = await head.logits(hidden, into)
             return logits.subarray(options.cutLogits ?? 0)
           },
-        }
+        })
       }
       const host = createRankHost(
         { transport, clock, logger: silentLogger },
@@ -143,13 +150,12 @@ export async function createGroupBench(
               signal,
             })
             loaded.push(runner)
-            return {
-              ...runner,
+            return decorateRunner(runner, {
               forward(session, position, hidden) {
                 options.onForward?.()
                 return runner.forward(session, position, hidden)
               },
-            }
+            })
           },
         },
       )

@@ -1,6 +1,6 @@
 import { createVirtualClock, type Clock } from '@shoal/host'
 import { expect, test } from 'vitest'
-import type { BlockRunner } from '../block-runner.ts'
+import { decorateRunner } from '../devices/decorate.ts'
 import { measureRunner } from './measure.ts'
 import { devices, plentyBytes } from '../testing/devices.ts'
 import { randomModel, smallLlama } from '../testing/random-model.ts'
@@ -23,8 +23,7 @@ test('times decoding through all blocks and prompts in one, behind rests, and le
   }
   let blocks = 0
   /** The real runner on a clock on which a call costs 1 ms, and in each block a row 1 ms and a row of the past 0.25 ms. */
-  const timed: BlockRunner = {
-    ...runner,
+  const timed = decorateRunner(runner, {
     open(session, tokenBudget, part = runner.range) {
       blocks = part.end - part.start
       return runner.open(session, tokenBudget, part)
@@ -37,7 +36,7 @@ test('times decoding through all blocks and prompts in one, behind rests, and le
       virtual.advance(1)
       return runner.truncate(session, length)
     },
-  }
+  })
   const measured = await measureRunner(timed, clock, {
     decodeAt: [40, 4],
     prefillRows: [1, 16],

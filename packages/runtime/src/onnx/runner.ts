@@ -1,6 +1,7 @@
 import { ShoalError } from '@shoal/host'
 import type { BlockRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
+import { decorateRunner } from '../devices/decorate.ts'
 import { checkRows, type SessionBook } from '../session-book.ts'
 import type { SpanId } from './thread/compute-calls.ts'
 import type { ComputeWorker } from './thread/compute-worker.ts'
@@ -77,8 +78,7 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
 
 /** A rank's runner: what its calls fail of is known on this side of the mailbox. */
 export function createRankRunner(runner: BlockRunner, mailbox: Mailbox): BlockRunner {
-  return {
-    ...runner,
+  return decorateRunner(runner, {
     async forward(session, position, hidden) {
       try {
         return await runner.forward(session, position, hidden)
@@ -90,7 +90,7 @@ export function createRankRunner(runner: BlockRunner, mailbox: Mailbox): BlockRu
       mailbox.close()
       await runner.release()
     },
-  }
+  })
 }
 
 export function createOnnxHead(worker: ComputeWorker, span: SpanId, config: ModelConfig): HeadRunner {

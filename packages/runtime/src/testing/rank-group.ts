@@ -1,5 +1,6 @@
 import { rankShare, splitBlocks, type Manifest } from '@shoal/model'
 import type { BlockRunner, Device, SumRanks } from '../block-runner.ts'
+import { decorateDevice } from '../devices/decorate.ts'
 import { sameBits } from '../probe/same-bits.ts'
 
 /**
@@ -14,10 +15,7 @@ export function rankGroupDevice(
   const [first] = devices
   if (first === undefined || devices.length !== speeds.length) throw new Error('a device for each rank')
   const split = splitBlocks(config, profile, speeds)
-  return {
-    kind: first.kind,
-    threads: first.threads,
-    numericClass: first.numericClass,
+  return decorateDevice(first, {
     async loadBlocks(range, { memoryLimitBytes }) {
       const meet = meeting(devices.length)
       const runners = await Promise.all(
@@ -31,13 +29,10 @@ export function rankGroupDevice(
       )
       return asOne(runners)
     },
-    loadRank: (range, options) => first.loadRank(range, options),
-    loadHead: (vocabulary) => first.loadHead(vocabulary),
-    loadEmbedding: () => first.loadEmbedding(),
     async close() {
       for (const device of devices) await device.close()
     },
-  }
+  })
 }
 
 /** Adds up in rank order once all ranks have brought their part. */

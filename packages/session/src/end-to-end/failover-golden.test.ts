@@ -2,7 +2,7 @@ import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
 import { createSampler, formatProfile, openModel, parseProfile } from '@shoal/model'
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createMemoryNetwork } from '@shoal/network'
-import { createOnnxDevice, type BlockRunner, type Device } from '@shoal/runtime'
+import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -42,7 +42,13 @@ describe.each(['f32', 'int4:32'])('onnx runners, %s: a stage goes in mid-answer'
     await source.close()
     const [first, second] = await Promise.all(
       [1, 2].map((threads) =>
-        createOnnxDevice({ manifest: packed.manifest, folder: path, threads, logger: silentLogger }),
+        createDevice({
+          kind: 'onnx',
+          manifest: packed.manifest,
+          folder: path,
+          threads,
+          logger: silentLogger,
+        }),
       ),
     )
     device = first!

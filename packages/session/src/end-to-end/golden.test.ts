@@ -2,7 +2,7 @@ import { createVirtualClock, randomHex, seededRandom, silentLogger } from '@shoa
 import { createSampler, formatProfile, openModel, parseProfile } from '@shoal/model'
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createMemoryNetwork } from '@shoal/network'
-import { createOnnxDevice, createReferenceDevice, type BlockRunner, type Device } from '@shoal/runtime'
+import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -26,7 +26,8 @@ const kinds: readonly [string, string, (packed: PackedFolder) => Promise<Device>
     'reference',
     'f32',
     (packed) =>
-      createReferenceDevice({
+      createDevice({
+        kind: 'reference',
         manifest: packed.manifest,
         readTensor: (name, offset, length) => packed.read(name, offset, length),
       }),
@@ -34,12 +35,14 @@ const kinds: readonly [string, string, (packed: PackedFolder) => Promise<Device>
   [
     'onnx',
     'f32',
-    ({ manifest, path }) => createOnnxDevice({ manifest, folder: path, threads: 1, logger: silentLogger }),
+    ({ manifest, path }) =>
+      createDevice({ kind: 'onnx', manifest, folder: path, threads: 1, logger: silentLogger }),
   ],
   [
     'onnx',
     'int4:32',
-    ({ manifest, path }) => createOnnxDevice({ manifest, folder: path, threads: 1, logger: silentLogger }),
+    ({ manifest, path }) =>
+      createDevice({ kind: 'onnx', manifest, folder: path, threads: 1, logger: silentLogger }),
   ],
 ]
 

@@ -4,7 +4,7 @@ import { createSampler, formatProfile, openModel, parseProfile, rankShare, split
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createLibp2pTransport, createPeerKey, type Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
-import { createOnnxDevice, createReferenceDevice, type Device } from '@shoal/runtime'
+import { createDevice, decorateRunner, type Device } from '@shoal/runtime'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -63,11 +63,12 @@ async function addTransport(direct: boolean): Promise<Transport> {
 async function addDevice(reference = false): Promise<Device> {
   const { manifest } = packed
   const device = reference
-    ? await createReferenceDevice({
+    ? await createDevice({
+        kind: 'reference',
         manifest,
         readTensor: (name, offset, length) => packed.read(name, offset, length),
       })
-    : await createOnnxDevice({ manifest, folder: packed.path, threads: 1, logger: silentLogger })
+    : await createDevice({ kind: 'onnx', manifest, folder: packed.path, threads: 1, logger: silentLogger })
   open.push(device)
   return device
 }
@@ -93,13 +94,12 @@ async function addRank(
           memoryLimitBytes,
           signal: ended,
         })
-        return {
-          ...runner,
+        return decorateRunner(runner, {
           async forward(...given) {
             await onForward()
             return runner.forward(...given)
           },
-        }
+        })
       },
     },
   )

@@ -1,6 +1,6 @@
 import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
 import { parseProfile, unitNames, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
-import { createOnnxDevice, type BlockRunner, type Device } from '@shoal/runtime'
+import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
 import { createEngine } from './engine.ts'
 import { inScope, type Scope } from '../scope.ts'
@@ -61,7 +61,7 @@ async function open(
     { clock, reference, peers: null, onProgress },
     folder,
   )
-  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  const own = await createDevice({ kind: 'onnx', manifest, folder: store.path, threads, logger })
   scope.onClose(() => own.close())
   const device = options.wrap?.(own, manifest) ?? own
   await store.ensureUnits(unitNames(config), signal)

@@ -8,7 +8,7 @@ import {
   type IndexRange,
 } from '@shoal/model'
 import type { Transport } from '@shoal/network'
-import type { Device } from '@shoal/runtime'
+import { decorateDevice, type Device } from '@shoal/runtime'
 import { createGroupRunner, type GroupPeer, type GroupRunner } from '@shoal/group'
 import { createSharedHead, isWorthAsking, timeHead, type HeadPart } from './shared-head.ts'
 
@@ -83,9 +83,7 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
     }
   }
 
-  return {
-    kind: own.kind,
-    threads: own.threads,
+  return decorateDevice(own, {
     get numericClass() {
       return latest?.numericClass ?? own.numericClass
     },
@@ -117,7 +115,6 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
       shareHead()
       return runner
     },
-    loadRank: (range, rank) => own.loadRank(range, rank),
     async loadHead(vocabulary) {
       const split = splitVocabulary(config.vocabularySize, speeds)
       if (vocabulary !== undefined || split.some(({ start, end }) => start === end))
@@ -133,9 +130,7 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
       shareHead()
       return createSharedHead({ ...config, parts, group: () => latest?.head ?? null })
     },
-    loadEmbedding: () => own.loadEmbedding(),
-    close: () => own.close(),
-  }
+  })
 }
 
 function peerOf(address: string): GroupPeer {

@@ -1,6 +1,6 @@
 import { ShoalError, silentLogger, sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
-import type { Device } from '@shoal/runtime'
+import { decorateDevice, decorateHead } from '@shoal/runtime'
 import { createGroupBench } from '@shoal/group/testing'
 import { expect, test } from 'vitest'
 import { grouped } from './group-device.ts'
@@ -60,21 +60,19 @@ test('whoever leads a group shares the head with it: the same logits, also when 
 test('of a head that cannot be loaded whole no part stays', async () => {
   const bench = await createGroupBench('llama', 'f32', 'reference')
   let held = 0
-  const device: Device = {
-    ...bench.device,
+  const device = decorateDevice(bench.device, {
     async loadHead(vocabulary) {
       if (vocabulary !== undefined && vocabulary.start > 0) throw new ShoalError('no-capacity', 'full')
       const head = await bench.device.loadHead(vocabulary)
       held += 1
-      return {
-        ...head,
+      return decorateHead(head, {
         async release() {
           held -= 1
           await head.release()
         },
-      }
+      })
     },
-  }
+  })
   const dependencies = {
     transport: bench.network.createTransport('leader'),
     clock: bench.clock,

@@ -1,5 +1,5 @@
 import { ShoalError } from '@shoal/host'
-import type { BlockRunner, HeadRunner } from '@shoal/runtime'
+import { decorateHead, decorateRunner, type BlockRunner, type HeadRunner } from '@shoal/runtime'
 
 /**
  * What leaders have a rank hold, under one limit. A share keeps to it by itself, told what others use; parts of the head take what shares and
@@ -27,13 +27,12 @@ export function createRankMemory(limitBytes: number): RankMemory {
     usedBytes,
     share(runner) {
       shares.add(runner)
-      return {
-        ...runner,
+      return decorateRunner(runner, {
         async release() {
           shares.delete(runner)
           await runner.release()
         },
-      }
+      })
     },
     async head(bytes, load) {
       const others = usedBytes()
@@ -50,13 +49,12 @@ export function createRankMemory(limitBytes: number): RankMemory {
       }
       try {
         const head = await load()
-        return {
-          ...head,
+        return decorateHead(head, {
           async release() {
             await head.release()
             uncount()
           },
-        }
+        })
       } catch (error) {
         uncount()
         throw error

@@ -1,11 +1,11 @@
 import type { Clock } from '@shoal/host'
-import type { BlockRunner, Device } from '@shoal/runtime'
+import { decorateRunner, decorateRunners, type BlockRunner, type Device } from '@shoal/runtime'
 
 /** The share of time in which a device had blocks to compute, waiting calls included: what beats tell as load. */
 export interface BusyMeter {
   /** Thousandths of the time since the last call; routes avoid a peer the more of it is taken. */
   takePermille(): number
-  /** The same device, whose spans are measured. */
+  /** The device, whose runners' calls are counted as busy time. */
   watch(device: Device): Device
 }
 
@@ -24,17 +24,17 @@ export function createBusyMeter(clock: Clock): BusyMeter {
     if (underWay === 0) busyMs += clock.nowMs() - busySinceMs
   }
 
-  const watched = (runner: BlockRunner): BlockRunner => ({
-    ...runner,
-    async forward(session, position, hidden) {
-      begin()
-      try {
-        return await runner.forward(session, position, hidden)
-      } finally {
-        end()
-      }
-    },
-  })
+  const watched = (runner: BlockRunner): BlockRunner =>
+    decorateRunner(runner, {
+      async forward(session, position, hidden) {
+        begin()
+        try {
+          return await runner.forward(session, position, hidden)
+        } finally {
+          end()
+        }
+      },
+    })
 
   return {
     takePermille() {
@@ -46,18 +46,6 @@ export function createBusyMeter(clock: Clock): BusyMeter {
       busyMs = 0
       return elapsedMs <= 0 ? 0 : Math.min(1000, Math.round((1000 * busy) / elapsedMs))
     },
-    watch: (device) => ({
-      kind: device.kind,
-      threads: device.threads,
-      // It may become `none` while blocks are loaded.
-      get numericClass() {
-        return device.numericClass
-      },
-      loadBlocks: async (range, options) => watched(await device.loadBlocks(range, options)),
-      loadRank: async (range, options) => watched(await device.loadRank(range, options)),
-      loadHead: (vocabulary) => device.loadHead(vocabulary),
-      loadEmbedding: () => device.loadEmbedding(),
-      close: () => device.close(),
-    }),
+    watch: (device) => decorateRunners(device, watched),
   }
 }

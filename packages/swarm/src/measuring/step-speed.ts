@@ -1,6 +1,6 @@
 import type { Clock } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
-import type { BlockRunner, Device } from '@shoal/runtime'
+import { decorateDevice, decorateRunner, type BlockRunner, type Device } from '@shoal/runtime'
 
 /** How fast a device decodes in real steps, where calibration could only imitate them, on a machine full of newcomers. */
 export interface StepSpeed {
@@ -34,8 +34,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
   const watchRunner = (runner: BlockRunner, range: BlockRange): BlockRunner => {
     // A session may use a part of the span.
     const parts = new Map<string, number>()
-    return {
-      ...runner,
+    return decorateRunner(runner, {
       async open(session, tokenBudget, part) {
         await runner.open(session, tokenBudget, part)
         parts.set(session, part === undefined ? range.end - range.start : part.end - part.start)
@@ -59,7 +58,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
             note(clock.nowMs() - startMs, blocks, position)
         }
       },
-    }
+    })
   }
   return {
     decodeMicrosPerBlock: () =>
@@ -67,19 +66,10 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
         ? null
         : Math.round([...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0),
     watchRunner,
-    watch: (device) => ({
-      kind: device.kind,
-      threads: device.threads,
-      // It may become `none` while blocks are loaded.
-      get numericClass() {
-        return device.numericClass
-      },
-      loadBlocks: async (range, options) => watchRunner(await device.loadBlocks(range, options), range),
-      // What a rank waits for others is no speed of this device.
-      loadRank: (range, options) => device.loadRank(range, options),
-      loadHead: (vocabulary) => device.loadHead(vocabulary),
-      loadEmbedding: () => device.loadEmbedding(),
-      close: () => device.close(),
-    }),
+    // Ranks are not watched: the time that a rank waits for the others says nothing about this device.
+    watch: (device) =>
+      decorateDevice(device, {
+        loadBlocks: async (range, options) => watchRunner(await device.loadBlocks(range, options), range),
+      }),
   }
 }

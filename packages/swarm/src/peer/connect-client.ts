@@ -1,6 +1,6 @@
 import { createMembership, membershipProfiles } from '@shoal/membership'
 import { formatProfile } from '@shoal/model'
-import { createOnnxDevice, type Device } from '@shoal/runtime'
+import { createDevice, type Device } from '@shoal/runtime'
 import { manifestTopic } from '../directory/topics.ts'
 import { sayHello, type HelloSelf } from '../joining/hello.ts'
 import { swarmLimits } from '../limits.ts'
@@ -68,7 +68,13 @@ async function connect(
 
   // Who only looks at the swarm starts no compute thread.
   const device = async (): Promise<Device> => {
-    const created = await createOnnxDevice({ manifest, folder: store.path, threads: options.threads, logger })
+    const created = await createDevice({
+      kind: 'onnx',
+      manifest,
+      folder: store.path,
+      threads: options.threads,
+      logger,
+    })
     scope.onClose(() => created.close())
     return created
   }

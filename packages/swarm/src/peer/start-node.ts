@@ -3,7 +3,7 @@ import { ShoalError } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles } from '@shoal/membership'
 import { sha256Hex } from '@shoal/model'
-import { createOnnxDevice } from '@shoal/runtime'
+import { createDevice } from '@shoal/runtime'
 import { grouped, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember } from './member.ts'
@@ -99,7 +99,13 @@ async function start(
   }
   const { slowdown = 1 } = options
   // Both start a thread first, which takes longer than what is timed there.
-  const opening = createOnnxDevice({ manifest, folder: store.path, threads, logger: dependencies.logger })
+  const opening = createDevice({
+    kind: 'onnx',
+    manifest,
+    folder: store.path,
+    threads,
+    logger: dependencies.logger,
+  })
   scope.onClose(async () => (await opening).close())
   const [own, speed] = await Promise.all([
     opening,

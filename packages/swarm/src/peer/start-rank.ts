@@ -1,5 +1,5 @@
 import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
-import { createOnnxDevice, residentHeadBytes, type BlockRunner } from '@shoal/runtime'
+import { createDevice, residentHeadBytes, type BlockRunner } from '@shoal/runtime'
 import { createRankHost } from '@shoal/group'
 import { createRankMemory } from '../groups/rank-memory.ts'
 import { inScope, type Scope } from '../scope.ts'
@@ -72,7 +72,7 @@ async function start(
     scope,
   )
   const { config, profile } = manifest.manifest
-  const own = await createOnnxDevice({ manifest, folder: store.path, threads, logger })
+  const own = await createDevice({ kind: 'onnx', manifest, folder: store.path, threads, logger })
   scope.onClose(() => own.close())
   const device = paced(own, options.slowdown ?? 1, scope)
   const memory = createRankMemory(memoryBytes)

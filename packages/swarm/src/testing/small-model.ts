@@ -9,7 +9,7 @@ import {
   type ModelConfig,
 } from '@shoal/model'
 import { modelCosts } from '@shoal/planner'
-import type { BlockRunner, Device } from '@shoal/runtime'
+import { decorateRunner, type BlockRunner, type Device } from '@shoal/runtime'
 
 export const smallConfig: ModelConfig = {
   family: 'llama',
@@ -83,7 +83,7 @@ export function createFakeDevice(): FakeDevice {
       const runner = fakeRunner(range, () => {
         if (!device.loaded.delete(name)) throw new Error(`${name} was released twice`)
       })
-      return { ...runner, lost: losing.signal }
+      return decorateRunner(runner, { lost: losing.signal })
     },
   }
   return device

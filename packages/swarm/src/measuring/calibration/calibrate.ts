@@ -11,7 +11,7 @@ import {
   type IdentifiedManifest,
   type PackedTensor,
 } from '@shoal/model'
-import { createOnnxDevice, measureRunner, noNumericClass, type BlockRunner } from '@shoal/runtime'
+import { createDevice, measureRunner, noNumericClass, type BlockRunner } from '@shoal/runtime'
 
 /** What one block of the model's shape costs on this machine; integer microseconds, so that all peers plan alike. */
 export interface BlockSpeed {
@@ -103,7 +103,8 @@ export async function calibrateBlock(
       },
     }
     await writeRandomUnits(dependencies.random, folder, packedUnit(config, profile, 'block-0'), blockCount)
-    const device = await createOnnxDevice({
+    const device = await createDevice({
+      kind: 'onnx',
       manifest: span,
       folder,
       threads,

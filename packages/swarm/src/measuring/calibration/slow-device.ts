@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '@shoal/host'
-import type { BlockRunner, Device, SumRanks } from '@shoal/runtime'
+import { decorateDevice, decorateRunner, type BlockRunner, type Device, type SumRanks } from '@shoal/runtime'
 
 /** Of one row, so many calls of a kind are remembered: their median is what the next one is taken to have cost. */
 const callsKept = 9
@@ -16,8 +16,7 @@ export function slowed(device: Device, clock: Clock, slowdown: number): Device {
   let doneMs = endedMs
   const held = (runner: BlockRunner): BlockRunner => {
     const usual = createUsual()
-    return {
-      ...runner,
+    return decorateRunner(runner, {
       async forward(session, position, hidden) {
         const beganMs = clock.nowMs()
         const rows = await runner.forward(session, position, hidden)
@@ -30,15 +29,9 @@ export function slowed(device: Device, clock: Clock, slowdown: number): Device {
         if (doneMs > nowMs) await sleep(clock, doneMs - nowMs)
         return rows
       },
-    }
+    })
   }
-  return {
-    kind: device.kind,
-    threads: device.threads,
-    // It may become `none` while blocks are loaded.
-    get numericClass() {
-      return device.numericClass
-    },
+  return decorateDevice(device, {
     loadBlocks: async (range, options) => held(await device.loadBlocks(range, options)),
     loadRank(range, options) {
       let rowValues = 0
@@ -48,10 +41,7 @@ export function slowed(device: Device, clock: Clock, slowdown: number): Device {
         return runner
       })
     },
-    loadHead: (vocabulary) => device.loadHead(vocabulary),
-    loadEmbedding: () => device.loadEmbedding(),
-    close: () => device.close(),
-  }
+  })
 }
 
 /** Sums of a rank whose halves of blocks take so many times longer. */
