@@ -27,7 +27,6 @@ export const longFiles: Exceptions = {
   'packages/swarm/src/view/swarm-view.ts': 'longer since the formatter breaks its lines; to be split',
   'packages/swarm/src/weights/blobs/fetch.test.ts':
     'longer since the formatter breaks its lines; to be split',
-  'sim/src/simulator/world.ts': 'longer since the formatter breaks its lines; to be split',
 }
 
 /** Functions of more than 70 lines outside tests, as `path: name`. It may only shrink. */
@@ -131,9 +130,7 @@ export const longFunctions: readonly string[] = [
   'sim/src/scenarios/chaos-faults.ts: createFaults',
   'sim/src/simulator/generation.ts: startGeneration',
   'sim/src/simulator/node.ts: startSimulatedNode',
-  'sim/src/simulator/rules.ts: createRules',
   'sim/src/simulator/simulated-device.ts: createSimulatedDevice',
-  'sim/src/simulator/world.ts: createWorld',
 ]
 
 /** Folders of session and swarm with more than twelve files. It may only shrink. */
