@@ -3,6 +3,7 @@ import {
   decodeHello,
   decodeSession,
   encodeHello,
+  encodeMembers,
   encodeSession,
   protocols,
   type OpenSession,
@@ -182,6 +183,29 @@ describe('a real node and a hostile peer', () => {
       ),
       { numRuns: 40 },
     )
+
+  it.each([
+    ['an empty deleted range', '01010501a10301010102010400'],
+    ['an item that stands behind itself', '010105008105000100'],
+  ])('refuses a membership update with %s, and shuts its sender out at the eighth', async (_name, hex) => {
+    const blame = new RegExp(`neighbour-misbehaved peer=${raw.transport.peerId}`, 'g')
+    let log = ''
+    const blamedEightTimes = new Promise<void>((resolve) =>
+      node.process.stderr?.on('data', (text) => {
+        log += String(text)
+        if ((log.match(blame)?.length ?? 0) === 8) resolve()
+      }),
+    )
+    const channel = await raw.open(node.address, protocols.members)
+    readFrames(channel)
+    const update = Uint8Array.from(Buffer.from(hex, 'hex'))
+    const frame = encodeMembers({ type: 'update', document: `${node.ready.manifest}/0`, update })
+    for (let times = 0; times < 8; times += 1) await channel.send(...frame)
+    await blamedEightTimes
+    // The end of its connection comes after the frames, and must not bring their error up again.
+    await raw.close()
+    await stillWell()
+  })
 
   // Only ranks serve groups.
   const { group, ...served } = protocols

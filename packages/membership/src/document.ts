@@ -1,6 +1,8 @@
+import { ShoalError } from '@shoal/host'
 import * as Y from 'yjs'
 import { rootName, type DeletedRange, type InspectedUpdate, type ItemId } from './update-grammar.ts'
 import { mergeRanges } from './update-keys.ts'
+import { createUpdateLog } from './update-log.ts'
 
 /** What applying an update did. */
 export interface AppliedUpdate {
@@ -19,6 +21,10 @@ export interface MemberDocument {
   keys(): readonly string[]
   /** Writes our own value. @returns the update for the neighbours */
   set(key: string, value: Uint8Array): Uint8Array
+  /**
+   * Applies all of an update or nothing of it.
+   * @throws {ShoalError} `bad-frame` for an update on which yjs fails
+   */
   apply(update: Uint8Array): AppliedUpdate
   stateVector(): Uint8Array
   /** What a peer with this state vector lacks. @throws {Error} for bytes that are no state vector */
@@ -36,13 +42,23 @@ export interface MemberDocument {
 }
 
 export function createMemberDocument(name: string, writer: number): MemberDocument {
-  const doc = new Y.Doc({ guid: name, gc: true })
-  doc.clientID = writer
-  const map = doc.getMap<Uint8Array>(rootName)
+  const log = createUpdateLog()
   let novel: Uint8Array | undefined
-  doc.on('update', (update: Uint8Array) => {
-    novel = update
-  })
+  let doc = open(writer)
+  let map = doc.getMap<Uint8Array>(rootName)
+
+  function open(clientId: number): Y.Doc {
+    const opened = new Y.Doc({ guid: name, gc: true })
+    for (const update of log.all()) Y.applyUpdate(opened, update)
+    // Afterwards: yjs takes another id when it finds items of its own in an update.
+    opened.clientID = clientId
+    opened.on('update', (update: Uint8Array) => {
+      novel = update
+    })
+    return opened
+  }
+
+  const encode = (): Uint8Array => Y.encodeStateAsUpdate(doc)
 
   const itemAt = (id: ItemId): Y.Item | undefined => {
     if (id.clock >= Y.getState(doc.store, id.client)) return undefined
@@ -72,11 +88,22 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
       novel = undefined
       map.set(key, value)
       if (novel === undefined) throw new Error('yjs made no update of a write')
+      log.add(novel, encode)
       return novel
     },
     apply(update) {
       novel = undefined
-      Y.applyUpdate(doc, update)
+      const { clientID } = doc
+      try {
+        Y.applyUpdate(doc, update)
+      } catch (cause) {
+        // yjs has no transactions: what it had applied before it threw stays, and its indexes may be damaged.
+        doc.destroy()
+        doc = open(clientID)
+        map = doc.getMap<Uint8Array>(rootName)
+        throw new ShoalError('bad-frame', 'a membership update was refused: yjs cannot apply it', { cause })
+      }
+      if (novel !== undefined) log.add(novel, encode)
       const incomplete = doc.store.pendingStructs !== null || doc.store.pendingDs !== null
       // Waiting updates would pile up without bound; the whole state is asked for instead.
       doc.store.pendingStructs = null
@@ -108,7 +135,7 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
       }
       return keys
     },
-    byteLength: () => Y.encodeStateAsUpdate(doc).length,
+    byteLength: () => encode().length,
     destroy: () => doc.destroy(),
   }
 }

@@ -33,7 +33,7 @@ export interface NeighbourDependencies {
   /** The last connection to it ended. */
   onGone(peer: string): void
   onShutOut(peer: string, why: string): void
-  /** A `ShoalError` it throws counts against the neighbour. */
+  /** Whatever it throws counts against the neighbour. */
   onMessage(peer: string, message: MembersMessage): Promise<void>
 }
 
@@ -95,11 +95,14 @@ export function createNeighbours(
     try {
       await dependencies.onMessage(peer, decodeMembers(frame))
     } catch (error) {
-      if (!(error instanceof ShoalError)) throw error
-      if (error.code === 'wrong-manifest') {
+      if (error instanceof ShoalError && error.code === 'wrong-manifest') {
         strangers.add(peer)
         line.channel.abort(error)
-      } else blame(peer, error.message)
+        return
+      }
+      // Not a refusal of ours: a library, or our own code, failed on these bytes. No peer's bytes may end the process.
+      if (!(error instanceof ShoalError)) logger.error('members-frame-failed', { peer, error })
+      blame(peer, messageOf(error))
     }
   }
 
@@ -149,9 +152,11 @@ export function createNeighbours(
     const last = reading.get(peer)
     reading.delete(peer)
     // A goodbye may have come just before the end: it must be read before the end counts as a loss.
-    void (last?.turn ?? Promise.resolve()).then(() => {
-      if (!closed) dependencies.onGone(peer)
-    })
+    ;(last?.turn ?? Promise.resolve())
+      .then(() => {
+        if (!closed) dependencies.onGone(peer)
+      })
+      .catch((error: unknown) => logger.error('members-channel-failed', { peer, error }))
   })
 
   return {

@@ -122,7 +122,10 @@ function readDeleted(decoder: decoding.Decoder): DeletedRange[] {
     if (rangeCount > memberLimits.maxDeletesPerUpdate - deleted.length)
       throw refuse('it deletes too many ranges')
     for (let range = 0; range < rangeCount; range += 1) {
-      deleted.push({ client, clock: decoding.readVarUint(decoder), length: decoding.readVarUint(decoder) })
+      const clock = decoding.readVarUint(decoder)
+      const length = decoding.readVarUint(decoder)
+      if (length < 1) throw refuse('a deleted range is empty')
+      deleted.push({ client, clock, length })
     }
   }
   return deleted
