@@ -21,8 +21,16 @@ export {
   type RankShare,
 } from './splitting/block-split.ts'
 export { rankPermille } from './splitting/rank-weights.ts'
-export { checkConfig, families } from './families/check-config.ts'
-export type { BlockRange, ModelConfig, RopeConfig } from './families/config.ts'
+export { checkConfig } from './families/check-config.ts'
+export { blockSpec, blockSpecs, familyNames } from './families/registry.ts'
+export type {
+  AttentionSpec,
+  BlockSpec,
+  DenseSpec,
+  ExpertsSpec,
+  FeedForwardSpec,
+} from './config/block-spec.ts'
+export type { BlockRange, ModelConfig, RopeConfig } from './config/model-config.ts'
 export { decodeManifest } from './manifest/decode-manifest.ts'
 export { dequantiseRows } from './packing/dequantise.ts'
 export { ModelError, type ModelErrorCode } from './error.ts'
@@ -40,6 +48,7 @@ export type {
 export { openModel, type ModelSource } from './sources/model-source.ts'
 export { packTensors, type PackOptions, type PackProgress, type PackSink } from './packing/pack-tensors.ts'
 export {
+  packedBlock,
   packedTensors,
   packedUnit,
   scaleName,

@@ -1,5 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import {
+  familyNames,
   packedTensors,
   vocabularyMultiple,
   type BlockRange,
@@ -8,8 +9,6 @@ import {
   type ModelConfig,
 } from '@shoal/model'
 import { indexWeights } from './weights.ts'
-
-const families = ['llama', 'mistral', 'qwen2', 'qwen3']
 
 /**
  * Refuses what this runtime cannot compute, with the reason, before anything is loaded.
@@ -20,7 +19,8 @@ export function checkSupported(manifest: Manifest): void {
   const refuse = (reason: string): never => {
     throw new ShoalError('unsupported-model', `${manifest.name} is not supported: ${reason}`)
   }
-  if (!families.includes(config.family)) refuse(`family ${config.family}; these are: ${families.join(', ')}`)
+  if (!familyNames.includes(config.family))
+    refuse(`family ${config.family}; these are: ${familyNames.join(', ')}`)
   if (profile.kv !== 'f32') refuse('an int8 KV cache needs scales that no model ships; use --kv f32')
   if (profile.graphForm !== 'canonical-1') refuse(`graph form ${String(profile.graphForm)}; canonical-1 is`)
   // The attention operator takes multiples of 8 (rotation of others than multiples of 16 happens before it).

@@ -6,7 +6,7 @@ import { identifyManifest } from './identify-manifest.ts'
 import { asObject, checkInteger, fieldOf, show } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import type { IdentifiedManifest, ManifestAsset, ManifestTensor } from './manifest.ts'
-import type { ModelConfig } from '../families/config.ts'
+import type { ModelConfig } from '../config/model-config.ts'
 import { packedTensors } from '../packing/packed-layout.ts'
 import { formatProfile, parseProfile, type NumericProfile } from '../packing/profile.ts'
 

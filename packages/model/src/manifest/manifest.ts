@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../families/config.ts'
+import type { ModelConfig } from '../config/model-config.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
 /** A file that travels with a model beside its weights: tokenizer.json, vocab.json, merges.txt, chat template … */

@@ -1,6 +1,10 @@
-import type { BlockRange, ModelConfig } from '../families/config.ts'
+import type { BlockSpec } from '../config/block-spec.ts'
+import type { CheckpointNames } from '../config/checkpoint-names.ts'
+import type { BlockRange, ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
+import { blockSpec, familyNamed } from '../families/registry.ts'
 import type { PackedType, UnitName } from '../manifest/manifest.ts'
+import { blockTensors, type BlockTensor } from './block-tensors.ts'
 import type { NumericProfile } from './profile.ts'
 
 /** Tensors start at cache-line boundaries, so that a mapped file needs no copy. */
@@ -19,15 +23,19 @@ export interface PackedTensor {
 }
 
 /**
- * What becomes packed tensors: a vector stays float32; a matrix `[rows, columns]` is packed by the profile, into
- * `X` alone (f32) or `X` and its scales (int4, int8). `sources` are stacked row-wise.
+ * A tensor before packing: a vector stays float32; the profile decides how a matrix is packed, into `X` alone (f32) or
+ * into `X` and its scales (int4, int8).
  */
-export interface PackedSource {
+interface UnpackedTensor {
   readonly name: string
-  readonly unit: UnitName
   readonly kind: 'vector' | 'matrix'
   /** `[length]` of a vector, `[rows, columns]` of a matrix. */
   readonly shape: readonly number[]
+}
+
+/** A tensor with the tensors of the checkpoint that it is made of, stacked row-wise. */
+export interface PackedSource extends UnpackedTensor {
+  readonly unit: UnitName
   readonly sources: readonly { readonly name: string; readonly rows: number }[]
 }
 
@@ -49,70 +57,41 @@ export function unitOf(tensorName: string): UnitName {
   return tensorName.slice(0, tensorName.indexOf('.'))
 }
 
-/** The table of docs/packing.md for one unit, in file order. */
+/**
+ * What packing reads for one unit, in file order.
+ * @throws {ModelError} `bad-request` for a unit that the model does not have
+ */
 export function packedSources(config: ModelConfig, unit: UnitName): PackedSource[] {
-  const { hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize, vocabularySize } = config
-  const vector = (name: string, length: number, source: string): PackedSource => ({
-    name: `${unit}.${name}`,
-    unit,
-    kind: 'vector',
-    shape: [length],
-    sources: [{ name: source, rows: length }],
-  })
-  const matrix = (
-    name: string,
-    columns: number,
-    sources: readonly (readonly [string, number])[],
-  ): PackedSource => ({
-    name: `${unit}.${name}`,
-    unit,
-    kind: 'matrix',
-    shape: [sources.reduce((sum, [, rows]) => sum + rows, 0), columns],
-    sources: sources.map(([source, rows]) => ({ name: source, rows })),
-  })
-  if (unit === 'embed') return [matrix('weight', hiddenSize, [['model.embed_tokens.weight', vocabularySize]])]
-  if (unit === 'head') {
-    const norm = vector('norm', hiddenSize, 'model.norm.weight')
-    return config.tiedEmbeddings
-      ? [norm]
-      : [norm, matrix('weight', hiddenSize, [['lm_head.weight', vocabularySize]])]
+  const { checkpoint } = familyNamed(config.family)
+  if (unit === 'embed' || unit === 'head') {
+    const names = { 'head.norm': checkpoint.finalNorm, 'head.weight': checkpoint.head }
+    return outerTensors(config, unit).map((tensor) => {
+      const [rows = 0] = tensor.shape
+      const name = unit === 'embed' ? checkpoint.embedding : names[tensor.name as keyof typeof names]
+      return { ...tensor, unit, sources: [{ name, rows }] }
+    })
   }
-  const prefix = `model.layers.${blockIndex(config, unit)}`
-  const queryRows = headCount * headSize
-  const keyValueRows = keyValueHeadCount * headSize
-  const qkv = [
-    ['q', queryRows],
-    ['k', keyValueRows],
-    ['v', keyValueRows],
-  ] as const
-  const bias: PackedSource = {
-    name: `${unit}.qkv.bias`,
+  const index = blockIndex(config, unit)
+  return blockTensors(blockSpec(config, index)).map((tensor) => ({
+    ...unpackedTensor(tensor, unit),
     unit,
-    kind: 'vector',
-    shape: [queryRows + 2 * keyValueRows],
-    sources: qkv.map(([part, rows]) => ({ name: `${prefix}.self_attn.${part}_proj.bias`, rows })),
-  }
-  const queryKeyNorm = [
-    vector('query-norm', headSize, `${prefix}.self_attn.q_norm.weight`),
-    vector('key-norm', headSize, `${prefix}.self_attn.k_norm.weight`),
-  ]
-  return [
-    vector('attention-norm', hiddenSize, `${prefix}.input_layernorm.weight`),
-    matrix(
-      'qkv.weight',
-      hiddenSize,
-      qkv.map(([part, rows]) => [`${prefix}.self_attn.${part}_proj.weight`, rows] as const),
-    ),
-    ...(config.attentionBias ? [bias] : []),
-    ...(config.queryKeyNorm ? queryKeyNorm : []),
-    matrix('output.weight', queryRows, [[`${prefix}.self_attn.o_proj.weight`, hiddenSize]]),
-    vector('feed-forward-norm', hiddenSize, `${prefix}.post_attention_layernorm.weight`),
-    matrix('gate-up.weight', hiddenSize, [
-      [`${prefix}.mlp.gate_proj.weight`, feedForwardSize],
-      [`${prefix}.mlp.up_proj.weight`, feedForwardSize],
-    ]),
-    matrix('down.weight', feedForwardSize, [[`${prefix}.mlp.down_proj.weight`, hiddenSize]]),
-  ]
+    sources: checkpointParts(checkpoint, index, tensor),
+  }))
+}
+
+/** The checkpoint's tensors whose rows, one after the other, are those of a block's tensor. */
+function checkpointParts(
+  checkpoint: CheckpointNames,
+  index: number,
+  { name, parts }: BlockTensor,
+): { readonly name: string; readonly rows: number }[] {
+  const names = checkpoint.block[name] ?? []
+  const rows = names.length === 1 ? [parts.reduce((sum, part) => sum + part, 0)] : parts
+  if (names.length !== rows.length) throw new Error(`the checkpoint names ${names.length} parts of ${name}`)
+  return names.map((ending, part) => ({
+    name: `${checkpoint.blockPrefix(index)}${ending}`,
+    rows: rows[part] ?? 0,
+  }))
 }
 
 /**
@@ -125,9 +104,23 @@ export function packedTensors(config: ModelConfig, profile: NumericProfile): Pac
 
 /** The packed tensors of one unit, in file order. */
 export function packedUnit(config: ModelConfig, profile: NumericProfile, unit: UnitName): PackedTensor[] {
+  if (unit === 'embed' || unit === 'head') return placed(outerTensors(config, unit), profile, unit)
+  return packedBlock(blockSpec(config, blockIndex(config, unit)), profile, unit)
+}
+
+/** The packed tensors of a block of this shape: also of a rank's share of one, which is never written to a file. */
+export function packedBlock(spec: BlockSpec, profile: NumericProfile, unit: UnitName): PackedTensor[] {
+  return placed(
+    blockTensors(spec).map((tensor) => unpackedTensor(tensor, unit)),
+    profile,
+    unit,
+  )
+}
+
+function placed(tensors: readonly UnpackedTensor[], profile: NumericProfile, unit: UnitName): PackedTensor[] {
   let end = 0
-  return packedSources(config, unit).flatMap((source) =>
-    packedParts(source, profile).map((part) => {
+  return tensors.flatMap((tensor) =>
+    packedParts(tensor, profile).map((part) => {
       const offset = Math.ceil(end / tensorAlignment) * tensorAlignment
       end = offset + part.bytes
       return { ...part, unit, offset }
@@ -141,7 +134,28 @@ export function unitBytes(config: ModelConfig, profile: NumericProfile, unit: Un
   return last === undefined ? 0 : last.offset + last.bytes
 }
 
-function packedParts(source: PackedSource, profile: NumericProfile): Omit<PackedTensor, 'unit' | 'offset'>[] {
+function unpackedTensor({ name, parts, columns }: BlockTensor, unit: UnitName): UnpackedTensor {
+  const rows = parts.reduce((sum, part) => sum + part, 0)
+  return columns === null
+    ? { name: `${unit}.${name}`, kind: 'vector', shape: [rows] }
+    : { name: `${unit}.${name}`, kind: 'matrix', shape: [rows, columns] }
+}
+
+/** Embedding matrix; final norm and, unless it is tied to the embedding, the vocabulary projection. */
+function outerTensors(
+  { hiddenSize, vocabularySize, tiedEmbeddings }: ModelConfig,
+  unit: 'embed' | 'head',
+): UnpackedTensor[] {
+  const matrix = { name: `${unit}.weight`, kind: 'matrix', shape: [vocabularySize, hiddenSize] } as const
+  if (unit === 'embed') return [matrix]
+  const norm = { name: 'head.norm', kind: 'vector', shape: [hiddenSize] } as const
+  return tiedEmbeddings ? [norm] : [norm, matrix]
+}
+
+function packedParts(
+  source: UnpackedTensor,
+  profile: NumericProfile,
+): Omit<PackedTensor, 'unit' | 'offset'>[] {
   const [rows = 0, columns] = source.shape
   if (columns === undefined || profile.weights === 'f32') {
     return [{ name: source.name, type: 'f32', shape: source.shape, bytes: 4 * rows * (columns ?? 1) }]

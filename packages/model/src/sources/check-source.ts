@@ -1,11 +1,13 @@
 import type { UnitName } from '../manifest/manifest.ts'
 import { ModelError } from '../error.ts'
+import { familyNamed } from '../families/registry.ts'
 import type { ModelSource } from './model-source.ts'
 import { packedSources } from '../packing/packed-layout.ts'
 
 /**
- * Compares the source's tensors with what config says the units need, before anything is packed: every tensor there,
- * each of the right shape, and none in a block that this family would ignore (a bias, say: ignoring it gives wrong text).
+ * Compares the source's tensors with what config says the units need, before anything is packed: every tensor is there,
+ * each has the right shape, and no block has a tensor that its family would ignore (a bias, say, without which the model
+ * writes wrong text).
  *
  * @throws {ModelError} `bad-model` with the tensor's name and both shapes; `unsupported-model` for one too many
  */
@@ -15,37 +17,48 @@ export async function checkSource(
   signal?: AbortSignal,
 ): Promise<void> {
   const expected = new Set<string>()
-  const prefixes = new Set<string>()
   for (const unit of units) {
     for (const packed of packedSources(source.config, unit)) {
       for (const { name, rows } of packed.sources) {
         expected.add(name)
-        const prefix = /^model\.layers\.\d+\./.exec(name)?.[0]
-        if (prefix !== undefined) prefixes.add(prefix)
-        const shape = [rows, ...packed.shape.slice(1)]
-        const found = (await source.tensor(name, signal)).shape
-        if (found.length !== shape.length || found.some((size, index) => size !== shape[index])) {
-          throw new ModelError(
-            'bad-model',
-            `tensor ${name} has shape [${found.join(', ')}], but config.json needs [${shape.join(', ')}]`,
-          )
-        }
+        await checkShape(source, name, [rows, ...packed.shape.slice(1)], signal)
       }
     }
   }
+  await refuseOthers(source, units, expected, signal)
+}
+
+async function checkShape(
+  source: ModelSource,
+  name: string,
+  shape: readonly number[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const { shape: found } = await source.tensor(name, signal)
+  if (found.length === shape.length && found.every((size, axis) => size === shape[axis])) return
+  throw new ModelError(
+    'bad-model',
+    `tensor ${name} has shape [${found.join(', ')}], but config.json needs [${shape.join(', ')}]`,
+  )
+}
+
+async function refuseOthers(
+  source: ModelSource,
+  units: readonly UnitName[],
+  expected: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { family, blockCount } = source.config
+  const { checkpoint } = familyNamed(family)
+  const prefixes = Array.from({ length: blockCount }, (_, index) => index)
+    .filter((index) => units.includes(`block-${index}`))
+    .map((index) => checkpoint.blockPrefix(index))
   for (const name of await source.tensorNames(signal)) {
-    const prefix = /^model\.layers\.\d+\./.exec(name)?.[0]
-    // Old Llama files carry the rotary frequencies; they follow from config.json.
-    if (
-      prefix === undefined ||
-      !prefixes.has(prefix) ||
-      expected.has(name) ||
-      name.endsWith('.rotary_emb.inv_freq')
-    )
-      continue
+    if (expected.has(name) || !prefixes.some((prefix) => name.startsWith(prefix))) continue
+    if (checkpoint.ignored.some((ending) => name.endsWith(ending))) continue
     throw new ModelError(
       'unsupported-model',
-      `tensor ${name} has no place in a ${source.config.family} block: the model is not what its config.json says`,
+      `tensor ${name} has no place in a ${family} block: the model is not what its config.json says`,
     )
   }
 }

@@ -1,5 +1,5 @@
 import { assetNames } from '../manifest/assets.ts'
-import type { ModelConfig } from '../families/config.ts'
+import type { ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
 import { parseJson } from '../json-fields.ts'
 import { limits } from '../limits.ts'

@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../families/config.ts'
+import type { ModelConfig } from '../config/model-config.ts'
 import { splitBlocks, rankShare, type RankShare } from './block-split.ts'
 import { ModelError } from '../error.ts'
 import type { NumericProfile } from '../packing/profile.ts'

@@ -8,7 +8,8 @@ import { writeFully } from '../../packing/folder/write-durably.ts'
 
 /** The shape of a model of random weights: a Llama, or another family's form of it. */
 export interface RandomModelShape {
-  readonly family?: 'llama' | 'mistral' | 'qwen2' | 'qwen3'
+  /** `llama` by default. */
+  readonly family?: string
   readonly hidden: number
   readonly blocks: number
   readonly heads: number
@@ -134,12 +135,13 @@ function randomTensors(configJson: unknown): RandomTensor[] {
       packed.sources.map(({ name, rows }) => {
         const columns = packed.shape[1]
         const shape = columns === undefined ? [rows] : [rows, columns]
-        return { name, shape, values: rows * (columns ?? 1), ...momentsOf(name, columns, config) }
+        return { name, shape, values: rows * (columns ?? 1), ...momentsOf(packed.name, columns, config) }
       }),
     ),
   )
 }
 
+/** @param name of the packed tensor */
 function momentsOf(
   name: string,
   columns: number | undefined,
@@ -148,8 +150,8 @@ function momentsOf(
   if (columns === undefined)
     return name.endsWith('.bias') ? { mean: 0, deviation: 0.1 } : { mean: 1, deviation: 0.1 }
   // As a look-up a row has deviation 1; tied, it is also the head's matrix, and the first norm restores its size.
-  if (name === 'model.embed_tokens.weight' && !config.tiedEmbeddings) return { mean: 0, deviation: 1 }
-  const toResidual = name.endsWith('o_proj.weight') || name.endsWith('down_proj.weight')
+  if (name === 'embed.weight' && !config.tiedEmbeddings) return { mean: 0, deviation: 1 }
+  const toResidual = name.endsWith('.output.weight') || name.endsWith('.down.weight')
   return { mean: 0, deviation: 1 / Math.sqrt(columns * (toResidual ? 2 * config.blockCount : 1)) }
 }
 

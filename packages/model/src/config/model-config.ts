@@ -1,4 +1,4 @@
-/** Rotary position embedding, as the family's reference code computes its inverse frequencies. */
+/** Rotary position embedding (Su et al., arXiv 2104.09864), with inverse frequencies as transformers computes them. */
 export interface RopeConfig {
   readonly theta: number
   /** `llama3` scaling (Llama 3.1 and later), `linear`, or none. */
@@ -14,9 +14,14 @@ export interface RopeConfig {
       }
 }
 
-/** What a model is, in one vocabulary for every family. Part of the manifest. */
+/**
+ * A model's config in one vocabulary for every family. It is part of the manifest, so a field that a family adds must be
+ * absent from the configs of all others: otherwise their manifests would get other ids.
+ *
+ * Code that computes or weighs a block asks `blockSpec` for that block instead of reading these fields.
+ */
 export interface ModelConfig {
-  /** `model_type` of config.json: `llama`, `mistral`, `qwen2`, `qwen3`. */
+  /** `model_type` of config.json; the name of a family in `families/registry.ts`. */
   readonly family: string
   readonly hiddenSize: number
   /** Columns of the feed-forward network (`intermediate_size`). */
@@ -26,19 +31,19 @@ export interface ModelConfig {
   readonly keyValueHeadCount: number
   readonly headSize: number
   readonly vocabularySize: number
-  /** Most positions a session may have (`max_position_embeddings`). */
+  /** Longest session, in positions (`max_position_embeddings`). */
   readonly contextLength: number
   readonly normEpsilon: number
   readonly rope: RopeConfig
-  /** Keys a query sees, itself included; null for all. */
+  /** Positions that a query sees, its own included; null for all. */
   readonly slidingWindow: number | null
-  /** Qwen2: q, k and v have biases. */
+  /** q, k and v have biases (Qwen2). */
   readonly attentionBias: boolean
-  /** Qwen3: RMSNorm over each head of q and k before rotation. */
+  /** RMSNorm over each head of q and k before rotation (Qwen3). */
   readonly queryKeyNorm: boolean
   readonly tiedEmbeddings: boolean
   readonly bosTokenId: number | null
-  /** Tokens that end a generation; generation_config's list wins over config's. */
+  /** Tokens that end a generation. The list of generation_config.json takes precedence over that of config.json. */
   readonly eosTokenIds: readonly number[]
 }
 

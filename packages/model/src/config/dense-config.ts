@@ -1,0 +1,83 @@
+import { ModelError } from '../error.ts'
+import { checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
+import { limits } from '../limits.ts'
+import { readRope } from './rope.ts'
+import { readTokenIds } from './token-ids.ts'
+
+/** What the families of dense decoders read from config.json in different ways. */
+export interface DenseChoices {
+  readonly family: string
+  /** Query heads, for families whose configs may leave `num_key_value_heads` out: each head has its own keys and values. */
+  readonly keyValueHeadsDefault?: 'headCount'
+  /** Head size without `head_dim`; `hidden_size / num_attention_heads` by default. */
+  readonly headSizeDefault?: number
+  readonly slidingWindow: number | null
+  readonly attentionBias: boolean
+  readonly queryKeyNorm: boolean
+}
+
+/**
+ * Reads the config.json of a dense decoder into our vocabulary. Defaults for absent keys are those of the family's
+ * configuration class in transformers.
+ *
+ * @param generation generation_config.json, or an empty object
+ * @returns a config for `checkConfig`
+ * @throws {ModelError} `bad-model`, `unsupported-model`
+ */
+export function readDenseConfig(json: JsonObject, generation: JsonObject, choices: DenseChoices): unknown {
+  const integer = (key: string, max: number): number => checkInteger(fieldOf(json, key), key, 1, max)
+  const headCount = integer('num_attention_heads', limits.headCountMax)
+  const hiddenSize = integer('hidden_size', limits.hiddenSizeMax)
+  const vocabularySize = integer('vocab_size', limits.vocabularySizeMax)
+  return {
+    family: choices.family,
+    hiddenSize,
+    feedForwardSize: integer('intermediate_size', limits.feedForwardSizeMax),
+    blockCount: integer('num_hidden_layers', limits.blockCountMax),
+    headCount,
+    keyValueHeadCount: keyValueHeadCount(json, headCount, choices),
+    headSize: headSize(json, hiddenSize, headCount, choices),
+    vocabularySize,
+    contextLength: integer('max_position_embeddings', limits.contextLengthMax),
+    normEpsilon: fieldOf(json, 'rms_norm_eps'),
+    rope: readRope(json),
+    slidingWindow: choices.slidingWindow,
+    attentionBias: choices.attentionBias,
+    queryKeyNorm: choices.queryKeyNorm,
+    tiedEmbeddings: fieldOf(json, 'tie_word_embeddings') ?? false,
+    bosTokenId:
+      readTokenIds(fieldOf(json, 'bos_token_id') ?? fieldOf(generation, 'bos_token_id'), vocabularySize)[0] ??
+      null,
+    eosTokenIds: readTokenIds(
+      fieldOf(generation, 'eos_token_id') ?? fieldOf(json, 'eos_token_id'),
+      vocabularySize,
+    ),
+  }
+}
+
+function keyValueHeadCount(
+  json: JsonObject,
+  headCount: number,
+  { keyValueHeadsDefault }: DenseChoices,
+): number {
+  const value = fieldOf(json, 'num_key_value_heads') ?? null
+  if (value === null && keyValueHeadsDefault === 'headCount') return headCount
+  return checkInteger(value ?? undefined, 'num_key_value_heads', 1, limits.headCountMax)
+}
+
+function headSize(
+  json: JsonObject,
+  hiddenSize: number,
+  headCount: number,
+  { headSizeDefault }: DenseChoices,
+): number {
+  const value = fieldOf(json, 'head_dim') ?? headSizeDefault ?? null
+  if (value !== null) return checkInteger(value, 'head_dim', 1, limits.headSizeMax)
+  if (hiddenSize % headCount !== 0) {
+    throw new ModelError(
+      'bad-model',
+      `hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${headCount}, and there is no head_dim`,
+    )
+  }
+  return hiddenSize / headCount
+}

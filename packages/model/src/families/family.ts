@@ -1,0 +1,22 @@
+import type { BlockSpec } from '../config/block-spec.ts'
+import type { CheckpointNames } from '../config/checkpoint-names.ts'
+import type { ModelConfig } from '../config/model-config.ts'
+import type { JsonObject } from '../json-fields.ts'
+
+/** One family of models: how its config.json is read, what its blocks are, and how its checkpoints name tensors. */
+export interface Family {
+  /** `model_type` of config.json. */
+  readonly name: string
+  /**
+   * Reads a config.json of this family. Whatever would change the numbers and is not implemented is refused with the
+   * name of its key, never ignored.
+   *
+   * @param generation generation_config.json, or an empty object
+   * @returns a config in our vocabulary, not yet checked
+   * @throws {ModelError} `unsupported-model`, `bad-model`
+   */
+  parse(json: JsonObject, generation: JsonObject): unknown
+  /** @param index of the block in the model, from 0 */
+  block(config: ModelConfig, index: number): BlockSpec
+  readonly checkpoint: CheckpointNames
+}

@@ -1,0 +1,24 @@
+import { llamaNames } from '../config/checkpoint-names.ts'
+import { denseBlock } from '../config/dense-block.ts'
+import { readDenseConfig } from '../config/dense-config.ts'
+import { refuseUnsupported } from '../config/refusals.ts'
+import type { Family } from './family.ts'
+
+/** Llama 1 to 3 (`LlamaForCausalLM` of transformers), and the models that were published in its form. */
+export const llama: Family = {
+  name: 'llama',
+  parse(json, generation) {
+    refuseUnsupported(json, 'llama')
+    return readDenseConfig(json, generation, {
+      family: 'llama',
+      // Files of Llama 1 and early Llama 2 have no such key.
+      keyValueHeadsDefault: 'headCount',
+      // The reference code knows no window; a `sliding_window` in a config has no effect there either.
+      slidingWindow: null,
+      attentionBias: false,
+      queryKeyNorm: false,
+    })
+  },
+  block: denseBlock,
+  checkpoint: llamaNames,
+}
