@@ -61,7 +61,10 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
     await reference.source.close()
     const costs = planner.modelCosts(config, profile)
     const planFor = (objective: Objective, from = snapshot): Plan =>
-      planner.plan(from, costs, { objective, shares: (speeds) => rankPermille(config, profile, speeds) })
+      planner.plan(
+        { ...from, costs },
+        { objective, shares: (speeds) => rankPermille(config, profile, speeds) },
+      )
     const chosen = planFor(flags.objective)
     output.line(
       `${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`,
@@ -72,13 +75,13 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
         ? {
             byCache: byCache(planner.predict, snapshot, costs, chosen),
             ...explain(snapshot, flags.objective, planFor),
-            groups: planner.planGroups(snapshot, costs, { canSplit: splits(config, profile) }).grouped,
+            groups: planner.planGroups({ ...snapshot, costs }, { canSplit: splits(config, profile) }).grouped,
           }
         : null
     if (explained !== null) {
       showExplained(output, explained)
       output.line('\nseveral devices in one stage:')
-      for (const line of planner.explainGroups(snapshot, costs, { canSplit: splits(config, profile) }))
+      for (const line of planner.explainGroups({ ...snapshot, costs }, { canSplit: splits(config, profile) }))
         output.line(`  ${line}`)
     }
     output.result({ model: name, profile: formatProfile(profile), ...chosen, ...explained })
@@ -141,7 +144,7 @@ function byCache(
   const pasts = [...shownPasts.filter((past) => past < costs.contextLength), costs.contextLength]
   return pasts.map((past) => ({
     past,
-    tpotMs: predictBehind(snapshot, costs, route, undefined, past).tpotMicros / 1000,
+    tpotMs: predictBehind({ ...snapshot, costs }, route, { past }).tpotMicros / 1000,
   }))
 }
 

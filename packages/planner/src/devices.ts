@@ -1,19 +1,19 @@
 import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import { ModelError } from '@shoal/model'
 
-/** Devices in one file: more than a plan is ever made for. */
+/** Most devices in one file, more than anybody plans for. */
 const devicesMax = 4096
 
 /**
- * Reads a devices file for `shoal plan`: the swarm on paper.
+ * Reads a devices file for `shoal plan`, which describes a swarm that does not run.
  *
  *     { "devices": [{ "name": "desk", "memory": "8GiB", "decodeMsPerBlock": 1.2, "prefillMsPerRowBlock": 0.1,
  *                     "bandwidthMbit": 1000, "numericClass": "avx2" }],
  *       "links": [{ "between": ["desk", "shelf"], "rttMs": 0.4 }], "defaultRttMs": 2 }
  *
- * Only `name`, `memory` (bytes, or text with KiB, MiB, GiB) and `decodeMsPerBlock` are needed; a row of a prefill costs
- * a tenth of a decode step where it is not given.
- * @throws {ModelError} `bad-request`, naming the field
+ * Only `name`, `memory` (bytes, or text with KiB, MiB, GiB) and `decodeMsPerBlock` are required. Where
+ * `prefillMsPerRowBlock` is absent, a row of a prefill costs a tenth of a decode step.
+ * @throws {ModelError} `bad-request` with the name of the field
  */
 export function parseDevices(text: string): Snapshot {
   const file = asObject(parseJson(text), 'the devices file')
@@ -65,13 +65,13 @@ function parseDevice(device: Fields, at: string): SnapshotMember {
   }
 }
 
-/** Round trips by device, both ways; a default fills the rest. */
+/** Round trips by device, in both directions. `defaultRttMs` applies to links that the file does not list. */
 function parseLinks(file: Fields, names: readonly string[]): ReadonlyMap<string, Record<string, number>> {
   const links = new Map<string, Record<string, number>>(names.map((name) => [name, {}]))
   const set = (a: string, b: string, micros: number): void => {
     for (const [from, to] of [[a, b] as const, [b, a] as const]) {
       const known = links.get(from)
-      if (known === undefined) throw refuse(`links name '${from}', which is no device`)
+      if (known === undefined) throw refuse(`links name '${from}', which is not a device`)
       known[to] = micros
     }
   }
@@ -95,7 +95,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new ModelError('bad-request', 'the devices file is no JSON', { cause })
+    throw new ModelError('bad-request', 'the devices file is not JSON', { cause })
   }
 }
 

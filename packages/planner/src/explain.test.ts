@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseDevices } from './devices.ts'
 import { explain } from './explain.ts'
-import { sketchCosts } from './fixtures.ts'
+import { sketchCosts } from './testing/sketches.ts'
 
 const devices = JSON.stringify({
   devices: [
@@ -14,7 +14,7 @@ const devices = JSON.stringify({
 })
 
 describe('a devices file', () => {
-  test('is a swarm on paper', () => {
+  test('describes the members of a swarm', () => {
     const { members } = parseDevices(devices)
     expect(
       members.map(({ peerId, hardware, links }) => [
@@ -31,7 +31,7 @@ describe('a devices file', () => {
   })
 
   test.each([
-    ['[', 'no JSON'],
+    ['[', 'not JSON'],
     ['[]', 'must be an object'],
     ['{"devices":[]}', 'must list'],
     ['{"devices":[{"name":"a","memory":"8 apples","decodeMsPerBlock":1}]}', 'devices[0].memory'],
@@ -44,19 +44,19 @@ describe('a devices file', () => {
       '{"devices":[{"name":"a","memory":1,"decodeMsPerBlock":1}],"links":[{"between":["a","b"],"rttMs":1}]}',
       "'b'",
     ],
-  ])('%s is refused, naming the field', (text, why) => {
+  ])('%s is refused with the name of the field', (text, why) => {
     expect(() => parseDevices(text)).toThrow(why)
   })
 })
 
-test('an explanation says who holds what, what it costs, and what each device adds', () => {
-  const lines = explain(parseDevices(devices), sketchCosts(10), { objective: 'latency' })
+test('an explanation names the placements, their costs, and what each device adds', () => {
+  const lines = explain({ ...parseDevices(devices), costs: sketchCosts(10) }, { objective: 'latency' })
   expect(lines[0]).toBe('plan for latency')
   expect(lines.some((line) => /desk {2}blocks \d+:\d+ {2}stage/.test(line))).toBe(true)
   expect(lines.some((line) => line.includes('ms per token'))).toBe(true)
   expect(lines.some((line) => line.includes('shelf: in'))).toBe(true)
   expect(lines.some((line) => line.includes('phone: a copy') || line.includes('phone: out'))).toBe(true)
-  expect(explain(parseDevices(devices), sketchCosts(80), { objective: 'latency' }).at(-1)).toBe(
+  expect(explain({ ...parseDevices(devices), costs: sketchCosts(80) }, { objective: 'latency' }).at(-1)).toBe(
     'the devices cannot hold the model together',
   )
 })

@@ -1,23 +1,21 @@
-import type { Snapshot } from '@shoal/membership'
-import type { ModelCosts } from './costs.ts'
 import { plan, usersOf, type Objective, type Plan, type PlanOptions } from './plan.ts'
-import type { Prediction } from './predict.ts'
+import type { Prediction } from './costs/predict.ts'
+import type { PlannerSnapshot } from './snapshot.ts'
 
-/** One plan of the front: no other objective's plan is better in both columns. */
+/** One plan of the Pareto front: no other objective's plan is better in both token time and throughput. */
 export interface FrontPlan {
   readonly objective: Objective
   readonly plan: Plan
 }
 
-/** Plans of all objectives that are not beaten by another in token time and in throughput. */
+/** The plans of all objectives, without those that another plan beats in both token time and throughput. */
 export function paretoFront(
-  snapshot: Snapshot,
-  costs: ModelCosts,
+  snapshot: PlannerSnapshot,
   options: Omit<PlanOptions, 'objective'> = {},
 ): readonly FrontPlan[] {
   const plans = (Object.keys(usersOf) as Objective[]).map((objective) => ({
     objective,
-    plan: plan(snapshot, costs, { ...options, objective }),
+    plan: plan(snapshot, { ...options, objective }),
   }))
   return plans.filter(({ plan: { prediction } }, index) => {
     if (prediction === null) return false
@@ -28,32 +26,25 @@ export function paretoFront(
   })
 }
 
-/** At least as good in both, and better in one; of equals the first stays. */
+/** Whether a plan is at least as good in both and better in one. Of equals the first dominates. */
 function dominates(a: Prediction, b: Prediction, isBefore: boolean): boolean {
   if (a.tpotMicros > b.tpotMicros || a.periodMicros > b.periodMicros) return false
   return a.tpotMicros < b.tpotMicros || a.periodMicros < b.periodMicros || isBefore
 }
 
-/** What one device adds: the plan without it. */
+/** What one device adds to a plan, measured by the plan without it. */
 export interface Contribution {
   readonly peer: string
   readonly role: 'stage' | 'replica' | 'unused'
-  /** TPOT without it; null when the model is not covered then. */
+  /** Time per output token without the device; null when the other devices do not cover the model. */
   readonly tpotMicrosWithout: number | null
 }
 
-export function contributions(
-  snapshot: Snapshot,
-  costs: ModelCosts,
-  options: PlanOptions,
-): readonly Contribution[] {
-  const whole = plan(snapshot, costs, options)
+export function contributions(snapshot: PlannerSnapshot, options: PlanOptions): readonly Contribution[] {
+  const whole = plan(snapshot, options)
   return snapshot.members.map(({ peerId }) => {
-    const without = plan(
-      { members: snapshot.members.filter((member) => member.peerId !== peerId) },
-      costs,
-      options,
-    )
+    const members = snapshot.members.filter((member) => member.peerId !== peerId)
+    const without = plan({ ...snapshot, members }, options)
     const role = whole.route.some(({ peer }) => peer === peerId)
       ? 'stage'
       : whole.placements.some(({ peer }) => peer === peerId)
@@ -63,9 +54,9 @@ export function contributions(
   })
 }
 
-/** Lines for `shoal plan --explain`: the plan, the front, and why each device is in or out. */
-export function explain(snapshot: Snapshot, costs: ModelCosts, options: PlanOptions): readonly string[] {
-  const made = plan(snapshot, costs, options)
+/** A plan in words: the plan itself, the Pareto front, and why each device is used or not. */
+export function explain(snapshot: PlannerSnapshot, options: PlanOptions): readonly string[] {
+  const made = plan(snapshot, options)
   const { prediction } = made
   const lines = [`plan for ${options.objective}`]
   for (const { peer, start, end } of made.placements) {
@@ -81,14 +72,14 @@ export function explain(snapshot: Snapshot, costs: ModelCosts, options: PlanOpti
   for (const { start, end } of made.uncovered) lines.push(`  blocks ${start}:${end} fit nowhere`)
   if (prediction === null) return [...lines, 'the devices cannot hold the model together']
   lines.push(`  ${figures(prediction)}`, 'plans that no other beats in both')
-  for (const { objective, plan: other } of paretoFront(snapshot, costs, options)) {
+  for (const { objective, plan: other } of paretoFront(snapshot, options)) {
     if (other.prediction !== null)
       lines.push(`  ${objective}: ${other.route.length} stages, ${figures(other.prediction)}`)
   }
   lines.push('what each device adds')
   return [
     ...lines,
-    ...contributions(snapshot, costs, options).map((contribution) => `  ${reason(contribution, prediction)}`),
+    ...contributions(snapshot, options).map((contribution) => `  ${reason(contribution, prediction)}`),
   ]
 }
 

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { sketchCosts, sketchSnapshot, type MemberSketch } from './fixtures.ts'
+import { sketchCosts, sketchSnapshot, type MemberSketch } from './testing/sketches.ts'
 import { plan } from './plan.ts'
 
-test('joiners that see what those before them are loading take what is missing, whatever their links', () => {
+test('nodes that join one after the other cover the model, because each sees what the nodes before it are loading', () => {
   const costs = sketchCosts(6)
   const names = ['a', 'b', 'c', 'd', 'e']
   const micros = fc.array(fc.integer({ min: 500, max: 600_000 }), { minLength: 25, maxLength: 25 })
@@ -15,11 +15,11 @@ test('joiners that see what those before them are loading take what is missing, 
           order.slice(0, at).map((other, index) => [other, rtts[at * 5 + index]!]),
         )
         const newcomer: MemberSketch = { name, fits: 2, links }
-        const own = plan(sketchSnapshot(costs, [...members, newcomer]), costs, {
+        const own = plan(sketchSnapshot(costs, [...members, newcomer]), {
           objective: 'latency',
         }).placements.find(({ peer }) => peer === name)
         expect(own).toBeDefined()
-        // The first has loaded, the others are still at it.
+        // The first node has loaded its span; the others are still loading.
         members.push({ ...newcomer, state: at === 0 ? 'serving' : 'joining', span: [own!.start, own!.end] })
         if (at < 2) continue
         const held = new Set(

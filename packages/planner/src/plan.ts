@@ -1,31 +1,30 @@
-import type { Snapshot } from '@shoal/membership'
 import { sha256Hex, type BlockRange } from '@shoal/model'
-import { chooseGroups } from './choose-groups.ts'
-import { defaultContextTokens, type ModelCosts } from './costs.ts'
-import { apartSnapshot, type SharesOf } from './group-nodes.ts'
+import type { Placement, Prediction } from './costs/predict.ts'
+import { chooseGroups } from './groups/choose-groups.ts'
+import { apartSnapshot } from './groups/group-snapshot.ts'
+import type { SharesOf } from './groups/grouping.ts'
 import { makePlan } from './make-plan.ts'
-import type { Placement, Prediction } from './predict.ts'
+import type { PlannerSnapshot } from './snapshot.ts'
 
-/** Users that share a pipeline at once: what an objective means in the cost `max(TPOT, users · period)`. */
+/** How many users share a pipeline at once under each objective: the `users` of the cost `max(TPOT, users · period)`. */
 export const usersOf = { latency: 1, balanced: 4, throughput: 64 } as const
 export type Objective = keyof typeof usersOf
 
 export interface PlanOptions {
   readonly objective: Objective
-  /** Positions each node has room for. Default: 4,096, or the model's context where that is shorter. */
-  readonly contextTokens?: number
+  /** Length of the prompt for which the time to the first token is predicted. Default: 256. */
   readonly promptTokens?: number
-  /** How ranks would share this model's blocks: with it, near peers that take part may form groups. */
+  /** How ranks would share this model's blocks. With it, near peers that take part may form groups. */
   readonly shares?: SharesOf
 }
 
 export interface Plan {
   readonly objective: Objective
-  /** What each node is to hold, replicas included; sorted by start, then peer id. */
+  /** What each node is to hold, replicas included; sorted by first block, then peer id. */
   readonly placements: readonly Placement[]
-  /** The same without groups: what the peers of a group hold until it serves. */
+  /** The placements without groups: what the peers of a group hold until it serves. */
   readonly apart: readonly Placement[]
-  /** The way one generation would take; empty while blocks are uncovered. */
+  /** The route that a single generation would take; empty while blocks are uncovered. */
   readonly route: readonly Placement[]
   /** Blocks that no node can hold yet. */
   readonly uncovered: readonly BlockRange[]
@@ -35,25 +34,23 @@ export interface Plan {
 }
 
 /**
- * Who is to hold what: a pure function of the snapshot. Every peer with the same snapshot computes the same plan, so
- * nobody has to be asked or elected.
+ * Decides which node is to hold which blocks. Every peer computes the same plan from the same snapshot, so no peer has to
+ * be asked or elected.
  */
-export function plan(snapshot: Snapshot, costs: ModelCosts, options: PlanOptions): Plan {
+export function plan(snapshot: PlannerSnapshot, options: PlanOptions): Plan {
   const { objective, promptTokens, shares } = options
-  const contextTokens = options.contextTokens ?? Math.min(defaultContextTokens, costs.contextLength)
-  const making = { users: usersOf[objective], contextTokens, promptTokens }
-  const apart = apartSnapshot(snapshot)
-  const single = makePlan(apart, costs, making)
-  // Sums make a token faster and the group's work no less: they are for one user at a time.
+  const making = { users: usersOf[objective], promptTokens }
+  const single = makePlan(apartSnapshot(snapshot), making)
+  // Sums make one token faster but leave the work per token as it is, so groups help one user at a time.
   const grouped =
     objective === 'latency' && shares !== undefined
-      ? chooseGroups(snapshot, apart, costs, making, single, shares)
+      ? chooseGroups(snapshot, { making, single, shares })
       : null
   const { placements, route, uncovered, prediction, kept } = grouped ?? single
   return { objective, placements, apart: single.placements, route, uncovered, prediction, kept }
 }
 
-/** Lower-case hex; equal on all peers that plan alike. */
+/** Lower-case hex sha256 of the objective and the placements; equal on all peers that made the same plan. */
 export function planHash({ objective, placements }: Plan): string {
   return sha256Hex(
     new TextEncoder().encode(

@@ -85,8 +85,8 @@ function compare(report: (line: string) => void): {
   for (let seed = 1; solvable < clusters; seed += 1) {
     const blockCount = 2 + (seed % 7)
     const { snapshot, costs } = randomCluster(seed, 2 + ((seed * 5) % 6), blockCount, 6)
-    const cluster = createCluster(snapshot, costs, costs.contextLength)
-    const best = bruteForce(cluster, usersOf.latency)
+    const cluster = createCluster({ ...snapshot, costs, contextTokens: costs.contextLength }, usersOf.latency)
+    const best = bruteForce(cluster)
     if (best === null) continue
     solvable += 1
     const view = viewOf(cluster)
@@ -94,9 +94,8 @@ function compare(report: (line: string) => void): {
       Exact: planExactly(
         cluster,
         cluster.candidates.map((_, index) => index),
-        usersOf.latency,
       ),
-      Search: planBySearch(cluster, usersOf.latency),
+      Search: planBySearch(cluster),
     }
     for (const [name, rule] of Object.entries(baselines))
       cuts[`${name.charAt(0).toUpperCase()}${name.slice(1)}`] = rule(view, blockCount)
@@ -127,7 +126,7 @@ function timePlans(settings: BenchSettings): {
         const { snapshot, costs } = randomCluster(peers + turn, peers, blockCount, blocksHeldMax)
         for (const objective of objectives) {
           const startMs = systemClock.nowMs()
-          plan(snapshot, costs, { objective })
+          plan({ ...snapshot, costs }, { objective })
           if (turn > 0)
             (samples[`${figure} ${blockCount} blocks, up to ${blocksHeldMax} held, ${objective}`] ??=
               []).push(round(systemClock.nowMs() - startMs))

@@ -17,7 +17,7 @@ const shares: SharesOf = (speeds) =>
 export function churnPlan(snapshot: Snapshot): Plan {
   const known = plans.get(snapshot)
   if (known !== undefined) return known
-  const made = plan(snapshot, churnCosts, { objective: 'latency', shares })
+  const made = plan({ ...snapshot, costs: churnCosts }, { objective: 'latency', shares })
   plans.set(snapshot, made)
   return made
 }

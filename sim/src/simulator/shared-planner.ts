@@ -11,7 +11,7 @@ const plansMax = 256
 export function planOf({ manifest }: TinyModel, snapshot: Snapshot): Plan {
   const { config, profile } = manifest.manifest
   const shares: SharesOf = (speeds) => rankPermille(config, profile, speeds)
-  return plan(snapshot, modelCosts(config, profile), { objective: 'latency', shares })
+  return plan({ ...snapshot, costs: modelCosts(config, profile) }, { objective: 'latency', shares })
 }
 
 /**

@@ -89,7 +89,7 @@ export function createSwarmView({
   const costs = modelCosts(config, profile)
   const permille = remembered((speeds) => rankPermille(config, profile, speeds))
   const planOf: Planner =
-    planner ?? ((snapshot) => planSwarm(snapshot, costs, { objective: 'latency', shares: permille }))
+    planner ?? ((snapshot) => planSwarm({ ...snapshot, costs }, { objective: 'latency', shares: permille }))
   let planned: { snapshot: Snapshot; hash: string; plan: Plan } | null = null
 
   const plan = (): Plan => {
@@ -138,7 +138,9 @@ export function createSwarmView({
       const { members } = apartSnapshot(membership.snapshot())
       const found = [selfId, ...ranks].flatMap((peer) => members.filter(({ peerId }) => peerId === peer))
       const shares = permille(speeds)
-      return shares === null || found.length <= ranks.length ? null : groupHardware(found, shares, costs)
+      return shares === null || found.length <= ranks.length
+        ? null
+        : groupHardware({ members: found, costs }, shares)
     },
     plan,
     coverage,
@@ -148,14 +150,17 @@ export function createSwarmView({
       tokenBudget = 1,
       wish?: RouteWish,
     ): Promise<Route> {
-      const found = findRoute(observed(), costs, {
-        range,
-        tokenBudget,
-        exclude,
-        from: selfId,
-        load: loadsOf(membership.members()),
-        ...wish,
-      })
+      const found = findRoute(
+        { ...observed(), costs },
+        {
+          range,
+          tokenBudget,
+          exclude,
+          from: selfId,
+          load: loadsOf(membership.members()),
+          ...wish,
+        },
+      )
       if (!found.found)
         throw noRoute(name, found.uncovered, tokenBudget, new Set([...exclude, ...(wish?.lost.keys() ?? [])]))
       return found.stages.map((stage) => ({
@@ -170,9 +175,9 @@ export function createSwarmView({
       }))
     },
     predictTokenMs(route, past) {
-      const snapshot = observed()
+      const snapshot = { ...observed(), costs }
       const known = route.every(({ peer }) => snapshot.members.some(({ peerId }) => peerId === peer))
-      return known && route.length > 0 ? tokenMicros(snapshot, costs, route, selfId, past) / 1000 : null
+      return known && route.length > 0 ? tokenMicros(snapshot, route, { from: selfId, past }) / 1000 : null
     },
     status() {
       const now = plan()

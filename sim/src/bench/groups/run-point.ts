@@ -174,8 +174,8 @@ function planOf(point: Point, { swarm, client }: Started, costs: ModelCosts, ask
       }
     },
   }
-  const { grouped } = planGroups(snapshot, costs, options)
-  const group = predictGroups(snapshot, costs, point.groups, options)
+  const { grouped } = planGroups({ ...snapshot, costs }, options)
+  const group = predictGroups({ ...snapshot, costs }, point.groups, options)
   if (grouped === null || group === null)
     throw new Error(`${point.name}: these devices cannot hold the model`)
   const microsOf = (device: string): number =>

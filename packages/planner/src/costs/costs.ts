@@ -1,0 +1,78 @@
+import { packedUnit, type ModelConfig, type NumericProfile } from '@shoal/model'
+
+/** What one block of a model costs wherever it runs. All figures are integers. */
+export interface ModelCosts {
+  readonly blockCount: number
+  /** Memory of one block's weights as the runtime holds them. */
+  readonly blockBytes: number
+  /** Bytes of the keys and values of one position in one block. */
+  readonly cacheBytesPerTokenPerBlock: number
+  /** Bytes of one row of hidden states, which is float32 on the wire and in a journal. */
+  readonly rowBytes: number
+  /** Most positions that one session may have. */
+  readonly contextLength: number
+}
+
+/** The costs of a model in a numeric profile. */
+export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelCosts {
+  const tensors = packedUnit(config, profile, 'block-0')
+  const packedBytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
+  // At accuracy level 4, onnxruntime keeps a sum per quantisation block beside each scale (docs/numerics.md).
+  const scaleBytes =
+    profile.accuracyLevel === 4
+      ? tensors.filter(({ name }) => name.endsWith('.scale')).reduce((sum, tensor) => sum + tensor.bytes, 0)
+      : 0
+  const { keyValueHeadCount, headSize } = config
+  // Keys and values in int8 carry one float32 scale per head.
+  const headBytes = profile.kv === 'f32' ? 4 * headSize : headSize + 4
+  return {
+    blockCount: config.blockCount,
+    blockBytes: packedBytes + scaleBytes,
+    cacheBytesPerTokenPerBlock: 2 * keyValueHeadCount * headBytes,
+    rowBytes: 4 * config.hiddenSize,
+    contextLength: config.contextLength,
+  }
+}
+
+/** Thousandths of a node's memory that a plan may fill. The rest is for activations, fragmentation and the runtime itself. */
+const usablePermille = 800
+
+/** Positions for which a plan makes room at each node, all its sessions together. */
+export const defaultContextTokens = 4096
+
+/**
+ * How many blocks fit a node: the largest n for which `0.8 · memory ≥ journal + n · (weights + cache)`. The journal of
+ * the stage's output rows and the cache are those of `contextTokens` positions.
+ */
+export function blocksThatFit(memoryBytes: number, costs: ModelCosts, contextTokens: number): number {
+  const forBlocks = usableBytes(memoryBytes) - spanBytes(0, costs, contextTokens)
+  const perBlock = costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock
+  return Math.max(0, Math.min(costs.blockCount, Math.floor(forBlocks / perBlock)))
+}
+
+/** Bytes of a node's memory that a plan may fill. */
+export function usableBytes(memoryBytes: number): number {
+  return Math.floor((memoryBytes / 1000) * usablePermille)
+}
+
+/** Bytes of the weights and the cache of so many thousandths of a block. */
+export function blockShareBytes(permille: number, costs: ModelCosts, contextTokens: number): number {
+  return Math.ceil(((costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock) * permille) / 1000)
+}
+
+/** Bytes of a node's memory that its share of a group's blocks takes, head-room included. */
+export function shareMemoryBytes(
+  { blocks, permille }: { readonly blocks: number; readonly permille: number },
+  costs: ModelCosts,
+  contextTokens: number,
+): number {
+  return (Math.ceil((blocks * blockShareBytes(permille, costs, contextTokens)) / usablePermille) + 1) * 1000
+}
+
+/** Bytes of the weights, the cache and the journal of a span for `contextTokens` positions; without head-room. */
+export function spanBytes(blocks: number, costs: ModelCosts, contextTokens: number): number {
+  return (
+    contextTokens * costs.rowBytes +
+    blocks * (costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock)
+  )
+}
