@@ -13,7 +13,6 @@ export const longFiles: Exceptions = {
   'packages/network/src/credit-channel.ts': 'longer since the formatter breaks its lines; to be split',
   'packages/network/src/direct/direct-channels.test.ts':
     'longer since the formatter breaks its lines; to be split',
-  'packages/protocol/src/group.ts': 'longer since the formatter breaks its lines; to be split',
   'packages/session/src/coordinator/reroute/relocation.ts':
     'longer since the formatter breaks its lines; to be split',
   'packages/session/src/coordinator/route-session.ts':
@@ -69,8 +68,6 @@ export const longFunctions: readonly string[] = [
   'packages/network/src/libp2p/dht/store.ts: createDhtStore',
   'packages/network/src/libp2p/stream-channel.ts: createStreamChannel',
   'packages/network/src/shelf.ts: createShelf',
-  // protocol
-  'packages/protocol/src/group.ts: readPlain',
   // runtime
   'packages/runtime/src/onnx/computers/key-value-cache.ts: createKeyValueCache',
   'packages/runtime/src/onnx/device.ts: createOnnxDevice',

@@ -11,11 +11,40 @@ import {
   type FrameParts,
 } from './frame.ts'
 import { limits } from './limits.ts'
-import { protocols, type BlobMessage } from './messages.ts'
+import { protocols } from './protocols.ts'
+
+/** Asks for the canonical bytes of the manifest, or for bytes of an asset or a packed tensor by its sha256. */
+export interface BlobRequest {
+  readonly type: 'get'
+  /** Chosen by the asking peer and repeated in the answer, so that several requests may be under way. */
+  readonly request: number
+  /** `manifest`, or a sha256 from the manifest in lower-case hex. */
+  readonly blob: string
+  readonly offset: number
+  readonly length: number
+}
+
+/** Bytes of a blob, which are the payload. `total` is the size of the whole blob. */
+export interface BlobChunk {
+  readonly type: 'chunk'
+  readonly request: number
+  readonly offset: number
+  readonly total: number
+}
+
+/** Why the peer does not send the bytes. */
+export interface BlobRefused {
+  readonly type: 'no-blob'
+  readonly request: number
+  readonly code: string
+  readonly message: string
+}
+
+export type BlobMessage = BlobRequest | BlobChunk | BlobRefused
 
 const maxUint32 = 0xffffffff
 
-/** The frame of a blob message. @param payload the bytes, for `chunk` only */
+/** Encodes a blob message. @param payload the bytes, for `chunk` only */
 export function encodeBlob(message: BlobMessage, payload?: Uint8Array): FrameParts {
   const { type, ...fields } = message
   if (message.type === 'no-blob')
@@ -23,7 +52,7 @@ export function encodeBlob(message: BlobMessage, payload?: Uint8Array): FramePar
   return encodeFrame(codes[type], fields, message.type === 'chunk' ? payload : noPayload)
 }
 
-/** The payload is empty but for `chunk`. @throws {ShoalError} `bad-frame` */
+/** Decodes a blob message. Only `chunk` has a payload. @throws {ShoalError} `bad-frame` */
 export function decodeBlob(bytes: Uint8Array): Decoded<BlobMessage> {
   const { code, header, payload } = splitFrame(bytes)
   switch (code) {

@@ -1,4 +1,4 @@
-/** Type codes, the first byte of every frame. Never reuse one: a retired code stays retired. */
+/** The type code of each message, which is the first byte of its frame. A retired code is never used again. */
 export const codes = {
   hello: 0x01,
   refused: 0x02,

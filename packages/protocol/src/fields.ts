@@ -1,14 +1,14 @@
 import { badFrame, decodeFields } from './frame.ts'
 import { limits } from './limits.ts'
 
-/** Checked access to the fields of one message. Every method throws `bad-frame`, naming message and field. */
+/** Checked access to the fields of one message. Every method throws `bad-frame` with the names of message and field. */
 export interface Fields {
-  /** For fields that later releases of one version have added. */
+  /** Whether the field is present: fields that a later release has added may be absent. */
   has(field: string): boolean
-  /** Any text of at most `maxLength` UTF-16 units. */
+  /** Any text of at most `maxLength` UTF-16 code units. */
   text(field: string, maxLength: number): string
   textOrNull(field: string, maxLength: number): string | null
-  /** Printable ASCII without spaces, 1 to `maxLength` characters (`limits.maxIdLength` unless given). */
+  /** Printable ASCII without spaces, 1 to `maxLength` characters. Default: `limits.maxIdLength`. */
   id(field: string, maxLength?: number): string
   idOrNull(field: string): string | null
   /** A safe integer in `[min, max]`. */
@@ -19,7 +19,7 @@ export interface Fields {
   bytes(field: string, maxLength: number): Uint8Array
   oneOf<const Choice extends string>(field: string, choices: readonly Choice[]): Choice
   list<Item>(field: string, maxLength: number, read: (value: unknown, where: string) => Item): readonly Item[]
-  /** A map within the map. */
+  /** The fields of a map within the map. */
   nested(field: string): Fields
 }
 
@@ -27,6 +27,7 @@ export function readFields(name: string, header: Uint8Array): Fields {
   return fieldsOf(name, decodeFields(name, header))
 }
 
+/** Whether a value is what {@link Fields.id} accepts. */
 export function isId(value: unknown, maxLength: number = limits.maxIdLength): value is string {
   return typeof value === 'string' && value.length <= maxLength && /^[\x21-\x7e]+$/.test(value)
 }
@@ -107,7 +108,10 @@ function fieldsOf(name: string, map: Readonly<Record<string, unknown>>): Fields 
   }
 }
 
-/** The longest prefix of `text` that has at most `limits.maxMessageBytes` bytes in UTF-8: error sentences may quote input. */
+/**
+ * The longest prefix of `text` that has at most `limits.maxMessageBytes` bytes in UTF-8. Error messages may quote input of
+ * any length.
+ */
 export function clipMessage(text: string): string {
   if (text.length * 3 <= limits.maxMessageBytes) return text
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(limits.maxMessageBytes))

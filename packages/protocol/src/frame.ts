@@ -4,7 +4,7 @@ import { limits } from './limits.ts'
 
 /**
  * One frame: `[u8 type code][u8 zero][u16 LE header length][header][zero padding to a multiple of 8][payload]`.
- * A channel delivers a frame at an 8-byte boundary, so the payload lies on one too and a float32 view of it is no copy.
+ * A channel delivers a frame at an 8-byte boundary. The payload lies on one too, so float32 values are read without a copy.
  */
 export interface Frame {
   readonly code: number
@@ -14,10 +14,10 @@ export interface Frame {
   readonly payload: Uint8Array
 }
 
-/** The parts of one encoded frame, for `channel.send(...parts)`: that join is the only copy of the payload. */
+/** The parts of one encoded frame, for `channel.send(...parts)`, which joins them in the only copy of the payload. */
 export type FrameParts = readonly Uint8Array[]
 
-/** A decoded message and the bytes that travelled behind its header (empty for most). */
+/** A decoded message and the payload of its frame, which is empty for most messages. */
 export interface Decoded<Message> {
   readonly message: Message
   readonly payload: Uint8Array
@@ -30,7 +30,10 @@ const alignTo8 = (length: number): number => (length + 7) & ~7
 
 export const badFrame = (sentence: string): ShoalError => new ShoalError('bad-frame', sentence)
 
-/** An empty head of a frame whose header has `headerLength` bytes; the caller writes the header at `frameHeadBytes`. */
+/**
+ * The head of a frame with room for a header of `headerLength` bytes, which the caller writes at `frameHeadBytes`.
+ * @throws {ShoalError} `limit-exceeded` for a header that is too long
+ */
 export function createHead(code: number, headerLength: number): Uint8Array {
   if (headerLength > limits.maxHeaderBytes) {
     throw new ShoalError(
@@ -45,7 +48,7 @@ export function createHead(code: number, headerLength: number): Uint8Array {
   return head
 }
 
-/** A frame whose header is the deterministic CBOR of `fields`. */
+/** Encodes a frame whose header is the deterministic CBOR of `fields`. */
 export function encodeFrame(
   code: number,
   fields: Readonly<Record<string, unknown>>,
@@ -57,7 +60,7 @@ export function encodeFrame(
   return payload.length === 0 ? [head] : [head, payload]
 }
 
-/** Splits a frame; nothing is copied. @throws {ShoalError} `bad-frame` */
+/** Splits a frame into views. @throws {ShoalError} `bad-frame` */
 export function splitFrame(frame: Uint8Array): Frame {
   const [code, zero, low, high] = frame
   if (code === undefined || zero === undefined || low === undefined || high === undefined) {
@@ -72,13 +75,16 @@ export function splitFrame(frame: Uint8Array): Frame {
   return { code, header: frame.subarray(frameHeadBytes, headerEnd), payload: frame.subarray(payloadStart) }
 }
 
-/** A CBOR map's entries. Duplicate keys are refused, because two readers could see two messages. */
+/**
+ * The entries of a CBOR map. Duplicate keys are refused, because two implementations could read two different messages.
+ * @throws {ShoalError} `bad-frame`
+ */
 export function decodeFields(name: string, bytes: Uint8Array): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
     value = decode(bytes, { rejectDuplicateMapKeys: true })
   } catch (error) {
-    // Whatever hostile bytes provoke inside the decoder, deep nesting included, is the sender's fault.
+    // Hostile bytes may provoke any error inside the decoder, such as a stack overflow by deep nesting.
     throw new ShoalError('bad-frame', `${name}: the header is not CBOR: ${messageOf(error)}`, {
       cause: error,
     })

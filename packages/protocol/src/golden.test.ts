@@ -20,8 +20,8 @@ import {
 } from './index.ts'
 
 /*
- * The bytes of version 1. When one of these tests fails, peers of this release can no longer talk to those before:
- * raise `protocolVersion` and say so in the change log, or put the bytes back.
+ * The bytes of version 1. When one of these tests fails, peers of this release can no longer talk to earlier ones: either
+ * restore the bytes, or raise `protocolVersion` and say so in the change log.
  */
 
 const hex = (parts: readonly Uint8Array[]): string =>
@@ -242,7 +242,7 @@ const blobs: [BlobMessage, Uint8Array, string][] = [
 ]
 
 describe('the bytes of version 1', () => {
-  test('protocol ids', () => {
+  test('the protocol ids', () => {
     expect(protocolVersion).toBe(1)
     expect(protocols).toEqual({
       hello: '/shoal/hello',
@@ -277,7 +277,7 @@ describe('the bytes of version 1', () => {
     expect(hex(encodeBlob(message, payload))).toBe(golden)
     expect(decodeBlob(bytes(golden))).toEqual({ message, payload })
   })
-  test('fields of a later version are ignored, in CBOR and behind a packed header', () => {
+  test('fields of a later version are ignored in CBOR and behind a packed header', () => {
     // {"session": "s", "start": null, "later": [1, {"x": null}]}
     const close = '15001e00 a3 6773657373696f6e 6173 657374617274 f6 656c61746572 8201a16178f6 000000000000'
     expect(decodeSession(bytes(close)).message).toEqual({ type: 'close', session: 's', start: null })

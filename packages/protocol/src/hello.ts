@@ -2,9 +2,35 @@ import { codes } from './codes.ts'
 import { clipMessage, readFields } from './fields.ts'
 import { encodeFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
 import { limits } from './limits.ts'
-import { protocols, type Hello, type Refused } from './messages.ts'
+import { protocols } from './protocols.ts'
 
-/** The frame of a hello or of its refusal. */
+/** The first and only frame in each direction of a hello channel. */
+export interface Hello {
+  readonly type: 'hello'
+  readonly version: number
+  /** Software and version, for people: `shoal/0.1.0`. */
+  readonly agent: string
+  readonly role: 'node' | 'client'
+  /** Manifest id of the peer's swarm; null for a peer that asks for it. */
+  readonly manifest: string | null
+  /** Short name of the numeric profile, such as `int4:32`, for error messages that name both sides. */
+  readonly profile: string | null
+  /** The model's name, for people. */
+  readonly model: string | null
+  /** Bytes of weights that the peer has fetched from others, for people; told to peers of its own swarm only. */
+  readonly fetchedBytes?: number
+}
+
+/** Why the peer does not talk to the sender. */
+export interface Refused {
+  readonly type: 'refused'
+  readonly code: string
+  readonly message: string
+  /** Whether a repetition would be refused again. */
+  readonly definite: boolean
+}
+
+/** Encodes a hello or its refusal. */
 export function encodeHello(message: Hello | Refused): FrameParts {
   const { type, ...fields } = message
   if (message.type === 'refused')

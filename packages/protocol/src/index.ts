@@ -1,6 +1,9 @@
 /**
- * Messages to bytes and back: pure functions, a limit for everything, golden bytes for every version.
- * Read docs/protocol.md first, then `messages.ts`.
+ * Messages of all protocols between peers, as bytes and as values. Encoding and decoding are pure functions; every length
+ * has a limit; golden bytes pin the format of each version.
+ *
+ * Reading order: docs/protocol.md; `frame.ts` (the form of every frame), `limits.ts`, `protocols.ts`; then one folder or
+ * file per protocol, of which `session/session-messages.ts` and `session/step-header.ts` carry the tokens.
  *
  * @example
  * await channel.send(...encodeSession({ type: 'step', session, epoch, position, rows: 1, step, rewind: false, want: 'last' }, hidden))
@@ -9,21 +12,48 @@
  *   if (message.type === 'step') forward(message, hiddenRows(payload, message.rows, hiddenSize))
  * })
  */
-export { decodeBlob, encodeBlob } from './blobs.ts'
-export { decodeDirect, encodeDirect, type DirectAsk, type DirectMessage, type DirectOffer } from './direct.ts'
+export {
+  decodeBlob,
+  encodeBlob,
+  type BlobChunk,
+  type BlobMessage,
+  type BlobRefused,
+  type BlobRequest,
+} from './blobs.ts'
+export {
+  decodeDirect,
+  encodeDirect,
+  type DirectAsk,
+  type DirectMessage,
+  type DirectOffer,
+} from './direct/direct.ts'
 export type { Decoded, FrameParts } from './frame.ts'
-export { decodeGroup, encodeGroup } from './group.ts'
+export { decodeGroup, encodeGroup } from './group/group.ts'
 export type {
   FormGroup,
   GroupCall,
   GroupDone,
   GroupEcho,
-  GroupLogits,
   GroupFailed,
+  GroupLogits,
   GroupMessage,
   GroupPart,
   OpenGroupSession,
-} from './group-messages.ts'
+} from './group/group-messages.ts'
+export { decodeHello, encodeHello, type Hello, type Refused } from './hello.ts'
+export { limits } from './limits.ts'
+export {
+  decodeBeatBody,
+  decodeMembers,
+  encodeBeatBody,
+  encodeMembers,
+  type Beat,
+  type BeatBody,
+  type MembersMessage,
+  type MembersState,
+  type MembersUpdate,
+} from './members.ts'
+export { protocols, protocolVersion } from './protocols.ts'
 export type {
   HandedOver,
   HandOver,
@@ -32,34 +62,19 @@ export type {
   LetGo,
   StageLeaving,
   Successor,
-} from './hand-over-messages.ts'
-export { decodeHello, encodeHello } from './hello.ts'
-export { hiddenRows } from './hidden-rows.ts'
-export { limits } from './limits.ts'
-export { decodeBeatBody, decodeMembers, encodeBeatBody, encodeMembers } from './members.ts'
-export { decodeSession, encodeSession } from './session.ts'
-export { decodeSteps, encodeSteps, type SentStep } from './step-list.ts'
-export { protocols, protocolVersion } from './messages.ts'
+} from './session/hand-over-messages.ts'
+export { hiddenRows } from './session/hidden-rows.ts'
+export { decodeSession, encodeSession } from './session/session.ts'
 export type {
-  Beat,
-  BeatBody,
-  BlobChunk,
-  BlobMessage,
-  BlobRefused,
-  BlobRequest,
   CloseSession,
-  Hello,
   KeepAlive,
-  MembersMessage,
-  MembersState,
-  MembersUpdate,
   NextHop,
   OpenSession,
-  Refused,
   Replay,
   SessionFailed,
   SessionMessage,
   SessionOpened,
   Step,
   StepResult,
-} from './messages.ts'
+} from './session/session-messages.ts'
+export { decodeSteps, encodeSteps, type SentStep } from './session/step-list.ts'

@@ -3,9 +3,44 @@ import { codes } from './codes.ts'
 import { readFields } from './fields.ts'
 import { badFrame, encodeFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
 import { limits } from './limits.ts'
-import { protocols, type BeatBody, type MembersMessage } from './messages.ts'
+import { protocols } from './protocols.ts'
 
-/** The frame of a membership message; the state vector or the update is its payload. */
+/** The sender's state vector, which is step 1 of a yjs sync. Answered with `update`. */
+export interface MembersState {
+  readonly type: 'state'
+  /** Name of the document: the manifest's id and the rotation epoch. */
+  readonly document: string
+  readonly stateVector: Uint8Array
+}
+
+/** A yjs update: the whole document, or what has changed. */
+export interface MembersUpdate {
+  readonly type: 'update'
+  readonly document: string
+  readonly update: Uint8Array
+}
+
+/** A signed heartbeat, which every member forwards. `body` is the deterministic CBOR of {@link BeatBody}. */
+export interface Beat {
+  readonly type: 'beat'
+  readonly peer: string
+  readonly body: Uint8Array
+  readonly signature: Uint8Array
+}
+
+export interface BeatBody {
+  readonly incarnation: number
+  /** Counts up within an incarnation. */
+  readonly beat: number
+  /** Number of open sessions. */
+  readonly sessions: number
+  /** Share of the last interval spent computing, in thousandths. */
+  readonly busyPermille: number
+}
+
+export type MembersMessage = MembersState | MembersUpdate | Beat
+
+/** Encodes a membership message; the state vector or the update is the payload of the frame. */
 export function encodeMembers(message: MembersMessage): FrameParts {
   switch (message.type) {
     case 'state':
@@ -19,7 +54,7 @@ export function encodeMembers(message: MembersMessage): FrameParts {
   }
 }
 
-/** Byte fields of the message are views into the frame. @throws {ShoalError} `bad-frame` */
+/** Decodes a membership message, whose byte fields are views into the frame. @throws {ShoalError} `bad-frame` */
 export function decodeMembers(bytes: Uint8Array): MembersMessage {
   const { code, header, payload } = splitFrame(bytes)
   switch (code) {

@@ -18,7 +18,7 @@ import {
 import { splitFrame, type FrameParts } from './frame.ts'
 import * as any from './testing/messages.ts'
 
-/** As a channel does: joined at offset 0 of one buffer. */
+/** Joins the parts at offset 0 of one buffer, as a channel does. */
 function join(parts: FrameParts): Uint8Array {
   const joined = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
   let offset = 0
@@ -29,7 +29,7 @@ function join(parts: FrameParts): Uint8Array {
   return joined
 }
 
-describe('every message survives the wire', () => {
+describe('a message is decoded as it was encoded', () => {
   test('hello', () => {
     fc.assert(
       fc.property(any.hello, (message) => {
@@ -37,7 +37,7 @@ describe('every message survives the wire', () => {
       }),
     )
   })
-  test('session without hidden states', () => {
+  test('session messages without hidden states', () => {
     fc.assert(
       fc.property(any.plainSessionMessage, (message) => {
         const decoded = decodeSession(join(encodeSession(message)))
@@ -46,7 +46,7 @@ describe('every message survives the wire', () => {
       }),
     )
   })
-  test('step and result, whose hidden states are views', () => {
+  test('step and result, whose hidden states are views of the frame', () => {
     fc.assert(
       fc.property(any.stepMessage, ({ message, hidden }) => {
         const frame = join(encodeSession(message, hidden))
@@ -66,14 +66,14 @@ describe('every message survives the wire', () => {
     expect(decoded.message).toEqual(message)
     expect(hiddenRows(decoded.payload, 0, 2048).length).toBe(0)
   })
-  test('members', () => {
+  test('membership messages', () => {
     fc.assert(
       fc.property(any.members, (message) => {
         expect(decodeMembers(join(encodeMembers(message)))).toEqual(message)
       }),
     )
   })
-  test('beat bodies, with equal bytes for equal beats', () => {
+  test('beat bodies, whose bytes do not depend on the order of fields', () => {
     fc.assert(
       fc.property(any.beatBody, (body) => {
         const reversed = Object.fromEntries(Object.entries(body).reverse()) as unknown as typeof body
@@ -91,7 +91,7 @@ describe('every message survives the wire', () => {
       }),
     )
   })
-  test('a sentence that is too long is cut at a character', () => {
+  test('an error message that is too long is cut between two characters', () => {
     const message = {
       type: 'refused',
       code: 'internal',
@@ -114,7 +114,7 @@ describe('hostile bytes', () => {
     any.beatBody.map((body) => [encodeBeatBody(body)]),
   )
 
-  function neverThrowsAnythingElse(bytes: Uint8Array): void {
+  function decodesOrRefuses(bytes: Uint8Array): void {
     for (const decode of Object.values(decoders)) {
       try {
         decode(bytes)
@@ -125,10 +125,10 @@ describe('hostile bytes', () => {
     }
   }
 
-  test('random bytes are read or refused', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), neverThrowsAnythingElse), { numRuns: 2000 })
+  test('random bytes are decoded or refused as bad-frame', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), decodesOrRefuses), { numRuns: 2000 })
   })
-  test('random headers behind every type code are read or refused', () => {
+  test('random headers behind every type code are decoded or refused as bad-frame', () => {
     const property = fc.property(
       fc.integer({ min: 0, max: 0x40 }),
       fc.uint8Array({ maxLength: 120 }),
@@ -136,12 +136,12 @@ describe('hostile bytes', () => {
         const frame = new Uint8Array(4 + ((header.length + 3) & ~7) + 8)
         frame.set([code, 0, header.length, 0])
         frame.set(header, 4)
-        neverThrowsAnythingElse(frame)
+        decodesOrRefuses(frame)
       },
     )
     fc.assert(property, { numRuns: 3000 })
   })
-  test('valid frames with one byte changed, or cut, are read or refused', () => {
+  test('valid frames with one byte changed or a part cut off are decoded or refused as bad-frame', () => {
     const property = fc.property(
       frames,
       fc.nat(),
@@ -151,10 +151,10 @@ describe('hostile bytes', () => {
         const frame = join(parts)
         if (frame.length === 0) return
         const index = at % frame.length
-        if (cut) neverThrowsAnythingElse(frame.slice(0, index))
+        if (cut) decodesOrRefuses(frame.slice(0, index))
         else {
           frame[index] = value
-          neverThrowsAnythingElse(frame)
+          decodesOrRefuses(frame)
         }
       },
     )
@@ -165,7 +165,7 @@ describe('hostile bytes', () => {
     ['maps', 0xa1],
     ['lists of indefinite length', 0x9f],
     ['tags', 0xc1],
-  ])('%s nested as deep as a header allows are refused', (_, byte) => {
+  ])('%s nested as deeply as a header allows are refused', (_, byte) => {
     const frame = new Uint8Array(4 + limits.maxHeaderBytes + 5)
     frame.fill(byte)
     frame.set([0x14, 0, 0xff, 0xff])
@@ -177,7 +177,7 @@ describe('hostile bytes', () => {
     ['a list of 2^32 - 1 items', '9affffffff'],
     ['a list of 2^53 - 1 items', '9b001fffffffffffff'],
     ['a map of 2^32 - 1 entries', 'baffffffff'],
-  ])('%s that are not there are refused before anything is allocated', (_, value) => {
+  ])('%s beyond the end of the header are refused before anything is allocated', (_, value) => {
     // {"session": value}
     const header = Buffer.from(`a16773657373696f6e${value}`, 'hex')
     const frame = new Uint8Array((4 + header.length + 7) & ~7)
@@ -200,7 +200,7 @@ describe('frames', () => {
   ])('%j is refused: %s', (hex, sentence) => {
     expect(() => splitFrame(Buffer.from(hex.replaceAll(' ', ''), 'hex'))).toThrow(sentence)
   })
-  test('an unknown type is refused by name', () => {
+  test('an unknown message type is refused with its code and protocol', () => {
     expect(() => decodeSession(Buffer.from('7f00000000000000', 'hex'))).toThrow(
       '/shoal/session/1: unknown message type 0x7f',
     )

@@ -93,7 +93,7 @@ describe('a message is refused that', () => {
       'open.next: addresses[0] has 513',
     ],
     [
-      'has an address that is no text',
+      'has an address that is not text',
       { next: { ...next, addresses: [7] } },
       'open.next: addresses[0] must be text',
     ],
@@ -105,22 +105,22 @@ describe('a message is refused that', () => {
   ])('opens a session and %s', (_, change, sentence) => {
     refused(() => decodeSession(frame('open', { ...open, ...change })), sentence)
   })
-  test('has bytes behind a header that takes none', () => {
+  test('has a payload although its type has none', () => {
     refused(() => decodeSession(frame('open', open, new Uint8Array(8))), 'open: 8 unexpected bytes')
     refused(() => decodeHello(frame('hello', hello, new Uint8Array(1))), 'hello: 1 unexpected bytes')
   })
-  test('is of another protocol', () => {
+  test('belongs to another protocol', () => {
     refused(() => decodeSession(frame('hello', hello)), 'unknown message type 0x01')
     refused(() => decodeHello(frame('failed', failed)), 'unknown message type 0x14')
   })
-  test('has one key twice', () => {
+  test('has a duplicate key', () => {
     const header = Buffer.from('a26773657373696f6e61736773657373696f6e6174', 'hex')
     const bytes = new Uint8Array(4 + header.length + (8 - ((4 + header.length) % 8)))
     bytes.set([codes.close, 0, header.length, 0])
     bytes.set(header, 4)
     refused(() => decodeSession(bytes), 'close: the header is not CBOR')
   })
-  test('has a header that is no map', () => {
+  test('has a header that is not a map', () => {
     for (const value of [7, 'text', [1], null, new Uint8Array(2)])
       refused(() => decodeBeatBody(encode(value)), 'must be a map')
   })
@@ -132,7 +132,7 @@ describe('a message is refused that', () => {
   ])('is a beat with %s', (_, change, sentence) => {
     refused(() => decodeMembers(frame('beat', { ...beat, ...change })), sentence)
   })
-  test('is a beat of a peer that was busy for more than all of its time', () => {
+  test('is a beat whose busy share is above 1000', () => {
     refused(() => decodeBeatBody(encode({ ...body, busyPermille: 1001 })), 'busyPermille')
     refused(() => decodeBeatBody(new Uint8Array(limits.maxBeatBytes + 1)), 'over the limit')
   })
@@ -143,12 +143,12 @@ describe('a message is refused that', () => {
   })
   test.each<[string, Record<string, unknown>, string]>([
     ['a name that is neither the manifest nor a hash', { blob: 'A'.repeat(64) }, 'get: blob must be'],
-    ['nothing', { length: 0 }, 'get: length'],
-    ['more than a chunk', { length: limits.blobChunkBytes + 1 }, 'get: length'],
+    ['a length of zero', { length: 0 }, 'get: length'],
+    ['a length above that of a chunk', { length: limits.blobChunkBytes + 1 }, 'get: length'],
   ])('asks for a blob by %s', (_, change, sentence) => {
     refused(() => decodeBlob(frame('get', { ...get, ...change })), sentence)
   })
-  test('is a chunk that is larger than its blob or a chunk may be', () => {
+  test('is a chunk that exceeds its blob or the largest chunk', () => {
     refused(() => decodeBlob(frame('chunk', chunk, new Uint8Array(2))), 'chunk: 2 bytes at 0 of 1')
     refused(() => decodeBlob(frame('chunk', { ...chunk, offset: 2 })), 'chunk: offset')
     refused(
@@ -168,29 +168,33 @@ describe('a hand-over is refused that', () => {
       { to: Array.from({ length: 17 }, () => successor) },
       'hand-over: to has 17 items',
     ],
-    ['names none as no list', { to: successor }, 'hand-over: to must be a list'],
-    ['names a number', { to: [7] }, 'hand-over: to[0] has no peer id'],
-    ['names nobody', { to: [{ ...successor, peer: '' }] }, 'hand-over: to[0] has no peer id'],
-    ['names no blocks', { to: [{ ...successor, end: 0 }] }, 'hand-over: to[0] has no blocks'],
+    ['has no list of successors', { to: successor }, 'hand-over: to must be a list'],
+    ['names a number as a successor', { to: [7] }, 'hand-over: to[0] has no peer id'],
     [
-      'names blocks that no model has',
+      'has a successor without a peer id',
+      { to: [{ ...successor, peer: '' }] },
+      'hand-over: to[0] has no peer id',
+    ],
+    ['has a successor without blocks', { to: [{ ...successor, end: 0 }] }, 'hand-over: to[0] has no blocks'],
+    [
+      'has a successor with more blocks than a model may have',
       { to: [{ ...successor, end: limits.maxBlocks + 1 }] },
       'hand-over: to[0] has no blocks',
     ],
     [
-      'has too many addresses',
+      'has a successor with too many addresses',
       { to: [{ ...successor, addresses: Array.from({ length: 17 }, () => '/') }] },
       'hand-over: to[0] has no list',
     ],
     [
-      'has a long address',
+      'has a successor with an address that is too long',
       { to: [{ ...successor, addresses: ['/'.repeat(513)] }] },
       'hand-over: to[0] address has 513',
     ],
   ])('%s', (_, change, sentence) => {
     refused(() => decodeSession(frame('hand-over', { ...handOver, ...change })), sentence)
   })
-  test.each([0, 6, 12])('brings %d bytes of keys and values for two rows', (length) => {
+  test.each([0, 6, 12])('has %d bytes of keys and values for two rows', (length) => {
     const fields = { session: 's', start: 0, epoch: 1, position: 0, rows: 2, journal: false }
     refused(
       () => decodeSession(frame('key-values', fields, new Uint8Array(length))),
@@ -212,13 +216,13 @@ describe('hidden states are refused that', () => {
       `step: ${length} bytes are not 2 rows`,
     )
   })
-  test('are of another hidden size', () => {
+  test('have another hidden size', () => {
     refused(
       () => hiddenRows(new Uint8Array(32), 2, 5),
       '2 rows of hidden size 5 are 40 bytes, the payload has 32',
     )
   })
-  test('have no rows, or more than a step may have', () => {
+  test('have no rows or more than a step may have', () => {
     refused(() => decodeSession(join(encodeSession({ ...step, rows: 0 }))), 'rows must be at least 1')
     refused(
       () =>
@@ -228,7 +232,7 @@ describe('hidden states are refused that', () => {
       'rows are over the limit',
     )
   })
-  test('do not fit the header', () => {
+  test('have a header field that does not fit', () => {
     const over = expect.objectContaining({ code: 'limit-exceeded' })
     expect(() => encodeSession({ ...step, position: 2 ** 32 })).toThrow(over)
     expect(() => encodeSession({ ...step, session: 's'.repeat(65) })).toThrow(over)

@@ -1,8 +1,11 @@
 import * as fc from 'fast-check'
 import { limits } from '../limits.ts'
-import type { BeatBody, BlobMessage, Hello, MembersMessage, Refused, SessionMessage } from '../messages.ts'
+import type { BlobMessage } from '../blobs.ts'
+import type { Hello, Refused } from '../hello.ts'
+import type { BeatBody, MembersMessage } from '../members.ts'
+import type { SessionMessage } from '../session/session-messages.ts'
 
-/** Every message that may travel, for property tests: `fc.assert(fc.property(sessionMessage, …))`. */
+/** Arbitrary valid messages of each protocol, for property tests. */
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff })
 const natural = fc.maxSafeNat()
@@ -137,7 +140,7 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
   }),
 )
 
-/** Steps and results with hidden states of the size that they claim, for hidden size 1 to 64. */
+/** Steps and results with hidden states of the right size, for hidden sizes from 1 to 64. */
 export const stepMessage: fc.Arbitrary<{ message: SessionMessage; hidden: Float32Array }> = fc
   .record({
     common: fc.record({ session: id, epoch: uint32, position: uint32, step: uint32 }),

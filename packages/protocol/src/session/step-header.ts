@@ -1,12 +1,12 @@
 import { ShoalError } from '@shoal/host'
-import { codes } from './codes.ts'
-import { badFrame, createHead, frameHeadBytes } from './frame.ts'
-import { limits } from './limits.ts'
-import type { Step, StepResult } from './messages.ts'
+import { codes } from '../codes.ts'
+import { badFrame, createHead, frameHeadBytes } from '../frame.ts'
+import { limits } from '../limits.ts'
+import type { Step, StepResult } from './session-messages.ts'
 
 /*
- * The two headers that travel once per token and stage are packed by hand, because CBOR costs microseconds there.
- * All little-endian; a longer header is a newer sender's, and what follows the session id is ignored:
+ * The two headers that travel once per token and stage are packed by hand, because CBOR would cost microseconds there.
+ * All numbers are little-endian. Bytes behind the session id are fields of a later version and are ignored:
  *
  *   0  u32  epoch
  *   4  u32  position
@@ -20,7 +20,7 @@ import type { Step, StepResult } from './messages.ts'
 const fixedBytes = 20
 const wants = ['none', 'last', 'all'] as const
 
-/** The head of a `step` or `result` frame. @throws {ShoalError} `limit-exceeded` for what the header cannot hold */
+/** Encodes the head of a `step` or `result` frame. @throws {ShoalError} `limit-exceeded` for a value that does not fit the header */
 export function encodeStepHead(message: Step | StepResult): Uint8Array {
   const { session } = message
   const head = createHead(codes[message.type], fixedBytes + session.length)

@@ -1,9 +1,10 @@
 /**
- * Messages between the ranks of a tensor-parallel group (docs/tensor-parallel.md). The leader opens a channel to each
- * member and forms the group; members open channels among themselves.
+ * Messages between the ranks of a tensor-parallel group (docs/tensor-parallel.md). The leader, rank 0, opens a channel to
+ * each member and forms the group; members open channels among themselves. `request` numbers the requests of one channel,
+ * and answers repeat it.
  */
 
-/** Leader → member: load this share of these blocks. Answered by `group-done` with the member's numeric class, or `group-failed`. */
+/** Leader → member: load this share of these blocks. Answered by `group-done` with the member's numeric class, or by `group-failed`. */
 export interface FormGroup {
   readonly type: 'group-form'
   readonly request: number
@@ -12,95 +13,100 @@ export interface FormGroup {
   readonly profile: string
   readonly start: number
   readonly end: number
-  /** Of the member that is asked; the leader is rank 0. */
+  /** Rank of the member. */
   readonly rank: number
-  /** By rank, as `BlockSplit`. */
+  /** Attention heads by rank, as in `BlockSplit`. */
   readonly heads: readonly number[]
+  /** Feed-forward columns by rank. */
   readonly columns: readonly number[]
-  /** How sums of at most so many bytes are made, by rising bytes; the last one is for all that is longer. */
+  /** Algorithm for sums of up to so many bytes, in ascending order; the last entry also serves longer sums. */
   readonly sums: readonly { readonly bytes: number; readonly algorithm: 'star' | 'gather' | 'ring' }[]
-  /** By rank. */
+  /** The peers by rank, the leader included. */
   readonly peers: readonly { readonly peer: string; readonly addresses: readonly string[] }[]
 }
 
-/** Leader → member, once all have loaded: open a channel to every rank above yours. Answered by `group-done`. */
+/** Leader → member, once all have loaded: open a channel to every higher rank. Answered by `group-done`. */
 export interface ConnectGroup {
   readonly type: 'group-connect'
   readonly request: number
 }
 
-/** Leader → member: make room for a session. Answered by `group-done` or `group-failed`. */
+/** Leader → member: reserve memory for a session. Answered by `group-done` or `group-failed`. */
 export interface OpenGroupSession {
   readonly type: 'group-open'
   readonly request: number
-  /** The leader's number for it. */
+  /** The leader's number for the session. */
   readonly session: number
   readonly tokenBudget: number
   readonly start: number
   readonly end: number
 }
 
+/** Leader → member: drop the positions from `length` on. Not answered. */
 export interface TruncateGroupSession {
   readonly type: 'group-truncate'
   readonly session: number
   readonly length: number
 }
 
+/** Leader → member: free the session. Not answered. */
 export interface CloseGroupSession {
   readonly type: 'group-close'
   readonly session: number
 }
 
+/** Member → leader: the request has been fulfilled. */
 export interface GroupDone {
   readonly type: 'group-done'
   readonly request: number
-  /** In answer to `group-form`. */
+  /** The member's numeric class in the answer to `group-form`, else null. */
   readonly numericClass: string | null
-  /** In answer to `group-connect`: there is a lane to every rank above. */
+  /** In the answer to `group-connect`: whether the member has a lane to every higher rank. */
   readonly lanes?: boolean
 }
 
 /**
- * Rank → each rank below it, once their channel is open: where its computing thread listens for that one, with what;
- * or, without `offer`, that it does not. A lane carries `group-part` from thread to thread, and nothing else.
+ * Rank → each lower rank, once their channel is open: where the computing thread of the sender listens for that rank, or
+ * null when it offers no lane. A lane is a socket between two computing threads and carries `group-part` only.
  */
 export interface OfferLane {
   readonly type: 'group-lane'
   readonly offer: { readonly port: number; readonly identity: string; readonly key: Uint8Array } | null
 }
 
-/** Leader → member, before any call: there are lanes between all ranks, parts of sums go through them. */
+/** Leader → member, before any call: all ranks have lanes to each other, so parts of sums go through the lanes. */
 export interface UseLanes {
   readonly type: 'group-lanes'
 }
 
 /**
- * Future leader → rank, on a channel of its own: send this back. How long it takes, empty and with a payload of float32,
- * says what sums cost.
+ * Future leader → rank, on a channel of its own: send this message back. The round trips of empty echoes and of echoes
+ * with a payload (float32) tell the leader what sums will cost.
  */
 export interface GroupEcho {
   readonly type: 'group-echo'
   readonly request: number
 }
 
-/** About a request, or about a call: then every rank gives it up. */
+/** Failure of a request or of a call, or of the whole group when both are null. All ranks abandon a failed call. */
 export interface GroupFailed {
   readonly type: 'group-failed'
   readonly request: number | null
   readonly call: number | null
   readonly code: string
   readonly message: string
+  /** Whether a repetition would fail again. */
   readonly definite: boolean
 }
 
-/** Member → member, the first message of a channel: who I am in which group. */
+/** Member → member, as the first message of a channel: the sender's rank in a group. */
 export interface MeetGroup {
   readonly type: 'group-meet'
   readonly group: string
   readonly rank: number
 }
 
-/** Leader → member: compute these rows. Payload: float32 `[rows, hiddenSize]`. */
+/** Leader → member: compute these rows through all blocks. Payload: float32 `[rows, hiddenSize]`. */
 export interface GroupCall {
   readonly type: 'group-call'
   /** Counts up within a group. */
@@ -110,17 +116,18 @@ export interface GroupCall {
   readonly rows: number
 }
 
-/** Rank → rank: part of a sum. Payload: float32. */
+/** Rank → rank: part of a sum. Payload: float32 values. */
 export interface GroupPart {
   readonly type: 'group-part'
   readonly call: number
   /** Counts up within a call. */
   readonly sum: number
   readonly kind: 'partial' | 'total'
+  /** Index of the piece of the rows that the values belong to. */
   readonly chunk: number
 }
 
-/** Leader → member: load the part of the head that gives the logits of tokens `[start, end)`. Answered by `group-done` or `group-failed`. */
+/** Leader → member: load the part of the head for tokens `[start, end)`. Answered by `group-done` or `group-failed`. */
 export interface LoadGroupHead {
   readonly type: 'group-head-load'
   readonly request: number
@@ -128,13 +135,13 @@ export interface LoadGroupHead {
   readonly end: number
 }
 
-/** Leader → member: the logits of these rows. Payload: float32 `[rows, hiddenSize]`. Answered by `group-logits` or `group-failed`. */
+/** Leader → member: compute the logits of these rows. Payload: float32 `[rows, hiddenSize]`. Answered by `group-logits` or `group-failed`. */
 export interface AskGroupHead {
   readonly type: 'group-head'
   readonly request: number
 }
 
-/** Member → leader. Payload: float32 `[rows, end - start]`. */
+/** Member → leader: the logits for the tokens of the member's part. Payload: float32 `[rows, end - start]`. */
 export interface GroupLogits {
   readonly type: 'group-logits'
   readonly request: number

@@ -1,13 +1,13 @@
-/** Messages of `/shoal/session` by which a stage that leaves gives a session to others: docs/failover.md, Drain. */
+/** Messages of `/shoal/session` by which a leaving stage hands a session over to its successors (docs/failover.md, Drain). */
 
-/** Stage → coordinator: these blocks are given up as soon as another peer has the session; until then they are served. */
+/** Stage → coordinator: the stage is leaving. It serves its blocks until another peer has taken over the session. */
 export interface StageLeaving {
   readonly type: 'leaving'
   readonly session: string
   readonly start: number
 }
 
-/** A stage that has made room for keys and values (`open` with `restore`), for a part of the blocks or all. */
+/** A stage that was opened with `restore`, for some of the leaving stage's blocks or all of them. */
 export interface Successor {
   readonly peer: string
   readonly addresses: readonly string[]
@@ -16,35 +16,38 @@ export interface Successor {
 }
 
 /**
- * Coordinator → leaving stage: send the session's keys and values to these, and go on serving. Answered by `handed-over`,
- * or by `failed` with this epoch. An empty list takes it back.
+ * Coordinator → leaving stage: send the session's keys and values to these successors and continue serving. Answered by
+ * `handed-over`, or by `failed` with this epoch. An empty list cancels the hand-over.
  */
 export interface HandOver {
   readonly type: 'hand-over'
   readonly session: string
   readonly start: number
-  /** With which the successors were opened. */
+  /** Epoch with which the successors were opened. */
   readonly epoch: number
   readonly to: readonly Successor[]
 }
 
-/** Leaving stage → coordinator: but for the last few, all positions have left. */
+/** Leaving stage → coordinator: all positions but the last few have been sent. */
 export interface HandedOver {
   readonly type: 'handed-over'
   readonly session: string
   readonly start: number
-  /** Of the `hand-over`. */
+  /** Epoch of the `hand-over`. */
   readonly epoch: number
-  /** Positions that have left. */
+  /** Number of positions that have been sent. */
   readonly length: number
 }
 
-/** Coordinator → leaving stage: compute no more, send the rest and the end. Its successors answer `open` once they have all. */
+/**
+ * Coordinator → leaving stage: stop computing, and send the remaining positions and `key-values-end`. The successors answer
+ * `open` once they have everything.
+ */
 export interface LetGo {
   readonly type: 'let-go'
   readonly session: string
   readonly start: number
-  /** Of the new route. */
+  /** Epoch of the new route. */
   readonly epoch: number
 }
 
@@ -57,15 +60,16 @@ export interface KeyValues {
   readonly session: string
   /** First block of the successor's stage. */
   readonly start: number
-  /** With which the successor was opened. */
+  /** Epoch with which the successor was opened. */
   readonly epoch: number
-  /** Of the first row; positions from here on that came before are replaced. */
+  /** Position of the first row. Rows that were sent earlier from here on are replaced. */
   readonly position: number
   readonly rows: number
+  /** Whether the payload ends with outputs. */
   readonly journal: boolean
 }
 
-/** Leaving stage → successor: that was all. Payload: the steps of the outputs sent, as `encodeSteps` makes it; empty without them. */
+/** Leaving stage → successor: everything has been sent. Payload: the steps of the sent outputs (`encodeSteps`), empty without outputs. */
 export interface KeyValuesEnd {
   readonly type: 'key-values-end'
   readonly session: string
@@ -73,6 +77,6 @@ export interface KeyValuesEnd {
   readonly epoch: number
   readonly length: number
   readonly lastStep: number | null
-  /** Over all payloads of `key-values` in their order. */
+  /** Checksum over all payloads of `key-values` in their order. */
   readonly checksum: string
 }

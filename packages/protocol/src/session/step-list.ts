@@ -1,13 +1,13 @@
-import { badFrame } from './frame.ts'
-import type { Step } from './messages.ts'
+import { badFrame } from '../frame.ts'
+import type { Step } from './session-messages.ts'
 
-/** Which rows a step made, and what the coordinator wants back of it. */
+/** A step of which a leaving stage has handed over the outputs: its rows, and which of them the coordinator wants back. */
 export type SentStep = Pick<Step, 'step' | 'position' | 'rows' | 'want'>
 
 const wants = ['none', 'last', 'all'] as const
 const bytesPerStep = 16
 
-/** Four numbers of 32 bits for each step, little-endian: step, position, rows, want (0 none, 1 last, 2 all). */
+/** Encodes four little-endian u32 per step: step, position, rows, want (0 none, 1 last, 2 all). */
 export function encodeSteps(steps: readonly SentStep[]): Uint8Array {
   const bytes = new Uint8Array(steps.length * bytesPerStep)
   const view = new DataView(bytes.buffer)
@@ -22,8 +22,8 @@ export function encodeSteps(steps: readonly SentStep[]): Uint8Array {
 }
 
 /**
- * The steps behind a `key-values-end`, which must follow each other: numbers count up, each begins where the one before
- * ended.
+ * Decodes the payload of `key-values-end`. The steps must be contiguous: numbers count up, and each step begins at the
+ * position where the one before ended.
  * @throws {ShoalError} `bad-frame`
  */
 export function decodeSteps(payload: Uint8Array): SentStep[] {
@@ -40,7 +40,7 @@ export function decodeSteps(payload: Uint8Array): SentStep[] {
     const want = wants[view.getUint32(at + 12, true)]
     const before = steps.at(-1)
     if (want === undefined || rows === 0)
-      throw badFrame(`key-values-end: step ${step} at position ${position} is none`)
+      throw badFrame(`key-values-end: step ${step} at position ${position} has no rows or an unknown want`)
     if (before !== undefined && (step <= before.step || position !== before.position + before.rows)) {
       throw badFrame(
         `key-values-end: step ${step} at position ${position} does not follow step ${before.step}, which ends at ${before.position + before.rows}`,

@@ -1,9 +1,16 @@
 import { encode } from 'cborg'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { codes } from './codes.ts'
-import { encodeFrame } from './frame.ts'
-import { decodeGroup, decodeSession, encodeGroup, encodeSession, limits, type GroupMessage } from './index.ts'
+import { codes } from '../codes.ts'
+import { encodeFrame } from '../frame.ts'
+import {
+  decodeGroup,
+  decodeSession,
+  encodeGroup,
+  encodeSession,
+  limits,
+  type GroupMessage,
+} from '../index.ts'
 
 const join = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 const values = Float32Array.of(1, -2, 0.5, 65504)
@@ -31,7 +38,7 @@ const form: GroupMessage = {
   ],
 }
 
-/** The bytes of version 1; see golden.test.ts. */
+/** The bytes of version 1. What to do when they change: golden.test.ts. */
 const golden: readonly (readonly [GroupMessage, string])[] = [
   [
     form,
@@ -80,7 +87,7 @@ const golden: readonly (readonly [GroupMessage, string])[] = [
   ],
 ]
 
-test.each(golden)('the bytes of $type', (message, bytes) => {
+test.each(golden)('$type has the bytes of version 1', (message, bytes) => {
   expect(Buffer.from(join(encodeGroup(message, carries(message) ? values : undefined))).toString('hex')).toBe(
     bytes,
   )
@@ -91,7 +98,7 @@ test.each(golden)('the bytes of $type', (message, bytes) => {
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff })
 
-test('calls and parts survive the wire', () => {
+test('calls and parts are decoded as they were encoded', () => {
   const packed = fc.oneof(
     fc.record({
       type: fc.constant('group-call' as const),
@@ -118,7 +125,7 @@ test('calls and parts survive the wire', () => {
   )
 })
 
-test('whatever bytes come, the answer is a message or bad-frame', () => {
+test('any bytes are decoded or refused as bad-frame', () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...golden.map(([message]) => codes[message.type])),
@@ -142,15 +149,15 @@ test('whatever bytes come, the answer is a message or bad-frame', () => {
 
 const { type: _, ...fields } = form
 const refusals: readonly (readonly [string, Record<string, unknown>, string])[] = [
-  ['a rank outside', { rank: 2 }, 'group-form: rank'],
-  ['the leader asked as a member', { rank: 0 }, 'group-form: rank'],
+  ['a rank beyond the number of peers', { rank: 2 }, 'group-form: rank'],
+  ['rank 0 for a member', { rank: 0 }, 'group-form: rank'],
   ['an empty range', { start: 8 }, 'group-form: start'],
-  ['columns of another number of ranks', { columns: [1] }, 'belong together'],
-  ['no way to add up', { sums: [] }, 'belong together'],
+  ['columns for another number of ranks', { columns: [1] }, 'belong together'],
+  ['no algorithm for sums', { sums: [] }, 'belong together'],
   ['too many ranks', { heads: Array.from({ length: limits.maxRanks + 1 }, () => 1) }, 'heads has 65 items'],
   ['a fraction of a head', { heads: [1.5, 1] }, 'heads[0] must be an integer'],
-  ['an unknown way to add up', { sums: [{ bytes: 1, algorithm: 'tree' }] }, 'star, gather or ring'],
-  ['a peer that is no map', { peers: ['a', 'b'] }, 'peers[0] must be a map'],
+  ['an unknown algorithm', { sums: [{ bytes: 1, algorithm: 'tree' }] }, 'star, gather or ring'],
+  ['a peer that is not a map', { peers: ['a', 'b'] }, 'peers[0] must be a map'],
   [
     'too many addresses',
     {
@@ -163,7 +170,7 @@ const refusals: readonly (readonly [string, Record<string, unknown>, string])[] 
   ],
 ]
 
-describe('a group is not formed with', () => {
+describe('group-form is refused with', () => {
   test.each(refusals)('%s', (_name, change, sentence) => {
     expect(() => decodeGroup(join(encodeFrame(codes['group-form'], { ...fields, ...change })))).toThrow(
       expect.objectContaining({ code: 'bad-frame', message: expect.stringContaining(sentence) as string }),
@@ -171,7 +178,7 @@ describe('a group is not formed with', () => {
   })
 })
 
-test('a stage says how many ranks it has, when it has several', () => {
+test('opened names the number of ranks where a stage has several', () => {
   const opened = {
     type: 'opened',
     session: 's',
@@ -189,7 +196,7 @@ test('a stage says how many ranks it has, when it has several', () => {
   )
 })
 
-test('an echo carries nothing, or float32 up to a limit', () => {
+test('an echo is empty or carries float32 values up to a limit', () => {
   const of = (bytes: number): Uint8Array =>
     join([...encodeGroup({ type: 'group-echo', request: 0 }), new Uint8Array(bytes)])
   for (const bytes of [0, 4, limits.maxEchoBytes]) expect(decodeGroup(of(bytes)).payload.length).toBe(bytes)
@@ -197,7 +204,7 @@ test('an echo carries nothing, or float32 up to a limit', () => {
     expect(() => decodeGroup(of(bytes))).toThrow(expect.objectContaining({ code: 'bad-frame' }))
 })
 
-test('packed headers are checked', () => {
+test('packed headers with invalid values are refused', () => {
   const call = join(encodeGroup({ type: 'group-call', call: 0, session: 0, position: 0, rows: 2 }, values))
   expect(() => decodeGroup(call.subarray(0, call.length - 4))).toThrow('are not 2 rows of float32')
   call[16] = 0

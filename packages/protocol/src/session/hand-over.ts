@@ -1,7 +1,7 @@
-import { codes } from './codes.ts'
-import { checkText, isId, readFields, type Fields } from './fields.ts'
-import { badFrame, requireNoPayload } from './frame.ts'
-import { limits } from './limits.ts'
+import { codes } from '../codes.ts'
+import { checkText, isId, readFields, type Fields } from '../fields.ts'
+import { badFrame, requireNoPayload } from '../frame.ts'
+import { limits } from '../limits.ts'
 import type {
   HandedOver,
   HandOver,
@@ -12,10 +12,10 @@ import type {
   Successor,
 } from './hand-over-messages.ts'
 
-/** Positions, epochs and steps travel in 32 bits. */
+/** Positions, epochs and step numbers travel in 32 bits. */
 const maxUint32 = 0xffffffff
 
-/** What coordinator and leaving stage say to each other. @throws {ShoalError} `bad-frame` */
+/** Decodes the messages between a coordinator and a leaving stage. @throws {ShoalError} `bad-frame` */
 export function decodeHandOver(
   code: number,
   header: Uint8Array,

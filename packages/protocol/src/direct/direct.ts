@@ -1,20 +1,32 @@
-import { codes } from './codes.ts'
-import { clipMessage, readFields, type Fields } from './fields.ts'
-import { badFrame, encodeFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
-import { limits } from './limits.ts'
-import { protocols, type Refused } from './messages.ts'
+import { codes } from '../codes.ts'
+import { clipMessage, readFields, type Fields } from '../fields.ts'
+import {
+  badFrame,
+  encodeFrame,
+  requireNoPayload,
+  splitFrame,
+  unknownCode,
+  type FrameParts,
+} from '../frame.ts'
+import { limits } from '../limits.ts'
+import type { Refused } from '../hello.ts'
+import { protocols } from '../protocols.ts'
 
-/** I would like a channel of `channel` over a socket of its own. Answered by an offer or `refused`. */
+/** Asks for a channel over a TCP socket of its own. Answered by an offer or `refused`. */
 export interface DirectAsk {
   readonly type: 'direct-ask'
-  /** A protocol id. */
+  /** Protocol id of the channel. */
   readonly channel: string
 }
 
-/** Connect to this port, at the address that you see me at, as this identity and with this key; once, and soon. */
+/**
+ * Where and how to connect: to this port, at the address at which the peer is already connected, by TLS with this
+ * pre-shared key. An offer is good for one connection within a short time.
+ */
 export interface DirectOffer {
   readonly type: 'direct-offer'
   readonly port: number
+  /** Identity of the pre-shared key. */
   readonly identity: string
   /** `limits.directKeyBytes` random bytes. */
   readonly key: Uint8Array
@@ -22,7 +34,7 @@ export interface DirectOffer {
 
 export type DirectMessage = DirectAsk | DirectOffer | Refused
 
-/** The frame of an ask, its offer, or its refusal. */
+/** Encodes a request for a direct channel, its offer or its refusal. */
 export function encodeDirect(message: DirectMessage): FrameParts {
   const { type, ...fields } = message
   if (message.type === 'refused')
@@ -57,7 +69,7 @@ export function decodeDirect(bytes: Uint8Array): DirectMessage {
   }
 }
 
-/** Port, identity and key of an offer. @throws {ShoalError} `bad-frame` */
+/** Reads port, identity and key of an offer. @throws {ShoalError} `bad-frame` */
 export function readOffer(name: string, fields: Fields): Pick<DirectOffer, 'port' | 'identity' | 'key'> {
   const key = fields.bytes('key', limits.directKeyBytes)
   if (key.length !== limits.directKeyBytes)

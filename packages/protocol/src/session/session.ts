@@ -1,5 +1,5 @@
-import { codes } from './codes.ts'
-import { checkText, clipMessage, readFields, type Fields } from './fields.ts'
+import { codes } from '../codes.ts'
+import { checkText, clipMessage, readFields, type Fields } from '../fields.ts'
 import {
   badFrame,
   encodeFrame,
@@ -9,25 +9,26 @@ import {
   unknownCode,
   type Decoded,
   type FrameParts,
-} from './frame.ts'
+} from '../frame.ts'
 import { bytesOfHidden } from './hidden-rows.ts'
-import { limits } from './limits.ts'
-import {
-  protocols,
-  type NextHop,
-  type OpenSession,
-  type Replay,
-  type SessionFailed,
-  type SessionMessage,
-} from './messages.ts'
+import { limits } from '../limits.ts'
+import { protocols } from '../protocols.ts'
 import { decodeHandOver, readKeyValues, readKeyValuesEnd } from './hand-over.ts'
+import type {
+  NextHop,
+  OpenSession,
+  Replay,
+  SessionFailed,
+  SessionMessage,
+  SessionOpened,
+} from './session-messages.ts'
 import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
 
-/** Positions, epochs and steps travel in 32 bits. */
+/** Positions, epochs and step numbers travel in 32 bits. */
 const maxUint32 = 0xffffffff
 
 /**
- * The frame of a session message.
+ * Encodes a session message.
  * @param payload float32 rows, for `step`, `result` and `key-values` only
  */
 export function encodeSession(message: SessionMessage, payload?: Float32Array): FrameParts {
@@ -59,8 +60,8 @@ export function encodeSession(message: SessionMessage, payload?: Float32Array): 
 }
 
 /**
- * The payload is empty but for `step` and `result` (read it with `hiddenRows`, which checks its size), `key-values`, and
- * `key-values-end` (`decodeSteps`).
+ * Decodes a session message. Only `step` and `result` (read with `hiddenRows`, which checks the size), `key-values`, and
+ * `key-values-end` (read with `decodeSteps`) have payloads.
  * @throws {ShoalError} `bad-frame`
  */
 export function decodeSession(bytes: Uint8Array): Decoded<SessionMessage> {
@@ -97,19 +98,7 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
     }
     case codes.opened: {
       requireNoPayload('opened', payload)
-      const fields = readFields('opened', header)
-      return {
-        type: 'opened',
-        session: fields.id('session'),
-        start: fields.integer('start', 0, limits.maxBlocks - 1),
-        epoch: fields.integer('epoch', 0, maxUint32),
-        numericClass: fields.id('numericClass'),
-        ...(fields.has('ranks') && { ranks: fields.integer('ranks', 2, limits.maxRanks) }),
-        incarnation: fields.integer('incarnation'),
-        length: fields.integer('length', 0, maxUint32),
-        lastStep: fields.integerOrNull('lastStep', 0, maxUint32),
-        ...(fields.has('journalFrom') && { journalFrom: fields.integer('journalFrom', 0, maxUint32) }),
-      }
+      return readOpened(readFields('opened', header))
     }
     case codes.failed: {
       requireNoPayload('failed', payload)
@@ -166,6 +155,21 @@ function readOpen(fields: Fields): OpenSession {
     previous: fields.id('previous'),
     next: readNextHop(fields.nested('next')),
     ...(fields.has('restore') && { restore: fields.id('restore') }),
+  }
+}
+
+function readOpened(fields: Fields): SessionOpened {
+  return {
+    type: 'opened',
+    session: fields.id('session'),
+    start: fields.integer('start', 0, limits.maxBlocks - 1),
+    epoch: fields.integer('epoch', 0, maxUint32),
+    numericClass: fields.id('numericClass'),
+    ...(fields.has('ranks') && { ranks: fields.integer('ranks', 2, limits.maxRanks) }),
+    incarnation: fields.integer('incarnation'),
+    length: fields.integer('length', 0, maxUint32),
+    lastStep: fields.integerOrNull('lastStep', 0, maxUint32),
+    ...(fields.has('journalFrom') && { journalFrom: fields.integer('journalFrom', 0, maxUint32) }),
   }
 }
 

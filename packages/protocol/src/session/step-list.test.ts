@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeSteps, encodeSteps, type SentStep } from './index.ts'
+import { decodeSteps, encodeSteps, type SentStep } from '../index.ts'
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-test('sixteen bytes a step', () => {
+test('a step takes sixteen bytes', () => {
   const steps: SentStep[] = [
     { step: 3, position: 10, rows: 128, want: 'none' },
     { step: 4, position: 138, rows: 1, want: 'last' },
@@ -14,7 +14,7 @@ test('sixteen bytes a step', () => {
   expect(decodeSteps(new Uint8Array(Buffer.from(golden, 'hex')))).toEqual(steps)
 })
 
-test('steps that follow each other survive the wire', () => {
+test('contiguous steps are decoded as they were encoded', () => {
   const gaps = fc.array(
     fc.record({
       gap: fc.integer({ min: 1, max: 9 }),
@@ -37,23 +37,23 @@ test('steps that follow each other survive the wire', () => {
 })
 
 test.each<[string, readonly SentStep[]]>([
-  ['no rows', [{ step: 0, position: 0, rows: 0, want: 'none' }]],
+  ['a step without rows', [{ step: 0, position: 0, rows: 0, want: 'none' }]],
   [
-    'a gap',
+    'a gap between two steps',
     [
       { step: 0, position: 0, rows: 2, want: 'none' },
       { step: 1, position: 3, rows: 1, want: 'none' },
     ],
   ],
   [
-    'an overlap',
+    'an overlap of two steps',
     [
       { step: 0, position: 0, rows: 2, want: 'none' },
       { step: 1, position: 1, rows: 1, want: 'none' },
     ],
   ],
   [
-    'a number twice',
+    'a repeated step number',
     [
       { step: 1, position: 0, rows: 2, want: 'none' },
       { step: 1, position: 2, rows: 1, want: 'none' },
@@ -63,7 +63,7 @@ test.each<[string, readonly SentStep[]]>([
   expect(() => decodeSteps(encodeSteps(steps))).toThrow(expect.objectContaining({ code: 'bad-frame' }))
 })
 
-test('half a step, and a wish that nobody knows, are refused', () => {
+test('a truncated step and an unknown want are refused', () => {
   expect(() => decodeSteps(new Uint8Array(15))).toThrow('15 bytes are not steps')
   const bytes = encodeSteps([{ step: 0, position: 0, rows: 1, want: 'all' }])
   bytes[12] = 3

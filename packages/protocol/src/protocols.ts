@@ -1,0 +1,12 @@
+/** The version that all protocol ids of this release carry. */
+export const protocolVersion = 1
+
+export const protocols = {
+  /** Never changes its id, so that peers of any two versions can tell each other who they are. */
+  hello: '/shoal/hello',
+  session: `/shoal/session/${protocolVersion}`,
+  members: `/shoal/members/${protocolVersion}`,
+  blobs: `/shoal/blobs/${protocolVersion}`,
+  group: `/shoal/group/${protocolVersion}`,
+  direct: `/shoal/direct/${protocolVersion}`,
+} as const
