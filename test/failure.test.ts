@@ -65,7 +65,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
       text += part.text
       tokens += 1
       if (tokens !== 3) continue
-      nodes[2]!.process.kill('SIGTERM')
+      void nodes[2]!.stop()
       await nodes[2]!.until(({ event }) => event === 'draining')
       await expect.poll(() => client.status().covered, { timeout: 10_000 }).toBe(false)
       await expect(client.generate(story, long)).rejects.toMatchObject({

@@ -117,34 +117,40 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
     return process
   }
 
-  it('F17: one coordinator is killed, another one stops: nobody else notices', async () => {
-    const [first, second] = await Promise.all([asking(), asking()])
-    const { tokenIds, result } = await during(40, () => {
-      first.kill('SIGKILL')
-      second.kill('SIGSTOP')
-    })
-    expect(tokenIds).toEqual(whole)
-    expect(result.continuity).toBe('identical')
-    // Neither has closed anything: what frees their sessions is a grace of 10 s and a lease of 30 s.
-    expect(sessions()).toBeGreaterThan(0)
-  })
+  it.skipIf(process.platform === 'win32')(
+    'F17: one coordinator is killed, another one stops: nobody else notices',
+    async () => {
+      const [first, second] = await Promise.all([asking(), asking()])
+      const { tokenIds, result } = await during(40, () => {
+        first.kill('SIGKILL')
+        second.kill('SIGSTOP')
+      })
+      expect(tokenIds).toEqual(whole)
+      expect(result.continuity).toBe('identical')
+      // Neither has closed anything: what frees their sessions is a grace of 10 s and a lease of 30 s.
+      expect(sessions()).toBeGreaterThan(0)
+    },
+  )
 
-  it('F7: a stage that hangs with its sockets open is moved within the step deadline', async () => {
-    const { tokenIds, longestMs, result, acted } = await during(40, async () => {
-      const hung = nodes.find(({ ready }) => ready.peerId === lastStage())!
-      hung.process.kill('SIGSTOP')
-      return hung
-    })
-    const hung = acted as Up
-    expect(tokenIds).toEqual(whole)
-    expect(result.continuity).toBe('identical')
-    expect(result.failovers).toBeGreaterThanOrEqual(1)
-    expect(result.route.map(({ peer }) => peer)).not.toContain(hung.ready.peerId)
-    // Step deadline 1 s, pings 0.4 s; the rest is this machine's, and `shoal bench failover` measures it.
-    expect(longestMs).toBeGreaterThan(1000)
-    expect(longestMs).toBeLessThan(10_000)
-    await hung.stop('SIGKILL')
-  })
+  it.skipIf(process.platform === 'win32')(
+    'F7: a stage that hangs with its sockets open is moved within the step deadline',
+    async () => {
+      const { tokenIds, longestMs, result, acted } = await during(40, async () => {
+        const hung = nodes.find(({ ready }) => ready.peerId === lastStage())!
+        hung.process.kill('SIGSTOP')
+        return hung
+      })
+      const hung = acted as Up
+      expect(tokenIds).toEqual(whole)
+      expect(result.continuity).toBe('identical')
+      expect(result.failovers).toBeGreaterThanOrEqual(1)
+      expect(result.route.map(({ peer }) => peer)).not.toContain(hung.ready.peerId)
+      // Step deadline 1 s, pings 0.4 s; the rest is this machine's, and `shoal bench failover` measures it.
+      expect(longestMs).toBeGreaterThan(1000)
+      expect(longestMs).toBeLessThan(10_000)
+      await hung.stop('SIGKILL')
+    },
+  )
 
   it('F9: a node that dies and is back at once under its id takes the stream up in its new life', async () => {
     const folder = world.folder('again')

@@ -88,7 +88,8 @@ export function createWorld(): World {
       const closing = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)))
       for (const child of running) child.kill('SIGKILL')
       await Promise.all(closing)
-      rmSync(folder, { recursive: true, force: true })
+      // Windows lets go of the files of an ended process a little later.
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }

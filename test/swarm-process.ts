@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { tellToLeave } from 'shoal/node-process'
 
 const program = fileURLToPath(new URL('../node/bin/shoal.js', import.meta.url))
 
@@ -67,7 +68,9 @@ export async function startSwarmProcess(words: readonly string[]): Promise<Swarm
     ready: (await until(({ event }) => event === 'ready')) as ReadySwarm,
     until,
     interrupt() {
-      child.kill('SIGINT')
+      // Windows has no interrupt that one process could send to another.
+      if (process.platform === 'win32') tellToLeave(child)
+      else child.kill('SIGINT')
       return ended
     },
     kill: () => void child.kill('SIGKILL'),

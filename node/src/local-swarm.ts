@@ -77,7 +77,8 @@ export async function startLocalSwarm(
   options: LocalSwarmOptions,
 ): Promise<LocalSwarm> {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-swarm-'))
-  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true })
+  // Windows lets go of the files of an ended process a little later.
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   process.on('exit', removeFolder)
   const slots: Slot[] = []
   const shapes: readonly NodeShape[] = options.shape?.nodes ?? []

@@ -8,8 +8,12 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ShoalError } from '@shoal/host'
+import { tellToLeave } from './leave-message.ts'
+
+export { tellToLeave } from './leave-message.ts'
 
 /** What `shoal up --json` prints when it serves. */
 export interface ReadyEvent {
@@ -48,7 +52,7 @@ export interface NodeProcess {
   until(fits: (event: NodeEvent) => boolean): Promise<NodeEvent>
   /** Hears each event from now on. @returns what ends that */
   onEvent(listener: (event: NodeEvent) => void): () => void
-  /** SIGTERM drains and leaves. @returns the exit status */
+  /** Without a signal, or with SIGTERM, it drains and leaves, on Windows too. @returns the exit status */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
@@ -87,14 +91,11 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
     if (events.length > keptEvents) events.shift()
     for (const listener of listeners) listener(event)
   }
-  if (child.stderr !== null) {
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      log.push(line)
-      if (log.length > keptLogLines) log.shift()
-    })
-  }
-  if (child.stdout !== null)
-    createInterface({ input: child.stdout }).on('line', (line) => receive(eventOf(line)))
+  onLines(child.stderr, (line) => {
+    log.push(line)
+    if (log.length > keptLogLines) log.shift()
+  })
+  onLines(child.stdout, (line) => receive(eventOf(line)))
   const ended = new Promise<number | null>((resolve) => {
     child.once('error', (error) => {
       how = `could not be started: ${error.message}`
@@ -114,6 +115,7 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
       if (fits(event)) found.resolve(event)
     }
     listeners.add(listener)
+    // `ended` never rejects.
     void ended.then(() => found.reject(new ShoalError('internal', obituary())))
     return found.promise.finally(() => listeners.delete(listener))
   }
@@ -133,10 +135,16 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
       return () => listeners.delete(listener)
     },
     stop(signal = 'SIGTERM') {
-      child.kill(signal)
+      if (signal === 'SIGTERM') tellToLeave(child)
+      else child.kill(signal)
       return ended
     },
   }
+}
+
+/** @param stream null for a process that could not be started */
+function onLines(stream: Readable | null, listener: (line: string) => void): void {
+  if (stream !== null) createInterface({ input: stream }).on('line', listener)
 }
 
 function eventOf(line: string): NodeEvent {

@@ -21,6 +21,12 @@ const texts: readonly {
   { name: 'enums', pattern: /^\s*(export )?(const )?enum\b/, advice: 'a union of texts', part: 'code' },
   { name: 'leftovers', pattern: /\b(FIXME|TODO|XXX)\b/, advice: 'do it or file it', part: 'text' },
   {
+    name: 'paths taken from a URL',
+    pattern: /\bimport\.meta\.url\)\.pathname/,
+    advice: 'fileURLToPath(): on Windows a URL has a slash before the drive',
+    part: 'code',
+  },
+  {
     name: 'paths of one machine',
     pattern: /['"`]\/(work|home|tmp|root|Users)\//,
     advice: 'os.tmpdir(), import.meta.url or an option',

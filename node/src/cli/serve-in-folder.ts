@@ -1,6 +1,7 @@
 import { rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { exitWithParent, lockDirectory } from '@shoal/host/node'
+import { leaveWhenTold } from '../leave-message.ts'
 import type { CommandContext } from './context.ts'
 import type { StartedFlags } from './options.ts'
 
@@ -15,7 +16,10 @@ export async function serveInFolder(
     orphaned = true
     context.stop()
   }
-  if (flags.exitWithParent === true) exitWithParent({ onParentGone })
+  if (flags.exitWithParent === true) {
+    exitWithParent({ onParentGone })
+    leaveWhenTold(context.stop)
+  }
   const lock = lockDirectory(context.dataFolder)
   try {
     await serve()

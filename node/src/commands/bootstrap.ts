@@ -3,6 +3,7 @@ import { exitWithParent, lockDirectory } from '@shoal/host/node'
 import { aborted, inContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
 import { parseAddress } from '../cli/parse.ts'
+import { leaveWhenTold } from '../leave-message.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
 interface BootstrapFlags extends CommonFlags {
@@ -37,7 +38,10 @@ export function addBootstrapCommand(program: Command): void {
 
 async function bootstrap(flags: BootstrapFlags): Promise<void> {
   await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, async (context) => {
-    if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
+    if (flags.exitWithParent === true) {
+      exitWithParent({ onParentGone: context.stop })
+      leaveWhenTold(context.stop)
+    }
     const lock = lockDirectory(context.dataFolder)
     try {
       const swarm = await loadSwarm()

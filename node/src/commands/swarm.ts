@@ -14,6 +14,7 @@ import {
 } from '../cli/options.ts'
 import { parseMemory, parseWhole } from '../cli/parse.ts'
 import { UsageError } from '../cli/usage-error.ts'
+import { leaveWhenTold } from '../leave-message.ts'
 import { startLocalSwarm, type LocalSwarm } from '../local-swarm.ts'
 import type { NodeEvent } from '../node-process.ts'
 import { chooseShape } from '../shape/choose-shape.ts'
@@ -67,7 +68,10 @@ async function swarm(flags: SwarmFlags): Promise<void> {
   const steps = flags.script === undefined ? [] : readScript(flags.script, names)
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const { output, signal } = context
-    if (flags.exitWithParent === true) exitWithParent({ onParentGone: context.stop })
+    if (flags.exitWithParent === true) {
+      exitWithParent({ onParentGone: context.stop })
+      leaveWhenTold(context.stop)
+    }
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
     // A group holds what one node would.
     const holders = shape?.nodes.filter(({ rankOf }) => rankOf === null).length ?? processes

@@ -23,6 +23,12 @@ test.each([
   expect(() => readScript(written(script), ['a', 'b'])).toThrow(sentence)
 })
 
+test('on Windows a step that halts a process is refused', () => {
+  const path = written([{ do: 'stop', node: 'a' }])
+  expect(() => readScript(path, ['a'], 'win32')).toThrow(/has the step 'stop', and Windows cannot halt/)
+  expect(readScript(path, ['a'], 'linux')).toHaveLength(1)
+})
+
 test('steps follow each other, after events and times', async () => {
   const clock = createVirtualClock()
   const done: string[] = []
@@ -36,6 +42,7 @@ test('steps follow each other, after events and times', async () => {
       { do: 'leave', node: 'a' },
     ]),
     ['a', 'b'],
+    'linux',
   )
   const note = (what: string): void => void done.push(`${clock.nowMs()} ${what}`)
   const run = runScript(

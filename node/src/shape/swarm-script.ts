@@ -22,9 +22,13 @@ export type SwarmScript = z.infer<typeof script>
 /**
  * Reads `--script FILE`: `[{ "after": "session-opened", "waitMs": 500, "do": "kill", "node": "weak-2" }, …]`.
  * @param names of the nodes there are
- * @throws {ShoalError} `bad-request` naming the field, `not-found`
+ * @throws {ShoalError} `bad-request` naming the field, also for `stop` and `cont` on Windows; `not-found`
  */
-export function readScript(path: string, names: readonly string[]): SwarmScript {
+export function readScript(
+  path: string,
+  names: readonly string[],
+  platform: NodeJS.Platform = process.platform,
+): SwarmScript {
   let json: unknown
   try {
     json = JSON.parse(readFileSync(path, 'utf8'))
@@ -46,6 +50,12 @@ export function readScript(path: string, names: readonly string[]): SwarmScript 
     throw new ShoalError(
       'bad-request',
       `the script ${path} names '${stranger.node}'; the nodes are: ${names.join(', ')}`,
+    )
+  const halting = result.data.find((one) => one.do === 'stop' || one.do === 'cont')
+  if (platform === 'win32' && halting !== undefined)
+    throw new ShoalError(
+      'bad-request',
+      `the script ${path} has the step '${halting.do}', and Windows cannot halt a process; use 'kill' and 'restart'`,
     )
   return result.data
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { formatBytes, parseByteSize } from './byte-size.ts'
 import { coresInCpuinfo, machineIdentity, physicalCores } from './machine.ts'
-import { availableMemoryBytes, linuxAvailableMemoryBytes } from './memory.ts'
+import { availableMemoryBytes, darwinAvailableMemoryBytes, linuxAvailableMemoryBytes } from './memory.ts'
 
 test.each([
   ['4GiB', 4 * 2 ** 30],
@@ -110,3 +110,16 @@ test.each([
   ['two sockets', [cpu(0, 0), cpu(0, 1), cpu(1, 0), cpu(1, 1)], 4],
   ['ARM', ['processor\t: 0\nCPU part\t: 0xd0c\n'], null],
 ])('cores: %s', (_name, sections, count) => expect(coresInCpuinfo(sections.join('\n'))).toBe(count))
+
+test('available memory of macOS counts pages that can be given away, and falls back to what is free', () => {
+  const report = [
+    'Mach Virtual Memory Statistics: (page size of 16384 bytes)',
+    'Pages free:                               10000.',
+    'Pages active:                            300000.',
+    'Pages inactive:                          200000.',
+    'Pages speculative:                         5000.',
+    'Pages wired down:                        120000.',
+  ].join('\n')
+  expect(darwinAvailableMemoryBytes(report, 1)).toBe(215_000 * 16384)
+  expect(darwinAvailableMemoryBytes('', 77)).toBe(77)
+})

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { messageOf, ShoalError, silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -26,7 +27,7 @@ describe.each([
       logger: silentLogger,
       ...direct,
     })
-    child = spawn(process.execPath, [new URL('./testing/peer-process.ts', import.meta.url).pathname], {
+    child = spawn(process.execPath, [fileURLToPath(new URL('./testing/peer-process.ts', import.meta.url))], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     address = await new Promise<string>((resolve) => {

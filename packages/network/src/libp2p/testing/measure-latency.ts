@@ -8,6 +8,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import type { Channel } from '../../transport.ts'
@@ -26,7 +27,7 @@ interface Side {
 }
 
 async function createSide(name: 'without' | 'with' | 'direct'): Promise<Side> {
-  const script = new URL('./peer-process.ts', import.meta.url).pathname
+  const script = fileURLToPath(new URL('./peer-process.ts', import.meta.url))
   const child = spawn(process.execPath, [script, name], { stdio: ['pipe', 'pipe', 'inherit'] })
   const address = await new Promise<string>((resolve) => createInterface(child.stdout).once('line', resolve))
   const transport = await createLibp2pTransport({
