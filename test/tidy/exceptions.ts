@@ -124,7 +124,6 @@ export const longFunctions: readonly string[] = [
   'sim/src/kills/mortal-swarm.ts: startMortalSwarm',
   'sim/src/processes/restarts.ts: runRestarts',
   'sim/src/processes/watch.ts: createWatch',
-  'sim/src/scenarios/chaos-faults.ts: createFaults',
   'sim/src/simulator/generation.ts: startGeneration',
   'sim/src/simulator/node.ts: startSimulatedNode',
   'sim/src/simulator/simulated-device.ts: createSimulatedDevice',
