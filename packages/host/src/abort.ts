@@ -1,23 +1,51 @@
 import { ShoalError } from './errors.ts'
 
-/** What a signal's end means to a caller: its own error, or `cancelled`. */
+/** The error with which an aborted operation fails: the signal's own `ShoalError`, or `cancelled` with its reason as cause. */
 export function reasonOf(signal: AbortSignal): ShoalError {
   return signal.reason instanceof ShoalError
     ? signal.reason
     : new ShoalError('cancelled', 'the caller cancelled', { cause: signal.reason })
 }
 
+/** @throws {ShoalError} {@link reasonOf} the signal when it has aborted */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw reasonOf(signal)
 }
 
-/** Settles as `promise`, or rejects when the signal aborts first. The promise itself goes on. */
+/**
+ * Calls `listener` once: when the signal aborts, or before this returns when it has aborted already.
+ * @returns a function that removes the listener; long-lived signals would otherwise collect those of finished work
+ */
+export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal === undefined) return () => undefined
+  if (signal.aborted) {
+    listener()
+    return () => undefined
+  }
+  const once = (): void => listener()
+  signal.addEventListener('abort', once, { once: true })
+  return () => signal.removeEventListener('abort', once)
+}
+
+/** Resolves when the signal aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => onAbort(signal, resolve))
+}
+
+/** Settles as `promise`, or rejects with {@link reasonOf} the signal when it aborts first. The promise itself goes on. */
 export function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(reasonOf(signal))
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    const stopListening = onAbort(signal, () => reject(reasonOf(signal)))
+    promise.then(
+      (value) => {
+        stopListening()
+        resolve(value)
+      },
+      (error: unknown) => {
+        stopListening()
+        reject(error)
+      },
+    )
   })
 }

@@ -9,10 +9,12 @@
  * clock.after(10, () => console.log('ten milliseconds later'))
  * clock.advance(10)
  */
-export { orAborted, reasonOf, throwIfAborted } from './abort.ts'
+export { onAbort, orAborted, reasonOf, throwIfAborted, untilAborted } from './abort.ts'
 export { every, sleep, timeLimit, type Clock, type TimeLimit, type Timer } from './clock.ts'
 export { errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
 export { freeMemory } from './free-memory.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
 export { randomHex, seededRandom, type Random } from './random.ts'
+export { createSerialQueue, type SerialQueue } from './serial-queue.ts'
+export type { SystemDependencies } from './system-dependencies.ts'
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts'
