@@ -1,3 +1,4 @@
+export type { SystemDependencies as SwarmDependencies } from '@shoal/host'
 export type {
   BlockSpeed as MeasuredBlock,
   ClientOptions,
@@ -5,7 +6,6 @@ export type {
   NodeOptions,
   Reference,
   ServingPeer,
-  SystemDependencies as SwarmDependencies,
 } from '@shoal/swarm/node'
 
 /** Loaded at first use: `--help` and wrong options are answered without libp2p and onnxruntime. */

@@ -5,11 +5,7 @@
  * const engine = await openLocalEngine({ clock: systemClock, random: systemRandom, logger }, { model: 'demo', dataFolder, threads: 1 })
  * for await (const event of engine.generate({ promptIds, maxTokens: 64, sampling: engine.defaultSampling })) …
  */
-export {
-  openLocalEngine,
-  type LocalEngineOptions,
-  type SystemDependencies,
-} from './generation/local-engine.ts'
+export { openLocalEngine, type LocalEngineOptions } from './generation/local-engine.ts'
 export { connectClient, type ClientOptions, type ClientPeer } from './peer/connect-client.ts'
 export { startBootstrap, type BootstrapOptions, type BootstrapPeer } from './peer/start-bootstrap.ts'
 export { startRank, type RankOptions, type RankPeer } from './peer/start-rank.ts'

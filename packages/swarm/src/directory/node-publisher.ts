@@ -1,10 +1,10 @@
+import type { SystemDependencies } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
 import { formatProfile } from '@shoal/model'
 import { createPublisher, type Publisher } from './publisher.ts'
 import { sayHello, type HelloSelf } from '../joining/hello.ts'
 import { agent } from '../joining/ask-peer.ts'
 import type { JoinedModel } from '../joining/join-model.ts'
-import type { SystemDependencies } from '../generation/local-engine.ts'
 
 /** Tells the directory about this node, and greets nodes of the same manifest that it names. */
 export function createNodePublisher(

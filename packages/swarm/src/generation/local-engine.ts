@@ -1,4 +1,4 @@
-import { randomHex, type Clock, type Logger, type Random } from '@shoal/host'
+import { randomHex, type SystemDependencies } from '@shoal/host'
 import { parseProfile, unitNames, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
 import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
@@ -8,12 +8,6 @@ import type { Engine, Progress } from '../types.ts'
 import { packReference } from '../weights/local-manifest.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
 import { openReference, type Reference } from '../weights/reference.ts'
-
-export interface SystemDependencies {
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-}
 
 export interface LocalEngineOptions {
   /** `demo` or a folder. */

@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { PackedFolder } from '@shoal/model/node'
 import type { Directory, Transport } from '@shoal/network'
@@ -12,7 +12,7 @@ import { agent, type JoinDependencies, type LearnedManifest } from './ask-peer.t
 import { findByBootstrap } from '../directory/find-in-directory.ts'
 import { learnManifest } from './join.ts'
 import { packReference } from '../weights/local-manifest.ts'
-import { profileOf, type SystemDependencies } from '../generation/local-engine.ts'
+import { profileOf } from '../generation/local-engine.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
 import { openReference, type Reference } from '../weights/reference.ts'
 

@@ -1,3 +1,4 @@
+import type { SystemDependencies } from '@shoal/host'
 import { createMembership, membershipProfiles } from '@shoal/membership'
 import { formatProfile } from '@shoal/model'
 import { createDevice, type Device } from '@shoal/runtime'
@@ -10,7 +11,6 @@ import { createSwarmView } from '../view/swarm-view.ts'
 import { agent } from '../joining/ask-peer.ts'
 import { joinModel } from '../joining/join-model.ts'
 import { createLazyEngine } from '../generation/lazy-engine.ts'
-import type { SystemDependencies } from '../generation/local-engine.ts'
 
 export interface ClientOptions {
   /** A local copy of the swarm's model: then embedding and head are not fetched from peers. */

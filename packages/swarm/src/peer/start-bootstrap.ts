@@ -1,11 +1,10 @@
-import { every, messageOf, ShoalError, timeLimit } from '@shoal/host'
+import { every, messageOf, ShoalError, timeLimit, type SystemDependencies } from '@shoal/host'
 import type { DirectoryStats } from '@shoal/network'
 import { serveHello } from '../joining/hello.ts'
 import { swarmLimits } from '../limits.ts'
 import { inScope } from '../scope.ts'
 import { agent } from '../joining/ask-peer.ts'
 import { openConnection } from '../joining/discovery/connection.ts'
-import type { SystemDependencies } from '../generation/local-engine.ts'
 
 export interface BootstrapOptions {
   readonly listen: readonly string[]

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ShoalError } from '@shoal/host'
+import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles } from '@shoal/membership'
 import { sha256Hex } from '@shoal/model'
@@ -19,7 +19,6 @@ import { knowOthers } from '../joining/wait-for-members.ts'
 import { createLazyEngine } from '../generation/lazy-engine.ts'
 import { createLeaving } from './leaving.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
-import type { SystemDependencies } from '../generation/local-engine.ts'
 import { sweepDataFolder } from '../weights/sweep.ts'
 
 export interface NodeOptions {

@@ -1,3 +1,4 @@
+import type { SystemDependencies } from '@shoal/host'
 import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
 import { createDevice, residentHeadBytes, type BlockRunner } from '@shoal/runtime'
 import { createRankHost } from '@shoal/group'
@@ -5,7 +6,6 @@ import { createRankMemory } from '../groups/rank-memory.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
 import { joinModel } from '../joining/join-model.ts'
-import type { SystemDependencies } from '../generation/local-engine.ts'
 import { paced } from '../measuring/calibration/paced.ts'
 
 export interface RankOptions {

@@ -1,3 +1,4 @@
+import type { SystemDependencies } from '@shoal/host'
 import { join } from 'node:path'
 import { loadOrCreateKey } from '@shoal/host/node'
 import { hardwareRules } from '@shoal/membership'
@@ -10,7 +11,6 @@ import {
 } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { createDiscovery, type Discovery } from './discover.ts'
-import type { SystemDependencies } from '../../generation/local-engine.ts'
 
 /** mDNS name of Shoal's peers on a LAN. */
 const serviceTag = '_shoal._tcp.local'
