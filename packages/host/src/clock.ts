@@ -3,17 +3,26 @@ export interface Timer {
   cancel(): void
 }
 
+export interface TimerOptions {
+  /**
+   * The action is upkeep that nobody awaits (an idle connection's end, a periodic measurement): a program that has
+   * nothing else left to do may end before it. A timer that ends a wait must not be one of these, or else the process
+   * falls off its event loop with the wait unsettled.
+   */
+  readonly background?: boolean
+}
+
 /** Time, handed in everywhere above this package so that the same code runs under virtual time. */
 export interface Clock {
   /** Monotonic milliseconds since an arbitrary origin: for leases, deadlines and measurements. */
   nowMs(): number
   /** Milliseconds since 1970: for log lines and `created` fields only, never for a decision. */
   wallMs(): number
-  /** Runs `action` once after `delayMs`. A pending timer does not keep the process alive. */
-  after(delayMs: number, action: () => void): Timer
+  /** Runs `action` once after `delayMs`. Until then the process stays alive, unless the timer is a background one. */
+  after(delayMs: number, action: () => void, options?: TimerOptions): Timer
 }
 
-/** Resolves after `delayMs`; rejects with the signal's reason when it aborts first. */
+/** Resolves after `delayMs`, keeping the process alive; rejects with the signal's reason when it aborts first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
@@ -32,7 +41,10 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   })
 }
 
-/** A repeating timer whose next turn starts only after the action has ended, so that turns never pile up. */
+/**
+ * A repeating background timer: it does not keep the process alive. The next turn starts only after the action has
+ * ended, so that turns never pile up.
+ */
 export function every(
   clock: Clock,
   intervalMs: number,
@@ -50,7 +62,7 @@ export function every(
     if (!cancelled) schedule()
   }
   const schedule = (): void => {
-    timer = clock.after(intervalMs, () => void turn())
+    timer = clock.after(intervalMs, () => void turn(), { background: true })
   }
   schedule()
   return {
@@ -61,7 +73,7 @@ export function every(
   }
 }
 
-/** A signal that aborts after `timeoutMs` or with `signal`; `clear` when the wait is over. */
+/** A signal that aborts after `timeoutMs` or with `signal`. It keeps the process alive: `clear` when the wait is over. */
 export interface TimeLimit {
   readonly signal: AbortSignal
   clear(): void

@@ -10,7 +10,15 @@
  * clock.advance(10)
  */
 export { onAbort, orAborted, reasonOf, throwIfAborted, untilAborted } from './abort.ts'
-export { every, sleep, timeLimit, type Clock, type TimeLimit, type Timer } from './clock.ts'
+export {
+  every,
+  sleep,
+  timeLimit,
+  type Clock,
+  type TimeLimit,
+  type Timer,
+  type TimerOptions,
+} from './clock.ts'
 export { errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
 export { freeMemory } from './free-memory.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'

@@ -282,7 +282,7 @@ export function createMembership(
   }
 
   const turn = (): void => {
-    timer = clock.after(options.beatIntervalMs, turn)
+    timer = clock.after(options.beatIntervalMs, turn, { background: true })
     noticeStandstill()
     standstill.turn()
     if (!raising) void gossip.beat()

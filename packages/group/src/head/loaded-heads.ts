@@ -54,9 +54,10 @@ export function createLoadedHeads(clock: Clock, load: LoadHead): LoadedHeads {
         released = true
         entry.users -= 1
         if (entry.users > 0) return
-        entry.timer = clock.after(groupTimes.lingerMs, () => {
+        const freeIfIdle = (): void => {
           if (entry.users === 0) void free(key, entry)
-        })
+        }
+        entry.timer = clock.after(groupTimes.lingerMs, freeIfIdle, { background: true })
       }
       try {
         return { head: await entry.loading, release }

@@ -94,9 +94,10 @@ export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares 
         if (entry.sum !== sum) return
         entry.sum = null
         entry.idle = idle
-        entry.timer = clock.after(groupTimes.lingerMs, () => {
+        const freeIfIdle = (): void => {
           if (entry.sum === null) void free(key, entry)
-        })
+        }
+        entry.timer = clock.after(groupTimes.lingerMs, freeIfIdle, { background: true })
       }
       // A group that ends while this loads is formed again around those that are left, this one with them: at once.
       const giveUp = (): void => release(entry.idle)

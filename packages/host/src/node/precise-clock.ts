@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer, TimerOptions } from '../clock.ts'
 
 /** What the thread is told instead of a time: nothing is due, and the end. */
 export const neverNs = -1n
@@ -13,6 +13,7 @@ export interface PreciseClock extends Clock {
 interface Entry {
   readonly dueMs: number
   readonly action: () => void
+  readonly background: boolean
 }
 
 /**
@@ -33,9 +34,17 @@ export function createPreciseClock(): PreciseClock {
   const pending: Entry[] = []
   let armedNs = neverNs
   let closed = false
+  let holding = false
 
   const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
+  /** A message that is awaited must keep the process alive; the thread on its own must not. */
+  const holdProcess = (hold: boolean): void => {
+    if (hold === holding) return
+    holding = hold
+    if (hold) thread.ref()
+    else thread.unref()
+  }
   const tell = (ns: bigint): void => {
     armedNs = ns
     Atomics.store(dueNs, 0, ns)
@@ -46,6 +55,7 @@ export function createPreciseClock(): PreciseClock {
     const next = pending[0]
     const ns = next === undefined ? neverNs : BigInt(Math.round(next.dueMs * 1e6))
     if (!closed && ns !== armedNs) tell(ns)
+    holdProcess(!closed && pending.some(({ background }) => !background))
   }
   thread.on('message', () => {
     // The thread has forgotten what it was told.
@@ -58,8 +68,8 @@ export function createPreciseClock(): PreciseClock {
   return {
     nowMs,
     wallMs: () => Date.now(),
-    after(delayMs, action): Timer {
-      const entry: Entry = { dueMs: nowMs() + Math.max(0, delayMs), action }
+    after(delayMs, action, { background = false }: TimerOptions = {}): Timer {
+      const entry: Entry = { dueMs: nowMs() + Math.max(0, delayMs), action, background }
       pending.splice(placeOf(pending, entry.dueMs), 0, entry)
       arm()
       return {
@@ -74,6 +84,7 @@ export function createPreciseClock(): PreciseClock {
     close() {
       closed = true
       pending.length = 0
+      holdProcess(false)
       tell(stopNs)
     },
   }

@@ -39,7 +39,7 @@ export function createOffers(clock: Clock, random: Random): Offers {
       const offer = { peer, protocol, identity, key: random.bytes(limits.directKeyBytes) }
       waiting.set(identity, {
         offer,
-        timer: clock.after(limits.directOfferMs, () => waiting.delete(identity)),
+        timer: clock.after(limits.directOfferMs, () => waiting.delete(identity), { background: true }),
       })
       return offer
     },

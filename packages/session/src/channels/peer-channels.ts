@@ -108,9 +108,10 @@ export function createPeerChannels(
 
   const linger = (entry: Entry): void => {
     entry.idle?.cancel()
-    entry.idle = clock.after(options.lingerMs, () => {
+    const closeIfIdle = (): void => {
       if (entry.users === 0) void closeQuietly(entry.channel)
-    })
+    }
+    entry.idle = clock.after(options.lingerMs, closeIfIdle, { background: true })
   }
 
   return {

@@ -27,8 +27,8 @@ export function createLeases(
 ): Leases {
   const leases = new Map<string, Lease>()
 
-  const watch = (owner: string, endsMs: number): Timer =>
-    clock.after(endsMs - clock.nowMs(), () => {
+  const watch = (owner: string, endsMs: number): Timer => {
+    const onEnd = (): void => {
       const lease = leases.get(owner)
       if (lease === undefined) return
       // Renewals only move the end; the timer follows when it fires, so that a frame costs no timer.
@@ -38,7 +38,9 @@ export function createLeases(
       }
       leases.delete(owner)
       expired(owner)
-    })
+    }
+    return clock.after(endsMs - clock.nowMs(), onEnd, { background: true })
+  }
 
   return {
     renew(owner) {
