@@ -1,3 +1,4 @@
+import type { Logger } from '@shoal/host'
 import { physicalCores } from '@shoal/host/node'
 import { parseProfile } from '@shoal/model'
 import { loadSwarm } from '../swarm-port.ts'
@@ -21,9 +22,12 @@ export async function memoryPlan(options: {
   weights?: string
   kv?: string
   processes: number
+  /** Told when a hub is busy or away and is asked again. */
+  logger: Logger
+  signal: AbortSignal
 }): Promise<MemoryPlan> {
   const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
-  const reference = await swarm.openReference(options.model)
+  const reference = await swarm.openReference(options.model, options)
   try {
     const { config } = reference.source
     const profile =

@@ -81,8 +81,8 @@ const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) =>
     : parseProfile(weights ?? reference.defaultProfile.weights, kv)
 
 async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
-  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
-    const reference = await (await loadSwarm()).openReference(ref, { signal })
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal, logger }) => {
+    const reference = await (await loadSwarm()).openReference(ref, { logger, signal })
     try {
       const { name, config, assets } = reference.source
       const profile = profileOf(reference, flags)
@@ -109,8 +109,8 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
 const discard: PackSink = { write: () => Promise.resolve() }
 
 async function verify(ref: string, flags: ProfileFlags): Promise<void> {
-  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal }) => {
-    const reference = await (await loadSwarm()).openReference(ref, { signal })
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal, logger }) => {
+    const reference = await (await loadSwarm()).openReference(ref, { logger, signal })
     const bar = createProgressBar()
     try {
       const profile = profileOf(reference, flags)
@@ -143,35 +143,39 @@ async function verify(ref: string, flags: ProfileFlags): Promise<void> {
 
 /** Packs a model into the data directory, where `up` and `generate` find it; from a hub it is downloaded on the way. */
 async function pull(ref: string, flags: ProfileFlags): Promise<void> {
-  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal, dataFolder }) => {
-    const swarm = await loadSwarm()
-    const bar = createProgressBar()
-    const reference = await swarm.openReference(ref, { signal })
-    try {
-      const profile = profileOf(reference, flags)
-      const packed = await swarm.packReference(reference, profile, {
-        dataFolder,
-        signal,
-        onProgress: (progress) => bar.update(progress),
-      })
-      const { path, manifest } = packed
-      await packed.close()
-      const bytes = manifest.manifest.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
-      bar.stop()
-      output.line(`${manifest.manifest.name} ${formatProfile(profile)}: ${formatBytes(bytes)} in ${path}`)
-      output.line(`manifest ${manifest.id}`)
-      output.result({
-        name: manifest.manifest.name,
-        profile: formatProfile(profile),
-        manifest: manifest.id,
-        bytes,
-        path,
-      })
-    } finally {
-      bar.stop()
-      await reference.source.close()
-    }
-  })
+  await inContext(
+    flags,
+    { logLevel: 'warn', logFile: false },
+    async ({ output, signal, dataFolder, logger }) => {
+      const swarm = await loadSwarm()
+      const bar = createProgressBar()
+      const reference = await swarm.openReference(ref, { logger, signal })
+      try {
+        const profile = profileOf(reference, flags)
+        const packed = await swarm.packReference(reference, profile, {
+          dataFolder,
+          signal,
+          onProgress: (progress) => bar.update(progress),
+        })
+        const { path, manifest } = packed
+        await packed.close()
+        const bytes = manifest.manifest.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
+        bar.stop()
+        output.line(`${manifest.manifest.name} ${formatProfile(profile)}: ${formatBytes(bytes)} in ${path}`)
+        output.line(`manifest ${manifest.id}`)
+        output.result({
+          name: manifest.manifest.name,
+          profile: formatProfile(profile),
+          manifest: manifest.id,
+          bytes,
+          path,
+        })
+      } finally {
+        bar.stop()
+        await reference.source.close()
+      }
+    },
+  )
 }
 
 async function makeRandom(folder: string, { kvHeads, tied = true, ...flags }: RandomFlags): Promise<void> {

@@ -48,14 +48,14 @@ export function addPlanCommand(program: Command): void {
 }
 
 async function planOnPaper(flags: PlanFlags): Promise<void> {
-  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output }) => {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, logger, signal }) => {
     const devices = snapshotOfDevices(readDeviceFile(flags.devices))
     const snapshot =
       flags.groups === true
         ? { members: devices.members.map((member) => ({ ...member, machine: member.peerId })) }
         : devices
     const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
-    const reference = await swarm.openReference(flags.model)
+    const reference = await swarm.openReference(flags.model, { logger, signal })
     const { config, name } = reference.source
     const profile = flags.weights === undefined ? reference.defaultProfile : parseProfile(flags.weights)
     await reference.source.close()

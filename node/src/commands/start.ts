@@ -51,10 +51,10 @@ export function addStartCommand(program: Command): void {
 
 async function start(flags: StartFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
-    const { output } = context
+    const { output, logger, signal } = context
     const { model = 'demo', weights, kv, processes } = flags
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
-    const plan = await memoryPlan({ model, processes, ...profile })
+    const plan = await memoryPlan({ model, processes, logger, signal, ...profile })
     output.line(`Starting ${processes} node processes with ${formatBytes(plan.memoryBytes)} of memory each.`)
     output.line(
       `All ${plan.blockCount} blocks of ${model} need ${formatBytes(plan.wholeBytes)}: none of them could hold the model alone.\n`,

@@ -67,7 +67,7 @@ async function swarm(flags: SwarmFlags): Promise<void> {
     Array.from({ length: processes }, (_, index) => `node-${index + 1}`)
   const steps = flags.script === undefined ? [] : readScript(flags.script, names)
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
-    const { output, signal } = context
+    const { output, logger, signal } = context
     if (flags.exitWithParent === true) {
       exitWithParent({ onParentGone: context.stop })
       leaveWhenTold(context.stop)
@@ -75,7 +75,7 @@ async function swarm(flags: SwarmFlags): Promise<void> {
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
     // A group holds what one node would.
     const holders = shape?.nodes.filter(({ rankOf }) => rankOf === null).length ?? processes
-    const plan = await memoryPlan({ model, processes: holders, ...profile })
+    const plan = await memoryPlan({ model, processes: holders, logger, signal, ...profile })
     const memoryBytes = flags.memory ?? plan.memoryBytes
     const listeners = new Set<(event: NodeEvent) => void>()
     output.line(

@@ -39,10 +39,7 @@ async function open(
   scope: Scope,
 ): Promise<Engine> {
   const { onProgress, signal, threads } = options
-  const reference = await openReference(
-    options.model,
-    options.signal === undefined ? {} : { signal: options.signal },
-  )
+  const reference = await openReference(options.model, { logger, signal })
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference.source.close() : store.close()))

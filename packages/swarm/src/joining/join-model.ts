@@ -59,8 +59,7 @@ export async function joinModel(
   const { role, model, dataFolder, onProgress, signal, connection } = options
   if (options.join.length === 0 && model === undefined && !connection.lan)
     throw new ShoalError('bad-request', 'a new swarm needs a model')
-  const reference =
-    model === undefined ? null : await openReference(model, signal === undefined ? {} : { signal })
+  const reference = model === undefined ? null : await openReference(model, { logger, signal })
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference?.source.close() : store.close()))

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { demoModelFolder } from '@shoal/demo-model'
-import { ShoalError } from '@shoal/host'
+import { ShoalError, silentLogger, type Logger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { openModel, parseProfile, type ModelSource, type NumericProfile } from '@shoal/model'
 import { openFolder } from '@shoal/model/node'
@@ -21,6 +21,14 @@ export interface Reference {
   readonly defaultProfile: NumericProfile
 }
 
+export interface ReferenceOptions {
+  /** Default: what the environment says ({@link hubOf}). */
+  readonly hub?: HubSettings | undefined
+  /** Told when a hub is busy or away and is asked again. */
+  readonly logger?: Logger | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Of every model but the demo. */
 const usualProfile = 'int4:32'
 
@@ -28,17 +36,14 @@ const usualProfile = 'int4:32'
  * Opens what REF names; a folder of that name comes before a hub. The caller closes `source`.
  * @throws {ShoalError | ModelError} with the way out: what is not there, not supported, not readable
  */
-export async function openReference(
-  ref: string,
-  options: { hub?: HubSettings; signal?: AbortSignal } = {},
-): Promise<Reference> {
+export async function openReference(ref: string, options: ReferenceOptions = {}): Promise<Reference> {
   if (ref === 'demo') return openLocal(ref, demoModelFolder)
   const named = parseHubReference(ref)
   if (named === null || (await exists(ref))) return openLocal(ref, ref)
   try {
-    return await openRemote(ref, named, options.hub ?? hubOf(process.env), options.signal)
+    return await openRemote(ref, named, options)
   } catch (error) {
-    // Whoever meant a folder and mistyped it should not wonder about a hub.
+    // A mistyped folder name looks like a hub id: the message says both.
     if (error instanceof ShoalError)
       throw new ShoalError(error.code, `there is no folder '${ref}'; on the hub: ${error.message}`, {
         cause: error,
@@ -72,10 +77,9 @@ async function openLocal(ref: string, folder: string): Promise<Reference> {
 async function openRemote(
   ref: string,
   named: HubReference,
-  hub: HubSettings,
-  signal?: AbortSignal,
+  { hub = hubOf(process.env), logger = silentLogger, signal }: ReferenceOptions,
 ): Promise<Reference> {
-  const client = createHubClient({ clock: systemClock, fetch: globalThis.fetch }, hub)
+  const client = createHubClient({ clock: systemClock, fetch: globalThis.fetch, logger }, hub)
   const { files, commit } = await openHubFiles(client, named, signal)
   const source = await openModel(files, signal)
   // A commit has one content, wherever it comes from.

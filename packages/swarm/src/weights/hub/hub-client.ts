@@ -1,6 +1,10 @@
-import { messageOf, ShoalError, sleep, type Clock, type Timer } from '@shoal/host'
+import { ShoalError, type Clock, type Logger } from '@shoal/host'
+import { checkRange, nextPage, parseJson } from './hub-answers.ts'
+import { requestOnce, type HubOrigin, type HubRequest } from './hub-request.ts'
+import { retrying } from './retry.ts'
+import { TransientError } from './transient-error.ts'
 
-/** Where a model hub is, and who asks. */
+/** Address of a model hub, and the account to use. */
 export interface HubSettings {
   /** `https://huggingface.co`, or a mirror. */
   readonly endpoint: string
@@ -10,13 +14,25 @@ export interface HubSettings {
 export interface HubDependencies {
   readonly clock: Clock
   readonly fetch: typeof globalThis.fetch
+  /** Told of every wait before another attempt (`hub-retry`). */
+  readonly logger: Logger
 }
 
-/** GET requests to a hub, repeated while that may help. The token is in no message and goes to no other host. */
+/** A page of a hub's API. */
+export interface HubPage {
+  readonly value: unknown
+  /** Address of the next page of a list; null after the last. */
+  readonly next: string | null
+}
+
+/**
+ * GET requests to a hub, repeated while that may help. `what` names the model or file for people: `org/name`. The token is
+ * in no message and goes to no other host.
+ */
 export interface HubClient {
-  /** @param what for people: `org/name` */
-  json(path: string, what: string, signal?: AbortSignal): Promise<{ value: unknown; next: string | null }>
-  /** Bytes `[offset, offset + length)` of a file of `size` bytes. */
+  /** @throws {ShoalError} `not-ready`, `peer-vanished` with the ways out; `bad-request`, `not-found`, `bad-model`, `limit-exceeded` */
+  json(path: string, what: string, signal?: AbortSignal): Promise<HubPage>
+  /** Bytes `[offset, offset + length)` of a file of `size` bytes. @throws {ShoalError} as `json` */
   range(
     path: string,
     offset: number,
@@ -27,248 +43,102 @@ export interface HubClient {
   ): Promise<Uint8Array>
 }
 
-const hubLimits = {
-  /** A busy hub recovers within a minute or not soon: waits of 0.5, 1, 2, 4 s. Bytes that arrive begin the count anew. */
-  attempts: 5,
-  firstWaitMs: 500,
-  /** What a hub may ask us to wait (Retry-After). */
-  retryAfterMsMax: 60_000,
-  /** No header, or no further byte, for so long is a lost connection. */
-  silenceMs: 30_000,
-  /** A page of 1,000 files has 300 kB. */
-  jsonBytesMax: 16 << 20,
-} as const
-
-/** May go well the next time. */
-class Passing extends Error {
-  readonly afterMs: number | null
-  readonly code: 'not-ready' | 'peer-vanished'
-  constructor(
-    code: 'not-ready' | 'peer-vanished',
-    message: string,
-    afterMs: number | null = null,
-    cause?: unknown,
-  ) {
-    super(message, { cause })
-    this.code = code
-    this.afterMs = afterMs
-  }
-}
+/** Longest answer of the API: a page of 1,000 files has 300 kB. */
+const jsonBytesMax = 16 << 20
 
 /** @throws {ShoalError} `bad-request` for settings that no request can be made with; the token is not shown */
-export function createHubClient(
-  { clock, fetch }: HubDependencies,
-  { endpoint, token }: HubSettings,
-): HubClient {
-  const base = baseOf(endpoint)
-  if (token !== null && !/^[\x21-\x7e]+$/.test(token))
-    throw new ShoalError('bad-request', 'HF_TOKEN has characters that a token cannot have')
-  const authorization: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
-
-  /** One request; `read` is told of every chunk of its body. */
-  const once = async (
-    url: URL,
-    headers: Record<string, string>,
-    what: string,
-    signal: AbortSignal | undefined,
-    read: (response: Response, chunks: AsyncIterable<Uint8Array>) => Promise<void>,
-  ): Promise<Response> => {
-    signal?.throwIfAborted()
-    const ended = new AbortController()
-    const onAbort = (): void => ended.abort(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    const listen = (): Timer =>
-      clock.after(hubLimits.silenceMs, () =>
-        ended.abort(
-          new Passing('peer-vanished', `${base.host} sent nothing for ${hubLimits.silenceMs / 1000} s`),
-        ),
-      )
-    let silence = listen()
-    try {
-      const response = await fetch(url, { headers: { ...authorization, ...headers }, signal: ended.signal })
-      if (!response.ok) throw await refusal(response, what, token !== null, base.host)
-      const chunks = async function* (): AsyncGenerator<Uint8Array> {
-        for await (const chunk of response.body ?? []) {
-          silence.cancel()
-          silence = listen()
-          yield chunk
-        }
-      }
-      await read(response, chunks())
-      return response
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (ended.signal.aborted) throw ended.signal.reason
-      if (error instanceof ShoalError || error instanceof Passing) throw error
-      throw new Passing('peer-vanished', `${base.host}: ${reasonOf(error)}`, null, error)
-    } finally {
-      silence.cancel()
-      signal?.removeEventListener('abort', onAbort)
-      // A body that was not read to its end must not keep the connection.
-      ended.abort(new Error('the request is over'))
-    }
-  }
-
-  /** @param progress says how far the work is: only attempts without progress count */
-  const repeatedly = async <T>(
+export function createHubClient(dependencies: HubDependencies, settings: HubSettings): HubClient {
+  const origin = originOf(settings)
+  const { base } = origin
+  const request = (wanted: HubRequest): Promise<Response> => requestOnce(dependencies, origin, wanted)
+  const repeatedly = <Value>(
     what: string,
     signal: AbortSignal | undefined,
     progress: () => number,
-    work: () => Promise<T>,
-  ): Promise<T> => {
-    let before = progress()
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await work()
-      } catch (error) {
-        if (!(error instanceof Passing)) throw error
-        if (progress() > before) attempt = 1
-        before = progress()
-        if (attempt >= hubLimits.attempts)
-          throw new ShoalError(error.code, `${what}: ${error.message} (tried ${attempt} times)`, {
-            cause: error,
-          })
-        await sleep(clock, error.afterMs ?? hubLimits.firstWaitMs * 2 ** (attempt - 1), signal)
-      }
-    }
-  }
+    work: () => Promise<Value>,
+  ): Promise<Value> =>
+    retrying(dependencies, { what, withToken: origin.token !== null, signal, progress }, work)
 
   return {
-    json: (path, what, signal) =>
-      repeatedly(
-        what,
-        signal,
-        () => 0,
-        async () => {
-          const parts: Uint8Array[] = []
-          let bytes = 0
-          const response = await once(new URL(path, base), {}, what, signal, async (_response, chunks) => {
-            for await (const chunk of chunks) {
-              parts.push(chunk)
-              bytes += chunk.byteLength
-              if (bytes > hubLimits.jsonBytesMax)
-                throw new ShoalError(
-                  'limit-exceeded',
-                  `${what}: ${base.host} sends a list of more than ${hubLimits.jsonBytesMax} bytes`,
-                )
-            }
-          })
-          return { value: parsed(Buffer.concat(parts), what, base.host), next: nextPage(response, base) }
-        },
-      ),
-    range: async (path, offset, length, size, what, signal) => {
-      const whole = new Uint8Array(length)
-      let have = 0
-      if (length > 0) {
-        await repeatedly(
+    json(path, what, signal) {
+      const fetchPage = async (): Promise<HubPage> => {
+        let bytes = new Uint8Array(0)
+        const response = await request({
+          url: new URL(path, base),
+          headers: {},
           what,
           signal,
-          () => have,
-          async () => {
-            const [first, last] = [offset + have, offset + length - 1]
-            await once(
-              new URL(path, base),
-              { range: `bytes=${first}-${last}` },
-              what,
-              signal,
-              async (response, chunks) => {
-                checkRange(response, first, last, size, what, base.host)
-                for await (const chunk of chunks) {
-                  if (have + chunk.byteLength > length)
-                    throw new ShoalError(
-                      'bad-model',
-                      `${what}: ${base.host} sends more than the ${length} bytes that were asked for`,
-                    )
-                  whole.set(chunk, have)
-                  have += chunk.byteLength
-                }
-              },
-            )
-            if (have < length)
-              throw new Passing('peer-vanished', `${base.host} ended after ${have} of ${length} bytes`)
+          read: async (_response, chunks) => {
+            bytes = await wholeOf(chunks, what, base.host)
           },
-        )
+        })
+        return { value: parseJson(bytes, what, base.host), next: nextPage(response, base) }
       }
+      // A page is fetched whole or not at all.
+      return repeatedly(what, signal, () => 0, fetchPage)
+    },
+    async range(path, offset, length, size, what, signal) {
+      const whole = new Uint8Array(length)
+      let have = 0
+      /** Goes on after the bytes that earlier attempts brought. */
+      const fetchRest = async (): Promise<void> => {
+        const [first, last] = [offset + have, offset + length - 1]
+        await request({
+          url: new URL(path, base),
+          headers: { range: `bytes=${first}-${last}` },
+          what,
+          signal,
+          async read(response, chunks) {
+            checkRange(response, first, last, size, what, base.host)
+            for await (const chunk of chunks) {
+              if (have + chunk.byteLength > length)
+                throw new ShoalError(
+                  'bad-model',
+                  `${what}: ${base.host} sends more than the ${length} bytes that were asked for`,
+                )
+              whole.set(chunk, have)
+              have += chunk.byteLength
+            }
+          },
+        })
+        if (have < length)
+          throw new TransientError('peer-vanished', `${base.host} ended after ${have} of ${length} bytes`)
+      }
+      if (length > 0) await repeatedly(what, signal, () => have, fetchRest)
       return whole
     },
   }
 }
 
-function baseOf(endpoint: string): URL {
+function originOf({ endpoint, token }: HubSettings): HubOrigin {
   const base = URL.parse(`${endpoint.replace(/\/+$/, '')}/`)
   if (base === null || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '') {
     throw new ShoalError(
       'bad-request',
-      'HF_ENDPOINT should be a URL such as https://huggingface.co, without a name or password in it',
+      'HF_ENDPOINT should be a URL such as https://huggingface.co, without a user name or password in it',
     )
   }
-  return base
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token))
+    throw new ShoalError('bad-request', 'HF_TOKEN has characters that a token cannot have')
+  return { base, token }
 }
 
-/** What a status other than 2xx means for whoever asked. */
-async function refusal(response: Response, what: string, withToken: boolean, host: string): Promise<Error> {
-  await response.body?.cancel()
-  const { status } = response
-  if (status === 401) {
-    return new ShoalError(
-      'bad-request',
-      withToken
-        ? `${host} refuses HF_TOKEN for ${what} (401): it is wrong or has expired`
-        : `${host} wants to know who asks for ${what} (401): it does not exist, or is private; set HF_TOKEN`,
-    )
-  }
-  if (status === 403) {
-    return new ShoalError(
-      'bad-request',
-      `${host} refuses ${what} (403): accept its licence on the model's page${withToken ? ' with the account of HF_TOKEN' : ', then set HF_TOKEN'}`,
-    )
-  }
-  if (status === 404) return new ShoalError('not-found', `${host} has no ${what} (404)`)
-  if (status === 429 || status >= 500) {
-    const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-    return new Passing(
-      'not-ready',
-      `${host} answers ${status}`,
-      seconds >= 0 ? Math.min(hubLimits.retryAfterMsMax, seconds * 1000) : null,
-    )
-  }
-  return new ShoalError('bad-model', `${host} answers ${status} for ${what}`)
-}
-
-/** A server that does not know ranges would send the whole file. */
-function checkRange(
-  response: Response,
-  first: number,
-  last: number,
-  size: number,
+/** @throws {ShoalError} `limit-exceeded` */
+async function wholeOf(
+  chunks: AsyncIterable<Uint8Array>,
   what: string,
   host: string,
-): void {
-  if (response.status === 200 && first === 0 && last === size - 1) return
-  const found = response.headers.get('content-range')
-  if (response.status === 206 && found === `bytes ${first}-${last}/${size}`) return
-  throw new ShoalError(
-    'bad-model',
-    `${what}: ${host} was asked for bytes ${first}-${last} of ${size} and sends ${response.status === 206 ? (found ?? 'a part that it does not name') : 'the whole file; a hub must know range requests'}`,
-  )
-}
-
-/** The next page of a list: `Link: <url>; rel="next"`, on the same host only, because the token goes along. */
-function nextPage(response: Response, base: URL): string | null {
-  const match = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get('link') ?? '')
-  const url = URL.parse(match?.[1] ?? '', base)
-  return match === null || url?.origin !== base.origin ? null : url.href
-}
-
-function parsed(bytes: Uint8Array, what: string, host: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as unknown
-  } catch (cause) {
-    throw new ShoalError('bad-model', `${what}: ${host} answers with something that is no JSON`, { cause })
+): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of chunks) {
+    parts.push(chunk)
+    bytes += chunk.byteLength
+    if (bytes > jsonBytesMax)
+      throw new ShoalError(
+        'limit-exceeded',
+        `${what}: ${host} sends a list of more than ${jsonBytesMax} bytes`,
+      )
   }
-}
-
-/** `fetch failed` says nothing; its cause does. */
-function reasonOf(error: unknown): string {
-  return error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error)
+  return new Uint8Array(Buffer.concat(parts))
 }

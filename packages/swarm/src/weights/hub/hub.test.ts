@@ -54,8 +54,9 @@ afterAll(async () => {
   await rm(root, { recursive: true })
 })
 
+const dependencies = { clock: hasty, fetch: globalThis.fetch, logger: silentLogger }
 const client = (token: string | null = secret) =>
-  createHubClient({ clock: hasty, fetch: globalThis.fetch }, { endpoint: hub.endpoint, token })
+  createHubClient(dependencies, { endpoint: hub.endpoint, token })
 const open = async (revision = 'main', token?: string | null) => openHubFiles(client(token), { id, revision })
 const refer = (ref = id) => openReference(ref, { hub: { endpoint: hub.endpoint, token: secret } })
 
@@ -218,7 +219,7 @@ test('the token goes to the hub, and settings that cannot work do not show it', 
     { endpoint: `http://me:${secret}@host`, token: null },
     { endpoint: 'ftp://host', token: null },
   ]) {
-    expect(() => createHubClient({ clock: hasty, fetch: globalThis.fetch }, settings)).toThrow(
+    expect(() => createHubClient(dependencies, settings)).toThrow(
       expect.objectContaining({ code: 'bad-request', message: expect.not.stringContaining(secret) }),
     )
   }
@@ -253,9 +254,9 @@ test('a hub that is busy, breaks off or cuts bodies short is asked again from wh
 })
 
 test.each([
-  ['sends the whole file', 200, {}, /hub must know range requests/],
+  ['sends the whole file', 200, {}, /hub must support range requests/],
   ['sends another range', 206, { 'content-range': 'bytes 0-1/2' }, /sends bytes 0-1\/2/],
-  ['sends a part without its name', 206, {}, /a part that it does not name/],
+  ['sends a part without its name', 206, {}, /without saying which/],
 ])('a hub that %s is refused', async (_, code, headers, message) => {
   const { files } = await open()
   const reader = (await files.open('model-00001-of-00003.safetensors'))!
@@ -266,10 +267,7 @@ test.each([
 })
 
 test('a hub that is away is said so; an abort ends the wait', async () => {
-  const away = createHubClient(
-    { clock: hasty, fetch: globalThis.fetch },
-    { endpoint: 'http://127.0.0.1:9', token: secret },
-  )
+  const away = createHubClient(dependencies, { endpoint: 'http://127.0.0.1:9', token: secret })
   await expect(openHubFiles(away, { id, revision: 'main' })).rejects.toThrow(
     expect.objectContaining({
       code: 'peer-vanished',
