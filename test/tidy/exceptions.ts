@@ -113,7 +113,6 @@ export const longFunctions: readonly string[] = [
   'packages/swarm/src/view/swarm-view.ts: createSwarmView',
   'packages/swarm/src/weights/blobs/fetching/fetch-unit.ts: fetchUnit',
   'packages/swarm/src/weights/blobs/fetching/piece-board.ts: createPieceBoard',
-  'packages/swarm/src/weights/hub/hub-client.ts: createHubClient',
   'packages/swarm/src/weights/model-store.ts: openModelStore',
   // sim
   'sim/src/bench/allreduce.ts: benchAllreduce',
@@ -153,6 +152,18 @@ export const systemCalls: Exceptions = {
   'sim/src/bench/': 'measures real processes in real time',
   'sim/src/turn.ts': 'turns of the real event loop',
   'test/demo-swarm.test.ts': 'waits for real processes',
+}
+
+/** Files outside packages/host/src/node that take a handle from those that keep the process alive. */
+export const unreferenced: Exceptions = {
+  'node/src/leave-message.ts':
+    'the channel to the parent: listening for its last word must not outlive the work',
+  'packages/group/src/lanes/rank-thread-control.ts':
+    'the port to a thread that ends with its device; a time limit holds the process while it is asked',
+  'packages/group/src/lanes/rank-thread.ts':
+    'port, listener and lanes of a thread that ends with its device; timers of the sums hold it while it waits',
+  'packages/network/src/direct/tls.ts': 'hands `unref` of its listener on to the thread that owns it',
+  'sim/src/kills/mortal-network.ts': 'the channel to the parent, which is there for its end only',
 }
 
 /** Files of more than 256 KiB. */

@@ -1,6 +1,6 @@
 /** Time and chance are arguments: only `packages/host` calls the system's clock, timers and randomness. */
 import { expect, test } from 'vitest'
-import { isExcepted, systemCalls } from './exceptions.ts'
+import { isExcepted, systemCalls, unreferenced } from './exceptions.ts'
 import { findingsOf, source } from './repository.ts'
 
 const banned: readonly { readonly call: RegExp; readonly advice: string }[] = [
@@ -40,8 +40,17 @@ test.each(banned)('$call only in packages/host', ({ call, advice }) => {
   expect(findingsOf(call, advice, others)).toEqual([])
 })
 
+test('handles are unreferenced only where no wait depends on them', () => {
+  // A program whose last wait hangs on such a handle falls off its event loop and exits without a word.
+  const others = source.filter(
+    (file) => !file.path.startsWith('packages/host/src/node') && !isExcepted(unreferenced, file.path),
+  )
+  const advice = 'a timer of upkeep is made with { background: true }; for others see `unreferenced`'
+  expect(findingsOf(/\bunref\(/, advice, others)).toEqual([])
+})
+
 test('every exception names a file or folder that exists', () => {
-  const missing = Object.keys(systemCalls).filter(
+  const missing = [...Object.keys(systemCalls), ...Object.keys(unreferenced)].filter(
     (path) => !source.some((file) => (path.endsWith('/') ? file.path.startsWith(path) : file.path === path)),
   )
   expect(missing).toEqual([])
