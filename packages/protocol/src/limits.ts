@@ -16,6 +16,8 @@ export const limits = {
   maxHeaderBytes: 64 * 1024 - 1,
   /** Open sessions of one peer at one stage: 16 users behind one API, with head-room. */
   maxSessionsPerPeer: 64,
+  /** Wait of an `open` for room at a stage: longer than the longest answers of a slow swarm, so that room comes first. */
+  maxOpenWaitMs: 600_000,
   /** Stages of a route. One per block of an 80-block model would already be absurd. */
   maxStages: 128,
   /** Ranks of a group. The smallest share of a block is one head, and large groups lose more to their sums than they gain. */

@@ -36,6 +36,11 @@ export interface OpenSession {
   readonly next: NextHop
   /** The only peer that may send the session's keys and values. Absent when the stage starts with an empty cache. */
   readonly restore?: string
+  /**
+   * How long, in milliseconds, the request may wait in the stage's queue for memory that open sessions will free. When
+   * absent, a stage without room refuses at once.
+   */
+  readonly waitMs?: number
 }
 
 export interface SessionOpened {

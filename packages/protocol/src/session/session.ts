@@ -155,6 +155,7 @@ function readOpen(fields: Fields): OpenSession {
     previous: fields.id('previous'),
     next: readNextHop(fields.nested('next')),
     ...(fields.has('restore') && { restore: fields.id('restore') }),
+    ...(fields.has('waitMs') && { waitMs: fields.integer('waitMs', 1, limits.maxOpenWaitMs) }),
   }
 }
 

@@ -69,7 +69,11 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
       next: nextHop,
     })
     .chain(({ range, ...rest }) =>
-      fc.constantFrom({ ...rest, ...range }, { ...rest, ...range, restore: rest.previous }),
+      fc.constantFrom(
+        { ...rest, ...range },
+        { ...rest, ...range, restore: rest.previous },
+        { ...rest, ...range, waitMs: 1 + (rest.epoch % limits.maxOpenWaitMs) },
+      ),
     ),
   fc.record({
     type: fc.constant('opened' as const),

@@ -18,6 +18,11 @@ export interface RouteSessionOptions {
   readonly onStageLost?: (error: StageError) => void
   /** Most positions this session will have. */
   readonly tokenBudget: number
+  /**
+   * How long the opening may wait, over all stages, for memory that other sessions will free. When absent, a stage
+   * without room refuses at once.
+   */
+  readonly waitForRoomMs?: number
   /** Ends the session whenever it aborts, opening included. */
   readonly signal?: AbortSignal
 }

@@ -319,7 +319,17 @@ export async function startRouteSession(
 
   links.join(session, { receive, lost })
   signal?.addEventListener('abort', onAbort, { once: true })
-  const opening = createOpening(context, requests(route, epoch))
+  const { waitForRoomMs } = options
+  const opening = createOpening(
+    context,
+    requests(route, epoch),
+    waitForRoomMs === undefined
+      ? undefined
+      : {
+          ms: waitForRoomMs,
+          findSilent: (among, until) => findSilent(context, among, times.suspectPingMs, until),
+        },
+  )
   first = opening
   try {
     stages = await opening.run(closing.signal)

@@ -5,6 +5,12 @@ export const sessionLimits = {
   /** Sessions at one stage over all owners: their KV is admitted by memory first; this bounds the bookkeeping. */
   maxSessions: 1024,
   maxSessionsPerPeer: limits.maxSessionsPerPeer,
+  /** Requests of all coordinators that wait for memory at one node: more would wait for minutes. */
+  maxWaitingOpens: 64,
+  /** The same for one coordinator: as many answers as its HTTP API gives at once. */
+  maxWaitingOpensPerPeer: 16,
+  /** Pause before the spans of one peer are asked for together again, when there was room for a part of them only. */
+  roomRetryMs: 250,
   /** Positions of one session: the longest contexts in use are a million tokens. */
   maxTokenBudget: 1 << 20,
   maxRowsPerStep: limits.maxRowsPerStep,
@@ -52,6 +58,8 @@ export const sessionTimes = {
   connectTimeoutMs: 10_000,
   /** For an answer to `open`, the stage's own dial of its next hop included. */
   openTimeoutMs: 15_000,
+  /** How long a stage may let an `open` wait for memory: two minutes are a long answer of a slow swarm. */
+  roomWaitMs: 120_000,
   /** A step never fails sooner: a garbage collection or a busy machine takes hundreds of milliseconds. */
   stepDeadlineMsMin: 1_000,
   /** Predictions are medians of measurements; a loaded machine is several times slower. */

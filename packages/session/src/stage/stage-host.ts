@@ -7,8 +7,10 @@ import { sessionTimes, type SessionTimes } from '../route/limits.ts'
 import { createOutbox, type Outbox } from '../channels/outbox.ts'
 import { createPeerChannels } from '../channels/peer-channels.ts'
 import { nameBlocks } from '../route/stage-error.ts'
-import { journalBudgetBytes, openStage } from './opening.ts'
+import { promisedTo } from './opening/make-stage.ts'
+import { openStage } from './opening/open-stage.ts'
 import { nextLost, reportFailure, reportNext } from './steps/output.ts'
+import { createRoomQueue } from './opening/room-queue.ts'
 import { createStageTable, type Stage, type StageEvent } from './stage-table.ts'
 
 export interface StageHostDependencies {
@@ -64,7 +66,8 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
   let closed = false
 
   const onEvent = (event: StageEvent): void => options.onEvent?.(event)
-  const table = createStageTable(dependencies, times, onEvent)
+  const room = createRoomQueue(dependencies.clock)
+  const table = createStageTable(dependencies, times, onEvent, () => room.changed())
   const hops = createPeerChannels(dependencies, {
     connectTimeoutMs: times.connectTimeoutMs,
     lingerMs: times.lingerMs,
@@ -74,8 +77,19 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     },
   })
   const handOvers = createHandOverDesk({ table, hops, logger, onEvent })
+  const turns = new WeakMap<BlockRunner, Promise<unknown>>()
   const opening = {
+    inTurn<Value>(runner: BlockRunner, work: () => Promise<Value>): Promise<Value> {
+      const turn = (turns.get(runner) ?? Promise.resolve()).then(work)
+      turns.set(
+        runner,
+        turn.catch(() => undefined),
+      )
+      return turn
+    },
     table,
+    room,
+    roomWaitMs: times.roomWaitMs,
     hops,
     logger,
     peerId: transport.peerId,
@@ -142,8 +156,16 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     }
   }
 
-  const askToMove = (stage: Stage): void =>
-    stage.owner.outbox.post({ type: 'leaving', session: stage.id, start: stage.start })
+  /** An open session is asked to move; one that still waits for room had better look elsewhere. */
+  const askToMove = (stage: Stage): void => {
+    if (stage.opened) stage.owner.outbox.post({ type: 'leaving', session: stage.id, start: stage.start })
+    else if (!stage.reserved) void turnAway(stage, 'this node is leaving and takes no new sessions')
+  }
+
+  const turnAway = (stage: Stage, message: string): Promise<void> => {
+    reportFailure(stage, { step: null, code: 'not-ready', message, definite: true })
+    return table.free(stage)
+  }
 
   const receiveStep = (outbox: Outbox, message: Step, payload: Uint8Array): Promise<void> | void => {
     const { session, start, epoch, step, rows } = message
@@ -227,43 +249,31 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       for (const runner of leaving) if (!runners.includes(runner)) leaving.delete(runner)
       for (const stage of table.list()) {
         if (runners.includes(stage.runner)) continue
-        reportFailure(stage, {
-          step: null,
-          code: 'not-ready',
-          message: `this node no longer holds ${nameBlocks(stage)}`,
-          definite: true,
-        })
-        await table.free(stage)
+        await turnAway(stage, `this node no longer holds ${nameBlocks(stage)}`)
       }
     },
     setDraining(value) {
       draining = value
-      if (draining) for (const stage of table.list()) if (stage.opened) askToMove(stage)
+      if (draining) for (const stage of table.list()) askToMove(stage)
     },
     setLeaving(runner, value) {
       if (!value) leaving.delete(runner)
       else if (!leaving.has(runner)) {
         leaving.add(runner)
-        for (const stage of table.list(runner)) if (stage.opened) askToMove(stage)
+        for (const stage of table.list(runner)) askToMove(stage)
       }
     },
-    sessions: (runner) => table.list(runner).length,
+    sessions: (runner) => table.list(runner).filter((stage) => stage.reserved).length,
     whenIdle: (signal, runner) => table.whenIdle(signal, runner),
     memory: () => ({
-      sessions: table.size,
+      sessions: table.list().filter((stage) => stage.reserved).length,
       journalBytes: table.list().reduce((sum, stage) => sum + stage.session.journal.bytes, 0),
-      journalReservedBytes: journalBudgetBytes(table),
+      journalReservedBytes: promisedTo(table.list()).journalBytes,
     }),
     async close() {
       closed = true
       for (const stage of table.list()) {
-        reportFailure(stage, {
-          step: null,
-          code: 'not-ready',
-          message: 'this node is closing',
-          definite: true,
-        })
-        await table.free(stage)
+        await turnAway(stage, 'this node is closing')
       }
       table.close()
       await hops.close()

@@ -26,6 +26,8 @@ export interface Stage {
   readonly session: StageSession
   /** Aborted when the stage is freed: ends whatever still opens. */
   readonly freed: AbortController
+  /** Whether memory is reserved for it; until then it waits for room. */
+  reserved: boolean
   opened: boolean
   /** The channel to the next stage; null when that is the coordinator, or when it has been lost. */
   hop: ChannelUse | null
@@ -46,6 +48,7 @@ export interface StageEvent {
 
 /** The sessions of a node, by id and by owner, each until it is closed or its owner's lease ends. */
 export interface StageTable {
+  /** Sessions, those that wait for room included. */
   readonly size: number
   find(session: string, start: number): Stage | undefined
   /** Of one runner, or all. */
@@ -70,6 +73,7 @@ export function createStageTable(
   dependencies: { readonly clock: Clock; readonly logger: Logger },
   times: Pick<SessionTimes, 'leaseMs' | 'graceMs'>,
   onEvent: (event: StageEvent) => void,
+  freed: () => void,
 ): StageTable {
   const { clock, logger } = dependencies
   const stages = new Map<string, Stage>()
@@ -102,6 +106,7 @@ export function createStageTable(
     }
     if (stage.opened) onEvent({ event: 'session-closed', session: stage.id, peer: stage.owner.peer })
     for (const check of idleChecks) check()
+    freed()
   }
 
   const list = (runner?: BlockRunner): readonly Stage[] =>

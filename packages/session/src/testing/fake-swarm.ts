@@ -41,7 +41,7 @@ export interface FakeSwarm {
   ): FakeNode
   open(options?: Partial<RouteSessionOptions>, coordinator?: Coordinator): Promise<HiddenSession>
   /** By another coordinator. */
-  openFrom(peer: string): Promise<HiddenSession>
+  openFrom(peer: string, options?: Partial<RouteSessionOptions>): Promise<HiddenSession>
   /** The same blocks in this process. */
   openLocal(): Promise<HiddenSession>
   /** Random rows in [-1, 1). */
@@ -140,8 +140,8 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
       }
     },
     open,
-    openFrom: (peer) =>
-      open({}, createCoordinator({ transport: network.createTransport(peer), clock, logger })),
+    openFrom: (peer, changes = {}) =>
+      open(changes, createCoordinator({ transport: network.createTransport(peer), clock, logger })),
     openLocal: () =>
       createLocalSession([createFakeRunner({ start: 0, end: blockCount }, hiddenSize)], {
         session: 'local',

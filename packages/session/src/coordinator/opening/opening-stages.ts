@@ -1,13 +1,18 @@
-import { isErrorCode, messageOf, ShoalError, type Clock, orAborted, throwIfAborted } from '@shoal/host'
+import type { Clock } from '@shoal/host'
 import type { OpenSession, SessionFailed, SessionOpened } from '@shoal/protocol'
-import type { CoordinatorLinks } from '../stage-links.ts'
-import type { StageProgress } from '../../route/replay-rules.ts'
-import type { SessionTimes } from '../../route/limits.ts'
 import type { ChannelUse } from '../../channels/peer-channels.ts'
+import type { SessionTimes } from '../../route/limits.ts'
+import type { StageProgress } from '../../route/replay-rules.ts'
 import { StageError } from '../../route/stage-error.ts'
 import type { Route, RouteStage } from '../../route/types.ts'
+import type { CoordinatorLinks } from '../stage-links.ts'
+import { accused, lossOf } from './accusations.ts'
+import { openInOrder } from './open-in-order.ts'
+import { createStageAsker, openTogether } from './stage-asker.ts'
 
-/** A stage that has made room. */
+export { accused, failureOf, lossOf } from './accusations.ts'
+
+/** A stage that has reserved memory for the session. */
 export interface OpenStage {
   readonly stage: RouteStage
   readonly link: ChannelUse
@@ -23,59 +28,50 @@ export interface OpenRequest {
   readonly message: OpenSession
 }
 
-/** Stages that have been asked for room and have not all answered. */
+/** Stages that have been asked to open a session and have not all answered. */
 export interface Opening {
-  /** Opens all of them at once. When one cannot, those that are fresh are closed again and its error is thrown. */
+  /**
+   * Opens all stages, or none: when one cannot open, the fresh ones among the others are closed again.
+   * @throws {StageError} the first failure @throws the signal's reason
+   */
   run(signal: AbortSignal): Promise<OpenStage[]>
   receive(peer: string, message: SessionOpened | SessionFailed): void
   lost(peer: string, error: Error | undefined): void
-  /** What stopped it; also after `run` has resolved and before its caller has had its turn. */
+  /** The failure of a stage that ended the opening; also set when it comes after `run` has resolved and before its caller's turn. */
   readonly failure: StageError | null
 }
 
-interface Waiter {
-  readonly request: OpenRequest
-  resolve(opened: SessionOpened): void
-  reject(error: unknown): void
+export interface OpeningDependencies {
+  readonly clock: Clock
+  readonly links: CoordinatorLinks
+  readonly times: SessionTimes
 }
 
+/** How an opening waits for memory that other sessions will free. */
+export interface RoomWait {
+  /** Over all stages of the route. */
+  readonly ms: number
+  /** Those of these stages that answer no ping: a stage that hangs is not waited for. */
+  findSilent(stages: Route, signal: AbortSignal): Promise<Route>
+}
+
+/** @param wait absent when a stage without room refuses at once */
 export function createOpening(
-  dependencies: { readonly clock: Clock; readonly links: CoordinatorLinks; readonly times: SessionTimes },
+  dependencies: OpeningDependencies,
   requests: readonly OpenRequest[],
+  wait?: RoomWait,
 ): Opening {
-  const { clock, links, times } = dependencies
-  const waiting = new Map<number, Waiter>()
-  /** Ends the opening: waiting for the others would only delay the bad news. */
+  /** Ends the opening: once one stage has refused, waiting for the others would only delay the bad news. */
   const stop = new AbortController()
+  const asker = createStageAsker(dependencies.links)
 
-  const openOne = async (request: OpenRequest, signal: AbortSignal): Promise<OpenStage> => {
-    const { stage, message } = request
-    let link: ChannelUse
-    try {
-      link = await links.connect(stage.peer, stage.addresses, signal)
-    } catch (error) {
-      throw signal.aborted ? signal.reason : atStage(stage, error)
-    }
-    try {
-      // A session that was closed meanwhile has said so to its stages: an 'open' behind that would open it again.
-      throwIfAborted(signal)
-      const answered = new Promise<SessionOpened>((resolve, reject) =>
-        waiting.set(message.start, { request, resolve, reject }),
-      )
-      link.outbox.post(message)
-      const { numericClass, ranks = 1, length, lastStep, journalFrom = 0 } = await orAborted(answered, signal)
-      return { stage, link, numericClass, ranks, progress: { length, lastStep, journalFrom } }
-    } catch (error) {
-      leave(request, link)
-      throw signal.aborted ? signal.reason : atStage(stage, error)
-    } finally {
-      waiting.delete(message.start)
-    }
-  }
-
-  const leave = ({ fresh, message: { session, start } }: OpenRequest, link: ChannelUse): void => {
-    if (fresh) link.outbox.post({ type: 'close', session, start })
-    link.release()
+  const openAtOnce = async (signal: AbortSignal): Promise<OpenStage[]> => {
+    const { openTimeoutMs } = dependencies.times
+    const timer = dependencies.clock.after(openTimeoutMs, () => {
+      const { stage } = asker.unanswered[0] ?? requests[0]!
+      stop.abort(new StageError(stage, 'deadline-passed', `no answer to 'open' within ${openTimeoutMs} ms`))
+    })
+    return openTogether(asker, requests, signal).finally(() => timer.cancel())
   }
 
   return {
@@ -83,108 +79,29 @@ export function createOpening(
       const reason: unknown = stop.signal.reason
       return reason instanceof StageError ? reason : null
     },
-    async run(signal) {
-      const timer = clock.after(times.openTimeoutMs, () => {
-        const silent = [...waiting.values()].map(({ request }) => request.stage)
-        const [first] = silent.length > 0 ? silent : requests.map(({ stage }) => stage)
-        stop.abort(
-          new StageError(first!, 'deadline-passed', `no answer to 'open' within ${times.openTimeoutMs} ms`),
-        )
-      })
-      let failure: unknown
-      const openings = requests.map((request) =>
-        openOne(request, AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
-          failure ??= error
-          stop.abort(
-            error instanceof ShoalError
-              ? error
-              : new ShoalError('internal', messageOf(error), { cause: error }),
-          )
-          return null
-        }),
-      )
-      const opened = await Promise.all(openings)
-      timer.cancel()
-      if (failure === undefined) return opened.filter((stage) => stage !== null)
-      for (const [index, stage] of opened.entries()) if (stage !== null) leave(requests[index]!, stage.link)
-      throw failure
+    run(signal) {
+      const either = AbortSignal.any([signal, stop.signal])
+      if (wait === undefined) return openAtOnce(either)
+      return openInOrder({ ...dependencies, asker, stop, signal: either }, requests, wait)
     },
     receive(peer, message) {
-      if (message.type === 'failed') {
-        // Steps of the route before this one, which its stages drop now.
-        if (message.code === 'stale-epoch' || message.epoch !== requests[0]!.message.epoch) return
-        // It may be about a stage that has answered already: one that its neighbour cannot reach.
-        const { error } = accused(
-          requests.map(({ stage }) => stage),
-          message,
-        )
-        if (error !== null) stop.abort(error)
+      if (message.type === 'opened') {
+        asker.opened(peer, message)
         return
       }
-      const waiter = waiting.get(message.start)
-      if (waiter === undefined) return
-      const { stage, message: asked } = waiter.request
-      if (peer !== stage.peer || message.epoch !== asked.epoch) return
-      if (message.incarnation !== stage.incarnation) {
-        waiter.reject(
-          new StageError(
-            stage,
-            'not-ready',
-            `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`,
-          ),
-        )
-        return
-      }
-      waiter.resolve(message)
+      // A failed step of the route before this one, which its stages drop now.
+      if (message.code === 'stale-epoch' || message.epoch !== requests[0]!.message.epoch) return
+      // The report may be about a stage that has answered already: one that its neighbour cannot reach.
+      const { error } = accused(
+        requests.map(({ stage }) => stage),
+        message,
+      )
+      if (error !== null && !(wait !== undefined && asker.refused(message, error))) stop.abort(error)
     },
     lost(peer, error) {
-      // One that has answered already counts too: the route would be used without it.
+      // A stage that has answered already counts too: the route would be used without it.
       const request = requests.find(({ stage }) => stage.peer === peer)
       if (request !== undefined) stop.abort(lossOf(request.stage, error))
     },
   }
-}
-
-/**
- * Whom a stage's report is about: a stage speaks of itself or of the next one, and `start` says of which. Rows that are
- * no numbers, or of another shape, were made by the stage before the one that refuses them.
- * @returns `ours` when the coordinator's own rows were refused: no other stage would take them
- */
-export function accused(
-  route: Route,
-  message: SessionFailed,
-): { readonly error: StageError | null; readonly ours: boolean } {
-  const index = route.findIndex(({ range }) => range.start === message.start)
-  const [before, stage] = [route[index - 1], route[index]]
-  if (stage === undefined) return { error: null, ours: false }
-  const said = failureOf(stage, message)
-  if (said.code !== 'bad-frame' || before === undefined)
-    return { error: said, ours: said.code === 'bad-frame' }
-  return {
-    error: new StageError(before, 'bad-frame', message.message, { definite: message.definite, cause: said }),
-    ours: false,
-  }
-}
-
-/** A stage's own words as an error. A code of a newer peer is `internal` here. */
-export function failureOf(stage: RouteStage, message: SessionFailed): StageError {
-  return new StageError(stage, isErrorCode(message.code) ? message.code : 'internal', message.message, {
-    definite: message.definite,
-  })
-}
-
-/** The channel to a stage has ended: by the stage, or by us because of what it sent. */
-export function lossOf(stage: RouteStage, error: Error | undefined): StageError {
-  if (error === undefined) return new StageError(stage, 'peer-vanished', 'it closed its channel')
-  return new StageError(stage, error instanceof ShoalError ? error.code : 'peer-vanished', error.message, {
-    definite: false,
-    cause: error,
-  })
-}
-
-function atStage(stage: RouteStage, error: unknown): StageError {
-  if (error instanceof StageError) return error
-  if (error instanceof ShoalError)
-    return new StageError(stage, error.code, error.message, { definite: error.definite, cause: error })
-  return new StageError(stage, 'internal', messageOf(error), { cause: error })
 }

@@ -29,6 +29,8 @@ export interface StageSession {
   readonly epoch: number
   readonly previous: string
   readonly next: NextHop
+  /** Most positions that it will have. */
+  readonly tokenBudget: number
   /** Bytes its journal may grow to. */
   readonly journalBudgetBytes: number
   /**
@@ -163,6 +165,7 @@ export function createStageSession(options: StageSessionOptions, outlet: StageOu
   return {
     key,
     journal,
+    tokenBudget,
     get epoch() {
       return epoch
     },

@@ -1,23 +1,27 @@
-import { messageOf, ShoalError, type Logger, orAborted, throwIfAborted } from '@shoal/host'
+import { messageOf, ShoalError, type Logger, orAborted } from '@shoal/host'
 import type { NextHop, OpenSession } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
-import { admit, overMemory, type StageOffer } from './admission.ts'
-import type { Outbox } from '../channels/outbox.ts'
-import type { ChannelUse, PeerChannels } from '../channels/peer-channels.ts'
-import { nameBlocks } from '../route/stage-error.ts'
-import { pushOutput, reportFailure, reportNext } from './steps/output.ts'
-import { createStageRestore } from './hand-over/receive-caches.ts'
-import { createStageSession } from './steps/stage-session.ts'
-import { stageKey, type Stage, type StageEvent, type StageTable } from './stage-table.ts'
+import type { StageOffer } from './admission.ts'
+import { makeStage } from './make-stage.ts'
+import type { RoomQueue } from './room-queue.ts'
+import type { Outbox } from '../../channels/outbox.ts'
+import type { ChannelUse, PeerChannels } from '../../channels/peer-channels.ts'
+import { nameBlocks } from '../../route/stage-error.ts'
+import type { Stage, StageEvent, StageTable } from '../stage-table.ts'
 
 export interface StageOpeningContext {
   readonly table: StageTable
+  readonly room: RoomQueue
+  /** The longest that a request may wait for room. */
+  readonly roomWaitMs: number
   readonly hops: PeerChannels
   readonly logger: Logger
   /** This node. */
   readonly peerId: string
   /** What this node is at the time of asking. */
   readonly now: { readonly numericClass: string; readonly incarnation: number }
+  /** One reservation of a runner at a time: of two at once each would count the other, and both might be refused. */
+  inTurn<Value>(runner: BlockRunner, work: () => Promise<Value>): Promise<Value>
   offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
   onEvent(event: StageEvent): void
   /** A new session has been answered for. */
@@ -86,7 +90,8 @@ function isOfNoUse(stage: Stage, outbox: Outbox, request: OpenSession): boolean 
   )
 }
 
-async function reachNext(
+/** @throws {UnreachableNext} a failure of the next stage, for its coordinator to avoid that one */
+export async function reachNext(
   hops: PeerChannels,
   self: string,
   next: NextHop,
@@ -102,88 +107,6 @@ async function reachNext(
       cause: error,
     })
   }
-}
-
-/** @returns null when it was closed meanwhile, so that nobody waits for the answer @throws {ShoalError} the refusal */
-async function makeStage(
-  context: StageOpeningContext,
-  outbox: Outbox,
-  request: OpenSession,
-): Promise<Stage | null> {
-  const { table, hops } = context
-  const owner = table.owner(outbox.peer) ?? { peer: outbox.peer, outbox, stages: new Set<Stage>() }
-  const admission = admit(
-    { ...context.offer(), sessions: table.size, sessionsOfPeer: owner.stages.size },
-    request,
-  )
-  if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
-  owner.outbox = outbox
-
-  const { runner } = admission
-  const { session: id, start, end, tokenBudget, epoch, previous, next } = request
-  // A replacement may be asked twice, and the runner may still be freeing the first one.
-  const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
-  const session = createStageSession(
-    { key, runner, tokenBudget, epoch, previous, next, held: epoch > 0 || request.restore !== undefined },
-    {
-      push: (frame, rows) => pushOutput(stage, frame, rows),
-      fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
-      failNext: (step, message) =>
-        reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
-    },
-  )
-  const restore =
-    request.restore === undefined
-      ? null
-      : createStageRestore({
-          peer: request.restore,
-          epoch,
-          key,
-          runner,
-          journal: session.journal,
-          adopt: (lastStep) => session.adopt(lastStep),
-          failed: ({ code, message, definite }) =>
-            reportFailure(stage, { step: null, code, message, definite }),
-        })
-  const stage: Stage = {
-    id,
-    start,
-    end,
-    owner,
-    runner,
-    session,
-    freed: new AbortController(),
-    opened: false,
-    hop: null,
-    restore,
-    handOver: null,
-  }
-  // In the table before the first wait, so that its room is taken and a `close` finds it.
-  table.add(stage)
-  const { signal } = stage.freed
-  try {
-    await runner.open(key, tokenBudget, { start, end })
-    throwIfAborted(signal)
-    const over = overMemory(runner.memory(), journalBudgetBytes(table, runner))
-    if (over !== null) throw new ShoalError('no-capacity', over)
-    // A next hop that cannot be reached is found now and not at the first token.
-    if (!next.coordinator) stage.hop = await reachNext(hops, context.peerId, next, signal)
-    throwIfAborted(signal)
-  } catch (error) {
-    if (signal.aborted) {
-      // Closed while the runner was still opening it: only now is there something to free.
-      stage.hop?.release()
-      await runner.close(key)
-      return null
-    }
-    // Before the answer, so that whoever is told finds the memory free.
-    await table.free(stage)
-    throw error
-  }
-  stage.opened = true
-  context.logger.info('session-opened', { session: id, peer: owner.peer, blocks: nameBlocks(stage) })
-  context.onEvent({ event: 'session-opened', session: id, peer: owner.peer })
-  return stage
 }
 
 /** A session that is open here gets new neighbours and a higher epoch; KV and journal stay. @throws {ShoalError} the refusal */
@@ -223,9 +146,4 @@ async function moveStage(
   })
   context.onEvent({ event: 'session-moved', session: stage.id, peer: stage.owner.peer })
   return stage
-}
-
-/** What the journals of a runner's sessions may grow to. */
-export function journalBudgetBytes(table: StageTable, runner?: BlockRunner): number {
-  return table.list(runner).reduce((sum, stage) => sum + stage.session.journalBudgetBytes, 0)
 }

@@ -1,8 +1,8 @@
 import type { ErrorCode } from '@shoal/host'
 import type { OpenSession } from '@shoal/protocol'
-import type { BlockRunner } from '@shoal/runtime'
-import { sessionLimits } from '../route/limits.ts'
-import { nameBlocks } from '../route/stage-error.ts'
+import type { BlockRunner, RunnerMemory } from '@shoal/runtime'
+import { sessionLimits } from '../../route/limits.ts'
+import { nameBlocks } from '../../route/stage-error.ts'
 
 /** What a node serves now, and how full it is. */
 export interface StageOffer {
@@ -65,14 +65,37 @@ export function admit(offer: StageOffer, request: OpenSession): Admission {
   return { kind: 'admitted', runner }
 }
 
+/** What stages of a runner were promised. */
+export interface Promised {
+  /** Bytes that their journals may grow to. */
+  readonly journalBytes: number
+  /** Sum of token budget × blocks: what KV caches grow with. */
+  readonly cells: number
+}
+
 /**
- * Journals share the runner's memory limit with its KV caches: null when both fit, else the sentence for the refusal.
- * `journalBytes` are the full budgets of every session of this runner, the new one included.
+ * Whether a session whose KV cache the runner has accepted fits with its journal. Journals share the runner's memory
+ * limit with weights and KV caches.
+ * @param promised to every session of this runner, the new one included
+ * @returns null when it fits, else the sentence for the refusal
  */
-export function overMemory(memory: ReturnType<BlockRunner['memory']>, journalBytes: number): string | null {
-  const neededBytes = memory.weightBytes + Math.max(memory.keyValueBytes, memory.reservedBytes) + journalBytes
+export function overMemory(memory: RunnerMemory, promised: Pick<Promised, 'journalBytes'>): string | null {
+  const neededBytes =
+    memory.weightBytes + Math.max(memory.keyValueBytes, memory.reservedBytes) + promised.journalBytes
   if (neededBytes <= memory.limitBytes) return null
   return `with this session, weights, KV caches and journals would need ${mebibytes(neededBytes)}, the limit is ${mebibytes(memory.limitBytes)}`
+}
+
+/**
+ * Whether a session that has no room now would have it if the other sessions ended.
+ * @param memory of the runner, while this stage is not open
+ * @param open stages of this runner that are open, those of the session itself included
+ * @param own stages of the session at this runner, this one included
+ */
+export function roomWillCome(memory: RunnerMemory, open: Promised, own: Promised): boolean {
+  // Without an open stage the bytes of a cell are not known: then other spans of this node hold the memory.
+  const cellBytes = open.cells === 0 ? 0 : memory.reservedBytes / open.cells
+  return memory.weightBytes + cellBytes * own.cells + own.journalBytes <= memory.limitBytes
 }
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`

@@ -1,0 +1,94 @@
+import { sleep } from '@shoal/host'
+import { limits } from '@shoal/protocol'
+import { sessionLimits } from '../../route/limits.ts'
+import { StageError } from '../../route/stage-error.ts'
+import type { OpenRequest, OpeningDependencies, OpenStage, RoomWait } from './opening-stages.ts'
+import { isPassingShortage, openTogether, type StageAsker } from './stage-asker.ts'
+
+export interface WaitingOpening extends Omit<OpeningDependencies, 'links'> {
+  readonly asker: StageAsker
+  /** Ends the opening with an error. */
+  readonly stop: AbortController
+  /** Aborted by `stop`, or by the caller. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Opens a route at stages that may have no room now. The opening holds the stages that have room while it waits at the
+ * next one, so every coordinator goes through the peers in the same order, that of their ids: a circle of sessions that
+ * each hold what another one waits for cannot form (resource ordering).
+ */
+export async function openInOrder(
+  context: WaitingOpening,
+  requests: readonly OpenRequest[],
+  wait: RoomWait,
+): Promise<OpenStage[]> {
+  const { clock, times, asker, signal } = context
+  const untilMs = clock.nowMs() + wait.ms
+  const over = new AbortController()
+  watchSilence(context, wait, over.signal).catch(() => undefined)
+  const timer = clock.after(wait.ms + times.openTimeoutMs, () => {
+    const { stage } = asker.unanswered[0] ?? requests[0]!
+    context.stop.abort(new StageError(stage, 'deadline-passed', `no answer to 'open' within ${wait.ms} ms`))
+  })
+
+  const opened = new Map<OpenRequest, OpenStage>()
+  try {
+    for (const group of byPeer(requests)) {
+      const stages = await openPeer(context, group, untilMs)
+      for (const [index, stage] of stages.entries()) opened.set(group[index]!, stage)
+    }
+    signal.throwIfAborted()
+    return requests.map((request) => opened.get(request)!)
+  } catch (error) {
+    for (const [request, { link }] of opened) asker.leave(request, link)
+    throw error
+  } finally {
+    timer.cancel()
+    over.abort()
+  }
+}
+
+/** The requests to each peer, in the order of the peers' ids. */
+function byPeer(requests: readonly OpenRequest[]): OpenRequest[][] {
+  const groups = Map.groupBy(requests, ({ stage }) => stage.peer)
+  return [...groups].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, group]) => group)
+}
+
+/**
+ * Opens all spans of the route at one peer. Only the first of them waits there: a session that held one span and waited
+ * for memory for another would hold up the sessions that it waits for.
+ */
+async function openPeer(
+  { clock, asker, signal }: WaitingOpening,
+  group: readonly OpenRequest[],
+  untilMs: number,
+): Promise<OpenStage[]> {
+  for (;;) {
+    const leftMs = Math.min(limits.maxOpenWaitMs, Math.max(1, Math.ceil(untilMs - clock.nowMs())))
+    try {
+      return await openTogether(asker, group, signal, leftMs)
+    } catch (error) {
+      const partly = group.length > 1 && isPassingShortage(error) && clock.nowMs() < untilMs
+      if (signal.aborted || !partly) throw error
+      await sleep(clock, sessionLimits.roomRetryMs, signal)
+    }
+  }
+}
+
+/** A stage in whose queue a request waits may hang: it keeps its connection and never answers. */
+async function watchSilence(
+  { clock, times, asker, stop }: WaitingOpening,
+  wait: RoomWait,
+  over: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await sleep(clock, times.keepAliveMs, over)
+    const stages = asker.unanswered.map(({ stage }) => stage)
+    const [silent] = await wait.findSilent(stages, over)
+    if (over.aborted) return
+    if (silent === undefined) continue
+    stop.abort(new StageError(silent, 'deadline-passed', 'it answers no ping while a session waits there'))
+    return
+  }
+}

@@ -1,0 +1,122 @@
+import { messageOf, orAborted, ShoalError, throwIfAborted } from '@shoal/host'
+import type { SessionFailed, SessionOpened } from '@shoal/protocol'
+import type { ChannelUse } from '../../channels/peer-channels.ts'
+import { StageError } from '../../route/stage-error.ts'
+import type { CoordinatorLinks } from '../stage-links.ts'
+import { atStage } from './accusations.ts'
+import type { OpenRequest, OpenStage } from './opening-stages.ts'
+
+/** Sends `open` to stages and matches their answers to the requests. */
+export interface StageAsker {
+  /** Requests without an answer. */
+  readonly unanswered: readonly OpenRequest[]
+  /**
+   * Asks one stage.
+   * @param waitMs how long the request may wait there for memory; absent when the stage refuses at once
+   * @throws {StageError} @throws the signal's reason
+   */
+  ask(request: OpenRequest, signal: AbortSignal, waitMs?: number): Promise<OpenStage>
+  opened(peer: string, message: SessionOpened): void
+  /** A stage has no room now. @returns whether the refusal answers a request */
+  refused(message: SessionFailed, error: StageError): boolean
+  /** Gives up a request, or the stage that it has opened. */
+  leave(request: OpenRequest, link: ChannelUse): void
+}
+
+interface Waiter {
+  readonly request: OpenRequest
+  resolve(opened: SessionOpened): void
+  reject(error: unknown): void
+}
+
+export function createStageAsker(links: CoordinatorLinks): StageAsker {
+  /** By first block: a peer may be asked for two spans of one route. */
+  const waiting = new Map<number, Waiter>()
+
+  const leave = ({ fresh, message: { session, start } }: OpenRequest, link: ChannelUse): void => {
+    if (fresh) link.outbox.post({ type: 'close', session, start })
+    link.release()
+  }
+
+  return {
+    get unanswered() {
+      return [...waiting.values()].map(({ request }) => request)
+    },
+    leave,
+    async ask(request, signal, waitMs) {
+      const { stage, message } = request
+      let link: ChannelUse
+      try {
+        link = await links.connect(stage.peer, stage.addresses, signal)
+      } catch (error) {
+        throw signal.aborted ? signal.reason : atStage(stage, error)
+      }
+      try {
+        // A session that was closed meanwhile has said so to its stages: an `open` after that would open it again.
+        throwIfAborted(signal)
+        const answered = new Promise<SessionOpened>((resolve, reject) =>
+          waiting.set(message.start, { request, resolve, reject }),
+        )
+        link.outbox.post(waitMs === undefined ? message : { ...message, waitMs })
+        const opened = await orAborted(answered, signal)
+        const { numericClass, ranks = 1, length, lastStep, journalFrom = 0 } = opened
+        return { stage, link, numericClass, ranks, progress: { length, lastStep, journalFrom } }
+      } catch (error) {
+        leave(request, link)
+        throw signal.aborted ? signal.reason : atStage(stage, error)
+      } finally {
+        waiting.delete(message.start)
+      }
+    },
+    opened(peer, message) {
+      const waiter = waiting.get(message.start)
+      if (waiter === undefined) return
+      const { stage, message: asked } = waiter.request
+      if (peer !== stage.peer || message.epoch !== asked.epoch) return
+      if (message.incarnation === stage.incarnation) waiter.resolve(message)
+      else {
+        const sentence = `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`
+        waiter.reject(new StageError(stage, 'not-ready', sentence))
+      }
+    },
+    refused(message, error) {
+      const waiter = waiting.get(message.start)
+      if (waiter === undefined || !isPassingShortage(error)) return false
+      waiter.reject(error)
+      return true
+    },
+  }
+}
+
+/** Whether a stage refused because its memory is in use now, and sessions that end will free enough. */
+export function isPassingShortage(error: unknown): boolean {
+  return error instanceof ShoalError && error.code === 'no-capacity' && !error.definite
+}
+
+/**
+ * Opens all of these stages at the same time, or none of them.
+ * @param waitMs how long the first request may wait for memory at its stage
+ */
+export async function openTogether(
+  asker: StageAsker,
+  requests: readonly OpenRequest[],
+  signal: AbortSignal,
+  waitMs?: number,
+): Promise<OpenStage[]> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  let failure: unknown
+  const openings = requests.map((request, index) =>
+    asker.ask(request, either, index === 0 ? waitMs : undefined).catch((error: unknown) => {
+      failure ??= error
+      failed.abort(
+        error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }),
+      )
+      return null
+    }),
+  )
+  const opened = await Promise.all(openings)
+  if (failure === undefined) return opened.filter((stage) => stage !== null)
+  for (const [index, stage] of opened.entries()) if (stage !== null) asker.leave(requests[index]!, stage.link)
+  throw failure
+}

@@ -1,0 +1,154 @@
+import { ShoalError, throwIfAborted } from '@shoal/host'
+import type { OpenSession } from '@shoal/protocol'
+import type { BlockRunner } from '@shoal/runtime'
+import type { Outbox } from '../../channels/outbox.ts'
+import { nameBlocks } from '../../route/stage-error.ts'
+import { createStageRestore } from '../hand-over/receive-caches.ts'
+import { stageKey, type Owner, type Stage } from '../stage-table.ts'
+import { pushOutput, reportFailure, reportNext } from '../steps/output.ts'
+import { createStageSession } from '../steps/stage-session.ts'
+import { admit, overMemory, roomWillCome, type Promised } from './admission.ts'
+import { reachNext, type StageOpeningContext } from './open-stage.ts'
+import type { Shortage } from './room-queue.ts'
+
+/**
+ * Makes room for a new session, waiting for memory when the request says so.
+ * @returns null when the session was closed meanwhile, so that nobody waits for the answer
+ * @throws {ShoalError} the refusal
+ */
+export async function makeStage(
+  context: StageOpeningContext,
+  outbox: Outbox,
+  request: OpenSession,
+): Promise<Stage | null> {
+  const { table, hops, room } = context
+  const owner = table.owner(outbox.peer) ?? { peer: outbox.peer, outbox, stages: new Set<Stage>() }
+  const admission = admit(
+    { ...context.offer(), sessions: table.size, sessionsOfPeer: owner.stages.size },
+    request,
+  )
+  if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
+  owner.outbox = outbox
+  const stage = stageFor(owner, admission.runner, request)
+  // In the table before the first wait, so that a `close`, or the end of the owner's lease, finds it.
+  table.add(stage)
+  const { signal } = stage.freed
+  try {
+    await room.take({
+      owner: owner.peer,
+      waitMs: request.waitMs === undefined ? null : Math.min(request.waitMs, context.roomWaitMs),
+      overtakes: overtakes(stage, request),
+      signal,
+      reserve: () => context.inTurn(stage.runner, () => reserve(context, stage, request)),
+    })
+    // A next hop that cannot be reached is found now and not at the first token.
+    if (!request.next.coordinator) stage.hop = await reachNext(hops, context.peerId, request.next, signal)
+    throwIfAborted(signal)
+  } catch (error) {
+    if (signal.aborted) {
+      stage.hop?.release()
+      return null
+    }
+    // Before the answer, so that the coordinator finds the memory free.
+    await table.free(stage)
+    throw error
+  }
+  stage.opened = true
+  context.logger.info('session-opened', { session: stage.id, peer: owner.peer, blocks: nameBlocks(stage) })
+  context.onEvent({ event: 'session-opened', session: stage.id, peer: owner.peer })
+  return stage
+}
+
+/** Stages of running sessions do not queue, and neither does a session that holds another span of this node already. */
+function overtakes(stage: Stage, { epoch, restore }: OpenSession): boolean {
+  if (epoch > 0 || restore !== undefined) return true
+  return [...stage.owner.stages].some((other) => other !== stage && other.id === stage.id && other.reserved)
+}
+
+/** @returns null when KV cache and journal fit, else what is missing; nothing is reserved then */
+async function reserve(
+  { table }: Pick<StageOpeningContext, 'table'>,
+  stage: Stage,
+  { tokenBudget, start, end }: OpenSession,
+): Promise<Shortage | null> {
+  const { runner, session } = stage
+  const { signal } = stage.freed
+  throwIfAborted(signal)
+  const open = table.list().filter((other) => other.reserved)
+  const here = open.filter((other) => other.runner === runner)
+  const own = [...here.filter((other) => other.id === stage.id), stage]
+  const memory = runner.memory()
+  const shortage = (message: string): Shortage => ({
+    message,
+    passing:
+      open.some((other) => other.id !== stage.id) && roomWillCome(memory, promisedTo(here), promisedTo(own)),
+  })
+  stage.reserved = true
+  try {
+    await runner.open(session.key, tokenBudget, { start, end })
+  } catch (error) {
+    stage.reserved = false
+    if (error instanceof ShoalError && error.code === 'no-capacity') return shortage(error.message)
+    throw error
+  }
+  const over = overMemory(runner.memory(), promisedTo(table.list(runner).filter((other) => other.reserved)))
+  if (over !== null || signal.aborted) {
+    // One that was closed while the runner was still opening it has something to free only now.
+    stage.reserved = false
+    await runner.close(session.key)
+    throwIfAborted(signal)
+    return shortage(over ?? '')
+  }
+  return null
+}
+
+function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession): Stage {
+  const { session: id, start, end, tokenBudget, epoch, previous, next } = request
+  // A replacement may be asked twice, and the runner may still be freeing the first one.
+  const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
+  const session = createStageSession(
+    { key, runner, tokenBudget, epoch, previous, next, held: epoch > 0 || request.restore !== undefined },
+    {
+      push: (frame, rows) => pushOutput(stage, frame, rows),
+      fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
+      failNext: (step, message) =>
+        reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
+    },
+  )
+  const restore =
+    request.restore === undefined
+      ? null
+      : createStageRestore({
+          peer: request.restore,
+          epoch,
+          key,
+          runner,
+          journal: session.journal,
+          adopt: (lastStep) => session.adopt(lastStep),
+          failed: ({ code, message, definite }) =>
+            reportFailure(stage, { step: null, code, message, definite }),
+        })
+  const stage: Stage = {
+    id,
+    start,
+    end,
+    owner,
+    runner,
+    session,
+    freed: new AbortController(),
+    reserved: false,
+    opened: false,
+    hop: null,
+    restore,
+    handOver: null,
+  }
+  return stage
+}
+
+/** What these sessions may grow to. */
+export function promisedTo(stages: readonly Stage[]): Promised {
+  return {
+    journalBytes: stages.reduce((sum, { session }) => sum + session.journalBudgetBytes, 0),
+    cells: stages.reduce((sum, { session, start, end }) => sum + session.tokenBudget * (end - start), 0),
+  }
+}

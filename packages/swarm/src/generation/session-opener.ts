@@ -1,0 +1,137 @@
+import { randomHex, sleep, type ErrorCode, type Clock, type Logger, type Random } from '@shoal/host'
+import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
+import { sessionTimes, StageError, type Coordinator, type HiddenSession, type Route } from '@shoal/session'
+import { swarmLimits } from '../limits.ts'
+import { createDistrust } from '../trust/distrust.ts'
+import type { SwarmView } from '../view/swarm-view.ts'
+
+/**
+ * Opens a session over the first `end` blocks for at most `tokenBudget` positions.
+ * @throws {ShoalError} `no-route`, `no-capacity` (no room came in time, or never will), what the last stage refused with
+ */
+export type SessionOpener = (
+  end: number,
+  tokenBudget: number,
+  signal: AbortSignal | undefined,
+) => Promise<HiddenSession>
+
+export interface SessionOpenerDependencies {
+  readonly manifest: IdentifiedManifest
+  readonly routes: Pick<SwarmView, 'find'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/**
+ * Routes tried for one session before its refusals are reported, and for each stage: each route leaves one more peer out,
+ * and in a busy swarm any of a dozen stages may be full while others have room.
+ */
+const routesTried = 3
+const routesTriedPerStage = 2
+
+/** Refusals after which another peer, or the same one later, may do better. */
+const movable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'no-capacity',
+  'not-ready',
+  'peer-vanished',
+  'deadline-passed',
+  'wrong-range',
+  'limit-exceeded',
+  'bad-frame',
+])
+/** A stage that is not there now and may be back soon. */
+const losses: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'not-ready',
+  'peer-vanished',
+  'deadline-passed',
+  'bad-frame',
+])
+
+/** Opens sessions over the best route, over others when a stage refuses, and waits for room when all are full. */
+export function createSessionOpener(
+  dependencies: SessionOpenerDependencies,
+  coordinator: Pick<Coordinator, 'open'>,
+): SessionOpener {
+  const { manifest, clock, random, logger } = dependencies
+  const { config, profile } = manifest.manifest
+  const distrust = createDistrust(clock)
+  const find = findTrusted(dependencies.routes, distrust)
+
+  const openAlong = (
+    route: Route,
+    range: BlockRange,
+    tokenBudget: number,
+    options: { signal: AbortSignal | undefined; waits: boolean },
+  ): Promise<HiddenSession> =>
+    coordinator.open({
+      session: randomHex(random, 16),
+      manifestId: manifest.id,
+      profile: formatProfile(profile),
+      hiddenSize: config.hiddenSize,
+      route,
+      routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
+      onStageLost(error) {
+        if (error.code === 'bad-frame') distrust.spoilt(error.peer)
+      },
+      range,
+      tokenBudget,
+      ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    })
+
+  return async (end, tokenBudget, signal) => {
+    const range = { start: 0, end }
+    const exclude = new Set<string>()
+    let untilMs = clock.nowMs() + swarmLimits.openingTimeoutMs
+    /** A stage had no room, and will have when answers that are under way end. */
+    let roomComes = false
+    let waits = false
+    let route = await find(range, exclude, tokenBudget)
+    const anyPeer = async (): Promise<Route> => {
+      exclude.clear()
+      return find(range, exclude, tokenBudget).catch(() => route)
+    }
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await openAlong(route, range, tokenBudget, { signal, waits })
+      } catch (error) {
+        if (!(error instanceof StageError) || !movable.has(error.code)) throw error
+        const isLoss = losses.has(error.code)
+        if (waits && !isLoss) throw error
+        // The wait for room does not count against the time in which a lost stage may come back.
+        if (waits) untilMs = Math.max(untilMs, clock.nowMs() + swarmLimits.openingRetryMs)
+        const lost = isLoss && clock.nowMs() < untilMs
+        roomComes ||= error.code === 'no-capacity' && !error.definite
+        logger.info('route-refused', { peer: error.peer, attempt })
+        if (error.code === 'bad-frame') distrust.spoilt(error.peer)
+        exclude.add(error.peer)
+        const triesLeft = attempt < Math.max(routesTried, route.length * routesTriedPerStage)
+        const other = triesLeft || lost ? await find(range, exclude, tokenBudget).catch(() => null) : null
+        if (other !== null) route = other
+        else if (lost) {
+          // A peer between two lives serves again in a moment, and so does one that takes over what was lost.
+          await sleep(clock, swarmLimits.openingRetryMs, signal)
+          route = await anyPeer()
+        } else if (roomComes && !waits) {
+          waits = true
+          route = await anyPeer()
+        } else throw error
+      }
+    }
+  }
+}
+
+/** Peers that sent unusable rows lately are on a route only when nobody else has the blocks. */
+function findTrusted(
+  routes: Pick<SwarmView, 'find'>,
+  distrust: { peers(): ReadonlySet<string> },
+): SwarmView['find'] {
+  return async (range, exclude, ...rest) => {
+    const distrusted = distrust.peers()
+    if (distrusted.size === 0) return routes.find(range, exclude, ...rest)
+    return routes
+      .find(range, new Set([...exclude, ...distrusted]), ...rest)
+      .catch(() => routes.find(range, exclude, ...rest))
+  }
+}
