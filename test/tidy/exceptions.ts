@@ -78,7 +78,6 @@ export const longFunctions: readonly string[] = [
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
   // session
   'packages/session/src/channels/peer-channels.ts: createPeerChannels',
-  'packages/session/src/coordinator/opening/opening-stages.ts: createOpening',
   'packages/session/src/coordinator/reroute/losses.ts: createLosses',
   'packages/session/src/coordinator/reroute/relocation.ts: createRelocation',
   'packages/session/src/coordinator/reroute/route-repair.ts: createRouteRepair',
@@ -89,7 +88,6 @@ export const longFunctions: readonly string[] = [
   'packages/session/src/route/journal.ts: createJournal',
   'packages/session/src/stage/hand-over/receive-caches.ts: createStageRestore',
   'packages/session/src/stage/hand-over/send-caches.ts: startHandOver',
-  'packages/session/src/stage/opening.ts: makeStage',
   'packages/session/src/stage/stage-host.ts: createStageHost',
   'packages/session/src/stage/stage-table.ts: createStageTable',
   'packages/session/src/stage/steps/stage-session.ts: createStageSession',

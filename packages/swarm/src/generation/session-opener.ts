@@ -2,7 +2,7 @@ import { randomHex, sleep, type ErrorCode, type Clock, type Logger, type Random 
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { sessionTimes, StageError, type Coordinator, type HiddenSession, type Route } from '@shoal/session'
 import { swarmLimits } from '../limits.ts'
-import { createDistrust } from '../trust/distrust.ts'
+import { createDistrust, type Distrust } from '../trust/distrust.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 
 /**
@@ -53,32 +53,11 @@ export function createSessionOpener(
   dependencies: SessionOpenerDependencies,
   coordinator: Pick<Coordinator, 'open'>,
 ): SessionOpener {
-  const { manifest, clock, random, logger } = dependencies
-  const { config, profile } = manifest.manifest
+  const { clock, logger } = dependencies
   const distrust = createDistrust(clock)
   const find = findTrusted(dependencies.routes, distrust)
 
-  const openAlong = (
-    route: Route,
-    range: BlockRange,
-    tokenBudget: number,
-    options: { signal: AbortSignal | undefined; waits: boolean },
-  ): Promise<HiddenSession> =>
-    coordinator.open({
-      session: randomHex(random, 16),
-      manifestId: manifest.id,
-      profile: formatProfile(profile),
-      hiddenSize: config.hiddenSize,
-      route,
-      routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
-      onStageLost(error) {
-        if (error.code === 'bad-frame') distrust.spoilt(error.peer)
-      },
-      range,
-      tokenBudget,
-      ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
+  const openAlong = openerAlong(dependencies, coordinator, find, distrust)
 
   return async (end, tokenBudget, signal) => {
     const range = { start: 0, end }
@@ -122,11 +101,39 @@ export function createSessionOpener(
   }
 }
 
+/** Opens one session along one route. */
+function openerAlong(
+  { manifest, random }: SessionOpenerDependencies,
+  coordinator: Pick<Coordinator, 'open'>,
+  find: SwarmView['find'],
+  distrust: Distrust,
+) {
+  const { config, profile } = manifest.manifest
+  return (
+    route: Route,
+    range: BlockRange,
+    tokenBudget: number,
+    options: { signal: AbortSignal | undefined; waits: boolean },
+  ): Promise<HiddenSession> =>
+    coordinator.open({
+      session: randomHex(random, 16),
+      manifestId: manifest.id,
+      profile: formatProfile(profile),
+      hiddenSize: config.hiddenSize,
+      route,
+      routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
+      onStageLost(error) {
+        if (error.code === 'bad-frame') distrust.spoilt(error.peer)
+      },
+      range,
+      tokenBudget,
+      ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    })
+}
+
 /** Peers that sent unusable rows lately are on a route only when nobody else has the blocks. */
-function findTrusted(
-  routes: Pick<SwarmView, 'find'>,
-  distrust: { peers(): ReadonlySet<string> },
-): SwarmView['find'] {
+function findTrusted(routes: Pick<SwarmView, 'find'>, distrust: Distrust): SwarmView['find'] {
   return async (range, exclude, ...rest) => {
     const distrusted = distrust.peers()
     if (distrusted.size === 0) return routes.find(range, exclude, ...rest)

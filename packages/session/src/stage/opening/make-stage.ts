@@ -8,7 +8,7 @@ import { stageKey, type Owner, type Stage } from '../stage-table.ts'
 import { pushOutput, reportFailure, reportNext } from '../steps/output.ts'
 import { createStageSession } from '../steps/stage-session.ts'
 import { admit, overMemory, roomWillCome, type Promised } from './admission.ts'
-import { reachNext, type StageOpeningContext } from './open-stage.ts'
+import { reachNext, type StageOpeningContext } from './opening-context.ts'
 import type { Shortage } from './room-queue.ts'
 
 /**

@@ -1,32 +1,10 @@
-import { messageOf, ShoalError, type Logger, orAborted } from '@shoal/host'
-import type { NextHop, OpenSession } from '@shoal/protocol'
-import type { BlockRunner } from '@shoal/runtime'
-import type { StageOffer } from './admission.ts'
+import { messageOf, orAborted, ShoalError } from '@shoal/host'
+import type { OpenSession } from '@shoal/protocol'
 import { makeStage } from './make-stage.ts'
-import type { RoomQueue } from './room-queue.ts'
+import { reachNext, UnreachableNext, type StageOpeningContext } from './opening-context.ts'
 import type { Outbox } from '../../channels/outbox.ts'
-import type { ChannelUse, PeerChannels } from '../../channels/peer-channels.ts'
 import { nameBlocks } from '../../route/stage-error.ts'
-import type { Stage, StageEvent, StageTable } from '../stage-table.ts'
-
-export interface StageOpeningContext {
-  readonly table: StageTable
-  readonly room: RoomQueue
-  /** The longest that a request may wait for room. */
-  readonly roomWaitMs: number
-  readonly hops: PeerChannels
-  readonly logger: Logger
-  /** This node. */
-  readonly peerId: string
-  /** What this node is at the time of asking. */
-  readonly now: { readonly numericClass: string; readonly incarnation: number }
-  /** One reservation of a runner at a time: of two at once each would count the other, and both might be refused. */
-  inTurn<Value>(runner: BlockRunner, work: () => Promise<Value>): Promise<Value>
-  offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
-  onEvent(event: StageEvent): void
-  /** A new session has been answered for. */
-  opened(stage: Stage): void
-}
+import type { Stage } from '../stage-table.ts'
 
 /** Answers `open`: a new session here, or a new version of the route of one that is open. */
 export async function openStage(
@@ -80,33 +58,12 @@ export async function openStage(
   }
 }
 
-class UnreachableNext extends ShoalError {}
-
 function isOfNoUse(stage: Stage, outbox: Outbox, request: OpenSession): boolean {
   return (
     stage.owner.peer === outbox.peer &&
     request.epoch > stage.session.epoch &&
     (request.end !== stage.end || stage.session.broken)
   )
-}
-
-/** @throws {UnreachableNext} a failure of the next stage, for its coordinator to avoid that one */
-export async function reachNext(
-  hops: PeerChannels,
-  self: string,
-  next: NextHop,
-  signal: AbortSignal,
-): Promise<ChannelUse> {
-  try {
-    return await hops.use(next.peer, next.addresses, signal)
-  } catch (error) {
-    const { code, definite } =
-      error instanceof ShoalError ? error : { code: 'internal' as const, definite: false }
-    throw new UnreachableNext(code, `${self} cannot reach it: ${messageOf(error)}`, {
-      definite,
-      cause: error,
-    })
-  }
 }
 
 /** A session that is open here gets new neighbours and a higher epoch; KV and journal stay. @throws {ShoalError} the refusal */

@@ -1,5 +1,6 @@
-import { ShoalError, type Clock, type Timer } from '@shoal/host'
+import { onAbort, reasonOf, ShoalError, type Clock } from '@shoal/host'
 import { sessionLimits } from '../../route/limits.ts'
+import { createWaitingLine, type WaitingLine } from './waiting-line.ts'
 
 /** Why a session has no room at a stage. */
 export interface Shortage {
@@ -36,122 +37,120 @@ export interface RoomQueue {
   changed(): void
 }
 
+/** A request in the queue. */
 interface Waiting {
+  readonly owner: string
   readonly request: RoomRequest
   readonly served: PromiseWithResolvers<void>
-  readonly timer: Timer
+  /** Ends its time in the queue, however it ended. */
+  settle(): void
   shortage: Shortage
 }
 
 export function createRoomQueue(clock: Pick<Clock, 'after'>): RoomQueue {
-  /** By owner, in the order in which owners are served; each owner's own requests in the order of their arrival. */
-  const owners = new Map<string, Waiting[]>()
-  let serving = false
-  let again = false
+  const line = createWaitingLine<Waiting>()
+  const rounds = createRounds(() => serveFirst(line))
 
-  const size = (): number => [...owners.values()].reduce((sum, list) => sum + list.length, 0)
+  const leave = (waiting: Waiting, reason: unknown): void => {
+    if (!line.remove(waiting)) return
+    waiting.settle()
+    waiting.served.reject(reason)
+    // Those behind it may fit where it did not.
+    rounds.request()
+  }
 
   const enqueue = (request: RoomRequest, waitMs: number, shortage: Shortage): Waiting => {
     const { owner, signal } = request
+    const timer = clock.after(waitMs, () =>
+      leave(waiting, refusal(`no room within ${waitMs / 1000} s: ${waiting.shortage.message}`, true)),
+    )
     const waiting: Waiting = {
+      owner,
       request,
       served: Promise.withResolvers(),
-      timer: clock.after(waitMs, () =>
-        leave(waiting, refusal(`no room within ${waitMs / 1000} s: ${waiting.shortage.message}`, true)),
-      ),
+      settle() {
+        timer.cancel()
+        stopListening()
+      },
       shortage,
     }
-    owners.set(owner, [...(owners.get(owner) ?? []), waiting])
-    const onAbort = (): void => leave(waiting, signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
+    line.add(waiting)
+    let stopListening = (): void => undefined
+    stopListening = onAbort(signal, () => leave(waiting, reasonOf(signal)))
     return waiting
-  }
-
-  /** @returns whether it was still waiting */
-  const remove = (waiting: Waiting): boolean => {
-    const { owner } = waiting.request
-    const list = owners.get(owner)
-    if (list?.includes(waiting) !== true) return false
-    waiting.timer.cancel()
-    const rest = list.filter((other) => other !== waiting)
-    if (rest.length === 0) owners.delete(owner)
-    else owners.set(owner, rest)
-    return true
-  }
-
-  const leave = (waiting: Waiting, reason: unknown): void => {
-    if (!remove(waiting)) return
-    waiting.served.reject(reason)
-    // Those behind it may fit where it did not.
-    changed()
-  }
-
-  /** The owner whose turn it is; the request that was served sends its owner to the end. */
-  const admitted = (waiting: Waiting): void => {
-    if (!remove(waiting)) return
-    const { owner } = waiting.request
-    const rest = owners.get(owner)
-    owners.delete(owner)
-    if (rest !== undefined) owners.set(owner, rest)
-    waiting.served.resolve()
-  }
-
-  /** @returns whether the next request may be looked at: one that does not fit yet holds up those behind it, or it would starve. */
-  const serveOne = async (waiting: Waiting): Promise<boolean> => {
-    try {
-      const shortage = await waiting.request.reserve()
-      if (shortage === null) {
-        admitted(waiting)
-        return true
-      }
-      waiting.shortage = shortage
-      if (shortage.passing) return false
-      if (remove(waiting)) waiting.served.reject(refusal(shortage.message, false))
-    } catch (error) {
-      if (remove(waiting)) waiting.served.reject(error)
-    }
-    return true
-  }
-
-  const serve = async (): Promise<void> => {
-    serving = true
-    do {
-      again = false
-      for (;;) {
-        const [waiting] = [...owners.values()][0] ?? []
-        if (waiting === undefined || !(await serveOne(waiting))) break
-      }
-    } while (again)
-    serving = false
-  }
-
-  const changed = (): void => {
-    if (serving) again = true
-    else if (owners.size > 0) serve().catch(() => undefined)
   }
 
   return {
     get size() {
-      return size()
+      return line.size
     },
     async take(request) {
       const { owner, waitMs, overtakes } = request
-      let shortage: Shortage | null = { message: `${size()} sessions wait for room here`, passing: true }
-      if (owners.size === 0 || overtakes) shortage = await request.reserve()
+      let shortage: Shortage | null = { message: `${line.size} sessions wait for room here`, passing: true }
+      if (line.size === 0 || overtakes) shortage = await request.reserve()
       if (shortage === null) return
       if (waitMs === null || !shortage.passing) throw refusal(shortage.message, shortage.passing)
       if (
-        size() >= sessionLimits.maxWaitingOpens ||
-        (owners.get(owner)?.length ?? 0) >= sessionLimits.maxWaitingOpensPerPeer
+        line.size >= sessionLimits.maxWaitingOpens ||
+        line.sizeOf(owner) >= sessionLimits.maxWaitingOpensPerPeer
       )
-        throw refusal(`${size()} sessions wait for room here already`, true)
+        throw refusal(`${line.size} sessions wait for room here already`, true)
       const waiting = enqueue(request, waitMs, shortage)
-      // Room may have come while it was asked for.
-      changed()
+      // Room may have come while the runner was asked.
+      rounds.request()
       await waiting.served.promise
     },
-    changed,
+    changed: () => rounds.request(),
+  }
+}
+
+/**
+ * Asks for the memory of the first request in the line.
+ * @returns whether the line has moved. A request that does not fit yet holds up those behind it: small requests that
+ *   overtook a large one would starve it.
+ */
+async function serveFirst(line: WaitingLine<Waiting>): Promise<boolean> {
+  const { first } = line
+  if (first === undefined) return false
+  const fail = (reason: unknown): void => {
+    if (!line.remove(first)) return
+    first.settle()
+    first.served.reject(reason)
+  }
+  try {
+    const shortage = await first.request.reserve()
+    if (shortage === null) {
+      if (!line.serve(first)) return true
+      first.settle()
+      first.served.resolve()
+    } else if (shortage.passing) {
+      first.shortage = shortage
+      return false
+    } else fail(refusal(shortage.message, false))
+  } catch (error) {
+    fail(error)
+  }
+  return true
+}
+
+/** Runs `step` until it returns false, one round at a time; a round requested meanwhile follows. */
+function createRounds(step: () => Promise<boolean>): { request(): void } {
+  let running = false
+  let again = false
+  const run = async (): Promise<void> => {
+    running = true
+    do {
+      again = false
+      while (await step());
+    } while (again)
+    running = false
+  }
+  return {
+    request() {
+      if (running) again = true
+      // `step` handles the failures of what it calls.
+      else run().catch(() => undefined)
+    },
   }
 }
 
