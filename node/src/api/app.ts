@@ -4,6 +4,7 @@ import type { Clock, Logger, Random } from '@shoal/host'
 import { formatProfile } from '@shoal/model'
 import type { Engine, SwarmStatus } from '@shoal/swarm'
 import { checkKey, checkOrigin, type AccessRules } from './access.ts'
+import { createAnswersUnderWay } from './answers-under-way.ts'
 import { dashboard } from './dashboard.ts'
 import { ApiError, toApiError } from './errors.ts'
 import { eventStream } from './event-stream.ts'
@@ -36,12 +37,15 @@ export interface ApiOptions extends AccessRules {
 /** The HTTP API of contracts.md as a fetch function: it knows nothing of sockets. */
 export function createApi(dependencies: ApiDependencies, options: ApiOptions): Hono {
   const { service, logger } = dependencies
-  const gate = createGate(options.maxGenerations ?? apiLimits.maxGenerations, apiLimits.retryAfterSeconds)
+  const answers = createAnswersUnderWay(dependencies.clock)
+  const gate = createGate(options.maxGenerations ?? apiLimits.maxGenerations, () =>
+    answers.retryAfterSeconds(),
+  )
   const metrics = createApiMetrics({ status: () => service.status(), running: () => gate.running })
   const app = new Hono()
 
   const fail = (error: unknown): ApiError => {
-    const apiError = toApiError(error, apiLimits.retryAfterSeconds)
+    const apiError = toApiError(error, answers.retryAfterSeconds())
     // The caller gets the sentence; the node's owner gets the cause of what is our own failure.
     if (apiError.status === 500) logger.error('api-request-failed', { error: apiError.cause ?? apiError })
     return apiError
@@ -122,7 +126,7 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   const answer = async (context: Context, engine: Engine, generation: Generation): Promise<Response> => {
     const leave = gate.enter()
     const { signal } = context.req.raw
-    const events = measured(runGeneration(engine, generation, signal))
+    const events = measured(generation, runGeneration(engine, generation, signal))
     if (!generation.stream) {
       try {
         return Response.json(completeBody(generation, await collect(events)))
@@ -148,15 +152,24 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
     }
   }
 
-  async function* measured(events: AsyncGenerator<ChoiceEvent>): AsyncGenerator<ChoiceEvent> {
+  async function* measured(
+    { choices }: Generation,
+    events: AsyncGenerator<ChoiceEvent>,
+  ): AsyncGenerator<ChoiceEvent> {
+    const answer = answers.begin(choices.reduce((sum, { maxTokens }) => sum + maxTokens, 0))
     let tokens = 0
-    for await (const event of events) {
-      // Counted as they come, for a rate that moves; an end token comes with no event of its own.
-      const tokensNow = event.type === 'token' ? tokens + 1 : event.result.completionTokens
-      metrics.tokens(tokensNow - tokens)
-      tokens = event.type === 'token' ? tokensNow : 0
-      if (event.type === 'done') metrics.generated(event.result)
-      yield event
+    try {
+      for await (const event of events) {
+        if (event.type === 'token') answer.token()
+        // Counted as they come, for a rate that moves; an end token comes with no event of its own.
+        const tokensNow = event.type === 'token' ? tokens + 1 : event.result.completionTokens
+        metrics.tokens(tokensNow - tokens)
+        tokens = event.type === 'token' ? tokensNow : 0
+        if (event.type === 'done') metrics.generated(event.result)
+        yield event
+      }
+    } finally {
+      answer.end()
     }
   }
 

@@ -17,6 +17,8 @@ export const apiLimits = {
   maxMessages: 4096,
   /** Tokens when the caller names no number: a page of text, not a context full of it. */
   defaultMaxTokens: 1024,
-  /** What a refused caller is told to wait: about one short answer. */
+  /** Retry-After of a refusal while no answer's pace has been measured: about one short answer. */
   retryAfterSeconds: 2,
+  /** Retry-After at most: an answer may stop long before it has all the tokens it may have. */
+  retryAfterSecondsMax: 60,
 } as const
