@@ -1,7 +1,7 @@
 import { ShoalError } from '@shoal/host'
 import * as Y from 'yjs'
 import { rootName, type DeletedRange, type InspectedUpdate, type ItemId } from './update-grammar.ts'
-import { mergeRanges } from './update-keys.ts'
+import { indexStretches, mergeRanges } from './update-keys.ts'
 import { createUpdateLog } from './update-log.ts'
 
 /** What applying an update did. */
@@ -33,6 +33,8 @@ export interface MemberDocument {
   clockOf(client: number): number
   /** The key under which an item stands; absent for one that is not here. */
   keyAt(id: ItemId): string | undefined
+  /** Whether an update builds on items that are neither here nor in itself. */
+  buildsOnMissing(update: InspectedUpdate): boolean
   /** Whether an update says nothing new: in a flood most have come before, from another neighbour. */
   has(update: InspectedUpdate): boolean
   /** Keys whose present value these ranges delete. */
@@ -114,6 +116,17 @@ export function createMemberDocument(name: string, writer: number): MemberDocume
     missing: (stateVector) => Y.encodeStateAsUpdate(doc, stateVector),
     clockOf: (client) => Y.getState(doc.store, client),
     keyAt: (id) => itemAt(id)?.parentSub ?? undefined,
+    buildsOnMissing({ items }) {
+      const find = indexStretches(items)
+      const isKnown = (id: ItemId): boolean => id.clock < Y.getState(doc.store, id.client)
+      return items.some(
+        ({ client, clock, neighbour }) =>
+          (clock > 0 &&
+            !isKnown({ client, clock: clock - 1 }) &&
+            find({ client, clock: clock - 1 }) === undefined) ||
+          (neighbour !== undefined && !isKnown(neighbour) && find(neighbour) === undefined),
+      )
+    },
     has: ({ items, deleted }) =>
       items.every(({ client, clock, length }) => clock + length <= Y.getState(doc.store, client)) &&
       mergeRanges(deleted).every(

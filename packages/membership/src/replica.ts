@@ -92,6 +92,12 @@ export function createReplica(
       const opened = await openValues(inspected, signer, swarm, roster)
       // Rotated in the meantime: the sender will say it all again in the new document.
       if (into !== document) return nothing
+      // yjs would keep the items for later and apply the deletions at once. Passed on, these alone look like an attack
+      // on the record that the missing item replaces, and the neighbours would blame an honest peer.
+      if (document.buildsOnMissing(inspected)) {
+        const accepted = opened.filter((sealed) => roster.accept(sealed, isGone))
+        return { accepted, novel: undefined, incomplete: true }
+      }
       const repeated = document.has(inspected)
       if (!repeated) checkPlaces(inspected, opened, document, roster)
       const { novel, incomplete } = repeated
