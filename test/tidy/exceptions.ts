@@ -13,10 +13,6 @@ export const longFiles: Exceptions = {
   'packages/network/src/credit-channel.ts': 'longer since the formatter breaks its lines; to be split',
   'packages/network/src/direct/direct-channels.test.ts':
     'longer since the formatter breaks its lines; to be split',
-  'packages/session/src/coordinator/reroute/relocation.ts':
-    'longer since the formatter breaks its lines; to be split',
-  'packages/session/src/coordinator/route-session.ts':
-    'longer since the formatter breaks its lines; to be split',
   'packages/session/src/end-to-end/hostile.test.ts':
     'longer since the formatter breaks its lines; to be split',
   'packages/session/src/over-groups/group.test.ts':
@@ -78,11 +74,6 @@ export const longFunctions: readonly string[] = [
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
   // session
   'packages/session/src/channels/peer-channels.ts: createPeerChannels',
-  'packages/session/src/coordinator/reroute/losses.ts: createLosses',
-  'packages/session/src/coordinator/reroute/relocation.ts: createRelocation',
-  'packages/session/src/coordinator/reroute/route-repair.ts: createRouteRepair',
-  'packages/session/src/coordinator/reroute/route-repair.ts: repair',
-  'packages/session/src/coordinator/route-session.ts: startRouteSession',
   'packages/session/src/coordinator/stage-links.ts: createCoordinatorLinks',
   'packages/session/src/generation/local-session.ts: createLocalSession',
   'packages/session/src/route/journal.ts: createJournal',

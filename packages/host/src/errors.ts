@@ -54,3 +54,8 @@ export function isErrorCode(text: string): text is ErrorCode {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** The error itself, or an `internal` one with its message for whatever else was thrown. */
+export function asShoalError(error: unknown): ShoalError {
+  return error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error })
+}

@@ -19,7 +19,7 @@ export {
   type Timer,
   type TimerOptions,
 } from './clock.ts'
-export { errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
+export { asShoalError, errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
 export { freeMemory } from './free-memory.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
 export { randomHex, seededRandom, type Random } from './random.ts'

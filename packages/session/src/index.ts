@@ -1,8 +1,8 @@
 /**
  * One generation along a given route: a coordinator that has embedding, head and sampler, and stages that hold the blocks.
- * Read docs/session.md first; then `step-rules.ts` (what a stage accepts), `stage-session.ts` (what it does with it) and
- * `route-session.ts` (the coordinator), docs/failover.md and `replay-rules.ts` (what happens when a stage is lost), then
- * `relocation.ts` and `send-caches.ts` (when one leaves).
+ * Read docs/session.md first, then `step-rules.ts` (what a stage accepts), `stage-session.ts` (what it does with it) and
+ * `route-session.ts` (the coordinator). For a stage that is lost: docs/failover.md, `replay-rules.ts`, `active-route.ts` and
+ * `rerouter.ts`; for one that leaves: `moves.ts`, `transfers.ts` and `send-caches.ts`.
  *
  * Routes, runners and the transport are handed in. Nothing here knows a planner, a model's text or its tokens' meaning.
  *
@@ -22,7 +22,7 @@
  */
 export { createCoordinator, openRouteSession, type Coordinator } from './coordinator/coordinator.ts'
 export type { CoordinatorDependencies } from './coordinator/stage-links.ts'
-export { predictedStepMs, stepDeadlineMs } from './coordinator/reroute/step-deadline.ts'
+export { predictedStepMs, stepDeadlineMs } from './coordinator/steps/step-deadline.ts'
 export {
   generateTokens,
   type GeneratedToken,

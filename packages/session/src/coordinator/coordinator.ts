@@ -22,7 +22,7 @@ export function createCoordinator(
   const times: SessionTimes = { ...sessionTimes, ...options.times }
   const links = createCoordinatorLinks(dependencies, times)
   return {
-    open: (sessionOptions) => startRouteSession({ ...dependencies, links, times }, sessionOptions),
+    open: (sessionOptions) => startRouteSession({ ...dependencies, links, times, options: sessionOptions }),
     close: () => links.close(),
   }
 }

@@ -102,3 +102,12 @@ export function createCoordinatorLinks(
     close: () => channels.close(),
   }
 }
+
+/**
+ * Closes a session at one stage, or at every stage of that peer, and gives up the use of its channel.
+ * @param start the stage's first block; null for all stages of the session at this peer
+ */
+export function closeAtStage(link: ChannelUse, session: string, start: number | null): void {
+  link.outbox.post({ type: 'close', session, start })
+  link.release()
+}

@@ -10,8 +10,6 @@ import { accused, lossOf } from './accusations.ts'
 import { openInOrder } from './open-in-order.ts'
 import { createStageAsker, openTogether } from './stage-asker.ts'
 
-export { accused, failureOf, lossOf } from './accusations.ts'
-
 /** A stage that has reserved memory for the session. */
 export interface OpenStage {
   readonly stage: RouteStage

@@ -1,10 +1,7 @@
-import { messageOf, ShoalError, type ErrorCode, orAborted } from '@shoal/host'
-import type { BlockRange } from '@shoal/model'
-import { lostRanges, repairedRoute } from '../../route/replay-rules.ts'
+import { asShoalError, messageOf, ShoalError, type ErrorCode } from '@shoal/host'
 import { sessionLimits } from '../../route/limits.ts'
-import { checkRoute } from '../../route/route-rules.ts'
 import { nameStage, StageError } from '../../route/stage-error.ts'
-import type { Route, RouteFinder, RouteStage } from '../../route/types.ts'
+import type { Route, RouteStage } from '../../route/types.ts'
 
 /**
  * The peer is gone, has no session any more, or sends what cannot be read: another one can take its blocks. Anything
@@ -28,26 +25,12 @@ export function nobodyNow(error: unknown): boolean {
   return error instanceof ShoalError && error.code === 'no-route'
 }
 
-/** A repaired route that nobody has been asked about yet. */
-export interface Replanned {
-  readonly route: Route
-  /** Peers on it that were lost before, and that nobody can stand in for. */
-  readonly again: ReadonlySet<string>
-}
-
-export interface ReplanRequest {
-  readonly finder: RouteFinder
-  readonly route: Route
-  readonly range: BlockRange
-  readonly classes: ReadonlyMap<number, string>
-  /** Those of these stages that do not answer now. */
-  readonly findSilent: (stages: Route) => Promise<Route>
-}
-
 /** Which peers a session has lost, and how it goes on without them. */
 export interface Losses {
   /** Peers, with the incarnation that was lost. */
   readonly lost: ReadonlyMap<string, number>
+  /** Peers that have no room now: they are not asked for more blocks. */
+  readonly full: ReadonlySet<string>
   /** Whether another peer could do better. Counts those whose rows are refused: a third in a row for the same block says the model is at fault. */
   movable(error: StageError): boolean
   add(error: StageError): void
@@ -64,12 +47,6 @@ export interface Losses {
   progress(): void
   /** @throws {ShoalError} when there were too many in a row for a route of so many stages */
   countAttempt(stages: number): void
-  /**
-   * The route without the lost peers. Each lost range is found anew, in one span or several. A peer that was lost comes
-   * back in when it has begun another life, or when nobody else has its blocks and it answers.
-   * @throws {ShoalError} `no-route` when nobody has the blocks
-   */
-  replan(request: ReplanRequest, signal: AbortSignal): Promise<Replanned>
   /** What ends the session: the loss that could not be repaired, and why. */
   final(reason: unknown): ShoalError
 }
@@ -90,6 +67,7 @@ export function createLosses(): Losses {
 
   return {
     lost,
+    full,
     movable(error) {
       const { start, end } = error.range
       let most = 0
@@ -126,40 +104,8 @@ export function createLosses(): Losses {
       if (attempts > stages * sessionLimits.maxRepairsPerStage)
         throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
     },
-    async replan({ finder, route, range, classes, findSilent }, signal) {
-      const found = new Map<number, Route>()
-      const again = new Set<string>()
-      // More may be lost while we ask: that ends this attempt, and the next one knows.
-      const gone = new Map(lost)
-      const find = async (gap: BlockRange): Promise<Route> => {
-        try {
-          return await orAborted(finder.find(gap, full, { lost: gone, classes }), signal)
-        } catch (error) {
-          if (!nobodyNow(error) || gone.size === 0) throw error
-          const stages = await orAborted(finder.find(gap, full, { lost: new Map(), classes }), signal)
-          const before = stages.filter(({ peer }) => gone.has(peer))
-          // A link may have broken and not the peer; one that is dead would only cost a time-out.
-          if ((await findSilent(before)).length > 0) throw error
-          for (const { peer } of before) again.add(peer)
-          // The same stage as before keeps what it has, also when this attempt fails.
-          return stages.map((stage) => route.find((known) => sameStage(known, stage)) ?? stage)
-        }
-      }
-      const lostPeers = new Set(gone.keys())
-      for (const gap of lostRanges(route, lostPeers)) {
-        const stages = await find(gap)
-        checkRoute(stages, gap)
-        found.set(gap.start, stages)
-      }
-      const planned = repairedRoute(route, lostPeers, found)
-      checkRoute(planned, range)
-      return { route: planned, again }
-    },
     final(reason) {
-      if (last === null)
-        return reason instanceof ShoalError
-          ? reason
-          : new ShoalError('internal', messageOf(reason), { cause: reason })
+      if (last === null) return asShoalError(reason)
       const what = last.message.slice(nameStage(last).length + 2)
       const code = nobodyNow(reason) ? 'no-route' : last.code
       return new StageError(last, code, `${what}; it cannot be replaced: ${messageOf(reason)}`, {
@@ -168,13 +114,4 @@ export function createLosses(): Losses {
       })
     },
   }
-}
-
-function sameStage(one: RouteStage, other: RouteStage): boolean {
-  return (
-    one.peer === other.peer &&
-    one.incarnation === other.incarnation &&
-    one.range.start === other.range.start &&
-    one.range.end === other.range.end
-  )
 }

@@ -1,6 +1,6 @@
 import { ShoalError } from '@shoal/host'
-import { rowsOf } from '../route/hidden-states.ts'
-import { sessionLimits } from '../route/limits.ts'
+import { rowsOf } from '../../route/hidden-states.ts'
+import { sessionLimits } from '../../route/limits.ts'
 
 /** What a call of `forward` meets at a coordinator. */
 export interface ForwardState {

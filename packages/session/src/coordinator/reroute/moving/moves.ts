@@ -1,0 +1,210 @@
+import { asShoalError, messageOf, orAborted, sleep } from '@shoal/host'
+import { limits } from '@shoal/protocol'
+import { sessionLimits } from '../../../route/limits.ts'
+import { checkRoute } from '../../../route/route-rules.ts'
+import { nameStage, StageError } from '../../../route/stage-error.ts'
+import type { Route, RouteFinder, RouteStage } from '../../../route/types.ts'
+import type { ActiveRoute } from '../../active-route.ts'
+import type { OpenStage } from '../../opening/opening-stages.ts'
+import type { SessionContext } from '../../session-context.ts'
+import type { SessionLife } from '../../session-life.ts'
+import type { Rerouter } from '../rerouter.ts'
+import { findSilent } from '../silent-stages.ts'
+import type { Transfer, Transfers } from './transfers.ts'
+
+/** What has been tried for one stage that leaves. */
+interface Departure {
+  readonly stage: RouteStage
+  /** Successors that failed. */
+  readonly avoid: Set<string>
+  handOvers: number
+  /** The last reason that was logged: while nobody has the blocks it is the same twice a second. */
+  loggedReason: string
+}
+
+export interface MovesParts {
+  readonly life: SessionLife
+  readonly route: ActiveRoute
+  readonly rerouter: Rerouter
+  readonly transfers: Transfers
+}
+
+/**
+ * Decides which leaving stage is moved when, and to whom. One stage at a time, until it has been moved or is no stage of
+ * the route any more; the leaving node decides how long it waits for that. Without a route finder everything stays.
+ */
+export class Moves {
+  readonly #context: SessionContext
+  readonly #parts: MovesParts
+  readonly #leaving = new Set<RouteStage>()
+  /** Stages that announced leaving before the route was open, keyed `peer/firstBlock`. */
+  readonly #announced = new Set<string>()
+  #running = false
+
+  constructor(context: SessionContext, parts: MovesParts) {
+    this.#context = context
+    this.#parts = parts
+    parts.rerouter.onInstalled(() => this.#look())
+  }
+
+  /** A stage says that it leaves. */
+  announced(peer: string, start: number): void {
+    if (this.#announced.size < limits.maxStages) this.#announced.add(`${peer}/${start}`)
+    this.#look()
+  }
+
+  #look(): void {
+    const { route, life } = this.#parts
+    for (const stage of route.route)
+      if (this.#announced.delete(`${stage.peer}/${stage.range.start}`)) this.#leaving.add(stage)
+    const { routes } = this.#context.options
+    if (this.#running || this.#leaving.size === 0 || routes === undefined) return
+    this.#run(routes).catch((error: unknown) => life.end(asShoalError(error)))
+  }
+
+  async #run(routes: RouteFinder): Promise<void> {
+    this.#running = true
+    for (const stage of this.#leaving) {
+      await this.#moveAway({ stage, avoid: new Set(), handOvers: 0, loggedReason: '' }, routes)
+      this.#leaving.delete(stage)
+    }
+    this.#running = false
+  }
+
+  async #moveAway(departure: Departure, routes: RouteFinder): Promise<void> {
+    const { life, route } = this.#parts
+    const { stage, avoid } = departure
+    for (
+      let from = route.openStage(stage);
+      from !== undefined && life.ended === null;
+      from = route.openStage(stage)
+    ) {
+      let to: Route
+      try {
+        to = await this.#findSuccessors(departure, routes)
+      } catch (error) {
+        this.#log(departure, [], error)
+        // Nobody else is left: peers that failed before may do better next time.
+        avoid.clear()
+        await this.#pause()
+        continue
+      }
+      // What is being repaired may be this very stage.
+      if (route.paused) {
+        await this.#pause()
+        continue
+      }
+      try {
+        await this.#move(from, to, departure)
+        return
+      } catch (error) {
+        if (life.ended !== null) return
+        this.#log(departure, to, error)
+        await this.#loseHung(route.route, life.signal).catch(() => undefined)
+        if (error instanceof StageError && to.some(({ peer }) => peer === error.peer)) avoid.add(error.peer)
+        else await this.#pause()
+      }
+    }
+  }
+
+  async #findSuccessors({ stage, avoid }: Departure, routes: RouteFinder): Promise<Route> {
+    const { life, rerouter } = this.#parts
+    const exclude = new Set([...[...this.#leaving].map(({ peer }) => peer), ...avoid])
+    const to = await orAborted(routes.find(stage.range, exclude, rerouter.wish), life.signal)
+    checkRoute(to, stage.range)
+    return to
+  }
+
+  async #move(from: OpenStage, to: Route, departure: Departure): Promise<void> {
+    const { transfers, rerouter } = this.#parts
+    const { stage } = from
+    // The KV cache of a group is spread over its ranks, so a group cannot hand it over.
+    const canHandOver =
+      from.ranks === 1 &&
+      departure.handOvers < sessionLimits.maxHandOvers &&
+      to.length <= limits.maxSuccessors
+    if (
+      canHandOver &&
+      (await transfers.withRoom(stage, to, true, (transfer) => this.#handOver(from, to, transfer, departure)))
+    )
+      return
+    // Their bits would differ, or handing over does not work: they compute all rows again.
+    await transfers.withRoom(stage, to, false, ({ signal }) =>
+      rerouter.move({ kind: 'move', from: stage, to, restored: false }, signal),
+    )
+  }
+
+  /**
+   * @returns false when successors are of another numeric class, so that the caches are of no use to them
+   * @throws when the session still is where it was
+   */
+  async #handOver(
+    { stage, numericClass: own }: OpenStage,
+    to: Route,
+    transfer: Transfer,
+    departure: Departure,
+  ): Promise<boolean> {
+    if (transfer.successors.some(({ numericClass }) => numericClass !== own || numericClass === 'none'))
+      return false
+    departure.handOvers += 1
+    transfer.start()
+    try {
+      await this.#mostHandedOver([stage, ...to], transfer)
+      await this.#parts.rerouter.move({ kind: 'move', from: stage, to, restored: true }, transfer.signal)
+    } catch (error) {
+      transfer.cancel()
+      throw error
+    }
+    return true
+  }
+
+  /** Waits until few rows are left, or one of these stages hangs. */
+  async #mostHandedOver(stages: Route, { mostHandedOver, signal }: Transfer): Promise<void> {
+    const { clock, times } = this.#context
+    let settled = false
+    const settle = (): void => {
+      settled = true
+    }
+    mostHandedOver.then(settle, settle)
+    for (;;) {
+      await orAborted(Promise.race([mostHandedOver, sleep(clock, times.keepAliveMs, signal)]), signal)
+      if (settled) return
+      const hung = await this.#loseHung(stages, signal)
+      if (hung !== null) throw hung
+    }
+  }
+
+  /**
+   * While no step is under way no deadline finds a stage that hangs; a move does.
+   * @returns an error about the first stage that answers no ping; null when all of them do
+   */
+  async #loseHung(among: Route, signal: AbortSignal): Promise<StageError | null> {
+    const { route, rerouter } = this.#parts
+    const { suspectPingMs } = this.#context.times
+    let first: StageError | null = null
+    for (const stage of await findSilent(this.#context, among, suspectPingMs, signal)) {
+      const hung = new StageError(stage, 'deadline-passed', `it answers no ping within ${suspectPingMs} ms`)
+      first ??= hung
+      if (route.openStage(stage) !== undefined) rerouter.repair(hung)
+    }
+    return first
+  }
+
+  #log(departure: Departure, to: Route, error: unknown): void {
+    const reason = messageOf(error)
+    if (reason !== departure.loggedReason)
+      this.#context.logger.info('move-failed', {
+        session: this.#context.options.session,
+        from: nameStage(departure.stage),
+        to: to.map(nameStage),
+        reason,
+      })
+    departure.loggedReason = reason
+  }
+
+  /** Resolves also when the session ends. */
+  #pause(): Promise<void> {
+    const { clock, times } = this.#context
+    return sleep(clock, times.moveRetryMs, this.#parts.life.signal).catch(() => undefined)
+  }
+}

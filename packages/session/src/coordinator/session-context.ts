@@ -1,0 +1,26 @@
+import type { SessionTimes } from '../route/limits.ts'
+import type { Route, RouteStage } from '../route/types.ts'
+import { requestsFor } from './opening/open-requests.ts'
+import type { OpenRequest } from './opening/opening-stages.ts'
+import type { RouteSessionOptions } from './route-session-options.ts'
+import type { CoordinatorDependencies, CoordinatorLinks } from './stage-links.ts'
+
+/** What every part of one session at its coordinator uses and none of them changes. */
+export interface SessionContext extends CoordinatorDependencies {
+  readonly links: CoordinatorLinks
+  readonly times: SessionTimes
+  readonly options: RouteSessionOptions
+}
+
+/**
+ * The `open` message for each stage of a route.
+ * @param open stages that have the session already
+ */
+export function openRequests(
+  { options, transport }: SessionContext,
+  route: Route,
+  epoch: number,
+  open: ReadonlySet<RouteStage> = new Set(),
+): OpenRequest[] {
+  return requestsFor({ ...options, route }, transport.peerId, transport.addresses(), epoch, open)
+}

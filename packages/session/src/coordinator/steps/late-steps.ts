@@ -1,0 +1,81 @@
+import { ShoalError } from '@shoal/host'
+import { nameStage, StageError } from '../../route/stage-error.ts'
+import type { Route } from '../../route/types.ts'
+import type { ActiveRoute } from '../active-route.ts'
+import type { Rerouter } from '../reroute/rerouter.ts'
+import { findSilent } from '../reroute/silent-stages.ts'
+import type { SessionContext } from '../session-context.ts'
+import type { SessionLife } from '../session-life.ts'
+import type { PendingStep, PendingSteps } from './pending-steps.ts'
+import { stepDeadlineMs } from './step-deadline.ts'
+
+export type LateVerdict =
+  /** These stages answer no ping. */
+  | { readonly kind: 'lost'; readonly errors: readonly StageError[] }
+  /** All stages answer pings, and the step has been given all the time that it may have. */
+  | { readonly kind: 'stuck'; readonly error: ShoalError }
+  | { readonly kind: 'slow'; readonly moreMs: number }
+
+/**
+ * Who hangs when a step has passed its deadline, or how much longer to wait for it.
+ * @param extension how often the step has been given more time
+ */
+export async function judgeLateStep(
+  context: Pick<SessionContext, 'transport' | 'clock' | 'logger' | 'times'>,
+  route: Route,
+  { step, rows }: PendingStep,
+  extension: number,
+  signal: AbortSignal,
+): Promise<LateVerdict> {
+  const { times } = context
+  const deadlineMs = stepDeadlineMs(route, rows, times)
+  const silent = await findSilent(context, route, times.suspectPingMs, signal)
+  const late = `step ${step} was not answered within ${Math.round(deadlineMs)} ms`
+  if (silent.length > 0)
+    return {
+      kind: 'lost',
+      errors: silent.map(
+        (stage) => new StageError(stage, 'deadline-passed', `${late}, and this stage answers no ping`),
+      ),
+    }
+  if (extension < times.stepExtensions) return { kind: 'slow', moreMs: deadlineMs * 2 ** (extension + 1) }
+  const sentence = `${late} and ${extension} extensions, though all stages answer pings: ${route.map(nameStage).join(', ')}`
+  return { kind: 'stuck', error: new ShoalError('deadline-passed', sentence) }
+}
+
+/** Acts on late steps: a stage that hangs is replaced, a slow route gets more time, a stuck one ends the session. */
+export function watchLateSteps(
+  context: SessionContext,
+  parts: {
+    readonly life: SessionLife
+    readonly route: ActiveRoute
+    readonly pending: PendingSteps
+    readonly rerouter: Rerouter
+  },
+): void {
+  const { life, route, pending, rerouter } = parts
+  const { session } = context.options
+  const extensions = new WeakMap<PendingStep, number>()
+
+  const handle = async (step: PendingStep): Promise<void> => {
+    const { epoch } = route
+    // While another version is opened no deadline counts; installing it gives the oldest step a new one.
+    if (epoch === null) return
+    const extension = extensions.get(step) ?? 0
+    const verdict = await judgeLateStep(context, route.route, step, extension, life.signal)
+    // The step was answered, or the route changed, while the stages were asked.
+    if (life.ended !== null || route.epoch !== epoch || pending.oldest !== step) return
+    if (verdict.kind === 'lost') for (const error of verdict.errors) rerouter.repair(error)
+    else if (verdict.kind === 'stuck') life.end(verdict.error)
+    else {
+      const { moreMs } = verdict
+      context.logger.warn('step-slow', { session, step: step.step, extension, moreMs: Math.round(moreMs) })
+      extensions.set(step, extension + 1)
+      pending.allow(moreMs)
+    }
+  }
+
+  pending.onOverdue((step) => {
+    handle(step).catch((error: unknown) => rerouter.failed(error))
+  })
+}

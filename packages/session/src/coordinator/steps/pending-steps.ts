@@ -1,0 +1,103 @@
+import { ShoalError, type Clock, type Timer } from '@shoal/host'
+import { hiddenRows, type StepResult } from '@shoal/protocol'
+import { allFinite } from '../../route/hidden-states.ts'
+import type { SessionTimes } from '../../route/limits.ts'
+import type { ForwardOptions } from '../../route/types.ts'
+import type { ActiveRoute } from '../active-route.ts'
+import { stepDeadlineMs } from './step-deadline.ts'
+
+/** A step that the last stage has not answered. */
+export interface PendingStep {
+  readonly step: number
+  readonly position: number
+  readonly rows: number
+  readonly want: ForwardOptions['want']
+}
+
+interface Entry {
+  readonly step: PendingStep
+  readonly answered: PromiseWithResolvers<Float32Array>
+}
+
+export interface PendingStepsOptions {
+  readonly clock: Clock
+  readonly hiddenSize: number
+  /** The route whose predictions give the deadlines. */
+  readonly route: Pick<ActiveRoute, 'route'>
+  readonly times: SessionTimes
+}
+
+/**
+ * Steps under way, oldest first. Only the oldest has a deadline, since the others wait behind it: it starts when the
+ * step has become the oldest.
+ */
+export class PendingSteps {
+  readonly #options: PendingStepsOptions
+  readonly #queue: Entry[] = []
+  #timer: Timer | null = null
+  #overdue: ((step: PendingStep) => void) | null = null
+
+  constructor(options: PendingStepsOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#queue.length
+  }
+
+  get oldest(): PendingStep | null {
+    return this.#queue[0]?.step ?? null
+  }
+
+  /** Calls `listener` whenever the oldest step has passed its deadline. */
+  onOverdue(listener: (step: PendingStep) => void): void {
+    this.#overdue = listener
+  }
+
+  /** Moves the deadline of the oldest step to `durationMs` from now. */
+  allow(durationMs: number): void {
+    const { oldest } = this
+    this.#timer?.cancel()
+    this.#timer =
+      oldest === null ? null : this.#options.clock.after(durationMs, () => this.#overdue?.(oldest))
+  }
+
+  /** @returns the rows wanted: float32 `[rows, hiddenSize]` */
+  add(step: PendingStep): Promise<Float32Array> {
+    const answered = Promise.withResolvers<Float32Array>()
+    this.#queue.push({ step, answered })
+    if (this.#queue.length === 1) this.#watchOldest()
+    return answered.promise
+  }
+
+  /** @throws {ShoalError} `bad-frame` for an answer that cannot be right */
+  answer(result: StepResult, payload: Uint8Array): void {
+    const oldest = this.#queue[0]
+    // A second answer to a step that has been answered: a stage may push again what it cannot know to have arrived.
+    if (oldest === undefined || result.step < oldest.step.step) return
+    const { step, position, rows, want } = oldest.step
+    const wanted = want === 'none' ? 0 : want === 'last' ? 1 : rows
+    if (result.step !== step || result.position !== position || result.rows !== wanted) {
+      throw new ShoalError(
+        'bad-frame',
+        `it answers step ${result.step} at position ${result.position} with ${result.rows} rows; due is step ${step} at position ${position} with ${wanted}`,
+      )
+    }
+    const hidden = hiddenRows(payload, wanted, this.#options.hiddenSize)
+    if (!allFinite(hidden)) throw new ShoalError('bad-frame', 'non-finite hidden states')
+    this.#queue.shift()
+    this.#watchOldest()
+    oldest.answered.resolve(hidden)
+  }
+
+  rejectAll(error: Error): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    for (const { answered } of this.#queue.splice(0)) answered.reject(error)
+  }
+
+  #watchOldest(): void {
+    const { route, times } = this.#options
+    this.allow(stepDeadlineMs(route.route, this.oldest?.rows ?? 0, times))
+  }
+}

@@ -1,0 +1,35 @@
+import { messageOf, ShoalError } from '@shoal/host'
+import { encodeSession } from '@shoal/protocol'
+import { bytesOf } from '../../route/hidden-states.ts'
+import type { JournalStep } from '../../route/journal.ts'
+import type { ActiveRoute } from '../active-route.ts'
+import { lossOf } from '../opening/accusations.ts'
+
+/**
+ * Sends the rows of one step from the journal to the first stage. Everything up to the channel's queue happens in the
+ * caller's turn, so that steps keep their order. Rows of a version that is not in use any more are dropped: the next
+ * version's replay has them.
+ * @throws {StageError} when the channel to the first stage has ended and its version of the route still is in use
+ */
+export async function sendRows(
+  route: ActiveRoute,
+  session: string,
+  { step, position, rows, want }: JournalStep,
+  rewind: boolean,
+): Promise<void> {
+  const { epoch } = route
+  const [first] = route.stages
+  if (epoch === null || first === undefined) throw new Error('a step was sent without a route')
+  const { stage, link } = first
+  const { start } = stage.range
+  const head = encodeSession({ type: 'step', session, start, epoch, position, rows, step, rewind, want })
+  try {
+    await link.outbox.send(() => {
+      if (route.epoch !== epoch) throw new ShoalError('stale-epoch', 'the route was replaced')
+      return [...head, ...route.sent.views(position, position + rows).map(bytesOf)]
+    })
+  } catch (error) {
+    if (route.epoch === epoch)
+      throw lossOf(stage, error instanceof Error ? error : new Error(messageOf(error)))
+  }
+}
