@@ -65,12 +65,6 @@ export const longFunctions: readonly string[] = [
   'packages/network/src/libp2p/stream-channel.ts: createStreamChannel',
   'packages/network/src/shelf.ts: createShelf',
   // runtime
-  'packages/runtime/src/onnx/computers/key-value-cache.ts: createKeyValueCache',
-  'packages/runtime/src/onnx/device.ts: createOnnxDevice',
-  'packages/runtime/src/onnx/thread/compute-engine.ts: createComputeEngine',
-  'packages/runtime/src/onnx/thread/compute-worker.ts: startComputeWorker',
-  'packages/runtime/src/reference/rank-runner.ts: createReferenceRank',
-  'packages/runtime/src/session-book.ts: createSessionBook',
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
   // session
   'packages/session/src/channels/peer-channels.ts: createPeerChannels',

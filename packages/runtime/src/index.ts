@@ -27,7 +27,7 @@ export type {
 export { createDevice, type DeviceOptions } from './devices/create-device.ts'
 export { decorateDevice, decorateHead, decorateRunner, decorateRunners } from './devices/decorate.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
-export type { TensorReader } from './tensor-reader.ts'
+export type { TensorReader } from './tensors/tensor-reader.ts'
 export { keyValueBytesPerPosition } from './costs/key-value-size.ts'
 export { residentHeadBytes, residentWeightBytes } from './costs/memory-estimate.ts'
 export { noNumericClass } from './probe/no-numeric-class.ts'

@@ -1,14 +1,17 @@
 import { ShoalError } from '@shoal/host'
 import {
+  blockSpecs,
   familyNames,
   packedTensors,
   vocabularyMultiple,
   type BlockRange,
+  type DenseSpec,
+  type FeedForwardSpec,
   type IndexRange,
   type Manifest,
   type ModelConfig,
 } from '@shoal/model'
-import { indexWeights } from './weights.ts'
+import { indexWeights } from './tensors/weights.ts'
 
 /**
  * Refuses what this runtime cannot compute, with the reason, before anything is loaded.
@@ -23,15 +26,26 @@ export function checkSupported(manifest: Manifest): void {
     refuse(`family ${config.family}; these are: ${familyNames.join(', ')}`)
   if (profile.kv !== 'f32') refuse('an int8 KV cache needs scales that no model ships; use --kv f32')
   if (profile.graphForm !== 'canonical-1') refuse(`graph form ${String(profile.graphForm)}; canonical-1 is`)
-  // The attention operator takes multiples of 8 (rotation of others than multiples of 16 happens before it).
-  if (config.headSize % 8 !== 0) refuse(`head size ${config.headSize} is not a multiple of 8`)
-  if (config.headCount % config.keyValueHeadCount !== 0)
-    refuse(`${config.headCount} heads cannot share ${config.keyValueHeadCount} key/value heads`)
+  for (const { attention, feedForward } of blockSpecs(config)) {
+    const { headCount, keyValueHeadCount, headSize } = attention
+    // The attention operator takes multiples of 8. It rotates multiples of 16 only; others are rotated before it.
+    if (headSize % 8 !== 0) refuse(`head size ${headSize} is not a multiple of 8`)
+    if (headCount % keyValueHeadCount !== 0)
+      refuse(`${headCount} heads cannot share ${keyValueHeadCount} key/value heads`)
+    if (feedForward.kind !== 'dense') refuse('its blocks are a mixture of experts')
+  }
   const index = indexWeights(manifest)
   for (const tensor of packedTensors(config, profile)) index.require(tensor.name, tensor.type, tensor.shape)
 }
 
-/** @throws {ShoalError} `wrong-range` */
+/** The feed-forward network of a block that has no experts; {@link checkSupported} refuses models with others. */
+export function denseOf(feedForward: FeedForwardSpec): DenseSpec {
+  if (feedForward.kind !== 'dense')
+    throw new ShoalError('unsupported-model', 'a mixture of experts cannot be computed')
+  return feedForward
+}
+
+/** @throws {ShoalError} `wrong-range` unless these are blocks of the model */
 export function checkRange({ start, end }: BlockRange, { blockCount }: ModelConfig): void {
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start || end > blockCount) {
     throw new ShoalError(
@@ -41,7 +55,7 @@ export function checkRange({ start, end }: BlockRange, { blockCount }: ModelConf
   }
 }
 
-/** @throws {ShoalError} `bad-request` */
+/** @throws {ShoalError} `bad-request` unless these are rows of the projection, cut where ranks may cut it */
 export function checkVocabulary(part: IndexRange | undefined, { vocabularySize }: ModelConfig): void {
   if (part === undefined) return
   const { start, end } = part

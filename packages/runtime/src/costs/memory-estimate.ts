@@ -4,29 +4,39 @@ import {
   type BlockRange,
   type IndexRange,
   type Manifest,
-  type ManifestTensor,
+  type NumericProfile,
 } from '@shoal/model'
 
-/**
- * Resident bytes of the weights of a span once loaded. onnxruntime repacks each matrix into memory of its own and lets
- * the mapped file go; with int8 activations (accuracy level 4) the repacked matrix has 8 bytes per block of scales and
- * sums (measured), where the file has 4.
- */
+/** Resident bytes of the weights of blocks `range` once they are loaded. */
 export function residentWeightBytes(manifest: Manifest, range: BlockRange): number {
   const units = new Set(unitsOfRange(range))
-  return residentBytes(manifest, (tensor) => units.has(unitOf(tensor.name)))
+  return residentBytes(
+    manifest.tensors.filter(({ name }) => units.has(unitOf(name))),
+    manifest.profile,
+  )
 }
 
-/** As {@link residentWeightBytes}, for the head, or its part for some tokens. (The embedding stays in its file.) */
+/** As {@link residentWeightBytes}, for the head or for its rows of some tokens. The embedding stays in its file. */
 export function residentHeadBytes(manifest: Manifest, vocabulary?: IndexRange): number {
   const matrixUnit = manifest.config.tiedEmbeddings ? 'embed' : 'head'
-  const whole = residentBytes(manifest, ({ name }) => name === 'head.norm' || unitOf(name) === matrixUnit)
+  const whole = residentBytes(
+    manifest.tensors.filter(({ name }) => name === 'head.norm' || unitOf(name) === matrixUnit),
+    manifest.profile,
+  )
   const { vocabularySize } = manifest.config
   const tokens = vocabulary === undefined ? vocabularySize : vocabulary.end - vocabulary.start
   return Math.ceil((whole * tokens) / vocabularySize)
 }
 
-function residentBytes({ tensors, profile }: Manifest, among: (tensor: ManifestTensor) => boolean): number {
+/**
+ * Resident bytes of packed tensors. onnxruntime repacks each matrix into memory of its own and lets the mapped file go; at
+ * accuracy level 4 (int8 activations) the repacked matrix holds 8 bytes per quantisation block, a scale and a sum, where
+ * the file has 4 (measured).
+ */
+export function residentBytes(
+  tensors: readonly { readonly name: string; readonly bytes: number }[],
+  profile: NumericProfile,
+): number {
   const isScale = (name: string): boolean => profile.weights !== 'f32' && name.endsWith('.scale')
-  return tensors.filter(among).reduce((sum, { name, bytes }) => sum + bytes * (isScale(name) ? 2 : 1), 0)
+  return tensors.reduce((sum, { name, bytes }) => sum + bytes * (isScale(name) ? 2 : 1), 0)
 }

@@ -1,10 +1,11 @@
 import { ShoalError } from '@shoal/host'
 import { formatProfile, unitBytes, unitOf, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
 import type { Device } from '../block-runner.ts'
-import { createEmbeddingTable } from '../embedding.ts'
-import { createSessionBook } from '../session-book.ts'
+import { createEmbeddingTable } from '../tensors/embedding.ts'
+import { createSessionBook } from '../sessions/session-book.ts'
+import { spanOf } from '../span.ts'
 import { checkRange } from '../support.ts'
-import { floatTensors, type TensorReader } from '../tensor-reader.ts'
+import { floatTensors, type TensorReader } from '../tensors/tensor-reader.ts'
 import { mix } from './mix.ts'
 import { createMixingHead, createMixingRunner } from './runner.ts'
 
@@ -39,13 +40,16 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
     async loadBlocks(range, { memoryLimitBytes, otherBytes, signal }) {
       checkRange(range, config)
       const weightBytes = unitsOfRange(range).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
-      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes, otherBytes })
+      const span = spanOf(config, range)
+      const { contextLength } = config
+      const limitBytes = memoryLimitBytes
+      const book = createSessionBook({ span, contextLength, weightBytes, limitBytes, otherBytes })
       const seeds: number[] = []
       for (const unit of unitsOfRange(range)) {
         signal?.throwIfAborted()
         seeds.push(await seedOf((name) => unitOf(name) === unit))
       }
-      return createMixingRunner({ config, range, book, seeds })
+      return createMixingRunner({ span, book, seeds })
     },
     loadRank: () =>
       Promise.reject(new ShoalError('unsupported-model', 'there is no matrix here that ranks could share')),

@@ -1,24 +1,24 @@
-import type { BlockRange, IndexRange, ModelConfig } from '@shoal/model'
+import type { IndexRange, ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { createCachedRunner } from '../reference/cached-runner.ts'
-import { checkRows, type SessionBook } from '../session-book.ts'
+import type { SessionBook } from '../sessions/session-book.ts'
+import { checkRows } from '../sessions/session-rules.ts'
+import { hiddenSizeOf, type Span } from '../span.ts'
 import { hashRow, mix, mixBlock, type MixedCache } from './mix.ts'
 
 interface MixingParts {
-  readonly config: ModelConfig
-  readonly range: BlockRange
+  readonly span: Span
   readonly book: SessionBook
-  /** Of the weights of each block, in block order. */
+  /** A hash of each block's weights, in block order. */
   readonly seeds: readonly number[]
 }
 
-/** What is left of a block runner without its matrices. */
-export function createMixingRunner({ config, range, book, seeds }: MixingParts): BlockRunner {
-  const { hiddenSize } = config
-  const width = config.keyValueHeadCount * config.headSize
+/** A block runner without matrices. */
+export function createMixingRunner({ span, book, seeds }: MixingParts): BlockRunner {
+  const hiddenSize = hiddenSizeOf(span)
+  const widths = span.blocks.map(({ attention }) => attention.keyValueHeadCount * attention.headSize)
   return createCachedRunner<MixedCache>({
-    config,
-    range,
+    span,
     book,
     createCache: () => ({ keys: [], values: [], digests: [] }),
     cut({ digests }, length) {
@@ -28,7 +28,8 @@ export function createMixingRunner({ config, range, book, seeds }: MixingParts):
       const output = hidden.slice()
       for (let at = 0; at < output.length; at += hiddenSize) {
         const state = output.subarray(at, at + hiddenSize)
-        caches.forEach((cache, index) => mixBlock(seeds[first + index] ?? 0, width, cache, state))
+        for (const [index, cache] of caches.entries())
+          mixBlock(seeds[first + index] ?? 0, widths[first + index] ?? 0, cache, state)
       }
       return output
     },

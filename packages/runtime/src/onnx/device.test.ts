@@ -7,7 +7,8 @@ import { devices, plentyBytes } from '../testing/devices.ts'
 import { loadPipeline } from '../testing/pipeline.ts'
 import type { PackedModel } from '../testing/packed-model.ts'
 import { randomModel, smallLlama } from '../testing/random-model.ts'
-import { startComputeWorker } from './thread/compute-worker.ts'
+import { createComputeClient } from './host/compute-client.ts'
+import { startThreadHost } from './host/thread-host.ts'
 import { createOnnxDevice } from './device.ts'
 
 const opened: PackedModel[] = []
@@ -117,22 +118,24 @@ test('the numeric class covers the format and the operators, not the threads, we
   expect(await classOf(model('int8:32'), 1)).not.toBe(first)
 })
 
-test('a compute thread that dies rejects what waits for it and what comes later', async () => {
+test('when the compute thread dies, waiting and later calls are rejected', async () => {
   const packed = model('f32')
   const { manifest } = packed.manifest
-  // Its engine cannot start: a worker has to cope with whatever makes it end.
-  const worker = startComputeWorker(
-    { manifest: { ...manifest, tensors: undefined as unknown as [] }, folder: packed.folder, threads: 1 },
-    silentLogger,
-  )
+  // The engine cannot start without tensors; any other reason to end is reported in the same way.
+  const settings = {
+    manifest: { ...manifest, tensors: undefined as unknown as [] },
+    folder: packed.folder,
+    threads: 1,
+  }
+  const client = createComputeClient((listener) => startThreadHost(settings, silentLogger, listener))
   const waiting = [
-    worker.call('numeric-class', null),
-    worker.call('load-head', { span: 1, vocabulary: null }),
+    client.call('numeric-class', null),
+    client.call('load-head', { span: 1, vocabulary: null }),
   ]
   for (const call of waiting)
     await expect(call).rejects.toMatchObject({ code: 'compute-failed', definite: true })
-  await expect(worker.call('numeric-class', null)).rejects.toMatchObject({ code: 'compute-failed' })
-  await worker.stop()
+  await expect(client.call('numeric-class', null)).rejects.toMatchObject({ code: 'compute-failed' })
+  await client.stop()
 })
 
 test('calls beyond the queue are refused, and closing answers those within it', async () => {

@@ -1,29 +1,31 @@
 import { ShoalError } from '@shoal/host'
-import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { decorateRunner } from '../devices/decorate.ts'
-import { checkRows, type SessionBook } from '../session-book.ts'
-import type { SpanId } from './thread/compute-calls.ts'
-import type { ComputeWorker } from './thread/compute-worker.ts'
-import type { Mailbox } from './thread/mailbox.ts'
+import type { SessionBook } from '../sessions/session-book.ts'
+import { checkRows } from '../sessions/session-rules.ts'
+import { hiddenSizeOf, type Span } from '../span.ts'
+import type { SpanId } from './host/compute-calls.ts'
+import type { ComputeClient } from './host/compute-client.ts'
+import type { Mailbox } from './host/mailbox.ts'
 
 interface RunnerParts {
-  readonly worker: ComputeWorker
-  readonly span: SpanId
-  readonly range: BlockRange
-  readonly config: ModelConfig
+  readonly client: ComputeClient
+  /** Names the span in calls. */
+  readonly id: SpanId
+  readonly span: Span
   readonly book: SessionBook
 }
 
-/** A loaded span, seen from the caller's thread: rules are checked here, at once; arithmetic is queued at the worker. */
-export function createOnnxRunner({ worker, span, range, config, book }: RunnerParts): BlockRunner {
+/** The device's side of a loaded span: rules about sessions are checked here at once, arithmetic is queued at the host. */
+export function createOnnxRunner({ client, id, span, book }: RunnerParts): BlockRunner {
   return {
-    range,
-    hiddenSize: config.hiddenSize,
-    async open(session, tokenBudget, part = range) {
+    range: span.range,
+    hiddenSize: hiddenSizeOf(span),
+    async open(session, tokenBudget, part = span.range) {
       book.open(session, tokenBudget, part)
       try {
-        await worker.call('open-session', { span, session, tokenBudget, part })
+        await client.call('open-session', { span: id, session, tokenBudget, part })
       } catch (error) {
         book.close(session)
         throw error
@@ -32,7 +34,7 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     async forward(session, position, hidden) {
       const accepted = book.accept(session, position, hidden.length)
       try {
-        const result = await worker.call('forward', { span, session, position, hidden: hidden.slice() })
+        const result = await client.call('forward', { span: id, session, position, hidden: hidden.slice() })
         accepted.succeed(result.keyValueBytes)
         return result.hidden
       } catch (error) {
@@ -43,21 +45,21 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     length: (session) => book.length(session),
     async truncate(session, length) {
       book.truncate(session, length)
-      await worker.call('truncate-session', { span, session, length })
+      await client.call('truncate-session', { span: id, session, length })
     },
     async close(session) {
-      if (book.close(session)) await worker.call('close-session', { span, session })
+      if (book.close(session)) await client.call('close-session', { span: id, session })
     },
     async exportKeyValues(session, window = {}) {
       book.length(session)
-      const { keyValues } = await worker.call('export-session', { span, session, window })
+      const { keyValues } = await client.call('export-session', { span: id, session, window })
       return keyValues
     },
     async importKeyValues(session, position, keyValues) {
       const accepted = book.acceptKeyValues(session, position, keyValues.length)
       try {
-        const { keyValueBytes } = await worker.call('import-session', {
-          span,
+        const { keyValueBytes } = await client.call('import-session', {
+          span: id,
           session,
           position,
           keyValues: keyValues.slice(),
@@ -71,12 +73,12 @@ export function createOnnxRunner({ worker, span, range, config, book }: RunnerPa
     memory: () => book.memory(),
     async release() {
       book.release()
-      if (!worker.stopped) await worker.call('release-blocks', { span })
+      if (!client.stopped) await client.call('release-blocks', { span: id })
     },
   }
 }
 
-/** A rank's runner: what its calls fail of is known on this side of the mailbox. */
+/** A rank's runner. When an exchange of sums fails, the reason is known on this side of the mailbox only. */
 export function createRankRunner(runner: BlockRunner, mailbox: Mailbox): BlockRunner {
   return decorateRunner(runner, {
     async forward(session, position, hidden) {
@@ -93,18 +95,25 @@ export function createRankRunner(runner: BlockRunner, mailbox: Mailbox): BlockRu
   })
 }
 
-export function createOnnxHead(worker: ComputeWorker, span: SpanId, config: ModelConfig): HeadRunner {
+export function createOnnxHead(
+  client: ComputeClient,
+  id: SpanId,
+  { hiddenSize, vocabularySize }: Pick<ModelConfig, 'hiddenSize' | 'vocabularySize'>,
+): HeadRunner {
   return {
     async logits(hidden, into) {
-      const values = checkRows(hidden.length, config.hiddenSize) * config.vocabularySize
+      const values = checkRows(hidden.length, hiddenSize) * vocabularySize
       if (into !== undefined && into.length < values)
         throw new ShoalError('bad-request', `${values} logits do not fit into ${into.length} values`)
-      const { logits } = await worker.call('logits', { span, hidden: hidden.slice(), into: into ?? null })
-      // One of the two is there: the worker writes into what it was given.
-      return logits ?? (into as Float32Array).subarray(0, values)
+      // An engine that shares memory writes the logits where they belong, and its result has none.
+      const shared = client.sharesMemory ? (into ?? null) : null
+      const { logits } = await client.call('logits', { span: id, hidden: hidden.slice(), into: shared })
+      if (into === undefined) return logits as Float32Array
+      if (logits !== null) into.set(logits)
+      return into.subarray(0, values)
     },
     async release() {
-      if (!worker.stopped) await worker.call('release-head', { span })
+      if (!client.stopped) await client.call('release-head', { span: id })
     },
   }
 }

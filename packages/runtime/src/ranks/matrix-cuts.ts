@@ -1,6 +1,7 @@
-import { unitOf, type IndexRange, type ModelConfig, type RankShare } from '@shoal/model'
+import { unitOf, type BlockSpec, type IndexRange, type RankShare } from '@shoal/model'
+import { denseOf } from '../support.ts'
 
-/** Which part of a packed tensor a rank has: some rows of it one after the other, and of each row some inputs. */
+/** The part of a packed tensor that a rank holds: some of its rows, stacked, and of each row some inputs. */
 export interface TensorCut {
   readonly rows: readonly IndexRange[]
   /** Null for all. */
@@ -8,13 +9,15 @@ export interface TensorCut {
 }
 
 /**
- * A rank's part of a block's tensor, by the tensor's name without `.weight`, `.scale`: matrices that make heads or
- * columns are cut by rows, those that consume them by inputs, norms are whole everywhere.
+ * A rank's part of a block's tensor: matrices that make heads or columns are cut by rows, those that consume them by
+ * inputs (Shoeybi et al., Megatron-LM, arXiv 1909.08053), and every rank holds the norms whole. A bias of q, k or v
+ * belongs to its row, so it is added once however many ranks there are.
  *
- * A bias of q, k or v belongs to its row, so it is added once however many ranks there are.
+ * @param spec of the whole block
+ * @param name of the packed tensor, without `.weight` or `.scale`
  */
 export function tensorCut(
-  { headCount, keyValueHeadCount, headSize, feedForwardSize, hiddenSize }: ModelConfig,
+  { hiddenSize, attention: { headCount, keyValueHeadCount, headSize }, feedForward }: BlockSpec,
   { heads, keyValueHeads, columns }: RankShare,
   name: string,
 ): TensorCut {
@@ -36,11 +39,13 @@ export function tensorCut(
     }
     case 'output':
       return { rows: all(hiddenSize), columns: channels(heads) }
-    case 'gate-up':
+    case 'gate-up': {
+      const { size } = denseOf(feedForward)
       return {
-        rows: [columns, { start: feedForwardSize + columns.start, end: feedForwardSize + columns.end }],
+        rows: [columns, { start: size + columns.start, end: size + columns.end }],
         columns: null,
       }
+    }
     case 'down':
       return { rows: all(hiddenSize), columns }
     case 'query-norm':

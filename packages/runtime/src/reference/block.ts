@@ -1,4 +1,5 @@
-import type { ModelConfig } from '@shoal/model'
+import type { AttentionSpec, BlockSpec } from '@shoal/model'
+import { denseOf } from '../support.ts'
 import { add, multiply, rmsNorm, rotate, softmax, swiglu } from './arithmetic.ts'
 
 /** One block's weights, dequantised to float32; matrices `[outputs, inputs]`, row-major. */
@@ -26,21 +27,29 @@ export interface Rotation {
   readonly sines: Float32Array
 }
 
-/** One position through one block. @param hidden `[hiddenSize]` @returns `[hiddenSize]`; the cache has grown by one */
+/**
+ * One position through one block, whose cache grows by one position.
+ * @param hidden float32 `[hiddenSize]`
+ * @returns float32 `[hiddenSize]`
+ */
 export function forwardBlock(
-  config: ModelConfig,
+  spec: BlockSpec,
   weights: BlockWeights,
   cache: BlockCache,
   hidden: Float32Array,
   rotation: Rotation,
 ): Float32Array {
-  const middle = add(hidden, attentionBranch(config, weights, cache, hidden, rotation))
-  return add(middle, feedForwardBranch(config, weights, middle))
+  const middle = add(hidden, attentionBranch(spec, weights, cache, hidden, rotation))
+  return add(middle, feedForwardBranch(spec, weights, middle))
 }
 
-/** What attention adds to one position: of these heads, if they are a rank's. @returns `[hiddenSize]`; the cache has grown by one */
+/**
+ * What attention adds to the residual stream at one position: all of it, or the part of a rank's heads. The cache grows by
+ * one position.
+ * @returns float32 `[hiddenSize]`
+ */
 export function attentionBranch(
-  config: ModelConfig,
+  { attention, normEpsilon }: BlockSpec,
   weights: BlockWeights,
   cache: BlockCache,
   hidden: Float32Array,
@@ -48,51 +57,64 @@ export function attentionBranch(
 ): Float32Array {
   return multiply(
     weights.output,
-    attend(config, weights, cache, rmsNorm(hidden, weights.attentionNorm, config.normEpsilon), rotation),
+    attend(
+      attention,
+      normEpsilon,
+      weights,
+      cache,
+      rmsNorm(hidden, weights.attentionNorm, normEpsilon),
+      rotation,
+    ),
   )
 }
 
-/** What the feed-forward network adds to one position: of these columns, if they are a rank's. */
+/** What the feed-forward network adds to the residual stream: all of it, or the part of a rank's columns. */
 export function feedForwardBranch(
-  { normEpsilon, feedForwardSize }: ModelConfig,
+  { normEpsilon, feedForward }: BlockSpec,
   weights: BlockWeights,
   hidden: Float32Array,
 ): Float32Array {
+  const { size } = denseOf(feedForward)
   const gateUp = multiply(weights.gateUp, rmsNorm(hidden, weights.feedForwardNorm, normEpsilon))
-  const active = swiglu(gateUp.subarray(0, feedForwardSize), gateUp.subarray(feedForwardSize))
+  const active = swiglu(gateUp.subarray(0, size), gateUp.subarray(size))
   return multiply(weights.down, active)
 }
 
 function attend(
-  config: ModelConfig,
+  attention: AttentionSpec,
+  normEpsilon: number,
   weights: BlockWeights,
   cache: BlockCache,
   x: Float32Array,
   rotation: Rotation,
 ): Float32Array {
-  const { headCount, keyValueHeadCount, headSize } = config
+  const { headCount, keyValueHeadCount, headSize } = attention
   const qkv = multiply(weights.qkv, x, weights.qkvBias)
   const keysFrom = headCount * headSize
   const valuesFrom = keysFrom + keyValueHeadCount * headSize
-  const query = prepareHeads(config, qkv.slice(0, keysFrom), weights.queryNorm, rotation)
-  cache.keys.push(prepareHeads(config, qkv.slice(keysFrom, valuesFrom), weights.keyNorm, rotation))
+  const prepare = (heads: Float32Array, norm: Float32Array | null): Float32Array =>
+    prepareHeads(headSize, heads, norm, normEpsilon, rotation)
+  const query = prepare(qkv.slice(0, keysFrom), weights.queryNorm)
+  cache.keys.push(prepare(qkv.slice(keysFrom, valuesFrom), weights.keyNorm))
   cache.values.push(qkv.slice(valuesFrom))
 
   const attended = new Float32Array(query.length)
   for (let head = 0; head < headCount; head += 1) {
     const shared = Math.floor(head / (headCount / keyValueHeadCount)) * headSize
     attended.set(
-      attendHead(config, query.subarray(head * headSize, (head + 1) * headSize), cache, shared),
+      attendHead(attention, query.subarray(head * headSize, (head + 1) * headSize), cache, shared),
       head * headSize,
     )
   }
   return attended
 }
 
+/** Normalises, where the block has such a norm, and rotates every head, in place. */
 function prepareHeads(
-  { headSize, normEpsilon }: ModelConfig,
+  headSize: number,
   heads: Float32Array,
   norm: Float32Array | null,
+  normEpsilon: number,
   { cosines, sines }: Rotation,
 ): Float32Array {
   for (let at = 0; at < heads.length; at += headSize) {
@@ -103,14 +125,14 @@ function prepareHeads(
   return heads
 }
 
-/** Scaled dot-product attention of the last position over the window's positions. @param at where this head's key lies */
+/** Scaled dot-product attention of the last position over the window's positions. @param at of this head's key in a row */
 function attendHead(
-  { headSize, slidingWindow }: ModelConfig,
+  { headSize, window }: AttentionSpec,
   query: Float32Array,
   { keys, values }: BlockCache,
   at: number,
 ): Float32Array {
-  const first = slidingWindow === null ? 0 : Math.max(0, keys.length - slidingWindow)
+  const first = window === null ? 0 : Math.max(0, keys.length - window)
   const scores = keys.slice(first).map((key) => {
     let sum = 0
     for (let channel = 0; channel < headSize; channel += 1)

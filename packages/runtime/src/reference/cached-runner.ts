@@ -1,21 +1,22 @@
-import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { BlockRange, BlockSpec } from '@shoal/model'
 import type { BlockRunner } from '../block-runner.ts'
-import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
-import { resolveWindow, type ResolvedWindow } from '../key-value-window.ts'
-import type { SessionBook } from '../session-book.ts'
+import { keyValueBytesOf } from '../costs/key-value-size.ts'
+import { resolveWindow, type ResolvedWindow } from '../sessions/key-value-window.ts'
+import type { SessionBook } from '../sessions/session-book.ts'
+import { hiddenSizeOf, partOf, type Span } from '../span.ts'
 import type { BlockCache } from './block.ts'
 
 export interface CachedRunnerParts<Cache extends BlockCache> {
-  readonly config: ModelConfig
-  readonly range: BlockRange
+  readonly span: Span
   readonly book: SessionBook
   createCache(): Cache
-  /** Forgets what a cache has beside keys and values from this position on. */
+  /** Forgets, from position `length` on, what a cache holds beside keys and values. */
   cut?(cache: Cache, length: number): void
   /**
    * Takes rows through blocks, appending to their caches.
+   * @param caches one for each block of the session
+   * @param first index of the session's first block, counted from the runner's first
    * @param hidden float32 `[rows, hiddenSize]`, not to be changed
-   * @param first of the blocks, counted from the runner's first; one for each cache
    * @returns float32 `[rows, hiddenSize]`
    */
   compute(caches: readonly Cache[], first: number, position: number, hidden: Float32Array): Float32Array
@@ -23,16 +24,17 @@ export interface CachedRunnerParts<Cache extends BlockCache> {
 
 /** A runner that keeps keys and values as rows and computes at once, on the calling thread. */
 export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunnerParts<Cache>): BlockRunner {
-  const { config, range, book } = parts
+  const { span, book } = parts
+  const { range } = span
   const sessions = new Map<string, { readonly part: BlockRange; readonly caches: readonly Cache[] }>()
   const find = (session: string): { readonly part: BlockRange; readonly caches: readonly Cache[] } =>
     sessions.get(session) ?? { part: range, caches: [] }
-  const bytesOf = (caches: readonly Cache[], positions: number): number =>
-    caches.length * keyValueBytesPerPosition(config) * positions
+  const bytesOf = (part: BlockRange, positions: number): number =>
+    keyValueBytesOf(partOf(span, part).blocks) * positions
 
   return {
     range,
-    hiddenSize: config.hiddenSize,
+    hiddenSize: hiddenSizeOf(span),
     async open(session, tokenBudget, part = range) {
       book.open(session, tokenBudget, part)
       sessions.set(session, {
@@ -44,7 +46,7 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
       const accepted = book.accept(session, position, hidden.length)
       const { part, caches } = find(session)
       const output = parts.compute(caches, part.start - range.start, position, hidden)
-      accepted.succeed(bytesOf(caches, position + accepted.rows))
+      accepted.succeed(bytesOf(part, position + accepted.rows))
       return output
     },
     length: (session) => book.length(session),
@@ -63,13 +65,13 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
     async exportKeyValues(session, window = {}) {
       const length = book.length(session)
       const { part, caches } = find(session)
-      return exportCaches(config, caches, resolveWindow(window, { part, length }))
+      return exportCaches(partOf(span, part).blocks, caches, resolveWindow(window, { part, length }))
     },
     async importKeyValues(session, position, keyValues) {
       const accepted = book.acceptKeyValues(session, position, keyValues.length)
-      const { caches } = find(session)
-      importCaches(config, caches, accepted.rows, keyValues)
-      accepted.succeed(bytesOf(caches, position + accepted.rows))
+      const { part, caches } = find(session)
+      importCaches(partOf(span, part).blocks, caches, accepted.rows, keyValues)
+      accepted.succeed(bytesOf(part, position + accepted.rows))
     },
     memory: () => book.memory(),
     async release() {
@@ -79,42 +81,57 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
   }
 }
 
-/** Of the window's blocks keys then values, `[keyValueHeads, positions, headSize]`. */
+/**
+ * The keys and values of a window, block by block: keys, then values, each float32 `[keyValueHeads, positions, headSize]`.
+ * @param blocks of the session, one for each cache
+ */
 export function exportCaches(
-  { keyValueHeadCount, headSize }: ModelConfig,
+  blocks: readonly BlockSpec[],
   caches: readonly BlockCache[],
   { from, to, first, end }: ResolvedWindow,
 ): Float32Array {
-  const kinds = caches.slice(first, end).flatMap(({ keys, values }) => [keys, values])
-  const whole = new Float32Array(kinds.length * keyValueHeadCount * (to - from) * headSize)
+  const wanted = blocks.slice(first, end)
+  const bytes = (to - from) * keyValueBytesOf(wanted)
+  const whole = new Float32Array(bytes / Float32Array.BYTES_PER_ELEMENT)
   let at = 0
-  for (const rows of kinds) {
-    for (let head = 0; head < keyValueHeadCount; head += 1) {
-      for (const row of rows.slice(from, to)) {
-        whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
-        at += headSize
+  for (const [index, { attention }] of wanted.entries()) {
+    const { headSize, keyValueHeadCount } = attention
+    for (const rows of rowsOf(caches, first + index)) {
+      for (let head = 0; head < keyValueHeadCount; head += 1) {
+        for (const row of rows.slice(from, to)) {
+          whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
+          at += headSize
+        }
       }
     }
   }
   return whole
 }
 
-/** Appends `count` positions of all blocks, as {@link exportCaches} gives them. */
+/** Appends `count` positions to all blocks, in the form of {@link exportCaches}. */
 export function importCaches(
-  { keyValueHeadCount, headSize }: ModelConfig,
+  blocks: readonly BlockSpec[],
   caches: readonly BlockCache[],
   count: number,
   keyValues: Float32Array,
 ): void {
   let at = 0
-  for (const rows of caches.flatMap(({ keys, values }) => [keys, values])) {
-    const added = Array.from({ length: count }, () => new Float32Array(keyValueHeadCount * headSize))
-    for (let head = 0; head < keyValueHeadCount; head += 1) {
-      for (const row of added) {
-        row.set(keyValues.subarray(at, at + headSize), head * headSize)
-        at += headSize
+  for (const [index, { attention }] of blocks.entries()) {
+    const { headSize, keyValueHeadCount } = attention
+    for (const rows of rowsOf(caches, index)) {
+      const added = Array.from({ length: count }, () => new Float32Array(keyValueHeadCount * headSize))
+      for (let head = 0; head < keyValueHeadCount; head += 1) {
+        for (const row of added) {
+          row.set(keyValues.subarray(at, at + headSize), head * headSize)
+          at += headSize
+        }
       }
+      rows.push(...added)
     }
-    rows.push(...added)
   }
+}
+
+function rowsOf(caches: readonly BlockCache[], index: number): Float32Array[][] {
+  const cache = caches[index]
+  return cache === undefined ? [] : [cache.keys, cache.values]
 }

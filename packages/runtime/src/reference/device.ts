@@ -1,17 +1,17 @@
 import {
+  blockSpec,
   formatProfile,
   sha256Hex,
-  unitBytes,
-  unitsOfRange,
   type IdentifiedManifest,
   type NumericProfile,
 } from '@shoal/model'
-import type { Device } from '../block-runner.ts'
-import { createEmbeddingTable } from '../embedding.ts'
-import { residentShareBytes, shareConfig } from '../ranks/share-config.ts'
+import type { Device, LoadOptions } from '../block-runner.ts'
+import { createEmbeddingTable } from '../tensors/embedding.ts'
+import { residentSpanBytes, shareSpan } from '../ranks/share-span.ts'
+import { spanOf, type Span } from '../span.ts'
 import { checkRange, checkSupported, checkVocabulary } from '../support.ts'
-import { floatTensors, type TensorReader } from '../tensor-reader.ts'
-import { createSessionBook } from '../session-book.ts'
+import { floatTensors, type TensorReader } from '../tensors/tensor-reader.ts'
+import { createSessionBook, type SessionBook } from '../sessions/session-book.ts'
 import type { BlockWeights } from './block.ts'
 import { createReferenceHead, createReferenceRunner } from './runner.ts'
 import { createReferenceRank } from './rank-runner.ts'
@@ -26,8 +26,8 @@ export interface ReferenceDeviceOptions {
 const referenceVersion = 1
 
 /**
- * A device in plain TypeScript, float32 with float64 sums, weights dequantised. Slow and exact: the oracle of the other
- * one, and small enough for a browser or a simulator. It computes on the calling thread.
+ * A device in plain TypeScript: float32 with float64 sums, weights dequantised. Slow and exact, it is the oracle of the
+ * onnx device, and small enough for a browser or a simulator. It computes on the calling thread.
  *
  * @throws {ShoalError} `unsupported-model`, `bad-model`
  */
@@ -39,37 +39,42 @@ export async function createReferenceDevice({
   const { config, profile } = manifest
   const tensors = floatTensors(manifest, readTensor)
   const widened: NumericProfile = { ...profile, weights: 'f32', blockSize: 0 }
+  const loadSpan = async (
+    span: Span,
+    { memoryLimitBytes, otherBytes, signal }: LoadOptions,
+    read: (block: number) => Promise<BlockWeights>,
+  ): Promise<{ readonly span: Span; readonly book: SessionBook; readonly weights: BlockWeights[] }> => {
+    const book = createSessionBook({
+      span,
+      contextLength: config.contextLength,
+      weightBytes: residentSpanBytes(span, widened),
+      limitBytes: memoryLimitBytes,
+      otherBytes,
+    })
+    const weights: BlockWeights[] = []
+    for (let block = span.range.start; block < span.range.end; block += 1) {
+      signal?.throwIfAborted()
+      weights.push(await read(block))
+    }
+    return { span, book, weights }
+  }
   return {
     kind: 'reference',
     threads: 1,
     numericClass: referenceClass(profile),
-    async loadBlocks(range, { memoryLimitBytes, otherBytes, signal }) {
+    async loadBlocks(range, options) {
       checkRange(range, config)
-      const weightBytes = unitsOfRange(range).reduce((sum, unit) => sum + unitBytes(config, widened, unit), 0)
-      const book = createSessionBook({ config, range, weightBytes, limitBytes: memoryLimitBytes, otherBytes })
-      const blocks: BlockWeights[] = []
-      for (let block = range.start; block < range.end; block += 1) {
-        signal?.throwIfAborted()
-        blocks.push(await readBlock(config, tensors, block))
-      }
-      return createReferenceRunner({ config, range, book, blocks })
+      const read = (block: number): Promise<BlockWeights> =>
+        readBlock(blockSpec(config, block), tensors, block)
+      return createReferenceRunner(await loadSpan(spanOf(config, range), options, read))
     },
-    async loadRank(range, { share, sum, memoryLimitBytes, otherBytes, signal }) {
+    async loadRank(range, options) {
       checkRange(range, config)
-      const own = shareConfig(config, share)
-      const book = createSessionBook({
-        config: own,
-        range,
-        weightBytes: residentShareBytes(config, widened, range, share),
-        limitBytes: memoryLimitBytes,
-        otherBytes,
-      })
-      const blocks: BlockWeights[] = []
-      for (let block = range.start; block < range.end; block += 1) {
-        signal?.throwIfAborted()
-        blocks.push(await readShare(config, tensors, block, share))
-      }
-      return createReferenceRank({ config: own, range, book, blocks, sum })
+      const { share, sum } = options
+      const read = (block: number): Promise<BlockWeights> =>
+        readShare(blockSpec(config, block), tensors, block, share)
+      const loaded = await loadSpan(shareSpan(spanOf(config, range), share), options, read)
+      return createReferenceRank({ ...loaded, sum })
     },
     async loadHead(vocabulary = { start: 0, end: config.vocabularySize }) {
       checkVocabulary(vocabulary, config)

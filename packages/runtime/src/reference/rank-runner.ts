@@ -1,111 +1,44 @@
-import type { BlockRange, ModelConfig } from '@shoal/model'
 import { ShoalError } from '@shoal/host'
-import type { BlockRunner, SumRanks } from '../block-runner.ts'
-import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
-import { resolveWindow } from '../key-value-window.ts'
-import { limits } from '../limits.ts'
-import type { SessionBook } from '../session-book.ts'
-import { add } from './arithmetic.ts'
-import { attentionBranch, feedForwardBranch, type BlockCache, type BlockWeights } from './block.ts'
+import type { BlockRunner } from '../block-runner.ts'
+import { keyValueBytesOf } from '../costs/key-value-size.ts'
+import { resolveWindow } from '../sessions/key-value-window.ts'
+import { hiddenSizeOf, partOf } from '../span.ts'
 import { exportCaches, importCaches } from './cached-runner.ts'
-import { rotations } from './runner.ts'
+import { createRankPass, type RankParts, type RankSession } from './rank-pass.ts'
 
-interface RankParts {
-  /** As the rank sees it (`shareConfig`). */
-  readonly config: ModelConfig
-  readonly range: BlockRange
-  readonly book: SessionBook
-  /** Of the rank's share, in block order. */
-  readonly blocks: readonly BlockWeights[]
-  readonly sum: SumRanks
-}
-
-interface Session {
-  readonly part: BlockRange
-  readonly caches: readonly BlockCache[]
-}
-
-/** A rank's share in plain TypeScript. Calls wait for each other, since each waits for the other ranks in between. */
-export function createReferenceRank({ config, range, book, blocks, sum }: RankParts): BlockRunner {
-  const { hiddenSize } = config
-  const sessions = new Map<string, Session>()
-  const rotationAt = rotations(config)
-  let last: Promise<unknown> = Promise.resolve()
-
-  const inOrder = <T>(action: () => Promise<T>): Promise<T> => {
-    const done = last.then(action)
-    last = done.catch(() => undefined)
-    return done
-  }
-  const cut = ({ caches }: Session, length: number): void => {
-    for (const { keys, values } of caches) {
-      keys.length = Math.min(keys.length, length)
-      values.length = Math.min(values.length, length)
-    }
-  }
-  const sessionOf = (name: string): Session => {
+/**
+ * A rank's share in plain TypeScript. Calls run one after the other: each waits for the other ranks in between, and all
+ * ranks must exchange their sums in the same order.
+ */
+export function createReferenceRank(parts: RankParts): BlockRunner {
+  const { span, book } = parts
+  const sessions = new Map<string, RankSession>()
+  const pass = createRankPass(parts)
+  const inOrder = createTurns()
+  const sessionOf = (name: string): RankSession => {
     const session = sessions.get(name)
     if (session === undefined) throw new ShoalError('unknown-session', `session ${name} is not open`)
     return session
   }
-  /** All rows through one half-block, then the sum over the ranks. */
-  const half = async (
-    rows: Float32Array,
-    branchOf: (row: Float32Array, index: number) => Float32Array,
-  ): Promise<Float32Array> => {
-    const partial = new Float32Array(rows.length)
-    for (let at = 0; at < rows.length; at += hiddenSize)
-      partial.set(branchOf(rows.subarray(at, at + hiddenSize), at / hiddenSize), at)
-    return add(rows, await sum(partial, 0))
-  }
-  const pass = async (
-    { part, caches }: Session,
-    position: number,
-    hidden: Float32Array,
-  ): Promise<Float32Array> => {
-    let rows = hidden
-    for (const [index, cache] of caches.entries()) {
-      const weights = blocks[part.start - range.start + index] as BlockWeights
-      rows = await half(rows, (row, offset) =>
-        attentionBranch(config, weights, cache, row, rotationAt(position + offset)),
-      )
-      rows = await half(rows, (row) => feedForwardBranch(config, weights, row))
-    }
-    return rows
-  }
+  const bytesOf = ({ part }: RankSession, positions: number): number =>
+    keyValueBytesOf(partOf(span, part).blocks) * positions
 
   return {
-    range,
-    hiddenSize,
-    async open(session, tokenBudget, part = range) {
+    range: span.range,
+    hiddenSize: hiddenSizeOf(span),
+    async open(session, tokenBudget, part = span.range) {
       book.open(session, tokenBudget, part)
-      sessions.set(session, {
-        part,
-        caches: Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] })),
-      })
+      const caches = Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] }))
+      sessions.set(session, { part, caches })
     },
     async forward(name, position, hidden) {
       const accepted = book.accept(name, position, hidden.length)
       const rows = hidden.slice()
       const session = sessionOf(name)
       try {
-        return await inOrder(async () => {
-          if ((session.caches[0]?.keys.length ?? position) !== position)
-            throw new ShoalError('wrong-position', `session ${name} is not at position ${position}`)
-          const output = new Float32Array(rows.length)
-          const chunk = limits.rowsPerCallMax * hiddenSize
-          try {
-            for (let at = 0; at < rows.length; at += chunk)
-              output.set(await pass(session, position + at / hiddenSize, rows.subarray(at, at + chunk)), at)
-          } catch (error) {
-            cut(session, position)
-            throw error
-          }
-          accepted.succeed(
-            session.caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows),
-          )
-          return output
-        })
+        const output = await inOrder(() => passAt(pass, name, session, position, rows))
+        accepted.succeed(bytesOf(session, position + accepted.rows))
+        return output
       } catch (error) {
         accepted.fail()
         throw error
@@ -118,27 +51,65 @@ export function createReferenceRank({ config, range, book, blocks, sum }: RankPa
       await inOrder(async () => cut(session, length))
     },
     async close(name) {
-      // Calls that are queued have the session in their hands.
+      // Queued calls hold the session themselves.
       if (book.close(name)) sessions.delete(name)
     },
     async exportKeyValues(name, window = {}) {
       book.length(name)
       const { part, caches } = sessionOf(name)
-      return inOrder(async () =>
-        exportCaches(config, caches, resolveWindow(window, { part, length: caches[0]?.keys.length ?? 0 })),
-      )
+      return inOrder(async () => {
+        const resolved = resolveWindow(window, { part, length: caches[0]?.keys.length ?? 0 })
+        return exportCaches(partOf(span, part).blocks, caches, resolved)
+      })
     },
     async importKeyValues(name, position, keyValues) {
       const accepted = book.acceptKeyValues(name, position, keyValues.length)
-      const { caches } = sessionOf(name)
+      const session = sessionOf(name)
       const values = keyValues.slice()
-      await inOrder(async () => importCaches(config, caches, accepted.rows, values))
-      accepted.succeed(caches.length * keyValueBytesPerPosition(config) * (position + accepted.rows))
+      const { blocks } = partOf(span, session.part)
+      await inOrder(async () => importCaches(blocks, session.caches, accepted.rows, values))
+      accepted.succeed(bytesOf(session, position + accepted.rows))
     },
     memory: () => book.memory(),
     async release() {
       book.release()
       sessions.clear()
     },
+  }
+}
+
+/** Appends rows; when that fails, the session's caches are as before. */
+async function passAt(
+  pass: (session: RankSession, position: number, rows: Float32Array) => Promise<Float32Array>,
+  name: string,
+  session: RankSession,
+  position: number,
+  rows: Float32Array,
+): Promise<Float32Array> {
+  // An earlier call of the session has failed after this one was accepted.
+  if ((session.caches[0]?.keys.length ?? position) !== position)
+    throw new ShoalError('wrong-position', `session ${name} is not at position ${position}`)
+  try {
+    return await pass(session, position, rows)
+  } catch (error) {
+    cut(session, position)
+    throw error
+  }
+}
+
+function cut({ caches }: RankSession, length: number): void {
+  for (const { keys, values } of caches) {
+    keys.length = Math.min(keys.length, length)
+    values.length = Math.min(values.length, length)
+  }
+}
+
+/** Runs actions one after the other; one that fails does not stop those behind it. */
+function createTurns(): <T>(action: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (action) => {
+    const done = last.then(action)
+    last = done.catch(() => undefined)
+    return done
   }
 }

@@ -1,49 +1,44 @@
-import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
-import { inverseFrequencies } from '../rope.ts'
-import { checkRows, type SessionBook } from '../session-book.ts'
+import type { SessionBook } from '../sessions/session-book.ts'
+import { checkRows } from '../sessions/session-rules.ts'
+import { hiddenSizeOf, type Span } from '../span.ts'
 import { multiply, rmsNorm } from './arithmetic.ts'
 import { forwardBlock, type BlockCache, type BlockWeights, type Rotation } from './block.ts'
 import { createCachedRunner } from './cached-runner.ts'
+import { createRotations } from './rotation.ts'
 
 interface ReferenceParts {
-  readonly config: ModelConfig
-  readonly range: BlockRange
+  readonly span: Span
   readonly book: SessionBook
-  /** In block order. */
-  readonly blocks: readonly BlockWeights[]
+  /** Weights of the span's blocks, in block order. */
+  readonly weights: readonly BlockWeights[]
 }
 
-/** The oracle, also of simulations. */
-export function createReferenceRunner({ config, range, book, blocks }: ReferenceParts): BlockRunner {
-  const { hiddenSize } = config
-  const rotationAt = rotations(config)
+/** Whole blocks in plain TypeScript: the oracle of the other devices, and of simulations. */
+export function createReferenceRunner({ span, book, weights }: ReferenceParts): BlockRunner {
+  const hiddenSize = hiddenSizeOf(span)
+  const rotationsAt = createRotations(span.blocks)
   return createCachedRunner<BlockCache>({
-    config,
-    range,
+    span,
     book,
     createCache: () => ({ keys: [], values: [] }),
     compute(caches, first, position, hidden) {
       const output = new Float32Array(hidden.length)
       for (let at = 0; at < hidden.length; at += hiddenSize) {
-        const rotation = rotationAt(position + at / hiddenSize)
+        const rotations = rotationsAt(position + at / hiddenSize)
         let state: Float32Array = hidden.slice(at, at + hiddenSize)
-        caches.forEach((cache, index) => {
-          state = forwardBlock(config, blocks[first + index] as BlockWeights, cache, state, rotation)
-        })
+        for (const [index, cache] of caches.entries()) {
+          const block = first + index
+          const [spec, own, rotation] = [span.blocks[block], weights[block], rotations[block] as Rotation]
+          if (spec === undefined || own === undefined)
+            throw new Error(`block ${block} of the span is missing`)
+          state = forwardBlock(spec, own, cache, state, rotation)
+        }
         output.set(state, at)
       }
       return output
     },
-  })
-}
-
-/** Rotation by position. */
-export function rotations({ rope, headSize }: ModelConfig): (position: number) => Rotation {
-  const frequencies = inverseFrequencies(rope, headSize)
-  return (position) => ({
-    cosines: Float32Array.from(frequencies, (frequency) => Math.cos(position * frequency)),
-    sines: Float32Array.from(frequencies, (frequency) => Math.sin(position * frequency)),
   })
 }
 

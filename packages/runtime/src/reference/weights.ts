@@ -1,27 +1,28 @@
-import type { ModelConfig, RankShare } from '@shoal/model'
+import type { BlockSpec, RankShare } from '@shoal/model'
 import { tensorCut } from '../ranks/matrix-cuts.ts'
-import type { FloatTensors } from '../tensor-reader.ts'
+import { denseOf } from '../support.ts'
+import type { FloatTensors } from '../tensors/tensor-reader.ts'
 import type { BlockWeights } from './block.ts'
 
 /** A block's tensor by its name in the unit, `[rows, columns]`; a vector has no columns. */
 type ReadTensor = (name: string, rows: number, columns: number | null) => Promise<Float32Array>
 
 /** Reads a block's packed tensors (docs/packing.md) and widens them. */
-export function readBlock(config: ModelConfig, tensors: FloatTensors, block: number): Promise<BlockWeights> {
-  return blockWeights(config, reader(tensors, block))
+export function readBlock(spec: BlockSpec, tensors: FloatTensors, block: number): Promise<BlockWeights> {
+  return blockWeights(spec, reader(tensors, block))
 }
 
-/** A rank's share of them: whole tensors are read, and cut as floats. */
+/** As {@link readBlock}, a rank's share of a block. Whole tensors are read, and cut as floats. @param spec of the whole block */
 export function readShare(
-  config: ModelConfig,
+  spec: BlockSpec,
   tensors: FloatTensors,
   block: number,
   share: RankShare,
 ): Promise<BlockWeights> {
   const read = reader(tensors, block)
-  return blockWeights(config, async (name, rows, columns) => {
+  return blockWeights(spec, async (name, rows, columns) => {
     const whole = await read(name, rows, columns)
-    const cut = tensorCut(config, share, `block-${block}.${name}`)
+    const cut = tensorCut(spec, share, `block-${block}.${name}`)
     const width = columns ?? 1
     const { start, end } = cut.columns ?? { start: 0, end: width }
     const parts = cut.rows.flatMap((range) =>
@@ -42,18 +43,22 @@ function reader(tensors: FloatTensors, block: number): ReadTensor {
       : tensors.rows(`block-${block}.${name}`, { rows, columns }, 0, rows)
 }
 
-async function blockWeights(config: ModelConfig, read: ReadTensor): Promise<BlockWeights> {
-  const { hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize } = config
+async function blockWeights(
+  { hiddenSize, attention, feedForward }: BlockSpec,
+  read: ReadTensor,
+): Promise<BlockWeights> {
+  const { headCount, keyValueHeadCount, headSize } = attention
+  const { size } = denseOf(feedForward)
   const width = (headCount + 2 * keyValueHeadCount) * headSize
   return {
     attentionNorm: await read('attention-norm', hiddenSize, null),
     qkv: await read('qkv', width, hiddenSize),
-    qkvBias: config.attentionBias ? await read('qkv.bias', width, null) : null,
-    queryNorm: config.queryKeyNorm ? await read('query-norm', headSize, null) : null,
-    keyNorm: config.queryKeyNorm ? await read('key-norm', headSize, null) : null,
+    qkvBias: attention.bias ? await read('qkv.bias', width, null) : null,
+    queryNorm: attention.queryKeyNorm ? await read('query-norm', headSize, null) : null,
+    keyNorm: attention.queryKeyNorm ? await read('key-norm', headSize, null) : null,
     output: await read('output', hiddenSize, headCount * headSize),
     feedForwardNorm: await read('feed-forward-norm', hiddenSize, null),
-    gateUp: await read('gate-up', 2 * feedForwardSize, hiddenSize),
-    down: await read('down', hiddenSize, feedForwardSize),
+    gateUp: await read('gate-up', 2 * size, hiddenSize),
+    down: await read('down', hiddenSize, size),
   }
 }

@@ -1,22 +1,30 @@
 import { freeMemory } from '@shoal/host'
-import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { BlockRange, BlockSpec } from '@shoal/model'
 import type { KeyValueWindow } from '../../block-runner.ts'
-import { keyValueBytesPerPosition } from '../../costs/key-value-size.ts'
-import { resolveWindow } from '../../key-value-window.ts'
+import { keyValueBytesOf } from '../../costs/key-value-size.ts'
+import { resolveWindow } from '../../sessions/key-value-window.ts'
+import { blockOf, partOf, type Span } from '../../span.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
 import type { ComputeSession } from './inference-session.ts'
-import { createRotation, createSpanComputer, type SpanComputer } from './span-computer.ts'
+import { createRotations } from './rotation.ts'
+import { createSpanComputer, type SpanComputer } from './span-computer.ts'
 
 /**
- * A span as one graph per block. Cutting costs nothing measurable (docs/decisions/0003) and changes no bits, and it
- * lets a session use any part of a span: a route may enter or leave where another peer's span ends.
+ * A span as one graph per block. Cutting costs nothing measurable and changes no bits (docs/decisions/0003). It lets a
+ * session use any part of a span, because a route may enter or leave where another peer's span ends; and blocks of one
+ * model may differ.
  */
 export interface BlockChain {
   readonly range: BlockRange
   /** Caches of a new session over `part` of the span. */
   open(part: BlockRange, tokenBudget: number): ChainCaches
-  /** Appends the rows in every block of the session's part; when it throws, all caches are as before. A rank may wait for others. */
+  /**
+   * Appends the rows in every block of the session's part; when it throws, all caches are as before. A rank's chain returns
+   * a promise where it waits for other ranks.
+   * @param hidden float32 `[rows, hiddenSize]`
+   * @returns the same shape
+   */
   forward(
     caches: ChainCaches,
     hidden: Float32Array,
@@ -24,7 +32,7 @@ export interface BlockChain {
   release(): void
 }
 
-/** One session's keys and values, block by block. */
+/** The keys and values of one session, block by block. */
 export interface ChainCaches {
   readonly part: BlockRange
   readonly length: number
@@ -41,23 +49,27 @@ interface Link {
   readonly computer: SpanComputer
 }
 
-/** @param load makes the graph of one block; when one fails, those before it are freed */
+/**
+ * @param paddingOf the padding that the graph of such a block needs on this machine
+ * @param load makes the graph of one block; when one fails, those before it are freed
+ */
 export function createBlockChain(
-  config: ModelConfig,
-  range: BlockRange,
-  padding: RowPadding,
-  load: (block: BlockRange) => ComputeSession,
+  span: Span,
+  paddingOf: (spec: BlockSpec) => RowPadding,
+  load: (block: Span) => ComputeSession,
 ): BlockChain {
-  const rotation = createRotation(config)
+  const { range } = span
+  const rotationOf = createRotations()
   const links: Link[] = []
   const release = (): void => {
     for (const { session } of links.splice(0)) session.release()
   }
   try {
-    for (let start = range.start; start < range.end; start += 1) {
-      const block = { start, end: start + 1 }
+    for (const [index, spec] of span.blocks.entries()) {
+      const block = blockOf(span, range.start + index)
       const session = load(block)
-      links.push({ session, computer: createSpanComputer(session, config, block, padding, rotation) })
+      const rotation = rotationOf(spec.attention)
+      links.push({ session, computer: createSpanComputer(session, block, paddingOf(spec), rotation) })
     }
   } catch (error) {
     release()
@@ -67,7 +79,7 @@ export function createBlockChain(
   return {
     range,
     release,
-    open: (part, tokenBudget) => createChainCaches(config, part, tokenBudget),
+    open: (part, tokenBudget) => createChainCaches(partOf(span, part), tokenBudget),
     forward(caches, hidden) {
       const before = caches.length
       let rows: Float32Array = hidden
@@ -89,16 +101,17 @@ export function createBlockChain(
   }
 }
 
-/** Caches of blocks `part`; `config` says how many key/value heads there are here. */
-export function createChainCaches(config: ModelConfig, part: BlockRange, tokenBudget: number): ChainCaches {
-  const blocks = Array.from({ length: part.end - part.start }, (_, index) =>
-    createKeyValueCache(config, { start: part.start + index, end: part.start + index + 1 }, tokenBudget),
+/** Empty caches of a session over the blocks of `span`. */
+export function createChainCaches(span: Span, tokenBudget: number): ChainCaches {
+  const part = span.range
+  const blocks = span.blocks.map((_, index) =>
+    createKeyValueCache(blockOf(span, part.start + index), tokenBudget),
   )
   return {
     part,
     blocks,
     get length() {
-      // Between calls all blocks are equally long; within a failed one the shortest counts.
+      // All blocks are equally long between calls; within a failed call the shortest counts.
       return Math.min(...blocks.map((cache) => cache.length))
     },
     get bytes() {
@@ -120,13 +133,15 @@ export function createChainCaches(config: ModelConfig, part: BlockRange, tokenBu
     },
     import(keyValues) {
       const before = this.length
-      const rows =
-        (keyValues.length * Float32Array.BYTES_PER_ELEMENT) /
-        (blocks.length * keyValueBytesPerPosition(config))
-      const size = keyValues.length / blocks.length
+      const valueBytes = Float32Array.BYTES_PER_ELEMENT
+      const rows = (keyValues.length * valueBytes) / keyValueBytesOf(span.blocks)
+      let at = 0
       try {
-        for (const [index, cache] of blocks.entries())
-          cache.import(keyValues.subarray(index * size, (index + 1) * size), rows)
+        for (const [index, cache] of blocks.entries()) {
+          const size = (rows * keyValueBytesOf(span.blocks.slice(index, index + 1))) / valueBytes
+          cache.import(keyValues.subarray(at, at + size), rows)
+          at += size
+        }
       } catch (error) {
         this.truncate(before)
         throw error

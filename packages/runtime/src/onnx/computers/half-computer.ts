@@ -1,15 +1,15 @@
-import type { ModelConfig } from '@shoal/model'
+import type { BlockSpec } from '@shoal/model'
 import { attentionInputs, keyValueNames, paddingRows } from '../graph/attention.ts'
 import { partialOutput } from '../graph/half-graph.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
 import { tensors, type ComputeSession, type Feeds } from './inference-session.ts'
-import type { Rotation } from './span-computer.ts'
+import type { Rotation } from './rotation.ts'
 import { hiddenInput } from '../graph/span-graph.ts'
 
 /**
- * The two halves of one block on a rank's share. `hidden` is the residual stream, float32 `[rows, hiddenSize]`; what they
- * return is this rank's part of what is added to it.
+ * The two halves of one block on a rank's share. Both take the residual stream, float32 `[rows, hiddenSize]`, and return
+ * this rank's part of what is added to it, of the same shape.
  */
 export interface HalfComputer {
   /** Appends the rows' keys and values to the cache. */
@@ -22,15 +22,18 @@ export interface HalfSessions {
   readonly feedForward: ComputeSession
 }
 
-/** Runs the two halves of one block on a rank's share. @param config as the rank sees it */
+/**
+ * Runs the two halves of one block on a rank's share.
+ * @param spec as the rank sees it
+ * @param block index in the model
+ */
 export function createHalfComputer(
   sessions: HalfSessions,
-  config: ModelConfig,
+  { hiddenSize }: BlockSpec,
   block: number,
   padding: RowPadding,
   rotation: Rotation,
 ): HalfComputer {
-  const { hiddenSize } = config
   const { newKey, newValue } = keyValueNames(block)
 
   const feedsOf = (hidden: Float32Array, rows: number): Feeds => ({

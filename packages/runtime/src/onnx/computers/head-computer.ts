@@ -1,10 +1,9 @@
 import { freeMemory } from '@shoal/host'
-import type { ModelConfig } from '@shoal/model'
 import { limits } from '../../limits.ts'
-import { selfProbeHead } from '../../probe/self-probe.ts'
+import { selfProbeHead } from './self-probe.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
 import { tensors, type ComputeSession } from './inference-session.ts'
-import { hiddenInput, logitsOutput } from '../graph/span-graph.ts'
+import { hiddenInput, logitsOutput, type HeadSpec } from '../graph/span-graph.ts'
 
 /** Final norm and vocabulary projection of one loaded graph. */
 export interface HeadComputer {
@@ -17,7 +16,7 @@ export interface HeadComputer {
 
 export function createHeadComputer(
   session: ComputeSession,
-  { hiddenSize, vocabularySize }: ModelConfig,
+  { hiddenSize, vocabularySize }: HeadSpec,
 ): HeadComputer {
   const call = (hidden: Float32Array, padding: RowPadding): Float32Array<ArrayBuffer> => {
     const rows = hidden.length / hiddenSize

@@ -1,7 +1,7 @@
 import { ShoalError, messageOf } from '@shoal/host'
 import { Tensor } from 'onnxruntime-common'
 import { binding, initOrt, type Binding } from 'onnxruntime-node/dist/binding.js'
-import type { NativeGate } from '../thread/native-gate.ts'
+import type { NativeGate } from '../native-gate.ts'
 
 export type Feeds = Record<string, Tensor>
 

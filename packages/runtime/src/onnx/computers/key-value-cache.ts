@@ -1,142 +1,87 @@
-import { freeMemory, ShoalError } from '@shoal/host'
-import type { BlockRange, ModelConfig } from '@shoal/model'
 import { keyValueCapacity } from '../../costs/key-value-size.ts'
+import type { Span } from '../../span.ts'
 import { keyValueNames } from '../graph/attention.ts'
-import { tensors, type Feeds } from './inference-session.ts'
+import type { Feeds } from './inference-session.ts'
+import { createKeyValueBuffer, type KeyValueBuffer } from './key-value-buffer.ts'
 
-/** The keys and values of one session in the blocks of a range: per block and kind float32 `[KV, capacity, headSize]`. */
+/** The keys and values of one session in the blocks of one graph. */
 export interface KeyValueCache {
   readonly length: number
   /** Bytes allocated. */
   readonly bytes: number
-  /** Past keys and values as graph inputs, with room for `length` positions. */
+  /** Past keys and values as graph inputs, with room for `length` positions. @throws {ShoalError} `no-capacity` */
   feeds(length: number): Feeds
-  /** Stores the `rows` new rows of every block, float32 `[KV, rows, headSize]`, behind the present ones, and frees them. */
+  /**
+   * Stores the `rows` new rows of every block behind the present ones, and frees them.
+   * @param outputs of the graph, float32 `[keyValueHeads, rows, headSize]` each
+   */
   append(outputs: Readonly<Record<string, Float32Array>>, rows: number): void
   truncate(length: number): void
-  /** Per block keys then values, `[KV, positions, headSize]`; all positions unless said otherwise. */
+  /** Per block keys, then values, `[keyValueHeads, positions, headSize]`; all positions by default. */
   export(from?: number, to?: number): Float32Array<ArrayBuffer>
-  /** Stores `rows` rows of every block behind the present ones, in the form of `export`. */
+  /** Stores `rows` rows of every block behind the present ones, in the form of `export`. @throws {ShoalError} `no-capacity` */
   import(keyValues: Float32Array, rows: number): void
 }
 
-interface Buffer {
-  readonly past: string
-  readonly fresh: string
-  capacity: number
-  data: Float32Array<ArrayBuffer>
-}
-
-export function createKeyValueCache(
-  config: ModelConfig,
-  range: BlockRange,
-  tokenBudget: number,
-): KeyValueCache {
-  const { keyValueHeadCount: heads, headSize } = config
-  const firstCapacity = keyValueCapacity(1, tokenBudget)
+export function createKeyValueCache(span: Span, tokenBudget: number): KeyValueCache {
+  const buffers = buffersOf(span, keyValueCapacity(1, tokenBudget))
+  /** Values of one position in all buffers. */
+  const width = buffers.reduce((sum, buffer) => sum + buffer.width, 0)
   let length = 0
-  const buffers: Buffer[] = []
-  for (let block = range.start; block < range.end; block += 1) {
-    const names = keyValueNames(block)
-    for (const [past, fresh] of [
-      [names.pastKey, names.newKey],
-      [names.pastValue, names.newValue],
-    ] as const) {
-      buffers.push({ past, fresh, capacity: firstCapacity, data: allocate(heads * firstCapacity * headSize) })
-    }
-  }
-  let inputs = wrap()
-
-  function wrap(): Feeds {
-    return Object.fromEntries(
-      buffers.map(({ past, capacity, data }) => [
-        past,
-        tensors.float32(data, [1, heads, capacity, headSize]),
-      ]),
-    )
-  }
-  function rowsOf({ data, capacity }: Buffer, head: number, from = 0, to = length): Float32Array {
-    const first = head * capacity
-    return data.subarray((first + from) * headSize, (first + to) * headSize)
-  }
-  /** @param added float32 `[KV, rows, headSize]` */
-  function store({ capacity, data }: Buffer, added: Float32Array, rows: number): void {
-    for (let head = 0; head < heads; head += 1) {
-      const from = head * rows * headSize
-      data.set(added.subarray(from, from + rows * headSize), (head * capacity + length) * headSize)
-    }
-  }
-  function reserve(wanted: number): void {
-    if (buffers.some(({ capacity }) => wanted > capacity)) grow(wanted)
-  }
-  /** Buffer by buffer, so that only one is held twice; each is whole at any time, should memory run out half-way. */
-  function grow(wanted: number): void {
+  /** Buffer by buffer, so that only one at a time is in memory twice. */
+  const reserve = (wanted: number): void => {
     const next = keyValueCapacity(wanted, tokenBudget)
-    for (const buffer of buffers) {
-      if (buffer.capacity >= next) continue
-      const larger = allocate(heads * next * headSize)
-      for (let head = 0; head < heads; head += 1) larger.set(rowsOf(buffer, head), head * next * headSize)
-      buffer.data = larger
-      buffer.capacity = next
-    }
-    inputs = wrap()
+    for (const buffer of buffers) if (wanted > buffer.capacity) buffer.grow(next, length)
   }
-
   return {
     get length() {
       return length
     },
     get bytes() {
-      return buffers.reduce((sum, { data }) => sum + data.byteLength, 0)
+      return buffers.reduce((sum, buffer) => sum + buffer.bytes, 0)
     },
     feeds(wanted) {
       reserve(wanted)
-      return inputs
+      const feeds: Feeds = {}
+      for (const { past, tensor } of buffers) feeds[past] = tensor
+      return feeds
     },
     append(outputs, rows) {
-      for (const buffer of buffers) {
-        const added = outputs[buffer.fresh]
-        if (added?.length !== heads * rows * headSize)
-          throw new Error(`${buffer.fresh} should have ${rows} rows`)
-        store(buffer, added, rows)
-        freeMemory(added.buffer)
-      }
+      for (const buffer of buffers) buffer.take(outputs[buffer.fresh], rows, length)
       length += rows
     },
     truncate(shorter) {
       length = Math.min(length, shorter)
     },
     export(from = 0, to = length) {
-      const whole = new Float32Array(buffers.length * heads * (to - from) * headSize)
+      const whole = new Float32Array(width * (to - from))
       let at = 0
       for (const buffer of buffers) {
-        for (let head = 0; head < heads; head += 1) {
-          whole.set(rowsOf(buffer, head, from, to), at)
-          at += (to - from) * headSize
-        }
+        buffer.copyTo(whole, at, from, to)
+        at += buffer.width * (to - from)
       }
       return whole
     },
     import(keyValues, rows) {
-      reserve(length + rows)
-      const size = heads * rows * headSize
-      if (keyValues.length !== buffers.length * size)
+      if (keyValues.length !== width * rows)
         throw new Error(`${keyValues.length} values are not ${rows} rows`)
-      for (const [index, buffer] of buffers.entries())
-        store(buffer, keyValues.subarray(index * size, (index + 1) * size), rows)
+      reserve(length + rows)
+      let at = 0
+      for (const buffer of buffers) {
+        buffer.store(keyValues.subarray(at, at + buffer.width * rows), rows, length)
+        at += buffer.width * rows
+      }
       length += rows
     },
   }
 }
 
-function allocate(length: number): Float32Array<ArrayBuffer> {
-  try {
-    return new Float32Array(length)
-  } catch (cause) {
-    throw new ShoalError(
-      'no-capacity',
-      `this machine has no memory for ${length * Float32Array.BYTES_PER_ELEMENT} more bytes of KV cache`,
-      { cause },
-    )
-  }
+function buffersOf({ range, blocks }: Span, capacity: number): KeyValueBuffer[] {
+  return blocks.flatMap(({ attention }, index) => {
+    const { pastKey, newKey, pastValue, newValue } = keyValueNames(range.start + index)
+    return [
+      createKeyValueBuffer({ past: pastKey, fresh: newKey }, attention, capacity),
+      createKeyValueBuffer({ past: pastValue, fresh: newValue }, attention, capacity),
+    ]
+  })
 }

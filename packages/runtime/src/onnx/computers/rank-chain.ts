@@ -1,40 +1,43 @@
 import { freeMemory, type Clock } from '@shoal/host'
-import type { BlockRange, ModelConfig } from '@shoal/model'
+import type { BlockSpec } from '@shoal/model'
 import { limits } from '../../limits.ts'
-import { selfProbeOf } from '../../probe/self-probe.ts'
+import { selfProbeOf } from './self-probe.ts'
+import { hiddenSizeOf, partOf, type Span } from '../../span.ts'
 import { createChainCaches, type BlockChain } from './block-chain.ts'
 import { createHalfComputer, type HalfComputer, type HalfSessions } from './half-computer.ts'
 import type { Half } from '../graph/half-graph.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
 import type { ComputeSession } from './inference-session.ts'
-import { createRotation, type SpanComputer } from './span-computer.ts'
+import { createRotation, createRotations } from './rotation.ts'
+import type { SpanComputer } from './span-computer.ts'
 
 /**
- * Adds up the ranks' partial rows; blocks the thread until the sum is here. It may be memory that the next exchange
- * writes over.
- * @param computedMs what the half-block took
+ * Adds up the ranks' partial rows, and blocks the thread until the sum is here. The next exchange may overwrite the memory
+ * of the sum.
+ * @param computedMs how long the half-block took
  */
 export type BlockingSum = (partial: Float32Array, computedMs: number) => Float32Array
-/** The same, or a promise where the thread itself waits for the others. */
+/** As {@link BlockingSum}, or a promise where the thread exchanges the sums with the other ranks itself. */
 export type RankSum = (partial: Float32Array, computedMs: number) => Float32Array | Promise<Float32Array>
 
-/** Makes the graph of a rank's half of one block. */
+/** Makes the graph of a rank's half of one block. @param block index in the model */
 export type LoadHalf = (block: number, half: Half) => ComputeSession
 
 export interface RankChainOptions {
   readonly clock: Pick<Clock, 'nowMs'>
-  /** As the rank sees it (`shareConfig`). */
-  readonly config: ModelConfig
-  readonly range: BlockRange
-  readonly padding: RowPadding
+  /** As the rank sees it (`shareSpan`). */
+  readonly span: Span
+  /** The padding that the graphs of such a block need on this machine. */
+  readonly paddingOf: (spec: BlockSpec) => RowPadding
   readonly load: LoadHalf
   readonly sum: RankSum
 }
 
 /** A rank's share of a span: after each half of each block all ranks' partial sums are added up. */
-export function createRankChain({ clock, config, range, padding, load, sum }: RankChainOptions): BlockChain {
-  const rotation = createRotation(config)
+export function createRankChain({ clock, span, paddingOf, load, sum }: RankChainOptions): BlockChain {
+  const { range } = span
+  const rotationOf = createRotations()
   const sessions: HalfSessions[] = []
   const release = (): void => {
     for (const { attention, feedForward } of sessions.splice(0)) {
@@ -44,10 +47,11 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
   }
   const computers: HalfComputer[] = []
   try {
-    for (let block = range.start; block < range.end; block += 1) {
+    for (const [index, spec] of span.blocks.entries()) {
+      const block = range.start + index
       const halves = loadHalves(load, block)
       sessions.push(halves)
-      computers.push(createHalfComputer(halves, config, block, padding, rotation))
+      computers.push(createHalfComputer(halves, spec, block, paddingOf(spec), rotationOf(spec.attention)))
     }
   } catch (error) {
     release()
@@ -76,10 +80,10 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
   return {
     range,
     release,
-    open: (part, tokenBudget) => createChainCaches(config, part, tokenBudget),
+    open: (part, tokenBudget) => createChainCaches(partOf(span, part), tokenBudget),
     async forward(caches, hidden) {
       const before = caches.length
-      const chunk = limits.rowsPerCallMax * config.hiddenSize
+      const chunk = limits.rowsPerCallMax * hiddenSizeOf(span)
       const whole = Float32Array.from(hidden)
       try {
         for (let at = 0; at < whole.length; at += chunk)
@@ -93,17 +97,17 @@ export function createRankChain({ clock, config, range, padding, load, sum }: Ra
   }
 }
 
-/** Finds the row padding of a rank's share on this machine; its own partial rows stand for the sum. */
+/** Finds the row padding of a rank's share of a block on this machine; its own partial rows stand in for the sum. */
 export function selfProbeRank(
   clock: Pick<Clock, 'nowMs'>,
-  config: ModelConfig,
+  spec: BlockSpec,
   block: number,
   load: LoadHalf,
 ): RowPadding | null {
   const halves = loadHalves(load, block)
-  const rotation = createRotation(config)
+  const rotation = createRotation(spec.attention)
   const computerOf = (padding: RowPadding): SpanComputer => {
-    const computer = createHalfComputer(halves, config, block, padding, rotation)
+    const computer = createHalfComputer(halves, spec, block, padding, rotation)
     return {
       forward(cache, hidden) {
         const stream = Float32Array.from(hidden)
@@ -115,7 +119,7 @@ export function selfProbeRank(
     }
   }
   try {
-    return selfProbeOf(computerOf, config, { start: block, end: block + 1 })
+    return selfProbeOf(computerOf, { range: { start: block, end: block + 1 }, blocks: [spec] })
   } finally {
     halves.attention.release()
     halves.feedForward.release()

@@ -1,27 +1,31 @@
 import { freeMemory } from '@shoal/host'
-import type { BlockRange, ModelConfig } from '@shoal/model'
 import { limits } from '../../limits.ts'
-import { ropeTables, type RopeTables } from '../../rope.ts'
+import { hiddenSizeOf, type Span } from '../../span.ts'
 import { attentionInputs, keyValueNames, paddingRows } from '../graph/attention.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
+import { createRotation, type Rotation } from './rotation.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
-import { tensors, type ComputeSession, type Feeds } from './inference-session.ts'
+import { tensors, type ComputeSession } from './inference-session.ts'
 import { hiddenInput, hiddenOutput } from '../graph/span-graph.ts'
 
 /** Runs rows of one session through the blocks of one loaded graph. */
 export interface SpanComputer {
-  /** Appends the rows to the cache; when it throws, the cache is as before. @param hidden float32 `[rows, hiddenSize]` @returns the same shape */
+  /**
+   * Appends the rows to the cache; when it throws, the cache is as before.
+   * @param hidden float32 `[rows, hiddenSize]`
+   * @returns the same shape
+   */
   forward(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer>
 }
 
 export function createSpanComputer(
   session: ComputeSession,
-  config: ModelConfig,
-  range: BlockRange,
+  span: Span,
   padding: RowPadding,
-  rotation = createRotation(config),
+  rotation: Rotation = rotationOf(span),
 ): SpanComputer {
-  const { hiddenSize } = config
+  const hiddenSize = hiddenSizeOf(span)
+  const { range } = span
   const outputs = [hiddenOutput]
   for (let block = range.start; block < range.end; block += 1) {
     const { newKey, newValue } = keyValueNames(block)
@@ -72,22 +76,8 @@ export function createSpanComputer(
   }
 }
 
-/** Tables for so many positions, as graph inputs. */
-export type Rotation = (positions: number) => Feeds
-
-/** Rotation tables as long as the longest session so far: the whole context would be 33 MB at 128k positions. */
-export function createRotation(config: ModelConfig): Rotation {
-  let tables: RopeTables = { positions: 0, cosines: new Float32Array(), sines: new Float32Array() }
-  let feeds: Feeds = {}
-  return (positions) => {
-    if (positions > tables.positions) {
-      tables = ropeTables(config, Math.max(256, 2 ** Math.ceil(Math.log2(positions))))
-      const shape = [tables.positions, config.headSize / 2]
-      feeds = {
-        [attentionInputs.cosines]: tensors.float32(tables.cosines, shape),
-        [attentionInputs.sines]: tensors.float32(tables.sines, shape),
-      }
-    }
-    return feeds
-  }
+/** The rotation that the blocks of one graph share. */
+function rotationOf({ blocks: [first] }: Span): Rotation {
+  if (first === undefined) throw new Error('a graph without blocks rotates nothing')
+  return createRotation(first.attention)
 }

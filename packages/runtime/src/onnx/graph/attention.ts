@@ -1,12 +1,12 @@
-import type { ModelConfig } from '@shoal/model'
+import type { AttentionSpec, BlockSpec } from '@shoal/model'
 import { microsoft } from './model-proto.ts'
 import { vector, type WeightedGraph } from './linear.ts'
 import { norm } from './norm.ts'
 
 /**
- * Zero rows behind the real ones in every attention call (rule R2 of docs/numerics.md): a single query row has a kernel
- * of its own, and four-lane kernels add up the last (length mod 4) columns in another order than the rest. Three
- * rows that nobody reads keep every real row out of both.
+ * Zero rows behind the real ones in every attention call (rule R2 of docs/numerics.md). A single query row is computed by
+ * another kernel, and four-lane kernels add up the last (length mod 4) columns in another order than the rest. Three
+ * padding rows, whose results are dropped, keep every real row out of both.
  */
 export const paddingRows = 3
 
@@ -26,13 +26,14 @@ export const attentionInputs = {
   sines: 'sines',
 } as const
 
-export function declareAttentionInputs({ builder }: WeightedGraph, config: ModelConfig): void {
+/** Declares the inputs that all blocks of a graph share. */
+export function declareAttentionInputs({ builder }: WeightedGraph, { headSize }: AttentionSpec): void {
   builder.input(attentionInputs.lastKey, 'int32', [1])
   builder.input(attentionInputs.keyCount, 'int32', [])
   builder.input(attentionInputs.newStart, 'int64', [1])
   builder.input(attentionInputs.newEnd, 'int64', [1])
-  builder.input(attentionInputs.cosines, 'float32', ['positions', config.headSize / 2])
-  builder.input(attentionInputs.sines, 'float32', ['positions', config.headSize / 2])
+  builder.input(attentionInputs.cosines, 'float32', ['positions', headSize / 2])
+  builder.input(attentionInputs.sines, 'float32', ['positions', headSize / 2])
 }
 
 /** Names of a block's KV tensors at the graph's border. */
@@ -56,21 +57,22 @@ export function keyValueNames(block: number): {
  * The past is fed as `[1, KV, capacity, headSize]`; only the new rows leave the graph, because the Node binding copies
  * every output: copying whole caches would halve decoding.
  *
+ * @param block index in the model
  * @returns `[rows, H · headSize]`
  */
-export function attention(graph: WeightedGraph, config: ModelConfig, block: number, qkv: string): string {
+export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, qkv: string): string {
   const { builder } = graph
-  const { headCount, keyValueHeadCount, headSize } = config
+  const { headCount, keyValueHeadCount, headSize, window, queryKeyNorm } = spec.attention
   const names = keyValueNames(block)
   const cache = [1, keyValueHeadCount, 'capacity', headSize]
   builder.input(names.pastKey, 'float32', cache)
   builder.input(names.pastValue, 'float32', cache)
 
   const rotateInside = headSize % rotationMultiple === 0
-  const packed = rotateInside && !config.queryKeyNorm
+  const packed = rotateInside && !queryKeyNorm
   const [query, key, value] = packed
     ? [batched(graph, qkv), '', '']
-    : separateHeads(graph, config, block, qkv, rotateInside)
+    : separateHeads(graph, spec, block, qkv, rotateInside)
   const { lastKey, keyCount, cosines, sines } = attentionInputs
   const tables = rotateInside ? [cosines, sines] : []
   const [attended, presentKey, presentValue] = builder.nodes(
@@ -83,8 +85,8 @@ export function attention(graph: WeightedGraph, config: ModelConfig, block: numb
       scale: { float: 1 / Math.sqrt(headSize) },
       do_rotary: rotateInside ? 1 : 0,
       rotary_interleaved: 0,
-      // Counts the query itself, as ModelConfig.slidingWindow does.
-      local_window_size: config.slidingWindow ?? -1,
+      // Counts the query itself, as AttentionSpec.window does.
+      local_window_size: window ?? -1,
       softcap: { float: 0 },
     },
     microsoft,
@@ -113,7 +115,7 @@ export function attention(graph: WeightedGraph, config: ModelConfig, block: numb
   ])
 }
 
-/** `[rows, width]` → `[1, rows + padding, width]`: the batch axis that attention asks for, and rule R2's zero rows. */
+/** `[rows, width]` → `[1, rows + padding, width]`: adds the batch axis of attention, and the zero rows of rule R2. */
 function batched({ builder }: WeightedGraph, rows: string, width?: number): string {
   const zeros = width === undefined ? 'zero-rows' : `zero-rows-${width}`
   return builder.node('Unsqueeze', [
@@ -122,16 +124,15 @@ function batched({ builder }: WeightedGraph, rows: string, width?: number): stri
   ])
 }
 
-/** q, k and v apart: for RMSNorm per head (Qwen3) and for heads that must be rotated before the operator. */
+/** q, k and v as separate inputs: for RMSNorm per head, and for heads that must be rotated before the operator. */
 function separateHeads(
   graph: WeightedGraph,
-  config: ModelConfig,
+  { attention: { headCount, keyValueHeadCount, headSize, queryKeyNorm }, normEpsilon }: BlockSpec,
   block: number,
   qkv: string,
   rotateInside: boolean,
 ): [string, string, string] {
   const { builder } = graph
-  const { headCount, keyValueHeadCount, headSize } = config
   const widths = [headCount * headSize, keyValueHeadCount * headSize, keyValueHeadCount * headSize]
   const [query = '', key = '', value = ''] = builder.nodes(
     'Split',
@@ -140,8 +141,8 @@ function separateHeads(
     { axis: 1 },
   )
   const prepare = (rows: string, heads: number, normName: string): string => {
-    const normed = config.queryKeyNorm
-      ? normHeads(graph, config, rows, heads, `block-${block}.${normName}`)
+    const normed = queryKeyNorm
+      ? normHeads(graph, { heads, headSize, normEpsilon }, rows, `block-${block}.${normName}`)
       : rows
     const padded = batched(graph, normed, heads * headSize)
     if (rotateInside) return padded
@@ -162,26 +163,20 @@ function separateHeads(
 /** RMSNorm over each head: `[rows, heads · headSize]` seen as `[rows · heads, headSize]`. */
 function normHeads(
   graph: WeightedGraph,
-  config: ModelConfig,
+  { heads, headSize, normEpsilon }: Readonly<Record<'heads' | 'headSize' | 'normEpsilon', number>>,
   rows: string,
-  heads: number,
   name: string,
 ): string {
   const { builder } = graph
-  const { headSize } = config
   const perHead = builder.node('Reshape', [rows, builder.integers('shape-heads', [-1, headSize])])
-  const { normed } = norm(
-    graph,
-    { hidden: perHead, branch: null },
-    vector(graph, name, headSize),
-    config.normEpsilon,
-  )
+  const weight = vector(graph, name, headSize)
+  const { normed } = norm(graph, { hidden: perHead, branch: null }, weight, normEpsilon)
   return builder.node('Reshape', [normed, builder.integers(`shape-rows-${heads}`, [-1, heads * headSize])])
 }
 
-/** Declares the zero rows; once per graph. */
-export function declareZeroRows({ builder }: WeightedGraph, config: ModelConfig): void {
-  const { headCount, keyValueHeadCount, headSize } = config
+/** Declares the zero rows, once per graph. */
+export function declareZeroRows({ builder }: WeightedGraph, attention: AttentionSpec): void {
+  const { headCount, keyValueHeadCount, headSize } = attention
   const zeros = (name: string, width: number): void => {
     const bytes = new Uint8Array(paddingRows * width * 4)
     builder.constant({ name, type: 'float32', shape: [paddingRows, width], data: { bytes } })

@@ -1,5 +1,5 @@
 import type { NumericProfile, PackedType } from '@shoal/model'
-import { matrixShapes, weightBits } from '../../weights.ts'
+import { matrixShapes, weightBits } from '../../tensors/weights.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import type { ConstantData } from './model-proto.ts'
 

@@ -1,17 +1,25 @@
-import { parseProfile, sha256Hex, type BlockRange, type ModelConfig } from '@shoal/model'
+import { blockSpec, parseProfile, sha256Hex, type ModelConfig } from '@shoal/model'
 import { expect, test } from 'vitest'
 import { seededValues } from '../../probe/seeded-values.ts'
 import { sameBits } from '../../probe/same-bits.ts'
 import { randomModel, smallLlama } from '../../testing/random-model.ts'
-import { shareConfig } from '../../ranks/share-config.ts'
+import { shareSpec } from '../../ranks/share-span.ts'
+import { spanOf, type Span } from '../../span.ts'
 import { halfGraph, type Half } from './half-graph.ts'
 import { createKeyValueCache } from '../computers/key-value-cache.ts'
 import type { WeightSource } from './linear.ts'
-import { createGateMemory, nativeGate } from '../thread/native-gate.ts'
+import { createGateMemory, nativeGate } from '../native-gate.ts'
 import { packedSource } from '../tensors/packed-source.ts'
 import { loadSession, tensors, type ComputeSession } from '../computers/inference-session.ts'
 import { createSpanComputer } from '../computers/span-computer.ts'
-import { generatorVersion, hiddenInput, hiddenOutput, logitsOutput, spanGraph } from './span-graph.ts'
+import {
+  generatorVersion,
+  hiddenInput,
+  hiddenOutput,
+  logitsOutput,
+  noBlocks,
+  spanGraph,
+} from './span-graph.ts'
 
 const anywhere: WeightSource = (name) => ({ file: `${name}.bin`, offset: 64, length: 128 })
 
@@ -50,10 +58,9 @@ const pinned: readonly (readonly [string, ModelConfig, string, string])[] = [
 
 test.each(pinned)('the graph of %s, case %#, has the pinned bytes', (_, config, weights, hash) => {
   const graph = spanGraph({
-    config,
+    span: spanOf(config, { start: 0, end: 2 }),
     profile: parseProfile(weights),
-    range: { start: 0, end: 2 },
-    head: true,
+    head: config,
     weights: anywhere,
   })
   expect(sha256Hex(graph)).toBe(hash)
@@ -77,7 +84,7 @@ test.each(pinnedHalves)('the %s half of a rank, %s, has the pinned bytes', (half
     columns: { start: 96, end: 160 },
   }
   const graph = halfGraph({
-    config: shareConfig({ ...smallLlama, attentionBias: true }, share),
+    spec: shareSpec(blockSpec({ ...smallLlama, attentionBias: true }, 3), share),
     profile: parseProfile(weights),
     block: 3,
     half,
@@ -91,14 +98,14 @@ test('a graph with blocks and head computes what a graph of each computes one af
   const packed = randomModel(smallLlama, 'int4:32')
   const { config, profile } = packed.manifest.manifest
   const weights = packedSource(packed.manifest.manifest)
-  const load = (range: BlockRange, head: boolean): ComputeSession =>
-    loadSession(spanGraph({ config, profile, range, head, weights }), {
+  const load = (span: Span, head: boolean): ComputeSession =>
+    loadSession(spanGraph({ span, profile, head: head ? config : null, weights }), {
       folder: packed.folder,
       threads: 1,
       gate: nativeGate(createGateMemory()),
     })
-  const range = { start: 0, end: 2 }
-  const [blocks, head, both] = [load(range, false), load({ start: 0, end: 0 }, true), load(range, true)]
+  const span = spanOf(config, { start: 0, end: 2 })
+  const [blocks, head, both] = [load(span, false), load(noBlocks, true), load(span, true)]
   /** The joined graph, asked for logits where the other is asked for hidden states. */
   const joined: ComputeSession = {
     ...both,
@@ -112,7 +119,7 @@ test('a graph with blocks and head computes what a graph of each computes one af
   }
   const hidden = seededValues(5, 4 * config.hiddenSize, 1)
   const compute = (session: ComputeSession): Float32Array =>
-    createSpanComputer(session, config, range, 'even').forward(createKeyValueCache(config, range, 4), hidden)
+    createSpanComputer(session, span, 'even').forward(createKeyValueCache(span, 4), hidden)
   const feeds = { [hiddenInput]: tensors.float32(compute(blocks), [4, config.hiddenSize]) }
   const apart = head.run(feeds, [logitsOutput])[logitsOutput] ?? new Float32Array()
   expect(apart.length).toBe(4 * config.vocabularySize)

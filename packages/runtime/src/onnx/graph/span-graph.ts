@@ -1,4 +1,6 @@
-import type { BlockRange, ModelConfig, NumericProfile } from '@shoal/model'
+import type { AttentionSpec, BlockSpec, ModelConfig, NumericProfile } from '@shoal/model'
+import type { Span } from '../../span.ts'
+import { denseOf } from '../../support.ts'
 import { attention, declareAttentionInputs, declareZeroRows } from './attention.ts'
 import { createGraphBuilder } from './graph-builder.ts'
 import { linear, vector, type WeightedGraph, type WeightSource } from './linear.ts'
@@ -12,99 +14,117 @@ export const hiddenInput = 'hidden-in'
 export const hiddenOutput = 'hidden-out'
 export const logitsOutput = 'logits'
 
-/** What a graph computes: blocks of a range (it may be empty), and the head behind them or not. */
+/** The projection from the residual stream to logits. */
+export type HeadSpec = Pick<ModelConfig, 'hiddenSize' | 'normEpsilon' | 'vocabularySize' | 'tiedEmbeddings'>
+
+/** What a graph computes: the blocks of a span, which may be none, and the head behind them or not. */
 export interface SpanRequest {
-  readonly config: ModelConfig
+  readonly span: Span
   readonly profile: NumericProfile
-  readonly range: BlockRange
-  readonly head: boolean
+  readonly head: HeadSpec | null
   readonly weights: WeightSource
 }
+
+/** The span of a graph that has a head only. */
+export const noBlocks: Span = { range: { start: 0, end: 0 }, blocks: [] }
 
 /**
  * The bytes of an ONNX model for a span, in the canonical form of docs/numerics.md.
  *
- * Rows are two-dimensional throughout, `[rows, width]`: there is no batch, a session has its own cache.
+ * Rows are two-dimensional throughout, `[rows, width]`: there is no batch, because each session has its own cache.
  * Inputs: `hidden-in`, and for blocks those of `attentionInputs` and past keys and values.
  * Outputs: `hidden-out` `[rows, hiddenSize]`, or `logits` `[rows, vocabularySize]` with the head; new keys and values.
+ *
+ * The blocks of one graph must agree in their heads and their rotary embedding, whose tables are inputs of the graph; a
+ * device makes a graph for each block, so the blocks of a model need not.
  */
-export function spanGraph({ config, profile, range, head, weights }: SpanRequest): Uint8Array {
+export function spanGraph({ span, profile, head, weights }: SpanRequest): Uint8Array {
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
+  const hiddenSize = span.blocks[0]?.hiddenSize ?? head?.hiddenSize
+  if (hiddenSize === undefined) throw new Error('a graph has blocks, a head or both')
   let residual: Residual = {
-    hidden: builder.input(hiddenInput, 'float32', ['rows', config.hiddenSize]),
+    hidden: builder.input(hiddenInput, 'float32', ['rows', hiddenSize]),
     branch: null,
   }
-  if (range.end > range.start) {
-    declareAttentionInputs(graph, config)
-    declareZeroRows(graph, config)
+  const shared = sharedAttention(span.blocks)
+  if (shared !== null) {
+    declareAttentionInputs(graph, shared)
+    declareZeroRows(graph, shared)
   }
-  for (let block = range.start; block < range.end; block += 1)
-    residual = appendBlock(graph, config, block, residual)
-  if (head) appendHead(graph, config, residual)
-  else builder.output(closed(graph, residual), hiddenOutput, 'float32', ['rows', config.hiddenSize])
+  for (const [index, spec] of span.blocks.entries())
+    residual = appendBlock(graph, spec, span.range.start + index, residual)
+  if (head !== null) appendHead(graph, head, residual)
+  else builder.output(closed(graph, residual), hiddenOutput, 'float32', ['rows', hiddenSize])
   return encodeModel(builder.build())
+}
+
+/** What the blocks of a graph have in common; null without blocks. */
+function sharedAttention(blocks: readonly BlockSpec[]): AttentionSpec | null {
+  const [first, ...others] = blocks.map(({ attention }) => attention)
+  if (first === undefined) return null
+  const key = ({ headCount, keyValueHeadCount, headSize, rope }: AttentionSpec): string =>
+    JSON.stringify([headCount, keyValueHeadCount, headSize, rope])
+  if (others.some((other) => key(other) !== key(first)))
+    throw new Error('the blocks of one graph must have the same heads and rotary embedding')
+  return first
 }
 
 function closed({ builder }: WeightedGraph, { hidden, branch }: Residual): string {
   return branch === null ? hidden : builder.node('Add', [hidden, branch])
 }
 
-/** Attention and feed-forward, each behind its norm; the feed-forward's sum is left to the next norm. */
-function appendBlock(graph: WeightedGraph, config: ModelConfig, block: number, residual: Residual): Residual {
-  return appendFeedForward(graph, config, block, appendAttention(graph, config, block, residual))
+/** Attention and feed-forward network, each behind its norm; the next norm adds the feed-forward branch. */
+function appendBlock(graph: WeightedGraph, spec: BlockSpec, block: number, residual: Residual): Residual {
+  return appendFeedForward(graph, spec, block, appendAttention(graph, spec, block, residual))
 }
 
-/** Norm and attention; what they add to the residual stream is left as its branch. */
+/** Norm and attention. What they add to the residual stream is left as its branch. @param block index in the model */
 export function appendAttention(
   graph: WeightedGraph,
-  config: ModelConfig,
+  spec: BlockSpec,
   block: number,
   residual: Residual,
 ): Residual {
-  const { hiddenSize, headCount, keyValueHeadCount, headSize, normEpsilon } = config
+  const { hiddenSize, normEpsilon } = spec
+  const { headCount, keyValueHeadCount, headSize } = spec.attention
   const name = `block-${block}`
   const before = norm(graph, residual, vector(graph, `${name}.attention-norm`, hiddenSize), normEpsilon)
   const width = (headCount + 2 * keyValueHeadCount) * headSize
-  const bias = config.attentionBias ? vector(graph, `${name}.qkv.bias`, width) : undefined
+  const bias = spec.attention.bias ? vector(graph, `${name}.qkv.bias`, width) : undefined
   const qkv = linear(graph, before.normed, `${name}.qkv`, width, hiddenSize, bias)
-  const attended = attention(graph, config, block, qkv)
+  const attended = attention(graph, spec, block, qkv)
   return {
     hidden: before.sum,
     branch: linear(graph, attended, `${name}.output`, hiddenSize, headCount * headSize),
   }
 }
 
-/** Norm and feed-forward, likewise. */
+/** Norm and feed-forward network. What they add to the residual stream is left as its branch. @param block index in the model */
 export function appendFeedForward(
   graph: WeightedGraph,
-  config: ModelConfig,
+  { hiddenSize, normEpsilon, feedForward }: BlockSpec,
   block: number,
   residual: Residual,
 ): Residual {
   const name = `block-${block}`
-  const { normed, sum } = norm(
-    graph,
-    residual,
-    vector(graph, `${name}.feed-forward-norm`, config.hiddenSize),
-    config.normEpsilon,
-  )
-  return { hidden: sum, branch: feedForward(graph, config, name, normed) }
+  const weight = vector(graph, `${name}.feed-forward-norm`, hiddenSize)
+  const { normed, sum } = norm(graph, residual, weight, normEpsilon)
+  return { hidden: sum, branch: swiglu(graph, name, normed, hiddenSize, denseOf(feedForward).size) }
 }
 
-/** SwiGLU: `down(silu(gate(x)) · up(x))`; QuickGelu with alpha 1 is silu in one operator. */
-function feedForward(graph: WeightedGraph, config: ModelConfig, name: string, x: string): string {
+/** SwiGLU: `down(silu(gate(x)) · up(x))`. QuickGelu with alpha 1 is silu in one operator. */
+function swiglu(graph: WeightedGraph, name: string, x: string, hiddenSize: number, size: number): string {
   const { builder } = graph
-  const { feedForwardSize, hiddenSize } = config
-  const both = linear(graph, x, `${name}.gate-up`, 2 * feedForwardSize, hiddenSize)
+  const both = linear(graph, x, `${name}.gate-up`, 2 * size, hiddenSize)
   const [gate = '', up = ''] = builder.nodes('Split', [both], ['gate', 'up'], { axis: 1, num_outputs: 2 })
   const active = builder.contrib('QuickGelu', [gate], { alpha: { float: 1 } })
-  return linear(graph, builder.node('Mul', [active, up]), `${name}.down`, hiddenSize, feedForwardSize)
+  return linear(graph, builder.node('Mul', [active, up]), `${name}.down`, hiddenSize, size)
 }
 
-function appendHead(graph: WeightedGraph, config: ModelConfig, residual: Residual): void {
-  const { hiddenSize, vocabularySize, normEpsilon } = config
+function appendHead(graph: WeightedGraph, head: HeadSpec, residual: Residual): void {
+  const { hiddenSize, vocabularySize, normEpsilon, tiedEmbeddings } = head
   const { normed } = norm(graph, residual, vector(graph, 'head.norm', hiddenSize), normEpsilon)
-  const logits = linear(graph, normed, config.tiedEmbeddings ? 'embed' : 'head', vocabularySize, hiddenSize)
+  const logits = linear(graph, normed, tiedEmbeddings ? 'embed' : 'head', vocabularySize, hiddenSize)
   graph.builder.output(logits, logitsOutput, 'float32', ['rows', vocabularySize])
 }

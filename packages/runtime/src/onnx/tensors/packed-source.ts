@@ -1,5 +1,5 @@
 import { unitOf, type Manifest } from '@shoal/model'
-import { indexWeights } from '../../weights.ts'
+import { indexWeights } from '../../tensors/weights.ts'
 import type { WeightSource } from '../graph/linear.ts'
 
 /** Constants that onnxruntime maps from the units' files of a packed folder. */

@@ -1,7 +1,14 @@
 import { ShoalError } from '@shoal/host'
-import type { IndexRange, Manifest, ManifestTensor, RankShare } from '@shoal/model'
+import {
+  blockSpec,
+  unitOf,
+  type IndexRange,
+  type Manifest,
+  type ManifestTensor,
+  type RankShare,
+} from '@shoal/model'
 import { tensorCut } from '../../ranks/matrix-cuts.ts'
-import { indexWeights } from '../../weights.ts'
+import { indexWeights } from '../../tensors/weights.ts'
 import type { WeightSource } from '../graph/linear.ts'
 
 /** Bytes `[offset, offset + length)` of a packed tensor, at once. */
@@ -18,7 +25,8 @@ export function shareSource(manifest: Manifest, share: RankShare, read: TensorBy
     const tensor = index.find(name)
     const [rowCount = 1] = tensor.shape
     const rowBytes = tensor.bytes / rowCount
-    const cut = tensorCut(config, share, name.replace(/\.(weight|scale)$/, ''))
+    const block = Number(unitOf(name).slice('block-'.length))
+    const cut = tensorCut(blockSpec(config, block), share, name.replace(/\.(weight|scale)$/, ''))
     const within = cut.columns === null ? { start: 0, end: rowBytes } : inputBytes(tensor, cut.columns)
     const bytes = joined(
       cut.rows.map((rows) =>

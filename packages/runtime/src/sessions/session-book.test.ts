@@ -1,11 +1,16 @@
+import type { BlockSpec } from '@shoal/model'
 import { expect, test } from 'vitest'
-import { keyValueBytesPerPosition } from './costs/key-value-size.ts'
-import { limits } from './limits.ts'
+import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
+import { limits } from '../limits.ts'
 import { createSessionBook, type SessionBook } from './session-book.ts'
-import { smallLlama } from './testing/random-model.ts'
+import { spanOf } from '../span.ts'
+import { smallLlama } from '../testing/random-model.ts'
+
+const span = spanOf(smallLlama, { start: 0, end: 2 })
+const { contextLength } = smallLlama
 
 function book(limitBytes = 2 ** 30): SessionBook {
-  return createSessionBook({ config: smallLlama, range: { start: 0, end: 2 }, weightBytes: 1000, limitBytes })
+  return createSessionBook({ span, contextLength, weightBytes: 1000, limitBytes })
 }
 const rows = (count: number): number => count * smallLlama.hiddenSize
 
@@ -41,8 +46,8 @@ test('weights above the limit are refused before anything is loaded', () => {
 test('what other spans use is not there for this one, for as long as they use it', () => {
   let others = 0
   const options = {
-    config: smallLlama,
-    range: { start: 0, end: 2 },
+    span,
+    contextLength,
     weightBytes: 1000,
     limitBytes: 1000 + 100 * keyValueBytesPerPosition(smallLlama) * 2,
     otherBytes: () => others,
@@ -73,4 +78,21 @@ test('names, sessions and rows have limits', () => {
   expect(() => sessions.accept('0', 0, rows(limits.rowsPerForwardMax + 1))).toThrow(
     expect.objectContaining({ code: 'limit-exceeded' }),
   )
+})
+
+test('a session reserves what its own blocks need, where blocks differ', () => {
+  const [first, second] = span.blocks as [BlockSpec, BlockSpec]
+  const wide = { ...second, attention: { ...second.attention, keyValueHeadCount: 4 } }
+  const bytes = keyValueBytesPerPosition(first.attention)
+  const sessions = createSessionBook({
+    span: { range: span.range, blocks: [first, wide] },
+    contextLength,
+    weightBytes: 0,
+    limitBytes: 2 ** 30,
+  })
+  sessions.open('narrow', 10, { start: 0, end: 1 })
+  expect(sessions.memory().reservedBytes).toBe(10 * bytes)
+  sessions.open('wide', 10, { start: 1, end: 2 })
+  expect(sessions.memory().reservedBytes).toBe(10 * bytes + 10 * 2 * bytes)
+  expect(sessions.acceptKeyValues('wide', 0, (3 * 2 * bytes) / 4).rows).toBe(3)
 })

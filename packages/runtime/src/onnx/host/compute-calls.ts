@@ -3,24 +3,23 @@ import { MessagePort } from 'node:worker_threads'
 import type { KeyValueWindow, SumThread } from '../../block-runner.ts'
 import type { RowPadding } from '../computers/row-padding.ts'
 
-/** What a device's worker is started with. */
+/** What a device's engine is started with. */
 export interface ComputeSettings {
   readonly manifest: Manifest
   /** Folder of the units' files. */
   readonly folder: string
   readonly threads: number
-  readonly gateMemory: SharedArrayBuffer
 }
 
-/** A span as its worker knows it. */
+/** Names a loaded span, or a loaded head, in calls. */
 export type SpanId = number
 
-/** Every call that a worker answers: arguments in, result out; first come, first served. */
+/** Every call that an engine answers, in the order of their arrival. */
 export interface ComputeCalls {
   'numeric-class': { arguments: null; result: { numericClass: string } }
-  /** `padding` null: the self-probe found no form in which rows are independent of how they are grouped. */
+  /** `padding` null: the self-probe found no padding with which rows are independent of how they are grouped. */
   'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
-  /** A rank's share of a span; its partial sums go through the mailbox where the thread cannot make them itself. */
+  /** A rank's share of a span. Its partial sums go through the mailbox while the engine's thread cannot exchange them itself. */
   'load-rank': {
     arguments: {
       span: SpanId
@@ -55,7 +54,7 @@ export interface ComputeCalls {
     arguments: { span: SpanId; vocabulary: IndexRange | null }
     result: { padding: RowPadding | null }
   }
-  /** With `into` the logits are written there, and the result has none. */
+  /** With `into`, which needs a host that shares memory, the logits are written there and the result has none. */
   logits: {
     arguments: {
       span: SpanId
@@ -65,7 +64,7 @@ export interface ComputeCalls {
     result: { logits: Float32Array<ArrayBuffer> | null }
   }
   'release-head': { arguments: { span: SpanId }; result: null }
-  /** Ends the worker once everything before it is done. */
+  /** Frees everything; the host ends when it has answered. */
   stop: { arguments: null; result: null }
 }
 
@@ -79,9 +78,9 @@ export interface CallRequest<Name extends CallName = CallName> {
   readonly arguments: CallArguments<Name>
 }
 
-/** An error's fields; the object itself would lose its class between threads. */
+/** The fields of an error; the object itself would lose its class on the way. */
 export interface CallFailure {
-  /** Null for an error that is a bug of ours; it keeps its stack. */
+  /** Code of a ShoalError; null for an error that is a bug of ours, which keeps its stack. */
   readonly code: string | null
   readonly definite: boolean
   readonly message: string
@@ -99,7 +98,7 @@ export function transferable(fields: object | null): ArrayBuffer[] {
   )
 }
 
-/** Ports that go to the other thread with a message. */
+/** Ports that move to the other thread with a message. */
 export function portsIn(fields: object | null): MessagePort[] {
   return Object.values(fields ?? {}).flatMap((value: unknown) =>
     typeof value === 'object' && value !== null && 'port' in value && value.port instanceof MessagePort

@@ -1,20 +1,24 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { parentPort, workerData } from 'node:worker_threads'
-import { transferable, type CallReply, type CallRequest, type ComputeSettings } from './compute-calls.ts'
-import { createComputeEngine } from './compute-engine.ts'
+import { createComputeEngine } from '../engine/compute-engine.ts'
+import { nativeGate } from '../native-gate.ts'
+import { transferable, type CallReply, type CallRequest } from './compute-calls.ts'
+import type { ThreadData } from './thread-host.ts'
 
 /**
- * The thread that computes: one per device, the only one that calls onnxruntime, whose calls block. Messages arrive in
- * order and are answered in order, one after the other, also while a rank waits for others in this thread.
+ * The thread that computes: one per device, and the only one that calls onnxruntime, whose calls block. Requests are
+ * answered one after the other in the order of their arrival, also while a rank waits for others in this thread.
  */
-if (parentPort === null) throw new Error('worker.ts is started as a worker thread')
+if (parentPort === null) throw new Error('thread.ts is started as a worker thread')
 const port = parentPort
+const { settings, gateMemory } = workerData as ThreadData
 const engine = createComputeEngine(
   { clock: systemClock, random: systemRandom },
-  workerData as ComputeSettings,
+  settings,
+  nativeGate(gateMemory),
 )
-/** Bounded by the callers' side. */
+/** The device's side bounds its length. */
 const waiting: CallRequest[] = []
 
 async function answer(request: CallRequest): Promise<CallReply> {
@@ -38,6 +42,7 @@ async function work(): Promise<void> {
 
 port.on('message', (request: CallRequest) => {
   waiting.push(request)
-  // Otherwise the one before is still at it.
+  // With more than one waiting, the loop that answers the first goes on to this one. A failure of the loop itself ends
+  // the thread, which the device reports.
   if (waiting.length === 1) void work()
 })

@@ -1,6 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import { unitOf, type IndexRange, type Manifest, type ModelConfig } from '@shoal/model'
-import { indexWeights } from '../../weights.ts'
+import { indexWeights } from '../../tensors/weights.ts'
 import type { WeightSource } from '../graph/linear.ts'
 
 /** The model as whoever computes the logits of a part of the vocabulary sees it. */

@@ -1,6 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
-import type { KeyValueWindow } from './block-runner.ts'
+import type { KeyValueWindow } from '../block-runner.ts'
 
 /** Which caches of a session a window means, and which positions of each. */
 export interface ResolvedWindow {

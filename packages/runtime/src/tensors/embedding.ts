@@ -1,6 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import type { ModelConfig } from '@shoal/model'
-import type { EmbeddingTable } from './block-runner.ts'
+import type { EmbeddingTable } from '../block-runner.ts'
 import type { FloatTensors } from './tensor-reader.ts'
 
 /** Looks rows up in the packed embedding matrix, reading only those rows. */

@@ -1,25 +1,26 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { attentionInputs } from '../onnx/graph/attention.ts'
-import { createGateMemory, nativeGate } from '../onnx/thread/native-gate.ts'
-import { packedSource } from '../onnx/tensors/packed-source.ts'
-import type { RowPadding } from '../onnx/computers/row-padding.ts'
-import { loadSession, type ComputeSession, type Feeds } from '../onnx/computers/inference-session.ts'
-import { hiddenOutput, spanGraph } from '../onnx/graph/span-graph.ts'
-import type { PackedModel } from '../testing/packed-model.ts'
-import { randomModel, smallLlama } from '../testing/random-model.ts'
+import { attentionInputs } from '../graph/attention.ts'
+import { createGateMemory, nativeGate } from '../native-gate.ts'
+import { packedSource } from '../tensors/packed-source.ts'
+import type { RowPadding } from './row-padding.ts'
+import { loadSession, type ComputeSession, type Feeds } from './inference-session.ts'
+import { hiddenOutput, spanGraph } from '../graph/span-graph.ts'
+import type { PackedModel } from '../../testing/packed-model.ts'
+import { spanOf } from '../../span.ts'
+import { randomModel, smallLlama } from '../../testing/random-model.ts'
 import { selfProbe, selfProbeHead } from './self-probe.ts'
-import { seededValues } from './seeded-values.ts'
+import { seededValues } from '../../probe/seeded-values.ts'
 
-const range = { start: 0, end: 1 }
+const block = spanOf(smallLlama, { start: 0, end: 1 })
 const width = smallLlama.hiddenSize
 let packed: PackedModel
 let real: ComputeSession
 beforeAll(() => {
   // Float32 needs no padding on any CPU family.
   packed = randomModel(smallLlama, 'f32')
-  const { config, profile } = packed.manifest.manifest
+  const { profile } = packed.manifest.manifest
   real = loadSession(
-    spanGraph({ config, profile, range, head: false, weights: packedSource(packed.manifest.manifest) }),
+    spanGraph({ span: block, profile, head: null, weights: packedSource(packed.manifest.manifest) }),
     { folder: packed.folder, threads: 1, gate: nativeGate(createGateMemory()) },
   )
 })
@@ -78,7 +79,7 @@ const cases: readonly (readonly [string, (call: Call) => readonly number[], RowP
 ]
 
 test.each(cases)('%s', (_, spoiled, padding) => {
-  expect(selfProbe(defective(spoiled), smallLlama, range)).toBe(padding)
+  expect(selfProbe(defective(spoiled), block)).toBe(padding)
 })
 
 const heads: readonly (readonly [string, (rows: number) => readonly number[], RowPadding | null])[] = [

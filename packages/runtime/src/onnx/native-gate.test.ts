@@ -17,7 +17,7 @@ test('a closed gate lets nothing pass, and does not wait when nothing is inside'
 })
 
 test('a process that ends while its device computes ends with its own status', async () => {
-  const program = fileURLToPath(new URL('../../testing/exit-while-computing.ts', import.meta.url))
+  const program = fileURLToPath(new URL('../testing/exit-while-computing.ts', import.meta.url))
   const status = await new Promise((resolve) => {
     execFile(process.execPath, [program], (error, _, stderr) => resolve([error?.code ?? 0, stderr]))
   })

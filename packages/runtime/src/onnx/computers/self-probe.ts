@@ -1,10 +1,10 @@
-import type { BlockRange, ModelConfig } from '@shoal/model'
-import { createKeyValueCache, type KeyValueCache } from '../onnx/computers/key-value-cache.ts'
-import { rowPaddings, type RowPadding } from '../onnx/computers/row-padding.ts'
-import type { ComputeSession } from '../onnx/computers/inference-session.ts'
-import { createSpanComputer, type SpanComputer } from '../onnx/computers/span-computer.ts'
-import { sameBits } from './same-bits.ts'
-import { seededValues } from './seeded-values.ts'
+import { hiddenSizeOf, type Span } from '../../span.ts'
+import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
+import { rowPaddings, type RowPadding } from './row-padding.ts'
+import type { ComputeSession } from './inference-session.ts'
+import { createSpanComputer, type SpanComputer } from './span-computer.ts'
+import { sameBits } from '../../probe/same-bits.ts'
+import { seededValues } from '../../probe/seeded-values.ts'
 
 /** Rows of the longest case: just more than two query blocks at head size 32, or one at 64. */
 const rowCount = 130
@@ -29,38 +29,28 @@ export const groupings: readonly (readonly number[])[] = [
 ].sort((a, b) => sum(b) - sum(a))
 
 /**
- * Finds what the host must do to a call's rows on this machine, with this format, shape and thread count.
+ * Finds how a call's rows must be padded on this machine, with this format, shape and thread count.
  *
- * @param session one block of the model
+ * @param session the graph of `block`
  * @returns the cheapest padding with which every grouping gives the same bits; null when none does
  */
-export function selfProbe(
-  session: ComputeSession,
-  config: ModelConfig,
-  range: BlockRange,
-): RowPadding | null {
-  return selfProbeOf((padding) => createSpanComputer(session, config, range, padding), config, range)
+export function selfProbe(session: ComputeSession, block: Span): RowPadding | null {
+  return selfProbeOf((padding) => createSpanComputer(session, block, padding), block)
 }
 
-/** As {@link selfProbe}, of whatever computes the blocks of `range`. */
+/** As {@link selfProbe}, for anything that computes a block. */
 export function selfProbeOf(
   computerOf: (padding: RowPadding) => SpanComputer,
-  config: ModelConfig,
-  range: BlockRange,
+  block: Span,
 ): RowPadding | null {
-  const hidden = seededValues(1, rowCount * config.hiddenSize, 1)
-  return rowPaddings.find((padding) => isInvariant(computerOf(padding), config, range, hidden)) ?? null
+  const hidden = seededValues(1, rowCount * hiddenSizeOf(block), 1)
+  return rowPaddings.find((padding) => isInvariant(computerOf(padding), block, hidden)) ?? null
 }
 
-function isInvariant(
-  computer: SpanComputer,
-  config: ModelConfig,
-  range: BlockRange,
-  hidden: Float32Array,
-): boolean {
-  const { hiddenSize } = config
+function isInvariant(computer: SpanComputer, block: Span, hidden: Float32Array): boolean {
+  const hiddenSize = hiddenSizeOf(block)
   const compute = (sizes: readonly number[]): { rows: Float32Array; cache: KeyValueCache } => {
-    const cache = createKeyValueCache(config, range, rowCount)
+    const cache = createKeyValueCache(block, rowCount)
     const rows = new Float32Array(sum(sizes) * hiddenSize)
     for (const size of sizes) {
       const at = cache.length * hiddenSize

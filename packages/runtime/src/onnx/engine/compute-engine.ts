@@ -1,0 +1,176 @@
+import { freeMemory, ShoalError } from '@shoal/host'
+import { blockSpecs, type Manifest } from '@shoal/model'
+import { shareSpan } from '../../ranks/share-span.ts'
+import { blockOf, spanOf } from '../../span.ts'
+import { createBlockChain } from '../computers/block-chain.ts'
+import { createHeadComputer, type HeadComputer } from '../computers/head-computer.ts'
+import { createRankChain, selfProbeRank } from '../computers/rank-chain.ts'
+import type { RowPadding } from '../computers/row-padding.ts'
+import { selfProbe } from '../computers/self-probe.ts'
+import type {
+  CallArguments,
+  CallName,
+  CallResult,
+  ComputeCalls,
+  ComputeSettings,
+  SpanId,
+} from '../host/compute-calls.ts'
+import type { NativeGate } from '../native-gate.ts'
+import { fixedProbe } from './fixed-probe.ts'
+import { createGraphLoader, type GraphLoader } from './graph-loader.ts'
+import { createLoadedSpans, type LoadedSpans } from './loaded-spans.ts'
+import { createRankSum, type EngineHost } from './rank-sum.ts'
+import { createRowVerdicts } from './row-verdicts.ts'
+
+/** Answers calls one at a time, on the thread that calls it. */
+export interface ComputeEngine {
+  call<Name extends CallName>(
+    name: Name,
+    fields: CallArguments<Name>,
+  ): CallResult<Name> | Promise<CallResult<Name>>
+}
+
+type Handlers<Names extends CallName = CallName> = {
+  readonly [Name in Names]: (
+    fields: ComputeCalls[Name]['arguments'],
+  ) => ComputeCalls[Name]['result'] | Promise<ComputeCalls[Name]['result']>
+}
+
+/** @param gate through which every native call passes */
+export function createComputeEngine(
+  host: EngineHost,
+  { manifest, folder, threads }: ComputeSettings,
+  gate: NativeGate,
+): ComputeEngine {
+  const loader = createGraphLoader({ manifest, folder, threads, gate })
+  const spans = createLoadedSpans()
+  const heads = headCalls(loader)
+  const handlers: Handlers = {
+    'numeric-class': () => ({
+      numericClass: fixedProbe(blockSpecs(manifest.config), manifest.profile, threads, gate),
+    }),
+    ...loadCalls(host, manifest, loader, spans),
+    ...sessionCalls(spans),
+    ...heads.calls,
+    stop: () => {
+      spans.releaseAll()
+      heads.releaseAll()
+      return null
+    },
+  }
+  return { call: (name, fields) => handlers[name](fields) }
+}
+
+function loadCalls(
+  host: EngineHost,
+  { config }: Manifest,
+  loader: GraphLoader,
+  spans: LoadedSpans,
+): Handlers<'load-blocks' | 'load-rank' | 'release-blocks'> {
+  const verdicts = createRowVerdicts()
+  return {
+    'load-blocks': ({ span: id, range }) => {
+      const span = spanOf(config, range)
+      verdicts.find(span.blocks, (_, index) => {
+        const block = blockOf(span, range.start + index)
+        const session = loader.loadBlocks(block)
+        try {
+          return selfProbe(session, block)
+        } finally {
+          session.release()
+        }
+      })
+      spans.add(id, createBlockChain(span, verdicts.paddingOf, loader.loadBlocks))
+      return { padding: verdicts.over(span.blocks) }
+    },
+    'load-rank': async ({ span: id, range, share, mailbox, thread }) => {
+      const span = shareSpan(spanOf(config, range), share)
+      const load = loader.halvesOf(span, share)
+      // The matrices of a share have shapes of their own, so whole blocks' verdicts do not hold for them.
+      const own = createRowVerdicts()
+      own.find(span.blocks, (spec, index) => selfProbeRank(host.clock, spec, range.start + index, load))
+      const sum = await createRankSum(host, mailbox, thread)
+      spans.add(id, createRankChain({ clock: host.clock, span, paddingOf: own.paddingOf, load, sum }))
+      return { padding: own.over(span.blocks) }
+    },
+    'release-blocks': ({ span }) => {
+      spans.release(span)
+      return null
+    },
+  }
+}
+
+function sessionCalls(
+  spans: LoadedSpans,
+): Handlers<
+  'open-session' | 'forward' | 'truncate-session' | 'close-session' | 'export-session' | 'import-session'
+> {
+  return {
+    'open-session': ({ span, session, tokenBudget, part }) => {
+      spans.openSession(span, session, spans.chain(span).open(part, tokenBudget))
+      return null
+    },
+    forward: ({ span, session, position, hidden }) => {
+      const caches = spans.cachesAt(span, session, position)
+      const done = (rows: Float32Array<ArrayBuffer>): CallResult<'forward'> => ({
+        hidden: rows,
+        keyValueBytes: caches.bytes,
+      })
+      const rows = spans.chain(span).forward(caches, hidden)
+      return rows instanceof Promise ? rows.then(done) : done(rows)
+    },
+    'truncate-session': ({ span, session, length }) => {
+      spans.caches(span, session).truncate(length)
+      return null
+    },
+    'close-session': ({ span, session }) => {
+      spans.closeSession(span, session)
+      return null
+    },
+    'export-session': ({ span, session, window }) => ({
+      keyValues: spans.caches(span, session).export(window),
+    }),
+    'import-session': ({ span, session, position, keyValues }) => {
+      const caches = spans.cachesAt(span, session, position)
+      caches.import(keyValues)
+      return { keyValueBytes: caches.bytes }
+    },
+  }
+}
+
+function headCalls(loader: GraphLoader): {
+  readonly calls: Handlers<'load-head' | 'logits' | 'release-head'>
+  releaseAll(): void
+} {
+  const heads = new Map<SpanId, HeadComputer>()
+  const release = (span: SpanId): void => {
+    heads.get(span)?.release()
+    heads.delete(span)
+  }
+  return {
+    calls: {
+      'load-head': ({ span, vocabulary }): { padding: RowPadding | null } => {
+        const { session, head: spec } = loader.loadHead(vocabulary)
+        const head = createHeadComputer(session, spec)
+        heads.set(span, head)
+        return { padding: head.padding }
+      },
+      logits: ({ span, hidden, into }) => {
+        const head = heads.get(span)
+        if (head === undefined) throw new ShoalError('not-ready', 'this runner has been released')
+        const logits = head.logits(hidden)
+        if (into === null) return { logits }
+        into.set(logits)
+        freeMemory(logits.buffer)
+        return { logits: null }
+      },
+      'release-head': ({ span }) => {
+        release(span)
+        return null
+      },
+    },
+    releaseAll() {
+      for (const span of heads.keys()) release(span)
+    },
+  }
+}

@@ -1,0 +1,127 @@
+import { formatProfile, type BlockSpec, type NumericProfile } from '@shoal/model'
+import { createHash } from 'node:crypto'
+import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js'
+import { keyValueNames } from '../graph/attention.ts'
+import { createKeyValueCache, type KeyValueCache } from '../computers/key-value-cache.ts'
+import type { WeightSource } from '../graph/linear.ts'
+import type { NativeGate } from '../native-gate.ts'
+import { loadSession } from '../computers/inference-session.ts'
+import { createSpanComputer, type SpanComputer } from '../computers/span-computer.ts'
+import { generatorVersion, spanGraph } from '../graph/span-graph.ts'
+import { hiddenSizeOf, type Span } from '../../span.ts'
+import { noNumericClass } from '../../probe/no-numeric-class.ts'
+import { seededBytes, seededValues, seedOf } from '../../probe/seeded-values.ts'
+
+/** Two blocks, so that norms with and without a branch to add are met. */
+const range = { start: 0, end: 2 }
+
+/**
+ * Keys before the probed rows. Flash attention works in blocks whose length depends on the CPU's second-level cache
+ * (512 at head size 64 and 1 MiB): 300 stays in one, 1100 needs several.
+ */
+const pasts = [0, 300, 1100]
+
+/** Even, as every padding leaves them alone; 66 exceeds one query block at head size 32. */
+const rowCounts = [2, 66]
+
+/**
+ * The numeric class of this machine for a model's format: peers of one class compute the same bits from the same bytes.
+ *
+ * It is a hash over the versions, the profile and the outputs of seeded blocks with the operators of the model's (head
+ * size, biases, norms, window), which are the same on every machine. It depends neither on weights, nor on the blocks that
+ * a peer holds, nor on its threads: with more than one, the outputs must equal those of one, else the class is
+ * {@link noNumericClass}.
+ *
+ * @param blocks of the whole model
+ */
+export function fixedProbe(
+  blocks: readonly BlockSpec[],
+  profile: NumericProfile,
+  threads: number,
+  gate: NativeGate,
+): string {
+  const spans = probeSpans(blocks)
+  const outputsWith = (count: number): string =>
+    spans.map((span) => probeOutputs(span, profile, count, gate)).join(' ')
+  const outputs = outputsWith(1)
+  if (threads > 1 && outputsWith(threads) !== outputs) return noNumericClass
+  const parts = [
+    runtimeVersion,
+    generatorVersion,
+    formatProfile(profile),
+    profile.accuracyLevel,
+    profile.graphForm,
+    outputs,
+  ]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
+}
+
+function probeOutputs(span: Span, profile: NumericProfile, threads: number, gate: NativeGate): string {
+  const session = loadSession(spanGraph({ span, profile, head: null, weights: seededWeights }), {
+    folder: '.',
+    threads,
+    gate,
+  })
+  const computer = createSpanComputer(session, span, 'none')
+  const hash = createHash('sha256')
+  for (const past of pasts) {
+    for (const rows of rowCounts)
+      probeRows(computer, span, past, rows).forEach((values) => hash.update(words(values)))
+  }
+  session.release()
+  return hash.digest('hex')
+}
+
+/** For each kind of block that the model has, two of that kind, in the order in which they first occur. */
+function probeSpans(blocks: readonly BlockSpec[]): Span[] {
+  const kinds = new Map<string, BlockSpec>()
+  for (const block of blocks) {
+    const spec = probeSpec(block)
+    const key = JSON.stringify(spec)
+    if (!kinds.has(key)) kinds.set(key, spec)
+  }
+  return [...kinds.values()].map((spec) => ({ range, blocks: [spec, spec] }))
+}
+
+/** Small, but with every kernel's odd ends: columns that fill neither a block of 32 nor one of 128. */
+function probeSpec(spec: BlockSpec): BlockSpec {
+  return {
+    ...spec,
+    hiddenSize: 1056,
+    attention: { ...spec.attention, headCount: 4, keyValueHeadCount: 2 },
+    feedForward: { kind: 'dense', size: 172 },
+  }
+}
+
+function probeRows(computer: SpanComputer, span: Span, past: number, rows: number): Float32Array[] {
+  const cache = createKeyValueCache(span, past + rows)
+  if (past > 0) fillPast(cache, span, past)
+  const hidden = computer.forward(cache, seededValues(past + rows, rows * hiddenSizeOf(span), 1))
+  return [hidden, cache.export()]
+}
+
+function fillPast(cache: KeyValueCache, span: Span, past: number): void {
+  const fresh: Record<string, Float32Array> = {}
+  for (const [index, { attention }] of span.blocks.entries()) {
+    const length = attention.keyValueHeadCount * past * attention.headSize
+    const { newKey, newValue } = keyValueNames(span.range.start + index)
+    for (const name of [newKey, newValue]) fresh[name] = seededValues(seedOf(`${name}/${past}`), length, 1)
+  }
+  cache.feeds(past)
+  cache.append(fresh, past)
+}
+
+/** Matrices scaled so that activations keep their size; norms around one. */
+const seededWeights: WeightSource = (name, type, shape) => {
+  const count = shape.reduce((product, size) => product * size, 1)
+  const seed = seedOf(name)
+  if (type === 'u8') return { bytes: seededBytes(seed, count) }
+  if (name.endsWith('.scale')) return { bytes: words(seededValues(seed, count, 0.005)) }
+  if (name.endsWith('-norm'))
+    return { bytes: words(seededValues(seed, count, 0.2).map((value) => 1 + value)) }
+  return { bytes: words(seededValues(seed, count, 0.05)) }
+}
+
+function words(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+}

@@ -1,0 +1,50 @@
+import type { IndexRange, Manifest, RankShare } from '@shoal/model'
+import type { Span } from '../../span.ts'
+import { loadSession, type ComputeSession } from '../computers/inference-session.ts'
+import type { LoadHalf } from '../computers/rank-chain.ts'
+import { halfGraph } from '../graph/half-graph.ts'
+import { noBlocks, spanGraph, type HeadSpec } from '../graph/span-graph.ts'
+import type { NativeGate } from '../native-gate.ts'
+import { headConfig, headPartSource } from '../tensors/head-part.ts'
+import { packedSource } from '../tensors/packed-source.ts'
+import { shareSource } from '../tensors/share-source.ts'
+import { unitFiles } from '../tensors/unit-files.ts'
+
+/** Makes the graphs of one packed model and loads them into onnxruntime. */
+export interface GraphLoader {
+  readonly loadBlocks: (span: Span) => ComputeSession
+  /** @returns a loader for the halves of the blocks of `span`, which is a span of the rank's share */
+  halvesOf(span: Span, share: RankShare): LoadHalf
+  /** @param vocabulary rows of the projection; null for all */
+  loadHead(vocabulary: IndexRange | null): { readonly session: ComputeSession; readonly head: HeadSpec }
+}
+
+export interface GraphLoaderOptions {
+  readonly manifest: Manifest
+  /** Folder of the units' files. */
+  readonly folder: string
+  readonly threads: number
+  readonly gate: NativeGate
+}
+
+export function createGraphLoader({ manifest, ...sessionOptions }: GraphLoaderOptions): GraphLoader {
+  const { config, profile } = manifest
+  const weights = packedSource(manifest)
+  return {
+    loadBlocks: (span) => loadSession(spanGraph({ span, profile, head: null, weights }), sessionOptions),
+    halvesOf({ range, blocks }, share) {
+      const shareWeights = shareSource(manifest, share, unitFiles(sessionOptions.folder))
+      return (block, half) => {
+        const spec = blocks[block - range.start]
+        if (spec === undefined) throw new Error(`block ${block} is not in ${range.start}:${range.end}`)
+        return loadSession(halfGraph({ spec, profile, block, half, weights: shareWeights }), sessionOptions)
+      }
+    },
+    loadHead(vocabulary) {
+      const head = headConfig(config, vocabulary)
+      const source = vocabulary === null ? weights : headPartSource(manifest, vocabulary)
+      const graph = spanGraph({ span: noBlocks, profile, head, weights: source })
+      return { session: loadSession(graph, sessionOptions), head }
+    },
+  }
+}

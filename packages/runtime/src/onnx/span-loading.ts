@@ -1,0 +1,92 @@
+import { ShoalError, type Logger } from '@shoal/host'
+import type { Manifest } from '@shoal/model'
+import type { BlockRunner, Device, LoadOptions, SumThread } from '../block-runner.ts'
+import { residentWeightBytes } from '../costs/memory-estimate.ts'
+import { limits } from '../limits.ts'
+import { residentSpanBytes, shareSpan } from '../ranks/share-span.ts'
+import { createSessionBook, type SessionBook } from '../sessions/session-book.ts'
+import { spanOf, type Span } from '../span.ts'
+import { checkRange } from '../support.ts'
+import type { RowPadding } from './computers/row-padding.ts'
+import type { ComputeClient } from './host/compute-client.ts'
+import { createMailboxMemory, serveMailbox, type Mailbox } from './host/mailbox.ts'
+import { createOnnxRunner, createRankRunner } from './runner.ts'
+
+/** Loads spans on a device's compute host. */
+export interface SpanLoading extends Pick<Device, 'loadBlocks' | 'loadRank'> {
+  /** Fails the sums that ranks wait for, and all later ones. */
+  closeMailboxes(): void
+}
+
+/** @param onVerdict called with the padding that each loaded span needs; null when none makes its rows independent */
+export function createSpanLoading(
+  client: ComputeClient,
+  manifest: Manifest,
+  logger: Logger,
+  onVerdict: (padding: RowPadding | null) => void,
+): SpanLoading {
+  const { config, profile } = manifest
+  const mailboxes = new Set<Mailbox>()
+  let spanCount = 0
+  const bookOf = (span: Span, weightBytes: number, options: LoadOptions): SessionBook =>
+    createSessionBook({
+      span,
+      contextLength: config.contextLength,
+      weightBytes,
+      limitBytes: options.memoryLimitBytes,
+      otherBytes: options.otherBytes,
+    })
+  const note = (what: string, padding: RowPadding | null, fields: Readonly<Record<string, number>>): void => {
+    onVerdict(padding)
+    logger.debug(what, { ...fields, padding: padding ?? 'not invariant' })
+  }
+  return {
+    async loadBlocks(range, options) {
+      checkRange(range, config)
+      options.signal?.throwIfAborted()
+      const span = spanOf(config, range)
+      const weightBytes = residentWeightBytes(manifest, range)
+      const book = bookOf(span, weightBytes, options)
+      const id = (spanCount += 1)
+      const { padding } = await client.call('load-blocks', { span: id, range })
+      note('blocks-loaded', padding, { start: range.start, end: range.end, weightBytes })
+      return unlessAborted(createOnnxRunner({ client, id, span, book }), options.signal)
+    },
+    async loadRank(range, options) {
+      checkRange(range, config)
+      options.signal?.throwIfAborted()
+      const { share, sum } = options
+      const span = shareSpan(spanOf(config, range), share)
+      const weightBytes = residentSpanBytes(span, profile)
+      const book = bookOf(span, weightBytes, options)
+      const memory = sumMemory(client, config.hiddenSize)
+      const id = (spanCount += 1)
+      const thread: SumThread | null = sum.thread ?? null
+      const { padding } = await client.call('load-rank', { span: id, range, share, mailbox: memory, thread })
+      const { rank, ranks } = share
+      note('rank-loaded', padding, { start: range.start, end: range.end, rank, ranks, weightBytes })
+      const mailbox = serveMailbox(memory, sum)
+      mailboxes.add(mailbox)
+      const runner = createRankRunner(createOnnxRunner({ client, id, span, book }), mailbox)
+      return unlessAborted(runner, options.signal)
+    },
+    closeMailboxes() {
+      for (const mailbox of mailboxes) mailbox.close()
+    },
+  }
+}
+
+/** Memory for the partial sums of one call. @throws {ShoalError} `unsupported-model` where the engine shares no memory */
+function sumMemory(client: ComputeClient, hiddenSize: number): SharedArrayBuffer {
+  if (!client.sharesMemory)
+    throw new ShoalError('unsupported-model', 'ranks need an engine that shares the memory of their sums')
+  return createMailboxMemory(limits.rowsPerCallMax * hiddenSize)
+}
+
+/** Loading cannot be interrupted, so what was loaded in vain is released again. */
+async function unlessAborted(runner: BlockRunner, signal: AbortSignal | undefined): Promise<BlockRunner> {
+  if (signal?.aborted !== true) return runner
+  await runner.release()
+  signal.throwIfAborted()
+  return runner
+}

@@ -1,0 +1,82 @@
+import type { BlockRange } from '@shoal/model'
+import type { SumRanks } from '../block-runner.ts'
+import { limits } from '../limits.ts'
+import type { SessionBook } from '../sessions/session-book.ts'
+import { hiddenSizeOf, type Span } from '../span.ts'
+import { add } from './arithmetic.ts'
+import {
+  attentionBranch,
+  feedForwardBranch,
+  type BlockCache,
+  type BlockWeights,
+  type Rotation,
+} from './block.ts'
+import { createRotations } from './rotation.ts'
+
+export interface RankParts {
+  /** As the rank sees it (`shareSpan`). */
+  readonly span: Span
+  readonly book: SessionBook
+  /** Of the rank's share, in block order. */
+  readonly weights: readonly BlockWeights[]
+  readonly sum: SumRanks
+}
+
+export interface RankSession {
+  readonly part: BlockRange
+  readonly caches: readonly BlockCache[]
+}
+
+/**
+ * Takes rows through a rank's share of the blocks of a session. After each half of each block the partial rows of all
+ * ranks are added up; long inputs are cut, so that no exchange has more rows than a call may have.
+ */
+export function createRankPass({
+  span,
+  weights,
+  sum,
+}: RankParts): (session: RankSession, position: number, rows: Float32Array) => Promise<Float32Array> {
+  const hiddenSize = hiddenSizeOf(span)
+  const rotationsAt = createRotations(span.blocks)
+
+  /** All rows through one half of a block, then the sum over the ranks. */
+  const half = async (
+    rows: Float32Array,
+    branchOf: (row: Float32Array, index: number) => Float32Array,
+  ): Promise<Float32Array> => {
+    const partial = new Float32Array(rows.length)
+    for (let at = 0; at < rows.length; at += hiddenSize)
+      partial.set(branchOf(rows.subarray(at, at + hiddenSize), at / hiddenSize), at)
+    return add(rows, await sum(partial, 0))
+  }
+  const throughBlock = async (
+    block: number,
+    cache: BlockCache,
+    position: number,
+    rows: Float32Array,
+  ): Promise<Float32Array> => {
+    const [spec, own] = [span.blocks[block], weights[block]]
+    if (spec === undefined || own === undefined) throw new Error(`block ${block} of the span is missing`)
+    const attended = await half(rows, (row, offset) =>
+      attentionBranch(spec, own, cache, row, rotationsAt(position + offset)[block] as Rotation),
+    )
+    return half(attended, (row) => feedForwardBranch(spec, own, row))
+  }
+
+  return async ({ part, caches }, position, rows) => {
+    const output = new Float32Array(rows.length)
+    const chunk = limits.rowsPerCallMax * hiddenSize
+    for (let at = 0; at < rows.length; at += chunk) {
+      let state = rows.subarray(at, at + chunk)
+      for (const [index, cache] of caches.entries())
+        state = await throughBlock(
+          part.start - span.range.start + index,
+          cache,
+          position + at / hiddenSize,
+          state,
+        )
+      output.set(state, at)
+    }
+    return output
+  }
+}
