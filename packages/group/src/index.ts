@@ -1,27 +1,25 @@
 /**
- * Tensor parallelism: several peers (ranks) that compute every block of a span together. Read docs/tensor-parallel.md
- * first; then `collectives/exchange.ts` (what ranks send each other), `runner/group-runner.ts` (the leader, which looks
- * like any block runner to the session above it), `rank/rank-host.ts` (a rank that serves leaders), `lanes/` (sums made
- * by the computing threads themselves).
+ * Tensor parallelism: several peers, the ranks of a group, compute every block of a span together.
+ *
+ * Reading order: docs/tensor-parallel.md; `collectives/exchange.ts` (what ranks send each other for a sum); `runner/` (the
+ * leader, which looks like any block runner to the session above it) and `forming/` (how a leader forms its group);
+ * `rank/rank-host.ts` (a node as a member of groups); `lanes/` (sums made by the computing threads themselves); `head/` (the
+ * logits, shared by the ranks).
  *
  * @example
- * const group = await createGroupRunner(dependencies, { peers, range, split, algorithm: 'star' })
+ * const group = await createGroupRunner(dependencies, { manifestId, profile, range, split, numericClass, members }, signal)
  * await group.open('session', 512)
  */
-export { predictedExchangeMs, chooseAlgorithm, type ExchangeCosts } from './collectives/cost-model.ts'
+export { predictedExchangeMs, chooseAlgorithm, type ExchangeCosts } from './collectives/cost/cost-model.ts'
 export { algorithms, type Algorithm } from './collectives/exchange.ts'
-export { createEcho } from './rank/echo.ts'
-export type { GroupPeer } from './runner/formation.ts'
-export { createGroupRank, type GroupRank } from './rank/group-rank.ts'
-export { measureLinks } from './runner/measure-links.ts'
-export { createRankLink, type RankLink } from './rank-link.ts'
+export type { GroupPeer } from './forming/formation.ts'
+export { measureLinks } from './forming/measure-links.ts'
 export type { GroupHead } from './head/group-head.ts'
-export type { GroupRunner } from './runner/led-group.ts'
-export {
-  createGroupRunner,
-  type GroupRunnerDependencies,
-  type GroupRunnerOptions,
-} from './runner/group-runner.ts'
+export { groupTimes } from './limits.ts'
+export { createEcho } from './rank/echo.ts'
+export { createGroupRank, type GroupRank } from './rank/group-rank.ts'
 export type { LoadShare, ShareRequest } from './rank/loaded-shares.ts'
 export { createRankHost, type RankHost, type RankHostOptions } from './rank/rank-host.ts'
-export { groupTimes } from './limits.ts'
+export { createRankLink, type RankLink } from './rank-link.ts'
+export { createGroupRunner } from './runner/group-runner.ts'
+export type { GroupRunner, GroupRunnerDependencies, GroupRunnerOptions } from './runner/runner-types.ts'

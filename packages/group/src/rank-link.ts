@@ -5,9 +5,9 @@ import { decodeGroup, encodeGroup, type Decoded, type GroupMessage } from '@shoa
 /** The channel between two ranks of a group. */
 export interface RankLink {
   readonly peer: string
-  /** Copies `values` before it returns. What cannot leave any more is lost with the channel, whose end is told. */
+  /** Copies `values` before it returns. A message that cannot be sent any more is dropped; the end of the channel is reported. */
   send(message: GroupMessage, values?: Float32Array): void
-  /** A receiver that throws ends the channel with its error. */
+  /** An error thrown by `receive` ends the channel. */
   onMessage(receive: (message: GroupMessage, values: Float32Array) => Promise<void> | void): void
   onClose(listener: (error?: Error) => void): void
   close(): void
@@ -31,7 +31,7 @@ export function createRankLink(channel: Channel, logger: Logger): RankLink {
     onMessage(receive) {
       channel.onFrame((frame) => {
         const { message, payload }: Decoded<GroupMessage> = decodeGroup(frame)
-        // A frame lies at a multiple of 8 bytes, so this is a view.
+        // The payload lies at a multiple of 8 bytes, so that a view of it suffices.
         return receive(
           message,
           payload.length === 0
@@ -50,7 +50,7 @@ export function createRankLink(channel: Channel, logger: Logger): RankLink {
   }
 }
 
-/** The end of a channel as the loss of a rank. */
+/** The error of a rank whose channel has ended. */
 export function rankLost(name: string, error: Error | undefined): ShoalError {
   return new ShoalError(
     'peer-vanished',

@@ -1,13 +1,20 @@
 import { ShoalError, type Clock, type Timer } from '@shoal/host'
-import type { Algorithm, Exchange, ExchangeOptions, Outgoing, Part } from './exchange.ts'
-import { misplaced } from './exchange.ts'
+import { EarlyParts } from './early-parts.ts'
+import {
+  misplaced,
+  type Algorithm,
+  type Exchange,
+  type ExchangeOptions,
+  type Outgoing,
+  type Part,
+} from './exchange.ts'
 import { gather } from './gather.ts'
 import { ring } from './ring.ts'
 import { star } from './star.ts'
 
 const exchanges: Readonly<Record<Algorithm, (options: ExchangeOptions) => Exchange>> = { star, gather, ring }
 
-/** Which sum a part belongs to: calls count up in a group, sums count up within a call. */
+/** Identifies a sum: calls count up within a group, sums count up within a call. */
 export interface SumId {
   readonly call: number
   readonly sum: number
@@ -17,194 +24,186 @@ export interface CollectiveOptions {
   readonly clock: Clock
   readonly rank: number
   readonly ranks: number
-  /** By the bytes of the rows; the same at every rank. */
+  /** Chooses the algorithm by the number of bytes of the rows; must be the same at every rank. */
   algorithm(bytes: number): Algorithm
   /** Copies the values, or sends them, before it returns. */
   send(id: SumId, part: Outgoing): void
-  /** Hears this rank no more: it does not keep to the protocol, which showed only now. Ends all sums. */
+  /** Disconnects a rank that broke the protocol, where no caller is left to which the error could be thrown. Ends all sums. */
   refuse(from: number, error: ShoalError): void
-  /** How long a sum may take from this rank's own part on. */
+  /** How long a sum may take, from this rank's own part on. */
   readonly deadlineMs: number
-  /** Names a rank for people. */
+  /** A rank's name in error messages. */
   nameOf(rank: number): string
 }
 
-/** One rank's side of all sums of a group, one after the other. */
+/** One rank's side of all sums of a group, which are made one after the other. */
 export interface Collective {
-  /** Calls are numbered by whoever leads; sums of calls before this one are over. */
+  /** Begins a call. The leader numbers calls; sums of earlier calls are over. */
   begin(call: number): void
-  /** The next sum of the call. @returns `rows`, with the total in them @throws {ShoalError} `peer-vanished`, `deadline-passed`, or what `fail` was given */
+  /**
+   * Makes the next sum of the call.
+   * @returns `rows`, with the total in place of this rank's part
+   * @throws {ShoalError} `peer-vanished`, `deadline-passed`, or the error with which the call failed
+   */
   sum(rows: Float32Array): Promise<Float32Array>
-  /** @throws {ShoalError} `bad-frame` for a part that cannot be: its sender does not keep to the protocol */
+  /** Takes a part from another rank. @throws {ShoalError} `bad-frame` for a part by which its sender breaks the protocol */
   receive(from: number, id: SumId, part: Part): void
-  /** Ends the call: its sum under way and every later one of it fail. */
+  /** Ends a call: its current sum and all later ones fail. */
   fail(call: number, error: ShoalError): void
   /** Ends all calls for good. */
   close(error: ShoalError): void
 }
 
-interface Current {
+interface CurrentSum {
   readonly id: SumId
   readonly exchange: Exchange
   readonly rows: Float32Array
-  /** When a part that is still missing ends it. */
+  /** The time at which the sum fails if parts are still missing. */
   readonly dueMs: number
   resolve(rows: Float32Array): void
   reject(error: ShoalError): void
 }
 
-interface Early {
-  readonly from: number
-  readonly id: SumId
-  readonly part: Part
+export function createCollective(options: CollectiveOptions): Collective {
+  return new RankCollective(options)
 }
 
-/**
- * Parts of a sum that has not begun here. Nobody can be further ahead than the next sum, whose total needs our part:
- * that is all pieces of each rank in a gather. So many of 64 KiB are more than the bytes below.
- */
-const earlyMax = 4096
-/** The same in bytes: the parts of seven other ranks of 256 rows at 8,192 columns. */
-const earlyBytesMax = 64 * 1024 * 1024
+class RankCollective implements Collective {
+  readonly #options: CollectiveOptions
+  readonly #early = new EarlyParts()
+  #call = -1
+  #nextSum = 0
+  #current: CurrentSum | null = null
+  /** The error that ended the present call. */
+  #failure: ShoalError | null = null
+  #closed: ShoalError | null = null
+  /** One timer for many sums, which follow each other within a millisecond: when it fires, it checks the current sum. */
+  #timer: Timer | null = null
 
-export function createCollective(options: CollectiveOptions): Collective {
-  const { clock, rank, ranks, deadlineMs } = options
-  let call = -1
-  let nextSum = 0
-  let current: Current | null = null
-  let early: Early[] = []
-  let earlyBytes = 0
-  let failure: ShoalError | null = null
-  let closed: ShoalError | null = null
-  /** One for many sums, which follow each other within a millisecond: it looks at the one that is under way when it rings. */
-  let watch: Timer | null = null
+  constructor(options: CollectiveOptions) {
+    this.#options = options
+  }
 
-  const settle = (error: ShoalError | null): void => {
-    const settled = current
+  begin(call: number): void {
+    if (call <= this.#call) throw new Error(`call ${call} follows call ${this.#call}`)
+    this.#settle(new ShoalError('cancelled', `call ${this.#call} has ended`))
+    this.#call = call
+    this.#nextSum = 0
+    this.#failure = null
+    this.#early.dropBefore(call)
+  }
+
+  sum(rows: Float32Array): Promise<Float32Array> {
+    const over = this.#closed ?? this.#failure
+    if (over !== null) return Promise.reject(over)
+    if (this.#current !== null) return Promise.reject(new Error('sums come one after the other'))
+    const { clock, rank, ranks, deadlineMs } = this.#options
+    const id = { call: this.#call, sum: this.#nextSum }
+    this.#nextSum += 1
+    const exchange = exchanges[this.#options.algorithm(rows.byteLength)]({ rank, ranks, rows })
+    return new Promise((resolve, reject) => {
+      this.#timer ??= clock.after(deadlineMs, this.#checkDeadline)
+      this.#current = { id, exchange, rows, dueMs: clock.nowMs() + deadlineMs, resolve, reject }
+      this.#send(id, exchange.start())
+      if (exchange.done) this.#settle(null)
+      for (const { from, part } of this.#early.take(id))
+        if (this.#isCurrent(id)) this.#addEarly(from, id, part)
+    })
+  }
+
+  receive(from: number, id: SumId, part: Part): void {
+    const { rank, ranks } = this.#options
+    if (!Number.isInteger(from) || from < 0 || from >= ranks || from === rank)
+      throw misplaced(from, part, `this is rank ${rank} of ${ranks}`)
+    if (this.#closed !== null) return
+    if (this.#isCurrent(id)) this.#add(from, id, part)
+    // Parts of a failed call may still arrive, and are dropped.
+    else if (!this.#isOver(id)) this.#keepEarly(from, id, part)
+  }
+
+  fail(call: number, error: ShoalError): void {
+    if (call !== this.#call || this.#failure !== null) return
+    this.#failure = error
+    this.#settle(error)
+  }
+
+  close(error: ShoalError): void {
+    this.#closed ??= error
+    this.#early.clear()
+    this.#timer?.cancel()
+    this.#timer = null
+    this.#settle(error)
+  }
+
+  #isCurrent(id: SumId): boolean {
+    return this.#current !== null && id.call === this.#current.id.call && id.sum === this.#current.id.sum
+  }
+
+  #isOver(id: SumId): boolean {
+    if (id.call !== this.#call) return id.call < this.#call
+    return id.sum < this.#nextSum || this.#failure !== null
+  }
+
+  #send(id: SumId, parts: readonly Outgoing[]): void {
+    for (const part of parts) this.#options.send(id, part)
+  }
+
+  #add(from: number, id: SumId, part: Part): void {
+    if (this.#current === null) return
+    const { exchange } = this.#current
+    this.#send(id, exchange.receive(from, part))
+    if (exchange.done) this.#settle(null)
+  }
+
+  /** Adds a part that came before its sum began. Only now is it checked, so its sender is refused instead of thrown at. */
+  #addEarly(from: number, id: SumId, part: Part): void {
+    try {
+      this.#add(from, id, part)
+    } catch (error) {
+      if (!(error instanceof ShoalError)) throw error
+      this.#options.refuse(from, error)
+    }
+  }
+
+  #keepEarly(from: number, id: SumId, part: Part): void {
+    if (this.#early.hasRoomFor(part)) {
+      this.#early.keep({ from, id, part })
+      return
+    }
+    const greediest = this.#early.greediest()
+    const error = new ShoalError(
+      'bad-frame',
+      `rank ${greediest} sent most of ${this.#early.count} parts that wait for their sum already`,
+    )
+    if (greediest === from) throw error
+    this.#options.refuse(greediest, error)
+  }
+
+  #settle(error: ShoalError | null): void {
+    const settled = this.#current
     if (settled === null) return
-    current = null
+    this.#current = null
     if (error === null) settled.resolve(settled.rows)
     else settled.reject(error)
   }
-  const look = (): void => {
-    watch = null
-    if (current === null) return
-    const leftMs = current.dueMs - clock.nowMs()
+
+  readonly #checkDeadline = (): void => {
+    this.#timer = null
+    if (this.#current === null) return
+    const { clock, deadlineMs } = this.#options
+    const leftMs = this.#current.dueMs - clock.nowMs()
     if (leftMs > 0) {
-      watch = clock.after(leftMs, look)
+      this.#timer = clock.after(leftMs, this.#checkDeadline)
       return
     }
-    const missing = current.exchange
+    const missing = this.#current.exchange
       .waitingFor()
-      .map((other) => options.nameOf(other))
+      .map((rank) => this.#options.nameOf(rank))
       .join(', ')
-    settle(
-      (failure = new ShoalError(
-        'deadline-passed',
-        `no part of a sum from ${missing} within ${deadlineMs} ms`,
-      )),
+    this.#failure = new ShoalError(
+      'deadline-passed',
+      `no part of a sum from ${missing} within ${deadlineMs} ms`,
     )
-  }
-  const carryOut = (id: SumId, parts: readonly Outgoing[]): void => {
-    for (const part of parts) options.send(id, part)
-  }
-  const take = (from: number, id: SumId, part: Part): void => {
-    if (current === null) return
-    const { exchange } = current
-    carryOut(id, exchange.receive(from, part))
-    if (exchange.done) settle(null)
-  }
-  /** What is wrong with a part that came early shows only now; nobody is left to throw at, and who sent it must not go on. */
-  const takeLate = (from: number, id: SumId, part: Part): void => {
-    try {
-      take(from, id, part)
-    } catch (error) {
-      if (!(error instanceof ShoalError)) throw error
-      options.refuse(from, error)
-    }
-  }
-  /** Of what early parts may use, by rank: who sends ahead without end must not use up what the others need. */
-  const greediest = (): number => {
-    const used = new Map<number, number>()
-    for (const { from, part } of early)
-      used.set(from, (used.get(from) ?? 0) + 1 / earlyMax + part.values.byteLength / earlyBytesMax)
-    return [...used].reduce((most, one) => (one[1] > most[1] ? one : most), [-1, 0])[0]
-  }
-  const keepEarly = (isKept: (one: Early) => boolean): void => {
-    early = early.filter(isKept)
-    earlyBytes = early.reduce((sum, { part }) => sum + part.values.byteLength, 0)
-  }
-  const takeEarly = (id: SumId): readonly Early[] => {
-    // Nearly always there are none, or only these.
-    if (early.length === 0) return []
-    const isDue = (one: Early): boolean => one.id.call === id.call && one.id.sum === id.sum
-    const due = early.filter(isDue)
-    keepEarly((one) => !isDue(one))
-    return due
-  }
-  const isCurrent = (id: SumId): boolean =>
-    current !== null && id.call === current.id.call && id.sum === current.id.sum
-  const isOver = (id: SumId): boolean =>
-    id.call < call || (id.call === call && (id.sum < nextSum || failure !== null))
-
-  return {
-    begin(next) {
-      if (next <= call) throw new Error(`call ${next} follows call ${call}`)
-      settle(new ShoalError('cancelled', `call ${call} has ended`))
-      call = next
-      nextSum = 0
-      failure = null
-      keepEarly(({ id }) => id.call >= call)
-    },
-    sum(rows) {
-      const over = closed ?? failure
-      if (over !== null) return Promise.reject(over)
-      if (current !== null) return Promise.reject(new Error('sums come one after the other'))
-      const id = { call, sum: nextSum }
-      nextSum += 1
-      const exchange = exchanges[options.algorithm(rows.byteLength)]({ rank, ranks, rows })
-      return new Promise((resolve, reject) => {
-        watch ??= clock.after(deadlineMs, look)
-        current = { id, exchange, rows, dueMs: clock.nowMs() + deadlineMs, resolve, reject }
-        carryOut(id, exchange.start())
-        if (exchange.done) settle(null)
-        for (const { from, part } of takeEarly(id)) if (isCurrent(id)) takeLate(from, id, part)
-      })
-    },
-    receive(from, id, part) {
-      if (!Number.isInteger(from) || from < 0 || from >= ranks || from === rank)
-        throw misplaced(from, part, `this is rank ${rank} of ${ranks}`)
-      if (closed !== null) return
-      if (isCurrent(id)) {
-        take(from, id, part)
-        return
-      }
-      // A straggler of a call that has failed, or of a duplicate's.
-      if (isOver(id)) return
-      if (early.length >= earlyMax || earlyBytes + part.values.byteLength > earlyBytesMax) {
-        const other = greediest()
-        const error = new ShoalError(
-          'bad-frame',
-          `rank ${other} sent most of ${early.length} parts that wait for their sum already`,
-        )
-        if (other === from) throw error
-        options.refuse(other, error)
-        return
-      }
-      early.push({ from, id, part })
-      earlyBytes += part.values.byteLength
-    },
-    fail(of, error) {
-      if (of !== call || failure !== null) return
-      failure = error
-      settle(error)
-    },
-    close(error) {
-      closed ??= error
-      keepEarly(() => false)
-      watch?.cancel()
-      watch = null
-      settle(error)
-    },
+    this.#settle(this.#failure)
   }
 }

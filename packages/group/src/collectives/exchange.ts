@@ -1,15 +1,15 @@
 import { ShoalError } from '@shoal/host'
 
-/** How the ranks of a group add up their partial sums. All three give the same bits: float32, added in rank order. */
+/** Algorithms by which ranks add up their partial sums. All give the same bits: float32, added in the order of ranks. */
 export const algorithms = ['star', 'gather', 'ring'] as const
 export type Algorithm = (typeof algorithms)[number]
 
-/** Numbers on their way between two ranks: a rank's own or a running sum, or a piece of the total. */
+/** Values on their way between two ranks: a rank's own part or a running sum (`partial`), or a piece of the total. */
 export interface Part {
   readonly kind: 'partial' | 'total'
-  /** Which piece of the rows ({@link piecesOf}). */
+  /** Index of the piece of the rows ({@link piecesOf}). */
   readonly chunk: number
-  /** Of a part that arrives they belong to the exchange, with all of their ArrayBuffer: it frees them once they are added. */
+  /** The values of an arriving part belong to the exchange with their whole ArrayBuffer, which it frees once they are added. */
   readonly values: Float32Array
 }
 
@@ -18,35 +18,38 @@ export interface Outgoing extends Part {
 }
 
 /**
- * One rank's side of one sum over all ranks, without any I/O: what leaves at the start, and what leaves for each part
- * that arrives. `values` of what leaves are views that later calls write over: send them, or copy them, at once.
+ * One rank's side of one sum over all ranks, without I/O: the parts to send at the start, and the parts to send for each
+ * part that arrives. The `values` of parts to send are views that later calls overwrite, so they must be sent or copied at
+ * once.
  */
 export interface Exchange {
   start(): readonly Outgoing[]
-  /** @throws {ShoalError} `bad-frame` for a part that has no place here */
+  /** @throws {ShoalError} `bad-frame` for a part that breaks the protocol */
   receive(from: number, part: Part): readonly Outgoing[]
-  /** True once the rows that it was made with hold the total. */
+  /** Whether the given rows hold the total. */
   readonly done: boolean
-  /** Ranks from which something is still to come. */
+  /** Ranks whose parts are still missing. */
   waitingFor(): readonly number[]
 }
 
 export interface ExchangeOptions {
   readonly rank: number
   readonly ranks: number
-  /** This rank's partial sums; the total takes their place. */
+  /** This rank's partial sums, which the total replaces. */
   readonly rows: Float32Array
 }
 
+/** The error for a part that breaks the protocol. */
 export function misplaced(from: number, { kind, chunk, values }: Part, why: string): ShoalError {
   return new ShoalError('bad-frame', `rank ${from} sent ${values.length} numbers as ${kind} ${chunk}: ${why}`)
 }
 
-/** Sums on their way from one part to the next, few enough to stay in the nearest cache. */
+/** Running sums of a stretch that fits the L1 cache. */
 const running = new Float32Array(1024)
 
 /**
- * `((p0 + p1) + p2) + …` for every element, each sum rounded to float32: whatever arrived first, the bits are the same.
+ * Computes `((p0 + p1) + p2) + …` for every element, each sum rounded to float32, so that the order of arrival changes no
+ * bit.
  * @param into may be one of the parts
  */
 export function addInRankOrder(parts: readonly Float32Array[], into: Float32Array): void {
@@ -58,7 +61,7 @@ export function addInRankOrder(parts: readonly Float32Array[], into: Float32Arra
       into[index] = (first[index] as number) + (second[index] as number)
     return
   }
-  // Two at a time: loops over one array each are several times faster than one loop over all.
+  // Loops that add one array at a time are several times faster than one loop over all arrays.
   for (let from = 0; from < into.length; from += running.length) {
     const count = Math.min(running.length, into.length - from)
     for (let index = 0; index < count; index += 1)

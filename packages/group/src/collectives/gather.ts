@@ -2,7 +2,7 @@ import { misplaced, type Exchange, type ExchangeOptions, type Outgoing } from '.
 import { createPieceSum } from './piece-sum.ts'
 import { piecesOf } from './pieces.ts'
 
-/** All-gather: everybody sends its part to everybody and adds up for itself. One latency, and ranks - 1 copies from each. */
+/** All-gather: each rank sends its part to all others and adds up for itself. It takes one latency and ranks - 1 copies from each rank. */
 export function gather({ rank, ranks, rows }: ExchangeOptions): Exchange {
   const pieces = piecesOf(rows)
   const sums = pieces.map((own) => createPieceSum(rank, ranks, own))
@@ -26,7 +26,7 @@ export function gather({ rank, ranks, rows }: ExchangeOptions): Exchange {
   }
 }
 
-/** All ranks but this one, beginning behind it: so that not all of them send to the same one first, and then to the next. */
+/** All ranks but this one, beginning with the next one, so that the ranks do not all send to the same rank at first. */
 export function others(rank: number, ranks: number): number[] {
   return Array.from({ length: ranks - 1 }, (_, index) => (rank + 1 + index) % ranks)
 }

@@ -1,14 +1,14 @@
 import { freeMemory } from '@shoal/host'
 import { addInRankOrder, misplaced, type Part } from './exchange.ts'
 
-/** One piece of a sum at a rank that adds it up: parts in any order, added in rank order when the last one is there. */
+/** One piece of a sum at a rank that adds it up. Parts come in any order and are added in rank order once all have come. */
 export interface PieceSum {
-  /** @returns whether `own` holds the total now @throws {ShoalError} `bad-frame` for a part that has no place here */
+  /** @returns whether `own` holds the total now @throws {ShoalError} `bad-frame` for a part that breaks the protocol */
   take(from: number, part: Part): boolean
   isMissing(rank: number): boolean
 }
 
-/** @param own this rank's part; the total takes its place */
+/** @param own this rank's part, which the total replaces */
 export function createPieceSum(rank: number, ranks: number, own: Float32Array): PieceSum {
   const parts: (Float32Array | undefined)[] = Array.from({ length: ranks })
   parts[rank] = own

@@ -1,18 +1,19 @@
 /**
- * Numbers of a piece: 128 KiB. Longer rows travel in pieces, so that one is encrypted, another is on its way, a third is
- * added and a fourth returns at the same time. Halves of it cost a tenth more, twice as much saves little (docs/log.md).
+ * Most values of a piece: 128 KiB. Longer rows travel in pieces, so that one piece is encrypted, another one travels, a
+ * third one is added and a fourth one returns at the same time. Pieces of half the length cost a tenth more, and pieces of
+ * twice the length save little (docs/log.md).
  */
 export const pieceValues = 32 * 1024
 
-/** 32 KiB, a row of the widest models: what cuts a piece further costs more in messages than it saves. */
+/** Least values of a piece: 32 KiB, a row of the widest models. Shorter pieces cost more in messages than they save. */
 const leastValues = 8 * 1024
 
-/** @param wanted pieces, if they are not too short for it: when each rank is to have one */
+/** @param wanted how many pieces there are to be, so that each rank has one; fewer where they would be too short */
 export function lengthOfPieces(length: number, wanted = 1): number {
   return Math.min(pieceValues, Math.max(leastValues, Math.ceil(length / wanted)))
 }
 
-/** Views of the rows, the last one shorter. */
+/** The rows as views of equal length, of which the last may be shorter. */
 export function piecesOf(rows: Float32Array, wanted?: number): readonly Float32Array[] {
   const each = lengthOfPieces(rows.length, wanted)
   return Array.from({ length: Math.ceil(rows.length / each) }, (_, chunk) =>

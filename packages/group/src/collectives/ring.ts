@@ -3,9 +3,9 @@ import { misplaced, type Exchange, type ExchangeOptions, type Outgoing, type Par
 import { piecesOf } from './pieces.ts'
 
 /**
- * Ring: running sums go from rank 0 up to the last rank piece by piece, and the total goes on from there around the ring.
- * So every link carries the rows about twice, however many ranks there are. (The usual ring, where each piece starts at
- * another rank, would add each piece in another order.)
+ * Ring: running sums go from rank 0 up to the last rank piece by piece, and the total goes on from there around the ring. So
+ * every link carries the rows at most twice, however many ranks there are. The usual ring all-reduce starts each piece at
+ * another rank; it would add the pieces in different orders, and so with different bits.
  */
 export function ring({ rank, ranks, rows }: ExchangeOptions): Exchange {
   const last = ranks - 1

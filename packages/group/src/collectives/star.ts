@@ -5,9 +5,10 @@ import { createPieceSum } from './piece-sum.ts'
 import { piecesOf } from './pieces.ts'
 
 /**
- * Star: everybody sends its part to a hub, which sends the total back. Two latencies, and the fewest messages.
- * The hub of a single piece is rank 0; of longer rows each piece has the next rank as its hub, so that all links and all
- * ranks carry the same, 2 (ranks - 1) / ranks of the rows each way (a reduce-scatter and an all-gather).
+ * Star: each rank sends its part to a hub, which returns the total. It takes two latencies and the fewest messages. The hub
+ * of a single piece is rank 0. Where rows have several pieces, each has the next rank as its hub, so that all links and
+ * ranks carry the same load: 2 (ranks - 1) / ranks of the rows in each direction, as a reduce-scatter followed by an
+ * all-gather.
  */
 export function star({ rank, ranks, rows }: ExchangeOptions): Exchange {
   const pieces = piecesOf(rows, ranks)
@@ -32,7 +33,8 @@ export function star({ rank, ranks, rows }: ExchangeOptions): Exchange {
         chunk,
         values,
       }))
-      // One to each of the others, beginning behind this rank, then the next to each: not all ranks send to the same first.
+      // One piece to each of the others, beginning with the next rank, then the second piece to each of them, and so on, so
+      // that the ranks do not all send to the same rank at first.
       const turnOf = ({ to, chunk }: Outgoing): number => chunk - to + ((to - rank + ranks) % ranks)
       return parts.filter(({ to }) => to !== rank).sort((a, b) => turnOf(a) - turnOf(b))
     },

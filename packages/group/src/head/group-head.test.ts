@@ -4,7 +4,7 @@ import { systemClock } from '@shoal/host/node'
 import { afterEach, expect, test } from 'vitest'
 import { settled } from '@shoal/host/testing'
 import { groupLimits } from '../limits.ts'
-import type { GroupRunner } from '../runner/led-group.ts'
+import type { GroupRunner } from '../runner/runner-types.ts'
 import { createGroupBench, type GroupBench, type RankNode } from '../testing/group-bench.ts'
 
 const whole = { start: 0, end: 3 }
@@ -15,7 +15,7 @@ const rows = (count: number): Float32Array =>
 let bench: GroupBench
 afterEach(() => bench.close())
 
-/** Weights are read in the real event loop. */
+/** Asks until the rank has loaded its part. Weights are read in turns of the real event loop. */
 async function asked(runner: GroupRunner, rank: number, hidden: Float32Array): Promise<Float32Array | null> {
   for (let turn = 0; turn < 200; turn += 1) {
     const answer = runner.head.logits(rank, hidden)
@@ -35,7 +35,7 @@ test.each([
   ['reference', 'f32'],
   ['onnx', 'int4:32'],
 ] as const)(
-  'a member computes its part of the logits, also for several groups, and its spare does when it is lost (%s, %s)',
+  'a member computes its part of the logits, and a spare does so when the member is lost (%s, %s)',
   async (kind, weights) => {
     bench = await createGroupBench('llama', weights, kind)
     const [one, spare] = [await bench.addRank('one'), await bench.addRank('spare')]
@@ -43,7 +43,7 @@ test.each([
     expect(runner.head.logits(1, rows(1))).toBeNull()
     runner.head.share([null, part])
     for (const count of [1, 3]) expect(await asked(runner, 1, rows(count))).toEqual(await wanted(rows(count)))
-    // More than a token's are a prompt's.
+    // More rows than tokens need are those of a prompt, which the leader computes.
     expect(runner.head.logits(1, rows(groupLimits.headRowsMax + 1))).toBeNull()
     expect(runner.head.logits(2, rows(1))).toBeNull()
 
@@ -59,9 +59,9 @@ test.each([
 )
 
 test.each<[string, Parameters<GroupBench['addRank']>[1], unknown]>([
-  ['of another class', { numericClass: 'another' }, part],
-  ['that loads no heads', { headless: true }, part],
-  ['whose part is none', {}, { start: 1, end: 320 }],
+  ['of another numeric class', { numericClass: 'another' }, part],
+  ['that loads no parts of the head', { headless: true }, part],
+  ['whose part is not aligned', {}, { start: 1, end: 320 }],
 ])('a member %s is not asked', async (_, options, vocabulary) => {
   bench = await createGroupBench('llama', 'f32', 'reference')
   const { runner } = await bench.lead('leader', whole, [1, 1], [await bench.addRank('one', options)])
@@ -71,7 +71,7 @@ test.each<[string, Parameters<GroupBench['addRank']>[1], unknown]>([
   await runner.forward('a', 0, rows(1))
 })
 
-test('of two parts that are asked for at once the later one is computed, whichever is loaded first', async () => {
+test('of two parts that are assigned at once the later one is computed, whichever is loaded first', async () => {
   const other = { start: 128, end: 256 }
   bench = await createGroupBench('llama', 'f32', 'reference')
   const slow = Promise.withResolvers<void>()
@@ -91,7 +91,7 @@ test('of two parts that are asked for at once the later one is computed, whichev
   await runner.release()
 })
 
-test('a member that answers with something else is not asked again', async () => {
+test('a member that answers with the wrong number of logits is not asked again', async () => {
   bench = await createGroupBench('llama', 'f32', 'reference')
   const { runner } = await bench.lead('leader', whole, [1, 1], [await bench.addRank('one', { cutLogits: 1 })])
   runner.head.share([null, part])
@@ -100,14 +100,14 @@ test('a member that answers with something else is not asked again', async () =>
   await runner.release()
 })
 
-test('a leader may not have a member load parts without end, nor ask for what it has not loaded', async () => {
+test('a leader cannot have a member load parts without end, nor ask for a part that is not loaded', async () => {
   bench = await createGroupBench('llama', 'f32', 'reference')
   const one: RankNode = await bench.addRank('one')
   const leader = bench.network.createTransport('leader')
   leader.learn(one.peer, one.addresses)
   const channel = await leader.open(one.peer, protocols.group, { signal: new AbortController().signal })
-  const said: string[] = []
-  channel.onFrame((frame) => void said.push(Buffer.from(frame).toString('latin1')))
+  const answers: string[] = []
+  channel.onFrame((frame) => void answers.push(Buffer.from(frame).toString('latin1')))
   const self = { peer: 'leader', addresses: leader.addresses() }
   await channel.send(
     ...encodeGroup({
@@ -132,7 +132,7 @@ test('a leader may not have a member load parts without end, nor ask for what it
   await turns()
   void channel.send(...encodeGroup({ type: 'group-head', request: 1 }, rows(1)))
   await turns()
-  expect(said.at(-1)).toContain('has loaded no part of the head')
+  expect(answers.at(-1)).toContain('has loaded no part of the head')
   const parts = [
     [0, 128],
     [0, 256],
@@ -144,10 +144,10 @@ test('a leader may not have a member load parts without end, nor ask for what it
   for (const [index, [start, end]] of parts.entries())
     await channel.send(...encodeGroup({ type: 'group-head-load', request: 2 + index, start, end }))
   await turns()
-  expect(said.filter((words) => words.includes('parts of the head are loaded here already'))).toHaveLength(
+  expect(answers.filter((words) => words.includes('parts of the head are loaded here already'))).toHaveLength(
     parts.length - groupLimits.headsMax,
   )
   void channel.send(...encodeGroup({ type: 'group-head', request: 9 }, rows(groupLimits.headRowsMax + 1)))
   await turns()
-  expect(said.at(-1)).toContain('are not 1 to')
+  expect(answers.at(-1)).toContain('are not 1 to')
 })

@@ -1,25 +1,26 @@
 import { messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { IndexRange } from '@shoal/model'
-import type { Formation } from '../runner/formation.ts'
+import type { Formation } from '../forming/formation.ts'
 import { groupLimits } from '../limits.ts'
 
 /**
- * The logits of parts of the vocabulary, computed by a group's members: whoever leads a group that ends with the last
- * block, and draws the tokens, waits for the head as long as for several blocks. A member can do nothing with the rows
- * that it cannot do with its own, which are the same.
+ * The head of a model, shared by the members of a group. A leader that draws the tokens and whose group ends with the last
+ * block would wait for the head as long as for several blocks, so each member computes the logits of a part of the
+ * vocabulary. Members learn nothing by that: they have the same rows at the end of the last block.
  */
 export interface GroupHead {
-  /** Parts by rank, null for none; the leader's own is not asked for. Members load them while sessions go on. */
+  /** Assigns parts of the vocabulary by rank, null for none; the leader's own part is ignored. Members load them while sessions go on. */
   share(parts: readonly (IndexRange | null)[]): void
   /**
    * @param hidden float32 `[rows, hiddenSize]`, copied before this returns
-   * @returns float32 `[rows, end - start]` of the rank's part; null when it has none now. It fails when the rank does not
-   *   answer, or with something else, and then the rank is not asked again until the group is formed anew.
+   * @returns float32 `[rows, end - start]` of the rank's part; null when the rank has no part at present. It rejects when
+   *   the rank does not answer or answers with the wrong size. Such a rank is not asked again until the group is formed
+   *   again.
    */
   logits(rank: number, hidden: Float32Array): Promise<Float32Array> | null
 }
 
-/** @param trusted whether a rank's logits have the bits that the leader's would: it is of the leader's numeric class */
+/** @param trusted whether a rank is of the leader's numeric class, so that its logits have the bits that the leader's would have */
 export function createGroupHead(
   logger: Logger,
   hiddenSize: number,
@@ -27,6 +28,7 @@ export function createGroupHead(
 ): GroupHead & { formed(formation: Formation): void } {
   let parts: readonly (IndexRange | null)[] = []
   let current: Formation | null = null
+  /** Ranks that have loaded their parts. */
   let ready = new Set<number>()
 
   const load = (formation: Formation): void => {

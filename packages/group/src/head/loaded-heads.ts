@@ -3,7 +3,7 @@ import type { IndexRange } from '@shoal/model'
 import type { HeadRunner } from '@shoal/runtime'
 import { groupLimits, groupTimes } from '../limits.ts'
 
-/** Brings the head's weights to this machine and loads a part of it. */
+/** Fetches the weights of the head and loads the part for these tokens. */
 export type LoadHead = (vocabulary: IndexRange, signal: AbortSignal) => Promise<HeadRunner>
 
 export interface HeadUse {
@@ -11,9 +11,9 @@ export interface HeadUse {
   release(): void
 }
 
-/** Parts of the head that are loaded: any groups use one at once, and it stays for a while afterwards, as shares do. */
+/** The parts of the head that are loaded. Several groups may use one part, which stays loaded for a while afterwards, as shares do. */
 export interface LoadedHeads {
-  /** @throws {ShoalError} `no-capacity` when too many are loaded; what loading throws */
+  /** @throws {ShoalError} `no-capacity` when too many parts are loaded; errors of loading */
   take(vocabulary: IndexRange): Promise<HeadUse>
   close(): Promise<void>
 }
@@ -55,7 +55,8 @@ export function createLoadedHeads(clock: Clock, load: LoadHead): LoadedHeads {
         entry.users -= 1
         if (entry.users > 0) return
         const freeIfIdle = (): void => {
-          if (entry.users === 0) void free(key, entry)
+          // Nothing is left to do for a part that cannot be released.
+          if (entry.users === 0) free(key, entry).catch(() => undefined)
         }
         entry.timer = clock.after(groupTimes.lingerMs, freeIfIdle, { background: true })
       }

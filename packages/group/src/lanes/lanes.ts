@@ -5,7 +5,7 @@ import { groupTimes } from '../limits.ts'
 import type { RankThread } from './rank-thread-control.ts'
 import type { LaneOffer } from './thread-messages.ts'
 
-/** How long lanes are waited for, all together: an offer and what is made of it. */
+/** How long a rank waits for all its lanes together: for the offers, and then for the connections. */
 const lanesWaitMs = 2 * groupTimes.laneTimeoutMs
 
 export interface LanesOptions {
@@ -13,43 +13,38 @@ export interface LanesOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly thread: RankThread
-  /** False when there is no thread that would make sums: nobody is offered a lane. */
+  /** Whether a computing thread listens. Otherwise no lanes are offered or accepted. */
   readonly possible: boolean
   readonly peers: readonly { readonly peer: string }[]
   readonly signal: AbortSignal
 }
 
-/** How one rank comes to lanes: it offers them to the ranks below it, and takes up what those above it offer. */
+/** How one rank gets its lanes: it offers them to lower ranks, and accepts the offers of higher ranks. */
 export interface Lanes {
+  /** Sends an offer to a lower rank, or that there is none. */
   offerTo(rank: number, send: (message: GroupMessage) => void): void
-  /** @throws {ShoalError} `bad-frame` for a second one: each would be a socket */
-  taken(rank: number, offer: LaneOffer | null): void
-  /** Whether there is a lane to each of these ranks, once all of them have been heard of, or after a while. */
+  /** Accepts the offer of a higher rank. @throws {ShoalError} `bad-frame` for a second offer, because each costs a socket */
+  accept(rank: number, offer: LaneOffer | null): void
+  /** Whether there is a lane to each of these ranks, once all of them have sent an offer or a time limit has passed. */
   all(ranks: readonly number[]): Promise<boolean>
 }
 
-export function createLanes({
-  transport,
-  clock,
-  logger,
-  thread,
-  possible,
-  peers,
-  signal,
-}: LanesOptions): Lanes {
+export function createLanes(options: LanesOptions): Lanes {
+  const { transport, clock, logger, thread, possible, peers, signal } = options
   const made = new Map<number, PromiseWithResolvers<boolean>>()
-  const heard = new Set<number>()
+  const offered = new Set<number>()
   const laneTo = (rank: number): PromiseWithResolvers<boolean> => {
     const known = made.get(rank) ?? Promise.withResolvers<boolean>()
     made.set(rank, known)
     return known
   }
-  const placeOf = (rank: number): ReturnType<NonNullable<Transport['direct']>> =>
+  /** The addresses of both ends of the direct connection to a rank; null without one. */
+  const directTo = (rank: number): ReturnType<NonNullable<Transport['direct']>> =>
     transport.direct?.(peers[rank]?.peer ?? '') ?? null
 
   return {
     offerTo(rank, send) {
-      const host = placeOf(rank)?.host ?? null
+      const host = directTo(rank)?.host ?? null
       if (!possible || host === null) {
         send({ type: 'group-lane', offer: null })
         return
@@ -62,12 +57,12 @@ export function createLanes({
         },
       )
     },
-    taken(rank, offer) {
-      if (heard.has(rank))
-        throw new ShoalError('bad-frame', `rank ${rank} has said already whether it has a lane`)
-      heard.add(rank)
+    accept(rank, offer) {
+      if (offered.has(rank))
+        throw new ShoalError('bad-frame', `rank ${rank} has offered a lane already, or none`)
+      offered.add(rank)
       const { resolve } = laneTo(rank)
-      const address = placeOf(rank)?.address
+      const address = directTo(rank)?.address
       if (!possible || offer === null || address === undefined) {
         resolve(false)
         return

@@ -1,42 +1,47 @@
-import { ShoalError, timeLimit, type Clock, orAborted } from '@shoal/host'
+import { ShoalError, type Clock } from '@shoal/host'
 import type { SumRanks, SumThread } from '@shoal/runtime'
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
-import type { GroupRank, GroupRankOptions } from '../rank/group-rank.ts'
-import { groupTimes } from '../limits.ts'
-import type { FromThread, LaneOffer, PlainError, ToThread } from './thread-messages.ts'
+import type { GroupRankOptions } from '../rank/group-rank.ts'
+import { errorOf, plainError, type FromThread, type LaneOffer, type ToThread } from './thread-messages.ts'
+import { ThreadQuestions } from './thread-questions.ts'
 
-/** This side of the sums that a thread makes by itself. Nothing happens on the other until a device has loaded a share with it. */
+/**
+ * The main thread's side of the sums that a computing thread makes. The other side does not exist before a device has
+ * loaded a share with {@link withThread}, and not at all with devices that have no computing thread.
+ */
 export interface RankThread {
-  /** For the device. */
+  /** What the device loads into its computing thread. */
   readonly thread: SumThread
-  /** A new group. False when no thread listens: then there are no lanes. */
+  /** Begins a new group. @returns false when no computing thread listens, so that there can be no lanes */
   form(options: Pick<GroupRankOptions, 'rank' | 'peers' | 'sums' | 'onLost'>): boolean
-  /** @throws {ShoalError} when it cannot listen */
+  /** Has the thread listen for rank `from`. @throws {ShoalError} when it cannot */
   listen(from: number, host: string, signal: AbortSignal): Promise<LaneOffer>
-  /** @throws {ShoalError} when there is no way */
+  /** Has the thread connect to rank `to`. @throws {ShoalError} when it cannot */
   connect(to: number, host: string, offer: LaneOffer, signal: AbortSignal): Promise<void>
+  /** Has the thread make sums over its lanes from now on. */
   use(): void
   begin(call: number): void
   fail(call: number, error: ShoalError): void
   end(error: ShoalError): void
   /**
-   * Hears now what the thread has said. For whoever learns that a call has failed: that a rank was lost was said before,
-   * but two ports are not read in the order in which they were written to.
+   * Handles the messages that the thread has sent so far. To be called when a call has failed, before the failure is
+   * judged: the thread reports a lost rank before it answers the call, but the two travel through different ports, which
+   * are not read in the order in which they were written.
    */
   catchUp(): void
-  /** Sums made by the thread since it was loaded, and what it waited for them; null without a thread. */
+  /** How many sums the thread has made since it was loaded, and how long it waited for them; null without a thread. */
   spent(signal: AbortSignal): Promise<{ readonly sums: number; readonly ms: number } | null>
   close(): void
 }
 
-/** @param sum makes the sums where the thread does not */
+/** @param sum makes the sums that the thread does not make */
 export function withThread(sum: SumRanks, control: RankThread): SumRanks {
   return Object.assign((partial: Float32Array, computedMs: number) => sum(partial, computedMs), {
     thread: control.thread,
   })
 }
 
-/** What is not loaded makes no sums. */
+/** Closes the thread's port when loading fails. */
 export async function orClosed<Loaded>(control: RankThread, loading: Promise<Loaded>): Promise<Loaded> {
   try {
     return await loading
@@ -46,91 +51,26 @@ export async function orClosed<Loaded>(control: RankThread, loading: Promise<Loa
   }
 }
 
-/** What ends a call, or all, ends it in the thread too. */
-export function alsoInThread(ranks: GroupRank, thread: () => RankThread | null): GroupRank {
-  const { collective } = ranks
-  return {
-    ...ranks,
-    collective: {
-      ...collective,
-      begin(call) {
-        collective.begin(call)
-        thread()?.begin(call)
-      },
-      fail(call, error) {
-        collective.fail(call, error)
-        thread()?.fail(call, error)
-      },
-      close(error) {
-        collective.close(error)
-        thread()?.end(error)
-      },
-    },
-    close(error) {
-      ranks.close(error)
-      thread()?.end(error)
-    },
-  }
-}
-
 export function createRankThread(clock: Clock): RankThread {
   const { port1: port, port2 } = new MessageChannel()
-  const waiting = new Map<number, { resolve(value: FromThread): void }>()
+  const tell = (message: ToThread): void => port.postMessage(message)
+  const questions = new ThreadQuestions(clock, tell)
   let ready = false
-  /** Whether the thread has been told of a group: what nobody reads must not be written. */
+  /** Whether the thread knows of a group. Without a thread, messages would pile up unread. */
   let formed = false
   let nextGroup = 0
-  let nextAsk = 0
   let lost: GroupRankOptions['onLost'] = () => undefined
 
-  const tell = (message: ToThread): void => port.postMessage(message)
   const tellOfGroup = (message: ToThread): void => {
     if (formed) tell(message)
   }
   const receive = (message: FromThread): void => {
-    switch (message.type) {
-      case 'ready':
-        ready = true
-        return
-      case 'lost':
-        if (message.group === nextGroup - 1) lost(message.rank, errorOf(message.error))
-        return
-      case 'listening':
-      case 'lane':
-      case 'spent':
-        waiting.get(message.ask)?.resolve(message)
-        return
-    }
+    if (message.type === 'ready') ready = true
+    else if (message.type !== 'lost') questions.answer(message.ask, message)
+    else if (message.group === nextGroup - 1) lost(message.rank, errorOf(message.error))
   }
   port.on('message', receive)
   port.unref()
-  const ask = async (make: (ask: number) => ToThread, signal: AbortSignal): Promise<FromThread> => {
-    const limit = timeLimit(
-      clock,
-      groupTimes.laneTimeoutMs,
-      () =>
-        new ShoalError(
-          'deadline-passed',
-          `the computing thread did not answer within ${groupTimes.laneTimeoutMs} ms`,
-        ),
-      signal,
-    )
-    const answered = Promise.withResolvers<FromThread>()
-    const id = nextAsk
-    nextAsk += 1
-    waiting.set(id, answered)
-    try {
-      tell(make(id))
-      return await orAborted(answered.promise, limit.signal)
-    } finally {
-      limit.clear()
-      waiting.delete(id)
-    }
-  }
-  const laneOf = (message: FromThread): FromThread => {
-    if (message.type === 'lane' && message.error !== null) throw new ShoalError('no-capacity', message.error)
-    return message
-  }
 
   return {
     thread: { module: new URL('./rank-thread.ts', import.meta.url).href, port: port2 },
@@ -142,19 +82,19 @@ export function createRankThread(clock: Clock): RankThread {
       return ready
     },
     async listen(from, host, signal) {
-      const message = laneOf(await ask((id) => ({ type: 'listen', ask: id, from, host }), signal))
-      if (message.type !== 'listening') throw new Error(`'${message.type}' is no offer`)
+      const message = laneMade(await questions.ask((ask) => ({ type: 'listen', ask, from, host }), signal))
+      if (message.type !== 'listening') throw new Error(`'${message.type}' is not an offer`)
       return message.offer
     },
     async connect(to, host, offer, signal) {
-      laneOf(await ask((id) => ({ type: 'connect', ask: id, to, host, offer }), signal))
+      laneMade(await questions.ask((ask) => ({ type: 'connect', ask, to, host, offer }), signal))
     },
     use: () => tellOfGroup({ type: 'use' }),
     begin: (call) => tellOfGroup({ type: 'begin', call }),
-    fail: (call, error) => tellOfGroup({ type: 'fail', call, error: plain(error) }),
+    fail: (call, error) => tellOfGroup({ type: 'fail', call, error: plainError(error) }),
     end(error) {
       lost = () => undefined
-      tellOfGroup({ type: 'end', error: plain(error) })
+      tellOfGroup({ type: 'end', error: plainError(error) })
     },
     catchUp() {
       for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
@@ -162,13 +102,15 @@ export function createRankThread(clock: Clock): RankThread {
     },
     async spent(signal) {
       if (!ready) return null
-      const message = await ask((id) => ({ type: 'report', ask: id }), signal)
+      const message = await questions.ask((ask) => ({ type: 'report', ask }), signal)
       return message.type === 'spent' ? message : null
     },
     close: () => port.close(),
   }
 }
 
-const plain = ({ code, message, definite }: ShoalError): PlainError => ({ code, message, definite })
-const errorOf = ({ code, message, definite }: PlainError): ShoalError =>
-  new ShoalError(code, message, { definite })
+/** @throws {ShoalError} what kept the thread from making the lane */
+function laneMade(message: FromThread): FromThread {
+  if (message.type === 'lane' && message.error !== null) throw new ShoalError('no-capacity', message.error)
+  return message
+}

@@ -1,15 +1,16 @@
-import { seededRandom, ShoalError, silentLogger } from '@shoal/host'
+import { ShoalError } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
-import { createMemoryNetwork } from '@shoal/network'
 import type { ThreadSum } from '@shoal/runtime'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { algorithms, type Algorithm } from '../collectives/exchange.ts'
 import { pieceValues } from '../collectives/pieces.ts'
-import { createLanes } from './lanes.ts'
 import { createRankThread, type RankThread } from './rank-thread-control.ts'
 import { createThreadSum } from './rank-thread.ts'
 
-/* Both sides of a thread in one, with real sockets: what a thread says is heard when this side catches up with it. */
+/*
+ * Both sides of computing threads in one thread, with real sockets. What a computing thread reports is heard when the other
+ * side catches up with it.
+ */
 
 const host = '127.0.0.1'
 const peers = [{ peer: 'alice' }, { peer: 'bob' }]
@@ -67,7 +68,7 @@ describe('sums in a thread of their own', () => {
     [11, 22],
   ]
 
-  test('are made from when both sides are told to, and again by the next group', async () => {
+  test('are made once both sides are told to, and again for the next group', async () => {
     for (let round = 0; round < 3; round += 1) {
       await join()
       begin(0)
@@ -80,7 +81,7 @@ describe('sums in a thread of their own', () => {
     expect((await alice.control.spent(signal))?.sums).toBe(6)
   })
 
-  test.each(algorithms)('of rows in many pieces, by %s, sum after sum', async (algorithm) => {
+  test.each(algorithms)('add rows of many pieces by %s, for several sums', async (algorithm) => {
     const length = 7 * pieceValues + 5
     await join(algorithm)
     use()
@@ -97,13 +98,17 @@ describe('sums in a thread of their own', () => {
 
   test.each<[string, () => void, string]>([
     [
-      'its call is given up',
+      'their call fails',
       () => alice.control.fail(0, new ShoalError('compute-failed', 'enough')),
       'compute-failed',
     ],
-    ['its group ends', () => alice.control.end(new ShoalError('not-ready', 'over')), 'not-ready'],
-    ['its share is released', () => alice.control.close(), 'not-ready'],
-    ['the other rank goes', () => bob.control.end(new ShoalError('cancelled', 'over')), 'peer-vanished'],
+    ['their group ends', () => alice.control.end(new ShoalError('not-ready', 'over')), 'not-ready'],
+    ['the share is released', () => alice.control.close(), 'not-ready'],
+    [
+      'the other rank ends the group',
+      () => bob.control.end(new ShoalError('cancelled', 'over')),
+      'peer-vanished',
+    ],
   ])('fail at once when %s', async (_name, end, code) => {
     await join()
     begin(0)
@@ -113,7 +118,7 @@ describe('sums in a thread of their own', () => {
     await failed
   })
 
-  test('that failed with a call do not keep the next call from its sums', async () => {
+  test('of the next call succeed after those of a failed call', async () => {
     await join()
     begin(0)
     use()
@@ -124,7 +129,7 @@ describe('sums in a thread of their own', () => {
     expect(await total()).toEqual(whole)
   })
 
-  test('that fail because a rank is lost: that it is lost is known by then', async () => {
+  test('that fail because a rank is lost fail after that loss was reported', async () => {
     await join()
     begin(0)
     use()
@@ -134,10 +139,10 @@ describe('sums in a thread of their own', () => {
     expect(alice.lost).toEqual([{ rank: 1, code: 'peer-vanished' }])
   })
 
-  test('a lane that ends before it is used says so when it is', async () => {
+  test('a lane that ends before it is used is reported lost once lanes are used', async () => {
     await join()
     bob.control.end(new ShoalError('cancelled', 'over'))
-    // Turns for the socket's end to arrive; the outcome is the same when it comes later.
+    // Turns in which the end of the socket arrives. The outcome is the same when it arrives later.
     for (let turn = 0; turn < 50; turn += 1) await alice.control.spent(signal)
     expect(alice.lost).toEqual([])
     alice.control.begin(0)
@@ -158,7 +163,7 @@ describe('sums in a thread of their own', () => {
     await expect(alice.control.connect(1, host, offer, signal)).rejects.toMatchObject({ code: 'no-capacity' })
   })
 
-  test('more offers than are allowed do not open more ports', async () => {
+  test('more offers than allowed are refused and open no more ports', async () => {
     form(bob, 1)
     const ports = new Set<number>()
     let refused = 0
@@ -173,7 +178,7 @@ describe('sums in a thread of their own', () => {
     expect(ports.size).toBe(1)
   })
 
-  test('without a thread nothing is written for one', async () => {
+  test('without a computing thread no messages pile up', async () => {
     const control = createRankThread(systemClock)
     const written: unknown[] = []
     expect(control.form({ rank: 0, peers, sums: [], onLost: () => undefined })).toBe(false)
@@ -187,25 +192,4 @@ describe('sums in a thread of their own', () => {
     })
     expect(written).toEqual([])
   })
-})
-
-test('a rank says once whether it has a lane: each offer would be a socket', async () => {
-  const transport = createMemoryNetwork({ clock: systemClock, random: seededRandom(1) }).createTransport(
-    'alice',
-  )
-  const thread = createRankThread(systemClock)
-  const lanes = createLanes({
-    transport,
-    clock: systemClock,
-    logger: silentLogger,
-    thread,
-    possible: true,
-    peers,
-    signal,
-  })
-  lanes.taken(1, null)
-  expect(() => lanes.taken(1, null)).toThrow('said already')
-  expect(await lanes.all([1])).toBe(false)
-  thread.close()
-  await transport.close()
 })

@@ -3,7 +3,7 @@ import type { GroupMessage } from '@shoal/protocol'
 import { groupLimits } from '../limits.ts'
 import type { RankLink } from '../rank-link.ts'
 
-/** Sends back what comes over this channel, so that whoever wants to lead a group here knows what messages cost. */
+/** Sends echoes back over their channel, so that a future leader can measure what messages to this node cost. */
 export function createEcho(link: RankLink): (message: GroupMessage, values: Float32Array) => void {
   let answered = 0
   return (message, values) => {

@@ -13,16 +13,17 @@ export interface GroupRankOptions {
   /** By rank. */
   readonly peers: readonly { readonly peer: string }[]
   readonly sums: SumTable
-  /** A rank has gone, or does not keep to the protocol: no sum can be made any more. */
+  /** Another rank is lost or broke the protocol, so no sum can be made any more. */
   onLost(rank: number, error: ShoalError): void
 }
 
 /** One rank's links to the others, and the sums over them. */
 export interface GroupRank {
   readonly collective: Collective
-  /** Parts that come over this link belong to `rank`. */
+  /** Sends parts for `rank` over this link, and counts its end as the loss of that rank. */
   attach(rank: number, link: RankLink): void
   receive(rank: number, part: GroupPart, values: Float32Array): void
+  /** A rank's name in error messages. */
   nameOf(rank: number): string
   close(error: ShoalError): void
 }
@@ -67,7 +68,7 @@ export function createGroupRank(options: GroupRankOptions): GroupRank {
   }
 }
 
-/** The first entry that is long enough, the last one for all that is longer. */
+/** The algorithm of the first entry that is large enough, or of the last entry. */
 export function algorithmOf(sums: SumTable, bytes: number): Algorithm {
   return (sums.find((entry) => bytes <= entry.bytes) ?? sums.at(-1))?.algorithm ?? 'gather'
 }

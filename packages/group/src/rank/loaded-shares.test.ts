@@ -13,8 +13,9 @@ const { signal } = new AbortController()
 
 let clock: VirtualClock
 let shares: LoadedShares
-/** In memory now, and ever. */
+/** Shares in memory now. */
 let inMemory: number
+/** Shares that were ever loaded. */
 let loads: number
 
 beforeEach(() => {
@@ -40,7 +41,7 @@ test('a share whose group has ended is freed after a while', async () => {
   expect(inMemory).toBe(0)
 })
 
-test('the next group has it as it is, and keeps it', async () => {
+test('the next group gets the share as it is loaded, and keeps it', async () => {
   const first = await shares.take(request, sum, signal)
   await expect(shares.take(request, async () => new Float32Array(), signal)).rejects.toMatchObject({
     code: 'no-capacity',
@@ -48,14 +49,14 @@ test('the next group has it as it is, and keeps it', async () => {
   first.release(Promise.resolve())
   const second = await shares.take(request, async () => new Float32Array(), signal)
   expect(second.runner).toBe(first.runner)
-  // Once more is too late.
+  // A second release by the first group has no effect.
   first.release(Promise.resolve())
   clock.advance(groupTimes.lingerMs)
   await settled()
   expect([inMemory, loads]).toEqual([1, 1])
 })
 
-test('whoever takes it waits for the calls of the group before', async () => {
+test('a group that takes a share waits for the calls of the group before', async () => {
   const gate = Promise.withResolvers<void>()
   const first = await shares.take(request, sum, signal)
   first.release(gate.promise)
@@ -67,7 +68,7 @@ test('whoever takes it waits for the calls of the group before', async () => {
   expect(await second).toBe(true)
 })
 
-test('a group that ends while it waits makes room at once, and the next one waits for the calls before both', async () => {
+test('a group that ends while it waits releases the share at once, and the next one waits for the calls before both', async () => {
   const gate = Promise.withResolvers<void>()
   const ending = new AbortController()
   ;(await shares.take(request, sum, signal)).release(gate.promise)
@@ -85,7 +86,7 @@ test('a group that ends while it waits makes room at once, and the next one wait
   expect([inMemory, loads]).toEqual([1, 1])
 })
 
-test('what only stays for its group is freed before another share is loaded: a leader cannot fill the memory with them', async () => {
+test('an unused share is freed before another one is loaded, so that a leader cannot fill the memory', async () => {
   for (let rank = 0; rank < 20; rank += 1) {
     const use = await shares.take({ ...request, rank }, sum, signal)
     expect(inMemory).toBe(1)
@@ -101,7 +102,7 @@ test('what only stays for its group is freed before another share is loaded: a l
   expect(inMemory).toBe(1)
 })
 
-test('another rank, split or range is another share; all are freed at the end', async () => {
+test('each rank, split and range is a share of its own, and closing frees all of them', async () => {
   for (const one of [
     request,
     { ...request, rank: 0 },

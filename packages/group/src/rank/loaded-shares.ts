@@ -11,28 +11,28 @@ export interface ShareRequest {
   readonly rank: number
 }
 
-/** Brings the weights of a rank's share to this machine and loads it. */
+/** Fetches the weights of a rank's share and loads it. */
 export type LoadShare = (
   request: ShareRequest & { readonly sum: SumRanks },
   signal: AbortSignal,
 ) => Promise<BlockRunner>
 
-/** A share in the hands of one group. */
+/** A share while one group uses it. */
 export interface ShareUse {
   readonly runner: BlockRunner
-  /** Where its sums may be made. */
+  /** The computing thread that may make the sums of the share. */
   readonly thread: RankThread
-  /** Its calls fail from now on; the next group has it once `idle` resolves. */
+  /** Ends the use: calls fail from now on. The next group gets the share once `idle` has resolved. */
   release(idle: Promise<void>): void
 }
 
 /**
- * Shares that are loaded: one group uses one at a time, and it stays for a while afterwards, because a group that has
- * lost a rank is formed again around the same ones. Unless another one is to be loaded: leaders that ask for one after the
- * other would fill the memory.
+ * The shares that are loaded. Only one group at a time uses a share. After its group has ended, a share stays loaded for
+ * a while, because a group that has lost a rank is formed again with the remaining ranks. It is freed earlier when another
+ * share is to be loaded: otherwise leaders that ask for one share after the other would fill the memory.
  */
 export interface LoadedShares {
-  /** @throws {ShoalError} `no-capacity` while another group uses it, or what loading throws */
+  /** @throws {ShoalError} `no-capacity` while another group uses the share; errors of loading */
   take(request: ShareRequest, sum: SumRanks, signal: AbortSignal): Promise<ShareUse>
   close(): Promise<void>
 }
@@ -40,84 +40,102 @@ export interface LoadedShares {
 interface Entry {
   readonly loading: Promise<BlockRunner>
   readonly thread: RankThread
+  /** Makes the sums of the group that uses the share; null while no group does. */
   sum: SumRanks | null
-  /** The calls of the group before are over. */
+  /** Resolves when the calls of the group before are over. */
   idle: Promise<void>
   timer: Timer | null
 }
 
 export function createLoadedShares(clock: Clock, load: LoadShare): LoadedShares {
-  const entries = new Map<string, Entry>()
-  const closing = new AbortController()
+  return new Shares(clock, load)
+}
 
-  const free = async (key: string, entry: Entry): Promise<void> => {
-    if (entries.get(key) === entry) entries.delete(key)
+class Shares implements LoadedShares {
+  readonly #clock: Clock
+  readonly #load: LoadShare
+  readonly #entries = new Map<string, Entry>()
+  readonly #closing = new AbortController()
+
+  constructor(clock: Clock, load: LoadShare) {
+    this.#clock = clock
+    this.#load = load
+  }
+
+  async take(request: ShareRequest, sum: SumRanks, signal: AbortSignal): Promise<ShareUse> {
+    const { range, split, rank } = request
+    const key = `${range.start}:${range.end}/${formatSplit(split)}/${rank}`
+    const entry = this.#entries.get(key) ?? this.#start(key, request)
+    if (entry.sum !== null)
+      throw new ShoalError(
+        'no-capacity',
+        `another group uses rank ${rank} of blocks ${range.start}:${range.end} here`,
+      )
+    entry.sum = sum
     entry.timer?.cancel()
-    const runner = await entry.loading.catch(() => null)
-    entry.thread.close()
-    await runner?.release()
+    const release = (idle: Promise<void>): void => {
+      if (entry.sum === sum) this.#unused(key, entry, idle)
+    }
+    // A group that ends while its share loads is formed again at once, with this rank among those that remain.
+    const giveUp = (): void => release(entry.idle)
+    signal.addEventListener('abort', giveUp, { once: true })
+    try {
+      await entry.idle
+      const runner = await entry.loading
+      signal.throwIfAborted()
+      return { runner, thread: entry.thread, release }
+    } catch (error) {
+      giveUp()
+      if (!signal.aborted) await this.#free(key, entry)
+      throw error
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
   }
-  /** Only a group that is formed again needs them, and it finds them as they are: whoever comes with another one needs the room. */
-  const freeUnused = async (): Promise<void> => {
-    const unused = [...entries].filter(([, { sum }]) => sum === null)
-    await Promise.all(unused.map(([key, entry]) => free(key, entry)))
+
+  async close(): Promise<void> {
+    this.#closing.abort(new ShoalError('cancelled', 'this node is closing'))
+    for (const [key, entry] of this.#entries) await this.#free(key, entry)
   }
-  const start = (key: string, request: ShareRequest): Entry => {
-    const room = freeUnused()
-    const thread = createRankThread(clock)
+
+  #start(key: string, request: ShareRequest): Entry {
+    const room = this.#freeUnused()
+    const thread = createRankThread(this.#clock)
     const sum: SumRanks = (partial, computedMs) =>
       entry.sum?.(partial, computedMs) ?? Promise.reject(new ShoalError('cancelled', 'the group has ended'))
     const entry: Entry = {
-      loading: room.then(() => load({ ...request, sum: withThread(sum, thread) }, closing.signal)),
+      loading: room.then(() =>
+        this.#load({ ...request, sum: withThread(sum, thread) }, this.#closing.signal),
+      ),
       thread,
       sum: null,
       idle: Promise.resolve(),
       timer: null,
     }
-    entries.set(key, entry)
+    this.#entries.set(key, entry)
     return entry
   }
 
-  return {
-    async take(request, sum, signal) {
-      const { range, split, rank } = request
-      const key = `${range.start}:${range.end}/${formatSplit(split)}/${rank}`
-      const entry = entries.get(key) ?? start(key, request)
-      if (entry.sum !== null)
-        throw new ShoalError(
-          'no-capacity',
-          `another group uses rank ${rank} of blocks ${range.start}:${range.end} here`,
-        )
-      entry.sum = sum
-      entry.timer?.cancel()
-      const release = (idle: Promise<void>): void => {
-        if (entry.sum !== sum) return
-        entry.sum = null
-        entry.idle = idle
-        const freeIfIdle = (): void => {
-          if (entry.sum === null) void free(key, entry)
-        }
-        entry.timer = clock.after(groupTimes.lingerMs, freeIfIdle, { background: true })
-      }
-      // A group that ends while this loads is formed again around those that are left, this one with them: at once.
-      const giveUp = (): void => release(entry.idle)
-      signal.addEventListener('abort', giveUp, { once: true })
-      try {
-        await entry.idle
-        const runner = await entry.loading
-        signal.throwIfAborted()
-        return { runner, thread: entry.thread, release }
-      } catch (error) {
-        giveUp()
-        if (!signal.aborted) await free(key, entry)
-        throw error
-      } finally {
-        signal.removeEventListener('abort', giveUp)
-      }
-    },
-    async close() {
-      closing.abort(new ShoalError('cancelled', 'this node is closing'))
-      for (const [key, entry] of entries) await free(key, entry)
-    },
+  #unused(key: string, entry: Entry, idle: Promise<void>): void {
+    entry.sum = null
+    entry.idle = idle
+    const freeIfUnused = (): void => {
+      // Nothing is left to do for a share that cannot be released.
+      if (entry.sum === null) this.#free(key, entry).catch(() => undefined)
+    }
+    entry.timer = this.#clock.after(groupTimes.lingerMs, freeIfUnused, { background: true })
+  }
+
+  async #freeUnused(): Promise<void> {
+    const unused = [...this.#entries].filter(([, { sum }]) => sum === null)
+    await Promise.all(unused.map(([key, entry]) => this.#free(key, entry)))
+  }
+
+  async #free(key: string, entry: Entry): Promise<void> {
+    if (this.#entries.get(key) === entry) this.#entries.delete(key)
+    entry.timer?.cancel()
+    const runner = await entry.loading.catch(() => null)
+    entry.thread.close()
+    await runner?.release()
   }
 }

@@ -1,12 +1,19 @@
-import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
+import { ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { protocols, type FormGroup, type GroupMessage } from '@shoal/protocol'
-import { groupLimits } from '../limits.ts'
-import { createEcho } from './echo.ts'
-import { createLoadedHeads, type LoadHead } from '../head/loaded-heads.ts'
-import { createLoadedShares, type LoadShare } from './loaded-shares.ts'
-import { createMember, type Member } from './rank-member.ts'
+import { createLoadedHeads, type LoadedHeads, type LoadHead } from '../head/loaded-heads.ts'
 import { createRankLink, type RankLink } from '../rank-link.ts'
+import { checkForm } from './check-form.ts'
+import { createEcho } from './echo.ts'
+import { createLeaderAnswers } from './leader-answers.ts'
+import { createLoadedShares, type LoadedShares, type LoadShare } from './loaded-shares.ts'
+import { RankMember } from './rank-member.ts'
+
+export interface RankHostDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly logger: Logger
+}
 
 export interface RankHostOptions {
   readonly manifestId: string
@@ -15,120 +22,125 @@ export interface RankHostOptions {
   /** Read for each group that is formed. */
   readonly numericClass: string
   readonly load: LoadShare
-  /** Parts of the head for leaders that answer; none when absent. */
+  /** Loads parts of the head for leaders that draw tokens. Absent: this node computes no logits. */
   readonly loadHead?: LoadHead
-  /** Whether this peer may make this node a rank: it costs memory and time. May throw a `ShoalError` that says more than a no. */
+  /**
+   * Whether this peer may make this node a rank, which costs memory and computing time. It may throw a `ShoalError` that
+   * explains a refusal.
+   */
   accepts(leader: string, request: FormGroup): boolean
 }
 
-/** Serves groups that others lead. */
+/** Makes this node a member of groups that other peers lead. */
 export interface RankHost {
-  /** Groups that this node is a member of. */
+  /** How many groups this node is a member of. */
   readonly groups: number
-  /** Peers that lead them. */
+  /** Peer ids of the leaders of these groups. */
   leaders(): readonly string[]
   close(): Promise<void>
 }
 
+export function createRankHost(dependencies: RankHostDependencies, options: RankHostOptions): RankHost {
+  const host = new GroupMemberships(dependencies, options)
+  dependencies.transport.handle(protocols.group, (channel) => host.accept(channel))
+  return host
+}
+
 type Receive = (message: GroupMessage, values: Float32Array) => Promise<void> | void
 
-export function createRankHost(
-  dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger },
-  options: RankHostOptions,
-): RankHost {
-  const { transport, clock, logger } = dependencies
-  const shares = createLoadedShares(clock, options.load)
-  const heads = options.loadHead === undefined ? null : createLoadedHeads(clock, options.loadHead)
-  const members = new Map<string, Member>()
-  let closed = false
+class GroupMemberships implements RankHost {
+  readonly #dependencies: RankHostDependencies
+  readonly #options: RankHostOptions
+  readonly #shares: LoadedShares
+  readonly #heads: LoadedHeads | null
+  readonly #members = new Map<string, RankMember>()
+  #closing = false
 
-  const check = (leader: string, request: FormGroup): void => {
-    const { manifest, profile, group, rank, peers } = request
-    if (closed) throw new ShoalError('not-ready', 'this node is closing')
-    if (manifest !== options.manifestId)
-      throw new ShoalError(
-        'wrong-manifest',
-        `this node serves manifest ${options.manifestId}, not ${manifest}`,
-      )
-    if (profile !== options.profile)
-      throw new ShoalError('wrong-profile', `this node computes ${options.profile}, not ${profile}`)
-    if (!options.accepts(leader, request))
-      throw new ShoalError('no-capacity', 'this node is no rank of groups that you lead')
-    if (peers[0]?.peer !== leader || peers[rank]?.peer !== transport.peerId)
-      throw new ShoalError('bad-request', 'the leader is rank 0, and a rank is asked by its own name')
-    if (members.has(group)) throw new ShoalError('bad-request', 'this group exists here')
-    if (members.size >= groupLimits.groupsMax)
-      throw new ShoalError('no-capacity', `this node is a rank of ${groupLimits.groupsMax} groups already`)
+  constructor(dependencies: RankHostDependencies, options: RankHostOptions) {
+    const { clock } = dependencies
+    this.#dependencies = dependencies
+    this.#options = options
+    this.#shares = createLoadedShares(clock, options.load)
+    this.#heads = options.loadHead === undefined ? null : createLoadedHeads(clock, options.loadHead)
   }
 
-  const form = (link: RankLink, request: FormGroup): Receive => {
-    try {
-      check(link.peer, request)
-    } catch (error) {
-      const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
-      link.send({
-        type: 'group-failed',
-        request: request.request,
-        call: null,
-        code,
-        message: messageOf(error),
-        definite,
-      })
-      return () => undefined
-    }
-    // A leader that forms its group again has given the one before up, even if its channel's end has not arrived yet.
-    for (const member of members.values()) {
-      if (member.leader === link.peer)
-        member.end(new ShoalError('cancelled', 'the leader forms this group again'))
-    }
-    const member = createMember(
-      { transport, clock, logger, shares, heads, numericClass: () => options.numericClass },
-      link,
-      request,
-    )
-    members.set(request.group, member)
-    member.onEnd(() => members.delete(request.group))
-    void member.form()
-    logger.info('group-joined', {
-      group: request.group,
-      leader: link.peer,
-      rank: request.rank,
-      ranks: request.peers.length,
-    })
-    return (message, values) => member.receive(message, values)
+  get groups(): number {
+    return this.#members.size
   }
 
-  const accept = (channel: Channel): void => {
-    const link = createRankLink(channel, logger)
+  leaders(): readonly string[] {
+    return [...this.#members.values()].map(({ leader }) => leader)
+  }
+
+  /** Takes a channel, whose first message says what it is for. */
+  accept(channel: Channel): void {
+    const link = createRankLink(channel, this.#dependencies.logger)
     let receive: Receive = (message, values) => {
-      if (message.type === 'group-form') receive = form(link, message)
-      else if (message.type === 'group-meet') receive = meet(link, message.group, message.rank)
+      if (message.type === 'group-form') receive = this.#form(link, message)
+      else if (message.type === 'group-meet') receive = this.#meet(link, message.group, message.rank)
       else if (message.type === 'group-echo') {
-        const echo = createEcho(link)
-        receive = echo
-        echo(message, values)
-      } else throw new ShoalError('bad-frame', `'${message.type}' before anybody said who this is about`)
+        receive = createEcho(link)
+        return receive(message, values)
+      } else throw new ShoalError('bad-frame', `'${message.type}' is not the first message of a channel`)
     }
     link.onMessage((message, values) => receive(message, values))
   }
 
-  const meet = (link: RankLink, group: string, rank: number): Receive => {
-    const member = members.get(group)
-    if (member === undefined) throw new ShoalError('bad-frame', 'no such group is here')
-    return member.meet(rank, link)
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const member of this.#members.values())
+      member.end(new ShoalError('not-ready', 'this node is closing'))
+    await this.#shares.close()
+    await this.#heads?.close()
   }
 
-  transport.handle(protocols.group, accept)
-  return {
-    get groups() {
-      return members.size
-    },
-    leaders: () => [...members.values()].map(({ leader }) => leader),
-    async close() {
-      closed = true
-      for (const member of members.values()) member.end(new ShoalError('not-ready', 'this node is closing'))
-      await shares.close()
-      await heads?.close()
-    },
+  /** Joins a group, or tells its leader why not. */
+  #form(link: RankLink, request: FormGroup): Receive {
+    try {
+      this.#check(link.peer, request)
+    } catch (error) {
+      createLeaderAnswers(link).requestFailed(request.request, error)
+      return () => undefined
+    }
+    // A leader that forms its group again has abandoned the one before, even if the end of its channel has not arrived yet.
+    for (const member of this.#members.values()) {
+      if (member.leader === link.peer)
+        member.end(new ShoalError('cancelled', 'the leader forms this group again'))
+    }
+    const options = this.#options
+    const member = new RankMember(
+      {
+        ...this.#dependencies,
+        shares: this.#shares,
+        heads: this.#heads,
+        numericClass: () => options.numericClass,
+      },
+      link,
+      request,
+    )
+    const { group, rank, peers } = request
+    this.#members.set(group, member)
+    member.onEnd(() => this.#members.delete(group))
+    member.form().catch((error: unknown) => member.end(new ShoalError('internal', String(error))))
+    this.#dependencies.logger.info('group-joined', { group, leader: link.peer, rank, ranks: peers.length })
+    return (message, values) => member.receive(message, values)
+  }
+
+  #check(leader: string, request: FormGroup): void {
+    const { manifestId, profile } = this.#options
+    checkForm(leader, request, {
+      manifestId,
+      profile,
+      self: this.#dependencies.transport.peerId,
+      closing: this.#closing,
+      groups: this.#members,
+      accepts: (...given) => this.#options.accepts(...given),
+    })
+  }
+
+  #meet(link: RankLink, group: string, rank: number): Receive {
+    const member = this.#members.get(group)
+    if (member === undefined) throw new ShoalError('bad-frame', 'no such group is here')
+    return member.meet(rank, link)
   }
 }

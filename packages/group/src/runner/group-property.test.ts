@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => bench.close())
 
-/** What happens to a session: rows appended, or cut off. */
+/** One action on a session: rows are appended, or cut off to so many per cent. */
 type Turn =
   | { readonly kind: 'rows'; readonly count: number }
   | { readonly kind: 'cut'; readonly keep: number }
@@ -32,7 +32,7 @@ const turns = fc.array(
 const rowsOf = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count * hiddenSize }, (_, index) => Math.sin(index * 0.37 + seed))
 
-/** Runs the turns in two sessions at once. @returns every output's bits, in order */
+/** Runs the turns in two sessions at once. @returns the bits of all outputs in order */
 async function play(
   runner: Awaited<ReturnType<GroupBench['lead']>>['runner'],
   given: readonly Turn[],
@@ -56,7 +56,7 @@ async function play(
   return bits
 }
 
-test('whichever members die, before whichever call or in the midst of one: with spares enough no bit changes', async () => {
+test('with enough spares no bit changes, whichever members die, before or during whichever calls', async () => {
   let life = 0
   const deaths = fc.array(fc.record({ turn: fc.nat({ max: 7 }), inCall: fc.boolean() }), {
     minLength: 1,
@@ -74,7 +74,7 @@ test('whichever members die, before whichever call or in the midst of one: with 
       const expected = await play(calm.runner, given, () => undefined)
       await calm.runner.release()
 
-      /** Names of nodes that die at their next computation. */
+      /** Nodes that die at their next call. */
       const doomed = new Set<string>()
       const add = (index: number): Promise<RankNode> => {
         const name = `rank-${life}-${index}`

@@ -13,7 +13,7 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
   const end = (): void => void (over = true)
   promise.then(end, end)
   while (!over) {
-    // Files are read in the real event loop.
+    // Files are read in turns of the real event loop.
     await settled(3000)
     await sleep(systemClock, 0)
     bench.clock.advance(1)
@@ -21,7 +21,7 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
   return promise
 }
 
-test('one that dies while the group is formed again is the one that is replaced', async () => {
+test('a member that dies while the group is formed again is replaced by the next spare', async () => {
   bench = await createGroupBench('llama', 'f32', 'reference')
   const [one, two] = [await bench.addRank('one'), await bench.addRank('two')]
   const first = await bench.addRank('spare-1', {

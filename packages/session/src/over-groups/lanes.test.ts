@@ -14,8 +14,8 @@ import { createLocalSession } from '../generation/local-session.ts'
 import { type GroupPeer, createGroupRunner, type GroupRunner, createRankHost } from '@shoal/group'
 
 /*
- * Ranks with threads that compute for real and transports that have sockets: what the tests on a memory network cannot
- * have. They run by the system's clock.
+ * Ranks with real computing threads and sockets, which a memory network does not have. These tests run by the system's
+ * clock.
  */
 
 const golden = resolve(import.meta.dirname, '../../../../test/golden/llama')
@@ -170,11 +170,11 @@ async function generate(
   return ids
 }
 
-/** Two for each block of each call: a prompt, and each token but the last. */
+/** Each call makes two sums per block. There is one call for the prompt and one for each token but the last. */
 const sumsOf = (calls: number): number => 2 * (range.end - range.start) * calls
 
 describe('lanes between the threads that compute', () => {
-  test.each([[[1, 1]], [[2, 1, 1]]])('ranks of speeds %j make all their sums over them', async (speeds) => {
+  test.each([[[1, 1]], [[2, 1, 1]]])('carry all sums of ranks of speeds %j', async (speeds) => {
     const members = await Promise.all(speeds.slice(1).map(() => addRank()))
     const runner = await lead(speeds, members)
     expect(await generate(runner)).toEqual(expected!.greedy)
@@ -182,23 +182,26 @@ describe('lanes between the threads that compute', () => {
   })
 
   test.each([
-    ['the leader has none', false, [true]],
-    ['a member has none', true, [false]],
-    ['one of two members has none', true, [true, false]],
-  ])('where %s, sums go through the channels, with the same tokens', async (_name, direct, members) => {
-    const ranks = await Promise.all(members.map((one) => addRank(one)))
-    const runner = await lead([2, 1, 1].slice(0, ranks.length + 1), ranks, [], direct)
-    expect(await generate(runner)).toEqual(expected!.greedy)
-    expect((await runner.sumsInThread(signal))?.sums).toBe(0)
-  })
+    ['the leader has no lanes', false, [true]],
+    ['a member has no lanes', true, [false]],
+    ['one of two members has no lanes', true, [true, false]],
+  ])(
+    'are not used where %s: sums go through the channels, with the same tokens',
+    async (_name, direct, members) => {
+      const ranks = await Promise.all(members.map((one) => addRank(one)))
+      const runner = await lead([2, 1, 1].slice(0, ranks.length + 1), ranks, [], direct)
+      expect(await generate(runner)).toEqual(expected!.greedy)
+      expect((await runner.sumsInThread(signal))?.sums).toBe(0)
+    },
+  )
 
-  test('a member whose device makes no sums by itself is a rank all the same', async () => {
+  test('are not used where the device of a member has no computing thread', async () => {
     const runner = await lead([1, 1], [await addRank(true, true)])
     expect(await generate(runner)).toEqual(expected!.greedy)
     expect((await runner.sumsInThread(signal))?.sums).toBe(0)
   })
 
-  test('a member that goes in mid-answer is replaced, and new lanes are made', async () => {
+  test('are made anew when a member that dies in the middle of an answer is replaced', async () => {
     const [one, two, spare] = await Promise.all([addRank(), addRank(), addRank()])
     const runner = await lead([2, 1, 1], [one, two], [spare])
     let before = 0
@@ -212,7 +215,7 @@ describe('lanes between the threads that compute', () => {
     expect((await runner.sumsInThread(signal))?.sums).toBeGreaterThan(before)
   })
 
-  test('a member that goes while the others wait for its part of a sum is replaced', async () => {
+  test('end when a member dies while the others wait for its part of a sum, and the member is replaced', async () => {
     let [calls, close]: [number, () => Promise<unknown>] = [0, () => Promise.resolve()]
     const going = await addRank(true, false, () => ((calls += 1) === 9 ? close() : null))
     close = () => going.transport.close()
@@ -222,7 +225,7 @@ describe('lanes between the threads that compute', () => {
     expect(runner.repairs).toBe(1)
   })
 
-  test('a group may be formed again over shares that another one had', async () => {
+  test('are made anew by a group that takes over the shares of another one', async () => {
     const member = await addRank()
     const first = await lead([1, 1], [member])
     const [ids] = [await generate(first)]

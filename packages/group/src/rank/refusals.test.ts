@@ -10,13 +10,7 @@ const whole = { start: 0, end: 3 }
 let bench: GroupBench
 afterEach(() => bench.close())
 
-async function ranks(count: number): Promise<RankNode[]> {
-  const nodes: RankNode[] = []
-  for (let index = 0; index < count; index += 1) nodes.push(await bench.addRank(`rank-${index + 1}`))
-  return nodes
-}
-
-test('a member refuses what is not for it', async () => {
+test('a node refuses to be a rank of leaders that it does not accept and of other manifests', async () => {
   bench = await createGroupBench(model, 'f32', 'reference')
   const stranger = await bench.addRank('shy', { accepts: (leader) => leader === 'friend' })
   await expect(bench.lead('leader', whole, [1, 1], [stranger])).rejects.toMatchObject({ code: 'no-capacity' })
@@ -32,9 +26,9 @@ test('a member refuses what is not for it', async () => {
   expect(stranger.host.groups).toBe(0)
 })
 
-test('a peer that is no rank cannot bring parts or open a place in a group', async () => {
+test('a peer that is not a rank cannot send parts or join a group', async () => {
   bench = await createGroupBench(model, 'f32', 'reference')
-  const members = (await ranks(2)) as [RankNode, RankNode]
+  const members = (await bench.addRanks(2)) as [RankNode, RankNode]
   await bench.lead('leader', whole, [2, 1, 1], members)
   const stranger = bench.network.createTransport('stranger')
   stranger.learn(members[1].peer, members[1].addresses)
@@ -56,7 +50,7 @@ test('a peer that is no rank cannot bring parts or open a place in a group', asy
   expect(members[1].host.groups).toBe(1)
 })
 
-test('whoever reaches a rank may measure the link to it, and do nothing else on that channel', async () => {
+test('any peer may measure the link to a rank, and do nothing else on that channel', async () => {
   bench = await createGroupBench(model, 'f32', 'reference')
   const shy = await bench.addRank('shy', { accepts: () => false })
   const stranger = bench.network.createTransport('stranger')
@@ -82,9 +76,9 @@ test('whoever reaches a rank may measure the link to it, and do nothing else on 
   expect(shy.host.groups).toBe(0)
 })
 
-test('a leader that gives up calls without end loses its channel', async () => {
+test('a leader that abandons calls without end loses its channel', async () => {
   bench = await createGroupBench(model, 'f32', 'reference')
-  const [one] = (await ranks(1)) as [RankNode]
+  const [one] = (await bench.addRanks(1)) as [RankNode]
   const leader = bench.network.createTransport('leader')
   leader.learn(one.peer, one.addresses)
   const channel = await leader.open(one.peer, protocols.group, { signal: new AbortController().signal })

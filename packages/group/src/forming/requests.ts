@@ -1,13 +1,16 @@
 import { isErrorCode, ShoalError, type Clock, orAborted } from '@shoal/host'
 import type { GroupFailed } from '@shoal/protocol'
 
-/** Questions to one peer that wait for their answer. */
+/** Requests to one peer that wait for their answers. */
 export interface Requests<Answer> {
-  /** @param ask sends the question with its number @throws {ShoalError} `deadline-passed`, the refusal, or the signal's reason */
+  /**
+   * @param ask sends the request with its number
+   * @throws {ShoalError} `deadline-passed`, the error of the peer, or the signal's reason
+   */
   make(ask: (request: number) => void, timeoutMs: number, signal: AbortSignal): Promise<Answer>
   answer(request: number, value: Answer): void
   refuse(request: number, failure: GroupFailed): void
-  /** Ends all of them. */
+  /** Fails all requests, also later ones. */
   close(error: ShoalError): void
 }
 
@@ -43,7 +46,7 @@ export function createRequests<Answer>(clock: Clock, name: string): Requests<Ans
   }
 }
 
-/** A rank's own words. */
+/** The error that a rank reports, with the rank's name. */
 export function failureOf(name: string, { code, message, definite }: GroupFailed): ShoalError {
   return new ShoalError(isErrorCode(code) ? code : 'internal', `${name}: ${message}`, { definite })
 }

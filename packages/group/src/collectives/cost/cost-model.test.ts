@@ -1,27 +1,27 @@
 import { describe, expect, test } from 'vitest'
 import { chooseAlgorithm, predictedExchangeMs, type ExchangeCosts } from './cost-model.ts'
-import { algorithms, type Algorithm } from './exchange.ts'
+import { algorithms, type Algorithm } from '../exchange.ts'
 
 const gigabit: ExchangeCosts = { roundTripMs: 0.3, msPerByte: 4e-6, parallel: 64 }
 const wan: ExchangeCosts = { roundTripMs: 20, msPerByte: 1e-4, parallel: 64 }
-/** Two cores and loopback, as measured. */
+/** Loopback on two cores, as measured. */
 const oneMachine: ExchangeCosts = { roundTripMs: 0.06, msPerByte: 5e-7, parallel: 2 }
 
 const choices: readonly (readonly [string, number, number, ExchangeCosts, Algorithm])[] = [
-  ['one row between two machines: one latency', 2, 8192, gigabit, 'gather'],
-  ['one row over a wide area', 4, 8192, wan, 'gather'],
-  ['two ranks far apart: as many bytes either way, and one latency', 2, 1 << 20, wan, 'gather'],
+  ['one row between two machines: one latency counts', 2, 8192, gigabit, 'gather'],
+  ['one row over a wide-area network: one latency counts', 4, 8192, wan, 'gather'],
+  ['two ranks far apart: the number of bytes is the same, and one latency counts', 2, 1 << 20, wan, 'gather'],
   ['many rows over several machines: each link carries them less than twice', 8, 4 << 20, gigabit, 'star'],
-  ['four ranks on two cores: least work altogether', 4, 8192, oneMachine, 'star'],
-  ['a mebibyte of two ranks on one machine: one journey', 2, 1 << 20, oneMachine, 'gather'],
-  ['more than that: each adds up half', 2, 4 << 20, oneMachine, 'star'],
+  ['four ranks on two cores: the total work counts', 4, 8192, oneMachine, 'star'],
+  ['1 MiB between two ranks on one machine: one hop counts', 2, 1 << 20, oneMachine, 'gather'],
+  ['4 MiB between two ranks on one machine: each rank adds up half', 2, 4 << 20, oneMachine, 'star'],
 ]
 
-test.each(choices)('%s', (_, ranks, bytes, costs, wanted) => {
+test.each(choices)('the choice for %s', (_, ranks, bytes, costs, wanted) => {
   expect(chooseAlgorithm(ranks, bytes, costs)).toBe(wanted)
 })
 
-test('a sum costs more with more bytes and longer ways, and nothing for one rank', () => {
+test('a sum costs more with more bytes and longer latencies, and nothing for a single rank', () => {
   for (const algorithm of algorithms) {
     const at = (ranks: number, bytes: number, costs: ExchangeCosts): number =>
       predictedExchangeMs(algorithm, ranks, bytes, costs)
@@ -32,7 +32,7 @@ test('a sum costs more with more bytes and longer ways, and nothing for one rank
   }
 })
 
-describe('on two cores the prediction is near what docs/log.md has measured', () => {
+describe('on two cores the prediction is within a fifth of the times in docs/log.md', () => {
   const measured: readonly (readonly [Algorithm, number, number, number])[] = [
     ['star', 2, 1 << 20, 1.23],
     ['gather', 2, 1 << 20, 1.28],

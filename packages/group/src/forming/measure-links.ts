@@ -1,28 +1,30 @@
-import { freeMemory, ShoalError, silentLogger, timeLimit, type Clock, orAborted } from '@shoal/host'
+import { freeMemory, ShoalError, silentLogger, timeLimit, type Clock } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import { limits, protocols, type GroupEcho } from '@shoal/protocol'
-import type { ExchangeCosts } from '../collectives/cost-model.ts'
-import { RankError, type GroupPeer } from './formation.ts'
+import type { ExchangeCosts } from '../collectives/cost/cost-model.ts'
 import { groupTimes } from '../limits.ts'
 import { createRankLink, rankLost } from '../rank-link.ts'
+import type { GroupPeer } from './formation.ts'
+import { RankError } from './rank-error.ts'
 import { createRequests } from './requests.ts'
 
 /**
- * Echoes of one size: the least counts, what is above it was waiting, or opened windows, or ran code for the first time.
- * Over a slow link, where that is little of it, the first one is enough.
+ * Most echoes of one size. The shortest round trip counts, because others also waited for a core, opened TCP windows or
+ * ran code for the first time.
  */
 const echoesOfSize = 16
+/** After so much time no further echo is sent: over a slow link such delays are a small part of the round trip. */
 const enoughMs = 10
 
-/** Nothing that encrypts is faster; less is a clock that does not see the difference. */
+/** Least time per byte. Encryption is not faster, so a smaller figure shows that the clock is too coarse. */
 const msPerByteMin = 1e-7
 
 type Link = Omit<ExchangeCosts, 'parallel'>
 
 /**
- * What messages to the members cost, over a channel like those of the group; the slowest counts: a sum waits for all.
- * Links between members are taken to be no worse than those to the leader.
- * @throws {RankError} which one does not answer
+ * Measures what messages to the members cost, over channels like those of the group. The slowest member counts, because a
+ * sum waits for all ranks. Links between members are assumed to be no worse than those to the leader.
+ * @throws {RankError} the member that does not answer
  */
 export async function measureLinks(
   { transport, clock }: { readonly transport: Transport; readonly clock: Clock },
@@ -37,7 +39,7 @@ export async function measureLinks(
   )
   try {
     const links: Link[] = []
-    // One after the other: they would measure each other.
+    // Members are measured one after the other, so that they do not disturb each other.
     for (const [index, member] of members.entries()) {
       try {
         links.push(await measureLink(transport, clock, member, limit.signal))
@@ -67,7 +69,7 @@ async function measureLink(
     const echoes = createRequests<GroupEcho>(clock, peer)
     link.onClose((error) => echoes.close(rankLost(peer, error)))
     link.onMessage((message, values) => {
-      if (message.type !== 'group-echo') throw new ShoalError('bad-frame', `'${message.type}' is no echo`)
+      if (message.type !== 'group-echo') throw new ShoalError('bad-frame', `'${message.type}' is not an echo`)
       echoes.answer(message.request, message)
       freeMemory(values.buffer)
     })
@@ -89,7 +91,7 @@ async function measureLink(
     }
     const roundTripMs = await leastMs()
     const largeMs = await leastMs(new Float32Array(limits.maxEchoBytes / Float32Array.BYTES_PER_ELEMENT))
-    // There and back, and at each end of both ways somebody works.
+    // The bytes travel there and back, and both ends work on them each time.
     return {
       roundTripMs,
       msPerByte: Math.max(msPerByteMin, (largeMs - roundTripMs) / (4 * limits.maxEchoBytes)),
@@ -97,31 +99,4 @@ async function measureLink(
   } finally {
     link.close()
   }
-}
-
-/** Which of the peers do not answer a ping in time: a stopped process keeps its connections open and answers nothing. */
-export async function silentPeers(
-  { transport, clock }: { readonly transport: Transport; readonly clock: Clock },
-  peers: readonly string[],
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const limit = timeLimit(
-    clock,
-    groupTimes.suspectPingMs,
-    () => new ShoalError('deadline-passed', `no ping within ${groupTimes.suspectPingMs} ms`),
-    signal,
-  )
-  const silent = new Set<string>()
-  await Promise.all(
-    peers.map(async (peer) => {
-      try {
-        await orAborted(transport.ping(peer, { signal: limit.signal }), limit.signal)
-      } catch {
-        // Whatever kept it from answering is why it is silent.
-        silent.add(peer)
-      }
-    }),
-  )
-  limit.clear()
-  return silent
 }

@@ -13,7 +13,7 @@ interface Shape {
   readonly bytesPerSecond: number
 }
 
-/** A leader and peers that answer echoes, one for each shape of a link, in virtual time. */
+/** A leader and one peer per link that answers echoes, in virtual time. */
 function createLinks(shapes: readonly Shape[]) {
   const clock = createVirtualClock()
   const network = createMemoryNetwork({
@@ -34,7 +34,7 @@ function createLinks(shapes: readonly Shape[]) {
     let over = false
     const done = doing.finally(() => (over = true))
     done.catch(() => undefined)
-    // What needs no time comes before the next thing that does.
+    // Everything that takes no virtual time happens before the clock moves on.
     for (;;) {
       await sleep(systemClock, 0)
       if (over) return done
@@ -55,9 +55,9 @@ function createLinks(shapes: readonly Shape[]) {
 const { signal } = new AbortController()
 
 test.each<[string, readonly Shape[], number, number]>([
-  ['a gigabit and 0.15 ms', [{ latencyMs: 0.15, bytesPerSecond: 125e6 }], 0.3, 4e-6],
+  ['a link of 1 Gbit/s and 0.15 ms', [{ latencyMs: 0.15, bytesPerSecond: 125e6 }], 0.3, 4e-6],
   [
-    'of two links the slower one, in each respect',
+    'two links, of which the slower one counts in each respect',
     [
       { latencyMs: 10, bytesPerSecond: 125e6 },
       { latencyMs: 1, bytesPerSecond: 12.5e6 },
@@ -74,7 +74,7 @@ test.each<[string, readonly Shape[], number, number]>([
   await close()
 })
 
-test('a slow link is known after one echo: 128 KiB there and back at 1 Mbit/s are two seconds', async () => {
+test('over a slow link one echo suffices: 128 KiB there and back at 1 Mbit/s take two seconds', async () => {
   const { leader, clock, network, peers, settle, close } = createLinks([
     { latencyMs: 20, bytesPerSecond: 125e3 },
   ])
@@ -85,7 +85,7 @@ test('a slow link is known after one echo: 128 KiB there and back at 1 Mbit/s ar
   await close()
 })
 
-test('a member that does not answer is named by its rank: another one can take its place', async () => {
+test('the error for a member that does not answer names its rank', async () => {
   const fast = { latencyMs: 0, bytesPerSecond: 1e9 }
   const { leader, clock, members, peers, settle, close } = createLinks([fast, fast])
   await members[1]!.close()
@@ -100,12 +100,12 @@ const echo: GroupMessage = { type: 'group-echo', request: 0 }
 
 test.each<[string, readonly GroupMessage[], string]>([
   [
-    'more echoes than anybody measures with',
+    'more echoes than a measurement needs',
     Array.from({ length: groupLimits.echoesMax + 1 }, () => echo),
     'limit-exceeded',
   ],
-  ['anything else', [echo, { type: 'group-connect', request: 1 }], 'bad-frame'],
-])('a channel for echoes ends with %s', async (_name, messages, code) => {
+  ['any other message', [echo, { type: 'group-connect', request: 1 }], 'bad-frame'],
+])('a channel for echoes is ended by %s', async (_name, messages, code) => {
   const { leader, network, members, peers, settle, close } = createLinks([
     { latencyMs: 0, bytesPerSecond: 1e9 },
   ])

@@ -10,23 +10,23 @@ const links: readonly (readonly [string, ExchangeCosts])[] = [
   ['Wi-Fi, 3 ms', { roundTripMs: 3, msPerByte: 4e-5, parallel: 64 }],
 ]
 const ranks = [2, 3, 4, 8]
-/** From one row of the narrowest model to 256 rows of a wide one. */
+/** Bytes from one row of the narrowest model to 256 rows of a wide one. */
 const sizes = Array.from({ length: 12 }, (_, power) => 8192 * 2 ** power)
 
 function crossing(count: number, costs: ExchangeCosts): string {
   const chosen = sizes.map((bytes) => chooseAlgorithm(count, bytes, costs))
   const from = chosen.indexOf('star')
-  // One crossing, and the ring nowhere.
+  // The choice changes from gather to star at one size, and is never the ring.
   expect(chosen).toEqual(sizes.map((_, index) => (from < 0 || index < from ? 'gather' : 'star')))
   if (from <= 0) return from < 0 ? 'gather always' : 'star always'
   const kibibytes = (sizes[from] as number) / 1024
   return kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`
 }
 
-test('the table of docs/tensor-parallel.md is what the model says', () => {
+test('the table of docs/tensor-parallel.md has the figures of the cost model', () => {
   const rows = links.map(
     ([name, costs]) => `| ${name} | ${ranks.map((count) => crossing(count, costs)).join(' | ')} |`,
   )
-  const page = readFileSync(resolve(import.meta.dirname, '../../../../docs/tensor-parallel.md'), 'utf8')
+  const page = readFileSync(resolve(import.meta.dirname, '../../../../../docs/tensor-parallel.md'), 'utf8')
   expect(page).toContain(rows.join('\n'))
 })

@@ -1,10 +1,10 @@
-import { chooseAlgorithm, type ExchangeCosts } from '../collectives/cost-model.ts'
+import { chooseAlgorithm, type ExchangeCosts } from '../collectives/cost/cost-model.ts'
 import type { SumTable } from '../rank/group-rank.ts'
 import { groupLimits } from '../limits.ts'
 
 /**
- * How a group adds up, by the number of bytes: every rank is told the same table, so that all of them choose alike.
- * Sizes are those of one row, two, four and so on.
+ * The algorithm of a group's sums by their number of bytes, for one row, two, four and so on. Every rank gets the same
+ * table, so that all of them choose the same algorithm.
  */
 export function sumTable(ranks: number, hiddenSize: number, costs: ExchangeCosts): SumTable {
   const table: { bytes: number; algorithm: SumTable[number]['algorithm'] }[] = []

@@ -1,30 +1,30 @@
-import { algorithms, type Algorithm } from './exchange.ts'
-import { lengthOfPieces } from './pieces.ts'
+import { algorithms, type Algorithm } from '../exchange.ts'
+import { lengthOfPieces } from '../pieces.ts'
 
-/** What messages between the ranks of a group cost: measured, or guessed from a link. */
+/** What messages between the ranks of a group cost, as measured or as derived from a link. */
 export interface ExchangeCosts {
-  /** There and back of an empty message. */
+  /** Round trip of an empty message. */
   readonly roundTripMs: number
-  /** One side's work for one byte: half of what a byte more takes on its way, be that encryption or the link. */
+  /** Work of one side per byte: half of the time that one more byte takes, by encryption or on the link. */
   readonly msPerByte: number
-  /** Ranks that can work at the same time: all of them on machines of their own, as many as it has cores on one machine. */
+  /** Ranks that can work at the same time: all of them on machines of their own, or as many as one shared machine has cores. */
   readonly parallel: number
 }
 
-/** Waking up for a message, or for the first of many pieces, beside the time on the way. */
+/** Cost of waking up for a message or for the first of many pieces, beside the travel time. */
 const messageMs = 0.02
 
 /**
- * What a journey costs beside its time: who has to answer may not be on its core just then. On a quiet machine it is; where
- * other programs share the cores, each journey waits for milliseconds now and then (docs/log.md). Where the ranks themselves
- * share them, a core has another rank's work meanwhile, and all of that is counted.
+ * Delay of each hop beside its travel time, because the receiving thread may not be running at that moment. On a machine
+ * whose cores other programs share, a hop waits for milliseconds now and then (docs/log.md). Where the ranks themselves
+ * share cores, a core computes for another rank meanwhile, which the total work counts already.
  */
 const lateMs = 0.1
 
-/** Adding a byte of one part to a byte of another: 0.17 ms a mebibyte, nearly half of what encrypting it takes (docs/log.md). */
+/** Cost of adding one part to another, per byte: 0.17 ms per MiB, nearly half of what encrypting takes (docs/log.md). */
 const addMsPerByte = 1.6e-7
 
-/** In passes: one is one rank sending, or receiving, all the rows once; an addition is of all the rows, too. */
+/** In one pass, one rank sends or receives all rows once; in one addition, it adds all rows once. */
 interface Work {
   readonly passes: number
   readonly additions: number
@@ -32,11 +32,11 @@ interface Work {
 }
 
 interface Exchanged {
-  /** Journeys after one another. */
+  /** Messages that follow each other. */
   readonly hops: number
-  /** What must be done one after the other; messages beyond one for each hop. */
+  /** Work on the critical path. Its messages are those beyond one per hop. */
   readonly path: Work
-  /** Of all ranks together. */
+  /** Work of all ranks together. */
   readonly total: Work
 }
 
@@ -45,15 +45,15 @@ function workOf(algorithm: Algorithm, ranks: number, bytes: number): Exchanged {
   const length = bytes / Float32Array.BYTES_PER_ELEMENT
   const piecesFor = (wanted: number): number => Math.ceil(length / lengthOfPieces(length, wanted))
   switch (algorithm) {
-    // Everybody sends to all others, receives from all and adds up.
+    // Each rank sends to all others, receives from all and adds up.
     case 'gather':
       return {
         hops: 1,
         path: { passes: 2 * others, additions: others, messages: 2 * (others - 1) },
         total: { passes: 2 * others * ranks, additions: others * ranks, messages: 2 * others * ranks },
       }
-    // The rank with most pieces receives them from all and sends them to all, and likewise with its part of all the others.
-    // Where some rank has none, the way of one piece is longer: from all, to all, with nothing else to do meanwhile.
+    // The rank that adds up most pieces receives them from all ranks and returns them to all, and sends and receives the
+    // other pieces once. With fewer pieces than ranks, the critical path is the way of one piece from all and to all.
     case 'star': {
       const pieces = piecesFor(ranks)
       const hubs = Math.min(pieces, ranks)
@@ -65,7 +65,7 @@ function workOf(algorithm: Algorithm, ranks: number, bytes: number): Exchanged {
         total: { passes: 4 * others, additions: others, messages: 4 * others * hubs },
       }
     }
-    // The first piece makes the whole way, and behind it the busiest rank handles every piece up to four times, one by one.
+    // The first piece goes all the way round. Behind it, the busiest rank handles each further piece up to four times.
     case 'ring': {
       const pieces = piecesFor(1)
       const behind = pieces - 1
@@ -82,7 +82,7 @@ function workOf(algorithm: Algorithm, ranks: number, bytes: number): Exchanged {
   }
 }
 
-/** Predicted time of one sum over `ranks` ranks of `bytes` each. */
+/** Predicted time of one sum of `bytes` bytes over `ranks` ranks. */
 export function predictedExchangeMs(
   algorithm: Algorithm,
   ranks: number,
@@ -100,7 +100,7 @@ export function predictedExchangeMs(
   )
 }
 
-/** The cheapest way by prediction; the first of equals in the order of {@link algorithms}. */
+/** The algorithm with the shortest predicted time; of equals the first in {@link algorithms}. */
 export function chooseAlgorithm(ranks: number, bytes: number, costs: ExchangeCosts): Algorithm {
   const times = algorithms.map((algorithm) => predictedExchangeMs(algorithm, ranks, bytes, costs))
   return algorithms[times.indexOf(Math.min(...times))] ?? 'gather'

@@ -1,25 +1,13 @@
-import type { BlockRange } from '@shoal/model'
-
-/** The rows that entered a session of a group so far: what a group that is formed again computes its caches from. */
-export interface GroupInputs {
+/** The rows that have entered a session. A group that is formed again computes its KV caches from them. */
+export interface SessionInputs {
   readonly length: number
   append(rows: Float32Array): void
   truncate(length: number): void
-  /** Rows `[from, to)` in chunks of at most `chunkRows`, in order. */
+  /** All rows in order, in chunks of at most `chunkRows`: views, valid until the next change. */
   chunks(chunkRows: number): Iterable<{ readonly position: number; readonly rows: Float32Array }>
 }
 
-/** A session as the leader of a group keeps it. */
-export interface GroupSession {
-  readonly number: number
-  readonly tokenBudget: number
-  readonly part: BlockRange
-  readonly inputs: GroupInputs
-  /** Positions, those of queued calls included. */
-  length: number
-}
-
-export function createGroupInputs(hiddenSize: number): GroupInputs {
+export function createSessionInputs(hiddenSize: number): SessionInputs {
   let buffer = new Float32Array(0)
   let length = 0
   return {
@@ -29,7 +17,7 @@ export function createGroupInputs(hiddenSize: number): GroupInputs {
     append(rows) {
       const needed = length * hiddenSize + rows.length
       if (needed > buffer.length) {
-        // Twice as much each time: a session's life copies each row about twice.
+        // Doubling the buffer copies each row about twice over the life of a session.
         const larger = new Float32Array(Math.max(needed, 2 * buffer.length))
         larger.set(buffer.subarray(0, length * hiddenSize))
         buffer = larger
