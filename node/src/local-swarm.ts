@@ -21,6 +21,8 @@ export interface LocalSwarmOptions {
   readonly kv?: string
   /** `--memory` of each process. */
   readonly memoryBytes: number
+  /** `--session-memory` of each process; none when absent. */
+  readonly sessionMemoryBytes?: number
   readonly threads: number
   /** Links between the processes, and what is special about each; as many nodes as processes. */
   readonly shape?: Shape
@@ -116,6 +118,9 @@ export async function startLocalSwarm(
       join(folder, name),
       '--memory',
       String(special?.memoryBytes ?? options.memoryBytes),
+      ...(options.sessionMemoryBytes === undefined || rankOf !== null
+        ? []
+        : ['--session-memory', String(options.sessionMemoryBytes)]),
       '--threads',
       String(special?.threads ?? options.threads),
     ]

@@ -3,10 +3,15 @@ import { physicalCores } from '@shoal/host/node'
 import { parseProfile } from '@shoal/model'
 import { loadSwarm } from '../swarm-port.ts'
 
+/** Answers for which the processes of `npm start` have room: a chat, the dashboard, and two requests to the API. */
+export const sessionsAtOnce = 4
+
 export interface MemoryPlan {
   readonly blockCount: number
-  /** What a process that holds its share needs, head-room included, and no more. */
+  /** What a process needs for its share of the model and one answer, head-room included, and no more. */
   readonly memoryBytes: number
+  /** What further answers at once take beside that, `sessionsAtOnce` with the first. */
+  readonly sessionMemoryBytes: number
   /** What one process would need for all blocks. */
   readonly wholeBytes: number
   /** Compute threads of each, so that together they do not fight over the cores. */
@@ -39,9 +44,12 @@ export async function memoryPlan(options: {
     const contextTokens = Math.min(planner.defaultContextTokens, config.contextLength)
     const fitting = (blocks: number): number =>
       leastThat((bytes) => planner.blocksThatFit(bytes, costs, contextTokens) >= blocks)
+    const share = Math.ceil(config.blockCount / options.processes)
+    const shareBytes = (sessions: number): number => planner.spanBytes(share, costs, sessions * contextTokens)
     return {
       blockCount: config.blockCount,
-      memoryBytes: fitting(Math.ceil(config.blockCount / options.processes)),
+      memoryBytes: fitting(share),
+      sessionMemoryBytes: shareBytes(sessionsAtOnce) - shareBytes(1),
       wholeBytes: fitting(config.blockCount),
       threads: Math.max(1, Math.floor(physicalCores() / options.processes)),
     }

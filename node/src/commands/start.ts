@@ -6,7 +6,7 @@ import type { Engine, GenerateResult, SwarmPeer, SwarmStatus } from '@shoal/swar
 import { createLoadingService } from '../api/service.ts'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
-import { memoryPlan } from '../cli/memory-plan.ts'
+import { memoryPlan, sessionsAtOnce } from '../cli/memory-plan.ts'
 import {
   addCommonOptions,
   addModelOptions,
@@ -55,7 +55,9 @@ async function start(flags: StartFlags): Promise<void> {
     const { model = 'demo', weights, kv, processes } = flags
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
     const plan = await memoryPlan({ model, processes, logger, signal, ...profile })
-    output.line(`Starting ${processes} node processes with ${formatBytes(plan.memoryBytes)} of memory each.`)
+    output.line(
+      `Starting ${processes} node processes with ${formatBytes(plan.memoryBytes)} of memory each, and ${formatBytes(plan.sessionMemoryBytes)} for ${sessionsAtOnce - 1} more answers at once.`,
+    )
     output.line(
       `All ${plan.blockCount} blocks of ${model} need ${formatBytes(plan.wholeBytes)}: none of them could hold the model alone.\n`,
     )
@@ -63,6 +65,7 @@ async function start(flags: StartFlags): Promise<void> {
       processes,
       model,
       memoryBytes: plan.memoryBytes,
+      sessionMemoryBytes: plan.sessionMemoryBytes,
       threads: flags.threads ?? plan.threads,
       ...profile,
     })

@@ -30,6 +30,7 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, S
   readonly lan?: boolean
   readonly listen?: string[]
   readonly memory?: number
+  readonly sessionMemory?: number
   readonly device: string
   readonly blocks?: [number, number]
   readonly groups?: boolean
@@ -69,6 +70,11 @@ export function addUpCommand(program: Command): void {
     .option(
       '--memory <SIZE>',
       'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)',
+      parseMemory,
+    )
+    .option(
+      '--session-memory <SIZE>',
+      'memory beside --memory for more answers at once; the node gets no more blocks for it',
       parseMemory,
     )
     .addOption(
@@ -195,6 +201,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     listen: flags.listen ?? [],
     lan: flags.lan ?? false,
     memoryBytes: flags.memory ?? Math.floor(availableMemoryBytes() * memoryShare),
+    ...(flags.sessionMemory !== undefined && { sessionMemoryBytes: flags.sessionMemory }),
     threads: threadsOf(flags),
     dataFolder: context.dataFolder,
     signal: context.signal,

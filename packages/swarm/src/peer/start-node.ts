@@ -42,6 +42,11 @@ export interface NodeOptions {
   readonly slowdown?: number | undefined
   /** For weights and KV caches together. */
   readonly memoryBytes: number
+  /**
+   * Memory beside `memoryBytes` that only KV caches and journals of sessions use: the plan gives the node no more blocks
+   * for it, so that it has room for more answers at once.
+   */
+  readonly sessionMemoryBytes?: number | undefined
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
   /** Take part in groups that plans form; the same word for peers that share a machine. */
@@ -134,7 +139,7 @@ async function start(
       profile: options.lan ? membershipProfiles.lan : membershipProfiles.local,
       blocks: options.blocks,
       groups: machine !== undefined,
-      memoryBytes: options.memoryBytes,
+      memoryBytes: options.memoryBytes + (options.sessionMemoryBytes ?? 0),
       onEvent: (event) => options.onEvent(event),
     },
     scope,
