@@ -1,3 +1,4 @@
+import { createSerialQueue } from '@shoal/host'
 import type { MemberGroup, MemberRecord } from './record.ts'
 import type { Replica } from './replica.ts'
 import { sealBeat, sealRecord, type SealedRecord, type Signer } from './seal.ts'
@@ -59,7 +60,7 @@ export function createSelf(
   let draft: MemberRecord | undefined
   let seq = 0
   let beat = 0
-  let turn: Promise<unknown> = Promise.resolve()
+  const writes = createSerialQueue()
 
   const write = async (
     patch: Announcement & { readonly links?: MemberRecord['links'] },
@@ -107,11 +108,7 @@ export function createSelf(
       return sealed
     },
     load: { sessions: 0, busyPermille: 0 },
-    announce(patch) {
-      const written = turn.then(() => write(patch))
-      turn = written.catch(() => undefined)
-      return written
-    },
+    announce: (patch) => writes.run(() => write(patch)),
     raise(next) {
       if (next <= incarnation) throw new Error(`incarnation ${next} is not above ${incarnation}`)
       incarnation = next

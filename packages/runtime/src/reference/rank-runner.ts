@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { createSerialQueue, ShoalError } from '@shoal/host'
 import type { BlockRunner } from '../block-runner.ts'
 import { keyValueBytesOf } from '../costs/key-value-size.ts'
 import { resolveWindow } from '../sessions/key-value-window.ts'
@@ -14,7 +14,7 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
   const { span, book } = parts
   const sessions = new Map<string, RankSession>()
   const pass = createRankPass(parts)
-  const inOrder = createTurns()
+  const calls = createSerialQueue()
   const sessionOf = (name: string): RankSession => {
     const session = sessions.get(name)
     if (session === undefined) throw new ShoalError('unknown-session', `session ${name} is not open`)
@@ -36,7 +36,7 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
       const rows = hidden.slice()
       const session = sessionOf(name)
       try {
-        const output = await inOrder(() => passAt(pass, name, session, position, rows))
+        const output = await calls.run(() => passAt(pass, name, session, position, rows))
         accepted.succeed(bytesOf(session, position + accepted.rows))
         return output
       } catch (error) {
@@ -48,7 +48,7 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
     async truncate(name, length) {
       book.truncate(name, length)
       const session = sessionOf(name)
-      await inOrder(async () => cut(session, length))
+      await calls.run(async () => cut(session, length))
     },
     async close(name) {
       // Queued calls hold the session themselves.
@@ -57,7 +57,7 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
     async exportKeyValues(name, window = {}) {
       book.length(name)
       const { part, caches } = sessionOf(name)
-      return inOrder(async () => {
+      return calls.run(async () => {
         const resolved = resolveWindow(window, { part, length: caches[0]?.keys.length ?? 0 })
         return exportCaches(partOf(span, part).blocks, caches, resolved)
       })
@@ -67,7 +67,7 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
       const session = sessionOf(name)
       const values = keyValues.slice()
       const { blocks } = partOf(span, session.part)
-      await inOrder(async () => importCaches(blocks, session.caches, accepted.rows, values))
+      await calls.run(async () => importCaches(blocks, session.caches, accepted.rows, values))
       accepted.succeed(bytesOf(session, position + accepted.rows))
     },
     memory: () => book.memory(),
@@ -101,15 +101,5 @@ function cut({ caches }: RankSession, length: number): void {
   for (const { keys, values } of caches) {
     keys.length = Math.min(keys.length, length)
     values.length = Math.min(values.length, length)
-  }
-}
-
-/** Runs actions one after the other; one that fails does not stop those behind it. */
-function createTurns(): <T>(action: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (action) => {
-    const done = last.then(action)
-    last = done.catch(() => undefined)
-    return done
   }
 }

@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, type Logger } from '@shoal/host'
+import { createSerialQueue, messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { Channel } from '@shoal/network'
 import { encodeSession, type SessionMessage } from '@shoal/protocol'
 import { sessionLimits } from '../route/limits.ts'
@@ -20,7 +20,7 @@ export interface Outbox {
 }
 
 export function createOutbox(channel: Channel, logger: Logger): Outbox {
-  let sending: Promise<unknown> = Promise.resolve()
+  const sending = createSerialQueue()
   let posted = 0
 
   const post = async (message: SessionMessage): Promise<void> => {
@@ -40,12 +40,7 @@ export function createOutbox(channel: Channel, logger: Logger): Outbox {
     get closed() {
       return channel.closed
     },
-    send(frame) {
-      const sent = sending.then(() => channel.send(...frame()))
-      // The caller hears of a failure; those behind it try for themselves.
-      sending = sent.catch(() => undefined)
-      return sent
-    },
+    send: (frame) => sending.run(() => channel.send(...frame())),
     post(message) {
       if (channel.closed) return
       // One that provokes answers and does not read them must not fill our memory.

@@ -1,4 +1,4 @@
-import { ShoalError, orAborted, throwIfAborted } from '@shoal/host'
+import { createSerialQueue, ShoalError, orAborted, throwIfAborted } from '@shoal/host'
 import type { BlockRunner } from '@shoal/runtime'
 import { rowsOf } from '../route/hidden-states.ts'
 import type { HiddenSession } from '../route/types.ts'
@@ -36,7 +36,7 @@ export async function createLocalSession(
   let length = 0
   let closed = false
   let failure: unknown = null
-  let computing: Promise<unknown> = Promise.resolve()
+  const computing = createSerialQueue()
 
   const compute = async (hidden: Float32Array, position: number, rewinds: boolean): Promise<Float32Array> => {
     let rows = hidden
@@ -76,9 +76,10 @@ export async function createLocalSession(
       length = position + rows
       // Queued calls read the rows later, and the caller may reuse its array by then.
       const kept = hidden.slice()
-      const output = computing.then(() => compute(kept, position, rewinds))
-      computing = output.catch(() => undefined)
-      const all = await orAborted(output, signal)
+      const all = await orAborted(
+        computing.run(() => compute(kept, position, rewinds)),
+        signal,
+      )
       if (want === 'none') return new Float32Array(0)
       return want === 'last' ? all.slice(-hiddenSize) : all
     },

@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, timeLimit } from '@shoal/host'
+import { createSerialQueue, messageOf, ShoalError, timeLimit } from '@shoal/host'
 import { formatProfile } from '@shoal/model'
 import { lookUp } from './look-up.ts'
 import { manifestTopic, modelTopic, modelTopicOf } from './topics.ts'
@@ -38,7 +38,7 @@ export async function findInDirectory(
   const asked = weights !== undefined || kv !== undefined
   const wish = { manifest: manifestId ?? null, profile: asked ? profile : null, preferredProfile: profile }
   // One at a time: a check may pack the own model, and several nodes answer at once.
-  let turn: Promise<unknown> = Promise.resolve()
+  const checks = createSerialQueue()
   const ask = async (peer: string, ended: AbortSignal): Promise<LearnedManifest> => {
     const learned = await fetchFrom(dependencies, options, peer, ended)
     // Whom the user named may call the model otherwise; strangers may not.
@@ -47,9 +47,7 @@ export async function findInDirectory(
         'wrong-manifest',
         `it serves ${learned.manifest.manifest.name} (manifest ${learned.manifest.id.slice(0, 12)}), which is entered under a model that it is not`,
       )
-    const checked = turn.then(() => checkWishes(options, learned.manifest))
-    turn = checked.catch(() => undefined)
-    await checked
+    await checks.run(() => checkWishes(options, learned.manifest))
     return learned
   }
   const { found, named, reasons } = await lookUp({ ...dependencies, directory }, topics, wish, ask, signal)

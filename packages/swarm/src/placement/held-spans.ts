@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import { createSerialQueue, messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import { unitsOfRange } from '@shoal/model'
 import type { Announcement, Membership } from '@shoal/membership'
 import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
@@ -68,14 +68,11 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   /** Loaded, and not yet served. */
   let waiting: BlockRunner | null = null
   let loadingBytes = 0
-  let serving: Promise<void> = Promise.resolve()
+  const serving = createSerialQueue()
 
   /** One at a time: the host ends the sessions of runners that are gone while it goes through them. */
-  const setRunners = (runners: () => readonly BlockRunner[]): Promise<void> => {
-    const done = serving.then(() => stageHost.setRunners(runners()))
-    serving = done.catch(() => undefined)
-    return done
-  }
+  const setRunners = (runners: () => readonly BlockRunner[]): Promise<void> =>
+    serving.run(() => stageHost.setRunners(runners()))
   const serve = (): Promise<void> => setRunners(() => [...(current === null ? [] : [current]), ...draining])
 
   const usedBytes = (except?: BlockRunner): number =>

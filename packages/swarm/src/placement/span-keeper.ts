@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, type Timer } from '@shoal/host'
+import { createSerialQueue, messageOf, ShoalError, type Timer } from '@shoal/host'
 import { unitsOfRange, type BlockRange } from '@shoal/model'
 import type { GroupOf } from '@shoal/planner'
 import type { Membership } from '@shoal/membership'
@@ -80,7 +80,7 @@ export function createSpanKeeper(
   /** A span that could not be loaded, and when to try it again. */
   let failure: { readonly span: Holding; readonly untilMs: number } | null = null
   let next: { readonly dueMs: number; readonly timer: Timer } | null = null
-  let turn: Promise<void> = Promise.resolve()
+  const decisions = createSerialQueue()
   let endListening = (): void => undefined
   let stopped: Promise<void> | null = null
 
@@ -194,8 +194,8 @@ export function createSpanKeeper(
       dueMs,
       timer: clock.after(delayMs, () => {
         next = null
-        turn = turn
-          .then(evaluate)
+        decisions
+          .run(evaluate)
           .catch((error: unknown) => logger.error('span-decision-failed', { reason: messageOf(error) }))
       }),
     }
@@ -206,7 +206,7 @@ export function createSpanKeeper(
     next?.timer.cancel()
     next = null
     retiring.abort(new ShoalError('cancelled', 'the node is leaving'))
-    await turn
+    await decisions.settled()
   }
 
   return {

@@ -1,4 +1,4 @@
-import { ShoalError, type Clock } from '@shoal/host'
+import { createSerialQueue, ShoalError, type Clock } from '@shoal/host'
 import { makeFolder } from '@shoal/host/node'
 import {
   createTokenizer,
@@ -64,12 +64,7 @@ export async function openModelStore(
   const ledger = createPeerLedger(clock)
   const peers = sources.peers === null ? null : { ...sources.peers, clock, ledger }
   // One at a time: two spans that need the same unit must not write the same file.
-  let turn: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = turn.then(work, work)
-    turn = result.catch(() => undefined)
-    return result
-  }
+  const fetching = createSerialQueue()
 
   /** False when no peer has them and there is another place to look. */
   const fromPeers = async (missing: readonly string[], signal?: AbortSignal): Promise<boolean> => {
@@ -143,9 +138,9 @@ export async function openModelStore(
   return {
     manifest,
     path: folder.path,
-    ensureUnits: (units, signal) => inTurn(() => ensure(units, signal)),
-    tokenizer: (signal) => inTurn(async () => createTokenizer(await assets(signal))),
-    defaultSampling: (signal) => inTurn(async () => readDefaultSampling(await assets(signal))),
+    ensureUnits: (units, signal) => fetching.run(() => ensure(units, signal)),
+    tokenizer: (signal) => fetching.run(async () => createTokenizer(await assets(signal))),
+    defaultSampling: (signal) => fetching.run(async () => readDefaultSampling(await assets(signal))),
     blobs: folderBlobs(() => folder),
     transfers: () => ledger.transfers(),
     close: async () => {

@@ -1,4 +1,4 @@
-import { isErrorCode, messageOf, ShoalError } from '@shoal/host'
+import { createSerialQueue, isErrorCode, messageOf, ShoalError } from '@shoal/host'
 import { decodeSteps, type KeyValues, type KeyValuesEnd } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import { createChecksum } from './checksum.ts'
@@ -37,7 +37,7 @@ export function createStageRestore(options: StageRestoreOptions): StageRestore {
   // Whoever never asks must not make it unhandled.
   whole.promise.catch(() => undefined)
   let over = false
-  let working: Promise<void> = Promise.resolve()
+  const working = createSerialQueue()
 
   const fail = (error: unknown): void => {
     if (over) return
@@ -51,15 +51,13 @@ export function createStageRestore(options: StageRestoreOptions): StageRestore {
     options.failed(reason)
     whole.reject(reason)
   }
-  /** In order, and nothing after a failure. */
-  const next = (work: () => Promise<void> | void): Promise<void> => {
-    working = working
-      .then(async () => {
+  /** Frames are handled in order, and none after a failure. */
+  const next = (work: () => Promise<void> | void): Promise<void> =>
+    working
+      .run(async () => {
         if (!over) await work()
       })
       .catch(fail)
-    return working
-  }
 
   const store = async (
     { position, rows, journal: withJournal }: KeyValues,

@@ -1,4 +1,4 @@
-import { ShoalError, isErrorCode, messageOf, type Logger } from '@shoal/host'
+import { createSerialQueue, ShoalError, isErrorCode, messageOf, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeBlob, encodeBlob, limits, protocols, type BlobRequest } from '@shoal/protocol'
 
@@ -16,7 +16,7 @@ export interface BlobSource {
 export function serveBlobs(transport: Transport, source: BlobSource, logger: Logger): void {
   transport.handle(protocols.blobs, (channel) => {
     // Frames do not wait for the promise of the one before, so the requests must.
-    let turn: Promise<void> = Promise.resolve()
+    const requests = createSerialQueue()
     const answerNext = async (frame: Uint8Array): Promise<void> => {
       // What still waits when the asker has gone is nobody's any more.
       if (channel.closed) return
@@ -34,7 +34,7 @@ export function serveBlobs(transport: Transport, source: BlobSource, logger: Log
         channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
       }
     }
-    channel.onFrame((frame) => (turn = turn.then(() => answerNext(frame))))
+    channel.onFrame((frame) => requests.run(() => answerNext(frame)))
   })
 }
 
