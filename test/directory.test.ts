@@ -112,11 +112,11 @@ describe('a swarm that is known only to a node of another model', () => {
         : undefined
       if (address !== undefined) ready.resolve(address)
     }
-    void world
+    world
       .run(['bootstrap', '--bootstrap', bootstrap.address, '--data', world.folder('bootstrap-peer')], {
         onLog,
       })
-      .then(({ stderr }) => ready.reject(new Error(stderr)))
+      .then(({ stderr }) => ready.reject(new Error(stderr)), ready.reject)
     const address = await ready.promise
     const { code, stdout, stderr } = await world.run([
       'generate',

@@ -61,7 +61,7 @@ export async function startSwarmProcess(words: readonly string[]): Promise<Swarm
       }
       waiting.add(look)
       look()
-      void ended.then((status) => reject(new Error(`shoal swarm ended with ${status}\n${log}`)))
+      ended.then((status) => reject(new Error(`shoal swarm ended with ${status}\n${log}`)), reject)
     })
   return {
     pid: child.pid ?? 0,

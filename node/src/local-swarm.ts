@@ -99,11 +99,11 @@ export async function startLocalSwarm(
   const spawn = (name: string, rankOf: string | null, words: readonly string[]): NodeProcess => {
     const child = startNodeProcess(words, { name, command: rankOf === null ? 'up' : 'rank' })
     if (options.onEvent !== undefined) child.onEvent((event) => options.onEvent?.(name, event))
-    void child.ended.then(() => {
+    child.ended.then(() => {
       const slot = slots.find((one) => one.child === child)
       if (!closing && slot?.ending === false)
         failure.reject(new ShoalError('peer-vanished', `a node ended: ${child.obituary()}`))
-    })
+    }, failure.reject)
     return child
   }
   const start = (index: number, words: readonly string[]): Slot => {

@@ -115,8 +115,7 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
       if (fits(event)) found.resolve(event)
     }
     listeners.add(listener)
-    // `ended` never rejects.
-    void ended.then(() => found.reject(new ShoalError('internal', obituary())))
+    ended.then(() => found.reject(new ShoalError('internal', obituary())), found.reject)
     return found.promise.finally(() => listeners.delete(listener))
   }
   // The line of this name has these fields: `announce` in commands/up.ts writes it.

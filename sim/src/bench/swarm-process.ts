@@ -30,7 +30,7 @@ export async function startSwarm(words: readonly string[]): Promise<SwarmProcess
       const { event, nodes } = JSON.parse(line) as { event?: string; nodes?: readonly StartedNode[] }
       if (event === 'ready') resolve(nodes ?? [])
     })
-    void ended.then((status) => reject(new Error(`shoal swarm ended with ${status}`)))
+    ended.then((status) => reject(new Error(`shoal swarm ended with ${status}`)), reject)
   })
   const nodes = await ready
   return {

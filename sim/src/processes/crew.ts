@@ -81,9 +81,12 @@ function createMember(name: string, words: readonly string[]): CrewMember {
         },
         () => undefined,
       )
-      void started.ended.then(() => {
-        if (child === started) failed = started.obituary()
-      })
+      started.ended.then(
+        () => {
+          if (child === started) failed = started.obituary()
+        },
+        (error: unknown) => (failed = String(error)),
+      )
     },
     kill: async () => void (await end('SIGKILL')),
     leave: () => end('SIGTERM'),

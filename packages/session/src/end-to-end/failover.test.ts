@@ -51,7 +51,10 @@ describe.each([0, 1, 2])('stage %i of three vanishes', (index) => {
     runner.forward = async (...args) => {
       if (before) kill(bench.swarm, `node-${index}`)
       const output = await forward(...args)
-      if (!before) void settled(12).then(() => kill(bench.swarm, `node-${index}`))
+      if (!before)
+        settled(12)
+          .then(() => kill(bench.swarm, `node-${index}`))
+          .catch(() => undefined)
       return output
     }
     await compare(bench, bench.swarm.rows(1))

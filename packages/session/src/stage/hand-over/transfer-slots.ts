@@ -24,7 +24,7 @@ export function createSlots(count: number): Slots {
           await orAborted(turn, signal)
         } catch (error) {
           // Its turn may come all the same: it is the next one's.
-          void turn.then(giveBack)
+          turn.then(giveBack, () => undefined)
           throw error
         }
       }

@@ -27,7 +27,10 @@ test('calls take so many times longer, and wait for each other', async () => {
   )
   const ends: number[] = []
   const call = (): void =>
-    void runner.forward('s', 0, new Float32Array(1)).then(() => ends.push(clock.nowMs()))
+    void runner.forward('s', 0, new Float32Array(1)).then(
+      () => ends.push(clock.nowMs()),
+      () => ends.push(Number.NaN),
+    )
   call()
   call()
   for (let turn = 0; turn < 40; turn += 1) {
@@ -74,7 +77,10 @@ test('a rank hands its part to a sum as late as a slower one would, and waits fo
     { share, sum, memoryLimitBytes: 1 },
   )
   let endMs = 0
-  void runner.forward('s', 0, new Float32Array(1)).then(() => (endMs = clock.nowMs()))
+  void runner.forward('s', 0, new Float32Array(1)).then(
+    () => (endMs = clock.nowMs()),
+    () => (endMs = Number.NaN),
+  )
   await advance(clock, 200)
   expect(handed).toEqual([4, 66])
   expect(endMs).toBe(116)

@@ -239,11 +239,14 @@ test('a hub that is busy, breaks off or cuts bodies short is asked again from wh
       'content-range': `bytes ${first}-${last}/${reader.size}`,
       ...(turn === 2 ? { 'content-length': Number(last) - Number(first) + 1 } : {}),
     })
-    void readFile(join(folder, 'model-00001-of-00003.safetensors')).then((bytes) => {
-      response.write(bytes.subarray(Number(first), Number(first) + 100), () =>
-        turn === 2 ? response.destroy() : response.end(),
-      )
-    })
+    readFile(join(folder, 'model-00001-of-00003.safetensors')).then(
+      (bytes) => {
+        response.write(bytes.subarray(Number(first), Number(first) + 100), () =>
+          turn === 2 ? response.destroy() : response.end(),
+        )
+      },
+      () => response.destroy(),
+    )
     return true
   }
   const bytes = await reader.read(10, 1000)
