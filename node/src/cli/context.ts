@@ -11,6 +11,7 @@ import { ShoalError, type LogLevel } from '@shoal/host'
 import type { SwarmDependencies } from '../swarm-port.ts'
 import type { CommonFlags } from './options.ts'
 import { createOutput, type Output } from './output.ts'
+import { watchUnhandledErrors } from './unhandled-errors.ts'
 
 /** What a command works with. */
 export interface CommandContext extends SwarmDependencies {
@@ -59,6 +60,12 @@ export async function inContext(
   process.stdout.on('error', onOutputError)
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
+  const unhandled = watchUnhandledErrors(
+    process,
+    logger,
+    (error) => interrupt.abort(error),
+    () => process.exit(1),
+  )
   try {
     await action({
       clock: systemClock,
@@ -69,7 +76,9 @@ export async function inContext(
       signal: interrupt.signal,
       stop: onSignal,
     })
+    if (unhandled.first !== null) throw unhandled.first
   } catch (error) {
+    if (unhandled.first !== null) throw unhandled.first
     // Each layer has its own words for having been stopped; the user knows why.
     const cancelled = error instanceof ShoalError && error.code === 'cancelled'
     throw interrupt.signal.aborted && cancelled ? interrupted(error) : error
@@ -77,6 +86,7 @@ export async function inContext(
     process.stdout.off('error', onOutputError)
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
+    unhandled.stopWatching()
     await logger.close()
   }
 }
