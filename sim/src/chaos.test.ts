@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { chaosSim } from './churn/sim.ts'
+import { chaosSim, chaosTight } from './churn/sim.ts'
 import { playScenario } from './play.ts'
 
 // Many more: `npm run chaos`.
@@ -12,6 +12,17 @@ test(
     expect(report).toMatchObject({ tokensLost: 0, tokensChanged: 0 })
     expect(report.shareWithFailover).toBeGreaterThanOrEqual(0.9)
     expect(Object.values(report.faults).every((count) => count > 0)).toBe(true)
+  },
+)
+
+test(
+  '15 seeds in which every loss needs a move: no answer is lost, and no gap lasts',
+  { timeout: 120_000 },
+  async () => {
+    const report = await chaosTight(1, 15, () => undefined)
+    expect(report.failed).toEqual([])
+    expect(report).toMatchObject({ tokensLost: 0, tokensChanged: 0 })
+    expect(report.failovers).toBeGreaterThan(15)
   },
 )
 

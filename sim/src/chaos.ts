@@ -3,6 +3,7 @@
  * when something was not as promised.
  *
  *     sim          the whole system on simulated machines, one seed one run (when no other is named)
+ *     tight        the same with so little memory that a loss needs a move
  *     membership   churn over membership and planner, in virtual time
  *     groups       the same with peers that take part in groups
  *     processes    five real processes, killed and started again
@@ -14,7 +15,7 @@
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
 import { churnGroups, churnMembership } from './churn/membership.ts'
-import { chaosSim } from './churn/sim.ts'
+import { chaosSim, chaosTight } from './churn/sim.ts'
 import { chaosKills } from './kills/chaos-kills.ts'
 import { chaosStreams } from './kills/chaos-streams.ts'
 import { chaosOutages } from './processes/outages.ts'
@@ -39,6 +40,7 @@ interface Harness {
 
 const harnesses: Readonly<Record<string, Harness>> = {
   sim: { count: 1000, run: chaosSim },
+  tight: { count: 300, run: chaosTight },
   membership: { count: 1000, run: churnMembership },
   groups: { count: 200, run: churnGroups },
   processes: { count: 100, run: chaosRestarts },

@@ -2,7 +2,7 @@ import { scenarios } from './scenarios/index.ts'
 import { becomeCalm } from './simulator/calm.ts'
 import { outcomeOf, type Outcome } from './simulator/outcome.ts'
 import type { RunnerName } from './simulator/tiny-model.ts'
-import { groupTopologies, topologies, wideTopologies } from './simulator/topologies.ts'
+import { groupTopologies, tightTopologies, topologies, wideTopologies } from './simulator/topologies.ts'
 import { createWorld } from './simulator/world.ts'
 
 export interface PlayOptions {
@@ -24,7 +24,7 @@ export async function playScenario(name: string, options: PlayOptions): Promise<
   const topology =
     scenario.topology === 'any'
       ? topologies[options.seed % topologies.length]
-      : [...topologies, ...groupTopologies, ...wideTopologies].find(
+      : [...topologies, ...groupTopologies, ...tightTopologies, ...wideTopologies].find(
           (candidate) => candidate.name === scenario.topology,
         )
   if (topology === undefined) throw new Error(`scenario ${name} names no topology: ${scenario.topology}`)

@@ -18,6 +18,8 @@ export const swarmLimits = {
   knowOthersMs: 2_000,
   /** Members change in bursts (a join is three records); one decision per burst. */
   settleMs: 250,
+  /** While a block is served by nobody, nodes look this often whether they should move: beats bring new session counts. */
+  unservedLookMs: 1_000,
   /** Voluntary moves: at most one per window, so that a flapping peer costs one move (fault F20). */
   moveWindowMs: 30_000,
   /** Before blocks are given up nothing may have changed for so long: news reaches everybody within two beats of a LAN. */
@@ -28,6 +30,11 @@ export const swarmLimits = {
   spanRetryMs: 10_000,
   /** How long running sessions may hold up a move that needs their memory: a long answer of a slow swarm. */
   drainTimeoutMs: 30_000,
+  /**
+   * The same when the blocks to be loaded are served by leaving nodes only: time to hand sessions over. Then they end
+   * here, since the leaving node waits for the move as well; their coordinators replay them elsewhere.
+   */
+  handOverBeforeMoveMs: 3_000,
   /** Links that nobody has measured are looked for this often: one at a time, so that measuring loads no link twice. */
   probeIntervalMs: 1000,
   /** A measurement moves five pieces of this: 0.3 s of a 10 Mbit/s link, and longer than a millisecond at 1 Gbit/s. */

@@ -28,14 +28,32 @@ export interface SimChaosReport {
 }
 
 /** `shoal sim chaos`, one seed after the other. */
-export async function chaosSim(
+export function chaosSim(
   first: number,
   seeds: number,
   report: (line: string) => void,
 ): Promise<SimChaosReport> {
+  return playSeeds(first, seeds, report, (seed) => playScenario('chaos', { seed }))
+}
+
+/** `shoal sim tight` with three, four and five nodes in turn. */
+export function chaosTight(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+): Promise<SimChaosReport> {
+  return playSeeds(first, seeds, report, (seed) => playScenario('tight', { seed, nodes: 3 + (seed % 3) }))
+}
+
+async function playSeeds(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+  play: (seed: number) => Promise<Outcome>,
+): Promise<SimChaosReport> {
   const outcomes: Outcome[] = []
   for (let seed = first; seed < first + seeds; seed += 1) {
-    const outcome = await playScenario('chaos', { seed })
+    const outcome = await play(seed)
     outcomes.push(outcome)
     for (const violation of outcome.violations) report(`seed ${seed}: ${violation}`)
     if (outcomes.length % 50 === 0) report(`${outcomes.length} of ${seeds} seeds`)

@@ -6,6 +6,8 @@ import { stageFaults } from './faults-of-stages.ts'
 import { groupsScenario } from './groups.ts'
 import { largeScenario } from './large.ts'
 import type { Scenario } from './scenario.ts'
+import { tightScenario } from './tight-chaos.ts'
+import { tightLosses } from './tight-losses.ts'
 import { topologyScenarios } from './topology.ts'
 import { wrongNumbersScenario } from './wrong-numbers.ts'
 
@@ -18,6 +20,8 @@ export const scenarios: readonly Scenario[] = [
   ...stageFaults,
   ...memberFaults,
   ...planFaults,
+  ...tightLosses,
+  tightScenario,
   wrongNumbersScenario,
   ...chaosScenarios,
 ]

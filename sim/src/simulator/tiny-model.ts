@@ -20,10 +20,11 @@ export interface TinyModel {
 }
 
 /**
- * `tiny` for most; `deep`, with blocks for a crowd of nodes, is so thin that a token costs no more; `large` has as many
+ * `tiny` for most; `deep`, with blocks for a crowd of nodes, is so thin that a token costs no more; `heavy` has blocks whose
+ * weights outweigh their caches, as in real models, so that a node cannot hold two spans at once; `large` has as many
  * blocks as models of 70 billion weights, of 256 bytes each, and runs without arithmetic only.
  */
-export type TinyModelName = 'tiny' | 'deep' | 'large'
+export type TinyModelName = 'tiny' | 'deep' | 'heavy' | 'large'
 
 /** Who computes: `reference` for real; `cost` takes the same time and gives numbers that only depend on the right things. */
 export const runnerNames = ['reference', 'cost'] as const
@@ -40,6 +41,14 @@ const shapes: Readonly<
 > = {
   tiny: { hiddenSize: 16, feedForwardSize: 24, blockCount: 8, headCount: 2, headSize: 8, contextLength: 320 },
   deep: { hiddenSize: 8, feedForwardSize: 8, blockCount: 32, headCount: 1, headSize: 8, contextLength: 320 },
+  heavy: {
+    hiddenSize: 16,
+    feedForwardSize: 512,
+    blockCount: 8,
+    headCount: 2,
+    headSize: 8,
+    contextLength: 320,
+  },
   large: { hiddenSize: 4, feedForwardSize: 2, blockCount: 80, headCount: 1, headSize: 2, contextLength: 640 },
 }
 

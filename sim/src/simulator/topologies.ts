@@ -144,5 +144,20 @@ const desks: Topology = {
 /** For groups that plans form: chaos does not choose among these either. */
 export const groupTopologies: readonly Topology[] = [desks]
 
+/** One loss leaves just enough memory for the model, so that somebody has to move whenever the only holder of a block goes. */
+const tight: Topology = {
+  ...lan,
+  name: 'tight',
+  about: 'one room, cables; the machines hold the model and one machine can be missed',
+  machine: (_index, count, blockCount, random) => ({
+    fits: Math.ceil(blockCount / (count - 1)),
+    decodeMicrosPerBlock: Math.round(between(random, 600, 2500)),
+    site: 0,
+  }),
+}
+
+/** For losses that need a move: chaos does not choose this one. */
+export const tightTopologies: readonly Topology[] = [tight]
+
 /** For swarms that are large: chaos does not choose among these. */
 export const wideTopologies: readonly Topology[] = [fourSites]

@@ -10,7 +10,7 @@ export interface HeldSpansDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly membership: Pick<Membership, 'announce'>
-  readonly stageHost: Pick<StageHost, 'setRunners' | 'setLeaving' | 'whenIdle'>
+  readonly stageHost: Pick<StageHost, 'setRunners' | 'setLeaving' | 'whenIdle' | 'sessions'>
   readonly device: Pick<Device, 'loadBlocks' | 'numericClass'>
   /** Forms the group of a holding that has one; absent where this node leads none. */
   readonly lead?: ((holding: Holding, options: LoadOptions) => Promise<BlockRunner>) | undefined
@@ -44,10 +44,10 @@ export interface HeldSpans {
   take(span: Holding, signal: AbortSignal, ready: () => Promise<void>): Promise<void>
   /**
    * Stops announcing the span, lets its sessions move or end and frees it. When they do not end in time the span is announced
-   * again: a node that holds nothing helps nobody.
+   * again: a node that holds nothing helps nobody. Once `hurry` is aborted, sessions that are left end at once.
    * @throws {ShoalError} `deadline-passed`
    */
-  letGo(signal: AbortSignal): Promise<void>
+  letGo(signal: AbortSignal, hurry: AbortSignal): Promise<void>
   /** Ends every session, on every span; the spans stay. */
   endSessions(): void
   /** Ends every session and frees every span. */
@@ -147,6 +147,21 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       if (!releasing.signal.aborted) logger.warn('span-release-failed', { reason: messageOf(error) })
     }
   }
+  /** Resolves when no session is left on `runner`, or none may be waited for. */
+  const sessionsEnded = async (
+    runner: BlockRunner,
+    signal: AbortSignal,
+    hurry: AbortSignal,
+  ): Promise<void> => {
+    try {
+      await stageHost.whenIdle(AbortSignal.any([signal, hurry]), runner)
+    } catch (error) {
+      if (!hurry.aborted || signal.aborted) throw error
+      const sessions = stageHost.sessions(runner)
+      // Their coordinators replay them at other nodes, once the blocks that they wait for are served.
+      if (sessions > 0) logger.info('sessions-ended-for-move', { sessions })
+    }
+  }
   const finishLater = (runner: BlockRunner): void => {
     const finished = finish(runner).finally(() => finishing.delete(finished))
     finishing.add(finished)
@@ -225,7 +240,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
         throw error
       }
     },
-    async letGo(signal) {
+    async letGo(signal, hurry) {
       const former = current
       if (former === null) return
       current = null
@@ -243,7 +258,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       try {
         await announceNothing()
         stageHost.setLeaving(former, true)
-        await stageHost.whenIdle(limit.signal, former)
+        await sessionsEnded(former, limit.signal, hurry)
         await free(former)
         options.onChange(null)
       } catch (error) {

@@ -161,6 +161,24 @@ describe('what a node holds', () => {
     await session.close()
   })
 
+  test('a swap does not wait for sessions once nobody serves some block: they could not go on before it', async () => {
+    await other.serve(0, 6)
+    wanted = span(0, 2)
+    makeKeeper({ memoryBytes: 3 * self.view.costs.blockBytes }).start()
+    await swarm.until(() => seen() !== null, 2000)
+    const session = await swarm.finished(swarm.open(client, self, span(0, 2)))
+    await want(span(2, 4))
+    await swarm.until(() => seen() === null, moveMs)
+    await swarm.run(1000)
+    expect(device.loaded).toEqual(new Set(['0:2']))
+    await other.serve(0, 2)
+    const waitedMs = await swarm.until(() => seen()?.[0] === 2, moveMs)
+    expect(waitedMs).toBeLessThan(1000)
+    await expect(swarm.finished(session.forward(new Float32Array(4), { want: 'all' }))).rejects.toMatchObject(
+      { code: 'not-ready' },
+    )
+  })
+
   test('never uncovers: the only holder stays until another one has announced the block', async () => {
     await serving(span(0, 2))
     await want(span(2, 4))

@@ -1,12 +1,14 @@
 import { createSerialQueue, messageOf, ShoalError, type Timer } from '@shoal/host'
 import { unitsOfRange, type BlockRange } from '@shoal/model'
-import type { GroupOf } from '@shoal/planner'
+import { blocksThatFit, defaultContextTokens, type GroupOf, type Placement } from '@shoal/planner'
 import type { Membership } from '@shoal/membership'
 import { decide, givenUp, type Decision } from './moving/decide.ts'
 import { createHeldSpans, type HeldSpansDependencies } from './held-spans.ts'
 import { sameHolding, type Holding } from './holding.ts'
 import { swarmLimits } from '../limits.ts'
+import { chooseGapMovers } from './moving/gap-movers.ts'
 import { createReleases } from './moving/releases.ts'
+import { watchStall } from './moving/stalled.ts'
 import type { SwarmEvent } from '../types.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 import { wantedBy } from './wanted.ts'
@@ -54,7 +56,17 @@ export function createSpanKeeper(
     group === undefined ? 1 : (view.permille(group.speeds)?.[0] ?? 1000) / 1000
   const weightBytes = (span: Holding): number =>
     Math.ceil((span.end - span.start) * view.costs.blockBytes * share(span.group))
-  const releases = createReleases({ clock, membership, view, selfId })
+  const contextTokens = Math.min(defaultContextTokens, view.costs.contextLength)
+  const fits = (memoryBytes: number): number => blocksThatFit(memoryBytes, view.costs, contextTokens)
+  const placements = (): readonly Placement[] =>
+    chooseGapMovers(view.plan().placements, membership.members(), fits)
+  const releases = createReleases({
+    clock,
+    membership,
+    placements,
+    blockCount: view.costs.blockCount,
+    selfId,
+  })
   const spans = createHeldSpans(
     { ...dependencies, weightBytes },
     {
@@ -85,7 +97,18 @@ export function createSpanKeeper(
   let stopped: Promise<void> | null = null
 
   const wanted = (): Holding | null =>
-    options.fixed ?? wantedBy(view.plan(), selfId, spans.current(), membership.members())
+    options.fixed ??
+    wantedBy(
+      { placements: placements(), apart: view.plan().apart },
+      selfId,
+      spans.current(),
+      membership.members(),
+    )
+
+  const isWanted = (span: Holding) => (): boolean => {
+    const now = wanted()
+    return now !== null && sameHolding(now, span)
+  }
 
   const isLeft = (held: Holding | null): boolean =>
     held?.group !== undefined &&
@@ -110,7 +133,27 @@ export function createSpanKeeper(
     })
   }
 
-  const move = async ({ action, span }: Exclude<Decision, { action: 'stay' }>): Promise<void> => {
+  const letGoFor = async (
+    held: Holding,
+    { span, urgent }: Extract<Decision, { action: 'swap' }>,
+  ): Promise<void> => {
+    // Weights that nobody has at the moment, or that do not fit on the disk, are no reason to let go.
+    await dependencies.ensureUnits(unitsOfRange(span), retiring.signal)
+    await releases.whenFree(givenUp(held, urgent ? span : null), isWanted(span), retiring.signal)
+    const stall = watchStall(
+      { clock, membership, selfId },
+      givenUp({ start: 0, end: view.costs.blockCount }, held),
+    )
+    try {
+      await spans.letGo(retiring.signal, stall.signal)
+    } finally {
+      stall.stop()
+    }
+  }
+
+  const move = async (decision: Exclude<Decision, { action: 'stay' }>): Promise<void> => {
+    const { action, span } = decision
+    const stillWanted = isWanted(span)
     const lastMovedMs = lastMoveMs
     if (spans.current() !== null) lastMoveMs = clock.nowMs()
     logger.info('span-loading', {
@@ -123,20 +166,15 @@ export function createSpanKeeper(
       const held = spans.current()
       if (span.group !== undefined) {
         // Its ranks take part when their own plan says so too.
-        await releases.whenQuiet(retiring.signal)
-        const now = wanted()
-        if (now === null || !sameHolding(now, span)) throw new ShoalError('not-ready', 'the plan has changed')
+        await releases.whenQuiet(stillWanted, retiring.signal)
       }
-      if (held !== null && action === 'swap') {
-        // Weights that nobody has at the moment, or that do not fit on the disk, are no reason to let go.
-        await dependencies.ensureUnits(unitsOfRange(span), retiring.signal)
-        await releases.whenFree(givenUp(held, null), retiring.signal)
-        await spans.letGo(retiring.signal)
-      }
+      if (held !== null && decision.action === 'swap') await letGoFor(held, decision)
       const before = spans.current()
       // Loading takes its time: what was true before it is asked again.
       await spans.take(span, retiring.signal, () =>
-        before === null ? Promise.resolve() : releases.whenFree(givenUp(before, span), retiring.signal),
+        before === null
+          ? Promise.resolve()
+          : releases.whenFree(givenUp(before, span), stillWanted, retiring.signal),
       )
       failure = null
     } catch (error) {
@@ -158,8 +196,11 @@ export function createSpanKeeper(
           end: span.end,
           reason: messageOf(error),
         })
-      failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
-      schedule(swarmLimits.spanRetryMs)
+      // Nothing was loaded in vain, and nothing can be answered meanwhile.
+      const soon = putOff && decision.action === 'swap' && decision.urgent
+      const retryMs = soon ? swarmLimits.settleMs : swarmLimits.spanRetryMs
+      failure = { span, untilMs: clock.nowMs() + retryMs }
+      schedule(retryMs)
       if (options.fixed !== null && spans.current() === null) failed.reject(error)
       return
     }
@@ -173,6 +214,8 @@ export function createSpanKeeper(
       logger.debug('span-kept', { reason: decision.reason })
       // Nothing else may happen until the window has passed, so nobody else would ask again.
       if (decision.againAfterMs !== undefined) schedule(decision.againAfterMs)
+      // Which idle node moves depends on session counts, whose changes nobody is told of.
+      if (view.coverage().includes(0)) schedule(swarmLimits.unservedLookMs)
       settled.resolve()
     } else if (
       failure !== null &&

@@ -32,8 +32,23 @@ describe('when a node changes what it holds', () => {
       'move',
     ],
     [
-      'does not let go for a while of what nobody else keeps',
+      'does not let go of a block that nobody else keeps, even for a moment, while every block is served',
+      {
+        wanted: { start: 1, end: 4 },
+        othersHolding: [1, 1, 1, 1],
+        othersKeeping: [1, 0, 0, 0],
+        memoryBytes: 9,
+      },
+      'stay',
+    ],
+    [
+      'lets go for a moment of a block that it takes again, when nothing can be answered anyway',
       { wanted: { start: 1, end: 4 }, othersKeeping: [1, 0, 0, 0], memoryBytes: 9 },
+      'swap',
+    ],
+    [
+      'does not let go of a block that it does not take again and nobody else keeps',
+      { wanted: { start: 1, end: 4 }, othersKeeping: [0, 1, 0, 0], memoryBytes: 9 },
       'stay',
     ],
     [
@@ -69,6 +84,14 @@ describe('when a node changes what it holds', () => {
     expect(decide({ ...base, ...change }).action).toBe(action)
   })
 
+  it('is in a hurry when nobody serves a block, also one that it is not to load itself', () => {
+    const swap = { memoryBytes: 9, lastMoveMs: 0, othersKeeping: [1, 1, 1, 1] }
+    expect(decide({ ...base, ...swap, othersHolding: [1, 1, 1, 1, 0] })).toMatchObject({ urgent: true })
+    expect(decide({ ...base, ...swap, lastMoveMs: null, othersHolding: [1, 1, 1, 1] })).toMatchObject({
+      urgent: false,
+    })
+  })
+
   it('asks again later, never at the same instant, whatever is rounded', () => {
     const time = fc.double({ min: 1000, max: 1e9, noNaN: true })
     const late = fc.oneof(fc.constant(0), fc.double({ min: -1e-6, max: 1e-6, noNaN: true }))
@@ -100,7 +123,9 @@ describe('when a node changes what it holds', () => {
           memoryBytes,
         })
         if (decision.action === 'stay') return
-        const kept = new Set(decision.action === 'move' ? blocksOf(decision.span) : [])
+        // An urgent swap takes what is in both spans again, and nothing can be answered before it does.
+        const keeps = decision.action === 'move' || decision.urgent
+        const kept = new Set(keeps ? blocksOf(decision.span) : [])
         for (const block of blocksOf(held)) expect(kept.has(block) || othersKeeping[block]! > 0).toBe(true)
       }),
     )
@@ -133,8 +158,9 @@ describe('when a node changes what it holds', () => {
             othersKeeping: countKeepers(members, placements, `p${index}`, blockCount),
             memoryBytes: roomy ? 10 : 9,
           })
-          // A swap holds nothing for a while.
-          return decision.action === 'stay' ? held : decision.action === 'move' ? decision.span : null
+          if (decision.action === 'stay') return held
+          // A swap holds nothing for a while, which only counts while every block is served.
+          return decision.action === 'move' || decision.urgent ? decision.span : null
         })
         const [before, now] = [holders(nodes.map(({ held }) => held)), holders(after)]
         for (const block of before) expect(now.has(block)).toBe(true)

@@ -26,8 +26,11 @@ export type Decision =
   | { readonly action: 'stay'; readonly reason: string; readonly againAfterMs?: number }
   /** Load `span`, announce it, then let go of what was held (make before break). */
   | { readonly action: 'move'; readonly span: Holding }
-  /** Not both fit: let go first. Only when others keep everything that is let go. */
-  | { readonly action: 'swap'; readonly span: Holding }
+  /**
+   * Not both fit: let go first. Only when others keep everything that is let go; `urgent` when nobody serves some block
+   * of the model, so that nothing can be answered meanwhile: then blocks that are in both need no other holder.
+   */
+  | { readonly action: 'swap'; readonly span: Holding; readonly urgent: boolean }
 
 /**
  * The plan says what is best, this says when to act: only when a block is uncovered or the window since the last move
@@ -47,17 +50,20 @@ export function decide(situation: Situation): Decision {
   // A plan names groups only where both fit; what fills the memory is sessions, which end.
   if (action === 'swap' && wanted.group !== undefined)
     return { action: 'stay', reason: 'there is no room for a group beside what is held' }
-  const missed = missedWithout(givenUp(held, action === 'move' ? wanted : null), situation.othersKeeping)
+  const urgent = othersHolding.some(
+    (holders, block) => holders === 0 && (block < held.start || block >= held.end),
+  )
+  const missed = missedWithout(
+    givenUp(held, action === 'move' || urgent ? wanted : null),
+    situation.othersKeeping,
+  )
   if (missed !== null) return { action: 'stay', reason: `nobody else is to keep block ${missed}` }
 
-  const uncovered = blocksOf(wanted).some(
-    (block) => (othersHolding[block] ?? 0) === 0 && (block < held.start || block >= held.end),
-  )
   // One sum, so that what remains is never rounded to nothing, and asked for again at the same instant.
   const windowEndsMs = lastMoveMs === null ? nowMs : lastMoveMs + moveWindowMs
-  if (!uncovered && situation.rankLeaves !== true && nowMs < windowEndsMs)
+  if (!urgent && situation.rankLeaves !== true && nowMs < windowEndsMs)
     return { action: 'stay', reason: 'moved a moment ago', againAfterMs: windowEndsMs - nowMs }
-  return { action, span: wanted }
+  return action === 'move' ? { action, span: wanted } : { action, span: wanted, urgent }
 }
 
 /** What is served of `held` no more while `kept` is. */

@@ -1,9 +1,9 @@
 import { ShoalError, sleep, type Clock } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
+import type { Placement } from '@shoal/planner'
 import { missedWithout } from './decide.ts'
 import { countKeepers } from './stays-after-me.ts'
 import { swarmLimits } from '../../limits.ts'
-import type { SwarmView } from '../../view/swarm-view.ts'
 
 /** When this node may stop serving blocks: the other half of a move, after the new ones are there. */
 export interface Releases {
@@ -14,21 +14,30 @@ export interface Releases {
   /**
    * Resolves when others keep all these blocks, and everybody has had time to hear of it: after a quiet moment all have
    * one snapshot, so one plan, and nobody gives up what another one counts on.
-   * @throws {ShoalError} `not-ready` when that does not come in time
+   * @param stillWanted whether the plan still wants the move
+   * @throws {ShoalError} `not-ready` when that does not come in time, or the plan has changed
    */
-  whenFree(blocks: readonly number[], signal: AbortSignal): Promise<void>
-  /** Resolves after a quiet moment: who is named in the plan knows it. @throws {ShoalError} `not-ready` when that does not come in time */
-  whenQuiet(signal: AbortSignal): Promise<void>
+  whenFree(blocks: readonly number[], stillWanted: () => boolean, signal: AbortSignal): Promise<void>
+  /** Resolves after a quiet moment: who is named in the plan knows it. @throws {ShoalError} `not-ready` as `whenFree` */
+  whenQuiet(stillWanted: () => boolean, signal: AbortSignal): Promise<void>
 }
 
 export interface ReleasesDependencies {
   readonly clock: Clock
   readonly membership: Pick<Membership, 'members'>
-  readonly view: Pick<SwarmView, 'plan' | 'costs'>
+  /** Who is to hold what. */
+  placements(): readonly Placement[]
+  readonly blockCount: number
   readonly selfId: string
 }
 
-export function createReleases({ clock, membership, view, selfId }: ReleasesDependencies): Releases {
+export function createReleases({
+  clock,
+  membership,
+  placements,
+  blockCount,
+  selfId,
+}: ReleasesDependencies): Releases {
   let seen = ''
   let sinceMs = clock.nowMs()
 
@@ -41,18 +50,23 @@ export function createReleases({ clock, membership, view, selfId }: ReleasesDepe
           ? [[record.peerId, record.incarnation, record.span, record.group?.ranks]]
           : [],
       )
-    const now = JSON.stringify([view.plan().placements, holding])
+    const now = JSON.stringify([placements(), holding])
     if (now === seen) return
     seen = now
     sinceMs = clock.nowMs()
   }
   const keepers = (): readonly number[] =>
-    countKeepers(membership.members(), view.plan().placements, selfId, view.costs.blockCount)
+    countKeepers(membership.members(), placements(), selfId, blockCount)
 
-  const quietWithout = async (blocks: readonly number[], signal: AbortSignal): Promise<void> => {
+  const quietWithout = async (
+    blocks: readonly number[],
+    stillWanted: () => boolean,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const untilMs = clock.nowMs() + swarmLimits.releaseTimeoutMs
     for (;;) {
       look()
+      if (!stillWanted()) throw new ShoalError('not-ready', 'the plan has changed')
       const missed = missedWithout(blocks, keepers())
       if (missed === null && clock.nowMs() - sinceMs >= swarmLimits.releaseQuietMs) return
       if (clock.nowMs() >= untilMs)
@@ -67,7 +81,8 @@ export function createReleases({ clock, membership, view, selfId }: ReleasesDepe
   return {
     keepers,
     look,
-    whenFree: (blocks, signal) => (blocks.length === 0 ? Promise.resolve() : quietWithout(blocks, signal)),
-    whenQuiet: (signal) => quietWithout([], signal),
+    whenFree: (blocks, stillWanted, signal) =>
+      blocks.length === 0 ? Promise.resolve() : quietWithout(blocks, stillWanted, signal),
+    whenQuiet: (stillWanted, signal) => quietWithout([], stillWanted, signal),
   }
 }
