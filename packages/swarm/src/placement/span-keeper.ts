@@ -65,6 +65,7 @@ export function createSpanKeeper(
     membership,
     placements,
     blockCount: view.costs.blockCount,
+    served: () => !view.coverage().includes(0),
     selfId,
   })
   const spans = createHeldSpans(

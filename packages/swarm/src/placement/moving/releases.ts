@@ -2,12 +2,12 @@ import { ShoalError, sleep, type Clock } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
 import type { Placement } from '@shoal/planner'
 import { missedWithout } from './decide.ts'
-import { countKeepers } from './stays-after-me.ts'
+import { countKeepers, countPlannedHolders } from './stays-after-me.ts'
 import { swarmLimits } from '../../limits.ts'
 
 /** When this node may stop serving blocks: the other half of a move, after the new ones are there. */
 export interface Releases {
-  /** For each block, other peers that are to keep it. */
+  /** For each block, other peers that are to keep it; while the model is not `served`, those that are to hold it. */
   keepers(): readonly number[]
   /** Something may have changed: notes when. */
   look(): void
@@ -28,6 +28,8 @@ export interface ReleasesDependencies {
   /** Who is to hold what. */
   placements(): readonly Placement[]
   readonly blockCount: number
+  /** Whether every block has a live holder, this node included. */
+  served(): boolean
   readonly selfId: string
 }
 
@@ -36,6 +38,7 @@ export function createReleases({
   membership,
   placements,
   blockCount,
+  served,
   selfId,
 }: ReleasesDependencies): Releases {
   let seen = ''
@@ -56,7 +59,7 @@ export function createReleases({
     sinceMs = clock.nowMs()
   }
   const keepers = (): readonly number[] =>
-    countKeepers(membership.members(), placements(), selfId, blockCount)
+    (served() ? countKeepers : countPlannedHolders)(membership.members(), placements(), selfId, blockCount)
 
   const quietWithout = async (
     blocks: readonly number[],

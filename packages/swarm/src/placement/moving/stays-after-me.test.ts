@@ -1,7 +1,7 @@
 import type { BlockRange } from '@shoal/model'
 import type { Member, MemberState } from '@shoal/membership'
 import { expect, test } from 'vitest'
-import { countKeepers } from './stays-after-me.ts'
+import { countKeepers, countPlannedHolders } from './stays-after-me.ts'
 
 const hardware = {
   memoryBytes: 1,
@@ -84,4 +84,18 @@ test.each([
   ],
 ] as const)('%s', (_name, members, placements, expected) => {
   expect(countKeepers(members, placements, 'self', 4)).toEqual(expected)
+})
+
+test('planned holders count whatever they hold now, but not this node and nobody who is gone', () => {
+  const members = [
+    { record: { peerId: 'self' }, liveness: 'alive' },
+    { record: { peerId: 'a' }, liveness: 'alive' },
+    { record: { peerId: 'b' }, liveness: 'dead' },
+  ] as unknown as Member[]
+  const placements = [
+    { peer: 'self', start: 0, end: 1 },
+    { peer: 'a', start: 1, end: 3 },
+    { peer: 'b', start: 2, end: 4 },
+  ]
+  expect(countPlannedHolders(members, placements, 'self', 4)).toEqual([0, 1, 1, 0])
 })

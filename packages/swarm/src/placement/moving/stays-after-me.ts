@@ -27,3 +27,26 @@ export function countKeepers(
   }
   return counts
 }
+
+/**
+ * For each block, how many other live peers are to hold it by the plan, whatever they hold now. This is enough to give a
+ * block up while another one is served by nobody: nothing can be answered, and nodes whose spans only shift would else
+ * wait for each other for ever.
+ */
+export function countPlannedHolders(
+  members: readonly Member[],
+  placements: readonly Placement[],
+  selfId: string,
+  blockCount: number,
+): number[] {
+  const counts = new Array<number>(blockCount).fill(0)
+  const live = new Set(
+    members.flatMap(({ record, liveness }) => (liveness === 'alive' ? [record.peerId] : [])),
+  )
+  for (const { peer, start, end } of placements) {
+    if (peer === selfId || !live.has(peer)) continue
+    for (let block = start; block < Math.min(end, blockCount); block += 1)
+      counts[block] = (counts[block] ?? 0) + 1
+  }
+  return counts
+}
