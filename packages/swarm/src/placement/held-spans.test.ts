@@ -1,5 +1,6 @@
 import { ShoalError, silentLogger } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
+import { decorateRunner } from '@shoal/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createHeldSpans, type HeldSpans } from './held-spans.ts'
 import { createFakeDevice, type FakeDevice } from '../testing/small-model.ts'
@@ -113,10 +114,10 @@ test('one that is lost while the next one is announced in vain is not served aga
       ensureUnits: () => Promise.resolve(),
       device: {
         numericClass: 'fake',
-        loadBlocks: async (range, options) => ({
-          ...(await device.loadBlocks(range, options)),
-          ...(range.start === 2 && { lost: losing.signal }),
-        }),
+        loadBlocks: async (range, options) => {
+          const runner = await device.loadBlocks(range, options)
+          return range.start === 2 ? decorateRunner(runner, { lost: losing.signal }) : runner
+        },
       },
       membership: {
         announce(announcement) {

@@ -26,10 +26,10 @@ export interface ReleasesDependencies {
   readonly clock: Clock
   readonly membership: Pick<Membership, 'members'>
   /** Who is to hold what. */
-  placements(): readonly Placement[]
+  readonly placements: () => readonly Placement[]
   readonly blockCount: number
   /** Whether every block has a live holder, this node included. */
-  served(): boolean
+  readonly served: () => boolean
   readonly selfId: string
 }
 
