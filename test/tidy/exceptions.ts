@@ -38,8 +38,6 @@ export const longFunctions: readonly string[] = [
   'packages/membership/src/self.ts: createSelf',
   'packages/membership/src/testing/world.ts: createWorld',
   // model
-  'packages/model/src/packing/folder/packed-folder.ts: openUnits',
-  'packages/model/src/packing/folder/unit-download.ts: createUnitDownload',
   // network
   'packages/network/src/direct/direct-channels.ts: createDirectChannels',
   'packages/network/src/libp2p/create-transport.ts: createLibp2pTransport',

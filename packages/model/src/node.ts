@@ -17,8 +17,9 @@ export {
   type PartialFolder,
   type PartialOwner,
 } from './packing/folder/partial-folder.ts'
-export type { Piece, UnitDownload } from './packing/folder/unit-download.ts'
-export type { WrittenPiece } from './packing/folder/piece-log.ts'
+export type { Piece } from './packing/folder/download/pieces.ts'
+export type { UnitDownload } from './packing/folder/download/unit-download.ts'
+export type { WrittenPiece } from './packing/folder/download/piece-log.ts'
 export type { UnitWriter } from './packing/folder/unit-writer.ts'
 export {
   writeRandomModel,

@@ -11,6 +11,7 @@ import {
   type PackedSource,
   type PackedTensor,
 } from './packed-layout.ts'
+import { widen } from '../sources/widen.ts'
 import type { NumericProfile } from './profile.ts'
 import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantise.ts'
 
@@ -106,10 +107,8 @@ async function* slicesOf(
   const read = async (index: number): Promise<Slice | undefined> => {
     const range = ranges[index]
     if (range === undefined) return undefined
-    return {
-      values: await source.readRows(range.name, range.start, range.end, signal),
-      sourceName: range.name,
-    }
+    const { name, start, end } = range
+    return { values: widen(await source.tensors.readRows(name, start, end, signal)), sourceName: name }
   }
   // Settled, not awaited: a read that fails while the consumer is busy waits here until its turn, and one that the
   // consumer never asks for (it failed itself) has ended before the source can be closed.

@@ -34,7 +34,7 @@ async function checkShape(
   shape: readonly number[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const { shape: found } = await source.tensor(name, signal)
+  const { shape: found } = await source.tensors.tensor(name, signal)
   if (found.length === shape.length && found.every((size, axis) => size === shape[axis])) return
   throw new ModelError(
     'bad-model',
@@ -53,7 +53,7 @@ async function refuseOthers(
   const prefixes = Array.from({ length: blockCount }, (_, index) => index)
     .filter((index) => units.includes(`block-${index}`))
     .map((index) => checkpoint.blockPrefix(index))
-  for (const name of await source.tensorNames(signal)) {
+  for (const name of await source.tensors.tensorNames(signal)) {
     if (expected.has(name) || !prefixes.some((prefix) => name.startsWith(prefix))) continue
     if (checkpoint.ignored.some((ending) => name.endsWith(ending))) continue
     throw new ModelError(

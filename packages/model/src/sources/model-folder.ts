@@ -1,7 +1,8 @@
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { ModelError } from '../error.ts'
-import { checkRange, type ModelFiles, type RangeReader } from './range-reader.ts'
+import { handleReader, isNoEntry } from './file-reader.ts'
+import type { ModelFiles, RangeReader } from './range-reader.ts'
 
 /**
  * The files of a model folder in Hugging Face layout, read by range. Handles stay open until `close`.
@@ -72,28 +73,6 @@ async function openReader(
   return { handle, reader: handleReader(handle, size, fileName) }
 }
 
-/** Reads an open file by range; whoever opened the handle closes it. */
-export function handleReader(handle: FileHandle, size: number, fileName: string): RangeReader {
-  return {
-    size,
-    read: async (offset, length, signal) => {
-      signal?.throwIfAborted()
-      checkRange(offset, length, size, fileName)
-      const bytes = new Uint8Array(length)
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
-        if (bytesRead === 0)
-          throw new ModelError(
-            'bad-model',
-            `${fileName} ended after ${offset + done} bytes: it has become shorter`,
-          )
-        done += bytesRead
-      }
-      return bytes
-    },
-  }
-}
-
 async function statOrNull(path: string) {
   try {
     return await stat(path)
@@ -101,10 +80,4 @@ async function statOrNull(path: string) {
     if (isNoEntry(error)) return null
     throw error
   }
-}
-
-/** Whether a file system error says that there is no such file. */
-export function isNoEntry(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'ENOENT' || code === 'ENOTDIR'
 }

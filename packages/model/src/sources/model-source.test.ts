@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { openModel } from './model-source.ts'
+import { widen } from './widen.ts'
 import { memoryFiles, type ModelFiles } from './range-reader.ts'
 import {
   smallConfigJson,
@@ -25,22 +26,24 @@ const index = (weightMap: unknown): Record<string, Uint8Array> => ({
   'model.safetensors.index.json': utf8(JSON.stringify({ weight_map: weightMap })),
 })
 
-test('rows of a matrix, values of a vector, widened exactly', async () => {
-  for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+test('rows are given as they are stored, and widening them is exact', async () => {
+  for (const dtype of ['F64', 'F32', 'F16', 'BF16'] as const) {
     const source = await openModel(smallModelFiles(dtype, 2))
     const all = smallValues(400, 2)
     const name = 'model.layers.0.self_attn.q_proj.weight'
-    expect(await source.tensor(name)).toMatchObject({ dtype, shape: [20, 20] })
-    expect(await source.readRows(name, 3, 5)).toEqual(all.slice(60, 100))
-    expect(await source.readRows(name, 20, 20)).toEqual(new Float32Array(0))
-    expect(await source.readRows('model.norm.weight', 1, 3)).toEqual(smallValues(20, 25).slice(1, 3))
+    expect(await source.tensors.tensor(name)).toMatchObject({ type: dtype, shape: [20, 20] })
+    expect(widen(await source.tensors.readRows(name, 3, 5))).toEqual(all.slice(60, 100))
+    expect(widen(await source.tensors.readRows(name, 20, 20))).toEqual(new Float32Array(0))
+    expect(widen(await source.tensors.readRows('model.norm.weight', 1, 3))).toEqual(
+      smallValues(20, 25).slice(1, 3),
+    )
     for (const [start, end] of [
       [-1, 2],
       [0, 21],
       [2, 1],
       [0.5, 1],
     ] as const) {
-      await expect(source.readRows(name, start, end)).rejects.toThrow(
+      await expect(source.tensors.readRows(name, start, end)).rejects.toThrow(
         expect.objectContaining({ code: 'bad-request' }),
       )
     }
@@ -96,14 +99,14 @@ test.each<[string, string, Record<string, Uint8Array | null>, RegExp]>([
 
 test('a shard that the index names but nobody has is told when its tensor is needed', async () => {
   const source = await openModel(files(index({ a: 'model-1.safetensors', b: 'model.safetensors' })))
-  await expect(source.tensor('a')).rejects.toThrow(
+  await expect(source.tensors.tensor('a')).rejects.toThrow(
     expect.objectContaining({
       code: 'not-found',
       message: expect.stringMatching(/no file model-1.safetensors/),
     }),
   )
-  await expect(source.tensor('b')).rejects.toThrow(/"b" is missing from model.safetensors/)
-  await expect(source.tensor('c')).rejects.toThrow(/does not name it/)
+  await expect(source.tensors.tensor('b')).rejects.toThrow(/"b" is missing from model.safetensors/)
+  await expect(source.tensors.tensor('c')).rejects.toThrow(/does not name it/)
 })
 
 test('a reader that delivers less than asked is noticed', async () => {
@@ -125,5 +128,5 @@ test('a reader that delivers less than asked is noticed', async () => {
     },
   }
   const source = await openModel(short)
-  await expect(source.readRows('lm_head.weight', 0, 6)).rejects.toThrow(/476 of 480 bytes arrived/)
+  await expect(source.tensors.readRows('lm_head.weight', 0, 6)).rejects.toThrow(/476 of 480 bytes arrived/)
 })

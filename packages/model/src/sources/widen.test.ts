@@ -16,7 +16,7 @@ test.each<[number, number]>([
   [0x7f80, Infinity],
   [0x7fc0, NaN],
 ])('bfloat16 %i is %d', (word, value) => {
-  expect(widen(halfWords(word), 'BF16')).toEqual(Float32Array.of(value))
+  expect(widen({ type: 'BF16', bytes: halfWords(word) })).toEqual(Float32Array.of(value))
 })
 
 test.each<[number, number]>([
@@ -32,12 +32,12 @@ test.each<[number, number]>([
   [0xfc00, -Infinity],
   [0x7e00, NaN],
 ])('float16 %i is %d', (word, value) => {
-  expect(widen(halfWords(word), 'F16')).toEqual(Float32Array.of(value))
+  expect(widen({ type: 'F16', bytes: halfWords(word) })).toEqual(Float32Array.of(value))
 })
 
 test('every float16 equals sign · fraction · 2^exponent', () => {
   const words = Uint16Array.from({ length: 65_536 }, (_, word) => word)
-  const widened = widen(new Uint8Array(words.buffer), 'F16')
+  const widened = widen({ type: 'F16', bytes: new Uint8Array(words.buffer) })
   for (const [index, word] of words.entries()) {
     const sign = word >> 15 === 1 ? -1 : 1
     const [exponent, fraction] = [(word >> 10) & 31, word & 1023]
@@ -49,15 +49,23 @@ test('every float16 equals sign · fraction · 2^exponent', () => {
 })
 
 test('the sign of zero survives', () => {
-  expect(bitsOf(widen(halfWords(0x8000), 'BF16'))).toEqual([0x80000000])
-  expect(bitsOf(widen(halfWords(0x8000), 'F16'))).toEqual([0x80000000])
+  expect(bitsOf(widen({ type: 'BF16', bytes: halfWords(0x8000) }))).toEqual([0x80000000])
+  expect(bitsOf(widen({ type: 'F16', bytes: halfWords(0x8000) }))).toEqual([0x80000000])
 })
 
 test('float32 passes through, bytes at an odd offset too', () => {
   const values = Float32Array.of(1.5, -2.25, 1e-40)
   const shifted = new Uint8Array(13)
   shifted.set(new Uint8Array(values.buffer), 1)
-  expect(widen(shifted.subarray(1), 'F32')).toEqual(values)
+  expect(widen({ type: 'F32', bytes: shifted.subarray(1) })).toEqual(values)
   const buffer = Buffer.from(shifted).subarray(1)
-  expect(widen(buffer, 'F32')).toEqual(values)
+  expect(widen({ type: 'F32', bytes: buffer })).toEqual(values)
+})
+
+test('float64 is rounded to the nearest float32', () => {
+  const values = Float64Array.of(0.1, -0, 1e-46, 2 ** 24 + 1, 1e39, NaN)
+  const bytes = new Uint8Array(values.buffer)
+  expect(widen({ type: 'F64', bytes })).toEqual(
+    Float32Array.of(Math.fround(0.1), -0, 0, 2 ** 24, Infinity, NaN),
+  )
 })

@@ -1,12 +1,17 @@
-import type { SourceType } from './safetensors.ts'
+import type { StoredRows } from './tensor-source.ts'
 
 /**
- * Widens little-endian values to float32. Exact: every bfloat16 and float16 value, subnormals included, is a float32.
+ * Widens stored values to float32. Every bfloat16 and float16 value, subnormals included, is a float32, so these are
+ * exact; a float64 is rounded to the nearest float32, and to infinity beyond its range.
  *
- * @param bytes `count · (2 or 4)` bytes at any alignment; for F32 the result may share their memory
+ * @returns values in the order of the bytes; for F32 they may share the bytes' memory
  */
-export function widen(bytes: Uint8Array, dtype: SourceType): Float32Array {
-  switch (dtype) {
+export function widen({ type, bytes }: StoredRows): Float32Array {
+  switch (type) {
+    case 'F64': {
+      const aligned = alignedTo(bytes, 8)
+      return Float32Array.from(new Float64Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 8))
+    }
     case 'F32': {
       const aligned = alignedTo(bytes, 4)
       return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4)
@@ -54,7 +59,10 @@ function halfWords(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2)
 }
 
-/** Typed arrays need their element's alignment; a view into a larger buffer may not have it. (`slice` of a Node Buffer would not copy.) */
+/**
+ * Typed arrays need the alignment of their elements, which a view into a larger buffer may not have. The copy is made by a
+ * constructor, because `slice` of a Node Buffer shares memory.
+ */
 function alignedTo(bytes: Uint8Array, alignment: number): Uint8Array {
   return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes)
 }

@@ -7,7 +7,7 @@ import { buildManifest, identifyManifest } from '../../manifest/identify-manifes
 import { show } from '../../json-fields.ts'
 import type { IdentifiedManifest, ManifestTensor, UnitName } from '../../manifest/manifest.ts'
 import type { ModelSource } from '../../sources/model-source.ts'
-import { handleReader, isNoEntry } from '../../sources/model-folder.ts'
+import { handleReader, isNoEntry } from '../../sources/file-reader.ts'
 import { createNodeHasher } from '../../manifest/node-hasher.ts'
 import { packTensors, type PackProgress, type PackSink } from '../pack-tensors.ts'
 import { packedSources, packedUnit, unitBytes, unitNames, unitOf } from '../packed-layout.ts'

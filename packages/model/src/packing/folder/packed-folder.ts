@@ -1,22 +1,23 @@
-import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { decodeManifest } from '../../manifest/decode-manifest.ts'
 import { ModelError } from '../../error.ts'
-import { sha256Hex } from '../../manifest/hasher.ts'
 import { limits } from '../../limits.ts'
-import type { IdentifiedManifest, ManifestAsset, UnitName } from '../../manifest/manifest.ts'
-import { handleReader, isNoEntry } from '../../sources/model-folder.ts'
-import { unitBytes, unitNames, unitOf } from '../packed-layout.ts'
-import { checkDiskRoom } from './disk-room.ts'
-import { processOwner, type PartialOwner } from './partial-folder.ts'
+import { decodeManifest } from '../../manifest/decode-manifest.ts'
+import type { IdentifiedManifest, UnitName } from '../../manifest/manifest.ts'
+import { handleReader } from '../../sources/file-reader.ts'
 import { checkRange } from '../../sources/range-reader.ts'
-import { createUnitDownload, type UnitDownload } from './unit-download.ts'
+import { unitOf } from '../packed-layout.ts'
+import { checkDiskRoom } from './disk-room.ts'
+import { createUnitDownload, type UnitDownload } from './download/unit-download.ts'
+import { fileSize, readAsset, writeAsset } from './folder-assets.ts'
+import { processOwner, type PartialOwner } from './partial-folder.ts'
+import { createUnitHandles, type UnitHandles } from './unit-handles.ts'
 import { createUnitWriter, verifyTensors, type UnitFile, type UnitWriter } from './unit-writer.ts'
 import { writeDurably } from './write-durably.ts'
 
 /**
- * Packed tensors on disk: `manifest.cbor`, one `<unit>.bin` for every unit that is complete, assets under `assets/`.
- * A file with its final name has been written whole and its hashes have been compared.
+ * Packed tensors on disk: `manifest.cbor`, one `<unit>.bin` for every unit that is complete, assets under `assets/`. A file
+ * gets its final name once it has been written whole and its hashes have been compared.
  */
 export interface PackedFolder {
   readonly path: string
@@ -106,67 +107,20 @@ async function openUnits(
   owner: PartialOwner,
 ): Promise<PackedFolder> {
   const { name: modelName, tensors } = identified.manifest
-  const units = unitFiles(folder, identified)
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  const present = new Set<UnitName>()
-  const refresh = async (names: Iterable<UnitName>): Promise<void> => {
-    for (const unit of names)
-      if (!present.has(unit) && (await fileSize(unitFile(unit).path)) === unitFile(unit).bytes)
-        present.add(unit)
-  }
-  const writing = new Set<UnitName>()
-  const handles = new Map<UnitName, Promise<FileHandle>>()
-  const unitFile = (unit: UnitName): UnitFile => {
-    const file = units.get(unit)
-    if (file === undefined) throw new ModelError('bad-request', `${modelName} has no unit '${unit}'`)
-    return file
-  }
-  const handleOf = (unit: UnitName): Promise<FileHandle> => {
-    const file = unitFile(unit)
-    if (!present.has(unit))
-      throw new ModelError('not-found', `unit ${unit} of ${modelName} is not in ${folder}`)
-    const handle = handles.get(unit) ?? open(file.path, 'r')
-    handles.set(unit, handle)
-    return handle
-  }
-  /** One writer of a unit at a time, whatever kind. */
-  const writingOf = async <Writer>(
-    unit: UnitName,
-    start: (file: UnitFile, ended: (committed: boolean) => Promise<void>) => Promise<Writer>,
-  ): Promise<Writer> => {
-    const file = unitFile(unit)
-    if (writing.has(unit))
-      throw new ModelError('bad-request', `unit ${unit} of ${modelName} is being written already`)
-    writing.add(unit)
-    try {
-      return await start(file, async (committed) => {
-        writing.delete(unit)
-        if (!committed) return
-        // A reader of the replaced file must open the new one.
-        await closeHandle(unit)
-        present.add(unit)
-      })
-    } catch (error) {
-      writing.delete(unit)
-      throw error
-    }
-  }
-  const closeHandle = async (unit: UnitName): Promise<void> => {
-    const handle = handles.get(unit)
-    handles.delete(unit)
-    await (await handle)?.close()
-  }
-  await refresh(units.keys())
+  const units = createUnitHandles(folder, identified)
+  const writing = oneWriterAtATime(units, modelName)
+  await units.refresh(units.names)
   return {
     path: folder,
     manifest: identified,
-    unitPath: (unit) => unitFile(unit).path,
-    hasUnit: (unit) => present.has(unit),
-    complete: (units) => units.every((unit) => present.has(unit)),
-    refresh,
-    writer: (unit) => writingOf(unit, (file, ended) => createUnitWriter(file, ended, owner)),
+    unitPath: (unit) => units.file(unit).path,
+    hasUnit: (unit) => units.isPresent(unit),
+    complete: (wanted) => wanted.every((unit) => units.isPresent(unit)),
+    refresh: (wanted) => units.refresh(wanted),
+    writer: (unit) => writing(unit, (file, ended) => createUnitWriter(file, ended, owner)),
     download: (unit, pieceBytes) =>
-      writingOf(unit, (file, ended) => createUnitDownload(file, owner, pieceBytes, ended)),
+      writing(unit, (file, ended) => createUnitDownload(file, owner, pieceBytes, ended)),
     checkRoom: (bytes, what) => checkDiskRoom(folder, bytes, what),
     read: async (tensorName, offset, length, signal) => {
       const tensor = byName.get(tensorName)
@@ -174,76 +128,41 @@ async function openUnits(
         throw new ModelError('bad-request', `${modelName} has no packed tensor '${tensorName}'`)
       checkRange(offset, length, tensor.bytes, tensorName)
       const unit = unitOf(tensorName)
-      return handleReader(await handleOf(unit), unitFile(unit).bytes, `${unit}.bin`).read(
-        tensor.offset + offset,
-        length,
-        signal,
-      )
+      const reader = handleReader(await units.open(unit), units.file(unit).bytes, `${unit}.bin`)
+      return reader.read(tensor.offset + offset, length, signal)
     },
-    verify: async (unit, signal) => verifyTensors(await handleOf(unit), unitFile(unit), signal),
+    verify: async (unit, signal) => verifyTensors(await units.open(unit), units.file(unit), signal),
     removeUnit: async (unit) => {
-      present.delete(unit)
-      await closeHandle(unit)
-      await rm(unitFile(unit).path, { force: true })
+      await units.removed(unit)
+      await rm(units.file(unit).path, { force: true })
     },
-    readAsset: async (name) => readAsset(folder, assetOf(identified, name)),
-    writeAsset: async (name, bytes) => {
-      const asset = assetOf(identified, name)
-      checkAsset(asset, bytes)
-      await writeDurably(join(folder, 'assets', asset.name), bytes)
-    },
-    close: async () => {
-      for (const unit of handles.keys()) await closeHandle(unit)
-    },
+    readAsset: (name) => readAsset(folder, identified, name),
+    writeAsset: (name, bytes) => writeAsset(folder, identified, name, bytes),
+    close: () => units.closeAll(),
   }
 }
 
-function unitFiles(folder: string, { manifest }: IdentifiedManifest): Map<UnitName, UnitFile> {
-  const { config, profile } = manifest
-  const tensorsOf = Map.groupBy(manifest.tensors, (tensor) => unitOf(tensor.name))
-  return new Map(
-    unitNames(config).map((unit) => [
-      unit,
-      {
-        path: join(folder, `${unit}.bin`),
-        bytes: unitBytes(config, profile, unit),
-        tensors: tensorsOf.get(unit) ?? [],
-      },
-    ]),
-  )
-}
+type StartWriter<Writer> = (file: UnitFile, ended: (committed: boolean) => Promise<void>) => Promise<Writer>
 
-function assetOf({ manifest }: IdentifiedManifest, name: string): ManifestAsset {
-  const asset = manifest.assets.find((one) => one.name === name)
-  if (asset === undefined) throw new ModelError('bad-request', `${manifest.name} has no asset '${name}'`)
-  return asset
-}
-
-async function readAsset(folder: string, asset: ManifestAsset): Promise<Uint8Array | null> {
-  const path = join(folder, 'assets', asset.name)
-  const size = await fileSize(path)
-  if (size === null) return null
-  if (size !== asset.bytes)
-    throw new ModelError('hash-mismatch', `${path} has ${size} bytes, but the manifest says ${asset.bytes}`)
-  const bytes = new Uint8Array(await readFile(path))
-  checkAsset(asset, bytes)
-  return bytes
-}
-
-function checkAsset(asset: ManifestAsset, bytes: Uint8Array): void {
-  if (bytes.byteLength === asset.bytes && sha256Hex(bytes) === asset.sha256) return
-  throw new ModelError(
-    'hash-mismatch',
-    `these ${bytes.byteLength} bytes are not the ${asset.name} of the manifest (${asset.bytes} bytes, sha256 ${asset.sha256.slice(0, 16)})`,
-  )
-}
-
-/** Null when there is no such file. */
-async function fileSize(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).size
-  } catch (error) {
-    if (isNoEntry(error)) return null
-    throw error
+/** Starts writers of units, of any kind, one at a time for each unit. */
+function oneWriterAtATime(
+  units: UnitHandles,
+  modelName: string,
+): <Writer>(unit: UnitName, start: StartWriter<Writer>) => Promise<Writer> {
+  const writing = new Set<UnitName>()
+  return async (unit, start) => {
+    const file = units.file(unit)
+    if (writing.has(unit))
+      throw new ModelError('bad-request', `unit ${unit} of ${modelName} is being written already`)
+    writing.add(unit)
+    try {
+      return await start(file, async (committed) => {
+        writing.delete(unit)
+        if (committed) await units.replaced(unit)
+      })
+    } catch (error) {
+      writing.delete(unit)
+      throw error
+    }
   }
 }

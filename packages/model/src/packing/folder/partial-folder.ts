@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ModelError } from '../../error.ts'
-import { isNoEntry } from '../../sources/model-folder.ts'
+import { isNoEntry } from '../../sources/file-reader.ts'
 
 /**
  * Whose unfinished work a folder is. Several processes may share one data directory (a node and its clients), so each

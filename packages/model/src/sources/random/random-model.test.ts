@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openFolder } from '../model-folder.ts'
 import { openModel } from '../model-source.ts'
+import { widen } from '../widen.ts'
 import { packTensors } from '../../packing/pack-tensors.ts'
 import { unitNames } from '../../packing/packed-layout.ts'
 import { parseProfile } from '../../packing/profile.ts'
@@ -46,7 +47,7 @@ test.each<[string, Partial<RandomModelShape>]>([
     const tensors = await packTensors(source, parseProfile(weights), unitNames(config), nothing)
     expect(new Set(tensors.map(({ sha256 }) => sha256)).size).toBe(tensors.length)
   }
-  const norm = await source.readRows('model.layers.2.post_attention_layernorm.weight', 0, 64)
+  const norm = widen(await source.tensors.readRows('model.layers.2.post_attention_layernorm.weight', 0, 64))
   expect(norm.reduce((sum, value) => sum + value, 0) / 64).toBeCloseTo(1, 1)
   await source.close()
 })

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ModelError } from '../error.ts'
-import { memoryReader, type RangeReader } from './range-reader.ts'
-import { readSafetensorsHeader } from './safetensors.ts'
-import { safetensorsFile, safetensorsOf, smallTensors, utf8 } from '../testing/small-model.ts'
+import { ModelError } from '../../error.ts'
+import { memoryReader, type RangeReader } from '../range-reader.ts'
+import { readSafetensorsHeader } from './header.ts'
+import { safetensorsFile, safetensorsOf, smallTensors, utf8 } from '../../testing/small-model.ts'
 
 const read = (file: Uint8Array) => readSafetensorsHeader(memoryReader(file), 'model.safetensors')
 const tensor = (dtype: unknown, shape: unknown, range: unknown) => ({ dtype, shape, data_offsets: range })
@@ -12,7 +12,7 @@ test('the tensors of a file, wherever their bytes lie', async () => {
   const tensors = smallTensors('BF16')
   const { tensors: found, skipped } = await read(safetensorsOf(tensors))
   expect([...found.keys()]).toEqual(tensors.map(({ name }) => name))
-  expect(found.get('lm_head.weight')).toMatchObject({ dtype: 'BF16', shape: [6, 20], bytes: 240 })
+  expect(found.get('lm_head.weight')).toMatchObject({ type: 'BF16', shape: [6, 20], bytes: 240 })
   expect(skipped.size).toBe(0)
 })
 

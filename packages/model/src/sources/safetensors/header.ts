@@ -1,32 +1,29 @@
-import { ModelError } from '../error.ts'
-import { asObject, checkInteger, fieldOf, parseJson, show } from '../json-fields.ts'
-import { limits } from '../limits.ts'
-import type { RangeReader } from './range-reader.ts'
+import { ModelError } from '../../error.ts'
+import { asObject, checkInteger, fieldOf, parseJson, show } from '../../json-fields.ts'
+import { limits } from '../../limits.ts'
+import type { RangeReader } from '../range-reader.ts'
+import { isStoredType, storedBytes, type StoredType } from '../stored-types.ts'
+import type { StoredTensor } from '../tensor-source.ts'
 
-export const sourceTypes = { F32: 4, F16: 2, BF16: 2 } as const
-export type SourceType = keyof typeof sourceTypes
-
-/** Where one tensor lies in a safetensors file. Row-major, little-endian. */
-export interface SourceTensor {
-  readonly name: string
-  readonly dtype: SourceType
-  readonly shape: readonly number[]
+/** Where one tensor lies in a safetensors file. */
+export interface LocatedTensor extends StoredTensor {
   /** Byte offset in the file (not in the data section). */
   readonly offset: number
   readonly bytes: number
 }
 
 /**
- * Reads the header of a safetensors file: 8 bytes of length, that many bytes of JSON, then the data section.
- * Only the header is read. Entries of a dtype that we do not read are kept out of the map, under `skipped`.
+ * Reads the header of a safetensors file (https://huggingface.co/docs/safetensors, "Format"): 8 bytes of length, that many
+ * bytes of JSON, then the data section, which is not read. Tensors of a dtype that cannot be read are listed under
+ * `skipped`, because the model may not need them.
  *
- * @throws {ModelError} `bad-model` when anything in it lies: lengths, offsets, shapes, overlaps
+ * @throws {ModelError} `bad-model` when its lengths, offsets or shapes contradict each other or the file, or tensors overlap
  */
 export async function readSafetensorsHeader(
   reader: RangeReader,
   fileName: string,
   signal?: AbortSignal,
-): Promise<{ tensors: Map<string, SourceTensor>; skipped: Map<string, string> }> {
+): Promise<{ tensors: Map<string, LocatedTensor>; skipped: Map<string, string> }> {
   if (reader.size < 8)
     throw new ModelError(
       'bad-model',
@@ -58,15 +55,15 @@ export async function readSafetensorsHeader(
       `${fileName} names ${entries.length} tensors, more than the ${limits.safetensorsTensorsMax} allowed`,
     )
   }
-  const tensors = new Map<string, SourceTensor>()
+  const tensors = new Map<string, LocatedTensor>()
   const skipped = new Map<string, string>()
   for (const [name, value] of entries) {
     const entry = asObject(value, `tensor ${show(name)} of ${fileName}`)
     const dtype = fieldOf(entry, 'dtype')
-    if (isSourceType(dtype))
+    if (isStoredType(dtype))
       tensors.set(
         name,
-        sourceTensor(
+        locatedTensor(
           name,
           dtype,
           fieldOf(entry, 'shape'),
@@ -81,18 +78,14 @@ export async function readSafetensorsHeader(
   return { tensors, skipped }
 }
 
-function isSourceType(value: unknown): value is SourceType {
-  return typeof value === 'string' && Object.hasOwn(sourceTypes, value)
-}
-
-function sourceTensor(
+function locatedTensor(
   name: string,
-  dtype: SourceType,
+  type: StoredType,
   shape: unknown,
   range: unknown,
   dataStart: number,
   fileSize: number,
-): SourceTensor {
+): LocatedTensor {
   const what = `tensor ${show(name)}`
   if (!Array.isArray(shape) || shape.length > limits.rankMax)
     throw new ModelError(
@@ -102,27 +95,27 @@ function sourceTensor(
   let count = 1
   for (const size of shape as unknown[]) {
     count *= checkInteger(size, `${what}: each dimension`, 0, Number.MAX_SAFE_INTEGER)
-    if (count > Number.MAX_SAFE_INTEGER / 4)
+    if (count > Number.MAX_SAFE_INTEGER / 8)
       throw new ModelError('bad-model', `${what}: shape ${show(shape)} is too large`)
   }
   if (!Array.isArray(range) || range.length !== 2)
     throw new ModelError('bad-model', `${what}: data_offsets must be two numbers`)
   const begin = checkInteger(range[0], `${what}: its begin`, 0, fileSize - dataStart)
   const end = checkInteger(range[1], `${what}: its end`, begin, fileSize - dataStart)
-  const bytes = count * sourceTypes[dtype]
+  const bytes = storedBytes(type, count)
   if (end - begin !== bytes) {
     throw new ModelError(
       'bad-model',
-      `${what}: shape ${show(shape)} of ${dtype} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
+      `${what}: shape ${show(shape)} of ${type} needs ${bytes} bytes, but data_offsets give ${end - begin}`,
     )
   }
-  return { name, dtype, shape: shape as number[], offset: dataStart + begin, bytes }
+  return { name, type, shape: shape as number[], offset: dataStart + begin, bytes }
 }
 
 /** Two names for one range would let a small file pose as a large model. */
-function refuseOverlaps(tensors: SourceTensor[], fileName: string): void {
+function refuseOverlaps(tensors: LocatedTensor[], fileName: string): void {
   tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)
-  let previous: SourceTensor | undefined
+  let previous: LocatedTensor | undefined
   for (const tensor of tensors) {
     if (previous !== undefined && tensor.offset < previous.offset + previous.bytes) {
       throw new ModelError(

@@ -1,39 +1,55 @@
-import { ModelError } from '../error.ts'
-import { asObject, fieldOf, parseJson, show } from '../json-fields.ts'
-import { limits } from '../limits.ts'
-import { readWhole, type ModelFiles, type RangeReader } from './range-reader.ts'
-import { readSafetensorsHeader, type SourceTensor } from './safetensors.ts'
+import { ModelError } from '../../error.ts'
+import { asObject, fieldOf, parseJson, show } from '../../json-fields.ts'
+import { limits } from '../../limits.ts'
+import { readWhole, type ModelFiles, type RangeReader } from '../range-reader.ts'
+import { storedTypes } from '../stored-types.ts'
+import type { StoredRows, TensorSource } from '../tensor-source.ts'
+import { readSafetensorsHeader, type LocatedTensor } from './header.ts'
 
-/** A tensor of the source model and the file that holds it. */
-export interface LocatedTensor {
-  readonly tensor: SourceTensor
+const indexName = 'model.safetensors.index.json'
+
+/** A tensor and the file that holds it. */
+interface FoundTensor {
+  readonly tensor: LocatedTensor
   readonly reader: RangeReader
 }
 
-/** Finds tensors by name, reading only the headers of the shards that hold them. */
-export interface SourceTensors {
-  /** @throws {ModelError} `bad-model` when there is none of that name or its dtype is not a float */
-  find(name: string, signal?: AbortSignal): Promise<LocatedTensor>
-  /** Every tensor of the model; needs no shard's header when there is an index. */
-  names(signal?: AbortSignal): Promise<readonly string[]>
-}
+type Shard = Awaited<ReturnType<typeof openShard>>
 
 /**
- * Opens `model.safetensors`, or the shards named by `model.safetensors.index.json`.
+ * Opens `model.safetensors`, or the shards named by `model.safetensors.index.json`. Only the headers of shards whose tensors
+ * are asked for are read.
+ *
  * @throws {ModelError} `not-found` when there is neither
  */
-export async function openSourceTensors(files: ModelFiles): Promise<SourceTensors> {
-  const index = await files.open('model.safetensors.index.json')
+export async function openSafetensors(files: ModelFiles): Promise<TensorSource> {
+  const index = await files.open(indexName)
   const shardOf = index === null ? null : await readIndex(index)
-  if (shardOf === null && (await files.open('model.safetensors')) === null) {
-    throw new ModelError(
-      'not-found',
-      `${files.name} has neither model.safetensors nor model.safetensors.index.json`,
-    )
+  if (shardOf === null && (await files.open('model.safetensors')) === null)
+    throw new ModelError('not-found', `${files.name} has neither model.safetensors nor ${indexName}`)
+  const shard = shardsOf(files)
+  const find = async (name: string, signal?: AbortSignal): Promise<FoundTensor> => {
+    const fileName = shardOf === null ? 'model.safetensors' : shardOf.get(name)
+    if (fileName === undefined)
+      throw new ModelError('bad-model', `tensor ${show(name)} is missing: ${indexName} does not name it`)
+    return tensorIn(await shard(fileName, signal), fileName, name)
   }
-  const shards = new Map<string, ReturnType<typeof openShard>>()
-  // Concurrent finds share one reading of a header; a failed one (aborted, say) is not remembered.
-  const shard = (fileName: string, signal?: AbortSignal): ReturnType<typeof openShard> => {
+  return {
+    tensor: async (name, signal) => (await find(name, signal)).tensor,
+    tensorNames: async (signal) => {
+      if (shardOf !== null) return [...shardOf.keys()]
+      const { tensors, skipped } = await shard('model.safetensors', signal)
+      return [...tensors.keys(), ...skipped.keys()]
+    },
+    readRows: async (name, rowStart, rowEnd, signal) =>
+      readRows(await find(name, signal), rowStart, rowEnd, signal),
+  }
+}
+
+/** Concurrent look-ups share one reading of a header; a failed one (aborted, say) is not remembered. */
+function shardsOf(files: ModelFiles): (fileName: string, signal?: AbortSignal) => Promise<Shard> {
+  const shards = new Map<string, Promise<Shard>>()
+  return (fileName, signal) => {
     const known = shards.get(fileName)
     if (known !== undefined) return known
     const opening = openShard(files, fileName, signal).catch((error: unknown) => {
@@ -43,30 +59,49 @@ export async function openSourceTensors(files: ModelFiles): Promise<SourceTensor
     shards.set(fileName, opening)
     return opening
   }
-  const look = async (name: string, signal?: AbortSignal): Promise<LocatedTensor | string> => {
-    const fileName = shardOf === null ? 'model.safetensors' : shardOf.get(name)
-    if (fileName === undefined)
-      return `tensor ${show(name)} is missing: model.safetensors.index.json does not name it`
-    const { reader, tensors, skipped } = await shard(fileName, signal)
-    const tensor = tensors.get(name)
-    if (tensor !== undefined) return { tensor, reader }
-    const dtype = skipped.get(name)
-    return dtype === undefined
+}
+
+function tensorIn({ reader, tensors, skipped }: Shard, fileName: string, name: string): FoundTensor {
+  const tensor = tensors.get(name)
+  if (tensor !== undefined) return { tensor, reader }
+  const dtype = skipped.get(name)
+  throw new ModelError(
+    'bad-model',
+    dtype === undefined
       ? `tensor ${show(name)} is missing from ${fileName}`
-      : `tensor ${show(name)} has dtype ${dtype}; F32, F16 and BF16 can be read`
+      : `tensor ${show(name)} has dtype ${dtype}; ${Object.keys(storedTypes).join(', ')} can be read`,
+  )
+}
+
+async function readRows(
+  { tensor, reader }: FoundTensor,
+  rowStart: number,
+  rowEnd: number,
+  signal?: AbortSignal,
+): Promise<StoredRows> {
+  const { name, type, shape, offset, bytes: tensorBytes } = tensor
+  const rows = shape[0] ?? 1
+  if (
+    !Number.isInteger(rowStart) ||
+    !Number.isInteger(rowEnd) ||
+    rowStart < 0 ||
+    rowStart > rowEnd ||
+    rowEnd > rows
+  ) {
+    throw new ModelError(
+      'bad-request',
+      `rows [${rowStart}, ${rowEnd}) are not inside the ${rows} rows of ${name}`,
+    )
   }
-  return {
-    find: async (name, signal) => {
-      const found = await look(name, signal)
-      if (typeof found === 'string') throw new ModelError('bad-model', found)
-      return found
-    },
-    names: async (signal) => {
-      if (shardOf !== null) return [...shardOf.keys()]
-      const { tensors, skipped } = await shard('model.safetensors', signal)
-      return [...tensors.keys(), ...skipped.keys()]
-    },
-  }
+  const rowBytes = rows === 0 ? 0 : tensorBytes / rows
+  const length = (rowEnd - rowStart) * rowBytes
+  const bytes = await reader.read(offset + rowStart * rowBytes, length, signal)
+  if (bytes.byteLength !== length)
+    throw new ModelError(
+      'bad-model',
+      `tensor ${name}: ${bytes.byteLength} of ${length} bytes arrived (${type})`,
+    )
+  return { type, bytes }
 }
 
 async function openShard(files: ModelFiles, fileName: string, signal?: AbortSignal) {
@@ -78,7 +113,7 @@ async function openShard(files: ModelFiles, fileName: string, signal?: AbortSign
 
 /** Tensor name to file name. File names stay inside the folder. */
 async function readIndex(reader: RangeReader): Promise<Map<string, string>> {
-  const what = 'model.safetensors.index.json'
+  const what = indexName
   const json = asObject(parseJson(await readWhole(reader, limits.indexBytesMax, what), what), what)
   const map = Object.entries(asObject(fieldOf(json, 'weight_map'), `weight_map of ${what}`))
   if (map.length > limits.safetensorsTensorsMax)

@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises'
-import { asObject, fieldOf } from '../../json-fields.ts'
+import { asObject, fieldOf } from '../../../json-fields.ts'
 
 /** What is known of one piece that was written. */
 export interface WrittenPiece {
