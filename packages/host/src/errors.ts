@@ -1,3 +1,5 @@
+import { failureCodes, type ErrorCode } from './failure-codes.ts'
+
 /**
  * An error that another party may see: a peer, an HTTP client, a shell.
  *
@@ -12,42 +14,8 @@ export class ShoalError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ShoalError'
     this.code = code
-    this.definite = options.definite ?? errorCodes[code]
+    this.definite = options.definite ?? failureCodes[code].definite
   }
-}
-
-/** Every code, and whether it is definite unless said otherwise. `docs/protocol.md` lists them with their meaning. */
-export const errorCodes = {
-  'bad-request': true,
-  'bad-model': true,
-  'unsupported-model': true,
-  'bad-frame': true,
-  'limit-exceeded': true,
-  'wrong-version': true,
-  'wrong-manifest': true,
-  'wrong-profile': true,
-  'wrong-range': true,
-  'wrong-position': true,
-  'stale-epoch': true,
-  'unknown-session': true,
-  'no-capacity': true,
-  'no-route': true,
-  'hash-mismatch': true,
-  'not-found': true,
-  'compute-failed': true,
-  'not-ready': true,
-  'peer-vanished': false,
-  'deadline-passed': false,
-  cancelled: false,
-  'disk-full': true,
-  'in-use': true,
-  internal: false,
-} as const satisfies Record<string, boolean>
-
-export type ErrorCode = keyof typeof errorCodes
-
-export function isErrorCode(text: string): text is ErrorCode {
-  return Object.hasOwn(errorCodes, text)
 }
 
 /** The message of whatever was thrown. */
@@ -58,4 +26,17 @@ export function messageOf(error: unknown): string {
 /** The error itself, or an `internal` one with its message for whatever else was thrown. */
 export function asShoalError(error: unknown): ShoalError {
   return error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error })
+}
+
+/** What of an error travels to another peer. */
+export interface Failure {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly definite: boolean
+}
+
+/** Of whatever was thrown: our own bugs become `internal`, which is indefinite. */
+export function asFailure(error: unknown): Failure {
+  const { code, message, definite } = asShoalError(error)
+  return { code, message, definite }
 }

@@ -19,7 +19,16 @@ export {
   type Timer,
   type TimerOptions,
 } from './clock.ts'
-export { asShoalError, errorCodes, isErrorCode, messageOf, ShoalError, type ErrorCode } from './errors.ts'
+export { asShoalError, asFailure, messageOf, ShoalError, type Failure } from './errors.ts'
+export {
+  failureCodes,
+  isErrorCode,
+  isMovable,
+  isUnanswered,
+  type ErrorCode,
+  type FailureFacts,
+  type Phase,
+} from './failure-codes.ts'
 export { freeMemory } from './free-memory.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
 export { randomHex, seededRandom, type Random } from './random.ts'

@@ -1,4 +1,4 @@
-import { randomHex, sleep, type ErrorCode, type Clock, type Logger, type Random } from '@shoal/host'
+import { failureCodes, isMovable, randomHex, sleep, type Clock, type Logger, type Random } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { sessionTimes, StageError, type Coordinator, type HiddenSession, type Route } from '@shoal/session'
 import { swarmLimits } from '../limits.ts'
@@ -30,24 +30,6 @@ export interface SessionOpenerDependencies {
 const routesTried = 3
 const routesTriedPerStage = 2
 
-/** Refusals after which another peer, or the same one later, may do better. */
-const movable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'no-capacity',
-  'not-ready',
-  'peer-vanished',
-  'deadline-passed',
-  'wrong-range',
-  'limit-exceeded',
-  'bad-frame',
-])
-/** A stage that is not there now and may be back soon. */
-const losses: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'not-ready',
-  'peer-vanished',
-  'deadline-passed',
-  'bad-frame',
-])
-
 /** Opens sessions over the best route, over others when a stage refuses, and waits for room when all are full. */
 export function createSessionOpener(
   dependencies: SessionOpenerDependencies,
@@ -75,15 +57,16 @@ export function createSessionOpener(
       try {
         return await openAlong(route, range, tokenBudget, { signal, waits })
       } catch (error) {
-        if (!(error instanceof StageError) || !movable.has(error.code)) throw error
-        const isLoss = losses.has(error.code)
+        if (!(error instanceof StageError) || !isMovable(error.code, 'opening')) throw error
+        // The stage is not there now and may be back soon. A refusal for lack of room is not a loss.
+        const isLoss = isMovable(error.code, 'running')
         if (waits && !isLoss) throw error
         // The wait for room does not count against the time in which a lost stage may come back.
         if (waits) untilMs = Math.max(untilMs, clock.nowMs() + swarmLimits.openingRetryMs)
         const lost = isLoss && clock.nowMs() < untilMs
         roomComes ||= error.code === 'no-capacity' && !error.definite
         logger.info('route-refused', { peer: error.peer, attempt })
-        if (error.code === 'bad-frame') distrust.spoilt(error.peer)
+        if (failureCodes[error.code].fault === 'peer') distrust.spoilt(error.peer)
         exclude.add(error.peer)
         const triesLeft = attempt < Math.max(routesTried, route.length * routesTriedPerStage)
         const other = triesLeft || lost ? await find(range, exclude, tokenBudget).catch(() => null) : null
@@ -123,7 +106,7 @@ function openerAlong(
       route,
       routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
       onStageLost(error) {
-        if (error.code === 'bad-frame') distrust.spoilt(error.peer)
+        if (failureCodes[error.code].fault === 'peer') distrust.spoilt(error.peer)
       },
       range,
       tokenBudget,

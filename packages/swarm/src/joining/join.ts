@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, sleep, timeLimit } from '@shoal/host'
+import { isMovable, isUnanswered, messageOf, ShoalError, sleep, timeLimit } from '@shoal/host'
 import { swarmLimits } from '../limits.ts'
 import {
   checkWishes,
@@ -134,23 +134,13 @@ async function ask(
 function answerOf(error: unknown): Answer {
   if (error instanceof NotReady) return error.answer
   if (!(error instanceof ShoalError)) throw error
-  const answer = answers.get(error.code)
-  if (answer === undefined) throw error
-  return answer
+  if (!isMovable(error.code, 'joining')) throw error
+  if (isUnanswered(error.code)) return 'absent'
+  return error.code === 'not-ready' ? 'making' : 'useless'
 }
 
-/** It answered, and belongs to a swarm of something else. */
+/** The peer answered, and belongs to a swarm of something else. */
 const ofOthers: ReadonlySet<string> = new Set(['wrong-manifest', 'wrong-profile'])
-
-const answers: ReadonlyMap<string, Answer> = new Map([
-  ['peer-vanished', 'absent'],
-  ['deadline-passed', 'absent'],
-  ['not-ready', 'making'],
-  ['bad-request', 'useless'],
-  ['bad-frame', 'useless'],
-  ['wrong-manifest', 'useless'],
-  ['wrong-profile', 'useless'],
-])
 
 function nobodyJoined(answers: readonly Answer[], reasons: readonly string[], elapsedMs: number): ShoalError {
   const within = elapsedMs < swarmLimits.notReadyRetryMs ? '' : ` within ${Math.round(elapsedMs / 1000)} s`

@@ -1,4 +1,4 @@
-import { messageOf, orAborted, ShoalError, throwIfAborted } from '@shoal/host'
+import { asShoalError, orAborted, ShoalError, throwIfAborted } from '@shoal/host'
 import type { SessionFailed, SessionOpened } from '@shoal/protocol'
 import type { ChannelUse } from '../../channels/peer-channels.ts'
 import { StageError } from '../../route/stage-error.ts'
@@ -109,9 +109,7 @@ export async function openTogether(
   const openings = requests.map((request, index) =>
     asker.ask(request, either, index === 0 ? waitMs : undefined).catch((error: unknown) => {
       failure ??= error
-      failed.abort(
-        error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error }),
-      )
+      failed.abort(asShoalError(error))
       return null
     }),
   )

@@ -1,24 +1,7 @@
-import { asShoalError, messageOf, ShoalError, type ErrorCode } from '@shoal/host'
+import { asShoalError, isMovable, isUnanswered, messageOf, ShoalError } from '@shoal/host'
 import { sessionLimits } from '../../route/limits.ts'
 import { nameStage, StageError } from '../../route/stage-error.ts'
 import type { Route, RouteStage } from '../../route/types.ts'
-
-/**
- * The peer is gone, has no session any more, or sends what cannot be read: another one can take its blocks. Anything
- * else it said about the request itself, and three more peers would say the same.
- */
-const movableCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'peer-vanished',
-  'deadline-passed',
-  'not-ready',
-  'unknown-session',
-  'bad-frame',
-])
-
-/** Gone altogether, and not only without room for this. */
-function vanished(error: StageError): boolean {
-  return error.code === 'peer-vanished' || error.code === 'deadline-passed'
-}
 
 /** Nobody has the blocks now; somebody may soon. */
 export function nobodyNow(error: unknown): boolean {
@@ -76,12 +59,12 @@ export function createLosses(): Losses {
         spoilt.set(block, times)
         most = Math.max(most, times)
       }
-      return movableCodes.has(error.code) && most <= sessionLimits.maxSpoilt
+      return isMovable(error.code, 'running') && most <= sessionLimits.maxSpoilt
     },
     add,
     refuse(error, open) {
       if (
-        vanished(error) ||
+        isUnanswered(error.code) ||
         open.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)
       ) {
         add(error)

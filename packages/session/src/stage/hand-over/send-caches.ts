@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, throwIfAborted } from '@shoal/host'
+import { asFailure, messageOf, ShoalError, throwIfAborted } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { encodeSession, encodeSteps, type HandOver, type Successor } from '@shoal/protocol'
 import { createChecksum, type Checksum } from './checksum.ts'
@@ -110,7 +110,7 @@ export function startHandOver(
       await work()
     } catch (error) {
       if (!signal.aborted) {
-        const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
+        const { code, definite } = asFailure(error)
         const sentence = `the session cannot be handed over to ${recipient.peer}: ${messageOf(error)}`
         stage.owner.outbox.post({
           type: 'failed',

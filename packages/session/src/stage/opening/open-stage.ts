@@ -1,4 +1,4 @@
-import { messageOf, orAborted, ShoalError } from '@shoal/host'
+import { asFailure, orAborted, ShoalError } from '@shoal/host'
 import type { OpenSession } from '@shoal/protocol'
 import { makeStage } from './make-stage.ts'
 import { reachNext, UnreachableNext, type StageOpeningContext } from './opening-context.ts'
@@ -44,16 +44,13 @@ export async function openStage(
     const { session, epoch } = request
     // A next hop that cannot be reached is a failure of that stage, and the coordinator must avoid that one.
     const start = error instanceof UnreachableNext ? request.end : request.start
-    const { code, definite } = error instanceof ShoalError ? error : { code: 'internal', definite: false }
     outbox.post({
       type: 'failed',
       session,
       start,
       epoch,
       step: null,
-      code,
-      message: messageOf(error),
-      definite,
+      ...asFailure(error),
     })
   }
 }

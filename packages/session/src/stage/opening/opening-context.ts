@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, type Logger } from '@shoal/host'
+import { asFailure, messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { NextHop } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { ChannelUse, PeerChannels } from '../../channels/peer-channels.ts'
@@ -39,8 +39,7 @@ export async function reachNext(
   try {
     return await hops.use(next.peer, next.addresses, signal)
   } catch (error) {
-    const { code, definite } =
-      error instanceof ShoalError ? error : { code: 'internal' as const, definite: false }
+    const { code, definite } = asFailure(error)
     throw new UnreachableNext(code, `${self} cannot reach it: ${messageOf(error)}`, {
       definite,
       cause: error,
