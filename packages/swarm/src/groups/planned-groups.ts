@@ -4,7 +4,7 @@ import type { Membership } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
 import type { GroupOf, Plan } from '@shoal/planner'
 import type { FormGroup } from '@shoal/protocol'
-import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
+import { decorateRunner, type BlockRunner, type Device, type LoadOptions } from '@shoal/runtime'
 import { createGroupRunner, createRankHost } from '@shoal/group'
 import type { Holding } from '../placement/holding.ts'
 import { swarmLimits } from '../limits.ts'
@@ -145,14 +145,13 @@ export function createPlannedGroups(
         )
         const ownSteps = createStepSpeed(clock, () => dependencies.microsPer1024Past(group))
         steps = ownSteps
-        return {
-          ...ownSteps.watchRunner(runner, { start, end }),
+        return decorateRunner(ownSteps.watchRunner(runner, { start, end }), {
           async release() {
             // Releasing twice says nothing of a group that is led since.
             if (steps === ownSteps) [leads, steps] = [false, null]
             await runner.release()
           },
-        }
+        })
       } catch (error) {
         leads = false
         throw error
