@@ -8,7 +8,7 @@ export type ModelErrorCode =
   | 'limit-exceeded'
   | 'disk-full'
 
-/** Their bytes are wrong: never a bug of ours. Always definite (nothing happened). */
+/** A fault of a model, a file or a request, never a bug of this software. It is always definite: nothing was changed. */
 export class ModelError extends Error {
   readonly code: ModelErrorCode
   readonly definite = true

@@ -1,6 +1,6 @@
 import { ModelError } from './error.ts'
 
-/** A JSON object whose fields nobody has checked yet. */
+/** A JSON object whose fields have not been checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** @throws {ModelError} `bad-model` when `value` is not an object; `what` names it for people */
@@ -52,7 +52,7 @@ export function checkBoolean(value: unknown, what: string): boolean {
   return value
 }
 
-/** A value of theirs in a message of ours: short, whatever it was. */
+/** A foreign value for an error message, at most 80 characters long. */
 export function show(value: unknown): string {
   if (value === undefined) return 'missing'
   const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? typeof value)

@@ -1,6 +1,6 @@
 /**
  * Upper bounds on what a model may claim, checked before anything is allocated or multiplied. They are far above every
- * published model, and low enough that products of two of them stay exact integers and that a lying file costs little.
+ * published model, and low enough that products of two of them stay exact integers and that a malicious file costs little.
  */
 export const limits = {
   /** `config.json` and `generation_config.json`: real ones have a few kilobytes. */

@@ -6,13 +6,13 @@ import type { BlockRange, IndexRange, RankShare } from '@shoal/model'
 export interface RunnerMemory {
   readonly weightBytes: number
   readonly keyValueBytes: number
-  /** Sum of the token budgets' KV bytes that open sessions may still grow to. */
+  /** KV cache bytes of all open sessions at their token budgets. */
   readonly reservedBytes: number
   readonly limitBytes: number
   readonly sessions: number
 }
 
-/** Positions `[from, to)` of a session's KV cache in some of its blocks: all that is there unless said otherwise. */
+/** Positions `[from, to)` of a session's KV cache in the blocks `part`; all positions and all blocks by default. */
 export interface KeyValueWindow {
   readonly from?: number
   readonly to?: number
@@ -22,23 +22,25 @@ export interface KeyValueWindow {
 /**
  * Computes blocks `[start, end)` for many sessions at once, each with its own KV cache.
  *
- * One conformance suite (`conformance.ts`) for `reference/` in plain TypeScript, `onnx/` on onnxruntime, and `mixing/`,
- * which has all of a runner but the arithmetic. In canonical form the bits of a row depend only on the rows before it in its session: never on how rows
- * are grouped into calls, on the thread count, on other sessions, or on where the model is cut.
+ * There are three implementations and one conformance suite (`conformance.ts`): `reference/` in plain TypeScript, `onnx/` on
+ * onnxruntime, and `mixing/`, which has everything of a runner except the arithmetic. In canonical form
+ * (docs/numerics.md) the bits of a row depend only on the rows before it in its session: never on how rows are grouped into
+ * calls, on the thread count, on other sessions, or on where the model is cut.
  */
 export interface BlockRunner {
   readonly range: BlockRange
   readonly hiddenSize: number
-  /** Where its bits are not those of its device: a group's class. */
+  /** Numeric class of the runner, where it differs from that of its device: a group has a class of its own. */
   readonly numericClass?: string
-  /** Peers that compute together; one when absent. */
+  /** Number of peers that compute together; one when absent. */
   readonly ranks?: number
-  /** Aborted when it can compute no more and never will, however whole its device is: a group that has lost a rank. */
+  /** Aborted once the runner can never compute again although its device can: a group that has lost a rank. */
   readonly lost?: AbortSignal
 
   /**
-   * Makes room for a session of at most `tokenBudget` positions, in `part` of the blocks (all by default).
-   * @throws {ShoalError} `no-capacity` when the KV cache would not fit (definite), `bad-request` when it is open already, `wrong-range`
+   * Reserves room for a session of at most `tokenBudget` positions in the blocks `part`, all by default.
+   * @throws {ShoalError} `no-capacity` when the KV cache would not fit (definite), `bad-request` when the session is open
+   *   already, `wrong-range`
    */
   open(session: string, tokenBudget: number, part?: BlockRange): Promise<void>
 
@@ -56,31 +58,33 @@ export interface BlockRunner {
   /** Positions in the session's KV cache, counting calls that are queued. @throws {ShoalError} `unknown-session` */
   length(session: string): number
 
-  /** Forgets positions from `length` on. @throws {ShoalError} `unknown-session`, `wrong-position` when it is shorter already */
+  /** Forgets positions from `length` on. @throws {ShoalError} `unknown-session`, `wrong-position` when the session is shorter */
   truncate(session: string, length: number): Promise<void>
 
-  /** Frees the session; unknown sessions are ignored, so that closing twice is safe. */
+  /** Frees the session. Unknown sessions are ignored, so that closing twice is safe. */
   close(session: string): Promise<void>
 
   /**
-   * The KV cache of one session as one array, per block k then v, each float32 `[keyValueHeads, positions, headSize]`:
-   * tests compare bits, a drain moves it to a successor. Read when the calls before it are done.
-   * @throws {ShoalError} `unknown-session`, `wrong-position` for positions that are not there, `wrong-range`
+   * The KV cache of one session as one array: per block keys, then values, each float32
+   * `[keyValueHeads, positions, headSize]`. It is read when the calls before it are done. A draining stage moves it to its
+   * successor, and tests compare its bits.
+   * @throws {ShoalError} `unknown-session`, `wrong-position` for positions that the session does not have, `wrong-range`
    */
   exportKeyValues(session: string, window?: KeyValueWindow): Promise<Float32Array>
 
   /**
-   * Appends positions that another runner has computed: what its `exportKeyValues` gave for these blocks, from
-   * `position` on. Between runners of one numeric class the session goes on with the same bits.
+   * Appends positions that another runner has computed and exported for the same blocks, from `position` on. Between
+   * runners of one numeric class the session continues with the same bits.
    *
    * @param position must equal `length(session)`, else `wrong-position`
    * @param keyValues all blocks of the session; read before the call returns control, never changed
-   * @throws {ShoalError} `unknown-session`, `wrong-position`, `limit-exceeded` (token budget), `bad-request` for what are not whole positions
+   * @throws {ShoalError} `unknown-session`, `wrong-position`, `limit-exceeded` (token budget), `bad-request` unless the
+   *   values are whole positions
    */
   importKeyValues(session: string, position: number, keyValues: Float32Array): Promise<void>
 
   memory(): RunnerMemory
-  /** Frees weights and all sessions, after the calls that are queued; later calls are refused with `not-ready`. */
+  /** Frees weights and all sessions once the queued calls are done. Later calls are refused with `not-ready`. */
   release(): Promise<void>
 }
 
@@ -88,9 +92,9 @@ export interface BlockRunner {
 export interface HeadRunner {
   /**
    * @param hidden float32 `[rows, hiddenSize]`
-   * @param into shared memory for the answer, at least `[rows, vocabularySize]`: a generation that reuses one buffer
-   *   makes no garbage of half a megabyte per token. It must not be used again before the call has been answered.
-   * @returns float32 `[rows, vocabularySize]`, the beginning of `into` when it was given
+   * @param into memory for the answer, at least `[rows, vocabularySize]`. A generation that reuses one buffer makes no
+   *   garbage of half a megabyte per token. The buffer must not be used again before the call has been answered.
+   * @returns float32 `[rows, vocabularySize]`: the beginning of `into` when that was given
    */
   logits(hidden: Float32Array, into?: Float32Array<SharedArrayBuffer>): Promise<Float32Array>
   release(): Promise<void>
@@ -104,36 +108,36 @@ export interface EmbeddingTable {
 }
 
 export interface LoadOptions {
-  /** For weights and KV caches of all spans of this node together. */
+  /** Limit for the weights and KV caches of all spans of this node together. */
   readonly memoryLimitBytes: number
-  /** What the other spans use and have promised of it now; none by default. */
+  /** What the other spans use and have reserved of the limit now; 0 by default. */
   readonly otherBytes?: () => number
   readonly signal?: AbortSignal
 }
 
 /**
  * Adds up the partial rows of all ranks of a group, after each half of each block.
- * @param partial float32 `[rows, hiddenSize]` of this rank; it may be overwritten, and returned
- * @param computedMs what this rank took to compute it, no waiting included; 0 from a device that does not time itself
- * @returns the sum, the same bits at every rank
+ * @param partial float32 `[rows, hiddenSize]` of this rank; the function may overwrite it, and may return it
+ * @param computedMs how long this rank took to compute it, without waiting; 0 from a device that does not time itself
+ * @returns the sum, with the same bits at every rank
  */
 export interface SumRanks {
   (partial: Float32Array, computedMs: number): Promise<Float32Array>
-  /** Where sums may be made by the thread that computes, so that no other thread has to wake up for them. */
+  /** Lets the thread that computes exchange the sums itself, so that no other thread has to wake up for them. */
   readonly thread?: SumThread
 }
 
-/** Loaded by the thread that computes; it exports `createThreadSum`, a {@link CreateThreadSum}. */
+/** A module for the thread that computes. It exports `createThreadSum`, a {@link CreateThreadSum}. */
 export interface SumThread {
-  /** A file URL of this software. */
+  /** File URL of a module of this software. */
   readonly module: string
-  /** Given to that thread. */
+  /** Moves to that thread. */
   readonly port: MessagePort
 }
 
-/** Adds up as {@link SumRanks} does; null where it cannot at the moment, and the function has to. */
+/** As {@link SumRanks}; null while the thread has no lane to the other ranks, so that the caller must use the function. */
 export type ThreadSum = (partial: Float32Array) => Promise<Float32Array> | null
-/** @param host the thread's own clock and unpredictable chance */
+/** @param host clock and randomness of the thread */
 export type CreateThreadSum = (
   port: MessagePort,
   host: { readonly clock: Clock; readonly random: Random },
@@ -141,34 +145,34 @@ export type CreateThreadSum = (
 
 export interface RankOptions {
   readonly share: RankShare
-  /** Called in the order of the `forward` calls, twice for each block and never twice at a time. When it throws, so does `forward`. */
+  /** Called in the order of the `forward` calls, twice for each block and never concurrently. When it throws, so does `forward`. */
   readonly sum: SumRanks
   readonly memoryLimitBytes: number
-  /** As for whole blocks. */
+  /** As {@link LoadOptions.otherBytes}. */
   readonly otherBytes?: () => number
   readonly signal?: AbortSignal
 }
 
-/** One device of this machine: weights go in, runners come out. Compute never runs on the caller's thread. */
+/** One device of this machine, which loads weights and computes with them. */
 export interface Device {
   readonly kind: 'cpu' | 'reference'
   /** Threads per call. Changes no bits. */
   readonly threads: number
   /**
-   * Hash over runtime version, generator version, profile and the fixed probe's outputs (docs/numerics.md).
-   * It becomes `none`, for good, when loading finds a span or head in which rows depend on how they are grouped: read it
-   * after loading, before announcing.
+   * Hash over runtime version, generator version, profile and the fixed probe's outputs (docs/numerics.md): devices of one
+   * class compute the same bits from the same weights. It becomes `none`, for good, when a span or head is loaded in which
+   * rows depend on how they are grouped, so it must be read after loading and before announcing.
    */
   readonly numericClass: string
   loadBlocks(range: BlockRange, options: LoadOptions): Promise<BlockRunner>
   /**
-   * One rank's share of blocks: a runner like any other, whose calls are made at every rank of its group and meet in
-   * `sum`. Its KV cache has the share's key/value heads only.
+   * Loads one rank's share of blocks: a runner like any other, except that each call must be made at every rank of the
+   * group, because the ranks exchange partial sums. Its KV cache holds the share's key/value heads only.
    */
   loadRank(range: BlockRange, options: RankOptions): Promise<BlockRunner>
   /**
    * @param vocabulary rows of the projection, cut at multiples of `vocabularyMultiple`; all by default. The logits of a
-   *   part are `[rows, end - start]` and have the bits that the whole head gives them.
+   *   part are `[rows, end - start]`, with the same bits as those of the whole head.
    */
   loadHead(vocabulary?: IndexRange): Promise<HeadRunner>
   loadEmbedding(): Promise<EmbeddingTable>

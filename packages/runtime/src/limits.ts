@@ -1,30 +1,30 @@
 /** Every length, count and queue of this package, each with its reason. */
 export const limits = {
   /**
-   * Rows of one call into onnxruntime; longer inputs are cut, which changes no bits. The widest intermediate is
-   * gate and up: 256 rows of an 8B model (2 x 14336 columns) are 29 MB, and speed has levelled off well before.
+   * Rows of one call into onnxruntime; longer inputs are cut, which changes no bits. The widest intermediate is gate and
+   * up: 256 rows of an 8B model (2 x 14336 columns) are 29 MB, and fewer rows than these already reach full speed.
    */
   rowsPerCallMax: 256,
   /** Rows of one call of the head: 16 rows of a 256k vocabulary are 16 MB of logits. */
   headRowsPerCallMax: 16,
   /** Positions of one `forward`: 64 MiB of hidden states at 4096 columns. A sender has no reason to send more at once. */
   rowsPerForwardMax: 4096,
-  /** Calls waiting at one device. Each session has one or two in flight, so this is hundreds of sessions. */
+  /** Calls waiting at one device. Each session has one or two in flight, so this serves hundreds of sessions. */
   queuedCallsMax: 1024,
   /** Bytes of hidden states waiting at one device, beside those of the KV caches. */
   queuedBytesMax: 256 * 1024 * 1024,
-  /** Sessions of one runner, whatever their budgets: bounds the book-keeping. */
+  /** Sessions of one runner, whatever their budgets: bounds the memory that the bookkeeping takes. */
   sessionsMax: 4096,
   /** Characters of a session's name. */
   sessionNameMax: 256,
   /**
-   * Longest wait for a native call at the end of the process: `rowsPerCallMax` rows of a span that is far too large for
-   * its machine. Past it, the process may abort.
+   * Longest wait for a native call at the end of the process: enough for `rowsPerCallMax` rows of a span that is far too
+   * large for its machine. After it the process may abort.
    */
   exitWaitMs: 20_000,
-  /** One row of an embedding matrix in float32 at hidden size 16,384; more at once goes through the thread pool. */
+  /** Longest synchronous read of the embedding: one float32 row at hidden size 16,384. Longer reads use the thread pool. */
   embeddingSyncBytesMax: 64 * 1024,
-  /** Of the compute thread: new keys, values and logits of a step die young; in a small nursery they would be promoted. */
+  /** Young generation of the compute thread's heap. In a smaller one, a step's short-lived outputs would be promoted. */
   workerYoungGenerationMiB: 64,
   /** Smallest growth of a KV cache, in positions. */
   keyValueStepMin: 64,

@@ -1,4 +1,4 @@
-import type { ModelConfig, RopeConfig } from '@shoal/model'
+import type { AttentionSpec, RopeConfig } from '@shoal/model'
 
 /** Cosines and sines, float32 `[positions, headSize / 2]` each, row-major. */
 export interface RopeTables {
@@ -8,7 +8,7 @@ export interface RopeTables {
 }
 
 /**
- * Rotation per position of each pair of channels, in radians.
+ * The angle, in radians, by which each pair of channels turns from one position to the next (Su et al., arXiv 2104.09864).
  *
  * llama3 (Llama 3.1's config, `_compute_llama3_parameters` of transformers): wavelengths longer than
  * originalContextLength / lowFrequencyFactor turn `factor` times slower, those shorter than
@@ -33,9 +33,12 @@ export function inverseFrequencies(rope: RopeConfig, headSize: number): Float64A
   })
 }
 
-/** Tables for positions `[0, positions)`: computed in float64, then rounded, so that every peer has the same bits. */
-export function ropeTables(config: Pick<ModelConfig, 'rope' | 'headSize'>, positions: number): RopeTables {
-  const frequencies = inverseFrequencies(config.rope, config.headSize)
+/** Tables for positions `[0, positions)`. They are computed in float64 and rounded once, so that every peer has the same bits. */
+export function ropeTables(
+  attention: Pick<AttentionSpec, 'rope' | 'headSize'>,
+  positions: number,
+): RopeTables {
+  const frequencies = inverseFrequencies(attention.rope, attention.headSize)
   const cosines = new Float32Array(positions * frequencies.length)
   const sines = new Float32Array(positions * frequencies.length)
   for (let position = 0; position < positions; position += 1) {

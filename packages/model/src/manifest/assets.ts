@@ -1,6 +1,6 @@
 /**
- * Files that travel with a model beside its weights. A fixed list: a manifest from a stranger names files that are
- * written to disk, and must not be able to name any other. Sorted, as manifests list them.
+ * Files that travel with a model beside its weights. The list is fixed, because a manifest from an untrusted peer names files
+ * that are written to disk. Sorted, as manifests list them.
  */
 export const assetNames = [
   'chat_template.jinja',

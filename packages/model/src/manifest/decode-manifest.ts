@@ -11,9 +11,8 @@ import { packedTensors } from '../packing/packed-layout.ts'
 import { formatProfile, parseProfile, type NumericProfile } from '../packing/profile.ts'
 
 /**
- * Reads a manifest that a stranger may have made. Names, shapes and offsets must equal what config and profile imply,
- * so nothing in it can point outside a unit's file; and the bytes must be the canonical ones, so that one manifest has
- * one id.
+ * Reads a manifest from an untrusted peer. Names, shapes and offsets must be those that config and profile imply, so that
+ * none can point outside a unit's file; and the bytes must be the canonical ones, so that a manifest has exactly one id.
  *
  * @throws {ModelError} `bad-model`, `unsupported-model` (a family or form of a later version) or `limit-exceeded`
  */

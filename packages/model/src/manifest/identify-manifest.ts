@@ -8,7 +8,7 @@ import type { ModelSource } from '../sources/model-source.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
 /**
- * The manifest of a packed model: what `packTensors` over all units gave, beside the source's config and assets.
+ * The manifest of a packed model: the tensors that `packTensors` gave for all units, with the source's config and assets.
  * @param source only its name, config and assets are used
  */
 export function buildManifest(
@@ -38,7 +38,7 @@ export function identifyManifest(manifest: Manifest): IdentifiedManifest {
   return { id: sha256Hex(bytes), bytes, manifest }
 }
 
-/** Cut at a character, within the limit of bytes. */
+/** The beginning of the name that fits into the limit of bytes, cut between characters. */
 function shortName(name: string): string {
   const encoder = new TextEncoder()
   let short = ''

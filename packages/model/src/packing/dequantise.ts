@@ -2,8 +2,8 @@ import { ModelError } from '../error.ts'
 import type { NumericProfile } from './profile.ts'
 
 /**
- * Rows of a packed matrix as float32: `fround((q - zeroPoint) · scale)`, which is what the runtime's kernels compute
- * from the same bytes. For embeddings, and for the reference runner.
+ * Rows of a packed matrix as float32: `fround((q - zeroPoint) · scale)`, as the runtime's kernels compute them from the same
+ * bytes. Used for embeddings and by the reference runner.
  *
  * @param weight bytes of those rows in `X.weight`
  * @param scale float32 of those rows in `X.scale`; empty for f32

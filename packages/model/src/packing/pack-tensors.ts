@@ -15,7 +15,7 @@ import { widen } from '../sources/widen.ts'
 import type { NumericProfile } from './profile.ts'
 import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantise.ts'
 
-/** Where packed bytes go: a folder, a buffer, a hash only. */
+/** The destination of packed bytes: a folder, a buffer, or only a hash. */
 export interface PackSink {
   /**
    * `bytes` belong at `offset` of `tensor`; pieces of one tensor arrive in order. They may be reused after the promise
@@ -41,8 +41,8 @@ export interface PackOptions {
 }
 
 /**
- * Packs units, streaming the source once: a few slices of rows are in memory, never a whole matrix. Deterministic:
- * the same source and profile give the same bytes everywhere.
+ * Packs units. The source is streamed once; a few slices of rows are in memory, never a whole matrix. Packing is
+ * deterministic: the same source and profile give the same bytes everywhere.
  *
  * @returns the tensors with their hashes, in the order of `units`, then in file order
  * @throws {ModelError} `bad-model` for a missing tensor, a wrong shape or a weight that is not finite
@@ -89,7 +89,7 @@ interface Slice {
   readonly sourceName: string
 }
 
-/** Slices of whole rows, source after source; the next one is being read while the consumer works on this one. */
+/** Slices of whole rows as float32, source after source. The next slice is read while the consumer works on this one. */
 async function* slicesOf(
   source: ModelSource,
   packed: PackedSource,
@@ -110,8 +110,8 @@ async function* slicesOf(
     const { name, start, end } = range
     return { values: widen(await source.tensors.readRows(name, start, end, signal)), sourceName: name }
   }
-  // Settled, not awaited: a read that fails while the consumer is busy waits here until its turn, and one that the
-  // consumer never asks for (it failed itself) has ended before the source can be closed.
+  // `allSettled` keeps the failure of a read-ahead until its turn comes, instead of leaving it unhandled; and when the
+  // consumer fails, the read-ahead has ended before the source can be closed.
   let next = Promise.allSettled([read(0)])
   try {
     for (let index = 1; ; index++) {

@@ -81,7 +81,7 @@ test('tensors of a unit follow each other at 64-byte boundaries without overlap'
   }
 })
 
-test('units of a range, and units that are not there', () => {
+test('units of a range are named, and unknown units are refused', () => {
   expect(unitsOfRange({ start: 2, end: 4 })).toEqual(['block-2', 'block-3'])
   expect(unitsOfRange({ start: 2, end: 2 })).toEqual([])
   expect(unitNames({ ...llama1b, blockCount: 2 })).toEqual(['embed', 'block-0', 'block-1', 'head'])

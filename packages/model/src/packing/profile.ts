@@ -3,10 +3,10 @@ import { ModelError } from '../error.ts'
 export type WeightFormat = 'f32' | 'int8' | 'int4'
 
 /**
- * How the numbers of a swarm are made. Part of the manifest, the same on every peer: a swarm has one profile.
+ * The numeric formats of a swarm. The profile is part of the manifest, and so the same on every peer.
  *
- * `graphForm` names the graph generator's form, `canonical-1` = rules R1 to R5 of docs/numerics.md with three zero
- * rows in attention. Another form (say a portable one) is another profile.
+ * `graphForm` names the form of the generated graphs. `canonical-1` means rules R1 to R5 of docs/numerics.md with three zero
+ * rows in attention; another form would be another profile.
  */
 export interface NumericProfile {
   readonly weights: WeightFormat

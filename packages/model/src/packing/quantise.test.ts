@@ -32,14 +32,14 @@ test('a scale belongs to one block of one row', () => {
   expect(int4([...row, ...row.map((value) => value / 4)], 17).scale).toEqual([1, 2, 0.25, 0.5])
 })
 
-test('the first value that is not finite is named', () => {
+test('the index of the first value that is not finite is returned', () => {
   expect(int4([0, 0, 0, NaN, Infinity]).bad).toBe(3)
   expect(quantiseInt8(Float32Array.of(1, 2, -Infinity), 3, 16, new Uint8Array(16), new Float32Array(1))).toBe(
     2,
   )
 })
 
-test('any finite weights: the formula of docs/packing.md, literally', () => {
+test('any finite weights are quantised by the formula of docs/packing.md', () => {
   const value = fc.oneof(
     fc.float({ noNaN: true, noDefaultInfinity: true }),
     fc.float({ noNaN: true, min: -2, max: 2 }),

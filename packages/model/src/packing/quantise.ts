@@ -1,7 +1,7 @@
 /**
- * Block quantisation as docs/packing.md has it: symmetric, as llama.cpp's Q4_0. Within a block the value of largest
- * magnitude (the first of equals) maps to the lowest code, the rest follow its scale. Two specialised loops over typed
- * arrays, because a model has a thousand million of these.
+ * Symmetric block quantisation (docs/packing.md), as llama.cpp's Q4_0. Within a block the value of largest magnitude (the first
+ * of equals) maps to the lowest code, and the others use its scale. Two specialised loops over typed arrays, because a model
+ * has a thousand million values.
  *
  * @param values `rows · columns` float32, row-major
  * @param weight out: `rows · blocks · blockSize/2` bytes

@@ -1,8 +1,8 @@
 /**
- * Ids of the `count` largest logits, in the order of (logit descending, id ascending). A heap of the candidates whose
- * root is the worst of them: one pass over the vocabulary, and nearly every logit is dismissed by one comparison.
+ * Ids of the `count` largest logits, ordered by (logit descending, id ascending). The candidates are a heap whose root is
+ * the worst of them, so one pass over the vocabulary dismisses nearly every logit with a single comparison.
  *
- * NaN never enters unless there are too few others.
+ * NaN is a candidate only when there are too few other logits.
  */
 export function largestCandidates(logits: Float32Array, count: number): Uint32Array {
   const size = Math.min(count, logits.length)

@@ -2,7 +2,7 @@ import { limits } from '../limits.ts'
 
 /** Width of a bucket of the histogram: a sixteenth of a nat below the largest logit. */
 const bucketsPerNat = 16
-/** Everything from 64 nats down (weights below 1e-27) shares the last bucket. */
+/** All logits more than 64 nats below the largest (weights below 1e-27) share the last bucket. */
 const bucketCount = 64 * bucketsPerNat
 
 /** `exp((logit - largest) / temperature)`; 1 for the largest itself, 0 for NaN and -Infinity. */
@@ -38,7 +38,7 @@ export function nucleus(
     held += histogram[cut] as number
   )
     cut++
-  // The two sums round differently: one bucket more than needed costs nothing, one less would cut the nucleus short.
+  // The two sums round differently. One bucket too many costs nothing; one too few would cut the nucleus short.
   cut++
   const keys = new Float64Array(row.length)
   let count = 0
@@ -57,15 +57,15 @@ const scratchBits = new Int32Array(scratch.buffer)
 
 /** Grows as the logit falls, then as the id grows. */
 function sortKey(logit: number, id: number): number {
-  // Adding zero makes one zero of both: they are equal logits.
+  // Adding zero turns -0 into 0: the two are equal logits.
   scratch[0] = logit + 0
   const bits = scratchBits[0] as number
-  // The bits of negative floats grow as the value falls; those of positive ones are turned round.
+  // The bits of negative floats grow as the value falls; those of positive floats are inverted to do the same.
   const descending = bits < 0 ? bits >>> 0 : 0x7fffffff - bits
   return descending * idCount + id
 }
 
-/** NaN and -Infinity fall beyond every cut but the last. */
+/** NaN and -Infinity fall into the last bucket. */
 function bucketOf(logit: number, largest: number, temperature: number): number {
   const below = Math.floor(((largest - logit) / temperature) * bucketsPerNat)
   return below < bucketCount ? below : bucketCount - 1

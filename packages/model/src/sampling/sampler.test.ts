@@ -145,7 +145,7 @@ test('NaN comes last among candidates', () => {
   expect([...largestCandidates(Float32Array.of(NaN, 1, NaN), 3)]).toEqual([1, 0, 2])
 })
 
-test('any row, any options: a token that the options allow, the same again', () => {
+test('any row and options give a token that the options allow, and the same one again', () => {
   const options = fc.record({
     temperature: fc.double({ min: 0.01, max: 5, noNaN: true }),
     topK: fc.nat(12),

@@ -4,7 +4,7 @@ import { largestCandidates } from './largest-candidates.ts'
 import { nucleus, weightOf } from './nucleus.ts'
 import type { SamplingOptions } from './sampling-types.ts'
 
-/** Draws tokens; holds scratch memory for one vocabulary, so one sampler serves one session at a time. */
+/** Draws tokens. It holds scratch memory for one vocabulary, so a sampler serves one session at a time. */
 export interface Sampler {
   /**
    * @param logits one row, `vocabularySize` float32; not changed
@@ -15,8 +15,8 @@ export interface Sampler {
 }
 
 /**
- * Penalty, then temperature, then top-k, then top-p, then one draw: the order of transformers. Candidates are in the
- * order of (logit descending, id ascending), which no sort's stability can change.
+ * Applies penalty, temperature, top-k and top-p, in the order of transformers, then draws once. Candidates are ordered by
+ * (logit descending, id ascending), a total order, so the result does not depend on a sort's stability.
  *
  * @throws {ModelError} `bad-request` for options that make no sense
  */
@@ -43,7 +43,7 @@ export function createSampler(options: SamplingOptions, vocabularySize: number):
 
 /**
  * The smallest id among the largest logits. NaN never wins.
- * @throws {ModelError} `bad-model` when no logit is a number above -Infinity: no text is better than noise
+ * @throws {ModelError} `bad-model` when all logits are NaN or -Infinity
  */
 export function greedy(logits: Float32Array): number {
   let best = -1
@@ -69,13 +69,13 @@ function penalise(
   row.set(logits)
   for (const id of tokens) {
     const logit = logits[id]
-    // From the unchanged row: a token that occurs twice is penalised once.
+    // Reads the unmodified row, so that a token that occurs twice is penalised once.
     if (logit !== undefined) row[id] = logit > 0 ? logit / penalty : logit * penalty
   }
   return row
 }
 
-/** Two passes over the vocabulary, no list. Weights are float64 sums in id order. */
+/** Draws from the whole vocabulary in two passes, without a list of candidates. Weights are summed in float64, in id order. */
 function drawFromAll(row: Float32Array, best: number, temperature: number, target: number): number {
   const largest = row[best] as number
   let total = 0
@@ -86,7 +86,7 @@ function drawFromAll(row: Float32Array, best: number, temperature: number, targe
     if (rest < weight) return id
     rest -= weight
   }
-  // Rounding may leave a crumb beyond the last weight.
+  // Rounding may leave the drawn number slightly above the sum of the weights.
   return best
 }
 
@@ -99,7 +99,7 @@ function drawFromTop(
   target: number,
 ): number {
   const largest = row[best] as number
-  // With top-k the nucleus is a share of the k candidates; without, of the whole vocabulary.
+  // With top-k, top-p refers to the weight of the k candidates; without, to that of the whole vocabulary.
   const { candidates, mass } =
     topK < row.length
       ? topCandidates(row, largest, topK, temperature)

@@ -5,8 +5,8 @@ export interface SamplingOptions {
   readonly topK: number
   /** 1 = no limit. */
   readonly topP: number
-  /** 1 = none; as in CTRL: positive logits are divided, negative ones multiplied. */
+  /** 1 = none. Logits of tokens seen before are divided by it when positive, multiplied when negative (CTRL, arXiv 1909.05858). */
   readonly repetitionPenalty: number
-  /** Unsigned 32 bits. Randomness is a pure function of (seed, position): a replay draws the same. */
+  /** Unsigned 32 bits. Randomness is a pure function of (seed, position), so a replay draws the same tokens. */
   readonly seed: number
 }

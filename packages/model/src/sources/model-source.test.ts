@@ -97,7 +97,7 @@ test.each<[string, string, Record<string, Uint8Array | null>, RegExp]>([
   expect(closed).toBe(true)
 })
 
-test('a shard that the index names but nobody has is told when its tensor is needed', async () => {
+test('a missing shard is reported when one of its tensors is needed', async () => {
   const source = await openModel(files(index({ a: 'model-1.safetensors', b: 'model.safetensors' })))
   await expect(source.tensors.tensor('a')).rejects.toThrow(
     expect.objectContaining({
@@ -109,7 +109,7 @@ test('a shard that the index names but nobody has is told when its tensor is nee
   await expect(source.tensors.tensor('c')).rejects.toThrow(/does not name it/)
 })
 
-test('a reader that delivers less than asked is noticed', async () => {
+test('a reader that delivers fewer bytes than asked for is noticed', async () => {
   const whole = files({})
   const short: ModelFiles = {
     ...whole,

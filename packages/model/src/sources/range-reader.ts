@@ -1,6 +1,6 @@
 import { ModelError } from '../error.ts'
 
-/** Random access to one file, wherever it is: disk, HTTP, a peer, memory. */
+/** Random access to one file on a disk, over HTTP, at a peer or in memory. */
 export interface RangeReader {
   /** Whole size in bytes. */
   readonly size: number
@@ -33,7 +33,7 @@ export function memoryReader(bytes: Uint8Array): RangeReader {
 }
 
 /**
- * A model whose files are in memory: tests, and browsers that were handed the files.
+ * The files of a model in memory, for tests and for browsers that were given the files.
  * @param files file name to bytes
  */
 export function memoryFiles(name: string, files: ReadonlyMap<string, Uint8Array>): ModelFiles {

@@ -114,10 +114,10 @@ const foreign: readonly (readonly [string, { heads: number[]; columns: number[] 
 ]
 
 test.each(foreign)('a split from elsewhere is checked: %s', (_, split, rank) => {
-  expect(() => rankShare(golden, parseProfile('f32'), split, rank)).toThrow(/is none of this model/)
+  expect(() => rankShare(golden, parseProfile('f32'), split, rank)).toThrow(/does not fit this model/)
 })
 
-test('a split from elsewhere may not cut a block of weights', () => {
+test('a split from a peer may not cut through a quantisation block', () => {
   expect(() => rankShare(golden, parseProfile('int4:32'), { heads: [2, 2], columns: [80, 80] }, 1)).toThrow(
     /column 80 does not start a block of 32/,
   )

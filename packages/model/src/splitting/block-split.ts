@@ -3,8 +3,8 @@ import { ModelError } from '../error.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
 /**
- * How the ranks of a group share every block: integers by rank, which sum to the model's. Part of the group's numeric
- * class, because another split adds the same numbers up in another order.
+ * How the ranks of a group share every block: counts by rank, which sum to the model's. The split is part of the group's
+ * numeric class, because another split adds the same numbers in another order.
  */
 export interface BlockSplit {
   /** Query heads of each rank. */
@@ -19,7 +19,7 @@ export interface IndexRange {
   readonly end: number
 }
 
-/** What one rank computes of every block. Key/value heads may be another rank's too: then both compute and keep them. */
+/** The part of every block that one rank computes. Ranks may share a key/value head; then each computes and stores it. */
 export interface RankShare {
   readonly rank: number
   readonly ranks: number
@@ -31,16 +31,16 @@ export interface RankShare {
 type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize'>
 type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
 
-/** Feed-forward columns come in multiples of this where no quantisation block says more: a vector register's worth. */
+/** Feed-forward columns of a rank are a multiple of this where quantisation blocks do not ask for more: one vector register. */
 const columnMultiple = 16
 
-/** A group of more would exchange more than it computes: the smallest part of a block is one head. */
+/** The smallest part of a block is one head, and a larger group would spend more time exchanging than computing. */
 const ranksMax = 64
 
 /**
- * The split whose ranks are loaded in proportion to `speeds`, as near as alignment lets: a rank starts at a
- * quantisation block of the matrices that are cut along their inputs, and has whole groups of query heads that share a
- * key/value head, or a part of one such group.
+ * The split that loads ranks in proportion to `speeds`, as closely as alignment allows: a rank starts at a quantisation
+ * block of the matrices that are cut along their inputs, and has whole groups of query heads that share a key/value head,
+ * or a part of one such group.
  *
  * @param speeds by rank, positive; only their ratios count
  * @throws {ModelError} `bad-request` with the reason when the model cannot be split so
@@ -67,7 +67,7 @@ export function rankShare(config: Shape, profile: Blocks, split: BlockSplit, ran
   const refuse = (reason: string): never => {
     throw new ModelError(
       'bad-request',
-      `the split heads [${heads.join(', ')}], columns [${columns.join(', ')}] is none of this model: ${reason}`,
+      `the split heads [${heads.join(', ')}], columns [${columns.join(', ')}] does not fit this model: ${reason}`,
     )
   }
   if (
@@ -104,7 +104,7 @@ export function formatSplit({ heads, columns }: BlockSplit): string {
   return `${heads.join(',')}|${columns.join(',')}`
 }
 
-/** Inputs of a matrix that share a scale, which no cut may go through. */
+/** Inputs of a matrix that share a scale; a cut must not separate them. */
 function inputUnit({ weights, blockSize }: Blocks): number {
   return weights === 'f32' ? 1 : blockSize
 }
@@ -128,7 +128,7 @@ function splitColumns({ feedForwardSize }: Shape, profile: Blocks, speeds: reado
 function splitHeads(config: Shape, profile: Blocks, speeds: readonly number[]): number[] {
   const { headCount, keyValueHeadCount, headSize } = config
   const groupSize = headCount / keyValueHeadCount
-  /** Heads between two places where a cut may be. */
+  /** Heads between two possible cuts. */
   const unit = inputUnit(profile) / greatestDivisor(inputUnit(profile), headSize)
   const groupUnit = unit / greatestDivisor(unit, groupSize)
   const groupUnits = Math.ceil(keyValueHeadCount / groupUnit)
@@ -148,8 +148,8 @@ function splitHeads(config: Shape, profile: Blocks, speeds: readonly number[]): 
 }
 
 /**
- * Gives each key/value head a run of ranks, which share its query heads, so that the rank with the most work for its
- * speed has as little as possible.
+ * Assigns to each key/value head a run of ranks, which share its query heads, so that the largest ratio of work to speed is
+ * as small as possible.
  *
  * @returns the speeds of each group's ranks
  */
@@ -183,7 +183,7 @@ function ranksByGroup(groups: number, parts: number, speeds: readonly number[]):
   return found.groups
 }
 
-/** `total` things over ranks in proportion to their speeds, at least one each (largest remainders, the first of equals). */
+/** Distributes `total` units over ranks in proportion to their speeds, at least one each, by largest remainders (the first of equals). */
 function apportion(total: number, speeds: readonly number[]): number[] {
   const whole = sum(speeds)
   const exact = speeds.map((speed) => (total * speed) / whole)
@@ -203,7 +203,7 @@ function apportion(total: number, speeds: readonly number[]): number[] {
   return counts
 }
 
-/** Counts of units as counts of things, of which the last unit may have fewer. */
+/** Turns counts of units into counts of items; the last unit may have fewer items. */
 function inUnits(counts: readonly number[], unit: number, total: number): number[] {
   return counts.map(
     (_, rank) =>

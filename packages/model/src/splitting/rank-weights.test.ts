@@ -17,7 +17,7 @@ test.each([
   expect(rankPermille(llama1B, parseProfile('int4:32'), speeds)).toEqual(wanted)
 })
 
-test('a split that the model refuses is none', () => {
+test('a split that the model does not allow has no weights', () => {
   expect(
     rankPermille({ ...llama1B, headCount: 2, keyValueHeadCount: 2 }, parseProfile('f32'), [1, 1, 1]),
   ).toBeNull()

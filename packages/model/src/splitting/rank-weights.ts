@@ -7,8 +7,8 @@ type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 
 type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
 
 /**
- * Thousandths of a block's weights that each rank of a group has, rounded up, when their shares follow `speeds` as near as
- * the model lets: what a rank needs of memory and time. Key/value heads that ranks share count for each of them.
+ * Thousandths of a block's weights that each rank of a group holds, rounded up, when the shares follow `speeds` as closely as
+ * the model allows: a measure of the memory and time that a rank needs. Key/value heads that ranks share count for each.
  *
  * @returns null when the model cannot be split so
  */

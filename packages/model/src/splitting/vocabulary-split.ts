@@ -1,13 +1,14 @@
 import type { IndexRange } from './block-split.ts'
 
 /**
- * A vocabulary is cut at multiples of this: kernels compute outputs in tiles of at most so many, and a token of an uneven
- * tile may be added up in another order.
+ * A vocabulary is cut at multiples of this number: kernels compute outputs in tiles of at most this many, and sums in an
+ * incomplete tile may be added in another order.
  */
 export const vocabularyMultiple = 128
 
 /**
- * Parts of a vocabulary for ranks of these speeds, in their order; together they are all of it. A part may be empty.
+ * Divides a vocabulary among ranks in proportion to their speeds. The parts follow each other and cover the vocabulary; a
+ * part may be empty.
  *
  * @param speeds by rank, positive; only their ratios count
  */

@@ -5,7 +5,7 @@ import { limits } from '../limits.ts'
 import { formatTime } from './format-time.ts'
 import type { ChatMessage } from './tokenizer-types.ts'
 
-/** Longest list that `range` makes in a template: a stranger's template must not fill the memory. */
+/** Longest list that `range` makes in a template, so that an untrusted template cannot exhaust the memory. */
 const rangeLengthMax = 10_000
 
 export interface ChatTemplate {
@@ -32,8 +32,8 @@ export function findChatTemplate(assets: ReadonlyMap<string, Uint8Array>, config
 }
 
 /**
- * Compiles a template. It sees what transformers gives it: messages, add_generation_prompt, the special tokens, no
- * tools; `strftime_now` only with `wallMs`, because a prompt that changes overnight cannot be reproduced.
+ * Compiles a template. It has the variables that transformers passes: messages, add_generation_prompt and the special
+ * tokens, but no tools. `strftime_now` exists only with `wallMs`, because a prompt with today's date cannot be reproduced.
  *
  * @throws {ModelError} `unsupported-model` when the template cannot be parsed
  */

@@ -27,14 +27,14 @@ test.each<[string, string[], string[], string, boolean]>([
   expect(run(stops, pieces)).toEqual({ text, stopped })
 })
 
-test('what may become a stop is held back, and nothing else', () => {
+test('only text that may become a stop is held back', () => {
   const filter = createStopFilter(['\n\nUser:'])
   expect(filter.push('Hello.\n')).toEqual({ emit: 'Hello.', stopped: false })
   expect(filter.push('\nUse')).toEqual({ emit: '', stopped: false })
   expect(filter.push('ful')).toEqual({ emit: '\n\nUseful', stopped: false })
 })
 
-test('however a text is cut, the same is shown, and never a stop', () => {
+test('the emitted text does not depend on how the stream is cut, and never contains a stop', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 30 })
   const stop = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 })
   fc.assert(

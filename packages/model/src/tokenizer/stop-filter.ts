@@ -1,11 +1,11 @@
 import { ModelError } from '../error.ts'
 import { limits } from '../limits.ts'
 
-/** Ends a stream of text at a stop text, without ever showing a part of one. */
+/** Ends a stream of text at a stop text and never emits a part of one. */
 export interface StopFilter {
   /** Text that is certainly not part of a stop text; after `stopped` nothing more comes. */
   push(text: string): { readonly emit: string; readonly stopped: boolean }
-  /** What was held back, when the stream ends without a stop text. */
+  /** The text that was held back, for a stream that ends without a stop text. */
   flush(): string
 }
 
@@ -53,8 +53,8 @@ export function createStopFilter(stops: readonly string[]): StopFilter {
 }
 
 /**
- * Text before the stop that is complete first (of two that end together, the longer): the answer must not depend on
- * how the stream was cut into pieces. Null when there is none.
+ * Text before the stop that is complete first, or the longer of two that end together, so that the result does not depend
+ * on how the stream was cut into pieces. Null without a stop.
  */
 function firstMatch(text: string, stops: readonly string[]): string | null {
   let start = -1
@@ -68,7 +68,7 @@ function firstMatch(text: string, stops: readonly string[]): string | null {
   return start < 0 ? null : text.slice(0, start)
 }
 
-/** Length of the longest end of `text` that is a beginning of `stop`. */
+/** Length of the longest suffix of `text` that is a prefix of `stop`. */
 function overlap(text: string, stop: string): number {
   for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
     if (text.endsWith(stop.slice(0, length))) return length

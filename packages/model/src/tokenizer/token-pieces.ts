@@ -2,7 +2,7 @@ import { ModelError } from '../error.ts'
 import { asObject, fieldOf, show, type JsonObject } from '../json-fields.ts'
 
 /**
- * What a token contributes to the text: bytes, which may be a part of a character, or text that stands for itself.
+ * A token's contribution to the text: bytes, which may be a part of a character, or literal text.
  * Text ends a run of bytes; an incomplete character before it becomes U+FFFD.
  */
 export type TokenPiece = { readonly bytes: Uint8Array } | { readonly text: string }
@@ -10,7 +10,7 @@ export type TokenPiece = { readonly bytes: Uint8Array } | { readonly text: strin
 /** How a tokenizer's decoder section turns one token into a piece, and what it strips from the whole text. */
 export interface PieceDecoder {
   piece(token: string): TokenPiece
-  /** SentencePiece: one space that was put before the text is taken away again. */
+  /** SentencePiece: removes the one space that the encoder put before the text. */
   readonly stripLeadingSpace: boolean
 }
 
@@ -83,7 +83,7 @@ function unsupported(step: JsonObject): ModelError {
   return new ModelError('unsupported-model', `the tokenizer's decoder ${show(step)} is not supported`)
 }
 
-/** GPT-2's table: every byte has a printable character, so that tokens are text without spaces. */
+/** The byte-to-character table of GPT-2 (`bytes_to_unicode`): each byte has a printable character. */
 const byteOfCharacter: ReadonlyMap<string, number> = makeByteTable()
 
 function makeByteTable(): Map<string, number> {
@@ -96,7 +96,7 @@ function makeByteTable(): Map<string, number> {
   return table
 }
 
-/** A token with a character that is not in the table stands for itself, as in the reference implementation. */
+/** A token with a character outside the table is emitted as text, as in the reference implementation. */
 function byteLevelPiece(token: string): TokenPiece {
   const bytes: number[] = []
   for (const character of token) {

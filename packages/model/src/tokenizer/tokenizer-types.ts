@@ -8,7 +8,7 @@ export interface ChatMessage {
 export interface TextStream {
   /** Text that became final with this token; empty inside a multi-byte character. */
   push(tokenId: number): string
-  /** What is left at the end. */
+  /** The rest at the end of the stream: an incomplete character becomes U+FFFD. */
   flush(): string
 }
 

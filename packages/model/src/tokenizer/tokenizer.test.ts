@@ -46,7 +46,7 @@ test('the chat template gives the prompt ids of golden.json, and its answers dec
   }
 })
 
-test('any text survives, whole and streamed', () => {
+test('any text is the same after encoding and decoding, whole and streamed', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
       fc.pre(text.isWellFormed())
@@ -90,7 +90,7 @@ test('streaming is linear: a token costs the same after 100,000 others', () => {
   expect(characters).toBeGreaterThan(200_000)
 })
 
-test('a model without a tokenizer has none', () => {
+test('a model without tokenizer files has no tokenizer', () => {
   expect(createTokenizer(new Map())).toBeNull()
   expect(createTokenizer(new Map([['tokenizer_config.json', utf8('{}')]]))).toBeNull()
   expect(createTokenizer(new Map([['vocab.json', utf8('{}')]]))).toBeNull()
@@ -260,7 +260,7 @@ test('templates: a text, a list with a default, a file that wins', () => {
   ).toBe('Hello!')
 })
 
-test('the date of a template comes from outside, or not at all', () => {
+test('a template gets the date from its caller, or none', () => {
   const template =
     "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}no date{% endif %}"
   const assets = new Map([...demoAssets, ['chat_template.jinja', utf8(template)]])
@@ -288,7 +288,7 @@ test.each<[string, string, boolean, RegExp]>([
   )
 })
 
-test('no template: raw prompts only', () => {
+test('a model without a template completes raw prompts only', () => {
   const tokenizer = tokenizerOf(json(sentencePiece))
   expect(tokenizer.chat).toBe(false)
   expect(() => tokenizer.renderChat(hello)).toThrow(/no chat template/)

@@ -8,14 +8,14 @@ import { createPieceDecoder, type TokenPiece } from './token-pieces.ts'
 import type { TextStream, Tokenizer } from './tokenizer-types.ts'
 
 export interface TokenizerOptions {
-  /** For templates that write today's date; without it they take their own default or refuse. */
+  /** Date for templates that write it (`strftime_now`). Without it they use a default of their own or refuse. */
   readonly wallMs?: () => number
 }
 
 /**
  * The tokenizer of a model's assets, or null when it has none. Text to ids is @huggingface/tokenizers; ids to text is
- * done here, token by token, so that a stream and a whole decode give the same text by construction. Nothing is
- * "cleaned up": the text is exactly what the tokens say.
+ * done here, token by token, so that a stream and a whole decode give the same text by construction. The text is not
+ * cleaned up (`clean_up_tokenization_spaces`).
  *
  * @throws {ModelError} `bad-model` or `unsupported-model` with the reason
  */
@@ -74,7 +74,7 @@ function createLibraryTokenizer(tokenizer: JsonObject, config: JsonObject): Libr
   }
 }
 
-/** A model whose template cannot be parsed still completes raw prompts; only a chat is refused, with the reason. */
+/** A model whose template cannot be parsed still completes raw prompts; only chats are refused, with the reason. */
 function createChat(
   assets: ReadonlyMap<string, Uint8Array>,
   config: JsonObject,

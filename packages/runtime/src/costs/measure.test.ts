@@ -5,7 +5,7 @@ import { measureRunner } from './measure.ts'
 import { devices, plentyBytes } from '../testing/devices.ts'
 import { randomModel, smallLlama } from '../testing/random-model.ts'
 
-test('times decoding through all blocks and prompts in one, behind rests, and leaves no session behind', async () => {
+test('decoding is timed over all blocks and prompts over one, with pauses between rows, and no session is left open', async () => {
   const packed = randomModel(smallLlama, 'f32')
   const device = await devices['reference']!(packed)
   const runner = await device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: plentyBytes })

@@ -7,13 +7,13 @@ export interface MeasureOptions {
   readonly decodeAt?: readonly number[]
   /** Chunk sizes at which prefilling is timed. */
   readonly prefillRows?: readonly number[]
-  /** Repetitions; the quickest counts: what others take from the machine meanwhile is not its speed. */
+  /** Repetitions, of which the quickest counts: the load of other programs is not part of the machine's speed. */
   readonly repetitions?: number
-  /** Pause before each decoded row, as while others have their turn: a processor that waits takes a while to be itself again. */
+  /** Pause before each decoded row, as between the steps of a pipeline: a processor that idles takes a while to speed up again. */
   readonly restMs?: number
 }
 
-/** What one block costs on this device: the planner's input. */
+/** The cost of one block on this device: input of the planner. */
 export interface RunnerMeasurement {
   readonly decode: readonly { readonly past: number; readonly msPerBlock: number }[]
   readonly prefill: readonly { readonly rows: number; readonly msPerBlockAndRow: number }[]
@@ -25,11 +25,12 @@ const sessionName = 'measurement'
 const computedPositions = 16
 
 /**
- * Times a loaded span, call by call as a session makes them, and takes off what any call costs. Decoding goes through
- * all blocks and is divided by their number: each finds in the processor's caches what the others have left of it. So
- * a span of more weights than fit there says what real steps cost, and one small block alone what they never cost.
- * A chunk of a prompt reads weights once for all its rows; one block tells its time.
- * The span should be idle; sessions of its own are opened and closed.
+ * Times a loaded span, call by call as a session makes them, and subtracts the cost of a call itself. Decoding is timed over
+ * all blocks and divided by their number, because in real steps each block finds its weights evicted from the processor's
+ * caches by the others; one small block alone would stay cached and look faster than it ever is. A chunk of a prompt reads
+ * the weights once for all its rows, so a single block shows its time.
+ *
+ * The span should be idle. Sessions are opened for the measurement and closed again.
  *
  * @throws {ShoalError} `no-capacity` when there is no room for them
  */
@@ -43,7 +44,7 @@ export async function measureRunner(
   const hidden = seededValues(3, Math.max(computedPositions, ...prefillRows) * runner.hiddenSize, 1)
   const rows = (count: number): Float32Array => hidden.subarray(0, count * runner.hiddenSize)
 
-  /** One call more than asked for: the first one grows buffers. */
+  /** Makes one call more than asked for: the first one grows buffers and does not count. */
   const time = async (past: number, count: number, restMs: number): Promise<number> => {
     const durations: number[] = []
     const calls: number[] = []
@@ -57,11 +58,11 @@ export async function measureRunner(
       durations.push(computedMs - startMs)
       calls.push(clock.nowMs() - computedMs)
     }
-    // Forgetting a row goes to the compute thread and back like everything else, and takes no time there.
+    // Truncating takes no time in the engine, so it measures the way there and back.
     return Math.max(0, Math.min(...durations) - Math.min(...calls))
   }
 
-  /** Attention takes as long over any keys and values: computing a long cache would take longer than all the rest. */
+  /** Fills the cache with copies: attention takes equally long over any values, and computing them would take too long. */
   const fillTo = async (past: number): Promise<void> => {
     const known = runner.length(sessionName)
     if (known < computedPositions)

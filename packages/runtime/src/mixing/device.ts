@@ -18,15 +18,15 @@ export interface MixingDeviceOptions {
 const mixingVersion = 1
 
 /**
- * A device that computes no matrices: in their place stand a few integer operations that keep what a session relies on.
- * A row depends on all rows before it in its session, on the block and on its weights, and on nothing else; the KV cache
- * is as large as the config says and can be cut, taken out and put in. It is no language model: for simulations of swarms
- * that are too large for real arithmetic. What computing costs is the caller's to say.
+ * A device that replaces matrices by a few integer operations and keeps everything a session relies on: a row depends on
+ * all rows before it in its session, on the block and on the block's weights, and on nothing else; the KV cache has its real
+ * size and can be truncated, exported and imported. Its output is no language. It is for simulations of swarms that are
+ * too large for real arithmetic; how long computing takes is up to the caller.
  */
 export function createMixingDevice({ manifest: { manifest }, readTensor }: MixingDeviceOptions): Device {
   const { config, profile } = manifest
   const tensors = floatTensors(manifest, readTensor)
-  /** Of all bytes of some tensors, so that wrong weights give wrong tokens. */
+  /** A hash of all bytes of some tensors, so that wrong weights give wrong tokens. */
   const seedOf = async (isMeant: (tensor: string) => boolean): Promise<number> => {
     let seed = mixingVersion
     for (const { name, bytes } of manifest.tensors.filter((tensor) => isMeant(tensor.name)))
@@ -52,7 +52,9 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
       return createMixingRunner({ span, book, seeds })
     },
     loadRank: () =>
-      Promise.reject(new ShoalError('unsupported-model', 'there is no matrix here that ranks could share')),
+      Promise.reject(
+        new ShoalError('unsupported-model', 'a mixing device has no matrices that ranks could share'),
+      ),
     loadHead: async (vocabulary = { start: 0, end: config.vocabularySize }) =>
       createMixingHead(
         config,

@@ -1,34 +1,35 @@
 import type { BlockCache } from '../reference/block.ts'
 
-/** One block of one session: keys and values by position as in every runner, and what an attention over them comes to. */
+/** The cache of one block of one session: keys and values by position, and a digest of them in place of attention. */
 export interface MixedCache extends BlockCache {
-  /** Of positions `[0, position]`, by position: 32 bits that change with every key and value before. */
+  /** By position, 32 bits that depend on all keys and values of positions `[0, position]`. */
   readonly digests: number[]
 }
 
-/** What a multiplication by a matrix would do, in a few operations: two numbers become 32 bits that look like chance. */
+/** Mixes two numbers into 32 bits that look random: stands in for a multiplication by a matrix. */
 export function mix(a: number, b: number): number {
-  // The finaliser of MurmurHash3, over a sum of both that is not the same the other way round.
+  // The finaliser of MurmurHash3, over a combination of both in which their order matters.
   let hash = a ^ Math.imul(b, 0x9e3779b1)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** A whole number below 2^24: float32 has it exactly, and it is finite. */
+/** An integer below 2^24, which float32 represents exactly. */
 const exact = (hash: number): number => hash >>> 8
 
-/** Bits of a row, of any numbers. */
+/** Hashes the bits of a row, whatever numbers they are. */
 export function hashRow(seed: number, row: Float32Array): number {
   const words = new Int32Array(row.buffer, row.byteOffset, row.length)
   return words.reduce((hash, word, index) => mix(mix(hash, index), word), seed)
 }
 
 /**
- * One position through one block, in place. Its key and value depend on its own row, on the position and on the block's
- * weights, as real ones do; what leaves the block on all keys and values up to here, in their order. So a cache that has
- * lost, repeated or misplaced a position gives something else from there on, whoever computed it.
- * @param seed of the block's weights
+ * One position through one block, in place. The key and value depend on the row, the position and the block's weights, as
+ * real ones do; the output depends on all keys and values up to this position, in their order. So a cache that has lost,
+ * repeated or misplaced a position gives another output from there on.
+ * @param seed hash of the block's weights
+ * @param width values of a key
  */
 export function mixBlock(seed: number, width: number, cache: MixedCache, row: Float32Array): void {
   const position = cache.keys.length
@@ -39,7 +40,7 @@ export function mixBlock(seed: number, width: number, cache: MixedCache, row: Fl
   for (let index = 0; index < row.length; index += 1) row[index] = exact(mix(digest, index))
 }
 
-/** What attention to all positions up to this one comes to; kept, so that each is looked at once. */
+/** The digest of all positions up to this one. Digests are kept, so that each position is hashed once. */
 function digestTo({ keys, values, digests }: MixedCache, position: number): number {
   for (let at = digests.length; at <= position; at += 1) {
     const before = digests[at - 1] ?? 0

@@ -133,7 +133,7 @@ test('a row that is lost, repeated, exchanged or changed changes every row behin
   )
 })
 
-test('a cache whose positions were put in in another order gives other rows', async () => {
+test('a cache whose positions were imported in another order gives other rows', async () => {
   const hidden = inputs(1)
   const runner = await load(0, whole.end)
   await runner.open('a', positions)
@@ -169,7 +169,7 @@ test('one byte of a weight changes what its block, and the head, give', async ()
   expect(await logits(spoiling('block-5.'))).toEqual(await logits(device))
 })
 
-test('rows are whole numbers that float32 has, and logits vary', async () => {
+test('rows are integers that float32 represents exactly, and logits vary', async () => {
   const rows = await compute(inputs(3))
   expect([...rows].every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 24)).toBe(true)
   const logits = await (await device.loadHead()).logits(rows)
@@ -186,5 +186,5 @@ test('ranks are refused with the reason', async () => {
   const share = { rank: 0, ranks: 2, heads: one, keyValueHeads: one, columns: one }
   await expect(
     device.loadRank(whole, { share, sum: (partial) => Promise.resolve(partial), memoryLimitBytes: 2 ** 24 }),
-  ).rejects.toThrow('no matrix')
+  ).rejects.toThrow('no matrices')
 })

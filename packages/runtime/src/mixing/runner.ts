@@ -36,10 +36,10 @@ export function createMixingRunner({ span, book, seeds }: MixingParts): BlockRun
   })
 }
 
-/** Logits in [0, 8): between the flattest and the steepest that models have, so that greedy and drawn tokens both vary. */
+/** Logits lie in [0, 8): neither so flat nor so steep that greedy or sampled tokens would hardly vary. */
 const logitScale = 8 / 2 ** 32
 
-/** @param seed of the head's weights */
+/** @param seed hash of the head's weights */
 export function createMixingHead(
   { hiddenSize }: ModelConfig,
   { start, end }: IndexRange,

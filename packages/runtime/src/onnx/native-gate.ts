@@ -3,10 +3,10 @@ import { ShoalError } from '@shoal/host'
 /**
  * Lets a process end while its worker computes.
  *
- * Node ends a worker by refusing it everything from its next call on, and the binding cannot bear that: when a call into
- * onnxruntime returns to a worker that is being ended, it aborts the whole process (`terminate called after throwing
- * an instance of 'Napi::Error'`). So whoever ends the process closes this gate first: no other native call begins, and
- * the one in progress is waited for.
+ * Node ends a worker by making its next call into Node fail. The binding does not handle that: when a call into
+ * onnxruntime returns to a worker that is being ended, the whole process aborts (`terminate called after throwing an
+ * instance of 'Napi::Error'`). So the thread that ends the process closes this gate first: no further native call begins,
+ * and the one in progress is waited for.
  */
 export interface NativeGate {
   /** Makes a native call. @throws {ShoalError} `compute-failed` once the gate is closed */
@@ -21,12 +21,13 @@ export function createGateMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
 }
 
-/** The worker's side. */
+/** The side of the worker. */
 export function nativeGate(memory: SharedArrayBuffer): NativeGate {
   const state = new Int32Array(memory)
   return {
     pass(call) {
-      // Entering before looking, and closing before looking on the other side: one of the two sees the other.
+      // This side enters, then looks whether the gate is closed; the other closes, then looks whether somebody is inside. So
+      // at least one of them sees the other.
       Atomics.store(state, inside, 1)
       try {
         if (Atomics.load(state, closed) === 1) throw new ShoalError('compute-failed', 'the process is ending')
@@ -39,7 +40,7 @@ export function nativeGate(memory: SharedArrayBuffer): NativeGate {
   }
 }
 
-/** The other side: blocks until no native call is in progress, or for `waitMs`. */
+/** The side of the thread that ends the process: blocks until no native call is in progress, at most for `waitMs`. */
 export function closeGate(memory: SharedArrayBuffer, waitMs: number): void {
   const state = new Int32Array(memory)
   Atomics.store(state, closed, 1)

@@ -1,5 +1,5 @@
 /**
- * The class of a device that promises nothing: its bits depend on how rows are grouped or on how many threads compute.
- * Two peers of class `none` are not of one class.
+ * The numeric class of a device whose bits depend on how rows are grouped or on how many threads compute. It is not a class
+ * like the others: two peers that both have `none` do not compute the same bits.
  */
 export const noNumericClass = 'none'

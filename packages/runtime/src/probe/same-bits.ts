@@ -1,4 +1,4 @@
-/** True when every 32-bit word agrees (so that two NaNs of equal bits agree, and 0 and -0 do not). */
+/** Whether all 32-bit words agree: two NaNs with equal bits do, 0 and -0 do not. */
 export function sameBits(a: Float32Array, b: Float32Array): boolean {
   if (a.length !== b.length) return false
   const left = new Uint32Array(a.buffer, a.byteOffset, a.length)

@@ -16,7 +16,7 @@ export function seededBytes(seed: number, length: number): Uint8Array<ArrayBuffe
   return new Uint8Array(words.buffer, 0, length)
 }
 
-/** A seed from a name (FNV-1a), so that each tensor of a probe has values of its own. */
+/** A seed from a name (32-bit FNV-1a), so that each tensor of a probe has values of its own. */
 export function seedOf(name: string): number {
   let hash = 0x811c9dc5
   for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193)

@@ -115,7 +115,7 @@ describe.each(Object.keys(devices))('%s rank', (kind) => {
     }
   })
 
-  test('an exchange that fails fails the call, leaves the cache as it was, and the next call goes on', async () => {
+  test('a failed exchange fails the call and leaves the cache as it was, so that the next call succeeds', async () => {
     const { profile } = packed.manifest.manifest
     const share = rankShare(config, profile, splitBlocks(config, profile, [1, 1]), 0)
     let failAt = -1

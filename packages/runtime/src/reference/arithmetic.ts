@@ -1,6 +1,6 @@
 /**
- * The arithmetic of a transformer, one row at a time: float32 values, sums in float64 from the first term to the last,
- * each result rounded once. Nothing depends on how many rows come together, so every row has the same bits always.
+ * The arithmetic of a transformer, one row at a time: float32 values, sums in float64 from the first term to the last, each
+ * result rounded once. Rows are computed independently, so their bits never depend on how they are grouped.
  */
 
 /** `weight · x`: `weight` float32 `[outputs, x.length]`, row-major. */

@@ -2,7 +2,7 @@ import { ShoalError } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import type { KeyValueWindow } from '../block-runner.ts'
 
-/** Which caches of a session a window means, and which positions of each. */
+/** A {@link KeyValueWindow} with its defaults filled in and its blocks counted from the session's first. */
 export interface ResolvedWindow {
   readonly from: number
   readonly to: number
@@ -11,7 +11,7 @@ export interface ResolvedWindow {
   readonly end: number
 }
 
-/** @throws {ShoalError} `wrong-position`, `wrong-range` for what the session does not have */
+/** @throws {ShoalError} `wrong-position`, `wrong-range` for positions or blocks that the session does not have */
 export function resolveWindow(
   window: KeyValueWindow,
   session: { readonly part: BlockRange; readonly length: number },
@@ -26,7 +26,7 @@ export function resolveWindow(
   ) {
     throw new ShoalError(
       'wrong-position',
-      `positions ${from} to ${to} are not among the ${session.length} that are here`,
+      `positions ${from} to ${to} are not among the ${session.length} of this session`,
     )
   }
   const { start, end } = session.part

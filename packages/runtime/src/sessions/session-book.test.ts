@@ -14,7 +14,7 @@ function book(limitBytes = 2 ** 30): SessionBook {
 }
 const rows = (count: number): number => count * smallLlama.hiddenSize
 
-test('a failed call takes back the calls that stood on it, and only those', () => {
+test('a failed call takes back the calls that continue from it, and only those', () => {
   const sessions = book()
   sessions.open('a', 100)
   sessions.accept('a', 0, rows(5)).succeed(1)
@@ -43,7 +43,7 @@ test('weights above the limit are refused before anything is loaded', () => {
   expect(() => book(999)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
 })
 
-test('what other spans use is not there for this one, for as long as they use it', () => {
+test('memory that other spans use is not available to this one while they use it', () => {
   let others = 0
   const options = {
     span,
@@ -65,7 +65,7 @@ test('what other spans use is not there for this one, for as long as they use it
   sessions.open('c', 30)
 })
 
-test('names, sessions and rows have limits', () => {
+test('names, the number of sessions and rows of a call are limited', () => {
   const sessions = book()
   expect(() => sessions.open('', 1)).toThrow(expect.objectContaining({ code: 'bad-request' }))
   expect(() => sessions.open('x'.repeat(limits.sessionNameMax + 1), 1)).toThrow(

@@ -3,7 +3,7 @@ import type { ModelConfig } from '@shoal/model'
 import type { EmbeddingTable } from '../block-runner.ts'
 import type { FloatTensors } from './tensor-reader.ts'
 
-/** Looks rows up in the packed embedding matrix, reading only those rows. */
+/** Looks up rows of the packed embedding matrix; only those rows are read. @param close called when the table is released */
 export function createEmbeddingTable(
   { vocabularySize, hiddenSize }: ModelConfig,
   tensors: FloatTensors,

@@ -2,16 +2,16 @@ import { dequantiseRows, type Manifest } from '@shoal/model'
 import { indexWeights, matrixShapes, type WeightIndex } from './weights.ts'
 
 /**
- * Bytes `[offset, offset + length)` of the packed tensor of that name: `PackedFolder.read` has this shape.
+ * Reads bytes `[offset, offset + length)` of the packed tensor of that name, as `PackedFolder.read` does.
  * @throws when they cannot be read
  */
 export type TensorReader = (tensorName: string, offset: number, length: number) => Promise<Uint8Array>
 
-/** Packed tensors as float32. */
+/** Reads packed tensors as float32. */
 export interface FloatTensors {
   /** float32 `[length]` */
   vector(name: string, length: number): Promise<Float32Array>
-  /** Rows `[from, to)` of matrix `X.weight` = `[rows, columns]`, dequantised exactly. */
+  /** Rows `[from, to)` of the matrix `<name>.weight` of shape `[rows, columns]`, dequantised exactly. */
   rows(
     name: string,
     shape: { rows: number; columns: number },

@@ -1,7 +1,7 @@
 import { ShoalError } from '@shoal/host'
 import type { Manifest, ManifestTensor, NumericProfile, PackedType } from '@shoal/model'
 
-/** Finds packed tensors by name and refuses a manifest whose shapes are not those that its config implies. */
+/** Finds the packed tensors of a manifest by name, and refuses shapes that its config does not imply. */
 export interface WeightIndex {
   /** @throws {ShoalError} `bad-model` when it is absent */
   find(name: string): ManifestTensor
@@ -34,7 +34,7 @@ export function indexWeights(manifest: Manifest): WeightIndex {
   }
 }
 
-/** Bits of one packed weight. */
+/** Bits of one packed weight, its share of the scale not counted. */
 export function weightBits(profile: NumericProfile): 32 | 8 | 4 {
   return profile.weights === 'f32' ? 32 : profile.weights === 'int8' ? 8 : 4
 }

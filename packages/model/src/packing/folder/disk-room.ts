@@ -1,11 +1,12 @@
 import { statfs } from 'node:fs/promises'
 import { ModelError } from '../../error.ts'
 
-/** Room left on the disk beside the packed units: the manifest, assets, and a log that must not fail. */
+/** Room that must remain beside the packed units: for the manifest, for assets, and for a log that must not fail. */
 const spareDiskBytes = 64 << 20
 
 /**
- * Asked before anything is written, because a disk that fills up in mid-download also stops everybody else on it.
+ * Checks the disk before anything is written, because a disk that fills up during a download also stops the other programs
+ * that use it.
  * @param what the work, for the message: `packing Llama as int4:32`
  * @throws {ModelError} `disk-full`
  */

@@ -17,21 +17,22 @@ import { formatProfile, type NumericProfile } from '../profile.ts'
 import { createUnitWriter, hashTensor, type UnitWriter } from './unit-writer.ts'
 
 export interface PackIntoFolderOptions {
-  /** Only with `expected`; all of the model's by default. Units that the folder has are left alone. */
+  /** Units to pack, only with `expected`; all units by default. Units that the folder has are kept. */
   readonly units?: readonly UnitName[]
-  /** The manifest that the packed tensors must have: that of a swarm. */
+  /** The manifest that the packed tensors must match: that of a swarm. */
   readonly expected?: IdentifiedManifest
-  /** Keep the units that an interrupted packing of the same source has completed in this folder. Only without `expected`. */
+  /** Keeps the units that an interrupted packing of the same source has completed in this folder. Only without `expected`. */
   readonly resume?: boolean
-  /** Who is packing, where several processes share the folder. */
+  /** The process that packs, where several share the folder. */
   readonly owner?: PartialOwner
   readonly onProgress?: (progress: PackProgress) => void
   readonly signal?: AbortSignal
 }
 
 /**
- * Packs a model into a folder. Without `expected` the whole model is packed, and the folder gets its manifest last, so
- * that a folder with a manifest is a whole one; with it, only what is asked for and missing, each tensor's hash compared.
+ * Packs a model into a folder. Without `expected` the whole model is packed, and the manifest is written last, so that a
+ * folder with a manifest is complete. With `expected` only the missing units among those asked for are packed, and the hash
+ * of each tensor is compared.
  *
  * @returns the folder, to be closed by the caller
  * @throws {ModelError} `disk-full` before anything is written; `hash-mismatch` naming the tensor and both models
@@ -79,7 +80,7 @@ export async function packIntoFolder(
   return closingOnError(packed, () => writeAssets(packed, source))
 }
 
-/** The tensors of units that are here whole: a file has its final name only after it was written and synced. */
+/** The tensors of complete units: a file gets its final name only after it was written and synced. */
 async function hashUnits(
   folder: string,
   source: ModelSource,
@@ -167,7 +168,7 @@ async function packMissing(
   })
 }
 
-/** Different configs or profiles are told at once, and not as a wrong hash after minutes of packing. */
+/** Refuses different configs or profiles at once, instead of with a wrong hash after minutes of packing. */
 function checkSameModel(source: ModelSource, profile: NumericProfile, expected: IdentifiedManifest): void {
   const { config, profile: wanted, name } = expected.manifest
   if (formatProfile(profile) !== formatProfile(wanted)) {
@@ -220,7 +221,7 @@ async function packUnits(
   }
 }
 
-/** Assets that the manifest names and the source has; one that differs (an edited template, say) must come from a peer. */
+/** Writes the assets that the manifest names and the source has. One that differs (an edited template, say) must come from a peer. */
 async function writeAssets(packed: PackedFolder, source: ModelSource): Promise<void> {
   for (const { name, sha256 } of packed.manifest.manifest.assets) {
     const bytes = source.assets.get(name)

@@ -101,7 +101,7 @@ test('another config is refused with the field and both values', async () => {
   ).rejects.toThrow(/contextLength is 128 in small, but 64 in the manifest of small/)
 })
 
-test('an asset that differs is left for a peer to bring; the weights still count', async () => {
+test('an asset that differs is left to be fetched from a peer, and the weights are packed all the same', async () => {
   const edited = await open(undefined, '{"b":0}')
   const folder = await packIntoFolder(edited, profile, join(root, 'edited'), {
     units: ['head'],
@@ -120,7 +120,7 @@ test('a folder of another manifest is refused', async () => {
   await eight.close()
 })
 
-test('a unit from a peer: any order of pieces, checked before it has its name', async () => {
+test('a unit written in any order of pieces is checked before it gets its final name', async () => {
   const folder = await createPackedFolder(join(root, 'peer'), whole.manifest)
   const writer = await folder.writer('block-0')
   await expect(folder.writer('block-0')).rejects.toThrow(/being written already/)
@@ -205,7 +205,7 @@ test('ranges of packed tensors stay inside them', async () => {
   await expect(whole.read('embed.nothing', 0, 1)).rejects.toThrow(/no packed tensor/)
 })
 
-test('a model folder: what it is not is said', async () => {
+test('a path that is no model folder is refused with what it is instead', async () => {
   await expect(openFolder(join(root, 'nowhere'))).rejects.toThrow(/there is no folder/)
   await expect(openFolder(whole.unitPath('embed'))).rejects.toThrow(/is a file; give the folder/)
   await expect(openFolder(root)).rejects.toThrow(

@@ -4,16 +4,16 @@ import { ModelError } from '../../error.ts'
 import { isNoEntry } from '../../sources/file-reader.ts'
 
 /**
- * Whose unfinished work a folder is. Several processes may share one data directory (a node and its clients), so each
- * works in folders of its own name, and takes over only those of processes that are gone.
+ * The process that owns unfinished work. Several processes may share one data directory (a node and its clients), so each
+ * works in folders that carry its name, and takes over only those of processes that are gone.
  */
 export interface PartialOwner {
-  /** Unlike that of any other process, letters, digits and hyphens. */
+  /** Unique among processes; letters, digits and hyphens. */
   readonly name: string
   isGone(name: string): boolean
 }
 
-/** Tells processes apart by their number alone; `@shoal/swarm` gives a better one with start times. */
+/** Tells processes apart by their id alone; `@shoal/swarm` passes a better owner, which includes start times. */
 export const processOwner: PartialOwner = {
   name: String(process.pid),
   isGone(name) {
@@ -30,20 +30,21 @@ export const processOwner: PartialOwner = {
 /** An unfinished file or folder on its way to a final name, claimed by this process. */
 export interface PartialFolder {
   readonly path: string
-  /** True when it holds what an earlier process, or an earlier try, left. */
+  /** True when it holds what an earlier process or an earlier attempt left. */
   readonly adopted: boolean
-  /** Others may take it over from now on. */
+  /** Lets others take it over from now on. */
   release(): void
   remove(): Promise<void>
 }
 
-/** Claims of this process: two tries of one process must not meet in one folder either. */
+/** Claims of this process: two attempts of one process must not share a folder either. */
 const claimed = new Set<string>()
 let claims = 0
 
 /**
- * A folder `<target>.<owner>.<n>.partial` for the unfinished `target`. With `adopt`, one whose owner is gone is taken
- * over with its contents: renaming it is atomic, so of two processes one gets it. Further ones are removed.
+ * Claims a folder `<target>.<owner>.<n>.partial` for the unfinished `target`. With `adopt`, a folder whose owner is gone is
+ * taken over with its contents; renaming it is atomic, so only one of two processes gets it. Further abandoned folders are
+ * removed.
  */
 export async function claimPartial(
   target: string,
@@ -64,7 +65,7 @@ export async function claimPartial(
       claimed.delete(path)
     },
   })
-  // Left by a process of the same number before a restart of the machine.
+  // A process with the same id may have left one before the machine restarted.
   await rm(path, { recursive: true, force: true })
   let adopted = false
   for (const left of await abandoned(target, owner)) {
@@ -100,8 +101,8 @@ async function renamed(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * Removes the unfinished work in a folder that nobody has touched since `beforeMs` of the wall clock and whose owner is
- * gone: what will be gone on with is gone on with soon, and the rest would fill the disk for ever.
+ * Removes unfinished work whose owner is gone and that has not changed since `beforeMs` of the wall clock. Work that is
+ * resumed at all is resumed soon; the rest would fill the disk for ever.
  * @returns the names of what was removed
  */
 export async function sweepPartials(
@@ -126,7 +127,7 @@ export async function sweepPartials(
   return removed
 }
 
-/** Of the folder and what lies in it; `Infinity` when another process has just taken it. */
+/** Latest change of a folder or of anything in it; `Infinity` when another process has just taken it over. */
 async function changedMs(path: string): Promise<number> {
   try {
     const times = [(await stat(path)).mtimeMs]

@@ -32,21 +32,21 @@ export interface UnitWriter {
 export interface UnitFile {
   readonly path: string
   readonly bytes: number
-  /** What the file must hold; null when that is not known yet and `commit` is always called with `verified`. */
+  /** The tensors of the file; null while they are not known, in which case `commit` must be called with `verified`. */
   readonly tensors: readonly ManifestTensor[] | null
 }
 
-/** @param ended called once: true when the unit is there under its final name, false when it was given up */
+/** @param ended called once: with true when the unit has its final name, with false when it was aborted */
 export async function createUnitWriter(
   unit: UnitFile,
   ended: (committed: boolean) => Promise<void> | void,
   owner: PartialOwner = processOwner,
 ): Promise<UnitWriter> {
-  // Packing starts a unit from nothing, but what peers have sent of it stays theirs: `unit-download.ts` goes on there.
+  // Packing starts a unit anew; an unfinished download of it has another folder and stays resumable.
   const partial = await claimPartial(`${unit.path}.packing`, owner, { adopt: false })
   const partialPath = join(partial.path, 'data')
   const handle = await open(partialPath, 'w+')
-  // The whole size at once: gaps between tensors read as zeros, and a short file is noticed by its size.
+  // The file gets its full size at once, so that gaps between tensors read as zeros.
   try {
     await handle.truncate(unit.bytes)
   } catch (error) {
@@ -87,7 +87,8 @@ export async function createUnitWriter(
 }
 
 /**
- * Compares the hash of every tensor, and that the gaps between them are zero: a file of one unit has one content.
+ * Compares the hash of every tensor and checks that the gaps between them are zero, so that a unit's file has exactly one
+ * valid content.
  * @throws {ModelError} `hash-mismatch` naming the first tensor whose bytes are not the manifest's
  */
 export async function verifyTensors(handle: FileHandle, unit: UnitFile, signal?: AbortSignal): Promise<void> {

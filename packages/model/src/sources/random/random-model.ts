@@ -45,9 +45,9 @@ interface RandomTensor {
 const chunkValues = 1 << 21
 
 /**
- * Writes a model of random weights in Hugging Face layout, for measurements and tests: no two tensors have the same
- * values, and activations keep their size (each matrix has deviation 1/√columns; what is added to the residual stream
- * is divided by √(2 · blocks), as in GPT-2). The same shape and seed give the same bytes.
+ * Writes a model of random weights in Hugging Face layout, for measurements and tests. No two tensors have the same values.
+ * Activations keep their size: each matrix has standard deviation 1/√columns, divided by √(2 · blocks) where it adds to the
+ * residual stream, as in GPT-2 (Radford et al. 2019, section 2.3). The same shape and seed give the same bytes.
  *
  * @throws {ModelError} `bad-request` for a folder that is not empty, `bad-model` for a shape that makes no sense
  */
@@ -103,7 +103,7 @@ export async function writeRandomModel(
       JSON.stringify({ metadata: { total_size: valuesTotal * valueBytes }, weight_map: weightMap }, null, 1),
     )
   }
-  // Last: a folder without config.json is not taken for a model.
+  // config.json is written last, because a folder without it is not taken for a model.
   await writeFile(join(folder, 'config.json'), JSON.stringify(configJson, null, 1))
 }
 
@@ -149,7 +149,7 @@ function momentsOf(
 ): { mean: number; deviation: number } {
   if (columns === undefined)
     return name.endsWith('.bias') ? { mean: 0, deviation: 0.1 } : { mean: 1, deviation: 0.1 }
-  // As a look-up a row has deviation 1; tied, it is also the head's matrix, and the first norm restores its size.
+  // A row of the embedding has deviation 1. A tied one is the head's matrix too; the first norm then restores the size.
   if (name === 'embed.weight' && !config.tiedEmbeddings) return { mean: 0, deviation: 1 }
   const toResidual = name.endsWith('.output.weight') || name.endsWith('.down.weight')
   return { mean: 0, deviation: 1 / Math.sqrt(columns * (toResidual ? 2 * config.blockCount : 1)) }

@@ -8,8 +8,8 @@ export interface WeightGenerator {
 
 /**
  * xoshiro128++ (Blackman and Vigna, "Scrambled Linear Pseudorandom Number Generators", 2021), seeded by splitmix32.
- * The sum of the two 16-bit halves of each word is triangular: near enough to a normal distribution, and a thousand
- * million of them take seconds.
+ * The sum of the two 16-bit halves of each word has a triangular distribution, which is close enough to a normal one and
+ * fast: a thousand million values take seconds.
  *
  * @param seed unsigned 32 bits
  * @param stream unsigned 32 bits: different tensors of one model

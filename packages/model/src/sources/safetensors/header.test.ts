@@ -78,7 +78,7 @@ test.each<[string, Uint8Array, RegExp]>([
   )
 })
 
-test('a lying length allocates nothing: no read is longer than the header limit', async () => {
+test('a header length beyond the limit is refused before anything is read or allocated', async () => {
   const lengths: number[] = []
   const file = new Uint8Array(64)
   new DataView(file.buffer).setBigUint64(0, 2n ** 40n, true)

@@ -5,7 +5,7 @@ import type { NativeGate } from '../native-gate.ts'
 
 export type Feeds = Record<string, Tensor>
 
-/** One loaded graph. Runs on the calling thread, which is why only the worker uses it. */
+/** One loaded graph. It runs on the calling thread and blocks it. */
 export interface ComputeSession {
   /** @param outputs names of the outputs to return */
   run(feeds: Feeds, outputs: readonly string[]): Record<string, Float32Array<ArrayBuffer>>
@@ -20,8 +20,9 @@ export interface SessionOptions {
 }
 
 /**
- * Loads a graph. The one door to onnxruntime; it goes through the binding's synchronous object instead of the public
- * wrapper, which only adds a turn of the event loop and still blocks the thread (pinned exactly for that).
+ * Loads a graph. This is the only door to onnxruntime. It uses the binding's synchronous object instead of the public
+ * wrapper, which only adds a turn of the event loop and blocks the thread all the same; the binding is not a public
+ * interface, so the version of onnxruntime-node is pinned exactly.
  *
  * @throws {ShoalError} `compute-failed` when onnxruntime refuses it: files missing, too little memory
  */
@@ -38,7 +39,7 @@ export function loadSession(model: Uint8Array, options: SessionOptions): Compute
   }
 }
 
-/** Apart, because what a session's functions can see stays in memory with them, and a rank's weights are in its graphs. */
+/** A function of its own, so that the closures of a session do not keep the model's bytes, which hold a rank's weights, in memory. */
 function loaded(model: Uint8Array, { folder, threads, gate }: SessionOptions): Binding.InferenceSession {
   return gate.pass(() => {
     const session = described('could not start', () => {
@@ -52,13 +53,13 @@ function loaded(model: Uint8Array, { folder, threads, gate }: SessionOptions): B
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         logSeverityLevel: 3,
-        // One session per block: arenas of their own would keep sixteen times the activations of a prefill chunk (2.1 GB
-        // instead of 1.3 GB for 16 blocks of the 1B shape) and are no faster, interleaved.
+        // Each block has a session. With an arena each, they would keep the activations of a prefill chunk once per block
+        // (2.1 GB instead of 1.3 GB for 16 blocks of the 1B shape), and would be no faster (interleaved measurement).
         enableCpuMemArena: false,
         extra: {
           session: {
             model_external_initializers_file_folder_path: folder,
-            // Each session has its own thread pool; pools that spin starve each other.
+            // Each session has a thread pool of its own, and spinning pools starve each other.
             intra_op: { allow_spinning: '0' },
           },
         },

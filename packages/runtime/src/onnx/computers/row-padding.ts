@@ -1,6 +1,7 @@
 /**
- * What the host must do to a call's rows so that a row's bits do not depend on how many came with it (rule R3):
- * nothing; make a single row two; or make the count even. Extra rows are copies of the last one and are dropped.
+ * How a call's rows are padded so that the bits of a row do not depend on how many rows came with it (rule R3 of
+ * docs/numerics.md): not at all, a single row to two, or to an even number. Extra rows are copies of the last one, and their
+ * results are dropped. From the cheapest to the most expensive.
  */
 export const rowPaddings = ['none', 'one-becomes-two', 'even'] as const
 export type RowPadding = (typeof rowPaddings)[number]

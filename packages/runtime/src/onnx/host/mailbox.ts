@@ -3,19 +3,19 @@ import type { SumRanks } from '../../block-runner.ts'
 import type { BlockingSum } from '../computers/rank-chain.ts'
 
 /**
- * Where the compute thread leaves a partial sum and waits for the total, once per half-block: shared memory and a futex
- * each way, because a message between threads costs several times as much (docs/log.md). The thread sleeps; it does not
+ * Shared memory in which the compute thread leaves a partial sum and waits for the total, once per half-block, with a futex
+ * each way: a message between threads costs several times as much (docs/log.md). The waiting thread sleeps and does not
  * spin.
  */
 const states = { idle: 0, posted: 1, answered: 2, failed: 3 } as const
 const stateAt = 0
 const countAt = 1
-/** Milliseconds, in bytes: a number of eight of them behind the two of four. */
+/** Byte offset of the milliseconds, a float64 behind the two int32. */
 const computedAtByte = 8
-/** A cache line, so that waiting for the state does not disturb the rows. */
+/** A cache line, so that the state and the rows do not share one. */
 const headBytes = 64
 
-/** @param values the most that one exchange has */
+/** @param values of the longest exchange */
 export function createMailboxMemory(values: number): SharedArrayBuffer {
   return new SharedArrayBuffer(headBytes + values * Float32Array.BYTES_PER_ELEMENT)
 }
@@ -32,7 +32,7 @@ export function mailboxSum(memory: SharedArrayBuffer): BlockingSum {
     Atomics.store(head, stateAt, states.posted)
     Atomics.notify(head, stateAt)
     while (Atomics.load(head, stateAt) === states.posted) Atomics.wait(head, stateAt, states.posted)
-    // The other side knows why, and says so to whoever called.
+    // The other side knows the reason and reports it to the caller (`Mailbox.takeFailure`).
     if (Atomics.load(head, stateAt) === states.failed)
       throw new ShoalError('cancelled', 'the ranks did not add up their partial sums')
     return rows.subarray(0, partial.length)
@@ -40,13 +40,13 @@ export function mailboxSum(memory: SharedArrayBuffer): BlockingSum {
 }
 
 export interface Mailbox {
-  /** Why the last exchange failed; null when none has since it was last asked. */
+  /** The reason of the last failed exchange, once; null when none has failed since the last call. */
   takeFailure(): ShoalError | null
-  /** Fails the exchange that is under way, and every later one. */
+  /** Fails the exchange in progress and every later one. */
   close(): void
 }
 
-/** The other side: answers every partial sum that is posted, until it is closed. */
+/** The device's side: answers every partial sum that is posted, until the mailbox is closed. */
 export function serveMailbox(memory: SharedArrayBuffer, sum: SumRanks): Mailbox {
   const head = new Int32Array(memory, 0, headBytes / Int32Array.BYTES_PER_ELEMENT)
   const computed = new Float64Array(memory, computedAtByte, 1)

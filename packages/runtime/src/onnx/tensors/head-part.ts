@@ -3,12 +3,12 @@ import { unitOf, type IndexRange, type Manifest, type ModelConfig } from '@shoal
 import { indexWeights } from '../../tensors/weights.ts'
 import type { WeightSource } from '../graph/linear.ts'
 
-/** The model as whoever computes the logits of a part of the vocabulary sees it. */
+/** The model with a part of the vocabulary as its whole vocabulary. @param vocabulary null for all */
 export function headConfig(config: ModelConfig, vocabulary: IndexRange | null): ModelConfig {
   return vocabulary === null ? config : { ...config, vocabularySize: vocabulary.end - vocabulary.start }
 }
 
-/** Constants of a head that projects to these tokens only: their rows lie together in the unit's file. */
+/** Constants of a head that projects to some tokens only, whose rows are contiguous in the unit's file. */
 export function headPartSource(manifest: Manifest, { start, end }: IndexRange): WeightSource {
   const index = indexWeights(manifest)
   return (name, type, shape) => {

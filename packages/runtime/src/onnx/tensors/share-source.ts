@@ -11,12 +11,13 @@ import { tensorCut } from '../../ranks/matrix-cuts.ts'
 import { indexWeights } from '../../tensors/weights.ts'
 import type { WeightSource } from '../graph/linear.ts'
 
-/** Bytes `[offset, offset + length)` of a packed tensor, at once. */
+/** Reads bytes `[offset, offset + length)` of a packed tensor, synchronously. */
 export type TensorBytes = (tensor: ManifestTensor, offset: number, length: number) => Uint8Array
 
 /**
- * Constants of a rank's share. Packed tensors are hashed whole, so they lie whole on the disk; what is loaded is cut
- * from them here. Rows lie together in the file; inputs do not, so each row of `output` and `down` is cut.
+ * Constants of a rank's share. Packed tensors are hashed as a whole, so each rank has the whole ones on disk, and its part is
+ * cut from them here. The rows of a part are contiguous in the file; its inputs are not, so each row of `output` and
+ * `down` is cut.
  */
 export function shareSource(manifest: Manifest, share: RankShare, read: TensorBytes): WeightSource {
   const { config, profile } = manifest
@@ -42,7 +43,7 @@ export function shareSource(manifest: Manifest, share: RankShare, read: TensorBy
     return { bytes }
   }
 
-  /** Where inputs `[start, end)` lie in a row's bytes: whole quantisation blocks, their scales, or floats. */
+  /** Byte range of inputs `[start, end)` in a row: whole quantisation blocks, their scales, or floats. */
   function inputBytes({ name, type, shape }: ManifestTensor, { start, end }: IndexRange): IndexRange {
     if (profile.weights === 'f32') return { start: 4 * start, end: 4 * end }
     const [, , blockBytes = 0] = shape

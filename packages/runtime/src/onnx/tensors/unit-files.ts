@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TensorBytes } from './share-source.ts'
 
-/** Reads packed tensors of a folder's units, on the calling thread: for the compute thread while it loads. */
+/** Reads packed tensors from the units' files of a folder. It blocks the calling thread, which is the engine's while it loads. */
 export function unitFiles(folder: string): TensorBytes {
   return ({ name, offset: from }, offset, length) => {
     const file = openSync(join(folder, `${unitOf(name)}.bin`), 'r')

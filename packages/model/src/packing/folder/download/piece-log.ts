@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { asObject, fieldOf } from '../../../json-fields.ts'
 
-/** What is known of one piece that was written. */
+/** A piece that was written. */
 export interface WrittenPiece {
   readonly sha256: string
   /** The peer that sent it. */
@@ -9,9 +9,9 @@ export interface WrittenPiece {
 }
 
 /**
- * Which pieces of an unfinished file have been written, by whom, and what they hash to: one line of JSON per event,
- * appended after the bytes. A line that was cut off by a crash is no line. Nothing is synced: after a loss of power the
- * hashes tell which bytes arrived on the disk.
+ * A log of the pieces of an unfinished file: one line of JSON for each piece that was written or dropped, appended after the
+ * bytes, with the piece's hash and sender. A line that a crash cut off is ignored. Nothing is synced: after a loss of power
+ * the hashes tell which bytes have reached the disk.
  */
 export interface PieceLog {
   add(index: number, piece: WrittenPiece): Promise<void>
@@ -19,7 +19,7 @@ export interface PieceLog {
   close(): Promise<void>
 }
 
-/** @param pieceBytes of the grid that the indices count; a log of another grid says nothing */
+/** @param pieceBytes size of the pieces that the indices count; a log with another size is discarded */
 export async function openPieceLog(
   path: string,
   pieceBytes: number,
@@ -27,7 +27,7 @@ export async function openPieceLog(
   const handle = await open(path, 'a+')
   try {
     const written = readLines(await handle.readFile('utf8'), pieceBytes)
-    // Written anew, so that a cut-off line does not swallow the next one.
+    // The log is rewritten, because the next line would otherwise be appended to a line that was cut off.
     await handle.truncate(0)
     await handle.appendFile(
       [line({ pieceBytes }), ...[...written].map(([index, piece]) => line({ index, ...piece }))].join(''),
@@ -40,7 +40,7 @@ export async function openPieceLog(
 }
 
 function appendTo(handle: FileHandle): PieceLog {
-  // Lines of concurrent writers must not mingle.
+  // Appends run one after the other, so that the lines of concurrent writes do not mix.
   let turn: Promise<void> = Promise.resolve()
   const append = (text: string): Promise<void> => {
     const written = turn.then(() => handle.appendFile(text))

@@ -57,7 +57,7 @@ async function fill(download: UnitDownload, fits: (piece: Piece) => boolean): Pr
     await download.write(piece, await right(piece), `peer-${piece.index % 2}`)
 }
 
-test('the grid covers each tensor once, and no gap', () => {
+test('the grid of pieces covers each tensor once and leaves out the gaps', () => {
   const tensors = whole.manifest.manifest.tensors.filter((tensor) => tensor.name.startsWith('block-0.'))
   const pieces = piecesOf(tensors, pieceBytes)
   expect(pieces.map(({ index }) => index)).toEqual(pieces.map((_, index) => index))
@@ -69,7 +69,7 @@ test('the grid covers each tensor once, and no gap', () => {
   }
 })
 
-test('a process that vanished leaves its pieces to the next', async () => {
+test('a process that has vanished leaves its pieces to the next one', async () => {
   const first = await (await open('a')).download(unit, pieceBytes)
   await fill(first, ({ index }) => index % 3 !== 0)
   vanished.push(first)
@@ -97,7 +97,7 @@ test('suspended work is found again by the same process', async () => {
   expect((await readdir(path)).sort()).toEqual(['assets', 'manifest.cbor'])
 })
 
-test('two live processes never meet in one file; either completes the unit', async () => {
+test('two live processes never share an unfinished file, and either can complete the unit', async () => {
   const [a, b] = [await open('a'), await open('b')]
   const [first, second] = [await a.download(unit, pieceBytes), await b.download(unit, pieceBytes)]
   await fill(first, ({ index }) => index < 3)
@@ -150,7 +150,7 @@ test.each([
   await folder.verify(unit)
 })
 
-test('a log of another grid says nothing', async () => {
+test('a log with another piece size is discarded', async () => {
   const folder = await open()
   const first = await folder.download(unit, pieceBytes)
   await fill(first, () => true)
