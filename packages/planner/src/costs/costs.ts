@@ -1,4 +1,4 @@
-import { packedUnit, type ModelConfig, type NumericProfile } from '@shoal/model'
+import { blockSpecs, packedBlock, type BlockSpec, type ModelConfig, type NumericProfile } from '@shoal/model'
 
 /** What one block of a model costs wherever it runs. All figures are integers. */
 export interface ModelCosts {
@@ -13,25 +13,35 @@ export interface ModelCosts {
   readonly contextLength: number
 }
 
-/** The costs of a model in a numeric profile. */
+/**
+ * The costs of a model in a numeric profile. A plan counts blocks, so where blocks differ each is taken for the largest:
+ * a plan never puts more on a node than fits.
+ */
 export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelCosts {
-  const tensors = packedUnit(config, profile, 'block-0')
-  const packedBytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0)
-  // At accuracy level 4, onnxruntime keeps a sum per quantisation block beside each scale (docs/numerics.md).
-  const scaleBytes =
-    profile.accuracyLevel === 4
-      ? tensors.filter(({ name }) => name.endsWith('.scale')).reduce((sum, tensor) => sum + tensor.bytes, 0)
-      : 0
-  const { keyValueHeadCount, headSize } = config
-  // Keys and values in int8 carry one float32 scale per head.
-  const headBytes = profile.kv === 'f32' ? 4 * headSize : headSize + 4
+  const kinds = [...new Map(blockSpecs(config).map((spec) => [JSON.stringify(spec), spec])).values()]
   return {
     blockCount: config.blockCount,
-    blockBytes: packedBytes + scaleBytes,
-    cacheBytesPerTokenPerBlock: 2 * keyValueHeadCount * headBytes,
+    blockBytes: Math.max(...kinds.map((spec) => weightBytes(spec, profile))),
+    cacheBytesPerTokenPerBlock: Math.max(...kinds.map((spec) => cacheBytes(spec, profile))),
     rowBytes: 4 * config.hiddenSize,
     contextLength: config.contextLength,
   }
+}
+
+function weightBytes(spec: BlockSpec, profile: NumericProfile): number {
+  return packedBlock(spec, profile, 'block-0').reduce((sum, { name, bytes }) => {
+    // At accuracy level 4, onnxruntime keeps a sum per quantisation block beside each scale (docs/numerics.md).
+    const copies = profile.accuracyLevel === 4 && name.endsWith('.scale') ? 2 : 1
+    return sum + copies * bytes
+  }, 0)
+}
+
+/** Keys and values in int8 carry one float32 scale per head. */
+function cacheBytes(
+  { attention: { keyValueHeadCount, headSize } }: BlockSpec,
+  profile: NumericProfile,
+): number {
+  return 2 * keyValueHeadCount * (profile.kv === 'f32' ? 4 * headSize : headSize + 4)
 }
 
 /** Thousandths of a node's memory that a plan may fill. The rest is for activations, fragmentation and the runtime itself. */
