@@ -1,6 +1,6 @@
 /**
  * Encrypted, framed, credit-controlled channels between peers, behind one interface: libp2p, and memory for tests and
- * the simulator. `conformance.ts` says what both must do.
+ * the simulator. `conformance/` says what both must do.
  *
  * @example
  * const network = createMemoryNetwork({ clock, random: seededRandom(1) })
@@ -17,7 +17,7 @@ export type {
   Provider,
   RecordOrder,
   RecordRules,
-} from './directory.ts'
+} from './directory/directory.ts'
 export { createLibp2pTransport, type Libp2pTransportOptions } from './libp2p/create-transport.ts'
 export { createPeerKey, peerIdOfKey } from './libp2p/keys.ts'
 export type { Libp2pTransport } from './libp2p/transport.ts'

@@ -1,6 +1,6 @@
 import { createVirtualClock, ShoalError, type VirtualClock } from '@shoal/host'
 import { afterEach, beforeEach, expect } from 'vitest'
-import type { Directory, DirectoryOptions, RecordRules } from '../directory.ts'
+import type { Directory, DirectoryOptions, RecordRules } from '../directory/directory.ts'
 import type { Transport } from '../transport.ts'
 import { signal } from './peers.ts'
 

@@ -1,6 +1,6 @@
 import type { VirtualClock } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
-import type { Provider } from '../directory.ts'
+import type { Provider } from '../directory/directory.ts'
 import { limits } from '../limits.ts'
 import { createDirectoryPeers, seal, type DirectoryPeer, type DirectoryWorld } from './directory-peers.ts'
 import { refusal, signal } from './peers.ts'

@@ -1,7 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 import { freeMemory, type Clock } from '@shoal/host'
-import { CreditChannel, type Wire } from '../credit-channel.ts'
-import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-reader.ts'
+import { CreditChannel } from '../channel/credit-channel.ts'
+import type { Wire } from '../channel/wire.ts'
+import { createFrameReader, packFrame, packGoodbye, packGrant } from '../channel/frame-reader.ts'
 import { limits } from '../limits.ts'
 
 /** A channel over a socket of its own: the same words and frames as on a stream, with nothing but TLS beneath. */

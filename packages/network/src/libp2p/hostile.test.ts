@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { limits } from '../limits.ts'
 import type { Channel } from '../transport.ts'
 import { createLibp2pTransport } from './create-transport.ts'
-import { packFrame, packGoodbye, packGrant } from '../frame-reader.ts'
+import { packFrame, packGoodbye, packGrant } from '../channel/frame-reader.ts'
 import { createPeerKey } from './keys.ts'
 import type { Libp2pTransport } from './transport.ts'
 

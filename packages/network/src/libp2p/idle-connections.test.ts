@@ -1,7 +1,7 @@
 import { createVirtualClock, ShoalError, silentLogger } from '@shoal/host'
 import { afterEach, expect, test } from 'vitest'
 import { signal } from '../conformance/peers.ts'
-import type { RecordRules } from '../directory.ts'
+import type { RecordRules } from '../directory/directory.ts'
 import { limits } from '../limits.ts'
 import { createLibp2pTransport } from './create-transport.ts'
 import { createPeerKey } from './keys.ts'

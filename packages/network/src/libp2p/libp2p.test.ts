@@ -1,6 +1,6 @@
 import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
-import { describeTransport } from '../conformance.ts'
+import { describeTransport } from '../conformance/conformance.ts'
 import type { Libp2pTransportOptions } from './create-transport.ts'
 import { signal } from '../conformance/peers.ts'
 import { createLibp2pTransport } from './create-transport.ts'

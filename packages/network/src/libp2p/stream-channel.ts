@@ -1,12 +1,13 @@
 import { messageOf, type Clock, type Logger } from '@shoal/host'
 import type { Stream } from '@libp2p/interface'
-import { CreditChannel, type Wire } from '../credit-channel.ts'
+import { CreditChannel } from '../channel/credit-channel.ts'
+import type { Wire } from '../channel/wire.ts'
 import { limits } from '../limits.ts'
-import { createFrameReader, packFrame, packGoodbye, packGrant } from '../frame-reader.ts'
+import { createFrameReader, packFrame, packGoodbye, packGrant } from '../channel/frame-reader.ts'
 
 /**
- * A channel over a libp2p stream. Of the stream's own flow control only `send`'s answer and the `drain` and `idle`
- * events are used: `onDrain()`, `for await` and `pause()` have defects (docs/network.md); credit does the rest.
+ * A channel over a libp2p stream. Of the stream's own flow control it uses only the result of `send` and the events
+ * `drain` and `idle`: `onDrain()`, `for await` and `pause()` have defects (docs/network.md). Credit does the rest.
  *
  * Call it in the same turn in which libp2p hands over the stream, so that no byte arrives unheard.
  */
@@ -18,24 +19,6 @@ export function createStreamChannel(
 ): CreditChannel {
   let endPromise: Promise<void> | undefined
   let waitsForDrain = false
-
-  const end = async (): Promise<void> => {
-    const abandoned = new AbortController()
-    const timer = clock.after(limits.closeTimeoutMs, () =>
-      stream.abort(new Error('the other side did not end the stream')),
-    )
-    stream.addEventListener('close', () => {
-      timer.cancel()
-      abandoned.abort()
-    })
-    try {
-      stream.send(packGoodbye())
-      await stream.close({ signal: abandoned.signal })
-    } catch (error) {
-      // The stream broke before the goodbye left: the other side sees that, and this side wanted it gone.
-      logger.debug('goodbye-unsent', { peer: remotePeer, reason: messageOf(error) })
-    }
-  }
 
   const wire: Wire = {
     pack: packFrame,
@@ -51,7 +34,7 @@ export function createStreamChannel(
         channel.broke(error)
       }
     },
-    end: () => (endPromise ??= end()),
+    end: () => (endPromise ??= endStream(stream, remotePeer, clock, logger)),
     reset: (error) => stream.abort(error),
   }
 
@@ -82,6 +65,25 @@ export function createStreamChannel(
   if (stream.status !== 'open' || stream.remoteWriteStatus === 'closed')
     queueMicrotask(() => queueMicrotask(endedWithoutGoodbye))
   return channel
+}
+
+/** Says goodbye and ends the stream; one whose other side does not end it too is aborted after a while. Never rejects. */
+async function endStream(stream: Stream, remotePeer: string, clock: Clock, logger: Logger): Promise<void> {
+  const abandoned = new AbortController()
+  const timer = clock.after(limits.closeTimeoutMs, () =>
+    stream.abort(new Error('the other side did not end the stream')),
+  )
+  stream.addEventListener('close', () => {
+    timer.cancel()
+    abandoned.abort()
+  })
+  try {
+    stream.send(packGoodbye())
+    await stream.close({ signal: abandoned.signal })
+  } catch (error) {
+    // The stream broke before the goodbye left: the other side sees that, and this side wanted it gone.
+    logger.debug('goodbye-unsent', { peer: remotePeer, reason: messageOf(error) })
+  }
 }
 
 const isDrained = (stream: Stream): boolean => !stream.writableNeedsDrain && stream.writeBufferLength === 0

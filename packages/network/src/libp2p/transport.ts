@@ -3,7 +3,7 @@ import type { Connection, Ed25519PrivateKey, Libp2p, Stream } from '@libp2p/inte
 import type { Ping } from '@libp2p/ping'
 import { ShoalError, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
 import { protocols } from '@shoal/protocol'
-import type { Directory } from '../directory.ts'
+import type { Directory } from '../directory/directory.ts'
 import type { DirectChannels } from '../direct/direct-channels.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import { limits } from '../limits.ts'

@@ -1,5 +1,6 @@
 import type { Clock } from '@shoal/host'
-import { CreditChannel, type Wire } from '../credit-channel.ts'
+import { CreditChannel } from '../channel/credit-channel.ts'
+import type { Wire } from '../channel/wire.ts'
 import { createPipe, type Pipe } from './pipe.ts'
 
 /** The ends of a connection, by peer id. */

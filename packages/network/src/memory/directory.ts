@@ -1,7 +1,13 @@
 import { messageOf, ShoalError } from '@shoal/host'
-import { admitRecord } from '../admit-record.ts'
-import type { Directory, DirectoryOptions, DirectoryStats, Provider, RecordRules } from '../directory.ts'
-import { createShelf, type Shelf } from '../shelf.ts'
+import { admitRecord } from '../directory/admit-record.ts'
+import type {
+  Directory,
+  DirectoryOptions,
+  DirectoryStats,
+  Provider,
+  RecordRules,
+} from '../directory/directory.ts'
+import { createShelf, type Shelf } from '../directory/shelf.ts'
 import type { MemorySwitch } from './network.ts'
 import type { MemoryTransport } from './transport.ts'
 

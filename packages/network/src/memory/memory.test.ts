@@ -1,6 +1,6 @@
 import { seededRandom, type Clock } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
-import { describeTransport } from '../conformance.ts'
+import { describeTransport } from '../conformance/conformance.ts'
 import { createMemoryNetwork } from './network.ts'
 
 describeTransport('memory', (clock) => {

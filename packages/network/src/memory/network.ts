@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@shoal/host'
 import { peerVanished } from '../errors.ts'
-import type { Directory, DirectoryOptions } from '../directory.ts'
+import type { Directory, DirectoryOptions } from '../directory/directory.ts'
 import type { Transport } from '../transport.ts'
 import { createMemoryConnection, type FrameTap, type MemoryConnection } from './connection.ts'
 import { MemoryDirectory } from './directory.ts'

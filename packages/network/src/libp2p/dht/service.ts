@@ -1,8 +1,9 @@
 import { kadDHT, passthroughMapper, type KadDHT } from '@libp2p/kad-dht'
 import { ShoalError } from '@shoal/host'
-import { admitRecord } from '../../admit-record.ts'
-import type { RecordRules } from '../../directory.ts'
-import { equalBytes, type Shelf } from '../../shelf.ts'
+import { admitRecord } from '../../directory/admit-record.ts'
+import type { RecordRules } from '../../directory/directory.ts'
+import { equalBytes } from '../../directory/held-records.ts'
+import type { Shelf } from '../../directory/shelf.ts'
 import { verifySignature } from '../keys.ts'
 import { dhtProtocol, ownerOf, recordNamespace } from './keys.ts'
 

@@ -3,7 +3,7 @@ import { base32 } from 'multiformats/bases/base32'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { limits } from '../../limits.ts'
-import { createShelf, type Shelf } from '../../shelf.ts'
+import { createShelf, type Shelf } from '../../directory/shelf.ts'
 import { recordKey, topicId } from './keys.ts'
 import { createDhtStore } from './store.ts'
 

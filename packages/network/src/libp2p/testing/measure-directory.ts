@@ -10,7 +10,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { silentLogger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
-import type { RecordRules } from '../../directory.ts'
+import type { RecordRules } from '../../directory/directory.ts'
 import { createLibp2pTransport } from '../create-transport.ts'
 import { createPeerKey } from '../keys.ts'
 

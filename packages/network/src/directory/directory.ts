@@ -1,4 +1,4 @@
-import type { Transport } from './transport.ts'
+import type { Transport } from '../transport.ts'
 
 /** A peer that said it has to do with a topic; a hint, until it has been asked itself. */
 export interface Provider {

@@ -1,8 +1,9 @@
 import { ShoalError } from '@shoal/host'
 import type { RecordRules } from './directory.ts'
-import { limits } from './limits.ts'
-import { equalBytes, type Shelf } from './shelf.ts'
-import type { Transport } from './transport.ts'
+import { limits } from '../limits.ts'
+import { equalBytes } from './held-records.ts'
+import type { Shelf } from './shelf.ts'
+import type { Transport } from '../transport.ts'
 
 /**
  * Checks a record before it is held, passed on or returned, and remembers it when it is the newest.

@@ -1,9 +1,9 @@
 import type { VirtualClock } from '@shoal/host'
 import { describe } from 'vitest'
-import { describeConnections } from './conformance/connections.ts'
-import { describeEndings } from './conformance/endings.ts'
-import { describeFrames } from './conformance/frames.ts'
-import { createPeers, type TransportWorld } from './conformance/peers.ts'
+import { describeConnections } from './connections.ts'
+import { describeEndings } from './endings.ts'
+import { describeFrames } from './frames.ts'
+import { createPeers, type TransportWorld } from './peers.ts'
 
 /** What every {@link Transport} must do. */
 export function describeTransport(name: string, createWorld: (clock: VirtualClock) => TransportWorld): void {

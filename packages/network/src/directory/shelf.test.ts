@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { createVirtualClock, type VirtualClock } from '@shoal/host'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { RecordOrder } from './directory.ts'
-import { limits } from './limits.ts'
+import { limits } from '../limits.ts'
 import { createShelf, type Shelf } from './shelf.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -1,0 +1,82 @@
+/** The parts of libp2p that a node is built from, and their limits. */
+import { noise } from '@chainsafe/libp2p-noise'
+import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
+import { identify } from '@libp2p/identify'
+import { mdns } from '@libp2p/mdns'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { limits } from '../limits.ts'
+import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
+import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
+import { withJoinedWrites } from './speed-ups/joined-writes.ts'
+import { withLazyWindows } from './speed-ups/lazy-windows.ts'
+import { withQuietLengths } from './speed-ups/quiet-lengths.ts'
+import type { SpeedUpReport } from './speed-ups/report.ts'
+import type { HeardListener } from './transport.ts'
+
+/**
+ * A stream's window, and so what a transfer may put in front of a small frame on another channel. An 8 KB round trip
+ * beside a transfer, two busy cores: 30 to 68 ms with 4 MiB, 16 to 21 with 1 MiB, 5 to 10 with 512 KiB, and the transfer
+ * no slower. 512 KiB in flight still fill 200 Mbit/s at 20 ms.
+ */
+const streamWindowBytes = 512 * 1024
+
+/** TCP, noise and yamux. @param fast with the speed-ups of this package */
+export function connectionParts(dialInstead: DialInstead | undefined, report: SpeedUpReport, fast: boolean) {
+  const muxer = yamux({ streamOptions: { maxStreamWindowSize: streamWindowBytes } })
+  const connections = dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), dialInstead)
+  if (!fast)
+    return {
+      transports: [connections],
+      connectionEncrypters: [noise({ crypto: defaultCrypto })],
+      streamMuxers: [muxer],
+    }
+  report.engaged('cached-keys')
+  return {
+    transports: [withJoinedWrites(connections, report)],
+    connectionEncrypters: [withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report)],
+    streamMuxers: [withLazyWindows(muxer, report)],
+  }
+}
+
+/** Services that every node has. */
+export const ownServices = {
+  identify: identify(),
+  // libp2p's own monitor pings each connection and drops it when that fails: a ping of ours must not take its stream.
+  ping: ping({
+    maxInboundStreams: limits.channelsPerProtocol,
+    maxOutboundStreams: limits.channelsPerProtocol,
+  }),
+}
+
+export const connectionLimits = {
+  connectionManager: {
+    maxConnections: limits.connections,
+    inboundConnectionThreshold: limits.inboundConnectionsPerSecond,
+    maxIncomingPendingConnections: limits.pendingConnections,
+    // Membership decides which peers are dialled again, and when.
+    reconnectRetries: 0,
+  },
+  // Beats tell sooner that a peer hangs; this only removes connections that no packet passes any more. A stop of the
+  // event loop for some seconds must not cost a connection (the default is 5 s).
+  connectionMonitor: { pingInterval: 10_000, pingTimeout: { minTimeout: 15_000 } },
+}
+
+/**
+ * mDNS that tells `listeners` of each peer it hears of, each time. libp2p's own event of a discovery comes for every peer
+ * that is met in any way.
+ */
+export function hearingMdns(
+  { serviceTag, intervalMs = 10_000 }: { readonly serviceTag: string; readonly intervalMs?: number },
+  listeners: ReadonlySet<HeardListener>,
+): ReturnType<typeof mdns> {
+  const discovery = mdns({ serviceTag, interval: intervalMs })
+  return (components) => {
+    const service = discovery(components)
+    service.addEventListener('peer', ({ detail }) => {
+      for (const listener of listeners) listener(detail.id.toString(), detail.multiaddrs.map(String))
+    })
+    return service
+  }
+}
