@@ -12,35 +12,34 @@ export interface ApiMetrics {
 
 export function createApiMetrics(sources: { status(): SwarmStatus | null; running(): number }): ApiMetrics {
   const registry = new Registry()
-  const registers = [registry]
   collectDefaultMetrics({ register: registry, prefix: 'shoal_' })
-
   const requests = new Counter({
     name: 'shoal_http_requests_total',
     help: 'HTTP requests by route and status.',
     labelNames: ['route', 'status'],
-    registers,
+    registers: [registry],
   })
-  const promptTokens = new Counter({
-    name: 'shoal_prompt_tokens_total',
-    help: 'Tokens of prompts.',
-    registers,
-  })
-  const completionTokens = new Counter({
-    name: 'shoal_completion_tokens_total',
-    help: 'Tokens generated.',
-    registers,
-  })
-  const failovers = new Counter({
-    name: 'shoal_failovers_total',
-    help: 'Stages replaced in the middle of a generation.',
-    registers,
-  })
-  const moves = new Counter({
-    name: 'shoal_moves_total',
-    help: 'Stages that left in the middle of a generation and handed it over.',
-    registers,
-  })
+  const generations = addGenerationMetrics(registry)
+  addSwarmGauges(registry, sources)
+  return {
+    contentType: registry.contentType,
+    request: (route, status) => requests.inc({ route, status: String(status) }),
+    tokens: generations.tokens,
+    generated: generations.generated,
+    text: () => registry.metrics(),
+  }
+}
+
+function addGenerationMetrics(registry: Registry): Pick<ApiMetrics, 'tokens' | 'generated'> {
+  const registers = [registry]
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers })
+  const promptTokens = counter('shoal_prompt_tokens_total', 'Tokens of prompts.')
+  const completionTokens = counter('shoal_completion_tokens_total', 'Tokens generated.')
+  const failovers = counter('shoal_failovers_total', 'Stages replaced in the middle of a generation.')
+  const moves = counter(
+    'shoal_moves_total',
+    'Stages that left in the middle of a generation and handed it over.',
+  )
   // Below a tenth of a second nobody notices; above a minute clients have given up.
   const ttft = new Histogram({
     name: 'shoal_time_to_first_token_seconds',
@@ -54,12 +53,28 @@ export function createApiMetrics(sources: { status(): SwarmStatus | null; runnin
     buckets: [0.5, 1, 2, 5, 10, 20, 50, 100, 200],
     registers,
   })
+  return {
+    tokens: (count) => completionTokens.inc(count),
+    generated(result) {
+      promptTokens.inc(result.promptTokens)
+      failovers.inc(result.failovers)
+      moves.inc(result.moves)
+      ttft.observe(result.ttftMs / 1000)
+      if (result.tokensPerSecond > 0) rate.observe(result.tokensPerSecond)
+    },
+  }
+}
 
+/** Gauges are read when somebody asks for the metrics; without a swarm they are 0. */
+function addSwarmGauges(
+  registry: Registry,
+  sources: { status(): SwarmStatus | null; running(): number },
+): void {
   const gauge = (name: string, help: string, read: (status: SwarmStatus | null) => number): Gauge =>
     new Gauge({
       name,
       help,
-      registers,
+      registers: [registry],
       collect() {
         this.set(read(sources.status()))
       },
@@ -81,18 +96,4 @@ export function createApiMetrics(sources: { status(): SwarmStatus | null; runnin
     'Sessions open at this peer.',
     (status) => status?.peers.find(({ self }) => self)?.sessions ?? 0,
   )
-
-  return {
-    contentType: registry.contentType,
-    request: (route, status) => requests.inc({ route, status: String(status) }),
-    tokens: (count) => completionTokens.inc(count),
-    generated(result) {
-      promptTokens.inc(result.promptTokens)
-      failovers.inc(result.failovers)
-      moves.inc(result.moves)
-      ttft.observe(result.ttftMs / 1000)
-      if (result.tokensPerSecond > 0) rate.observe(result.tokensPerSecond)
-    },
-    text: () => registry.metrics(),
-  }
 }

@@ -50,77 +50,97 @@ export function createDelayLine(
   sink: Sink,
   options: DelayLineOptions,
 ): DelayLine {
-  const { delayMs, wires, bytesMax } = options
-  let queue: Item[] = []
-  let underWayBytes = 0
-  let paused = false
-  let blocked = false
-  let lastDueMs = options.notBeforeMs
-  let timer: Timer | null = null
-  let ending: 'end' | 'reset' | null = null
-  let over = false
+  return new Line(clock, source, sink, options)
+}
 
-  const deliver = (): void => {
-    timer = null
-    while (!blocked && !over) {
-      const next = queue[0]
+class Line implements DelayLine {
+  readonly #clock: Clock
+  readonly #source: Source
+  readonly #sink: Sink
+  readonly #options: DelayLineOptions
+  #queue: Item[] = []
+  #underWayBytes = 0
+  #paused = false
+  /** The sink wants no more until it has drained. */
+  #blocked = false
+  #lastDueMs: number
+  #timer: Timer | null = null
+  #ending: 'end' | 'reset' | null = null
+  #over = false
+
+  constructor(clock: Clock, source: Source, sink: Sink, options: DelayLineOptions) {
+    this.#clock = clock
+    this.#source = source
+    this.#sink = sink
+    this.#options = options
+    this.#lastDueMs = options.notBeforeMs
+    sink.onDrain(() => {
+      this.#blocked = false
+      if (this.#timer === null) this.#deliver()
+    })
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#over || this.#ending !== null) return
+    const { wires, delayMs, bytesMax } = this.#options
+    const nowMs = this.#clock.nowMs()
+    const leftMs = wires.reduce((latest, wire) => Math.max(latest, wire.take(chunk.byteLength, nowMs)), nowMs)
+    this.#underWayBytes += chunk.byteLength
+    if (!this.#paused && this.#underWayBytes >= bytesMax) {
+      this.#paused = true
+      this.#source.pause()
+    }
+    this.#enqueue(leftMs + delayMs + this.#options.lossMs(chunk.byteLength), chunk)
+  }
+
+  end(how: 'end' | 'reset'): void {
+    if (this.#over || this.#ending !== null) return
+    this.#ending = how
+    this.#enqueue(this.#clock.nowMs() + this.#options.delayMs, null)
+  }
+
+  cut(): void {
+    this.#over = true
+    this.#queue = []
+    this.#timer?.cancel()
+    this.#timer = null
+  }
+
+  #enqueue(dueMs: number, chunk: Uint8Array | null): void {
+    // In order, as TCP delivers: what comes behind a lost packet waits for it.
+    this.#lastDueMs = Math.max(this.#lastDueMs, dueMs)
+    this.#queue.push({ dueMs: this.#lastDueMs, chunk })
+    if (this.#timer === null && !this.#blocked) this.#deliver()
+  }
+
+  #deliver(): void {
+    this.#timer = null
+    while (!this.#blocked && !this.#over) {
+      const next = this.#queue[0]
       if (next === undefined) return
-      const waitMs = next.dueMs - clock.nowMs()
+      const waitMs = next.dueMs - this.#clock.nowMs()
       if (waitMs > 0) {
-        timer = clock.after(waitMs, deliver)
+        this.#timer = this.#clock.after(waitMs, () => this.#deliver())
         return
       }
-      queue.shift()
-      if (next.chunk === null) {
-        over = true
-        if (ending === 'reset') sink.reset()
-        else sink.end()
-        return
-      }
-      underWayBytes -= next.chunk.byteLength
-      blocked = !sink.write(next.chunk)
-      if (paused && underWayBytes <= bytesMax / 2) {
-        paused = false
-        source.resume()
-      }
+      this.#queue.shift()
+      if (next.chunk === null) this.#finish()
+      else this.#pass(next.chunk)
     }
   }
-  sink.onDrain(() => {
-    blocked = false
-    if (timer === null) deliver()
-  })
-  const enqueue = (dueMs: number, chunk: Uint8Array | null): void => {
-    // In order, as TCP delivers: what comes behind a lost packet waits for it.
-    lastDueMs = Math.max(lastDueMs, dueMs)
-    queue.push({ dueMs: lastDueMs, chunk })
-    if (timer === null && !blocked) deliver()
+
+  #pass(chunk: Uint8Array): void {
+    this.#underWayBytes -= chunk.byteLength
+    this.#blocked = !this.#sink.write(chunk)
+    if (this.#paused && this.#underWayBytes <= this.#options.bytesMax / 2) {
+      this.#paused = false
+      this.#source.resume()
+    }
   }
 
-  return {
-    push(chunk) {
-      if (over || ending !== null) return
-      const nowMs = clock.nowMs()
-      const leftMs = wires.reduce(
-        (latest, wire) => Math.max(latest, wire.take(chunk.byteLength, nowMs)),
-        nowMs,
-      )
-      underWayBytes += chunk.byteLength
-      if (!paused && underWayBytes >= bytesMax) {
-        paused = true
-        source.pause()
-      }
-      enqueue(leftMs + delayMs + options.lossMs(chunk.byteLength), chunk)
-    },
-    end(how) {
-      if (over || ending !== null) return
-      ending = how
-      enqueue(clock.nowMs() + delayMs, null)
-    },
-    cut() {
-      over = true
-      queue = []
-      timer?.cancel()
-      timer = null
-    },
+  #finish(): void {
+    this.#over = true
+    if (this.#ending === 'reset') this.#sink.reset()
+    else this.#sink.end()
   }
 }

@@ -60,54 +60,11 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
 
   async function* generate(request: GenerateRequest): AsyncGenerator<GenerateEvent> {
     requests.push(request)
-    const tokenIds: number[] = []
-    const result = (finishReason: GenerateResult['finishReason'], text: string): GenerateResult => ({
-      text,
-      tokenIds,
-      finishReason,
-      promptTokens: request.promptIds.length,
-      completionTokens: tokenIds.length,
-      ttftMs: 1,
-      tokensPerSecond: 100,
-      route: [{ peer: 'local', start: 0, end: 2, ranks: 1 }],
-      failovers: 0,
-      moves: 0,
-      continuity: 'identical',
-      predictedTpotMs: null,
-      drafted: 0,
-      accepted: 0,
-    })
-    let text = ''
     try {
-      await Promise.race([engine.gate, aborted(request.signal)])
-      if (engine.failure !== null) throw engine.failure
-      for (let position = 0; position < request.maxTokens; position += 1) {
+      yield* drawnAnswer(request, tokenizer === null, async () => {
         await Promise.race([engine.gate, aborted(request.signal)])
-        if (request.signal?.aborted === true) throw new ShoalError('cancelled', 'the caller cancelled')
-        const draw = seededRandom(request.sampling.seed + position).uint32()
-        const tokenId = request.promptIds[draw % request.promptIds.length] ?? 0
-        const piece = tokenizer === null ? '' : String.fromCharCode(tokenId)
-        if (request.stop?.some((stop) => (text + piece).endsWith(stop)) === true) {
-          tokenIds.push(tokenId)
-          yield { type: 'done', text: '', result: result('stop', text) }
-          return
-        }
-        tokenIds.push(tokenId)
-        text += piece
-        const logprob = { tokenId, text: piece, logprob: -0.5 }
-        const top = Array.from({ length: request.topLogprobs ?? 0 }, (_, i) => ({
-          tokenId: 97 + i,
-          text: String.fromCharCode(97 + i),
-          logprob: -1 - i,
-        }))
-        yield {
-          type: 'token',
-          tokenId,
-          text: piece,
-          ...(request.topLogprobs !== undefined && { logprob: { ...logprob, top } }),
-        }
-      }
-      yield { type: 'done', text: '', result: result('length', text) }
+        if (engine.failure !== null) throw engine.failure
+      })
     } finally {
       ended += 1
       onEnd()
@@ -135,6 +92,70 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
     failure: null,
   }
   return engine
+}
+
+/** Draws tokens among the letters of the prompt. @param opened what each token waits for */
+async function* drawnAnswer(
+  request: GenerateRequest,
+  idsOnly: boolean,
+  opened: () => Promise<void>,
+): AsyncGenerator<GenerateEvent> {
+  const tokenIds: number[] = []
+  let text = ''
+  await opened()
+  for (let position = 0; position < request.maxTokens; position += 1) {
+    await opened()
+    if (request.signal?.aborted === true) throw new ShoalError('cancelled', 'the caller cancelled')
+    const draw = seededRandom(request.sampling.seed + position).uint32()
+    const tokenId = request.promptIds[draw % request.promptIds.length] ?? 0
+    const piece = idsOnly ? '' : String.fromCharCode(tokenId)
+    tokenIds.push(tokenId)
+    if (request.stop?.some((stop) => (text + piece).endsWith(stop)) === true) {
+      yield { type: 'done', text: '', result: resultOf(request, tokenIds, 'stop', text) }
+      return
+    }
+    text += piece
+    yield { type: 'token', tokenId, text: piece, ...logprobOf(request, tokenId, piece) }
+  }
+  yield { type: 'done', text: '', result: resultOf(request, tokenIds, 'length', text) }
+}
+
+function logprobOf(
+  { topLogprobs }: GenerateRequest,
+  tokenId: number,
+  text: string,
+): Pick<Extract<GenerateEvent, { type: 'token' }>, 'logprob'> {
+  if (topLogprobs === undefined) return {}
+  const top = Array.from({ length: topLogprobs }, (_, i) => ({
+    tokenId: 97 + i,
+    text: String.fromCharCode(97 + i),
+    logprob: -1 - i,
+  }))
+  return { logprob: { tokenId, text, logprob: -0.5, top } }
+}
+
+function resultOf(
+  request: GenerateRequest,
+  tokenIds: number[],
+  finishReason: GenerateResult['finishReason'],
+  text: string,
+): GenerateResult {
+  return {
+    text,
+    tokenIds,
+    finishReason,
+    promptTokens: request.promptIds.length,
+    completionTokens: tokenIds.length,
+    ttftMs: 1,
+    tokensPerSecond: 100,
+    route: [{ peer: 'local', start: 0, end: 2, ranks: 1 }],
+    failovers: 0,
+    moves: 0,
+    continuity: 'identical',
+    predictedTpotMs: null,
+    drafted: 0,
+    accepted: 0,
+  }
 }
 
 function aborted(signal: AbortSignal | undefined): Promise<void> {

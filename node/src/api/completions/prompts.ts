@@ -1,7 +1,7 @@
 import type { ChatMessage, Tokenizer } from '@shoal/model'
 import type { Engine } from '@shoal/swarm'
-import { ApiError } from './errors.ts'
-import { apiLimits } from './limits.ts'
+import { ApiError } from '../errors.ts'
+import { apiLimits } from '../limits.ts'
 import type { ChatRequest, TextRequest } from './schema.ts'
 
 function tokenizerOf(engine: Engine): Tokenizer {

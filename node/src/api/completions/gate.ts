@@ -1,4 +1,4 @@
-import { ApiError } from './errors.ts'
+import { ApiError } from '../errors.ts'
 
 /** Counts generations and refuses more than the limit. Those within it queue at the stages, where the memory is. */
 export interface Gate {

@@ -1,5 +1,5 @@
 import type { Clock } from '@shoal/host'
-import { apiLimits } from './limits.ts'
+import { apiLimits } from '../limits.ts'
 
 /** One answer, or several that one request runs after another. */
 export interface AnswerUnderWay {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { ApiError } from './errors.ts'
-import { apiLimits } from './limits.ts'
+import { ApiError } from '../errors.ts'
+import { apiLimits } from '../limits.ts'
 
 /**
  * What the two endpoints take. Fields that do not change the text (`user`, `metadata`, `store` …) are ignored; fields

@@ -1,7 +1,7 @@
 import { createVirtualClock } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { createAnswersUnderWay, type AnswerUnderWay } from './answers-under-way.ts'
-import { apiLimits } from './limits.ts'
+import { apiLimits } from '../limits.ts'
 
 const clock = createVirtualClock()
 
