@@ -1,7 +1,7 @@
 import type { Clock } from '@shoal/host'
 import { memberLimits } from './limits.ts'
 
-/** How neighbours have behaved lately. */
+/** How neighbours have behaved lately: may they stay neighbours? */
 export interface Conduct {
   /** Counts against a peer. @returns its points, and whether it is shut out by this one */
   blame(peer: string): { readonly points: number; readonly shutOut: boolean }

@@ -12,6 +12,7 @@
  * await membership.leave()
  * await membership.close()
  */
+export { createConduct, type Conduct } from './conduct.ts'
 export {
   createMembership,
   type Member,

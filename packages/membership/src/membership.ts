@@ -5,6 +5,7 @@ import { createGossip } from './gossip.ts'
 import { createLinkWords } from './links.ts'
 import { livenessOf, type Liveness } from './liveness.ts'
 import { createMesh } from './mesh.ts'
+import { createConduct, type Conduct } from './conduct.ts'
 import { createNeighbours, type Neighbours } from './neighbours.ts'
 import type { MembershipOptions } from './options.ts'
 import type { MemberRecord } from './record.ts'
@@ -72,6 +73,8 @@ export interface MembershipDependencies {
   readonly logger: Logger
   /** A number above `atLeast`, persisted before it returns. Default: the next one. */
   nextIncarnation?(atLeast: number): number | Promise<number>
+  /** The account of neighbours' faults. Default: one of membership's own. */
+  readonly conduct?: Conduct
 }
 
 export function createMembership(
@@ -260,6 +263,7 @@ export function createMembership(
       transport,
       clock,
       logger,
+      conduct: dependencies.conduct ?? createConduct(clock),
       onReady(peer) {
         gossip
           .greet(peer)

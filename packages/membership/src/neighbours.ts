@@ -7,7 +7,7 @@ import {
   type FrameParts,
   type MembersMessage,
 } from '@shoal/protocol'
-import { createConduct } from './conduct.ts'
+import type { Conduct } from './conduct.ts'
 import { memberLimits } from './limits.ts'
 
 /** Members channels to every connected peer. */
@@ -26,6 +26,8 @@ export interface Neighbours {
 }
 
 export interface NeighbourDependencies {
+  /** Who is blamed here, and who may be no neighbour for a while. */
+  readonly conduct: Conduct
   readonly transport: Transport
   readonly clock: Clock
   readonly logger: Logger
@@ -48,12 +50,11 @@ export function createNeighbours(
   dependencies: NeighbourDependencies,
   options: { readonly openMs: number },
 ): Neighbours {
-  const { transport, clock, logger } = dependencies
+  const { transport, clock, logger, conduct } = dependencies
   const lines = new Map<string, Line>()
   /** Of each peer's newest line, also after it has ended. */
   const reading = new Map<string, Line>()
   const opening = new Map<string, AbortController>()
-  const conduct = createConduct(clock)
   /** Speak another version, or belong to another swarm: not asked again on this connection. */
   const strangers = new Set<string>()
   let closed = false

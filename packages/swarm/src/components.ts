@@ -2,7 +2,7 @@
  * The parts of a peer, for whoever brings the transport, the clock and the computing itself: the simulator runs these
  * under virtual time. Programs want `@shoal/swarm/node`, which puts the same parts on real ones.
  */
-export { createPeerLedger, type PeerLedger } from './trust/peer-ledger.ts'
+export { createReputation, type Reputation } from './trust/reputation.ts'
 export { fetchUnit } from './weights/blobs/fetching/fetch-unit.ts'
 export { serveBlobs, type BlobSource } from './weights/blobs/serve.ts'
 export { coordinate, type CoordinateDependencies } from './generation/coordinate.ts'

@@ -80,11 +80,6 @@ export const swarmLimits = {
   /** An answer that finds its only holders between two lives tries again so often and so long: a move of blocks takes seconds. */
   openingRetryMs: 250,
   openingTimeoutMs: 10_000,
-  /** A peer whose rows were refused is asked last for so long; each further time doubles it. */
-  distrustMs: 60_000,
-  distrustMsMax: 3_600_000,
-  /** Of them are remembered: more are a swarm of nothing else. */
-  distrustedPeers: 256,
   /** Members asked what they have fetched, for one status: each is a small exchange. */
   statusAsks: 64,
   /** mDNS asks every 10 s and answers within milliseconds; the swarm may be started after the one that looks for it. */

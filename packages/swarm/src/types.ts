@@ -1,5 +1,5 @@
 import type { IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
-import type { PeerTransfer } from './trust/peer-ledger.ts'
+import type { PeerTransfer } from './trust/reputation.ts'
 
 /** One generation. Token ids in, token ids out; text is made beside them when the model has a tokenizer. */
 export interface GenerateRequest {

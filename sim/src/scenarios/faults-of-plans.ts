@@ -1,7 +1,7 @@
 import { silentLogger } from '@shoal/host'
 import { blocksThatFit, modelCosts } from '@shoal/planner'
 import { createCoordinator, StageError } from '@shoal/session'
-import { createPeerLedger, fetchUnit, serveBlobs } from '@shoal/swarm/components'
+import { createReputation, fetchUnit, serveBlobs } from '@shoal/swarm/components'
 import { form } from '../simulator/calm.ts'
 import { createMemoryDownload } from '../simulator/memory-download.ts'
 import { agreements, wrongViews } from '../simulator/truth.ts'
@@ -120,10 +120,10 @@ async function corruptedChunk(world: World): Promise<void> {
   world.links.add('asker', 0)
   const transport = network.createTransport('asker')
   for (const name of ['liar', 'honest']) transport.learn(name, [`/memory/${name}/p2p/${name}`])
-  const ledger = createPeerLedger(clock)
+  const reputation = createReputation(clock)
   const download = createMemoryDownload(model.manifest, 'block-3', 1024)
   const fetched = fetchUnit(
-    { transport, clock, ledger, candidates: () => ['liar', 'honest'] },
+    { transport, clock, reputation, candidates: () => ['liar', 'honest'] },
     'block-3',
     download,
     { signal: new AbortController().signal, onProgress: () => undefined },
@@ -137,7 +137,7 @@ async function corruptedChunk(world: World): Promise<void> {
     outcome !== undefined && 'value' in outcome && download.committed,
     `the weights did not come: ${JSON.stringify(outcome)}`,
   )
-  const lies = new Map(ledger.transfers().map(({ peer, lies: told }) => [peer, told]))
+  const lies = new Map(reputation.transfers().map(({ peer, lies: told }) => [peer, told]))
   must(
     world,
     (lies.get('liar') ?? 0) > 0 && (lies.get('honest') ?? 0) === 0,

@@ -3,6 +3,7 @@ import type { IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createCoordinator } from '@shoal/session'
+import type { Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 import { createEngine } from './engine.ts'
 import { createSessionOpener } from './session-opener.ts'
@@ -19,6 +20,8 @@ export interface CoordinateDependencies {
   readonly manifest: IdentifiedManifest
   readonly routes: Pick<SwarmView, 'find' | 'predictTokenMs'>
   readonly device: Device
+  /** Stages with a bad one are avoided; by default nothing has been seen of anybody. */
+  readonly reputation?: Reputation | undefined
   readonly tokenizer: Tokenizer | null
   readonly defaultSampling: SamplingOptions
   /** How long an answer waits for somebody to take over blocks that nobody holds any more; the session's default when absent. */

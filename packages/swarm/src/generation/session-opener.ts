@@ -2,7 +2,7 @@ import { failureCodes, isMovable, randomHex, sleep, type Clock, type Logger, typ
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { sessionTimes, StageError, type Coordinator, type HiddenSession, type Route } from '@shoal/session'
 import { swarmLimits } from '../limits.ts'
-import { createDistrust, type Distrust } from '../trust/distrust.ts'
+import { createReputation, type Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 
 /**
@@ -21,6 +21,8 @@ export interface SessionOpenerDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Stages that sent wrong rows are avoided; by default nothing has been seen of anybody. */
+  readonly reputation?: Reputation | undefined
 }
 
 /**
@@ -35,11 +37,9 @@ export function createSessionOpener(
   dependencies: SessionOpenerDependencies,
   coordinator: Pick<Coordinator, 'open'>,
 ): SessionOpener {
-  const { clock, logger } = dependencies
-  const distrust = createDistrust(clock)
-  const find = findTrusted(dependencies.routes, distrust)
-
-  const openAlong = openerAlong(dependencies, coordinator, find, distrust)
+  const { clock, logger, reputation = createReputation(clock) } = dependencies
+  const find = findTrusted(dependencies.routes, reputation)
+  const openAlong = openerAlong(dependencies, coordinator, find, reputation)
 
   return async (end, tokenBudget, signal) => {
     const range = { start: 0, end }
@@ -66,7 +66,7 @@ export function createSessionOpener(
         const lost = isLoss && clock.nowMs() < untilMs
         roomComes ||= error.code === 'no-capacity' && !error.definite
         logger.info('route-refused', { peer: error.peer, attempt })
-        if (failureCodes[error.code].fault === 'peer') distrust.spoilt(error.peer)
+        if (failureCodes[error.code].fault === 'peer') reputation.saw(error.peer, 'wrong-rows')
         exclude.add(error.peer)
         const triesLeft = attempt < Math.max(routesTried, route.length * routesTriedPerStage)
         const other = triesLeft || lost ? await find(range, exclude, tokenBudget).catch(() => null) : null
@@ -89,7 +89,7 @@ function openerAlong(
   { manifest, random }: SessionOpenerDependencies,
   coordinator: Pick<Coordinator, 'open'>,
   find: SwarmView['find'],
-  distrust: Distrust,
+  reputation: Reputation,
 ) {
   const { config, profile } = manifest.manifest
   return (
@@ -106,7 +106,7 @@ function openerAlong(
       route,
       routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
       onStageLost(error) {
-        if (failureCodes[error.code].fault === 'peer') distrust.spoilt(error.peer)
+        if (failureCodes[error.code].fault === 'peer') reputation.saw(error.peer, 'wrong-rows')
       },
       range,
       tokenBudget,
@@ -116,12 +116,12 @@ function openerAlong(
 }
 
 /** Peers that sent unusable rows lately are on a route only when nobody else has the blocks. */
-function findTrusted(routes: Pick<SwarmView, 'find'>, distrust: Distrust): SwarmView['find'] {
+function findTrusted(routes: Pick<SwarmView, 'find'>, reputation: Reputation): SwarmView['find'] {
   return async (range, exclude, ...rest) => {
-    const distrusted = distrust.peers()
-    if (distrusted.size === 0) return routes.find(range, exclude, ...rest)
+    const avoided = reputation.avoidedStages()
+    if (avoided.size === 0) return routes.find(range, exclude, ...rest)
     return routes
-      .find(range, new Set([...exclude, ...distrusted]), ...rest)
+      .find(range, new Set([...exclude, ...avoided]), ...rest)
       .catch(() => routes.find(range, exclude, ...rest))
   }
 }

@@ -6,6 +6,7 @@ import { serveBlobs } from '../weights/blobs/serve.ts'
 import { serveHello, type HelloSelf } from './hello.ts'
 import { createLinkRates, type LinkRates } from '../measuring/link-rates.ts'
 import type { Scope } from '../scope.ts'
+import { createReputation, type Reputation } from '../trust/reputation.ts'
 import type { Progress } from '../types.ts'
 import { openConnection, type ConnectionOptions } from './discovery/connection.ts'
 import { agent, type JoinDependencies, type LearnedManifest } from './ask-peer.ts'
@@ -45,6 +46,8 @@ export interface JoinedModel {
   readonly store: ModelStore
   /** Of the links that weights have come over. */
   readonly rates: LinkRates
+  /** What this process has seen of other peers. */
+  readonly reputation: Reputation
   /** From now on only these of the connected peers are asked for weights: others belong to other swarms. */
   askOnly(members: () => readonly string[]): void
 }
@@ -105,10 +108,11 @@ export async function joinModel(
     return [...new Set([...connected, ...(peer === null ? [] : [peer])])]
   }
   const rates = createLinkRates(clock)
+  const reputation = createReputation(clock)
   store = await openModelStore(
     dataFolder,
     found,
-    { clock, reference, peers: { transport, rates, candidates }, onProgress },
+    { clock, reference, peers: { transport, rates, reputation, candidates }, onProgress },
     packed ?? undefined,
   )
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
@@ -120,6 +124,7 @@ export async function joinModel(
     manifest: found,
     store,
     rates,
+    reputation,
     askOnly(those) {
       members = those
     },

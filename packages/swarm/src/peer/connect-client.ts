@@ -55,10 +55,10 @@ async function connect(
     },
     scope,
   )
-  const { transport, directory, manifest, store, rates } = joined
+  const { transport, directory, manifest, store, rates, reputation } = joined
 
   const membership = createMembership(
-    { transport, clock, random, logger },
+    { transport, clock, random, logger, conduct: reputation.neighbours },
     { ...membershipProfiles.local, document: manifest.id, incarnation: 1 },
   )
   scope.onClose(() => membership.close())
@@ -83,6 +83,7 @@ async function connect(
     transport,
     manifest,
     routes: view,
+    reputation,
     device,
     store,
     replacementWaitMs: options.replacementWaitMs,

@@ -1,6 +1,6 @@
 import { every, messageOf, type Clock, type Logger, type Random } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
-import { createMembership, type Membership, type MembershipProfile } from '@shoal/membership'
+import { createMembership, type Conduct, type Membership, type MembershipProfile } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createStageHost, type StageHost } from '@shoal/session'
@@ -24,6 +24,8 @@ export interface MemberDependencies {
   readonly device: Device
   /** What links to this peer have carried; absent where nothing measures it. */
   readonly rates?: LinkRates
+  /** The account of neighbours' faults; membership keeps its own where it is absent. */
+  readonly conduct?: Conduct
   /** By default this member plans for itself. */
   readonly planner?: Planner
   /** A number above `atLeast` and all before it, persisted before it returns. */
@@ -61,7 +63,14 @@ const loadIntervalMs = 500
 export function createMember(dependencies: MemberDependencies, options: MemberOptions, scope: Scope): Member {
   const { transport, clock, random, logger, manifest, device, rates, planner } = dependencies
   const membership = createMembership(
-    { transport, clock, random, logger, nextIncarnation: (atLeast) => dependencies.nextIncarnation(atLeast) },
+    {
+      transport,
+      clock,
+      random,
+      logger,
+      nextIncarnation: (atLeast) => dependencies.nextIncarnation(atLeast),
+      ...(dependencies.conduct === undefined ? {} : { conduct: dependencies.conduct }),
+    },
     { ...options.profile, document: manifest.id, incarnation: dependencies.nextIncarnation(0) },
   )
   scope.onClose(() => membership.close())

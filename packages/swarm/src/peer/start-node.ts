@@ -93,7 +93,7 @@ async function start(
     serveDirectory: true,
   }
   const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
-  const { transport, directory, manifest, store, rates } = joined
+  const { transport, directory, manifest, store, rates, reputation } = joined
   const { blockCount } = manifest.manifest.config
   if (options.blocks !== undefined && options.blocks[1] > blockCount) {
     throw new ShoalError(
@@ -132,6 +132,7 @@ async function start(
       manifest,
       device: steps.watch(device),
       rates,
+      conduct: reputation.neighbours,
       nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)),
       ensureUnits: (units, ended) => store.ensureUnits(units, ended),
     },
@@ -184,6 +185,7 @@ async function start(
     transport,
     manifest,
     routes: view,
+    reputation,
     device: async () => device,
     store,
   })

@@ -13,7 +13,7 @@ import { createPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/mo
 import type { Transport } from '@shoal/network'
 import { fetchAssets, fetchUnits } from './blobs/fetch.ts'
 import { whileNobodyHas } from './blobs/while-nobody-has.ts'
-import { createPeerLedger, type PeerTransfer } from '../trust/peer-ledger.ts'
+import type { PeerTransfer, Reputation } from '../trust/reputation.ts'
 import type { BlobSource } from './blobs/serve.ts'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import type { Progress } from '../types.ts'
@@ -46,6 +46,7 @@ export interface StoreSources {
   readonly peers: {
     readonly transport: Transport
     readonly rates: LinkRates
+    readonly reputation: Reputation
     candidates(): readonly string[]
   } | null
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -61,8 +62,7 @@ export async function openModelStore(
   makeFolder(path)
   let folder = ready ?? (await createPackedFolder(path, manifest, thisProcess))
   const { reference, clock } = sources
-  const ledger = createPeerLedger(clock)
-  const peers = sources.peers === null ? null : { ...sources.peers, clock, ledger }
+  const peers = sources.peers === null ? null : { ...sources.peers, clock }
   // One at a time: two spans that need the same unit must not write the same file.
   const fetching = createSerialQueue()
 
@@ -142,7 +142,7 @@ export async function openModelStore(
     tokenizer: (signal) => fetching.run(async () => createTokenizer(await assets(signal))),
     defaultSampling: (signal) => fetching.run(async () => readDefaultSampling(await assets(signal))),
     blobs: folderBlobs(() => folder),
-    transfers: () => ledger.transfers(),
+    transfers: () => peers?.reputation.transfers() ?? [],
     close: async () => {
       await folder.close()
       await reference?.source.close()

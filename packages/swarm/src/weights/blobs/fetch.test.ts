@@ -15,7 +15,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { folderBlobs } from '../model-store.ts'
 import { fetchUnits } from './fetch.ts'
 import { createLinkRates } from '../../measuring/link-rates.ts'
-import { createPeerLedger, type PeerLedger, type PeerTransfer } from '../../trust/peer-ledger.ts'
+import { trustLimits } from '../../trust/limits.ts'
+import { createReputation, type PeerTransfer, type Reputation } from '../../trust/reputation.ts'
 import { blobLimits } from './limits.ts'
 import { serveBlobs, type BlobSource } from './serve.ts'
 
@@ -26,7 +27,7 @@ let whole: PackedFolder
 let clock: VirtualClock
 let network: MemoryNetwork
 let self: Transport
-let ledger: PeerLedger
+let reputation: Reputation
 let folders = 0
 
 beforeAll(async () => {
@@ -55,7 +56,7 @@ beforeEach(() => {
   clock = createVirtualClock()
   network = createMemoryNetwork({ clock, random: seededRandom(1), latencyMs: 1 })
   self = network.createTransport('self')
-  ledger = createPeerLedger(clock)
+  reputation = createReputation(clock)
 })
 
 const unitBytes = (...units: string[]): number =>
@@ -97,7 +98,7 @@ function fetch(
 ): Promise<void> {
   return driven(
     fetchUnits(
-      { transport: self, clock, ledger, rates: createLinkRates(clock), candidates: () => peers },
+      { transport: self, clock, reputation, rates: createLinkRates(clock), candidates: () => peers },
       folder,
       units,
       options,
@@ -105,7 +106,7 @@ function fetch(
   )
 }
 const accountOf = (peer: string): PeerTransfer =>
-  ledger.transfers().find((one) => one.peer === peer) ?? {
+  reputation.transfers().find((one) => one.peer === peer) ?? {
     peer,
     receivedBytes: 0,
     lies: 0,
@@ -206,7 +207,7 @@ test('among many senders of one tensor the liar is found', async () => {
     ['block-0', 'block-1'],
   )
   expect(
-    ledger
+    reputation
       .transfers()
       .filter(({ lies }) => lies > 0)
       .map(({ peer }) => peer),
@@ -222,12 +223,12 @@ test('after two lies a peer is not asked for a while', async () => {
   await fetch(folder, peers, ['block-0'])
   await fetch(folder, peers, ['block-1'])
   const { lies, barredForMs, receivedBytes } = accountOf('liar')
-  expect(lies).toBeGreaterThanOrEqual(blobLimits.liesUntilBarred)
+  expect(lies).toBeGreaterThanOrEqual(trustLimits.wrongWeightsUntilBarred)
   expect(barredForMs).toBeGreaterThan(0)
   await fetch(folder, peers, ['head'])
   expect(accountOf('liar').receivedBytes).toBe(receivedBytes)
   clock.advance(barredForMs)
-  expect(ledger.rank(peers)).toEqual(['honest', 'liar'])
+  expect(reputation.rankSources(peers)).toEqual(['honest', 'liar'])
   await folder.close()
 })
 
@@ -263,12 +264,12 @@ test('what an interrupted fetch brought is not asked for again', async () => {
     onProgress: (done) => (done > 4 * MiB ? interrupt.abort(new Error('enough')) : undefined),
   })
   await expect(first).rejects.toThrow('enough')
-  const before = ledger.transfers().reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
-  ledger = createPeerLedger(clock)
+  const before = reputation.transfers().reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
+  reputation = createReputation(clock)
   const seen: number[] = []
   await fetch(folder, peers, ['block-0'], { onProgress: (done) => void seen.push(done) })
   expect(seen[0]).toBeGreaterThan(4 * MiB)
-  const after = ledger.transfers().reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
+  const after = reputation.transfers().reduce((sum, { receivedBytes }) => sum + receivedBytes, 0)
   expect(after).toBe(unitBytes('block-0') - (seen[0] ?? 0))
   // Pieces that were on their way when it ended are lost, no others.
   expect(before - (seen[0] ?? 0)).toBeLessThanOrEqual(2 * blobLimits.piecesInFlight * MiB)

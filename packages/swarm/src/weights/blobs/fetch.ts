@@ -60,7 +60,7 @@ export async function fetchAssets(
     if ((await folder.readAsset(asset.name)) !== null) continue
     await fromAnyPeer(sources, asset.name, signal, async (client) => {
       const bytes = await readWholeBlob(client, asset.sha256, limits.maxAssetBytes)
-      sources.ledger.received(client.peer, bytes.byteLength)
+      sources.reputation.received(client.peer, bytes.byteLength)
       await folder.writeAsset(asset.name, bytes)
     })
   }
@@ -115,7 +115,7 @@ async function fromAnyPeer(
   take: (client: BlobClient) => Promise<void>,
 ): Promise<void> {
   const reasons: string[] = []
-  for (const peer of sources.ledger.rank(sources.candidates())) {
+  for (const peer of sources.reputation.rankSources(sources.candidates())) {
     signal?.throwIfAborted()
     try {
       const limit = timeLimit(
@@ -135,7 +135,8 @@ async function fromAnyPeer(
       }
     } catch (error) {
       signal?.throwIfAborted()
-      if (error instanceof ModelError && error.code === 'hash-mismatch') sources.ledger.lied(peer)
+      if (error instanceof ModelError && error.code === 'hash-mismatch')
+        sources.reputation.saw(peer, 'wrong-weights')
       reasons.push(messageOf(error))
     }
   }

@@ -14,9 +14,4 @@ export const blobLimits = {
   hedgeAfterMs: 5_000,
   /** Times that one peer is tried again in one unit: a connection may be lost, a peer that loses three is of no use. */
   openingsPerUnit: 3,
-  /** One wrong piece may be a bad disk; with the second a peer is not asked for a while. */
-  liesUntilBarred: 2,
-  /** The first bar; each further lie doubles it. */
-  barMs: 10 * 60_000,
-  barMsMax: 6 * 3_600_000,
 } as const

@@ -10,6 +10,7 @@ import { createMemoryNetwork } from '@shoal/network'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { serveBlobs } from '../blobs/serve.ts'
 import { createLinkRates } from '../../measuring/link-rates.ts'
+import { createReputation } from '../../trust/reputation.ts'
 import { createHubClient } from './hub-client.ts'
 import { openHubFiles, parseHubReference } from './hub-files.ts'
 import { packReference } from '../local-manifest.ts'
@@ -140,7 +141,12 @@ test('a node of a swarm asks the hub for what no peer has, and for nothing else'
   const store = await openModelStore(join(root, 'member'), whole.manifest, {
     clock: systemClock,
     reference: await refer(),
-    peers: { transport: self, rates: createLinkRates(systemClock), candidates: () => ['peer'] },
+    peers: {
+      transport: self,
+      rates: createLinkRates(systemClock),
+      reputation: createReputation(systemClock),
+      candidates: () => ['peer'],
+    },
   })
   const before = hub.sentBytes
   await store.ensureUnits(['block-1'])

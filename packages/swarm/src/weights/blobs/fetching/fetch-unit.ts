@@ -24,7 +24,7 @@ export async function fetchUnit(
   download: UnitDownload,
   options: UnitFetchOptions,
 ): Promise<void> {
-  const { clock, ledger, rates } = sources
+  const { clock, reputation, rates } = sources
   const ended = new AbortController()
   const signal = AbortSignal.any([options.signal, ended.signal])
   const bell = createBell()
@@ -58,8 +58,8 @@ export async function fetchUnit(
     running.add(guarded)
   }
   const lied = (peer: string, what: string): void => {
-    ledger.lied(peer)
-    if (!ledger.barred(peer)) return
+    reputation.saw(peer, 'wrong-weights')
+    if (reputation.mayBeSource(peer)) return
     board.forget(peer)
     for (const source of pool.open) if (source.client.peer === peer) pool.giveUp(source, what, false)
   }
@@ -96,7 +96,7 @@ export async function fetchUnit(
       const { bytes, total } = await source.client.read(piece.tensor.sha256, piece.offset, piece.bytes)
       came = bytes.byteLength
       source.window = nextWindow(source.window, clock.nowMs() - startedMs)
-      ledger.received(peer, bytes.byteLength)
+      reputation.received(peer, bytes.byteLength)
       if (bytes.byteLength === piece.bytes && total === piece.tensor.bytes) return bytes
       board.giveBack(piece, peer)
       board.exclude(piece.tensor.name, peer)
@@ -108,7 +108,7 @@ export async function fetchUnit(
       board.giveBack(piece, peer)
       if (signal.aborted || !pool.open.has(source)) return null
       const lacks = error instanceof ShoalError && error.code === 'not-found'
-      if (!lacks) ledger.failed(peer)
+      if (!lacks) reputation.saw(peer, 'failed-transfer')
       board.forget(peer)
       pool.giveUp(source, messageOf(error), !lacks)
     } finally {

@@ -3,14 +3,15 @@ import type { Transport } from '@shoal/network'
 import { swarmLimits } from '../../../limits.ts'
 import type { LinkRates } from '../../../measuring/link-rates.ts'
 import { openBlobClient, type BlobClient } from '../client.ts'
-import type { PeerLedger } from '../../../trust/peer-ledger.ts'
+import type { Reputation } from '../../../trust/reputation.ts'
 import { blobLimits } from '../limits.ts'
 
 /** Where blobs come from. */
 export interface FetchSources {
   readonly transport: Transport
   readonly clock: Clock
-  readonly ledger: PeerLedger
+  /** Which peers may be asked, and where their faults are noted. */
+  readonly reputation: Reputation
   /** How fast each link brings them; absent where nobody wants to know. */
   readonly rates?: LinkRates
   /** Peers that may hold them, as of now. */
@@ -40,7 +41,7 @@ export interface SourcePool {
 
 /** @param onChange a source opened, or could not be */
 export function createSourcePool(sources: FetchSources, onChange: () => void): SourcePool {
-  const { transport, clock, ledger } = sources
+  const { transport, clock, reputation } = sources
   const open = new Set<Source>()
   const opening = new Map<string, Promise<void>>()
   const openings = new Map<string, number>()
@@ -64,7 +65,7 @@ export function createSourcePool(sources: FetchSources, onChange: () => void): S
       // It speaks another version, or serves no weights: asking again changes nothing.
       if (error instanceof ShoalError && error.code === 'wrong-version')
         openings.set(peer, blobLimits.openingsPerUnit)
-      else ledger.failed(peer)
+      else reputation.saw(peer, 'failed-transfer')
     } finally {
       limit.clear()
       opening.delete(peer)
@@ -79,7 +80,7 @@ export function createSourcePool(sources: FetchSources, onChange: () => void): S
     },
     refresh() {
       const asked = new Set([...opening.keys(), ...[...open].map(({ client }) => client.peer)])
-      for (const peer of ledger.rank(sources.candidates())) {
+      for (const peer of reputation.rankSources(sources.candidates())) {
         if (open.size + opening.size >= blobLimits.sources) return
         const tries = openings.get(peer) ?? 0
         if (asked.has(peer) || tries >= blobLimits.openingsPerUnit) continue

@@ -1,0 +1,63 @@
+import { trustLimits } from './limits.ts'
+
+/** What can be seen of a peer that counts against it. */
+export type Fault =
+  /** It sent bytes of weights that do not have the hash of what was asked for. */
+  | 'wrong-weights'
+  /** It broke off, or did not answer, while weights were asked of it. */
+  | 'failed-transfer'
+  /** As a stage it sent NaN or infinite values, or an undecodable frame. */
+  | 'wrong-rows'
+
+/** What this peer has seen of another one. */
+export interface Evidence {
+  /** Bytes of weights received, wrong and doubled ones included. */
+  readonly receivedBytes: number
+  readonly faults: Readonly<Record<Fault, number>>
+  /** Time of the newest fault of each kind, in milliseconds of the observer's clock; meaningless without one. */
+  readonly lastMs: Readonly<Record<Fault, number>>
+}
+
+const none: Readonly<Record<Fault, number>> = { 'wrong-weights': 0, 'failed-transfer': 0, 'wrong-rows': 0 }
+
+export const noEvidence: Evidence = { receivedBytes: 0, faults: none, lastMs: none }
+
+export function withFault(evidence: Evidence, fault: Fault, nowMs: number): Evidence {
+  return {
+    ...evidence,
+    faults: { ...evidence.faults, [fault]: evidence.faults[fault] + 1 },
+    lastMs: { ...evidence.lastMs, [fault]: nowMs },
+  }
+}
+
+/**
+ * May it be asked for weights? Milliseconds until it may; 0 now. One wrong piece may come from a bad disk; from the second
+ * on it is not asked for a while, and each further one doubles that. Pure.
+ */
+export function barredAsSourceForMs({ faults, lastMs }: Evidence, nowMs: number): number {
+  const beyond = faults['wrong-weights'] - trustLimits.wrongWeightsUntilBarred
+  const { sourceBarMs, sourceBarMsMax } = trustLimits
+  return beyond < 0 ? 0 : leftMs(lastMs['wrong-weights'], sourceBarMs * 2 ** beyond, sourceBarMsMax, nowMs)
+}
+
+/**
+ * May it be a stage? Milliseconds until routes need not avoid it; 0 now. A broken memory chip spoils rows now and then, so
+ * the time doubles with each time. Pure.
+ */
+export function avoidedAsStageForMs({ faults, lastMs }: Evidence, nowMs: number): number {
+  const times = faults['wrong-rows']
+  const { stageAvoidanceMs, stageAvoidanceMsMax } = trustLimits
+  return times === 0
+    ? 0
+    : leftMs(lastMs['wrong-rows'], stageAvoidanceMs * 2 ** (times - 1), stageAvoidanceMsMax, nowMs)
+}
+
+/** Sources with less of this are asked first. Wrong bytes weigh more than any number of lost connections. Pure. */
+export function sourceDemerit({ faults }: Evidence): number {
+  const weight = 1000
+  return faults['wrong-weights'] * weight + Math.min(faults['failed-transfer'], weight - 1)
+}
+
+function leftMs(sinceMs: number, forMs: number, maxMs: number, nowMs: number): number {
+  return Math.max(0, sinceMs + Math.min(forMs, maxMs) - nowMs)
+}

@@ -1,0 +1,13 @@
+/** Limits on what faults of peers count, each with its reason. */
+export const trustLimits = {
+  /** One wrong piece may be a bad disk; with the second a peer is not asked for weights for a while. */
+  wrongWeightsUntilBarred: 2,
+  /** The first bar; each further wrong piece doubles it. */
+  sourceBarMs: 10 * 60_000,
+  sourceBarMsMax: 6 * 3_600_000,
+  /** Routes avoid a peer whose rows were refused for this long; each further time doubles it. */
+  stageAvoidanceMs: 60_000,
+  stageAvoidanceMsMax: 3_600_000,
+  /** Peers whose evidence is kept: a swarm of more faulty peers is a swarm of nothing else. */
+  peers: 256,
+} as const

@@ -1,0 +1,89 @@
+import type { Clock } from '@shoal/host'
+import { createConduct, type Conduct } from '@shoal/membership'
+import {
+  avoidedAsStageForMs,
+  barredAsSourceForMs,
+  noEvidence,
+  sourceDemerit,
+  withFault,
+  type Evidence,
+  type Fault,
+} from './evidence.ts'
+import { trustLimits } from './limits.ts'
+
+/** Weights that one peer has given, and its faults at that: for people and tests. */
+export interface PeerTransfer {
+  readonly peer: string
+  /** Bytes of blobs received, wrong and doubled ones included. */
+  readonly receivedBytes: number
+  /** Pieces or tensors that were not what was asked for. */
+  readonly lies: number
+  /** Times it broke off or did not answer. */
+  readonly failures: number
+  /** Not asked any more for this long; 0 when it is. */
+  readonly barredForMs: number
+}
+
+/**
+ * What this peer has seen of others, and what follows from it. Evidence is first hand only (gossip about others could be
+ * used to slander them) and lasts as long as the process. `evidence.ts` has one pure rule for each question.
+ *
+ * Conduct in membership answers the third question (may it be a neighbour?) by an account of its own behind the same
+ * object. Gossip is on a lower rung and must work without this package; its faults fade one by one, because an honest peer
+ * of another release may send a strange frame now and then, whereas wrong bytes and wrong rows are proven by hash and
+ * checks. A fault in one role does not count in the others: a bad disk says nothing of the rows that a peer computes.
+ */
+export interface Reputation {
+  /** Bytes of weights came from it. */
+  received(peer: string, bytes: number): void
+  saw(peer: string, fault: Fault): void
+  /** Whether it may be asked for weights. */
+  mayBeSource(peer: string): boolean
+  /** Those of `peers` that may be sources, most reliable first; equals stay in their order. */
+  rankSources(peers: readonly string[]): string[]
+  /** Peers that routes avoid now, as long as others hold the blocks. */
+  avoidedStages(): ReadonlySet<string>
+  /** Given to membership, which blames and asks by it. */
+  readonly neighbours: Conduct
+  /** Everybody that weights were asked of. */
+  transfers(): PeerTransfer[]
+}
+
+export function createReputation(clock: Clock): Reputation {
+  /** The peer longest unheard of comes first. */
+  const accounts = new Map<string, Evidence>()
+  const evidenceOf = (peer: string): Evidence => accounts.get(peer) ?? noEvidence
+  const note = (peer: string, evidence: Evidence): void => {
+    accounts.delete(peer)
+    accounts.set(peer, evidence)
+    const [oldest] = accounts.keys()
+    if (accounts.size > trustLimits.peers && oldest !== undefined) accounts.delete(oldest)
+  }
+  const mayBeSource = (peer: string): boolean => barredAsSourceForMs(evidenceOf(peer), clock.nowMs()) === 0
+
+  return {
+    received(peer, bytes) {
+      const evidence = evidenceOf(peer)
+      note(peer, { ...evidence, receivedBytes: evidence.receivedBytes + bytes })
+    },
+    saw: (peer, fault) => note(peer, withFault(evidenceOf(peer), fault, clock.nowMs())),
+    mayBeSource,
+    rankSources: (peers) =>
+      peers.filter(mayBeSource).sort((a, b) => sourceDemerit(evidenceOf(a)) - sourceDemerit(evidenceOf(b))),
+    avoidedStages: () =>
+      new Set(
+        [...accounts].flatMap(([peer, evidence]) =>
+          avoidedAsStageForMs(evidence, clock.nowMs()) > 0 ? [peer] : [],
+        ),
+      ),
+    neighbours: createConduct(clock),
+    transfers: () =>
+      [...accounts].map(([peer, evidence]) => ({
+        peer,
+        receivedBytes: evidence.receivedBytes,
+        lies: evidence.faults['wrong-weights'],
+        failures: evidence.faults['failed-transfer'],
+        barredForMs: barredAsSourceForMs(evidence, clock.nowMs()),
+      })),
+  }
+}
