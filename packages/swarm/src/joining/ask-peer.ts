@@ -4,7 +4,7 @@ import type { Directory, Transport } from '@shoal/network'
 import { fetchManifest } from '../weights/blobs/fetch.ts'
 import { sayHello, type HelloSelf } from './hello.ts'
 import { packReference, type PackOptions } from '../weights/local-manifest.ts'
-import { checkReference, sameShape } from '../weights/model-store.ts'
+import { checkReference, sameShape } from '../weights/check-reference.ts'
 import type { Answer } from './join-patience.ts'
 import type { Reference } from '../weights/reference.ts'
 

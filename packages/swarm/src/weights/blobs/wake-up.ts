@@ -1,10 +1,11 @@
-/** Something has changed: wakes the one that waits; a ring before the wait counts. */
-export interface Bell {
+/** Wakes a loop that waits for something to change; a ring before the wait counts. */
+export interface WakeUp {
   readonly ring: () => void
+  /** Resolves with the next ring. One waiter at a time. */
   readonly rung: () => Promise<void>
 }
 
-export function createBell(): Bell {
+export function createWakeUp(): WakeUp {
   let rang = false
   let wake: (() => void) | null = null
   return {

@@ -1,11 +1,12 @@
-import { messageOf, ShoalError, sleep } from '@shoal/host'
+import { ShoalError, sleep } from '@shoal/host'
 import type { ManifestTensor } from '@shoal/model'
 import type { Piece, UnitDownload, WrittenPiece } from '@shoal/model/node'
-import { createBell } from '../wake-up.ts'
-import { createPieceBoard, nextWindow } from './piece-board.ts'
-import { createSourcePool, type FetchSources, type Source } from './source-pool.ts'
+import { createWakeUp } from '../wake-up.ts'
+import { askForPiece } from './ask-for-piece.ts'
+import { createPieceBoard, type PieceBoard } from './piece-board.ts'
+import { createSourcePool, type FetchSources, type Source, type SourcePool } from './source-pool.ts'
 import { createTensorTrials } from './tensor-trials.ts'
-import { createUnitTally } from './unit-tally.ts'
+import { createUnitTally, type UnitTally } from './unit-tally.ts'
 
 export interface UnitFetchOptions {
   readonly signal: AbortSignal
@@ -14,149 +15,176 @@ export interface UnitFetchOptions {
 }
 
 /**
- * Fetches what a download lacks, from every peer that has it at once. Each tensor's hash is compared as soon as its last piece is
- * here; wrong ones are fetched again, and whoever sent them is asked less.
+ * Fetches what a download lacks, from every peer that has it at once. Each tensor's hash is compared as soon as its last piece
+ * is here; wrong ones are fetched again, and their senders are asked less.
  * @throws {ShoalError} `not-found` with each source's reason when nobody is left to ask; what came stays in the download
  */
-export async function fetchUnit(
+export function fetchUnit(
   sources: FetchSources,
   name: string,
   download: UnitDownload,
   options: UnitFetchOptions,
 ): Promise<void> {
-  const { clock, reputation, rates } = sources
-  const ended = new AbortController()
-  const signal = AbortSignal.any([options.signal, ended.signal])
-  const bell = createBell()
-  signal.addEventListener('abort', bell.ring, { once: true })
-  const pool = createSourcePool(sources, bell.ring)
-  const trials = createTensorTrials()
-  const running = new Set<Promise<void>>()
-  const tally = createUnitTally(download)
-  let right = 0
+  return new UnitFetch(sources, name, download, options).run()
+}
 
-  const drop = (pieces: readonly Piece[]): readonly Piece[] => {
-    const dropped = tally.dropped(pieces)
-    start(download.drop(dropped))
-    return dropped
-  }
-  const board = createPieceBoard(tally.missing(), (tensor, peer) =>
-    drop(
-      download.pieces.filter(
-        (piece) => piece.tensor.name === tensor && download.written(piece)?.from !== peer,
+class UnitFetch {
+  readonly #sources: FetchSources
+  readonly #name: string
+  readonly #download: UnitDownload
+  readonly #options: UnitFetchOptions
+  readonly #pool: SourcePool
+  readonly #board: PieceBoard
+  readonly #tally: UnitTally
+  readonly #trials = createTensorTrials()
+  readonly #wakeUp = createWakeUp()
+  readonly #ended = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #running = new Set<Promise<void>>()
+  /** Tensors whose hash is right. */
+  #right = 0
+
+  constructor(sources: FetchSources, name: string, download: UnitDownload, options: UnitFetchOptions) {
+    this.#sources = sources
+    this.#name = name
+    this.#download = download
+    this.#options = options
+    this.#signal = AbortSignal.any([options.signal, this.#ended.signal])
+    this.#signal.addEventListener('abort', this.#wakeUp.ring, { once: true })
+    this.#pool = createSourcePool(sources, this.#wakeUp.ring)
+    this.#tally = createUnitTally(download)
+    this.#board = createPieceBoard(this.#tally.missing(), (tensor, peer) =>
+      this.#drop(
+        download.pieces.filter((piece) => piece.tensor.name === tensor && !this.#isFrom(piece, peer)),
       ),
-    ),
-  )
-  /** What fails here is ours (a full disk, say), and ends the fetch. */
-  const start = (work: Promise<void>): void => {
-    const guarded = work
-      .catch((error: unknown) => ended.abort(error))
-      .finally(() => {
-        running.delete(guarded)
-        bell.ring()
-      })
-    running.add(guarded)
+    )
   }
-  const lied = (peer: string, what: string): void => {
-    reputation.saw(peer, 'wrong-weights')
-    if (reputation.mayBeSource(peer)) return
-    board.forget(peer)
-    for (const source of pool.open) if (source.client.peer === peer) pool.giveUp(source, what, false)
-  }
-  const judge = async (tensor: ManifestTensor): Promise<void> => {
-    const [pieces, written] = [tally.piecesOf(tensor), tally.writtenOf(tensor)]
-    if (await download.verify(tensor, signal)) {
-      right += 1
-      for (const liar of trials.right(tensor.name, written))
-        lied(liar, `${liar} sent wrong bytes of ${tensor.name}`)
-      return
-    }
-    const liar = trials.wrong(tensor.name, written)
-    if (liar === null) {
-      const sole = mostOf(
-        written,
-        [...pool.open].map(({ client }) => client.peer),
-      )
-      board.suspect(tensor.name, sole)
-      board.reopen(drop(pieces.filter((piece) => download.written(piece)?.from !== sole)))
-    } else {
-      board.exclude(tensor.name, liar)
-      board.reopen(drop(pieces))
-      lied(liar, `${liar} sent a wrong ${tensor.name}`)
-    }
-    options.onProgress(tally.presentBytes)
-  }
-  /** The bytes of a piece; null when this peer will not bring them. */
-  const ask = async (source: Source, piece: Piece): Promise<Uint8Array | null> => {
-    const { peer } = source.client
-    const startedMs = clock.nowMs()
-    rates?.began(peer)
-    let came = 0
+
+  async run(): Promise<void> {
+    const { clock } = this.#sources
     try {
-      const { bytes, total } = await source.client.read(piece.tensor.sha256, piece.offset, piece.bytes)
-      came = bytes.byteLength
-      source.window = nextWindow(source.window, clock.nowMs() - startedMs)
-      reputation.received(peer, bytes.byteLength)
-      if (bytes.byteLength === piece.bytes && total === piece.tensor.bytes) return bytes
-      board.giveBack(piece, peer)
-      board.exclude(piece.tensor.name, peer)
-      lied(
-        peer,
-        `${peer} sent ${bytes.byteLength} bytes of a ${piece.tensor.name} of ${total} instead of ${piece.bytes} of ${piece.tensor.bytes}`,
-      )
-    } catch (error) {
-      board.giveBack(piece, peer)
-      if (signal.aborted || !pool.open.has(source)) return null
-      const lacks = error instanceof ShoalError && error.code === 'not-found'
-      if (!lacks) reputation.saw(peer, 'failed-transfer')
-      board.forget(peer)
-      pool.giveUp(source, messageOf(error), !lacks)
+      this.#options.onProgress(this.#tally.presentBytes)
+      for (const tensor of this.#tally.whole()) this.#start(this.#judge(tensor))
+      while (this.#right < this.#tally.tensors) {
+        this.#signal.throwIfAborted()
+        if (this.#board.remaining > 0) this.#pool.refresh()
+        this.#assign()
+        if (this.#running.size === 0 && this.#pool.opening === 0 && this.#right < this.#tally.tensors)
+          throw nobodyLeft(this.#name, this.#pool.reasons)
+        const waking = new AbortController()
+        const hedgeMs = this.#board.nextHedgeMs(clock.nowMs())
+        if (hedgeMs !== null) sleep(clock, hedgeMs, waking.signal).then(this.#wakeUp.ring, () => undefined)
+        await this.#wakeUp.rung()
+        waking.abort()
+      }
     } finally {
-      rates?.ended(peer, came)
+      this.#ended.abort(new ShoalError('cancelled', 'nothing more is needed'))
+      await this.#pool.close()
+      while (this.#running.size > 0) await Promise.all(this.#running)
     }
-    return null
   }
-  const bring = async (source: Source, piece: Piece): Promise<void> => {
+
+  /** Gives each source as many pieces as it has room for. */
+  #assign(): void {
+    for (const source of this.#pool.open) {
+      while (source.inFlight < source.window) {
+        const piece = this.#board.take(source.client.peer, this.#sources.clock.nowMs())
+        if (piece === null) break
+        this.#start(this.#bring(source, piece))
+      }
+    }
+  }
+
+  /** An error of this work is this machine's own (a full disk, say), and ends the fetch. */
+  #start(work: Promise<void>): void {
+    const guarded = work
+      .catch((error: unknown) => this.#ended.abort(error))
+      .finally(() => {
+        this.#running.delete(guarded)
+        this.#wakeUp.ring()
+      })
+    this.#running.add(guarded)
+  }
+
+  async #bring(source: Source, piece: Piece): Promise<void> {
     source.inFlight += 1
     try {
-      const bytes = await ask(source, piece)
+      const bytes = await this.#ask(source, piece)
       // Of two answers to a piece that was late, the first counts.
-      if (bytes === null || !board.accepts(piece, source.client.peer)) return
-      board.done(piece)
-      await download.write(piece, bytes, source.client.peer)
+      if (bytes === null || !this.#board.accepts(piece, source.client.peer)) return
+      this.#board.done(piece)
+      await this.#download.write(piece, bytes, source.client.peer)
     } finally {
       source.inFlight -= 1
     }
-    const whole = tally.wrote(piece)
-    options.onProgress(tally.presentBytes)
-    if (whole) await judge(piece.tensor)
+    const whole = this.#tally.wrote(piece)
+    this.#options.onProgress(this.#tally.presentBytes)
+    if (whole) await this.#judge(piece.tensor)
   }
 
-  try {
-    options.onProgress(tally.presentBytes)
-    for (const tensor of tally.whole()) start(judge(tensor))
-    while (right < tally.tensors) {
-      signal.throwIfAborted()
-      if (board.remaining > 0) pool.refresh()
-      for (const source of pool.open) {
-        while (source.inFlight < source.window) {
-          const piece = board.take(source.client.peer, clock.nowMs())
-          if (piece === null) break
-          start(bring(source, piece))
-        }
-      }
-      if (running.size === 0 && pool.opening === 0 && right < tally.tensors)
-        throw nobodyLeft(name, pool.reasons)
-      const waking = new AbortController()
-      const hedgeMs = board.nextHedgeMs(clock.nowMs())
-      if (hedgeMs !== null) sleep(clock, hedgeMs, waking.signal).then(bell.ring, () => undefined)
-      await bell.rung()
-      waking.abort()
+  /** The bytes of a piece; null when this peer will not bring them. */
+  async #ask(source: Source, piece: Piece): Promise<Uint8Array | null> {
+    const { reputation } = this.#sources
+    const { peer } = source.client
+    const answer = await askForPiece(this.#sources, source, piece)
+    if (answer.type === 'bytes') {
+      reputation.received(peer, answer.bytes.byteLength)
+      return answer.bytes
     }
-  } finally {
-    ended.abort(new ShoalError('cancelled', 'nothing more is needed'))
-    await pool.close()
-    while (running.size > 0) await Promise.all(running)
+    this.#board.giveBack(piece, peer)
+    if (answer.type === 'wrong') {
+      reputation.received(peer, answer.receivedBytes)
+      this.#board.exclude(piece.tensor.name, peer)
+      this.#lied(peer, answer.why)
+    } else if (!this.#signal.aborted && this.#pool.open.has(source)) {
+      if (!answer.lacks) reputation.saw(peer, 'failed-transfer')
+      this.#board.forget(peer)
+      this.#pool.giveUp(source, answer.why, !answer.lacks)
+    }
+    return null
+  }
+
+  /** Compares the hash of a tensor whose pieces are all here. */
+  async #judge(tensor: ManifestTensor): Promise<void> {
+    const written = this.#tally.writtenOf(tensor)
+    if (await this.#download.verify(tensor, this.#signal)) {
+      this.#right += 1
+      for (const liar of this.#trials.right(tensor.name, written))
+        this.#lied(liar, `${liar} sent wrong bytes of ${tensor.name}`)
+      return
+    }
+    const pieces = this.#tally.piecesOf(tensor)
+    const liar = this.#trials.wrong(tensor.name, written)
+    if (liar === null) {
+      const open = [...this.#pool.open].map(({ client }) => client.peer)
+      const sole = mostOf(written, open)
+      this.#board.suspect(tensor.name, sole)
+      this.#board.reopen(this.#drop(pieces.filter((piece) => !this.#isFrom(piece, sole))))
+    } else {
+      this.#board.exclude(tensor.name, liar)
+      this.#board.reopen(this.#drop(pieces))
+      this.#lied(liar, `${liar} sent a wrong ${tensor.name}`)
+    }
+    this.#options.onProgress(this.#tally.presentBytes)
+  }
+
+  #lied(peer: string, why: string): void {
+    this.#sources.reputation.saw(peer, 'wrong-weights')
+    if (this.#sources.reputation.mayBeSource(peer)) return
+    this.#board.forget(peer)
+    for (const source of this.#pool.open)
+      if (source.client.peer === peer) this.#pool.giveUp(source, why, false)
+  }
+
+  #isFrom(piece: Piece, peer: string | null): boolean {
+    return this.#download.written(piece)?.from === peer
+  }
+
+  /** Forgets what was written of these. @returns those that were here */
+  #drop(pieces: readonly Piece[]): readonly Piece[] {
+    const dropped = this.#tally.dropped(pieces)
+    this.#start(this.#download.drop(dropped))
+    return dropped
   }
 }
 

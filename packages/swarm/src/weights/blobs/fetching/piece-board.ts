@@ -1,14 +1,12 @@
 import type { Piece } from '@shoal/model/node'
 import { blobLimits } from '../limits.ts'
+import { createTensorSenders, type TensorSenders } from './tensor-senders.ts'
 
 /**
- * Who fetches which piece of one unit. Peers take the next piece when they have room, so a fast one takes more. Pure
+ * Who fetches which piece of one unit. Peers take the next piece when they have room, so that a fast one takes more. Pure
  * bookkeeping; time is an argument.
- *
- * When a tensor of several senders turns out wrong, nobody knows yet who lied. It is then *suspect*: one peer gives all of it,
- * so that a second failure has a name, and a success shows which of the earlier pieces were wrong.
  */
-export interface PieceBoard {
+export interface PieceBoard extends Pick<TensorSenders, 'suspect' | 'exclude' | 'forget'> {
   /** The next piece for this peer, now in its hands; null when there is nothing for it at present. */
   take(peer: string, nowMs: number): Piece | null
   /** Whether an answer is still wanted from this peer; not so the second of two. */
@@ -19,17 +17,13 @@ export interface PieceBoard {
   giveBack(piece: Piece, peer: string): void
   /** These are missing again. */
   reopen(pieces: readonly Piece[]): void
+  /** Pieces that have not arrived. */
   readonly remaining: number
-  /** From now on one peer at a time gives this tensor: `sole`, or whoever takes a piece of it next. */
-  suspect(tensor: string, sole: string | null): void
-  /** Never again this tensor from this peer. */
-  exclude(tensor: string, peer: string): void
-  /** A source is gone: suspect tensors that were its own need another. */
-  forget(peer: string): void
   /** Milliseconds from now until the next piece in flight may be given to a second peer; null when there is none. */
   nextHedgeMs(nowMs: number): number | null
 }
 
+/** A piece that peers have been asked for. */
 interface Flight {
   readonly sinceMs: number
   readonly peers: Set<string>
@@ -42,41 +36,43 @@ export function createPieceBoard(
 ): PieceBoard {
   const open = new Map(missing.map((piece) => [piece.index, piece]))
   const flights = new Map<Piece, Flight>()
-  const excluded = new Map<string, Set<string>>()
-  const suspects = new Map<string, string | null>()
+  const senders = createTensorSenders()
 
   const reopen = (pieces: readonly Piece[]): void => {
     for (const piece of pieces) open.set(piece.index, piece)
   }
-  const allowed = (piece: Piece, peer: string): boolean => {
-    const { name } = piece.tensor
-    if (excluded.get(name)?.has(peer) === true) return false
-    const sole = suspects.get(name)
-    return sole === undefined || sole === null || sole === peer
-  }
-  const begin = (piece: Piece, peer: string, nowMs: number): Piece => {
-    const { name } = piece.tensor
-    if (suspects.get(name) === null) {
-      suspects.set(name, peer)
-      reopen(onSole(name, peer))
+  const takeNew = (peer: string, nowMs: number): Piece | null => {
+    for (const piece of open.values()) {
+      const { name } = piece.tensor
+      if (flights.has(piece) || !senders.mayGive(name, peer)) continue
+      if (senders.claim(name, peer)) reopen(onSole(name, peer))
+      flights.set(piece, { sinceMs: nowMs, peers: new Set([peer]) })
+      return piece
     }
-    flights.set(piece, { sinceMs: nowMs, peers: new Set([peer]) })
-    return piece
+    return null
   }
+  /** A piece that its first peer has owed for too long; the first answer counts. */
+  const takeLate = (peer: string, nowMs: number): Piece | null => {
+    for (const [piece, flight] of flights) {
+      if (hedgeInMs(piece, flight, nowMs) > 0 || flight.peers.has(peer)) continue
+      if (!senders.mayGive(piece.tensor.name, peer)) continue
+      flight.peers.add(peer)
+      return piece
+    }
+    return null
+  }
+  /** Milliseconds until a second peer may be asked for it; infinite where one must not be. */
+  const hedgeInMs = (piece: Piece, { sinceMs, peers }: Flight, nowMs: number): number =>
+    peers.size !== 1 || senders.isSuspect(piece.tensor.name)
+      ? Number.POSITIVE_INFINITY
+      : sinceMs + blobLimits.hedgeAfterMs - nowMs
+
   return {
-    take(peer, nowMs) {
-      for (const piece of open.values()) {
-        if (!flights.has(piece) && allowed(piece, peer)) return begin(piece, peer, nowMs)
-      }
-      for (const [piece, flight] of flights) {
-        const late = nowMs - flight.sinceMs >= blobLimits.hedgeAfterMs && flight.peers.size === 1
-        if (!late || flight.peers.has(peer) || suspects.has(piece.tensor.name) || !allowed(piece, peer))
-          continue
-        flight.peers.add(peer)
-        return piece
-      }
-      return null
-    },
+    suspect: senders.suspect,
+    exclude: senders.exclude,
+    forget: senders.forget,
+    reopen,
+    take: (peer, nowMs) => takeNew(peer, nowMs) ?? takeLate(peer, nowMs),
     accepts: (piece, peer) => flights.get(piece)?.peers.has(peer) === true,
     done(piece) {
       open.delete(piece.index)
@@ -87,28 +83,14 @@ export function createPieceBoard(
       flight?.peers.delete(peer)
       if (flight?.peers.size === 0) flights.delete(piece)
     },
-    reopen,
     get remaining() {
       return open.size
     },
-    suspect: (tensor, sole) =>
-      void suspects.set(tensor, sole !== null && excluded.get(tensor)?.has(sole) === true ? null : sole),
-    exclude(tensor, peer) {
-      excluded.set(tensor, (excluded.get(tensor) ?? new Set()).add(peer))
-      if (suspects.get(tensor) === peer) suspects.set(tensor, null)
-    },
-    forget(peer) {
-      for (const [tensor, sole] of suspects) if (sole === peer) suspects.set(tensor, null)
-    },
     nextHedgeMs(nowMs) {
-      let next: number | null = null
-      for (const [piece, { sinceMs, peers }] of flights) {
-        const waitMs = sinceMs + blobLimits.hedgeAfterMs - nowMs
-        // Those that are due already wait for a source to become idle, and not for the clock.
-        if (waitMs > 0 && peers.size === 1 && !suspects.has(piece.tensor.name))
-          next = Math.min(next ?? waitMs, waitMs)
-      }
-      return next
+      const waits = [...flights].map(([piece, flight]) => hedgeInMs(piece, flight, nowMs))
+      // Pieces that are due already wait for a source to become idle, and not for the clock.
+      const next = Math.min(...waits.filter((waitMs) => waitMs > 0))
+      return Number.isFinite(next) ? next : null
     },
   }
 }

@@ -2,7 +2,7 @@ import { createVirtualClock, ShoalError } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import { swarmLimits } from '../../limits.ts'
 import { settle } from '../../testing/small-swarm.ts'
-import { whileNobodyHas } from './while-nobody-has.ts'
+import { retryWhileNobodyHas } from './retry-while-nobody-has.ts'
 
 const nobody = (): Promise<never> => Promise.reject(new ShoalError('not-found', 'nobody is connected'))
 
@@ -18,7 +18,7 @@ describe('while nobody has the weights', () => {
   test('they are asked for until a holder comes', async () => {
     const clock = createVirtualClock()
     let holders = 0
-    const fetched = whileNobodyHas(clock, () => (holders === 0 ? nobody() : Promise.resolve('weights')))
+    const fetched = retryWhileNobodyHas(clock, () => (holders === 0 ? nobody() : Promise.resolve('weights')))
     await pass(clock, swarmLimits.weightsPatienceMs / 2)
     holders = 1
     await pass(clock, swarmLimits.weightsRetryMs)
@@ -27,20 +27,20 @@ describe('while nobody has the weights', () => {
 
   test('and not for ever', async () => {
     const clock = createVirtualClock()
-    const fetched = expect(whileNobodyHas(clock, nobody)).rejects.toMatchObject({ code: 'not-found' })
+    const fetched = expect(retryWhileNobodyHas(clock, nobody)).rejects.toMatchObject({ code: 'not-found' })
     await pass(clock, swarmLimits.weightsPatienceMs + 2 * swarmLimits.weightsRetryMs)
     await fetched
   })
 
   test('another failure is told at once', async () => {
     const full = new ShoalError('disk-full', 'no room')
-    await expect(whileNobodyHas(createVirtualClock(), () => Promise.reject(full))).rejects.toBe(full)
+    await expect(retryWhileNobodyHas(createVirtualClock(), () => Promise.reject(full))).rejects.toBe(full)
   })
 
   test('whoever asked may give up', async () => {
     const clock = createVirtualClock()
     const caller = new AbortController()
-    const fetched = expect(whileNobodyHas(clock, nobody, caller.signal)).rejects.toThrow('enough')
+    const fetched = expect(retryWhileNobodyHas(clock, nobody, caller.signal)).rejects.toThrow('enough')
     await settle(10)
     caller.abort(new Error('enough'))
     await fetched

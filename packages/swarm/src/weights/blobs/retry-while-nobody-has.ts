@@ -6,7 +6,7 @@ import { swarmLimits } from '../../limits.ts'
  * be the one that holds its blocks, and a holder may be restarting.
  * @throws {ShoalError} `not-found` of the last try
  */
-export async function whileNobodyHas<Value>(
+export async function retryWhileNobodyHas<Value>(
   clock: Clock,
   fetch: () => Promise<Value>,
   signal?: AbortSignal,
