@@ -1,82 +1,137 @@
-import {
-  messageOf,
-  ShoalError,
-  timeLimit,
-  type Clock,
-  type Logger,
-  type Random,
-  type Timer,
-} from '@shoal/host'
-import { sealHardware, type Membership, type MemberRecord } from '@shoal/membership'
-import { formatProfile, type IdentifiedManifest } from '@shoal/model'
+import { messageOf, ShoalError, timeLimit, type Clock, type Random, type Timer } from '@shoal/host'
+import type { Membership } from '@shoal/membership'
+import type { IdentifiedManifest } from '@shoal/model'
 import type { Directory, Provider, Transport } from '@shoal/network'
 import { swarmLimits } from '../limits.ts'
+import { greetIslands, type IslandDependencies } from './islands.ts'
+import { createOwnAnnouncement, type OwnAnnouncement } from './own-announcement.ts'
 import { manifestTopic, modelTopic } from './topics.ts'
 
-/** Keeps a node's word in the directory of all Shoal peers, and finds parts of its own swarm that it does not know. */
+/** Keeps a node announced in the directory of all Shoal peers, and finds parts of its own swarm that it does not know. */
 export interface Publisher {
   start(): void
   /** Other nodes of this manifest that the directory named at the last turn; null before the first. */
   providers(): number | null
-  /** Says `left`, as far as that takes no long time. */
+  /** Publishes `left`, within half a second at most. */
   leave(signal: AbortSignal): Promise<void>
   close(): void
 }
 
-export interface PublisherDependencies {
+export interface PublisherDependencies extends IslandDependencies {
   readonly directory: Directory
   readonly transport: Pick<Transport, 'peerId' | 'sign' | 'dial' | 'learn' | 'connected'>
   readonly membership: Pick<Membership, 'members' | 'onChange'>
   readonly manifest: IdentifiedManifest
   readonly clock: Clock
   readonly random: Random
-  readonly logger: Logger
-  /** Says hello to a peer that is said to be of this swarm; membership takes over from there. */
-  readonly greet: (peer: string, signal: AbortSignal) => Promise<void>
 }
 
 export function createPublisher(
   dependencies: PublisherDependencies,
   options: { readonly bootstrap: readonly string[] },
 ): Publisher {
-  const { directory, transport, membership, manifest, clock, random, logger, greet } = dependencies
-  const { name, config, assets, profile } = manifest.manifest
-  const topics = [manifestTopic(manifest.id), modelTopic({ name, config, assets })]
-  const closing = new AbortController()
-  let timer: { readonly dueMs: number; readonly timer: Timer } | null = null
-  let running = false
-  let awaiting = false
-  /** Doubles up to a turn: those that start together find each other soon, whoever was too busy to be found at first. */
-  let pauseMs: number = swarmLimits.directoryRetryMs / 2
-  let seq = 0
-  let said: string | null = null
-  let named: number | null = null
+  return new TurnByTurn(dependencies, options.bootstrap)
+}
 
-  const own = (): MemberRecord | undefined =>
-    membership.members().find(({ record }) => record.peerId === transport.peerId)?.record
-  /** What a stranger chooses by: other changes wait for the next turn. */
-  const essence = (record: MemberRecord | undefined): string | null =>
-    record === undefined
-      ? null
-      : JSON.stringify([record.incarnation, record.state, record.span, record.addresses])
+const tooSlow = (): ShoalError => new ShoalError('deadline-passed', 'the directory was too slow')
 
-  const publish = async (record: MemberRecord, signal: AbortSignal): Promise<number> => {
-    seq += 1
-    said = essence(record)
-    return directory.publish(
-      await sealHardware(transport, {
-        manifest: manifest.id,
-        model: name,
-        profile: formatProfile(profile),
-        member: { ...record, seq },
-      }),
-      { signal },
-    )
+class TurnByTurn implements Publisher {
+  readonly #dependencies: PublisherDependencies
+  readonly #bootstrap: readonly string[]
+  readonly #topics: readonly [string, string]
+  readonly #own: OwnAnnouncement
+  readonly #closing = new AbortController()
+  #endListening: () => void = () => undefined
+  /** The next turn. */
+  #next: { readonly dueMs: number; readonly timer: Timer } | null = null
+  #running = false
+  /** Whether a first peer of the directory is waited for. */
+  #awaiting = false
+  /** Doubles up to a turn's length: nodes that start together find each other soon, also one that was too busy at first. */
+  #pauseMs: number = swarmLimits.directoryRetryMs / 2
+  #named: number | null = null
+
+  constructor(dependencies: PublisherDependencies, bootstrap: readonly string[]) {
+    const { manifest } = dependencies
+    const { name, config, assets } = manifest.manifest
+    this.#dependencies = dependencies
+    this.#bootstrap = bootstrap
+    this.#topics = [manifestTopic(manifest.id), modelTopic({ name, config, assets })]
+    this.#own = createOwnAnnouncement(dependencies)
   }
 
-  const dialBootstrap = async (signal: AbortSignal): Promise<void> => {
+  start(): void {
+    this.#endListening = this.#dependencies.membership.onChange(() => this.#onChange())
+    this.#schedule(0)
+  }
+
+  providers(): number | null {
+    return this.#named
+  }
+
+  async leave(signal: AbortSignal): Promise<void> {
+    this.#closing.abort(new ShoalError('cancelled', 'this node leaves'))
+    const record = this.#own.record()
+    if (!this.#own.published || record === undefined) return
+    const { clock, logger } = this.#dependencies
+    const limit = timeLimit(clock, swarmLimits.directoryGoodbyeMs, tooSlow, signal)
+    try {
+      await this.#own.publish({ ...record, state: 'left', span: null }, limit.signal)
+    } catch (error) {
+      logger.debug('directory-goodbye-failed', { reason: messageOf(error) })
+    } finally {
+      limit.clear()
+    }
+  }
+
+  close(): void {
+    this.#endListening()
+    this.#next?.timer.cancel()
+    this.#closing.abort(new ShoalError('cancelled', 'this peer is closing'))
+  }
+
+  async #run(): Promise<void> {
+    const { logger, random } = this.#dependencies
+    this.#next = null
+    if (this.#running || this.#closing.signal.aborted) return
+    this.#running = true
+    let heard = false
+    try {
+      heard = await this.#turn()
+    } catch (error) {
+      if (!this.#closing.signal.aborted) logger.debug('directory-turn-failed', { reason: messageOf(error) })
+    } finally {
+      this.#running = false
+    }
+    if (heard) this.#pauseMs = Math.min(2 * this.#pauseMs, swarmLimits.directoryTurnMs)
+    // Peers that began together must not publish together for ever.
+    this.#schedule(this.#pauseMs * (0.9 + 0.2 * random.unit()))
+    if (heard) this.#onChange()
+    else this.#awaitPeers()
+  }
+
+  /** @returns whether any peer of the directory took the announcement */
+  async #turn(): Promise<boolean> {
+    const told = await this.#inTime((signal) => this.#tell(signal))
+    if (told > 0) await this.#inTime((signal) => this.#mergeIslands(signal))
+    this.#dependencies.logger.debug('directory-told', { peers: told, providers: this.#named })
+    return told > 0
+  }
+
+  async #tell(signal: AbortSignal): Promise<number> {
+    const { directory } = this.#dependencies
+    if (directory.stats().peers === 0) await this.#dialBootstrap(signal)
+    const record = this.#own.record()
+    if (record === undefined || record.state === 'left') return 0
+    let told = await this.#own.publish(record, signal)
+    for (const topic of this.#topics) told = Math.min(told, await directory.provide(topic, { signal }))
+    return told
+  }
+
+  async #dialBootstrap(signal: AbortSignal): Promise<void> {
+    const { transport, logger } = this.#dependencies
     await Promise.all(
-      options.bootstrap.map((address) =>
+      this.#bootstrap.map((address) =>
         transport
           .dial(address, { signal })
           .catch((error: unknown) => logger.debug('bootstrap-silent', { address, reason: messageOf(error) })),
@@ -84,50 +139,17 @@ export function createPublisher(
     )
   }
 
-  /** Nodes of this manifest that are no members here: another part of the swarm, or one that somebody else began. */
-  const mergeIslands = async (signal: AbortSignal): Promise<void> => {
-    const members = new Map(membership.members().map(({ record, liveness }) => [record.peerId, liveness]))
-    const strange: Provider[] = []
-    let count = 0
-    for await (const provider of directory.providers(topics[0]!, { signal })) {
-      count += 1
-      const liveness = members.get(provider.peerId)
-      if (liveness === undefined || liveness === 'unknown') strange.push(provider)
-    }
-    named = count
-    for (const { peerId, addresses } of strange.slice(0, swarmLimits.islandsPerTurn)) {
-      transport.learn(peerId, addresses)
-      await greet(peerId, signal).then(
-        () => logger.info('island-found', { peer: peerId }),
-        (error: unknown) => logger.debug('provider-silent', { peer: peerId, reason: messageOf(error) }),
-      )
-    }
+  async #mergeIslands(signal: AbortSignal): Promise<void> {
+    const providers: Provider[] = []
+    for await (const provider of this.#dependencies.directory.providers(this.#topics[0], { signal }))
+      providers.push(provider)
+    this.#named = providers.length
+    await greetIslands(this.#dependencies, providers, signal)
   }
 
-  /** @returns whether anybody heard it */
-  const turn = async (): Promise<boolean> => {
-    const told = await inTime(tell)
-    if (told > 0) await inTime(mergeIslands)
-    logger.debug('directory-told', { peers: told, providers: named })
-    return told > 0
-  }
-
-  const tell = async (signal: AbortSignal): Promise<number> => {
-    if (directory.stats().peers === 0) await dialBootstrap(signal)
-    const record = own()
-    if (record === undefined || record.state === 'left') return 0
-    let told = await publish(record, signal)
-    for (const topic of topics) told = Math.min(told, await directory.provide(topic, { signal }))
-    return told
-  }
-
-  const inTime = async <Value>(work: (signal: AbortSignal) => Promise<Value>): Promise<Value> => {
-    const limit = timeLimit(
-      clock,
-      swarmLimits.directoryPublishMs,
-      () => new ShoalError('deadline-passed', 'the directory was too slow'),
-      closing.signal,
-    )
+  async #inTime<Value>(work: (signal: AbortSignal) => Promise<Value>): Promise<Value> {
+    const { clock } = this.#dependencies
+    const limit = timeLimit(clock, swarmLimits.directoryPublishMs, tooSlow, this.#closing.signal)
     try {
       return await work(limit.signal)
     } finally {
@@ -135,73 +157,32 @@ export function createPublisher(
     }
   }
 
-  const run = async (): Promise<void> => {
-    timer = null
-    if (running || closing.signal.aborted) return
-    running = true
-    let heard = false
-    try {
-      heard = await turn()
-    } catch (error) {
-      if (!closing.signal.aborted) logger.debug('directory-turn-failed', { reason: messageOf(error) })
-    } finally {
-      running = false
-    }
-    // Peers that began together must not speak together for ever.
-    if (heard) pauseMs = Math.min(2 * pauseMs, swarmLimits.directoryTurnMs)
-    schedule(pauseMs * (0.9 + 0.2 * random.unit()))
-    if (heard) onChange()
-    else awaitPeers()
-  }
-
-  const schedule = (delayMs: number): void => {
+  #schedule(delayMs: number): void {
+    const { clock } = this.#dependencies
     const dueMs = clock.nowMs() + delayMs
-    if (closing.signal.aborted || running || (timer !== null && timer.dueMs <= dueMs)) return
-    timer?.timer.cancel()
-    timer = { dueMs, timer: clock.after(delayMs, () => void run()) }
-  }
-  /** Alone until now: the first peer of the directory is told at once. */
-  const awaitPeers = (): void => {
-    if (awaiting || directory.stats().peers > 0) return
-    awaiting = true
-    const ended = (): void => void (awaiting = false)
-    directory.whenReady(closing.signal).then(soon).then(ended, ended)
-  }
-  const soon = (): void => schedule(swarmLimits.directoryChangeMs)
-  const onChange = (): void => {
-    const now = essence(own())
-    if (now !== null && now !== said) soon()
+    if (this.#closing.signal.aborted || this.#running || (this.#next !== null && this.#next.dueMs <= dueMs))
+      return
+    this.#next?.timer.cancel()
+    this.#next = { dueMs, timer: clock.after(delayMs, () => void this.#run(), { background: true }) }
   }
 
-  let endListening = (): void => undefined
-  return {
-    start() {
-      endListening = membership.onChange(onChange)
-      schedule(0)
-    },
-    providers: () => named,
-    async leave(signal) {
-      closing.abort(new ShoalError('cancelled', 'this node leaves'))
-      const record = own()
-      if (said === null || record === undefined) return
-      const limit = timeLimit(
-        clock,
-        swarmLimits.directoryGoodbyeMs,
-        () => new ShoalError('deadline-passed', 'the directory was too slow'),
-        signal,
-      )
-      try {
-        await publish({ ...record, state: 'left', span: null }, limit.signal)
-      } catch (error) {
-        logger.debug('directory-goodbye-failed', { reason: messageOf(error) })
-      } finally {
-        limit.clear()
-      }
-    },
-    close() {
-      endListening()
-      timer?.timer.cancel()
-      closing.abort(new ShoalError('cancelled', 'this peer is closing'))
-    },
+  /** A node that was alone until now announces itself to the first peer of the directory at once. */
+  #awaitPeers(): void {
+    const { directory } = this.#dependencies
+    if (this.#awaiting || directory.stats().peers > 0) return
+    this.#awaiting = true
+    const ended = (): void => void (this.#awaiting = false)
+    directory
+      .whenReady(this.#closing.signal)
+      .then(() => this.#soon())
+      .then(ended, ended)
+  }
+
+  #soon(): void {
+    this.#schedule(swarmLimits.directoryChangeMs)
+  }
+
+  #onChange(): void {
+    if (this.#own.changed()) this.#soon()
   }
 }

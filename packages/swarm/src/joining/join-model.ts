@@ -1,6 +1,5 @@
 import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
-import type { PackedFolder } from '@shoal/model/node'
 import type { Directory, Transport } from '@shoal/network'
 import { serveBlobs } from '../weights/blobs/serve.ts'
 import { serveHello, type HelloSelf } from './hello.ts'
@@ -9,9 +8,8 @@ import type { Scope } from '../scope.ts'
 import { createReputation, type Reputation } from '../trust/reputation.ts'
 import type { Progress } from '../types.ts'
 import { openConnection, type ConnectionOptions } from './discovery/connection.ts'
-import { agent, type JoinDependencies, type LearnedManifest } from './ask-peer.ts'
-import { findByBootstrap } from '../directory/find-in-directory.ts'
-import { learnManifest } from './join.ts'
+import { agreeOnModel } from './agree-on-model.ts'
+import { agent } from './ask-peer.ts'
 import { packReference } from '../weights/local-manifest.ts'
 import { profileOf } from '../generation/local-engine.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
@@ -69,74 +67,56 @@ export async function joinModel(
 
   const { transport, directory, discovery } = await openConnection(dependencies, connection)
   scope.onClose(() => transport.close())
-  let said: Names = nothing
-  // Whoever dials us while we pack or join ourselves hears that we are not ready, not that we speak something else.
+  let announced: Names = nothing
+  // A peer that dials this one while it packs or joins itself hears 'not ready', and not an unknown protocol.
   serveHello({ transport, clock, logger }, () => ({
     agent,
     role,
-    ...said,
+    ...announced,
     fetchedBytes: (store?.transfers() ?? []).reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
   }))
-
-  const joining: JoinDependencies = { transport, directory, clock, logger }
-  const learn = async (join: readonly string[]): Promise<LearnedManifest | null> => {
-    const learned = await learnManifest(joining, { ...options, join, reference })
-    if (learned === null) logger.info('swarm-created', { because: 'those that were asked wait for a model' })
-    return learned
-  }
-  const create = async (own: Reference): Promise<PackedFolder> => {
+  const joining = { transport, directory, discovery, clock, logger }
+  const { manifest, packed, giver } = await agreeOnModel(joining, options, reference, (own) => {
     const profile = profileOf(own, options)
-    said = { manifest: null, profile: formatProfile(profile), model: own.source.name }
+    announced = { manifest: null, profile: formatProfile(profile), model: own.source.name }
     return packReference(own, profile, options)
-  }
-  // All machines may be given one command: the address of the one that is asked first is then its own.
-  const others = options.join.filter((address) => !isOwn(transport, address))
-  const alone = options.join.length === 0
-  const learned =
-    alone && reference !== null
-      ? await findByBootstrap(joining, { ...options, reference }, options.bootstrap ?? [])
-      : await learn(alone ? [await discovery.firstAddress(signal)] : others)
-  const packed = learned === null ? await create(needed(reference)) : null
-  const found = packed?.manifest ?? needed(learned).manifest
-  const peer = learned?.peer ?? null
+  })
   signal?.throwIfAborted()
-  // Who gave the manifest is asked for weights also while no connection to it is up: between two dials, after a loss.
-  let members: (() => readonly string[]) | null = null
-  const candidates = (): string[] => {
-    const known = members === null ? null : new Set(members())
-    const connected = transport.connected().filter((id) => known === null || known.has(id))
-    return [...new Set([...connected, ...(peer === null ? [] : [peer])])]
-  }
+  const sources = createWeightSources(transport, giver)
   const rates = createLinkRates(clock)
   const reputation = createReputation(clock)
+  const peers = { transport, rates, reputation, candidates: sources.candidates }
   store = await openModelStore(
     dataFolder,
-    found,
-    { clock, reference, peers: { transport, rates, reputation, candidates }, onProgress },
+    manifest,
+    { clock, reference, peers, onProgress },
     packed ?? undefined,
   )
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
-  said = namesOf(found)
-  if (connection.lan) discovery.follow(() => ({ agent, role, ...said }))
+  announced = namesOf(manifest)
+  if (connection.lan) discovery.follow(() => ({ agent, role, ...announced }))
+  return { transport, directory, manifest, store, rates, reputation, askOnly: sources.askOnly }
+}
+
+interface WeightSources {
+  /** Peers that may be asked for weights now. */
+  candidates(): string[]
+  askOnly(members: () => readonly string[]): void
+}
+
+/** @param giver gave the manifest: it is asked also while no connection to it is up, between two dials or after a loss */
+function createWeightSources(transport: Transport, giver: string | null): WeightSources {
+  let members: (() => readonly string[]) | null = null
   return {
-    transport,
-    directory,
-    manifest: found,
-    store,
-    rates,
-    reputation,
+    candidates() {
+      const known = members === null ? null : new Set(members())
+      const connected = transport.connected().filter((id) => known === null || known.has(id))
+      return [...new Set([...connected, ...(giver === null ? [] : [giver])])]
+    },
     askOnly(those) {
       members = those
     },
   }
-}
-
-/** With or without the peer id at its end. */
-function isOwn(transport: Transport, address: string): boolean {
-  return (
-    address.endsWith(`/p2p/${transport.peerId}`) ||
-    transport.addresses().includes(`${address}/p2p/${transport.peerId}`)
-  )
 }
 
 type Names = Pick<HelloSelf, 'manifest' | 'profile' | 'model'>
@@ -145,9 +125,4 @@ const nothing: Names = { manifest: null, profile: null, model: null }
 function namesOf(manifest: IdentifiedManifest): Names {
   const { profile, name } = manifest.manifest
   return { manifest: manifest.id, profile: formatProfile(profile), model: name }
-}
-
-function needed<Value>(value: Value | null): Value {
-  if (value === null) throw new ShoalError('bad-request', 'a new swarm needs a model')
-  return value
 }

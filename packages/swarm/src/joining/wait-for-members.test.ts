@@ -2,7 +2,7 @@ import { createVirtualClock, silentLogger } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
 import { settle } from '../testing/small-swarm.ts'
-import { knowOthers } from './wait-for-members.ts'
+import { waitForMembers } from './wait-for-members.ts'
 
 const clock = createVirtualClock()
 const untilAborted = (signal: AbortSignal): Promise<void> =>
@@ -12,7 +12,7 @@ const waiting = (
   whenKnown: (signal: AbortSignal) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> =>
-  knowOthers(
+  waitForMembers(
     { transport: { connected: () => connected }, view: { whenKnown }, clock, logger: silentLogger },
     signal,
   )

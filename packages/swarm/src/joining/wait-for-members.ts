@@ -7,7 +7,7 @@ import type { SwarmView } from '../view/swarm-view.ts'
  * Waits for the first records and beats of those who are here: a joiner that planned without them would take the same
  * blocks as everybody who joins at that moment. Who is connected to nobody has nobody to wait for.
  */
-export async function knowOthers(
+export async function waitForMembers(
   {
     transport,
     view,

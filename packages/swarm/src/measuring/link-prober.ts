@@ -1,10 +1,10 @@
-import { every, messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import { every, messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { IdentifiedManifest } from '@shoal/model'
 import type { Member, Membership } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
-import { openBlobClient } from '../weights/blobs/client.ts'
 import type { LinkRates } from './link-rates.ts'
 import { swarmLimits } from '../limits.ts'
+import { probeLink } from './probe-link.ts'
 
 export interface LinkProberDependencies {
   readonly transport: Transport
@@ -17,9 +17,6 @@ export interface LinkProberDependencies {
   busy(): boolean
 }
 
-/** Pieces asked for at once, after one that is not counted: it opens windows and wakes the disk. */
-const pieces = 4
-
 /**
  * Measures links that no transfer has measured: a few hundred kilobytes of weights that the other peer holds, a few times,
  * while neither has sessions.
@@ -31,34 +28,11 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   const probed = new Map<string, number>()
   const closing = new AbortController()
 
-  const probe = async (peer: string, blob: string, bytes: number): Promise<void> => {
-    const limit = timeLimit(
-      clock,
-      swarmLimits.probeTimeoutMs,
-      () => new ShoalError('deadline-passed', `${peer} did not answer a measurement`),
-      closing.signal,
-    )
-    try {
-      const client = await openBlobClient(transport, clock, peer, limit.signal)
-      limit.signal.addEventListener(
-        'abort',
-        () => client.abort(new ShoalError('cancelled', 'the measurement is over')),
-        { once: true },
-      )
-      try {
-        await client.read(blob, 0, bytes)
-        const startMs = clock.nowMs()
-        const answers = await Promise.all(Array.from({ length: pieces }, () => client.read(blob, 0, bytes)))
-        const came = answers.reduce((sum, answer) => sum + answer.bytes.byteLength, 0)
-        // The questions' way there and the first byte's way back are no time of the bytes.
-        const rttMs = (membership.links()[peer] ?? 0) / 1000
-        rates.sample(peer, came, Math.max(clock.nowMs() - startMs - rttMs, came / fastestBytesPerMs))
-      } finally {
-        await client.close()
-      }
-    } finally {
-      limit.clear()
-    }
+  const probe = async (peer: string, blob: string, wanted: number): Promise<void> => {
+    const { bytes, elapsedMs } = await probeLink(dependencies, peer, blob, wanted, closing.signal)
+    // The request's way there and the first byte's way back are a round trip, which is not the bytes' own time.
+    const rttMs = (membership.links()[peer] ?? 0) / 1000
+    rates.sample(peer, bytes, Math.max(elapsedMs - rttMs, bytes / fastestBytesPerMs))
   }
 
   const due = ({ record, liveness, load }: Member): boolean =>
@@ -86,10 +60,11 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
     }
     probedUntilMs.set(peerId, clock.nowMs() + swarmLimits.probeAgainMs)
     await probe(peerId, tensor.sha256, Math.min(tensor.bytes, swarmLimits.probeBytes))
-    // It answered: the next one may come at once.
+    // It answered: its next measurement need not wait.
     probedUntilMs.delete(peerId)
     probed.set(peerId, (probed.get(peerId) ?? 0) + 1)
   }
+
   const timer = every(clock, swarmLimits.probeIntervalMs, turn, (error) =>
     logger.debug('link-not-measured', { reason: messageOf(error) }),
   )
@@ -101,7 +76,7 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   }
 }
 
-/** Beyond ten gigabits a second the figure says nothing about a link any more. */
+/** 10 Gbit/s: a higher figure says nothing about a link any more. */
 const fastestBytesPerMs = 1_250_000
 
 function largestTensor(

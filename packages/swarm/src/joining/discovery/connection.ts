@@ -33,6 +33,22 @@ export interface ConnectionOptions {
   readonly directoryOnly?: boolean | undefined
 }
 
+/** The part of the options that every peer with a key in its data folder has: one that is told nothing listens on loopback. */
+export function connectionOf(
+  options: Pick<ConnectionOptions, 'listen' | 'lan' | 'announce' | 'dialInstead'> & {
+    readonly dataFolder: string
+  },
+): Omit<ConnectionOptions, 'serveDirectory'> {
+  const { listen, lan, announce, dialInstead, dataFolder } = options
+  return {
+    keyFolder: dataFolder,
+    listen: listen.length === 0 && !lan ? ['/ip4/127.0.0.1/tcp/0'] : listen,
+    lan,
+    announce,
+    dialInstead,
+  }
+}
+
 export interface Connection {
   readonly transport: Transport
   readonly directory: Directory

@@ -2,6 +2,7 @@ import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoa
 import type { Libp2pTransport, Transport } from '@shoal/network'
 import { sayHello, type HelloSelf } from '../hello.ts'
 import { swarmLimits } from '../../limits.ts'
+import { createFoundPeers } from './found-peers.ts'
 
 export interface Discovery {
   /**
@@ -24,106 +25,84 @@ export interface DiscoveryDependencies {
 }
 
 /**
- * Peers that mDNS hears of in the local network. A name heard is only a hint: who answers there is authenticated by its
+ * Finds peers by mDNS in the local network. A name heard there is only a hint: the peer behind it is authenticated by its
  * key, and whether it fits is asked with a hello, like everywhere.
  */
 export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryDependencies): Discovery {
-  const found = new Map<string, readonly string[]>()
+  const found = createFoundPeers(clock)
   /** Peers that were greeted, and until when they are left in peace. */
   const greetedUntilMs = new Map<string, number>()
-  /** Of another version, or not to be reached, until they are heard of again. Those that only wait themselves are asked on. */
-  const useless = new Set<string>()
-  const waiting = new Set<() => void>()
   let follow: (() => HelloSelf) | null = null
 
   const greet = async (peer: string, self: HelloSelf): Promise<void> => {
     const nowMs = clock.nowMs()
-    if (
-      peer === transport.peerId ||
-      transport.connected().includes(peer) ||
-      (greetedUntilMs.get(peer) ?? 0) > nowMs
-    )
-      return
+    if (transport.connected().includes(peer) || (greetedUntilMs.get(peer) ?? 0) > nowMs) return
     greetedUntilMs.set(peer, nowMs + swarmLimits.greetAgainMs)
     try {
       const answer = await sayHello({ transport, clock }, peer, self, neverAborted)
       logger.info('peer-found', { peer, model: answer.model })
     } catch (error) {
-      // Another swarm in the same network is no fault of anybody.
+      // Several swarms in one network are nobody's fault.
       logger.debug('found-peer-left-alone', { peer, reason: messageOf(error) })
       await transport.hangUp(peer)
     }
   }
+  const greetInBackground = (peer: string, self: HelloSelf): void => {
+    greet(peer, self).catch((error: unknown) =>
+      logger.warn('found-peer-failed', { peer, reason: messageOf(error) }),
+    )
+  }
+  /** An address of a peer that belongs to a swarm; null when it does not, or does not answer. */
+  const askForSwarm = async (
+    peer: string,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | null> => {
+    try {
+      const answer = await sayHello({ transport, clock }, peer, stranger, signal)
+      const address = answer.manifest === null ? undefined : addresses[0]
+      if (address === undefined) return null
+      return address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
+    } catch (error) {
+      logger.debug('found-peer-silent', { peer, reason: messageOf(error) })
+      found.dismiss(peer)
+      return null
+    }
+  }
 
   libp2p.onDiscovery((peer, addresses) => {
-    if (peer === transport.peerId) return
-    if (!found.has(peer) && found.size >= swarmLimits.foundPeers) return
-    found.set(peer, addresses)
-    useless.delete(peer)
+    if (peer === transport.peerId || !found.add(peer, addresses)) return
     transport.learn(peer, addresses)
-    for (const wake of waiting) wake()
-    if (follow !== null) void greet(peer, follow())
+    if (follow !== null) greetInBackground(peer, follow())
   })
 
   return {
     follow(self) {
       follow = self
-      for (const peer of found.keys()) void greet(peer, self())
+      for (const peer of found.ids()) greetInBackground(peer, self())
     },
     async firstAddress(signal) {
-      const limit = timeLimit(
-        clock,
-        swarmLimits.discoveryTimeoutMs,
-        () =>
-          new ShoalError(
-            'peer-vanished',
-            `no swarm was found in the local network within ${swarmLimits.discoveryTimeoutMs / 1000} s: give --join ADDRESS, or --model REF to create one`,
-          ),
-        signal,
-      )
-      const stranger: HelloSelf = { agent: 'shoal', role: 'node', manifest: null, profile: null, model: null }
+      const limit = timeLimit(clock, swarmLimits.discoveryTimeoutMs, nothingFound, signal)
       try {
         for (;;) {
-          for (const [peer, addresses] of found) {
-            if (useless.has(peer)) continue
-            const address = await sayHello({ transport, clock }, peer, stranger, limit.signal).then(
-              (answer) => (answer.manifest === null ? undefined : addresses[0]),
-              (error: unknown) => {
-                logger.debug('found-peer-silent', { peer, reason: messageOf(error) })
-                useless.add(peer)
-                return undefined
-              },
-            )
-            if (address !== undefined) return address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
+          for (const [peer, addresses] of found.promising()) {
+            const address = await askForSwarm(peer, addresses, limit.signal)
+            if (address !== null) return address
           }
-          await nextFound(limit.signal)
+          await found.next(limit.signal)
         }
       } finally {
         limit.clear()
       }
     },
   }
-
-  /** Somebody new was heard of, or it is time to ask again. */
-  function nextFound(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const wake = (): void => {
-        end()
-        resolve()
-      }
-      const onAbort = (): void => {
-        end()
-        reject(signal.reason)
-      }
-      const timer = clock.after(swarmLimits.notReadyRetryMs, wake)
-      const end = (): void => {
-        timer.cancel()
-        waiting.delete(wake)
-        signal.removeEventListener('abort', onAbort)
-      }
-      waiting.add(wake)
-      signal.addEventListener('abort', onAbort, { once: true })
-      if (signal.aborted) onAbort()
-    })
-  }
 }
+
+/** What a peer says of itself that does not know its swarm yet. */
+const stranger: HelloSelf = { agent: 'shoal', role: 'node', manifest: null, profile: null, model: null }
+
+const nothingFound = (): ShoalError =>
+  new ShoalError(
+    'peer-vanished',
+    `no swarm was found in the local network within ${swarmLimits.discoveryTimeoutMs / 1000} s: give --join ADDRESS, or --model REF to create one`,
+  )

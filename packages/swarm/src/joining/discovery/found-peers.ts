@@ -1,0 +1,48 @@
+import { onAbort, type Clock } from '@shoal/host'
+import { swarmLimits } from '../../limits.ts'
+
+/** Peers of the local network that mDNS has named, and what asking them has shown. */
+export interface FoundPeers {
+  /** @returns false when there is no room for another one */
+  add(peer: string, addresses: readonly string[]): boolean
+  ids(): readonly string[]
+  /** Those that may belong to a swarm, with their addresses, also such as are heard of meanwhile. */
+  promising(): Iterable<readonly [peer: string, addresses: readonly string[]]>
+  /** It speaks another version, or cannot be reached: left out until it is heard of again. */
+  dismiss(peer: string): void
+  /** Resolves when a peer is heard of, or after a second: peers that only wait themselves are asked again. */
+  next(signal: AbortSignal): Promise<void>
+}
+
+export function createFoundPeers(clock: Clock): FoundPeers {
+  const found = new Map<string, readonly string[]>()
+  const dismissed = new Set<string>()
+  const waiting = new Set<() => void>()
+  return {
+    add(peer, addresses) {
+      if (!found.has(peer) && found.size >= swarmLimits.foundPeers) return false
+      found.set(peer, addresses)
+      dismissed.delete(peer)
+      for (const wake of waiting) wake()
+      return true
+    },
+    ids: () => [...found.keys()],
+    *promising() {
+      for (const entry of found) if (!dismissed.has(entry[0])) yield entry
+    },
+    dismiss: (peer) => void dismissed.add(peer),
+    async next(signal) {
+      const news = Promise.withResolvers<void>()
+      const timer = clock.after(swarmLimits.notReadyRetryMs, news.resolve)
+      const stopListening = onAbort(signal, () => news.reject(signal.reason))
+      waiting.add(news.resolve)
+      try {
+        await news.promise
+      } finally {
+        timer.cancel()
+        waiting.delete(news.resolve)
+        stopListening()
+      }
+    },
+  }
+}
