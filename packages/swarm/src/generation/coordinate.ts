@@ -7,7 +7,7 @@ import type { Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 import { createEngine } from './engine.ts'
 import { createSessionOpener } from './session-opener.ts'
-import { timeOwnWork } from './own-work.ts'
+import { timeCoordinatorWork } from './time-coordinator-work.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Engine } from '../types.ts'
 import type { SamplingOptions, Tokenizer } from '@shoal/model'
@@ -40,7 +40,7 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
   scope.onClose(() => embedding.release())
   const head = await device.loadHead()
   scope.onClose(() => head.release())
-  const ownMs = await timeOwnWork(dependencies.clock, embedding, head)
+  const ownMs = await timeCoordinatorWork(dependencies.clock, embedding, head)
   const { replacementWaitMs } = dependencies
   const coordinator = createCoordinator(
     dependencies,

@@ -1,15 +1,9 @@
 import { ShoalError, type Clock } from '@shoal/host'
-import {
-  createSampler,
-  createStopFilter,
-  logprobs,
-  type IdentifiedManifest,
-  type SamplingOptions,
-  type Tokenizer,
-} from '@shoal/model'
+import { createSampler, type IdentifiedManifest, type SamplingOptions, type Tokenizer } from '@shoal/model'
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type HiddenSession } from '@shoal/session'
-import type { Engine, GenerateEvent, GenerateRequest, GenerateResult, TokenLogprob } from '../types.ts'
+import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
+import { createAnswer } from './answer.ts'
 
 export interface EngineDependencies {
   readonly clock: Clock
@@ -53,7 +47,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       }
       const partial = end < config.blockCount
       if (partial && dependencies.openPartialSession === undefined)
-        throw new ShoalError('bad-request', 'hidden states of inner blocks cannot be had from this engine')
+        throw new ShoalError('bad-request', 'this engine cannot give the hidden states of inner blocks')
       const session = partial
         ? await dependencies.openPartialSession!(end, tokenIds.length, options.signal)
         : await dependencies.openSession(tokenIds.length, options.signal)
@@ -102,75 +96,43 @@ async function* generate(
   dependencies: EngineDependencies,
   request: GenerateRequest,
 ): AsyncGenerator<GenerateEvent> {
-  const { clock, tokenizer, embedding, head, manifest } = dependencies
+  const { embedding, head, manifest } = dependencies
   const { config } = manifest.manifest
+  const { promptIds } = request
   if (!Number.isSafeInteger(request.maxTokens) || request.maxTokens < 1)
     throw new ShoalError('bad-request', `max tokens must be a positive integer, not ${request.maxTokens}`)
-  checkPrompt(dependencies, request.promptIds, request.maxTokens)
+  checkPrompt(dependencies, promptIds, request.maxTokens)
   // A context that runs out ends the answer with `length`; it is not an error to ask for more than is left.
-  const maxTokens = Math.min(request.maxTokens, config.contextLength - request.promptIds.length)
+  const maxTokens = Math.min(request.maxTokens, config.contextLength - promptIds.length)
   const sampler = createSampler(request.sampling, config.vocabularySize)
-  const stops = createStopFilter(request.stop ?? [])
-  const stream = tokenizer?.stream() ?? null
-  const ends = request.ignoreEos === true ? new Set<number>() : new Set(config.eosTokenIds)
-
-  const pace = createPace(clock)
-  const tokenIds: number[] = []
-  let text = ''
-  let stoppedByText = false
-  let finishReason: GenerateResult['finishReason'] = 'length'
+  const answer = createAnswer(dependencies, request)
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
-  const session = await dependencies.openSession(request.promptIds.length + maxTokens, request.signal)
+  const session = await dependencies.openSession(promptIds.length + maxTokens, request.signal)
   const predictedTpotMs =
-    dependencies.predictTokenMs?.(session.route(), request.promptIds.length + Math.floor(maxTokens / 2)) ??
-    null
+    dependencies.predictTokenMs?.(session.route(), promptIds.length + Math.floor(maxTokens / 2)) ?? null
   try {
     const tokens = generateTokens({
       session,
       embedding,
       head,
       sampler,
-      promptIds: request.promptIds,
+      promptIds,
       maxTokens,
       ...signalOf(request),
     })
     for await (const { tokenId, logits } of tokens) {
-      pace.token()
-      // The end token counts as an id of the answer, never as text.
-      tokenIds.push(tokenId)
-      if (ends.has(tokenId)) {
-        finishReason = 'stop'
-        break
-      }
-      const { emit, stopped } = stops.push(stream?.push(tokenId) ?? '')
-      text += emit
-      yield {
-        type: 'token',
-        tokenId,
-        text: emit,
-        ...(request.topLogprobs === undefined
-          ? {}
-          : { logprob: describeLogprob(logits, tokenId, request.topLogprobs, tokenizer) }),
-      }
-      if (stopped) {
-        finishReason = 'stop'
-        stoppedByText = true
-        break
-      }
+      const event = answer.push(tokenId, logits)
+      if (event !== null) yield event
+      if (answer.finished) break
     }
-    const tail = stoppedByText ? '' : stops.push(stream?.flush() ?? '').emit + stops.flush()
-    text += tail
+    const tail = answer.finish()
     yield {
       type: 'done',
       text: tail,
       result: {
-        text,
-        tokenIds,
-        finishReason,
-        promptTokens: request.promptIds.length,
-        completionTokens: tokenIds.length,
-        ...pace.measured(),
+        ...answer.result(),
+        promptTokens: promptIds.length,
         route: session.route(),
         failovers: session.failovers,
         moves: session.moves,
@@ -182,50 +144,5 @@ async function* generate(
     }
   } finally {
     await session.close()
-  }
-}
-
-/** When tokens came: the first one pays for the prompt, the pace is that of the others. */
-function createPace(clock: Clock): {
-  token(): void
-  measured(): Pick<GenerateResult, 'ttftMs' | 'tokensPerSecond'>
-} {
-  const startMs = clock.nowMs()
-  let firstMs: number | null = null
-  let lastMs = startMs
-  let tokens = 0
-  return {
-    token() {
-      lastMs = clock.nowMs()
-      firstMs ??= lastMs
-      tokens += 1
-    },
-    measured() {
-      const decodeSeconds = (lastMs - (firstMs ?? lastMs)) / 1000
-      return {
-        ttftMs: (firstMs ?? lastMs) - startMs,
-        tokensPerSecond: decodeSeconds > 0 ? (tokens - 1) / decodeSeconds : 0,
-      }
-    },
-  }
-}
-
-function describeLogprob(
-  logits: Float32Array,
-  tokenId: number,
-  top: number,
-  tokenizer: Tokenizer | null,
-): TokenLogprob & { top: readonly TokenLogprob[] } {
-  const textOf = (id: number): string => tokenizer?.decode([id]) ?? ''
-  const likely = logprobs(logits, tokenId, top)
-  return {
-    tokenId,
-    text: textOf(tokenId),
-    logprob: likely.logprob,
-    top: likely.top.map((entry) => ({
-      tokenId: entry.tokenId,
-      text: textOf(entry.tokenId),
-      logprob: entry.logprob,
-    })),
   }
 }

@@ -1,16 +1,12 @@
 import type { SystemDependencies } from '@shoal/host'
 import { createMembership, membershipProfiles } from '@shoal/membership'
-import { formatProfile } from '@shoal/model'
 import { createDevice, type Device } from '@shoal/runtime'
-import { manifestTopic } from '../directory/topics.ts'
-import { sayHello, type HelloSelf } from '../joining/hello.ts'
-import { swarmLimits } from '../limits.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
-import { agent } from '../joining/ask-peer.ts'
 import { joinModel } from '../joining/join-model.ts'
-import { createLazyEngine } from '../generation/lazy-engine.ts'
+import { createStatusFigures, type StatusFigures } from '../view/status-figures.ts'
+import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 
 export interface ClientOptions {
   /** A local copy of the swarm's model: then embedding and head are not fetched from peers. */
@@ -28,12 +24,7 @@ export interface ClientOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface ClientPeer extends SwarmPeer {
-  /** Counts the nodes of this swarm that the directory names, for `status()`. */
-  searchDirectory(signal: AbortSignal): Promise<void>
-  /** Asks live members what they have fetched, for `status()`; those that do not answer within `signal` stay without a figure. */
-  askMembers(signal: AbortSignal): Promise<void>
-}
+export interface ClientPeer extends SwarmPeer, Pick<StatusFigures, 'searchDirectory' | 'askMembers'> {}
 
 /** Joins as a client: it sees the swarm and coordinates its own generations, but is no member and serves nothing. */
 export function connectClient(dependencies: SystemDependencies, options: ClientOptions): Promise<ClientPeer> {
@@ -55,7 +46,7 @@ async function connect(
     },
     scope,
   )
-  const { transport, directory, manifest, store, rates, reputation } = joined
+  const { transport, manifest, store, rates, reputation } = joined
 
   const membership = createMembership(
     { transport, clock, random, logger, conduct: reputation.neighbours },
@@ -66,7 +57,7 @@ async function connect(
   membership.start()
   const view = createSwarmView({ selfId: transport.peerId, manifest, membership, rates })
 
-  // Who only looks at the swarm starts no compute thread.
+  // A client that only looks at the swarm starts no computing thread.
   const device = async (): Promise<Device> => {
     const created = await createDevice({
       kind: 'onnx',
@@ -78,7 +69,7 @@ async function connect(
     scope.onClose(() => created.close())
     return created
   }
-  const engine = createLazyEngine({
+  const engine = createEngineAtFirstUse({
     ...dependencies,
     transport,
     manifest,
@@ -90,46 +81,14 @@ async function connect(
   })
   scope.onClose(() => engine.close())
 
-  let providers: number | null = null
-  const fetched = new Map<string, number>()
-  const self: HelloSelf = {
-    agent,
-    role: 'client',
-    manifest: manifest.id,
-    profile: formatProfile(manifest.manifest.profile),
-    model: manifest.manifest.name,
-  }
+  const figures = createStatusFigures(joined, membership, clock)
   return {
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
     manifest,
-    status() {
-      const status = view.status()
-      const peers = status.peers.map((peer) => ({
-        ...peer,
-        ...(fetched.has(peer.peer) && { fetchedBytes: fetched.get(peer.peer)! }),
-      }))
-      return {
-        ...status,
-        peers,
-        transfers: store.transfers(),
-        directory: { ...directory.stats(), providers },
-      }
-    },
-    async searchDirectory(signal) {
-      await directory.whenReady(signal)
-      providers = 0
-      for await (const _ of directory.providers(manifestTopic(manifest.id), { signal })) providers += 1
-    },
-    async askMembers(signal) {
-      const alive = membership.members().filter(({ liveness }) => liveness === 'alive')
-      await Promise.allSettled(
-        alive.slice(0, swarmLimits.statusAsks).map(async ({ record }) => {
-          const { fetchedBytes } = await sayHello({ transport, clock }, record.peerId, self, signal)
-          if (fetchedBytes !== undefined) fetched.set(record.peerId, fetchedBytes)
-        }),
-      )
-    },
+    status: () => figures.addTo({ ...view.status(), transfers: store.transfers() }),
+    searchDirectory: (signal) => figures.searchDirectory(signal),
+    askMembers: (signal) => figures.askMembers(signal),
     engine: () => engine.get(),
     whenCovered: (signal) => view.whenCovered(signal),
     whenKnown: (signal) => view.whenKnown(signal),

@@ -6,7 +6,7 @@ import type { Publisher } from '../directory/publisher.ts'
 import type { Scope } from '../scope.ts'
 import type { SpanKeeper } from '../placement/span-keeper.ts'
 import type { SwarmEvent } from '../types.ts'
-import type { LazyEngine } from '../generation/lazy-engine.ts'
+import type { EngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 
 export interface LeavingDependencies {
   readonly logger: Logger
@@ -14,7 +14,7 @@ export interface LeavingDependencies {
   readonly stageHost: Pick<StageHost, 'setDraining' | 'whenIdle' | 'sessions'>
   readonly membership: Pick<Membership, 'announce' | 'leave'>
   /** What this node answers itself; absent where it answers nobody. */
-  readonly engine?: Pick<LazyEngine, 'drain'>
+  readonly engine?: Pick<EngineAtFirstUse, 'drain'>
   /** Null or absent where it takes no part in groups. */
   readonly groups?: Pick<PlannedGroups, 'retire'> | null
   /** Absent where there is no directory. */

@@ -4,7 +4,7 @@ import { serveHello } from '../joining/hello.ts'
 import { swarmLimits } from '../limits.ts'
 import { inScope } from '../scope.ts'
 import { agent } from '../joining/ask-peer.ts'
-import { openConnection } from '../joining/discovery/connection.ts'
+import { connectionOf, openConnection } from '../joining/discovery/connection.ts'
 
 export interface BootstrapOptions {
   readonly listen: readonly string[]
@@ -31,13 +31,9 @@ export function startBootstrap(
 ): Promise<BootstrapPeer> {
   return inScope(async (scope) => {
     const { clock, logger } = dependencies
-    const { lan, announce, bootstrap, dataFolder } = options
-    const listen = options.listen.length === 0 && !lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
+    const { bootstrap } = options
     const { transport, directory } = await openConnection(dependencies, {
-      keyFolder: dataFolder,
-      listen,
-      lan,
-      announce,
+      ...connectionOf(options),
       serveDirectory: true,
       directoryOnly: true,
     })

@@ -1,24 +1,26 @@
 import { join } from 'node:path'
 import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
-import { membershipProfiles } from '@shoal/membership'
-import { sha256Hex } from '@shoal/model'
-import { createDevice } from '@shoal/runtime'
+import { membershipProfiles, type MemberHardware } from '@shoal/membership'
+import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
+import type { Device } from '@shoal/runtime'
 import { grouped, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
-import { createMember } from './member.ts'
+import { createMember, type Member } from './member.ts'
 import type { SpanKeeper } from '../placement/span-keeper.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
 import { createStepSpeed } from '../measuring/step-speed.ts'
-import { calibrateBlock, type BlockSpeed } from '../measuring/calibration/calibrate.ts'
-import { paced } from '../measuring/calibration/paced.ts'
+import type { BlockSpeed } from '../measuring/calibration/calibrate.ts'
+import { openTimedDevice } from '../measuring/calibration/open-timed-device.ts'
 import { agent } from '../joining/ask-peer.ts'
-import { joinModel } from '../joining/join-model.ts'
-import { knowOthers } from '../joining/wait-for-members.ts'
-import { createLazyEngine } from '../generation/lazy-engine.ts'
+import { connectionOf } from '../joining/discovery/connection.ts'
+import { joinModel, type JoinedModel } from '../joining/join-model.ts'
+import { waitForMembers } from '../joining/wait-for-members.ts'
+import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 import { createLeaving } from './leaving.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
+import type { Publisher } from '../directory/publisher.ts'
 import { sweepDataFolder } from '../weights/sweep.ts'
 
 export interface NodeOptions {
@@ -81,49 +83,23 @@ async function start(
   options: NodeOptions,
   scope: Scope,
 ): Promise<ServingPeer> {
-  const { dataFolder, threads, signal } = options
-  const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
+  const { clock, logger } = dependencies
+  const { dataFolder, threads, slowdown = 1, signal } = options
   await sweepDataFolder(dependencies, dataFolder)
-  const connection = {
-    keyFolder: dataFolder,
-    listen,
-    lan: options.lan,
-    announce: options.announce,
-    dialInstead: options.dialInstead,
-    serveDirectory: true,
-  }
+  const connection = { ...connectionOf(options), serveDirectory: true }
   const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
-  const { transport, directory, manifest, store, rates, reputation } = joined
-  const { blockCount } = manifest.manifest.config
-  if (options.blocks !== undefined && options.blocks[1] > blockCount) {
-    throw new ShoalError(
-      'wrong-range',
-      `--blocks ${options.blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.manifest.name}`,
-    )
-  }
-  const { slowdown = 1 } = options
-  // Both start a thread first, which takes longer than what is timed there.
-  const opening = createDevice({
-    kind: 'onnx',
-    manifest,
-    folder: store.path,
-    threads,
-    logger: dependencies.logger,
-  })
-  scope.onClose(async () => (await opening).close())
-  const [own, speed] = await Promise.all([
-    opening,
-    calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder }),
-  ])
+  const { transport, manifest, store, rates, reputation } = joined
+  checkBlocks(options, manifest)
+  const timed = { folder: store.path, dataFolder, threads, slowdown }
+  const { device: single, speed } = await openTimedDevice(dependencies, manifest, timed, scope)
   signal?.throwIfAborted()
-  const single = paced(own, slowdown, scope)
   const device =
     options.group === undefined
       ? single
       : grouped({ ...dependencies, transport, manifest }, single, options.group)
-  // Who holds what it was told, or leads whom it was told, is in no group of a plan.
+  // A node with blocks or ranks of its own choice takes part in no group of a plan.
   const machine = options.blocks === undefined && options.group === undefined ? options.machine : undefined
-  const steps = createStepSpeed(dependencies.clock, () => speed.decodeMicrosPer1024Past)
+  const steps = createStepSpeed(clock, () => speed.decodeMicrosPer1024Past)
   const incarnationPath = join(dataFolder, 'incarnation')
   const member = createMember(
     {
@@ -145,21 +121,10 @@ async function start(
     },
     scope,
   )
-  const { membership, stageHost, view, keeper, groups } = member
+  const { membership, view, keeper } = member
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
-  const { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock } = speed
-  const memoryBytes =
-    options.group === undefined ? options.memoryBytes : groupMemoryBytes(options.memoryBytes, options.group)
-  const hardware = {
-    memoryBytes,
-    decodeMicrosPerBlock,
-    decodeMicrosPer1024Past,
-    prefillMicrosPerRowBlock,
-    bandwidthBytesPerSecond: 0,
-    device: device.kind,
-    threads: device.threads,
-  }
+  const hardware = hardwareOf(options, device, speed)
   await membership.announce({
     state: 'joining',
     ...member.said.measured(hardware),
@@ -168,19 +133,36 @@ async function start(
     addresses: transport.addresses(),
     version: agent,
   })
-  const publisher = createNodePublisher(dependencies, joined, membership, [
-    ...(options.bootstrap ?? []),
-    ...options.join,
-  ])
+  const bootstrap = [...(options.bootstrap ?? []), ...options.join]
+  const publisher = createNodePublisher(dependencies, joined, membership, bootstrap)
   scope.onClose(() => publisher.close())
   publisher.start()
-  // Told what to hold, it need not plan.
-  if (options.blocks === undefined) await knowOthers({ ...dependencies, transport, view }, signal)
+  // A node with fixed blocks does not plan, so that it need not know the others.
+  if (options.blocks === undefined) await waitForMembers({ clock, logger, transport, view }, signal)
   keeper.start()
-  measureAlways({ ...dependencies, transport, manifest, rates, steps, member }, hardware, scope)
+  measureAlways({ clock, logger, transport, manifest, rates, steps, member }, hardware, scope)
   await firstDecision(keeper, signal)
+  return servingPeer({ dependencies, options, joined, member, device, speed, publisher }, scope)
+}
 
-  const engine = createLazyEngine({
+interface StartedNode {
+  readonly dependencies: SystemDependencies
+  readonly options: NodeOptions
+  readonly joined: JoinedModel
+  readonly member: Member
+  readonly device: Device
+  readonly speed: BlockSpeed
+  readonly publisher: Publisher
+}
+
+/** A started node as its program sees it. */
+function servingPeer(
+  { dependencies, options, joined, member, device, speed, publisher }: StartedNode,
+  scope: Scope,
+): ServingPeer {
+  const { transport, directory, manifest, store, reputation } = joined
+  const { keeper, stageHost, membership, groups, view } = member
+  const engine = createEngineAtFirstUse({
     ...dependencies,
     transport,
     manifest,
@@ -219,12 +201,40 @@ async function start(
   }
 }
 
-/** Says nothing of the machine to whoever compares swarms. */
+/** @throws {ShoalError} `wrong-range` for `--blocks` that the model does not have */
+function checkBlocks({ blocks }: NodeOptions, { manifest }: IdentifiedManifest): void {
+  const { blockCount } = manifest.config
+  if (blocks !== undefined && blocks[1] > blockCount) {
+    throw new ShoalError(
+      'wrong-range',
+      `--blocks ${blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.name}`,
+    )
+  }
+}
+
+/** What the record of a node says of its hardware before it has served. */
+function hardwareOf(
+  { group, memoryBytes }: NodeOptions,
+  { kind, threads }: Device,
+  { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock }: BlockSpeed,
+): MemberHardware {
+  return {
+    memoryBytes: group === undefined ? memoryBytes : groupMemoryBytes(memoryBytes, group),
+    decodeMicrosPerBlock,
+    decodeMicrosPer1024Past,
+    prefillMicrosPerRowBlock,
+    bandwidthBytesPerSecond: 0,
+    device: kind,
+    threads,
+  }
+}
+
+/** A name for the machine that differs from swarm to swarm, so that comparing swarms tells nothing about it. */
 function machineIn(manifestId: string, machine: string): string {
   return sha256Hex(new TextEncoder().encode(`${manifestId} ${machine}`)).slice(0, 16)
 }
 
-/** Whoever is told to stop while the first span loads must not wait for it. */
+/** Waits for the first placement. A node that is told to stop while its first span loads must not wait for it. */
 async function firstDecision(keeper: SpanKeeper, signal: AbortSignal | undefined): Promise<void> {
   const interrupted = Promise.withResolvers<never>()
   const onAbort = (): void =>

@@ -1,12 +1,14 @@
 import type { SystemDependencies } from '@shoal/host'
 import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
-import { createDevice, residentHeadBytes, type BlockRunner } from '@shoal/runtime'
-import { createRankHost } from '@shoal/group'
+import { createDevice, residentHeadBytes, type BlockRunner, type Device } from '@shoal/runtime'
+import { createRankHost, type RankHostOptions } from '@shoal/group'
 import { createRankMemory } from '../groups/rank-memory.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
+import { connectionOf } from '../joining/discovery/connection.ts'
 import { joinModel } from '../joining/join-model.ts'
 import { paced } from '../measuring/calibration/paced.ts'
+import type { ModelStore } from '../weights/model-store.ts'
 
 export interface RankOptions {
   /** A local copy of the model; else it comes from the swarm. */
@@ -53,57 +55,26 @@ async function start(
   scope: Scope,
 ): Promise<RankPeer> {
   const { clock, logger } = dependencies
-  const { dataFolder, threads, leaders, memoryBytes } = options
-  const listen = options.listen.length === 0 && !options.lan ? ['/ip4/127.0.0.1/tcp/0'] : options.listen
+  const { threads, leaders, memoryBytes } = options
+  const connection = { ...connectionOf(options), serveDirectory: false }
   const { transport, manifest, store } = await joinModel(
     dependencies,
-    {
-      ...options,
-      role: 'node',
-      connection: {
-        keyFolder: dataFolder,
-        listen,
-        lan: options.lan,
-        announce: options.announce,
-        dialInstead: options.dialInstead,
-        serveDirectory: false,
-      },
-    },
+    { ...options, role: 'node', connection },
     scope,
   )
-  const { config, profile } = manifest.manifest
   const own = await createDevice({ kind: 'onnx', manifest, folder: store.path, threads, logger })
   scope.onClose(() => own.close())
   const device = paced(own, options.slowdown ?? 1, scope)
-  const memory = createRankMemory(memoryBytes)
   const host = createRankHost(
     { transport, clock, logger },
     {
       manifestId: manifest.id,
-      profile: formatProfile(profile),
+      profile: formatProfile(manifest.manifest.profile),
       get numericClass() {
         return device.numericClass
       },
       accepts: (leader) => leaders === null || leaders.includes(leader),
-      async load({ range, split, rank, sum }, signal) {
-        const share = rankShare(config, profile, split, rank)
-        await store.ensureUnits(unitsOfRange(range), signal)
-        const loaded: { runner?: BlockRunner } = {}
-        loaded.runner = await device.loadRank(range, {
-          share,
-          sum,
-          memoryLimitBytes: memoryBytes,
-          otherBytes: () => memory.usedBytes(loaded.runner),
-          signal,
-        })
-        return memory.share(loaded.runner)
-      },
-      async loadHead(vocabulary, signal) {
-        await store.ensureUnits(['embed', 'head'], signal)
-        return memory.head(residentHeadBytes(manifest.manifest, vocabulary), () =>
-          device.loadHead(vocabulary),
-        )
-      },
+      ...shareLoading(manifest, store, device, memoryBytes),
     },
   )
   scope.onClose(() => host.close())
@@ -116,5 +87,35 @@ async function start(
     },
     groups: () => host.groups,
     close: () => scope.close(),
+  }
+}
+
+/** How a rank loads its share of blocks and of the head: their weights first, within the memory that it may use. */
+function shareLoading(
+  { manifest }: IdentifiedManifest,
+  store: Pick<ModelStore, 'ensureUnits'>,
+  device: Device,
+  memoryBytes: number,
+): Pick<RankHostOptions, 'load' | 'loadHead'> {
+  const { config, profile } = manifest
+  const memory = createRankMemory(memoryBytes)
+  return {
+    async load({ range, split, rank, sum }, signal) {
+      const share = rankShare(config, profile, split, rank)
+      await store.ensureUnits(unitsOfRange(range), signal)
+      const loaded: { runner?: BlockRunner } = {}
+      loaded.runner = await device.loadRank(range, {
+        share,
+        sum,
+        memoryLimitBytes: memoryBytes,
+        otherBytes: () => memory.usedBytes(loaded.runner),
+        signal,
+      })
+      return memory.share(loaded.runner)
+    },
+    async loadHead(vocabulary, signal) {
+      await store.ensureUnits(['embed', 'head'], signal)
+      return memory.head(residentHeadBytes(manifest, vocabulary), () => device.loadHead(vocabulary))
+    },
   }
 }

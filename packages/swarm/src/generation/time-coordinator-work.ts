@@ -6,7 +6,7 @@ import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 const turns = 5
 
 /** What a coordinator does itself with each token, in milliseconds: embedding, head and sampler, the median of a few. */
-export async function timeOwnWork(
+export async function timeCoordinatorWork(
   clock: Clock,
   embedding: EmbeddingTable,
   head: HeadRunner,

@@ -5,7 +5,7 @@ import type { Engine } from '../types.ts'
 import type { ModelStore } from '../weights/model-store.ts'
 import { createRunningAnswers, type RunningAnswers } from './running-answers.ts'
 
-export interface LazyEngineDependencies extends Omit<
+export interface EngineAtFirstUseDependencies extends Omit<
   CoordinateDependencies,
   'tokenizer' | 'defaultSampling' | 'device'
 > {
@@ -15,12 +15,12 @@ export interface LazyEngineDependencies extends Omit<
 }
 
 /** The engine of a peer: most nodes never coordinate, so embedding and head are loaded at first use. */
-export interface LazyEngine extends Pick<RunningAnswers, 'drain'> {
+export interface EngineAtFirstUse extends Pick<RunningAnswers, 'drain'> {
   get(): Promise<Engine>
   close(): Promise<void>
 }
 
-export function createLazyEngine(dependencies: LazyEngineDependencies): LazyEngine {
+export function createEngineAtFirstUse(dependencies: EngineAtFirstUseDependencies): EngineAtFirstUse {
   const { store } = dependencies
   const closing = new AbortController()
   const answers = createRunningAnswers()

@@ -3,7 +3,7 @@ import { createMemoryNetwork } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { expect, test } from 'vitest'
 import { smallManifest } from '../testing/small-model.ts'
-import { createLazyEngine } from './lazy-engine.ts'
+import { createEngineAtFirstUse } from './engine-at-first-use.ts'
 
 /** An engine whose parts come when `gate` lets them, and count what is open. */
 function make(gate: (signal: AbortSignal | undefined) => Promise<void> = () => Promise.resolve()) {
@@ -22,7 +22,7 @@ function make(gate: (signal: AbortSignal | undefined) => Promise<void> = () => P
       return { ...opened(), logits: async () => new Float32Array(4) }
     },
   } as unknown as Device
-  const lazy = createLazyEngine({
+  const lazy = createEngineAtFirstUse({
     transport,
     clock,
     random: seededRandom(2),
