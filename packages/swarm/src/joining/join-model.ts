@@ -13,7 +13,7 @@ import { agent } from './ask-peer.ts'
 import { packReference } from '../weights/local-manifest.ts'
 import { profileOf } from '../generation/local-engine.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
-import { openReference, type Reference } from '../weights/reference.ts'
+import { openReference } from '../weights/reference.ts'
 
 export interface JoinModelOptions {
   readonly role: 'node' | 'client'
@@ -85,7 +85,7 @@ export async function joinModel(
   const sources = createWeightSources(transport, giver)
   const rates = createLinkRates(clock)
   const reputation = createReputation(clock)
-  const peers = { transport, rates, reputation, candidates: sources.candidates }
+  const peers = { transport, rates, reputation, candidates: () => sources.candidates() }
   store = await openModelStore(
     dataFolder,
     manifest,
@@ -95,7 +95,15 @@ export async function joinModel(
   if (role === 'node') serveBlobs(transport, store.blobs, logger)
   announced = namesOf(manifest)
   if (connection.lan) discovery.follow(() => ({ agent, role, ...announced }))
-  return { transport, directory, manifest, store, rates, reputation, askOnly: sources.askOnly }
+  return {
+    transport,
+    directory,
+    manifest,
+    store,
+    rates,
+    reputation,
+    askOnly: (members) => sources.askOnly(members),
+  }
 }
 
 interface WeightSources {

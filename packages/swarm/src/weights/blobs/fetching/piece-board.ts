@@ -68,9 +68,9 @@ export function createPieceBoard(
       : sinceMs + blobLimits.hedgeAfterMs - nowMs
 
   return {
-    suspect: senders.suspect,
-    exclude: senders.exclude,
-    forget: senders.forget,
+    suspect: (tensor, sole) => senders.suspect(tensor, sole),
+    exclude: (tensor, peer) => senders.exclude(tensor, peer),
+    forget: (peer) => senders.forget(peer),
     reopen,
     take: (peer, nowMs) => takeNew(peer, nowMs) ?? takeLate(peer, nowMs),
     accepts: (piece, peer) => flights.get(piece)?.peers.has(peer) === true,
