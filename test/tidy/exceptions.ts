@@ -31,10 +31,6 @@ export const longFunctions: readonly string[] = [
   // runtime
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
   // session
-  'packages/session/src/channels/peer-channels.ts: createPeerChannels',
-  'packages/session/src/coordinator/stage-links.ts: createCoordinatorLinks',
-  'packages/session/src/generation/local-session.ts: createLocalSession',
-  'packages/session/src/route/journal.ts: createJournal',
   'packages/session/src/stage/hand-over/receive-caches.ts: createStageRestore',
   'packages/session/src/stage/hand-over/send-caches.ts: startHandOver',
   'packages/session/src/stage/stage-host.ts: createStageHost',

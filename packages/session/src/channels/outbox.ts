@@ -3,19 +3,19 @@ import type { Channel } from '@shoal/network'
 import { encodeSession, type SessionMessage } from '@shoal/protocol'
 import { sessionLimits } from '../route/limits.ts'
 
-/** What goes out over one channel, for all sessions that share it. */
+/** The sending side of one channel, for all sessions that share it. */
 export interface Outbox {
   readonly peer: string
   readonly closed: boolean
   /**
-   * Sends rows after those handed in before. `frame` is called when it is their turn, so that what waits is a journal's
-   * rows and not a copy of them: the channel holds one frame at a time.
+   * Sends rows after those that were queued before. `frame` is called when it is their turn, so that rows wait in their
+   * journal and not as copies: the channel holds one frame at a time.
    * @throws {ShoalError} `peer-vanished`
    */
   send(frame: () => readonly Uint8Array[]): Promise<void>
-  /** Sends a small message that nobody waits for, ahead of rows that wait. */
+  /** Sends a small message without waiting for it, ahead of rows that are queued. */
   post(message: SessionMessage): void
-  /** Hangs up. */
+  /** Closes the channel with an error. */
   abort(error: Error): void
 }
 
@@ -28,7 +28,7 @@ export function createOutbox(channel: Channel, logger: Logger): Outbox {
     try {
       await channel.send(...encodeSession(message))
     } catch (error) {
-      // Nothing to repair here: the channel's own end frees what hangs on it.
+      // The end of the channel, reported elsewhere, frees the sessions that depend on it.
       logger.debug('message-lost', { peer: channel.remotePeer, type: message.type, reason: messageOf(error) })
     } finally {
       posted -= 1
@@ -43,7 +43,7 @@ export function createOutbox(channel: Channel, logger: Logger): Outbox {
     send: (frame) => sending.run(() => channel.send(...frame())),
     post(message) {
       if (channel.closed) return
-      // One that provokes answers and does not read them must not fill our memory.
+      // A peer that provokes answers and does not read them must not fill this node's memory.
       if (posted >= sessionLimits.maxPosted)
         channel.abort(new ShoalError('limit-exceeded', `${channel.remotePeer} does not read what it is sent`))
       else void post(message)

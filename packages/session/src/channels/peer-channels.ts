@@ -34,8 +34,14 @@ export interface PeerChannelsOptions {
   /** How long a channel stays open after its last user, for the next session. */
   readonly lingerMs: number
   receive(peer: string, frame: Uint8Array): void | Promise<void>
-  /** A channel that sessions used has ended and not by `close` here. */
+  /** A channel that sessions use has ended, and not by `close` here. */
   lost(peer: string, error: Error | undefined): void
+}
+
+interface ChannelDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly logger: Logger
 }
 
 interface Entry {
@@ -51,7 +57,7 @@ interface Entry {
  * round trip before the first token, and a stream is never opened per token.
  */
 export function createPeerChannels(
-  dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger },
+  dependencies: ChannelDependencies,
   options: PeerChannelsOptions,
 ): PeerChannels {
   const { transport, clock } = dependencies
@@ -59,14 +65,16 @@ export function createPeerChannels(
   const closing = new AbortController()
 
   const open = (peer: string, addresses: readonly string[]): Entry => {
-    if (entries.size >= sessionLimits.maxChannels)
-      throw new ShoalError(
-        'limit-exceeded',
-        `no more than ${sessionLimits.maxChannels} peers at once, so none to ${peer}`,
-      )
-    // Whoever asks must not be able to replace the addresses of a peer that we reach.
+    checkCount(entries.size, peer)
+    // A peer that names a next hop must not be able to replace the addresses of one that is connected.
     if (addresses.length > 0 && !transport.connected().includes(peer)) transport.learn(peer, addresses)
-    const entry: Entry = { opening: openWithin(peer), channel: null, outbox: null, users: 0, idle: null }
+    const entry: Entry = {
+      opening: openWithin(peer, dependencies, options.connectTimeoutMs, closing.signal),
+      channel: null,
+      outbox: null,
+      users: 0,
+      idle: null,
+    }
     entries.set(peer, entry)
     entry.opening.then(
       (channel) => {
@@ -78,40 +86,13 @@ export function createPeerChannels(
           entry.idle?.cancel()
           if (!closing.signal.aborted && entry.users > 0) options.lost(peer, error)
         })
-        if (entry.users === 0) linger(entry)
+        linger(entry, clock, options.lingerMs)
       },
       () => {
         if (entries.get(peer) === entry) entries.delete(peer)
       },
     )
     return entry
-  }
-
-  /** Not bound to the first user's signal: a second session may be waiting for the same channel. */
-  const openWithin = async (peer: string): Promise<Channel> => {
-    const timeout = new AbortController()
-    const timer = clock.after(options.connectTimeoutMs, () =>
-      timeout.abort(
-        new ShoalError(
-          'deadline-passed',
-          `no session channel to ${peer} within ${options.connectTimeoutMs} ms`,
-        ),
-      ),
-    )
-    try {
-      const signal = AbortSignal.any([timeout.signal, closing.signal])
-      return await orAborted(transport.open(peer, protocols.session, { signal }), signal)
-    } finally {
-      timer.cancel()
-    }
-  }
-
-  const linger = (entry: Entry): void => {
-    entry.idle?.cancel()
-    const closeIfIdle = (): void => {
-      if (entry.users === 0) void closeQuietly(entry.channel)
-    }
-    entry.idle = clock.after(options.lingerMs, closeIfIdle, { background: true })
   }
 
   return {
@@ -128,7 +109,7 @@ export function createPeerChannels(
         if (released) return
         released = true
         entry.users -= 1
-        if (entry.users === 0 && entry.channel !== null && !entry.channel.closed) linger(entry)
+        linger(entry, clock, options.lingerMs)
       }
       try {
         const channel = await orAborted(entry.opening, signal)
@@ -141,17 +122,58 @@ export function createPeerChannels(
     },
     async close() {
       closing.abort(new ShoalError('cancelled', 'this peer is closing'))
-      const open = [...entries.values()]
-      entries.clear()
-      for (const entry of open) {
-        entry.idle?.cancel()
-        await closeQuietly(entry.channel)
-      }
+      await closeAll(entries)
     },
   }
 }
 
-/** A channel that cannot even be closed in order is dropped. */
+function checkCount(channels: number, peer: string): void {
+  if (channels < sessionLimits.maxChannels) return
+  throw new ShoalError(
+    'limit-exceeded',
+    `no more than ${sessionLimits.maxChannels} peers at once, so none to ${peer}`,
+  )
+}
+
+async function closeAll(entries: Map<string, Entry>): Promise<void> {
+  const open = [...entries.values()]
+  entries.clear()
+  for (const { idle, channel } of open) {
+    idle?.cancel()
+    await closeQuietly(channel)
+  }
+}
+
+/** Not bound to the first user's signal, since a second session may be waiting for the same channel. */
+async function openWithin(
+  peer: string,
+  { transport, clock }: ChannelDependencies,
+  timeoutMs: number,
+  closing: AbortSignal,
+): Promise<Channel> {
+  const timeout = new AbortController()
+  const timer = clock.after(timeoutMs, () =>
+    timeout.abort(new ShoalError('deadline-passed', `no session channel to ${peer} within ${timeoutMs} ms`)),
+  )
+  try {
+    const signal = AbortSignal.any([timeout.signal, closing])
+    return await orAborted(transport.open(peer, protocols.session, { signal }), signal)
+  } finally {
+    timer.cancel()
+  }
+}
+
+/** Has an open channel that no session uses closed, unless one uses it within `lingerMs`. */
+function linger(entry: Entry, clock: Clock, lingerMs: number): void {
+  if (entry.users > 0 || entry.channel === null || entry.channel.closed) return
+  entry.idle?.cancel()
+  const closeIfIdle = (): void => {
+    if (entry.users === 0) void closeQuietly(entry.channel)
+  }
+  entry.idle = clock.after(lingerMs, closeIfIdle, { background: true })
+}
+
+/** Closes a channel; aborts one that cannot be closed in order. */
 async function closeQuietly(channel: Channel | null): Promise<void> {
   if (channel === null || channel.closed) return
   try {

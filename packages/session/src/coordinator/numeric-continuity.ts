@@ -1,12 +1,12 @@
 import type { OpenStage } from './opening/opening-stages.ts'
 
-/** Which numeric class computes each block of a session, and whether that has ever changed. */
+/** Records which numeric class computes each block of a session, and whether that has ever changed. */
 export interface ClassRecord {
-  /** The stages of a route from now on. */
+  /** Takes the stages of the route that is in use from now on. */
   add(stages: readonly OpenStage[]): void
-  /** `identical` while every block was taken over by whoever agrees bit for bit with the one before, or stayed where it was. */
+  /** `identical` while each block stayed where it was, or went to a peer of the same numeric class. */
   readonly continuity: 'identical' | 'continued'
-  /** Of each block, the class it was computed in last. */
+  /** For each block, the numeric class that computed it last. */
   readonly byBlock: ReadonlyMap<number, string>
 }
 
@@ -19,10 +19,10 @@ export function createClassRecord(): ClassRecord {
         for (let block = stage.range.start; block < stage.range.end; block += 1) {
           const before = holders.get(block)
           holders.set(block, { peer: stage.peer, numericClass })
-          // Who goes on has what it computed, unless it is a group no more, or another one.
+          // A peer that goes on keeps its bits, unless it has become a group, or another group.
           if (before === undefined || (before.peer === stage.peer && before.numericClass === numericClass))
             continue
-          // Of class `none` nothing is promised, not even that a peer agrees with itself.
+          // Class `none` promises nothing, not even that two peers of it, or one peer twice, agree.
           if (before.numericClass !== numericClass || numericClass === 'none') continuity = 'continued'
         }
       }

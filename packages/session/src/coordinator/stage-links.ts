@@ -32,8 +32,7 @@ export function createCoordinatorLinks(
 ): CoordinatorLinks {
   const { clock, logger } = dependencies
   const listeners = new Map<string, LinkListener>()
-  /** Channels in use, with the number of sessions and the timer that keeps their leases. */
-  const alive = new Map<Outbox, { users: number; timer: Timer }>()
+  const keepAlive = createKeepAlive(clock, logger, times.keepAliveMs)
 
   const channels = createPeerChannels(dependencies, {
     connectTimeoutMs: times.connectTimeoutMs,
@@ -53,7 +52,7 @@ export function createCoordinatorLinks(
         })
         return
       }
-      // Answers to a session that was closed meanwhile are nobody's any more.
+      // A session that was closed meanwhile has no listener; answers to it are dropped.
       listeners.get(message.session)?.receive(peer, message, payload)
     },
     lost(peer, error) {
@@ -61,33 +60,12 @@ export function createCoordinatorLinks(
     },
   })
 
-  const keepAlive = (use: ChannelUse): (() => void) => {
-    const { outbox } = use
-    const entry = alive.get(outbox) ?? {
-      users: 0,
-      timer: every(
-        clock,
-        times.keepAliveMs,
-        () => outbox.post({ type: 'keep-alive' }),
-        (error) => logger.error('keep-alive-failed', { peer: outbox.peer, reason: messageOf(error) }),
-      ),
-    }
-    entry.users += 1
-    alive.set(outbox, entry)
-    return () => {
-      entry.users -= 1
-      if (entry.users > 0) return
-      entry.timer.cancel()
-      alive.delete(outbox)
-    }
-  }
-
   return {
     join: (session, listener) => void listeners.set(session, listener),
     leave: (session) => void listeners.delete(session),
     async connect(peer, addresses, signal) {
       const use = await channels.use(peer, addresses, signal)
-      const stop = keepAlive(use)
+      const stop = keepAlive(use.outbox)
       let released = false
       return {
         outbox: use.outbox,
@@ -100,6 +78,31 @@ export function createCoordinatorLinks(
       }
     },
     close: () => channels.close(),
+  }
+}
+
+/** Sends keep-alives over channels in use, so that stages renew the leases of the sessions. @returns starts one use, and returns its end */
+function createKeepAlive(clock: Clock, logger: Logger, intervalMs: number): (outbox: Outbox) => () => void {
+  /** Channels in use, with the number of uses and the timer that sends. */
+  const alive = new Map<Outbox, { users: number; timer: Timer }>()
+  return (outbox) => {
+    const entry = alive.get(outbox) ?? {
+      users: 0,
+      timer: every(
+        clock,
+        intervalMs,
+        () => outbox.post({ type: 'keep-alive' }),
+        (error) => logger.error('keep-alive-failed', { peer: outbox.peer, reason: messageOf(error) }),
+      ),
+    }
+    entry.users += 1
+    alive.set(outbox, entry)
+    return () => {
+      entry.users -= 1
+      if (entry.users > 0) return
+      entry.timer.cancel()
+      alive.delete(outbox)
+    }
   }
 }
 

@@ -122,7 +122,7 @@ describe.each([0, 1, 2])('stage %i of three leaves', (index) => {
   })
 })
 
-test('keys and values that are no numbers are refused, and computed again', async () => {
+test('keys and values with NaN are refused, and computed again', async () => {
   const bench = await createFailoverBench([0, 6], 2)
   await compare(bench, bench.swarm.rows(50))
   const leaving = bench.swarm.nodes[1]!

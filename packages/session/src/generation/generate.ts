@@ -3,7 +3,7 @@ import { orAborted } from '@shoal/host'
 import { prefill, type PrefillOptions } from './prefill.ts'
 import type { HiddenSession } from '../route/types.ts'
 
-/** Draws a token. Its randomness is a function of (seed, position), so that a replay draws the same. */
+/** Draws tokens. Its randomness is a function of seed and position, so that a replay draws the same tokens. */
 export interface TokenSampler {
   /**
    * @param logits float32 `[vocabularySize]` @param position of the token to draw, prompt included
@@ -20,22 +20,22 @@ export interface GenerateOptions extends Pick<PrefillOptions, 'chunkRows' | 'win
   /** At least one. */
   readonly promptIds: readonly number[]
   readonly maxTokens: number
-  /** Generation ends after one of these; none when absent. */
+  /** Token ids after which generation ends; none when absent. */
   readonly endTokenIds?: ReadonlySet<number>
   readonly signal?: AbortSignal
 }
 
 export interface GeneratedToken {
   readonly tokenId: number
-  /** float32 `[vocabularySize]`, what the token was drawn from; valid until the next token is asked for. */
+  /** float32 `[vocabularySize]`: the logits that the token was drawn from, valid until the next token is asked for. */
   readonly logits: Float32Array
-  /** Of the token, prompt included. */
+  /** Position of the token, prompt included. */
   readonly position: number
 }
 
 /**
- * The generation loop: ids in, ids out. It computes only when the next token is asked for; ending the iteration or the
- * signal stops it, and whoever opened the session closes it.
+ * The generation loop: token ids in, token ids out. It computes only when the next token is asked for. Ending the
+ * iteration, or aborting the signal, stops it; the session stays open, for the caller to close.
  */
 export async function* generateTokens(
   options: GenerateOptions,
@@ -57,7 +57,7 @@ export async function* generateTokens(
   let buffer: Float32Array<SharedArrayBuffer> | undefined
   for (let made = 0; made < maxTokens; made += 1) {
     const logits = await orAborted(head.logits(hidden, buffer), signal)
-    // After an abort nobody reads the buffer any more, so a late answer into it harms nobody.
+    // After an abort nobody reads the buffer, so logits that still arrive in it do no harm.
     buffer ??= new Float32Array(new SharedArrayBuffer(logits.byteLength))
     const position = tokens.length
     const tokenId = sampler.sample(logits, position, tokens)

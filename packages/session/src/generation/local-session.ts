@@ -6,13 +6,14 @@ import type { HiddenSession } from '../route/types.ts'
 export interface LocalSessionOptions {
   readonly session: string
   readonly tokenBudget: number
-  /** What the result's route calls this process. */
+  /** Name of this process in the session's route; `local` when absent. */
   readonly peer?: string
 }
 
 /**
- * All blocks in this process: the reference that swarms are compared with, and what a peer uses that holds the whole
- * model. Several runners are cut as a swarm would be.
+ * A session that computes all blocks in this process: the reference that swarms are compared with, and the session of a
+ * peer that holds the whole model. Several runners cut the model as the stages of a route do.
+ * @throws {ShoalError} `bad-request` without a runner; a runner's refusal to open
  */
 export async function createLocalSession(
   runners: readonly BlockRunner[],
@@ -22,16 +23,7 @@ export async function createLocalSession(
   const hiddenSize = runners[0]?.hiddenSize
   if (hiddenSize === undefined)
     throw new ShoalError('bad-request', 'a local session needs at least one runner')
-  const opened: BlockRunner[] = []
-  try {
-    for (const runner of runners) {
-      await runner.open(session, tokenBudget)
-      opened.push(runner)
-    }
-  } catch (error) {
-    for (const runner of opened) await runner.close(session)
-    throw error
-  }
+  await openAll(runners, session, tokenBudget)
 
   let length = 0
   let closed = false
@@ -47,7 +39,7 @@ export async function createLocalSession(
         if (rewinds) await runner.truncate(session, position)
         rows = await runner.forward(session, position, rows)
       } catch (error) {
-        // The runners' lengths may differ now: nothing may be appended any more.
+        // The runners' lengths may differ now, so nothing may be appended any more.
         failure = error
         throw error
       }
@@ -62,19 +54,10 @@ export async function createLocalSession(
     async forward(hidden, { want, position = length, signal }) {
       throwIfAborted(signal)
       if (closed) throw new ShoalError('cancelled', 'the session was closed')
-      const rows = rowsOf(hidden, hiddenSize)
-      if (rows === null)
-        throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
-      if (position > length || position < 0)
-        throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
-      if (position + rows > tokenBudget)
-        throw new ShoalError(
-          'limit-exceeded',
-          `position ${position + rows} is over the session's token budget of ${tokenBudget}`,
-        )
+      const rows = checkCall(hidden, hiddenSize, position, length, tokenBudget)
       const rewinds = position < length
       length = position + rows
-      // Queued calls read the rows later, and the caller may reuse its array by then.
+      // A queued call reads its rows later, when the caller may have reused the array.
       const kept = hidden.slice()
       const all = await orAborted(
         computing.run(() => compute(kept, position, rewinds)),
@@ -92,4 +75,39 @@ export async function createLocalSession(
       for (const runner of runners) await runner.close(session)
     },
   }
+}
+
+/** Opens the session at every runner, or at none. */
+async function openAll(runners: readonly BlockRunner[], session: string, tokenBudget: number): Promise<void> {
+  const opened: BlockRunner[] = []
+  try {
+    for (const runner of runners) {
+      await runner.open(session, tokenBudget)
+      opened.push(runner)
+    }
+  } catch (error) {
+    for (const runner of opened) await runner.close(session)
+    throw error
+  }
+}
+
+/** @returns the rows of a call of `forward` @throws {ShoalError} `bad-request`, `limit-exceeded` */
+function checkCall(
+  hidden: Float32Array,
+  hiddenSize: number,
+  position: number,
+  length: number,
+  tokenBudget: number,
+): number {
+  const rows = rowsOf(hidden, hiddenSize)
+  if (rows === null)
+    throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
+  if (position > length || position < 0)
+    throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
+  if (position + rows > tokenBudget)
+    throw new ShoalError(
+      'limit-exceeded',
+      `position ${position + rows} is over the session's token budget of ${tokenBudget}`,
+    )
+  return rows
 }

@@ -2,7 +2,7 @@ import { throwIfAborted } from '@shoal/host'
 import { joinRows } from '../route/hidden-states.ts'
 import type { ForwardOptions, HiddenSession } from '../route/types.ts'
 
-/** Rows to append, read when they are needed: the embeddings of a long prompt never exist at once. */
+/** Rows to append, read when they are needed, so that the embeddings of a long prompt never exist all at once. */
 export interface RowSource {
   readonly rows: number
   /** @returns float32 `[to - from, hiddenSize]` */
@@ -10,15 +10,15 @@ export interface RowSource {
 }
 
 export interface PrefillOptions {
-  /** Rows of one step. 64 to 128 keep matrix products efficient and stages overlapping. */
+  /** Rows of one step; 128 when absent. 64 to 128 keep matrix products efficient and stages busy at the same time. */
   readonly chunkRows?: number
-  /** Steps under way at once: one for each stage and one on its way keep a route of three busy. */
+  /** Most steps under way; 4 when absent: one for each of three stages, and one on the network. */
   readonly window?: number
   readonly want?: ForwardOptions['want']
   readonly signal?: AbortSignal
 }
 
-/** The rows of an array that is there already. @param hidden float32 `[rows, hiddenSize]` */
+/** A source of the rows of an array. @param hidden float32 `[rows, hiddenSize]` */
 export function rowsFrom(hidden: Float32Array, hiddenSize: number): RowSource {
   return {
     rows: hidden.length / hiddenSize,
@@ -51,7 +51,7 @@ export async function prefill(
       want: want === 'last' && to < source.rows ? 'none' : want,
       ...(signal === undefined ? {} : { signal }),
     })
-    // Whoever waits for an older chunk hears of this one's failure later; until then it must not count as unhandled.
+    // The failure is thrown when this chunk's turn comes; until then it must not count as an unhandled rejection.
     step.catch(() => {
       failed = true
     })

@@ -1,6 +1,6 @@
 import type { Step } from '@shoal/protocol'
 import { joinRows } from './hidden-states.ts'
-import { sessionLimits } from './limits.ts'
+import { RowSegments } from './row-segments.ts'
 
 /** Where the output of one step lies in a journal. */
 export interface JournalStep {
@@ -28,11 +28,11 @@ export interface OutputJournal {
   readonly steps: readonly JournalStep[]
   /** Appends the output of a step; `rows` is copied. */
   append(step: number, rows: Float32Array, want?: Step['want']): void
-  /** Forgets rows from `length` on. A step that had one of them cannot be found any more: it must not answer a repeat. */
+  /** Forgets rows from `length` on. A step that lost a row cannot be found any more, since it must not answer a repeat. */
   truncate(length: number): void
-  /** Nothing being here, the next row is that of `position`. */
+  /** Has the next row be that of `position`. @throws {RangeError} when there are rows */
   startAt(position: number): void
-  /** Appends rows of another sender's journal; `adopt` says later which step made which. */
+  /** Appends rows of another sender's journal. `adopt` says afterwards which steps they belong to. */
   restore(rows: Float32Array): void
   /** @throws {RangeError} when these steps are not the rows that are here */
   adopt(steps: readonly JournalStep[]): void
@@ -46,88 +46,45 @@ export interface OutputJournal {
 }
 
 export function createJournal(hiddenSize: number, tokenBudget: number): OutputJournal {
-  const segmentRows = sessionLimits.journalSegmentRows
-  const segmentSize = segmentRows * hiddenSize
-  const segments: Float32Array[] = []
+  const segments = new RowSegments(hiddenSize, tokenBudget)
   const steps: JournalStep[] = []
   const byStep = new Map<number, JournalStep>()
   const listeners = new Set<(length: number) => void>()
-  let first = 0
-  let length = 0
-
-  const views = (from: number, to: number): Float32Array[] => {
-    if (from < first || to < from || to > length)
-      throw new RangeError(`rows [${from}, ${to}) of a journal of [${first}, ${length})`)
-    const found: Float32Array[] = []
-    for (let row = from; row < to;) {
-      const index = Math.floor((row - first) / segmentRows)
-      const base = first + index * segmentRows
-      const end = Math.min(to, base + segmentRows)
-      found.push(segments[index]!.subarray((row - base) * hiddenSize, (end - base) * hiddenSize))
-      row = end
-    }
-    return found
-  }
-
-  const startAt = (position: number): void => {
-    if (length > first) throw new RangeError(`a journal of [${first}, ${length}) cannot start at ${position}`)
-    first = position
-    length = position
-  }
-
-  const store = (rows: Float32Array): number => {
-    const count = rows.length / hiddenSize
-    if (!Number.isInteger(count) || length + count > tokenBudget)
-      throw new RangeError(`${rows.length} numbers do not fit a journal of ${length} of ${tokenBudget} rows`)
-    const position = length
-    while (segments.length * segmentRows < length + count - first)
-      segments.push(new Float32Array(segmentSize))
-    length += count
-    let taken = 0
-    for (const view of views(position, length)) {
-      view.set(rows.subarray(taken, taken + view.length))
-      taken += view.length
-    }
-    return count
-  }
 
   return {
     get from() {
-      return first
+      return segments.first
     },
     get length() {
-      return length
+      return segments.length
     },
     get bytes() {
-      return segments.length * segmentSize * 4
+      return segments.bytes
     },
     steps,
     append(step, rows, want = 'none') {
-      const position = length
-      const entry = { step, position, rows: store(rows), want }
+      const position = segments.length
+      const entry = { step, position, rows: segments.append(rows), want }
       steps.push(entry)
       byStep.set(step, entry)
     },
     truncate(newLength) {
-      if (newLength < 0 || newLength > length)
-        throw new RangeError(`a journal of [${first}, ${length}) cannot be cut to ${newLength}`)
-      length = Math.max(first, newLength)
+      segments.cut(newLength)
       for (
         let last = steps.at(-1);
-        last !== undefined && last.position + last.rows > length;
+        last !== undefined && last.position + last.rows > newLength;
         last = steps.at(-1)
       ) {
         steps.pop()
         byStep.delete(last.step)
-        if (last.position < length) steps.push({ ...last, rows: length - last.position })
+        if (last.position < newLength) steps.push({ ...last, rows: newLength - last.position })
       }
-      segments.length = Math.ceil((length - first) / segmentRows)
-      if (newLength < first) startAt(newLength)
       for (const listener of listeners) listener(newLength)
     },
-    startAt,
-    restore: (rows) => void store(rows),
+    startAt: (position) => segments.startAt(position),
+    restore: (rows) => void segments.append(rows),
     adopt(adopted) {
+      const { first, length } = segments
       const [begin, last] = [adopted[0], adopted.at(-1)]
       if (
         steps.length > 0 ||
@@ -146,7 +103,7 @@ export function createJournal(hiddenSize: number, tokenBudget: number): OutputJo
       return () => void listeners.delete(listener)
     },
     find: (step) => byStep.get(step),
-    views,
-    rows: (from, to) => joinRows(views(from, to)).slice(),
+    views: (from, to) => segments.views(from, to),
+    rows: (from, to) => joinRows(segments.views(from, to)).slice(),
   }
 }

@@ -26,9 +26,9 @@ export const sessionLimits = {
    * those who stood in for them gone.
    */
   maxRepairsPerStage: 8,
-  /** Peers that are replaced in a row because their rows of the same blocks are no numbers: more would compute the same. */
+  /** Peers that are replaced in a row because their rows of the same block have NaN or infinite values: more peers would compute the same. */
   maxSpoilt: 2,
-  /** While nobody has lost blocks, the route finder is asked again: it only looks at what is known here, so asking is cheap. */
+  /** Pauses between questions to the route finder while nobody holds lost blocks. It only reads local state, so asking is cheap. */
   routeRetryMsMin: 100,
   routeRetryMsMax: 1_000,
   /** Keys and values of one frame: a step that travels behind one waits 1 ms at 10 Gbit/s, 80 ms at 100 Mbit/s. */
@@ -41,7 +41,7 @@ export const sessionLimits = {
   handOverRestRows: 8,
   /** Transfers to different successors that may fail before one is left to compute everything again. */
   maxHandOvers: 3,
-  /** Small messages to one peer that have not left yet; one that provokes more without reading is hung up on. */
+  /** Small messages to one peer that have not left yet. The channel to a peer that provokes more without reading is closed. */
   maxPosted: 1024,
   /** Channels that stages push over: one for each neighbour in any route; idle ones are closed after `lingerMs`. */
   maxChannels: 512,
@@ -49,9 +49,9 @@ export const sessionLimits = {
 
 /** Times of a stage and of a coordinator. All can be set; these are for home and wide-area links. */
 export const sessionTimes = {
-  /** A coordinator that said nothing for so long is gone: six keep-alives. */
+  /** A coordinator that sent nothing for so long is gone: six keep-alives. */
   leaseMs: 30_000,
-  /** After its connection is lost: enough for a reconnect after a short outage of Wi-Fi. */
+  /** How long a stage keeps a session whose coordinator's connection is lost: enough for a short outage of Wi-Fi. */
   graceMs: 10_000,
   keepAliveMs: 5_000,
   /** A dial over a relay takes seconds; a firewalled address never answers. */
@@ -78,7 +78,7 @@ export const sessionTimes = {
   patientPingMs: 2_000,
   /**
    * How long a session waits for somebody to take over blocks that nobody has any more: a loss is seen, a plan made and
-   * some hundred MiB are loaded in that time. Whoever asked would rather hear of more than wait for it.
+   * some hundred MiB are loaded in that time. For more, a user would rather be told than wait.
    */
   replacementWaitMs: 30_000,
   /**
@@ -86,7 +86,7 @@ export const sessionTimes = {
    * stays as it was.
    */
   letGoTimeoutMs: 5_000,
-  /** A stage leaves and nobody has its blocks: others are loading them, perhaps. */
+  /** Pause between attempts to move a leaving stage: others may be loading its blocks. */
   moveRetryMs: 500,
   /** Channels without a session stay open for the next one. */
   lingerMs: 60_000,

@@ -1,65 +1,69 @@
 import type { BlockRange } from '@shoal/model'
 
-/** One step of a route: a peer that holds `range` now. */
+/** One stage of a route: a peer that holds the blocks of `range` now. */
 export interface RouteStage {
   readonly peer: string
   readonly addresses: readonly string[]
   readonly range: BlockRange
-  /** Of the record the route was made from: an answer with another incarnation is refused. */
+  /** Incarnation in the record that the route was made from. An answer of another incarnation is refused. */
   readonly incarnation: number
-  /** Predicted time for one call of so many rows on this stage, the hop to it included; for step deadlines. */
+  /** Predicted milliseconds for a step of so many rows at this stage, the hop to it included. Step deadlines follow from it. */
   predictedStepMs(rows: number): number
 }
 
 /** Ordered stages covering `[0, blockCount)` without gap or overlap. */
 export type Route = readonly RouteStage[]
 
-/** What a repair wants of the stages it asks for. */
+/** Constraints and preferences for the stages that a repair or a move asks for. */
 export interface RouteWish {
-  /** Peers that were lost, with the incarnation they had then: only a later life of theirs is of use. */
+  /** Lost peers with the incarnation that was lost. Only a higher incarnation of such a peer may be returned. */
   readonly lost: ReadonlyMap<string, number>
-  /** Numeric class that each block has been computed in: peers of another class change bits, so they come last. */
+  /** For each block, the numeric class that computed it last. Peers of another class would change bits, so they come last. */
   readonly classes: ReadonlyMap<number, string>
 }
 
-/** Handed in by the swarm: session does not know the planner. */
+/** Finds stages for a session. The swarm implements it, since this package does not know the planner. */
 export interface RouteFinder {
   /**
    * Stages covering exactly `range` over spans that live peers hold now.
-   * @param exclude not these peers, in any incarnation
+   * @param exclude peers that must not be returned, in any incarnation
    * @throws {ShoalError} `no-route`, naming the blocks nobody holds
    */
   find(range: BlockRange, exclude: ReadonlySet<string>, wish: RouteWish): Promise<Route>
 }
 
 export interface ForwardOptions {
-  /** Rows of the last block's output wanted back. `none` returns an empty array. */
+  /** Which rows of the last block's output are returned. `none` returns an empty array. */
   readonly want: 'none' | 'last' | 'all'
-  /** Forgets positions from here on before it appends (a rejected draft); the present length when absent. No other call may be under way. */
+  /**
+   * First position of the appended rows; the present length when absent. A lower one first forgets the positions from
+   * there on, as for a rejected draft, and is refused while another call is under way.
+   */
   readonly position?: number
   readonly signal?: AbortSignal
 }
 
-/** All blocks of a model for one generation: over a route of peers, or in this process. */
+/** One generation's pass through all blocks of a model, along a route of peers or in this process. */
 export interface HiddenSession {
-  /** Positions so far. */
+  /** Number of positions, those under way included. */
   readonly length: number
   /**
-   * Appends rows. Several calls may be under way: they are computed in order, overlapping over stages.
+   * Appends rows. Several calls may be under way. They are computed in order, and stages compute different calls at the same time.
    * @param hidden float32 `[rows, hiddenSize]` @returns float32 `[wanted rows, hiddenSize]`
    */
   forward(hidden: Float32Array, options: ForwardOptions): Promise<Float32Array>
-  /** Who computed: for the result's `route`. */
+  /** The stages in use, for the `route` of a result. */
   route(): readonly {
     readonly peer: string
     readonly start: number
     readonly end: number
     readonly ranks: number
   }[]
-  /** Stages that were lost and replaced. */
+  /** How often the route was repaired because stages were lost. */
   readonly failovers: number
-  /** Stages that left and handed over what they had, or were replaced because they asked for it. */
+  /** How many stages left and were replaced, with or without a hand-over of their caches. */
   readonly moves: number
+  /** `continued` when a replacement computed in another numeric class, so that later bits may differ; `identical` otherwise. */
   readonly continuity: 'identical' | 'continued'
   close(): Promise<void>
 }

@@ -18,9 +18,9 @@ test.each([1, 5, 12])(
 )
 
 const spoiltBy = (peer: string, start: number, end: number): StageError =>
-  new StageError({ peer, range: { start, end }, incarnation: 1 }, 'bad-frame', 'no numbers')
+  new StageError({ peer, range: { start, end }, incarnation: 1 }, 'bad-frame', 'non-finite hidden states')
 
-test("rows that are no numbers are the model's fault when three peers in a row give them for the same block", () => {
+test('the model is at fault when three peers in a row send NaN for the same block', () => {
   const losses = createLosses()
   expect(
     [spoiltBy('a', 0, 4), spoiltBy('b', 2, 6), spoiltBy('c', 3, 5)].map((error) => losses.movable(error)),
@@ -29,7 +29,7 @@ test("rows that are no numbers are the model's fault when three peers in a row g
   expect(losses.movable(spoiltBy('d', 3, 5))).toBe(true)
 })
 
-test('three peers that spoil rows of different blocks are three broken peers', () => {
+test('peers that send NaN for different blocks are broken peers, and each is replaced', () => {
   const losses = createLosses()
   expect(
     [spoiltBy('a', 0, 4), spoiltBy('b', 4, 6), spoiltBy('c', 6, 9), spoiltBy('d', 9, 12)].every((error) =>

@@ -3,43 +3,46 @@ import { sessionLimits } from '../../route/limits.ts'
 import { nameStage, StageError } from '../../route/stage-error.ts'
 import type { Route, RouteStage } from '../../route/types.ts'
 
-/** Nobody has the blocks now; somebody may soon. */
+/** Whether nobody holds the blocks now. Somebody may soon. */
 export function nobodyNow(error: unknown): boolean {
   return error instanceof ShoalError && error.code === 'no-route'
 }
 
-/** Which peers a session has lost, and how it goes on without them. */
+/** Remembers which peers a session has lost, and when to give up. */
 export interface Losses {
-  /** Peers, with the incarnation that was lost. */
+  /** Lost peers with the incarnation that was lost. */
   readonly lost: ReadonlyMap<string, number>
   /** Peers that have no room now: they are not asked for more blocks. */
   readonly full: ReadonlySet<string>
-  /** Whether another peer could do better. Counts those whose rows are refused: a third in a row for the same block says the model is at fault. */
+  /**
+   * Whether another peer could do better. Refused rows are counted by block: when a third peer in a row spoils those of
+   * the same block, the model is at fault.
+   */
   movable(error: StageError): boolean
   add(error: StageError): void
   /**
-   * It did not open. A survivor (one of `open`) that cannot go on is lost; one that has no room for more blocks may
-   * still have its own, and is only not asked for more.
+   * A stage did not open. When it is gone, or a survivor (one of `open`) that cannot go on, it is lost. A peer that has
+   * no room for more blocks may still have its own, so it is only not asked for more.
    */
   refuse(error: StageError, open: readonly { readonly stage: RouteStage }[]): void
-  /** Time has passed: those without room may have it now. */
+  /** Time has passed, so peers without room may have some now. */
   forgive(): void
-  /** A route is in use: whoever is on it is not lost. */
+  /** A version is in use, so the peers on it are not lost. */
   settle(route: Route): void
-  /** A step was answered: the route works. */
+  /** A step was answered, so the route works. */
   progress(): void
-  /** @throws {ShoalError} when there were too many in a row for a route of so many stages */
+  /** Counts an attempt to repair the route. @throws {ShoalError} `peer-vanished` after too many in a row for so many stages */
   countAttempt(stages: number): void
-  /** What ends the session: the loss that could not be repaired, and why. */
+  /** The error that ends the session: the last loss, and why it could not be repaired. */
   final(reason: unknown): ShoalError
 }
 
 export function createLosses(): Losses {
-  /** With the incarnation that was lost: it cannot be known what that one still has of the session. */
+  // The incarnation counts, since nobody knows what a lost one still has of the session.
   const lost = new Map<string, number>()
   const full = new Set<string>()
   let attempts = 0
-  /** By block. */
+  /** For each block, how often its rows were refused since the last answered step. */
   const spoilt = new Map<number, number>()
   let last: StageError | null = null
 

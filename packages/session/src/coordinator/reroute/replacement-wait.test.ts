@@ -5,7 +5,7 @@ import { createPatience } from './replacement-wait.ts'
 
 const { signal } = new AbortController()
 
-/** How long each wait took, until patience is over. */
+/** The length of each pause between two looks, and the error that ends the wait. */
 async function waits(replacementWaitMs: number): Promise<{ pausesMs: number[]; error: unknown }> {
   const clock = createVirtualClock()
   const patience = createPatience(clock, { replacementWaitMs })
@@ -29,18 +29,18 @@ async function waits(replacementWaitMs: number): Promise<{ pausesMs: number[]; e
   }
 }
 
-test('looks again soon at first, then every second, and once more at the end', async () => {
+test('intervals between looks double up to a second, and the last look is at the end of the wait', async () => {
   const { pausesMs, error } = await waits(3_000)
   expect(pausesMs).toEqual([100, 200, 400, 800, 1000, 500])
   expect(error).toBeInstanceOf(ShoalError)
   expect(error).toMatchObject({ code: 'no-route', message: 'nobody has block 3 (waited 3 s)' })
 })
 
-test('without patience there is no wait', async () => {
+test('a replacement wait of 0 ms gives up at once', async () => {
   expect((await waits(0)).pausesMs).toEqual([])
 })
 
-test('an answered step begins it anew; an abort ends it', async () => {
+test('an answered step resets the wait, and an abort ends it', async () => {
   const clock = createVirtualClock()
   const patience = createPatience(clock, { replacementWaitMs: 1000 })
   const giveUp = new AbortController()

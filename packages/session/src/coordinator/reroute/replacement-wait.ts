@@ -1,17 +1,17 @@
 import { messageOf, ShoalError, sleep, type Clock } from '@shoal/host'
 import { sessionLimits, type SessionTimes } from '../../route/limits.ts'
 
-/** Waiting for somebody who has lost blocks: more and more seldom, and not for ever. */
+/** The wait for a peer that holds lost blocks: looks are at growing intervals, and the whole wait is limited. */
 export interface Patience {
-  /** A wait has begun, and no step has been answered since. */
+  /** Whether a wait has begun and no step has been answered since. */
   readonly waiting: boolean
   /**
    * Resolves when it is time to look again.
-   * @param reason why there is nobody now
+   * @param reason why nobody holds the blocks now
    * @throws {ShoalError} `no-route` with that reason when the time is over; the signal's reason
    */
   wait(reason: unknown, signal: AbortSignal): Promise<void>
-  /** A step was answered. */
+  /** A step was answered, so the next wait begins anew. */
   reset(): void
 }
 
@@ -32,7 +32,7 @@ export function createPatience(
         throw new ShoalError('no-route', `${messageOf(reason)} (waited ${replacementWaitMs / 1000} s)`, {
           cause: reason,
         })
-      // The last look is at the end of the time and not after it.
+      // The last look is at the end of the whole wait, not after it.
       const delayMs = Math.min(pauseMs, leftMs)
       pauseMs = Math.min(pauseMs * 2, sessionLimits.routeRetryMsMax)
       await sleep(clock, delayMs, signal)
