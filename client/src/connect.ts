@@ -34,39 +34,60 @@ const coveredTimeoutMs = 60_000
  * @throws {ShoalError} `peer-vanished` when no address answers, `wrong-manifest`, `wrong-profile` or `wrong-version` naming both sides, `no-route` when blocks stay uncovered
  */
 export async function connect(options: ConnectOptions): Promise<SwarmClient> {
-  const dependencies = { clock: systemClock, random: systemRandom, logger: options.logger ?? silentLogger }
-  const common = {
-    dataFolder: dataDirectory(options.dataFolder),
-    threads: options.threads ?? Math.max(1, physicalCores() - 1),
-    weights: options.weights,
-    onProgress: options.onProgress,
-    signal: options.signal,
-  }
-  if (options.local === true) {
-    if (options.join !== undefined && options.join.length > 0)
+  return options.local === true ? openLocally(options) : joinSwarm(options)
+}
+
+const dependenciesOf = ({ logger = silentLogger }: ConnectOptions) => ({
+  clock: systemClock,
+  random: systemRandom,
+  logger,
+})
+
+const commonOf = ({ dataFolder, threads, weights, onProgress, signal }: ConnectOptions) => ({
+  dataFolder: dataDirectory(dataFolder),
+  threads: threads ?? Math.max(1, physicalCores() - 1),
+  weights,
+  onProgress,
+  signal,
+})
+
+async function openLocally(options: ConnectOptions): Promise<SwarmClient> {
+  if (options.join !== undefined && options.join.length > 0)
+    throw new ShoalError(
+      'bad-request',
+      '`local` computes without a swarm and `join` asks one: choose one of them',
+    )
+  if (options.model === undefined)
+    throw new ShoalError(
+      'bad-request',
+      '`local: true` computes in this process and needs a model: give `model`, `demo` or a folder',
+    )
+  const engine = await openLocalEngine(dependenciesOf(options), {
+    ...commonOf(options),
+    model: options.model,
+  })
+  return createSwarmClient({
+    engine,
+    random: systemRandom,
+    defaults: engine.defaultSampling,
+    status: () => {
       throw new ShoalError(
         'bad-request',
-        '`local` computes without a swarm and `join` asks one: choose one of them',
+        '`status()` describes a swarm, and this client computes locally: connect with `join`',
       )
-    if (options.model === undefined) throw new ShoalError('bad-request', 'local needs a model')
-    const engine = await openLocalEngine(dependencies, { ...common, model: options.model })
-    return createSwarmClient({
-      engine,
-      random: systemRandom,
-      defaults: engine.defaultSampling,
-      status: () => {
-        throw new ShoalError('bad-request', 'a local engine has no swarm')
-      },
-      close: () => engine.close(),
-    })
-  }
+    },
+    close: () => engine.close(),
+  })
+}
+
+async function joinSwarm(options: ConnectOptions): Promise<SwarmClient> {
   if (options.join === undefined || options.join.length === 0)
     throw new ShoalError(
       'bad-request',
       'give `join`, the address of any member (a node prints its own), or `local: true`',
     )
-  const peer = await connectClient(dependencies, {
-    ...common,
+  const peer = await connectClient(dependenciesOf(options), {
+    ...commonOf(options),
     model: options.model,
     manifestId: options.manifest,
     join: options.join,
@@ -76,7 +97,11 @@ export async function connect(options: ConnectOptions): Promise<SwarmClient> {
     const limit = timeLimit(
       systemClock,
       coveredTimeoutMs,
-      () => new ShoalError('no-route', 'the swarm does not cover all blocks of its model'),
+      () =>
+        new ShoalError(
+          'no-route',
+          `no live peer held some blocks of the model for ${coveredTimeoutMs / 1000} s: start another node with "shoal up --join", or try again later`,
+        ),
       options.signal,
     )
     await peer.whenCovered(limit.signal).finally(() => limit.clear())

@@ -204,7 +204,7 @@ describe('connecting', () => {
   test.each([
     ['nowhere', {}, /join/],
     ['to no addresses', { join: [] }, /join/],
-    ['locally without a model', { local: true }, /local needs a model/],
+    ['locally without a model', { local: true }, /computes in this process and needs a model/],
     ['locally and to others', { local: true, model: 'demo', join: ['/ip4/127.0.0.1/tcp/1'] }, /one of them/],
   ])('%s is a bad request', async (_name, options, sentence) => {
     await expect(connect(options)).rejects.toMatchObject({

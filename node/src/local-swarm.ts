@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ShoalError, type Clock, type Random } from '@shoal/host'
+import { tellToLeave } from './leave-message.ts'
 import { startNodeProcess, type NodeEvent, type NodeProcess } from './node-process.ts'
 import { leaderWords } from './shape/group-shape.ts'
 import type { NodeShape, Shape } from './shape/link-shape.ts'
@@ -170,7 +171,8 @@ export async function startLocalSwarm(
       signal(name, kind) {
         const slot = slotOf(name)
         slot.ending ||= kind !== 'SIGSTOP' && kind !== 'SIGCONT'
-        slot.child.process.kill(kind)
+        if (kind === 'SIGTERM') tellToLeave(slot.child.process)
+        else slot.child.process.kill(kind)
       },
       async restart(name) {
         const slot = slotOf(name)

@@ -32,10 +32,13 @@ export function findLongFunctions(): LongFunction[] {
     const text = readFileSync(join(root, diagnostic.filename))
     // Offsets count bytes of UTF-8, not characters.
     const offset = diagnostic.labels[0]?.span.offset ?? 0
+    const lines = /too many lines \((\d+)\)/.exec(diagnostic.message)?.[1]
+    if (lines === undefined)
+      throw new Error(`oxlint cannot read ${diagnostic.filename}: ${diagnostic.message}`)
     return {
       path: diagnostic.filename.replaceAll('\\', '/'),
       name: functionName(text.toString('utf8', 0, offset), text.toString('utf8', offset)),
-      lines: Number(/\((\d+)\)/.exec(diagnostic.message)?.[1]),
+      lines: Number(lines),
     }
   })
 }

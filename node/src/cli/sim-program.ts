@@ -20,7 +20,11 @@ export const hasSimPart = (file: string): boolean => existsSync(pathOf(file))
  */
 export async function runSimProgram(name: keyof typeof programs, words: readonly string[]): Promise<void> {
   const script = pathOf(programs[name])
-  if (!existsSync(script)) throw new ShoalError('not-found', `shoal ${name} does not exist yet`)
+  if (!existsSync(script))
+    throw new ShoalError(
+      'not-found',
+      `shoal ${name} needs the workspace sim, which is not part of this installation: run it in a clone of the repository`,
+    )
   // The fourth stream ends the program with us, also by kill -9.
   const child = spawn(process.execPath, [script, ...words], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -33,7 +37,8 @@ export async function runSimProgram(name: keyof typeof programs, words: readonly
       child.once('error', reject)
       child.once('exit', resolve)
     })
-    if (status === 2) throw new UsageError(`shoal ${name} was called wrongly`)
+    if (status === 2)
+      throw new UsageError(`shoal ${name} did not understand its options; see shoal ${name} --help`)
     if (name === 'sim' && status === 1) throw new ToldError('a checker found a violation')
     if (status !== 0)
       throw new ShoalError('internal', `shoal ${name} ended with status ${status ?? 'none (killed)'}`)
