@@ -194,6 +194,28 @@ test('sessions of several coordinators whose routes cross in any order all get t
         expect(swarm.clock.nowMs()).toBeLessThan(20_000)
       },
     ),
-    { numRuns: 60 },
+    {
+      numRuns: 60,
+      // The second session asks for its second span while the first session's memory is being freed.
+      examples: [
+        [
+          [
+            { nodes: [0, 0, 0], afterMs: 34 },
+            { nodes: [0, 0, 0], afterMs: 33 },
+          ],
+          3,
+          0,
+        ],
+        // Both take two spans and find no room for the third.
+        [
+          [
+            { nodes: [0, 0, 0], afterMs: 0 },
+            { nodes: [0, 0, 0], afterMs: 0 },
+          ],
+          4,
+          0,
+        ],
+      ],
+    },
   )
 })

@@ -9,7 +9,7 @@ export const sessionLimits = {
   maxWaitingOpens: 64,
   /** The same for one coordinator: as many answers as its HTTP API gives at once. */
   maxWaitingOpensPerPeer: 16,
-  /** Pause before the spans of one peer are asked for together again, when there was room for a part of them only. */
+  /** First pause before the spans of one peer are asked for again, when there was room for a part of them only. */
   roomRetryMs: 250,
   /** Positions of one session: the longest contexts in use are a million tokens. */
   maxTokenBudget: 1 << 20,

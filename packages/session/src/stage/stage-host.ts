@@ -1,4 +1,11 @@
-import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
+import {
+  createSerialQueue,
+  messageOf,
+  ShoalError,
+  type Clock,
+  type Logger,
+  type SerialQueue,
+} from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeSession, hiddenRows, protocols, type Step } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
@@ -77,15 +84,12 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     },
   })
   const handOvers = createHandOverDesk({ table, hops, logger, onEvent })
-  const turns = new WeakMap<BlockRunner, Promise<unknown>>()
+  const reservations = new WeakMap<BlockRunner, SerialQueue>()
   const opening = {
     inTurn<Value>(runner: BlockRunner, work: () => Promise<Value>): Promise<Value> {
-      const turn = (turns.get(runner) ?? Promise.resolve()).then(work)
-      turns.set(
-        runner,
-        turn.catch(() => undefined),
-      )
-      return turn
+      const queue = reservations.get(runner) ?? createSerialQueue()
+      reservations.set(runner, queue)
+      return queue.run(work)
     },
     table,
     room,

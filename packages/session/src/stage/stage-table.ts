@@ -50,6 +50,8 @@ export interface StageEvent {
 export interface StageTable {
   /** Sessions, those that wait for room included. */
   readonly size: number
+  /** Sessions that have ended and whose memory is not free yet. */
+  readonly freeing: number
   find(session: string, start: number): Stage | undefined
   /** Of one runner, or all. */
   list(runner?: BlockRunner): readonly Stage[]
@@ -79,6 +81,7 @@ export function createStageTable(
   const stages = new Map<string, Stage>()
   const owners = new Map<string, Owner>()
   const idleChecks = new Set<() => void>()
+  let freeing = 0
 
   const leases = createLeases(clock, times, (peer) => {
     const owner = owners.get(peer)
@@ -99,10 +102,13 @@ export function createStageTable(
     stage.freed.abort(new ShoalError('cancelled', 'the session was closed'))
     stage.hop?.release()
     stage.hop = null
+    freeing += 1
     try {
       await stage.session.close()
     } catch (error) {
       logger.error('session-not-freed', { session: stage.id, reason: messageOf(error) })
+    } finally {
+      freeing -= 1
     }
     if (stage.opened) onEvent({ event: 'session-closed', session: stage.id, peer: stage.owner.peer })
     for (const check of idleChecks) check()
@@ -115,6 +121,9 @@ export function createStageTable(
   return {
     get size() {
       return stages.size
+    },
+    get freeing() {
+      return freeing
     },
     find: (session, start) => stages.get(stageKey(session, start)),
     list,

@@ -3,7 +3,7 @@ import { limits } from '@shoal/protocol'
 import { sessionLimits } from '../../route/limits.ts'
 import { StageError } from '../../route/stage-error.ts'
 import type { OpenRequest, OpeningDependencies, OpenStage, RoomWait } from './opening-stages.ts'
-import { isPassingShortage, openTogether, type StageAsker } from './stage-asker.ts'
+import { isPassingShortage, type StageAsker } from './stage-asker.ts'
 
 export interface WaitingOpening extends Omit<OpeningDependencies, 'links'> {
   readonly asker: StageAsker
@@ -56,24 +56,38 @@ function byPeer(requests: readonly OpenRequest[]): OpenRequest[][] {
 }
 
 /**
- * Opens all spans of the route at one peer. Only the first of them waits there: a session that held one span and waited
- * for memory for another would hold up the sessions that it waits for.
+ * Opens all spans of the route at one peer, one after the other. Only the first of them waits there: a session that held
+ * one span and waited for memory for another would hold up the sessions that it waits for.
  */
 async function openPeer(
   { clock, asker, signal }: WaitingOpening,
   group: readonly OpenRequest[],
   untilMs: number,
 ): Promise<OpenStage[]> {
-  for (;;) {
+  for (let attempt = 1; ; attempt += 1) {
     const leftMs = Math.min(limits.maxOpenWaitMs, Math.max(1, Math.ceil(untilMs - clock.nowMs())))
+    const opened: OpenStage[] = []
     try {
-      return await openTogether(asker, group, signal, leftMs)
+      for (const request of group)
+        opened.push(await asker.ask(request, signal, opened.length === 0 ? leftMs : undefined))
+      return opened
     } catch (error) {
-      const partly = group.length > 1 && isPassingShortage(error) && clock.nowMs() < untilMs
+      for (const [index, { link }] of opened.entries()) asker.leave(group[index]!, link)
+      const partly = opened.length > 0 && isPassingShortage(error) && clock.nowMs() < untilMs
       if (signal.aborted || !partly) throw error
-      await sleep(clock, sessionLimits.roomRetryMs, signal)
+      await sleep(clock, retryPauseMs(group[0]!.message.session, attempt), signal)
     }
   }
+}
+
+/**
+ * Two sessions that have each taken a part of the spans and given it back must not try again at the same moment for
+ * ever: the pause doubles, and differs by session (its id is random) and attempt.
+ */
+function retryPauseMs(session: string, attempt: number): number {
+  let hash = attempt
+  for (const character of session) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) >>> 0
+  return sessionLimits.roomRetryMs * Math.min(8, 2 ** (attempt - 1)) * (0.2 + hash / 2 ** 32)
 }
 
 /** A stage in whose queue a request waits may hang: it keeps its connection and never answers. */

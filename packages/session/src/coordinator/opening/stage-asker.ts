@@ -93,21 +93,17 @@ export function isPassingShortage(error: unknown): boolean {
   return error instanceof ShoalError && error.code === 'no-capacity' && !error.definite
 }
 
-/**
- * Opens all of these stages at the same time, or none of them.
- * @param waitMs how long the first request may wait for memory at its stage
- */
+/** Opens all of these stages at the same time, or none of them. */
 export async function openTogether(
   asker: StageAsker,
   requests: readonly OpenRequest[],
   signal: AbortSignal,
-  waitMs?: number,
 ): Promise<OpenStage[]> {
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
   let failure: unknown
-  const openings = requests.map((request, index) =>
-    asker.ask(request, either, index === 0 ? waitMs : undefined).catch((error: unknown) => {
+  const openings = requests.map((request) =>
+    asker.ask(request, either).catch((error: unknown) => {
       failure ??= error
       failed.abort(asShoalError(error))
       return null

@@ -78,11 +78,11 @@ async function reserve(
   const here = open.filter((other) => other.runner === runner)
   const own = [...here.filter((other) => other.id === stage.id), stage]
   const memory = runner.memory()
-  const shortage = (message: string): Shortage => ({
-    message,
-    passing:
-      open.some((other) => other.id !== stage.id) && roomWillCome(memory, promisedTo(here), promisedTo(own)),
-  })
+  // Decided before the runner is asked, when table and runner agree. While memory is being freed they do not.
+  const passing =
+    table.freeing > 0 ||
+    (open.some((other) => other.id !== stage.id) && roomWillCome(memory, promisedTo(here), promisedTo(own)))
+  const shortage = (message: string): Shortage => ({ message, passing })
   stage.reserved = true
   try {
     await runner.open(session.key, tokenBudget, { start, end })

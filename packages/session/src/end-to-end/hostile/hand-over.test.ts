@@ -11,9 +11,9 @@ import {
   type SentStep,
   type SessionMessage,
 } from '@shoal/protocol'
-import { createChecksum } from '../stage/hand-over/checksum.ts'
+import { createChecksum } from '../../stage/hand-over/checksum.ts'
 import { settled } from '@shoal/host/testing'
-import { createFakeSwarm, fakeManifestId, freeEverywhere, type FakeSwarm } from '../testing/fake-swarm.ts'
+import { createFakeSwarm, fakeManifestId, freeEverywhere, type FakeSwarm } from '../../testing/fake-swarm.ts'
 
 interface Hostile {
   readonly channel: Channel
