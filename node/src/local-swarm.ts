@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ShoalError, type Clock, type Random } from '@shoal/host'
+import { orAborted, ShoalError, type Clock, type Random } from '@shoal/host'
 import { tellToLeave } from './leave-message.ts'
 import { startNodeProcess, type NodeEvent, type NodeProcess } from './node-process.ts'
 import { leaderWords } from './shape/group-shape.ts'
@@ -205,16 +205,8 @@ function addressOf(node: ReadyNode | undefined): string {
 }
 
 async function readyOf({ name, rankOf, child }: Slot, signal: AbortSignal): Promise<ReadyNode> {
-  const interrupted = Promise.withResolvers<never>()
-  const onAbort = (): void => interrupted.reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  try {
-    const { peerId, addrs, blocks } = await Promise.race([child.ready, interrupted.promise])
-    return { name, peerId, addrs, blocks, rankOf, pid: child.process.pid ?? 0 }
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
+  const { peerId, addrs, blocks } = await orAborted(child.ready, signal)
+  return { name, peerId, addrs, blocks, rankOf, pid: child.process.pid ?? 0 }
 }
 
 async function endChild(clock: Clock, child: NodeProcess): Promise<void> {

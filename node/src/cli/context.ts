@@ -95,11 +95,3 @@ export async function inContext(
 export function threadsOf(flags: { threads?: number }): number {
   return flags.threads ?? Math.max(1, physicalCores() - 1)
 }
-
-/** Resolves when the signal aborts. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
+import { untilAborted } from '@shoal/host'
 import { exitWithParent, lockDirectory } from '@shoal/host/node'
-import { aborted, inContext } from '../cli/context.ts'
+import { inContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
 import { parseAddress } from '../cli/parse.ts'
 import { leaveWhenTold } from '../leave-message.ts'
@@ -68,7 +69,7 @@ async function bootstrap(flags: BootstrapFlags): Promise<void> {
         })
         context.logger.info('bootstrap-ready', { addrs })
         for (const address of addrs) context.output.line(`npx shoal up --model REF --bootstrap ${address}`)
-        await aborted(context.signal)
+        await untilAborted(context.signal)
       } finally {
         await peer.close()
       }

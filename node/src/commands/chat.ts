@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import colours from 'picocolors'
-import { isErrorCode, messageOf, ShoalError } from '@shoal/host'
+import { isErrorCode, messageOf, onAbort, ShoalError } from '@shoal/host'
 import type { ChatMessage } from '@shoal/model'
 import type { Engine } from '@shoal/swarm'
 import { inContext, type CommandContext } from '../cli/context.ts'
@@ -86,7 +86,7 @@ export async function converse(
     else answer.abort(new Error('interrupted'))
   }
   terminal.on('SIGINT', onInterrupt)
-  context.signal.addEventListener('abort', () => {
+  onAbort(context.signal, () => {
     answer?.abort(context.signal.reason)
     terminal.close()
   })

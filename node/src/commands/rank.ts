@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
+import { untilAborted } from '@shoal/host'
 import { availableMemoryBytes } from '@shoal/host/node'
 import { formatProfile } from '@shoal/model'
-import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
+import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import {
   addCommonOptions,
   addExamples,
@@ -100,7 +101,7 @@ async function serveShares(context: CommandContext, flags: RankFlags): Promise<v
       api: null,
     })
     output.line(`${manifest.name} ${profile}: a rank for groups, at\n  ${peer.addresses().join('\n  ')}`)
-    await aborted(context.signal)
+    await untilAborted(context.signal)
     output.event({ event: 'stopped' })
   } finally {
     await peer.close()

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { aborted, inContext } from '../cli/context.ts'
+import { untilAborted } from '@shoal/host'
+import { inContext } from '../cli/context.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
 import {
   addApiOptions,
@@ -59,7 +60,7 @@ async function serve(flags: ServeFlags): Promise<void> {
           model: name,
           manifest: opened.engine.manifest.id,
         })
-        await aborted(context.signal)
+        await untilAborted(context.signal)
       } finally {
         await opened.close()
       }

@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import { Option, type Command } from 'commander'
 import colours from 'picocolors'
+import { orAborted, untilAborted } from '@shoal/host'
 import { exitWithParent, formatBytes } from '@shoal/host/node'
-import { aborted, inContext, type CommandContext } from '../cli/context.ts'
+import { inContext, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
 import { memoryPlan } from '../cli/memory-plan.ts'
 import {
@@ -108,7 +109,7 @@ async function swarm(flags: SwarmFlags): Promise<void> {
       // Each wait of a script listens to it.
       setMaxListeners(0, signal)
       const played = play(context, local, steps, listeners)
-      await Promise.race([aborted(signal), local.failure, played.then(() => aborted(signal))])
+      await Promise.race([untilAborted(signal), local.failure, played.then(() => untilAborted(signal))])
     } finally {
       await local.close()
     }
@@ -127,21 +128,18 @@ async function play(
     {
       clock,
       swarm: local,
-      nextEvent: (fits, until) =>
-        new Promise((resolve, reject) => {
-          const listener = (event: NodeEvent): void => {
-            if (fits(event)) end(resolve)
-          }
-          const onAbort = (): void => end(() => reject(until.reason))
-          const end = (how: () => void): void => {
-            listeners.delete(listener)
-            until.removeEventListener('abort', onAbort)
-            how()
-          }
-          listeners.add(listener)
-          until.addEventListener('abort', onAbort, { once: true })
-          if (until.aborted) onAbort()
-        }),
+      async nextEvent(fits, until) {
+        const happened = Promise.withResolvers<void>()
+        const listener = (event: NodeEvent): void => {
+          if (fits(event)) happened.resolve()
+        }
+        listeners.add(listener)
+        try {
+          await orAborted(happened.promise, until)
+        } finally {
+          listeners.delete(listener)
+        }
+      },
       onStep(step) {
         const atMs = Math.round(clock.nowMs() - startMs)
         output.event({ event: 'script', atMs, do: step.do, node: step.node })

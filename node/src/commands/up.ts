@@ -1,11 +1,11 @@
 import { Option, type Command } from 'commander'
-import { ShoalError, timeLimit } from '@shoal/host'
+import { ShoalError, timeLimit, untilAborted } from '@shoal/host'
 import { availableMemoryBytes, formatBytes, machineIdentity } from '@shoal/host/node'
 import { formatProfile, unitBytes } from '@shoal/model'
 import type { SwarmEvent } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
 import type { ApiServer } from '../api/server.ts'
-import { aborted, inContext, threadsOf, type CommandContext } from '../cli/context.ts'
+import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
 import { readDialInstead } from '../shape/dial-file.ts'
 import { publishAddresses } from '../cli/local-node.ts'
@@ -175,7 +175,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       const serving = node
       service.ready({ engine: await serving.engine(), status: () => serving.status() })
     }
-    await aborted(context.signal)
+    await untilAborted(context.signal)
     context.output.line('leaving …')
     const limit = timeLimit(
       context.clock,

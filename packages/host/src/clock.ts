@@ -1,3 +1,5 @@
+import { onAbort } from './abort.ts'
+
 /** A pending action of a {@link Clock}. */
 export interface Timer {
   cancel(): void
@@ -29,15 +31,14 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       reject(signal.reason)
       return
     }
-    const onAbort = (): void => {
-      timer.cancel()
-      reject(signal?.reason)
-    }
     const timer = clock.after(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
       resolve()
     })
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = onAbort(signal, () => {
+      timer.cancel()
+      reject(signal?.reason)
+    })
   })
 }
 

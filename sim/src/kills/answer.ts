@@ -1,4 +1,4 @@
-import { ShoalError, timeLimit } from '@shoal/host'
+import { onAbort, ShoalError, timeLimit } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import type { SamplingOptions } from '@shoal/model'
 import type { Engine, GenerateResult } from '@shoal/swarm'
@@ -27,7 +27,8 @@ export async function answer(
   const watch = (): void => {
     limit.clear()
     limit = timeLimit(systemClock, tokenWithinMs, hangs)
-    limit.signal.addEventListener('abort', () => ended.abort(limit.signal.reason), { once: true })
+    const { signal } = limit
+    onAbort(signal, () => ended.abort(signal.reason))
   }
   watch()
   try {

@@ -1,4 +1,4 @@
-import type { Logger } from '@shoal/host'
+import { onAbort, type Logger } from '@shoal/host'
 import type { Engine } from '@shoal/swarm'
 import type { ApiError } from '../errors.ts'
 import type { AnswersUnderWay, AnswerUnderWay } from './answers-under-way.ts'
@@ -42,7 +42,7 @@ export async function answer(
     }
   }
   // A caller that leaves before anything was sent never reads the body: nothing else would end the generation.
-  signal.addEventListener('abort', () => {
+  onAbort(signal, () => {
     leave()
     events.return(undefined).catch((error: unknown) => logger.debug('generation-cancelled', { error }))
   })

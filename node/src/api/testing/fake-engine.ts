@@ -1,4 +1,4 @@
-import { seededRandom, ShoalError } from '@shoal/host'
+import { orAborted, seededRandom, ShoalError } from '@shoal/host'
 import type { Engine, GenerateEvent, GenerateRequest, GenerateResult } from '@shoal/swarm'
 import { identifyManifest, parseProfile, type ModelConfig, type Tokenizer } from '@shoal/model'
 
@@ -62,7 +62,7 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
     requests.push(request)
     try {
       yield* drawnAnswer(request, tokenizer === null, async () => {
-        await Promise.race([engine.gate, aborted(request.signal)])
+        await orAborted(engine.gate, request.signal).catch(() => undefined)
         if (engine.failure !== null) throw engine.failure
       })
     } finally {
@@ -156,11 +156,4 @@ function resultOf(
     drafted: 0,
     accepted: 0,
   }
-}
-
-function aborted(signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) resolve()
-    else signal?.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

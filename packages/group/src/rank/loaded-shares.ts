@@ -1,4 +1,4 @@
-import { ShoalError, type Clock, type Timer } from '@shoal/host'
+import { onAbort, ShoalError, type Clock, type Timer } from '@shoal/host'
 import type { BlockRange, BlockSplit } from '@shoal/model'
 import { formatSplit } from '@shoal/model'
 import type { BlockRunner, SumRanks } from '@shoal/runtime'
@@ -78,7 +78,7 @@ class Shares implements LoadedShares {
     }
     // A group that ends while its share loads is formed again at once, with this rank among those that remain.
     const giveUp = (): void => release(entry.idle)
-    signal.addEventListener('abort', giveUp, { once: true })
+    const stopListening = onAbort(signal, giveUp)
     try {
       await entry.idle
       const runner = await entry.loading
@@ -89,7 +89,7 @@ class Shares implements LoadedShares {
       if (!signal.aborted) await this.#free(key, entry)
       throw error
     } finally {
-      signal.removeEventListener('abort', giveUp)
+      stopListening()
     }
   }
 

@@ -1,4 +1,4 @@
-import { isErrorCode, messageOf, ShoalError, type Logger } from '@shoal/host'
+import { isErrorCode, messageOf, onAbort, ShoalError, type Logger } from '@shoal/host'
 import { decodeDirect, encodeDirect, type DirectOffer } from '@shoal/protocol'
 import type { Channel } from '../transport.ts'
 
@@ -13,15 +13,13 @@ export async function askForOffer(
   signal: AbortSignal,
 ): Promise<DirectOffer> {
   const answered = Promise.withResolvers<Uint8Array>()
-  const onAbort = (): void => answered.reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
   channel.onClose((error) =>
     answered.reject(
       error ?? new ShoalError('peer-vanished', `${channel.remotePeer} closed the channel without an answer`),
     ),
   )
   channel.onFrame(answered.resolve)
-  if (signal.aborted) onAbort()
+  const stopListening = onAbort(signal, () => answered.reject(signal.reason))
   try {
     // Both at once: the channel may end, or the time be over, while the ask still waits to leave.
     const [frame] = await Promise.all([
@@ -30,7 +28,7 @@ export async function askForOffer(
     ])
     return offerIn(frame)
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    stopListening()
     channel
       .close()
       .catch((error: unknown) => logger.debug('direct-ask-unclosed', { reason: messageOf(error) }))

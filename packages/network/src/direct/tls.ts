@@ -1,6 +1,6 @@
 import { constants } from 'node:crypto'
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls'
-import { messageOf, ShoalError, type Logger } from '@shoal/host'
+import { messageOf, onAbort, ShoalError, type Logger } from '@shoal/host'
 import { limits } from '../limits.ts'
 import type { Offer, Offers } from './offers.ts'
 
@@ -93,10 +93,11 @@ export function connectDirect(
       // There is no certificate whose name could be checked: who knows the key is the peer.
       checkServerIdentity: () => undefined,
     })
-    const onAbort = (): void =>
-      void socket.destroy(signal.reason instanceof Error ? signal.reason : new Error('given up'))
+    const stopListening = onAbort(signal, () => {
+      socket.destroy(signal.reason instanceof Error ? signal.reason : new Error('given up'))
+    })
     const failed = (error: Error): void => {
-      signal.removeEventListener('abort', onAbort)
+      stopListening()
       reject(
         signal.aborted
           ? signal.reason
@@ -106,12 +107,11 @@ export function connectDirect(
       )
     }
     const closed = (): void => failed(new Error('it was closed'))
-    signal.addEventListener('abort', onAbort, { once: true })
     // They stay: an error that came before whoever takes the socket listens would end the process.
     socket.on('error', failed)
     socket.on('close', closed)
     socket.once('secureConnect', () => {
-      signal.removeEventListener('abort', onAbort)
+      stopListening()
       resolve(socket)
     })
   })

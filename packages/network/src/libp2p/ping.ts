@@ -1,5 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import type { Clock } from '@shoal/host'
+import { orAborted, type Clock } from '@shoal/host'
 
 const pingProtocol = '/ipfs/ping/1.0.0'
 const pingBytes = 32
@@ -16,7 +16,7 @@ export async function measureRoundTrip(
   const stream = await connection.newStream(pingProtocol, { signal })
   try {
     const startMs = clock.nowMs()
-    await echo(stream, signal)
+    await orAborted(echo(stream), signal)
     return clock.nowMs() - startMs
   } finally {
     // The service at the other end ends its side when this one is gone.
@@ -24,15 +24,12 @@ export async function measureRoundTrip(
   }
 }
 
-function echo(stream: Stream, signal: AbortSignal): Promise<void> {
+function echo(stream: Stream): Promise<void> {
   return new Promise((resolve, reject) => {
     let received = 0
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
     stream.addEventListener('message', (event) => {
       received += event.data.byteLength
       if (received < pingBytes) return
-      signal.removeEventListener('abort', onAbort)
       resolve()
     })
     stream.addEventListener('close', (event) => reject(event.error ?? new Error('the stream was closed')), {

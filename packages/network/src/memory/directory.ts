@@ -1,4 +1,4 @@
-import { messageOf, ShoalError } from '@shoal/host'
+import { messageOf, onAbort, ShoalError } from '@shoal/host'
 import { admitRecord } from '../directory/admit-record.ts'
 import type {
   Directory,
@@ -87,15 +87,14 @@ export class MemoryDirectory implements Directory {
       const wake = (): void => {
         if (this.#holders().length === 0) return
         this.#waiting.delete(wake)
-        signal.removeEventListener('abort', onAbort)
+        stopListening()
         resolve()
       }
-      const onAbort = (): void => {
+      this.#waiting.add(wake)
+      const stopListening = onAbort(signal, () => {
         this.#waiting.delete(wake)
         reject(signal.reason)
-      }
-      this.#waiting.add(wake)
-      signal.addEventListener('abort', onAbort, { once: true })
+      })
     })
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@shoal/host'
+import { onAbort, type Clock, type Random } from '@shoal/host'
 import { peerVanished } from '../errors.ts'
 import type { Directory, DirectoryOptions } from '../directory/directory.ts'
 import type { Transport } from '../transport.ts'
@@ -190,22 +190,21 @@ export class MemorySwitch implements MemoryNetwork {
     signal.throwIfAborted()
     const link = linkOf(from, to)
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        timer?.cancel()
-        reject(signal.reason as Error)
-      }
       const arrive = (): void => {
         if (this.#linkState.get(link) === 'stopped') {
           this.#healed.set(link, [...(this.#healed.get(link) ?? []), arrive])
           return
         }
-        signal.removeEventListener('abort', onAbort)
+        stopListening()
         resolve()
       }
-      signal.addEventListener('abort', onAbort, { once: true })
       const delayMs = this.#delayMs(from, to, 0)
       const timer = delayMs === 0 ? undefined : this.clock.after(delayMs, arrive)
       if (timer === undefined) queueMicrotask(arrive)
+      const stopListening = onAbort(signal, () => {
+        timer?.cancel()
+        reject(signal.reason as Error)
+      })
     })
     if (this.#linkState.get(link) === 'cut')
       throw peerVanished(to, `cannot be reached: the link from ${from} is cut`)

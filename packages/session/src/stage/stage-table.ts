@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
+import { messageOf, onAbort, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { BlockRunner } from '@shoal/runtime'
 import { createLeases } from './lease.ts'
 import type { SessionTimes } from '../route/limits.ts'
@@ -141,23 +141,18 @@ export function createStageTable(
     lost: (peer) => leases.lost(peer),
     whenIdle: (signal, runner) =>
       new Promise((resolve, reject) => {
-        const stop = (): void => {
-          idleChecks.delete(check)
-          signal.removeEventListener('abort', onAbort)
-        }
         const check = (): void => {
           if (list(runner).length > 0) return
-          stop()
+          idleChecks.delete(check)
+          stopListening()
           resolve()
         }
-        const onAbort = (): void => {
-          stop()
-          reject(signal.reason)
-        }
-        signal.addEventListener('abort', onAbort, { once: true })
         idleChecks.add(check)
-        if (signal.aborted) onAbort()
-        else check()
+        const stopListening = onAbort(signal, () => {
+          idleChecks.delete(check)
+          reject(signal.reason)
+        })
+        check()
       }),
     close: () => leases.close(),
   }

@@ -1,4 +1,4 @@
-import { createVirtualClock, seededRandom, ShoalError, silentLogger } from '@shoal/host'
+import { createVirtualClock, orAborted, seededRandom, ShoalError, silentLogger } from '@shoal/host'
 import { createMemoryNetwork } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { expect, test } from 'vitest'
@@ -69,10 +69,7 @@ test('failing half-way frees the other half, and the next call tries again with 
 })
 
 test('closing ends a download and does not wait for it', async () => {
-  const { lazy, counts } = make(
-    (signal) =>
-      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
-  )
+  const { lazy, counts } = make((signal) => orAborted(new Promise(() => undefined), signal))
   const getting = expect(lazy.get()).rejects.toMatchObject({ code: 'cancelled' })
   await lazy.close()
   await getting

@@ -1,3 +1,4 @@
+import { ShoalError } from '@shoal/host'
 import { expect, test } from 'vitest'
 import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
 import { createRunningAnswers } from './running-answers.ts'
@@ -51,6 +52,6 @@ test('a drain ends when its time is over', async () => {
   await engine.generate(request)[Symbol.asyncIterator]().next()
   const limit = new AbortController()
   const draining = answers.drain(limit.signal)
-  limit.abort(new Error('too late'))
+  limit.abort(new ShoalError('deadline-passed', 'too late'))
   await expect(draining).rejects.toThrow('too late')
 })

@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { orAborted, ShoalError } from '@shoal/host'
 import type { Engine } from '../types.ts'
 
 /** The answers that an engine is giving: a node that leaves finishes its own, wherever their blocks are by then. */
@@ -46,15 +46,7 @@ export function createRunningAnswers(): RunningAnswers {
     async drain(signal) {
       draining = true
       if (running === 0) idle.resolve()
-      const interrupted = Promise.withResolvers<never>()
-      const onAbort = (): void => interrupted.reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-      if (signal.aborted) onAbort()
-      try {
-        await Promise.race([idle.promise, interrupted.promise])
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
+      await orAborted(idle.promise, signal)
     },
   }
 }

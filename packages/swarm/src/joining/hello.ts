@@ -1,4 +1,4 @@
-import { isErrorCode, messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import { isErrorCode, messageOf, onAbort, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import { decodeHello, encodeHello, protocols, protocolVersion, type Hello } from '@shoal/protocol'
 import { swarmLimits } from '../limits.ts'
@@ -126,10 +126,6 @@ async function exchange(
 ): Promise<Uint8Array> {
   const channel = await transport.open(peer, protocols.hello, { signal })
   const { promise: answered, resolve, reject } = Promise.withResolvers<Uint8Array>()
-  const onAbort = (): void =>
-    channel.abort(
-      signal.reason instanceof Error ? signal.reason : new ShoalError('cancelled', 'hello was given up'),
-    )
   channel.onFrame((frame) => resolve(frame))
   channel.onClose((error) =>
     reject(
@@ -140,8 +136,11 @@ async function exchange(
           }),
     ),
   )
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
+  const stopListening = onAbort(signal, () =>
+    channel.abort(
+      signal.reason instanceof Error ? signal.reason : new ShoalError('cancelled', 'hello was given up'),
+    ),
+  )
   try {
     const [answer] = await Promise.all([answered, channel.send(...question)])
     await channel.close()
@@ -150,6 +149,6 @@ async function exchange(
     channel.abort(new ShoalError('cancelled', 'hello has failed', { cause: error }))
     throw signal.aborted ? signal.reason : error
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    stopListening()
   }
 }

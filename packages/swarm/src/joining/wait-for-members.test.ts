@@ -1,12 +1,11 @@
-import { createVirtualClock, silentLogger } from '@shoal/host'
+import { createVirtualClock, orAborted, silentLogger } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
 import { settle } from '../testing/small-swarm.ts'
 import { waitForMembers } from './wait-for-members.ts'
 
 const clock = createVirtualClock()
-const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+const untilAborted = (signal: AbortSignal): Promise<void> => orAborted(new Promise(() => undefined), signal)
 const waiting = (
   connected: readonly string[],
   whenKnown: (signal: AbortSignal) => Promise<void>,

@@ -1,4 +1,4 @@
-import { ShoalError, timeLimit, type Clock } from '@shoal/host'
+import { onAbort, ShoalError, timeLimit, type Clock } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import { swarmLimits } from '../limits.ts'
 import { openBlobClient } from '../weights/blobs/client.ts'
@@ -26,11 +26,7 @@ export async function probeLink(
   )
   try {
     const client = await openBlobClient(transport, clock, peer, limit.signal)
-    limit.signal.addEventListener(
-      'abort',
-      () => client.abort(new ShoalError('cancelled', 'the measurement is over')),
-      { once: true },
-    )
+    onAbort(limit.signal, () => client.abort(new ShoalError('cancelled', 'the measurement is over')))
     try {
       await client.read(blob, 0, bytes)
       const startMs = clock.nowMs()

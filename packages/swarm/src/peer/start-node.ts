@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ShoalError, type SystemDependencies } from '@shoal/host'
+import { onAbort, ShoalError, type SystemDependencies } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
@@ -237,15 +237,14 @@ function machineIn(manifestId: string, machine: string): string {
 /** Waits for the first placement. A node that is told to stop while its first span loads must not wait for it. */
 async function firstDecision(keeper: SpanKeeper, signal: AbortSignal | undefined): Promise<void> {
   const interrupted = Promise.withResolvers<never>()
-  const onAbort = (): void =>
+  const stopListening = onAbort(signal, () =>
     interrupted.reject(
       new ShoalError('cancelled', 'the node was stopped before it served', { cause: signal?.reason }),
-    )
-  signal?.addEventListener('abort', onAbort, { once: true })
-  if (signal?.aborted === true) onAbort()
+    ),
+  )
   try {
     await Promise.race([keeper.settled, keeper.failed, interrupted.promise])
   } finally {
-    signal?.removeEventListener('abort', onAbort)
+    stopListening()
   }
 }

@@ -1,4 +1,12 @@
-import { createSerialQueue, messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
+import {
+  createSerialQueue,
+  messageOf,
+  onAbort,
+  ShoalError,
+  timeLimit,
+  type Clock,
+  type Logger,
+} from '@shoal/host'
 import { unitsOfRange } from '@shoal/model'
 import type { Announcement, Membership } from '@shoal/membership'
 import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
@@ -186,12 +194,13 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     options.onLost(as(runner))
   }
   const dropWhenLost = (runner: BlockRunner): void => {
-    const dropped = (): void =>
-      void drop(runner).catch((error: unknown) =>
-        logger.warn('span-release-failed', { reason: messageOf(error) }),
-      )
-    runner.lost?.addEventListener('abort', dropped, { once: true })
-    if (runner.lost?.aborted === true) dropped()
+    onAbort(
+      runner.lost,
+      () =>
+        void drop(runner).catch((error: unknown) =>
+          logger.warn('span-release-failed', { reason: messageOf(error) }),
+        ),
+    )
   }
 
   const replace = async (span: Holding, signal: AbortSignal, ready: () => Promise<void>): Promise<void> => {

@@ -1,4 +1,4 @@
-import { ShoalError, silentLogger } from '@shoal/host'
+import { onAbort, ShoalError, silentLogger } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
@@ -291,7 +291,7 @@ describe('the end', () => {
     let stopped = false
     const waitForEver = (_units: readonly string[], signal: AbortSignal): Promise<void> =>
       new Promise((_resolve, reject) =>
-        signal.addEventListener('abort', () => {
+        onAbort(signal, () => {
           stopped = true
           reject(signal.reason)
         }),

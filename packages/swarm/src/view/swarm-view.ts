@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { onAbort, ShoalError } from '@shoal/host'
 import { formatProfile, rankPermille, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import {
   snapshotHash,
@@ -215,17 +215,16 @@ function when(
       resolve()
       return
     }
-    const onAbort = (): void => {
-      endListening()
-      reject(signal.reason)
-    }
     const endListening = membership.onChange(() => {
       if (!holds()) return
       endListening()
-      signal.removeEventListener('abort', onAbort)
+      stopListening()
       resolve()
     })
-    signal.addEventListener('abort', onAbort, { once: true })
+    const stopListening = onAbort(signal, () => {
+      endListening()
+      reject(signal.reason)
+    })
   })
 }
 

@@ -1,6 +1,6 @@
 import type { PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
-import { messageOf, ShoalError, type Logger } from '@shoal/host'
+import { messageOf, onAbort, ShoalError, type Logger } from '@shoal/host'
 import { admitRecord } from '../../directory/admit-record.ts'
 import type { Directory, DirectoryStats, Provider, RecordRules } from '../../directory/directory.ts'
 import { limits } from '../../limits.ts'
@@ -94,14 +94,13 @@ export class DhtDirectory implements Directory {
     signal.throwIfAborted()
     if (this.#table.size > 0) return
     const ready = Promise.withResolvers<void>()
-    const onAbort = (): void => ready.reject(signal.reason)
     this.#table.addEventListener('peer:add', ready.resolve)
-    signal.addEventListener('abort', onAbort, { once: true })
+    const stopListening = onAbort(signal, () => ready.reject(signal.reason))
     try {
       await ready.promise
     } finally {
       this.#table.removeEventListener('peer:add', ready.resolve)
-      signal.removeEventListener('abort', onAbort)
+      stopListening()
     }
   }
 

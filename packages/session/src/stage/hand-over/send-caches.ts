@@ -1,4 +1,4 @@
-import { asFailure, messageOf, ShoalError, throwIfAborted } from '@shoal/host'
+import { asFailure, messageOf, onAbort, ShoalError, throwIfAborted } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { encodeSession, encodeSteps, type HandOver, type Successor } from '@shoal/protocol'
 import { createChecksum, type Checksum } from './checksum.ts'
@@ -163,7 +163,7 @@ export function startHandOver(
   // A failure has been told where it happened, and `letGo` finds the signal aborted.
   const most = sendMost().catch(() => undefined)
 
-  stage.freed.signal.addEventListener('abort', stop, { once: true })
+  onAbort(stage.freed.signal, stop)
 
   return {
     to: message.to,

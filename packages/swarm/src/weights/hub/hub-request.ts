@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, type Clock, type Timer } from '@shoal/host'
+import { messageOf, onAbort, ShoalError, type Clock, type Timer } from '@shoal/host'
 import { refusal } from './hub-answers.ts'
 import { TransientError } from './transient-error.ts'
 
@@ -35,8 +35,7 @@ export async function requestOnce(
   const { url, headers, what, signal } = wanted
   signal?.throwIfAborted()
   const ended = new AbortController()
-  const onAbort = (): void => ended.abort(signal?.reason)
-  signal?.addEventListener('abort', onAbort, { once: true })
+  const stopListening = onAbort(signal, () => ended.abort(signal?.reason))
   const silent = new TransientError('peer-vanished', `${base.host} sent nothing for ${silenceMs / 1000} s`)
   const listen = (): Timer => clock.after(silenceMs, () => ended.abort(silent))
   let silence = listen()
@@ -60,7 +59,7 @@ export async function requestOnce(
     throw new TransientError('peer-vanished', `${base.host}: ${reasonOf(error)}`, { cause: error })
   } finally {
     silence.cancel()
-    signal?.removeEventListener('abort', onAbort)
+    stopListening()
     // A body that was not read to its end must not keep the connection.
     ended.abort(new Error('the request is over'))
   }

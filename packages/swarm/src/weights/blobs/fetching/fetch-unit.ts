@@ -1,4 +1,4 @@
-import { ShoalError, sleep } from '@shoal/host'
+import { onAbort, ShoalError, sleep } from '@shoal/host'
 import type { ManifestTensor } from '@shoal/model'
 import type { Piece, UnitDownload, WrittenPiece } from '@shoal/model/node'
 import { createWakeUp } from '../wake-up.ts'
@@ -50,7 +50,7 @@ class UnitFetch {
     this.#download = download
     this.#options = options
     this.#signal = AbortSignal.any([options.signal, this.#ended.signal])
-    this.#signal.addEventListener('abort', this.#wakeUp.ring, { once: true })
+    onAbort(this.#signal, this.#wakeUp.ring)
     this.#pool = createSourcePool(sources, this.#wakeUp.ring)
     this.#tally = createUnitTally(download)
     this.#board = createPieceBoard(this.#tally.missing(), (tensor, peer) =>
