@@ -31,11 +31,16 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       reject(signal.reason)
       return
     }
+    let over = false
+    let stopListening = (): void => undefined
     const timer = clock.after(delayMs, () => {
+      over = true
       stopListening()
       resolve()
     })
-    const stopListening = onAbort(signal, () => {
+    // A clock of a test may call back at once.
+    if (over) return
+    stopListening = onAbort(signal, () => {
       timer.cancel()
       reject(signal?.reason)
     })

@@ -32,6 +32,13 @@ export {
 export { freeMemory } from './free-memory.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
 export { randomHex, seededRandom, type Random } from './random.ts'
+export {
+  createMemoryBudget,
+  unlimitedMemory,
+  type MemoryBudget,
+  type MemoryCharge,
+  type MemoryUse,
+} from './memory-budget.ts'
 export { createSerialQueue, type SerialQueue } from './serial-queue.ts'
 export type { SystemDependencies } from './system-dependencies.ts'
 export { createVirtualClock, type VirtualClock } from './virtual-clock.ts'

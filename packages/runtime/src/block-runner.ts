@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Clock, Random } from '@shoal/host'
+import type { Clock, MemoryBudget, Random } from '@shoal/host'
 import type { BlockRange, IndexRange, RankShare } from '@shoal/model'
 
 /** Bytes a runner uses and may use. */
@@ -108,10 +108,8 @@ export interface EmbeddingTable {
 }
 
 export interface LoadOptions {
-  /** Limit for the weights and KV caches of all spans of this node together. */
-  readonly memoryLimitBytes: number
-  /** What the other spans use and have reserved of the limit now; 0 by default. */
-  readonly otherBytes?: () => number
+  /** Weights and KV caches are taken from it; all spans, shares and heads of a node share one. */
+  readonly memory: MemoryBudget
   readonly signal?: AbortSignal
 }
 
@@ -147,9 +145,8 @@ export interface RankOptions {
   readonly share: RankShare
   /** Called in the order of the `forward` calls, twice for each block and never concurrently. When it throws, so does `forward`. */
   readonly sum: SumRanks
-  readonly memoryLimitBytes: number
-  /** As {@link LoadOptions.otherBytes}. */
-  readonly otherBytes?: () => number
+  /** As {@link LoadOptions.memory}. */
+  readonly memory: MemoryBudget
   readonly signal?: AbortSignal
 }
 

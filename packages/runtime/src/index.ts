@@ -6,7 +6,7 @@
  *
  * @example
  * const device = await createDevice({ kind: 'onnx', manifest, folder, threads: 2, logger })
- * const runner = await device.loadBlocks({ start: 0, end: 8 }, { memoryLimitBytes: 2 ** 31 })
+ * const runner = await device.loadBlocks({ start: 0, end: 8 }, { memory: createMemoryBudget(2 ** 31) })
  * await runner.open('session', 512)
  * const next = await runner.forward('session', 0, hidden)
  */

@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import type { Manifest } from '@shoal/model'
 import { describe, expect, test } from 'vitest'
 import { devices } from './testing/devices.ts'
@@ -56,17 +57,21 @@ describe.each(Object.keys(devices))('%s device', (kind) => {
       [-1, 1],
       [0.5, 1],
     ] as const) {
-      await expect(device.loadBlocks({ start, end }, { memoryLimitBytes: 1e9 })).rejects.toMatchObject({
+      await expect(
+        device.loadBlocks({ start, end }, { memory: createMemoryBudget(1e9) }),
+      ).rejects.toMatchObject({
         code: 'wrong-range',
       })
     }
-    await expect(device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: 1000 })).rejects.toMatchObject({
+    await expect(
+      device.loadBlocks({ start: 0, end: 2 }, { memory: createMemoryBudget(1000) }),
+    ).rejects.toMatchObject({
       code: 'no-capacity',
     })
     await expect(
       device.loadBlocks(
         { start: 0, end: 2 },
-        { memoryLimitBytes: 1e9, signal: AbortSignal.abort(new Error('changed my mind')) },
+        { memory: createMemoryBudget(1e9), signal: AbortSignal.abort(new Error('changed my mind')) },
       ),
     ).rejects.toThrow('changed my mind')
     await device.close()

@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import type { Clock } from '@shoal/host'
 import { createLocalSession } from '@shoal/session'
 import { createEngine, type Engine, type GenerateRequest } from '@shoal/swarm'
@@ -12,7 +13,7 @@ export async function createUndisturbed(model: TinyModel, clock: Clock): Promise
   const { manifest, device } = model
   const runner = await device.loadBlocks(
     { start: 0, end: manifest.manifest.config.blockCount },
-    { memoryLimitBytes: 2 ** 30 },
+    { memory: createMemoryBudget(2 ** 30) },
   )
   const [embedding, head] = [await device.loadEmbedding(), await device.loadHead()]
   let sessions = 0

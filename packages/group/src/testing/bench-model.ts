@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { silentLogger, createMemoryBudget } from '@shoal/host'
 import {
   formatProfile,
   openModel,
@@ -68,7 +68,7 @@ export async function createBenchModel(
       return device.loadRank(range, {
         share,
         sum,
-        memoryLimitBytes,
+        memory: createMemoryBudget(memoryLimitBytes),
         ...(signal !== undefined && { signal }),
       })
     },

@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import type { ModelConfig } from '@shoal/model'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -155,7 +156,10 @@ describe.each(['f32', 'int4:32', 'int8:32', 'int4:128'])('a wider model with a l
     const outputs: { hidden: Float32Array; keyValues: Float32Array }[] = []
     for (const threads of [1, 2]) {
       const device = await devices['onnx']!(packed, threads)
-      const runner = await device.loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: plentyBytes })
+      const runner = await device.loadBlocks(
+        { start: 0, end: 1 },
+        { memory: createMemoryBudget(plentyBytes) },
+      )
       for (const [name, sizes] of [
         ['large', [256, 256, 256, 256, 116]],
         ['small', [128, 100, 300, 512, 61, 1, 1, 3, 1, 7, 1, 1, 24]],

@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Device } from '../block-runner.ts'
 import { keyValueCases } from './key-values.ts'
@@ -23,11 +24,11 @@ describe.each(Object.keys(allDevices))('%s runner', (kind) => {
 
   test.each([...conformanceCases, ...keyValueCases])('$name', async (given) => {
     const { config } = packed.manifest.manifest
-    const measuring = await device.loadBlocks(range, { memoryLimitBytes: plentyBytes })
+    const measuring = await device.loadBlocks(range, { memory: createMemoryBudget(plentyBytes) })
     const { weightBytes } = measuring.memory()
     await measuring.release()
     const roomBytes = tokenRoom * 2 * keyValueBytesPerPosition(config)
-    const runner = await device.loadBlocks(range, { memoryLimitBytes: weightBytes + roomBytes })
+    const runner = await device.loadBlocks(range, { memory: createMemoryBudget(weightBytes + roomBytes) })
     try {
       await given.run({ runner, tokenRoom, ...config })
     } finally {

@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import { afterAll, expect, test } from 'vitest'
 import type { BlockSpec } from '@shoal/model'
 import { createBlockChain } from '../onnx/computers/block-chain.ts'
@@ -33,7 +34,12 @@ const hidden = seededValues(3, rows * hiddenSize, 1)
 async function onReference(span: Span): Promise<Float32Array> {
   const tensors = floatTensors(manifest, (name, offset, length) => packed.read(name, offset, length))
   const weights = await Promise.all(span.blocks.map((spec, index) => readBlock(spec, tensors, index)))
-  const book = createSessionBook({ span, contextLength, weightBytes: 0, limitBytes: plentyBytes })
+  const book = createSessionBook({
+    span,
+    contextLength,
+    weightBytes: 0,
+    memory: createMemoryBudget(plentyBytes),
+  })
   const runner = createReferenceRunner({ span, book, weights })
   await runner.open('mixed', rows)
   return runner.forward('mixed', 0, hidden)

@@ -1,4 +1,4 @@
-import { createVirtualClock, type Clock } from '@shoal/host'
+import { createVirtualClock, type Clock, createMemoryBudget } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { decorateRunner } from '../devices/decorate.ts'
 import { measureRunner } from './measure.ts'
@@ -8,7 +8,7 @@ import { randomModel, smallLlama } from '../testing/random-model.ts'
 test('decoding is timed over all blocks and prompts over one, with pauses between rows, and no session is left open', async () => {
   const packed = randomModel(smallLlama, 'f32')
   const device = await devices['reference']!(packed)
-  const runner = await device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: plentyBytes })
+  const runner = await device.loadBlocks({ start: 0, end: 2 }, { memory: createMemoryBudget(plentyBytes) })
   const virtual = createVirtualClock()
   let rests = 0
   /** Nobody else is there to advance it. */

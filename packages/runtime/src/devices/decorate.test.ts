@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import { expect, test } from 'vitest'
 import type { BlockRunner, Device, HeadRunner } from '../block-runner.ts'
 import { createFakeRunner, type FakeRunner } from '../testing/fake-runner.ts'
@@ -95,7 +96,7 @@ test('a decorated device may have members of its own', () => {
 
 test('all runners of a device are wrapped, of whole blocks and of ranks', async () => {
   const decorated = decorateRunners(fakeDevice(), (runner) => decorateRunner(runner, { ranks: 7 }))
-  const options = { memoryLimitBytes: 1 }
+  const options = { memory: createMemoryBudget(1) }
   const [share, sum] = [{ start: 0, end: 1 }, async (partial: Float32Array) => partial]
   const rank = await decorated.loadRank(range, {
     ...options,

@@ -37,19 +37,23 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
     kind: 'reference',
     threads: 1,
     numericClass: `mixing-${mixingVersion} ${formatProfile(profile)}`,
-    async loadBlocks(range, { memoryLimitBytes, otherBytes, signal }) {
+    async loadBlocks(range, { memory, signal }) {
       checkRange(range, config)
       const weightBytes = unitsOfRange(range).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
       const span = spanOf(config, range)
       const { contextLength } = config
-      const limitBytes = memoryLimitBytes
-      const book = createSessionBook({ span, contextLength, weightBytes, limitBytes, otherBytes })
-      const seeds: number[] = []
-      for (const unit of unitsOfRange(range)) {
-        signal?.throwIfAborted()
-        seeds.push(await seedOf((name) => unitOf(name) === unit))
+      const book = createSessionBook({ span, contextLength, weightBytes, memory })
+      try {
+        const seeds: number[] = []
+        for (const unit of unitsOfRange(range)) {
+          signal?.throwIfAborted()
+          seeds.push(await seedOf((name) => unitOf(name) === unit))
+        }
+        return createMixingRunner({ span, book, seeds })
+      } catch (error) {
+        book.release()
+        throw error
       }
-      return createMixingRunner({ span, book, seeds })
     },
     loadRank: () =>
       Promise.reject(

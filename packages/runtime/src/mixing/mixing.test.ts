@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seededValues } from '../probe/seeded-values.ts'
@@ -30,7 +31,7 @@ beforeAll(() => {
 afterAll(() => packed.remove())
 
 const load = (start: number, end: number): Promise<BlockRunner> =>
-  device.loadBlocks({ start, end }, { memoryLimitBytes: 2 ** 24 })
+  device.loadBlocks({ start, end }, { memory: createMemoryBudget(2 ** 24) })
 const inputs = (seed: number): Float32Array => seededValues(seed, positions * config.hiddenSize, 1)
 const rowsOf = (values: Float32Array, from: number, to: number): Float32Array =>
   values.subarray(from * config.hiddenSize, to * config.hiddenSize)
@@ -159,7 +160,7 @@ test('one byte of a weight changes what its block, and the head, give', async ()
     })
   const hidden = rowsOf(inputs(2), 0, 1)
   const throughBlocks = async (on: Device): Promise<number[]> => {
-    const runner = await on.loadBlocks(whole, { memoryLimitBytes: 2 ** 24 })
+    const runner = await on.loadBlocks(whole, { memory: createMemoryBudget(2 ** 24) })
     await runner.open('a', 1)
     return [...(await runner.forward('a', 0, hidden))]
   }
@@ -185,6 +186,10 @@ test('ranks are refused with the reason', async () => {
   const one = { start: 0, end: 1 }
   const share = { rank: 0, ranks: 2, heads: one, keyValueHeads: one, columns: one }
   await expect(
-    device.loadRank(whole, { share, sum: (partial) => Promise.resolve(partial), memoryLimitBytes: 2 ** 24 }),
+    device.loadRank(whole, {
+      share,
+      sum: (partial) => Promise.resolve(partial),
+      memory: createMemoryBudget(2 ** 24),
+    }),
   ).rejects.toThrow('no matrices')
 })

@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { silentLogger, createMemoryBudget } from '@shoal/host'
 import { readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -50,11 +50,11 @@ test('a span needs the files of its own blocks only', async () => {
   const packed = model('int4:32')
   for (const unit of ['embed', 'block-0', 'head']) rmSync(join(packed.folder, `${unit}.bin`))
   const device = await devices['onnx']!(packed)
-  const runner = await device.loadBlocks({ start: 1, end: 2 }, { memoryLimitBytes: plentyBytes })
+  const runner = await device.loadBlocks({ start: 1, end: 2 }, { memory: createMemoryBudget(plentyBytes) })
   await runner.open('session', 4)
   await runner.forward('session', 0, new Float32Array(smallLlama.hiddenSize).fill(1))
   await expect(
-    device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: plentyBytes }),
+    device.loadBlocks({ start: 0, end: 2 }, { memory: createMemoryBudget(plentyBytes) }),
   ).rejects.toMatchObject({ code: 'compute-failed' })
   // The device goes on after that.
   await runner.forward('session', 1, new Float32Array(smallLlama.hiddenSize).fill(1))
@@ -67,7 +67,7 @@ test('a file that has become shorter is refused', async () => {
   truncateSync(join(packed.folder, 'embed.bin'), 1000)
   const device = await devices['onnx']!(packed)
   await expect(
-    device.loadBlocks({ start: 1, end: 2 }, { memoryLimitBytes: plentyBytes }),
+    device.loadBlocks({ start: 1, end: 2 }, { memory: createMemoryBudget(plentyBytes) }),
   ).rejects.toMatchObject({ code: 'compute-failed' })
   const embedding = await device.loadEmbedding()
   expect((await embedding.lookup([0])).length).toBe(smallLlama.hiddenSize)
@@ -140,7 +140,7 @@ test('when the compute thread dies, waiting and later calls are rejected', async
 
 test('calls beyond the queue are refused, and closing answers those within it', async () => {
   const device = await devices['onnx']!(model('f32'))
-  const runner = await device.loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: plentyBytes })
+  const runner = await device.loadBlocks({ start: 0, end: 1 }, { memory: createMemoryBudget(plentyBytes) })
   const row = new Float32Array(smallLlama.hiddenSize).fill(1)
   await runner.open('session', 4096)
   const calls = Array.from({ length: limits.queuedCallsMax + 1 }, (_, position) =>

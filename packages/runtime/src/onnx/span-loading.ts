@@ -33,8 +33,7 @@ export function createSpanLoading(
       span,
       contextLength: config.contextLength,
       weightBytes,
-      limitBytes: options.memoryLimitBytes,
-      otherBytes: options.otherBytes,
+      memory: options.memory,
     })
   const note = (what: string, padding: RowPadding | null, fields: Readonly<Record<string, number>>): void => {
     onVerdict(padding)
@@ -48,7 +47,7 @@ export function createSpanLoading(
       const weightBytes = residentWeightBytes(manifest, range)
       const book = bookOf(span, weightBytes, options)
       const id = (spanCount += 1)
-      const { padding } = await client.call('load-blocks', { span: id, range })
+      const { padding } = await freeingOnFailure(book, client.call('load-blocks', { span: id, range }))
       note('blocks-loaded', padding, { start: range.start, end: range.end, weightBytes })
       return unlessAborted(createOnnxRunner({ client, id, span, book }), options.signal)
     },
@@ -58,14 +57,17 @@ export function createSpanLoading(
       const { share, sum } = options
       const span = shareSpan(spanOf(config, range), share)
       const weightBytes = residentSpanBytes(span, profile)
+      const mailboxMemory = sumMemory(client, config.hiddenSize)
       const book = bookOf(span, weightBytes, options)
-      const memory = sumMemory(client, config.hiddenSize)
       const id = (spanCount += 1)
       const thread: SumThread | null = sum.thread ?? null
-      const { padding } = await client.call('load-rank', { span: id, range, share, mailbox: memory, thread })
+      const { padding } = await freeingOnFailure(
+        book,
+        client.call('load-rank', { span: id, range, share, mailbox: mailboxMemory, thread }),
+      )
       const { rank, ranks } = share
       note('rank-loaded', padding, { start: range.start, end: range.end, rank, ranks, weightBytes })
-      const mailbox = serveMailbox(memory, sum)
+      const mailbox = serveMailbox(mailboxMemory, sum)
       mailboxes.add(mailbox)
       const runner = createRankRunner(createOnnxRunner({ client, id, span, book }), mailbox)
       return unlessAborted(runner, options.signal)
@@ -73,6 +75,16 @@ export function createSpanLoading(
     closeMailboxes() {
       for (const mailbox of mailboxes) mailbox.close()
     },
+  }
+}
+
+/** Gives the memory of a span back when it cannot be loaded. */
+async function freeingOnFailure<Value>(book: SessionBook, loading: Promise<Value>): Promise<Value> {
+  try {
+    return await loading
+  } catch (error) {
+    book.release()
+    throw error
   }
 }
 

@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import { rankShare, splitBlocks, type ModelConfig } from '@shoal/model'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BlockRunner, Device } from '../block-runner.ts'
@@ -37,7 +38,9 @@ describe.each(cases)('ranks of %s, %s, on %s', (shape, format, kind) => {
   beforeAll(async () => {
     packed = randomModel(config, format)
     ranks = [await devices[kind]!(packed), await devices[kind]!(packed, 2)]
-    expected = await compute(await ranks[0]!.loadBlocks(range, { memoryLimitBytes: plentyBytes }), [rowCount])
+    expected = await compute(await ranks[0]!.loadBlocks(range, { memory: createMemoryBudget(plentyBytes) }), [
+      rowCount,
+    ])
   })
   afterAll(async () => {
     for (const device of ranks) await device.close()
@@ -64,7 +67,7 @@ describe.each(cases)('ranks of %s, %s, on %s', (shape, format, kind) => {
 
   test('a group of one rank has the bits of no group', async () => {
     const runner = await rankGroupDevice(ranks.slice(0, 1), packed.manifest.manifest, [1]).loadBlocks(range, {
-      memoryLimitBytes: plentyBytes,
+      memory: createMemoryBudget(plentyBytes),
     })
     expect(sameBits(await compute(runner, [rowCount]), expected)).toBe(true)
     await runner.release()
@@ -72,7 +75,7 @@ describe.each(cases)('ranks of %s, %s, on %s', (shape, format, kind) => {
 
   test('two ranks come to the same rows within rounding, and to the same bits in any chunks and with two threads', async () => {
     const runner = await rankGroupDevice(ranks, packed.manifest.manifest, [1, 1]).loadBlocks(range, {
-      memoryLimitBytes: plentyBytes,
+      memory: createMemoryBudget(plentyBytes),
     })
     const whole = await compute(runner, [rowCount])
     expect(largestDifference(whole, expected)).toBeLessThan(tolerances[format.split(':')[0]!]!)
@@ -102,7 +105,11 @@ describe.each(Object.keys(devices))('%s rank', (kind) => {
     const share = rankShare(config, profile, splitBlocks(config, profile, [1, 1]), 1)
     // Its own part stands for the sum.
     const load = (memoryLimitBytes: number): Promise<BlockRunner> =>
-      device.loadRank(range, { share, memoryLimitBytes, sum: async (partial) => partial })
+      device.loadRank(range, {
+        share,
+        memory: createMemoryBudget(memoryLimitBytes),
+        sum: async (partial) => partial,
+      })
     const measuring = await load(plentyBytes)
     const { weightBytes } = measuring.memory()
     await measuring.release()
@@ -122,7 +129,7 @@ describe.each(Object.keys(devices))('%s rank', (kind) => {
     let exchange = 0
     const runner = await device.loadRank(range, {
       share,
-      memoryLimitBytes: plentyBytes,
+      memory: createMemoryBudget(plentyBytes),
       async sum(partial) {
         exchange += 1
         if (exchange === failAt) throw new Error('rank 1 is gone')

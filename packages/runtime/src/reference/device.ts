@@ -41,20 +41,24 @@ export async function createReferenceDevice({
   const widened: NumericProfile = { ...profile, weights: 'f32', blockSize: 0 }
   const loadSpan = async (
     span: Span,
-    { memoryLimitBytes, otherBytes, signal }: LoadOptions,
+    { memory, signal }: LoadOptions,
     read: (block: number) => Promise<BlockWeights>,
   ): Promise<{ readonly span: Span; readonly book: SessionBook; readonly weights: BlockWeights[] }> => {
     const book = createSessionBook({
       span,
       contextLength: config.contextLength,
       weightBytes: residentSpanBytes(span, widened),
-      limitBytes: memoryLimitBytes,
-      otherBytes,
+      memory,
     })
     const weights: BlockWeights[] = []
-    for (let block = span.range.start; block < span.range.end; block += 1) {
-      signal?.throwIfAborted()
-      weights.push(await read(block))
+    try {
+      for (let block = span.range.start; block < span.range.end; block += 1) {
+        signal?.throwIfAborted()
+        weights.push(await read(block))
+      }
+    } catch (error) {
+      book.release()
+      throw error
     }
     return { span, book, weights }
   }

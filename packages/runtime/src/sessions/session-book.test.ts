@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import type { BlockSpec } from '@shoal/model'
 import { expect, test } from 'vitest'
 import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
@@ -10,7 +11,7 @@ const span = spanOf(smallLlama, { start: 0, end: 2 })
 const { contextLength } = smallLlama
 
 function book(limitBytes = 2 ** 30): SessionBook {
-  return createSessionBook({ span, contextLength, weightBytes: 1000, limitBytes })
+  return createSessionBook({ span, contextLength, weightBytes: 1000, memory: createMemoryBudget(limitBytes) })
 }
 const rows = (count: number): number => count * smallLlama.hiddenSize
 
@@ -43,26 +44,29 @@ test('weights above the limit are refused before anything is loaded', () => {
   expect(() => book(999)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
 })
 
-test('memory that other spans use is not available to this one while they use it', () => {
-  let others = 0
-  const options = {
-    span,
-    contextLength,
-    weightBytes: 1000,
-    limitBytes: 1000 + 100 * keyValueBytesPerPosition(smallLlama) * 2,
-    otherBytes: () => others,
-  }
-  const sessions = createSessionBook(options)
-  sessions.open('a', 40)
-  others = 30 * keyValueBytesPerPosition(smallLlama) * 2
-  expect(() => sessions.open('b', 31)).toThrow(expect.objectContaining({ code: 'no-capacity' }))
-  sessions.open('b', 30)
-  others = 1000 + 200 * keyValueBytesPerPosition(smallLlama) * 2
-  // What was promised stays promised; nothing is added.
-  expect(() => sessions.open('c', 1)).toThrow(/, 0 are free/)
-  expect(() => createSessionBook(options)).toThrow(/other blocks use/)
-  others = 0
-  sessions.open('c', 30)
+test('spans that share a budget are promised nothing twice, and give back what they took', () => {
+  const positionBytes = keyValueBytesPerPosition(smallLlama) * 2
+  const memory = createMemoryBudget(2000 + 100 * positionBytes)
+  const options = { span, contextLength, weightBytes: 1000, memory }
+  const first = createSessionBook(options)
+  const second = createSessionBook(options)
+  first.open('a', 40)
+  expect(() => second.open('b', 61)).toThrow(
+    expect.objectContaining({
+      code: 'no-capacity',
+      message: expect.stringContaining(`${60 * positionBytes} are free`) as string,
+    }),
+  )
+  second.open('b', 60)
+  expect(() => first.open('c', 1)).toThrow(/, 0 are free/)
+  expect(() => createSessionBook(options)).toThrow(/are in use/)
+  expect([memory.usedBytes('weights'), memory.usedBytes('key-values')]).toEqual([2000, 100 * positionBytes])
+  second.release()
+  second.close('b')
+  first.open('c', 60)
+  first.close('a')
+  first.release()
+  expect(memory.usedBytes()).toBe(0)
 })
 
 test('names, the number of sessions and rows of a call are limited', () => {
@@ -88,7 +92,7 @@ test('a session reserves what its own blocks need, where blocks differ', () => {
     span: { range: span.range, blocks: [first, wide] },
     contextLength,
     weightBytes: 0,
-    limitBytes: 2 ** 30,
+    memory: createMemoryBudget(2 ** 30),
   })
   sessions.open('narrow', 10, { start: 0, end: 1 })
   expect(sessions.memory().reservedBytes).toBe(10 * bytes)

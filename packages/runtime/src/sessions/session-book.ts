@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { ShoalError, type MemoryBudget, type MemoryCharge } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import type { RunnerMemory } from '../block-runner.ts'
 import { keyValueBytesOf } from '../costs/key-value-size.ts'
@@ -38,19 +38,18 @@ export interface SessionBookOptions {
   /** Longest session that the model allows, in positions. */
   readonly contextLength: number
   readonly weightBytes: number
-  readonly limitBytes: number
-  /** What other spans use of the limit now. */
-  readonly otherBytes?: (() => number) | undefined
+  /** Takes the weights now, and the KV cache of each session when it opens. */
+  readonly memory: MemoryBudget
 }
 
-/** @throws {ShoalError} `no-capacity` when the weights alone exceed what is left of the limit */
+/** @throws {ShoalError} `no-capacity` when the weights alone exceed what is left of the budget */
 export function createSessionBook(options: SessionBookOptions): SessionBook {
-  const { span, contextLength, weightBytes, limitBytes, otherBytes = () => 0 } = options
+  const { span, contextLength, weightBytes, memory } = options
   const { range } = span
   const hiddenSize = hiddenSizeOf(span)
-  checkWeightsFit(options)
+  const weights = memory.reserve('weights', weightBytes, `blocks ${range.start}:${range.end}`)
   const entries = new Map<string, SessionEntry>()
-  let reservedBytes = 0
+  const caches = new Map<string, MemoryCharge>()
   let released = false
 
   const refuseReleased = (): void => {
@@ -76,9 +75,9 @@ export function createSessionBook(options: SessionBookOptions): SessionBook {
       checkPart(part, range)
       const { blocks } = partOf(span, part)
       const wanted = tokenBudget * keyValueBytesOf(blocks)
-      checkRoom(wanted, tokenBudget, limitBytes - otherBytes() - weightBytes - reservedBytes)
+      checkRoom(wanted, tokenBudget, memory.freeBytes())
       checkSessionCount(entries.size)
-      reservedBytes += wanted
+      caches.set(name, memory.reserve('key-values', wanted, `session ${name}`))
       const counters = { length: 0, keyValueBytes: 0, failures: 0 }
       entries.set(name, { name, tokenBudget, blocks, reservedBytes: wanted, ...counters })
     },
@@ -94,27 +93,28 @@ export function createSessionBook(options: SessionBookOptions): SessionBook {
     length: (session) => find(session).length,
     truncate: (session, length) => truncateEntry(find(session), length),
     close(session) {
-      reservedBytes -= entries.get(session)?.reservedBytes ?? 0
+      caches.get(session)?.free()
+      caches.delete(session)
       return entries.delete(session)
     },
     release() {
+      for (const cache of caches.values()) cache.free()
+      caches.clear()
       entries.clear()
-      reservedBytes = 0
+      weights.free()
       released = true
     },
-    memory() {
-      const keyValueBytes = [...entries.values()].reduce((sum, entry) => sum + entry.keyValueBytes, 0)
-      return { weightBytes, keyValueBytes, reservedBytes, limitBytes, sessions: entries.size }
-    },
+    memory: () => figuresOf(weightBytes, memory.limitBytes, entries, caches),
   }
 }
 
-function checkWeightsFit({ span, weightBytes, limitBytes, otherBytes = () => 0 }: SessionBookOptions): void {
-  const others = otherBytes()
-  if (weightBytes <= limitBytes - others) return
-  const { start, end } = span.range
-  throw new ShoalError(
-    'no-capacity',
-    `blocks ${start}:${end} need ${weightBytes} bytes, the limit is ${limitBytes}${others === 0 ? '' : `, and other blocks use ${others}`}`,
-  )
+function figuresOf(
+  weightBytes: number,
+  limitBytes: number,
+  entries: ReadonlyMap<string, SessionEntry>,
+  caches: ReadonlyMap<string, MemoryCharge>,
+): RunnerMemory {
+  const keyValueBytes = [...entries.values()].reduce((sum, entry) => sum + entry.keyValueBytes, 0)
+  const reservedBytes = [...caches.values()].reduce((sum, cache) => sum + cache.bytes, 0)
+  return { weightBytes, keyValueBytes, reservedBytes, limitBytes, sessions: entries.size }
 }

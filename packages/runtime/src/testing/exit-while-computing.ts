@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { silentLogger, createMemoryBudget } from '@shoal/host'
 import { createOnnxDevice } from '../onnx/device.ts'
 import { plentyBytes } from './devices.ts'
 import { randomModel, smallLlama } from './random-model.ts'
@@ -13,7 +13,7 @@ const device = await createOnnxDevice({
   threads: 1,
   logger: silentLogger,
 })
-const runner = await device.loadBlocks({ start: 0, end: 2 }, { memoryLimitBytes: plentyBytes })
+const runner = await device.loadBlocks({ start: 0, end: 2 }, { memory: createMemoryBudget(plentyBytes) })
 packed.remove()
 await runner.open('session', rowCount + 1)
 const first = runner.forward('session', 0, new Float32Array(config.hiddenSize).fill(1))

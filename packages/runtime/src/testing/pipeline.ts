@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import type { BlockRunner, Device } from '../block-runner.ts'
 
 /** A whole model on one device, cut into spans: token ids in, logits out. */
@@ -25,7 +26,12 @@ export async function loadPipeline(
   const head = await device.loadHead()
   const runners: BlockRunner[] = []
   for (const [index, end] of cut.slice(1).entries())
-    runners.push(await device.loadBlocks({ start: cut[index] ?? 0, end }, { memoryLimitBytes }))
+    runners.push(
+      await device.loadBlocks(
+        { start: cut[index] ?? 0, end },
+        { memory: createMemoryBudget(memoryLimitBytes) },
+      ),
+    )
   const [first] = runners
   if (first === undefined) throw new Error('a pipeline has a span')
   const probe = await head.logits(new Float32Array(first.hiddenSize))

@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import { rankShare, splitBlocks, type Manifest } from '@shoal/model'
 import type { BlockRunner, Device, SumRanks } from '../block-runner.ts'
 import { decorateDevice } from '../devices/decorate.ts'
@@ -16,14 +17,15 @@ export function rankGroupDevice(
   if (first === undefined || devices.length !== speeds.length) throw new Error('a device for each rank')
   const split = splitBlocks(config, profile, speeds)
   return decorateDevice(first, {
-    async loadBlocks(range, { memoryLimitBytes }) {
+    async loadBlocks(range, { memory }) {
       const meet = meeting(devices.length)
       const runners = await Promise.all(
         devices.map((device, rank) =>
           device.loadRank(range, {
             share: rankShare(config, profile, split, rank),
             sum: meet(rank),
-            memoryLimitBytes,
+            // Each rank stands for a machine of its own.
+            memory: createMemoryBudget(memory.limitBytes),
           }),
         ),
       )

@@ -1,4 +1,4 @@
-import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
+import { createVirtualClock, seededRandom, silentLogger, createMemoryBudget } from '@shoal/host'
 import { createSampler, formatProfile, openModel, parseProfile } from '@shoal/model'
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createMemoryNetwork } from '@shoal/network'
@@ -54,13 +54,15 @@ describe.each(['f32', 'int4:32'])('onnx runners, %s: a stage goes in mid-answer'
     device = first!
     other = second!
     single = await Promise.all(
-      [0, 1, 2].map((start) => device.loadBlocks({ start, end: start + 1 }, { memoryLimitBytes })),
+      [0, 1, 2].map((start) =>
+        device.loadBlocks({ start, end: start + 1 }, { memory: createMemoryBudget(memoryLimitBytes) }),
+      ),
     )
     spares = await Promise.all(
       [
         { start: 0, end: 2 },
         { start: 1, end: 3 },
-      ].map((range) => other.loadBlocks(range, { memoryLimitBytes })),
+      ].map((range) => other.loadBlocks(range, { memory: createMemoryBudget(memoryLimitBytes) })),
     )
     const local = await createLocalSession(single, { session: 'undisturbed', tokenBudget })
     undisturbed = await generate(local, 128)

@@ -1,4 +1,4 @@
-import { createVirtualClock, randomHex, seededRandom, silentLogger } from '@shoal/host'
+import { createVirtualClock, randomHex, seededRandom, silentLogger, createMemoryBudget } from '@shoal/host'
 import { createSampler, formatProfile, openModel, parseProfile } from '@shoal/model'
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import { createMemoryNetwork } from '@shoal/network'
@@ -62,7 +62,9 @@ describe.each(kinds)('%s runner, %s', (_, weights, createDevice) => {
     manifestId = packed.manifest.id
     device = await createDevice(packed)
     runners = await Promise.all(
-      [0, 1, 2].map((start) => device.loadBlocks({ start, end: start + 1 }, { memoryLimitBytes })),
+      [0, 1, 2].map((start) =>
+        device.loadBlocks({ start, end: start + 1 }, { memory: createMemoryBudget(memoryLimitBytes) }),
+      ),
     )
   })
   afterAll(async () => {
@@ -123,7 +125,10 @@ describe.each(kinds)('%s runner, %s', (_, weights, createDevice) => {
       clock,
       logger: silentLogger,
     })
-    const whole = await device.loadBlocks({ start: 0, end: 3 }, { memoryLimitBytes })
+    const whole = await device.loadBlocks(
+      { start: 0, end: 3 },
+      { memory: createMemoryBudget(memoryLimitBytes) },
+    )
 
     for (const [index, { prompt, greedy }] of cases.entries()) {
       const local = await createLocalSession([whole], { session: `local-${index}`, tokenBudget: 100 })

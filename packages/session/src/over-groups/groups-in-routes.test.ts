@@ -1,3 +1,4 @@
+import { createMemoryBudget } from '@shoal/host'
 import { createGroupBench, memoryLimitBytes, type GroupBench, type RankNode } from '@shoal/group/testing'
 import { settled } from '@shoal/host/testing'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -18,7 +19,10 @@ describe.each([
       const speeds = weights === 'f32' ? wanted : [1, 1]
       const members = await bench.addRanks(speeds.length - 1)
       const { transport, runner } = await bench.lead('leader', { start: 0, end: 2 }, speeds, members)
-      const single = await bench.device.loadBlocks({ start: 2, end: 3 }, { memoryLimitBytes })
+      const single = await bench.device.loadBlocks(
+        { start: 2, end: 3 },
+        { memory: createMemoryBudget(memoryLimitBytes) },
+      )
       const [first, second] = [
         await stageOf(bench, transport, runner),
         await stageOf(bench, bench.network.createTransport('single'), single),
@@ -39,7 +43,7 @@ test('a group without a spare is lost like any stage, and the answer is continue
   const single = await stageOf(
     bench,
     bench.network.createTransport('single'),
-    await bench.device.loadBlocks(whole, { memoryLimitBytes }),
+    await bench.device.loadBlocks(whole, { memory: createMemoryBudget(memoryLimitBytes) }),
   )
   const { stage } = await stageOf(bench, transport, runner)
   const found = await generateThrough(bench, [stage], () => bench.network.kill(one.peer), single.stage)

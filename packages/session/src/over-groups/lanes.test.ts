@@ -1,4 +1,4 @@
-import { seededRandom, silentLogger } from '@shoal/host'
+import { seededRandom, silentLogger, createMemoryBudget } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { createSampler, formatProfile, openModel, parseProfile, rankShare, splitBlocks } from '@shoal/model'
 import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
@@ -91,7 +91,7 @@ async function addRank(
         const runner = await device.loadRank(blocks, {
           share: rankShare(config, profile, split, rank),
           sum,
-          memoryLimitBytes,
+          memory: createMemoryBudget(memoryLimitBytes),
           signal: ended,
         })
         return decorateRunner(runner, {
@@ -126,7 +126,7 @@ async function lead(
         device.loadRank(range, {
           share: rankShare(manifest.config, manifest.profile, split, 0),
           sum,
-          memoryLimitBytes,
+          memory: createMemoryBudget(memoryLimitBytes),
         }),
     },
     {

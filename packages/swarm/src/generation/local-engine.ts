@@ -1,4 +1,4 @@
-import { randomHex, type SystemDependencies } from '@shoal/host'
+import { randomHex, type SystemDependencies, unlimitedMemory } from '@shoal/host'
 import { parseProfile, unitNames, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
 import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
@@ -60,7 +60,7 @@ async function open(
   const load = (start: number, end: number): Promise<BlockRunner> =>
     device.loadBlocks(
       { start, end },
-      { memoryLimitBytes: Number.MAX_SAFE_INTEGER, ...(signal === undefined ? {} : { signal }) },
+      { memory: unlimitedMemory(), ...(signal === undefined ? {} : { signal }) },
     )
   const bounds = [0, ...(options.cuts ?? []), config.blockCount]
   const runners: BlockRunner[] = []

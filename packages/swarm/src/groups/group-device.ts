@@ -87,7 +87,7 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
     get numericClass() {
       return latest?.numericClass ?? own.numericClass
     },
-    async loadBlocks(range, { memoryLimitBytes, signal }) {
+    async loadBlocks(range, { memory, signal }) {
       const never = new AbortController().signal
       const runner = await createGroupRunner(
         {
@@ -96,7 +96,7 @@ export function grouped(dependencies: GroupDeviceDependencies, own: Device, opti
             own.loadRank(range, {
               share: rankShare(config, profile, split, 0),
               sum,
-              memoryLimitBytes,
+              memory,
               ...(signal === undefined ? {} : { signal }),
             }),
         },

@@ -1,4 +1,4 @@
-import { ShoalError, silentLogger, sleep } from '@shoal/host'
+import { ShoalError, silentLogger, sleep, createMemoryBudget } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { decorateDevice, decorateHead } from '@shoal/runtime'
 import { createGroupBench } from '@shoal/group/testing'
@@ -37,7 +37,7 @@ test('whoever leads a group shares the head with it: the same logits, also when 
     },
   )
   const runner = await done(
-    leader.loadBlocks({ start: 0, end: config.blockCount }, { memoryLimitBytes: 2 ** 28 }),
+    leader.loadBlocks({ start: 0, end: config.blockCount }, { memory: createMemoryBudget(2 ** 28) }),
   )
   const shared = await done(leader.loadHead())
   const whole = await bench.device.loadHead()

@@ -1,4 +1,11 @@
-import { createVirtualClock, seededRandom, silentLogger, type VirtualClock } from '@shoal/host'
+import {
+  createVirtualClock,
+  seededRandom,
+  silentLogger,
+  type VirtualClock,
+  createMemoryBudget,
+  type MemoryBudget,
+} from '@shoal/host'
 import {
   formatProfile,
   identifyManifest,
@@ -55,6 +62,7 @@ let placements: Placement[]
 let loads: boolean
 let members: Member[]
 let device: ReturnType<typeof createFakeDevice>
+let memory: MemoryBudget
 
 beforeEach(() => {
   clock = createVirtualClock()
@@ -64,6 +72,7 @@ beforeEach(() => {
   loads = true
   members = []
   device = createFakeDevice()
+  memory = createMemoryBudget(2 ** 30)
   const never = new Promise<BlockRunner>(() => undefined)
   groups = createPlannedGroups(
     {
@@ -81,8 +90,7 @@ beforeEach(() => {
       microsPer1024Past: () => 0,
       ensureUnits: () => Promise.resolve(),
     },
-    { memoryBytes: 2 ** 30 },
-    () => groups.shareBytes(),
+    { memory },
   )
 })
 
@@ -129,7 +137,7 @@ async function run(): Promise<void> {
 describe('a node is a rank of', () => {
   test('the leader that its own plan names', async () => {
     expect(await ask('a')).toMatchObject({ type: 'group-done', numericClass: 'one' })
-    expect(groups.shareBytes()).toBeGreaterThan(0)
+    expect(memory.usedBytes()).toBeGreaterThan(0)
   })
 
   test.each<[string, string, () => Partial<FormGroup> | void, string]>([
@@ -160,7 +168,7 @@ describe('a node is a rank of', () => {
     ],
   ])('%s', async (_, leader, change, sentence) => {
     expect(await ask(leader, change() ?? {})).toMatchObject({ type: 'group-failed', message: sentence })
-    expect(groups.shareBytes()).toBe(0)
+    expect(memory.usedBytes()).toBe(0)
   })
 
   test('one group at a time, whatever the plan says meanwhile', async () => {
@@ -180,7 +188,7 @@ describe('a node is a rank of', () => {
     loads = false
     const led = groups.lead(
       { start: 0, end: 6, group: { ranks: ['c'], speeds } },
-      { memoryLimitBytes: 2 ** 30 },
+      { memory: createMemoryBudget(2 ** 30) },
     )
     led.catch(() => undefined)
     expect(await ask('a')).toMatchObject({ type: 'group-failed', message: 'this node leads a group itself' })
@@ -189,7 +197,10 @@ describe('a node is a rank of', () => {
   test('and leads none while it is one', async () => {
     await ask('a')
     await expect(
-      groups.lead({ start: 0, end: 6, group: { ranks: ['c'], speeds } }, { memoryLimitBytes: 2 ** 30 }),
+      groups.lead(
+        { start: 0, end: 6, group: { ranks: ['c'], speeds } },
+        { memory: createMemoryBudget(2 ** 30) },
+      ),
     ).rejects.toThrow('this node is in another group')
   })
 })

@@ -1,4 +1,4 @@
-import { ShoalError, sleep, type Clock, type Logger, type Random } from '@shoal/host'
+import { ShoalError, sleep, type Clock, type Logger, type MemoryBudget, type Random } from '@shoal/host'
 import { formatProfile, rankShare, splitBlocks, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
 import type { Membership } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
@@ -8,7 +8,6 @@ import { decorateRunner, type BlockRunner, type Device, type LoadOptions } from 
 import { createGroupRunner, createRankHost } from '@shoal/group'
 import type { Holding } from '../placement/holding.ts'
 import { swarmLimits } from '../limits.ts'
-import { createRankMemory } from './rank-memory.ts'
 import { createStepSpeed, type StepSpeed } from '../measuring/step-speed.ts'
 
 export interface PlannedGroupsDependencies {
@@ -26,8 +25,8 @@ export interface PlannedGroupsDependencies {
 }
 
 export interface PlannedGroupsOptions {
-  /** For weights and KV caches together. */
-  readonly memoryBytes: number
+  /** Shares that this node computes for others, and its own as a leader, are taken from it. */
+  readonly memory: MemoryBudget
 }
 
 /** A node's part in the groups that plans form: it leads one, or is a rank of one, never both and never of two. */
@@ -39,22 +38,17 @@ export interface PlannedGroups {
   lead(holding: Holding, options: LoadOptions): Promise<BlockRunner>
   /** What real steps take in the group that it leads; null before there are enough, and without one. */
   decodeMicrosPerBlock(): number | null
-  /** Weights and caches of shares that other peers' groups have here. */
-  shareBytes(): number
   /** Resolves when no group has a share of this node's; meanwhile and afterwards it joins none. */
   retire(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
-/** @param usedBytes weights and caches of all that is here, `shareBytes` with it */
 export function createPlannedGroups(
   dependencies: PlannedGroupsDependencies,
-  { memoryBytes }: PlannedGroupsOptions,
-  usedBytes: () => number,
+  { memory }: PlannedGroupsOptions,
 ): PlannedGroups {
   const { transport, clock, logger, manifest, device, membership } = dependencies
   const { config, profile } = manifest.manifest
-  const memory = createRankMemory(memoryBytes)
   let leads = false
   let steps: StepSpeed | null = null
   let retired = false
@@ -91,23 +85,14 @@ export function createPlannedGroups(
       accepts,
       async load({ range, split, rank, sum }, signal) {
         await dependencies.ensureUnits(unitsOfRange(range), signal)
-        const loaded: { runner?: BlockRunner } = {}
-        // All that is here, with this share left out of the shares.
-        const otherBytes = (): number => usedBytes() - memory.usedBytes() + memory.usedBytes(loaded.runner)
-        loaded.runner = await device.loadRank(range, {
-          share: rankShare(config, profile, split, rank),
-          sum,
-          memoryLimitBytes: memoryBytes,
-          otherBytes,
-          signal,
-        })
-        return memory.share(loaded.runner)
+        const share = rankShare(config, profile, split, rank)
+        return device.loadRank(range, { share, sum, memory, signal })
       },
     },
   )
 
   return {
-    async lead({ start, end, group }, { memoryLimitBytes, otherBytes, signal }) {
+    async lead({ start, end, group }, { memory, signal }) {
       if (group === undefined) throw new ShoalError('internal', 'a group of nobody')
       if (retired || leads || host.groups > 0)
         throw new ShoalError('not-ready', 'this node is in another group')
@@ -127,8 +112,7 @@ export function createPlannedGroups(
                 {
                   share: rankShare(config, profile, split, 0),
                   sum,
-                  memoryLimitBytes,
-                  ...(otherBytes === undefined ? {} : { otherBytes }),
+                  memory,
                   ...(signal === undefined ? {} : { signal }),
                 },
               ),
@@ -158,7 +142,6 @@ export function createPlannedGroups(
       }
     },
     decodeMicrosPerBlock: () => steps?.decodeMicrosPerBlock() ?? null,
-    shareBytes: () => memory.usedBytes(),
     async retire(signal) {
       retired = true
       while (host.groups > 0) await sleep(clock, swarmLimits.settleMs, signal)

@@ -1,4 +1,4 @@
-import { createVirtualClock, type VirtualClock } from '@shoal/host'
+import { createVirtualClock, type VirtualClock, createMemoryBudget } from '@shoal/host'
 import type { BlockRunner, Device } from '@shoal/runtime'
 import { expect, it } from 'vitest'
 import { createBusyMeter } from './busy-meter.ts'
@@ -32,7 +32,7 @@ async function setUp(): Promise<{
   const clock = createVirtualClock()
   const meter = createBusyMeter(clock)
   const { device: inner, finish } = device()
-  const runner = await meter.watch(inner).loadBlocks({ start: 0, end: 1 }, { memoryLimitBytes: 1 })
+  const runner = await meter.watch(inner).loadBlocks({ start: 0, end: 1 }, { memory: createMemoryBudget(1) })
   return { clock, meter, runner, finish }
 }
 

@@ -1,4 +1,4 @@
-import { createVirtualClock } from '@shoal/host'
+import { createVirtualClock, createMemoryBudget } from '@shoal/host'
 import type { BlockRunner, Device } from '@shoal/runtime'
 import { beforeEach, expect, test } from 'vitest'
 import { createStepSpeed, type StepSpeed } from './step-speed.ts'
@@ -28,7 +28,7 @@ beforeEach(async () => {
       numericClass: 'one',
       loadBlocks: async () => inner,
     } as unknown as Device)
-    .loadBlocks({ start: 0, end: 3 }, { memoryLimitBytes: 1 })
+    .loadBlocks({ start: 0, end: 3 }, { memory: createMemoryBudget(1) })
   await runner.open('s', 100)
 })
 

@@ -1,4 +1,4 @@
-import { ShoalError, silentLogger } from '@shoal/host'
+import { createMemoryBudget, ShoalError, silentLogger } from '@shoal/host'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
 import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
@@ -32,7 +32,7 @@ beforeEach(async () => {
       device,
       ensureUnits: () => Promise.resolve(),
     },
-    { fixed: blocks, memoryBytes: 2 ** 30, onEvent: (event) => events.push(event) },
+    { fixed: blocks, memory: createMemoryBudget(2 ** 30), onEvent: (event) => events.push(event) },
   )
 })
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import { every, messageOf, type Clock, type Logger, type Random } from '@shoal/host'
+import { createMemoryBudget, every, messageOf, type Clock, type Logger, type Random } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import { createMembership, type Conduct, type Membership, type MembershipProfile } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
@@ -101,6 +101,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   const meter = createBusyMeter(clock)
   const said = createSaidHardware(({ group }) => (group === undefined ? null : view.together(group)))
   const watched = meter.watch(device)
+  const memory = createMemoryBudget(options.memoryBytes)
   const ensureUnits = (units: readonly string[], ended: AbortSignal): Promise<void> =>
     dependencies.ensureUnits(units, ended)
   const groups =
@@ -118,8 +119,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
             microsPer1024Past: (group) => view.together(group)?.decodeMicrosPer1024Past ?? 0,
             ensureUnits,
           },
-          options,
-          () => keeper.usedBytes(),
+          { memory },
         )
       : null
   if (groups !== null) {
@@ -150,12 +150,11 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
       said: (holding) => said.serving(holding),
       ...(groups !== null && {
         lead: (holding, loading) => groups.lead(holding, loading),
-        shareBytes: () => groups.shareBytes(),
       }),
     },
     {
       fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] },
-      memoryBytes: options.memoryBytes,
+      memory,
       onEvent: (event) => options.onEvent(event),
     },
   )

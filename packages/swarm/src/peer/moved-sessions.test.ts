@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { silentLogger, createMemoryBudget } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import type { HiddenSession } from '@shoal/session'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -39,7 +39,7 @@ async function planned(memoryBytes: number): Promise<void> {
       device,
       ensureUnits: () => Promise.resolve(),
     },
-    { fixed: null, memoryBytes, onEvent: () => undefined },
+    { fixed: null, memory: createMemoryBudget(memoryBytes), onEvent: () => undefined },
   )
   keeper.start()
   await swarm.until(() => client.view.coverage('other')[0] === 1, 5000)
@@ -58,7 +58,7 @@ beforeEach(async () => {
   self = await swarm.join('self')
   client = await swarm.join('client', { silent: true })
   await other.stageHost.setRunners([
-    await createFakeDevice().loadBlocks(span(0, 6), { memoryLimitBytes: 2 ** 30 }),
+    await createFakeDevice().loadBlocks(span(0, 6), { memory: createMemoryBudget(2 ** 30) }),
   ])
   await other.serve(0, 6)
   await swarm.until(() => client.view.status().peers.every(({ liveness }) => liveness === 'alive'), 5000)

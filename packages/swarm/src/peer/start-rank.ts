@@ -1,8 +1,8 @@
-import type { SystemDependencies } from '@shoal/host'
+import { createMemoryBudget, type SystemDependencies } from '@shoal/host'
 import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
-import { createDevice, residentHeadBytes, type BlockRunner, type Device } from '@shoal/runtime'
+import { createDevice, residentHeadBytes, type Device } from '@shoal/runtime'
 import { createRankHost, type RankHostOptions } from '@shoal/group'
-import { createRankMemory } from '../groups/rank-memory.ts'
+import { loadChargedHead } from '../groups/charged-head.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress } from '../types.ts'
 import { connectionOf } from '../joining/discovery/connection.ts'
@@ -98,24 +98,17 @@ function shareLoading(
   memoryBytes: number,
 ): Pick<RankHostOptions, 'load' | 'loadHead'> {
   const { config, profile } = manifest
-  const memory = createRankMemory(memoryBytes)
+  const memory = createMemoryBudget(memoryBytes)
   return {
     async load({ range, split, rank, sum }, signal) {
       const share = rankShare(config, profile, split, rank)
       await store.ensureUnits(unitsOfRange(range), signal)
-      const loaded: { runner?: BlockRunner } = {}
-      loaded.runner = await device.loadRank(range, {
-        share,
-        sum,
-        memoryLimitBytes: memoryBytes,
-        otherBytes: () => memory.usedBytes(loaded.runner),
-        signal,
-      })
-      return memory.share(loaded.runner)
+      return device.loadRank(range, { share, sum, memory, signal })
     },
     async loadHead(vocabulary, signal) {
       await store.ensureUnits(['embed', 'head'], signal)
-      return memory.head(residentHeadBytes(manifest, vocabulary), () => device.loadHead(vocabulary))
+      const bytes = residentHeadBytes(manifest, vocabulary)
+      return loadChargedHead(memory, bytes, () => device.loadHead(vocabulary))
     },
   }
 }

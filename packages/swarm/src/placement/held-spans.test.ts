@@ -1,4 +1,4 @@
-import { ShoalError, silentLogger } from '@shoal/host'
+import { createMemoryBudget, ShoalError, silentLogger } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { decorateRunner } from '@shoal/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -35,10 +35,13 @@ beforeEach(async () => {
       membership: self.membership,
       stageHost: self.stageHost,
       device,
-      weightBytes: () => 0,
       ensureUnits: () => Promise.resolve(),
     },
-    { memoryBytes: 2 ** 30, onChange: () => undefined, onLost: (span) => void lost.push(span) },
+    {
+      memory: createMemoryBudget(2 ** 30),
+      onChange: () => undefined,
+      onLost: (span) => void lost.push(span),
+    },
   )
 })
 afterEach(async () => {
@@ -110,7 +113,6 @@ test('one that is lost while the next one is announced in vain is not served aga
       clock: swarm.clock,
       logger: silentLogger,
       stageHost: self.stageHost,
-      weightBytes: () => 0,
       ensureUnits: () => Promise.resolve(),
       device: {
         numericClass: 'fake',
@@ -128,7 +130,11 @@ test('one that is lost while the next one is announced in vain is not served aga
         },
       },
     },
-    { memoryBytes: 2 ** 30, onChange: () => undefined, onLost: (span) => void lost.push(span) },
+    {
+      memory: createMemoryBudget(2 ** 30),
+      onChange: () => undefined,
+      onLost: (span) => void lost.push(span),
+    },
   )
   await swarm.finished(former.take({ start: 2, end: 4 }, signal, ready))
   await expect(swarm.finished(former.take({ start: 0, end: 2 }, signal, ready))).rejects.toThrow('in vain')

@@ -6,6 +6,7 @@ import {
   timeLimit,
   type Clock,
   type Logger,
+  type MemoryBudget,
 } from '@shoal/host'
 import { unitsOfRange } from '@shoal/model'
 import type { Announcement, Membership } from '@shoal/membership'
@@ -22,19 +23,15 @@ export interface HeldSpansDependencies {
   readonly device: Pick<Device, 'loadBlocks' | 'numericClass'>
   /** Forms the group of a holding that has one; absent where this node leads none. */
   readonly lead?: ((holding: Holding, options: LoadOptions) => Promise<BlockRunner>) | undefined
-  /** What else uses this node's memory: its shares in groups of others. */
-  readonly shareBytes?: (() => number) | undefined
   /** What the record says beside, while this is served. */
   readonly said?: ((holding: Holding | null) => Announcement) | undefined
-  /** Weights of a span, about: what is kept free of new sessions while it loads. */
-  weightBytes(span: Holding): number
   /** Brings a span's weights to this machine. */
   ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
 }
 
 export interface HeldSpansOptions {
-  /** For weights and KV caches together. */
-  readonly memoryBytes: number
+  /** Weights and KV caches of all spans are taken from it, and whatever else the node holds. */
+  readonly memory: MemoryBudget
   onChange(span: Holding | null): void
   /** The span can be computed here no more and is not announced any longer: it may be taken anew. */
   onLost(span: Holding): void
@@ -43,8 +40,6 @@ export interface HeldSpansOptions {
 /** The spans in this node's memory: the one it has announced, and those that only finish their sessions. */
 export interface HeldSpans {
   current(): Holding | null
-  /** Weights, and caches that running sessions may grow to. */
-  usedBytes(): number
   /**
    * Loads `span`, waits until `ready` lets the one before go, serves and announces it; the one before then only finishes
    * its sessions. When it fails, all is as before.
@@ -71,11 +66,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
   const heldAs = new WeakMap<BlockRunner, Holding>()
   const as = (runner: BlockRunner): Holding => heldAs.get(runner) ?? runner.range
   const said = dependencies.said ?? ((): Announcement => ({}))
-  const shareBytes = dependencies.shareBytes ?? ((): number => 0)
   const finishing = new Set<Promise<void>>()
-  /** Loaded, and not yet served. */
-  let waiting: BlockRunner | null = null
-  let loadingBytes = 0
   const serving = createSerialQueue()
 
   /** One at a time: the host ends the sessions of runners that are gone while it goes through them. */
@@ -83,27 +74,10 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     serving.run(() => stageHost.setRunners(runners()))
   const serve = (): Promise<void> => setRunners(() => [...(current === null ? [] : [current]), ...draining])
 
-  const usedBytes = (except?: BlockRunner): number =>
-    [...(current === null ? [] : [current]), ...(waiting === null ? [] : [waiting]), ...draining].reduce(
-      (sum, runner) => {
-        const { weightBytes, reservedBytes } = runner.memory()
-        return runner === except ? sum : sum + weightBytes + reservedBytes
-      },
-      shareBytes(),
-    )
-
   const load = async (span: Holding, signal: AbortSignal): Promise<BlockRunner> => {
     await dependencies.ensureUnits(unitsOfRange(span), signal)
-    loadingBytes = dependencies.weightBytes(span)
-    const own: { runner?: BlockRunner } = {}
-    // All spans share one limit: none promises a session what another one uses, or what is just being loaded.
-    const otherBytes = (): number =>
-      own.runner === undefined ? usedBytes() : usedBytes(own.runner) + loadingBytes
-    const loading = { memoryLimitBytes: options.memoryBytes, otherBytes, signal }
-    const runner = await (
-      span.group === undefined ? device.loadBlocks(span, loading) : lead(span, loading)
-    ).finally(() => (loadingBytes = 0))
-    own.runner = runner
+    const loading = { memory: options.memory, signal }
+    const runner = await (span.group === undefined ? device.loadBlocks(span, loading) : lead(span, loading))
     heldAs.set(runner, span)
     // The readiness echo: what was loaded is what will be announced.
     if (runner.range.start !== span.start || runner.range.end !== span.end) {
@@ -207,9 +181,7 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
     const runner = await load(span, signal)
     let former = current
     try {
-      waiting = runner
       await ready()
-      waiting = null
       // It may have been lost meanwhile.
       former = current
       current = runner
@@ -218,7 +190,6 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
       signal.throwIfAborted()
       await announce(runner)
     } catch (error) {
-      waiting = null
       if (current === runner) current = former
       if (former !== null) draining.delete(former)
       await serve()
@@ -234,7 +205,6 @@ export function createHeldSpans(dependencies: HeldSpansDependencies, options: He
 
   return {
     current: () => (current === null ? null : as(current)),
-    usedBytes: () => usedBytes(),
     async take(span, signal, ready) {
       // Who joins at the same moment plans with what this node is about to hold, and takes something else.
       const isFirst = current === null

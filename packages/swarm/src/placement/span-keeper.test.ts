@@ -1,4 +1,4 @@
-import { onAbort, ShoalError, silentLogger } from '@shoal/host'
+import { createMemoryBudget, onAbort, ShoalError, silentLogger } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
@@ -54,7 +54,7 @@ function makeKeeper(
     },
     {
       fixed: options.fixed ?? null,
-      memoryBytes: options.memoryBytes ?? 2 ** 30,
+      memory: createMemoryBudget(options.memoryBytes ?? 2 ** 30),
       onEvent: (event) => events.push(event),
     },
   )

@@ -1,4 +1,4 @@
-import { createSerialQueue, messageOf, ShoalError, type Timer } from '@shoal/host'
+import { createSerialQueue, messageOf, ShoalError, type MemoryBudget, type Timer } from '@shoal/host'
 import { unitsOfRange, type BlockRange } from '@shoal/model'
 import { blocksThatFit, defaultContextTokens, type GroupOf, type Placement } from '@shoal/planner'
 import type { Membership } from '@shoal/membership'
@@ -13,7 +13,7 @@ import type { SwarmEvent } from '../types.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 import { wantedBy } from './wanted.ts'
 
-export interface SpanKeeperDependencies extends Omit<HeldSpansDependencies, 'weightBytes'> {
+export interface SpanKeeperDependencies extends HeldSpansDependencies {
   readonly selfId: string
   readonly membership: Pick<Membership, 'announce' | 'onChange' | 'members'>
   readonly view: Pick<SwarmView, 'plan' | 'coverage' | 'costs' | 'permille'>
@@ -22,8 +22,8 @@ export interface SpanKeeperDependencies extends Omit<HeldSpansDependencies, 'wei
 export interface SpanKeeperOptions {
   /** Exactly these blocks, whatever the plan says. */
   readonly fixed: BlockRange | null
-  /** For weights and KV caches together. */
-  readonly memoryBytes: number
+  /** Weights and KV caches are taken from it. */
+  readonly memory: MemoryBudget
   onEvent(event: SwarmEvent): void
 }
 
@@ -31,8 +31,6 @@ export interface SpanKeeperOptions {
 export interface SpanKeeper {
   start(): void
   held(): Holding | null
-  /** Weights of its spans, and caches that running sessions may grow to. */
-  usedBytes(): number
   /** Resolves after the first decision has been carried out: a span is served, or the plan needs nothing of this node. */
   readonly settled: Promise<void>
   /** Rejects when a fixed span cannot be loaded: then there is nothing this node could do. */
@@ -68,23 +66,20 @@ export function createSpanKeeper(
     served: () => !view.coverage().includes(0),
     selfId,
   })
-  const spans = createHeldSpans(
-    { ...dependencies, weightBytes },
-    {
-      memoryBytes: options.memoryBytes,
-      onChange(span) {
-        const blocks = span === null ? null : ([span.start, span.end] as const)
-        const ranks = span?.group === undefined ? {} : { ranks: span.group.ranks.length + 1 }
-        logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null, ...ranks })
-        options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
-      },
-      onLost(span) {
-        // At once would only find what was lost still missing. What was a group may be held alone.
-        failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
-        schedule(span.group === undefined ? swarmLimits.spanRetryMs : swarmLimits.settleMs)
-      },
+  const spans = createHeldSpans(dependencies, {
+    memory: options.memory,
+    onChange(span) {
+      const blocks = span === null ? null : ([span.start, span.end] as const)
+      const ranks = span?.group === undefined ? {} : { ranks: span.group.ranks.length + 1 }
+      logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null, ...ranks })
+      options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
     },
-  )
+    onLost(span) {
+      // At once would only find what was lost still missing. What was a group may be held alone.
+      failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
+      schedule(span.group === undefined ? swarmLimits.spanRetryMs : swarmLimits.settleMs)
+    },
+  })
   const settled = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<never>()
   // Who has no fixed span does not wait for it.
@@ -125,8 +120,8 @@ export function createSpanKeeper(
       wanted: span,
       othersHolding: view.coverage(selfId),
       othersKeeping: releases.keepers(),
-      bothBytes: spans.usedBytes() + (span === null ? 0 : weightBytes(span)),
-      memoryBytes: options.memoryBytes,
+      bothBytes: options.memory.usedBytes() + (span === null ? 0 : weightBytes(span)),
+      memoryBytes: options.memory.limitBytes,
       nowMs: clock.nowMs(),
       lastMoveMs,
       moveWindowMs: swarmLimits.moveWindowMs,
@@ -259,7 +254,6 @@ export function createSpanKeeper(
       schedule(options.fixed === null ? swarmLimits.settleMs : 0)
     },
     held: () => spans.current(),
-    usedBytes: () => spans.usedBytes(),
     settled: settled.promise,
     failed: failed.promise,
     dropSessions: () => spans.endSessions(),

@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { ShoalError, type MemoryBudget, type MemoryCharge } from '@shoal/host'
 import {
   identifyManifest,
   packedTensors,
@@ -72,7 +72,7 @@ export function createFakeDevice(): FakeDevice {
     loaded: new Set(),
     loads: [],
     before: () => undefined,
-    async loadBlocks(range, { signal }) {
+    async loadBlocks(range, { memory, signal }) {
       await device.before(range, signal)
       signal?.throwIfAborted()
       const name = `${range.start}:${range.end}`
@@ -80,8 +80,10 @@ export function createFakeDevice(): FakeDevice {
       if (device.loaded.has(name)) throw new Error(`${name} is in memory twice`)
       device.loaded.add(name)
       losing = new AbortController()
-      const runner = fakeRunner(range, () => {
+      const weights = memory.reserve('weights', (range.end - range.start) * costs.blockBytes, name)
+      const runner = fakeRunner(range, memory, () => {
         if (!device.loaded.delete(name)) throw new Error(`${name} was released twice`)
+        weights.free()
       })
       return decorateRunner(runner, { lost: losing.signal })
     },
@@ -90,10 +92,10 @@ export function createFakeDevice(): FakeDevice {
 }
 
 /** Each block adds one to every number of a row. */
-function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
+function fakeRunner(range: BlockRange, memory: MemoryBudget, onRelease: () => void): BlockRunner {
   const sessions = new Map<
     string,
-    { length: number; readonly blocks: number; readonly tokenBudget: number }
+    { length: number; readonly blocks: number; readonly cache: MemoryCharge }
   >()
   const find = (session: string): { length: number; readonly blocks: number } => {
     const found = sessions.get(session)
@@ -103,8 +105,12 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
   return {
     range,
     hiddenSize: smallConfig.hiddenSize,
-    open: async (session, tokenBudget, part = range) =>
-      void sessions.set(session, { length: 0, blocks: part.end - part.start, tokenBudget }),
+    async open(session, tokenBudget, part = range) {
+      const blocks = part.end - part.start
+      const bytes = blocks * tokenBudget * costs.cacheBytesPerTokenPerBlock
+      const cache = memory.reserve('key-values', bytes, `session ${session}`)
+      sessions.set(session, { length: 0, blocks, cache })
+    },
     async forward(session, position, hidden) {
       const open = find(session)
       if (position !== open.length)
@@ -116,7 +122,10 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
     async truncate(session, length) {
       find(session).length = length
     },
-    close: async (session) => void sessions.delete(session),
+    async close(session) {
+      sessions.get(session)?.cache.free()
+      sessions.delete(session)
+    },
     // One number for each position and block: a row depends on none of them, so they only have to arrive.
     async exportKeyValues(session, { from = 0, to = find(session).length, part = range } = {}) {
       return new Float32Array((to - from) * (part.end - part.start))
@@ -130,13 +139,13 @@ function fakeRunner(range: BlockRange, onRelease: () => void): BlockRunner {
     memory: () => ({
       weightBytes: (range.end - range.start) * costs.blockBytes,
       keyValueBytes: 0,
-      reservedBytes: [...sessions.values()].reduce(
-        (sum, { blocks, tokenBudget }) => sum + blocks * tokenBudget * costs.cacheBytesPerTokenPerBlock,
-        0,
-      ),
-      limitBytes: 2 ** 30,
+      reservedBytes: [...sessions.values()].reduce((sum, { cache }) => sum + cache.bytes, 0),
+      limitBytes: memory.limitBytes,
       sessions: sessions.size,
     }),
-    release: async () => onRelease(),
+    async release() {
+      for (const { cache } of sessions.values()) cache.free()
+      onRelease()
+    },
   }
 }

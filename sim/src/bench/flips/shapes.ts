@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { silentLogger, unlimitedMemory } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { formatProfile, rankShare, type IdentifiedManifest } from '@shoal/model'
 import { createMemoryNetwork, type MemoryNetwork } from '@shoal/network'
@@ -89,7 +89,7 @@ function addRank(network: MemoryNetwork, name: string, device: Device, manifest:
         device.loadRank(range, {
           share: rankShare(config, profile, split, rank),
           sum,
-          memoryLimitBytes: Number.MAX_SAFE_INTEGER,
+          memory: unlimitedMemory(),
           signal,
         }),
     },

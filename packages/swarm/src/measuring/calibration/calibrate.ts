@@ -1,7 +1,7 @@
 import { constants, copyFile, open, readFile, rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
+import { ShoalError, type Clock, type Logger, type Random, unlimitedMemory } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
 import {
   formatProfile,
@@ -112,10 +112,7 @@ export async function calibrateBlock(
       numericClass: noNumericClass,
     })
     try {
-      const runner = await device.loadBlocks(
-        { start: 0, end: blockCount },
-        { memoryLimitBytes: Number.MAX_SAFE_INTEGER },
-      )
+      const runner = await device.loadBlocks({ start: 0, end: blockCount }, { memory: unlimitedMemory() })
       const speed = await timeBlocks(dependencies, runner, config.contextLength)
       writeFileAtomically(path, JSON.stringify({ ...known, [key]: speed }))
       return times(speed, slowdown)

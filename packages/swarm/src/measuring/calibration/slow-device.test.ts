@@ -1,4 +1,4 @@
-import { createVirtualClock, sleep, type Clock } from '@shoal/host'
+import { createVirtualClock, sleep, type Clock, createMemoryBudget } from '@shoal/host'
 import type { BlockRunner, Device, RankOptions } from '@shoal/runtime'
 import { expect, test } from 'vitest'
 import { slowed } from './slow-device.ts'
@@ -23,7 +23,7 @@ test('calls take so many times longer, and wait for each other', async () => {
   const clock = createVirtualClock()
   const runner = await slowed(twoMsDevice(clock), clock, 4).loadBlocks(
     { start: 0, end: 1 },
-    { memoryLimitBytes: 1 },
+    { memory: createMemoryBudget(1) },
   )
   const ends: number[] = []
   const call = (): void =>
@@ -74,7 +74,7 @@ test('a rank hands its part to a sum as late as a slower one would, and waits fo
   const share = { rank: 0 } as RankOptions['share']
   const runner = await slowed(rankDevice(clock, [1, 3]), clock, 4).loadRank(
     { start: 0, end: 1 },
-    { share, sum, memoryLimitBytes: 1 },
+    { share, sum, memory: createMemoryBudget(1) },
   )
   let endMs = 0
   void runner.forward('s', 0, new Float32Array(1)).then(
@@ -97,7 +97,7 @@ test('one call that took long because of somebody else is not made so many times
   const halvesMs = [1, 1, 1, 1, 20, 1]
   const runner = await slowed(rankDevice(clock, halvesMs), clock, 4).loadRank(
     { start: 0, end: 3 },
-    { share, sum, memoryLimitBytes: 1 },
+    { share, sum, memory: createMemoryBudget(1) },
   )
   void runner.forward('s', 0, new Float32Array(1))
   await advance(clock, 100)
@@ -116,7 +116,7 @@ test('a timer that comes late makes the next one come sooner', async () => {
   }
   const runner = await slowed(rankDevice(clock, [2, 2, 2]), late, 4).loadRank(
     { start: 0, end: 2 },
-    { share, sum, memoryLimitBytes: 1 },
+    { share, sum, memory: createMemoryBudget(1) },
   )
   void runner.forward('s', 0, new Float32Array(1))
   await advance(clock, 60)

@@ -1,4 +1,4 @@
-import { ShoalError, silentLogger } from '@shoal/host'
+import { createMemoryBudget, ShoalError, silentLogger } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { swarmLimits } from '../../limits.ts'
@@ -38,7 +38,7 @@ function keeperOf(peer: SmallPeer, itsDevice: FakeDevice, memoryBytes = 2 ** 30)
       device: itsDevice,
       ensureUnits: (units) => fetching(units),
     },
-    { fixed: null, memoryBytes, onEvent: () => undefined },
+    { fixed: null, memory: createMemoryBudget(memoryBytes), onEvent: () => undefined },
   )
 }
 /** Another plan, and a change that makes the nodes look at it. */
