@@ -13,8 +13,6 @@ export const longFiles: Exceptions = {
 export const longFunctions: readonly string[] = [
   // node
   'node/src/local-swarm.ts: startLocalSwarm',
-  // host
-  'packages/host/src/virtual-clock.ts: createVirtualClock',
   // membership
   'packages/membership/src/detector.ts: createDetector',
   'packages/membership/src/document.ts: createMemberDocument',
