@@ -12,16 +12,10 @@
  * await membership.leave()
  * await membership.close()
  */
-export { createConduct, type Conduct } from './conduct.ts'
-export {
-  createMembership,
-  type Member,
-  type Membership,
-  type MembershipDependencies,
-  type MembershipEvent,
-} from './membership.ts'
-export { hardwareRules, openHardware, sealHardware, type HardwareRecord } from './hardware-record.ts'
-export type { Liveness } from './liveness.ts'
+export { createConduct, type Conduct } from './neighbours/conduct.ts'
+export { createMembership } from './membership.ts'
+export { hardwareRules, openHardware, sealHardware, type HardwareRecord } from './records/hardware-record.ts'
+export type { Liveness } from './liveness/liveness.ts'
 export {
   leaseFor,
   membershipProfiles,
@@ -35,6 +29,7 @@ export {
   type MemberHardware,
   type MemberRecord,
   type MemberState,
-} from './record.ts'
-export type { Announcement, BeatLoad } from './self.ts'
+} from './records/record.ts'
+export type { Announcement, BeatLoad } from './own/self.ts'
+export type { Member, Membership, MembershipDependencies, MembershipEvent } from './types.ts'
 export { createSnapshot, snapshotHash, type Snapshot, type SnapshotMember } from './snapshot.ts'

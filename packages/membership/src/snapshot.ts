@@ -1,6 +1,6 @@
 import { encode } from 'cborg'
 import { sha256Hex } from '@shoal/model'
-import type { MemberRecord } from './record.ts'
+import type { MemberRecord } from './records/record.ts'
 
 /** A member as the planner sees it. */
 export type SnapshotMember = Omit<MemberRecord, 'seq' | 'writer' | 'clock' | 'version'>

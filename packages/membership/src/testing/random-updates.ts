@@ -1,6 +1,6 @@
 import type { Random } from '@shoal/host'
 import * as encoding from 'lib0/encoding'
-import { rootName } from '../update-grammar.ts'
+import { rootName } from '../document/update-grammar.ts'
 
 /** A value that a peer may put into an update, and the place in the document for which it is signed. */
 export interface SignedValue {

@@ -1,15 +1,10 @@
-import {
-  createVirtualClock,
-  seededRandom,
-  silentLogger,
-  type Clock,
-  type Logger,
-  type Random,
-  type VirtualClock,
-} from '@shoal/host'
+import { seededRandom, silentLogger, type Logger, type Random, type VirtualClock } from '@shoal/host'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
-import { createMembership, type Membership, type MembershipEvent } from '../membership.ts'
+import { createMembership } from '../membership.ts'
 import { membershipProfiles, type MembershipOptions } from '../options.ts'
+import type { Membership, MembershipEvent } from '../types.ts'
+import { createEventTimeline, type EventTimeline } from './event-timeline.ts'
+import { createStoppedProcesses, type StoppedProcesses } from './stopped-processes.ts'
 
 /** One peer of a {@link World}. */
 export interface Inhabitant {
@@ -19,30 +14,8 @@ export interface Inhabitant {
   readonly events: MembershipEvent[]
 }
 
-/** Members of one swarm on a memory network under virtual time: for tests and simulations. */
-export interface World {
-  readonly clock: VirtualClock
-  /** Of the script that is played on it; the peers have their own. */
-  readonly random: Random
-  readonly network: MemoryNetwork
-  readonly inhabitants: Map<string, Inhabitant>
-  /** Joins by dialling `via`; announces a span when `serving`. */
-  join(
-    name: string,
-    via?: string,
-    options?: Partial<MembershipOptions> & { readonly silent?: boolean },
-  ): Promise<Inhabitant>
-  kill(name: string): Promise<void>
-  /** Stops a peer's process as SIGSTOP does: its timers wait, and so do losses of connections. Its links are the caller's to stop. */
-  freeze(name: string): void
-  /** What came due meanwhile runs a millisecond later: an event loop that wakes reads its sockets before it runs timers. */
-  thaw(name: string): void
-  run(durationMs: number): Promise<void>
-  /** Runs until it holds. @returns virtual milliseconds it took @throws when it does not hold in time */
-  until(holds: () => boolean, withinMs: number): Promise<number>
-  alive(observer: string): string[]
-  close(): Promise<void>
-}
+/** `silent`: the peer announces nothing, as a client does. */
+export type InhabitantOptions = Partial<MembershipOptions> & { readonly silent?: boolean }
 
 export const swarmName = 'a'.repeat(64)
 
@@ -55,147 +28,124 @@ const hardware = {
   threads: 1,
 }
 
-/** Lets everything run that waits for promises only. */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 60; turn += 1) await Promise.resolve()
+export function createWorld(seed: number, latencyMs = 1, logger: Logger = silentLogger): World {
+  return new World(seed, latencyMs, logger)
 }
 
-export function createWorld(seed: number, latencyMs = 1, logger: Logger = silentLogger): World {
-  const timeline = createVirtualClock()
-  /** When something is due, as far as known: a time whose timers were cancelled costs one empty turn. */
-  const dueTimes = new Set<number>()
-  const clock: VirtualClock = {
-    ...timeline,
-    after(delayMs, action) {
-      dueTimes.add(timeline.nowMs() + Math.max(0, delayMs))
-      return timeline.after(delayMs, action)
-    },
-  }
-  const network = createMemoryNetwork({ clock, random: seededRandom(seed), latencyMs })
-  const inhabitants = new Map<string, Inhabitant>()
-  const frozen = new Map<string, (() => void)[]>()
-  let seeds = seed
+/** Members of one swarm on a memory network under virtual time: for tests and simulations. */
+export class World {
+  /** For the script that is played on the world; the peers have their own. */
+  readonly random: Random
+  readonly network: MemoryNetwork
+  readonly inhabitants = new Map<string, Inhabitant>()
+  readonly #seed: number
+  readonly #latencyMs: number
+  readonly #logger: Logger
+  readonly #timeline: EventTimeline = createEventTimeline()
+  readonly #processes: StoppedProcesses
+  #peerSeed: number
 
-  /** Now, or when the peer goes on. */
-  const inTurn = (name: string, action: () => void): void => {
-    const waiting = frozen.get(name)
-    if (waiting === undefined) action()
-    else waiting.push(action)
-  }
-
-  /** A peer's own clock: it stands with its owner. */
-  const clockOf = (name: string): Clock => ({
-    ...clock,
-    after(delayMs, action) {
-      let cancelled = false
-      const run = (): void => {
-        if (!cancelled) action()
-      }
-      const timer = clock.after(delayMs, () => inTurn(name, run))
-      return {
-        cancel() {
-          cancelled = true
-          timer.cancel()
-        },
-      }
-    },
-  })
-
-  /** A stopped process hears of no loss. Frames wait in its links, which are stopped. */
-  const transportOf = (name: string): Transport => {
-    const transport = network.createTransport(name)
-    const onDisconnect = transport.onDisconnect.bind(transport)
-    return Object.assign(transport, {
-      onDisconnect: (listener: (peer: string) => void) =>
-        onDisconnect((peer) => inTurn(name, () => listener(peer))),
-    })
+  constructor(seed: number, latencyMs: number, logger: Logger) {
+    this.#seed = seed
+    this.#peerSeed = seed
+    this.#latencyMs = latencyMs
+    this.#logger = logger
+    this.random = seededRandom(~seed)
+    this.network = createMemoryNetwork({ clock: this.clock, random: seededRandom(seed), latencyMs })
+    this.#processes = createStoppedProcesses(this.clock)
   }
 
-  const run = async (durationMs: number): Promise<void> => {
-    const endMs = clock.nowMs() + durationMs
-    await settle()
-    while (clock.nowMs() < endMs) {
-      let nextMs = endMs
-      for (const dueMs of dueTimes) {
-        if (dueMs <= clock.nowMs()) dueTimes.delete(dueMs)
-        else if (dueMs < nextMs) nextMs = dueMs
-      }
-      clock.advance(nextMs - clock.nowMs())
-      await settle()
-    }
+  get clock(): VirtualClock {
+    return this.#timeline.clock
   }
 
-  return {
-    clock,
-    random: seededRandom(~seed),
-    network,
-    inhabitants,
-    async join(name, via, { silent, ...options } = {}) {
-      const transport = transportOf(name)
-      const membership = createMembership(
-        {
-          transport,
-          clock: clockOf(name),
-          random: seededRandom((seeds += 7919)),
-          logger: logger.child({ at: name }),
-        },
-        { ...membershipProfiles.lan, document: swarmName, incarnation: 1, ...options },
-      )
-      const inhabitant = { name, transport, membership, events: [] as MembershipEvent[] }
-      membership.onEvent((event) => inhabitant.events.push(event))
-      inhabitants.set(name, inhabitant)
-      membership.start()
-      if (silent !== true)
-        await membership.announce({
-          state: 'serving',
-          span: { start: 0, end: 4 },
-          hardware,
-          version: 'test',
-          numericClass: 'one',
-        })
-      if (via !== undefined) {
-        const dialled = transport.dial(`/memory/${via}/p2p/${via}`, { signal: new AbortController().signal })
-        await run(4 * latencyMs + 1)
-        await dialled
-      }
-      return inhabitant
-    },
-    async kill(name) {
-      network.kill(name)
-      await inhabitants.get(name)?.membership.close()
-      inhabitants.delete(name)
-      frozen.delete(name)
-    },
-    freeze(name) {
-      // A list of its own: one that is waking stays asleep.
-      frozen.set(name, [...(frozen.get(name) ?? [])])
-    },
-    thaw(name) {
-      const waiting = frozen.get(name)
-      clock.after(1, () => {
-        if (waiting === undefined || frozen.get(name) !== waiting) return
-        frozen.delete(name)
-        for (const action of waiting) action()
+  /** Starts a peer that joins by dialling `via`; it announces a span unless it is silent. */
+  async join(
+    name: string,
+    via?: string,
+    { silent = false, ...options }: InhabitantOptions = {},
+  ): Promise<Inhabitant> {
+    const inhabitant = this.#create(name, options)
+    const { transport, membership } = inhabitant
+    membership.start()
+    if (!silent)
+      await membership.announce({
+        state: 'serving',
+        span: { start: 0, end: 4 },
+        hardware,
+        version: 'test',
+        numericClass: 'one',
       })
-    },
-    run,
-    async until(holds, withinMs) {
-      const startMs = clock.nowMs()
-      while (!holds()) {
-        if (clock.nowMs() - startMs >= withinMs)
-          throw new Error(`it does not hold after ${withinMs} virtual ms (seed ${seed})`)
-        await run(1)
-      }
-      return clock.nowMs() - startMs
-    },
-    alive(observer) {
-      const members = inhabitants.get(observer)?.membership.members() ?? []
-      return members
-        .filter(({ liveness }) => liveness === 'alive')
-        .map(({ record }) => `${record.peerId}@${record.incarnation}`)
-    },
-    async close() {
-      for (const { membership } of inhabitants.values()) await membership.close()
-    },
+    if (via !== undefined) {
+      const dialled = transport.dial(`/memory/${via}/p2p/${via}`, { signal: new AbortController().signal })
+      await this.run(4 * this.#latencyMs + 1)
+      await dialled
+    }
+    return inhabitant
+  }
+
+  async kill(name: string): Promise<void> {
+    this.network.kill(name)
+    await this.inhabitants.get(name)?.membership.close()
+    this.inhabitants.delete(name)
+    this.#processes.forget(name)
+  }
+
+  /** Stops a peer's process as SIGSTOP does. Its links are the caller's to stop. */
+  freeze(name: string): void {
+    this.#processes.freeze(name)
+  }
+
+  /** Lets a stopped peer go on. */
+  thaw(name: string): void {
+    this.#processes.thaw(name)
+  }
+
+  run(durationMs: number): Promise<void> {
+    return this.#timeline.run(durationMs)
+  }
+
+  /**
+   * Runs until `holds` is true.
+   * @returns virtual milliseconds that it took
+   * @throws {Error} when that takes longer than `withinMs`
+   */
+  async until(holds: () => boolean, withinMs: number): Promise<number> {
+    const startMs = this.clock.nowMs()
+    while (!holds()) {
+      if (this.clock.nowMs() - startMs >= withinMs)
+        throw new Error(`it does not hold after ${withinMs} virtual ms (seed ${this.#seed})`)
+      await this.run(1)
+    }
+    return this.clock.nowMs() - startMs
+  }
+
+  /** Peers that an observer holds alive, as `name@incarnation`. */
+  alive(observer: string): string[] {
+    const members = this.inhabitants.get(observer)?.membership.members() ?? []
+    return members
+      .filter(({ liveness }) => liveness === 'alive')
+      .map(({ record }) => `${record.peerId}@${record.incarnation}`)
+  }
+
+  async close(): Promise<void> {
+    for (const { membership } of this.inhabitants.values()) await membership.close()
+  }
+
+  #create(name: string, options: Partial<MembershipOptions>): Inhabitant {
+    const transport = this.#processes.hold(name, this.network.createTransport(name))
+    const membership = createMembership(
+      {
+        transport,
+        clock: this.#processes.clockOf(name),
+        random: seededRandom((this.#peerSeed += 7919)),
+        logger: this.#logger.child({ at: name }),
+      },
+      { ...membershipProfiles.lan, document: swarmName, incarnation: 1, ...options },
+    )
+    const inhabitant: Inhabitant = { name, transport, membership, events: [] }
+    membership.onEvent((event) => inhabitant.events.push(event))
+    this.inhabitants.set(name, inhabitant)
+    return inhabitant
   }
 }

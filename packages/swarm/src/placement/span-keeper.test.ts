@@ -267,16 +267,11 @@ describe('when a span cannot be loaded', () => {
   test('a span that cannot be announced is not kept', async () => {
     const { membership } = self
     let refusals = 1
-    self = {
-      ...self,
-      membership: {
-        ...membership,
-        announce: (patch) =>
-          patch.state === 'serving' && refusals-- > 0
-            ? Promise.reject(new Error('no signature'))
-            : membership.announce(patch),
-      },
-    }
+    const announce = membership.announce.bind(membership)
+    membership.announce = (patch) =>
+      patch.state === 'serving' && refusals-- > 0
+        ? Promise.reject(new Error('no signature'))
+        : announce(patch)
     wanted = span(0, 2)
     makeKeeper().start()
     await swarm.until(() => refusals === 0, 2000)

@@ -1,6 +1,6 @@
 import { createVirtualClock, seededRandom } from '@shoal/host'
 import { membershipProfiles, type MemberRecord } from '@shoal/membership'
-import { createReplica, sealRecord, swarmName, type Replica } from '@shoal/membership/testing'
+import { Replica, sealRecord, swarmName } from '@shoal/membership/testing'
 import { createMemoryNetwork, type Transport } from '@shoal/network'
 import { nameOf } from './traffic.ts'
 
@@ -37,7 +37,7 @@ export async function documentAfter(
   const network = createMemoryNetwork({ clock: createVirtualClock(), random })
   const { rotateAtBytes } = membershipProfiles.lan
   const createPeer = (signer: Transport): Replica =>
-    createReplica(
+    new Replica(
       { signer, random: seededRandom(random.uint32()), isGone: () => false },
       swarmName,
       rotateAtBytes,

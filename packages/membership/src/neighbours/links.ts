@@ -1,4 +1,4 @@
-import { memberLimits } from './limits.ts'
+import { memberLimits } from '../limits.ts'
 
 /** Round trips to neighbours by peer id, in microseconds. */
 export type Links = Readonly<Record<string, number>>

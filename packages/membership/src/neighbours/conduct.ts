@@ -1,5 +1,5 @@
 import type { Clock } from '@shoal/host'
-import { memberLimits } from './limits.ts'
+import { memberLimits } from '../limits.ts'
 
 /** How neighbours have behaved lately: may they stay neighbours? */
 export interface Conduct {

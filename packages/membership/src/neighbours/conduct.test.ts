@@ -1,7 +1,7 @@
 import { createVirtualClock } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { createConduct } from './conduct.ts'
-import { memberLimits } from './limits.ts'
+import { memberLimits } from '../limits.ts'
 
 const { maxMisbehaviour, forgivePointMs, banMs } = memberLimits
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { snapshotHash } from './snapshot.ts'
-import { createWorld, type World } from './testing/world.ts'
+import { snapshotHash } from '../snapshot.ts'
+import { createWorld, type World } from '../testing/world.ts'
 
 let world: World
 afterEach(() => world.close())

@@ -1,8 +1,8 @@
 import { ShoalError } from '@shoal/host'
 import type { MemberDocument } from './document.ts'
-import { isNewer } from './roster.ts'
-import type { Roster } from './roster.ts'
-import { openRecord, type SealedRecord, type Signer } from './seal.ts'
+import { isNewer } from '../records/roster.ts'
+import type { Roster } from '../records/roster.ts'
+import { openRecord, type SealedRecord, type Signer } from '../records/seal.ts'
 import type { InspectedUpdate } from './update-grammar.ts'
 import { resolveKeys } from './update-keys.ts'
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { memberLimits } from './limits.ts'
+import { memberLimits } from '../limits.ts'
 import { changeOfLinks, createLinkWords, linksToSay, nearMicros, type Links } from './links.ts'
 
 describe('what an owner says of its links', () => {

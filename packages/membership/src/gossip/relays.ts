@@ -1,4 +1,4 @@
-import type { SealedRecord } from './seal.ts'
+import type { SealedRecord } from '../records/seal.ts'
 
 /** Who passes on to whom, by what records say of links: so that a full mesh repeats nothing, and a sparse one little. */
 export interface Relays {

@@ -2,7 +2,7 @@ import { decode, encode } from 'cborg'
 import { ShoalError } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { limits } from '@shoal/protocol'
-import { memberLimits } from './limits.ts'
+import { memberLimits } from '../limits.ts'
 
 /** What a node measured of itself at start. Integers, so that every peer computes the same plan. */
 export interface MemberHardware {

@@ -1,7 +1,7 @@
 import { seededRandom } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import { createRelays } from './relays.ts'
-import type { SealedRecord } from './seal.ts'
+import type { SealedRecord } from '../records/seal.ts'
 
 /** Records that say these links, each by both of its ends. */
 function recordsOf(

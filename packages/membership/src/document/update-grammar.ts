@@ -1,7 +1,7 @@
 import * as decoding from 'lib0/decoding'
 import { ShoalError } from '@shoal/host'
 import { limits } from '@shoal/protocol'
-import { memberLimits } from './limits.ts'
+import { memberLimits } from '../limits.ts'
 
 export interface ItemId {
   readonly client: number

@@ -2,12 +2,12 @@ import { seededRandom, ShoalError, silentLogger, type Logger } from '@shoal/host
 import { encodeMembers, protocols } from '@shoal/protocol'
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { createMemberDocument } from './document.ts'
-import { memberLimits } from './limits.ts'
-import { createReplica, type Replica } from './replica.ts'
-import { sealRecord, type Signer } from './seal.ts'
-import { createDice, damaged, nonsenseUpdate, type SignedValue } from './testing/random-updates.ts'
-import { createWorld, swarmName } from './testing/world.ts'
+import { MemberDocument } from './document.ts'
+import { memberLimits } from '../limits.ts'
+import { Replica } from './replica.ts'
+import { sealRecord, type Signer } from '../records/seal.ts'
+import { createDice, damaged, nonsenseUpdate, type SignedValue } from '../testing/random-updates.ts'
+import { createWorld, swarmName } from '../testing/world.ts'
 import { rootName } from './update-grammar.ts'
 
 /** Anybody's signature holds: what is tested here is what an update may do after that. */
@@ -71,12 +71,12 @@ function honestUpdates(values: readonly SignedValue[]): readonly Uint8Array[] {
 }
 
 function newReplica(seed: number): Replica {
-  return createReplica({ signer, random: seededRandom(seed), isGone: () => false }, swarmName, 1 << 30)
+  return new Replica({ signer, random: seededRandom(seed), isGone: () => false }, swarmName, 1 << 30)
 }
 
 /** Another document takes the whole state at once, and has then the same. */
 function expectSound(state: Uint8Array, where: string): void {
-  const copy = createMemberDocument('copy', 1)
+  const copy = new MemberDocument('copy', 1)
   expect(copy.apply(state).incomplete, where).toBe(false)
   expect(Buffer.compare(copy.missing(nothing), state), where).toBe(0)
 }

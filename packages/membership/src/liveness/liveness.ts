@@ -1,4 +1,4 @@
-import type { DetectorTiming } from './options.ts'
+import type { DetectorTiming } from '../options.ts'
 
 export type Liveness = 'unknown' | 'alive' | 'suspect' | 'dead' | 'left'
 

@@ -1,0 +1,54 @@
+import { ShoalError } from '@shoal/host'
+import type { MembersMessage } from '@shoal/protocol'
+import { memberLimits } from '../limits.ts'
+
+/** Counts what each neighbour sends in a beat interval, and what it is asked for. */
+export class MessageBudget {
+  readonly #intervalMs: number
+  /** Members in the roster: a neighbour may pass on messages of each of them. */
+  readonly #memberCount: () => number
+  /** Turns that this peer missed while it stood still: what neighbours sent meanwhile arrives at once. */
+  readonly #missedTurns: () => number
+  readonly #received = new Map<string, { messages: number; states: number }>()
+  readonly #asked = new Map<string, number>()
+
+  constructor(intervalMs: number, memberCount: () => number, missedTurns: () => number) {
+    this.#intervalMs = intervalMs
+    this.#memberCount = memberCount
+    this.#missedTurns = missedTurns
+  }
+
+  /** Counts a message of a neighbour. @throws {ShoalError} `limit-exceeded` */
+  receive(peer: string, type: MembersMessage['type']): void {
+    const sum = this.#received.get(peer) ?? { messages: 0, states: 0 }
+    sum.messages += 1
+    if (type === 'state') sum.states += 1
+    this.#received.set(peer, sum)
+    const intervals = 1 + this.#missedTurns()
+    if (
+      sum.states > intervals * memberLimits.maxStatesPerInterval ||
+      sum.messages > intervals * (memberLimits.maxMessagesPerInterval + 4 * this.#memberCount())
+    )
+      throw new ShoalError(
+        'limit-exceeded',
+        `${peer} sends more than a neighbour may in ${this.#intervalMs} ms`,
+      )
+  }
+
+  /**
+   * Counts a request for a neighbour's state, and says whether it may be sent. The limit is an eighth of the neighbour's,
+   * so that two turns of this peer may fall into one interval of the neighbour. The next turn asks again.
+   */
+  mayAsk(peer: string): boolean {
+    const times = this.#asked.get(peer) ?? 0
+    if (times >= memberLimits.maxStatesPerInterval / 8) return false
+    this.#asked.set(peer, times + 1)
+    return true
+  }
+
+  /** A beat interval begins. */
+  reset(): void {
+    this.#received.clear()
+    this.#asked.clear()
+  }
+}

@@ -1,0 +1,132 @@
+import { messageOf, ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
+import type { Transport } from '@shoal/network'
+import { memberLimits } from '../limits.ts'
+import type { Liveness } from '../liveness/liveness.ts'
+import type { MemberRecord } from '../records/record.ts'
+import type { Links } from './links.ts'
+import { RoundTrips } from './round-trips.ts'
+import { shuffled } from './shuffled.ts'
+
+export interface MeshDependencies {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly members: () => readonly { readonly record: MemberRecord; readonly liveness: Liveness }[]
+}
+
+export interface MeshOptions {
+  /** Connections that the mesh opens by itself. */
+  readonly neighboursMax: number
+  /** Most that a dial may take. */
+  readonly dialMs: number
+}
+
+/**
+ * Keeps this peer connected to enough members, so that floods reach everybody and a partition heals from either side, and
+ * measures the links. Clients and peers of other swarms are connected too, but they are no part of the mesh.
+ */
+export class Mesh {
+  readonly #parts: MeshDependencies
+  readonly #options: MeshOptions
+  readonly #roundTrips = new RoundTrips()
+  readonly #dialling = new Map<string, AbortController>()
+  #queue: string[] = []
+  /** Counts turns: each one measures the next link. */
+  #turns = 0
+
+  constructor(dependencies: MeshDependencies, options: MeshOptions) {
+    this.#parts = dependencies
+    this.#options = options
+  }
+
+  /** One round: connect to more members if there is room, try one that is dead, measure some links. */
+  tick(): void {
+    const { transport, random } = this.#parts
+    const members = this.#memberIds()
+    const connected = transport.connected().filter((peer) => members.has(peer))
+    this.#roundTrips.retain(connected)
+    const room = this.#options.neighboursMax - connected.length
+    for (const peer of shuffled(this.#unconnected('alive'), random).slice(0, Math.max(0, room)))
+      this.#enqueue(peer)
+    this.#enqueue(shuffled(this.#unconnected('dead'), random)[0])
+    // Few links a round, the new ones first: measuring must not load the links it measures.
+    const fresh = connected.filter((peer) => this.#roundTrips.isFresh(peer))
+    const turn = connected.length === 0 ? undefined : connected[(this.#turns += 1) % connected.length]
+    for (const peer of [...fresh.slice(0, memberLimits.maxDialsAtOnce), turn]) this.#enqueue(peer)
+    this.#startQueued()
+  }
+
+  /** Tries all dead members: one of them answered, so its side of a partition may be back. */
+  retryDead(): void {
+    for (const peer of shuffled(this.#unconnected('dead'), this.#parts.random)) this.#enqueue(peer)
+    this.#startQueued()
+  }
+
+  /** Connects to a peer if need be, and measures a round trip. @throws {Error} when it is refused, or with the signal */
+  async reach(peer: string, signal: AbortSignal): Promise<void> {
+    const { transport, members } = this.#parts
+    const known = members().find(({ record }) => record.peerId === peer)
+    if (known !== undefined) transport.learn(peer, known.record.addresses)
+    this.#roundTrips.add(peer, await transport.ping(peer, { signal }))
+  }
+
+  /** Smallest recent round trip to each connected member, in microseconds, of links measured three times. */
+  links(): Links {
+    const members = this.#memberIds()
+    return Object.fromEntries(this.#roundTrips.smallest().filter(([peer]) => members.has(peer)))
+  }
+
+  close(): void {
+    this.#queue = []
+    for (const controller of this.#dialling.values())
+      controller.abort(new ShoalError('cancelled', 'membership is closing'))
+  }
+
+  /** Never rejects. */
+  async #dial(peer: string): Promise<void> {
+    const { clock, logger } = this.#parts
+    const controller = new AbortController()
+    this.#dialling.set(peer, controller)
+    const timer = clock.after(this.#options.dialMs, () =>
+      controller.abort(new ShoalError('deadline-passed', `${peer} did not answer`)),
+    )
+    try {
+      // A new link is measured until it may be announced: the first announcement should be one that stays.
+      do await this.reach(peer, controller.signal)
+      while (this.#roundTrips.isFresh(peer))
+    } catch (error) {
+      logger.debug('dial-failed', { peer, reason: messageOf(error) })
+    } finally {
+      timer.cancel()
+      this.#dialling.delete(peer)
+      this.#startQueued()
+    }
+  }
+
+  #enqueue(peer: string | undefined): void {
+    if (peer !== undefined && !this.#queue.includes(peer)) this.#queue.push(peer)
+  }
+
+  #startQueued(): void {
+    while (this.#dialling.size < memberLimits.maxDialsAtOnce) {
+      const peer = this.#queue.shift()
+      if (peer === undefined) return
+      if (!this.#dialling.has(peer)) void this.#dial(peer)
+    }
+  }
+
+  #memberIds(): ReadonlySet<string> {
+    return new Set(this.#parts.members().map(({ record }) => record.peerId))
+  }
+
+  /** Members of this liveness to which there is no connection. */
+  #unconnected(liveness: Liveness): string[] {
+    const { transport, members } = this.#parts
+    const connected = new Set(transport.connected())
+    return members()
+      .filter((member) => member.liveness === liveness)
+      .map(({ record }) => record.peerId)
+      .filter((peer) => peer !== transport.peerId && !connected.has(peer))
+  }
+}
