@@ -1,6 +1,16 @@
-/** Functions that are told of something. */
+import { messageOf, type Logger } from '@shoal/host'
+
+/**
+ * Functions that are told of something. A listener that throws stops neither the other listeners nor whatever caused the
+ * call: that may be a neighbour's frame, and the neighbour must not be blamed for an error of this program.
+ */
 export class Listeners<Arguments extends readonly unknown[]> {
+  readonly #logger: Logger
   readonly #listeners = new Set<(...told: Arguments) => void>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
 
   /** @returns a function that removes the listener */
   add(listener: (...told: Arguments) => void): () => void {
@@ -9,6 +19,12 @@ export class Listeners<Arguments extends readonly unknown[]> {
   }
 
   call(...told: Arguments): void {
-    for (const listener of this.#listeners) listener(...told)
+    for (const listener of this.#listeners) {
+      try {
+        listener(...told)
+      } catch (error) {
+        this.#logger.error('membership-listener-failed', { reason: messageOf(error), error })
+      }
+    }
   }
 }

@@ -47,8 +47,8 @@ class GossipMembership implements Membership {
     const { transport, clock, random, logger } = dependencies
     this.#parts = dependencies
     this.#options = options
-    this.#changes = new Listeners()
-    this.#events = new Listeners()
+    this.#changes = new Listeners(logger)
+    this.#events = new Listeners(logger)
     this.#standstill = createStandstill(clock, options.beatIntervalMs)
     this.#detector = this.#createDetector()
     this.#replica = new Replica(

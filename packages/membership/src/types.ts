@@ -53,12 +53,12 @@ export interface Membership {
   /** All known members, this peer included once it has announced itself, sorted by peer id. */
   members(): readonly Member[]
   /**
-   * Calls `listener` when any record or liveness has changed.
+   * Calls `listener` when any record or liveness has changed. An error that it throws is logged.
    * @returns a function that removes the listener
    */
   onChange(listener: () => void): () => void
   /**
-   * Calls `listener` with each event.
+   * Calls `listener` with each event. An error that it throws is logged.
    * @returns a function that removes the listener
    */
   onEvent(listener: (event: MembershipEvent) => void): () => void
