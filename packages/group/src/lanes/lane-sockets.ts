@@ -86,6 +86,6 @@ export class LaneSockets {
 
   #channelOver(socket: TLSSocket, peer: string): LaneChannel {
     socket.unref()
-    return createSocketChannel(socket, peer, protocols.group, this.#clock)
+    return createSocketChannel(socket, peer, protocols.group, this.#clock, silentLogger)
   }
 }

@@ -1,4 +1,4 @@
-import { ShoalError, type Clock, type Timer } from '@shoal/host'
+import { messageOf, ShoalError, type Clock, type Timer } from '@shoal/host'
 import { peerVanished } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Channel } from '../transport.ts'
@@ -17,6 +17,7 @@ export class CreditChannel implements Channel {
   readonly protocol: string
   readonly #wire: Wire
   readonly #clock: Clock
+  readonly #listenerFailed: (error: unknown) => void
   readonly #outgoing: Outgoing
   readonly #incoming: Incoming
 
@@ -26,11 +27,19 @@ export class CreditChannel implements Channel {
   #listeners: ((error?: Error) => void)[] = []
   #closing: Promise<void> | undefined
 
-  constructor(remotePeer: string, protocol: string, wire: Wire, clock: Clock) {
+  /** @param listenerFailed told of what a listener of the channel's end has thrown: the others still hear of the end */
+  constructor(
+    remotePeer: string,
+    protocol: string,
+    wire: Wire,
+    clock: Clock,
+    listenerFailed: (error: unknown) => void,
+  ) {
     this.remotePeer = remotePeer
     this.protocol = protocol
     this.#wire = wire
     this.#clock = clock
+    this.#listenerFailed = listenerFailed
     this.#outgoing = new Outgoing(remotePeer, protocol, wire, (cause) => this.broke(cause))
     this.#incoming = new Incoming(remotePeer, wire, (error) => this.abort(error))
   }
@@ -105,6 +114,11 @@ export class CreditChannel implements Channel {
     this.#outgoing.rejectAll(() => this.#gone())
   }
 
+  /** Reading the other side's bytes has failed here: the channel ends, and nothing else. */
+  unreadable(error: unknown): void {
+    this.abort(error instanceof Error ? error : new Error(messageOf(error)))
+  }
+
   /** The stream or its connection ended without a goodbye. */
   broke(cause: unknown): void {
     if (this.#state === 'farewell') return
@@ -159,6 +173,12 @@ export class CreditChannel implements Channel {
     this.#outgoing.rejectAll(() => this.#gone())
     const listeners = this.#listeners
     this.#listeners = []
-    for (const listener of listeners) listener(error)
+    for (const listener of listeners) {
+      try {
+        listener(error)
+      } catch (failure) {
+        this.#listenerFailed(failure)
+      }
+    }
   }
 }

@@ -22,6 +22,9 @@ function readAll(
     },
     granted: (granted) => void seen.push({ granted }),
     farewell: () => void seen.push('farewell'),
+    failed: (error) => {
+      throw error
+    },
   }
   const reader = createFrameReader(events)
   for (const piece of pieces) reader.read(piece)
@@ -72,6 +75,7 @@ describe('frame reader', () => {
       },
       granted: () => undefined,
       farewell: () => undefined,
+      failed: () => undefined,
     })
     for (const piece of [stream.slice(0, 15_000), stream.slice(15_000)]) {
       reader.read(piece)
@@ -111,5 +115,25 @@ describe('frame reader', () => {
     const { frames } = readAll(pieces, 64 << 20)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(33 << 20)
     expect(Buffer.compare(frames[0] ?? new Uint8Array(0), frame)).toBe(0)
+  })
+
+  test('what handling a frame throws is reported, nothing behind it is read, and the socket that reads is not told', () => {
+    const seen: unknown[] = []
+    const failure = new RangeError('Array buffer allocation failed')
+    const reader = createFrameReader({
+      admit: () => true,
+      frame() {
+        seen.push('frame')
+        throw failure
+      },
+      granted: () => void seen.push('granted'),
+      farewell: () => void seen.push('farewell'),
+      failed: (error) => void seen.push(error),
+    })
+    reader.read(
+      new Uint8Array(Buffer.concat([packFrame([new Uint8Array(1)], 1), packGrant(1), packGoodbye()])),
+    )
+    reader.read(packGrant(1))
+    expect(seen).toEqual(['frame', failure])
   })
 })

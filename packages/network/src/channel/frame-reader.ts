@@ -15,10 +15,12 @@ export interface FrameEvents {
   frame(frame: Uint8Array): void
   granted(bytes: number): void
   farewell(): void
+  /** One of the others has thrown, or there is no memory for a frame. Nothing further is read. */
+  failed(error: unknown): void
 }
 
 export interface FrameReader {
-  /** Takes the next bytes of the stream, in pieces of any size. */
+  /** Takes the next bytes of the stream, in pieces of any size. Never throws: its caller is the listener of a socket. */
   read(bytes: Uint8Array): void
 }
 
@@ -54,26 +56,36 @@ export function createFrameReader(events: FrameEvents): FrameReader {
     }
   }
 
+  const take = (bytes: Uint8Array): void => {
+    let offset = 0
+    while (offset < bytes.length && !ended) {
+      if (frame === undefined) {
+        word += (bytes[offset] ?? 0) * 2 ** (8 * wordFilled)
+        offset += 1
+        wordFilled += 1
+        if (wordFilled < wordBytes) continue
+        const value = word
+        word = 0
+        wordFilled = 0
+        takeWord(value)
+      } else {
+        const piece = bytes.subarray(offset, offset + frame.length - frameFilled)
+        frame.set(piece, frameFilled)
+        frameFilled += piece.length
+        offset += piece.length
+        if (frameFilled === frame.length) deliver(frame)
+      }
+    }
+  }
+
   return {
     read(bytes) {
-      let offset = 0
-      while (offset < bytes.length && !ended) {
-        if (frame === undefined) {
-          word += (bytes[offset] ?? 0) * 2 ** (8 * wordFilled)
-          offset += 1
-          wordFilled += 1
-          if (wordFilled < wordBytes) continue
-          const value = word
-          word = 0
-          wordFilled = 0
-          takeWord(value)
-        } else {
-          const piece = bytes.subarray(offset, offset + frame.length - frameFilled)
-          frame.set(piece, frameFilled)
-          frameFilled += piece.length
-          offset += piece.length
-          if (frameFilled === frame.length) deliver(frame)
-        }
+      try {
+        take(bytes)
+      } catch (error) {
+        ended = true
+        frame = undefined
+        events.failed(error)
       }
     },
   }

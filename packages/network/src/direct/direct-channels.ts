@@ -91,7 +91,7 @@ class SocketChannels implements DirectChannels {
         host,
         this.#offers,
         (socket, { peer, protocol }) => {
-          const channel = createSocketChannel(socket, peer, protocol, clock)
+          const channel = createSocketChannel(socket, peer, protocol, clock, logger)
           this.#channels.add(channel)
           this.#serve(channel)
         },
@@ -148,7 +148,7 @@ class SocketChannels implements DirectChannels {
       const socket = await connectDirect(address, offer, limit.signal)
       if (limit.signal.aborted) socket.destroy()
       limit.signal.throwIfAborted()
-      const channel = createSocketChannel(socket, peer, protocol, clock)
+      const channel = createSocketChannel(socket, peer, protocol, clock, logger)
       this.#channels.add(channel)
       return channel
     } catch (error) {

@@ -28,7 +28,7 @@ describe('a channel on a socket', () => {
   })
 
   const over = (socket: TLSSocket): ReturnType<typeof createSocketChannel> =>
-    createSocketChannel(socket, 'peer', '/test/1', clock)
+    createSocketChannel(socket, 'peer', '/test/1', clock, silentLogger)
   /** Both ends; nothing is on them yet. */
   async function connectPair(): Promise<{ near: TLSSocket; far: TLSSocket }> {
     const taken = Promise.withResolvers<TLSSocket>()
@@ -81,6 +81,22 @@ describe('a channel on a socket', () => {
     const waiting = refusal(channel.send(new Uint8Array(1)))
     channel.abort(new Error('enough'))
     expect([await sending, await waiting, far.destroyed]).toEqual(['peer-vanished', 'peer-vanished', true])
+  })
+
+  test('a listener of the end that throws keeps no other from hearing of it, and the socket is gone', async () => {
+    const { far } = await connectPair()
+    const failures: unknown[] = []
+    const channel = createSocketChannel(far, 'peer', '/test/1', clock, {
+      ...silentLogger,
+      error: (_event, fields) => void failures.push(fields?.['error']),
+    })
+    const failure = new Error('a bug')
+    channel.onClose(() => {
+      throw failure
+    })
+    const end = ended(channel)
+    channel.abort(new Error('enough'))
+    expect([await end, failures, far.destroyed]).toEqual([new Error('enough'), [failure], true])
   })
 
   test('a socket that is closed already is a channel that has ended', async () => {

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls'
-import { freeMemory, type Clock } from '@shoal/host'
+import { freeMemory, type Clock, type Logger } from '@shoal/host'
 import { CreditChannel } from '../channel/credit-channel.ts'
 import type { Wire } from '../channel/wire.ts'
 import { createFrameReader, packFrame, packGoodbye, packGrant } from '../channel/frame-reader.ts'
@@ -11,6 +11,7 @@ export function createSocketChannel(
   remotePeer: string,
   protocol: string,
   clock: Clock,
+  logger: Logger,
 ): CreditChannel {
   let ending: Promise<void> | undefined
 
@@ -34,12 +35,15 @@ export function createSocketChannel(
     reset: () => void socket.destroy(),
   }
 
-  const channel = new CreditChannel(remotePeer, protocol, wire, clock)
+  const channel = new CreditChannel(remotePeer, protocol, wire, clock, (error) =>
+    logger.error('channel-listener-failed', { peer: remotePeer, protocol, error }),
+  )
   const reader = createFrameReader({
     admit: (length) => channel.admit(length),
     frame: (frame) => channel.frameArrived(frame),
     granted: (bytes) => channel.granted(bytes),
     farewell: () => channel.farewell(),
+    failed: (error) => channel.unreadable(error),
   })
   socket.setNoDelay(true)
   // A peer's machine that went and came back with a new connection leaves no other sign at an idle socket, and a firewall

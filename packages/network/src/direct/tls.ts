@@ -45,6 +45,8 @@ export async function listenDirect(
       },
     },
     (socket) => {
+      // Its peer may reset the connection before, or while, somebody takes the socket.
+      socket.on('error', (error) => logger.debug('direct-socket-failed', { reason: messageOf(error) }))
       const offer = offers.take(identities.get(socket) ?? '')
       if (offer === null) socket.destroy()
       else onSocket(socket, offer)

@@ -24,18 +24,20 @@ export function createAddressBook(): AddressBook {
         const address = parseAddress(text)
         if (address === undefined) return []
         const named = peerIn(address)
-        if (named === undefined) return [address.encapsulate(`/p2p/${peerId}`)]
-        return named === peerId ? [address] : []
+        // Who names a peer may have made the id up, and then no address can end in it.
+        const dialled = named === undefined ? parseAddress(`${address.toString()}/p2p/${peerId}`) : address
+        return dialled !== undefined && peerIn(dialled) === peerId ? [dialled] : []
       }),
   }
 }
 
-/** Undefined for what is no multiaddr. */
+/** Undefined for a text that is not a multiaddr, or that names an impossible peer id. */
 export function parseAddress(text: string): Multiaddr | undefined {
   if (text.length > limits.maxAddressBytes) return undefined
   try {
     const address = multiaddr(text)
-    return address.getComponents().length === 0 ? undefined : address
+    // `multiaddr` checks some parts, such as the peer id, only when the address becomes bytes.
+    return address.bytes.byteLength === 0 ? undefined : address
   } catch {
     return undefined
   }

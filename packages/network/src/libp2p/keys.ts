@@ -48,5 +48,10 @@ export async function verifySignature(
 ): Promise<boolean> {
   const key = publicKeyOf(peerId)
   if (key === undefined || signature.length !== limits.signatureBytes) return false
-  return await key.verify(bytes, signature)
+  try {
+    return await key.verify(bytes, signature)
+  } catch {
+    // 32 bytes that are not a point on the curve are an id that nobody can sign for.
+    return false
+  }
 }

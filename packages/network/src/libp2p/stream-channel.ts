@@ -38,12 +38,15 @@ export function createStreamChannel(
     reset: (error) => stream.abort(error),
   }
 
-  const channel = new CreditChannel(remotePeer, stream.protocol, wire, clock)
+  const channel = new CreditChannel(remotePeer, stream.protocol, wire, clock, (error) =>
+    logger.error('channel-listener-failed', { peer: remotePeer, protocol: stream.protocol, error }),
+  )
   const reader = createFrameReader({
     admit: (length) => channel.admit(length),
     frame: (frame) => channel.frameArrived(frame),
     granted: (bytes) => channel.granted(bytes),
     farewell: () => channel.farewell(),
+    failed: (error) => channel.unreadable(error),
   })
 
   const maybeDrained = (): void => {

@@ -79,12 +79,14 @@ export function createMemoryConnection(
         protocol,
         wireOf(opener, acceptor, protocol, () => far),
         clock,
+        rethrow,
       )
       const far: CreditChannel = new CreditChannel(
         opener,
         protocol,
         wireOf(acceptor, opener, protocol, () => near),
         clock,
+        rethrow,
       )
       for (const channel of [near, far]) {
         channels.add(channel)
@@ -102,6 +104,11 @@ export function createMemoryConnection(
       for (const channel of channels) channel.broke(error)
     },
   }
+}
+
+/** A listener that throws is a bug of ours; a simulation ends with it. */
+function rethrow(error: unknown): never {
+  throw error
 }
 
 /** One buffer of its own, so that it begins at offset zero of its ArrayBuffer. */
