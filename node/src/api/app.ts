@@ -41,7 +41,7 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
     return apiError
   }
   const app = new Hono()
-  app.onError((error) => fail(error).response())
+  app.onError((error) => fail(asIncompleteBody(error)).response())
   app.notFound((context) =>
     new ApiError(404, `there is no ${context.req.method} ${context.req.path} here`, {
       code: 'unknown_url',
@@ -157,4 +157,16 @@ async function jsonOf(context: Context): Promise<unknown> {
       })
     throw error
   }
+}
+
+/**
+ * Node ends a request's body with a reset when the caller has gone or its chunks are broken. Nobody may be left to read
+ * the answer, but it is no failure of this node.
+ */
+function asIncompleteBody(error: Error): Error {
+  if (!('code' in error) || error.code !== 'ECONNRESET') return error
+  return new ApiError(400, 'the request ended before its body was complete', {
+    code: 'incomplete_body',
+    cause: error,
+  })
 }

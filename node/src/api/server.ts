@@ -21,7 +21,7 @@ const portsTried = 20
 export async function listen(app: Hono, host: string, port: number, logger: Logger): Promise<ApiServer> {
   const tries = port === 0 ? 1 : portsTried
   for (let candidate = port; candidate < port + tries && candidate <= 65_535; candidate += 1) {
-    const server = await tryListen(app, host, candidate)
+    const server = await tryListen(app, host, candidate, logger)
     if (server === null) continue
     if (port !== 0 && candidate !== port) logger.warn('port-taken', { asked: port, used: server.port })
     return server
@@ -33,10 +33,10 @@ export async function listen(app: Hono, host: string, port: number, logger: Logg
 }
 
 /** Null when the port is taken. */
-function tryListen(app: Hono, host: string, port: number): Promise<ApiServer | null> {
+function tryListen(app: Hono, host: string, port: number, logger: Logger): Promise<ApiServer | null> {
   const server = createAdaptorServer({ fetch: app.fetch })
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    const failedToListen = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'EADDRINUSE') resolve(null)
       else
         reject(
@@ -44,8 +44,12 @@ function tryListen(app: Hono, host: string, port: number): Promise<ApiServer | n
             cause: error,
           }),
         )
-    })
+    }
+    server.once('error', failedToListen)
     server.listen(port, host, () => {
+      server.off('error', failedToListen)
+      // A connection that cannot be accepted, for lack of file descriptors say, must not end the program.
+      server.on('error', (error) => logger.warn('api-listener-failed', { reason: error.message }))
       const address = server.address()
       const actual = typeof address === 'object' && address !== null ? address.port : port
       const shown = isLoopbackName(host)

@@ -52,9 +52,25 @@ export function checkBoolean(value: unknown, what: string): boolean {
   return value
 }
 
-/** A foreign value for an error message, at most 80 characters long. */
+/** A foreign value for an error message, at most 80 characters long. It never throws, whatever a parser has made. */
 export function show(value: unknown): string {
   if (value === undefined) return 'missing'
-  const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? typeof value)
+  const text = textOf(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'bigint') return String(value)
+  try {
+    return JSON.stringify(value, showPart) ?? typeof value
+  } catch {
+    // Nested too deeply to be written.
+    return Array.isArray(value) ? 'a list' : 'an object'
+  }
+}
+
+/** CBOR has values that JSON lacks, and bytes would become an object with a field for each. */
+function showPart(_key: string, part: unknown): unknown {
+  if (typeof part === 'bigint') return String(part)
+  return part instanceof Uint8Array ? `${part.byteLength} bytes` : part
 }

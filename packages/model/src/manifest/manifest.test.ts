@@ -166,3 +166,39 @@ test('any bytes changed in a good manifest: refused, or the same manifest but fo
     { numRuns: 3000 },
   )
 })
+
+test.each<[string, unknown]>([
+  ['a number that JSON lacks', { version: [2n ** 60n] }],
+  ['such a number deep inside', withConfig({ family: { a: [2n ** 63n] } })],
+  ['bytes where a number belongs', { version: new Uint8Array(1 << 20) }],
+  ['an object with a broken toString', { ...manifest, profile: { weights: { toString: 1, valueOf: 1 } } }],
+])('%s is refused by its name and not by a TypeError', (_name, value) => {
+  expect(() => decodeManifest(canonical(value))).toThrow(ModelError)
+})
+
+test('whatever stands in place of a field, the refusal is a ModelError', () => {
+  const value = fc.oneof(
+    fc.jsonValue(),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n }),
+    fc.uint8Array({ maxLength: 20 }),
+    fc.constantFrom({ toString: 1 }, { __proto__: null }, { length: -1 }),
+  )
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...Object.keys(manifest)),
+      fc.option(fc.constantFrom(...Object.keys(manifest.config), ...Object.keys(manifest.profile))),
+      value,
+      (field, inner, given) => {
+        const part: unknown = Reflect.get(manifest, field)
+        const nested = inner !== null && typeof part === 'object' && !Array.isArray(part)
+        const changed = { ...manifest, [field]: nested ? { ...part, [inner]: given } : given }
+        try {
+          decodeManifest(canonical(changed))
+        } catch (error) {
+          if (!(error instanceof ModelError)) throw error
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})

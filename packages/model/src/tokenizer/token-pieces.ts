@@ -70,6 +70,8 @@ function replacementOf(step: JsonObject): readonly [string, string] {
   const pattern = fieldOf(asObject(fieldOf(step, 'pattern'), 'the pattern of a Replace decoder'), 'String')
   const content = fieldOf(step, 'content')
   if (typeof pattern !== 'string' || typeof content !== 'string') throw unsupported(step)
+  // Steps that lengthen a token multiply: a few of them would turn one token into gigabytes.
+  if (pattern === '' || content.length > pattern.length) throw unsupported(step)
   return [pattern, content]
 }
 

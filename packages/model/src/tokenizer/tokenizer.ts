@@ -49,7 +49,7 @@ export function createTokenizer(
     vocabularySize: vocabulary.length,
     encode: (text, { addSpecialTokens = true } = {}) => {
       if (text === '' && !addSpecialTokens) return []
-      return library.encode(text, { add_special_tokens: addSpecialTokens }).ids
+      return encodeWith(library, text, addSpecialTokens)
     },
     decode: (tokenIds, { skipSpecialTokens = true } = {}) => {
       const text = stream(skipSpecialTokens)
@@ -58,6 +58,19 @@ export function createTokenizer(
     stream: () => stream(true),
     chat,
     renderChat: render,
+  }
+}
+
+/** The library checks some sections of tokenizer.json only when it first uses them. @throws {ModelError} `bad-model` */
+function encodeWith(library: LibraryTokenizer, text: string, addSpecialTokens: boolean): number[] {
+  try {
+    return library.encode(text, { add_special_tokens: addSpecialTokens }).ids
+  } catch (cause) {
+    throw new ModelError(
+      'bad-model',
+      `the model's tokenizer fails at a text: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
 }
 

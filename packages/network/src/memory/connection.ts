@@ -69,25 +69,16 @@ export function createMemoryConnection(
     reset: (error) => post(from, 0, () => other().broke(error)),
   })
 
+  const endOf = (from: string, to: string, protocol: string, other: () => CreditChannel): CreditChannel =>
+    new CreditChannel(to, protocol, wireOf(from, to, protocol, other), clock, rethrow)
+
   return {
     peers,
     post,
     createChannel(opener, protocol) {
       const acceptor = opener === peers[0] ? peers[1] : peers[0]
-      const near: CreditChannel = new CreditChannel(
-        acceptor,
-        protocol,
-        wireOf(opener, acceptor, protocol, () => far),
-        clock,
-        rethrow,
-      )
-      const far: CreditChannel = new CreditChannel(
-        opener,
-        protocol,
-        wireOf(acceptor, opener, protocol, () => near),
-        clock,
-        rethrow,
-      )
+      const near: CreditChannel = endOf(opener, acceptor, protocol, () => far)
+      const far: CreditChannel = endOf(acceptor, opener, protocol, () => near)
       for (const channel of [near, far]) {
         channels.add(channel)
         channel.onClose(() => channels.delete(channel))

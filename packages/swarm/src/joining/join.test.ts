@@ -163,6 +163,38 @@ describe('joining', () => {
     expect(await learning).toMatchObject({ peer: 'visitor' })
   })
 
+  test.each<[string, Uint8Array]>([
+    // {"version": [2 ** 60]}
+    [
+      'a number that JSON lacks',
+      Uint8Array.from(Buffer.from('a16776657273696f6e811b1000000000000000', 'hex')),
+    ],
+    ['lists within lists', Uint8Array.from({ length: 20_000 }, () => 0x81)],
+    ['no CBOR', Uint8Array.of(1, 2, 3)],
+  ])('a visitor whose manifest has %s is not believed, and does not end the wait', async (_name, bytes) => {
+    const learning = learn([])
+    const hostile = network.createTransport('hostile')
+    serveHello({ transport: hostile, clock, logger: silentLogger }, () => described)
+    serveBlobs(
+      hostile,
+      {
+        size: () => bytes.length,
+        read: (_blob, offset, length) => Promise.resolve(bytes.slice(offset, offset + length)),
+      },
+      silentLogger,
+    )
+    const visitor = network.createTransport('visitor')
+    serve(visitor, () => described)
+    const { signal } = new AbortController()
+    const first = hostile.dial(newcomer.addresses()[0]!, { signal })
+    await pass(3000)
+    await first
+    const second = visitor.dial(newcomer.addresses()[0]!, { signal })
+    await pass(3000)
+    await second
+    expect(await learning).toMatchObject({ peer: 'visitor' })
+  })
+
   test('with the model it creates the swarm itself', async () => {
     expect(await learn([], { reference })).toBeNull()
   })
@@ -215,6 +247,10 @@ describe('joining', () => {
 
   test('a peer that sends another manifest than it names is not believed', async () => {
     const liar = peer('liar', () => ({ ...described, manifest: 'b'.repeat(64) }))
-    await expect(learn([liar])).rejects.toMatchObject({ code: 'hash-mismatch' })
+    expect(await learn([liar, peer('here', () => described)])).toMatchObject({ peer: 'here' })
+    await expect(learn([liar])).rejects.toMatchObject({
+      code: 'peer-vanished',
+      message: expect.stringMatching(/liar says its manifest is b{12}, but sent/) as unknown,
+    })
   })
 })

@@ -1,4 +1,4 @@
-import { isMovable, isUnanswered, messageOf, ShoalError, sleep, timeLimit } from '@shoal/host'
+import { failureCodes, isMovable, isUnanswered, messageOf, ShoalError, sleep, timeLimit } from '@shoal/host'
 import { swarmLimits } from '../limits.ts'
 import {
   checkWishes,
@@ -134,6 +134,8 @@ async function ask(
 function answerOf(error: unknown): Answer {
   if (error instanceof NotReady) return error.answer
   if (!(error instanceof ShoalError)) throw error
+  // A peer that lies or babbles spoils its own address only.
+  if (failureCodes[error.code].fault === 'peer') return 'useless'
   if (!isMovable(error.code, 'joining')) throw error
   if (isUnanswered(error.code)) return 'absent'
   return error.code === 'not-ready' ? 'making' : 'useless'

@@ -47,12 +47,7 @@ export async function openBlobClient(
     else waiting.resolve({ bytes: payload, total: message.total })
   })
   channel.onClose((error) => {
-    for (const waiting of pending.values())
-      waiting.reject(
-        new ShoalError('peer-vanished', `${peer} closed the connection while sending weights`, {
-          cause: error,
-        }),
-      )
+    for (const waiting of pending.values()) waiting.reject(endedWith(peer, error))
     pending.clear()
   })
 
@@ -63,6 +58,17 @@ export async function openBlobClient(
     read: (blob, offset, length) =>
       request(channel, clock, pending, { type: 'get', request: next++, blob, offset, length }),
   }
+}
+
+/** A peer whose frame cannot be decoded did not leave: this side has ended the channel, and says why. */
+function endedWith(peer: string, error: Error | undefined): ShoalError {
+  if (error instanceof ShoalError && error.code === 'bad-frame')
+    return new ShoalError('bad-frame', `${peer} sent something else than weights: ${error.message}`, {
+      cause: error,
+    })
+  return new ShoalError('peer-vanished', `${peer} closed the connection while sending weights`, {
+    cause: error,
+  })
 }
 
 function request(
@@ -138,7 +144,7 @@ async function* bounded(
     const { offset, bytes, total } = piece
     if (total > maxBytes)
       throw new ShoalError(
-        'limit-exceeded',
+        'bad-frame',
         `${peer} offers ${total} bytes for ${blob.slice(0, 12)}, at most ${maxBytes} are taken`,
       )
     size ??= total

@@ -36,16 +36,19 @@ export async function fetchManifest(
   }
 }
 
-/** What a peer sent is its fault, not ours; a model that this release cannot run is nobody's. */
+/**
+ * A manifest that cannot be decoded is the fault of the peer that sent it, whatever its bytes make the decoder throw. A
+ * model that this release cannot run is nobody's fault.
+ */
 function readManifest(bytes: Uint8Array, peer: string): IdentifiedManifest {
   try {
     return decodeManifest(bytes)
-  } catch (error) {
-    if (!(error instanceof ModelError)) throw error
+  } catch (cause) {
+    const unsupported = cause instanceof ModelError && cause.code === 'unsupported-model'
     throw new ShoalError(
-      error.code === 'unsupported-model' ? 'unsupported-model' : 'bad-frame',
-      `the manifest of ${peer} cannot be used: ${error.message}`,
-      { cause: error },
+      unsupported ? 'unsupported-model' : 'bad-frame',
+      `the manifest of ${peer} cannot be used: ${messageOf(cause)}`,
+      { cause },
     )
   }
 }

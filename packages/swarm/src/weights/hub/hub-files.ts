@@ -10,7 +10,7 @@ export interface HubReference {
   readonly revision: string
 }
 
-/** Top-level files of one model; the largest have some 200 shards. */
+/** Top-level files and folders of one model; the largest have some 200 shards. */
 const filesMax = 10_000
 
 /** `org/name[@revision]`; null when it is none. */
@@ -71,6 +71,7 @@ async function listFiles(
   signal?: AbortSignal,
 ): Promise<Map<string, number>> {
   const sizes = new Map<string, number>()
+  let entries = 0
   for (let page: string | null = `api/models/${id}/tree/${commit}`; page !== null;) {
     const { value, next }: { value: unknown; next: string | null } = await client.json(page, what, signal)
     if (!Array.isArray(value))
@@ -78,14 +79,23 @@ async function listFiles(
     for (const entry of value as unknown[]) {
       const [type, path, size] = [fieldOf(entry, 'type'), fieldOf(entry, 'path'), fieldOf(entry, 'size')]
       if (type !== 'file') continue
-      if (typeof path !== 'string' || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+      if (
+        typeof path !== 'string' ||
+        // A lone surrogate has no place in a URL.
+        !path.isWellFormed() ||
+        typeof size !== 'number' ||
+        !Number.isSafeInteger(size) ||
+        size < 0
+      )
         throw new ShoalError(
           'bad-model',
           `the hub's list of the files of ${what} has an entry without a name or size`,
         )
       sizes.set(path, size)
     }
-    if (sizes.size > filesMax || (value.length === 0 && next !== null))
+    // Entries and not names are counted: a list that leads back to its own first page has no end either.
+    entries += value.length
+    if (entries > filesMax || (value.length === 0 && next !== null))
       throw new ShoalError('limit-exceeded', `${what} has more than ${filesMax} files, or a list without end`)
     page = next
   }
