@@ -170,6 +170,23 @@ describe('a real node and a hostile peer', () => {
     expect(await next()).toMatchObject({ type: 'opened', session: 'second' })
   })
 
+  it.each(['a/b', 'nonsense', '__proto__'])(
+    'tells a coordinator that the next stage cannot be reached, when its peer id is %s',
+    async (peer) => {
+      const { send, next } = await converse()
+      await send(
+        open({ epoch: 0, next: { peer, addresses: ['/ip4/127.0.0.1/tcp/1', '/p2p/x'], coordinator: false } }),
+      )
+      expect(await next()).toMatchObject({
+        type: 'failed',
+        session: theirs(),
+        code: 'peer-vanished',
+        message: expect.stringContaining(peer) as unknown,
+      })
+      await stillWell()
+    },
+  )
+
   const sendNoise = (address: string, protocol: string): Promise<void> =>
     fc.assert(
       fc.asyncProperty(
