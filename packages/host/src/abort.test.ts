@@ -67,7 +67,7 @@ test('orAborted settles as the promise does, and leaves no listener behind', asy
   expect(await orAborted(Promise.resolve(4), undefined)).toBe(4)
 })
 
-test('orAborted rejects at the abort; what the promise does afterwards is nobody’s rejection', async () => {
+test('orAborted rejects at the abort, and a later rejection of the promise is handled', async () => {
   const controller = new AbortController()
   const late = Promise.withResolvers<number>()
   const waiting = orAborted(late.promise, controller.signal)

@@ -1,6 +1,9 @@
 import { ShoalError } from './errors.ts'
 
-/** The error with which an aborted operation fails: the signal's own `ShoalError`, or `cancelled` with its reason as cause. */
+/**
+ * The error with which an aborted operation fails: the signal's own `ShoalError`, or `cancelled` with its reason as
+ * cause.
+ */
 export function reasonOf(signal: AbortSignal): ShoalError {
   return signal.reason instanceof ShoalError
     ? signal.reason
@@ -14,7 +17,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 /**
  * Calls `listener` once: when the signal aborts, or before this returns when it has aborted already.
- * @returns a function that removes the listener; long-lived signals would otherwise collect those of finished work
+ * @returns a function that removes the listener; a long-lived signal would otherwise keep the listeners of finished work
  */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal === undefined) return () => undefined
@@ -32,7 +35,10 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => onAbort(signal, resolve))
 }
 
-/** Settles as `promise`, or rejects with {@link reasonOf} the signal when it aborts first. The promise itself goes on. */
+/**
+ * Settles as `promise` does, or rejects with {@link reasonOf} the signal when that aborts first. The promise's work
+ * goes on.
+ */
 export function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {

@@ -7,18 +7,18 @@ export interface Timer {
 
 export interface TimerOptions {
   /**
-   * The action is upkeep that nobody awaits (an idle connection's end, a periodic measurement): a program that has
-   * nothing else left to do may end before it. A timer that ends a wait must not be one of these, or else the process
-   * falls off its event loop with the wait unsettled.
+   * The action is upkeep that nothing awaits (ending an idle connection, a periodic measurement): a program that has
+   * nothing else left to do may end before it runs. A timer that ends a wait must not be in the background: the process
+   * could exit with the wait unsettled.
    */
   readonly background?: boolean
 }
 
-/** Time, handed in everywhere above this package so that the same code runs under virtual time. */
+/** Time. All packages above take it as an argument, so that the same code runs under virtual time. */
 export interface Clock {
   /** Monotonic milliseconds since an arbitrary origin: for leases, deadlines and measurements. */
   nowMs(): number
-  /** Milliseconds since 1970: for log lines and `created` fields only, never for a decision. */
+  /** Milliseconds since 1970 (Unix time): for log lines and `created` fields only, never for a decision. */
   wallMs(): number
   /** Runs `action` once after `delayMs`. Until then the process stays alive, unless the timer is a background one. */
   after(delayMs: number, action: () => void, options?: TimerOptions): Timer
@@ -48,8 +48,8 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /**
- * A repeating background timer: it does not keep the process alive. The next turn starts only after the action has
- * ended, so that turns never pile up.
+ * Repeats an action by a background timer, which does not keep the process alive. The interval begins anew after the action
+ * has ended, so that turns never pile up.
  */
 export function every(
   clock: Clock,
@@ -79,7 +79,10 @@ export function every(
   }
 }
 
-/** A signal that aborts after `timeoutMs` or with `signal`. It keeps the process alive: `clear` when the wait is over. */
+/**
+ * A signal that aborts after a time, or with another signal. Its timer keeps the process alive until `clear` is
+ * called.
+ */
 export interface TimeLimit {
   readonly signal: AbortSignal
   clear(): void

@@ -7,7 +7,9 @@ export interface DueAction {
   action: (() => void) | null
 }
 
-/** Waiting actions in a binary heap: a parent is due before its children. Cancelled ones leave when they reach the top. */
+/**
+ * Waiting actions in a binary heap: a parent is due before its children. Cancelled ones leave when they reach the top.
+ */
 export class DueQueue {
   readonly #heap: DueAction[] = []
 

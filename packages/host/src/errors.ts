@@ -4,7 +4,7 @@ import { failureCodes, type ErrorCode } from './failure-codes.ts'
  * An error that another party may see: a peer, an HTTP client, a shell.
  *
  * `definite` says whether the failed operation certainly did not happen (safe to retry elsewhere) or may have happened
- * (Maelstrom's distinction, `resources/errors.edn`). Our own bugs are plain `Error`s and crash.
+ * (Maelstrom's distinction, `resources/errors.edn`). Bugs of this program are plain `Error`s.
  */
 export class ShoalError extends Error {
   readonly code: ErrorCode
@@ -18,12 +18,12 @@ export class ShoalError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value, which may be of any type. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The error itself, or an `internal` one with its message for whatever else was thrown. */
+/** The error itself; any other thrown value becomes an `internal` error with its message. */
 export function asShoalError(error: unknown): ShoalError {
   return error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error })
 }

@@ -1,8 +1,8 @@
 /**
- * Time, chance, log lines and errors, as interfaces that everything above takes as arguments.
+ * Time, randomness, log and errors, as interfaces that all packages above take as arguments.
  *
- * The system's own clock, randomness, files and log are behind `@shoal/host/node`: only programs (`node`, `client`,
- * `sim`) and tests import that.
+ * The system's own clock, randomness, files and log are in `@shoal/host/node`, which only programs (`node`, `client`,
+ * `sim`) and tests import.
  *
  * @example
  * const clock = createVirtualClock()

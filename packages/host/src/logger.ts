@@ -16,7 +16,7 @@ export interface Logger {
 
 const nothing = (): void => undefined
 
-/** Drops every line: the default of libraries and tests. */
+/** Discards every line: the default in libraries and tests. */
 export const silentLogger: Logger = {
   debug: nothing,
   info: nothing,

@@ -1,8 +1,8 @@
 /**
- * The only door to the system: clock, randomness, log, files, memory, processes.
+ * The only access to the system: clock, randomness, log, files, memory, processes.
  *
- * Only programs (`node`, `client`, `sim`), tests and the files that threads are started with import it; packages above take
- * what it makes as arguments.
+ * Only programs (`node`, `client`, `sim`), tests and the entry files of threads import it. Packages above take what it makes
+ * as arguments.
  *
  * @example
  * const folder = dataDirectory(options.data)

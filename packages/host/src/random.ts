@@ -1,4 +1,4 @@
-/** Chance, handed in everywhere above this package so that a seed repeats a run. */
+/** Randomness. All packages above take it as an argument, so that a seed repeats a run. */
 export interface Random {
   bytes(length: number): Uint8Array
   /** Uniform in [0, 2^32). */
@@ -28,7 +28,7 @@ export function seededRandom(seed: number): Random {
   }
 }
 
-/** `length` random bytes as lower-case hexadecimal: session ids, request ids. */
+/** `length` random bytes in lower-case hexadecimal, for session ids and request ids. */
 export function randomHex(random: Random, length: number): string {
   return Array.from(random.bytes(length), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
 import type { Random } from './random.ts'
 
-/** What nearly everything above this package takes of the system. */
+/** The parts of the system that nearly every component needs. */
 export interface SystemDependencies {
   readonly clock: Clock
   readonly random: Random

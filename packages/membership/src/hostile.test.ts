@@ -11,7 +11,7 @@ import { inspectUpdate, rootName } from './document/update-grammar.ts'
 import { memberRecord } from './testing/member-record.ts'
 import { createWorld, swarmName, type World } from './testing/world.ts'
 
-/** A vandal: it has a key, a channel, and a yjs document of its own without any of our checks. */
+/** A hostile peer: it has a key, a channel, and a yjs document of its own without any checks. */
 interface Vandal {
   readonly transport: Transport
   readonly doc: Y.Doc
@@ -57,8 +57,8 @@ async function pair(): Promise<World> {
   return world
 }
 
-describe('a vandal', () => {
-  test('cannot speak for another peer, delete it, or sign at another place', async () => {
+describe('a hostile peer', () => {
+  test('cannot write or delete the record of another peer, nor place its own where it did not sign it', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')
     const before = here.inhabitants.get('b')!.membership.members()
@@ -87,7 +87,7 @@ describe('a vandal', () => {
       ['a forged record of b', write('b', (await seal(memberRecord('b', { incarnation: 99 }))).bytes)],
       ['its own record under the key of b', write('b', (await seal(memberRecord('v'))).bytes)],
       ['its own record at another clock', write('v', (await seal(memberRecord('v', { clock: 7 }))).bytes)],
-      ['a value that is no record', write('b', Uint8Array.of(1, 2, 3))],
+      ['a value that is not a record', write('b', Uint8Array.of(1, 2, 3))],
       ['the deletion of b', deletion()],
     ]
     for (const [name, update] of attempts) {
@@ -95,7 +95,7 @@ describe('a vandal', () => {
       expect(here.inhabitants.get('a')!.membership.members(), name).toEqual(before)
       expect(here.inhabitants.get('b')!.membership.members(), name).toEqual(before)
     }
-    // Every attempt counted; at the limit the vandal is out.
+    // Every attempt counted; at the limit the hostile peer is shut out.
     for (let more = attempts.length; more < memberLimits.maxMisbehaviour; more += 1)
       await vandal.send({ type: 'update', document, update: attempts[0]![1] })
     expect(here.inhabitants.get('a')!.events.filter(({ type }) => type === 'peer-shut-out')).toHaveLength(1)
@@ -104,7 +104,7 @@ describe('a vandal', () => {
     expect(here.alive('b')).toEqual(['a@1', 'b@1'])
   })
 
-  test('cannot send beats for another peer, nor make it a new incarnation more than once in a lease', async () => {
+  test('cannot send beats for another peer, nor make a peer raise its incarnation more than once in a lease', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')
     await vandal.send(
@@ -132,7 +132,7 @@ describe('a vandal', () => {
     expect(here.alive('b')).toHaveLength(2)
   })
 
-  test('is cut off when it talks more than a neighbour may', async () => {
+  test('is shut out when it sends more than a neighbour may', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')
     const state = encodeMembers({ type: 'state', document, stateVector: Uint8Array.of(0) })
@@ -144,8 +144,8 @@ describe('a vandal', () => {
   })
 })
 
-describe('any bytes', () => {
-  test('are refused with bad-frame, or hold nothing but bounded items', () => {
+describe('random and damaged bytes', () => {
+  test('are refused with bad-frame, or parse into a bounded number of items', () => {
     const doc = new Y.Doc()
     doc.clientID = 1
     for (let seq = 0; seq < 5; seq += 1)
@@ -178,7 +178,7 @@ describe('any bytes', () => {
     ['a string', (doc: Y.Doc) => doc.getMap(rootName).set('v', 'x')],
     ['another root', (doc: Y.Doc) => doc.getMap('other').set('v', new Uint8Array(1))],
     ['a long key', (doc: Y.Doc) => doc.getMap(rootName).set('v'.repeat(200), new Uint8Array(1))],
-  ])('%s in a document are refused', (_, write) => {
+  ])('%s in a document is refused', (_, write) => {
     const doc = new Y.Doc()
     write(doc)
     expect(() => inspectUpdate(Y.encodeStateAsUpdate(doc))).toThrow('refused')

@@ -1,10 +1,12 @@
 /**
- * Who is here. Every peer signs one record about itself into a replicated map (yjs) and beats; every observer verifies
- * records, measures leases by its own clock, and dials back before it holds anybody dead. There is no master, and no
- * snapshot, however young, makes a dead peer alive. `docs/membership.md` gives the rules.
+ * Which nodes are here. Every peer writes one signed record about itself into a replicated map (yjs), and sends beats.
+ * Every observer verifies records, measures leases by its own clock, and dials a silent peer back before it holds that
+ * peer dead. There is no master, and a record alone never makes a peer alive, however recent it is. The rules are in
+ * `docs/membership.md`.
  *
  * @example
- * const membership = createMembership({ transport, clock, random, logger }, { ...membershipProfiles.lan, document: manifestId, incarnation })
+ * const options = { ...membershipProfiles.lan, document: manifestId, incarnation }
+ * const membership = createMembership({ transport, clock, random, logger }, options)
  * membership.onEvent((event) => logger.info(event.type, event))
  * membership.start()
  * await membership.announce({ state: 'serving', span: { start: 0, end: 4 }, hardware, numericClass, version })

@@ -1,46 +1,67 @@
-/** Limits of this package alone, each with its reason. Those that are also the wire's are in `@shoal/protocol`. */
+/** Limits of this package, each with its reason. Limits that are part of the wire format are in `@shoal/protocol`. */
 export const memberLimits = {
-  /** Structs of yjs in one update: 4,096 members with sixteen restarts each since the last rotation. */
+  /** Items (yjs structs) in one update: 4,096 members with sixteen restarts each since the last rotation. */
   maxStructsPerUpdate: 65_536,
-  /** Ranges in an update's delete set: as many, since each overwritten value may leave one. */
+  /** Ranges in an update's delete set: as many as items, since each overwritten value may leave one. */
   maxDeletesPerUpdate: 65_536,
-  /** A state vector: 6.4 bytes for each yjs client, and as many clients as an update may have items. */
+  /** Size of a state vector: 6.4 bytes for each yjs client, and at most as many clients as an update may have items. */
   maxStateVectorBytes: 512 * 1024,
   /**
-   * Whole-state requests of one neighbour in one beat interval; each may cost us an encoding of the document. A link
-   * that was silent for thirty turns brings one from each of them at once.
+   * Requests for the whole state from one neighbour in one beat interval. Each may cost an encoding of the document. A
+   * link that was silent for thirty turns delivers the requests of all those turns at once.
    */
   maxStatesPerInterval: 32,
-  /** Messages of one neighbour in one beat interval, and four more for each member it may be passing on. */
+  /**
+   * Messages from one neighbour in one beat interval; four more are allowed for each member, whose news it may pass
+   * on.
+   */
   maxMessagesPerInterval: 256,
-  /** A peer id as text is 52 characters for ed25519; other key types are longer. */
+  /** Characters of a peer id: 52 for an Ed25519 key; other key types are longer. */
   maxPeerIdLength: 128,
-  /** Links in a record: 64 × (52 characters and an integer) are 3.6 KiB of the record's 8. */
+  /** Links in a record: 64 of them (52 characters and an integer each) take 3.6 KiB of the record's 8 KiB. */
   maxLinks: 64,
-  /** Rates in a record: 32 × (52 characters and an integer) are 1.9 KiB. */
+  /** Rates in a record: 32 of them (52 characters and an integer each) take 1.9 KiB. */
   maxRates: 32,
-  /** Ranks beside the leader of a planned group: plans combine six devices at most, and 8 × 52 characters leave room in the record. */
+  /** Ranks of a planned group, its leader not counted. Plans combine at most six devices. */
   maxGroupRanks: 8,
-  /** Speeds of ranks are small whole numbers: plans give the fastest sixteen. */
+  /** Highest speed of a rank. Speeds are small whole numbers: plans give the fastest rank 16. */
   maxRankSpeed: 1000,
-  /** A version, a device's or a numeric class's name. */
+  /** Characters of a version, and of the names of a device, a machine and a numeric class. */
   maxNameLength: 128,
-  /** Points of misbehaviour before a neighbour is shut out. One forged write may be a bug in transit, eight are not. */
+  /** Faults at which a neighbour is shut out. One damaged frame may have another cause than malice, eight have not. */
   maxMisbehaviour: 8,
-  /** A point is forgiven after this: a fault an hour, of a program with one bug, stays a fault. Eight in four minutes are a series. */
+  /**
+   * Time after which one fault is forgiven. A program whose bug causes a fault an hour is never shut out; eight faults
+   * in four minutes are.
+   */
   forgivePointMs: 60_000,
-  /** How long a neighbour stays shut out: long enough to end a loop, short enough for a repaired program. */
+  /**
+   * How long a neighbour stays shut out: long enough to break a retry loop, short enough for a program that was
+   * repaired.
+   */
   banMs: 60_000,
-  /** Bytes waiting for one slow neighbour: two whole documents. A slower one is dropped and syncs anew. */
+  /**
+   * Bytes that may wait for one slow neighbour: two whole documents. The channel of a slower one ends, and it syncs
+   * anew on the next.
+   */
   maxWaitingBytes: 8 * 1024 * 1024,
-  /** Rotations a message may be ahead of us; a jump to the end of the integers would end rotation for ever. */
+  /**
+   * Rotations by which a message may be ahead. Following a jump to the highest integer would make every further
+   * rotation impossible.
+   */
   maxRotationJump: 1024,
-  /** Dials under way at once to strengthen the mesh: a burst of joiners must not become a burst of dials. */
+  /** Dials under way at once, so that a burst of joining peers does not cause a burst of dials. */
   maxDialsAtOnce: 4,
-  /** Neighbours to whom news is passed on at random: with six each, a flood misses a peer of a random mesh once in 400 times. */
+  /**
+   * Randomly chosen neighbours to which news is passed on. With six each, a flood in a random mesh misses a peer once
+   * in 400 times (e^-6).
+   */
   fanOut: 6,
-  /** First records of a life, written while its links change: they are passed on as if nobody had a link with it. */
+  /**
+   * First records of a life, written while the owner's links still change. They are passed on as if no peer had a link
+   * with the owner.
+   */
   youngRecords: 3,
-  /** Lives remembered of peers that are gone, so that a stale record cannot bring them back. */
+  /** Ended lives that are remembered, so that a stale record cannot bring a dead peer back. */
   maxTombstones: 8192,
 } as const

@@ -37,14 +37,14 @@ describe('joining', () => {
     await swarm(seed, 6)
   })
 
-  test('a client that announces nothing sees everybody and is seen by nobody', async () => {
+  test('a client that announces nothing sees all members, and none of them sees it', async () => {
     const all = await swarm(4, 3)
     await world.join('client', 'p00', { silent: true })
     await world.until(() => world.alive('client').length === 3, 5000)
     for (const name of all) expect(world.alive(name)).toHaveLength(3)
   })
 
-  test('a member of another swarm is not taken in', async () => {
+  test('a member of another swarm does not become a member of this one', async () => {
     await swarm(5, 2)
     await world.join('x', 'p00', { document: 'b'.repeat(64) })
     await world.run(3000)
@@ -52,7 +52,7 @@ describe('joining', () => {
     expect(world.alive('x')).toEqual(['x@1'])
   })
 
-  test('nobody is alive by a record alone', async () => {
+  test('a record alone makes no peer alive', async () => {
     world = createWorld(6)
     await world.join('a')
     await world.join('b', 'a')
@@ -114,7 +114,7 @@ describe('going', () => {
     expect(all).toHaveLength(3)
   })
 
-  test('three seconds of silence kill nobody', async () => {
+  test('a peer that is silent for three seconds stays alive', async () => {
     const all = await swarm(10, 5)
     for (const name of all) if (name !== 'p01') world.network.stop(name, 'p01')
     await world.run(3000)
@@ -150,7 +150,7 @@ describe('coming back', () => {
     ])
   })
 
-  test('a peer that comes back with a lost number goes above its old one', async () => {
+  test('a peer that comes back with a lost incarnation number raises it above its old one', async () => {
     const all = await swarm(12, 3)
     await world.kill('p01')
     await world.run(500)
@@ -198,14 +198,14 @@ describe('coming back', () => {
     },
   )
 
-  test('what came in while a peer stood still gets no more than a lease (seed 774 of the churn)', async () => {
+  test('a beat that arrived while its reader stood still extends the lease once only (seed 774 of the churn)', async () => {
     const all = await swarm(18, 3)
     const [sleeper, silent] = ['p00', 'p02']
     const { beatIntervalMs, dialBackMs, leaseMs } = membershipProfiles.lan
     world.freeze(sleeper)
     for (const name of ['p01', silent]) world.network.stop(name, sleeper)
     await world.run(120_000)
-    // Beats of two minutes are in the sleeper's sockets; then their owner is heard by nobody any more.
+    // The sleeper's sockets hold the beats of two minutes; from now on no peer receives further ones of their owner.
     world.network.heal(silent, sleeper)
     world.network.heal('p01', sleeper)
     for (const name of ['p01', sleeper]) world.network.stop(name, silent)
@@ -224,9 +224,9 @@ describe('coming back', () => {
     expect(all).toHaveLength(3)
   })
 
-  test('a peer that stood still beyond its lease says so itself and returns as a new incarnation', async () => {
+  test('a peer that stood still beyond its lease ends its own incarnation and begins the next one', async () => {
     world = createWorld(17)
-    // A clock of its own, that the test stops: as SIGSTOP stops a process, whose monotonic clock goes on.
+    // A clock whose timers the test stops, as SIGSTOP stops those of a process while its monotonic clock goes on.
     const transport = world.network.createTransport('s')
     let standing = false
     const due: (() => void)[] = []
@@ -258,7 +258,7 @@ describe('coming back', () => {
     for (const action of due.splice(0)) action()
     await world.until(() => world.alive('a').includes('s@2') && world.alive('b').includes('s@2'), 5000)
     expect(expired).toContainEqual({ type: 'self-expired', incarnation: 1, next: 2, cause: 'stood-still' })
-    // Its own sleep counted against nobody.
+    // Its own standstill counted against no other peer.
     expect(sleeper.snapshot().members.map(({ peerId }) => peerId)).toEqual(['a', 'b', 's'])
     await sleeper.close()
   })

@@ -1,26 +1,28 @@
-/** Times of the failure detector, in milliseconds of the observer's own clock. */
+/** Times of the failure detector, in milliseconds of the observer's own monotonic clock. */
 export interface DetectorTiming {
-  /** Between two signs of life of one peer. */
+  /** Time between two beats of one peer. */
   readonly beatIntervalMs: number
-  /** A peer without a new beat for so long is suspected. */
+  /** A peer is suspected when no new beat of it arrives within this time. */
   readonly leaseMs: number
-  /** Most that a dial-back may take before its silence counts as no answer. */
+  /** Longest time that a dial-back may take; after that it counts as unanswered. */
   readonly dialBackMs: number
-  /** After an answered dial-back: time for the beat that proves the incarnation. */
+  /** Time after an answered dial-back in which the beat must arrive that proves the incarnation. */
   readonly graceMs: number
 }
 
 export interface MembershipOptions extends DetectorTiming {
-  /** The swarm: the manifest's id. Signatures cover it, so that a record of one swarm means nothing in another. */
+  /** The swarm: its manifest's id. Signatures cover it, so a record of one swarm is invalid in every other. */
   readonly document: string
   /**
-   * Higher than in every earlier life of this key: persisted, and at least the wall clock's seconds at the start, so
-   * that a lost data directory does not bring an old number back.
+   * Number of this process's life, higher than in every earlier life of the same key. It is persisted, and at least the
+   * wall clock's seconds at the start, so that a lost data directory does not bring an old number back.
    */
   readonly incarnation: number
-  /** Connections that membership opens by itself: the mesh of a swarm up to this size is full. */
+  /** Connections that membership opens by itself. A swarm of up to this many peers forms a full mesh. */
   readonly neighboursMax: number
-  /** The document is replaced by a fresh one beyond this size, and beyond eight times its members' records. */
+  /**
+   * A document is replaced by a fresh one when it is larger than this and than three times the records of its members.
+   */
   readonly rotateAtBytes: number
 }
 
@@ -28,9 +30,9 @@ export interface MembershipOptions extends DetectorTiming {
 export type MembershipProfile = Omit<MembershipOptions, 'document' | 'incarnation'>
 
 /**
- * lease = 2 × the longest pause that must kill nobody + 3 beats + the time of a flood.
- * Twice the pause, because two peers may pause one after the other (a forwarder after the owner); three beats, because
- * one may be lost with a connection and one may just have been missed.
+ * Lease in milliseconds: twice the longest pause after which a peer must still count as alive, three beats, and the time
+ * of a flood. The pause counts twice because two peers may pause one after the other (the owner of a beat, then the relay
+ * that passes it on). Three beats, because one may be lost with a connection and one may just have been missed.
  */
 export function leaseFor(pauseMs: number, beatIntervalMs: number, floodMs: number): number {
   return 2 * pauseMs + 3 * beatIntervalMs + floodMs
@@ -46,14 +48,17 @@ function profile(
     beatIntervalMs,
     leaseMs: leaseFor(pauseMs, beatIntervalMs, floodMs),
     dialBackMs,
-    // A beat goes out when a channel opens; two more intervals cover one that is lost.
+    // A peer sends a beat when a channel opens. Two intervals cover the loss of that beat.
     graceMs: 2 * beatIntervalMs + floodMs,
     neighboursMax: 20,
     rotateAtBytes: 64 * 1024,
   }
 }
 
-/** After memberlist's local, LAN and WAN defaults. A pause of 3 s (5 s in a WAN) kills nobody. */
+/**
+ * Modelled on the local, LAN and WAN defaults of memberlist (HashiCorp). A peer that pauses for 3 s (5 s in `wan`)
+ * stays alive.
+ */
 export const membershipProfiles = {
   /** Several processes on one machine: lease 8 s. */
   local: profile(3000, 500, 500, 1000),

@@ -5,7 +5,7 @@ import type { MemberRecord } from './records/record.ts'
 /** A member as the planner sees it. */
 export type SnapshotMember = Omit<MemberRecord, 'seq' | 'writer' | 'clock' | 'version'>
 
-/** The records of the members one observer holds alive, sorted by peer id. A plain value. */
+/** Records of the members that one observer holds alive, sorted by peer id. A plain value. */
 export interface Snapshot {
   readonly members: readonly SnapshotMember[]
 }
@@ -18,7 +18,10 @@ export function createSnapshot(records: readonly MemberRecord[]): Snapshot {
   return { members }
 }
 
-/** {@link createSnapshot} that gives the snapshot before again while the records are the same ones: whoever asks often compares two values, and not their contents. */
+/**
+ * {@link createSnapshot} that returns the same object while the records are the same, so that callers can compare
+ * snapshots by identity.
+ */
 export function createSnapshots(): (records: readonly MemberRecord[]) => Snapshot {
   let last: { readonly records: readonly MemberRecord[]; readonly snapshot: Snapshot } = {
     records: [],
@@ -34,8 +37,8 @@ export function createSnapshots(): (records: readonly MemberRecord[]) => Snapsho
 }
 
 /**
- * Lower-case hex sha256 over deterministic CBOR of everything a plan depends on: equal hashes, equal plans. Addresses,
- * load and counters are left out; links to peers that are not in the snapshot too, since no plan can use them.
+ * SHA-256 in lower-case hex over the deterministic CBOR of everything that a plan depends on: equal hashes mean equal
+ * plans. Addresses, load and counters are left out, and so are links to peers outside the snapshot: no plan can use them.
  */
 export function snapshotHash(snapshot: Snapshot): string {
   const present = new Set(snapshot.members.map((member) => member.peerId))

@@ -14,7 +14,10 @@ export interface Member {
   readonly load: BeatLoad | null
 }
 
-/** A change in what this observer holds of another peer. `peer-joined`: it is alive for the first time in this incarnation. */
+/**
+ * A change in what this observer holds of another peer. `peer-joined`: it is alive for the first time in this
+ * incarnation.
+ */
 export interface PeerEvent {
   readonly type: 'peer-joined' | 'peer-suspected' | 'peer-dead' | 'peer-left'
   readonly peer: string

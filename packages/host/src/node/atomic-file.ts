@@ -1,13 +1,13 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 
 /**
- * Replaces a file in one step: a reader, and a machine that loses power, sees the old bytes or the new ones, never a part.
+ * Replaces a file atomically: a reader sees the old bytes or the new ones, never a part, also after a loss of power.
  * The rename replaces an existing file on every platform, Windows included.
  */
 export function writeFileAtomically(path: string, content: string | Uint8Array, mode = 0o644): void {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
   const temporary = `${path}.${process.pid}.tmp`
-  // A leftover of a crashed process with our pid would keep its own mode.
+  // A file left by a crashed process with the same pid would keep its own mode.
   rmSync(temporary, { force: true })
   const file = openSync(temporary, 'wx', mode)
   try {

@@ -1,6 +1,9 @@
 import { ShoalError } from '../errors.ts'
 
-/** A bare letter is binary, as `docker run --memory 4g` and `-Xmx4g` have it; `MB` is decimal, `MiB` binary (IEC 80000-13). */
+/**
+ * `MB` is decimal and `MiB` binary (IEC 80000-13). A bare letter is binary, as in `docker run --memory 4g` and
+ * `-Xmx4g`.
+ */
 const unitBytes: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
@@ -19,7 +22,7 @@ const unitBytes: Readonly<Record<string, number>> = {
 }
 
 /**
- * `4GiB`, `512MB`, `1.5g`, `1048576` to whole bytes.
+ * Parses a size such as `4GiB`, `512MB`, `1.5g` or `1048576` into whole bytes.
  * @throws {ShoalError} `bad-request` for anything else, and for sizes below 1 byte or above 2^53
  */
 export function parseByteSize(text: string): number {
@@ -32,7 +35,7 @@ export function parseByteSize(text: string): number {
   return bytes
 }
 
-/** Bytes for people: three digits and a binary unit, `1.50 GiB`. */
+/** Formats bytes for people, with three digits and a binary unit: `1.50 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let value = bytes

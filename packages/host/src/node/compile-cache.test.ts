@@ -18,7 +18,7 @@ test('a folder is made for its owner alone', () => {
 })
 
 test.skipIf(me === undefined)(
-  'a folder that others may write to, or own, is not used (skipped where users have no numbers)',
+  'a folder that other users own or may write to is not used (skipped where there are no user ids)',
   () => {
     chmodSync(folder, 0o777)
     expect(ownedFolder(folder, me)).toBeNull()
@@ -27,7 +27,7 @@ test.skipIf(me === undefined)(
   },
 )
 
-test('what is no folder is not used', () => {
+test('a path that is not a folder is not used', () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
   expect(ownedFolder(join(file, 'cache'), me)).toBeNull()

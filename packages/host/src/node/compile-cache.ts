@@ -12,10 +12,11 @@ export function keepCompiledCode(): void {
 }
 
 /**
- * A folder for compiled code, made when it is missing: with it, node reads in half the time what it otherwise compiles at
- * each start. Who can write there decides what we execute, so it must be ours alone; null when it is not.
+ * A folder for Node's compile cache, made when it is missing. With the cache a start takes half the time to load code. A
+ * user who can write there decides what this process executes, so the folder must belong to this user alone.
+ * @returns the folder; null when it cannot be made, or is not safe to use
  *
- * @param userId of this process; undefined on systems that have none
+ * @param userId user id of this process; undefined on systems without user ids
  */
 export function ownedFolder(path: string, userId: number | undefined): string | null {
   try {
@@ -24,7 +25,7 @@ export function ownedFolder(path: string, userId: number | undefined): string | 
     const foreign = userId !== undefined && (uid !== userId || (mode & 0o022) !== 0)
     return foreign ? null : path
   } catch {
-    // No home, no room, no permission: a start without a cache works as well.
+    // No home, no disk space or no permission: a start without a cache works as well.
     return null
   }
 }

@@ -1,9 +1,11 @@
 import { isRunning, parentOf, startTimeOf } from './process-identity.ts'
 
 export interface ExitWithParentOptions {
-  /** Runs first, for a clean end (leave the swarm, remove files); the process ends at the latest `graceMs` later. */
+  /**
+   * Runs first, for a clean end (leaving the swarm, removing files). The process ends `graceMs` later at the latest.
+   */
   readonly onParentGone?: () => void
-  /** Default 5,000: longer than a leave on a LAN, shorter than anybody waits for a port to become free. */
+  /** Default 5,000: longer than leaving a swarm on a LAN, shorter than a user waits for a port to become free. */
   readonly graceMs?: number
 }
 
@@ -15,7 +17,7 @@ export function exitWithParent(options: ExitWithParentOptions = {}): void {
   const onGone = once(() => end(options))
   if (process.connected) {
     process.once('disconnect', onGone)
-    // Listening keeps the process alive otherwise.
+    // Otherwise the listener keeps the process alive.
     process.channel?.unref()
     return
   }
@@ -27,9 +29,9 @@ export function exitWithParent(options: ExitWithParentOptions = {}): void {
 }
 
 /**
- * The same for a process whose pipes belong to somebody else: looks twice a second whether its `generations` nearest
+ * Does the same for a process whose pipes belong to another one: it checks twice a second whether its `generations` nearest
  * ancestors still run. `npm start` is npm → shell → node, and killing npm leaves both others running.
- * (Windows tells no grandparent: there the parent alone is watched.)
+ * (On Windows only the parent is watched: the grandparent is not known.)
  */
 export function watchAncestors(generations: number, options: ExitWithParentOptions = {}): void {
   const ancestors: { pid: number; startTime: string | null }[] = []

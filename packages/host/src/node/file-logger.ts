@@ -9,7 +9,7 @@ import { makeFolder } from './make-folder.ts'
 
 export interface FileLoggerOptions {
   readonly level: LogLevel
-  /** Rotating file of JSON lines; none when absent. */
+  /** Path of a rotating file of JSON lines; no file is written when absent. */
   readonly file?: string
   /** Readable lines on standard error, or on a stream of the caller's. */
   readonly stderr: boolean | NodeJS.WritableStream
@@ -20,7 +20,7 @@ export interface FileLogger extends Logger {
   close(): Promise<void>
 }
 
-/** Five files of 10 MB: weeks of a quiet node, hours of a debugged one, and never a full disk. */
+/** Five files of 10 MB hold weeks of a quiet node or hours at level `debug`, and never fill a disk. */
 const rotation = { size: '10M', maxFiles: 4 } as const
 
 /** One readable line per event on stderr, one JSON object per event in a rotating file. */
@@ -46,7 +46,10 @@ export function createFileLogger(options: FileLoggerOptions): FileLogger {
   return { ...wrap(root), close: () => (file === null ? Promise.resolve() : endOf(file)) }
 }
 
-/** The file keeps where a bug was; the readable line shows the sentence. Expected failures have a code and need no stack. */
+/**
+ * The file keeps where a bug was; the readable line shows the sentence. Expected failures have a code and need no
+ * stack.
+ */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error ? error.code : undefined

@@ -29,7 +29,7 @@ test('data directory: the option, then SHOAL_DATA, then the platform', () => {
   expect(dataDirectory(undefined, {})).toMatch(/shoal/)
 })
 
-test('a folder is made with what is missing above it', () => {
+test('a folder is made together with its missing parents', () => {
   const path = join(folder, 'a', 'b', 'c')
   makeFolder(path)
   makeFolder(path)
@@ -40,7 +40,7 @@ test('a folder is made with what is missing above it', () => {
 })
 
 test.skipIf(process.platform !== 'linux')(
-  'a folder that no file system makes is refused, not tried for ever',
+  'a folder that cannot be made is refused, not tried for ever',
   () => {
     expect(() => makeFolder('/proc/nope')).toThrow(/ENOENT/)
     expect(() => lockDirectory('/proc/nope/deeper')).toThrow(/ENOENT/)
@@ -115,7 +115,7 @@ const holder = (fields: object): string =>
     ...fields,
   })
 
-test('a second lock is refused, naming process, folder and the way out', () => {
+test('a second lock is refused with the process, the folder and the alternatives', () => {
   const lock = lockDirectory(folder)
   expect(() => lockDirectory(folder)).toThrow(
     `${folder} is in use by process ${process.pid}; stop it, or choose another folder with --data DIR`,
@@ -144,19 +144,19 @@ test.each([
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a process number that was given to another process is not the holder',
+  'another process that has the pid of a dead holder does not hold the lock',
   () => {
     writeFileSync(lockPath(), holder({ startTime: 'earlier' }))
     lockDirectory(folder).release()
   },
 )
 
-test('a holder on another machine is believed', () => {
+test('a holder on another machine counts as alive', () => {
   writeFileSync(lockPath(), holder({ host: 'elsewhere', pid: deadPid() }))
   expect(() => lockDirectory(folder)).toThrow(/on elsewhere/)
 })
 
-test('releasing leaves a lock alone that is not ours any more', () => {
+test('releasing does not remove the lock of another process', () => {
   const lock = lockDirectory(folder)
   writeFileSync(lockPath(), holder({ token: 'other' }))
   lock.release()
@@ -172,7 +172,7 @@ test('a lock is released when its process exits', () => {
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('of many processes that find a dead lock at once, exactly one gets it', async () => {
+test('when many processes find the lock of a dead process at once, exactly one gets it', async () => {
   writeFileSync(lockPath(), holder({ pid: deadPid() }))
   const { spawn } = await import('node:child_process')
   const script = `import { lockDirectory } from ${JSON.stringify(new URL('lock-directory.ts', import.meta.url).href)}

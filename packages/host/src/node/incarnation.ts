@@ -3,10 +3,10 @@ import { ShoalError } from '../errors.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 
 /**
- * A number higher than any this file ever gave, and at least the wall clock's seconds: a peer that comes back, even
- * with its data directory restored from an old copy, is newer than its last life.
+ * Takes the next incarnation: a number higher than any that this file ever gave, and at least the wall clock's seconds. A
+ * peer that comes back is therefore newer than its last life, also with a data directory restored from an old copy.
  *
- * @param path the counter's file; made when missing
+ * @param path file of the counter; made when missing
  * @throws {ShoalError} `internal` when the file holds something else
  */
 export function nextIncarnation(path: string, wallMs = Date.now()): number {

@@ -6,7 +6,7 @@ import { ShoalError } from '../errors.ts'
 import { makeFolder } from './make-folder.ts'
 import { isRunning, startTimeOf } from './process-identity.ts'
 
-/** Held until released or until this process ends. */
+/** A claim on a folder, held until it is released or this process ends. */
 export interface DirectoryLock {
   release(): void
 }
@@ -14,7 +14,7 @@ export interface DirectoryLock {
 interface Holder {
   readonly pid: number
   readonly host: string
-  /** Tells this process from a later one with the same number; null where it cannot be told. */
+  /** Start time of the process, which tells it from a later one with the same pid; null where it is not known. */
   readonly startTime: string | null
   readonly lockedAtMs: number
   readonly token: string
@@ -40,7 +40,7 @@ export function lockDirectory(folder: string): DirectoryLock {
     lockedAtMs: Date.now(),
     token: randomUUID(),
   }
-  // Written whole before it gets its name, so that nobody ever reads a half-written lock.
+  // Written before it gets its final name, so that no process reads a half-written lock.
   const draft = `${path}.${own.token}`
   writeFileSync(draft, `${JSON.stringify(own)}\n`)
   try {
@@ -50,7 +50,7 @@ export function lockDirectory(folder: string): DirectoryLock {
   }
   const release = (): void => {
     process.off('exit', release)
-    // Not ours any more only when somebody removed it by hand and started another node.
+    // The lock is another process's when a user removed it by hand and started another node.
     if (readHolder(path)?.token === own.token) rmSync(path, { force: true })
   }
   process.on('exit', release)
@@ -104,7 +104,8 @@ function evict(path: string, dead: Holder | null): void {
     throw error
   }
   const moved = readHolder(aside)
-  // We judged one lock and moved another: give it back. Its owner is alive; the next attempt finds it.
+  // The lock that was moved is not the one that was examined: give it back. Its owner is alive; the next attempt finds
+  // it.
   if (moved !== null && moved.token !== dead?.token) linkSync(aside, path)
   rmSync(aside, { force: true })
 }
@@ -121,7 +122,7 @@ function readHolder(path: string): Holder | null {
 }
 
 function isHeld(holder: Holder): boolean {
-  // On a shared disk another machine's pid says nothing here: believe it.
+  // A pid of another machine, on a shared disk, cannot be checked here: its holder counts as alive.
   if (holder.host !== hostname()) return true
   const bootedAtMs = Date.now() - uptime() * 1000
   // A minute of grace: the wall clock may have been set since.

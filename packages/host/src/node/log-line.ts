@@ -1,12 +1,12 @@
-/** Values that need no quotes: ids, numbers, addresses, ranges. */
+/** Values that are written without quotes: ids, numbers, addresses, ranges. */
 const plain = /^[\w.:/@+\-[\],%]+$/
 
-/** Longest value on a readable line; the file has it whole. */
+/** Longest value on a readable line. The file has the whole value. */
 const valueLengthMax = 400
 
 /**
  * Turns one JSON line of the log into a readable one: time, level, event, `key=value`.
- * Whatever a peer sent is quoted, so that it can neither break the line nor drive the terminal.
+ * Text from a peer is quoted, so that it can neither break the line nor send control sequences to the terminal.
  */
 export function readableLine(json: string): string {
   const { time, level, event, ...fields } = JSON.parse(json) as Record<string, unknown>

@@ -89,7 +89,7 @@ test('this machine has memory and at least one core', () => {
   expect(physicalCores()).toBeGreaterThanOrEqual(1)
 })
 
-test('a machine is the same one whoever asks', () => {
+test('all processes on a machine get the same identity', () => {
   const other = execFileSync(
     process.execPath,
     [

@@ -3,7 +3,7 @@ import { readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import { dirname } from 'node:path'
 
-/** Bytes this user may still write where `path` is, or where its nearest existing parent is. */
+/** Bytes that this user may still write to the file system of `path`, or of its nearest existing parent. */
 export function freeDiskBytes(path: string): number {
   for (let folder = path; ; folder = dirname(folder)) {
     try {
@@ -17,8 +17,8 @@ export function freeDiskBytes(path: string): number {
 }
 
 /**
- * Cores without their hardware threads: two threads of one core share its multipliers, so that compute gains nothing
- * from the second. Never more than the scheduler gives this process (affinity, cgroup quota).
+ * Physical cores. Two hardware threads of one core share its arithmetic units, so that matrix products gain nothing from
+ * the second. Never more than the scheduler gives this process (affinity, cgroup quota).
  */
 export function physicalCores(): number {
   const usable = availableParallelism()
@@ -27,8 +27,8 @@ export function physicalCores(): number {
 }
 
 /**
- * The same for all processes that share this machine's cores, and for no others: on Linux of the running kernel, which
- * containers share and copies of an installed system do not.
+ * A text that is equal for all processes that share this machine's cores, and for no others. On Linux it is the running
+ * kernel's boot id, which containers share and copies of an installed system do not.
  */
 export function machineIdentity(): string {
   try {
@@ -52,7 +52,10 @@ function countCores(): number | null {
   return null
 }
 
-/** Distinct (physical id, core id) pairs; null on ARM, whose cpuinfo has neither (and whose cores have one thread each). */
+/**
+ * Distinct (physical id, core id) pairs; null on ARM, whose cpuinfo has neither (and whose cores have one thread
+ * each).
+ */
 export function coresInCpuinfo(text: string): number | null {
   const cores = new Set<string>()
   for (const section of text.split(/\n\s*\n/)) {

@@ -2,9 +2,9 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Makes a folder and what is missing above it, one after the other. Node's own `recursive` never returns where a file
- * system answers "no such folder" to the making of one, as `/proc` does.
- * @throws the system's error for the folder that could not be made
+ * Makes a folder and its missing parents, one after the other. Node's own option `recursive` never returns on a file system
+ * that refuses a new folder with ENOENT, as `/proc` does.
+ * @throws {Error} the system's error for the folder that could not be made
  */
 export function makeFolder(path: string): void {
   if (isFolder(path)) return

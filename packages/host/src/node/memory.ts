@@ -13,7 +13,10 @@ const readSystemText: ReadText = (path) => {
   }
 }
 
-/** Bytes this process may still take: the least of what the system has free and what each enclosing cgroup leaves. */
+/**
+ * Bytes that this process may still allocate: the least of what the system has free and what each enclosing cgroup
+ * allows.
+ */
 export function availableMemoryBytes(): number {
   if (process.platform === 'linux') return linuxAvailableMemoryBytes(readSystemText, freemem())
   if (process.platform === 'darwin') return darwinAvailableMemoryBytes(vmStat(), freemem())
@@ -22,7 +25,8 @@ export function availableMemoryBytes(): number {
 
 /**
  * Bytes that macOS can give away, from the report of `vm_stat(1)`: free pages, those read ahead (speculative) and those
- * not used lately (inactive). `freemem` counts the first alone, which are nearly none on a machine that has run for an hour.
+ * not used lately (inactive). `freemem` counts only the free
+ * pages, of which a machine that has run for an hour has nearly none.
  * @param freeBytes the answer when the report cannot be read
  */
 export function darwinAvailableMemoryBytes(report: string, freeBytes: number): number {
@@ -34,7 +38,7 @@ export function darwinAvailableMemoryBytes(report: string, freeBytes: number): n
   return Number.isFinite(bytes) ? bytes : freeBytes
 }
 
-/** Empty where a sandbox hides the command. */
+/** The report of `vm_stat(1)`; empty where a sandbox hides the command. */
 function vmStat(): string {
   try {
     return execFileSync('vm_stat', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
@@ -43,7 +47,7 @@ function vmStat(): string {
   }
 }
 
-/** The decision behind {@link availableMemoryBytes}, apart from the machine. */
+/** Computes {@link availableMemoryBytes} from files and figures that tests can replace. */
 export function linuxAvailableMemoryBytes(readText: ReadText, freeBytes: number): number {
   // MemFree does not count page cache that the kernel gives back at once; MemAvailable does (proc_meminfo(5)).
   const available = /^MemAvailable:\s+(\d+) kB$/m.exec(readText('/proc/meminfo') ?? '')
@@ -87,7 +91,9 @@ const one: CgroupVersion = {
   reclaimable: /^total_inactive_file (\d+)$/m,
 }
 
-/** The cgroup's folder and those above it, down to the root: in a container the path may not exist but the root does. */
+/**
+ * The cgroup's folder and those above it, down to the root: in a container the path may not exist but the root does.
+ */
 function foldersUp(root: string, path: string): string[] {
   const parts = path.split('/').filter((part) => part !== '' && part !== '..')
   return Array.from({ length: parts.length + 1 }, (_, up) =>
@@ -99,7 +105,7 @@ function roomIn(readText: ReadText, folder: string, version: CgroupVersion): num
   const limit = readText(`${folder}/${version.limit}`)?.trim()
   const usage = readText(`${folder}/${version.usage}`)?.trim()
   if (limit === undefined || usage === undefined || limit === 'max') return Number.POSITIVE_INFINITY
-  // Usage counts file pages that are dropped before anyone runs out.
+  // Usage includes page cache, which the kernel drops before an allocation fails.
   const reclaimable = version.reclaimable.exec(readText(`${folder}/memory.stat`) ?? '')
   return Number(limit) - Number(usage) + (reclaimable === null ? 0 : Number(reclaimable[1]))
 }

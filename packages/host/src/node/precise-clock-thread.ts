@@ -1,4 +1,4 @@
-/** The thread behind `createPreciseClock`: sleeps until the time that it is told, then sends one message. */
+/** The thread of `createPreciseClock`: it sleeps until the time it is given, then sends one message. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { neverNs, stopNs } from './precise-clock.ts'
 

@@ -4,7 +4,7 @@ import { createPreciseClock } from './precise-clock.ts'
 const clock = createPreciseClock()
 afterAll(() => clock.close())
 
-test('runs actions in order of their due times, never early, and not those that were cancelled', async () => {
+test('actions run in order of their due times, never early, and not when they were cancelled', async () => {
   const ran: string[] = []
   const startMs = clock.nowMs()
   const { promise, resolve } = Promise.withResolvers<number>()
@@ -18,7 +18,7 @@ test('runs actions in order of their due times, never early, and not those that 
   expect(ran).toEqual(['first', 'first, asked for later', 'second'])
 })
 
-test('a timer set inside another, and one whose time has come already', async () => {
+test('a timer that is set inside another runs, and so does one that is due already', async () => {
   const { promise, resolve } = Promise.withResolvers<readonly number[]>()
   clock.after(1, () => {
     const from = clock.nowMs()

@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import type { Clock, Timer, TimerOptions } from '../clock.ts'
 
-/** What the thread is told instead of a time: nothing is due, and the end. */
+/** Messages to the thread instead of a time: nothing is due; end. */
 export const neverNs = -1n
 export const stopNs = -2n
 
-/** A clock with a thread of its own; whoever made it closes it. */
+/** A clock with a thread of its own. Its creator must close it. */
 export interface PreciseClock extends Clock {
   close(): void
 }
@@ -17,9 +17,9 @@ interface Entry {
 }
 
 /**
- * The system's time with timers that come 0.15 to 0.3 ms late, where those of the event loop come between 0.75 ms early
- * and 1.4 late: they count whole milliseconds. A thread sleeps until the next one is due (a wait on shared memory takes
- * fractions) and then wakes this one, so that nothing spins.
+ * The system's time, with timers that are 0.15 to 0.3 ms late. Those of the event loop count whole milliseconds, and are
+ * between 0.75 ms early and 1.4 ms late. A thread sleeps until the next timer is due (a wait on shared memory accepts
+ * fractions of a millisecond) and then wakes this one, so that nothing spins.
  */
 export function createPreciseClock(): PreciseClock {
   const shared = new SharedArrayBuffer(16)
@@ -38,7 +38,7 @@ export function createPreciseClock(): PreciseClock {
 
   const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
-  /** A message that is awaited must keep the process alive; the thread on its own must not. */
+  /** An expected message must keep the process alive; the thread by itself must not. */
   const holdProcess = (hold: boolean): void => {
     if (hold === holding) return
     holding = hold
@@ -90,7 +90,7 @@ export function createPreciseClock(): PreciseClock {
   }
 }
 
-/** Behind all that are due by then: found from the end, where a new timer nearly always belongs. */
+/** Index behind all timers that are due by then. Searched from the end, where a new timer nearly always belongs. */
 function placeOf(pending: readonly Entry[], dueMs: number): number {
   let place = pending.length
   while (place > 0 && (pending[place - 1]?.dueMs ?? 0) > dueMs) place -= 1

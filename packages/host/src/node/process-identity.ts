@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** Whether a process with this number runs now. One of another user (EPERM) counts. */
+/** Whether a process with this pid runs now. A process of another user (EPERM) counts. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -12,8 +12,8 @@ export function isRunning(pid: number): boolean {
 }
 
 /**
- * A text that differs between two processes that had the same number one after the other: their start time.
- * `ended` for a zombie, which has a number but does nothing any more. Null where the platform has no cheap way to ask (Windows), or the process is gone.
+ * A process's start time, which tells apart two processes that had the same pid one after the other.
+ * @returns `ended` for a zombie; null when the process is gone, or where the platform has no cheap way to ask (Windows)
  */
 export function startTimeOf(pid: number): string | null {
   if (process.platform === 'linux') {
@@ -32,7 +32,7 @@ export function startTimeOf(pid: number): string | null {
   }
 }
 
-/** The parent of a process; null when it cannot be told. */
+/** The pid of a process's parent; null when it is not known. */
 export function parentOf(pid: number): number | null {
   if (process.platform === 'linux') return statFields(pid)?.parent ?? null
   if (process.platform === 'win32') return null

@@ -15,7 +15,10 @@ afterEach(() => {
 
 const moduleUrl = JSON.stringify(new URL('exit-with-parent.ts', import.meta.url).href)
 
-/** A parent whose child calls `watch`; resolves with the child's pid once the child watches. The child holds our pipe open. */
+/**
+ * A parent whose child calls `watch`; resolves with the child's pid once the child watches. The child holds our pipe
+ * open.
+ */
 function family(watch: string, stdio: string): Promise<{ parent: ChildProcess; childEnded: Promise<void> }> {
   const child = `import { exitWithParent, watchAncestors } from ${moduleUrl}; setInterval(() => {}, 1000); ${watch}; process.stdout.write('watching')`
   const parent = `import { spawn } from 'node:child_process'

@@ -4,13 +4,13 @@ import { silentLogger, type Logger } from '../logger.ts'
 import { writeFileAtomically } from './atomic-file.ts'
 import { makeFolder } from './make-folder.ts'
 
-/** Owner reads and writes, nobody else anything. */
+/** Read and write for the owner, nothing for all others. */
 const privateMode = 0o600
 
 /**
- * The bytes of a private key; made with `create` and kept with mode 0600 when there is none.
- * A key that others may read is closed to them, with a warning: it may have been copied already.
- * (Windows has no such modes; there the user profile's own access list protects it.)
+ * Reads a private key; when there is none, makes it with `create` and writes it with mode 0600. When other users may read
+ * the file, its mode is corrected and a warning logged: the key may have been copied already. (Windows has no such modes;
+ * there the access list of the user's profile protects the file.)
  */
 export async function loadOrCreateKey(
   path: string,

@@ -3,7 +3,7 @@ import type { Random } from '../random.ts'
 
 const uint32 = (): number => randomBytes(4).readUInt32LE(0)
 
-/** The system's cryptographic randomness: good enough for keys. */
+/** The system's cryptographically secure randomness, fit for keys. */
 export const systemRandom: Random = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
   uint32,

@@ -7,8 +7,9 @@ import type { InspectedUpdate } from './update-grammar.ts'
 import { resolveKeys } from './update-keys.ts'
 
 /**
- * Verifies every value of an update before yjs sees it. A peer that runs this code never passes on what it would
- * refuse, so a refusal names its culprit: the neighbour that sent it.
+ * Verifies the signature of every value of an update before yjs sees it. A peer that runs this code passes on nothing that
+ * it would refuse, so the neighbour that sent a refused update is to blame.
+ * @returns the records, in the order of the update's values
  * @throws {ShoalError} `bad-frame`
  */
 export async function openValues(
@@ -20,7 +21,7 @@ export async function openValues(
   const opened: SealedRecord[] = []
   for (const item of update.items) {
     if (item.value === undefined) continue
-    // A whole document repeats what is known; its signatures were checked when it came.
+    // A whole document repeats known records, whose signatures were checked when they first arrived.
     const known = roster.writtenBy(item.client)
     const sealed =
       known !== undefined && equalBytes(known.bytes, item.value)
@@ -35,8 +36,8 @@ export async function openValues(
 }
 
 /**
- * What signatures cannot say: the update puts each record under its owner's key, deletes nobody, and takes nobody's
- * place in the document's clocks. Runs in the same turn as the application, after {@link openValues}.
+ * Checks what signatures do not cover: an update must put each record under its owner's key, delete no other peer's record,
+ * and occupy no clocks of another writer. Must run in the same turn as the update is applied, after {@link openValues}.
  * @throws {ShoalError} `bad-frame`
  */
 export function checkPlaces(
@@ -54,7 +55,7 @@ export function checkPlaces(
     index += 1
     if (sealed === undefined) throw new Error('values were opened of another update')
     const key = keyOf(item)
-    // Without a key it builds on items we lack, and is not applied.
+    // An item without a key builds on items that are missing here, and is not applied.
     if (key !== undefined && key !== sealed.record.peerId)
       throw refuse(`a record of ${sealed.record.peerId} stands under another key`)
     const before = byPeer.get(sealed.record.peerId)
@@ -67,8 +68,9 @@ export function checkPlaces(
   const written = lastValues(update)
   for (const item of update.items) {
     if (item.value !== undefined) continue
-    // A writer's last item is its record, at a clock that it signed. Remains beyond that would block its next one; only
-    // its next life leaves it without a last value.
+    // A writer's last item is its record, at a clock that it signed. Remains of overwritten values beyond that clock
+    // would
+    // block its next record. Only a writer whose owner has begun a new life has no last value.
     const owner = roster.writtenBy(item.client)
     if (
       owner === undefined ||

@@ -10,7 +10,7 @@ import { createDice, damaged, nonsenseUpdate, type SignedValue } from '../testin
 import { createWorld, swarmName } from '../testing/world.ts'
 import { rootName } from './update-grammar.ts'
 
-/** Anybody's signature holds: what is tested here is what an update may do after that. */
+/** Every signature is valid here: the tests are about the checks that come after it. */
 const signer: Signer = {
   sign: () => Promise.resolve(new Uint8Array(64)),
   verify: () => Promise.resolve(true),
@@ -54,7 +54,7 @@ async function signedValues(): Promise<readonly SignedValue[]> {
   return values
 }
 
-/** Updates as honest peers send them: single words, and whole documents. */
+/** Updates as honest peers send them: single writes, and whole documents. */
 function honestUpdates(values: readonly SignedValue[]): readonly Uint8Array[] {
   const whole = new Y.Doc()
   const updates: Uint8Array[] = []
@@ -74,14 +74,14 @@ function newReplica(seed: number): Replica {
   return new Replica({ signer, random: seededRandom(seed), isGone: () => false }, swarmName, 1 << 30)
 }
 
-/** Another document takes the whole state at once, and has then the same. */
+/** A state is sound when an empty document that applies it at once has the same state. */
 function expectSound(state: Uint8Array, where: string): void {
   const copy = new MemberDocument('copy', 1)
   expect(copy.apply(state).incomplete, where).toBe(false)
   expect(Buffer.compare(copy.missing(nothing), state), where).toBe(0)
 }
 
-test('10,000 valid and damaged updates are applied whole, put off or refused with bad-frame, and leave a sound document', async () => {
+test('each of 10,000 valid and damaged updates is applied whole, put off, or refused with bad-frame, and leaves a sound document', async () => {
   const values = await signedValues()
   const honest = honestUpdates(values)
   const outcomes = { applied: 0, refused: 0, refusedByYjs: 0 }
@@ -122,8 +122,8 @@ test.each([
     '01010501a10301010102010400',
     'empty',
   ],
-  ['holds an item that stands behind itself', '010105008105000100', 'yjs cannot apply it'],
-])('an update that %s is refused, and blames its sender', async (_, hex, why) => {
+  ['holds an item that is its own left origin', '010105008105000100', 'yjs cannot apply it'],
+])('an update that %s is refused, and its sender is blamed', async (_, hex, why) => {
   const lines: string[] = []
   const logger: Logger = {
     ...silentLogger,
@@ -171,7 +171,7 @@ function writes(doc: Y.Doc, values: readonly SignedValue[]): Uint8Array[] {
   return updates
 }
 
-test('a word of a restarted peer whose first word is missing deletes nothing, and is no fault of its sender', async () => {
+test('a record of a restarted peer whose previous record is missing deletes nothing, and its sender is not blamed', async () => {
   const values = (await signedValues()).filter(({ key }) => key === 'alice')
   const before = new Y.Doc()
   before.clientID = 20
@@ -182,12 +182,12 @@ test('a word of a restarted peer whose first word is missing deletes nothing, an
   const [first, second] = values.filter(({ client }) => client === 10)
   after.getMap(rootName).set('alice', first!.bytes)
   for (const update of known) Y.applyUpdate(after, update)
-  const [word] = writes(after, [second!])
+  const [update] = writes(after, [second!])
 
   const replica = newReplica(1)
   for (const update of known) await replica.receive(update)
   const state = replica.missing(nothing)
-  expect(await replica.receive(word!)).toMatchObject({ novel: undefined, incomplete: true })
+  expect(await replica.receive(update!)).toMatchObject({ novel: undefined, incomplete: true })
   expect(Buffer.compare(replica.missing(nothing), state)).toBe(0)
 
   await replica.receive(Y.encodeStateAsUpdate(after))

@@ -31,7 +31,7 @@ describe('the document', () => {
     )
   }
 
-  test('stays flat over 10,000 updates by 100 peers', async () => {
+  test('does not grow over 10,000 updates by 100 peers', async () => {
     const transports = Array.from({ length: 100 }, (_, index) => network.createTransport(`flat-${index}`))
     const replicas = transports.map(
       (signer, index) =>
@@ -53,7 +53,7 @@ describe('the document', () => {
     expect(reader.byteLength()).toBeLessThan(sizeAfterFirst * 1.2)
   })
 
-  test('asks for rotation after restarts have left their remains in it, and is small again', async () => {
+  test('is overgrown after many restarts, and small again after a rotation', async () => {
     const transport = network.createTransport('restarter')
     const reader = new Replica(
       { signer: transport, random: seededRandom(1), isGone: () => false },
@@ -81,7 +81,7 @@ describe('the document', () => {
     expect(reader.roster.get('restarter')?.record.incarnation).toBe(restarts)
   })
 
-  test('rotates for all: every owner writes itself into the new one, and nobody dies of it', async () => {
+  test('rotates on all peers: every owner writes its record into the new document, and no peer counts as dead', async () => {
     world = createWorld(3)
     for (const name of ['a', 'b', 'c'])
       await world.join(name, name === 'a' ? undefined : 'a', { rotateAtBytes: 2048 })

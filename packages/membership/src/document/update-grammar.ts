@@ -8,10 +8,10 @@ export interface ItemId {
   readonly clock: number
 }
 
-/** One item of an update: a value written to the map, or the remains of one that was overwritten. */
+/** One item of an update: a value written to the map, or the remains of an overwritten one (a tombstone of yjs). */
 export interface UpdateItem extends ItemId {
   readonly length: number
-  /** The map's key; absent when yjs leaves it to be found through `neighbour`. */
+  /** The map's key; absent when yjs leaves it out because it can be found through `neighbour`. */
   readonly key: string | undefined
   /** Left or right origin: an item with the same key. */
   readonly neighbour: ItemId | undefined
@@ -40,9 +40,10 @@ const contentDeleted = 1
 const contentBinary = 3
 
 /**
- * Reads an update before yjs does, and accepts only what the membership document can contain: binary values and the
- * remains of overwritten ones, in one flat map. No nested types, no text, no gaps, no garbage ranges; bounded counts.
- * So a stranger's bytes cannot make yjs allocate, and every value can be verified before it is applied.
+ * Parses an update before yjs does, and accepts only what the membership document can contain: binary values and the
+ * remains of overwritten ones, in one flat map and in bounded numbers. Nested types, text, gaps and garbage-collected
+ * ranges are refused. An update therefore cannot make yjs allocate without bound, and every value can be verified before
+ * it is applied.
  * @throws {ShoalError} `bad-frame`
  */
 export function inspectUpdate(update: Uint8Array): InspectedUpdate {
@@ -71,7 +72,7 @@ function readItems(decoder: decoding.Decoder): UpdateItem[] {
     const itemCount = decoding.readVarUint(decoder)
     if (itemCount > memberLimits.maxStructsPerUpdate - items.length) throw refuse('it has too many items')
     const id = decoding.readVarUint(decoder)
-    if (id > 0xffffffff) throw refuse('a client id is no 32-bit number')
+    if (id > 0xffffffff) throw refuse('a client id is not a 32-bit number')
     let clock = decoding.readVarUint(decoder)
     for (let index = 0; index < itemCount; index += 1) {
       const item = readItem(decoder, id, clock)

@@ -1,9 +1,9 @@
 import type { DeletedRange, ItemId, UpdateItem } from './update-grammar.ts'
 
-/** Something with a length at a place in a client's sequence. */
+/** A stretch of a client's sequence of items. */
 type Stretch = ItemId & { readonly length: number }
 
-/** Finds the stretch that holds an id in logarithmic time: updates are a stranger's, and may be 65,536 items long. */
+/** Finds the stretch that holds an id, in logarithmic time: an update from any peer may have 65,536 items. */
 export function indexStretches<T extends Stretch>(stretches: readonly T[]): (id: ItemId) => T | undefined {
   const byClient = new Map<number, T[]>()
   for (const stretch of stretches) {
@@ -27,7 +27,7 @@ export function indexStretches<T extends Stretch>(stretches: readonly T[]): (id:
   }
 }
 
-/** Overlapping and touching ranges become one, so that a search by start finds them all. */
+/** Merges overlapping and touching ranges, so that each struct is visited once. */
 export function mergeRanges(ranges: readonly DeletedRange[]): readonly DeletedRange[] {
   const merged: DeletedRange[] = []
   for (const range of [...ranges].sort((a, b) => a.client - b.client || a.clock - b.clock)) {
@@ -43,8 +43,9 @@ export function mergeRanges(ranges: readonly DeletedRange[]): readonly DeletedRa
 }
 
 /**
- * yjs writes a key only with the first value of a chain; later ones name a neighbour. Follows the chain to the key, in
- * the update and in what is `known` already; each item is visited once however the chains run.
+ * Finds the keys of items. yjs writes a key only with the first value of a chain; later items name a neighbour. The chain is
+ * followed in the update, and into the document by `known`. Each item is visited once, so chains of any shape cost linear
+ * time in total.
  */
 export function resolveKeys(
   items: readonly UpdateItem[],
@@ -61,7 +62,7 @@ export function resolveKeys(
         break
       }
       path.push(at)
-      // Marked before it is resolved, so that a circle ends without a key.
+      // Marked before it is resolved, so that a cycle ends without a key.
       keys.set(at, undefined)
       if (at.key !== undefined) {
         key = at.key

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createUpdateLog } from './update-log.ts'
 
-test('updates are kept in order until they outgrow the document, and are then replaced by it', () => {
+test('updates are kept in order until they outgrow the document, and are then replaced by one update of the whole document', () => {
   const log = createUpdateLog()
   const whole = Uint8Array.of(9)
   let encodings = 0

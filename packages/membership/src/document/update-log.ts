@@ -1,14 +1,14 @@
-/** A compacted log may grow to this before it is compacted again: small documents are not encoded at every write. */
+/** Bytes by which a log may grow beyond twice the document, so that small documents are not encoded at every write. */
 const slackBytes = 16 * 1024
 
-/** Updates that make a document when they are applied to an empty one in their order. */
+/** Updates that rebuild a document when they are applied in order to an empty one. */
 export interface UpdateLog {
-  /** Appends an update that the document has taken. `encode` gives the document as one update. */
+  /** Appends an update that was applied to the document. @param encode encodes the whole document as one update */
   add(update: Uint8Array, encode: () => Uint8Array): void
   all(): readonly Uint8Array[]
 }
 
-/** Keeps at most twice the document's own bytes, and encodes the document no more often than it doubles. */
+/** The log keeps about twice the document's bytes at most, and encodes the document only when the log has doubled. */
 export function createUpdateLog(): UpdateLog {
   let updates: Uint8Array[] = []
   let byteLength = 0

@@ -92,7 +92,10 @@ export class BeatExchange {
     for (const id of [...some, ...appointed]) neighbours.send(id, beat)
   }
 
-  /** Asked before the signature is checked: a repeated beat, or one that comes faster than any peer beats, costs nothing. */
+  /**
+   * Asked before the signature is checked: a repeated beat, or one that comes faster than any peer beats, costs
+   * nothing.
+   */
   #isOld(peer: string, body: BeatBody): boolean {
     const { clock, detector } = this.#parts
     const life = detector.get(peer)
@@ -102,7 +105,10 @@ export class BeatExchange {
     return life.liveness !== 'unknown' && life.liveness !== 'suspect' && sinceMs < this.#intervalMs / 4
   }
 
-  /** Sends the beat back to its owner, which learns from it that it is held dead here; without a channel, its peers are dialled. */
+  /**
+   * Sends the beat back to its owner, which learns from it that it is held dead here; without a channel, its peers are
+   * dialled.
+   */
   #answerGhost(beat: Beat): void {
     const { neighbours } = this.#parts
     if (neighbours.has(beat.peer)) neighbours.send(beat.peer, beat)

@@ -26,7 +26,10 @@ export interface DocumentExchangeDependencies {
   onOverwritten(): void
 }
 
-/** Keeps this peer's replica equal to those of its neighbours: state vectors out, updates in both directions, rotations. */
+/**
+ * Keeps this peer's replica equal to those of its neighbours: state vectors out, updates in both directions,
+ * rotations.
+ */
 export class DocumentExchange {
   readonly #parts: DocumentExchangeDependencies
 
@@ -41,7 +44,10 @@ export class DocumentExchange {
     neighbours.send(peer, { type: 'state', document: replica.name, stateVector: replica.stateVector() })
   }
 
-  /** Answers a neighbour's state vector with what the neighbour lacks. @throws {ShoalError} `bad-frame`, `wrong-manifest` */
+  /**
+   * Answers a neighbour's state vector with what the neighbour lacks.
+   * @throws {ShoalError} `bad-frame`, `wrong-manifest`
+   */
   receiveState(peer: string, message: State): void {
     const { replica, neighbours } = this.#parts
     if (!this.#follow(peer, message.document)) return

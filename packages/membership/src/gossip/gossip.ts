@@ -84,7 +84,9 @@ export class Gossip {
     }
   }
 
-  /** One turn: budgets begin anew, one neighbour is asked for what this peer lacks, an overgrown document is replaced. */
+  /**
+   * One turn: budgets begin anew, one neighbour is asked for what this peer lacks, an overgrown document is replaced.
+   */
   tick(): void {
     this.#budget.reset()
     const [anyone] = shuffled(this.#neighbours.ids(), this.#random)

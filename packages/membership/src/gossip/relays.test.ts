@@ -30,7 +30,7 @@ function sparse(a: string, b: string): boolean {
 }
 
 describe('relays', () => {
-  test('in a full mesh nobody passes anything on', () => {
+  test('in a full mesh no peer passes a beat on', () => {
     const recordOf = recordsOf(names, () => true)
     for (const self of names.slice(1)) {
       expect(
@@ -69,7 +69,7 @@ describe('relays', () => {
     },
   )
 
-  test('the duty goes round', () => {
+  test('the appointed relay changes from beat to beat', () => {
     const recordOf = recordsOf(names, sparse)
     const relays = createRelays('peer-5', recordOf)
     const served = Array.from(
@@ -81,7 +81,7 @@ describe('relays', () => {
     expect(duties).toBeLessThan(90)
   })
 
-  test('who has no links yet, or links that the other end does not confirm, is flooded', () => {
+  test('a peer without links, or with links that the other end does not announce, is served at random', () => {
     const random = seededRandom(3)
     const oneSided = recordsOf(names, (a, b) => a < b && random.unit() < 0.5)
     const share = createRelays('peer-1', oneSided).share('peer-0', 4, ['peer-2', 'peer-3', 'stranger'])

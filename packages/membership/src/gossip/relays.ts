@@ -1,39 +1,43 @@
 import type { SealedRecord } from '../records/seal.ts'
 
-/** Who passes on to whom, by what records say of links: so that a full mesh repeats nothing, and a sparse one little. */
+/**
+ * Decides which peers pass a beat on to which, by the links in their records: a full mesh repeats nothing, and a
+ * sparse one little.
+ */
 export interface Relays {
-  /** Whether both say that they have a link: what one of them sends to all, the other hears. */
+  /** Whether both announce a link with each other: what one of them sends to all its neighbours, the other receives. */
   near(a: string, b: string): boolean
-  /** Splits neighbours that do not hear an owner themselves. */
+  /** Selects, among this peer's neighbours `others`, those that do not receive an owner's beats directly. */
   share(owner: string, beat: number, others: readonly string[]): RelayShare
 }
 
 export interface RelayShare {
-  /** Nobody else is known to reach them: they get a random flood. */
+  /** No peer is known to have links with both the owner and these: the beat goes to some of them at random. */
   readonly unserved: readonly string[]
-  /** This peer is the one to serve them. */
+  /** This peer is appointed to pass the beat on to these. */
   readonly appointed: readonly string[]
 }
 
-/** First beats of a life are passed on by two peers each: nobody is to wait for a newcomer. */
+/** The first beats of a life are passed on by two relays each, so that a newcomer is soon alive for all. */
 const youngBeats = 3
 /**
- * Later ones by one peer, every second beat: of the lease of three beats and two pauses that leaves four seconds in
- * `lan`, and who misses one beat gets the next from another. Who misses all of them dials the owner, which is a repair.
+ * Later beats are passed on by one relay, and only every second one. Of the lease (three beats, two pauses and a flood) that
+ * leaves four seconds in `lan`. A peer that misses a beat gets the next one from another relay; a peer that misses all of
+ * them dials the owner, and the new channel begins with a beat.
  */
 const relayEvery = 2
 
 /**
- * Of the peers that have a link with both, one serves a neighbour of its own with the beats of an owner far from it:
- * chosen by rendezvous hashing (Thaler and Ravishankar, 1996) over names and the beat's number, so it is another one
- * each time, and nobody has to be asked. Peers with different records may both do it, or neither, once.
+ * Among the peers that have links with both an owner and one of its non-neighbours, one is appointed to pass the owner's
+ * beat on. Rendezvous hashing (Thaler and Ravishankar, 1996) over the names and the beat's number appoints a different
+ * relay each time, without any messages. Peers that hold different records may disagree: a beat then comes twice, or not.
  */
 export function createRelays(self: string, recordOf: (peer: string) => SealedRecord | undefined): Relays {
   const hashes = new Map<string, number>()
   const hashOf = (peer: string): number => {
     const known = hashes.get(peer)
     if (known !== undefined) return known
-    // Names are the strangers' choice: bounded by starting over.
+    // Other peers choose the names, so the cache is bounded: it is emptied when it is full.
     if (hashes.size > 8192) hashes.clear()
     let hash = 0x811c9dc5
     for (let at = 0; at < peer.length; at += 1) hash = Math.imul(hash ^ peer.charCodeAt(at), 0x01000193)
@@ -72,7 +76,7 @@ export function createRelays(self: string, recordOf: (peer: string) => SealedRec
   }
 }
 
-/** How many of these come before the one with this hash. */
+/** How many of these peers have a higher weight than the peer with this hash. */
 function rankOf(
   peers: readonly string[],
   own: number,

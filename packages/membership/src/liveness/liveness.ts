@@ -8,7 +8,7 @@ export interface Life {
   readonly liveness: Liveness
   /** Highest beat seen of this incarnation; -1 before the first. */
   readonly lastBeat: number
-  /** When the present state ends without news, on the observer's monotonic clock. */
+  /** When the present state ends unless news arrives, on the observer's monotonic clock. */
   readonly deadlineMs: number
 }
 
@@ -21,22 +21,22 @@ export type LifeEvent =
     }
   | { readonly type: 'beat-seen'; readonly incarnation: number; readonly beat: number; readonly atMs: number }
   | { readonly type: 'connection-lost'; readonly atMs: number }
-  /** Somebody answered the dial-back; whether it is this incarnation only its beat can tell. */
+  /** The peer answered the dial-back. Only a beat can tell whether this incarnation answered. */
   | { readonly type: 'dial-answered'; readonly atMs: number }
-  /** Nobody is there: refused at once, not silence. */
+  /** The dial-back was refused: no process listens there any more. Silence is no refusal. */
   | { readonly type: 'dial-refused'; readonly atMs: number }
   | { readonly type: 'time-passed'; readonly atMs: number }
-  /** The observer itself stood still: that time counts against nobody. */
+  /** The observer itself stood still for this long, which extends every deadline. */
   | { readonly type: 'observer-paused'; readonly durationMs: number }
 
 /**
- * The failure detector's whole decision.
+ * One step of the failure detector's state machine.
  *
  *     unknown --beat--> alive --lease over, connection lost--> suspect --dial refused, deadline over--> dead
  *                         ^------------------beat------------------'
  *
- * `dead` and `left` end an incarnation: no beat brings it back, a higher incarnation begins anew. A record alone never
- * makes anybody alive, however young it looks, and a beat only if it is new.
+ * `dead` and `left` end an incarnation: no beat brings it back, but a higher incarnation begins anew. A record alone never
+ * makes a peer alive, however recent it is. A beat does so only if it is new.
  */
 export function applyLife(
   life: Life | undefined,
@@ -102,7 +102,9 @@ function seeBeat(
   }
 }
 
-/** What a life says of a record: one of an earlier incarnation is dead, one of a later has not been heard yet. */
+/**
+ * Liveness of a record's incarnation: an earlier one than the life's is dead, a later one has not been heard from yet.
+ */
 export function livenessOf(incarnation: number, life: Life | undefined): Liveness {
   if (life === undefined || incarnation > life.incarnation) return 'unknown'
   return incarnation < life.incarnation ? 'dead' : life.liveness

@@ -2,7 +2,7 @@ import { createVirtualClock } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { createStandstill } from './standstill.ts'
 
-test('a gap between turns is told once, whoever asks first', () => {
+test('a gap between turns is returned once', () => {
   const clock = createVirtualClock()
   const standstill = createStandstill(clock, 1000)
   clock.advance(2000)
@@ -11,7 +11,7 @@ test('a gap between turns is told once, whoever asks first', () => {
   clock.advance(60_000)
   expect(standstill.takeMs()).toBe(59_000)
   expect(standstill.takeMs()).toBe(0)
-  // The turn that was due all the time comes a little later, or not for long again.
+  // The turn that is due may come a little later, or after another standstill.
   clock.advance(900)
   expect(standstill.takeMs()).toBe(0)
   clock.advance(5000)
@@ -21,7 +21,7 @@ test('a gap between turns is told once, whoever asks first', () => {
   expect(standstill.takeMs()).toBe(0)
 })
 
-test('turns that did not come are counted while they are due, and halved with each that comes', () => {
+test('missed turns are counted while they are due, and halved at each turn that comes', () => {
   const clock = createVirtualClock()
   const standstill = createStandstill(clock, 1000)
   clock.advance(999)
@@ -29,10 +29,10 @@ test('turns that did not come are counted while they are due, and halved with ea
   clock.advance(1)
   standstill.turn()
   expect(standstill.missedTurns()).toBe(0)
-  // Who wakes reads before its turn comes.
+  // A process that wakes reads its sockets before its turn comes.
   clock.advance(10_500)
   expect(standstill.missedTurns()).toBe(10)
-  // That its length was told changes nothing.
+  // Taking the standstill's length does not change the count.
   expect(standstill.takeMs()).toBe(9500)
   expect(standstill.missedTurns()).toBe(10)
   const counted = [9, 4, 2, 1, 0].map(() => {

@@ -1,26 +1,30 @@
 import type { Clock } from '@shoal/host'
 
-/** Notices that this peer itself stood still (a stopped process, a laptop that slept): its own turns did not come. */
+/** Notices by missed turns that this peer itself stood still (a stopped process, a laptop in suspend). */
 export interface Standstill {
-  /** A turn has come. */
+  /** Called at each turn. */
   turn(): void
-  /** @returns how long it stood still, each stretch told once; 0 for turns that are late by less than one */
+  /**
+   * @returns how long this peer stood still since the last call, in milliseconds; 0 when the turn is late by at most
+   * one interval
+   */
   takeMs(): number
   /**
-   * Turns that did not come, of late. What others sent meanwhile comes in at once and is no flood of theirs; it may take
-   * more than one turn, so each of them halves the number.
+   * Turns missed recently. What others sent during a standstill arrives all at once, and is no flood of theirs. Reading it
+   * may take several turns, so each turn halves the number instead of resetting it.
    */
   missedTurns(): number
 }
 
 /**
- * Asked before anything that comes in is believed, not only at the turns: who wakes reads its sockets before its timers
- * run. News that was read before the standstill was counted would get it on top of its deadline: after an hour of sleep
- * a peer whose last beat lay in a socket would be held alive for another hour.
+ * `takeMs` is called before any news is believed, and not only at the turns, because a process that wakes reads its sockets
+ * before its timers run. A deadline set by news that was read before the standstill was counted would be extended by the
+ * standstill as well: after an hour of suspend, a dead peer whose last beat lay in a socket would count as alive for
+ * another hour.
  */
 export function createStandstill(clock: Clock, turnIntervalMs: number): Standstill {
   let turnedMs = clock.nowMs()
-  /** Since that turn. */
+  /** Standstill since that turn that was returned already. */
   let toldMs = 0
   let missed = 0
   const turnsSince = (): number => Math.floor((clock.nowMs() - turnedMs) / turnIntervalMs)

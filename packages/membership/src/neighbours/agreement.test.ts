@@ -41,7 +41,7 @@ async function quietSwarm(): Promise<void> {
 }
 
 test(
-  'readings differ with each ping, and nobody says anything new: one snapshot, whoever looks at it',
+  'readings that differ with each ping change no announcement: all peers keep one snapshot, a client that joins included',
   { timeout: 200_000 },
   async () => {
     await quietSwarm()
@@ -62,7 +62,7 @@ test(
 )
 
 test(
-  'a link that becomes three times as long is told by both ends, and then all agree again',
+  'a link that becomes three times as long is announced by both ends, and then all peers agree again',
   { timeout: 200_000 },
   async () => {
     await quietSwarm()

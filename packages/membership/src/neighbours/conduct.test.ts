@@ -5,7 +5,7 @@ import { memberLimits } from '../limits.ts'
 
 const { maxMisbehaviour, forgivePointMs, banMs } = memberLimits
 
-test('a series shuts out, for a while, and the next one anew', () => {
+test('a series of faults shuts a peer out for a while, and so does the next series', () => {
   const clock = createVirtualClock()
   const conduct = createConduct(clock)
   for (let series = 0; series < 2; series += 1) {
@@ -22,7 +22,7 @@ test('a series shuts out, for a while, and the next one anew', () => {
   expect(conduct.isShutOut('mallory')).toBe(false)
 })
 
-test('a fault now and then shuts nobody out', () => {
+test('a fault now and then shuts no peer out', () => {
   const clock = createVirtualClock()
   const conduct = createConduct(clock)
   for (let fault = 0; fault < 100; fault += 1) {
@@ -31,7 +31,7 @@ test('a fault now and then shuts nobody out', () => {
   }
 })
 
-test('faults that come faster than they fade add up', () => {
+test('faults that come faster than they are forgiven add up', () => {
   const clock = createVirtualClock()
   const conduct = createConduct(clock)
   let faults = 1
@@ -39,7 +39,7 @@ test('faults that come faster than they fade add up', () => {
     faults += 1
     clock.advance(forgivePointMs / 2)
   }
-  // Every second one has faded.
+  // Every second fault was forgiven.
   expect(faults).toBeGreaterThan(maxMisbehaviour)
   expect(faults).toBeLessThan(3 * maxMisbehaviour)
 })

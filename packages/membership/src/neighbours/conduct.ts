@@ -1,54 +1,55 @@
 import type { Clock } from '@shoal/host'
 import { memberLimits } from '../limits.ts'
 
-/** How neighbours have behaved lately: may they stay neighbours? */
+/** The account of neighbours' recent faults: it decides which peers may stay neighbours. */
 export interface Conduct {
-  /** Counts against a peer. @returns its points, and whether it is shut out by this one */
+  /** Counts a fault of a peer. @returns its faults that are not forgiven, and whether this fault shut it out */
   blame(peer: string): { readonly points: number; readonly shutOut: boolean }
   isShutOut(peer: string): boolean
 }
 
-interface Sheet {
+interface Account {
   readonly points: number
-  /** From here on they fade. */
+  /** When the time began after which the next point is forgiven. */
   readonly atMs: number
   readonly bannedUntilMs: number
 }
 
 /**
- * Points fade one by one, so that a fault now and then over weeks shuts nobody out: only a series does. Sheets that are
- * blank again are forgotten, so that peers who come and go do not add up.
+ * Faults are forgiven one by one, so that a fault now and then over weeks shuts no peer out; only a series does. Accounts
+ * without faults are deleted, so that peers that come and go do not use up memory.
  */
 export function createConduct(clock: Clock): Conduct {
-  const sheets = new Map<string, Sheet>()
+  const accounts = new Map<string, Account>()
 
-  /** What is left of a sheet now. What has passed of the next point's time is not lost. */
-  const faded = (sheet: Sheet): Sheet => {
-    const forgiven = Math.floor((clock.nowMs() - sheet.atMs) / memberLimits.forgivePointMs)
-    return sheet.points <= forgiven
-      ? { ...sheet, points: 0, atMs: clock.nowMs() }
+  /** The account with what is forgiven by now. Time that has passed towards the next point is kept. */
+  const forgiven = (account: Account): Account => {
+    const points = Math.floor((clock.nowMs() - account.atMs) / memberLimits.forgivePointMs)
+    return account.points <= points
+      ? { ...account, points: 0, atMs: clock.nowMs() }
       : {
-          ...sheet,
-          points: sheet.points - forgiven,
-          atMs: sheet.atMs + forgiven * memberLimits.forgivePointMs,
+          ...account,
+          points: account.points - points,
+          atMs: account.atMs + points * memberLimits.forgivePointMs,
         }
   }
-  const isBlank = (sheet: Sheet): boolean => sheet.bannedUntilMs <= clock.nowMs() && faded(sheet).points === 0
+  const isClear = (account: Account): boolean =>
+    account.bannedUntilMs <= clock.nowMs() && forgiven(account).points === 0
 
   return {
     blame(peer) {
-      for (const [name, sheet] of sheets) if (isBlank(sheet)) sheets.delete(name)
-      const sheet = faded(sheets.get(peer) ?? { points: 0, atMs: clock.nowMs(), bannedUntilMs: 0 })
-      const points = sheet.points + 1
+      for (const [name, account] of accounts) if (isClear(account)) accounts.delete(name)
+      const account = forgiven(accounts.get(peer) ?? { points: 0, atMs: clock.nowMs(), bannedUntilMs: 0 })
+      const points = account.points + 1
       const shutOut = points >= memberLimits.maxMisbehaviour
-      sheets.set(
+      accounts.set(
         peer,
         shutOut
           ? { points: 0, atMs: clock.nowMs(), bannedUntilMs: clock.nowMs() + memberLimits.banMs }
-          : { ...sheet, points },
+          : { ...account, points },
       )
       return { points, shutOut }
     },
-    isShutOut: (peer) => (sheets.get(peer)?.bannedUntilMs ?? 0) > clock.nowMs(),
+    isShutOut: (peer) => (accounts.get(peer)?.bannedUntilMs ?? 0) > clock.nowMs(),
   }
 }

@@ -4,85 +4,93 @@ import { memberLimits } from '../limits.ts'
 export type Links = Readonly<Record<string, number>>
 
 /**
- * Below this a link is *near* and told as one number: on one machine or switch a measured round trip is mostly the
- * scheduling of both ends, and a hop's half of it is less than what a stage costs beside its blocks.
+ * Below this a link is *near*, and all near links are announced with the same value. On one machine or switch a measured
+ * round trip is mostly scheduling delay at both ends, and half of it is less than a stage's overhead beside its blocks.
  */
 export const nearMicros = 1000
-/** What is told of a near link: the middle of the class. */
-const toldWhenNearMicros = 500
+/** Announced for every near link: the middle of the class. */
+const nearLinkMicros = 500
 
-/** An improvement is real, because the smallest round trip is never too small: it counts beyond this. */
+/** An improvement beyond both of these is announced. It is real, because a smallest round trip is never too small. */
 const fallMicros = 1000
 const fallShare = 0.1
-/** A worse one may be a busy minute: only a plain change counts, a quarter as everywhere in planning. */
+/**
+ * A deterioration beyond both of these is announced. It may be a busy minute, so the bounds are wider: a quarter, as
+ * in planning.
+ */
 const riseMicros = 1500
 const riseShare = 0.25
 
 /**
- * What an owner says of its links, from what it has measured and what it said before. All readers plan with what the
- * owner says, so a word that stays is a plan and a hash that stay: `docs/decisions/0004`.
+ * The links that an owner announces, from what it has measured and what it announced before. All peers plan with announced
+ * values, so plans and hashes stay the same as long as these do: `docs/decisions/0004`.
  */
-export function linksToSay(measured: Links, said: Links): Links {
-  const words = Object.entries(measured).map(([peer, micros]): [string, number] => {
-    const before = said[peer]
-    return [peer, before !== undefined && stillTrue(before, micros) ? before : wordFor(micros)]
+export function linksToAnnounce(measured: Links, announced: Links): Links {
+  const links = Object.entries(measured).map(([peer, micros]): [string, number] => {
+    const before = announced[peer]
+    return [peer, before !== undefined && isCloseEnough(before, micros) ? before : announcedValue(micros)]
   })
-  // With more than fit, those said before stay: a set that changed with each reading would be news each time.
-  words.sort(
+  // When there are too many, those announced before stay. Otherwise each reading could change the set.
+  links.sort(
     ([a, x], [b, y]) =>
-      Number(said[a] === undefined) - Number(said[b] === undefined) || x - y || (a < b ? -1 : 1),
+      Number(announced[a] === undefined) - Number(announced[b] === undefined) || x - y || (a < b ? -1 : 1),
   )
-  return Object.fromEntries(words.slice(0, memberLimits.maxLinks))
+  return Object.fromEntries(links.slice(0, memberLimits.maxLinks))
 }
 
-function wordFor(micros: number): number {
-  return micros < nearMicros ? toldWhenNearMicros : micros
+function announcedValue(micros: number): number {
+  return micros < nearMicros ? nearLinkMicros : micros
 }
 
-function stillTrue(said: number, measured: number): boolean {
+function isCloseEnough(announced: number, measured: number): boolean {
   return (
-    measured >= said - Math.max(fallMicros, said * fallShare) &&
-    measured <= said + Math.max(riseMicros, said * riseShare)
+    measured >= announced - Math.max(fallMicros, announced * fallShare) &&
+    measured <= announced + Math.max(riseMicros, announced * riseShare)
   )
 }
 
-/** How what is said now differs from what was said before; null when it does not. */
-export function changeOfLinks(said: Links, before: Links): 'lost' | 'found' | 'moved' | null {
-  if (Object.keys(before).some((peer) => said[peer] === undefined)) return 'lost'
-  if (Object.keys(said).some((peer) => before[peer] === undefined)) return 'found'
-  return Object.keys(said).some((peer) => said[peer] !== before[peer]) ? 'moved' : null
+/** How announced links differ from those before; null when they do not. */
+export function changeOfLinks(announced: Links, before: Links): 'lost' | 'found' | 'moved' | null {
+  if (Object.keys(before).some((peer) => announced[peer] === undefined)) return 'lost'
+  if (Object.keys(announced).some((peer) => before[peer] === undefined)) return 'found'
+  return Object.keys(announced).some((peer) => announced[peer] !== before[peer]) ? 'moved' : null
 }
 
-/** Beats between the looks that may tell of a lost link, because others pass beats on to us only where they know of none, or of a new one, because until then plans are made with a guess. */
+/**
+ * A lost or a new link is announced at every second beat. A lost one soon, because other peers pass beats on only to peers
+ * that announce no link with the owner; a new one soon, because until then plans use a guess.
+ */
 const setEveryBeats = 2
-/** Before another word for a link that is told already; each further one waits twice as long, up to the most. */
-const wordAfterBeats = 10
-const wordAfterBeatsMost = 80
+/** Beats before a changed value of an announced link. Each further change waits twice as long, up to the most. */
+const valueAfterBeats = 10
+const valueAfterBeatsMost = 80
 
-/** When an owner says something new of its links: each word is flooded to everybody, and makes all plan anew. */
-export interface LinkWords {
-  /** Once a beat. @returns what to say now; null for nothing new */
-  next(measured: Links, said: Links): Links | null
+/**
+ * Decides when an owner announces its links anew. Each announcement is flooded to all peers and makes them plan again.
+ */
+export interface LinkAnnouncer {
+  /** Called once a beat. @returns the links to announce now; null when there is nothing to announce */
+  next(measured: Links, announced: Links): Links | null
 }
 
-export function createLinkWords(): LinkWords {
+export function createLinkAnnouncer(): LinkAnnouncer {
   let beats = 0
-  let dueBeat = wordAfterBeats
-  let pause = wordAfterBeats
+  let dueBeat = valueAfterBeats
+  let pause = valueAfterBeats
 
   return {
-    next(measured, said) {
+    next(measured, announced) {
       beats += 1
-      const links = linksToSay(measured, said)
-      const change = changeOfLinks(links, said)
+      const links = linksToAnnounce(measured, announced)
+      const change = changeOfLinks(links, announced)
       if (change === null) return null
       if (change === 'moved') {
         if (beats < dueBeat) return null
-        // A busy minute gives many readings and few words: whatever the machine does, the swarm comes to rest.
-        pause = Math.min(2 * pause, wordAfterBeatsMost)
+        // However much the readings of a busy machine vary, announcements become rare and the swarm comes to rest.
+        pause = Math.min(2 * pause, valueAfterBeatsMost)
       } else {
         if (beats % setEveryBeats !== 0) return null
-        pause = wordAfterBeats
+        pause = valueAfterBeats
       }
       dueBeat = beats + pause
       return links

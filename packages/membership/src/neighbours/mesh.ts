@@ -63,7 +63,10 @@ export class Mesh {
     this.#startQueued()
   }
 
-  /** Connects to a peer if need be, and measures a round trip. @throws {Error} when it is refused, or with the signal */
+  /**
+   * Connects to a peer if need be, and measures a round trip.
+   * @throws {Error} when it is refused, or with the signal
+   */
   async reach(peer: string, signal: AbortSignal): Promise<void> {
     const { transport, members } = this.#parts
     const known = members().find(({ record }) => record.peerId === peer)

@@ -22,7 +22,10 @@ export interface NeighbourListener {
   onMessage(peer: string, message: MembersMessage): Promise<void>
 }
 
-/** Members channels to every connected peer. Of two peers the one with the smaller id opens the channel, so there is one. */
+/**
+ * Members channels to every connected peer. Of two peers the one with the smaller id opens the channel, so there is
+ * one.
+ */
 export class Neighbours {
   readonly #transport: Transport
   readonly #clock: Clock

@@ -1,6 +1,9 @@
 /** Round trips kept per link: the smallest of eight is one without queueing, and an improvement still shows soon. */
 const samplesKept = 8
-/** Needed before a link is announced: the first reading includes one-time costs, and one of the next two may be disturbed. */
+/**
+ * Needed before a link is announced: the first reading includes one-time costs, and one of the next two may be
+ * disturbed.
+ */
 const samplesNeeded = 3
 
 /** Recent round trips to connected members, in whole microseconds. */

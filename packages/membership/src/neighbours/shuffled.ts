@@ -1,6 +1,6 @@
 import type { Random } from '@shoal/host'
 
-/** Fisher and Yates. */
+/** A random permutation (Fisher and Yates, in Durstenfeld's version). */
 export function shuffled(peers: readonly string[], random: Random): readonly string[] {
   const order = [...peers]
   for (let last = order.length - 1; last > 0; last -= 1) {

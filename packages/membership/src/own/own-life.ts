@@ -32,7 +32,9 @@ export class OwnLife {
     return this.#raising
   }
 
-  /** A neighbour holds `incarnation` of this peer dead. One that lies costs an incarnation in each lease, and no more. */
+  /**
+   * A neighbour holds `incarnation` of this peer dead. One that lies costs an incarnation in each lease, and no more.
+   */
   heldDead(neighbour: string, incarnation: number): void {
     const { clock, self } = this.#dependencies
     const raisedMs = this.#raisedByMs.get(neighbour) ?? Number.NEGATIVE_INFINITY

@@ -1,7 +1,7 @@
 import { messageOf, type Logger } from '@shoal/host'
 import type { Replica } from '../document/replica.ts'
 import type { Neighbours } from '../neighbours/neighbours.ts'
-import { createLinkWords, type Links } from '../neighbours/links.ts'
+import { createLinkAnnouncer, type Links } from '../neighbours/links.ts'
 import type { OwnChange, Self } from './self.ts'
 
 export interface RecordPublisherDependencies {
@@ -16,7 +16,7 @@ export interface RecordPublisherDependencies {
 /** Writes this peer's own record into the document, passes it on, and writes it again when it is no longer there. */
 export class RecordPublisher {
   readonly #dependencies: RecordPublisherDependencies
-  readonly #linkWords = createLinkWords()
+  readonly #linkAnnouncer = createLinkAnnouncer()
   #restoring = false
   #closed = false
 
@@ -52,7 +52,7 @@ export class RecordPublisher {
   announceLinks(measured: Links): void {
     const announced = this.#dependencies.self.sealed?.record
     if (announced === undefined || announced.state === 'left') return
-    const links = this.#linkWords.next(measured, announced.links)
+    const links = this.#linkAnnouncer.next(measured, announced.links)
     if (links === null) return
     this.publish({ links }).catch((error: unknown) => this.#failed(error))
   }

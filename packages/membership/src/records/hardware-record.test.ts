@@ -44,7 +44,7 @@ async function forge(fields: Record<string, unknown>, manifest = record.manifest
 }
 const memberBytes = (changes: Partial<MemberRecord> = {}): Uint8Array => encode({ ...member, ...changes })
 
-test('says what is measured, and neither friends nor places in the document', async () => {
+test('a hardware record holds the measurements, but no links and no place in the document', async () => {
   const bytes = await sealHardware(alice, record)
   const { rates: _rates, ...rest } = member
   expect(await openHardware('alice', bytes, verify)).toEqual({
@@ -55,7 +55,7 @@ test('says what is measured, and neither friends nor places in the document', as
   expect(bytes.length).toBeLessThan(600)
 })
 
-test('of a leader it says what that does by itself, and not with whom it works', async () => {
+test('the hardware record of a leader holds its own hardware, and nothing about its group', async () => {
   const bytes = await sealHardware(alice, {
     ...record,
     member: {
@@ -74,7 +74,7 @@ test('of a leader it says what that does by itself, and not with whom it works',
   })
 })
 
-test('the longest one fits the directory', async () => {
+test('the longest record fits the directory', async () => {
   const long = {
     ...member,
     addresses: Array.from(
@@ -137,7 +137,7 @@ test.each([
     'bad-frame',
   ],
   [
-    'with a member record that is none',
+    'with a damaged member record',
     () =>
       forge({ v: 1, manifest: record.manifest, model: 'demo', profile: 'f32', member: new Uint8Array(3) }),
     'bad-frame',
@@ -177,7 +177,7 @@ test('fields of later releases are ignored', async () => {
   expect((await openHardware('alice', bytes, verify)).model).toBe('demo')
 })
 
-test('whatever is changed or sent, nothing but a ShoalError comes of it', async () => {
+test('damaged and random bytes are refused with a ShoalError', async () => {
   const good = await sealHardware(alice, record)
   await fc.assert(
     fc.asyncProperty(fc.nat(good.length - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {

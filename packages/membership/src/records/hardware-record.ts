@@ -5,24 +5,30 @@ import { limits } from '@shoal/protocol'
 import { decodeRecord, encodeRecord, type MemberRecord } from './record.ts'
 import { signatureBytes, signedBytes, type Signer } from './seal.ts'
 
-/** What strangers can read of a node: which swarm it serves in, and with what. For the directory; members have records of their own. */
+/** A node's entry in the directory, which any peer can read: the swarm in which it serves, and its hardware. */
 export interface HardwareRecord {
   readonly manifest: string
   /** The model's name, for people. */
   readonly model: string
   /** Numeric profile (`int4:32`). */
   readonly profile: string
-  /** Incarnation and `seq` order the words of one owner; links are left out, they say who its friends are. */
+  /**
+   * Its incarnation and `seq` order the entries of one owner. Links are left out: they would show the node's
+   * neighbours.
+   */
   readonly member: MemberRecord
 }
 
-/** Format of the record. A reader refuses a later one: it could not tell what it leaves out. */
+/** Format of the record. A reader refuses a later format, since it cannot know what that changes. */
 const formatVersion = 1
 
-/** Addresses that strangers are told; a member record has room for more, and for longer ones. */
+/** Addresses in the entry. A member record has room for more, and for longer ones. */
 const maxAddresses = 8
 
-/** `signature(64) ‖ CBOR`. The signature is by the member's key, for this purpose and this manifest alone. */
+/**
+ * @returns `signature(64) ‖ CBOR`. The signature, by the member's key, is valid for this purpose and this manifest
+ * only.
+ */
 export async function sealHardware(
   signer: Pick<Signer, 'sign'>,
   { manifest, model, profile, member }: HardwareRecord,
@@ -45,7 +51,7 @@ export async function sealHardware(
 
 /**
  * Unknown fields are ignored.
- * @throws {ShoalError} `wrong-version` for a later format, `bad-frame` for anything else that `owner` did not sign as it is
+ * @throws {ShoalError} `wrong-version` for a later format, `bad-frame` for anything else that is not a record signed by `owner`
  */
 export async function openHardware(
   owner: string,
@@ -56,7 +62,7 @@ export async function openHardware(
   const body = bytes.subarray(signatureBytes)
   const record = decodeHardware(body)
   if (record.member.peerId !== owner)
-    throw refuse(`it names ${record.member.peerId}, and stands under ${owner}`)
+    throw refuse(`it names ${record.member.peerId}, but was found under ${owner}`)
   if (
     !(await verify(owner, signedBytes('hardware', record.manifest, body), bytes.subarray(0, signatureBytes)))
   )
@@ -64,7 +70,7 @@ export async function openHardware(
   return record
 }
 
-/** What the directory accepts, and in which order. */
+/** The rules by which the directory accepts and orders these records. */
 export const hardwareRules: RecordRules = {
   async order(owner, bytes, verify) {
     const { incarnation, seq } = (await openHardware(owner, bytes, verify)).member
@@ -84,7 +90,7 @@ function decodeHardware(body: Uint8Array): HardwareRecord {
   } catch (cause) {
     throw refuse('its CBOR is damaged', cause)
   }
-  if (!(fields instanceof Map)) throw refuse('it is no map')
+  if (!(fields instanceof Map)) throw refuse('it is not a map')
   const version: unknown = fields.get('v')
   if (typeof version !== 'number' || version < 1) throw refuse('it has no version')
   if (version > formatVersion)
@@ -106,7 +112,7 @@ function decodeHardware(body: Uint8Array): HardwareRecord {
 function text(fields: ReadonlyMap<unknown, unknown>, name: string, lengthMax: number): string {
   const value = fields.get(name)
   if (typeof value !== 'string' || value === '' || value.length > lengthMax)
-    throw refuse(`${name} is no text of 1 to ${lengthMax} characters`)
+    throw refuse(`${name} is not a text of 1 to ${lengthMax} characters`)
   return value
 }
 

@@ -27,7 +27,7 @@ const record: MemberRecord = {
   group: { ranks: ['bob'], speeds: [16, 8], alone },
 }
 
-test('a record tells the group that serves its span; one of an older release has none', () => {
+test('a record holds the group that serves its span; a record of an older release has none', () => {
   expect(decodeRecord(encodeRecord(record))).toEqual(record)
   const { machine: _machine, group: _group, ...older } = record
   expect(decodeRecord(encodeRecord(older))).toEqual(older)
@@ -40,11 +40,11 @@ test.each([
     { ...record.group, ranks: Array<string>(9).fill('bob'), speeds: Array<number>(10).fill(1) },
   ],
   ['a rank without a speed', { ...record.group, speeds: [16] }],
-  ['a speed of nothing', { ...record.group, speeds: [16, 0] }],
-  ['a speed that is no whole number', { ...record.group, speeds: [16, 0.5] }],
-  ['a rank that is no peer', { ...record.group, ranks: [7] }],
-  ['nothing of the leader alone', { ranks: ['bob'], speeds: [16, 8] }],
-  ['no map', 'bob'],
+  ['a speed of zero', { ...record.group, speeds: [16, 0] }],
+  ['a speed that is not a whole number', { ...record.group, speeds: [16, 0.5] }],
+  ['a rank that is not a peer id', { ...record.group, ranks: [7] }],
+  ['no hardware of the leader alone', { ranks: ['bob'], speeds: [16, 8] }],
+  ['a text instead of a map', 'bob'],
 ])('a group with %s is refused', (_, group) => {
   expect(() => decodeRecord(encode({ ...record, group }))).toThrow('a member record was refused')
 })

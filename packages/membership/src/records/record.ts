@@ -4,47 +4,48 @@ import type { BlockRange } from '@shoal/model'
 import { limits } from '@shoal/protocol'
 import { memberLimits } from '../limits.ts'
 
-/** What a node measured of itself at start. Integers, so that every peer computes the same plan. */
+/** A node's hardware as it measured it at the start. Integers, so that every peer computes the same plan. */
 export interface MemberHardware {
   /** Memory this node gives to weights, KV and journals together. */
   readonly memoryBytes: number
-  /** One row through one block behind an empty cache. */
+  /** Time of one row through one block with an empty KV cache. */
   readonly decodeMicrosPerBlock: number
-  /** How much longer that takes for each 1,024 positions of the cache; absent when not measured. */
+  /** Additional time of one row for each 1,024 positions in the KV cache; absent when not measured. */
   readonly decodeMicrosPer1024Past?: number
-  /** One row of a prefill chunk through one block. */
+  /** Time of one row of a prefill chunk through one block. */
   readonly prefillMicrosPerRowBlock: number
-  /** Slower direction of its link; 0 when not measured. */
+  /** Bandwidth of the slower direction of its link; 0 when not measured. */
   readonly bandwidthBytesPerSecond: number
   readonly device: string
   readonly threads: number
 }
 
-/** A group that a plan has formed, as the one that leads it says. */
+/** A group that a plan has formed, as its leader announces it. */
 export interface MemberGroup {
-  /** Ranks 1 and up. */
+  /** Peer ids of ranks 1 and up. */
   readonly ranks: readonly string[]
-  /** Of all ranks, the leader's first: whole numbers, of which only the ratios count. */
+  /** Speeds of all ranks, the leader's first. Whole numbers, of which only the ratios count. */
   readonly speeds: readonly number[]
-  /** What the leader does by itself: `hardware` tells the group's. */
+  /** The leader's own hardware without the group; the record's `hardware` is that of the group. */
   readonly alone: MemberHardware
 }
 
 export const memberStates = ['joining', 'serving', 'draining', 'left'] as const
 export type MemberState = (typeof memberStates)[number]
 
-/** What a peer says of itself, signed. Only its owner writes it. */
+/** A peer's record about itself. Only its owner writes and signs it. */
 export interface MemberRecord {
   readonly peerId: string
-  /** Counts this key's lives: a higher one ends all lower ones. */
+  /** Number of this life of the owner's key. A higher incarnation ends all lower ones. */
   readonly incarnation: number
-  /** Counts up within an incarnation. */
+  /** Number of this record within the incarnation. */
   readonly seq: number
-  /** The owner's yjs client id in the document, and its clock: with them the signature holds for one item alone. */
+  /** The owner's yjs client id in the document. With `clock` it makes the signature valid for one item only. */
   readonly writer: number
+  /** The item's yjs clock. */
   readonly clock: number
   readonly state: MemberState
-  /** Blocks it holds now, or is loading while it is `joining`; null for none. */
+  /** Blocks that it holds now, or is loading while it is `joining`; null for none. */
   readonly span: BlockRange | null
   readonly hardware: MemberHardware
   readonly numericClass: string
@@ -55,9 +56,12 @@ export interface MemberRecord {
   readonly links: Readonly<Record<string, number>>
   /** Bytes per second that came from a neighbour, coarsely, by peer id; absent when none was measured. */
   readonly rates?: Readonly<Record<string, number>>
-  /** It takes part in groups that plans form; equal for peers that share a machine, and so its cores. Absent: it does not. */
+  /**
+   * Present when the peer takes part in groups that plans form. Peers that share a machine, and so its cores, have
+   * equal values.
+   */
   readonly machine?: string
-  /** The group that serves `span`; absent while it serves alone, or in a group that no plan has formed. */
+  /** The group that serves `span`; absent while the peer serves alone, or in a group that no plan has formed. */
   readonly group?: MemberGroup
 }
 
@@ -66,7 +70,7 @@ export function encodeRecord(record: MemberRecord): Uint8Array {
   return encode(record)
 }
 
-/** Unknown fields are ignored. @throws {ShoalError} `bad-frame` for anything that is no record */
+/** Unknown fields are ignored. @throws {ShoalError} `bad-frame` for anything that is not a record */
 export function decodeRecord(bytes: Uint8Array): MemberRecord {
   if (bytes.length > limits.maxRecordBytes)
     throw refuse(`${bytes.length} bytes are over the limit of ${limits.maxRecordBytes}`)
@@ -94,7 +98,7 @@ type Fields = ReadonlyMap<unknown, unknown>
 
 function parse(bytes: Uint8Array): unknown {
   try {
-    // Maps, not objects: a key named __proto__ is then a key like any other.
+    // Decoded into maps, not objects, so that a key named __proto__ is a key like any other.
     return decode(bytes, {
       useMaps: true,
       rejectDuplicateMapKeys: true,
@@ -111,14 +115,14 @@ function refuse(why: string, cause?: unknown): ShoalError {
 }
 
 function asMap(value: unknown, name: string): Fields {
-  if (!(value instanceof Map)) throw refuse(`${name} is no map`)
+  if (!(value instanceof Map)) throw refuse(`${name} is not a map`)
   return value
 }
 
 function text(fields: Fields, name: string, lengthMax: number): string {
   const value = fields.get(name)
   if (typeof value !== 'string' || value.length > lengthMax)
-    throw refuse(`${name} is no text of at most ${lengthMax} characters`)
+    throw refuse(`${name} is not a text of at most ${lengthMax} characters`)
   return value
 }
 
@@ -128,7 +132,7 @@ function isCount(value: unknown): value is number {
 
 function count(fields: Fields, name: string): number {
   const value = fields.get(name)
-  if (!isCount(value)) throw refuse(`${name} is no count`)
+  if (!isCount(value)) throw refuse(`${name} is not a whole number`)
   return value
 }
 
@@ -164,18 +168,18 @@ function hardware(fields: Fields): MemberHardware {
 function group(fields: Fields): MemberGroup {
   const [ranks, speeds]: unknown[] = [fields.get('ranks'), fields.get('speeds')]
   if (!Array.isArray(ranks) || ranks.length === 0 || ranks.length > memberLimits.maxGroupRanks)
-    throw refuse(`ranks is no list of 1 to ${memberLimits.maxGroupRanks} peers`)
+    throw refuse(`ranks is not a list of 1 to ${memberLimits.maxGroupRanks} peers`)
   if (!Array.isArray(speeds) || speeds.length !== ranks.length + 1)
-    throw refuse(`speeds is no list of ${ranks.length + 1} numbers`)
+    throw refuse(`speeds is not a list of ${ranks.length + 1} numbers`)
   return {
     ranks: ranks.map((peer: unknown) => {
       if (typeof peer !== 'string' || peer.length > memberLimits.maxPeerIdLength)
-        throw refuse('a rank is no peer id')
+        throw refuse('a rank is not a peer id')
       return peer
     }),
     speeds: speeds.map((speed: unknown) => {
       if (!isCount(speed) || speed < 1 || speed > memberLimits.maxRankSpeed)
-        throw refuse(`a speed is no whole number from 1 to ${memberLimits.maxRankSpeed}`)
+        throw refuse(`a speed is not a whole number from 1 to ${memberLimits.maxRankSpeed}`)
       return speed
     }),
     alone: hardware(asMap(fields.get('alone'), 'alone')),
@@ -185,15 +189,15 @@ function group(fields: Fields): MemberGroup {
 function addresses(fields: Fields): readonly string[] {
   const value = fields.get('addresses')
   if (!Array.isArray(value) || value.length > limits.maxAddresses)
-    throw refuse(`addresses is no list of at most ${limits.maxAddresses}`)
+    throw refuse(`addresses is not a list of at most ${limits.maxAddresses}`)
   return value.map((address: unknown) => {
     if (typeof address !== 'string' || address.length > limits.maxAddressBytes)
-      throw refuse('an address is no text or too long')
+      throw refuse('an address is not a text, or is too long')
     return address
   })
 }
 
-/** Counts by peer id. */
+/** Whole numbers by peer id. */
 function perPeer(record: Fields, name: string, most: number): Readonly<Record<string, number>> {
   const fields = asMap(record.get(name), name)
   if (fields.size > most) throw refuse(`more than ${most} ${name}`)

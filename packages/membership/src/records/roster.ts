@@ -1,10 +1,13 @@
 import type { MemberRecord } from './record.ts'
 import type { SealedRecord } from './seal.ts'
 
-/** The newest verified record of each peer: what readers believe, whatever the document holds. */
+/** The newest verified record of each peer. Readers believe these, whatever the document holds. */
 export interface Roster {
   get(peer: string): SealedRecord | undefined
-  /** @returns whether it was taken: newer than what was known, and room for it */
+  /**
+   * Takes a record that is newer than the known one. In a full roster a newcomer takes the place of a peer that is gone.
+   * @returns whether the record was taken
+   */
   accept(sealed: SealedRecord, isGone: (peer: string) => boolean): boolean
   /** Sorted by peer id. */
   all(): readonly SealedRecord[]
@@ -13,7 +16,7 @@ export interface Roster {
   readonly size: number
 }
 
-/** Owner's order: a later life first, then a later word in the same life. */
+/** Whether a record replaces another of the same owner: it is of a later life, or later in the same life. */
 export function isNewer(candidate: MemberRecord, known: MemberRecord): boolean {
   if (candidate.incarnation !== known.incarnation) return candidate.incarnation > known.incarnation
   return candidate.seq > known.seq

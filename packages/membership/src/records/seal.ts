@@ -5,7 +5,7 @@ import { decodeRecord, encodeRecord, type MemberRecord } from './record.ts'
 
 export const signatureBytes = 64
 
-/** A record with the bytes that prove it: `signature(64) || CBOR`. */
+/** A record with its signed bytes: `signature(64) ‖ CBOR`. */
 export interface SealedRecord {
   readonly record: MemberRecord
   readonly bytes: Uint8Array
@@ -13,7 +13,10 @@ export interface SealedRecord {
 
 export type Signer = Pick<Transport, 'sign' | 'verify'>
 
-/** A signature means one kind of thing in one swarm: the domain and the document are signed before the body. */
+/**
+ * The bytes to sign. Kind and document come before the body, so that a signature is valid for one kind and one swarm
+ * only.
+ */
 export function signedBytes(
   kind: 'member' | 'beat' | 'hardware',
   document: string,
@@ -45,7 +48,7 @@ export async function sealRecord(
   return { record, bytes }
 }
 
-/** @throws {ShoalError} `bad-frame` for bytes that are no record signed by the peer it names */
+/** @throws {ShoalError} `bad-frame` unless the bytes are a record that is signed by the peer it names */
 export async function openRecord(signer: Signer, document: string, bytes: Uint8Array): Promise<SealedRecord> {
   if (bytes.length <= signatureBytes)
     throw new ShoalError('bad-frame', 'a member record is shorter than its signature')
@@ -60,7 +63,7 @@ export async function openRecord(signer: Signer, document: string, bytes: Uint8A
   ) {
     throw new ShoalError('bad-frame', `a member record that names ${record.peerId} is not signed by it`)
   }
-  // A copy: the caller's bytes are part of a network frame that this small record would keep in memory.
+  // Copied, because the caller's bytes are a view that would keep a whole network frame in memory.
   return { record, bytes: bytes.slice() }
 }
 
@@ -79,7 +82,10 @@ export async function sealBeat(
   }
 }
 
-/** Not verified yet: so that a repeated beat costs no signature check. @throws {ShoalError} `bad-frame` */
+/**
+ * Decodes a beat without verifying it, so that a repeated beat costs no signature check.
+ * @throws {ShoalError} `bad-frame`
+ */
 export function readBeat(beat: Beat): BeatBody {
   return decodeBeatBody(beat.body)
 }

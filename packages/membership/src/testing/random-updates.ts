@@ -2,7 +2,7 @@ import type { Random } from '@shoal/host'
 import * as encoding from 'lib0/encoding'
 import { rootName } from '../document/update-grammar.ts'
 
-/** A value that a peer may put into an update, and the place in the document for which it is signed. */
+/** A value for an update, with the place in the document for which it is signed. */
 export interface SignedValue {
   readonly key: string
   readonly client: number
@@ -34,8 +34,8 @@ const keyBit = 0b0010_0000
 const contents = { garbage: 0, deleted: 1, binary: 3, skip: 10 }
 
 /**
- * An update in yjs's format 1 whose grammar is mostly right and whose sense is not: items with any origins, remains of
- * any length, clocks with gaps and overlaps, deletions of what was never written.
+ * An update in yjs's format 1 that mostly parses but makes no sense: items with any origins, tombstones of any length,
+ * clocks with gaps and overlaps, deletions of items that were never written.
  */
 export function nonsenseUpdate(dice: Dice, values: readonly SignedValue[]): Uint8Array {
   const clients = [...new Set(values.map(({ client }) => client))]

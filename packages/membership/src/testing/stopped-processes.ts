@@ -7,7 +7,10 @@ import type { Transport } from '@shoal/network'
  */
 export interface StoppedProcesses {
   freeze(name: string): void
-  /** What came due meanwhile runs a millisecond later: an event loop that wakes reads its sockets before it runs timers. */
+  /**
+   * What came due meanwhile runs a millisecond later: an event loop that wakes reads its sockets before it runs
+   * timers.
+   */
   thaw(name: string): void
   forget(name: string): void
   /** The clock of one peer, whose timers wait while the peer is stopped. */
