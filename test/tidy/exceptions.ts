@@ -14,13 +14,6 @@ export const longFunctions: readonly string[] = [
   'node/src/local-swarm.ts: startLocalSwarm',
   // runtime
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
-  // session
-  'packages/session/src/stage/hand-over/receive-caches.ts: createStageRestore',
-  'packages/session/src/stage/hand-over/send-caches.ts: startHandOver',
-  'packages/session/src/stage/stage-host.ts: createStageHost',
-  'packages/session/src/stage/stage-table.ts: createStageTable',
-  'packages/session/src/stage/steps/stage-session.ts: createStageSession',
-  'packages/session/src/testing/fake-swarm.ts: createFakeSwarm',
   // swarm
   'packages/swarm/src/groups/group-device.ts: grouped',
   'packages/swarm/src/groups/planned-groups.ts: createPlannedGroups',

@@ -7,7 +7,8 @@ import {
   leftBehind,
   type FailoverBench,
 } from '../testing/fake-failover.ts'
-import { createFakeSwarm, freeEverywhere, type FakeNode } from '../testing/fake-swarm.ts'
+import type { FakeNode } from '../testing/fake-node.ts'
+import { createFakeSwarm, freeEverywhere } from '../testing/fake-swarm.ts'
 import { prefill, rowsFrom } from '../generation/prefill.ts'
 
 async function compare(

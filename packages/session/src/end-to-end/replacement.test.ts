@@ -1,7 +1,8 @@
 import { ShoalError } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { finderOf, kill, leftBehind, type FailoverBench } from '../testing/fake-failover.ts'
-import { createFakeSwarm, type FakeNode, type FakeSwarm } from '../testing/fake-swarm.ts'
+import type { FakeNode } from '../testing/fake-node.ts'
+import { createFakeSwarm, type FakeSwarm } from '../testing/fake-swarm.ts'
 import type { RouteFinder, RouteWish } from '../route/types.ts'
 
 interface Lonely extends FailoverBench {

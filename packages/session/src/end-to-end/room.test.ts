@@ -6,7 +6,8 @@ import { createCoordinator } from '../coordinator/coordinator.ts'
 import type { RouteSessionOptions } from '../coordinator/route-session-options.ts'
 import { sessionLimits } from '../route/limits.ts'
 import type { Route } from '../route/types.ts'
-import { createFakeSwarm, freeEverywhere, type FakeNode, type FakeSwarm } from '../testing/fake-swarm.ts'
+import type { FakeNode } from '../testing/fake-node.ts'
+import { createFakeSwarm, freeEverywhere, type FakeSwarm } from '../testing/fake-swarm.ts'
 
 const tokenBudget = 512
 /** KV cache and journal of one session at one stage: 8 bytes and one row of 8 numbers for each position. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createFailoverBench, leftBehind, type FailoverBench } from '../testing/fake-failover.ts'
-import type { FakeNode } from '../testing/fake-swarm.ts'
+import type { FakeNode } from '../testing/fake-node.ts'
 import { sessionLimits } from '../route/limits.ts'
 
 /** From now on one number of each row is none. */

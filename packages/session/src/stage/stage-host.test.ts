@@ -1,7 +1,8 @@
 import { withSelf } from '@shoal/network'
 import { expect, test } from 'vitest'
 import { createFakeRunner } from '@shoal/runtime/testing'
-import { createFakeSwarm, fakeManifestId } from '../testing/fake-swarm.ts'
+import { fakeManifestId } from '../testing/fake-node.ts'
+import { createFakeSwarm } from '../testing/fake-swarm.ts'
 import { createStageHost } from './stage-host.ts'
 
 test('a node answers with the incarnation that it has now, not with the one it began with', async () => {

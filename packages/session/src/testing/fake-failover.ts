@@ -1,5 +1,6 @@
 import { ShoalError } from '@shoal/host'
-import { createFakeSwarm, type FakeNode, type FakeSwarm } from './fake-swarm.ts'
+import type { FakeNode } from './fake-node.ts'
+import { createFakeSwarm, type FakeSwarm } from './fake-swarm.ts'
 import type { HiddenSession, Route, RouteFinder } from '../route/types.ts'
 
 /** How spares may be cut; the route has three stages of two blocks. */

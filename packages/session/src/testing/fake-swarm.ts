@@ -7,52 +7,34 @@ import {
   type Random,
   type VirtualClock,
 } from '@shoal/host'
-import { settled } from '@shoal/host/testing'
 import type { BlockRange } from '@shoal/model'
-import { createMemoryNetwork, withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
+import { createMemoryNetwork, type MemoryNetwork } from '@shoal/network'
+import { createFakeRunner } from '@shoal/runtime/testing'
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts'
-import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
-import { createLocalSession } from '../generation/local-session.ts'
 import type { RouteSessionOptions } from '../coordinator/route-session-options.ts'
-import { createStageHost, type StageHost } from '../stage/stage-host.ts'
-import type { HiddenSession, RouteStage } from '../route/types.ts'
-
-export interface FakeNode {
-  readonly peer: string
-  readonly transport: Transport
-  readonly host: StageHost
-  readonly runner: FakeRunner
-  readonly stage: RouteStage
-}
+import { createLocalSession } from '../generation/local-session.ts'
+import type { HiddenSession } from '../route/types.ts'
+import { createFakeNode, fakeManifestId, type FakeNode, type FakeNodeLife } from './fake-node.ts'
+import { createPassingTime, type PassingTime } from './passing-time.ts'
 
 /** Stages and a coordinator on a memory network under a virtual clock: the real session code, fake computation. */
-export interface FakeSwarm {
+export interface FakeSwarm extends PassingTime {
   readonly clock: VirtualClock
   readonly network: MemoryNetwork
   readonly random: Random
   readonly logger: Logger
-  /** One for each stage of the route. */
+  /** One for each stage of the route, in its order. */
   readonly nodes: readonly FakeNode[]
   /** A node that is on no route yet. */
-  addNode(
-    peer: string,
-    range: BlockRange,
-    options?: { numericClass?: string; incarnation?: number },
-  ): FakeNode
+  addNode(peer: string, range: BlockRange, life?: FakeNodeLife): FakeNode
   open(options?: Partial<RouteSessionOptions>, coordinator?: Coordinator): Promise<HiddenSession>
-  /** By another coordinator. */
+  /** Opens the session from a coordinator of its own, the peer `peer`. */
   openFrom(peer: string, options?: Partial<RouteSessionOptions>): Promise<HiddenSession>
   /** The same blocks in this process. */
   openLocal(): Promise<HiddenSession>
   /** Random rows in [-1, 1). */
   rows(count: number): Float32Array
-  /** Moves time second by second, so that messages arrive in between. */
-  advance(durationMs: number): Promise<void>
-  /** Moves time until the promise settles. */
-  finished<Value>(promise: Promise<Value>): Promise<Value>
 }
-
-export const fakeManifestId = 'a'.repeat(64)
 
 export interface FakeSwarmOptions {
   /** First blocks of the stages, and the end: `[0, 2, 4, 6]` are three stages of two blocks. */
@@ -66,44 +48,23 @@ export interface FakeSwarmOptions {
 const hiddenSize = 8
 
 export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
-  const { cuts = [0, 2, 4, 6], latencyMs = 0 } = options
+  const { cuts = [0, 2, 4, 6], latencyMs = 0, limitBytes } = options
   const clock = createVirtualClock()
   const random = seededRandom(1)
   const network = createMemoryNetwork({ clock, random, latencyMs })
   const logger = silentLogger
-  const blockCount = cuts.at(-1)!
-  const groups = options.spansOfOneNode ?? cuts.slice(0, -1).map((_, index) => [index])
+  const nodeOptions = { network, clock, logger, hiddenSize, limitBytes }
+  const range = { start: 0, end: cuts.at(-1)! }
 
-  const nodes = groups
+  const nodes = (options.spansOfOneNode ?? cuts.slice(0, -1).map((_, index) => [index]))
     .flatMap((group) => {
-      const peer = `node-${group[0]}`
-      const transport = withSelf(network.createTransport(peer), clock)
-      const host = createStageHost(
-        { transport, clock, logger },
-        { manifestId: fakeManifestId, profile: 'f32', numericClass: 'fake', incarnation: 1 },
-      )
-      const spans = group.map((index): FakeNode => {
-        const range = { start: cuts[index]!, end: cuts[index + 1]! }
-        const stage = {
-          peer,
-          addresses: transport.addresses(),
-          range,
-          incarnation: 1,
-          predictedStepMs: () => 10,
-        }
-        return {
-          peer,
-          transport,
-          host,
-          runner: createFakeRunner(range, hiddenSize, options.limitBytes),
-          stage,
-        }
-      })
-      void host.setRunners(spans.map(({ runner }) => runner))
-      return spans
+      const ranges = group.map((index) => ({ start: cuts[index]!, end: cuts[index + 1]! }))
+      return createFakeNode(nodeOptions, `node-${group[0]}`, ranges)
     })
     .sort((one, other) => one.stage.range.start - other.stage.range.start)
-  const coordinator = createCoordinator({ transport: network.createTransport('coordinator'), clock, logger })
+  const createCoordinatorOf = (peer: string): Coordinator =>
+    createCoordinator({ transport: network.createTransport(peer), clock, logger })
+  const coordinator = createCoordinatorOf('coordinator')
 
   const open: FakeSwarm['open'] = (changes = {}, by = coordinator) =>
     by.open({
@@ -111,66 +72,29 @@ export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
       manifestId: fakeManifestId,
       profile: 'f32',
       hiddenSize,
-      range: { start: 0, end: blockCount },
+      range,
       route: nodes.map(({ stage }) => stage),
       tokenBudget: 512,
       ...changes,
     })
 
   return {
+    ...createPassingTime(clock),
     clock,
     network,
     random,
     logger,
     nodes,
-    addNode(peer, range, { numericClass = 'fake', incarnation = 1 } = {}) {
-      const transport = withSelf(network.createTransport(peer), clock)
-      const host = createStageHost(
-        { transport, clock, logger },
-        { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation },
-      )
-      const runner = createFakeRunner(range, hiddenSize, options.limitBytes)
-      void host.setRunners([runner])
-      return {
-        peer,
-        transport,
-        host,
-        runner,
-        stage: { peer, addresses: transport.addresses(), range, incarnation, predictedStepMs: () => 10 },
-      }
-    },
+    addNode: (peer, span, life) => createFakeNode(nodeOptions, peer, [span], life)[0]!,
     open,
-    openFrom: (peer, changes = {}) =>
-      open(changes, createCoordinator({ transport: network.createTransport(peer), clock, logger })),
+    openFrom: (peer, changes = {}) => open(changes, createCoordinatorOf(peer)),
     openLocal: () =>
-      createLocalSession([createFakeRunner({ start: 0, end: blockCount }, hiddenSize)], {
-        session: 'local',
-        tokenBudget: 4096,
-      }),
+      createLocalSession([createFakeRunner(range, hiddenSize)], { session: 'local', tokenBudget: 4096 }),
     rows: (count) => Float32Array.from({ length: count * hiddenSize }, () => random.unit() * 2 - 1),
-    async advance(durationMs) {
-      for (let leftMs = durationMs; leftMs > 0; leftMs -= 1000) {
-        clock.advance(Math.min(1000, leftMs))
-        await settled(20)
-      }
-    },
-    async finished(promise) {
-      let over = false
-      const end = (): void => {
-        over = true
-      }
-      promise.then(end, end)
-      await settled()
-      while (!over) {
-        clock.advance(1)
-        await settled(20)
-      }
-      return promise
-    },
   }
 }
 
-/** No session, no KV and no journal anywhere. */
+/** Whether no node of the route has a session, a KV cache or a journal. */
 export function freeEverywhere(swarm: FakeSwarm): boolean {
   return swarm.nodes.every(({ host, runner }) => {
     const { sessions, journalBytes, journalReservedBytes } = host.memory()
@@ -184,5 +108,3 @@ export function freeEverywhere(swarm: FakeSwarm): boolean {
     )
   })
 }
-
-/** Lets everything happen that waits for no timer. Microtasks only, so that it is the same on every machine. */

@@ -8,7 +8,8 @@ import {
   type Step,
 } from '@shoal/protocol'
 import type { RouteSessionOptions } from '../coordinator/route-session-options.ts'
-import { fakeManifestId, type FakeSwarm } from './fake-swarm.ts'
+import { fakeManifestId } from './fake-node.ts'
+import type { FakeSwarm } from './fake-swarm.ts'
 
 /** A peer that follows no rule: it sends what it is told to, and keeps the answers. */
 export interface Hostile {

@@ -13,7 +13,8 @@ import {
 } from '@shoal/protocol'
 import { createChecksum } from '../../stage/hand-over/checksum.ts'
 import { settled } from '@shoal/host/testing'
-import { createFakeSwarm, fakeManifestId, freeEverywhere, type FakeSwarm } from '../../testing/fake-swarm.ts'
+import { fakeManifestId } from '../../testing/fake-node.ts'
+import { createFakeSwarm, freeEverywhere, type FakeSwarm } from '../../testing/fake-swarm.ts'
 
 interface Hostile {
   readonly channel: Channel

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import type { Channel } from '@shoal/network'
 import { decodeSession, encodeSession, protocols, type SessionMessage } from '@shoal/protocol'
 import { createStageHost } from '../../stage/stage-host.ts'
-import { createFakeSwarm, fakeManifestId } from '../../testing/fake-swarm.ts'
+import { fakeManifestId } from '../../testing/fake-node.ts'
+import { createFakeSwarm } from '../../testing/fake-swarm.ts'
 import { victim } from '../../testing/hostile-peer.ts'
 
 test('a coordinator is not fooled by stages: late, doubled, misplaced and foreign results', async () => {

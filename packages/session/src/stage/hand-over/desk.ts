@@ -3,14 +3,15 @@ import type { HandOver, LetGo } from '@shoal/protocol'
 import { sessionLimits } from '../../route/limits.ts'
 import type { PeerChannels } from '../../channels/peer-channels.ts'
 import { nameBlocks } from '../../route/stage-error.ts'
-import { startHandOver } from './send-caches.ts'
-import type { Stage, StageEvent, StageTable } from '../stage-table.ts'
+import { StageHandOver } from './stage-hand-over.ts'
+import type { Stage } from '../stage.ts'
+import type { StageEvent, StageTable } from '../stage-table.ts'
 import { createSlots } from './transfer-slots.ts'
 
-/** What a node does when coordinators move their sessions away from it. */
+/** Gives sessions to other peers when their coordinators move them away from this node. */
 export interface HandOverDesk {
   receive(peer: string, message: HandOver | LetGo): void
-  /** A coordinator closes a session here: after a hand-over because others have it now. */
+  /** A coordinator closes a session here. After a hand-over it does so because the successors have the session. */
   closing(stage: Stage): void
 }
 
@@ -29,12 +30,12 @@ export function createHandOverDesk({ table, hops, logger, onEvent }: HandOverDes
       const stage = table.find(message.session, message.start)
       if (stage === undefined || stage.owner.peer !== peer || !stage.opened) return
       if (message.type === 'hand-over') {
-        // A new one replaces the one before: its successors are not wanted any more.
-        stage.handOver?.stop()
-        stage.handOver = message.to.length === 0 ? null : startHandOver({ hops, slots }, stage, message)
+        // Ended before the next one begins, whose transfer may need the slot of the former.
+        stage.endHandOver()
+        if (message.to.length > 0) stage.beginHandOver(new StageHandOver({ hops, slots }, stage, message))
       } else if (message.epoch > stage.session.epoch) {
         stage.handOver?.letGo(message.epoch).catch((error: unknown) => {
-          if (!stage.freed.signal.aborted)
+          if (!stage.freed.aborted)
             logger.warn('hand-over-failed', { session: stage.id, reason: messageOf(error) })
         })
       }

@@ -3,10 +3,11 @@ import type { OpenSession } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { Outbox } from '../../channels/outbox.ts'
 import { nameBlocks } from '../../route/stage-error.ts'
-import { createStageRestore } from '../hand-over/receive-caches.ts'
-import { stageKey, type Owner, type Stage } from '../stage-table.ts'
+import { StageRestore } from '../hand-over/stage-restore.ts'
+import { Owner, Stage } from '../stage.ts'
+import { stageKey } from '../stage-table.ts'
 import { pushOutput, reportFailure, reportNext } from '../steps/output.ts'
-import { createStageSession } from '../steps/stage-session.ts'
+import { StageSession } from '../steps/stage-session.ts'
 import { admit, overMemory, roomWillCome, type Promised } from './admission.ts'
 import { reachNext, type StageOpeningContext } from './opening-context.ts'
 import type { Shortage } from './room-queue.ts'
@@ -22,38 +23,38 @@ export async function makeStage(
   request: OpenSession,
 ): Promise<Stage | null> {
   const { table, hops, room } = context
-  const owner = table.owner(outbox.peer) ?? { peer: outbox.peer, outbox, stages: new Set<Stage>() }
+  const owner = table.owner(outbox.peer) ?? new Owner(outbox)
   const admission = admit(
     { ...context.offer(), sessions: table.size, sessionsOfPeer: owner.stages.size },
     request,
   )
   if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
-  owner.outbox = outbox
+  owner.heardOn(outbox)
   const stage = stageFor(owner, admission.runner, request)
   // In the table before the first wait, so that a `close`, or the end of the owner's lease, finds it.
   table.add(stage)
-  const { signal } = stage.freed
+  const { freed: signal } = stage
   try {
     await room.take({
       owner: owner.peer,
       waitMs: request.waitMs === undefined ? null : Math.min(request.waitMs, context.roomWaitMs),
       overtakes: overtakes(stage, request),
       signal,
-      reserve: () => context.inTurn(stage.runner, () => reserve(context, stage, request)),
+      reserve: () => context.queues(stage.runner).reservations.run(() => reserve(context, stage, request)),
     })
     // A next hop that cannot be reached is found now and not at the first token.
-    if (!request.next.coordinator) stage.hop = await reachNext(hops, context.peerId, request.next, signal)
-    throwIfAborted(signal)
-  } catch (error) {
+    const hop = request.next.coordinator ? null : await reachNext(hops, context.peerId, request.next, signal)
     if (signal.aborted) {
-      stage.hop?.release()
+      hop?.release()
       return null
     }
+    stage.open(hop)
+  } catch (error) {
+    if (signal.aborted) return null
     // Before the answer, so that the coordinator finds the memory free.
     await table.free(stage)
     throw error
   }
-  stage.opened = true
   context.logger.info('session-opened', { session: stage.id, peer: owner.peer, blocks: nameBlocks(stage) })
   context.onEvent({ event: 'session-opened', session: stage.id, peer: owner.peer })
   return stage
@@ -72,7 +73,7 @@ async function reserve(
   { tokenBudget, start, end }: OpenSession,
 ): Promise<Shortage | null> {
   const { runner, session } = stage
-  const { signal } = stage.freed
+  const { freed: signal } = stage
   throwIfAborted(signal)
   const open = table.list().filter((other) => other.reserved)
   const here = open.filter((other) => other.runner === runner)
@@ -83,18 +84,18 @@ async function reserve(
     table.freeing > 0 ||
     (open.some((other) => other.id !== stage.id) && roomWillCome(memory, promisedTo(here), promisedTo(own)))
   const shortage = (message: string): Shortage => ({ message, passing })
-  stage.reserved = true
+  stage.reserve()
   try {
     await runner.open(session.key, tokenBudget, { start, end })
   } catch (error) {
-    stage.reserved = false
+    stage.unreserve()
     if (error instanceof ShoalError && error.code === 'no-capacity') return shortage(error.message)
     throw error
   }
   const over = overMemory(runner.memory(), promisedTo(table.list(runner).filter((other) => other.reserved)))
   if (over !== null || signal.aborted) {
     // One that was closed while the runner was still opening it has something to free only now.
-    stage.reserved = false
+    stage.unreserve()
     await runner.close(session.key)
     throwIfAborted(signal)
     return shortage(over ?? '')
@@ -106,7 +107,7 @@ function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession): Stag
   const { session: id, start, end, tokenBudget, epoch, previous, next } = request
   // A replacement may be asked twice, and the runner may still be freeing the first one.
   const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
-  const session = createStageSession(
+  const session = new StageSession(
     { key, runner, tokenBudget, epoch, previous, next, held: epoch > 0 || request.restore !== undefined },
     {
       push: (frame, rows) => pushOutput(stage, frame, rows),
@@ -118,7 +119,7 @@ function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession): Stag
   const restore =
     request.restore === undefined
       ? null
-      : createStageRestore({
+      : new StageRestore({
           peer: request.restore,
           epoch,
           key,
@@ -128,20 +129,7 @@ function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession): Stag
           failed: ({ code, message, definite }) =>
             reportFailure(stage, { step: null, code, message, definite }),
         })
-  const stage: Stage = {
-    id,
-    start,
-    end,
-    owner,
-    runner,
-    session,
-    freed: new AbortController(),
-    reserved: false,
-    opened: false,
-    hop: null,
-    restore,
-    handOver: null,
-  }
+  const stage = new Stage({ id, start, end, owner, runner, session, restore })
   return stage
 }
 

@@ -4,7 +4,7 @@ import { makeStage } from './make-stage.ts'
 import { reachNext, UnreachableNext, type StageOpeningContext } from './opening-context.ts'
 import type { Outbox } from '../../channels/outbox.ts'
 import { nameBlocks } from '../../route/stage-error.ts'
-import type { Stage } from '../stage-table.ts'
+import type { Stage } from '../stage.ts'
 
 /** Answers `open`: a new session here, or a new version of the route of one that is open. */
 export async function openStage(
@@ -76,27 +76,25 @@ async function moveStage(
     throw new ShoalError('stale-epoch', `the session is at epoch ${session.epoch} here, not ${request.epoch}`)
   if (!stage.opened || request.epoch === session.epoch)
     throw new ShoalError('bad-request', `the session is open here at epoch ${session.epoch}`)
-  stage.owner.outbox = outbox
-  const idle = session.move(request.epoch, request.previous, request.next)
-  stage.hop?.release()
-  stage.hop = null
-  const hop = request.next.coordinator
-    ? null
-    : await reachNext(context.hops, context.peerId, request.next, stage.freed.signal)
+  stage.owner.heardOn(outbox)
+  const { epoch, previous, next } = request
+  const idle = session.move({ epoch, previous, next })
+  stage.connect(null)
+  const hop = next.coordinator ? null : await reachNext(context.hops, context.peerId, next, stage.freed)
   // What was being computed, or is handed over, is in the journal before the answer says how long it is.
   await idle
-  if (stage.restore !== null) await orAborted(stage.restore.whole, stage.freed.signal)
+  if (stage.restore !== null) await orAborted(stage.restore.whole, stage.freed)
   // A later move, or a close, came while this one was connecting: its own hop counts.
-  if (stage.freed.signal.aborted || session.epoch !== request.epoch) {
+  if (stage.freed.aborted || session.epoch !== epoch) {
     hop?.release()
     return null
   }
-  stage.hop = hop
+  stage.connect(hop)
   context.logger.info('session-moved', {
     session: stage.id,
     peer: stage.owner.peer,
     blocks: nameBlocks(stage),
-    epoch: request.epoch,
+    epoch,
   })
   context.onEvent({ event: 'session-moved', session: stage.id, peer: stage.owner.peer })
   return stage

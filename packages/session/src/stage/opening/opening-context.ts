@@ -2,7 +2,9 @@ import { asFailure, messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { NextHop } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { ChannelUse, PeerChannels } from '../../channels/peer-channels.ts'
-import type { Stage, StageEvent, StageTable } from '../stage-table.ts'
+import type { Stage } from '../stage.ts'
+import type { RunnerQueues } from '../runner-queues.ts'
+import type { StageEvent, StageTable } from '../stage-table.ts'
 import type { StageOffer } from './admission.ts'
 import type { RoomQueue } from './room-queue.ts'
 
@@ -18,8 +20,7 @@ export interface StageOpeningContext {
   readonly peerId: string
   /** What this node is at the time of asking. */
   readonly now: { readonly numericClass: string; readonly incarnation: number }
-  /** One reservation of a runner at a time: of two at once each would count the other, and both might be refused. */
-  inTurn<Value>(runner: BlockRunner, work: () => Promise<Value>): Promise<Value>
+  queues(runner: BlockRunner): RunnerQueues
   offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
   onEvent(event: StageEvent): void
   /** A new session has been answered for. */

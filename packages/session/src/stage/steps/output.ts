@@ -1,8 +1,8 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import { encodeSession, type SessionFailed, type Step } from '@shoal/protocol'
 import { bytesOf } from '../../route/hidden-states.ts'
-import type { Pushed } from './stage-session.ts'
-import type { Stage } from '../stage-table.ts'
+import type { Stage } from '../stage.ts'
+import type { Pushed } from './output-pushes.ts'
 
 export type Failure = Pick<SessionFailed, 'step' | 'code' | 'message' | 'definite'>
 
@@ -39,8 +39,7 @@ export function reportNext(stage: Stage, failure: Failure): void {
 
 /** The channel to the next stage has ended. The journal keeps its rows for whoever replaces it. */
 export function nextLost(stage: Stage, error: Error | undefined): void {
-  stage.hop?.release()
-  stage.hop = null
+  stage.connect(null)
   reportNext(stage, {
     step: null,
     code: 'peer-vanished',
@@ -73,7 +72,7 @@ export async function pushOutput(
     ])
     return
   }
-  await stage.hop?.outbox.send(() => [
+  await stage.hop?.send(() => [
     ...encodeSession({
       type: 'step',
       session: stage.id,

@@ -2,7 +2,8 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Step } from '@shoal/protocol'
 import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
-import { createStageSession, type Pushed, type StageOutlet, type StageSession } from './stage-session.ts'
+import type { Pushed } from './output-pushes.ts'
+import { StageSession, type StageOutlet } from './stage-session.ts'
 
 const hiddenSize = 4
 const tokenBudget = 40
@@ -19,7 +20,7 @@ async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
   const pushed: Bench['pushed'] = []
   const failed: Bench['failed'] = []
   await runner.open('s/2', tokenBudget)
-  const session = createStageSession(
+  const session = new StageSession(
     {
       key: 's/2',
       runner,
@@ -247,7 +248,7 @@ test('after a move a step waits for the replay, which says which rows are right 
   const inputs = [inputOf(0, 3), inputOf(1, 2), inputOf(2, 1)] as const
   await session.receive(step({ rows: 3 }), inputs[0])
   await session.receive(step({ step: 1, position: 3, rows: 2 }), inputs[1])
-  await session.move(2, 'before', session.next)
+  await session.move({ epoch: 2, previous: 'before', next: session.next })
   expect(session.progress).toEqual({ length: 5, lastStep: 1, journalFrom: 0 })
   pushed.length = 0
   // Row 3 again: a rewind that this stage never heard of.
@@ -270,7 +271,7 @@ test('after a move a step waits for the replay, which says which rows are right 
 
 test('closing frees a stage whose replay never comes, and the step that waits for it', async () => {
   const { session, runner, pushed } = await createBench()
-  await session.move(2, 'before', session.next)
+  await session.move({ epoch: 2, previous: 'before', next: session.next })
   const waiting = session.receive(step({ epoch: 2 }), inputOf(0, 1))
   await session.close()
   await waiting

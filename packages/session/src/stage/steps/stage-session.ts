@@ -1,265 +1,233 @@
 import { ShoalError, messageOf, type ErrorCode } from '@shoal/host'
 import type { NextHop, Replay, Step } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
-import { maxReplayFrames, replayChunks, type StageProgress } from '../../route/replay-rules.ts'
 import { allFinite } from '../../route/hidden-states.ts'
 import { createJournal, type OutputJournal } from '../../route/journal.ts'
 import { sessionLimits } from '../../route/limits.ts'
-import { createRouteGate } from './route-gate.ts'
+import { maxReplayFrames, type StageProgress } from '../../route/replay-rules.ts'
+import { OutputPushes, type PushOutlet } from './output-pushes.ts'
+import { RouteVersion, type RouteNeighbours } from './route-version.ts'
 import { decideStep } from './step-rules.ts'
 
-/** The rows of one step's output, or of several joined. */
-export type Pushed = Pick<Step, 'position' | 'rows' | 'step' | 'rewind' | 'want'>
-
 /** What a session at a stage does to the world outside of it. */
-export interface StageOutlet {
-  /** Sends rows of the journal, read when it is their turn, to the next hop; resolves when they have left. */
-  push(frame: Pushed, rows: () => readonly Float32Array[]): Promise<void>
-  /** Tells the coordinator. */
+export interface StageOutlet extends PushOutlet {
+  /** Tells the coordinator that the session, or one step of it, has failed here. */
   fail(step: number | null, code: ErrorCode, message: string, definite: boolean): void
-  /** The same about the next hop. */
-  failNext(step: number | null, message: string): void
 }
 
-/** One session's KV cache and journal at one stage. */
-export interface StageSession {
-  /** The runner's name for it. */
-  readonly key: string
-  readonly journal: OutputJournal
-  readonly epoch: number
-  readonly previous: string
-  readonly next: NextHop
-  /** Most positions that it will have. */
-  readonly tokenBudget: number
-  /** Bytes its journal may grow to. */
-  readonly journalBudgetBytes: number
-  /**
-   * Takes a new version of the route: same range, higher epoch. KV and journal stay, steps of older epochs are dropped,
-   * and those of the new one wait for `replay`. Resolves when the computation that was under way is over.
-   */
-  move(epoch: number, previous: string, next: NextHop): Promise<void>
-  readonly progress: StageProgress
-  /** A computation has failed: no step is taken any more. */
-  readonly broken: boolean
-  /** KV and journal are what another stage had after this step. */
-  adopt(lastStep: number | null): void
-  /** Goes on with the route of the present epoch. */
-  replay(message: Pick<Replay, 'epoch' | 'length' | 'from' | 'settled'>): Promise<void>
-  /** Resolves when the rows have been read, so that the sender's credit follows the pace of the computation. */
-  receive(frame: Step, hidden: Float32Array): Promise<void>
-  /** Frees KV and journal; queued steps are dropped. */
-  close(): Promise<void>
-}
-
-export interface StageSessionOptions {
+export interface StageSessionOptions extends RouteNeighbours {
+  /** The runner's name for the session. */
   readonly key: string
   readonly runner: BlockRunner
+  /** The most positions that the session will have. */
   readonly tokenBudget: number
-  readonly epoch: number
-  readonly previous: string
-  readonly next: NextHop
-  /** The route is a repaired one: no step is taken before `replay`. */
+  /** Whether the route is a repaired one, so that no step is taken before `replay`. */
   readonly held?: boolean
 }
 
-export function createStageSession(options: StageSessionOptions, outlet: StageOutlet): StageSession {
-  const { key, runner, tokenBudget } = options
-  const journal = createJournal(runner.hiddenSize, tokenBudget)
-  let { epoch, previous, next } = options
-  let lastStep = -1
-  let queued = 0
-  let closed = false
-  /** Rows before it have been sent in an older version of the route: the next hop has them. */
-  let pushFrom = 0
-  let repaired = options.held === true
-  let gate = createRouteGate()
-  /** Opens when the present version of the route ends: nobody waits any longer for a push along it. */
-  let routeOver = createRouteGate()
-  if (!repaired) gate.release()
-  /** Set once the KV cache can no longer be trusted: whatever comes then gets the same answer. */
-  let broken: { readonly code: ErrorCode; readonly message: string } | null = null
-  let computing: Promise<void> = Promise.resolve()
-  let pushing: Promise<void> = Promise.resolve()
+interface Break {
+  readonly code: ErrorCode
+  readonly message: string
+}
 
-  /** What the next hop of an older epoch did not get, the replay brings: to the one of today it would be a row too many. */
-  const push = (frame: Pushed): void => {
-    const pushed = epoch
-    const overtaken = (): boolean => closed || epoch !== pushed
-    pushing = pushing.then(async () => {
-      if (overtaken()) return
+/** One session's KV cache and journal at one stage, and the order in which its steps are taken. */
+export class StageSession {
+  readonly key: string
+  readonly tokenBudget: number
+  readonly journal: OutputJournal
+  readonly #runner: BlockRunner
+  readonly #outlet: StageOutlet
+  readonly #pushes: OutputPushes
+  #version: RouteVersion
+  /** The highest step taken so far, rewound ones included; -1 before the first. */
+  #lastStep = -1
+  #queued = 0
+  #computing: Promise<void> = Promise.resolve()
+  #closed = false
+  /** Set once the KV cache can no longer be trusted: every later step gets this answer. */
+  #break: Break | null = null
+
+  constructor(options: StageSessionOptions, outlet: StageOutlet) {
+    const { key, runner, tokenBudget, held = false } = options
+    this.key = key
+    this.tokenBudget = tokenBudget
+    this.journal = createJournal(runner.hiddenSize, tokenBudget)
+    this.#runner = runner
+    this.#outlet = outlet
+    this.#version = new RouteVersion(options, held)
+    this.#pushes = new OutputPushes(this.journal, outlet, this.#version)
+  }
+
+  /** Epoch of the route in use. */
+  get epoch(): number {
+    return this.#version.epoch
+  }
+
+  /** The peer whose steps are taken. */
+  get previous(): string {
+    return this.#version.previous
+  }
+
+  get next(): NextHop {
+    return this.#version.next
+  }
+
+  /** Bytes that the journal may grow to. */
+  get journalBudgetBytes(): number {
+    return this.tokenBudget * this.#runner.hiddenSize * Float32Array.BYTES_PER_ELEMENT
+  }
+
+  get progress(): StageProgress {
+    const { length, from } = this.journal
+    return { length, lastStep: this.#lastStep < 0 ? null : this.#lastStep, journalFrom: from }
+  }
+
+  /** Whether a computation has failed, so that no step is taken any more. */
+  get broken(): boolean {
+    return this.#break !== null
+  }
+
+  /** KV cache and journal have become those that another stage had after step `lastStep`. */
+  adopt(lastStep: number | null): void {
+    this.#lastStep = lastStep ?? -1
+  }
+
+  /**
+   * Follows a new version of the route, with the same blocks and a higher epoch. KV cache and journal stay; steps of older
+   * epochs are refused, and those of the new one wait for `replay`.
+   * @returns a promise that resolves when the steps that were queued have been taken or refused
+   */
+  async move(neighbours: RouteNeighbours): Promise<void> {
+    const former = this.#version
+    this.#version = new RouteVersion(neighbours, true)
+    this.#pushes.follow(this.#version)
+    former.end()
+    await this.#computing
+  }
+
+  /** Keeps the rows that the coordinator says are right, sends the next hop those it lacks, and lets steps go on. */
+  async replay({
+    epoch,
+    length,
+    from,
+    settled,
+  }: Pick<Replay, 'epoch' | 'length' | 'from' | 'settled'>): Promise<void> {
+    const version = this.#version
+    if (this.#closed || epoch !== version.epoch || !version.held) return
+    const refuse = (message: string): void => this.#outlet.fail(null, 'wrong-position', message, true)
+    if (length > this.journal.length)
+      return refuse(`${length} rows are to be kept, ${this.journal.length} are here`)
+    if (length < this.journal.length) {
       try {
-        await outlet.push(frame, () => {
-          if (overtaken()) throw new ShoalError('stale-epoch', 'the route was replaced')
-          return journal.views(frame.position, frame.position + frame.rows)
-        })
+        this.journal.truncate(length)
+        // Steps whose rows were cut are sent again under their own numbers.
+        this.#lastStep = this.journal.steps.at(-1)?.step ?? -1
+        await this.#runner.truncate(this.key, length)
       } catch (error) {
-        if (!overtaken()) outlet.failNext(frame.step, `cannot push to ${next.peer}: ${messageOf(error)}`)
+        this.#break = breakOf(error)
       }
-    })
+      if (this.#closed || this.#version !== version) return
+    }
+    if (from < this.journal.from)
+      return refuse(`rows from ${from} on are to be sent, here they begin at ${this.journal.from}`)
+    this.#pushes.replay(from, settled)
+    version.release()
   }
 
-  /** Rows that the next hop has already do not leave again. */
-  const pushNew = (frame: Pushed): void => {
-    const end = frame.position + frame.rows
-    if (end <= pushFrom) return
-    const position = Math.max(frame.position, pushFrom)
-    push({ ...frame, position, rows: end - position })
+  /**
+   * Takes a step when the ones before it are over.
+   * @param hidden float32 `[rows, hiddenSize]`
+   * @returns a promise that resolves when the rows have been read, so that the sender's credit follows the computation
+   */
+  async receive(frame: Step, hidden: Float32Array): Promise<void> {
+    if (this.#closed) return
+    const limit = this.#maxQueued
+    if (this.#queued >= limit) {
+      const message = `more than ${limit} steps of this session wait here`
+      this.#outlet.fail(frame.step, 'limit-exceeded', message, true)
+      return
+    }
+    this.#queued += 1
+    this.#computing = this.#computing.then(() => this.#take(frame, hidden))
+    try {
+      await this.#computing
+    } finally {
+      this.#queued -= 1
+    }
   }
 
-  const compute = async (frame: Step, hidden: Float32Array, truncateTo: number | null): Promise<void> => {
+  /** Frees KV cache and journal; steps that wait are dropped. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#version.end()
+    await this.#runner.close(this.key)
+    this.journal.truncate(0)
+  }
+
+  /** In a repaired route the stage before may send its whole journal at once; credit bounds the bytes of that. */
+  get #maxQueued(): number {
+    const replayed = this.#version.repaired ? maxReplayFrames(this.tokenBudget) : 0
+    return sessionLimits.maxStepsInFlight + replayed
+  }
+
+  async #take(frame: Step, hidden: Float32Array): Promise<void> {
+    if (frame.epoch === this.epoch && this.#version.held) await this.#version.replayed
+    if (this.#closed) return
+    const fail = (code: ErrorCode, message: string): void =>
+      this.#outlet.fail(frame.step, code, message, true)
+    if (this.#break !== null) return fail(this.#break.code, this.#break.message)
+    const { epoch, journal, tokenBudget } = this
+    const decision = decideStep(
+      {
+        epoch,
+        length: journal.length,
+        tokenBudget,
+        lastStep: this.#lastStep,
+        sent: (step) => journal.find(step),
+      },
+      frame,
+    )
+    if (decision.kind === 'refuse') return fail(decision.code, decision.message)
+    if (decision.kind === 'answer') return this.#answer(frame)
+    if (!allFinite(hidden)) return fail('bad-frame', `non-finite hidden states from ${this.previous}`)
+    await this.#compute(frame, hidden, decision.truncateTo)
+  }
+
+  /** Sends the output of a repeated step. One at a time: repeats cost the sender nothing, so they must not pile up. */
+  async #answer(frame: Step): Promise<void> {
+    await this.#pushes.settled()
+    if (!this.#closed && frame.epoch === this.epoch) this.#pushes.push(frame)
+  }
+
+  async #compute(frame: Step, hidden: Float32Array, truncateTo: number | null): Promise<void> {
     try {
       if (truncateTo !== null) {
         // Rows that are still to be pushed must not vanish under the push.
-        await Promise.race([pushing, routeOver.opened])
-        if (closed || frame.epoch !== epoch) return
-        journal.truncate(truncateTo)
-        pushFrom = Math.min(pushFrom, truncateTo)
-        await runner.truncate(key, truncateTo)
+        await this.#pushes.settled()
+        if (this.#closed || frame.epoch !== this.epoch) return
+        this.journal.truncate(truncateTo)
+        this.#pushes.rewind(truncateTo)
+        await this.#runner.truncate(this.key, truncateTo)
       }
-      lastStep = frame.step
-      const output = await runner.forward(key, frame.position, hidden)
-      if (closed) return
+      this.#lastStep = frame.step
+      const output = await this.#runner.forward(this.key, frame.position, hidden)
+      if (this.#closed) return
       if (output.length !== hidden.length)
-        throw new ShoalError('internal', `${hidden.length} numbers went in, ${output.length} came out`)
-      journal.append(frame.step, output, frame.want)
-      // Else the replay has it: it comes after the answer to `open`, and that waits for this computation.
-      if (frame.epoch === epoch) pushNew(frame)
+        throw new ShoalError('internal', `${hidden.length} values went in, ${output.length} came out`)
+      this.journal.append(frame.step, output, frame.want)
+      // With another version of the route, the replay sends these rows: it follows the answer to `open`, which waits for
+      // this computation.
+      if (frame.epoch === this.epoch) this.#pushes.pushNew(frame)
     } catch (error) {
-      if (closed) return
-      broken = breakOf(error)
-      outlet.fail(frame.step, broken.code, broken.message, true)
+      if (this.#closed) return
+      this.#break = breakOf(error)
+      this.#outlet.fail(frame.step, this.#break.code, this.#break.message, true)
     }
-  }
-
-  const take = async (frame: Step, hidden: Float32Array): Promise<void> => {
-    if (frame.epoch === epoch && !gate.open) await gate.opened
-    if (closed) return
-    if (broken !== null) {
-      outlet.fail(frame.step, broken.code, broken.message, true)
-      return
-    }
-    const decision = decideStep(
-      { epoch, length: journal.length, tokenBudget, lastStep, sent: (step) => journal.find(step) },
-      frame,
-    )
-    switch (decision.kind) {
-      case 'refuse':
-        outlet.fail(frame.step, decision.code, decision.message, true)
-        return
-      case 'answer':
-        // One at a time: repeats cost the sender nothing, so they must not pile up here.
-        await Promise.race([pushing, routeOver.opened])
-        if (!closed && frame.epoch === epoch) push(frame)
-        return
-      case 'compute':
-        if (!allFinite(hidden))
-          outlet.fail(frame.step, 'bad-frame', `non-finite hidden states from ${previous}`, true)
-        else await compute(frame, hidden, decision.truncateTo)
-    }
-  }
-
-  /** A repaired route brings the whole journal of the stage before at once; credit bounds its bytes. */
-  const maxQueued = (): number =>
-    sessionLimits.maxStepsInFlight + (repaired ? maxReplayFrames(tokenBudget) : 0)
-
-  return {
-    key,
-    journal,
-    tokenBudget,
-    get epoch() {
-      return epoch
-    },
-    get previous() {
-      return previous
-    },
-    get next() {
-      return next
-    },
-    journalBudgetBytes: tokenBudget * runner.hiddenSize * Float32Array.BYTES_PER_ELEMENT,
-    get progress() {
-      return { length: journal.length, lastStep: lastStep < 0 ? null : lastStep, journalFrom: journal.from }
-    },
-    get broken() {
-      return broken !== null
-    },
-    adopt(step) {
-      lastStep = step ?? -1
-    },
-    async move(newEpoch, newPrevious, newNext) {
-      repaired = true
-      epoch = newEpoch
-      previous = newPrevious
-      next = newNext
-      // A push to a peer that hangs must not hold up those to the one that replaces it.
-      pushing = Promise.resolve()
-      routeOver.release()
-      routeOver = createRouteGate()
-      gate.release()
-      gate = createRouteGate()
-      await computing
-    },
-    async replay({ epoch: of, length, from, settled }) {
-      if (closed || of !== epoch || gate.open) return
-      if (length > journal.length) {
-        outlet.fail(null, 'wrong-position', `${length} rows are to be kept, ${journal.length} are here`, true)
-        return
-      }
-      const kept = gate
-      try {
-        if (length < journal.length) {
-          journal.truncate(length)
-          // Steps that it took and has to take again come with their own numbers.
-          lastStep = journal.steps.at(-1)?.step ?? -1
-          await runner.truncate(key, length)
-        }
-      } catch (error) {
-        broken = breakOf(error)
-      }
-      if (closed || of !== epoch) return
-      if (from < journal.from) {
-        outlet.fail(
-          null,
-          'wrong-position',
-          `rows from ${from} on are to be sent, here they begin at ${journal.from}`,
-          true,
-        )
-        return
-      }
-      pushFrom = from
-      for (const chunk of replayChunks(journal.steps, from, settled)) push({ ...chunk, rewind: false })
-      kept.release()
-    },
-    async receive(frame, hidden) {
-      if (closed) return
-      if (queued >= maxQueued()) {
-        outlet.fail(
-          frame.step,
-          'limit-exceeded',
-          `more than ${maxQueued()} steps of this session wait here`,
-          true,
-        )
-        return
-      }
-      queued += 1
-      computing = computing.then(() => take(frame, hidden))
-      try {
-        await computing
-      } finally {
-        queued -= 1
-      }
-    },
-    async close() {
-      if (closed) return
-      closed = true
-      gate.release()
-      routeOver.release()
-      await runner.close(key)
-      journal.truncate(0)
-    },
   }
 }
 
-/** A code of its own says that the runner, and not the request, is at fault: another peer may do better. */
-function breakOf(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+/** An error without a code is the runner's: `compute-failed` says that another peer may do better. */
+function breakOf(error: unknown): Break {
   return { code: error instanceof ShoalError ? error.code : 'compute-failed', message: messageOf(error) }
 }

@@ -1,0 +1,23 @@
+import { createSerialQueue, type SerialQueue } from '@shoal/host'
+import type { BlockRunner } from '@shoal/runtime'
+
+/** What waits at one runner. */
+export interface RunnerQueues {
+  /**
+   * Reserves memory for one session at a time. Of two reservations at once each would count the other, and both might be
+   * refused.
+   */
+  readonly reservations: SerialQueue
+}
+
+/** @returns a function that gives a runner's queues, which live as long as the runner */
+export function createRunnerQueues(): (runner: BlockRunner) => RunnerQueues {
+  const queues = new WeakMap<BlockRunner, RunnerQueues>()
+  return (runner) => {
+    const known = queues.get(runner)
+    if (known !== undefined) return known
+    const created = { reservations: createSerialQueue() }
+    queues.set(runner, created)
+    return created
+  }
+}

@@ -1,0 +1,148 @@
+import { ShoalError } from '@shoal/host'
+import type { BlockRunner } from '@shoal/runtime'
+import type { Outbox } from '../channels/outbox.ts'
+import type { ChannelUse } from '../channels/peer-channels.ts'
+import type { StageRestore } from './hand-over/stage-restore.ts'
+import type { StageHandOver } from './hand-over/stage-hand-over.ts'
+import type { StageSession } from './steps/stage-session.ts'
+
+/** A coordinator with sessions at this node. */
+export class Owner {
+  readonly peer: string
+  readonly #stages = new Set<Stage>()
+  #outbox: Outbox
+
+  constructor(outbox: Outbox) {
+    this.peer = outbox.peer
+    this.#outbox = outbox
+  }
+
+  /** The channel that the coordinator used last: results and failures are sent on it. */
+  get outbox(): Outbox {
+    return this.#outbox
+  }
+
+  get stages(): ReadonlySet<Stage> {
+    return this.#stages
+  }
+
+  /** The coordinator has used this channel. */
+  heardOn(outbox: Outbox): void {
+    this.#outbox = outbox
+  }
+
+  join(stage: Stage): void {
+    this.#stages.add(stage)
+  }
+
+  leave(stage: Stage): void {
+    this.#stages.delete(stage)
+  }
+}
+
+export interface StageParts {
+  readonly id: string
+  readonly start: number
+  readonly end: number
+  readonly owner: Owner
+  readonly runner: BlockRunner
+  readonly session: StageSession
+  readonly restore: StageRestore | null
+}
+
+/**
+ * A session at one span of this node. A node may hold two spans of one route, so the first block is part of the key.
+ *
+ * It waits for room, has memory reserved, is open, and is freed at any time. Its methods are the only way to change that,
+ * the channel to the next stage, and the hand-over.
+ */
+export class Stage {
+  readonly id: string
+  readonly start: number
+  readonly end: number
+  readonly owner: Owner
+  readonly runner: BlockRunner
+  readonly session: StageSession
+  /** Receives the session's KV cache from another stage; null when this stage computes all of it. */
+  readonly restore: StageRestore | null
+  readonly #freed = new AbortController()
+  #reserved = false
+  #opened = false
+  #hop: ChannelUse | null = null
+  #handOver: StageHandOver | null = null
+
+  constructor({ id, start, end, owner, runner, session, restore }: StageParts) {
+    this.id = id
+    this.start = start
+    this.end = end
+    this.owner = owner
+    this.runner = runner
+    this.session = session
+    this.restore = restore
+  }
+
+  /** Whether memory is reserved for the session, or being reserved; until then it waits for room. */
+  get reserved(): boolean {
+    return this.#reserved
+  }
+
+  get opened(): boolean {
+    return this.#opened
+  }
+
+  /** The channel to the next stage; null when that is the coordinator, or when the channel was lost. */
+  get hop(): Outbox | null {
+    return this.#hop?.outbox ?? null
+  }
+
+  /** The hand-over to other peers that is under way; null when there is none. */
+  get handOver(): StageHandOver | null {
+    return this.#handOver
+  }
+
+  /** Aborted when the stage is freed: ends everything that still waits on its behalf. */
+  get freed(): AbortSignal {
+    return this.#freed.signal
+  }
+
+  /** Counts the session among those that have memory. */
+  reserve(): void {
+    this.#reserved = true
+  }
+
+  /** The session got no memory after all. */
+  unreserve(): void {
+    this.#reserved = false
+  }
+
+  /** Steps are taken from now on. @param hop the channel to the next stage; null when that is the coordinator */
+  open(hop: ChannelUse | null): void {
+    this.connect(hop)
+    this.#opened = true
+  }
+
+  /** Replaces the channel to the next stage, and releases the former one. */
+  connect(hop: ChannelUse | null): void {
+    this.#hop?.release()
+    this.#hop = hop
+  }
+
+  /** The hand-over under way ends: its successors are not wanted any more. */
+  endHandOver(): void {
+    this.#handOver?.stop()
+    this.#handOver = null
+  }
+
+  /** A hand-over to other peers begins, in place of the one before. */
+  beginHandOver(handOver: StageHandOver): void {
+    this.endHandOver()
+    this.#handOver = handOver
+  }
+
+  /** Ends what is under way, then frees KV cache and journal. Resolves when their memory is free. */
+  free(): Promise<void> {
+    this.#freed.abort(new ShoalError('cancelled', 'the session was closed'))
+    this.connect(null)
+    return this.session.close()
+  }
+}

@@ -1,0 +1,87 @@
+import { messageOf, ShoalError } from '@shoal/host'
+import type { Step } from '@shoal/protocol'
+import type { OutputJournal } from '../../route/journal.ts'
+import { replayChunks } from '../../route/replay-rules.ts'
+import type { RouteVersion } from './route-version.ts'
+
+/** The rows of one step's output, or of several joined. */
+export type Pushed = Pick<Step, 'position' | 'rows' | 'step' | 'rewind' | 'want'>
+
+/** How rows leave a stage. */
+export interface PushOutlet {
+  /** Sends rows of the journal, which are read when it is their turn, to the next hop. Resolves when they have left. */
+  push(frame: Pushed, rows: () => readonly Float32Array[]): Promise<void>
+  /** Tells the coordinator that the next hop cannot be reached. */
+  failNext(step: number | null, message: string): void
+}
+
+/** Sends the outputs of one session to the next hop, one after the other, along the version of the route in use. */
+export class OutputPushes {
+  readonly #journal: OutputJournal
+  readonly #outlet: PushOutlet
+  #version: RouteVersion
+  #last: Promise<void> = Promise.resolve()
+  /** The next hop has the rows before this one, from an older version of the route. */
+  #from = 0
+
+  constructor(journal: OutputJournal, outlet: PushOutlet, version: RouteVersion) {
+    this.#journal = journal
+    this.#outlet = outlet
+    this.#version = version
+  }
+
+  /** Resolves when every push so far has ended, or the version of the route has. */
+  settled(): Promise<void> {
+    return Promise.race([this.#last, this.#version.over])
+  }
+
+  /**
+   * Follows another version of the route. Pushes that wait are dropped when the former version ends: the replay brings
+   * their rows, and the next hop would take them for rows too many.
+   */
+  follow(version: RouteVersion): void {
+    this.#version = version
+    // A push to a peer that hangs must not hold up those to the peer that replaces it.
+    this.#last = Promise.resolve()
+  }
+
+  /** Sends the rows of a step that was just computed, without those that the next hop has. */
+  pushNew(frame: Pushed): void {
+    const end = frame.position + frame.rows
+    if (end <= this.#from) return
+    const position = Math.max(frame.position, this.#from)
+    this.push({ ...frame, position, rows: end - position })
+  }
+
+  /** Sends rows that the journal has. */
+  push(frame: Pushed): void {
+    const version = this.#version
+    this.#last = this.#last.then(async () => {
+      if (version.ended) return
+      try {
+        await this.#outlet.push(frame, () => {
+          if (version.ended) throw new ShoalError('stale-epoch', 'the route was replaced')
+          return this.#journal.views(frame.position, frame.position + frame.rows)
+        })
+      } catch (error) {
+        if (!version.ended)
+          this.#outlet.failNext(frame.step, `cannot push to ${version.next.peer}: ${messageOf(error)}`)
+      }
+    })
+  }
+
+  /**
+   * Sends the journal again to a next hop that has the rows before `from`.
+   * @param settled steps whose rows lie before this position have been answered, so nothing of them is wanted back
+   */
+  replay(from: number, settled: number): void {
+    this.#from = from
+    for (const chunk of replayChunks(this.#journal.steps, from, settled))
+      this.push({ ...chunk, rewind: false })
+  }
+
+  /** The rows from `length` on are replaced: the next hop needs the new ones. */
+  rewind(length: number): void {
+    this.#from = Math.min(this.#from, length)
+  }
+}

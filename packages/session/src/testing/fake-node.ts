@@ -1,0 +1,54 @@
+import type { Clock, Logger } from '@shoal/host'
+import type { BlockRange } from '@shoal/model'
+import { withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
+import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
+import type { RouteStage } from '../route/types.ts'
+import { createStageHost, type StageHost } from '../stage/stage-host.ts'
+
+export const fakeManifestId = 'a'.repeat(64)
+
+/** One span of a node: the real stage host over a runner that computes something simple. */
+export interface FakeNode {
+  readonly peer: string
+  readonly transport: Transport
+  readonly host: StageHost
+  readonly runner: FakeRunner
+  readonly stage: RouteStage
+}
+
+export interface FakeNodeOptions {
+  readonly network: MemoryNetwork
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly hiddenSize: number
+  /** Memory for the KV caches and journals of each span. */
+  readonly limitBytes?: number | undefined
+}
+
+/** What a node announces of itself. */
+export interface FakeNodeLife {
+  readonly numericClass?: string
+  readonly incarnation?: number
+}
+
+/** Creates a node that serves `ranges`. @returns one entry for each span, all with the same host */
+export function createFakeNode(
+  { network, clock, logger, hiddenSize, limitBytes }: FakeNodeOptions,
+  peer: string,
+  ranges: readonly BlockRange[],
+  { numericClass = 'fake', incarnation = 1 }: FakeNodeLife = {},
+): FakeNode[] {
+  const transport = withSelf(network.createTransport(peer), clock)
+  const host = createStageHost(
+    { transport, clock, logger },
+    { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation },
+  )
+  const spans = ranges.map((range): FakeNode => {
+    const runner = createFakeRunner(range, hiddenSize, limitBytes)
+    const addresses = transport.addresses()
+    const stage = { peer, addresses, range, incarnation, predictedStepMs: () => 10 }
+    return { peer, transport, host, runner, stage }
+  })
+  void host.setRunners(spans.map(({ runner }) => runner))
+  return spans
+}
