@@ -15,10 +15,6 @@ export const longFunctions: readonly string[] = [
   // runtime
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
   // swarm
-  'packages/swarm/src/groups/group-device.ts: grouped',
-  'packages/swarm/src/groups/planned-groups.ts: createPlannedGroups',
-  'packages/swarm/src/peer/member.ts: createMember',
-  'packages/swarm/src/placement/held-spans.ts: createHeldSpans',
   'packages/swarm/src/placement/span-keeper.ts: createSpanKeeper',
   'packages/swarm/src/testing/directory-world.ts: createDirectoryHabitat',
   'packages/swarm/src/testing/small-swarm.ts: createSmallSwarm',

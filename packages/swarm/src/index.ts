@@ -4,7 +4,8 @@
  * `Engine` coordinates generations; `SwarmPeer` is a member or a client of a swarm. Both are made by `@shoal/swarm/node`.
  */
 export { createEngine, type EngineDependencies } from './generation/engine.ts'
-export { grouped, type GroupDeviceDependencies, type GroupOptions } from './groups/group-device.ts'
+export { createGroupDevice, type GroupOptions } from './groups/group-device.ts'
+export type { LeadGroupDependencies } from './groups/lead-group.ts'
 export type {
   Engine,
   GenerateEvent,

@@ -14,8 +14,8 @@ export const swarmLimits = {
   /** Who joins knows one member; the one that holds the weights it needs is met within some beats, or after its restart. */
   weightsPatienceMs: 20_000,
   weightsRetryMs: 500,
-  /** A joiner hears of all others within some round trips and a beat; then it plans with those it knows. */
-  knowOthersMs: 2_000,
+  /** A joiner waits so long to hear of all members, which takes a few round trips and a beat; then it plans with those it knows. */
+  membersTimeoutMs: 2_000,
   /** Members change in bursts (a join is three records); one decision per burst. */
   settleMs: 250,
   /** While a block is served by nobody, nodes look this often whether they should move: beats bring new session counts. */
@@ -46,10 +46,10 @@ export const swarmLimits = {
   probeTimeoutMs: 30_000,
   /** A peer whose measurement failed is tried again only after so long. */
   probeAgainMs: 60_000,
-  /** How often a node looks whether what it says of its speed and links is still true; it says it anew only then. */
-  sayAgainMs: 3000,
-  /** Links whose rate a record tells. */
-  ratesSaid: 32,
+  /** How often a node compares its announced speed and link rates with the measured ones; it announces only changes. */
+  announceIntervalMs: 3000,
+  /** Links whose rates a record lists, at most. */
+  announcedRates: 32,
   /** Peers of the local network that are remembered: a large office, bounded against a flood of made-up names. */
   foundPeers: 256,
   /** A peer that did not fit is asked again only after so long: it may have joined another swarm meanwhile. */
@@ -75,8 +75,8 @@ export const swarmLimits = {
   directoryPublishMs: 20_000,
   /** What leaving may be held up by telling the directory. */
   directoryGoodbyeMs: 500,
-  /** Unknown nodes of the own manifest that are greeted in a turn: one is enough to merge two parts of a swarm. */
-  islandsPerTurn: 4,
+  /** Nodes of the own manifest, but not members here, that are greeted in a turn: one merges two parts of a swarm. */
+  greetingsPerTurn: 4,
   /** An answer that finds its only holders between two lives tries again so often and so long: a move of blocks takes seconds. */
   openingRetryMs: 250,
   openingTimeoutMs: 10_000,

@@ -8,7 +8,7 @@ import { createLibp2pTransport, createPeerKey } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { decorateDevice, decorateHead, decorateRunner, type Device } from '@shoal/runtime'
 import type { GroupRunner } from '@shoal/group'
-import { grouped, type Engine } from '@shoal/swarm'
+import { createGroupDevice, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
 import { bindToCore, computeThreads } from './bind-to-cores.ts'
 import { decodeInterleaved } from './interleaved.ts'
@@ -69,7 +69,7 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
       dataFolder: settings.dataFolder,
       wrap: (own, manifest) =>
         timed(
-          grouped({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }),
+          createGroupDevice({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }),
           (runner) => (leader = runner),
           (times) => {
             meter = {

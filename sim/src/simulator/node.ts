@@ -124,7 +124,7 @@ export async function startSimulatedNode(
   member.membership.start()
   await member.membership.announce({
     state: 'joining',
-    ...member.said.measured({
+    ...member.announced.measured({
       memoryBytes: sketch.memoryBytes,
       decodeMicrosPerBlock: sketch.decodeMicrosPerBlock,
       prefillMicrosPerRowBlock,

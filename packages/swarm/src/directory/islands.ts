@@ -22,7 +22,7 @@ export async function greetIslands(
 ): Promise<void> {
   const members = new Map(membership.members().map(({ record, liveness }) => [record.peerId, liveness]))
   const strange = providers.filter(({ peerId }) => (members.get(peerId) ?? 'unknown') === 'unknown')
-  for (const { peerId, addresses } of strange.slice(0, swarmLimits.islandsPerTurn)) {
+  for (const { peerId, addresses } of strange.slice(0, swarmLimits.greetingsPerTurn)) {
     transport.learn(peerId, addresses)
     await greet(peerId, signal).then(
       () => logger.info('island-found', { peer: peerId }),

@@ -2,7 +2,7 @@ import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
 import { createMemoryNetwork } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { expect, test } from 'vitest'
-import { grouped, groupMemoryBytes, type GroupOptions } from './group-device.ts'
+import { createGroupDevice, groupMemoryBytes, type GroupOptions } from './group-device.ts'
 import { smallConfig, smallManifest } from '../testing/small-model.ts'
 
 const address = '/memory/other/p2p/other'
@@ -22,24 +22,28 @@ const refusals: readonly (readonly [string, GroupOptions, RegExp])[] = [
   ],
 ]
 
-test('a leader announces the memory of its group', () => {
+test('a leader announces the memory of all ranks, in proportion to their speeds', () => {
   expect(groupMemoryBytes(1000, { ranks: [address] })).toBe(2000)
   expect(groupMemoryBytes(1000, { ranks: [address, address], speeds: [2, 1, 1] })).toBe(2000)
   expect(groupMemoryBytes(1000, { ranks: [address], speeds: [1, 3] })).toBe(4000)
 })
 
-/** What is refused is refused before anything is loaded. */
+/** Options are refused before anything is loaded. */
 const own = new Proxy({} as Device, {
   get() {
     throw new Error('the device is not used')
   },
 })
 
-test.each(refusals)('no group with %s', (_, options, reason) => {
+test.each(refusals)('refuses a group with %s', (_, options, reason) => {
   const clock = createVirtualClock()
   const manifest = smallManifest()
   const transport = createMemoryNetwork({ clock, random: seededRandom(1) }).createTransport('leader')
   expect(() =>
-    grouped({ transport, clock, random: seededRandom(2), logger: silentLogger, manifest }, own, options),
+    createGroupDevice(
+      { transport, clock, random: seededRandom(2), logger: silentLogger, manifest },
+      own,
+      options,
+    ),
   ).toThrow(reason)
 })

@@ -1,31 +1,25 @@
-import { ShoalError, type Clock, type Logger, type Random } from '@shoal/host'
-import {
-  formatProfile,
-  rankShare,
-  splitBlocks,
-  splitVocabulary,
-  type IdentifiedManifest,
-  type IndexRange,
-} from '@shoal/model'
-import type { Transport } from '@shoal/network'
-import { decorateDevice, type Device } from '@shoal/runtime'
-import { createGroupRunner, type GroupPeer, type GroupRunner } from '@shoal/group'
-import { createSharedHead, isWorthAsking, timeHead, type HeadPart } from './shared-head.ts'
+import { ShoalError } from '@shoal/host'
+import { splitBlocks, splitVocabulary, type BlockRange, type BlockSplit, type IndexRange } from '@shoal/model'
+import { decorateDevice, type Device, type HeadRunner, type LoadOptions } from '@shoal/runtime'
+import type { GroupPeer, GroupRunner } from '@shoal/group'
+import { isWorthAsking, loadHeadParts, type HeadPart } from './head/head-parts.ts'
+import { createSharedHead } from './head/shared-head.ts'
+import { leadGroup, type LeadGroupDependencies } from './lead-group.ts'
 
 export interface GroupOptions {
   /** Multiaddrs of ranks 1 and up, each ending in `/p2p/<peer id>`. */
   readonly ranks: readonly string[]
-  /** Who takes the place of one that is lost, in this order. */
+  /** Multiaddrs of peers that take the place of a lost rank, in this order. */
   readonly spares?: readonly string[] | undefined
-  /** Of all ranks, this node's first; only ratios count. Equal when absent. */
+  /** Relative speeds of all ranks, this node's first; only their ratios count. Equal when absent. */
   readonly speeds?: readonly number[] | undefined
-  /** Also where a rank's part of the head would be computed here as fast as asked for; for tests. */
+  /** Shares the head also with ranks that would not be quicker than this node; for tests. */
   readonly alwaysShareHead?: boolean | undefined
 }
 
 /**
- * Memory that a leader announces: a block takes its share of each rank's. A rank with less than its part of it says so when
- * the group is formed.
+ * Bytes that the leader of a group announces: the memory of all ranks together, if each has as much per unit of speed as
+ * the leader. A rank that has less refuses when the group is formed.
  */
 export function groupMemoryBytes(
   ownBytes: number,
@@ -35,102 +29,86 @@ export function groupMemoryBytes(
   return Math.floor((ownBytes * speeds.reduce((sum, speed) => sum + speed, 0)) / own)
 }
 
-export interface GroupDeviceDependencies {
-  readonly transport: Transport
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly manifest: IdentifiedManifest
-}
-
 /**
- * A device whose blocks are computed by a group: this node's device is rank 0, and leads. Whoever loads blocks on it
- * gets one runner for the whole group.
+ * A device whose blocks are computed by a group with `own` as rank 0, the leader. Loading blocks on it gives one runner for
+ * the whole group.
  *
- * @throws {ShoalError} `bad-request` for addresses without a peer id or speeds of another number of ranks; what `splitBlocks` refuses
+ * @throws {ShoalError} `bad-request` for addresses without a peer id and for speeds of another number of ranks; errors of
+ *   `splitBlocks`
  */
-export function grouped(dependencies: GroupDeviceDependencies, own: Device, options: GroupOptions): Device {
-  const { manifest } = dependencies
-  const { config, profile } = manifest.manifest
-  const members = options.ranks.map(peerOf)
-  const spares = (options.spares ?? []).map(peerOf)
-  const speeds = options.speeds ?? [1, ...members.map(() => 1)]
-  if (speeds.length !== members.length + 1)
-    throw new ShoalError('bad-request', `${members.length + 1} ranks have ${speeds.length} speeds`)
-  const split = splitBlocks(config, profile, speeds)
-  let latest: GroupRunner | null = null
-  let parts: readonly HeadPart[] = []
-
-  /** Whoever leads the group of the last block has the rows that the head starts from anyway. */
-  const shareHead = (): void => {
-    if (latest === null || latest.range.end !== config.blockCount) return
-    const { costs, head } = latest
-    head.share(
-      parts.map((part) =>
-        part.rank > 0 && (options.alwaysShareHead === true || isWorthAsking(part, config.hiddenSize, costs))
-          ? part.vocabulary
-          : null,
-      ),
-    )
-  }
-  const loadPart = async (vocabulary: IndexRange, rank: number): Promise<HeadPart> => {
-    const head = await own.loadHead(vocabulary)
-    try {
-      return { rank, vocabulary, head, ms: await timeHead(dependencies.clock, head, config.hiddenSize) }
-    } catch (error) {
-      await head.release()
-      throw error
-    }
-  }
-
+export function createGroupDevice(
+  dependencies: LeadGroupDependencies,
+  own: Device,
+  options: GroupOptions,
+): Device {
+  const group = new Leader(dependencies, own, options)
   return decorateDevice(own, {
     get numericClass() {
-      return latest?.numericClass ?? own.numericClass
+      return group.numericClass
     },
-    async loadBlocks(range, { memory, signal }) {
-      const never = new AbortController().signal
-      const runner = await createGroupRunner(
-        {
-          ...dependencies,
-          loadOwn: (sum) =>
-            own.loadRank(range, {
-              share: rankShare(config, profile, split, 0),
-              sum,
-              memory,
-              ...(signal === undefined ? {} : { signal }),
-            }),
-        },
-        {
-          manifestId: manifest.id,
-          profile: formatProfile(profile),
-          range,
-          split,
-          numericClass: own.numericClass,
-          members,
-          spares,
-        },
-        signal ?? never,
-      )
-      latest = runner
-      shareHead()
-      return runner
-    },
-    async loadHead(vocabulary) {
-      const split = splitVocabulary(config.vocabularySize, speeds)
-      if (vocabulary !== undefined || split.some(({ start, end }) => start === end))
-        return own.loadHead(vocabulary)
-      const loaded: HeadPart[] = []
-      try {
-        for (const [rank, part] of split.entries()) loaded.push(await loadPart(part, rank))
-      } catch (error) {
-        for (const { head } of loaded) await head.release()
-        throw error
-      }
-      parts = loaded
-      shareHead()
-      return createSharedHead({ ...config, parts, group: () => latest?.head ?? null })
-    },
+    loadBlocks: (range, load) => group.loadBlocks(range, load),
+    loadHead: (vocabulary) => group.loadHead(vocabulary),
   })
+}
+
+class Leader {
+  readonly #dependencies: LeadGroupDependencies
+  readonly #own: Device
+  readonly #alwaysShareHead: boolean
+  readonly #members: readonly GroupPeer[]
+  readonly #spares: readonly GroupPeer[]
+  readonly #speeds: readonly number[]
+  readonly #split: BlockSplit
+  #latest: GroupRunner | null = null
+  #parts: readonly HeadPart[] = []
+
+  constructor(dependencies: LeadGroupDependencies, own: Device, options: GroupOptions) {
+    const { config, profile } = dependencies.manifest.manifest
+    this.#dependencies = dependencies
+    this.#own = own
+    this.#alwaysShareHead = options.alwaysShareHead === true
+    this.#members = options.ranks.map(peerOf)
+    this.#spares = (options.spares ?? []).map(peerOf)
+    const count = this.#members.length + 1
+    this.#speeds = options.speeds ?? new Array<number>(count).fill(1)
+    if (this.#speeds.length !== count)
+      throw new ShoalError('bad-request', `${count} ranks have ${this.#speeds.length} speeds`)
+    this.#split = splitBlocks(config, profile, this.#speeds)
+  }
+
+  get numericClass(): string {
+    return this.#latest?.numericClass ?? this.#own.numericClass
+  }
+
+  async loadBlocks(range: BlockRange, options: LoadOptions): Promise<GroupRunner> {
+    const group = { range, split: this.#split, members: this.#members, spares: this.#spares }
+    const runner = await leadGroup(this.#dependencies, this.#own, group, options)
+    this.#latest = runner
+    this.#shareHead()
+    return runner
+  }
+
+  async loadHead(vocabulary: IndexRange | undefined): Promise<HeadRunner> {
+    const { clock, manifest } = this.#dependencies
+    const { config } = manifest.manifest
+    const split = splitVocabulary(config.vocabularySize, this.#speeds)
+    if (vocabulary !== undefined || split.some(({ start, end }) => start === end))
+      return this.#own.loadHead(vocabulary)
+    const parts = await loadHeadParts(clock, this.#own, split, config.hiddenSize)
+    this.#parts = parts
+    this.#shareHead()
+    return createSharedHead({ ...config, parts, group: () => this.#latest?.head ?? null })
+  }
+
+  /** Asks the ranks to load their parts. Only the group of the last block has the rows that the head starts from. */
+  #shareHead(): void {
+    const { config } = this.#dependencies.manifest.manifest
+    if (this.#latest === null || this.#latest.range.end !== config.blockCount) return
+    const { costs, head } = this.#latest
+    const isShared = (part: HeadPart): boolean =>
+      part.rank > 0 && (this.#alwaysShareHead || isWorthAsking(part, config.hiddenSize, costs))
+    head.share(this.#parts.map((part) => (isShared(part) ? part.vocabulary : null)))
+  }
 }
 
 function peerOf(address: string): GroupPeer {

@@ -58,7 +58,7 @@ let network: MemoryNetwork
 let self: Transport
 let groups: PlannedGroups
 let placements: Placement[]
-/** Whether shares load; else they wait for ever. */
+/** Whether loading a share ends. */
 let loads: boolean
 let members: Member[]
 let device: ReturnType<typeof createFakeDevice>
@@ -94,7 +94,7 @@ beforeEach(() => {
   )
 })
 
-/** What `self` answers when `leader` asks it to be a rank. */
+/** The answer of `self` when `leader` asks it to be a rank. */
 async function ask(
   leader: string,
   change: Partial<FormGroup> = {},
@@ -171,7 +171,7 @@ describe('a node is a rank of', () => {
     expect(memory.usedBytes()).toBe(0)
   })
 
-  test('one group at a time, whatever the plan says meanwhile', async () => {
+  test('one group at a time, also when the plan names another one meanwhile', async () => {
     await ask('a')
     placements = [{ ...placement, peer: 'b' }]
     expect(await ask('b')).toMatchObject({
@@ -180,8 +180,8 @@ describe('a node is a rank of', () => {
     })
   })
 
-  test('none while it leads one', async () => {
-    // It answers nothing, so the group is being formed for ever.
+  test('no group while it leads one', async () => {
+    // This rank never answers, so that the group stays in forming.
     const silent = network.createTransport('c')
     silent.handle(protocols.group, () => undefined)
     members = [{ record: { peerId: 'c', addresses: silent.addresses() } } as unknown as Member]
@@ -194,7 +194,7 @@ describe('a node is a rank of', () => {
     expect(await ask('a')).toMatchObject({ type: 'group-failed', message: 'this node leads a group itself' })
   })
 
-  test('and leads none while it is one', async () => {
+  test('a group, and then it leads none', async () => {
     await ask('a')
     await expect(
       groups.lead(

@@ -1,14 +1,23 @@
 import { ShoalError, sleep, type Clock, type Logger, type MemoryBudget, type Random } from '@shoal/host'
-import { formatProfile, rankShare, splitBlocks, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
+import {
+  formatProfile,
+  rankShare,
+  splitBlocks,
+  unitsOfRange,
+  type BlockRange,
+  type IdentifiedManifest,
+} from '@shoal/model'
 import type { Membership } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
 import type { GroupOf, Plan } from '@shoal/planner'
 import type { FormGroup } from '@shoal/protocol'
 import { decorateRunner, type BlockRunner, type Device, type LoadOptions } from '@shoal/runtime'
-import { createGroupRunner, createRankHost } from '@shoal/group'
+import { createRankHost, type GroupPeer, type RankHost } from '@shoal/group'
 import type { Holding } from '../placement/holding.ts'
 import { swarmLimits } from '../limits.ts'
 import { createStepSpeed, type StepSpeed } from '../measuring/step-speed.ts'
+import { leadGroup } from './lead-group.ts'
+import { isPlanned } from './planned-rank.ts'
 
 export interface PlannedGroupsDependencies {
   readonly transport: Transport
@@ -19,26 +28,27 @@ export interface PlannedGroupsDependencies {
   readonly device: Pick<Device, 'loadRank' | 'numericClass'>
   readonly membership: Pick<Membership, 'members'>
   readonly plan: () => Pick<Plan, 'placements'>
-  /** Of what a step takes in this group, what each 1,024 positions of the cache add. */
+  /** Microseconds per block that every 1,024 positions of the KV cache add to a step in this group. */
   microsPer1024Past(group: GroupOf): number
   ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
 }
 
 export interface PlannedGroupsOptions {
-  /** Shares that this node computes for others, and its own as a leader, are taken from it. */
+  /** Taken from by the shares that this node computes, as a rank of other leaders and as a leader itself. */
   readonly memory: MemoryBudget
 }
 
-/** A node's part in the groups that plans form: it leads one, or is a rank of one, never both and never of two. */
+/** A node's part in the groups that plans form: it leads one group or is a rank of one, never both. */
 export interface PlannedGroups {
   /**
-   * Forms the group and leads it: one runner for all ranks.
-   * @throws {ShoalError} `not-ready` while this node is in another group, or what kept a rank from taking its place
+   * Forms the group of `holding` and leads it.
+   * @returns one runner for all ranks
+   * @throws {ShoalError} `not-ready` while this node is in another group; what kept a rank from taking its place
    */
   lead(holding: Holding, options: LoadOptions): Promise<BlockRunner>
-  /** What real steps take in the group that it leads; null before there are enough, and without one. */
+  /** Measured in real steps of the group that this node leads; null before there are enough of them, and without a group. */
   decodeMicrosPerBlock(): number | null
-  /** Resolves when no group has a share of this node's; meanwhile and afterwards it joins none. */
+  /** Joins no group any more, and resolves when this node is a rank of none. */
   retire(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
@@ -47,109 +57,109 @@ export function createPlannedGroups(
   dependencies: PlannedGroupsDependencies,
   { memory }: PlannedGroupsOptions,
 ): PlannedGroups {
-  const { transport, clock, logger, manifest, device, membership } = dependencies
-  const { config, profile } = manifest.manifest
-  let leads = false
-  let steps: StepSpeed | null = null
-  let retired = false
+  return new NodeGroups(dependencies, memory)
+}
 
-  /** Two calls of two groups, in another order at each of two ranks, would wait for each other. @throws {ShoalError} with the reason */
-  const accepts = (leader: string, request: FormGroup): boolean => {
-    if (retired) throw new ShoalError('not-ready', 'this node is leaving')
-    if (leads) throw new ShoalError('not-ready', 'this node leads a group itself')
-    if (host.leaders().some((other) => other !== leader))
-      throw new ShoalError('not-ready', 'this node is a rank of another group')
-    return dependencies.plan().placements.some(({ peer, start, end, group }) => {
-      if (peer !== leader || group === undefined || start !== request.start || end !== request.end)
-        return false
-      const split = splitBlocks(config, profile, group.speeds)
-      return (
-        sameText(
-          [leader, ...group.ranks],
-          request.peers.map((one) => one.peer),
-        ) &&
-        sameText(split.heads, request.heads) &&
-        sameText(split.columns, request.columns)
-      )
+/** The group that this node leads, or is about to form. */
+interface LedGroup {
+  /** Null while the group is being formed. */
+  steps: StepSpeed | null
+}
+
+class NodeGroups implements PlannedGroups {
+  readonly #dependencies: PlannedGroupsDependencies
+  readonly #host: RankHost
+  #led: LedGroup | null = null
+  #retired = false
+
+  constructor(dependencies: PlannedGroupsDependencies, memory: MemoryBudget) {
+    const { transport, clock, logger, manifest, device } = dependencies
+    const { config, profile } = manifest.manifest
+    this.#dependencies = dependencies
+    this.#host = createRankHost(
+      { transport, clock, logger },
+      {
+        manifestId: manifest.id,
+        profile: formatProfile(profile),
+        get numericClass() {
+          return device.numericClass
+        },
+        accepts: (leader, request) => this.#accepts(leader, request),
+        async load({ range, split, rank, sum }, signal) {
+          await dependencies.ensureUnits(unitsOfRange(range), signal)
+          const share = rankShare(config, profile, split, rank)
+          return device.loadRank(range, { share, sum, memory, signal })
+        },
+      },
+    )
+  }
+
+  async lead({ start, end, group }: Holding, options: LoadOptions): Promise<BlockRunner> {
+    if (group === undefined) throw new ShoalError('internal', 'a holding without a group cannot be led')
+    if (this.#retired || this.#led !== null || this.#host.groups > 0)
+      throw new ShoalError('not-ready', 'this node is in another group')
+    const { manifest, device } = this.#dependencies
+    const { config, profile } = manifest.manifest
+    const range = { start, end }
+    const split = splitBlocks(config, profile, group.speeds)
+    const members = group.ranks.map((peer) => this.#peer(peer))
+    const led: LedGroup = { steps: null }
+    this.#led = led
+    try {
+      const runner = await leadGroup(this.#dependencies, device, { range, split, members }, options)
+      return this.#watched(led, runner, range, group)
+    } catch (error) {
+      this.#led = null
+      throw error
+    }
+  }
+
+  decodeMicrosPerBlock(): number | null {
+    return this.#led?.steps?.decodeMicrosPerBlock() ?? null
+  }
+
+  async retire(signal: AbortSignal): Promise<void> {
+    this.#retired = true
+    while (this.#host.groups > 0) await sleep(this.#dependencies.clock, swarmLimits.settleMs, signal)
+  }
+
+  close(): Promise<void> {
+    return this.#host.close()
+  }
+
+  /** The runner, whose steps are timed, and whose release ends the leadership. */
+  #watched(led: LedGroup, runner: BlockRunner, range: BlockRange, group: GroupOf): BlockRunner {
+    const { clock } = this.#dependencies
+    const steps = createStepSpeed(clock, () => this.#dependencies.microsPer1024Past(group))
+    led.steps = steps
+    return decorateRunner(steps.watchRunner(runner, range), {
+      release: async () => {
+        // A second release must not end the leadership of a later group.
+        if (this.#led === led) this.#led = null
+        await runner.release()
+      },
     })
   }
 
-  const host = createRankHost(
-    { transport, clock, logger },
-    {
-      manifestId: manifest.id,
-      profile: formatProfile(profile),
-      get numericClass() {
-        return device.numericClass
-      },
-      accepts,
-      async load({ range, split, rank, sum }, signal) {
-        await dependencies.ensureUnits(unitsOfRange(range), signal)
-        const share = rankShare(config, profile, split, rank)
-        return device.loadRank(range, { share, sum, memory, signal })
-      },
-    },
-  )
-
-  return {
-    async lead({ start, end, group }, { memory, signal }) {
-      if (group === undefined) throw new ShoalError('internal', 'a group of nobody')
-      if (retired || leads || host.groups > 0)
-        throw new ShoalError('not-ready', 'this node is in another group')
-      const split = splitBlocks(config, profile, group.speeds)
-      const members = group.ranks.map((peer) => ({
-        peer,
-        addresses: membership.members().find(({ record }) => record.peerId === peer)?.record.addresses ?? [],
-      }))
-      leads = true
-      try {
-        const runner = await createGroupRunner(
-          {
-            ...dependencies,
-            loadOwn: (sum) =>
-              device.loadRank(
-                { start, end },
-                {
-                  share: rankShare(config, profile, split, 0),
-                  sum,
-                  memory,
-                  ...(signal === undefined ? {} : { signal }),
-                },
-              ),
-          },
-          {
-            manifestId: manifest.id,
-            profile: formatProfile(profile),
-            range: { start, end },
-            split,
-            numericClass: device.numericClass,
-            members,
-          },
-          signal ?? new AbortController().signal,
-        )
-        const ownSteps = createStepSpeed(clock, () => dependencies.microsPer1024Past(group))
-        steps = ownSteps
-        return decorateRunner(ownSteps.watchRunner(runner, { start, end }), {
-          async release() {
-            // Releasing twice says nothing of a group that is led since.
-            if (steps === ownSteps) [leads, steps] = [false, null]
-            await runner.release()
-          },
-        })
-      } catch (error) {
-        leads = false
-        throw error
-      }
-    },
-    decodeMicrosPerBlock: () => steps?.decodeMicrosPerBlock() ?? null,
-    async retire(signal) {
-      retired = true
-      while (host.groups > 0) await sleep(clock, swarmLimits.settleMs, signal)
-    },
-    close: () => host.close(),
+  #peer(peer: string): GroupPeer {
+    const members = this.#dependencies.membership.members()
+    return {
+      peer,
+      addresses: members.find(({ record }) => record.peerId === peer)?.record.addresses ?? [],
+    }
   }
-}
 
-function sameText(a: readonly (string | number)[], b: readonly (string | number)[]): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index])
+  /**
+   * Whether this node becomes a rank of `leader`. A node is in one group only: calls of two groups that reach two ranks in
+   * different orders would wait for each other.
+   * @throws {ShoalError} `not-ready` with the reason
+   */
+  #accepts(leader: string, request: FormGroup): boolean {
+    const { manifest, plan } = this.#dependencies
+    if (this.#retired) throw new ShoalError('not-ready', 'this node is leaving')
+    if (this.#led !== null) throw new ShoalError('not-ready', 'this node leads a group itself')
+    if (this.#host.leaders().some((other) => other !== leader))
+      throw new ShoalError('not-ready', 'this node is a rank of another group')
+    return isPlanned(plan().placements, manifest.manifest, leader, request)
+  }
 }

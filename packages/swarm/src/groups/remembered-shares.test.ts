@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { remembered, sharesKeptMax } from './remembered-shares.ts'
 
-test('a split is worked out once, and those of speeds without end are not kept', () => {
+test('shares of the same speeds are computed once, and the cache is bounded', () => {
   let made = 0
   const shares = remembered((speeds) => {
     made += 1

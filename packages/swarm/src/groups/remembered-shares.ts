@@ -1,9 +1,9 @@
 import type { SharesOf } from '@shoal/planner'
 
-/** Far more than a plan asks for. Members name speeds in their records, and could name others for ever. */
+/** Far more splits than a plan asks for. The bound is against members that announce ever new speeds. */
 export const sharesKeptMax = 1024
 
-/** A plan asks for the same few splits very often. */
+/** Caches shares by speeds: planning asks for the same few splits very often. */
 export function remembered(shares: SharesOf): SharesOf {
   const known = new Map<string, ReturnType<SharesOf>>()
   return (speeds) => {

@@ -25,7 +25,7 @@ test('others are waited for, and not for ever', async () => {
   let over = false
   const known = waiting(['a'], untilAborted).then(() => (over = true))
   await settle()
-  clock.advance(swarmLimits.knowOthersMs - 1)
+  clock.advance(swarmLimits.membersTimeoutMs - 1)
   await settle()
   expect(over).toBe(false)
   clock.advance(1)

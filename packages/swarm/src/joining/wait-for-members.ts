@@ -24,7 +24,7 @@ export async function waitForMembers(
   if (transport.connected().length === 0) return
   const limit = timeLimit(
     clock,
-    swarmLimits.knowOthersMs,
+    swarmLimits.membersTimeoutMs,
     () => new ShoalError('deadline-passed', 'some peers stay unknown'),
     signal,
   )

@@ -4,7 +4,7 @@ import type { MemberHardware } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
 import { createLinkProber } from './link-prober.ts'
 import type { LinkRates } from './link-rates.ts'
-import { keepMeasured } from './measured.ts'
+import { announceMeasurements } from './measured.ts'
 import type { Member } from '../peer/member.ts'
 import type { Scope } from '../scope.ts'
 import type { StepSpeed } from './step-speed.ts'
@@ -16,16 +16,16 @@ export interface MeasureDependencies {
   readonly manifest: IdentifiedManifest
   readonly rates: LinkRates
   readonly steps: StepSpeed
-  readonly member: Pick<Member, 'membership' | 'stageHost' | 'said'>
+  readonly member: Pick<Member, 'membership' | 'stageHost' | 'announced'>
 }
 
-/** Links and real steps tell more than what was timed before there were any: the record that says `first` follows them. */
+/** Measures links and real steps while the node serves, and keeps its record, which announced `first`, up to date with them. */
 export function measureAlways(dependencies: MeasureDependencies, first: MemberHardware, scope: Scope): void {
-  const { membership, stageHost, said } = dependencies.member
+  const { membership, stageHost, announced } = dependencies.member
   const prober = createLinkProber({ ...dependencies, membership, busy: () => stageHost.sessions() > 0 })
   scope.onClose(() => prober.close())
-  const kept = keepMeasured(
-    { ...dependencies, membership, said: (hardware) => said.measured(hardware) },
+  const kept = announceMeasurements(
+    { ...dependencies, membership, recordFields: (hardware) => announced.measured(hardware) },
     first,
   )
   scope.onClose(() => kept.close())

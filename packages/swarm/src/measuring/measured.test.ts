@@ -2,7 +2,7 @@ import { createVirtualClock, silentLogger } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { coarseRate } from './link-rates.ts'
 import { swarmLimits } from '../limits.ts'
-import { keepMeasured, saying } from './measured.ts'
+import { announceMeasurements, nextSpeed } from './measured.ts'
 
 const hardware = {
   memoryBytes: 1,
@@ -12,7 +12,7 @@ const hardware = {
   device: 'cpu',
   threads: 1,
 }
-const said = { hardware, rates: {} }
+const announced = { hardware, rates: {} }
 const none = new Map<string, number>()
 
 test.each([
@@ -21,13 +21,13 @@ test.each([
   [1151, 1151],
   [851, 1000],
   [849, 849],
-])('real steps of %s µs make a record say %s', (measured, expected) => {
-  expect(saying(said, none, measured).hardware.decodeMicrosPerBlock).toBe(expected)
+])('after real steps of %s µs a record announces %s µs', (measured, expected) => {
+  expect(nextSpeed(announced, none, measured).hardware.decodeMicrosPerBlock).toBe(expected)
 })
 
-test('links: coarse, the best of them for those that nobody has measured, and no news where there is none', () => {
-  const first = saying(
-    said,
+test('link rates are announced in coarse steps, with the best as the bandwidth, and only when a step changes', () => {
+  const first = nextSpeed(
+    announced,
     new Map([
       ['a', 1_000_000],
       ['b', 9_000_000],
@@ -37,7 +37,7 @@ test('links: coarse, the best of them for those that nobody has measured, and no
   expect(first.rates).toEqual({ a: coarseRate(1_000_000), b: coarseRate(9_000_000) })
   expect(first.hardware.bandwidthBytesPerSecond).toBe(coarseRate(9_000_000))
   expect(
-    saying(
+    nextSpeed(
       first,
       new Map([
         ['a', 1_300_000],
@@ -46,20 +46,20 @@ test('links: coarse, the best of them for those that nobody has measured, and no
       1000,
     ),
   ).toBe(first)
-  expect(saying(said, none, 1001)).toBe(said)
+  expect(nextSpeed(announced, none, 1001)).toBe(announced)
 })
 
-test('a record is written only when it would say something else', async () => {
+test('a record is announced only when a value has changed', async () => {
   const clock = createVirtualClock()
-  const announced: object[] = []
+  const announcements: object[] = []
   const rates = new Map<string, number>()
-  const kept = keepMeasured(
+  const kept = announceMeasurements(
     {
       clock,
       logger: silentLogger,
       membership: {
         announce: async (patch) => {
-          announced.push(patch)
+          announcements.push(patch)
         },
       },
       rates: {
@@ -75,30 +75,30 @@ test('a record is written only when it would say something else', async () => {
     hardware,
   )
   const turn = async (): Promise<void> => {
-    clock.advance(swarmLimits.sayAgainMs)
+    clock.advance(swarmLimits.announceIntervalMs)
     for (let i = 0; i < 20; i += 1) await Promise.resolve()
   }
   await turn()
-  expect(announced).toEqual([])
+  expect(announcements).toEqual([])
   rates.set('a', 1_000_000)
   await turn()
   await turn()
-  expect(announced).toHaveLength(1)
-  // What is measured again and again is told after longer and longer pauses; another link at the next turn.
+  expect(announcements).toHaveLength(1)
+  // A rate that keeps changing is announced after growing pauses; a new link at the next turn.
   const told: number[] = []
   for (let number = 1; number <= 40; number += 1) {
-    const before = announced.length
+    const before = announcements.length
     rates.set('a', 1_000_000 * (number % 2 === 0 ? 1 : 8))
     if (number === 33) rates.set('b', 1_000_000)
     await turn()
-    if (announced.length > before) told.push(number)
+    if (announcements.length > before) told.push(number)
   }
   expect(told[0]).toBeLessThanOrEqual(2)
   expect(told).toContain(33)
   expect(told.filter((number) => number < 33).length).toBeLessThanOrEqual(6)
-  announced.splice(1)
+  announcements.splice(1)
   kept.close()
   rates.set('a', 100_000_000)
   await turn()
-  expect(announced).toHaveLength(1)
+  expect(announcements).toHaveLength(1)
 })

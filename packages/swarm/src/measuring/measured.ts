@@ -10,78 +10,82 @@ export interface MeasuredDependencies {
   readonly membership: Pick<Membership, 'announce'>
   readonly rates: LinkRates
   readonly steps: Pick<StepSpeed, 'decodeMicrosPerBlock'>
-  /** What the record says of this hardware: who leads a group says more than its own. */
-  readonly said?: ((hardware: MemberHardware) => Announcement) | undefined
+  /** The record's fields for this hardware; by default the hardware alone. A leader adds those of its group. */
+  readonly recordFields?: ((hardware: MemberHardware) => Announcement) | undefined
 }
 
-/** What a record says of its owner's speed. */
-interface Said {
+/** The part of a record that measurements change. */
+interface AnnouncedSpeed {
   readonly hardware: MemberHardware
   readonly rates: Readonly<Record<string, number>>
 }
 
-/** A speed is told anew when it is off by more than this: below it predictions are good enough, and plans should not stir. */
+/** A speed is announced anew when it is off by more than this. Predictions tolerate less, and every announcement costs a new plan. */
 const speedPermille = 150
 
 /**
- * What a node should say now: its speed in real steps, and its links. The same object when nothing has changed enough.
- * Pure.
+ * The speed in real steps and the link rates that a node should announce now. Pure.
+ * @returns `announced` itself when nothing has changed enough
  */
-export function saying(
-  said: Said,
+export function nextSpeed(
+  announced: AnnouncedSpeed,
   measured: ReadonlyMap<string, number>,
   decodeMicrosPerBlock: number | null,
-): Said {
-  const rates = steadyRates(measured, said.rates, swarmLimits.ratesSaid)
-  const before = said.hardware.decodeMicrosPerBlock
+): AnnouncedSpeed {
+  const rates = steadyRates(measured, announced.rates, swarmLimits.announcedRates)
+  const before = announced.hardware.decodeMicrosPerBlock
   const decode =
     decodeMicrosPerBlock === null || Math.abs(decodeMicrosPerBlock - before) * 1000 <= speedPermille * before
       ? before
       : decodeMicrosPerBlock
   const bandwidth = Math.max(0, ...Object.values(rates))
-  const sameRates = JSON.stringify(rates) === JSON.stringify(said.rates)
-  if (sameRates && decode === before && bandwidth === said.hardware.bandwidthBytesPerSecond) return said
+  const sameRates = JSON.stringify(rates) === JSON.stringify(announced.rates)
+  if (sameRates && decode === before && bandwidth === announced.hardware.bandwidthBytesPerSecond)
+    return announced
   return {
     rates,
-    hardware: { ...said.hardware, decodeMicrosPerBlock: decode, bandwidthBytesPerSecond: bandwidth },
+    hardware: { ...announced.hardware, decodeMicrosPerBlock: decode, bandwidthBytesPerSecond: bandwidth },
   }
 }
 
-/** Most that the pause between two words about the same things grows to, in turns. */
+/** The longest pause between two announcements of the same values, in turns. */
 const pauseTurnsMost = 16
 
 /**
- * Keeps a node's record true to what it measures. Each word makes all plan anew, so a first word about a link comes soon,
- * and others after pauses that double: the swarm comes to rest on busy machines too, whose measurements never do.
+ * Announces what a node measures while it serves. Every announcement makes all nodes plan again. The first rate of a link is
+ * announced at the next turn; changed values wait for pauses that double, so that a swarm comes to rest also on busy
+ * machines, whose measurements never do.
  */
-export function keepMeasured(
+export function announceMeasurements(
   {
     clock,
     logger,
     membership,
     rates,
     steps,
-    said: sayHardware = (hardware): Announcement => ({ hardware }),
+    recordFields = (hardware): Announcement => ({ hardware }),
   }: MeasuredDependencies,
   first: MemberHardware,
 ): { close(): void } {
-  let said: Said = { hardware: first, rates: {} }
-  let pauseMs: number = swarmLimits.sayAgainMs
+  let announced: AnnouncedSpeed = { hardware: first, rates: {} }
+  let pauseMs: number = swarmLimits.announceIntervalMs
   let dueMs = clock.nowMs()
   const turn = async (): Promise<void> => {
-    const next = saying(said, rates.rates(), steps.decodeMicrosPerBlock())
-    const isNews = Object.keys(next.rates).some((peer) => said.rates[peer] === undefined)
-    if (next === said || (!isNews && clock.nowMs() < dueMs)) return
-    await membership.announce({ rates: next.rates, ...sayHardware(next.hardware) })
-    said = next
-    pauseMs = isNews ? swarmLimits.sayAgainMs : Math.min(2 * pauseMs, pauseTurnsMost * swarmLimits.sayAgainMs)
+    const next = nextSpeed(announced, rates.rates(), steps.decodeMicrosPerBlock())
+    const isNews = Object.keys(next.rates).some((peer) => announced.rates[peer] === undefined)
+    if (next === announced || (!isNews && clock.nowMs() < dueMs)) return
+    await membership.announce({ rates: next.rates, ...recordFields(next.hardware) })
+    announced = next
+    pauseMs = isNews
+      ? swarmLimits.announceIntervalMs
+      : Math.min(2 * pauseMs, pauseTurnsMost * swarmLimits.announceIntervalMs)
     dueMs = clock.nowMs() + pauseMs
     logger.debug('measured-anew', {
       decodeMicrosPerBlock: next.hardware.decodeMicrosPerBlock,
       links: Object.keys(next.rates).length,
     })
   }
-  const timer = every(clock, swarmLimits.sayAgainMs, turn, (error) =>
+  const timer = every(clock, swarmLimits.announceIntervalMs, turn, (error) =>
     logger.warn('measured-not-said', { reason: messageOf(error) }),
   )
   return { close: () => timer.cancel() }

@@ -1,15 +1,26 @@
-import { createMemoryBudget, every, messageOf, type Clock, type Logger, type Random } from '@shoal/host'
+import {
+  createMemoryBudget,
+  every,
+  messageOf,
+  type Clock,
+  type Logger,
+  type MemoryBudget,
+  type Random,
+} from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import { createMembership, type Conduct, type Membership, type MembershipProfile } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createStageHost, type StageHost } from '@shoal/session'
-import { createBusyMeter } from '../measuring/busy-meter.ts'
-import { swarmLimits } from '../limits.ts'
+import { createBusyMeter, type BusyMeter } from '../measuring/busy-meter.ts'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import type { Scope } from '../scope.ts'
+import { announceGroupSpeed } from '../groups/announce-group-speed.ts'
 import { createPlannedGroups, type PlannedGroups } from '../groups/planned-groups.ts'
-import { createSaidHardware, type SaidHardware } from '../measuring/calibration/announced-hardware.ts'
+import {
+  createAnnouncedHardware,
+  type AnnouncedHardware,
+} from '../measuring/calibration/announced-hardware.ts'
 import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
 import type { SwarmEvent } from '../types.ts'
 import { createSwarmView, type Planner, type SwarmView } from '../view/swarm-view.ts'
@@ -22,15 +33,15 @@ export interface MemberDependencies {
   readonly logger: Logger
   readonly manifest: IdentifiedManifest
   readonly device: Device
-  /** What links to this peer have carried; absent where nothing measures it. */
+  /** Measured rates of links to this peer; absent where nothing measures them. */
   readonly rates?: LinkRates
-  /** The account of neighbours' faults; membership keeps its own where it is absent. */
+  /** The account of neighbours' misconduct; membership keeps its own when it is absent. */
   readonly conduct?: Conduct
-  /** By default this member plans for itself. */
+  /** Absent where this member computes plans itself. */
   readonly planner?: Planner
-  /** A number above `atLeast` and all before it, persisted before it returns. */
+  /** @returns a number above `atLeast` and above all earlier ones, persisted before the call returns */
   nextIncarnation(atLeast: number): number
-  /** Brings a span's weights to this machine. */
+  /** Brings the weights of these units to this machine. */
   ensureUnits(units: readonly string[], signal: AbortSignal): Promise<void>
 }
 
@@ -38,30 +49,91 @@ export interface MemberOptions {
   readonly profile: MembershipProfile
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
-  /** It takes part in groups that plans form. */
+  /** Whether it takes part in groups that plans form. */
   readonly groups?: boolean | undefined
-  /** For weights and KV caches together. */
+  /** Bytes for weights and KV caches together. */
   readonly memoryBytes: number
   onEvent(event: SwarmEvent): void
 }
 
-/** Everything of a serving member that stands on a transport, a clock and a device. */
+/** The parts of a serving member that need only a transport, a clock and a device. */
 export interface Member {
   readonly membership: Membership
   readonly stageHost: StageHost
   readonly view: SwarmView
   readonly keeper: SpanKeeper
-  readonly said: SaidHardware
-  /** Null where it takes no part. */
+  readonly announced: AnnouncedHardware
+  /** Null where it takes no part in groups. */
   readonly groups: PlannedGroups | null
 }
 
-/** Beats carry the load; it is read this often. */
+/** Beats carry the load; it is read at this interval. */
 const loadIntervalMs = 500
 
-/** Puts a member together; nothing has been announced yet. What is opened is closed with `scope`. */
+/** Puts a member together; it has announced nothing yet. `scope` closes what was opened. */
 export function createMember(dependencies: MemberDependencies, options: MemberOptions, scope: Scope): Member {
-  const { transport, clock, random, logger, manifest, device, rates, planner } = dependencies
+  const { transport, clock, logger, manifest, rates, planner } = dependencies
+  const onEvent = (event: SwarmEvent): void => options.onEvent(event)
+  const membership = openMembership(dependencies, options, scope)
+  const stageHost = openStageHost(dependencies, membership, onEvent, scope)
+  const view = createSwarmView({
+    selfId: transport.peerId,
+    manifest,
+    membership,
+    ...(rates === undefined ? {} : { rates }),
+    ...(planner === undefined ? {} : { planner }),
+  })
+  const meter = createBusyMeter(clock)
+  const announced = createAnnouncedHardware(({ group }) =>
+    group === undefined ? null : view.together(group),
+  )
+  const computing: Computing = {
+    device: meter.watch(dependencies.device),
+    memory: createMemoryBudget(options.memoryBytes),
+    ensureUnits: (units, ended) => dependencies.ensureUnits(units, ended),
+  }
+  const groups =
+    options.groups === true
+      ? openGroups(dependencies, computing, { membership, view, announced }, scope)
+      : null
+  const keeper = createSpanKeeper(
+    {
+      clock,
+      logger,
+      selfId: transport.peerId,
+      membership,
+      view,
+      stageHost,
+      device: computing.device,
+      ensureUnits: computing.ensureUnits,
+      recordFields: (holding) => announced.serving(holding),
+      ...(groups !== null && { lead: (holding, loading) => groups.lead(holding, loading) }),
+    },
+    {
+      fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] },
+      memory: computing.memory,
+      onEvent,
+    },
+  )
+  scope.onClose(() => keeper.stop())
+  watchMembers({ transport, membership, logger }, onEvent, () => keeper.dropSessions())
+  reportLoad({ clock, logger, membership, stageHost, meter }, scope)
+  return { membership, stageHost, view, keeper, announced, groups }
+}
+
+/** What loads blocks here, alone or in groups. */
+interface Computing {
+  readonly device: Device
+  readonly memory: MemoryBudget
+  readonly ensureUnits: MemberDependencies['ensureUnits']
+}
+
+function openMembership(
+  dependencies: MemberDependencies,
+  { profile }: MemberOptions,
+  scope: Scope,
+): Membership {
+  const { transport, clock, random, logger, manifest, conduct } = dependencies
   const membership = createMembership(
     {
       transport,
@@ -69,12 +141,20 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
       random,
       logger,
       nextIncarnation: (atLeast) => dependencies.nextIncarnation(atLeast),
-      ...(dependencies.conduct === undefined ? {} : { conduct: dependencies.conduct }),
+      ...(conduct === undefined ? {} : { conduct }),
     },
-    { ...options.profile, document: manifest.id, incarnation: dependencies.nextIncarnation(0) },
+    { ...profile, document: manifest.id, incarnation: dependencies.nextIncarnation(0) },
   )
   scope.onClose(() => membership.close())
+  return membership
+}
 
+function openStageHost(
+  { transport, clock, logger, manifest, device }: MemberDependencies,
+  membership: Membership,
+  onEvent: (event: SwarmEvent) => void,
+  scope: Scope,
+): StageHost {
   const stageHost = createStageHost(
     { transport, clock, logger },
     {
@@ -86,90 +166,58 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
       get incarnation() {
         return membership.incarnation
       },
-      onEvent: (event) => options.onEvent(event),
+      onEvent,
     },
   )
   scope.onClose(() => stageHost.close())
+  return stageHost
+}
 
-  const view = createSwarmView({
-    selfId: transport.peerId,
-    manifest,
-    membership,
-    ...(rates === undefined ? {} : { rates }),
-    ...(planner === undefined ? {} : { planner }),
-  })
-  const meter = createBusyMeter(clock)
-  const said = createSaidHardware(({ group }) => (group === undefined ? null : view.together(group)))
-  const watched = meter.watch(device)
-  const memory = createMemoryBudget(options.memoryBytes)
-  const ensureUnits = (units: readonly string[], ended: AbortSignal): Promise<void> =>
-    dependencies.ensureUnits(units, ended)
-  const groups =
-    options.groups === true
-      ? createPlannedGroups(
-          {
-            transport,
-            clock,
-            random,
-            logger,
-            manifest,
-            device: watched,
-            membership,
-            plan: () => view.plan(),
-            microsPer1024Past: (group) => view.together(group)?.decodeMicrosPer1024Past ?? 0,
-            ensureUnits,
-          },
-          { memory },
-        )
-      : null
-  if (groups !== null) {
-    scope.onClose(() => groups.close())
-    // What is predicted of groups is less sure than what is of single peers: routes go by what they do.
-    const measured = every(
-      clock,
-      swarmLimits.sayAgainMs,
-      async () => {
-        const micros = groups.decodeMicrosPerBlock()
-        const told = micros === null ? null : said.together(micros)
-        if (told !== null) await membership.announce(told)
-      },
-      (error) => logger.warn('group-speed-not-said', { reason: messageOf(error) }),
-    )
-    scope.onClose(() => measured.cancel())
-  }
-  const keeper: SpanKeeper = createSpanKeeper(
+/** Takes part in groups that plans form, and announces the measured speed of one that this node leads. */
+function openGroups(
+  { transport, clock, random, logger, manifest }: MemberDependencies,
+  { device, memory, ensureUnits }: Computing,
+  { membership, view, announced }: Pick<Member, 'membership' | 'view' | 'announced'>,
+  scope: Scope,
+): PlannedGroups {
+  const groups = createPlannedGroups(
     {
+      transport,
       clock,
+      random,
       logger,
-      selfId: transport.peerId,
+      manifest,
+      device,
       membership,
-      view,
-      stageHost,
-      device: watched,
+      plan: () => view.plan(),
+      microsPer1024Past: (group) => view.together(group)?.decodeMicrosPer1024Past ?? 0,
       ensureUnits,
-      said: (holding) => said.serving(holding),
-      ...(groups !== null && {
-        lead: (holding, loading) => groups.lead(holding, loading),
-      }),
     },
-    {
-      fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] },
-      memory,
-      onEvent: (event) => options.onEvent(event),
-    },
+    { memory },
   )
-  scope.onClose(() => keeper.stop())
-  watchMembers(
-    { transport, membership, logger },
-    (event) => options.onEvent(event),
-    () => keeper.dropSessions(),
-  )
-  const loads = every(
+  scope.onClose(() => groups.close())
+  const announcing = announceGroupSpeed({ clock, logger, membership, groups, announced })
+  scope.onClose(() => announcing.close())
+  return groups
+}
+
+/** Puts sessions and computing time into this node's beats. */
+function reportLoad(
+  {
+    clock,
+    logger,
+    membership,
+    stageHost,
+    meter,
+  }: Pick<MemberDependencies, 'clock' | 'logger'> &
+    Pick<Member, 'membership' | 'stageHost'> & { readonly meter: BusyMeter },
+  scope: Scope,
+): void {
+  const timer = every(
     clock,
     loadIntervalMs,
     () => membership.setLoad({ sessions: stageHost.sessions(), busyPermille: meter.takePermille() }),
     (error) => logger.warn('load-failed', { reason: messageOf(error) }),
   )
-  scope.onClose(() => loads.cancel())
-  return { membership, stageHost, view, keeper, said, groups }
+  scope.onClose(() => timer.cancel())
 }

@@ -4,7 +4,7 @@ import { nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
 import type { Device } from '@shoal/runtime'
-import { grouped, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
+import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
 import type { SpanKeeper } from '../placement/span-keeper.ts'
@@ -96,7 +96,7 @@ async function start(
   const device =
     options.group === undefined
       ? single
-      : grouped({ ...dependencies, transport, manifest }, single, options.group)
+      : createGroupDevice({ ...dependencies, transport, manifest }, single, options.group)
   // A node with blocks or ranks of its own choice takes part in no group of a plan.
   const machine = options.blocks === undefined && options.group === undefined ? options.machine : undefined
   const steps = createStepSpeed(clock, () => speed.decodeMicrosPer1024Past)
@@ -127,7 +127,7 @@ async function start(
   const hardware = hardwareOf(options, device, speed)
   await membership.announce({
     state: 'joining',
-    ...member.said.measured(hardware),
+    ...member.announced.measured(hardware),
     ...(machine !== undefined && { machine: machineIn(manifest.id, machine) }),
     numericClass: device.numericClass,
     addresses: transport.addresses(),

@@ -15,8 +15,8 @@ let lost: BlockRange[]
 const { signal } = new AbortController()
 const ready = (): Promise<void> => Promise.resolve()
 
-/** What the client knows of this node. */
-const told = (): string => {
+/** State and span in the client's record of this node. */
+const announced = (): string => {
   const record = client.membership.members().find((member) => member.record.peerId === 'self')?.record
   return `${record?.state} ${record?.span === null ? 'nothing' : `${record?.span.start}:${record?.span.end}`}`
 }
@@ -49,64 +49,64 @@ afterEach(async () => {
   await swarm.close()
 })
 
-test('while the first span loads others know which, and nobody routes to it or counts it as held', async () => {
+test('a first span that loads is announced, but is neither routed to nor counted as held', async () => {
   const gate = Promise.withResolvers<void>()
   device.before = () => gate.promise
   const taken = spans.take({ start: 2, end: 4 }, signal, ready)
-  await swarm.until(() => told() === 'joining 2:4', 1000)
+  await swarm.until(() => announced() === 'joining 2:4', 1000)
   expect(client.view.coverage()).toEqual([0, 0, 0, 0, 0, 0])
   expect(client.view.status().peers[0]?.blocks).toBeNull()
   await expect(client.view.find({ start: 2, end: 4 }, new Set())).rejects.toMatchObject({ code: 'no-route' })
   gate.resolve()
   await swarm.finished(taken)
-  await swarm.until(() => told() === 'serving 2:4', 1000)
+  await swarm.until(() => announced() === 'serving 2:4', 1000)
 })
 
-test('a first span that cannot be loaded is taken back; later ones are told only when they are served', async () => {
+test('a first span that cannot be loaded is withdrawn; later spans are announced only once they are served', async () => {
   device.before = () => Promise.reject(new ShoalError('no-capacity', 'too large'))
   await expect(swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))).rejects.toMatchObject({
     code: 'no-capacity',
   })
-  await swarm.until(() => told() === 'joining nothing', 1000)
+  await swarm.until(() => announced() === 'joining nothing', 1000)
   device.before = () => undefined
   await swarm.finished(spans.take({ start: 0, end: 2 }, signal, ready))
-  await swarm.until(() => told() === 'serving 0:2', 1000)
+  await swarm.until(() => announced() === 'serving 0:2', 1000)
   const gate = Promise.withResolvers<void>()
   device.before = () => gate.promise
   const moved = spans.take({ start: 2, end: 4 }, signal, ready)
   await swarm.run(1000)
-  expect(told()).toBe('serving 0:2')
+  expect(announced()).toBe('serving 0:2')
   gate.resolve()
   await swarm.finished(moved)
-  await swarm.until(() => told() === 'serving 2:4', 1000)
+  await swarm.until(() => announced() === 'serving 2:4', 1000)
 })
 
-test('a span that can be computed here no more is given up at once, and can be taken anew', async () => {
+test('a lost span is withdrawn at once, and can be taken again', async () => {
   await swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))
-  await swarm.until(() => told() === 'serving 2:4', 1000)
+  await swarm.until(() => announced() === 'serving 2:4', 1000)
   device.lose()
-  await swarm.until(() => told() === 'joining nothing', 1000)
+  await swarm.until(() => announced() === 'joining nothing', 1000)
   expect(spans.current()).toBeNull()
   expect(lost).toEqual([{ start: 2, end: 4 }])
   expect(device.loaded.size).toBe(0)
   await swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))
-  await swarm.until(() => told() === 'serving 2:4', 1000)
+  await swarm.until(() => announced() === 'serving 2:4', 1000)
 })
 
-test('one that is lost while the next one loads is not freed twice', async () => {
+test('a span that is lost while the next one loads is freed once', async () => {
   await swarm.finished(spans.take({ start: 2, end: 4 }, signal, ready))
   const gate = Promise.withResolvers<void>()
   device.before = () => gate.promise
   const moved = spans.take({ start: 0, end: 2 }, signal, ready)
   device.lose()
-  await swarm.until(() => told() === 'joining nothing', 1000)
+  await swarm.until(() => announced() === 'joining nothing', 1000)
   gate.resolve()
   await swarm.finished(moved)
-  await swarm.until(() => told() === 'serving 0:2', 1000)
+  await swarm.until(() => announced() === 'serving 0:2', 1000)
   expect([...device.loaded]).toEqual(['0:2'])
 })
 
-test('one that is lost while the next one is announced in vain is not served again', async () => {
+test('a span that is lost while the announcement of the next one fails is not served again', async () => {
   const losing = new AbortController()
   const former = createHeldSpans(
     {
@@ -138,7 +138,7 @@ test('one that is lost while the next one is announced in vain is not served aga
   )
   await swarm.finished(former.take({ start: 2, end: 4 }, signal, ready))
   await expect(swarm.finished(former.take({ start: 0, end: 2 }, signal, ready))).rejects.toThrow('in vain')
-  await swarm.until(() => told() === 'joining nothing', 1000)
+  await swarm.until(() => announced() === 'joining nothing', 1000)
   expect(former.current()).toBeNull()
   expect(lost).toEqual([{ start: 2, end: 4 }])
   expect(device.loaded.size).toBe(0)

@@ -4,7 +4,7 @@ import { formatProfile, rankShare, type IdentifiedManifest } from '@shoal/model'
 import { createMemoryNetwork, type MemoryNetwork } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createRankHost } from '@shoal/group'
-import { grouped, type Engine } from '@shoal/swarm'
+import { createGroupDevice, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
@@ -53,7 +53,7 @@ export async function openShapes(options: {
       const ranks = speeds
         .slice(1)
         .map((_, index) => addRank(network, `${name}-${index + 1}`, devices[index]!, manifest))
-      return grouped({ ...dependencies, manifest, transport: network.createTransport(name) }, own, {
+      return createGroupDevice({ ...dependencies, manifest, transport: network.createTransport(name) }, own, {
         ranks,
         speeds,
       })

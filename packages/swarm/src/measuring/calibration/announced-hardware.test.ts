@@ -1,6 +1,6 @@
 import type { MemberHardware } from '@shoal/membership'
 import { expect, test } from 'vitest'
-import { createSaidHardware } from './announced-hardware.ts'
+import { createAnnouncedHardware } from './announced-hardware.ts'
 
 const own: MemberHardware = {
   memoryBytes: 1000,
@@ -13,34 +13,34 @@ const own: MemberHardware = {
 const group = { ranks: ['b'], speeds: [16, 16] }
 const together = { ...own, decodeMicrosPerBlock: 5000 }
 
-test('a leader says what its group does, and what it does alone beside it; afterwards only that', () => {
-  const said = createSaidHardware(() => together)
-  expect(said.measured(own)).toEqual({ hardware: own, group: null })
-  expect(said.serving({ start: 0, end: 6 })).toEqual({ hardware: own, group: null })
-  expect(said.serving({ start: 0, end: 6, group })).toEqual({
+test('a leader announces the speed of its group with its own beside it, and only its own after the group', () => {
+  const announced = createAnnouncedHardware(() => together)
+  expect(announced.measured(own)).toEqual({ hardware: own, group: null })
+  expect(announced.serving({ start: 0, end: 6 })).toEqual({ hardware: own, group: null })
+  expect(announced.serving({ start: 0, end: 6, group })).toEqual({
     hardware: together,
     group: { ...group, alone: own },
   })
   const slower = { ...own, decodeMicrosPerBlock: 9000 }
-  expect(said.measured(slower)).toEqual({ hardware: together, group: { ...group, alone: slower } })
-  expect(said.serving(null)).toEqual({ hardware: slower, group: null })
+  expect(announced.measured(slower)).toEqual({ hardware: together, group: { ...group, alone: slower } })
+  expect(announced.serving(null)).toEqual({ hardware: slower, group: null })
 })
 
-test('routes go by what a group does, when that is clearly something else than was predicted', () => {
-  const said = createSaidHardware(() => together)
-  said.measured(own)
-  expect(said.together(9000)).toBeNull()
-  said.serving({ start: 0, end: 6, group })
-  expect(said.together(5600)).toBeNull()
-  expect(said.together(9000)).toEqual({
+test("a group's measured speed replaces the predicted one when it differs by more than 15 %", () => {
+  const announced = createAnnouncedHardware(() => together)
+  announced.measured(own)
+  expect(announced.groupMeasured(9000)).toBeNull()
+  announced.serving({ start: 0, end: 6, group })
+  expect(announced.groupMeasured(5600)).toBeNull()
+  expect(announced.groupMeasured(9000)).toEqual({
     hardware: { ...own, decodeMicrosPerBlock: 9000 },
     group: { ...group, alone: own },
   })
-  expect(said.together(9100)).toBeNull()
-  // Another one begins with what is predicted of it.
-  expect(said.serving({ start: 0, end: 6, group })).toMatchObject({ hardware: together })
+  expect(announced.groupMeasured(9100)).toBeNull()
+  // The next group starts with its predicted speed.
+  expect(announced.serving({ start: 0, end: 6, group })).toMatchObject({ hardware: together })
 })
 
-test('who has not measured itself says nothing of it', () => {
-  expect(createSaidHardware(() => null).serving({ start: 0, end: 6 })).toEqual({ group: null })
+test('a node that has not measured itself announces no hardware', () => {
+  expect(createAnnouncedHardware(() => null).serving({ start: 0, end: 6 })).toEqual({ group: null })
 })

@@ -2,51 +2,56 @@ import type { Announcement, MemberHardware } from '@shoal/membership'
 import type { Holding } from '../../placement/holding.ts'
 
 /**
- * What a node's record says it does: by itself what it has measured, as a leader what its group does, which routes are
- * made of, with its own beside it, which plans are made of.
+ * The hardware fields of a node's record. A node that serves alone announces what it has measured of itself. A leader
+ * announces the speed of its group, from which routes are made, and beside it its own, from which plans are made.
  */
-export interface SaidHardware {
-  /** For the record, when this node measures itself (anew). */
+export interface AnnouncedHardware {
+  /** The fields after this node has measured itself, for the first time or again. */
   measured(hardware: MemberHardware): Announcement
-  /** For the record, when this is what it serves from now on. */
+  /** The fields while this node serves `holding`. */
   serving(holding: Holding | null): Announcement
-  /** For the record, when the group's real steps are clearly quicker or slower than it says; null when not, or for no group. */
-  together(decodeMicrosPerBlock: number): Announcement | null
+  /**
+   * The fields after the group's real steps have been measured.
+   * @returns null when the speed is close to the announced one, and when this node leads no group
+   */
+  groupMeasured(decodeMicrosPerBlock: number): Announcement | null
 }
 
-/** Below this nothing is told anew: as for a node's own speed. */
-const tellPermille = 150
+/** A group's speed is announced anew when it is off by more than this, like a node's own speed. */
+const groupSpeedPermille = 150
 
-/** @param predicted what the group of a holding does; null when its ranks are not known any more */
-export function createSaidHardware(predicted: (holding: Holding) => MemberHardware | null): SaidHardware {
+/** @param predict the hardware of a holding's group; null when one of its ranks is not known any more */
+export function createAnnouncedHardware(
+  predict: (holding: Holding) => MemberHardware | null,
+): AnnouncedHardware {
   let own: MemberHardware | null = null
-  let leads: { readonly holding: Holding; readonly hardware: MemberHardware | null } | null = null
+  let led: { readonly holding: Holding; readonly hardware: MemberHardware | null } | null = null
 
-  const said = (): Announcement => {
+  const fields = (): Announcement => {
     if (own === null) return { group: null }
-    const group = leads?.holding.group
+    const group = led?.holding.group
     if (group === undefined) return { hardware: own, group: null }
     return {
-      hardware: leads?.hardware ?? own,
+      hardware: led?.hardware ?? own,
       group: { ranks: group.ranks, speeds: group.speeds, alone: own },
     }
   }
   return {
     measured(hardware) {
       own = hardware
-      return said()
+      return fields()
     },
     serving(holding) {
-      leads = holding?.group === undefined ? null : { holding, hardware: predicted(holding) }
-      return said()
+      led = holding?.group === undefined ? null : { holding, hardware: predict(holding) }
+      return fields()
     },
-    together(decodeMicrosPerBlock) {
-      const hardware = leads?.hardware ?? null
-      if (leads === null || hardware === null) return null
+    groupMeasured(decodeMicrosPerBlock) {
+      const hardware = led?.hardware ?? null
+      if (led === null || hardware === null) return null
       const before = hardware.decodeMicrosPerBlock
-      if (Math.abs(decodeMicrosPerBlock - before) * 1000 <= tellPermille * before) return null
-      leads = { ...leads, hardware: { ...hardware, decodeMicrosPerBlock } }
-      return said()
+      if (Math.abs(decodeMicrosPerBlock - before) * 1000 <= groupSpeedPermille * before) return null
+      led = { ...led, hardware: { ...hardware, decodeMicrosPerBlock } }
+      return fields()
     },
   }
 }

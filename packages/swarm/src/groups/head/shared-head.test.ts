@@ -2,12 +2,13 @@ import { createVirtualClock } from '@shoal/host'
 import { splitVocabulary } from '@shoal/model'
 import type { HeadRunner } from '@shoal/runtime'
 import { expect, test } from 'vitest'
-import { createSharedHead, isWorthAsking, timeHead, type HeadPart } from './shared-head.ts'
+import { isWorthAsking, timeHead, type HeadPart } from './head-parts.ts'
+import { createSharedHead } from './shared-head.ts'
 
 const hiddenSize = 2
 const vocabularySize = 400
 
-/** A logit says of which row and token it is. */
+/** The value of a logit names its row and token. */
 const logit = (row: number, token: number): number => row * 1000 + token
 
 function partHead(start: number, end: number, asked: () => void): HeadRunner {
@@ -41,12 +42,12 @@ const from = (rank: number, rows: number): Promise<Float32Array> =>
     new Float32Array(rows * hiddenSize),
   )
 
-/** What each rank from 1 on does when it is asked. */
+/** What a rank does when it is asked; ranks count from 1. */
 type Answer = (rows: number) => Promise<Float32Array> | null
 const answers: readonly (readonly [string, readonly Answer[], readonly number[]])[] = [
   ['both ranks', [(rows) => from(1, rows), (rows) => from(2, rows)], [0]],
-  ['one that is lost', [(rows) => from(1, rows), () => Promise.reject(new Error('gone'))], [0, 2]],
-  ['one that has none', [() => null, (rows) => from(2, rows)], [0, 1]],
+  ['a lost rank', [(rows) => from(1, rows), () => Promise.reject(new Error('gone'))], [0, 2]],
+  ['a rank that has no part loaded', [() => null, (rows) => from(2, rows)], [0, 1]],
 ]
 
 test.each(answers)('logits are whole with %s', async (_, ranks, computedHere) => {
@@ -70,7 +71,7 @@ test.each(answers)('logits are whole with %s', async (_, ranks, computedHere) =>
   }
 })
 
-test('when a part fails, nothing is written to the given place any more once that is told', async () => {
+test('a failed part is reported only when nothing is written to the given buffer any more', async () => {
   const late = Promise.withResolvers<void>()
   const slow: HeadRunner = {
     async logits(hidden, into) {
@@ -90,18 +91,18 @@ test('when a part fails, nothing is written to the given place any more once tha
     group: () => null,
   })
   const into = new Float32Array(new SharedArrayBuffer(4 * vocabularySize))
-  let told = false
+  let reported = false
   const failed = head.logits(new Float32Array(hiddenSize), into).catch((error: unknown) => {
-    told = true
+    reported = true
     return error
   })
   for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
-  expect(told).toBe(false)
+  expect(reported).toBe(false)
   late.resolve()
   expect(await failed).toMatchObject({ message: 'broken' })
 })
 
-test('without a group all is computed here', async () => {
+test('without a group all parts are computed by this node', async () => {
   here.length = 0
   expect(
     await createSharedHead({ hiddenSize, vocabularySize, parts, group: () => null }).logits(
@@ -121,7 +122,7 @@ test.each([
   )
 })
 
-test('a part is timed by its second row', async () => {
+test('the time of a part is that of its second row', async () => {
   const clock = createVirtualClock()
   let calls = 0
   const ms = await timeHead(

@@ -3,13 +3,13 @@ import { systemClock } from '@shoal/host/node'
 import { decorateDevice, decorateHead } from '@shoal/runtime'
 import { createGroupBench } from '@shoal/group/testing'
 import { expect, test } from 'vitest'
-import { grouped } from './group-device.ts'
+import { createGroupDevice } from '../group-device.ts'
 
-test('whoever leads a group shares the head with it: the same logits, also when the rank is gone', async () => {
+test('a leader shares the head with its ranks, with the same logits, also after a rank is gone', async () => {
   const bench = await createGroupBench('llama', 'int4:32', 'onnx')
   const rank = await bench.addRank('rank')
   const { config } = bench.packed.manifest.manifest
-  /** Threads answer in the real event loop, and the network's clock is virtual. */
+  /** Threads answer in the real event loop, but the network's clock is virtual, so both are advanced. */
   const done = async <T>(promise: Promise<T>): Promise<T> => {
     let over = false
     const end = (): void => void (over = true)
@@ -20,7 +20,7 @@ test('whoever leads a group shares the head with it: the same logits, also when 
     }
     return promise
   }
-  const leader = grouped(
+  const leader = createGroupDevice(
     {
       transport: bench.network.createTransport('leader'),
       clock: bench.clock,
@@ -57,7 +57,7 @@ test('whoever leads a group shares the head with it: the same logits, also when 
   await bench.close()
 })
 
-test('of a head that cannot be loaded whole no part stays', async () => {
+test('when a part of the head cannot be loaded, the parts before it are released', async () => {
   const bench = await createGroupBench('llama', 'f32', 'reference')
   let held = 0
   const device = decorateDevice(bench.device, {
@@ -81,7 +81,7 @@ test('of a head that cannot be loaded whole no part stays', async () => {
     manifest: bench.packed.manifest,
   }
   await expect(
-    grouped(dependencies, device, { ranks: ['/memory/rank/p2p/rank'] }).loadHead(),
+    createGroupDevice(dependencies, device, { ranks: ['/memory/rank/p2p/rank'] }).loadHead(),
   ).rejects.toMatchObject({ code: 'no-capacity' })
   expect(held).toBe(0)
   await bench.close()

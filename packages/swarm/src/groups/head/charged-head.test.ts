@@ -6,7 +6,7 @@ import { loadChargedHead } from './charged-head.ts'
 const load = (): Promise<HeadRunner> =>
   Promise.resolve({ logits: () => Promise.resolve(new Float32Array()), release: () => Promise.resolve() })
 
-test('parts of the head have the memory that shares and sessions leave, also while they are loaded', async () => {
+test('parts of the head may use the memory that shares and sessions leave, also while they are loaded', async () => {
   const memory = createMemoryBudget(100)
   const share = memory.reserve('weights', 60, 'blocks 0:2')
   const first = await loadChargedHead(memory, 30, load)
@@ -22,7 +22,7 @@ test('parts of the head have the memory that shares and sessions leave, also whi
   await loadChargedHead(memory, 100, load)
 })
 
-test('a part that cannot be loaded uses nothing', async () => {
+test('a part that cannot be loaded gives its memory back', async () => {
   const memory = createMemoryBudget(100)
   const failing = loadChargedHead(memory, 80, () => Promise.reject(new ShoalError('bad-model', 'no')))
   await expect(failing).rejects.toMatchObject({ code: 'bad-model' })
