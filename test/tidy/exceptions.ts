@@ -10,8 +10,6 @@ export const longFiles: Exceptions = {
 
 /** Functions of more than 70 lines outside tests, as `path: name`. It may only shrink. */
 export const longFunctions: readonly string[] = [
-  // node
-  'node/src/local-swarm.ts: startLocalSwarm',
   // runtime
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
   // swarm
@@ -24,13 +22,6 @@ export const longFunctions: readonly string[] = [
   'sim/src/bench/failover.ts: benchFailover',
   'sim/src/bench/membership/document-bytes.ts: documentAfter',
   'sim/src/bench/tensor-parallel.ts: benchTensorParallel',
-  'sim/src/churn/stage.ts: createStage',
-  'sim/src/kills/mortal-swarm.ts: startMortalSwarm',
-  'sim/src/processes/restarts.ts: runRestarts',
-  'sim/src/processes/watch.ts: createWatch',
-  'sim/src/simulator/generation.ts: startGeneration',
-  'sim/src/simulator/node.ts: startSimulatedNode',
-  'sim/src/simulator/simulated-device.ts: createSimulatedDevice',
 ]
 
 /** Folders of session and swarm with more than twelve files. It may only shrink. */

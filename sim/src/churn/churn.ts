@@ -3,79 +3,79 @@ import { sha256Hex } from '@shoal/model'
 import { planHash } from '@shoal/planner'
 import { nextAct, type Act } from './script.ts'
 import { churnPlan, planViolations } from './plans.ts'
-import { createStage, type Stage } from './stage.ts'
+import { ChurnedSwarm } from './churned-swarm.ts'
 
 export interface ChurnResult {
   readonly seed: number
-  /** Equal for equal seeds: everything that was done, said, planned and sent. */
+  /** Hash of all acts, events, plans and bytes sent; equal for equal seeds. */
   readonly traceHash: string
-  /** What a checker found; empty when all is well. */
+  /** What the checks found; empty when every rule held. */
   readonly violations: readonly string[]
   readonly acts: Readonly<Partial<Record<Act['type'], number>>>
-  /** From the calm until everybody holds exactly those alive who are, and plans the same. */
+  /** From the calm until every peer holds exactly the living members alive and computes the same plan; -1 when that never happened. */
   readonly convergedMs: number
   readonly documentBytes: number
-  /** Groups of the plan that everybody has adopted in the end. */
+  /** Groups in the plan that the peers have adopted at the end. */
   readonly groups: number
 }
 
 const { leaseMs, dialBackMs, graceMs, beatIntervalMs, rotateAtBytes } = membershipProfiles.lan
-/** From the last new beat that an observer gets of an ended incarnation: the lease, the dial-back, its grace when the next life answers it. */
+/** Time from the last new beat that an observer gets of an ended incarnation to its verdict: the lease, the dial-back, and the grace when the next incarnation answers the dial-back. */
 const verdictMs = leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
-/** Most that an ended incarnation may be held alive: its last beat may lie in a stopped link for nearly a lease and count as new when the link returns. */
+/** Longest time that an observer may hold an ended incarnation alive: its last beat may lie in a stopped link for nearly a lease and still count as new when the link returns. */
 export const ghostBoundMs = leaseMs + verdictMs
 const chaosMs = 20_000
 const stepMs = 250
 /** Four times the slowest link. */
 const settlingMs = 1000
 
-/** Membership and planner alone: one seed of churn over a memory network in virtual time, then calm. */
+/** Runs membership and planner alone over a memory network in virtual time: one seed of churn, then calm. */
 export async function runChurn(seed: number, peers = 16, groups = false): Promise<ChurnResult> {
   const names = Array.from({ length: peers }, (_, index) => `p${String(index).padStart(2, '0')}`)
-  const stage = createStage(seed, names, groups)
-  const { world } = stage
+  const swarm = new ChurnedSwarm(seed, names, groups)
+  const { world } = swarm
   const trace: string[] = []
   const violations: string[] = []
   const acts: Partial<Record<Act['type'], number>> = {}
-  stage.onHappening((line) => trace.push(`${world.clock.nowMs()} ${line}`))
+  swarm.onHappening((line) => trace.push(`${world.clock.nowMs()} ${line}`))
   for (const name of names) {
-    await stage.play({ type: 'restart', peer: name })
+    await swarm.play({ type: 'restart', peer: name })
     await world.run(20)
   }
   const endMs = world.clock.nowMs() + chaosMs
   while (world.clock.nowMs() < endMs) {
-    const act = nextAct(world.random, stage.standing())
+    const act = nextAct(world.random, swarm.standing())
     if (act !== undefined) {
-      await stage.play(act)
+      await swarm.play(act)
       acts[act.type] = (acts[act.type] ?? 0) + 1
     }
-    for (let left = Math.floor(world.random.unit() * 6); left >= 0; left -= 1) await step(stage, violations)
+    for (let left = Math.floor(world.random.unit() * 6); left >= 0; left -= 1) await step(swarm, violations)
   }
-  stage.calm()
+  swarm.calm()
   const calmMs = world.clock.nowMs()
-  // What stopped links held arrives first: an ended incarnation's last beat may be among it. Nothing that is older comes later.
-  while (world.clock.nowMs() < calmMs + settlingMs) await step(stage, violations)
+  // Frames that stopped links held arrive first, an ended incarnation's last beat perhaps among them. Older frames cannot arrive later.
+  while (world.clock.nowMs() < calmMs + settlingMs) await step(swarm, violations)
   const agreeingMs = await until(
-    stage,
+    swarm,
     violations,
-    () => holdsExactly(stage) && hashes(stage).size === 1,
+    () => holdsExactly(swarm) && hashes(swarm).size === 1,
     verdictMs,
   )
   const convergedMs = agreeingMs === undefined ? undefined : agreeingMs + settlingMs
   if (convergedMs === undefined)
     violations.push(
-      `after ${world.clock.nowMs() - calmMs} ms of calm ${holdsExactly(stage) ? 'snapshot and plan hashes do not agree' : describe(stage)}`,
+      `after ${world.clock.nowMs() - calmMs} ms of calm ${holdsExactly(swarm) ? 'snapshot and plan hashes do not agree' : describe(swarm)}`,
     )
   await world.run(2000)
-  if (convergedMs !== undefined && !holdsExactly(stage))
-    violations.push(`a calm swarm changed: ${describe(stage)}`)
-  const agreed = [...hashes(stage)]
-  if (groups && convergedMs !== undefined) await adoptAll(stage, violations)
+  if (convergedMs !== undefined && !holdsExactly(swarm))
+    violations.push(`a calm swarm changed: ${describe(swarm)}`)
+  const agreed = [...hashes(swarm)]
+  if (groups && convergedMs !== undefined) await adoptAll(swarm, violations)
   violations.push(...resurrections(trace))
   const documentBytes = Math.max(
     ...[...world.inhabitants.values()].map(({ membership }) => membership.documentBytes()),
   )
-  trace.push(...agreed, String(sentBytes(stage, names)))
+  trace.push(...agreed, String(sentBytes(swarm, names)))
   const groupsNow = Math.max(
     0,
     ...[...world.inhabitants.values()].map(
@@ -95,19 +95,19 @@ export async function runChurn(seed: number, peers = 16, groups = false): Promis
   }
 }
 
-async function step(stage: Stage, violations: string[]): Promise<void> {
-  await stage.world.run(stepMs)
-  stage.tend()
-  const { clock, inhabitants } = stage.world
-  violations.push(...planViolationsOf(stage))
+async function step(swarm: ChurnedSwarm, violations: string[]): Promise<void> {
+  await swarm.world.run(stepMs)
+  swarm.tend()
+  const { clock, inhabitants } = swarm.world
+  violations.push(...planViolationsOf(swarm))
   for (const { name, membership } of inhabitants.values()) {
-    const awakeMs = clock.nowMs() - (stage.awakeSinceMs(name) ?? clock.nowMs())
-    // Remains of overwritten values may come to half of the bound again before a rotation notices.
+    const awakeMs = clock.nowMs() - (swarm.awakeSinceMs(name) ?? clock.nowMs())
+    // A rotation may notice late: overwritten values may add half of the bound before it does.
     if (membership.documentBytes() > 2 * rotateAtBytes)
       violations.push(`the document of ${name} has ${membership.documentBytes()} bytes`)
     if (awakeMs <= ghostBoundMs) continue
     for (const { peerId, incarnation } of membership.snapshot().members) {
-      const sinceMs = stage.endedMs(`${peerId}@${incarnation}`) ?? stage.frozenSinceMs(peerId)
+      const sinceMs = swarm.endedMs(`${peerId}@${incarnation}`) ?? swarm.frozenSinceMs(peerId)
       if (sinceMs !== undefined && clock.nowMs() - sinceMs > ghostBoundMs)
         violations.push(
           `${name} holds ${peerId}@${incarnation} alive ${clock.nowMs() - sinceMs} ms after its end`,
@@ -116,8 +116,8 @@ async function step(stage: Stage, violations: string[]): Promise<void> {
   }
 }
 
-/** Of whatever each of them plans just then. */
-function planViolationsOf({ world }: Stage): string[] {
+/** Checks the plan that each peer computes now. */
+function planViolationsOf({ world }: ChurnedSwarm): string[] {
   const takesPart = [...world.inhabitants.values()].filter(({ membership }) =>
     membership.snapshot().members.some(({ group }) => group !== undefined),
   )
@@ -127,47 +127,47 @@ function planViolationsOf({ world }: Stage): string[] {
 }
 
 async function until(
-  stage: Stage,
+  swarm: ChurnedSwarm,
   violations: string[],
   holds: () => boolean,
   withinMs: number,
 ): Promise<number | undefined> {
-  const startMs = stage.world.clock.nowMs()
+  const startMs = swarm.world.clock.nowMs()
   while (!holds()) {
-    if (stage.world.clock.nowMs() - startMs > withinMs) return undefined
-    await step(stage, violations)
+    if (swarm.world.clock.nowMs() - startMs > withinMs) return undefined
+    await step(swarm, violations)
   }
-  return stage.world.clock.nowMs() - startMs
+  return swarm.world.clock.nowMs() - startMs
 }
 
-/** Turns in which all follow the plan: what they hold apart, their groups, then what ranks hold beside. Each waits until all know of the one before. */
+/** Turns in which all peers follow the plan: first their own spans, then their groups, then the spans that ranks hold beside. Each turn waits until all peers know of the one before. */
 const turnsToAdopt = 6
 
-/** In a calm swarm the plan comes to rest, and so does who follows it. */
-async function adoptAll(stage: Stage, violations: string[]): Promise<void> {
+/** Checks that in a calm swarm the plan settles while all peers follow it. */
+async function adoptAll(swarm: ChurnedSwarm, violations: string[]): Promise<void> {
   const seen: string[] = []
   for (let turn = 0; turn < turnsToAdopt; turn += 1) {
-    for (const name of stage.world.inhabitants.keys()) await stage.play({ type: 'adopt', peer: name })
-    const agreed = await until(stage, violations, () => hashes(stage).size === 1, verdictMs)
-    if (agreed === undefined) violations.push('after all have followed the plan, they do not agree')
-    seen.push([...hashes(stage)].join())
+    for (const name of swarm.world.inhabitants.keys()) await swarm.play({ type: 'adopt', peer: name })
+    const agreed = await until(swarm, violations, () => hashes(swarm).size === 1, verdictMs)
+    if (agreed === undefined) violations.push('all peers follow the plan, but their hashes do not agree')
+    seen.push([...hashes(swarm)].join())
   }
   if (seen.at(-1) !== seen.at(-2))
     violations.push(
-      `who follows the plan does not come to rest: ${seen.map((one) => one.slice(0, 8)).join(' ')}`,
+      `the plan does not settle while all peers follow it: ${seen.map((one) => one.slice(0, 8)).join(' ')}`,
     )
 }
 
-/** No ghost and nobody missing, with everybody. */
-function holdsExactly(stage: Stage): boolean {
-  const truth = stage.members().join(' ')
-  return [...stage.world.inhabitants.keys()].every((name) => stage.world.alive(name).join(' ') === truth)
+/** Whether every peer holds exactly the living members alive: no ghost, nobody missing. */
+function holdsExactly(swarm: ChurnedSwarm): boolean {
+  const truth = swarm.members().join(' ')
+  return [...swarm.world.inhabitants.keys()].every((name) => swarm.world.alive(name).join(' ') === truth)
 }
 
-function describe(stage: Stage): string {
-  const truth = stage.members()
-  const wrong = [...stage.world.inhabitants.keys()].flatMap((name) => {
-    const held = stage.world.alive(name)
+function describe(swarm: ChurnedSwarm): string {
+  const truth = swarm.members()
+  const wrong = [...swarm.world.inhabitants.keys()].flatMap((name) => {
+    const held = swarm.world.alive(name)
     const [ghosts, missing] = [
       held.filter((life) => !truth.includes(life)),
       truth.filter((life) => !held.includes(life)),
@@ -179,11 +179,11 @@ function describe(stage: Stage): string {
   return wrong.slice(0, 3).join('; ')
 }
 
-/** Distinct pairs of what is known and what is planned. */
-function hashes(stage: Stage): ReadonlySet<string> {
+/** Distinct pairs of snapshot hash and plan hash over all peers. */
+function hashes(swarm: ChurnedSwarm): ReadonlySet<string> {
   const planned = new Map<string, string>()
   return new Set(
-    [...stage.world.inhabitants.values()].map(({ membership }) => {
+    [...swarm.world.inhabitants.values()].map(({ membership }) => {
       const snapshot = membership.snapshot()
       const known = snapshotHash(snapshot)
       const hash = planned.get(known) ?? planHash(churnPlan(snapshot))
@@ -193,7 +193,7 @@ function hashes(stage: Stage): ReadonlySet<string> {
   )
 }
 
-/** In one life of an observer nobody joins again in an incarnation that it has seen end. */
+/** Events in which an observer, within one incarnation of its own, sees a peer join in an incarnation that it has seen end. */
 export function resurrections(trace: readonly string[]): string[] {
   const over = new Map<string, number>()
   return trace.flatMap((line) => {
@@ -214,7 +214,7 @@ export function resurrections(trace: readonly string[]): string[] {
   })
 }
 
-function sentBytes({ world }: Stage, names: readonly string[]): number {
+function sentBytes({ world }: ChurnedSwarm, names: readonly string[]): number {
   return names
     .flatMap((from) => names.map((to) => (from === to ? 0 : world.network.sentBytes(from, to))))
     .reduce((sum, bytes) => sum + bytes, 0)

@@ -15,22 +15,22 @@ export interface Holder {
   readonly node: MortalNode
 }
 
-/** Node processes that are killed and replaced, a coordinator in this process, and one process' worth of truth. */
+/** Node processes that are killed and replaced, a coordinator in this process, and a local engine to compare with. */
 export interface MortalSwarm {
-  /** Over the swarm. */
+  /** Computes over the swarm. */
   readonly engine: Engine
-  /** The same model in this process alone: what the swarm is compared with. */
+  /** Computes the same model in this process alone: the reference for the swarm's tokens. */
   readonly local: Engine
   readonly client: SwarmPeer
-  /** Those that run. */
+  /** Processes that run. */
   living(): readonly Holder[]
-  /** Starts one more; `known` says when the coordinator sees it. */
+  /** Starts one more process; `known` resolves when the coordinator sees it. */
   start(range: Range, threads?: number): Promise<MortalNode>
-  /** Resolves when the coordinator sees everybody serve who runs. */
+  /** Resolves when the coordinator sees every running process serve. */
   known(): Promise<void>
-  /** Starts what is missing until `count` running processes hold this range and the coordinator knows them. */
+  /** Starts processes until `count` of them hold this range, and waits until the coordinator knows them. */
   staff(range: Range, count: number): Promise<readonly MortalNode[]>
-  /** A path where there is nothing yet. */
+  /** A path at which nothing exists yet. */
   newPath(): string
   close(): Promise<void>
 }
@@ -38,13 +38,13 @@ export interface MortalSwarm {
 export interface MortalSwarmOptions {
   readonly model: string
   readonly weights?: string
-  /** Processes that take no orders: for measurements. */
+  /** Processes without the transport that takes kill orders: for measurements. */
   readonly plain?: boolean
-  /** Of the coordinator. */
+  /** Logger of the coordinator. */
   readonly logger?: Logger
 }
 
-/** Where a node keeps how fast this machine is. */
+/** File in a data directory that holds the measured speed of the machine. */
 const calibrationFile = 'calibration.json'
 
 /** A process must be known to the coordinator that soon after it serves. */
@@ -52,83 +52,57 @@ const knownWithinMs = 20_000
 
 const sameRange = (one: Range, other: Range): boolean => one[0] === other[0] && one[1] === other[1]
 
+/** Starts one process for each range, then the coordinator. */
 export async function startMortalSwarm(
   options: MortalSwarmOptions,
   ranges: readonly Range[],
 ): Promise<MortalSwarm> {
-  const { model, weights, plain = false, logger = silentLogger } = options
   const folder = await mkdtemp(join(tmpdir(), 'shoal-kills-'))
-  const holders: Holder[] = []
+  const processes = new MortalProcesses(options, folder)
   const opened: { close(): Promise<void> }[] = []
-  /** The data directory of the first one: it has timed this machine, and the others need not. */
-  let measured: string | null = null
-  let paths = 0
-  const newPath = (): string => join(folder, `${(paths += 1)}`)
-
-  const living = (): Holder[] => holders.filter(({ node }) => node.alive)
-  const start = async (range: Range, threads = 1): Promise<MortalNode> => {
-    const [member] = living()
-    const swarm =
-      member === undefined
-        ? weights === undefined
-          ? []
-          : ['--weights', weights]
-        : ['--join', member.node.address]
-    const dataFolder = newPath()
-    if (measured !== null) {
-      await mkdir(dataFolder)
-      await copyFile(join(measured, calibrationFile), join(dataFolder, calibrationFile))
-    }
-    const own = ['--blocks', range.join(':'), '--threads', String(threads), '--data', dataFolder]
-    const node = await startMortalNode(['--model', model, ...swarm, ...own, '--log-level', 'warn'], plain)
-    measured ??= dataFolder
-    holders.push({ range, node })
-    return node
-  }
   const close = async (): Promise<void> => {
     for (const one of opened.reverse()) await one.close()
-    await Promise.all(living().map(({ node }) => node.stop('SIGKILL')))
+    await processes.close()
     await rm(folder, { recursive: true, force: true })
   }
 
   try {
     const [first, ...others] = ranges
-    if (first === undefined) throw new ShoalError('bad-request', 'a swarm has ranges')
-    await start(first)
-    await Promise.all(others.map((range) => start(range)))
+    if (first === undefined) throw new ShoalError('bad-request', 'a swarm needs at least one range')
+    await processes.start(first)
+    await Promise.all(others.map((range) => processes.start(range)))
+    const { model, weights, logger = silentLogger } = options
     const dependencies = { clock: systemClock, random: systemRandom, logger }
-    const local = await openLocalEngine(dependencies, { model, weights, threads: 1, dataFolder: newPath() })
+    const own = { model, threads: 1 }
+    const local = await openLocalEngine(dependencies, { ...own, weights, dataFolder: processes.newPath() })
     opened.push(local)
+    const addresses = processes.living().map(({ node }) => node.address)
     const client = await connectClient(dependencies, {
-      model,
-      join: living().map(({ node }) => node.address),
-      threads: 1,
-      dataFolder: newPath(),
+      ...own,
+      join: addresses,
+      dataFolder: processes.newPath(),
     })
     opened.push(client)
     const known = (): Promise<void> =>
       seen(
         client,
-        living().map(({ node }) => node.peerId),
+        processes.living().map(({ node }) => node.peerId),
       )
     await known()
     return {
       engine: await client.engine(),
       local,
       client,
-      living,
-      start,
+      living: () => processes.living(),
+      start: (range, threads) => processes.start(range, threads),
       known,
-      newPath,
+      newPath: () => processes.newPath(),
       close,
       async staff(range, count) {
-        const present = (): MortalNode[] =>
-          living()
-            .filter((holder) => sameRange(holder.range, range))
-            .map(({ node }) => node)
-        await Promise.all(Array.from({ length: Math.max(0, count - present().length) }, () => start(range)))
+        const missing = Math.max(0, count - processes.holding(range).length)
+        await Promise.all(Array.from({ length: missing }, () => processes.start(range)))
         await known()
-        return present()
+        return processes.holding(range)
       },
     }
   } catch (error) {
@@ -137,7 +111,62 @@ export async function startMortalSwarm(
   }
 }
 
-/** Resolves when a peer sees all of these serve. */
+/** The node processes of a swarm, dead ones included, and their data directories below one folder. */
+class MortalProcesses {
+  readonly #options: MortalSwarmOptions
+  readonly #folder: string
+  readonly #holders: Holder[] = []
+  /** Data directory of the first process: later ones copy its calibration in place of measuring again. */
+  #calibrated: string | null = null
+  #paths = 0
+
+  constructor(options: MortalSwarmOptions, folder: string) {
+    this.#options = options
+    this.#folder = folder
+  }
+
+  newPath(): string {
+    this.#paths += 1
+    return join(this.#folder, `${this.#paths}`)
+  }
+
+  living(): Holder[] {
+    return this.#holders.filter(({ node }) => node.alive)
+  }
+
+  holding(range: Range): MortalNode[] {
+    return this.living()
+      .filter((holder) => sameRange(holder.range, range))
+      .map(({ node }) => node)
+  }
+
+  /** Creates the swarm when no process runs, and otherwise joins it at the first that does. */
+  async start(range: Range, threads = 1): Promise<MortalNode> {
+    const { model, weights, plain } = this.#options
+    const [member] = this.living()
+    const profile = weights === undefined ? [] : ['--weights', weights]
+    const swarm = member === undefined ? profile : ['--join', member.node.address]
+    const dataFolder = this.newPath()
+    if (this.#calibrated !== null) {
+      await mkdir(dataFolder)
+      await copyFile(join(this.#calibrated, calibrationFile), join(dataFolder, calibrationFile))
+    }
+    const own = ['--blocks', range.join(':'), '--threads', String(threads), '--data', dataFolder]
+    const node = await startMortalNode(['--model', model, ...swarm, ...own, '--log-level', 'warn'], plain)
+    this.#calibrated ??= dataFolder
+    this.#holders.push({ range, node })
+    return node
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.living().map(({ node }) => node.stop('SIGKILL')))
+  }
+}
+
+/**
+ * Resolves when `observer` sees all these peers serve.
+ * @throws {ShoalError} `deadline-passed` after {@link knownWithinMs}
+ */
 async function seen(observer: SwarmPeer, peerIds: readonly string[]): Promise<void> {
   const limit = timeLimit(
     systemClock,
@@ -158,7 +187,10 @@ async function seen(observer: SwarmPeer, peerIds: readonly string[]): Promise<vo
   }
 }
 
-/** Sessions open at nodes that run, as they tell twice a second; none after a moment, when all is well. */
+/**
+ * Waits until no session is open at any running node, as nodes report twice a second.
+ * @returns sessions still open after `withinMs`
+ */
 export async function sessionsLeft(swarm: MortalSwarm, withinMs = 6_000): Promise<number> {
   const endsMs = systemClock.nowMs() + withinMs
   for (;;) {

@@ -9,9 +9,9 @@ import { quantile } from '../bench/report.ts'
 import type { HarnessReport } from '../chaos.ts'
 import { askStatus } from './ask-status.ts'
 import { createCrew, type CrewMember } from './crew.ts'
-import { createWatch, Disagreement, type Watch } from './watch.ts'
+import { Disagreement, Watch } from './watch.ts'
 
-/** What one seed came to. */
+/** Result of one seed. */
 interface RestartReport {
   readonly seed: number
   readonly processes: number
@@ -24,14 +24,14 @@ interface RestartReport {
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 const processes = 5
-/** Room for two of the demo model's six blocks: three nodes at least must serve. */
+/** Room for two of the demo model's six blocks, so that at least three nodes must serve. */
 const memory = '7MiB'
 const tokens = 24
-/** Links are said within two beats of a join; nothing changes after that. */
+/** Peers announce their links within two beats of a join; nothing changes after that. */
 const quietMs = 3000
 const quietTries = 4
 
-/** As `npm run chaos` and the tests want it. */
+/** `npm run chaos -- processes`: one seed, reported as all harnesses do. */
 export async function chaosRestarts(
   seed: number,
   restarts: number,
@@ -52,8 +52,9 @@ export async function chaosRestarts(
 }
 
 /**
- * Five real processes that know one address, started in random order, killed with kill -9 and started again in random
- * order. After each round all of them must say the same, and a client that saw it all must get the tokens of one process.
+ * Starts five real processes that know one address in random order, then kills (kill -9) and starts some of them again,
+ * round after round. After each round all views must agree, and a client that has been there since the start must get
+ * the same tokens as from one process alone.
  */
 async function runRestarts(
   seed: number,
@@ -63,94 +64,125 @@ async function runRestarts(
   const random = seededRandom(seed)
   const folder = await mkdtemp(join(tmpdir(), 'shoal-chaos-'))
   const bootstrap = below(random, processes)
-  // The model's owner is somebody else: no address that anybody was given leads to it.
+  // Another node owns the model: no address that was given to anybody leads to it.
   const owner = (bootstrap + 1 + below(random, processes - 1)) % processes
   report(`seed ${seed}: node ${bootstrap + 1} has the known address, node ${owner + 1} the model`)
   const crew = await createCrew({ folder, members: processes, bootstrap, owner, memory })
-  let client: SwarmPeer | null = null
-  const watch = createWatch(
-    crew,
-    () => new Map(client === null ? [] : [['the client', client.status()]]),
-    report,
-  )
-  const convergedMs: number[] = []
-  let local: Engine | null = null
-  let generations = 0
+  const run = new RestartRun(random, folder, crew, report)
+  const { violations } = run.watch
   try {
-    local = await openLocalEngine(dependencies, {
-      model: 'demo',
-      threads: 1,
-      dataFolder: join(folder, 'local'),
-    })
-    const promptIds = local.tokenizer?.encode('Once upon a time') ?? []
-    const expected = await generate(local, promptIds)
-    const check = async (when: string): Promise<void> => {
-      const result = await generate(await client!.engine(), promptIds)
-      generations += 1
-      if (result.tokenIds.join() !== expected.tokenIds.join())
-        watch.violations.push(`${when}: other tokens than those of one process`)
-      const alive = new Set(await watch.livingPeers())
-      for (const { peer } of result.route)
-        if (!alive.has(peer)) watch.violations.push(`${when}: the route passes ${peer}, which does not run`)
-    }
-
-    for (const member of shuffled(crew, random)) {
-      member.start()
-      await sleep(systemClock, below(random, 400))
-    }
-    convergedMs.push(await watch.untilAgreed('at the start'))
-    client = await connectClient(dependencies, {
-      join: [crew[bootstrap]!.address()!],
-      dataFolder: join(folder, 'client'),
-      threads: 1,
-    })
-    await covered(client)
-    await check('at the start')
-
-    for (let done = 0; done < restarts && watch.violations.length === 0;) {
-      // Mostly one at a time; now and then all at once.
-      const count = Math.min(restarts - done, [1, 1, 1, 2, 3, processes][below(random, 6)]!)
-      const victims = shuffled(crew, random).slice(0, count)
-      for (const victim of victims) await watch.kill(victim)
-      await sleep(systemClock, below(random, 1500))
-      for (const victim of shuffled(victims, random)) {
-        victim.start()
-        await sleep(systemClock, below(random, 300))
-      }
-      done += count
-      const when = `after ${done} restarts (${victims.map(({ name }) => name).join(', ')})`
-      convergedMs.push(await watch.untilAgreed(when))
-      await check(when)
-      report(`${when}: agreed after ${Math.round(convergedMs.at(-1)!)} ms`)
-    }
-    watch.violations.push(...(await askAll(crew, watch, join(folder, 'client'), report)))
-    return {
-      seed,
-      processes,
-      restarts,
-      convergedMs: convergedMs.map(Math.round),
-      generations,
-      violations: watch.violations,
-    }
+    await run.start(crew[bootstrap]!)
+    for (let done = 0; done < restarts && violations.length === 0;) done = await run.round(done, restarts)
+    violations.push(...(await askAll(crew, run.watch, join(folder, 'client'), report)))
   } catch (error) {
     if (!(error instanceof ShoalError) && !(error instanceof Disagreement)) throw error
-    return {
-      seed,
-      processes,
-      restarts,
-      convergedMs: convergedMs.map(Math.round),
-      generations,
-      violations: [...watch.violations, error.message],
-    }
+    violations.push(error.message)
   } finally {
-    await client?.close()
-    await local?.close()
-    await Promise.all(crew.map((member) => member.kill()))
+    await run.close()
     await rm(folder, { recursive: true, force: true })
+  }
+  const { generations, convergedMs } = run
+  return { seed, processes, restarts, convergedMs: convergedMs.map(Math.round), generations, violations }
+}
+
+/** One seed: its processes, the client that stays through all restarts, and what was measured. */
+class RestartRun {
+  readonly watch: Watch
+  readonly convergedMs: number[] = []
+  generations = 0
+  readonly #random: Random
+  readonly #folder: string
+  readonly #crew: readonly CrewMember[]
+  readonly #report: (line: string) => void
+  readonly #promptIds: number[] = []
+  #expected: readonly number[] = []
+  #client: SwarmPeer | null = null
+
+  constructor(random: Random, folder: string, crew: readonly CrewMember[], report: (line: string) => void) {
+    this.#random = random
+    this.#folder = folder
+    this.#crew = crew
+    this.#report = report
+    this.watch = new Watch(
+      crew,
+      () => new Map(this.#client === null ? [] : [['the client', this.#client.status()]]),
+      report,
+    )
+  }
+
+  /** Starts all processes, and a client at the known address. */
+  async start(known: CrewMember): Promise<void> {
+    await this.#expect()
+    for (const member of shuffled(this.#crew, this.#random)) {
+      member.start()
+      await sleep(systemClock, below(this.#random, 400))
+    }
+    this.convergedMs.push(await this.watch.untilAgreed('at the start'))
+    this.#client = await connectClient(dependencies, {
+      join: [known.address()!],
+      dataFolder: join(this.#folder, 'client'),
+      threads: 1,
+    })
+    await covered(this.#client)
+    await this.#check(this.#client, 'at the start')
+  }
+
+  /**
+   * Kills some processes and starts them again: mostly one, now and then all.
+   * @returns restarts done, this round's included
+   */
+  async round(done: number, restarts: number): Promise<number> {
+    const random = this.#random
+    const count = Math.min(restarts - done, [1, 1, 1, 2, 3, processes][below(random, 6)]!)
+    const victims = shuffled(this.#crew, random).slice(0, count)
+    for (const victim of victims) await this.watch.kill(victim)
+    await sleep(systemClock, below(random, 1500))
+    for (const victim of shuffled(victims, random)) {
+      victim.start()
+      await sleep(systemClock, below(random, 300))
+    }
+    const when = `after ${done + count} restarts (${victims.map(({ name }) => name).join(', ')})`
+    const agreedMs = await this.watch.untilAgreed(when)
+    this.convergedMs.push(agreedMs)
+    if (this.#client !== null) await this.#check(this.#client, when)
+    this.#report(`${when}: agreed after ${Math.round(agreedMs)} ms`)
+    return done + count
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.close()
+    await Promise.all(this.#crew.map((member) => member.kill()))
+  }
+
+  /** Asks one process alone for the tokens that the swarm must answer. */
+  async #expect(): Promise<void> {
+    const dataFolder = join(this.#folder, 'local')
+    const local = await openLocalEngine(dependencies, { model: 'demo', threads: 1, dataFolder })
+    try {
+      this.#promptIds.push(...(local.tokenizer?.encode('Once upon a time') ?? []))
+      this.#expected = (await generate(local, this.#promptIds)).tokenIds
+    } finally {
+      await local.close()
+    }
+  }
+
+  async #check(client: SwarmPeer, when: string): Promise<void> {
+    const { violations } = this.watch
+    const result = await generate(await client.engine(), this.#promptIds)
+    this.generations += 1
+    if (result.tokenIds.join() !== this.#expected.join())
+      violations.push(`${when}: other tokens than those of one process`)
+    const alive = new Set(await this.watch.livingPeers())
+    for (const { peer } of result.route)
+      if (!alive.has(peer)) violations.push(`${when}: the route passes ${peer}, which does not run`)
   }
 }
 
-/** After a short quiet. On a busy machine five processes take their time to start and to look: then once more. */
+/**
+ * Asks every node with `shoal status` after a short quiet. On a busy machine five such processes take so long to start
+ * that the swarm may change meanwhile; hence the retries.
+ * @returns how the answers differ; empty when they show one covered swarm
+ */
 async function askAll(
   crew: readonly CrewMember[],
   watch: Watch,
@@ -167,7 +199,7 @@ async function askAll(
   return found
 }
 
-/** Five newcomers, each of whom asked another node, must see one swarm. */
+/** Differences between the answers that five newcomers got, each from another node. */
 function differences(seen: readonly SwarmStatus[]): string[] {
   const views = new Set(
     seen.map(
@@ -180,7 +212,7 @@ function differences(seen: readonly SwarmStatus[]): string[] {
     : [`shoal status shows ${[...views].join(' and ')}`]
 }
 
-/** Its records and beats come some moments after the connection. */
+/** Waits until the client sees all blocks held: records and beats arrive some moments after the connection. */
 async function covered(client: SwarmPeer): Promise<void> {
   const limit = timeLimit(
     systemClock,

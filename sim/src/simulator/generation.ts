@@ -4,24 +4,40 @@ import type { Engine, GenerateRequest } from '@shoal/swarm'
 /** One answer that a client waits for. */
 export interface Generation {
   readonly client: string
-  /** A typed error is as good as the whole answer. */
+  /** The client accepts a typed error in place of the answer. */
   readonly mayFail: boolean
   readonly startMs: number
-  /** What one process alone answers. */
+  /** Tokens that one process alone answers. */
   readonly expected: readonly number[]
   readonly tokens: readonly number[]
   readonly tokenMs: readonly number[]
   readonly failovers: number
-  /** Stages that handed their caches over and left. */
+  /** Stages that handed their KV caches over and left. */
   readonly moves: number
-  /** Abandoned: its client is dead, or has gone away. */
+  /** `abandoned` when the client has died or gone away. */
   readonly state: 'running' | 'done' | 'failed' | 'abandoned'
   readonly error: { readonly code: string; readonly message: string } | null
   readonly ended: Promise<void>
   abandon(): void
 }
 
-/** @param onToken its index and id; null when it has ended */
+type OnToken = (generation: Generation, token: { readonly index: number; readonly id: number } | null) => void
+
+/** A generation whose fields its own loop writes. */
+interface Running extends Generation {
+  tokens: number[]
+  tokenMs: number[]
+  failovers: number
+  moves: number
+  state: Generation['state']
+  error: Generation['error']
+}
+
+/**
+ * Asks the engine and collects what it answers.
+ * @param expected tokens that one process alone answers
+ * @param onToken gets each token's index and id, and null when the generation has ended
+ */
 export function startGeneration(
   context: {
     readonly clock: Clock
@@ -31,65 +47,61 @@ export function startGeneration(
   },
   request: GenerateRequest,
   expected: readonly number[],
-  onToken: (generation: Generation, token: { readonly index: number; readonly id: number } | null) => void,
+  onToken: OnToken,
 ): Generation {
   const { clock, engine, client, mayFail } = context
-  const tokens: number[] = []
-  const tokenMs: number[] = []
   const leaving = new AbortController()
-  let state: Generation['state'] = 'running'
-  let error: Generation['error'] = null
-  let failovers = 0
-  let moves = 0
-
-  const run = async (): Promise<void> => {
-    try {
-      for await (const event of engine.generate({ ...request, signal: leaving.signal })) {
-        if (event.type === 'token') {
-          tokens.push(event.tokenId)
-          tokenMs.push(clock.nowMs())
-          onToken(generation, { index: tokens.length - 1, id: event.tokenId })
-        } else {
-          failovers = event.result.failovers
-          moves = event.result.moves
-        }
-      }
-      if (state === 'running') state = 'done'
-    } catch (thrown) {
-      if (state !== 'running') return
-      state = 'failed'
-      error = { code: thrown instanceof ShoalError ? thrown.code : 'none', message: messageOf(thrown) }
-    } finally {
-      onToken(generation, null)
-    }
-  }
-
-  const generation: Generation = {
+  const generation: Running = {
     client,
     mayFail,
     startMs: clock.nowMs(),
     expected,
-    tokens,
-    tokenMs,
-    get failovers() {
-      return failovers
-    },
-    get moves() {
-      return moves
-    },
-    get state() {
-      return state
-    },
-    get error() {
-      return error
-    },
-    // The first turn of `run` needs the generation.
-    ended: Promise.resolve().then(run),
+    tokens: [],
+    tokenMs: [],
+    failovers: 0,
+    moves: 0,
+    state: 'running',
+    error: null,
+    // In a later turn, since `collect` needs the finished object.
+    ended: Promise.resolve().then(() =>
+      collect(generation, clock, engine, { ...request, signal: leaving.signal }, onToken),
+    ),
     abandon() {
-      if (state !== 'running') return
-      state = 'abandoned'
+      if (generation.state !== 'running') return
+      generation.state = 'abandoned'
       leaving.abort(new ShoalError('cancelled', 'the client has gone away'))
     },
   }
   return generation
+}
+
+async function collect(
+  generation: Running,
+  clock: Clock,
+  engine: Engine,
+  request: GenerateRequest,
+  onToken: OnToken,
+): Promise<void> {
+  try {
+    for await (const event of engine.generate(request)) {
+      if (event.type === 'token') {
+        generation.tokens.push(event.tokenId)
+        generation.tokenMs.push(clock.nowMs())
+        onToken(generation, { index: generation.tokens.length - 1, id: event.tokenId })
+      } else {
+        generation.failovers = event.result.failovers
+        generation.moves = event.result.moves
+      }
+    }
+    if (generation.state === 'running') generation.state = 'done'
+  } catch (thrown) {
+    if (generation.state !== 'running') return
+    generation.state = 'failed'
+    generation.error = {
+      code: thrown instanceof ShoalError ? thrown.code : 'none',
+      message: messageOf(thrown),
+    }
+  } finally {
+    onToken(generation, null)
+  }
 }

@@ -2,25 +2,33 @@ import { seededRandom, ShoalError, type Logger } from '@shoal/host'
 import { withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import type { SwarmEvent } from '@shoal/swarm'
-import { createLeaving, createMember, createScope, type Member, type Planner } from '@shoal/swarm/components'
+import {
+  createLeaving,
+  createMember,
+  createScope,
+  type Member,
+  type MemberDependencies,
+  type Planner,
+  type Scope,
+} from '@shoal/swarm/components'
 import type { EventLoop } from './event-loop.ts'
 import { createLife, type Life } from './life.ts'
 import { createSimulatedDevice, type SimulatedDevice } from './simulated-device.ts'
 import type { TinyModel } from './tiny-model.ts'
 import type { Topology } from './topologies.ts'
 
-/** What a node is, over all of its lives. */
+/** Properties of a node that all its lives share. */
 export interface NodeSketch {
   readonly name: string
   readonly site: number
   readonly memoryBytes: number
   readonly decodeMicrosPerBlock: number
   readonly numericClass: string
-  /** Exactly these blocks, whatever the plan says. */
+  /** A fixed span, as of `--blocks`; absent when the node follows the plan. */
   readonly blocks?: readonly [number, number]
-  /** It takes part in groups, as this machine. */
+  /** Name of the machine with which the node takes part in groups; absent when it takes part in none. */
   readonly machine?: string
-  /** Nothing can be written there. */
+  /** No weights can be written. */
   readonly diskFull?: boolean
 }
 
@@ -31,7 +39,7 @@ export interface SimulatedNode {
   readonly transport: Transport
   readonly member: Member
   readonly device: SimulatedDevice
-  /** Of its computing; 1 is as announced. */
+  /** Factor on its computing times; 1 means as fast as announced. */
   slowness: number
   leave(): Promise<void>
 }
@@ -49,43 +57,78 @@ export interface NodeSurroundings {
   onViolation(violation: string): void
 }
 
-/** A third of a decode step's time: a chunk of rows reads the weights once. */
+/** Time of a row in prefill over that of a decode step: a chunk of rows reads the weights only once. */
 const prefillShare = 1 / 3
-/** Reading a block from a home computer's disk. */
+/** Time to read a block from the disk of a home computer. */
 const loadMsPerBlock = 20
 
-/** Joins and serves, as `startNode` does on a real machine; whoever calls dials somebody. */
+/**
+ * Joins and serves, as `startNode` does on a real machine. The caller dials the first peer.
+ */
 export async function startSimulatedNode(
   surroundings: NodeSurroundings,
   sketch: NodeSketch,
 ): Promise<SimulatedNode> {
-  const { loop, network, topology, model, logger, planner, seed } = surroundings
+  const { loop, network, model, logger } = surroundings
   const life = createLife(loop.clock)
-  const { clock } = life
-  const transport = withSelf(network.createTransport(sketch.name), clock, [protocols.members])
-  const prefillMicrosPerRowBlock = Math.max(1, Math.round(sketch.decodeMicrosPerBlock * prefillShare))
+  const transport = withSelf(network.createTransport(sketch.name), life.clock, [protocols.members])
   const device = createSimulatedDevice(model.device, {
-    clock,
+    clock: life.clock,
+    ...speedOf(sketch),
     numericClass: sketch.numericClass,
-    decodeMicrosPerBlock: sketch.decodeMicrosPerBlock,
-    prefillMicrosPerRowBlock,
     loadMsPerBlock,
     slowness: () => node.slowness,
     onViolation: (violation) => surroundings.onViolation(`${sketch.name}: ${violation}`),
   })
   const scope = createScope()
   scope.onClose(() => transport.close())
-  const member = createMember(
+  const member = memberOf(surroundings, sketch, { clock: life.clock, transport, device, scope })
+  const { keeper, stageHost, membership, groups } = member
+  const leave = createLeaving({ logger, keeper, stageHost, membership, groups, scope }, (event) =>
+    surroundings.onEvent(event),
+  )
+  const node: SimulatedNode = {
+    sketch,
+    life,
+    transport,
+    member,
+    device,
+    slowness: 1,
+    leave: () => leave(new AbortController().signal),
+  }
+
+  membership.start()
+  await announceJoining(surroundings, node)
+  keeper.start()
+  return node
+}
+
+function speedOf({ decodeMicrosPerBlock }: NodeSketch): {
+  decodeMicrosPerBlock: number
+  prefillMicrosPerRowBlock: number
+} {
+  return {
+    decodeMicrosPerBlock,
+    prefillMicrosPerRowBlock: Math.max(1, Math.round(decodeMicrosPerBlock * prefillShare)),
+  }
+}
+
+function memberOf(
+  surroundings: NodeSurroundings,
+  sketch: NodeSketch,
+  own: Pick<MemberDependencies, 'clock' | 'transport' | 'device'> & { readonly scope: Scope },
+): Member {
+  const { topology, model, logger, planner, seed } = surroundings
+  const { scope, ...machine } = own
+  return createMember(
     {
-      transport,
-      clock,
+      ...machine,
       random: seededRandom(seed),
       logger,
       manifest: model.manifest,
-      device,
       planner,
       nextIncarnation: (atLeast) => surroundings.nextIncarnation(atLeast),
-      // Every machine has all weights, or no room for any.
+      // Every machine has all weights already, unless its disk is full.
       ensureUnits: () =>
         sketch.diskFull === true
           ? Promise.reject(new ShoalError('disk-full', 'no room for weights'))
@@ -100,34 +143,17 @@ export async function startSimulatedNode(
     },
     scope,
   )
-  const leave = createLeaving(
-    {
-      logger,
-      keeper: member.keeper,
-      stageHost: member.stageHost,
-      membership: member.membership,
-      groups: member.groups,
-      scope,
-    },
-    (event) => surroundings.onEvent(event),
-  )
-  const node: SimulatedNode = {
-    sketch,
-    life,
-    transport,
-    member,
-    device,
-    slowness: 1,
-    leave: () => leave(new AbortController().signal),
-  }
+}
 
-  member.membership.start()
+async function announceJoining(
+  { topology }: NodeSurroundings,
+  { sketch, member, transport }: SimulatedNode,
+): Promise<void> {
   await member.membership.announce({
     state: 'joining',
     ...member.announced.measured({
+      ...speedOf(sketch),
       memoryBytes: sketch.memoryBytes,
-      decodeMicrosPerBlock: sketch.decodeMicrosPerBlock,
-      prefillMicrosPerRowBlock,
       bandwidthBytesPerSecond: topology.bandwidthBytesPerSecond,
       device: 'reference',
       threads: 1,
@@ -137,6 +163,4 @@ export async function startSimulatedNode(
     addresses: transport.addresses(),
     version: 'sim',
   })
-  member.keeper.start()
-  return node
 }

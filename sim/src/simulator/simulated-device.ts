@@ -7,108 +7,143 @@ export interface SimulatedDeviceOptions {
   readonly numericClass: string
   readonly decodeMicrosPerBlock: number
   readonly prefillMicrosPerRowBlock: number
-  /** Reading a block from disk and making it ready. */
+  /** Time to read a block from disk and prepare it. */
   readonly loadMsPerBlock: number
-  /** 1 as measured; more while something else keeps the machine busy. */
+  /** Factor on computing times: 1 as measured, more while other work keeps the machine busy. */
   slowness(): number
-  /** What no stage may ever do. */
+  /** Called when a stage breaks a rule that must always hold. */
   onViolation(violation: string): void
 }
 
+/** Sums over all spans in memory. */
+interface CacheTotals {
+  readonly sessions: number
+  readonly keyValueBytes: number
+  readonly reservedBytes: number
+  /** Whether weights and reserved caches of any span exceed its memory limit. */
+  readonly overLimit: boolean
+}
+
 /**
- * A device whose results are computed at once, for real, and arrive when a machine of this speed would have them: one
- * call after the other, over all sessions.
+ * A device that computes real results at once and delivers them when a machine of the given speed would have them. It
+ * computes one call after the other, over all sessions.
  */
 export interface SimulatedDevice extends Device {
   /** Rows computed, over all sessions and spans. */
   readonly rows: number
-  /** Of all spans in memory. */
-  caches(): {
-    readonly sessions: number
-    readonly keyValueBytes: number
-    readonly reservedBytes: number
-    readonly overLimit: boolean
-  }
+  caches(): CacheTotals
 }
 
 export function createSimulatedDevice(device: Device, options: SimulatedDeviceOptions): SimulatedDevice {
   const { clock, numericClass, loadMsPerBlock } = options
-  let busyUntilMs = clock.nowMs()
+  const processor = new Processor(options)
   const loaded = new Set<BlockRunner>()
-  let rows = 0
-
-  const compute = async (blocks: number, count: number): Promise<void> => {
-    rows += count
-    const micros =
-      blocks *
-      (count === 1 ? options.decodeMicrosPerBlock : count * options.prefillMicrosPerRowBlock) *
-      options.slowness()
-    busyUntilMs = Math.max(clock.nowMs(), busyUntilMs) + micros / 1000
-    await sleep(clock, busyUntilMs - clock.nowMs())
-  }
-
-  /** @param share of each block */
-  const simulate = (runner: BlockRunner, share = 1): BlockRunner => {
-    const parts = new Map<string, BlockRange>()
-    return decorateRunner(runner, {
-      async open(session, tokenBudget, part = runner.range) {
-        await runner.open(session, tokenBudget, part)
-        parts.set(session, part)
-      },
-      async forward(session, position, hidden) {
-        const length = runner.length(session)
-        if (position !== length)
-          options.onViolation(
-            `a step at position ${position} was computed in a session of ${length} positions`,
-          )
-        const part = parts.get(session) ?? runner.range
-        const output = await runner.forward(session, position, hidden)
-        await compute(share * (part.end - part.start), hidden.length / runner.hiddenSize)
-        return output
-      },
-      async close(session) {
-        parts.delete(session)
-        await runner.close(session)
-      },
-      release() {
-        loaded.delete(runner)
-        return runner.release()
-      },
-    })
+  const load = async (
+    range: BlockRange,
+    share: number,
+    signal: AbortSignal | undefined,
+    read: () => Promise<BlockRunner>,
+  ): Promise<BlockRunner> => {
+    await sleep(clock, loadMsPerBlock * (range.end - range.start), signal)
+    const runner = await read()
+    loaded.add(runner)
+    return simulate(
+      runner,
+      share,
+      processor,
+      (violation) => options.onViolation(violation),
+      () => loaded.delete(runner),
+    )
   }
 
   return decorateDevice<SimulatedDevice>(device, {
     numericClass,
     get rows() {
-      return rows
+      return processor.rows
     },
-    async loadBlocks(range, loading) {
-      await sleep(clock, loadMsPerBlock * (range.end - range.start), loading.signal)
-      const runner = await device.loadBlocks(range, loading)
-      loaded.add(runner)
-      return simulate(runner)
-    },
-    async loadRank(range, loading) {
-      await sleep(clock, loadMsPerBlock * (range.end - range.start), loading.signal)
-      const runner = await device.loadRank(range, loading)
-      loaded.add(runner)
-      // Its sums are made at once and waited for as long as the links take.
-      return simulate(runner, 1 / loading.share.ranks)
-    },
-    // The device under it serves all nodes of a simulation.
+    loadBlocks: (range, loading) => load(range, 1, loading.signal, () => device.loadBlocks(range, loading)),
+    // The sums of a group are computed at once and delivered when the links would deliver them.
+    loadRank: (range, loading) =>
+      load(range, 1 / loading.share.ranks, loading.signal, () => device.loadRank(range, loading)),
+    // All nodes of a simulation share the device underneath, so that none of them closes it.
     close: () => Promise.resolve(),
-    caches() {
-      const memories = [...loaded].map((runner) => runner.memory())
-      const sum = (pick: (memory: (typeof memories)[number]) => number): number =>
-        memories.reduce((total, memory) => total + pick(memory), 0)
-      return {
-        sessions: sum(({ sessions }) => sessions),
-        keyValueBytes: sum(({ keyValueBytes }) => keyValueBytes),
-        reservedBytes: sum(({ reservedBytes }) => reservedBytes),
-        overLimit: memories.some(
-          ({ weightBytes, reservedBytes, limitBytes }) => weightBytes + reservedBytes > limitBytes,
-        ),
-      }
+    caches: () => totals([...loaded].map((runner) => runner.memory())),
+  })
+}
+
+/** The one processor of a machine, in virtual time: calls wait for those before them. */
+class Processor {
+  readonly #options: SimulatedDeviceOptions
+  #busyUntilMs: number
+  #rows = 0
+
+  constructor(options: SimulatedDeviceOptions) {
+    this.#options = options
+    this.#busyUntilMs = options.clock.nowMs()
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** Resolves when `rows` rows have passed `blocks` blocks; a rank counts its share of each block. */
+  async compute(blocks: number, rows: number): Promise<void> {
+    const { clock, decodeMicrosPerBlock, prefillMicrosPerRowBlock } = this.#options
+    this.#rows += rows
+    const micros =
+      blocks *
+      (rows === 1 ? decodeMicrosPerBlock : rows * prefillMicrosPerRowBlock) *
+      this.#options.slowness()
+    this.#busyUntilMs = Math.max(clock.nowMs(), this.#busyUntilMs) + micros / 1000
+    await sleep(clock, this.#busyUntilMs - clock.nowMs())
+  }
+}
+
+/** @param share of each block that this runner computes: 1, or less for a rank of a group */
+function simulate(
+  runner: BlockRunner,
+  share: number,
+  processor: Processor,
+  onViolation: (violation: string) => void,
+  onRelease: () => void,
+): BlockRunner {
+  const parts = new Map<string, BlockRange>()
+  return decorateRunner(runner, {
+    async open(session, tokenBudget, part = runner.range) {
+      await runner.open(session, tokenBudget, part)
+      parts.set(session, part)
+    },
+    async forward(session, position, hidden) {
+      const length = runner.length(session)
+      if (position !== length)
+        onViolation(`a step at position ${position} was computed in a session of ${length} positions`)
+      const part = parts.get(session) ?? runner.range
+      const output = await runner.forward(session, position, hidden)
+      await processor.compute(share * (part.end - part.start), hidden.length / runner.hiddenSize)
+      return output
+    },
+    async close(session) {
+      parts.delete(session)
+      await runner.close(session)
+    },
+    release() {
+      onRelease()
+      return runner.release()
     },
   })
+}
+
+type RunnerMemory = ReturnType<BlockRunner['memory']>
+
+function totals(memories: readonly RunnerMemory[]): CacheTotals {
+  const sum = (pick: (memory: RunnerMemory) => number): number =>
+    memories.reduce((total, memory) => total + pick(memory), 0)
+  return {
+    sessions: sum(({ sessions }) => sessions),
+    keyValueBytes: sum(({ keyValueBytes }) => keyValueBytes),
+    reservedBytes: sum(({ reservedBytes }) => reservedBytes),
+    overLimit: memories.some(
+      ({ weightBytes, reservedBytes, limitBytes }) => weightBytes + reservedBytes > limitBytes,
+    ),
+  }
 }
