@@ -27,7 +27,7 @@ export const sessionLimits = {
    */
   maxRepairsPerStage: 8,
   /** Peers that are replaced in a row because their rows of the same block have NaN or infinite values: more peers would compute the same. */
-  maxSpoilt: 2,
+  maxRefusedInARow: 2,
   /** Pauses between questions to the route finder while nobody holds lost blocks. It only reads local state, so asking is cheap. */
   routeRetryMsMin: 100,
   routeRetryMsMax: 1_000,

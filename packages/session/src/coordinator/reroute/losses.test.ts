@@ -17,22 +17,22 @@ test.each([1, 5, 12])(
   },
 )
 
-const spoiltBy = (peer: string, start: number, end: number): StageError =>
+const refusedRows = (peer: string, start: number, end: number): StageError =>
   new StageError({ peer, range: { start, end }, incarnation: 1 }, 'bad-frame', 'non-finite hidden states')
 
 test('the model is at fault when three peers in a row send NaN for the same block', () => {
   const losses = createLosses()
   expect(
-    [spoiltBy('a', 0, 4), spoiltBy('b', 2, 6), spoiltBy('c', 3, 5)].map((error) => losses.movable(error)),
+    [refusedRows('a', 0, 4), refusedRows('b', 2, 6), refusedRows('c', 3, 5)].map((error) => losses.movable(error)),
   ).toEqual([true, true, false])
   losses.progress()
-  expect(losses.movable(spoiltBy('d', 3, 5))).toBe(true)
+  expect(losses.movable(refusedRows('d', 3, 5))).toBe(true)
 })
 
 test('peers that send NaN for different blocks are broken peers, and each is replaced', () => {
   const losses = createLosses()
   expect(
-    [spoiltBy('a', 0, 4), spoiltBy('b', 4, 6), spoiltBy('c', 6, 9), spoiltBy('d', 9, 12)].every((error) =>
+    [refusedRows('a', 0, 4), refusedRows('b', 4, 6), refusedRows('c', 6, 9), refusedRows('d', 9, 12)].every((error) =>
       losses.movable(error),
     ),
   ).toBe(true)

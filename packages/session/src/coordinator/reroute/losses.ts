@@ -15,8 +15,8 @@ export interface Losses {
   /** Peers that have no room now: they are not asked for more blocks. */
   readonly full: ReadonlySet<string>
   /**
-   * Whether another peer could do better. Refused rows are counted by block: when a third peer in a row spoils those of
-   * the same block, the model is at fault.
+   * Whether another peer could do better. Refused rows are counted by block: when the rows of a third peer in a row are
+   * refused for the same block, the model is at fault.
    */
   movable(error: StageError): boolean
   add(error: StageError): void
@@ -43,7 +43,7 @@ export function createLosses(): Losses {
   const full = new Set<string>()
   let attempts = 0
   /** For each block, how often its rows were refused since the last answered step. */
-  const spoilt = new Map<number, number>()
+  const refusals = new Map<number, number>()
   let last: StageError | null = null
 
   const add = (error: StageError): void => {
@@ -58,11 +58,11 @@ export function createLosses(): Losses {
       const { start, end } = error.range
       let most = 0
       for (let block = start; error.code === 'bad-frame' && block < end; block += 1) {
-        const times = (spoilt.get(block) ?? 0) + 1
-        spoilt.set(block, times)
+        const times = (refusals.get(block) ?? 0) + 1
+        refusals.set(block, times)
         most = Math.max(most, times)
       }
-      return isMovable(error.code, 'running') && most <= sessionLimits.maxSpoilt
+      return isMovable(error.code, 'running') && most <= sessionLimits.maxRefusedInARow
     },
     add,
     refuse(error, open) {
@@ -82,7 +82,7 @@ export function createLosses(): Losses {
     },
     progress() {
       attempts = 0
-      spoilt.clear()
+      refusals.clear()
       full.clear()
     },
     countAttempt(stages) {

@@ -1,19 +1,19 @@
 import { createVirtualClock, ShoalError } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { settled } from '@shoal/host/testing'
-import { createPatience } from './replacement-wait.ts'
+import { createReplacementWait } from './replacement-wait.ts'
 
 const { signal } = new AbortController()
 
 /** The length of each pause between two looks, and the error that ends the wait. */
 async function waits(replacementWaitMs: number): Promise<{ pausesMs: number[]; error: unknown }> {
   const clock = createVirtualClock()
-  const patience = createPatience(clock, { replacementWaitMs })
+  const replacementWait = createReplacementWait(clock, { replacementWaitMs })
   const pausesMs: number[] = []
   for (;;) {
     const startMs = clock.nowMs()
     let over = false
-    const waiting = patience.wait(new Error('nobody has block 3'), signal).finally(() => (over = true))
+    const waiting = replacementWait.wait(new Error('nobody has block 3'), signal).finally(() => (over = true))
     waiting.catch(() => undefined)
     await settled(5)
     while (!over) {
@@ -42,12 +42,12 @@ test('a replacement wait of 0 ms gives up at once', async () => {
 
 test('an answered step resets the wait, and an abort ends it', async () => {
   const clock = createVirtualClock()
-  const patience = createPatience(clock, { replacementWaitMs: 1000 })
+  const replacementWait = createReplacementWait(clock, { replacementWaitMs: 1000 })
   const giveUp = new AbortController()
-  const waiting = patience.wait(new Error('nobody'), giveUp.signal)
-  expect(patience.waiting).toBe(true)
+  const waiting = replacementWait.wait(new Error('nobody'), giveUp.signal)
+  expect(replacementWait.waiting).toBe(true)
   giveUp.abort(new ShoalError('cancelled', 'enough'))
   await expect(waiting).rejects.toMatchObject({ code: 'cancelled' })
-  patience.reset()
-  expect(patience.waiting).toBe(false)
+  replacementWait.reset()
+  expect(replacementWait.waiting).toBe(false)
 })

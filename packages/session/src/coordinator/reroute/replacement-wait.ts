@@ -2,7 +2,7 @@ import { messageOf, ShoalError, sleep, type Clock } from '@shoal/host'
 import { sessionLimits, type SessionTimes } from '../../route/limits.ts'
 
 /** The wait for a peer that holds lost blocks: looks are at growing intervals, and the whole wait is limited. */
-export interface Patience {
+export interface ReplacementWait {
   /** Whether a wait has begun and no step has been answered since. */
   readonly waiting: boolean
   /**
@@ -15,10 +15,10 @@ export interface Patience {
   reset(): void
 }
 
-export function createPatience(
+export function createReplacementWait(
   clock: Clock,
   { replacementWaitMs }: Pick<SessionTimes, 'replacementWaitMs'>,
-): Patience {
+): ReplacementWait {
   let endsMs: number | null = null
   let pauseMs: number = sessionLimits.routeRetryMsMin
   return {

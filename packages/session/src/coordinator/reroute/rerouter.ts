@@ -16,7 +16,7 @@ import { announceVersion } from './announce-version.ts'
 import { Attempt } from './attempt.ts'
 import type { Move } from './changes.ts'
 import { createLosses, nobodyNow } from './losses.ts'
-import { createPatience } from './replacement-wait.ts'
+import { createReplacementWait } from './replacement-wait.ts'
 import { replan } from './replan.ts'
 import { RequestedMove } from './moving/requested-move.ts'
 import { findSilent } from './silent-stages.ts'
@@ -41,7 +41,7 @@ export class Rerouter {
   readonly #context: SessionContext
   readonly #parts: RerouterParts
   readonly #losses = createLosses()
-  readonly #patience
+  readonly #replacementWait
   readonly #requested: RequestedMove
   readonly #installed: (() => void)[] = []
   #first: Opening | null = null
@@ -50,7 +50,7 @@ export class Rerouter {
   constructor(context: SessionContext, parts: RerouterParts) {
     this.#context = context
     this.#parts = parts
-    this.#patience = createPatience(context.clock, context.times)
+    this.#replacementWait = createReplacementWait(context.clock, context.times)
     this.#requested = new RequestedMove(context.clock, context.times.stepDeadlineMsMin, () => this.#start())
   }
 
@@ -139,7 +139,7 @@ export class Rerouter {
   /** A step was answered, so the route works. */
   answered(): void {
     this.#losses.progress()
-    this.#patience.reset()
+    this.#replacementWait.reset()
     this.#requested.answered()
   }
 
@@ -224,7 +224,7 @@ export class Rerouter {
   async #open(attempt: Attempt): Promise<RouteVersion> {
     const { route, transfers } = this.#parts
     const { times, options } = this.#context
-    const { waiting } = this.#patience
+    const { waiting } = this.#replacementWait
     if (attempt.change.kind === 'repair' && !waiting) this.#losses.countAttempt(route.route.length)
     const epoch = route.issueEpoch()
     attempt.epoch = epoch
@@ -290,7 +290,7 @@ export class Rerouter {
       reason: messageOf(error),
     })
     try {
-      await this.#patience.wait(error, signal)
+      await this.#replacementWait.wait(error, signal)
       this.#losses.forgive()
     } catch (over) {
       if (!signal.aborted) life.end(this.#losses.final(over))

@@ -3,8 +3,8 @@ import { createFailoverBench, leftBehind, type FailoverBench } from '../testing/
 import type { FakeNode } from '../testing/fake-node.ts'
 import { sessionLimits } from '../route/limits.ts'
 
-/** From now on one number of each row is none. */
-function spoil({ runner }: FakeNode): void {
+/** From now on each row of this node has a NaN. */
+function computeNaN({ runner }: FakeNode): void {
   const forward = runner.forward.bind(runner)
   runner.forward = async (session, position, hidden) =>
     (await forward(session, position, hidden)).fill(Number.NaN, 3, 4)
@@ -18,12 +18,12 @@ async function step({ swarm, session, local }: FailoverBench, rows: number): Pro
 }
 
 test.each([0, 1, 2])(
-  'stage %i makes numbers that are none: it is replaced, and not the one that says so',
+  'stage %i computes NaN: it is replaced, and not the stage that refuses its rows',
   async (index) => {
     const bench = await createFailoverBench()
     await step(bench, 5)
     const before = bench.session.route().map(({ peer }) => peer)
-    spoil(bench.swarm.nodes[index]!)
+    computeNaN(bench.swarm.nodes[index]!)
     await step(bench, 1)
     await step(bench, 3)
     const after = bench.session.route().map(({ peer }) => peer)
@@ -35,19 +35,19 @@ test.each([0, 1, 2])(
   },
 )
 
-test('when one after the other makes such numbers the model is at fault: the request ends', async () => {
+test('when one peer after the other computes NaN, the model is at fault and the request ends', async () => {
   const bench = await createFailoverBench([0, 2, 4, 6], 5)
   await step(bench, 5)
   for (const node of [bench.swarm.nodes[1]!, ...bench.spares.filter(({ stage }) => stage.range.start === 2)])
-    spoil(node)
+    computeNaN(node)
   await expect(
     bench.swarm.finished(bench.session.forward(bench.swarm.rows(1), { want: 'last' })),
   ).rejects.toMatchObject({ code: 'bad-frame', definite: true })
-  expect(bench.session.failovers).toBe(sessionLimits.maxSpoilt)
+  expect(bench.session.failovers).toBe(sessionLimits.maxRefusedInARow)
   expect(await leftBehind(bench, [])).toEqual([])
 })
 
-test('rows of the coordinator that are none end the request at once', async () => {
+test('NaN in the coordinator's own rows ends the request at once', async () => {
   const bench = await createFailoverBench()
   await expect(
     bench.swarm.finished(bench.session.forward(bench.swarm.rows(1).fill(Number.NaN, 2, 3), { want: 'last' })),
