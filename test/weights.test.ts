@@ -80,7 +80,7 @@ interface Status {
   readonly transfers: readonly {
     readonly peer: string
     readonly receivedBytes: number
-    readonly lies: number
+    readonly wrongPieces: number
   }[]
 }
 
@@ -181,7 +181,7 @@ it('two holders give a third what it asks for, and its status counts the bytes o
   expect(new Set(status.transfers.map(({ peer }) => peer))).toEqual(
     new Set([origin.ready.peerId, second.ready.peerId]),
   )
-  expect(status.transfers.filter(({ lies }) => lies > 0)).toEqual([])
+  expect(status.transfers.filter(({ wrongPieces }) => wrongPieces > 0)).toEqual([])
   // Whoever asks for the swarm's status is told by each node itself.
   const seen = (await world.run(['status', '--join', second.address, '--json'])).json() as {
     peers: { peer: string; fetchedBytes?: number }[]
@@ -221,7 +221,9 @@ it('F14: a holder whose weights have rotted is found by the hash, and another on
     '127.0.0.1:0',
   ])
   const { transfers } = await statusOf(node)
-  expect(transfers.filter(({ lies }) => lies > 0).map(({ peer }) => peer)).toEqual([rotten.ready.peerId])
+  expect(transfers.filter(({ wrongPieces }) => wrongPieces > 0).map(({ peer }) => peer)).toEqual([
+    rotten.ready.peerId,
+  ])
   expect(transfers.find(({ peer }) => peer === origin.ready.peerId)!.receivedBytes).toBeGreaterThan(0)
   for (const ended of [node, rotten]) await ended.stop('SIGKILL')
 })

@@ -42,7 +42,7 @@ test('a function is named by itself or by what it is given to', () => {
 })
 
 /** Lower it whenever the list has become shorter; never raise it. */
-const longFunctionsAtMost = 9
+const longFunctionsAtMost = 7
 
 test('a function fits a screen: at most 70 lines outside tests', () => {
   const long = new Map(

@@ -12,7 +12,7 @@ describe('a scope', () => {
     expect(closed).toEqual(['c', 'b', 'a'])
   })
 
-  test('closes everything though one fails, and tells every failure', async () => {
+  test('closes everything although one release fails, and reports every failure', async () => {
     const closed: string[] = []
     const scope = createScope()
     scope.onClose(() => void closed.push('first'))
@@ -24,7 +24,7 @@ describe('a scope', () => {
     expect(closed).toEqual(['first'])
   })
 
-  test('what is opened while it closes is closed with it, and nothing can be left in it afterwards', async () => {
+  test('also runs a release that is added while it closes, and refuses one that is added afterwards', async () => {
     const closed: string[] = []
     const scope = createScope()
     scope.onClose(() => scope.onClose(() => void closed.push('late')))
@@ -33,7 +33,7 @@ describe('a scope', () => {
     expect(() => scope.onClose(() => undefined)).toThrow('this scope is closed')
   })
 
-  test('opening that fails half-way leaves nothing open and tells the first error', async () => {
+  test('leaves nothing open when opening fails half-way, and reports the first error', async () => {
     const closed: string[] = []
     const opening = inScope(async (scope) => {
       scope.onClose(() => void closed.push('a'))

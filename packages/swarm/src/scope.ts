@@ -1,10 +1,10 @@
 import { messageOf } from '@shoal/host'
 
-/** What was opened, closed again in reverse order: by an error while starting, or at the end. */
+/** Collects what was opened and closes it in reverse order, after an error while starting or at the end. */
 export interface Scope {
-  /** What is opened while the scope closes is closed with it; afterwards it is closed at once. */
+  /** Adds a release. A release that is added while the scope closes runs too. @throws {Error} when the scope is closed */
   onClose(release: () => void | Promise<void>): void
-  /** Closing twice is closing once. Every release runs; the errors are thrown together at the end. */
+  /** Runs every release once, however often it is called. @throws {AggregateError} all errors of the releases */
   close(): Promise<void>
 }
 
@@ -35,13 +35,13 @@ export function createScope(): Scope {
   }
 }
 
-/** Opens things one after the other: when one fails, those before it are closed, and its error is what is told. */
+/** Runs `open` with a scope. When `open` fails, the scope is closed and the error of `open` is thrown. */
 export async function inScope<Opened>(open: (scope: Scope) => Promise<Opened>): Promise<Opened> {
   const scope = createScope()
   try {
     return await open(scope)
   } catch (error) {
-    // The first error is the one that says why; what closing adds to it would hide its code.
+    // The first error tells the cause; an error of closing would hide its code.
     await scope.close().catch(() => undefined)
     throw error
   }

@@ -137,11 +137,11 @@ async function corruptedChunk(world: World): Promise<void> {
     outcome !== undefined && 'value' in outcome && download.committed,
     `the weights did not come: ${JSON.stringify(outcome)}`,
   )
-  const lies = new Map(reputation.transfers().map(({ peer, lies: told }) => [peer, told]))
+  const wrong = new Map(reputation.transfers().map(({ peer, wrongPieces }) => [peer, wrongPieces]))
   must(
     world,
-    (lies.get('liar') ?? 0) > 0 && (lies.get('honest') ?? 0) === 0,
-    `lies held against: ${JSON.stringify([...lies])}`,
+    (wrong.get('liar') ?? 0) > 0 && (wrong.get('honest') ?? 0) === 0,
+    `wrong pieces: ${JSON.stringify([...wrong])}`,
   )
 }
 

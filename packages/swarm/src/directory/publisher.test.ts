@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
 import { createDirectoryHabitat, otherManifest, type DirectoryHabitat } from '../testing/directory-world.ts'
 import { smallManifest } from '../testing/small-model.ts'
-import { settle } from '../testing/small-swarm.ts'
+import { settle } from '../testing/virtual-time.ts'
 import { manifestTopic, modelTopic } from './topics.ts'
 
 const manifest = smallManifest()

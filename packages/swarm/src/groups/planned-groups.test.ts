@@ -24,7 +24,7 @@ import { createRankLink } from '@shoal/group'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createPlannedGroups, type PlannedGroups } from './planned-groups.ts'
 import { createFakeDevice, smallConfig } from '../testing/small-model.ts'
-import { settle } from '../testing/small-swarm.ts'
+import { settle } from '../testing/virtual-time.ts'
 
 const config: ModelConfig = {
   ...smallConfig,

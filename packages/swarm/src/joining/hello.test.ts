@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { disagreement, sayHello, serveHello, type HelloSelf } from './hello.ts'
 import { swarmLimits } from '../limits.ts'
-import { settle } from '../testing/small-swarm.ts'
+import { settle } from '../testing/virtual-time.ts'
 
 const node: HelloSelf = {
   agent: 'shoal/0.1.0',

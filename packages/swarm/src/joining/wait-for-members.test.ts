@@ -1,7 +1,7 @@
 import { createVirtualClock, orAborted, silentLogger } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
-import { settle } from '../testing/small-swarm.ts'
+import { settle } from '../testing/virtual-time.ts'
 import { waitForMembers } from './wait-for-members.ts'
 
 const clock = createVirtualClock()

@@ -1,7 +1,7 @@
 import type { BlockRange } from '@shoal/model'
 import type { GroupOf } from '@shoal/planner'
 
-/** What a node holds, or is to hold: blocks by itself, or as the leader of a group. */
+/** Blocks that a node holds or is to hold, alone or as the leader of a group. */
 export interface Holding extends BlockRange {
   readonly group?: GroupOf
 }
@@ -10,7 +10,7 @@ export function sameHolding(a: Holding, b: Holding): boolean {
   return a.start === b.start && a.end === b.end && sameGroup(a.group, b.group)
 }
 
-/** The same ranks in the same order with the same split; nobody and nobody are the same too. */
+/** Whether two groups have the same ranks in the same order and the same split; two absent groups are the same. */
 export function sameGroup(a: GroupOf | undefined, b: GroupOf | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   return sameList(a.ranks, b.ranks) && sameList(a.speeds, b.speeds)

@@ -4,8 +4,8 @@ import { sameGroup, sameHolding, type Holding } from './holding.ts'
 
 /**
  * What the plan wants of this node now; null for nothing. Until a group serves, its peers hold what they would hold
- * without it; its leader, once it does, forms the group. So a group that cannot be formed, or is lost, is missed by nobody
- * for longer than a span takes to load.
+ * without it. Once the leader holds that, it forms the group. So when a group cannot be formed or is lost, its blocks are
+ * missing for no longer than a span takes to load.
  */
 export function wantedBy(
   { placements, apart }: Pick<Plan, 'placements' | 'apart'>,

@@ -1,13 +1,13 @@
-import { createVirtualClock, seededRandom, silentLogger, type VirtualClock } from '@shoal/host'
+import { createVirtualClock, seededRandom, silentLogger, type Random, type VirtualClock } from '@shoal/host'
 import { createMembership, hardwareRules, membershipProfiles, type Membership } from '@shoal/membership'
 import { formatProfile, identifyManifest, type IdentifiedManifest } from '@shoal/model'
 import { createMemoryNetwork, type Directory, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createPublisher, type Publisher } from '../directory/publisher.ts'
-import { sayHello, serveHello } from '../joining/hello.ts'
+import { sayHello, serveHello, type HelloSelf } from '../joining/hello.ts'
 import { smallManifest } from './small-model.ts'
-import { settle } from './small-swarm.ts'
+import { settle } from './virtual-time.ts'
 
-/** A peer of the directory; `node` when it serves in a swarm. */
+/** A node of some swarm that takes part in the directory. */
 export interface DirectoryInhabitant {
   readonly transport: Transport
   readonly directory: Directory
@@ -15,19 +15,20 @@ export interface DirectoryInhabitant {
   readonly publisher: Publisher
 }
 
-/** Nodes of several swarms, and strangers, on a memory network under virtual time. */
+interface NodeOptions {
+  readonly bootstrap?: string
+  readonly incarnation?: number
+}
+
+/** Nodes of several swarms, and peers of none, on a memory network under virtual time. */
 export interface DirectoryHabitat {
   readonly clock: VirtualClock
   readonly network: MemoryNetwork
-  /** A node of a manifest that knows one address of anybody. */
-  node(
-    name: string,
-    manifest: IdentifiedManifest,
-    options?: { readonly bootstrap?: string; readonly incarnation?: number },
-  ): Promise<DirectoryInhabitant>
-  /** Somebody who asks only. */
+  /** Starts a node of this manifest that knows the address of `bootstrap`. */
+  node(name: string, manifest: IdentifiedManifest, options?: NodeOptions): Promise<DirectoryInhabitant>
+  /** A peer of no swarm, which only asks the directory; it dials `via`. */
   stranger(name: string, via: string): Promise<Pick<DirectoryInhabitant, 'transport' | 'directory'>>
-  /** A restart of the same name may follow. */
+  /** Ends a node without a goodbye; a node of the same name may be started afterwards. */
   kill(name: string): Promise<void>
   run(durationMs: number): Promise<void>
   close(): Promise<void>
@@ -43,87 +44,118 @@ const hardware = {
   threads: 1,
 }
 
-/** Another model, for a swarm that has nothing to do with the first. */
+/** The manifest of another swarm. */
 export const otherManifest = (): IdentifiedManifest =>
   identifyManifest({ ...smallManifest().manifest, name: 'other' })
 
 export function createDirectoryHabitat(seed = 1): DirectoryHabitat {
-  const clock = createVirtualClock()
-  const random = seededRandom(seed)
-  const network = createMemoryNetwork({ clock, random, latencyMs: 1 })
-  const nodes = new Map<string, DirectoryInhabitant>()
+  return new MemoryHabitat(seed)
+}
 
-  const run = async (durationMs: number): Promise<void> => {
-    const endMs = clock.nowMs() + durationMs
+class MemoryHabitat implements DirectoryHabitat {
+  readonly clock = createVirtualClock()
+  readonly network: MemoryNetwork
+  readonly #random: Random
+  readonly #nodes = new Map<string, DirectoryInhabitant>()
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed)
+    this.network = createMemoryNetwork({ clock: this.clock, random: this.#random, latencyMs: 1 })
+  }
+
+  async run(durationMs: number): Promise<void> {
+    const endMs = this.clock.nowMs() + durationMs
     await settle()
-    while (clock.nowMs() < endMs) {
-      clock.advance(Math.min(endMs - clock.nowMs(), 1))
+    while (this.clock.nowMs() < endMs) {
+      this.clock.advance(Math.min(endMs - this.clock.nowMs(), 1))
       await settle(30)
     }
   }
-  const finished = async (promise: Promise<unknown>): Promise<void> => {
-    await run(20)
-    await promise
+
+  async node(
+    name: string,
+    manifest: IdentifiedManifest,
+    { bootstrap, incarnation = 1 }: NodeOptions = {},
+  ): Promise<DirectoryInhabitant> {
+    const transport = this.network.createTransport(name)
+    const directory = this.network.createDirectory(name, { rules: hardwareRules, serve: true })
+    const self = selfOf(manifest)
+    const { clock } = this
+    serveHello({ transport, clock, logger: silentLogger }, () => self)
+    const membership = await this.#announced(transport, manifest, incarnation)
+    const greet = async (peer: string, signal: AbortSignal): Promise<void> =>
+      void (await sayHello({ transport, clock }, peer, self, signal))
+    const publisher = createPublisher(
+      {
+        directory,
+        transport,
+        membership,
+        manifest,
+        clock,
+        random: this.#random,
+        logger: silentLogger,
+        greet,
+      },
+      { bootstrap: bootstrap === undefined ? [] : [addressOf(bootstrap)] },
+    )
+    publisher.start()
+    const inhabitant = { transport, directory, membership, publisher }
+    this.#nodes.set(name, inhabitant)
+    await this.run(20)
+    return inhabitant
   }
 
+  async stranger(name: string, via: string): Promise<Pick<DirectoryInhabitant, 'transport' | 'directory'>> {
+    const transport = this.network.createTransport(name)
+    const directory = this.network.createDirectory(name, { rules: hardwareRules, serve: false })
+    const dialled = transport.dial(addressOf(via), { signal: new AbortController().signal })
+    await this.run(20)
+    await dialled
+    return { transport, directory }
+  }
+
+  async kill(name: string): Promise<void> {
+    this.#nodes.get(name)?.publisher.close()
+    this.network.kill(name)
+    await this.#nodes.get(name)?.membership.close()
+    this.#nodes.delete(name)
+  }
+
+  async close(): Promise<void> {
+    for (const { publisher, membership, transport } of this.#nodes.values()) {
+      publisher.close()
+      await Promise.all([membership.close(), this.run(10)])
+      await transport.close()
+    }
+  }
+
+  async #announced(
+    transport: Transport,
+    manifest: IdentifiedManifest,
+    incarnation: number,
+  ): Promise<Membership> {
+    const membership = createMembership(
+      { transport, clock: this.clock, random: this.#random, logger: silentLogger },
+      { ...membershipProfiles.local, document: manifest.id, incarnation },
+    )
+    membership.start()
+    await membership.announce({
+      state: 'joining',
+      hardware,
+      numericClass: 'fake',
+      version: 'test',
+      addresses: transport.addresses(),
+    })
+    return membership
+  }
+}
+
+function selfOf({ id, manifest }: IdentifiedManifest): HelloSelf {
   return {
-    clock,
-    network,
-    run,
-    async node(name, manifest, { bootstrap, incarnation = 1 } = {}) {
-      const transport = network.createTransport(name)
-      const directory = network.createDirectory(name, { rules: hardwareRules, serve: true })
-      const { profile, name: model } = manifest.manifest
-      const self = {
-        agent: 'test',
-        role: 'node' as const,
-        manifest: manifest.id,
-        profile: formatProfile(profile),
-        model,
-      }
-      serveHello({ transport, clock, logger: silentLogger }, () => self)
-      const membership = createMembership(
-        { transport, clock, random, logger: silentLogger },
-        { ...membershipProfiles.local, document: manifest.id, incarnation },
-      )
-      membership.start()
-      await membership.announce({
-        state: 'joining',
-        hardware,
-        numericClass: 'fake',
-        version: 'test',
-        addresses: transport.addresses(),
-      })
-      const greet = async (peer: string, signal: AbortSignal): Promise<void> =>
-        void (await sayHello({ transport, clock }, peer, self, signal))
-      const publisher = createPublisher(
-        { directory, transport, membership, manifest, clock, random, logger: silentLogger, greet },
-        { bootstrap: bootstrap === undefined ? [] : [addressOf(bootstrap)] },
-      )
-      publisher.start()
-      const inhabitant = { transport, directory, membership, publisher }
-      nodes.set(name, inhabitant)
-      await run(20)
-      return inhabitant
-    },
-    async stranger(name, via) {
-      const transport = network.createTransport(name)
-      const directory = network.createDirectory(name, { rules: hardwareRules, serve: false })
-      await finished(transport.dial(addressOf(via), { signal: new AbortController().signal }))
-      return { transport, directory }
-    },
-    async kill(name) {
-      nodes.get(name)?.publisher.close()
-      network.kill(name)
-      await nodes.get(name)?.membership.close()
-      nodes.delete(name)
-    },
-    async close() {
-      for (const { publisher, membership, transport } of nodes.values()) {
-        publisher.close()
-        await Promise.all([membership.close(), run(10)])
-        await transport.close()
-      }
-    },
+    agent: 'test',
+    role: 'node',
+    manifest: id,
+    profile: formatProfile(manifest.profile),
+    model: manifest.name,
   }
 }

@@ -131,7 +131,7 @@ export function createFetchWorld(model: FetchModel): FetchWorld {
       own.transfers().find((one) => one.peer === peer) ?? {
         peer,
         receivedBytes: 0,
-        lies: 0,
+        wrongPieces: 0,
         failures: 0,
         barredForMs: 0,
       },

@@ -11,16 +11,16 @@ import {
 } from './evidence.ts'
 import { trustLimits } from './limits.ts'
 
-/** Weights that one peer has given, and its faults at that: for people and tests. */
+/** The transfers of weights from one peer, for status pages and tests. */
 export interface PeerTransfer {
   readonly peer: string
-  /** Bytes of blobs received, wrong and doubled ones included. */
+  /** Bytes received, including wrong pieces and pieces that came twice. */
   readonly receivedBytes: number
-  /** Pieces or tensors that were not what was asked for. */
-  readonly lies: number
-  /** Times it broke off or did not answer. */
+  /** Pieces or tensors with a wrong hash. */
+  readonly wrongPieces: number
+  /** How often the peer broke a transfer off or did not answer. */
   readonly failures: number
-  /** Not asked any more for this long; 0 when it is. */
+  /** Milliseconds for which the peer is not asked for weights; 0 when it may be asked. */
   readonly barredForMs: number
 }
 
@@ -81,7 +81,7 @@ export function createReputation(clock: Clock): Reputation {
       [...accounts].map(([peer, evidence]) => ({
         peer,
         receivedBytes: evidence.receivedBytes,
-        lies: evidence.faults['wrong-weights'],
+        wrongPieces: evidence.faults['wrong-weights'],
         failures: evidence.faults['failed-transfer'],
         barredForMs: barredAsSourceForMs(evidence, clock.nowMs()),
       })),

@@ -23,7 +23,9 @@ const refusedRows = (peer: string, start: number, end: number): StageError =>
 test('the model is at fault when three peers in a row send NaN for the same block', () => {
   const losses = createLosses()
   expect(
-    [refusedRows('a', 0, 4), refusedRows('b', 2, 6), refusedRows('c', 3, 5)].map((error) => losses.movable(error)),
+    [refusedRows('a', 0, 4), refusedRows('b', 2, 6), refusedRows('c', 3, 5)].map((error) =>
+      losses.movable(error),
+    ),
   ).toEqual([true, true, false])
   losses.progress()
   expect(losses.movable(refusedRows('d', 3, 5))).toBe(true)
@@ -32,8 +34,8 @@ test('the model is at fault when three peers in a row send NaN for the same bloc
 test('peers that send NaN for different blocks are broken peers, and each is replaced', () => {
   const losses = createLosses()
   expect(
-    [refusedRows('a', 0, 4), refusedRows('b', 4, 6), refusedRows('c', 6, 9), refusedRows('d', 9, 12)].every((error) =>
-      losses.movable(error),
+    [refusedRows('a', 0, 4), refusedRows('b', 4, 6), refusedRows('c', 6, 9), refusedRows('d', 9, 12)].every(
+      (error) => losses.movable(error),
     ),
   ).toBe(true)
 })

@@ -2,7 +2,7 @@ import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
 import { createMemoryNetwork } from '@shoal/network'
 import { describe, expect, it } from 'vitest'
 import { serveHello, type HelloSelf } from '../hello.ts'
-import { settle } from '../../testing/small-swarm.ts'
+import { settle } from '../../testing/virtual-time.ts'
 import { createDiscovery } from './discover.ts'
 
 const hello = (manifest: string | null): HelloSelf => ({

@@ -3,7 +3,7 @@ import type { BlockRange } from '@shoal/model'
 import type { Member } from '@shoal/membership'
 import { describe, expect, it } from 'vitest'
 import { blocksOf, decide, type Situation } from './decide.ts'
-import { countKeepers } from './stays-after-me.ts'
+import { countKeepers } from './planned-keepers.ts'
 
 const base: Situation = {
   held: { start: 0, end: 2 },
@@ -24,8 +24,12 @@ describe('when a node changes what it holds', () => {
     ['stays where it is', { wanted: { start: 0, end: 2 } }, 'stay'],
     ['makes before it breaks', {}, 'move'],
     ['swaps when both do not fit', { memoryBytes: 9 }, 'swap'],
-    ['never leaves a block alone', { othersHolding: [1, 0, 0, 0], othersKeeping: [1, 0, 0, 0] }, 'stay'],
-    ['nor with one that is to give it up too', { othersKeeping: [1, 0, 0, 0] }, 'stay'],
+    [
+      'never takes the last holder from a block',
+      { othersHolding: [1, 0, 0, 0], othersKeeping: [1, 0, 0, 0] },
+      'stay',
+    ],
+    ['does not count on a holder that is to give the block up too', { othersKeeping: [1, 0, 0, 0] }, 'stay'],
     [
       'gives up only what it need not keep',
       { wanted: { start: 1, end: 4 }, othersKeeping: [1, 0, 0, 0] },
@@ -123,7 +127,7 @@ describe('when a node changes what it holds', () => {
           memoryBytes,
         })
         if (decision.action === 'stay') return
-        // An urgent swap takes what is in both spans again, and nothing can be answered before it does.
+        // An urgent swap loads the common blocks again, and nothing can be answered before that.
         const keeps = decision.action === 'move' || decision.urgent
         const kept = new Set(keeps ? blocksOf(decision.span) : [])
         for (const block of blocksOf(held)) expect(kept.has(block) || othersKeeping[block]! > 0).toBe(true)
@@ -159,7 +163,7 @@ describe('when a node changes what it holds', () => {
             memoryBytes: roomy ? 10 : 9,
           })
           if (decision.action === 'stay') return held
-          // A swap holds nothing for a while, which only counts while every block is served.
+          // During a swap the node holds nothing, which matters only while every block has a holder.
           return decision.action === 'move' || decision.urgent ? decision.span : null
         })
         const [before, now] = [holders(nodes.map(({ held }) => held)), holders(after)]

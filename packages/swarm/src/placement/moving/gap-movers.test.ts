@@ -45,14 +45,18 @@ test.each<[string, readonly Member[], readonly Placement[]]>([
     [member('a', span(0, 4), 0), member('c', span(0, 4), 0)],
     plan,
   ],
-  ['and when everybody has some', [member('a', span(0, 4), 1), member('c', span(0, 4), 2)], plan],
   [
-    'a node that has not said how many sessions it has is taken for busy',
+    'the plan stands when all nodes have sessions',
+    [member('a', span(0, 4), 1), member('c', span(0, 4), 2)],
+    plan,
+  ],
+  [
+    'a node that has not announced its sessions counts as busy',
     [member('a', span(0, 4), 1), member('c', span(0, 4), null)],
     plan,
   ],
   [
-    'a node with too little memory does not stand in',
+    'a node with too little memory does not move instead',
     [member('a', span(0, 4), 1), member('c', span(0, 4), 0, { hardware: { memoryBytes: 3 } as never })],
     plan,
   ],
@@ -62,12 +66,12 @@ test.each<[string, readonly Member[], readonly Placement[]]>([
     exchanged,
   ],
   [
-    'nobody stands in where every block is served',
+    'the plan stands when every block has a holder',
     [member('a', span(0, 4), 1), member('c', span(0, 4), 0), member('d', span(4, 8), 1)],
     plan,
   ],
   [
-    'nor in a move of a group',
+    'the plan stands for the move of a group',
     [
       member('a', span(0, 4), 1, { group: { ranks: ['x'], speeds: [1, 1] } as never }),
       member('c', span(0, 4), 0),
@@ -78,7 +82,7 @@ test.each<[string, readonly Member[], readonly Placement[]]>([
   expect(chooseGapMovers(plan, members, fits)).toEqual(expected)
 })
 
-test('a chain of two moves is one, whoever has sessions', () => {
+test('a chain of two moves becomes one, whichever node has sessions', () => {
   // b is to fill the gap at 4 and c to take the place of b; c can fill the gap itself.
   const chain = [place('a', 0, 2), place('b', 4, 6), place('c', 2, 4)]
   const members = [member('a', span(0, 2), 1), member('b', span(2, 4), 1), member('c', span(0, 2), 1)]
@@ -89,7 +93,7 @@ test('a chain of two moves is one, whoever has sessions', () => {
   ])
 })
 
-test('whatever is exchanged, each node has one place and no block loses its last one', () => {
+test('after any exchange each node has one placement and every planned block still has one', () => {
   const range = fc.tuple(fc.nat(6), fc.integer({ min: 1, max: 4 })).map(([start, length]) => ({
     start,
     end: Math.min(8, start + length),

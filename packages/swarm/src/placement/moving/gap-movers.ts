@@ -4,17 +4,17 @@ import type { BlockRange } from '@shoal/model'
 import { blocksOf } from './decide.ts'
 
 /**
- * The plan's placements with the best movers into a gap, that is, into blocks that nobody serves. Two rules change who
- * moves, and never what is held in the end:
+ * The plan's placements, changed so that the best nodes move into a gap: blocks without a holder. Two rules change which
+ * node moves, but never which spans are held in the end:
  *
  * - A chain is one move. Where one node is to take the place of another that moves into the gap, it takes the gap itself.
- * - Nodes without sessions move first. A plan does not know load, so it may name the stage of an answer as the one that
- *   moves while an idle copy of it could.
+ * - Nodes without sessions move first. A plan does not know the load, so it may move a stage of a running answer although
+ *   an idle node with the same span could move.
  *
- * All nodes compute the same from the same records and session counts. While blocks are unserved no session begins, so
- * the counts in beats stand still; and giving blocks up waits for a moment in which the outcome has not changed.
+ * All nodes compute the same from the same records and session counts. While a block has no holder, no session begins, so
+ * the counts in beats do not change; and a node gives blocks up only after the outcome has been the same for a while.
  *
- * @param fits how many blocks a node of so much memory may hold
+ * @param fits how many blocks a node with this much memory may hold
  */
 export function chooseGapMovers(
   placements: readonly Placement[],
@@ -67,7 +67,7 @@ function relieve(
   return null
 }
 
-/** A node that has not said how many sessions it has counts as busy. */
+/** A node that has not announced its sessions counts as busy. */
 function sessionsOf({ load }: Member): number {
   return load?.sessions ?? 1
 }

@@ -70,7 +70,7 @@ afterEach(async () => {
 })
 
 describe('giving blocks up', () => {
-  test('not while the other holder is to give them up too; what was loaded is given back when that comes up meanwhile', async () => {
+  test('waits while the other holder is to give them up too, and releases what it has loaded when that changes meanwhile', async () => {
     plans['other'] = span(2, 4)
     await other.serve(0, 2)
     await serving(span(0, 2))
@@ -85,7 +85,7 @@ describe('giving blocks up', () => {
     expect(device.loaded).toEqual(new Set(['0:2']))
   })
 
-  test('not before the swarm is quiet', async () => {
+  test('waits until the swarm is quiet', async () => {
     plans['other'] = span(0, 6)
     await other.serve(0, 6)
     await serving(span(0, 2))
@@ -99,7 +99,7 @@ describe('giving blocks up', () => {
     await swarm.until(() => seen()?.[0] === 2, moveMs)
   })
 
-  test('before others are loaded, when what running sessions may grow to leaves no room for both', async () => {
+  test('comes before loading when the reservations of running sessions leave no room for both spans', async () => {
     plans['other'] = span(0, 6)
     await other.serve(0, 6)
     await serving(span(0, 2), 4 * self.view.costs.blockBytes)
@@ -111,7 +111,7 @@ describe('giving blocks up', () => {
     expect(device.loads).toEqual(['0:2', '2:4'])
   })
 
-  test('nor before the weights of the others are here', async () => {
+  test('waits for the weights of the new span', async () => {
     plans['other'] = span(0, 6)
     await other.serve(0, 6)
     const gate = Promise.withResolvers<void>()
@@ -126,7 +126,7 @@ describe('giving blocks up', () => {
     expect(device.loads).toEqual(['0:2'])
   })
 
-  test('two nodes that are to give up the same ones at once leave nothing uncovered', async () => {
+  test('leaves every block with a holder when two nodes are to give up the same blocks at once', async () => {
     const twin = await swarm.join('twin')
     plans = { self: span(0, 2), twin: span(0, 2), other: span(2, 6) }
     keeper = keeperOf(self, device)
@@ -138,7 +138,7 @@ describe('giving blocks up', () => {
     client.membership.onChange(() =>
       uncovered.push(...client.view.coverage().flatMap((holders, block) => (holders === 0 ? [block] : []))),
     )
-    // Nobody keeps blocks 0 and 1 until `other` has them.
+    // Blocks 0 and 1 have no keeper until `other` holds them.
     await planned({ self: span(2, 4), twin: span(4, 6), other: span(0, 6) })
     await swarm.run(moveMs)
     expect(keepers.map((each) => each.held())).toEqual([span(0, 2), span(0, 2)])

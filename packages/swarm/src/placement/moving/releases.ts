@@ -2,30 +2,30 @@ import { ShoalError, sleep, type Clock } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
 import type { Placement } from '@shoal/planner'
 import { missedWithout } from './decide.ts'
-import { countKeepers, countPlannedHolders } from './stays-after-me.ts'
+import { countKeepers, countPlannedHolders } from './planned-keepers.ts'
 import { swarmLimits } from '../../limits.ts'
 
-/** When this node may stop serving blocks: the other half of a move, after the new ones are there. */
+/** Decides when this node may stop serving blocks, which is the second half of a move. */
 export interface Releases {
-  /** For each block, other peers that are to keep it; while the model is not `served`, those that are to hold it. */
+  /** For each block, the number of other peers that keep it; while a block has no holder, of those planned to hold it. */
   keepers(): readonly number[]
-  /** Something may have changed: notes when. */
+  /** Compares the plan and its holders with those at the last call, and notes the time of a change. */
   look(): void
   /**
-   * Resolves when others keep all these blocks, and everybody has had time to hear of it: after a quiet moment all have
-   * one snapshot, so one plan, and nobody gives up what another one counts on.
+   * Resolves when others keep all these blocks and nothing has changed for a while. By then all nodes have one snapshot,
+   * hence one plan, and no node gives up a block that another one counts on.
    * @param stillWanted whether the plan still wants the move
-   * @throws {ShoalError} `not-ready` when that does not come in time, or the plan has changed
+   * @throws {ShoalError} `not-ready` when that takes too long, or when the plan has changed
    */
   whenFree(blocks: readonly number[], stillWanted: () => boolean, signal: AbortSignal): Promise<void>
-  /** Resolves after a quiet moment: who is named in the plan knows it. @throws {ShoalError} `not-ready` as `whenFree` */
+  /** Resolves when nothing has changed for a while, so that all nodes know the plan. @throws {ShoalError} `not-ready` as `whenFree` */
   whenQuiet(stillWanted: () => boolean, signal: AbortSignal): Promise<void>
 }
 
 export interface ReleasesDependencies {
   readonly clock: Clock
   readonly membership: Pick<Membership, 'members'>
-  /** Who is to hold what. */
+  /** The plan's placements. */
   readonly placements: () => readonly Placement[]
   readonly blockCount: number
   /** Whether every block has a live holder, this node included. */
@@ -44,7 +44,7 @@ export function createReleases({
   let seen = ''
   let sinceMs = clock.nowMs()
 
-  /** What a decision to give something up depends on: who is to hold what, and who does. */
+  /** A decision to give blocks up depends on the planned holders and on the present ones. */
   const look = (): void => {
     const holding = membership
       .members()

@@ -14,17 +14,21 @@ const member = (
 
 test.each<[string, readonly Member[], string | null]>([
   ['others serve all blocks', [member('a', 'serving', 0, 2), member('b', 'serving', 2, 4)], null],
-  ['a block is served by nobody', [member('a', 'serving', 0, 3)], 'gone'],
-  ['its only holder is silent', [member('a', 'serving', 0, 4, 'suspect')], 'gone'],
-  ['its only holder is only loading it', [member('a', 'joining', 0, 4)], 'gone'],
-  ['its only holder is this node', [member('self', 'serving', 0, 4)], 'gone'],
-  ['its only holder is leaving', [member('a', 'serving', 0, 3), member('b', 'draining', 3, 4)], 'leaving'],
+  ['a block has no holder', [member('a', 'serving', 0, 3)], 'gone'],
+  ['the only holder of a block is suspected', [member('a', 'serving', 0, 4, 'suspect')], 'gone'],
+  ['the only holder of a block is still loading it', [member('a', 'joining', 0, 4)], 'gone'],
+  ['the only holder of a block is this node', [member('self', 'serving', 0, 4)], 'gone'],
+  [
+    'the only holder of a block is leaving',
+    [member('a', 'serving', 0, 3), member('b', 'draining', 3, 4)],
+    'leaving',
+  ],
   ['one holder leaves and one is gone', [member('b', 'draining', 3, 4)], 'gone'],
 ])('when %s', (_name, members, stall) => {
   expect(stallOf([0, 1, 2, 3], members, 'self')).toBe(stall)
 })
 
-test('sessions are waited for until their blocks are gone, and for a while when these are leaving', () => {
+test('a move waits for sessions until a block has no holder, and for a while when its holders are leaving', () => {
   const clock = createVirtualClock()
   let members = [member('a', 'serving', 0, 4)]
   let changed = (): void => undefined

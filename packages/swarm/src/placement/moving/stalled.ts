@@ -3,12 +3,12 @@ import type { Member, MemberState, Membership } from '@shoal/membership'
 import { blocksOf } from './decide.ts'
 import { swarmLimits } from '../../limits.ts'
 
-/** Why sessions wait for moves: nobody has a block, or the only nodes that have it are leaving. */
+/** Why sessions wait for a move: a block has no holder (`gone`), or all its holders are leaving. */
 export type Stall = 'gone' | 'leaving'
 
 /**
- * Whether sessions cannot go on before somebody loads `blocks`, because a route needs all of them; null when other
- * nodes serve each. While the only holder of a block drains, sessions still run, and can be handed over.
+ * Why sessions cannot go on before some node loads one of `blocks`; null when other nodes serve all of them. While the
+ * only holder of a block drains, sessions still run, and can be handed over.
  */
 export function stallOf(blocks: readonly number[], members: readonly Member[], selfId: string): Stall | null {
   const heldBy = (state: MemberState): ReadonlySet<number> =>
@@ -27,14 +27,14 @@ export function stallOf(blocks: readonly number[], members: readonly Member[], s
 }
 
 export interface StallWatch {
-  /** Aborted when sessions wait for the move: the move must not wait for them any longer. */
+  /** Aborted when sessions wait for the move, so that the move must not wait for them any longer. */
   readonly signal: AbortSignal
   stop(): void
 }
 
 /**
- * Watches whether sessions come to wait for moves, also after a move has begun to wait for the sessions.
- * @param blocks those of the model that this node does not give up
+ * Watches whether sessions wait for a move while the move waits for them.
+ * @param blocks the blocks of the model that this node does not give up
  */
 export function watchStall(
   dependencies: {

@@ -37,7 +37,7 @@ test.each<[string, (name: string) => BlobSource, Partial<PeerTransfer>]>([
   [
     'one wrong bit in one piece',
     () => changed(world.honest(), (bytes, reads) => (reads === 3 ? flipped(bytes) : bytes)),
-    { lies: 1, failures: 0 },
+    { wrongPieces: 1, failures: 0 },
   ],
   ['pieces that are too short', () => changed(world.honest(), (bytes) => bytes.subarray(1)), { failures: 0 }],
   [
@@ -45,18 +45,18 @@ test.each<[string, (name: string) => BlobSource, Partial<PeerTransfer>]>([
     () => ({ ...world.honest(), size: (blob) => (world.honest().size(blob) ?? 0) + 1 }),
     { failures: 0 },
   ],
-  ['silence', () => changed(world.honest(), () => new Promise(() => undefined)), { lies: 0 }],
+  ['silence', () => changed(world.honest(), () => new Promise(() => undefined)), { wrongPieces: 0 }],
   [
     'silence after two pieces',
     () => changed(world.honest(), (bytes, reads) => (reads > 2 ? new Promise(() => undefined) : bytes)),
-    { lies: 0 },
+    { wrongPieces: 0 },
   ],
   [
     'a read that fails',
     () => changed(world.honest(), () => Promise.reject(new Error('bad disk'))),
-    { lies: 0 },
+    { wrongPieces: 0 },
   ],
-  ['no unit', () => ({ ...world.honest(), size: () => null }), { lies: 0, failures: 0 }],
+  ['no unit', () => ({ ...world.honest(), size: () => null }), { wrongPieces: 0, failures: 0 }],
   [
     'its end in mid-piece',
     (name) =>
@@ -64,15 +64,15 @@ test.each<[string, (name: string) => BlobSource, Partial<PeerTransfer>]>([
         if (reads === 3) world.network.kill(name)
         return bytes
       }),
-    { lies: 0 },
+    { wrongPieces: 0 },
   ],
 ])('beside an honest holder, one that gives %s does no harm', async (_, hostile, expected) => {
   const folder = await world.newFolder()
   await world.fetch(folder, [world.holder('hostile', hostile('hostile')), world.holder('honest')])
   await folder.verify('block-0')
   expect(world.accountOf('hostile')).toMatchObject(expected)
-  if (expected.lies === undefined) expect(world.accountOf('hostile').lies).toBeGreaterThan(0)
-  expect(world.accountOf('honest')).toMatchObject({ lies: 0, failures: 0 })
+  if (expected.wrongPieces === undefined) expect(world.accountOf('hostile').wrongPieces).toBeGreaterThan(0)
+  expect(world.accountOf('honest')).toMatchObject({ wrongPieces: 0, failures: 0 })
   await folder.close()
 })
 
@@ -94,7 +94,7 @@ test('among many senders of one tensor the liar is found', async () => {
   expect(
     world.reputation
       .transfers()
-      .filter(({ lies }) => lies > 0)
+      .filter(({ wrongPieces }) => wrongPieces > 0)
       .map(({ peer }) => peer),
   ).toEqual(['liar'])
   await folder.verify('block-0')
@@ -102,13 +102,13 @@ test('among many senders of one tensor the liar is found', async () => {
   await folder.close()
 })
 
-test('after two lies a peer is not asked for a while', async () => {
+test('after two wrong pieces a peer is not asked for a while', async () => {
   const folder = await world.newFolder()
   const peers = [world.holder('liar', changed(world.honest(), flipped)), world.holder('honest')]
   await world.fetch(folder, peers, ['block-0'])
   await world.fetch(folder, peers, ['block-1'])
-  const { lies, barredForMs, receivedBytes } = world.accountOf('liar')
-  expect(lies).toBeGreaterThanOrEqual(trustLimits.wrongWeightsUntilBarred)
+  const { wrongPieces, barredForMs, receivedBytes } = world.accountOf('liar')
+  expect(wrongPieces).toBeGreaterThanOrEqual(trustLimits.wrongWeightsUntilBarred)
   expect(barredForMs).toBeGreaterThan(0)
   await world.fetch(folder, peers, ['head'])
   expect(world.accountOf('liar').receivedBytes).toBe(receivedBytes)

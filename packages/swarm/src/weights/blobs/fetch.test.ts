@@ -45,7 +45,7 @@ test('a slow holder is given less', async () => {
   const folder = await world.newFolder()
   await world.fetch(folder, [world.holder('slow'), world.holder('quick')], ['block-0', 'block-1'])
   expect(world.accountOf('slow').receivedBytes).toBeLessThan(world.accountOf('quick').receivedBytes / 2)
-  expect(world.accountOf('slow')).toMatchObject({ lies: 0, failures: 0 })
+  expect(world.accountOf('slow')).toMatchObject({ wrongPieces: 0, failures: 0 })
   await folder.close()
 })
 

@@ -1,7 +1,7 @@
 import { createVirtualClock, ShoalError } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import { swarmLimits } from '../../limits.ts'
-import { settle } from '../../testing/small-swarm.ts'
+import { settle } from '../../testing/virtual-time.ts'
 import { retryWhileNobodyHas } from './retry-while-nobody-has.ts'
 
 const nobody = (): Promise<never> => Promise.reject(new ShoalError('not-found', 'nobody is connected'))

@@ -152,7 +152,7 @@ test('a node of a swarm asks the hub for what no peer has, and for nothing else'
   const before = hub.sentBytes
   await store.ensureUnits(['block-1'])
   expect(hub.sentBytes).toBe(before)
-  expect(store.transfers()).toEqual([expect.objectContaining({ peer: 'peer', lies: 0 })])
+  expect(store.transfers()).toEqual([expect.objectContaining({ peer: 'peer', wrongPieces: 0 })])
   await store.ensureUnits(['block-2'])
   const blockBytes = 2 * (64 * (64 + 64) + 64 * 64 + 3 * 64 * 128 + 2 * 64)
   expect(hub.sentBytes - before).toBeGreaterThanOrEqual(blockBytes)

@@ -1,7 +1,7 @@
 import type { BlockRange } from '@shoal/model'
 import type { Member, MemberState } from '@shoal/membership'
 import { expect, test } from 'vitest'
-import { countKeepers, countPlannedHolders } from './stays-after-me.ts'
+import { countKeepers, countPlannedHolders } from './planned-keepers.ts'
 
 const hardware = {
   memoryBytes: 1,
@@ -40,35 +40,50 @@ function member(
 
 test.each([
   [
-    'who is to stay as it is counts',
+    'a peer that keeps its span counts',
     [member('a', span(1, 3))],
     [{ peer: 'a', start: 1, end: 3 }],
     [0, 1, 1, 0],
   ],
   [
-    'who is to hold others too may let go first',
+    'a peer with a larger planned span does not count: it may let go first',
     [member('a', span(0, 3))],
     [{ peer: 'a', start: 0, end: 4 }],
     [0, 0, 0, 0],
   ],
-  ['who is to hold fewer too', [member('a', span(0, 3))], [{ peer: 'a', start: 1, end: 3 }], [0, 0, 0, 0]],
-  ['what is only held does not', [member('a', span(0, 3))], [], [0, 0, 0, 0]],
-  ['what is only planned does not', [member('a', null)], [{ peer: 'a', start: 0, end: 4 }], [0, 0, 0, 0]],
-  ['this node does not', [member('self', span(0, 4))], [{ peer: 'self', start: 0, end: 4 }], [0, 0, 0, 0]],
   [
-    'who drains does not',
+    'a peer with a smaller planned span does not count',
+    [member('a', span(0, 3))],
+    [{ peer: 'a', start: 1, end: 3 }],
+    [0, 0, 0, 0],
+  ],
+  ['a held span without a plan does not count', [member('a', span(0, 3))], [], [0, 0, 0, 0]],
+  [
+    'a planned span that is not held does not count',
+    [member('a', null)],
+    [{ peer: 'a', start: 0, end: 4 }],
+    [0, 0, 0, 0],
+  ],
+  [
+    'this node does not count',
+    [member('self', span(0, 4))],
+    [{ peer: 'self', start: 0, end: 4 }],
+    [0, 0, 0, 0],
+  ],
+  [
+    'a draining peer does not count',
     [member('a', span(0, 4), 'draining')],
     [{ peer: 'a', start: 0, end: 4 }],
     [0, 0, 0, 0],
   ],
   [
-    'who is suspected does not',
+    'a suspected peer does not count',
     [member('a', span(0, 4), 'serving', 'suspect')],
     [{ peer: 'a', start: 0, end: 4 }],
     [0, 0, 0, 0],
   ],
   [
-    'several count',
+    'several keepers add up',
     [member('a', span(0, 3)), member('b', span(2, 4))],
     [
       { peer: 'a', start: 0, end: 3 },
@@ -86,7 +101,7 @@ test.each([
   expect(countKeepers(members, placements, 'self', 4)).toEqual(expected)
 })
 
-test('planned holders count whatever they hold now, but not this node and nobody who is gone', () => {
+test('planned holders count whatever they hold now, except this node and peers that are gone', () => {
   const members = [
     { record: { peerId: 'self' }, liveness: 'alive' },
     { record: { peerId: 'a' }, liveness: 'alive' },

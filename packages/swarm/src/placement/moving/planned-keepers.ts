@@ -3,10 +3,10 @@ import type { Placement } from '@shoal/planner'
 import { sameGroup } from '../holding.ts'
 
 /**
- * For each block, how many other live peers serve it now and are, by the plan, to go on with just the span they have.
- * Who is to hold more or less may have to let go of all of it for a while, so nobody counts on it. Peers with one
- * snapshot have one plan: when several want to give up the same block at once, those who may do so count on the same
- * keeper, and it is none of them.
+ * For each block, how many other live peers keep it: they serve it now, and the plan gives them exactly the span that
+ * they have. A peer with another planned span may have to let all of its blocks go for a while, so it does not count.
+ * Peers with one snapshot have one plan. When several of them give up the same block at once, all count on the same
+ * keeper, which is none of them.
  */
 export function countKeepers(
   members: readonly Member[],
@@ -29,9 +29,9 @@ export function countKeepers(
 }
 
 /**
- * For each block, how many other live peers are to hold it by the plan, whatever they hold now. This is enough to give a
- * block up while another one is served by nobody: nothing can be answered, and nodes whose spans only shift would else
- * wait for each other for ever.
+ * For each block, how many other live peers hold it by the plan, whatever they hold now. While some block has no holder,
+ * this is enough to give another block up: nothing can be answered meanwhile, and nodes whose spans only shift would
+ * otherwise wait for each other for ever.
  */
 export function countPlannedHolders(
   members: readonly Member[],
