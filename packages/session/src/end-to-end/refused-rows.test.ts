@@ -47,7 +47,7 @@ test('when one peer after the other computes NaN, the model is at fault and the 
   expect(await leftBehind(bench, [])).toEqual([])
 })
 
-test('NaN in the coordinator's own rows ends the request at once', async () => {
+test("NaN in the coordinator's own rows ends the request at once", async () => {
   const bench = await createFailoverBench()
   await expect(
     bench.swarm.finished(bench.session.forward(bench.swarm.rows(1).fill(Number.NaN, 2, 3), { want: 'last' })),

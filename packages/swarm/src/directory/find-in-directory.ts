@@ -12,15 +12,15 @@ import {
 } from '../joining/ask-peer.ts'
 import { profileOf } from '../generation/local-engine.ts'
 
-/** What a search in the directory came to; `sentence` says so. */
+/** The result of a search in the directory; `sentence` describes it to the user. */
 export interface Searched {
   readonly found: LearnedManifest | null
   readonly sentence: string
 }
 
 /**
- * A node of the wanted swarm that the directory names, wherever it is. Its manifest is checked like anybody's.
- * @returns null when nothing is wanted in particular, or there is no directory
+ * Searches the directory for a node of the wanted swarm. Its manifest is checked like that of any other peer.
+ * @returns null when the options name neither model nor manifest, and when there is no directory
  */
 export async function findInDirectory(
   dependencies: JoinDependencies,
@@ -37,11 +37,11 @@ export async function findInDirectory(
   const profile = reference === null ? null : formatProfile(profileOf(reference, { weights, kv }))
   const asked = weights !== undefined || kv !== undefined
   const wish = { manifest: manifestId ?? null, profile: asked ? profile : null, preferredProfile: profile }
-  // One at a time: a check may pack the own model, and several nodes answer at once.
+  // One check at a time: a check may pack the local model, and several nodes answer at once.
   const checks = createSerialQueue()
   const ask = async (peer: string, ended: AbortSignal): Promise<LearnedManifest> => {
     const learned = await fetchFrom(dependencies, options, peer, ended)
-    // Whom the user named may call the model otherwise; strangers may not.
+    // Only a peer that the user named may serve the model under another name.
     if (model !== null && modelTopic(learned.manifest.manifest) !== model)
       throw new ShoalError(
         'wrong-manifest',
@@ -60,7 +60,7 @@ export async function findInDirectory(
   return { found, sentence }
 }
 
-/** The swarm of the wanted model, if the directory that any of the bootstrap peers takes part in names one. */
+/** Searches the directory of the bootstrap peers for a swarm of the wanted model. */
 export async function findByBootstrap(
   joining: JoinDependencies,
   options: JoinOptions,
@@ -82,7 +82,7 @@ export async function findByBootstrap(
   for (const [index, outcome] of dialled.entries())
     if (outcome.status === 'rejected')
       logger.warn('bootstrap-silent', { address: bootstrap[index], reason: messageOf(outcome.reason) })
-  // A swarm may begin before the others are there: they find each other later.
+  // A swarm may be created before its bootstrap peers are up: the publisher dials them again.
   if (dialled.every(({ status }) => status === 'rejected')) return null
   const searched = await findInDirectory(joining, options)
   logger.info('swarm-searched', { outcome: searched?.sentence })

@@ -7,13 +7,13 @@ export interface IslandDependencies {
   readonly transport: Pick<Transport, 'learn'>
   readonly membership: Pick<Membership, 'members'>
   readonly logger: Logger
-  /** Says hello to a peer that is said to be of this swarm; membership takes over from there. */
+  /** Says hello to a peer that the directory lists for this swarm, so that membership connects to it. */
   readonly greet: (peer: string, signal: AbortSignal) => Promise<void>
 }
 
 /**
- * Greets nodes of this manifest that are not members here: an island is another part of the swarm, or one that somebody else
- * began. One greeted node is enough to merge two islands. A node that does not answer is passed over.
+ * Greets nodes of this manifest that are not members here. They form an island: a part of the swarm without connections to
+ * this one. One greeted node merges two islands. A node that does not answer is skipped.
  */
 export async function greetIslands(
   { transport, membership, logger, greet }: IslandDependencies,

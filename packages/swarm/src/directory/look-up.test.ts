@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-/** Whom a stranger finds that knows only the bootstrap node. @param onAsk hears of each node that is asked */
+/** The lookup of a stranger that knows only the bootstrap node. @param onAsk called with each node that is asked */
 async function search(
   onAsk: (peer: string) => void = () => undefined,
   signal?: AbortSignal,
@@ -46,12 +46,12 @@ async function search(
   return searching
 }
 
-test('a node is found through one of another model', async () => {
+test('a node is found through a node of another model', async () => {
   await world.node('alice', manifest, { bootstrap: 'bootstrap' })
   expect(await search()).toEqual({ found: 'alice of small', named: 1, reasons: [] })
 })
 
-test('a ghost is named, asked, and never taken', async () => {
+test('a dead node is named and asked, but never found', async () => {
   await world.node('ghost', manifest, { bootstrap: 'bootstrap' })
   await world.kill('ghost')
   const { found, named, reasons } = await search()
@@ -59,7 +59,7 @@ test('a ghost is named, asked, and never taken', async () => {
   expect(reasons.join()).toContain('ghost')
 })
 
-test('among ghosts the living one is found', async () => {
+test('a live node is found among dead ones', async () => {
   for (const name of ['g1', 'g2', 'g3', 'g4', 'g5', 'g6']) {
     await world.node(name, manifest, { bootstrap: 'bootstrap' })
     await world.kill(name)
@@ -68,7 +68,7 @@ test('among ghosts the living one is found', async () => {
   expect((await search()).found).toBe('living of small')
 })
 
-test('one that only says it serves the model is asked and not believed', async () => {
+test('a node that is listed for another manifest than its own is asked and refused', async () => {
   const liar = await world.node('liar', otherManifest(), { bootstrap: 'bootstrap' })
   const provided = liar.directory.provide(manifestTopic(manifest.id), {
     signal: new AbortController().signal,
@@ -76,14 +76,14 @@ test('one that only says it serves the model is asked and not believed', async (
   await world.run(20)
   await provided
   const asked: string[] = []
-  // Its signed word names another manifest only if that is what is wanted; it is asked here, and says so itself.
+  // Records are ranked by manifest only when one is wanted. Here none is, so the node itself is asked.
   const { found, reasons } = await search((peer) => asked.push(peer))
   expect(found).toBeNull()
   expect(asked).toEqual(['liar'])
   expect(reasons.join()).toContain('liar')
 })
 
-test('silence ends in time: of a named node, and of the directory', async () => {
+test('the wait for a silent node is limited', async () => {
   await world.node('frozen', manifest, { bootstrap: 'bootstrap' })
   world.network.stop('stranger', 'frozen')
   const before = world.clock.nowMs()
@@ -93,7 +93,7 @@ test('silence ends in time: of a named node, and of the directory', async () => 
   )
 })
 
-test('no peer of the directory at all is no swarm', async () => {
+test('without any peer of the directory nothing is found', async () => {
   await world.kill('bootstrap')
   const transport = world.network.createTransport('lonely')
   const directory = world.network.createDirectory('lonely', {
@@ -113,7 +113,7 @@ test('no peer of the directory at all is no swarm', async () => {
   expect(await searching).toEqual({ found: null, named: 0, reasons: [] })
 })
 
-test('whoever asked may go', async () => {
+test('an abort ends the lookup with its reason', async () => {
   const reason = new Error('the user went away')
   await expect(search(undefined, AbortSignal.abort(reason))).rejects.toBe(reason)
 })

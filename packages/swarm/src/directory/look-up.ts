@@ -11,18 +11,19 @@ export interface LookUpDependencies {
   readonly logger: Logger
 }
 
-/** What a lookup came to. */
+/** The result of a lookup. */
 export interface LookedUp<Found> {
   readonly found: Found | null
-  /** For a sentence: how many were named, and why those that were asked are not it. */
+  /** Number of nodes that the directory named. */
   readonly named: number
+  /** Why the nodes that were asked do not fit, one sentence each. */
   readonly reasons: readonly string[]
 }
 
 /**
- * Asks the directory who serves any of `topics`, and then those nodes themselves, a few at a time: an entry is a hint,
- * only what `ask` learns counts. Everything is bounded: the wait for a peer, the search, nodes asked, and the time for each.
- * @param ask says hello to a node whose addresses are learned; rejects when it is not what is wanted
+ * Asks the directory which nodes serve any of `topics`, and then these nodes themselves, a few at a time. An entry is only
+ * a hint; `ask` decides. Limited are the wait for a peer of the directory, the search, the nodes asked and the time of each.
+ * @param ask says hello to a node whose addresses the transport has learned; rejects when the node does not fit
  */
 export async function lookUp<Found>(
   dependencies: LookUpDependencies,
@@ -69,7 +70,7 @@ export async function lookUp<Found>(
   return { found, named: candidates.length, reasons }
 }
 
-/** Providers of any of the topics, as many as may be asked, within the time for it. */
+/** Providers of any of the topics, limited in number and time. */
 async function gather(
   { directory, clock, logger }: LookUpDependencies,
   topics: readonly string[],
@@ -92,7 +93,7 @@ async function gather(
     await directory.whenReady(limit.signal)
     for (const topic of topics) {
       for await (const provider of directory.providers(topic, { signal: limit.signal })) {
-        // Where one is named the others soon are: one peer that is silent must not hold up those that answered.
+        // The other nodes are named soon after the first, and a silent peer must not delay those that answered.
         if (found.size === 0)
           grace = clock.after(swarmLimits.directoryGraceMs, () =>
             enough.abort(new ShoalError('deadline-passed', 'enough was found')),
@@ -102,7 +103,7 @@ async function gather(
       }
     }
   } catch (error) {
-    // What was found until then is worth asking.
+    // The nodes that were found until then are asked.
     signal?.throwIfAborted()
     logger.debug('directory-search-ended', { found: found.size, reason: messageOf(error) })
   } finally {
@@ -112,7 +113,7 @@ async function gather(
   return [...found.values()]
 }
 
-/** Each with its own signed word, where that can be found in time. */
+/** Adds each node's own signed record, if it can be found in time. */
 function describe(
   { directory, transport, clock, logger }: LookUpDependencies,
   providers: readonly Provider[],

@@ -6,7 +6,7 @@ import { sayHello, type HelloSelf } from '../joining/hello.ts'
 import { agent } from '../joining/ask-peer.ts'
 import type { JoinedModel } from '../joining/join-model.ts'
 
-/** Tells the directory about this node, and greets nodes of the same manifest that it names. */
+/** Announces this node in the directory, and greets the nodes of the same manifest that the directory names. */
 export function createNodePublisher(
   { clock, random, logger }: SystemDependencies,
   { transport, directory, manifest }: JoinedModel,

@@ -2,15 +2,15 @@ import { sealHardware, type Membership, type MemberRecord } from '@shoal/members
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Directory, Transport } from '@shoal/network'
 
-/** What the directory keeps of this node for strangers: its member record, signed once more for the directory. */
+/** This node's member record in the directory, signed once more, by which strangers choose a node. */
 export interface OwnAnnouncement {
-  /** This node's record as membership has it. */
+  /** This node's record in membership. */
   record(): MemberRecord | undefined
   /** Whether anything has been published. */
   readonly published: boolean
-  /** Whether what strangers choose by has changed since it was published; other changes wait for the next turn. */
+  /** Whether a field by which strangers choose has changed since the last publication. Other changes wait for the next turn. */
   changed(): boolean
-  /** @returns the number of peers of the directory that took it */
+  /** @returns the number of directory peers that stored it */
   publish(record: MemberRecord, signal: AbortSignal): Promise<number>
 }
 
@@ -50,7 +50,7 @@ export function createOwnAnnouncement(dependencies: {
   }
 }
 
-/** What a stranger chooses a node by. */
+/** The fields by which strangers choose a node. */
 function essence({ incarnation, state, span, addresses }: MemberRecord): string {
   return JSON.stringify([incarnation, state, span, addresses])
 }

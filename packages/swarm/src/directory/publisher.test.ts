@@ -40,7 +40,7 @@ async function wordOf(
     : openHardware(owner, bytes, (peer, body, signature) => transport.verify(peer, body, signature))
 }
 
-describe('the word of a node', () => {
+describe('the announcement of a node', () => {
   test('is found by a stranger through a node of another model, and follows what it serves', async () => {
     await world.node('bootstrap', otherManifest())
     const alice = await world.node('alice', manifest, { bootstrap: 'bootstrap' })
@@ -64,7 +64,7 @@ describe('the word of a node', () => {
     expect(await wordOf('alice', stranger)).toMatchObject({ member: { state: 'left', span: null } })
   })
 
-  test('of a restart wins over that of its ghost', async () => {
+  test('replaces that of its life before a restart', async () => {
     await world.node('bootstrap', otherManifest())
     await world.node('alice', manifest, { bootstrap: 'bootstrap', incarnation: 7 })
     await world.kill('alice')
@@ -75,13 +75,13 @@ describe('the word of a node', () => {
     expect(await wordOf('alice', stranger)).toMatchObject({ member: { incarnation: 8, seq: 1 } })
   })
 
-  test('is said again, at first more often, then every turn, and outlives the time it is kept for', async () => {
+  test('is published again, at first more often, then every turn, and so never expires', async () => {
     await world.node('bootstrap', otherManifest())
     const alice = await world.node('alice', manifest, { bootstrap: 'bootstrap' })
     await world.run(100)
     const stranger = await world.stranger('stranger', 'bootstrap')
     const first = (await wordOf('alice', stranger))?.member.seq ?? 0
-    // Beats would make an hour long: only the publisher's time passes.
+    // Simulating an hour of beats would take long, so only the publisher's time passes.
     await alice.membership.close()
     for (let second = 0; second < 3600; second += 1) {
       world.clock.advance(1000)
@@ -93,7 +93,7 @@ describe('the word of a node', () => {
     expect(last - first).toBeLessThanOrEqual(11)
   })
 
-  test('waits for the first peer of the directory, and is then said at once', async () => {
+  test('waits for the first peer of the directory, and is then published at once', async () => {
     const alice = await world.node('alice', manifest)
     await world.run(1000)
     expect(alice.publisher.providers()).toBeNull()
@@ -104,7 +104,7 @@ describe('the word of a node', () => {
   })
 })
 
-test('two parts of a swarm that nobody connected find each other', async () => {
+test('two parts of a swarm without connections find each other', async () => {
   await world.node('bootstrap', otherManifest())
   const alice = await world.node('alice', manifest, { bootstrap: 'bootstrap' })
   const bob = await world.node('bob', manifest, { bootstrap: 'bootstrap' })

@@ -7,7 +7,7 @@ import { greetIslands, type IslandDependencies } from './islands.ts'
 import { createOwnAnnouncement, type OwnAnnouncement } from './own-announcement.ts'
 import { manifestTopic, modelTopic } from './topics.ts'
 
-/** Keeps a node announced in the directory of all Shoal peers, and finds parts of its own swarm that it does not know. */
+/** Keeps a node announced in the directory of all Shoal peers, and finds unknown parts of its own swarm. */
 export interface Publisher {
   start(): void
   /** Other nodes of this manifest that the directory named at the last turn; null before the first. */
@@ -45,9 +45,9 @@ class TurnByTurn implements Publisher {
   /** The next turn. */
   #next: { readonly dueMs: number; readonly timer: Timer } | null = null
   #running = false
-  /** Whether a first peer of the directory is waited for. */
+  /** Whether it waits for a first peer of the directory. */
   #awaiting = false
-  /** Doubles up to a turn's length: nodes that start together find each other soon, also one that was too busy at first. */
+  /** Pause until the next turn; it doubles up to `directoryTurnMs`, so that nodes that start together soon find each other. */
   #pauseMs: number = swarmLimits.directoryRetryMs / 2
   #named: number | null = null
 
@@ -104,13 +104,13 @@ class TurnByTurn implements Publisher {
       this.#running = false
     }
     if (heard) this.#pauseMs = Math.min(2 * this.#pauseMs, swarmLimits.directoryTurnMs)
-    // Peers that began together must not publish together for ever.
+    // Jitter: peers that started together must not publish at the same time for ever.
     this.#schedule(this.#pauseMs * (0.9 + 0.2 * random.unit()))
     if (heard) this.#onChange()
     else this.#awaitPeers()
   }
 
-  /** @returns whether any peer of the directory took the announcement */
+  /** @returns whether any peer of the directory stored the announcement */
   async #turn(): Promise<boolean> {
     const told = await this.#inTime((signal) => this.#tell(signal))
     if (told > 0) await this.#inTime((signal) => this.#mergeIslands(signal))

@@ -41,39 +41,39 @@ function candidate(
 
 test.each<[string, Candidate[], Wish, string[]]>([
   ['nobody', [], anything, []],
-  ['a signed word before none', [candidate('a'), candidate('b', {})], anything, ['b', 'a']],
+  ['a signed record comes before none', [candidate('a'), candidate('b', {})], anything, ['b', 'a']],
   [
-    'who serves before who joins, who joins before none',
+    'serving nodes come before joining ones, and these before nodes without a record',
     [candidate('a'), candidate('b', { state: 'joining', serves: false }), candidate('c', {})],
     anything,
     ['c', 'b', 'a'],
   ],
   [
-    'nobody who has left',
+    'nodes that have left are left out',
     [candidate('a', { state: 'left', serves: false }), candidate('b', { state: 'draining' })],
     anything,
     ['b'],
   ],
   [
-    'of a manifest, no other; and who says nothing may be of it',
+    'with a wanted manifest, others are left out, but not nodes without a record',
     [candidate('a', { manifest: 'm2' }), candidate('b'), candidate('c', {})],
     { ...anything, manifest: 'm1' },
     ['c', 'b'],
   ],
   [
-    'of a format, no other',
+    'with a wanted profile, others are left out',
     [candidate('a', { profile: 'int4:32' }), candidate('b', {})],
     { ...anything, profile: 'f32' },
     ['b'],
   ],
   [
-    'the usual format first, others too',
+    'the preferred profile comes first',
     [candidate('a', {}), candidate('b', { profile: 'int4:32', state: 'joining', serves: false })],
     { ...anything, preferredProfile: 'int4:32' },
     ['b', 'a'],
   ],
   [
-    'equals by name, so that a search repeats',
+    'equal nodes are ordered by peer id, so that searches repeat',
     [candidate('b', {}), candidate('a', {})],
     anything,
     ['a', 'b'],
@@ -82,7 +82,7 @@ test.each<[string, Candidate[], Wish, string[]]>([
   expect(rankCandidates(candidates, wish).map(({ provider }) => provider.peerId)).toEqual(expected)
 })
 
-test('its own word on where it is comes before what others say', () => {
+test('the addresses of the own record come before those of entries', () => {
   expect(addressesOf(candidate('a', {}))).toEqual(['/ip4/10.0.0.2/tcp/1/p2p/a', '/ip4/10.0.0.1/tcp/1/p2p/a'])
   expect(addressesOf(candidate('a'))).toEqual(['/ip4/10.0.0.1/tcp/1/p2p/a'])
 })

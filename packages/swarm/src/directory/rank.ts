@@ -1,25 +1,25 @@
 import type { HardwareRecord } from '@shoal/membership'
 import type { Provider } from '@shoal/network'
 
-/** A node that is said to serve what is wanted. */
+/** A node that the directory lists for the wanted model. */
 export interface Candidate {
   readonly provider: Provider
-  /** Its own signed word; null when the directory has none. */
+  /** The node's own signed record; null when the directory has none. */
   readonly record: HardwareRecord | null
 }
 
-/** What is looked for; null where anything will do. */
+/** What is looked for; null accepts any value. */
 export interface Wish {
   readonly manifest: string | null
   /** `int4:32`. */
   readonly profile: string | null
-  /** Taken before others when no profile is asked for. */
+  /** Ranked first when `profile` is null. */
   readonly preferredProfile: string | null
 }
 
 /**
- * Whom to ask, best first. Entries are anybody's word, so a node without a record is asked too, but last; one that says
- * itself that it serves something else, or has left, is not asked. Pure.
+ * The nodes to ask, best first. Anybody may write entries, so a node without a signed record is asked too, but last. A node
+ * whose own record names another model or says that it has left is not asked. Pure.
  */
 export function rankCandidates(candidates: readonly Candidate[], wish: Wish): readonly Candidate[] {
   const score = ({ record }: Candidate): number => {
@@ -43,7 +43,7 @@ export function rankCandidates(candidates: readonly Candidate[], wish: Wish): re
     .map(({ candidate }) => candidate)
 }
 
-/** Where it may be reached: its own word first, then what others say. */
+/** Addresses of the node: those of its own record first, then those in the directory's entry. */
 export function addressesOf({ provider, record }: Candidate): readonly string[] {
   return [...new Set([...(record?.member.addresses ?? []), ...provider.addresses])]
 }

@@ -8,7 +8,7 @@ import { checkReference, sameShape } from '../weights/check-reference.ts'
 import type { Answer } from './join-patience.ts'
 import type { Reference } from '../weights/reference.ts'
 
-/** What this release calls itself. */
+/** Name and version of this release, as sent in hellos. */
 export const agent = 'shoal/0.1.0'
 
 export interface JoinOptions extends PackOptions {
@@ -17,16 +17,16 @@ export interface JoinOptions extends PackOptions {
   readonly weights?: string | undefined
   readonly kv?: string | undefined
   readonly reference: Reference | null
-  /** Only this one will do. */
+  /** The only manifest that is accepted. */
   readonly manifestId?: string | undefined
 }
 
-/** A local model of at most so many packed bytes is packed whole to name its manifest in a refusal. */
+/** A local model of at most this size, in packed bytes, is packed to name its manifest in a refusal. */
 const nameableBytes = 512 * 1024 * 1024
 
 export interface JoinDependencies {
   readonly transport: Transport
-  /** By which the wanted swarm is found through a peer of another one; null where no peer takes part in one. */
+  /** Finds the wanted swarm through peers of another one; null where there is no directory. */
   readonly directory: Directory | null
   readonly clock: Clock
   readonly logger: Logger
@@ -38,7 +38,7 @@ export interface LearnedManifest {
   readonly peer: string
 }
 
-/** Who names a model without a manifest is making the manifest. */
+/** The peer has no manifest yet. A peer that names a model is making its manifest. */
 export class NotReady extends ShoalError {
   readonly answer: Answer
 
@@ -53,7 +53,7 @@ export class NotReady extends ShoalError {
   }
 }
 
-/** Says hello and takes the manifest, whose id is the hash of what came; `checkWishes` says whether it is wanted. */
+/** Says hello and fetches the manifest, whose id is checked by hash. `checkWishes` decides whether it is the wanted one. */
 export async function fetchFrom(
   { transport, clock, logger }: JoinDependencies,
   options: JoinOptions,
@@ -75,7 +75,7 @@ export async function fetchFrom(
 }
 
 /**
- * What the user asked for must be what the swarm has.
+ * Checks that the swarm has the model and the numeric profile that the user asked for.
  * @throws {ShoalError} `wrong-manifest`, `wrong-profile` naming both
  */
 export async function checkWishes(options: JoinOptions, manifest: IdentifiedManifest): Promise<void> {
@@ -96,7 +96,7 @@ export async function checkWishes(options: JoinOptions, manifest: IdentifiedMani
   checkReference(reference, manifest, own)
 }
 
-/** Null when the model is too large, or too far away, to pack just for a name; its tensors are then compared as they are used. */
+/** @returns null for a model that is too large or remote to be packed for this check; its tensors are compared when used */
 async function ownManifestId(
   reference: Reference,
   manifest: IdentifiedManifest,
@@ -106,7 +106,7 @@ async function ownManifestId(
   const { config } = reference.source
   const bytes = unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
   if (reference.remote || bytes > nameableBytes) return null
-  // A folder of another name may hold the same model: the name is for people, so the swarm's is taken.
+  // The same model may lie in a folder of another name. Names are for people, so the swarm's name is used.
   const named = sameShape(config, manifest.manifest.config)
     ? { ...reference, source: { ...reference.source, name } }
     : reference

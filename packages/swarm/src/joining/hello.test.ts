@@ -40,7 +40,7 @@ const frameOf = (message: Parameters<typeof encodeHello>[0]): Uint8Array =>
   Uint8Array.from(encodeHello(message).flatMap((part) => [...part]))
 
 describe('two peers of one swarm', () => {
-  test('learn who the other one is', async () => {
+  test('exchange their hellos', async () => {
     answer(node)
     expect(await ask({ ...node, role: 'client' })).toEqual({
       type: 'hello',
@@ -49,7 +49,7 @@ describe('two peers of one swarm', () => {
     })
   })
 
-  test('hear what the other one has fetched; strangers do not', async () => {
+  test('tell each other what they have fetched, but not to strangers', async () => {
     answer({ ...node, fetchedBytes: 5000 })
     expect((await ask({ ...node, role: 'client' })).fetchedBytes).toBe(5000)
     expect(
@@ -57,7 +57,7 @@ describe('two peers of one swarm', () => {
     ).not.toHaveProperty('fetchedBytes')
   })
 
-  test('a peer that wants to learn the swarm is told', async () => {
+  test('answer a peer that wants to learn the manifest', async () => {
     answer(node)
     expect(
       await ask({ agent: 'x', role: 'client', manifest: null, profile: null, model: null }),
@@ -105,7 +105,7 @@ describe('peers that do not fit', () => {
     })
   })
 
-  test('a refusal is passed on with who refuses; a code of a later release is a version apart', async () => {
+  test('a refusal names the peer that refuses; an unknown code counts as `wrong-version`', async () => {
     answerWith(
       (channel) =>
         void channel.send(
@@ -118,7 +118,7 @@ describe('peers that do not fit', () => {
     })
   })
 
-  test('the version comes first: a newer manifest may mean anything', () => {
+  test('the version is compared first, since a newer manifest may have another meaning', () => {
     expect(disagreement(node, { type: 'hello', ...node, version: 7, manifest: 'z' })?.code).toBe(
       'wrong-version',
     )
@@ -146,7 +146,7 @@ describe('peers that do not fit', () => {
 })
 
 describe('hostile and silent peers', () => {
-  test('a peer that never answers costs ten seconds and its name', async () => {
+  test('a peer that never answers is given up after ten seconds, and named', async () => {
     bob.handle(protocols.hello, (channel) => channel.onFrame(() => undefined))
     const asking = ask(node)
     const refused = expect(asking).rejects.toMatchObject({
@@ -172,7 +172,7 @@ describe('hostile and silent peers', () => {
     expect(clock.step()).toBe(false)
   })
 
-  test('a peer that closes, and one that vanishes, are peers that vanished', async () => {
+  test('a peer that closes the channel and one that is gone both count as vanished', async () => {
     answerWith((channel) => void channel.close())
     await expect(ask(node)).rejects.toMatchObject({ code: 'peer-vanished' })
     answerWith(() => network.kill('bob'))
@@ -205,7 +205,7 @@ describe('hostile and silent peers', () => {
     await expect(ask(node)).rejects.toMatchObject({ code: 'bad-frame' })
   })
 
-  test('who opens and says nothing is hung up on', async () => {
+  test('a peer that opens a channel and sends nothing loses the channel', async () => {
     answer(node)
     const channel = await alice.open('bob', protocols.hello, { signal: never })
     const ended = new Promise<Error | undefined>((resolve) => channel.onClose(resolve))

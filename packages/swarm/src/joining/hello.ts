@@ -3,7 +3,7 @@ import type { Transport } from '@shoal/network'
 import { decodeHello, encodeHello, protocols, protocolVersion, type Hello } from '@shoal/protocol'
 import { swarmLimits } from '../limits.ts'
 
-/** What this peer says of itself. `manifest` is null while it wants to learn the swarm's. */
+/** This peer's own hello. `manifest` is null while the peer wants to learn the swarm's. */
 export type HelloSelf = Omit<Hello, 'type' | 'version'>
 
 export interface HelloDependencies {
@@ -16,7 +16,7 @@ const describe = (hello: { manifest: string | null; model: string | null; profil
   `${hello.model ?? 'unknown model'} (manifest ${hello.manifest?.slice(0, 12) ?? 'none'}, weights ${hello.profile ?? 'unknown'})`
 
 /**
- * Whether two peers can be in one swarm; the sentence names both sides. Pure.
+ * Why two peers cannot be in one swarm; the message names both sides. Pure.
  * @returns null when they can
  */
 export function disagreement(self: HelloSelf, other: Hello): ShoalError | null {
@@ -37,8 +37,8 @@ export function disagreement(self: HelloSelf, other: Hello): ShoalError | null {
 }
 
 /**
- * Answers hellos with this peer's own: each side then sees for itself whether they fit, and words the refusal from its
- * own point of view. A peer that goes on regardless is refused by every other protocol, which all carry the manifest.
+ * Answers hellos with this peer's own hello. Each side then checks for itself whether they fit, so that its refusal is
+ * worded from its point of view. A peer that ignores a refusal is refused by all other protocols, which carry the manifest.
  */
 export function serveHello({ transport, clock, logger }: HelloDependencies, self: () => HelloSelf): void {
   transport.handle(protocols.hello, (channel) => {
@@ -117,7 +117,7 @@ export async function sayHello(
   }
 }
 
-/** One frame there and one back. */
+/** Sends one frame and returns the answer. */
 async function exchange(
   transport: Transport,
   peer: string,

@@ -7,40 +7,48 @@ const { absentTimeoutMs, notReadyTimeoutMs, createAfterMs } = swarmLimits
 
 describe('after a round without success', () => {
   test.each([
-    ['a node waits for the address it was told', {}, 'ask-again'],
-    ['not for ever', { elapsedMs: absentTimeoutMs }, 'give-up'],
-    ['a command does not wait for who is not there', { role: 'client' }, 'give-up'],
-    ['no address at all may be dialled', { answers: ['useless'] }, 'give-up'],
-    ['one of two may still come', { answers: ['useless', 'absent'] }, 'ask-again'],
+    ['a node waits for an address that does not answer', {}, 'ask-again'],
+    ['a node waits for an address for a limited time', { elapsedMs: absentTimeoutMs }, 'give-up'],
+    ['a command does not wait for an address that does not answer', { role: 'client' }, 'give-up'],
+    ['a node gives up when no address can be joined', { answers: ['useless'] }, 'give-up'],
     [
-      'who makes the manifest is waited for, by commands too',
+      'a node waits when one of two addresses may still answer',
+      { answers: ['useless', 'absent'] },
+      'ask-again',
+    ],
+    [
+      'a command waits for a peer that makes the manifest',
       { role: 'client', answers: ['absent', 'making'] },
       'ask-again',
     ],
     [
-      'a large model takes longer to make than a machine to start',
+      'the wait for a manifest is longer than that for an address',
       { answers: ['making'], elapsedMs: absentTimeoutMs },
       'ask-again',
     ],
-    ['and not for ever', { answers: ['making'], elapsedMs: notReadyTimeoutMs }, 'give-up'],
-    ['all wait, and nobody has a model', { answers: ['waiting'], allWaitingMs: createAfterMs }, 'ask-again'],
+    ['the wait for a manifest is limited', { answers: ['making'], elapsedMs: notReadyTimeoutMs }, 'give-up'],
     [
-      'all wait for a model: this node has it',
+      'a node without a model waits with the others',
+      { answers: ['waiting'], allWaitingMs: createAfterMs },
+      'ask-again',
+    ],
+    [
+      'a node with the model creates the swarm when all others wait',
       { answers: ['waiting', 'absent'], hasModel: true, allWaitingMs: createAfterMs },
       'create',
     ],
     [
-      'they may be learning it at this moment',
+      'a node with the model first lets the others learn one',
       { answers: ['waiting'], hasModel: true, allWaitingMs: createAfterMs - 1 },
       'ask-again',
     ],
     [
-      'somebody makes it already',
+      'a node with the model waits for a peer that makes the manifest',
       { answers: ['waiting', 'making'], hasModel: true, allWaitingMs: createAfterMs },
       'ask-again',
     ],
     [
-      'a command creates nothing',
+      'a command creates no swarm',
       { role: 'client', answers: ['waiting'], hasModel: true, allWaitingMs: createAfterMs },
       'ask-again',
     ],

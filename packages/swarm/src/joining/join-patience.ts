@@ -1,32 +1,32 @@
 import { swarmLimits } from '../limits.ts'
 
-/** What asking one address came to. */
+/** The outcome of asking one address. */
 export type Answer =
-  /** Nobody answers there: not up yet, or never. */
+  /** No peer answers: it is not up yet, or never will be. */
   | 'absent'
-  /** A member to be that makes the swarm's manifest now. */
+  /** The peer is making the swarm's manifest now. */
   | 'making'
-  /** It waits to learn a manifest itself. */
+  /** The peer waits to learn a manifest itself. */
   | 'waiting'
-  /** Asking again changes nothing. */
+  /** Asking again would give the same answer. */
   | 'useless'
 
 export interface JoinState {
   readonly role: 'node' | 'client'
   /** Whether this peer could create the swarm. */
   readonly hasModel: boolean
-  /** Of the last round, one per address; none when the only address is this peer's own. */
+  /** Answers of the last round, one per address; empty when the only address is this peer's own. */
   readonly answers: readonly Answer[]
-  /** Since the first question. */
+  /** Milliseconds since the first question. */
   readonly elapsedMs: number
-  /** For how long everybody who answered has been waiting. */
+  /** Milliseconds for which all answers have been `waiting`. */
   readonly allWaitingMs: number
 }
 
 /**
- * What a joiner does after a round without success. Nodes that are started together come up in any order, so a node
- * waits for those that it was told of; a command that somebody waits for does not wait for who is not there. When all
- * who answer wait for a model and this node has one, it is the one they wait for. Pure.
+ * What a joiner does after a round without success. Nodes that are started together come up in any order, so a node waits
+ * for addresses that do not answer; a command, which a user waits for, does not. When all peers that answer wait for a
+ * model and this node has one, they wait for this node. Pure.
  */
 export function nextStep({
   role,

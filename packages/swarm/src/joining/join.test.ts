@@ -96,7 +96,7 @@ describe('joining', () => {
     expect((await learning)?.manifest.id).toBe(manifest.id)
   })
 
-  test('gives up on one that never is, naming it, and at once when told to', async () => {
+  test('gives up on a peer that never joins, naming it, and at once when it is aborted', async () => {
     const slow = peer('slow', () => joining)
     const caller = new AbortController()
     const reason = new Error('enough')
@@ -113,13 +113,13 @@ describe('joining', () => {
     await learning
   })
 
-  test('a command is told at once that nobody is there, with every address', async () => {
+  test('a command fails at once when no address answers, and names them all', async () => {
     await expect(
       learn(['/memory/one/p2p/one', '/memory/two/p2p/two'], { role: 'client' }),
     ).rejects.toMatchObject({ code: 'peer-vanished', message: expect.stringMatching(/one.*two/) as unknown })
   })
 
-  test('a node waits for an address that comes up later, and not for ever', async () => {
+  test('a node waits for an address that comes up later, for a limited time', async () => {
     const learning = learn(['/memory/late/p2p/late'])
     await pass(5000)
     peer('late', () => described)
@@ -133,14 +133,14 @@ describe('joining', () => {
     await absent
   })
 
-  test('all wait for a model, and this node has one: it is to create the swarm', async () => {
+  test('a node creates the swarm when all peers wait for a model that it has', async () => {
     const here = peer('here', () => joining)
     const learning = learn([here], { reference })
     await pass(swarmLimits.createAfterMs + 2000)
     expect(await learning).toBeNull()
   })
 
-  test('who makes the manifest is waited for, also by a node that has the model', async () => {
+  test('a node that has the model waits for a peer that makes the manifest', async () => {
     let self: HelloSelf = { ...joining, model: 'small' }
     const here = peer('here', () => self)
     let over = false
@@ -152,7 +152,7 @@ describe('joining', () => {
     expect(await learning).toMatchObject({ peer: 'here' })
   })
 
-  test('a node whose only address is its own learns from whoever comes', async () => {
+  test('a node whose only address is its own learns from the first peer that connects', async () => {
     const learning = learn([])
     await pass(3000)
     const visitor = network.createTransport('visitor')
@@ -199,7 +199,7 @@ describe('joining', () => {
     expect(await learn([], { reference })).toBeNull()
   })
 
-  test('a bug of ours is no reason to ask the next one', async () => {
+  test('a bug in this program ends the join: no other address is asked', async () => {
     const broken: Transport = {
       ...newcomer,
       peerId: 'newcomer',
@@ -228,7 +228,7 @@ describe('joining', () => {
     })
   })
 
-  test('another version is no reason to ask the next one', async () => {
+  test('another protocol version ends the join: no other address is asked', async () => {
     const later = network.createTransport('later')
     later.handle(protocols.hello, (channel) =>
       channel.onFrame(() => channel.send(...encodeHello({ type: 'hello', version: 2, ...described }))),

@@ -12,10 +12,10 @@ import { findInDirectory } from '../directory/find-in-directory.ts'
 import { nextStep, type Answer } from './join-patience.ts'
 
 /**
- * Asks the addresses (without any: whoever connects to this node) until one answers with the swarm's manifest; null when
- * all of them wait for a model that this node has. `nextStep` says how long: nodes that are started together come up in any order.
- * Where a model is wanted and those who answer serve another one, or none, they are the way into the directory, which is
- * asked for a node that does.
+ * Asks the addresses of `join` for the swarm's manifest, round by round, until one answers; a node without addresses asks
+ * the peers that connect to it. `nextStep` decides how long. When a model is wanted and the peers that answer serve another
+ * one or none, the directory that they take part in is asked for a node that serves it.
+ * @returns null when every peer that answers waits for a model that this node has
  * @throws {ShoalError} `peer-vanished` or `not-ready` with each address's reason; `wrong-version`, `wrong-profile`, `wrong-manifest` naming both sides
  */
 export async function learnManifest(
@@ -39,7 +39,7 @@ export async function learnManifest(
         reasons.push(`${address}: ${messageOf(error)}`)
       }
     }
-    // Who was told an address trusts that one; who is that one takes what comes first.
+    // A node that was given addresses trusts these. A node without any is the address of others, and trusts its first visitor.
     for (const peer of options.join.length === 0 ? transport.connected() : []) {
       const learned = await askVisitor(dependencies, options, peer)
       if (learned !== null) return learned
@@ -95,7 +95,7 @@ async function learnFrom(
   }
 }
 
-/** Somebody who has dialled us may bring the swarm that we wait for; one that does not is nobody's fault. */
+/** A peer that has dialled this node may belong to the swarm that the node waits for. @returns null when it does not */
 async function askVisitor(
   dependencies: JoinDependencies,
   options: JoinOptions,
@@ -130,18 +130,18 @@ async function ask(
   return learned
 }
 
-/** @throws the error itself when no other address could help: a refusal, or a bug of ours */
+/** @throws the error itself when no other address could help: a refusal by the swarm, or a bug in this program */
 function answerOf(error: unknown): Answer {
   if (error instanceof NotReady) return error.answer
   if (!(error instanceof ShoalError)) throw error
-  // A peer that lies or babbles spoils its own address only.
+  // Wrong or malformed answers of one peer say nothing about the other addresses.
   if (failureCodes[error.code].fault === 'peer') return 'useless'
   if (!isMovable(error.code, 'joining')) throw error
   if (isUnanswered(error.code)) return 'absent'
   return error.code === 'not-ready' ? 'making' : 'useless'
 }
 
-/** The peer answered, and belongs to a swarm of something else. */
+/** Codes of peers that belong to another swarm. */
 const ofOthers: ReadonlySet<string> = new Set(['wrong-manifest', 'wrong-profile'])
 
 function nobodyJoined(answers: readonly Answer[], reasons: readonly string[], elapsedMs: number): ShoalError {

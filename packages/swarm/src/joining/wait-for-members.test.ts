@@ -16,11 +16,11 @@ const waiting = (
     signal,
   )
 
-test('who is connected to nobody does not wait', async () => {
+test('a node without connections does not wait', async () => {
   await waiting([], untilAborted)
 })
 
-test('others are waited for, and not for ever', async () => {
+test('a node waits for the members, for a limited time', async () => {
   await waiting(['a'], () => Promise.resolve())
   let over = false
   const known = waiting(['a'], untilAborted).then(() => (over = true))
@@ -32,7 +32,7 @@ test('others are waited for, and not for ever', async () => {
   await known
 })
 
-test('whoever is told to stop stops', async () => {
+test('an abort ends the wait', async () => {
   const stopping = new AbortController()
   const known = expect(waiting(['a'], untilAborted, stopping.signal)).rejects.toThrow('enough')
   stopping.abort(new Error('enough'))

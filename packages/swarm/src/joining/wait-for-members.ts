@@ -4,8 +4,8 @@ import { swarmLimits } from '../limits.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 
 /**
- * Waits for the first records and beats of those who are here: a joiner that planned without them would take the same
- * blocks as everybody who joins at that moment. Who is connected to nobody has nobody to wait for.
+ * Waits for the first records and beats of the members. A joiner that planned without them would take the same blocks as
+ * every other node that joins at that moment. A node without connections has no members to wait for.
  */
 export async function waitForMembers(
   {
@@ -33,7 +33,7 @@ export async function waitForMembers(
   } catch (error) {
     signal?.throwIfAborted()
     if (!(error instanceof ShoalError)) throw error
-    // One that is gone stays unknown until its lease ends, and a client is no member: they are not waited for.
+    // A member that is gone stays unknown until its lease ends, and clients are no members: the wait is limited.
     logger.debug('peers-unknown', { reason: error.message })
   } finally {
     limit.clear()

@@ -1,9 +1,9 @@
 import type { Clock } from '@shoal/host'
 import { decorateRunner, decorateRunners, type BlockRunner, type Device } from '@shoal/runtime'
 
-/** The share of time in which a device had blocks to compute, waiting calls included: what beats tell as load. */
+/** Measures the share of time in which a device has blocks to compute, waiting calls included. Beats carry it as load. */
 export interface BusyMeter {
-  /** Thousandths of the time since the last call; routes avoid a peer the more of it is taken. */
+  /** The share since the last call, in thousandths. The higher it is, the more routes avoid the peer. */
   takePermille(): number
   /** The device, whose runners' calls are counted as busy time. */
   watch(device: Device): Device

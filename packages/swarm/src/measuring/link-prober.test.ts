@@ -37,7 +37,7 @@ interface World {
   readonly run: (ms: number) => Promise<void>
 }
 
-/** A peer that measures one that serves: 8 ms and `mbps` between them. */
+/** A peer that measures a serving one over a link of 8 ms and `mbps`. */
 async function world(mbps: number, hiddenSize = 512): Promise<World> {
   const clock = createVirtualClock()
   const network = createMemoryNetwork({
@@ -89,7 +89,7 @@ async function world(mbps: number, hiddenSize = 512): Promise<World> {
   return { clock, rates, state, run }
 }
 
-test.each([10, 100])('a link of %i Mbit/s is found to be one, and left alone then', async (mbps) => {
+test.each([10, 100])('a link of %i Mbit/s is measured as such, and then left alone', async (mbps) => {
   const { rates, run, state } = await world(mbps)
   await run(12_000)
   expect(rates.rates().get('other')! / (mbps * 125_000)).toBeGreaterThan(0.8)
@@ -98,7 +98,7 @@ test.each([10, 100])('a link of %i Mbit/s is found to be one, and left alone the
   expect(state.served).toBe(swarmLimits.probes * 5 * swarmLimits.probeBytes)
 })
 
-test('nobody’s tokens wait for it, and who holds nothing is not asked', async () => {
+test('it does not measure during sessions, nor peers without blocks', async () => {
   const { rates, run, state } = await world(100)
   state.busy = true
   await run(3000)
@@ -112,7 +112,7 @@ test('nobody’s tokens wait for it, and who holds nothing is not asked', async 
   expect(rates.samples('other')).toBeGreaterThan(0)
 })
 
-test('a peer whose rate was forgotten among many is not measured again and again', async () => {
+test('a peer whose rate was forgotten is not measured again and again', async () => {
   const { rates, run, state } = await world(100)
   for (let turn = 0; turn < 12; turn += 1) {
     rates.forget('other')
@@ -121,7 +121,7 @@ test('a peer whose rate was forgotten among many is not measured again and again
   expect(state.served).toBe(swarmLimits.probes * 5 * swarmLimits.probeBytes)
 })
 
-test('the blocks of a toy are no measure', async () => {
+test('the blocks of a toy model are not measured', async () => {
   const { run, state } = await world(100, 16)
   await run(5000)
   expect(state.served).toBe(0)

@@ -13,24 +13,24 @@ export interface LinkProberDependencies {
   readonly manifest: IdentifiedManifest
   readonly membership: Pick<Membership, 'members' | 'links'>
   readonly rates: LinkRates
-  /** Whether this node serves sessions now: nobody's tokens wait for a measurement. */
+  /** Whether this node serves sessions now: tokens must not wait for a measurement. */
   busy(): boolean
 }
 
 /**
- * Measures links that no transfer has measured: a few hundred kilobytes of weights that the other peer holds, a few times,
- * while neither has sessions.
+ * Measures links that no transfer has measured, by reading a few hundred kilobytes of weights that the other peer holds, a
+ * few times, while neither peer has sessions.
  */
 export function createLinkProber(dependencies: LinkProberDependencies): { close(): void } {
   const { transport, clock, logger, membership, rates } = dependencies
   const probedUntilMs = new Map<string, number>()
-  /** Answered measurements of peers that are connected: the rates of a large swarm do not remember everybody. */
+  /** Measurements of connected peers, by peer. `rates` forgets peers of large swarms. */
   const probed = new Map<string, number>()
   const closing = new AbortController()
 
   const probe = async (peer: string, blob: string, wanted: number): Promise<void> => {
     const { bytes, elapsedMs } = await probeLink(dependencies, peer, blob, wanted, closing.signal)
-    // The request's way there and the first byte's way back are a round trip, which is not the bytes' own time.
+    // The time includes one round trip, for the request and the first byte.
     const rttMs = (membership.links()[peer] ?? 0) / 1000
     rates.sample(peer, bytes, Math.max(elapsedMs - rttMs, bytes / fastestBytesPerMs))
   }
@@ -53,14 +53,14 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
     if (next === undefined) return
     const { peerId, span } = next.record
     const tensor = largestTensor(dependencies.manifest, span?.start ?? 0)
-    // The blocks of a toy fit in a few packets: there is nothing to measure with.
+    // The blocks of a toy model fit into a few packets, which are too short to measure with.
     if (tensor === undefined || tensor.bytes < swarmLimits.probeBytesMin) {
       probedUntilMs.set(peerId, Number.POSITIVE_INFINITY)
       return
     }
     probedUntilMs.set(peerId, clock.nowMs() + swarmLimits.probeAgainMs)
     await probe(peerId, tensor.sha256, Math.min(tensor.bytes, swarmLimits.probeBytes))
-    // It answered: its next measurement need not wait.
+    // The peer answered, so that its next measurement need not wait.
     probedUntilMs.delete(peerId)
     probed.set(peerId, (probed.get(peerId) ?? 0) + 1)
   }
@@ -76,7 +76,7 @@ export function createLinkProber(dependencies: LinkProberDependencies): { close(
   }
 }
 
-/** 10 Gbit/s: a higher figure says nothing about a link any more. */
+/** 10 Gbit/s: a higher value says nothing about the link. */
 const fastestBytesPerMs = 1_250_000
 
 function largestTensor(

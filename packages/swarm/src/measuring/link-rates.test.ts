@@ -5,7 +5,7 @@ import { coarseRate, createLinkRates, steadyRates } from './link-rates.ts'
 
 const mebibyte = 2 ** 20
 
-test('a transfer of several pieces is timed while any of them is owed, and not in between', () => {
+test('a transfer of several pieces is timed while a piece is awaited, and not between pieces', () => {
   const clock = createVirtualClock()
   const meter = createLinkRates(clock)
   meter.began('a')
@@ -21,7 +21,7 @@ test('a transfer of several pieces is timed while any of them is owed, and not i
   expect([...meter.rates()]).toEqual([['a', mebibyte * 10]])
 })
 
-test('the best of the last eight counts: a busy sender is no slow link, but a link that became slow shows', () => {
+test('the rate is the best of the last eight samples: a busy sender does not lower it, but a slower link does', () => {
   const meter = createLinkRates(createVirtualClock())
   for (const ms of [200, 100, 400]) meter.sample('a', mebibyte, ms)
   expect(meter.rates().get('a')).toBe(mebibyte * 10)
@@ -30,7 +30,7 @@ test('the best of the last eight counts: a busy sender is no slow link, but a li
   expect(meter.rates().get('a')).toBe(mebibyte * 2)
 })
 
-test('what is too short, failed or was never asked for says nothing', () => {
+test('short, failed and unrequested transfers do not count', () => {
   const clock = createVirtualClock()
   const meter = createLinkRates(clock)
   meter.ended('nobody', mebibyte)
@@ -47,7 +47,7 @@ test('what is too short, failed or was never asked for says nothing', () => {
   expect(meter.rates().size).toBe(0)
 })
 
-test('as many peers as a record has links', () => {
+test('accounts are kept for as many peers as a record lists links', () => {
   const meter = createLinkRates(createVirtualClock())
   for (let peer = 0; peer < 100; peer += 1) meter.sample(`${peer}`, mebibyte, 100)
   expect(meter.rates().size).toBe(64)
@@ -56,7 +56,7 @@ test('as many peers as a record has links', () => {
   expect(meter.rates().has('99')).toBe(false)
 })
 
-test('steps of half an octave, at most a fifth off', () => {
+test('rates are rounded to half octaves, at most a fifth off', () => {
   expect([coarseRate(6_250_000), coarseRate(1), coarseRate(125_000_000)]).toEqual([5_931_642, 1, 134_217_728])
   fc.assert(
     fc.property(fc.double({ min: 1000, max: 1e10, noNaN: true }), (rate) => {
@@ -66,19 +66,19 @@ test('steps of half an octave, at most a fifth off', () => {
   )
 })
 
-test('what was said stays while it is nearly right', () => {
-  const said = { a: coarseRate(6_000_000), b: coarseRate(1_000_000) }
+test('an announced rate stays while the measured one is close', () => {
+  const announced = { a: coarseRate(6_000_000), b: coarseRate(1_000_000) }
   expect(
     steadyRates(
       new Map([
         ['a', 8_500_000],
         ['b', 4_000_000],
       ]),
-      said,
+      announced,
       32,
     ),
-  ).toEqual({ a: said.a, b: coarseRate(4_000_000) })
-  // 1 Gbit/s, 40 Gbit/s and what lies between are one word.
+  ).toEqual({ a: announced.a, b: coarseRate(4_000_000) })
+  // All rates from 1 Gbit/s up are announced as one value.
   expect(
     new Set(
       Object.values(

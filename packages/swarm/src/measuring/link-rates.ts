@@ -1,16 +1,16 @@
 import type { Clock } from '@shoal/host'
 
-/** What links from other peers to this one have carried: bytes per second, by peer. */
+/** Measured rates of the links from other peers to this one, in bytes per second. */
 export interface LinkRates {
-  /** This peer waits for bytes from there, until `ended`: what lies between counts as the link's time. */
+  /** This peer waits for bytes from `peer` until `ended`; that time counts for the link. */
   began(peer: string): void
-  /** @param bytes that came; 0 when it failed */
+  /** @param bytes received; 0 when the transfer failed */
   ended(peer: string, bytes: number): void
-  /** So many bytes came in so long: for whoever measures by himself. */
+  /** Adds a measurement that the caller has made. */
   sample(peer: string, bytes: number, ms: number): void
-  /** The best of the last samples of each peer: what slowed a transfer down is mostly not the link. */
+  /** The highest of the last samples of each peer: what slows a transfer down is mostly not the link. */
   rates(): ReadonlyMap<string, number>
-  /** How often the link was measured, up to the samples kept. */
+  /** How many measurements of the link are kept. */
   samples(peer: string): number
   forget(peer: string): void
 }
@@ -23,15 +23,15 @@ interface Account {
   readonly samples: number[]
 }
 
-/** A sample has at least so much of both: shorter ones measure the first round trip and the clock. */
+/** A sample has at least this time and these bytes; a shorter one measures the first round trip and the clock. */
 const sampleMs = 50
 const sampleBytes = 256 * 1024
-/** As many as bring a change of the link to light within a unit of weights or two. */
+/** So few that a change of the link shows after one or two units of weights. */
 const samplesKept = 8
-/** Peers remembered: as many as a record has links. The one asked longest ago goes first. */
+/** Peers with an account, as many as a record lists links. The least recently used account is dropped first. */
 const peersMax = 64
 
-/** Rates of transfers that happen anyway, largest of the recent ones, as BBR filters its delivery rate. */
+/** Rates of transfers that happen anyway. The maximum of recent samples counts, as in BBR's filter of the delivery rate. */
 export function createLinkRates(clock: Clock): LinkRates {
   const accounts = new Map<string, Account>()
   const account = (peer: string): Account => {
@@ -79,7 +79,7 @@ export function createLinkRates(clock: Clock): LinkRates {
   }
 }
 
-/** Halves of an octave: finer steps would change with every transfer, and move no plan. */
+/** Rates are announced in half octaves. Finer steps would change with every transfer without changing a plan. */
 const stepsPerOctave = 2
 
 /** The nearest step, in whole bytes per second. */
@@ -90,18 +90,21 @@ export function coarseRate(bytesPerSecond: number): number {
   )
 }
 
-/** At least 1 Gbit/s is one word: a row of hidden states takes a tenth of a millisecond then, and what is measured is the machines. */
+/** Rates from 1 Gbit/s up are announced as one value: a row then takes 0.1 ms, and measurements show the machines. */
 const fastest = coarseRate(125_000_000)
 
-/** Of what a peer says anew of its links: a rate that is still within a step and a half of what it said before stays. */
+/**
+ * The rates to announce, `most` at most. A rate that is within one and a half steps of the announced one does not change.
+ * @param announced rates of the present record, by peer
+ */
 export function steadyRates(
   measured: ReadonlyMap<string, number>,
-  said: Readonly<Record<string, number>>,
+  announced: Readonly<Record<string, number>>,
   most: number,
 ): Readonly<Record<string, number>> {
   const rates = [...measured].map(([peer, came]): [string, number] => {
     const rate = Math.min(came, fastest)
-    const before = said[peer]
+    const before = announced[peer]
     const near = before !== undefined && Math.abs(Math.log2(rate / before)) * stepsPerOctave <= 1.5
     return [peer, near ? before : coarseRate(rate)]
   })

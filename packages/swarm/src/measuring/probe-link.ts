@@ -3,12 +3,12 @@ import type { Transport } from '@shoal/network'
 import { swarmLimits } from '../limits.ts'
 import { openBlobClient } from '../weights/blobs/client.ts'
 
-/** Pieces asked for at once, after one that is not counted: that one opens TCP's window and wakes the disk. */
+/** Pieces requested at once. One piece before them is not counted: it opens the TCP window and brings the blob into memory. */
 const pieces = 4
 
 /**
- * Reads `bytes` of a blob that `peer` holds, a few times at once.
- * @returns bytes that came, and milliseconds from the request to the last of them
+ * Reads the first `bytes` of a blob that `peer` holds, several times at once.
+ * @returns the bytes received, and the milliseconds from the request to the last byte
  * @throws {ShoalError} `deadline-passed`, `peer-vanished`, `not-found`; the signal's reason
  */
 export async function probeLink(

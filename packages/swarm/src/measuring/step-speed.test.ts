@@ -39,7 +39,7 @@ async function step(ms: number, { past = 0, rows = 1, session = 's' } = {}): Pro
   await answered
 }
 
-test('the median of single rows, per block, without what the cache and the call cost', async () => {
+test('the speed is the median time of single rows per block, without the costs of cache and call', async () => {
   for (let turn = 0; turn < 15; turn += 1) await step(6)
   expect(speed.decodeMicrosPerBlock()).toBeNull()
   await step(600)
@@ -47,12 +47,12 @@ test('the median of single rows, per block, without what the cache and the call 
   // 1,024 positions cost 512 µs in each block.
   for (let turn = 0; turn < 64; turn += 1) await step(6, { past: 1024 })
   expect(speed.decodeMicrosPerBlock()).toBe(1388)
-  // A slope that says more than the step took is not believed beyond half of it.
+  // At most half of a step's time is subtracted for the cache.
   for (let turn = 0; turn < 64; turn += 1) await step(0.6, { past: 1024 })
   expect(speed.decodeMicrosPerBlock()).toBe(100)
 })
 
-test('chunks of a prompt, and steps that others were beside, do not count', async () => {
+test('chunks of a prompt and concurrent steps do not count', async () => {
   await runner.open('part', 10, { start: 0, end: 1 })
   for (let turn = 0; turn < 20; turn += 1) {
     await step(50, { rows: 8 })

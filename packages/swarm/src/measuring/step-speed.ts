@@ -2,24 +2,25 @@ import type { Clock } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { decorateDevice, decorateRunner, type BlockRunner, type Device } from '@shoal/runtime'
 
-/** How fast a device decodes in real steps, where calibration could only imitate them, on a machine full of newcomers. */
+/** Measures how fast a device decodes in real steps. Calibration only imitates them, while other nodes start as well. */
 export interface StepSpeed {
-  /** One row through one block behind an empty cache, the median of recent steps; null before there are enough. */
+  /** Microseconds of one row in one block behind an empty KV cache: the median of recent steps; null before there are enough. */
   decodeMicrosPerBlock(): number | null
-  /** The same device, whose steps are timed. */
+  /** The device, with the steps of its runners timed. */
   watch(device: Device): Device
-  /** The same runner, whose steps are. */
+  /** The runner, with its steps timed. */
   watchRunner(runner: BlockRunner, range: BlockRange): BlockRunner
 }
 
-/** Of a step's time, what is no block's: to the compute thread and back (docs/log.md). Plans count it once per stage. */
+/** Time of a step that belongs to no block: the call of the compute thread (docs/log.md). Plans count it once per stage. */
 const callMicros = 300
 
-/** Steps that are remembered, and that are needed before they say anything. */
+/** The median is that of so many steps at most. */
 const stepsKept = 64
+/** Before so many steps there is no median. */
 const stepsNeeded = 16
 
-/** @param microsPer1024Past what is taken off each step for the cache it read */
+/** @param microsPer1024Past microseconds per block that reading 1,024 cached positions takes; subtracted from each step */
 export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): StepSpeed {
   const steps: number[] = []
   let underWay = 0
@@ -27,7 +28,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
 
   const note = (ms: number, blocks: number, past: number): void => {
     const micros = (ms * 1000) / blocks
-    // A slope that was timed on a busy machine may say more than the whole step took.
+    // A slope that was timed on a busy machine may exceed the time of the whole step.
     steps.push(Math.max(micros / 2, micros - callMicros / blocks - (microsPer1024Past() * past) / 1024))
     if (steps.length > stepsKept) steps.shift()
   }
@@ -52,7 +53,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
           return await runner.forward(session, position, hidden)
         } finally {
           underWay -= 1
-          // Only a step that no other was beside tells how long a step takes.
+          // A step counts only when no other step ran at the same time.
           const blocks = parts.get(session)
           if (single && alone && began === turn && blocks !== undefined)
             note(clock.nowMs() - startMs, blocks, position)
@@ -66,7 +67,7 @@ export function createStepSpeed(clock: Clock, microsPer1024Past: () => number): 
         ? null
         : Math.round([...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0),
     watchRunner,
-    // Ranks are not watched: the time that a rank waits for the others says nothing about this device.
+    // Ranks are not timed: their steps include the time that they wait for other ranks.
     watch: (device) =>
       decorateDevice(device, {
         loadBlocks: async (range, options) => watchRunner(await device.loadBlocks(range, options), range),

@@ -5,7 +5,7 @@ import { createLeaving, type LeavingDependencies } from './leaving.ts'
 
 const never = new AbortController().signal
 
-/** Everything a leaving node touches, in the order in which it does. */
+/** Records the calls of a leaving node in their order. */
 function record(changes: Partial<Record<string, () => Promise<void>>> = {}): {
   steps: string[]
   events: SwarmEvent[]
@@ -30,7 +30,7 @@ function record(changes: Partial<Record<string, () => Promise<void>>> = {}): {
 }
 
 describe('a node that leaves', () => {
-  test('ends its moves before it announces, drains before it is gone, and closes last; once', async () => {
+  test('ends its moves, announces, drains, leaves and closes, in this order and once', async () => {
     const { steps, events, leave } = record()
     await Promise.all([leave(never), leave(never)])
     expect(steps).toEqual([
@@ -47,7 +47,7 @@ describe('a node that leaves', () => {
   })
 
   test.each(['idle', 'answers'])(
-    'goes though sessions or its own answers do not end in time: %s',
+    'leaves although sessions or its own answers do not end in time: %s',
     async (name) => {
       const { steps, leave } = record({ [name]: () => Promise.reject(new Error('too late')) })
       await leave(never)
@@ -55,7 +55,7 @@ describe('a node that leaves', () => {
     },
   )
 
-  test('closes everything though the others cannot be told', async () => {
+  test('closes everything although its announcement fails', async () => {
     const { steps, events, leave } = record({ announce: () => Promise.reject(new Error('no key')) })
     await expect(leave(never)).rejects.toThrow('no key')
     expect(steps.at(-1)).toBe('close')

@@ -13,9 +13,9 @@ export interface LeavingDependencies {
   readonly keeper: Pick<SpanKeeper, 'retire'>
   readonly stageHost: Pick<StageHost, 'setDraining' | 'whenIdle' | 'sessions'>
   readonly membership: Pick<Membership, 'announce' | 'leave'>
-  /** What this node answers itself; absent where it answers nobody. */
+  /** Gives this node's own answers; absent where it gives none. */
   readonly engine?: Pick<EngineAtFirstUse, 'drain'>
-  /** Null or absent where it takes no part in groups. */
+  /** Null or absent where this node takes no part in groups. */
   readonly groups?: Pick<PlannedGroups, 'retire'> | null
   /** Absent where there is no directory. */
   readonly publisher?: Pick<Publisher, 'leave'>
@@ -23,9 +23,9 @@ export interface LeavingDependencies {
 }
 
 /**
- * How a node goes: no new sessions, no more moves (one that ends now would announce a span after `draining`), the others
- * hear it, running sessions move to others or end within `signal`, so do the answers that it gives itself, `left`, and
- * everything is closed, also when a step fails. Leaving twice is leaving once.
+ * Makes a node leave, once. It takes no new sessions, ends its moves (a later one would announce a span after `draining`)
+ * and announces `draining`. Its sessions move to other nodes or end, and its own answers end, until `signal` aborts. Then it
+ * announces `left`. Everything is closed, also when one of these steps fails.
  */
 export function createLeaving(
   dependencies: LeavingDependencies,
@@ -40,7 +40,7 @@ export function createLeaving(
     try {
       await keeper.retire()
       await membership.announce({ state: 'draining' })
-      // Strangers stop coming while the last sessions end.
+      // Told before the last sessions have ended, so that no strangers come any more.
       const toldStrangers = publisher?.leave(signal)
       await Promise.all([engine?.drain(signal), stageHost.whenIdle(signal), groups?.retire(signal)]).catch(
         (error: unknown) =>

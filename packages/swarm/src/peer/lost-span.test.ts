@@ -41,7 +41,7 @@ afterEach(async () => {
   await swarm.close()
 })
 
-test('a fixed span that can be computed no more is announced no more, and tried again', async () => {
+test('a lost fixed span is withdrawn from the record, and loaded again later', async () => {
   keeper.start()
   await swarm.finished(keeper.settled)
   await swarm.until(() => seen() !== null, 2000)

@@ -18,7 +18,7 @@ let session: HiddenSession
 const span = (start: number, end: number): BlockRange => ({ start, end })
 const moveMs = swarmLimits.releaseQuietMs + 2000
 
-/** `self` serves 0:2 to a session of the client, `other` holds the whole model; then the plan wants 2:4 of `self`. */
+/** `self` serves blocks 0:2 to a session of the client, `other` holds the whole model, and the plan then wants 2:4 of `self`. */
 async function planned(memoryBytes: number): Promise<void> {
   let wanted = span(0, 2)
   const plan = (): ReturnType<SmallPeer['view']['plan']> => ({
@@ -73,7 +73,7 @@ test.each([
   ['both spans fit', 2 ** 30],
   ['the old span must be freed first', 'one' as const],
 ])(
-  'a span is given up in the middle of a session, and %s: another holder has the session, nothing waits for its end',
+  'when a span is given up during a session and %s, the session moves to another holder and delays nothing',
   async (_, memory) => {
     await planned(memory === 'one' ? 3 * self.view.costs.blockBytes : memory)
     await swarm.until(() => keeper.held()?.start === 2 && !device.loaded.has('0:2'), moveMs)

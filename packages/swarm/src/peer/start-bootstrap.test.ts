@@ -14,7 +14,7 @@ const listen = ['/ip4/127.0.0.1/tcp/0']
 const listeners = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length
 
-test('a peer of the directory alone listens where it says and nowhere else', async () => {
+test('a bootstrap peer listens at its announced port only', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-bootstrap-'))
   try {
     const before = listeners()
@@ -25,7 +25,7 @@ test('a peer of the directory alone listens where it says and nowhere else', asy
       dataFolder: folder,
     })
     const withBootstrap = listeners()
-    // One that may have sessions listens for direct channels, too.
+    // A node, which may have sessions, also listens for direct channels.
     const { transport } = await openConnection(dependencies, {
       keyFolder: null,
       listen,

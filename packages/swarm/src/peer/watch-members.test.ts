@@ -6,7 +6,7 @@ import { watchMembers } from './watch-members.ts'
 test.each([
   { cause: 'stood-still', drops: true },
   { cause: 'older-record', drops: true },
-  // Nothing was lost here: others could not hear this node, and its coordinators perhaps could.
+  // Other members could not hear this node, but its coordinators perhaps could, and nothing was lost here.
   { cause: 'held-dead', drops: false },
 ] as const)(
   'an incarnation that ends because it was $cause drops its sessions: $drops',

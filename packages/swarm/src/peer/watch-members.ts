@@ -3,7 +3,7 @@ import type { Membership } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
 import type { SwarmEvent } from '../types.ts'
 
-/** Tells a program what happens to members, and ends this node's sessions when its own incarnation is over. */
+/** Reports changes of members to the program, and ends this node's sessions when its own incarnation is over. */
 export function watchMembers(
   dependencies: {
     transport: Pick<Transport, 'peerId'>
@@ -23,7 +23,7 @@ export function watchMembers(
         return
       case 'self-expired':
         logger.warn('self-expired', { incarnation: event.incarnation, next: event.next, cause: event.cause })
-        // Others held it dead while it went on: its sessions are as they were, and their coordinators judge for themselves.
+        // Other members held this node dead while it ran: its sessions are intact, and their coordinators judge for themselves.
         if (event.cause !== 'held-dead') onSelfExpired()
         onEvent({ event: event.type, incarnation: event.incarnation, next: event.next, cause: event.cause })
         return

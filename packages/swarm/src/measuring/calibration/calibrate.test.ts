@@ -86,10 +86,10 @@ test.each([
 
 test.each([
   ['a block larger than any cache', 255_000_000, 1],
-  ['one of the 1B shape in int4', 38_027_264, 2],
-  ['one that fits into a cache seven times', 7_060_000, 10],
-  ['almost nothing', 4096, 16],
-])('%s: timed with enough others', (_name, blockBytes, blocks) => {
+  ['a block of the 1B shape in int4', 38_027_264, 2],
+  ['a block of a seventh of a cache', 7_060_000, 10],
+  ['a tiny block', 4096, 16],
+])('%s is timed with enough others to exceed the cache', (_name, blockBytes, blocks) => {
   expect(timedBlocks(blockBytes)).toBe(blocks)
 })
 
@@ -117,7 +117,7 @@ describe('a block of the model’s shape', () => {
   }))
   const manifest = identifyManifest({ version: 1, name: 'tiny', config, profile, assets: [], tensors })
   const dependencies = { clock: systemClock, random: seededRandom(1), logger: silentLogger }
-  /** Who looks at this clock measures. */
+  /** Counts its reads, which only measurements make. */
   const noClock: Clock = {
     ...systemClock,
     nowMs: () => {
@@ -125,7 +125,7 @@ describe('a block of the model’s shape', () => {
     },
   }
 
-  test('is timed once on a machine, at several cache lengths and chunk sizes', async () => {
+  test('is timed once per machine, at several cache lengths and chunk sizes', async () => {
     const first = await calibrateBlock(dependencies, manifest, {
       threads: 1,
       slowdown: 1,
@@ -151,7 +151,7 @@ describe('a block of the model’s shape', () => {
     ).rejects.toThrow('measured again')
   })
 
-  test('is timed again when the file of answers is damaged, and leaves nothing else behind', async () => {
+  test('is timed again when the file of results is damaged, and leaves no other file behind', async () => {
     writeFileSync(join(folder, 'calibration.json'), '{"half')
     await calibrateBlock(dependencies, manifest, { threads: 1, slowdown: 1, dataFolder: folder })
     expect(

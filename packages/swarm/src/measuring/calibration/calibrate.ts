@@ -15,13 +15,15 @@ import { createDevice, measureRunner, noNumericClass, type BlockRunner } from '@
 
 /** What one block of the model's shape costs on this machine; integer microseconds, so that all peers plan alike. */
 export interface BlockSpeed {
-  /** One row behind an empty cache, and what each 1,024 cached positions add: the straight line under `decode`. */
+  /** One row behind an empty KV cache: the straight line under `decode` at 0. */
   readonly decodeMicrosPerBlock: number
+  /** The slope of that line: what each 1,024 cached positions add. */
   readonly decodeMicrosPer1024Past: number
-  /** In the largest chunk that was timed: what long prompts are cut into. */
+  /** One row of the largest chunk that was timed, as of long prompts. */
   readonly prefillMicrosPerRowBlock: number
-  /** As timed. */
+  /** The measured times of one row, by cached positions. */
   readonly decode: readonly { readonly past: number; readonly micros: number }[]
+  /** The measured times per row, by rows of a chunk. */
   readonly prefill: readonly { readonly rows: number; readonly microsPerRow: number }[]
 }
 
@@ -31,36 +33,36 @@ export interface CalibrateDependencies {
   readonly logger: Logger
 }
 
-/** Cached positions that decoding is timed behind: the slope shows over these, and filling them takes no second. */
+/** Cached positions at which decoding is timed: enough to show the slope, and filled in less than a second. */
 const decodeAt = [16, 512, 1536]
-/** Chunks of a prompt: below, at and above what sessions send. */
+/** Rows of timed chunks: fewer than sessions send, as many, and more. */
 const prefillRows = [16, 64, 128]
-/** Timed calls of each; the quickest counts, since nodes that start together slow each other down. */
+/** Timed calls of each kind. The quickest counts, since nodes that start together slow each other down. */
 const repetitions = 4
 /**
- * Weights of the span that is timed: twice the cache of most processors, for a step finds nothing there of the one
- * before. In real steps weights come from memory, also a small model's: while others have their turn the cache is lost.
+ * Bytes of weights of the timed span: twice the cache of most processors, so that a step finds no weights of the step before
+ * in it. In real steps weights come from memory too, also those of a small model, because other work replaces the cache.
  */
 const timedBytes = 64 * 1024 * 1024
-/** The shortest that a step of a swarm waits for the others. */
+/** Pause between timed steps: the shortest time that a stage of a real swarm waits for the others. */
 const restMs = 2
-/** Blocks of it at most: loading one takes some milliseconds, however small it is. */
+/** Blocks of the timed span at most: loading one takes some milliseconds, however small it is. */
 const timedBlocksMax = 16
 
-/** How many blocks of one size are timed together. */
+/** The number of blocks of this size that are timed together. */
 export const timedBlocks = (blockBytes: number): number =>
   Math.min(timedBlocksMax, Math.max(1, Math.ceil(timedBytes / blockBytes)))
 
 export interface CalibrateOptions {
   readonly threads: number
-  /** Times that this node pretends to be slower. */
+  /** Factor by which this node pretends to be slower. */
   readonly slowdown: number
   readonly dataFolder: string
 }
 
 /**
- * Times blocks with random weights of the model's shape: before a node has any weights it must say how fast it is.
- * The answer is kept in the data directory per machine, shape, profile and thread count.
+ * Times blocks of the model's shape with random weights, since a node announces its speed before it has any weights. The
+ * result is kept in the data directory by machine, shape, profile and thread count.
  */
 export async function calibrateBlock(
   dependencies: CalibrateDependencies,
@@ -154,8 +156,8 @@ async function timeBlocks(
 }
 
 /**
- * The line under times by cache length: noise makes them longer, never shorter. A line that follows all of them would say
- * that blocks cost nothing where only the longest cache was timed beside somebody else's work.
+ * The straight line under all measured times, by cached positions. Noise makes times longer, never shorter. A fitted line
+ * would pass below zero where only the time of the longest cache was disturbed by other work.
  */
 export function lineUnder([first, ...longer]: BlockSpeed['decode']): Pick<
   BlockSpeed,
@@ -182,7 +184,7 @@ function times(speed: BlockSpeed, slowdown: number): BlockSpeed {
   }
 }
 
-/** Equal files, not one: what is mapped from one file would be in memory, and in the cache, once. */
+/** Writes one file per block: weights mapped from one file would be in memory, and in the cache, only once. */
 async function writeRandomUnits(
   random: Random,
   folder: string,
@@ -195,7 +197,7 @@ async function writeRandomUnits(
     await copyFile(first, join(folder, `block-${block}.bin`), constants.COPYFILE_FICLONE)
 }
 
-/** Random bytes as quantised weights, small values as floats: NaN and denormal numbers would take other paths. */
+/** Writes random bytes as quantised weights and small floats: NaN and denormal values would be computed at another speed. */
 async function writeRandomUnit(
   random: Random,
   path: string,

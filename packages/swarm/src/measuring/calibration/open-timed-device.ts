@@ -8,16 +8,16 @@ import { paced } from './paced.ts'
 export interface TimedDeviceOptions {
   /** Folder of the packed weights. */
   readonly folder: string
-  /** Keeps what was timed. */
+  /** Keeps the result of the calibration. */
   readonly dataFolder: string
   readonly threads: number
-  /** Computes so many times slower than this machine could. */
+  /** Factor by which this node computes slower than the machine could. */
   readonly slowdown: number
 }
 
 /**
- * Opens this machine's device and times a block of the model's shape meanwhile: both start a thread first, which takes
- * longer than what is timed. The device is closed with `scope`.
+ * Opens this machine's device and meanwhile times a block of the model's shape: both start a thread first, which takes most
+ * of the time. The device is closed with `scope`.
  */
 export async function openTimedDevice(
   dependencies: SystemDependencies,

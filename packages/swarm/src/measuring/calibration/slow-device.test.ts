@@ -3,7 +3,7 @@ import type { BlockRunner, Device, RankOptions } from '@shoal/runtime'
 import { expect, test } from 'vitest'
 import { slowed } from './slow-device.ts'
 
-/** A device whose calls take 2 ms each, one after the other; only what is asked of it here is there. */
+/** A device whose calls take 2 ms each, one after the other; nothing else of it is used. */
 function twoMsDevice(clock: ReturnType<typeof createVirtualClock>): Device {
   let freeMs = 0
   const forward: BlockRunner['forward'] = (_session, _position, hidden) =>
@@ -19,7 +19,7 @@ function twoMsDevice(clock: ReturnType<typeof createVirtualClock>): Device {
   } as unknown as Device
 }
 
-test('calls take so many times longer, and wait for each other', async () => {
+test('calls take longer by the factor, and wait for each other', async () => {
   const clock = createVirtualClock()
   const runner = await slowed(twoMsDevice(clock), clock, 4).loadBlocks(
     { start: 0, end: 1 },
@@ -35,7 +35,7 @@ test('calls take so many times longer, and wait for each other', async () => {
   call()
   for (let turn = 0; turn < 40; turn += 1) {
     clock.advance(1)
-    // Whoever waits for a timer goes on in later turns of the queue.
+    // Code that waits for a timer continues in later turns of the microtask queue.
     for (let i = 0; i < 10; i += 1) await Promise.resolve()
   }
   expect(ends).toEqual([8, 16])
@@ -63,7 +63,7 @@ async function advance(clock: ReturnType<typeof createVirtualClock>, ms: number)
   }
 }
 
-test('a rank hands its part to a sum as late as a slower one would, and waits for others as long as they need', async () => {
+test('a rank contributes to a sum as late as a slower one would, and its wait for other ranks is not slowed', async () => {
   const clock = createVirtualClock()
   const handed: number[] = []
   const sum = async (partial: Float32Array): Promise<Float32Array> => {
@@ -86,7 +86,7 @@ test('a rank hands its part to a sum as late as a slower one would, and waits fo
   expect(endMs).toBe(116)
 })
 
-test('one call that took long because of somebody else is not made so many times longer', async () => {
+test('a call that other work has delayed is not multiplied', async () => {
   const clock = createVirtualClock()
   const handed: number[] = []
   const share = { rank: 0 } as RankOptions['share']
@@ -101,11 +101,11 @@ test('one call that took long because of somebody else is not made so many times
   )
   void runner.forward('s', 0, new Float32Array(1))
   await advance(clock, 100)
-  // The fifth is 20 ms of computing and the 3 ms that its kind is usually held.
+  // The fifth call takes 20 ms of computing and is held back by 3 ms, as usual for its kind.
   expect(handed).toEqual([4, 8, 12, 16, 39, 43])
 })
 
-test('a timer that comes late makes the next one come sooner', async () => {
+test('a late timer shortens the next pause', async () => {
   const clock = createVirtualClock()
   const late: Clock = { ...clock, after: (delayMs, action) => clock.after(delayMs + 2, action) }
   const handed: number[] = []

@@ -1,15 +1,15 @@
 import { sleep, type Clock } from '@shoal/host'
 import { decorateDevice, decorateRunner, type BlockRunner, type Device, type SumRanks } from '@shoal/runtime'
 
-/** Of one row, so many calls of a kind are remembered: their median is what the next one is taken to have cost. */
+/** Calls of one row that are remembered. Their median is taken as the cost of the next one. */
 const callsKept = 9
 
 /**
- * The same device, so many times slower: answers are held back as if each call had taken that much longer and those
- * behind it had waited. For swarms of unequal devices on one machine.
+ * The device, slowed down by a factor: an answer is held back as if its call and those before it had taken that much longer.
+ * For swarms of unequal devices on one machine.
  *
- * A rank's partial sums are held back likewise, before it hands them to the sum: what it waits for others is not slowed.
- * @param clock one with precise timers: a rank is held back twice for each block, some milliseconds each time
+ * The partial sums of a rank are held back before they are exchanged; its wait for other ranks is not slowed.
+ * @param clock with precise timers: a rank is held back twice for each block, some milliseconds each time
  */
 export function slowed(device: Device, clock: Clock, slowdown: number): Device {
   let endedMs = clock.nowMs()
@@ -44,14 +44,14 @@ export function slowed(device: Device, clock: Clock, slowdown: number): Device {
   })
 }
 
-/** Sums of a rank whose halves of blocks take so many times longer. */
+/** The sums of a rank whose half blocks take `slowdown` times longer. */
 function heldSum(
   clock: Clock,
   slowdown: number,
   sum: SumRanks,
   isRow: (values: number) => boolean,
 ): SumRanks {
-  // A block has two halves that cost differently, and they come in turns.
+  // The two halves of a block cost differently and alternate.
   let [usual, other] = [createUsual(), createUsual()]
   let lateMs = 0
   return async (partial, computedMs) => {
@@ -60,7 +60,7 @@ function heldSum(
     if (restMs > 0) {
       const dueMs = clock.nowMs() + restMs
       await sleep(clock, restMs)
-      // A timer that came late makes the next one come sooner. One that came very late was stopped with its process.
+      // A late timer shortens the next pause. The limit is for a process that was suspended.
       lateMs = Math.min(restMs, clock.nowMs() - dueMs)
     } else {
       lateMs = -restMs
@@ -69,7 +69,7 @@ function heldSum(
   }
 }
 
-/** What calls usually take: a core that somebody else had for a moment does not make a slow device so many times slower. */
+/** The usual time of a call. A call that other work has delayed must not be multiplied by the slowdown. */
 function createUsual(): (isRow: boolean, ms: number) => number {
   const recent: number[] = []
   return (isRow, ms) => {

@@ -88,7 +88,7 @@ describe('when a node changes what it holds', () => {
     expect(decide({ ...base, ...change }).action).toBe(action)
   })
 
-  it('is in a hurry when nobody serves a block, also one that it is not to load itself', () => {
+  it('swaps urgently when a block has no holder, also one that it is not to load itself', () => {
     const swap = { memoryBytes: 9, lastMoveMs: 0, othersKeeping: [1, 1, 1, 1] }
     expect(decide({ ...base, ...swap, othersHolding: [1, 1, 1, 1, 0] })).toMatchObject({ urgent: true })
     expect(decide({ ...base, ...swap, lastMoveMs: null, othersHolding: [1, 1, 1, 1] })).toMatchObject({
@@ -96,7 +96,7 @@ describe('when a node changes what it holds', () => {
     })
   })
 
-  it('asks again later, never at the same instant, whatever is rounded', () => {
+  it('asks again later, and never at the same instant because of rounding', () => {
     const time = fc.double({ min: 1000, max: 1e9, noNaN: true })
     const late = fc.oneof(fc.constant(0), fc.double({ min: -1e-6, max: 1e-6, noNaN: true }))
     fc.assert(
@@ -114,7 +114,7 @@ describe('when a node changes what it holds', () => {
     .tuple(fc.nat(blockCount - 1), fc.integer({ min: 1, max: blockCount }))
     .map(([start, length]) => ({ start, end: Math.min(blockCount, start + length) }))
 
-  it('no voluntary move uncovers a block', () => {
+  it('takes the last holder from no block by a voluntary move', () => {
     const counts = fc.array(fc.nat(2), { minLength: blockCount, maxLength: blockCount })
     fc.assert(
       fc.property(range, range, counts, fc.nat(20), (held, wanted, othersKeeping, memoryBytes) => {
@@ -135,7 +135,7 @@ describe('when a node changes what it holds', () => {
     )
   })
 
-  it('nor do the moves of all nodes at once, on one snapshot and any plan', () => {
+  it('takes the last holder from no block when all nodes move at once, on one snapshot and any plan', () => {
     const node = fc.record({ held: fc.option(range), wanted: fc.option(range), roomy: fc.boolean() })
     fc.assert(
       fc.property(fc.array(node, { minLength: 1, maxLength: 6 }), (nodes) => {

@@ -27,10 +27,10 @@ function member(
     load: sessions === null ? null : { sessions, busyPermille: 0 },
   }
 }
-/** A byte of memory for each block. */
+/** One byte of memory holds one block. */
 const fits = (memoryBytes: number): number => memoryBytes
 
-/** Blocks 4 to 7 have lost their holder; the plan has `a` move there and `c` stay. */
+/** Blocks 4 to 7 have no holder; by the plan, `a` moves there and `c` stays. */
 const plan = [place('a', 4, 8), place('c', 0, 4)]
 const exchanged = [place('a', 0, 4), place('c', 4, 8)]
 

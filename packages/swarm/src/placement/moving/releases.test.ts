@@ -13,13 +13,13 @@ let client: SmallPeer
 let device: FakeDevice
 let keeper: SpanKeeper
 let fetching: (units: readonly string[]) => Promise<void>
-/** What the plan says of each. */
+/** The planned span of each node. */
 let plans: Record<string, BlockRange>
 
 const span = (start: number, end: number): BlockRange => ({ start, end })
 const seen = (): readonly [number, number] | null =>
   client.view.status().peers.find(({ peer }) => peer === 'self')?.blocks ?? null
-/** Within this a move that gives something up is made: it waits until nothing changes any more. */
+/** A move that gives blocks up is made within this time: it waits until nothing changes any more. */
 const moveMs = swarmLimits.releaseQuietMs + 2000
 
 function keeperOf(peer: SmallPeer, itsDevice: FakeDevice, memoryBytes = 2 ** 30): SpanKeeper {
@@ -41,7 +41,7 @@ function keeperOf(peer: SmallPeer, itsDevice: FakeDevice, memoryBytes = 2 ** 30)
     { fixed: null, memory: createMemoryBudget(memoryBytes), onEvent: () => undefined },
   )
 }
-/** Another plan, and a change that makes the nodes look at it. */
+/** Changes the plan, and a record, so that the nodes look at the plan. */
 async function planned(changes: Record<string, BlockRange>): Promise<void> {
   plans = { ...plans, ...changes }
   await self.membership.announce({ version: `plan ${JSON.stringify(plans)}` })
