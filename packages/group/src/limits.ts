@@ -1,4 +1,4 @@
-/** The time limits of groups, with their reasons. */
+/** The times that a group allows for each purpose, with their reasons. */
 export const groupTimes = {
   /**
    * For one sum, from this rank's own part on. The half-block of 256 rows of a large model takes the slowest rank a second,
@@ -28,13 +28,13 @@ export const groupTimes = {
 export const groupLimits = {
   /** Rows of one call, which is one pass through the half-blocks of a rank. */
   rowsPerCallMax: 256,
-  /** Rows of one call that computes a cache again. 128 rows keep all ranks busy while parts travel. */
+  /** Rows of one call when KV caches are computed again after a repair. 128 rows keep all ranks busy while parts travel. */
   replayRows: 128,
   /** Rows of one request for logits. Each token has one; the leader computes the logits of a prompt's rows itself. */
   headRowsMax: 4,
   /** Parts of the head that are loaded at once. A leader needs one, and a second one while its group is formed again. */
   headsMax: 4,
-  /** Spares that are tried after one loss. */
+  /** Repairs that one call may cause, and further attempts at one repair. */
   repairsMax: 4,
   /** Calls that a leader may abandon before their turn at a member. A stage queues fewer. */
   callsAheadMax: 64,

@@ -31,8 +31,8 @@ export const memberLimits = {
   /** Faults at which a neighbour is shut out. One damaged frame may have another cause than malice, eight have not. */
   maxMisbehaviour: 8,
   /**
-   * Time after which one fault is forgiven. A program whose bug causes a fault an hour is never shut out; eight faults
-   * in four minutes are.
+   * Time after which one fault is forgiven. A peer is shut out when eight of its faults are not forgiven: after eight
+   * at once, or after fifteen that come every thirty seconds. A bug that causes a fault an hour shuts nobody out.
    */
   forgivePointMs: 60_000,
   /**
@@ -41,8 +41,8 @@ export const memberLimits = {
    */
   banMs: 60_000,
   /**
-   * Bytes that may wait for one slow neighbour: two whole documents. The channel of a slower one ends, and it syncs
-   * anew on the next.
+   * Bytes that may wait for one slow neighbour: two whole documents. Beyond them the channel is ended, and the neighbour
+   * fetches what it lacks over its next channel.
    */
   maxWaitingBytes: 8 * 1024 * 1024,
   /**
@@ -62,6 +62,9 @@ export const memberLimits = {
    * with the owner.
    */
   youngRecords: 3,
-  /** Ended lives that are remembered, so that a stale record cannot bring a dead peer back. */
+  /**
+   * Lives that the failure detector remembers. Beyond them the oldest ended life is forgotten; until then a stale record
+   * cannot bring a dead peer back.
+   */
   maxTombstones: 8192,
 } as const

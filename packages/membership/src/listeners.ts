@@ -1,7 +1,7 @@
 import { messageOf, type Logger } from '@shoal/host'
 
 /**
- * Functions that are told of something. A listener that throws stops neither the other listeners nor whatever caused the
+ * A set of listeners. A listener that throws stops neither the other listeners nor whatever caused the
  * call: that may be a neighbour's frame, and the neighbour must not be blamed for an error of this program.
  */
 export class Listeners<Arguments extends readonly unknown[]> {

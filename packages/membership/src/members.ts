@@ -5,13 +5,13 @@ import { livenessOf, type Liveness } from './liveness/liveness.ts'
 import type { BeatLoad, Self } from './own/self.ts'
 import type { Member, PeerEvent } from './types.ts'
 
-/** Records and liveness together, and what listeners have been told of them. */
+/** The members: their records with their liveness, and the presence that listeners were last told of. */
 export class Members {
   readonly #self: Self
   readonly #roster: Roster
   readonly #detector: Pick<Detector, 'get'>
   readonly #loads = new Map<string, BeatLoad>()
-  /** The incarnation of each peer of which listeners were told that it is here. */
+  /** Peers that listeners were told are here, each with the incarnation that they were told of. */
   readonly #present = new Map<string, number>()
 
   constructor(self: Self, roster: Roster, detector: Pick<Detector, 'get'>) {
@@ -47,8 +47,8 @@ export class Members {
   }
 
   /**
-   * Compares what listeners were told of a peer with what is so now.
-   * @returns what they have to be told; undefined for a peer without a record, and for this peer itself
+   * Compares what listeners were last told of a peer with its present record and liveness.
+   * @returns the events to tell them; undefined for a peer without a record, and for this peer itself
    */
   review(peer: string): readonly PeerEvent[] | undefined {
     const record = this.#roster.get(peer)?.record

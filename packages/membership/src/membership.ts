@@ -23,7 +23,10 @@ export function createMembership(
   return new GossipMembership(dependencies, options)
 }
 
-/** Joins the parts: what each of them learns is handed to the others here, and time is divided into turns. */
+/**
+ * Connects the parts of membership: hands what one part learns to the others, and runs a turn of all parts once per beat
+ * interval.
+ */
 class GossipMembership implements Membership {
   readonly #parts: MembershipDependencies
   readonly #options: MembershipOptions
@@ -234,7 +237,7 @@ class GossipMembership implements Membership {
     this.#publisher.announceLinks(this.#mesh.links())
   }
 
-  /** Extends all deadlines by the time that this peer stood still; beyond its own lease its incarnation is over. */
+  /** Extends all deadlines by the time that this peer stood still. After more than its own lease, ends its incarnation. */
   #noticeStandstill(): void {
     if (this.#timer === undefined) return
     const gapMs = this.#standstill.takeMs()

@@ -11,7 +11,7 @@ export interface DetectorTiming {
 }
 
 export interface MembershipOptions extends DetectorTiming {
-  /** The swarm: its manifest's id. Signatures cover it, so a record of one swarm is invalid in every other. */
+  /** Manifest id of the swarm, from which its documents are named (`<manifest id>/<n>`). Signatures cover it, so a record of one swarm is invalid in every other. */
   readonly document: string
   /**
    * Number of this process's life, higher than in every earlier life of the same key. It is persisted, and at least the

@@ -25,8 +25,10 @@ export interface PeerEvent {
 }
 
 /**
- * The named incarnation of this peer is over: it stood still for longer than its lease, or others hold it dead. Listeners
- * drop what depends on that incarnation before they return; the next one is announced after that.
+ * The named incarnation of this peer is over. `stood-still`: the peer stood still for longer than its lease. `held-dead`:
+ * a neighbour holds it dead, although it lost nothing and may keep its sessions. `older-record`: a record of the same key
+ * has a number that is not below this process's. Listeners drop what ended with the incarnation before they return; the
+ * next one is announced after that.
  */
 export interface SelfExpired {
   readonly type: 'self-expired'

@@ -23,7 +23,7 @@ export interface KeyValueWindow {
  * Computes blocks `[start, end)` for many sessions at once, each with its own KV cache.
  *
  * There are three implementations and one conformance suite (`conformance.ts`): `reference/` in plain TypeScript, `onnx/` on
- * onnxruntime, and `mixing/`, which has everything of a runner except the arithmetic. In canonical form
+ * onnxruntime, and `mixing/`, which keeps sessions and caches like the others and computes cheap hashes in place of matrices. In canonical form
  * (docs/numerics.md) the bits of a row depend only on the rows before it in its session: never on how rows are grouped into
  * calls, on the thread count, on other sessions, or on where the model is cut.
  */
@@ -114,7 +114,7 @@ export interface LoadOptions {
 }
 
 /**
- * Adds up the partial rows of all ranks of a group, after each half of each block.
+ * Adds up the partial rows of all ranks of a group, after each half of each block (attention, feed-forward network).
  * @param partial float32 `[rows, hiddenSize]` of this rank; the function may overwrite it, and may return it
  * @param computedMs how long this rank took to compute it, without waiting; 0 from a device that does not time itself
  * @returns the sum, with the same bits at every rank

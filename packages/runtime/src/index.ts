@@ -1,7 +1,7 @@
 /**
  * Runs blocks of a model: hidden states in, hidden states out, with a KV cache per session.
  *
- * `createDevice` makes a device of any kind; the kinds are described there. `decorateDevice` and `decorateRunner` change
+ * `createDevice` makes a device; its documentation describes the kinds. `decorateDevice` and `decorateRunner` change
  * some members of a device or runner and pass the others on.
  *
  * @example

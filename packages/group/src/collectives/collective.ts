@@ -28,7 +28,7 @@ export interface CollectiveOptions {
   algorithm(bytes: number): Algorithm
   /** Copies the values, or sends them, before it returns. */
   send(id: SumId, part: Outgoing): void
-  /** Disconnects a rank that broke the protocol, where no caller is left to which the error could be thrown. Ends all sums. */
+  /** Disconnects a rank that broke the protocol, where there is no caller to throw the error to. Ends all sums. */
   refuse(from: number, error: ShoalError): void
   /** How long a sum may take, from this rank's own part on. */
   readonly deadlineMs: number
@@ -85,7 +85,7 @@ class RankCollective implements Collective {
   }
 
   begin(call: number): void {
-    if (call <= this.#call) throw new Error(`call ${call} follows call ${this.#call}`)
+    if (call <= this.#call) throw new Error(`call ${call} cannot begin after call ${this.#call}`)
     this.#settle(new ShoalError('cancelled', `call ${this.#call} has ended`))
     this.#call = call
     this.#nextSum = 0
@@ -96,7 +96,7 @@ class RankCollective implements Collective {
   sum(rows: Float32Array): Promise<Float32Array> {
     const over = this.#closed ?? this.#failure
     if (over !== null) return Promise.reject(over)
-    if (this.#current !== null) return Promise.reject(new Error('sums come one after the other'))
+    if (this.#current !== null) return Promise.reject(new Error('the sum before has not ended'))
     const { clock, rank, ranks, deadlineMs } = this.#options
     const id = { call: this.#call, sum: this.#nextSum }
     this.#nextSum += 1
@@ -155,7 +155,10 @@ class RankCollective implements Collective {
     if (exchange.done) this.#settle(null)
   }
 
-  /** Adds a part that came before its sum began. Only now is it checked, so its sender is refused instead of thrown at. */
+  /**
+   * Adds a part that came before its sum began. It is checked only now. The `receive` that delivered it has returned and
+   * cannot throw any more, so the sender is disconnected here.
+   */
   #addEarly(from: number, id: SumId, part: Part): void {
     try {
       this.#add(from, id, part)

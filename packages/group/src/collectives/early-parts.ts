@@ -10,8 +10,8 @@ export interface EarlyPart {
 
 /**
  * Most early parts. No rank that keeps to the protocol can be further ahead than the next sum, because the total of that
- * sum needs this rank's part; in a gather these are all pieces of each rank. So many pieces of 64 KiB are more than
- * {@link bytesMax}.
+ * sum needs this rank's part. In a gather, all pieces of that sum may come early from every rank. Pieces have 32 to 128 KiB,
+ * so {@link bytesMax} is usually reached first.
  */
 const partsMax = 4096
 /** Most bytes of early parts: those of seven other ranks of 256 rows at 8,192 columns. */

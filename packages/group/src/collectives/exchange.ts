@@ -44,7 +44,7 @@ export function misplaced(from: number, { kind, chunk, values }: Part, why: stri
   return new ShoalError('bad-frame', `rank ${from} sent ${values.length} numbers as ${kind} ${chunk}: ${why}`)
 }
 
-/** Running sums of a stretch that fits the L1 cache. */
+/** Sums so far of some elements, few enough for the L1 cache. */
 const running = new Float32Array(1024)
 
 /**
@@ -55,7 +55,8 @@ const running = new Float32Array(1024)
 export function addInRankOrder(parts: readonly Float32Array[], into: Float32Array): void {
   const [first, second, ...others] = parts
   const last = others.pop()
-  if (first === undefined || second === undefined) throw new Error('a sum has the parts of two ranks')
+  if (first === undefined || second === undefined)
+    throw new Error('a sum needs the parts of at least two ranks')
   if (last === undefined) {
     for (let index = 0; index < into.length; index += 1)
       into[index] = (first[index] as number) + (second[index] as number)

@@ -26,20 +26,23 @@ export interface FormationOptions {
 }
 
 /**
- * A group in the form in which its leader has formed it. It breaks for good when a rank is lost; the leader then forms
- * another one.
+ * A group with the ranks with which it was formed, as its leader sees it. A formation breaks for good when a rank is lost.
+ * The leader then forms the group again, which makes another formation.
  */
 export interface Formation {
   /** Numeric classes of ranks 1 and up. */
   readonly classes: readonly string[]
-  /** The rank that was lost, and why; `rank` is null when it is only known that the ranks do not reach each other. */
+  /**
+   * The rank that was lost, and why. `rank` is null when a member reported the loss of another member, because it is then
+   * not known which of the two is to blame.
+   */
   readonly broken: { readonly rank: number | null; readonly error: ShoalError } | null
   /** Makes the next sum of the call. @returns `partial`, with the total in place of this rank's part */
   sum(partial: Float32Array): Promise<Float32Array>
   /** Reserves memory for a session at every member. @throws {ShoalError} the first refusal, after which the session is open at no member */
   open(session: number, tokenBudget: number, part: BlockRange, signal: AbortSignal): Promise<void>
   /**
-   * Makes one call at every rank. When it fails, the rows are at no member.
+   * Makes one call at every rank. When it fails, the rows are in no member's KV cache.
    * @param hidden float32 `[rows, hiddenSize]`
    * @param compute makes the call at this rank
    */

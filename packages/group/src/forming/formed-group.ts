@@ -157,7 +157,10 @@ export class FormedGroup implements Formation {
       this.#ending.signal,
     )
     if (answer.type !== 'group-logits')
-      throw new ShoalError('bad-frame', `${this.nameOf(rank)} was asked for logits`)
+      throw new ShoalError(
+        'bad-frame',
+        `${this.nameOf(rank)} answered a request for logits with '${answer.type}'`,
+      )
     return answer.logits
   }
 

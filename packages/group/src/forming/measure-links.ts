@@ -13,7 +13,7 @@ import { createRequests } from './requests.ts'
  * ran code for the first time.
  */
 const echoesOfSize = 16
-/** After so much time no further echo is sent: over a slow link such delays are a small part of the round trip. */
+/** After this time no further echo is sent: over a slow link those delays are a small part of the round trip. */
 const enoughMs = 10
 
 /** Least time per byte. Encryption is not faster, so a smaller figure shows that the clock is too coarse. */

@@ -2,7 +2,7 @@ import { messageOf, ShoalError } from '@shoal/host'
 
 /** An error for which one rank is to blame. */
 export class RankError extends ShoalError {
-  /** Null when it is only known that the ranks do not reach each other. */
+  /** Null when a member reported the loss of another member: it is not known which of the two is to blame. */
   readonly rank: number | null
 
   constructor(rank: number | null, cause: unknown) {

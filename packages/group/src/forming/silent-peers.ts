@@ -11,7 +11,7 @@ export async function silentPeers(
   const limit = timeLimit(
     clock,
     groupTimes.suspectPingMs,
-    () => new ShoalError('deadline-passed', `no ping within ${groupTimes.suspectPingMs} ms`),
+    () => new ShoalError('deadline-passed', `no answer to a ping within ${groupTimes.suspectPingMs} ms`),
     signal,
   )
   const silent = new Set<string>()

@@ -4,8 +4,8 @@ import type { Formation } from '../forming/formation.ts'
 import { groupLimits } from '../limits.ts'
 
 /**
- * The head of a model, shared by the members of a group. A leader that draws the tokens and whose group ends with the last
- * block would wait for the head as long as for several blocks, so each member computes the logits of a part of the
+ * The head of a model, shared by the members of a group. A leader that is also the coordinator, and whose group computes the
+ * last block, would wait for the head as long as for several blocks, so each member computes the logits of a part of the
  * vocabulary. Members learn nothing by that: they have the same rows at the end of the last block.
  */
 export interface GroupHead {

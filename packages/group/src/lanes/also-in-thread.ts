@@ -1,7 +1,10 @@
 import type { GroupRank } from '../rank/group-rank.ts'
 import type { RankThread } from './rank-thread-control.ts'
 
-/** A rank whose calls also begin, fail and end in its computing thread, where that may be making the sums. */
+/**
+ * Makes the calls of a rank also begin, fail and end in its computing thread, which may be making the sums.
+ * @param thread null while the computing thread does not know of the group
+ */
 export function alsoInThread(ranks: GroupRank, thread: () => RankThread | null): GroupRank {
   const { collective } = ranks
   return {

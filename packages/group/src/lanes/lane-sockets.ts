@@ -78,7 +78,7 @@ export class LaneSockets {
     return listenDirect(
       host,
       this.#offers,
-      // The name of an offer is the rank for which it was made.
+      // `LaneSockets.offer` makes the rank the `protocol` of the offer.
       (socket, offer) => this.#accept(Number(offer.protocol), this.#channelOver(socket, offer.peer)),
       silentLogger,
     )

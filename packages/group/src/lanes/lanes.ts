@@ -21,7 +21,7 @@ export interface LanesOptions {
 
 /** How one rank gets its lanes: it offers them to lower ranks, and accepts the offers of higher ranks. */
 export interface Lanes {
-  /** Sends an offer to a lower rank, or that there is none. */
+  /** Sends an offer to a lower rank, or the message that there is none. */
   offerTo(rank: number, send: (message: GroupMessage) => void): void
   /** Accepts the offer of a higher rank. @throws {ShoalError} `bad-frame` for a second offer, because each costs a socket */
   accept(rank: number, offer: LaneOffer | null): void

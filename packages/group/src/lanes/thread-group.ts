@@ -40,7 +40,7 @@ export class ThreadGroup {
     return this.#using
   }
 
-  /** The lane to this rank. A lane that was made too late for its group is closed. */
+  /** Sends and receives parts for a rank over this lane. A lane that was made too late for its group is closed. */
   attach(rank: number, channel: LaneChannel): void {
     if (this.ended.aborted) {
       channel.abort(groupOver())

@@ -42,7 +42,7 @@ interface Entry {
   readonly thread: RankThread
   /** Makes the sums of the group that uses the share; null while no group does. */
   sum: SumRanks | null
-  /** Resolves when the calls of the group before are over. */
+  /** Resolves when the calls of the group that used the share last are over. */
   idle: Promise<void>
   timer: Timer | null
 }
@@ -76,7 +76,8 @@ class Shares implements LoadedShares {
     const release = (idle: Promise<void>): void => {
       if (entry.sum === sum) this.#unused(key, entry, idle)
     }
-    // A group that ends while its share loads is formed again at once, with this rank among those that remain.
+    // When a group ends while its share loads, the share goes on loading: the leader usually forms the group again at once,
+    // with this rank in it.
     const giveUp = (): void => release(entry.idle)
     const stopListening = onAbort(signal, giveUp)
     try {

@@ -28,7 +28,7 @@ export class MemberLinks {
     this.#options = options
   }
 
-  /** Whether the computing thread knows of the group. */
+  /** Whether lanes were started, and so the computing thread was told of the group. There may be no lane yet, or ever. */
   get hasLanes(): boolean {
     return this.#lanes !== null
   }

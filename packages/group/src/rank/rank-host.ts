@@ -22,7 +22,7 @@ export interface RankHostOptions {
   /** Read for each group that is formed. */
   readonly numericClass: string
   readonly load: LoadShare
-  /** Loads parts of the head for leaders that draw tokens. Absent: this node computes no logits. */
+  /** Loads parts of the head for leaders that are coordinators. When absent, this node computes no logits. */
   readonly loadHead?: LoadHead
   /**
    * Whether this peer may make this node a rank, which costs memory and computing time. It may throw a `ShoalError` that

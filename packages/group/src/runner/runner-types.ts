@@ -43,7 +43,10 @@ export interface GroupRunnerOptions {
   readonly numericClass: string
   /** Ranks 1 and up. */
   readonly members: readonly GroupPeer[]
-  /** Peers that may take the place of a lost member, in this order. With any, the leader keeps the inputs of sessions. */
+  /**
+   * Peers that may take the place of a lost member, in this order. When there is a spare, the leader keeps the inputs of
+   * sessions.
+   */
   readonly spares?: readonly GroupPeer[]
   /** What messages between ranks cost. Measured when absent. */
   readonly costs?: ExchangeCosts

@@ -15,7 +15,7 @@ import { resolveKeys } from './update-keys.ts'
 export async function openValues(
   update: InspectedUpdate,
   signer: Signer,
-  document: string,
+  swarm: string,
   roster: Roster,
 ): Promise<readonly SealedRecord[]> {
   const opened: SealedRecord[] = []
@@ -26,7 +26,7 @@ export async function openValues(
     const sealed =
       known !== undefined && equalBytes(known.bytes, item.value)
         ? known
-        : await openRecord(signer, document, item.value)
+        : await openRecord(signer, swarm, item.value)
     const { peerId, writer, clock } = sealed.record
     if (writer !== item.client || clock !== item.clock)
       throw refuse(`a record of ${peerId} is not where it was written`)
@@ -37,7 +37,8 @@ export async function openValues(
 
 /**
  * Checks what signatures do not cover: an update must put each record under its owner's key, delete no other peer's record,
- * and occupy no clocks of another writer. Must run in the same turn as the update is applied, after {@link openValues}.
+ * and occupy no clocks of another writer. Must run after {@link openValues}, and in the same turn of the event loop as the
+ * update is applied.
  * @throws {ShoalError} `bad-frame`
  */
 export function checkPlaces(
@@ -53,7 +54,7 @@ export function checkPlaces(
     if (item.value === undefined) continue
     const sealed = opened[index]
     index += 1
-    if (sealed === undefined) throw new Error('values were opened of another update')
+    if (sealed === undefined) throw new Error('the opened values belong to another update')
     const key = keyOf(item)
     // An item without a key builds on items that are missing here, and is not applied.
     if (key !== undefined && key !== sealed.record.peerId)
@@ -68,9 +69,9 @@ export function checkPlaces(
   const written = lastValues(update)
   for (const item of update.items) {
     if (item.value !== undefined) continue
-    // A writer's last item is its record, at a clock that it signed. Remains of overwritten values beyond that clock
-    // would
-    // block its next record. Only a writer whose owner has begun a new life has no last value.
+    // The last item of a living writer is its record, at a clock that its owner signed. Remains beyond that clock would
+    // occupy the clock of the owner's next record. They are in order only when the owner has a newer record under another
+    // writer, as after a restart: then this writer's last value is overwritten too.
     const owner = roster.writtenBy(item.client)
     if (
       owner === undefined ||

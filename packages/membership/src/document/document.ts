@@ -8,11 +8,11 @@ import { createUpdateLog } from './update-log.ts'
 export interface AppliedUpdate {
   /** What was new in it, for the neighbours; absent when nothing was. */
   readonly novel: Uint8Array | undefined
-  /** It builds on items that are missing here: the sender's whole state is needed. */
+  /** The update builds on items that are missing here, so the sender must be asked for its state. */
   readonly incomplete: boolean
 }
 
-/** One rotation of the membership document: a flat yjs map from peer id to sealed record. The only door to yjs. */
+/** One rotation of the membership document: a flat yjs map from peer id to sealed record. The only file that calls yjs. */
 export class MemberDocument {
   readonly name: string
   readonly #log = createUpdateLog()
@@ -27,7 +27,7 @@ export class MemberDocument {
     this.#map = this.#doc.getMap<Uint8Array>(rootName)
   }
 
-  /** This peer's client id. yjs takes another one when it meets ours in an update of somebody else. */
+  /** This peer's yjs client id. yjs chooses another one when an update of another peer uses it. */
   get writer(): number {
     return this.#doc.clientID
   }
@@ -154,7 +154,7 @@ export class MemberDocument {
     return clock < this.clockOf(client)
   }
 
-  /** What is here of a range, whole or in pieces. */
+  /** The structs of this document that overlap a range. */
   *#structsIn({ client, clock, length }: DeletedRange): Generator<Y.Item | Y.GC> {
     const end = Math.min(clock + length, this.clockOf(client))
     for (let at = clock; at < end;) {

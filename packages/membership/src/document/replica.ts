@@ -13,7 +13,7 @@ export interface Received {
   readonly accepted: readonly SealedRecord[]
   /** What the other neighbours may lack; absent when nothing was new. */
   readonly novel: Uint8Array | undefined
-  /** The neighbour's whole state is needed. */
+  /** The update builds on items that are missing here, so the neighbour must be asked for its state. */
   readonly incomplete: boolean
 }
 
@@ -111,7 +111,7 @@ export class Replica {
     return documentAge(this.#swarm, this.#rotation, name)
   }
 
-  /** Replaces the document by the one named, or by the next. */
+  /** Replaces the document by an empty one with the given name, or with the next number. */
   rotate(name?: string): void {
     const named = name === undefined ? undefined : rotationIn(this.#swarm, name)
     this.#rotation = named ?? this.#rotation + 1

@@ -13,7 +13,7 @@ export interface UpdateItem extends ItemId {
   readonly length: number
   /** The map's key; absent when yjs leaves it out because it can be found through `neighbour`. */
   readonly key: string | undefined
-  /** Left or right origin: an item with the same key. */
+  /** Id of the left or right origin, an item with the same key. Not a neighbouring peer. */
   readonly neighbour: ItemId | undefined
   /** The value; undefined for remains. A view into the update. */
   readonly value: Uint8Array | undefined

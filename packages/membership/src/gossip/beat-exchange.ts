@@ -31,6 +31,7 @@ export class BeatExchange {
   readonly #parts: BeatExchangeDependencies
   readonly #swarm: string
   readonly #intervalMs: number
+  /** When the last new beat of each peer arrived. */
   readonly #heardMs = new Map<string, number>()
 
   constructor(dependencies: BeatExchangeDependencies, swarm: string, intervalMs: number) {
@@ -93,8 +94,8 @@ export class BeatExchange {
   }
 
   /**
-   * Asked before the signature is checked: a repeated beat, or one that comes faster than any peer beats, costs
-   * nothing.
+   * Whether a beat is repeated, or comes faster than any peer beats. Also called before the signature is checked, so that
+   * such a beat costs no check.
    */
   #isOld(peer: string, body: BeatBody): boolean {
     const { clock, detector } = this.#parts
@@ -106,8 +107,8 @@ export class BeatExchange {
   }
 
   /**
-   * Sends the beat back to its owner, which learns from it that it is held dead here; without a channel, its peers are
-   * dialled.
+   * Sends the beat back to its owner, which learns from it that it is held dead here. Without a channel to the owner, all
+   * members held dead are dialled.
    */
   #answerGhost(beat: Beat): void {
     const { neighbours } = this.#parts

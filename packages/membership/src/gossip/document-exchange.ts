@@ -27,7 +27,7 @@ export interface DocumentExchangeDependencies {
 }
 
 /**
- * Keeps this peer's replica equal to those of its neighbours: state vectors out, updates in both directions,
+ * Keeps this peer's replica equal to those of its neighbours: exchanges state vectors and updates, and follows
  * rotations.
  */
 export class DocumentExchange {

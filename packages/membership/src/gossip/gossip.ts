@@ -67,7 +67,7 @@ export class Gossip {
     await this.#beats.sendTo(peer)
   }
 
-  /** @throws {ShoalError} for what the neighbour is to blame for; `wrong-manifest` when it belongs to another swarm */
+  /** @throws {ShoalError} for a fault of the neighbour; `wrong-manifest` when it belongs to another swarm */
   async receive(peer: string, message: MembersMessage): Promise<void> {
     this.#budget.receive(peer, message.type)
     if (message.type === 'state') this.#documents.receiveState(peer, message)

@@ -2,7 +2,7 @@ import { ShoalError } from '@shoal/host'
 import type { MembersMessage } from '@shoal/protocol'
 import { memberLimits } from '../limits.ts'
 
-/** Counts what each neighbour sends in a beat interval, and what it is asked for. */
+/** Counts the messages from each neighbour, and the requests for state to it, in one beat interval. */
 export class MessageBudget {
   readonly #intervalMs: number
   /** Members in the roster: a neighbour may pass on messages of each of them. */
@@ -37,7 +37,8 @@ export class MessageBudget {
 
   /**
    * Counts a request for a neighbour's state, and says whether it may be sent. The limit is an eighth of the neighbour's,
-   * so that two turns of this peer may fall into one interval of the neighbour. The next turn asks again.
+   * so that two turns of this peer may fall into one interval of the neighbour. What may not be asked now is asked in the
+   * next turn.
    */
   mayAsk(peer: string): boolean {
     const times = this.#asked.get(peer) ?? 0

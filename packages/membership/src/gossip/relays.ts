@@ -21,8 +21,8 @@ export interface RelayShare {
 /** The first beats of a life are passed on by two relays each, so that a newcomer is soon alive for all. */
 const youngBeats = 3
 /**
- * Later beats are passed on by one relay, and only every second one. Of the lease (three beats, two pauses and a flood) that
- * leaves four seconds in `lan`. A peer that misses a beat gets the next one from another relay; a peer that misses all of
+ * Of the later beats every second one is passed on, by one relay. Without the two pauses, a lease in `lan` leaves four
+ * seconds, in which two relayed beats arrive. A peer that misses a beat gets the next one from another relay; a peer that misses all of
  * them dials the owner, and the new channel begins with a beat.
  */
 const relayEvery = 2

@@ -12,7 +12,7 @@ export interface DetectorDependencies {
   readonly onTransition: (peer: string, after: Life) => void
 }
 
-/** The lives of all peers by one observer's clock, with the dial-backs that decide a suspicion. */
+/** What one observer believes about the life of each peer, and the dial-backs that decide its suspicions. */
 export class Detector {
   readonly #parts: DetectorDependencies
   readonly #timing: DetectorTiming
@@ -31,7 +31,7 @@ export class Detector {
   }
 
   apply(peer: string, event: LifeEvent): void {
-    // A standstill is counted by an event of this kind.
+    // `beforeNews` itself applies `observer-paused` events, to count a standstill.
     if (event.type !== 'observer-paused') this.#parts.beforeNews()
     const before = this.#lives.get(peer)
     const after = applyLife(before, event, this.#timing)
@@ -46,7 +46,7 @@ export class Detector {
     this.#parts.onTransition(peer, after)
   }
 
-  /** Applies every deadline that has come, and dials peers from which no beat has come by itself for two intervals. */
+  /** Applies every deadline that has come, and dials peers that are still `unknown` two beat intervals after their record. */
   tick(): void {
     const atMs = this.#parts.clock.nowMs()
     const { leaseMs, beatIntervalMs } = this.#timing

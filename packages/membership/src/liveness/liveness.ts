@@ -34,6 +34,7 @@ export type LifeEvent =
  *
  *     unknown --beat--> alive --lease over, connection lost--> suspect --dial refused, deadline over--> dead
  *                         ^------------------beat------------------'
+ *     unknown --dial refused, deadline over--> dead
  *
  * `dead` and `left` end an incarnation: no beat brings it back, but a higher incarnation begins anew. A record alone never
  * makes a peer alive, however recent it is. A beat does so only if it is new.

@@ -24,7 +24,7 @@ export interface Standstill {
  */
 export function createStandstill(clock: Clock, turnIntervalMs: number): Standstill {
   let turnedMs = clock.nowMs()
-  /** Standstill since that turn that was returned already. */
+  /** Part of the standstill since `turnedMs` that `takeMs` has returned already. */
   let toldMs = 0
   let missed = 0
   const turnsSince = (): number => Math.floor((clock.nowMs() - turnedMs) / turnIntervalMs)

@@ -10,7 +10,7 @@ export interface Conduct {
 
 interface Account {
   readonly points: number
-  /** When the time began after which the next point is forgiven. */
+  /** Start of the interval (`forgivePointMs`) at whose end the next point is forgiven. */
   readonly atMs: number
   readonly bannedUntilMs: number
 }
@@ -22,15 +22,15 @@ interface Account {
 export function createConduct(clock: Clock): Conduct {
   const accounts = new Map<string, Account>()
 
-  /** The account with what is forgiven by now. Time that has passed towards the next point is kept. */
+  /** The account without the points that are forgiven by now. Time that has passed towards the next point is kept. */
   const forgiven = (account: Account): Account => {
-    const points = Math.floor((clock.nowMs() - account.atMs) / memberLimits.forgivePointMs)
-    return account.points <= points
+    const due = Math.floor((clock.nowMs() - account.atMs) / memberLimits.forgivePointMs)
+    return account.points <= due
       ? { ...account, points: 0, atMs: clock.nowMs() }
       : {
           ...account,
-          points: account.points - points,
-          atMs: account.atMs + points * memberLimits.forgivePointMs,
+          points: account.points - due,
+          atMs: account.atMs + due * memberLimits.forgivePointMs,
         }
   }
   const isClear = (account: Account): boolean =>

@@ -15,8 +15,8 @@ const nearLinkMicros = 500
 const fallMicros = 1000
 const fallShare = 0.1
 /**
- * A deterioration beyond both of these is announced. It may be a busy minute, so the bounds are wider: a quarter, as
- * in planning.
+ * A deterioration beyond both of these is announced. It may come from a busy minute, so the bounds are wider: a quarter,
+ * which is also what a plan accepts before it moves spans.
  */
 const riseMicros = 1500
 const riseShare = 0.25
@@ -57,11 +57,12 @@ export function changeOfLinks(announced: Links, before: Links): 'lost' | 'found'
 }
 
 /**
- * A lost or a new link is announced at every second beat. A lost one soon, because other peers pass beats on only to peers
- * that announce no link with the owner; a new one soon, because until then plans use a guess.
+ * A lost or a new link is announced at the next even beat. Neither waits longer: relays pass beats on only to peers that
+ * announce no link with the owner, so a lost link that is still announced cuts its peer off; and until a new link is
+ * announced, plans use a guess.
  */
 const setEveryBeats = 2
-/** Beats before a changed value of an announced link. Each further change waits twice as long, up to the most. */
+/** Beats that a changed value of an announced link waits. The wait doubles with each change, up to `valueAfterBeatsMost`. */
 const valueAfterBeats = 10
 const valueAfterBeatsMost = 80
 

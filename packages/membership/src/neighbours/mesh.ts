@@ -57,7 +57,7 @@ export class Mesh {
     this.#startQueued()
   }
 
-  /** Tries all dead members: one of them answered, so its side of a partition may be back. */
+  /** Dials all members held dead. Called when one of them answers, since its side of a partition may be back. */
   retryDead(): void {
     for (const peer of shuffled(this.#unconnected('dead'), this.#parts.random)) this.#enqueue(peer)
     this.#startQueued()

@@ -29,7 +29,7 @@ export class NeighbourLine {
     return this.#reading
   }
 
-  /** Ends the channel when the neighbour does not read: a slow one syncs anew on the next channel. */
+  /** Ends the channel when the neighbour does not read. Such a neighbour fetches what it lacks over its next channel. */
   send(parts: FrameParts): void {
     const byteLength = parts.reduce((sum, part) => sum + part.length, 0)
     if (this.#waitingBytes + byteLength > memberLimits.maxWaitingBytes) {

@@ -23,8 +23,8 @@ export interface NeighbourListener {
 }
 
 /**
- * Members channels to every connected peer. Of two peers the one with the smaller id opens the channel, so there is
- * one.
+ * One channel of the members protocol to every connected peer. Of two peers the one with the smaller id opens it, so that
+ * there is exactly one.
  */
 export class Neighbours {
   readonly #transport: Transport
@@ -121,7 +121,7 @@ export class Neighbours {
     listener.onReady(peer)
   }
 
-  /** Also reads what came before the other side ended the channel. */
+  /** Handles a frame, also one that arrived before the other side ended the channel. */
   async #receive(line: NeighbourLine, frame: Uint8Array, listener: NeighbourListener): Promise<void> {
     const { peer } = line
     if (this.#closed || this.#conduct.isShutOut(peer)) return

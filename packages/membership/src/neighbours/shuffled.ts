@@ -7,7 +7,8 @@ export function shuffled(peers: readonly string[], random: Random): readonly str
     const other = Math.floor(random.unit() * (last + 1))
     const kept = order[last]
     const moved = order[other]
-    if (kept === undefined || moved === undefined) throw new Error('shuffle left its array')
+    if (kept === undefined || moved === undefined)
+      throw new Error('an index of the shuffle is outside the array')
     order[last] = moved
     order[other] = kept
   }

@@ -33,7 +33,7 @@ export class OwnLife {
   }
 
   /**
-   * A neighbour holds `incarnation` of this peer dead. One that lies costs an incarnation in each lease, and no more.
+   * A neighbour holds `incarnation` of this peer dead. A neighbour that lies can force one new incarnation per lease.
    */
   heldDead(neighbour: string, incarnation: number): void {
     const { clock, self } = this.#dependencies

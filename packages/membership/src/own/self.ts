@@ -38,7 +38,7 @@ export class Self {
   readonly #writes = createSerialQueue()
   #incarnation: number
   #sealed: SealedRecord | undefined
-  /** Merged announcements; its numbers are replaced with each record. */
+  /** All announcements merged. Each record is made from it with a new incarnation, `seq`, `writer` and `clock`. */
   #draft: MemberRecord | undefined
   #seq = 0
   #beat = 0

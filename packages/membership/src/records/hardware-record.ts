@@ -13,8 +13,8 @@ export interface HardwareRecord {
   /** Numeric profile (`int4:32`). */
   readonly profile: string
   /**
-   * Its incarnation and `seq` order the entries of one owner. Links are left out: they would show the node's
-   * neighbours.
+   * The owner's member record. Its incarnation and `seq` order the entries of one owner. Links, rates, machine and group
+   * are left out: they would show the node's neighbours.
    */
   readonly member: MemberRecord
 }

@@ -4,7 +4,10 @@ import type { BlockRange } from '@shoal/model'
 import { limits } from '@shoal/protocol'
 import { memberLimits } from '../limits.ts'
 
-/** A node's hardware as it measured it at the start. Integers, so that every peer computes the same plan. */
+/**
+ * A node's hardware as the node announces it: measured at the start, later corrected by real steps. Integers, so that every
+ * peer computes the same plan.
+ */
 export interface MemberHardware {
   /** Memory this node gives to weights, KV and journals together. */
   readonly memoryBytes: number
@@ -14,7 +17,7 @@ export interface MemberHardware {
   readonly decodeMicrosPer1024Past?: number
   /** Time of one row of a prefill chunk through one block. */
   readonly prefillMicrosPerRowBlock: number
-  /** Bandwidth of the slower direction of its link; 0 when not measured. */
+  /** The highest of the record's `rates`; 0 when none was measured. */
   readonly bandwidthBytesPerSecond: number
   readonly device: string
   readonly threads: number
@@ -52,9 +55,9 @@ export interface MemberRecord {
   /** Multiaddrs. */
   readonly addresses: readonly string[]
   readonly version: string
-  /** Smallest round trip seen to a neighbour, by peer id, in microseconds. */
+  /** Round trip to each neighbour, by peer id, in microseconds; coarser than measured (`linksToAnnounce`). */
   readonly links: Readonly<Record<string, number>>
-  /** Bytes per second that came from a neighbour, coarsely, by peer id; absent when none was measured. */
+  /** Bytes per second received from each neighbour, by peer id, in steps of half an octave; absent when none was measured. */
   readonly rates?: Readonly<Record<string, number>>
   /**
    * Present when the peer takes part in groups that plans form. Peers that share a machine, and so its cores, have

@@ -14,15 +14,15 @@ export interface SealedRecord {
 export type Signer = Pick<Transport, 'sign' | 'verify'>
 
 /**
- * The bytes to sign. Kind and document come before the body, so that a signature is valid for one kind and one swarm
- * only.
+ * The bytes to sign. The kind and the swarm's manifest id come before the body, so that a signature is valid for one kind
+ * and one swarm only.
  */
 export function signedBytes(
   kind: 'member' | 'beat' | 'hardware',
-  document: string,
+  swarm: string,
   body: Uint8Array,
 ): Uint8Array {
-  const prefix = new TextEncoder().encode(`shoal-${kind}:1:${document}:`)
+  const prefix = new TextEncoder().encode(`shoal-${kind}:1:${swarm}:`)
   const bytes = new Uint8Array(prefix.length + body.length)
   bytes.set(prefix)
   bytes.set(body, prefix.length)
@@ -30,11 +30,7 @@ export function signedBytes(
 }
 
 /** @throws {ShoalError} `limit-exceeded` when the record would be refused by every reader */
-export async function sealRecord(
-  signer: Signer,
-  document: string,
-  record: MemberRecord,
-): Promise<SealedRecord> {
+export async function sealRecord(signer: Signer, swarm: string, record: MemberRecord): Promise<SealedRecord> {
   const body = encodeRecord(record)
   if (body.length > limits.maxRecordBytes) {
     throw new ShoalError(
@@ -43,13 +39,13 @@ export async function sealRecord(
     )
   }
   const bytes = new Uint8Array(signatureBytes + body.length)
-  bytes.set(await signer.sign(signedBytes('member', document, body)))
+  bytes.set(await signer.sign(signedBytes('member', swarm, body)))
   bytes.set(body, signatureBytes)
   return { record, bytes }
 }
 
 /** @throws {ShoalError} `bad-frame` unless the bytes are a record that is signed by the peer it names */
-export async function openRecord(signer: Signer, document: string, bytes: Uint8Array): Promise<SealedRecord> {
+export async function openRecord(signer: Signer, swarm: string, bytes: Uint8Array): Promise<SealedRecord> {
   if (bytes.length <= signatureBytes)
     throw new ShoalError('bad-frame', 'a member record is shorter than its signature')
   const body = bytes.subarray(signatureBytes)
@@ -57,7 +53,7 @@ export async function openRecord(signer: Signer, document: string, bytes: Uint8A
   if (
     !(await signer.verify(
       record.peerId,
-      signedBytes('member', document, body),
+      signedBytes('member', swarm, body),
       bytes.subarray(0, signatureBytes),
     ))
   ) {
@@ -67,18 +63,13 @@ export async function openRecord(signer: Signer, document: string, bytes: Uint8A
   return { record, bytes: bytes.slice() }
 }
 
-export async function sealBeat(
-  signer: Signer,
-  document: string,
-  peer: string,
-  body: BeatBody,
-): Promise<Beat> {
+export async function sealBeat(signer: Signer, swarm: string, peer: string, body: BeatBody): Promise<Beat> {
   const bytes = encodeBeatBody(body)
   return {
     type: 'beat',
     peer,
     body: bytes,
-    signature: await signer.sign(signedBytes('beat', document, bytes)),
+    signature: await signer.sign(signedBytes('beat', swarm, bytes)),
   }
 }
 
@@ -90,6 +81,6 @@ export function readBeat(beat: Beat): BeatBody {
   return decodeBeatBody(beat.body)
 }
 
-export function verifyBeat(signer: Signer, document: string, beat: Beat): Promise<boolean> {
-  return signer.verify(beat.peer, signedBytes('beat', document, beat.body), beat.signature)
+export function verifyBeat(signer: Signer, swarm: string, beat: Beat): Promise<boolean> {
+  return signer.verify(beat.peer, signedBytes('beat', swarm, beat.body), beat.signature)
 }

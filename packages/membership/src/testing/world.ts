@@ -34,7 +34,7 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
 
 /** Members of one swarm on a memory network under virtual time: for tests and simulations. */
 export class World {
-  /** For the script that is played on the world; the peers have their own. */
+  /** Randomness for the test or simulation that drives the world. Each peer has randomness of its own. */
   readonly random: Random
   readonly network: MemoryNetwork
   readonly inhabitants = new Map<string, Inhabitant>()
@@ -114,7 +114,7 @@ export class World {
     const startMs = this.clock.nowMs()
     while (!holds()) {
       if (this.clock.nowMs() - startMs >= withinMs)
-        throw new Error(`it does not hold after ${withinMs} virtual ms (seed ${this.#seed})`)
+        throw new Error(`the condition does not hold after ${withinMs} virtual ms (seed ${this.#seed})`)
       await this.run(1)
     }
     return this.clock.nowMs() - startMs

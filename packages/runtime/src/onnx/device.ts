@@ -18,7 +18,10 @@ export interface OnnxDeviceOptions {
   /** Threads per call. */
   readonly threads: number
   readonly logger: Logger
-  /** The numeric class to report without probing, which takes as long as loading some blocks: where nobody compares bits. */
+  /**
+   * The numeric class to report. The fixed probe is then skipped, which takes as long as loading some blocks. Only for uses
+   * in which nobody compares bits.
+   */
   readonly numericClass?: string
 }
 

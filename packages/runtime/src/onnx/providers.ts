@@ -3,7 +3,7 @@ import { binding } from 'onnxruntime-node/dist/binding.js'
 /** An execution provider of the onnxruntime that is installed here. */
 export interface ComputeProvider {
   readonly name: string
-  /** Its libraries come with onnxruntime. Others need libraries of the system (CUDA, say). */
+  /** Whether its libraries come with onnxruntime. Other providers need libraries of the system (CUDA, for example). */
   readonly bundled: boolean
   /** Whether this runtime computes with it. */
   readonly used: boolean

@@ -18,7 +18,7 @@ export interface SpanLoading extends Pick<Device, 'loadBlocks' | 'loadRank'> {
   closeMailboxes(): void
 }
 
-/** @param onVerdict called with the padding that each loaded span needs; null when none makes its rows independent */
+/** @param onVerdict called with the padding that each loaded span needs; null when no padding makes rows independent of their grouping */
 export function createSpanLoading(
   client: ComputeClient,
   manifest: Manifest,

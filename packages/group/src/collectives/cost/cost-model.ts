@@ -11,7 +11,7 @@ export interface ExchangeCosts {
   readonly parallel: number
 }
 
-/** Cost of waking up for a message or for the first of many pieces, beside the travel time. */
+/** Cost of waking up for a message, or for the first of several pieces, in milliseconds, without the travel time. */
 const messageMs = 0.02
 
 /**

@@ -43,7 +43,7 @@ export function createHalfComputer(
     { [partialOutput]: partial }: Readonly<Record<string, Float32Array>>,
     values: number,
   ): Float32Array => {
-    if (partial === undefined) throw new Error('a half-block has a partial sum')
+    if (partial === undefined) throw new Error(`the graph of a half-block returned no ${partialOutput}`)
     return partial.subarray(0, values)
   }
 

@@ -23,7 +23,7 @@ export function createHeadComputer(
     const computed = paddedRows(padding, rows)
     const input = tensors.float32(padRows(padding, hidden, rows), [computed, hiddenSize])
     const logits = session.run({ [hiddenInput]: input }, [logitsOutput])[logitsOutput]
-    if (logits === undefined) throw new Error('the head has logits')
+    if (logits === undefined) throw new Error(`the graph of the head returned no ${logitsOutput}`)
     if (computed === rows) return logits
     const wanted = logits.slice(0, rows * vocabularySize)
     freeMemory(logits.buffer)

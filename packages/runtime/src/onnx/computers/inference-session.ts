@@ -20,7 +20,8 @@ export interface SessionOptions {
 }
 
 /**
- * Loads a graph. This is the only door to onnxruntime. It uses the binding's synchronous object instead of the public
+ * Loads a graph. No other module runs onnxruntime (`providers.ts` and `fixed-probe.ts` only ask for its providers and its
+ * version). It uses the binding's synchronous object instead of the public
  * wrapper, which only adds a turn of the event loop and blocks the thread all the same; the binding is not a public
  * interface, so the version of onnxruntime-node is pinned exactly.
  *

@@ -6,7 +6,7 @@ type Tensor = ReturnType<typeof tensors.float32>
 
 /**
  * The keys or the values of one session in one block: float32 `[1, heads, capacity, headSize]`, of which the first rows of
- * each head are in use. How many they are, the cache knows.
+ * each head are in use. Their number is the `length` of the cache that owns the buffer.
  */
 export interface KeyValueBuffer {
   /** Name of the graph's input for this buffer. */

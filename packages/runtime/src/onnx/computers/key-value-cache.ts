@@ -28,7 +28,7 @@ export function createKeyValueCache(span: Span, tokenBudget: number): KeyValueCa
   /** Values of one position in all buffers. */
   const width = buffers.reduce((sum, buffer) => sum + buffer.width, 0)
   let length = 0
-  /** Buffer by buffer, so that only one at a time is in memory twice. */
+  /** Grows the buffers one after the other, so that only one of them at a time is in memory twice. */
   const reserve = (wanted: number): void => {
     const next = keyValueCapacity(wanted, tokenBudget)
     for (const buffer of buffers) if (wanted > buffer.capacity) buffer.grow(next, length)

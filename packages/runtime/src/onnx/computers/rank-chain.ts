@@ -58,7 +58,7 @@ export function createRankChain({ clock, span, paddingOf, load, sum }: RankChain
     throw error
   }
 
-  /** @param stream becomes what the blocks make of it */
+  /** @param stream the residual stream, float32 `[rows, hiddenSize]`; overwritten with the output of the blocks */
   const pass = async (
     caches: readonly KeyValueCache[],
     first: number,
@@ -97,7 +97,7 @@ export function createRankChain({ clock, span, paddingOf, load, sum }: RankChain
   }
 }
 
-/** Finds the row padding of a rank's share of a block on this machine; its own partial rows stand in for the sum. */
+/** Finds the row padding of a rank's share of a block on this machine. The rank's own partial rows stand in for the sum. */
 export function selfProbeRank(
   clock: Pick<Clock, 'nowMs'>,
   spec: BlockSpec,
@@ -141,7 +141,10 @@ interface Computed {
   readonly computedMs: number
 }
 
-/** Yields each half's partial rows, and adds their sum to the stream, as the norm of a whole block would. */
+/**
+ * Yields each half's partial rows, takes the sum of all ranks, and adds it to the stream: the float32 addition that the
+ * fused norm makes inside a whole block.
+ */
 function* throughBlock(
   clock: Pick<Clock, 'nowMs'>,
   computer: HalfComputer,

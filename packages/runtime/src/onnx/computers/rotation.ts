@@ -3,10 +3,10 @@ import { ropeTables, type RopeTables } from '../../rope.ts'
 import { attentionInputs } from '../graph/attention.ts'
 import { tensors, type Feeds } from './inference-session.ts'
 
-/** Rotation tables for at least so many positions, as graph inputs. */
+/** Cosines and sines of the rotary embedding for at least `positions` positions, as graph inputs. */
 export type Rotation = (positions: number) => Feeds
 
-/** Tables as long as the longest session so far: for a context of 128k positions they would have 33 MB. */
+/** The tables grow with the longest session so far, because those of a whole context of 128k positions take 33 MB. */
 export function createRotation(attention: Pick<AttentionSpec, 'rope' | 'headSize'>): Rotation {
   let tables: RopeTables = { positions: 0, cosines: new Float32Array(), sines: new Float32Array() }
   let feeds: Feeds = {}
@@ -23,7 +23,7 @@ export function createRotation(attention: Pick<AttentionSpec, 'rope' | 'headSize
   }
 }
 
-/** Rotations for the blocks of a span; blocks with the same rotary embedding share their tables. */
+/** Rotary embeddings for the blocks of a span. Blocks with the same parameters share their tables. */
 export function createRotations(): (attention: AttentionSpec) => Rotation {
   const known = new Map<string, Rotation>()
   return ({ rope, headSize }) => {

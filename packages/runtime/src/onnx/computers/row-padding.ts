@@ -1,7 +1,7 @@
 /**
  * How a call's rows are padded so that the bits of a row do not depend on how many rows came with it (rule R3 of
  * docs/numerics.md): not at all, a single row to two, or to an even number. Extra rows are copies of the last one, and their
- * results are dropped. From the cheapest to the most expensive.
+ * results are dropped. The list is in order of cost, the cheapest first.
  */
 export const rowPaddings = ['none', 'one-becomes-two', 'even'] as const
 export type RowPadding = (typeof rowPaddings)[number]

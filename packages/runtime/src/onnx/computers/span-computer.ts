@@ -51,7 +51,7 @@ export function createSpanComputer(
     )
     cache.append(results, rows)
     const output = results[hiddenOutput]
-    if (output === undefined) throw new Error('the graph has hidden states')
+    if (output === undefined) throw new Error(`the graph returned no ${hiddenOutput}`)
     if (computed === rows) return output
     const wanted = output.slice(0, hidden.length)
     freeMemory(output.buffer)
@@ -76,8 +76,8 @@ export function createSpanComputer(
   }
 }
 
-/** The rotation that the blocks of one graph share. */
+/** The rotary embedding that the blocks of one graph share. */
 function rotationOf({ blocks: [first] }: Span): Rotation {
-  if (first === undefined) throw new Error('a graph without blocks rotates nothing')
+  if (first === undefined) throw new Error('a span computer needs a graph with blocks')
   return createRotation(first.attention)
 }

@@ -12,7 +12,7 @@ import { hiddenSizeOf, type Span } from '../../span.ts'
 import { noNumericClass } from '../../probe/no-numeric-class.ts'
 import { seededBytes, seededValues, seedOf } from '../../probe/seeded-values.ts'
 
-/** Two blocks, so that norms with and without a branch to add are met. */
+/** Two blocks, so that norms with and without a branch to add occur. */
 const range = { start: 0, end: 2 }
 
 /**
@@ -21,7 +21,7 @@ const range = { start: 0, end: 2 }
  */
 const pasts = [0, 300, 1100]
 
-/** Even, as every padding leaves them alone; 66 exceeds one query block at head size 32. */
+/** Even numbers, which no padding changes; 66 exceeds one query block at head size 32. */
 const rowCounts = [2, 66]
 
 /**

@@ -10,7 +10,7 @@ import { norm } from './norm.ts'
  */
 export const paddingRows = 3
 
-/** The operator itself rotates heads of these sizes only. */
+/** The operator itself applies the rotary embedding only to heads whose size is a multiple of this. */
 const rotationMultiple = 16
 
 export const attentionInputs = {
@@ -36,7 +36,7 @@ export function declareAttentionInputs({ builder }: WeightedGraph, { headSize }:
   builder.input(attentionInputs.sines, 'float32', ['positions', headSize / 2])
 }
 
-/** Names of a block's KV tensors at the graph's border. */
+/** Names of a block's keys and values as inputs and outputs of the graph. */
 export function keyValueNames(block: number): {
   pastKey: string
   pastValue: string
@@ -92,7 +92,7 @@ export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, 
     microsoft,
   )
   if (attended === undefined || presentKey === undefined || presentValue === undefined)
-    throw new Error('attention has three outputs')
+    throw new Error('GroupQueryAttention needs three outputs')
   const positionAxis = builder.integers('axis-2', [2])
   for (const [present, name] of [
     [presentKey, names.newKey],

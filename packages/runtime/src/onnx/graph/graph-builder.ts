@@ -58,7 +58,7 @@ export function createGraphBuilder(): GraphBuilder {
     domain: string,
   ): string => {
     const [name] = add(operator, from, [operator], attributes, domain)
-    if (name === undefined) throw new Error('a node has at least one output')
+    if (name === undefined) throw new Error('a node needs at least one output')
     return name
   }
   const builder: GraphBuilder = {

@@ -28,7 +28,7 @@ export interface HalfRequest {
  * blocks, cut where the ranks' partial sums must meet.
  *
  * The caller adds the sum of all partial rows to the residual stream, in one float32 addition as the norm inside a whole
- * block makes it. So every rank has the same stream, and a group of one rank has the bits of no group. The stream is no
+ * block makes it. So every rank has the same stream, and a group of one rank computes the bits of a single peer. The stream is no
  * output of the graph, because the Node binding allocates an array on the collector's heap for each output.
  *
  * Inputs: `hidden-in` `[rows, hiddenSize]`; for attention those of a span. Outputs: `partial-out` `[rows, hiddenSize]`;
@@ -47,7 +47,7 @@ export function halfGraph({ spec, profile, block, half, weights }: HalfRequest):
     half === 'attention'
       ? appendAttention(graph, spec, block, residual)
       : appendFeedForward(graph, spec, block, residual)
-  if (branch === null) throw new Error('a half-block adds something')
+  if (branch === null) throw new Error('a half-block left no branch to output')
   builder.output(branch, partialOutput, 'float32', shape)
   return encodeModel(builder.build())
 }

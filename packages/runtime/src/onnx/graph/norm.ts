@@ -9,8 +9,8 @@ export interface Residual {
 
 /**
  * RMSNorm of `hidden + branch` (rule R1 of docs/numerics.md): always the operator that adds and normalises at once,
- * with a zero branch where there is none, because the plain norm rounds differently. That makes a cut between two
- * blocks invisible, and it is the only norm whose bits agree on every CPU family.
+ * with a zero branch where there is none, because the plain norm rounds differently. So a cut between two
+ * blocks changes no bits. It is also the only norm whose bits agree on every CPU family.
  */
 export function norm(
   { builder }: WeightedGraph,
@@ -26,6 +26,6 @@ export function norm(
     { epsilon: { float: epsilon } },
     microsoft,
   )
-  if (normed === undefined || sum === undefined) throw new Error('the norm has two outputs')
+  if (normed === undefined || sum === undefined) throw new Error('the norm needs two outputs')
   return { normed, sum }
 }

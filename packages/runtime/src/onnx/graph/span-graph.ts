@@ -17,7 +17,7 @@ export const logitsOutput = 'logits'
 /** The projection from the residual stream to logits. */
 export type HeadSpec = Pick<ModelConfig, 'hiddenSize' | 'normEpsilon' | 'vocabularySize' | 'tiedEmbeddings'>
 
-/** What a graph computes: the blocks of a span, which may be none, and the head behind them or not. */
+/** What a graph computes: the blocks of a span (`noBlocks` for none), and with `head` the head behind them. */
 export interface SpanRequest {
   readonly span: Span
   readonly profile: NumericProfile
@@ -42,7 +42,7 @@ export function spanGraph({ span, profile, head, weights }: SpanRequest): Uint8A
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
   const hiddenSize = span.blocks[0]?.hiddenSize ?? head?.hiddenSize
-  if (hiddenSize === undefined) throw new Error('a graph has blocks, a head or both')
+  if (hiddenSize === undefined) throw new Error('a graph needs blocks, a head or both')
   let residual: Residual = {
     hidden: builder.input(hiddenInput, 'float32', ['rows', hiddenSize]),
     branch: null,
@@ -70,6 +70,7 @@ function sharedAttention(blocks: readonly BlockSpec[]): AttentionSpec | null {
   return first
 }
 
+/** The residual stream with its branch added. */
 function closed({ builder }: WeightedGraph, { hidden, branch }: Residual): string {
   return branch === null ? hidden : builder.node('Add', [hidden, branch])
 }

@@ -80,7 +80,7 @@ export interface CallRequest<Name extends CallName = CallName> {
 
 /** The fields of an error; the object itself would lose its class on the way. */
 export interface CallFailure {
-  /** Code of a ShoalError; null for an error that is a bug of ours, which keeps its stack. */
+  /** Code of a ShoalError; null for any other error, which is a bug in this software and keeps its stack. */
   readonly code: string | null
   readonly definite: boolean
   readonly message: string

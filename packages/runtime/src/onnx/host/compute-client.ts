@@ -55,7 +55,7 @@ export function createComputeClient(start: (listener: ComputeHostListener) => Co
       for (const id of pending.keys()) settle(id)?.reject(ended)
     },
   })
-  /** Calls without rows are exempt: they free something, or sessions bound their number. */
+  /** Calls without float arrays are exempt: they free something, or the limit on sessions bounds their number. */
   const checkRoom = (bytes: number): void => {
     const full = pending.size >= limits.queuedCallsMax || queuedBytes + bytes > limits.queuedBytesMax
     if (bytes > 0 && full)
@@ -74,7 +74,7 @@ export function createComputeClient(start: (listener: ComputeHostListener) => Co
       if (ended !== null) throw ended
       checkRoom(bytes)
       const id = nextId
-      // When this throws, nothing waits for an answer.
+      // Posted first: when this throws, no pending call is left behind.
       host.post({ id, name, arguments: fields }, buffers)
       nextId += 1
       // The reply to this id is the result of this call's name: the engine answers with nothing else.

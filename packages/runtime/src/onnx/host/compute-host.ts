@@ -2,7 +2,7 @@ import type { ShoalError } from '@shoal/host'
 import type { CallReply, CallRequest } from './compute-calls.ts'
 
 /**
- * Where a device's engine runs: a thread of this process, later also a process of its own. The device reaches its engine
+ * Where a device's engine runs: today a thread of this process; a process of its own is planned. The device reaches its engine
  * through this interface only, so nothing above it knows which of the two it is.
  *
  * Requests are answered in the order in which they were posted.

@@ -10,9 +10,9 @@ import type { BlockingSum } from '../computers/rank-chain.ts'
 const states = { idle: 0, posted: 1, answered: 2, failed: 3 } as const
 const stateAt = 0
 const countAt = 1
-/** Byte offset of the milliseconds, a float64 behind the two int32. */
+/** Byte offset of `computedMs`, a float64 behind the two int32. */
 const computedAtByte = 8
-/** A cache line, so that the state and the rows do not share one. */
+/** One cache line of the CPU, so that the state and the rows do not share one. */
 const headBytes = 64
 
 /** @param values of the longest exchange */

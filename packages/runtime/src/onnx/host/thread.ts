@@ -10,7 +10,7 @@ import type { ThreadData } from './thread-host.ts'
  * The thread that computes: one per device, and the only one that calls onnxruntime, whose calls block. Requests are
  * answered one after the other in the order of their arrival, also while a rank waits for others in this thread.
  */
-if (parentPort === null) throw new Error('thread.ts is started as a worker thread')
+if (parentPort === null) throw new Error('thread.ts must be started as a worker thread')
 const port = parentPort
 const { settings, gateMemory } = workerData as ThreadData
 const engine = createComputeEngine(
@@ -18,7 +18,7 @@ const engine = createComputeEngine(
   settings,
   nativeGate(gateMemory),
 )
-/** The device's side bounds its length. */
+/** Requests that are not answered yet. The compute client bounds their number (`checkRoom`). */
 const waiting: CallRequest[] = []
 
 async function answer(request: CallRequest): Promise<CallReply> {

@@ -16,8 +16,8 @@ export type TensorBytes = (tensor: ManifestTensor, offset: number, length: numbe
 
 /**
  * Constants of a rank's share. Packed tensors are hashed as a whole, so each rank has the whole ones on disk, and its part is
- * cut from them here. The rows of a part are contiguous in the file; its inputs are not, so each row of `output` and
- * `down` is cut.
+ * cut from them here. The rows (outputs) of a part are contiguous in the file. Its columns (inputs) are not, so each row
+ * of the matrices `output` and `down` is cut.
  */
 export function shareSource(manifest: Manifest, share: RankShare, read: TensorBytes): WeightSource {
   const { config, profile } = manifest
