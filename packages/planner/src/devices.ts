@@ -1,7 +1,7 @@
 import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import { ModelError } from '@shoal/model'
 
-/** Most devices in one file, more than anybody plans for. */
+/** Most devices in one file. */
 const devicesMax = 4096
 
 /**
@@ -11,8 +11,8 @@ const devicesMax = 4096
  *                     "bandwidthMbit": 1000, "numericClass": "avx2" }],
  *       "links": [{ "between": ["desk", "shelf"], "rttMs": 0.4 }], "defaultRttMs": 2 }
  *
- * Only `name`, `memory` (bytes, or text with KiB, MiB, GiB) and `decodeMsPerBlock` are required. Where
- * `prefillMsPerRowBlock` is absent, a row of a prefill costs a tenth of a decode step.
+ * Only `name`, `memory` (bytes, or a string with a unit: B, KB, MB, GB, KiB, MiB, GiB) and `decodeMsPerBlock` are
+ * required. Where `prefillMsPerRowBlock` is absent, a row of a prefill costs a tenth of a decode step.
  * @throws {ModelError} `bad-request` with the name of the field
  */
 export function parseDevices(text: string): Snapshot {
@@ -21,7 +21,7 @@ export function parseDevices(text: string): Snapshot {
     parseDevice(asObject(device, `devices[${index}]`), `devices[${index}]`),
   )
   if (devices.length === 0 || devices.length > devicesMax)
-    throw refuse(`devices must list 1 to ${devicesMax}`)
+    throw refuse(`devices must list 1 to ${devicesMax} devices`)
   if (new Set(devices.map(({ peerId }) => peerId)).size < devices.length)
     throw refuse('two devices have the same name')
   const links = parseLinks(
@@ -35,14 +35,14 @@ export function parseDevices(text: string): Snapshot {
 function parseDevice(device: Fields, at: string): SnapshotMember {
   const name = device['name']
   if (typeof name !== 'string' || name === '' || name.length > 128)
-    throw refuse(`${at}.name must be a text of 1 to 128 characters`)
+    throw refuse(`${at}.name must be a string of 1 to 128 characters`)
   const decodeMs = positive(device['decodeMsPerBlock'], `${at}.decodeMsPerBlock`)
   const prefillMs =
     device['prefillMsPerRowBlock'] === undefined
       ? decodeMs / 10
       : positive(device['prefillMsPerRowBlock'], `${at}.prefillMsPerRowBlock`)
   const numericClass = device['numericClass'] ?? 'none'
-  if (typeof numericClass !== 'string') throw refuse(`${at}.numericClass must be a text`)
+  if (typeof numericClass !== 'string') throw refuse(`${at}.numericClass must be a string`)
   return {
     peerId: name,
     incarnation: 1,
@@ -139,6 +139,6 @@ function parseMemory(value: unknown, name: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([KMG]i?B|B|)$/.exec(String(value)) ?? []
   const bytes = Math.round(Number(number) * (unitBytes[unit ?? ''] ?? Number.NaN))
   if (!Number.isSafeInteger(bytes) || bytes < 1)
-    throw refuse(`${name} must be a number of bytes, such as "8GiB"`)
+    throw refuse(`${name} must be a number of bytes, or a string such as "8GiB"`)
   return bytes
 }

@@ -2,13 +2,16 @@ import { plan, usersOf, type Objective, type Plan, type PlanOptions } from './pl
 import type { Prediction } from './costs/predict.ts'
 import type { PlannerSnapshot } from './snapshot.ts'
 
-/** One plan of the Pareto front: no other objective's plan is better in both token time and throughput. */
+/**
+ * One plan of the Pareto front: no other plan is at least as good in token time and throughput and better in one of
+ * them.
+ */
 export interface FrontPlan {
   readonly objective: Objective
   readonly plan: Plan
 }
 
-/** The plans of all objectives, without those that another plan beats in both token time and throughput. */
+/** The plans of all objectives without those that another plan dominates. Of equal plans the first stays. */
 export function paretoFront(
   snapshot: PlannerSnapshot,
   options: Omit<PlanOptions, 'objective'> = {},
@@ -26,13 +29,13 @@ export function paretoFront(
   })
 }
 
-/** Whether a plan is at least as good in both and better in one. Of equals the first dominates. */
+/** Whether `a` is at least as good as `b` in token time and throughput and better in one, or equal and first. */
 function dominates(a: Prediction, b: Prediction, isBefore: boolean): boolean {
   if (a.tpotMicros > b.tpotMicros || a.periodMicros > b.periodMicros) return false
   return a.tpotMicros < b.tpotMicros || a.periodMicros < b.periodMicros || isBefore
 }
 
-/** What one device adds to a plan, measured by the plan without it. */
+/** What one device adds to a plan, found by planning without it. */
 export interface Contribution {
   readonly peer: string
   readonly role: 'stage' | 'replica' | 'unused'
@@ -71,7 +74,7 @@ export function explain(snapshot: PlannerSnapshot, options: PlanOptions): readon
   }
   for (const { start, end } of made.uncovered) lines.push(`  blocks ${start}:${end} fit nowhere`)
   if (prediction === null) return [...lines, 'the devices cannot hold the model together']
-  lines.push(`  ${figures(prediction)}`, 'plans that no other beats in both')
+  lines.push(`  ${figures(prediction)}`, 'plans that no other plan beats in both time per token and tokens/s')
   for (const { objective, plan: other } of paretoFront(snapshot, options)) {
     if (other.prediction !== null)
       lines.push(`  ${objective}: ${other.route.length} stages, ${figures(other.prediction)}`)
@@ -84,7 +87,7 @@ export function explain(snapshot: PlannerSnapshot, options: PlanOptions): readon
 }
 
 function figures({ tpotMicros, ttftMicros, promptTokens, tokensPerSecond }: Prediction): string {
-  return `${ms(tpotMicros)} ms per token, first after ${ms(ttftMicros)} ms (${promptTokens} tokens of prompt), ${tokensPerSecond.toFixed(1)} tokens/s when full`
+  return `${ms(tpotMicros)} ms per token, first token after ${ms(ttftMicros)} ms (prompt of ${promptTokens} tokens), ${tokensPerSecond.toFixed(1)} tokens/s when the pipeline is full`
 }
 
 function reason({ peer, role, tpotMicrosWithout }: Contribution, { tpotMicros }: Prediction): string {
@@ -94,7 +97,7 @@ function reason({ peer, role, tpotMicrosWithout }: Contribution, { tpotMicros }:
     return `${peer}: in; without it ${ms(tpotMicrosWithout)} ms per token (${change >= 0 ? '+' : ''}${change}%)`
   if (role === 'replica')
     return `${peer}: a copy in case a stage is lost; as a stage it would not make a token faster`
-  return `${peer}: out; it has no memory for a block`
+  return `${peer}: out; one block does not fit its memory`
 }
 
 function ms(micros: number): string {

@@ -28,10 +28,16 @@ export interface MadePlan {
   readonly bestMicros: number | null
 }
 
-/** A plan that is better by less than this is not worth a move: the threshold of Petals (Borzunov et al., 2023). */
+/**
+ * A plan that is better by less than this factor (in thousandths) is not worth moving a node: the threshold of Petals
+ * (Borzunov et al., 2023).
+ */
 const keepPermille = 1250
 
-/** @param apart every member as a node by itself, with the hardware that it has without its group */
+/**
+ * Makes the plan for one grouping, which may be empty.
+ * @param apart every member as a node by itself, with the hardware that it has without its group
+ */
 export function makePlan(
   apart: PlannerSnapshot,
   { users, promptTokens }: MakeOptions,

@@ -14,7 +14,7 @@ export interface PlanOptions {
   readonly objective: Objective
   /** Length of the prompt for which the time to the first token is predicted. Default: 256. */
   readonly promptTokens?: number
-  /** How ranks would share this model's blocks. With it, near peers that take part may form groups. */
+  /** How ranks would share this model's blocks. When it is given, near peers that take part may form groups. */
   readonly shares?: SharesOf
 }
 
@@ -22,11 +22,11 @@ export interface Plan {
   readonly objective: Objective
   /** What each node is to hold, replicas included; sorted by first block, then peer id. */
   readonly placements: readonly Placement[]
-  /** The placements without groups: what the peers of a group hold until it serves. */
+  /** The placements of the plan without groups. The peers of a group hold them until the group serves. */
   readonly apart: readonly Placement[]
   /** The route that a single generation would take; empty while blocks are uncovered. */
   readonly route: readonly Placement[]
-  /** Blocks that no node can hold yet. */
+  /** Blocks for which no node has memory. */
   readonly uncovered: readonly BlockRange[]
   readonly prediction: Prediction | null
   /** Whether spans held now were kept although another cut would be faster. */
@@ -41,7 +41,7 @@ export function plan(snapshot: PlannerSnapshot, options: PlanOptions): Plan {
   const { objective, promptTokens, shares } = options
   const making = { users: usersOf[objective], promptTokens }
   const single = makePlan(apartSnapshot(snapshot), making)
-  // Sums make one token faster but leave the work per token as it is, so groups help one user at a time.
+  // A group makes one token faster but does not lessen the work per token, so groups help only while one user waits.
   const grouped =
     objective === 'latency' && shares !== undefined
       ? chooseGroups(snapshot, { making, single, shares })

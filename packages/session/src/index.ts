@@ -1,10 +1,10 @@
 /**
  * One generation along a given route: a coordinator that has embedding, head and sampler, and stages that hold the blocks.
- * Read docs/session.md first, then `step-rules.ts` (what a stage accepts), `stage-session.ts` (what it does with it) and
- * `route-session.ts` (the coordinator). For a stage that is lost: docs/failover.md, `replay-rules.ts`, `active-route.ts` and
- * `rerouter.ts`; for one that leaves: `moves.ts`, `transfers.ts` and `stage-hand-over.ts`.
+ * Read docs/session.md first, then `step-rules.ts` (which steps a stage accepts), `stage-session.ts` (how it computes
+ * them) and `route-session.ts` (the coordinator). For a stage that is lost: docs/failover.md, `replay-rules.ts`,
+ * `active-route.ts` and `rerouter.ts`; for one that leaves: `moves.ts`, `transfers.ts` and `stage-hand-over.ts`.
  *
- * Routes, runners and the transport are handed in. Nothing here knows a planner, a model's text or its tokens' meaning.
+ * Routes, runners and the transport are handed in. This package imports no planner and no tokenizer.
  *
  * @example
  * // A node:

@@ -4,13 +4,14 @@ import type { MemberHardware } from '@shoal/membership'
 export const planningPast = 512
 
 /**
- * Records state the slope per so many positions, so that a tenth of a microsecond per position is still an integer.
+ * Records state the slope of the decode time per this many positions, because a slope per position would be a fraction
+ * of a microsecond and records have integers only.
  */
 const slopePositions = 1024
 
 /**
- * Time of one row through one block behind `past` cached positions, in microseconds. Attention reads the whole cache, so
- * the time is a straight line over its length. A member that has not measured the slope counts as flat.
+ * Time of one row through one block after `past` cached positions, in microseconds. Attention reads the whole cache, so
+ * the time is linear in its length. A member that has not measured the slope counts as flat.
  */
 export function decodeMicros(
   { decodeMicrosPerBlock, decodeMicrosPer1024Past = 0 }: MemberHardware,

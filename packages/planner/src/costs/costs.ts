@@ -14,7 +14,7 @@ export interface ModelCosts {
 }
 
 /**
- * The costs of a model in a numeric profile. A plan counts blocks, so where blocks differ each is taken for the largest:
+ * The costs of a model in a numeric profile. A plan counts blocks, so where blocks differ each counts as the largest:
  * a plan never puts more on a node than fits.
  */
 export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelCosts {
@@ -65,7 +65,7 @@ export function usableBytes(memoryBytes: number): number {
   return Math.floor((memoryBytes / 1000) * usablePermille)
 }
 
-/** Bytes of the weights and the cache of so many thousandths of a block. */
+/** Bytes of the weights and the cache of a part of a block, given in thousandths. */
 export function blockShareBytes(permille: number, costs: ModelCosts, contextTokens: number): number {
   return Math.ceil(((costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock) * permille) / 1000)
 }

@@ -1,8 +1,8 @@
 import type { SnapshotMember } from '@shoal/membership'
 
 /**
- * Assumed round trip of a link that neither end has measured. It lies between that of a site and that of a continent, so
- * that measured local links are preferred and a far peer is not excluded before it was tried.
+ * Assumed round trip of a link that neither end has measured. The value lies between round trips inside a site and across
+ * a continent, so that measured local links are preferred and a far peer still gets tried.
  */
 export const unmeasuredRttMicros = 20_000
 /** Assumed bandwidth of a link that neither end has measured: a common uplink at home, 40 Mbit/s. */
@@ -24,8 +24,8 @@ export function rttMicros(a: SnapshotMember, b: SnapshotMember): number {
 
 /**
  * Rate of the link between two members. Each end may have measured what it received from the other; the slower figure
- * counts, so that a hop costs the same both ways. Where neither end has measured this link, the slower of the rates counts
- * that the two members have measured on other links.
+ * counts, so that a hop costs the same both ways. Where neither end has measured this link, the slower of the
+ * rates that the two members have measured on other links counts.
  */
 export function bytesPerSecond(a: SnapshotMember, b: SnapshotMember): number {
   const measured = positive(a.rates?.[b.peerId], b.rates?.[a.peerId])
@@ -36,7 +36,7 @@ export function bytesPerSecond(a: SnapshotMember, b: SnapshotMember): number {
   return claims.length === 0 ? unmeasuredBytesPerSecond : Math.min(...claims)
 }
 
-/** A claim of zero is a link that was not measured. */
+/** The measured claims: zero stands for a link that was not measured. */
 function positive(...claims: readonly (number | undefined)[]): number[] {
   return claims.map((claim) => claim ?? 0).filter((claim) => claim > 0)
 }

@@ -39,10 +39,11 @@ const chunkRows = 128
 /**
  * Predicts what a route would do:
  *
- *     TPOT = Σ stages (blocks · µs/block + overhead) + Σ hops (rtt/2 + row/bandwidth), the return hop included
+ *     TPOT = Σ stages (blocks · µs/block + `stageMicros`) + Σ hops (rtt/2 + row/bandwidth + `frameMicros`),
+ *            the return hop included
  *     TTFT = first chunk through all stages and hops + (chunks − 1) · slowest stage of a chunk
  *
- * The coordinator counts as being at the first stage: wherever it is, it adds about the same to every plan.
+ * The coordinator is assumed at the first stage: wherever it really is, it adds about the same to every plan.
  */
 export function predict(
   snapshot: PlannerSnapshot,

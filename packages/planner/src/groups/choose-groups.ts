@@ -22,7 +22,10 @@ export interface ChooseGroupsOptions {
   readonly shares: SharesOf
 }
 
-/** The options with the members as nodes by themselves and the groups that serve now, by leader. */
+/**
+ * The options, with every member as a node by itself (`apart`) and the groups that serve now by their leaders
+ * (`serving`).
+ */
 interface Choice extends ChooseGroupsOptions {
   readonly apart: PlannerSnapshot
   readonly serving: ReadonlyMap<string, Serving>
@@ -35,8 +38,8 @@ interface Serving {
 
 /**
  * The best plan with groups, given the groups that serve now; null when single peers do as well. Groups that serve stay
- * while they are no slower than the best of single peers, and others replace them only when they are clearly faster: a
- * plan that was adopted is stable.
+ * while they are no slower than the best plan of single peers, and other groups replace them only when those are
+ * clearly faster, so that an adopted plan is stable.
  */
 export function chooseGroups(snapshot: PlannerSnapshot, options: ChooseGroupsOptions): MadePlan | null {
   const { making, single, shares } = options
@@ -99,7 +102,10 @@ function servingGroups(
   return serving
 }
 
-/** The groups of the best pipeline of groups. A group of the same members as one that serves is that one, split as it is. */
+/**
+ * The groups of the best pipeline of groups. A proposed group with the members of a serving group is replaced by the
+ * serving one, so its split stays.
+ */
 function propose({ apart, shares, serving }: Choice, cramped: ReadonlySet<string>): readonly NamedGroup[] {
   const { grouped } = planGroups(apart, {
     canSplit: (speeds) => shares(speedsOf(speeds.map((speed) => 1 / speed))) !== null,

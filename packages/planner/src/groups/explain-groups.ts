@@ -24,11 +24,13 @@ export function explainGroups(snapshot: PlannerSnapshot, options: GroupOptions =
   const { pair, savedMicros, paidMicros } = closest
   const names = pair.map(({ member }) => member.peerId).join(' + ')
   if (!(options.canSplit?.(relativeSpeeds(pair)) ?? true))
-    return [`groups: none pays. Heads and columns of this model cannot be shared by ${names}`]
+    return [
+      `groups: none would make a token faster. Heads and columns of this model cannot be shared by ${names}`,
+    ]
   const told = hopMicros(pair[0].member, pair[1].member, snapshot.costs.rowBytes)
   return [
-    `groups: none pays. ${names} come closest: together they would save ${ms(savedMicros)} of computing per block and pay ${ms(paidMicros)} for its two sums`,
-    `  a sum: ${ms(paidMicros / sumsPerBlock)}, of which ${ms(sumOverheadMicros)} whatever the link; each token has to be told to the other first, ${ms(told)}`,
+    `groups: none would make a token faster. ${names} come closest: together they would save ${ms(savedMicros)} of computing per block and pay ${ms(paidMicros)} for its two sums`,
+    `  a sum: ${ms(paidMicros / sumsPerBlock)}, of which ${ms(sumOverheadMicros)} whatever the link; before each token its row travels to the other device, ${ms(told)}`,
   ]
 }
 

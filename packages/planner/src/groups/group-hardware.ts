@@ -8,7 +8,7 @@ import { sumMicros, sumsPerBlock } from './group-sums.ts'
 const chunkRows = 128
 
 /**
- * What a group does, as if it were one peer at its leader's place.
+ * The hardware figures of a group, planned as one peer in its leader's place.
  * @param group the ranks of the group as its members, the leader first, each with the hardware that it has by itself
  * @param permille thousandths of each block that each rank computes
  */

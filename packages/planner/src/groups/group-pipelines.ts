@@ -29,8 +29,8 @@ export interface GroupOptions {
 }
 
 /**
- * The fastest devices are combined in every way, and no more than six of them: the number of partitions grows like Bell's
- * numbers, and larger groups lose more to their sums than they gain.
+ * Most devices that are combined in every way: the fastest ones. The number of partitions grows like the Bell numbers,
+ * and larger groups lose more to their sums than they gain.
  */
 const groupCandidatesMax = 6
 

@@ -30,8 +30,8 @@ export interface Grouping {
 export const noGroups: Grouping = { groups: [], shares: () => null, served: new Map() }
 
 /**
- * Speed of a group's fastest rank. A rank of less than a sixteenth of it is not worth its sums, and on so coarse a scale
- * speeds stay the same while measurements vary a little.
+ * Number that stands for the speed of a group's fastest rank. A rank with less than a sixteenth of that speed is not
+ * worth its sums, and on so coarse a scale small changes of the measurements change no speed.
  */
 const fullSpeed = 16
 

@@ -67,7 +67,7 @@ test('a group is only proposed where it beats single devices, and the explanatio
   const far = four(9000, 32, 50_000)
   expect(planGroups(far).grouped).toEqual(planGroups(far).single)
   expect(explainGroups(far).join('\n')).toMatch(
-    /^groups: none pays\. a \+ b come closest: together they would save 4\.50 ms of computing per block and pay 51\.03 ms for its two sums\n  a sum: 25\.52 ms, of which 0\.45 ms whatever the link/,
+    /^groups: none would make a token faster\. a \+ b come closest: together they would save 4\.50 ms of computing per block and pay 51\.03 ms for its two sums\n  a sum: 25\.52 ms, of which 0\.45 ms whatever the link/,
   )
 })
 
@@ -101,7 +101,7 @@ test('a group whose split the model does not allow is not proposed', () => {
   expect(pairs.grouped?.stages.every(({ peers }) => peers.length <= 2)).toBe(true)
   expect(planGroups(near, { canSplit: () => false }).grouped).toEqual(pairs.single)
   expect(explainGroups(near, { canSplit: () => false })).toEqual([
-    'groups: none pays. Heads and columns of this model cannot be shared by a + b',
+    'groups: none would make a token faster. Heads and columns of this model cannot be shared by a + b',
   ])
 })
 

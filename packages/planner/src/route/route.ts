@@ -11,7 +11,7 @@ export interface RouteRequest {
   readonly range: BlockRange
   /** Most positions that the session will have. A stage without memory for their cache is not used. */
   readonly tokenBudget: number
-  /** Peers that are not used, because they failed just now. */
+  /** Peers that must not be used, in any incarnation. */
   readonly exclude?: ReadonlySet<string>
   /** Peers that failed in this incarnation. They are used again once they announce a higher one. */
   readonly lost?: ReadonlyMap<string, number>
@@ -19,7 +19,7 @@ export interface RouteRequest {
   readonly classes?: ReadonlyMap<number, string>
   /** Peer id of the coordinator. When absent, the first hop and the return hop are not counted. */
   readonly from?: string
-  /** How many sessions each peer has and what share of its time it computes, from its heartbeats. */
+  /** Load of each peer, from its beats. Only the share of time in which it computes (`busyPermille`) counts. */
   readonly load?: ReadonlyMap<string, { readonly sessions: number; readonly busyPermille: number }>
 }
 
@@ -32,7 +32,7 @@ export interface PlannedStage {
   readonly decodeMicros: number
   /** Time per row of a longer step through all blocks of the stage. */
   readonly prefillMicrosPerRow: number
-  /** Time of one row from the stage before to this one. */
+  /** Time of one row from the stage before to this one; 0 for the first stage when the coordinator is not known. */
   readonly hopMicros: number
   /** Time that each further row adds to that hop. */
   readonly hopMicrosPerRow: number
@@ -45,9 +45,9 @@ export type RouteResult =
 
 /**
  * Finds the fastest route over spans that serving members hold now. A shortest path (Dijkstra) visits vertices in the order
- * of the blocks here, so that one pass over the blocks settles each (block, member) vertex. A stage goes on to the end of
- * its span (or of the range) before it hands over, which keeps the graph small. Load stretches a member's time, because a
- * new session there waits for the others' turns.
+ * of the blocks here, so that one pass over the blocks settles each (block, member) vertex. A stage computes up to the
+ * end of its span (or of the range), which keeps the graph small. The time of a busy member counts as longer, because a
+ * new session there waits for the turns of the others.
  */
 export function findRoute(snapshot: PlannerSnapshot, request: RouteRequest): RouteResult {
   const { costs } = snapshot
@@ -101,7 +101,7 @@ export function findRoute(snapshot: PlannerSnapshot, request: RouteRequest): Rou
 }
 
 interface Way {
-  /** Whether some block would change its numeric class. */
+  /** Whether some block would be computed in another numeric class than before. */
   readonly foreign: boolean
   readonly micros: number
   readonly member: SnapshotMember | undefined
@@ -118,7 +118,10 @@ function isExcluded({ peerId, incarnation }: SnapshotMember, { exclude, lost }: 
   return exclude?.has(peerId) === true || incarnation <= (lost?.get(peerId) ?? -1)
 }
 
-/** Whether a block of the range would leave its numeric class. Class `none` promises no bits, so leaving it changes nothing. */
+/**
+ * Whether a block of the range would be computed in another class than before. A block of class `none` has no bits to
+ * keep.
+ */
 function changesClass(
   { numericClass }: SnapshotMember,
   range: BlockRange,

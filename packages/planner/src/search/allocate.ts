@@ -12,8 +12,8 @@ export interface Allocation {
 }
 
 /**
- * Time per token of each of the users who share a pipeline: a token's way through it or the users' turns at its slowest
- * stage, whichever is longer. For one user this cost is the latency, for very many it is the throughput.
+ * Time per token of each of the users who share a pipeline: the time of a token through all stages, or the users' turns
+ * at the slowest stage, whichever is longer. For one user this cost is the latency, for very many it is the throughput.
  */
 export function sharedMicros(
   { tokenMicros, periodMicros }: Pick<Allocation, 'tokenMicros' | 'periodMicros'>,
@@ -25,10 +25,11 @@ export function sharedMicros(
 /**
  * The best way to cut the model over exactly these candidates, each with at least one block. Blocks cost the same
  * everywhere in a model, so only their numbers matter, and under a bound on each stage's time the fastest members take as
- * many as they may. A looser bound never lengthens a token's way and never shortens the period, so the best bound is found
- * by bisection.
+ * many as they may. A looser bound never lengthens the time of a token and never shortens the period, so the best
+ * bound is found by bisection.
  * @param cycleMicros time of all hops of the set, the return hop included
- * @param atMostMicros the cost to beat: that every cut costs more is known after one bound instead of some twenty
+ * @param atMostMicros the cost to beat. If every cut costs more, one bound shows it, and the bisection of some twenty
+ *   is saved
  * @returns undefined when the candidates cannot hold the model, or every cut costs more than `atMostMicros`
  */
 export function allocate(
@@ -51,7 +52,7 @@ export function allocate(
   if (loosest === undefined || users <= 1) return loosest && inOrderOfSet(members, loosest)
   let low = 0
   let high = loosest.periodMicros
-  // Looks for the smallest bound under which the users' turns are no shorter than a token's way.
+  // Looks for the smallest bound under which the users' turns are no shorter than the time of a token.
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2)
     const cut = within(middle)
@@ -70,7 +71,7 @@ function isBetter(a: Cut, b: Cut, users: number): boolean {
   return difference < 0 || (difference === 0 && a.tokenMicros < b.tokenMicros)
 }
 
-/** A set as typed arrays, fastest member first: a search cuts hundreds of thousands of sets. */
+/** A set of candidates, fastest first; as typed arrays, because a search allocates hundreds of thousands of sets. */
 interface Members {
   /** Index in the set of the n-th fastest member. */
   readonly position: Uint16Array

@@ -1,7 +1,7 @@
 import { candidateAt, type Cluster } from './cluster.ts'
 import { comparePipelines, createPipeline, type Pipeline } from './pipeline.ts'
 
-/** Up to so many candidates are planned exactly: the rings of 2^10 subsets and as many cuts take some milliseconds. */
+/** Most candidates for the exact search. The rings and cuts of 2^10 subsets take some milliseconds. */
 export const exactCandidatesMax = 10
 
 /**

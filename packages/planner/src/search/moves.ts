@@ -2,13 +2,13 @@ import { stageMicros } from '../costs/stage.ts'
 import { sharedMicros, type Allocation } from './allocate.ts'
 import { candidateAt, type Cluster } from './cluster.ts'
 
-/** A change of a ring in one of its members. */
+/** A change of one member of a ring: it is dropped, replaced, or followed by a new member. */
 export interface Move {
   /** Index in the ring. */
   readonly at: number
   /** Whether the member at that index leaves the ring. */
   readonly drop: boolean
-  /** The candidate that joins the ring there, behind the member if that one stays. */
+  /** The candidate that joins the ring there: in place of a dropped member, else after the member. */
   readonly add: number | undefined
   /** By how much all hops of the ring together get longer. */
   readonly longer: number
@@ -49,7 +49,7 @@ export interface Limits {
   readonly tokenMicros: number
 }
 
-/** A ring is better in one of two ways: it costs less, or it costs the same and a token's way is shorter. */
+/** A ring is better in one of two ways: it costs less, or it costs the same and a token takes less time. */
 export function limitsToBeat(best: Allocation, users: number): readonly Limits[] {
   const cost = sharedMicros(best, users)
   return [
@@ -66,8 +66,8 @@ export interface RingChange {
 }
 
 /**
- * Whether some cut of the changed ring keeps the limits. This screens moves without allocating a pipeline. Under a limit on
- * each stage the fastest members take as many blocks as they may, which makes a token's way shortest.
+ * Whether some cut of the changed ring keeps the limits. This screens moves without allocating a pipeline: the shortest
+ * time of a token under a limit on each stage results when the fastest members take as many blocks as they may.
  * @param fastestFirst the members of the ring before the change
  */
 export function canKeep(

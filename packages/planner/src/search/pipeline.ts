@@ -1,7 +1,7 @@
 import { allocate, sharedMicros } from './allocate.ts'
 import { candidateAt, type Cluster } from './cluster.ts'
 
-/** One way through the model. */
+/** Candidates that together hold all blocks, with the number of blocks of each. */
 export interface Pipeline {
   /** Candidates by index, in the order of their blocks. */
   readonly order: readonly number[]

@@ -4,11 +4,17 @@ import { planExactly } from './exact.ts'
 import { applyMove, canKeep, limitsToBeat, movesOf } from './moves.ts'
 import { comparePipelines, createPipeline, cycleMicros, normalRing, type Pipeline } from './pipeline.ts'
 
-/** Pools of so many candidates are planned exactly inside the search: a quarter of the exact planner's work. */
+/**
+ * Most candidates of a pool that is planned exactly inside the search. It takes a quarter of the work of the largest
+ * exact plan.
+ */
 const poolMax = 8
 /** How many candidates near a start the moves may bring in. */
 const nearMax = 24
-/** In rings of more stages each move costs more and matters less, so fewer are tried, from fewer centres. */
+/**
+ * A ring of more stages is long: each of its moves costs more to try and matters less, so fewer candidates
+ * (`nearMaxLong`) and fewer centres (`centresMaxLong`) are tried.
+ */
 const longRing = 16
 const nearMaxLong = 8
 const centresMaxLong = 3
@@ -137,7 +143,7 @@ function pipelineOver(cluster: Cluster, set: readonly number[]): Pipeline | unde
   return createPipeline(cluster, normalRing(twoOpt(cluster, order)))
 }
 
-/** Exchanges pairs of hops until none of the exchanges shortens the ring, or for so many rounds. */
+/** Exchanges pairs of hops until none of the exchanges shortens the ring, for at most `roundsMax` rounds. */
 function twoOpt(cluster: Cluster, order: readonly number[]): readonly number[] {
   let best = order
   let cycle = cycleMicros(cluster, best)

@@ -43,7 +43,10 @@ export function breaksHeld(spans: Spans, held: Spans): boolean {
   })
 }
 
-/** Candidates that hold more than their new span keep all of it: releasing blocks helps nobody, and a copy may. */
+/**
+ * Candidates that hold more than their new span keep all of it: the further blocks are useful copies, and releasing
+ * them would help nobody.
+ */
 export function widened(spans: Spans, held: Spans): Spans {
   return new Map(
     [...spans].map(([index, span]) => {

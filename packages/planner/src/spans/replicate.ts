@@ -3,9 +3,9 @@ import { countHolders, type Spans } from './coverage.ts'
 
 /**
  * Gives candidates without a span the blocks that would be missed most: those with the fewest holders; of these, those
- * whose holders are of the candidate's numeric class, because a replacement of the same class continues a stream bit for
- * bit; of these, those with the slowest holders. A candidate that holds blocks already keeps them, because a replica is
- * not worth a move.
+ * with a holder of the candidate's numeric class, because a replacement of the same class continues a stream bit for
+ * bit; of these, those whose holders together are slowest. A candidate that holds blocks already keeps them, because a
+ * replica is not worth a move.
  */
 export function replicate(cluster: Cluster, placed: Spans, held: Spans): Spans {
   const spans = new Map(placed)

@@ -14,19 +14,19 @@ export interface RouteVersion {
   readonly repaired: boolean
 }
 
-/** What became of the former stages, and what the present ones keep. */
+/** Result of an installation: what becomes of the former stages, and which rows the present ones keep. */
 export interface Installed {
-  /** Former stages that the new version keeps. It has a channel use of its own for each, so theirs are to be released. */
+  /** Former stages that are in the new version as well. Their `link` is to be released: the new version has its own. */
   readonly kept: readonly OpenStage[]
   /** Former stages at which the session is to be closed. */
   readonly dropped: readonly OpenStage[]
-  /** For each present stage, how many of its rows are right. */
+  /** For each present stage, how many of its rows are valid. */
   readonly keptRows: readonly number[]
-  /** Whether a stage was replaced that did not leave by a move. */
+  /** Whether this counts as a failover: a stage was replaced other than by the version's move. */
   readonly replaced: boolean
 }
 
-/** What the coordinator's own journal lets others see. */
+/** Read-only view of the coordinator's journal. */
 export type SentRows = Pick<OutputJournal, 'length' | 'steps' | 'views'>
 
 /**
@@ -68,7 +68,7 @@ export class ActiveRoute {
     return this.#paused
   }
 
-  /** Epoch of the version in use; null while paused, when no frame of a step counts. */
+  /** Epoch of the version in use; null while paused, when results are ignored. */
   get epoch(): number | null {
     return this.#paused ? null : this.#epoch
   }
@@ -92,7 +92,8 @@ export class ActiveRoute {
     const replaced = repaired || this.#route.some((stage) => stage !== moved && !route.includes(stage))
     if (moved !== null) this.#moves += 1
     if (replaced) this.#failovers += 1
-    // A peer that was lost may have come back to the same blocks: the session there is the new one.
+    // By peer and block, not by stage: a lost peer may be back with the same blocks, and closing its old session would
+    // close the new one.
     const goesOn = ({ stage }: OpenStage): boolean =>
       route.some(({ peer, range }) => peer === stage.peer && range.start === stage.range.start)
     const [kept, dropped] = [this.#stages.filter(goesOn), this.#stages.filter((open) => !goesOn(open))]
@@ -105,7 +106,7 @@ export class ActiveRoute {
     return { kept, dropped, keptRows: keptAlong(this.#journal.steps, progress), replaced }
   }
 
-  /** Rows that the coordinator has sent to the first stage, or that wait for a version of the route. */
+  /** Rows that the coordinator has sent to the first stage, or that it sends once a version is in use. */
   get sent(): SentRows {
     return this.#journal
   }

@@ -4,14 +4,14 @@ import { startRouteSession } from './route-session.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import type { HiddenSession } from '../route/types.ts'
 
-/** Opens sessions over routes; they share one channel to each stage. */
+/** Opens sessions over routes. All sessions share one channel to each peer. */
 export interface Coordinator {
   /**
-   * @throws {StageError} a stage's refusal, or that it cannot be reached
+   * @throws {StageError} when a stage refuses or cannot be reached
    * @throws {ShoalError} `no-route`, `cancelled`
    */
   open(options: RouteSessionOptions): Promise<HiddenSession>
-  /** Closes its channels; sessions still open end with `peer-vanished`. */
+  /** Closes all channels. Sessions that are still open end with `peer-vanished`. */
   close(): Promise<void>
 }
 
@@ -27,7 +27,9 @@ export function createCoordinator(
   }
 }
 
-/** One session with channels of its own, closed with it. Whoever opens many uses {@link createCoordinator}. */
+/**
+ * Opens one session with channels of its own, which close with it. Use {@link createCoordinator} for several sessions.
+ */
 export async function openRouteSession(
   dependencies: CoordinatorDependencies,
   options: RouteSessionOptions,

@@ -2,7 +2,7 @@ import type { OpenStage } from './opening/opening-stages.ts'
 
 /** Records which numeric class computes each block of a session, and whether that has ever changed. */
 export interface ClassRecord {
-  /** Takes the stages of the route that is in use from now on. */
+  /** Records the stages of a route version that has just been put into use. */
   add(stages: readonly OpenStage[]): void
   /** `identical` while each block stayed where it was, or went to a peer of the same numeric class. */
   readonly continuity: 'identical' | 'continued'
@@ -19,10 +19,11 @@ export function createClassRecord(): ClassRecord {
         for (let block = stage.range.start; block < stage.range.end; block += 1) {
           const before = holders.get(block)
           holders.set(block, { peer: stage.peer, numericClass })
-          // A peer that goes on keeps its bits, unless it has become a group, or another group.
+          // A peer that keeps its block computes the same bits, unless its class changed because it now leads a group,
+          // or another one.
           if (before === undefined || (before.peer === stage.peer && before.numericClass === numericClass))
             continue
-          // Class `none` promises nothing, not even that two peers of it, or one peer twice, agree.
+          // Class `none` promises nothing, not even that one peer computes the same bits twice.
           if (before.numericClass !== numericClass || numericClass === 'none') continuity = 'continued'
         }
       }

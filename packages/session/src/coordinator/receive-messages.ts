@@ -8,7 +8,7 @@ import type { Transfers } from './reroute/moving/transfers.ts'
 import type { LinkListener } from './stage-links.ts'
 import type { PendingSteps } from './steps/pending-steps.ts'
 
-/** Hands what a session's stages send to the part that it is for. */
+/** Dispatches the messages of a session's stages to the parts of the session that handle them. */
 export function createReceiver(parts: {
   readonly route: ActiveRoute
   readonly pending: PendingSteps

@@ -14,7 +14,7 @@ export interface RouteSessionOptions {
   readonly route: Route
   /** Finds stages for those that are lost; without it a lost stage ends the session. */
   readonly routes?: RouteFinder
-  /** Hears of each stage that is lost, before it is replaced. */
+  /** Called for each stage that is lost, before it is replaced. */
   readonly onStageLost?: (error: StageError) => void
   /** Most positions this session will have. */
   readonly tokenBudget: number
@@ -23,6 +23,6 @@ export interface RouteSessionOptions {
    * without room refuses at once.
    */
   readonly waitForRoomMs?: number
-  /** Ends the session whenever it aborts, opening included. */
+  /** When this signal aborts, the session ends, also while it is being opened. */
   readonly signal?: AbortSignal
 }

@@ -132,13 +132,13 @@ test.each([
     (swarm: FakeSwarm, session: HiddenSession) =>
       session.forward(swarm.rows(1).subarray(1), { want: 'last' }),
     'bad-request',
-    '7 numbers are not rows of 8',
+    '7 values are not whole rows of 8',
   ],
   [
     'no rows',
     (_: FakeSwarm, session: HiddenSession) => session.forward(new Float32Array(0), { want: 'last' }),
     'bad-request',
-    '0 numbers are not rows of 8',
+    '0 values are not whole rows of 8',
   ],
   [
     'more than the token budget',

@@ -15,7 +15,7 @@ import { PendingSteps } from './steps/pending-steps.ts'
 
 /**
  * Opens a session at every stage of a route.
- * @throws {StageError} a stage's refusal, or that it cannot be reached; the session is closed at the other stages
+ * @throws {StageError} when a stage refuses or cannot be reached; the session is closed at the other stages
  * @throws {ShoalError} `no-route` for a route with gaps, `cancelled`
  */
 export async function startRouteSession(context: SessionContext): Promise<HiddenSession> {

@@ -5,7 +5,7 @@ import type { OpenRequest } from './opening/opening-stages.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import type { CoordinatorDependencies, CoordinatorLinks } from './stage-links.ts'
 
-/** What every part of one session at its coordinator uses and none of them changes. */
+/** What all parts of one session at its coordinator share. No part changes it. */
 export interface SessionContext extends CoordinatorDependencies {
   readonly links: CoordinatorLinks
   readonly times: SessionTimes

@@ -12,7 +12,7 @@ export interface SessionLife {
   onEnd(cleanup: (error: ShoalError) => void): void
 }
 
-/** @param caller ends the session when it aborts */
+/** @param caller signal of the caller; the session ends when it aborts */
 export function createSessionLife(caller: AbortSignal | undefined): SessionLife {
   const closing = new AbortController()
   const cleanups: ((error: ShoalError) => void)[] = []

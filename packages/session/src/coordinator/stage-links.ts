@@ -5,7 +5,7 @@ import type { SessionTimes } from '../route/limits.ts'
 import type { Outbox } from '../channels/outbox.ts'
 import { createPeerChannels, type ChannelUse } from '../channels/peer-channels.ts'
 
-/** What a session at a coordinator hears from its stages. */
+/** Receives what the stages of one session send to its coordinator. */
 export interface LinkListener {
   receive(peer: string, message: SessionMessage, payload: Uint8Array): void
   lost(peer: string, error: Error | undefined): void
@@ -48,7 +48,7 @@ export function createCoordinatorLinks(
       ) {
         logger.warn('frame-refused', {
           peer,
-          reason: `'${message.type}' is for stages, not for a coordinator`,
+          reason: `a coordinator takes no '${message.type}' message`,
         })
         return
       }
@@ -81,7 +81,10 @@ export function createCoordinatorLinks(
   }
 }
 
-/** Sends keep-alives over channels in use, so that stages renew the leases of the sessions. @returns starts one use, and returns its end */
+/**
+ * Sends keep-alives over channels in use, so that stages renew the leases of the sessions.
+ * @returns a function that starts the keep-alives of one use of a channel, and returns the function that ends them
+ */
 function createKeepAlive(clock: Clock, logger: Logger, intervalMs: number): (outbox: Outbox) => () => void {
   /** Channels in use, with the number of uses and the timer that sends. */
   const alive = new Map<Outbox, { users: number; timer: Timer }>()
@@ -107,7 +110,7 @@ function createKeepAlive(clock: Clock, logger: Logger, intervalMs: number): (out
 }
 
 /**
- * Closes a session at one stage, or at every stage of that peer, and gives up the use of its channel.
+ * Closes a session at one stage, or at all of its stages at that peer, and releases the channel.
  * @param start the stage's first block; null for all stages of the session at this peer
  */
 export function closeAtStage(link: ChannelUse, session: string, start: number | null): void {

@@ -3,7 +3,10 @@ import { orAborted } from '@shoal/host'
 import { prefill, type PrefillOptions } from './prefill.ts'
 import type { HiddenSession } from '../route/types.ts'
 
-/** Draws tokens. Its randomness is a function of seed and position, so that a replay draws the same tokens. */
+/**
+ * Draws tokens. Its randomness is a function of seed and position, so that the same prompt and seed always give the
+ * same tokens.
+ */
 export interface TokenSampler {
   /**
    * @param logits float32 `[vocabularySize]` @param position of the token to draw, prompt included
@@ -57,7 +60,7 @@ export async function* generateTokens(
   let buffer: Float32Array<SharedArrayBuffer> | undefined
   for (let made = 0; made < maxTokens; made += 1) {
     const logits = await orAborted(head.logits(hidden, buffer), signal)
-    // After an abort nobody reads the buffer, so logits that still arrive in it do no harm.
+    // The buffer is reused. After an abort nobody reads it, so a computation that still writes to it does no harm.
     buffer ??= new Float32Array(new SharedArrayBuffer(logits.byteLength))
     const position = tokens.length
     const tokenId = sampler.sample(logits, position, tokens)

@@ -91,7 +91,7 @@ async function openAll(runners: readonly BlockRunner[], session: string, tokenBu
   }
 }
 
-/** @returns the rows of a call of `forward` @throws {ShoalError} `bad-request`, `limit-exceeded` */
+/** Checks a call of `forward`. @returns the number of its rows @throws {ShoalError} `bad-request`, `limit-exceeded` */
 function checkCall(
   hidden: Float32Array,
   hiddenSize: number,
@@ -101,9 +101,9 @@ function checkCall(
 ): number {
   const rows = rowsOf(hidden, hiddenSize)
   if (rows === null)
-    throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
+    throw new ShoalError('bad-request', `${hidden.length} values are not whole rows of ${hiddenSize}`)
   if (position > length || position < 0)
-    throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
+    throw new ShoalError('bad-request', `position ${position} is outside a session of ${length} positions`)
   if (position + rows > tokenBudget)
     throw new ShoalError(
       'limit-exceeded',

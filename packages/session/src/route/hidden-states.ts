@@ -1,4 +1,4 @@
-/** True when no number is infinite or NaN: one such number would spread over every row that attends to it. */
+/** True when no value is infinite or NaN: one such value would spread over every row that attends to it. */
 export function allFinite(values: Float32Array): boolean {
   for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i])) return false
   return true
@@ -14,7 +14,7 @@ export function rowsOf(hidden: Float32Array, hiddenSize: number): number | null 
   return Number.isInteger(rows) && rows > 0 ? rows : null
 }
 
-/** Arrays one after another; the only one as it is. */
+/** Concatenates arrays. A single array is returned as it is, without a copy. */
 export function joinRows(parts: readonly Float32Array[]): Float32Array {
   if (parts.length === 1) return parts[0]!
   const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))

@@ -7,15 +7,15 @@ export interface JournalStep {
   readonly step: number
   readonly position: number
   readonly rows: number
-  /** What the coordinator wants back of it. */
+  /** Which rows of the last stage's output the coordinator wants for this step. */
   readonly want: Step['want']
 }
 
 /**
- * What a sender has sent to the next hop in one session: float32 rows `[from, length)`, and which step made which.
+ * What a sender has sent to the next hop in one session: float32 rows `[from, length)`, and which step made which rows.
  *
- * It answers repeated steps, and when the next hop is lost its replacement gets `[0, length)` again (the rows of every
- * step in flight included). It grows in segments, so that rows never move and a view of them stays valid until they
+ * The journal answers repeated steps. When the next hop is lost, its replacement gets these rows again, those of steps
+ * under way included. The journal grows in segments, so that rows never move and a view of them stays valid until they
  * are truncated.
  */
 export interface OutputJournal {
@@ -24,17 +24,17 @@ export interface OutputJournal {
   readonly length: number
   /** Bytes allocated now; at most those of the token budget, rounded up to a segment. */
   readonly bytes: number
-  /** Steps in order of position, together all rows; the last may have lost some to a rewind. */
+  /** Steps in order of position. Together they have all rows; a rewind may have cut the last one short. */
   readonly steps: readonly JournalStep[]
   /** Appends the output of a step; `rows` is copied. */
   append(step: number, rows: Float32Array, want?: Step['want']): void
   /** Forgets rows from `length` on. A step that lost a row cannot be found any more, since it must not answer a repeat. */
   truncate(length: number): void
-  /** Has the next row be that of `position`. @throws {RangeError} when there are rows */
+  /** Sets the position of the first row of an empty journal. @throws {RangeError} when the journal has rows */
   startAt(position: number): void
   /** Appends rows of another sender's journal. `adopt` says afterwards which steps they belong to. */
   restore(rows: Float32Array): void
-  /** @throws {RangeError} when these steps are not the rows that are here */
+  /** Assigns restored rows to steps. @throws {RangeError} when the steps do not cover exactly these rows */
   adopt(steps: readonly JournalStep[]): void
   /** Calls `listener` with the length after each truncation, until the function returned is called. */
   watch(listener: (length: number) => void): () => void

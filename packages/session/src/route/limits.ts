@@ -1,13 +1,19 @@
 import { limits } from '@shoal/protocol'
 
-/** Every count, queue and wait of this package, with its reason. What peers can make us hold is in `@shoal/protocol`. */
+/**
+ * Every count, queue and wait of this package, with its reason. Limits on what a peer can make this node hold are in
+ * `@shoal/protocol`.
+ */
 export const sessionLimits = {
-  /** Sessions at one stage over all owners: their KV is admitted by memory first; this bounds the bookkeeping. */
+  /**
+   * Sessions at one node, of all coordinators. Memory for KV caches is the first limit; this one bounds the
+   * bookkeeping.
+   */
   maxSessions: 1024,
   maxSessionsPerPeer: limits.maxSessionsPerPeer,
   /** Requests of all coordinators that wait for memory at one node: more would wait for minutes. */
   maxWaitingOpens: 64,
-  /** The same for one coordinator: as many answers as its HTTP API gives at once. */
+  /** Such requests of one coordinator: as many as its HTTP API has answers under way at once. */
   maxWaitingOpensPerPeer: 16,
   /** First pause before the spans of one peer are asked for again, when there was room for a part of them only. */
   roomRetryMs: 250,
@@ -21,29 +27,45 @@ export const sessionLimits = {
   /** Rows of one replayed frame, as of a prefill chunk: a stage computes one while the next travels. */
   replayChunkRows: 128,
   /**
-   * Repairs of one route without an answered step in between, for each of its stages: then the swarm is falling apart,
-   * and the caller is told. A site that is cut off takes several stages with it, and every attempt finds one more of
-   * those who stood in for them gone.
+   * Attempts in a row to repair a route, without an answered step in between, for each of its stages. After so many the
+   * session ends with an error. The limit is generous because a site that is cut off takes several peers with it, and
+   * each attempt may discover only one of them.
    */
   maxRepairsPerStage: 8,
-  /** Peers that are replaced in a row because their rows of the same block have NaN or infinite values: more peers would compute the same. */
+  /**
+   * Peers that are replaced in a row because their rows of the same block have NaN or infinite values. When one more
+   * peer sends such rows, the model is at fault, and other peers would compute the same.
+   */
   maxRefusedInARow: 2,
-  /** Pauses between questions to the route finder while nobody holds lost blocks. It only reads local state, so asking is cheap. */
+  /**
+   * Pauses between questions to the route finder while nobody holds lost blocks. The finder only reads local state, so
+   * asking is cheap.
+   */
   routeRetryMsMin: 100,
   routeRetryMsMax: 1_000,
-  /** Keys and values of one frame: a step that travels behind one waits 1 ms at 10 Gbit/s, 80 ms at 100 Mbit/s. */
+  /**
+   * Keys and values in one frame of a hand-over. A step queued behind such a frame waits 1 ms at 10 Gbit/s, 80 ms at
+   * 100 Mbit/s.
+   */
   handOverChunkBytes: 1024 * 1024,
-  /** Rows of the first frame of a hand-over, which tells how many bytes a row has: 2 MB in the deepest models. */
+  /**
+   * Rows of the first frame of a hand-over. Its size shows how many bytes a row has; it is 2 MB in the deepest models.
+   */
   handOverFirstRows: 4,
-  /** Sessions that one node hands over at the same time: more only share its uplink and end later, all of them. */
+  /**
+   * Sessions that one node hands over at the same time. More of them would share its uplink, and all would end later.
+   */
   handOversAtOnce: 2,
-  /** Rows that may be left when the route changes hands: they travel while nobody computes. */
+  /** Rows that may be unsent when the new route version is opened. They travel while no stage computes. */
   handOverRestRows: 8,
-  /** Transfers to different successors that may fail before one is left to compute everything again. */
+  /** Hand-overs of one leaving stage that may fail. After that, its successors compute all rows again instead. */
   maxHandOvers: 3,
-  /** Small messages to one peer that have not left yet. The channel to a peer that provokes more without reading is closed. */
+  /**
+   * Small messages to one peer that are not sent yet. When there are more, the peer does not read, and its channel is
+   * closed.
+   */
   maxPosted: 1024,
-  /** Channels that stages push over: one for each neighbour in any route; idle ones are closed after `lingerMs`. */
+  /** Channels that a coordinator or a stage host has open, one to each peer. Idle ones are closed after `lingerMs`. */
   maxChannels: 512,
 } as const
 
@@ -65,28 +87,28 @@ export const sessionTimes = {
   /** Predictions are medians of measurements; a loaded machine is several times slower. */
   stepDeadlineFactor: 8,
   /**
-   * A route whose stages all answer pings is slow (a busy node computes for others first) or stuck: it gets more time,
-   * twice as long each time, so often. A stopped process is not waited for.
+   * How often a late step gets more time, twice as much each time, while all stages of its route answer pings: the
+   * route may be slow (a busy node computes for others first) or stuck. A stage that does not answer is lost at once.
    */
   stepExtensions: 3,
-  /** After a deadline: how long each stage has to show that it is alive, so that the hung one is named. */
+  /** After a step's deadline: how long each stage has to answer a ping. Stages that do not answer are lost. */
   suspectPingMs: 400,
   /**
-   * The same for a lost peer that nobody can stand in for, once the session waits: one on a busy machine was lost because
-   * it was slow, and nothing better is at hand.
+   * The same for a peer that was lost before and whose blocks nobody else holds, once the session waits for a
+   * replacement. Such a peer may have been lost only because its machine was busy.
    */
   patientPingMs: 2_000,
   /**
-   * How long a session waits for somebody to take over blocks that nobody has any more: a loss is seen, a plan made and
-   * some hundred MiB are loaded in that time. For more, a user would rather be told than wait.
+   * How long a session waits for a peer that loads blocks that nobody holds any more. In this time other nodes notice
+   * the loss, make a plan and load some hundred MiB. A user who would have to wait longer is better served by an error.
    */
   replacementWaitMs: 30_000,
   /**
-   * For the last rows of a hand-over to arrive, and all stages to answer: nobody computes meanwhile. After it the route
-   * stays as it was.
+   * Time for the last rows of a hand-over to arrive and all stages to answer, during which no stage computes. When it
+   * is over, the move is given up and the stages of the former version are opened again.
    */
   letGoTimeoutMs: 5_000,
-  /** Pause between attempts to move a leaving stage: others may be loading its blocks. */
+  /** Pause between attempts to move a leaving stage, in which another node may load its blocks. */
   moveRetryMs: 500,
   /** Channels without a session stay open for the next one. */
   lingerMs: 60_000,

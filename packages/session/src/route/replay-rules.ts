@@ -6,13 +6,15 @@ import type { Route, RouteStage } from './types.ts'
 /** What a stage says of itself when it is given new neighbours. */
 export interface StageProgress {
   readonly length: number
-  /** Highest step it took; null before the first. */
+  /** Number of the highest step that the stage has taken; null before the first. */
   readonly lastStep: number | null
-  /** First row that it can send again: 0 unless the session was handed over to it. */
+  /** First row that the stage can send again from its journal: 0 unless the session was handed over to it. */
   readonly journalFrom: number
 }
 
-/** The ranges that have to be found anew: neighbouring stages that are lost are one range, which may be cut otherwise. */
+/**
+ * The ranges for which stages have to be found. Adjacent lost stages are one range, which new stages may cut elsewhere.
+ */
 export function lostRanges(route: Route, lost: ReadonlySet<string>): BlockRange[] {
   const ranges: BlockRange[] = []
   for (const { peer, range } of route) {
@@ -36,9 +38,9 @@ export function repairedRoute(
 }
 
 /**
- * How many of a stage's rows are right. Rows behind a rewind that it has not heard of are not: the coordinator's journal
- * has other ones there, made by a later step.
- * @param sent what the coordinator has sent, whole, in order
+ * How many of a stage's rows are valid. When the coordinator has rewound and the stage has not received the rewinding
+ * step yet, the stage's rows from there on are invalid: the coordinator's journal has other rows at these positions.
+ * @param sent all steps of the coordinator's journal, in order
  */
 export function keptRows(
   sent: readonly JournalStep[],
@@ -46,14 +48,15 @@ export function keptRows(
 ): number {
   const unheard = sent.find(({ step }) => step > (lastStep ?? -1))
   const last = sent.at(-1)
-  // A stage cannot have more than it was sent, whatever it says.
+  // A stage cannot have more rows than the coordinator has sent, whatever the stage claims.
   const total = last === undefined ? 0 : last.position + last.rows
   return Math.min(length, unheard?.position ?? total)
 }
 
 /**
- * How many rows each stage of a route keeps. One that was handed the session without its outputs cannot send again what
- * the next stage lacks of them: then it keeps no more than that one, and computes the rest again.
+ * How many rows each stage of a route keeps. After a hand-over, the journal of a stage may start at a row above 0. When
+ * the next stage lacks rows before that start, the stage cannot send them again; it then keeps only as many rows as the
+ * next stage has, and computes the others again.
  */
 export function keptAlong(sent: readonly JournalStep[], progress: readonly StageProgress[]): number[] {
   const kept = progress.map((stage) => keptRows(sent, stage))
@@ -64,15 +67,16 @@ export function keptAlong(sent: readonly JournalStep[], progress: readonly Stage
   return kept
 }
 
-/** The route with one stage replaced by those that take it over. */
+/** The route with a leaving stage replaced by its successors. */
 export function movedRoute(route: Route, leaving: RouteStage, to: Route): Route {
   return route.flatMap((stage) => (stage === leaving ? to : [stage]))
 }
 
 /**
- * The frames that give the next hop rows from `from` on. Steps before `settled` are joined into chunks, since nobody
- * waits for one of them; the others stay as they were, each to be answered. A chunk has the number of its last step, so
- * that numbers still count up, and a stage's highest one still tells what it has seen.
+ * The frames that send the next hop its rows from `from` on. Steps that end at or before `settled` are joined into
+ * chunks, since the coordinator awaits none of them. The others stay as they were, because each is to be answered. A
+ * chunk has the number of its last step, so that step numbers still increase and a stage's highest one still tells
+ * which rows the stage has received.
  */
 export function replayChunks(steps: readonly JournalStep[], from: number, settled: number): JournalStep[] {
   const chunks: JournalStep[] = []
@@ -89,7 +93,10 @@ export function replayChunks(steps: readonly JournalStep[], from: number, settle
   return chunks
 }
 
-/** Most frames of one replay: two chunks that follow each other have more rows than one may have. */
+/**
+ * Most chunks of one replay, steps under way not included. Any two consecutive chunks together exceed
+ * `replayChunkRows`, since they would have been joined otherwise.
+ */
 export function maxReplayFrames(tokenBudget: number): number {
   return Math.ceil((2 * tokenBudget) / sessionLimits.replayChunkRows) + 1
 }

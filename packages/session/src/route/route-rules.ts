@@ -6,7 +6,7 @@ import { nameBlocks, nameStage } from './stage-error.ts'
 import type { Route } from './types.ts'
 
 /**
- * A route must cover its range without gap or overlap: anything else would compute another model.
+ * Checks that a route covers its range without gap or overlap. Along any other route the result would be wrong.
  * @throws {ShoalError} `no-route`, `limit-exceeded`
  */
 export function checkRoute(route: Route, range: BlockRange): void {
@@ -33,7 +33,7 @@ export function checkRoute(route: Route, range: BlockRange): void {
     )
 }
 
-/** Most rows of one step: by the protocol, and by what fits one frame. */
+/** Most rows of one step: the limit of the protocol, or fewer where the rows would not fit one frame. */
 export function maxRowsPerStep(hiddenSize: number): number {
   const headBytes = 4096
   return Math.max(

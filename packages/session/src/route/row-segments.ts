@@ -28,7 +28,7 @@ export class RowSegments {
     return this.#segments.length * sessionLimits.journalSegmentRows * this.#hiddenSize * 4
   }
 
-  /** Has the next row be that of `position`. @throws {RangeError} when there are rows */
+  /** Sets the position of the first row. @throws {RangeError} when there are rows already */
   startAt(position: number): void {
     if (this.#length > this.#first)
       throw new RangeError(`a journal of [${this.#first}, ${this.#length}) cannot start at ${position}`)

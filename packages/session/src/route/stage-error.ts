@@ -1,11 +1,11 @@
 import { ShoalError, type ErrorCode } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 
-/** A session failed at, or because of, one stage: whoever repairs or retries a route leaves `peer` out. */
+/** A session failed at, or because of, one stage. A repaired or retried route leaves `peer` out. */
 export class StageError extends ShoalError {
   readonly peer: string
   readonly range: BlockRange
-  /** Which life of the peer; null when that is not known. */
+  /** Incarnation of the peer; null when it is not known. */
   readonly incarnation: number | null
 
   constructor(
@@ -22,7 +22,7 @@ export class StageError extends ShoalError {
   }
 }
 
-/** `blocks 2 to 4 at 12D3Koo…`: the range is half-open inside, inclusive for people. */
+/** `blocks 2 to 4 at 12D3Koo…`: ranges are half-open in code and inclusive in messages. */
 export function nameStage(stage: { readonly peer: string; readonly range: BlockRange }): string {
   return `${nameBlocks(stage.range)} at ${stage.peer}`
 }

@@ -1,24 +1,30 @@
 import type { BlockRange } from '@shoal/model'
 
-/** One stage of a route: a peer that holds the blocks of `range` now. */
+/** One stage of a route: a peer, or the leader of a group, that holds the blocks of `range` now. */
 export interface RouteStage {
   readonly peer: string
   readonly addresses: readonly string[]
   readonly range: BlockRange
-  /** Incarnation in the record that the route was made from. An answer of another incarnation is refused. */
+  /** Incarnation in the record that the route was made from. An answer of another incarnation counts as a refusal. */
   readonly incarnation: number
   /** Predicted milliseconds for a step of so many rows at this stage, the hop to it included. Step deadlines follow from it. */
   predictedStepMs(rows: number): number
 }
 
-/** Ordered stages covering `[0, blockCount)` without gap or overlap. */
+/**
+ * Stages in the order of their blocks. A session's route covers its range without gap or overlap; parts of routes have
+ * this type, too.
+ */
 export type Route = readonly RouteStage[]
 
 /** Constraints and preferences for the stages that a repair or a move asks for. */
 export interface RouteWish {
   /** Lost peers with the incarnation that was lost. Only a higher incarnation of such a peer may be returned. */
   readonly lost: ReadonlyMap<string, number>
-  /** For each block, the numeric class that computed it last. Peers of another class would change bits, so they come last. */
+  /**
+   * For each block, the numeric class that computed it last. A peer of another class would compute other bits, so it is
+   * only a last resort.
+   */
   readonly classes: ReadonlyMap<number, string>
 }
 

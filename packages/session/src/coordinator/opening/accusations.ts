@@ -4,10 +4,11 @@ import { StageError } from '../../route/stage-error.ts'
 import type { Route, RouteStage } from '../../route/types.ts'
 
 /**
- * Names the stage that a report accuses. A stage reports on itself or on the next one; `start` says on which. Rows with
- * NaN or infinite values, or of another shape, were made by the stage before the one that refuses them.
- * @returns `error` is null when the report names no stage of the route; `ours` is true when the coordinator's own rows
- *   were refused, which every other stage would refuse too
+ * Finds the stage that is to blame for a failure report. A stage reports on itself or on the next stage; the report's
+ * `start` is the first block of the stage concerned. For `bad-frame` the stage before that one is to blame, since it
+ * made the rows that were refused.
+ * @returns `error` is null when the report names no stage of the route; `ours` is true when the first stage refused
+ *   rows of the coordinator, which any other peer would refuse, too
  */
 export function accused(
   route: Route,
@@ -32,7 +33,7 @@ export function failureOf(stage: RouteStage, message: SessionFailed): StageError
   })
 }
 
-/** The error of a stage whose channel has ended: the stage closed it, or this peer did because of what came over it. */
+/** The error of a stage whose channel has ended: the stage closed it, or this peer closed it because of a bad frame. */
 export function lossOf(stage: RouteStage, error: Error | undefined): StageError {
   if (error === undefined) return new StageError(stage, 'peer-vanished', 'it closed its channel')
   return new StageError(stage, error instanceof ShoalError ? error.code : 'peer-vanished', error.message, {
@@ -41,7 +42,7 @@ export function lossOf(stage: RouteStage, error: Error | undefined): StageError 
   })
 }
 
-/** Whatever went wrong while a stage was asked, as an error that names the stage. */
+/** Turns anything thrown while a stage was being opened into an error that names the stage. */
 export function atStage(stage: RouteStage, error: unknown): StageError {
   if (error instanceof StageError) return error
   if (error instanceof ShoalError)

@@ -14,9 +14,9 @@ export interface WaitingOpening extends Omit<OpeningDependencies, 'links'> {
 }
 
 /**
- * Opens a route at stages that may have no room now. The opening holds the stages that have room while it waits at the
- * next one, so every coordinator goes through the peers in the same order, that of their ids: a circle of sessions that
- * each hold what another one waits for cannot form (resource ordering).
+ * Opens a route at stages that may have no room now. While the opening waits for room at one stage, it holds the room
+ * that it got at others. To prevent a deadlock between sessions, all coordinators go through the peers in the same
+ * order, that of their ids (resource ordering).
  */
 export async function openInOrder(
   context: WaitingOpening,
@@ -27,9 +27,10 @@ export async function openInOrder(
   const untilMs = clock.nowMs() + wait.ms
   const over = new AbortController()
   watchSilence(context, wait, over.signal).catch(() => undefined)
-  const timer = clock.after(wait.ms + times.openTimeoutMs, () => {
+  const longestMs = wait.ms + times.openTimeoutMs
+  const timer = clock.after(longestMs, () => {
     const { stage } = asker.unanswered[0] ?? requests[0]!
-    context.stop.abort(new StageError(stage, 'deadline-passed', `no answer to 'open' within ${wait.ms} ms`))
+    context.stop.abort(new StageError(stage, 'deadline-passed', `no answer to 'open' within ${longestMs} ms`))
   })
 
   const opened = new Map<OpenRequest, OpenStage>()
@@ -56,8 +57,8 @@ function byPeer(requests: readonly OpenRequest[]): OpenRequest[][] {
 }
 
 /**
- * Opens all spans of the route at one peer, one after the other. Only the first of them waits there: a session that held
- * one span and waited for memory for another would hold up the sessions that it waits for.
+ * Opens all stages of the route at one peer, one after the other. Only the first may wait for room: a session that held
+ * room for one stage and waited for more at the same peer could block the sessions that it waits for.
  */
 async function openPeer(
   { clock, asker, signal }: WaitingOpening,
@@ -81,8 +82,8 @@ async function openPeer(
 }
 
 /**
- * Two sessions that have each taken a part of the spans and given it back must not try again at the same moment for
- * ever: the pause doubles, and differs by session (its id is random) and attempt.
+ * Pause before the stages at one peer are tried again. Two sessions that each got room for only some of their stages
+ * must not retry in step for ever, so the pause doubles, and differs by session (its id is random) and attempt.
  */
 function retryPauseMs(session: string, attempt: number): number {
   let hash = attempt
@@ -90,7 +91,10 @@ function retryPauseMs(session: string, attempt: number): number {
   return sessionLimits.roomRetryMs * Math.min(8, 2 ** (attempt - 1)) * (0.2 + hash / 2 ** 32)
 }
 
-/** A stage in whose queue a request waits may hang: it keeps its connection and never answers. */
+/**
+ * Pings the stages that have not answered, and stops the opening when one is silent: a hung process keeps its
+ * connection open and would never answer.
+ */
 async function watchSilence(
   { clock, times, asker, stop }: WaitingOpening,
   wait: RoomWait,

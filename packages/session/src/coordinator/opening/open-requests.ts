@@ -2,7 +2,11 @@ import type { OpenRequest } from './opening-stages.ts'
 import type { RouteSessionOptions } from '../route-session-options.ts'
 import type { RouteStage } from '../../route/types.ts'
 
-/** Each stage is told who comes before it and who after; the last one answers the coordinator. */
+/**
+ * The `open` message for each stage of a route. It names the peer before the stage and the next hop, which for the last
+ * stage is the coordinator.
+ * @param open stages that have the session already
+ */
 export function requestsFor(
   options: RouteSessionOptions,
   self: string,

@@ -50,7 +50,7 @@ const refusals: readonly [
     {
       code: 'not-ready',
       peer: 'node-1',
-      message: 'blocks 2 to 3 at node-1: the route was made for incarnation 7, incarnation 1 answers',
+      message: 'blocks 2 to 3 at node-1: the route names its incarnation 7, but incarnation 1 answered',
     },
   ],
   [

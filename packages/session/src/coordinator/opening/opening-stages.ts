@@ -35,7 +35,10 @@ export interface Opening {
   run(signal: AbortSignal): Promise<OpenStage[]>
   receive(peer: string, message: SessionOpened | SessionFailed): void
   lost(peer: string, error: Error | undefined): void
-  /** The failure of a stage that ended the opening; also set when it comes after `run` has resolved and before its caller's turn. */
+  /**
+   * The failure that ended the opening. It may also come after `run` has resolved, before the caller of `run`
+   * continues.
+   */
   readonly failure: StageError | null
 }
 
@@ -47,9 +50,9 @@ export interface OpeningDependencies {
 
 /** How an opening waits for memory that other sessions will free. */
 export interface RoomWait {
-  /** Over all stages of the route. */
+  /** Longest wait in milliseconds, for all stages of the route together. */
   readonly ms: number
-  /** Those of these stages that answer no ping: a stage that hangs is not waited for. */
+  /** Resolves to those of `stages` that answer no ping, so that a hung stage is not waited for. */
   findSilent(stages: Route, signal: AbortSignal): Promise<Route>
 }
 
@@ -59,7 +62,7 @@ export function createOpening(
   requests: readonly OpenRequest[],
   wait?: RoomWait,
 ): Opening {
-  /** Ends the opening: once one stage has refused, waiting for the others would only delay the bad news. */
+  /** Ends the opening: once one stage has refused, waiting for the others would only delay the error. */
   const stop = new AbortController()
   const asker = createStageAsker(dependencies.links)
 
@@ -87,9 +90,9 @@ export function createOpening(
         asker.opened(peer, message)
         return
       }
-      // A failed step of the route before this one, which its stages drop now.
+      // The report is about a step of the former route version, which is being replaced.
       if (message.code === 'stale-epoch' || message.epoch !== requests[0]!.message.epoch) return
-      // The report may be about a stage that has answered already: one that its neighbour cannot reach.
+      // The report may be about a stage that has answered `opened` already, but that the stage before it cannot reach.
       const { error } = accused(
         requests.map(({ stage }) => stage),
         message,
@@ -97,7 +100,7 @@ export function createOpening(
       if (error !== null && !(wait !== undefined && asker.refused(message, error))) stop.abort(error)
     },
     lost(peer, error) {
-      // A stage that has answered already counts too: the route would be used without it.
+      // Also a stage that has answered `opened` already: otherwise the route would be installed with a lost stage.
       const request = requests.find(({ stage }) => stage.peer === peer)
       if (request !== undefined) stop.abort(lossOf(request.stage, error))
     },

@@ -17,9 +17,9 @@ export interface StageAsker {
    */
   ask(request: OpenRequest, signal: AbortSignal, waitMs?: number): Promise<OpenStage>
   opened(peer: string, message: SessionOpened): void
-  /** A stage has no room now. @returns whether the refusal answers a request */
+  /** Handles a refusal. @returns whether it was for lack of room and answers a request */
   refused(message: SessionFailed, error: StageError): boolean
-  /** Gives up a request, or the stage that it has opened. */
+  /** Releases the channel of a request, and closes the session at its stage if the request was fresh. */
   leave(request: OpenRequest, link: ChannelUse): void
 }
 
@@ -30,7 +30,7 @@ interface Waiter {
 }
 
 export function createStageAsker(links: CoordinatorLinks): StageAsker {
-  /** By first block: a peer may be asked for two spans of one route. */
+  /** Keyed by first block, since one peer may be asked for two stages of the route. */
   const waiting = new Map<number, Waiter>()
 
   const leave = ({ fresh, message: { session, start } }: OpenRequest, link: ChannelUse): void => {
@@ -52,7 +52,7 @@ export function createStageAsker(links: CoordinatorLinks): StageAsker {
         throw signal.aborted ? signal.reason : atStage(stage, error)
       }
       try {
-        // A session that was closed meanwhile has said so to its stages: an `open` after that would open it again.
+        // If the session was closed meanwhile, its stages were sent `close`: an `open` now would open it again.
         throwIfAborted(signal)
         const answered = new Promise<SessionOpened>((resolve, reject) =>
           waiting.set(message.start, { request, resolve, reject }),
@@ -75,7 +75,7 @@ export function createStageAsker(links: CoordinatorLinks): StageAsker {
       if (peer !== stage.peer || message.epoch !== asked.epoch) return
       if (message.incarnation === stage.incarnation) waiter.resolve(message)
       else {
-        const sentence = `the route was made for incarnation ${stage.incarnation}, incarnation ${message.incarnation} answers`
+        const sentence = `the route names its incarnation ${stage.incarnation}, but incarnation ${message.incarnation} answered`
         waiter.reject(new StageError(stage, 'not-ready', sentence))
       }
     },

@@ -4,7 +4,7 @@ import type { ActiveRoute, Installed } from '../active-route.ts'
 import { closeAtStage } from '../stage-links.ts'
 
 /**
- * Tells all stages of a version that has just been installed which of their rows are right and which rows the next hop
+ * Tells all stages of a version that has just been installed which of their rows are valid and which rows the next hop
  * lacks, and closes the session at stages that are not on the route any more.
  * @param settled the coordinator waits for no answer below this position
  * @returns what the coordinator itself has to send to the first stage again

@@ -13,9 +13,9 @@ export class Attempt {
   readonly change: RouteChange
   /** Aborts with `stop`, or with the session. */
   readonly signal: AbortSignal
-  /** Peers on the version that were lost before, and that nobody can stand in for. */
+  /** Peers of the version that were lost before, and are used again because no other peer holds their blocks. */
   again: ReadonlySet<string> = new Set()
-  /** Null until one has been issued. */
+  /** Epoch of the version; null until one has been issued for it. */
   epoch: number | null = null
   readonly #context: SessionContext
   readonly #route: ActiveRoute
@@ -24,7 +24,10 @@ export class Attempt {
   #opening: Opening | null = null
   #letGoTimer: Timer | null = null
 
-  /** @param move what this version has to do besides, or only */
+  /**
+   * @param move the move that the version makes, besides a repair if stages are lost
+   * @param otherwise why the version is opened when there is no move
+   */
   constructor(
     context: SessionContext,
     route: ActiveRoute,
@@ -39,7 +42,7 @@ export class Attempt {
     this.signal = AbortSignal.any([session, this.#stop.signal])
   }
 
-  /** The stages that are asked now; null before and after. */
+  /** The opening of the version's stages; null before and after it. */
   get opening(): Opening | null {
     return this.#opening
   }
@@ -49,7 +52,7 @@ export class Attempt {
     return this.#move?.change ?? null
   }
 
-  /** Whether something was lost meanwhile, or a move's time is over. */
+  /** Whether `stop` was called: a stage was lost meanwhile, or the move failed or took too long. */
   get stopped(): boolean {
     return this.#stop.signal.aborted
   }
@@ -58,14 +61,14 @@ export class Attempt {
     this.#stop.abort(error)
   }
 
-  /** Stops an attempt that has begun to move blocks. */
+  /** Stops the attempt when it has begun to open the stages of a move. */
   stopMove(error: Error): void {
     if (this.#move !== null && this.#opening !== null) this.stop(error)
   }
 
   /**
-   * Opens the stages of `planned`, of which this attempt's move replaces one.
-   * @throws {StageError} a stage's refusal, or that it cannot be reached; the signal's reason
+   * Opens the stages of `planned`, one of which the move (if any) replaces by its successors.
+   * @throws {StageError} when a stage refuses or cannot be reached; also the signal's reason
    */
   async open(planned: Route, epoch: number, transfers: Transfers): Promise<RouteVersion> {
     if (this.move !== null && !planned.includes(this.move.from)) {
@@ -82,14 +85,17 @@ export class Attempt {
     return { epoch, stages, moved: move?.from ?? null, repaired: this.change.kind === 'repair' }
   }
 
-  /** The attempt is over: its version is in use, or, with an error, the one before it still is. */
+  /**
+   * Ends the attempt and tells its move the result: null when the version is in use, an error when it was not
+   * installed.
+   */
   settle(error: Error | null): void {
     this.#letGoTimer?.cancel()
     this.#opening = null
     this.#move?.settle(error)
   }
 
-  /** The leaving stage computes no more from here on, and sends the last rows. */
+  /** Tells the leaving stage to stop computing and to send the last rows, and limits the time for that. */
   #letGo({ from }: Move, epoch: number): void {
     const { session } = this.#context.options
     const { letGoTimeoutMs } = this.#context.times
@@ -97,7 +103,7 @@ export class Attempt {
     leaving?.link.outbox.post({ type: 'let-go', session, start: from.range.start, epoch })
     this.#letGoTimer = this.#context.clock.after(letGoTimeoutMs, () =>
       this.stop(
-        new ShoalError('deadline-passed', `the blocks did not change hands within ${letGoTimeoutMs} ms`),
+        new ShoalError('deadline-passed', `the successors did not take over within ${letGoTimeoutMs} ms`),
       ),
     )
   }

@@ -1,12 +1,12 @@
 import type { Route, RouteStage } from '../../route/types.ts'
 
-/** The blocks of a stage that leaves go to others. */
+/** The blocks of a leaving stage go to its successors. */
 export interface Move {
   readonly kind: 'move'
   readonly from: RouteStage
   /** Successors in order. They have made room for the session. */
   readonly to: Route
-  /** Whether the successors have been sent the KV cache, but for its last rows. Otherwise they compute it again. */
+  /** Whether the successors have received the KV cache except its last rows. Otherwise they compute all rows again. */
   readonly restored: boolean
 }
 

@@ -3,33 +3,36 @@ import { sessionLimits } from '../../route/limits.ts'
 import { nameStage, StageError } from '../../route/stage-error.ts'
 import type { Route, RouteStage } from '../../route/types.ts'
 
-/** Whether nobody holds the blocks now. Somebody may soon. */
+/** Whether an error says that no peer holds the blocks now. A peer may load them soon, so the session can wait. */
 export function nobodyNow(error: unknown): boolean {
   return error instanceof ShoalError && error.code === 'no-route'
 }
 
-/** Remembers which peers a session has lost, and when to give up. */
+/** Records which peers a session has lost, and decides when repairing is given up. */
 export interface Losses {
   /** Lost peers with the incarnation that was lost. */
   readonly lost: ReadonlyMap<string, number>
-  /** Peers that have no room now: they are not asked for more blocks. */
+  /**
+   * Peers that refused to open a stage, usually for lack of room. They are not asked for blocks until `forgive` or
+   * `progress`.
+   */
   readonly full: ReadonlySet<string>
   /**
-   * Whether another peer could do better. Refused rows are counted by block: when the rows of a third peer in a row are
-   * refused for the same block, the model is at fault.
+   * Whether the session may continue on another peer. A call with `bad-frame` also counts the refused rows of each
+   * block: when a third peer in a row sends bad rows for the same block, the model is at fault and the answer is no.
    */
   movable(error: StageError): boolean
   add(error: StageError): void
   /**
-   * A stage did not open. When it is gone, or a survivor (one of `open`) that cannot go on, it is lost. A peer that has
-   * no room for more blocks may still have its own, so it is only not asked for more.
+   * Records that a stage did not open. The stage is lost when its peer gave no answer, or when it is a survivor (a
+   * stage in `open`). Any other peer that refuses may still serve other blocks of the route, so it only joins `full`.
    */
   refuse(error: StageError, open: readonly { readonly stage: RouteStage }[]): void
-  /** Time has passed, so peers without room may have some now. */
+  /** Empties `full`: time has passed, so these peers may have room now. */
   forgive(): void
-  /** A version is in use, so the peers on it are not lost. */
+  /** Forgets that the peers of `route` were lost, since a version with them is in use. */
   settle(route: Route): void
-  /** A step was answered, so the route works. */
+  /** Resets all counts and `full`, since an answered step shows that the route works. */
   progress(): void
   /** Counts an attempt to repair the route. @throws {ShoalError} `peer-vanished` after too many in a row for so many stages */
   countAttempt(stages: number): void
@@ -38,7 +41,7 @@ export interface Losses {
 }
 
 export function createLosses(): Losses {
-  // The incarnation counts, since nobody knows what a lost one still has of the session.
+  // With its incarnation: nobody knows how much of the session a lost incarnation still has, but a new one has nothing.
   const lost = new Map<string, number>()
   const full = new Set<string>()
   let attempts = 0
@@ -88,7 +91,10 @@ export function createLosses(): Losses {
     countAttempt(stages) {
       attempts += 1
       if (attempts > stages * sessionLimits.maxRepairsPerStage)
-        throw new ShoalError('peer-vanished', `the route was lost ${attempts} times in a row`)
+        throw new ShoalError(
+          'peer-vanished',
+          `the route needed repair ${attempts} times in a row, without an answer in between`,
+        )
     },
     final(reason) {
       if (last === null) return asShoalError(reason)

@@ -1,12 +1,15 @@
 import { messageOf, ShoalError, sleep, type Clock } from '@shoal/host'
 import { sessionLimits, type SessionTimes } from '../../route/limits.ts'
 
-/** The wait for a peer that holds lost blocks: looks are at growing intervals, and the whole wait is limited. */
+/**
+ * The wait for a peer that holds lost blocks. The route finder is asked at growing intervals, and the whole wait is
+ * limited.
+ */
 export interface ReplacementWait {
   /** Whether a wait has begun and no step has been answered since. */
   readonly waiting: boolean
   /**
-   * Resolves when it is time to look again.
+   * Resolves when it is time to ask the route finder again.
    * @param reason why nobody holds the blocks now
    * @throws {ShoalError} `no-route` with that reason when the time is over; the signal's reason
    */
@@ -32,7 +35,7 @@ export function createReplacementWait(
         throw new ShoalError('no-route', `${messageOf(reason)} (waited ${replacementWaitMs / 1000} s)`, {
           cause: reason,
         })
-      // The last look is at the end of the whole wait, not after it.
+      // The last question to the route finder comes at the end of the whole wait, not after it.
       const delayMs = Math.min(pauseMs, leftMs)
       pauseMs = Math.min(pauseMs * 2, sessionLimits.routeRetryMsMax)
       await sleep(clock, delayMs, signal)

@@ -8,7 +8,7 @@ import { nobodyNow, type Losses } from './losses.ts'
 /** A repaired route whose new stages have not been asked yet. */
 export interface Replanned {
   readonly route: Route
-  /** Peers on it that were lost before, and that nobody can stand in for. */
+  /** Peers on the route that were lost before, and are used again because no other peer holds their blocks. */
   readonly again: ReadonlySet<string>
 }
 
@@ -23,8 +23,8 @@ export interface ReplanRequest {
 }
 
 /**
- * The route without the lost peers. Each lost range is found anew, in one span or several. A peer that was lost comes
- * back in when it has begun another life, or when nobody else has its blocks and it answers a ping.
+ * Finds a route without the lost peers: one or several stages for each lost range. A lost peer may be on it again in a
+ * new incarnation, or when no other peer holds its blocks and the lost one answers a ping.
  * @throws {ShoalError} `no-route` when nobody has the blocks; the signal's reason
  */
 export async function replan(
@@ -35,7 +35,7 @@ export async function replan(
   const { route, range } = request
   const found = new Map<number, Route>()
   const again = new Set<string>()
-  // More may be lost while we ask. That loss ends this attempt, and the next one knows of it.
+  // A copy: a further loss while the finder is asked ends this attempt, and the next attempt takes it into account.
   const gone = new Map(losses.lost)
   const lostPeers = new Set(gone.keys())
   for (const gap of lostRanges(route, lostPeers)) {
@@ -62,10 +62,11 @@ async function findStages(
   } catch (error) {
     if (!nobodyNow(error) || gone.size === 0) throw error
     const stages = await orAborted(finder.find(gap, full, { lost: new Map(), classes }), signal)
-    // The link may have broken and not the peer. One that is dead would only cost a time-out.
+    // Perhaps only the link to a lost peer broke. It is pinged first: an `open` to a dead peer would cost a time-out.
     const lostBefore = stages.filter(({ peer }) => gone.has(peer))
     if ((await findSilent(lostBefore)).length > 0) throw error
-    // The same stage as before keeps what it has, also when this attempt fails.
+    // The former object stands for an unchanged stage, so that it is opened as a survivor: it keeps its caches when
+    // this attempt fails.
     const known = stages.map((stage) => route.find((former) => sameStage(former, stage)) ?? stage)
     return { stages: known, lostBefore }
   }

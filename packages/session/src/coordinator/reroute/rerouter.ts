@@ -22,7 +22,7 @@ import { RequestedMove } from './moving/requested-move.ts'
 import { findSilent } from './silent-stages.ts'
 import type { Transfers } from './moving/transfers.ts'
 
-/** What a rerouter works on, besides what it owns. */
+/** Parts of the session that a rerouter uses and does not own. */
 export interface RerouterParts {
   readonly life: SessionLife
   readonly route: ActiveRoute
@@ -31,11 +31,11 @@ export interface RerouterParts {
 }
 
 /**
- * Opens every version of a session's route; nobody else does.
+ * Opens the versions of a session's route. It is the only part that does.
  *
- * While stages are lost it opens one without them: same blocks, same rows, a higher epoch. Survivors keep their KV cache
- * and journal, and what a stage lacks the one before it sends again. Each attempt that fails leaves out one peer more,
- * and while nobody holds the blocks the time of waiting runs, so the attempts end. A move is made by a new version, too.
+ * After a loss, it opens one without the lost stages: same blocks, same rows, a higher epoch. Survivors keep KV cache and
+ * journal; the sender before a stage sends again the rows that the stage lacks. Attempts end, because each failure leaves
+ * out one more peer and the wait for a peer that holds the blocks is limited. A move is a new version, too.
  */
 export class Rerouter {
   readonly #context: SessionContext
@@ -80,7 +80,7 @@ export class Rerouter {
       throw life.ended
     }
     route.install({ epoch: 0, stages, moved: null, repaired: false })
-    // Stages of several numeric classes are one model still; the class matters when a stage is replaced.
+    // A first route may mix numeric classes. The classes are logged because they matter when a stage is replaced.
     this.#context.logger.debug('session-started', {
       session,
       stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`),
@@ -94,12 +94,12 @@ export class Rerouter {
     this.#installed.push(listener)
   }
 
-  /** What stages are wanted for this session, besides the range. */
+  /** Which peers the route finder should avoid or prefer for this session. */
   get wish(): RouteWish {
     return { lost: this.#losses.lost, classes: this.#parts.route.classes }
   }
 
-  /** A stage was lost: the route is opened without it, or the session ends. */
+  /** Reports the loss of a stage. A version without it is opened, or the session ends. */
   repair(error: StageError): void {
     const { life } = this.#parts
     const { session, routes, onStageLost } = this.#context.options
@@ -120,23 +120,23 @@ export class Rerouter {
     else this.#attempt.stop(error)
   }
 
-  /** Something that speaks with a stage was rejected: with the stage's error, or with a bug of ours, which ends the session. */
+  /** Takes an error of a call that sends to stages: a `StageError` starts a repair, a bug ends the session. */
   failed(error: unknown): void {
     if (error instanceof StageError) this.repair(error)
     else this.#parts.life.end(asShoalError(error))
   }
 
-  /** Resolves when the move has been made. @throws the reason for which the version before it still is in use */
+  /** Resolves when the move has been made. @throws the reason for which the move was not made */
   move(change: Move, signal: AbortSignal): Promise<void> {
     return this.#requested.request(change, this.#parts.pending.size > 0, signal)
   }
 
-  /** A successor cannot take over: the version that makes the move is given up, if one is being opened. */
+  /** Gives up the version that makes a move, if one is being opened, because a successor cannot take over. */
   abortMove(error: Error): void {
     this.#attempt?.stopMove(error)
   }
 
-  /** A step was answered, so the route works. */
+  /** Called when a step was answered, which shows that the route works. */
   answered(): void {
     this.#losses.progress()
     this.#replacementWait.reset()
@@ -150,14 +150,14 @@ export class Rerouter {
     else if (message.type === 'failed') this.#receiveFailure(message)
   }
 
-  /** Stages that are asked now. */
+  /** The opening in progress: of the first version, or of an attempt. */
   get #opening(): Opening | null {
     return this.#first ?? this.#attempt?.opening ?? null
   }
 
   #receiveFailure(message: SessionFailed): void {
     const { route, life } = this.#parts
-    // A report of another epoch was overtaken by a newer version; nothing is lost.
+    // A newer route version has overtaken this report, so it tells of no loss in the present route.
     if (message.code === 'stale-epoch' || message.epoch !== (this.#attempt?.epoch ?? route.epoch)) return
     const { error, ours } = accused(route.route, message)
     if (error !== null && ours) life.end(error)
@@ -187,7 +187,7 @@ export class Rerouter {
       const attempt = this.#begin(kind)
       try {
         const version = await this.#open(attempt)
-        // From here on in one turn, so that nothing that is heard is lost between the former version and this one.
+        // No `await` up to the installation: a message or loss in between would reach neither version.
         const failure = attempt.opening?.failure ?? null
         this.#attempt = null
         if (failure !== null) this.#losses.add(failure)
@@ -202,7 +202,7 @@ export class Rerouter {
         attempt.settle(error instanceof Error ? error : new Error(messageOf(error)))
         if (life.ended !== null) return
         kind = attempt.move === null ? 'repair' : 'reopen'
-        // What stopped the attempt has been counted: a loss, or a move's time limit.
+        // When the attempt was stopped, by a loss or because its move failed, the next one starts at once.
         if (!attempt.stopped && !(await this.#goesOnAfter(error, attempt))) return
       }
     }
@@ -212,7 +212,7 @@ export class Rerouter {
     const { life, route } = this.#parts
     let move = this.#requested.take()
     if (move !== null && !route.route.includes(move.change.from)) {
-      move.settle(new ShoalError('cancelled', 'the stage is no part of the route any more'))
+      move.settle(new ShoalError('cancelled', 'the leaving stage is no longer on the route'))
       move = null
     }
     this.#attempt = new Attempt(this.#context, route, life.signal, move, kind)
@@ -220,7 +220,7 @@ export class Rerouter {
     return this.#attempt
   }
 
-  /** Opens a version of the stages that are not lost, and of others for the blocks of those that are. */
+  /** Opens a version with the stages that are not lost, and with new stages for the lost blocks. */
   async #open(attempt: Attempt): Promise<RouteVersion> {
     const { route, transfers } = this.#parts
     const { times, options } = this.#context
@@ -250,8 +250,8 @@ export class Rerouter {
     const installed = route.install(version)
     const settled = pending.oldest?.position ?? route.sent.length
     for (const step of announceVersion(options.session, route, installed, settled)) this.#send(step)
-    const unrepaired = version.moved === null ? 'route-kept' : 'route-moved'
-    logger.info(installed.replaced ? 'route-repaired' : unrepaired, {
+    const eventWithoutLoss = version.moved === null ? 'route-kept' : 'route-moved'
+    logger.info(installed.replaced ? 'route-repaired' : eventWithoutLoss, {
       session: options.session,
       epoch: version.epoch,
       kept: installed.keptRows,
@@ -259,7 +259,7 @@ export class Rerouter {
       pausedMs: clock.nowMs() - startMs,
       stages: route.route.map(nameStage),
     })
-    // The rows that have to be computed again come before the answer to the oldest step.
+    // The answer to the oldest step comes only after the rows that have to be computed again.
     const rowsAgain = Math.max(1, route.sent.length - Math.min(...installed.keptRows))
     pending.allow(stepDeadlineMs(route.route, rowsAgain, times))
     for (const listener of this.#installed) listener()
@@ -270,15 +270,15 @@ export class Rerouter {
     sendRows(route, this.#context.options.session, step, false).catch((error: unknown) => this.failed(error))
   }
 
-  /** @returns whether another attempt is to be made: at once, or after a wait for somebody who holds the blocks */
+  /** Handles a failed attempt, and waits if no peer holds the blocks. @returns whether to make another attempt now */
   async #goesOnAfter(error: unknown, { move, again, signal }: Attempt): Promise<boolean> {
     const { life, route } = this.#parts
     if (error instanceof StageError) {
-      // A successor that refuses is not needed: the version before has the stage that leaves.
-      const ofSuccessor = move?.to.some(
+      // The refusal of a successor only ends the move: the former version still has the leaving stage.
+      const successorRefused = move?.to.some(
         ({ peer, range }) => peer === error.peer && range.start === error.range.start,
       )
-      if (ofSuccessor === true) return true
+      if (successorRefused === true) return true
       this.#losses.refuse(error, route.stages)
       if (!again.has(error.peer)) return true
     } else if (!nobodyNow(error)) {

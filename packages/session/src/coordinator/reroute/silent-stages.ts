@@ -3,8 +3,8 @@ import type { Transport } from '@shoal/network'
 import type { Route } from '../../route/types.ts'
 
 /**
- * The stages of a route that do not answer a ping within `timeoutMs`, in order. A deadline says that
- * something hangs, this says who: a stopped process keeps its connections open and answers nothing.
+ * Pings stages and returns those that do not answer within `timeoutMs`, in order. A passed deadline shows that some
+ * stage hangs; the pings show which one, since a stopped process keeps its connections open and answers nothing.
  */
 export async function findSilent(
   dependencies: { readonly transport: Transport; readonly clock: Clock; readonly logger: Logger },
@@ -15,7 +15,7 @@ export async function findSilent(
   const { transport, clock, logger } = dependencies
   const timeout = new AbortController()
   const timer = clock.after(timeoutMs, () =>
-    timeout.abort(new ShoalError('deadline-passed', `no ping within ${timeoutMs} ms`)),
+    timeout.abort(new ShoalError('deadline-passed', `no answer to a ping within ${timeoutMs} ms`)),
   )
   const either = AbortSignal.any([timeout.signal, signal])
   const alive = await Promise.all(

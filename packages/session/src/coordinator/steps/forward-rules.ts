@@ -2,18 +2,18 @@ import { ShoalError } from '@shoal/host'
 import { rowsOf } from '../../route/hidden-states.ts'
 import { sessionLimits } from '../../route/limits.ts'
 
-/** What a call of `forward` meets at a coordinator. */
+/** The state of a session against which a call of `forward` is checked. */
 export interface ForwardState {
   readonly hiddenSize: number
   readonly length: number
   /** Steps under way. */
   readonly pending: number
   readonly tokenBudget: number
-  /** Most rows of one step: more are several steps. */
+  /** Most rows of one step. A call with more rows becomes several steps. */
   readonly rowsMax: number
 }
 
-/** @returns its rows @throws {ShoalError} `bad-request`, `limit-exceeded` */
+/** Checks a call of `forward`. @returns the number of its rows @throws {ShoalError} `bad-request`, `limit-exceeded` */
 export function checkForward(
   { hiddenSize, length, pending, tokenBudget, rowsMax }: ForwardState,
   hidden: Float32Array,
@@ -21,13 +21,13 @@ export function checkForward(
 ): number {
   const rows = rowsOf(hidden, hiddenSize)
   if (rows === null)
-    throw new ShoalError('bad-request', `${hidden.length} numbers are not rows of ${hiddenSize}`)
+    throw new ShoalError('bad-request', `${hidden.length} values are not whole rows of ${hiddenSize}`)
   if (position > length || position < 0)
-    throw new ShoalError('bad-request', `position ${position} of a session of ${length}`)
+    throw new ShoalError('bad-request', `position ${position} is outside a session of ${length} positions`)
   if (position < length && pending > 0)
     throw new ShoalError(
       'bad-request',
-      `a rewind to position ${position} while ${pending} steps are under way`,
+      `no rewind to position ${position} is possible while ${pending} steps are under way`,
     )
   if (position + rows > tokenBudget)
     throw new ShoalError(
@@ -38,7 +38,7 @@ export function checkForward(
   if (steps > sessionLimits.maxStepsInFlight) {
     throw new ShoalError(
       'limit-exceeded',
-      `${steps} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() keeps a window`,
+      `${steps} steps under way are over the limit of ${sessionLimits.maxStepsInFlight}; prefill() stays below it`,
     )
   }
   return rows

@@ -10,7 +10,9 @@ import { checkForward } from './forward-rules.ts'
 import type { PendingSteps } from './pending-steps.ts'
 import { sendRows } from './send-rows.ts'
 
-/** Makes the `forward` of a session: a call becomes one step, or several when a frame does not hold its rows. */
+/**
+ * Creates the `forward` of a session. A call becomes one step, or several when it has more rows than one step may have.
+ */
 export function createForward(
   { session, hiddenSize, tokenBudget }: RouteSessionOptions,
   parts: {
@@ -41,7 +43,8 @@ export function createForward(
         want === 'last' && to < rows ? 'none' : want,
       )
       answers.push(pending.add(step))
-      // While another version of the route is opened the step waits in the journal.
+      // While another version of the route is being opened, the step stays in the journal, and that version's replay
+      // sends it.
       if (!route.paused)
         sendRows(route, session, step, rewinds && from === 0).catch((error: unknown) =>
           rerouter.failed(error),

@@ -12,12 +12,13 @@ import { stepDeadlineMs } from './step-deadline.ts'
 export type LateVerdict =
   /** These stages answer no ping. */
   | { readonly kind: 'lost'; readonly errors: readonly StageError[] }
-  /** All stages answer pings, and the step has been given all the time that it may have. */
+  /** All stages answer pings, and the step has had its last extension. */
   | { readonly kind: 'stuck'; readonly error: ShoalError }
+  /** All stages answer pings, and the step gets `moreMs` from now. */
   | { readonly kind: 'slow'; readonly moreMs: number }
 
 /**
- * Who hangs when a step has passed its deadline, or how much longer to wait for it.
+ * Decides what a passed deadline means: stages are lost, the route is slow, or the step is stuck. Pings all stages.
  * @param extension how often the step has been given more time
  */
 export async function judgeLateStep(
@@ -59,7 +60,7 @@ export function watchLateSteps(
 
   const handle = async (step: PendingStep): Promise<void> => {
     const { epoch } = route
-    // While another version is opened no deadline counts; installing it gives the oldest step a new one.
+    // No deadline counts while another version is being opened. Its installation gives the oldest step a new deadline.
     if (epoch === null) return
     const extension = extensions.get(step) ?? 0
     const verdict = await judgeLateStep(context, route.route, step, extension, life.signal)

@@ -28,8 +28,8 @@ export interface PendingStepsOptions {
 }
 
 /**
- * Steps under way, oldest first. Only the oldest has a deadline, since the others wait behind it: it starts when the
- * step has become the oldest.
+ * Steps under way, oldest first. Only the oldest step has a deadline, since the others wait behind it. The deadline
+ * runs from the moment at which the step became the oldest.
  */
 export class PendingSteps {
   readonly #options: PendingStepsOptions
@@ -73,14 +73,14 @@ export class PendingSteps {
   /** @throws {ShoalError} `bad-frame` for an answer that cannot be right */
   answer(result: StepResult, payload: Uint8Array): void {
     const oldest = this.#queue[0]
-    // A second answer to a step that has been answered: a stage may push again what it cannot know to have arrived.
+    // A second answer to the same step: after a repair, the last stage may send results again that had arrived.
     if (oldest === undefined || result.step < oldest.step.step) return
     const { step, position, rows, want } = oldest.step
     const wanted = want === 'none' ? 0 : want === 'last' ? 1 : rows
     if (result.step !== step || result.position !== position || result.rows !== wanted) {
       throw new ShoalError(
         'bad-frame',
-        `it answers step ${result.step} at position ${result.position} with ${result.rows} rows; due is step ${step} at position ${position} with ${wanted}`,
+        `it answers step ${result.step} at position ${result.position} with ${result.rows} rows; expected step ${step} at position ${position} with ${wanted} rows`,
       )
     }
     const hidden = hiddenRows(payload, wanted, this.#options.hiddenSize)

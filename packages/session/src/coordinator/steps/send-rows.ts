@@ -6,9 +6,9 @@ import type { ActiveRoute } from '../active-route.ts'
 import { lossOf } from '../opening/accusations.ts'
 
 /**
- * Sends the rows of one step from the journal to the first stage. Everything up to the channel's queue happens in the
- * caller's turn, so that steps keep their order. Rows of a version that is not in use any more are dropped: the next
- * version's replay has them.
+ * Sends the rows of one step from the journal to the first stage. The frame enters the channel's queue before the first
+ * `await`, so that steps keep their order. Rows of a route version that is no longer in use are dropped, since the
+ * replay of the next version sends them.
  * @throws {StageError} when the channel to the first stage has ended and its version of the route still is in use
  */
 export async function sendRows(

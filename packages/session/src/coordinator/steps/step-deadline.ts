@@ -17,7 +17,7 @@ export function stepDeadlineMs(
   times: { readonly stepDeadlineMsMin: number; readonly stepDeadlineFactor: number } = sessionTimes,
 ): number {
   const predictedMs = predictedStepMs(route, rows)
-  // A prediction that is not a number must not switch the deadline off.
+  // A prediction of NaN or infinity must not switch the deadline off.
   return Number.isFinite(predictedMs)
     ? Math.max(times.stepDeadlineMsMin, times.stepDeadlineFactor * predictedMs)
     : times.stepDeadlineMsMin

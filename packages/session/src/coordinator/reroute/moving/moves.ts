@@ -12,13 +12,16 @@ import type { Rerouter } from '../rerouter.ts'
 import { findSilent } from '../silent-stages.ts'
 import type { Transfer, Transfers } from './transfers.ts'
 
-/** What has been tried for one stage that leaves. */
+/** The attempts so far to move one leaving stage. */
 interface Departure {
   readonly stage: RouteStage
   /** Successors that failed. */
   readonly avoid: Set<string>
   handOvers: number
-  /** The last reason that was logged: while nobody has the blocks it is the same twice a second. */
+  /**
+   * Reason of the last log line. The same reason is not logged again: it would recur twice a second while nobody has
+   * the blocks.
+   */
   loggedReason: string
 }
 
@@ -30,8 +33,9 @@ export interface MovesParts {
 }
 
 /**
- * Decides which leaving stage is moved when, and to whom. One stage at a time, until it has been moved or is no stage of
- * the route any more; the leaving node decides how long it waits for that. Without a route finder everything stays.
+ * Decides when each leaving stage is moved, and to which successors. Stages are moved one at a time; each is tried
+ * until it has been moved or is no longer on the route. The leaving node decides how long it waits. Without a route
+ * finder no stage is moved.
  */
 export class Moves {
   readonly #context: SessionContext
@@ -47,7 +51,7 @@ export class Moves {
     parts.rerouter.onInstalled(() => this.#look())
   }
 
-  /** A stage says that it leaves. */
+  /** Takes the message of a stage that it is leaving. */
   announced(peer: string, start: number): void {
     if (this.#announced.size < limits.maxStages) this.#announced.add(`${peer}/${start}`)
     this.#look()
@@ -84,12 +88,12 @@ export class Moves {
         to = await this.#findSuccessors(departure, routes)
       } catch (error) {
         this.#log(departure, [], error)
-        // Nobody else is left: peers that failed before may do better next time.
+        // No other successor is left, so the next round may try those that failed before.
         avoid.clear()
         await this.#pause()
         continue
       }
-      // What is being repaired may be this very stage.
+      // Another version is being opened, perhaps because this very stage was lost.
       if (route.paused) {
         await this.#pause()
         continue
@@ -128,7 +132,7 @@ export class Moves {
       (await transfers.withRoom(stage, to, true, (transfer) => this.#handOver(from, to, transfer, departure)))
     )
       return
-    // Their bits would differ, or handing over does not work: they compute all rows again.
+    // The successors are of another numeric class or a hand-over is not possible, so they compute all rows again.
     await transfers.withRoom(stage, to, false, ({ signal }) =>
       rerouter.move({ kind: 'move', from: stage, to, restored: false }, signal),
     )
@@ -136,7 +140,7 @@ export class Moves {
 
   /**
    * @returns false when successors are of another numeric class, so that the caches are of no use to them
-   * @throws when the session still is where it was
+   * @throws the reason for which the move was not made
    */
   async #handOver(
     { stage, numericClass: own }: OpenStage,
@@ -158,7 +162,7 @@ export class Moves {
     return true
   }
 
-  /** Waits until few rows are left, or one of these stages hangs. */
+  /** Resolves when few rows are left to be sent. @throws {StageError} when one of these stages answers no ping */
   async #mostHandedOver(stages: Route, { mostHandedOver, signal }: Transfer): Promise<void> {
     const { clock, times } = this.#context
     let settled = false
@@ -175,7 +179,7 @@ export class Moves {
   }
 
   /**
-   * While no step is under way no deadline finds a stage that hangs; a move does.
+   * Reports hung stages to the rerouter. No deadline would find them while no step is under way.
    * @returns an error about the first stage that answers no ping; null when all of them do
    */
   async #loseHung(among: Route, signal: AbortSignal): Promise<StageError | null> {
@@ -202,7 +206,7 @@ export class Moves {
     departure.loggedReason = reason
   }
 
-  /** Resolves also when the session ends. */
+  /** Waits before the next attempt. Resolves at once when the session ends. */
   #pause(): Promise<void> {
     const { clock, times } = this.#context
     return sleep(clock, times.moveRetryMs, this.#parts.life.signal).catch(() => undefined)

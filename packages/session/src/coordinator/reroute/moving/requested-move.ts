@@ -1,14 +1,16 @@
 import { orAborted, type Clock } from '@shoal/host'
 import type { Move } from '../changes.ts'
 
-/** A move that the next version of the route makes. */
+/** A move that the next version of the route is to make, with a way to report its result. */
 export interface DueMove {
   readonly change: Move
-  /** Says that the version is in use, or, with an error, that the one before it still is. */
+  /** Reports the result: null when the version is in use, an error when it was not installed. */
   settle(error: Error | null): void
 }
 
-/** At most one move waits for a new version of the route, and for the best moment to open one: when no step is under way. */
+/**
+ * Holds at most one requested move until the best moment to open a new version of the route: when no step is under way.
+ */
 export class RequestedMove {
   readonly #clock: Clock
   readonly #maxWaitMs: number
@@ -16,7 +18,9 @@ export class RequestedMove {
   #due: DueMove | null = null
   #awaitsAnswer = false
 
-  /** @param begin opens a new version, unless one is being opened: that one takes the move, too */
+  /**
+   * @param begin opens a new version. While one is being opened, it does nothing, and the next attempt takes the move
+   */
   constructor(clock: Clock, maxWaitMs: number, begin: () => void) {
     this.#clock = clock
     this.#maxWaitMs = maxWaitMs
@@ -25,8 +29,9 @@ export class RequestedMove {
 
   /**
    * Resolves when the move has been made.
-   * @param stepsUnderWay rows under way would have to pass the stages again, so the move waits for their answers
-   * @throws the reason for which the former version of the route still is in use, or that of `signal`
+   * @param stepsUnderWay when true, the move waits for an answer, at most `maxWaitMs`: rows under way would be computed
+   *   again
+   * @throws the reason for which the move was not made, or the reason of `signal`
    */
   async request(change: Move, stepsUnderWay: boolean, signal: AbortSignal): Promise<void> {
     const made = Promise.withResolvers<void>()
@@ -43,7 +48,9 @@ export class RequestedMove {
     }
   }
 
-  /** A step was answered and its caller has not sent the next one: the best moment. */
+  /**
+   * Called when a step was answered and the caller has not sent the next one yet, which is the best moment to begin.
+   */
   answered(): void {
     if (this.#awaitsAnswer && this.#due !== null) this.#begin()
   }

@@ -8,14 +8,14 @@ import { createOpening, type Opening, type OpenStage } from '../../opening/openi
 import { openRequests, type SessionContext } from '../../session-context.ts'
 import type { SessionLife } from '../../session-life.ts'
 
-/** A stage that leaves, and successors that have made room for what it has. */
+/** A leaving stage, and the successors that have reserved memory for its part of the session. */
 export interface Transfer {
   readonly successors: readonly OpenStage[]
-  /** Aborts when the stage is no part of the route any more, or with the session. */
+  /** Aborts when the leaving stage is no longer on the route, or when the session ends. */
   readonly signal: AbortSignal
-  /** Has the leaving stage send its caches to the successors while it goes on serving. */
+  /** Tells the leaving stage to send its caches to the successors. It continues to serve meanwhile. */
   start(): void
-  /** Has it stop doing so. */
+  /** Tells the leaving stage to stop sending its caches. */
   cancel(): void
   /** Resolves when few rows are left to be sent. Rejects when a successor fails. */
   readonly mostHandedOver: Promise<void>
@@ -28,13 +28,13 @@ interface Current {
   readonly opening: Opening
   readonly handed: PromiseWithResolvers<void>
   readonly stop: AbortController
-  /** Resolves when nothing is left of this transfer. */
+  /** Resolves when the transfer is over and successors that are not needed have been told to close. */
   readonly over: PromiseWithResolvers<void>
 }
 
 /**
- * How the blocks of a leaving stage get to its successors: room is made there, caches are handed over, and the room is
- * freed again unless the successors have become stages of the route. One transfer at a time.
+ * Prepares the successors of a leaving stage: they reserve memory, receive its caches, and free the memory again unless
+ * they have become stages of the route. There is one transfer at a time.
  */
 export class Transfers {
   readonly #context: SessionContext
@@ -50,8 +50,8 @@ export class Transfers {
 
   /**
    * Makes room at successors while `work` runs.
-   * @param restore whether they are to be sent the caches of `from`; they compute the rows themselves otherwise
-   * @throws {StageError} a successor's refusal, or that it cannot be reached; what `work` throws
+   * @param restore true when the successors are to receive the caches of `from`; otherwise they compute the rows again
+   * @throws {StageError} when a successor refuses or cannot be reached; also whatever `work` throws
    */
   async withRoom<Value>(
     from: RouteStage,
@@ -100,7 +100,8 @@ export class Transfers {
   /** A successor's answer to `open`, or its report of a failure. @returns the failure */
   receive(peer: string, message: SessionOpened | SessionFailed): Error | null {
     const { to, opening, handed } = this.#current!
-    // What a successor says of the stage after it is this one's failure too: another one may reach that stage.
+    // A failure that a successor reports about the stage after it also counts against the successor: another one may
+    // reach that stage.
     const about =
       to.find(({ range }) => range.start === message.start) ?? to.find((stage) => stage.peer === peer)
     if (about === undefined) return null
@@ -111,7 +112,7 @@ export class Transfers {
     return failure
   }
 
-  /** The leaving stage has sent all but the last rows. */
+  /** Takes the message of the leaving stage that it has sent all but the last rows. */
   handedOver(peer: string, epoch: number): void {
     const current = this.#current
     if (current?.from.peer === peer && current.epoch === epoch) current.handed.resolve()
@@ -126,11 +127,14 @@ export class Transfers {
     current.handed.reject(lossOf(successor, error))
   }
 
-  /** A route is about to be opened. When the leaving stage is not on it: resolves when its successors have been told so. */
+  /**
+   * Ends the transfer when its leaving stage is not on the route that is about to be opened. Resolves when it has
+   * ended.
+   */
   async withdraw(route: Route): Promise<void> {
     const current = this.#current
     if (current === null || route.includes(current.from)) return
-    current.stop.abort(new ShoalError('cancelled', 'the stage is no part of the route any more'))
+    current.stop.abort(new ShoalError('cancelled', 'the leaving stage is no longer on the route'))
     await current.over.promise
   }
 
