@@ -1,16 +1,16 @@
 import type { IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
 import type { PeerTransfer } from './trust/reputation.ts'
 
-/** One generation. Token ids in, token ids out; text is made beside them when the model has a tokenizer. */
+/** One generation, from token ids to token ids. Text is added when the model has a tokenizer. */
 export interface GenerateRequest {
   readonly promptIds: readonly number[]
   readonly maxTokens: number
   readonly sampling: SamplingOptions
-  /** Generation ends before the first of these in the text. */
+  /** Generation ends before the first of these texts. */
   readonly stop?: readonly string[]
-  /** Do not end at the model's end tokens. */
+  /** Continues after the model's end tokens. */
   readonly ignoreEos?: boolean
-  /** How many alternatives to report per token; 0 = the chosen token's log-probability only; absent = none. */
+  /** Number of alternatives to report per token. 0 reports only the chosen token's log-probability; absent reports none. */
   readonly topLogprobs?: number
   readonly signal?: AbortSignal
 }
@@ -36,12 +36,12 @@ export interface GenerateResult {
     readonly ranks: number
   }[]
   readonly failovers: number
-  /** Stages that left in the middle of it and handed it over. */
+  /** How often a stage that left handed its KV caches over during the answer. */
   readonly moves: number
   readonly continuity: 'identical' | 'continued'
   /**
-   * Milliseconds per token that the route promised when it was opened, for the middle of the answer, if nobody else asks; null
-   * without a route of peers.
+   * Milliseconds per token that were predicted when the route was opened, for the middle of the answer and without other
+   * load; null without a route of peers.
    */
   readonly predictedTpotMs: number | null
   readonly drafted: number
@@ -58,21 +58,23 @@ export type GenerateEvent =
     }
   | { readonly type: 'done'; readonly text: string; readonly result: GenerateResult }
 
-/** Coordinates generations of one model: over a swarm, or in this process. */
+/** Coordinates generations of one model, over a swarm or in this process. */
 export interface Engine {
   readonly manifest: IdentifiedManifest
-  /** Null for a model without one: then only `promptIds` work and `text` stays empty. */
+  /** Null for a model without a tokenizer: prompts are then token ids, and `text` stays empty. */
   readonly tokenizer: Tokenizer | null
-  /** The model's own (generation_config.json), else temperature 0.7 without further limits; seed 0. */
+  /** The options of the model's generation_config.json, else temperature 0.7 without further limits; seed 0. */
   readonly defaultSampling: SamplingOptions
   /**
-   * Streams tokens; `done` comes last and carries text held back until then. Ending the iteration early cancels and frees KV everywhere.
+   * Streams tokens. `done` comes last, with the text that was held back until then. Ending the iteration early cancels the
+   * generation and frees its KV caches on all peers.
    * @throws {ShoalError} `bad-request` (prompt too long, ids out of range), `no-route`, `no-capacity`, `peer-vanished` …
    */
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent>
   /**
-   * Hidden states after block `layers[1] - 1` for rows of `layers[0]`'s input, and logits of every row: research.
-   * `hiddenStates` float32 `[rows, hiddenSize]` after the last block asked for; `logits` float32 `[rows, vocabularySize]`.
+   * Computes blocks `[layers[0], layers[1])`, all by default, for research.
+   * @returns `hiddenStates`, float32 `[rows, hiddenSize]`, after the last of these blocks; `logits`, float32
+   *   `[rows, vocabularySize]`, null unless all blocks are computed
    */
   forward(
     tokenIds: readonly number[],
@@ -93,10 +95,10 @@ export interface PeerStatus {
   readonly numericClass: string
   readonly version: string
   readonly rttMs: number | null
-  /** What it says of its links: round trip, and what came over them from the other peer; null where it has not measured. */
+  /** Its announced links, by the other peer: round trip, and rate from that peer; null where not measured. */
   readonly links: Readonly<Record<string, { readonly rttMs: number | null; readonly mbps: number | null }>>
   readonly sessions: number
-  /** Of its time, what it has been computing for; null when it has not said. Routes avoid who is busy. */
+  /** Share of its time in which it computes, in thousandths; null when not announced. Routes avoid busy peers. */
   readonly busyPermille?: number | null
   readonly self: boolean
   /** The group that it leads by the plan: other ranks, and speeds of all, its own first. */
@@ -105,7 +107,7 @@ export interface PeerStatus {
   readonly fetchedBytes?: number
 }
 
-/** What `shoal status --json` and `GET /swarm` print. */
+/** The output of `shoal status --json` and `GET /swarm`. */
 export interface SwarmStatus {
   readonly model: string
   readonly manifest: string
@@ -117,31 +119,32 @@ export interface SwarmStatus {
   readonly covered: boolean
   readonly snapshotHash: string
   readonly planHash: string
-  /** With `group`, the peers that are to compute these blocks with `peer`. */
+  /** The plan. With `group`, its ranks compute these blocks together with `peer`. */
   readonly placements: readonly {
     readonly peer: string
     readonly start: number
     readonly end: number
     readonly group?: { readonly ranks: readonly string[]; readonly speeds: readonly number[] }
   }[]
-  /** What other peers have given this one of the model's weights. */
+  /** Transfers of weights to this peer, by sender. */
   readonly transfers?: readonly PeerTransfer[]
-  /** What this peer knows of the directory of all Shoal peers. */
+  /** This peer's view of the directory of all Shoal peers. */
   readonly directory?: DirectoryStatus
 }
 
 export interface DirectoryStatus {
-  /** Peers of the directory that this one knows, of whatever swarm. */
+  /** Known peers of the directory, of any swarm. */
   readonly peers: number
-  /** Hardware records and entries that it holds for others. */
+  /** Hardware records that this peer holds for others. */
   readonly records: number
+  /** Topic entries that this peer holds for others. */
   readonly entries: number
-  /** Other nodes of this swarm that the directory named when it was last asked; null when it was not. */
+  /** Other nodes of this swarm that the last search named; null before the first search. */
   readonly providers: number | null
 }
 
 export type SwarmEvent =
-  /** With `ranks`, as the leader of a group of so many that the plan has formed. */
+  /** With `ranks`, this node leads a planned group of so many peers. */
   | {
       readonly event: 'blocks-changed'
       readonly blocks: readonly [number, number] | null
@@ -154,7 +157,7 @@ export type SwarmEvent =
       readonly peer: string
       readonly to?: readonly string[]
     }
-  /** This node's own life is over for the others: it has dropped its sessions and goes on as the next incarnation. */
+  /** Other members consider this incarnation of the node over: it continues as the next one. */
   | {
       readonly event: 'self-expired'
       readonly incarnation: number
@@ -163,26 +166,26 @@ export type SwarmEvent =
     }
   | { readonly event: 'draining' | 'stopped' }
 
-/** Progress of long work (packing, downloading, loading): for a bar. */
+/** Progress of long work, for a progress bar. */
 export interface Progress {
   readonly activity: 'pack' | 'fetch' | 'load' | 'probe'
   readonly doneBytes: number
   readonly totalBytes: number
 }
 
-/** A peer of a swarm: a node that serves blocks, or a client that only asks. */
+/** A peer of a swarm: a node that serves blocks, or a client that only coordinates its own generations. */
 export interface SwarmPeer {
   readonly peerId: string
   addresses(): readonly string[]
   readonly manifest: IdentifiedManifest
   status(): SwarmStatus
-  /** Loads embedding and head at first use and keeps them. */
+  /** The engine, made at the first call: it loads embedding and head and keeps them. */
   engine(): Promise<Engine>
   /** Resolves when live peers hold every block. */
   whenCovered(signal: AbortSignal): Promise<void>
-  /** Resolves when somebody is known and nobody's liveness is `unknown` any more: `status()` shows everybody then. */
+  /** Resolves when a member is known and no member's liveness is `unknown`: `status()` then shows all members. */
   whenKnown(signal: AbortSignal): Promise<void>
-  /** Finishes running sessions within `signal`, says `left`, stops. */
+  /** Lets running sessions end until `signal` aborts, announces `left`, and closes. */
   leave(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
