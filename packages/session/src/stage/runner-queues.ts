@@ -1,5 +1,6 @@
 import { createSerialQueue, type SerialQueue } from '@shoal/host'
 import type { BlockRunner } from '@shoal/runtime'
+import { StepQueue } from './steps/step-queue.ts'
 
 /** What waits at one runner. */
 export interface RunnerQueues {
@@ -8,6 +9,8 @@ export interface RunnerQueues {
    * refused.
    */
   readonly reservations: SerialQueue
+  /** Decides which step is computed next. */
+  readonly steps: StepQueue
 }
 
 /** @returns a function that gives a runner's queues, which live as long as the runner */
@@ -16,7 +19,7 @@ export function createRunnerQueues(): (runner: BlockRunner) => RunnerQueues {
   return (runner) => {
     const known = queues.get(runner)
     if (known !== undefined) return known
-    const created = { reservations: createSerialQueue() }
+    const created = { reservations: createSerialQueue(), steps: new StepQueue() }
     queues.set(runner, created)
     return created
   }

@@ -8,6 +8,7 @@ import { Owner, Stage } from '../stage.ts'
 import { stageKey } from '../stage-table.ts'
 import { pushOutput, reportFailure, reportNext } from '../steps/output.ts'
 import { StageSession } from '../steps/stage-session.ts'
+import type { StepQueue } from '../steps/step-queue.ts'
 import { admit, overMemory, roomWillCome, type Promised } from './admission.ts'
 import { reachNext, type StageOpeningContext } from './opening-context.ts'
 import type { Shortage } from './room-queue.ts'
@@ -30,7 +31,7 @@ export async function makeStage(
   )
   if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
   owner.heardOn(outbox)
-  const stage = stageFor(owner, admission.runner, request)
+  const stage = stageFor(owner, admission.runner, request, context.queues(admission.runner).steps)
   // In the table before the first wait, so that a `close`, or the end of the owner's lease, finds it.
   table.add(stage)
   const { freed: signal } = stage
@@ -103,7 +104,7 @@ async function reserve(
   return null
 }
 
-function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession): Stage {
+function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession, steps: StepQueue): Stage {
   const { session: id, start, end, tokenBudget, epoch, previous, next } = request
   // A replacement may be asked twice, and the runner may still be freeing the first one.
   const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
@@ -115,6 +116,7 @@ function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession): Stag
       failNext: (step, message) =>
         reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
     },
+    steps,
   )
   const restore =
     request.restore === undefined

@@ -4,6 +4,7 @@ import type { Step } from '@shoal/protocol'
 import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
 import type { Pushed } from './output-pushes.ts'
 import { StageSession, type StageOutlet } from './stage-session.ts'
+import { StepQueue } from './step-queue.ts'
 
 const hiddenSize = 4
 const tokenBudget = 40
@@ -39,6 +40,7 @@ async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
         void failed.push({ step, code: 'peer-vanished', message, definite: false }),
       ...outlet,
     },
+    new StepQueue(),
   )
   return { runner, session, pushed, failed }
 }

@@ -7,6 +7,7 @@ import { sessionLimits } from '../../route/limits.ts'
 import { maxReplayFrames, type StageProgress } from '../../route/replay-rules.ts'
 import { OutputPushes, type PushOutlet } from './output-pushes.ts'
 import { RouteVersion, type RouteNeighbours } from './route-version.ts'
+import type { StepLine, StepQueue } from './step-queue.ts'
 import { decideStep } from './step-rules.ts'
 
 /** What a session at a stage does to the world outside of it. */
@@ -30,7 +31,7 @@ interface Break {
   readonly message: string
 }
 
-/** One session's KV cache and journal at one stage, and the order in which its steps are taken. */
+/** One session's KV cache and journal at one stage, and what becomes of its steps. */
 export class StageSession {
   readonly key: string
   readonly tokenBudget: number
@@ -38,22 +39,22 @@ export class StageSession {
   readonly #runner: BlockRunner
   readonly #outlet: StageOutlet
   readonly #pushes: OutputPushes
+  readonly #steps: StepLine
   #version: RouteVersion
   /** The highest step taken so far, rewound ones included; -1 before the first. */
   #lastStep = -1
-  #queued = 0
-  #computing: Promise<void> = Promise.resolve()
   #closed = false
   /** Set once the KV cache can no longer be trusted: every later step gets this answer. */
   #break: Break | null = null
 
-  constructor(options: StageSessionOptions, outlet: StageOutlet) {
+  constructor(options: StageSessionOptions, outlet: StageOutlet, steps: StepQueue) {
     const { key, runner, tokenBudget, held = false } = options
     this.key = key
     this.tokenBudget = tokenBudget
     this.journal = createJournal(runner.hiddenSize, tokenBudget)
     this.#runner = runner
     this.#outlet = outlet
+    this.#steps = steps.createLine()
     this.#version = new RouteVersion(options, held)
     this.#pushes = new OutputPushes(this.journal, outlet, this.#version)
   }
@@ -102,7 +103,7 @@ export class StageSession {
     this.#version = new RouteVersion(neighbours, true)
     this.#pushes.follow(this.#version)
     former.end()
-    await this.#computing
+    await this.#steps.settled()
   }
 
   /** Keeps the rows that the coordinator says are right, sends the next hop those it lacks, and lets steps go on. */
@@ -142,17 +143,10 @@ export class StageSession {
   async receive(frame: Step, hidden: Float32Array): Promise<void> {
     if (this.#closed) return
     const limit = this.#maxQueued
-    if (this.#queued >= limit) {
+    if (this.#steps.size < limit) await this.#steps.add(frame.rows, () => this.#take(frame, hidden))
+    else {
       const message = `more than ${limit} steps of this session wait here`
       this.#outlet.fail(frame.step, 'limit-exceeded', message, true)
-      return
-    }
-    this.#queued += 1
-    this.#computing = this.#computing.then(() => this.#take(frame, hidden))
-    try {
-      await this.#computing
-    } finally {
-      this.#queued -= 1
     }
   }
 
