@@ -24,7 +24,7 @@ test('a node answers with the incarnation that it has now, not with the one it b
   life.incarnation = 2
   await expect(openAt(1)).rejects.toMatchObject({
     code: 'not-ready',
-    message: expect.stringContaining('made for incarnation 1, incarnation 2 answers') as unknown,
+    message: expect.stringContaining('names its incarnation 1, but incarnation 2 answered') as unknown,
   })
   const session = await openAt(2)
   expect(await session.forward(swarm.rows(1), { want: 'last' })).toHaveLength(8)

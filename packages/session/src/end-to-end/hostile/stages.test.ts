@@ -15,7 +15,7 @@ test('a coordinator is not fooled by stages: late, doubled, misplaced and foreig
       {
         code: 'bad-frame',
         message: expect.stringContaining(
-          'answers step 0 at position 1 with 1 rows; due is step 0 at position 0 with 1',
+          'answers step 0 at position 1 with 1 rows; expected step 0 at position 0 with 1 rows',
         ),
       },
     ],
