@@ -69,13 +69,15 @@ export function checkPlaces(
   const written = lastValues(update)
   for (const item of update.items) {
     if (item.value !== undefined) continue
-    // The last item of a living writer is its record, at a clock that its owner signed. Remains beyond that clock would
+    // The last item of a living writer is its record, at a clock that its owner signed. Clocks below it are the owner's
+    // earlier items, even where the document lacks them because an update was put off. Remains beyond that clock would
     // occupy the clock of the owner's next record. They are in order only when the owner has a newer record under another
     // writer, as after a restart: then this writer's last value is overwritten too.
     const owner = roster.writtenBy(item.client)
     if (
       owner === undefined ||
-      item.clock + item.length <= Math.max(document.clockOf(item.client), written.get(item.client) ?? 0)
+      item.clock + item.length <=
+        Math.max(document.clockOf(item.client), owner.record.clock, written.get(item.client) ?? 0)
     )
       continue
     const successor = byPeer.get(owner.record.peerId)

@@ -126,6 +126,16 @@ export class MemberDocument {
     return keys
   }
 
+  /** Whether an update that was applied holds a value under each key from which it deletes an item. */
+  explainsDeletions({ items, deleted }: InspectedUpdate): boolean {
+    const written = new Set(items.filter(({ value }) => value !== undefined).map((item) => this.keyAt(item)))
+    return mergeRanges(deleted).every((range) =>
+      [...this.#structsIn(range)].every(
+        (struct) => struct instanceof Y.Item && written.has(struct.parentSub ?? undefined),
+      ),
+    )
+  }
+
   byteLength(): number {
     return this.#encode().length
   }

@@ -96,7 +96,11 @@ export class Replica {
     checkPlaces(inspected, opened, into, this.roster)
     const { novel, incomplete } = into.apply(update)
     this.#grownBytes += novel?.length ?? 0
-    return { accepted: this.#believe(opened), novel, incomplete }
+    // A value that loses on arrival to one that is here already is deleted at once, and what yjs reports of that does
+    // not hold the winner. A neighbour that lacks the winner would take the deletion for an attack. It gets both from a
+    // state answer instead.
+    const explained = novel !== undefined && into.explainsDeletions(inspectUpdate(novel))
+    return { accepted: this.#believe(opened), novel: explained ? novel : undefined, incomplete }
   }
 
   /** Writes this peer's own record. @returns the update for all neighbours */
