@@ -5,9 +5,9 @@ import type { Progress } from '@shoal/swarm'
 import { createSwarmClient, type SwarmClient } from './swarm-client.ts'
 
 export interface ConnectOptions {
-  /** `demo` or a folder: a local copy of the swarm's model. Learned and fetched from the swarm when absent. */
+  /** A local copy of the swarm's model: `demo` or a folder. When absent, it is learned and fetched from the swarm. */
   readonly model?: string
-  /** Multiaddrs of any members; with `model` or `manifest`, of any Shoal peers, by which the swarm is found. At least one, unless `local`. */
+  /** Multiaddrs of members; with `model` or `manifest`, of any Shoal peers, which help to find the swarm. Required unless `local`. */
   readonly join?: readonly string[]
   /** Join only the swarm of this manifest. */
   readonly manifest?: string
@@ -18,15 +18,15 @@ export interface ConnectOptions {
   /** Packed embedding and head are kept here; the platform's standard place, or SHOAL_DATA, when absent. */
   readonly dataFolder?: string
   readonly threads?: number
-  /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30,000 when absent. */
+  /** How long an answer waits for another peer to take over blocks that have lost their last holder; default 30,000. */
   readonly replacementWaitMs?: number
-  /** Silent when absent. */
+  /** Nothing is logged when absent. */
   readonly logger?: Logger
   readonly onProgress?: (progress: Progress) => void
   readonly signal?: AbortSignal
 }
 
-/** Joining gives up when nobody answers for so long. */
+/** How long `connect` waits for live peers that hold every block. */
 const coveredTimeoutMs = 60_000
 
 /**

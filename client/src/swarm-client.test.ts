@@ -64,7 +64,7 @@ let requests: GenerateRequest[]
 let ended: number
 let closed: number
 
-/** Says `ab`, whatever it is asked. */
+/** A client whose engine always answers `ab`. */
 function make(tokenizer: Tokenizer | null = letters, silent = false): SwarmClient {
   const engine: Engine = {
     manifest: { ...identity, manifest },
@@ -105,14 +105,14 @@ beforeEach(() => {
 })
 
 describe('the SDK', () => {
-  test('chat goes through the template, which has its own special tokens', async () => {
+  test('chat uses the template, which adds its own special tokens', async () => {
     let text = ''
     for await (const part of make().chat([{ role: 'user', content: 'hi' }])) text += part.text
     expect(text).toBe('ab')
     expect(requests[0]?.promptIds).toEqual(letters.encode('<user>hi', { addSpecialTokens: false }))
   })
 
-  test('stream: text with its tokens, and the result on the last part only', async () => {
+  test('stream yields text with its tokens, and the result with the last part only', async () => {
     const parts: TextPart[] = []
     for await (const part of make().stream('x')) parts.push(part)
     expect(parts).toEqual([
@@ -123,7 +123,7 @@ describe('the SDK', () => {
     expect(requests[0]?.promptIds).toEqual([1, 120])
   })
 
-  test('generate: the whole answer with its usage, from text or ids', async () => {
+  test('generate returns the whole answer with its usage, from text or ids', async () => {
     expect(await make().generate([5, 6])).toEqual({
       ...result,
       usage: { promptTokens: 3, completionTokens: 2 },
@@ -132,7 +132,7 @@ describe('the SDK', () => {
     expect(ended).toBe(1)
   })
 
-  test("what is not said is the model's own, and the seed is drawn", async () => {
+  test("options left out take the model's defaults, and the seed is random", async () => {
     const client = make()
     await client.generate('x')
     await client.generate('x')
@@ -146,7 +146,7 @@ describe('the SDK', () => {
     for (const { sampling } of requests) expect(sampling.seed).toBeLessThan(2 ** 32)
   })
 
-  test('what is said is passed on', async () => {
+  test('options that are given are passed on', async () => {
     const { signal } = new AbortController()
     await make().generate('x', {
       maxTokens: 3,
@@ -169,7 +169,7 @@ describe('the SDK', () => {
     })
   })
 
-  test('ending the loop ends the generation', async () => {
+  test('ending the loop cancels the generation', async () => {
     for await (const part of make().stream('x')) {
       expect(part.text).toBe('a')
       break
@@ -177,24 +177,24 @@ describe('the SDK', () => {
     expect(ended).toBe(1)
   })
 
-  test('forward tells the shapes', async () => {
+  test('forward returns the shapes', async () => {
     const whole = await make().forward([1, 2])
     expect(whole).toMatchObject({ hiddenSize: 8, vocabularySize: 128 })
     expect(whole.logits).toHaveLength(256)
     expect((await make().forward([1], { layers: [0, 1] })).logits).toBeNull()
   })
 
-  test('a model without a tokenizer takes ids, and says so', async () => {
+  test('a model without a tokenizer takes ids, and refuses text with that advice', async () => {
     expect((await make(null).generate([7])).text).toBe('ab')
     await expect(make(null).generate('x')).rejects.toMatchObject({ code: 'bad-request' })
     expect(() => make(null).chat([])).toThrow('give token ids')
   })
 
-  test('an engine that ends without a result is our bug', async () => {
+  test('an engine that ends without a result is an internal error', async () => {
     await expect(make(letters, true).generate('x')).rejects.toMatchObject({ code: 'internal' })
   })
 
-  test('closing closes the peer', async () => {
+  test('close closes the peer', async () => {
     await make().close()
     expect(closed).toBe(1)
   })

@@ -14,13 +14,13 @@ export interface GenerateOptions {
   /** Unsigned 32 bits; random when absent. */
   readonly seed?: number
   readonly stop?: readonly string[]
-  /** Do not end at the model's end tokens. */
+  /** Continue after the model's end tokens. */
   readonly ignoreEos?: boolean
   /** Aborting ends the generation and frees its KV caches on every peer. */
   readonly signal?: AbortSignal
 }
 
-/** A piece of text, and the tokens it came from. */
+/** A piece of text and its tokens. */
 export interface TextPart {
   readonly text: string
   readonly tokenId: number | null
@@ -47,13 +47,13 @@ export interface ForwardResult {
 }
 
 export interface SwarmClient {
-  /** The answer to a chat, as it is made. Ending the loop early cancels. */
+  /** Streams the answer to a chat. Ending the loop early cancels the generation. */
   chat(messages: readonly ChatMessage[], options?: GenerateOptions): AsyncIterable<TextPart>
-  /** A completion of text or token ids (no chat template), whole. */
+  /** Completes text or token ids, without a chat template. @returns the whole answer */
   generate(prompt: string | readonly number[], options?: GenerateOptions): Promise<GenerateAnswer>
-  /** The same, as it is made. */
+  /** Completes text or token ids, and streams the answer. */
   stream(prompt: string | readonly number[], options?: GenerateOptions): AsyncIterable<TextPart>
-  /** Hidden states after the first `layers[1]` blocks, and logits after all of them. */
+  /** Computes hidden states after the first `layers[1]` blocks, and logits when these are all blocks. */
   forward(
     tokenIds: readonly number[],
     options?: { layers?: readonly [number, number]; signal?: AbortSignal },
@@ -62,7 +62,7 @@ export interface SwarmClient {
   close(): Promise<void>
 }
 
-/** The SDK's face over an engine; `connect` makes the engine of a swarm. */
+/** Makes the SDK's client from an engine; `connect` opens the engine. */
 export function createSwarmClient(dependencies: {
   engine: Engine
   random: Random

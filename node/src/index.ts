@@ -1,7 +1,7 @@
 /**
  * The `shoal` program: commands and an HTTP API, thin over `@shoal/swarm`.
  *
- * The command line is `bin/shoal.js`. What may be embedded in another program is the API, as a fetch function:
+ * The command line is `bin/shoal.js`. Another program can embed the API as a fetch function:
  *
  * @example
  * const service = createLoadingService()

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 
-/** What a parent sends over the IPC channel where the system has no SIGTERM that a process could hear. */
+/** Message that a parent sends over the IPC channel on systems where a process cannot handle SIGTERM. */
 const leaveMessage = 'shoal-leave'
 
 /**
@@ -16,7 +16,7 @@ export function tellToLeave(
     return
   }
   child.send(leaveMessage, (error) => {
-    // The channel broke before the message left: nothing but an end can be asked for any more.
+    // The channel broke before the message was sent: only a signal is left.
     if (error !== null) child.kill('SIGTERM')
   })
 }

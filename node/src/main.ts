@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 import { keepCompiledCode } from '@shoal/host/compile-cache'
 
-// Before anything that takes long to compile is imported.
+// Must precede all imports that take long to compile.
 keepCompiledCode()
 
-// A reader that stops reading (`| head`, a parent that was killed) is no error; what it means for a running command is
-// decided in its context.
+// A reader that stops reading (`| head`, a killed parent) is not an error; the command's context decides what follows.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error

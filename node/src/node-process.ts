@@ -15,7 +15,7 @@ import { tellToLeave } from './leave-message.ts'
 
 export { tellToLeave } from './leave-message.ts'
 
-/** What `shoal up --json` prints when it serves. */
+/** The line that `shoal up --json` prints when the node serves. */
 export interface ReadyEvent {
   readonly event: 'ready'
   readonly peerId: string
@@ -44,20 +44,20 @@ export interface NodeProcess {
   readonly process: ChildProcess
   /** @throws {ShoalError} `internal` with the end of its log when the process ends before it serves */
   readonly ready: Promise<ReadyEvent>
-  /** The exit status; null when a signal ended it, or when it could not be started. */
+  /** Exit status; null when a signal ended the process, or when it could not be started. */
   readonly ended: Promise<number | null>
-  /** How it ended and the last lines of its log. For people. */
+  /** How the process ended, and the last lines of its log. */
   obituary(): string
-  /** Resolves with the first event, past ones included, that fits. @throws {ShoalError} `internal` when the process ends before */
+  /** Resolves with the first matching event, past ones included. @throws {ShoalError} `internal` when the process ends first */
   until(fits: (event: NodeEvent) => boolean): Promise<NodeEvent>
-  /** Hears each event from now on. @returns what ends that */
+  /** Calls `listener` for each event from now on. @returns a function that removes it */
   onEvent(listener: (event: NodeEvent) => void): () => void
-  /** Without a signal, or with SIGTERM, it drains and leaves, on Windows too. @returns the exit status */
+  /** Lets the node drain and leave (SIGTERM, the default, on Windows too), or sends another signal. @returns the exit status */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
 export interface NodeProcessOptions {
-  /** What an error calls it. */
+  /** Name of the process in errors. */
   readonly name?: string
   readonly env?: Readonly<Record<string, string | undefined>>
   /** A node of a swarm, or a rank of other nodes' groups. Default: `up`. */
@@ -66,17 +66,20 @@ export interface NodeProcessOptions {
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url))
 
-/** Lines of its log that are kept for the case that it fails. */
+/** Log lines that are kept for an error. */
 const keptLogLines = 20
 
-/** Events that are kept for `until`: a node of a test has some dozens, one that runs for days must not fill memory. */
+/** Events that are kept for `until`: a test's node has some dozens, and a node that runs for days must not fill memory. */
 const keptEvents = 1000
 
-/** @param words of the command line after `up --json` (or `rank --json`); it ends with this process, however that ends */
+/**
+ * Starts a node that ends with this process, however this process ends.
+ * @param words of the command line after `up --json` or `rank --json`
+ */
 export function startNodeProcess(words: readonly string[], options: NodeProcessOptions = {}): NodeProcess {
   const { command = 'up', env = process.env } = options
   const { name = `shoal ${command} ${words.join(' ')}` } = options
-  // The fourth stream is the one whose end tells the child that we are gone, also by kill -9.
+  // The IPC channel, the fourth stream, closes when this process ends, also after kill -9, and so tells the child.
   const child = spawn(process.execPath, [program, command, '--json', '--exit-with-parent', ...words], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...env },
@@ -120,7 +123,7 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
   }
   // The line of this name has these fields: `announce` in commands/up.ts writes it.
   const ready = until(({ event }) => event === 'ready').then((event) => event as unknown as ReadyEvent)
-  // Who stops a process that never became ready need not ask how.
+  // A caller that stops the process before it is ready may never await `ready`.
   ready.catch(() => undefined)
 
   return {
@@ -150,7 +153,7 @@ function eventOf(line: string): NodeEvent {
   try {
     return JSON.parse(line) as NodeEvent
   } catch {
-    // Something else writes to standard output: it shows in the log of whoever looks for it.
+    // Other code writes to standard output: the line is kept as an event that nothing matches.
     return { event: `not an event: ${line}` }
   }
 }

@@ -8,8 +8,8 @@ export type {
   ServingPeer,
 } from '@shoal/swarm/node'
 
-/** Loaded at first use: `--help` and wrong options are answered without libp2p and onnxruntime. */
+/** Loads the swarm at first use, so that `--help` and wrong options need neither libp2p nor onnxruntime. */
 export const loadSwarm = () => import('@shoal/swarm/node')
 
-/** The functions that commands stand on. */
+/** The swarm functions that commands use. */
 export type SwarmFunctions = Awaited<ReturnType<typeof loadSwarm>>

@@ -13,22 +13,22 @@ import type { CommonFlags } from './options.ts'
 import { createOutput, type Output } from './output.ts'
 import { watchUnhandledErrors } from './unhandled-errors.ts'
 
-/** What a command works with. */
+/** Everything that a command gets: output, dependencies, and the signal that ends it. */
 export interface CommandContext extends SwarmDependencies {
   readonly output: Output
   readonly dataFolder: string
   /** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */
   readonly signal: AbortSignal
-  /** Aborts the signal from inside, as an interrupt would. */
+  /** Aborts `signal`, as an interrupt by the user would. */
   readonly stop: () => void
 }
 
 export interface ContextOptions {
-  /** Level when the user names none: programs that run for days tell more than those that answer once. */
+  /** Default of `--log-level`: long-running programs log more than those that answer once. */
   readonly logLevel: LogLevel
   /** Keep a log file in the data directory. */
   readonly logFile: boolean
-  /** When nobody reads standard output any more: leave in order, or end at once as other filters do. */
+  /** What happens when the reader of standard output has gone: leave in order, or end at once as filters do (default). */
   readonly onReaderGone?: 'leave' | 'end'
 }
 
@@ -51,7 +51,7 @@ export async function inContext(
     if (interrupt.signal.aborted) process.exit(1)
     interrupt.abort(interrupted())
   }
-  // npm → shell → this process: killing npm alone would leave us and our children running.
+  // Under npm the parents are npm and a shell: killing npm alone would leave this process and its children running.
   if (process.env['npm_lifecycle_event'] !== undefined) watchAncestors(2, { onParentGone: onSignal })
   const onOutputError = (): void => {
     if (options.onReaderGone !== 'leave') process.exit(0)
@@ -79,7 +79,7 @@ export async function inContext(
     if (unhandled.first !== null) throw unhandled.first
   } catch (error) {
     if (unhandled.first !== null) throw unhandled.first
-    // Each layer has its own words for having been stopped; the user knows why.
+    // Layers word a cancellation differently. The user, who caused it, gets one message.
     const cancelled = error instanceof ShoalError && error.code === 'cancelled'
     throw interrupt.signal.aborted && cancelled ? interrupted(error) : error
   } finally {
@@ -91,7 +91,7 @@ export async function inContext(
   }
 }
 
-/** `--threads`: one core stays for the network and the user. */
+/** `--threads`; by default one core stays free for the network and the user. */
 export function threadsOf(flags: { threads?: number }): number {
   return flags.threads ?? Math.max(1, physicalCores() - 1)
 }

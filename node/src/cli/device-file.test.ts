@@ -4,7 +4,7 @@ import { snapshotOfDevices } from './device-file.ts'
 const desktop = { name: 'desktop', memory: '8GiB', decodeMsPerBlock: 1.2, bandwidth: '12MB' }
 const laptop = { name: 'laptop', memory: '4GiB', decodeMsPerBlock: 3, prefillMsPerRowBlock: 0.25 }
 
-test('devices become a snapshot in which nobody holds anything', () => {
+test('devices become a snapshot in which no peer holds a block', () => {
   const { members } = snapshotOfDevices(
     JSON.stringify({ devices: [laptop, desktop], links: [{ between: ['laptop', 'desktop'], rttMs: 3 }] }),
   )
@@ -22,7 +22,7 @@ test('devices become a snapshot in which nobody holds anything', () => {
   expect(members.map(({ links }) => links)).toEqual([{ laptop: 3000 }, { desktop: 3000 }])
 })
 
-test('links that are not named have the common round trip', () => {
+test('links that the file does not name have the default round trip', () => {
   const { members } = snapshotOfDevices(JSON.stringify({ devices: [laptop, desktop], rttMs: 20 }))
   expect(members[0]?.links).toEqual({ laptop: 20_000 })
 })

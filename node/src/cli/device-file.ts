@@ -3,38 +3,38 @@ import { ShoalError } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
 
-/** Bytes of a device file: some hundred devices with all their links are far below. */
+/** Largest device file in bytes: far more than some hundred devices with all their links need. */
 export const deviceFileBytesMax = 4 * 1024 * 1024
 
 const size = z.union([z.string(), z.number().positive()]).transform((value) => parseByteSize(String(value)))
 
 const device = z.strictObject({
   name: z.string().min(1).max(64),
-  /** For weights and KV caches, e.g. `8GiB`. */
+  /** Memory for weights and KV caches, such as `8GiB`. */
   memory: size,
-  /** One row through one block of this model. `shoal bench decode` measures it. */
+  /** Milliseconds for one row through one block of this model, as `shoal bench decode` measures them. */
   decodeMsPerBlock: z.number().positive(),
-  /** What each 1,024 positions of the cache add to that; nothing when left out. */
+  /** Milliseconds that each 1,024 positions in the KV cache add to that; 0 when absent. */
   decodeMsPer1024Past: z.number().nonnegative().optional(),
-  /** One row of a prefill chunk through one block; a sixth of decoding when it is left out: measured on CPUs. */
+  /** Milliseconds for one row of a prefill chunk through one block; when absent, a sixth of decoding, as measured on CPUs. */
   prefillMsPerRowBlock: z.number().positive().optional(),
-  /** Bytes per second of its slower direction, e.g. `12MB`; not known when left out. */
+  /** Bytes per second of the device's slower direction, such as `12MB`; unknown when absent. */
   bandwidth: size.optional(),
-  /** Devices of one class compute the same bits. */
+  /** Devices of one numeric class compute the same bits. */
   numericClass: z.string().optional(),
 })
 
 const deviceFile = z.strictObject({
   devices: z.array(device).min(1).max(1000),
-  /** Round trips that differ from `rttMs`. */
+  /** Pairs of devices whose round trip differs from `rttMs`. */
   links: z
     .array(z.strictObject({ between: z.tuple([z.string(), z.string()]), rttMs: z.number().nonnegative() }))
     .default([]),
-  /** Round trip between any two devices. */
+  /** Round trip between two devices that `links` does not name. */
   rttMs: z.number().nonnegative().default(1),
 })
 
-/** Decoding reads every weight for one row, prefilling for many. */
+/** A row costs less in prefill: decoding reads every weight for one row, prefill for many. */
 const prefillShare = 1 / 6
 
 const micros = (ms: number): number => Math.max(1, Math.round(ms * 1000))
@@ -47,10 +47,14 @@ export function snapshotOfDevices(text: string): Snapshot {
   const file = parse(text)
   const names = file.devices.map(({ name }) => name)
   const double = names.find((name, index) => names.indexOf(name) !== index)
-  if (double !== undefined) throw new ShoalError('bad-request', `two devices are called '${double}'`)
+  if (double !== undefined)
+    throw new ShoalError(
+      'bad-request',
+      `two devices are called '${double}': give each device a name of its own`,
+    )
   const stranger = file.links.flatMap(({ between }) => between).find((name) => !names.includes(name))
   if (stranger !== undefined)
-    throw new ShoalError('bad-request', `a link names '${stranger}', which is none of the devices`)
+    throw new ShoalError('bad-request', `a link names '${stranger}', which is not a device in the file`)
   const rttOf = (a: string, b: string): number =>
     file.links.find(({ between }) => between.includes(a) && between.includes(b))?.rttMs ?? file.rttMs
   const members = file.devices.map(

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { publishAddresses, publishedAddresses } from './local-node.ts'
 
-test('addresses are there while a node runs, and damaged ones are none', () => {
+test('addresses are published while a node runs, and a damaged file counts as none', () => {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-local-'))
   try {
     expect(publishedAddresses(folder)).toEqual([])

@@ -3,23 +3,24 @@ import { physicalCores } from '@shoal/host/node'
 import { parseProfile } from '@shoal/model'
 import { loadSwarm } from '../swarm-port.ts'
 
-/** Answers for which the processes of `npm start` have room: a chat, the dashboard, and two requests to the API. */
+/** Concurrent answers for which the processes of `npm start` have room: a chat, the dashboard, two API requests. */
 export const sessionsAtOnce = 4
 
 export interface MemoryPlan {
   readonly blockCount: number
-  /** What a process needs for its share of the model and one answer, head-room included, and no more. */
+  /** Bytes that a process needs for its share of the model and one answer, head-room included. */
   readonly memoryBytes: number
-  /** What further answers at once take beside that, `sessionsAtOnce` with the first. */
+  /** Bytes for the further concurrent answers, which together with the first are `sessionsAtOnce`. */
   readonly sessionMemoryBytes: number
-  /** What one process would need for all blocks. */
+  /** Bytes that one process would need for all blocks. */
   readonly wholeBytes: number
-  /** Compute threads of each, so that together they do not fight over the cores. */
+  /** Compute threads of each process; together they do not exceed the cores. */
   readonly threads: number
 }
 
 /**
- * Memory for each of `processes` nodes that is enough together and too little alone: by the planner's own sums.
+ * Memory for each of `processes` nodes with which they hold the model together and none holds it alone, computed with the
+ * planner's own formulas.
  * @throws {ShoalError | ModelError} when REF names no model
  */
 export async function memoryPlan(options: {
@@ -27,7 +28,7 @@ export async function memoryPlan(options: {
   weights?: string
   kv?: string
   processes: number
-  /** Told when a hub is busy or away and is asked again. */
+  /** Logs retries of a hub that is busy or unreachable. */
   logger: Logger
   signal: AbortSignal
 }): Promise<MemoryPlan> {
@@ -40,7 +41,7 @@ export async function memoryPlan(options: {
         ? reference.defaultProfile
         : parseProfile(options.weights ?? reference.defaultProfile.weights, options.kv)
     const costs = planner.modelCosts(config, profile)
-    // What the planner makes room for when nobody tells it otherwise.
+    // The context length for which the planner makes room by default.
     const contextTokens = Math.min(planner.defaultContextTokens, config.contextLength)
     const fitting = (blocks: number): number =>
       leastThat((bytes) => planner.blocksThatFit(bytes, costs, contextTokens) >= blocks)
@@ -58,7 +59,7 @@ export async function memoryPlan(options: {
   }
 }
 
-/** The least number for which a condition holds that, once true, stays true: doubling, then halving. */
+/** Least number for which a monotonic condition holds, by doubling and then bisection. */
 export function leastThat(holds: (bytes: number) => boolean): number {
   let above = 1
   while (!holds(above)) above *= 2

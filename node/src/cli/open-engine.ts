@@ -7,7 +7,7 @@ import { UsageError } from './usage-error.ts'
 
 export interface OpenedEngine {
   readonly engine: Engine
-  /** Null without a swarm. */
+  /** Null when the engine computes in this process. */
   status(): SwarmStatus | null
   close(): Promise<void>
 }
@@ -17,7 +17,7 @@ export interface EngineFlags extends ModelFlags, JoinFlags {
   readonly placement?: string
 }
 
-/** Says before anything is opened whether these options go together. @throws {UsageError} */
+/** Checks options that exclude or need each other, before anything is opened. @throws {UsageError} */
 export function checkEngineFlags(flags: EngineFlags): void {
   const joined = (flags.join?.length ?? 0) > 0
   if (flags.local === true && joined)
@@ -34,7 +34,7 @@ export function checkEngineFlags(flags: EngineFlags): void {
     )
 }
 
-/** Long enough for a swarm that is just loading a small model; a larger one is worth a second try. */
+/** Wait for a swarm that is just loading: enough for a small model. With a larger one the user tries again. */
 const coveredTimeoutMs = 60_000
 
 function uncovered(status: SwarmStatus): string {
@@ -42,7 +42,7 @@ function uncovered(status: SwarmStatus): string {
   return `nobody holds block${missing.length === 1 ? '' : 's'} ${missing.join(', ')} of ${status.model}: add a node with shoal up --join`
 }
 
-/** An engine over the swarm that `--join` names, or in this process without one. */
+/** Opens an engine over the swarm that `--join` names, or in this process when `--join` is absent. */
 export async function openEngine(
   swarm: SwarmFunctions,
   context: CommandContext,

@@ -65,13 +65,13 @@ export function addJoinOption(command: Command): Command {
   return command
     .option(
       '--join <MULTIADDR>',
-      'address of a peer of the swarm; with --model or --manifest of any Shoal peer, by which the swarm is found (repeatable)',
+      'address of a peer of the swarm; together with --model or --manifest, of any Shoal peer that helps to find the swarm (repeatable)',
       parseAddress,
     )
-    .option('--manifest <ID>', 'with --join: only the swarm of this manifest', parseManifestId)
+    .option('--manifest <ID>', 'with --join: join only the swarm with this manifest id', parseManifestId)
 }
 
-/** Of processes that others start: `shoal swarm`, tests. */
+/** Hidden options of processes that `shoal swarm` and tests start. */
 export interface StartedFlags {
   readonly announce?: string[]
   readonly dialInstead?: string
@@ -97,14 +97,14 @@ export function addStartedOptions(command: Command): Command {
     .addOption(
       new Option(
         '--machine <NAME>',
-        'count as this machine, and not as that of all processes here',
+        'name of the machine that this process counts as, in place of the real one',
       ).hideHelp(),
     )
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
     .addOption(
       new Option(
         '--temporary-data',
-        'remove the data directory when the parent process is gone and cannot',
+        'remove the data directory when the parent process has died and cannot remove it',
       ).hideHelp(),
     )
 }
@@ -117,7 +117,7 @@ export function addPlacementOption(command: Command): Command {
   return command.addOption(
     new Option(
       '--placement <KIND>',
-      'where embedding and head live: private = here, so that no peer sees text',
+      'where embedding and head are computed: private = in this process, so that no peer sees text',
     )
       .choices(['private', 'thin'])
       .default('private'),
@@ -134,7 +134,7 @@ export function addApiOptions(command: Command): Command {
   return command
     .option(
       '--api <HOST:PORT>',
-      'OpenAI-compatible API and dashboard; without a key on loopback only',
+      'serve the OpenAI-compatible API and the dashboard here; beyond loopback this needs --api-key or --api-open',
       parseHostPort,
     )
     .addOption(
@@ -142,7 +142,7 @@ export function addApiOptions(command: Command): Command {
         .env('SHOAL_API_KEY')
         .argParser(collect),
     )
-    .option('--api-open', 'serve other machines without a key: anyone who reaches the port may use it')
+    .option('--api-open', 'serve other machines without a key: anyone who reaches the port may use the API')
 }
 
 export interface SamplingFlags {
@@ -155,7 +155,7 @@ export interface SamplingFlags {
 
 export function addSamplingOptions(command: Command): Command {
   return command
-    .option('--max-tokens <N>', 'most tokens of an answer', parseWhole(1, 1_000_000), 256)
+    .option('--max-tokens <N>', 'maximum number of tokens in an answer', parseWhole(1, 1_000_000), 256)
     .option(
       '--temperature <T>',
       "0 = always the likeliest token (default: the model's generation_config, else 0.7)",
@@ -163,10 +163,10 @@ export function addSamplingOptions(command: Command): Command {
     )
     .option(
       '--top-p <P>',
-      'draw from the likeliest tokens that together have this probability',
+      'draw from the most likely tokens that together have this probability',
       parseNumber(0, 1),
     )
-    .option('--top-k <K>', 'draw from this many likeliest tokens; 0 = all', parseWhole(0, 1_000_000))
+    .option('--top-k <K>', 'draw from this many of the most likely tokens; 0 = all', parseWhole(0, 1_000_000))
     .option(
       '--seed <S>',
       'the same seed draws the same tokens (default: random)',

@@ -1,12 +1,12 @@
-/** Where results go: text for people, or JSON lines for programs. Logs and bars are on stderr in both cases. */
+/** Where results go: text for people, or JSON lines for programs. Logs and progress bars go to stderr in both cases. */
 export interface Output {
   readonly json: boolean
-  /** Text as it comes; nothing under `--json`. */
+  /** Writes text as it is generated; writes nothing under `--json`. */
   write(text: string): void
   line(text: string): void
-  /** The one object of a command: the last line of stdout under `--json`, nothing otherwise. */
+  /** Prints a command's one result object as the last line of stdout; only under `--json`. */
   result(value: object): void
-  /** One of several objects of a long-running command. */
+  /** Prints one of the several objects of a long-running command; only under `--json`. */
   event(value: object): void
 }
 

@@ -2,13 +2,13 @@ import { InvalidArgumentError } from 'commander'
 import { messageOf } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
 
-/** Repeatable options gather their values. */
+/** Collects the values of a repeatable option. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 /** A peer id: base58 of a hashed key (46 letters) or of an ed25519 key (52). */
 const peerId = /^[1-9A-HJ-NP-Za-km-z]{46,52}$/
 
-/** `--join` and `--listen`: enough of a check to catch an IP address typed bare and an address that was copied in part. */
+/** `--join` and `--listen`: catches a bare IP address and an address that was copied in part. */
 export function parseAddress(value: string, before: readonly string[] = []): string[] {
   if (!/^\/[a-z0-9]+\/.+/.test(value))
     throw new InvalidArgumentError(
@@ -17,12 +17,12 @@ export function parseAddress(value: string, before: readonly string[] = []): str
   const peer = /\/p2p\/([^/]*)/.exec(value)?.[1]
   if (peer !== undefined && !peerId.test(peer))
     throw new InvalidArgumentError(
-      `'${peer}' is not a whole peer id: copy all of the address that the other node prints.`,
+      `'${peer}' is not a complete peer id: copy the whole address that the other node prints.`,
     )
   return collect(value, before)
 }
 
-/** `--manifest`: the whole id, as `ready` and `status --json` print it. */
+/** `--manifest`: the complete id, as `ready` and `status --json` print it. */
 export function parseManifestId(value: string): string {
   if (!/^[0-9a-f]{64}$/.test(value))
     throw new InvalidArgumentError(

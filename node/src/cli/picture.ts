@@ -2,7 +2,7 @@ import colours from 'picocolors'
 import { formatBytes } from '@shoal/host/node'
 import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
 
-/** Widest bar: an 80-column terminal minus name and state. Larger models share a cell between blocks. */
+/** Widest bar: an 80-column terminal minus name and state. In larger models several blocks share a cell. */
 const barWidthMax = 40
 
 /** A bar with one cell per block (or per few), filled where `held` says so. */
@@ -23,7 +23,7 @@ export const shortPeer = (peer: string): string => (peer.length > 8 ? `…${peer
 const rangeText = (blocks: readonly [number, number] | null): string =>
   blocks === null ? 'none' : `${blocks[0]}–${blocks[1] - 1}`
 
-/** Of a leader its ranks, of a rank its leader. */
+/** Names the ranks of a leader, and the leader of a rank. */
 function groupText({ peer, group }: PeerStatus, peers: readonly PeerStatus[]): string[] {
   if (group !== undefined) return [`leads ${group.ranks.map(shortPeer).join(', ')}`]
   const leader = peers.find((other) => other.group?.ranks.includes(peer) === true)
@@ -58,13 +58,13 @@ function peerLine(peer: PeerStatus, blockCount: number, peers: readonly PeerStat
   return gone ? colours.dim(line) : line
 }
 
-/** In the order in which a token passes them; those without blocks last. */
+/** Sorts peers in the order in which a token passes them; peers without blocks come last. */
 function byBlocks(peers: readonly PeerStatus[]): PeerStatus[] {
   const start = ({ blocks }: PeerStatus): number => blocks?.[0] ?? Number.POSITIVE_INFINITY
   return [...peers].sort((a, b) => start(a) - start(b) || (a.peer < b.peer ? -1 : 1))
 }
 
-/** Who holds which blocks, as lines for a terminal. */
+/** Lines for a terminal that show which peer holds which blocks. */
 export function swarmPicture(status: SwarmStatus): string[] {
   const missing = status.coverage.flatMap((holders, block) => (holders === 0 ? [block] : []))
   const coverage =

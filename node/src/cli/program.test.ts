@@ -25,7 +25,7 @@ async function run(line: readonly string[]): Promise<{ status: number; out: stri
 const silent = { out: () => undefined, err: () => undefined }
 const commands = createProgram(silent).commands.map((command) => command.name())
 
-test('the commands of the contract are there', () => {
+test('the program has all commands of the contract', () => {
   expect(commands).toEqual(
     expect.arrayContaining([
       'up',
@@ -86,7 +86,7 @@ test.each([
   ['up --model demo --device tpu', /Allowed choices are auto, cpu/],
   ['up --model demo --device cuda', /--device cuda is not supported yet/],
   ['up --model demo --join 192.168.1.5', /multiaddr such as/],
-  ['status --join /ip4/192.168.1.5/tcp/4001/p2p/12D3Koo…', /'12D3Koo…' is not a whole peer id/],
+  ['status --join /ip4/192.168.1.5/tcp/4001/p2p/12D3Koo…', /'12D3Koo…' is not a complete peer id/],
   ['up --model demo --kv f16', /Allowed choices are f32, int8/],
   ['up --model demo --threads 0', /whole number from 1/],
   ['up --model demo --api 0.0.0.0:8090', /add --api-key KEY, or --api-open/],
@@ -125,7 +125,7 @@ test.each([
   ['model pull ./no/such', /there is no folder .\/no\/such/],
   [
     'swarm --model demo --shape wifi.json',
-    /wifi.json is neither a shape file that can be read nor one of lan, home-wifi, two-sites/,
+    /wifi.json is neither a readable shape file nor one of the named shapes lan, home-wifi, two-sites/,
   ],
   ['swarm --model demo --shape lan --processes 33', /at most 32 nodes/],
   ['swarm --model demo --script chaos.json', /the script chaos.json cannot be read/],

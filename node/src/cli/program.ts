@@ -41,7 +41,7 @@ export interface ProgramOutput {
   readonly err: (text: string) => void
 }
 
-/** The command line as commander sees it; throws instead of ending the process. */
+/** Builds the command line for commander, which throws in place of ending the process. */
 export function createProgram({ out, err }: ProgramOutput): Command {
   const program = new Command('shoal')
     .description(
@@ -83,7 +83,7 @@ export async function runProgram(words: readonly string[], output: ProgramOutput
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     const json = words.includes('--json')
     if (error instanceof CommanderError) {
-      // Commander has said it on stderr already; a script reads it where it reads everything else.
+      // Commander has printed the message on stderr already; scripts read it from stdout.
       if (json) output.out(errorLine('bad-usage', sentenceOf(error)))
       return 2
     }
@@ -94,7 +94,7 @@ export async function runProgram(words: readonly string[], output: ProgramOutput
   }
 }
 
-/** A sentence for what somebody else did or gave; the whole trace for a bug of ours. */
+/** Prints a sentence for an error with a code, and the stack trace for a bug. */
 function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usage: boolean): void {
   const coded =
     error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
@@ -110,7 +110,7 @@ function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usag
 const errorLine = (code: string, message: string): string =>
   `${JSON.stringify({ error: { code, message } })}\n`
 
-/** `(outputHelp)` and the like are commander's words for itself. */
+/** Commander's message as a sentence; without a command it has only internal words such as `(outputHelp)`. */
 function sentenceOf({ code, message }: CommanderError): string {
   return code === 'commander.help' ? 'which command? See --help' : message.replace(/^error: /, '')
 }

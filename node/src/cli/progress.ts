@@ -16,7 +16,7 @@ export interface ProgressBar {
   stop(): void
 }
 
-/** A bar on stderr when that is a terminal, else nothing: logs tell the rest. */
+/** A progress bar on stderr when that is a terminal, and nothing otherwise: logs report progress there. */
 export function createProgressBar(
   stderr: NodeJS.WriteStream = process.stderr,
   clock: Clock = systemClock,
@@ -61,7 +61,7 @@ export function createProgressBar(
   }
 }
 
-/** `, 12.3 MiB/s, 3:07 left`; nothing while it cannot be told. */
+/** `, 12.3 MiB/s, 3:07 left`; empty while the rate is unknown. */
 function rateText(meter: RateMeter, nowMs: number, { doneBytes, totalBytes }: Progress): string {
   const { bytesPerSecond, secondsLeft } = meter.sample(nowMs, doneBytes, totalBytes)
   if (bytesPerSecond === null || secondsLeft === null) return ''

@@ -14,13 +14,13 @@ test.each([
   ['my-host.local:1', { host: 'my-host.local', port: 1 }],
 ])('--api %s', (text, expected) => expect(parseHostPort(text)).toEqual(expected))
 
-test('speeds of ranks', () => {
+test('--split is parsed into speeds of ranks', () => {
   expect(parseSpeeds('2,1, 0.5')).toEqual([2, 1, 0.5])
   for (const value of ['', '2,', '1,-1', '1,0', 'a', '1;2'])
     expect(() => parseSpeeds(value)).toThrow('positive numbers with commas')
 })
 
-test('ranges and ids', () => {
+test('block ranges and token ids are parsed', () => {
   expect(parseBlocks('0:4')).toEqual([0, 4])
   expect(parseTokenIds('1, 302,7')).toEqual([1, 302, 7])
 })
@@ -29,7 +29,7 @@ test.each([
   [6, [0, 2], '██░░░░'],
   [1, [0, 1], '█'],
   [80, [0, 40], `${'█'.repeat(20)}${'░'.repeat(20)}`],
-  // A cell that stands for two blocks is full only when both are held.
+  // A cell of two blocks is full only when both are held.
   [80, [1, 4], `░█${'░'.repeat(38)}`],
 ])('a bar of %d blocks holding %j', (count, [start = 0, end = 0], bar) => {
   expect(blockBar(count, (block) => block >= start && block < end)).toBe(bar)
@@ -82,7 +82,7 @@ test('the picture shows peers in the order of their blocks and names what is mis
   expect(lines.at(-1)).toMatch(/nobody holds block 3$/)
 })
 
-test('the picture says who leads whom', () => {
+test('the picture names the leader and the ranks of a group', () => {
   const peers = [
     peer('aaaaaaa', { blocks: [0, 2], group: { ranks: ['12D3KooWbbbbbbb'], speeds: [16, 16] } }),
     peer('bbbbbbb', {}),
@@ -114,7 +114,7 @@ test('a route reads from left to right', () => {
   ).toBe('local [0, 2) → …abcdefg [2, 4)')
 })
 
-test('others are told the address that they can reach', () => {
+test('the join command has the address that other machines can reach', () => {
   expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x', '/ip4/192.168.1.5/tcp/1/p2p/x'])).toBe(
     'npx shoal up --join /ip4/192.168.1.5/tcp/1/p2p/x',
   )
@@ -125,7 +125,7 @@ test.each([1, 2, 3, 1000, 1025, 6_886_400])('the least number from %d on is foun
   expect(leastThat((value) => value >= limit)).toBe(limit)
 })
 
-test("what the user leaves open is the model's", () => {
+test("sampling options that the user leaves out are the model's", () => {
   const defaults = { temperature: 0.7, topK: 40, topP: 0.9, repetitionPenalty: 1.1, seed: 0 }
   expect(samplingFrom({ maxTokens: 1, temperature: 0, seed: 0 }, defaults, 5)).toEqual({
     ...defaults,

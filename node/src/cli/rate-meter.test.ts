@@ -11,7 +11,7 @@ test('rate and time left follow the last seconds', () => {
   expect(meter.sample(21_500, 10_000, 10_000).secondsLeft).toBe(0)
 })
 
-test('bytes that were thrown away begin a new measurement; no progress has no end', () => {
+test('discarded bytes start a new measurement, and without progress there is no estimate', () => {
   const meter = createRateMeter()
   meter.sample(0, 0, 100)
   meter.sample(1000, 80, 100)

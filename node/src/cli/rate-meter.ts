@@ -1,6 +1,6 @@
-/** How fast long work goes, and when it will be done. Pure: time is an argument. */
+/** Measures the rate of long work and estimates the time left. Pure: time is an argument. */
 export interface RateMeter {
-  /** @returns bytes per second over the last seconds, and seconds left; null while nobody can say */
+  /** @returns bytes per second over the last seconds, and seconds left; null while there are too few samples */
   sample(
     nowMs: number,
     doneBytes: number,
@@ -8,16 +8,16 @@ export interface RateMeter {
   ): { bytesPerSecond: number | null; secondsLeft: number | null }
 }
 
-/** Short enough to follow a change of the link, long enough not to jump. */
+/** Window of the average: short enough to follow a change of the link, long enough to be steady. */
 const windowMs = 8_000
-/** The first rates would be guesses. */
+/** Least time of measuring before a rate is shown. */
 const leastMs = 500
 
 export function createRateMeter(): RateMeter {
   let samples: { nowMs: number; doneBytes: number }[] = []
   return {
     sample(nowMs, doneBytes, totalBytes) {
-      // Work that had to be thrown away is begun again, and so is the measurement.
+      // Work that was discarded starts again, and so does the measurement.
       if (doneBytes < (samples.at(-1)?.doneBytes ?? 0)) samples = []
       samples.push({ nowMs, doneBytes })
       while (samples.length > 2 && nowMs - samples[1]!.nowMs >= windowMs) samples.shift()

@@ -1,7 +1,7 @@
 import type { SamplingOptions } from '@shoal/model'
 import type { SamplingFlags } from './options.ts'
 
-/** What the user chose; the rest as the model's makers recommend. */
+/** Sampling options: the user's choice, and otherwise the model's own defaults (generation_config.json). */
 export function samplingFrom(
   flags: SamplingFlags,
   defaults: SamplingOptions,

@@ -7,7 +7,7 @@ import type { SwarmDependencies } from '../swarm-port.ts'
 import type { ApiFlags } from './options.ts'
 import type { HostPort } from './parse.ts'
 
-/** An API that other machines reach needs a key, or a word that it needs none. @throws {UsageError} */
+/** Refuses an API beyond loopback that has neither a key nor `--api-open`. @throws {UsageError} */
 export function checkApiFlags(flags: ApiFlags): void {
   if (
     flags.api === undefined ||

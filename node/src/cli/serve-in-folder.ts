@@ -5,7 +5,7 @@ import { leaveWhenTold } from '../leave-message.ts'
 import type { CommandContext } from './context.ts'
 import type { StartedFlags } from './options.ts'
 
-/** Runs what serves, alone in its data directory; when the process was started by another one, it ends with that one. */
+/** Runs a serving command with the lock of its data directory. With `--exit-with-parent` it ends with its parent. */
 export async function serveInFolder(
   context: CommandContext,
   flags: StartedFlags,
@@ -25,12 +25,12 @@ export async function serveInFolder(
     await serve()
   } finally {
     lock.release()
-    // Our starter was killed and cannot tidy up itself; as long as it lives, it may start us again here.
+    // The parent was killed and cannot remove the folder. While it lives, it may start this node here again.
     if (flags.temporaryData === true && orphaned) removeTemporary(context.dataFolder)
   }
 }
 
-/** Removes a folder, and the one around it once its last neighbour is gone. */
+/** Removes a folder, and its parent folder once that is empty. */
 function removeTemporary(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
   try {

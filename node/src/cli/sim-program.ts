@@ -5,7 +5,7 @@ import { ShoalError } from '@shoal/host'
 import { ToldError } from './told-error.ts'
 import { UsageError } from './usage-error.ts'
 
-/** Programs of the workspace `sim`; they run as processes of their own, and nothing here imports them. */
+/** Programs of the workspace `sim`: they run as processes of their own, since `node` must not import `sim`. */
 const programs = { sim: 'sim.ts', bench: 'bench.ts' } as const
 
 const pathOf = (file: string): string => fileURLToPath(new URL(`../../../sim/src/${file}`, import.meta.url))
@@ -14,9 +14,9 @@ const pathOf = (file: string): string => fileURLToPath(new URL(`../../../sim/src
 export const hasSimPart = (file: string): boolean => existsSync(pathOf(file))
 
 /**
- * Runs one of them with our standard streams and waits for its end.
+ * Runs a program of the workspace `sim` with the standard streams of this process, and waits for its end.
  * @throws {ShoalError} `not-found` where the workspace has no such program, `internal` when it fails
- * @throws {ToldError} when a simulation found a violation: that is in its output
+ * @throws {ToldError} when a simulation found a violation, which its output shows
  */
 export async function runSimProgram(name: keyof typeof programs, words: readonly string[]): Promise<void> {
   const script = pathOf(programs[name])
@@ -25,7 +25,7 @@ export async function runSimProgram(name: keyof typeof programs, words: readonly
       'not-found',
       `shoal ${name} needs the workspace sim, which is not part of this installation: run it in a clone of the repository`,
     )
-  // The fourth stream ends the program with us, also by kill -9.
+  // The IPC channel, the fourth stream, ends the program with this process, also after kill -9.
   const child = spawn(process.execPath, [script, ...words], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })

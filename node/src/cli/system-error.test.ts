@@ -23,7 +23,7 @@ test.each([[failure('ENOENT')], [failure('EWHATEVER', '/data')], [new Error('a b
   },
 )
 
-test('a data directory that is a file is told in one sentence', async () => {
+test('a data directory that is a file gives one clear sentence', async () => {
   const file = fileURLToPath(import.meta.url)
   expect(() => mkdirSync(file, { recursive: true })).toThrow(expect.objectContaining({ code: 'EEXIST' }))
   let err = ''

@@ -1,4 +1,4 @@
-/** What the operating system refused, in words for whoever chose the folder. */
+/** What the operating system refused, as a sentence for the user who chose the folder. */
 export interface SystemRefusal {
   readonly code: 'bad-request' | 'disk-full' | 'not-found'
   readonly sentence: string
@@ -15,14 +15,14 @@ const refusals: Readonly<Record<string, readonly [SystemRefusal['code'], string]
   EDQUOT: ['disk-full', "cannot grow: this user's share of the disk is used up"],
 }
 
-/** Null for everything that is not about a file: that is a bug of ours, and its trace is wanted. */
+/** Null for an error that is not about a file: such an error is a bug, and its stack trace is wanted. */
 export function systemRefusal(error: unknown): SystemRefusal | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
   const path = 'path' in error && typeof error.path === 'string' ? error.path : null
   const refusal = refusals[error.code]
   if (refusal === undefined) return null
   const [code, words] = refusal
-  // Writing to an open file has no path in its error; a full disk needs none.
+  // An error of a write to an open file names no path. For a full disk none is needed.
   if (path === null)
     return code === 'disk-full' ? { code, sentence: `the disk is full (${error.code})` } : null
   return {

@@ -1,2 +1,2 @@
-/** The command has failed, and has said so itself, on the last line of its output: nothing is to be added. */
+/** The command has failed and has printed the reason itself: nothing is printed for this error. */
 export class ToldError extends Error {}

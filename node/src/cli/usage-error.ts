@@ -1,4 +1,4 @@
-/** The command was called wrongly: exit status 2, and nothing was done. */
+/** Wrong options or arguments: the command does nothing and exits with status 2. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message)

@@ -4,5 +4,5 @@ const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.me
   version: string
 }
 
-/** The version of this program: one for all packages. */
+/** Version of this program and of all packages. */
 export const version = manifest.version

@@ -5,7 +5,7 @@ import { parseWhole } from '../cli/parse.ts'
 import { hasSimPart, runSimProgram } from '../cli/sim-program.ts'
 import { UsageError } from '../cli/usage-error.ts'
 
-/** The benches of the contract, and what each answers. */
+/** Benches by name, with the question that each answers. */
 const benches: Readonly<Record<string, string>> = {
   decode: 'tokens per second of one process, by weight format and threads',
   prefill: 'time of a prompt, by length, format and threads',

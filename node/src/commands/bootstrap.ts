@@ -22,7 +22,7 @@ export function addBootstrapCommand(program: Command): void {
   command
     .option(
       '--bootstrap <MULTIADDR>',
-      'any other Shoal peer, whose directory this becomes a part of (repeatable)',
+      'any other Shoal peer, whose directory this node joins (repeatable)',
       parseAddress,
     )
     .option('--lan', 'listen on all interfaces and be found by mDNS')

@@ -74,7 +74,7 @@ export async function converse(
       `model ${engine.manifest.manifest.name} has no tokenizer, so there is no chat with it`,
     )
   const terminal = createInterface({ input: process.stdin, output: process.stderr, historySize: 200 })
-  // Input that is no terminal may hold many lines at once: they wait here while an answer is made.
+  // Piped input may hold many lines at once: they wait here while an answer is generated.
   const lines = terminal[Symbol.asyncIterator]()
   let answer: AbortController | null = null
   let closed = false
@@ -109,10 +109,10 @@ export async function converse(
         turns += 1
       }
       if (context.signal.aborted) break
-      // Closed already when the input has ended; its last lines may still wait to be answered.
+      // When the input has ended, the prompt is closed, and lines may still wait for their answers.
       if (!closed) terminal.prompt()
     }
-    // Ctrl-C and Ctrl-D leave the cursor behind the prompt.
+    // After Ctrl-C and Ctrl-D the cursor stands behind the prompt.
     if (closed && process.stdin.isTTY) process.stderr.write('\n')
   } finally {
     terminal.close()
@@ -139,7 +139,7 @@ async function reply(
       context.output.write(event.text)
     }
   } catch (error) {
-    // One answer that fails does not end the chat; a bug does.
+    // A failed answer does not end the chat, unless the cause is a bug.
     const known =
       error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
     if (!known && !options.signal.aborted) throw error
@@ -149,7 +149,7 @@ async function reply(
   return text
 }
 
-/** The newest messages that fit half of the context: the other half is for the answer. */
+/** Ids of the newest messages that fit half of the context: the other half is left for the answer. */
 export function promptOf(engine: Engine, messages: readonly ChatMessage[]): number[] {
   const { tokenizer } = engine
   if (tokenizer === null) return []

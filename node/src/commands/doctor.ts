@@ -23,7 +23,7 @@ export function addDoctorCommand(program: Command): void {
     .command('doctor')
     .description('what this machine can do: memory, disk, compute, network')
     .option('--threads <N>', 'compute threads (default: physical cores - 1)', parseWhole(1, 1024))
-    .option('--quick', 'do not time blocks: seconds instead of half a minute')
+    .option('--quick', 'skip the timing of blocks, which takes half a minute')
   addCommonOptions(command).action(doctor)
   addExamples(command, ['shoal doctor', 'shoal doctor --json', 'shoal doctor --quick'])
 }
@@ -34,7 +34,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     const machine = await machineFacts(context, threadsOf(flags))
     showMachine(output, machine)
     makeFolder(dataFolder)
-    // On the disk that weights will be on, and without the node's lock: a node may run meanwhile (and slow this down).
+    // On the disk that will hold the weights, and without the lock: a node may run meanwhile, and slow this down.
     const folder = mkdtempSync(join(dataFolder, 'doctor-'))
     try {
       const disk = {
@@ -58,12 +58,12 @@ interface MachineFacts {
   readonly physicalCores: number
   readonly threads: number
   readonly memoryTotalBytes: number
-  /** The least of what the system and the enclosing cgroups leave. */
+  /** Least of what the system and the enclosing cgroups have left. */
   readonly memoryAvailableBytes: number
   readonly memoryBandwidthBytesPerSecond: number
   readonly addresses: readonly string[]
   readonly reach: Reach
-  /** What onnxruntime could compute with on this platform, and what is used of it. */
+  /** Execution providers of onnxruntime on this platform, and whether Shoal uses them. */
   readonly providers: readonly ComputeProvider[]
 }
 

@@ -38,11 +38,11 @@ export function addGenerateCommand(program: Command): void {
   addCommonOptions(command)
     .option(
       '--local',
-      'compute in this process without a network: the reference that swarms are compared with',
+      'compute in this process without a network: the reference with which swarms are compared',
     )
     .option('--prompt-ids <IDS>', 'token ids with commas between them, in place of PROMPT', parseTokenIds)
-    .option('--raw', 'no chat template: PROMPT is continued as it stands')
-    .option('--ignore-eos', "go on after the model's end token")
+    .option('--raw', 'skip the chat template: the model continues PROMPT as it is')
+    .option('--ignore-eos', "continue after the model's end token")
     .action(generate)
   addExamples(command, [
     'shoal generate "Who are you?" --model demo --local',
@@ -85,13 +85,13 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
   })
 }
 
-/** One user message through the chat template, or the text itself where there is none. */
+/** Ids of one user message in the chat template, or of the text itself with `raw` or without a template. */
 export function promptIdsOf(engine: Engine, prompt: string, raw: boolean): number[] {
   const { tokenizer } = engine
   if (tokenizer === null)
     throw new ShoalError(
       'bad-request',
-      `model ${engine.manifest.manifest.name} has no tokenizer; give --prompt-ids`,
+      `model ${engine.manifest.manifest.name} has no tokenizer: give token ids with --prompt-ids`,
     )
   if (raw || !tokenizer.chat) return tokenizer.encode(prompt)
   return tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: prompt }]), {
@@ -99,7 +99,7 @@ export function promptIdsOf(engine: Engine, prompt: string, raw: boolean): numbe
   })
 }
 
-/** Writes an answer as it comes and returns its result. */
+/** Writes an answer as it is generated. @returns its result */
 export async function stream(
   context: CommandContext,
   engine: Engine,
@@ -107,7 +107,7 @@ export async function stream(
 ): Promise<GenerateResult> {
   let result: GenerateResult | null = null
   for await (const event of engine.generate(request)) {
-    // Without a tokenizer only ids come out.
+    // A model without a tokenizer yields ids only.
     const ids = engine.tokenizer === null && event.type === 'token' ? `${event.tokenId} ` : ''
     context.output.write(event.text + ids)
     if (event.type === 'done') result = event.result

@@ -10,13 +10,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const program = fileURLToPath(new URL('../main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'shoal-hub-away-'))
-/** Answers what the first part of the path says: `/STATUS/RETRY-AFTER/…`. */
+/** Answers with the status in the path: `/STATUS/RETRY-AFTER/…`. */
 const hub = createServer((request, response) => {
   const [, status, retryAfter] = request.url!.split('/')
   response.writeHead(Number(status), { 'retry-after': retryAfter! }).end('busy')
 })
 let address: string
-/** Nobody listens there. */
+/** An address on which nothing listens. */
 let closedAddress: string
 
 async function listen(server: Server): Promise<string> {

@@ -58,8 +58,13 @@ export function addModelCommand(program: Command): void {
     .option('--feed-forward <N>', 'columns of the feed-forward network', parseWhole(8, 1_048_576), 8192)
     .option('--vocabulary <N>', 'tokens', parseWhole(8, 1_048_576), 128_256)
     .option('--context <N>', 'positions', parseWhole(8, 16_777_216), 131_072)
-    .option('--seed <N>', 'the same seed gives the same bytes', parseWhole(0, 4_294_967_295), 1)
-    .option('--no-tied', 'a head of its own in place of the embedding matrix')
+    .option(
+      '--seed <N>',
+      'seed of the random weights: the same seed gives the same bytes',
+      parseWhole(0, 4_294_967_295),
+      1,
+    )
+    .option('--no-tied', 'give the head a matrix of its own in place of the embedding matrix')
   addCommonOptions(random).action(makeRandom)
   addExamples(model, [
     'shoal model inspect demo',
@@ -127,7 +132,7 @@ async function verify(ref: string, flags: ProfileFlags): Promise<void> {
         },
       )
       const { id } = identifyManifest(buildManifest(reference.source, profile, tensors))
-      output.line(`${reference.source.name} is whole: ${tensors.length} packed tensors, manifest ${id}`)
+      output.line(`${reference.source.name} is complete: ${tensors.length} packed tensors, manifest ${id}`)
       output.result({
         name: reference.source.name,
         profile: formatProfile(profile),
@@ -141,7 +146,7 @@ async function verify(ref: string, flags: ProfileFlags): Promise<void> {
   })
 }
 
-/** Packs a model into the data directory, where `up` and `generate` find it; from a hub it is downloaded on the way. */
+/** Packs a model into the data directory, where `up` and `generate` find it; a model on a hub is downloaded first. */
 async function pull(ref: string, flags: ProfileFlags): Promise<void> {
   await inContext(
     flags,

@@ -41,8 +41,8 @@ export function addPlanCommand(program: Command): void {
     )
     .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]')
     .addOption(new Option('--objective <KIND>', 'what to plan for').choices(objectives).default('latency'))
-    .option('--groups', 'as if all took part in groups (shoal up --groups)')
-    .option('--explain', 'the other objectives, and what each device adds')
+    .option('--groups', 'plan as if all devices took part in groups (shoal up --groups)')
+    .option('--explain', 'also show the other objectives, and what each device adds')
   addCommonOptions(command).action(planOnPaper)
   addExamples(command, ['shoal plan --model demo --devices devices.json --explain'])
 }
@@ -88,7 +88,7 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
   })
 }
 
-/** Whether ranks of these speeds can share this model's heads and columns. */
+/** Tells whether ranks of given speeds can share this model's attention heads and columns. */
 function splits(config: ModelConfig, profile: NumericProfile): (speeds: readonly number[]) => boolean {
   return (speeds) => {
     try {
@@ -112,14 +112,14 @@ function readDeviceFile(path: string): string {
 }
 
 interface Explained {
-  /** A token gets slower as a conversation gets longer. */
+  /** TPOT by length of the KV cache: a token takes longer as a conversation grows. */
   readonly byCache: readonly { readonly past: number; readonly tpotMs: number }[]
   readonly front: readonly {
     readonly objective: Objective
     readonly tpotMs: number | null
     readonly tokensPerSecond: number | null
   }[]
-  /** How much slower a token would be without each device; null when nothing would run. */
+  /** TPOT without each device; null when the others could not hold the model. */
   readonly without: readonly {
     readonly device: string
     readonly tpotMs: number | null
@@ -130,7 +130,7 @@ interface Explained {
 const tpotMs = (plan: Plan): number | null =>
   plan.prediction === null ? null : plan.prediction.tpotMicros / 1000
 
-/** Cache lengths that are shown, the model's context last. */
+/** Cache lengths for which TPOT is shown, before the model's context length. */
 const shownPasts = [0, 1024, 4096]
 
 function byCache(
@@ -139,7 +139,7 @@ function byCache(
   costs: ModelCosts,
   { route }: Plan,
 ): Explained['byCache'] {
-  // A group's sums cost the same behind any cache, and what its members do alone says nothing of it.
+  // The cost of a group cannot be derived from what its members do alone, and its sums do not depend on the cache.
   if (route.length === 0 || route.some(({ group }) => group !== undefined)) return []
   const pasts = [...shownPasts.filter((past) => past < costs.contextLength), costs.contextLength]
   return pasts.map((past) => ({
@@ -204,7 +204,7 @@ function showExplained(output: Output, { byCache, front, without }: Explained): 
     value === null ? 'does not run' : `${value.toFixed(1)} ms a token`
   if (byCache.length > 0)
     output.line(
-      `behind so many positions: ${byCache.map(({ past, tpotMs }) => `${past}: ${tpotMs.toFixed(1)} ms`).join(', ')}`,
+      `by positions in the KV cache: ${byCache.map(({ past, tpotMs }) => `${past}: ${tpotMs.toFixed(1)} ms`).join(', ')}`,
     )
   output.line('\nobjectives:')
   for (const { objective, tpotMs, tokensPerSecond } of front)

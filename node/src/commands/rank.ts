@@ -27,7 +27,7 @@ interface RankFlags extends CommonFlags, ModelFlags, JoinFlags, StartedFlags {
   readonly memory?: number
 }
 
-/** As for `shoal up`. */
+/** Default share of the free memory, as for `shoal up`. */
 const memoryShare = 0.8
 
 export function addRankCommand(program: Command): void {

@@ -20,7 +20,7 @@ interface ServeFlags extends CommonFlags, ModelFlags, JoinFlags, PlacementFlags,
   readonly local?: boolean
 }
 
-/** Where the API listens when nobody says: Ollama has 11434, llama.cpp 8080, vLLM 8000. */
+/** Default address of the API; Ollama uses port 11434, llama.cpp 8080, vLLM 8000. */
 const defaultApi = { host: '127.0.0.1', port: 8090 }
 
 export function addServeCommand(program: Command): void {

@@ -17,8 +17,11 @@ export function addSimCommand(program: Command): void {
     .argument('<SCENARIO>', 'name of a scenario, or list')
     .option('--seed <N>', 'the same seed gives the same run', parseWhole(0, 4_294_967_295))
     .option('--nodes <N>', 'peers in the swarm', parseWhole(1, 10_000))
-    .option('--runner <NAME>', "reference computes, cost only takes as long; the scenario's own by default")
-    .option('--trace <FILE>', 'write everything that happens, one line each')
+    .option(
+      '--runner <NAME>',
+      "reference computes, cost only takes the same virtual time (default: the scenario's)",
+    )
+    .option('--trace <FILE>', 'write every event of the run to this file, one per line')
   addCommonOptions(command).action(sim)
   addExamples(command, [
     'shoal sim list',

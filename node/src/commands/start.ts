@@ -29,13 +29,13 @@ interface StartFlags extends CommonFlags, ModelFlags, SamplingFlags {
   readonly processes: number
 }
 
-/** Loading a span of a model that fits a laptop takes seconds; packing one of some gigabytes a minute or two. */
+/** Loading a span of a laptop-sized model takes seconds; packing a model of some gigabytes takes a minute or two. */
 const coveredTimeoutMs = 300_000
 
 /** Where the dashboard listens while `start` runs on a terminal. */
 const dashboardAddress = { host: '127.0.0.1', port: 8090 }
 
-/** What `npm start` runs. Not in `--help`: with a swarm of one's own, `up` and `generate` are the words. */
+/** `npm start`. Hidden in `--help`: for a swarm of their own, users run `up` and `generate`. */
 export function addStartCommand(program: Command): void {
   const command = program
     .command('start', { hidden: true })
@@ -96,7 +96,7 @@ async function useSwarm(context: CommandContext, flags: StartFlags, local: Local
     const result = await stream(context, engine, {
       promptIds: promptIdsOf(engine, flags.prompt, false),
       maxTokens: flags.maxTokens,
-      // A first look says the same everywhere, unless the user asks for chance.
+      // The first answer is the same on every machine, unless the user asks for sampling.
       sampling: samplingFrom(
         { ...flags, temperature: flags.temperature ?? 0 },
         engine.defaultSampling,
@@ -135,7 +135,7 @@ function summarise({ output }: CommandContext, result: GenerateResult, status: S
   output.result({ ...result, status })
 }
 
-/** On a terminal: the dashboard and a chat, until the user leaves. */
+/** Offers the dashboard and a chat on a terminal, until the user leaves. */
 async function stay(
   context: CommandContext,
   flags: StartFlags,

@@ -14,11 +14,11 @@ import { swarmPicture } from '../cli/picture.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
-/** Four beats on a LAN: who is silent for longer is shown as unknown. */
+/** Four beats on a LAN: a peer that is silent for longer is shown as unknown. */
 const knownTimeoutMs = 2000
-/** A hello is answered within milliseconds, by a busy node within tenths of a second. */
+/** A node answers a hello within milliseconds, a busy one within tenths of a second. */
 const askTimeoutMs = 1000
-/** A search among a few peers takes some milliseconds; one that is gone is waited for. */
+/** A search among a few peers takes milliseconds, and longer when one of them has gone. */
 const directoryTimeoutMs = 1000
 
 export function addStatusCommand(program: Command): void {
@@ -26,7 +26,7 @@ export function addStatusCommand(program: Command): void {
     .command('status')
     .description('who is here, who holds which blocks, and whether all peers agree')
   addJoinOption(command)
-  addCommonOptions(command.option('--model <REF>', 'with --join: only the swarm of this model')).action(
+  addCommonOptions(command.option('--model <REF>', 'with --join: show only the swarm of this model')).action(
     status,
   )
   addExamples(command, [
@@ -84,8 +84,8 @@ async function status(flags: StatusFlags): Promise<void> {
 }
 
 /**
- * Records come with the first sync, beats some moments later, and somebody who is gone stays unknown for a while: what
- * is known when the time is over is what there is to show.
+ * Waits, but not for long. Records arrive with the first sync and beats some moments later, and a dead peer stays unknown
+ * for a while: after the time limit, status shows what is known.
  */
 async function within(
   context: CommandContext,

@@ -30,24 +30,27 @@ interface SwarmFlags extends CommonFlags, ModelFlags {
   readonly exitWithParent?: boolean
 }
 
-/** Nodes when neither `--processes` nor a shape says how many. */
+/** Number of nodes when neither `--processes` nor a shape gives it. */
 const processesDefault = 3
 
 export function addSwarmCommand(program: Command): void {
   const command = program
     .command('swarm')
     .description('a real swarm of processes on this machine, until interrupted')
+    .option('--processes <N>', 'number of nodes (default: that of the shape, else 3)', parseWhole(1, 64))
     .option(
-      '--processes <N>',
-      'how many nodes (default: as many as the shape has, else 3)',
-      parseWhole(1, 64),
+      '--memory <SIZE>',
+      'memory of each process (default: just enough for its share of the model)',
+      parseMemory,
     )
-    .option('--memory <SIZE>', 'memory of each (default: just its share of the model)', parseMemory)
     .option(
       '--shape <FILE>',
-      'delay, bandwidth and loss of the links between them: a file, or lan, home-wifi, two-sites, flaky-wifi, one-strong-many-weak',
+      'delay, bandwidth and loss of the links between the processes: a file, or lan, home-wifi, two-sites, flaky-wifi, one-strong-many-weak',
     )
-    .option('--script <FILE>', 'JSON: who is killed, stopped, continued and started again, and when')
+    .option(
+      '--script <FILE>',
+      'JSON file: which nodes are killed, stopped, continued and restarted, and when',
+    )
     .addOption(new Option('--exit-with-parent', 'end when the parent process does').hideHelp())
   addModelOptions(command)
   addCommonOptions(command).action(swarm)
@@ -74,7 +77,7 @@ async function swarm(flags: SwarmFlags): Promise<void> {
       leaveWhenTold(context.stop)
     }
     const profile = { ...(weights !== undefined && { weights }), ...(kv !== undefined && { kv }) }
-    // A group holds what one node would.
+    // A group holds as much as one node.
     const holders = shape?.nodes.filter(({ rankOf }) => rankOf === null).length ?? processes
     const plan = await memoryPlan({ model, processes: holders, logger, signal, ...profile })
     const memoryBytes = flags.memory ?? plan.memoryBytes
@@ -90,7 +93,7 @@ async function swarm(flags: SwarmFlags): Promise<void> {
       ...profile,
       ...(shape !== undefined && { shape }),
       onEvent(node, { event, ...fields }) {
-        // `ready` comes for all at once, below.
+        // The table below shows `ready` for all nodes at once.
         if (event === 'ready') return
         output.event({ event: 'node', node, what: event, ...fields })
         output.line(colours.dim(`  ${node.padEnd(12)}  ${event} ${Object.values(fields).join(' ')}`))
@@ -106,7 +109,7 @@ async function swarm(flags: SwarmFlags): Promise<void> {
         links: local.links,
       })
       show(context, local, shape)
-      // Each wait of a script listens to it.
+      // Each wait of a script adds a listener.
       setMaxListeners(0, signal)
       const played = play(context, local, steps, listeners)
       await Promise.race([untilAborted(signal), local.failure, played.then(() => untilAborted(signal))])

@@ -39,10 +39,10 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, S
   readonly split?: number[]
 }
 
-/** A fifth stays for the system, the user and our own buffers. */
+/** Default share of the free memory: the rest stays for the system, the user and this program's buffers. */
 const memoryShare = 0.8
 
-/** The swarm logs these itself, with more than the event says. */
+/** Events that the swarm itself logs, with more detail. */
 const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set([
   'blocks-changed',
   'session-opened',
@@ -62,7 +62,7 @@ export function addUpCommand(program: Command): void {
   command
     .option(
       '--bootstrap <MULTIADDR>',
-      'any Shoal peer, of whatever model: the swarm of --model is found through it, or created and found by others (repeatable)',
+      'any Shoal peer, whatever its model: through it the node finds the swarm of --model, or creates one that others find (repeatable)',
       parseAddress,
     )
     .option('--lan', 'listen on all interfaces and be found by mDNS')
@@ -74,7 +74,7 @@ export function addUpCommand(program: Command): void {
     )
     .option(
       '--session-memory <SIZE>',
-      'memory beside --memory for more answers at once; the node gets no more blocks for it',
+      'memory beside --memory for more concurrent answers; it does not count for the number of blocks',
       parseMemory,
     )
     .addOption(
@@ -82,10 +82,10 @@ export function addUpCommand(program: Command): void {
         .choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml'])
         .default('auto'),
     )
-    .option('--blocks <START:END>', 'serve these blocks, whatever the plan says', parseBlocks)
+    .option('--blocks <START:END>', 'serve exactly these blocks, in place of those of the plan', parseBlocks)
     .option(
       '--groups',
-      'take part in groups of near machines that compute every block together, where the plan finds them faster',
+      'take part in groups: near machines that compute every block together, where the plan finds that faster',
     )
     .option(
       '--rank <MULTIADDR>',
@@ -94,7 +94,7 @@ export function addUpCommand(program: Command): void {
     )
     .option(
       '--spare <MULTIADDR>',
-      'with --rank: takes the place of a rank that is lost (repeatable)',
+      'with --rank: a peer that takes the place of a lost rank (repeatable)',
       parseAddress,
     )
     .option(
@@ -124,7 +124,7 @@ function checkUpFlags(flags: UpFlags): void {
     throw new UsageError('--spare and --split belong to --rank MULTIADDR')
   if (flags.groups === true && (flags.rank !== undefined || flags.blocks !== undefined))
     throw new UsageError(
-      '--groups follows the plan, which --rank and --blocks say to ignore: leave out one of them',
+      '--groups follows the plan, while --rank and --blocks override it: leave out one of them',
     )
   if (flags.device !== 'auto' && flags.device !== 'cpu')
     throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
@@ -150,7 +150,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       server = await serveApi(context, service, flags.api, flags)
       context.logger.info('api-listening', { url: server.url })
     }
-    // Events of the time before `ready` would come without their context.
+    // Events that arrive before `ready` are printed after it.
     const early: SwarmEvent[] = []
     let onEvent = (event: SwarmEvent): void => void early.push(event)
     node = await swarm
@@ -220,7 +220,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
   }
 }
 
-/** Says who this is, and the exact command with which another machine joins. */
+/** Prints the node's identity, and the exact command with which another machine joins. */
 function announce({ output }: CommandContext, node: ServingPeer, server: ApiServer | null): void {
   const { manifest, id } = node.manifest
   const profile = formatProfile(manifest.profile)

@@ -3,23 +3,23 @@ import { writeRandomModel } from '@shoal/model/node'
 import type { CommandContext } from '../cli/context.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
-/** What one block costs on this machine in one format. */
+/** Cost of one block on this machine in one weight format. */
 export interface BlockSpeed {
   readonly weights: string
-  /** Decoding one token behind an empty cache, the figure that the planner is told. */
+  /** Decoding of one token with an empty KV cache: the figure that the planner uses. */
   readonly msPerBlock: number
-  /** What each 1,024 positions of the cache add to it. */
+  /** Milliseconds that each 1,024 positions in the KV cache add. */
   readonly msPer1024Past: number
-  /** As timed: decoding by cache length, prompts by chunk size. */
+  /** Raw timings: decoding by cache length, prefill by chunk size. */
   readonly decode: readonly { readonly past: number; readonly ms: number }[]
   readonly prefill: readonly { readonly rows: number; readonly msPerRow: number }[]
   /** Peers with the same class compute the same bits. */
   readonly numericClass: string
-  /** Where the node that measured this listened. */
+  /** Addresses on which the measuring node listened. */
   readonly addresses: readonly string[]
 }
 
-/** One block in the shape of Llama 3.2 1B, with a vocabulary of almost nothing. */
+/** One block in the shape of Llama 3.2 1B, with a tiny vocabulary. */
 const shape = {
   hidden: 2048,
   blocks: 1,
@@ -32,19 +32,19 @@ const shape = {
   seed: 1,
 }
 
-/** The whole 1B model has this many of them. */
+/** Blocks of the whole 1B model. */
 export const blocksOf1B = 16
 
 const formats = ['int4:32', 'int8:32', 'f32'] as const
 
-/** Float32 weights of one block, a KV cache and room to spare. */
+/** Enough for the float32 weights of one block and a KV cache. */
 const memoryBytes = 2 ** 30
 
 /**
- * Starts a real node for each format, on loopback and of no swarm but its own, and reads what it announces: packing,
- * native kernels, keys and sockets work here, or the error says what does not.
+ * Starts a real node for each format, on loopback and in a swarm of its own, and reads what it announces. Success shows
+ * that packing, native kernels, keys and sockets work on this machine; otherwise the error names what does not.
  *
- * @param folder an empty one; whoever made it removes it
+ * @param folder an empty folder, which the caller removes
  */
 export async function measureBlocks(
   context: CommandContext,

@@ -5,7 +5,7 @@ import { systemClock } from '@shoal/host/node'
 import { expect, test } from 'vitest'
 import { measureDisk } from './disk-speed.ts'
 
-test('writes what it says, reads it back, and stops when asked to', async () => {
+test('a measurement writes the file, reads it back, and stops when aborted', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-disk-'))
   try {
     const path = join(folder, 'speed')

@@ -2,24 +2,24 @@ import { open } from 'node:fs/promises'
 import type { Clock } from '@shoal/host'
 
 export interface DiskSpeed {
-  /** Until the disk says that it has them. */
+  /** Writing, the flush to the disk included. */
   readonly writeBytesPerSecond: number
-  /** Of pages just written, which may still be in memory: the most that loading weights again can hope for. */
+  /** Reading of pages just written, which may still be cached: an upper bound for loading weights again. */
   readonly readBytesPerSecond: number
 }
 
 const chunkBytes = 2 ** 20
-/** More than a drive's own buffer hides for long, less than a second on anything but a memory card. */
+/** More than a drive's buffer can hide; written in under a second by anything faster than a memory card. */
 const defaultBytes = 64 * chunkBytes
 
-/** Writes, flushes and reads one file at `path`; whoever made its folder removes it. */
+/** Writes, flushes and reads one file at `path`. The caller removes the file. */
 export async function measureDisk(
   clock: Clock,
   path: string,
   signal: AbortSignal,
   bytes = defaultBytes,
 ): Promise<DiskSpeed> {
-  // Not zeros: file systems and drives that compress would write nothing.
+  // Zeros would be compressed away by some file systems and drives.
   const chunk = Uint8Array.from({ length: chunkBytes }, (_, i) => Math.imul(i, 2_654_435_761) >>> 24)
   const file = await open(path, 'w+')
   try {

@@ -1,6 +1,6 @@
 import { BlockList } from 'node:net'
 
-/** Ranges that routers outside do not carry (IANA special-purpose registries): whoever has only these is behind a NAT. */
+/** Ranges that are not routed on the internet (IANA special-purpose registries): a machine with only these is behind a NAT. */
 const inner = new BlockList()
 for (const [net, prefix] of [
   ['10.0.0.0', 8],
@@ -22,7 +22,7 @@ for (const [net, prefix] of [
   inner.addSubnet(net, prefix, 'ipv6')
 }
 
-/** From how far these addresses can be dialled, as far as one machine can tell by itself (a firewall may say otherwise). */
+/** From where addresses can be dialled, as far as a machine can tell by itself; a firewall may still block them. */
 export type Reach = 'anywhere' | 'lan' | 'this-machine'
 
 const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')

@@ -6,9 +6,9 @@ import { createShape, parseShape, shapedNodesMax, shapeFileBytesMax } from './sh
 import { topologies, topologyNodes } from './topologies.ts'
 
 /**
- * What `--shape` means: a file, or one of the named topologies for `nodes` nodes.
- * @param nodes null when nobody says how many
- * @throws {ShoalError} `bad-request` for a file that is wrong or has another number of nodes, `not-found`
+ * Resolves `--shape`: a file, or one of the named topologies for `nodes` nodes.
+ * @param nodes null when `--processes` is absent
+ * @throws {ShoalError} `bad-request` for an invalid file or one with another number of nodes, `not-found` for no file
  */
 export function chooseShape(ref: string, nodes: number | null): Shape {
   const topology = topologies[ref]
@@ -25,7 +25,7 @@ export function chooseShape(ref: string, nodes: number | null): Shape {
   if (nodes !== null && nodes !== shape.nodes.length)
     throw new ShoalError(
       'bad-request',
-      `${ref} has ${shape.nodes.length} nodes, --processes says ${nodes}: leave --processes out`,
+      `${ref} has ${shape.nodes.length} nodes, but --processes asks for ${nodes}: leave --processes out`,
     )
   return shape
 }
@@ -39,7 +39,7 @@ function readShape(path: string): string {
     if (error instanceof ShoalError) throw error
     throw new ShoalError(
       'not-found',
-      `${path} is neither a shape file that can be read nor one of ${Object.keys(topologies).join(', ')}`,
+      `${path} is neither a readable shape file nor one of the named shapes ${Object.keys(topologies).join(', ')}`,
       { cause: error },
     )
   }

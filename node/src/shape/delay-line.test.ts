@@ -7,10 +7,10 @@ import { createWire } from './wire.ts'
 interface Bench {
   readonly clock: VirtualClock
   readonly line: DelayLine
-  /** What arrived, and when. */
+  /** Chunks and ends that arrived, with their times. */
   readonly arrived: { atMs: number; what: number | 'end' | 'reset' }[]
   paused: boolean
-  /** Whether the sink takes more. */
+  /** Whether the sink accepts more. */
   ready: boolean
   drain(): void
 }
@@ -50,7 +50,7 @@ function bench(options: Partial<DelayLineOptions> = {}): Bench {
 
 const chunk = (name: number, bytes = 100): Uint8Array => new Uint8Array(bytes).fill(name)
 
-test('bytes come later, the end behind them', () => {
+test('bytes arrive delayed, and the end arrives after them', () => {
   const { clock, line, arrived } = bench()
   line.push(chunk(1))
   clock.advance(4)

@@ -1,41 +1,41 @@
 import type { Clock, Timer } from '@shoal/host'
 import type { Wire } from './wire.ts'
 
-/** Where bytes come from: it can be told to wait. */
+/** The sending end, which can be paused. */
 export interface Source {
   pause(): void
   resume(): void
 }
 
-/** Where they go. */
+/** The receiving end. */
 export interface Sink {
-  /** @returns false when it wants no more until `onDrain` */
+  /** @returns false when the sink accepts no more until `onDrain` */
   write(chunk: Uint8Array): boolean
   onDrain(listener: () => void): void
   end(): void
-  /** The other end was cut off, not closed. */
+  /** The other end was reset, not closed. */
   reset(): void
 }
 
 export interface DelayLineOptions {
-  /** One way. */
+  /** Delay in one direction. */
   readonly delayMs: number
-  /** Each byte passes all of them at once; the slowest decides. */
+  /** Wires that each byte passes at the same time; the slowest decides. */
   readonly wires: readonly Wire[]
-  /** How much later these bytes come because some were lost. */
+  /** Extra delay of these bytes by lost packets. */
   lossMs(bytes: number): number
-  /** Bytes under way after which the source has to wait. */
+  /** Bytes in flight at which the source is paused. */
   readonly bytesMax: number
-  /** Nothing arrives before: the connection's own handshake has to pass first. */
+  /** Earliest time of arrival: the connection's handshake has to pass first. */
   readonly notBeforeMs: number
 }
 
-/** One direction of one connection over a link: bytes arrive in order, later, and no faster than the wires carry them. */
+/** One direction of a connection over a link: bytes arrive in order, delayed, at the rate of the wires at most. */
 export interface DelayLine {
   push(chunk: Uint8Array): void
-  /** Passed on behind all bytes. */
+  /** Ends the sink after all bytes in flight. */
   end(how: 'end' | 'reset'): void
-  /** Forgets what is under way. */
+  /** Drops all bytes in flight. */
   cut(): void
 }
 
@@ -61,7 +61,7 @@ class Line implements DelayLine {
   #queue: Item[] = []
   #underWayBytes = 0
   #paused = false
-  /** The sink wants no more until it has drained. */
+  /** The sink accepts no more until it has drained. */
   #blocked = false
   #lastDueMs: number
   #timer: Timer | null = null
@@ -107,7 +107,7 @@ class Line implements DelayLine {
   }
 
   #enqueue(dueMs: number, chunk: Uint8Array | null): void {
-    // In order, as TCP delivers: what comes behind a lost packet waits for it.
+    // TCP delivers in order: bytes behind a lost packet wait for it (head-of-line blocking).
     this.#lastDueMs = Math.max(this.#lastDueMs, dueMs)
     this.#queue.push({ dueMs: this.#lastDueMs, chunk })
     if (this.#timer === null && !this.#blocked) this.#deliver()

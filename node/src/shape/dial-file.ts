@@ -4,12 +4,14 @@ import { ShoalError } from '@shoal/host'
 
 const dialFile = z.record(z.string(), z.string())
 
-/** `up --dial-instead FILE`: addresses without `/p2p/…`, and what to dial instead of each. */
+/** Reads `up --dial-instead FILE`: addresses without `/p2p/…`, each with the address to dial in its place. */
 export function readDialInstead(path: string): Readonly<Record<string, string>> {
   try {
     return dialFile.parse(JSON.parse(readFileSync(path, 'utf8')))
   } catch (error) {
-    throw new ShoalError('bad-request', `${path} is no file of addresses`, { cause: error })
+    throw new ShoalError('bad-request', `${path} cannot be read as a JSON object of addresses`, {
+      cause: error,
+    })
   }
 }
 

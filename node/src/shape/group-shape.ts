@@ -7,7 +7,7 @@ interface MaybeRank {
   readonly speed?: number | undefined
 }
 
-/** What is wrong with the groups of a shape, for people; null when nothing is. */
+/** Describes what is wrong with the groups of a shape; null when nothing is. */
 export function groupsTrouble(nodes: readonly MaybeRank[]): string | null {
   for (const { name, rankOf, blocks, speed } of nodes) {
     const leads = nodes.some((other) => other.rankOf === name)
@@ -15,17 +15,17 @@ export function groupsTrouble(nodes: readonly MaybeRank[]): string | null {
       return `'${name}' has a speed, but is in no group: give another node "rankOf": "${name}"`
     if (rankOf === undefined) continue
     const leader = nodes.find((other) => other.name === rankOf)
-    if (leader === undefined) return `'${name}' is a rank of '${rankOf}', which is no node`
+    if (leader === undefined) return `'${name}' is a rank of '${rankOf}', but no node has that name`
     if (rankOf === name) return `'${name}' is a rank of itself`
     if (leader.rankOf !== undefined)
       return `'${name}' is a rank of '${rankOf}', which is itself a rank of '${leader.rankOf}': a leader serves blocks`
     if (blocks !== undefined)
-      return `'${name}' is a rank of '${rankOf}' and has blocks of its own: they are its leader's`
+      return `'${name}' is a rank of '${rankOf}' and must not have blocks of its own: leave "blocks" out`
   }
   return null
 }
 
-/** What `shoal up` is told for the node of this name. @param addressOf where a rank that has been started is found */
+/** Options of `shoal up` for a node that leads a group. @param addressOf address of a rank that has been started */
 export function leaderWords(
   nodes: readonly NodeShape[],
   leader: NodeShape,

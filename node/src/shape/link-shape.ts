@@ -1,13 +1,13 @@
-/** How a link behaves, the same both ways. Plain values: they travel to the thread that makes it so. */
+/** Properties of a link, equal in both directions. Plain values, since they are posted to a worker thread. */
 export interface LinkShape {
   readonly rttMs: number
-  /** Each way; null for as fast as this machine. */
+  /** Rate in each direction; null for no limit. */
   readonly mbps: number | null
-  /** Of packets, each way; a lost one is sent again (the stream stays whole and comes late). */
+  /** Lost packets in each direction. A lost packet is sent again: the stream stays complete and arrives later. */
   readonly lossPercent: number
 }
 
-/** What one device's own access allows, all its links together; null for no limit. */
+/** Rates of a device's network access, shared by all its links; null for no limit. */
 export interface AccessShape {
   readonly upMbps: number | null
   readonly downMbps: number | null
@@ -16,27 +16,27 @@ export interface AccessShape {
 /** One process of a shaped swarm. */
 export interface NodeShape extends AccessShape {
   readonly name: string
-  /** For weights and KV caches; just its share of the model when absent. */
+  /** Memory for weights and KV caches; when null, just enough for its share of the model. */
   readonly memoryBytes: number | null
   readonly threads: number | null
   /** How many times slower it computes than this machine. */
   readonly slowdown: number
-  /** Exactly these blocks, for itself or for the group it leads; null for what the plan says. */
+  /** Fixed blocks of the node or of the group that it leads; null when the plan decides. */
   readonly blocks: readonly [number, number] | null
   /** The node whose blocks it computes a share of; null for a node that serves blocks. */
   readonly rankOf: string | null
-  /** Its part of a group's work in proportion to the others'; null for 1. */
+  /** Share of a group's work in proportion to the other members'; null for 1. */
   readonly speed: number | null
 }
 
-/** Everybody else: `shoal generate`, `chat` and `status` from another terminal. */
+/** Name for all processes outside the swarm, such as `shoal generate` in another terminal. */
 export const outsider = 'outside'
 
-/** A swarm's processes and what lies between them. */
+/** A swarm's processes and the links between them. */
 export interface Shape {
   readonly name: string
   readonly nodes: readonly NodeShape[]
-  /** Between any two nodes, or one and `outsider`. */
+  /** The link between two nodes, or between a node and `outsider`. */
   link(a: string, b: string): LinkShape
 }
 

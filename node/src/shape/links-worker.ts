@@ -1,4 +1,4 @@
-/** The thread in which a shaped swarm's links live. */
+/** Worker thread that runs the links of a shaped swarm. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { seededRandom } from '@shoal/host'
 import { createPreciseClock } from '@shoal/host/node'
@@ -13,7 +13,7 @@ const random = seededRandom(seed)
 
 const up = access.map(({ upMbps }) => createWire(upMbps))
 const down = access.map(({ downMbps }) => createWire(downMbps))
-/** One for each direction of each pair, whoever of the two has dialled. */
+/** One wire for each direction of each pair, whichever of the two has dialled. */
 const between = links.map((row) => row.map(({ mbps }) => createWire(mbps)))
 
 const defined = (wires: readonly (Wire | undefined)[]): Wire[] => wires.filter((wire) => wire !== undefined)
@@ -36,5 +36,5 @@ const ports = await Promise.all(
   ),
 )
 parentPort.postMessage({ ports } satisfies LinksReady)
-// Listening keeps the thread; it is terminated from outside.
+// A listener keeps the thread alive until it is terminated from outside.
 parentPort.on('message', () => undefined)

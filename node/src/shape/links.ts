@@ -2,31 +2,31 @@ import { Worker } from 'node:worker_threads'
 import { ShoalError } from '@shoal/host'
 import { outsider, type AccessShape, type LinkShape, type Shape } from './link-shape.ts'
 
-/** What the thread is started with: nodes by index, everybody else behind them. */
+/** Input of the worker thread: nodes by index, and `outsider` as the index after the last node. */
 export interface LinksPlan {
   readonly seed: number
-  /** Where each node really listens, on 127.0.0.1. */
+  /** Port of 127.0.0.1 on which each node listens. */
   readonly targetPorts: readonly number[]
   readonly access: readonly AccessShape[]
-  /** `links[from][to]`, with one row more for everybody else. */
+  /** `links[from][to]`, with one more row for `outsider`. */
   readonly links: readonly (readonly LinkShape[])[]
 }
 
-/** What it answers once: `ports[from][to]`, null where there is no way. */
+/** The worker's one answer: `ports[from][to]`, null where there is no link. */
 export interface LinksReady {
   readonly ports: readonly (readonly (number | null)[])[]
 }
 
-/** The links between processes: a listener for each ordered pair, so that it is known who speaks to whom. */
+/** The links between processes. Each ordered pair has a listener of its own, which tells the link who dials whom. */
 export interface Links {
-  /** Where `from` has to dial to reach `to`; without `from`, where everybody else does. */
+  /** Port that `from` dials to reach `to`; null stands for `outsider`. */
   port(from: number | null, to: number): number
-  /** All of them, for whoever wants to know that nothing goes another way. */
+  /** All links; tests check with it that no connection bypasses them. */
   readonly all: readonly { readonly from: string; readonly to: string; readonly port: number }[]
   close(): Promise<void>
 }
 
-/** They run in a thread of their own: what this one does must not make a link slower. */
+/** Starts the links in a worker thread, so that work in this thread does not slow them down. */
 export async function startLinks(shape: Shape, targetPorts: readonly number[], seed: number): Promise<Links> {
   const names = [...shape.nodes.map(({ name }) => name), outsider]
   const plan: LinksPlan = {
@@ -46,7 +46,7 @@ export async function startLinks(shape: Shape, targetPorts: readonly number[], s
       reject(new ShoalError('internal', `the thread of the links ended with status ${status}`)),
     )
   })
-  // From here on it ends only when it is told to.
+  // From here on the worker ends only when it is terminated.
   worker.on('error', (error) => {
     throw new ShoalError('internal', 'the thread of the links failed', { cause: error })
   })

@@ -4,7 +4,7 @@ import { createDelayLine, type DelayLine } from './delay-line.ts'
 import type { LinkShape } from './link-shape.ts'
 import { lossDelayMs, type Wire } from './wire.ts'
 
-/** What each direction of a link passes; shared by all its connections, whoever opened them. */
+/** Wires of each direction of a link, shared by all its connections. */
 export interface LinkWires {
   readonly forward: readonly Wire[]
   readonly back: readonly Wire[]
@@ -16,20 +16,20 @@ export interface LinkProxy {
 }
 
 export interface LinkProxyOptions {
-  /** On 127.0.0.1. */
+  /** Port of 127.0.0.1. */
   readonly targetPort: number
   readonly shape: LinkShape
   readonly wires: LinkWires
 }
 
-/** A window that no common link fills: 1 Gbit/s over 30 ms. */
+/** Window of a link without a rate limit: the bandwidth-delay product of 1 Gbit/s and 30 ms. */
 const bytesMaxUnlimited = 4 * 1024 * 1024
-/** What a small router holds. */
+/** Buffer of a small router. */
 const bufferBytes = 64 * 1024
 
 /**
- * A link as a TCP relay on 127.0.0.1: whoever connects here reaches the target later and slower. Bytes wait in the relay
- * for at most one window and a small buffer; beyond that the sender waits, as on a real link.
+ * A link as a TCP relay on 127.0.0.1: connections reach the target with delay and at a limited rate. The relay holds at
+ * most one window and a small buffer; beyond that the sender feels back-pressure, as on a real link.
  */
 export async function startLinkProxy(
   clock: Clock,
@@ -50,7 +50,7 @@ export async function startLinkProxy(
         bytesMax,
         notBeforeMs,
       })
-    // What is dialled answers after one round trip; only then could the first byte have left.
+    // The handshake takes one round trip; only then can the first byte leave, and it needs half a round trip more.
     const there = line(near, far, wires.forward, clock.nowMs() + shape.rttMs * 1.5)
     const back = line(far, near, wires.back, 0)
     pass(near, there)
@@ -80,7 +80,7 @@ function bytesMaxOf({ rttMs, mbps }: LinkShape): number {
 function pass(from: Socket, line: DelayLine): void {
   from.on('data', (chunk: Buffer) => line.push(chunk))
   from.once('end', () => line.end('end'))
-  // A killed process, or nobody listens there.
+  // The process was killed, or nothing listens on the port.
   from.on('error', () => line.end('reset'))
   from.once('close', () => line.end('end'))
 }

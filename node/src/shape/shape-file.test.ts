@@ -60,7 +60,7 @@ test.each([
   [
     'a rank of nobody',
     '{"nodes":[{"name":"a"},{"name":"b","rankOf":"z"}]}',
-    /'b' is a rank of 'z', which is no node/,
+    /'b' is a rank of 'z', but no node has that name/,
   ],
   ['a rank of itself', '{"nodes":[{"name":"a"},{"name":"b","rankOf":"b"}]}', /'b' is a rank of itself/],
   [

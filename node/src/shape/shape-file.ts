@@ -4,10 +4,10 @@ import { parseByteSize } from '@shoal/host/node'
 import { groupsTrouble } from './group-shape.ts'
 import { outsider, type LinkShape, type NodeShape, type Shape } from './link-shape.ts'
 
-/** Bytes of a shape file: 32 nodes with all their links are a hundredth of it. */
+/** Largest shape file in bytes: a hundred times what 32 nodes with all their links need. */
 export const shapeFileBytesMax = 1024 * 1024
 
-/** Each pair of nodes has listeners of its own, one each way: 32 nodes are a thousand. */
+/** Each ordered pair of nodes has a listener: 32 nodes need a thousand. */
 export const shapedNodesMax = 32
 
 const name = z
@@ -23,7 +23,7 @@ const linkFields = {
 
 const node = z.strictObject({
   name,
-  /** Nodes of one site have the links that are given for the site. */
+  /** Links that name a site apply to all its nodes. */
   site: name.optional(),
   memory: z
     .union([z.string(), z.number().positive()])
@@ -45,13 +45,13 @@ const node = z.strictObject({
 
 const shapeFile = z.strictObject({
   nodes: z.array(node).min(1).max(shapedNodesMax),
-  /** Between two names: of nodes, of sites, of one site and itself, or `outside`. */
+  /** Links between two names: nodes, sites, one site and itself, or `outside`. */
   links: z.array(z.strictObject({ between: z.tuple([name, name]), ...linkFields })).default([]),
-  /** All other links; what a link leaves out. */
+  /** Properties of all other links, and of fields that a link leaves out. */
   default: z.strictObject(linkFields).default({}),
 })
 
-/** What a shape is made of: as in a file, checked. */
+/** A shape file's content, validated. */
 export type ShapeFile = z.infer<typeof shapeFile>
 
 /**
@@ -61,8 +61,9 @@ export type ShapeFile = z.infer<typeof shapeFile>
  *       "links": [{ "between": ["home", "office"], "rttMs": 20, "mbps": 100, "lossPercent": 0.1 }],
  *       "default": { "rttMs": 1 } }
  *
- * Only `name` is needed. A node with `"rankOf": "desk"` computes a share of each block of that node (`shoal rank`), as much
- * as their `speed`s say; `"blocks": "0:8"` fixes what a node serves. Of several links that fit a pair, the one that names most nodes counts.
+ * Only `name` is required. A node with `"rankOf": "desk"` computes a share of each block of that node (`shoal rank`), in
+ * proportion to its `speed`; `"blocks": "0:8"` fixes the span of a node. Of several links that fit a pair, the one that
+ * names more nodes applies.
  * @throws {ShoalError} `bad-request` naming the field
  */
 export function parseShape(text: string, title: string): Shape {
@@ -81,7 +82,7 @@ export function parseShape(text: string, title: string): Shape {
   )
 }
 
-/** @throws {ShoalError} `bad-request` for names that are double or nobody's */
+/** @throws {ShoalError} `bad-request` for duplicate and unknown names */
 export function createShape(title: string, file: ShapeFile): Shape {
   const names = file.nodes.map((node) => node.name)
   const sites = new Set(file.nodes.flatMap(({ site }) => (site === undefined ? [] : [site])))
@@ -96,7 +97,7 @@ export function createShape(title: string, file: ShapeFile): Shape {
     if (stranger !== undefined)
       throw refuse(`a link names '${stranger}', which is neither a node, a site nor '${outsider}'`)
     if (between[0] === between[1] && !sites.has(between[0]))
-      throw refuse(`a link leads from '${between[0]}' to itself`)
+      throw refuse(`a link connects the node '${between[0]}' to itself`)
   }
   const trouble = groupsTrouble(file.nodes)
   if (trouble !== null) throw refuse(trouble)
@@ -125,7 +126,7 @@ export function createShape(title: string, file: ShapeFile): Shape {
     ),
     link(a, b) {
       const fitting = file.links.filter(({ between }) => score(between, a, b) > 0)
-      // A later one counts over an earlier one that fits as well.
+      // Of links that fit equally well, the last applies.
       const best = fitting.reduce<(typeof fitting)[number] | undefined>(
         (found, link) =>
           found === undefined || score(link.between, a, b) >= score(found.between, a, b) ? link : found,

@@ -6,10 +6,10 @@ import { freePort } from './free-port.ts'
 import type { Shape } from './link-shape.ts'
 import { startLinks, type Links } from './links.ts'
 
-/** A shape brought to life for processes of this machine. */
+/** The running links of a shape, for processes of this machine. */
 export interface ShapedProcesses {
   readonly links: Links['all']
-  /** What `shoal up` has to be told for the node of this index. */
+  /** Options of `shoal up` for the node of this index. */
   words(index: number): string[]
   close(): Promise<void>
 }
@@ -17,9 +17,9 @@ export interface ShapedProcesses {
 const addressOf = (port: number): string => `/ip4/127.0.0.1/tcp/${port}`
 
 /**
- * Links for processes that do not exist yet. Each will listen on a port that only its links know, and announce the link
- * that outsiders come by; of the other nodes it is told which link is its own to whom. So all that it says and hears
- * passes a link, and the links know whose words they carry.
+ * Starts links for processes that do not exist yet. Each process will listen on a port that only its links know, and
+ * announce the link for outsiders. A `--dial-instead` file tells it its own link to each other node, so that every
+ * connection passes the link of its two ends.
  * @param folder below which each node has its data directory, by its name
  */
 export async function shapeProcesses(random: Random, shape: Shape, folder: string): Promise<ShapedProcesses> {
@@ -32,7 +32,7 @@ export async function shapeProcesses(random: Random, shape: Shape, folder: strin
       const node = shape.nodes[index]
       const port = ports[index]
       if (node === undefined || port === undefined) throw new Error(`the shape has no node ${index}`)
-      // In the node's own data directory: it goes with it.
+      // In the node's data directory, so that it is removed with that.
       const path = join(folder, node.name, 'dial-instead.json')
       mkdirSync(join(folder, node.name), { recursive: true })
       const others = shape.nodes.flatMap((_, other) =>

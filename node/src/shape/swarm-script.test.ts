@@ -29,7 +29,7 @@ test('on Windows a step that halts a process is refused', () => {
   expect(readScript(path, ['a'], 'linux')).toHaveLength(1)
 })
 
-test('steps follow each other, after events and times', async () => {
+test('steps are applied in order, after their events and waits', async () => {
   const clock = createVirtualClock()
   const done: string[] = []
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()

@@ -7,22 +7,22 @@ import type { NodeEvent } from '../node-process.ts'
 const signals = { kill: 'SIGKILL', stop: 'SIGSTOP', cont: 'SIGCONT', leave: 'SIGTERM' } as const
 
 const step = z.strictObject({
-  /** Waits for the next such event of any node, as `shoal up --json` names it. */
+  /** Waits for the next event of this name (as in `shoal up --json`) from any node. */
   after: z.string().optional(),
-  /** Waits so long then. */
+  /** Further wait in milliseconds. */
   waitMs: z.number().min(0).max(86_400_000).default(0),
   do: z.enum(['kill', 'stop', 'cont', 'leave', 'restart']),
   node: z.string(),
 })
 const script = z.array(step).max(10_000)
 
-/** What happens to a swarm, one step after the other. */
+/** Steps that are applied to a swarm one after the other. */
 export type SwarmScript = z.infer<typeof script>
 
 /**
  * Reads `--script FILE`: `[{ "after": "session-opened", "waitMs": 500, "do": "kill", "node": "weak-2" }, …]`.
- * @param names of the nodes there are
- * @throws {ShoalError} `bad-request` naming the field, also for `stop` and `cont` on Windows; `not-found`
+ * @param names of the swarm's nodes
+ * @throws {ShoalError} `bad-request` naming the field, also for `stop` and `cont` on Windows; `not-found` without the file
  */
 export function readScript(
   path: string,
@@ -63,7 +63,7 @@ export function readScript(
 export interface ScriptDependencies {
   readonly clock: Clock
   readonly swarm: Pick<LocalSwarm, 'signal' | 'restart'>
-  /** Resolves with the next event that fits. */
+  /** Resolves at the next event that matches. */
   readonly nextEvent: (fits: (event: NodeEvent) => boolean, signal: AbortSignal) => Promise<void>
   readonly onStep: (step: SwarmScript[number]) => void
 }

@@ -1,9 +1,9 @@
 import type { ShapeFile } from './shape-file.ts'
 
-/** Figures of each are round values of what such a place usually has; where they come from is beside them. */
+/** A named shape with round figures of what such a place usually has; their sources stand beside them. */
 export interface Topology {
   readonly about: string
-  /** For so many nodes. */
+  /** @param nodes how many nodes the shape gets */
   file(nodes: number): ShapeFile
 }
 
@@ -16,7 +16,7 @@ const numbered = (
     return { name: `${called}-${index + 1}`, ...node }
   })
 
-/** Shapes by name: what `--shape NAME` takes beside a file. */
+/** Named shapes for `--shape NAME`. */
 export const topologies: Readonly<Record<string, Topology>> = {
   lan: {
     about: 'one switch: 1 Gbit/s, 0.4 ms',
@@ -70,5 +70,5 @@ export const topologies: Readonly<Record<string, Topology>> = {
   },
 }
 
-/** Nodes of a named shape when nobody says how many. */
+/** Nodes of a named shape when `--processes` is absent. */
 export const topologyNodes = 3

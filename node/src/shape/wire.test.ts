@@ -38,7 +38,7 @@ test.each([
   expect(sends.map(([bytes, nowMs]) => wire.take(bytes, nowMs))).toEqual(ends)
 })
 
-test('whoever sends what, a wire never carries more than its rate', () => {
+test('a wire never carries more than its rate, whatever is sent', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.integer({ min: 1, max: 65_536 }), fc.double({ min: 0, max: 50, noNaN: true })), {
@@ -64,7 +64,7 @@ test('whoever sends what, a wire never carries more than its rate', () => {
   )
 })
 
-test('losses: none where none are asked for, as many as asked for else, two round trips each', () => {
+test('packets are lost at the given rate, and each loss costs two round trips', () => {
   const random = seededRandom(1)
   const unit = (): number => random.unit()
   expect(lossDelayMs(1_000_000, 20, 0, unit)).toBe(0)

@@ -1,10 +1,10 @@
-/** What bytes are put onto one after the other: a modem, a radio channel, one direction of a fibre. Shared by all who use it. */
+/** A serial medium such as a modem, a radio channel or one direction of a fibre, shared by all its users. */
 export interface Wire {
-  /** Takes so many bytes. @returns when the last of them has left, in milliseconds of the caller's clock */
+  /** Enqueues bytes. @returns when the last of them has left, in milliseconds of the caller's clock */
   take(bytes: number, nowMs: number): number
 }
 
-/** @param mbps null for one that takes no time */
+/** @param mbps null for a wire without a rate limit */
 export function createWire(mbps: number | null): Wire {
   if (mbps === null) return { take: (_bytes, nowMs) => nowMs }
   const bytesPerMs = (mbps * 1_000_000) / 8 / 1000
@@ -19,14 +19,14 @@ export function createWire(mbps: number | null): Wire {
 
 /** Payload of a TCP segment in Ethernet's 1,500 bytes. */
 const segmentBytes = 1448
-/** The least that a sender waits for an acknowledgement before it sends its last segment again (Linux). */
+/** Minimum wait of a sender (Linux) for an acknowledgement before its tail loss probe. */
 const probeMsMin = 10
-/** Of a thousand tries in a row none gets through with half of all packets lost: more say that a figure is wrong. */
+/** Limit of retransmissions: a thousand failures in a row do not happen even with half of all packets lost. */
 const triesMax = 1000
 
 /**
- * How much later so many bytes come because packets were lost: TCP sends the lost ones again after a tail loss probe, two
- * round trips (RFC 8985, 7.2). Of several lost in one piece the first decides: the others are sent again with it.
+ * Extra delay of a chunk by lost packets. TCP retransmits after a tail loss probe, two round trips (RFC 8985, 7.2). Of
+ * several losses in one chunk the first decides, since the others are retransmitted with it.
  * @param unit uniform in [0, 1)
  */
 export function lossDelayMs(bytes: number, rttMs: number, lossPercent: number, unit: () => number): number {
