@@ -1,6 +1,6 @@
 /**
- * `shoal bench NAME`: measures, side by side in one run, repetitions interleaved. One JSON object on the last line of
- * stdout with `--json`; progress on stderr.
+ * `shoal bench NAME`: measures variants side by side in one run, with interleaved repetitions. With `--json` the last line
+ * of stdout is one JSON object. Progress goes to stderr.
  */
 import { parseArgs } from 'node:util'
 import { dataDirectory, exitWithParent } from '@shoal/host/node'

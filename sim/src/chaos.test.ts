@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { chaosSim, chaosTight } from './churn/sim.ts'
 import { playScenario } from './play.ts'
 
-// Many more: `npm run chaos`.
+// `npm run chaos` plays many more seeds.
 test(
-  '40 seeds of chaos: every answer is the undisturbed one, whatever is done to the swarm',
+  '40 seeds of chaos: every answer equals the undisturbed one, whatever faults strike',
   { timeout: 240_000 },
   async () => {
     const report = await chaosSim(1, 40, () => undefined)
@@ -16,7 +16,7 @@ test(
 )
 
 test(
-  '15 seeds in which every loss needs a move: no answer is lost, and no gap lasts',
+  '15 seeds in which every loss needs a move: no answer is lost, and every block is soon served again',
   { timeout: 120_000 },
   async () => {
     const report = await chaosTight(1, 15, () => undefined)
@@ -26,7 +26,7 @@ test(
   },
 )
 
-test('a seed of chaos is the same run each time, to the last bit of every frame', async () => {
+test('a seed of chaos gives the same run each time, to the last bit of every frame', async () => {
   const [first, again] = [
     await playScenario('chaos', { seed: 4711 }),
     await playScenario('chaos', { seed: 4711 }),

@@ -1,16 +1,16 @@
 /**
- * `npm run chaos [-- HARNESS] [--count N] [--from SEED] [--json]`: what is too long for `npm test`, with counts. Exit 1
- * when something was not as promised.
+ * `npm run chaos [-- HARNESS] [--count N] [--from SEED] [--json]`: the harnesses that take too long for `npm test`, with
+ * counts of what they did. Exit status 1 when a promise was broken.
  *
- *     sim          the whole system on simulated machines, one seed one run (when no other is named)
- *     tight        the same with so little memory that a loss needs a move
+ *     sim          the whole system on simulated machines, one run for each seed (the default)
+ *     tight        like sim, with so little memory that every loss needs a move
  *     membership   churn over membership and planner, in virtual time
- *     groups       the same with peers that take part in groups
+ *     groups       like membership, with peers that take part in groups
  *     processes    five real processes, killed and started again
  *     outages      three real processes with memory for half of the model each: one is killed every 20 s and comes back,
  *                  while two answers at a time are compared with those of one process [--count KILLS]
  *     kills        real processes that kill themselves at exact points
- *     streams      long answers over real processes whose stages are replaced by others, cut otherwise [--tokens N]
+ *     streams      long answers over real processes whose stages are replaced by stages with other cuts [--tokens N]
  */
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
@@ -21,19 +21,19 @@ import { chaosStreams } from './kills/chaos-streams.ts'
 import { chaosOutages } from './processes/outages.ts'
 import { chaosRestarts } from './processes/restarts.ts'
 
-/** What a harness found. */
+/** Result of a harness. */
 export interface HarnessReport {
   readonly failed: readonly {
     readonly seed: number
     readonly violations: readonly string[]
     readonly repeat: string
   }[]
-  /** For people. */
+  /** Summary for people. */
   readonly lines: readonly string[]
 }
 
 interface Harness {
-  /** Seeds, unless `--count` says otherwise. */
+  /** Default of `--count`. */
   readonly count: number
   run(from: number, count: number, report: (line: string) => void, tokens: number): Promise<HarnessReport>
 }
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       count: { type: 'string' },
-      /** Other words for the same. */
+      // `--seeds` and `--restarts` are older names of `--count`.
       seeds: { type: 'string' },
       restarts: { type: 'string' },
       from: { type: 'string', default: '1' },

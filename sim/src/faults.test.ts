@@ -20,7 +20,7 @@ test.each([9, 11, 13])(
   },
 )
 
-test('every fault that the simulator is to play has a scenario', () => {
+test('every fault that the simulator can play has a scenario', () => {
   const played = new Set(
     faults.flatMap(({ name }) => (/^F\d/.test(name) ? [Number(/\d+/.exec(name)?.[0])] : [])),
   )

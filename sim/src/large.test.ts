@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { playScenario } from './play.ts'
 
-// Many more nodes: `shoal sim large --nodes 100`.
+// `shoal sim large --nodes 100` plays many more nodes.
 test(
-  '20 nodes at four sites, many answers at once, faults: every token is the undisturbed one',
+  '20 nodes at four sites, concurrent answers and faults: every token equals the undisturbed one',
   { timeout: 120_000 },
   async () => {
     const { violations, tokensLost, tokensChanged, answers, failovers } = await playScenario('large', {
@@ -20,7 +20,7 @@ test(
   },
 )
 
-test('a scenario of real numbers is played without arithmetic too, and is the same run each time', async () => {
+test('the cost runner plays a scenario of the reference runner, and gives the same run each time', async () => {
   const [first, again] = [
     await playScenario('chaos', { seed: 3, runner: 'cost' }),
     await playScenario('chaos', { seed: 3, runner: 'cost' }),
@@ -34,8 +34,8 @@ test('a scenario of real numbers is played without arithmetic too, and is the sa
   })
 })
 
-test('a model of many blocks is refused to the runner that computes', async () => {
+test('the reference runner refuses the large model', async () => {
   await expect(playScenario('large', { seed: 1, runner: 'reference' })).rejects.toThrow(
-    'cost-model runner only',
+    'runs with the cost runner only',
   )
 })

@@ -4,7 +4,7 @@ import { topologies } from './simulator/topologies.ts'
 
 describe('a simulated swarm', () => {
   test.each(topologies)(
-    '$name: answers, loses a stage in mid-answer, and gives the same tokens',
+    '$name: a swarm loses a stage in mid-answer and gives the same tokens',
     async ({ name }) => {
       const outcome = await playScenario(name, { seed: 1 })
       expect(outcome.violations).toEqual([])
@@ -14,7 +14,7 @@ describe('a simulated swarm', () => {
   )
 
   test(
-    'groups that plans form: answers survive whatever is done to their ranks and leaders',
+    'groups formed by plans: answers survive faults of ranks and leaders',
     { timeout: 120_000 },
     async () => {
       let formed = 0
@@ -31,7 +31,7 @@ describe('a simulated swarm', () => {
     },
   )
 
-  test('a seed is the same run each time', async () => {
+  test('a seed gives the same run each time', async () => {
     const [first, again, other] = [
       await playScenario('home-wifi', { seed: 7 }),
       await playScenario('home-wifi', { seed: 7 }),
@@ -41,7 +41,7 @@ describe('a simulated swarm', () => {
     expect(other.traceHash).not.toBe(first.traceHash)
   })
 
-  test('an unknown scenario, and too few nodes, are refused', async () => {
+  test('an unknown scenario and too few nodes are refused', async () => {
     await expect(playScenario('nowhere', { seed: 1 })).rejects.toThrow('there is no scenario nowhere')
     await expect(playScenario('lan', { seed: 1, nodes: 1 })).rejects.toThrow('at least 4 nodes')
   })

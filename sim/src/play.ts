@@ -8,15 +8,15 @@ import { createWorld } from './simulator/world.ts'
 export interface PlayOptions {
   readonly seed: number
   readonly nodes?: number | undefined
-  /** Instead of the scenario's own. */
+  /** Runner to use in place of the scenario's. */
   readonly runner?: RunnerName | undefined
-  /** Hears each entry of the trace. */
+  /** Receives each entry of the trace. */
   readonly listener?: (line: string) => void
 }
 
 /**
- * Plays a scenario, in virtual time.
- * @throws {RangeError} for a name that none has, or too few nodes
+ * Plays a scenario in virtual time, and waits until the swarm is calm again.
+ * @throws {RangeError} for an unknown scenario, too few nodes, or a runner that cannot run the model
  */
 export async function playScenario(name: string, options: PlayOptions): Promise<Outcome> {
   const scenario = scenarios.find((candidate) => candidate.name === name)
@@ -33,7 +33,9 @@ export async function playScenario(name: string, options: PlayOptions): Promise<
   const runner = options.runner ?? scenario.runner ?? 'reference'
   if (nodes < scenario.nodesMin) throw new RangeError(`${name} needs at least ${scenario.nodesMin} nodes`)
   if (model === 'large' && runner !== 'cost')
-    throw new RangeError(`the model of ${name} is for the cost-model runner only`)
+    throw new RangeError(
+      `the model of ${name} runs with the cost runner only: leave --runner out or use --runner cost`,
+    )
   const world = await createWorld({
     seed,
     topology,

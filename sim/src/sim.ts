@@ -1,6 +1,6 @@
 /**
- * `shoal sim SCENARIO [--seed N] [--nodes N] [--runner reference|cost] [--json]`: the real code on simulated machines and links, in virtual time.
- * Exit 1 when a checker found something, 2 when it was called wrongly, 3 when the simulator itself failed.
+ * `shoal sim SCENARIO [--seed N] [--nodes N] [--runner reference|cost] [--json]` runs the real code on simulated machines
+ * and links, in virtual time. Exit status 1: a checker found a violation; 2: wrong usage; 3: the simulator itself failed.
  * `shoal sim list` names the scenarios.
  */
 import { writeFileSync } from 'node:fs'
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
       seed: { type: 'string', default: '1' },
       nodes: { type: 'string' },
       runner: { type: 'string' },
-      // A file for every entry of the trace: `diff` of two shows where two runs part.
+      // File for all entries of the trace: a `diff` of two files shows where two runs diverge.
       trace: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
@@ -94,7 +94,7 @@ async function main(): Promise<number> {
       runner,
       ...(values.trace === undefined ? {} : { listener: (line) => void lines.push(line) }),
     })
-    // Of this machine and not of the seed, so no part of the outcome.
+    // Real time depends on this machine and not on the seed, so that it is not part of the outcome.
     const realSeconds = round((systemClock.nowMs() - startMs) / 1000)
     if (values.json) process.stdout.write(`${JSON.stringify({ ...outcome, realSeconds })}\n`)
     else print(outcome, realSeconds)

@@ -37,6 +37,6 @@ test.each([
   [JSON.stringify({ devices: [laptop, laptop] }), /two devices are called 'laptop'/],
   [
     JSON.stringify({ devices: [laptop], links: [{ between: ['laptop', 'phone'], rttMs: 1 }] }),
-    /'phone', which is none/,
+    /'phone', which is not a device in the file/,
   ],
 ])('device file %s is refused', (text, sentence) => expect(() => snapshotOfDevices(text)).toThrow(sentence))

@@ -56,7 +56,7 @@ test.each([
   ['a double name', '{"nodes":[{"name":"a"},{"name":"a"}]}', /two nodes are called 'a'/],
   ['a name that is a site', '{"nodes":[{"name":"a","site":"b"},{"name":"b"}]}', /'b' is a node and a site/],
   ['a stranger', '{"nodes":[{"name":"a"}],"links":[{"between":["a","z"]}]}', /a link names 'z'/],
-  ['a loop', '{"nodes":[{"name":"a"}],"links":[{"between":["a","a"]}]}', /from 'a' to itself/],
+  ['a loop', '{"nodes":[{"name":"a"}],"links":[{"between":["a","a"]}]}', /the node 'a' to itself/],
   [
     'a rank of nobody',
     '{"nodes":[{"name":"a"},{"name":"b","rankOf":"z"}]}',
@@ -76,7 +76,7 @@ test.each([
   [
     'a rank with blocks',
     '{"nodes":[{"name":"a"},{"name":"b","rankOf":"a","blocks":"0:3"}]}',
-    /'b' is a rank of 'a' and has blocks of its own/,
+    /'b' is a rank of 'a' and must not have blocks of its own/,
   ],
   ['a speed without a group', '{"nodes":[{"name":"a","speed":2}]}', /'a' has a speed, but is in no group/],
   ['blocks that end before they begin', '{"nodes":[{"name":"a","blocks":"3:3"}]}', /nodes\.0\.blocks/],

@@ -1,11 +1,11 @@
-/** One rank of `shoal bench allreduce` in a process of its own: told what to do over IPC. */
+/** One rank of `shoal bench allreduce`, in a process of its own that takes orders over IPC. */
 import { silentLogger } from '@shoal/host'
 import { exitWithParent, systemClock, systemRandom } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { connectBenchRank, type BenchRank, type RankAddress, type SumsRun } from './allreduce-rank.ts'
 
-/** What its starter sends. */
+/** Messages of the parent process. */
 export type RankOrder =
   | { readonly order: 'connect'; readonly rank: number; readonly peers: readonly RankAddress[] }
   | { readonly order: 'run'; readonly run: SumsRun }

@@ -4,7 +4,7 @@ import type { Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { createEcho, createGroupRank, createRankLink, type Algorithm, type RankLink } from '@shoal/group'
 
-/** One measurement at every rank: so many sums one after the other. */
+/** One measurement: a number of sums one after the other, at every rank. */
 export interface SumsRun {
   readonly call: number
   readonly algorithm: Algorithm
@@ -19,11 +19,11 @@ export interface RankAddress {
   readonly address: string
 }
 
-/** A rank that only adds up, over the channels and the code of real groups. */
+/** A rank that only computes sums, with the channels and the code of real groups. */
 export interface BenchRank {
   /** @returns milliseconds of each sum, from this rank's part to the total */
   run(run: SumsRun): Promise<number[]>
-  /** The other ranks may go now. */
+  /** Releases the other ranks. */
   close(): void
 }
 
@@ -32,7 +32,7 @@ const group = 'bench'
 const halfBlockNumbers = Math.floor(1.15 * 2 ** 20)
 const streamed = new Float64Array(16 * halfBlockNumbers).fill(1)
 
-/** Joins all ranks: each opens channels to those above it. */
+/** Connects all ranks: each opens channels to the ranks above it. */
 export async function connectBenchRank(
   transport: Transport,
   rank: number,

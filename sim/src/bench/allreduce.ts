@@ -52,12 +52,12 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
         await Promise.all(others)
         return median(times)
       }
-      // One round more than asked for: the first one compiles the code.
+      // One extra round first, in which the code is compiled.
       for (let turn = -1; turn < settings.rounds; turn += 1) {
         for (const busy of [false, true]) {
           for (const [values, count] of sizes) {
             const times = new Map<Algorithm, number>()
-            // Each in its turn is first: what follows a pause, or another way's leavings, is the same for all.
+            // The order rotates, so that each algorithm follows a pause, and each other algorithm, equally often.
             for (const index of algorithms.keys()) {
               const algorithm = algorithms[(index + turn + 1) % algorithms.length] as Algorithm
               times.set(algorithm, await measure({ algorithm, values, count, busy }))
@@ -74,7 +74,7 @@ export async function benchAllreduce(settings: BenchSettings): Promise<BenchRepo
             median(samples[`${algorithm}Ms${ranks}Ranks${values}${busy ? 'Busy' : ''}`] ?? [])
           const chosen = chooseAlgorithm(ranks, values * 4, group.costs)
           const best = Math.min(...algorithms.map(timeOf))
-          // Within 0.2 ms is as good: nobody can tell them apart on a shared machine.
+          // Differences below 0.2 ms are noise on a shared machine.
           const ratio = timeOf(chosen) - best <= 0.2 ? 1 : timeOf(chosen) / best
           ;(ratios[ranks === 2 ? 'worstChoiceRatio' : 'worstChoiceRatioFourRanks'] ??= []).push(ratio)
           notes.push(
@@ -136,7 +136,7 @@ async function startGroup(ranks: number): Promise<Group> {
     const joined = children.map((child, index) => tell(child, { order: 'connect', rank: index + 1, peers }))
     own = await connectBenchRank(transport, 0, peers)
     await Promise.all(joined)
-    // The main threads: here they add up.
+    // In this bench the main threads compute the sums.
     const cores = cpus().length
     const bound =
       cores > 1 &&

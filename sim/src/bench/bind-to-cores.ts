@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 
-/** Threads of a process that compute, by their name; none where the system does not tell. */
+/** Ids of a process's compute threads, by their name; empty where the system does not name threads. */
 export function computeThreads(processId: number): number[] {
   try {
     return readdirSync(`/proc/${processId}/task`)

@@ -10,11 +10,11 @@ import { promptTokens, type BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 
-/** Tokens of one turn: a third of a second of a 1B model, so that a neighbour's noise of a second hits all sides. */
+/** Tokens of one turn: a third of a second of a 1B model, so that a disturbance of a second hits all variants. */
 const turnTokens = 8
 
 interface Variant {
-  /** The median's name behind `tokensPerSecond`. */
+  /** Suffix of the median's name after `tokensPerSecond`. */
   readonly name: string
   readonly weights: string
   readonly threads: number

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createFailoverRecorder } from './failover-recorder.ts'
 
-test('remembers when an answer lost its stage and went on, and who was on its first route', () => {
+test('the recorder has the times of a loss and its repair, and the peers of the first route', () => {
   const recorder = createFailoverRecorder()
   const { logger } = recorder
   logger.debug('session-started', {
@@ -14,7 +14,7 @@ test('remembers when an answer lost its stage and went on, and who was on its fi
   expect(recorder.fields('route-repaired')).toEqual({ kept: [5, 0], rows: 5 })
   const [first, last] = [recorder.firstMs('stage-lost', 0)!, recorder.lastMs('stage-lost', 0)!]
   expect(first).toBeLessThanOrEqual(last)
-  // What happened before the signal says nothing about it.
+  // Events before the signal do not count.
   expect(recorder.firstMs('stage-lost', last + 1)).toBeNull()
   expect(recorder.lastMs('route-repaired', Number.MAX_SAFE_INTEGER)).toBeNull()
   recorder.clear()

@@ -7,10 +7,10 @@ interface Entry {
   readonly fields: LogFields
 }
 
-/** What a coordinator says of one answer, with the time it said it. */
+/** A coordinator's log events during one answer, with their times. */
 export interface FailoverRecorder {
   readonly logger: Logger
-  /** Forgets the answer before. */
+  /** Clears the events of the previous answer. */
   clear(): void
   /** Milliseconds from `sinceMs` to the first (or last) event of a name; null when it has not happened. */
   firstMs(event: string, sinceMs: number): number | null

@@ -9,20 +9,20 @@ import { describeMachine } from './machine.ts'
 import { median, medians, quantile, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
-/** Rows of the prompt; the stage goes after `killAt` tokens behind it. */
+/** Rows of the prompt; the stage is lost `killAt` tokens later. */
 const promptTokens = 200
 const killAt = 12
 
 type How = 'SIGKILL' | 'SIGSTOP' | 'SIGTERM'
 
-/** What one answer shows whose stage went in the middle. */
+/** Measurements of one answer that lost a stage. */
 interface Loss {
   readonly result: GenerateResult
   readonly peer: string
   readonly detectionMs: number | null
-  /** Until the repaired route's rows began to flow: everything but computing them again. */
+  /** Time until the repaired route's rows flow: everything but the replay. */
   readonly recoveryMs: number | null
-  /** Until the next token came, the replay included. */
+  /** Time until the next token, the replay included. */
   readonly stallMs: number
   /** The longest time between two tokens after the signal, over the usual one. */
   readonly longestMs: number

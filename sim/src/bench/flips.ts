@@ -6,14 +6,14 @@ import { describeMachine } from './machine.ts'
 import { quantile, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
-/** Of each round: positions of written text, and answers of the model's own. */
+/** Positions of written text, and the model's own answers, in each round. */
 const textPositions = 1_000
 const answers = 10
 const answerTokensMax = 160
 
 const formats = { F32: 'f32', Int8: 'int8:32', Int4: 'int4:32' } as const
 
-/** An answer that goes on in another shape. */
+/** A change of shape in the middle of an answer. */
 const changes = {
   WholeToStages: ['whole', 'stages'],
   WholeToTwoRanks: ['whole', 'twoRanks'],

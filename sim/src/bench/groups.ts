@@ -7,7 +7,7 @@ import { wideBenchModel } from './model.ts'
 import { median, medians, round, type BenchReport } from './report.ts'
 import { promptTokens, type BenchSettings } from './settings.ts'
 
-/** Whether groups pay where the planner says so: both ways of using the same slow devices, as real processes with shaped links. */
+/** Tests the planner's verdict on groups: real processes with shaped links use the same slow devices in both ways. */
 export async function benchGroups(settings: BenchSettings): Promise<BenchReport> {
   const model = await wideBenchModel(settings.model, settings.dataFolder, settings.report)
   const reference = await openReference(model)

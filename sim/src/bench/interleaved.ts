@@ -2,10 +2,10 @@ import type { Engine } from '@shoal/swarm'
 import { benchPrompt, promptTokens } from './settings.ts'
 
 export interface InterleavedSettings {
-  /** Turns that count. */
+  /** Measured turns. */
   readonly turns: number
   readonly turnTokens: number
-  /** Turns before them: buffers grow, and the code of a hop is compiled only after some hundred frames. */
+  /** Unmeasured turns before them: buffers grow, and the code of a hop is compiled after some hundred frames. */
   readonly warmUpTurns: number
   readonly report: (turn: number) => void
 }
@@ -33,7 +33,7 @@ export async function decodeInterleaved(
   })
   const speeds: number[][] = engines.map(() => [])
   try {
-    // The first token of each waits for its prompt.
+    // The first token of each engine waits for its prefill.
     for (const generation of generations) await decode(generation, 1)
     for (let turn = -warmUpTurns; turn < turns; turn += 1) {
       const order = [...generations.keys()]

@@ -1,6 +1,6 @@
 import { arch, cpus, platform, totalmem } from 'node:os'
 
-/** The machine a figure was measured on: a figure without it says nothing. */
+/** Describes the machine of a measurement, without which a figure means nothing. */
 export function describeMachine(): Record<string, unknown> {
   const processors = cpus()
   return {

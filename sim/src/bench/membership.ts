@@ -20,7 +20,7 @@ export async function benchMembership(settings: BenchSettings): Promise<BenchRep
     await say('detectionMsSilent', await detectionMs(seed, 'silent'))
     await say('bytesPerPeerPerSecond16', await bytesAtRest(seed, 16))
   }
-  // One round each: they vary little, and take long.
+  // One round each, since these vary little and take long.
   await say('bytesPerPeerPerSecond64', await bytesAtRest(1, 64))
   const figures = await documentAfter(100_000, 100, 1000)
   await say('documentBytes', figures.lastBytes)

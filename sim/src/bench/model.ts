@@ -2,7 +2,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeRandomModel } from '@shoal/model/node'
 
-/** The shape of Llama 3.2 1B: what figures are compared on. */
+/** The shape of Llama 3.2 1B, on which figures are compared. */
 export const llama1B = {
   hidden: 2048,
   blocks: 16,
@@ -15,7 +15,7 @@ export const llama1B = {
   seed: 1,
 } as const
 
-/** A tenth of that: three processes hold it in little memory, and a block still takes a measurable time. */
+/** A tenth of the 1B shape: three processes hold it in little memory, and a block still takes a measurable time. */
 export const llamaSmall = {
   ...llama1B,
   hidden: 1024,
@@ -41,7 +41,7 @@ export async function benchModel(
   )
 }
 
-/** The same for benches that run several processes and look at something else than compute. */
+/** The small model, for benches of several processes that do not measure computing. */
 export async function smallBenchModel(
   ref: string | undefined,
   dataFolder: string,

@@ -14,7 +14,7 @@ import { promptTokens, type BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 
-/** Threads of every process, the single one too: so is the comparison like for like. */
+/** Threads of every process, the single one included, so that the comparison is fair. */
 const threads = 1
 const memoryBytes = 8 * 2 ** 30
 

@@ -30,7 +30,7 @@ describe('rules of other systems', () => {
     ['equal', { order: [0, 1], blocks: [4, 4] }],
     ['waterFilling', { order: [0, 2], blocks: [5, 3] }],
   ])('%s', (name, cut) => {
-    // Equal shares of four do not fit the second node.
+    // An equal share of four blocks does not fit the second node.
     expect(baselines[name]!(three, 8)).toEqual(name === 'equal' ? undefined : cut)
   })
 

@@ -67,7 +67,7 @@ function sharesOf(weights: readonly number[], blockCount: number): number[] {
   return weights.map((weight) => (blockCount * weight) / total)
 }
 
-/** The largest nodes until the model fits. */
+/** The largest nodes that together hold the model. */
 function fewest(view: ClusterView, blockCount: number): number[] | undefined {
   const largest = view.candidates
     .map((_, index) => index)
@@ -82,7 +82,7 @@ function fewest(view: ClusterView, blockCount: number): number[] | undefined {
   return order
 }
 
-/** Hands out what is left by the largest unmet share to those with room, and takes back what is too much from the fullest. */
+/** Distributes the remaining blocks to nodes with room by largest unmet share, and takes excess blocks from the fullest. */
 function largestRemainder(
   view: ClusterView,
   order: readonly number[],

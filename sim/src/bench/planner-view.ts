@@ -1,6 +1,6 @@
 import { stageMicros, type Cluster } from '@shoal/planner/testing'
 
-/** A cluster as the planner sees it. Times in integer microseconds. */
+/** A cluster in the planner's terms. Times in integer microseconds. */
 export interface ClusterView {
   readonly stageMicros: number
   readonly candidates: readonly {
@@ -8,7 +8,7 @@ export interface ClusterView {
     readonly blockMicros: number
     readonly memoryBytes: number
   }[]
-  /** One decode row from one candidate to another. */
+  /** Time of one decode row from one candidate to another. */
   readonly hops: readonly (readonly number[])[]
 }
 

@@ -18,7 +18,7 @@ const largeModels = [
   { blockCount: 80, blocksHeldMax: 2 },
 ] as const
 
-/** Time per token of one user, added up here: the planner's own figures are not believed. */
+/** Time per token of one user, summed up independently of the planner's own figures. */
 export function tokenMicros({ candidates, hops, stageMicros }: ClusterView, { order, blocks }: Cut): number {
   const stages = order.reduce(
     (sum, index, at) => sum + (blocks[at] ?? 0) * (candidates[index]?.blockMicros ?? 0) + stageMicros,
@@ -120,7 +120,7 @@ function timePlans(settings: BenchSettings): {
   const slowest: Record<string, number> = {}
   for (const peers of [200, 1000]) {
     const figure = `planMs${peers}Peers`
-    // The first turn compiles.
+    // The first turn compiles the code.
     for (let turn = 0; turn <= settings.rounds; turn += 1) {
       for (const { blockCount, blocksHeldMax } of largeModels) {
         const { snapshot, costs } = randomCluster(peers + turn, peers, blockCount, blocksHeldMax)

@@ -21,7 +21,7 @@ const processes = 3
 const warmUpTokens = 80
 /** Until records say what was measured meanwhile: a second word comes six seconds after a first one. */
 const saidMs = 8000
-/** A swarm at rest: beats that still tell of the generation before would be counted as load. */
+/** Pause before planning: beats that still report the previous generation would count as load. */
 const restMs = 1500
 
 export interface PredictionFigures {

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { resurrections, runChurn } from './churn.ts'
 
 describe('membership and planner under churn', () => {
-  // Many more: `npm run chaos -- membership --seeds 1000`.
+  // `npm run chaos -- membership --seeds 1000` plays many more.
   test(
-    '40 seeds: no ghost, nobody comes back from the dead, all agree after the calm',
+    '40 seeds: no ghost and no resurrection, and all peers agree after the calm',
     { timeout: 240_000 },
     async () => {
       const failures: string[] = []
@@ -19,9 +19,9 @@ describe('membership and planner under churn', () => {
     },
   )
 
-  // More: `npm run chaos -- groups`.
+  // `npm run chaos -- groups` plays more.
   test(
-    '12 seeds of peers that take part in groups: nobody is in two, and who follows the plan comes to rest',
+    '12 seeds with groups: no peer is in two of them, and the plan settles while all follow it',
     { timeout: 240_000 },
     async () => {
       const failures: string[] = []
@@ -38,13 +38,13 @@ describe('membership and planner under churn', () => {
 
   test.each([
     { seed: 596, rule: 'a peer that wakes takes what came while it slept for no flood' },
-    // Held alive for the sleep and a lease more, by what was read on waking.
-    { seed: 774, rule: 'what a peer reads when it wakes gets no more time than what it reads awake' },
+    // A frame read on waking once extended a lease by the length of the sleep.
+    { seed: 774, rule: 'a beat read on waking extends a lease no longer than one read awake' },
   ])('seed $seed: $rule', async ({ seed }) => {
     expect((await runChurn(seed)).violations).toEqual([])
   })
 
-  test('a seed is the same world each time', async () => {
+  test('a seed gives the same run each time', async () => {
     const [first, again, other] = [await runChurn(41, 6), await runChurn(41, 6), await runChurn(42, 6)]
     expect(again).toEqual(first)
     expect(other.traceHash).not.toBe(first.traceHash)

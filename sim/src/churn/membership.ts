@@ -2,7 +2,7 @@ import { quantile } from '../bench/report.ts'
 import { runChurn, type ChurnResult } from './churn.ts'
 import { turnOfEventLoop } from '../turn.ts'
 
-/** Counts over all seeds. */
+/** Totals over all seeds. */
 export interface ChurnReport {
   readonly seeds: number
   readonly failed: readonly {
@@ -15,12 +15,12 @@ export interface ChurnReport {
   readonly convergedMsP99: number
   readonly convergedMsMax: number
   readonly documentBytesMax: number
-  /** Seeds whose swarm ends in a plan with groups. */
+  /** Number of seeds that end with groups in the plan. */
   readonly withGroups: number
   readonly lines: readonly string[]
 }
 
-/** Membership and planner alone, 16 peers, one seed after the other. */
+/** Churn of 16 peers over membership and planner alone, one seed after the other. */
 export function churnMembership(
   first: number,
   seeds: number,
@@ -29,7 +29,7 @@ export function churnMembership(
   return churn(first, seeds, report, false)
 }
 
-/** The same with peers that take part in groups, and follow the plan in the end. */
+/** Churn of 16 peers that take part in groups, and follow the plan at the end. */
 export function churnGroups(
   first: number,
   seeds: number,

@@ -9,11 +9,11 @@ export const churnCosts: ModelCosts = {
   contextLength: 1024,
 }
 
-/** A model that can be split in any way. */
+/** Shares of a model that can be split in any proportion. */
 const shares: SharesOf = (speeds) =>
   speeds.map((speed) => Math.ceil((1000 * speed) / speeds.reduce((sum, other) => sum + other, 0)))
 
-/** Whether members take part in groups is in their records; a plan of others has none. */
+/** The plan of a snapshot. Groups appear only when the members' records say that they take part in groups. */
 export function churnPlan(snapshot: Snapshot): Plan {
   const known = plans.get(snapshot)
   if (known !== undefined) return known
@@ -22,10 +22,10 @@ export function churnPlan(snapshot: Snapshot): Plan {
   return made
 }
 
-/** Members give the same snapshot again until it changes, and are asked every quarter of a second. */
+/** Plans by snapshot: a member returns the same object until its snapshot changes. */
 const plans = new WeakMap<Snapshot, Plan>()
 
-/** What may be true of no plan, whatever its snapshot. */
+/** Breaches of the rules that hold for every plan: no peer in two groups, no two members of a group on one machine. */
 export function planViolations({ placements }: Plan, { members }: Snapshot): string[] {
   const groups = placements.flatMap(({ peer, group }) =>
     group === undefined ? [] : [[peer, ...group.ranks]],
@@ -33,7 +33,7 @@ export function planViolations({ placements }: Plan, { members }: Snapshot): str
   const named = groups.flat()
   return [
     ...(new Set(named).size < named.length
-      ? [`a plan puts somebody into two groups: ${groups.map((names) => names.join('+')).join(' ')}`]
+      ? [`a plan puts one peer into two groups: ${groups.map((names) => names.join('+')).join(' ')}`]
       : []),
     ...groups.flatMap((names) => {
       const machines = names.map((name) => members.find(({ peerId }) => peerId === name)?.machine)

@@ -1,11 +1,11 @@
 import type { World } from '@shoal/membership/testing'
 
-/** What happens to a swarm. Names of peers; times in virtual milliseconds. */
+/** Something that happens to a swarm. Peers by name, times in virtual milliseconds. */
 export type Act =
   | { readonly type: 'kill' | 'leave' | 'restart' | 'adopt'; readonly peer: string }
-  /** For longer than the lease about half of the time. */
+  /** About half of the freezes last longer than the lease. */
   | { readonly type: 'freeze'; readonly peer: string; readonly durationMs: number }
-  /** Cut links refuse, stopped ones are silent. */
+  /** Cut links refuse connections, stopped ones are silent. */
   | {
       readonly type: 'partition'
       readonly side: readonly string[]
@@ -21,10 +21,10 @@ export interface Standing {
   readonly partitioned: boolean
 }
 
-/** Some must stay, or nobody could tell the others what has happened. */
+/** Fewest running peers: some must stay to tell the others what has happened. */
 const runningMin = 6
 
-/** The next thing that happens: a function of chance and of how things stand. */
+/** Draws the next act for the present state of the swarm; undefined for none. */
 export function nextAct(random: World['random'], standing: Standing): Act | undefined {
   const { running, gone, frozen, partitioned } = standing
   const below = (limit: number): number => Math.floor(random.unit() * limit)

@@ -3,7 +3,7 @@ import { playScenario } from '../play.ts'
 import type { Outcome } from '../simulator/outcome.ts'
 import { turnOfEventLoop } from '../turn.ts'
 
-/** Counts over all seeds. */
+/** Totals over all seeds. */
 export interface SimChaosReport {
   readonly seeds: number
   readonly failed: readonly {
@@ -27,7 +27,7 @@ export interface SimChaosReport {
   readonly lines: readonly string[]
 }
 
-/** `shoal sim chaos`, one seed after the other. */
+/** Plays `shoal sim chaos`, one seed after the other. */
 export function chaosSim(
   first: number,
   seeds: number,
@@ -36,7 +36,7 @@ export function chaosSim(
   return playSeeds(first, seeds, report, (seed) => playScenario('chaos', { seed }))
 }
 
-/** `shoal sim tight` with three, four and five nodes in turn. */
+/** Plays `shoal sim tight` with three, four and five nodes in turn. */
 export function chaosTight(
   first: number,
   seeds: number,
@@ -102,10 +102,10 @@ export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
     lines: [
       `${counts.seeds} seeds, ${failed.length} failed: ${counts.answers} answers, ${counts.tokens} tokens, ${counts.tokensLost} lost, ${counts.tokensChanged} changed`,
       `${counts.failovers} failovers, at least one in ${Math.round(100 * counts.shareWithFailover)}% of the seeds; ${counts.virtualSeconds} virtual seconds`,
-      `done to them: ${Object.entries(faults)
+      `faults: ${Object.entries(faults)
         .map(([kind, count]) => `${kind} ${count}`)
         .join(', ')}`,
-      `of the kills at an exact point: ${Object.entries(killPoints)
+      `kills at an exact point: ${Object.entries(killPoints)
         .map(([point, count]) => `${point} ${count}`)
         .join(', ')}`,
       `a loss is noticed after ${counts.detectionMsP50} ms, and the next token comes ${counts.recoveryMsP50} ms later (medians of medians)`,

@@ -10,10 +10,10 @@ export interface Question {
   readonly sampling: Partial<SamplingOptions>
 }
 
-/** An answer whose next token does not come for so long hangs: longer than anything waits for a replacement. */
+/** An answer without a token for this long hangs: no wait for a replacement lasts longer. */
 const tokenWithinMs = 60_000
 
-/** The whole answer; `onToken` has its turn after each token, and the next one is asked for when it has ended. */
+/** Generates a whole answer. After each token it awaits `onToken` before it asks for the next. */
 export async function answer(
   engine: Engine,
   { promptTokens, maxTokens, sampling }: Question,
@@ -42,7 +42,7 @@ export async function answer(
     })) {
       if (event.type === 'done') return event.result
       tokens += 1
-      // Its turn may take as long as it likes: processes are started in it.
+      // `onToken` has no time limit: it may start processes.
       limit.clear()
       await onToken(tokens)
       watch()
@@ -53,7 +53,7 @@ export async function answer(
   }
 }
 
-/** Where two answers part: the number of the first token that differs or is missing; null when they are one. */
+/** Index of the first token that differs or is missing; null when the answers are equal. */
 export function firstDifference(tokens: readonly number[], expected: readonly number[]): number | null {
   const apart = expected.findIndex((id, index) => tokens[index] !== id)
   if (apart >= 0) return apart

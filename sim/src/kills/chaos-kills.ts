@@ -18,7 +18,7 @@ export interface KillsReport {
   readonly lines: readonly string[]
 }
 
-/** So many answers of the demo model, in each of which a process (or two) kills itself, one after another over one swarm. */
+/** Generates `count` answers of the demo model over one swarm; in each of them one process or two kill themselves. */
 export async function chaosKills(
   from: number,
   count: number,

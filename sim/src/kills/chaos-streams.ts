@@ -13,7 +13,7 @@ export interface StreamsReport {
   readonly lines: readonly string[]
 }
 
-/** Every weight format, greedy and seeded, over random models of 16 blocks, one for each seed. */
+/** Runs greedy and seeded streams in every weight format over random models of 16 blocks, one model for each seed. */
 export async function chaosStreams(
   from: number,
   count: number,

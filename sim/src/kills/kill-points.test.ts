@@ -44,7 +44,7 @@ test.each([
   expect(isDue(given, moment, message)).toBe(due)
 })
 
-/** Two peers with a session channel; `deaths` counts what the second one's orders ask of it. */
+/** Two peers with a session channel; `deaths` records when the second would kill itself. */
 async function pair(
   orders: readonly KillOrder[],
 ): Promise<{ near: Channel; received: Uint8Array[]; answer: () => Promise<void>; deaths: () => string[] }> {
@@ -77,7 +77,7 @@ async function pair(
 
 const row = new Float32Array(4)
 
-test('a stage told to die when a row has come dies before it is handed on, once the row is the one', async () => {
+test('an order for a received row kills the stage before that row is handed on', async () => {
   const { near, received, deaths } = await pair([order])
   await near.send(...encodeSession(step(1, 4), row))
   await near.send(...encodeSession(step(1, 5), row))
@@ -85,7 +85,7 @@ test('a stage told to die when a row has come dies before it is handed on, once 
   expect(received).toHaveLength(2)
 })
 
-test('before its answer leaves, or when it has left; without an order never', async () => {
+test('an order kills the stage before or after its answer leaves, and without an order it lives', async () => {
   for (const moment of ['sending', 'sent'] as const) {
     const { answer, deaths } = await pair([{ ...order, moment }])
     await answer()

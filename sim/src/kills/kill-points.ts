@@ -1,40 +1,40 @@
 import type { SessionMessage } from '@shoal/protocol'
 
-/** Where a process can be told to kill itself. */
+/** Points at which a process can be ordered to kill itself. */
 export const killPoints = ['prefill', 'decode', 'in-flight', 'after-push', 'replay'] as const
 export type KillPoint = (typeof killPoints)[number]
 
-/** What happens to a frame of rows at a stage. */
+/** Moments of a frame of rows at a stage. */
 export type Moment = 'received' | 'sending' | 'sent'
 
-/** In prefill, in decode and in replay differ by position and epoch, so one order says all of it. */
+/** Moment of each point. Prefill, decode and replay differ in position and epoch, which the order gives. */
 export const momentOf: Readonly<Record<KillPoint, Moment>> = {
-  /** The chunk has been computed, nobody has seen it. */
+  /** The chunk has been computed, and its output has not left. */
   prefill: 'sending',
-  /** The same of one row: before the answer. */
+  /** One row has been computed, and its output has not left. */
   decode: 'sending',
-  /** The row has come and is not computed. */
+  /** The row has arrived and is not computed yet. */
   'in-flight': 'received',
-  /** The row has left; whoever sent its input has not heard of it. */
+  /** The output has left, and the sender of the input does not know yet. */
   'after-push': 'sent',
-  /** A chunk of a journal has come, others have been computed. */
+  /** A chunk of a replayed journal has arrived; earlier chunks have been computed. */
   replay: 'received',
 }
 
 export interface KillOrder {
   readonly moment: Moment
-  /** Only frames of this version of a route, or a later one: above 0 it has been repaired. */
+  /** Least epoch of the frame's route; above 0 the route has been repaired. */
   readonly fromEpoch: number
-  /** Only frames from this position on. */
+  /** Least position of the frame. */
   readonly fromPosition: number
   /**
-   * A file that whoever dies of this order makes first, and that nobody else can make then: the order may be given to
-   * every process that could come to it, and one of them dies.
+   * Path of a file that a process creates exclusively before it dies of this order. The order can be given to several
+   * processes, and exactly one of them dies.
    */
   readonly claim: string
 }
 
-/** Whether a process with this order dies now. Pure. */
+/** Whether a process with this order dies at this moment. */
 export function isDue(order: KillOrder, moment: Moment, message: SessionMessage): boolean {
   if (message.type !== 'step' && message.type !== 'result') return false
   return moment === order.moment && message.epoch >= order.fromEpoch && message.position >= order.fromPosition

@@ -12,25 +12,25 @@ export const stages: readonly Range[] = [
   [4, 6],
 ]
 
-/** The prompt is two chunks, so that one is computed while the other is under way. */
+/** A kill during one answer. The prompt has two chunks, so that one is computed while the other is in flight. */
 export interface KillCase extends Question {
   readonly point: KillPoint
   readonly stage: number
-  /** Tokens that have been answered when a kill in decode strikes. */
+  /** Tokens answered before a kill in decode strikes. */
   readonly answered: number
 }
 
 export interface KillOutcome {
   readonly result: GenerateResult
-  /** Tokens of one process that nobody disturbed. */
+  /** Tokens of one undisturbed process. */
   readonly expected: readonly number[]
-  /** Processes that ended by SIGKILL, and by nothing else. */
+  /** Number of processes that ended by SIGKILL. */
   readonly killed: number
-  /** That many were to. */
+  /** Number of processes that should have. */
   readonly due: number
 }
 
-/** A prefill chunk, as `prefill` cuts them, and a chunk of a replayed journal. */
+/** Rows of a chunk, in prefill and in a replay. */
 const chunkRows = 128
 
 export function killCase(point: KillPoint, stage: number, more: Partial<KillCase> = {}): KillCase {
@@ -45,7 +45,7 @@ export function killCase(point: KillPoint, stage: number, more: Partial<KillCase
   }
 }
 
-/** One generation, during which the stage of the route that holds `stages[stage]` kills its own process; for `replay` its replacement too. */
+/** Runs one generation, during which the stage that holds `stages[stage]` kills its process; for `replay` its replacement does too. */
 export async function runKill(swarm: MortalSwarm, one: KillCase): Promise<KillOutcome> {
   const due = one.point === 'replay' ? 2 : 1
   const holders = await swarm.staff(stages[one.stage]!, due + 1)
@@ -61,7 +61,7 @@ export async function runKill(swarm: MortalSwarm, one: KillCase): Promise<KillOu
   }
 }
 
-/** @param claim makes the name of a file that does not exist */
+/** @param claim returns a path at which no file exists */
 export function ordersOf(
   { point, promptTokens, answered }: Pick<KillCase, 'point' | 'promptTokens' | 'answered'>,
   claim: () => string,
@@ -90,7 +90,7 @@ async function endedByKill(node: MortalNode): Promise<boolean> {
   return node.process.signalCode === 'SIGKILL'
 }
 
-/** What is wrong with an outcome; nothing, when it is as promised. */
+/** Broken promises of an outcome; empty when there are none. */
 export function faultsOf({ result, expected, killed, due }: KillOutcome): string[] {
   const faults: string[] = []
   if (killed !== due) faults.push(`${killed} processes killed themselves, not ${due}`)
@@ -102,7 +102,7 @@ export function faultsOf({ result, expected, killed, due }: KillOutcome): string
   return faults
 }
 
-/** The case of one number: every point and stage in turn, the rest by chance. */
+/** The case of an index: points and stages in turn, everything else random. */
 export function caseOf(index: number, random: Random): KillCase {
   const promptTokens = chunkRows + 2 + (random.uint32() % 150)
   const sampling =

@@ -4,10 +4,10 @@ import { killCase, ordersOf, runKill, stages } from './kill-runs.ts'
 import type { MortalNode } from './mortal-node.ts'
 import { sessionsLeft, startMortalSwarm, type MortalSwarm } from './mortal-swarm.ts'
 
-/** Some seconds each; three of them when a machine with two cores starts processes for other tests too. */
+/** A case takes some seconds, and minutes on a machine with two cores that starts processes for other tests too. */
 const timeoutMs = 300_000
 
-/** Real processes, two for each stage; whoever has died is replaced by a new one before the next kill. */
+/** Real processes, two for each stage. A new process replaces a dead one before the next kill. */
 describe('kill -9 of a stage (F1 to F4)', () => {
   let swarm: MortalSwarm
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe('kill -9 of a stage (F1 to F4)', () => {
   )
 
   test(
-    'a context of 512 tokens survives three failures of different stages, one after another',
+    'an answer with 512 tokens of context survives three failures of different stages',
     async () => {
       const question = { promptTokens: 60, maxTokens: 452, sampling: { temperature: 0 } }
       const kills = [
@@ -67,7 +67,7 @@ describe('kill -9 of a stage (F1 to F4)', () => {
     timeoutMs,
   )
 
-  test('nothing is left of these sessions anywhere', async () => {
+  test('no node keeps anything of these sessions', async () => {
     expect(await sessionsLeft(swarm)).toBe(0)
   })
 })

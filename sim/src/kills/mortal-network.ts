@@ -1,6 +1,6 @@
 /**
- * Stands in for `@shoal/network` in a process of the harness: everything of it, and a transport that can be told, over
- * the channel to the parent process, where to kill its own process. Nothing of the product imports this.
+ * Replaces `@shoal/network` in the processes of this harness: it exports the same, with a transport that takes orders to
+ * kill its own process over the IPC channel to the parent. The product never imports it.
  */
 import { closeSync, openSync } from 'node:fs'
 import {
@@ -19,10 +19,10 @@ process.on('message', (told: readonly KillOrder[]) => {
   orders = told
   process.send?.({ orders: orders.length })
 })
-// Listening keeps the process alive otherwise.
+// A listener on the channel would keep the process alive.
 process.channel?.unref()
 
-/** Hides the one of the line above: this is what its importers get. */
+/** Shadows the export of the same name from `@shoal/network`. */
 export async function createLibp2pTransport(options: Libp2pTransportOptions): Promise<Libp2pTransport> {
   return makeMortal(await createTransport(options), () => orders, die)
 }
@@ -31,7 +31,7 @@ function die({ claim }: KillOrder): void {
   try {
     closeSync(openSync(claim, 'wx'))
   } catch (error) {
-    // Another process was first: this one lives.
+    // Another process was first to claim the order, so that this one lives on.
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return
     throw error
   }

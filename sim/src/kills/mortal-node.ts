@@ -2,12 +2,12 @@ import { ShoalError } from '@shoal/host'
 import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 import type { KillOrder } from './kill-points.ts'
 
-/** A `shoal up` process that kills itself where it is told to. */
+/** A `shoal up` process that kills itself at the points that it is ordered to. */
 export interface MortalNode extends NodeProcess {
   readonly peerId: string
   readonly address: string
   readonly alive: boolean
-  /** These orders from now on, in place of those before. */
+  /** Replaces the process's orders. Resolves when the process has them. */
   arm(orders: readonly KillOrder[]): Promise<void>
 }
 
@@ -15,7 +15,7 @@ const preload = new URL('preload.ts', import.meta.url).href
 
 /**
  * @param words of the command line after `up --json`
- * @param plain without the transport that takes orders: the product alone, for measurements
+ * @param plain without the transport that takes orders, for measurements of the product alone
  */
 export async function startMortalNode(words: readonly string[], plain = false): Promise<MortalNode> {
   const options = [process.env['NODE_OPTIONS'], `--import=${preload}`].filter(

@@ -3,8 +3,8 @@ import { decodeSession, protocols } from '@shoal/protocol'
 import { isDue, type KillOrder, type Moment } from './kill-points.ts'
 
 /**
- * The same transport, whose session channels look at every frame and call `die` at the moment that an order names:
- * before a received frame is handed on, before one leaves, or when it has left; it returns when another process was first.
+ * Extends a transport so that its session channels call `die` at the moment that an order names: before a received frame
+ * is handed on, before a frame leaves, or after it has left. `die` returns when another process has claimed the order.
  */
 export function makeMortal<Kind extends Transport>(
   transport: Kind,
@@ -18,7 +18,7 @@ export function makeMortal<Kind extends Transport>(
   }
   const open = transport.open.bind(transport)
   const handle = transport.handle.bind(transport)
-  // Assigned and not spread: a class keeps its methods on its prototype and its state in private fields.
+  // Assigned and not spread: the methods of a class are on its prototype, and its state is in private fields.
   return Object.assign(transport, {
     async open(...[peer, protocol, options]: Parameters<Transport['open']>): Promise<Channel> {
       const channel = await open(peer, protocol, options)

@@ -1,11 +1,11 @@
-/** Loaded first by `node --import`: whoever asks for `@shoal/network` gets `mortal-network.ts`, which alone gets the real one. */
+/** Loaded by `node --import`: redirects imports of `@shoal/network` to `mortal-network.ts`, except from that file itself. */
 import { registerHooks } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 
 const real = import.meta.resolve('@shoal/network')
 const mortal = new URL('mortal-network.ts', import.meta.url).href
 
-// Compute threads load this too, and have no network.
+// Compute threads load this file too, but not the network.
 if (isMainThread) {
   registerHooks({
     resolve(specifier, context, nextResolve) {

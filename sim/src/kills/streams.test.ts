@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runStreams, smallStreamShape } from './streams.ts'
 
-/** Some seconds; many of them when a machine with two cores starts processes for other tests too. */
+/** The test takes some seconds, and minutes on a machine with two cores that starts processes for other tests too. */
 const timeoutMs = 240_000
 
 let folder: string
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test(
-  'stages replaced by others with another cut, thread count and chunk size: the tokens of one process, greedy and seeded',
+  'replacing stages by others with another cut, thread count and chunk size changes no token, greedy or seeded',
   async () => {
     const tokens = 150
     const reports = await runStreams(folder, 'int4:32', smallStreamShape, tokens, () => undefined)
@@ -22,7 +22,7 @@ test(
     for (const report of reports) {
       expect(report).toMatchObject({ tokens, firstDifference: null, continuity: 'identical' })
       expect(report.failovers).toBeGreaterThanOrEqual(2)
-      // A stream that repeats itself would prove little.
+      // A stream that repeats few tokens would prove little.
       expect(report.distinctTokens).toBeGreaterThan(20)
     }
   },

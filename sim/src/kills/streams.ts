@@ -4,16 +4,19 @@ import { writeRandomModel, type RandomModelShape } from '@shoal/model/node'
 import { answer, firstDifference, type Question } from './answer.ts'
 import { startMortalSwarm, type MortalSwarm, type Range } from './mortal-swarm.ts'
 
-/** Spans of a random model, and the others that replace them. */
+/** A random model, its spans, and the spans that replace them. */
 export interface StreamShape {
   readonly model: RandomModelShape
-  /** Three stages: the first stays, the two others are replaced. */
+  /** Cuts between three stages, of which the first stays and the others are replaced. */
   readonly cuts: readonly [number, number]
-  /** Where the middle stage is cut in two. */
+  /** Cut of the middle stage into two. */
   readonly inner: number
 }
 
-/** 16 blocks as in the experiment that lost ordinary graphs' streams, narrower, so that 500 tokens take seconds. With tied embeddings random weights repeat a few tokens, which would prove little. */
+/**
+ * 16 blocks, as in the experiment in which ordinary graphs gave other tokens, but narrower, so that 500 tokens take
+ * seconds. Embeddings are not tied: with tied ones random weights repeat a few tokens, which would prove little.
+ */
 export const streamShape: StreamShape = {
   model: {
     hidden: 1024,
@@ -30,7 +33,7 @@ export const streamShape: StreamShape = {
   inner: 8,
 }
 
-/** The same in small, for `npm test`. */
+/** A smaller shape for `npm test`. */
 export const smallStreamShape: StreamShape = {
   model: {
     hidden: 256,
@@ -55,15 +58,15 @@ export interface StreamReport {
   readonly sampling: 'greedy' | 'seeded'
   readonly tokens: number
   readonly distinctTokens: number
-  /** The first token that differs from those of one process that nobody disturbed; null when none does. */
+  /** Index of the first token that differs from those of one undisturbed process; null when none does. */
   readonly firstDifference: number | null
   readonly failovers: number
   readonly continuity: string
 }
 
-/** Takes the holders of a range away and gives it to others, cut as `cuts` says, each with so many threads. */
+/** Kills the holders of a range and starts others, with other cuts and another thread count. */
 interface Exchange {
-  /** After this token. */
+  /** Number of tokens before the exchange. */
   readonly at: number
   readonly range: Range
   readonly cuts: readonly number[]
@@ -71,9 +74,9 @@ interface Exchange {
 }
 
 /**
- * Two answers over real processes. In the first the middle stage is killed and two processes take its place, then the
- * last one, whose successor computes with two threads; in the second two neighbouring stages are killed at once and one
- * process takes over from both, then the last is cut in two. What was computed row by row is computed again in chunks.
+ * Generates two answers over real processes. In the first, two processes replace the killed middle stage, and a process
+ * with two threads replaces the last stage. In the second, one process replaces two neighbouring stages that are killed at
+ * once, and two processes replace the last. Replays compute in chunks what was first computed row by row.
  */
 export async function runStreams(
   folder: string,
@@ -154,7 +157,7 @@ async function exchange(swarm: MortalSwarm, { range: [start, end], cuts, threads
   await Promise.all(leaving.map(({ node }) => node.stop('SIGKILL')))
 }
 
-/** What is wrong with a stream; nothing, when it is as promised. */
+/** Broken promises of a stream; empty when there are none. */
 export function streamFaults(report: StreamReport, tokens: number): string[] {
   const faults: string[] = []
   if (report.tokens !== tokens) faults.push(`${report.tokens} of ${tokens} tokens came`)

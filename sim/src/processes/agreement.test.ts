@@ -44,11 +44,11 @@ const views = (a: SwarmStatus, b: SwarmStatus): ReadonlyMap<string, SwarmStatus>
 const well = view('anna', both)
 
 describe('views of one swarm', () => {
-  test('that agree', () => {
+  test('views that agree have no differences', () => {
     expect(disagreements(views(well, view('bert', both)))).toEqual([])
   })
 
-  test('the dead may be remembered as dead', () => {
+  test('a view may remember dead peers as dead', () => {
     expect(disagreements(views(well, view('bert', [...both, peer('carl', 1, 'dead')])))).toEqual([])
   })
 
@@ -82,7 +82,7 @@ describe('views of one swarm', () => {
   })
 })
 
-test('a client agrees or not like a member, and is none', () => {
+test('a client counts as a view, and not as a member', () => {
   const client = (change: Partial<SwarmStatus> = {}): ReadonlyMap<string, SwarmStatus> =>
     new Map([['client', view('nobody', both, change)]])
   expect(disagreements(views(well, view('bert', both)), client())).toEqual([])
@@ -91,7 +91,7 @@ test('a client agrees or not like a member, and is none', () => {
   )
 })
 
-test('a life that ended is a ghost only where it is held alive', () => {
+test('an ended incarnation is a ghost only where it is held alive', () => {
   const ended = new Set(['anna@1', 'bert@4'])
   expect(ghostsOf(view('bert', [peer('anna', 1, 'alive'), peer('bert', 5, 'alive')]), ended)).toEqual([
     'anna@1',

@@ -1,13 +1,13 @@
 import type { SwarmStatus } from '@shoal/swarm'
 
-/** What peers say of themselves and of each other, by their names. */
+/** Status reports of peers, by the names of their processes. */
 export type Views = ReadonlyMap<string, SwarmStatus>
 
 /**
- * What keeps these views from being one: everybody must hold exactly those alive who are here, in the incarnation that
- * they say they have, and all must have one snapshot, one plan and the whole model. Empty when they agree.
+ * Differences between views; empty when they agree. Each view must hold exactly the running peers alive, in the
+ * incarnations that these report themselves, and all views must have one snapshot, one plan and the whole model.
  *
- * @param onlookers see the swarm and are no members: clients
+ * @param onlookers views of clients, which are not members
  */
 export function disagreements(views: Views, onlookers: Views = new Map()): string[] {
   const all = new Map([...views, ...onlookers])
@@ -36,7 +36,7 @@ export function disagreements(views: Views, onlookers: Views = new Map()): strin
   return [...strangers, ...wrong, ...differing(all, 'snapshotHash'), ...differing(all, 'planHash')]
 }
 
-/** Lives that a view holds alive although they ended before: `ended` names them with the time since. */
+/** Incarnations (`peer@incarnation`) that a view holds alive although they have ended. */
 export function ghostsOf(status: SwarmStatus, ended: ReadonlySet<string>): string[] {
   return status.peers
     .filter(({ liveness, peer, incarnation }) => liveness === 'alive' && ended.has(`${peer}@${incarnation}`))
@@ -51,7 +51,7 @@ function differing(views: Views, field: 'snapshotHash' | 'planHash'): string[] {
   ]
 }
 
-/** The end of a peer id tells peers apart; all begin alike. */
+/** Shortens a peer id to its end, since all ids begin alike. */
 function short(life: string): string {
   return life.replace(/^.*(.{6})@/, '…$1@')
 }

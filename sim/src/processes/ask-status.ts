@@ -4,7 +4,7 @@ import type { SwarmStatus } from '@shoal/swarm'
 
 const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('shoal/node-process')))
 
-/** What `shoal status --join ADDRESS --json` prints. @throws {Error} with its log when it fails */
+/** Runs `shoal status --join ADDRESS --json`. @throws {Error} with its log when it fails */
 export function askStatus(address: string, dataFolder: string): Promise<SwarmStatus> {
   const child = spawn(
     process.execPath,

@@ -4,32 +4,32 @@ import { messageOf } from '@shoal/host'
 import type { SwarmStatus } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess } from 'shoal/node-process'
 
-/** One machine of the crew: a data directory, and the process that runs on it, if one does. */
+/** One machine of the crew: a data directory, and the process that runs on it, if any. */
 export interface CrewMember {
   readonly name: string
   start(): void
   /** kill -9. @returns when the process is gone */
   kill(): Promise<void>
-  /** Leaves in order. @returns the exit status */
+  /** Sends SIGTERM, so that the node drains and leaves. @returns the exit status */
   leave(): Promise<number | null>
   readonly runs: boolean
-  /** What this peer itself says of the swarm; null while it does not serve yet. @throws {Error} with its log when it ended by itself */
+  /** The peer's own view of the swarm; null before it serves. @throws {Error} with its log when it ended unexpectedly */
   look(): Promise<SwarmStatus | null>
-  /** Where it can be dialled; null while it does not serve yet. */
+  /** Address to dial; null before it serves. */
   address(): string | null
 }
 
 export interface CrewOptions {
   readonly folder: string
   readonly members: number
-  /** Whose address all are given: the only one that anybody knows. */
+  /** Index of the member whose address is given to all. */
   readonly bootstrap: number
-  /** Who has the model. */
+  /** Index of the member that has the model. */
   readonly owner: number
   readonly memory: string
 }
 
-/** Members whose command line is the same but for the model: all know one address, which for one of them is its own. */
+/** Creates members with one command line, except for the model: all know one address, which is one member's own. */
 export async function createCrew({
   folder,
   members,
@@ -99,7 +99,7 @@ function createMember(name: string, words: readonly string[]): CrewMember {
       if (api === null) return null
       try {
         const answer = await fetch(`${api}/swarm`)
-        // While embedding and head come, the API says that it is loading.
+        // While embedding and head are loading, the API answers 503.
         return answer.ok ? ((await answer.json()) as SwarmStatus) : null
       } catch (error) {
         if (failed !== null || child === null) return null
@@ -109,7 +109,7 @@ function createMember(name: string, words: readonly string[]): CrewMember {
   }
 }
 
-/** A port of this machine that nobody listens on now. */
+/** A free port of this machine. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()

@@ -17,7 +17,7 @@ import { createCrew, type CrewMember } from './crew.ts'
  */
 
 const processes = 3
-/** Three of the six blocks, the KV caches of two answers, and nothing more. */
+/** Room for three of the six blocks and the KV caches of two answers. */
 const memory = '12MiB'
 const killEveryMs = 20_000
 const downMs = { min: 1000, max: 8000 }
@@ -36,13 +36,13 @@ const prompts = [
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 
-/** A prompt and the ids that one process generates for it. */
+/** A prompt, and the token ids that one process generates for it. */
 interface Expected {
   readonly promptIds: readonly number[]
   readonly tokenIds: readonly number[]
 }
 
-/** What the answers of one run came to. */
+/** Totals over the answers of one run. */
 interface Tally {
   readonly violations: string[]
   /** The longest time without a token, per answer. */
@@ -153,7 +153,7 @@ function greedy(engine: Engine, promptIds: readonly number[]): Parameters<Engine
   }
 }
 
-/** Asks one question after the other until the signal aborts; the last answer is waited for. */
+/** Asks one question after the other until the signal aborts, and finishes the last answer. */
 async function askForEver(
   engine: Engine,
   expected: readonly Expected[],
@@ -194,7 +194,7 @@ async function askForEver(
       tally.violations.push(`answer ${tally.answers}: ${fault}`)
       report(`answer ${tally.answers}: ${fault}`)
     }
-    // A swarm that refuses at once would be asked thousands of times a second.
+    // Without this pause a swarm that refuses at once would be asked thousands of times a second.
     if (faults.length > 0) await sleep(systemClock, 500)
   }
 }

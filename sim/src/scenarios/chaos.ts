@@ -6,13 +6,13 @@ import type { World } from '../simulator/world.ts'
 import { createFaults } from './chaos-faults.ts'
 import type { Scenario } from './scenario.ts'
 
-/** Faults fall for so long. */
+/** How long faults strike. */
 const chaosMs = 6_000
 /** The first faults wait until answers are under way. */
 const quietMs = 200
 const clients = ['c0', 'c1']
 
-/** Weights: what tears answers apart most often, and what brings peers back so that there is something to tear. */
+/** Kinds of faults with their weights: mostly those that interrupt answers, and restarts that bring peers back. */
 const kinds: readonly (readonly [FaultKind, number])[] = [
   ['kill', 26],
   ['restart', 24],
@@ -46,7 +46,7 @@ async function play(world: World): Promise<void> {
   await ask()
   await loop.run(quietMs)
   const endMs = loop.clock.nowMs() + chaosMs
-  // The first is a kill: what this is about.
+  // The first fault is always a kill.
   for (let kind: FaultKind = 'kill'; loop.clock.nowMs() < endMs; kind = nextKind(random.unit())) {
     await ask()
     await faults.mend()
@@ -66,7 +66,7 @@ export function nextKind(roll: number): FaultKind {
   return 'kill'
 }
 
-/** On the topology that the seed chooses. */
+/** Chaos on the topology that the seed chooses, and on each topology by name. */
 export const chaosScenarios: readonly Scenario[] = [
   {
     name: 'chaos',

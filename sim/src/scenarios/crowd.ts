@@ -23,12 +23,12 @@ async function play(world: World): Promise<void> {
     must(
       world,
       generations.some(({ failovers }) => failovers > 0),
-      'a stage died and nobody took its place',
+      'a stage died, and no other stage replaced it',
     )
   }
 }
 
-/** More nodes than the exact planner tries whole, over two sites. */
+/** More nodes at two sites than the exact planner searches exhaustively. */
 export const crowdScenario: Scenario = {
   name: 'crowd',
   about: 'a model of 32 blocks on many nodes at two sites; four clients, two stages die',

@@ -29,7 +29,7 @@ async function quickReturn(world: World): Promise<void> {
   await finished(world, await world.ask('c0', request(world)))
 }
 
-/** What a long-parted peer believes comes back with it. */
+/** A peer returns from a long partition with an outdated document. */
 async function staleSnapshot(world: World): Promise<void> {
   const names = [...world.sketches.keys()]
   const [apart, dead] = [names.at(-1)!, names.at(-2)!]
@@ -84,7 +84,7 @@ async function halves(world: World): Promise<void> {
   )
 }
 
-/** Every 3 s for a minute. */
+/** A node dies and returns every 3 s for a minute. */
 async function flapping(world: World): Promise<void> {
   const names = [...world.sketches.keys()]
   const flapper = names.at(-1)!
@@ -110,7 +110,7 @@ async function flapping(world: World): Promise<void> {
 
 const lan = { topology: 'lan', nodes: 6, nodesMin: 5 }
 
-/** Faults F9 to F11 and F20: who is here, and who is not any more. */
+/** Faults F9 to F11 and F20: membership after restarts, partitions and flapping. */
 export const memberFaults: readonly Scenario[] = [
   {
     ...lan,
@@ -121,9 +121,15 @@ export const memberFaults: readonly Scenario[] = [
   {
     ...lan,
     name: 'F10-stale-snapshot',
-    about: 'a peer that was parted for 30 s brings back what it believed',
+    about: 'a peer returns from a partition of 30 s with its old view',
     play: staleSnapshot,
   },
-  { ...lan, name: 'F11-halves', about: 'two halves for 20 s, then one swarm again', nodes: 8, play: halves },
+  {
+    ...lan,
+    name: 'F11-halves',
+    about: 'a partition into two halves for 20 s, then one swarm again',
+    nodes: 8,
+    play: halves,
+  },
   { ...lan, name: 'F20-flapping', about: 'a node dies and returns every 3 s for a minute', play: flapping },
 ]

@@ -31,7 +31,7 @@ async function slowJoins(world: World): Promise<void> {
   must(
     world,
     plan.route.every(({ peer }) => peer !== 'slow'),
-    `the way goes over the slow node: ${JSON.stringify(plan.route)}`,
+    `the route passes the slow node: ${JSON.stringify(plan.route)}`,
   )
   for (const [name, held] of before)
     must(
@@ -54,7 +54,7 @@ async function noRoom(world: World): Promise<void> {
   const like = world.sketches.get('n00')!
   world.add({ ...like, name: 'full-disk', diskFull: true })
   world.add({ ...like, name: 'no-memory', memoryBytes: Math.floor(memoryFor(1, model) / 4) })
-  // Told to hold more than it can.
+  // This node is ordered to hold more than fits.
   world.add({ ...like, name: 'greedy', memoryBytes: 3 * costs.blockBytes, blocks: [0, 8] })
   const refusals: string[] = []
   world.rules.pardon((sentence) => {
@@ -62,7 +62,7 @@ async function noRoom(world: World): Promise<void> {
     if (known) refusals.push(sentence)
     return known
   })
-  // A second copy may be promised to the full disk: plans do not know who cannot load.
+  // One copy only: the plan may give a second copy to the node with the full disk, which cannot load it.
   await form(world, ['c0'], 1)
   await world.loop.run(25_000)
   for (const name of ['full-disk', 'no-memory', 'greedy']) {
@@ -195,13 +195,13 @@ async function otherModel(world: World): Promise<void> {
   must(
     world,
     [...world.nodes.values()].every(({ device }) => device.rows === 0),
-    'somebody computed for another model',
+    'a stage computed for another model',
   )
 }
 
 const lan = { topology: 'lan', nodes: 5, nodesMin: 4 }
 
-/** Faults F12 to F14, F16 and F19: what plans, weights and links must bear. */
+/** Faults F12 to F14, F16 and F19, of plans, weights and links. */
 export const planFaults: readonly Scenario[] = [
   {
     ...lan,

@@ -9,7 +9,7 @@ import { stages } from './topology.ts'
 const prompt = 12
 const answer = 32
 
-/** A stage dies at an exact point of a step; survivors compute nothing twice. */
+/** Kills a stage at an exact point of a step, and checks that the survivors compute nothing twice. */
 function killAt(point: KillPoint, promptTokens = prompt): (world: World) => Promise<void> {
   return async (world) => {
     await form(world, ['c0'])
@@ -32,7 +32,7 @@ function killAt(point: KillPoint, promptTokens = prompt): (world: World) => Prom
     else await world.loop.until(() => generation.tokens.length >= 5, 60_000)
     arm()
     await finished(world, generation)
-    must(world, killed !== '', `nobody was killed ${point}`)
+    must(world, killed !== '', `no stage was killed ${point}`)
     must(world, generation.failovers === 1, `${generation.failovers} failovers after one kill`)
     for (const [name, { device }] of world.nodes) {
       const needed = promptTokens + answer - 1
@@ -46,7 +46,7 @@ function killAt(point: KillPoint, promptTokens = prompt): (world: World) => Prom
 }
 
 async function replacementDiesToo(world: World): Promise<void> {
-  // Three for each half.
+  // Three nodes for each half of the blocks.
   for (const [index, sketch] of [...world.sketches.values()].entries())
     world.add({ ...sketch, blocks: index % 2 === 0 ? [0, 4] : [4, 8] })
   await form(world, ['c0'], 3)
@@ -83,7 +83,7 @@ async function hung(world: World): Promise<void> {
     world.loop.clock.after(20_000, () => world.resume(victim))
   })
   must(world, generation.failovers === 1, `${generation.failovers} failovers of one hang`)
-  // The deadline of a second, the pings, and the way to the stages.
+  // The step deadline of one second, the pings, and the round trips to the stages.
   must(
     world,
     world.measures.detectionMs.every((ms) => ms >= 1000 && ms <= 2500),
@@ -120,7 +120,7 @@ async function onlyHolderDies(world: World): Promise<void> {
   must(
     world,
     await world.loop.until(() => client.view.coverage().every((count) => count > 0), 60_000),
-    'nobody loads the blocks that were lost',
+    'no node loads the lost blocks',
   )
   must(
     world,
@@ -129,7 +129,7 @@ async function onlyHolderDies(world: World): Promise<void> {
   )
 }
 
-/** A broken stage, for good: it is replaced, nobody else is, and the next answer does not ask it. */
+/** A stage stays broken. It alone is replaced, and the next answer does not use it. */
 function spoiltRows(how: Corruption): (world: World) => Promise<void> {
   return async (world) => {
     await form(world, ['c0'])
@@ -139,7 +139,7 @@ function spoiltRows(how: Corruption): (world: World) => Promise<void> {
       world.book.begin('corrupt', victim)
       world.watch.corrupt(victim, how, () => undefined, true)
     })
-    // Bytes that are no message end a channel: its other end is suspected as well.
+    // An undecodable frame ends the channel, so that the stage at its other end is suspected too.
     must(
       world,
       generation.failovers >= 1 && generation.failovers <= (how === 'garbage' ? 2 : 1),
@@ -155,7 +155,7 @@ function spoiltRows(how: Corruption): (world: World) => Promise<void> {
   }
 }
 
-/** Its rows are computed by it or by its successor, never by both. */
+/** A stage drains. It or its successor computes each row, never both. */
 async function drains(world: World): Promise<void> {
   await form(world, ['c0'])
   const before = new Map([...world.nodes].map(([name, { device }]) => [name, device]))
@@ -212,7 +212,7 @@ async function coordinatorDies(world: World): Promise<void> {
 
 const lan = { topology: 'lan', nodes: 6, nodesMin: 5 }
 
-/** Faults F1 to F4, F6 to F8, F15 and F17: what happens to stages and clients in mid-answer. */
+/** Faults F1 to F4, F6 to F8, F15 and F17, of stages and clients in mid-answer. */
 export const stageFaults: readonly Scenario[] = [
   {
     ...lan,

@@ -6,10 +6,10 @@ import { nextKind } from './chaos.ts'
 import type { Scenario } from './scenario.ts'
 
 const clients = ['c0', 'c1']
-/** Faults, each of which finds groups that serve: they form when nothing has changed for some seconds, and once in half a minute. */
+/** Faults in one run. Each waits for groups that serve, which form after some quiet seconds, at most twice a minute. */
 const faultsPerRun = 5
 const formingMs = 40_000
-/** From an answer's beginning to the fault in it. */
+/** Time from the start of an answer to its fault. */
 const intoAnswerMs = 900
 const lookMs = 100
 
@@ -26,7 +26,7 @@ async function play(world: World): Promise<void> {
       await loop.run(lookMs)
     }
     if (fault === 0 && !leads()) world.rules.violate('no group has formed')
-    // Its leader's record reaches those who ask.
+    // Wait until the leader's record has reached the clients.
     await loop.run(5 * lookMs)
     for (const client of clients) {
       const busy = world.generations.some(
@@ -45,7 +45,7 @@ async function play(world: World): Promise<void> {
     }
     await loop.run(intoAnswerMs * random.unit())
     await faults.mend()
-    // A machine that takes 10 ms for a block, and thirty times that, computes a prompt for longer than anybody waits.
+    // No slow fault: a machine that takes thirty times 10 ms for a block would exceed every deadline in prefill.
     const kind = nextKind(random.unit())
     await faults.strike(kind === 'slow' ? 'kill' : kind)
     await loop.run(2000 * random.unit())

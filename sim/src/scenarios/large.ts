@@ -6,16 +6,16 @@ import { createFaults } from './chaos-faults.ts'
 import { nextKind } from './chaos.ts'
 import type { Scenario } from './scenario.ts'
 
-/** Faults fall for so long. */
+/** How long faults strike. */
 const chaosMs = 8_000
-/** Between two of them on average: one node in ten is hit each second, whatever their number. */
+/** Average time between faults: each second one node in ten is hit, whatever the number of nodes. */
 const faultGapMs = (nodes: number): number => 10_000 / nodes
-/** One client for so many nodes, and so many answers of each at once. */
+/** Nodes for each client, and concurrent answers of each client. */
 const nodesPerClient = 12
 const answersAtOnce = 4
-/** Of so many others a node is given the address: it finds the rest. */
+/** Addresses of other nodes that a node gets; it finds the rest. */
 const addresses = 3
-/** Clients are at the first three; a partition may take the fourth away, with all machines there. */
+/** Number of sites with clients. A partition may cut off the fourth site with all its machines. */
 const clientSites = 3
 
 async function play(world: World): Promise<void> {
@@ -57,7 +57,7 @@ async function play(world: World): Promise<void> {
   await faults.mendAll()
 }
 
-/** The fourth site, or a tenth of all. */
+/** Nodes that a partition cuts off: the fourth site, or a tenth of all nodes. */
 function sideOf({ random, nodes }: World): ReadonlySet<string> {
   const wholeSite = random.unit() < 0.5
   return new Set(
@@ -67,7 +67,7 @@ function sideOf({ random, nodes }: World): ReadonlySet<string> {
   )
 }
 
-/** Without arithmetic, so that what is simulated is the swarm: many nodes, many answers at once, and many faults. */
+/** Many nodes, concurrent answers and faults. The cost runner leaves the time to simulate the swarm itself. */
 export const largeScenario: Scenario = {
   name: 'large',
   about:

@@ -1,20 +1,20 @@
 import type { RunnerName, TinyModelName } from '../simulator/tiny-model.ts'
 import type { World } from '../simulator/world.ts'
 
-/** A story that is played on a world, and what must hold in it. */
+/** A script that is played on a world, with the rules that it checks. */
 export interface Scenario {
   readonly name: string
   readonly about: string
-  /** Name of a topology; `any`: the seed chooses one. */
+  /** Name of a topology; with `any` the seed chooses one. */
   readonly topology: string
-  /** `tiny` unless said otherwise. */
+  /** Default: `tiny`. */
   readonly model?: TinyModelName
-  /** `reference` unless said otherwise. */
+  /** Default: `reference`. */
   readonly runner?: RunnerName
-  /** Unless asked otherwise. */
+  /** Default of `--nodes`. */
   readonly nodes: number
-  /** Fewer cannot play it. */
+  /** Fewest nodes with which the scenario works. */
   readonly nodesMin: number
-  /** Everything that is done; afterwards all must become calm. Findings go to `world.rules`. */
+  /** Plays the script; afterwards the swarm must become calm. Violations go to `world.rules`. */
   play(world: World): Promise<void>
 }

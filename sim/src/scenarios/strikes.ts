@@ -43,7 +43,7 @@ function killSomebody({ watch, nodes }: World, { pick, victim, kill, spare, late
     },
   })
   later(5000, disarm)
-  // A replay needs a loss.
+  // A replay happens only after a loss.
   if (point === 'in-replay') kill(peer)
 }
 
@@ -80,7 +80,7 @@ function stopForAWhile(world: World, { victim, later, between }: FaultTools): vo
   })
 }
 
-/** One partition at a time. */
+/** Causes partitions, one at a time. */
 function createPartition(
   world: World,
   { later, between }: FaultTools,

@@ -5,10 +5,10 @@ import { canSpare } from '../simulator/truth.ts'
 import type { World } from '../simulator/world.ts'
 import { stages } from './topology.ts'
 
-/** No answer of a simulated swarm takes longer, whatever is done to it. */
+/** No answer of a simulated swarm takes longer, whatever faults strike. */
 const answerMsMax = 120_000
 
-/** What a scenario says must hold. */
+/** Records a violation when a scenario's condition does not hold. */
 export function must(world: World, holds: boolean, sentence: string): void {
   if (!holds) world.rules.violate(sentence)
 }
@@ -32,7 +32,7 @@ export async function finished(world: World, generation: Generation): Promise<Ge
   return generation
 }
 
-/** An answer of `c0`; something happens when it has so many tokens. */
+/** Generates an answer of `c0`, and acts when it has a given number of tokens. */
 export async function answerWhile(
   world: World,
   atToken: number,
@@ -48,7 +48,7 @@ export async function answerWhile(
   return finished(world, generation)
 }
 
-/** A stage of the answer under way whose blocks somebody else holds too. */
+/** A stage of the running answer whose blocks another node holds too. */
 export function someStage(world: World): string {
   const found = stages(world).find((name) => canSpare(world, new Set([name])))
   if (found === undefined) throw new Error(`none of ${stages(world).join(', ')} can be spared`)

@@ -8,9 +8,9 @@ import { stages } from './topology.ts'
 
 const clients = ['c0', 'c1']
 const losses = 4
-/** From a loss to the moment at which every block is served again. */
+/** Longest time from a loss until every block is served again. */
 const gapMsMax = 10_000
-/** Everybody has found a place after a return: a window of moves, a quiet moment, and what the client hears of it. */
+/** Time limit for all nodes to settle after a return: a window between moves, a quiet moment, and gossip to the client. */
 const restMsMax = 60_000
 
 async function play(world: World): Promise<void> {
@@ -29,14 +29,14 @@ async function play(world: World): Promise<void> {
         .leave(victim)
         .catch((error: unknown) => world.rules.violate(`${victim} could not leave: ${String(error)}`))
     else world.kill(victim)
-    // A node that leaves serves on until its answers have gone elsewhere or ended.
+    // A leaving node serves until its sessions have moved or ended.
     await loop.until(() => !nodes.has(victim), restMsMax)
-    // Some come back before anybody has moved, and some in the middle of it.
+    // Some nodes return before another has moved, and some during the move.
     const returnMs = 12_000 * random.unit()
     const backAtMs = loop.clock.nowMs() + returnMs
     const gapMs = await coveredAgainMs(world, Math.min(gapMsMax, returnMs))
     if (gapMs === null && returnMs >= gapMsMax)
-      world.rules.violate(`a block was served by nobody ${gapMsMax} ms after ${victim} had gone`)
+      world.rules.violate(`a block was still unserved ${gapMsMax} ms after ${victim} had gone`)
     await loop.run(Math.max(0, backAtMs - loop.clock.nowMs()))
     book.note('restart')
     await world.start(victim)
@@ -46,7 +46,7 @@ async function play(world: World): Promise<void> {
   }
 }
 
-/** All are here, hold blocks and agree, and whatever was asked has been answered: one loss can be borne again. */
+/** Waits until all nodes run, hold blocks and agree, and all answers have ended, so that the swarm can bear the next loss. */
 async function rest(world: World): Promise<void> {
   const { loop, nodes, sketches, generations } = world
   const rested = (): boolean =>
@@ -58,7 +58,7 @@ async function rest(world: World): Promise<void> {
     agreements(world).size === 1
   const endMs = loop.clock.nowMs() + restMsMax
   while (!rested() && loop.clock.nowMs() < endMs) await loop.run(250)
-  if (!rested()) world.rules.violate(`the swarm found no rest within ${restMsMax} ms`)
+  if (!rested()) world.rules.violate(`the swarm did not settle within ${restMsMax} ms`)
 }
 
 async function askAround(world: World): Promise<void> {
@@ -79,7 +79,7 @@ async function askAround(world: World): Promise<void> {
   }
 }
 
-/** Mostly the only holder of a block, for that is what nobody can stand in for without a move. */
+/** Mostly the only holder of a block, since its loss needs a move. */
 function chooseVictim(world: World): string | undefined {
   const { random, nodes } = world
   const only = onlyHolder(world)

@@ -4,7 +4,7 @@ import type { World } from '../simulator/world.ts'
 import type { Scenario } from './scenario.ts'
 import { answerWhile, finished, must, request } from './telling.ts'
 
-/** From a loss to the moment at which every block is served again: a quiet moment of 3 s, and a load. */
+/** Longest time from a loss until every block is served again: a quiet moment of 3 s, and a load. */
 const gapMsMax = 6_000
 
 /** The only holder of a range dies in mid-answer; the answer's other stage and an idle copy of it are left. */
@@ -21,7 +21,7 @@ async function onlyHolderDies(world: World): Promise<void> {
     world.book.begin('kill', victim)
     world.kill(victim)
     const gapMs = await coveredAgainMs(world, gapMsMax)
-    must(world, gapMs !== null, `a block is still served by nobody ${gapMsMax} ms after ${victim} was killed`)
+    must(world, gapMs !== null, `a block is still unserved ${gapMsMax} ms after ${victim} was killed`)
     const moved = world.happenings.findLast(({ event }) => event.event === 'blocks-changed')?.node
     must(world, moved !== undefined && !busy.includes(moved), `${moved} moved, which had a session`)
   })
@@ -29,12 +29,12 @@ async function onlyHolderDies(world: World): Promise<void> {
   await finished(world, await world.ask('c0', request(world)))
 }
 
-/** As before, and both survivors have sessions that cannot go on: one of them gives its own up, and moves at once. */
+/** Like `onlyHolderDies`, but both survivors have sessions that cannot continue: one of them gives its own up and moves. */
 async function everybodyIsBusy(world: World): Promise<void> {
   await form(world, ['c0', 'c1'], 1)
   await world.loop.run(5000)
   const first = await world.ask('c0', request(world, 12, 200))
-  // Beats tell others who is busy: the second answer goes over the idle copy.
+  // Beats announce load, so that the second answer uses the idle copy.
   await world.loop.run(1500)
   const answers = [first]
   const allBusy = (): boolean =>
@@ -50,7 +50,7 @@ async function everybodyIsBusy(world: World): Promise<void> {
     world.book.begin('kill', victim)
     world.kill(victim)
     const gapMs = await coveredAgainMs(world, gapMsMax)
-    must(world, gapMs !== null, `a block is still served by nobody ${gapMsMax} ms after ${victim} was killed`)
+    must(world, gapMs !== null, `a block is still unserved ${gapMsMax} ms after ${victim} was killed`)
   }
   for (const generation of answers) await finished(world, generation)
 }

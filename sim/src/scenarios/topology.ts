@@ -30,11 +30,12 @@ async function play(world: World): Promise<void> {
       rules.violate(
         `the first token of answer ${turn} took ${ttftMs} ms, at most ${world.topology.ttftMsMax} are allowed`,
       )
-    if (turn === 1 && generation.failovers === 0) rules.violate('a stage died and nobody took its place')
+    if (turn === 1 && generation.failovers === 0)
+      rules.violate('a stage died, and no other stage replaced it')
   }
 }
 
-/** Nodes with sessions, in order of their names. */
+/** Names of nodes with sessions, sorted. */
 export function stages(world: World): string[] {
   return [...world.nodes].filter(([, { member }]) => member.stageHost.sessions() > 0).map(([name]) => name)
 }

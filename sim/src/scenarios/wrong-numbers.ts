@@ -3,7 +3,7 @@ import type { World } from '../simulator/world.ts'
 import type { Scenario } from './scenario.ts'
 import { answerWhile, someStage } from './telling.ts'
 
-/** Nothing in the protocol can see it yet: the checkers must. */
+/** The protocol cannot detect wrong but finite numbers; the checkers must. */
 async function play(world: World): Promise<void> {
   await form(world, ['c0'])
   await answerWhile(
@@ -13,10 +13,10 @@ async function play(world: World): Promise<void> {
   )
 }
 
-/** The one scenario that ends with violations: it shows what they look like, and that there are any. */
+/** The one scenario that ends with violations: it proves that the checkers find them, and shows how they look. */
 export const wrongNumbersScenario: Scenario = {
   name: 'wrong-numbers',
-  about: 'a stage computes something else: must end with violations and status 1',
+  about: 'a stage computes wrong numbers: must end with violations and status 1',
   topology: 'lan',
   nodes: 5,
   nodesMin: 4,

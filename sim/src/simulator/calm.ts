@@ -2,21 +2,24 @@ import { sessionTimes } from '@shoal/session'
 import { agreements, ghostBoundMs, holders, leftovers, membersNow, wrongPlans, wrongViews } from './truth.ts'
 import type { World } from './world.ts'
 
-/** A swarm that has just been started has found its places by then: who wants to move waits for a quiet moment, and tries again. */
+/** Time limit for a new swarm to hold all blocks. It is long, since a node that wants to move waits for a quiet moment. */
 const formingMsMax = 120_000
-/** How often is looked whether something holds that takes time to compute. */
+/** Virtual time between two evaluations of a condition that is expensive to compute. */
 const stepMs = 250
-/** Answers end within this once nothing disturbs them any more: a step's deadline and its extensions, some times over. */
+/** Answers end within this time after the last disturbance: some step deadlines with their extensions. */
 const answersMsMax = 60_000
 
 export interface Layout {
-  /** Of how many others each node is given the address; of all by default. */
+  /** How many other nodes' addresses each node gets; all by default. */
   readonly addresses?: number
-  /** Where each client is; at the first site by default. */
+  /** Site of each client; the first by default. */
   clientSite?(client: number): number
 }
 
-/** Starts everybody, each with the addresses of those before it, then the clients, and waits until each block has `copies` holders that every client knows. */
+/**
+ * Starts all nodes, each with the addresses of those before it, then the clients, and waits until each block has `copies`
+ * holders that every client knows.
+ */
 export async function form(
   world: World,
   clients: readonly string[],
@@ -39,7 +42,7 @@ export async function form(
     )
 }
 
-/** What must come to hold once nothing is done to a swarm any more. */
+/** Checks that the swarm becomes calm after the last fault: answers end, views and plans agree, sessions are closed. */
 export async function becomeCalm(world: World): Promise<void> {
   const { loop, rules, topology, generations } = world
   await loop.until(() => generations.every(({ state }) => state !== 'running'), answersMsMax)
@@ -58,7 +61,7 @@ export async function becomeCalm(world: World): Promise<void> {
     )
   }
   for (const wrong of wrongPlans(world)) rules.violate(wrong)
-  // A client that is dead is noticed by its connection, or when its lease ends.
+  // Nodes notice a dead client by its closed connection, or when its lease ends.
   if (
     !(await untilBySteps(
       world,
@@ -69,7 +72,7 @@ export async function becomeCalm(world: World): Promise<void> {
     for (const leftover of leftovers(world)) rules.violate(leftover)
 }
 
-/** Asking costs hashes and plans, so it is not asked after every event. */
+/** Evaluates `holds` in steps and not after every event, since it computes hashes and plans. */
 async function untilBySteps(world: World, holds: () => boolean, withinMs: number): Promise<boolean> {
   const endMs = world.loop.clock.nowMs() + withinMs
   while (!holds()) {

@@ -7,11 +7,11 @@ import type { LifeRecord } from './life-record.ts'
 import type { Undisturbed } from './undisturbed.ts'
 import type { WorldParts } from './world.ts'
 
-/** What a script may do with clients. */
+/** A script's actions on clients. */
 export interface ClientControl {
   addClient(name: string, site?: number): Promise<SimulatedClient>
   killClient(name: string): void
-  /** @param mayFail a typed error is as good as the whole answer; wrong tokens never are */
+  /** @param mayFail the client accepts a typed error in place of the answer, but never wrong tokens */
   ask(client: string, request: GenerateRequest, mayFail?: boolean): Promise<Generation>
 }
 

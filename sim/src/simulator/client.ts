@@ -8,7 +8,7 @@ import { createLife, type Life } from './life.ts'
 import type { TinyModel } from './tiny-model.ts'
 import type { Topology } from './topologies.ts'
 
-/** A peer that asks and serves nothing: it coordinates its own generations. */
+/** A peer that serves no blocks and coordinates its own generations. */
 export interface SimulatedClient {
   readonly name: string
   readonly life: Life
@@ -26,11 +26,11 @@ export interface ClientSurroundings {
   readonly logger: Logger
   readonly planner: Planner
   readonly seed: number
-  /** Hears of each route that is about to be used. */
+  /** Called for each route that is about to be used. */
   onRoute(view: SwarmView, membership: Membership, route: Awaited<ReturnType<SwarmView['find']>>): void
 }
 
-/** As `connectClient` does on a real machine; whoever calls dials somebody. */
+/** Starts a client as `connectClient` does on a real machine. The caller dials the first peer. */
 export async function startSimulatedClient(
   surroundings: ClientSurroundings,
   name: string,

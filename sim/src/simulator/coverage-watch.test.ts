@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createCoverageWatch } from './coverage-watch.ts'
 
-test('who moves away from a block that nobody else serves is found, and who dies is not blamed on anybody', () => {
+test('a move that leaves a block unserved is found, and a death is blamed on no node', () => {
   const watch = createCoverageWatch()
   expect(watch.serves('a', { start: 0, end: 4 })).toEqual([])
   expect(watch.serves('b', { start: 2, end: 6 })).toEqual([])

@@ -1,10 +1,10 @@
 import type { BlockRange } from '@shoal/model'
 
-/** Whether a move, and not a fault, has taken the last holder from a block. */
+/** Finds moves (not faults) by which a block loses its last holder. */
 export interface CoverageWatch {
-  /** What a node serves from now on. @returns blocks that it served, and nobody serves now */
+  /** Records the span that a node serves from now on. @returns blocks that it served and that no node serves now */
   serves(node: string, span: BlockRange | null): number[]
-  /** It is gone, by whatever was done to it. */
+  /** Records that a node has ended, for whatever reason. */
   gone(node: string): void
 }
 

@@ -4,13 +4,13 @@ import type { SimulatedClient } from './client.ts'
 import type { LinkTable } from './link-table.ts'
 import type { SimulatedNode } from './node.ts'
 
-/** Who dials whom, in place of the addresses that a person would give to a real process. */
+/** Decides which peers dial which, in place of the addresses that a user gives to a real process. */
 export interface Dialling {
   /** Dials a random node that runs and can be reached, in the background. */
   dialSomebody(transport: Transport): void
   /** Dials every node that runs, or `most` of them. */
   meet(transport: Transport, most?: number): void
-  /** Has peers without a connection dial again every second, as a program does that was given addresses. */
+  /** Lets peers without a connection dial again every second, as programs with known addresses do. */
   keepConnected(): void
 }
 

@@ -1,36 +1,38 @@
 import type { VirtualClock } from '@shoal/host'
 import { turnOfEventLoop } from '../turn.ts'
 
-/** Runs a world in virtual time, one event after the other, and everything that waits for promises in between. */
+/** Runs a world in virtual time: one event after the other, and all pending promises between two events. */
 export interface EventLoop {
   readonly clock: VirtualClock
   run(durationMs: number): Promise<void>
-  /** @returns whether it came to hold in time */
+  /** @returns whether the condition held in time */
   until(holds: () => boolean, withinMs: number): Promise<boolean>
-  /** What the promise comes to; undefined when that takes longer. */
+  /** Runs until the promise settles. @returns its value; undefined when that takes longer than the limit */
   within<Value>(
     promise: Promise<Value>,
     withinMs: number,
   ): Promise<{ readonly value: Value } | { readonly error: unknown } | undefined>
-  /** Events so far. */
+  /** Number of events so far. */
   readonly turns: number
 }
 
-/** Events at one instant of virtual time: more are a timer that sets itself again without delay, for ever. */
+/** Limit of events at one instant of virtual time: beyond it a timer sets itself again without delay, for ever. */
 const eventsAtOnceMax = 100_000
 
-/** @param onTurn runs after each event, when all is settled: checkers */
+/** @param onTurn runs the checkers after each event, once all promises have settled */
 export function createEventLoop(clock: VirtualClock, onTurn: () => void): EventLoop {
   let turns = 0
   let instant = { ms: clock.nowMs(), turns: 0 }
 
-  /** @returns false when nothing is due by then */
+  /** @returns false when no event is due until `untilMs` */
   const turn = async (untilMs: number): Promise<boolean> => {
     const dueMs = clock.dueMs()
     if (dueMs === null || dueMs > untilMs) return false
     if (dueMs > instant.ms) instant = { ms: dueMs, turns }
     else if (turns - instant.turns > eventsAtOnceMax)
-      throw new Error(`${eventsAtOnceMax} events at ${instant.ms} ms, and time does not go on`)
+      throw new Error(
+        `${eventsAtOnceMax} events at ${instant.ms} ms: a timer sets itself again without delay`,
+      )
     clock.step()
     await turnOfEventLoop()
     turns += 1

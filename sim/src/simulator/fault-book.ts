@@ -1,7 +1,7 @@
 import type { Clock } from '@shoal/host'
 import { killPoints, type KillPoint } from './frame-watch.ts'
 
-/** What can be done to a swarm. `kill` counts its exact points too. */
+/** Kinds of faults. `kill` includes kills at an exact point. */
 export const faultKinds = ['kill', 'restart', 'leave', 'hang', 'partition', 'slow', 'corrupt'] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -12,20 +12,20 @@ interface Impairment {
   toMs: number
 }
 
-/** What has been done to whom, and when: the truth that a swarm's verdicts are compared with. */
+/** Records which fault struck which peer and when: the ground truth for the swarm's verdicts. */
 export interface FaultBook {
-  /** From now on this peer may fail those who rely on it. @param point where in a step it was killed */
+  /** From now on this peer may fail its users. @param point where in a step it was killed */
   begin(kind: FaultKind, peer: string, point?: KillPoint): void
-  /** What began has ended; a session that has lost the peer will not ask it again for all that. */
+  /** The impairment has ended. A session that has lost the peer still does not use it again. */
   end(peer: string): void
-  /** Something was done that impairs nobody. */
+  /** Records a fault that impairs no peer. */
   note(kind: FaultKind): void
-  /** Peers that were impaired at any time since. */
+  /** Peers that were impaired at any time since `ms`. */
   impairedSince(ms: number): ReadonlySet<string>
-  /** When the impairment of a peer began that lasts still, or that ended last; null when it never was. */
+  /** When the present or last impairment of a peer began; null when it never was impaired. */
   beganMs(peer: string): number | null
   readonly counts: Readonly<Record<FaultKind, number>>
-  /** Of the kills, those at an exact point. */
+  /** Kills at an exact point, by point. */
   readonly points: Readonly<Record<KillPoint, number>>
 }
 

@@ -2,30 +2,31 @@ import type { FrameTap, TappedFrame } from '@shoal/network'
 import { decodeSession, protocols, type SessionMessage } from '@shoal/protocol'
 import type { Trace } from './trace.ts'
 
-/** Where in a step a stage dies. */
+/** Points of a step at which a stage can be killed. */
 export const killPoints = ['before-answer', 'after-push', 'in-flight', 'in-prefill', 'in-replay'] as const
 export type KillPoint = (typeof killPoints)[number]
 
-/** What a broken stage makes of its hidden states: numbers that are none, rows cut short, bytes that are no message. */
+/** How a broken stage corrupts its output: NaN values, truncated rows, an undecodable frame. */
 export const corruptions = ['non-finite', 'mis-shaped', 'garbage'] as const
-/** `wrong` are numbers that only the tokens betray: what checkers are checked with. */
+/** `wrong` gives finite numbers of the right shape, which only the tokens reveal: it tests the checkers. */
 export type Corruption = (typeof corruptions)[number] | 'wrong'
 
 interface Trap {
   readonly point: KillPoint
-  /** Null: whoever comes to that point. */
+  /** Null for the first peer that comes to the point. */
   readonly victim: string | null
-  /** @returns whether it is sprung */
+  /** @returns whether the trap has killed the peer */
   fire(peer: string): boolean
 }
 
-/** Listens at all wires: for the trace, for the exact moments of kills, and to spoil what a broken peer sends. */
+/** Taps every frame: for the trace, for kills at exact points, and to corrupt the frames of a broken peer. */
 export interface FrameWatch extends FrameTap {
-  /** @returns a function that disarms it */
+  /** @returns a function that disarms the trap */
   arm(trap: Trap): () => void
   /**
-   * The next rows that leave `peer` are spoilt, or all of them.
-   * @param done when the first have been @returns a function that ends it
+   * Corrupts the next rows that leave `peer`, or with `always` all of them.
+   * @param done called when the first rows have been corrupted
+   * @returns a function that ends the corruption
    */
   corrupt(peer: string, how: Corruption, done: () => void, always?: boolean): () => void
 }
@@ -71,7 +72,7 @@ export function createFrameWatch(trace: Trace): FrameWatch {
   }
 }
 
-/** Null for what a broken peer has made of one. */
+/** The session message in a frame; null for an undecodable frame. */
 function messageIn(bytes: Uint8Array): SessionMessage | null {
   try {
     return decodeSession(bytes).message
@@ -80,7 +81,7 @@ function messageIn(bytes: Uint8Array): SessionMessage | null {
   }
 }
 
-/** Who dies when this frame is at this moment, if it is this point. */
+/** Peer that dies if this frame, at this moment, is at the point; null otherwise. */
 function victimAt(
   point: KillPoint,
   moment: 'leaves' | 'arrived',
@@ -106,11 +107,11 @@ function victimAt(
   }
 }
 
-/** A new array: the sender keeps its own. */
+/** Corrupts a copy, since the sender keeps the original. */
 function spoiled(bytes: Uint8Array, how: Corruption): Uint8Array {
   const copy = bytes.slice()
   if (how === 'garbage') return copy.fill(0xa5)
-  // The last number of the payload, in little-endian float32: a quiet NaN.
+  // The last number of the payload becomes a quiet NaN (little-endian float32).
   if (how === 'non-finite') copy.set([0x00, 0x00, 0xc0, 0x7f], copy.byteLength - 4)
   if (how === 'wrong')
     for (let at = copy.byteLength - 1; at > copy.byteLength - 32; at -= 4) copy[at] = copy[at]! ^ 0x80

@@ -4,7 +4,7 @@ import { form } from './calm.ts'
 import { topologies } from './topologies.ts'
 import { createWorld, memoryFor } from './world.ts'
 
-test('a new answer finds its way around every stage of the best route when all of them are full', async () => {
+test('a new answer avoids every stage of the best route when all of them are full', async () => {
   const world = await createWorld({
     seed: 1,
     topology: topologies[0]!,

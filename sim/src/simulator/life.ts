@@ -1,14 +1,14 @@
 import type { Clock } from '@shoal/host'
 
-/** One life of a process: its clock stands while it is stopped, and is silent once it has been killed. */
+/** One life of a process. Its clock stops while the process is stopped, and never fires again once it is killed. */
 export interface Life {
   readonly clock: Clock
   readonly state: 'running' | 'stopped' | 'ended'
-  /** As SIGSTOP: what comes due waits. Its links are the caller's to stop. */
+  /** As SIGSTOP: timers that come due wait. The caller stops the links. */
   stop(): void
-  /** As SIGCONT: what has come due runs at once, in order. */
+  /** As SIGCONT: timers that have come due run at once, in order. */
   resume(): void
-  /** As SIGKILL: nothing of it runs any more. */
+  /** As SIGKILL: no timer runs any more. */
   end(): void
 }
 

@@ -1,18 +1,18 @@
 import type { LinkShape, MemoryNetwork } from '@shoal/network'
 
-/** The links of a world: what they are like, and which are broken or silent for what reason. */
+/** Properties of a world's links, and which links are cut or silent for which reason. */
 export interface LinkTable {
   shapeOf(from: string, to: string): LinkShape
   add(peer: string, site: number): void
-  /** Nothing reaches or leaves it, in silence. */
+  /** Silences all links of a peer: no frame reaches or leaves it. */
   silence(peer: string): void
   restore(peer: string): void
   /** Two sides that cannot reach each other: `cut` refuses, `stop` is silent. */
   part(side: ReadonlySet<string>, kind: 'cut' | 'stop'): void
   rejoin(): void
-  /** Its links are slower by so much. */
+  /** Adds latency to all links of a peer. */
   slow(peer: string, moreMs: number): void
-  /** Whether the two could talk now. */
+  /** Whether frames can pass between two peers now. */
   isOpen(a: string, b: string): boolean
 }
 
@@ -40,7 +40,7 @@ export function createLinkTable(
         if (state === before) continue
         if (state === 'open') states.delete(`${a} ${b}`)
         else states.set(`${a} ${b}`, state)
-        // Healed only to be open: what a silent link holds must not slip out before it breaks, least of all to a stopped peer.
+        // A link goes from silent to cut without healing between, which would deliver the frames that it holds.
         if (state === 'open') network().heal(a, b)
         if (state === 'cut') network().cut(a, b)
         if (state === 'stop') network().stop(a, b)

@@ -1,14 +1,14 @@
 import type { Clock, Logger } from '@shoal/host'
 import type { FaultBook } from './fault-book.ts'
 
-/** Times of failures as clients see them, in virtual milliseconds. */
+/** Detection and recovery times as clients see them, in virtual milliseconds. */
 export interface Measures {
-  /** Hears what a client's sessions say. */
+  /** @returns a logger that also reads the log events of a client's sessions */
   watch(client: string, logger: Logger): Logger
   token(client: string): void
-  /** From what was done to a peer until a session says that it has lost it. */
+  /** Times from a fault until a session logs the loss of the peer. */
   readonly detectionMs: readonly number[]
-  /** From that word until the next token. */
+  /** Times from that log event until the next token. */
   readonly recoveryMs: readonly number[]
   readonly repairs: number
 }
@@ -16,7 +16,7 @@ export interface Measures {
 export function createMeasures(clock: Clock, book: FaultBook): Measures {
   const detectionMs: number[] = []
   const recoveryMs: number[] = []
-  /** Clients that wait for a token since they have lost a stage. */
+  /** When each client that waits for a token lost a stage. */
   const lostMs = new Map<string, number>()
   let repairs = 0
 

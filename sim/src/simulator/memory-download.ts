@@ -1,7 +1,7 @@
 import { sha256Hex, unitOf, type IdentifiedManifest } from '@shoal/model'
 import type { Piece, UnitDownload, WrittenPiece } from '@shoal/model/node'
 
-/** A unit on its way from peers to memory: what a disk does, without one. */
+/** Download of a unit into memory, in place of a disk. */
 export interface MemoryDownload extends UnitDownload {
   readonly committed: boolean
 }

@@ -13,27 +13,27 @@ export interface Outcome {
   readonly seed: number
   readonly nodes: number
   readonly virtualSeconds: number
-  /** That clients were given. */
+  /** Tokens that clients received. */
   readonly tokens: number
-  /** That one process alone would have given, and no client got; of clients that died or went away none are counted. */
+  /** Tokens of one process alone that no client received; clients that died or went away are not counted. */
   readonly tokensLost: number
-  /** That differ from those of one process alone. */
+  /** Tokens that differ from those of one process alone. */
   readonly tokensChanged: number
   readonly answers: number
   readonly failovers: number
-  /** From question to first token, undisturbed answers and disturbed ones. */
+  /** Time from a request to its first token, over undisturbed and disturbed answers. */
   readonly ttftMsP50: number | null
   readonly ttftMsP99: number | null
-  /** Null where nothing was lost. */
+  /** Null when no stage was lost. */
   readonly detectionMsP50: number | null
   readonly detectionMsP99: number | null
   readonly recoveryMsP50: number | null
   readonly recoveryMsP99: number | null
   readonly bytesPerPeerPerSecond: number
-  /** Of the last snapshot, on this machine: the one figure that is not the seed's. */
+  /** Real time to plan the last snapshot on this machine: the one figure that does not depend on the seed alone. */
   readonly planMs: number
   readonly faults: Readonly<Record<FaultKind, number>>
-  /** Of the kills, those at an exact point of a step. */
+  /** Kills at an exact point of a step, by point. */
   readonly killPoints: Readonly<Record<KillPoint, number>>
   readonly events: number
   readonly traceHash: string
@@ -42,7 +42,7 @@ export interface Outcome {
   readonly repeat: string
 }
 
-/** @param runner where it was not the scenario's own */
+/** @param runner undefined when it is the scenario's own */
 export function outcomeOf(scenario: string, world: World, nodes: number, runner?: RunnerName): Outcome {
   const { seed, generations, measures, network, loop, trace, rules, sketches, clients } = world
   const virtualSeconds = loop.clock.nowMs() / 1000

@@ -1,7 +1,7 @@
 import type { Random } from '@shoal/host'
 import type { GenerateRequest } from '@shoal/swarm'
 
-/** A question of `promptTokens` tokens, greedy or drawn; the same for the same random numbers. */
+/** Makes a random request of `promptTokens` tokens, greedy or sampled; equal for equal random numbers. */
 export function makeRequest(
   random: Random,
   promptTokens: number,

@@ -18,14 +18,14 @@ const worldOf = async (seed: number): Promise<World> => {
   return world
 }
 
-/** In the middle of an answer. */
+/** Forms a swarm and runs it into the middle of an answer. @returns a stage of that answer */
 async function answering(world: World): Promise<string> {
   const generation = await world.ask('c0', request(world))
   await world.loop.until(() => generation.tokens.length >= 5, 10_000)
   return someStage(world)
 }
 
-test('a stage that computes something else is found by the tokens', async () => {
+test('a stage that computes wrong numbers is found by the tokens', async () => {
   const world = await worldOf(1)
   world.watch.corrupt(await answering(world), 'wrong', () => undefined, true)
   await becomeCalm(world)
@@ -34,7 +34,7 @@ test('a stage that computes something else is found by the tokens', async () => 
   )
 })
 
-test('an answer that ends before its end is found', async () => {
+test('an answer that ends too early is found', async () => {
   const world = await worldOf(2)
   await answering(world)
   for (const name of world.nodes.keys()) world.kill(name)
@@ -42,7 +42,7 @@ test('an answer that ends before its end is found', async () => {
   expect(world.rules.violations.join('\n')).toMatch(/ended after \d+ of 32 tokens: no-route/)
 })
 
-test('sessions that nobody has closed are found', async () => {
+test('sessions that stay open are found', async () => {
   const world = await worldOf(3)
   await answering(world)
   expect(leftovers(world).join('\n')).toMatch(/still has 1 sessions, 1 caches of \d+ bytes/)
@@ -53,7 +53,7 @@ test('sessions that nobody has closed are found', async () => {
   expect(world.rules.violations).toEqual([])
 })
 
-test('a ghost, somebody who is missed, and views that differ are found', async () => {
+test('a ghost, a missing peer, and views that differ are found', async () => {
   const world = await worldOf(4)
   expect(wrongViews(world)).toEqual([])
   world.kill('n05')
@@ -65,7 +65,7 @@ test('a ghost, somebody who is missed, and views that differ are found', async (
   expect(agreements(world).size).toBeGreaterThan(1)
 })
 
-test('routes over the dead, and who comes back from the dead, are found', async () => {
+test('routes over dead peers, and resurrected incarnations, are found', async () => {
   const world = await worldOf(5)
   const stage = {
     peer: 'n01',
@@ -92,7 +92,7 @@ test('routes over the dead, and who comes back from the dead, are found', async 
   expect(world.rules.violations).toHaveLength(3)
 })
 
-test('what a real node would log as an error is a violation', async () => {
+test('an event that a node logs as an error is a violation', async () => {
   const world = await worldOf(6)
   world.rules.loggerOf('n00').error('span-lost', { why: 'test' })
   expect(world.rules.violations).toEqual(['n00 says span-lost: {"why":"test"}'])

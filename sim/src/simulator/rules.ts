@@ -20,13 +20,13 @@ export interface Rules {
   membershipEvent(observer: string, event: MembershipEvent): void
   /** A node serves other blocks now, by its own decision; null for none. */
   moved(node: string, span: BlockRange | null): void
-  /** A node has ended, and nobody is served by it any more. */
+  /** Records that a node has ended and serves no block any more. */
   gone(node: string): void
   /** @returns a logger for the peer, on which a logged error is a violation */
   loggerOf(peer: string): Logger
 }
 
-/** Violations that are kept; a broken world makes them by the thousand. */
+/** Limit of violations that are kept: a broken world makes thousands of them. */
 const violationsMax = 20
 export function createRules(partsOf: () => WorldParts): Rules {
   const violations = new Set<string>()
@@ -109,7 +109,7 @@ function* faultsOfRoute(
   const nowMs = world.loop.clock.nowMs()
   for (const { peer, incarnation } of route) {
     const known = membership.members().find(({ record }) => record.peerId === peer)
-    // Between the finding of the route and this check a connection may have ended: a suspected peer is not dead.
+    // A connection may have ended since the route was found, and a suspected peer is not dead.
     const lives = known?.liveness === 'alive' || known?.liveness === 'suspect'
     if (!lives || known.record.incarnation !== incarnation)
       yield `${client} routes to ${peer}@${incarnation}, which it holds ${known?.liveness ?? 'unknown'}`

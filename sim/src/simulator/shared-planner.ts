@@ -4,10 +4,10 @@ import { modelCosts, plan, type Plan, type SharesOf } from '@shoal/planner'
 import type { Planner } from '@shoal/swarm/components'
 import type { TinyModel } from './tiny-model.ts'
 
-/** Plans that are kept: a swarm that changes has as many views at once as news is on its way. */
+/** Limit of cached plans: while news spreads, the peers of a swarm hold many different snapshots. */
 const plansMax = 256
 
-/** As each node would make it by itself. */
+/** Computes the plan of a snapshot as each node would. */
 export function planOf({ manifest }: TinyModel, snapshot: Snapshot): Plan {
   const { config, profile } = manifest.manifest
   const shares: SharesOf = (speeds) => rankPermille(config, profile, speeds)
@@ -15,8 +15,8 @@ export function planOf({ manifest }: TinyModel, snapshot: Snapshot): Plan {
 }
 
 /**
- * Every node makes the same plan of the same snapshot, and here one makes it for all: it is a pure function, and most of
- * the work of a large simulation. `wrongPlans` makes some anew.
+ * A planner that caches plans for all nodes. A plan is a pure function of the snapshot, and planning is most of the work
+ * of a large simulation. `wrongPlans` recomputes some plans.
  */
 export function createSharedPlanner(model: TinyModel): Planner {
   const plans = new Map<string, Plan>()

@@ -44,7 +44,7 @@ export function createSizeChecks(
     const segmentBytes = sessionLimits.journalSegmentRows * model.manifest.manifest.config.hiddenSize * 4
     if (journalBytes > journalReservedBytes + sessions * segmentBytes)
       violate(`the journals of ${name} have ${journalBytes} bytes, ${journalReservedBytes} were admitted`)
-    // Remains of overwritten values may come to half of the bound again before a rotation notices.
+    // A rotation may notice late: overwritten values may add half of the bound before it does.
     const looksAtDocuments = checks % documentsEveryChecks === 0
     if (looksAtDocuments && member.membership.documentBytes() > 2 * topology.profile.rotateAtBytes)
       violate(`the document of ${name} has ${member.membership.documentBytes()} bytes`)

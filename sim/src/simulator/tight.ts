@@ -1,7 +1,7 @@
 import { holders } from './truth.ts'
 import type { World } from './world.ts'
 
-/** How often coverage is looked at. */
+/** Virtual time between two checks of coverage. */
 const lookMs = 50
 
 /** A node with sessions that is the only holder of one of its blocks, as the first client sees it. */

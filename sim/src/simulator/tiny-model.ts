@@ -10,23 +10,23 @@ import {
 } from '@shoal/model'
 import { createDevice, type Device } from '@shoal/runtime'
 
-/** A model that is small enough for a simulation. */
+/** A model with random weights that is small enough for a simulation. */
 export interface TinyModel {
   readonly manifest: IdentifiedManifest
-  /** Bytes of a packed tensor, by its hash. */
+  /** Bytes of packed tensors, by hash. */
   readonly blobs: ReadonlyMap<string, Uint8Array>
-  /** The runner over these weights: every life of every node wraps this one. */
+  /** The device over these weights, which every life of every node wraps. */
   readonly device: Device
 }
 
 /**
- * `tiny` for most; `deep`, with blocks for a crowd of nodes, is so thin that a token costs no more; `heavy` has blocks whose
- * weights outweigh their caches, as in real models, so that a node cannot hold two spans at once; `large` has as many
- * blocks as models of 70 billion weights, of 256 bytes each, and runs without arithmetic only.
+ * `tiny` serves most scenarios. `deep` has enough blocks for many nodes, and so thin that a token costs no more. `heavy` has
+ * blocks whose weights outweigh their caches, as in real models, so that a node cannot hold two spans at once. `large` has
+ * as many blocks as a 70B model, of 256 bytes each, and runs with the cost runner only.
  */
 export type TinyModelName = 'tiny' | 'deep' | 'heavy' | 'large'
 
-/** Who computes: `reference` for real; `cost` takes the same time and gives numbers that only depend on the right things. */
+/** `reference` computes; `cost` takes the same virtual time and gives numbers that depend on the same inputs. */
 export const runnerNames = ['reference', 'cost'] as const
 export type RunnerName = (typeof runnerNames)[number]
 
@@ -69,7 +69,7 @@ const configOf = (name: TinyModelName): ModelConfig => ({
 
 const made = new Map<string, Promise<TinyModel>>()
 
-/** The same model for every run of this process: its weights have seeds of their own. */
+/** The model of a name, made once per process: its weights depend on fixed seeds and not on the run's. */
 export function tinyModel(name: TinyModelName, runner: RunnerName): Promise<TinyModel> {
   const key = `${name} ${runner}`
   const known = made.get(key) ?? make(name, runner)
@@ -104,7 +104,7 @@ async function make(model: TinyModelName, runner: RunnerName): Promise<TinyModel
   }
 }
 
-/** Scaled so that activations keep their size from block to block. */
+/** Random weights, scaled so that activations keep their magnitude from block to block. */
 function randomTensor({ name, shape, bytes }: PackedTensor): Uint8Array {
   const random = seededRandom(
     new TextEncoder().encode(name).reduce((seed, byte) => Math.imul(seed ^ byte, 0x01000193), 0x811c9dc5),

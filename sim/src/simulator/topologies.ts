@@ -4,11 +4,11 @@ import type { LinkShape } from '@shoal/network'
 
 /** A machine of a topology. */
 export interface Machine {
-  /** Blocks that a plan may put there. */
+  /** Number of blocks that fit. */
   readonly fits: number
   readonly decodeMicrosPerBlock: number
   readonly site: number
-  /** It takes part in groups. */
+  /** Whether the machine takes part in groups. */
   readonly groups?: boolean
 }
 
@@ -17,18 +17,18 @@ export interface Topology {
   readonly name: string
   readonly about: string
   readonly profile: MembershipProfile
-  /** What nodes announce of their uplink. */
+  /** Uplink rate that nodes announce. */
   readonly bandwidthBytesPerSecond: number
-  /** Most that a first token may take, of a prompt of 128 tokens on machines drawn slow: about twice what it takes now. */
+  /** Limit of the TTFT of a 128-token prompt on slow machines: about twice the present value. */
   readonly ttftMsMax: number
   machine(index: number, count: number, blockCount: number, random: Random): Machine
-  /** Between two sites; a client is on the site of the first machine. */
+  /** Link between two sites. Clients are at the site of the first machine. */
   link(a: number, b: number): LinkShape
 }
 
 const between = (random: Random, low: number, high: number): number => low + random.unit() * (high - low)
 
-/** Three copies of the model in all, so that two losses leave every block with a holder. */
+/** Blocks per machine for three copies of the model, so that two losses leave every block with a holder. */
 const thirdOf = (count: number, blockCount: number): number =>
   Math.max(1, Math.min(blockCount - 1, Math.ceil((3 * blockCount) / count)))
 
@@ -97,7 +97,7 @@ const oneStrong: Topology = {
 
 export const topologies: readonly Topology[] = [lan, homeWifi, twoSites, flakyWifi, oneStrong]
 
-/** One way, between the sites of `four-sites`; the fourth is far from all. */
+/** One-way delays between the sites of `four-sites`; the fourth is far from all others. */
 const siteMs: readonly (readonly number[])[] = [
   [0.3, 8, 15, 40],
   [8, 0.3, 12, 35],
@@ -105,7 +105,7 @@ const siteMs: readonly (readonly number[])[] = [
   [40, 35, 45, 0.3],
 ]
 
-/** Machines of many sizes: what fits is drawn, and grows where there are too few nodes for three copies. */
+/** Machines of random sizes, which grow when there are too few nodes for three copies of the model. */
 const fourSites: Topology = {
   ...lan,
   name: 'four-sites',
@@ -127,7 +127,7 @@ const fourSites: Topology = {
       : { latencyMs: siteMs[a]?.[b] ?? 40, jitterMs: 3, bytesPerSecond: 10_000_000, lossPermille: 1 },
 }
 
-/** Room for a share beside all that a node holds, and blocks so slow that two are faster together. */
+/** Machines with room for a rank's share beside their span, and blocks so slow that two machines are faster together. */
 const desks: Topology = {
   ...lan,
   name: 'desks',
@@ -141,10 +141,10 @@ const desks: Topology = {
   }),
 }
 
-/** For groups that plans form: chaos does not choose among these either. */
+/** Topologies in which plans form groups; `chaos` does not choose them. */
 export const groupTopologies: readonly Topology[] = [desks]
 
-/** One loss leaves just enough memory for the model, so that somebody has to move whenever the only holder of a block goes. */
+/** One loss leaves just enough memory for the model, so that a node must move when the only holder of a block goes. */
 const tight: Topology = {
   ...lan,
   name: 'tight',
@@ -156,8 +156,8 @@ const tight: Topology = {
   }),
 }
 
-/** For losses that need a move: chaos does not choose this one. */
+/** Topologies in which losses need a move; `chaos` does not choose them. */
 export const tightTopologies: readonly Topology[] = [tight]
 
-/** For swarms that are large: chaos does not choose among these. */
+/** Topologies for large swarms; `chaos` does not choose them. */
 export const wideTopologies: readonly Topology[] = [fourSites]

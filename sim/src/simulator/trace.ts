@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '@shoal/host'
 
-/** Everything that happened, as one number: equal for equal runs, and hardly ever for others. */
+/** Hash of everything that happened: equal for equal runs. */
 export interface Trace {
   add(what: string, bytes?: Uint8Array): void
   readonly entries: number
   hash(): string
 }
 
-/** @param listener hears each entry, for a reader who looks for the first difference of two runs */
+/** @param listener receives each entry, to find the first difference of two runs */
 export function createTrace(clock: Clock, listener?: (line: string) => void): Trace {
   const hash = createHash('sha256')
   let entries = 0

@@ -5,8 +5,9 @@ import type { SimulatedClient } from './client.ts'
 import type { World } from './world.ts'
 
 /**
- * Most that an ended incarnation may be held alive: its last beat may lie in a stopped link for nearly a lease and count
- * as new when the link returns; then the next lease, the dial-back, and its grace when the next life answers it.
+ * Longest time that an observer may hold an ended incarnation alive. Its last beat may lie in a stopped link for nearly a
+ * lease and count as new when the link returns. Then come the next lease, the dial-back, and the grace when the next
+ * incarnation answers the dial-back.
  */
 export function ghostBoundMs({ leaseMs, dialBackMs, graceMs, beatIntervalMs }: MembershipProfile): number {
   return 2 * leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
@@ -19,7 +20,7 @@ export function membersNow({ nodes }: World): string[] {
     .sort()
 }
 
-/** What is wrong with what each node holds alive; empty when all is as it is. */
+/** Ghosts and missing peers in each node's view; empty when all views are right. */
 export function wrongViews(world: World): string[] {
   const truth = new Set(membersNow(world))
   return [...world.nodes].flatMap(([name, { member }]) => {
@@ -40,7 +41,7 @@ export function wrongViews(world: World): string[] {
   })
 }
 
-/** Distinct pairs of what is known and what is planned. */
+/** Distinct pairs of snapshot hash and plan hash over all nodes. */
 export function agreements({ nodes }: World): ReadonlySet<string> {
   return new Set(
     [...nodes.values()].map(
@@ -49,20 +50,20 @@ export function agreements({ nodes }: World): ReadonlySet<string> {
   )
 }
 
-/** Of these nodes each plan is made anew; of others the one of an equal snapshot is taken on trust. */
+/** Number of nodes whose plans are recomputed; other nodes with equal snapshots are trusted. */
 const replannedMax = 8
 
-/** Nodes that would plan otherwise, each for itself, than they were told to. */
+/** Nodes whose recomputed plan differs from the shared planner's. */
 export function wrongPlans({ nodes, model }: World): string[] {
   return [...nodes].slice(-replannedMax).flatMap(([name, { member }]) => {
     const own = planOf(model, member.membership.snapshot())
     return planHash(own) === planHash(member.view.plan())
       ? []
-      : [`${name} plans otherwise than another node with the same snapshot`]
+      : [`the plan of ${name} differs from that of another node with the same snapshot`]
   })
 }
 
-/** What sessions have left behind on nodes. */
+/** Sessions, caches and journals that are left on nodes. */
 export function leftovers({ nodes }: World): string[] {
   return [...nodes].flatMap(([name, { member, device }]) => {
     const { sessions, journalBytes, journalReservedBytes } = member.stageHost.memory()
@@ -83,7 +84,7 @@ export function leftovers({ nodes }: World): string[] {
   })
 }
 
-/** Live nodes that hold each block, as a client sees it, without those left out. */
+/** Live nodes that hold each block in a client's view, except those left out. */
 export function holders(
   { model, nodes, links }: World,
   client: SimulatedClient,
@@ -119,11 +120,11 @@ export function holders(
   return counts
 }
 
-/** Whether every answer under way, and every new one, could still be finished without these peers. */
+/** Whether every running and every new answer could still be finished without these peers. */
 export function canSpare(world: World, peers: ReadonlySet<string>): boolean {
   const running = world.generations.filter(({ state }) => state === 'running')
   const sinceMs = Math.min(world.loop.clock.nowMs(), ...running.map(({ startMs }) => startMs))
-  // A session never asks a peer again that it has lost, though it may be well again.
+  // A session does not use a lost peer again, even when that peer has recovered.
   const without = new Set([...world.book.impairedSince(sinceMs), ...peers])
   return [...world.clients.values()].every((client) =>
     holders(world, client, without).every((count) => count > 0),

@@ -4,7 +4,7 @@ import { createLocalSession } from '@shoal/session'
 import { createEngine, type Engine, type GenerateRequest } from '@shoal/swarm'
 import type { TinyModel } from './tiny-model.ts'
 
-/** What one process alone answers: the tokens that every disturbed run must give too. */
+/** Answers of one process alone: the tokens that every disturbed run must give too. */
 export interface Undisturbed {
   tokens(request: GenerateRequest): Promise<readonly number[]>
 }

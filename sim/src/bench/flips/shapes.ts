@@ -11,7 +11,7 @@ const dependencies = { clock: systemClock, random: systemRandom, logger: silentL
 
 /** The same model in several shapes, all in this process. */
 export interface Shapes {
-  /** One peer. */
+  /** All blocks at one peer. */
   readonly whole: Engine
   /** Cut between blocks into two stages: the same bits as `whole`, so the measurement must find nothing. */
   readonly stages: Engine

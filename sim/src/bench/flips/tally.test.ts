@@ -10,7 +10,7 @@ test.each([
   expect(choose(Float32Array.from(logits))).toEqual({ tokenId, gap })
 })
 
-test('the choice is the likeliest, whatever the logits', () => {
+test('the choice is the most likely token, whatever the logits', () => {
   fc.assert(
     fc.property(fc.float32Array({ minLength: 2, noNaN: true, noDefaultInfinity: true }), (logits) => {
       const sorted = [...logits].sort((a, b) => b - a)

@@ -25,7 +25,7 @@ export async function dialogues(tokenizer: Tokenizer, tokens: number): Promise<n
   return found
 }
 
-/** Prompts whose answers are long. */
+/** Prompts with long answers. */
 export function storyPrompts(tokenizer: Tokenizer, count: number): number[][] {
   return Array.from({ length: count }, (_, index) => {
     const [animal, thing] = [animals[index % animals.length], things[index % things.length]]

@@ -1,6 +1,6 @@
 import { spanBytes, type GroupedPipeline, type ModelCosts } from '@shoal/planner'
 
-/** A place where the planner has to say whether a group pays. */
+/** A set of devices and links for which the planner decides whether a group pays. */
 export interface Point {
   /** Part of a metric's name. */
   readonly name: 'Near' | 'Far' | 'Pairs'
@@ -26,7 +26,7 @@ export const points: readonly Point[] = [
   },
 ]
 
-/** Two computers on one switch. */
+/** Link of two computers at one switch. */
 const nearMs = 0.3
 const mbps = 1000
 
@@ -59,7 +59,7 @@ interface NodeOfShape {
   readonly speed?: number
 }
 
-/** A file for `shoal swarm --shape`. */
+/** The point as a file for `shoal swarm --shape`. */
 export interface PointShape {
   readonly nodes: readonly NodeOfShape[]
   readonly links: readonly { readonly between: readonly [string, string]; readonly rttMs: number }[]

@@ -2,7 +2,7 @@ import type { Snapshot, SnapshotMember } from '@shoal/membership'
 import { hopMicros, type GroupedPipeline, type ModelCosts } from '@shoal/planner'
 import type { PeerStatus } from '@shoal/swarm'
 
-/** Who asks: no member, but routes begin and end there. */
+/** The client, where routes begin and end; it is not a member. */
 const asker = 'asker'
 
 /** What the members of a running swarm say of themselves and their links, by the names they were started with. */

@@ -23,7 +23,7 @@ const dependencies = { clock: systemClock, random: systemRandom, logger: silentL
 
 /** More steps than a node needs before it speaks of its speed: the first ones run cold code. */
 const warmUpTokens = 32
-/** Until beats say that a device is busy, so that the next answer goes another way. */
+/** Time until beats report that a device is busy, so that the next answer takes another route. */
 const busyMs = 2500
 /** Of an answer that is asked whether its route promises what came. */
 const askedTokens = 16
@@ -32,9 +32,9 @@ const saidTurns = 6
 const saidWithin = 0.2
 /** Links are measured by then: beats give round trips, weights and probes rates. */
 const measuredMs = 60_000
-/** Until records say what was measured meanwhile. */
+/** Time until records carry new measurements. */
 const saidMs = 7000
-/** A swarm at rest: beats that still tell of the generation before would be counted as load. */
+/** Pause before planning: beats that still report the previous generation would count as load. */
 const restMs = 1000
 
 export interface PointFigures {
@@ -42,7 +42,7 @@ export interface PointFigures {
   readonly choice: string
   readonly choosesGroup: boolean
   readonly predictedGroupMs: number
-  /** By round. */
+  /** One figure for each round. */
   readonly predictedSingleMs: readonly number[]
   readonly measuredGroupMs: readonly number[]
   readonly measuredSingleMs: readonly number[]
@@ -120,7 +120,7 @@ export async function runPoint(
   }
 }
 
-/** Every device has real steps to speak of: where one holds all blocks, as many answers at once as there are devices. */
+/** Gives every device real steps to measure: where one device holds all blocks, as many concurrent answers as devices. */
 async function warmUp(engine: Engine, answers: number): Promise<void> {
   const running: Promise<unknown>[] = []
   for (let answer = answers; answer > 0; answer -= 1) {
@@ -154,7 +154,7 @@ interface Planned {
   readonly speedOf: (device: string) => number
 }
 
-/** The planner's word on what the running devices say of themselves. */
+/** The planner's predictions from the running devices' records. */
 function planOf(point: Point, { swarm, client }: Started, costs: ModelCosts, asked: TimedTokens): Planned {
   const names = new Map(swarm.nodes.map(({ name, peerId }) => [peerId, name]))
   const nameOf = (peer: string): string => names.get(peer) ?? peer

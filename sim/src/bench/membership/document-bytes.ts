@@ -5,7 +5,7 @@ import { createMemoryNetwork, type Transport } from '@shoal/network'
 import { nameOf } from './traffic.ts'
 
 export interface DocumentFigures {
-  /** With one record of each peer. */
+  /** Bytes of a document with one record of each peer. */
   readonly firstBytes: number
   readonly lastBytes: number
   readonly mostBytes: number
@@ -24,7 +24,7 @@ interface Writer {
 }
 
 /**
- * What the document weighs for a reader after very many words of its owners. Updates go straight from replica to
+ * Size of a reader's document after very many updates by its owners. Updates go straight from replica to
  * replica, with all checks; a restart takes a new yjs client and begins with the reader's state; a document that has
  * outgrown its records is replaced, as gossip does it.
  */
@@ -83,7 +83,7 @@ export async function documentAfter(
     }
     await say(writer)
     said += 1
-    // About a turn's worth: gossip, too, weighs the document no more often.
+    // About as many as in one turn of gossip, which measures the document no more often.
     if (said % updatesPerTurn !== 0) continue
     mostBytes = Math.max(mostBytes, reader.byteLength())
     if (!reader.isOvergrown()) continue

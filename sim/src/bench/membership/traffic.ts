@@ -1,7 +1,7 @@
 import { snapshotHash } from '@shoal/membership'
 import { createWorld, type World } from '@shoal/membership/testing'
 
-/** As long as real peer ids: names are most of what is said. */
+/** Names as long as real peer ids, which make up most of the bytes. */
 export function nameOf(index: number): string {
   return `12D3KooW${String(index).padStart(44, '0')}`
 }
@@ -22,7 +22,7 @@ function livenessAt(world: World, observer: string, peer: string): string | unde
     .find(({ record }) => record.peerId === peer)?.liveness
 }
 
-/** All join by the address of the first; links have 1 ms each way. */
+/** All peers join at the first one's address; links delay by 1 ms in each direction. */
 async function formSwarm(seed: number, count: number): Promise<{ world: World; names: string[] }> {
   const world = createWorld(seed)
   const names = namesOf(count)
@@ -40,7 +40,7 @@ export async function bytesAtRest(seed: number, count: number): Promise<number> 
         names.reduce((part, to) => part + (from === to ? 0 : world.network.sentBytes(from, to)), sum),
       0,
     )
-  // Links are measured and announced in the first half minute.
+  // Peers measure and announce their links in the first half minute.
   await world.run(40_000)
   const before = sent()
   await world.run(20_000)
@@ -55,7 +55,7 @@ export async function healMs(seed: number): Promise<number> {
   const [left, right] = [names.slice(0, 8), names.slice(8)]
   for (const a of left) for (const b of right) world.network.cut(a, b)
   await world.until(() => agree(world, left) && agree(world, right), 30_000)
-  // Links return at another phase of the turns each time.
+  // The links return at another phase of the gossip turns in each round.
   await world.run(20_000 + ((seed * 173) % 1000))
   for (const a of left) for (const b of right) world.network.heal(a, b)
   const tookMs = await world.until(() => agree(world, names), 30_000)
