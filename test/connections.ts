@@ -1,17 +1,17 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** Only Linux shows who holds which end of a connection. */
+/** Only Linux shows which process holds which end of a connection. */
 export const canSeeConnections = existsSync('/proc/net/tcp') && existsSync('/proc/self/fd')
 
 /** One end of an established TCP connection of this machine. */
 export interface ConnectionEnd {
   readonly localPort: number
   readonly remotePort: number
-  /** The kernel's name of the socket. */
+  /** Inode number of the socket. */
   readonly inode: string
 }
 
-/** All of them, as proc(5) describes `/proc/net/tcp`; both ends of a connection over loopback are there. */
+/** All ends of connections, from `/proc/net/tcp` (see proc(5)), which lists both ends of a loopback connection. */
 export function connectionEnds(): ConnectionEnd[] {
   return ['/proc/net/tcp', '/proc/net/tcp6'].filter(existsSync).flatMap((path) =>
     readFileSync(path, 'utf8')
@@ -27,7 +27,7 @@ export function connectionEnds(): ConnectionEnd[] {
 
 const portOf = (address: string): number => Number.parseInt(address.split(':').at(-1) ?? '', 16)
 
-/** Sockets that a process has open. */
+/** Inodes of a process's open sockets. */
 export function socketsOf(pid: number): ReadonlySet<string> {
   const folder = `/proc/${pid}/fd`
   return new Set(
@@ -35,13 +35,13 @@ export function socketsOf(pid: number): ReadonlySet<string> {
       try {
         return /^socket:\[(\d+)\]$/.exec(readlinkSync(`${folder}/${fd}`))?.[1] ?? []
       } catch {
-        return [] // closed meanwhile
+        return [] // The descriptor was closed meanwhile.
       }
     }),
   )
 }
 
-/** The processes at the other ends of a process's connections over loopback; null for an end that nobody of these has. */
+/** Processes at the other ends of a process's loopback connections; null for an end that none of `among` has. */
 export function neighboursOf(pid: number, among: readonly number[]): (number | null)[] {
   const ends = connectionEnds()
   const own = socketsOf(pid)

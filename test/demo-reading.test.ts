@@ -18,7 +18,7 @@ const read = (name: string): Question[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Question)
 
-/** Right answers of the model's own README, by an independent numpy forward pass. */
+/** Numbers of right answers in the model's README, which an independent numpy forward pass computed. */
 const measured = {
   f32: { reading: 165, facts: 50 },
   'int4:32': { reading: 164, facts: 50 },
@@ -60,12 +60,12 @@ describe.each(Object.entries(measured))('the demo model in %s', (weights, expect
   }
 
   it('answers as many reading questions as its README says', async () => {
-    // A near tie may fall the other way in another order of summation.
+    // Another order of summation may decide a near tie differently.
     const right = await rightOf(read('reading_questions.jsonl'))
     expect(Math.abs(right - expected.reading), `${right} right`).toBeLessThanOrEqual(4)
   })
 
-  it('knows its facts', async () => {
+  it('answers the questions about its facts', async () => {
     expect(await rightOf(read('facts.jsonl'))).toBe(expected.facts)
   })
 })

@@ -53,7 +53,7 @@ describe('the demo model over three real processes', () => {
   })
   afterAll(() => world.close())
 
-  it('answers as golden.json does, and as one process does', async () => {
+  it('answers as in golden.json, and as one process does', async () => {
     const words = ['Who are you?', '--model', 'demo', '--temperature', '0', '--json']
     const [swarm, local] = [
       await world.run(['generate', ...words, '--join', nodes[0]!.address]),
@@ -68,7 +68,7 @@ describe('the demo model over three real processes', () => {
     expect(generated(local).tokenIds).toEqual(generated(swarm).tokenIds)
   })
 
-  it('draws the same tokens from the same seed, wherever it is asked', async () => {
+  it('draws the same tokens from the same seed at every node', async () => {
     const words = [
       'Tell me a story.',
       '--model',
@@ -88,7 +88,7 @@ describe('the demo model over three real processes', () => {
     expect(generated(swarm).tokenIds).toEqual(generated(local).tokenIds)
   })
 
-  it('talks to the openai client, streaming and not', async () => {
+  it('serves the openai client, with and without streaming', async () => {
     const openai = new OpenAI({ baseURL: `${nodes[0]!.ready.api}/v1`, apiKey: key })
     const { data } = await openai.models.list()
     expect(data.map(({ id }) => id)).toEqual(['demo'])
@@ -139,7 +139,7 @@ describe('the demo model over three real processes', () => {
     }
   })
 
-  it('shows one swarm to everybody', async () => {
+  it('shows the same swarm at every node', async () => {
     type View = {
       snapshotHash: string
       planHash: string
@@ -153,7 +153,7 @@ describe('the demo model over three real processes', () => {
       )
       return views.map((view) => view.json() as View)
     }
-    // Links are said some beats after a join; then nothing changes any more, whoever looks.
+    // Peers announce links some beats after a join; after that nothing changes.
     await expect
       .poll(
         async () => {
@@ -190,7 +190,7 @@ describe('the demo model over three real processes', () => {
     expect(manifest.stderr).toMatch(/llama \(manifest [0-9a-f]{12}/)
   })
 
-  it('leaves cleanly: the others hear it', async () => {
+  it('leaves cleanly, and the other nodes report that', async () => {
     const spare = await world.up([
       '--join',
       nodes[0]!.address,

@@ -14,7 +14,7 @@ const { cases } = JSON.parse(readFileSync(join(root, 'packages', 'demo-model', '
 }
 const whoAreYou = cases.find(({ prompt }) => prompt === 'Who are you?')!
 
-describe('a swarm that is known only to a node of another model', () => {
+describe('a swarm whose only known address is a node of another model', () => {
   const world = createWorld()
   const nodes: Up[] = []
   let bootstrap: Up
@@ -77,34 +77,38 @@ describe('a swarm that is known only to a node of another model', () => {
       '1',
     ])
     nodes.push(await up('0:2', ghostFolder))
-    // They know the same one address, of another model: the directory there names the first.
+    // All know one address, that of a node of another model, whose directory names the first node.
     nodes.push(...(await Promise.all([up('2:4'), up('4:6'), up('0:2')])))
   })
   afterAll(() => world.close())
 
-  it('is one swarm, though no member was told of another', { timeout: 120_000 }, async () => {
-    await expect
-      .poll(async () => (await statusBy(['--model', 'demo'])).covered, { timeout: 90_000 })
-      .toBe(true)
-    // Whoever has not sent a beat within two seconds is shown as unknown, and this machine computes other tests meanwhile.
-    const alive = async (): Promise<string[]> =>
-      (await statusBy(['--manifest', nodes[0]!.ready.manifest])).peers
-        .filter(({ liveness }) => liveness === 'alive')
-        .map(({ peer }) => peer)
-        .sort()
-    await expect.poll(alive, { timeout: 60_000 }).toEqual(nodes.map(peerOf).sort())
-    const status = await statusBy(['--manifest', nodes[0]!.ready.manifest])
-    expect(status.directory).toMatchObject({ providers: 4, records: expect.any(Number) as unknown })
-    expect(status.directory!.peers).toBeGreaterThanOrEqual(1)
-  })
+  it(
+    'forms one swarm, although no member was given the address of another',
+    { timeout: 120_000 },
+    async () => {
+      await expect
+        .poll(async () => (await statusBy(['--model', 'demo'])).covered, { timeout: 90_000 })
+        .toBe(true)
+      // A peer without a beat for two seconds is shown as unknown, which happens while the machine runs other tests.
+      const alive = async (): Promise<string[]> =>
+        (await statusBy(['--manifest', nodes[0]!.ready.manifest])).peers
+          .filter(({ liveness }) => liveness === 'alive')
+          .map(({ peer }) => peer)
+          .sort()
+      await expect.poll(alive, { timeout: 60_000 }).toEqual(nodes.map(peerOf).sort())
+      const status = await statusBy(['--manifest', nodes[0]!.ready.manifest])
+      expect(status.directory).toMatchObject({ providers: 4, records: expect.any(Number) as unknown })
+      expect(status.directory!.peers).toBeGreaterThanOrEqual(1)
+    },
+  )
 
-  it('answers a client that knows only that node', async () => {
+  it('answers a client that knows only that address', async () => {
     const { text, route } = await answer()
     expect(text).toBe(whoAreYou.answer)
     expect(new Set(route.map(({ peer }) => peer)).size).toBe(3)
   })
 
-  it('answers by way of a bootstrap peer, which serves no model at all', async () => {
+  it('answers a client that knows only a bootstrap peer, which serves no model', async () => {
     const ready = Promise.withResolvers<string>()
     const onLog = (line: string): void => {
       const address = line.includes('bootstrap-ready')
@@ -133,7 +137,7 @@ describe('a swarm that is known only to a node of another model', () => {
   })
 
   it(
-    'a ghost is still named, and no route passes it; its restart is taken again',
+    'the directory still names a killed node, but no route passes it until it has restarted',
     { timeout: 120_000 },
     async () => {
       const [ghost, , , spare] = nodes as [Up, Up, Up, Up]
@@ -143,7 +147,7 @@ describe('a swarm that is known only to a node of another model', () => {
       expect(text).toBe(whoAreYou.answer)
       expect(route.map(({ peer }) => peer)).toContain(peerOf(spare))
       expect(route.map(({ peer }) => peer)).not.toContain(peerOf(ghost))
-      // What it said stays in the directory for a while.
+      // Its record stays in the directory for a while.
       expect((await statusBy(['--model', 'demo'])).directory?.providers).toBe(4)
 
       nodes[0] = await up('0:2', ghostFolder)
@@ -155,7 +159,7 @@ describe('a swarm that is known only to a node of another model', () => {
     },
   )
 
-  it('that nobody serves as it is wanted is refused, saying what the directory names', async () => {
+  it('a client that wants weights which no node serves is refused with a sentence that says so', async () => {
     const { code, stderr } = await ask(['generate', 'Hello', '--model', 'demo', '--weights', 'int8'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/names no node that serves what is wanted/)

@@ -5,7 +5,7 @@ import { createWorld, type Up } from './harness.ts'
 const story = 'Once upon a time'
 const options = { temperature: 0, maxTokens: 200, ignoreEos: true } as const
 
-/** What a stream of completions says. */
+/** Text of a stream of completions. */
 const textOf = (events: string): string =>
   events
     .split('\n')
@@ -16,7 +16,7 @@ const textOf = (events: string): string =>
     )
     .join('')
 
-describe('a process that is told to leave in mid-answer', () => {
+describe('a process that gets SIGTERM in the middle of an answer', () => {
   const world = createWorld()
   let first: Up
   let leaving: Up
@@ -52,7 +52,7 @@ describe('a process that is told to leave in mid-answer', () => {
   })
   afterAll(() => world.close())
 
-  it('hands its session over to two others that hold a half of its blocks each: the same text, no failover, and it ends before the answer', async () => {
+  it('hands its session over to two nodes that hold half of its blocks each, and ends before the answer: same text, no failover', async () => {
     const swarm = await connect({
       model: 'demo',
       join: [first.address],
@@ -69,11 +69,11 @@ describe('a process that is told to leave in mid-answer', () => {
         text += part.text
         result = part.result
         parts += 1
-        // Only now, so that this session cannot have begun there.
+        // Started only now, so that the session cannot have begun there.
         if (parts === 20) halves = await Promise.all([node('half-0', '2:3'), node('half-1', '3:4')])
         if (parts === 30) void leaving.stop('SIGTERM')
         if (parts !== 150) continue
-        // By itself, while the answer goes on; what it says is in this order.
+        // It ends by itself while the answer goes on, and reports these events in this order.
         expect(await leaving.ended, leaving.obituary()).toBe(0)
         await leaving.until(({ event }) => event === 'draining')
         const moved = await leaving.until(({ event, to }) => event === 'session-moved' && to !== undefined)
@@ -90,7 +90,7 @@ describe('a process that is told to leave in mid-answer', () => {
     }
   }, 120_000)
 
-  it('stays for the answer that it gives itself, and for the session whose blocks nobody else holds', async () => {
+  it('stays until its own answer has ended, and the session whose blocks no other node holds', async () => {
     const body = JSON.stringify({
       model: 'demo',
       prompt: story,

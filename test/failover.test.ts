@@ -24,10 +24,10 @@ const words = [
   '--json',
 ]
 
-describe('a process that is killed in mid-answer', () => {
+describe('a process that is killed in the middle of an answer', () => {
   const world = createWorld()
   let first: Up
-  /** They hold the same blocks. */
+  /** Two nodes that hold the same blocks. */
   let doubles: Up[]
   let local: Generated
 
@@ -48,7 +48,7 @@ describe('a process that is killed in mid-answer', () => {
   })
   afterAll(() => world.close())
 
-  it('kill -9 while `shoal generate` runs: the tokens of one process', async () => {
+  it('kill -9 while `shoal generate` runs changes no token', async () => {
     const opened = Promise.race(
       doubles.map((double) => double.until(({ event }) => event === 'session-opened').then(() => double)),
     )
@@ -72,14 +72,14 @@ describe('a process that is killed in mid-answer', () => {
     expect(ended.stderr).toContain('stage-lost')
   })
 
-  it('kill -9 between two tokens: the text of an undisturbed run', async () => {
+  it('kill -9 between two tokens changes no text', async () => {
     const options = { temperature: 0, maxTokens: tokens }
     const swarm = await connect({ model: 'demo', join: [first.address], dataFolder: world.folder('sdk') })
     try {
       const whole = await swarm.generate('Once upon a time', options)
       let text = ''
       let parts = 0
-      // Not the one of the first answer: a route may take another of the doubles each time.
+      // The stage may differ from that of the first answer: a route takes either of the two nodes.
       let streaming = false
       const inUse = Promise.race(
         doubles.map((double) =>

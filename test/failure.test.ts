@@ -6,7 +6,7 @@ const story = 'Once upon a time'
 /** Longer than either test needs; its context has room for it. */
 const long = { temperature: 0, maxTokens: 64, ignoreEos: true } as const
 
-describe('three real processes, one of which goes in mid-generation', () => {
+describe('three real processes, one of which ends during a generation', () => {
   const world = createWorld()
   const nodes: Up[] = []
   let client: SwarmClient
@@ -57,7 +57,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
     await world.close()
   })
 
-  it('SIGTERM drains: the running answer is finished, new ones are not begun there, and the process ends with 0', async () => {
+  it('SIGTERM drains: the node finishes the running answer, accepts no new ones, and exits with 0', async () => {
     const expected = await client.generate(story, long)
     let tokens = 0
     let text = ''
@@ -72,7 +72,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
         code: 'no-route',
         message: expect.stringContaining('blocks 4 to 5') as unknown,
       })
-      // It waits for us.
+      // The process waits for this answer.
       expect(nodes[2]!.process.exitCode).toBeNull()
     }
     expect(text).toBe(expected.text)
@@ -81,7 +81,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
     await expect.poll(() => client.status().covered, { timeout: 10_000 }).toBe(true)
   })
 
-  it('F6: kill -9 of the only holder gives an error that names it and the blocks, and leaves no session with the others', async () => {
+  it('F6: kill -9 of the only holder gives an error that names it and its blocks, and the other nodes keep no session', async () => {
     let tokens = 0
     const generating = (async () => {
       for await (const part of client.stream(story, long)) {
@@ -104,7 +104,7 @@ describe('three real processes, one of which goes in mid-generation', () => {
     })
   })
 
-  it('another process in its place, and the swarm answers again', async () => {
+  it('with another process in its place the swarm answers again', async () => {
     nodes[1] = await join('2:4')
     await expect.poll(() => client.status().covered, { timeout: 10_000 }).toBe(true)
     const { route, completionTokens } = await client.generate(story, { ...long, maxTokens: 8 })

@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
 
 /*
- * The faults that have bitten other systems, with real processes. F1 to F4 (kill -9 at exact points) are in
+ * Faults that other systems have suffered from, with real processes. F1 to F4 (kill -9 at exact points) are in
  * sim/src/kills/kills.test.ts, F6 without a replacement in failure.test.ts, F13 and F14 in weights.test.ts.
  */
 
 const story = 'Once upon a time'
 const long = { temperature: 0, maxTokens: 160, ignoreEos: true } as const
 
-/** Some seconds each; a machine with two cores that starts processes for other tests too takes many. */
+/** A test takes some seconds, and minutes on a machine with two cores that starts processes for other tests too. */
 const timeout = 300_000
 
 describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () => {
@@ -26,12 +26,12 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
     world.up(['--model', 'demo', ...words, '--threads', '1', '--data', folder])
   const join = (words: readonly string[], folder = world.folder('node')): Promise<Up> =>
     up(['--join', nodes[0]!.address, ...words], folder)
-  /** Sessions at living peers, as they tell themselves. */
+  /** Sessions at living peers, as these report them. */
   const sessions = (): number =>
     client
       .status()
       .peers.reduce((sum, { liveness, sessions: open }) => sum + (liveness === 'alive' ? open : 0), 0)
-  /** The peer that answers the session which runs now. */
+  /** The stages of the running session. */
   let stages: readonly string[] = []
   const lastStage = (): string | undefined => / at ([^:]+)/.exec(stages.at(-1) ?? '')?.[1]
   const heard = (event: string, fields: LogFields = {}): void => {
@@ -45,7 +45,7 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
       .poll(() => client.status().peers.find(({ peer }) => peer === peerId)?.liveness, { timeout: 20_000 })
       .toBe('alive')
 
-  /** The answer's tokens while something happens after one of them, and how it went. */
+  /** Generates an answer, and acts after one of its tokens. */
   async function during(at: number, act: () => Promise<unknown> | void) {
     const tokenIds: number[] = []
     let longestMs = 0
@@ -91,7 +91,7 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
     }
   })
 
-  /** Another coordinator, in the middle of an answer. */
+  /** Starts another coordinator. Resolves in the middle of its answer. */
   async function asking(): Promise<ChildProcess> {
     const running = Promise.withResolvers<void>()
     const words = [
@@ -118,7 +118,7 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
   }
 
   it.skipIf(process.platform === 'win32')(
-    'F17: one coordinator is killed, another one stops: nobody else notices',
+    'F17: killing one coordinator and stopping another disturbs no other answer',
     async () => {
       const [first, second] = await Promise.all([asking(), asking()])
       const { tokenIds, result } = await during(40, () => {
@@ -127,7 +127,7 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
       })
       expect(tokenIds).toEqual(whole)
       expect(result.continuity).toBe('identical')
-      // Neither has closed anything: what frees their sessions is a grace of 10 s and a lease of 30 s.
+      // Neither coordinator closed its session: a grace of 10 s and a lease of 30 s free them.
       expect(sessions()).toBeGreaterThan(0)
     },
   )
@@ -145,17 +145,17 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
       expect(result.continuity).toBe('identical')
       expect(result.failovers).toBeGreaterThanOrEqual(1)
       expect(result.route.map(({ peer }) => peer)).not.toContain(hung.ready.peerId)
-      // Step deadline 1 s, pings 0.4 s; the rest is this machine's, and `shoal bench failover` measures it.
+      // The step deadline is 1 s and the pings take 0.4 s; `shoal bench failover` measures the rest.
       expect(longestMs).toBeGreaterThan(1000)
       expect(longestMs).toBeLessThan(10_000)
       await hung.stop('SIGKILL')
     },
   )
 
-  it('F9: a node that dies and is back at once under its id takes the stream up in its new life', async () => {
+  it('F9: a node that dies and returns at once with its id continues the stream in its new incarnation', async () => {
     const folder = world.folder('again')
     const holder = nodes[1]!
-    // The only holder of its blocks from here on has a folder that it comes back with.
+    // From here on one node alone holds its blocks; it restarts on the same folder.
     const first = await join(['--blocks', '2:4'], folder)
     await alive(first.ready.peerId)
     await holder.stop('SIGKILL')
@@ -176,7 +176,7 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
     expect(client.status().peers.filter(({ peer }) => peer === first.ready.peerId)).toHaveLength(1)
   })
 
-  it('F6: the only holder dies, and a node that is told no blocks loads them while the answer waits', async () => {
+  it('F6: the only holder dies, and a node without fixed blocks loads them while the answer waits', async () => {
     const { tokenIds, acted, result } = await during(40, async () => {
       await nodes[1]!.stop('SIGKILL')
       return join([])
@@ -187,9 +187,9 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
     expect(result.route.map(({ peer }) => peer)).toContain(spare.ready.peerId)
   })
 
-  it('F17: what the two coordinators had open is freed on every stage', none)
+  it('F17: every stage frees the sessions of the two coordinators', none)
 
-  it('F15: a client that hangs up frees its sessions on every stage at once', async () => {
+  it('F15: when a client hangs up, every stage frees its session at once', async () => {
     let tokens = 0
     for await (const { tokenId } of client.stream(story, long)) {
       if (tokenId === null) continue

@@ -25,7 +25,7 @@ describe.each(names)('%s over three real processes', (name) => {
     nodes.push(
       await world.up(['--model', folder, '--weights', 'f32', '--blocks', '0:1', '--data', world.folder('a')]),
     )
-    // These know an address and nothing else: model, profile and weights come from the swarm.
+    // These nodes know only an address: model, profile and weights come from the swarm.
     const join = ['--join', nodes[0]!.address]
     nodes.push(
       ...(await Promise.all([
@@ -36,7 +36,7 @@ describe.each(names)('%s over three real processes', (name) => {
   })
   afterAll(() => world.close())
 
-  it('gives the golden greedy ids, as one process does', async () => {
+  it('gives the golden greedy ids', async () => {
     for (const { prompt, greedy: expected } of golden.cases) {
       const ids = ['--prompt-ids', prompt.join(','), ...greedy]
       const swarm = await world.run(['generate', '--model', folder, '--join', nodes[0]!.address, ...ids])

@@ -20,7 +20,7 @@ export interface Ended {
   json(): unknown
 }
 
-/** Processes and folders of one test file, gone at its end whatever happened. */
+/** Processes and folders of one test file, which `close` removes even after a failure. */
 export interface World {
   folder(name: string): string
   /** `onLog` sees each line of stderr as it comes. */
@@ -88,7 +88,7 @@ export function createWorld(): World {
       const closing = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)))
       for (const child of running) child.kill('SIGKILL')
       await Promise.all(closing)
-      // Windows lets go of the files of an ended process a little later.
+      // Windows releases the files of an ended process a little later.
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     },
   }

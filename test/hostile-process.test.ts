@@ -15,7 +15,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
 import { createRawPeer, readFrames, type RawPeer } from './raw-peer.ts'
 
-/** What a real node does with bytes and messages of somebody who wants it no good. */
+/** A real node survives malformed bytes and messages of a hostile peer. */
 describe('a real node and a hostile peer', () => {
   const world = createWorld()
   const hiddenSize = 256
@@ -36,7 +36,7 @@ describe('a real node and a hostile peer', () => {
       '64MiB',
     ])
   })
-  // One peer each: what a node thinks of one must not hide what it does with the next.
+  // A new peer for each test: the blame of one peer must not hide how the node treats the next.
   beforeEach(async () => {
     await raw?.close()
     raw = await createRawPeer()
@@ -46,7 +46,7 @@ describe('a real node and a hostile peer', () => {
     await world.close()
   })
 
-  // A session outlives its peer's connection by a lease, and its id with it: each peer has its own.
+  // Each peer uses its own session ids, since a session outlives its peer's connection by a lease.
   const theirs = (): string => raw.transport.peerId.slice(-16)
   const open = (change: Partial<OpenSession> = {}): OpenSession => ({
     type: 'open',
@@ -85,7 +85,7 @@ describe('a real node and a hostile peer', () => {
       next: async () => decodeSession(await frames.next()).message,
     }
   }
-  /** It is there, answers, and holds no session of ours. */
+  /** Checks that the node runs, answers, and holds no session of this peer. */
   const stillWell = async (): Promise<void> => {
     expect(node.process.exitCode).toBeNull()
     const peer = await createRawPeer()
@@ -138,7 +138,7 @@ describe('a real node and a hostile peer', () => {
   })
 
   it('refuses a step with a position ahead of the cache', async () => {
-    // A first epoch: in a later one a stage holds steps back until it has heard what is replayed to it.
+    // In epoch 0: in a later epoch a stage holds steps back until it knows what is replayed.
     const { send, next } = await converse()
     await send(open({ epoch: 0 }))
     expect(await next()).toMatchObject({ type: 'opened', epoch: 0 })
@@ -219,23 +219,23 @@ describe('a real node and a hostile peer', () => {
     const frame = encodeMembers({ type: 'update', document: `${node.ready.manifest}/0`, update })
     for (let times = 0; times < 8; times += 1) await channel.send(...frame)
     await blamedEightTimes
-    // The end of its connection comes after the frames, and must not bring their error up again.
+    // The connection ends after the frames, which must not blame the peer twice.
     await raw.close()
     await stillWell()
   })
 
-  // Only ranks serve groups.
+  // Only ranks serve the group protocol.
   const { group, ...served } = protocols
 
   it.each(Object.entries(served))(
-    'random frames on %s cost their sender the channel, and nobody else anything',
+    "random frames on %s end their sender's channel, and disturb no other peer",
     async (_name, protocol) => {
       await sendNoise(node.address, protocol)
       await stillWell()
     },
   )
 
-  it('random frames cost a rank nothing', async () => {
+  it('random frames do not disturb a rank', async () => {
     const rank = await world.rank(['--model', 'demo', '--data', world.folder('rank'), '--threads', '1'])
     await sendNoise(rank.address, group)
     expect(rank.process.exitCode).toBeNull()
@@ -255,7 +255,7 @@ describe('a real node and a hostile peer', () => {
       for (let round = 0; round < 8; round += 1) {
         const channel = await raw.open(node.address, protocols.session)
         channel.onFrame(() => undefined)
-        // A step for a session that is not open: its 8 MiB must not stay.
+        // A step for an unknown session: its 8 MiB must be freed.
         const refused = encodeSession(step({ session: 'nobody', rows: 512 }), new Float32Array(512 * 4096))
         await channel.send(...refused).catch(() => undefined)
         channel.abort(new Error('enough'))
@@ -266,7 +266,7 @@ describe('a real node and a hostile peer', () => {
         await send(open({ session: `${theirs()}-${session}`, tokenBudget: 256 }))
         if ((await next()).type === 'opened') opened += 1
       }
-      // The limit of sessions per peer, or the memory given, whichever comes first.
+      // The limit is the sessions per peer or the memory, whichever is reached first.
       expect(opened).toBeGreaterThan(0)
       expect(opened).toBeLessThanOrEqual(64)
       expect(residentMiB() - before).toBeLessThan(250)

@@ -30,7 +30,7 @@ function hearsMulticast(): Promise<boolean> {
 
 const multicast = await hearsMulticast()
 
-describe('nothing but the local network', () => {
+describe('discovery by mDNS alone', () => {
   const world = createWorld()
   afterAll(() => world.close())
 
@@ -48,7 +48,7 @@ describe('nothing but the local network', () => {
       ])
       const second = await world.up(['--lan', '--blocks', '3:6', '--data', world.folder('b')])
       expect(second.ready.manifest).toBe(first.ready.manifest)
-      // A third creates its own: being of the same model, it is the same swarm as soon as they hear of each other.
+      // A third node creates a swarm of the same model: both become one swarm as soon as they discover each other.
       const third = await world.up([
         '--model',
         'demo',
@@ -64,7 +64,7 @@ describe('nothing but the local network', () => {
   )
 })
 
-describe('five processes, and nothing but the local network', () => {
+describe('five processes that discover each other by mDNS alone', () => {
   const world = createWorld()
   afterAll(() => world.close())
 
@@ -85,7 +85,7 @@ describe('five processes, and nothing but the local network', () => {
           '--data',
           world.folder(name),
         ])
-      // The one with the model is neither first nor last.
+      // The node with the model starts neither first nor last.
       const nodes = await Promise.all([
         up('a', []),
         up('b', []),

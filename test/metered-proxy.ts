@@ -1,11 +1,11 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A TCP relay that counts what it passes on, and can hold it back: a link that the test has in its hands. */
+/** A TCP relay that counts and can hold back the bytes that it passes: a link that the test controls. */
 export interface MeteredProxy {
   readonly port: number
-  /** Bytes passed from the target to those who connected. */
+  /** Bytes passed from the target to the connecting side. */
   readonly passedBytes: number
-  /** Passes this many bytes more to those who connected, then nothing until told again; the promise resolves at that point. */
+  /** Passes this many more bytes to the connecting side, then pauses. Resolves when they have passed. */
   allow(bytes: number): Promise<void>
   close(): Promise<void>
 }
@@ -22,7 +22,7 @@ export async function startMeteredProxy(targetPort: number): Promise<MeteredProx
     for (const socket of [near, far]) {
       sockets.add(socket)
       const other = socket === near ? far : near
-      // A process that was killed resets its connections: that is what the test is about.
+      // A killed process resets its connections, as the test intends.
       socket.on('error', () => other.destroy())
       socket.on('close', () => {
         sockets.delete(socket)

@@ -2,7 +2,7 @@ import OpenAI, { APIError } from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
 
-/** The official client against the API of a real node: what it accepts, other OpenAI clients accept. */
+/** The official client against the API of a real node. Other OpenAI clients accept what it accepts. */
 const world = createWorld()
 let node: Up
 let client: OpenAI
@@ -91,7 +91,7 @@ describe('the openai client', () => {
     expect(refusal).toMatchObject({ status: 400, param: 'temperature' })
   })
 
-  it('can hang up: the session ends and the API goes on', async () => {
+  it('can hang up, which ends the session and not the API', async () => {
     const stream = await client.chat.completions.create({
       model: 'demo',
       messages: [{ role: 'user', content: 'Tell me a story about a fox and a lantern.' }],

@@ -45,7 +45,7 @@ describe('a peer of a later release', () => {
     },
   )
 
-  it('is told who we are when it dials, and our log says why it is not taken in', async () => {
+  it('learns our version when it dials, and our log says why it is refused', async () => {
     const channel = await raw.open(node.address, protocols.hello)
     const frames = readFrames(channel)
     await channel.send(...encodeHello(later))
@@ -62,7 +62,7 @@ describe('a peer of a later release', () => {
       .toContain(`protocol version ${protocolVersion} here, ${protocolVersion + 1} there`)
   })
 
-  it('finds none of its own protocols here, and is told which we speak', async () => {
+  it('finds none of its own protocols here, and learns which ones we speak', async () => {
     const laterSession = protocols.session.replace(/\d+$/, String(protocolVersion + 1))
     await expect(raw.open(node.address, laterSession)).rejects.toMatchObject({
       code: 'wrong-version',

@@ -5,13 +5,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
 
 const tokens = 120
-/** So late that those who go on alone have computed too little to know better of their speed. */
+/** Token after which a member is lost: so late that the others compute too little alone to correct their announced speed. */
 const late = 108
 const prompt = 'Once upon a time'
-/** What a block is said to take: two such devices on one table are faster together. */
+/** Announced time per block, with which two near devices are faster together. */
 const blockMicros = 40_000
 
-/** Two nodes that count as machines of their own, started as any other: nobody says who works with whom. */
+/** Two nodes that count as separate machines. No option says which nodes form a group. */
 describe('a group that the plan forms', () => {
   const world = createWorld()
   const folders = { desk: world.folder('desk'), shelf: world.folder('shelf') }
@@ -35,7 +35,7 @@ describe('a group that the plan forms', () => {
     machines.set(node.ready.peerId, machine)
     return node
   }
-  /** Nodes keep what they have timed; here they are told, since a demo's blocks are too quick for any group. */
+  /** Writes a slow calibration, since the demo's blocks are too fast for any group to pay. */
   const saySlow = async (): Promise<void> => {
     const timed = await start('desk')
     await timed.stop('SIGKILL')
@@ -54,7 +54,7 @@ describe('a group that the plan forms', () => {
       writeFileSync(join(folder, 'calibration.json'), JSON.stringify(slow))
     }
   }
-  /** One answer; when so many tokens are there, what has to happen happens. */
+  /** Generates one answer, and acts when it has a given number of tokens. */
   const answer = async (
     at = -1,
     happens: () => Promise<unknown> = async () => undefined,
@@ -71,13 +71,13 @@ describe('a group that the plan forms', () => {
     }
     throw new Error('the stream ended without a result')
   }
-  /** Resolves when one of both leads the other, and whoever asks knows it. */
+  /** Resolves when one node leads the other, and the client knows that. */
   const formed = async (nodes: readonly Up[]): Promise<void> => {
     leader = await Promise.race(nodes.map((node) => node.until(({ ranks }) => ranks === 2).then(() => node)))
     rank = nodes.find((node) => node !== leader)!
     await idle()
   }
-  /** A leader that was busy a moment ago is asked last, its group too. */
+  /** Waits until no node is busy: routes avoid a leader that was busy a moment ago. */
   const idle = (): Promise<void> =>
     vi.waitFor(
       () =>
@@ -125,14 +125,14 @@ describe('a group that the plan forms', () => {
       end: 6,
       group: { ranks: [rank.ready.peerId], speeds: [16, 16] },
     })
-    // It stays a member like any other, with a copy in the memory that its share leaves.
+    // A rank stays a member, and serves blocks of its own in the memory that its share leaves.
     expect(peers.find(({ peer }) => peer === rank.ready.peerId)).toMatchObject({
       state: 'serving',
       blocks: [0, 6],
     })
   })
 
-  it('its leader is killed: the rank goes on with its copy; when the leader is back, they form a group again', async () => {
+  it('when the leader is killed, the rank continues with its own copy; when the leader returns, they form a group again', async () => {
     await idle()
     const found = await answer(late, () => leader.stop('SIGKILL'))
     expect(found).toMatchObject({
@@ -143,7 +143,7 @@ describe('a group that the plan forms', () => {
     await formed([rank, await start(machines.get(leader.ready.peerId)!, ['--join', rank.address])])
   })
 
-  it('a rank is killed: its leader goes on alone', async () => {
+  it('when the rank is killed, the leader continues alone', async () => {
     const found = await answer(late, () => rank.stop('SIGKILL'))
     expect(found).toMatchObject({
       tokenIds: expected,

@@ -2,7 +2,7 @@ import { silentLogger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey, type Channel, type Transport } from '@shoal/network'
 
-/** Somebody who speaks our network and then says what a test wants. */
+/** A peer that opens channels by libp2p and sends any frames that a test wants. */
 export interface RawPeer {
   readonly transport: Transport
   readonly address: string
@@ -17,7 +17,7 @@ export async function createRawPeer(): Promise<RawPeer> {
     clock: systemClock,
     logger: silentLogger,
   })
-  // The test's own limit ends a wait that nobody answers.
+  // The time limit of the test ends a wait without an answer.
   const { signal } = new AbortController()
   return {
     transport,
@@ -29,7 +29,7 @@ export async function createRawPeer(): Promise<RawPeer> {
   }
 }
 
-/** Frames in the order in which they come. */
+/** Reads a channel's frames in order of arrival. */
 export function readFrames(channel: Channel): {
   next(): Promise<Uint8Array>
   readonly ended: Promise<Error | undefined>

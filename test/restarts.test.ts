@@ -22,16 +22,16 @@ function chaos(words: readonly string[]): Promise<{ code: number | null; stdout:
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
 }
 
-/** The seed restarts one, then all five. */
+/** With this seed one process restarts, then all five. */
 it(
-  'five processes that know one address agree, also after six of them were killed and started again',
+  'five processes that know one address agree, also after six kills and restarts',
   { timeout: 600_000 },
   async () => {
     const { code, stdout, stderr } = await chaos(['processes', '--restarts', '6', '--from', '8', '--json'])
     const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Report
     expect(report.failed, stderr).toEqual([])
     expect(report).toMatchObject({ processes: 5, restarts: 6 })
-    // Once when they had formed, and once after each round.
+    // One generation after the swarm has formed, and one after each round.
     expect(report.generations).toBe(report.convergedMs.length)
     expect(report.generations).toBeGreaterThan(1)
     expect(code).toBe(0)

@@ -42,7 +42,7 @@ const check = (name: string, ok: boolean): void => {
 }
 
 const vitestArguments = process.argv.slice(2)
-// A run of named test files is a developer's: it skips these checks.
+// A developer's run of named test files skips these checks.
 if (vitestArguments.length === 0) {
   check('format', run(commandOf('oxfmt'), ['--check', '.']))
   check('lint', run(commandOf('oxlint'), ['--type-aware', '--deny-warnings', '.']))
@@ -51,7 +51,7 @@ if (vitestArguments.length === 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-test-'))
 const countsPath = join(folder, 'counts.json')
-// Some hundred node processes start in these tests: a third of each one's start is compiling what the one before compiled.
+// These tests start some hundred node processes. Without a cache a third of each start would be compiling.
 const compileCache = join(folder, 'compile-cache')
 const vitestOk = run(commandOf('vitest'), ['run', ...vitestArguments], {
   NODE_COMPILE_CACHE: compileCache,
@@ -65,7 +65,7 @@ try {
   counts.skipped += vitestCounts.skipped
   if (!vitestOk && vitestCounts.failed === 0) counts.failed += 1
 } catch {
-  // Without counts vitest ended before its first test: that is one failure.
+  // Without counts vitest ended before its first test, which counts as one failure.
   counts.failed += 1
 }
 rmSync(folder, { recursive: true, force: true })

@@ -18,7 +18,7 @@ describe('a group over links with a shape', () => {
     await world.close()
   })
 
-  it('answers as one process does, as slowly as its sums are, and nothing goes past its links', async () => {
+  it('answers as one process does, at the speed of its sums, and no connection bypasses its links', async () => {
     const shape = `${world.folder('shape')}.json`
     writeFileSync(
       shape,
@@ -57,7 +57,7 @@ describe('a group over links with a shape', () => {
     }
     expect(whoAreYou.answer.startsWith(text) && text.length > 40, text).toBe(true)
     expect(route).toEqual([{ peer: ready.nodes[0]!.peerId, start: 0, end: 6, ranks: 2 }])
-    // Twelve sums of half a round trip in each token.
+    // Each token needs twelve sums of half a round trip.
     expect(tokensPerSecond).toBeLessThan(1000 / 24)
     for (const ends of others) expect(new Set(ends)).toEqual(new Set([pid]))
     expect(await started.interrupt()).toBe(0)

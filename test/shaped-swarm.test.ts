@@ -19,7 +19,7 @@ const whoAreYou = cases.find(({ prompt }) => prompt === 'Who are you?')!
 
 const words = ['generate', 'Who are you?', '--temperature', '0', '--max-tokens', '24', '--json']
 
-/** For each node, which processes are at the other ends of its connections. */
+/** Processes at the other ends of each node's connections. */
 function others({ pid, ready }: SwarmProcess): Map<string, (number | null)[]> {
   const all = [pid, ...ready.nodes.map((node) => node.pid)]
   return new Map(ready.nodes.map(({ name, pid: own }) => [name, neighboursOf(own, all)]))
@@ -35,7 +35,7 @@ describe.skipIf(!canSeeConnections)(
       await world.close()
     })
 
-    /** Records tell what the links are like: 20 ms and 100 Mbit/s between the sites, next to nothing inside. */
+    /** Checks the announced links: 20 ms and 100 Mbit/s between the sites, almost no delay within them. */
     async function expectMeasured({ ready: { nodes } }: SwarmProcess): Promise<void> {
       type Link = { readonly rttMs: number | null; readonly mbps: number | null } | undefined
       const [north, south, other] = nodes
@@ -46,7 +46,7 @@ describe.skipIf(!canSeeConnections)(
         const linkOf = (from: string, to: string): Link => peers.find(({ peer }) => peer === from)?.links[to]
         return { inside: linkOf(north!.peerId, other!.peerId), between: linkOf(south!.peerId, north!.peerId) }
       }
-      // South has fetched its weights from the north, so it knows the rate as well.
+      // South has fetched its weights from the north, and so has measured the rate.
       await expect
         .poll(
           async () => {
@@ -67,7 +67,7 @@ describe.skipIf(!canSeeConnections)(
       expect(between!.mbps).toBeLessThan(120)
     }
 
-    it('every connection of a shaped swarm passes its links, also after a node was killed and came back', async () => {
+    it('every connection of a shaped swarm passes its links, also after a kill and a restart', async () => {
       const script = `${world.folder('script')}.json`
       writeFileSync(
         script,
@@ -89,7 +89,7 @@ describe.skipIf(!canSeeConnections)(
       started.push(swarm)
       const { nodes, links } = swarm.ready
       expect(nodes.map(({ name }) => name)).toEqual(['north-1', 'south-2', 'north-3'])
-      // What is announced is a link for outsiders, never where a node listens.
+      // Nodes announce the link for outsiders, never the address on which they listen.
       const outside = links
         .filter(({ from }) => from === 'outside')
         .map(({ port }) => `/ip4/127.0.0.1/tcp/${port}`)
@@ -111,7 +111,7 @@ describe.skipIf(!canSeeConnections)(
       const { text, tokenIds, tokensPerSecond, route } = (await generation).json() as Generated
       expect(whoAreYou.answer.startsWith(text) && text.length > 40, text).toBe(true)
       expect(route).toHaveLength(3)
-      // At least one round trip of 20 ms between the sites for each token.
+      // Each token takes at least one round trip of 20 ms between the sites.
       expect(tokensPerSecond).toBeLessThan(50)
 
       await swarm.until((line) => line.event === 'script' && line.do === 'restart')
@@ -128,7 +128,7 @@ describe.skipIf(!canSeeConnections)(
       expect(await swarm.interrupt()).toBe(0)
     }, 120_000)
 
-    it('without a shape they are connected with each other: the look at their connections can tell', async () => {
+    it('without a shape the nodes connect directly, so that the check of connections can tell the difference', async () => {
       const swarm = await startSwarmProcess(['--model', 'demo', '--processes', '2'])
       started.push(swarm)
       const [first, second] = swarm.ready.nodes

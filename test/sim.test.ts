@@ -4,7 +4,7 @@ import { createWorld } from './harness.ts'
 const world = createWorld()
 afterAll(() => world.close())
 
-test('shoal sim plays a scenario, and a seed is the same run in every process', async () => {
+test('shoal sim plays a scenario, and a seed gives the same run in every process', async () => {
   const play = async (): Promise<Record<string, unknown>> => {
     const ended = await world.run(['sim', 'home-wifi', '--seed', '7', '--json'])
     expect(ended.code).toBe(0)
@@ -31,12 +31,12 @@ test('shoal sim plays a scenario, and a seed is the same run in every process', 
     'planMs',
   ])
     expect(typeof first[name]).toBe('number')
-  // What this machine took for it is no part of the run.
+  // Real times are not part of the run.
   const clocks = { planMs: 0, realSeconds: 0 }
   expect({ ...again, ...clocks }).toEqual({ ...first, ...clocks })
 })
 
-test('a violation ends it with status 1, and with the command that repeats it', async () => {
+test('a violation gives status 1 and the command that repeats the run', async () => {
   const ended = await world.run(['sim', 'wrong-numbers', '--seed', '3', '--json'])
   const { violations, repeat, tokensChanged } = ended.json() as {
     violations: string[]
@@ -51,7 +51,7 @@ test('a violation ends it with status 1, and with the command that repeats it', 
   expect(tokensChanged).toBeGreaterThan(0)
 })
 
-test('scenarios are listed, and others refused', async () => {
+test('shoal sim lists its scenarios and refuses unknown ones', async () => {
   const list = await world.run(['sim', 'list', '--json'])
   expect((list.json() as { scenarios: { name: string }[] }).scenarios.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['lan', 'chaos', 'F1-kill-before-answer']),

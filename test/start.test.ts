@@ -29,7 +29,7 @@ function nodesRunning(): number {
 }
 
 describe('npm start', () => {
-  it('forms three processes, shows who holds what, answers and ends', async () => {
+  it('starts three processes, shows which blocks each holds, answers and ends', async () => {
     const child = start(['--prompt', 'Who are you?'])
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))

@@ -7,10 +7,10 @@ import { createWorld, type Up } from './harness.ts'
 
 const story = 'Once upon a time'
 const long = { temperature: 0, maxTokens: 48, ignoreEos: true } as const
-/** The lease of a node on one machine is 8 s; nobody looks at a clock while it stands. */
+/** Longer than the lease of 8 s that nodes on one machine have. */
 const beyondLeaseMs = 9500
 
-describe.skipIf(process.platform === 'win32')('a process that stands still (SIGSTOP)', () => {
+describe.skipIf(process.platform === 'win32')('a stopped process (SIGSTOP)', () => {
   const world = createWorld()
   const nodes: Up[] = []
   let client: SwarmClient
@@ -26,7 +26,7 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
     await sleep(systemClock, durationMs)
     node.process.kill('SIGCONT')
   }
-  /** Two hold the middle. */
+  /** Two of the nodes hold the middle blocks. */
   beforeAll(async () => {
     const up = (words: readonly string[], blocks: string) =>
       world.up([
@@ -50,42 +50,46 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
     await world.close()
   })
 
-  it('for 3 s is dead for nobody and goes on as it was', { timeout: 120_000 }, async () => {
-    const [first, stopped] = [nodes[0]!, nodes[3]!]
-    await expect
-      .poll(() => client.status().peers.filter(({ liveness }) => liveness === 'alive').length, {
-        timeout: 20_000,
-      })
-      .toBe(4)
-    for (const node of nodes)
+  it(
+    'a stop of 3 s: no peer holds the process dead, and it continues as it was',
+    { timeout: 120_000 },
+    async () => {
+      const [first, stopped] = [nodes[0]!, nodes[3]!]
       await expect
-        .poll(async () => (await view(node)).peers.filter(({ liveness }) => liveness === 'alive').length, {
+        .poll(() => client.status().peers.filter(({ liveness }) => liveness === 'alive').length, {
           timeout: 20_000,
         })
         .toBe(4)
-    const before = await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))
-    let died = false
-    void first
-      .until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId)
-      .then(
-        () => (died = true),
-        () => undefined,
-      )
-    await stopFor(stopped, 3000)
-    await sleep(systemClock, 1000)
-    expect(died).toBe(false)
-    expect(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))).toEqual(before)
-    expect(
-      (await client.generate(story, { temperature: 0, maxTokens: 4 })).route.map(({ peer }) => peer),
-    ).toContain(stopped.ready.peerId)
-  })
+      for (const node of nodes)
+        await expect
+          .poll(async () => (await view(node)).peers.filter(({ liveness }) => liveness === 'alive').length, {
+            timeout: 20_000,
+          })
+          .toBe(4)
+      const before = await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))
+      let died = false
+      void first
+        .until(({ event, peer }) => event === 'peer-dead' && peer === stopped.ready.peerId)
+        .then(
+          () => (died = true),
+          () => undefined,
+        )
+      await stopFor(stopped, 3000)
+      await sleep(systemClock, 1000)
+      expect(died).toBe(false)
+      expect(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))).toEqual(before)
+      expect(
+        (await client.generate(story, { temperature: 0, maxTokens: 4 })).route.map(({ peer }) => peer),
+      ).toContain(stopped.ready.peerId)
+    },
+  )
 
   it(
-    'beyond its lease: the answer goes on elsewhere; awake, it drops its sessions and comes back as a new incarnation',
+    'a stop beyond the lease: the answer continues elsewhere; on waking the process drops its sessions and returns as a new incarnation',
     { timeout: 240_000 },
     async () => {
       const whole = await client.generate(story, long)
-      // The next answer may take the other of the two that hold the middle.
+      // The next answer may use the other holder of the middle blocks.
       let streaming = false
       const inUse = Promise.race(
         nodes
@@ -123,13 +127,13 @@ describe.skipIf(process.platform === 'win32')('a process that stands still (SIGS
       await expect
         .poll(async () => (await view(stopped)).peers.find(({ self }) => self)?.sessions, { timeout: 15_000 })
         .toBe(0)
-      // One life for everybody; a later one than it took when it woke, where somebody had given that one up as well.
+      // All peers agree on one incarnation. It may be later than the one taken on waking, if a peer had declared that dead too.
       const lives = async (): Promise<string[]> => [
         ...new Set(await Promise.all(nodes.map(async (node) => lifeOf(await view(node), stopped)))),
       ]
       await expect.poll(lives, { timeout: 30_000 }).toEqual([expect.stringMatching(/^\d+ alive$/)])
       expect(Number.parseInt((await lives())[0]!)).toBeGreaterThanOrEqual(expired.next as number)
-      // It serves again what it held.
+      // It serves the same blocks again.
       const spare = others.find(({ ready }) => ready.blocks?.[0] === stopped.ready.blocks?.[0])!
       await spare.stop('SIGKILL')
       await expect

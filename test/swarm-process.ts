@@ -29,9 +29,9 @@ export interface ReadySwarm extends SwarmLine {
 export interface SwarmProcess {
   readonly pid: number
   readonly ready: ReadySwarm
-  /** Resolves with the first line, past ones included, that fits. */
+  /** Resolves with the first matching line, past ones included. */
   until(fits: (line: SwarmLine) => boolean): Promise<SwarmLine>
-  /** As Ctrl-C does. @returns the exit status */
+  /** Interrupts the process as Ctrl-C does. @returns the exit status */
   interrupt(): Promise<number | null>
 }
 
@@ -68,7 +68,7 @@ export async function startSwarmProcess(words: readonly string[]): Promise<Swarm
     ready: (await until(({ event }) => event === 'ready')) as ReadySwarm,
     until,
     interrupt() {
-      // Windows has no interrupt that one process could send to another.
+      // On Windows a process cannot send an interrupt to another.
       if (process.platform === 'win32') tellToLeave(child)
       else child.kill('SIGINT')
       return ended

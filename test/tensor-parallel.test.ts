@@ -12,14 +12,14 @@ const options = { temperature: 0, maxTokens: tokens, ignoreEos: true }
  */
 describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
   const world = createWorld()
-  /** Ranks: of the first stage, of the second, and who waits for the loss of one. */
+  /** Ranks of the first and the second stage, and a spare. */
   let one: Up
   let two: Up
   let spare: Up
-  /** Leaders. */
+  /** Leaders of the two stages. */
   let first: Up
   let second: Up
-  /** Leads the second stage when its leader has died. */
+  /** Leader of the second stage after the death of the first leader. */
   let heir: Up
   let swarm: Awaited<ReturnType<typeof connect>>
   let undisturbed: readonly number[]
@@ -51,7 +51,7 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
     await world.close()
   })
 
-  /** One answer; when so many tokens are there, what has to happen happens. */
+  /** Generates one answer, and acts when it has a given number of tokens. */
   const answer = async (
     events: Readonly<Record<number, () => Promise<unknown>>> = {},
   ): Promise<Pick<GenerateAnswer, 'tokenIds' | 'failovers' | 'continuity' | 'route'>> => {
@@ -71,7 +71,7 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
       { peer: first.ready.peerId, start: 0, end: 3, ranks: 2 },
       { peer: second.ready.peerId, start: 3, end: 6, ranks: 2 },
     ])
-    // With quantised weights the sums round otherwise, and a group is a numeric class of its own.
+    // With quantised weights the sums round differently: a group is a numeric class of its own.
     if (weights === 'f32') {
       const local = await world.run([
         'generate',
@@ -90,18 +90,18 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
     }
   })
 
-  // One of the two forms does for standing still: it takes the deadline of a sum.
+  // One weight format is enough for the test of a stopped rank, which takes the deadline of a sum.
   const stands = weights !== 'f32' && process.platform !== 'win32'
   it(`a rank ${stands ? 'stands still' : 'is killed'}, there is a spare: the same tokens`, async () => {
     const found = await answer({
       40: async () => (stands ? two.process.kill('SIGSTOP') : two.stop('SIGKILL')),
     })
     if (stands) await two.stop('SIGKILL')
-    // The leader repaired it: the stage was never lost.
+    // The leader repaired its group, so that the stage was never lost.
     expect(found).toMatchObject({ tokenIds: undisturbed, failovers: 0, continuity: 'identical' })
   })
 
-  it('a leader is killed, its rank is free for another one of the same split: the same tokens', async () => {
+  it('when a leader is killed, its rank joins another leader with the same split: the same tokens', async () => {
     const found = await answer({
       40: async () => {
         await second.stop('SIGKILL')
@@ -125,17 +125,17 @@ describe.each(['f32', 'int4:32'])('a 2 × 2 swarm, %s', (weights) => {
     expect(found.continuity).toBe('continued')
     expect(found.failovers).toBeGreaterThanOrEqual(2)
     expect(found.tokenIds).toHaveLength(tokens)
-    // What had been streamed stands.
+    // The tokens streamed before the loss stay.
     expect(found.tokenIds.slice(0, 30)).toEqual(undisturbed.slice(0, 30))
     expect(new Set(found.route.map(({ peer }) => peer))).toEqual(new Set([plain?.ready.peerId]))
   })
 
-  it('nobody is told to ask the group that lost its rank; when the rank is back, it serves again', async () => {
+  it('no route passes a group that lost its rank; when the rank returns, the group serves again', async () => {
     await heir.until(({ event, blocks }) => event === 'blocks-changed' && blocks === null)
     const { route, tokenIds } = await answer()
     expect(tokenIds).toHaveLength(tokens)
     expect(route.every(({ ranks }) => ranks === 1)).toBe(true)
-    // Once is enough: it takes the time until the leader looks again.
+    // One weight format is enough, since the test waits until the leader looks again.
     if (weights !== 'f32') return
     const again = new Promise((resolve) =>
       heir.onEvent((event) => (event.event === 'blocks-changed' ? resolve(event) : undefined)),

@@ -10,7 +10,7 @@ import { startMeteredProxy, type MeteredProxy } from './metered-proxy.ts'
 const MiB = 1 << 20
 const world = createWorld()
 const model = world.folder('random')
-/** Blocks of 15 MiB each: enough to be interrupted. */
+/** Blocks of 15 MiB each: large enough to interrupt a download. */
 const shape = [
   '--hidden',
   '512',
@@ -57,7 +57,7 @@ afterAll(async () => {
 const spanBytes = (...units: string[]): number =>
   units.reduce((sum, unit) => sum + (unitBytes.get(unit) ?? Number.NaN), 0)
 
-/** The origin, behind a link in our hands. */
+/** An address of the origin behind a link that the test controls. */
 async function throughProxy(): Promise<{ proxy: MeteredProxy; address: string }> {
   const port = /\/tcp\/(\d+)\//.exec(origin.address)?.[1]
   const proxy = await startMeteredProxy(Number(port))
@@ -65,7 +65,7 @@ async function throughProxy(): Promise<{ proxy: MeteredProxy; address: string }>
   return { proxy, address: origin.address.replace(`/tcp/${port}/`, `/tcp/${proxy.port}/`) }
 }
 
-/** Pieces that an unfinished download has written down. */
+/** Number of pieces that an unfinished download has recorded. */
 async function writtenPieces(dataFolder: string): Promise<number> {
   const models = join(dataFolder, 'models')
   const files = (await readdir(models, { recursive: true })).filter((name) => name.endsWith('pieces'))
@@ -84,7 +84,7 @@ interface Status {
   }[]
 }
 
-/** Asks the API until it has loaded what it needs to answer. */
+/** Status from a node's API, once embedding and head are loaded. */
 async function statusOf({ ready }: Up): Promise<Status> {
   for (;;) {
     const response = await fetch(`${ready.api}/swarm`)
@@ -93,7 +93,7 @@ async function statusOf({ ready }: Up): Promise<Status> {
   }
 }
 
-it('a node that knows an address only fetches its span, once, and computes with it as one process does', async () => {
+it('a node that knows only an address fetches its span once, and computes as one process does', async () => {
   const { proxy, address } = await throughProxy()
   const node = await world.up(['--join', address, '--blocks', '0:2', '--data', world.folder('joiner')])
   const wanted = spanBytes('block-0', 'block-1')
@@ -119,7 +119,7 @@ it('a node that knows an address only fetches its span, once, and computes with 
   expect(await node.stop()).toBe(0)
 })
 
-it('kill -9 in mid-download: the next start fetches only what was missing', async () => {
+it('after kill -9 during a download the next start fetches only the missing pieces', async () => {
   const { proxy, address } = await throughProxy()
   const dataFolder = world.folder('killed')
   const words = ['--join', address, '--blocks', '0:2', '--data', dataFolder]
@@ -153,7 +153,7 @@ it('kill -9 in mid-download: the next start fetches only what was missing', asyn
   expect(await node.stop()).toBe(0)
 })
 
-it('two holders give a third what it asks for, and its status counts the bytes of each', async () => {
+it('a node fetches from two holders at once, and its status counts the bytes of each', async () => {
   const second = await world.up([
     '--join',
     origin.address,
@@ -182,7 +182,7 @@ it('two holders give a third what it asks for, and its status counts the bytes o
     new Set([origin.ready.peerId, second.ready.peerId]),
   )
   expect(status.transfers.filter(({ wrongPieces }) => wrongPieces > 0)).toEqual([])
-  // Whoever asks for the swarm's status is told by each node itself.
+  // `shoal status` gets the figures of each node from that node.
   const seen = (await world.run(['status', '--join', second.address, '--json'])).json() as {
     peers: { peer: string; fetchedBytes?: number }[]
   }
@@ -191,7 +191,7 @@ it('two holders give a third what it asks for, and its status counts the bytes o
   for (const node of [third, second]) expect(await node.stop()).toBe(0)
 })
 
-it('model pull packs once, and gives the manifest that a swarm of it has', async () => {
+it('model pull packs once, and its manifest id is that of a swarm of the model', async () => {
   const words = ['model', 'pull', model, '--weights', 'f32', '--data', world.folder('pulled'), '--json']
   const [first, second] = [await world.run(words), await world.run(words)]
   expect(first.code, first.stderr).toBe(0)
@@ -199,7 +199,7 @@ it('model pull packs once, and gives the manifest that a swarm of it has', async
   expect(second.json()).toEqual(first.json())
 })
 
-it('F14: a holder whose weights have rotted is found by the hash, and another one gives the right ones', async () => {
+it('F14: the hash reveals a holder with corrupted weights, and another holder gives the right ones', async () => {
   const dataFolder = world.folder('rotten')
   const rotten = await world.up(['--join', origin.address, '--blocks', '0:2', '--data', dataFolder])
   const models = join(dataFolder, 'models')
@@ -228,7 +228,7 @@ it('F14: a holder whose weights have rotted is found by the hash, and another on
   for (const ended of [node, rotten]) await ended.stop('SIGKILL')
 })
 
-it('F13: blocks that do not fit are refused before they are loaded, and the plan gives no more than fits', async () => {
+it('F13: blocks that do not fit are refused before loading, and the plan assigns only what fits', async () => {
   const refused = await world.run([
     'up',
     '--join',

@@ -1,4 +1,4 @@
-/** What the documents say about the repository is compared with the repository. */
+/** Checks statements of the documents about the repository. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -32,7 +32,7 @@ test('docs/dependencies.md lists every dependency, where it is used and why, and
     const { dependencies = {}, devDependencies = {} } = readManifest(workspace)
     const user = workspace === '' ? 'the repository' : workspace.replace('packages/', '')
     for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
-      // Workspaces of our own are no dependencies of anybody else.
+      // Workspaces of this repository are not outside dependencies.
       if (!name.startsWith('@shoal/') && name !== 'shoal')
         declared.set(name, (declared.get(name) ?? new Set()).add(user))
     }
@@ -45,7 +45,7 @@ test('docs/dependencies.md lists every dependency, where it is used and why, and
   expect(rows.filter(([, , reason = '']) => reason === '')).toEqual([])
 })
 
-test('links between documents lead somewhere', () => {
+test('links between documents lead to existing files', () => {
   const findings = documents.flatMap((path) =>
     [...read(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].flatMap(([, target = '']) =>
       existsSync(join(root, dirname(path), target)) ? [] : [`${path} links to ${target}, which is missing`],

@@ -1,12 +1,12 @@
-/** What tidy lets pass, each with its reason. A path that ends in `/` stands for everything below it. */
+/** Exceptions from the tidy rules, each with its reason. A path that ends in `/` stands for everything below it. */
 export type Exceptions = Readonly<Record<string, string>>
 
-/** Files of more than 300 lines. It may only shrink. */
+/** Files of more than 300 lines. The list may only shrink. */
 export const longFiles: Exceptions = {
   'packages/swarm/src/view/swarm-view.ts': 'longer since the formatter breaks its lines; to be split',
 }
 
-/** Functions of more than 70 lines outside tests, as `path: name`. It may only shrink. */
+/** Functions of more than 70 lines outside tests, as `path: name`. The list may only shrink. */
 export const longFunctions: readonly string[] = [
   // runtime
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
@@ -20,11 +20,11 @@ export const longFunctions: readonly string[] = [
   'sim/src/bench/tensor-parallel.ts: benchTensorParallel',
 ]
 
-/** Folders of session and swarm with more than twelve files. It may only shrink. */
+/** Folders of session and swarm with more than twelve files. The list may only shrink. */
 export const crowdedFolders: readonly string[] = []
 
 /**
- * Imports by which something that a browser will load reaches a module of Node, as `path: specifier`. It may only shrink.
+ * Imports by which code for the browser reaches a module of Node, as `path: specifier`. The list may only shrink.
  */
 export const nodeInBrowser: Exceptions = {
   'client/src/connect.ts: @shoal/host/node': 'clock, randomness and data folder are those of Node',
@@ -46,10 +46,10 @@ export const systemCalls: Exceptions = {
   'test/demo-swarm.test.ts': 'waits for real processes',
 }
 
-/** Files outside packages/host/src/node that take a handle from those that keep the process alive. */
+/** Files outside packages/host/src/node that unref a handle, so that it does not keep the process alive. */
 export const unreferenced: Exceptions = {
   'node/src/leave-message.ts':
-    'the channel to the parent: listening for its last word must not outlive the work',
+    'the channel to the parent: a listener for the order to leave must not keep the process alive',
   'packages/group/src/lanes/lane-sockets.ts':
     'listener and lanes of a thread that ends with its device; timers of the sums hold it while it waits',
   'packages/group/src/lanes/rank-thread-control.ts':
@@ -57,7 +57,8 @@ export const unreferenced: Exceptions = {
   'packages/group/src/lanes/rank-thread.ts':
     'the port of a thread that ends with its device; timers of the sums hold it while it waits',
   'packages/network/src/direct/tls.ts': 'hands `unref` of its listener on to the thread that owns it',
-  'sim/src/kills/mortal-network.ts': 'the channel to the parent, which is there for its end only',
+  'sim/src/kills/mortal-network.ts':
+    'the channel to the parent: its listener must not keep the process alive',
 }
 
 /** Files of more than 256 KiB. */

@@ -10,7 +10,7 @@ export interface LongFunction {
   readonly lines: number
 }
 
-/** What oxlint's JSON says of one finding, as far as it is read here. */
+/** The fields of a finding in oxlint's JSON that are read here. */
 interface Diagnostic {
   readonly message: string
   readonly filename: string
@@ -43,7 +43,7 @@ export function findLongFunctions(): LongFunction[] {
   })
 }
 
-/** Name of the function that starts between two texts: its own, or that of the variable, property or call it is given to. */
+/** Name of the function that starts between two texts: its own, or that of the variable, property or call that receives it. */
 export function functionName(before: string, after: string): string {
   return (
     /^(?:async\s+)?function\s*\*?\s*(\w+)/.exec(after)?.[1] ??

@@ -6,11 +6,11 @@ import { source, workspaceByName, workspaces } from './repository.ts'
 import { findCycles, importsOf, packageOf, readLadder, root, type CodeFile } from './source.ts'
 
 const ladder = readLadder(workspaces)
-/** Packages of data only. They stand on no rung, and every package may import them. */
+/** Packages that hold only data. They have no rung, and every package may import them. */
 const dataPackages = new Set(['packages/demo-model'])
 
 test('the import parser sees every form', () => {
-  // Spelled so that this file does not seem to import it.
+  // Written so that the import parser does not find imports in this file.
   const quote = '"'
   const text = [
     "import a from 'a'",
@@ -69,7 +69,7 @@ test('a relative import stays in its workspace and names a file', () => {
   expect(findings).toEqual([])
 })
 
-test('cycles are found, over type imports none', () => {
+test('cycles are found, but not over type imports', () => {
   const file = (path: string, specifier: string, typeOnly = false): CodeFile => ({
     path,
     workspace: '',

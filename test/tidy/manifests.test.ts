@@ -1,10 +1,10 @@
-/** `package.json` of every workspace: what it declares, in which version, and which scripts it has. */
+/** Checks every workspace's `package.json`: declared dependencies, their versions, and scripts. */
 import { expect, test } from 'vitest'
 import { isExcepted, unimportedDependencies } from './exceptions.ts'
 import { source, workspaces } from './repository.ts'
 import { packageOf, readManifest } from './source.ts'
 
-test('what a workspace imports it declares', () => {
+test('a workspace declares every package that it imports', () => {
   const development = Object.keys(readManifest('').devDependencies ?? {})
   const findings = source.flatMap((file) => {
     const { name, dependencies = {} } = readManifest(file.workspace)
@@ -19,7 +19,7 @@ test('what a workspace imports it declares', () => {
   expect(findings.filter((finding) => !finding.includes('vitest.config.ts'))).toEqual([])
 })
 
-test('what a workspace declares it imports', () => {
+test('a workspace imports every package that it declares', () => {
   const findings = workspaces.flatMap((workspace) => {
     const used = new Set(
       source

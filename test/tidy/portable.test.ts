@@ -1,15 +1,15 @@
-/** What runs under virtual time, and what a browser will load, does without Node's own modules. */
+/** Code that runs in virtual time or in a browser does not load Node's modules. */
 import { expect, test } from 'vitest'
 import { nodeInBrowser } from './exceptions.ts'
 import { loadedBy } from './loading.ts'
 import { source } from './repository.ts'
 
-/** The entries of every package that do not say `node`: simulations and browsers come in by these. */
+/** Entry points without `node` in their name, which simulations and browsers import. */
 const portableDoors = source
   .map((file) => file.path)
   .filter((path) => /^packages\/[\w-]+\/src\/(index|components)\.ts$/.test(path))
 
-test('what the portable doors load uses no entry point named node', () => {
+test('portable entry points load no entry point named node', () => {
   const loaded = loadedBy(portableDoors, (_importer, specifier) => specifier.startsWith('.'))
   expect(loaded.length).toBeGreaterThan(200)
   const findings = loaded.flatMap((file) =>
@@ -20,7 +20,7 @@ test('what the portable doors load uses no entry point named node', () => {
   expect(findings).toEqual([])
 })
 
-/** What a thin client in a browser needs: pure packages, the coordinator's side of a session, the SDK. */
+/** Files that a thin client in a browser loads: pure packages, the coordinator's side of a session, the SDK. */
 const browserEntries = [
   'packages/model/src/index.ts',
   'packages/protocol/src/index.ts',
@@ -36,7 +36,7 @@ const browserEntries = [
 /** Node's own modules, and native ones. */
 const nodeOnly = /^(node:|onnxruntime-node$)/
 
-test('what a browser will load uses no module of Node', () => {
+test('files for the browser load no module of Node', () => {
   const excepted = new Set(Object.keys(nodeInBrowser))
   const loaded = loadedBy(browserEntries, (path, specifier) => !excepted.has(`${path}: ${specifier}`))
   expect(loaded.length).toBeGreaterThan(100)

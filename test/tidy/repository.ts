@@ -1,4 +1,4 @@
-/** The repository as the tidy tests see it, read once per test file. */
+/** The repository's files and parsed code, read once per test file. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { listFiles, readCode, readManifest, root, type CodeFile } from './source.ts'

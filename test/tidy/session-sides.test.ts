@@ -1,4 +1,4 @@
-/** A coordinator and a stage meet in messages only: a thin client has no stage, and a stage coordinates nothing. */
+/** Coordinator and stage share messages only and never load each other: a thin client, for one, contains no stage. */
 import { expect, test } from 'vitest'
 import { loadedBy } from './loading.ts'
 import { source } from './repository.ts'

@@ -1,4 +1,4 @@
-/** How much a file, a function and a folder may hold. */
+/** Limits on the size of files, functions and folders. */
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { crowdedFolders, isExcepted, largeFiles, longFiles, longFunctions } from './exceptions.ts'
@@ -33,7 +33,7 @@ test('no file over 256 KiB without a reason', () => {
   ).toEqual([])
 })
 
-test('a function is named by itself or by what it is given to', () => {
+test('a function is named by itself, or by the variable, property or call that receives it', () => {
   expect(functionName('export ', 'async function* walk(from: Path) {')).toBe('walk')
   expect(functionName('  const repair = ', 'async (finder: Finder): Promise<void> => {')).toBe('repair')
   expect(functionName('  const sum: Sum = ', '(a, b) => {')).toBe('sum')
@@ -41,7 +41,7 @@ test('a function is named by itself or by what it is given to', () => {
   expect(functionName('  return { onMessage: ', '(message) => {')).toBe('onMessage')
 })
 
-/** Lower it whenever the list has become shorter; never raise it. */
+/** Lower this number whenever the list gets shorter; never raise it. */
 const longFunctionsAtMost = 7
 
 test('a function fits a screen: at most 70 lines outside tests', () => {
@@ -64,7 +64,7 @@ test('a function fits a screen: at most 70 lines outside tests', () => {
   expect(longFunctions.length).toBeLessThanOrEqual(longFunctionsAtMost)
 })
 
-test('a folder of session or swarm shows at most twelve files', () => {
+test('a folder of session or swarm has at most twelve files', () => {
   const counts = new Map<string, number>()
   for (const { path } of files) {
     if (!/^packages\/(session|swarm)\/src\//.test(path)) continue

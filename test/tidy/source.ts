@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Folders that hold what tools made. */
+/** Folders with generated files. */
 const skipped = new Set(['node_modules', '.git', 'dist', 'coverage', '.vite'])
 
 /** A file of the repository; `path` is relative to the root, with forward slashes on every platform. */
@@ -15,10 +15,10 @@ export interface SourceFile {
   readonly bytes: number
 }
 
-/** TypeScript or JavaScript, read and taken apart. */
+/** A TypeScript or JavaScript file, read and parsed. */
 export interface CodeFile extends SourceFile {
   readonly text: string
-  /** The text with comments blanked; line numbers stay. */
+  /** The text with comments replaced by blanks; line numbers stay. */
   readonly code: string
   readonly imports: readonly Import[]
   /** Runs in tests only: tests, what they share, conformance suites. */

@@ -12,7 +12,7 @@ const chunkBytes = 2 ** 20
 /** More than a drive's buffer can hide; written in under a second by anything faster than a memory card. */
 const defaultBytes = 64 * chunkBytes
 
-/** Writes, flushes and reads one file at `path`. The caller removes the file. */
+/** Writes, flushes and reads one file at `path`. The caller removes the folder that holds it. */
 export async function measureDisk(
   clock: Clock,
   path: string,

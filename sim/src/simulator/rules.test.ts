@@ -18,7 +18,7 @@ const worldOf = async (seed: number): Promise<World> => {
   return world
 }
 
-/** Forms a swarm and runs it into the middle of an answer. @returns a stage of that answer */
+/** Runs the world into the middle of an answer. @returns a stage of that answer */
 async function answering(world: World): Promise<string> {
   const generation = await world.ask('c0', request(world))
   await world.loop.until(() => generation.tokens.length >= 5, 10_000)

@@ -2,8 +2,8 @@ import { BlockList, isIPv6 } from 'node:net'
 
 /**
  * Addresses of this machine, of local networks and of overlays that look like one (RFC 1918, 3927, 4193, 4291, 6598).
- * Only there does a socket of its own matter: over the internet the journey hides what libp2p costs, and a second
- * connection through a router's mapping would often fail.
+ * Only there does a separate socket pay: over the internet the latency of the path dwarfs libp2p's overhead, and a second
+ * connection through NAT would often fail.
  */
 const nearby = new BlockList()
 nearby.addSubnet('127.0.0.0', 8)
@@ -17,8 +17,8 @@ nearby.addSubnet('fc00::', 7, 'ipv6')
 nearby.addSubnet('fe80::', 10, 'ipv6')
 
 /**
- * Whether who is seen at `address` can connect to `host`, an address that is listened at: what listens for its own
- * machine only does not hear others, and what listens at an address of a network is not asked from this machine's own.
+ * Whether a peer seen at `address` can connect to a listener at `host`. A listener on loopback accepts connections from
+ * its own machine only, and a peer seen at a loopback address is not directed to a listener at a network address.
  */
 export function reaches(address: string, host: string): boolean {
   if (isIPv6(address) !== isIPv6(host)) return false

@@ -1,11 +1,11 @@
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { limits } from '../limits.ts'
 
-/** Where peers may be reached. Bounded: the peer learned of longest ago is forgotten first. */
+/** Addresses of peers. Bounded: the peer whose addresses were learned longest ago is forgotten first. */
 export interface AddressBook {
   learn(peerId: string, addresses: readonly string[]): void
   knows(peerId: string): boolean
-  /** What can be dialled, each ending in `/p2p/<peerId>`; what is no address, or another peer's, is left out. */
+  /** Addresses to dial, each ending in `/p2p/<peerId>`. Malformed addresses and those of other peers are left out. */
   find(peerId: string): Multiaddr[]
 }
 
@@ -24,7 +24,7 @@ export function createAddressBook(): AddressBook {
         const address = parseAddress(text)
         if (address === undefined) return []
         const named = peerIn(address)
-        // Who names a peer may have made the id up, and then no address can end in it.
+        // A peer id from the network may be malformed, and then no address can end in it.
         const dialled = named === undefined ? parseAddress(`${address.toString()}/p2p/${peerId}`) : address
         return dialled !== undefined && peerIn(dialled) === peerId ? [dialled] : []
       }),

@@ -1,9 +1,8 @@
 import { isFunction, isObject } from './speed-ups/report.ts'
 
 /**
- * Cancels the timer with which a stopped libp2p node would tell its own peer store, a second later, that it listens
- * nowhere any more: nobody reads that, and a process would stay a second longer for it. A libp2p that is built in
- * another way only keeps its timer.
+ * Cancels the timer with which a stopped libp2p node updates its own peer store a second later. Nothing reads that update,
+ * and the timer would keep the process alive for a second. In a libp2p with other internals the timer just stays.
  */
 export function stopAddressTimer(node: unknown): void {
   const components: unknown = isObject(node) ? node['components'] : undefined

@@ -18,19 +18,19 @@ export interface Libp2pTransportOptions {
   readonly privateKey: Uint8Array
   readonly clock: Clock
   readonly logger: Logger
-  /** Multiaddrs; `[]` only dials. Default: any free port of this machine's own 127.0.0.1. */
+  /** Multiaddrs to listen on; with `[]` the transport only dials. Default: any free port of 127.0.0.1. */
   readonly listen?: readonly string[]
-  /** Told to others instead of what is listened on: a router's mapping, a proxy. */
+  /** Addresses to announce in place of those listened on, such as a NAT mapping or a proxy. */
   readonly announce?: readonly string[]
-  /** What to dial instead of some addresses, for links that are given a shape. */
+  /** Addresses to dial in place of others, for shaped links. */
   readonly dialInstead?: DialInstead
-  /** Finds peers with the same tag in the local network, and is found. Default: neither. */
+  /** Discovers peers with the same tag by mDNS and announces this one. Default: off. */
   readonly mdns?: { readonly serviceTag: string; readonly intervalMs?: number }
   /** Protocols whose channels between near peers get a socket of their own; not where links have a shape or a proxy. Default: none. */
   readonly direct?: { readonly protocols: readonly string[]; readonly random: Random }
-  /** Takes part in the directory of all Shoal peers. Default: not. */
+  /** Takes part in the directory of all Shoal peers. Default: off. */
   readonly directory?: DirectoryOptions
-  /** False leaves libp2p as it is, for measurements. Default true. */
+  /** False leaves libp2p unmodified, for measurements. Default: true. */
   readonly speedUps?: boolean
 }
 
@@ -75,7 +75,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   })
 }
 
-/** Null where all channels are streams. A peer that announces other addresses than its own is reached through those only. */
+/** Null when all channels are streams, as at a peer with `announce`, which must be reached through those addresses only. */
 async function directChannelsFor(
   { direct, announce, dialInstead, clock, logger }: Libp2pTransportOptions,
   listen: readonly string[],
@@ -89,7 +89,7 @@ async function directChannelsFor(
   )
 }
 
-/** IP addresses in the multiaddrs that are listened at. */
+/** IP addresses of the multiaddrs that are listened on. */
 function hostsOf(listen: readonly string[]): string[] {
   return listen.flatMap((text) => {
     const address = parseAddress(text)

@@ -1,7 +1,7 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import { badAddress, peerVanished } from '../errors.ts'
 
-/** Errors of libp2p that mean: this can never be dialled. */
+/** Names of libp2p errors for addresses that can never be dialled. */
 const neverDialled = new Set([
   'InvalidMultiaddrError',
   'InvalidPeerIdError',
@@ -12,13 +12,13 @@ const neverDialled = new Set([
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '')
 
-/** libp2p tries several addresses and gathers what went wrong. */
+/** The messages of a libp2p error, which may aggregate those of several addresses. */
 function sentenceOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(sentenceOf).join('; ')
   return messageOf(error)
 }
 
-/** What a failed dial means to the caller. An abort stays the caller's own reason. */
+/** Maps a failed dial to a ShoalError. An abort keeps the caller's reason. */
 export function dialFailure(
   error: unknown,
   peer: string,
@@ -37,7 +37,7 @@ export function dialFailure(
 
 export const isUnsupportedProtocol = (error: unknown): boolean => nameOf(error) === 'UnsupportedProtocolError'
 
-/** A port that is taken, and everything else that stops a transport from listening. */
+/** Maps a failure to listen: `in-use` for a taken port, `bad-request` for everything else. */
 export function listenFailure(error: unknown, listen: readonly string[]): ShoalError {
   const sentence = sentenceOf(error)
   const taken = sentence.includes('EADDRINUSE')

@@ -34,7 +34,7 @@ export function closeIdleConnections(
       }),
     )
   }
-  // Seen without a stream at two turns: a lookup between them looks like idleness, which costs it one more dial.
+  // A connection is idle when two turns find it without a stream. A lookup between them is missed, at the cost of a dial.
   return every(clock, limits.idleConnectionMs, turn, (error) =>
     logger.debug('idle-connections-failed', { reason: messageOf(error) }),
   )

@@ -33,14 +33,14 @@ export function readPeerKey(key: Uint8Array): Ed25519PrivateKey {
 export function publicKeyOf(peerId: string): PublicKey | undefined {
   try {
     const parsed = peerIdFromString(peerId)
-    // Many texts name one id; only the one that `toString` gives is that peer, so that ids can be compared as text.
+    // Several texts encode one id. Only the canonical text counts, so that ids can be compared as text.
     return parsed.type === 'Ed25519' && parsed.toString() === peerId ? parsed.publicKey : undefined
   } catch {
     return undefined
   }
 }
 
-/** Whether `signature` over `bytes` is by the key inside `peerId`; false for anything malformed. */
+/** Whether the key inside `peerId` made `signature` over `bytes`; false for malformed input. */
 export async function verifySignature(
   peerId: string,
   bytes: Uint8Array,
@@ -51,7 +51,7 @@ export async function verifySignature(
   try {
     return await key.verify(bytes, signature)
   } catch {
-    // 32 bytes that are not a point on the curve are an id that nobody can sign for.
+    // The 32 bytes are not a point on the curve: no key can sign for this id.
     return false
   }
 }

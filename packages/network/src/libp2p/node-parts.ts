@@ -16,9 +16,9 @@ import type { SpeedUpReport } from './speed-ups/report.ts'
 import type { HeardListener } from './transport.ts'
 
 /**
- * A stream's window, and so what a transfer may put in front of a small frame on another channel. An 8 KB round trip
- * beside a transfer, two busy cores: 30 to 68 ms with 4 MiB, 16 to 21 with 1 MiB, 5 to 10 with 512 KiB, and the transfer
- * no slower. 512 KiB in flight still fill 200 Mbit/s at 20 ms.
+ * Window of a stream, which bounds the head-of-line blocking of a small frame by a transfer on another stream. An 8 KB
+ * round trip beside a transfer on two busy cores took 30 to 68 ms with 4 MiB, 16 to 21 ms with 1 MiB and 5 to 10 ms with
+ * 512 KiB, with no slower transfer. 512 KiB in flight still fill 200 Mbit/s at 20 ms.
  */
 const streamWindowBytes = 512 * 1024
 
@@ -40,10 +40,10 @@ export function connectionParts(dialInstead: DialInstead | undefined, report: Sp
   }
 }
 
-/** Services that every node has. */
+/** Services of every node. */
 export const ownServices = {
   identify: identify(),
-  // libp2p's own monitor pings each connection and drops it when that fails: a ping of ours must not take its stream.
+  // libp2p's connection monitor drops a connection whose ping fails: this package's pings must not use up its streams.
   ping: ping({
     maxInboundStreams: limits.channelsPerProtocol,
     maxOutboundStreams: limits.channelsPerProtocol,
@@ -55,17 +55,17 @@ export const connectionLimits = {
     maxConnections: limits.connections,
     inboundConnectionThreshold: limits.inboundConnectionsPerSecond,
     maxIncomingPendingConnections: limits.pendingConnections,
-    // Membership decides which peers are dialled again, and when.
+    // Membership, not libp2p, decides which peers are dialled again.
     reconnectRetries: 0,
   },
-  // Beats tell sooner that a peer hangs; this only removes connections that no packet passes any more. A stop of the
-  // event loop for some seconds must not cost a connection (the default is 5 s).
+  // Beats detect a hanging peer sooner; this monitor only removes dead connections. A block of the event loop for some
+  // seconds must not cost a connection (the default timeout is 5 s).
   connectionMonitor: { pingInterval: 10_000, pingTimeout: { minTimeout: 15_000 } },
 }
 
 /**
- * mDNS that tells `listeners` of each peer it hears of, each time. libp2p's own event of a discovery comes for every peer
- * that is met in any way.
+ * mDNS that calls `listeners` each time it hears of a peer. libp2p's own discovery event also fires for peers that were
+ * met in other ways.
  */
 export function hearingMdns(
   { serviceTag, intervalMs = 10_000 }: { readonly serviceTag: string; readonly intervalMs?: number },

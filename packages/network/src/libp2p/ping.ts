@@ -5,8 +5,8 @@ const pingProtocol = '/ipfs/ping/1.0.0'
 const pingBytes = 32
 
 /**
- * One round trip in milliseconds, measured on a stream that is open already, by the injected clock. The ping service's
- * own figure is in whole milliseconds, which on a LAN is zero.
+ * Measures one round trip in milliseconds by the injected clock, on an open stream. The ping service reports whole
+ * milliseconds, which is zero on a LAN.
  */
 export async function measureRoundTrip(
   connection: Connection,

@@ -1,9 +1,9 @@
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 
-/** Addresses to dial instead of others, without `/p2p/…`: a relay of this peer's own on its way to somebody. */
+/** Addresses to dial in place of others, without `/p2p/…`, such as a relay between this peer and another. */
 export type DialInstead = Readonly<Record<string, string>>
 
-/** Where to dial for an address: what stands for its beginning, with the rest of it. */
+/** The address to dial for another: its replaced beginning, and the rest of it. */
 export function redirected(address: Multiaddr, instead: DialInstead): Multiaddr {
   const [network, transport, ...rest] = address.getComponents()
   if (network === undefined || transport === undefined) return address
@@ -18,7 +18,7 @@ interface Dials {
   dial(address: Multiaddr, options: object): unknown
 }
 
-/** A transport factory that dials elsewhere: every dial of the node passes here, whoever asked for it. */
+/** Wraps a transport factory so that every dial of the node is redirected. */
 export function withRedirectedDials<Components, Made extends object>(
   make: (components: Components) => Made,
   instead: DialInstead,

@@ -64,13 +64,13 @@ export function createStreamChannel(
   const endedWithoutGoodbye = (): void => channel.broke(new Error('it ended without a goodbye'))
   stream.addEventListener('close', (event) => channel.broke(event.error))
   stream.addEventListener('remoteCloseWrite', () => queueMicrotask(endedWithoutGoodbye))
-  // What happened before these listeners were here: libp2p delivers what it has buffered in a microtask, then this.
+  // Events before these listeners were added: libp2p delivers its buffer in a microtask, and this check comes after it.
   if (stream.status !== 'open' || stream.remoteWriteStatus === 'closed')
     queueMicrotask(() => queueMicrotask(endedWithoutGoodbye))
   return channel
 }
 
-/** Says goodbye and ends the stream; one whose other side does not end it too is aborted after a while. Never rejects. */
+/** Sends goodbye and ends the stream, and aborts it when the other side does not end in time. Never rejects. */
 async function endStream(stream: Stream, remotePeer: string, clock: Clock, logger: Logger): Promise<void> {
   const abandoned = new AbortController()
   const timer = clock.after(limits.closeTimeoutMs, () =>
@@ -84,7 +84,7 @@ async function endStream(stream: Stream, remotePeer: string, clock: Clock, logge
     stream.send(packGoodbye())
     await stream.close({ signal: abandoned.signal })
   } catch (error) {
-    // The stream broke before the goodbye left: the other side sees that, and this side wanted it gone.
+    // The stream broke before the goodbye left. The other side sees that, and this side was closing anyway.
     logger.debug('goodbye-unsent', { peer: remotePeer, reason: messageOf(error) })
   }
 }

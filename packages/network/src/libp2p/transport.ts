@@ -20,13 +20,13 @@ import { createStreamChannel } from './stream-channel.ts'
 export type SwarmNode = Libp2p<{ identify: Identify; ping: Ping }>
 
 export interface Libp2pTransport extends Transport {
-  /** Peers that mDNS hears of, each time it does; none without the `mdns` option. */
+  /** Calls `listener` each time mDNS hears of a peer; never without the `mdns` option. */
   onDiscovery(listener: HeardListener): void
-  /** The speed-ups that are at work: those of both kinds of connection show once there is one. */
+  /** Speed-ups in use. Those of a kind of connection appear after the first connection of that kind. */
   readonly speedUps: ReadonlySet<SpeedUp>
   /** Null without the `directory` option. */
   readonly directory: Directory | null
-  /** Channels to a peer that have a socket of their own. */
+  /** Number of channels to a peer with a socket of their own. */
   directChannels(peerId: string): number
 }
 
@@ -37,7 +37,7 @@ export interface Libp2pTransportParts {
   readonly logger: Logger
   readonly speedUps: ReadonlySet<SpeedUp>
   readonly directory: Directory | null
-  /** Who serves which protocol; this transport fills it. */
+  /** Handlers by protocol, which this transport fills. */
   readonly handlers: Map<string, (channel: Channel) => void>
   /** Null when all channels are streams. */
   readonly direct: DirectChannels | null
@@ -47,7 +47,7 @@ export interface Libp2pTransportParts {
 
 export type HeardListener = (peerId: string, addresses: readonly string[]) => void
 
-/** A second try is for a connection that two simultaneous dials made twice, and of which one is being given up. */
+/** Two attempts: simultaneous dials can make two connections, of which one is closed while a stream opens on it. */
 const openAttempts = 2
 
 export class Libp2pNodeTransport implements Libp2pTransport {
@@ -170,7 +170,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       .filter((connection) => connection.status === 'open' && connection.remotePeer.toString() === peerId)
   }
 
-  /** Asked afresh: what identify told at the start may not have come yet, or be old. */
+  /** Asks the peer again, since the protocols that identify reported may be missing or outdated. */
   async #spokenBy(connection: Connection, signal: AbortSignal): Promise<readonly string[]> {
     try {
       return (await this.#node.services.identify.identify(connection, { signal })).protocols
@@ -200,7 +200,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       maxInboundStreams: limits.channelsPerProtocol,
       maxOutboundStreams: limits.channelsPerProtocol,
     }
-    // The handler is in place when this returns; what follows only tells peers that identified us before.
+    // The handler is in place when this returns; the promise only covers the update of peers that have identified this one.
     this.#node.handle(protocol, onStream, options).catch((error: unknown) => {
       this.#logger.warn('protocol-unannounced', { protocol, reason: messageOf(error) })
     })
