@@ -56,6 +56,11 @@ export function parseMemory(value: string): number {
   }
 }
 
+/** A size as for memory, or 0. */
+export function parseDiskSize(value: string): number {
+  return value.trim() === '0' ? 0 : parseMemory(value)
+}
+
 /** `a:b` to the blocks `[a, b)`. */
 export function parseBlocks(value: string): [number, number] {
   const match = /^(\d+):(\d+)$/.exec(value)

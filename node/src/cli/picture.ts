@@ -72,11 +72,41 @@ export function swarmPicture(status: SwarmStatus): string[] {
       ? 'every block is held'
       : `nobody holds block${missing.length > 1 ? 's' : ''} ${missing.join(', ')}`
   const bar = blockBar(status.blockCount, (block) => (status.coverage[block] ?? 0) > 0)
+  const problems = status.peers.flatMap(({ peer, problem, liveness }) =>
+    problem === undefined || liveness === 'dead' || liveness === 'left'
+      ? []
+      : [colours.red(`  ${shortPeer(peer)}  ${printable(problem)}`)],
+  )
   return [
     `${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
     ...byBlocks(status.peers).map((peer) => peerLine(peer, status.blockCount, status.peers)),
     `  ${'all'.padEnd(8)}  ${(missing.length === 0 ? colours.green : colours.red)(bar)}  ${coverage}`,
+    ...copiesText(status),
+    ...problems,
   ]
+}
+
+/** Text of another peer without what a terminal takes for a command. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, ' ')
+}
+
+/** How many peers have the weights; those that only one of several peers has are lost with it. */
+function copiesText({ copies, model, peers }: SwarmStatus): string[] {
+  // The demo model comes with the program, so every node has all of its weights.
+  if (model === 'demo') return []
+  if (copies === undefined || peers.filter(({ liveness }) => liveness === 'alive').length < 2) return []
+  const single = [
+    ...(copies.embedding === 1 ? ['the embedding'] : []),
+    ...copies.blocks.flatMap((count, block) => (count === 1 ? [`block ${block}`] : [])),
+    ...(copies.head === 1 ? ['the head'] : []),
+  ]
+  const least = Math.min(copies.embedding, copies.head, ...copies.blocks)
+  if (single.length === 0)
+    return least === 0 ? [] : [`  weights   all weights are on the disks of at least ${least} peers`]
+  const named =
+    single.length > 8 ? `${single.slice(0, 8).join(', ')} and ${single.length - 8} more` : single.join(', ')
+  return [colours.red(`  weights   only one peer has those of ${named}; they are lost with it`)]
 }
 
 /** `peer [0, 2) → peer [2, 4)`. */

@@ -82,6 +82,38 @@ test('the picture shows peers in the order of their blocks and names what is mis
   expect(lines.at(-1)).toMatch(/nobody holds block 3$/)
 })
 
+test('the picture counts the peers that have the weights, and says which peer cannot load its blocks', () => {
+  const peers = [
+    peer('aaaaaaa', { blocks: [0, 2] }),
+    peer('bbbbbbb', { problem: 'blocks 2 to 3 cannot be loaded: the disk is full\u001b[2J' }),
+  ]
+  const status: SwarmStatus = {
+    model: 'tiny',
+    manifest: 'abcdef0123456789',
+    profile: 'f32',
+    blockCount: 2,
+    peers,
+    coverage: [1, 1],
+    covered: true,
+    copies: { embedding: 1, blocks: [2, 1], head: 2 },
+    snapshotHash: 's',
+    planHash: 'p',
+    placements: [],
+  }
+  const lines = swarmPicture(status)
+  expect(lines.at(-2)).toMatch(
+    /weights {3}only one peer has those of the embedding, block 1; they are lost with it/,
+  )
+  expect(lines.at(-1)).toMatch(/bbbbbbb {2}blocks 2 to 3 cannot be loaded: the disk is full \[2J/)
+  const safe = { ...status, peers: [peers[0]!, peer('ccccccc', {})] }
+  expect(swarmPicture({ ...safe, copies: { embedding: 3, blocks: [2, 2], head: 2 } }).at(-1)).toBe(
+    '  weights   all weights are on the disks of at least 2 peers',
+  )
+  expect(swarmPicture({ ...safe, peers: [peers[0]!] }).at(-1)).toMatch(/every block is held$/)
+  // The demo model comes with the program, so nothing of it can be lost with a peer.
+  expect(swarmPicture({ ...safe, model: 'demo' }).at(-1)).toMatch(/every block is held$/)
+})
+
 test('the picture names the leader and the ranks of a group', () => {
   const peers = [
     peer('aaaaaaa', { blocks: [0, 2], group: { ranks: ['12D3KooWbbbbbbb'], speeds: [16, 16] } }),

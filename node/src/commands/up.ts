@@ -18,7 +18,7 @@ import {
   addStartedOptions,
 } from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
-import { parseAddress, parseBlocks, parseMemory, parseSpeeds } from '../cli/parse.ts'
+import { parseAddress, parseBlocks, parseDiskSize, parseMemory, parseSpeeds } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
 import { serveInFolder } from '../cli/serve-in-folder.ts'
@@ -31,6 +31,7 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, S
   readonly listen?: string[]
   readonly memory?: number
   readonly sessionMemory?: number
+  readonly spareDisk?: number
   readonly device: string
   readonly blocks?: [number, number]
   readonly groups?: boolean
@@ -45,6 +46,7 @@ const memoryShare = 0.8
 /** Events that the swarm itself logs, with more detail. */
 const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set([
   'blocks-changed',
+  'span-loading-failed',
   'session-opened',
   'session-moved',
   'self-expired',
@@ -76,6 +78,11 @@ export function addUpCommand(program: Command): void {
       '--session-memory <SIZE>',
       'memory beside --memory for more concurrent answers; it does not count for the number of blocks',
       parseMemory,
+    )
+    .option(
+      '--spare-disk <SIZE>',
+      'disk for copies of weights that other nodes may lose; 0 for none (default: half of what is free beyond 1 GiB)',
+      parseDiskSize,
     )
     .addOption(
       new Option('--device <KIND>', 'what computes')
@@ -202,6 +209,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     lan: flags.lan ?? false,
     memoryBytes: flags.memory ?? Math.floor(availableMemoryBytes() * memoryShare),
     ...(flags.sessionMemory !== undefined && { sessionMemoryBytes: flags.sessionMemory }),
+    ...(flags.spareDisk !== undefined && { spareDiskBytes: flags.spareDisk }),
     threads: threadsOf(flags),
     dataFolder: context.dataFolder,
     signal: context.signal,

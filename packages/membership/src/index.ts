@@ -15,6 +15,7 @@
  * await membership.close()
  */
 export { createConduct, type Conduct } from './neighbours/conduct.ts'
+export { memberLimits } from './limits.ts'
 export { createMembership } from './membership.ts'
 export { hardwareRules, openHardware, sealHardware, type HardwareRecord } from './records/hardware-record.ts'
 export type { Liveness } from './liveness/liveness.ts'
@@ -27,6 +28,7 @@ export {
 } from './options.ts'
 export {
   memberStates,
+  type MemberDisk,
   type MemberGroup,
   type MemberHardware,
   type MemberRecord,

@@ -26,6 +26,10 @@ export const memberLimits = {
   maxGroupRanks: 8,
   /** Highest speed of a rank. Speeds are small whole numbers: plans give the fastest rank 16. */
   maxRankSpeed: 1000,
+  /** Ranges of units in a record's `disk`: 32 of them take half a KiB. Spans and copies are few ranges. */
+  maxDiskRanges: 32,
+  /** Characters of the reason why a peer cannot load its blocks. */
+  maxProblemLength: 256,
   /** Characters of a version, and of the names of a device, a machine and a numeric class. */
   maxNameLength: 128,
   /** Faults at which a neighbour is shut out. One damaged frame may have another cause than malice, eight have not. */

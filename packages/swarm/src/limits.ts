@@ -2,6 +2,12 @@
 export const swarmLimits = {
   /** Answering a hello is a few microseconds of work; ten seconds cover a machine that is packing a model. */
   helloTimeoutMs: 10_000,
+  /** How often a node looks whether it is to fetch a copy: copies guard against losses that are hours apart. */
+  copiesTurnMs: 5_000,
+  /** A copy is fetched when it has been wanted for so long: most peers that vanish are back sooner. Also the time between two tries. */
+  copiesSettleMs: 15_000,
+  /** Of a disk, what copies for others never touch. */
+  diskReserveBytes: 1024 ** 3,
   /** Dialling over the internet with a relay takes up to about three seconds. */
   dialTimeoutMs: 10_000,
   /** Interval and total time of asking a peer that is joining or packing itself: packing some gigabytes takes a minute or two. */

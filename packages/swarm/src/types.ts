@@ -103,6 +103,8 @@ export interface PeerStatus {
   readonly self: boolean
   /** The group that it leads by the plan: other ranks, and speeds of all, its own first. */
   readonly group?: { readonly ranks: readonly string[]; readonly speeds: readonly number[] }
+  /** Why it does not hold what the plan wants of it; absent when it does. */
+  readonly problem?: string
   /** Weights that others have given it, as it says when it is asked; absent when it was not. */
   readonly fetchedBytes?: number
 }
@@ -117,6 +119,8 @@ export interface SwarmStatus {
   /** Live holders of each block. */
   readonly coverage: readonly number[]
   readonly covered: boolean
+  /** How many live peers have weights on disk or in memory: what only one has is lost with it. */
+  readonly copies?: { readonly embedding: number; readonly blocks: readonly number[]; readonly head: number }
   readonly snapshotHash: string
   readonly planHash: string
   /** The plan. With `group`, its ranks compute these blocks together with `peer`. */
@@ -163,6 +167,12 @@ export type SwarmEvent =
       readonly incarnation: number
       readonly next: number
       readonly cause: 'stood-still' | 'held-dead' | 'older-record'
+    }
+  /** Blocks that the plan wants of this node cannot be loaded; it tries again later. */
+  | {
+      readonly event: 'span-loading-failed'
+      readonly blocks: readonly [number, number]
+      readonly reason: string
     }
   | { readonly event: 'draining' | 'stopped' }
 

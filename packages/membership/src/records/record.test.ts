@@ -33,6 +33,30 @@ test('a record holds the group that serves its span; a record of an older releas
   expect(decodeRecord(encodeRecord(older))).toEqual(older)
 })
 
+test('a record tells which weights are on its disk, and why its owner does not follow the plan', () => {
+  const disk = {
+    units: [
+      { start: 0, end: 3 },
+      { start: 5, end: 6 },
+    ],
+    spareBytes: 2 ** 30,
+  }
+  const told = { ...record, disk, problem: 'blocks 0 to 1 cannot be loaded' }
+  expect(decodeRecord(encodeRecord(told))).toEqual(told)
+})
+
+test.each([
+  ['an empty range', { units: [{ start: 2, end: 2 }], spareBytes: 0 }],
+  [
+    'more ranges than a record may have',
+    { units: Array.from({ length: 33 }, () => ({ start: 0, end: 1 })), spareBytes: 0 },
+  ],
+  ['no room', { units: [] }],
+  ['no map', 7],
+])('a disk with %s is refused', (_, disk) => {
+  expect(() => decodeRecord(encode({ ...record, disk }))).toThrow('a member record was refused')
+})
+
 test.each([
   ['no ranks', { ...record.group, ranks: [], speeds: [1] }],
   [

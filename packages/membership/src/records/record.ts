@@ -33,6 +33,17 @@ export interface MemberGroup {
   readonly alone: MemberHardware
 }
 
+/** The model's weights on a peer's disk, for others to fetch. */
+export interface MemberDisk {
+  /**
+   * Units that are there whole and verified, as ascending half-open ranges of their places in the model: the embedding,
+   * the blocks, the head.
+   */
+  readonly units: readonly BlockRange[]
+  /** Bytes of further weights that this peer would keep as copies; rounded down, so that the record changes seldom. */
+  readonly spareBytes: number
+}
+
 export const memberStates = ['joining', 'serving', 'draining', 'left'] as const
 export type MemberState = (typeof memberStates)[number]
 
@@ -66,6 +77,10 @@ export interface MemberRecord {
   readonly machine?: string
   /** The group that serves `span`; absent while the peer serves alone, or in a group that no plan has formed. */
   readonly group?: MemberGroup
+  /** Absent in peers that keep no weights for others. */
+  readonly disk?: MemberDisk
+  /** Why this peer does not do what the plan wants of it, as a sentence; absent or empty when it does. */
+  readonly problem?: string
 }
 
 /** Deterministic CBOR. */
@@ -94,6 +109,8 @@ export function decodeRecord(bytes: Uint8Array): MemberRecord {
     ...(fields.has('rates') ? { rates: perPeer(fields, 'rates', memberLimits.maxRates) } : {}),
     ...(fields.has('machine') ? { machine: text(fields, 'machine', memberLimits.maxNameLength) } : {}),
     ...(fields.has('group') ? { group: group(asMap(fields.get('group'), 'group')) } : {}),
+    ...(fields.has('disk') ? { disk: disk(asMap(fields.get('disk'), 'disk')) } : {}),
+    ...(fields.has('problem') ? { problem: text(fields, 'problem', memberLimits.maxProblemLength) } : {}),
   }
 }
 
@@ -186,6 +203,21 @@ function group(fields: Fields): MemberGroup {
       return speed
     }),
     alone: hardware(asMap(fields.get('alone'), 'alone')),
+  }
+}
+
+function disk(fields: Fields): MemberDisk {
+  const units: unknown = fields.get('units')
+  if (!Array.isArray(units) || units.length > memberLimits.maxDiskRanges)
+    throw refuse(`units is no list of at most ${memberLimits.maxDiskRanges} ranges`)
+  return {
+    units: units.map((range: unknown) => {
+      const bounds = asMap(range, 'a range of units')
+      const [start, end] = [count(bounds, 'start'), count(bounds, 'end')]
+      if (start >= end) throw refuse(`the range of units ${start}:${end} is empty`)
+      return { start, end }
+    }),
+    spareBytes: count(fields, 'spareBytes'),
   }
 }
 

@@ -27,7 +27,7 @@ function makeEngine(tokenizer: Tokenizer | null = letters): Engine {
   const device = createFakeDevice()
   const open = async (end: number, tokenBudget: number): Promise<HiddenSession> => {
     if (refusal !== null) throw refusal
-    const runner = await device.loadBlocks({ start: 0, end }, { memory: createMemoryBudget(1) })
+    const runner = await device.loadBlocks({ start: 0, end }, { memory: createMemoryBudget(2 ** 30) })
     device.loaded.clear()
     const session = await createLocalSession([runner], { session: `s${opened.length}`, tokenBudget })
     const entry = { tokenBudget, session, closed: 0 }

@@ -13,7 +13,7 @@ import { agent } from './ask-peer.ts'
 import { packReference } from '../weights/local-manifest.ts'
 import { profileOf } from '../generation/local-engine.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
-import { openReference } from '../weights/reference.ts'
+import { embeddedReference, openReference } from '../weights/reference.ts'
 
 export interface JoinModelOptions {
   readonly role: 'node' | 'client'
@@ -89,7 +89,7 @@ export async function joinModel(
   store = await openModelStore(
     dataFolder,
     manifest,
-    { clock, reference, peers, onProgress },
+    { clock, reference: reference ?? (await embeddedReference(manifest)), peers, onProgress },
     packed ?? undefined,
   )
   if (role === 'node') serveBlobs(transport, store.blobs, logger)

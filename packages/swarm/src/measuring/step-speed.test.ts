@@ -28,7 +28,7 @@ beforeEach(async () => {
       numericClass: 'one',
       loadBlocks: async () => inner,
     } as unknown as Device)
-    .loadBlocks({ start: 0, end: 3 }, { memory: createMemoryBudget(1) })
+    .loadBlocks({ start: 0, end: 3 }, { memory: createMemoryBudget(2 ** 30) })
   await runner.open('s', 100)
 })
 

@@ -53,5 +53,10 @@ test('a lost fixed span is withdrawn from the record, and loaded again later', a
   device.before = () => undefined
   await swarm.until(() => seen() !== null, swarmLimits.spanRetryMs + 2000)
   expect(keeper.held()).toEqual(blocks)
-  expect(events).toEqual([[2, 4], null, [2, 4]].map((range) => ({ event: 'blocks-changed', blocks: range })))
+  expect(events).toEqual([
+    { event: 'blocks-changed', blocks: [2, 4] },
+    { event: 'blocks-changed', blocks: null },
+    { event: 'span-loading-failed', blocks: [2, 4], reason: 'a rank is gone' },
+    { event: 'blocks-changed', blocks: [2, 4] },
+  ])
 })

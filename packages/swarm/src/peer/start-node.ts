@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { onAbort, ShoalError, type SystemDependencies } from '@shoal/host'
-import { nextIncarnation } from '@shoal/host/node'
+import { freeDiskBytes, nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
 import type { Device } from '@shoal/runtime'
 import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
+import { createDiskCopies } from '../placement/copies/disk-copies.ts'
 import type { SpanKeeper } from '../placement/span-keeper.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
@@ -49,6 +50,8 @@ export interface NodeOptions {
    * for it, so that it has room for more answers at once.
    */
   readonly sessionMemoryBytes?: number | undefined
+  /** Most bytes on disk of weights that the node keeps for others, not serving them; by default half of what is free. */
+  readonly spareDiskBytes?: number | undefined
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
   /** Take part in groups that plans form; the same word for peers that share a machine. */
@@ -142,6 +145,7 @@ async function start(
   keeper.start()
   measureAlways({ clock, logger, transport, manifest, rates, steps, member }, hardware, scope)
   await firstDecision(keeper, signal)
+  keepCopies(dependencies, options, joined, member, scope)
   return servingPeer({ dependencies, options, joined, member, device, speed, publisher }, scope)
 }
 
@@ -199,6 +203,28 @@ function servingPeer(
     leave,
     close: () => scope.close(),
   }
+}
+
+/** Keeps copies of weights on spare disk, in the background. */
+function keepCopies(
+  { clock, logger }: SystemDependencies,
+  { dataFolder, spareDiskBytes = Number.POSITIVE_INFINITY }: NodeOptions,
+  { transport, manifest, store }: JoinedModel,
+  { membership, stageHost }: Member,
+  scope: Scope,
+): void {
+  const copies = createDiskCopies({
+    clock,
+    logger,
+    manifest,
+    store,
+    membership,
+    selfId: transport.peerId,
+    limitBytes: spareDiskBytes,
+    freeBytes: () => freeDiskBytes(dataFolder),
+    sessions: () => stageHost.sessions(),
+  })
+  scope.onClose(() => copies.close())
 }
 
 /** @throws {ShoalError} `wrong-range` for `--blocks` that the model does not have */

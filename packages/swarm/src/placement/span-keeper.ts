@@ -8,6 +8,7 @@ import { sameHolding, type Holding } from './holding.ts'
 import { swarmLimits } from '../limits.ts'
 import { chooseGapMovers } from './moving/gap-movers.ts'
 import { createReleases } from './moving/releases.ts'
+import { createProblems } from './problems.ts'
 import { watchStall } from './moving/stalled.ts'
 import type { SwarmEvent } from '../types.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
@@ -80,6 +81,7 @@ export function createSpanKeeper(
       schedule(span.group === undefined ? swarmLimits.spanRetryMs : swarmLimits.settleMs)
     },
   })
+  const problems = createProblems({ logger, membership, onEvent: (event) => options.onEvent(event) })
   const settled = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<never>()
   // Who has no fixed span does not wait for it.
@@ -173,6 +175,7 @@ export function createSpanKeeper(
           : releases.whenFree(givenUp(before, span), stillWanted, retiring.signal),
       )
       failure = null
+      problems.solved()
     } catch (error) {
       if (retiring.signal.aborted) return
       // Nothing has moved: the window is for moves.
@@ -186,12 +189,9 @@ export function createSpanKeeper(
           ranks: span.group.ranks,
           reason: messageOf(error),
         })
-      else
-        logger[putOff ? 'info' : 'error'](putOff ? 'move-put-off' : 'span-loading-failed', {
-          start: span.start,
-          end: span.end,
-          reason: messageOf(error),
-        })
+      else if (putOff)
+        logger.info('move-put-off', { start: span.start, end: span.end, reason: messageOf(error) })
+      else problems.loadingFailed(span, messageOf(error))
       // Nothing was loaded in vain, and nothing can be answered meanwhile.
       const soon = putOff && decision.action === 'swap' && decision.urgent
       const retryMs = soon ? swarmLimits.settleMs : swarmLimits.spanRetryMs
@@ -212,6 +212,7 @@ export function createSpanKeeper(
       if (decision.againAfterMs !== undefined) schedule(decision.againAfterMs)
       // Which idle node moves depends on session counts, whose changes nobody is told of.
       if (view.coverage().includes(0)) schedule(swarmLimits.unservedLookMs)
+      problems.solved()
       settled.resolve()
     } else if (
       failure !== null &&

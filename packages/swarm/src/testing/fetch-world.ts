@@ -15,7 +15,7 @@ import { createLinkRates } from '../measuring/link-rates.ts'
 import { createReputation, type PeerTransfer, type Reputation } from '../trust/reputation.ts'
 import { fetchUnits } from '../weights/blobs/fetch.ts'
 import { serveBlobs, type BlobSource } from '../weights/blobs/serve.ts'
-import { folderBlobs } from '../weights/folder-blobs.ts'
+import { folderBlobs } from '../weights/store/folder-blobs.ts'
 
 export const MiB = 1 << 20
 

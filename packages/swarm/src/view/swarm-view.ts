@@ -5,7 +5,6 @@ import {
   type BeatLoad,
   type Member,
   type MemberHardware,
-  type MemberRecord,
   type Membership,
   type Snapshot,
   type SnapshotMember,
@@ -27,7 +26,8 @@ import {
 import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import { remembered } from '../groups/remembered-shares.ts'
-import type { PeerStatus, SwarmStatus } from '../types.ts'
+import type { SwarmStatus } from '../types.ts'
+import { copiesOf, peerStatus } from './peer-status.ts'
 
 /** What one observer knows of a swarm: who is there, what the plan is, which routes exist. Reads only. */
 export interface SwarmView {
@@ -190,6 +190,7 @@ export function createSwarmView({
         peers: members.map((member) => peerStatus(member, selfId, membership.links())),
         coverage: coverage(),
         covered: covered(),
+        copies: copiesOf(members, config.blockCount),
         snapshotHash: snapshotHash(membership.snapshot()),
         planHash: planHash(now),
         placements: now.placements,
@@ -273,48 +274,8 @@ function noMember(peerId: string): SnapshotMember {
   }
 }
 
-function linksOf({ links, rates = {} }: MemberRecord): PeerStatus['links'] {
-  const peers = [...new Set([...Object.keys(links), ...Object.keys(rates)])]
-  return Object.fromEntries(
-    peers.map((peer) => [
-      peer,
-      {
-        rttMs: (links[peer] ?? 0) / 1000 || null,
-        mbps: Math.round((rates[peer] ?? 0) / 12_500) / 10 || null,
-      },
-    ]),
-  )
-}
-
 function loadsOf(members: readonly Member[]): ReadonlyMap<string, BeatLoad> {
   return new Map(
     members.flatMap(({ record, load }) => (load === null ? [] : [[record.peerId, load] as const])),
   )
-}
-
-function peerStatus(
-  { record, liveness, load }: Member,
-  selfId: string,
-  links: Readonly<Record<string, number>>,
-): PeerStatus {
-  const rttMicros = links[record.peerId]
-  return {
-    peer: record.peerId,
-    incarnation: record.incarnation,
-    state: record.state,
-    liveness,
-    // A joining peer's are those that it is loading.
-    blocks: record.span === null || record.state === 'joining' ? null : [record.span.start, record.span.end],
-    addresses: record.addresses,
-    memoryBytes: record.hardware.memoryBytes,
-    decodeMsPerBlock: record.hardware.decodeMicrosPerBlock / 1000,
-    numericClass: record.numericClass,
-    version: record.version,
-    rttMs: rttMicros === undefined ? null : rttMicros / 1000,
-    links: linksOf(record),
-    sessions: load?.sessions ?? 0,
-    busyPermille: load?.busyPermille ?? null,
-    self: record.peerId === selfId,
-    ...(record.group !== undefined && { group: { ranks: record.group.ranks, speeds: record.group.speeds } }),
-  }
 }

@@ -1,6 +1,13 @@
-import { createSerialQueue, ShoalError, type Clock } from '@shoal/host'
+import { ShoalError, type Clock } from '@shoal/host'
 import { makeFolder } from '@shoal/host/node'
-import { createTokenizer, type IdentifiedManifest, type SamplingOptions, type Tokenizer } from '@shoal/model'
+import {
+  createTokenizer,
+  ModelError,
+  unitNames,
+  type IdentifiedManifest,
+  type SamplingOptions,
+  type Tokenizer,
+} from '@shoal/model'
 import { createPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { fetchAssets, fetchUnits } from './blobs/fetch.ts'
@@ -8,7 +15,8 @@ import { retryWhileNobodyHas } from './blobs/retry-while-nobody-has.ts'
 import type { PeerTransfer, Reputation } from '../trust/reputation.ts'
 import type { FetchSources } from './blobs/fetching/source-pool.ts'
 import type { BlobSource } from './blobs/serve.ts'
-import { folderBlobs } from './folder-blobs.ts'
+import { createFetchTurns } from './store/fetch-turns.ts'
+import { folderBlobs } from './store/folder-blobs.ts'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import type { Progress } from '../types.ts'
 import { packedPath, packProgress } from './local-manifest.ts'
@@ -23,6 +31,17 @@ export interface ModelStore {
   readonly path: string
   /** From a local copy where there is one, else from peers, and from a hub last. @throws {ShoalError | ModelError} when nobody has them */
   ensureUnits(units: readonly string[], signal?: AbortSignal): Promise<void>
+  /**
+   * Fetches one unit, and the files beside the weights, while nobody waits for other weights.
+   * @throws {ShoalError | ModelError} `cancelled` when somebody does; `disk-full`; `not-found` when nobody has it
+   */
+  copyUnit(unit: string, signal: AbortSignal): Promise<void>
+  /**
+   * Hashes a unit that was on the disk before this process, and removes it when its bytes are not the manifest's. What
+   * this process has written was compared then.
+   * @returns false when it was removed
+   */
+  checkUnit(unit: string, signal: AbortSignal): Promise<boolean>
   tokenizer(signal?: AbortSignal): Promise<Tokenizer | null>
   defaultSampling(signal?: AbortSignal): Promise<SamplingOptions>
   /** What this peer can give to others. */
@@ -65,7 +84,9 @@ class FolderStore implements ModelStore {
   readonly #sources: StoreSources
   readonly #peers: FetchSources | null
   /** Two spans that need the same unit must not write the same file at once. */
-  readonly #turns = createSerialQueue()
+  readonly #turns = createFetchTurns()
+  /** Units of earlier processes, whose hashes this one has not compared. */
+  readonly #unchecked: Set<string>
   /** Replaced when units have been packed into it. */
   #folder: PackedFolder
 
@@ -75,20 +96,46 @@ class FolderStore implements ModelStore {
     this.path = folder.path
     this.#folder = folder
     this.blobs = folderBlobs(() => this.#folder)
+    this.#unchecked = new Set(
+      unitNames(folder.manifest.manifest.config).filter((unit) => folder.hasUnit(unit)),
+    )
     this.#sources = sources
     this.#peers = peers === null ? null : { ...peers, clock }
   }
 
   ensureUnits(units: readonly string[], signal?: AbortSignal): Promise<void> {
-    return this.#turns.run(() => this.#ensure(units, signal))
+    return this.#turns.urgent(() => this.#ensure(units, signal, this.#sources.onProgress))
+  }
+
+  copyUnit(unit: string, signal: AbortSignal): Promise<void> {
+    return this.#turns.background(async (interrupted) => {
+      await this.#assets(interrupted)
+      await this.#ensure([unit], interrupted)
+    }, signal)
+  }
+
+  checkUnit(unit: string, signal: AbortSignal): Promise<boolean> {
+    return this.#turns.background(async (interrupted) => {
+      if (!this.#unchecked.has(unit)) return true
+      let right = true
+      try {
+        await this.#folder.verify(unit, interrupted)
+      } catch (error) {
+        if (!(error instanceof ModelError) || error.code !== 'hash-mismatch') throw error
+        right = false
+        await this.#folder.removeUnit(unit)
+      }
+      this.#unchecked.delete(unit)
+      return right
+    }, signal)
   }
 
   tokenizer(signal?: AbortSignal): Promise<Tokenizer | null> {
-    return this.#turns.run(async () => createTokenizer(await this.#assets(signal)))
+    return this.#turns.urgent(async () => createTokenizer(await this.#assets(signal)))
   }
 
   defaultSampling(signal?: AbortSignal): Promise<SamplingOptions> {
-    return this.#turns.run(async () => readDefaultSampling(await this.#assets(signal)))
+    return this.#turns.urgent(async () => readDefaultSampling(await this.#assets(signal)))
   }
 
   transfers(): PeerTransfer[] {
@@ -100,19 +147,24 @@ class FolderStore implements ModelStore {
     await this.#sources.reference?.source.close()
   }
 
-  async #ensure(units: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  /** @param onProgress absent for work in the background */
+  async #ensure(
+    units: readonly string[],
+    signal: AbortSignal | undefined,
+    onProgress?: (progress: Progress) => void,
+  ): Promise<void> {
     // Another process on this data directory (a client beside a node) may have fetched them.
     await this.#folder.refresh(units)
     if (this.#missing(units).length === 0) return
     const { reference } = this.#sources
     // A hub is the origin of last resort: peers are nearer, and their bytes are packed already.
-    if (reference?.remote !== false && (await this.#fetchFromPeers(units, signal))) return
+    if (reference?.remote !== false && (await this.#fetchFromPeers(units, signal, onProgress))) return
     if (reference === null)
       throw new ShoalError(
         'not-found',
         `the packed model ${this.manifest.manifest.name} lacks ${this.#missing(units).join(', ')} and there is nobody to ask for them`,
       )
-    await this.#packFrom(reference, units, signal)
+    await this.#packFrom(reference, units, signal, onProgress)
   }
 
   #missing(units: readonly string[]): string[] {
@@ -120,9 +172,13 @@ class FolderStore implements ModelStore {
   }
 
   /** @returns false when no peer has them and there is another place to look */
-  async #fetchFromPeers(units: readonly string[], signal: AbortSignal | undefined): Promise<boolean> {
+  async #fetchFromPeers(
+    units: readonly string[],
+    signal: AbortSignal | undefined,
+    onProgress: ((progress: Progress) => void) | undefined,
+  ): Promise<boolean> {
     const peers = this.#peers
-    const { reference, clock, onProgress } = this.#sources
+    const { reference, clock } = this.#sources
     if (peers === null) return false
     const fetch = (): Promise<void> =>
       fetchUnits(peers, this.#folder, this.#missing(units), {
@@ -143,6 +199,7 @@ class FolderStore implements ModelStore {
     reference: Reference,
     units: readonly string[],
     signal: AbortSignal | undefined,
+    onProgress: ((progress: Progress) => void) | undefined,
   ): Promise<void> {
     const { profile } = this.manifest.manifest
     const missing = this.#missing(units)
@@ -151,7 +208,7 @@ class FolderStore implements ModelStore {
       expected: this.manifest,
       owner: thisProcess,
       ...(signal === undefined ? {} : { signal }),
-      onProgress: packProgress(reference, profile, missing, this.#sources.onProgress),
+      onProgress: packProgress(reference, profile, missing, onProgress),
     })
     const before = this.#folder
     this.#folder = packed

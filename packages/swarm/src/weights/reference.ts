@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { demoModelFolder } from '@shoal/demo-model'
 import { ShoalError, silentLogger, type Logger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
-import { openModel, parseProfile, type ModelSource, type NumericProfile } from '@shoal/model'
+import {
+  openModel,
+  parseProfile,
+  sha256Hex,
+  type IdentifiedManifest,
+  type ModelSource,
+  type NumericProfile,
+} from '@shoal/model'
 import { openFolder } from '@shoal/model/node'
 import { createHubClient, type HubSettings } from './hub/hub-client.ts'
 import { openHubFiles, parseHubReference, type HubReference } from './hub/hub-files.ts'
@@ -50,6 +57,22 @@ export async function openReference(ref: string, options: ReferenceOptions = {})
       })
     throw error
   }
+}
+
+/**
+ * The model that comes with this program, where it is the one that the swarm serves: every node is then a source of its
+ * weights. Peers are asked first, for theirs are packed already. The caller closes `source`.
+ */
+export async function embeddedReference({ manifest }: IdentifiedManifest): Promise<Reference | null> {
+  if (manifest.name !== 'demo') return null
+  const reference = await openReference('demo')
+  const same = manifest.assets.every(({ name, sha256 }) => {
+    const bytes = reference.source.assets.get(name)
+    return bytes !== undefined && sha256Hex(bytes) === sha256
+  })
+  if (same) return { ...reference, remote: true }
+  await reference.source.close()
+  return null
 }
 
 /** `HF_ENDPOINT` and `HF_TOKEN`, as every tool of that hub reads them. */

@@ -23,7 +23,7 @@ test('calls take longer by the factor, and wait for each other', async () => {
   const clock = createVirtualClock()
   const runner = await slowed(twoMsDevice(clock), clock, 4).loadBlocks(
     { start: 0, end: 1 },
-    { memory: createMemoryBudget(1) },
+    { memory: createMemoryBudget(2 ** 30) },
   )
   const ends: number[] = []
   const call = (): void =>
@@ -74,7 +74,7 @@ test('a rank contributes to a sum as late as a slower one would, and its wait fo
   const share = { rank: 0 } as RankOptions['share']
   const runner = await slowed(rankDevice(clock, [1, 3]), clock, 4).loadRank(
     { start: 0, end: 1 },
-    { share, sum, memory: createMemoryBudget(1) },
+    { share, sum, memory: createMemoryBudget(2 ** 30) },
   )
   let endMs = 0
   void runner.forward('s', 0, new Float32Array(1)).then(
@@ -97,7 +97,7 @@ test('a call that other work has delayed is not multiplied', async () => {
   const halvesMs = [1, 1, 1, 1, 20, 1]
   const runner = await slowed(rankDevice(clock, halvesMs), clock, 4).loadRank(
     { start: 0, end: 3 },
-    { share, sum, memory: createMemoryBudget(1) },
+    { share, sum, memory: createMemoryBudget(2 ** 30) },
   )
   void runner.forward('s', 0, new Float32Array(1))
   await advance(clock, 100)
@@ -116,7 +116,7 @@ test('a late timer shortens the next pause', async () => {
   }
   const runner = await slowed(rankDevice(clock, [2, 2, 2]), late, 4).loadRank(
     { start: 0, end: 2 },
-    { share, sum, memory: createMemoryBudget(1) },
+    { share, sum, memory: createMemoryBudget(2 ** 30) },
   )
   void runner.forward('s', 0, new Float32Array(1))
   await advance(clock, 60)

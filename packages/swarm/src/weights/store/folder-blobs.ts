@@ -1,7 +1,7 @@
 import { ShoalError } from '@shoal/host'
 import { unitOf } from '@shoal/model'
 import type { PackedFolder } from '@shoal/model/node'
-import type { BlobSource } from './blobs/serve.ts'
+import type { BlobSource } from '../blobs/serve.ts'
 
 /** The verified contents of a packed folder, by hash. */
 export function folderBlobs(current: () => PackedFolder): BlobSource {

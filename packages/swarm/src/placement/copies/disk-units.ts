@@ -1,0 +1,64 @@
+import { memberLimits, type MemberDisk } from '@shoal/membership'
+import { unitBytes, unitNames, unitOf, type BlockRange, type IdentifiedManifest } from '@shoal/model'
+import type { ModelStore } from '../../weights/model-store.ts'
+import { swarmLimits } from '../../limits.ts'
+import { rangesOf } from './plan-copies.ts'
+
+/** The units of a model on this node's disk. */
+export interface DiskUnits {
+  /** All units of the model, in order of their places: the embedding, the blocks, the head. */
+  readonly names: readonly string[]
+  readonly bytes: readonly number[]
+  has(unit: string): boolean
+  /** A unit that was on the disk when the node started, so that its hash has yet to be compared. */
+  unchecked(): string | undefined
+  /** @returns false when its bytes were wrong, and it was removed */
+  check(unit: string, signal: AbortSignal): Promise<boolean>
+  /**
+   * What this node announces: units whose hashes have been compared, by this process, and room for more.
+   * @param served blocks that the node serves, which are no copies
+   */
+  record(freeBytes: number, limitBytes: number, served: BlockRange | null): MemberDisk
+}
+
+export function createDiskUnits(
+  { manifest }: IdentifiedManifest,
+  store: Pick<ModelStore, 'blobs' | 'checkUnit'>,
+): DiskUnits {
+  const { config, profile } = manifest
+  const names = unitNames(config)
+  const bytes = names.map((unit) => unitBytes(config, profile, unit))
+  const tensors = Map.groupBy(manifest.tensors, ({ name }) => unitOf(name))
+  const has = (unit: string): boolean =>
+    tensors.get(unit)?.every(({ sha256 }) => store.blobs.size(sha256) !== null) === true
+  const unchecked = new Set(names.filter(has))
+  return {
+    names,
+    bytes,
+    has,
+    unchecked: () => unchecked.values().next().value,
+    async check(unit, signal) {
+      const right = await store.checkUnit(unit, signal)
+      unchecked.delete(unit)
+      return right
+    },
+    record(freeBytes, limitBytes, served) {
+      const present = names.flatMap((unit, place) => (has(unit) ? [place] : []))
+      const copies = present.filter(
+        (place) => served === null || place - 1 < served.start || place - 1 >= served.end,
+      )
+      const copiedBytes = copies.reduce((sum, place) => sum + bytes[place]!, 0)
+      const checked = present.filter((place) => !unchecked.has(names[place]!))
+      return {
+        units: rangesOf(checked, memberLimits.maxDiskRanges),
+        spareBytes: spareBytes(freeBytes, limitBytes - copiedBytes),
+      }
+    },
+  }
+}
+
+/** Half of the free disk beyond a reserve, at most `limitBytes`, as a power of two: a figure that changes seldom. */
+export function spareBytes(freeBytes: number, limitBytes = Number.POSITIVE_INFINITY): number {
+  const offered = Math.min((freeBytes - swarmLimits.diskReserveBytes) / 2, limitBytes)
+  return offered < 1 ? 0 : 2 ** Math.floor(Math.log2(offered))
+}

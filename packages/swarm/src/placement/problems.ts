@@ -1,0 +1,41 @@
+import { messageOf, type Logger } from '@shoal/host'
+import { memberLimits, type Membership } from '@shoal/membership'
+import type { BlockRange } from '@shoal/model'
+import type { SwarmEvent } from '../types.ts'
+
+/** Tells the log, the program and the other peers why this node cannot load the blocks that it is to serve. */
+export interface Problems {
+  loadingFailed(span: BlockRange, reason: string): void
+  /** The node holds what the plan wants, or the plan wants nothing of it. */
+  solved(): void
+}
+
+export function createProblems(dependencies: {
+  readonly logger: Logger
+  readonly membership: Pick<Membership, 'announce'>
+  readonly onEvent: (event: SwarmEvent) => void
+}): Problems {
+  const { logger, membership, onEvent } = dependencies
+  let said = ''
+  const say = (problem: string): void => {
+    if (problem === said) return
+    said = problem
+    membership
+      .announce({ problem })
+      .catch((error: unknown) => logger.warn('member-record-failed', { reason: messageOf(error) }))
+  }
+  return {
+    loadingFailed({ start, end }, reason) {
+      logger.error('span-loading-failed', { start, end, reason })
+      onEvent({ event: 'span-loading-failed', blocks: [start, end], reason })
+      const problem = `blocks ${start} to ${end - 1} cannot be loaded: ${withoutPaths(reason)}`
+      say(problem.slice(0, memberLimits.maxProblemLength))
+    },
+    solved: () => say(''),
+  }
+}
+
+/** Others need not know how this machine's folders are called. */
+export function withoutPaths(text: string): string {
+  return text.replaceAll(/(?<![\w.])(?:[A-Za-z]:)?[\\/][^\s'",;]+/g, '…')
+}
