@@ -32,7 +32,9 @@ async function setUp(): Promise<{
   const clock = createVirtualClock()
   const meter = createBusyMeter(clock)
   const { device: inner, finish } = device()
-  const runner = await meter.watch(inner).loadBlocks({ start: 0, end: 1 }, { memory: createMemoryBudget(2 ** 30) })
+  const runner = await meter
+    .watch(inner)
+    .loadBlocks({ start: 0, end: 1 }, { memory: createMemoryBudget(2 ** 30) })
   return { clock, meter, runner, finish }
 }
 
