@@ -73,3 +73,43 @@ test.each([
   }
   expect((await own.request('/healthz', { headers: { host: 'shoal.example' } })).status).toBe(200)
 })
+
+test.each([
+  ['192.168.1.5:8090', 200],
+  ['[fd00::1]:8090', 200],
+  ['localhost:8090', 200],
+  ['shoal.example:8090', 200],
+  ['SHOAL.example.', 200],
+  ['evil.example', 403],
+  ['192.168.1.5.evil.example', 403],
+  ['[evil]', 403],
+  ['', 403],
+])('beyond loopback and without a key, Host %j gets %d: a rebound name is refused', async (host, status) => {
+  const open = api({ loopback: false, hosts: ['shoal.example'] })
+  expect((await open.request('/v1/models', { headers: { host } })).status).toBe(status)
+})
+
+test.each([
+  ['http://192.168.1.5:8090', 200],
+  ['http://192.168.1.5', 403],
+  ['http://evil.example', 403],
+])('beyond loopback and without a key, Origin %j gets %d', async (origin, status) => {
+  const open = api({ loopback: false })
+  const host = '192.168.1.5:8090'
+  expect(
+    (
+      await open.request('/v1/chat/completions', {
+        method: 'POST',
+        headers: { ...headers, host, origin },
+        body,
+      })
+    ).status,
+  ).toBe(status)
+})
+
+test('a refused host name is quoted without its control characters', async () => {
+  const response = await app.request('/v1/models', { headers: { host: 'evil\u009b31m' } })
+  expect(await response.json()).toMatchObject({
+    error: { message: expect.stringContaining(`'evil\\u009b31m'`) as string },
+  })
+})

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
+import { quoted } from '@shoal/host'
 import { ApiError } from './errors.ts'
 
 export interface AccessRules {
@@ -7,38 +8,51 @@ export interface AccessRules {
   readonly keys: readonly string[]
   /** Whether the server is bound to loopback, where only programs of this machine are meant to reach it. */
   readonly loopback: boolean
+  /** Names, beside addresses and `localhost`, by which callers may address the server (`--api-host`), in lower case. */
+  readonly hosts?: readonly string[]
 }
 
 /**
- * Refuses requests that a web page made a browser send. Without keys, being on loopback is the only protection, and a
- * page can get around it: by DNS rebinding (its own name then stands in `Host`) or by a plain cross-site POST (its
- * origin then stands in `Origin`). No CORS header is ever sent.
+ * Refuses requests that a web page made a browser send. Without keys, the network is the only protection, and a page can
+ * get around it: by DNS rebinding (its own name then stands in `Host`) or by a plain cross-site POST (its origin then
+ * stands in `Origin`). An address in `Host` is no rebound name, so beyond loopback addresses are allowed, and the names
+ * that the owner has given. No CORS header is ever sent.
  * @throws {ApiError} 403
  */
 export function checkOrigin(headers: Headers, rules: AccessRules): void {
   const host = headers.get('host')
-  if (rules.loopback && !isLoopbackName(hostNameOf(host ?? ''))) {
-    throw new ApiError(
-      403,
-      `the host name '${host ?? ''}' is not this machine's loopback; use localhost or 127.0.0.1`,
-      { code: 'host_not_allowed' },
-    )
-  }
+  if (!isAllowedHost(hostNameOf(host ?? ''), rules))
+    throw new ApiError(403, hostRefusal(host ?? '', rules), { code: 'host_not_allowed' })
   const origin = headers.get('origin')
   // With keys a foreign page would need one, and then it may as well come from anywhere.
   if (origin === null || rules.keys.length > 0) return
   if (origin === 'null' || !URL.canParse(origin) || new URL(origin).host !== host) {
     throw new ApiError(
       403,
-      `pages of ${origin} may not use this API; start it with --api-key to allow that`,
+      `pages of ${quoted(origin)} may not use this API; start it with --api-key to allow that`,
       { code: 'origin_not_allowed' },
     )
   }
 }
 
-/** @throws {ApiError} 401 without a right key where keys are asked for */
-export function checkKey(headers: Headers, rules: AccessRules): void {
-  if (rules.keys.length === 0) return
+function isAllowedHost(name: string, { keys, loopback, hosts = [] }: AccessRules): boolean {
+  if (isLoopbackName(name) || hosts.includes(plainName(name))) return true
+  if (loopback) return false
+  return keys.length > 0 || isIP(name) !== 0
+}
+
+function hostRefusal(host: string, { loopback }: AccessRules): string {
+  return loopback
+    ? `the host name ${quoted(host)} is not this machine's loopback; use localhost or 127.0.0.1, or start the API with --api-host NAME`
+    : `the host name ${quoted(host)} is none of this server's; use its IP address, or start the API with --api-host NAME`
+}
+
+/**
+ * Which of the keys a caller has sent; null where no key is asked for.
+ * @throws {ApiError} 401 without a right key where keys are asked for
+ */
+export function checkKey(headers: Headers, rules: AccessRules): number | null {
+  if (rules.keys.length === 0) return null
   const given = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '')?.[1]
   if (given === undefined) {
     throw new ApiError(401, 'an API key is needed: send the header Authorization: Bearer KEY', {
@@ -54,6 +68,7 @@ export function checkKey(headers: Headers, rules: AccessRules): void {
       code: 'invalid_api_key',
       headers: { 'www-authenticate': 'Bearer' },
     })
+  return matches.indexOf(true)
 }
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest()
@@ -64,9 +79,14 @@ function hostNameOf(host: string): string {
   return bracketed ?? host.replace(/:\d+$/, '')
 }
 
+/** Names are compared without case and without the dot of a complete one. */
+export function plainName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '')
+}
+
 /** Names and addresses that never leave the machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3). */
 export function isLoopbackName(name: string): boolean {
-  const lower = name.toLowerCase().replace(/\.$/, '')
+  const lower = plainName(name)
   if (lower === 'localhost' || lower.endsWith('.localhost')) return true
   return isIP(lower) === 4 ? lower.startsWith('127.') : lower === '::1'
 }

@@ -1,13 +1,16 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Clock, Logger, Random } from '@shoal/host'
+import type { Engine } from '@shoal/swarm'
 import { checkKey, checkOrigin, type AccessRules } from './access.ts'
 import { answer, type AnswerDependencies } from './completions/answer.ts'
 import { createAnswersUnderWay } from './completions/answers-under-way.ts'
+import { callerOf, tellsCallersApart } from './callers.ts'
 import { dashboard } from './dashboard.ts'
 import { ApiError, toApiError } from './errors.ts'
-import { createGate } from './completions/gate.ts'
-import { chatGeneration, textGeneration } from './completions/generation.ts'
+import { createGate, type Gate, type GatePlaces } from './completions/gate.ts'
+import { chatGeneration, textGeneration, type Generation } from './completions/generation.ts'
 import { apiLimits } from './limits.ts'
 import { createApiMetrics, type ApiMetrics } from './metrics.ts'
 import { checkModel, describeModel, statusWithoutSwarm } from './models.ts'
@@ -30,9 +33,7 @@ export interface ApiOptions extends AccessRules {
 export function createApi(dependencies: ApiDependencies, options: ApiOptions): Hono {
   const { service, logger } = dependencies
   const answers = createAnswersUnderWay(dependencies.clock)
-  const gate = createGate(options.maxGenerations ?? apiLimits.maxGenerations, () =>
-    answers.retryAfterSeconds(),
-  )
+  const gate = createGate(placesOf(options), () => answers.retryAfterSeconds())
   const metrics = createApiMetrics({ status: () => service.status(), running: () => gate.running })
   const fail = (error: unknown): ApiError => {
     const apiError = toApiError(error, answers.retryAfterSeconds())
@@ -49,8 +50,15 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   )
   addChecks(app, metrics, options)
   addViews(app, metrics, service)
-  addCompletions(app, dependencies, { gate, answers, metrics, logger, fail })
+  const answering = { clock: dependencies.clock, answers, metrics, logger, fail }
+  addCompletions(app, dependencies, options, gate, answering)
   return app
+}
+
+function placesOf(options: ApiOptions): GatePlaces {
+  const all = options.maxGenerations ?? apiLimits.maxGenerations
+  const perCaller = tellsCallersApart(options) ? Math.max(1, Math.floor(all * apiLimits.callerShare)) : all
+  return { all, perCaller }
 }
 
 /** What every request passes: counting, the checks of origin and key, the limit of its size. */
@@ -123,20 +131,50 @@ function addViews(app: Hono, metrics: ApiMetrics, service: Service): void {
   })
 }
 
-function addCompletions(app: Hono, dependencies: ApiDependencies, answering: AnswerDependencies): void {
+/** What Hono's server hands over beside the request; nothing where the API is called without a socket. */
+interface Sockets {
+  readonly incoming?: IncomingMessage
+  readonly outgoing?: ServerResponse
+}
+
+function addCompletions(
+  app: Hono,
+  dependencies: ApiDependencies,
+  rules: AccessRules,
+  gate: Gate,
+  answering: AnswerDependencies,
+): void {
+  /** Takes a place before the prompt is rendered and tokenised, so that this work is bounded too. */
+  const answerIn = async (
+    context: Context,
+    engine: Engine,
+    generationOf: () => Generation,
+  ): Promise<Response> => {
+    const { headers, signal } = context.req.raw
+    const { incoming, outgoing } = (context.env ?? {}) as Sockets
+    const leave = gate.enter(callerOf(checkKey(headers, rules), incoming?.socket.remoteAddress))
+    try {
+      return await answer(answering, engine, generationOf(), {
+        signal,
+        leave,
+        hangUp: () => void outgoing?.destroy(),
+      })
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
   app.post('/v1/chat/completions', async (context) => {
     const request = parseBody(chatRequest, await jsonOf(context))
     const engine = engineOf(dependencies.service)
     checkModel(engine, request.model)
-    const generation = chatGeneration(engine, request, dependencies)
-    return answer(answering, engine, generation, context.req.raw.signal)
+    return answerIn(context, engine, () => chatGeneration(engine, request, dependencies))
   })
   app.post('/v1/completions', async (context) => {
     const request = parseBody(textRequest, await jsonOf(context))
     const engine = engineOf(dependencies.service)
     checkModel(engine, request.model)
-    const generation = textGeneration(engine, request, dependencies)
-    return answer(answering, engine, generation, context.req.raw.signal)
+    return answerIn(context, engine, () => textGeneration(engine, request, dependencies))
   })
 }
 

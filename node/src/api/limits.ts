@@ -4,6 +4,30 @@ export const apiLimits = {
   maxBodyBytes: 4 * 1024 * 1024,
   /** Generations at once: the sessions a stage admits by KV memory are few; more callers wait at their own side. */
   maxGenerations: 16,
+  /** Of the places, what one key or address may hold where callers can be told apart: a quarter stays for the others. */
+  callerShare: 0.75,
+  /**
+   * An answer ends when its caller has read nothing for so long although there was something to read: a page that is being
+   * scrolled or a laptop's lid that is closed for a moment reads again sooner. Its place is free then.
+   */
+  stallMs: 30_000,
+  /** The head of a request is a few kilobytes; a slow phone sends them within a second. */
+  headersTimeoutMs: 10_000,
+  /** A body of `maxBodyBytes` takes 32 s at 1 Mbit/s. */
+  requestTimeoutMs: 60_000,
+  /** How often the two limits above are looked at: Node's own 30 s would treble the first. */
+  timeoutCheckMs: 2_000,
+  /** Time for the next request on an open connection. */
+  keepAliveMs: 5_000,
+  /** Names, cookies and tokens of browsers; Node's default, stated because it bounds what an unread head may take. */
+  maxHeaderBytes: 16 * 1024,
+  /** Connections at once: places are 16, and dashboards and probes hold one each. Each costs about 50 KB at most. */
+  maxConnections: 512,
+  /**
+   * Characters for each token of the context that a prompt may have before it is tokenised. Text has 2 to 5 to a token,
+   * indented code up to 10.
+   */
+  promptCharactersPerToken: 16,
   /** Choices of one request; they run one after the other. */
   maxChoices: 8,
   /** OpenAI's limits: more stop texts only slow the filter down. */

@@ -2,6 +2,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { ShoalError, type Logger } from '@shoal/host'
 import { isLoopbackName } from './access.ts'
+import { apiLimits } from './limits.ts'
 
 export interface ApiServer {
   readonly host: string
@@ -34,7 +35,17 @@ export async function listen(app: Hono, host: string, port: number, logger: Logg
 
 /** Null when the port is taken. */
 function tryListen(app: Hono, host: string, port: number, logger: Logger): Promise<ApiServer | null> {
-  const server = createAdaptorServer({ fetch: app.fetch })
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      headersTimeout: apiLimits.headersTimeoutMs,
+      requestTimeout: apiLimits.requestTimeoutMs,
+      connectionsCheckingInterval: apiLimits.timeoutCheckMs,
+      keepAliveTimeout: apiLimits.keepAliveMs,
+      maxHeaderSize: apiLimits.maxHeaderBytes,
+    },
+  })
+  server.maxConnections = apiLimits.maxConnections
   return new Promise((resolve, reject) => {
     const failedToListen = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'EADDRINUSE') resolve(null)

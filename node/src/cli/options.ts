@@ -3,6 +3,7 @@ import { logLevels, type LogLevel } from '@shoal/host'
 import {
   collect,
   parseAddress,
+  parseHostName,
   parseHostPort,
   parseManifestId,
   parseNumber,
@@ -128,6 +129,7 @@ export interface ApiFlags {
   readonly api?: HostPort
   readonly apiKey?: string[]
   readonly apiOpen?: boolean
+  readonly apiHost?: string[]
 }
 
 export function addApiOptions(command: Command): Command {
@@ -143,6 +145,11 @@ export function addApiOptions(command: Command): Command {
         .argParser(collect),
     )
     .option('--api-open', 'serve other machines without a key: anyone who reaches the port may use the API')
+    .option(
+      '--api-host <NAME>',
+      'a name by which callers address the API, beside its IP address and localhost (repeatable); without a key, requests for other names are refused',
+      parseHostName,
+    )
 }
 
 export interface SamplingFlags {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { messageOf } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
+import { plainName } from '../api/access.ts'
 
 /** Collects the values of a repeatable option. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
@@ -20,6 +21,13 @@ export function parseAddress(value: string, before: readonly string[] = []): str
       `'${peer}' is not a complete peer id: copy the whole address that the other node prints.`,
     )
   return collect(value, before)
+}
+
+/** `--api-host`: a name without port, in the form in which names are compared. */
+export function parseHostName(value: string, before: readonly string[] = []): string[] {
+  if (value.length > 253 || !/^[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i.test(value))
+    throw new InvalidArgumentError('It should be a name such as shoal.example.org, without a port.')
+  return collect(plainName(value), before)
 }
 
 /** `--manifest`: the complete id, as `ready` and `status --json` print it. */

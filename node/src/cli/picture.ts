@@ -1,4 +1,5 @@
 import colours from 'picocolors'
+import { printable } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
 
@@ -75,7 +76,7 @@ export function swarmPicture(status: SwarmStatus): string[] {
   const problems = status.peers.flatMap(({ peer, problem, liveness }) =>
     problem === undefined || liveness === 'dead' || liveness === 'left'
       ? []
-      : [colours.red(`  ${shortPeer(peer)}  ${printable(problem)}`)],
+      : [colours.red(`  ${shortPeer(peer)} says: ${printable(problem)}`)],
   )
   return [
     `${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
@@ -84,11 +85,6 @@ export function swarmPicture(status: SwarmStatus): string[] {
     ...copiesText(status),
     ...problems,
   ]
-}
-
-/** Text of another peer without what a terminal takes for a command. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{C}/gu, ' ')
 }
 
 /** How many peers have the weights; those that only one of several peers has are lost with it. */

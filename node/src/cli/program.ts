@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { isErrorCode, messageOf } from '@shoal/host'
+import { isErrorCode, messageOf, printableLines } from '@shoal/host'
 import { addBenchCommand } from '../commands/bench.ts'
 import { addBootstrapCommand } from '../commands/bootstrap.ts'
 import { addChatCommand } from '../commands/chat.ts'
@@ -103,7 +103,8 @@ function report(error: unknown, json: boolean, { out, err }: ProgramOutput, usag
   const refusal = systemRefusal(error)
   const code = usage ? 'bad-usage' : (coded ?? refusal?.code ?? null)
   const message = refusal?.sentence ?? messageOf(error)
-  err(`shoal: ${code !== null || !(error instanceof Error) ? message : (error.stack ?? error.message)}\n`)
+  const sentence = code !== null || !(error instanceof Error) ? message : (error.stack ?? error.message)
+  err(`shoal: ${printableLines(sentence)}\n`)
   if (json) out(errorLine(code ?? 'internal', message))
 }
 

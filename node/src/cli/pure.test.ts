@@ -104,7 +104,7 @@ test('the picture counts the peers that have the weights, and says which peer ca
   expect(lines.at(-2)).toMatch(
     /weights {3}only one peer has those of the embedding, block 1; they are lost with it/,
   )
-  expect(lines.at(-1)).toMatch(/bbbbbbb {2}blocks 2 to 3 cannot be loaded: the disk is full \[2J/)
+  expect(lines.at(-1)).toMatch(/bbbbbbb says: blocks 2 to 3 cannot be loaded: the disk is full\\u001b\[2J/)
   const safe = { ...status, peers: [peers[0]!, peer('ccccccc', {})] }
   expect(swarmPicture({ ...safe, copies: { embedding: 3, blocks: [2, 2], head: 2 } }).at(-1)).toBe(
     '  weights   all weights are on the disks of at least 2 peers',

@@ -29,7 +29,7 @@ export function serveApi(
 ): Promise<ApiServer> {
   const app = createApi(
     { ...dependencies, service },
-    { keys: flags.apiKey ?? [], loopback: isLoopbackName(address.host) },
+    { keys: flags.apiKey ?? [], loopback: isLoopbackName(address.host), hosts: flags.apiHost ?? [] },
   )
   return listen(app, address.host, address.port, dependencies.logger)
 }

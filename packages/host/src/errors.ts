@@ -1,17 +1,21 @@
 import { failureCodes, type ErrorCode } from './failure-codes.ts'
+import { printableLines } from './printable.ts'
 
 /**
  * An error that another party may see: a peer, an HTTP client, a shell.
  *
  * `definite` says whether the failed operation certainly did not happen (safe to retry elsewhere) or may have happened
  * (Maelstrom's distinction, `resources/errors.edn`). Bugs of this program are plain `Error`s.
+ *
+ * The message may hold words of a peer, a model or a caller, and ends up on terminals, in logs and in answers: control
+ * characters in it become visible escapes.
  */
 export class ShoalError extends Error {
   readonly code: ErrorCode
   readonly definite: boolean
 
   constructor(code: ErrorCode, message: string, options: { definite?: boolean; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(printableLines(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ShoalError'
     this.code = code
     this.definite = options.definite ?? failureCodes[code].definite

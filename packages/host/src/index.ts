@@ -31,6 +31,7 @@ export {
 } from './failure-codes.ts'
 export { freeMemory } from './free-memory.ts'
 export { logLevels, silentLogger, type Logger, type LogFields, type LogLevel } from './logger.ts'
+export { printable, printableLines, quoted } from './printable.ts'
 export { randomHex, seededRandom, type Random } from './random.ts'
 export {
   createMemoryBudget,

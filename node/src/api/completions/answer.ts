@@ -1,15 +1,15 @@
-import { onAbort, type Logger } from '@shoal/host'
+import { onAbort, type Clock, type Logger } from '@shoal/host'
 import type { Engine } from '@shoal/swarm'
 import type { ApiError } from '../errors.ts'
 import type { AnswersUnderWay, AnswerUnderWay } from './answers-under-way.ts'
 import { eventStream } from './event-stream.ts'
 import { completeBody, createChunkFormatter } from './format.ts'
-import type { Gate } from './gate.ts'
 import { runGeneration, type ChoiceEvent, type Generation } from './generation.ts'
+import { apiLimits } from '../limits.ts'
 import type { ApiMetrics } from '../metrics.ts'
 
 export interface AnswerDependencies {
-  readonly gate: Gate
+  readonly clock: Clock
   readonly answers: AnswersUnderWay
   readonly metrics: ApiMetrics
   readonly logger: Logger
@@ -17,46 +17,52 @@ export interface AnswerDependencies {
   readonly fail: (error: unknown) => ApiError
 }
 
+/** The one who asked, and the place that the answer takes. */
+export interface AnswerPlace {
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal
+  /** Gives the place back; calling it twice is safe. */
+  leave(): void
+  /** Ends the connection of a caller that does not read. */
+  hangUp(): void
+}
+
 /**
- * Runs a generation and answers with one body, or with a stream of events.
- * @param signal aborts when the caller has gone
- * @throws {ApiError} 429 when too many generations run, and what fails before the first token
+ * Runs a generation and answers with one body, or with a stream of events. The place is given back when the answer ends.
+ * @throws {ApiError} what fails before the first token; the place is then the caller's to give back
  */
 export async function answer(
-  { gate, answers, metrics, logger, fail }: AnswerDependencies,
+  { clock, answers, metrics, logger, fail }: AnswerDependencies,
   engine: Engine,
   generation: Generation,
-  signal: AbortSignal,
+  { signal, leave, hangUp }: AnswerPlace,
 ): Promise<Response> {
-  const leave = gate.enter()
   const events = measured(
     metrics,
     () => answers.begin(generation.choices.reduce((sum, { maxTokens }) => sum + maxTokens, 0)),
     runGeneration(engine, generation, signal),
   )
   if (!generation.stream) {
-    try {
-      return Response.json(completeBody(generation, await collect(events)))
-    } finally {
-      leave()
-    }
+    const body = completeBody(generation, await collect(events))
+    leave()
+    return Response.json(body)
   }
   // A caller that leaves before anything was sent never reads the body: nothing else would end the generation.
   onAbort(signal, () => {
     leave()
     events.return(undefined).catch((error: unknown) => logger.debug('generation-cancelled', { error }))
   })
-  try {
-    // Whatever goes wrong before the first token still gets its own status.
-    const first = await events.next()
-    return eventStream(chunksOf(generation, first, events), {
-      onError: (error) => fail(error).body(),
-      onEnd: leave,
-    })
-  } catch (error) {
-    leave()
-    throw error
-  }
+  // Whatever goes wrong before the first token still gets its own status.
+  const first = await events.next()
+  return eventStream(chunksOf(generation, first, events), {
+    clock,
+    onError: (error) => fail(error).body(),
+    onEnd: leave,
+    onStall: () => {
+      logger.info('api-answer-unread', { stallMs: apiLimits.stallMs })
+      hangUp()
+    },
+  })
 }
 
 /** Counts tokens as they come, for a rate that moves. An end token comes with no event of its own. */

@@ -13,6 +13,22 @@ function tokenizerOf(engine: Engine): Tokenizer {
   )
 }
 
+/**
+ * Refuses text that cannot fit into the context, before any work is spent on it.
+ * @throws {ApiError} 400 with both numbers
+ */
+function checkCharacters(engine: Engine, characters: number): void {
+  const { contextLength } = engine.manifest.manifest.config
+  const most = contextLength * apiLimits.promptCharactersPerToken
+  if (characters > most) {
+    throw new ApiError(
+      400,
+      `this model's context is ${contextLength} tokens, which is at most ${most} characters, and the prompt has ${characters}`,
+      { code: 'context_length_exceeded' },
+    )
+  }
+}
+
 /** The ids of a chat, rendered by the model's template (which carries its own special tokens). */
 export function chatPrompt(engine: Engine, request: ChatRequest): number[] {
   const tokenizer = tokenizerOf(engine)
@@ -23,6 +39,10 @@ export function chatPrompt(engine: Engine, request: ChatRequest): number[] {
       { code: 'no_chat_template', param: 'messages' },
     )
   }
+  checkCharacters(
+    engine,
+    request.messages.reduce((sum, { content }) => sum + content.length, 0),
+  )
   // `developer` is what newer clients call `system`; templates know the old word.
   const messages = request.messages.map(({ role, content }): ChatMessage => ({
     role: role === 'developer' ? 'system' : role,
@@ -34,12 +54,16 @@ export function chatPrompt(engine: Engine, request: ChatRequest): number[] {
 /** The prompts of a text completion, each as ids. */
 export function textPrompts(engine: Engine, request: TextRequest): number[][] {
   const { prompt } = request
-  if (typeof prompt === 'string') return [tokenizerOf(engine).encode(prompt)]
+  const encode = (text: string): number[] => {
+    checkCharacters(engine, text.length)
+    return tokenizerOf(engine).encode(text)
+  }
+  if (typeof prompt === 'string') return [encode(prompt)]
   const prompts: number[][] = []
   const ids: number[] = []
   for (const part of prompt) {
     if (typeof part === 'number') ids.push(part)
-    else prompts.push(typeof part === 'string' ? tokenizerOf(engine).encode(part) : part)
+    else prompts.push(typeof part === 'string' ? encode(part) : part)
   }
   return ids.length > 0 ? [ids] : prompts
 }

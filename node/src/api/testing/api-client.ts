@@ -1,4 +1,4 @@
-import { createVirtualClock, seededRandom, silentLogger, type Logger } from '@shoal/host'
+import { createVirtualClock, seededRandom, silentLogger, type Logger, type VirtualClock } from '@shoal/host'
 import type { Hono } from 'hono'
 import { createApi, type ApiOptions } from '../app.ts'
 import { createLoadingService } from '../service.ts'
@@ -20,14 +20,18 @@ export interface ApiClient {
 
 export function createApiClient(
   options: Partial<ApiOptions> = {},
-  parts: { loading?: boolean; logger?: Logger; engine?: FakeEngine } = {},
+  parts: { loading?: boolean; logger?: Logger; engine?: FakeEngine; clock?: VirtualClock } = {},
 ): ApiClient {
-  const { engine = createFakeEngine(), logger = silentLogger } = parts
+  const {
+    engine = createFakeEngine(),
+    logger = silentLogger,
+    clock = createVirtualClock(1_700_000_000_000),
+  } = parts
   const service = createLoadingService()
   if (parts.loading === true) service.onProgress({ activity: 'pack', doneBytes: 25, totalBytes: 100 })
   else service.ready({ engine, status: () => null })
   const app = createApi(
-    { clock: createVirtualClock(1_700_000_000_000), random: seededRandom(1), logger, service },
+    { clock, random: seededRandom(1), logger, service },
     { keys: [], loopback: true, ...options },
   )
   const post: ApiClient['post'] = async (path, body, extra = {}) =>

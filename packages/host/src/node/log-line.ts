@@ -1,3 +1,5 @@
+import { printableLines } from '../printable.ts'
+
 /** Values that are written without quotes: ids, numbers, addresses, ranges. */
 const plain = /^[\w.:/@+\-[\],%]+$/
 
@@ -19,20 +21,12 @@ function formatValue(value: unknown): string {
   if (isDescribedError(value)) return formatValue(value.message)
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   const short = text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text
-  if (typeof value !== 'string') return quoteControls(short)
-  return plain.test(short) ? short : quoteControls(JSON.stringify(short))
+  if (typeof value !== 'string') return printableLines(short)
+  return plain.test(short) ? short : printableLines(JSON.stringify(short))
 }
 
 function isDescribedError(value: unknown): value is { message: string } {
   return (
     typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string'
-  )
-}
-
-/** JSON leaves DEL and the C1 controls as they are; terminals obey some of them. */
-function quoteControls(text: string): string {
-  return text.replaceAll(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

@@ -39,6 +39,9 @@ function offerIn(frame: Uint8Array): DirectOffer {
   const message = decodeDirect(frame)
   if (message.type === 'direct-offer') return message
   if (message.type === 'refused')
-    throw new ShoalError(isErrorCode(message.code) ? message.code : 'internal', message.message)
+    throw new ShoalError(
+      isErrorCode(message.code) ? message.code : 'internal',
+      `the peer refuses: ${message.message}`,
+    )
   throw new ShoalError('bad-frame', `a '${message.type}' came where an offer or a refusal was expected`)
 }
