@@ -22,9 +22,9 @@ export interface AnswerPlace {
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal
   /** Gives the place back; calling it twice is safe. */
-  leave(): void
+  readonly leave: () => void
   /** Ends the connection of a caller that does not read. */
-  hangUp(): void
+  readonly hangUp: () => void
 }
 
 /**
