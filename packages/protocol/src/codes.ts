@@ -17,6 +17,7 @@ export const codes = {
   'let-go': 0x1b,
   'key-values': 0x1c,
   'key-values-end': 0x1d,
+  receipt: 0x1e,
 
   state: 0x20,
   update: 0x21,
@@ -45,4 +46,6 @@ export const codes = {
 
   'direct-ask': 0x50,
   'direct-offer': 0x51,
+
+  evidence: 0x60,
 } as const

@@ -114,6 +114,7 @@ describe('the bytes of version 1', () => {
       members: '/shoal/members/1',
       blobs: '/shoal/blobs/1',
       group: '/shoal/group/1',
+      audit: '/shoal/audit/1',
       direct: '/shoal/direct/1',
     })
   })

@@ -54,6 +54,24 @@ export {
   type MembersUpdate,
 } from './members.ts'
 export { protocols, protocolVersion } from './protocols.ts'
+export {
+  decodeEvidence,
+  encodeEvidence,
+  evidenceKinds,
+  type Evidence,
+  type EvidenceKind,
+} from './receipts/evidence.ts'
+export { receiptLimits } from './receipts/limits.ts'
+export {
+  openReceipt,
+  readReceipt,
+  sealReceipt,
+  type Receipt,
+  type SealedReceipt,
+  type Sign,
+  type Verify,
+} from './receipts/receipt.ts'
+export { RowChain, type HashPair } from './receipts/row-chain.ts'
 export type {
   HandedOver,
   HandOver,
@@ -74,6 +92,7 @@ export type {
   SessionFailed,
   SessionMessage,
   SessionOpened,
+  SessionReceipt,
   Step,
   StepResult,
 } from './session/session-messages.ts'

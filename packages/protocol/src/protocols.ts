@@ -8,5 +8,6 @@ export const protocols = {
   members: `/shoal/members/${protocolVersion}`,
   blobs: `/shoal/blobs/${protocolVersion}`,
   group: `/shoal/group/${protocolVersion}`,
+  audit: `/shoal/audit/${protocolVersion}`,
   direct: `/shoal/direct/${protocolVersion}`,
 } as const

@@ -21,7 +21,7 @@
  * }
  */
 export { createCoordinator, openRouteSession, type Coordinator } from './coordinator/coordinator.ts'
-export type { CoordinatorDependencies } from './coordinator/stage-links.ts'
+export type { CoordinatorDependencies, ReceiptListener } from './coordinator/stage-links.ts'
 export { predictedStepMs, stepDeadlineMs } from './coordinator/steps/step-deadline.ts'
 export {
   generateTokens,
@@ -47,6 +47,7 @@ export type {
   HiddenSession,
   Route,
   RouteFinder,
+  RouteSession,
   RouteStage,
   RouteWish,
 } from './route/types.ts'

@@ -41,6 +41,8 @@ export interface OpenSession {
    * absent, a stage without room refuses at once.
    */
   readonly waitMs?: number
+  /** Whether the coordinator wants the stage's receipts; absent when it does not. */
+  readonly receipts?: true
 }
 
 export interface SessionOpened {
@@ -139,6 +141,19 @@ export interface Replay {
   readonly settled: number
 }
 
+/**
+ * Stage → coordinator, and stage → next stage: a sealed receipt for the rows so far (`receipts/receipt.ts`). Between
+ * stages it travels behind the rows that it covers. Not answered.
+ */
+export interface SessionReceipt {
+  readonly type: 'receipt'
+  readonly session: string
+  /** First block of the stage that receives it; of the one that signed it, when the coordinator receives it. */
+  readonly start: number
+  readonly epoch: number
+  readonly receipt: Uint8Array
+}
+
 export type SessionMessage =
   | OpenSession
   | SessionOpened
@@ -148,6 +163,7 @@ export type SessionMessage =
   | CloseSession
   | KeepAlive
   | Replay
+  | SessionReceipt
   | StageLeaving
   | HandOver
   | HandedOver

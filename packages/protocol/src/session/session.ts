@@ -13,6 +13,7 @@ import {
 import { bytesOfHidden } from './hidden-rows.ts'
 import { limits } from '../limits.ts'
 import { protocols } from '../protocols.ts'
+import { receiptLimits } from '../receipts/limits.ts'
 import { decodeHandOver, readKeyValues, readKeyValuesEnd } from './hand-over.ts'
 import type {
   NextHop,
@@ -21,6 +22,7 @@ import type {
   SessionFailed,
   SessionMessage,
   SessionOpened,
+  SessionReceipt,
 } from './session-messages.ts'
 import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
 
@@ -47,6 +49,7 @@ export function encodeSession(message: SessionMessage, payload?: Float32Array): 
     case 'close':
     case 'replay':
     case 'keep-alive':
+    case 'receipt':
     case 'leaving':
     case 'hand-over':
     case 'handed-over':
@@ -122,6 +125,10 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
       requireNoPayload('replay', payload)
       return readReplay(readFields('replay', header))
     }
+    case codes.receipt: {
+      requireNoPayload('receipt', payload)
+      return readSessionReceipt(readFields('receipt', header))
+    }
     case codes.leaving:
     case codes['hand-over']:
     case codes['handed-over']:
@@ -156,6 +163,7 @@ function readOpen(fields: Fields): OpenSession {
     next: readNextHop(fields.nested('next')),
     ...(fields.has('restore') && { restore: fields.id('restore') }),
     ...(fields.has('waitMs') && { waitMs: fields.integer('waitMs', 1, limits.maxOpenWaitMs) }),
+    ...(fields.has('receipts') && fields.flag('receipts') && { receipts: true as const }),
   }
 }
 
@@ -194,6 +202,16 @@ function readReplay(fields: Fields): Replay {
     length: at('length'),
     from: at('from'),
     settled: at('settled'),
+  }
+}
+
+function readSessionReceipt(fields: Fields): SessionReceipt {
+  return {
+    type: 'receipt',
+    session: fields.id('session'),
+    start: fields.integer('start', 0, limits.maxBlocks - 1),
+    epoch: fields.integer('epoch', 0, maxUint32),
+    receipt: fields.bytes('receipt', receiptLimits.maxReceiptBytes),
   }
 }
 

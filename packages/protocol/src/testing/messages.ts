@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { limits } from '../limits.ts'
+import { receiptLimits } from '../receipts/limits.ts'
 import type { BlobMessage } from '../blobs.ts'
 import type { Hello, Refused } from '../hello.ts'
 import type { BeatBody, MembersMessage } from '../members.ts'
@@ -73,6 +74,7 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
         { ...rest, ...range },
         { ...rest, ...range, restore: rest.previous },
         { ...rest, ...range, waitMs: 1 + (rest.epoch % limits.maxOpenWaitMs) },
+        { ...rest, ...range, receipts: true as const },
       ),
     ),
   fc.record({
@@ -117,6 +119,13 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     settled: uint32,
   }),
   fc.record({ type: fc.constant('keep-alive' as const) }),
+  fc.record({
+    type: fc.constant('receipt' as const),
+    session: id,
+    start: block,
+    epoch: uint32,
+    receipt: fc.uint8Array({ maxLength: receiptLimits.maxReceiptBytes }),
+  }),
   fc.record({ type: fc.constant('leaving' as const), session: id, start: block }),
   fc.record({
     type: fc.constant('hand-over' as const),

@@ -1,8 +1,8 @@
-import { createCoordinatorLinks, type CoordinatorDependencies } from './stage-links.ts'
+import { createCoordinatorLinks, type CoordinatorDependencies, type ReceiptListener } from './stage-links.ts'
 import { sessionTimes, type SessionTimes } from '../route/limits.ts'
 import { startRouteSession } from './route-session.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
-import type { HiddenSession } from '../route/types.ts'
+import type { RouteSession } from '../route/types.ts'
 
 /** Opens sessions over routes. All sessions share one channel to each peer. */
 export interface Coordinator {
@@ -10,17 +10,21 @@ export interface Coordinator {
    * @throws {StageError} when a stage refuses or cannot be reached
    * @throws {ShoalError} `no-route`, `cancelled`
    */
-  open(options: RouteSessionOptions): Promise<HiddenSession>
+  open(options: RouteSessionOptions): Promise<RouteSession>
   /** Closes all channels. Sessions that are still open end with `peer-vanished`. */
   close(): Promise<void>
 }
 
 export function createCoordinator(
   dependencies: CoordinatorDependencies,
-  options: { readonly times?: Partial<SessionTimes> } = {},
+  options: {
+    readonly times?: Partial<SessionTimes>
+    /** Receives the receipts of sessions that ask for them, unread; the last ones come after the session's end. */
+    readonly onReceipt?: ReceiptListener
+  } = {},
 ): Coordinator {
   const times: SessionTimes = { ...sessionTimes, ...options.times }
-  const links = createCoordinatorLinks(dependencies, times)
+  const links = createCoordinatorLinks(dependencies, times, options.onReceipt)
   return {
     open: (sessionOptions) => startRouteSession({ ...dependencies, links, times, options: sessionOptions }),
     close: () => links.close(),
@@ -33,7 +37,7 @@ export function createCoordinator(
 export async function openRouteSession(
   dependencies: CoordinatorDependencies,
   options: RouteSessionOptions,
-): Promise<HiddenSession> {
+): Promise<RouteSession> {
   const coordinator = createCoordinator(dependencies)
   try {
     const session = await coordinator.open(options)

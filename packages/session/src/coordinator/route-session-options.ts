@@ -23,6 +23,8 @@ export interface RouteSessionOptions {
    * without room refuses at once.
    */
   readonly waitForRoomMs?: number
+  /** Whether stages sign receipts, which the coordinator's `onReceipt` gets. */
+  readonly receipts?: boolean
   /** When this signal aborts, the session ends, also while it is being opened. */
   readonly signal?: AbortSignal
 }

@@ -1,6 +1,7 @@
 import { asShoalError, ShoalError, throwIfAborted } from '@shoal/host'
+import { joinRows } from '../route/hidden-states.ts'
 import { checkRoute } from '../route/route-rules.ts'
-import type { HiddenSession } from '../route/types.ts'
+import type { RouteSession } from '../route/types.ts'
 import { ActiveRoute } from './active-route.ts'
 import { createReceiver } from './receive-messages.ts'
 import { Moves } from './reroute/moving/moves.ts'
@@ -18,7 +19,7 @@ import { PendingSteps } from './steps/pending-steps.ts'
  * @throws {StageError} when a stage refuses or cannot be reached; the session is closed at the other stages
  * @throws {ShoalError} `no-route` for a route with gaps, `cancelled`
  */
-export async function startRouteSession(context: SessionContext): Promise<HiddenSession> {
+export async function startRouteSession(context: SessionContext): Promise<RouteSession> {
   const { links, clock, times, options } = context
   const { session, hiddenSize, tokenBudget, signal } = options
   checkRoute(options.route, options.range)
@@ -51,6 +52,7 @@ export async function startRouteSession(context: SessionContext): Promise<Hidden
       return route.sent.length
     },
     forward,
+    sent: () => joinRows(route.sent.views(0, route.sent.length)).slice(),
     route: () =>
       route.stages.map(({ stage: { peer, range }, ranks }) => ({
         peer,

@@ -20,6 +20,9 @@ export interface CoordinatorLinks {
   close(): Promise<void>
 }
 
+/** Receives a receipt from the stage that is said to have signed it. */
+export type ReceiptListener = (peer: string, receipt: Uint8Array) => void
+
 export interface CoordinatorDependencies {
   readonly transport: Transport
   readonly clock: Clock
@@ -29,6 +32,7 @@ export interface CoordinatorDependencies {
 export function createCoordinatorLinks(
   dependencies: CoordinatorDependencies,
   times: SessionTimes,
+  onReceipt: ReceiptListener = () => undefined,
 ): CoordinatorLinks {
   const { clock, logger } = dependencies
   const listeners = new Map<string, LinkListener>()
@@ -39,6 +43,10 @@ export function createCoordinatorLinks(
     lingerMs: times.lingerMs,
     receive(peer, frame) {
       const { message, payload } = decodeSession(frame)
+      if (message.type === 'receipt') {
+        onReceipt(peer, message.receipt)
+        return
+      }
       if (
         message.type !== 'opened' &&
         message.type !== 'result' &&

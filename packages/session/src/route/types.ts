@@ -73,3 +73,9 @@ export interface HiddenSession {
   readonly continuity: 'identical' | 'continued'
   close(): Promise<void>
 }
+
+/** A session along a route of peers. */
+export interface RouteSession extends HiddenSession {
+  /** All rows that went into the first block, copied: float32 `[length, hiddenSize]`. An audit sends them elsewhere. */
+  sent(): Float32Array
+}

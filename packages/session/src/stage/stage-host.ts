@@ -85,6 +85,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       hops,
       logger,
       peerId: transport.peerId,
+      sign: (bytes) => transport.sign(bytes),
       now: options,
       onEvent,
       offer: () => spans.offer,

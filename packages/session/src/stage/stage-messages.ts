@@ -62,6 +62,7 @@ export class StageMessages {
       case 'key-values-end':
         return this.#keyValues(peer, message, payload)
       case 'opened':
+      case 'receipt':
       case 'result':
       case 'failed':
       case 'leaving':
@@ -120,6 +121,7 @@ export class StageMessages {
     for (const stage of this.#table.owner(peer)?.stages ?? []) {
       if (stage.id !== session || (start !== null && start !== stage.start)) continue
       this.#handOvers.closing(stage)
+      stage.session.finish()
       void this.#table.free(stage)
     }
   }

@@ -13,7 +13,7 @@ import { createFakeRunner } from '@shoal/runtime/testing'
 import { createCoordinator, type Coordinator } from '../coordinator/coordinator.ts'
 import type { RouteSessionOptions } from '../coordinator/route-session-options.ts'
 import { createLocalSession } from '../generation/local-session.ts'
-import type { HiddenSession } from '../route/types.ts'
+import type { HiddenSession, RouteSession } from '../route/types.ts'
 import { createFakeNode, fakeManifestId, type FakeNode, type FakeNodeLife } from './fake-node.ts'
 import { createPassingTime, type PassingTime } from './passing-time.ts'
 
@@ -27,7 +27,7 @@ export interface FakeSwarm extends PassingTime {
   readonly nodes: readonly FakeNode[]
   /** A node that is on no route yet. */
   addNode(peer: string, range: BlockRange, life?: FakeNodeLife): FakeNode
-  open(options?: Partial<RouteSessionOptions>, coordinator?: Coordinator): Promise<HiddenSession>
+  open(options?: Partial<RouteSessionOptions>, coordinator?: Coordinator): Promise<RouteSession>
   /** Opens the session from a coordinator of its own, the peer `peer`. */
   openFrom(peer: string, options?: Partial<RouteSessionOptions>): Promise<HiddenSession>
   /** The same blocks in this process. */

@@ -3,7 +3,7 @@ import { settled } from '@shoal/host/testing'
 import {
   sessionTimes,
   StageError,
-  type HiddenSession,
+  type RouteSession,
   type Route,
   type RouteSessionOptions,
 } from '@shoal/session'
@@ -12,7 +12,7 @@ import { smallManifest } from '../testing/small-model.ts'
 import { createSessionOpener } from './session-opener.ts'
 
 const range = { start: 0, end: 6 }
-const session = {} as HiddenSession
+const session = {} as RouteSession
 
 const refusal = (peer: string, code: ErrorCode, definite: boolean): StageError =>
   new StageError({ peer, range }, code, 'refused', { definite })
@@ -27,7 +27,7 @@ interface Tried {
 function openerAmong(
   peers: readonly string[],
   answers: readonly (StageError | null)[],
-): { open: () => Promise<HiddenSession>; tried: Tried[]; clock: ReturnType<typeof createVirtualClock> } {
+): { open: () => Promise<RouteSession>; tried: Tried[]; clock: ReturnType<typeof createVirtualClock> } {
   const clock = createVirtualClock()
   const tried: Tried[] = []
   const open = createSessionOpener(

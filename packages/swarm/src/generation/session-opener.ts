@@ -1,6 +1,6 @@
 import { failureCodes, isMovable, randomHex, sleep, type Clock, type Logger, type Random } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
-import { sessionTimes, StageError, type Coordinator, type HiddenSession, type Route } from '@shoal/session'
+import { sessionTimes, StageError, type Coordinator, type RouteSession, type Route } from '@shoal/session'
 import { swarmLimits } from '../limits.ts'
 import { createReputation, type Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
@@ -13,7 +13,7 @@ export type SessionOpener = (
   end: number,
   tokenBudget: number,
   signal: AbortSignal | undefined,
-) => Promise<HiddenSession>
+) => Promise<RouteSession>
 
 export interface SessionOpenerDependencies {
   readonly manifest: IdentifiedManifest
@@ -97,7 +97,7 @@ function openerAlong(
     range: BlockRange,
     tokenBudget: number,
     options: { signal: AbortSignal | undefined; waits: boolean },
-  ): Promise<HiddenSession> =>
+  ): Promise<RouteSession> =>
     coordinator.open({
       session: randomHex(random, 16),
       manifestId: manifest.id,

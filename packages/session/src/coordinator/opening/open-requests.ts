@@ -14,7 +14,7 @@ export function requestsFor(
   epoch: number,
   open: ReadonlySet<RouteStage>,
 ): OpenRequest[] {
-  const { session, manifestId, profile, route, tokenBudget } = options
+  const { session, manifestId, profile, route, tokenBudget, receipts = false } = options
   return route.map((stage, index) => {
     const next = route[index + 1]
     return {
@@ -35,6 +35,7 @@ export function requestsFor(
           next === undefined
             ? { peer: self, addresses: selfAddresses, coordinator: true }
             : { peer: next.peer, addresses: next.addresses, coordinator: false },
+        ...(receipts && { receipts: true as const }),
       },
     }
   })

@@ -4,11 +4,12 @@ import type { BlockRunner } from '@shoal/runtime'
 import type { Outbox } from '../../channels/outbox.ts'
 import { nameBlocks } from '../../route/stage-error.ts'
 import { StageRestore } from '../hand-over/stage-restore.ts'
+import { nativeHash } from '../receipts/native-hash.ts'
+import { SessionReceipts } from '../receipts/session-receipts.ts'
 import { Owner, Stage } from '../stage.ts'
 import { stageKey } from '../stage-table.ts'
 import { pushOutput, reportFailure, reportNext } from '../steps/output.ts'
 import { StageSession } from '../steps/stage-session.ts'
-import type { StepQueue } from '../steps/step-queue.ts'
 import { admit, overMemory, roomWillCome, type Promised } from './admission.ts'
 import { reachNext, type StageOpeningContext } from './opening-context.ts'
 import type { Shortage } from './room-queue.ts'
@@ -31,7 +32,7 @@ export async function makeStage(
   )
   if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
   owner.heardOn(outbox)
-  const stage = stageFor(owner, admission.runner, request, context.queues(admission.runner).steps)
+  const stage = stageFor(context, owner, admission.runner, request)
   // In the table before the first wait, so that a `close`, or the end of the owner's lease, finds it.
   table.add(stage)
   const { freed: signal } = stage
@@ -104,19 +105,33 @@ async function reserve(
   return null
 }
 
-function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession, steps: StepQueue): Stage {
+function stageFor(
+  context: StageOpeningContext,
+  owner: Owner,
+  runner: BlockRunner,
+  request: OpenSession,
+): Stage {
   const { session: id, start, end, tokenBudget, epoch, previous, next } = request
   // A replacement may be asked twice, and the runner may still be freeing the first one.
   const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
   const session = new StageSession(
-    { key, runner, tokenBudget, epoch, previous, next, held: epoch > 0 || request.restore !== undefined },
+    {
+      key,
+      runner,
+      tokenBudget,
+      epoch,
+      previous,
+      next,
+      held: epoch > 0 || request.restore !== undefined,
+      ...(request.receipts === true && { receipts: receiptsOf(context, runner, request, () => stage) }),
+    },
     {
       push: (frame, rows) => pushOutput(stage, frame, rows),
       fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
       failNext: (step, message) =>
         reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
     },
-    steps,
+    context.queues(runner).steps,
   )
   const restore =
     request.restore === undefined
@@ -133,6 +148,33 @@ function stageFor(owner: Owner, runner: BlockRunner, request: OpenSession, steps
         })
   const stage = new Stage({ id, start, end, owner, runner, session, restore })
   return stage
+}
+
+/** The receipts of a session that is about to be made: `stage` is asked for only when rows have been computed. */
+function receiptsOf(
+  { peerId, now, sign, logger }: StageOpeningContext,
+  runner: BlockRunner,
+  { manifest, session, start, end }: OpenSession,
+  stage: () => Stage,
+): SessionReceipts {
+  return new SessionReceipts({
+    columns: runner.hiddenSize,
+    hash: nativeHash,
+    sign,
+    logger,
+    subject: () => ({
+      manifest,
+      numericClass: runner.numericClass ?? now.numericClass,
+      peer: peerId,
+      incarnation: now.incarnation,
+      session,
+      epoch: stage().session.epoch,
+      start,
+      end,
+    }),
+    send: (receipt) =>
+      stage().owner.outbox.post({ type: 'receipt', session, start, epoch: stage().session.epoch, receipt }),
+  })
 }
 
 /** What these sessions may grow to. */

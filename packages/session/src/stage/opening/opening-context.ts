@@ -1,5 +1,5 @@
 import { asFailure, messageOf, ShoalError, type Logger } from '@shoal/host'
-import type { NextHop } from '@shoal/protocol'
+import type { NextHop, Sign } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { ChannelUse, PeerChannels } from '../../channels/peer-channels.ts'
 import type { Stage } from '../stage.ts'
@@ -18,6 +18,7 @@ export interface StageOpeningContext {
   readonly logger: Logger
   /** This node. */
   readonly peerId: string
+  readonly sign: Sign
   /** What this node is at the time of asking. */
   readonly now: { readonly numericClass: string; readonly incarnation: number }
   queues(runner: BlockRunner): RunnerQueues

@@ -5,6 +5,7 @@ import { allFinite } from '../../route/hidden-states.ts'
 import { createJournal, type OutputJournal } from '../../route/journal.ts'
 import { sessionLimits } from '../../route/limits.ts'
 import { maxReplayFrames, type StageProgress } from '../../route/replay-rules.ts'
+import type { SessionReceipts } from '../receipts/session-receipts.ts'
 import { OutputPushes, type PushOutlet } from './output-pushes.ts'
 import { RouteVersion, type RouteNeighbours } from './route-version.ts'
 import type { StepLine, StepQueue } from './step-queue.ts'
@@ -24,6 +25,8 @@ export interface StageSessionOptions extends RouteNeighbours {
   readonly tokenBudget: number
   /** Whether the route is a repaired one, so that no step is taken before `replay`. */
   readonly held?: boolean
+  /** Absent where the coordinator wants no receipts. */
+  readonly receipts?: SessionReceipts
 }
 
 interface Break {
@@ -40,6 +43,7 @@ export class StageSession {
   readonly #outlet: StageOutlet
   readonly #pushes: OutputPushes
   readonly #steps: StepLine
+  readonly #receipts: SessionReceipts | null
   #version: RouteVersion
   /** The highest step taken so far, rewound ones included; -1 before the first. */
   #lastStep = -1
@@ -48,7 +52,7 @@ export class StageSession {
   #break: Break | null = null
 
   constructor(options: StageSessionOptions, outlet: StageOutlet, steps: StepQueue) {
-    const { key, runner, tokenBudget, held = false } = options
+    const { key, runner, tokenBudget, held = false, receipts = null } = options
     this.key = key
     this.tokenBudget = tokenBudget
     this.journal = createJournal(runner.hiddenSize, tokenBudget)
@@ -57,6 +61,8 @@ export class StageSession {
     this.#steps = steps.createLine()
     this.#version = new RouteVersion(options, held)
     this.#pushes = new OutputPushes(this.journal, outlet, this.#version)
+    this.#receipts = receipts
+    if (receipts !== null) this.journal.watch((length) => receipts.truncate(length))
   }
 
   /** Epoch of the route in use. */
@@ -91,6 +97,12 @@ export class StageSession {
   /** KV cache and journal have become those that another stage had after step `lastStep`. */
   adopt(lastStep: number | null): void {
     this.#lastStep = lastStep ?? -1
+    this.#receipts?.fallSilent()
+  }
+
+  /** Its coordinator has what it wanted: the last receipt is signed. */
+  finish(): void {
+    this.#receipts?.finish()
   }
 
   /**
@@ -205,6 +217,7 @@ export class StageSession {
         await this.#runner.truncate(this.key, truncateTo)
       }
       this.#lastStep = frame.step
+      this.#receipts?.received(hidden)
       const output = await this.#runner.forward(this.key, frame.position, hidden)
       if (this.#closed) return
       if (output.length !== hidden.length)
@@ -213,6 +226,8 @@ export class StageSession {
       // With another version of the route, the replay sends these rows: it follows the answer to `open`, which waits for
       // this computation.
       if (frame.epoch === this.epoch) this.#pushes.pushNew(frame)
+      // After the push, so that no token waits for the hash.
+      this.#receipts?.computed(output)
     } catch (error) {
       if (this.#closed) return
       this.#break = breakOf(error)

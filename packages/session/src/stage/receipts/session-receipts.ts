@@ -1,0 +1,84 @@
+import { messageOf, type Logger } from '@shoal/host'
+import { receiptLimits, RowChain, sealReceipt, type HashPair, type Receipt, type Sign } from '@shoal/protocol'
+
+/** What a receipt says beside the rows. */
+export type ReceiptSubject = Omit<Receipt, 'position' | 'rows' | 'in' | 'out'>
+
+export interface SessionReceiptsOptions {
+  /** Values of a row. */
+  readonly columns: number
+  readonly hash: HashPair
+  readonly sign: Sign
+  readonly logger: Logger
+  /** Read for each receipt: epoch, incarnation and numeric class may change. */
+  subject(): ReceiptSubject
+  send(receipt: Uint8Array): void
+}
+
+/** Hashes the rows of one session at one stage, and signs what came in and what went out. */
+export class SessionReceipts {
+  readonly #options: SessionReceiptsOptions
+  readonly #in: RowChain
+  readonly #out: RowChain
+  /** Position of the last receipt. */
+  #signed = 0
+  #silent = false
+
+  constructor(options: SessionReceiptsOptions) {
+    const { columns, hash } = options
+    this.#options = options
+    this.#in = new RowChain(columns, hash)
+    this.#out = new RowChain(columns, hash)
+  }
+
+  /** Rows are about to be computed; afterwards the runner may own their memory. */
+  received(rows: Float32Array): void {
+    if (!this.#silent) this.#in.append(rows)
+  }
+
+  /** Their output. Signs a receipt at each multiple of the interval that it passes. */
+  computed(rows: Float32Array): void {
+    if (this.#silent) return
+    const { interval } = receiptLimits
+    const before = this.#out.length
+    this.#out.append(rows)
+    for (let at = before - (before % interval) + interval; at <= this.#out.length; at += interval)
+      this.#sign(at)
+  }
+
+  /** Rows from `length` on are forgotten. */
+  truncate(length: number): void {
+    this.#in.truncate(length)
+    this.#out.truncate(length)
+    this.#signed = Math.min(this.#signed, length)
+  }
+
+  /** The cache came from another stage: nothing can be said of rows that were not computed here. */
+  fallSilent(): void {
+    this.#silent = true
+  }
+
+  /** No more rows come: signs for those since the last receipt. */
+  finish(): void {
+    if (!this.#silent && this.#out.length > this.#signed) this.#sign(this.#out.length)
+    this.#silent = true
+  }
+
+  #sign(position: number): void {
+    const options = this.#options
+    const rows = position - this.#signed
+    this.#signed = position
+    const receipt = {
+      ...options.subject(),
+      position,
+      rows,
+      in: this.#in.at(position),
+      out: this.#out.at(position),
+    }
+    sealReceipt(receipt, options.sign).then(
+      (bytes) => options.send(bytes),
+      (error: unknown) =>
+        options.logger.warn('receipt-not-signed', { session: receipt.session, reason: messageOf(error) }),
+    )
+  }
+}
