@@ -4,12 +4,12 @@ import { resurrections, runChurn } from './churn.ts'
 describe('membership and planner under churn', () => {
   // `npm run chaos -- membership --seeds 1000` plays many more.
   test(
-    '40 seeds: no ghost and no resurrection, and all peers agree after the calm',
+    '20 seeds: no ghost and no resurrection, and all peers agree after the calm',
     { timeout: 240_000 },
     async () => {
       const failures: string[] = []
       const kinds = new Set<string>()
-      for (let seed = 1; seed <= 40; seed += 1) {
+      for (let seed = 1; seed <= 20; seed += 1) {
         const { violations, acts } = await runChurn(seed, 10)
         failures.push(...violations.map((violation) => `seed ${seed}: ${violation}`))
         for (const kind of Object.keys(acts)) kinds.add(kind)
@@ -21,18 +21,18 @@ describe('membership and planner under churn', () => {
 
   // `npm run chaos -- groups` plays more.
   test(
-    '12 seeds with groups: no peer is in two of them, and the plan settles while all follow it',
+    '8 seeds with groups: no peer is in two of them, and the plan settles while all follow it',
     { timeout: 240_000 },
     async () => {
       const failures: string[] = []
       let groups = 0
-      for (let seed = 1; seed <= 12; seed += 1) {
+      for (let seed = 1; seed <= 8; seed += 1) {
         const result = await runChurn(seed, 8, true)
         failures.push(...result.violations.map((violation) => `seed ${seed}: ${violation}`))
         groups += result.groups
       }
       expect(failures).toEqual([])
-      expect(groups).toBeGreaterThan(3)
+      expect(groups).toBeGreaterThan(2)
     },
   )
 

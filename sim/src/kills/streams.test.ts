@@ -16,7 +16,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 test(
   'replacing stages by others with another cut, thread count and chunk size changes no token, greedy or seeded',
   async () => {
-    const tokens = 150
+    const tokens = 100
     const reports = await runStreams(folder, 'int4:32', smallStreamShape, tokens, () => undefined)
     expect(reports.map(({ sampling }) => sampling)).toEqual(['greedy', 'seeded'])
     for (const report of reports) {
