@@ -14,7 +14,6 @@ export const longFunctions: readonly string[] = [
   // sim
   'sim/src/bench/allreduce.ts: benchAllreduce',
   'sim/src/bench/failover.ts: benchFailover',
-  'sim/src/bench/membership/document-bytes.ts: documentAfter',
   'sim/src/bench/tensor-parallel.ts: benchTensorParallel',
 ]
 

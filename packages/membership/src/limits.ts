@@ -1,16 +1,36 @@
 /** Limits of this package, each with its reason. Limits that are part of the wire format are in `@shoal/protocol`. */
 export const memberLimits = {
-  /** Items (yjs structs) in one update: 4,096 members with sixteen restarts each since the last rotation. */
-  maxStructsPerUpdate: 65_536,
-  /** Ranges in an update's delete set: as many as items, since each overwritten value may leave one. */
-  maxDeletesPerUpdate: 65_536,
-  /** Size of a state vector: 6.4 bytes for each yjs client, and at most as many clients as an update may have items. */
-  maxStateVectorBytes: 512 * 1024,
+  /** Items in one word: a whole record has 12 fields, 64 links and 32 rates. */
+  maxItemsPerWord: 512,
+  /** Characters of a key: `link/` and a peer id. */
+  maxKeyLength: 160,
+  /** Changes after which an owner's next word is a snapshot: what a newcomer must read stays below 20 KiB. */
+  maxDeltas: 24,
+  /** Bytes of changes after which an owner's next word is a snapshot: four records' worth of link changes. */
+  maxDeltaBytes: 4096,
+  /** Bytes of one owner's words: a snapshot of 8 KiB, changes up to 4 KiB, and the change that exceeds these. */
+  maxChainBytes: 20 * 1024,
   /**
-   * Requests for the whole state from one neighbour in one beat interval. Each may cost an encoding of the document. A
-   * link that was silent for thirty turns delivers the requests of all those turns at once.
+   * Words of one owner that a reader takes at once, and the time in which it takes one more. A newcomer reads up to 25
+   * words of each owner, and an owner writes at most 16 at once.
    */
-  maxStatesPerInterval: 32,
+  wordBurst: 48,
+  wordEveryMs: 2000,
+  /** Words that an owner writes at once before it waits `wordEveryMs` for each further one. */
+  ownWordBurst: 16,
+  /** Time in which a second proof against an owner counts as repeated. */
+  faultMemoryMs: 24 * 3_600_000,
+  /** Time for which an owner is not heard after the second proof; it doubles with each further one. */
+  firstOwnerBanMs: 600_000,
+  /** Longest time for which an owner is not heard: later proofs add nothing. */
+  maxOwnerBanMs: 7 * 24 * 3_600_000,
+  /** Requests for one owner's words to one neighbour in one turn: more gaps than these are closed by a vector. */
+  maxWantsPerInterval: 16,
+  /**
+   * Vectors from one neighbour in one beat interval; each may be answered with the words of all members. A link that was
+   * silent for thirty turns delivers the vectors of all those turns at once.
+   */
+  maxVectorsPerInterval: 32,
   /**
    * Messages from one neighbour in one beat interval; four more are allowed for each member, whose news it may pass
    * on.
@@ -45,15 +65,10 @@ export const memberLimits = {
    */
   banMs: 60_000,
   /**
-   * Bytes that may wait for one slow neighbour: two whole documents. Beyond them the channel is ended, and the neighbour
-   * fetches what it lacks over its next channel.
+   * Bytes that may wait for one slow neighbour: the words of 400 members. Beyond them the channel is ended, and the
+   * neighbour fetches what it lacks over its next channel.
    */
   maxWaitingBytes: 8 * 1024 * 1024,
-  /**
-   * Rotations by which a message may be ahead. Following a jump to the highest integer would make every further
-   * rotation impossible.
-   */
-  maxRotationJump: 1024,
   /** Dials under way at once, so that a burst of joining peers does not cause a burst of dials. */
   maxDialsAtOnce: 4,
   /**

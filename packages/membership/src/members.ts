@@ -1,9 +1,9 @@
-import type { Roster } from './records/roster.ts'
 import type { MemberRecord } from './records/record.ts'
 import type { Detector } from './liveness/detector.ts'
 import { livenessOf, type Liveness } from './liveness/liveness.ts'
 import type { BeatLoad, Self } from './own/self.ts'
 import type { Member, PeerEvent } from './types.ts'
+import type { Roster } from './words/owners.ts'
 
 /** The members: their records with their liveness, and the presence that listeners were last told of. */
 export class Members {
@@ -27,7 +27,7 @@ export class Members {
 
   /** Sorted by peer id. */
   all(): readonly Member[] {
-    return this.#roster.all().map(({ record }) => ({
+    return this.#roster.all().map((record) => ({
       record,
       liveness: this.livenessOf(record),
       load: record.peerId === this.#self.peerId ? this.#self.load : (this.#loads.get(record.peerId) ?? null),
@@ -36,10 +36,7 @@ export class Members {
 
   /** Records of the members held alive, sorted by peer id. */
   alive(): readonly MemberRecord[] {
-    return this.#roster
-      .all()
-      .map(({ record }) => record)
-      .filter((record) => this.livenessOf(record) === 'alive')
+    return this.#roster.all().filter((record) => this.livenessOf(record) === 'alive')
   }
 
   setLoad(peer: string, load: BeatLoad): void {
@@ -51,7 +48,7 @@ export class Members {
    * @returns the events to tell them; undefined for a peer without a record, and for this peer itself
    */
   review(peer: string): readonly PeerEvent[] | undefined {
-    const record = this.#roster.get(peer)?.record
+    const record = this.#roster.get(peer)
     if (record === undefined || peer === this.#self.peerId) return undefined
     const events: PeerEvent[] = []
     const liveness = this.livenessOf(record)

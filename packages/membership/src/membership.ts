@@ -1,5 +1,4 @@
 import { messageOf, type Timer } from '@shoal/host'
-import { Replica } from './document/replica.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { Listeners } from './listeners.ts'
 import { Detector } from './liveness/detector.ts'
@@ -12,9 +11,10 @@ import type { MembershipOptions } from './options.ts'
 import { OwnLife } from './own/own-life.ts'
 import { RecordPublisher } from './own/record-publisher.ts'
 import { Self, type Announcement, type BeatLoad } from './own/self.ts'
-import type { SealedRecord } from './records/seal.ts'
+import type { MemberRecord } from './records/record.ts'
 import { createSnapshots, type Snapshot } from './snapshot.ts'
 import type { Member, Membership, MembershipDependencies, MembershipEvent } from './types.ts'
+import { WordStore } from './words/word-store.ts'
 
 export function createMembership(
   dependencies: MembershipDependencies,
@@ -34,7 +34,7 @@ class GossipMembership implements Membership {
   readonly #events: Listeners<[event: MembershipEvent]>
   readonly #standstill: Standstill
   readonly #detector: Detector
-  readonly #replica: Replica
+  readonly #store: WordStore
   readonly #self: Self
   readonly #members: Members
   readonly #mesh: Mesh
@@ -54,22 +54,21 @@ class GossipMembership implements Membership {
     this.#events = new Listeners(logger)
     this.#standstill = createStandstill(clock, options.beatIntervalMs)
     this.#detector = this.#createDetector()
-    this.#replica = new Replica(
-      { signer: transport, random, isGone: (peer) => this.#isGone(peer) },
+    this.#store = new WordStore(
+      { signer: transport, clock, isGone: (peer) => this.#isGone(peer) },
       options.document,
-      options.rotateAtBytes,
     )
     this.#self = new Self(
       {
         peerId: transport.peerId,
         signer: transport,
-        replica: this.#replica,
+        store: this.#store,
         addresses: () => transport.addresses(),
       },
       options.document,
       options.incarnation,
     )
-    this.#members = new Members(this.#self, this.#replica.roster, this.#detector)
+    this.#members = new Members(this.#self, this.#store.roster, this.#detector)
     this.#mesh = new Mesh(
       { transport, clock, random, logger, members: () => this.#members.all() },
       { neighboursMax: options.neighboursMax, dialMs: options.dialBackMs },
@@ -80,11 +79,13 @@ class GossipMembership implements Membership {
     )
     this.#gossip = this.#createGossip()
     this.#publisher = new RecordPublisher({
+      clock,
       logger,
       self: this.#self,
-      replica: this.#replica,
-      neighbours: this.#neighbours,
-      onPublished: () => this.#changes.call(),
+      onWord: (word) => {
+        this.#gossip.say(word)
+        this.#changes.call()
+      },
     })
     this.#life = this.#createLife()
     this.#listenToNeighbours()
@@ -106,8 +107,9 @@ class GossipMembership implements Membership {
   }
 
   leave(): Promise<void> {
-    if (this.#self.sealed === undefined) return Promise.resolve()
-    return this.#publisher.publish({ state: 'left', span: null })
+    if (this.#self.record === undefined) return Promise.resolve()
+    this.#self.change({ state: 'left', span: null })
+    return this.#publisher.publishNow()
   }
 
   members(): readonly Member[] {
@@ -135,7 +137,7 @@ class GossipMembership implements Membership {
   }
 
   documentBytes(): number {
-    return this.#replica.byteLength()
+    return this.#store.byteLength()
   }
 
   async close(): Promise<void> {
@@ -146,7 +148,7 @@ class GossipMembership implements Membership {
     this.#mesh.close()
     this.#detector.close()
     await this.#neighbours.close()
-    this.#replica.close()
+    this.#store.close()
   }
 
   #createDetector(): Detector {
@@ -169,21 +171,21 @@ class GossipMembership implements Membership {
       {
         ...this.#parts,
         signer: this.#parts.transport,
-        replica: this.#replica,
+        store: this.#store,
         self: this.#self,
         detector: this.#detector,
         neighbours: this.#neighbours,
         standstill: this.#standstill,
       },
       {
-        onRecord: (sealed) => this.#learnRecord(sealed),
+        onRecord: (record) => this.#learnRecord(record),
+        onFault: (owner, incarnation) => this.#learnFault(owner, incarnation),
         onBeat: (peer, { sessions, busyPermille }) => this.#members.setLoad(peer, { sessions, busyPermille }),
         onHeldDead: (neighbour, incarnation) => {
           this.#noticeStandstill()
           this.#life.heldDead(neighbour, incarnation)
         },
         onGhost: () => this.#mesh.retryDead(),
-        onOverwritten: () => void this.#publisher.restore(),
       },
       this.#options.document,
       this.#options.beatIntervalMs,
@@ -197,10 +199,11 @@ class GossipMembership implements Membership {
         clock,
         logger,
         self: this.#self,
+        isMember: (peer) => this.#store.roster.get(peer) !== undefined,
         nextIncarnation: (atLeast) => this.#parts.nextIncarnation?.(atLeast),
         onExpired: (event) => this.#emit(event),
         announce: async () => {
-          await this.#publisher.publish({})
+          await this.#publisher.publishNow()
           await this.#gossip.beat()
         },
       },
@@ -243,11 +246,11 @@ class GossipMembership implements Membership {
     const gapMs = this.#standstill.takeMs()
     if (gapMs === 0) return
     this.#detector.paused(gapMs)
-    if (gapMs > this.#options.leaseMs && this.#self.sealed !== undefined)
+    if (gapMs > this.#options.leaseMs && this.#self.record !== undefined)
       this.#life.raise('stood-still', this.#self.incarnation)
   }
 
-  #learnRecord({ record }: SealedRecord): void {
+  #learnRecord(record: MemberRecord): void {
     const { transport, clock } = this.#parts
     const { peerId, incarnation } = record
     if (peerId === transport.peerId) {
@@ -263,6 +266,18 @@ class GossipMembership implements Membership {
       atMs: clock.nowMs(),
     })
     this.#review(peerId)
+  }
+
+  /** A peer's own words prove a fault: its life is over for everybody who has the proof. */
+  #learnFault(owner: string, incarnation: number): void {
+    const { transport, clock } = this.#parts
+    // A second process uses this key, or an earlier life whose number was lost has said other words.
+    if (owner === transport.peerId) {
+      if (incarnation >= this.#self.incarnation) this.#life.raise('older-record', incarnation)
+      return
+    }
+    this.#detector.apply(owner, { type: 'proved-false', incarnation, atMs: clock.nowMs() })
+    this.#review(owner)
   }
 
   #isGone(peer: string): boolean {

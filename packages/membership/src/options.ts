@@ -11,7 +11,7 @@ export interface DetectorTiming {
 }
 
 export interface MembershipOptions extends DetectorTiming {
-  /** Manifest id of the swarm, from which its documents are named (`<manifest id>/<n>`). Signatures cover it, so a record of one swarm is invalid in every other. */
+  /** Manifest id of the swarm, which all signatures cover: a word of one swarm is invalid in every other. */
   readonly document: string
   /**
    * Number of this process's life, higher than in every earlier life of the same key. It is persisted, and at least the
@@ -20,10 +20,6 @@ export interface MembershipOptions extends DetectorTiming {
   readonly incarnation: number
   /** Connections that membership opens by itself. A swarm of up to this many peers forms a full mesh. */
   readonly neighboursMax: number
-  /**
-   * A document is replaced by a fresh one when it is larger than this and than three times the records of its members.
-   */
-  readonly rotateAtBytes: number
 }
 
 /** Everything of {@link MembershipOptions} that does not depend on the swarm. */
@@ -51,7 +47,6 @@ function profile(
     // A peer sends a beat when a channel opens. Two intervals cover the loss of that beat.
     graceMs: 2 * beatIntervalMs + floodMs,
     neighboursMax: 20,
-    rotateAtBytes: 64 * 1024,
   }
 }
 

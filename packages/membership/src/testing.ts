@@ -1,4 +1,6 @@
-/** Shared by this package's tests and by `sim`: a world in virtual time, and the parts of a document. */
+/** Shared by this package's tests and by `sim`: a world in virtual time, and words without a network. */
 export { createWorld, swarmName, type Inhabitant, type World } from './testing/world.ts'
-export { Replica } from './document/replica.ts'
-export { sealRecord } from './records/seal.ts'
+export { OwnWords } from './own/own-words.ts'
+export { valuesOfRecord } from './records/record.ts'
+export { sealWord, type Word } from './words/word.ts'
+export { WordStore } from './words/word-store.ts'

@@ -47,9 +47,9 @@ export interface PeerShutOut {
 export type MembershipEvent = PeerEvent | SelfExpired | PeerShutOut
 
 export interface Membership {
-  /** Begins to beat and to exchange the document with every connected peer. */
+  /** Begins to beat and to exchange words with every connected peer. */
   start(): void
-  /** Changes this peer's own record; the first announcement makes it a member. */
+  /** Changes this peer's own record; the first announcement makes it a member. After many changes in a short time the next ones wait for a common word. */
   announce(patch: Announcement): Promise<void>
   /** Sets the load that the next beats carry. */
   setLoad(load: BeatLoad): void
@@ -72,7 +72,7 @@ export interface Membership {
   /** Members held alive, for the planner. The same object is returned while nothing in it has changed. */
   snapshot(): Snapshot
   readonly incarnation: number
-  /** Size of the document as it would be sent to a newcomer. */
+  /** Bytes of all words, as they would be sent to a newcomer. */
   documentBytes(): number
   close(): Promise<void>
 }

@@ -19,9 +19,12 @@ export const codes = {
   'key-values-end': 0x1d,
   receipt: 0x1e,
 
-  state: 0x20,
-  update: 0x21,
+  // 0x20 and 0x21 belonged to version 1 of the members protocol.
   beat: 0x22,
+  words: 0x23,
+  vector: 0x24,
+  want: 0x25,
+  proof: 0x26,
 
   get: 0x30,
   chunk: 0x31,

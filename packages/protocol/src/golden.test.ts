@@ -73,13 +73,15 @@ const hellos: [Hello | Refused, string][] = [
 ]
 
 const memberships: [MembersMessage, string][] = [
+  [{ type: 'words', words: [bytes('01020304'), bytes('0a')] }, '23000100a000000004000102030401000a'],
+  [{ type: 'proof', words: [bytes('01'), bytes('02')] }, '26000100a0000000010001010002'],
   [
-    { type: 'state', document: `${manifest}/0`, stateVector: bytes('01020304') },
-    '20004e00a168646f63756d656e747842616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261622f3000000000000001020304',
+    { type: 'vector', swarm: manifest, salt: 7, answer: false, hashes: Uint32Array.of(1, 0xfffefdfc) },
+    '24005700a36473616c740765737761726d78406162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616266616e73776572f4000000000001000000fcfdfeff',
   ],
   [
-    { type: 'update', document: `${manifest}/0`, update: bytes('0a0b0c') },
-    '21004e00a168646f63756d656e747842616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261626162616261622f300000000000000a0b0c',
+    { type: 'want', owner: peer },
+    '25003d00a1656f776e65727834313244334b6f6f57475255664a4c366d784369356b433648444136766774783771416f4135724342704d77354864724c5a366d3100000000000000',
   ],
   [
     { type: 'beat', peer, body: bytes('a0'), signature: bytes('5a'.repeat(64)) },
@@ -111,7 +113,7 @@ describe('the bytes of version 1', () => {
     expect(protocols).toEqual({
       hello: '/shoal/hello',
       session: '/shoal/session/1',
-      members: '/shoal/members/1',
+      members: '/shoal/members/2',
       blobs: '/shoal/blobs/1',
       group: '/shoal/group/1',
       audit: '/shoal/audit/1',

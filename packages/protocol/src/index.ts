@@ -50,8 +50,10 @@ export {
   type Beat,
   type BeatBody,
   type MembersMessage,
-  type MembersState,
-  type MembersUpdate,
+  type MembersProof,
+  type MembersVector,
+  type MembersWant,
+  type MembersWords,
 } from './members.ts'
 export { protocols, protocolVersion } from './protocols.ts'
 export {

@@ -40,12 +40,14 @@ export const limits = {
   maxAssetBytes: 64 * 1024 * 1024,
   /** One piece of a blob: what is fetched again after a loss on a slow link. */
   blobChunkBytes: 1024 * 1024,
-  /** One member's signed record. */
+  /** One member's record, as the directory holds it. */
   maxRecordBytes: 8 * 1024,
-  /** One update of the membership document: 1,000 members' records and their history. */
-  maxMembershipUpdateBytes: 4 * 1024 * 1024,
-  /** Members in a document, beyond which more are refused. Plans are meant for some hundreds. */
-  maxMembers: 4096,
+  /** One signed word of a member: a whole record of 8 KiB is the largest. */
+  maxWordBytes: 8 * 1024,
+  /** Words in one frame: the chain of one owner has at most 25 words and about 20 KiB. Longer answers are divided. */
+  maxWordsBytes: 64 * 1024,
+  /** Entries of a vector, one for each member. A cell has at most 512 members, and a swarm is one cell today. */
+  maxMembers: 1024,
   /** An error message on the wire. */
   maxMessageBytes: 2048,
   /** One id. A session id is 16 random bytes in hexadecimal, a manifest id 32 bytes, a peer id 52 characters. */

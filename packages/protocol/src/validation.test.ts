@@ -136,10 +136,17 @@ describe('a message is refused that', () => {
     refused(() => decodeBeatBody(encode({ ...body, busyPermille: 1001 })), 'busyPermille')
     refused(() => decodeBeatBody(new Uint8Array(limits.maxBeatBytes + 1)), 'over the limit')
   })
-  test('is a membership update that is too large', () => {
-    const update = new Uint8Array(limits.maxMembershipUpdateBytes + 1)
-    refused(() => decodeMembers(frame('update', { document: 'd' }, update)), 'over the limit')
-    refused(() => decodeMembers(frame('state', { document: 'd' }, update)), 'over the limit')
+  test.each<[string, 'words' | 'proof' | 'vector', Uint8Array, string]>([
+    ['words over the limit', 'words', new Uint8Array(limits.maxWordsBytes + 1), 'over the limit'],
+    ['an empty word', 'words', Uint8Array.of(0, 0), 'no length of a string'],
+    ['a word that is cut', 'words', Uint8Array.of(2, 0, 1), 'no length of a string'],
+    ['a length that is cut', 'words', Uint8Array.of(2), 'a length is cut'],
+    ['a word over its limit', 'words', longWord(), 'no length of a string'],
+    ['a proof of one word', 'proof', Uint8Array.of(1, 0, 7), '1 words where two are needed'],
+    ['a hash that is cut', 'vector', new Uint8Array(6), 'hashes'],
+    ['more hashes than members', 'vector', new Uint8Array(4 * limits.maxMembers + 4), 'hashes'],
+  ])('holds %s', (_, type, payload, sentence) => {
+    refused(() => decodeMembers(frame(type, { swarm: 's', salt: 1, answer: false }, payload)), sentence)
   })
   test.each<[string, Record<string, unknown>, string]>([
     ['a name that is neither the manifest nor a hash', { blob: 'A'.repeat(64) }, 'get: blob must be'],
@@ -240,3 +247,11 @@ describe('hidden states are refused that', () => {
     expect(() => encodeSession({ ...step, start: limits.maxBlocks })).toThrow(over)
   })
 })
+
+/** A list of one string that is a byte too long for a word. */
+function longWord(): Uint8Array {
+  const bytes = new Uint8Array(limits.maxWordBytes + 3)
+  bytes[0] = (limits.maxWordBytes + 1) & 0xff
+  bytes[1] = (limits.maxWordBytes + 1) >>> 8
+  return bytes
+}

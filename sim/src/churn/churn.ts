@@ -1,4 +1,4 @@
-import { membershipProfiles, snapshotHash, type MembershipEvent } from '@shoal/membership'
+import { memberLimits, membershipProfiles, snapshotHash, type MembershipEvent } from '@shoal/membership'
 import { sha256Hex } from '@shoal/model'
 import { planHash } from '@shoal/planner'
 import { nextAct, type Act } from './script.ts'
@@ -19,7 +19,7 @@ export interface ChurnResult {
   readonly groups: number
 }
 
-const { leaseMs, dialBackMs, graceMs, beatIntervalMs, rotateAtBytes } = membershipProfiles.lan
+const { leaseMs, dialBackMs, graceMs, beatIntervalMs } = membershipProfiles.lan
 /** Time from the last new beat that an observer gets of an ended incarnation to its verdict: the lease, the dial-back, and the grace when the next incarnation answers the dial-back. */
 const verdictMs = leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
 /** Longest time that an observer may hold an ended incarnation alive: its last beat may lie in a stopped link for nearly a lease and still count as new when the link returns. */
@@ -102,9 +102,8 @@ async function step(swarm: ChurnedSwarm, violations: string[]): Promise<void> {
   violations.push(...planViolationsOf(swarm))
   for (const { name, membership } of inhabitants.values()) {
     const awakeMs = clock.nowMs() - (swarm.awakeSinceMs(name) ?? clock.nowMs())
-    // A rotation may notice late: overwritten values may add half of the bound before it does.
-    if (membership.documentBytes() > 2 * rotateAtBytes)
-      violations.push(`the document of ${name} has ${membership.documentBytes()} bytes`)
+    if (membership.documentBytes() > membership.members().length * memberLimits.maxChainBytes)
+      violations.push(`the words that ${name} keeps have ${membership.documentBytes()} bytes`)
     if (awakeMs <= ghostBoundMs) continue
     for (const { peerId, incarnation } of membership.snapshot().members) {
       const sinceMs = swarm.endedMs(`${peerId}@${incarnation}`) ?? swarm.frozenSinceMs(peerId)

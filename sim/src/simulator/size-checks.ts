@@ -1,3 +1,4 @@
+import { memberLimits } from '@shoal/membership'
 import { limits } from '@shoal/protocol'
 import { sessionLimits } from '@shoal/session'
 import type { WorldParts } from './world.ts'
@@ -12,7 +13,7 @@ export interface SizeChecks {
  * of them has fewer of the events.
  */
 const checkEveryEvents = 64
-/** Checks between two looks at documents, since a document must be encoded to be measured. */
+/** Checks between two looks at words, since these must be added up. */
 const documentsEveryChecks = 16
 /** Timers of one peer: a few for each of its sessions, channels and neighbours. */
 const timersPerPeer = 256
@@ -35,7 +36,7 @@ export function createSizeChecks(
     }
   }
 
-  const checkNode = (name: string, { nodes, model, topology }: WorldParts): void => {
+  const checkNode = (name: string, { nodes, model }: WorldParts): void => {
     const { member, device } = nodes.get(name)!
     if (device.caches().overLimit) violate(`${name} has more in memory than it may`)
     const { sessions, journalBytes, journalReservedBytes } = member.stageHost.memory()
@@ -44,10 +45,11 @@ export function createSizeChecks(
     const segmentBytes = sessionLimits.journalSegmentRows * model.manifest.manifest.config.hiddenSize * 4
     if (journalBytes > journalReservedBytes + sessions * segmentBytes)
       violate(`the journals of ${name} have ${journalBytes} bytes, ${journalReservedBytes} were admitted`)
-    // A rotation may notice late: overwritten values may add half of the bound before it does.
     const looksAtDocuments = checks % documentsEveryChecks === 0
-    if (looksAtDocuments && member.membership.documentBytes() > 2 * topology.profile.rotateAtBytes)
-      violate(`the document of ${name} has ${member.membership.documentBytes()} bytes`)
+    if (!looksAtDocuments) return
+    const { membership } = member
+    if (membership.documentBytes() > membership.members().length * memberLimits.maxChainBytes)
+      violate(`the words that ${name} keeps have ${membership.documentBytes()} bytes`)
   }
 
   const check = (parts: WorldParts): void => {

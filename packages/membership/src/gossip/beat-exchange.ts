@@ -5,8 +5,8 @@ import { memberLimits } from '../limits.ts'
 import type { Neighbours } from '../neighbours/neighbours.ts'
 import { shuffled } from '../neighbours/shuffled.ts'
 import type { Self } from '../own/self.ts'
-import type { Roster } from '../records/roster.ts'
 import { readBeat, verifyBeat, type Signer } from '../records/seal.ts'
+import type { Roster } from '../words/owners.ts'
 import type { Relays } from './relays.ts'
 
 export interface BeatExchangeDependencies {
@@ -119,7 +119,7 @@ export class BeatExchange {
   /** This peer's next beat; undefined before its first record and after it has left. */
   async #next(): Promise<Beat | undefined> {
     const { self } = this.#parts
-    const state = self.sealed?.record.state
+    const state = self.record?.state
     return state === undefined || state === 'left' ? undefined : self.beat()
   }
 }

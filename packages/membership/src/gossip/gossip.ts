@@ -1,19 +1,20 @@
 import { messageOf, type Clock, type Logger, type Random } from '@shoal/host'
 import type { MembersMessage } from '@shoal/protocol'
-import type { Replica } from '../document/replica.ts'
 import type { Detector } from '../liveness/detector.ts'
 import type { Standstill } from '../liveness/standstill.ts'
 import type { Neighbours } from '../neighbours/neighbours.ts'
 import { shuffled } from '../neighbours/shuffled.ts'
 import type { Self } from '../own/self.ts'
 import type { Signer } from '../records/seal.ts'
+import type { WordStore } from '../words/word-store.ts'
+import type { Word } from '../words/word.ts'
 import { BeatExchange, type BeatExchangeDependencies } from './beat-exchange.ts'
-import { DocumentExchange, type DocumentExchangeDependencies } from './document-exchange.ts'
 import { MessageBudget } from './message-budget.ts'
 import { createRelays } from './relays.ts'
+import { WordExchange, type WordExchangeDependencies } from './word-exchange.ts'
 
 /** What gossip tells its owner. */
-export type GossipListener = Pick<DocumentExchangeDependencies, 'onRecord' | 'onOverwritten'> &
+export type GossipListener = Pick<WordExchangeDependencies, 'onRecord' | 'onFault'> &
   Pick<BeatExchangeDependencies, 'onBeat' | 'onHeldDead' | 'onGhost'>
 
 export interface GossipDependencies {
@@ -21,21 +22,25 @@ export interface GossipDependencies {
   readonly random: Random
   readonly logger: Logger
   readonly signer: Signer
-  readonly replica: Replica
+  readonly store: WordStore
   readonly self: Self
   readonly detector: Detector
   readonly neighbours: Neighbours
   readonly standstill: Pick<Standstill, 'missedTurns'>
 }
 
-/** All that is exchanged with neighbours: state vectors, updates and beats. */
+/** Turns between two vectors that a peer sends: floods reach nearly everybody, and a vector finds the rest. */
+const turnsPerVector = 10
+
+/** All that is exchanged with neighbours: vectors, words and beats. */
 export class Gossip {
   readonly #logger: Logger
   readonly #random: Random
   readonly #neighbours: Neighbours
   readonly #budget: MessageBudget
-  readonly #documents: DocumentExchange
+  readonly #words: WordExchange
   readonly #beats: BeatExchange
+  #turns = 0
 
   constructor(
     dependencies: GossipDependencies,
@@ -43,36 +48,50 @@ export class Gossip {
     swarm: string,
     beatIntervalMs: number,
   ) {
-    const { logger, random, replica, self, neighbours, standstill } = dependencies
+    const { logger, random, store, self, neighbours, standstill } = dependencies
     this.#logger = logger
     this.#random = random
     this.#neighbours = neighbours
-    const relays = createRelays(self.peerId, (peer) => replica.roster.get(peer))
+    const relays = createRelays(self.peerId, (peer) => store.roster.get(peer))
     this.#budget = new MessageBudget(
       beatIntervalMs,
-      () => replica.roster.size,
+      () => store.roster.size,
       () => standstill.missedTurns(),
     )
-    this.#documents = new DocumentExchange({ ...dependencies, ...listener, relays, budget: this.#budget })
+    this.#words = new WordExchange({ ...dependencies, ...listener, relays, budget: this.#budget }, swarm)
     this.#beats = new BeatExchange(
-      { ...dependencies, ...listener, relays, roster: replica.roster },
+      { ...dependencies, ...listener, relays, roster: store.roster },
       swarm,
       beatIntervalMs,
     )
   }
 
-  /** Begins on a new channel: asks for the neighbour's state, and sends a beat that proves this peer's incarnation. */
+  /** Begins on a new channel: compares what both know, and sends a beat that proves this peer's incarnation. */
   async greet(peer: string): Promise<void> {
-    this.#documents.ask(peer)
+    this.#words.ask(peer)
     await this.#beats.sendTo(peer)
   }
 
   /** @throws {ShoalError} for a fault of the neighbour; `wrong-manifest` when it belongs to another swarm */
   async receive(peer: string, message: MembersMessage): Promise<void> {
     this.#budget.receive(peer, message.type)
-    if (message.type === 'state') this.#documents.receiveState(peer, message)
-    else if (message.type === 'update') await this.#documents.receiveUpdate(peer, message)
-    else await this.#beats.receive(peer, message)
+    switch (message.type) {
+      case 'vector':
+        return this.#words.receiveVector(peer, message)
+      case 'words':
+        return this.#words.receiveWords(peer, message)
+      case 'want':
+        return this.#words.tell(peer, message.owner)
+      case 'proof':
+        return this.#words.receiveProof(peer, message)
+      case 'beat':
+        return this.#beats.receive(peer, message)
+    }
+  }
+
+  /** Sends a word of this peer to all neighbours. */
+  say(word: Word): void {
+    this.#words.say(word)
   }
 
   /** Sends a new beat to all neighbours. Never rejects. */
@@ -84,14 +103,13 @@ export class Gossip {
     }
   }
 
-  /**
-   * One turn: budgets begin anew, one neighbour is asked for what this peer lacks, an overgrown document is replaced.
-   */
+  /** One turn: budgets begin anew, and now and then one neighbour is asked for what this peer lacks. */
   tick(): void {
     this.#budget.reset()
-    const [anyone] = shuffled(this.#neighbours.ids(), this.#random)
-    if (anyone !== undefined) this.#documents.ask(anyone)
     this.#beats.tidy()
-    this.#documents.rotateWhenOvergrown()
+    this.#turns += 1
+    if (this.#turns % turnsPerVector !== 0) return
+    const [anyone] = shuffled(this.#neighbours.ids(), this.#random)
+    if (anyone !== undefined) this.#words.ask(anyone)
   }
 }

@@ -2,15 +2,16 @@ import { ShoalError } from '@shoal/host'
 import type { MembersMessage } from '@shoal/protocol'
 import { memberLimits } from '../limits.ts'
 
-/** Counts the messages from each neighbour, and the requests for state to it, in one beat interval. */
+/** Counts the messages from each neighbour, and the requests to it, in one beat interval. */
 export class MessageBudget {
   readonly #intervalMs: number
   /** Members in the roster: a neighbour may pass on messages of each of them. */
   readonly #memberCount: () => number
   /** Turns that this peer missed while it stood still: what neighbours sent meanwhile arrives at once. */
   readonly #missedTurns: () => number
-  readonly #received = new Map<string, { messages: number; states: number }>()
+  readonly #received = new Map<string, { messages: number; vectors: number }>()
   readonly #asked = new Map<string, number>()
+  readonly #wanted = new Map<string, number>()
 
   constructor(intervalMs: number, memberCount: () => number, missedTurns: () => number) {
     this.#intervalMs = intervalMs
@@ -20,13 +21,13 @@ export class MessageBudget {
 
   /** Counts a message of a neighbour. @throws {ShoalError} `limit-exceeded` */
   receive(peer: string, type: MembersMessage['type']): void {
-    const sum = this.#received.get(peer) ?? { messages: 0, states: 0 }
+    const sum = this.#received.get(peer) ?? { messages: 0, vectors: 0 }
     sum.messages += 1
-    if (type === 'state') sum.states += 1
+    if (type === 'vector') sum.vectors += 1
     this.#received.set(peer, sum)
     const intervals = 1 + this.#missedTurns()
     if (
-      sum.states > intervals * memberLimits.maxStatesPerInterval ||
+      sum.vectors > intervals * memberLimits.maxVectorsPerInterval ||
       sum.messages > intervals * (memberLimits.maxMessagesPerInterval + 4 * this.#memberCount())
     )
       throw new ShoalError(
@@ -36,20 +37,30 @@ export class MessageBudget {
   }
 
   /**
-   * Counts a request for a neighbour's state, and says whether it may be sent. The limit is an eighth of the neighbour's,
-   * so that two turns of this peer may fall into one interval of the neighbour. What may not be asked now is asked in the
-   * next turn.
+   * Counts a vector to a neighbour, and says whether it may be sent. The limit is an eighth of the neighbour's, so that
+   * two turns of this peer may fall into one interval of the neighbour. What may not be asked now is asked later.
    */
   mayAsk(peer: string): boolean {
-    const times = this.#asked.get(peer) ?? 0
-    if (times >= memberLimits.maxStatesPerInterval / 8) return false
-    this.#asked.set(peer, times + 1)
-    return true
+    return count(this.#asked, peer, memberLimits.maxVectorsPerInterval / 8)
+  }
+
+  /** Counts a request for one owner's words, and says whether it may be sent. */
+  mayWant(peer: string): boolean {
+    return count(this.#wanted, peer, memberLimits.maxWantsPerInterval)
   }
 
   /** A beat interval begins. */
   reset(): void {
     this.#received.clear()
     this.#asked.clear()
+    this.#wanted.clear()
   }
+}
+
+/** Counts up to a limit. @returns whether the limit was not reached before */
+function count(counts: Map<string, number>, peer: string, most: number): boolean {
+  const times = counts.get(peer) ?? 0
+  if (times >= most) return false
+  counts.set(peer, times + 1)
+  return true
 }

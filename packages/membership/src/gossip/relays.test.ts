@@ -1,22 +1,19 @@
 import { seededRandom } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import { createRelays } from './relays.ts'
-import type { SealedRecord } from '../records/seal.ts'
+import type { MemberRecord } from '../records/record.ts'
 
 /** Records that say these links, each by both of its ends. */
 function recordsOf(
   names: readonly string[],
   linked: (a: string, b: string) => boolean,
-): (peer: string) => SealedRecord | undefined {
+): (peer: string) => MemberRecord | undefined {
   const links = (peer: string): Record<string, number> =>
     Object.fromEntries(
       names.filter((other) => other !== peer && linked(peer, other)).map((other) => [other, 1000]),
     )
   const records = new Map(
-    names.map((peer) => [
-      peer,
-      { record: { peerId: peer, links: links(peer) }, bytes: new Uint8Array() } as unknown as SealedRecord,
-    ]),
+    names.map((peer) => [peer, { peerId: peer, links: links(peer) } as unknown as MemberRecord]),
   )
   return (peer) => records.get(peer)
 }

@@ -1,4 +1,4 @@
-import type { SealedRecord } from '../records/seal.ts'
+import type { MemberRecord } from '../records/record.ts'
 
 /**
  * Decides which peers pass a beat on to which, by the links in their records: a full mesh repeats nothing, and a
@@ -32,7 +32,7 @@ const relayEvery = 2
  * beat on. Rendezvous hashing (Thaler and Ravishankar, 1996) over the names and the beat's number appoints a different
  * relay each time, without any messages. Peers that hold different records may disagree: a beat then comes twice, or not.
  */
-export function createRelays(self: string, recordOf: (peer: string) => SealedRecord | undefined): Relays {
+export function createRelays(self: string, recordOf: (peer: string) => MemberRecord | undefined): Relays {
   const hashes = new Map<string, number>()
   const hashOf = (peer: string): number => {
     const known = hashes.get(peer)
@@ -44,13 +44,13 @@ export function createRelays(self: string, recordOf: (peer: string) => SealedRec
     hashes.set(peer, hash)
     return hash
   }
-  const says = (a: string, b: string): boolean => Object.hasOwn(recordOf(a)?.record.links ?? {}, b)
+  const says = (a: string, b: string): boolean => Object.hasOwn(recordOf(a)?.links ?? {}, b)
   const near = (a: string, b: string): boolean => says(a, b) && says(b, a)
 
   return {
     near,
     share(owner, beat, others) {
-      const nearOwner = Object.keys(recordOf(owner)?.record.links ?? {}).filter((peer) => says(peer, owner))
+      const nearOwner = Object.keys(recordOf(owner)?.links ?? {}).filter((peer) => says(peer, owner))
       const young = beat <= youngBeats
       const due = young || beat % relayEvery === 0
       const unserved: string[] = []

@@ -20,6 +20,8 @@ export type LifeEvent =
       readonly atMs: number
     }
   | { readonly type: 'beat-seen'; readonly incarnation: number; readonly beat: number; readonly atMs: number }
+  /** The owner's own words prove a fault, which ends this life and all before it. */
+  | { readonly type: 'proved-false'; readonly incarnation: number; readonly atMs: number }
   | { readonly type: 'connection-lost'; readonly atMs: number }
   /** The peer answered the dial-back. Only a beat can tell whether this incarnation answered. */
   | { readonly type: 'dial-answered'; readonly atMs: number }
@@ -46,6 +48,11 @@ export function applyLife(
 ): Life | undefined {
   if (event.type === 'record-seen') return seeRecord(life, event, timing)
   if (event.type === 'beat-seen') return seeBeat(life, event, timing)
+  if (event.type === 'proved-false') {
+    if (life !== undefined && life.incarnation > event.incarnation) return life
+    const { incarnation, atMs } = event
+    return { lastBeat: -1, ...life, incarnation, liveness: 'dead', deadlineMs: atMs }
+  }
   if (life === undefined) return undefined
   const open = life.liveness === 'unknown' || life.liveness === 'suspect'
   switch (event.type) {

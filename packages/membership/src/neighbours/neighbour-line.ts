@@ -6,6 +6,8 @@ import { memberLimits } from '../limits.ts'
 /** One members channel: its frames are read one after another, and what waits to be sent is bounded. */
 export class NeighbourLine {
   readonly channel: Channel
+  /** The neighbour belongs to another swarm: what it has sent before the channel's end is no fault of its. */
+  isForeign = false
   readonly #logger: Logger
   #waitingBytes = 0
   #reading: Promise<void> = Promise.resolve()

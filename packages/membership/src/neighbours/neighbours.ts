@@ -124,12 +124,13 @@ export class Neighbours {
   /** Handles a frame, also one that arrived before the other side ended the channel. */
   async #receive(line: NeighbourLine, frame: Uint8Array, listener: NeighbourListener): Promise<void> {
     const { peer } = line
-    if (this.#closed || this.#conduct.isShutOut(peer)) return
+    if (this.#closed || this.#conduct.isShutOut(peer) || line.isForeign) return
     try {
       await listener.onMessage(peer, decodeMembers(frame))
     } catch (error) {
       if (error instanceof ShoalError && error.code === 'wrong-manifest') {
         this.#strangers.add(peer)
+        line.isForeign = true
         line.channel.abort(error)
         return
       }

@@ -6,6 +6,8 @@ export interface OwnLifeDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly self: Self
+  /** Whether a peer has announced itself in this swarm, and its own words speak not against it. */
+  readonly isMember: (peer: string) => boolean
   /** Gives a number above `atLeast`, persisted before it is returned. Default: `atLeast + 1`. */
   readonly nextIncarnation: (atLeast: number) => number | Promise<number> | undefined
   readonly onExpired: (event: SelfExpired) => void
@@ -17,8 +19,8 @@ export interface OwnLifeDependencies {
 export class OwnLife {
   readonly #dependencies: OwnLifeDependencies
   readonly #leaseMs: number
-  /** When each neighbour last made this peer raise its incarnation. */
-  readonly #raisedByMs = new Map<string, number>()
+  /** When a neighbour last made this peer raise its incarnation. */
+  #raisedMs = Number.NEGATIVE_INFINITY
   #raising = false
   #closed = false
 
@@ -33,13 +35,14 @@ export class OwnLife {
   }
 
   /**
-   * A neighbour holds `incarnation` of this peer dead. A neighbour that lies can force one new incarnation per lease.
+   * A neighbour holds `incarnation` of this peer dead. Only members are believed, and all of them together once in a
+   * lease: neighbours that lie can force one new incarnation per lease, however many they are.
    */
   heldDead(neighbour: string, incarnation: number): void {
-    const { clock, self } = this.#dependencies
-    const raisedMs = this.#raisedByMs.get(neighbour) ?? Number.NEGATIVE_INFINITY
-    if (incarnation !== self.incarnation || clock.nowMs() < raisedMs + this.#leaseMs) return
-    this.#raisedByMs.set(neighbour, clock.nowMs())
+    const { clock, self, isMember } = this.#dependencies
+    if (incarnation !== self.incarnation || !isMember(neighbour)) return
+    if (clock.nowMs() < this.#raisedMs + this.#leaseMs) return
+    this.#raisedMs = clock.nowMs()
     this.raise('held-dead', self.incarnation)
   }
 

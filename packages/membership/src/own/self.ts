@@ -1,13 +1,13 @@
 import { createSerialQueue } from '@shoal/host'
 import type { Beat } from '@shoal/protocol'
-import type { Replica } from '../document/replica.ts'
-import type { MemberGroup, MemberRecord } from '../records/record.ts'
-import { sealBeat, sealRecord, type SealedRecord, type Signer } from '../records/seal.ts'
+import { valuesOfRecord, type MemberGroup, type MemberRecord, type RecordPlace } from '../records/record.ts'
+import { sealBeat, type Signer } from '../records/seal.ts'
+import type { WordStore } from '../words/word-store.ts'
+import { sealWord, type Word } from '../words/word.ts'
+import { OwnWords } from './own-words.ts'
 
 /** What a peer may announce of itself; this package keeps the other fields of its record. */
-export type Announcement = Partial<
-  Omit<MemberRecord, 'peerId' | 'incarnation' | 'seq' | 'writer' | 'clock' | 'links' | 'group'>
-> & {
+export type Announcement = Partial<Omit<MemberRecord, keyof RecordPlace | 'links' | 'group'>> & {
   /** Null: the peer leads no group any more. */
   readonly group?: MemberGroup | null
 }
@@ -26,27 +26,30 @@ export interface BeatLoad {
 export interface SelfDependencies {
   readonly peerId: string
   readonly signer: Signer
-  readonly replica: Replica
+  readonly store: Pick<WordStore, 'put'>
   readonly addresses: () => readonly string[]
 }
 
-/** This peer's own record and beats: numbered, signed, and written in the order in which they were announced. */
+type Draft = Omit<MemberRecord, keyof RecordPlace>
+
+/** This peer's own words and beats: numbered, signed, and made in the order in which they were announced. */
 export class Self {
   load: BeatLoad = { sessions: 0, busyPermille: 0 }
   readonly #parts: SelfDependencies
   readonly #swarm: string
   readonly #writes = createSerialQueue()
+  readonly #words: OwnWords
   #incarnation: number
-  #sealed: SealedRecord | undefined
-  /** All announcements merged. Each record is made from it with a new incarnation, `seq`, `writer` and `clock`. */
-  #draft: MemberRecord | undefined
-  #seq = 0
+  #record: MemberRecord | undefined
+  /** All announcements merged. Each word tells how it differs from the words before. */
+  #draft: Draft | undefined
   #beat = 0
 
   constructor(dependencies: SelfDependencies, swarm: string, incarnation: number) {
     this.#parts = dependencies
     this.#swarm = swarm
     this.#incarnation = incarnation
+    this.#words = new OwnWords(dependencies.peerId)
   }
 
   get peerId(): string {
@@ -57,26 +60,31 @@ export class Self {
     return this.#incarnation
   }
 
-  /** The newest record written; undefined before the first announcement. */
-  get sealed(): SealedRecord | undefined {
-    return this.#sealed
+  /** The newest record that was announced; undefined before the first announcement. */
+  get record(): MemberRecord | undefined {
+    return this.#record
+  }
+
+  /** Merges a change into the record that {@link say} announces next. */
+  change(change: OwnChange): void {
+    if (this.#draft === undefined && Object.keys(change).length === 0) return
+    this.#draft = merged(this.#draft ?? emptyDraft(this.#parts.addresses()), change)
   }
 
   /**
-   * Merges the change into the record, signs it and writes it into the replica.
-   * @returns the update for all neighbours; undefined for an empty change when nothing was ever announced
+   * Signs what has changed since the last word.
+   * @returns the word for all neighbours; undefined when nothing has changed
    * @throws {ShoalError} `limit-exceeded` when the record would be refused by every reader
    */
-  announce(change: OwnChange): Promise<Uint8Array | undefined> {
-    return this.#writes.run(() => this.#write(change))
+  say(): Promise<Word | undefined> {
+    return this.#writes.run(() => this.#write())
   }
 
-  /** Begins the next life: beats and records are numbered anew. */
+  /** Begins the next life: beats and words are numbered anew. */
   raise(incarnation: number): void {
     if (incarnation <= this.#incarnation)
       throw new Error(`incarnation ${incarnation} is not above ${this.#incarnation}`)
     this.#incarnation = incarnation
-    this.#seq = 0
     this.#beat = 0
   }
 
@@ -87,24 +95,27 @@ export class Self {
     return sealBeat(this.#parts.signer, this.#swarm, this.peerId, body)
   }
 
-  async #write(change: OwnChange): Promise<Uint8Array | undefined> {
-    const { signer, replica, addresses } = this.#parts
-    if (this.#draft === undefined && Object.keys(change).length === 0) return undefined
-    this.#draft = merged(this.#draft ?? emptyRecord(this.peerId, addresses()), change)
+  async #write(): Promise<Word | undefined> {
+    const { signer, store } = this.#parts
     for (;;) {
-      this.#seq += 1
-      const place = { writer: replica.writer, clock: replica.clock }
-      const record = { ...this.#draft, incarnation: this.#incarnation, seq: this.#seq, ...place }
-      const sealed = await sealRecord(signer, this.#swarm, record)
-      // Signed again when the document rotated or a new life began meanwhile.
-      if (
-        place.writer !== replica.writer ||
-        place.clock !== replica.clock ||
-        record.incarnation !== this.#incarnation
-      )
-        continue
-      this.#sealed = sealed
-      return replica.put(sealed)
+      const draft = this.#draft
+      const incarnation = this.#incarnation
+      if (draft === undefined) return undefined
+      const body = this.#words.next(incarnation, valuesOfRecord(draft))
+      if (body === undefined) return undefined
+      let word: Word
+      try {
+        word = await sealWord(signer, this.#swarm, body)
+      } catch (error) {
+        this.#words.forget()
+        throw error
+      }
+      // A new life began meanwhile, and its words are numbered anew.
+      if (incarnation !== this.#incarnation) continue
+      this.#words.said(word)
+      this.#record = { ...draft, peerId: this.peerId, incarnation, seq: word.seq }
+      store.put(word)
+      return word
     }
   }
 }
@@ -118,13 +129,8 @@ const unmeasured = {
   threads: 0,
 }
 
-function emptyRecord(peerId: string, addresses: readonly string[]): MemberRecord {
+function emptyDraft(addresses: readonly string[]): Draft {
   return {
-    peerId,
-    incarnation: 0,
-    seq: 0,
-    writer: 0,
-    clock: 0,
     state: 'joining',
     span: null,
     hardware: unmeasured,
@@ -136,7 +142,7 @@ function emptyRecord(peerId: string, addresses: readonly string[]): MemberRecord
 }
 
 /** A change without `group` leaves it as it is; `null` removes it. */
-function merged(record: MemberRecord, change: OwnChange): MemberRecord {
+function merged(record: Draft, change: OwnChange): Draft {
   const { group = record.group, ...rest } = change
   const { group: _former, ...others } = record
   return { ...others, ...rest, ...(group === null || group === undefined ? {} : { group }) }

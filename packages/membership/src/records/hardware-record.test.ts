@@ -5,7 +5,8 @@ import { createMemoryNetwork } from '@shoal/network'
 import { expect, test } from 'vitest'
 import { hardwareRules, openHardware, sealHardware, type HardwareRecord } from './hardware-record.ts'
 import type { MemberRecord } from './record.ts'
-import { sealRecord, signedBytes } from './seal.ts'
+import { signedBytes } from './seal.ts'
+import { noPrev, sealWord } from '../words/word.ts'
 
 const network = createMemoryNetwork({ clock: createVirtualClock(), random: seededRandom(1) })
 const alice = network.createTransport('alice')
@@ -16,8 +17,6 @@ const member: MemberRecord = {
   peerId: 'alice',
   incarnation: 5,
   seq: 3,
-  writer: 77,
-  clock: 8,
   state: 'serving',
   span: { start: 2, end: 4 },
   hardware: {
@@ -44,12 +43,12 @@ async function forge(fields: Record<string, unknown>, manifest = record.manifest
 }
 const memberBytes = (changes: Partial<MemberRecord> = {}): Uint8Array => encode({ ...member, ...changes })
 
-test('a hardware record holds the measurements, but no links and no place in the document', async () => {
+test('a hardware record holds the measurements, but no links', async () => {
   const bytes = await sealHardware(alice, record)
   const { rates: _rates, ...rest } = member
   expect(await openHardware('alice', bytes, verify)).toEqual({
     ...record,
-    member: { ...rest, writer: 0, clock: 0, links: {} },
+    member: { ...rest, links: {} },
   })
   expect(await hardwareRules.order('alice', bytes, verify)).toEqual({ incarnation: 5, seq: 3 })
   expect(bytes.length).toBeLessThan(600)
@@ -66,12 +65,7 @@ test('the hardware record of a leader holds its own hardware, and nothing about 
     },
   })
   const { rates: _rates, ...rest } = member
-  expect((await openHardware('alice', bytes, verify)).member).toEqual({
-    ...rest,
-    writer: 0,
-    clock: 0,
-    links: {},
-  })
+  expect((await openHardware('alice', bytes, verify)).member).toEqual({ ...rest, links: {} })
 })
 
 test('the longest record fits the directory', async () => {
@@ -155,8 +149,19 @@ test.each([
     'bad-frame',
   ],
   [
-    'that is a member record',
-    async () => (await sealRecord(alice, record.manifest, member)).bytes,
+    'that is a word',
+    async () =>
+      (
+        await sealWord(alice, record.manifest, {
+          owner: 'alice',
+          incarnation: 5,
+          seq: 1,
+          generation: 0,
+          kind: 'snapshot',
+          prev: noPrev,
+          update: new Uint8Array(2),
+        })
+      ).bytes,
     'bad-frame',
   ],
   ['that is empty', async () => new Uint8Array(0), 'bad-frame'],

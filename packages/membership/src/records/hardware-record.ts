@@ -37,8 +37,6 @@ export async function sealHardware(
   const told: MemberRecord = {
     ...rest,
     hardware: group?.alone ?? rest.hardware,
-    writer: 0,
-    clock: 0,
     links: {},
     addresses: member.addresses.slice(0, maxAddresses),
   }

@@ -14,8 +14,6 @@ const record: MemberRecord = {
   peerId: 'alice',
   incarnation: 1,
   seq: 2,
-  writer: 3,
-  clock: 4,
   state: 'serving',
   span: { start: 0, end: 4 },
   hardware: { ...alone, decodeMicrosPerBlock: 1100 },

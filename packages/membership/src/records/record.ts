@@ -54,10 +54,6 @@ export interface MemberRecord {
   readonly incarnation: number
   /** Number of this record within the incarnation. */
   readonly seq: number
-  /** The owner's yjs client id in the document. With `clock` it makes the signature valid for one item only. */
-  readonly writer: number
-  /** The item's yjs clock. */
-  readonly clock: number
   readonly state: MemberState
   /** Blocks that it holds now, or is loading while it is `joining`; null for none. */
   readonly span: BlockRange | null
@@ -92,13 +88,14 @@ export function encodeRecord(record: MemberRecord): Uint8Array {
 export function decodeRecord(bytes: Uint8Array): MemberRecord {
   if (bytes.length > limits.maxRecordBytes)
     throw refuse(`${bytes.length} bytes are over the limit of ${limits.maxRecordBytes}`)
-  const fields = asMap(parse(bytes), 'record')
+  return recordOf(asMap(parse(bytes), 'record'))
+}
+
+function recordOf(fields: Fields): MemberRecord {
   return {
     peerId: text(fields, 'peerId', memberLimits.maxPeerIdLength),
     incarnation: count(fields, 'incarnation'),
     seq: count(fields, 'seq'),
-    writer: count(fields, 'writer'),
-    clock: count(fields, 'clock'),
     state: state(fields),
     span: span(fields),
     hardware: hardware(asMap(fields.get('hardware'), 'hardware')),
@@ -112,6 +109,60 @@ export function decodeRecord(bytes: Uint8Array): MemberRecord {
     ...(fields.has('disk') ? { disk: disk(asMap(fields.get('disk'), 'disk')) } : {}),
     ...(fields.has('problem') ? { problem: text(fields, 'problem', memberLimits.maxProblemLength) } : {}),
   }
+}
+
+/** Which word a record is derived from. */
+export type RecordPlace = Pick<MemberRecord, 'peerId' | 'incarnation' | 'seq'>
+
+/** The fields of a record that have a key of their own in the owner's document. */
+const plainFields = [
+  'state',
+  'span',
+  'hardware',
+  'numericClass',
+  'addresses',
+  'version',
+  'machine',
+  'group',
+  'disk',
+  'problem',
+] as const
+/** Each link and each rate has a key of its own, so that a change of one is a small word. */
+const perPeerKeys = { links: 'link/', rates: 'rate/' } as const
+
+/** What an owner's document holds of a record: deterministic CBOR by key. */
+export function valuesOfRecord(record: Omit<MemberRecord, keyof RecordPlace>): Map<string, Uint8Array> {
+  const values = new Map<string, Uint8Array>()
+  for (const field of plainFields) if (record[field] !== undefined) values.set(field, bytesOf(record[field]))
+  for (const [field, prefix] of Object.entries(perPeerKeys) as ['links' | 'rates', string][])
+    for (const [peer, value] of Object.entries(record[field] ?? {})) values.set(prefix + peer, bytesOf(value))
+  return values
+}
+
+/** A plain array: the encoder may give a Buffer, which yjs refuses. */
+function bytesOf(value: unknown): Uint8Array {
+  return new Uint8Array(encode(value))
+}
+
+/**
+ * The record that an owner's document holds. Keys of later releases are ignored.
+ * @throws {ShoalError} `bad-frame` when it breaks a rule of records
+ */
+export function recordOfValues(place: RecordPlace, values: ReadonlyMap<string, Uint8Array>): MemberRecord {
+  const fields = new Map<unknown, unknown>(Object.entries(place))
+  for (const field of plainFields) {
+    const value = values.get(field)
+    if (value !== undefined) fields.set(field, parse(value))
+  }
+  for (const [field, prefix] of Object.entries(perPeerKeys)) {
+    const entries = [...values]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]): [string, unknown] => [key.slice(prefix.length), parse(value)])
+      // In one order for all, whatever the order in which they were written.
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+    if (entries.length > 0 || field === 'links') fields.set(field, new Map(entries))
+  }
+  return recordOf(fields)
 }
 
 type Fields = ReadonlyMap<unknown, unknown>

@@ -1,13 +1,11 @@
 import type { MemberRecord } from '../records/record.ts'
 
-/** A member's first record, written as yjs client 666. */
+/** A member's first record. */
 export function memberRecord(peerId: string, changes: Partial<MemberRecord> = {}): MemberRecord {
   return {
     peerId,
     incarnation: 1,
     seq: 1,
-    writer: 666,
-    clock: 0,
     state: 'serving',
     span: { start: 0, end: 1 },
     hardware: {

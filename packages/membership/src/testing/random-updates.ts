@@ -1,9 +1,9 @@
 import type { Random } from '@shoal/host'
 import * as encoding from 'lib0/encoding'
-import { rootName } from '../document/update-grammar.ts'
+import { rootName } from '../words/document/grammar.ts'
 
-/** A value for an update, with the place in the document for which it is signed. */
-export interface SignedValue {
+/** A value for an update, and the place at which an honest document would hold it. */
+export interface PlacedValue {
   readonly key: string
   readonly client: number
   readonly clock: number
@@ -37,7 +37,7 @@ const contents = { garbage: 0, deleted: 1, binary: 3, skip: 10 }
  * An update in yjs's format 1 that mostly parses but makes no sense: items with any origins, tombstones of any length,
  * clocks with gaps and overlaps, deletions of items that were never written.
  */
-export function nonsenseUpdate(dice: Dice, values: readonly SignedValue[]): Uint8Array {
+export function nonsenseUpdate(dice: Dice, values: readonly PlacedValue[]): Uint8Array {
   const clients = [...new Set(values.map(({ client }) => client))]
   const encoder = encoding.createEncoder()
   const number = (value: number): void => encoding.writeVarUint(encoder, value)

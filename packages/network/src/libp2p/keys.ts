@@ -1,3 +1,4 @@
+import { createPublicKey, verify, type KeyObject } from 'node:crypto'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey, PublicKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
@@ -40,18 +41,40 @@ export function publicKeyOf(peerId: string): PublicKey | undefined {
   }
 }
 
+/**
+ * Key objects of the peers whose signatures were checked last. Making one takes longer than checking a signature with it,
+ * and the same peers sign again and again. 2,048 of them are two swarms of the largest size.
+ */
+const keptKeys = new Map<string, KeyObject>()
+const maxKeptKeys = 2048
+
 /** Whether the key inside `peerId` made `signature` over `bytes`; false for malformed input. */
 export async function verifySignature(
   peerId: string,
   bytes: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
-  const key = publicKeyOf(peerId)
-  if (key === undefined || signature.length !== limits.signatureBytes) return false
+  if (signature.length !== limits.signatureBytes) return false
   try {
-    return await key.verify(bytes, signature)
+    const key = keyObjectOf(peerId)
+    return key !== undefined && verify(null, bytes, key, signature)
   } catch {
     // The 32 bytes are not a point on the curve: no key can sign for this id.
     return false
   }
+}
+
+function keyObjectOf(peerId: string): KeyObject | undefined {
+  const kept = keptKeys.get(peerId)
+  if (kept !== undefined) return kept
+  const raw = publicKeyOf(peerId)?.raw
+  if (raw === undefined) return undefined
+  const key = createPublicKey({
+    key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw).toString('base64url') },
+    format: 'jwk',
+  })
+  const [oldest] = keptKeys.size < maxKeptKeys ? [] : keptKeys.keys()
+  if (oldest !== undefined) keptKeys.delete(oldest)
+  keptKeys.set(peerId, key)
+  return key
 }

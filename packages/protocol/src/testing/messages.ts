@@ -172,9 +172,20 @@ export const stepMessage: fc.Arbitrary<{ message: SessionMessage; hidden: Float3
     hidden: Float32Array.from({ length: rows * hiddenSize }, (_, index) => seed * (index + 1)),
   }))
 
+const words = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array[]> =>
+  fc.array(fc.uint8Array({ minLength: 1, maxLength: 2000 }), { minLength, maxLength })
+
 export const members: fc.Arbitrary<MembersMessage> = fc.oneof(
-  fc.record({ type: fc.constant('state' as const), document: id, stateVector: bytes(2000) }),
-  fc.record({ type: fc.constant('update' as const), document: id, update: bytes(2000) }),
+  fc.record({ type: fc.constant('words' as const), words: words(0, 5) }),
+  fc.record({ type: fc.constant('proof' as const), words: words(2, 2) }),
+  fc.record({
+    type: fc.constant('vector' as const),
+    swarm: id,
+    salt: uint32,
+    answer: fc.boolean(),
+    hashes: fc.uint32Array({ maxLength: 20 }),
+  }),
+  fc.record({ type: fc.constant('want' as const), owner: id }),
   fc.record({
     type: fc.constant('beat' as const),
     peer: id,

@@ -18,8 +18,6 @@ function candidate(
       peerId: name,
       incarnation: 1,
       seq: 1,
-      writer: 0,
-      clock: 0,
       state: said.state ?? 'serving',
       span: said.serves === false ? null : { start: 0, end: 2 },
       hardware: {

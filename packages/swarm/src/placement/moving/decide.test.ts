@@ -188,8 +188,6 @@ function memberOf(peerId: string, span: BlockRange | null): Member {
       peerId,
       incarnation: 1,
       seq: 1,
-      writer: 1,
-      clock: 1,
       state: 'serving',
       span,
       hardware,

@@ -23,8 +23,6 @@ function member(
       peerId,
       incarnation: 1,
       seq: 1,
-      writer: 1,
-      clock: 1,
       state,
       span: held,
       hardware,
