@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '@shoal/host'
+import { createSerialQueue, sleep, type Clock } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { decorateDevice, decorateRunner, type BlockRunner, type Device } from '@shoal/runtime'
 
@@ -71,15 +71,17 @@ export function createSimulatedDevice(device: Device, options: SimulatedDeviceOp
   })
 }
 
+/** A machine whose speed differs from its own is asked for its speed this often. */
+const sliceMs = 100
+
 /** The one processor of a machine, in virtual time: calls wait for those before them. */
 class Processor {
   readonly #options: SimulatedDeviceOptions
-  #busyUntilMs: number
+  readonly #calls = createSerialQueue()
   #rows = 0
 
   constructor(options: SimulatedDeviceOptions) {
     this.#options = options
-    this.#busyUntilMs = options.clock.nowMs()
   }
 
   get rows(): number {
@@ -88,14 +90,22 @@ class Processor {
 
   /** Resolves when `rows` rows have passed `blocks` blocks; a rank counts its share of each block. */
   async compute(blocks: number, rows: number): Promise<void> {
-    const { clock, decodeMicrosPerBlock, prefillMicrosPerRowBlock } = this.#options
+    const { decodeMicrosPerBlock, prefillMicrosPerRowBlock } = this.#options
     this.#rows += rows
-    const micros =
-      blocks *
-      (rows === 1 ? decodeMicrosPerBlock : rows * prefillMicrosPerRowBlock) *
-      this.#options.slowness()
-    this.#busyUntilMs = Math.max(clock.nowMs(), this.#busyUntilMs) + micros / 1000
-    await sleep(clock, this.#busyUntilMs - clock.nowMs())
+    const micros = blocks * (rows === 1 ? decodeMicrosPerBlock : rows * prefillMicrosPerRowBlock)
+    await this.#calls.run(() => this.#work(micros / 1000))
+  }
+
+  /** @param workMs at the machine's own speed */
+  async #work(workMs: number): Promise<void> {
+    const options = this.#options
+    // A call that began while the machine was slow goes on at full speed afterwards.
+    for (let leftMs = workMs; leftMs > 0;) {
+      const factor = options.slowness()
+      const stepMs = factor === 1 ? leftMs : Math.min(leftMs * factor, sliceMs)
+      await sleep(options.clock, stepMs)
+      leftMs -= stepMs / factor
+    }
   }
 }
 

@@ -1,6 +1,12 @@
 import { ShoalError } from '@shoal/host'
 import { expect, test } from 'vitest'
-import { finderOf, kill, leftBehind, type FailoverBench } from '../testing/fake-failover.ts'
+import {
+  createFailoverBench,
+  finderOf,
+  kill,
+  leftBehind,
+  type FailoverBench,
+} from '../testing/fake-failover.ts'
 import type { FakeNode } from '../testing/fake-node.ts'
 import { createFakeSwarm, type FakeSwarm } from '../testing/fake-swarm.ts'
 import type { RouteFinder, RouteWish } from '../route/types.ts'
@@ -181,4 +187,19 @@ test('or itself, once it can again: it begins anew', async () => {
   expect(bench.session.route().map(({ peer }) => peer)).toEqual(['node-0', 'node-1', 'node-2'])
   expect(bench.swarm.nodes[1]!.runner.computedRows).toBe(41)
   expect(await leftBehind(bench, [])).toEqual([])
+})
+
+test('a stage that answers pings but never its step is replaced, when the other stages were suspected in vain', async () => {
+  const bench = await createFailoverBench([0, 2, 4, 6])
+  await compare(bench, 20)
+  const { runner, peer } = bench.swarm.nodes[2]!
+  runner.before = () => new Promise<void>(() => undefined)
+  const input = bench.swarm.rows(1)
+  const expected = await bench.local.forward(input, { want: 'all' })
+  const step = bench.session.forward(input, { want: 'all' })
+  await bench.swarm.advance(60_000)
+  expect(await bench.swarm.finished(step)).toEqual(expected)
+  expect(bench.session.route().map((stage) => stage.peer)).not.toContain(peer)
+  expect(bench.session.failovers).toBeLessThanOrEqual(3)
+  expect(bench.session.continuity).toBe('identical')
 })

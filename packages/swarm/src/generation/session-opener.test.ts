@@ -124,3 +124,49 @@ test('a refusal that every peer would repeat is passed on', async () => {
   await expect(open()).rejects.toBe(wrong)
   expect(tried).toHaveLength(1)
 })
+
+test('a peer that returns with other blocks is no reason to give up: another one may be about to serve them', async () => {
+  const peers = ['a']
+  const { open, tried, clock } = openerAmong(peers, [
+    refusal('a', 'peer-vanished', false),
+    refusal('a', 'wrong-range', true),
+  ])
+  const opening = open()
+  for (let turn = 0; turn < 4; turn += 1) {
+    await settled()
+    clock.advance(250)
+  }
+  expect(await opening).toBe(session)
+  expect(tried).toHaveLength(3)
+})
+
+test('while no peer holds the blocks, the route of before is not tried again', async () => {
+  const peers = ['a']
+  const { open, tried, clock } = openerAmong(peers, [refusal('a', 'peer-vanished', false)])
+  const opening = open()
+  await settled()
+  peers.pop()
+  for (let turn = 0; turn < 8; turn += 1) {
+    clock.advance(250)
+    await settled()
+  }
+  expect(tried).toHaveLength(1)
+  peers.push('b')
+  clock.advance(250)
+  expect(await opening).toBe(session)
+  expect(tried.map(({ peer }) => peer)).toEqual(['a', 'b'])
+})
+
+test('blocks that nobody serves within ten seconds end the opening, and the error names them', async () => {
+  const peers = ['a']
+  const { open, clock } = openerAmong(peers, [refusal('a', 'peer-vanished', false)])
+  const opening = open()
+  const refused = expect(opening).rejects.toMatchObject({ code: 'no-route' })
+  await settled()
+  peers.pop()
+  for (let turn = 0; turn < 42; turn += 1) {
+    clock.advance(250)
+    await settled()
+  }
+  await refused
+})

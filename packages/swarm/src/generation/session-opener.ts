@@ -49,17 +49,29 @@ export function createSessionOpener(
     let roomComes = false
     let waits = false
     let route = await find(range, exclude, tokenBudget)
-    const anyPeer = async (): Promise<Route> => {
+    const anyPeer = (): Promise<Route> => {
       exclude.clear()
-      return find(range, exclude, tokenBudget).catch(() => route)
+      return find(range, exclude, tokenBudget)
+    }
+    /** A peer between two lives serves again in a moment, and so does one that takes over what was lost. */
+    const whenServed = async (): Promise<Route> => {
+      for (;;) {
+        await sleep(clock, swarmLimits.openingRetryMs, signal)
+        try {
+          return await anyPeer()
+        } catch (error) {
+          if (clock.nowMs() >= untilMs) throw error
+        }
+      }
     }
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await openAlong(route, range, tokenBudget, { signal, waits })
       } catch (error) {
         if (!(error instanceof StageError) || !isMovable(error.code, 'opening')) throw error
-        // The stage is not there now and may be back soon. A refusal for lack of room is not a loss.
-        const isLoss = isMovable(error.code, 'running')
+        // The stage is not there now, or serves other blocks than its record said, and its blocks may be served again
+        // soon. A refusal for lack of room is not a loss.
+        const isLoss = isMovable(error.code, 'running') || error.code === 'wrong-range'
         if (waits && !isLoss) throw error
         // The wait for room does not count against the time in which a lost stage may come back.
         if (waits) untilMs = Math.max(untilMs, clock.nowMs() + swarmLimits.openingRetryMs)
@@ -71,13 +83,10 @@ export function createSessionOpener(
         const triesLeft = attempt < Math.max(routesTried, route.length * routesTriedPerStage)
         const other = triesLeft || lost ? await find(range, exclude, tokenBudget).catch(() => null) : null
         if (other !== null) route = other
-        else if (lost) {
-          // A peer between two lives serves again in a moment, and so does one that takes over what was lost.
-          await sleep(clock, swarmLimits.openingRetryMs, signal)
-          route = await anyPeer()
-        } else if (roomComes && !waits) {
+        else if (lost) route = await whenServed()
+        else if (roomComes && !waits) {
           waits = true
-          route = await anyPeer()
+          route = await anyPeer().catch(() => route)
         } else throw error
       }
     }

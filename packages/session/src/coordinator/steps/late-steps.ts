@@ -1,6 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import { nameStage, StageError } from '../../route/stage-error.ts'
-import type { Route } from '../../route/types.ts'
+import type { Route, RouteStage } from '../../route/types.ts'
 import type { ActiveRoute } from '../active-route.ts'
 import type { Rerouter } from '../reroute/rerouter.ts'
 import { findSilent } from '../reroute/silent-stages.ts'
@@ -44,7 +44,25 @@ export async function judgeLateStep(
   return { kind: 'stuck', error: new ShoalError('deadline-passed', sentence) }
 }
 
-/** Acts on late steps: a stage that hangs is replaced, a slow route gets more time, a stuck one ends the session. */
+/**
+ * Chooses the stage to replace on a route that is stuck although all its stages answer pings (a machine that swaps, or
+ * whose processor belongs to another program). Nobody can tell which stage it is, so the one with the most work of the
+ * step comes first, and each stage at most once until a step is answered.
+ * @returns null when all stages were suspected in vain
+ */
+export function suspectOf(route: Route, rows: number, suspected: ReadonlySet<string>): RouteStage | null {
+  const rest = route.filter(({ peer }) => !suspected.has(peer))
+  return rest.reduce<RouteStage | null>(
+    (most, stage) =>
+      most === null || stage.predictedStepMs(rows) > most.predictedStepMs(rows) ? stage : most,
+    null,
+  )
+}
+
+/**
+ * Acts on late steps: a stage that hangs is replaced, and a slow route gets more time. The stages of a stuck route are
+ * replaced one after the other; when none is left, the session ends.
+ */
 export function watchLateSteps(
   context: SessionContext,
   parts: {
@@ -57,6 +75,8 @@ export function watchLateSteps(
   const { life, route, pending, rerouter } = parts
   const { session } = context.options
   const extensions = new WeakMap<PendingStep, number>()
+  const suspected = new Set<string>()
+  let stuckStep: number | null = null
 
   const handle = async (step: PendingStep): Promise<void> => {
     const { epoch } = route
@@ -67,8 +87,18 @@ export function watchLateSteps(
     // The step was answered, or the route changed, while the stages were asked.
     if (life.ended !== null || route.epoch !== epoch || pending.oldest !== step) return
     if (verdict.kind === 'lost') for (const error of verdict.errors) rerouter.repair(error)
-    else if (verdict.kind === 'stuck') life.end(verdict.error)
-    else {
+    else if (verdict.kind === 'stuck') {
+      if (stuckStep !== step.step) suspected.clear()
+      stuckStep = step.step
+      const suspect = suspectOf(route.route, step.rows, suspected)
+      if (suspect === null) {
+        life.end(verdict.error)
+        return
+      }
+      suspected.add(suspect.peer)
+      extensions.delete(step)
+      rerouter.repair(new StageError(suspect, 'deadline-passed', verdict.error.message, { definite: false }))
+    } else {
       const { moreMs } = verdict
       context.logger.warn('step-slow', { session, step: step.step, extension, moreMs: Math.round(moreMs) })
       extensions.set(step, extension + 1)
