@@ -6,6 +6,7 @@ import {
   encodeMembers,
   encodeSession,
   protocols,
+  protocolVersion,
   type OpenSession,
   type SessionMessage,
   type Step,
@@ -96,7 +97,7 @@ describe('a real node and a hostile peer', () => {
       await channel.send(
         ...encodeHello({
           type: 'hello',
-          version: 1,
+          version: protocolVersion,
           agent: 'test',
           role: 'client',
           manifest: null,

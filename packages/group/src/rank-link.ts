@@ -1,6 +1,6 @@
 import { messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { Channel } from '@shoal/network'
-import { decodeGroup, encodeGroup, type Decoded, type GroupMessage } from '@shoal/protocol'
+import { decodeGroup, encodeGroup, limits, type Decoded, type GroupMessage } from '@shoal/protocol'
 
 /** The channel between two ranks of a group. */
 export interface RankLink {
@@ -10,6 +10,8 @@ export interface RankLink {
   /** An error thrown by `receive` ends the channel. */
   onMessage(receive: (message: GroupMessage, values: Float32Array) => Promise<void> | void): void
   onClose(listener: (error?: Error) => void): void
+  /** The peer has a part in a group: it may send whole sums. */
+  widen(): void
   close(): void
   abort(error: Error): void
 }
@@ -45,6 +47,7 @@ export function createRankLink(channel: Channel, logger: Logger): RankLink {
       })
     },
     onClose: (listener) => channel.onClose(listener),
+    widen: () => channel.widen(limits.channelCreditBytes),
     close: () => void channel.close().catch(() => undefined),
     abort: (error) => channel.abort(error),
   }

@@ -3,13 +3,22 @@ import { limits as protocolLimits } from '@shoal/protocol'
 /** What a peer can make this package hold or wait for, each with its reason. Frames and credit are in @shoal/protocol. */
 export const limits = {
   ...protocolLimits,
-  /** What holding a frame costs beside its bytes, so that empty frames use credit too. */
-  frameOverheadBytes: 64,
   /**
-   * A receiver returns credit once it owes this much: one grant for many small frames, and together with one largest
-   * frame still under the whole credit, so that a sender never waits for a grant that is not due.
+   * What holding a frame costs beside its bytes, so that small frames use credit too: its ArrayBuffer and view, the
+   * promises of its handler, and its place in a queue took 1.1 KB of heap when a million of them waited.
    */
-  grantBytes: 16 * 1024 * 1024,
+  frameOverheadBytes: 1280,
+  /** A receiver returns credit once it owes this part of the whole: one grant for many small frames. */
+  grantShare: 1 / 4,
+  /**
+   * What the opener of a channel may send first, in the smallest case: one largest header, and the part of the credit
+   * that the receiver may owe.
+   */
+  firstCreditBytes: 96 * 1024,
+  /** Unconsumed frames of one peer, over all its channels: two channels at their whole credit. */
+  peerFrameBytes: 2 * protocolLimits.channelCreditBytes,
+  /** Unconsumed frames of all peers without a record: what one of them with sessions may need, and as much for the others. */
+  strangerFrameBytes: 2 * protocolLimits.channelCreditBytes,
   /** Frames that wait in one channel for credit or for the operating system: callers that do not await are told. */
   queuedFrames: 4096,
   /** Bytes that wait likewise: one credit's worth beyond what the receiver took. */

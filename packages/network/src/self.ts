@@ -47,6 +47,7 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
       for (const channel of early.get(protocol)?.splice(0) ?? []) queueMicrotask(() => onChannel(channel))
     },
     direct: (peerId) => transport.direct?.(peerId) ?? null,
+    prefer: (isKnown) => transport.prefer?.(isKnown),
     connected: () => transport.connected(),
     onConnect: (listener) => transport.onConnect(listener),
     onDisconnect: (listener) => transport.onDisconnect(listener),

@@ -30,6 +30,12 @@ export interface Transport {
   /** How another thread may reach a connected peer with a socket of its own; null, or absent, where channels are streams. */
   direct?(peerId: string): DirectPlace | null
 
+  /**
+   * Which peers are no strangers: members of the swarm. They have places of their own among connections and frames.
+   * Absent where nothing is shared.
+   */
+  prefer?(isKnown: (peerId: string) => boolean): void
+
   /** Peers with a live connection. */
   connected(): readonly string[]
   onConnect(listener: (peerId: string) => void): void
@@ -85,6 +91,11 @@ export interface Channel {
   /** Runs once, at once when it has ended already; `error` is absent after an orderly close by either side. */
   onClose(listener: (error?: Error) => void): void
   readonly closed: boolean
+  /**
+   * Lets the other side have so many bytes under way, once it has earned more than the protocol's first credit: a session,
+   * or a place in a group. Never takes any back.
+   */
+  widen(creditBytes: number): void
   /** Orderly end: frames sent before arrive. */
   close(): Promise<void>
   /** Drops the channel at once; the other side sees an error. */

@@ -107,17 +107,17 @@ const blobs: [BlobMessage, Uint8Array, string][] = [
   ],
 ]
 
-describe('the bytes of version 1', () => {
+describe('the bytes of version 2', () => {
   test('the protocol ids', () => {
-    expect(protocolVersion).toBe(1)
+    expect(protocolVersion).toBe(2)
     expect(protocols).toEqual({
       hello: '/shoal/hello',
-      session: '/shoal/session/1',
+      session: '/shoal/session/2',
       members: '/shoal/members/2',
-      blobs: '/shoal/blobs/1',
-      group: '/shoal/group/1',
-      audit: '/shoal/audit/1',
-      direct: '/shoal/direct/1',
+      blobs: '/shoal/blobs/2',
+      group: '/shoal/group/2',
+      audit: '/shoal/audit/2',
+      direct: '/shoal/direct/2',
     })
   })
   test.each(hellos)('$type', (message, golden) => {

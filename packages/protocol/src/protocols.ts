@@ -1,13 +1,11 @@
-/** The version of the protocols that have no version of their own. */
-export const protocolVersion = 1
-/** Version 1 exchanged one document that all peers wrote. */
-const membersVersion = 2
+/** The version that all protocol ids of this release carry. */
+export const protocolVersion = 2
 
 export const protocols = {
   /** Never changes its id, so that peers of any two versions can tell each other who they are. */
   hello: '/shoal/hello',
   session: `/shoal/session/${protocolVersion}`,
-  members: `/shoal/members/${membersVersion}`,
+  members: `/shoal/members/${protocolVersion}`,
   blobs: `/shoal/blobs/${protocolVersion}`,
   group: `/shoal/group/${protocolVersion}`,
   audit: `/shoal/audit/${protocolVersion}`,

@@ -202,7 +202,7 @@ describe('frames', () => {
   })
   test('an unknown message type is refused with its code and protocol', () => {
     expect(() => decodeSession(Buffer.from('7f00000000000000', 'hex'))).toThrow(
-      '/shoal/session/1: unknown message type 0x7f',
+      '/shoal/session/2: unknown message type 0x7f',
     )
   })
 })

@@ -61,6 +61,7 @@ export async function connectBenchRank(
       if (message.type === 'group-part' && from !== null) ranks.receive(from, message, values)
       if (message.type !== 'group-meet') return
       from = message.rank
+      link.widen()
       below.add(from)
       attach(from, link)
       if (below.size === rank) met.resolve()

@@ -53,6 +53,7 @@ function watched(channel: Channel, judge: (moment: Moment, frame: Uint8Array) =>
       })
     },
     onClose: (listener) => channel.onClose(listener),
+    widen: (creditBytes) => channel.widen(creditBytes),
     close: () => channel.close(),
     abort: (error) => channel.abort(error),
   }

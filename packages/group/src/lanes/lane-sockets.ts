@@ -1,9 +1,11 @@
 import { ShoalError, silentLogger, type Clock, type Random } from '@shoal/host'
 import {
   connectDirect,
+  createHeldFrames,
   createOffers,
   createSocketChannel,
   listenDirect,
+  wholeCredit,
   type DirectServer,
 } from '@shoal/network/direct'
 import { protocols } from '@shoal/protocol'
@@ -16,6 +18,7 @@ export type LaneChannel = ReturnType<typeof createSocketChannel>
 /** The sockets of a computing thread: one server for each address, and keys for the lanes that were offered. */
 export class LaneSockets {
   readonly #clock: Clock
+  readonly #held = createHeldFrames()
   readonly #offers: ReturnType<typeof createOffers>
   readonly #servers = new Map<string, Promise<DirectServer>>()
   readonly #accept: (rank: number, channel: LaneChannel) => void
@@ -86,6 +89,14 @@ export class LaneSockets {
 
   #channelOver(socket: TLSSocket, peer: string): LaneChannel {
     socket.unref()
-    return createSocketChannel(socket, peer, protocols.group, this.#clock, silentLogger)
+    return createSocketChannel(
+      socket,
+      peer,
+      protocols.group,
+      wholeCredit,
+      this.#held,
+      this.#clock,
+      silentLogger,
+    )
   }
 }

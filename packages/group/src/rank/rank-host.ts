@@ -119,6 +119,7 @@ class GroupMemberships implements RankHost {
       request,
     )
     const { group, rank, peers } = request
+    link.widen()
     this.#members.set(group, member)
     member.onEnd(() => this.#members.delete(group))
     member.form().catch((error: unknown) => member.end(new ShoalError('internal', String(error))))
@@ -141,6 +142,8 @@ class GroupMemberships implements RankHost {
   #meet(link: RankLink, group: string, rank: number): Receive {
     const member = this.#members.get(group)
     if (member === undefined) throw new ShoalError('bad-frame', 'no such group is here')
-    return member.meet(rank, link)
+    const receive = member.meet(rank, link)
+    link.widen()
+    return receive
   }
 }

@@ -2,6 +2,8 @@ import { messageOf, ShoalError, type Clock, type Timer } from '@shoal/host'
 import { peerVanished } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Channel } from '../transport.ts'
+import type { FirstCredit } from './first-credit.ts'
+import type { HeldFrames } from './held-frames.ts'
 import { Incoming } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Wire } from './wire.ts'
@@ -9,8 +11,9 @@ import type { Wire } from './wire.ts'
 /**
  * A {@link Channel} over a {@link Wire}: its two halves and its end. Knows nothing of bytes on the wire.
  *
- * Both sides start with `channelCreditBytes` of credit; a frame uses its length and an overhead of it, and the receiver
- * returns that once the frame has been consumed. A sender without credit waits; one that sends without credit is dropped.
+ * Each side starts with the credit that its protocol gives it; a frame uses its length and an overhead of it, and the
+ * receiver returns that once the frame has been consumed. A sender without credit waits; one that sends without credit is
+ * dropped. `held` is the account to which frames are charged.
  */
 export class CreditChannel implements Channel {
   readonly remotePeer: string
@@ -32,6 +35,8 @@ export class CreditChannel implements Channel {
     remotePeer: string,
     protocol: string,
     wire: Wire,
+    { incomingBytes, outgoingBytes }: FirstCredit,
+    held: HeldFrames,
     clock: Clock,
     listenerFailed: (error: unknown) => void,
   ) {
@@ -40,8 +45,9 @@ export class CreditChannel implements Channel {
     this.#wire = wire
     this.#clock = clock
     this.#listenerFailed = listenerFailed
-    this.#outgoing = new Outgoing(remotePeer, protocol, wire, (cause) => this.broke(cause))
-    this.#incoming = new Incoming(remotePeer, wire, (error) => this.abort(error))
+    this.#outgoing = new Outgoing(remotePeer, protocol, wire, outgoingBytes, (cause) => this.broke(cause))
+    const account = held.open(remotePeer, (error) => this.abort(error))
+    this.#incoming = new Incoming(remotePeer, wire, incomingBytes, account, (error) => this.abort(error))
   }
 
   get closed(): boolean {
@@ -60,6 +66,10 @@ export class CreditChannel implements Channel {
   onClose(listener: (error?: Error) => void): void {
     if (this.#state === 'ended') listener(this.#error)
     else this.#listeners.push(listener)
+  }
+
+  widen(creditBytes: number): void {
+    if (this.#state === 'open') this.#incoming.widen(creditBytes)
   }
 
   close(): Promise<void> {

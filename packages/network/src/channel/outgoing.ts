@@ -27,14 +27,21 @@ export class Outgoing {
   #queuedBytes = 0
   /** Written, but the operating system has not taken all of it yet. */
   #draining: Waiting | undefined
-  #credit: number = limits.channelCreditBytes
+  #credit: number
   #emptied: (() => void) | undefined
 
   /** @param onBroken a write failed */
-  constructor(remotePeer: string, protocol: string, wire: Wire, onBroken: (cause: unknown) => void) {
+  constructor(
+    remotePeer: string,
+    protocol: string,
+    wire: Wire,
+    creditBytes: number,
+    onBroken: (cause: unknown) => void,
+  ) {
     this.#remotePeer = remotePeer
     this.#protocol = protocol
     this.#wire = wire
+    this.#credit = creditBytes
     this.#onBroken = onBroken
   }
 
@@ -86,7 +93,7 @@ export class Outgoing {
     this.#pump()
   }
 
-  /** The other side has consumed frames. @returns false when it returns more credit than it was owed */
+  /** The other side has consumed frames, or takes more at once. @returns false for more than the whole credit */
   granted(bytes: number): boolean {
     this.#credit += bytes
     if (this.#credit > limits.channelCreditBytes) return false

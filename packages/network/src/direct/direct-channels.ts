@@ -1,5 +1,7 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger, type Random } from '@shoal/host'
 import { decodeDirect, encodeDirect, type DirectOffer } from '@shoal/protocol'
+import { firstCredit } from '../channel/first-credit.ts'
+import type { HeldFrames } from '../channel/held-frames.ts'
 import { limits } from '../limits.ts'
 import type { Channel, DirectPlace } from '../transport.ts'
 import { askForOffer } from './ask-for-offer.ts'
@@ -15,6 +17,8 @@ export interface DirectDependencies {
   readonly logger: Logger
   /** Unpredictable: keys come from it. */
   readonly random: Random
+  /** To which frames are charged. */
+  readonly held: HeldFrames
   /** What to do with a channel that a peer opens; undefined when nobody serves the protocol. */
   handlerOf(protocol: string): ((channel: Channel) => void) | undefined
 }
@@ -85,13 +89,14 @@ class SocketChannels implements DirectChannels {
 
   /** An address that cannot be listened at is logged, and left out. */
   async listen(host: string): Promise<void> {
-    const { clock, logger } = this.#dependencies
+    const { clock, held, logger } = this.#dependencies
     try {
       const server = await listenDirect(
         host,
         this.#offers,
         (socket, { peer, protocol }) => {
-          const channel = createSocketChannel(socket, peer, protocol, clock, logger)
+          const credit = firstCredit(protocol, 'acceptor')
+          const channel = createSocketChannel(socket, peer, protocol, credit, held, clock, logger)
           this.#channels.add(channel)
           this.#serve(channel)
         },
@@ -130,7 +135,7 @@ class SocketChannels implements DirectChannels {
     ask: (signal: AbortSignal) => Promise<Channel>,
     signal: AbortSignal,
   ): Promise<Channel | null> {
-    const { clock, logger } = this.#dependencies
+    const { clock, held, logger } = this.#dependencies
     const gone = this.#attempts.begin(peer)
     const limit = timeLimit(
       clock,
@@ -148,7 +153,8 @@ class SocketChannels implements DirectChannels {
       const socket = await connectDirect(address, offer, limit.signal)
       if (limit.signal.aborted) socket.destroy()
       limit.signal.throwIfAborted()
-      const channel = createSocketChannel(socket, peer, protocol, clock, logger)
+      const credit = firstCredit(protocol, 'opener')
+      const channel = createSocketChannel(socket, peer, protocol, credit, held, clock, logger)
       this.#channels.add(channel)
       return channel
     } catch (error) {

@@ -6,6 +6,8 @@ import { codeOf, ended, patterned, receive, refusal, same, signal } from '../con
 import { packGoodbye } from '../channel/frame-reader.ts'
 import { limits } from '../limits.ts'
 import { createOffers, type Offers } from './offers.ts'
+import { wholeCredit } from '../channel/first-credit.ts'
+import { createHeldFrames } from '../channel/held-frames.ts'
 import { createSocketChannel } from './socket-channel.ts'
 import { connectDirect, listenDirect, type DirectServer } from './tls.ts'
 
@@ -28,7 +30,7 @@ describe('a channel on a socket', () => {
   })
 
   const over = (socket: TLSSocket): ReturnType<typeof createSocketChannel> =>
-    createSocketChannel(socket, 'peer', '/test/1', clock, silentLogger)
+    createSocketChannel(socket, 'peer', '/test/1', wholeCredit, createHeldFrames(), clock, silentLogger)
   /** Both ends; nothing is on them yet. */
   async function connectPair(): Promise<{ near: TLSSocket; far: TLSSocket }> {
     const taken = Promise.withResolvers<TLSSocket>()
@@ -86,7 +88,7 @@ describe('a channel on a socket', () => {
   test('a listener of the end that throws keeps no other from hearing of it, and the socket is gone', async () => {
     const { far } = await connectPair()
     const failures: unknown[] = []
-    const channel = createSocketChannel(far, 'peer', '/test/1', clock, {
+    const channel = createSocketChannel(far, 'peer', '/test/1', wholeCredit, createHeldFrames(), clock, {
       ...silentLogger,
       error: (_event, fields) => void failures.push(fields?.['error']),
     })

@@ -1,6 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 import { freeMemory, type Clock, type Logger } from '@shoal/host'
 import { CreditChannel } from '../channel/credit-channel.ts'
+import type { FirstCredit } from '../channel/first-credit.ts'
+import type { HeldFrames } from '../channel/held-frames.ts'
 import type { Wire } from '../channel/wire.ts'
 import { createFrameReader, packFrame, packGoodbye, packGrant } from '../channel/frame-reader.ts'
 import { limits } from '../limits.ts'
@@ -10,6 +12,8 @@ export function createSocketChannel(
   socket: TLSSocket,
   remotePeer: string,
   protocol: string,
+  credit: FirstCredit,
+  held: HeldFrames,
   clock: Clock,
   logger: Logger,
 ): CreditChannel {
@@ -35,7 +39,7 @@ export function createSocketChannel(
     reset: () => void socket.destroy(),
   }
 
-  const channel = new CreditChannel(remotePeer, protocol, wire, clock, (error) =>
+  const channel = new CreditChannel(remotePeer, protocol, wire, credit, held, clock, (error) =>
     logger.error('channel-listener-failed', { peer: remotePeer, protocol, error }),
   )
   const reader = createFrameReader({

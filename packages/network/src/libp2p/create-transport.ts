@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '@shoal/host'
 import { createLibp2p } from 'libp2p'
+import { createHeldFrames, type HeldFrames } from '../channel/held-frames.ts'
 import { createDirectChannels, type DirectChannels } from '../direct/direct-channels.ts'
 import type { DirectoryOptions } from '../directory/directory.ts'
 import { createShelf } from '../directory/shelf.ts'
@@ -62,10 +63,12 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     throw listenFailure(error, listen)
   }
   const handlers = new Map<string, (channel: Channel) => void>()
+  const held = createHeldFrames()
   return new Libp2pNodeTransport({
     node,
     handlers,
-    direct: await directChannelsFor(options, listen, handlers),
+    held,
+    direct: await directChannelsFor(options, listen, held, handlers),
     privateKey,
     clock,
     logger,
@@ -79,11 +82,12 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
 async function directChannelsFor(
   { direct, announce, dialInstead, clock, logger }: Libp2pTransportOptions,
   listen: readonly string[],
+  held: HeldFrames,
   handlers: ReadonlyMap<string, (channel: Channel) => void>,
 ): Promise<DirectChannels | null> {
   if (direct === undefined || announce !== undefined || dialInstead !== undefined) return null
   return createDirectChannels(
-    { clock, random: direct.random, logger, handlerOf: (protocol) => handlers.get(protocol) },
+    { clock, random: direct.random, held, logger, handlerOf: (protocol) => handlers.get(protocol) },
     hostsOf(listen),
     direct.protocols,
   )

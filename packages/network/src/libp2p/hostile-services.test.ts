@@ -11,6 +11,7 @@ import { systemClock } from '@shoal/host/node'
 import * as fc from 'fast-check'
 import { createLibp2p } from 'libp2p'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { protocols } from '@shoal/protocol'
 import { signal } from '../conformance/peers.ts'
 import { createLibp2pTransport } from './create-transport.ts'
 import { dhtProtocol, recordKey } from './dht/keys.ts'
@@ -81,7 +82,7 @@ describe('services of libp2p', () => {
     stream.abort(new Error('enough'))
   }
 
-  test.each([dhtProtocol, '/ipfs/ping/1.0.0', '/ipfs/id/1.0.0', '/shoal/direct/1'])(
+  test.each([dhtProtocol, '/ipfs/ping/1.0.0', '/ipfs/id/1.0.0', protocols.direct])(
     'messages that nobody would write cost a peer its stream of %s, and nobody else anything',
     async (protocol) => {
       const connection = await hostile.dial(multiaddr(transport.addresses()[0]))

@@ -1,6 +1,8 @@
 import { messageOf, type Clock, type Logger } from '@shoal/host'
 import type { Stream } from '@libp2p/interface'
 import { CreditChannel } from '../channel/credit-channel.ts'
+import type { FirstCredit } from '../channel/first-credit.ts'
+import type { HeldFrames } from '../channel/held-frames.ts'
 import type { Wire } from '../channel/wire.ts'
 import { limits } from '../limits.ts'
 import { createFrameReader, packFrame, packGoodbye, packGrant } from '../channel/frame-reader.ts'
@@ -14,6 +16,8 @@ import { createFrameReader, packFrame, packGoodbye, packGrant } from '../channel
 export function createStreamChannel(
   stream: Stream,
   remotePeer: string,
+  credit: FirstCredit,
+  held: HeldFrames,
   clock: Clock,
   logger: Logger,
 ): CreditChannel {
@@ -38,7 +42,7 @@ export function createStreamChannel(
     reset: (error) => stream.abort(error),
   }
 
-  const channel = new CreditChannel(remotePeer, stream.protocol, wire, clock, (error) =>
+  const channel = new CreditChannel(remotePeer, stream.protocol, wire, credit, held, clock, (error) =>
     logger.error('channel-listener-failed', { peer: remotePeer, protocol: stream.protocol, error }),
   )
   const reader = createFrameReader({

@@ -3,6 +3,8 @@ import type { Connection, Ed25519PrivateKey, Libp2p, Stream } from '@libp2p/inte
 import type { Ping } from '@libp2p/ping'
 import { ShoalError, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
 import { protocols } from '@shoal/protocol'
+import { firstCredit } from '../channel/first-credit.ts'
+import type { HeldFrames } from '../channel/held-frames.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { DirectChannels } from '../direct/direct-channels.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
@@ -35,6 +37,7 @@ export interface Libp2pTransportParts {
   readonly privateKey: Ed25519PrivateKey
   readonly clock: Clock
   readonly logger: Logger
+  readonly held: HeldFrames
   readonly speedUps: ReadonlySet<SpeedUp>
   readonly directory: Directory | null
   /** Handlers by protocol, which this transport fills. */
@@ -59,6 +62,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #privateKey: Ed25519PrivateKey
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #held: HeldFrames
   readonly #book = createAddressBook()
   readonly #handlers: Libp2pTransportParts['handlers']
   readonly #direct: DirectChannels | null
@@ -84,6 +88,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#privateKey = parts.privateKey
     this.#clock = parts.clock
     this.#logger = parts.logger
+    this.#held = parts.held
     if (direct === null) return
     parts.node.addEventListener('peer:disconnect', (event) => direct.forget(event.detail.toString()))
     this.#serve(protocols.direct, (channel, address) => direct.answer(channel, address))
@@ -136,7 +141,18 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       signal,
       maxOutboundStreams: limits.channelsPerProtocol,
     })
-    return createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger)
+    return this.#channelOf(stream, connection, 'opener')
+  }
+
+  #channelOf(stream: Stream, connection: Connection, side: 'opener' | 'acceptor'): Channel {
+    return createStreamChannel(
+      stream,
+      connection.remotePeer.toString(),
+      firstCredit(stream.protocol, side),
+      this.#held,
+      this.#clock,
+      this.#logger,
+    )
   }
 
   async #openDirect(connection: Connection, protocol: string, signal: AbortSignal): Promise<Channel | null> {
@@ -191,10 +207,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   #serve(protocol: string, serve: (channel: Channel, address: string | undefined) => void): void {
     const onStream = (stream: Stream, connection: Connection): void => {
-      serve(
-        createStreamChannel(stream, connection.remotePeer.toString(), this.#clock, this.#logger),
-        ipOf(connection.remoteAddr),
-      )
+      serve(this.#channelOf(stream, connection, 'acceptor'), ipOf(connection.remoteAddr))
     }
     const options = {
       maxInboundStreams: limits.channelsPerProtocol,
@@ -204,6 +217,10 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#node.handle(protocol, onStream, options).catch((error: unknown) => {
       this.#logger.warn('protocol-unannounced', { protocol, reason: messageOf(error) })
     })
+  }
+
+  prefer(isKnown: (peerId: string) => boolean): void {
+    this.#held.prefer(isKnown)
   }
 
   connected(): readonly string[] {

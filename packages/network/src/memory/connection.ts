@@ -1,5 +1,7 @@
 import type { Clock } from '@shoal/host'
 import { CreditChannel } from '../channel/credit-channel.ts'
+import { firstCredit } from '../channel/first-credit.ts'
+import { createHeldFrames, type HeldFrames } from '../channel/held-frames.ts'
 import type { Wire } from '../channel/wire.ts'
 import { createPipe, type Pipe } from './pipe.ts'
 
@@ -39,6 +41,7 @@ export function createMemoryConnection(
   peers: readonly [string, string],
   delayMs: (from: string, to: string, bytes: number) => number,
   tap?: FrameTap,
+  heldAt: (peer: string) => HeldFrames = createHeldFrames,
 ): MemoryConnection {
   const pipes: readonly [Pipe, Pipe] = [createPipe(clock), createPipe(clock)]
   const channels = new Set<CreditChannel>()
@@ -69,16 +72,30 @@ export function createMemoryConnection(
     reset: (error) => post(from, 0, () => other().broke(error)),
   })
 
-  const endOf = (from: string, to: string, protocol: string, other: () => CreditChannel): CreditChannel =>
-    new CreditChannel(to, protocol, wireOf(from, to, protocol, other), clock, rethrow)
+  const endOf = (
+    side: 'opener' | 'acceptor',
+    from: string,
+    to: string,
+    protocol: string,
+    other: () => CreditChannel,
+  ): CreditChannel =>
+    new CreditChannel(
+      to,
+      protocol,
+      wireOf(from, to, protocol, other),
+      firstCredit(protocol, side),
+      heldAt(from),
+      clock,
+      rethrow,
+    )
 
   return {
     peers,
     post,
     createChannel(opener, protocol) {
       const acceptor = opener === peers[0] ? peers[1] : peers[0]
-      const near: CreditChannel = endOf(opener, acceptor, protocol, () => far)
-      const far: CreditChannel = endOf(acceptor, opener, protocol, () => near)
+      const near: CreditChannel = endOf('opener', opener, acceptor, protocol, () => far)
+      const far: CreditChannel = endOf('acceptor', acceptor, opener, protocol, () => near)
       for (const channel of [near, far]) {
         channels.add(channel)
         channel.onClose(() => channels.delete(channel))

@@ -1,5 +1,6 @@
 import { onAbort, type Clock, type Random } from '@shoal/host'
 import { peerVanished } from '../errors.ts'
+import { createHeldFrames } from '../channel/held-frames.ts'
 import type { Directory, DirectoryOptions } from '../directory/directory.ts'
 import type { Transport } from '../transport.ts'
 import { createMemoryConnection, type FrameTap, type MemoryConnection } from './connection.ts'
@@ -152,6 +153,7 @@ export class MemorySwitch implements MemoryNetwork {
       [a, b],
       (from, to, bytes) => this.#delayMs(from, to, bytes),
       this.#tap,
+      (peer) => this.transport(peer)?.held ?? createHeldFrames(),
     )
     if (this.#linkState.get(link) === 'stopped') connection.stop()
     this.#connections.set(link, connection)

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { ShoalError } from '@shoal/host'
+import { createHeldFrames } from '../channel/held-frames.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import type { Channel, Transport } from '../transport.ts'
 import type { MemorySwitch } from './network.ts'
@@ -7,6 +8,7 @@ import type { MemorySwitch } from './network.ts'
 /** One peer of a memory network. */
 export class MemoryTransport implements Transport {
   readonly peerId: string
+  readonly held = createHeldFrames()
   readonly #network: MemorySwitch
   readonly #learned = new Map<string, readonly string[]>()
   readonly #handlers = new Map<string, (channel: Channel) => void>()
@@ -73,6 +75,10 @@ export class MemoryTransport implements Transport {
 
   handle(protocol: string, onChannel: (channel: Channel) => void): void {
     this.#handlers.set(protocol, onChannel)
+  }
+
+  prefer(isKnown: (peerId: string) => boolean): void {
+    this.held.prefer(isKnown)
   }
 
   connected(): readonly string[] {

@@ -87,7 +87,7 @@ const golden: readonly (readonly [GroupMessage, string])[] = [
   ],
 ]
 
-test.each(golden)('$type has the bytes of version 1', (message, bytes) => {
+test.each(golden)('$type has the bytes of version 2', (message, bytes) => {
   expect(Buffer.from(join(encodeGroup(message, carries(message) ? values : undefined))).toString('hex')).toBe(
     bytes,
   )

@@ -164,7 +164,7 @@ const sessions: [SessionMessage, string][] = [
   ],
 ]
 
-describe('the bytes of version 1', () => {
+describe('the bytes of version 2', () => {
   test.each(sessions)('$type', (message, golden) => {
     const carries = message.type === 'step' || message.type === 'result' || message.type === 'key-values'
     expect(hex(encodeSession(message, carries ? hidden : undefined))).toBe(golden)

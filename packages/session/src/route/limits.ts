@@ -48,6 +48,8 @@ export const sessionLimits = {
    * 100 Mbit/s.
    */
   handOverChunkBytes: 1024 * 1024,
+  /** The first frame of a hand-over in the deepest models, with room: later frames are sized by it. */
+  handOverFrameBytesMax: 4 * 1024 * 1024,
   /**
    * Rows of the first frame of a hand-over. Its size shows how many bytes a row has; it is 2 MB in the deepest models.
    */
@@ -68,6 +70,18 @@ export const sessionLimits = {
   /** Channels that a coordinator or a stage host has open, one to each peer. Idle ones are closed after `lingerMs`. */
   maxChannels: 512,
 } as const
+
+/**
+ * What a sender of a session may have under way at a stage, by the width of its rows: one largest step, or four prefill
+ * chunks of usual size, and the part of the credit that the receiver may owe. The frames of a hand-over fit as well.
+ */
+export function stepCreditBytes(hiddenSize: number): number {
+  const largestBytes = Math.max(
+    sessionLimits.handOverFrameBytesMax,
+    sessionLimits.maxRowsPerStep * hiddenSize * Float32Array.BYTES_PER_ELEMENT,
+  )
+  return Math.ceil((largestBytes + limits.maxHeaderBytes) * (4 / 3))
+}
 
 /** Times of a stage and of a coordinator. All can be set; these are for home and wide-area links. */
 export const sessionTimes = {

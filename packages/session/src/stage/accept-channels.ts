@@ -1,6 +1,7 @@
 import { messageOf, ShoalError, type Logger } from '@shoal/host'
 import type { Channel } from '@shoal/network'
 import { createOutbox } from '../channels/outbox.ts'
+import type { InboundChannels } from './inbound-channels.ts'
 import type { ServedSpans } from './served-spans.ts'
 import type { StageMessages } from './stage-messages.ts'
 import type { StageTable } from './stage-table.ts'
@@ -8,13 +9,20 @@ import { reportFailure } from './steps/output.ts'
 
 export interface AcceptContext {
   readonly table: StageTable
+  readonly inbound: InboundChannels
   readonly spans: ServedSpans
   readonly messages: StageMessages
   readonly logger: Logger
 }
 
 /** @returns what a node does with a channel that a coordinator, or a stage before this one, has opened */
-export function createAccept({ table, spans, messages, logger }: AcceptContext): (channel: Channel) => void {
+export function createAccept({
+  table,
+  inbound,
+  spans,
+  messages,
+  logger,
+}: AcceptContext): (channel: Channel) => void {
   /** After an undecodable frame nothing that follows can be trusted, so the channel ends. */
   const refuse = (channel: Channel, error: unknown): void => {
     const peer = channel.remotePeer
@@ -33,6 +41,7 @@ export function createAccept({ table, spans, messages, logger }: AcceptContext):
       channel.abort(new ShoalError('not-ready', 'this node is closing'))
       return
     }
+    inbound.add(channel, table.list())
     const outbox = createOutbox(channel, logger)
     channel.onFrame((frame) => {
       try {

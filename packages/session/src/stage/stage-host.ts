@@ -10,6 +10,7 @@ import { createHandOverDesk } from './hand-over/desk.ts'
 import { promisedTo } from './opening/make-stage.ts'
 import { createRoomQueue } from './opening/room-queue.ts'
 import { createRunnerQueues } from './runner-queues.ts'
+import { InboundChannels } from './inbound-channels.ts'
 import { ServedSpans } from './served-spans.ts'
 import { StageMessages } from './stage-messages.ts'
 import { StageTable, type StageEvent } from './stage-table.ts'
@@ -66,6 +67,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
   const spans = new ServedSpans(options)
   const room = createRoomQueue(clock)
   const table = new StageTable({ clock, logger, times, onEvent, onFreed: () => room.changed() })
+  const inbound = new InboundChannels()
   const hops = createPeerChannels(dependencies, {
     connectTimeoutMs: times.connectTimeoutMs,
     lingerMs: times.lingerMs,
@@ -89,13 +91,14 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       now: options,
       onEvent,
       offer: () => spans.offer,
+      admitSendersOf: (stage) => inbound.admitSendersOf(stage),
       opened(stage) {
         // The session was asked for before the node, or the span, began to leave.
         if (spans.isLeaving(stage.runner)) askToMove(stage, table)
       },
     },
   })
-  transport.handle(protocols.session, createAccept({ table, spans, messages, logger }))
+  transport.handle(protocols.session, createAccept({ table, inbound, spans, messages, logger }))
   transport.onDisconnect((peer) => table.lost(peer))
   return new ServingHost(spans, table, hops)
 }

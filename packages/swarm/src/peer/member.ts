@@ -24,6 +24,7 @@ import {
 import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
 import type { SwarmEvent } from '../types.ts'
 import { createSwarmView, type Planner, type SwarmView } from '../view/swarm-view.ts'
+import { preferMembers } from './prefer-members.ts'
 import { watchMembers } from './watch-members.ts'
 
 export interface MemberDependencies {
@@ -75,6 +76,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   const { transport, clock, logger, manifest, rates, planner } = dependencies
   const onEvent = (event: SwarmEvent): void => options.onEvent(event)
   const membership = openMembership(dependencies, options, scope)
+  preferMembers(transport, membership)
   const stageHost = openStageHost(dependencies, membership, onEvent, scope)
   const view = createSwarmView({
     selfId: transport.peerId,

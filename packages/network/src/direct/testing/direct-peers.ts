@@ -1,6 +1,7 @@
 import { createVirtualClock, seededRandom, silentLogger, sleep, type VirtualClock } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { decodeDirect, encodeDirect, protocols, type DirectOffer } from '@shoal/protocol'
+import { createHeldFrames } from '../../channel/held-frames.ts'
 import { receive, signal } from '../../conformance/peers.ts'
 import { createMemoryNetwork } from '../../memory/network.ts'
 import type { Channel, Transport } from '../../transport.ts'
@@ -44,6 +45,7 @@ export async function createDirectPeers(): Promise<DirectPeers> {
       {
         clock,
         random: seededRandom(2),
+        held: createHeldFrames(),
         logger: silentLogger,
         handlerOf: (protocol) =>
           protocol === '/unserved/1' ? undefined : (channel) => peers.accept(channel),

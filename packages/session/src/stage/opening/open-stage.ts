@@ -24,6 +24,7 @@ export async function openStage(
         ? await makeStage(context, outbox, request)
         : await moveStage(context, existing, outbox, request)
     if (stage === null) return
+    context.admitSendersOf(stage)
     const { incarnation } = context.now
     const numericClass = stage.runner.numericClass ?? context.now.numericClass
     const { ranks = 1 } = stage.runner

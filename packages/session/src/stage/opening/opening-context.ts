@@ -24,6 +24,8 @@ export interface StageOpeningContext {
   queues(runner: BlockRunner): RunnerQueues
   offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
   onEvent(event: StageEvent): void
+  /** Lets the peers that send rows of a session have a step under way. */
+  admitSendersOf(stage: Stage): void
   /** A new session has been answered for. */
   opened(stage: Stage): void
 }
