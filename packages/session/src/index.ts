@@ -41,6 +41,7 @@ export {
   type StageHostOptions,
   type StageMemory,
 } from './stage/stage-host.ts'
+export type { StagePeers } from './stage/opening/opening-context.ts'
 export type { StageEvent } from './stage/stage-table.ts'
 export type {
   ForwardOptions,

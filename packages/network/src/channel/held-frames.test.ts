@@ -1,4 +1,5 @@
 import { createVirtualClock, seededRandom } from '@shoal/host'
+import { settled } from '@shoal/host/testing'
 import { protocols } from '@shoal/protocol'
 import { expect, test } from 'vitest'
 import { limits } from '../limits.ts'
@@ -35,7 +36,7 @@ test.each([
 ])('a stranger has at most a few frames of %s under way', async (protocol, most) => {
   const { asker, arrived } = await flood(protocol)
   const sending = Array.from({ length: 1000 }, () => asker.send(new Uint8Array(100)).catch(() => undefined))
-  await new Promise((resolve) => setImmediate(resolve))
+  await settled(2000)
   expect(arrived()).toBeGreaterThan(8)
   expect(arrived()).toBeLessThanOrEqual(most + most / 4)
   asker.abort(new Error('enough'))
@@ -45,7 +46,7 @@ test.each([
 test('a frame over the first credit waits until the receiver widens the channel', async () => {
   const { server, asker, arrived } = await flood(protocols.session)
   const sending = asker.send(new Uint8Array(1024 * 1024))
-  await new Promise((resolve) => setImmediate(resolve))
+  await settled(2000)
   expect(arrived()).toBe(0)
   server.widen(2 * 1024 * 1024)
   await sending

@@ -53,25 +53,6 @@ export function createMemoryConnection(
     else pipes[1].put(delayMs(peers[1], peers[0], bytes), arrive)
   }
 
-  const wireOf = (from: string, to: string, protocol: string, other: () => CreditChannel): Wire => ({
-    pack: joinParts,
-    write(packed) {
-      const bytes = tap === undefined ? packed : tap.leaves({ from, to, protocol, bytes: packed })
-      post(from, bytes.byteLength, () => {
-        if (!other().admit(bytes.byteLength)) return
-        other().frameArrived(bytes)
-        tap?.arrived({ from, to, protocol, bytes })
-      })
-      return true
-    },
-    grant: (bytes) => post(from, 0, () => other().granted(bytes)),
-    end() {
-      post(from, 0, () => other().farewell())
-      return Promise.resolve()
-    },
-    reset: (error) => post(from, 0, () => other().broke(error)),
-  })
-
   const endOf = (
     side: 'opener' | 'acceptor',
     from: string,
@@ -82,7 +63,7 @@ export function createMemoryConnection(
     new CreditChannel(
       to,
       protocol,
-      wireOf(from, to, protocol, other),
+      memoryWire(post, tap, { from, to, protocol }, other),
       firstCredit(protocol, side),
       heldAt(from),
       clock,
@@ -111,6 +92,33 @@ export function createMemoryConnection(
       for (const pipe of pipes) pipe.clear()
       for (const channel of channels) channel.broke(error)
     },
+  }
+}
+
+function memoryWire(
+  post: MemoryConnection['post'],
+  tap: FrameTap | undefined,
+  route: Omit<TappedFrame, 'bytes'>,
+  other: () => CreditChannel,
+): Wire {
+  const { from } = route
+  return {
+    pack: joinParts,
+    write(packed) {
+      const bytes = tap === undefined ? packed : tap.leaves({ ...route, bytes: packed })
+      post(from, bytes.byteLength, () => {
+        if (!other().admit(bytes.byteLength)) return
+        other().frameArrived(bytes)
+        tap?.arrived({ ...route, bytes })
+      })
+      return true
+    },
+    grant: (bytes) => post(from, 0, () => other().granted(bytes)),
+    end() {
+      post(from, 0, () => other().farewell())
+      return Promise.resolve()
+    },
+    reset: (error) => post(from, 0, () => other().broke(error)),
   }
 }
 

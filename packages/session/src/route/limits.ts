@@ -11,6 +11,21 @@ export const sessionLimits = {
    */
   maxSessions: 1024,
   maxSessionsPerPeer: limits.maxSessionsPerPeer,
+  /** Sessions of one peer without a record: as many as wait for it at most. A client that serves others has a node. */
+  maxSessionsPerStranger: 16,
+  /** Sessions of all peers without a record: a quarter of the places is kept for members. */
+  maxSessionsOfStrangers: 768,
+  /**
+   * Part of the memory that other owners leave which one owner may fill. A stranger's half lets the next one have a
+   * quarter, and so on; a member's keys are known to all, so it may leave less.
+   */
+  shareOf: { member: 7 / 8, stranger: 1 / 2 },
+  /** Part of a span's session memory that all strangers together may fill: the rest is kept for members. */
+  strangersShare: 7 / 8,
+  /** Calls under way at a runner: one that it computes, and the next one. */
+  callsUnderWay: 2,
+  /** Rows under way beside those: the single rows of as many answers, which a runner computes in a moment. */
+  rowsUnderWay: 64,
   /** Requests of all coordinators that wait for memory at one node: more would wait for minutes. */
   maxWaitingOpens: 64,
   /** Such requests of one coordinator: as many as its HTTP API has answers under way at once. */
@@ -94,6 +109,11 @@ export const sessionTimes = {
   connectTimeoutMs: 10_000,
   /** For an answer to `open`, the stage's own dial of its next hop included. */
   openTimeoutMs: 15_000,
+  /**
+   * A session in which nothing was computed or restored for so long is freed, however alive its coordinator is. The
+   * longest pause of an answer is a wait for room at another stage of its route (`roomWaitMs`), or three repairs in a row.
+   */
+  idleMs: 180_000,
   /** How long a stage may let an `open` wait for memory: two minutes are a long answer of a slow swarm. */
   roomWaitMs: 120_000,
   /** A step never fails sooner: a garbage collection or a busy machine takes hundreds of milliseconds. */

@@ -1,16 +1,16 @@
 import { createSerialQueue, type SerialQueue } from '@shoal/host'
 import type { BlockRunner } from '@shoal/runtime'
+import { ComputeTurns } from './steps/compute-turns.ts'
+import type { SessionQueues } from './steps/stage-session.ts'
 import { StepQueue } from './steps/step-queue.ts'
 
 /** What waits at one runner. */
-export interface RunnerQueues {
+export interface RunnerQueues extends SessionQueues {
   /**
    * Reserves memory for one session at a time. Of two reservations at once each would count the other, and both might be
    * refused.
    */
   readonly reservations: SerialQueue
-  /** Decides which step is computed next. */
-  readonly steps: StepQueue
 }
 
 /** @returns a function that gives a runner's queues, which live as long as the runner */
@@ -19,7 +19,7 @@ export function createRunnerQueues(): (runner: BlockRunner) => RunnerQueues {
   return (runner) => {
     const known = queues.get(runner)
     if (known !== undefined) return known
-    const created = { reservations: createSerialQueue(), steps: new StepQueue() }
+    const created = { reservations: createSerialQueue(), steps: new StepQueue(), turns: new ComputeTurns() }
     queues.set(runner, created)
     return created
   }

@@ -18,7 +18,7 @@ export class ServedSpans {
   }
 
   /** What a new session is offered. */
-  get offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'> {
+  get offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer' | 'sessionsOfStrangers' | 'standing'> {
     return {
       ...this.#manifest,
       runners: this.#runners.filter((runner) => !this.#leaving.has(runner)),

@@ -7,7 +7,8 @@ import { sessionTimes, type SessionTimes } from '../route/limits.ts'
 import { nameBlocks } from '../route/stage-error.ts'
 import { createAccept } from './accept-channels.ts'
 import { createHandOverDesk } from './hand-over/desk.ts'
-import { promisedTo } from './opening/make-stage.ts'
+import { promisedTo } from './opening/tenancy.ts'
+import type { StagePeers } from './opening/opening-context.ts'
 import { createRoomQueue } from './opening/room-queue.ts'
 import { createRunnerQueues } from './runner-queues.ts'
 import { InboundChannels } from './inbound-channels.ts'
@@ -31,6 +32,8 @@ export interface StageHostOptions {
   readonly numericClass: string
   readonly incarnation: number
   readonly times?: Partial<SessionTimes>
+  /** What the node knows of other peers; absent where all are trusted. */
+  readonly peers?: StagePeers
   onEvent?(event: StageEvent): void
 }
 
@@ -60,13 +63,29 @@ export interface StageHost {
   close(): Promise<void>
 }
 
+const trustedPeers: StagePeers = { standing: () => 'self', addresses: (_peer, named) => named }
+
 export function createStageHost(dependencies: StageHostDependencies, options: StageHostOptions): StageHost {
   const { transport, logger, clock } = dependencies
   const times: SessionTimes = { ...sessionTimes, ...options.times }
+  const { peers = trustedPeers } = options
   const onEvent = (event: StageEvent): void => options.onEvent?.(event)
   const spans = new ServedSpans(options)
   const room = createRoomQueue(clock)
-  const table = new StageTable({ clock, logger, times, onEvent, onFreed: () => room.changed() })
+  const table = new StageTable({
+    clock,
+    logger,
+    times,
+    onEvent,
+    onIdle: (stage) =>
+      reportFailure(stage, {
+        step: null,
+        code: 'deadline-passed',
+        message: `nothing was computed for ${times.idleMs / 1000} s`,
+        definite: true,
+      }),
+    onFreed: () => room.changed(),
+  })
   const inbound = new InboundChannels()
   const hops = createPeerChannels(dependencies, {
     connectTimeoutMs: times.connectTimeoutMs,
@@ -78,13 +97,14 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
   })
   const messages = new StageMessages({
     table,
-    handOvers: createHandOverDesk({ table, hops, logger, onEvent }),
+    handOvers: createHandOverDesk({ table, hops, peers, logger, onEvent }),
     opening: {
       queues: createRunnerQueues(),
       table,
       room,
       roomWaitMs: times.roomWaitMs,
       hops,
+      peers,
       logger,
       peerId: transport.peerId,
       sign: (bytes) => transport.sign(bytes),

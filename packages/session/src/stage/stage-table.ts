@@ -19,8 +19,10 @@ export interface StageEvent {
 export interface StageTableOptions {
   readonly clock: Clock
   readonly logger: Logger
-  readonly times: Pick<SessionTimes, 'leaseMs' | 'graceMs'>
+  readonly times: Pick<SessionTimes, 'leaseMs' | 'graceMs' | 'idleMs'>
   onEvent(event: StageEvent): void
+  /** Called before a session that nobody uses is freed. */
+  onIdle(stage: Stage): void
   /** Called when a session's memory has become free. */
   onFreed(): void
 }
@@ -32,6 +34,8 @@ export const stageKey = (session: string, start: number): string => `${session}/
 export class StageTable {
   readonly #options: StageTableOptions
   readonly #leases: Leases
+  /** By stage key: a session in which nothing happens is freed although its owner lives. */
+  readonly #uses: Leases
   readonly #stages = new Map<string, Stage>()
   readonly #owners = new Map<string, Owner>()
   readonly #idleChecks = new Set<() => void>()
@@ -39,7 +43,9 @@ export class StageTable {
 
   constructor(options: StageTableOptions) {
     this.#options = options
-    this.#leases = createLeases(options.clock, options.times, (peer) => this.#expire(peer))
+    const { clock, times } = options
+    this.#leases = createLeases(clock, times, (peer) => this.#expire(peer))
+    this.#uses = createLeases(clock, { leaseMs: times.idleMs, graceMs: 0 }, (key) => this.#expireIdle(key))
   }
 
   /** Sessions, those that wait for room included. */
@@ -71,6 +77,13 @@ export class StageTable {
     this.#owners.set(owner.peer, owner)
     owner.join(stage)
     this.#leases.renew(owner.peer)
+    this.used(stage)
+  }
+
+  /** Something was computed in a session, or came for it: signs of life of its owner do not count. */
+  used(stage: Stage): void {
+    const key = stageKey(stage.id, stage.start)
+    if (this.#stages.get(key) === stage) this.#uses.renew(key)
   }
 
   /** Frees a stage. Resolves when its memory can be given to another session; unknown stages are ignored. */
@@ -80,6 +93,7 @@ export class StageTable {
     const options = this.#options
     const { owner } = stage
     this.#stages.delete(key)
+    this.#uses.forget(key)
     owner.leave(stage)
     if (owner.stages.size === 0) {
       this.#owners.delete(owner.peer)
@@ -128,6 +142,15 @@ export class StageTable {
 
   close(): void {
     this.#leases.close()
+    this.#uses.close()
+  }
+
+  #expireIdle(key: string): void {
+    const stage = this.#stages.get(key)
+    if (stage === undefined) return
+    this.#options.logger.info('session-idle', { session: stage.id, peer: stage.owner.peer })
+    this.#options.onIdle(stage)
+    this.free(stage).catch(() => undefined)
   }
 
   #expire(peer: string): void {

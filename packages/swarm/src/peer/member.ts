@@ -11,7 +11,7 @@ import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import { createMembership, type Conduct, type Membership, type MembershipProfile } from '@shoal/membership'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
-import { createStageHost, type StageHost } from '@shoal/session'
+import { createStageHost, type StageHost, type StagePeers } from '@shoal/session'
 import { createBusyMeter, type BusyMeter } from '../measuring/busy-meter.ts'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import type { Scope } from '../scope.ts'
@@ -22,9 +22,9 @@ import {
   type AnnouncedHardware,
 } from '../measuring/calibration/announced-hardware.ts'
 import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
+import { createKnownPeers } from '../trust/known-peers.ts'
 import type { SwarmEvent } from '../types.ts'
 import { createSwarmView, type Planner, type SwarmView } from '../view/swarm-view.ts'
-import { preferMembers } from './prefer-members.ts'
 import { watchMembers } from './watch-members.ts'
 
 export interface MemberDependencies {
@@ -76,8 +76,8 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   const { transport, clock, logger, manifest, rates, planner } = dependencies
   const onEvent = (event: SwarmEvent): void => options.onEvent(event)
   const membership = openMembership(dependencies, options, scope)
-  preferMembers(transport, membership)
-  const stageHost = openStageHost(dependencies, membership, onEvent, scope)
+  const peers = createKnownPeers(transport, membership)
+  const stageHost = openStageHost(dependencies, membership, peers, onEvent, scope)
   const view = createSwarmView({
     selfId: transport.peerId,
     manifest,
@@ -154,6 +154,7 @@ function openMembership(
 function openStageHost(
   { transport, clock, logger, manifest, device }: MemberDependencies,
   membership: Membership,
+  peers: StagePeers,
   onEvent: (event: SwarmEvent) => void,
   scope: Scope,
 ): StageHost {
@@ -168,6 +169,7 @@ function openStageHost(
       get incarnation() {
         return membership.incarnation
       },
+      peers,
       onEvent,
     },
   )

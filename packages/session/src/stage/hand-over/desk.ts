@@ -3,6 +3,7 @@ import type { HandOver, LetGo } from '@shoal/protocol'
 import { sessionLimits } from '../../route/limits.ts'
 import type { PeerChannels } from '../../channels/peer-channels.ts'
 import { nameBlocks } from '../../route/stage-error.ts'
+import type { StagePeers } from '../opening/opening-context.ts'
 import { StageHandOver } from './stage-hand-over.ts'
 import type { Stage } from '../stage.ts'
 import type { StageEvent, StageTable } from '../stage-table.ts'
@@ -18,11 +19,18 @@ export interface HandOverDesk {
 export interface HandOverDeskContext {
   readonly table: Pick<StageTable, 'find'>
   readonly hops: PeerChannels
+  readonly peers: Pick<StagePeers, 'addresses'>
   readonly logger: Logger
   readonly onEvent: (event: StageEvent) => void
 }
 
-export function createHandOverDesk({ table, hops, logger, onEvent }: HandOverDeskContext): HandOverDesk {
+export function createHandOverDesk({
+  table,
+  hops,
+  peers,
+  logger,
+  onEvent,
+}: HandOverDeskContext): HandOverDesk {
   const slots = createSlots(sessionLimits.handOversAtOnce)
 
   return {
@@ -32,7 +40,8 @@ export function createHandOverDesk({ table, hops, logger, onEvent }: HandOverDes
       if (message.type === 'hand-over') {
         // Ended before the next one begins, whose transfer may need the slot of the former.
         stage.endHandOver()
-        if (message.to.length > 0) stage.beginHandOver(new StageHandOver({ hops, slots }, stage, message))
+        if (message.to.length > 0)
+          stage.beginHandOver(new StageHandOver({ hops, peers, logger, slots }, stage, message))
       } else if (message.epoch > stage.session.epoch) {
         stage.handOver?.letGo(message.epoch).catch((error: unknown) => {
           if (!stage.freed.aborted)

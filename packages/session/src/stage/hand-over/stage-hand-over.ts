@@ -1,6 +1,7 @@
-import { asFailure, messageOf, onAbort, ShoalError } from '@shoal/host'
+import { asFailure, messageOf, onAbort, ShoalError, type Logger } from '@shoal/host'
 import type { HandOver, Successor } from '@shoal/protocol'
 import type { PeerChannels } from '../../channels/peer-channels.ts'
+import type { StagePeers } from '../opening/opening-context.ts'
 import type { Stage } from '../stage.ts'
 import { nearlyDone } from './rules.ts'
 import { SuccessorCopy } from './successor-copy.ts'
@@ -8,6 +9,8 @@ import type { Slots } from './transfer-slots.ts'
 
 export interface StageHandOverContext {
   readonly hops: PeerChannels
+  readonly peers: Pick<StagePeers, 'addresses'>
+  readonly logger: Logger
   readonly slots: Slots
 }
 
@@ -93,7 +96,8 @@ export class StageHandOver {
 
   async #connect(copy: SuccessorCopy): Promise<void> {
     const { peer, addresses } = copy.successor
-    copy.connect(await this.#context.hops.use(peer, addresses, this.#signal))
+    const { hops, peers } = this.#context
+    copy.connect(await hops.use(peer, peers.addresses(peer, addresses), this.#signal))
   }
 
   async #sendUntilNearlyDone(): Promise<void> {
@@ -118,6 +122,7 @@ export class StageHandOver {
     } catch (error) {
       if (!this.#signal.aborted) {
         const { code, definite } = asFailure(error)
+        this.#context.logger.debug('hand-over-failed', { peer: successor.peer, reason: messageOf(error) })
         this.#stage.owner.outbox.post({
           type: 'failed',
           session: this.#stage.id,
@@ -125,7 +130,8 @@ export class StageHandOver {
           epoch: this.#epoch,
           step: null,
           code,
-          message: `the session cannot be handed over to ${successor.peer}: ${messageOf(error)}`,
+          // Not the cause, which may tell what answers at an address.
+          message: `the session cannot be handed over to ${successor.peer}`,
           definite,
         })
       }

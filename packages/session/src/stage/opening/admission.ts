@@ -2,6 +2,7 @@ import type { ErrorCode } from '@shoal/host'
 import type { OpenSession } from '@shoal/protocol'
 import type { BlockRunner, RunnerMemory } from '@shoal/runtime'
 import { sessionLimits } from '../../route/limits.ts'
+import type { Standing } from './shares.ts'
 import { nameBlocks } from '../../route/stage-error.ts'
 
 /** What a node serves now, and how full it is. */
@@ -12,6 +13,9 @@ export interface StageOffer {
   readonly draining: boolean
   readonly sessions: number
   readonly sessionsOfPeer: number
+  readonly sessionsOfStrangers: number
+  /** Of the peer that asks. */
+  readonly standing: Standing
 }
 
 export type Admission =
@@ -51,12 +55,16 @@ export function admit(offer: StageOffer, request: OpenSession): Admission {
       `a token budget of ${request.tokenBudget} is over the limit of ${sessionLimits.maxTokenBudget}`,
     )
   }
-  if (offer.sessionsOfPeer >= sessionLimits.maxSessionsPerPeer) {
+  const stranger = offer.standing === 'stranger'
+  const most = stranger ? sessionLimits.maxSessionsPerStranger : sessionLimits.maxSessionsPerPeer
+  if (offer.sessionsOfPeer >= most) {
     return refused(
       'no-capacity',
-      `${offer.sessionsOfPeer} sessions of yours are open here, the limit is ${sessionLimits.maxSessionsPerPeer}`,
+      `${offer.sessionsOfPeer} sessions of yours are open here, the limit is ${most}`,
     )
   }
+  if (stranger && offer.sessionsOfStrangers >= sessionLimits.maxSessionsOfStrangers)
+    return refused('no-capacity', 'the rest of the places here is kept for members of the swarm')
   if (offer.sessions >= sessionLimits.maxSessions)
     return refused(
       'no-capacity',

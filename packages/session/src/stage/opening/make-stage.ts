@@ -1,4 +1,4 @@
-import { ShoalError, throwIfAborted } from '@shoal/host'
+import { messageOf, ShoalError, throwIfAborted } from '@shoal/host'
 import type { OpenSession } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { Outbox } from '../../channels/outbox.ts'
@@ -10,9 +10,11 @@ import { Owner, Stage } from '../stage.ts'
 import { stageKey } from '../stage-table.ts'
 import { pushOutput, reportFailure, reportNext } from '../steps/output.ts'
 import { StageSession } from '../steps/stage-session.ts'
-import { admit, overMemory, roomWillCome, type Promised } from './admission.ts'
+import { admit, overMemory, roomWillCome } from './admission.ts'
 import { reachNext, type StageOpeningContext } from './opening-context.ts'
 import type { Shortage } from './room-queue.ts'
+import { overShare } from './shares.ts'
+import { countSessions, promisedTo, tenancyOf } from './tenancy.ts'
 
 /**
  * Makes room for a new session, waiting for memory when the request says so.
@@ -24,10 +26,14 @@ export async function makeStage(
   outbox: Outbox,
   request: OpenSession,
 ): Promise<Stage | null> {
-  const { table, hops, room } = context
+  const { table, room } = context
   const owner = table.owner(outbox.peer) ?? new Owner(outbox)
   const admission = admit(
-    { ...context.offer(), sessions: table.size, sessionsOfPeer: owner.stages.size },
+    {
+      ...context.offer(),
+      ...countSessions(context, owner),
+      standing: context.peers.standing(owner.peer),
+    },
     request,
   )
   if (admission.kind === 'refused') throw new ShoalError(admission.code, admission.message)
@@ -45,7 +51,7 @@ export async function makeStage(
       reserve: () => context.queues(stage.runner).reservations.run(() => reserve(context, stage, request)),
     })
     // A next hop that cannot be reached is found now and not at the first token.
-    const hop = request.next.coordinator ? null : await reachNext(hops, context.peerId, request.next, signal)
+    const hop = request.next.coordinator ? null : await reachNext(context, request.next, signal)
     if (signal.aborted) {
       hop?.release()
       return null
@@ -70,7 +76,7 @@ function overtakes(stage: Stage, { epoch, restore }: OpenSession): boolean {
 
 /** @returns null when KV cache and journal fit, else what is missing; nothing is reserved then */
 async function reserve(
-  { table }: Pick<StageOpeningContext, 'table'>,
+  { table, peers }: Pick<StageOpeningContext, 'table' | 'peers'>,
   stage: Stage,
   { tokenBudget, start, end }: OpenSession,
 ): Promise<Shortage | null> {
@@ -94,7 +100,10 @@ async function reserve(
     if (error instanceof ShoalError && error.code === 'no-capacity') return shortage(error.message)
     throw error
   }
-  const over = overMemory(runner.memory(), promisedTo(table.list(runner).filter((other) => other.reserved)))
+  const reserved = table.list(runner).filter((other) => other.reserved)
+  const over =
+    overMemory(runner.memory(), promisedTo(reserved)) ??
+    overShare(peers.standing(stage.owner.peer), tenancyOf(stage, reserved, peers))
   if (over !== null || signal.aborted) {
     // One that was closed while the runner was still opening it has something to free only now.
     stage.unreserve()
@@ -117,6 +126,7 @@ function stageFor(
   const session = new StageSession(
     {
       key,
+      owner: owner.peer,
       runner,
       tokenBudget,
       epoch,
@@ -126,12 +136,15 @@ function stageFor(
       ...(request.receipts === true && { receipts: receiptsOf(context, runner, request, () => stage) }),
     },
     {
+      computed: () => context.table.used(stage),
       push: (frame, rows) => pushOutput(stage, frame, rows),
       fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
-      failNext: (step, message) =>
-        reportNext(stage, { step, code: 'peer-vanished', message, definite: false }),
+      failNext(step, message, cause) {
+        context.logger.debug('push-failed', { session: id, reason: messageOf(cause) })
+        reportNext(stage, { step, code: 'peer-vanished', message, definite: false })
+      },
     },
-    context.queues(runner).steps,
+    context.queues(runner),
   )
   const restore =
     request.restore === undefined
@@ -175,12 +188,4 @@ function receiptsOf(
     send: (receipt) =>
       stage().owner.outbox.post({ type: 'receipt', session, start, epoch: stage().session.epoch, receipt }),
   })
-}
-
-/** What these sessions may grow to. */
-export function promisedTo(stages: readonly Stage[]): Promised {
-  return {
-    journalBytes: stages.reduce((sum, { session }) => sum + session.journalBudgetBytes, 0),
-    cells: stages.reduce((sum, { session, start, end }) => sum + session.tokenBudget * (end - start), 0),
-  }
 }

@@ -81,7 +81,7 @@ async function moveStage(
   const { epoch, previous, next } = request
   const idle = session.move({ epoch, previous, next })
   stage.connect(null)
-  const hop = next.coordinator ? null : await reachNext(context.hops, context.peerId, next, stage.freed)
+  const hop = next.coordinator ? null : await reachNext(context, next, stage.freed)
   // What was being computed, or is handed over, is in the journal before the answer says how long it is.
   await idle
   if (stage.restore !== null) await orAborted(stage.restore.whole, stage.freed)
@@ -91,6 +91,7 @@ async function moveStage(
     return null
   }
   stage.connect(hop)
+  context.table.used(stage)
   context.logger.info('session-moved', {
     session: stage.id,
     peer: stage.owner.peer,

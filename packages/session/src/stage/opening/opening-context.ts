@@ -6,7 +6,18 @@ import type { Stage } from '../stage.ts'
 import type { RunnerQueues } from '../runner-queues.ts'
 import type { StageEvent, StageTable } from '../stage-table.ts'
 import type { StageOffer } from './admission.ts'
+import type { Standing } from './shares.ts'
 import type { RoomQueue } from './room-queue.ts'
+
+/** What a node knows of other peers. */
+export interface StagePeers {
+  standing(peer: string): Standing
+  /**
+   * Addresses at which a peer may be dialled. Those that a frame names are hints, which the peer's own signed record must
+   * confirm: a coordinator must not have this node dial what it likes.
+   */
+  addresses(peer: string, named: readonly string[]): readonly string[]
+}
 
 /** The parts of a stage host that opening a session needs. */
 export interface StageOpeningContext {
@@ -15,6 +26,7 @@ export interface StageOpeningContext {
   /** The longest that a request may wait for room. */
   readonly roomWaitMs: number
   readonly hops: PeerChannels
+  readonly peers: StagePeers
   readonly logger: Logger
   /** This node. */
   readonly peerId: string
@@ -22,7 +34,7 @@ export interface StageOpeningContext {
   /** What this node is at the time of asking. */
   readonly now: { readonly numericClass: string; readonly incarnation: number }
   queues(runner: BlockRunner): RunnerQueues
-  offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer'>
+  offer(): Omit<StageOffer, 'sessions' | 'sessionsOfPeer' | 'sessionsOfStrangers' | 'standing'>
   onEvent(event: StageEvent): void
   /** Lets the peers that send rows of a session have a step under way. */
   admitSendersOf(stage: Stage): void
@@ -33,20 +45,26 @@ export interface StageOpeningContext {
 /** The next stage of the route cannot be reached from this one. */
 export class UnreachableNext extends ShoalError {}
 
-/** @throws {UnreachableNext} a failure of the next stage, for its coordinator to avoid that one */
+/**
+ * @throws {UnreachableNext} a failure of the next stage, for its coordinator to avoid that one. The sentence is the same
+ *   whatever has failed: a coordinator must not learn what answers at an address.
+ */
 export async function reachNext(
-  hops: PeerChannels,
-  self: string,
+  { hops, peers, peerId, logger }: Pick<StageOpeningContext, 'hops' | 'peers' | 'peerId' | 'logger'>,
   next: NextHop,
   signal: AbortSignal,
 ): Promise<ChannelUse> {
   try {
-    return await hops.use(next.peer, next.addresses, signal)
+    return await hops.use(next.peer, peers.addresses(next.peer, next.addresses), signal)
   } catch (error) {
-    const { code, definite } = asFailure(error)
-    throw new UnreachableNext(code, `${self} cannot reach it: ${messageOf(error)}`, {
-      definite,
-      cause: error,
-    })
+    logger.debug('next-unreachable', { peer: next.peer, reason: messageOf(error) })
+    throw unreachableNext(peerId, error)
   }
+}
+
+/** A failure of the next stage in words that tell nothing of the network here. */
+export function unreachableNext(self: string, cause: unknown): UnreachableNext {
+  const { code } = asFailure(cause)
+  const told = code === 'wrong-version' || code === 'limit-exceeded' ? code : 'peer-vanished'
+  return new UnreachableNext(told, `${self} cannot reach it`, { definite: false, cause })
 }

@@ -1,4 +1,4 @@
-import { messageOf, ShoalError } from '@shoal/host'
+import { ShoalError } from '@shoal/host'
 import type { Step } from '@shoal/protocol'
 import type { OutputJournal } from '../../route/journal.ts'
 import { replayChunks } from '../../route/replay-rules.ts'
@@ -12,7 +12,7 @@ export interface PushOutlet {
   /** Sends rows of the journal, which are read when it is their turn, to the next hop. Resolves when they have left. */
   push(frame: Pushed, rows: () => readonly Float32Array[]): Promise<void>
   /** Tells the coordinator that the next hop cannot be reached. */
-  failNext(step: number | null, message: string): void
+  failNext(step: number | null, message: string, cause: unknown): void
 }
 
 /** Sends the outputs of one session to the next hop, one after the other, along the version of the route in use. */
@@ -64,8 +64,7 @@ export class OutputPushes {
           return this.#journal.views(frame.position, frame.position + frame.rows)
         })
       } catch (error) {
-        if (!version.ended)
-          this.#outlet.failNext(frame.step, `cannot push to ${version.next.peer}: ${messageOf(error)}`)
+        if (!version.ended) this.#outlet.failNext(frame.step, `cannot push to ${version.next.peer}`, error)
       }
     })
   }

@@ -1,4 +1,4 @@
-import { messageOf, ShoalError } from '@shoal/host'
+import { ShoalError } from '@shoal/host'
 import { encodeSession, type SessionFailed, type Step } from '@shoal/protocol'
 import { bytesOf } from '../../route/hidden-states.ts'
 import type { Stage } from '../stage.ts'
@@ -43,7 +43,7 @@ export function nextLost(stage: Stage, error: Error | undefined): void {
   reportNext(stage, {
     step: null,
     code: 'peer-vanished',
-    message: error === undefined ? 'it closed its channel' : messageOf(error),
+    message: error === undefined ? 'it closed its channel' : 'its channel has broken',
     definite: false,
   })
 }

@@ -4,6 +4,7 @@ import type { Step } from '@shoal/protocol'
 import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
 import type { Pushed } from './output-pushes.ts'
 import { StageSession, type StageOutlet } from './stage-session.ts'
+import { ComputeTurns } from './compute-turns.ts'
 import { StepQueue } from './step-queue.ts'
 
 const hiddenSize = 4
@@ -24,6 +25,7 @@ async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
   const session = new StageSession(
     {
       key: 's/2',
+      owner: 'coordinator',
       runner,
       tokenBudget,
       epoch: 1,
@@ -35,12 +37,13 @@ async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
         const parts = rows()
         pushed.push({ frame, rows: Float32Array.from(parts.flatMap((part) => [...part])) })
       },
+      computed: () => undefined,
       fail: (step, code, message, definite) => void failed.push({ step, code, message, definite }),
       failNext: (step, message) =>
         void failed.push({ step, code: 'peer-vanished', message, definite: false }),
       ...outlet,
     },
-    new StepQueue(),
+    { steps: new StepQueue(), turns: new ComputeTurns() },
   )
   return { runner, session, pushed, failed }
 }

@@ -8,11 +8,14 @@ import { maxReplayFrames, type StageProgress } from '../../route/replay-rules.ts
 import type { SessionReceipts } from '../receipts/session-receipts.ts'
 import { OutputPushes, type PushOutlet } from './output-pushes.ts'
 import { RouteVersion, type RouteNeighbours } from './route-version.ts'
+import type { ComputeTurns } from './compute-turns.ts'
 import type { StepLine, StepQueue } from './step-queue.ts'
 import { decideStep } from './step-rules.ts'
 
 /** What a session at a stage does to the world outside of it. */
 export interface StageOutlet extends PushOutlet {
+  /** A step was computed: the session is in use. */
+  computed(): void
   /** Tells the coordinator that the session, or one step of it, has failed here. */
   fail(step: number | null, code: ErrorCode, message: string, definite: boolean): void
 }
@@ -20,6 +23,8 @@ export interface StageOutlet extends PushOutlet {
 export interface StageSessionOptions extends RouteNeighbours {
   /** The runner's name for the session. */
   readonly key: string
+  /** The coordinator, which shares the runner with others. */
+  readonly owner: string
   readonly runner: BlockRunner
   /** The most positions that the session will have. */
   readonly tokenBudget: number
@@ -27,6 +32,14 @@ export interface StageSessionOptions extends RouteNeighbours {
   readonly held?: boolean
   /** Absent where the coordinator wants no receipts. */
   readonly receipts?: SessionReceipts
+}
+
+/** The queues beside a runner, which all its sessions share. */
+export interface SessionQueues {
+  /** Keeps the steps of one session in order. */
+  readonly steps: StepQueue
+  /** Decides whose step is computed next. */
+  readonly turns: ComputeTurns
 }
 
 interface Break {
@@ -44,6 +57,8 @@ export class StageSession {
   readonly #pushes: OutputPushes
   readonly #steps: StepLine
   readonly #receipts: SessionReceipts | null
+  readonly #turns: ComputeTurns
+  readonly #owner: string
   #version: RouteVersion
   /** The highest step taken so far, rewound ones included; -1 before the first. */
   #lastStep = -1
@@ -51,14 +66,16 @@ export class StageSession {
   /** Set once the KV cache can no longer be trusted: every later step gets this answer. */
   #break: Break | null = null
 
-  constructor(options: StageSessionOptions, outlet: StageOutlet, steps: StepQueue) {
-    const { key, runner, tokenBudget, held = false, receipts = null } = options
+  constructor(options: StageSessionOptions, outlet: StageOutlet, { steps, turns }: SessionQueues) {
+    const { key, owner, runner, tokenBudget, held = false, receipts = null } = options
     this.key = key
     this.tokenBudget = tokenBudget
     this.journal = createJournal(runner.hiddenSize, tokenBudget)
     this.#runner = runner
     this.#outlet = outlet
     this.#steps = steps.createLine()
+    this.#turns = turns
+    this.#owner = owner
     this.#version = new RouteVersion(options, held)
     this.#pushes = new OutputPushes(this.journal, outlet, this.#version)
     this.#receipts = receipts
@@ -206,6 +223,12 @@ export class StageSession {
     if (!this.#closed && frame.epoch === this.epoch) this.#pushes.push(frame)
   }
 
+  /** The session may have been closed while the step waited for its turn: the runner would not know it. */
+  async #forward(frame: Step, hidden: Float32Array): Promise<Float32Array> {
+    if (this.#closed) throw new ShoalError('cancelled', 'the session was closed')
+    return this.#runner.forward(this.key, frame.position, hidden)
+  }
+
   async #compute(frame: Step, hidden: Float32Array, truncateTo: number | null): Promise<void> {
     try {
       if (truncateTo !== null) {
@@ -218,8 +241,9 @@ export class StageSession {
       }
       this.#lastStep = frame.step
       this.#receipts?.received(hidden)
-      const output = await this.#runner.forward(this.key, frame.position, hidden)
+      const output = await this.#turns.run(this.#owner, frame.rows, () => this.#forward(frame, hidden))
       if (this.#closed) return
+      this.#outlet.computed()
       if (output.length !== hidden.length)
         throw new ShoalError('internal', `${hidden.length} values went in, ${output.length} came out`)
       this.journal.append(frame.step, output, frame.want)

@@ -14,11 +14,11 @@ export interface StepLine {
 }
 
 /**
- * The queue beside a runner: it sees the steps that wait there, of all sessions, and decides which begins next.
+ * The queue beside a runner: it sees the steps that wait there, of all sessions, and keeps those of a session in order.
  *
  * A step waits for the ones before it in its session, since they change the KV cache that it reads. Steps of different
- * sessions are independent: each begins as soon as it may, so that the runner, which computes them in that order, has the
- * next one when it finishes one. Continuous batching would replace `#beginReady`, by giving the runner the first steps of
+ * sessions are independent: each begins as soon as it may, and `ComputeTurns` decides whose rows the runner gets next.
+ * Continuous batching would replace `#beginReady`, by giving the runner the first steps of
  * several lines in one call.
  */
 export class StepQueue {
