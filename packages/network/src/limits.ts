@@ -31,8 +31,22 @@ export const limits = {
   connections: 1024,
   /** New connections from one address in a second: a whole swarm on one machine, or behind one router, that restarts. */
   inboundConnectionsPerSecond: 256,
-  /** Connections whose handshake is under way: the same restart on a slow link. */
+  /** Connections whose handshake is under way: the same restart on a slow link. The oldest makes way for a newer one. */
   pendingConnections: 256,
+  /** Such connections from one network (/24, /56): the machines of one household that start together. */
+  pendingPerNetwork: 16,
+  /** The same from loopback or a local network, where a whole swarm may restart. */
+  pendingPerNearNetwork: 192,
+  /** For a handshake: four round trips over the slowest relayed link, on a busy machine. */
+  handshakeMs: 10_000,
+  /** Connections from one network: a household or an office behind one router. */
+  connectionsPerNetwork: 64,
+  /** The same from loopback or a local network: all members of the largest planned swarm. */
+  connectionsPerNearNetwork: 768,
+  /** Connections that one peer has opened: simultaneous dials make two, a broken one may not be noticed yet. */
+  connectionsPerPeer: 4,
+  /** Connections of peers without a record: a quarter of all is kept for members. */
+  strangerConnections: 768,
   /** Peers whose addresses are remembered. */
   learnedPeers: 8192,
   /** What libp2p remembers of one peer (addresses, protocols, key): sixteen of the longest addresses and room. */

@@ -22,6 +22,8 @@ const openersFirstBytes: Readonly<Record<string, number>> = {
   [protocols.group]: 4 * limits.firstCreditBytes,
   // One question.
   [protocols.direct]: limits.firstCreditBytes,
+  // Evidence and its answer, some KiB each.
+  [protocols.audit]: 2 * limits.firstCreditBytes,
   // Words in frames of 64 KiB, several under way; beats.
   [protocols.members]: 8 * limits.firstCreditBytes,
 }

@@ -6,6 +6,7 @@ import type { DirectoryOptions } from '../directory/directory.ts'
 import { createShelf } from '../directory/shelf.ts'
 import type { Channel } from '../transport.ts'
 import { ipOf, parseAddress } from './address-book.ts'
+import { ConnectionGate } from './connection-gate.ts'
 import { joinDirectory } from './dht/join-directory.ts'
 import { listenFailure } from './failures.ts'
 import { peerIdOfKey, readPeerKey } from './keys.ts'
@@ -43,6 +44,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const privateKey = readPeerKey(options.privateKey)
   const { clock, logger, listen = ['/ip4/127.0.0.1/tcp/0'] } = options
   const report = createSpeedUpReport(logger)
+  const gate = new ConnectionGate()
   const heard = new Set<HeardListener>()
   const joined =
     options.directory === undefined
@@ -58,6 +60,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       services: { ...ownServices, ...(joined === null ? {} : { dht: joined.service }) },
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
+      connectionGater: gate.gater,
     })
   } catch (error) {
     throw listenFailure(error, listen)
@@ -68,6 +71,10 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     node,
     handlers,
     held,
+    prefer(isKnown) {
+      held.prefer(isKnown)
+      gate.prefer(isKnown)
+    },
     direct: await directChannelsFor(options, listen, held, handlers),
     privateKey,
     clock,

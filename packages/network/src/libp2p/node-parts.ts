@@ -52,9 +52,11 @@ export const ownServices = {
 
 export const connectionLimits = {
   connectionManager: {
-    maxConnections: limits.connections,
+    // The gate counts by peer and by network, once it knows them; these are for what has not come so far.
+    maxConnections: limits.connections + limits.pendingConnections,
     inboundConnectionThreshold: limits.inboundConnectionsPerSecond,
-    maxIncomingPendingConnections: limits.pendingConnections,
+    maxIncomingPendingConnections: 2 * limits.pendingConnections,
+    inboundUpgradeTimeout: limits.handshakeMs,
     // Membership, not libp2p, decides which peers are dialled again.
     reconnectRetries: 0,
   },

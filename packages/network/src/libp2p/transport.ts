@@ -38,6 +38,8 @@ export interface Libp2pTransportParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly held: HeldFrames
+  /** Tells the parts that keep places for members which peers these are. */
+  readonly prefer: (isKnown: (peerId: string) => boolean) => void
   readonly speedUps: ReadonlySet<SpeedUp>
   readonly directory: Directory | null
   /** Handlers by protocol, which this transport fills. */
@@ -57,6 +59,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly peerId: string
   readonly speedUps: ReadonlySet<SpeedUp>
   readonly directory: Directory | null
+  readonly prefer: Libp2pTransportParts['prefer']
   readonly #onHeard: Libp2pTransportParts['onHeard']
   readonly #node: SwarmNode
   readonly #privateKey: Ed25519PrivateKey
@@ -89,6 +92,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#clock = parts.clock
     this.#logger = parts.logger
     this.#held = parts.held
+    this.prefer = parts.prefer
     if (direct === null) return
     parts.node.addEventListener('peer:disconnect', (event) => direct.forget(event.detail.toString()))
     this.#serve(protocols.direct, (channel, address) => direct.answer(channel, address))
@@ -217,10 +221,6 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#node.handle(protocol, onStream, options).catch((error: unknown) => {
       this.#logger.warn('protocol-unannounced', { protocol, reason: messageOf(error) })
     })
-  }
-
-  prefer(isKnown: (peerId: string) => boolean): void {
-    this.#held.prefer(isKnown)
   }
 
   connected(): readonly string[] {

@@ -212,11 +212,19 @@ test('a coordinator that hangs keeps its sessions for a lease, one that vanishes
   }
 })
 
-test('keep-alives hold an idle session for hours', async () => {
+test('a session ends three minutes after its last step, although its coordinator keeps it alive', async () => {
   const swarm = createFakeSwarm()
   const session = await swarm.open()
-  await swarm.advance(3 * 3600_000)
+  await swarm.advance(170_000)
   await session.forward(swarm.rows(1), { want: 'last' })
+  await swarm.advance(170_000)
+  await session.forward(swarm.rows(1), { want: 'last' })
+  await swarm.advance(185_000)
+  expect(freeEverywhere(swarm)).toBe(true)
+  await expect(session.forward(swarm.rows(1), { want: 'last' })).rejects.toMatchObject({
+    code: 'deadline-passed',
+    message: expect.stringContaining('nothing was computed for 180 s') as unknown,
+  })
 })
 
 test('a stage that forgot the session is reported through the stage before it', async () => {

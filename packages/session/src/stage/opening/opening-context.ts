@@ -66,5 +66,5 @@ export async function reachNext(
 export function unreachableNext(self: string, cause: unknown): UnreachableNext {
   const { code } = asFailure(cause)
   const told = code === 'wrong-version' || code === 'limit-exceeded' ? code : 'peer-vanished'
-  return new UnreachableNext(told, `${self} cannot reach it`, { definite: false, cause })
+  return new UnreachableNext(told, `${self} cannot reach the next stage`, { definite: false, cause })
 }
