@@ -6,6 +6,12 @@ export function peerVanished(peerId: string, why: string, cause?: unknown): Shoa
   return new ShoalError('peer-vanished', `${peerId} ${why}${detail}`, { cause })
 }
 
+/**
+ * A dial was answered by a refusal at every address: nothing listens there, so the peer's process is gone. Any other failure
+ * (no route, no answer, another peer, an address that is not dialled) says nothing about the peer.
+ */
+export class RefusedDial extends ShoalError {}
+
 /** Text that is no address, or one that can never be dialled (`cause` says why). */
 export function badAddress(address: string, cause?: unknown): ShoalError {
   const why =

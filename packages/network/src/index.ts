@@ -18,6 +18,7 @@ export type {
   RecordOrder,
   RecordRules,
 } from './directory/directory.ts'
+export { RefusedDial } from './errors.ts'
 export { createLibp2pTransport, type Libp2pTransportOptions } from './libp2p/create-transport.ts'
 export { createPeerKey, peerIdOfKey } from './libp2p/keys.ts'
 export type { Libp2pTransport } from './libp2p/transport.ts'

@@ -115,6 +115,7 @@ async function corruptedChunk(world: World): Promise<void> {
         },
       },
       silentLogger,
+      clock,
     )
   }
   world.links.add('asker', 0)

@@ -8,6 +8,7 @@ import type { Channel } from '../transport.ts'
 import { ipOf, parseAddress } from './address-book.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import { joinDirectory } from './dht/join-directory.ts'
+import { DialPolicy } from './dial-policy.ts'
 import { listenFailure } from './failures.ts'
 import { peerIdOfKey, readPeerKey } from './keys.ts'
 import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
@@ -50,6 +51,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     options.directory === undefined
       ? null
       : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey))
+  const policy = new DialPolicy(() => node.getMultiaddrs())
   let node: SwarmNode
   try {
     node = await createLibp2p({
@@ -60,7 +62,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       services: { ...ownServices, ...(joined === null ? {} : { dht: joined.service }) },
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
-      connectionGater: gate.gater,
+      connectionGater: { ...gate.gater, denyDialMultiaddr: (address) => policy.denies(address) },
     })
   } catch (error) {
     throw listenFailure(error, listen)
@@ -71,6 +73,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     node,
     handlers,
     held,
+    policy,
     prefer(isKnown) {
       held.prefer(isKnown)
       gate.prefer(isKnown)

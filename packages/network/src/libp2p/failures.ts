@@ -1,5 +1,5 @@
 import { messageOf, ShoalError } from '@shoal/host'
-import { badAddress, peerVanished } from '../errors.ts'
+import { badAddress, peerVanished, RefusedDial } from '../errors.ts'
 
 /** Names of libp2p errors for addresses that can never be dialled. */
 const neverDialled = new Set([
@@ -18,6 +18,12 @@ function sentenceOf(error: unknown): string {
   return messageOf(error)
 }
 
+/** Whether every address has answered that nothing listens there, or that no such machine is there. */
+function wasRefused(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(wasRefused)
+  return /ECONNREFUSED|EHOSTUNREACH|EHOSTDOWN/.test(messageOf(error))
+}
+
 /** Maps a failed dial to a ShoalError. An abort keeps the caller's reason. */
 export function dialFailure(
   error: unknown,
@@ -28,11 +34,13 @@ export function dialFailure(
   if (error instanceof ShoalError) return error
   if (signal.aborted) return signal.reason as Error
   if (neverDialled.has(nameOf(error))) return badAddress(addresses.join(', '), error)
-  return peerVanished(
+  const sentence = sentenceOf(error)
+  const failure = peerVanished(
     peer,
     `cannot be reached at ${addresses.join(', ')}`,
-    new Error(sentenceOf(error), { cause: error }),
+    new Error(sentence, { cause: error }),
   )
+  return wasRefused(error) ? new RefusedDial(failure.code, failure.message, { cause: error }) : failure
 }
 
 export const isUnsupportedProtocol = (error: unknown): boolean => nameOf(error) === 'UnsupportedProtocolError'

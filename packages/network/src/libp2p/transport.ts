@@ -12,6 +12,7 @@ import { limits } from '../limits.ts'
 import type { Channel, DirectPlace, Transport } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
+import type { DialPolicy } from './dial-policy.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
 import { closeIdleConnections } from './idle-connections.ts'
 import { verifySignature } from './keys.ts'
@@ -38,15 +39,14 @@ export interface Libp2pTransportParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly held: HeldFrames
+  readonly policy: DialPolicy
   /** Tells the parts that keep places for members which peers these are. */
   readonly prefer: (isKnown: (peerId: string) => boolean) => void
   readonly speedUps: ReadonlySet<SpeedUp>
   readonly directory: Directory | null
   /** Handlers by protocol, which this transport fills. */
   readonly handlers: Map<string, (channel: Channel) => void>
-  /** Null when all channels are streams. */
   readonly direct: DirectChannels | null
-  /** Calls back for each peer that mDNS hears of. */
   readonly onHeard: (listener: HeardListener) => void
 }
 
@@ -66,6 +66,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #held: HeldFrames
+  readonly #policy: DialPolicy
   readonly #book = createAddressBook()
   readonly #handlers: Libp2pTransportParts['handlers']
   readonly #direct: DirectChannels | null
@@ -92,6 +93,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#clock = parts.clock
     this.#logger = parts.logger
     this.#held = parts.held
+    this.#policy = parts.policy
     this.prefer = parts.prefer
     if (direct === null) return
     parts.node.addEventListener('peer:disconnect', (event) => direct.forget(event.detail.toString()))
@@ -108,7 +110,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     const parsed = parseAddress(address)
     if (parsed === undefined) throw badAddress(address)
     try {
-      const connection = await this.#node.dial(parsed, { signal: options.signal })
+      const connection = await this.#policy.named(parsed, () => this.#node.dial(parsed, options))
       const peerId = connection.remotePeer.toString()
       if (!this.#book.knows(peerId)) this.learn(peerId, [address])
       return peerId

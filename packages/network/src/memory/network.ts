@@ -1,5 +1,5 @@
 import { onAbort, type Clock, type Random } from '@shoal/host'
-import { peerVanished } from '../errors.ts'
+import { peerVanished, RefusedDial } from '../errors.ts'
 import { createHeldFrames } from '../channel/held-frames.ts'
 import type { Directory, DirectoryOptions } from '../directory/directory.ts'
 import type { Transport } from '../transport.ts'
@@ -210,7 +210,8 @@ export class MemorySwitch implements MemoryNetwork {
     })
     if (this.#linkState.get(link) === 'cut')
       throw peerVanished(to, `cannot be reached: the link from ${from} is cut`)
-    if (!this.#transports.has(to)) throw peerVanished(to, 'cannot be reached: nobody has this name')
+    if (!this.#transports.has(to))
+      throw new RefusedDial('peer-vanished', `${to} cannot be reached: nobody has this name`)
   }
 
   #delayMs(from: string, to: string, bytes: number): number {

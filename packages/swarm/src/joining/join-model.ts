@@ -92,7 +92,7 @@ export async function joinModel(
     { clock, reference: reference ?? (await embeddedReference(manifest)), peers, onProgress },
     packed ?? undefined,
   )
-  if (role === 'node') serveBlobs(transport, store.blobs, logger)
+  if (role === 'node') serveBlobs(transport, store.blobs, logger, clock)
   announced = namesOf(manifest)
   if (connection.lan) discovery.follow(() => ({ agent, role, ...announced }))
   return {

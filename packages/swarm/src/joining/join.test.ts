@@ -54,6 +54,7 @@ function serve(transport: Transport, self: () => HelloSelf): void {
       read: async (_blob, offset, length) => manifest.bytes.subarray(offset, offset + length),
     },
     silentLogger,
+    clock,
   )
 }
 const learn = (
@@ -182,6 +183,7 @@ describe('joining', () => {
         read: (_blob, offset, length) => Promise.resolve(bytes.slice(offset, offset + length)),
       },
       silentLogger,
+      clock,
     )
     const visitor = network.createTransport('visitor')
     serve(visitor, () => described)
@@ -220,6 +222,7 @@ describe('joining', () => {
       liar,
       { size: () => 5, read: () => Promise.resolve(new Uint8Array([1, 2, 3, 4, 5])) },
       silentLogger,
+      clock,
     )
     expect(await learn([liar.addresses()[0]!, peer('here', () => described)])).toMatchObject({ peer: 'here' })
     await expect(learn([liar.addresses()[0]!])).rejects.toMatchObject({

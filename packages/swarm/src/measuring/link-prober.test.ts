@@ -55,6 +55,7 @@ async function world(mbps: number, hiddenSize = 512): Promise<World> {
       read: async (_blob, _offset, length) => ((state.served += length), new Uint8Array(length)),
     },
     silentLogger,
+    clock,
   )
   const rates = createLinkRates(clock)
   const run = async (ms: number): Promise<void> => {

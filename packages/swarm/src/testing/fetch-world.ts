@@ -114,7 +114,7 @@ export function createFetchWorld(model: FetchModel): FetchWorld {
     honest,
     holder(name, blobs = honest()) {
       const transport = network.createTransport(name)
-      serveBlobs(transport, blobs, silentLogger)
+      serveBlobs(transport, blobs, silentLogger, clock)
       self.learn(name, transport.addresses())
       return name
     },

@@ -13,6 +13,7 @@ import { fileSize, readAsset, writeAsset } from './folder-assets.ts'
 import { processOwner, type PartialOwner } from './partial-folder.ts'
 import { createUnitHandles, type UnitHandles } from './unit-handles.ts'
 import { createUnitWriter, verifyTensors, type UnitFile, type UnitWriter } from './unit-writer.ts'
+import { VerifiedAssets } from './verified-assets.ts'
 import { writeDurably } from './write-durably.ts'
 
 /**
@@ -50,6 +51,11 @@ export interface PackedFolder {
   removeUnit(unit: UnitName): Promise<void>
   /** Null while that asset is not here. @throws {ModelError} `hash-mismatch` when the file was changed */
   readAsset(name: string): Promise<Uint8Array | null>
+  /**
+   * Bytes `[offset, offset + length)` of an asset. The file is hashed once, and again only when it has changed.
+   * @returns null while that asset is not here @throws {ModelError} `hash-mismatch` when the file was changed
+   */
+  readAssetRange(name: string, offset: number, length: number): Promise<Uint8Array | null>
   /** @throws {ModelError} `hash-mismatch` unless these are the manifest's bytes */
   writeAsset(name: string, bytes: Uint8Array): Promise<void>
   close(): Promise<void>
@@ -109,6 +115,7 @@ async function openUnits(
   const { name: modelName, tensors } = identified.manifest
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const units = createUnitHandles(folder, identified)
+  const assets = new VerifiedAssets(folder, identified)
   const writing = oneWriterAtATime(units, modelName)
   await units.refresh(units.names)
   return {
@@ -137,6 +144,7 @@ async function openUnits(
       await rm(units.file(unit).path, { force: true })
     },
     readAsset: (name) => readAsset(folder, identified, name),
+    readAssetRange: (name, offset, length) => assets.read(name, offset, length),
     writeAsset: (name, bytes) => writeAsset(folder, identified, name, bytes),
     close: () => units.closeAll(),
   }

@@ -47,7 +47,7 @@ export function createUnitHandles(folder: string, { manifest }: IdentifiedManife
   const close = async (unit: UnitName): Promise<void> => {
     const handle = handles.get(unit)
     handles.delete(unit)
-    await (await handle)?.close()
+    await (await handle?.catch(() => undefined))?.close()
   }
   return {
     names: [...files.keys()],
@@ -63,6 +63,10 @@ export function createUnitHandles(folder: string, { manifest }: IdentifiedManife
         throw new ModelError('not-found', `unit ${unit} of ${modelName} is not in ${folder}`)
       const handle = handles.get(unit) ?? open(path, 'r')
       handles.set(unit, handle)
+      // A failure that passes, such as too many open files, must not be remembered as this unit's.
+      handle.catch(() => {
+        if (handles.get(unit) === handle) handles.delete(unit)
+      })
       return handle
     },
     close,

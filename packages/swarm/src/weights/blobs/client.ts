@@ -148,7 +148,8 @@ async function* bounded(
         `${peer} offers ${total} bytes for ${blob.slice(0, 12)}, at most ${maxBytes} are taken`,
       )
     size ??= total
-    if (total !== size || (bytes.byteLength === 0 && offset < total) || offset + bytes.byteLength > total) {
+    // A piece is as long as it was asked to be: one that drips bytes would last for ever.
+    if (total !== size || bytes.byteLength !== Math.min(limits.blobChunkBytes, total - offset)) {
       throw new ShoalError(
         'bad-frame',
         `${peer} sent a piece of ${bytes.byteLength} bytes at ${offset} of ${total}`,

@@ -1,10 +1,11 @@
-import { messageOf, ShoalError, timeLimit, type Clock } from '@shoal/host'
+import { messageOf, onAbort, reasonOf, ShoalError, timeLimit, type Clock } from '@shoal/host'
 import { decodeManifest, ModelError, type IdentifiedManifest } from '@shoal/model'
 import type { PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { limits } from '@shoal/protocol'
 import { swarmLimits } from '../../limits.ts'
 import { openBlobClient, readWholeBlob, type BlobClient } from './client.ts'
+import { blobLimits } from './limits.ts'
 import { fetchUnit } from './fetching/fetch-unit.ts'
 import type { FetchSources } from './fetching/source-pool.ts'
 
@@ -22,6 +23,17 @@ export async function fetchManifest(
   signal: AbortSignal,
 ): Promise<IdentifiedManifest> {
   const client = await openBlobClient(transport, clock, peer, signal)
+  const limit = timeLimit(
+    clock,
+    blobLimits.wholeBlobTimeoutMs,
+    () =>
+      new ShoalError(
+        'deadline-passed',
+        `${peer} did not send its manifest within ${blobLimits.wholeBlobTimeoutMs} ms`,
+      ),
+    signal,
+  )
+  const stopListening = onAbort(limit.signal, () => client.abort(reasonOf(limit.signal)))
   try {
     const manifest = readManifest(await readWholeBlob(client, 'manifest', limits.maxManifestBytes), peer)
     if (manifest.id !== expectedId) {
@@ -32,6 +44,8 @@ export async function fetchManifest(
     }
     return manifest
   } finally {
+    stopListening()
+    limit.clear()
     await client.close()
   }
 }

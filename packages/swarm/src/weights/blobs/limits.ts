@@ -1,4 +1,4 @@
-/** Limits of fetching weights, each with its reason. */
+/** Limits of fetching and serving weights, each with its reason. */
 export const blobLimits = {
   /** Pieces of 1 MiB asked for at once of one peer, at most: enough to fill a 1 Gbit/s link at 50 ms. */
   piecesInFlight: 8,
@@ -14,4 +14,12 @@ export const blobLimits = {
   hedgeAfterMs: 5_000,
   /** Times that one peer is tried again in one unit: a connection may be lost, a peer that loses three is of no use. */
   openingsPerUnit: 3,
+  /** A manifest or an asset must be whole within this beside the time of its pieces: nothing but its size may make it last. */
+  wholeBlobTimeoutMs: 120_000,
+  /** Pieces of 1 MiB that are read and sent at the same time, of all peers. */
+  servedPieces: 32,
+  /** The same of one peer, however many channels it opens: one is read while the other leaves. */
+  servedPiecesPerPeer: 2,
+  /** A peer that has not taken a piece within this loses its channel: 1 MiB in it are 35 KB/s. */
+  takePieceMs: 30_000,
 } as const

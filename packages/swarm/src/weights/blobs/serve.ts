@@ -1,6 +1,8 @@
-import { createSerialQueue, ShoalError, isErrorCode, messageOf, type Logger } from '@shoal/host'
+import { createSerialQueue, ShoalError, isErrorCode, messageOf, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeBlob, encodeBlob, limits, protocols, type BlobRequest } from '@shoal/protocol'
+import { blobLimits } from './limits.ts'
+import { createPieceSlots } from './piece-slots.ts'
 
 /** Content by name: `manifest`, or the sha256 of an asset or packed tensor. Implemented over a packed folder. */
 export interface BlobSource {
@@ -13,7 +15,13 @@ export interface BlobSource {
  * Gives other peers the weights this one holds, piece by piece. Requests of a channel are answered one after the other: an
  * asker that sends thousands of them makes us hold one piece, and fills its own credit with the rest.
  */
-export function serveBlobs(transport: Transport, source: BlobSource, logger: Logger): void {
+export function serveBlobs(
+  transport: Pick<Transport, 'handle'>,
+  source: BlobSource,
+  logger: Logger,
+  clock: Clock,
+): void {
+  const slots = createPieceSlots()
   transport.handle(protocols.blobs, (channel) => {
     // Frames do not wait for the promise of the one before, so the requests must.
     const requests = createSerialQueue()
@@ -24,7 +32,12 @@ export function serveBlobs(transport: Transport, source: BlobSource, logger: Log
         const { message } = decodeBlob(frame)
         if (message.type !== 'get')
           throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
-        await answer(channel, source, message)
+        const giveBack = await slots.take(channel.remotePeer)
+        try {
+          if (!channel.closed) await taken(channel, clock, answer(channel, source, message))
+        } finally {
+          giveBack()
+        }
       } catch (error) {
         // An asker that has what it wants hangs up in the middle: no news.
         logger[channel.closed ? 'debug' : 'warn']('blob-channel-aborted', {
@@ -36,6 +49,23 @@ export function serveBlobs(transport: Transport, source: BlobSource, logger: Log
     }
     channel.onFrame((frame) => requests.run(() => answerNext(frame)))
   })
+}
+
+/** Waits for an answer to leave; a peer that does not take it must not keep its place. */
+async function taken(channel: Channel, clock: Clock, leaving: Promise<void>): Promise<void> {
+  const timer = clock.after(blobLimits.takePieceMs, () =>
+    channel.abort(
+      new ShoalError(
+        'deadline-passed',
+        `${channel.remotePeer} took no weights for ${blobLimits.takePieceMs} ms`,
+      ),
+    ),
+  )
+  try {
+    await leaving
+  } finally {
+    timer.cancel()
+  }
 }
 
 async function answer(channel: Channel, source: BlobSource, request: BlobRequest): Promise<void> {

@@ -132,7 +132,12 @@ test('a node of a swarm asks the hub for what no peer has, and for nothing else'
   const network = createMemoryNetwork({ clock: systemClock, random: seededRandom(1) })
   const [self, peer] = [network.createTransport('self'), network.createTransport('peer')]
   const blobs = folderBlobs(() => whole)
-  serveBlobs(peer, { ...blobs, size: (blob) => (blockOne.has(blob) ? blobs.size(blob) : null) }, silentLogger)
+  serveBlobs(
+    peer,
+    { ...blobs, size: (blob) => (blockOne.has(blob) ? blobs.size(blob) : null) },
+    silentLogger,
+    systemClock,
+  )
   const blockOne = new Set(
     whole.manifest.manifest.tensors
       .filter(({ name }) => name.startsWith('block-1.'))

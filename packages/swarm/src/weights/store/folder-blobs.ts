@@ -20,9 +20,9 @@ export function folderBlobs(current: () => PackedFolder): BlobSource {
       const tensor = held(blob)
       if (tensor !== undefined) return current().read(tensor.name, offset, length)
       const asset = assets.get(blob)
-      const whole = asset === undefined ? null : await current().readAsset(asset.name)
-      if (whole === null) throw new ShoalError('not-found', 'this peer does not hold that asset yet')
-      return whole.subarray(offset, offset + length)
+      const piece = asset === undefined ? null : await current().readAssetRange(asset.name, offset, length)
+      if (piece === null) throw new ShoalError('not-found', 'this peer does not hold that asset yet')
+      return piece
     },
   }
 }
