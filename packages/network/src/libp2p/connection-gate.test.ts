@@ -7,11 +7,11 @@ import { ConnectionGate, networkOf } from './connection-gate.ts'
 /** A node's port, at which sockets arrive. */
 function createPort() {
   const gate = new ConnectionGate()
-  const { denyInboundConnection, denyInboundUpgradedConnection } = gate.gater
+  const { gater } = gate
   return {
     gate,
     /** @returns the socket's state */
-    arrive(address: string) {
+    arrive: (address: string) => {
       const listeners: (() => void)[] = []
       const socket = { open: true, connection: null as unknown as MultiaddrConnection }
       const end = (): void => {
@@ -23,13 +23,13 @@ function createPort() {
         abort: end,
         addEventListener: (_event: string, listener: () => void) => void listeners.push(listener),
       } as unknown as MultiaddrConnection
-      if (denyInboundConnection?.(socket.connection) === true) socket.open = false
+      if (gater.denyInboundConnection?.(socket.connection) === true) socket.open = false
       return { socket, end }
     },
     /** @returns whether the peer gets in */
-    authenticate(arrived: { socket: { connection: MultiaddrConnection } }, peer: string): boolean {
+    authenticate: (arrived: { socket: { connection: MultiaddrConnection } }, peer: string): boolean => {
       const peerId = { toString: () => peer } as unknown as PeerId
-      return denyInboundUpgradedConnection?.(peerId, arrived.socket.connection) !== true
+      return gater.denyInboundUpgradedConnection?.(peerId, arrived.socket.connection) !== true
     },
   }
 }

@@ -60,9 +60,12 @@ export function blocksThatFit(memoryBytes: number, costs: ModelCosts, contextTok
   return Math.max(0, Math.min(costs.blockCount, Math.floor(forBlocks / perBlock)))
 }
 
+/** More memory than any machine has: a record that claims more, whatever it claims, counts as this. */
+const memoryBytesMax = 4 * 1024 ** 4
+
 /** Bytes of a node's memory that a plan may fill. */
 export function usableBytes(memoryBytes: number): number {
-  return Math.floor((memoryBytes / 1000) * usablePermille)
+  return Math.floor((Math.min(memoryBytes, memoryBytesMax) / 1000) * usablePermille)
 }
 
 /** Bytes of the weights and the cache of a part of a block, given in thousandths. */

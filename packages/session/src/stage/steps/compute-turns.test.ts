@@ -6,10 +6,10 @@ import { ComputeTurns } from './compute-turns.ts'
 function createBench(): {
   readonly turns: ComputeTurns
   readonly begun: string[]
-  ask(owner: string, rows: number): Promise<void>
+  readonly ask: (owner: string, rows: number) => Promise<void>
   /** Ends the call that began first. */
-  end(): Promise<void>
-  most(): number
+  readonly end: () => Promise<void>
+  readonly most: () => number
 } {
   const begun: string[] = []
   const underWay: { rows: number; done: () => void }[] = []
@@ -29,7 +29,7 @@ function createBench(): {
         )
         return call.promise
       }),
-    async end() {
+    end: async () => {
       underWay.shift()?.done()
       await settled(5)
     },
