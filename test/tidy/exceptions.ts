@@ -9,7 +9,6 @@ export const longFunctions: readonly string[] = [
   // runtime
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
   // swarm
-  'packages/swarm/src/placement/span-keeper.ts: createSpanKeeper',
   'packages/swarm/src/view/swarm-view.ts: createSwarmView',
   // sim
   'sim/src/bench/allreduce.ts: benchAllreduce',

@@ -1,18 +1,17 @@
-import { createSerialQueue, messageOf, ShoalError, type MemoryBudget, type Timer } from '@shoal/host'
+import { createSerialQueue, messageOf, ShoalError, type MemoryBudget } from '@shoal/host'
 import { unitsOfRange, type BlockRange } from '@shoal/model'
-import { blocksThatFit, defaultContextTokens, type GroupOf, type Placement } from '@shoal/planner'
 import type { Membership } from '@shoal/membership'
 import { decide, givenUp, type Decision } from './moving/decide.ts'
-import { createHeldSpans, type HeldSpansDependencies } from './held-spans.ts'
+import { DecisionTimer } from './moving/decision-timer.ts'
+import { createHeldSpans, type HeldSpans, type HeldSpansDependencies } from './held-spans.ts'
 import { sameHolding, type Holding } from './holding.ts'
 import { swarmLimits } from '../limits.ts'
-import { chooseGapMovers } from './moving/gap-movers.ts'
-import { createReleases } from './moving/releases.ts'
-import { createProblems } from './problems.ts'
+import { createReleases, type Releases } from './moving/releases.ts'
+import { Wishes } from './moving/wishes.ts'
+import { createProblems, type Problems } from './problems.ts'
 import { watchStall } from './moving/stalled.ts'
 import type { SwarmEvent } from '../types.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
-import { wantedBy } from './wanted.ts'
 
 export interface SpanKeeperDependencies extends HeldSpansDependencies {
   readonly selfId: string
@@ -48,112 +47,165 @@ export function createSpanKeeper(
   dependencies: SpanKeeperDependencies,
   options: SpanKeeperOptions,
 ): SpanKeeper {
-  const { clock, logger, membership, view, selfId } = dependencies
-  const retiring = new AbortController()
-  /** Of a group, this node's share. */
-  const share = (group: GroupOf | undefined): number =>
-    group === undefined ? 1 : (view.permille(group.speeds)?.[0] ?? 1000) / 1000
-  const weightBytes = (span: Holding): number =>
-    Math.ceil((span.end - span.start) * view.costs.blockBytes * share(span.group))
-  const contextTokens = Math.min(defaultContextTokens, view.costs.contextLength)
-  const fits = (memoryBytes: number): number => blocksThatFit(memoryBytes, view.costs, contextTokens)
-  const placements = (): readonly Placement[] =>
-    chooseGapMovers(view.plan().placements, membership.members(), fits)
-  const releases = createReleases({
-    clock,
-    membership,
-    placements,
-    blockCount: view.costs.blockCount,
-    served: () => !view.coverage().includes(0),
-    selfId,
-  })
-  const spans = createHeldSpans(dependencies, {
-    memory: options.memory,
-    onChange(span) {
-      const blocks = span === null ? null : ([span.start, span.end] as const)
-      const ranks = span?.group === undefined ? {} : { ranks: span.group.ranks.length + 1 }
-      logger.info('blocks-changed', { start: span?.start ?? null, end: span?.end ?? null, ...ranks })
-      options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
-    },
-    onLost(span) {
-      // At once would only find what was lost still missing. What was a group may be held alone.
-      failure = { span, untilMs: clock.nowMs() + swarmLimits.spanRetryMs }
-      schedule(span.group === undefined ? swarmLimits.spanRetryMs : swarmLimits.settleMs)
-    },
-  })
-  const problems = createProblems({ logger, membership, onEvent: (event) => options.onEvent(event) })
-  const settled = Promise.withResolvers<void>()
-  const failed = Promise.withResolvers<never>()
-  // Who has no fixed span does not wait for it.
-  failed.promise.catch(() => undefined)
-  let lastMoveMs: number | null = null
+  return new PlannedSpanKeeper(dependencies, options)
+}
+
+type Move = Exclude<Decision, { action: 'stay' }>
+
+class PlannedSpanKeeper implements SpanKeeper {
+  readonly #dependencies: SpanKeeperDependencies
+  readonly #options: SpanKeeperOptions
+  readonly #spans: HeldSpans
+  readonly #wishes: Wishes
+  readonly #releases: Releases
+  readonly #problems: Problems
+  readonly #timer: DecisionTimer
+  readonly #decisions = createSerialQueue()
+  readonly #retiring = new AbortController()
+  readonly #settled = Promise.withResolvers<void>()
+  readonly #failed = Promise.withResolvers<never>()
+  #lastMoveMs: number | null = null
   /** A span that could not be loaded, and when to try it again. */
-  let failure: { readonly span: Holding; readonly untilMs: number } | null = null
-  let next: { readonly dueMs: number; readonly timer: Timer } | null = null
-  const decisions = createSerialQueue()
-  let endListening = (): void => undefined
-  let stopped: Promise<void> | null = null
+  #failure: { readonly span: Holding; readonly untilMs: number } | null = null
+  #endListening = (): void => undefined
+  #stopped: Promise<void> | null = null
 
-  const wanted = (): Holding | null =>
-    options.fixed ??
-    wantedBy(
-      { placements: placements(), apart: view.plan().apart },
-      selfId,
-      spans.current(),
-      membership.members(),
-    )
-
-  const isWanted = (span: Holding) => (): boolean => {
-    const now = wanted()
-    return now !== null && sameHolding(now, span)
-  }
-
-  const isLeft = (held: Holding | null): boolean =>
-    held?.group !== undefined &&
-    membership
-      .members()
-      .some(({ record }) => record.state === 'draining' && held.group?.ranks.includes(record.peerId) === true)
-
-  const choose = (): Decision => {
-    releases.look()
-    const span = wanted()
-    return decide({
-      held: spans.current(),
-      wanted: span,
-      othersHolding: view.coverage(selfId),
-      othersKeeping: releases.keepers(),
-      bothBytes: options.memory.usedBytes() + (span === null ? 0 : weightBytes(span)),
-      memoryBytes: options.memory.limitBytes,
-      nowMs: clock.nowMs(),
-      lastMoveMs,
-      moveWindowMs: swarmLimits.moveWindowMs,
-      rankLeaves: isLeft(spans.current()),
+  constructor(dependencies: SpanKeeperDependencies, options: SpanKeeperOptions) {
+    const { clock, logger, membership, view, selfId } = dependencies
+    this.#dependencies = dependencies
+    this.#options = options
+    this.#spans = createHeldSpans(dependencies, {
+      memory: options.memory,
+      onChange: (span) => this.#tellOf(span),
+      onLost: (span) => this.#lost(span),
     })
+    const held = (): Holding | null => this.#spans.current()
+    this.#wishes = new Wishes({ selfId, membership, view, held, fixed: options.fixed })
+    this.#releases = createReleases({
+      clock,
+      membership,
+      placements: () => this.#wishes.placements(),
+      blockCount: view.costs.blockCount,
+      served: () => !view.coverage().includes(0),
+      selfId,
+    })
+    this.#problems = createProblems({ logger, membership, onEvent: (event) => options.onEvent(event) })
+    this.#timer = new DecisionTimer(clock, () => this.#decideNow())
+    // A node without fixed blocks does not wait for this promise.
+    this.#failed.promise.catch(() => undefined)
   }
 
-  const letGoFor = async (
-    held: Holding,
-    { span, urgent }: Extract<Decision, { action: 'swap' }>,
-  ): Promise<void> => {
-    // Weights that nobody has at the moment, or that do not fit on the disk, are no reason to let go.
-    await dependencies.ensureUnits(unitsOfRange(span), retiring.signal)
-    await releases.whenFree(givenUp(held, urgent ? span : null), isWanted(span), retiring.signal)
-    const stall = watchStall(
-      { clock, membership, selfId },
-      givenUp({ start: 0, end: view.costs.blockCount }, held),
-    )
-    try {
-      await spans.letGo(retiring.signal, stall.signal)
-    } finally {
-      stall.stop()
+  get settled(): Promise<void> {
+    return this.#settled.promise
+  }
+
+  get failed(): Promise<never> {
+    return this.#failed.promise
+  }
+
+  start(): void {
+    const { membership } = this.#dependencies
+    this.#endListening = membership.onChange(() => this.#timer.schedule(swarmLimits.settleMs))
+    this.#timer.schedule(this.#options.fixed === null ? swarmLimits.settleMs : 0)
+  }
+
+  held(): Holding | null {
+    return this.#spans.current()
+  }
+
+  dropSessions(): void {
+    this.#spans.endSessions()
+  }
+
+  async retire(): Promise<void> {
+    this.#endListening()
+    this.#timer.stop()
+    this.#retiring.abort(new ShoalError('cancelled', 'the node is leaving'))
+    await this.#decisions.settled()
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.retire().then(() => this.#spans.release())
+    return this.#stopped
+  }
+
+  #tellOf(span: Holding | null): void {
+    const blocks = span === null ? null : ([span.start, span.end] as const)
+    const ranks = span?.group === undefined ? {} : { ranks: span.group.ranks.length + 1 }
+    this.#dependencies.logger.info('blocks-changed', {
+      start: span?.start ?? null,
+      end: span?.end ?? null,
+      ...ranks,
+    })
+    this.#options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
+  }
+
+  /** A span that was lost a moment ago would be lost again at once. The blocks of a lost group may be held alone. */
+  #lost(span: Holding): void {
+    this.#putOff(span, swarmLimits.spanRetryMs)
+    if (span.group !== undefined) this.#timer.schedule(swarmLimits.settleMs)
+  }
+
+  #putOff(span: Holding, retryMs: number): void {
+    this.#failure = { span, untilMs: this.#dependencies.clock.nowMs() + retryMs }
+    this.#timer.schedule(retryMs)
+  }
+
+  #decideNow(): void {
+    const { logger } = this.#dependencies
+    this.#decisions
+      .run(() => this.#evaluate())
+      .catch((error: unknown) => logger.error('span-decision-failed', { reason: messageOf(error) }))
+  }
+
+  async #evaluate(): Promise<void> {
+    const { clock, logger, view } = this.#dependencies
+    if (this.#retiring.signal.aborted) return
+    const decision = this.#choose()
+    const failure = this.#failure
+    if (decision.action === 'stay') {
+      logger.debug('span-kept', { reason: decision.reason })
+      // No event ends the wait for the end of the move window.
+      if (decision.againAfterMs !== undefined) this.#timer.schedule(decision.againAfterMs)
+      // Which idle node moves depends on session counts, whose changes cause no event.
+      if (view.coverage().includes(0)) this.#timer.schedule(swarmLimits.unservedLookMs)
+      this.#problems.solved()
+      this.#settled.resolve()
+    } else if (
+      failure !== null &&
+      sameHolding(failure.span, decision.span) &&
+      clock.nowMs() < failure.untilMs
+    ) {
+      this.#timer.schedule(failure.untilMs - clock.nowMs())
+    } else {
+      await this.#move(decision)
     }
   }
 
-  const move = async (decision: Exclude<Decision, { action: 'stay' }>): Promise<void> => {
+  #choose(): Decision {
+    const { clock, view, selfId } = this.#dependencies
+    const { memory } = this.#options
+    this.#releases.look()
+    const [held, wanted] = [this.#spans.current(), this.#wishes.wanted()]
+    return decide({
+      held,
+      wanted,
+      othersHolding: view.coverage(selfId),
+      othersKeeping: this.#releases.keepers(),
+      bothBytes: memory.usedBytes() + (wanted === null ? 0 : this.#wishes.weightBytes(wanted)),
+      memoryBytes: memory.limitBytes,
+      nowMs: clock.nowMs(),
+      lastMoveMs: this.#lastMoveMs,
+      moveWindowMs: swarmLimits.moveWindowMs,
+      rankLeaves: this.#wishes.rankLeaves(held),
+    })
+  }
+
+  async #move(decision: Move): Promise<void> {
+    const { clock, logger } = this.#dependencies
     const { action, span } = decision
-    const stillWanted = isWanted(span)
-    const lastMovedMs = lastMoveMs
-    if (spans.current() !== null) lastMoveMs = clock.nowMs()
+    const lastMovedMs = this.#lastMoveMs
+    if (this.#spans.current() !== null) this.#lastMoveMs = clock.nowMs()
     logger.info('span-loading', {
       start: span.start,
       end: span.end,
@@ -161,104 +213,66 @@ export function createSpanKeeper(
       ...(span.group !== undefined && { with: span.group.ranks }),
     })
     try {
-      const held = spans.current()
-      if (span.group !== undefined) {
-        // Its ranks take part when their own plan says so too.
-        await releases.whenQuiet(stillWanted, retiring.signal)
-      }
-      if (held !== null && decision.action === 'swap') await letGoFor(held, decision)
-      const before = spans.current()
-      // Loading takes its time: what was true before it is asked again.
-      await spans.take(span, retiring.signal, () =>
-        before === null
-          ? Promise.resolve()
-          : releases.whenFree(givenUp(before, span), stillWanted, retiring.signal),
-      )
-      failure = null
-      problems.solved()
+      await this.#take(decision)
     } catch (error) {
-      if (retiring.signal.aborted) return
-      // Nothing has moved: the window is for moves.
-      lastMoveMs = lastMovedMs
-      const putOff = error instanceof ShoalError && error.code === 'not-ready'
-      // A rank that does not come is its own affair; what this node holds alone it goes on holding.
-      if (span.group !== undefined)
-        logger.warn('group-not-formed', {
-          start: span.start,
-          end: span.end,
-          ranks: span.group.ranks,
-          reason: messageOf(error),
-        })
-      else if (putOff)
-        logger.info('move-put-off', { start: span.start, end: span.end, reason: messageOf(error) })
-      else problems.loadingFailed(span, messageOf(error))
-      // Nothing was loaded in vain, and nothing can be answered meanwhile.
-      const soon = putOff && decision.action === 'swap' && decision.urgent
-      const retryMs = soon ? swarmLimits.settleMs : swarmLimits.spanRetryMs
-      failure = { span, untilMs: clock.nowMs() + retryMs }
-      schedule(retryMs)
-      if (options.fixed !== null && spans.current() === null) failed.reject(error)
+      if (this.#retiring.signal.aborted) return
+      // Nothing has moved, so the move window does not apply.
+      this.#lastMoveMs = lastMovedMs
+      this.#moveFailed(decision, error)
       return
     }
-    settled.resolve()
+    this.#settled.resolve()
   }
 
-  const evaluate = async (): Promise<void> => {
-    if (retiring.signal.aborted) return
-    const decision = choose()
-    if (decision.action === 'stay') {
-      logger.debug('span-kept', { reason: decision.reason })
-      // Nothing else may happen until the window has passed, so nobody else would ask again.
-      if (decision.againAfterMs !== undefined) schedule(decision.againAfterMs)
-      // Which idle node moves depends on session counts, whose changes nobody is told of.
-      if (view.coverage().includes(0)) schedule(swarmLimits.unservedLookMs)
-      problems.solved()
-      settled.resolve()
-    } else if (
-      failure !== null &&
-      sameHolding(failure.span, decision.span) &&
-      clock.nowMs() < failure.untilMs
-    ) {
-      schedule(failure.untilMs - clock.nowMs())
-    } else {
-      await move(decision)
+  async #take(decision: Move): Promise<void> {
+    const { span } = decision
+    const { signal } = this.#retiring
+    const stillWanted = (): boolean => this.#wishes.isWanted(span)
+    const held = this.#spans.current()
+    // The ranks of a group take part when their own plan says so too.
+    if (span.group !== undefined) await this.#releases.whenQuiet(stillWanted, signal)
+    if (held !== null && decision.action === 'swap') await this.#letGoFor(held, decision)
+    const before = this.#spans.current()
+    // Loading takes time, so the permission is asked for again when the span is loaded.
+    await this.#spans.take(span, signal, () =>
+      before === null
+        ? Promise.resolve()
+        : this.#releases.whenFree(givenUp(before, span), stillWanted, signal),
+    )
+    this.#failure = null
+    this.#problems.solved()
+  }
+
+  async #letGoFor(held: Holding, { span, urgent }: Extract<Decision, { action: 'swap' }>): Promise<void> {
+    const { clock, membership, selfId, view, ensureUnits } = this.#dependencies
+    const { signal } = this.#retiring
+    // Weights that no peer has at the moment, or that do not fit on the disk, are no reason to let go.
+    await ensureUnits(unitsOfRange(span), signal)
+    const stillWanted = (): boolean => this.#wishes.isWanted(span)
+    await this.#releases.whenFree(givenUp(held, urgent ? span : null), stillWanted, signal)
+    const allBlocks = { start: 0, end: view.costs.blockCount }
+    const stall = watchStall({ clock, membership, selfId }, givenUp(allBlocks, held))
+    try {
+      await this.#spans.letGo(signal, stall.signal)
+    } finally {
+      stall.stop()
     }
   }
 
-  /** The soonest of what was asked for: an uncovered block must not wait until a window ends. */
-  const schedule = (delayMs: number): void => {
-    const dueMs = clock.nowMs() + delayMs
-    if (retiring.signal.aborted || (next !== null && next.dueMs <= dueMs)) return
-    next?.timer.cancel()
-    next = {
-      dueMs,
-      timer: clock.after(delayMs, () => {
-        next = null
-        decisions
-          .run(evaluate)
-          .catch((error: unknown) => logger.error('span-decision-failed', { reason: messageOf(error) }))
-      }),
-    }
-  }
-
-  const retire = async (): Promise<void> => {
-    endListening()
-    next?.timer.cancel()
-    next = null
-    retiring.abort(new ShoalError('cancelled', 'the node is leaving'))
-    await decisions.settled()
-  }
-
-  return {
-    start() {
-      endListening = membership.onChange(() => schedule(swarmLimits.settleMs))
-      schedule(options.fixed === null ? swarmLimits.settleMs : 0)
-    },
-    held: () => spans.current(),
-    settled: settled.promise,
-    failed: failed.promise,
-    dropSessions: () => spans.endSessions(),
-    retire,
-    stop: () => (stopped ??= retire().then(() => spans.release())),
+  #moveFailed(decision: Move, error: unknown): void {
+    const { logger } = this.#dependencies
+    const { span } = decision
+    const { start, end } = span
+    const reason = messageOf(error)
+    const putOff = error instanceof ShoalError && error.code === 'not-ready'
+    // A rank that does not come is not this node's problem: it goes on holding what it holds alone.
+    if (span.group !== undefined)
+      logger.warn('group-not-formed', { start, end, ranks: span.group.ranks, reason })
+    else if (putOff) logger.info('move-put-off', { start, end, reason })
+    else this.#problems.loadingFailed(span, reason)
+    // An urgent swap that was put off has loaded nothing in vain, and nothing can be answered meanwhile.
+    const soon = putOff && decision.action === 'swap' && decision.urgent
+    this.#putOff(span, soon ? swarmLimits.settleMs : swarmLimits.spanRetryMs)
+    if (this.#options.fixed !== null && this.#spans.current() === null) this.#failed.reject(error)
   }
 }
