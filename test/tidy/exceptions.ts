@@ -8,8 +8,6 @@ export const longFiles: Exceptions = {}
 export const longFunctions: readonly string[] = [
   // runtime
   'packages/runtime/src/testing/fake-runner.ts: createFakeRunner',
-  // swarm
-  'packages/swarm/src/view/swarm-view.ts: createSwarmView',
   // sim
   'sim/src/bench/allreduce.ts: benchAllreduce',
   'sim/src/bench/failover.ts: benchFailover',

@@ -34,7 +34,12 @@ async function planned(memoryBytes: number): Promise<void> {
       logger: silentLogger,
       selfId: 'self',
       membership: self.membership,
-      view: { ...self.view, plan },
+      view: {
+        costs: self.view.costs,
+        permille: self.view.permille,
+        coverage: (except) => self.view.coverage(except),
+        plan,
+      },
       stageHost: self.stageHost,
       device,
       ensureUnits: () => Promise.resolve(),

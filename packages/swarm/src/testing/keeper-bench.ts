@@ -37,7 +37,9 @@ export class KeeperBench {
   makeKeeper({ fixed, memoryBytes, ensureUnits }: KeeperBenchOptions = {}): SpanKeeper {
     const { self } = this
     const view = {
-      ...self.view,
+      costs: self.view.costs,
+      permille: self.view.permille,
+      coverage: (except?: string) => self.view.coverage(except),
       plan: () => ({ ...self.view.plan(), placements: this.#placements() }),
     }
     this.keeper = createSpanKeeper(

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createSmallSwarm, type SmallPeer, type SmallSwarm } from '../testing/small-swarm.ts'
-import { noRoute } from './swarm-view.ts'
+import { noRoute } from './no-route.ts'
 
 let swarm: SmallSwarm
 let first: SmallPeer

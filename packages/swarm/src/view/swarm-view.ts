@@ -1,4 +1,4 @@
-import { onAbort, ShoalError } from '@shoal/host'
+import { onAbort } from '@shoal/host'
 import { formatProfile, rankPermille, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import {
   snapshotHash,
@@ -27,6 +27,7 @@ import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import { remembered } from '../groups/remembered-shares.ts'
 import type { SwarmStatus } from '../types.ts'
+import { noRoute } from './no-route.ts'
 import { copiesOf, peerStatus } from './peer-status.ts'
 
 /** What one observer knows of a swarm: who is there, what the plan is, which routes exist. Reads only. */
@@ -78,29 +79,130 @@ export interface ViewDependencies {
   readonly planner?: Planner
 }
 
-export function createSwarmView({
-  selfId,
-  manifest,
-  membership,
-  rates,
-  planner,
-}: ViewDependencies): SwarmView {
-  const { config, profile, name } = manifest.manifest
-  const costs = modelCosts(config, profile)
-  const permille = remembered((speeds) => rankPermille(config, profile, speeds))
-  const planOf: Planner =
-    planner ?? ((snapshot) => planSwarm({ ...snapshot, costs }, { objective: 'latency', shares: permille }))
-  let planned: { snapshot: Snapshot; hash: string; plan: Plan } | null = null
+export function createSwarmView(dependencies: ViewDependencies): SwarmView {
+  return new ObservedSwarm(dependencies)
+}
 
-  const plan = (): Plan => {
-    const snapshot = membership.snapshot()
-    if (planned?.snapshot === snapshot) return planned.plan
-    const hash = snapshotHash(snapshot)
-    planned = { snapshot, hash, plan: planned?.hash === hash ? planned.plan : planOf(snapshot, hash) }
-    return planned.plan
+class ObservedSwarm implements SwarmView {
+  readonly costs: ModelCosts
+  readonly permille: SharesOf
+  readonly #dependencies: ViewDependencies
+  readonly #planOf: Planner
+  #planned: { readonly snapshot: Snapshot; readonly hash: string; readonly plan: Plan } | null = null
+
+  constructor(dependencies: ViewDependencies) {
+    const { config, profile } = dependencies.manifest.manifest
+    this.#dependencies = dependencies
+    this.costs = modelCosts(config, profile)
+    this.permille = remembered((speeds) => rankPermille(config, profile, speeds))
+    this.#planOf =
+      dependencies.planner ??
+      ((snapshot) =>
+        planSwarm({ ...snapshot, costs: this.costs }, { objective: 'latency', shares: this.permille }))
   }
-  /** The members, and this observer among them with the links it has measured: a client is no member, but routes begin and end here. */
-  const observed = (): Snapshot => {
+
+  plan(): Plan {
+    const snapshot = this.#dependencies.membership.snapshot()
+    const before = this.#planned
+    if (before?.snapshot === snapshot) return before.plan
+    const hash = snapshotHash(snapshot)
+    const plan = before?.hash === hash ? before.plan : this.#planOf(snapshot, hash)
+    this.#planned = { snapshot, hash, plan }
+    return plan
+  }
+
+  coverage(except?: string): number[] {
+    const { blockCount } = this.costs
+    const holders = new Array<number>(blockCount).fill(0)
+    for (const { record, liveness } of this.#dependencies.membership.members()) {
+      const { span, state, peerId } = record
+      if (liveness !== 'alive' || state !== 'serving' || span === null || peerId === except) continue
+      for (let block = span.start; block < Math.min(span.end, blockCount); block += 1)
+        holders[block] = holders[block]! + 1
+    }
+    return holders
+  }
+
+  together({ ranks, speeds }: GroupOf): MemberHardware | null {
+    const { membership, selfId } = this.#dependencies
+    const { members } = apartSnapshot(membership.snapshot())
+    const found = [selfId, ...ranks].flatMap((peer) => members.filter(({ peerId }) => peerId === peer))
+    const shares = this.permille(speeds)
+    return shares === null || found.length <= ranks.length
+      ? null
+      : groupHardware({ members: found, costs: this.costs }, shares)
+  }
+
+  async find(
+    range: BlockRange,
+    exclude: ReadonlySet<string>,
+    tokenBudget = 1,
+    wish?: RouteWish,
+  ): Promise<Route> {
+    const { membership, manifest, selfId } = this.#dependencies
+    const load = loadsOf(membership.members())
+    const found = findRoute(
+      { ...this.#observed(), costs: this.costs },
+      { range, tokenBudget, exclude, from: selfId, load, ...wish },
+    )
+    if (!found.found) {
+      const without = new Set([...exclude, ...(wish?.lost.keys() ?? [])])
+      throw noRoute(manifest.manifest.name, found.uncovered, tokenBudget, without)
+    }
+    return found.stages.map((stage) => ({
+      peer: stage.peer,
+      addresses: stage.addresses,
+      range: stage.range,
+      incarnation: stage.incarnation,
+      predictedStepMs: (rows) =>
+        (rows === 1
+          ? stage.decodeMicros + stage.hopMicros
+          : rows * (stage.prefillMicrosPerRow + stage.hopMicrosPerRow) + stage.hopMicros) / 1000,
+    }))
+  }
+
+  predictTokenMs(route: readonly Placement[], past: number): number | null {
+    const snapshot = { ...this.#observed(), costs: this.costs }
+    const known = route.every(({ peer }) => snapshot.members.some(({ peerId }) => peerId === peer))
+    return known && route.length > 0
+      ? tokenMicros(snapshot, route, { from: this.#dependencies.selfId, past }) / 1000
+      : null
+  }
+
+  status(): SwarmStatus {
+    const { membership, manifest, selfId } = this.#dependencies
+    const { config, profile, name } = manifest.manifest
+    const plan = this.plan()
+    const members = membership.members()
+    return {
+      model: name,
+      manifest: manifest.id,
+      profile: formatProfile(profile),
+      blockCount: config.blockCount,
+      peers: members.map((member) => peerStatus(member, selfId, membership.links())),
+      coverage: this.coverage(),
+      covered: this.#covered(),
+      copies: copiesOf(members, config.blockCount),
+      snapshotHash: snapshotHash(membership.snapshot()),
+      planHash: planHash(plan),
+      placements: plan.placements,
+    }
+  }
+
+  whenCovered(signal: AbortSignal): Promise<void> {
+    return when(this.#dependencies.membership, () => this.#covered(), signal)
+  }
+
+  whenKnown(signal: AbortSignal): Promise<void> {
+    return when(this.#dependencies.membership, () => this.#known(), signal)
+  }
+
+  /**
+   * The members, and this observer among them with the links that it has measured. A client is no member, but routes
+   * begin and end at it.
+   */
+  #observed(): Snapshot {
+    const { membership, selfId, rates } = this.#dependencies
     const { members } = membership.snapshot()
     const own = members.find(({ peerId }) => peerId === selfId) ?? noMember(selfId)
     return {
@@ -110,94 +212,15 @@ export function createSwarmView({
       ],
     }
   }
-  const coverage = (except?: string): number[] => {
-    const holders = new Array<number>(config.blockCount).fill(0)
-    for (const { record, liveness } of membership.members()) {
-      if (
-        liveness !== 'alive' ||
-        record.state !== 'serving' ||
-        record.span === null ||
-        record.peerId === except
-      )
-        continue
-      for (let block = record.span.start; block < Math.min(record.span.end, config.blockCount); block += 1)
-        holders[block] = holders[block]! + 1
-    }
-    return holders
-  }
-  const covered = (): boolean => coverage().every((holders) => holders > 0)
-  const known = (): boolean => {
-    const others = membership.members().filter(({ record }) => record.peerId !== selfId)
-    return others.length > 0 && others.every(({ liveness }) => liveness !== 'unknown')
+
+  #covered(): boolean {
+    return this.coverage().every((holders) => holders > 0)
   }
 
-  return {
-    costs,
-    permille,
-    together({ ranks, speeds }) {
-      const { members } = apartSnapshot(membership.snapshot())
-      const found = [selfId, ...ranks].flatMap((peer) => members.filter(({ peerId }) => peerId === peer))
-      const shares = permille(speeds)
-      return shares === null || found.length <= ranks.length
-        ? null
-        : groupHardware({ members: found, costs }, shares)
-    },
-    plan,
-    coverage,
-    async find(
-      range: BlockRange,
-      exclude: ReadonlySet<string>,
-      tokenBudget = 1,
-      wish?: RouteWish,
-    ): Promise<Route> {
-      const found = findRoute(
-        { ...observed(), costs },
-        {
-          range,
-          tokenBudget,
-          exclude,
-          from: selfId,
-          load: loadsOf(membership.members()),
-          ...wish,
-        },
-      )
-      if (!found.found)
-        throw noRoute(name, found.uncovered, tokenBudget, new Set([...exclude, ...(wish?.lost.keys() ?? [])]))
-      return found.stages.map((stage) => ({
-        peer: stage.peer,
-        addresses: stage.addresses,
-        range: stage.range,
-        incarnation: stage.incarnation,
-        predictedStepMs: (rows) =>
-          (rows === 1
-            ? stage.decodeMicros + stage.hopMicros
-            : rows * (stage.prefillMicrosPerRow + stage.hopMicrosPerRow) + stage.hopMicros) / 1000,
-      }))
-    },
-    predictTokenMs(route, past) {
-      const snapshot = { ...observed(), costs }
-      const known = route.every(({ peer }) => snapshot.members.some(({ peerId }) => peerId === peer))
-      return known && route.length > 0 ? tokenMicros(snapshot, route, { from: selfId, past }) / 1000 : null
-    },
-    status() {
-      const now = plan()
-      const members = membership.members()
-      return {
-        model: name,
-        manifest: manifest.id,
-        profile: formatProfile(profile),
-        blockCount: config.blockCount,
-        peers: members.map((member) => peerStatus(member, selfId, membership.links())),
-        coverage: coverage(),
-        covered: covered(),
-        copies: copiesOf(members, config.blockCount),
-        snapshotHash: snapshotHash(membership.snapshot()),
-        planHash: planHash(now),
-        placements: now.placements,
-      }
-    },
-    whenCovered: (signal) => when(membership, covered, signal),
-    whenKnown: (signal) => when(membership, known, signal),
+  #known(): boolean {
+    const { membership, selfId } = this.#dependencies
+    const others = membership.members().filter(({ record }) => record.peerId !== selfId)
+    return others.length > 0 && others.every(({ liveness }) => liveness !== 'unknown')
   }
 }
 
@@ -227,29 +250,6 @@ function when(
       reject(signal.reason)
     })
   })
-}
-
-/** Says which blocks are missing; when each has a holder, the holders do not form a chain without those left out. */
-export function noRoute(
-  model: string,
-  uncovered: readonly BlockRange[],
-  tokenBudget: number,
-  exclude: ReadonlySet<string>,
-): ShoalError {
-  const without = exclude.size === 0 ? '' : `, ${[...exclude].join(' and ')} left out`
-  if (uncovered.length === 0)
-    return new ShoalError(
-      'no-route',
-      `the live peers of ${model} form no route with room for ${tokenBudget} tokens${without}`,
-    )
-  const one = uncovered.length === 1 && uncovered[0]!.end - uncovered[0]!.start === 1
-  const blocks = uncovered
-    .map(({ start, end }) => (end - start === 1 ? `${start}` : `${start} to ${end - 1}`))
-    .join(', ')
-  return new ShoalError(
-    'no-route',
-    `nobody live serves block${one ? '' : 's'} ${blocks} of ${model} with room for ${tokenBudget} tokens${without}`,
-  )
 }
 
 /** Somebody who holds nothing and takes nothing. */
