@@ -33,7 +33,12 @@ function keeperOf(peer: SmallPeer, itsDevice: FakeDevice, memoryBytes = 2 ** 30)
       logger: silentLogger,
       selfId: peer.name,
       membership: peer.membership,
-      view: { ...peer.view, plan },
+      view: {
+        costs: peer.view.costs,
+        permille: peer.view.permille,
+        coverage: (except) => peer.view.coverage(except),
+        plan,
+      },
       stageHost: peer.stageHost,
       device: itsDevice,
       ensureUnits: (units) => fetching(units),
