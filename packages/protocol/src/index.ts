@@ -58,7 +58,9 @@ export {
 export { protocols, protocolVersion } from './protocols.ts'
 export {
   decodeEvidence,
+  decodeEvidenceFrame,
   encodeEvidence,
+  encodeEvidenceFrame,
   evidenceKinds,
   type Evidence,
   type EvidenceKind,

@@ -1,4 +1,5 @@
 import type { IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
+import type { AuditDesk } from './audit/audit-desk.ts'
 import type { PeerTransfer } from './trust/reputation.ts'
 
 /** One generation, from token ids to token ids. Text is added when the model has a tokenizer. */
@@ -132,6 +133,8 @@ export interface SwarmStatus {
   }[]
   /** Transfers of weights to this peer, by sender. */
   readonly transfers?: readonly PeerTransfer[]
+  /** Peers that plans and routes leave out because their wrong results are proven, with the milliseconds that are left. */
+  readonly bans?: readonly { readonly peer: string; readonly forMs: number }[]
   /** This peer's view of the directory of all Shoal peers. */
   readonly directory?: DirectoryStatus
 }
@@ -189,6 +192,8 @@ export interface SwarmPeer {
   addresses(): readonly string[]
   readonly manifest: IdentifiedManifest
   status(): SwarmStatus
+  /** Receipts, audits, and the evidence that convicted peers. */
+  readonly audits: Pick<AuditDesk, 'status' | 'take'>
   /** The engine, made at the first call: it loads embedding and head and keeps them. */
   engine(): Promise<Engine>
   /** Resolves when live peers hold every block. */

@@ -1,5 +1,15 @@
 import { decode, encode } from 'cborg'
-import { badFrame } from '../frame.ts'
+import { codes } from '../codes.ts'
+import { readFields } from '../fields.ts'
+import {
+  badFrame,
+  encodeFrame,
+  requireNoPayload,
+  splitFrame,
+  unknownCode,
+  type FrameParts,
+} from '../frame.ts'
+import { protocols } from '../protocols.ts'
 import { receiptLimits } from './limits.ts'
 
 /**
@@ -46,4 +56,17 @@ function bytesOf(value: unknown): Uint8Array {
   if (!(value instanceof Uint8Array) || value.length > receiptLimits.maxReceiptBytes)
     throw badFrame(`evidence holds receipts of at most ${receiptLimits.maxReceiptBytes} bytes`)
   return value
+}
+
+/** The only message of `/shoal/audit`: a piece of evidence, which its receiver checks and passes on. */
+export function encodeEvidenceFrame(evidence: Evidence): FrameParts {
+  return encodeFrame(codes.evidence, { evidence: encodeEvidence(evidence) })
+}
+
+/** @throws {ShoalError} `bad-frame` */
+export function decodeEvidenceFrame(frame: Uint8Array): Evidence {
+  const { code, header, payload } = splitFrame(frame)
+  if (code !== codes.evidence) throw unknownCode(protocols.audit, code)
+  requireNoPayload('evidence', payload)
+  return decodeEvidence(readFields('evidence', header).bytes('evidence', receiptLimits.maxEvidenceBytes))
 }

@@ -3,6 +3,7 @@ import type { IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
 import type { Device } from '@shoal/runtime'
 import { createCoordinator } from '@shoal/session'
+import type { AuditDesk } from '../audit/audit-desk.ts'
 import type { Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 import { createEngine } from './engine.ts'
@@ -22,6 +23,8 @@ export interface CoordinateDependencies {
   readonly device: Device
   /** Stages with a bad one are avoided; by default nothing has been seen of anybody. */
   readonly reputation?: Reputation | undefined
+  /** Gets receipts of all sessions and audits some; without it nothing is audited. */
+  readonly audits?: AuditDesk | undefined
   readonly tokenizer: Tokenizer | null
   readonly defaultSampling: SamplingOptions
   /** How long an answer waits for somebody to take over blocks that nobody holds any more; the session's default when absent. */
@@ -41,11 +44,12 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
   const head = await device.loadHead()
   scope.onClose(() => head.release())
   const ownMs = await timeCoordinatorWork(dependencies.clock, embedding, head)
-  const { replacementWaitMs } = dependencies
-  const coordinator = createCoordinator(
-    dependencies,
-    replacementWaitMs === undefined ? {} : { times: { replacementWaitMs } },
-  )
+  const { replacementWaitMs, audits } = dependencies
+  const coordinator = createCoordinator(dependencies, {
+    ...(replacementWaitMs !== undefined && { times: { replacementWaitMs } }),
+    ...(audits !== undefined && { onReceipt: (peer, receipt) => audits.receive(peer, receipt) }),
+  })
+  audits?.attach(coordinator)
   scope.onClose(() => coordinator.close())
   const openSession = createSessionOpener(dependencies, coordinator)
 

@@ -1,6 +1,7 @@
 import { failureCodes, isMovable, randomHex, sleep, type Clock, type Logger, type Random } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { sessionTimes, StageError, type Coordinator, type RouteSession, type Route } from '@shoal/session'
+import type { AuditDesk } from '../audit/audit-desk.ts'
 import { swarmLimits } from '../limits.ts'
 import { createReputation, type Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
@@ -23,6 +24,8 @@ export interface SessionOpenerDependencies {
   readonly logger: Logger
   /** Stages that sent wrong rows are avoided; by default nothing has been seen of anybody. */
   readonly reputation?: Reputation | undefined
+  /** Gets the receipts of all sessions, and audits some of them; without it stages sign none. */
+  readonly audits?: Pick<AuditDesk, 'expect' | 'watch'> | undefined
 }
 
 /**
@@ -95,20 +98,22 @@ export function createSessionOpener(
 
 /** Opens one session along one route. */
 function openerAlong(
-  { manifest, random }: SessionOpenerDependencies,
+  { manifest, random, audits }: SessionOpenerDependencies,
   coordinator: Pick<Coordinator, 'open'>,
   find: SwarmView['find'],
   reputation: Reputation,
 ) {
   const { config, profile } = manifest.manifest
-  return (
+  return async (
     route: Route,
     range: BlockRange,
     tokenBudget: number,
     options: { signal: AbortSignal | undefined; waits: boolean },
-  ): Promise<RouteSession> =>
-    coordinator.open({
-      session: randomHex(random, 16),
+  ): Promise<RouteSession> => {
+    const id = randomHex(random, 16)
+    audits?.expect(id)
+    const session = await coordinator.open({
+      session: id,
       manifestId: manifest.id,
       profile: formatProfile(profile),
       hiddenSize: config.hiddenSize,
@@ -121,7 +126,10 @@ function openerAlong(
       tokenBudget,
       ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(audits !== undefined && { receipts: true }),
     })
+    return audits?.watch(id, session) ?? session
+  }
 }
 
 /** Peers that sent unusable rows lately are on a route only when nobody else has the blocks. */

@@ -1,6 +1,7 @@
 import type { SystemDependencies } from '@shoal/host'
 import { createMembership, membershipProfiles } from '@shoal/membership'
 import { createDevice, type Device } from '@shoal/runtime'
+import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
@@ -20,6 +21,8 @@ export interface ClientOptions {
   readonly threads: number
   /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30 s when absent. */
   readonly replacementWaitMs?: number | undefined
+  /** How this client audits its sessions. */
+  readonly audits?: AuditOptions | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -55,8 +58,18 @@ async function connect(
   scope.onClose(() => membership.close())
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
-  const view = createSwarmView({ selfId: transport.peerId, manifest, membership, rates })
+  const view = createSwarmView({
+    selfId: transport.peerId,
+    manifest,
+    membership,
+    rates,
+    banned: () => reputation.banned(),
+  })
 
+  const audits = new AuditDesk(
+    { ...dependencies, transport, manifest, membership, reputation },
+    options.audits ?? noReruns,
+  )
   // A client that only looks at the swarm starts no computing thread.
   const device = async (): Promise<Device> => {
     const created = await createDevice({
@@ -75,6 +88,7 @@ async function connect(
     manifest,
     routes: view,
     reputation,
+    audits,
     device,
     store,
     replacementWaitMs: options.replacementWaitMs,
@@ -86,7 +100,9 @@ async function connect(
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
     manifest,
-    status: () => figures.addTo({ ...view.status(), transfers: store.transfers() }),
+    status: () =>
+      figures.addTo({ ...view.status(), transfers: store.transfers(), bans: audits.status().bans }),
+    audits,
     searchDirectory: (signal) => figures.searchDirectory(signal),
     askMembers: (signal) => figures.askMembers(signal),
     engine: () => engine.get(),

@@ -38,6 +38,8 @@ export interface MemberDependencies {
   readonly rates?: LinkRates
   /** The account of neighbours' misconduct; membership keeps its own when it is absent. */
   readonly conduct?: Conduct
+  /** Peers that plans and routes leave out; nobody when absent. */
+  readonly banned?: () => ReadonlyMap<string, number>
   /** Absent where this member computes plans itself. */
   readonly planner?: Planner
   /** @returns a number above `atLeast` and above all earlier ones, persisted before the call returns */
@@ -73,7 +75,7 @@ const loadIntervalMs = 500
 
 /** Puts a member together; it has announced nothing yet. `scope` closes what was opened. */
 export function createMember(dependencies: MemberDependencies, options: MemberOptions, scope: Scope): Member {
-  const { transport, clock, logger, manifest, rates, planner } = dependencies
+  const { transport, clock, logger, manifest, rates, banned, planner } = dependencies
   const onEvent = (event: SwarmEvent): void => options.onEvent(event)
   const membership = openMembership(dependencies, options, scope)
   const peers = createKnownPeers(transport, membership)
@@ -83,6 +85,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
     manifest,
     membership,
     ...(rates === undefined ? {} : { rates }),
+    ...(banned === undefined ? {} : { banned }),
     ...(planner === undefined ? {} : { planner }),
   })
   const meter = createBusyMeter(clock)

@@ -9,6 +9,7 @@ import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
 import { createDiskCopies } from '../placement/copies/disk-copies.ts'
 import type { SpanKeeper } from '../placement/span-keeper.ts'
+import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
 import { createStepSpeed } from '../measuring/step-speed.ts'
@@ -58,6 +59,8 @@ export interface NodeOptions {
   readonly machine?: string | undefined
   /** Lead a group that computes the blocks together. */
   readonly group?: GroupOptions | undefined
+  /** How this node audits the sessions that it coordinates; without it nothing is audited, but evidence still counts. */
+  readonly audits?: AuditOptions | undefined
   readonly threads: number
   readonly dataFolder: string
   readonly onEvent: (event: SwarmEvent) => void
@@ -112,6 +115,7 @@ async function start(
       device: steps.watch(device),
       rates,
       conduct: reputation.neighbours,
+      banned: () => reputation.banned(),
       nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)),
       ensureUnits: (units, ended) => store.ensureUnits(units, ended),
     },
@@ -166,12 +170,17 @@ function servingPeer(
 ): ServingPeer {
   const { transport, directory, manifest, store, reputation } = joined
   const { keeper, stageHost, membership, groups, view } = member
+  const audits = new AuditDesk(
+    { ...dependencies, transport, manifest, membership, reputation },
+    options.audits ?? noReruns,
+  )
   const engine = createEngineAtFirstUse({
     ...dependencies,
     transport,
     manifest,
     routes: view,
     reputation,
+    audits,
     device: async () => device,
     store,
   })
@@ -196,7 +205,9 @@ function servingPeer(
       ...view.status(),
       transfers: store.transfers(),
       directory: { ...directory.stats(), providers: publisher.providers() },
+      bans: audits.status().bans,
     }),
+    audits,
     engine: () => engine.get(),
     whenCovered: (ended) => view.whenCovered(ended),
     whenKnown: (ended) => view.whenKnown(ended),

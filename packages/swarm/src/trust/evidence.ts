@@ -8,6 +8,10 @@ export type Fault =
   | 'failed-transfer'
   /** As a stage it sent NaN or infinite values, or an undecodable frame. */
   | 'wrong-rows'
+  /** Receipts prove that its results were wrong. */
+  | 'wrong-results'
+  /** Its results and those of another peer differ, and no arbiters have said whose are wrong. */
+  | 'disputed-results'
 
 /** What this peer has seen of another one. */
 export interface Evidence {
@@ -18,7 +22,13 @@ export interface Evidence {
   readonly lastMs: Readonly<Record<Fault, number>>
 }
 
-const none: Readonly<Record<Fault, number>> = { 'wrong-weights': 0, 'failed-transfer': 0, 'wrong-rows': 0 }
+const none: Readonly<Record<Fault, number>> = {
+  'wrong-weights': 0,
+  'failed-transfer': 0,
+  'wrong-rows': 0,
+  'wrong-results': 0,
+  'disputed-results': 0,
+}
 
 export const noEvidence: Evidence = { receivedBytes: 0, faults: none, lastMs: none }
 
@@ -44,12 +54,27 @@ export function barredAsSourceForMs({ faults, lastMs }: Evidence, nowMs: number)
  * May it be a stage? Milliseconds until routes need not avoid it; 0 now. A broken memory chip spoils rows now and then, so
  * the time doubles with each time. Pure.
  */
-export function avoidedAsStageForMs({ faults, lastMs }: Evidence, nowMs: number): number {
-  const times = faults['wrong-rows']
+export function avoidedAsStageForMs(evidence: Evidence, nowMs: number): number {
   const { stageAvoidanceMs, stageAvoidanceMsMax } = trustLimits
-  return times === 0
-    ? 0
-    : leftMs(lastMs['wrong-rows'], stageAvoidanceMs * 2 ** (times - 1), stageAvoidanceMsMax, nowMs)
+  const forMs = (fault: Fault): number =>
+    doublingMs(evidence, fault, stageAvoidanceMs, stageAvoidanceMsMax, nowMs)
+  return Math.max(forMs('wrong-rows'), forMs('disputed-results'))
+}
+
+/** How long plans and routes leave it out, in milliseconds; 0 when they need not. Pure. */
+export function bannedForMs(evidence: Evidence, nowMs: number): number {
+  return doublingMs(evidence, 'wrong-results', trustLimits.banMs, trustLimits.banMsMax, nowMs)
+}
+
+function doublingMs(
+  { faults, lastMs }: Evidence,
+  fault: Fault,
+  firstMs: number,
+  maxMs: number,
+  nowMs: number,
+): number {
+  const times = faults[fault]
+  return times === 0 ? 0 : leftMs(lastMs[fault], firstMs * 2 ** (times - 1), maxMs, nowMs)
 }
 
 /** Sources with less of this are asked first. Wrong bytes weigh more than any number of lost connections. Pure. */

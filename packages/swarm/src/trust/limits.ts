@@ -8,6 +8,9 @@ export const trustLimits = {
   /** Routes avoid a peer whose rows were refused for this long; each further time doubles it. */
   stageAvoidanceMs: 60_000,
   stageAvoidanceMsMax: 3_600_000,
+  /** Plans and routes leave out a peer whose wrong results are proven for this long; each further proof doubles it. */
+  banMs: 10 * 60_000,
+  banMsMax: 24 * 3_600_000,
   /** Peers whose evidence is kept: a swarm of more faulty peers is a swarm of nothing else. */
   peers: 256,
 } as const

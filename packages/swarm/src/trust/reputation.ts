@@ -2,6 +2,7 @@ import type { Clock } from '@shoal/host'
 import { createConduct, type Conduct } from '@shoal/membership'
 import {
   avoidedAsStageForMs,
+  bannedForMs,
   barredAsSourceForMs,
   noEvidence,
   sourceDemerit,
@@ -25,8 +26,8 @@ export interface PeerTransfer {
 }
 
 /**
- * What this peer has seen of others, and what follows from it. Evidence is first hand only (gossip about others could be
- * used to slander them) and lasts as long as the process. `evidence.ts` has one pure rule for each question.
+ * What this peer has seen of others, and what follows from it. Evidence is first hand, or a proof that this peer has checked
+ * itself (gossip about others could be used to slander them), and lasts as long as the process. `evidence.ts` has one pure rule for each question.
  *
  * Conduct in membership answers the third question (may it be a neighbour?) by an account of its own behind the same
  * object. Gossip is on a lower rung and must work without this package; its faults fade one by one, because an honest peer
@@ -43,6 +44,8 @@ export interface Reputation {
   rankSources(peers: readonly string[]): string[]
   /** Peers that routes avoid now, as long as others hold the blocks. */
   avoidedStages(): ReadonlySet<string>
+  /** Peers whose wrong results are proven, with the milliseconds for which plans and routes leave them out. */
+  banned(): ReadonlyMap<string, number>
   /** Given to membership, which blames and asks by it. */
   readonly neighbours: Conduct
   /** Everybody that weights were asked of. */
@@ -75,6 +78,13 @@ export function createReputation(clock: Clock): Reputation {
         [...accounts].flatMap(([peer, evidence]) =>
           avoidedAsStageForMs(evidence, clock.nowMs()) > 0 ? [peer] : [],
         ),
+      ),
+    banned: () =>
+      new Map(
+        [...accounts].flatMap(([peer, evidence]) => {
+          const forMs = bannedForMs(evidence, clock.nowMs())
+          return forMs > 0 ? [[peer, forMs] as const] : []
+        }),
       ),
     neighbours: createConduct(clock),
     transfers: () =>

@@ -29,6 +29,7 @@ import { remembered } from '../groups/remembered-shares.ts'
 import type { SwarmStatus } from '../types.ts'
 import { noRoute } from './no-route.ts'
 import { copiesOf, peerStatus } from './peer-status.ts'
+import { withoutBanned } from './without-banned.ts'
 
 /** What one observer knows of a swarm: who is there, what the plan is, which routes exist. Reads only. */
 export interface SwarmView {
@@ -75,6 +76,8 @@ export interface ViewDependencies {
   readonly membership: Pick<Membership, 'members' | 'snapshot' | 'links' | 'onChange'>
   /** What links to this peer have carried; absent where nothing measures it. */
   readonly rates?: Pick<LinkRates, 'rates'>
+  /** Peers that plans and routes leave out; nobody when absent. */
+  readonly banned?: () => ReadonlyMap<string, number>
   /** By default every observer makes its own. */
   readonly planner?: Planner
 }
@@ -83,16 +86,21 @@ export function createSwarmView(dependencies: ViewDependencies): SwarmView {
   return new ObservedSwarm(dependencies)
 }
 
+const nobody: ReadonlyMap<string, number> = new Map()
+
 class ObservedSwarm implements SwarmView {
   readonly costs: ModelCosts
   readonly permille: SharesOf
   readonly #dependencies: ViewDependencies
   readonly #planOf: Planner
+  /** Members held alive that are not banned. */
+  readonly #snapshot: () => Snapshot
   #planned: { readonly snapshot: Snapshot; readonly hash: string; readonly plan: Plan } | null = null
 
   constructor(dependencies: ViewDependencies) {
     const { config, profile } = dependencies.manifest.manifest
     this.#dependencies = dependencies
+    this.#snapshot = withoutBanned(dependencies.membership, () => this.#banned())
     this.costs = modelCosts(config, profile)
     this.permille = remembered((speeds) => rankPermille(config, profile, speeds))
     this.#planOf =
@@ -102,7 +110,7 @@ class ObservedSwarm implements SwarmView {
   }
 
   plan(): Plan {
-    const snapshot = this.#dependencies.membership.snapshot()
+    const snapshot = this.#snapshot()
     const before = this.#planned
     if (before?.snapshot === snapshot) return before.plan
     const hash = snapshotHash(snapshot)
@@ -113,19 +121,25 @@ class ObservedSwarm implements SwarmView {
 
   coverage(except?: string): number[] {
     const { blockCount } = this.costs
+    const banned = this.#banned()
     const holders = new Array<number>(blockCount).fill(0)
     for (const { record, liveness } of this.#dependencies.membership.members()) {
       const { span, state, peerId } = record
-      if (liveness !== 'alive' || state !== 'serving' || span === null || peerId === except) continue
+      if (liveness !== 'alive' || state !== 'serving' || span === null) continue
+      if (peerId === except || banned.has(peerId)) continue
       for (let block = span.start; block < Math.min(span.end, blockCount); block += 1)
         holders[block] = holders[block]! + 1
     }
     return holders
   }
 
+  #banned(): ReadonlyMap<string, number> {
+    return this.#dependencies.banned?.() ?? nobody
+  }
+
   together({ ranks, speeds }: GroupOf): MemberHardware | null {
     const { membership, selfId } = this.#dependencies
-    const { members } = apartSnapshot(membership.snapshot())
+    const { members } = apartSnapshot(this.#snapshot())
     const found = [selfId, ...ranks].flatMap((peer) => members.filter(({ peerId }) => peerId === peer))
     const shares = this.permille(speeds)
     return shares === null || found.length <= ranks.length
@@ -183,7 +197,7 @@ class ObservedSwarm implements SwarmView {
       coverage: this.coverage(),
       covered: this.#covered(),
       copies: copiesOf(members, config.blockCount),
-      snapshotHash: snapshotHash(membership.snapshot()),
+      snapshotHash: snapshotHash(this.#snapshot()),
       planHash: planHash(plan),
       placements: plan.placements,
     }
@@ -203,7 +217,7 @@ class ObservedSwarm implements SwarmView {
    */
   #observed(): Snapshot {
     const { membership, selfId, rates } = this.#dependencies
-    const { members } = membership.snapshot()
+    const { members } = this.#snapshot()
     const own = members.find(({ peerId }) => peerId === selfId) ?? noMember(selfId)
     return {
       members: [
