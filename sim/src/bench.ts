@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { dataDirectory, exitWithParent } from '@shoal/host/node'
 import { messageOf } from '@shoal/host'
 import { benchAllreduce } from './bench/allreduce.ts'
+import { benchAudit } from './bench/audit.ts'
 import { benchDecode } from './bench/decode.ts'
 import { benchFailover } from './bench/failover.ts'
 import { benchFlips } from './bench/flips.ts'
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   pipeline: benchPipeline,
   'tensor-parallel': benchTensorParallel,
   allreduce: benchAllreduce,
+  audit: benchAudit,
   failover: benchFailover,
   flips: benchFlips,
   groups: benchGroups,

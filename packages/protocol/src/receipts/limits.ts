@@ -4,6 +4,8 @@ export const receiptLimits = {
   digestBytes: 32,
   /** Positions between two receipts: a signature takes 31 µs, so one for 64 rows costs half a microsecond for each. */
   interval: 64,
+  /** Position of the first receipt: so few rows are computed again for a four-hundredth of a session. */
+  first: 8,
   /** A sealed receipt. Two ids of 64 characters, a session of 64, two digests, a signature and nine small numbers. */
   maxReceiptBytes: 512,
   /** Receipts in a piece of evidence: the accused, the peer that computed again, and two arbiters. */

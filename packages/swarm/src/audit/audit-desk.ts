@@ -16,7 +16,7 @@ import { prefill, rowsFrom, type Coordinator, type RouteSession } from '@shoal/s
 import type { Reputation } from '../trust/reputation.ts'
 import { Auditor, type AuditStage, type FinishedSession } from './auditor.ts'
 import { EvidenceExchange } from './evidence-exchange.ts'
-import { auditLimits, auditShares } from './limits.ts'
+import { auditLimits, auditShares, rowsToAudit } from './limits.ts'
 import { ReceiptLedger } from './receipt-ledger.ts'
 import type { AuditStatus } from './status.ts'
 
@@ -162,8 +162,13 @@ export class AuditDesk {
     const route = session.route()
     if (!reruns || session.length === 0 || route.length === 0 || this.#waiting >= auditLimits.waiting)
       return null
-    const chosen = this.#dependencies.random.unit() < this.#share(route) || this.#ledger.disputed(id)
-    return chosen ? { session: id, route, rows: session.sent(), length: session.length } : null
+    const chance = this.#dependencies.random.unit()
+    const length = this.#ledger.disputed(id)
+      ? session.length
+      : rowsToAudit(this.#share(route), chance, session.length)
+    if (length === 0) return null
+    const rows = session.sent().subarray(0, length * this.#dependencies.manifest.manifest.config.hiddenSize)
+    return { session: id, route, rows, length }
   }
 
   #share(route: readonly AuditStage[]): number {

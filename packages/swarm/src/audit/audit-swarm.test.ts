@@ -101,6 +101,6 @@ test('without re-runs receipts are kept, and nobody computes a session again', a
   await world.answer(client, [nodes[0]!, nodes[1]!])
   const status = client.desk.status()
   expect(status.counts).toMatchObject({ sessions: 1, audits: 0 })
-  expect(status.sessions.map(({ receipts }) => receipts.length)).toEqual([2])
+  expect(status.sessions.map(({ receipts }) => receipts.length)).toEqual([4])
   await world.swarm.close()
 })

@@ -1,3 +1,5 @@
+import { receiptLimits } from '@shoal/protocol'
+
 /** Limits of audits, each with its reason. */
 export const auditLimits = {
   /** Sessions whose receipts are kept: what an hour of answers leaves, about 20 KiB each. */
@@ -24,11 +26,26 @@ export const auditLimits = {
   senders: 1024,
 } as const
 
-/** Shares of sessions that are audited. */
+/** Shares of sessions that are audited as a whole. */
 export const auditShares = {
   /** While a stage of the route is not proven yet. */
   unproven: 0.2,
   proven: 0.05,
   /** In a swarm whose members were invited. */
   private: 0.01,
+  /**
+   * Quick audits for each whole one. A quick one computes only the rows of the first receipt again, at a sixtieth of the
+   * work: together they cost a tenth of the whole ones, and find a peer that always lies ten times as soon.
+   */
+  quick: 6,
 } as const
+
+/**
+ * How many of a session's rows are computed again. Pure.
+ * @param share of sessions that are audited as a whole
+ * @param chance uniform in [0, 1)
+ */
+export function rowsToAudit(share: number, chance: number, length: number): number {
+  if (chance < share) return length
+  return chance < share * (1 + auditShares.quick) ? Math.min(receiptLimits.first, length) : 0
+}

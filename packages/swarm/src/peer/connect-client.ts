@@ -5,7 +5,7 @@ import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
-import { joinModel } from '../joining/join-model.ts'
+import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { createStatusFigures, type StatusFigures } from '../view/status-figures.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 
@@ -70,18 +70,6 @@ async function connect(
     { ...dependencies, transport, manifest, membership, reputation },
     options.audits ?? noReruns,
   )
-  // A client that only looks at the swarm starts no computing thread.
-  const device = async (): Promise<Device> => {
-    const created = await createDevice({
-      kind: 'onnx',
-      manifest,
-      folder: store.path,
-      threads: options.threads,
-      logger,
-    })
-    scope.onClose(() => created.close())
-    return created
-  }
   const engine = createEngineAtFirstUse({
     ...dependencies,
     transport,
@@ -89,7 +77,8 @@ async function connect(
     routes: view,
     reputation,
     audits,
-    device,
+    // A client that only looks at the swarm starts no computing thread.
+    device: () => openDevice(dependencies, joined, options, scope),
     store,
     replacementWaitMs: options.replacementWaitMs,
   })
@@ -111,4 +100,15 @@ async function connect(
     leave: () => scope.close(),
     close: () => scope.close(),
   }
+}
+
+async function openDevice(
+  { logger }: SystemDependencies,
+  { manifest, store }: JoinedModel,
+  { threads }: ClientOptions,
+  scope: Scope,
+): Promise<Device> {
+  const device = await createDevice({ kind: 'onnx', manifest, folder: store.path, threads, logger })
+  scope.onClose(() => device.close())
+  return device
 }

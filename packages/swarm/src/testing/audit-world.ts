@@ -43,18 +43,8 @@ export async function createAuditWorld(seed = 1): Promise<AuditWorld> {
     device.loadBlocks({ start: 0, end: blockCount }, { memory: createMemoryBudget(1 << 30) })
   let lastRows = new Float32Array(0)
 
-  const join = async (name: string, silent: boolean, options: AuditOptions): Promise<AuditPeer> => {
-    const peer = await swarm.join(name, { silent })
-    const reputation = createReputation(swarm.clock)
-    const { transport, membership } = peer
-    const dependencies = { transport, clock: swarm.clock, random: swarm.random, logger: silentLogger }
-    const desk = new AuditDesk({ ...dependencies, manifest, membership, reputation }, options)
-    const coordinator = createCoordinator(dependencies, {
-      onReceipt: (from, receipt) => desk.receive(from, receipt),
-    })
-    desk.attach(coordinator)
-    return { peer, desk, reputation, coordinator }
-  }
+  const join = async (name: string, silent: boolean, options: AuditOptions): Promise<AuditPeer> =>
+    withDesk(swarm, manifest, await swarm.join(name, { silent }), options)
 
   return {
     swarm,
@@ -106,6 +96,24 @@ export async function createAuditWorld(seed = 1): Promise<AuditWorld> {
       return output
     },
   }
+}
+
+function withDesk(
+  swarm: SmallSwarm,
+  manifest: IdentifiedManifest,
+  peer: SmallPeer,
+  options: AuditOptions,
+): AuditPeer {
+  const { clock, random } = swarm
+  const reputation = createReputation(clock)
+  const { transport, membership } = peer
+  const dependencies = { transport, clock, random, logger: silentLogger }
+  const desk = new AuditDesk({ ...dependencies, manifest, membership, reputation }, options)
+  const coordinator = createCoordinator(dependencies, {
+    onReceipt: (from, receipt) => desk.receive(from, receipt),
+  })
+  desk.attach(coordinator)
+  return { peer, desk, reputation, coordinator }
 }
 
 function routeOver(stages: readonly [AuditPeer, AuditPeer]): Route {

@@ -36,12 +36,13 @@ export class SessionReceipts {
     if (!this.#silent) this.#in.append(rows)
   }
 
-  /** Their output. Signs a receipt at each multiple of the interval that it passes. */
+  /** Their output. Signs a receipt at the first position and at each multiple of the interval that it passes. */
   computed(rows: Float32Array): void {
     if (this.#silent) return
-    const { interval } = receiptLimits
+    const { first, interval } = receiptLimits
     const before = this.#out.length
     this.#out.append(rows)
+    if (before < first && first <= this.#out.length) this.#sign(first)
     for (let at = before - (before % interval) + interval; at <= this.#out.length; at += interval)
       this.#sign(at)
   }
