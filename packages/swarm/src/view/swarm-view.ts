@@ -138,7 +138,7 @@ class ObservedSwarm implements SwarmView {
   }
 
   together({ ranks, speeds }: GroupOf): MemberHardware | null {
-    const { membership, selfId } = this.#dependencies
+    const { selfId } = this.#dependencies
     const { members } = apartSnapshot(this.#snapshot())
     const found = [selfId, ...ranks].flatMap((peer) => members.filter(({ peerId }) => peerId === peer))
     const shares = this.permille(speeds)
