@@ -3,6 +3,8 @@ export type {
   BlockSpeed as MeasuredBlock,
   ClientOptions,
   ComputeProvider,
+  InviteReport,
+  NewInvite,
   NodeOptions,
   Reference,
   ServingPeer,

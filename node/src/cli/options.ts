@@ -4,6 +4,7 @@ import {
   collect,
   parseAddress,
   parseHostName,
+  parseJoin,
   parseHostPort,
   parseManifestId,
   parseNumber,
@@ -66,8 +67,8 @@ export function addJoinOption(command: Command): Command {
   return command
     .option(
       '--join <MULTIADDR>',
-      'address of a peer of the swarm; together with --model or --manifest, of any Shoal peer that helps to find the swarm (repeatable)',
-      parseAddress,
+      'address of a peer of the swarm, or an invite; together with --model or --manifest, of any Shoal peer that helps to find the swarm (repeatable)',
+      parseJoin,
     )
     .option('--manifest <ID>', 'with --join: join only the swarm with this manifest id', parseManifestId)
 }

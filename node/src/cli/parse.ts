@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { messageOf } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
 import { plainName } from '../api/access.ts'
+import { isInviteCode, limits as trustLimits } from '@shoal/trust'
 
 /** Collects the values of a repeatable option. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
@@ -9,7 +10,12 @@ export const collect = (value: string, before: readonly string[] = []): string[]
 /** A peer id: base58 of a hashed key (46 letters) or of an ed25519 key (52). */
 const peerId = /^[1-9A-HJ-NP-Za-km-z]{46,52}$/
 
-/** `--join` and `--listen`: catches a bare IP address and an address that was copied in part. */
+/** `--join`: an address, or an invite. */
+export function parseJoin(value: string, before: readonly string[] = []): string[] {
+  return isInviteCode(value) ? collect(value, before) : parseAddress(value, before)
+}
+
+/** `--listen` and others: catches a bare IP address and an address that was copied in part. */
 export function parseAddress(value: string, before: readonly string[] = []): string[] {
   if (!/^\/[a-z0-9]+\/.+/.test(value))
     throw new InvalidArgumentError(
@@ -54,6 +60,15 @@ export function parseNumber(least: number, most: number, whole = false): (value:
 
 export const parseWhole = (least: number, most: number): ((value: string) => number) =>
   parseNumber(least, most, true)
+
+/** `30m`, `12h` or `7d` to seconds. */
+export function parseDuration(value: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(value.trim())
+  const seconds = Number(match?.[1]) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[match?.[2] ?? ''] ?? Number.NaN)
+  if (!(seconds >= 1 && seconds <= trustLimits.maxInviteSeconds))
+    throw new InvalidArgumentError('It should be a time such as 30m, 12h or 7d, of at most a year.')
+  return seconds
+}
 
 /** `4GiB` to bytes. */
 export function parseMemory(value: string): number {

@@ -5,6 +5,7 @@ import { addBootstrapCommand } from '../commands/bootstrap.ts'
 import { addChatCommand } from '../commands/chat.ts'
 import { addDoctorCommand } from '../commands/doctor.ts'
 import { addGenerateCommand } from '../commands/generate.ts'
+import { addInviteCommand } from '../commands/invite.ts'
 import { addModelCommand } from '../commands/model.ts'
 import { addPlanCommand } from '../commands/plan.ts'
 import { addRankCommand } from '../commands/rank.ts'
@@ -26,6 +27,7 @@ const commands = [
   addChatCommand,
   addServeCommand,
   addStatusCommand,
+  addInviteCommand,
   addPlanCommand,
   addSimCommand,
   addSwarmCommand,

@@ -1,12 +1,14 @@
 import { Option, type Command } from 'commander'
 import { ShoalError, timeLimit, untilAborted } from '@shoal/host'
-import { availableMemoryBytes, formatBytes, machineIdentity } from '@shoal/host/node'
+import { availableMemoryBytes, dataDirectory, formatBytes, machineIdentity } from '@shoal/host/node'
 import { formatProfile, unitBytes } from '@shoal/model'
 import type { SwarmEvent } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
 import type { ApiServer } from '../api/server.ts'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
 import { joinCommand } from '../cli/join-command.ts'
+import { controlOf } from '../control/handle.ts'
+import { serveControl } from '../control/server.ts'
 import { readDialInstead } from '../shape/dial-file.ts'
 import { publishAddresses } from '../cli/local-node.ts'
 import {
@@ -19,13 +21,20 @@ import {
 } from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
 import { parseAddress, parseBlocks, parseDiskSize, parseMemory, parseSpeeds } from '../cli/parse.ts'
+import {
+  addPrivacyOptions,
+  foundsPrivateSwarm,
+  isMemberFolder,
+  withInvite,
+  type PrivacyFlags,
+} from '../cli/privacy.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
 import { serveInFolder } from '../cli/serve-in-folder.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
 
-export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, StartedFlags {
+export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, StartedFlags, PrivacyFlags {
   readonly bootstrap?: string[]
   readonly lan?: boolean
   readonly listen?: string[]
@@ -59,8 +68,10 @@ export function addUpCommand(program: Command): void {
   const command = program
     .command('up')
     .description('run a node: serve blocks of a model until interrupted, then drain and leave')
+  command.argument('[CODE]', 'an invite to a private swarm, as shoal invite prints it; needed once')
   addModelOptions(command)
   addJoinOption(command)
+  addPrivacyOptions(command)
   command
     .option(
       '--bootstrap <MULTIADDR>',
@@ -114,16 +125,18 @@ export function addUpCommand(program: Command): void {
   addCommonOptions(command).action(up)
   addExamples(command, [
     'shoal up --model demo --lan                            # create a swarm',
+    'shoal up --model demo --private --listen /ip4/0.0.0.0/tcp/4001   # one that needs an invite',
+    'shoal up shoal1q9…                                     # join it: shoal invite prints the code',
     'shoal up --join /ip4/192.168.1.5/tcp/4001/p2p/12D3…    # serve a share of it from another machine',
     'shoal up --model ./Llama-3.2-1B --weights int4 --memory 4GiB --api 127.0.0.1:8090',
   ])
 }
 
-function checkUpFlags(flags: UpFlags): void {
-  const joins = (flags.join?.length ?? 0) > 0
+function checkUpFlags(flags: UpFlags, isMember: boolean): void {
+  const joins = (flags.join?.length ?? 0) > 0 || isMember
   if (!joins && flags.model === undefined && flags.lan !== true)
     throw new UsageError(
-      'give --model REF to create a swarm, --join MULTIADDR to serve in one, or --lan to find one in the local network',
+      'give --model REF to create a swarm, --join MULTIADDR or an invite to serve in one, or --lan to find one in the local network',
     )
   if (!joins && flags.manifest !== undefined)
     throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
@@ -138,8 +151,10 @@ function checkUpFlags(flags: UpFlags): void {
   checkApiFlags(flags)
 }
 
-async function up(flags: UpFlags): Promise<void> {
-  checkUpFlags(flags)
+async function up(code: string | undefined, given: UpFlags): Promise<void> {
+  const flags = withInvite(code, given)
+  checkUpFlags(flags, isMemberFolder(dataDirectory(flags.data)))
+  foundsPrivateSwarm(flags)
   await inContext(flags, { logLevel: 'info', logFile: true, onReaderGone: 'leave' }, (context) =>
     serveInFolder(context, flags, () => serveBlocks(context, flags)),
   )
@@ -151,6 +166,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
   const bar = createProgressBar()
   let server: ApiServer | null = null
   let node: ServingPeer | null = null
+  const closing: (() => Promise<void>)[] = []
   let forget = (): void => undefined
   try {
     if (flags.api !== undefined) {
@@ -171,6 +187,11 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       })
       .finally(() => bar.stop())
     forget = publishAddresses(context.dataFolder, node.addresses())
+    const endControl = await serveControl({
+      ...context,
+      handle: controlOf(node),
+    })
+    closing.push(endControl)
     announce(context, node, server)
     onEvent = (event) => {
       context.output.event(event)
@@ -196,6 +217,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
     }
   } finally {
     forget()
+    for (const close of closing) await close()
     await server?.close()
     await node?.close()
   }
@@ -204,6 +226,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
 function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions, 'onEvent' | 'onProgress'> {
   return {
     join: flags.join ?? [],
+    founds: foundsPrivateSwarm(flags),
     bootstrap: flags.bootstrap ?? [],
     listen: flags.listen ?? [],
     lan: flags.lan ?? false,
@@ -257,5 +280,19 @@ function announce({ output }: CommandContext, node: ServingPeer, server: ApiServ
     )
   }
   if (server !== null) output.line(`API and dashboard: ${server.url}`)
-  output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)
+  announceWay(output, node, addrs)
+}
+
+/** How others join: by an invite, or by the address alone, where everybody may. */
+function announceWay(output: CommandContext['output'], node: ServingPeer, addrs: readonly string[]): void {
+  const { privateSwarm } = node
+  if (privateSwarm === null) {
+    output.line('This swarm is open: whoever reaches this address may join it and use it.')
+    output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)
+    return
+  }
+  output.line(
+    `This swarm is private. This node is a member (${privateSwarm.role}) until ${privateSwarm.until}.`,
+  )
+  output.line('\nTo let another machine in, in another terminal:\n  npx shoal invite\n')
 }

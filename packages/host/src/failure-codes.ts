@@ -29,6 +29,8 @@ export const failureCodes = {
   'bad-frame': { definite: true, movable: always, fault: 'peer' },
   // A limit of one peer before a session is open; in an open session, of the protocol.
   'limit-exceeded': { definite: true, movable: ['opening'], fault: 'coordinator' },
+  // Another address may lead to a swarm that admits this peer.
+  'not-admitted': { definite: true, movable: ['joining'], fault: 'coordinator' },
   'wrong-version': { definite: true, movable: [], fault: 'nobody' },
   // Another address may lead to another swarm; within one swarm all peers have the same manifest.
   'wrong-manifest': { definite: true, movable: ['joining'], fault: 'coordinator' },

@@ -7,8 +7,8 @@ export function peerVanished(peerId: string, why: string, cause?: unknown): Shoa
 }
 
 /**
- * A dial was answered by a refusal at every address: nothing listens there, so the peer's process is gone. Any other failure
- * (no route, no answer, another peer, an address that is not dialled) says nothing about the peer.
+ * A dial was answered by a refusal: nothing listens at any address, so the peer's process is gone; or one of the two peers does
+ * not admit the other, so that they are in no swarm together (`not-admitted`). Any other failure (no route, no answer, another peer, an address that is not dialled) says nothing about the peer.
  */
 export class RefusedDial extends ShoalError {}
 

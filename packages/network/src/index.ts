@@ -10,6 +10,9 @@
  * const peerId = await alice.dial(bob.addresses()[0]!, { signal })
  * const channel = await alice.open(peerId, '/echo/1', { signal })
  */
+export type { Admission, AdmissionAnswer, OpenDoor, PeerStanding } from './admission/admission.ts'
+export { mayOpen } from './admission/role-table.ts'
+export { standingOf } from './admission/standings.ts'
 export type {
   Directory,
   DirectoryOptions,
@@ -20,8 +23,15 @@ export type {
 } from './directory/directory.ts'
 export { RefusedDial } from './errors.ts'
 export { createLibp2pTransport, type Libp2pTransportOptions } from './libp2p/create-transport.ts'
-export { createPeerKey, peerIdOfKey } from './libp2p/keys.ts'
-export type { Libp2pTransport } from './libp2p/transport.ts'
+export {
+  createPeerKey,
+  peerIdOfKey,
+  peerIdOfRawKey,
+  rawKeyOf,
+  signerOf,
+  verifyWithKey,
+} from './libp2p/keys.ts'
+export type { Libp2pTransport } from './libp2p/transport-parts.ts'
 export type { FrameTap, TappedFrame } from './memory/connection.ts'
 export type { LinkShape } from './memory/link-shape.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory/network.ts'

@@ -75,6 +75,10 @@ export const limits = {
   directRetryMs: 10 * 60_000,
   /** A direct channel on which nothing moved for so long is probed by the kernel. */
   directKeepAliveMs: 15_000,
+  /** For one frame of admission each way, inside the handshake: two signatures and a round trip take tenths of a second. */
+  admissionTimeoutMs: 5_000,
+  /** A refused peer has so long to read why, before its connection is reset. */
+  refusalLingerMs: 1_000,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

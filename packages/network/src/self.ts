@@ -1,4 +1,5 @@
 import { ShoalError, type Clock } from '@shoal/host'
+import { standingOf } from './admission/standings.ts'
 import { createMemoryConnection } from './memory/connection.ts'
 import type { Channel, Transport } from './transport.ts'
 
@@ -48,6 +49,10 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
     },
     direct: (peerId) => transport.direct?.(peerId) ?? null,
     prefer: (isKnown) => transport.prefer?.(isKnown),
+    standing: (peerId) =>
+      peerId === transport.peerId
+        ? { role: 'admin', member: peerId, invited: true }
+        : standingOf(transport, peerId),
     connected: () => transport.connected(),
     onConnect: (listener) => transport.onConnect(listener),
     onDisconnect: (listener) => transport.onDisconnect(listener),

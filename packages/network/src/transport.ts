@@ -1,3 +1,5 @@
+import type { PeerStanding } from './admission/admission.ts'
+
 /**
  * What the layers above know of the network. Two implementations, one conformance suite: `libp2p/` (TCP, noise, yamux)
  * and `memory/` (tests and the simulator; delay, loss of links and seeds are the caller's).
@@ -35,6 +37,11 @@ export interface Transport {
    * Absent where nothing is shared.
    */
   prefer?(isKnown: (peerId: string) => boolean): void
+
+  /**
+   * What a peer may do here; null for one that was not admitted. Where it is absent everybody is a node: see `standingOf`.
+   */
+  standing?(peerId: string): PeerStanding | null
 
   /** Peers with a live connection. */
   connected(): readonly string[]

@@ -1,5 +1,9 @@
 /** Limits of this package, each with its reason. */
 export const swarmLimits = {
+  /** Addresses of members that a data folder remembers, so that a restart needs no invite: one of them will be up. */
+  rememberedAddresses: 16,
+  /** How often the addresses of members are written down: members come and go within minutes. */
+  rememberTurnMs: 60_000,
   /** Answering a hello is a few microseconds of work; ten seconds cover a machine that is packing a model. */
   helloTimeoutMs: 10_000,
   /** How often a node looks whether it is to fetch a copy: copies guard against losses that are hours apart. */

@@ -20,7 +20,8 @@ export interface DirectDependencies {
   /** To which frames are charged. */
   readonly held: HeldFrames
   /** What to do with a channel that a peer opens; undefined when nobody serves the protocol. */
-  handlerOf(protocol: string): ((channel: Channel) => void) | undefined
+  /** Undefined where nobody serves the protocol, or not for this peer. */
+  handlerOf(protocol: string, peer: string): ((channel: Channel) => void) | undefined
 }
 
 /**
@@ -111,7 +112,7 @@ class SocketChannels implements DirectChannels {
   /** As on a stream, a handler that fails ends its channel, and not this process. */
   #serve(channel: Channel): void {
     try {
-      const handler = this.#dependencies.handlerOf(channel.protocol)
+      const handler = this.#dependencies.handlerOf(channel.protocol, channel.remotePeer)
       if (handler === undefined) throw new ShoalError('not-ready', `nobody serves ${channel.protocol}`)
       handler(channel)
     } catch (error) {
@@ -189,7 +190,7 @@ class SocketChannels implements DirectChannels {
     const peer = channel.remotePeer
     if (server === undefined || address === undefined || !isNear(address))
       return refused('bad-request', 'no direct connection from there')
-    const served = this.#dependencies.handlerOf(message.channel) !== undefined
+    const served = this.#dependencies.handlerOf(message.channel, peer) !== undefined
     if (!this.#protocols.includes(message.channel) || !served)
       return refused('not-ready', `${message.channel} has no direct channels`)
     if (this.#channels.count(peer) >= limits.channelsPerProtocol)

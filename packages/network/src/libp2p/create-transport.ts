@@ -1,5 +1,7 @@
 import type { Clock, Logger, Random } from '@shoal/host'
 import { createLibp2p } from 'libp2p'
+import type { Admission } from '../admission/admission.ts'
+import { Standings } from '../admission/standings.ts'
 import { createHeldFrames, type HeldFrames } from '../channel/held-frames.ts'
 import { createDirectChannels, type DirectChannels } from '../direct/direct-channels.ts'
 import type { DirectoryOptions } from '../directory/directory.ts'
@@ -14,7 +16,8 @@ import { peerIdOfKey, readPeerKey } from './keys.ts'
 import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
 import type { DialInstead } from './redirected-dials.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
-import { Libp2pNodeTransport, type HeardListener, type Libp2pTransport, type SwarmNode } from './transport.ts'
+import { Libp2pNodeTransport } from './transport.ts'
+import type { HeardListener, Libp2pTransport, SwarmNode } from './transport-parts.ts'
 
 export interface Libp2pTransportOptions {
   /** From `createPeerKey`. */
@@ -33,6 +36,8 @@ export interface Libp2pTransportOptions {
   readonly direct?: { readonly protocols: readonly string[]; readonly random: Random }
   /** Takes part in the directory of all Shoal peers. Default: off. */
   readonly directory?: DirectoryOptions
+  /** Who may connect, and as what. Default: everybody, as a node. */
+  readonly admission?: Admission
   /** False leaves libp2p unmodified, for measurements. Default: true. */
   readonly speedUps?: boolean
 }
@@ -47,17 +52,26 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const report = createSpeedUpReport(logger)
   const gate = new ConnectionGate()
   const heard = new Set<HeardListener>()
+  const admission = options.admission ?? null
+  const standings = new Standings(admission !== null)
   const joined =
     options.directory === undefined
       ? null
-      : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey))
+      : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey), standings)
   const policy = new DialPolicy(() => node.getMultiaddrs())
   let node: SwarmNode
   try {
     node = await createLibp2p({
       privateKey,
       addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
-      ...connectionParts(options.dialInstead, report, options.speedUps ?? true),
+      ...connectionParts({
+        dialInstead: options.dialInstead,
+        admission,
+        standings,
+        clock,
+        report,
+        fast: options.speedUps ?? true,
+      }),
       peerDiscovery: options.mdns === undefined ? [] : [hearingMdns(options.mdns, heard)],
       services: { ...ownServices, ...(joined === null ? {} : { dht: joined.service }) },
       ...(joined === null ? {} : { datastore: joined.datastore }),
@@ -78,7 +92,9 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       held.prefer(isKnown)
       gate.prefer(isKnown)
     },
-    direct: await directChannelsFor(options, listen, held, handlers),
+    direct: await directChannelsFor(options, listen, held, handlers, standings),
+    standings,
+    admission,
     privateKey,
     clock,
     logger,
@@ -94,10 +110,17 @@ async function directChannelsFor(
   listen: readonly string[],
   held: HeldFrames,
   handlers: ReadonlyMap<string, (channel: Channel) => void>,
+  standings: Standings,
 ): Promise<DirectChannels | null> {
   if (direct === undefined || announce !== undefined || dialInstead !== undefined) return null
   return createDirectChannels(
-    { clock, random: direct.random, held, logger, handlerOf: (protocol) => handlers.get(protocol) },
+    {
+      clock,
+      random: direct.random,
+      held,
+      logger,
+      handlerOf: (protocol, peer) => (standings.mayOpen(peer, protocol) ? handlers.get(protocol) : undefined),
+    },
     hostsOf(listen),
     direct.protocols,
   )

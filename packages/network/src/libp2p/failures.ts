@@ -1,5 +1,6 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import { badAddress, peerVanished, RefusedDial } from '../errors.ts'
+import { refusalIn } from './admission/refusal-text.ts'
 
 /** Names of libp2p errors for addresses that can never be dialled. */
 const neverDialled = new Set([
@@ -9,6 +10,9 @@ const neverDialled = new Set([
   'InvalidParametersError',
   'ValidationError',
 ])
+
+/** Of multistream-select, when the other side knows none of the encryptions that it was offered. */
+const noCommonEncryption = 'Protocol selection failed'
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '')
 
@@ -35,6 +39,9 @@ export function dialFailure(
   if (signal.aborted) return signal.reason as Error
   if (neverDialled.has(nameOf(error))) return badAddress(addresses.join(', '), error)
   const sentence = sentenceOf(error)
+  const refused = refusalIn(sentence, peer)
+  if (refused !== null) return refused
+  if (sentence.includes(noCommonEncryption)) return notAdmitted(peer, addresses, error)
   const failure = peerVanished(
     peer,
     `cannot be reached at ${addresses.join(', ')}`,
@@ -42,6 +49,13 @@ export function dialFailure(
   )
   return wasRefused(error) ? new RefusedDial(failure.code, failure.message, { cause: error }) : failure
 }
+
+const notAdmitted = (peer: string, addresses: readonly string[], cause: unknown): ShoalError =>
+  new ShoalError(
+    'not-admitted',
+    `${peer} at ${addresses.join(', ')} belongs to another swarm, or to a private one: ask its admin for an invite (shoal invite)`,
+    { cause },
+  )
 
 export const isUnsupportedProtocol = (error: unknown): boolean => nameOf(error) === 'UnsupportedProtocolError'
 

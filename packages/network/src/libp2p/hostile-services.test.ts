@@ -16,7 +16,7 @@ import { signal } from '../conformance/peers.ts'
 import { createLibp2pTransport } from './create-transport.ts'
 import { dhtProtocol, recordKey } from './dht/keys.ts'
 import { createPeerKey } from './keys.ts'
-import type { Libp2pTransport } from './transport.ts'
+import type { Libp2pTransport } from './transport-parts.ts'
 
 const varint = (value: number): number[] =>
   value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]

@@ -11,7 +11,7 @@ import type { Channel } from '../transport.ts'
 import { createLibp2pTransport } from './create-transport.ts'
 import { packFrame, packGoodbye, packGrant } from '../channel/frame-reader.ts'
 import { createPeerKey } from './keys.ts'
-import type { Libp2pTransport } from './transport.ts'
+import type { Libp2pTransport } from './transport-parts.ts'
 
 /** A peer that speaks libp2p but keeps no rule of the channel. */
 describe('a hostile peer', () => {

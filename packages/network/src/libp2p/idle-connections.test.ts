@@ -5,7 +5,7 @@ import type { RecordRules } from '../directory/directory.ts'
 import { limits } from '../limits.ts'
 import { createLibp2pTransport } from './create-transport.ts'
 import { createPeerKey } from './keys.ts'
-import type { Libp2pTransport } from './transport.ts'
+import type { Libp2pTransport } from './transport-parts.ts'
 
 const clock = createVirtualClock()
 const transports: Libp2pTransport[] = []

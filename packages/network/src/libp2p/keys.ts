@@ -1,7 +1,12 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto'
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import {
+  generateKeyPair,
+  privateKeyFromProtobuf,
+  privateKeyToProtobuf,
+  publicKeyFromRaw,
+} from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey, PublicKey } from '@libp2p/interface'
-import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { peerIdFromPrivateKey, peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { ShoalError } from '@shoal/host'
 import { limits } from '../limits.ts'
 
@@ -77,4 +82,32 @@ function keyObjectOf(peerId: string): KeyObject | undefined {
   if (oldest !== undefined) keptKeys.delete(oldest)
   keptKeys.set(peerId, key)
   return key
+}
+
+/** The 32 bytes of the Ed25519 key inside a peer id; undefined for what is not the id of such a key. */
+export function rawKeyOf(peerId: string): Uint8Array | undefined {
+  return publicKeyOf(peerId)?.raw
+}
+
+/** The peer id of an Ed25519 public key of 32 bytes. */
+export function peerIdOfRawKey(key: Uint8Array): string {
+  return peerIdFromPublicKey(publicKeyFromRaw(key)).toString()
+}
+
+/** Whether an Ed25519 public key of 32 bytes made `signature` over `bytes`; false for malformed input. */
+export async function verifyWithKey(
+  key: Uint8Array,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  return await verifySignature(peerIdOfRawKey(key), bytes, signature)
+}
+
+/** What a private key of `createPeerKey` can do. @throws {ShoalError} `bad-request` when the bytes are no such key */
+export function signerOf(privateKey: Uint8Array): {
+  readonly key: Uint8Array
+  readonly sign: (bytes: Uint8Array) => Promise<Uint8Array>
+} {
+  const read = readPeerKey(privateKey)
+  return { key: read.publicKey.raw, sign: async (bytes) => await read.sign(bytes) }
 }

@@ -6,14 +6,18 @@ import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
+import type { Clock } from '@shoal/host'
+import type { Admission } from '../admission/admission.ts'
+import type { Standings } from '../admission/standings.ts'
 import { limits } from '../limits.ts'
+import { doorEncrypters } from './admission/door-encrypters.ts'
 import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
 import { withLazyWindows } from './speed-ups/lazy-windows.ts'
 import { withQuietLengths } from './speed-ups/quiet-lengths.ts'
 import type { SpeedUpReport } from './speed-ups/report.ts'
-import type { HeardListener } from './transport.ts'
+import type { HeardListener } from './transport-parts.ts'
 
 /**
  * Window of a stream, which bounds the head-of-line blocking of a small frame by a transfer on another stream. An 8 KB
@@ -22,21 +26,40 @@ import type { HeardListener } from './transport.ts'
  */
 const streamWindowBytes = 512 * 1024
 
-/** TCP, noise and yamux. @param fast with the speed-ups of this package */
-export function connectionParts(dialInstead: DialInstead | undefined, report: SpeedUpReport, fast: boolean) {
+export interface ConnectionPartsOptions {
+  readonly dialInstead: DialInstead | undefined
+  /** Null where everybody may connect. */
+  readonly admission: Admission | null
+  readonly standings: Standings
+  readonly clock: Clock
+  readonly report: SpeedUpReport
+  /** With the speed-ups of this package. */
+  readonly fast: boolean
+}
+
+/** TCP, noise and yamux. */
+export function connectionParts({
+  dialInstead,
+  admission,
+  standings,
+  clock,
+  report,
+  fast,
+}: ConnectionPartsOptions) {
   const muxer = yamux({ streamOptions: { maxStreamWindowSize: streamWindowBytes } })
   const connections = dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), dialInstead)
-  if (!fast)
-    return {
-      transports: [connections],
-      connectionEncrypters: [noise({ crypto: defaultCrypto })],
-      streamMuxers: [muxer],
-    }
-  report.engaged('cached-keys')
+  if (fast) report.engaged('cached-keys')
+  const crypto = fast ? createCachedKeyCrypto() : defaultCrypto
+  const encrypter = (made: ReturnType<typeof noise>): ReturnType<typeof noise> =>
+    fast ? withQuietLengths(made, report) : made
+  const noiseFor = (prologueBytes: Uint8Array) => encrypter(noise({ crypto, prologueBytes }))
   return {
-    transports: [withJoinedWrites(connections, report)],
-    connectionEncrypters: [withQuietLengths(noise({ crypto: createCachedKeyCrypto() }), report)],
-    streamMuxers: [withLazyWindows(muxer, report)],
+    transports: [fast ? withJoinedWrites(connections, report) : connections],
+    connectionEncrypters:
+      admission === null
+        ? [encrypter(noise({ crypto }))]
+        : doorEncrypters({ admission, standings, clock, noiseFor }),
+    streamMuxers: [fast ? withLazyWindows(muxer, report) : muxer],
   }
 }
 

@@ -6,7 +6,7 @@ import { systemClock, systemRandom } from '@shoal/host/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLibp2pTransport } from './create-transport.ts'
 import { createPeerKey, peerIdOfKey } from './keys.ts'
-import type { Libp2pTransport } from './transport.ts'
+import type { Libp2pTransport } from './transport-parts.ts'
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000)
 const codeOf = (error: unknown): string => (error instanceof ShoalError ? error.code : messageOf(error))

@@ -1,15 +1,15 @@
-import type { Identify } from '@libp2p/identify'
-import type { Connection, Ed25519PrivateKey, Libp2p, Stream } from '@libp2p/interface'
-import type { Ping } from '@libp2p/ping'
+import type { Connection, Ed25519PrivateKey, Stream } from '@libp2p/interface'
 import { ShoalError, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
 import { protocols } from '@shoal/protocol'
+import type { PeerStanding } from '../admission/admission.ts'
+import type { Standings } from '../admission/standings.ts'
 import { firstCredit } from '../channel/first-credit.ts'
 import type { HeldFrames } from '../channel/held-frames.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { DirectChannels } from '../direct/direct-channels.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Channel, DirectPlace, Transport } from '../transport.ts'
+import type { Channel, DirectPlace } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
 import type { DialPolicy } from './dial-policy.ts'
@@ -19,38 +19,7 @@ import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
 import type { SpeedUp } from './speed-ups/report.ts'
 import { createStreamChannel } from './stream-channel.ts'
-
-export type SwarmNode = Libp2p<{ identify: Identify; ping: Ping }>
-
-export interface Libp2pTransport extends Transport {
-  /** Calls `listener` each time mDNS hears of a peer; never without the `mdns` option. */
-  onDiscovery(listener: HeardListener): void
-  /** Speed-ups in use. Those of a kind of connection appear after the first connection of that kind. */
-  readonly speedUps: ReadonlySet<SpeedUp>
-  /** Null without the `directory` option. */
-  readonly directory: Directory | null
-  /** Number of channels to a peer with a socket of their own. */
-  directChannels(peerId: string): number
-}
-
-export interface Libp2pTransportParts {
-  readonly node: SwarmNode
-  readonly privateKey: Ed25519PrivateKey
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly held: HeldFrames
-  readonly policy: DialPolicy
-  /** Tells the parts that keep places for members which peers these are. */
-  readonly prefer: (isKnown: (peerId: string) => boolean) => void
-  readonly speedUps: ReadonlySet<SpeedUp>
-  readonly directory: Directory | null
-  /** Handlers by protocol, which this transport fills. */
-  readonly handlers: Map<string, (channel: Channel) => void>
-  readonly direct: DirectChannels | null
-  readonly onHeard: (listener: HeardListener) => void
-}
-
-export type HeardListener = (peerId: string, addresses: readonly string[]) => void
+import type { HeardListener, Libp2pTransport, Libp2pTransportParts, SwarmNode } from './transport-parts.ts'
 
 /** Two attempts: simultaneous dials can make two connections, of which one is closed while a stream opens on it. */
 const openAttempts = 2
@@ -70,6 +39,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #book = createAddressBook()
   readonly #handlers: Libp2pTransportParts['handlers']
   readonly #direct: DirectChannels | null
+  readonly #standings: Standings
   #idle: Timer | undefined
   #closing: Promise<void> | undefined
 
@@ -80,6 +50,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#onHeard = parts.onHeard
     this.#handlers = parts.handlers
     this.#direct = parts.direct
+    this.#standings = parts.standings
+    parts.admission?.onEnded((peerId) => this.#evict(peerId))
     const { direct } = parts
     if (parts.directory !== null)
       this.#idle = closeIdleConnections(
@@ -213,6 +185,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   #serve(protocol: string, serve: (channel: Channel, address: string | undefined) => void): void {
     const onStream = (stream: Stream, connection: Connection): void => {
+      const refused = this.#standings.refusalOf(connection.remotePeer.toString(), protocol)
+      if (refused !== null) return stream.abort(refused)
       serve(this.#channelOf(stream, connection, 'acceptor'), ipOf(connection.remoteAddr))
     }
     const options = {
@@ -259,6 +233,17 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       if (options.signal.aborted) throw options.signal.reason
       throw peerVanished(peerId, 'did not answer a ping', error)
     }
+  }
+
+  standing(peerId: string): PeerStanding | null {
+    return this.#standings.of(peerId)
+  }
+
+  /** Its grant has ended: no orderly end, during which it could go on. */
+  #evict(peerId: string): void {
+    this.#standings.ended(peerId)
+    const error = new ShoalError('not-admitted', `the grant of ${peerId} has ended`)
+    for (const connection of this.#connections(peerId)) connection.abort(error)
   }
 
   async hangUp(peerId: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Directory, Transport } from '@shoal/network'
+import { enterSwarm, type Entry } from '../admission/enter-swarm.ts'
 import { serveBlobs } from '../weights/blobs/serve.ts'
 import { serveHello, type HelloSelf } from './hello.ts'
 import { createLinkRates, type LinkRates } from '../measuring/link-rates.ts'
@@ -22,8 +23,13 @@ export interface JoinModelOptions {
   readonly model?: string | undefined
   readonly weights?: string | undefined
   readonly kv?: string | undefined
-  /** Multiaddrs of members; none creates a swarm, or finds one in the local network when there is no model either. */
+  /**
+   * Multiaddrs of members, and at most one invite; none creates a swarm, or finds one in the local network when there is no
+   * model either. In the folder of a member of a private swarm the addresses that it remembers are used.
+   */
   readonly join: readonly string[]
+  /** Found a private swarm, where the data folder belongs to none. */
+  readonly founds?: boolean | undefined
   /**
    * Multiaddrs of any Shoal peers, of whatever model: the way into the directory. The swarm of `model` is looked for there
    * before one is created.
@@ -38,6 +44,7 @@ export interface JoinModelOptions {
 
 /** A connection to peers, and the model that they and this peer agree on. */
 export interface JoinedModel {
+  readonly entry: Entry
   readonly transport: Transport
   readonly directory: Directory
   readonly manifest: IdentifiedManifest
@@ -58,14 +65,16 @@ export async function joinModel(
 ): Promise<JoinedModel> {
   const { clock, logger } = dependencies
   const { role, model, dataFolder, onProgress, signal, connection } = options
-  if (options.join.length === 0 && model === undefined && !connection.lan)
+  const entry = await enterSwarm(dependencies, { ...options, founds: options.founds ?? false })
+  const join = addressesOf(entry, model !== undefined)
+  if (join.length === 0 && model === undefined && !connection.lan)
     throw new ShoalError('bad-request', 'a new swarm needs a model')
   const reference = model === undefined ? null : await openReference(model, { logger, signal })
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference?.source.close() : store.close()))
 
-  const { transport, directory, discovery } = await openConnection(dependencies, connection)
+  const { transport, directory, discovery } = await openConnection(dependencies, connection, entry)
   scope.onClose(() => transport.close())
   let announced: Names = nothing
   // A peer that dials this one while it packs or joins itself hears 'not ready', and not an unknown protocol.
@@ -76,7 +85,7 @@ export async function joinModel(
     fetchedBytes: (store?.transfers() ?? []).reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
   }))
   const joining = { transport, directory, discovery, clock, logger }
-  const { manifest, packed, giver } = await agreeOnModel(joining, options, reference, (own) => {
+  const { manifest, packed, giver } = await agreeOnModel(joining, { ...options, join }, reference, (own) => {
     const profile = profileOf(own, options)
     announced = { manifest: null, profile: formatProfile(profile), model: own.source.name }
     return packReference(own, profile, options)
@@ -96,6 +105,7 @@ export async function joinModel(
   announced = namesOf(manifest)
   if (connection.lan) discovery.follow(() => ({ agent, role, ...announced }))
   return {
+    entry,
     transport,
     directory,
     manifest,
@@ -104,6 +114,11 @@ export async function joinModel(
     reputation,
     askOnly: (members) => sources.askOnly(members),
   }
+}
+
+/** A peer with a model can begin alone: the members that it remembers find it, or it them, later. */
+function addressesOf({ join, remembered }: Entry, hasModel: boolean): readonly string[] {
+  return join.length > 0 || hasModel ? join : remembered
 }
 
 interface WeightSources {

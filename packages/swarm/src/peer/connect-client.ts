@@ -45,7 +45,7 @@ async function connect(
     {
       ...options,
       role: 'client',
-      connection: { keyFolder: null, listen: [], lan: false, serveDirectory: false },
+      connection: { listen: [], lan: false, serveDirectory: false },
     },
     scope,
   )

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
+import { createPeerKey } from '@shoal/network'
 import { expect, test } from 'vitest'
 import { openConnection } from '../joining/discovery/connection.ts'
 import { startBootstrap } from './start-bootstrap.ts'
@@ -26,12 +27,11 @@ test('a bootstrap peer listens at its announced port only', async () => {
     })
     const withBootstrap = listeners()
     // A node, which may have sessions, also listens for direct channels.
-    const { transport } = await openConnection(dependencies, {
-      keyFolder: null,
-      listen,
-      lan: false,
-      serveDirectory: true,
-    })
+    const { transport } = await openConnection(
+      dependencies,
+      { listen, lan: false, serveDirectory: true },
+      { privateKey: await createPeerKey(), admission: null },
+    )
     const withNode = listeners()
     expect([bootstrap.addresses().length, withBootstrap - before, withNode - withBootstrap]).toEqual([
       1, 1, 2,

@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { every, messageOf, ShoalError, timeLimit, type SystemDependencies } from '@shoal/host'
-import type { DirectoryStats } from '@shoal/network'
+import { loadOrCreateKey } from '@shoal/host/node'
+import { createPeerKey, type DirectoryStats } from '@shoal/network'
 import { serveHello } from '../joining/hello.ts'
 import { swarmLimits } from '../limits.ts'
 import { inScope } from '../scope.ts'
@@ -32,11 +34,12 @@ export function startBootstrap(
   return inScope(async (scope) => {
     const { clock, logger } = dependencies
     const { bootstrap } = options
-    const { transport, directory } = await openConnection(dependencies, {
-      ...connectionOf(options),
-      serveDirectory: true,
-      directoryOnly: true,
-    })
+    const privateKey = await loadOrCreateKey(join(options.dataFolder, 'peer.key'), createPeerKey, logger)
+    const { transport, directory } = await openConnection(
+      dependencies,
+      { ...connectionOf(options), serveDirectory: true, directoryOnly: true },
+      { privateKey, admission: null },
+    )
     scope.onClose(() => transport.close())
     serveHello({ transport, clock, logger }, () => ({
       agent,

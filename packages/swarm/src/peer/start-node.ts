@@ -4,6 +4,8 @@ import { freeDiskBytes, nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
 import type { Device } from '@shoal/runtime'
+import { createPrivateSwarm, type PrivateSwarm } from '../admission/private-swarm.ts'
+import { rememberMembers } from '../admission/remembered-members.ts'
 import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
@@ -34,6 +36,8 @@ export interface NodeOptions {
   readonly join: readonly string[]
   /** Multiaddrs of any Shoal peers, of whatever model: the way into the directory by which swarms are found. */
   readonly bootstrap?: readonly string[] | undefined
+  /** Found a private swarm, unless the data folder belongs to a member of one. */
+  readonly founds?: boolean | undefined
   /** Join only the swarm of this manifest. */
   readonly manifestId?: string | undefined
   readonly listen: readonly string[]
@@ -74,6 +78,8 @@ export interface ServingPeer extends SwarmPeer {
   readonly numericClass: string
   /** What one block costs here, as timed at the start. */
   readonly speed: BlockSpeed
+  /** Null in an open swarm. */
+  readonly privateSwarm: PrivateSwarm | null
 }
 
 /**
@@ -150,6 +156,7 @@ async function start(
   measureAlways({ clock, logger, transport, manifest, rates, steps, member }, hardware, scope)
   await firstDecision(keeper, signal)
   keepCopies(dependencies, options, joined, member, scope)
+  rememberMembers({ clock, logger, transport, membership }, joined.entry, scope)
   return servingPeer({ dependencies, options, joined, member, device, speed, publisher }, scope)
 }
 
@@ -197,6 +204,7 @@ function servingPeer(
       return device.numericClass
     },
     speed,
+    privateSwarm: createPrivateSwarm(joined.entry, () => transport.addresses()),
     blocks() {
       const held = keeper.held()
       return held === null ? null : [held.start, held.end]

@@ -1,8 +1,10 @@
 import type { KadDHT, KadDHTComponents } from '@libp2p/kad-dht'
 import type { Logger } from '@shoal/host'
+import type { Standings } from '../../admission/standings.ts'
 import type { Directory, DirectoryOptions } from '../../directory/directory.ts'
 import type { Shelf } from '../../directory/shelf.ts'
-import type { SwarmNode } from '../transport.ts'
+import { isFunction } from '../speed-ups/report.ts'
+import type { SwarmNode } from '../transport-parts.ts'
 import { DhtDirectory } from './directory.ts'
 import type { Datastore } from './held-entries.ts'
 import { dhtService } from './service.ts'
@@ -21,10 +23,11 @@ export function joinDirectory(
   { rules, serve }: DirectoryOptions,
   shelf: Shelf,
   ownId: string,
+  standings: Standings,
 ): JoinedDirectory {
   let dht: KadDHT | undefined
   return {
-    service: (components) => (dht = dhtService(shelf, rules, serve)(components)),
+    service: (components) => (dht = dhtService(shelf, rules, serve)(forMembers(components, standings))),
     datastore: createDhtStore(shelf, ownId),
     directoryOf(node, logger) {
       if (dht === undefined) return null
@@ -39,6 +42,32 @@ export function joinDirectory(
       })
     },
   }
+}
+
+/** The parts of libp2p as kad-dht sees them: its handlers serve only peers whose role includes the directory. */
+function forMembers(components: KadDHTComponents, standings: Standings): KadDHTComponents {
+  const { registrar } = components
+  const guarded: typeof registrar = new Proxy(registrar, {
+    get(target, name) {
+      if (name !== 'handle') {
+        const value: unknown = Reflect.get(target, name, target)
+        return isFunction(value) ? value.bind(target) : value
+      }
+      const handle: typeof registrar.handle = (protocol, handler, options) =>
+        target.handle(
+          protocol,
+          (stream, connection) => {
+            const refused = standings.refusalOf(connection.remotePeer.toString(), protocol)
+            return refused === null ? handler(stream, connection) : stream.abort(refused)
+          },
+          options,
+        )
+      return handle
+    },
+  })
+  return new Proxy(components, {
+    get: (target, name): unknown => (name === 'registrar' ? guarded : Reflect.get(target, name, target)),
+  })
 }
 
 async function learnOwnAddresses(node: SwarmNode): Promise<void> {

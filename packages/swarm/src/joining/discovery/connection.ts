@@ -1,11 +1,9 @@
 import type { SystemDependencies } from '@shoal/host'
-import { join } from 'node:path'
-import { loadOrCreateKey } from '@shoal/host/node'
 import { hardwareRules } from '@shoal/membership'
 import {
   createLibp2pTransport,
-  createPeerKey,
   withSelf,
+  type Admission,
   type Directory,
   type Transport,
 } from '@shoal/network'
@@ -19,8 +17,6 @@ const serviceTag = '_shoal._tcp.local'
 const lanAddresses = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0']
 
 export interface ConnectionOptions {
-  /** Where the peer key is kept; null for a key of this run only (clients). */
-  readonly keyFolder: string | null
   readonly listen: readonly string[]
   readonly lan: boolean
   /** Told to others instead of what is listened on. */
@@ -33,20 +29,24 @@ export interface ConnectionOptions {
   readonly directoryOnly?: boolean | undefined
 }
 
-/** The part of the options that every peer with a key in its data folder has: one that is told nothing listens on loopback. */
+/** The part of the options that every peer that listens has: one that is told nothing listens on loopback. */
 export function connectionOf(
-  options: Pick<ConnectionOptions, 'listen' | 'lan' | 'announce' | 'dialInstead'> & {
-    readonly dataFolder: string
-  },
+  options: Pick<ConnectionOptions, 'listen' | 'lan' | 'announce' | 'dialInstead'>,
 ): Omit<ConnectionOptions, 'serveDirectory'> {
-  const { listen, lan, announce, dialInstead, dataFolder } = options
+  const { listen, lan, announce, dialInstead } = options
   return {
-    keyFolder: dataFolder,
     listen: listen.length === 0 && !lan ? ['/ip4/127.0.0.1/tcp/0'] : listen,
     lan,
     announce,
     dialInstead,
   }
+}
+
+/** Under which key a peer connects, and whom it admits. */
+export interface ConnectionIdentity {
+  readonly privateKey: Uint8Array
+  /** Null where everybody may connect. */
+  readonly admission: Admission | null
 }
 
 export interface Connection {
@@ -59,13 +59,10 @@ export interface Connection {
 export async function openConnection(
   dependencies: SystemDependencies,
   options: ConnectionOptions,
+  { privateKey, admission }: ConnectionIdentity,
 ): Promise<Connection> {
   const { clock, logger } = dependencies
   const { directoryOnly = false } = options
-  const privateKey =
-    options.keyFolder === null
-      ? await createPeerKey()
-      : await loadOrCreateKey(join(options.keyFolder, 'peer.key'), createPeerKey, logger)
   const libp2p = await createLibp2pTransport({
     privateKey,
     clock,
@@ -79,6 +76,7 @@ export async function openConnection(
       : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),
     directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
+    ...(admission === null ? {} : { admission }),
   })
   // Members are served only once the swarm's manifest is known, and others open that channel at once.
   const transport = withSelf(libp2p, clock, directoryOnly ? [] : [protocols.members])

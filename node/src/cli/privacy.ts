@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { isInviteCode } from '@shoal/trust'
+import { UsageError } from './usage-error.ts'
+
+export interface PrivacyFlags {
+  readonly private?: boolean
+  readonly open?: boolean
+}
+
+/** Who may join a new swarm. */
+export function addPrivacyOptions(command: Command): Command {
+  return command
+    .option(
+      '--private',
+      'create a swarm that only invited peers can join (default with --listen beyond this machine)',
+    )
+    .option('--open', 'create a swarm that whoever reaches this node may join')
+}
+
+interface NewSwarmFlags extends PrivacyFlags {
+  readonly join?: readonly string[]
+  readonly bootstrap?: readonly string[]
+  readonly listen?: readonly string[]
+  readonly lan?: boolean
+}
+
+/**
+ * Whether a new swarm is private: by default when strangers could reach this node, that is with `--listen` beyond loopback.
+ * The machine and the local network (`--lan`) stay open, and so do swarms that are to be found in the directory.
+ * @throws {UsageError} for options that exclude each other
+ */
+export function foundsPrivateSwarm(flags: NewSwarmFlags): boolean {
+  const { join: joined = [], bootstrap = [], listen = [], lan = false } = flags
+  if (flags.private === true && flags.open === true)
+    throw new UsageError('--private and --open exclude each other')
+  if ((flags.private === true || flags.open === true) && joined.length > 0)
+    throw new UsageError(
+      '--private and --open are chosen when a swarm is created; leave them out with --join',
+    )
+  if (flags.private === true && bootstrap.length > 0)
+    throw new UsageError('a private swarm is in no public directory: leave out --bootstrap, and invite peers')
+  if (flags.private === true) return true
+  return flags.open !== true && joined.length + bootstrap.length === 0 && !lan && listen.some(isFar)
+}
+
+const isFar = (address: string): boolean => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address)
+
+/** The flags of a command with the invite that was given as a word. @throws {UsageError} for a word that is none */
+export function withInvite<Flags extends { readonly join?: string[] }>(
+  code: string | undefined,
+  flags: Flags,
+): Flags {
+  if (code === undefined) return flags
+  if (!isInviteCode(code))
+    throw new UsageError(`'${code}' is no invite: it begins with shoal1, and shoal invite prints it`)
+  return { ...flags, join: [...(flags.join ?? []), code] }
+}
+
+/** Whether a data directory belongs to a member of a private swarm, which needs no invite again. */
+export const isMemberFolder = (dataFolder: string): boolean => existsSync(join(dataFolder, 'swarm.json'))

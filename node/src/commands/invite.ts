@@ -1,0 +1,101 @@
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { roles, type Role } from '@shoal/trust'
+import { renderUnicodeCompact } from 'uqr'
+import { inContext, type CommandContext } from '../cli/context.ts'
+import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
+import { parseDuration, parseWhole } from '../cli/parse.ts'
+import { askNode } from '../control/ask-node.ts'
+import type { InviteReport, NewInvite } from '../swarm-port.ts'
+
+interface InviteFlags extends CommonFlags {
+  readonly role: Role
+  readonly uses: number
+  readonly expires: number
+}
+
+export function addInviteCommand(program: Command): void {
+  const command = program
+    .command('invite')
+    .description(
+      'let another machine into the private swarm of the node that runs here: a code, a link and a QR code',
+    )
+    .addOption(
+      new Option('--role <ROLE>', 'node = serves blocks and may invite clients; client = only asks the swarm')
+        .choices(roles.filter((role) => role !== 'admin'))
+        .default('node'),
+    )
+    .option('--uses <N>', 'how many machines it admits', parseWhole(1, 1000), 1)
+    .option('--expires <TIME>', 'for how long it is valid, such as 30m, 12h or 7d', parseDuration, 7 * 86_400)
+  addCommonOptions(command).action(invite)
+  addExamples(command, [
+    'shoal invite                       # for one machine that serves; it runs shoal up CODE',
+    'shoal invite --role client --uses 5 --expires 1d',
+    'shoal invite list                  # who used which invite, and when',
+    'shoal invite revoke 1f9c03aa',
+  ])
+  addCommonOptions(command.command('list').description('all invites of this node, and who used them')).action(
+    (_flags: CommonFlags, child: Command) => list(child.optsWithGlobals()),
+  )
+  addCommonOptions(
+    command
+      .command('revoke')
+      .description('end an invite; whoever has used it stays a member (shoal grants revoke)')
+      .argument('<ID>', 'as shoal invite list prints it', parseInviteId),
+  ).action((id: string, _flags: CommonFlags, child: Command) => revoke(id, child.optsWithGlobals()))
+}
+
+function parseInviteId(value: string): string {
+  if (!/^[0-9a-f]{8}$/.test(value))
+    throw new InvalidArgumentError('It should be the eight digits that shoal invite list prints.')
+  return value
+}
+
+const withNode = (
+  flags: CommonFlags,
+  action: (context: CommandContext, ask: (request: object) => Promise<unknown>) => Promise<void>,
+): Promise<void> =>
+  inContext(flags, { logLevel: 'warn', logFile: false }, (context) =>
+    action(context, (request) => askNode(context.dataFolder, { ...request }, context.signal)),
+  )
+
+async function invite(flags: InviteFlags): Promise<void> {
+  const { role, uses, expires: seconds } = flags
+  await withNode(flags, async ({ output }, ask) => {
+    const made = (await ask({ act: 'invite', role, uses, seconds })) as NewInvite
+    const machines = uses === 1 ? 'one machine' : `${uses} machines`
+    output.line(`${renderUnicodeCompact(made.link)}\n`)
+    output.line(`An invite for ${machines} as ${role}, valid until ${made.expires}. There:\n`)
+    output.line(`  npx shoal ${role === 'client' ? 'chat' : 'up'} ${made.code}\n`)
+    output.line(`Link: ${made.link}`)
+    output.line(
+      `Whoever has the code may use it: send it as you would a password. End it with shoal invite revoke ${made.id}`,
+    )
+    output.result(made)
+  })
+}
+
+async function list(flags: CommonFlags): Promise<void> {
+  await withNode(flags, async ({ output }, ask) => {
+    const result = (await ask({ act: 'invites' })) as { readonly invites: readonly InviteReport[] }
+    if (result.invites.length === 0) output.line('No invites yet: make one with shoal invite')
+    for (const each of result.invites) {
+      output.line(
+        `${each.id}  ${each.role}  ${each.state}  ${each.used.length} of ${each.uses} used  until ${each.expires}`,
+      )
+      for (const { peer, at } of each.used) output.line(`          used by ${peer} at ${at}`)
+      for (const { peer, at } of each.refused)
+        output.line(`          REFUSED: ${peer} came too late, at ${at}`)
+    }
+    output.result(result)
+  })
+}
+
+async function revoke(id: string, flags: CommonFlags): Promise<void> {
+  await withNode(flags, async ({ output }, ask) => {
+    const report = (await ask({ act: 'revoke-invite', id })) as InviteReport
+    output.line(`Invite ${id} is revoked.`)
+    for (const { peer } of report.used)
+      output.line(`${peer} has used it and stays a member; put it out with shoal grants revoke ${peer}`)
+    output.result(report)
+  })
+}

@@ -1,0 +1,93 @@
+import type { Random } from '@shoal/host'
+import {
+  addInvite,
+  fromHex,
+  inviteDoor,
+  inviteState,
+  limits,
+  revokeInvite,
+  useInvite,
+  type Door,
+  type Invite,
+  type InviteWish,
+  type RefusalCode,
+} from '@shoal/trust'
+import type { SwarmFiles } from './swarm-files.ts'
+
+export interface IssuedInvitesDependencies {
+  readonly files: Pick<SwarmFiles, 'invites' | 'saveInvites'>
+  readonly random: Random
+  readonly nowSeconds: () => number
+  /** The open doors have changed. */
+  readonly onChange: () => void
+}
+
+/** The invites that this peer has issued. Each open one is a door of this peer. */
+export class IssuedInvites {
+  readonly #dependencies: IssuedInvitesDependencies
+  #book: readonly Invite[]
+
+  constructor(dependencies: IssuedInvitesDependencies) {
+    this.#dependencies = dependencies
+    this.#book = dependencies.files.invites()
+  }
+
+  list(): readonly Invite[] {
+    return this.#book
+  }
+
+  /**
+   * Doors of the invites whose key is still looked at: ended ones too, until they expire, so that a peer that comes too late
+   * hears why, and its attempt is seen.
+   */
+  doors(): readonly Door[] {
+    const nowSeconds = this.#dependencies.nowSeconds()
+    return this.#book
+      .filter(({ expires }) => nowSeconds <= expires + limits.clockErrorSeconds)
+      .slice(-limits.maxOpenInvites)
+      .map(({ key }) => inviteDoor(fromHex(key)))
+  }
+
+  /** The invite whose door has a tag. */
+  byTag(tag: string): Invite | undefined {
+    return this.#book.find(({ key }) => inviteDoor(fromHex(key)).tag === tag)
+  }
+
+  /** @throws {ShoalError} `limit-exceeded`, `bad-request` */
+  issue(wish: InviteWish): Invite {
+    const { random, nowSeconds } = this.#dependencies
+    const { book, invite } = addInvite(this.#book, random.bytes(limits.secretBytes), wish, nowSeconds())
+    this.#keep(book)
+    return invite
+  }
+
+  /** Remembers that a peer came with an invite. @returns why it is refused; null when it may come in */
+  use(used: Invite, peer: string): RefusalCode | null {
+    const { invite, refusal } = useInvite(used, peer, this.#dependencies.nowSeconds())
+    this.#replace(invite)
+    return refusal
+  }
+
+  /** @returns the invite; undefined when there is none of this id */
+  revoke(id: string): Invite | undefined {
+    const found = this.#book.find((invite) => invite.id === id)
+    if (found === undefined) return undefined
+    const invite = revokeInvite(found, this.#dependencies.nowSeconds())
+    this.#replace(invite)
+    return invite
+  }
+
+  state(invite: Invite): ReturnType<typeof inviteState> {
+    return inviteState(invite, this.#dependencies.nowSeconds())
+  }
+
+  #replace(invite: Invite): void {
+    this.#keep(this.#book.map((each) => (each.id === invite.id ? invite : each)))
+  }
+
+  #keep(book: readonly Invite[]): void {
+    this.#book = book
+    this.#dependencies.files.saveInvites(book)
+    this.#dependencies.onChange()
+  }
+}

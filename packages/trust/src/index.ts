@@ -1,0 +1,45 @@
+/**
+ * Who may do what in a swarm: signed grants, the first frames of a connection, invites. Pure functions over bytes; keys
+ * sign and verify through functions of the caller, and time is an argument.
+ *
+ * Reading order: `roles.ts`, `grant.ts`, `chain.ts` (what a grant proves), `admit.ts` (the frames), `door.ts` (what a secret
+ * does to the encryption), `invite.ts` (the code), `invite-book.ts` (what its issuer keeps).
+ *
+ * @example
+ * const swarm = swarmIdOf(rootKey)
+ * const grant = await signGrant({ swarm, subject, role: 'node', serial, from, until, issuer: rootKey }, sign)
+ * const { role } = await judgeChain([grant], { swarm, subject, nowSeconds, isRevoked: () => false }, verify)
+ */
+export { addressOf, placeOf, type Place } from './address.ts'
+export {
+  decodeAdmit,
+  decodeAnswer,
+  encodeAdmit,
+  encodeRefused,
+  encodeWelcome,
+  type Admit,
+  type Answer,
+  type Gift,
+  type Refused,
+  type SwarmSecret,
+  type Welcome,
+} from './admit.ts'
+export { fromHex, sameBytes, swarmIdOf, toHex } from './bytes.ts'
+export { judgeChain, type ChainRules, type Standing } from './chain.ts'
+export { inviteDoor, swarmDoor, type Door } from './door.ts'
+export { readGrant, signGrant, type Grant, type Sign, type Verify } from './grant.ts'
+export { decodeInvite, encodeInvite, isInviteCode, linkStart, type InviteCode } from './invite.ts'
+export {
+  addInvite,
+  inviteIdOf,
+  inviteState,
+  revokeInvite,
+  useInvite,
+  type Invite,
+  type InviteState,
+  type InviteUse,
+  type InviteWish,
+} from './invite-book.ts'
+export { limits } from './limits.ts'
+export { Refusal, refusalCodes, refusalSentences, type RefusalCode } from './refusal.ts'
+export { includesRole, isRole, maySign, roles, type Role } from './roles.ts'

@@ -1,0 +1,39 @@
+/** What a peer can make this package read or keep, each with its reason. */
+export const limits = {
+  /** One frame of admission: four grants of 176 bytes and a gift of the same size, with room for later fields. */
+  maxFrameBytes: 2048,
+  /** One grant: 64 bytes of signature, three keys or ids, and four numbers are 176 bytes. */
+  maxGrantBytes: 256,
+  /** A command's own key, signed by a client, signed by a node, signed by an admin, signed by the root key. */
+  maxChain: 4,
+  /** Wall clocks of machines that set their own time are seconds off; those of badly kept ones hours. */
+  clockErrorSeconds: 24 * 3600,
+  /** A grant's usual term. Whoever is parted from all admins for so long has to be invited again. */
+  grantSeconds: 30 * 24 * 3600,
+  /** Secrets that a swarm accepts at once: the present one and the one before. */
+  maxSecrets: 2,
+  /** The secret before the present one is accepted for so long: every member has started anew or met another by then. */
+  formerSecretSeconds: 7 * 24 * 3600,
+  /** Bytes of a swarm's secret and of an invite's key: 128 bits cannot be guessed. */
+  secretBytes: 16,
+  swarmIdBytes: 16,
+  serialBytes: 8,
+  keyBytes: 32,
+  signatureBytes: 64,
+  /** Addresses of one family in an invite: a few interfaces, and a code that still fits a QR code that a camera reads. */
+  maxInviteAddresses: 4,
+  /** Longest text of an invite: eight addresses make 134 bytes, and so 230 characters. */
+  maxInviteCharacters: 256,
+  /** Invites that are open at once: each is one more way to encrypt a connection that every newcomer may name. */
+  maxOpenInvites: 64,
+  /** Invites that are remembered, ended ones included, so that their use stays visible. */
+  maxKnownInvites: 1024,
+  /** Peers that one invite may admit. */
+  maxInviteUses: 1000,
+  /** Refused attempts that are remembered for one invite: the first ones tell enough. */
+  maxInviteAttempts: 16,
+  /** Longest term of an invite. */
+  maxInviteSeconds: 365 * 24 * 3600,
+  /** Grants have whole seconds since 1970 in 32 bits, as the code of an invite has. */
+  maxSeconds: 0xffff_ffff,
+} as const
