@@ -215,6 +215,24 @@ describe('joining', () => {
     ).rejects.toThrow(TypeError)
   })
 
+  test('a peer whose manifest drips is given up at the first short piece', async () => {
+    const dripping = network.createTransport('dripping')
+    serveHello({ transport: dripping, clock, logger: silentLogger }, () => described)
+    let pieces = 0
+    serveBlobs(
+      dripping,
+      {
+        size: () => manifest.bytes.byteLength,
+        read: async (_blob, offset) => ((pieces += 1), manifest.bytes.subarray(offset, offset + 1)),
+      },
+      silentLogger,
+      clock,
+    )
+    const joined = await learn([dripping.addresses()[0]!, peer('here', () => described)])
+    expect(joined).toMatchObject({ peer: 'here' })
+    expect(pieces).toBeLessThanOrEqual(2)
+  })
+
   test("a damaged manifest is its sender's fault: the next one is asked", async () => {
     const liar = network.createTransport('liar')
     serveHello({ transport: liar, clock, logger: silentLogger }, () => described)
