@@ -73,7 +73,7 @@ function addChecks(app: Hono, metrics: ApiMetrics, rules: AccessRules): void {
     checkOrigin(context.req.raw.headers, rules)
     await next()
   })
-  for (const path of ['/v1/*', '/swarm', '/metrics']) {
+  for (const path of ['/v1/*', '/swarm', '/audit', '/metrics']) {
     app.use(path, async (context, next) => {
       checkKey(context.req.raw.headers, rules)
       await next()
@@ -96,6 +96,7 @@ const knownRoutes = new Set([
   '/healthz',
   '/metrics',
   '/swarm',
+  '/audit',
   '/v1/models',
   '/v1/chat/completions',
   '/v1/completions',
@@ -122,6 +123,11 @@ function addViews(app: Hono, metrics: ApiMetrics, service: Service): void {
   app.get('/swarm', () => {
     const engine = engineOf(service)
     return Response.json(service.status() ?? statusWithoutSwarm(engine))
+  })
+  app.get('/audit', () => {
+    const report = service.audits()
+    if (report === null) throw new ApiError(404, 'nothing is audited here: there is no swarm')
+    return Response.json(report)
   })
   app.get('/v1/models', () => Response.json({ object: 'list', data: [describeModel(engineOf(service))] }))
   app.get('/v1/models/:model{.+}', (context) => {

@@ -1,4 +1,4 @@
-import type { Engine, Progress, SwarmStatus } from '@shoal/swarm'
+import type { AuditReport, Engine, Progress, SwarmStatus } from '@shoal/swarm'
 import { ApiError } from './errors.ts'
 import { apiLimits } from './limits.ts'
 
@@ -7,22 +7,31 @@ export interface Service {
   /** Null while loading. */
   engine(): Engine | null
   status(): SwarmStatus | null
+  /** Null where nothing is audited: while loading, and without a swarm. */
+  audits(): AuditReport | null
   /** Why there is no engine yet. */
   progress(): Progress | null
+}
+
+interface ReadyParts {
+  readonly engine: Engine
+  status(): SwarmStatus | null
+  audits?(): AuditReport | null
 }
 
 /** A service that a command fills in as it gets further. */
 export interface LoadingService extends Service {
   onProgress(progress: Progress): void
-  ready(parts: { engine: Engine; status(): SwarmStatus | null }): void
+  ready(parts: ReadyParts): void
 }
 
 export function createLoadingService(): LoadingService {
-  let parts: { engine: Engine; status(): SwarmStatus | null } | null = null
+  let parts: ReadyParts | null = null
   let progress: Progress | null = null
   return {
     engine: () => parts?.engine ?? null,
     status: () => parts?.status() ?? null,
+    audits: () => parts?.audits?.() ?? null,
     progress: () => progress,
     onProgress: (next) => {
       progress = next

@@ -1,20 +1,23 @@
-import type { Engine, Progress, SwarmStatus } from '@shoal/swarm'
+import type { AuditReport, Engine, Progress, SwarmStatus } from '@shoal/swarm'
 import type { ClientOptions, SwarmFunctions } from '../swarm-port.ts'
 import { ShoalError, timeLimit } from '@shoal/host'
 import { threadsOf, type CommandContext } from './context.ts'
-import type { JoinFlags, ModelFlags } from './options.ts'
+import type { AuditKind, JoinFlags, ModelFlags } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface OpenedEngine {
   readonly engine: Engine
   /** Null when the engine computes in this process. */
   status(): SwarmStatus | null
+  /** Null when the engine computes in this process. */
+  audits(): AuditReport | null
   close(): Promise<void>
 }
 
 export interface EngineFlags extends ModelFlags, JoinFlags {
   readonly local?: boolean
   readonly placement?: string
+  readonly audit?: AuditKind
 }
 
 /** Checks options that exclude or need each other, before anything is opened. @throws {UsageError} */
@@ -63,7 +66,7 @@ export async function openEngine(
       ...(weights !== undefined && { weights }),
       ...(kv !== undefined && { kv }),
     })
-    return { engine, status: () => null, close: () => engine.close() }
+    return { engine, status: () => null, audits: () => null, close: () => engine.close() }
   }
   const options: ClientOptions = {
     ...common,
@@ -71,6 +74,7 @@ export async function openEngine(
     ...(manifest !== undefined && { manifestId: manifest }),
     ...(model !== undefined && { model }),
     ...(weights !== undefined && { weights }),
+    audits: { reruns: flags.audit === 'reruns' },
   }
   const peer = await swarm.connectClient(context, options)
   try {
@@ -81,7 +85,12 @@ export async function openEngine(
       context.signal,
     )
     await peer.whenCovered(limit.signal).finally(() => limit.clear())
-    return { engine: await peer.engine(), status: () => peer.status(), close: () => peer.close() }
+    return {
+      engine: await peer.engine(),
+      status: () => peer.status(),
+      audits: () => peer.audits(),
+      close: () => peer.close(),
+    }
   } catch (error) {
     await peer.close()
     throw error

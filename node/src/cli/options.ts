@@ -111,12 +111,26 @@ export function addStartedOptions(command: Command): Command {
     )
 }
 
+export type AuditKind = 'receipts' | 'reruns'
+
+export function addAuditOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--audit <KIND>',
+      'receipts: stages sign what they computed; reruns: other peers also compute some finished answers again, and so see their hidden states',
+    )
+      .choices(['receipts', 'reruns'])
+      .default('receipts'),
+  )
+}
+
 export interface PlacementFlags {
+  readonly audit?: AuditKind
   readonly placement: string
 }
 
 export function addPlacementOption(command: Command): Command {
-  return command.addOption(
+  return addAuditOption(command).addOption(
     new Option(
       '--placement <KIND>',
       'where embedding and head are computed: private = in this process, so that no peer sees text',

@@ -84,6 +84,11 @@ export function swarmPicture(status: SwarmStatus): string[] {
     `  ${'all'.padEnd(8)}  ${(missing.length === 0 ? colours.green : colours.red)(bar)}  ${coverage}`,
     ...copiesText(status),
     ...problems,
+    ...(status.bans ?? []).map(({ peer, forMs }) =>
+      colours.red(
+        `  ${shortPeer(peer)} is banned for ${Math.ceil(forMs / 60_000)} more minutes: receipts prove wrong results (shoal audit)`,
+      ),
+    ),
   ]
 }
 

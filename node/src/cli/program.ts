@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { isErrorCode, messageOf, printableLines } from '@shoal/host'
+import { addAuditCommand } from '../commands/audit.ts'
 import { addBenchCommand } from '../commands/bench.ts'
 import { addBootstrapCommand } from '../commands/bootstrap.ts'
 import { addChatCommand } from '../commands/chat.ts'
@@ -28,6 +29,7 @@ const commands = [
   addServeCommand,
   addStatusCommand,
   addInviteCommand,
+  addAuditCommand,
   addPlanCommand,
   addSimCommand,
   addSwarmCommand,

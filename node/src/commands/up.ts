@@ -1,25 +1,25 @@
 import { Option, type Command } from 'commander'
 import { ShoalError, timeLimit, untilAborted } from '@shoal/host'
-import { availableMemoryBytes, dataDirectory, formatBytes, machineIdentity } from '@shoal/host/node'
-import { formatProfile, unitBytes } from '@shoal/model'
+import { availableMemoryBytes, dataDirectory, machineIdentity } from '@shoal/host/node'
 import type { SwarmEvent } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
 import type { ApiServer } from '../api/server.ts'
+import { announceNode } from '../cli/announce-node.ts'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
-import { joinCommand } from '../cli/join-command.ts'
 import { controlOf } from '../control/handle.ts'
 import { serveControl } from '../control/server.ts'
 import { readDialInstead } from '../shape/dial-file.ts'
 import { publishAddresses } from '../cli/local-node.ts'
 import {
   addApiOptions,
+  addAuditOption,
   addCommonOptions,
   addExamples,
   addJoinOption,
   addModelOptions,
   addStartedOptions,
 } from '../cli/options.ts'
-import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
+import type { ApiFlags, AuditKind, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
 import { parseAddress, parseBlocks, parseDiskSize, parseMemory, parseSpeeds } from '../cli/parse.ts'
 import {
   addPrivacyOptions,
@@ -47,6 +47,7 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, S
   readonly rank?: string[]
   readonly spare?: string[]
   readonly split?: number[]
+  readonly audit?: AuditKind
 }
 
 /** Default share of the free memory: the rest stays for the system, the user and this program's buffers. */
@@ -120,6 +121,7 @@ export function addUpCommand(program: Command): void {
       'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)',
       parseSpeeds,
     )
+  addAuditOption(command)
   addStartedOptions(command)
   addApiOptions(command)
   addCommonOptions(command).action(up)
@@ -192,7 +194,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       handle: controlOf(node),
     })
     closing.push(endControl)
-    announce(context, node, server)
+    announceNode(context, node, server)
     onEvent = (event) => {
       context.output.event(event)
       const { event: name, ...fields } = event
@@ -201,7 +203,11 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
     early.splice(0).forEach(onEvent)
     if (server !== null) {
       const serving = node
-      service.ready({ engine: await serving.engine(), status: () => serving.status() })
+      service.ready({
+        engine: await serving.engine(),
+        status: () => serving.status(),
+        audits: () => serving.audits(),
+      })
     }
     await untilAborted(context.signal)
     context.output.line('leaving …')
@@ -248,51 +254,6 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     }),
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.kv !== undefined && { kv: flags.kv }),
+    audits: { reruns: flags.audit === 'reruns' },
   }
-}
-
-/** Prints the node's identity, and the exact command with which another machine joins. */
-function announce({ output }: CommandContext, node: ServingPeer, server: ApiServer | null): void {
-  const { manifest, id } = node.manifest
-  const profile = formatProfile(manifest.profile)
-  const addrs = node.addresses()
-  const blocks = node.blocks()
-  output.event({
-    event: 'ready',
-    peerId: node.peerId,
-    addrs,
-    model: manifest.name,
-    manifest: id,
-    profile,
-    numericClass: node.numericClass,
-    blocks,
-    api: server?.url ?? null,
-  })
-  output.line(
-    `${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`,
-  )
-  const self = node.status().peers.find((peer) => peer.self)
-  if (self !== undefined) {
-    const blockBytes = unitBytes(manifest.config, manifest.profile, 'block-0')
-    const short = blocks === null && self.memoryBytes < blockBytes
-    output.line(
-      `memory ${formatBytes(self.memoryBytes)}${short ? `: too little for one block of ${formatBytes(blockBytes)}; give more with --memory` : ''}`,
-    )
-  }
-  if (server !== null) output.line(`API and dashboard: ${server.url}`)
-  announceWay(output, node, addrs)
-}
-
-/** How others join: by an invite, or by the address alone, where everybody may. */
-function announceWay(output: CommandContext['output'], node: ServingPeer, addrs: readonly string[]): void {
-  const { privateSwarm } = node
-  if (privateSwarm === null) {
-    output.line('This swarm is open: whoever reaches this address may join it and use it.')
-    output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)
-    return
-  }
-  output.line(
-    `This swarm is private. This node is a member (${privateSwarm.role}) until ${privateSwarm.until}.`,
-  )
-  output.line('\nTo let another machine in, in another terminal:\n  npx shoal invite\n')
 }

@@ -29,6 +29,7 @@ export {
   peerIdOfRawKey,
   rawKeyOf,
   signerOf,
+  verifySignature,
   verifyWithKey,
 } from './libp2p/keys.ts'
 export type { Libp2pTransport } from './libp2p/transport-parts.ts'

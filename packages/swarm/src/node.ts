@@ -5,6 +5,9 @@
  * const engine = await openLocalEngine({ clock: systemClock, random: systemRandom, logger }, { model: 'demo', dataFolder, threads: 1 })
  * for await (const event of engine.generate({ promptIds, maxTokens: 64, sampling: engine.defaultSampling })) …
  */
+export type { AuditOptions } from './audit/audit-desk.ts'
+export { auditReport, checkEvidence } from './audit/report.ts'
+export { verifySignature } from '@shoal/network'
 export { openLocalEngine, type LocalEngineOptions } from './generation/local-engine.ts'
 export { connectClient, type ClientOptions, type ClientPeer } from './peer/connect-client.ts'
 export { startBootstrap, type BootstrapOptions, type BootstrapPeer } from './peer/start-bootstrap.ts'

@@ -1,5 +1,5 @@
 import type { IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
-import type { AuditDesk } from './audit/audit-desk.ts'
+import type { AuditReport } from './audit/report.ts'
 import type { PeerTransfer } from './trust/reputation.ts'
 
 /** One generation, from token ids to token ids. Text is added when the model has a tokenizer. */
@@ -193,7 +193,7 @@ export interface SwarmPeer {
   readonly manifest: IdentifiedManifest
   status(): SwarmStatus
   /** Receipts, audits, and the evidence that convicted peers. */
-  readonly audits: Pick<AuditDesk, 'status' | 'take'>
+  audits(): AuditReport
   /** The engine, made at the first call: it loads embedding and head and keeps them. */
   engine(): Promise<Engine>
   /** Resolves when live peers hold every block. */

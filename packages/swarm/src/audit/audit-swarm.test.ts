@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { decodeEvidence, encodeEvidence, encodeEvidenceFrame, protocols } from '@shoal/protocol'
 import { createAuditWorld, oneUlp, type AuditPeer, type AuditWorld } from '../testing/audit-world.ts'
+import { auditReport, checkEvidence } from './report.ts'
 import { convict } from './verdict.ts'
 
 const guilty = (node: AuditPeer): string[] => [...node.reputation.banned().keys()].sort()
@@ -60,6 +61,13 @@ test('evidence convicts by its bytes alone, and changed evidence convicts nobody
     transport.verify(peer, bytes, signature)
   const read = decodeEvidence(encodeEvidence(evidence!))
   expect((await convict(read, verify))?.guilty).toMatchObject({ peer: 'liar', start: 0, end: 3 })
+  const [reported] = auditReport(client.desk.status()).evidence
+  expect(await checkEvidence(reported!, verify)).toMatchObject({
+    guilty: 'liar',
+    blocks: [0, 3],
+    position: 8,
+  })
+  expect(await checkEvidence(reported!.slice(2), verify)).toMatchObject({ guilty: null })
   // The liar's own receipt in the place of the accused, and the other way round: no order of them convicts somebody else.
   const [own, other, ...arbiters] = read.receipts
   for (const receipts of [

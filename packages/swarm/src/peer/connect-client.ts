@@ -2,6 +2,7 @@ import type { SystemDependencies } from '@shoal/host'
 import { createMembership, membershipProfiles } from '@shoal/membership'
 import { createDevice, type Device } from '@shoal/runtime'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
+import { auditReport } from '../audit/report.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
@@ -91,7 +92,7 @@ async function connect(
     manifest,
     status: () =>
       figures.addTo({ ...view.status(), transfers: store.transfers(), bans: audits.status().bans }),
-    audits,
+    audits: () => auditReport(audits.status()),
     searchDirectory: (signal) => figures.searchDirectory(signal),
     askMembers: (signal) => figures.askMembers(signal),
     engine: () => engine.get(),

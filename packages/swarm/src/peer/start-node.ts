@@ -12,6 +12,7 @@ import { createMember, type Member } from './member.ts'
 import { createDiskCopies } from '../placement/copies/disk-copies.ts'
 import type { SpanKeeper } from '../placement/span-keeper.ts'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
+import { auditReport } from '../audit/report.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmEvent, SwarmPeer } from '../types.ts'
 import { createStepSpeed } from '../measuring/step-speed.ts'
@@ -215,7 +216,7 @@ function servingPeer(
       directory: { ...directory.stats(), providers: publisher.providers() },
       bans: audits.status().bans,
     }),
-    audits,
+    audits: () => auditReport(audits.status()),
     engine: () => engine.get(),
     whenCovered: (ended) => view.whenCovered(ended),
     whenKnown: (ended) => view.whenKnown(ended),

@@ -1,0 +1,52 @@
+import { formatBytes } from '@shoal/host/node'
+import { formatProfile, unitBytes } from '@shoal/model'
+import type { ApiServer } from '../api/server.ts'
+import type { ServingPeer } from '../swarm-port.ts'
+import type { CommandContext } from './context.ts'
+import { joinCommand } from './join-command.ts'
+
+/** Prints the node's identity, and the exact command with which another machine joins. */
+export function announceNode({ output }: CommandContext, node: ServingPeer, server: ApiServer | null): void {
+  const { manifest, id } = node.manifest
+  const profile = formatProfile(manifest.profile)
+  const addrs = node.addresses()
+  const blocks = node.blocks()
+  output.event({
+    event: 'ready',
+    peerId: node.peerId,
+    addrs,
+    model: manifest.name,
+    manifest: id,
+    profile,
+    numericClass: node.numericClass,
+    blocks,
+    api: server?.url ?? null,
+  })
+  output.line(
+    `${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`,
+  )
+  const self = node.status().peers.find((peer) => peer.self)
+  if (self !== undefined) {
+    const blockBytes = unitBytes(manifest.config, manifest.profile, 'block-0')
+    const short = blocks === null && self.memoryBytes < blockBytes
+    output.line(
+      `memory ${formatBytes(self.memoryBytes)}${short ? `: too little for one block of ${formatBytes(blockBytes)}; give more with --memory` : ''}`,
+    )
+  }
+  if (server !== null) output.line(`API and dashboard: ${server.url}`)
+  announceWay(output, node, addrs)
+}
+
+/** How others join: by an invite, or by the address alone, where everybody may. */
+function announceWay(output: CommandContext['output'], node: ServingPeer, addrs: readonly string[]): void {
+  const { privateSwarm } = node
+  if (privateSwarm === null) {
+    output.line('This swarm is open: whoever reaches this address may join it and use it.')
+    output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)
+    return
+  }
+  output.line(
+    `This swarm is private. This node is a member (${privateSwarm.role}) until ${privateSwarm.until}.`,
+  )
+  output.line('\nTo let another machine in, in another terminal:\n  npx shoal invite\n')
+}
