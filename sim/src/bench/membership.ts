@@ -1,6 +1,6 @@
 import { describeMachine } from './machine.ts'
 import { documentAfter } from './membership/document-bytes.ts'
-import { bytesAtRest, detectionMs, healMs } from './membership/traffic.ts'
+import { bytesAtRest, detectionMs, framingBytes, healMs } from './membership/traffic.ts'
 import { medians, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 import { turnOfEventLoop } from '../turn.ts'
@@ -22,6 +22,7 @@ export async function benchMembership(settings: BenchSettings): Promise<BenchRep
   }
   // One round each, since these vary little and take long.
   await say('bytesPerPeerPerSecond64', await bytesAtRest(1, 64))
+  await say('bytesPerPeerPerSecond128', await bytesAtRest(1, 128))
   const figures = await documentAfter(100_000, 100, 1000)
   await say('documentBytes', figures.lastBytes)
   await say('documentBytesFirst', figures.firstBytes)
@@ -41,7 +42,7 @@ export async function benchMembership(settings: BenchSettings): Promise<BenchRep
     samples,
     median: medians(samples),
     notes: [
-      'memory network and virtual time: frames are counted without encryption and TCP, and no processor makes anybody late',
+      `memory network and virtual time: ${framingBytes} bytes are added to each frame for encryption and TCP/IP, pings are not counted, and no processor makes anybody late`,
       'detectionMs: a killed peer, whose connections break, until all of 15 hold it dead; detectionMsSilent: one that falls silent, which its lease decides',
       'healMs: 8 + 8 peers apart for 20 s, until all hold all alive in one snapshot; nearly all of it is the wait for the next turn',
       'documentBytes: the words that a reader keeps, with all checks, without a network in between; 20 links in each record, one of which changes with each word',

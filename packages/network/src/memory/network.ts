@@ -38,6 +38,8 @@ export interface MemoryNetwork {
   kill(peerId: string): void
   /** Bytes of frames sent from one peer to another so far. */
   sentBytes(from: string, to: string): number
+  /** Frames sent from one peer to another so far. */
+  sentFrames(from: string, to: string): number
   /** What is on its way between two peers now, in both directions: frames, and the credit that goes back for them. */
   underWay(a: string, b: string): number
 }
@@ -63,6 +65,7 @@ export class MemorySwitch implements MemoryNetwork {
   readonly #connections = new Map<string, MemoryConnection>()
   readonly #keys = new Map<string, Uint8Array>()
   readonly #sentBytes = new Map<string, number>()
+  readonly #sentFrames = new Map<string, number>()
   readonly #directories = new Map<string, MemoryDirectory>()
 
   constructor(options: MemoryNetworkOptions) {
@@ -119,6 +122,10 @@ export class MemorySwitch implements MemoryNetwork {
 
   sentBytes(from: string, to: string): number {
     return this.#sentBytes.get(`${from} ${to}`) ?? 0
+  }
+
+  sentFrames(from: string, to: string): number {
+    return this.#sentFrames.get(`${from} ${to}`) ?? 0
   }
 
   underWay(a: string, b: string): number {
@@ -216,7 +223,10 @@ export class MemorySwitch implements MemoryNetwork {
 
   #delayMs(from: string, to: string, bytes: number): number {
     const direction = `${from} ${to}`
-    if (bytes > 0) this.#sentBytes.set(direction, this.sentBytes(from, to) + bytes)
+    if (bytes > 0) {
+      this.#sentBytes.set(direction, this.sentBytes(from, to) + bytes)
+      this.#sentFrames.set(direction, this.sentFrames(from, to) + 1)
+    }
     const shape = this.#shapeOf?.(from, to) ?? this.#shape
     const latencyMs = this.#linkLatencyMs.get(linkOf(from, to))
     let delays = this.#delays.get(direction)
