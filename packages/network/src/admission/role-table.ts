@@ -11,6 +11,8 @@ const leastRoles: Readonly<Record<string, Role>> = {
   [protocols.blobs]: 'client',
   [protocols.session]: 'client',
   [protocols.direct]: 'client',
+  // Evidence is checked by whoever receives it; a client that was lied to may tell the members.
+  [protocols.audit]: 'client',
   [protocols.group]: 'node',
 }
 
