@@ -42,6 +42,7 @@ export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, S
   readonly sessionMemory?: number
   readonly spareDisk?: number
   readonly device: string
+  readonly compute?: 'thread' | 'process'
   readonly blocks?: [number, number]
   readonly groups?: boolean
   readonly rank?: string[]
@@ -101,6 +102,12 @@ export function addUpCommand(program: Command): void {
         .choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml'])
         .default('auto'),
     )
+    .addOption(
+      new Option(
+        '--compute <PLACE>',
+        'where blocks are computed: in a thread of this process, or in a process of their own, whose crash the node survives (default: process for large models, thread for small ones and groups)',
+      ).choices(['thread', 'process']),
+    )
     .option('--blocks <START:END>', 'serve exactly these blocks, in place of those of the plan', parseBlocks)
     .option(
       '--groups',
@@ -148,6 +155,8 @@ function checkUpFlags(flags: UpFlags, isMember: boolean): void {
     throw new UsageError(
       '--groups follows the plan, while --rank and --blocks override it: leave out one of them',
     )
+  if (flags.compute === 'process' && (flags.groups === true || flags.rank !== undefined))
+    throw new UsageError('groups share memory with what computes: leave out --compute process')
   if (flags.device !== 'auto' && flags.device !== 'cpu')
     throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   checkApiFlags(flags)
@@ -245,6 +254,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     ...(flags.announce !== undefined && { announce: flags.announce }),
     ...(flags.dialInstead !== undefined && { dialInstead: readDialInstead(flags.dialInstead) }),
     ...(flags.groups === true && { machine: flags.machine ?? machineIdentity() }),
+    ...(flags.compute !== undefined && { compute: flags.compute }),
     ...(flags.slowdown !== undefined && { slowdown: flags.slowdown }),
     ...(flags.model !== undefined && { model: flags.model }),
     ...(flags.manifest !== undefined && { manifestId: flags.manifest }),

@@ -34,7 +34,10 @@ export interface BlockRunner {
   readonly numericClass?: string
   /** Number of peers that compute together; one when absent. */
   readonly ranks?: number
-  /** Aborted once the runner can never compute again although its device can: a group that has lost a rank. */
+  /**
+   * Aborted once the runner can never compute again although its device can: a group that has lost a rank, a span whose
+   * compute host has ended. The reason is an error that says so.
+   */
   readonly lost?: AbortSignal
 
   /**

@@ -25,6 +25,7 @@ export type {
   ThreadSum,
 } from './block-runner.ts'
 export { createDevice, type DeviceOptions } from './devices/create-device.ts'
+export type { ComputePlace } from './onnx/device.ts'
 export { decorateDevice, decorateHead, decorateRunner, decorateRunners } from './devices/decorate.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
 export type { TensorReader } from './tensors/tensor-reader.ts'

@@ -61,7 +61,7 @@ export async function createGroupRunner(
     range: options.range,
     hiddenSize,
     ranks: options.members.length + 1,
-    lost: led.lost,
+    lost: own.lost === undefined ? led.lost : AbortSignal.any([led.lost, own.lost]),
     head,
     get numericClass() {
       return led.numericClass

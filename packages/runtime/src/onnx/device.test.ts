@@ -132,9 +132,8 @@ test('when the compute thread dies, waiting and later calls are rejected', async
     client.call('numeric-class', null),
     client.call('load-head', { span: 1, vocabulary: null }),
   ]
-  for (const call of waiting)
-    await expect(call).rejects.toMatchObject({ code: 'compute-failed', definite: true })
-  await expect(client.call('numeric-class', null)).rejects.toMatchObject({ code: 'compute-failed' })
+  for (const call of waiting) await expect(call).rejects.toMatchObject({ code: 'not-ready', definite: true })
+  await expect(client.call('numeric-class', null)).rejects.toMatchObject({ code: 'not-ready' })
   await client.stop()
 })
 

@@ -5,7 +5,8 @@ import { noNumericClass } from '../probe/no-numeric-class.ts'
 import { checkSupported, checkVocabulary } from '../support.ts'
 import type { RowPadding } from './computers/row-padding.ts'
 import { openEmbeddingFile, type EmbeddingFile } from './embedding-file.ts'
-import { createComputeClient, type ComputeClient } from './host/compute-client.ts'
+import { startProcessHost } from './host/process-host.ts'
+import { createRestartingClient, type RestartingClient } from './host/restarting-client.ts'
 import { startThreadHost } from './host/thread-host.ts'
 import { createOnnxHead } from './runner.ts'
 import { createSpanLoading } from './span-loading.ts'
@@ -23,7 +24,17 @@ export interface OnnxDeviceOptions {
    * in which nobody compares bits.
    */
   readonly numericClass?: string
+  /**
+   * Where the engine runs. `process` keeps a crash of native code away from this process, and cannot load ranks. Default
+   * `thread`.
+   */
+  readonly compute?: ComputePlace
 }
+
+/** See {@link OnnxDeviceOptions.compute}. */
+export type ComputePlace = 'thread' | 'process'
+
+const startHost = { thread: startThreadHost, process: startProcessHost }
 
 /**
  * The CPU of this machine as a device, with one compute host that owns every onnxruntime session.
@@ -33,14 +44,14 @@ export async function createOnnxDevice(options: OnnxDeviceOptions): Promise<Devi
   const { manifest } = options.manifest
   const { folder, threads, logger } = options
   checkSupported(manifest)
-  const client = createComputeClient((listener) =>
-    startThreadHost({ manifest, folder, threads }, logger, listener),
+  const host = createRestartingClient(logger, (listener) =>
+    startHost[options.compute ?? 'thread']({ manifest, folder, threads }, logger, listener),
   )
-  let numericClass = options.numericClass ?? (await probedClass(client))
+  let numericClass = options.numericClass ?? (await probedClass(host))
   const onVerdict = (padding: RowPadding | null): void => {
     if (padding === null) numericClass = noNumericClass
   }
-  const spans = createSpanLoading(client, manifest, logger, onVerdict)
+  const spans = createSpanLoading(host, manifest, logger, onVerdict)
   let headCount = 0
   const files = new Set<EmbeddingFile>()
   return {
@@ -53,10 +64,16 @@ export async function createOnnxDevice(options: OnnxDeviceOptions): Promise<Devi
     loadRank: spans.loadRank,
     async loadHead(vocabulary) {
       checkVocabulary(vocabulary, manifest.config)
-      const id = (headCount += 1)
-      const { padding } = await client.call('load-head', { span: id, vocabulary: vocabulary ?? null })
-      onVerdict(padding)
-      return createOnnxHead(client, id, headConfig(manifest.config, vocabulary ?? null))
+      return createOnnxHead(
+        async () => {
+          const client = host.current()
+          const id = (headCount += 1)
+          const { padding } = await client.call('load-head', { span: id, vocabulary: vocabulary ?? null })
+          onVerdict(padding)
+          return { client, id }
+        },
+        headConfig(manifest.config, vocabulary ?? null),
+      )
     },
     async loadEmbedding() {
       const file = await openEmbeddingFile(manifest, folder)
@@ -66,17 +83,17 @@ export async function createOnnxDevice(options: OnnxDeviceOptions): Promise<Devi
     async close() {
       // The engine may be waiting for other ranks, and would wait for ever.
       spans.closeMailboxes()
-      await client.stop()
+      await host.stop()
       for (const file of files) await file.close()
     },
   }
 }
 
-async function probedClass(client: ComputeClient): Promise<string> {
+async function probedClass(host: RestartingClient): Promise<string> {
   try {
-    return (await client.call('numeric-class', null)).numericClass
+    return (await host.current().call('numeric-class', null)).numericClass
   } catch (error) {
-    await client.stop()
+    await host.stop()
     throw error
   }
 }

@@ -40,6 +40,9 @@ export function nativeGate(memory: SharedArrayBuffer): NativeGate {
   }
 }
 
+/** For a process of its own, which nobody ends while it computes. */
+export const openGate: NativeGate = { pass: (call) => call() }
+
 /** The side of the thread that ends the process: blocks until no native call is in progress, at most for `waitMs`. */
 export function closeGate(memory: SharedArrayBuffer, waitMs: number): void {
   const state = new Int32Array(memory)

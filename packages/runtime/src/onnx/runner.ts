@@ -32,6 +32,8 @@ export function createOnnxRunner({ client, id, span, book }: RunnerParts): Block
       }
     },
     async forward(session, position, hidden) {
+      // Before the rules: calls that failed with the host have left the session at another position.
+      client.ended.throwIfAborted()
       const accepted = book.accept(session, position, hidden.length)
       try {
         const result = await client.call('forward', { span: id, session, position, hidden: hidden.slice() })
@@ -44,11 +46,14 @@ export function createOnnxRunner({ client, id, span, book }: RunnerParts): Block
     },
     length: (session) => book.length(session),
     async truncate(session, length) {
+      client.ended.throwIfAborted()
       book.truncate(session, length)
       await client.call('truncate-session', { span: id, session, length })
     },
+    lost: client.ended,
     async close(session) {
-      if (book.close(session)) await client.call('close-session', { span: id, session })
+      if (book.close(session) && !client.ended.aborted)
+        await unlessEnded(client, client.call('close-session', { span: id, session }))
     },
     async exportKeyValues(session, window = {}) {
       book.length(session)
@@ -56,6 +61,7 @@ export function createOnnxRunner({ client, id, span, book }: RunnerParts): Block
       return keyValues
     },
     async importKeyValues(session, position, keyValues) {
+      client.ended.throwIfAborted()
       const accepted = book.acceptKeyValues(session, position, keyValues.length)
       try {
         const { keyValueBytes } = await client.call('import-session', {
@@ -73,8 +79,18 @@ export function createOnnxRunner({ client, id, span, book }: RunnerParts): Block
     memory: () => book.memory(),
     async release() {
       book.release()
-      if (!client.stopped) await client.call('release-blocks', { span: id })
+      if (client.stopped || client.ended.aborted) return
+      await unlessEnded(client, client.call('release-blocks', { span: id }))
     },
+  }
+}
+
+/** A host that ends has freed what it was told to free. */
+async function unlessEnded(client: ComputeClient, freeing: Promise<null>): Promise<void> {
+  try {
+    await freeing
+  } catch (error) {
+    if (!client.ended.aborted) throw error
   }
 }
 
@@ -95,25 +111,56 @@ export function createRankRunner(runner: BlockRunner, mailbox: Mailbox): BlockRu
   })
 }
 
-export function createOnnxHead(
-  client: ComputeClient,
-  id: SpanId,
+/** A head that is loaded, and the host that holds it. */
+export interface LoadedHead {
+  readonly client: ComputeClient
+  readonly id: SpanId
+}
+
+/**
+ * The device's side of a loaded head. It has no state, so when its host ends it is loaded again in the next one, and a call
+ * that was under way is repeated: an answer goes on with the same logits.
+ */
+export async function createOnnxHead(
+  load: () => Promise<LoadedHead>,
   { hiddenSize, vocabularySize }: Pick<ModelConfig, 'hiddenSize' | 'vocabularySize'>,
-): HeadRunner {
+): Promise<HeadRunner> {
+  let loaded = await load()
+  let reloading: Promise<LoadedHead> | null = null
+  const intact = async (): Promise<LoadedHead> => {
+    if (!loaded.client.ended.aborted || loaded.client.stopped) return loaded
+    reloading ??= load().finally(() => (reloading = null))
+    return (loaded = await reloading)
+  }
+  const compute = async (
+    hidden: Float32Array,
+    into: Float32Array<SharedArrayBuffer> | undefined,
+    mayRepeat: boolean,
+  ): Promise<Float32Array | null> => {
+    const { client, id } = await intact()
+    // An engine that shares memory writes the logits where they belong, and its result has none.
+    const shared = client.sharesMemory ? (into ?? null) : null
+    try {
+      return (await client.call('logits', { span: id, hidden: hidden.slice(), into: shared })).logits
+    } catch (error) {
+      if (!client.ended.aborted || client.stopped || !mayRepeat) throw error
+      // Once: rows that end every host must not be tried for ever.
+      return compute(hidden, into, false)
+    }
+  }
   return {
     async logits(hidden, into) {
       const values = checkRows(hidden.length, hiddenSize) * vocabularySize
       if (into !== undefined && into.length < values)
         throw new ShoalError('bad-request', `${values} logits do not fit into ${into.length} values`)
-      // An engine that shares memory writes the logits where they belong, and its result has none.
-      const shared = client.sharesMemory ? (into ?? null) : null
-      const { logits } = await client.call('logits', { span: id, hidden: hidden.slice(), into: shared })
+      const logits = await compute(hidden, into, true)
       if (into === undefined) return logits as Float32Array
       if (logits !== null) into.set(logits)
       return into.subarray(0, values)
     },
     async release() {
-      if (!client.stopped) await client.call('release-head', { span: id })
+      const { client, id } = loaded
+      if (!client.stopped && !client.ended.aborted) await client.call('release-head', { span: id })
     },
   }
 }

@@ -9,6 +9,7 @@ import { spanOf, type Span } from '../span.ts'
 import { checkRange } from '../support.ts'
 import type { RowPadding } from './computers/row-padding.ts'
 import type { ComputeClient } from './host/compute-client.ts'
+import type { RestartingClient } from './host/restarting-client.ts'
 import { createMailboxMemory, serveMailbox, type Mailbox } from './host/mailbox.ts'
 import { createOnnxRunner, createRankRunner } from './runner.ts'
 
@@ -20,7 +21,7 @@ export interface SpanLoading extends Pick<Device, 'loadBlocks' | 'loadRank'> {
 
 /** @param onVerdict called with the padding that each loaded span needs; null when no padding makes rows independent of their grouping */
 export function createSpanLoading(
-  client: ComputeClient,
+  host: RestartingClient,
   manifest: Manifest,
   logger: Logger,
   onVerdict: (padding: RowPadding | null) => void,
@@ -45,6 +46,7 @@ export function createSpanLoading(
       options.signal?.throwIfAborted()
       const span = spanOf(config, range)
       const weightBytes = residentWeightBytes(manifest, range)
+      const client = host.current()
       const book = bookOf(span, weightBytes, options)
       const id = (spanCount += 1)
       const { padding } = await freeingOnFailure(book, client.call('load-blocks', { span: id, range }))
@@ -57,6 +59,7 @@ export function createSpanLoading(
       const { share, sum } = options
       const span = shareSpan(spanOf(config, range), share)
       const weightBytes = residentSpanBytes(span, profile)
+      const client = host.current()
       const mailboxMemory = sumMemory(client, config.hiddenSize)
       const book = bookOf(span, weightBytes, options)
       const id = (spanCount += 1)
@@ -91,7 +94,10 @@ async function freeingOnFailure<Value>(book: SessionBook, loading: Promise<Value
 /** Memory for the partial sums of one call. @throws {ShoalError} `unsupported-model` where the engine shares no memory */
 function sumMemory(client: ComputeClient, hiddenSize: number): SharedArrayBuffer {
   if (!client.sharesMemory)
-    throw new ShoalError('unsupported-model', 'ranks need an engine that shares the memory of their sums')
+    throw new ShoalError(
+      'unsupported-model',
+      'ranks need --compute thread: their sums go through shared memory',
+    )
   return createMailboxMemory(limits.rowsPerCallMax * hiddenSize)
 }
 

@@ -60,3 +60,22 @@ test('a lost fixed span is withdrawn from the record, and loaded again later', a
     { event: 'blocks-changed', blocks: [2, 4] },
   ])
 })
+
+test('a span whose compute host has ended is loaded again at once, unless the host ends again and again', async () => {
+  keeper.start()
+  await swarm.finished(keeper.settled)
+  await swarm.until(() => seen() !== null, 2000)
+  const crash = new ShoalError('not-ready', 'the compute process was ended by SIGSEGV')
+  device.lose(crash)
+  await swarm.until(() => seen() === null, 2000)
+  const problem = (): string | undefined =>
+    client.view.status().peers.find(({ peer }) => peer === 'self')?.problem
+  expect(problem()).toBe('blocks 2 to 3 are loaded again: the compute process was ended by SIGSEGV')
+  await swarm.until(() => seen() !== null, swarmLimits.settleMs + 2000)
+  await swarm.until(() => problem() === undefined || problem() === '', 2000)
+  device.lose(crash)
+  await swarm.until(() => seen() === null, 2000)
+  await swarm.run(swarmLimits.spanRetryMs - 2000)
+  expect(seen()).toBeNull()
+  await swarm.until(() => seen() !== null, 4000)
+})

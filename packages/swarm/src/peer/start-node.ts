@@ -3,7 +3,7 @@ import { onAbort, ShoalError, type SystemDependencies } from '@shoal/host'
 import { freeDiskBytes, nextIncarnation } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
-import type { Device } from '@shoal/runtime'
+import type { ComputePlace, Device } from '@shoal/runtime'
 import { createPrivateSwarm, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
 import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
@@ -23,6 +23,7 @@ import { connectionOf } from '../joining/discovery/connection.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { waitForMembers } from '../joining/wait-for-members.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
+import { computePlace } from './compute-place.ts'
 import { createLeaving } from './leaving.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
@@ -67,6 +68,8 @@ export interface NodeOptions {
   /** How this node audits the sessions that it coordinates; without it nothing is audited, but evidence still counts. */
   readonly audits?: AuditOptions | undefined
   readonly threads: number
+  /** Where to compute; by default a process of its own for large models, and a thread of this one for small ones and groups. */
+  readonly compute?: ComputePlace | undefined
   readonly dataFolder: string
   readonly onEvent: (event: SwarmEvent) => void
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -103,7 +106,9 @@ async function start(
   const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
   const { transport, manifest, store, rates, reputation } = joined
   checkBlocks(options, manifest)
-  const timed = { folder: store.path, dataFolder, threads, slowdown }
+  const groups = options.machine !== undefined || options.group !== undefined
+  const compute = computePlace(manifest.manifest, options.compute, groups)
+  const timed = { folder: store.path, dataFolder, threads, slowdown, compute }
   const { device: single, speed } = await openTimedDevice(dependencies, manifest, timed, scope)
   signal?.throwIfAborted()
   const device =

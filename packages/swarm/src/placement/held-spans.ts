@@ -30,8 +30,11 @@ export interface HeldSpansOptions {
   /** The node's budget: weights and KV caches of all spans are taken from it, beside whatever else the node holds. */
   readonly memory: MemoryBudget
   onChange(span: Holding | null): void
-  /** Called after a span that cannot be computed any longer has been withdrawn from the record; it may be taken again. */
-  onLost(span: Holding): void
+  /**
+   * Called after a span that cannot be computed any longer has been withdrawn from the record; it may be taken again.
+   * @param reason of the runner's `lost`
+   */
+  onLost(span: Holding, reason: unknown): void
 }
 
 /** The spans in this node's memory: the one it has announced, and draining ones, which only finish their sessions. */
@@ -182,7 +185,7 @@ class NodeSpans implements HeldSpans {
     await this.#spans.serve()
     await span.runner.release()
     this.#options.onChange(null)
-    this.#options.onLost(span.holding)
+    this.#options.onLost(span.holding, span.runner.lost?.reason)
   }
 
   #announce({ holding, runner }: LoadedSpan): Promise<void> {

@@ -6,6 +6,8 @@ import type { SwarmEvent } from '../types.ts'
 /** Tells the log, the program and the other peers why this node cannot load the blocks that it is to serve. */
 export interface Problems {
   loadingFailed(span: BlockRange, reason: string): void
+  /** A span that was served can be computed no more, and will be loaded again. */
+  lost(span: BlockRange, reason: unknown): void
   /** The node holds what the plan wants, or the plan wants nothing of it. */
   solved(): void
 }
@@ -29,6 +31,12 @@ export function createProblems(dependencies: {
       logger.error('span-loading-failed', { start, end, reason })
       onEvent({ event: 'span-loading-failed', blocks: [start, end], reason })
       const problem = `blocks ${start} to ${end - 1} cannot be loaded: ${withoutPaths(reason)}`
+      say(problem.slice(0, memberLimits.maxProblemLength))
+    },
+    lost({ start, end }, reason) {
+      const why = reason === undefined ? 'it can be computed no more' : messageOf(reason)
+      logger.warn('span-lost', { start, end, reason: why })
+      const problem = `blocks ${start} to ${end - 1} are loaded again: ${withoutPaths(why)}`
       say(problem.slice(0, memberLimits.maxProblemLength))
     },
     solved: () => say(''),

@@ -4,6 +4,7 @@ import type { Membership } from '@shoal/membership'
 import { decide, givenUp, type Decision } from './moving/decide.ts'
 import { DecisionTimer } from './moving/decision-timer.ts'
 import { createHeldSpans, type HeldSpans, type HeldSpansDependencies } from './held-spans.ts'
+import { createLosses, type Losses } from './held/losses.ts'
 import { sameHolding, type Holding } from './holding.ts'
 import { swarmLimits } from '../limits.ts'
 import { createReleases, type Releases } from './moving/releases.ts'
@@ -59,6 +60,7 @@ class PlannedSpanKeeper implements SpanKeeper {
   readonly #wishes: Wishes
   readonly #releases: Releases
   readonly #problems: Problems
+  readonly #losses: Losses
   readonly #timer: DecisionTimer
   readonly #decisions = createSerialQueue()
   readonly #retiring = new AbortController()
@@ -77,7 +79,7 @@ class PlannedSpanKeeper implements SpanKeeper {
     this.#spans = createHeldSpans(dependencies, {
       memory: options.memory,
       onChange: (span) => this.#tellOf(span),
-      onLost: (span) => this.#lost(span),
+      onLost: (span, reason) => this.#lost(span, reason),
     })
     const held = (): Holding | null => this.#spans.current()
     this.#wishes = new Wishes({ selfId, membership, view, held, fixed: options.fixed })
@@ -90,6 +92,7 @@ class PlannedSpanKeeper implements SpanKeeper {
       selfId,
     })
     this.#problems = createProblems({ logger, membership, onEvent: (event) => options.onEvent(event) })
+    this.#losses = createLosses(clock)
     this.#timer = new DecisionTimer(clock, () => this.#decideNow())
     // A node without fixed blocks does not wait for this promise.
     this.#failed.promise.catch(() => undefined)
@@ -140,10 +143,11 @@ class PlannedSpanKeeper implements SpanKeeper {
     this.#options.onEvent({ event: 'blocks-changed', blocks, ...ranks })
   }
 
-  /** A span that was lost a moment ago would be lost again at once. The blocks of a lost group may be held alone. */
-  #lost(span: Holding): void {
-    this.#putOff(span, swarmLimits.spanRetryMs)
+  /** The blocks of a lost group may be held alone. */
+  #lost(span: Holding, reason: unknown): void {
+    this.#putOff(span, this.#losses.retryMs(reason))
     if (span.group !== undefined) this.#timer.schedule(swarmLimits.settleMs)
+    this.#problems.lost(span, reason)
   }
 
   #putOff(span: Holding, retryMs: number): void {

@@ -61,13 +61,13 @@ export interface FakeDevice extends Pick<Device, 'loadBlocks'> {
   /** Runs before each load. */
   before: (range: BlockRange, signal: AbortSignal | undefined) => Promise<void> | void
   /** What was loaded last can compute no more, as a group that has lost a rank. */
-  lose(): void
+  lose(reason?: Error): void
 }
 
 export function createFakeDevice(): FakeDevice {
   let losing = new AbortController()
   const device: FakeDevice = {
-    lose: () => losing.abort(),
+    lose: (reason) => losing.abort(reason),
     numericClass: 'fake',
     loaded: new Set(),
     loads: [],

@@ -1,4 +1,5 @@
 import { ShoalError } from '@shoal/host'
+import { settled } from '@shoal/host/testing'
 import { expect, test } from 'vitest'
 import { limits } from '../../limits.ts'
 import { createOnnxHead } from '../runner.ts'
@@ -83,9 +84,13 @@ test.each([true, false])(
   'logits end up in the given memory, host shares memory: %s',
   async (sharesMemory) => {
     const { client, listener, posted } = bench(sharesMemory)
-    const head = createOnnxHead(client, 1, { hiddenSize: 2, vocabularySize: 3 })
+    const head = await createOnnxHead(async () => ({ client, id: 1 }), {
+      hiddenSize: 2,
+      vocabularySize: 3,
+    })
     const into = new Float32Array(new SharedArrayBuffer(16))
     const answer = head.logits(Float32Array.of(1, 2), into)
+    await settled()
     const request = posted[0] as CallRequest<'logits'>
     const { into: shared } = request.arguments
     expect(shared).toBe(sharesMemory ? into : null)

@@ -15,11 +15,14 @@ export interface ComputeClient {
   readonly sharesMemory: boolean
   /**
    * Queues a call. Float arrays in its arguments move to the engine and are empty afterwards.
-   * @throws {ShoalError} what the call threw; `no-capacity` when the queue is full; `compute-failed` when the host has ended
+   * @throws {ShoalError} what the call threw; `no-capacity` when the queue is full; `not-ready` when the host has ended, so
+   *   that callers turn to another peer until a new host has loaded the weights again
    */
   call<Name extends CallName>(name: Name, fields: CallArguments<Name>): Promise<CallResult<Name>>
-  /** Answers what is queued, then ends the host. */
+  /** Answers what is queued, then ends the host; after a crash it only waits for the end. */
   stop(): Promise<void>
+  /** Aborted when the host has ended; the reason says how. */
+  readonly ended: AbortSignal
   /** True once `stop` has been called: the end of the host frees everything. */
   readonly stopped: boolean
 }
@@ -30,40 +33,58 @@ interface PendingCall {
   reject(error: Error): void
 }
 
-/** @param start starts the host, with a listener for its replies and its end */
-export function createComputeClient(start: (listener: ComputeHostListener) => ComputeHost): ComputeClient {
-  const pending = new Map<number, PendingCall>()
-  let nextId = 0
-  let queuedBytes = 0
-  let ended: ShoalError | null = null
-  let stopping: Promise<void> | null = null
+/** Calls without an answer, and the bytes that they hold. */
+class PendingCalls {
+  readonly #calls = new Map<number, PendingCall>()
+  #bytes = 0
 
-  const settle = (id: number): PendingCall | undefined => {
-    const call = pending.get(id)
-    pending.delete(id)
-    queuedBytes -= call?.bytes ?? 0
+  /** Calls without float arrays are exempt: they free something, or the limit on sessions bounds their number. */
+  checkRoom(bytes: number): void {
+    const full = this.#calls.size >= limits.queuedCallsMax || this.#bytes + bytes > limits.queuedBytesMax
+    if (bytes > 0 && full)
+      throw new ShoalError(
+        'no-capacity',
+        `${this.#calls.size} calls with ${this.#bytes} bytes wait for this device already`,
+      )
+  }
+
+  add(id: number, call: PendingCall): void {
+    this.#calls.set(id, call)
+    this.#bytes += call.bytes
+  }
+
+  take(id: number): PendingCall | undefined {
+    const call = this.#calls.get(id)
+    this.#calls.delete(id)
+    this.#bytes -= call?.bytes ?? 0
     return call
   }
+
+  rejectAll(error: ShoalError): void {
+    for (const id of this.#calls.keys()) this.take(id)?.reject(error)
+  }
+}
+
+/** @param start starts the host, with a listener for its replies and its end */
+export function createComputeClient(start: (listener: ComputeHostListener) => ComputeHost): ComputeClient {
+  const pending = new PendingCalls()
+  const ended = new AbortController()
+  let nextId = 0
+  let stopping: Promise<void> | null = null
+
   const host = start({
     replied(reply) {
-      const call = settle(reply.id)
+      const call = pending.take(reply.id)
       if ('result' in reply) call?.resolve(reply.result)
       else call?.reject(errorOf(reply.failure))
     },
     ended(error) {
-      ended ??= error
-      for (const id of pending.keys()) settle(id)?.reject(ended)
+      if (ended.signal.aborted) return
+      // Before the calls are rejected: whoever hears of them asks next whether the host has ended.
+      ended.abort(error)
+      pending.rejectAll(error)
     },
   })
-  /** Calls without float arrays are exempt: they free something, or the limit on sessions bounds their number. */
-  const checkRoom = (bytes: number): void => {
-    const full = pending.size >= limits.queuedCallsMax || queuedBytes + bytes > limits.queuedBytesMax
-    if (bytes > 0 && full)
-      throw new ShoalError(
-        'no-capacity',
-        `${pending.size} calls with ${queuedBytes} bytes wait for this device already`,
-      )
-  }
   const call = <Name extends CallName>(
     name: Name,
     fields: CallArguments<Name>,
@@ -71,16 +92,24 @@ export function createComputeClient(start: (listener: ComputeHostListener) => Co
     const buffers = transferable(fields)
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0)
     return new Promise((resolve, reject) => {
-      if (ended !== null) throw ended
-      checkRoom(bytes)
+      ended.signal.throwIfAborted()
+      pending.checkRoom(bytes)
       const id = nextId
       // Posted first: when this throws, no pending call is left behind.
       host.post({ id, name, arguments: fields }, buffers)
       nextId += 1
       // The reply to this id is the result of this call's name: the engine answers with nothing else.
-      pending.set(id, { bytes, resolve, reject })
-      queuedBytes += bytes
+      pending.add(id, { bytes, resolve, reject })
     })
+  }
+  const askToStop = async (): Promise<void> => {
+    if (ended.signal.aborted) return
+    try {
+      await call('stop', null)
+    } catch (error) {
+      // A host that crashes meanwhile has stopped as well.
+      if (!ended.signal.aborted) throw error
+    }
   }
   return {
     sharesMemory: host.sharesMemory,
@@ -89,9 +118,10 @@ export function createComputeClient(start: (listener: ComputeHostListener) => Co
       return stopping !== null
     },
     stop() {
-      stopping ??= (ended === null ? call('stop', null) : Promise.resolve()).then(() => host.exited)
+      stopping ??= askToStop().then(() => host.exited)
       return stopping
     },
+    ended: ended.signal,
   }
 }
 

@@ -2,8 +2,8 @@ import type { ShoalError } from '@shoal/host'
 import type { CallReply, CallRequest } from './compute-calls.ts'
 
 /**
- * Where a device's engine runs: today a thread of this process; a process of its own is planned. The device reaches its engine
- * through this interface only, so nothing above it knows which of the two it is.
+ * Where a device's engine runs: a thread of this process, or a process of its own, which a crash of native code ends alone.
+ * The device reaches its engine through this interface only, so nothing above it knows which of the two it is.
  *
  * Requests are answered in the order in which they were posted.
  */

@@ -28,12 +28,12 @@ export function startThreadHost(
   worker.on('message', (reply: CallReply) => listener.replied(reply))
   worker.on('error', (cause) => {
     logger.error('compute-worker-failed', { message: cause.message })
-    listener.ended(new ShoalError('compute-failed', `the compute thread ended: ${cause.message}`, { cause }))
+    listener.ended(new ShoalError('not-ready', `the compute thread ended: ${cause.message}`, { cause }))
   })
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (status) => {
       process.off('exit', onProcessExit)
-      listener.ended(new ShoalError('compute-failed', `the compute thread has ended with status ${status}`))
+      listener.ended(new ShoalError('not-ready', `the compute thread has ended with status ${status}`))
       resolve()
     })
   })

@@ -1,6 +1,6 @@
 import type { SystemDependencies } from '@shoal/host'
 import type { IdentifiedManifest } from '@shoal/model'
-import { createDevice, type Device } from '@shoal/runtime'
+import { createDevice, type ComputePlace, type Device } from '@shoal/runtime'
 import type { Scope } from '../../scope.ts'
 import { calibrateBlock, type BlockSpeed } from './calibrate.ts'
 import { paced } from './paced.ts'
@@ -13,6 +13,7 @@ export interface TimedDeviceOptions {
   readonly threads: number
   /** Factor by which this node computes slower than the machine could. */
   readonly slowdown: number
+  readonly compute: ComputePlace
 }
 
 /**
@@ -22,10 +23,11 @@ export interface TimedDeviceOptions {
 export async function openTimedDevice(
   dependencies: SystemDependencies,
   manifest: IdentifiedManifest,
-  { folder, dataFolder, threads, slowdown }: TimedDeviceOptions,
+  { folder, dataFolder, threads, slowdown, compute }: TimedDeviceOptions,
   scope: Scope,
 ): Promise<{ readonly device: Device; readonly speed: BlockSpeed }> {
-  const opening = createDevice({ kind: 'onnx', manifest, folder, threads, logger: dependencies.logger })
+  const { logger } = dependencies
+  const opening = createDevice({ kind: 'onnx', manifest, folder, threads, logger, compute })
   scope.onClose(async () => (await opening).close())
   const [own, speed] = await Promise.all([
     opening,
