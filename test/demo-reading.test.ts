@@ -41,9 +41,12 @@ describe.each(Object.entries(measured))('the demo model in %s', (weights, expect
 
   const answer = async (question: string): Promise<string> => {
     const tokenizer = engine.tokenizer!
-    const promptIds = tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: question }]), {
-      addSpecialTokens: false,
-    })
+    const promptIds = await tokenizer.encode(
+      await tokenizer.renderChat([{ role: 'user', content: question }]),
+      {
+        addSpecialTokens: false,
+      },
+    )
     let text = ''
     for await (const event of engine.generate({
       promptIds,

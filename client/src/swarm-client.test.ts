@@ -8,14 +8,14 @@ import { createSwarmClient, type SwarmClient, type TextPart } from './swarm-clie
 const defaults: SamplingOptions = { temperature: 0.6, topK: 40, topP: 0.9, repetitionPenalty: 1.1, seed: 0 }
 const letters: Tokenizer = {
   vocabularySize: 128,
-  encode: (text, { addSpecialTokens = true } = {}) => [
+  encode: async (text, { addSpecialTokens = true } = {}) => [
     ...(addSpecialTokens ? [1] : []),
     ...Array.from(text, (letter) => letter.charCodeAt(0)),
   ],
   decode: (ids) => String.fromCharCode(...ids),
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,
-  renderChat: (messages) => messages.map(({ role, content }) => `<${role}>${content}`).join(''),
+  renderChat: async (messages) => messages.map(({ role, content }) => `<${role}>${content}`).join(''),
 }
 const { manifest, ...identity } = identifyManifest({
   version: 1,

@@ -92,21 +92,27 @@ export function createSwarmClient(dependencies: {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   })
   const parts = async function* (
-    promptIds: readonly number[],
+    promptIds: () => Promise<readonly number[]>,
     options: GenerateOptions,
   ): AsyncGenerator<TextPart> {
-    for await (const event of engine.generate(requestOf(promptIds, options))) {
+    for await (const event of engine.generate(requestOf(await promptIds(), options))) {
       if (event.type === 'done') yield { text: event.text, tokenId: null, result: event.result }
       else yield { text: event.text, tokenId: event.tokenId }
     }
   }
-  const idsOf = (prompt: string | readonly number[]): readonly number[] =>
-    typeof prompt === 'string' ? tokenizerOf().encode(prompt, { addSpecialTokens: true }) : prompt
+  /** The prompt is tokenised when the first part is asked for. */
+  const idsOf = (prompt: string | readonly number[]): (() => Promise<readonly number[]>) => {
+    if (typeof prompt !== 'string') return async () => prompt
+    const tokenizer = tokenizerOf()
+    return () => tokenizer.encode(prompt, { addSpecialTokens: true })
+  }
 
   return {
     chat(messages, options = {}) {
       const tokenizer = tokenizerOf()
-      return parts(tokenizer.encode(tokenizer.renderChat(messages), { addSpecialTokens: false }), options)
+      const idsOfChat = async (): Promise<readonly number[]> =>
+        tokenizer.encode(await tokenizer.renderChat(messages), { addSpecialTokens: false })
+      return parts(idsOfChat, options)
     },
     stream: (prompt, options = {}) => parts(idsOf(prompt), options),
     async generate(prompt, options = {}) {

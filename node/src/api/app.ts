@@ -154,13 +154,13 @@ function addCompletions(
   const answerIn = async (
     context: Context,
     engine: Engine,
-    generationOf: () => Generation,
+    generationOf: () => Promise<Generation>,
   ): Promise<Response> => {
     const { headers, signal } = context.req.raw
     const { incoming, outgoing } = (context.env ?? {}) as Sockets
     const leave = gate.enter(callerOf(checkKey(headers, rules), incoming?.socket.remoteAddress))
     try {
-      return await answer(answering, engine, generationOf(), {
+      return await answer(answering, engine, await generationOf(), {
         signal,
         leave,
         hangUp: () => void outgoing?.destroy(),

@@ -129,7 +129,7 @@ async function reply(
   let text = ''
   try {
     const events = engine.generate({
-      promptIds: promptOf(engine, messages),
+      promptIds: await promptOf(engine, messages),
       maxTokens: options.maxTokens,
       sampling: samplingFrom(options, engine.defaultSampling, context.random.uint32()),
       signal: options.signal,
@@ -150,15 +150,15 @@ async function reply(
 }
 
 /** Ids of the newest messages that fit half of the context: the other half is left for the answer. */
-export function promptOf(engine: Engine, messages: readonly ChatMessage[]): number[] {
+export async function promptOf(engine: Engine, messages: readonly ChatMessage[]): Promise<number[]> {
   const { tokenizer } = engine
   if (tokenizer === null) return []
   const room = Math.floor(engine.manifest.manifest.config.contextLength / 2)
   for (let first = 0; ; first += 2) {
     const kept = messages.slice(first)
     const ids = tokenizer.chat
-      ? tokenizer.encode(tokenizer.renderChat(kept), { addSpecialTokens: false })
-      : tokenizer.encode(kept.map(({ content }) => content).join('\n'))
+      ? await tokenizer.encode(await tokenizer.renderChat(kept), { addSpecialTokens: false })
+      : await tokenizer.encode(kept.map(({ content }) => content).join('\n'))
     if (ids.length <= room || kept.length <= 1) return ids
   }
 }

@@ -63,7 +63,7 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
     )
     try {
       const { engine } = opened
-      const promptIds = flags.promptIds ?? promptIdsOf(engine, prompt ?? '', flags.raw ?? false)
+      const promptIds = flags.promptIds ?? (await promptIdsOf(engine, prompt ?? '', flags.raw ?? false))
       const result = await stream(context, engine, {
         promptIds,
         maxTokens: flags.maxTokens,
@@ -86,7 +86,7 @@ async function generate(prompt: string | undefined, flags: GenerateFlags): Promi
 }
 
 /** Ids of one user message in the chat template, or of the text itself with `raw` or without a template. */
-export function promptIdsOf(engine: Engine, prompt: string, raw: boolean): number[] {
+export async function promptIdsOf(engine: Engine, prompt: string, raw: boolean): Promise<number[]> {
   const { tokenizer } = engine
   if (tokenizer === null)
     throw new ShoalError(
@@ -94,7 +94,7 @@ export function promptIdsOf(engine: Engine, prompt: string, raw: boolean): numbe
       `model ${engine.manifest.manifest.name} has no tokenizer: give token ids with --prompt-ids`,
     )
   if (raw || !tokenizer.chat) return tokenizer.encode(prompt)
-  return tokenizer.encode(tokenizer.renderChat([{ role: 'user', content: prompt }]), {
+  return tokenizer.encode(await tokenizer.renderChat([{ role: 'user', content: prompt }]), {
     addSpecialTokens: false,
   })
 }

@@ -94,7 +94,7 @@ async function useSwarm(context: CommandContext, flags: StartFlags, local: Local
     const engine = await peer.engine()
     output.line(`\n${colours.cyan('you ›')} ${flags.prompt}\n`)
     const result = await stream(context, engine, {
-      promptIds: promptIdsOf(engine, flags.prompt, false),
+      promptIds: await promptIdsOf(engine, flags.prompt, false),
       maxTokens: flags.maxTokens,
       // The first answer is the same on every machine, unless the user asks for sampling.
       sampling: samplingFrom(

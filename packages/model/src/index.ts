@@ -69,4 +69,13 @@ export { logprobs, topLogprobsMax, type TokenLogprob } from './sampling/logprobs
 export { createStopFilter, type StopFilter } from './tokenizer/stop-filter.ts'
 export { createTokenizer, type TokenizerOptions } from './tokenizer/tokenizer.ts'
 export type { SamplingOptions } from './sampling/sampling-types.ts'
-export type { ChatMessage, TextStream, Tokenizer } from './tokenizer/tokenizer-types.ts'
+export { createTokenDecoder } from './tokenizer/token-decoder.ts'
+export type {
+  ChatMessage,
+  DecoderParts,
+  EncodeOptions,
+  SynchronousTokenizer,
+  TextStream,
+  TokenDecoder,
+  Tokenizer,
+} from './tokenizer/tokenizer-types.ts'

@@ -4,6 +4,19 @@ export const swarmLimits = {
   rememberedAddresses: 16,
   /** How often the addresses of members are written down: members come and go within minutes. */
   rememberTurnMs: 60_000,
+  /**
+   * Time for one call of a model's template or tokenizer. A full context of 131,072 tokens takes about a second, and several
+   * on a busy machine.
+   */
+  tokenizeTimeoutMs: 15_000,
+  /** Longest wait for calls before it: two that are ended by their limit. */
+  tokenizeWaitMs: 30_000,
+  /** Heap of the tokenizing thread: so much, and so many bytes for each byte of the model's files (measured: 12 to 16). */
+  tokenizeHeapMiB: 128,
+  tokenizeHeapPerByte: 32,
+  /** Characters of a prompt: so many for each token of the context, as in the API, and so many that a template adds. */
+  charactersPerToken: 16,
+  templateCharacters: 64 * 1024,
   /** Answering a hello is a few microseconds of work; ten seconds cover a machine that is packing a model. */
   helloTimeoutMs: 10_000,
   /** How often a node looks whether it is to fetch a copy: copies guard against losses that are hours apart. */

@@ -116,7 +116,8 @@ async function readText(shapes: Shapes, { rounds, report }: BenchSettings): Prom
 /** The first shape of each change answers; what it has chosen is read by both. */
 async function readAnswers(shapes: Shapes, { rounds, report }: BenchSettings): Promise<Tallies> {
   const tallies = createTallies(shapes)
-  for (const [index, prompt] of storyPrompts(tokenizerOf(shapes.whole), rounds * answers).entries()) {
+  const prompts = await storyPrompts(tokenizerOf(shapes.whole), rounds * answers)
+  for (const [index, prompt] of prompts.entries()) {
     for (const source of ['whole', 'twoRanks'] as const) {
       // The last token is chosen and not read.
       const ids = [...prompt, ...(await greedy(shapes[source], prompt))].slice(0, -1)

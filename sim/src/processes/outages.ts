@@ -132,7 +132,7 @@ async function expectedAnswers(dataFolder: string): Promise<readonly Expected[]>
   try {
     const answers: Expected[] = []
     for (const prompt of prompts) {
-      const promptIds = local.tokenizer?.encode(prompt) ?? []
+      const promptIds = (await local.tokenizer?.encode(prompt)) ?? []
       const tokenIds: number[] = []
       for await (const event of local.generate(greedy(local, promptIds)))
         if (event.type === 'done') tokenIds.push(...event.result.tokenIds)

@@ -159,7 +159,7 @@ class RestartRun {
     const dataFolder = join(this.#folder, 'local')
     const local = await openLocalEngine(dependencies, { model: 'demo', threads: 1, dataFolder })
     try {
-      this.#promptIds.push(...(local.tokenizer?.encode('Once upon a time') ?? []))
+      this.#promptIds.push(...((await local.tokenizer?.encode('Once upon a time')) ?? []))
       this.#expected = (await generate(local, this.#promptIds)).tokenIds
     } finally {
       await local.close()

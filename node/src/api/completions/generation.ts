@@ -28,11 +28,11 @@ export interface GenerationDependencies {
   readonly random: Random
 }
 
-export function chatGeneration(
+export async function chatGeneration(
   engine: Engine,
   request: ChatRequest,
   dependencies: GenerationDependencies,
-): Generation {
+): Promise<Generation> {
   if (typeof request.top_logprobs === 'number' && request.logprobs !== true) {
     throw new ApiError(400, `'top_logprobs' needs 'logprobs': true`, {
       code: 'invalid_value',
@@ -45,19 +45,19 @@ export function chatGeneration(
     'chat',
     engine,
     request,
-    [chatPrompt(engine, request)],
+    [await chatPrompt(engine, request)],
     maxTokens,
     topLogprobs,
     dependencies,
   )
 }
 
-export function textGeneration(
+export async function textGeneration(
   engine: Engine,
   request: TextRequest,
   dependencies: GenerationDependencies,
-): Generation {
-  const prompts = textPrompts(engine, request)
+): Promise<Generation> {
+  const prompts = await textPrompts(engine, request)
   if (request.best_of !== undefined && request.best_of !== null && request.best_of !== (request.n ?? 1)) {
     throw new ApiError(400, `'best_of' other than 'n' is not supported`, {
       code: 'unsupported_value',

@@ -88,7 +88,7 @@ test('a prompt that cannot fit into the context is refused before it is tokenise
   const engine = createFakeEngine({
     tokenizer: {
       ...tokenizer!,
-      encode: (text) => {
+      encode: async (text) => {
         encoded.push(text)
         return []
       },

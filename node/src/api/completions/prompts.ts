@@ -30,7 +30,7 @@ function checkCharacters(engine: Engine, characters: number): void {
 }
 
 /** The ids of a chat, rendered by the model's template (which carries its own special tokens). */
-export function chatPrompt(engine: Engine, request: ChatRequest): number[] {
+export async function chatPrompt(engine: Engine, request: ChatRequest): Promise<number[]> {
   const tokenizer = tokenizerOf(engine)
   if (!tokenizer.chat) {
     throw new ApiError(
@@ -48,22 +48,22 @@ export function chatPrompt(engine: Engine, request: ChatRequest): number[] {
     role: role === 'developer' ? 'system' : role,
     content,
   }))
-  return tokenizer.encode(tokenizer.renderChat(messages), { addSpecialTokens: false })
+  return tokenizer.encode(await tokenizer.renderChat(messages), { addSpecialTokens: false })
 }
 
 /** The prompts of a text completion, each as ids. */
-export function textPrompts(engine: Engine, request: TextRequest): number[][] {
+export async function textPrompts(engine: Engine, request: TextRequest): Promise<number[][]> {
   const { prompt } = request
-  const encode = (text: string): number[] => {
+  const encode = (text: string): Promise<number[]> => {
     checkCharacters(engine, text.length)
     return tokenizerOf(engine).encode(text)
   }
-  if (typeof prompt === 'string') return [encode(prompt)]
+  if (typeof prompt === 'string') return [await encode(prompt)]
   const prompts: number[][] = []
   const ids: number[] = []
   for (const part of prompt) {
     if (typeof part === 'number') ids.push(part)
-    else prompts.push(typeof part === 'string' ? encode(part) : part)
+    else prompts.push(typeof part === 'string' ? await encode(part) : part)
   }
   return ids.length > 0 ? [ids] : prompts
 }

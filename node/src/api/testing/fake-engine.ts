@@ -41,11 +41,11 @@ const config: ModelConfig = {
 
 const letters: Tokenizer = {
   vocabularySize: 128,
-  encode: (text) => Array.from({ length: text.length }, (_, at) => Math.min(127, text.charCodeAt(at))),
+  encode: async (text) => Array.from({ length: text.length }, (_, at) => Math.min(127, text.charCodeAt(at))),
   decode: (ids) => String.fromCharCode(...ids),
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,
-  renderChat: (messages) =>
+  renderChat: async (messages) =>
     `${messages.map(({ role, content }) => `<${role}>${content}`).join('')}<assistant>`,
 }
 

@@ -4,17 +4,17 @@ import { describe, expect, test } from 'vitest'
 import { ModelError } from '../error.ts'
 import { assetsOf, demoFolder, sharedData, sharedDataMissing } from '../testing/shared-data.ts'
 import { createTokenizer } from './tokenizer.ts'
-import type { Tokenizer } from './tokenizer-types.ts'
+import type { SynchronousTokenizer } from './tokenizer-types.ts'
 
-const published = new Map<string, Tokenizer>()
-function load(name: string): Tokenizer {
+const published = new Map<string, SynchronousTokenizer>()
+function load(name: string): SynchronousTokenizer {
   const tokenizer = published.get(name) ?? createTokenizer(assetsOf(join(sharedData, 'tokenizers', name)))
   if (tokenizer === null) throw new Error(`no tokenizer in ${name}`)
   published.set(name, tokenizer)
   return tokenizer
 }
 
-function streamed(tokenizer: Tokenizer, ids: readonly number[]): string {
+function streamed(tokenizer: SynchronousTokenizer, ids: readonly number[]): string {
   const stream = tokenizer.stream()
   return ids.map((id) => stream.push(id)).join('') + stream.flush()
 }

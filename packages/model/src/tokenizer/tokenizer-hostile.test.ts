@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import { assetsOf, demoFolder } from '../testing/shared-data.ts'
 import { utf8 } from '../testing/small-model.ts'
 import { createTokenizer } from './tokenizer.ts'
-import type { Tokenizer } from './tokenizer-types.ts'
+import type { SynchronousTokenizer } from './tokenizer-types.ts'
 
 const demoAssets = assetsOf(join(demoFolder, 'model'))
 
-const changedDemo = (change: object): Tokenizer =>
+const changedDemo = (change: object): SynchronousTokenizer =>
   createTokenizer(
     new Map([
       ...demoAssets,

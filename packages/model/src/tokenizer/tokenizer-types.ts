@@ -12,18 +12,50 @@ export interface TextStream {
   flush(): string
 }
 
-export interface Tokenizer {
+/** Ids to text: linear in the ids, whatever the model's files hold. */
+export interface TokenDecoder {
   readonly vocabularySize: number
-  /** @param addSpecialTokens adds BOS where the tokenizer's own post-processor does; chat templates carry theirs */
-  encode(text: string, options?: { addSpecialTokens?: boolean }): number[]
   decode(tokenIds: readonly number[], options?: { skipSpecialTokens?: boolean }): string
   /** Special tokens are left out of the text. */
   stream(): TextStream
+}
+
+export interface EncodeOptions {
+  /** Adds BOS where the tokenizer's own post-processor does; chat templates carry theirs. Default true. */
+  readonly addSpecialTokens?: boolean
+}
+
+/**
+ * A model's tokenizer. Its patterns and its chat template come with the model and may run for ever, so that text to ids is
+ * asked for and bounded: it happens elsewhere than on the event loop.
+ */
+export interface Tokenizer extends TokenDecoder {
+  /** @throws {ModelError} `bad-model`; `limit-exceeded` beyond the limits of time, memory and length */
+  encode(text: string, options?: EncodeOptions): Promise<number[]>
   /** True when the model has a chat template. */
   readonly chat: boolean
   /**
    * The prompt of a chat, with the generation prompt appended.
-   * @throws {ModelError} `bad-request` when there is no template or it refuses these messages
+   * @throws {ModelError} as `encode`; `bad-request` when there is no template or it refuses these messages
    */
+  renderChat(messages: readonly ChatMessage[]): Promise<string>
+}
+
+/** The same on the calling thread and without limits: for models that are trusted, and for the thread that is watched. */
+export interface SynchronousTokenizer extends TokenDecoder {
+  encode(text: string, options?: EncodeOptions): number[]
+  readonly chat: boolean
   renderChat(messages: readonly ChatMessage[]): string
+  /** What a {@link TokenDecoder} is made of. */
+  readonly parts: DecoderParts
+}
+
+/** Values that can be sent to another thread. */
+export interface DecoderParts {
+  /** Tokens by id. */
+  readonly vocabulary: readonly (string | undefined)[]
+  /** Ids of added tokens, which stand for themselves, and whether each is special. */
+  readonly added: ReadonlyMap<number, boolean>
+  /** The decoder section of tokenizer.json. */
+  readonly decoder: unknown
 }

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest'
 import { assetsOf, demoFolder } from '../testing/shared-data.ts'
 import { utf8 } from '../testing/small-model.ts'
 import { createTokenizer } from './tokenizer.ts'
-import type { Tokenizer } from './tokenizer-types.ts'
+import type { SynchronousTokenizer } from './tokenizer-types.ts'
 
-function tokenizerOf(assets: ReadonlyMap<string, Uint8Array>): Tokenizer {
+function tokenizerOf(assets: ReadonlyMap<string, Uint8Array>): SynchronousTokenizer {
   const tokenizer = createTokenizer(assets)
   if (tokenizer === null) throw new Error('no tokenizer')
   return tokenizer
@@ -16,7 +16,10 @@ function tokenizerOf(assets: ReadonlyMap<string, Uint8Array>): Tokenizer {
 const demoAssets = assetsOf(join(demoFolder, 'model'))
 const demo = tokenizerOf(demoAssets)
 
-function streamed(tokenizer: Tokenizer, ids: readonly number[]): { text: string; pieces: string[] } {
+function streamed(
+  tokenizer: SynchronousTokenizer,
+  ids: readonly number[],
+): { text: string; pieces: string[] } {
   const stream = tokenizer.stream()
   const pieces = [...ids.map((id) => stream.push(id)), stream.flush()]
   return { text: pieces.join(''), pieces }
@@ -237,7 +240,7 @@ test.each<[string, Map<string, Uint8Array>, string, RegExp]>([
   )
 })
 
-function chatWith(template: unknown): Tokenizer {
+function chatWith(template: unknown): SynchronousTokenizer {
   const config = JSON.stringify({ bos_token: { content: '<s>' }, chat_template: template })
   return tokenizerOf(new Map([...demoAssets, ['tokenizer_config.json', utf8(config)]]))
 }

@@ -2,10 +2,9 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers'
 import { compileChatTemplate, findChatTemplate } from './chat-template.ts'
 import { ModelError } from '../error.ts'
 import { asObject, fieldOf, type JsonObject } from '../json-fields.ts'
-import { createTextStream } from './text-stream.ts'
+import { createTokenDecoder } from './token-decoder.ts'
 import { tokenizerFiles } from './tokenizer-files.ts'
-import { createPieceDecoder, type TokenPiece } from './token-pieces.ts'
-import type { TextStream, Tokenizer } from './tokenizer-types.ts'
+import type { DecoderParts, SynchronousTokenizer } from './tokenizer-types.ts'
 
 export interface TokenizerOptions {
   /** Date for templates that write it (`strftime_now`). Without it they use a default of their own or refuse. */
@@ -14,50 +13,33 @@ export interface TokenizerOptions {
 
 /**
  * The tokenizer of a model's assets, or null when it has none. Text to ids is @huggingface/tokenizers; ids to text is
- * done here, token by token, so that a stream and a whole decode give the same text by construction. The text is not
- * cleaned up (`clean_up_tokenization_spaces`).
+ * {@link createTokenDecoder}. Nothing bounds the time and memory of patterns and templates here: programs that handle the
+ * models of others run it in a thread that is watched.
  *
  * @throws {ModelError} `bad-model` or `unsupported-model` with the reason
  */
 export function createTokenizer(
   assets: ReadonlyMap<string, Uint8Array>,
   options: TokenizerOptions = {},
-): Tokenizer | null {
+): SynchronousTokenizer | null {
   const files = tokenizerFiles(assets)
   if (files === null) return null
   const library = createLibraryTokenizer(files.tokenizer, files.config)
-  const vocabulary = library.model?.vocab ?? []
-  const added = library.get_added_tokens_decoder()
-  const decoder = createPieceDecoder(fieldOf(files.tokenizer, 'decoder') ?? null)
-  const { chat, render } = createChat(assets, files.config, options)
-
-  const pieces = new Map<number, TokenPiece | null>()
-  const pieceOf = (tokenId: number): TokenPiece | null => {
-    const known = pieces.get(tokenId)
-    if (known !== undefined) return known
-    const token = vocabulary[tokenId]
-    if (token === undefined) return null
-    const piece = added.has(tokenId) ? { text: token } : decoder.piece(token)
-    pieces.set(tokenId, piece)
-    return piece
+  const parts: DecoderParts = {
+    vocabulary: library.model?.vocab ?? [],
+    added: new Map([...library.get_added_tokens_decoder()].map(([id, { special }]) => [id, special])),
+    decoder: fieldOf(files.tokenizer, 'decoder') ?? null,
   }
-  const pieceWithoutSpecial = (tokenId: number): TokenPiece | null =>
-    added.get(tokenId)?.special === true ? null : pieceOf(tokenId)
-  const stream = (skipSpecialTokens: boolean): TextStream =>
-    createTextStream(skipSpecialTokens ? pieceWithoutSpecial : pieceOf, decoder.stripLeadingSpace)
+  const { chat, render } = createChat(assets, files.config, options)
   return {
-    vocabularySize: vocabulary.length,
+    ...createTokenDecoder(parts),
     encode: (text, { addSpecialTokens = true } = {}) => {
       if (text === '' && !addSpecialTokens) return []
       return encodeWith(library, text, addSpecialTokens)
     },
-    decode: (tokenIds, { skipSpecialTokens = true } = {}) => {
-      const text = stream(skipSpecialTokens)
-      return tokenIds.map((tokenId) => text.push(tokenId)).join('') + text.flush()
-    },
-    stream: () => stream(true),
     chat,
     renderChat: render,
+    parts,
   }
 }
 
@@ -92,9 +74,12 @@ function createChat(
   assets: ReadonlyMap<string, Uint8Array>,
   config: JsonObject,
   options: TokenizerOptions,
-): { chat: boolean; render: Tokenizer['renderChat'] } {
+): { chat: boolean; render: SynchronousTokenizer['renderChat'] } {
   const template = findChatTemplate(assets, config)
-  const refuse = (reason: string, cause?: unknown): { chat: false; render: Tokenizer['renderChat'] } => ({
+  const refuse = (
+    reason: string,
+    cause?: unknown,
+  ): { chat: false; render: SynchronousTokenizer['renderChat'] } => ({
     chat: false,
     render: () => {
       throw new ModelError('bad-request', reason, cause === undefined ? {} : { cause })

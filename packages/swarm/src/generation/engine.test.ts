@@ -12,11 +12,11 @@ const greedy: SamplingOptions = { temperature: 0, topK: 0, topP: 1, repetitionPe
 /** Token 0 ends; the others are letters. */
 const letters: Tokenizer = {
   vocabularySize,
-  encode: (text) => Array.from(text, (letter) => letter.charCodeAt(0) - 96),
+  encode: async (text) => Array.from(text, (letter) => letter.charCodeAt(0) - 96),
   decode: (ids) => ids.map((id) => String.fromCharCode(96 + id)).join(''),
   stream: () => ({ push: (id) => String.fromCharCode(96 + id), flush: () => '' }),
   chat: false,
-  renderChat: () => '',
+  renderChat: async () => '',
 }
 
 let opened: { tokenBudget: number; session: HiddenSession; closed: number }[]

@@ -1,7 +1,6 @@
-import { ShoalError, type Clock } from '@shoal/host'
+import { ShoalError, silentLogger, type Clock, type Logger } from '@shoal/host'
 import { makeFolder } from '@shoal/host/node'
 import {
-  createTokenizer,
   ModelError,
   unitNames,
   type IdentifiedManifest,
@@ -15,6 +14,7 @@ import { retryWhileNobodyHas } from './blobs/retry-while-nobody-has.ts'
 import type { PeerTransfer, Reputation } from '../trust/reputation.ts'
 import type { FetchSources } from './blobs/fetching/source-pool.ts'
 import type { BlobSource } from './blobs/serve.ts'
+import { openIsolatedTokenizer, type IsolatedTokenizer } from './tokenizer/isolated-tokenizer.ts'
 import { createFetchTurns } from './store/fetch-turns.ts'
 import { folderBlobs } from './store/folder-blobs.ts'
 import type { LinkRates } from '../measuring/link-rates.ts'
@@ -53,6 +53,7 @@ export interface ModelStore {
 
 export interface StoreSources {
   readonly clock: Clock
+  readonly logger?: Logger
   /** A local copy of the model. */
   readonly reference: Reference | null
   /** Peers to ask, best first; null without a network. */
@@ -87,6 +88,8 @@ class FolderStore implements ModelStore {
   readonly #turns = createFetchTurns()
   /** Units of earlier processes, whose hashes this one has not compared. */
   readonly #unchecked: Set<string>
+  /** Opened at first use. */
+  #tokenizer: Promise<IsolatedTokenizer | null> | null = null
   /** Replaced when units have been packed into it. */
   #folder: PackedFolder
 
@@ -131,7 +134,19 @@ class FolderStore implements ModelStore {
   }
 
   tokenizer(signal?: AbortSignal): Promise<Tokenizer | null> {
-    return this.#turns.urgent(async () => createTokenizer(await this.#assets(signal)))
+    return this.#turns.urgent(async () => {
+      const assets = await this.#assets(signal)
+      this.#tokenizer ??= openIsolatedTokenizer(
+        { clock: this.#sources.clock, logger: this.#sources.logger ?? silentLogger },
+        assets,
+        this.manifest.manifest.config.contextLength,
+      ).catch((error: unknown) => {
+        // The next call tries again.
+        this.#tokenizer = null
+        throw error
+      })
+      return this.#tokenizer
+    })
   }
 
   defaultSampling(signal?: AbortSignal): Promise<SamplingOptions> {
@@ -143,6 +158,9 @@ class FolderStore implements ModelStore {
   }
 
   async close(): Promise<void> {
+    // Whoever asked for it was told how opening failed.
+    const tokenizer = await this.#tokenizer?.catch(() => null)
+    await tokenizer?.close()
     await this.#folder.close()
     await this.#sources.reference?.source.close()
   }

@@ -16,8 +16,8 @@ export async function dialogues(tokenizer: Tokenizer, tokens: number): Promise<n
   let count = 0
   for (const line of (await readFile(readingQuestions, 'utf8')).trimEnd().split('\n')) {
     const { question, answer } = JSON.parse(line) as { question: string; answer: string }
-    const text = tokenizer.renderChat([{ role: 'user', content: question }]) + answer
-    const ids = tokenizer.encode(text, { addSpecialTokens: false })
+    const text = (await tokenizer.renderChat([{ role: 'user', content: question }])) + answer
+    const ids = await tokenizer.encode(text, { addSpecialTokens: false })
     found.push(ids)
     count += ids.length
     if (count >= tokens) break
@@ -26,12 +26,15 @@ export async function dialogues(tokenizer: Tokenizer, tokens: number): Promise<n
 }
 
 /** Prompts with long answers. */
-export function storyPrompts(tokenizer: Tokenizer, count: number): number[][] {
-  return Array.from({ length: count }, (_, index) => {
+export function storyPrompts(tokenizer: Tokenizer, count: number): Promise<number[][]> {
+  const prompts = Array.from({ length: count }, async (_, index) => {
     const [animal, thing] = [animals[index % animals.length], things[index % things.length]]
     return tokenizer.encode(
-      tokenizer.renderChat([{ role: 'user', content: `Tell me a story about a ${animal} and a ${thing}.` }]),
+      await tokenizer.renderChat([
+        { role: 'user', content: `Tell me a story about a ${animal} and a ${thing}.` },
+      ]),
       { addSpecialTokens: false },
     )
   })
+  return Promise.all(prompts)
 }

@@ -1,0 +1,30 @@
+import type { ChatMessage, DecoderParts, ModelError } from '@shoal/model'
+
+/** What the tokenizing thread is started with. */
+export interface TokenizerThreadData {
+  readonly assets: ReadonlyMap<string, Uint8Array>
+  /** Longest prompt that a template may make. */
+  readonly charactersMax: number
+}
+
+export type TokenizerCall =
+  | { readonly name: 'encode'; readonly text: string; readonly addSpecialTokens: boolean }
+  | { readonly name: 'render'; readonly messages: readonly ChatMessage[] }
+
+/** The fields of a `ModelError`; any other error is a bug and ends the thread. */
+export interface TokenizerFailure {
+  readonly code: ModelError['code']
+  readonly message: string
+}
+
+/** The first message of the thread. */
+export type TokenizerReady =
+  /** Null: the model has no tokenizer. */
+  | { readonly tokenizer: { readonly parts: DecoderParts; readonly chat: boolean } | null }
+  | { readonly failure: TokenizerFailure }
+
+/** One for each call, in order. */
+export type TokenizerReply =
+  | { readonly ids: readonly number[] }
+  | { readonly text: string }
+  | { readonly failure: TokenizerFailure }
