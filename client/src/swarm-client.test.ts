@@ -109,7 +109,7 @@ describe('the SDK', () => {
     let text = ''
     for await (const part of make().chat([{ role: 'user', content: 'hi' }])) text += part.text
     expect(text).toBe('ab')
-    expect(requests[0]?.promptIds).toEqual(letters.encode('<user>hi', { addSpecialTokens: false }))
+    expect(requests[0]?.promptIds).toEqual(await letters.encode('<user>hi', { addSpecialTokens: false }))
   })
 
   test('stream yields text with its tokens, and the result with the last part only', async () => {

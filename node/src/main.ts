@@ -4,10 +4,12 @@ import { keepCompiledCode } from '@shoal/host/compile-cache'
 // Must precede all imports that take long to compile.
 keepCompiledCode()
 
-// A reader that stops reading (`| head`, a killed parent) is not an error; the command's context decides what follows.
+// A reader that stops reading (`| head`, a killed parent) is not an error; the command's context decides what follows. A file
+// on a full disk takes nothing more, until there is room again: a node goes on.
+const tolerated = new Set(['EPIPE', 'ENOSPC', 'EDQUOT', 'EIO'])
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (!tolerated.has(error.code ?? '')) throw error
   })
 }
 

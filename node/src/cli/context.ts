@@ -53,7 +53,8 @@ export async function inContext(
   }
   // Under npm the parents are npm and a shell: killing npm alone would leave this process and its children running.
   if (process.env['npm_lifecycle_event'] !== undefined) watchAncestors(2, { onParentGone: onSignal })
-  const onOutputError = (): void => {
+  const onOutputError = ({ code }: NodeJS.ErrnoException): void => {
+    if (code !== 'EPIPE') return
     if (options.onReaderGone !== 'leave') process.exit(0)
     if (!interrupt.signal.aborted) interrupt.abort(new ShoalError('cancelled', 'nobody reads the output'))
   }

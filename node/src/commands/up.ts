@@ -197,7 +197,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
         },
       })
       .finally(() => bar.stop())
-    forget = publishAddresses(context.dataFolder, node.addresses())
+    forget = publishAddresses(context, node.addresses())
     const endControl = await serveControl({
       ...context,
       handle: controlOf(node),

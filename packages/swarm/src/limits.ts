@@ -11,7 +11,7 @@ export const swarmLimits = {
   tokenizeTimeoutMs: 15_000,
   /** Longest wait for calls before it: two that are ended by their limit. */
   tokenizeWaitMs: 30_000,
-  /** Heap of the tokenizing thread: so much, and so many bytes for each byte of the model's files (measured: 12 to 16). */
+  /** Heap of the tokenizing thread: so much, and for each byte of the model's files the objects and maps of its vocabulary. */
   tokenizeHeapMiB: 128,
   tokenizeHeapPerByte: 32,
   /** Characters of a prompt: so many for each token of the context, as in the API, and so many that a template adds. */

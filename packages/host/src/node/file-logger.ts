@@ -1,11 +1,9 @@
-import { basename, dirname } from 'node:path'
 import { Writable } from 'node:stream'
 import pino from 'pino'
-import { createStream, type RotatingFileStream } from 'rotating-file-stream'
 import { messageOf } from '../errors.ts'
 import type { LogFields, Logger, LogLevel } from '../logger.ts'
 import { readableLine } from './log-line.ts'
-import { makeFolder } from './make-folder.ts'
+import { SteadyFile } from './steady-file.ts'
 
 export interface FileLoggerOptions {
   readonly level: LogLevel
@@ -20,12 +18,9 @@ export interface FileLogger extends Logger {
   close(): Promise<void>
 }
 
-/** Five files of 10 MB hold weeks of a quiet node or hours at level `debug`, and never fill a disk. */
-const rotation = { size: '10M', maxFiles: 4 } as const
-
 /** One readable line per event on stderr, one JSON object per event in a rotating file. */
 export function createFileLogger(options: FileLoggerOptions): FileLogger {
-  const streams: { stream: NodeJS.WritableStream; level: 'debug' }[] = []
+  const streams: { stream: pino.DestinationStream; level: 'debug' }[] = []
   if (options.stderr !== false)
     streams.push({
       stream: readable(options.stderr === true ? process.stderr : options.stderr),
@@ -43,7 +38,7 @@ export function createFileLogger(options: FileLoggerOptions): FileLogger {
     },
     pino.multistream(streams),
   )
-  return { ...wrap(root), close: () => (file === null ? Promise.resolve() : endOf(file)) }
+  return { ...wrap(root), close: () => file?.close() ?? Promise.resolve() }
 }
 
 /**
@@ -82,24 +77,8 @@ function readable(sink: NodeJS.WritableStream): Writable {
 }
 
 /** A log that cannot be written (disk full, folder removed) is reported once and must not stop a node. */
-function openFile(path: string): RotatingFileStream {
-  makeFolder(dirname(path))
-  const stream = createStream(basename(path), { path: dirname(path), ...rotation })
-  stream.once('error', (error) => {
-    process.stderr.write(`log file ${path} cannot be written: ${error.message}\n`)
-    stream.on('error', () => undefined) // later ones say the same
-  })
-  return stream
-}
-
-function endOf(stream: RotatingFileStream): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed || stream.closed) {
-      resolve()
-      return
-    }
-    stream.once('close', resolve)
-    stream.once('error', () => resolve())
-    stream.end()
+function openFile(path: string): SteadyFile {
+  return new SteadyFile(path, {
+    onFailure: ({ message }) => process.stderr.write(`log file ${path} cannot be written: ${message}\n`),
   })
 }

@@ -1,6 +1,7 @@
-import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { open, readdir, realpath, stat, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { ModelError } from '../error.ts'
+import { isAssetName } from '../manifest/assets.ts'
 import { handleReader, isNoEntry } from './file-reader.ts'
 import type { ModelFiles, RangeReader } from './range-reader.ts'
 
@@ -68,9 +69,25 @@ async function openReader(
     throw new ModelError('bad-request', `'${fileName}' is not the name of a file in a model folder`)
   const path = join(folder, fileName)
   if ((await statOrNull(path))?.isFile() !== true) return null
+  if (isAssetName(fileName)) await refuseOutsideLink(folder, fileName)
   const handle = await open(path, 'r')
   const { size } = await handle.stat()
   return { handle, reader: handleReader(handle, size, fileName) }
+}
+
+/**
+ * Files beside the weights are published to every peer, byte by byte, so a downloaded folder must not bring a link to a file
+ * of this machine. A hub's cache links `snapshots/COMMIT/FILE` to `blobs/` of the same model.
+ * @throws {ModelError} `bad-model`
+ */
+async function refuseOutsideLink(folder: string, fileName: string): Promise<void> {
+  const [root, target] = [await realpath(folder), await realpath(join(folder, fileName))]
+  const inCache = basename(dirname(root)) === 'snapshots' ? [join(root, '..', '..', 'blobs')] : []
+  if ([root, ...inCache].some((parent) => target.startsWith(parent + sep))) return
+  throw new ModelError(
+    'bad-model',
+    `${fileName} is a link to a file outside its model's folder, and it would be sent to peers; put a copy into the folder if that is wanted`,
+  )
 }
 
 async function statOrNull(path: string) {

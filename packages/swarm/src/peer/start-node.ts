@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { onAbort, ShoalError, type SystemDependencies } from '@shoal/host'
-import { freeDiskBytes, nextIncarnation } from '@shoal/host/node'
+import { freeDiskBytes } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
 import type { ComputePlace, Device } from '@shoal/runtime'
@@ -23,7 +22,8 @@ import { connectionOf } from '../joining/discovery/connection.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { waitForMembers } from '../joining/wait-for-members.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
-import { computePlace } from './compute-place.ts'
+import { computePlace } from './machine/compute-place.ts'
+import { incarnationOnDisk } from './machine/incarnation-on-disk.ts'
 import { createLeaving } from './leaving.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
@@ -118,7 +118,6 @@ async function start(
   // A node with blocks or ranks of its own choice takes part in no group of a plan.
   const machine = options.blocks === undefined && options.group === undefined ? options.machine : undefined
   const steps = createStepSpeed(clock, () => speed.decodeMicrosPer1024Past)
-  const incarnationPath = join(dataFolder, 'incarnation')
   const member = createMember(
     {
       ...dependencies,
@@ -128,7 +127,7 @@ async function start(
       rates,
       conduct: reputation.neighbours,
       banned: () => reputation.banned(),
-      nextIncarnation: (atLeast) => Math.max(atLeast, nextIncarnation(incarnationPath)),
+      nextIncarnation: (atLeast) => Math.max(atLeast, incarnationOnDisk(dependencies, dataFolder)),
       ensureUnits: (units, ended) => store.ensureUnits(units, ended),
     },
     {

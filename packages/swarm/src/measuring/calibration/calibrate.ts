@@ -1,7 +1,7 @@
 import { constants, copyFile, open, readFile, rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { ShoalError, type Clock, type Logger, type Random, unlimitedMemory } from '@shoal/host'
+import { messageOf, ShoalError, type Clock, type Logger, type Random, unlimitedMemory } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
 import {
   formatProfile,
@@ -116,13 +116,22 @@ export async function calibrateBlock(
     try {
       const runner = await device.loadBlocks({ start: 0, end: blockCount }, { memory: unlimitedMemory() })
       const speed = await timeBlocks(dependencies, runner, config.contextLength)
-      writeFileAtomically(path, JSON.stringify({ ...known, [key]: speed }))
+      keep(dependencies.logger, path, { ...known, [key]: speed })
       return times(speed, slowdown)
     } finally {
       await device.close()
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** A result that cannot be kept is measured again at the next start. */
+function keep(logger: Logger, path: string, known: object): void {
+  try {
+    writeFileAtomically(path, JSON.stringify(known))
+  } catch (error) {
+    logger.warn('calibration-not-kept', { reason: messageOf(error) })
   }
 }
 

@@ -1,6 +1,6 @@
 import { parseProfile, type Manifest } from '@shoal/model'
 import { expect, test } from 'vitest'
-import { smallConfig } from '../testing/small-model.ts'
+import { smallConfig } from '../../testing/small-model.ts'
 import { computePlace } from './compute-place.ts'
 
 const manifest = (hiddenSize: number): Manifest => ({

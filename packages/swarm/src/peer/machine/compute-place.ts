@@ -1,6 +1,6 @@
 import { unitBytes, type Manifest } from '@shoal/model'
 import type { ComputePlace } from '@shoal/runtime'
-import { swarmLimits } from '../limits.ts'
+import { swarmLimits } from '../../limits.ts'
 
 /**
  * Where a node computes when it is not told: in a process of its own, which a crash of native code ends alone, if the model
