@@ -47,17 +47,19 @@ export async function answer(
     leave()
     return Response.json(body)
   }
-  // A caller that leaves before anything was sent never reads the body: nothing else would end the generation.
-  onAbort(signal, () => {
+  const end = (): void => {
     leave()
     events.return(undefined).catch((error: unknown) => logger.debug('generation-cancelled', { error }))
-  })
+  }
+  // A caller that leaves before anything was sent never reads the body: nothing else would end the generation.
+  onAbort(signal, end)
   // Whatever goes wrong before the first token still gets its own status.
   const first = await events.next()
   return eventStream(chunksOf(generation, first, events), {
     clock,
     onError: (error) => fail(error).body(),
-    onEnd: leave,
+    // Also when the body is given up before its first event.
+    onEnd: end,
     onStall: () => {
       logger.info('api-answer-unread', { stallMs: apiLimits.stallMs })
       hangUp()
