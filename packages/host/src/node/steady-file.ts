@@ -27,6 +27,7 @@ export class SteadyFile {
   #stream: RotatingFileStream | null = null
   #failedMs: number | null = null
   #lost = 0
+  #telling = false
 
   constructor(path: string, options: SteadyFileOptions) {
     this.#path = path
@@ -42,9 +43,21 @@ export class SteadyFile {
       this.#lost += 1
       return
     }
-    if (this.#lost > 0) this.#stream.write(lostLine(this.#lost))
-    this.#lost = 0
-    this.#stream.write(line)
+    this.#tellLost(this.#stream)
+    this.#stream.write(line, (error) => {
+      if (error !== null && error !== undefined) this.#lost += 1
+    })
+  }
+
+  /** Says how many lines were left out. They count until this is on the disk. */
+  #tellLost(stream: RotatingFileStream): void {
+    if (this.#lost === 0 || this.#telling) return
+    const count = this.#lost
+    this.#telling = true
+    stream.write(lostLine(count), (error) => {
+      this.#telling = false
+      if (error === null || error === undefined) this.#lost -= count
+    })
   }
 
   /** Writes what is waiting and closes the file. */
@@ -63,7 +76,6 @@ export class SteadyFile {
       // One outage is told once, however often it is tried again.
       if (this.#failedMs === null) this.#options.onFailure(error)
       this.#failedMs = performance.now()
-      this.#lost += 1
       this.#stream = null
       stream.destroy()
     })
