@@ -51,6 +51,8 @@ export const unreferenced: Exceptions = {
   'packages/group/src/lanes/rank-thread.ts':
     'the port of a thread that ends with its device; timers of the sums hold it while it waits',
   'packages/network/src/direct/tls.ts': 'hands `unref` of its listener on to the thread that owns it',
+  'packages/swarm/src/weights/tokenizer/watched-thread.ts':
+    'a thread that waits for prompts; it holds the process while it is asked',
   'sim/src/kills/mortal-network.ts':
     'the channel to the parent: its listener must not keep the process alive',
 }

@@ -97,17 +97,8 @@ export function addUpCommand(program: Command): void {
       'disk for copies of weights that other nodes may lose; 0 for none (default: half of what is free beyond 1 GiB)',
       parseDiskSize,
     )
-    .addOption(
-      new Option('--device <KIND>', 'what computes')
-        .choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml'])
-        .default('auto'),
-    )
-    .addOption(
-      new Option(
-        '--compute <PLACE>',
-        'where blocks are computed: in a thread of this process, or in a process of their own, whose crash the node survives (default: process for large models, thread for small ones and groups)',
-      ).choices(['thread', 'process']),
-    )
+  addComputeOptions(command)
+  command
     .option('--blocks <START:END>', 'serve exactly these blocks, in place of those of the plan', parseBlocks)
     .option(
       '--groups',
@@ -139,6 +130,21 @@ export function addUpCommand(program: Command): void {
     'shoal up --join /ip4/192.168.1.5/tcp/4001/p2p/12D3…    # serve a share of it from another machine',
     'shoal up --model ./Llama-3.2-1B --weights int4 --memory 4GiB --api 127.0.0.1:8090',
   ])
+}
+
+function addComputeOptions(command: Command): void {
+  command
+    .addOption(
+      new Option('--device <KIND>', 'what computes')
+        .choices(['auto', 'cpu', 'cuda', 'webgpu', 'coreml', 'dml'])
+        .default('auto'),
+    )
+    .addOption(
+      new Option(
+        '--compute <PLACE>',
+        'where blocks are computed: in a thread of this process, or in a process of their own, whose crash the node survives (default: process for large models, thread for small ones and groups)',
+      ).choices(['thread', 'process']),
+    )
 }
 
 function checkUpFlags(flags: UpFlags, isMember: boolean): void {

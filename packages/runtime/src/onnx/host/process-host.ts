@@ -40,13 +40,15 @@ export function startProcessHost(
 /** Resolves with how the process ended, once its last replies have been read. */
 function endOf(child: ChildProcess): Promise<string> {
   const read = new Promise<void>((resolve) => void child.once('disconnect', resolve))
-  return new Promise((resolve) => {
+  const failed = new Promise<string>((resolve) => {
     child.once('error', (cause) => resolve(`failed: ${cause.message}`))
-    child.once('exit', (status, signal) => {
-      const how = signal === null ? `has ended with status ${status}` : `was ended by ${signal}`
-      void read.then(() => resolve(how))
-    })
   })
+  const exited = new Promise<string>((resolve) => {
+    child.once('exit', (status, signal) =>
+      resolve(signal === null ? `has ended with status ${status}` : `was ended by ${signal}`),
+    )
+  })
+  return Promise.race([failed, Promise.all([exited, read]).then(([how]) => how)])
 }
 
 /** Arrays of a message are views of the pipe's buffers, which are larger and shared: what is kept must be a copy. */

@@ -130,12 +130,12 @@ test('calls that wait behind a stuck one are refused in time, and closing ends a
   const calls = [1, 2, 3, 4].map(() => tokenizer.encode(text))
   const outcomes = Promise.allSettled(calls)
   let settled = false
-  void outcomes.then(() => (settled = true))
+  const ended = outcomes.finally(() => (settled = true))
   while (!settled) {
     await new Promise((resolve) => systemClock.after(10, () => resolve(null)))
     clock.advance(1000)
   }
-  const codes = (await outcomes).map((outcome) =>
+  const codes = (await ended).map((outcome) =>
     outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : 'answered',
   )
   expect(codes[0]).toBe('limit-exceeded')
