@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { dataDirectory } from '@shoal/host/node'
 import { isInviteCode } from '@shoal/trust'
 import { UsageError } from './usage-error.ts'
 
@@ -60,3 +61,33 @@ export function withInvite<Flags extends { readonly join?: string[] }>(
 
 /** Whether a data directory belongs to a member of a private swarm, which needs no invite again. */
 export const isMemberFolder = (dataFolder: string): boolean => existsSync(join(dataFolder, 'swarm.json'))
+
+/**
+ * The flags of a command that asks a swarm: with its invite, or with the addresses that the data directory of a member
+ * remembers when neither a swarm nor a model is named.
+ */
+export function withMembership<
+  Flags extends {
+    readonly join?: string[]
+    readonly model?: string
+    readonly local?: boolean
+    readonly data?: string
+  },
+>(code: string | undefined, flags: Flags): Flags {
+  const invited = withInvite(code, flags)
+  if (invited.join !== undefined || flags.model !== undefined || flags.local === true) return invited
+  const remembered = rememberedAddresses(dataDirectory(flags.data))
+  return remembered.length === 0 ? invited : { ...invited, join: remembered }
+}
+
+/** Addresses of members that the data directory of a member of a private swarm remembers. */
+export function rememberedAddresses(dataFolder: string): string[] {
+  try {
+    const pass: unknown = JSON.parse(readFileSync(join(dataFolder, 'swarm.json'), 'utf8'))
+    const addresses: unknown =
+      typeof pass === 'object' && pass !== null && 'addresses' in pass ? pass.addresses : []
+    return Array.isArray(addresses) ? addresses.filter((each) => typeof each === 'string') : []
+  } catch {
+    return [] // The folder belongs to no member.
+  }
+}

@@ -6,6 +6,7 @@ import { addBootstrapCommand } from '../commands/bootstrap.ts'
 import { addChatCommand } from '../commands/chat.ts'
 import { addDoctorCommand } from '../commands/doctor.ts'
 import { addGenerateCommand } from '../commands/generate.ts'
+import { addGrantsCommand } from '../commands/grants.ts'
 import { addInviteCommand } from '../commands/invite.ts'
 import { addModelCommand } from '../commands/model.ts'
 import { addPlanCommand } from '../commands/plan.ts'
@@ -30,6 +31,7 @@ const commands = [
   addStatusCommand,
   addInviteCommand,
   addAuditCommand,
+  addGrantsCommand,
   addPlanCommand,
   addSimCommand,
   addSwarmCommand,

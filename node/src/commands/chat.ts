@@ -15,6 +15,7 @@ import {
   addSamplingOptions,
 } from '../cli/options.ts'
 import type { CommonFlags, JoinFlags, ModelFlags, PlacementFlags, SamplingFlags } from '../cli/options.ts'
+import { withMembership } from '../cli/privacy.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { samplingFrom } from '../cli/sampling.ts'
 import { loadSwarm } from '../swarm-port.ts'
@@ -24,7 +25,10 @@ interface ChatFlags extends CommonFlags, ModelFlags, JoinFlags, PlacementFlags, 
 }
 
 export function addChatCommand(program: Command): void {
-  const command = program.command('chat').description('a chat in the terminal')
+  const command = program
+    .command('chat')
+    .description('a chat in the terminal')
+    .argument('[CODE]', 'an invite to a private swarm; needed once')
   addModelOptions(command)
   addJoinOption(command)
   addSamplingOptions(command)
@@ -36,7 +40,8 @@ export function addChatCommand(program: Command): void {
   ])
 }
 
-async function chat(flags: ChatFlags): Promise<void> {
+async function chat(code: string | undefined, given: ChatFlags): Promise<void> {
+  const flags = withMembership(code, given)
   checkEngineFlags(flags)
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const swarm = await loadSwarm()

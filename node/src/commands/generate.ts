@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { ShoalError } from '@shoal/host'
+import { isInviteCode } from '@shoal/trust'
 import type { Engine, GenerateResult } from '@shoal/swarm'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
@@ -15,6 +16,7 @@ import type { CommonFlags, JoinFlags, ModelFlags, PlacementFlags, SamplingFlags 
 import { parseTokenIds } from '../cli/parse.ts'
 import { routeText } from '../cli/picture.ts'
 import { createProgressBar } from '../cli/progress.ts'
+import { withMembership } from '../cli/privacy.ts'
 import { samplingFrom } from '../cli/sampling.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm } from '../swarm-port.ts'
@@ -30,6 +32,7 @@ export function addGenerateCommand(program: Command): void {
   const command = program
     .command('generate')
     .description('one answer, streamed')
+    .argument('[CODE]', 'an invite to a private swarm; needed once')
     .argument('[PROMPT]', 'what to answer; rendered as one message of a chat unless --raw')
   addModelOptions(command)
   addJoinOption(command)
@@ -51,7 +54,16 @@ export function addGenerateCommand(program: Command): void {
   ])
 }
 
-async function generate(prompt: string | undefined, flags: GenerateFlags): Promise<void> {
+async function generate(
+  first: string | undefined,
+  second: string | undefined,
+  given: GenerateFlags,
+): Promise<void> {
+  const code = first !== undefined && isInviteCode(first) ? first : undefined
+  const prompt = code === undefined ? first : second
+  if (code === undefined && second !== undefined)
+    throw new UsageError('give one PROMPT, in quotes where it has spaces')
+  const flags = withMembership(code, given)
   if ((prompt === undefined) === (flags.promptIds === undefined))
     throw new UsageError('give either PROMPT or --prompt-ids IDS')
   checkEngineFlags(flags)

@@ -11,6 +11,7 @@ import {
   addPlacementOption,
 } from '../cli/options.ts'
 import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, PlacementFlags } from '../cli/options.ts'
+import { withMembership } from '../cli/privacy.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
 import { createLoadingService } from '../api/service.ts'
@@ -24,7 +25,10 @@ interface ServeFlags extends CommonFlags, ModelFlags, JoinFlags, PlacementFlags,
 const defaultApi = { host: '127.0.0.1', port: 8090 }
 
 export function addServeCommand(program: Command): void {
-  const command = program.command('serve').description('an OpenAI-compatible API without serving blocks')
+  const command = program
+    .command('serve')
+    .description('an OpenAI-compatible API without serving blocks')
+    .argument('[CODE]', 'an invite to a private swarm; needed once')
   addModelOptions(command)
   addJoinOption(command)
   addApiOptions(command)
@@ -36,7 +40,8 @@ export function addServeCommand(program: Command): void {
   ])
 }
 
-async function serve(flags: ServeFlags): Promise<void> {
+async function serve(code: string | undefined, given: ServeFlags): Promise<void> {
+  const flags = withMembership(code, given)
   checkEngineFlags(flags)
   checkApiFlags(flags)
   await inContext(flags, { logLevel: 'info', logFile: false }, async (context) => {

@@ -11,6 +11,7 @@ import {
   type JoinFlags,
 } from '../cli/options.ts'
 import { swarmPicture } from '../cli/picture.ts'
+import { rememberedAddresses, withInvite } from '../cli/privacy.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
@@ -24,7 +25,8 @@ const directoryTimeoutMs = 1000
 export function addStatusCommand(program: Command): void {
   const command = program
     .command('status')
-    .description('who is here, who holds which blocks, and whether all peers agree')
+    .description('who is here, who holds which blocks, who may do what, and whether all peers agree')
+    .argument('[CODE]', 'an invite to a private swarm; needed once')
   addJoinOption(command)
   addCommonOptions(command.option('--model <REF>', 'with --join: show only the swarm of this model')).action(
     status,
@@ -39,8 +41,11 @@ interface StatusFlags extends CommonFlags, JoinFlags {
   readonly model?: string
 }
 
-async function status(flags: StatusFlags): Promise<void> {
-  const join = flags.join ?? publishedAddresses(dataDirectory(flags.data))
+async function status(code: string | undefined, given: StatusFlags): Promise<void> {
+  const flags = withInvite(code, given)
+  const published = publishedAddresses(dataDirectory(flags.data))
+  const join =
+    flags.join ?? (published.length > 0 ? published : rememberedAddresses(dataDirectory(flags.data)))
   if (join.length === 0)
     throw new UsageError(
       'of which swarm? Give --join MULTIADDR, the address of one of its peers, or the --data DIR of a node that runs here',

@@ -20,6 +20,13 @@ export function controlOf(node: Pick<ServingPeer, 'privateSwarm'>): ControlHandl
         return { invites: swarm().invites() }
       case 'revoke-invite':
         return swarm().revokeInvite(textOf(rest, 'id'))
+      case 'grants':
+        return { grants: swarm().grants() }
+      case 'revoke': {
+        const peer = textOf(rest, 'peer')
+        await swarm().revoke(peer)
+        return { revoked: peer }
+      }
       default:
         throw new ShoalError(
           'bad-request',

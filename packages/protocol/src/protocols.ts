@@ -9,5 +9,6 @@ export const protocols = {
   blobs: `/shoal/blobs/${protocolVersion}`,
   group: `/shoal/group/${protocolVersion}`,
   audit: `/shoal/audit/${protocolVersion}`,
+  charter: `/shoal/charter/${protocolVersion}`,
   direct: `/shoal/direct/${protocolVersion}`,
 } as const

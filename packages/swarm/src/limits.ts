@@ -2,6 +2,8 @@
 export const swarmLimits = {
   /** Addresses of members that a data folder remembers, so that a restart needs no invite: one of them will be up. */
   rememberedAddresses: 16,
+  /** Peers whose standing is remembered: every member of a swarm, and the keys that commands of a day have used. */
+  admittedPeers: 4096,
   /** How often the addresses of members are written down: members come and go within minutes. */
   rememberTurnMs: 60_000,
   /**

@@ -106,6 +106,9 @@ export interface PeerStatus {
   readonly group?: { readonly ranks: readonly string[]; readonly speeds: readonly number[] }
   /** Why it does not hold what the plan wants of it; absent when it does. */
   readonly problem?: string
+  /** What it may do in a private swarm, and until when (ISO 8601); absent where that is not known here. */
+  readonly role?: 'client' | 'node' | 'admin'
+  readonly until?: string
   /** Weights that others have given it, as it says when it is asked; absent when it was not. */
   readonly fetchedBytes?: number
 }
@@ -116,6 +119,8 @@ export interface SwarmStatus {
   readonly manifest: string
   readonly profile: string
   readonly blockCount: number
+  /** Whether only invited peers may join; absent where that is not known. */
+  readonly private?: boolean
   readonly peers: readonly PeerStatus[]
   /** Live holders of each block. */
   readonly coverage: readonly number[]

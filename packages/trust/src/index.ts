@@ -26,6 +26,7 @@ export {
 } from './admit.ts'
 export { fromHex, sameBytes, swarmIdOf, toHex } from './bytes.ts'
 export { judgeChain, type ChainRules, type Standing } from './chain.ts'
+export { actIdOf, decodeActs, encodeActs, isAct, readAct, revokedBy, signAct, type Act } from './charter.ts'
 export { inviteDoor, swarmDoor, type Door } from './door.ts'
 export { readGrant, signGrant, type Grant, type Sign, type Verify } from './grant.ts'
 export { decodeInvite, encodeInvite, isInviteCode, linkStart, type InviteCode } from './invite.ts'

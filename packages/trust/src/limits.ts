@@ -10,6 +10,10 @@ export const limits = {
   clockErrorSeconds: 24 * 3600,
   /** A grant's usual term. Whoever is parted from all admins for so long has to be invited again. */
   grantSeconds: 30 * 24 * 3600,
+  /** One act of an admin: a grant, a key and a signature are 288 bytes. */
+  maxActBytes: 384,
+  /** Acts of a swarm: each puts one peer out for ever, and all of them are 288 KiB. */
+  maxActs: 1024,
   /** Secrets that a swarm accepts at once: the present one and the one before. */
   maxSecrets: 2,
   /** The secret before the present one is accepted for so long: every member has started anew or met another by then. */

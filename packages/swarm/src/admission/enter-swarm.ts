@@ -11,6 +11,7 @@ import {
   signGrant,
   type InviteCode,
 } from '@shoal/trust'
+import { CharterKeeper } from './charter-keeper.ts'
 import { foundSwarm } from './found-swarm.ts'
 import { IssuedInvites } from './issued-invites.ts'
 import { SwarmAdmission } from './swarm-admission.ts'
@@ -35,6 +36,7 @@ export interface Entry {
   readonly remembered: readonly string[]
   /** Null in an open swarm. */
   readonly admission: SwarmAdmission | null
+  readonly charter: CharterKeeper | null
   /** Null where this peer can issue none. */
   readonly invites: IssuedInvites | null
 }
@@ -56,18 +58,21 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
   const privateKey = keeps
     ? await loadOrCreateKey(join(dataFolder, 'peer.key'), createPeerKey, logger)
     : await createPeerKey()
-  if (!isPrivate) return { privateKey, join: addresses, remembered: [], admission: null, invites: null }
+  if (!isPrivate)
+    return { privateKey, join: addresses, remembered: [], admission: null, charter: null, invites: null }
   if (invite !== null) checkRole(invite, role)
   const own = signerOf(privateKey)
   const pass = kept ?? (invite === null ? await found(dependencies, files, options, own, nowSeconds) : null)
+  const charter = charterOf(dependencies, files, pass, invite)
   if (role === 'client' && pass !== null)
-    return await asClient(dependencies, own, pass, addresses, nowSeconds)
+    return await asClient(dependencies, { member: own, pass, addresses, charter, nowSeconds })
   const admission = new SwarmAdmission({
     ...dependencies,
     own,
     wants: role,
     pass,
     invite,
+    charter,
     savePass: (given) => files.savePass(given),
   })
   const invites = new IssuedInvites({
@@ -78,7 +83,7 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
   })
   if (role === 'node') admission.honour(invites)
   const given = [...addresses, ...(invite?.addresses ?? [])]
-  return { privateKey, join: given, remembered: pass?.addresses ?? [], admission, invites }
+  return { privateKey, join: given, remembered: pass?.addresses ?? [], admission, charter, invites }
 }
 
 /** Before the invite is spent on what it is not for. @throws {ShoalError} `bad-request` */
@@ -119,16 +124,32 @@ async function found(
   return pass
 }
 
+function charterOf(
+  { clock, logger }: SystemDependencies,
+  files: SwarmFiles,
+  pass: SwarmPass | null,
+  invite: InviteCode | null,
+): CharterKeeper {
+  const swarm = pass?.swarm ?? invite?.swarm
+  if (swarm === undefined) throw new Error('a private swarm has a name')
+  return new CharterKeeper({ files, logger, swarm, nowSeconds: () => Math.floor(clock.wallMs() / 1000) })
+}
+
+interface MemberCommand {
+  readonly member: OwnKey
+  readonly pass: SwarmPass
+  readonly addresses: readonly string[]
+  readonly charter: CharterKeeper
+  readonly nowSeconds: number
+}
+
 /**
  * A command in the folder of a member has a key of this run, for which the member signs: a node may run in the same folder
  * under the member's own key.
  */
 async function asClient(
   dependencies: SystemDependencies,
-  member: OwnKey,
-  pass: SwarmPass,
-  addresses: readonly string[],
-  nowSeconds: number,
+  { member, pass, addresses, charter, nowSeconds }: MemberCommand,
 ): Promise<Entry> {
   const privateKey = await createPeerKey()
   const own = signerOf(privateKey)
@@ -150,7 +171,8 @@ async function asClient(
     wants: 'client',
     pass: { ...pass, chain: [grant, ...pass.chain] },
     invite: null,
+    charter,
     savePass: () => undefined,
   })
-  return { privateKey, join: addresses, remembered: pass.addresses, admission, invites: null }
+  return { privateKey, join: addresses, remembered: pass.addresses, admission, charter, invites: null }
 }

@@ -1,4 +1,5 @@
 import { ShoalError } from '@shoal/host'
+import { rawKeyOf, type Transport } from '@shoal/network'
 import {
   encodeInvite,
   fromHex,
@@ -12,6 +13,8 @@ import {
   type InviteWish,
   type Role,
 } from '@shoal/trust'
+import type { SwarmStatus } from '../types.ts'
+import type { SwarmAdmission } from './swarm-admission.ts'
 import type { Entry } from './enter-swarm.ts'
 
 /** An invite, as its code and as a link. */
@@ -55,13 +58,30 @@ export interface PrivateSwarm {
   invites(): readonly InviteReport[]
   /** @throws {ShoalError} `not-found` */
   revokeInvite(id: string): InviteReport
+  /** Members that were met since the start, and this peer. */
+  grants(): readonly GrantReport[]
+  /** Puts a peer out, everywhere. @throws {ShoalError} `not-admitted` when this peer is no admin */
+  revoke(peer: string): Promise<void>
+}
+
+/** What a member may do, as this peer knows it. */
+export interface GrantReport {
+  readonly peer: string
+  readonly role: Role
+  /** ISO 8601. */
+  readonly until: string
+  readonly self: boolean
+  readonly connected: boolean
 }
 
 /** Null in an open swarm, and for a command that only asks the swarm. */
-export function createPrivateSwarm(entry: Entry, addresses: () => readonly string[]): PrivateSwarm | null {
-  const { admission, invites } = entry
+export function createPrivateSwarm(
+  entry: Entry,
+  transport: Pick<Transport, 'peerId' | 'addresses' | 'connected'>,
+): PrivateSwarm | null {
+  const { admission, invites, charter } = entry
   const pass = admission?.pass ?? null
-  if (admission === null || invites === null || pass === null) return null
+  if (admission === null || invites === null || charter === null || pass === null) return null
   const ownGrant = () => {
     const [grant] = (admission.pass ?? pass).chain
     if (grant === undefined) throw new Error('a member has a grant')
@@ -84,7 +104,7 @@ export function createPrivateSwarm(entry: Entry, addresses: () => readonly strin
         expires,
         swarm: pass.swarm,
         key: fromHex(key),
-        addresses: reachableFirst(addresses()),
+        addresses: reachableFirst(transport.addresses()),
       })
       return { id, code, link: `${linkStart}${code}`, role, uses, expires: dateOf(expires) }
     },
@@ -95,8 +115,35 @@ export function createPrivateSwarm(entry: Entry, addresses: () => readonly strin
         throw new ShoalError('not-found', `there is no invite ${id}: see shoal invite list`)
       return reportOf(invite, invites.state(invite))
     },
+    grants() {
+      const connected = new Set(transport.connected())
+      const own = { peer: transport.peerId, ...termsOf(ownGrant()), self: true, connected: false }
+      const others = [...admission.standings()].map(([peer, standing]) => ({
+        peer,
+        ...termsOf(standing),
+        self: false,
+        connected: connected.has(peer),
+      }))
+      return [own, ...others]
+    },
+    async revoke(peer) {
+      const key = rawKeyOf(peer)
+      if (key === undefined || peer === transport.peerId)
+        throw new ShoalError('bad-request', `${peer} is not the id of another peer`)
+      if (ownGrant().role !== 'admin')
+        throw new ShoalError(
+          'not-admitted',
+          'only an admin of the swarm can put a peer out: ask one, or run this there',
+        )
+      await admission.revoke(key)
+    },
   }
 }
+
+const termsOf = ({ role, until }: { readonly role: Role; readonly until: number }) => ({
+  role,
+  until: dateOf(until),
+})
 
 function mayNotInvite(own: Role, wanted: Role): ShoalError {
   const sentence =
@@ -130,4 +177,15 @@ function reportOf(
 function reachableFirst(addresses: readonly string[]): readonly string[] {
   const far = addresses.filter((address) => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address))
   return far.length > 0 ? far : addresses
+}
+
+/** A status in which each member whose grant is known here has its role and the end of its grant. */
+export function withRoles(status: SwarmStatus, admission: SwarmAdmission | null): SwarmStatus {
+  if (admission === null) return { ...status, private: false }
+  const standings = admission.standings()
+  const peers = status.peers.map((peer) => {
+    const terms = peer.self ? admission.ownTerms() : standings.get(peer.peer)
+    return terms === undefined ? peer : { ...peer, ...termsOf(terms) }
+  })
+  return { ...status, private: true, peers }
 }

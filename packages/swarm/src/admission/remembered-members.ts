@@ -30,6 +30,7 @@ export function rememberMembers(
     const others = membership
       .members()
       .filter(({ record, liveness }) => record.peerId !== transport.peerId && liveness === 'alive')
+    admission.endStandings()
     admission.remember(others.flatMap(({ record }) => record.addresses))
   }
   const timer = every(clock, swarmLimits.rememberTurnMs, remember, (error) =>

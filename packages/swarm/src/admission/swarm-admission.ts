@@ -19,6 +19,7 @@ import {
   swarmDoor,
   type Admit,
   type Gift,
+  type Grant,
   type Invite,
   type InviteCode,
   type Role,
@@ -26,6 +27,8 @@ import {
   type SwarmSecret,
 } from '@shoal/trust'
 import { swarmLimits } from '../limits.ts'
+import { AdmittedPeers } from './admitted-peers.ts'
+import type { CharterKeeper } from './charter-keeper.ts'
 import type { IssuedInvites } from './issued-invites.ts'
 import type { OwnKey, SwarmPass } from './swarm-pass.ts'
 
@@ -39,6 +42,8 @@ export interface SwarmAdmissionOptions {
   /** Null for a newcomer, whose invite leads to one. */
   readonly pass: SwarmPass | null
   readonly invite: InviteCode | null
+  /** Whom the admins have put out. */
+  readonly charter: CharterKeeper
   /** Keeps what an admin gives. */
   readonly savePass: (pass: SwarmPass) => void
 }
@@ -48,12 +53,40 @@ export class SwarmAdmission implements Admission {
   readonly #options: SwarmAdmissionOptions
   #invites: IssuedInvites | null = null
   #pass: SwarmPass | null
+  readonly #admitted = new AdmittedPeers()
+  readonly #refused = new Set<string>()
   readonly #onDoors: (() => void)[] = []
   readonly #onEnded: ((peerId: string) => void)[] = []
 
   constructor(options: SwarmAdmissionOptions) {
     this.#options = options
     this.#pass = options.pass
+    options.charter.onNews(() => this.endStandings())
+  }
+
+  /** Puts a key out, by this peer's own grant. */
+  async revoke(key: Uint8Array): Promise<void> {
+    const [grant] = this.#pass?.chain ?? []
+    if (grant === undefined) throw new Refusal('no-grant')
+    await this.#options.charter.revoke(key, this.#options.own, grant)
+  }
+
+  /** Role and end of this peer's own grant; undefined for a newcomer. */
+  ownTerms(): Pick<Grant, 'role' | 'until'> | undefined {
+    const [grant] = this.#pass?.chain ?? []
+    return grant === undefined ? undefined : readGrant(grant)
+  }
+
+  /** Peers that were admitted since the start, and what each may do. */
+  standings(): ReadonlyMap<string, Standing> {
+    return this.#admitted.all()
+  }
+
+  /** Ends the connections of peers whose grants have been revoked, or have expired. */
+  endStandings(): void {
+    const { charter } = this.#options
+    for (const peerId of this.#admitted.end(this.nowSeconds(), (name) => charter.isRevoked(name)))
+      for (const listener of this.#onEnded) listener(peerId)
   }
 
   /** From now on the invites of this peer are honoured. */
@@ -138,10 +171,14 @@ export class SwarmAdmission implements Admission {
       const gift = invite === undefined ? null : await this.#redeem(invite, peerId, pass)
       const outcome = await this.#judge(peerId, gift?.chain ?? admit.chain)
       if (!includesRole(outcome.role, admit.wants)) throw new Refusal('no-grant')
+      this.#admitted.add(peerId, outcome)
       return { frame: encodeWelcome({ swarm: pass.swarm, chain: pass.chain, gift }), outcome }
     } catch (error) {
       const outcome = error instanceof Refusal ? error : new Refusal('no-grant')
-      this.#options.logger.info('peer-not-admitted', {
+      // A peer that was put out goes on dialling: its first refusal tells enough.
+      const level = this.#refused.has(peerId) ? 'debug' : 'info'
+      if (this.#refused.size < swarmLimits.admittedPeers) this.#refused.add(peerId)
+      this.#options.logger[level]('peer-not-admitted', {
         peer: peerId,
         code: outcome.code,
         ...(error instanceof Refusal ? {} : { reason: messageOf(error) }),
@@ -182,6 +219,7 @@ export class SwarmAdmission implements Admission {
     const standing = await this.#judge(peerId, answer.chain)
     if (answer.gift !== null) await this.#take(answer.gift)
     if (this.#pass === null) throw new Refusal('no-grant')
+    this.#admitted.add(peerId, standing)
     return standing
   }
 
@@ -198,9 +236,15 @@ export class SwarmAdmission implements Admission {
   async #judge(peerId: string, chain: readonly Uint8Array[]): Promise<Standing> {
     const subject = rawKeyOf(peerId)
     if (subject === undefined) throw new Refusal('no-grant')
+    const { charter } = this.#options
     return await judgeChain(
       chain,
-      { swarm: this.swarm, subject, nowSeconds: this.nowSeconds(), isRevoked: () => false },
+      {
+        swarm: this.swarm,
+        subject,
+        nowSeconds: this.nowSeconds(),
+        isRevoked: (name) => charter.isRevoked(name),
+      },
       verifyWithKey,
     )
   }

@@ -15,12 +15,16 @@ export interface SwarmFiles {
   savePass(pass: SwarmPass): void
   invites(): readonly Invite[]
   saveInvites(book: readonly Invite[]): void
+  /** Acts of admins, unchecked. */
+  acts(): readonly Uint8Array[]
+  saveActs(acts: readonly Uint8Array[]): void
 }
 
-/** The files of a private swarm in a data folder: `swarm.json` and `invites.json`. */
+/** The files of a private swarm in a data folder: `swarm.json`, `invites.json` and `charter.json`. */
 export function createSwarmFiles(folder: string): SwarmFiles {
   const passPath = join(folder, 'swarm.json')
   const invitesPath = join(folder, 'invites.json')
+  const actsPath = join(folder, 'charter.json')
   const save = (path: string, value: unknown): void => {
     makeFolder(folder)
     writeFileAtomically(path, `${JSON.stringify(value, null, 2)}\n`, privateMode)
@@ -44,6 +48,11 @@ export function createSwarmFiles(folder: string): SwarmFiles {
       return Array.isArray(value) ? value.filter(isInvite) : []
     },
     saveInvites: (book) => save(invitesPath, book),
+    acts() {
+      const value = readJson(actsPath)
+      return listOf(value, isHex) ? value.map(fromHex) : []
+    },
+    saveActs: (acts) => save(actsPath, acts.map(toHex)),
   }
 }
 

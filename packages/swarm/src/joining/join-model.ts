@@ -1,6 +1,7 @@
 import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Directory, Transport } from '@shoal/network'
+import { exchangeCharter } from '../admission/charter-exchange.ts'
 import { enterSwarm, type Entry } from '../admission/enter-swarm.ts'
 import { serveBlobs } from '../weights/blobs/serve.ts'
 import { serveHello, type HelloSelf } from './hello.ts'
@@ -76,6 +77,7 @@ export async function joinModel(
 
   const { transport, directory, discovery } = await openConnection(dependencies, connection, entry)
   scope.onClose(() => transport.close())
+  if (entry.charter !== null) exchangeCharter({ transport, clock, logger, charter: entry.charter })
   let announced: Names = nothing
   // A peer that dials this one while it packs or joins itself hears 'not ready', and not an unknown protocol.
   serveHello({ transport, clock, logger }, () => ({

@@ -3,6 +3,7 @@ import { createMembership, membershipProfiles } from '@shoal/membership'
 import { createDevice, type Device } from '@shoal/runtime'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { auditReport } from '../audit/report.ts'
+import { withRoles } from '../admission/private-swarm.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
@@ -90,8 +91,10 @@ async function connect(
     peerId: transport.peerId,
     addresses: () => transport.addresses(),
     manifest,
-    status: () =>
-      figures.addTo({ ...view.status(), transfers: store.transfers(), bans: audits.status().bans }),
+    status: () => {
+      const shown = withRoles(view.status(), joined.entry.admission)
+      return figures.addTo({ ...shown, transfers: store.transfers(), bans: audits.status().bans })
+    },
     audits: () => auditReport(audits.status()),
     searchDirectory: (signal) => figures.searchDirectory(signal),
     askMembers: (signal) => figures.askMembers(signal),

@@ -3,7 +3,7 @@ import { freeDiskBytes } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
 import type { ComputePlace, Device } from '@shoal/runtime'
-import { createPrivateSwarm, type PrivateSwarm } from '../admission/private-swarm.ts'
+import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
 import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
@@ -209,13 +209,13 @@ function servingPeer(
       return device.numericClass
     },
     speed,
-    privateSwarm: createPrivateSwarm(joined.entry, () => transport.addresses()),
+    privateSwarm: createPrivateSwarm(joined.entry, transport),
     blocks() {
       const held = keeper.held()
       return held === null ? null : [held.start, held.end]
     },
     status: () => ({
-      ...view.status(),
+      ...withRoles(view.status(), joined.entry.admission),
       transfers: store.transfers(),
       directory: { ...directory.stats(), providers: publisher.providers() },
       bans: audits.status().bans,

@@ -157,10 +157,10 @@ describe('whoever knows the secret', () => {
   })
 })
 
-const everything = ['hello', 'members', 'blobs', 'session', 'group'] as const
+const everything = ['hello', 'members', 'blobs', 'session', 'charter', 'group'] as const
 
 test.each<[Role, readonly string[]]>([
-  ['client', ['hello', 'members', 'blobs', 'session']],
+  ['client', ['hello', 'members', 'blobs', 'session', 'charter']],
   ['node', [...everything, '/echo/1']],
   ['admin', [...everything, '/echo/1']],
 ])('a %s opens %j, and no other protocol', async (role, allowed) => {
