@@ -1,6 +1,7 @@
 import { createPrivateKey, sign as signWith } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import OpenAI from 'openai'
 import { afterAll, expect, test } from 'vitest'
 import { createPeerKey, peerIdOfKey } from '@shoal/network'
 import { encodeEvidence, sealReceipt, type Receipt } from '@shoal/protocol'
@@ -39,6 +40,7 @@ async function receiptOf(out: number): Promise<Uint8Array> {
 
 async function verified(receipts: readonly Uint8Array[]): Promise<Ended> {
   const folder = world.folder('verify')
+  mkdirSync(folder, { recursive: true })
   const file = join(folder, 'evidence.json')
   const evidence = Buffer.from(encodeEvidence({ kind: 'wrong-output', receipts })).toString('hex')
   writeFileSync(file, JSON.stringify({ evidence: [evidence] }))
@@ -61,12 +63,14 @@ test('evidence with the signatures of four peers is checked offline, and one cha
 test('a node gives the receipts of the sessions that it has coordinated', async () => {
   const node = await world.up(['--model', 'demo', '--api', '127.0.0.1:0', '--data', world.folder('node')])
   const api = node.ready.api!
-  const answer = await fetch(`${api}/v1/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'demo', prompt: 'Once upon a time', max_tokens: 12, temperature: 0 }),
+  // The API answers 503 until embedding and head are there; the client's retries wait for it.
+  const client = new OpenAI({ baseURL: `${api}/v1`, apiKey: 'none', maxRetries: 20 })
+  await client.completions.create({
+    model: 'demo',
+    prompt: 'Once upon a time',
+    max_tokens: 12,
+    temperature: 0,
   })
-  expect(answer.status).toBe(200)
   const shown = await world.run(['audit', '--api', new URL(api).host, '--json'])
   const { peerId } = node.ready
   expect(shown.json()).toMatchObject({
