@@ -172,7 +172,8 @@ export class SwarmAdmission implements Admission {
       const outcome = await this.#judge(peerId, gift?.chain ?? admit.chain)
       if (!includesRole(outcome.role, admit.wants)) throw new Refusal('no-grant')
       this.#admitted.add(peerId, outcome)
-      return { frame: encodeWelcome({ swarm: pass.swarm, chain: pass.chain, gift }), outcome }
+      const given = gift ?? (await this.#renewal(peerId, outcome, admit.chain, pass))
+      return { frame: encodeWelcome({ swarm: pass.swarm, chain: pass.chain, gift: given }), outcome }
     } catch (error) {
       const outcome = error instanceof Refusal ? error : new Refusal('no-grant')
       // A peer that was put out goes on dialling: its first refusal tells enough.
@@ -194,6 +195,18 @@ export class SwarmAdmission implements Admission {
     const chain = await this.#grantFor(peerId, invite.role, pass)
     this.#options.logger.info('invite-used', { invite: invite.id, peer: peerId, role: invite.role })
     return { chain, secrets: this.#openSecrets() }
+  }
+
+  /** A new grant for a member whose own ends soon, when an admin meets it; null when there is no need. */
+  async #renewal(
+    peerId: string,
+    { role, until }: Standing,
+    chain: readonly Uint8Array[],
+    pass: SwarmPass,
+  ): Promise<Gift | null> {
+    const issued = chain.length === 2 && this.ownTerms()?.role === 'admin' && role !== 'admin'
+    if (!issued || until - this.nowSeconds() > limits.grantSeconds / 2) return null
+    return { chain: await this.#grantFor(peerId, role, pass), secrets: this.#openSecrets() }
   }
 
   async #grantFor(peerId: string, role: Role, pass: SwarmPass): Promise<readonly Uint8Array[]> {
