@@ -28,9 +28,14 @@ it('a compute process that dies in mid-answer takes neither its node nor a token
   const [pid] = computeProcesses(folder)
   const prompt = ['generate', 'Tell me a story.', '--model', 'demo', '--temperature', '0', '--ignore-eos']
   const asked = [...prompt, '--max-tokens', '200', '--json']
-  const opened = second.until(({ event }) => event === 'session-opened')
-  const running = world.run([...asked, '--join', first.address])
-  await Promise.race([opened, running])
+  // While a session opens, an answer waits for lost blocks for a shorter time than later on.
+  const begun = Promise.withResolvers<void>()
+  const running = world.run([...asked, '--log-level', 'debug', '--join', first.address], {
+    onLog: (line) => {
+      if (line.includes('session-started')) begun.resolve()
+    },
+  })
+  await Promise.race([begun.promise, running])
   process.kill(pid!, 'SIGSEGV')
   await second.until(({ event, blocks }) => event === 'blocks-changed' && blocks === null)
   const ended = await running
