@@ -98,7 +98,7 @@ test.each([
   ['generate hello --prompt-ids 1 --model demo', /either PROMPT or --prompt-ids/],
   ['generate --prompt-ids 1,x --model demo', /token ids with commas/],
   ['generate hello', /which model\?/],
-  ['generate hello world --model demo', /too many arguments/],
+  ['generate hello world --model demo', /give one PROMPT/],
   ['generate hello --model demo --local --join /ip4/1.2.3.4/tcp/1', /choose one of them/],
   ['generate hello --model demo --placement thin', /thin is not supported yet/],
   ['generate hello --model demo --temperature hot', /number from 0 to 100/],

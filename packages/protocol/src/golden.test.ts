@@ -117,6 +117,7 @@ describe('the bytes of version 2', () => {
       blobs: '/shoal/blobs/2',
       group: '/shoal/group/2',
       audit: '/shoal/audit/2',
+      charter: '/shoal/charter/2',
       direct: '/shoal/direct/2',
     })
   })

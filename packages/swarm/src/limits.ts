@@ -11,6 +11,11 @@ export const swarmLimits = {
    * on a busy machine.
    */
   tokenizeTimeoutMs: 15_000,
+  /**
+   * Time in which the tokenizing thread must have loaded its code and the vocabulary: two seconds on a quiet machine, and
+   * on a busy one so long that no node ends because others compute.
+   */
+  tokenizerStartTimeoutMs: 120_000,
   /** Longest wait for calls before it: two that are ended by their limit. */
   tokenizeWaitMs: 30_000,
   /** Heap of the tokenizing thread: so much, and for each byte of the model's files the objects and maps of its vocabulary. */

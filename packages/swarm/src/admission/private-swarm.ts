@@ -148,7 +148,7 @@ const termsOf = ({ role, until }: { readonly role: Role; readonly until: number 
 function mayNotInvite(own: Role, wanted: Role): ShoalError {
   const sentence =
     wanted === 'admin'
-      ? 'only the holder of root.key can make an admin: run shoal grants admin PEER there'
+      ? 'only the machine that made the swarm is an admin; further admins cannot be made yet'
       : `this peer is a ${own} and may invite clients only: ask an admin of the swarm to invite a ${wanted}`
   return new ShoalError('not-admitted', sentence)
 }

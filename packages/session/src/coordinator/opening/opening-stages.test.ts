@@ -209,7 +209,7 @@ test('a next hop that cannot be reached is found when the session opens, not at 
   await expect(swarm.open()).rejects.toMatchObject({
     code: 'peer-vanished',
     peer: 'node-1',
-    message: expect.stringContaining('node-0 cannot reach it'),
+    message: expect.stringContaining('node-0 cannot reach the next stage'),
   })
   await settled()
   expect(freeEverywhere(swarm)).toBe(true)

@@ -41,10 +41,10 @@ export function startWatchedThread(clock: Clock, data: TokenizerThreadData): Wat
   worker.on('error', (error) => fail(failureOf(error)))
   worker.on('exit', () => fail(new ShoalError('cancelled', 'the tokenizing thread has ended')))
 
-  const answered = async <Answer>(post: () => void): Promise<Answer> => {
+  const answered = async <Answer>(limitMs: number, post: () => void): Promise<Answer> => {
     const next = Promise.withResolvers<unknown>()
     waiting = next
-    const limit = timeLimit(clock, swarmLimits.tokenizeTimeoutMs, tookTooLong)
+    const limit = timeLimit(clock, limitMs, () => tookTooLong(limitMs))
     limit.signal.addEventListener('abort', () => fail(limit.signal.reason as Error), { once: true })
     // While somebody waits for an answer, the thread keeps the program alive.
     worker.ref()
@@ -56,11 +56,11 @@ export function startWatchedThread(clock: Clock, data: TokenizerThreadData): Wat
       worker.unref()
     }
   }
-  const first = answered<TokenizerReady>(() => undefined)
+  const first = answered<TokenizerReady>(swarmLimits.tokenizerStartTimeoutMs, () => undefined)
   first.catch(() => undefined) // Whoever asks gets the error.
   return {
     ready: () => first,
-    call: (call) => answered<TokenizerReply>(() => worker.postMessage(call)),
+    call: (call) => answered<TokenizerReply>(swarmLimits.tokenizeTimeoutMs, () => worker.postMessage(call)),
     get ended() {
       return ended
     },
@@ -74,8 +74,8 @@ function heapMiB(assets: ReadonlyMap<string, Uint8Array>): number {
   return swarmLimits.tokenizeHeapMiB + Math.ceil((bytes * swarmLimits.tokenizeHeapPerByte) / 1024 ** 2)
 }
 
-function tookTooLong(): ModelError {
-  const seconds = swarmLimits.tokenizeTimeoutMs / 1000
+function tookTooLong(limitMs: number): ModelError {
+  const seconds = limitMs / 1000
   return new ModelError(
     'limit-exceeded',
     `the model's chat template or tokenizer did not finish within ${seconds} s; send token ids instead of text`,
