@@ -29,8 +29,11 @@ export const limits = {
   channelsPerProtocol: 64,
   /** Connections altogether: every member of the largest planned swarm (some hundreds), with room. */
   connections: 1024,
-  /** New connections from one address in a second: a whole swarm on one machine, or behind one router, that restarts. */
-  inboundConnectionsPerSecond: 256,
+  /**
+   * New connections from one address in a second, beyond which libp2p resets every one of them. So high that the gate
+   * decides first (`connection-gate.ts`): otherwise a flood would shut out the honest peers behind the same router.
+   */
+  inboundConnectionsPerSecond: 4096,
   /** Connections whose handshake is under way: the same restart on a slow link. The oldest makes way for a newer one. */
   pendingConnections: 256,
   /** Such connections from one network (/24, /56): the machines of one household that start together. */
