@@ -22,15 +22,14 @@ function chaos(words: readonly string[]): Promise<{ code: number | null; stdout:
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
 }
 
-/** With this seed one process restarts, then all five. */
 it(
-  'five processes that know one address agree, also after six kills and restarts',
+  'five processes that know one address agree, also after a kill and a restart',
   { timeout: 600_000 },
   async () => {
-    const { code, stdout, stderr } = await chaos(['processes', '--restarts', '6', '--from', '8', '--json'])
+    const { code, stdout, stderr } = await chaos(['processes', '--restarts', '1', '--from', '8', '--json'])
     const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Report
     expect(report.failed, stderr).toEqual([])
-    expect(report).toMatchObject({ processes: 5, restarts: 6 })
+    expect(report).toMatchObject({ processes: 5, restarts: 1 })
     // One generation after the swarm has formed, and one after each round.
     expect(report.generations).toBe(report.convergedMs.length)
     expect(report.generations).toBeGreaterThan(1)

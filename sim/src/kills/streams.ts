@@ -33,23 +33,6 @@ export const streamShape: StreamShape = {
   inner: 8,
 }
 
-/** A smaller shape for `npm test`. */
-export const smallStreamShape: StreamShape = {
-  model: {
-    hidden: 256,
-    blocks: 8,
-    heads: 8,
-    keyValueHeads: 4,
-    feedForward: 704,
-    vocabulary: 2048,
-    context: 512,
-    tied: false,
-    seed: 3,
-  },
-  cuts: [2, 5],
-  inner: 4,
-}
-
 export const streamFormats = ['int4:32', 'int8:32', 'f32'] as const
 export type StreamFormat = (typeof streamFormats)[number]
 
