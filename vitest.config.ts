@@ -4,8 +4,8 @@ const shared = { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000 } as c
 
 export default defineConfig({
   test: {
-    // Two cores: more files at once only make real processes and compute starve each other.
-    maxWorkers: 2,
+    // For two cores: tests of real processes spend a third of their time waiting for leases, retries and copies.
+    maxWorkers: 3,
     reporters: ['default', './test/closing-line-reporter.ts'],
     projects: [
       {
@@ -19,7 +19,7 @@ export default defineConfig({
             'sim/src/**/*.test.ts',
             'test/tidy/**/*.test.ts',
           ],
-          // No module of the product keeps state of its own, so all files may share two workers. A worker for each of
+          // No module of the product keeps state of its own, so all files may share the workers. A worker for each of
           // the 270 files would take as much processor time as the tests themselves.
           isolate: false,
         },

@@ -35,8 +35,12 @@ describe('copies of weights on spare disk, with real processes', { timeout }, ()
   /** The node's status (the JSON of `shoal status`), asked until `holds`. */
   async function statusWhen(node: Up, holds: (status: Status) => boolean): Promise<Status> {
     for (;;) {
-      const status = (await (await fetch(`${node.ready.api}/swarm`)).json()) as Status
-      if (holds(status)) return status
+      const answer = await fetch(`${node.ready.api}/swarm`)
+      const body = await answer.text()
+      // 503: the node has not loaded its model yet.
+      expect([200, 503], body).toContain(answer.status)
+      const status = answer.ok ? (JSON.parse(body) as Status) : null
+      if (status !== null && holds(status)) return status
       await sleep(systemClock, 200)
     }
   }
