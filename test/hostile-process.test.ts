@@ -277,14 +277,12 @@ describe('a real node and a hostile peer', () => {
       const before = residentMiB()
       // Steps of 8 MiB for an unknown session: a stranger's credit ends long before, so the frames wait unfinished.
       const refused = encodeSession(step({ session: 'nobody', rows: 512 }), new Float32Array(512 * 4096))
-      const stuck = await Promise.all(
-        Array.from({ length: 8 }, async () => {
-          const channel = await raw.open(node.address, protocols.session)
-          channel.onFrame(() => undefined)
-          channel.send(...refused).catch(() => undefined)
-          return channel
-        }),
-      )
+      const stuck: Awaited<ReturnType<typeof raw.open>>[] = []
+      while (stuck.length < 8) {
+        const channel = await raw.open(node.address, protocols.session)
+        channel.send(...refused).catch(() => undefined)
+        stuck.push(channel)
+      }
       const { send, next } = await converse()
       let opened = 0
       for (let session = 0; session < 200; session += 1) {

@@ -83,8 +83,8 @@ test('a killed compute process fails its calls with not-ready, and the next load
   const logits = await head.logits(rows(1, 5))
   await runner.open('s', 64)
   const expected = await runner.forward('s', 0, rows(1, 1))
-  // Several calls wait when the process dies: none of them may hang.
-  const waiting = [1, 2, 3].map((position) => runner.forward('s', position, rows(1, position)))
+  // Many calls wait when the process dies: none of them may hang, and they take longer than the signal.
+  const waiting = Array.from({ length: 60 }, (_, index) => runner.forward('s', index + 1, rows(1, index + 1)))
   process.kill(pids[0]!, 'SIGKILL')
   const outcomes = await Promise.allSettled(waiting)
   await ended
