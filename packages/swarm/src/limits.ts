@@ -12,8 +12,8 @@ export const swarmLimits = {
    */
   tokenizeTimeoutMs: 15_000,
   /**
-   * Time in which the tokenizing thread must have loaded its code and the vocabulary: two seconds on a quiet machine, and
-   * on a busy one so long that no node ends because others compute.
+   * Time in which the tokenizing thread must have loaded its code and the vocabulary. So long that no node ends because
+   * other programs keep its machine busy.
    */
   tokenizerStartTimeoutMs: 120_000,
   /** Longest wait for calls before it: two that are ended by their limit. */

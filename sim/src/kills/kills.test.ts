@@ -8,8 +8,8 @@ import { sessionsLeft, startMortalSwarm, type MortalSwarm } from './mortal-swarm
 const timeoutMs = 300_000
 
 /**
- * Real processes, two for each stage. A new process replaces a dead one before the next kill. Each point and each stage
- * is met once here; `npm run chaos -- kills` plays all combinations, with other prompts and settings.
+ * Real processes, two for each stage. A new process replaces a dead one before the next kill. Each fault and each
+ * stage is met here; `npm run chaos -- kills` plays all combinations, with other prompts and settings.
  */
 describe('kill -9 of a stage (F1 to F4)', () => {
   let swarm: MortalSwarm

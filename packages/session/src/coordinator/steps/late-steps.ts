@@ -59,9 +59,16 @@ export function suspectOf(route: Route, rows: number, suspected: ReadonlySet<str
   )
 }
 
+/** What a step was given beyond its first deadline. */
+interface Patience {
+  extensions: number
+  /** Peers of stages that were replaced, in vain so far. */
+  readonly suspected: Set<string>
+}
+
 /**
  * Acts on late steps: a stage that hangs is replaced, and a slow route gets more time. The stages of a stuck route are
- * replaced one after the other; when none is left, the session ends.
+ * replaced one after the other; when none is left, or no other route can be found, the session ends.
  */
 export function watchLateSteps(
   context: SessionContext,
@@ -73,35 +80,37 @@ export function watchLateSteps(
   },
 ): void {
   const { life, route, pending, rerouter } = parts
-  const { session } = context.options
-  const extensions = new WeakMap<PendingStep, number>()
-  const suspected = new Set<string>()
-  let stuckStep: number | null = null
+  const { session, routes } = context.options
+  const patience = new WeakMap<PendingStep, Patience>()
 
   const handle = async (step: PendingStep): Promise<void> => {
     const { epoch } = route
     // No deadline counts while another version is being opened. Its installation gives the oldest step a new deadline.
     if (epoch === null) return
-    const extension = extensions.get(step) ?? 0
-    const verdict = await judgeLateStep(context, route.route, step, extension, life.signal)
+    const given = patience.get(step) ?? { extensions: 0, suspected: new Set<string>() }
+    patience.set(step, given)
+    const verdict = await judgeLateStep(context, route.route, step, given.extensions, life.signal)
     // The step was answered, or the route changed, while the stages were asked.
     if (life.ended !== null || route.epoch !== epoch || pending.oldest !== step) return
     if (verdict.kind === 'lost') for (const error of verdict.errors) rerouter.repair(error)
     else if (verdict.kind === 'stuck') {
-      if (stuckStep !== step.step) suspected.clear()
-      stuckStep = step.step
-      const suspect = suspectOf(route.route, step.rows, suspected)
+      const suspect = routes === undefined ? null : suspectOf(route.route, step.rows, given.suspected)
       if (suspect === null) {
         life.end(verdict.error)
         return
       }
-      suspected.add(suspect.peer)
-      extensions.delete(step)
-      rerouter.repair(new StageError(suspect, 'deadline-passed', verdict.error.message, { definite: false }))
+      given.suspected.add(suspect.peer)
+      given.extensions = 0
+      rerouter.repair(new StageError(suspect, 'deadline-passed', verdict.error.message))
     } else {
       const { moreMs } = verdict
-      context.logger.warn('step-slow', { session, step: step.step, extension, moreMs: Math.round(moreMs) })
-      extensions.set(step, extension + 1)
+      context.logger.warn('step-slow', {
+        session,
+        step: step.step,
+        extension: given.extensions,
+        moreMs: Math.round(moreMs),
+      })
+      given.extensions += 1
       pending.allow(moreMs)
     }
   }
