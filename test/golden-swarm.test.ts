@@ -12,52 +12,58 @@ interface Generated {
 }
 
 const generated = (ended: Ended): Generated => ended.json() as Generated
-const names = ['llama', 'llama3_rope', 'qwen2', 'qwen3', 'mistral_swa']
+const golden = (name: string): string => join(root, 'test', 'golden', name)
+const models = [
+  // A Llama whose config, tokenizer and weights come from a GGUF file.
+  {
+    ref: join(root, 'test', 'gguf', 'stories260K-Q4_0.gguf'),
+    answers: join(root, 'test', 'gguf', 'stories260K-Q4_0.json'),
+    spans: ['0:2', '2:4', '4:5'],
+  },
+  ...['llama3_rope', 'qwen2', 'qwen3', 'mistral_swa'].map((name) => ({
+    ref: golden(name),
+    answers: join(golden(name), 'golden.json'),
+    spans: ['0:1', '1:2', '2:3'],
+  })),
+]
 const greedy = ['--max-tokens', '32', '--temperature', '0', '--ignore-eos', '--json']
 
-describe.each(names)('%s over three real processes', (name) => {
+describe.each(models)('$ref over three real processes', ({ ref, answers, spans }) => {
   const world = createWorld()
-  const folder = join(root, 'test', 'golden', name)
-  const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as Golden
+  const { cases } = JSON.parse(readFileSync(answers, 'utf8')) as Golden
   const nodes: Up[] = []
 
   beforeAll(async () => {
+    const [first, ...others] = spans
     nodes.push(
-      await world.up(['--model', folder, '--weights', 'f32', '--blocks', '0:1', '--data', world.folder('a')]),
+      await world.up(['--model', ref, '--weights', 'f32', '--blocks', first!, '--data', world.folder('0')]),
     )
     // These nodes know only an address: model, profile and weights come from the swarm.
     const join = ['--join', nodes[0]!.address]
     nodes.push(
-      ...(await Promise.all([
-        world.up([...join, '--blocks', '1:2', '--data', world.folder('b')]),
-        world.up([...join, '--blocks', '2:3', '--data', world.folder('c')]),
-      ])),
+      ...(await Promise.all(
+        others.map((span, index) =>
+          world.up([...join, '--blocks', span, '--data', world.folder(`${index + 1}`)]),
+        ),
+      )),
     )
   })
   afterAll(() => world.close())
 
   it('gives the golden greedy ids', async () => {
-    for (const { prompt, greedy: expected } of golden.cases) {
+    for (const { prompt, greedy: expected } of cases) {
       const ids = ['--prompt-ids', prompt.join(','), ...greedy]
-      const swarm = await world.run(['generate', '--model', folder, '--join', nodes[0]!.address, ...ids])
+      const swarm = await world.run(['generate', '--model', ref, '--join', nodes[0]!.address, ...ids])
       expect(swarm.code, swarm.stderr).toBe(0)
       const { tokenIds, route } = generated(swarm)
       expect(tokenIds).toEqual(expected)
-      expect(route.map(({ peer, start, end }) => ({ peer, start, end }))).toEqual(
-        nodes.map(({ ready }, i) => ({ peer: ready.peerId, start: i, end: i + 1 })),
+      expect(route.map(({ peer, start, end }) => ({ peer, span: `${start}:${end}` }))).toEqual(
+        nodes.map(({ ready }, index) => ({ peer: ready.peerId, span: spans[index] })),
       )
     }
-    const local = await world.run([
-      'generate',
-      '--model',
-      folder,
-      '--local',
-      '--weights',
-      'f32',
-      '--prompt-ids',
-      golden.cases[1]!.prompt.join(','),
-      ...greedy,
-    ])
-    expect(generated(local).tokenIds).toEqual(golden.cases[1]!.greedy)
+    const { prompt, greedy: expected } = cases[1]!
+    const ids = ['--prompt-ids', prompt.join(','), ...greedy]
+    const local = await world.run(['generate', '--model', ref, '--local', '--weights', 'f32', ...ids])
+    expect(generated(local).tokenIds).toEqual(expected)
   })
 })

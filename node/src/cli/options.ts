@@ -42,7 +42,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .option(
       '--model <REF>',
-      'a folder in Hugging Face layout, org/name[@revision] on a hub, or demo (the embedded model)',
+      'a folder in Hugging Face layout, a .gguf file, org/name[@revision][:FILE.gguf] on a hub, or demo (the embedded model)',
     )
     .option(
       '--weights <FORMAT>',

@@ -28,7 +28,7 @@ interface RandomFlags extends CommonFlags, Omit<RandomModelShape, 'keyValueHeads
   readonly tied?: boolean
 }
 
-const refText = 'folder, hub id (org/name[@revision]) or demo'
+const refText = 'folder, .gguf file, hub id (org/name[@revision][:FILE.gguf]) or demo'
 
 export function addModelCommand(program: Command): void {
   const model = program.command('model').description('look into, fetch, check or make a model')

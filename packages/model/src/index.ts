@@ -46,6 +46,8 @@ export type {
   UnitName,
 } from './manifest/manifest.ts'
 export { openModel, type ModelSource } from './sources/model-source.ts'
+export { openGguf } from './sources/gguf/gguf-model.ts'
+export { partNames } from './sources/gguf/part-names.ts'
 export type { StoredRows, StoredTensor, TensorSource } from './sources/tensor-source.ts'
 export type { StoredType } from './sources/stored-types.ts'
 export { packTensors, type PackOptions, type PackProgress, type PackSink } from './packing/pack-tensors.ts'

@@ -27,6 +27,21 @@ export const limits = {
   indexBytesMax: 16 << 20,
   shardsMax: 4096,
 
+  /** Metadata and tensor list of one GGUF file: 262,144 tokens with scores and as many merges take 15 MB. */
+  ggufHeaderBytesMax: 64 << 20,
+  /** Keys of metadata; real files have 20 to 60. */
+  ggufKeysMax: 4096,
+  /** The format's own bound on a key. */
+  ggufKeyBytesMax: 65_535,
+  /** One text: chat templates are the longest, and have at most 25,000 characters. */
+  ggufTextBytesMax: 1 << 20,
+  /** Elements of one list: tokens, scores or merges of a vocabulary. */
+  ggufListLengthMax: 1 << 21,
+  /** `GGML_MAX_DIMS` of ggml. */
+  ggufRankMax: 4,
+  /** Parts of a split GGUF file; parts have 2 GB and more. */
+  ggufPartsMax: 1024,
+
   /** A manifest has about 150 bytes a tensor: 1,024 blocks of 13 tensors need 2 MB. */
   manifestBytesMax: 4 << 20,
   /** Bytes of a model's name, shown to people and part of the manifest's id. */

@@ -7,7 +7,7 @@
  * const packed = await packIntoFolder(source, parseProfile('int4:32'), 'data/packed/llama')
  * console.log(packed.manifest.id)
  */
-export { openFolder } from './sources/model-folder.ts'
+export { isGgufName, openFolder, openGgufFile, type GgufFile } from './sources/model-folder.ts'
 export { createNodeHasher } from './manifest/node-hasher.ts'
 export { packIntoFolder, type PackIntoFolderOptions } from './packing/folder/pack-into-folder.ts'
 export { createPackedFolder, openPackedFolder, type PackedFolder } from './packing/folder/packed-folder.ts'

@@ -22,6 +22,8 @@ export function inverseFrequencies(rope: RopeConfig, headSize: number): Float64A
   const { scaling } = rope
   if (scaling === null) return plain
   if (scaling.type === 'linear') return plain.map((frequency) => frequency / scaling.factor)
+  if (scaling.type === 'factors')
+    return plain.map((frequency, pair) => frequency / (scaling.factors[pair] as number))
   const { factor, lowFrequencyFactor, highFrequencyFactor, originalContextLength } = scaling
   return plain.map((frequency) => {
     const wavelength = (2 * Math.PI) / frequency

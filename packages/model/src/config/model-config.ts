@@ -1,7 +1,7 @@
 /** Rotary position embedding (Su et al., arXiv 2104.09864), with inverse frequencies as transformers computes them. */
 export interface RopeConfig {
   readonly theta: number
-  /** `llama3` scaling (Llama 3.1 and later), `linear`, or none. */
+  /** `llama3` scaling (Llama 3.1 and later), `linear`, a factor for each pair of a head (GGUF files), or none. */
   readonly scaling:
     | null
     | { readonly type: 'linear'; readonly factor: number }
@@ -12,6 +12,7 @@ export interface RopeConfig {
         readonly highFrequencyFactor: number
         readonly originalContextLength: number
       }
+    | { readonly type: 'factors'; readonly factors: readonly number[] }
 }
 
 /**

@@ -46,6 +46,7 @@ function checkScaling(object: JsonObject): RopeConfig['scaling'] {
   const number = (key: string, min: number): number =>
     checkNumber(fieldOf(object, key), `rope scaling ${key}`, min, 1e6)
   const type = fieldOf(object, 'type')
+  if (type === 'factors') return { type, factors: checkFactors(fieldOf(object, 'factors')) }
   const factor = number('factor', 1)
   if (type === 'linear') return { type, factor }
   if (type !== 'llama3') return refuse(`rope scaling ${show(type)} is not supported; linear and llama3 are`)
@@ -64,6 +65,13 @@ function checkScaling(object: JsonObject): RopeConfig['scaling'] {
     limits.contextLengthMax,
   )
   return { type, factor, lowFrequencyFactor, highFrequencyFactor, originalContextLength }
+}
+
+/** Each divides the angle of one pair. */
+function checkFactors(value: unknown): number[] {
+  if (!Array.isArray(value) || value.length > limits.headSizeMax / 2)
+    throw new ModelError('bad-model', `rope scaling factors must be a list, not ${show(value)}`)
+  return value.map((factor: unknown) => checkNumber(factor, 'a rope scaling factor', 1e-6, 1e6))
 }
 
 function refuse(reason: string): never {

@@ -39,6 +39,12 @@ export function checkConfig(value: unknown): ModelConfig {
     eosTokenIds: checkEosTokenIds(fieldOf(object, 'eosTokenIds'), vocabularySize),
   }
   checkHeads(config)
+  const { scaling } = config.rope
+  if (scaling?.type === 'factors' && scaling.factors.length !== config.headSize / 2)
+    throw new ModelError(
+      'bad-model',
+      `${scaling.factors.length} rope factors do not fit heads of ${config.headSize} columns`,
+    )
   return config
 }
 

@@ -19,4 +19,11 @@ export interface Family {
   /** @param index of the block in the model, from 0 */
   block(config: ModelConfig, index: number): BlockSpec
   readonly checkpoint: CheckpointNames
+  /** How llama.cpp's converter writes this family; absent when its GGUF files are not read. */
+  readonly gguf?: {
+    /** `general.architecture`. */
+    readonly architecture: string
+    /** The two halves of each head are interleaved in the rows of q and k. */
+    readonly interleaved: boolean
+  }
 }

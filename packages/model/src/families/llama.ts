@@ -21,4 +21,6 @@ export const llama: Family = {
   },
   block: denseBlock,
   checkpoint: llamaNames,
+  // Mistral's files name this architecture too.
+  gguf: { architecture: 'llama', interleaved: true },
 }

@@ -19,4 +19,5 @@ export const qwen2: Family = {
   },
   block: denseBlock,
   checkpoint: llamaNames,
+  gguf: { architecture: 'qwen2', interleaved: false },
 }

@@ -20,4 +20,5 @@ export const qwen3: Family = {
   },
   block: denseBlock,
   checkpoint: llamaNames,
+  gguf: { architecture: 'qwen3', interleaved: false },
 }

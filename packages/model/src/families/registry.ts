@@ -28,6 +28,17 @@ export function familyNamed(name: unknown, what = 'model family'): Family {
   return family
 }
 
+/** The family whose GGUF files name this architecture. @throws {ModelError} `unsupported-model` with the names of those */
+export function familyOfArchitecture(architecture: string | null): Family {
+  const family = families.find(({ gguf }) => gguf !== undefined && gguf.architecture === architecture)
+  if (family !== undefined) return family
+  const known = families.flatMap(({ gguf }) => gguf?.architecture ?? [])
+  throw new ModelError(
+    'unsupported-model',
+    `GGUF files of the architecture ${show(architecture)} are not supported; these are: ${known.join(', ')}`,
+  )
+}
+
 /** The block of that index. @throws {ModelError} `unsupported-model` for an unknown family */
 export function blockSpec(config: ModelConfig, index: number): BlockSpec {
   return familyNamed(config.family).block(config, index)

@@ -11,9 +11,12 @@ import {
   type PackedSource,
   type PackedTensor,
 } from './packed-layout.ts'
+import { storedValues } from '../sources/stored-types.ts'
+import type { StoredRows } from '../sources/tensor-source.ts'
 import { widen } from '../sources/widen.ts'
 import type { NumericProfile } from './profile.ts'
 import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantise.ts'
+import { repackBlocks, type PackedRows } from './repack-blocks.ts'
 
 /** The destination of packed bytes: a folder, a buffer, or only a hash. */
 export interface PackSink {
@@ -73,7 +76,7 @@ export async function packTensors(
       )
       for await (const slice of slicesOf(source, one, options.signal)) {
         await packSlice(slice, one, profile, outputs)
-        valuesDone += slice.values.length
+        valuesDone += storedValues(slice.rows.type, slice.rows.bytes.byteLength)
         options.onProgress?.({ unit, valuesDone, valuesTotal })
       }
       tensors.push(...outputs.map((output) => output.finish()))
@@ -85,11 +88,11 @@ export async function packTensors(
 }
 
 interface Slice {
-  readonly values: Float32Array
+  readonly rows: StoredRows
   readonly sourceName: string
 }
 
-/** Slices of whole rows as float32, source after source. The next slice is read while the consumer works on this one. */
+/** Slices of whole rows as they are stored, source after source. The next slice is read while the consumer works on this one. */
 async function* slicesOf(
   source: ModelSource,
   packed: PackedSource,
@@ -108,7 +111,7 @@ async function* slicesOf(
     const range = ranges[index]
     if (range === undefined) return undefined
     const { name, start, end } = range
-    return { values: widen(await source.tensors.readRows(name, start, end, signal)), sourceName: name }
+    return { rows: await source.tensors.readRows(name, start, end, signal), sourceName: name }
   }
   // `allSettled` keeps the failure of a read-ahead until its turn comes, instead of leaving it unhandled; and when the
   // consumer fails, the read-ahead has ended before the source can be closed.
@@ -153,36 +156,47 @@ function createOutput(tensor: PackedTensor | undefined, sink: PackSink, createHa
 }
 
 async function packSlice(
-  slice: Slice,
+  { rows, sourceName }: Slice,
   packed: PackedSource,
   profile: NumericProfile,
   outputs: readonly Output[],
 ): Promise<void> {
-  const { values } = slice
   const columns = packed.shape[1]
   const [first, second] = outputs
   if (columns === undefined || second === undefined) {
-    refuseNotFinite(firstNotFinite(values), slice)
+    const values = widen(rows)
+    refuseNotFinite(values, firstNotFinite(values), sourceName)
     await first?.append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
     return
   }
-  const blocks = (values.length / columns) * Math.ceil(columns / profile.blockSize)
-  const int4 = profile.weights === 'int4'
-  const weight = new Uint8Array(int4 ? (blocks * profile.blockSize) / 2 : blocks * profile.blockSize)
-  const scale = new Float32Array(blocks)
-  refuseNotFinite(
-    (int4 ? quantiseInt4 : quantiseInt8)(values, columns, profile.blockSize, weight, scale),
-    slice,
-  )
+  const copied = repackBlocks(rows, profile)
+  if (copied !== null) refuseNotFinite(copied.scale, firstNotFinite(copied.scale), sourceName)
+  const { weight, scale } = copied ?? quantised(widen(rows), columns, profile, sourceName)
   await first?.append(weight)
   await second.append(new Uint8Array(scale.buffer))
 }
 
-function refuseNotFinite(index: number, slice: Slice): void {
+function quantised(
+  values: Float32Array,
+  columns: number,
+  { weights, blockSize }: NumericProfile,
+  sourceName: string,
+): PackedRows {
+  const blocks = (values.length / columns) * Math.ceil(columns / blockSize)
+  const int4 = weights === 'int4'
+  const weight = new Uint8Array(int4 ? (blocks * blockSize) / 2 : blocks * blockSize)
+  const scale = new Float32Array(blocks)
+  const quantise = int4 ? quantiseInt4 : quantiseInt8
+  refuseNotFinite(values, quantise(values, columns, blockSize, weight, scale), sourceName)
+  return { weight, scale }
+}
+
+/** @param index of the value at fault; negative for none */
+function refuseNotFinite(values: Float32Array, index: number, sourceName: string): void {
   if (index >= 0)
     throw new ModelError(
       'bad-model',
-      `tensor ${slice.sourceName} has a value that is not finite (${slice.values[index]})`,
+      `tensor ${sourceName} has a value that is not finite (${values[index]})`,
     )
 }
 

@@ -12,6 +12,29 @@ import type { ModelFiles, RangeReader } from './range-reader.ts'
 export async function openFolder(path: string): Promise<ModelFiles> {
   const folder = resolve(path)
   await refuseOthers(path, folder)
+  return folderFiles(folder)
+}
+
+/** A GGUF file, and its folder for the other parts of a split model. */
+export interface GgufFile {
+  readonly files: ModelFiles
+  readonly fileName: string
+}
+
+/** @throws {ModelError} `not-found` when there is no such file */
+export async function openGgufFile(path: string): Promise<GgufFile> {
+  const file = resolve(path)
+  if ((await statOrNull(file))?.isFile() !== true)
+    throw new ModelError('not-found', `there is no file ${path}`)
+  return { files: folderFiles(dirname(file)), fileName: basename(file) }
+}
+
+/** Whether a path names a GGUF file, whether or not it is there. */
+export function isGgufName(path: string): boolean {
+  return path.toLowerCase().endsWith('.gguf')
+}
+
+function folderFiles(folder: string): ModelFiles {
   const handles = new Map<string, Promise<{ handle: FileHandle; reader: RangeReader } | null>>()
   return {
     name: basename(folder),
@@ -38,26 +61,18 @@ export async function openFolder(path: string): Promise<ModelFiles> {
 async function refuseOthers(path: string, folder: string): Promise<void> {
   const stats = await statOrNull(folder)
   if (stats === null) throw new ModelError('not-found', `there is no folder ${path}`)
-  if (path.toLowerCase().endsWith('.gguf') && !stats.isDirectory()) {
-    throw new ModelError(
-      'unsupported-model',
-      `${path}: GGUF files are not supported yet; give the folder of the Hugging Face model`,
-    )
-  }
   if (!stats.isDirectory())
     throw new ModelError(
       'bad-request',
-      `${path} is a file; give the folder that holds config.json and the safetensors files`,
+      `${path} is a file; give a .gguf file, or the folder that holds config.json and the safetensors files`,
     )
   if ((await statOrNull(join(folder, 'config.json'))) !== null) return
-  const others = (await readdir(folder)).filter((name) => name.toLowerCase().endsWith('.gguf'))
-  const hint =
-    others.length > 0
-      ? `; it holds ${others[0]}, and GGUF files are not supported yet`
-      : ': not a model in Hugging Face layout'
+  const [gguf] = (await readdir(folder)).filter(isGgufName)
   throw new ModelError(
-    others.length > 0 ? 'unsupported-model' : 'not-found',
-    `${path} has no config.json${hint}`,
+    'not-found',
+    gguf === undefined
+      ? `${path} has no config.json: not a model in Hugging Face layout`
+      : `${path} has no config.json; to use the GGUF file that it holds, name the file: ${join(path, gguf)}`,
   )
 }
 

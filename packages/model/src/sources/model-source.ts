@@ -15,6 +15,8 @@ export interface ModelSource {
   /** File name to bytes, for those of `assetNames` that the model has. */
   readonly assets: ReadonlyMap<string, Uint8Array>
   readonly tensors: TensorSource
+  /** The `--weights` that keeps the values of weights that are quantised already; null for weights that are floats. */
+  readonly preferredWeights: string | null
   close(): Promise<void>
 }
 
@@ -35,8 +37,7 @@ export async function openModel(files: ModelFiles, signal?: AbortSignal): Promis
 
 async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSource> {
   const configReader = await files.open('config.json')
-  if (configReader === null)
-    throw new ModelError('not-found', `${files.name} has no config.json: not a model in Hugging Face layout`)
+  if (configReader === null) throw await noConfig(files)
   const configJson = parseJson(
     await readWhole(configReader, limits.configBytesMax, 'config.json', signal),
     'config.json',
@@ -52,8 +53,20 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
     config,
     assets,
     tensors: await openSafetensors(files),
+    preferredWeights: null,
     close: () => files.close(),
   }
+}
+
+async function noConfig(files: ModelFiles): Promise<ModelError> {
+  const gguf = (await files.list()).filter((name) => name.toLowerCase().endsWith('.gguf'))
+  const first = gguf.slice(0, 8).join(', ')
+  return new ModelError(
+    'not-found',
+    gguf.length === 0
+      ? `${files.name} has no config.json: not a model in Hugging Face layout`
+      : `${files.name} has no config.json, but ${gguf.length} GGUF files (${first}${gguf.length > 8 ? ', …' : ''}): name one of them, as ${files.name}:FILE.gguf`,
+  )
 }
 
 async function readAssets(files: ModelFiles, signal?: AbortSignal): Promise<Map<string, Uint8Array>> {

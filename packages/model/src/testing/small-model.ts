@@ -1,10 +1,10 @@
 import { memoryFiles, type ModelFiles } from '../sources/range-reader.ts'
-import type { StoredType } from '../sources/stored-types.ts'
+import type { FloatType } from '../sources/stored-types.ts'
 
 /** A tensor to be written into a safetensors file. */
 export interface TestTensor {
   readonly name: string
-  readonly dtype: StoredType
+  readonly dtype: FloatType
   readonly shape: readonly number[]
   readonly bytes: Uint8Array
 }
@@ -47,7 +47,7 @@ export function smallValues(count: number, tensorIndex: number): Float32Array {
 }
 
 /** Bytes of values that are exact in `dtype`. */
-export function encodeValues(values: Float32Array, dtype: StoredType): Uint8Array {
+export function encodeValues(values: Float32Array, dtype: FloatType): Uint8Array {
   if (dtype === 'F64') return new Uint8Array(Float64Array.from(values).buffer)
   if (dtype === 'F32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
@@ -78,7 +78,7 @@ export const smallConfigJson = {
   eos_token_id: 2,
 }
 
-export function smallTensors(dtype: StoredType): TestTensor[] {
+export function smallTensors(dtype: FloatType): TestTensor[] {
   const [hidden, feedForward, vocabulary, keyValue] = [20, 24, 6, 10]
   const shapes: [string, number[]][] = [['model.embed_tokens.weight', [vocabulary, hidden]]]
   for (const layer of [0, 1]) {
@@ -110,7 +110,7 @@ export function smallTensors(dtype: StoredType): TestTensor[] {
 
 /** The small model as files in memory, in one file or in `shards` of them. */
 export function smallModelFiles(
-  dtype: StoredType,
+  dtype: FloatType,
   shards = 1,
   change: (tensors: TestTensor[]) => TestTensor[] = (tensors) => tensors,
 ): ModelFiles {

@@ -22,9 +22,9 @@ export interface PackedModel {
   remove(): void
 }
 
-const repository = resolve(import.meta.dirname, '../../../..')
-export const goldenFolder = (name: string): string => join(repository, 'test/golden', name)
-export const testDataFolder = process.env['SHOAL_TEST_DATA'] ?? join(repository, '../shared/data')
+export const repositoryFolder = resolve(import.meta.dirname, '../../../..')
+export const goldenFolder = (name: string): string => join(repositoryFolder, 'test/golden', name)
+export const testDataFolder = process.env['SHOAL_TEST_DATA'] ?? join(repositoryFolder, '../shared/data')
 
 /** Packs a model folder under a profile such as `int4:32`. */
 export async function packFolder(path: string, weights: string): Promise<PackedModel> {

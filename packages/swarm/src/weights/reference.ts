@@ -1,22 +1,27 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { demoModelFolder } from '@shoal/demo-model'
 import { ShoalError, silentLogger, type Logger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import {
+  openGguf,
   openModel,
   parseProfile,
+  partNames,
   sha256Hex,
   type IdentifiedManifest,
   type ModelSource,
   type NumericProfile,
 } from '@shoal/model'
-import { openFolder } from '@shoal/model/node'
+import { isGgufName, openFolder, openGgufFile } from '@shoal/model/node'
 import { createHubClient, type HubSettings } from './hub/hub-client.ts'
 import { openHubFiles, parseHubReference, type HubReference } from './hub/hub-files.ts'
 
-/** A model that a user named: `demo`, a folder in Hugging Face layout, or `org/name[@revision]` on a hub. */
+/**
+ * A model that a user named: `demo`, a folder in Hugging Face layout, a GGUF file, or `org/name[@revision]` on a hub with
+ * `:FILE.gguf` behind it for one of its GGUF files.
+ */
 export interface Reference {
   readonly ref: string
   readonly source: ModelSource
@@ -24,7 +29,10 @@ export interface Reference {
   readonly remote: boolean
   /** Changes whenever a file of the model changes: what a cached packing is found by. */
   readonly fingerprint: string
-  /** What `--weights` is when nobody says: f32 for the demo model, int4 in blocks of 32 otherwise. */
+  /**
+   * What `--weights` is when nobody says: f32 for the demo model; for a quantised GGUF file what keeps its values; int4 in
+   * blocks of 32 otherwise.
+   */
   readonly defaultProfile: NumericProfile
 }
 
@@ -46,15 +54,19 @@ const usualProfile = 'int4:32'
 export async function openReference(ref: string, options: ReferenceOptions = {}): Promise<Reference> {
   if (ref === 'demo') return openLocal(ref, demoModelFolder)
   const named = parseHubReference(ref)
-  if (named === null || (await exists(ref))) return openLocal(ref, ref)
+  if (named === null || (await exists(ref))) return isGgufName(ref) ? openFile(ref) : openLocal(ref, ref)
   try {
     return await openRemote(ref, named, options)
   } catch (error) {
     // A mistyped folder name looks like a hub id: the message says both.
     if (error instanceof ShoalError)
-      throw new ShoalError(error.code, `there is no folder '${ref}'; on the hub: ${error.message}`, {
-        cause: error,
-      })
+      throw new ShoalError(
+        error.code,
+        `there is no ${named.file === null ? 'folder' : 'file'} '${ref}'; on the hub: ${error.message}`,
+        {
+          cause: error,
+        },
+      )
     throw error
   }
 }
@@ -97,6 +109,22 @@ async function openLocal(ref: string, folder: string): Promise<Reference> {
   }
 }
 
+async function openFile(ref: string): Promise<Reference> {
+  const { files, fileName } = await openGgufFile(ref)
+  const source = await openGguf(files, fileName)
+  try {
+    const fingerprint = await fingerprintOf(dirname(ref), partNames(fileName))
+    return { ref, source, remote: false, fingerprint, defaultProfile: usualProfileOf(source) }
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+}
+
+function usualProfileOf({ preferredWeights }: ModelSource): NumericProfile {
+  return parseProfile(preferredWeights ?? usualProfile)
+}
+
 async function openRemote(
   ref: string,
   named: HubReference,
@@ -104,12 +132,13 @@ async function openRemote(
 ): Promise<Reference> {
   const client = createHubClient({ clock: systemClock, fetch: globalThis.fetch, logger }, hub)
   const { files, commit } = await openHubFiles(client, named, signal)
-  const source = await openModel(files, signal)
+  const { file } = named
+  const source = await (file === null ? openModel(files, signal) : openGguf(files, file, signal))
   // A commit has one content, wherever it comes from.
   const fingerprint = createHash('sha256')
-    .update(JSON.stringify([named.id, commit]))
+    .update(JSON.stringify(file === null ? [named.id, commit] : [named.id, commit, file]))
     .digest('hex')
-  return { ref, source, remote: true, fingerprint, defaultProfile: parseProfile(usualProfile) }
+  return { ref, source, remote: true, fingerprint, defaultProfile: usualProfileOf(source) }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openModel, type ModelSource } from '../../sources/model-source.ts'
-import { openFolder } from '../../sources/model-folder.ts'
+import { openFolder, openGgufFile } from '../../sources/model-folder.ts'
 import { packIntoFolder } from './pack-into-folder.ts'
 import { createPackedFolder, openPackedFolder, type PackedFolder } from './packed-folder.ts'
 import { packedUnit, unitNames } from '../packed-layout.ts'
@@ -207,18 +207,15 @@ test('ranges of packed tensors stay inside them', async () => {
 
 test('a path that is no model folder is refused with what it is instead', async () => {
   await expect(openFolder(join(root, 'nowhere'))).rejects.toThrow(/there is no folder/)
-  await expect(openFolder(whole.unitPath('embed'))).rejects.toThrow(/is a file; give the folder/)
+  await expect(openFolder(whole.unitPath('embed'))).rejects.toThrow(
+    /is a file; give a .gguf file, or the folder/,
+  )
   await expect(openFolder(root)).rejects.toThrow(
     expect.objectContaining({ code: 'not-found', message: expect.stringMatching(/no config.json/) }),
   )
   await writeFile(join(root, 'model.GGUF'), 'GGUF')
-  await expect(openFolder(join(root, 'model.GGUF'))).rejects.toThrow(
-    expect.objectContaining({
-      code: 'unsupported-model',
-      message: expect.stringMatching(/GGUF files are not supported yet/),
-    }),
-  )
-  await expect(openFolder(root)).rejects.toThrow(/it holds model.GGUF/)
+  await expect(openFolder(root)).rejects.toThrow(/the GGUF file that it holds, name the file: .*model.GGUF/)
+  await expect(openGgufFile(join(root, 'other.gguf'))).rejects.toThrow(/there is no file .*other.gguf/)
 })
 
 test('a model that the disk has no room for is refused before a byte is written', async () => {

@@ -1,16 +1,9 @@
 import { ModelError } from '../../error.ts'
 import { asObject, checkInteger, fieldOf, parseJson, show } from '../../json-fields.ts'
 import { limits } from '../../limits.ts'
+import { refuseOverlaps, type LocatedTensor } from '../located-tensor.ts'
 import type { RangeReader } from '../range-reader.ts'
-import { isStoredType, storedBytes, type StoredType } from '../stored-types.ts'
-import type { StoredTensor } from '../tensor-source.ts'
-
-/** Where one tensor lies in a safetensors file. */
-export interface LocatedTensor extends StoredTensor {
-  /** Byte offset in the file (not in the data section). */
-  readonly offset: number
-  readonly bytes: number
-}
+import { isFloatType, storedBytes, type FloatType } from '../stored-types.ts'
 
 /**
  * Reads the header of a safetensors file (https://huggingface.co/docs/safetensors, "Format"): 8 bytes of length, that many
@@ -60,7 +53,7 @@ export async function readSafetensorsHeader(
   for (const [name, value] of entries) {
     const entry = asObject(value, `tensor ${show(name)} of ${fileName}`)
     const dtype = fieldOf(entry, 'dtype')
-    if (isStoredType(dtype))
+    if (isFloatType(dtype))
       tensors.set(
         name,
         locatedTensor(
@@ -80,7 +73,7 @@ export async function readSafetensorsHeader(
 
 function locatedTensor(
   name: string,
-  type: StoredType,
+  type: FloatType,
   shape: unknown,
   range: unknown,
   dataStart: number,
@@ -110,19 +103,4 @@ function locatedTensor(
     )
   }
   return { name, type, shape: shape as number[], offset: dataStart + begin, bytes }
-}
-
-/** Two names for one range would let a small file pose as a large model. */
-function refuseOverlaps(tensors: LocatedTensor[], fileName: string): void {
-  tensors.sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)
-  let previous: LocatedTensor | undefined
-  for (const tensor of tensors) {
-    if (previous !== undefined && tensor.offset < previous.offset + previous.bytes) {
-      throw new ModelError(
-        'bad-model',
-        `${fileName}: tensors ${show(previous.name)} and ${show(tensor.name)} overlap`,
-      )
-    }
-    previous = tensor
-  }
 }

@@ -1,10 +1,11 @@
 import { ModelError } from '../../error.ts'
 import { asObject, fieldOf, parseJson, show } from '../../json-fields.ts'
 import { limits } from '../../limits.ts'
+import { readLocatedRows, type LocatedTensor } from '../located-tensor.ts'
 import { readWhole, type ModelFiles, type RangeReader } from '../range-reader.ts'
-import { storedTypes } from '../stored-types.ts'
-import type { StoredRows, TensorSource } from '../tensor-source.ts'
-import { readSafetensorsHeader, type LocatedTensor } from './header.ts'
+import { floatTypes } from '../stored-types.ts'
+import type { TensorSource } from '../tensor-source.ts'
+import { readSafetensorsHeader } from './header.ts'
 
 const indexName = 'model.safetensors.index.json'
 
@@ -41,8 +42,10 @@ export async function openSafetensors(files: ModelFiles): Promise<TensorSource> 
       const { tensors, skipped } = await shard('model.safetensors', signal)
       return [...tensors.keys(), ...skipped.keys()]
     },
-    readRows: async (name, rowStart, rowEnd, signal) =>
-      readRows(await find(name, signal), rowStart, rowEnd, signal),
+    readRows: async (name, rowStart, rowEnd, signal) => {
+      const { tensor, reader } = await find(name, signal)
+      return readLocatedRows(tensor, reader, rowStart, rowEnd, signal)
+    },
   }
 }
 
@@ -69,39 +72,8 @@ function tensorIn({ reader, tensors, skipped }: Shard, fileName: string, name: s
     'bad-model',
     dtype === undefined
       ? `tensor ${show(name)} is missing from ${fileName}`
-      : `tensor ${show(name)} has dtype ${dtype}; ${Object.keys(storedTypes).join(', ')} can be read`,
+      : `tensor ${show(name)} has dtype ${dtype}; ${Object.keys(floatTypes).join(', ')} can be read`,
   )
-}
-
-async function readRows(
-  { tensor, reader }: FoundTensor,
-  rowStart: number,
-  rowEnd: number,
-  signal?: AbortSignal,
-): Promise<StoredRows> {
-  const { name, type, shape, offset, bytes: tensorBytes } = tensor
-  const rows = shape[0] ?? 1
-  if (
-    !Number.isInteger(rowStart) ||
-    !Number.isInteger(rowEnd) ||
-    rowStart < 0 ||
-    rowStart > rowEnd ||
-    rowEnd > rows
-  ) {
-    throw new ModelError(
-      'bad-request',
-      `rows [${rowStart}, ${rowEnd}) are not inside the ${rows} rows of ${name}`,
-    )
-  }
-  const rowBytes = rows === 0 ? 0 : tensorBytes / rows
-  const length = (rowEnd - rowStart) * rowBytes
-  const bytes = await reader.read(offset + rowStart * rowBytes, length, signal)
-  if (bytes.byteLength !== length)
-    throw new ModelError(
-      'bad-model',
-      `tensor ${name}: ${bytes.byteLength} of ${length} bytes arrived (${type})`,
-    )
-  return { type, bytes }
 }
 
 async function openShard(files: ModelFiles, fileName: string, signal?: AbortSignal) {

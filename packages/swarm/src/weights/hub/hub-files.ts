@@ -8,15 +8,18 @@ export interface HubReference {
   readonly id: string
   /** Branch, tag or commit. */
   readonly revision: string
+  /** One GGUF file of it; null for the model in Hugging Face layout. */
+  readonly file: string | null
 }
 
 /** Top-level files and folders of one model; the largest have some 200 shards. */
 const filesMax = 10_000
 
-/** `org/name[@revision]`; null when it is none. */
+/** `org/name[@revision][:FILE.gguf]`; null when it is none. The file may be in a folder. */
 export function parseHubReference(ref: string): HubReference | null {
-  const match = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w][\w./-]*))?$/.exec(ref)
-  return match?.[1] === undefined ? null : { id: match[1], revision: match[2] ?? 'main' }
+  const match = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w][\w./-]*))?(?::([\w-][\w ./+-]*\.gguf))?$/i.exec(ref)
+  const [, id, revision = 'main', file = null] = match ?? []
+  return id === undefined || file?.includes('..') === true ? null : { id, revision, file }
 }
 
 /**
@@ -27,7 +30,7 @@ export function parseHubReference(ref: string): HubReference | null {
  */
 export async function openHubFiles(
   client: HubClient,
-  { id, revision }: HubReference,
+  { id, revision, file }: HubReference,
   signal?: AbortSignal,
 ): Promise<{ files: ModelFiles; commit: string }> {
   const what = revision === 'main' ? id : `${id}@${revision}`
@@ -35,12 +38,14 @@ export async function openHubFiles(
   const commit = fieldOf(info.value, 'sha')
   if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit))
     throw new ShoalError('bad-model', `the hub names no commit for ${what}`)
-  const sizes = await listFiles(client, id, commit, what, signal)
+  const slash = file?.lastIndexOf('/') ?? -1
+  const folder = file === null || slash < 0 ? '' : `/${pathOf(file.slice(0, slash))}`
+  const sizes = await listFiles(client, `api/models/${id}/tree/${commit}${folder}`, what, signal)
   const reader = (name: string, size: number): RangeReader => ({
     size,
     read: (offset, length, ended) =>
       client.range(
-        `${id}/resolve/${commit}/${encodeURIComponent(name)}`,
+        `${id}/resolve/${commit}/${pathOf(name)}`,
         offset,
         length,
         size,
@@ -63,16 +68,20 @@ export async function openHubFiles(
   }
 }
 
+/** A path in a model's tree as part of a URL. */
+function pathOf(name: string): string {
+  return name.split('/').map(encodeURIComponent).join('/')
+}
+
 async function listFiles(
   client: HubClient,
-  id: string,
-  commit: string,
+  firstPage: string,
   what: string,
   signal?: AbortSignal,
 ): Promise<Map<string, number>> {
   const sizes = new Map<string, number>()
   let entries = 0
-  for (let page: string | null = `api/models/${id}/tree/${commit}`; page !== null;) {
+  for (let page: string | null = firstPage; page !== null;) {
     const { value, next }: { value: unknown; next: string | null } = await client.json(page, what, signal)
     if (!Array.isArray(value))
       throw new ShoalError('bad-model', `the hub's list of the files of ${what} is none`)

@@ -43,6 +43,6 @@ test.each<[string, (page: number) => unknown, string]>([
     { clock: systemClock, fetch: globalThis.fetch, logger: silentLogger },
     { endpoint: hub.endpoint, token: null },
   )
-  await expect(openHubFiles(client, { id, revision: 'main' })).rejects.toMatchObject({ code })
+  await expect(openHubFiles(client, { id, revision: 'main', file: null })).rejects.toMatchObject({ code })
   expect(pages).toBeLessThanOrEqual(5)
 })

@@ -59,13 +59,14 @@ afterAll(async () => {
 const dependencies = { clock: hasty, fetch: globalThis.fetch, logger: silentLogger }
 const client = (token: string | null = secret) =>
   createHubClient(dependencies, { endpoint: hub.endpoint, token })
-const open = async (revision = 'main', token?: string | null) => openHubFiles(client(token), { id, revision })
+const open = async (revision = 'main', token?: string | null) =>
+  openHubFiles(client(token), { id, revision, file: null })
 const refer = (ref = id) => openReference(ref, { hub: { endpoint: hub.endpoint, token: secret } })
 
 test.each([
-  ['org/name', { id: 'org/name', revision: 'main' }],
-  ['org/na.me@v1.0', { id: 'org/na.me', revision: 'v1.0' }],
-  ['org/name@refs/pr/2', { id: 'org/name', revision: 'refs/pr/2' }],
+  ['org/name', { id: 'org/name', revision: 'main', file: null }],
+  ['org/na.me@v1.0', { id: 'org/na.me', revision: 'v1.0', file: null }],
+  ['org/name@refs/pr/2', { id: 'org/name', revision: 'refs/pr/2', file: null }],
   ['./folder', null],
   ['../a/b', null],
   ['a/b/c', null],
@@ -283,7 +284,7 @@ test.each([
 
 test('a hub that is away is said so; an abort ends the wait', async () => {
   const away = createHubClient(dependencies, { endpoint: 'http://127.0.0.1:9', token: secret })
-  await expect(openHubFiles(away, { id, revision: 'main' })).rejects.toThrow(
+  await expect(openHubFiles(away, { id, revision: 'main', file: null })).rejects.toThrow(
     expect.objectContaining({
       code: 'peer-vanished',
       message: expect.stringMatching(/org\/random-1m: 127.0.0.1:9: .*\(tried 5 times\)/),
@@ -291,7 +292,7 @@ test('a hub that is away is said so; an abort ends the wait', async () => {
   )
   hub.intercept = () => true
   const interrupt = new AbortController()
-  const waiting = openHubFiles(client(), { id, revision: 'main' }, interrupt.signal)
+  const waiting = openHubFiles(client(), { id, revision: 'main', file: null }, interrupt.signal)
   interrupt.abort(new Error('no more'))
   await expect(waiting).rejects.toThrow('no more')
 })

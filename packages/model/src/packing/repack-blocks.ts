@@ -1,0 +1,77 @@
+import { iq4Values, iq4XsScale } from '../sources/ggml/iq4.ts'
+import { fiveBits, halfAt, signed } from '../sources/ggml/thirty-twos.ts'
+import { blockTypes, type BlockType, type StoredType } from '../sources/stored-types.ts'
+import type { StoredRows } from '../sources/tensor-source.ts'
+import type { NumericProfile } from './profile.ts'
+
+/** Packed codes and scales of whole rows. */
+export interface PackedRows {
+  readonly weight: Uint8Array
+  readonly scale: Float32Array
+}
+
+/** Values that share a scale in all formats that are copied. */
+const groupSize = 32
+
+/** Code and scale of GGUF blocks in the terms of `int8`: the code less its zero point, and the scale of a group of 32. */
+interface Reading {
+  /** @param j from 0 within the group */
+  code(bytes: Uint8Array, block: number, group: number, j: number): number
+  scale(bytes: Uint8Array, block: number, group: number): number
+}
+
+const nibble = (bytes: Uint8Array, at: number, j: number): number => {
+  const byte = bytes[at + (j & 15)] as number
+  return j < 16 ? byte & 15 : byte >> 4
+}
+const firstHalf = (bytes: Uint8Array, block: number): number => halfAt(bytes, block)
+
+const readings: Readonly<Partial<Record<BlockType, Reading>>> = {
+  Q4_0: { code: (bytes, block, _, j) => nibble(bytes, block + 2, j) - 8, scale: firstHalf },
+  Q5_0: { code: (bytes, block, _, j) => fiveBits(bytes, block + 2, j) - 16, scale: firstHalf },
+  Q8_0: { code: (bytes, block, _, j) => signed(bytes[block + 2 + j] as number), scale: firstHalf },
+  IQ4_NL: {
+    code: (bytes, block, _, j) => iq4Values[nibble(bytes, block + 2, j)] as number,
+    scale: firstHalf,
+  },
+  IQ4_XS: {
+    code: (bytes, block, group, j) => iq4Values[nibble(bytes, block + 8 + group * 16, j)] as number,
+    scale: iq4XsScale,
+  },
+}
+
+/** Types whose codes and scales an `int8` block of 32 holds unchanged. */
+export function keptInEightBits(type: StoredType): boolean {
+  return Object.hasOwn(readings, type)
+}
+
+/**
+ * Copies codes and scales where the profile's format can hold them: Q4_0 as `int4:32`; Q4_0, Q5_0, Q8_0, IQ4_NL and IQ4_XS
+ * as `int8:32`. Rounding the values once more would change them where a block's largest value has not the lowest code, as
+ * in files that were quantised with an importance matrix.
+ *
+ * @returns null where the values must be rounded
+ */
+export function repackBlocks({ type, bytes }: StoredRows, profile: NumericProfile): PackedRows | null {
+  if (profile.blockSize !== groupSize) return null
+  const int4 = profile.weights === 'int4'
+  const reading = int4 && type !== 'Q4_0' ? undefined : readings[type as BlockType]
+  if (reading === undefined) return null
+  const block = blockTypes[type as BlockType]
+  const groupsInBlock = block.values / groupSize
+  const groups = (bytes.byteLength / block.bytes) * groupsInBlock
+  const weight = new Uint8Array(int4 ? (groups * groupSize) / 2 : groups * groupSize)
+  const scale = new Float32Array(groups)
+  for (let index = 0; index < groups; index++) {
+    const at = Math.floor(index / groupsInBlock) * block.bytes
+    const group = index % groupsInBlock
+    scale[index] = reading.scale(bytes, at, group)
+    const out = int4 ? index * (groupSize / 2) : index * groupSize
+    for (let j = 0; j < groupSize; j++) {
+      const code = reading.code(bytes, at, group, j)
+      if (!int4) weight[out + j] = code + 128
+      else weight[out + (j >> 1)] = (weight[out + (j >> 1)] as number) | ((code + 8) << (4 * (j & 1)))
+    }
+  }
+  return { weight, scale }
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { dequantiseRows } from '../../packing/dequantise.ts'
+import { parseProfile } from '../../packing/profile.ts'
+import { keptInEightBits, repackBlocks } from '../../packing/repack-blocks.ts'
+import { blockTypes, type BlockType } from '../stored-types.ts'
+import { dequantiseBlocks } from './dequantise-blocks.ts'
+
+/** Two blocks of a type and the values that ggml gives them (test/gguf/README.md). */
+const vectors = JSON.parse(
+  readFileSync(new URL('../../../../../test/gguf/blocks.json', import.meta.url), 'utf8'),
+) as Readonly<Partial<Record<BlockType, { bytes: string; values: string }>>>
+
+const types = Object.keys(blockTypes) as BlockType[]
+const given = types.filter((type) => vectors[type] !== undefined)
+
+test('there are vectors of all types but two', () => {
+  expect(types.filter((type) => !given.includes(type))).toEqual(['Q4_1', 'IQ4_XS'])
+})
+
+test.each(given)('%s: every value has the bits that ggml gives it', (type) => {
+  const { bytes, values } = vectors[type]!
+  const found = dequantiseBlocks(type, new Uint8Array(Buffer.from(bytes, 'base64')))
+  expect(Buffer.from(found.buffer).toString('base64')).toBe(values)
+})
+
+test('Q4_1 by hand: scale 2, minimum -1, low nibbles first', () => {
+  const block = new Uint8Array(20)
+  block.set([0x00, 0x40, 0x00, 0xbc])
+  for (let j = 0; j < 16; j++) block[4 + j] = j | ((15 - j) << 4)
+  const expected = [...Array(16).keys()].map((code) => 2 * code - 1)
+  expect([...dequantiseBlocks('Q4_1', block)]).toEqual([...expected, ...expected.toReversed()])
+})
+
+test('IQ4_XS by hand: group 5 has the scale 37 - 32, the others 0 - 32', () => {
+  const block = new Uint8Array(136)
+  block.set([0x00, 0x3c], 0)
+  // 37 is 5 in the low bits, 2 in the high ones.
+  block[4 + 2] = 5 << 4
+  block[2 + 1] = 2 << 2
+  block.fill(0x70, 8)
+  const values = dequantiseBlocks('IQ4_XS', block)
+  const group = (index: number): number[] => [...values.subarray(index * 32, index * 32 + 32)]
+  const both = (scale: number): number[] => [
+    ...Array<number>(16).fill(-127 * scale),
+    ...Array<number>(16).fill(-10 * scale),
+  ]
+  expect(group(5)).toEqual(both(5))
+  for (const index of [0, 1, 2, 3, 4, 6, 7]) expect(group(index)).toEqual(both(-32))
+})
+
+const kept: readonly (readonly [BlockType, string])[] = [
+  ['Q4_0', 'int4:32'],
+  ...types.filter(keptInEightBits).map((type) => [type, 'int8:32'] as const),
+]
+test.each(kept)('%s copied into %s: the same values, whatever its bytes', (type, weights) => {
+  const profile = parseProfile(weights)
+  const { bytes: size, values: columns } = blockTypes[type]
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: size * 3, maxLength: size * 3 }), (bytes) => {
+      // Scales that are not finite are refused when packing.
+      for (let block = 0; block < 3; block++) bytes[block * size + 1] = bytes[block * size + 1]! & 0xbf
+      const { weight, scale } = repackBlocks({ type, bytes }, profile)!
+      const found = dequantiseRows(profile, weight, new Uint8Array(scale.buffer), 3, columns)
+      // A zero may get another sign.
+      expect(found.map((value) => value + 0)).toEqual(dequantiseBlocks(type, bytes).map((value) => value + 0))
+    }),
+  )
+})
+
+test.each<[BlockType, string]>([
+  ['Q8_0', 'int8:128'],
+  ['Q8_0', 'int4:32'],
+  ['Q4_1', 'int8:32'],
+  ['Q6_K', 'int8:32'],
+  ['Q4_0', 'f32'],
+])('%s is not copied into %s, which cannot hold it', (type, weights) => {
+  const bytes = new Uint8Array(blockTypes[type].bytes)
+  expect(repackBlocks({ type, bytes }, parseProfile(weights))).toBeNull()
+})
