@@ -15,7 +15,7 @@ import { sealWord } from '@shoal/membership/testing'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
-import { createRawPeer, readFrames, type RawPeer } from './raw-peer.ts'
+import { createRawPeer, readFrames, type RawPeer } from '@shoal/sim/siege'
 
 /** A real node survives malformed bytes and messages of a hostile peer. */
 describe('a real node and a hostile peer', () => {

@@ -1,7 +1,7 @@
 import { decodeHello, encodeHello, protocols, protocolVersion, type Hello } from '@shoal/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
-import { createRawPeer, readFrames, type RawPeer } from './raw-peer.ts'
+import { createRawPeer, readFrames, type RawPeer } from '@shoal/sim/siege'
 
 const later: Hello = {
   type: 'hello',

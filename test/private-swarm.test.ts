@@ -5,7 +5,7 @@ import { messageOf } from '@shoal/host'
 import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
-import { createRawPeer } from './raw-peer.ts'
+import { createRawPeer } from '@shoal/sim/siege'
 
 interface Invited {
   readonly id: string

@@ -10,6 +10,8 @@
  *     outages      three real processes with memory for half of the model each: one is killed every 20 s and comes back,
  *                  while two answers at a time are compared with those of one process [--count KILLS]
  *     kills        real processes that kill themselves at exact points
+ *     siege        three real processes whose honest answers are compared while another process attacks one of them
+ *                  [--attack NAME|each|all] [--count SECONDS of each attack]
  *     streams      long answers over real processes whose stages are replaced by stages with other cuts [--tokens N]
  */
 import { parseArgs } from 'node:util'
@@ -20,6 +22,7 @@ import { chaosKills } from './kills/chaos-kills.ts'
 import { chaosStreams } from './kills/chaos-streams.ts'
 import { chaosOutages } from './processes/outages.ts'
 import { chaosRestarts } from './processes/restarts.ts'
+import { chaosSiege } from './siege/siege.ts'
 
 /** Result of a harness. */
 export interface HarnessReport {
@@ -32,10 +35,21 @@ export interface HarnessReport {
   readonly lines: readonly string[]
 }
 
+/** Options that single harnesses have. */
+interface HarnessOptions {
+  readonly tokens: number
+  readonly attack: string
+}
+
 interface Harness {
   /** Default of `--count`. */
   readonly count: number
-  run(from: number, count: number, report: (line: string) => void, tokens: number): Promise<HarnessReport>
+  run(
+    from: number,
+    count: number,
+    report: (line: string) => void,
+    options: HarnessOptions,
+  ): Promise<HarnessReport>
 }
 
 const harnesses: Readonly<Record<string, Harness>> = {
@@ -46,7 +60,11 @@ const harnesses: Readonly<Record<string, Harness>> = {
   processes: { count: 100, run: chaosRestarts },
   outages: { count: 15, run: chaosOutages },
   kills: { count: 100, run: chaosKills },
-  streams: { count: 1, run: chaosStreams },
+  siege: { count: 60, run: (_from, count, report, { attack }) => chaosSiege(attack, count, report) },
+  streams: {
+    count: 1,
+    run: (from, count, report, { tokens }) => chaosStreams(from, count, report, tokens),
+  },
 }
 
 async function main(): Promise<number> {
@@ -59,6 +77,7 @@ async function main(): Promise<number> {
       restarts: { type: 'string' },
       from: { type: 'string', default: '1' },
       tokens: { type: 'string', default: '500' },
+      attack: { type: 'string', default: 'each' },
       json: { type: 'boolean', default: false },
     },
   })
@@ -75,7 +94,7 @@ async function main(): Promise<number> {
     from >= 0
   if (harness === undefined || rest.length > 0 || !whole) {
     process.stderr.write(
-      `usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--count N] [--from SEED] [--tokens N] [--json]\n`,
+      `usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--count N] [--from SEED] [--tokens N] [--attack NAME] [--json]\n`,
     )
     return 2
   }
@@ -83,7 +102,7 @@ async function main(): Promise<number> {
     from,
     count,
     (line) => void process.stderr.write(`${line}\n`),
-    tokens,
+    { tokens, attack: values.attack },
   )
   if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else {

@@ -13,7 +13,7 @@ import {
 } from '@shoal/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from '../harness.ts'
-import { createRawPeer, readFrames, type RawPeer } from '../raw-peer.ts'
+import { createRawPeer, readFrames, type RawPeer } from '@shoal/sim/siege'
 
 /*
  * What a stranger costs a real node: a peer without a record and without an invitation reaches its port. Each test attacks

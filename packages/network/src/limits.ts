@@ -42,6 +42,17 @@ export const limits = {
   pendingPerNearNetwork: 192,
   /** For a handshake: four round trips over the slowest relayed link, on a busy machine. */
   handshakeMs: 10_000,
+  /**
+   * Handshakes of one network (/24, /56): all peers behind one router that start together, then one in so long. Each takes
+   * some 5 ms of processor time, so a flood takes 4% of a processor.
+   */
+  handshakesOfNetwork: { atOnce: 64, everyMs: 125 },
+  /** The same of one address in a local network, behind which may be a machine with many nodes: a flood takes 8%. */
+  handshakesOfNearAddress: { atOnce: 128, everyMs: 62 },
+  /** The same of this machine itself, on which whole swarms are started for tests. */
+  handshakesOfThisMachine: { atOnce: 1024, everyMs: 5 },
+  /** A handshake beyond these waits so long at most: then it still ends within `handshakeMs`. */
+  handshakeWaitMs: 4_000,
   /** Connections from one network: a household or an office behind one router. */
   connectionsPerNetwork: 64,
   /** The same from loopback or a local network: all members of the largest planned swarm. */
@@ -50,6 +61,18 @@ export const limits = {
   connectionsPerPeer: 4,
   /** Connections of peers without a record: a quarter of all is kept for members. */
   strangerConnections: 768,
+  /**
+   * Dials to an address that only records name, before the first pause; each further one waits twice as long. A machine
+   * that is starting refuses for some seconds.
+   */
+  unprovenDialsPerAddress: 4,
+  unprovenPauseMsMin: 2_000,
+  /** Longest such pause: a machine that was switched on is found after this, if it does not dial first. */
+  unprovenPauseMsMax: 10 * 60_000,
+  /** Dials at once to all addresses that only records name: three for each of the twenty neighbours of a newcomer. */
+  unprovenDialsAtOnce: 64,
+  /** Afterwards one in so long: a tenth of what a web browser causes, spread over all that records can name. */
+  unprovenDialEveryMs: 250,
   /** Peers whose addresses are remembered. */
   learnedPeers: 8192,
   /** What libp2p remembers of one peer (addresses, protocols, key): sixteen of the longest addresses and room. */

@@ -43,6 +43,12 @@ export interface Transport {
    */
   standing?(peerId: string): PeerStanding | null
 
+  /**
+   * The network from which a peer has connected, as one name: a household's or a rented machine's addresses. Null for a
+   * peer of this machine or without a connection; absent where networks are not known.
+   */
+  networkOf?(peerId: string): string | null
+
   /** Peers with a live connection. */
   connected(): readonly string[]
   onConnect(listener: (peerId: string) => void): void

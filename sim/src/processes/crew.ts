@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
 import { messageOf } from '@shoal/host'
 import type { SwarmStatus } from '@shoal/swarm'
-import { startNodeProcess, type NodeProcess } from 'shoal/node-process'
+import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 
 /** One machine of the crew: a data directory, and the process that runs on it, if any. */
 export interface CrewMember {
@@ -13,10 +14,14 @@ export interface CrewMember {
   /** Sends SIGTERM, so that the node drains and leaves. @returns the exit status */
   leave(): Promise<number | null>
   readonly runs: boolean
+  /** Of the process that runs; null when none does. */
+  readonly pid: number | null
   /** The peer's own view of the swarm; null before it serves. @throws {Error} with its log when it ended unexpectedly */
   look(): Promise<SwarmStatus | null>
   /** Address to dial; null before it serves. */
   address(): string | null
+  /** What the node said of itself when it began to serve; null before. */
+  ready(): ReadyEvent | null
 }
 
 export interface CrewOptions {
@@ -27,6 +32,10 @@ export interface CrewOptions {
   /** Index of the member that has the model. */
   readonly owner: number
   readonly memory: string
+  /** Blocks of each member as `--blocks` takes them; without it the plan decides. */
+  readonly blocks?: readonly string[]
+  /** Called with each line of a member's log. */
+  readonly onLog?: (name: string, line: string) => void
 }
 
 /** Creates members with one command line, except for the model: all know one address, which is one member's own. */
@@ -36,6 +45,8 @@ export async function createCrew({
   bootstrap,
   owner,
   memory,
+  blocks,
+  onLog,
 }: CrewOptions): Promise<readonly CrewMember[]> {
   const known = `/ip4/127.0.0.1/tcp/${await freePort()}`
   return Array.from({ length: members }, (_, index) => {
@@ -52,21 +63,21 @@ export async function createCrew({
       '127.0.0.1:0',
       ...(index === bootstrap ? ['--listen', known] : []),
       ...(index === owner ? ['--model', 'demo'] : []),
+      ...(blocks?.[index] === undefined ? [] : ['--blocks', blocks[index]]),
     ]
-    return createMember(`node ${index + 1}`, words)
+    return createMember(`node ${index + 1}`, words, onLog)
   })
 }
 
-function createMember(name: string, words: readonly string[]): CrewMember {
+function createMember(name: string, words: readonly string[], onLog?: CrewOptions['onLog']): CrewMember {
   let child: NodeProcess | null = null
-  let api: string | null = null
-  let address: string | null = null
+  let ready: ReadyEvent | null = null
   let failed: string | null = null
 
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     const ending = child
     child = null
-    ;[api, address] = [null, null]
+    ready = null
     return ending === null ? null : ending.stop(signal)
   }
   return {
@@ -75,9 +86,11 @@ function createMember(name: string, words: readonly string[]): CrewMember {
       if (child !== null) throw new Error(`${name} runs already`)
       const started = startNodeProcess(words, { name })
       child = started
+      if (onLog !== undefined && started.process.stderr !== null)
+        createInterface({ input: started.process.stderr }).on('line', (line) => onLog(name, line))
       started.ready.then(
-        (ready) => {
-          if (child === started) [api, address] = [ready.api, ready.addrs[0] ?? null]
+        (event) => {
+          if (child === started) ready = event
         },
         () => undefined,
       )
@@ -93,9 +106,14 @@ function createMember(name: string, words: readonly string[]): CrewMember {
     get runs() {
       return child !== null
     },
-    address: () => address,
+    get pid() {
+      return child?.process.pid ?? null
+    },
+    address: () => ready?.addrs[0] ?? null,
+    ready: () => ready,
     async look() {
       if (failed !== null) throw new Error(failed)
+      const api = ready?.api ?? null
       if (api === null) return null
       try {
         const answer = await fetch(`${api}/swarm`)

@@ -1,13 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { messageOf, seededRandom, ShoalError, silentLogger, sleep, timeLimit, type Random } from '@shoal/host'
-import { systemClock, systemRandom } from '@shoal/host/node'
-import type { Engine, SwarmPeer } from '@shoal/swarm'
-import { connectClient, openLocalEngine } from '@shoal/swarm/node'
+import { messageOf, seededRandom, sleep, type Random } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import type { Engine } from '@shoal/swarm'
+import { connectClient } from '@shoal/swarm/node'
 import { quantile } from '../bench/report.ts'
 import type { HarnessReport } from '../chaos.ts'
-import { firstDifference } from '../kills/answer.ts'
+import {
+  ask,
+  expectedAnswers,
+  harnessDependencies,
+  untilCovered,
+  untilServing,
+  type Expected,
+} from './answers.ts'
 import { createCrew, type CrewMember } from './crew.ts'
 
 /*
@@ -22,25 +29,8 @@ const memory = '12MiB'
 const killEveryMs = 20_000
 const downMs = { min: 1000, max: 8000 }
 const answersAtOnce = 2
-const maxTokens = 160
 /** A longer stall of a stream is a violation: a holder or a mover of every block is alive all the time. */
 const gapLimitMs = 10_000
-const startLimitMs = 120_000
-const prompts = [
-  'Once upon a time',
-  'The fox and the',
-  'Who are you?',
-  'A lantern in the',
-  'One day, a little girl',
-]
-
-const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
-
-/** A prompt, and the token ids that one process generates for it. */
-interface Expected {
-  readonly promptIds: readonly number[]
-  readonly tokenIds: readonly number[]
-}
 
 /** Totals over the answers of one run. */
 interface Tally {
@@ -95,14 +85,14 @@ async function runOutages(
   const expected = await expectedAnswers(join(folder, 'local'))
   for (const member of crew) member.start()
   const known = await untilServing(crew)
-  const client = await connectClient(dependencies, {
+  const client = await connectClient(harnessDependencies, {
     join: [known],
     dataFolder: join(folder, 'client'),
     threads: 1,
   })
   const over = new AbortController()
   try {
-    await covered(client)
+    await untilCovered(client)
     const engine = await client.engine()
     const streams = Array.from({ length: answersAtOnce }, (_, index) =>
       askForEver(engine, expected, index, tally, over.signal, report),
@@ -126,33 +116,6 @@ async function runOutages(
   }
 }
 
-/** The greedy answers of one process to every prompt. */
-async function expectedAnswers(dataFolder: string): Promise<readonly Expected[]> {
-  const local = await openLocalEngine(dependencies, { model: 'demo', threads: 1, dataFolder })
-  try {
-    const answers: Expected[] = []
-    for (const prompt of prompts) {
-      const promptIds = (await local.tokenizer?.encode(prompt)) ?? []
-      const tokenIds: number[] = []
-      for await (const event of local.generate(greedy(local, promptIds)))
-        if (event.type === 'done') tokenIds.push(...event.result.tokenIds)
-      answers.push({ promptIds, tokenIds })
-    }
-    return answers
-  } finally {
-    await local.close()
-  }
-}
-
-function greedy(engine: Engine, promptIds: readonly number[]): Parameters<Engine['generate']>[0] {
-  return {
-    promptIds,
-    maxTokens,
-    ignoreEos: true,
-    sampling: { ...engine.defaultSampling, temperature: 0 },
-  }
-}
-
 /** Asks one question after the other until the signal aborts, and finishes the last answer. */
 async function askForEver(
   engine: Engine,
@@ -163,31 +126,15 @@ async function askForEver(
   report: (line: string) => void,
 ): Promise<void> {
   for (let turn = first; !signal.aborted; turn += 1) {
-    const question = expected[turn % expected.length]!
-    let lastMs = systemClock.nowMs()
-    let gapMs = 0
-    const look = (): void => {
-      const nowMs = systemClock.nowMs()
-      gapMs = Math.max(gapMs, nowMs - lastMs)
-      lastMs = nowMs
-    }
-    const faults: string[] = []
-    try {
-      for await (const event of engine.generate(greedy(engine, question.promptIds))) {
-        look()
-        if (event.type !== 'done') continue
-        const { tokenIds, failovers, moves } = event.result
-        const apart = firstDifference(tokenIds, question.tokenIds)
-        if (apart !== null) faults.push(`other tokens than those of one process from token ${apart} on`)
-        tally.tokens += tokenIds.length
-        tally.failovers += failovers
-        tally.moves += moves
-      }
-    } catch (error) {
-      look()
-      faults.push(`lost: ${messageOf(error)}`)
-    }
-    if (gapMs > gapLimitMs) faults.push(`no token for ${Math.round(gapMs)} ms`)
+    const { tokens, failovers, moves, gapMs, ...answer } = await ask(
+      engine,
+      expected[turn % expected.length]!,
+    )
+    const stall = gapMs > gapLimitMs ? [`no token for ${Math.round(gapMs)} ms`] : []
+    const faults = [...answer.faults, ...stall]
+    tally.tokens += tokens
+    tally.failovers += failovers
+    tally.moves += moves
     tally.answers += 1
     tally.gapsMs.push(gapMs)
     for (const fault of faults) {
@@ -197,25 +144,4 @@ async function askForEver(
     // Without this pause a swarm that refuses at once would be asked thousands of times a second.
     if (faults.length > 0) await sleep(systemClock, 500)
   }
-}
-
-/** @returns the address of the node that the others know, when all of them serve */
-async function untilServing(crew: readonly CrewMember[]): Promise<string> {
-  const startMs = systemClock.nowMs()
-  for (;;) {
-    const addresses = crew.map((member) => member.address())
-    if (addresses.every((address) => address !== null)) return addresses[0]!
-    if (systemClock.nowMs() - startMs > startLimitMs)
-      throw new ShoalError('deadline-passed', `not every process serves after ${startLimitMs / 1000} s`)
-    await sleep(systemClock, 250)
-  }
-}
-
-async function covered(client: SwarmPeer): Promise<void> {
-  const limit = timeLimit(
-    systemClock,
-    startLimitMs,
-    () => new ShoalError('deadline-passed', 'the client sees no covered model'),
-  )
-  await client.whenCovered(limit.signal).finally(() => limit.clear())
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '@shoal/host'
+import { RefusedDial } from '@shoal/network'
 import { memberLimits } from '../limits.ts'
 import type { DetectorTiming } from '../options.ts'
 import { applyLife, type Life, type LifeEvent } from './liveness.ts'
@@ -7,7 +8,7 @@ export interface DetectorDependencies {
   readonly clock: Clock
   /** Called before any news is believed, so that a standstill of the observer is counted first. */
   readonly beforeNews: () => void
-  /** Resolves when the peer answers; rejects when the dial is refused, or with the signal. */
+  /** Resolves when the peer answers; rejects with {@link RefusedDial} when nothing listens there, or with another error. */
   readonly dialBack: (peer: string, signal: AbortSignal) => Promise<void>
   readonly onTransition: (peer: string, after: Life) => void
 }
@@ -80,8 +81,10 @@ export class Detector {
     }
     dialBack(peer, controller.signal).then(
       () => end({ type: 'dial-answered', atMs: clock.nowMs() }),
-      // A refusal is a verdict. Silence is none: the deadline decides.
-      () => end(controller.signal.aborted ? undefined : { type: 'dial-refused', atMs: clock.nowMs() }),
+      // A refusal is a verdict. Silence is none, and neither is a failure on this side, such as a dial that was not made: the
+      // deadline decides.
+      (error: unknown) =>
+        end(error instanceof RefusedDial ? { type: 'dial-refused', atMs: clock.nowMs() } : undefined),
     )
   }
 

@@ -57,6 +57,12 @@ export function ipOf(address: Multiaddr): string | undefined {
     ?.value?.replace(mapped, (_text, high: string, low: string) => [high, low].flatMap(bytesOf).join('.'))
 }
 
+/** The address without its peer. */
+export function placeOf(address: Multiaddr): string {
+  const components = address.getComponents().filter(({ name }) => name !== 'p2p')
+  return components.map(({ name, value }) => `/${name}/${value ?? ''}`).join('')
+}
+
 /** An IPv4 address in IPv6 form, as multiaddrs write it. */
 const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i
 const bytesOf = (word: string): number[] => [parseInt(word, 16) >>> 8, parseInt(word, 16) & 0xff]

@@ -79,6 +79,15 @@ function evictOldest(sockets: readonly (readonly [MultiaddrConnection, Inbound])
   return oldest !== undefined
 }
 
+/**
+ * Who pays for the strangers at an address: its network, or in a local network, where machines have different owners, the
+ * address. Null for this machine itself, whose programs are one user's.
+ */
+export function accountOf(address: string): string | null {
+  if (address === '127.0.0.1' || address === '::1') return null
+  return isNear(address) ? address : networkOf(address)
+}
+
 /** The part of an address that one household or one rented machine has: /24 of IPv4, /56 of IPv6. */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address.split('.').slice(0, 3).join('.')

@@ -18,6 +18,7 @@ import type { DialInstead } from './redirected-dials.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
 import { Libp2pNodeTransport } from './transport.ts'
 import type { HeardListener, Libp2pTransport, SwarmNode } from './transport-parts.ts'
+import { UnprovenDials } from './unproven-dials.ts'
 
 export interface Libp2pTransportOptions {
   /** From `createPeerKey`. */
@@ -59,6 +60,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       ? null
       : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey), standings)
   const policy = new DialPolicy(() => node.getMultiaddrs())
+  const dials = new UnprovenDials(clock)
   let node: SwarmNode
   try {
     node = await createLibp2p({
@@ -66,6 +68,10 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
       ...connectionParts({
         dialInstead: options.dialInstead,
+        guardDial(address) {
+          if (!policy.isNamed(address) && !dials.take(address))
+            throw new Error('nobody has answered there, and it was dialled a short time ago')
+        },
         admission,
         standings,
         clock,
@@ -76,7 +82,14 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       services: { ...ownServices, ...(joined === null ? {} : { dht: joined.service }) },
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
-      connectionGater: { ...gate.gater, denyDialMultiaddr: (address) => policy.denies(address) },
+      connectionGater: {
+        ...gate.gater,
+        denyDialMultiaddr: (address) => policy.denies(address),
+        denyOutboundUpgradedConnection(_peer, connection) {
+          dials.proved(connection.remoteAddr)
+          return false
+        },
+      },
     })
   } catch (error) {
     throw listenFailure(error, listen)

@@ -2,7 +2,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isNear } from '../direct/near.ts'
-import { ipOf } from './address-book.ts'
+import { ipOf, placeOf } from './address-book.ts'
 
 /**
  * Which addresses this node dials because another peer has named them, in a record, a session or the directory. A stranger
@@ -38,8 +38,13 @@ export class DialPolicy {
     }
   }
 
+  /** Whether the user has asked for a dial to this address that is under way. */
+  isNamed(address: Multiaddr): boolean {
+    return this.#named.has(placeOf(address)) || this.#namedHosts > 0
+  }
+
   denies(address: Multiaddr): boolean {
-    if (this.#named.has(placeOf(address)) || this.#namedHosts > 0) return false
+    if (this.isNamed(address)) return false
     const ip = ipOf(address)
     // A relay, or a name that is not resolved yet.
     if (ip === undefined) return false
@@ -55,12 +60,6 @@ export class DialPolicy {
       return ip === undefined || isLoopback(ip)
     })
   }
-}
-
-/** The address without its peer. */
-function placeOf(address: Multiaddr): string {
-  const components = address.getComponents().filter(({ name }) => name !== 'p2p')
-  return components.map(({ name, value }) => `/${name}/${value ?? ''}`).join('')
 }
 
 /** Addresses at which nobody listens. */

@@ -6,11 +6,14 @@ import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '@shoal/host'
 import type { Admission } from '../admission/admission.ts'
 import type { Standings } from '../admission/standings.ts'
 import { limits } from '../limits.ts'
 import { doorEncrypters } from './admission/door-encrypters.ts'
+import { withGuardedDials } from './guarded-dials.ts'
+import { HandshakePace, withPacedHandshakes } from './handshake-pace.ts'
 import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
@@ -28,6 +31,8 @@ const streamWindowBytes = 512 * 1024
 
 export interface ConnectionPartsOptions {
   readonly dialInstead: DialInstead | undefined
+  /** Throws for a dial that must not be made now. */
+  readonly guardDial: (address: Multiaddr) => void
   /** Null where everybody may connect. */
   readonly admission: Admission | null
   readonly standings: Standings
@@ -40,6 +45,7 @@ export interface ConnectionPartsOptions {
 /** TCP, noise and yamux. */
 export function connectionParts({
   dialInstead,
+  guardDial,
   admission,
   standings,
   clock,
@@ -47,11 +53,15 @@ export function connectionParts({
   fast,
 }: ConnectionPartsOptions) {
   const muxer = yamux({ streamOptions: { maxStreamWindowSize: streamWindowBytes } })
-  const connections = dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), dialInstead)
+  const connections = withGuardedDials(
+    dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), dialInstead),
+    guardDial,
+  )
   if (fast) report.engaged('cached-keys')
   const crypto = fast ? createCachedKeyCrypto() : defaultCrypto
+  const pace = new HandshakePace(clock)
   const encrypter = (made: ReturnType<typeof noise>): ReturnType<typeof noise> =>
-    fast ? withQuietLengths(made, report) : made
+    withPacedHandshakes(fast ? withQuietLengths(made, report) : made, pace)
   const noiseFor = (prologueBytes: Uint8Array) => encrypter(noise({ crypto, prologueBytes }))
   return {
     transports: [fast ? withJoinedWrites(connections, report) : connections],

@@ -12,6 +12,7 @@ import { limits } from '../limits.ts'
 import type { Channel, DirectPlace } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
+import { accountOf } from './connection-gate.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
 import { closeIdleConnections } from './idle-connections.ts'
@@ -197,6 +198,12 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#node.handle(protocol, onStream, options).catch((error: unknown) => {
       this.#logger.warn('protocol-unannounced', { protocol, reason: messageOf(error) })
     })
+  }
+
+  networkOf(peerId: string): string | null {
+    const connection = this.#connections(peerId)[0]
+    const address = connection === undefined ? undefined : ipOf(connection.remoteAddr)
+    return address === undefined ? null : accountOf(address)
   }
 
   connected(): readonly string[] {

@@ -1,6 +1,6 @@
 import { createSerialQueue, type SerialQueue } from '@shoal/host'
 import type { BlockRunner } from '@shoal/runtime'
-import { ComputeTurns } from './steps/compute-turns.ts'
+import { ComputeTurns } from './turns/compute-turns.ts'
 import type { SessionQueues } from './steps/stage-session.ts'
 import { StepQueue } from './steps/step-queue.ts'
 

@@ -63,7 +63,11 @@ export interface StageHost {
   close(): Promise<void>
 }
 
-const trustedPeers: StagePeers = { standing: () => 'self', addresses: (_peer, named) => named }
+const trustedPeers: StagePeers = {
+  standing: () => 'self',
+  account: (peer) => peer,
+  addresses: (_peer, named) => named,
+}
 
 export function createStageHost(dependencies: StageHostDependencies, options: StageHostOptions): StageHost {
   const { transport, logger, clock } = dependencies

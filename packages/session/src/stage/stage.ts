@@ -9,11 +9,14 @@ import type { StageSession } from './steps/stage-session.ts'
 /** A coordinator with sessions at this node. */
 export class Owner {
   readonly peer: string
+  /** Whose share of this node its sessions use. */
+  readonly account: string
   readonly #stages = new Set<Stage>()
   #outbox: Outbox
 
-  constructor(outbox: Outbox) {
+  constructor(outbox: Outbox, account: string) {
     this.peer = outbox.peer
+    this.account = account
     this.#outbox = outbox
   }
 

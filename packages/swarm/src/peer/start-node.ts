@@ -1,7 +1,7 @@
 import { onAbort, ShoalError, type SystemDependencies } from '@shoal/host'
-import { freeDiskBytes } from '@shoal/host/node'
+import { canOpenFiles, freeDiskBytes } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
-import { sha256Hex, type IdentifiedManifest } from '@shoal/model'
+import type { IdentifiedManifest } from '@shoal/model'
 import type { ComputePlace, Device } from '@shoal/runtime'
 import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
@@ -24,6 +24,8 @@ import { waitForMembers } from '../joining/wait-for-members.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 import { computePlace } from './machine/compute-place.ts'
 import { incarnationOnDisk } from './machine/incarnation-on-disk.ts'
+import { machineIn } from './machine/machine-name.ts'
+import { watchOpenFiles } from './machine/watch-open-files.ts'
 import { createLeaving } from './leaving.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
@@ -182,6 +184,7 @@ function servingPeer(
 ): ServingPeer {
   const { transport, directory, manifest, store, reputation } = joined
   const { keeper, stageHost, membership, groups, view } = member
+  scope.onClose(watchOpenFiles({ ...dependencies, canOpenFiles }, (lack) => keeper.machineLacks(lack)))
   const audits = new AuditDesk(
     { ...dependencies, transport, manifest, membership, reputation },
     options.audits ?? noReruns,
@@ -277,11 +280,6 @@ function hardwareOf(
     device: kind,
     threads,
   }
-}
-
-/** A name for the machine that differs from swarm to swarm, so that comparing swarms tells nothing about it. */
-function machineIn(manifestId: string, machine: string): string {
-  return sha256Hex(new TextEncoder().encode(`${manifestId} ${machine}`)).slice(0, 16)
 }
 
 /** Waits for the first placement. A node that is told to stop while its first span loads must not wait for it. */

@@ -25,6 +25,24 @@ test('blocks that cannot be loaded are an event each time, and one announcement 
   ])
 })
 
+test('what the machine lacks is told beside the blocks, until it lacks nothing', () => {
+  const announced: Announcement[] = []
+  const problems = createProblems({
+    logger: silentLogger,
+    membership: { announce: async (patch) => void announced.push(patch) },
+    onEvent: () => undefined,
+  })
+  problems.machine('too many files are open')
+  problems.solved()
+  problems.loadingFailed({ start: 0, end: 1 }, 'no room')
+  problems.machine('')
+  expect(announced).toEqual([
+    { problem: 'too many files are open' },
+    { problem: 'too many files are open; blocks 0 to 0 cannot be loaded: no room' },
+    { problem: 'blocks 0 to 0 cannot be loaded: no room' },
+  ])
+})
+
 test('an announced reason is cut to what a record may have', () => {
   const announced: Announcement[] = []
   createProblems({

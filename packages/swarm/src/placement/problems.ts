@@ -3,8 +3,10 @@ import { memberLimits, type Membership } from '@shoal/membership'
 import type { BlockRange } from '@shoal/model'
 import type { SwarmEvent } from '../types.ts'
 
-/** Tells the log, the program and the other peers why this node cannot load the blocks that it is to serve. */
+/** Tells the log, the program and the other peers what keeps this node from doing what the plan wants of it. */
 export interface Problems {
+  /** What the whole machine lacks, as a sentence; empty when it lacks nothing any more. */
+  machine(lack: string): void
   loadingFailed(span: BlockRange, reason: string): void
   /** A span that was served can be computed no more, and will be loaded again. */
   lost(span: BlockRange, reason: unknown): void
@@ -19,7 +21,12 @@ export function createProblems(dependencies: {
 }): Problems {
   const { logger, membership, onEvent } = dependencies
   let said = ''
-  const say = (problem: string): void => {
+  let [lack, blocks] = ['', '']
+  const say = (): void => {
+    const problem = [lack, blocks]
+      .filter((part) => part !== '')
+      .join('; ')
+      .slice(0, memberLimits.maxProblemLength)
     if (problem === said) return
     said = problem
     membership
@@ -27,19 +34,27 @@ export function createProblems(dependencies: {
       .catch((error: unknown) => logger.warn('member-record-failed', { reason: messageOf(error) }))
   }
   return {
+    machine(now) {
+      if (now !== lack) logger.warn('machine-lacks', { lack: now === '' ? 'nothing any more' : now })
+      lack = now
+      say()
+    },
     loadingFailed({ start, end }, reason) {
       logger.error('span-loading-failed', { start, end, reason })
       onEvent({ event: 'span-loading-failed', blocks: [start, end], reason })
-      const problem = `blocks ${start} to ${end - 1} cannot be loaded: ${withoutPaths(reason)}`
-      say(problem.slice(0, memberLimits.maxProblemLength))
+      blocks = `blocks ${start} to ${end - 1} cannot be loaded: ${withoutPaths(reason)}`
+      say()
     },
     lost({ start, end }, reason) {
       const why = reason === undefined ? 'it can be computed no more' : messageOf(reason)
       logger.warn('span-lost', { start, end, reason: why })
-      const problem = `blocks ${start} to ${end - 1} are loaded again: ${withoutPaths(why)}`
-      say(problem.slice(0, memberLimits.maxProblemLength))
+      blocks = `blocks ${start} to ${end - 1} are loaded again: ${withoutPaths(why)}`
+      say()
     },
-    solved: () => say(''),
+    solved() {
+      blocks = ''
+      say()
+    },
   }
 }
 

@@ -36,6 +36,8 @@ export interface SpanKeeper {
   readonly settled: Promise<void>
   /** Rejects when a fixed span cannot be loaded: then there is nothing this node could do. */
   readonly failed: Promise<never>
+  /** Tells others what this machine lacks, as a sentence; empty when it lacks nothing any more. */
+  machineLacks(lack: string): void
   /** Ends all sessions: this incarnation is over. */
   dropSessions(): void
   /** No more moves; one that runs is given up. What is held is still served. */
@@ -114,6 +116,10 @@ class PlannedSpanKeeper implements SpanKeeper {
 
   held(): Holding | null {
     return this.#spans.current()
+  }
+
+  machineLacks(lack: string): void {
+    this.#problems.machine(lack)
   }
 
   dropSessions(): void {

@@ -4,7 +4,7 @@ import type { StagePeers } from '@shoal/session'
 
 /** Tells transport and stages which peers are no strangers: those whose signed records this node has. */
 export function createKnownPeers(
-  transport: Pick<Transport, 'peerId' | 'prefer'>,
+  transport: Pick<Transport, 'peerId' | 'prefer' | 'networkOf'>,
   membership: Pick<Membership, 'members' | 'onChange'>,
 ): StagePeers {
   let byPeer: ReadonlyMap<string, readonly string[]> | null = null
@@ -14,9 +14,10 @@ export function createKnownPeers(
     return byPeer.get(peer)
   }
   transport.prefer?.((peer) => addressesOf(peer) !== undefined)
+  const isMember = (peer: string): boolean => addressesOf(peer) !== undefined
   return {
-    standing: (peer) =>
-      peer === transport.peerId ? 'self' : addressesOf(peer) === undefined ? 'stranger' : 'member',
+    standing: (peer) => (peer === transport.peerId ? 'self' : isMember(peer) ? 'member' : 'stranger'),
+    account: (peer) => (isMember(peer) ? peer : (transport.networkOf?.(peer) ?? peer)),
     addresses(peer, named) {
       const signed = addressesOf(peer) ?? []
       const agreed = named.filter((address) => signed.includes(address))

@@ -27,7 +27,7 @@ export async function makeStage(
   request: OpenSession,
 ): Promise<Stage | null> {
   const { table, room } = context
-  const owner = table.owner(outbox.peer) ?? new Owner(outbox)
+  const owner = table.owner(outbox.peer) ?? new Owner(outbox, context.peers.account(outbox.peer))
   const admission = admit(
     {
       ...context.offer(),
@@ -44,7 +44,7 @@ export async function makeStage(
   const { freed: signal } = stage
   try {
     await room.take({
-      owner: owner.peer,
+      owner: owner.account,
       waitMs: request.waitMs === undefined ? null : Math.min(request.waitMs, context.roomWaitMs),
       overtakes: overtakes(stage, request),
       signal,
@@ -126,7 +126,7 @@ function stageFor(
   const session = new StageSession(
     {
       key,
-      owner: owner.peer,
+      owner: owner.account,
       runner,
       tokenBudget,
       epoch,

@@ -12,6 +12,8 @@ import type { RoomQueue } from './room-queue.ts'
 /** What a node knows of other peers. */
 export interface StagePeers {
   standing(peer: string): Standing
+  /** Whose share a peer uses: strangers of one network use one together, so that more keys give nobody more. */
+  account(peer: string): string
   /**
    * Addresses at which a peer may be dialled. Those that a frame names are hints, which the peer's own signed record must
    * confirm: a coordinator must not have this node dial what it likes.

@@ -12,7 +12,7 @@ export interface Shortage {
 
 /** A session that needs memory at this node. */
 export interface RoomRequest {
-  /** The coordinator; requests of different owners take turns. */
+  /** Whose share is asked for; requests of different owners take turns. */
   readonly owner: string
   /** How long the request may wait; null when it is refused at once instead. */
   readonly waitMs: number | null

@@ -8,11 +8,11 @@ export function countSessions(
   { table, peers }: StageOpeningContext,
   owner: Owner,
 ): Pick<StageOffer, 'sessions' | 'sessionsOfPeer' | 'sessionsOfStrangers'> {
+  const stages = table.list()
   return {
     sessions: table.size,
-    sessionsOfPeer: owner.stages.size,
-    sessionsOfStrangers: table.list().filter((stage) => peers.standing(stage.owner.peer) === 'stranger')
-      .length,
+    sessionsOfPeer: stages.filter((stage) => stage.owner.account === owner.account).length,
+    sessionsOfStrangers: stages.filter((stage) => peers.standing(stage.owner.peer) === 'stranger').length,
   }
 }
 
@@ -31,11 +31,12 @@ export function tenancyOf(
   }
   // Stages of one session at this runner count as one: its second span must not be refused after its first.
   const others = reserved.filter((other) => other.id !== stage.id || other.owner !== stage.owner)
+  const isOwn = ({ owner }: Stage): boolean => owner.account === stage.owner.account
   return {
     roomBytes: memory.limitBytes - memory.weightBytes,
     wantedBytes: bytesOf(reserved.filter((other) => !others.includes(other))),
-    ownBytes: bytesOf(others.filter(({ owner }) => owner === stage.owner)),
-    othersBytes: bytesOf(others.filter(({ owner }) => owner !== stage.owner)),
+    ownBytes: bytesOf(others.filter(isOwn)),
+    othersBytes: bytesOf(others.filter((other) => !isOwn(other))),
     strangersBytes: bytesOf(others.filter(({ owner }) => peers.standing(owner.peer) === 'stranger')),
   }
 }

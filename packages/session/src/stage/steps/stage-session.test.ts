@@ -4,7 +4,7 @@ import type { Step } from '@shoal/protocol'
 import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
 import type { Pushed } from './output-pushes.ts'
 import { StageSession, type StageOutlet } from './stage-session.ts'
-import { ComputeTurns } from './compute-turns.ts'
+import { ComputeTurns } from '../turns/compute-turns.ts'
 import { StepQueue } from './step-queue.ts'
 
 const hiddenSize = 4

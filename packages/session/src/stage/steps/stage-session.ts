@@ -8,7 +8,8 @@ import { maxReplayFrames, type StageProgress } from '../../route/replay-rules.ts
 import type { SessionReceipts } from '../receipts/session-receipts.ts'
 import { OutputPushes, type PushOutlet } from './output-pushes.ts'
 import { RouteVersion, type RouteNeighbours } from './route-version.ts'
-import type { ComputeTurns } from './compute-turns.ts'
+import { computeInPieces } from '../turns/compute-in-pieces.ts'
+import type { ComputeTurns } from '../turns/compute-turns.ts'
 import type { StepLine, StepQueue } from './step-queue.ts'
 import { decideStep } from './step-rules.ts'
 
@@ -23,7 +24,7 @@ export interface StageOutlet extends PushOutlet {
 export interface StageSessionOptions extends RouteNeighbours {
   /** The runner's name for the session. */
   readonly key: string
-  /** The coordinator, which shares the runner with others. */
+  /** Whose turns at the runner the session uses. */
   readonly owner: string
   readonly runner: BlockRunner
   /** The most positions that the session will have. */
@@ -59,6 +60,7 @@ export class StageSession {
   readonly #receipts: SessionReceipts | null
   readonly #turns: ComputeTurns
   readonly #owner: string
+  readonly #leaveTurns: () => void
   #version: RouteVersion
   /** The highest step taken so far, rewound ones included; -1 before the first. */
   #lastStep = -1
@@ -76,6 +78,7 @@ export class StageSession {
     this.#steps = steps.createLine()
     this.#turns = turns
     this.#owner = owner
+    this.#leaveTurns = turns.enter(owner)
     this.#version = new RouteVersion(options, held)
     this.#pushes = new OutputPushes(this.journal, outlet, this.#version)
     this.#receipts = receipts
@@ -183,6 +186,7 @@ export class StageSession {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#leaveTurns()
     this.#version.end()
     await this.#runner.close(this.key)
     this.journal.truncate(0)
@@ -224,9 +228,9 @@ export class StageSession {
   }
 
   /** The session may have been closed while the step waited for its turn: the runner would not know it. */
-  async #forward(frame: Step, hidden: Float32Array): Promise<Float32Array> {
+  async #forward(position: number, hidden: Float32Array): Promise<Float32Array> {
     if (this.#closed) throw new ShoalError('cancelled', 'the session was closed')
-    return this.#runner.forward(this.key, frame.position, hidden)
+    return this.#runner.forward(this.key, position, hidden)
   }
 
   async #compute(frame: Step, hidden: Float32Array, truncateTo: number | null): Promise<void> {
@@ -241,7 +245,9 @@ export class StageSession {
       }
       this.#lastStep = frame.step
       this.#receipts?.received(hidden)
-      const output = await this.#turns.run(this.#owner, frame.rows, () => this.#forward(frame, hidden))
+      const { rows, position } = frame
+      const forward = (from: number, piece: Float32Array): Promise<Float32Array> => this.#forward(from, piece)
+      const output = await computeInPieces(this.#turns, this.#owner, { hidden, rows, position, forward })
       if (this.#closed) return
       this.#outlet.computed()
       if (output.length !== hidden.length)

@@ -20,6 +20,8 @@ export const blobLimits = {
   servedPieces: 32,
   /** The same of one peer, however many channels it opens: one is read while the other leaves. */
   servedPiecesPerPeer: 2,
+  /** The same of all peers of one network: more keys do not take the places of others. */
+  servedPiecesPerNetwork: 8,
   /** A peer that has not taken a piece within this loses its channel: 1 MiB in it are 35 KB/s. */
   takePieceMs: 30_000,
 } as const

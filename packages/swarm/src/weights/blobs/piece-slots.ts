@@ -2,17 +2,26 @@ import { blobLimits } from './limits.ts'
 
 /** Places for pieces that are read from the disk and sent: each is a piece in memory and an open file. */
 export interface PieceSlots {
-  /** Resolves with a place, which the caller gives back. */
-  take(peer: string): Promise<() => void>
+  /**
+   * Resolves with a place, which the caller gives back.
+   * @param network from which the peer has connected; null where that is not known
+   */
+  take(peer: string, network: string | null): Promise<() => void>
 }
 
 interface Waiting {
-  readonly peer: string
+  readonly holders: readonly Holder[]
   begin(): void
 }
 
+/** A peer, or a network with all its peers, and the places that it may have. */
+interface Holder {
+  readonly name: string
+  readonly most: number
+}
+
 /**
- * Gives each peer a few places, and serves those that wait in the order of their coming: a peer with many channels waits
+ * Gives each peer a few places, and each network some, and serves those that wait in the order of their coming: a peer with many channels waits
  * behind itself.
  */
 export function createPieceSlots(): PieceSlots {
@@ -20,27 +29,29 @@ export function createPieceSlots(): PieceSlots {
   const waiting: Waiting[] = []
   let total = 0
 
-  const fits = (peer: string): boolean =>
-    total < blobLimits.servedPieces && (taken.get(peer) ?? 0) < blobLimits.servedPiecesPerPeer
+  const fits = (holders: readonly Holder[]): boolean =>
+    total < blobLimits.servedPieces && holders.every(({ name, most }) => (taken.get(name) ?? 0) < most)
 
-  const occupy = (peer: string): (() => void) => {
+  const occupy = (holders: readonly Holder[]): (() => void) => {
     total += 1
-    taken.set(peer, (taken.get(peer) ?? 0) + 1)
+    for (const { name } of holders) taken.set(name, (taken.get(name) ?? 0) + 1)
     let given = false
     return () => {
       if (given) return
       given = true
       total -= 1
-      const left = (taken.get(peer) ?? 1) - 1
-      if (left === 0) taken.delete(peer)
-      else taken.set(peer, left)
+      for (const { name } of holders) {
+        const left = (taken.get(name) ?? 1) - 1
+        if (left === 0) taken.delete(name)
+        else taken.set(name, left)
+      }
       beginNext()
     }
   }
 
   const beginNext = (): void => {
     for (;;) {
-      const index = waiting.findIndex(({ peer }) => fits(peer))
+      const index = waiting.findIndex(({ holders }) => fits(holders))
       const [next] = index < 0 ? [] : waiting.splice(index, 1)
       if (next === undefined) return
       next.begin()
@@ -48,9 +59,15 @@ export function createPieceSlots(): PieceSlots {
   }
 
   return {
-    take(peer) {
-      if (fits(peer)) return Promise.resolve(occupy(peer))
-      return new Promise((resolve) => waiting.push({ peer, begin: () => resolve(occupy(peer)) }))
+    take(peer, network) {
+      const holders: readonly Holder[] = [
+        { name: `peer ${peer}`, most: blobLimits.servedPiecesPerPeer },
+        ...(network === null
+          ? []
+          : [{ name: `network ${network}`, most: blobLimits.servedPiecesPerNetwork }]),
+      ]
+      if (fits(holders)) return Promise.resolve(occupy(holders))
+      return new Promise((resolve) => waiting.push({ holders, begin: () => resolve(occupy(holders)) }))
     },
   }
 }

@@ -16,7 +16,7 @@ export interface BlobSource {
  * asker that sends thousands of them makes us hold one piece, and fills its own credit with the rest.
  */
 export function serveBlobs(
-  transport: Pick<Transport, 'handle'>,
+  transport: Pick<Transport, 'handle' | 'networkOf'>,
   source: BlobSource,
   logger: Logger,
   clock: Clock,
@@ -32,7 +32,8 @@ export function serveBlobs(
         const { message } = decodeBlob(frame)
         if (message.type !== 'get')
           throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
-        const giveBack = await slots.take(channel.remotePeer)
+        const { remotePeer } = channel
+        const giveBack = await slots.take(remotePeer, transport.networkOf?.(remotePeer) ?? null)
         try {
           if (!channel.closed) await taken(channel, clock, answer(channel, source, message))
         } finally {

@@ -1,5 +1,6 @@
 import { settled } from '@shoal/host/testing'
 import { expect, test } from 'vitest'
+import { sessionLimits } from '../../route/limits.ts'
 import { ComputeTurns } from './compute-turns.ts'
 
 /** A runner that computes one call after the other, each row in one unit of time. */
@@ -52,6 +53,21 @@ test('an owner with sixty large steps holds up another one for two of them at mo
   expect(begun).toEqual(['greedy', 'greedy', 'modest', 'greedy'].slice(0, begun.length))
   expect(begun).toContain('modest')
   expect(most()).toBeLessThanOrEqual(2 * 512 + 1)
+})
+
+test('where others have sessions, a large owner has one piece under way, and another one waits for that only', async () => {
+  const { turns, begun, ask, end, most } = createBench()
+  turns.enter('greedy')
+  turns.enter('modest')
+  const { sharedPieceRows } = sessionLimits
+  for (let piece = 0; piece < 60; piece += 1) void ask('greedy', sharedPieceRows)
+  expect(begun).toEqual(['greedy'])
+  void ask('modest', 1)
+  void ask('modest', 1)
+  expect(begun).toEqual(['greedy', 'modest', 'modest'])
+  await end()
+  expect(begun).toEqual(['greedy', 'modest', 'modest', 'greedy'])
+  expect(most()).toBe(sharedPieceRows + 2)
 })
 
 test('two owners that always have steps get equal numbers of rows, whatever the sizes of their steps', async () => {

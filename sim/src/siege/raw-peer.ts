@@ -2,26 +2,38 @@ import { silentLogger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey, type Channel, type Transport } from '@shoal/network'
 
-/** A peer that opens channels by libp2p and sends any frames that a test wants. */
+/** A peer that opens channels by libp2p and sends any frames that its user wants. */
 export interface RawPeer {
   readonly transport: Transport
+  /** The first address at which it listens; empty when it only dials. */
   readonly address: string
   /** A channel to the peer at an address. */
   open(address: string, protocol: string): Promise<Channel>
   close(): Promise<void>
 }
 
-export async function createRawPeer(): Promise<RawPeer> {
+export interface RawPeerOptions {
+  /** Multiaddrs; default: any free port of 127.0.0.1. */
+  readonly listen?: readonly string[]
+  /** Addresses that it says are its own. */
+  readonly announce?: readonly string[]
+  /** Ends its dials. Default: nothing does, so that the time limit of a test ends a wait without an answer. */
+  readonly signal?: AbortSignal
+}
+
+/** @returns a peer with a new key */
+export async function createRawPeer(options: RawPeerOptions = {}): Promise<RawPeer> {
+  const { signal = new AbortController().signal, listen, announce } = options
   const transport = await createLibp2pTransport({
     privateKey: await createPeerKey(),
     clock: systemClock,
     logger: silentLogger,
+    ...(listen !== undefined && { listen }),
+    ...(announce !== undefined && { announce }),
   })
-  // The time limit of the test ends a wait without an answer.
-  const { signal } = new AbortController()
   return {
     transport,
-    address: transport.addresses()[0]!,
+    address: transport.addresses()[0] ?? '',
     async open(address, protocol) {
       return transport.open(await transport.dial(address, { signal }), protocol, { signal })
     },

@@ -5,6 +5,7 @@ interface Account {
   /** Rows that began, brought up to those of the others after a pause, so that nobody saves up turns. */
   rows: number
   underWay: number
+  rowsUnderWay: number
   readonly waiting: Turn[]
 }
 
@@ -20,27 +21,54 @@ interface Turn {
  */
 export class ComputeTurns {
   readonly #accounts = new Map<string, Account>()
+  /** Open sessions, by owner. */
+  readonly #sessions = new Map<string, number>()
   #underWay = 0
   #rowsUnderWay = 0
   /** Rows of the owner whose step began last. */
   #reached = 0
+
+  /** A session of this owner is open from now on. @returns a function that says that it has ended, to be called once */
+  enter(owner: string): () => void {
+    this.#sessions.set(owner, (this.#sessions.get(owner) ?? 0) + 1)
+    return () => {
+      const left = (this.#sessions.get(owner) ?? 1) - 1
+      if (left === 0) this.#sessions.delete(owner)
+      else this.#sessions.set(owner, left)
+    }
+  }
+
+  /** Rows that the owner's next call may have: all of a step while nobody else has a session here. */
+  pieceRows(owner: string): number {
+    return this.#isShared(owner) ? sessionLimits.sharedPieceRows : sessionLimits.maxRowsPerStep
+  }
 
   /** Calls `compute` when it is the owner's turn: at once while the runner has little to do. */
   run<Result>(owner: string, rows: number, compute: () => Promise<Result>): Promise<Result> {
     const account = this.#accountOf(owner)
     if (account.waiting.length === 0 && account.underWay === 0)
       account.rows = Math.max(account.rows, this.#reached)
-    if (this.#fits(rows) && ![...this.#accounts.values()].some(({ waiting }) => waiting.length > 0))
-      return this.#begin(owner, account, rows, compute)
     return new Promise((resolve) => {
       account.waiting.push({ rows, begin: () => resolve(this.#begin(owner, account, rows, compute)) })
+      this.#beginNext()
     })
   }
 
   #accountOf(owner: string): Account {
-    const account = this.#accounts.get(owner) ?? { rows: 0, underWay: 0, waiting: [] }
+    const account = this.#accounts.get(owner) ?? { rows: 0, underWay: 0, rowsUnderWay: 0, waiting: [] }
     this.#accounts.set(owner, account)
     return account
+  }
+
+  #isShared(owner: string): boolean {
+    return this.#sessions.size > (this.#sessions.has(owner) ? 1 : 0)
+  }
+
+  /** Where others have sessions, an owner has one piece or two rows under way, and another one's row waits for those only. */
+  #mayBegin(owner: string, account: Account, rows: number): boolean {
+    if (account.underWay === 0 || !this.#isShared(owner)) return true
+    const { callsUnderWay, sharedPieceRows } = sessionLimits
+    return account.underWay < callsUnderWay && account.rowsUnderWay + rows <= sharedPieceRows
   }
 
   #fits(rows: number): boolean {
@@ -58,12 +86,14 @@ export class ComputeTurns {
     this.#reached = Math.max(this.#reached, account.rows)
     account.rows += rows
     account.underWay += 1
+    account.rowsUnderWay += rows
     this.#underWay += 1
     this.#rowsUnderWay += rows
     try {
       return await compute()
     } finally {
       account.underWay -= 1
+      account.rowsUnderWay -= rows
       this.#underWay -= 1
       this.#rowsUnderWay -= rows
       if (account.underWay === 0 && account.waiting.length === 0) this.#accounts.delete(owner)
@@ -74,9 +104,11 @@ export class ComputeTurns {
   #beginNext(): void {
     for (;;) {
       let next: Account | undefined
-      for (const account of this.#accounts.values())
-        if (account.waiting.length > 0 && account.rows < (next?.rows ?? Number.POSITIVE_INFINITY))
-          next = account
+      for (const [owner, account] of this.#accounts) {
+        const [first] = account.waiting
+        if (first === undefined || account.rows >= (next?.rows ?? Number.POSITIVE_INFINITY)) continue
+        if (this.#mayBegin(owner, account, first.rows)) next = account
+      }
       const turn = next?.waiting[0]
       if (next === undefined || turn === undefined || !this.#fits(turn.rows)) return
       next.waiting.shift()

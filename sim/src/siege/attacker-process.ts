@@ -1,0 +1,46 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { constants, setPriority } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import type { Target } from './attack.ts'
+import type { Order, Rested } from './attacker.ts'
+import { vitalSigns } from './vital-signs.ts'
+
+/** A process that attacks a node when it is told to, from an address in another network than those of honest peers. */
+export class AttackerProcess {
+  readonly #child: ChildProcess
+
+  constructor() {
+    this.#child = fork(fileURLToPath(new URL('attacker.ts', import.meta.url)))
+    // It stands for another machine, and must not take this one's processors from the nodes.
+    if (this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW)
+  }
+
+  /** Bytes that it has sent since its start. */
+  get sentBytes(): number {
+    return vitalSigns(this.#child.pid ?? 0)?.writtenBytes ?? 0
+  }
+
+  /** @param attack its name; `all` for all at once */
+  begin(attack: string, target: Target): void {
+    this.#give({ order: 'begin', attack, target })
+  }
+
+  /** Ends the attack under way. @returns what it has counted */
+  async rest(): Promise<Readonly<Record<string, number>>> {
+    const rested = once(this.#child, 'message') as Promise<[Rested]>
+    this.#give({ order: 'rest' })
+    return (await rested)[0].counts
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const ended = once(this.#child, 'close')
+    this.#child.kill('SIGKILL')
+    await ended
+  }
+
+  #give(order: Order): void {
+    this.#child.send(order)
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The process of the attacker: `attacker.ts` is told over its IPC channel whom to attack and how, when to begin and when
+ * to rest, and answers with what its attacks have counted.
+ */
+import net from 'node:net'
+import { exitWithParent } from '@shoal/host/node'
+import { Besieger, type Target } from './attack.ts'
+import { attacksNamed } from './attacks/index.ts'
+import { besiegersAddress } from './attacks/sockets.ts'
+
+/** From the harness. */
+export type Order =
+  | { readonly order: 'begin'; readonly attack: string; readonly target: Target }
+  | { readonly order: 'rest' }
+
+/** To the harness, after `rest`. */
+export interface Rested {
+  readonly counts: Readonly<Record<string, number>>
+}
+
+/** libp2p dials from any address; attackers must be in another network than honest peers. */
+function dialFromBesiegersAddress(): void {
+  const dial = net.connect.bind(net)
+  const from = (options: net.NetConnectOpts): net.NetConnectOpts =>
+    'port' in options ? { ...options, localAddress: besiegersAddress } : options
+  Object.assign(net, { connect: (options: net.NetConnectOpts) => dial(from(options)) })
+}
+
+let controller = new AbortController()
+let running: Promise<unknown> = Promise.resolve()
+let besieger: Besieger | null = null
+
+async function obey(order: Order): Promise<void> {
+  if (order.order === 'begin') {
+    controller = new AbortController()
+    const begun = new Besieger(order.target, controller.signal)
+    besieger = begun
+    running = Promise.all(
+      attacksNamed(order.attack).map((attack) =>
+        attack.run(begun).catch((error: unknown) => {
+          if (!begun.over) process.stderr.write(`${attack.name} has ended: ${String(error)}\n`)
+        }),
+      ),
+    )
+    return
+  }
+  controller.abort(new Error('a pause'))
+  await besieger?.close()
+  await running
+  const rested: Rested = { counts: Object.fromEntries(besieger?.counts ?? []) }
+  process.send?.(rested)
+}
+
+exitWithParent()
+// Between its orders nothing else keeps this process alive.
+process.channel?.ref()
+dialFromBesiegersAddress()
+process.on('message', (order: Order) => {
+  obey(order).catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
+})
+// An attacked peer ends channels in every way; nothing that an attack has not caught may end the attack.
+process.on('unhandledRejection', () => undefined)
+process.on('uncaughtException', (error) => process.stderr.write(`attacker: ${String(error)}\n`))

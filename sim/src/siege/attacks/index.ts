@@ -1,0 +1,22 @@
+import type { Attack } from '../attack.ts'
+import { apiAttacks } from './api.ts'
+import { blobAttacks } from './blobs.ts'
+import { memberAttacks } from './members.ts'
+import { sessionAttacks } from './sessions.ts'
+import { socketAttacks } from './sockets.ts'
+
+export const attacks: readonly Attack[] = [
+  ...memberAttacks,
+  ...sessionAttacks,
+  ...blobAttacks,
+  ...socketAttacks,
+  ...apiAttacks,
+]
+
+/** The attack of this name, or all of them at once. @throws {Error} for a name that no attack has */
+export function attacksNamed(name: string): readonly Attack[] {
+  const found = name === 'all' ? attacks : attacks.filter((attack) => attack.name === name)
+  if (found.length === 0)
+    throw new Error(`no attack is named '${name}': all, ${attacks.map((attack) => attack.name).join(', ')}`)
+  return found
+}

@@ -1,0 +1,134 @@
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { decodeHello, encodeHello, protocols, protocolVersion } from '@shoal/protocol'
+import {
+  AttackerProcess,
+  attacks,
+  createRawPeer,
+  readFrames,
+  vitalSigns,
+  type Target,
+} from '@shoal/sim/siege'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createWorld, type Up } from '../harness.ts'
+
+/*
+ * Each attack of the siege (sim/src/siege, `npm run chaos -- siege`) for a moment against one real node, by another process
+ * from another network. The harness measures the pace of honest answers over minutes; here each attack must find its bounds,
+ * and an honest peer its answer.
+ */
+
+const timeout = 120_000
+/** How long each attack goes on. */
+const attackMs = 700
+/** What a node may grow by in all attacks together: collected garbage is not given back at once. */
+const growthMiB = 96
+
+interface Bound {
+  /** Most that an attack may count of each. */
+  readonly most?: Readonly<Record<string, number>>
+  /** What the attack must have counted, so that the test does not pass because nothing was sent. */
+  readonly least: Readonly<Record<string, number>>
+}
+
+const bounds: Readonly<Record<string, Bound>> = {
+  'unsigned-words': { least: { words: 9 } },
+  'word-flood': { least: { words: 9 } },
+  contradictions: { least: { words: 2 } },
+  'held-dead': { least: { members: 1 } },
+  // One record names sixteen addresses, and each is dialled four times before the first pause.
+  'made-up-addresses': { least: { members: 1 }, most: { 'dials caused': 64 } },
+  'absurd-claims': { least: { members: 1 } },
+  'held-rows': { least: { sessions: 1 }, most: { sessions: 16 } },
+  // The sessions of all keys of a network are those of one stranger.
+  'greedy-sessions': { least: { sessions: 1 }, most: { sessions: 16 } },
+  prefills: { least: { rows: 32 } },
+  decodes: { least: { rows: 1 } },
+  'port-scan': { least: { 'open: peer-vanished': 1 }, most: { knocks: 0, 'next stages reached': 0 } },
+  'spoilt-sessions': { least: { failed: 1 } },
+  'unread-weights': { least: { requests: 64 } },
+  'single-bytes': { least: { requests: 16 } },
+  'silent-sockets': { least: { sockets: 20 } },
+  'noise-bytes': { least: { sockets: 10 } },
+  handshakes: { least: { handshakes: 1 } },
+  'channel-churn': { least: { channels: 1 } },
+  'random-frames': { least: { frames: 1 } },
+  'api-streams': { least: {} },
+  'api-prompts': { least: { '400': 1, '403': 1 }, most: { '200': 0, '500': 0 } },
+}
+
+describe.skipIf(process.platform !== 'linux')(
+  'a real node under siege (looks at /proc: Linux)',
+  { timeout },
+  () => {
+    const world = createWorld()
+    let attacker: AttackerProcess
+    let node: Up
+    let target: Target
+    let before: number
+
+    beforeAll(async () => {
+      const options = ['--model', 'demo', '--blocks', '1:4', '--threads', '1', '--memory', '64MiB']
+      node = await world.up([...options, '--api', '127.0.0.1:0', '--data', world.folder('node')])
+      attacker = new AttackerProcess()
+      target = {
+        address: node.address,
+        peerId: node.ready.peerId,
+        api: node.ready.api === null ? null : new URL(node.ready.api).origin,
+        manifest: node.ready.manifest,
+        profile: node.ready.profile,
+        start: 1,
+        end: 4,
+        hiddenSize: 256,
+        assets: [],
+      }
+      await stillServes()
+      before = residentMiB()
+    }, timeout)
+    afterAll(async () => {
+      await attacker.close()
+      await world.close()
+    })
+
+    const residentMiB = (): number => vitalSigns(node.process.pid ?? 0)?.residentMiB ?? 0
+    /** A peer of another network is answered, and the node runs. */
+    const stillServes = async (): Promise<void> => {
+      const peer = await createRawPeer()
+      try {
+        const channel = await peer.open(node.address, protocols.hello)
+        const frames = readFrames(channel)
+        const hello = { type: 'hello', version: protocolVersion, agent: 'test', role: 'client' } as const
+        await channel.send(...encodeHello({ ...hello, manifest: null, profile: null, model: null }))
+        expect(decodeHello(await frames.next())).toMatchObject({ manifest: node.ready.manifest })
+        expect(node.process.exitCode).toBeNull()
+      } finally {
+        await peer.close()
+      }
+    }
+
+    it('the table of bounds names every attack', () => {
+      expect(Object.keys(bounds).toSorted()).toEqual(attacks.map(({ name }) => name).toSorted())
+    })
+
+    it.each(attacks.map(({ name, about }): [string, string] => [name, about]))('%s: it %s', async (name) => {
+      attacker.begin(name, target)
+      await sleep(systemClock, attackMs)
+      await stillServes()
+      const counts = await attacker.rest()
+      const { least, most = {} } = bounds[name]!
+      for (const [what, times] of Object.entries(least))
+        expect(counts[what] ?? 0, what).toBeGreaterThanOrEqual(times)
+      for (const [what, times] of Object.entries(most))
+        expect(counts[what] ?? 0, what).toBeLessThanOrEqual(times)
+    })
+
+    it('after all of them the node holds no more memory than before, and refuses nobody', async () => {
+      await stillServes()
+      expect(residentMiB() - before).toBeLessThan(growthMiB)
+      const status = (await (await fetch(`${node.ready.api}/swarm`)).json()) as {
+        peers: { self: boolean; liveness: string; state: string }[]
+      }
+      expect(status.peers.find(({ self }) => self)).toMatchObject({ liveness: 'alive', state: 'serving' })
+    })
+  },
+)
