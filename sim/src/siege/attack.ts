@@ -83,8 +83,9 @@ export class Besieger {
     }
   }
 
+  /** Ends early when the attack does. */
   async pause(ms: number): Promise<void> {
-    if (!this.over) await sleep(systemClock, ms)
+    await sleep(systemClock, ms, this.signal).catch(() => undefined)
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Target } from './attack.ts'
-import type { Order, Rested } from './attacker.ts'
+import type { Counted, Order } from './attacker.ts'
 import { vitalSigns } from './vital-signs.ts'
 
 /** A process that attacks a node when it is told to, from an address in another network than those of honest peers. */
@@ -26,11 +26,14 @@ export class AttackerProcess {
     this.#give({ order: 'begin', attack, target })
   }
 
+  /** What the attack under way has counted. */
+  counts(): Promise<Counted['counts']> {
+    return this.#ask({ order: 'count' })
+  }
+
   /** Ends the attack under way. @returns what it has counted */
-  async rest(): Promise<Readonly<Record<string, number>>> {
-    const rested = once(this.#child, 'message') as Promise<[Rested]>
-    this.#give({ order: 'rest' })
-    return (await rested)[0].counts
+  rest(): Promise<Counted['counts']> {
+    return this.#ask({ order: 'rest' })
   }
 
   async close(): Promise<void> {
@@ -38,6 +41,12 @@ export class AttackerProcess {
     const ended = once(this.#child, 'close')
     this.#child.kill('SIGKILL')
     await ended
+  }
+
+  async #ask(order: Order): Promise<Counted['counts']> {
+    const counted = once(this.#child, 'message') as Promise<[Counted]>
+    this.#give(order)
+    return (await counted)[0].counts
   }
 
   #give(order: Order): void {

@@ -11,10 +11,11 @@ import { besiegersAddress } from './attacks/sockets.ts'
 /** From the harness. */
 export type Order =
   | { readonly order: 'begin'; readonly attack: string; readonly target: Target }
+  | { readonly order: 'count' }
   | { readonly order: 'rest' }
 
-/** To the harness, after `rest`. */
-export interface Rested {
+/** To the harness, after `count` and after `rest`. */
+export interface Counted {
   readonly counts: Readonly<Record<string, number>>
 }
 
@@ -44,11 +45,13 @@ async function obey(order: Order): Promise<void> {
     )
     return
   }
-  controller.abort(new Error('a pause'))
-  await besieger?.close()
-  await running
-  const rested: Rested = { counts: Object.fromEntries(besieger?.counts ?? []) }
-  process.send?.(rested)
+  if (order.order === 'rest') {
+    controller.abort(new Error('a pause'))
+    await besieger?.close()
+    await running
+  }
+  const counted: Counted = { counts: Object.fromEntries(besieger?.counts ?? []) }
+  process.send?.(counted)
 }
 
 exitWithParent()

@@ -40,13 +40,13 @@ interface Siege {
   readonly attacker: AttackerProcess
 }
 
-/** Runs the harness for `npm run chaos -- siege`. @param attack its name; `each` plays one after the other, `all` all at once */
+/** Runs the harness for `npm run chaos -- siege`. @param attack names that are played one after the other; `each` for all of them, `all` for all at once */
 export async function chaosSiege(
   attack: string,
   seconds: number,
   report: (line: string) => void,
 ): Promise<HarnessReport> {
-  const plays = attack === 'each' ? attacks.map(({ name }) => name) : [attack]
+  const plays = attack === 'each' ? attacks.map(({ name }) => name) : attack.split(',')
   for (const name of plays) attacksNamed(name)
   const violations: string[] = []
   const rows: string[] = []

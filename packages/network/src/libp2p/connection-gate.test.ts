@@ -2,7 +2,7 @@ import type { MultiaddrConnection, PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import { limits } from '../limits.ts'
-import { ConnectionGate, networkOf } from './connection-gate.ts'
+import { accountOf, ConnectionGate, networkOf } from './connection-gate.ts'
 
 /** A node's port, at which sockets arrive. */
 function createPort() {
@@ -104,4 +104,14 @@ test.each([
   ['::1', '0:0:0:0'],
 ])('the network of %s is %s', (address, network) => {
   expect(networkOf(address)).toBe(network)
+})
+
+test.each([
+  ['203.0.113.7', '203.0.113'],
+  ['192.168.1.7', '192.168.1.7'],
+  ['127.66.0.1', '127.66.0.1'],
+  ['127.0.0.1', null],
+  ['::1', null],
+])('a stranger at %s uses the share of %s', (address, account) => {
+  expect(accountOf(address)).toBe(account)
 })

@@ -178,16 +178,6 @@ async function spoiltSessions(besieger: Besieger): Promise<void> {
 
 export const sessionAttacks: readonly Attack[] = [
   {
-    name: 'held-rows',
-    about: 'opens sessions, sends them rows that are never computed, and keeps them alive',
-    run: heldRows,
-  },
-  {
-    name: 'greedy-sessions',
-    about: 'opens all the sessions that one key after the other gets, for KV memory and places',
-    run: greedyKeys,
-  },
-  {
     name: 'prefills',
     about: 'has prompts of 512 rows computed without a pause, by eight keys',
     run: (besieger) => prefills(besieger, 512),
@@ -196,6 +186,16 @@ export const sessionAttacks: readonly Attack[] = [
     name: 'decodes',
     about: 'has single rows computed without a pause, by eight keys',
     run: (besieger) => prefills(besieger, 1),
+  },
+  {
+    name: 'held-rows',
+    about: 'opens sessions, sends them rows that are never computed, and keeps them alive',
+    run: heldRows,
+  },
+  {
+    name: 'greedy-sessions',
+    about: 'opens all the sessions that one key after the other gets, for KV memory and places',
+    run: greedyKeys,
   },
   { name: 'port-scan', about: 'names ports of this machine as the next stage', run: portScan },
   {
