@@ -4,6 +4,9 @@ import { limits } from '../limits.ts'
 import { readRope } from './rope.ts'
 import { readTokenIds } from './token-ids.ts'
 
+/** `rms_norm_eps` of all configuration classes that are read here. */
+const normEpsilonDefault = 1e-6
+
 /** What the families of dense decoders read from config.json in different ways. */
 export interface DenseChoices {
   readonly family: string
@@ -11,6 +14,8 @@ export interface DenseChoices {
   readonly keyValueHeadsDefault?: 'headCount'
   /** Head size without `head_dim`; `hidden_size / num_attention_heads` by default. */
   readonly headSizeDefault?: number
+  /** `max_position_embeddings` of the family's configuration class, for configs without the key. */
+  readonly contextLengthDefault: number
   readonly slidingWindow: number | null
   readonly attentionBias: boolean
   readonly queryKeyNorm: boolean
@@ -38,8 +43,13 @@ export function readDenseConfig(json: JsonObject, generation: JsonObject, choice
     keyValueHeadCount: keyValueHeadCount(json, headCount, choices),
     headSize: headSize(json, hiddenSize, headCount, choices),
     vocabularySize,
-    contextLength: integer('max_position_embeddings', limits.contextLengthMax),
-    normEpsilon: fieldOf(json, 'rms_norm_eps'),
+    contextLength: checkInteger(
+      fieldOf(json, 'max_position_embeddings') ?? choices.contextLengthDefault,
+      'max_position_embeddings',
+      1,
+      limits.contextLengthMax,
+    ),
+    normEpsilon: fieldOf(json, 'rms_norm_eps') ?? normEpsilonDefault,
     rope: readRope(json),
     slidingWindow: choices.slidingWindow,
     attentionBias: choices.attentionBias,
@@ -48,10 +58,12 @@ export function readDenseConfig(json: JsonObject, generation: JsonObject, choice
     bosTokenId:
       readTokenIds(fieldOf(json, 'bos_token_id') ?? fieldOf(generation, 'bos_token_id'), vocabularySize)[0] ??
       null,
-    eosTokenIds: readTokenIds(
-      fieldOf(generation, 'eos_token_id') ?? fieldOf(json, 'eos_token_id'),
-      vocabularySize,
-    ),
+    // Where the two disagree, one of them often names the end of a text only, and not that of a turn.
+    eosTokenIds: [
+      ...new Set(
+        [generation, json].flatMap((file) => readTokenIds(fieldOf(file, 'eos_token_id'), vocabularySize)),
+      ),
+    ],
   }
 }
 

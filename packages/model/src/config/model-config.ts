@@ -44,7 +44,7 @@ export interface ModelConfig {
   readonly queryKeyNorm: boolean
   readonly tiedEmbeddings: boolean
   readonly bosTokenId: number | null
-  /** Tokens that end a generation. The list of generation_config.json takes precedence over that of config.json. */
+  /** Tokens that end a generation: those of generation_config.json, config.json and tokenizer_config.json together. */
   readonly eosTokenIds: readonly number[]
 }
 

@@ -13,7 +13,14 @@ const unknownNumerics = [
   'logit_scale',
   'attn_logit_softcapping',
   'final_logit_softcapping',
+  // Qwen's files for contexts of a million positions.
+  'dual_chunk_attention_config',
+  'no_rope_layers',
+  'kv_lora_rank',
 ]
+
+/** What `layer_types` may name: the window of either kind is read elsewhere. */
+const knownLayers: readonly unknown[] = ['full_attention', 'sliding_attention']
 
 /**
  * Refuses, by the name of its key, whatever in config.json would change the numbers of a dense block and is not
@@ -44,9 +51,15 @@ export function refuseUnsupported(
     if (value !== null && value !== false && value !== 1)
       refuse(`${key} is ${show(value)}, which would change its numbers and is not implemented`)
   }
-  const quantization = fieldOf(json, 'quantization_config') ?? null
-  if (quantization !== null) {
-    const method = fieldOf(asObject(quantization, 'quantization_config'), 'quant_method')
+  const layers = fieldOf(json, 'layer_types') ?? []
+  const other = Array.isArray(layers) ? layers.find((layer) => !knownLayers.includes(layer)) : layers
+  if (other !== undefined) refuse(`layer_types names ${show(other)}, which is not implemented`)
+  // The second is the key of MLX.
+  for (const key of ['quantization_config', 'quantization']) {
+    const quantization = fieldOf(json, key) ?? null
+    if (quantization === null) continue
+    const object = asObject(quantization, key)
+    const method = fieldOf(object, 'quant_method') ?? `${show(fieldOf(object, 'bits'))} bits`
     refuse(`its weights are already quantised (${show(method)}); use the original float weights`)
   }
 }

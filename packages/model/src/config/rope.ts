@@ -21,7 +21,9 @@ export function readRope(json: JsonObject): unknown {
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   )
   if (nested) refuse('rope_parameters differ from block to block, which is not supported')
-  const absent = scaling === null || newer !== null ? 'default' : undefined
+  // An empty object is how some tools write that there is no scaling.
+  const empty = Object.keys(object).every((key) => fieldOf(object, key) === null)
+  const absent = empty || newer !== null ? 'default' : undefined
   const type = fieldOf(object, 'rope_type') ?? fieldOf(object, 'type') ?? absent
   if (type === 'default') return { theta, scaling: null }
   const factor = fieldOf(object, 'factor')

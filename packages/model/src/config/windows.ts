@@ -12,14 +12,9 @@ export function readWindow(json: JsonObject, window: unknown): number | null {
   if (window === null || window === undefined) return null
   if (layerTypesSay(json) === false) return null
   const positions = checkInteger(window, 'sliding_window', 1, limits.contextLengthMax)
-  const contextLength = checkInteger(
-    fieldOf(json, 'max_position_embeddings'),
-    'max_position_embeddings',
-    1,
-    limits.contextLengthMax,
-  )
   // A window that no session can fill is none: the graph is simpler without it.
-  return positions >= contextLength ? null : positions
+  const contextLength = fieldOf(json, 'max_position_embeddings') ?? null
+  return typeof contextLength === 'number' && positions >= contextLength ? null : positions
 }
 
 /**

@@ -14,6 +14,7 @@ export const llama: Family = {
       // Files of Llama 1 and early Llama 2 have no such key.
       keyValueHeadsDefault: 'headCount',
       // The reference code knows no window; a `sliding_window` in a config has no effect there either.
+      contextLengthDefault: 2048,
       slidingWindow: null,
       attentionBias: false,
       queryKeyNorm: false,

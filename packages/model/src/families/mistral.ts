@@ -17,6 +17,7 @@ export const mistral: Family = {
     const window = fieldOf(json, 'sliding_window')
     return readDenseConfig(json, generation, {
       family: 'mistral',
+      contextLengthDefault: 131_072,
       slidingWindow: readWindow(json, window === undefined ? windowDefault : window),
       attentionBias: false,
       queryKeyNorm: false,

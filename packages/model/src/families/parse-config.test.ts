@@ -83,6 +83,10 @@ test.each<[string, object, object]>([
     { rope_scaling: { type: 'linear', factor: 2 } },
     { rope: { theta: 10_000, scaling: { type: 'linear', factor: 2 } } },
   ],
+  ['llama without epsilon', { rms_norm_eps: null }, { normEpsilon: 1e-6 }],
+  ['llama without context', { max_position_embeddings: undefined }, { contextLength: 2048 }],
+  ['rope_scaling {}', { rope_scaling: {} }, { rope: { theta: 10_000, scaling: null } }],
+  ['rope_scaling of nulls', { rope_scaling: { type: null } }, { rope: { theta: 10_000, scaling: null } }],
   ['rope_scaling null', { rope_scaling: null }, { rope: { theta: 10_000, scaling: null } }],
   [
     'keys that change nothing',
@@ -127,18 +131,27 @@ test.each<[string, object, object]>([
     { model_type: 'qwen3', head_dim: 32 },
     { queryKeyNorm: true, attentionBias: false, headSize: 32 },
   ],
+  [
+    'phi3',
+    { model_type: 'phi3', sliding_window: 16, rms_norm_eps: undefined },
+    { family: 'phi3', slidingWindow: 16, normEpsilon: 1e-5 },
+  ],
+  ['phi3, no window', { model_type: 'phi3', sliding_window: null }, { slidingWindow: null }],
   ['qwen3, head_dim left out', { model_type: 'qwen3' }, { headSize: 128 }],
 ])('%s', (_, change, expected) => {
   expect(parseConfig({ ...llama, ...change })).toMatchObject(expected)
 })
 
-test('the end tokens of generation_config.json win', () => {
-  expect(parseConfig(llama, { eos_token_id: [5, 6] }).eosTokenIds).toEqual([5, 6])
+test('the end tokens of generation_config.json and of config.json all end a generation', () => {
+  expect(parseConfig(llama, { eos_token_id: [5, 6] }).eosTokenIds).toEqual([5, 6, 2])
+  expect(parseConfig({ ...llama, eos_token_id: [128, 129] }, { eos_token_id: 128 }).eosTokenIds).toEqual([
+    128, 129,
+  ])
   expect(parseConfig(llama, { temperature: 1 }).eosTokenIds).toEqual([2])
 })
 
 test.each<[string, object, RegExp]>([
-  ['family', { model_type: 'gemma2' }, /model_type "gemma2".*llama, mistral, qwen2, qwen3/],
+  ['family', { model_type: 'gemma2' }, /model_type "gemma2".*llama, mistral, phi3, qwen2, qwen3/],
   ['no family', { model_type: undefined }, /model_type missing/],
   ['activation', { hidden_act: 'gelu' }, /hidden_act is "gelu"/],
   ['attention bias', { attention_bias: true }, /attention_bias is set/],
@@ -155,6 +168,18 @@ test.each<[string, object, RegExp]>([
   ['interleaved rotation', { rope_interleaved: true }, /rope_interleaved is true/],
   ['soft caps', { final_logit_softcapping: 30 }, /final_logit_softcapping is 30/],
   ['quantised weights', { quantization_config: { quant_method: 'awq' } }, /already quantised \("awq"\)/],
+  ['weights of MLX', { quantization: { group_size: 64, bits: 4 } }, /already quantised \("4 bits"\)/],
+  ['chunked attention', { dual_chunk_attention_config: { chunk_size: 8 } }, /dual_chunk_attention_config is/],
+  [
+    'linear attention',
+    { model_type: 'qwen3', layer_types: ['linear_attention', 'full_attention', 'full_attention'] },
+    /layer_types names "linear_attention"/,
+  ],
+  [
+    'phi3 for long contexts',
+    { model_type: 'phi3', rope_scaling: { type: 'longrope' } },
+    /rope type "longrope"/,
+  ],
   ['mixed windows', { ...qwenWindow, max_window_layers: 2 }, /only blocks from 2 on/],
   [
     'mixed layer types',
@@ -181,7 +206,7 @@ test.each<[string, object, RegExp]>([
     /not a multiple/,
   ],
   ['odd head size', { head_dim: 15 }, /odd/],
-  ['no epsilon', { rms_norm_eps: undefined }, /normEpsilon/],
+  ['an epsilon that is a text', { rms_norm_eps: '1e-6' }, /normEpsilon/],
   ['theta zero', { rope_theta: 0 }, /theta/],
   [
     'theta not a number',

@@ -6,7 +6,7 @@ import { familyNamed } from './registry.ts'
 /**
  * Reads a Hugging Face config.json (already parsed as JSON) into our vocabulary, as its family reads it.
  *
- * @param generationConfigJson generation_config.json; its end tokens take precedence over those of config.json
+ * @param generationConfigJson generation_config.json; its end tokens are added to those of config.json
  * @throws {ModelError} `unsupported-model`, with the name of the key, for what cannot be run; `bad-model` for values that
  *   are missing or contradict each other
  */

@@ -12,6 +12,7 @@ export const qwen2: Family = {
     refuseUnsupported(json, 'qwen2', ['attention_bias', 'qkv_bias'])
     return readDenseConfig(json, generation, {
       family: 'qwen2',
+      contextLengthDefault: 32_768,
       slidingWindow: readQwenWindow(json),
       attentionBias: true,
       queryKeyNorm: false,

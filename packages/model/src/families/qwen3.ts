@@ -13,6 +13,7 @@ export const qwen3: Family = {
     return readDenseConfig(json, generation, {
       family: 'qwen3',
       headSizeDefault: 128,
+      contextLengthDefault: 32_768,
       slidingWindow: readQwenWindow(json),
       attentionBias: false,
       queryKeyNorm: true,

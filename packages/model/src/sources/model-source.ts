@@ -1,9 +1,10 @@
 import type { ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
 import { parseConfig } from '../families/parse-config.ts'
-import { parseJson } from '../json-fields.ts'
+import { asObject, fieldOf, parseJson, show } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import { assetNames } from '../manifest/assets.ts'
+import { withEndToken } from './end-token.ts'
 import { readWhole, type ModelFiles } from './range-reader.ts'
 import { openSafetensors } from './safetensors/safetensors-source.ts'
 import type { TensorSource } from './tensor-source.ts'
@@ -44,18 +45,32 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
   )
   const assets = await readAssets(files, signal)
   const generation = assets.get('generation_config.json')
+  await refuseOtherQuantisation(files, signal)
   const config = parseConfig(
     configJson,
     generation === undefined ? null : parseJson(generation, 'generation_config.json'),
   )
   return {
     name: files.name,
-    config,
+    config: withEndToken(config, assets),
     assets,
     tensors: await openSafetensors(files),
     preferredWeights: null,
     close: () => files.close(),
   }
+}
+
+/** TensorRT Model Optimizer says in a file of its own, and not in config.json, that weights are quantised. */
+async function refuseOtherQuantisation(files: ModelFiles, signal?: AbortSignal): Promise<void> {
+  const name = 'hf_quant_config.json'
+  const reader = await files.open(name)
+  if (reader === null) return
+  const json = asObject(parseJson(await readWhole(reader, limits.configBytesMax, name, signal), name), name)
+  const quantization = asObject(fieldOf(json, 'quantization') ?? {}, `quantization of ${name}`)
+  throw new ModelError(
+    'unsupported-model',
+    `the weights of ${files.name} are already quantised (${show(fieldOf(quantization, 'quant_algo'))}, says ${name}); use the original float weights`,
+  )
 }
 
 async function noConfig(files: ModelFiles): Promise<ModelError> {

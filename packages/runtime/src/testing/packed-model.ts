@@ -76,14 +76,17 @@ export interface GoldenCase {
 
 /** Prompts, greedy tokens and logits that the family's reference code computed. */
 export function readGolden(name: string): readonly GoldenCase[] {
-  const folder = goldenFolder(name)
+  return goldenIn(goldenFolder(name))
+}
+
+export function goldenIn(folder: string): readonly GoldenCase[] {
   const { cases } = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as {
     cases: { prompt: number[]; greedy: number[] }[]
   }
   const logits = readSafetensors(join(folder, 'golden.safetensors'))
   const find = (key: string): Float32Array => {
     const values = logits.get(key)
-    if (values === undefined) throw new Error(`${name} has no ${key}`)
+    if (values === undefined) throw new Error(`${folder} has no ${key}`)
     return values
   }
   return cases.map(({ prompt, greedy }, index) => ({
