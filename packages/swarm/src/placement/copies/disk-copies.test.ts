@@ -1,4 +1,4 @@
-import { createVirtualClock, ShoalError, type Logger } from '@shoal/host'
+import { createVirtualClock, ShoalError, sleep, type Logger } from '@shoal/host'
 import type { Announcement, Member } from '@shoal/membership'
 import { ModelError, unitNames, unitOf } from '@shoal/model'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -99,6 +99,18 @@ test('while sessions are served, one unit a turn is fetched', async () => {
   await turns(turnsToSettle)
   expect(fetched).toEqual(units.slice(0, 1))
   await turns(1)
+  expect(fetched).toEqual(units.slice(0, 2))
+})
+
+test('while sessions are served, fetching takes its share of the time only', async () => {
+  copyUnit = () => sleep(clock, 1000)
+  start(1)
+  await turns(turnsToSettle + 1)
+  expect(fetched).toEqual(units.slice(0, 1))
+  const turnsOfRest = (1000 * (1 / swarmLimits.copiesBusyShare - 1)) / swarmLimits.copiesTurnMs
+  await turns(Math.floor(turnsOfRest) - 1)
+  expect(fetched).toEqual(units.slice(0, 1))
+  await turns(3)
   expect(fetched).toEqual(units.slice(0, 2))
 })
 

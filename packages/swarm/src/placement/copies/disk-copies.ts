@@ -17,7 +17,10 @@ export interface DiskCopiesOptions {
   readonly limitBytes: number
   /** Bytes that are free where the data directory is. */
   readonly freeBytes: () => number
-  /** While this node serves sessions, a turn checks or fetches one unit only: links and cores belong to answers. */
+  /**
+   * Sessions that this node serves. While there are any, checking and fetching take `copiesBusyShare` of the time: links and
+   * cores belong to answers.
+   */
   readonly sessions: () => number
 }
 
@@ -51,6 +54,8 @@ class BackgroundCopies {
   readonly #waitingSinceMs = new Map<string, number>()
   /** The free bytes with which the node offers room again, after a copy did not fit. */
   #fullBelowBytes = 0
+  /** While sessions are served, the next unit is checked or fetched at this time at the earliest. */
+  #restUntilMs = 0
   #announced = ''
   #lastFailure = ''
 
@@ -60,20 +65,38 @@ class BackgroundCopies {
   }
 
   async turn(): Promise<void> {
-    const { logger, sessions } = this.#options
-    for (let done = 0; !this.#closed.signal.aborted && (done === 0 || sessions() === 0); done += 1) {
+    const { logger } = this.#options
+    while (this.#mayWork()) {
       const unchecked = this.#units.unchecked()
       if (unchecked === undefined) break
-      if (!(await this.#units.check(unchecked, this.#closed.signal)))
+      if (!(await this.#paced(() => this.#units.check(unchecked, this.#closed.signal))))
         logger.warn('weights-corrupt', { unit: unchecked, reason: 'its hash is wrong; it was removed' })
     }
     await this.#announce()
-    for (let done = 0; !this.#closed.signal.aborted && (done === 0 || sessions() === 0); done += 1) {
+    while (this.#mayWork()) {
       const unit = this.#nextCopy()
       if (unit === undefined) break
-      await this.#fetch(unit)
+      await this.#paced(() => this.#fetch(unit))
     }
     if (!this.#closed.signal.aborted) await this.#announce()
+  }
+
+  #mayWork(): boolean {
+    const { clock, sessions } = this.#options
+    return !this.#closed.signal.aborted && (sessions() === 0 || clock.nowMs() >= this.#restUntilMs)
+  }
+
+  /** Works on a unit. The rest after it brings the time worked down to its share; it lasts until another turn at least. */
+  async #paced<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { clock } = this.#options
+    const sinceMs = clock.nowMs()
+    try {
+      return await work()
+    } finally {
+      const nowMs = clock.nowMs()
+      const restMs = (nowMs - sinceMs) * (1 / swarmLimits.copiesBusyShare - 1)
+      this.#restUntilMs = nowMs + Math.max(restMs, swarmLimits.copiesTurnMs)
+    }
   }
 
   /** Logs a failure once, not at each turn. */
