@@ -142,7 +142,7 @@ function addComputeOptions(command: Command): void {
     .addOption(
       new Option(
         '--compute <PLACE>',
-        'where blocks are computed: in a thread of this process, or in a process of their own, whose crash the node survives (default: process for large models, thread for small ones and groups)',
+        'where blocks are computed: in a thread of this process, or in a process of their own, whose crash the node survives, for a tenth of the speed (default: thread)',
       ).choices(['thread', 'process']),
     )
 }

@@ -61,11 +61,6 @@ export const swarmLimits = {
   releaseQuietMs: 3_000,
   /** When a swarm changes for longer than this, a move is given up, and what it has loaded is released. */
   releaseTimeoutMs: 10_000,
-  /**
-   * A node computes in a process of its own when a block has so many bytes of weights: a step of one such block takes 2 ms
-   * or more, and the way to the process and back 0.15 ms (docs/log.md).
-   */
-  processBlockBytes: 16 * 1024 ** 2,
   /** A span that could not be loaded is tried again after this: packing and downloads are not cheap. */
   spanRetryMs: 10_000,
   /** How long running sessions may delay a move that needs their memory: a long answer of a slow swarm. */

@@ -22,7 +22,6 @@ import { connectionOf } from '../joining/discovery/connection.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { waitForMembers } from '../joining/wait-for-members.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
-import { computePlace } from './machine/compute-place.ts'
 import { incarnationOnDisk } from './machine/incarnation-on-disk.ts'
 import { machineIn } from './machine/machine-name.ts'
 import { watchOpenFiles } from './machine/watch-open-files.ts'
@@ -70,7 +69,7 @@ export interface NodeOptions {
   /** How this node audits the sessions that it coordinates; without it nothing is audited, but evidence still counts. */
   readonly audits?: AuditOptions | undefined
   readonly threads: number
-  /** Where to compute; by default a process of its own for large models, and a thread of this one for small ones and groups. */
+  /** Where to compute; by default a thread of this process, which groups need, as they share its memory. */
   readonly compute?: ComputePlace | undefined
   readonly dataFolder: string
   readonly onEvent: (event: SwarmEvent) => void
@@ -108,8 +107,7 @@ async function start(
   const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
   const { transport, manifest, store, rates, reputation } = joined
   checkBlocks(options, manifest)
-  const groups = options.machine !== undefined || options.group !== undefined
-  const compute = computePlace(manifest.manifest, options.compute, groups)
+  const { compute = 'thread' } = options
   const timed = { folder: store.path, dataFolder, threads, slowdown, compute }
   const { device: single, speed } = await openTimedDevice(dependencies, manifest, timed, scope)
   signal?.throwIfAborted()

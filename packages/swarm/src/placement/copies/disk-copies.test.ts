@@ -104,13 +104,20 @@ test('while sessions are served, one unit a turn is fetched', async () => {
 
 test('while sessions are served, fetching takes its share of the time only', async () => {
   copyUnit = () => sleep(clock, 1000)
+  const seconds = async (count: number): Promise<void> => {
+    for (let second = 0; second < count; second += 1) {
+      clock.advance(1000)
+      await settle()
+    }
+  }
   start(1)
-  await turns(turnsToSettle + 1)
+  const firstMs = turnsToSettle * swarmLimits.copiesTurnMs + 1000
+  await seconds(firstMs / 1000)
   expect(fetched).toEqual(units.slice(0, 1))
-  const turnsOfRest = (1000 * (1 / swarmLimits.copiesBusyShare - 1)) / swarmLimits.copiesTurnMs
-  await turns(Math.floor(turnsOfRest) - 1)
+  const restMs = 1000 * (1 / swarmLimits.copiesBusyShare - 1)
+  await seconds(restMs / 1000)
   expect(fetched).toEqual(units.slice(0, 1))
-  await turns(3)
+  await seconds(swarmLimits.copiesTurnMs / 1000 + 1)
   expect(fetched).toEqual(units.slice(0, 2))
 })
 
