@@ -21,6 +21,8 @@ export class HonestCrowd {
 
   /** Counts tokens into this tally from now on; null counts them nowhere. */
   watch(tally: WindowTally | null): void {
+    // The wait for a token that has not come yet counts too.
+    this.#countStall()
     this.#tally = tally
     this.#lastTokenMs = systemClock.nowMs()
   }
@@ -81,11 +83,13 @@ export class HonestCrowd {
   }
 
   #token(): void {
-    const nowMs = systemClock.nowMs()
-    if (this.#tally !== null) {
-      this.#tally.tokens += 1
-      this.#tally.stallMs = Math.max(this.#tally.stallMs, nowMs - this.#lastTokenMs)
-    }
-    this.#lastTokenMs = nowMs
+    if (this.#tally !== null) this.#tally.tokens += 1
+    this.#countStall()
+    this.#lastTokenMs = systemClock.nowMs()
+  }
+
+  #countStall(): void {
+    if (this.#tally === null) return
+    this.#tally.stallMs = Math.max(this.#tally.stallMs, systemClock.nowMs() - this.#lastTokenMs)
   }
 }

@@ -30,7 +30,7 @@ export const sessionLimits = {
    * Rows of one call at a runner that several owners share: what another owner's row may have to wait for. A step of 512
    * rows in one call would hold up an answer for some twenty of its tokens.
    */
-  sharedPieceRows: 32,
+  sharedPieceRows: 16,
   /** Requests of all coordinators that wait for memory at one node: more would wait for minutes. */
   maxWaitingOpens: 64,
   /** Such requests of one coordinator: as many as its HTTP API has answers under way at once. */

@@ -22,6 +22,13 @@ export const blobLimits = {
   servedPiecesPerPeer: 2,
   /** The same of all peers of one network: more keys do not take the places of others. */
   servedPiecesPerNetwork: 8,
+  /**
+   * Requests of one network that are answered at once, and the time for each further one: a small model's tensors at once,
+   * and then pieces of 1 MiB at 800 Mbit/s.
+   */
+  requests: { atOnce: 256, everyMs: 10 },
+  /** Networks whose pace is remembered. */
+  pacedAskers: 4096,
   /** A peer that has not taken a piece within this loses its channel: 1 MiB in it are 35 KB/s. */
   takePieceMs: 30_000,
 } as const

@@ -3,6 +3,7 @@ import type { Channel, Transport } from '@shoal/network'
 import { decodeBlob, encodeBlob, limits, protocols, type BlobRequest } from '@shoal/protocol'
 import { blobLimits } from './limits.ts'
 import { createPieceSlots } from './piece-slots.ts'
+import { RequestPace } from './request-pace.ts'
 
 /** Content by name: `manifest`, or the sha256 of an asset or packed tensor. Implemented over a packed folder. */
 export interface BlobSource {
@@ -22,6 +23,7 @@ export function serveBlobs(
   clock: Clock,
 ): void {
   const slots = createPieceSlots()
+  const pace = new RequestPace(clock)
   transport.handle(protocols.blobs, (channel) => {
     // Frames do not wait for the promise of the one before, so the requests must.
     const requests = createSerialQueue()
@@ -33,7 +35,9 @@ export function serveBlobs(
         if (message.type !== 'get')
           throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
         const { remotePeer } = channel
-        const giveBack = await slots.take(remotePeer, transport.networkOf?.(remotePeer) ?? null)
+        const network = transport.networkOf?.(remotePeer) ?? null
+        await pace.turn(network ?? remotePeer)
+        const giveBack = await slots.take(remotePeer, network)
         try {
           if (!channel.closed) await taken(channel, clock, answer(channel, source, message))
         } finally {
