@@ -9,6 +9,7 @@ import {
 } from '@shoal/session'
 import { expect, test } from 'vitest'
 import { smallManifest } from '../testing/small-model.ts'
+import { trustLimits } from '../trust/limits.ts'
 import { createSessionOpener } from './session-opener.ts'
 
 const range = { start: 0, end: 6 }
@@ -67,6 +68,20 @@ test('a peer without room is left out, and nobody waits while another one has ro
     { peer: 'a', waitForRoomMs: undefined },
     { peer: 'b', waitForRoomMs: undefined },
   ])
+})
+
+test('a peer that does not answer is asked last for a while, so that only one answer waits for it', async () => {
+  const { open, tried, clock } = openerAmong(['a', 'b'], [refusal('a', 'deadline-passed', false)])
+  const peers = async (): Promise<readonly string[]> => {
+    tried.length = Math.min(tried.length, 2)
+    const before = tried.length
+    await open()
+    return tried.slice(before).map(({ peer }) => peer)
+  }
+  expect(await peers()).toEqual(['a', 'b'])
+  expect(await peers()).toEqual(['b'])
+  clock.advance(trustLimits.silenceMs)
+  expect(await peers()).toEqual(['a'])
 })
 
 test('when all peers are full and room will come, the best route is waited for', async () => {

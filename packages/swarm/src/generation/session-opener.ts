@@ -81,7 +81,7 @@ export function createSessionOpener(
         const lost = isLoss && clock.nowMs() < untilMs
         roomComes ||= error.code === 'no-capacity' && !error.definite
         logger.info('route-refused', { peer: error.peer, attempt })
-        if (failureCodes[error.code].fault === 'peer') reputation.saw(error.peer, 'wrong-rows')
+        noteFault(reputation, error)
         exclude.add(error.peer)
         const triesLeft = attempt < Math.max(routesTried, route.length * routesTriedPerStage)
         const other = triesLeft || lost ? await find(range, exclude, tokenBudget).catch(() => null) : null
@@ -119,9 +119,7 @@ function openerAlong(
       hiddenSize: config.hiddenSize,
       route,
       routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
-      onStageLost(error) {
-        if (failureCodes[error.code].fault === 'peer') reputation.saw(error.peer, 'wrong-rows')
-      },
+      onStageLost: (error) => noteFault(reputation, error),
       range,
       tokenBudget,
       ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
@@ -132,7 +130,13 @@ function openerAlong(
   }
 }
 
-/** Peers that sent unusable rows lately are on a route only when nobody else has the blocks. */
+/** What the loss of a stage says of its peer. One that is gone has done nothing wrong. */
+function noteFault(reputation: Reputation, { code, peer }: StageError): void {
+  if (failureCodes[code].fault === 'peer') reputation.saw(peer, 'wrong-rows')
+  if (code === 'deadline-passed') reputation.saw(peer, 'silence')
+}
+
+/** Peers that sent unusable rows, or nothing, lately are on a route only when nobody else has the blocks. */
 function findTrusted(routes: Pick<SwarmView, 'find'>, reputation: Reputation): SwarmView['find'] {
   return async (range, exclude, ...rest) => {
     const avoided = reputation.avoidedStages()

@@ -8,6 +8,8 @@ export type Fault =
   | 'failed-transfer'
   /** As a stage it sent NaN or infinite values, or an undecodable frame. */
   | 'wrong-rows'
+  /** As a stage it did not answer in time, although it is here: it hangs, or takes sessions to hold others up. */
+  | 'silence'
   /** Receipts prove that its results were wrong. */
   | 'wrong-results'
   /** Its results and those of another peer differ, and no arbiters have said whose are wrong. */
@@ -26,6 +28,7 @@ const none: Readonly<Record<Fault, number>> = {
   'wrong-weights': 0,
   'failed-transfer': 0,
   'wrong-rows': 0,
+  silence: 0,
   'wrong-results': 0,
   'disputed-results': 0,
 }
@@ -55,10 +58,14 @@ export function barredAsSourceForMs({ faults, lastMs }: Evidence, nowMs: number)
  * the time doubles with each time. Pure.
  */
 export function avoidedAsStageForMs(evidence: Evidence, nowMs: number): number {
-  const { stageAvoidanceMs, stageAvoidanceMsMax } = trustLimits
-  const forMs = (fault: Fault): number =>
-    doublingMs(evidence, fault, stageAvoidanceMs, stageAvoidanceMsMax, nowMs)
-  return Math.max(forMs('wrong-rows'), forMs('disputed-results'))
+  const { stageAvoidanceMs, stageAvoidanceMsMax, silenceMs } = trustLimits
+  const forMs = (fault: Fault, firstMs: number): number =>
+    doublingMs(evidence, fault, firstMs, stageAvoidanceMsMax, nowMs)
+  return Math.max(
+    forMs('wrong-rows', stageAvoidanceMs),
+    forMs('disputed-results', stageAvoidanceMs),
+    forMs('silence', silenceMs),
+  )
 }
 
 /** How long plans and routes leave it out, in milliseconds; 0 when they need not. Pure. */

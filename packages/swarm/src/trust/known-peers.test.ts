@@ -10,7 +10,7 @@ function createWorld(...records: readonly { peerId: string; addresses: readonly 
   let changed: () => void = () => undefined
   const members = records.map((record) => ({ record }) as Member)
   const peers = createKnownPeers(
-    { peerId: 'self', prefer: (known) => (isKnown = known) },
+    { peerId: 'self', prefer: (known) => (isKnown = known), networkOf: () => '203.0.113' },
     {
       members: () => members,
       onChange(listener) {
@@ -35,4 +35,13 @@ test('a peer without a record is a stranger until its record comes', () => {
   members.push({ record: { peerId: 'a', addresses: [] as readonly string[] } } as Member)
   changed()
   expect([peers.standing('a'), isKnown('a')]).toEqual(['member', true])
+})
+
+test('strangers of one network have one account, and a member its own', () => {
+  const { peers } = createWorld({ peerId: 'member', addresses: [] })
+  expect(['a', 'b', 'member'].map((peer) => peers.account(peer))).toEqual([
+    '203.0.113',
+    '203.0.113',
+    'member',
+  ])
 })

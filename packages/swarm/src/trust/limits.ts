@@ -8,6 +8,11 @@ export const trustLimits = {
   /** Routes avoid a peer whose rows were refused for this long; each further time doubles it. */
   stageAvoidanceMs: 60_000,
   stageAvoidanceMsMax: 3_600_000,
+  /**
+   * The same of a stage that did not answer in time; each further time doubles it. Otherwise each answer would wait for it
+   * anew. Twice the wait for an answer to `open`.
+   */
+  silenceMs: 30_000,
   /** Plans and routes leave out a peer whose wrong results are proven for this long; each further proof doubles it. */
   banMs: 10 * 60_000,
   banMsMax: 24 * 3_600_000,
