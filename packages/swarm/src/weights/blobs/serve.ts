@@ -2,8 +2,8 @@ import { createSerialQueue, ShoalError, isErrorCode, messageOf, type Clock, type
 import type { Channel, Transport } from '@shoal/network'
 import { decodeBlob, encodeBlob, limits, protocols, type BlobRequest } from '@shoal/protocol'
 import { blobLimits } from './limits.ts'
-import { createPieceSlots } from './piece-slots.ts'
-import { RequestPace } from './request-pace.ts'
+import { createPieceSlots } from './serving/piece-slots.ts'
+import { RequestPace } from './serving/request-pace.ts'
 
 /** Content by name: `manifest`, or the sha256 of an asset or packed tensor. Implemented over a packed folder. */
 export interface BlobSource {

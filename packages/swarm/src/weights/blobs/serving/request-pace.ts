@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '@shoal/host'
-import { blobLimits } from './limits.ts'
+import { blobLimits } from '../limits.ts'
 
 /**
  * Answers the requests of one network for pieces of weights at a pace, after some at once. Reading, enciphering and sending

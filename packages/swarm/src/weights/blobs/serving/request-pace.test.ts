@@ -1,7 +1,7 @@
 import { createVirtualClock } from '@shoal/host'
 import { settled } from '@shoal/host/testing'
 import { expect, test } from 'vitest'
-import { blobLimits } from './limits.ts'
+import { blobLimits } from '../limits.ts'
 import { RequestPace } from './request-pace.ts'
 
 test('requests without end are answered at a pace, and those of another network at once', async () => {

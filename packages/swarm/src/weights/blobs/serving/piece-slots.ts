@@ -1,4 +1,4 @@
-import { blobLimits } from './limits.ts'
+import { blobLimits } from '../limits.ts'
 
 /** Places for pieces that are read from the disk and sent: each is a piece in memory and an open file. */
 export interface PieceSlots {

@@ -1,6 +1,6 @@
 import { settled } from '@shoal/host/testing'
 import { expect, test } from 'vitest'
-import { blobLimits } from './limits.ts'
+import { blobLimits } from '../limits.ts'
 import { createPieceSlots, type PieceSlots } from './piece-slots.ts'
 
 const { servedPieces, servedPiecesPerPeer, servedPiecesPerNetwork } = blobLimits
