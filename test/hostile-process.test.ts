@@ -223,7 +223,7 @@ describe('a real node and a hostile peer', () => {
     const blamed = logged(`neighbour-misbehaved peer=${raw.transport.peerId}`, 8)
     const channel = await raw.open(node.address, protocols.members)
     readFrames(channel)
-    const frame = encodeMembers({ type: 'words', words: [word] })
+    const frame = encodeMembers({ type: 'words', pushed: true, words: [word] })
     for (let times = 0; times < 8; times += 1) await channel.send(...frame)
     await blamed
     // The connection ends after the frames, which must not blame the peer twice.
@@ -242,7 +242,7 @@ describe('a real node and a hostile peer', () => {
     const atFault = logged(`owner-at-fault owner=${owner}`)
     const channel = await raw.open(node.address, protocols.members)
     readFrames(channel)
-    await channel.send(...encodeMembers({ type: 'words', words: [word.bytes] }))
+    await channel.send(...encodeMembers({ type: 'words', pushed: true, words: [word.bytes] }))
     await atFault
     await stillWell()
   })

@@ -2,7 +2,7 @@ import type { Channel, Transport } from '@shoal/network'
 import { encodeMembers, protocols, type MembersMessage } from '@shoal/protocol'
 import { afterEach, describe, expect, test } from 'vitest'
 import { memberLimits } from './limits.ts'
-import { sealBeat } from './records/seal.ts'
+import { sealStatement, type StatementBody } from './cell/statement.ts'
 import { Speaker } from './testing/speaker.ts'
 import { createWorld, swarmName, type World } from './testing/world.ts'
 import { noPrev } from './words/word.ts'
@@ -50,13 +50,22 @@ async function pair(): Promise<World> {
   await world.join('a')
   await world.join('b', 'a')
   await world.until(() => world!.alive('a').length === 2 && world!.alive('b').length === 2, 5000)
+  await world.run(10_000)
   return world
 }
 
 const shutOut = (here: World, at: string): string[] =>
   here.inhabitants.get(at)!.events.flatMap((event) => (event.type === 'peer-shut-out' ? [event.peer] : []))
-const heldDeadBeat = (transport: Transport, incarnation: number): Promise<MembersMessage> =>
-  sealBeat(transport, swarmName, 'a', { incarnation, beat: 1, sessions: 0, busyPermille: 0 })
+
+/** What a peer signs about a life of `a`, in a message. */
+async function stated(
+  { transport }: Vandal,
+  body: Pick<StatementBody, 'kind' | 'incarnation'> & Partial<StatementBody>,
+): Promise<MembersMessage> {
+  const statement = { signer: transport.peerId, subject: 'a', count: 0, ...body }
+  const { bytes } = await sealStatement(transport, swarmName, statement)
+  return { type: 'statements', pushed: true, statements: [bytes] }
+}
 
 describe('a hostile peer', () => {
   test('cannot say a word for another peer: unsigned words of any content blame their sender, and nobody else', async () => {
@@ -91,12 +100,12 @@ describe('a hostile peer', () => {
       ['bytes that are no word', new Uint8Array(500).fill(7)],
     ]
     for (const [name, word] of attempts) {
-      await vandal.send({ type: 'words', words: [word] })
+      await vandal.send({ type: 'words', pushed: true, words: [word] })
       expect(here.inhabitants.get('a')!.membership.members(), name).toEqual(before)
       expect(here.inhabitants.get('b')!.membership.members(), name).toEqual(before)
     }
     for (let more = attempts.length; more < memberLimits.maxMisbehaviour; more += 1)
-      await vandal.send({ type: 'words', words: [attempts[0]![1]] })
+      await vandal.send({ type: 'words', pushed: true, words: [attempts[0]![1]] })
     expect(shutOut(here, 'a')).toEqual(['v'])
     expect(vandal.channel.closed).toBe(true)
     await here.run(15_000)
@@ -106,12 +115,12 @@ describe('a hostile peer', () => {
   test('that signs a bad word loses its own incarnation everywhere; who passes the word on is not blamed', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')
-    await vandal.send({ type: 'words', words: [(await vandal.speaker.say({})).bytes] })
+    await vandal.send({ type: 'words', pushed: true, words: [(await vandal.speaker.say({})).bytes] })
     const bad = await vandal.speaker.sign({
       ...(await vandal.speaker.say({ version: 'x' })),
       update: Uint8Array.of(1, 1, 5, 1, 0xa1, 3, 1, 1, 1, 2, 1, 4, 0),
     })
-    await vandal.send({ type: 'words', words: [bad.bytes] })
+    await vandal.send({ type: 'words', pushed: true, words: [bad.bytes] })
     await here.run(100)
     for (const name of ['a', 'b']) {
       const { membership } = here.inhabitants.get(name)!
@@ -127,7 +136,9 @@ describe('a hostile peer', () => {
     let sent = 0
     for (const { bytes } of await vandal.speaker.sayMany(200)) {
       sent += bytes.length
-      vandal.channel.send(...encodeMembers({ type: 'words', words: [bytes] })).catch(() => undefined)
+      vandal.channel
+        .send(...encodeMembers({ type: 'words', pushed: true, words: [bytes] }))
+        .catch(() => undefined)
     }
     await here.run(100)
     expect(here.network.sentBytes('a', 'b') - before).toBeLessThan(sent)
@@ -140,7 +151,7 @@ describe('a hostile peer', () => {
     for (const name of ['v', 'w', 'x']) {
       const vandal = await join(here, name)
       for (let incarnation = 1; incarnation < 4; incarnation += 1)
-        await vandal.send(await heldDeadBeat(vandal.transport, incarnation))
+        await vandal.send(await stated(vandal, { kind: 'held', incarnation }))
     }
     expect(here.inhabitants.get('a')!.membership.incarnation).toBe(1)
   })
@@ -149,9 +160,9 @@ describe('a hostile peer', () => {
     const here = await pair()
     for (const name of ['v', 'w', 'x', 'y']) {
       const vandal = await join(here, name)
-      await vandal.send({ type: 'words', words: [(await vandal.speaker.say({})).bytes] })
+      await vandal.send({ type: 'words', pushed: true, words: [(await vandal.speaker.say({})).bytes] })
       const { incarnation } = here.inhabitants.get('a')!.membership
-      await vandal.send(await heldDeadBeat(vandal.transport, incarnation))
+      await vandal.send(await stated(vandal, { kind: 'held', incarnation }))
     }
     expect(here.inhabitants.get('a')!.membership.incarnation).toBe(2)
     await here.run(3000)

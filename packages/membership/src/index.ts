@@ -22,6 +22,7 @@ export type { Liveness } from './liveness/liveness.ts'
 export {
   leaseFor,
   membershipProfiles,
+  verdictBoundMs,
   type DetectorTiming,
   type MembershipOptions,
   type MembershipProfile,
@@ -34,6 +35,6 @@ export {
   type MemberRecord,
   type MemberState,
 } from './records/record.ts'
-export type { Announcement, BeatLoad } from './own/self.ts'
+export type { Announcement } from './own/self.ts'
 export type { Member, Membership, MembershipDependencies, MembershipEvent } from './types.ts'
 export { createSnapshot, snapshotHash, type Snapshot, type SnapshotMember } from './snapshot.ts'

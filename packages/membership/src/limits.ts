@@ -71,16 +71,14 @@ export const memberLimits = {
   maxWaitingBytes: 8 * 1024 * 1024,
   /** Dials under way at once, so that a burst of joining peers does not cause a burst of dials. */
   maxDialsAtOnce: 4,
-  /**
-   * Randomly chosen neighbours to which news is passed on. With six each, a flood in a random mesh misses a peer once
-   * in 400 times (e^-6).
-   */
-  fanOut: 6,
-  /**
-   * First records of a life, written while the owner's links still change. They are passed on as if no peer had a link
-   * with the owner.
-   */
-  youngRecords: 3,
+  /** Beat intervals for which a peer gets beats after it has last asked for them: two of its beats may be lost. */
+  beatsWanted: 3,
+  /** Loads of others that a beat carries; the bound of the protocol. */
+  maxLoadsPassedOn: 8,
+  /** Tries of the dial that decides about a life. */
+  dialTries: 4,
+  /** Complaints that are kept of one life: twice its watchers; the same number again is for its watchers alone. */
+  maxComplaints: 16,
   /**
    * Lives that the failure detector remembers. Beyond them the oldest ended life is forgotten; until then a stale record
    * cannot bring a dead peer back.

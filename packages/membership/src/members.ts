@@ -1,23 +1,44 @@
+import type { Clock } from '@shoal/host'
+import type { Beat, PeerLoad } from '@shoal/protocol'
+import { hashOfName } from './cell/roll.ts'
 import type { MemberRecord } from './records/record.ts'
 import type { Detector } from './liveness/detector.ts'
 import { livenessOf, type Liveness } from './liveness/liveness.ts'
-import type { BeatLoad, Self } from './own/self.ts'
+import type { Self } from './own/self.ts'
 import type { Member, PeerEvent } from './types.ts'
 import type { Roster } from './words/owners.ts'
 
+/** A load, and when it was heard. */
+interface HeardLoad extends PeerLoad {
+  readonly atMs: number
+  /** From the peer's own beat, not from another's. */
+  readonly isOwn: boolean
+}
+
 /** The members: their records with their liveness, and the presence that listeners were last told of. */
 export class Members {
+  readonly #clock: Pick<Clock, 'nowMs'>
   readonly #self: Self
   readonly #roster: Roster
   readonly #detector: Pick<Detector, 'get'>
-  readonly #loads = new Map<string, BeatLoad>()
+  /** A load that was heard longer ago than this counts no more. */
+  readonly #loadMs: number
+  readonly #loads = new Map<string, HeardLoad>()
   /** Peers that listeners were told are here, each with the incarnation that they were told of. */
   readonly #present = new Map<string, number>()
 
-  constructor(self: Self, roster: Roster, detector: Pick<Detector, 'get'>) {
+  constructor(
+    clock: Pick<Clock, 'nowMs'>,
+    self: Self,
+    roster: Roster,
+    detector: Pick<Detector, 'get'>,
+    loadMs: number,
+  ) {
+    this.#clock = clock
     this.#self = self
     this.#roster = roster
     this.#detector = detector
+    this.#loadMs = loadMs
   }
 
   livenessOf(record: MemberRecord): Liveness {
@@ -30,7 +51,7 @@ export class Members {
     return this.#roster.all().map((record) => ({
       record,
       liveness: this.livenessOf(record),
-      load: record.peerId === this.#self.peerId ? this.#self.load : (this.#loads.get(record.peerId) ?? null),
+      load: this.#loadOf(record.peerId),
     }))
   }
 
@@ -39,8 +60,25 @@ export class Members {
     return this.#roster.all().filter((record) => this.livenessOf(record) === 'alive')
   }
 
-  setLoad(peer: string, load: BeatLoad): void {
-    this.#loads.set(peer, load)
+  /** Takes the load that a peer's beat tells, and those that it passes on. */
+  setLoad(peer: string, { sessions, busyPermille, loads }: PeerLoad & Pick<Beat, 'loads'>): void {
+    const atMs = this.#clock.nowMs()
+    this.#loads.set(peer, { sessions, busyPermille, atMs, isOwn: true })
+    if (loads.length === 0) return
+    const named = new Map(this.#roster.all().map(({ peerId }) => [hashOfName(peerId), peerId]))
+    for (const { peer: hash, ...load } of loads) {
+      const other = named.get(hash)
+      if (other !== undefined && this.#fresh(other)?.isOwn !== true)
+        this.#loads.set(other, { ...load, atMs, isOwn: false })
+    }
+  }
+
+  /** Loads from beats of peers themselves. */
+  *heardLoads(): Iterable<readonly [peer: string, load: PeerLoad]> {
+    for (const peer of this.#loads.keys()) {
+      const load = this.#fresh(peer)
+      if (load?.isOwn === true) yield [peer, { sessions: load.sessions, busyPermille: load.busyPermille }]
+    }
   }
 
   /**
@@ -65,5 +103,16 @@ export class Members {
       events.push({ type: 'peer-joined', peer, incarnation: record.incarnation })
     }
     return events
+  }
+
+  #loadOf(peer: string): PeerLoad | null {
+    if (peer === this.#self.peerId) return this.#self.load
+    const load = this.#fresh(peer)
+    return load === undefined ? null : { sessions: load.sessions, busyPermille: load.busyPermille }
+  }
+
+  #fresh(peer: string): HeardLoad | undefined {
+    const load = this.#loads.get(peer)
+    return load === undefined || this.#clock.nowMs() - load.atMs > this.#loadMs ? undefined : load
   }
 }

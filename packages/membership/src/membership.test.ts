@@ -29,6 +29,8 @@ async function swarm(seed: number, count: number): Promise<string[]> {
   await world.join(all[0]!)
   for (const name of all.slice(1)) await world.join(name, all[0])
   await world.until(() => agree(all), 15_000)
+  // Records and statements are there before all connections and links are.
+  await world.run(10_000)
   return all
 }
 

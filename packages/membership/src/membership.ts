@@ -1,7 +1,10 @@
-import { messageOf, type Timer } from '@shoal/host'
+import type { Timer } from '@shoal/host'
+import type { PeerLoad } from '@shoal/protocol'
+import { Cell } from './cell/cell.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { Listeners } from './listeners.ts'
 import { Detector } from './liveness/detector.ts'
+import { Evidence } from './liveness/evidence.ts'
 import { createStandstill, type Standstill } from './liveness/standstill.ts'
 import { Members } from './members.ts'
 import { createConduct } from './neighbours/conduct.ts'
@@ -10,8 +13,7 @@ import { Neighbours } from './neighbours/neighbours.ts'
 import type { MembershipOptions } from './options.ts'
 import { OwnLife } from './own/own-life.ts'
 import { RecordPublisher } from './own/record-publisher.ts'
-import { Self, type Announcement, type BeatLoad } from './own/self.ts'
-import type { MemberRecord } from './records/record.ts'
+import { Self, type Announcement } from './own/self.ts'
 import { createSnapshots, type Snapshot } from './snapshot.ts'
 import type { Member, Membership, MembershipDependencies, MembershipEvent } from './types.ts'
 import { WordStore } from './words/word-store.ts'
@@ -23,10 +25,7 @@ export function createMembership(
   return new GossipMembership(dependencies, options)
 }
 
-/**
- * Connects the parts of membership: hands what one part learns to the others, and runs a turn of all parts once per beat
- * interval.
- */
+/** Connects the parts of membership: hands what one part learns to the others, and runs their turns. */
 class GossipMembership implements Membership {
   readonly #parts: MembershipDependencies
   readonly #options: MembershipOptions
@@ -34,9 +33,11 @@ class GossipMembership implements Membership {
   readonly #events: Listeners<[event: MembershipEvent]>
   readonly #standstill: Standstill
   readonly #detector: Detector
+  readonly #evidence: Evidence
   readonly #store: WordStore
   readonly #self: Self
   readonly #members: Members
+  readonly #cell: Cell
   readonly #mesh: Mesh
   readonly #neighbours: Neighbours
   readonly #gossip: Gossip
@@ -47,15 +48,22 @@ class GossipMembership implements Membership {
   #closed = false
 
   constructor(dependencies: MembershipDependencies, options: MembershipOptions) {
-    const { transport, clock, random, logger } = dependencies
+    const { transport, clock, logger } = dependencies
     this.#parts = dependencies
     this.#options = options
     this.#changes = new Listeners(logger)
     this.#events = new Listeners(logger)
-    this.#standstill = createStandstill(clock, options.beatIntervalMs)
+    this.#standstill = createStandstill(clock, options.turnIntervalMs)
     this.#detector = this.#createDetector()
+    this.#evidence = new Evidence({
+      transport,
+      clock,
+      detector: this.#detector,
+      onOwnWords: (incarnation) => this.#life.heardOther(incarnation),
+      onReview: (peer) => this.#review(peer),
+    })
     this.#store = new WordStore(
-      { signer: transport, clock, isGone: (peer) => this.#isGone(peer) },
+      { signer: transport, clock, isGone: (peer) => this.#evidence.isGone(peer) },
       options.document,
     )
     this.#self = new Self(
@@ -68,9 +76,10 @@ class GossipMembership implements Membership {
       options.document,
       options.incarnation,
     )
-    this.#members = new Members(this.#self, this.#store.roster, this.#detector)
+    this.#members = new Members(clock, this.#self, this.#store.roster, this.#detector, options.leaseMs)
+    this.#cell = this.#createCell()
     this.#mesh = new Mesh(
-      { transport, clock, random, logger, members: () => this.#members.all() },
+      { ...dependencies, members: () => this.#members.all(), watchers: () => this.#cell.watchers() },
       { neighboursMax: options.neighboursMax, dialMs: options.dialBackMs },
     )
     this.#neighbours = new Neighbours(
@@ -82,8 +91,11 @@ class GossipMembership implements Membership {
       clock,
       logger,
       self: this.#self,
-      onWord: (word) => {
-        this.#gossip.say(word)
+      onWord: (word, urgent) => {
+        this.#cell.changed()
+        this.#gossip.say(word, urgent || this.#cell.isSmall)
+        // The first word of a life: only the peer's own statement makes it alive for those that it sends no beats.
+        if (word.seq === 1) this.#cell.swear()
         this.#changes.call()
       },
     })
@@ -102,7 +114,7 @@ class GossipMembership implements Membership {
     return this.#publisher.publish(patch)
   }
 
-  setLoad(load: BeatLoad): void {
+  setLoad(load: PeerLoad): void {
     this.#self.load = load
   }
 
@@ -156,7 +168,10 @@ class GossipMembership implements Membership {
       {
         clock: this.#parts.clock,
         beforeNews: () => this.#noticeStandstill(),
+        isWatched: (peer) => this.#cell.isWatched(peer),
         dialBack: (peer, signal) => this.#mesh.reach(peer, signal),
+        onAnswered: (peer) => this.#gossip.askForBeat(peer),
+        onUnreachable: (peer, life) => this.#cell.unreachable(peer, life),
         onTransition: (peer, { liveness, incarnation }) => {
           if (liveness === 'suspect') this.#emit({ type: 'peer-suspected', peer, incarnation })
           this.#review(peer)
@@ -166,29 +181,45 @@ class GossipMembership implements Membership {
     )
   }
 
+  #createCell(): Cell {
+    return new Cell(
+      {
+        ...this.#parts,
+        signer: this.#parts.transport,
+        self: this.#self,
+        roster: this.#store.roster,
+        detector: this.#detector,
+        push: (statement) => this.#gossip.state(statement),
+        onHeldDead: (member, incarnation) => {
+          this.#noticeStandstill()
+          this.#life.heldDead(member, incarnation)
+        },
+        onOtherLife: (incarnation) => this.#life.heardOther(incarnation),
+      },
+      this.#options.document,
+      this.#options,
+    )
+  }
+
   #createGossip(): Gossip {
     return new Gossip(
       {
         ...this.#parts,
-        signer: this.#parts.transport,
         store: this.#store,
         self: this.#self,
+        cell: this.#cell,
+        members: this.#members,
         detector: this.#detector,
         neighbours: this.#neighbours,
         standstill: this.#standstill,
       },
       {
-        onRecord: (record) => this.#learnRecord(record),
-        onFault: (owner, incarnation) => this.#learnFault(owner, incarnation),
-        onBeat: (peer, { sessions, busyPermille }) => this.#members.setLoad(peer, { sessions, busyPermille }),
-        onHeldDead: (neighbour, incarnation) => {
-          this.#noticeStandstill()
-          this.#life.heldDead(neighbour, incarnation)
-        },
+        onRecord: (record) => this.#evidence.learnRecord(record),
+        onFault: (owner, incarnation) => this.#evidence.learnFault(owner, incarnation),
         onGhost: () => this.#mesh.retryDead(),
       },
       this.#options.document,
-      this.#options.beatIntervalMs,
+      this.#options,
     )
   }
 
@@ -204,7 +235,7 @@ class GossipMembership implements Membership {
         onExpired: (event) => this.#emit(event),
         announce: async () => {
           await this.#publisher.publishNow()
-          await this.#gossip.beat()
+          this.#gossip.beat()
         },
       },
       this.#options.leaseMs,
@@ -212,29 +243,31 @@ class GossipMembership implements Membership {
   }
 
   #listenToNeighbours(): void {
-    const { clock, logger } = this.#parts
+    const { clock } = this.#parts
     this.#neighbours.listen({
       onReady: (peer) => {
-        this.#gossip
-          .greet(peer)
-          .catch((error: unknown) => logger.error('greeting-failed', { peer, reason: messageOf(error) }))
+        this.#gossip.greet(peer)
         if (this.#detector.get(peer)?.liveness === 'dead') this.#mesh.retryDead()
       },
-      onGone: (peer) => this.#detector.apply(peer, { type: 'connection-lost', atMs: clock.nowMs() }),
+      onGone: (peer) => {
+        this.#gossip.lost(peer)
+        this.#detector.apply(peer, { type: 'connection-lost', atMs: clock.nowMs() })
+      },
       onShutOut: (peer, why) => this.#emit({ type: 'peer-shut-out', peer, why }),
       onMessage: (peer, message) => this.#gossip.receive(peer, message),
     })
   }
 
   #turn(): void {
-    this.#timer = this.#parts.clock.after(this.#options.beatIntervalMs, () => this.#turn(), {
+    this.#timer = this.#parts.clock.after(this.#options.turnIntervalMs, () => this.#turn(), {
       background: true,
     })
     this.#noticeStandstill()
     this.#standstill.turn()
-    if (!this.#life.raising) void this.#gossip.beat()
+    this.#life.turn()
+    this.#gossip.tick(this.#life.raising)
     this.#detector.tick()
-    this.#gossip.tick()
+    this.#cell.turn()
     this.#neighbours.maintain()
     this.#mesh.tick()
     this.#publisher.announceLinks(this.#mesh.links())
@@ -246,47 +279,14 @@ class GossipMembership implements Membership {
     const gapMs = this.#standstill.takeMs()
     if (gapMs === 0) return
     this.#detector.paused(gapMs)
+    this.#cell.paused(gapMs)
     if (gapMs > this.#options.leaseMs && this.#self.record !== undefined)
       this.#life.raise('stood-still', this.#self.incarnation)
   }
 
-  #learnRecord(record: MemberRecord): void {
-    const { transport, clock } = this.#parts
-    const { peerId, incarnation } = record
-    if (peerId === transport.peerId) {
-      // This key has announced more than this process knows: an earlier life whose number was lost, or a second process.
-      if (incarnation >= this.#self.incarnation) this.#life.raise('older-record', incarnation)
-      return
-    }
-    transport.learn(peerId, record.addresses)
-    this.#detector.apply(peerId, {
-      type: 'record-seen',
-      incarnation,
-      left: record.state === 'left',
-      atMs: clock.nowMs(),
-    })
-    this.#review(peerId)
-  }
-
-  /** A peer's own words prove a fault: its life is over for everybody who has the proof. */
-  #learnFault(owner: string, incarnation: number): void {
-    const { transport, clock } = this.#parts
-    // A second process uses this key, or an earlier life whose number was lost has said other words.
-    if (owner === transport.peerId) {
-      if (incarnation >= this.#self.incarnation) this.#life.raise('older-record', incarnation)
-      return
-    }
-    this.#detector.apply(owner, { type: 'proved-false', incarnation, atMs: clock.nowMs() })
-    this.#review(owner)
-  }
-
-  #isGone(peer: string): boolean {
-    const liveness = this.#detector.get(peer)?.liveness
-    return liveness === 'dead' || liveness === 'left'
-  }
-
   /** Tells listeners how a peer has changed. */
   #review(peer: string): void {
+    this.#cell.changed()
     const events = this.#members.review(peer)
     if (events === undefined) return
     for (const event of events) this.#emit(event)

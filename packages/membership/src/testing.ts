@@ -1,5 +1,6 @@
 /** Shared by this package's tests and by `sim`: a world in virtual time, and words without a network. */
 export { createWorld, swarmName, type Inhabitant, type World } from './testing/world.ts'
+export { readStatement, sealStatement } from './cell/statement.ts'
 export { OwnWords } from './own/own-words.ts'
 export { valuesOfRecord } from './records/record.ts'
 export { sealWord, type Word } from './words/word.ts'

@@ -2,7 +2,8 @@ import type { Clock, Logger, Random } from '@shoal/host'
 import type { Transport } from '@shoal/network'
 import type { Liveness } from './liveness/liveness.ts'
 import type { Conduct } from './neighbours/conduct.ts'
-import type { Announcement, BeatLoad } from './own/self.ts'
+import type { PeerLoad } from '@shoal/protocol'
+import type { Announcement } from './own/self.ts'
 import type { MemberRecord } from './records/record.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -10,8 +11,8 @@ import type { Snapshot } from './snapshot.ts'
 export interface Member {
   readonly record: MemberRecord
   readonly liveness: Liveness
-  /** From its newest beat; null before the first one. */
-  readonly load: BeatLoad | null
+  /** From its newest beat, or from that of a neighbour; null when none has told it lately. */
+  readonly load: PeerLoad | null
 }
 
 /**
@@ -52,7 +53,7 @@ export interface Membership {
   /** Changes this peer's own record; the first announcement makes it a member. After many changes in a short time the next ones wait for a common word. */
   announce(patch: Announcement): Promise<void>
   /** Sets the load that the next beats carry. */
-  setLoad(load: BeatLoad): void
+  setLoad(load: PeerLoad): void
   /** Announces the state `left`, after which others stop routing here at once. Beats end. */
   leave(): Promise<void>
   /** All known members, this peer included once it has announced itself, sorted by peer id. */

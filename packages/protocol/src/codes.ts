@@ -25,6 +25,9 @@ export const codes = {
   vector: 0x24,
   want: 0x25,
   proof: 0x26,
+  statements: 0x27,
+  roll: 0x28,
+  prune: 0x29,
 
   get: 0x30,
   chunk: 0x31,

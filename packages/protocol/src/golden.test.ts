@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import {
-  decodeBeatBody,
   decodeBlob,
   decodeHello,
   decodeMembers,
-  encodeBeatBody,
   encodeBlob,
   encodeHello,
   encodeMembers,
@@ -73,7 +71,19 @@ const hellos: [Hello | Refused, string][] = [
 ]
 
 const memberships: [MembersMessage, string][] = [
-  [{ type: 'words', words: [bytes('01020304'), bytes('0a')] }, '23000100a000000004000102030401000a'],
+  [
+    { type: 'words', pushed: true, words: [bytes('01020304'), bytes('0a')] },
+    '23000900a166707573686564f500000004000102030401000a',
+  ],
+  [
+    { type: 'statements', pushed: false, statements: [bytes('0102')] },
+    '27000900a166707573686564f400000002000102',
+  ],
+  [
+    { type: 'roll', salt: 7, answer: true, hashes: Uint32Array.of(1) },
+    '28000f00a26473616c740766616e73776572f5000000000001000000',
+  ],
+  [{ type: 'prune', lazy: true }, '29000700a1646c617a79f50000000000'],
   [{ type: 'proof', words: [bytes('01'), bytes('02')] }, '26000100a0000000010001010002'],
   [
     { type: 'vector', swarm: manifest, salt: 7, answer: false, hashes: Uint32Array.of(1, 0xfffefdfc) },
@@ -84,8 +94,20 @@ const memberships: [MembersMessage, string][] = [
     '25003d00a1656f776e65727834313244334b6f6f57475255664a4c366d784369356b433648444136766774783771416f4135724342704d77354864724c5a366d3100000000000000',
   ],
   [
-    { type: 'beat', peer, body: bytes('a0'), signature: bytes('5a'.repeat(64)) },
-    '22008f00a364626f647941a064706565727834313244334b6f6f57475255664a4c366d784369356b433648444136766774783771416f4135724342704d77354864724c5a366d31697369676e617475726558405a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a0000000000',
+    {
+      type: 'beat',
+      incarnation: 2 ** 32 + 7,
+      beat: 1000,
+      wants: true,
+      asks: false,
+      lives: 1,
+      known: 2,
+      sessions: 3,
+      busyPermille: 999,
+      loads: [{ peer: 9, sessions: 1, busyPermille: 500 }],
+      words: [bytes('0a0b')],
+    },
+    '22000100a00000000100000007000000e803000001000000020000000300e7030101090000000100f40102000a0b',
   ],
 ]
 
@@ -107,18 +129,18 @@ const blobs: [BlobMessage, Uint8Array, string][] = [
   ],
 ]
 
-describe('the bytes of version 2', () => {
+describe('the bytes of version 3', () => {
   test('the protocol ids', () => {
-    expect(protocolVersion).toBe(2)
+    expect(protocolVersion).toBe(3)
     expect(protocols).toEqual({
       hello: '/shoal/hello',
-      session: '/shoal/session/2',
-      members: '/shoal/members/2',
-      blobs: '/shoal/blobs/2',
-      group: '/shoal/group/2',
-      audit: '/shoal/audit/2',
-      charter: '/shoal/charter/2',
-      direct: '/shoal/direct/2',
+      session: '/shoal/session/3',
+      members: '/shoal/members/3',
+      blobs: '/shoal/blobs/3',
+      group: '/shoal/group/3',
+      audit: '/shoal/audit/3',
+      charter: '/shoal/charter/3',
+      direct: '/shoal/direct/3',
     })
   })
   test.each(hellos)('$type', (message, golden) => {
@@ -128,13 +150,6 @@ describe('the bytes of version 2', () => {
   test.each(memberships)('$type', (message, golden) => {
     expect(hex(encodeMembers(message))).toBe(golden)
     expect(decodeMembers(bytes(golden))).toEqual(message)
-  })
-  test('beat body', () => {
-    const body = { incarnation: 7, beat: 1000, sessions: 3, busyPermille: 999 }
-    const golden =
-      'a464626561741903e86873657373696f6e73036b696e6361726e6174696f6e076c627573795065726d696c6c651903e7'
-    expect(hex([encodeBeatBody(body)])).toBe(golden)
-    expect(decodeBeatBody(bytes(golden))).toEqual(body)
   })
   test.each(blobs)('$type', (message, payload, golden) => {
     expect(hex(encodeBlob(message, payload))).toBe(golden)

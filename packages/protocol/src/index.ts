@@ -42,15 +42,14 @@ export type {
 } from './group/group-messages.ts'
 export { decodeHello, encodeHello, type Hello, type Refused } from './hello.ts'
 export { limits } from './limits.ts'
+export type { Beat, PeerLoad } from './beat.ts'
 export {
-  decodeBeatBody,
   decodeMembers,
-  encodeBeatBody,
   encodeMembers,
-  type Beat,
-  type BeatBody,
   type MembersMessage,
   type MembersProof,
+  type MembersRoll,
+  type MembersStatements,
   type MembersVector,
   type MembersWant,
   type MembersWords,

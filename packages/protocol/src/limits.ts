@@ -46,7 +46,7 @@ export const limits = {
   maxWordBytes: 8 * 1024,
   /** Words in one frame: the chain of one owner has at most 25 words and about 20 KiB. Longer answers are divided. */
   maxWordsBytes: 64 * 1024,
-  /** Entries of a vector, one for each member. A cell has at most 512 members, and a swarm is one cell today. */
+  /** Entries of a vector or a roll, one for each member. A cell has at most 512 members, and a swarm is one cell today. */
   maxMembers: 1024,
   /** An error message on the wire. */
   maxMessageBytes: 2048,
@@ -56,8 +56,10 @@ export const limits = {
   maxNameLength: 256,
   /** Blocks of a model. The deepest open model has 126. */
   maxBlocks: 4096,
-  /** The signed body of a heartbeat. Four small numbers are 60 bytes, and later versions may add some. */
-  maxBeatBytes: 1024,
+  /** Loads of others in one beat: a peer has eight neighbours on its rings. */
+  maxLoadsPerBeat: 8,
+  /** One signed statement about a life: a signature, two peer ids of at most 128 characters and three numbers. */
+  maxStatementBytes: 384,
   /** The key of a direct channel, used once; as long as the cipher's own key. */
   directKeyBytes: 32,
   /** An Ed25519 signature. */

@@ -1,4 +1,4 @@
-import { encode } from 'cborg'
+import { decodeBeat, encodeBeat, type Beat } from './beat.ts'
 import { codes } from './codes.ts'
 import { readFields } from './fields.ts'
 import {
@@ -17,6 +17,8 @@ import { protocols } from './protocols.ts'
 /** Signed words of any owners, in the order in which they are to be read. */
 export interface MembersWords {
   readonly type: 'words'
+  /** News that the sender passes on, rather than an answer: a neighbour that has all of it already asks for no more. */
+  readonly pushed: boolean
   readonly words: readonly Uint8Array[]
 }
 
@@ -48,42 +50,62 @@ export interface MembersProof {
   readonly words: readonly Uint8Array[]
 }
 
-/** A signed heartbeat, which every member forwards. `body` is the deterministic CBOR of {@link BeatBody}. */
-export interface Beat {
-  readonly type: 'beat'
-  readonly peer: string
-  readonly body: Uint8Array
-  readonly signature: Uint8Array
+/** Signed statements about lives: the peer itself says that it is alive, or another one that it is not. */
+export interface MembersStatements {
+  readonly type: 'statements'
+  readonly pushed: boolean
+  readonly statements: readonly Uint8Array[]
 }
 
-export interface BeatBody {
-  readonly incarnation: number
-  /** Counts up within an incarnation. */
-  readonly beat: number
-  /** Number of open sessions. */
-  readonly sessions: number
-  /** Share of the last interval spent computing, in thousandths. */
-  readonly busyPermille: number
+/** The lives that the sender holds alive, each as a salted hash. Answered as a vector is. */
+export interface MembersRoll {
+  readonly type: 'roll'
+  readonly salt: number
+  readonly answer: boolean
+  readonly hashes: Uint32Array
 }
 
-export type MembersMessage = MembersWords | MembersVector | MembersWant | MembersProof | Beat
+/** The sender has news from others first: the receiver pushes none to it while `lazy` holds. */
+export interface MembersPrune {
+  readonly type: 'prune'
+  readonly lazy: boolean
+}
+
+export type MembersMessage =
+  | MembersWords
+  | MembersVector
+  | MembersWant
+  | MembersProof
+  | MembersStatements
+  | MembersRoll
+  | MembersPrune
+  | Beat
 
 /** Encodes a membership message. Words and hashes are the payload of the frame. */
 export function encodeMembers(message: MembersMessage): FrameParts {
   switch (message.type) {
     case 'words':
+      return encodeFrame(codes.words, { pushed: message.pushed }, joinLists(message.words))
+    case 'statements':
+      return encodeFrame(codes.statements, { pushed: message.pushed }, joinLists(message.statements))
     case 'proof':
-      return encodeFrame(codes[message.type], {}, joinLists(message.words))
+      return encodeFrame(codes.proof, {}, joinLists(message.words))
     case 'vector': {
       const { swarm, salt, answer, hashes } = message
       return encodeFrame(codes.vector, { swarm, salt, answer }, encodeHashes(hashes))
     }
+    case 'roll':
+      return encodeFrame(
+        codes.roll,
+        { salt: message.salt, answer: message.answer },
+        encodeHashes(message.hashes),
+      )
     case 'want':
       return encodeFrame(codes.want, { owner: message.owner })
-    case 'beat': {
-      const { type, ...fields } = message
-      return encodeFrame(codes[type], fields)
-    }
+    case 'prune':
+      return encodeFrame(codes.prune, { lazy: message.lazy })
+    case 'beat':
+      return encodeBeat(message)
   }
 }
 
@@ -92,9 +114,9 @@ export function decodeMembers(bytes: Uint8Array): MembersMessage {
   const { code, header, payload } = splitFrame(bytes)
   switch (code) {
     case codes.words:
-      readFields('words', header)
       return {
         type: 'words',
+        pushed: readFields('words', header).flag('pushed'),
         words: splitList('words', payload, limits.maxWordBytes, limits.maxWordsBytes),
       }
     case codes.proof: {
@@ -110,25 +132,33 @@ export function decodeMembers(bytes: Uint8Array): MembersMessage {
         swarm: fields.id('swarm', limits.maxNameLength),
         salt: fields.integer('salt', 0, 0xffffffff),
         answer: fields.flag('answer'),
-        hashes: decodeHashes(payload),
+        hashes: decodeHashes('vector', payload),
       }
     }
     case codes.want:
       requireNoPayload('want', payload)
       return { type: 'want', owner: readFields('want', header).id('owner', limits.maxNameLength) }
-    case codes.beat: {
-      requireNoPayload('beat', payload)
-      const fields = readFields('beat', header)
-      const signature = fields.bytes('signature', limits.signatureBytes)
-      if (signature.length !== limits.signatureBytes)
-        throw badFrame(`beat: signature must have ${limits.signatureBytes} bytes`)
+    case codes.statements:
       return {
-        type: 'beat',
-        peer: fields.id('peer'),
-        body: fields.bytes('body', limits.maxBeatBytes),
-        signature,
+        type: 'statements',
+        pushed: readFields('statements', header).flag('pushed'),
+        statements: splitList('statements', payload, limits.maxStatementBytes, limits.maxWordsBytes),
+      }
+    case codes.roll: {
+      const fields = readFields('roll', header)
+      return {
+        type: 'roll',
+        salt: fields.integer('salt', 0, 0xffffffff),
+        answer: fields.flag('answer'),
+        hashes: decodeHashes('roll', payload),
       }
     }
+    case codes.prune:
+      requireNoPayload('prune', payload)
+      return { type: 'prune', lazy: readFields('prune', header).flag('lazy') }
+    case codes.beat:
+      readFields('beat', header)
+      return decodeBeat(payload)
     default:
       throw unknownCode(protocols.members, code)
   }
@@ -142,27 +172,9 @@ function encodeHashes(hashes: Uint32Array): Uint8Array {
   return bytes
 }
 
-function decodeHashes(payload: Uint8Array): Uint32Array {
+function decodeHashes(name: string, payload: Uint8Array): Uint32Array {
   if (payload.length % 4 !== 0 || payload.length > 4 * limits.maxMembers)
-    throw badFrame(`vector: ${payload.length} bytes are not at most ${limits.maxMembers} hashes`)
+    throw badFrame(`${name}: ${payload.length} bytes are not at most ${limits.maxMembers} hashes`)
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
   return Uint32Array.from({ length: payload.length / 4 }, (_, index) => view.getUint32(4 * index, true))
-}
-
-/** The bytes that a beat's owner signs: deterministic CBOR, so that equal beats are equal bytes. */
-export function encodeBeatBody(body: BeatBody): Uint8Array {
-  return encode(body)
-}
-
-/** @throws {ShoalError} `bad-frame` */
-export function decodeBeatBody(bytes: Uint8Array): BeatBody {
-  if (bytes.length > limits.maxBeatBytes)
-    throw badFrame(`beat body: ${bytes.length} bytes are over the limit of ${limits.maxBeatBytes}`)
-  const fields = readFields('beat body', bytes)
-  return {
-    incarnation: fields.integer('incarnation'),
-    beat: fields.integer('beat'),
-    sessions: fields.integer('sessions'),
-    busyPermille: fields.integer('busyPermille', 0, 1000),
-  }
 }

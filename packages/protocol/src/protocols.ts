@@ -1,5 +1,5 @@
 /** The version that all protocol ids of this release carry. */
-export const protocolVersion = 2
+export const protocolVersion = 3
 
 export const protocols = {
   /** Never changes its id, so that peers of any two versions can tell each other who they are. */

@@ -2,12 +2,10 @@ import { ShoalError } from '@shoal/host'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  decodeBeatBody,
   decodeBlob,
   decodeHello,
   decodeMembers,
   decodeSession,
-  encodeBeatBody,
   encodeBlob,
   encodeHello,
   encodeMembers,
@@ -73,15 +71,6 @@ describe('a message is decoded as it was encoded', () => {
       }),
     )
   })
-  test('beat bodies, whose bytes do not depend on the order of fields', () => {
-    fc.assert(
-      fc.property(any.beatBody, (body) => {
-        const reversed = Object.fromEntries(Object.entries(body).reverse()) as unknown as typeof body
-        expect(encodeBeatBody(reversed)).toEqual(encodeBeatBody(body))
-        expect(decodeBeatBody(encodeBeatBody(body))).toEqual(body)
-      }),
-    )
-  })
   test('blobs', () => {
     fc.assert(
       fc.property(any.blob, ({ message, payload }) => {
@@ -104,14 +93,13 @@ describe('a message is decoded as it was encoded', () => {
 })
 
 describe('hostile bytes', () => {
-  const decoders = { decodeHello, decodeSession, decodeMembers, decodeBlob, decodeBeatBody }
+  const decoders = { decodeHello, decodeSession, decodeMembers, decodeBlob }
   const frames = fc.oneof(
     any.hello.map(encodeHello),
     any.plainSessionMessage.map((message) => encodeSession(message)),
     any.stepMessage.map(({ message, hidden }) => encodeSession(message, hidden)),
     any.members.map(encodeMembers),
     any.blob.map(({ message, payload }) => encodeBlob(message, payload)),
-    any.beatBody.map((body) => [encodeBeatBody(body)]),
   )
 
   function decodesOrRefuses(bytes: Uint8Array): void {
@@ -202,7 +190,7 @@ describe('frames', () => {
   })
   test('an unknown message type is refused with its code and protocol', () => {
     expect(() => decodeSession(Buffer.from('7f00000000000000', 'hex'))).toThrow(
-      '/shoal/session/2: unknown message type 0x7f',
+      '/shoal/session/3: unknown message type 0x7f',
     )
   })
 })

@@ -1,9 +1,7 @@
-import { encode } from 'cborg'
 import { describe, expect, test } from 'vitest'
 import { codes } from './codes.ts'
 import { encodeFrame, type FrameParts } from './frame.ts'
 import {
-  decodeBeatBody,
   decodeBlob,
   decodeHello,
   decodeMembers,
@@ -44,8 +42,6 @@ const failed = {
   message: '',
   definite: false,
 }
-const beat = { peer: 'p', body: new Uint8Array(1), signature: new Uint8Array(64) }
-const body = { incarnation: 1, beat: 1, sessions: 0, busyPermille: 0 }
 const get = { request: 1, blob: 'manifest', offset: 0, length: 1 }
 const chunk = { request: 1, offset: 0, total: 1 }
 const step = {
@@ -122,31 +118,36 @@ describe('a message is refused that', () => {
   })
   test('has a header that is not a map', () => {
     for (const value of [7, 'text', [1], null, new Uint8Array(2)])
-      refused(() => decodeBeatBody(encode(value)), 'must be a map')
+      refused(() => decodeMembers(frame('prune', value as never)), 'must be a map')
   })
-  test.each<[string, Record<string, unknown>, string]>([
-    ['a short signature', { signature: new Uint8Array(63) }, 'signature must have 64 bytes'],
-    ['a long signature', { signature: new Uint8Array(65) }, 'beat: signature has 65 bytes'],
-    ['a long body', { body: new Uint8Array(limits.maxBeatBytes + 1) }, 'beat: body has 1025 bytes'],
-    ['text for bytes', { body: 'text' }, 'beat: body must be bytes'],
+  test.each<[string, (bytes: Uint8Array) => void, string]>([
+    ['an incarnation that is no safe integer', (bytes) => bytes.fill(255, 0, 4), 'safe integer'],
+    ['a busy share above 1000', (bytes) => bytes.fill(255, 22, 24), 'busyPermille'],
+    ['more loads than bytes', (bytes) => bytes.fill(1, 25, 26), '1 loads are too many for 26 bytes'],
+    ['too many loads', (bytes) => bytes.fill(9, 25, 26), '9 loads are too many'],
   ])('is a beat with %s', (_, change, sentence) => {
-    refused(() => decodeMembers(frame('beat', { ...beat, ...change })), sentence)
+    const bytes = new Uint8Array(26)
+    change(bytes)
+    refused(() => decodeMembers(frame('beat', {}, bytes)), sentence)
   })
-  test('is a beat whose busy share is above 1000', () => {
-    refused(() => decodeBeatBody(encode({ ...body, busyPermille: 1001 })), 'busyPermille')
-    refused(() => decodeBeatBody(new Uint8Array(limits.maxBeatBytes + 1)), 'over the limit')
+  test('is a beat that is cut', () => {
+    refused(() => decodeMembers(frame('beat', {}, new Uint8Array(25))), '25 bytes are shorter than 26')
   })
-  test.each<[string, 'words' | 'proof' | 'vector', Uint8Array, string]>([
+  test.each<[string, 'words' | 'proof' | 'vector' | 'statements', Uint8Array, string]>([
     ['words over the limit', 'words', new Uint8Array(limits.maxWordsBytes + 1), 'over the limit'],
     ['an empty word', 'words', Uint8Array.of(0, 0), 'no length of a string'],
     ['a word that is cut', 'words', Uint8Array.of(2, 0, 1), 'no length of a string'],
     ['a length that is cut', 'words', Uint8Array.of(2), 'a length is cut'],
     ['a word over its limit', 'words', longWord(), 'no length of a string'],
     ['a proof of one word', 'proof', Uint8Array.of(1, 0, 7), '1 words where two are needed'],
+    ['a statement over its limit', 'statements', Uint8Array.of(0x81, 1), 'no length of a string'],
     ['a hash that is cut', 'vector', new Uint8Array(6), 'hashes'],
     ['more hashes than members', 'vector', new Uint8Array(4 * limits.maxMembers + 4), 'hashes'],
   ])('holds %s', (_, type, payload, sentence) => {
-    refused(() => decodeMembers(frame(type, { swarm: 's', salt: 1, answer: false }, payload)), sentence)
+    refused(
+      () => decodeMembers(frame(type, { swarm: 's', salt: 1, answer: false, pushed: false }, payload)),
+      sentence,
+    )
   })
   test.each<[string, Record<string, unknown>, string]>([
     ['a name that is neither the manifest nor a hash', { blob: 'A'.repeat(64) }, 'get: blob must be'],

@@ -1,4 +1,10 @@
-import { memberLimits, membershipProfiles, snapshotHash, type MembershipEvent } from '@shoal/membership'
+import {
+  memberLimits,
+  membershipProfiles,
+  snapshotHash,
+  verdictBoundMs,
+  type MembershipEvent,
+} from '@shoal/membership'
 import { sha256Hex } from '@shoal/model'
 import { planHash } from '@shoal/planner'
 import { nextAct, type Act } from './script.ts'
@@ -19,11 +25,10 @@ export interface ChurnResult {
   readonly groups: number
 }
 
-const { leaseMs, dialBackMs, graceMs, beatIntervalMs } = membershipProfiles.lan
-/** Time from the last new beat that an observer gets of an ended incarnation to its verdict: the lease, the dial-back, and the grace when the next incarnation answers the dial-back. */
-const verdictMs = leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
+/** Time from the last new beat that an observer gets of an ended incarnation to its verdict. */
+const verdictMs = verdictBoundMs(membershipProfiles.lan)
 /** Longest time that an observer may hold an ended incarnation alive: its last beat may lie in a stopped link for nearly a lease and still count as new when the link returns. */
-export const ghostBoundMs = leaseMs + verdictMs
+export const ghostBoundMs = membershipProfiles.lan.leaseMs + verdictMs
 const chaosMs = 20_000
 const stepMs = 250
 /** Four times the slowest link. */

@@ -1,7 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import { decodeManifest, ModelError } from '@shoal/model'
 import {
-  decodeBeatBody,
   decodeBlob,
   decodeDirect,
   decodeEvidence,
@@ -28,10 +27,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
     if (message.type === 'key-values-end') decodeSteps(payload)
     if (message.type === 'receipt') readReceipt(payload)
   },
-  members(bytes) {
-    const message = decodeMembers(bytes)
-    if (message.type === 'beat') decodeBeatBody(message.body)
-  },
+  members: (bytes) => void decodeMembers(bytes),
   blobs: (bytes) => void decodeBlob(bytes),
   group: (bytes) => void decodeGroup(bytes),
   direct: (bytes) => void decodeDirect(bytes),

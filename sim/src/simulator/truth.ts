@@ -1,4 +1,4 @@
-import { snapshotHash, type MembershipProfile } from '@shoal/membership'
+import { snapshotHash, verdictBoundMs, type MembershipProfile } from '@shoal/membership'
 import { planHash } from '@shoal/planner'
 import { planOf } from './shared-planner.ts'
 import type { SimulatedClient } from './client.ts'
@@ -6,11 +6,10 @@ import type { World } from './world.ts'
 
 /**
  * Longest time that an observer may hold an ended incarnation alive. Its last beat may lie in a stopped link for nearly a
- * lease and count as new when the link returns. Then come the next lease, the dial-back, and the grace when the next
- * incarnation answers the dial-back.
+ * lease and count as new when the link returns.
  */
-export function ghostBoundMs({ leaseMs, dialBackMs, graceMs, beatIntervalMs }: MembershipProfile): number {
-  return 2 * leaseMs + dialBackMs + graceMs + 2 * beatIntervalMs
+export function ghostBoundMs(profile: MembershipProfile): number {
+  return profile.leaseMs + verdictBoundMs(profile)
 }
 
 /** `peer@incarnation` of everybody who is a member now. */

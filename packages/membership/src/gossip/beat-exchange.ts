@@ -1,125 +1,93 @@
-import { ShoalError, type Clock, type Random } from '@shoal/host'
-import type { Beat, BeatBody } from '@shoal/protocol'
+import type { Clock } from '@shoal/host'
+import type { Beat, PeerLoad } from '@shoal/protocol'
+import { hashOfName } from '../cell/roll.ts'
 import type { Detector } from '../liveness/detector.ts'
 import { memberLimits } from '../limits.ts'
 import type { Neighbours } from '../neighbours/neighbours.ts'
-import { shuffled } from '../neighbours/shuffled.ts'
 import type { Self } from '../own/self.ts'
-import { readBeat, verifyBeat, type Signer } from '../records/seal.ts'
 import type { Roster } from '../words/owners.ts'
-import type { Relays } from './relays.ts'
+import type { Tree } from './tree.ts'
 
 export interface BeatExchangeDependencies {
   readonly clock: Clock
-  readonly random: Random
-  readonly signer: Signer
   readonly self: Self
   readonly roster: Pick<Roster, 'get'>
   readonly detector: Pick<Detector, 'get' | 'apply'>
-  readonly neighbours: Pick<Neighbours, 'has' | 'ids' | 'send' | 'flood'>
-  readonly relays: Relays
-  /** A new beat of a living peer. */
-  onBeat(peer: string, body: BeatBody): void
-  /** A neighbour holds this incarnation of this peer dead. */
-  onHeldDead(neighbour: string, incarnation: number): void
-  /** A peer that is held dead here still sends beats: its side of a partition is back. */
-  onGhost(peer: string): void
+  readonly neighbours: Pick<Neighbours, 'has' | 'ids' | 'send'>
+  readonly tree: Tree
+  /** The peers that this one watches and that watch it. */
+  readonly watchers: () => ReadonlySet<string>
+  /** Digests of the lives held alive, and of the words known. */
+  readonly digests: () => Pick<Beat, 'lives' | 'known'>
+  /** Loads to pass on. */
+  readonly loads: () => Beat['loads']
 }
 
-/** Sends this peer's beats, believes the new ones of others, and passes those on. */
+/** Sends this peer's beats to those that watch it, and believes theirs. Beats go one hop only. */
 export class BeatExchange {
   readonly #parts: BeatExchangeDependencies
-  readonly #swarm: string
-  readonly #intervalMs: number
-  /** When the last new beat of each peer arrived. */
-  readonly #heardMs = new Map<string, number>()
+  readonly #wantedForMs: number
+  /** Until when each peer is to get beats that does not watch this one by this one's own view. */
+  readonly #wanted = new Map<string, number>()
 
-  constructor(dependencies: BeatExchangeDependencies, swarm: string, intervalMs: number) {
+  constructor(dependencies: BeatExchangeDependencies, intervalMs: number) {
     this.#parts = dependencies
-    this.#swarm = swarm
-    this.#intervalMs = intervalMs
+    this.#wantedForMs = memberLimits.beatsWanted * intervalMs
   }
 
-  async sendTo(peer: string): Promise<void> {
-    const beat = await this.#next()
-    if (beat !== undefined) this.#parts.neighbours.send(peer, beat)
+  /** @param asks whether the peer is to answer with a beat at once */
+  sendTo(peer: string, asks = false): void {
+    const beat = this.#next()
+    if (beat !== undefined) this.#send(peer, beat, asks)
   }
 
-  async sendToAll(): Promise<void> {
-    const beat = await this.#next()
-    if (beat !== undefined) this.#parts.neighbours.flood(beat, [])
-  }
-
-  /** @throws {ShoalError} `bad-frame` when the beat is not signed by the peer that it names */
-  async receive(sender: string, beat: Beat): Promise<void> {
-    const { clock, signer, self, roster, detector } = this.#parts
-    const body = readBeat(beat)
-    // A beat comes back to its owner only from a neighbour that holds this incarnation dead.
-    if (beat.peer === self.peerId) {
-      this.#parts.onHeldDead(sender, body.incarnation)
-      return
+  /** Beats to all that watch this peer. Words that wait for a beat to others go by themselves. */
+  sendToAll(): void {
+    const { clock, neighbours, tree, watchers } = this.#parts
+    const beat = this.#next()
+    if (beat === undefined) return
+    for (const [peer, untilMs] of this.#wanted)
+      if (untilMs < clock.nowMs() || !neighbours.has(peer)) this.#wanted.delete(peer)
+    for (const peer of new Set([...watchers(), ...this.#wanted.keys()])) this.#send(peer, beat, false)
+    for (const peer of tree.waiting()) {
+      const words = tree.takeRiding(peer)
+      if (words.length > 0) neighbours.send(peer, { type: 'words', pushed: true, words })
     }
-    if (roster.get(beat.peer) === undefined || this.#isOld(beat.peer, body)) return
-    if (!(await verifyBeat(signer, this.#swarm, beat)))
-      throw new ShoalError('bad-frame', `a beat that names ${beat.peer} is not signed by it`)
-    if (this.#isOld(beat.peer, body)) return
-    const life = detector.get(beat.peer)
-    this.#heardMs.set(beat.peer, clock.nowMs())
-    if (life?.incarnation === body.incarnation && (life.liveness === 'dead' || life.liveness === 'left')) {
-      if (life.liveness === 'dead') this.#answerGhost(beat)
-      return
-    }
-    detector.apply(beat.peer, {
-      type: 'beat-seen',
-      incarnation: body.incarnation,
-      beat: body.beat,
-      atMs: clock.nowMs(),
-    })
-    this.#parts.onBeat(beat.peer, body)
-    this.#passOn(sender, beat, body)
   }
 
-  /** Forgets peers that are no longer in the roster. */
-  tidy(): void {
-    for (const peer of this.#heardMs.keys())
-      if (this.#parts.roster.get(peer) === undefined) this.#heardMs.delete(peer)
+  /** @returns whether the sender's life is held dead here */
+  receive(sender: string, beat: Beat): boolean {
+    const { clock, roster, detector } = this.#parts
+    if (beat.wants) this.#wanted.set(sender, clock.nowMs() + this.#wantedForMs)
+    else this.#wanted.delete(sender)
+    if (beat.asks) this.sendTo(sender)
+    const { incarnation } = beat
+    if (roster.get(sender) === undefined || incarnation === 0) return false
+    const life = detector.get(sender)
+    if (life?.incarnation === incarnation && life.liveness === 'dead') return true
+    detector.apply(sender, { type: 'beat-seen', incarnation, beat: beat.beat, atMs: clock.nowMs() })
+    return false
   }
 
-  #passOn(sender: string, beat: Beat, body: BeatBody): void {
-    const { random, neighbours, relays } = this.#parts
-    const others = neighbours.ids().filter((id) => id !== sender && id !== beat.peer)
-    const { unserved, appointed } = relays.share(beat.peer, body.beat, others)
-    const some = shuffled(unserved, random).slice(0, memberLimits.fanOut)
-    for (const id of [...some, ...appointed]) neighbours.send(id, beat)
+  #send(peer: string, beat: Omit<Beat, 'wants' | 'asks' | 'words'>, asks: boolean): void {
+    const { neighbours, tree, watchers } = this.#parts
+    if (!neighbours.has(peer)) return
+    neighbours.send(peer, { ...beat, wants: watchers().has(peer), asks, words: tree.takeRiding(peer) })
   }
 
-  /**
-   * Whether a beat is repeated, or comes faster than any peer beats. Also called before the signature is checked, so that
-   * such a beat costs no check.
-   */
-  #isOld(peer: string, body: BeatBody): boolean {
-    const { clock, detector } = this.#parts
-    const life = detector.get(peer)
-    if (life === undefined || body.incarnation > life.incarnation) return false
-    if (body.incarnation < life.incarnation || body.beat <= life.lastBeat) return true
-    const sinceMs = clock.nowMs() - (this.#heardMs.get(peer) ?? Number.NEGATIVE_INFINITY)
-    return life.liveness !== 'unknown' && life.liveness !== 'suspect' && sinceMs < this.#intervalMs / 4
+  /** This peer's next beat; one of an observer before its first record, and undefined after it has left. */
+  #next(): Omit<Beat, 'wants' | 'asks' | 'words'> | undefined {
+    const { self, digests, loads } = this.#parts
+    if (self.record?.state === 'left') return undefined
+    return { type: 'beat', ...self.beat(), ...digests(), loads: loads() }
   }
+}
 
-  /**
-   * Sends the beat back to its owner, which learns from it that it is held dead here. Without a channel to the owner, all
-   * members held dead are dialled.
-   */
-  #answerGhost(beat: Beat): void {
-    const { neighbours } = this.#parts
-    if (neighbours.has(beat.peer)) neighbours.send(beat.peer, beat)
-    else this.#parts.onGhost(beat.peer)
-  }
-
-  /** This peer's next beat; undefined before its first record and after it has left. */
-  async #next(): Promise<Beat | undefined> {
-    const { self } = this.#parts
-    const state = self.record?.state
-    return state === undefined || state === 'left' ? undefined : self.beat()
-  }
+/** Loads by a hash of the peer's name, those at rest left out, the busiest first. */
+export function loadsToPassOn(loads: Iterable<readonly [peer: string, load: PeerLoad]>): Beat['loads'] {
+  return [...loads]
+    .filter(([, { sessions, busyPermille }]) => sessions > 0 || busyPermille > 0)
+    .sort(([, a], [, b]) => b.busyPermille - a.busyPermille || b.sessions - a.sessions)
+    .slice(0, memberLimits.maxLoadsPassedOn)
+    .map(([peer, load]) => ({ peer: hashOfName(peer), ...load }))
 }

@@ -2,7 +2,7 @@ import { ShoalError } from '@shoal/host'
 import type { MembersMessage } from '@shoal/protocol'
 import { memberLimits } from '../limits.ts'
 
-/** Counts the messages from each neighbour, and the requests to it, in one beat interval. */
+/** Counts the messages from each neighbour, and the requests to it, in one turn. */
 export class MessageBudget {
   readonly #intervalMs: number
   /** Members in the roster: a neighbour may pass on messages of each of them. */
@@ -23,7 +23,7 @@ export class MessageBudget {
   receive(peer: string, type: MembersMessage['type']): void {
     const sum = this.#received.get(peer) ?? { messages: 0, vectors: 0 }
     sum.messages += 1
-    if (type === 'vector') sum.vectors += 1
+    if (type === 'vector' || type === 'roll') sum.vectors += 1
     this.#received.set(peer, sum)
     const intervals = 1 + this.#missedTurns()
     if (
@@ -37,8 +37,8 @@ export class MessageBudget {
   }
 
   /**
-   * Counts a vector to a neighbour, and says whether it may be sent. The limit is an eighth of the neighbour's, so that
-   * two turns of this peer may fall into one interval of the neighbour. What may not be asked now is asked later.
+   * Counts a vector or a roll to a neighbour, and says whether it may be sent. The limit is an eighth of the neighbour's, so that
+   * two turns of this peer may fall into one of the neighbour's. What may not be asked now is asked later.
    */
   mayAsk(peer: string): boolean {
     return count(this.#asked, peer, memberLimits.maxVectorsPerInterval / 8)
@@ -49,7 +49,7 @@ export class MessageBudget {
     return count(this.#wanted, peer, memberLimits.maxWantsPerInterval)
   }
 
-  /** A beat interval begins. */
+  /** A turn begins. */
   reset(): void {
     this.#received.clear()
     this.#asked.clear()

@@ -1,21 +1,19 @@
 import { ShoalError, type Logger, type Random } from '@shoal/host'
-import type { MembersMessage, MembersProof, MembersVector, MembersWords } from '@shoal/protocol'
-import { memberLimits } from '../limits.ts'
+import type { MembersProof, MembersVector } from '@shoal/protocol'
 import type { Neighbours } from '../neighbours/neighbours.ts'
-import { shuffled } from '../neighbours/shuffled.ts'
 import type { MemberRecord } from '../records/record.ts'
-import { compareVector, isContradiction, tellAll, vectorOf } from '../words/vector.ts'
+import { compareVector, digestOfWords, isContradiction, tellAll, vectorOf } from '../words/vector.ts'
 import type { Receipt, WordStore } from '../words/word-store.ts'
 import type { Word } from '../words/word.ts'
 import type { MessageBudget } from './message-budget.ts'
-import type { Relays } from './relays.ts'
+import type { News, Tree } from './tree.ts'
 
 export interface WordExchangeDependencies {
   readonly random: Random
   readonly logger: Logger
   readonly store: WordStore
-  readonly neighbours: Pick<Neighbours, 'ids' | 'send' | 'flood'>
-  readonly relays: Relays
+  readonly neighbours: Pick<Neighbours, 'send'>
+  readonly tree: Tree
   readonly budget: MessageBudget
   /** A word has changed its owner's record. */
   onRecord(record: MemberRecord): void
@@ -23,7 +21,8 @@ export interface WordExchangeDependencies {
   onFault(owner: string, incarnation: number): void
 }
 
-type Accepted = Extract<Receipt, { outcome: 'accepted' }>
+/** How words come: as news at once, as news on a beat, or as an answer to a vector or a want. */
+export type WordsCame = 'pushed' | 'riding' | 'answered'
 
 /** Keeps this peer's words equal to those of its neighbours. */
 export class WordExchange {
@@ -40,9 +39,15 @@ export class WordExchange {
     if (this.#parts.budget.mayAsk(peer)) this.#sendVector(peer, false)
   }
 
-  /** Sends a word of this peer to all neighbours. */
-  say(word: Word): void {
-    this.#parts.neighbours.flood({ type: 'words', words: [word.bytes] }, [])
+  /** Tells all others a word of this peer: at once, or with the next beats. */
+  say(word: Word, urgent: boolean): void {
+    if (urgent) this.#parts.tree.push({ type: 'words', pushed: true, words: [word.bytes] })
+    else this.#parts.tree.ride([word.bytes])
+  }
+
+  /** Digest of all that is known here. */
+  digest(): number {
+    return digestOfWords(this.#parts.store.owners)
   }
 
   /** @throws {ShoalError} `wrong-manifest` when the neighbour belongs to another swarm */
@@ -62,14 +67,16 @@ export class WordExchange {
   }
 
   /** Reads words in their order, and passes on those that were new. @throws {ShoalError} `bad-frame` for a fault of the neighbour */
-  async receiveWords(peer: string, { words }: MembersWords): Promise<void> {
-    const { store, neighbours, budget } = this.#parts
-    const accepted: Accepted[] = []
+  async receiveWords(peer: string, words: readonly Uint8Array[], came: WordsCame): Promise<void> {
+    const { store, neighbours, budget, tree } = this.#parts
+    const accepted: Uint8Array[] = []
+    let repeated = words.length > 0
     try {
       for (const bytes of words) {
         const receipt = await store.receive(bytes)
+        if (receipt.outcome !== 'known') repeated = false
         if (receipt.outcome === 'accepted') {
-          accepted.push(receipt)
+          accepted.push(receipt.word.bytes)
           this.#parts.onRecord(receipt.record)
         }
         if (receipt.outcome === 'gap' && budget.mayWant(peer))
@@ -77,8 +84,12 @@ export class WordExchange {
         this.#heedFault(peer, receipt)
       }
     } finally {
-      this.#passOn(peer, accepted)
+      if (accepted.length > 0) {
+        if (came === 'riding') tree.ride(accepted, peer)
+        else tree.push({ type: 'words', pushed: true, words: accepted }, peer)
+      }
     }
+    if (repeated && came !== 'answered') tree.repeated(peer)
   }
 
   /** @throws {ShoalError} `bad-frame` for a fault of the neighbour */
@@ -103,30 +114,14 @@ export class WordExchange {
   /** The proof is flooded to all: whoever has it stops to plan with its owner. */
   #heedFault(sender: string, receipt: Receipt): void {
     if (receipt.outcome !== 'fault') return
-    const { logger, neighbours } = this.#parts
+    const { logger, tree } = this.#parts
     const { owner, why, fault } = receipt
     logger.warn('owner-at-fault', { owner, incarnation: fault.incarnation, why, proofs: fault.count })
     const words = fault.proof.map(({ bytes }) => bytes)
-    const message: MembersMessage = { type: isContradiction(fault.proof) ? 'proof' : 'words', words }
-    neighbours.flood(message, [sender])
+    const news: News = isContradiction(fault.proof)
+      ? { type: 'proof', words }
+      : { type: 'words', pushed: true, words }
+    tree.push(news, sender)
     this.#parts.onFault(owner, fault.incarnation)
-  }
-
-  /**
-   * Passes words on to neighbours to which they may be news. A word of an owner that has said several before was sent by it
-   * to all who have a link with it; all others are passed on at random. A neighbour that is missed by chance gets the word
-   * by a vector.
-   */
-  #passOn(sender: string, accepted: readonly Accepted[]): void {
-    if (accepted.length === 0) return
-    const { neighbours, relays, random } = this.#parts
-    const records = accepted.map(({ record }) => record)
-    const settled = records.every(({ seq }) => seq > memberLimits.youngRecords)
-    const hasAll = (id: string): boolean =>
-      settled && records.every(({ peerId }) => id === peerId || relays.near(peerId, id))
-    const mayLack = neighbours.ids().filter((id) => id !== sender && !hasAll(id))
-    const words = accepted.map(({ word }) => word.bytes)
-    for (const id of shuffled(mayLack, random).slice(0, memberLimits.fanOut))
-      neighbours.send(id, { type: 'words', words })
   }
 }

@@ -33,8 +33,8 @@ async function quietSwarm(): Promise<void> {
   for (const name of names.slice(1)) await world.join(name, 'a')
   jitter()
   await world.until(agree, 30_000)
-  // Joined over other links: their last words may take a minute.
-  for (let second = 0; second < 60; second += 1) {
+  // Joined over other links: their last words may take two minutes.
+  for (let second = 0; second < 120; second += 1) {
     jitter()
     await world.run(1000)
   }

@@ -56,44 +56,40 @@ export function changeOfLinks(announced: Links, before: Links): 'lost' | 'found'
   return Object.keys(announced).some((peer) => announced[peer] !== before[peer]) ? 'moved' : null
 }
 
-/**
- * A lost or a new link is announced at the next even beat. Neither waits longer: relays pass beats on only to peers that
- * announce no link with the owner, so a lost link that is still announced cuts its peer off; and until a new link is
- * announced, plans use a guess.
- */
-const setEveryBeats = 2
-/** Beats that a changed value of an announced link waits. The wait doubles with each change, up to `valueAfterBeatsMost`. */
-const valueAfterBeats = 10
-const valueAfterBeatsMost = 80
+/** A lost or a new link is announced at the next even turn, since plans use a guess until a new link is announced. */
+const setEveryTurns = 2
+/** Turns that a changed value of an announced link waits. The wait doubles with each change, up to `valueAfterTurnsMost`. */
+const valueAfterTurns = 10
+const valueAfterTurnsMost = 80
 
 /**
  * Decides when an owner announces its links anew. Each announcement is flooded to all peers and makes them plan again.
  */
 export interface LinkAnnouncer {
-  /** Called once a beat. @returns the links to announce now; null when there is nothing to announce */
+  /** Called once a turn. @returns the links to announce now; null when there is nothing to announce */
   next(measured: Links, announced: Links): Links | null
 }
 
 export function createLinkAnnouncer(): LinkAnnouncer {
-  let beats = 0
-  let dueBeat = valueAfterBeats
-  let pause = valueAfterBeats
+  let turns = 0
+  let dueTurn = valueAfterTurns
+  let pause = valueAfterTurns
 
   return {
     next(measured, announced) {
-      beats += 1
+      turns += 1
       const links = linksToAnnounce(measured, announced)
       const change = changeOfLinks(links, announced)
       if (change === null) return null
       if (change === 'moved') {
-        if (beats < dueBeat) return null
+        if (turns < dueTurn) return null
         // However much the readings of a busy machine vary, announcements become rare and the swarm comes to rest.
-        pause = Math.min(2 * pause, valueAfterBeatsMost)
+        pause = Math.min(2 * pause, valueAfterTurnsMost)
       } else {
-        if (beats % setEveryBeats !== 0) return null
-        pause = valueAfterBeats
+        if (turns % setEveryTurns !== 0) return null
+        pause = valueAfterTurns
       }
-      dueBeat = beats + pause
+      dueTurn = turns + pause
       return links
     },
   }

@@ -13,18 +13,24 @@ export interface MeshDependencies {
   readonly random: Random
   readonly logger: Logger
   readonly members: () => readonly { readonly record: MemberRecord; readonly liveness: Liveness }[]
+  /** The peers that watch this one and that this one watches. */
+  readonly watchers: () => ReadonlySet<string>
 }
 
 export interface MeshOptions {
-  /** Connections that the mesh opens by itself. */
+  /** Members up to which this peer connects to all of them; beyond, to its watchers only. */
   readonly neighboursMax: number
   /** Most that a dial may take. */
   readonly dialMs: number
 }
 
+/** Turns between two measurements of known links: a ping costs as much as a beat. */
+const turnsPerMeasurement = 3
+
 /**
- * Keeps this peer connected to enough members, so that floods reach everybody and a partition heals from either side, and
- * measures the links. Clients and peers of other swarms are connected too, but they are no part of the mesh.
+ * Keeps this peer connected to its watchers, and in a small swarm to everybody; tries members held dead, so that a
+ * partition heals from either side; and measures the links. Clients and peers of other swarms are connected too, but they
+ * are no part of the mesh.
  */
 export class Mesh {
   readonly #parts: MeshDependencies
@@ -32,7 +38,7 @@ export class Mesh {
   readonly #roundTrips = new RoundTrips()
   readonly #dialling = new Map<string, AbortController>()
   #queue: string[] = []
-  /** Counts turns: each one measures the next link. */
+  /** Counts turns: every few of them the next link is measured. */
   #turns = 0
 
   constructor(dependencies: MeshDependencies, options: MeshOptions) {
@@ -46,13 +52,15 @@ export class Mesh {
     const members = this.#memberIds()
     const connected = transport.connected().filter((peer) => members.has(peer))
     this.#roundTrips.retain(connected)
-    const room = this.#options.neighboursMax - connected.length
-    for (const peer of shuffled(this.#unconnected('alive'), random).slice(0, Math.max(0, room)))
-      this.#enqueue(peer)
+    for (const peer of shuffled(this.#missing(), random)) this.#enqueue(peer)
     this.#enqueue(shuffled(this.#unconnected('dead'), random)[0])
     // Few links a round, the new ones first: measuring must not load the links it measures.
     const fresh = connected.filter((peer) => this.#roundTrips.isFresh(peer))
-    const turn = connected.length === 0 ? undefined : connected[(this.#turns += 1) % connected.length]
+    this.#turns += 1
+    const turn =
+      this.#turns % turnsPerMeasurement === 0
+        ? connected[(this.#turns / turnsPerMeasurement) % connected.length]
+        : undefined
     for (const peer of [...fresh.slice(0, memberLimits.maxDialsAtOnce), turn]) this.#enqueue(peer)
     this.#startQueued()
   }
@@ -121,6 +129,17 @@ export class Mesh {
 
   #memberIds(): ReadonlySet<string> {
     return new Set(this.#parts.members().map(({ record }) => record.peerId))
+  }
+
+  /** Living members to which this peer is to be connected and is not. */
+  #missing(): readonly string[] {
+    const unconnected = [...this.#unconnected('alive'), ...this.#unconnected('suspect')]
+    const living = this.#parts
+      .members()
+      .filter(({ liveness }) => liveness === 'alive' || liveness === 'suspect').length
+    if (living <= this.#options.neighboursMax) return unconnected
+    const watchers = this.#parts.watchers()
+    return unconnected.filter((peer) => watchers.has(peer))
   }
 
   /** Members of this liveness to which there is no connection. */

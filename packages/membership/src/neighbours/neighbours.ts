@@ -83,12 +83,6 @@ export class Neighbours {
     this.#lines.get(peer)?.send(encodeMembers(message))
   }
 
-  /** Sends to all neighbours but those named. */
-  flood(message: MembersMessage, except: readonly string[]): void {
-    const parts = encodeMembers(message)
-    for (const [peer, line] of this.#lines) if (!except.includes(peer)) line.send(parts)
-  }
-
   /** Opens the channels that are this peer's to open and are missing. */
   maintain(): void {
     for (const peer of this.#transport.connected()) this.#openIfOurs(peer)

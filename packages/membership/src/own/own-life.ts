@@ -11,7 +11,7 @@ export interface OwnLifeDependencies {
   /** Gives a number above `atLeast`, persisted before it is returned. Default: `atLeast + 1`. */
   readonly nextIncarnation: (atLeast: number) => number | Promise<number> | undefined
   readonly onExpired: (event: SelfExpired) => void
-  /** Announces the new incarnation: a record, then a beat. */
+  /** Announces the new incarnation: a record, a statement, then a beat. */
   readonly announce: () => Promise<void>
 }
 
@@ -19,8 +19,10 @@ export interface OwnLifeDependencies {
 export class OwnLife {
   readonly #dependencies: OwnLifeDependencies
   readonly #leaseMs: number
-  /** When a neighbour last made this peer raise its incarnation. */
+  /** When another member last made this peer raise its incarnation. */
   #raisedMs = Number.NEGATIVE_INFINITY
+  /** The incarnation that another member holds dead, while it is too early to raise it. */
+  #heldDead: number | undefined
   #raising = false
   #closed = false
 
@@ -35,15 +37,28 @@ export class OwnLife {
   }
 
   /**
-   * A neighbour holds `incarnation` of this peer dead. Only members are believed, and all of them together once in a
-   * lease: neighbours that lie can force one new incarnation per lease, however many they are.
+   * Another member holds `incarnation` of this peer dead. All of them together are believed once in a lease: members that
+   * lie can force one new incarnation per lease, however many they are. The claim waits until then.
    */
-  heldDead(neighbour: string, incarnation: number): void {
-    const { clock, self, isMember } = this.#dependencies
-    if (incarnation !== self.incarnation || !isMember(neighbour)) return
-    if (clock.nowMs() < this.#raisedMs + this.#leaseMs) return
+  heldDead(member: string, incarnation: number): void {
+    const { self, isMember } = this.#dependencies
+    if (incarnation !== self.incarnation || !isMember(member)) return
+    this.#heldDead = incarnation
+    this.turn()
+  }
+
+  /** Raises an incarnation that others hold dead, once a lease has passed since the last time. */
+  turn(): void {
+    const { clock, self } = this.#dependencies
+    if (this.#heldDead !== self.incarnation || clock.nowMs() < this.#raisedMs + this.#leaseMs) return
     this.#raisedMs = clock.nowMs()
+    this.#heldDead = undefined
     this.raise('held-dead', self.incarnation)
+  }
+
+  /** This peer's key has spoken in another life: one whose number was lost, or that of a second process. */
+  heardOther(incarnation: number): void {
+    if (incarnation >= this.#dependencies.self.incarnation) this.raise('older-record', incarnation)
   }
 
   /** Begins an incarnation above `atLeast`, unless the next one is under way already. */

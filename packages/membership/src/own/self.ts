@@ -1,7 +1,8 @@
 import { createSerialQueue } from '@shoal/host'
-import type { Beat } from '@shoal/protocol'
+import type { Beat, PeerLoad } from '@shoal/protocol'
+import { sealStatement, type Statement } from '../cell/statement.ts'
 import { valuesOfRecord, type MemberGroup, type MemberRecord, type RecordPlace } from '../records/record.ts'
-import { sealBeat, type Signer } from '../records/seal.ts'
+import type { Signer } from '../records/seal.ts'
 import type { WordStore } from '../words/word-store.ts'
 import { sealWord, type Word } from '../words/word.ts'
 import { OwnWords } from './own-words.ts'
@@ -15,14 +16,6 @@ export type Announcement = Partial<Omit<MemberRecord, keyof RecordPlace | 'links
 /** An announcement, with the links that this package measures. */
 export type OwnChange = Announcement & { readonly links?: MemberRecord['links'] }
 
-/** The load that a beat carries. */
-export interface BeatLoad {
-  /** Open sessions. */
-  readonly sessions: number
-  /** Share of the last interval spent computing, in thousandths. */
-  readonly busyPermille: number
-}
-
 export interface SelfDependencies {
   readonly peerId: string
   readonly signer: Signer
@@ -32,9 +25,9 @@ export interface SelfDependencies {
 
 type Draft = Omit<MemberRecord, keyof RecordPlace>
 
-/** This peer's own words and beats: numbered, signed, and made in the order in which they were announced. */
+/** This peer's own words and statements: numbered, signed, and made in the order in which they were announced. */
 export class Self {
-  load: BeatLoad = { sessions: 0, busyPermille: 0 }
+  load: PeerLoad = { sessions: 0, busyPermille: 0 }
   readonly #parts: SelfDependencies
   readonly #swarm: string
   readonly #writes = createSerialQueue()
@@ -44,6 +37,8 @@ export class Self {
   /** All announcements merged. Each word tells how it differs from the words before. */
   #draft: Draft | undefined
   #beat = 0
+  /** Number of the last `alive` of this life; -1 before the first. */
+  #sworn = -1
 
   constructor(dependencies: SelfDependencies, swarm: string, incarnation: number) {
     this.#parts = dependencies
@@ -86,13 +81,28 @@ export class Self {
       throw new Error(`incarnation ${incarnation} is not above ${this.#incarnation}`)
     this.#incarnation = incarnation
     this.#beat = 0
+    this.#sworn = -1
   }
 
-  /** The next beat, signed. */
-  beat(): Promise<Beat> {
+  /** The next beat; that of an observer before the first announcement. */
+  beat(): Pick<Beat, 'incarnation' | 'beat' | keyof PeerLoad> {
+    if (this.#record === undefined) return { incarnation: 0, beat: 0, ...this.load }
     this.#beat += 1
-    const body = { incarnation: this.#incarnation, beat: this.#beat, ...this.load }
-    return sealBeat(this.#parts.signer, this.#swarm, this.peerId, body)
+    return { incarnation: this.#incarnation, beat: this.#beat, ...this.load }
+  }
+
+  /** Signs that this life goes on; undefined when it is over. */
+  async swear(): Promise<Statement | undefined> {
+    if (this.#record?.incarnation !== this.#incarnation || this.#record.state === 'left') return undefined
+    this.#sworn += 1
+    const statement = {
+      kind: 'alive',
+      signer: this.peerId,
+      subject: this.peerId,
+      incarnation: this.#incarnation,
+      count: this.#sworn,
+    } as const
+    return sealStatement(this.#parts.signer, this.#swarm, statement)
   }
 
   async #write(): Promise<Word | undefined> {

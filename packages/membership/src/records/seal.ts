@@ -1,10 +1,9 @@
 import type { Transport } from '@shoal/network'
-import { decodeBeatBody, encodeBeatBody, type Beat, type BeatBody } from '@shoal/protocol'
 
 export const signatureBytes = 64
 
 /** Version of what is signed, by its kind. */
-const formats = { word: 2, beat: 1, hardware: 1 } as const
+const formats = { word: 2, statement: 1, hardware: 1 } as const
 
 export type Signer = Pick<Transport, 'sign' | 'verify'>
 
@@ -18,26 +17,4 @@ export function signedBytes(kind: keyof typeof formats, swarm: string, body: Uin
   bytes.set(prefix)
   bytes.set(body, prefix.length)
   return bytes
-}
-
-export async function sealBeat(signer: Signer, swarm: string, peer: string, body: BeatBody): Promise<Beat> {
-  const bytes = encodeBeatBody(body)
-  return {
-    type: 'beat',
-    peer,
-    body: bytes,
-    signature: await signer.sign(signedBytes('beat', swarm, bytes)),
-  }
-}
-
-/**
- * Decodes a beat without verifying it, so that a repeated beat costs no signature check.
- * @throws {ShoalError} `bad-frame`
- */
-export function readBeat(beat: Beat): BeatBody {
-  return decodeBeatBody(beat.body)
-}
-
-export function verifyBeat(signer: Signer, swarm: string, beat: Beat): Promise<boolean> {
-  return signer.verify(beat.peer, signedBytes('beat', swarm, beat.body), beat.signature)
 }

@@ -98,6 +98,8 @@ describe('in a swarm', () => {
     await here.join('a')
     for (const name of names.slice(1)) await here.join(name, 'a')
     await here.until(() => names.every((name) => here.alive(name).length === 4), 15_000)
+    // The first life has said more than the next one says at once.
+    await here.run(5000)
     // An earlier life whose number was lost says other words under the numbers that are known.
     await here.kill('d')
     await here.run(200)

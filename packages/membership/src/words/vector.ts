@@ -1,10 +1,19 @@
 import { limits, type MembersMessage } from '@shoal/protocol'
+import { mix } from '../cell/roll.ts'
 import type { Owner, Owners } from './owners.ts'
 import type { Word } from './word.ts'
 
 /** The salted hash of the newest that is known of each owner, in ascending order. */
 export function vectorOf(owners: Owners, salt: number): Uint32Array {
   return Uint32Array.from([...owners.entries()].map(([name, owner]) => hashOf(name, owner, salt))).sort()
+}
+
+/** A number that two peers have in common when they know the same words. */
+export function digestOfWords(owners: Owners): number {
+  let digest = 0
+  for (const [name, owner] of owners.entries())
+    if (owner.chain !== undefined || owner.fault !== undefined) digest ^= hashOf(name, owner, 0)
+  return digest >>> 0
 }
 
 /** What a neighbour with this vector lacks, and whether it knows something that is unknown here. */
@@ -26,7 +35,7 @@ export function tellAll(owners: Owners, names: readonly string[]): readonly Memb
   let words: Uint8Array[] = []
   let byteLength = 0
   const flush = (): void => {
-    if (words.length > 0) messages.push({ type: 'words', words })
+    if (words.length > 0) messages.push({ type: 'words', pushed: false, words })
     words = []
     byteLength = 0
   }
@@ -71,11 +80,4 @@ function hashOf(name: string, { chain, fault }: Owner, salt: number): number {
   if (bytes === undefined) return mix(salt)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   return mix(view.getUint32(0, true) ^ mix(view.getUint32(4, true) ^ salt))
-}
-
-/** Finaliser of MurmurHash3. */
-function mix(value: number): number {
-  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -13,7 +13,7 @@ const offer = { type: 'direct-offer', port: 4001, identity: '00ff', key } as con
 const golden: readonly (readonly [DirectMessage, string])[] = [
   [
     { type: 'direct-ask', channel: protocols.session },
-    '50001a00a1676368616e6e656c702f73686f616c2f73657373696f6e2f320000',
+    '50001a00a1676368616e6e656c702f73686f616c2f73657373696f6e2f330000',
   ],
   [
     offer,
@@ -26,7 +26,7 @@ const golden: readonly (readonly [DirectMessage, string])[] = [
 ]
 
 describe('messages of direct channels', () => {
-  test.each(golden)('%o has the bytes of version 2', (message, hex) => {
+  test.each(golden)('%o has the bytes of version 3', (message, hex) => {
     expect(Buffer.from(join(encodeDirect(message))).toString('hex')).toBe(hex)
     expect(decodeDirect(join(encodeDirect(message)))).toEqual(message)
   })

@@ -3,7 +3,7 @@ import { limits } from '../limits.ts'
 import { receiptLimits } from '../receipts/limits.ts'
 import type { BlobMessage } from '../blobs.ts'
 import type { Hello, Refused } from '../hello.ts'
-import type { BeatBody, MembersMessage } from '../members.ts'
+import type { MembersMessage } from '../members.ts'
 import type { SessionMessage } from '../session/session-messages.ts'
 
 /** Arbitrary valid messages of each protocol, for property tests. */
@@ -175,8 +175,25 @@ export const stepMessage: fc.Arbitrary<{ message: SessionMessage; hidden: Float3
 const words = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array[]> =>
   fc.array(fc.uint8Array({ minLength: 1, maxLength: 2000 }), { minLength, maxLength })
 
+const load = {
+  sessions: fc.integer({ min: 0, max: 0xffff }),
+  busyPermille: fc.integer({ min: 0, max: 1000 }),
+}
+
 export const members: fc.Arbitrary<MembersMessage> = fc.oneof(
-  fc.record({ type: fc.constant('words' as const), words: words(0, 5) }),
+  fc.record({ type: fc.constant('words' as const), pushed: fc.boolean(), words: words(0, 5) }),
+  fc.record({
+    type: fc.constant('statements' as const),
+    pushed: fc.boolean(),
+    statements: fc.array(fc.uint8Array({ minLength: 1, maxLength: limits.maxStatementBytes })),
+  }),
+  fc.record({
+    type: fc.constant('roll' as const),
+    salt: uint32,
+    answer: fc.boolean(),
+    hashes: fc.uint32Array({ maxLength: 20 }),
+  }),
+  fc.record({ type: fc.constant('prune' as const), lazy: fc.boolean() }),
   fc.record({ type: fc.constant('proof' as const), words: words(2, 2) }),
   fc.record({
     type: fc.constant('vector' as const),
@@ -188,18 +205,17 @@ export const members: fc.Arbitrary<MembersMessage> = fc.oneof(
   fc.record({ type: fc.constant('want' as const), owner: id }),
   fc.record({
     type: fc.constant('beat' as const),
-    peer: id,
-    body: bytes(limits.maxBeatBytes),
-    signature: fc.uint8Array({ minLength: limits.signatureBytes, maxLength: limits.signatureBytes }),
+    incarnation: natural,
+    beat: uint32,
+    wants: fc.boolean(),
+    asks: fc.boolean(),
+    lives: uint32,
+    known: uint32,
+    ...load,
+    loads: fc.array(fc.record({ peer: uint32, ...load }), { maxLength: limits.maxLoadsPerBeat }),
+    words: words(0, 3),
   }),
 )
-
-export const beatBody: fc.Arbitrary<BeatBody> = fc.record({
-  incarnation: natural,
-  beat: natural,
-  sessions: natural,
-  busyPermille: fc.integer({ min: 0, max: 1000 }),
-})
 
 const sha256 = fc
   .uint8Array({ minLength: 32, maxLength: 32 })

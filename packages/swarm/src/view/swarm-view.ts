@@ -2,7 +2,6 @@ import { onAbort } from '@shoal/host'
 import { formatProfile, rankPermille, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import {
   snapshotHash,
-  type BeatLoad,
   type Member,
   type MemberHardware,
   type Membership,
@@ -23,6 +22,7 @@ import {
   type Plan,
   type SharesOf,
 } from '@shoal/planner'
+import type { PeerLoad } from '@shoal/protocol'
 import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import { remembered } from '../groups/remembered-shares.ts'
@@ -288,7 +288,7 @@ function noMember(peerId: string): SnapshotMember {
   }
 }
 
-function loadsOf(members: readonly Member[]): ReadonlyMap<string, BeatLoad> {
+function loadsOf(members: readonly Member[]): ReadonlyMap<string, PeerLoad> {
   return new Map(
     members.flatMap(({ record, load }) => (load === null ? [] : [[record.peerId, load] as const])),
   )

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { createMembership, membershipProfiles, type Announcement, type Membership } from '@shoal/membership'
-import { OwnWords, sealWord, type Word } from '@shoal/membership/testing'
+import { OwnWords, readStatement, sealStatement, sealWord, type Word } from '@shoal/membership/testing'
 import { decodeMembers, encodeMembers, protocols } from '@shoal/protocol'
 import type { Attack, Besieger } from '../attack.ts'
 import type { RawPeer } from '../raw-peer.ts'
@@ -54,7 +54,7 @@ async function unsignedWords(besieger: Besieger): Promise<void> {
     })
     for (const word of [deadlyUpdate, stolen.bytes, new Uint8Array(8000)])
       for (let times = 0; times < 3; times += 1) {
-        await channel.send(...encodeMembers({ type: 'words', words: [word] }))
+        await channel.send(...encodeMembers({ type: 'words', pushed: true, words: [word] }))
         besieger.count('words')
       }
     await besieger.pause(20)
@@ -77,7 +77,7 @@ async function wordFlood(besieger: Besieger): Promise<void> {
         prev: noPrev,
         update,
       })
-    await channel.send(...encodeMembers({ type: 'words', words: [(await sealed(1, 1, deadlyUpdate)).bytes] }))
+    await channel.send(...encodeMembers({ type: 'words', pushed: true, words: [(await sealed(1, 1, deadlyUpdate)).bytes] }))
     const words = new OwnWords(peer.transport.peerId)
     for (let turn = 0; turn < 200 && !channel.closed && !besieger.over; turn += 1) {
       const value = new TextEncoder().encode(`${turn}`.padEnd(3000, 'x'))
@@ -85,7 +85,7 @@ async function wordFlood(besieger: Besieger): Promise<void> {
       if (body === undefined) break
       const word = await sealWord(peer.transport, besieger.target.manifest, body)
       words.said(word)
-      await channel.send(...encodeMembers({ type: 'words', words: [word.bytes, word.bytes] }))
+      await channel.send(...encodeMembers({ type: 'words', pushed: true, words: [word.bytes, word.bytes] }))
       besieger.count('words')
     }
     await besieger.dismiss(peer)
@@ -107,7 +107,7 @@ async function contradictions(besieger: Besieger): Promise<void> {
         prev: noPrev,
         update,
       })
-      await channel.send(...encodeMembers({ type: 'words', words: [word.bytes] }))
+      await channel.send(...encodeMembers({ type: 'words', pushed: true, words: [word.bytes] }))
       besieger.count('words')
     }
     await besieger.pause(20)
@@ -115,7 +115,7 @@ async function contradictions(besieger: Besieger): Promise<void> {
   })
 }
 
-/** Sends the target's own beats back to it, which says that it is held dead. */
+/** Claims as a member that the target is held dead, whenever the target says that it is alive. */
 async function heldDead(besieger: Besieger): Promise<void> {
   await besieger.repeat(async () => {
     const peer = await besieger.stranger()
@@ -123,10 +123,19 @@ async function heldDead(besieger: Besieger): Promise<void> {
     const channel = await peer.open(besieger.target.address, protocols.members)
     channel.onFrame(async (frame) => {
       const message = decodeMembers(frame)
-      if (message.type !== 'beat' || message.peer !== besieger.target.peerId) return
-      for (let times = 0; times < 20; times += 1) await channel.send(...encodeMembers(message))
-      besieger.count('beats sent back', 20)
+      if (message.type !== 'statements') return
+      for (const bytes of message.statements) {
+        const { kind, subject, incarnation, count } = readStatement(bytes)
+        if (kind !== 'alive' || subject !== besieger.target.peerId) continue
+        const claim = { kind: 'held', signer: peer.transport.peerId, subject, incarnation, count } as const
+        const held = await sealStatement(peer.transport, besieger.target.manifest, claim)
+        const statements = Array.from({ length: 20 }, () => held.bytes)
+        await channel.send(...encodeMembers({ type: 'statements', pushed: true, statements }))
+        besieger.count('claims', 20)
+      }
     })
+    const roll = { type: 'roll', salt: 1, answer: true, hashes: new Uint32Array() } as const
+    await channel.send(...encodeMembers(roll))
     channel.onClose(() => undefined)
     await besieger.pause(3000)
     await membership.close()

@@ -1,0 +1,93 @@
+import { createVirtualClock } from '@shoal/host'
+import { expect, test } from 'vitest'
+import { memberLimits } from '../limits.ts'
+import type { Statement, StatementKind } from './statement.ts'
+import { Statements } from './statements.ts'
+
+const paceMs = 5000
+const alive = (count: number, incarnation = 1): Statement => said('alive', 'x', incarnation, count)
+const alert = (signer: string, count: number, incarnation = 1): Statement =>
+  said('alert', signer, incarnation, count)
+
+function said(kind: StatementKind, signer: string, incarnation: number, count: number): Statement {
+  return { kind, signer, subject: 'x', incarnation, count, bytes: new Uint8Array() }
+}
+
+function setUp(): {
+  readonly take: (statement: Statement, isWatcher?: boolean) => boolean
+  statements: Statements
+  readonly pass: (ms: number) => void
+} {
+  const clock = createVirtualClock()
+  const statements = new Statements(clock, paceMs)
+  return {
+    statements,
+    pass: (ms) => clock.advance(ms),
+    take: (statement, isWatcher = false) => {
+      const isNews = statements.isNews(statement, isWatcher)
+      if (isNews) statements.take(statement)
+      return isNews
+    },
+  }
+}
+
+const signers = (statements: Statements, incarnation = 1): string[] =>
+  statements.complaintsOf('x', incarnation).map(({ statement }) => statement.signer)
+
+test('an alert counts only against the number that its subject has signed last', () => {
+  const { take, statements } = setUp()
+  expect(take(alert('a', 0))).toBe(false)
+  expect(take(alive(3))).toBe(true)
+  expect([take(alert('a', 2)), take(alert('b', 4)), take(alert('c', 3))]).toEqual([false, false, true])
+  expect(signers(statements)).toEqual(['c'])
+})
+
+test('a later alive makes alerts void for ever, and a later life too', () => {
+  const { take, statements } = setUp()
+  take(alive(0))
+  take(alert('a', 0))
+  expect(take(alive(1))).toBe(true)
+  expect(signers(statements)).toEqual([])
+  expect([take(alert('a', 0)), take(alive(0)), take(alive(1))]).toEqual([false, false, false])
+  expect(take(alive(0, 2))).toBe(true)
+  expect([take(alert('a', 1, 1)), take(alive(9, 1))]).toEqual([false, false])
+})
+
+test('one signer complains of a life at its pace; that it is held dead may be said at once', () => {
+  const { take, pass } = setUp()
+  take(alive(0))
+  expect([take(alert('a', 0)), take(alert('a', 0))]).toEqual([true, false])
+  take(alive(1))
+  expect(take(alert('a', 1))).toBe(false)
+  expect(take(said('held', 'a', 1, 1))).toBe(true)
+  take(alive(2))
+  pass(paceMs)
+  expect(take(alert('a', 2))).toBe(true)
+})
+
+test('complaints beyond the bound are refused, and watchers keep places of their own', () => {
+  const { take, statements } = setUp()
+  take(alive(0))
+  for (let index = 0; index < 100; index += 1) take(alert(`s${index}`, 0))
+  expect(signers(statements)).toHaveLength(memberLimits.maxComplaints)
+  expect(take(alert('watcher', 0), true)).toBe(true)
+  // What was refused is not taken for news when it comes again and again.
+  expect(take(alert('s99', 0))).toBe(false)
+})
+
+test('a beat makes complaints void here, and they are no news afterwards', () => {
+  const { take, statements } = setUp()
+  take(alive(0))
+  take(alert('a', 0))
+  statements.void('x', 1)
+  expect(signers(statements)).toEqual([])
+  expect(take(alert('a', 0))).toBe(false)
+})
+
+test('an observer that stood still counts complaints as younger', () => {
+  const { take, statements } = setUp()
+  take(alive(0))
+  take(alert('a', 0))
+  statements.paused(4000)
+  expect(statements.complaintsOf('x', 1)[0]?.atMs).toBe(4000)
+})

@@ -1,0 +1,120 @@
+import type { Clock } from '@shoal/host'
+import { memberLimits } from '../limits.ts'
+import type { Statement } from './statement.ts'
+
+/** An alert, or the claim that a life is held dead. */
+export interface Complaint {
+  readonly statement: Statement
+  /** When it came, by this observer's clock, without the time in which the observer stood still. */
+  atMs: number
+  /** This observer has heard the subject itself since. */
+  isVoid: boolean
+}
+
+/** What was stated of one subject's newest life. */
+interface Subject {
+  readonly incarnation: number
+  readonly alive: Statement
+  /** By signer. An `alive` with a higher number deletes them. */
+  readonly complaints: Map<string, Complaint>
+  /** When each signer last complained of this life, whatever became of it. */
+  readonly complainedMs: Map<string, number>
+}
+
+/**
+ * The statements that count now: of each subject its newest `alive`, and the complaints that name it. Everything else is
+ * refused without a trace, so that nothing that was forgotten comes in again as news.
+ */
+export class Statements {
+  readonly #clock: Pick<Clock, 'nowMs'>
+  /** Least time between two alerts of one signer about one life. */
+  readonly #paceMs: number
+  readonly #subjects = new Map<string, Subject>()
+
+  constructor(clock: Pick<Clock, 'nowMs'>, paceMs: number) {
+    this.#clock = clock
+    this.#paceMs = paceMs
+  }
+
+  /** The newest `alive` of this life of a peer. */
+  aliveOf(peer: string, incarnation: number): Statement | undefined {
+    const subject = this.#subjects.get(peer)
+    return subject?.incarnation === incarnation ? subject.alive : undefined
+  }
+
+  /** Complaints of this life of a peer, void ones left out. */
+  complaintsOf(peer: string, incarnation: number): readonly Complaint[] {
+    const subject = this.#subjects.get(peer)
+    if (subject?.incarnation !== incarnation) return []
+    return [...subject.complaints.values()].filter(({ isVoid }) => !isVoid)
+  }
+
+  /** Somebody's claim that this life of a peer is held dead. */
+  heldOf(peer: string, incarnation: number): Statement | undefined {
+    const subject = this.#subjects.get(peer)
+    if (subject?.incarnation !== incarnation) return undefined
+    return [...subject.complaints.values()].find(({ statement }) => statement.kind === 'held')?.statement
+  }
+
+  /** Peers of which somebody complains. */
+  accused(): readonly string[] {
+    return [...this.#subjects].filter(([, { complaints }]) => complaints.size > 0).map(([peer]) => peer)
+  }
+
+  /** Whether a statement would be taken. Asked before its signature is checked. */
+  isNews(statement: Statement, isWatcher: boolean): boolean {
+    const { kind, signer, incarnation, count } = statement
+    const subject = this.#subjects.get(statement.subject)
+    if (kind === 'alive') {
+      if (subject === undefined || incarnation > subject.incarnation) return true
+      return incarnation === subject.incarnation && count > subject.alive.count
+    }
+    // A complaint counts only against a number that the subject has signed.
+    if (subject?.incarnation !== incarnation || count !== subject.alive.count) return false
+    const kept = subject.complaints.get(signer)
+    if (kept !== undefined) return kept.statement.kind === 'alert' && kind === 'held'
+    const { maxComplaints } = memberLimits
+    if (subject.complaints.size >= (isWatcher ? 2 * maxComplaints : maxComplaints)) return false
+    if (kind === 'held') return true
+    const lastMs = subject.complainedMs.get(signer)
+    return lastMs === undefined || this.#clock.nowMs() - lastMs >= this.#paceMs
+  }
+
+  /** Takes a verified statement that {@link isNews}. */
+  take(statement: Statement): void {
+    const { kind, signer, incarnation } = statement
+    const former = this.#subjects.get(statement.subject)
+    const complainedMs = former?.incarnation === incarnation ? former.complainedMs : new Map<string, number>()
+    if (kind === 'alive') {
+      this.#subjects.set(statement.subject, {
+        incarnation,
+        alive: statement,
+        complaints: new Map(),
+        complainedMs,
+      })
+      return
+    }
+    const atMs = this.#clock.nowMs()
+    former?.complaints.set(signer, { statement, atMs, isVoid: false })
+    complainedMs.set(signer, atMs)
+    if (complainedMs.size > 4 * memberLimits.maxComplaints) complainedMs.delete([...complainedMs.keys()][0]!)
+  }
+
+  /** The observer has heard this life of the peer itself. */
+  void(peer: string, incarnation: number): void {
+    const subject = this.#subjects.get(peer)
+    if (subject?.incarnation !== incarnation) return
+    for (const complaint of subject.complaints.values()) complaint.isVoid = true
+  }
+
+  /** The observer stood still for this long: complaints are younger by it. */
+  paused(durationMs: number): void {
+    for (const { complaints } of this.#subjects.values())
+      for (const complaint of complaints.values()) complaint.atMs += durationMs
+  }
+
+  /** Forgets peers that have no place any more. */
+  retain(has: (peer: string) => boolean): void {
+    for (const peer of this.#subjects.keys()) if (!has(peer)) this.#subjects.delete(peer)
+  }
+}
