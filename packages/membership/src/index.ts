@@ -1,8 +1,8 @@
 /**
- * Which nodes are here. Every peer writes one signed record about itself into a replicated map (yjs), and sends beats.
- * Every observer verifies records, measures leases by its own clock, and dials a silent peer back before it holds that
- * peer dead. There is no master, and a record alone never makes a peer alive, however recent it is. The rules are in
- * `docs/membership.md`.
+ * Which nodes are here. Every peer says signed words about itself, and sends beats to up to eight others that watch it. A
+ * watcher that misses a peer says so to all, and the peer may contradict. Each observer measures leases by its own clock,
+ * and holds a peer dead by the votes of its watchers or by a dial of its own. There is no master, and a record alone never
+ * makes a peer alive, however recent it is. The rules are in `docs/membership.md`.
  *
  * @example
  * const options = { ...membershipProfiles.lan, document: manifestId, incarnation }

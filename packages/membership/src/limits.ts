@@ -27,12 +27,12 @@ export const memberLimits = {
   /** Requests for one owner's words to one neighbour in one turn: more gaps than these are closed by a vector. */
   maxWantsPerInterval: 16,
   /**
-   * Vectors from one neighbour in one beat interval; each may be answered with the words of all members. A link that was
+   * Vectors and rolls from one neighbour in one turn; each may be answered with what is known of all members. A link that was
    * silent for thirty turns delivers the vectors of all those turns at once.
    */
   maxVectorsPerInterval: 32,
   /**
-   * Messages from one neighbour in one beat interval; four more are allowed for each member, whose news it may pass
+   * Messages from one neighbour in one turn; four more are allowed for each member, whose news it may pass
    * on.
    */
   maxMessagesPerInterval: 256,
