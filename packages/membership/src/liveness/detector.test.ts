@@ -37,5 +37,8 @@ test('a refused dial is evidence against a peer at once; any other failure leave
     at: ['peer'],
     later: ['peer'],
   })
-  expect(await afterFailedDial(new Error('this node has no free socket'))).toEqual({ at: [], later: ['peer'] })
+  expect(await afterFailedDial(new Error('this node has no free socket'))).toEqual({
+    at: [],
+    later: ['peer'],
+  })
 })

@@ -77,7 +77,9 @@ async function wordFlood(besieger: Besieger): Promise<void> {
         prev: noPrev,
         update,
       })
-    await channel.send(...encodeMembers({ type: 'words', pushed: true, words: [(await sealed(1, 1, deadlyUpdate)).bytes] }))
+    await channel.send(
+      ...encodeMembers({ type: 'words', pushed: true, words: [(await sealed(1, 1, deadlyUpdate)).bytes] }),
+    )
     const words = new OwnWords(peer.transport.peerId)
     for (let turn = 0; turn < 200 && !channel.closed && !besieger.over; turn += 1) {
       const value = new TextEncoder().encode(`${turn}`.padEnd(3000, 'x'))
