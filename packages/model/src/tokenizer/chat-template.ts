@@ -93,9 +93,11 @@ export function compileChatTemplate(
   }
 }
 
+/** Jinja2 reads every line end as a line feed; a byte order mark is none of the template's text. */
 function parseTemplate(template: string): ReturnType<typeof parse> {
+  const text = template.replace(/^\u{FEFF}/u, '').replaceAll(/\r\n?/g, '\n')
   try {
-    return parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }))
+    return parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }))
   } catch (cause) {
     throw new ModelError(
       'unsupported-model',

@@ -35,7 +35,8 @@ export interface Tokenizer extends TokenDecoder {
   /** True when the model has a chat template. */
   readonly chat: boolean
   /**
-   * The prompt of a chat, with the generation prompt appended.
+   * The prompt of a chat, with the generation prompt appended, for `encode` without special tokens: texts of control tokens
+   * in messages carry marks there (`control-text.ts`), so that they become ordinary tokens.
    * @throws {ModelError} as `encode`; `bad-request` when there is no template or it refuses these messages
    */
   renderChat(messages: readonly ChatMessage[]): Promise<string>

@@ -1,10 +1,11 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers'
 import { compileChatTemplate, findChatTemplate } from './chat-template.ts'
+import { createControlBreaker, droppingBreakers } from './control-text.ts'
 import { ModelError } from '../error.ts'
 import { asObject, fieldOf, type JsonObject } from '../json-fields.ts'
 import { createTokenDecoder } from './token-decoder.ts'
 import { tokenizerFiles } from './tokenizer-files.ts'
-import type { DecoderParts, SynchronousTokenizer } from './tokenizer-types.ts'
+import type { ChatMessage, DecoderParts, SynchronousTokenizer } from './tokenizer-types.ts'
 
 export interface TokenizerOptions {
   /** Date for templates that write it (`strftime_now`). Without it they use a default of their own or refuse. */
@@ -24,13 +25,14 @@ export function createTokenizer(
 ): SynchronousTokenizer | null {
   const files = tokenizerFiles(assets)
   if (files === null) return null
-  const library = createLibraryTokenizer(files.tokenizer, files.config)
+  const library = createLibraryTokenizer(droppingBreakers(files.tokenizer), files.config)
   const parts: DecoderParts = {
     vocabulary: library.model?.vocab ?? [],
     added: new Map([...library.get_added_tokens_decoder()].map(([id, { special }]) => [id, special])),
     decoder: fieldOf(files.tokenizer, 'decoder') ?? null,
   }
-  const { chat, render } = createChat(assets, files.config, options)
+  const control = [...parts.added].flatMap(([id, special]) => (special ? (parts.vocabulary[id] ?? []) : []))
+  const { chat, render } = createChat(assets, files.config, options, control)
   return {
     ...createTokenDecoder(parts),
     encode: (text, { addSpecialTokens = true } = {}) => {
@@ -74,6 +76,7 @@ function createChat(
   assets: ReadonlyMap<string, Uint8Array>,
   config: JsonObject,
   options: TokenizerOptions,
+  control: readonly string[],
 ): { chat: boolean; render: SynchronousTokenizer['renderChat'] } {
   const template = findChatTemplate(assets, config)
   const refuse = (
@@ -88,7 +91,9 @@ function createChat(
   if (template === null) return refuse('this model has no chat template: give a raw prompt')
   try {
     const compiled = compileChatTemplate(template, config, options.wallMs)
-    return { chat: true, render: (messages) => compiled.render(messages) }
+    const breakControl = createControlBreaker(control)
+    const broken = ({ role, content }: ChatMessage): ChatMessage => ({ role, content: breakControl(content) })
+    return { chat: true, render: (messages) => compiled.render(messages.map(broken)) }
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
     return refuse(error.message, error)
