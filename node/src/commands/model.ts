@@ -5,10 +5,13 @@ import {
   buildManifest,
   formatProfile,
   identifyManifest,
+  packedTensors,
   packTensors,
   parseProfile,
   unitBytes,
   unitNames,
+  type ModelConfig,
+  type NumericProfile,
   type PackSink,
 } from '@shoal/model'
 import { createNodeHasher, writeRandomModel, type RandomModelShape } from '@shoal/model/node'
@@ -33,7 +36,10 @@ const refText = 'folder, .gguf file, hub id (org/name[@revision][:FILE.gguf]) or
 export function addModelCommand(program: Command): void {
   const model = program.command('model').description('look into, fetch, check or make a model')
   addProfileOptions(
-    model.command('inspect').description('shape, files and packed sizes').argument('<REF>', refText),
+    model
+      .command('inspect')
+      .description('shape, parameters, files and sizes in every format, from config and headers alone')
+      .argument('<REF>', refText),
   ).action(inspect)
   addProfileOptions(
     model
@@ -83,7 +89,13 @@ function addProfileOptions(command: Command): Command {
 const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) =>
   weights === undefined && kv === undefined
     ? reference.defaultProfile
-    : parseProfile(weights ?? reference.defaultProfile.weights, kv)
+    : parseProfile(weights ?? formatProfile({ ...reference.defaultProfile, kv: 'f32' }), kv)
+
+/** What `inspect` gives the size of, besides the profile that is asked for. */
+const inspectedFormats = ['f32', 'int8:32', 'int8:128', 'int4:32', 'int4:128'] as const
+
+const packedBytesOf = (config: ModelConfig, profile: NumericProfile): number =>
+  unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
 
 async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal, logger }) => {
@@ -92,7 +104,7 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
       const { name, config, assets } = reference.source
       const profile = profileOf(reference, flags)
       const units = unitNames(config).map((unit) => ({ unit, bytes: unitBytes(config, profile, unit) }))
-      const packedBytes = units.reduce((sum, { bytes }) => sum + bytes, 0)
+      const packedBytes = packedBytesOf(config, profile)
       const files = [...assets].map(([file, content]) => ({ file, bytes: content.byteLength }))
       output.line(
         `${name}: ${config.family}, ${config.blockCount} blocks, hidden size ${config.hiddenSize}, ${config.headCount} heads (${config.keyValueHeadCount} for keys and values) of ${config.headSize}`,
@@ -100,11 +112,33 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
       output.line(
         `feed-forward ${config.feedForwardSize}, vocabulary ${config.vocabularySize}${config.tiedEmbeddings ? ' (tied)' : ''}, context ${config.contextLength}`,
       )
+      const parameters = packedTensors(config, parseProfile('f32')).reduce(
+        (sum, { bytes }) => sum + bytes / 4,
+        0,
+      )
+      const formats = Object.fromEntries(
+        inspectedFormats.map((weights) => [weights, packedBytesOf(config, parseProfile(weights))]),
+      )
+      output.line(`parameters ${(parameters / 1e6).toFixed(parameters < 1e8 ? 2 : 0)} million`)
       output.line(
         `packed as ${formatProfile(profile)}: ${formatBytes(packedBytes)}, a block ${formatBytes(unitBytes(config, profile, 'block-0'))}`,
       )
+      output.line(
+        `other formats: ${Object.entries(formats)
+          .map(([weights, bytes]) => `${weights} ${formatBytes(bytes)}`)
+          .join(', ')}`,
+      )
       output.line(`files beside the weights: ${files.map(({ file }) => file).join(', ') || 'none'}`)
-      output.result({ name, config, profile: formatProfile(profile), packedBytes, units, files })
+      output.result({
+        name,
+        config,
+        profile: formatProfile(profile),
+        parameters,
+        packedBytes,
+        formats,
+        units,
+        files,
+      })
     } finally {
       await reference.source.close()
     }

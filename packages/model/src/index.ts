@@ -30,7 +30,7 @@ export type {
   ExpertsSpec,
   FeedForwardSpec,
 } from './config/block-spec.ts'
-export type { BlockRange, ModelConfig, RopeConfig } from './config/model-config.ts'
+export type { BlockRange, ModelConfig, RopeConfig, YarnScaling } from './config/model-config.ts'
 export { decodeManifest } from './manifest/decode-manifest.ts'
 export { dequantiseRows } from './packing/dequantise.ts'
 export { ModelError, type ModelErrorCode } from './error.ts'

@@ -31,6 +31,28 @@ test('llama3 scaling leaves short waves, slows long ones and blends between', ()
   expect(inverseFrequencies(middle, 4)[1]).toBeCloseTo(((2 / 3) * frequency) / 8 + frequency / 3, 12)
 })
 
+test('yarn leaves pairs that turn often, slows those that do not by the factor, and scales both tables', () => {
+  const scaling = {
+    type: 'yarn',
+    factor: 4,
+    attentionFactor: 2,
+    betaFast: 4,
+    betaSlow: 1,
+    originalContextLength: 64,
+    truncate: true,
+  } as const
+  const rope = { theta: 10_000, scaling }
+  const own = inverseFrequencies(plain, 8)
+  // 64 positions turn pair 8·ln(64/8π)/(2·ln 10⁴) = 0.4 four times and pair 8·ln(64/2π)/(2·ln 10⁴) = 1.008 once.
+  expect([...inverseFrequencies(rope, 8)]).toEqual([
+    own[0],
+    own[1]! / 8 + own[1]! / 2,
+    own[2]! / 4,
+    own[3]! / 4,
+  ])
+  expect(ropeTables({ rope, headSize: 8 }, 1).cosines).toEqual(Float32Array.of(2, 2, 2, 2))
+})
+
 test('tables hold cosine and sine of position times frequency', () => {
   const { cosines, sines } = ropeTables({ rope: plain, headSize: 4 }, 3)
   expect([...cosines]).toEqual(

@@ -1,5 +1,5 @@
 import { ModelError } from '../error.ts'
-import { checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
+import { asObject, checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import { readRope } from './rope.ts'
 import { readTokenIds } from './token-ids.ts'
@@ -43,12 +43,7 @@ export function readDenseConfig(json: JsonObject, generation: JsonObject, choice
     keyValueHeadCount: keyValueHeadCount(json, headCount, choices),
     headSize: headSize(json, hiddenSize, headCount, choices),
     vocabularySize,
-    contextLength: checkInteger(
-      fieldOf(json, 'max_position_embeddings') ?? choices.contextLengthDefault,
-      'max_position_embeddings',
-      1,
-      limits.contextLengthMax,
-    ),
+    contextLength: contextLength(json, choices),
     normEpsilon: fieldOf(json, 'rms_norm_eps') ?? normEpsilonDefault,
     rope: readRope(json),
     slidingWindow: choices.slidingWindow,
@@ -65,6 +60,17 @@ export function readDenseConfig(json: JsonObject, generation: JsonObject, choice
       ),
     ],
   }
+}
+
+/** YaRN is often written into a config that still names the length before it. */
+function contextLength(json: JsonObject, { contextLengthDefault }: DenseChoices): number {
+  const what = 'max_position_embeddings'
+  const named = checkInteger(fieldOf(json, what) ?? contextLengthDefault, what, 1, limits.contextLengthMax)
+  const scaling = asObject(readRope(json), 'rope')['scaling'] ?? null
+  if (scaling === null) return named
+  const { type, factor, originalContextLength } = asObject(scaling, 'rope scaling')
+  if (type !== 'yarn') return named
+  return Math.max(named, Math.floor(Number(factor) * Number(originalContextLength)) || 0)
 }
 
 function keyValueHeadCount(

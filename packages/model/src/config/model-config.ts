@@ -1,7 +1,7 @@
 /** Rotary position embedding (Su et al., arXiv 2104.09864), with inverse frequencies as transformers computes them. */
 export interface RopeConfig {
   readonly theta: number
-  /** `llama3` scaling (Llama 3.1 and later), `linear`, a factor for each pair of a head (GGUF files), or none. */
+  /** `llama3` scaling (Llama 3.1 and later), `linear`, `yarn` (Peng et al., arXiv 2309.00071), a factor for each pair of a head (GGUF files), or none. */
   readonly scaling:
     | null
     | { readonly type: 'linear'; readonly factor: number }
@@ -12,7 +12,21 @@ export interface RopeConfig {
         readonly highFrequencyFactor: number
         readonly originalContextLength: number
       }
+    | YarnScaling
     | { readonly type: 'factors'; readonly factors: readonly number[] }
+}
+
+export interface YarnScaling {
+  readonly type: 'yarn'
+  readonly factor: number
+  /** Multiplies cosines and sines. */
+  readonly attentionFactor: number
+  /** Turns within the original context of the last pair that stays, and of the first that is slowed by the whole factor. */
+  readonly betaFast: number
+  readonly betaSlow: number
+  readonly originalContextLength: number
+  /** The bounds between these pairs are whole numbers. */
+  readonly truncate: boolean
 }
 
 /**

@@ -2,6 +2,7 @@ import { ModelError } from '../error.ts'
 import { asObject, checkInteger, checkNumber, fieldOf, show, type JsonObject } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import type { RopeConfig } from './model-config.ts'
+import { checkYarn, readYarn } from './yarn.ts'
 
 /**
  * Reads the rotary embedding of a config.json, not yet checked. transformers 4 writes `rope_theta` and `rope_scaling`,
@@ -28,7 +29,9 @@ export function readRope(json: JsonObject): unknown {
   if (type === 'default') return { theta, scaling: null }
   const factor = fieldOf(object, 'factor')
   if (type === 'linear') return { theta, scaling: { type, factor } }
-  if (type !== 'llama3') refuse(`rope type ${show(type)} is not supported; default, linear and llama3 are`)
+  if (type === 'yarn') return { theta, scaling: readYarn(json, object) }
+  if (type !== 'llama3')
+    refuse(`rope type ${show(type)} is not supported; default, linear, llama3 and yarn are`)
   const lowFrequencyFactor = fieldOf(object, 'low_freq_factor')
   const highFrequencyFactor = fieldOf(object, 'high_freq_factor')
   const originalContextLength = fieldOf(object, 'original_max_position_embeddings')
@@ -49,6 +52,7 @@ function checkScaling(object: JsonObject): RopeConfig['scaling'] {
     checkNumber(fieldOf(object, key), `rope scaling ${key}`, min, 1e6)
   const type = fieldOf(object, 'type')
   if (type === 'factors') return { type, factors: checkFactors(fieldOf(object, 'factors')) }
+  if (type === 'yarn') return checkYarn(object)
   const factor = number('factor', 1)
   if (type === 'linear') return { type, factor }
   if (type !== 'llama3') return refuse(`rope scaling ${show(type)} is not supported; linear and llama3 are`)

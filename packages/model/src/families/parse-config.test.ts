@@ -85,6 +85,25 @@ test.each<[string, object, object]>([
   ],
   ['llama without epsilon', { rms_norm_eps: null }, { normEpsilon: 1e-6 }],
   ['llama without context', { max_position_embeddings: undefined }, { contextLength: 2048 }],
+  [
+    'yarn, in a config that names the context before it',
+    { rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 512 } },
+    {
+      contextLength: 2048,
+      rope: {
+        theta: 10_000,
+        scaling: {
+          type: 'yarn',
+          factor: 4,
+          attentionFactor: 0.1 * Math.log(4) + 1,
+          betaFast: 32,
+          betaSlow: 1,
+          originalContextLength: 512,
+          truncate: true,
+        },
+      },
+    },
+  ],
   ['rope_scaling {}', { rope_scaling: {} }, { rope: { theta: 10_000, scaling: null } }],
   ['rope_scaling of nulls', { rope_scaling: { type: null } }, { rope: { theta: 10_000, scaling: null } }],
   ['rope_scaling null', { rope_scaling: null }, { rope: { theta: 10_000, scaling: null } }],
@@ -157,7 +176,7 @@ test.each<[string, object, RegExp]>([
   ['attention bias', { attention_bias: true }, /attention_bias is set/],
   ['feed-forward bias', { mlp_bias: true }, /mlp_bias is set/],
   ['qwen3 with bias', { model_type: 'qwen3', attention_bias: true }, /attention_bias is set/],
-  ['yarn', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, /rope type "yarn"/],
+  ['dynamic scaling', { rope_scaling: { rope_type: 'dynamic', factor: 4 } }, /rope type "dynamic"/],
   ['scaling without a type', { rope_scaling: { factor: 4 } }, /rope type missing/],
   [
     'rope per block',
@@ -218,6 +237,12 @@ test.each<[string, object, RegExp]>([
     { rope_scaling: { ...llama3Rope, low_freq_factor: 4, high_freq_factor: 1 } },
     /must exceed/,
   ],
+  [
+    'yarn upside down',
+    { rope_scaling: { type: 'yarn', factor: 4, beta_fast: 1, beta_slow: 1 } },
+    /beta_fast 1 must exceed/,
+  ],
+  ['yarn without a factor', { rope_scaling: { type: 'yarn' } }, /factor must be a number/],
   ['negative end token', { eos_token_id: -1 }, /special token id/],
   ['tie as text', { tie_word_embeddings: 'yes' }, /tiedEmbeddings/],
 ])('refused as broken: %s', (_, change, message) => {

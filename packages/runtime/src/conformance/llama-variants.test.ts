@@ -10,13 +10,14 @@ import { loadPipeline } from '../testing/pipeline.ts'
 const tolerance = 1e-4
 const golden = join(testDataFolder, '../golden')
 
-/** Ways to write a Llama's config, and fused matrices; each has two or three blocks. */
+/** Ways to write a Llama's config, fused matrices, and YaRN; each has two or three blocks. */
 const variants: readonly (readonly [string, readonly number[]])[] = [
   ['llama_headdim', [0, 1, 2]],
   ['llama_linear', [0, 1, 2]],
   ['llama_minimal', [0, 1, 2]],
   ['llama_v5form', [0, 1, 2]],
   ['phi3', [0, 1, 2, 3]],
+  ['qwen2_yarn', [0, 1, 2]],
 ]
 test.for(variants.flatMap(([name, cuts]) => Object.keys(devices).map((kind) => ({ name, cuts, kind }))))(
   '$name on $kind gives the logits and tokens of transformers, cut at every block',

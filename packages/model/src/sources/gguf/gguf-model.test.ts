@@ -83,7 +83,7 @@ test.each<[string, readonly (readonly [string, GgufTestValue])[], RegExp]>([
   ['a mixture of experts', [['llama.expert_count', 8]], /llama.expert_count is set/],
   ['heads that differ', [['llama.attention.head_count', [2, 1]]], /head_count differs from block to block/],
   ['a part of each head rotated', [['llama.rope.dimension_count', 4]], /rope.dimension_count 4 of 8/],
-  ['yarn', [['llama.rope.scaling.type', 'yarn']], /rope type "yarn" is not supported/],
+  ['long rope', [['llama.rope.scaling.type', 'longrope']], /rope type "longrope" is not supported/],
 ])('refused as unsupported: %s', async (_, change, message) => {
   await expect(open(change)).rejects.toThrow(
     expect.objectContaining({ code: 'unsupported-model', message: expect.stringMatching(message) }),
