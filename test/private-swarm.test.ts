@@ -112,10 +112,45 @@ describe('a private swarm', () => {
     },
   )
 
+  it('pairs a machine by a PIN, which wrong tries do not open', { timeout: 240_000 }, async () => {
+    const shown = (await ask('invite', '--pin')) as Invited & { door: string[] }
+    expect(shown).toMatchObject({ role: 'node', link: `shoal://join/${shown.code}` })
+    const door = ['--join', shown.door[0] ?? '']
+    const wrong = shown.code === '000000' ? '000001' : '000000'
+    const refused = await world.run(['status', wrong, ...door, '--json', '--data', world.folder('guesser')])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('the PIN is wrong')])
+    const near = world.folder('near')
+    const joined = await world.run(['status', shown.code, ...door, '--json', '--data', near])
+    expect(joined.code, joined.stderr).toBe(0)
+    expect((joined.json() as SwarmStatus).manifest).toBe(nodes.a.ready.manifest)
+    const { invites } = (await ask('invite', 'list')) as { invites: { id: string; pin: boolean }[] }
+    expect(invites.find(({ id }) => id === shown.id)).toMatchObject({
+      pin: true,
+      state: 'spent',
+      refused: [expect.objectContaining({ peer: expect.stringContaining('12D3KooW') as string })],
+    })
+  })
+
+  it(
+    'replaces its secret: a member that was away comes back, and needs no code',
+    { timeout: 240_000 },
+    async () => {
+      await nodes.c.stop()
+      expect(((await ask('lock')) as { secrets: (string | null)[] }).secrets).toEqual([
+        null,
+        expect.stringMatching(/^\d{4}-/),
+      ])
+      await ask('grants', 'name', 'home')
+      nodes.c = await world.up(['--threads', '1', '--blocks', '3:6', '--data', folders.c])
+      await nodes.a.until(({ event, peer }) => event === 'peer-joined' && peer === nodes.c.ready.peerId)
+    },
+  )
+
   it('shows who may what, and a member that returns needs no code', { timeout: 240_000 }, async () => {
     await nodes.c.stop()
     nodes.c = await world.up(['--threads', '1', '--blocks', '3:6', '--data', folders.c])
     const status = (await ask('status')) as SwarmStatus
+    expect(status.name).toBe('home')
     expect(status.peers.find(({ peer }) => peer === nodes.a.ready.peerId)?.role).toBe('admin')
     const { grants } = (await ask('grants')) as { grants: object[] }
     expect(grants).toContainEqual(

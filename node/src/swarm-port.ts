@@ -9,6 +9,7 @@ export type {
   NodeOptions,
   Reference,
   ServingPeer,
+  ShownPin,
 } from '@shoal/swarm/node'
 
 /** Loads the swarm at first use, so that `--help` and wrong options need neither libp2p nor onnxruntime. */

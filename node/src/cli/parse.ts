@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { messageOf } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
 import { plainName } from '../api/access.ts'
-import { isInviteCode, limits as trustLimits } from '@shoal/trust'
+import { isInviteCode, limits as trustLimits, readPin } from '@shoal/trust'
 
 /** Collects the values of a repeatable option. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
@@ -10,9 +10,9 @@ export const collect = (value: string, before: readonly string[] = []): string[]
 /** A peer id: base58 of a hashed key (46 letters) or of an ed25519 key (52). */
 const peerId = /^[1-9A-HJ-NP-Za-km-z]{46,52}$/
 
-/** `--join`: an address, or an invite. */
+/** `--join`: an address, an invite, or a PIN. */
 export function parseJoin(value: string, before: readonly string[] = []): string[] {
-  return isInviteCode(value) ? collect(value, before) : parseAddress(value, before)
+  return isInviteCode(value) || readPin(value) !== null ? collect(value, before) : parseAddress(value, before)
 }
 
 /** `--listen` and others: catches a bare IP address and an address that was copied in part. */

@@ -80,7 +80,7 @@ export function swarmPicture(status: SwarmStatus): string[] {
       : [colours.red(`  ${shortPeer(peer)} says: ${printable(problem)}`)],
   )
   return [
-    `${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
+    `${status.name === undefined ? '' : `${printable(status.name)} · `}${colours.bold(status.model)} ${status.profile} · ${status.blockCount} blocks · manifest ${status.manifest.slice(0, 12)}`,
     ...byBlocks(status.peers).map((peer) => peerLine(peer, status.blockCount, status.peers)),
     `  ${'all'.padEnd(8)}  ${(missing.length === 0 ? colours.green : colours.red)(bar)}  ${coverage}`,
     ...copiesText(status),

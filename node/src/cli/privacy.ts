@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { dataDirectory } from '@shoal/host/node'
-import { isInviteCode } from '@shoal/trust'
+import { isInviteCode, readPin } from '@shoal/trust'
 import { UsageError } from './usage-error.ts'
 
 export interface PrivacyFlags {
@@ -48,14 +48,19 @@ export function foundsPrivateSwarm(flags: NewSwarmFlags): boolean {
 
 const isFar = (address: string): boolean => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address)
 
+/** Whether a word lets this machine into a private swarm: the code or link of an invite, or a PIN. */
+export const isInvite = (word: string): boolean => isInviteCode(word) || readPin(word) !== null
+
 /** The flags of a command with the invite that was given as a word. @throws {UsageError} for a word that is none */
 export function withInvite<Flags extends { readonly join?: string[] }>(
   code: string | undefined,
   flags: Flags,
 ): Flags {
   if (code === undefined) return flags
-  if (!isInviteCode(code))
-    throw new UsageError(`'${code}' is no invite: it begins with shoal1, and shoal invite prints it`)
+  if (!isInvite(code))
+    throw new UsageError(
+      `'${code}' is no invite: a code begins with shoal1 and a PIN has six digits; shoal invite prints them`,
+    )
   return { ...flags, join: [...(flags.join ?? []), code] }
 }
 

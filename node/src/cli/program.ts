@@ -8,6 +8,7 @@ import { addDoctorCommand } from '../commands/doctor.ts'
 import { addGenerateCommand } from '../commands/generate.ts'
 import { addGrantsCommand } from '../commands/grants.ts'
 import { addInviteCommand } from '../commands/invite.ts'
+import { addLockCommand } from '../commands/lock.ts'
 import { addModelCommand } from '../commands/model.ts'
 import { addPlanCommand } from '../commands/plan.ts'
 import { addRankCommand } from '../commands/rank.ts'
@@ -30,8 +31,9 @@ const commands = [
   addServeCommand,
   addStatusCommand,
   addInviteCommand,
-  addAuditCommand,
   addGrantsCommand,
+  addLockCommand,
+  addAuditCommand,
   addPlanCommand,
   addSimCommand,
   addSwarmCommand,

@@ -28,7 +28,7 @@ export function addChatCommand(program: Command): void {
   const command = program
     .command('chat')
     .description('a chat in the terminal')
-    .argument('[CODE]', 'an invite to a private swarm; needed once')
+    .argument('[CODE]', 'an invite to a private swarm, a code or a PIN; needed once')
   addModelOptions(command)
   addJoinOption(command)
   addSamplingOptions(command)

@@ -16,7 +16,7 @@ import type { CommonFlags, JoinFlags, ModelFlags, PlacementFlags, SamplingFlags 
 import { parseTokenIds } from '../cli/parse.ts'
 import { routeText } from '../cli/picture.ts'
 import { createProgressBar } from '../cli/progress.ts'
-import { withMembership } from '../cli/privacy.ts'
+import { isInvite, withMembership } from '../cli/privacy.ts'
 import { samplingFrom } from '../cli/sampling.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm } from '../swarm-port.ts'
@@ -32,7 +32,7 @@ export function addGenerateCommand(program: Command): void {
   const command = program
     .command('generate')
     .description('one answer, streamed')
-    .argument('[CODE]', 'an invite to a private swarm; needed once')
+    .argument('[CODE]', 'an invite to a private swarm, a code or a PIN; needed once')
     .argument('[PROMPT]', 'what to answer; rendered as one message of a chat unless --raw')
   addModelOptions(command)
   addJoinOption(command)
@@ -59,7 +59,10 @@ async function generate(
   second: string | undefined,
   given: GenerateFlags,
 ): Promise<void> {
-  const code = first !== undefined && isInviteCode(first) ? first : undefined
+  // Six digits alone are a prompt; with a prompt beside them they are a PIN.
+  const prompted = second !== undefined || given.promptIds !== undefined
+  const invited = first !== undefined && (prompted ? isInvite(first) : isInviteCode(first))
+  const code = invited ? first : undefined
   const prompt = code === undefined ? first : second
   if (code === undefined && second !== undefined)
     throw new UsageError('give one PROMPT, in quotes where it has spaces')

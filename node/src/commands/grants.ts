@@ -15,6 +15,12 @@ export function addGrantsCommand(program: Command): void {
   ])
   addCommonOptions(
     command
+      .command('name')
+      .description('what people call the swarm; shown at every member')
+      .argument('<NAME>', 'at most 64 characters'),
+  ).action((name: string, _flags: CommonFlags, child: Command) => rename(name, child.optsWithGlobals()))
+  addCommonOptions(
+    command
       .command('revoke')
       .description(
         'put a peer out, with all that it has let in: its connections end within seconds at every member',
@@ -38,6 +44,14 @@ async function list(flags: CommonFlags): Promise<void> {
         `${peer}  ${role.padEnd(6)}  until ${until}${self ? '  this node' : connected ? '  connected' : ''}`,
       )
     output.result({ grants })
+  })
+}
+
+async function rename(name: string, flags: CommonFlags): Promise<void> {
+  await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, dataFolder, signal }) => {
+    const result = await askNode(dataFolder, { act: 'name', name }, signal)
+    output.line(`The swarm is called ${name}.`)
+    output.result(result)
   })
 }
 

@@ -1,17 +1,21 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { roles, type Role } from '@shoal/trust'
+import { limits as trustLimits, roles, type Role } from '@shoal/trust'
 import { renderUnicodeCompact } from 'uqr'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
 import { parseDuration, parseWhole } from '../cli/parse.ts'
+import { UsageError } from '../cli/usage-error.ts'
 import { askNode } from '../control/ask-node.ts'
-import type { InviteReport, NewInvite } from '../swarm-port.ts'
+import type { InviteReport, NewInvite, ShownPin } from '../swarm-port.ts'
 
 interface InviteFlags extends CommonFlags {
   readonly role: Role
   readonly uses: number
-  readonly expires: number
+  readonly expires?: number
+  readonly pin?: boolean
 }
+
+const defaultSeconds = 7 * 86_400
 
 export function addInviteCommand(program: Command): void {
   const command = program
@@ -20,16 +24,28 @@ export function addInviteCommand(program: Command): void {
       'let another machine into the private swarm of the node that runs here: a code, a link and a QR code',
     )
     .addOption(
-      new Option('--role <ROLE>', 'node = serves blocks and may invite clients; client = only asks the swarm')
-        .choices(roles.filter((role) => role !== 'admin'))
+      new Option(
+        '--role <ROLE>',
+        'node = serves blocks and may invite clients; client = only asks the swarm; admin = also invites nodes and puts members out (made where root.key is)',
+      )
+        .choices([...roles])
         .default('node'),
     )
     .option('--uses <N>', 'how many machines it admits', parseWhole(1, 1000), 1)
-    .option('--expires <TIME>', 'for how long it is valid, such as 30m, 12h or 7d', parseDuration, 7 * 86_400)
+    .option(
+      '--expires <TIME>',
+      'for how long it is valid, such as 30m, 12h or 7d (default: 7d, a PIN 5m)',
+      parseDuration,
+    )
+    .option(
+      '--pin',
+      'show six digits with which one machine of the local network joins (shoal up PIN); three wrong ones end them',
+    )
   addCommonOptions(command).action(invite)
   addExamples(command, [
     'shoal invite                       # for one machine that serves; it runs shoal up CODE',
     'shoal invite --role client --uses 5 --expires 1d',
+    'shoal invite --pin                 # for a machine beside this one; it runs shoal up 482913',
     'shoal invite list                  # who used which invite, and when',
     'shoal invite revoke 1f9c03aa',
   ])
@@ -59,7 +75,8 @@ const withNode = (
   )
 
 async function invite(flags: InviteFlags): Promise<void> {
-  const { role, uses, expires: seconds } = flags
+  if (flags.pin === true) return await showPin(flags)
+  const { role, uses, expires: seconds = defaultSeconds } = flags
   await withNode(flags, async ({ output }, ask) => {
     const made = (await ask({ act: 'invite', role, uses, seconds })) as NewInvite
     const machines = uses === 1 ? 'one machine' : `${uses} machines`
@@ -74,17 +91,38 @@ async function invite(flags: InviteFlags): Promise<void> {
   })
 }
 
+async function showPin({
+  role,
+  uses,
+  expires = trustLimits.pinSeconds,
+  ...flags
+}: InviteFlags): Promise<void> {
+  if (uses !== 1) throw new UsageError('a PIN admits one machine: leave out --uses')
+  await withNode(flags, async ({ output }, ask) => {
+    const made = (await ask({ act: 'show-pin', role, seconds: expires })) as ShownPin
+    const pin = `${made.code.slice(0, 3)} ${made.code.slice(3)}`
+    output.line(`\n  ${pin}\n`)
+    output.line(`A PIN for one machine of this network as ${role}, until ${made.expires}. There:\n`)
+    output.line(`  npx shoal ${role === 'client' ? 'chat' : 'up'} ${made.code}\n`)
+    output.line(
+      `Where machines do not hear each other by mDNS, add ${made.door.map((address) => `--join ${address}`).join(' or ')}`,
+    )
+    output.line(`Three wrong PINs end it; shoal invite list shows who used it.`)
+    output.result(made)
+  })
+}
+
 async function list(flags: CommonFlags): Promise<void> {
   await withNode(flags, async ({ output }, ask) => {
     const result = (await ask({ act: 'invites' })) as { readonly invites: readonly InviteReport[] }
     if (result.invites.length === 0) output.line('No invites yet: make one with shoal invite')
     for (const each of result.invites) {
       output.line(
-        `${each.id}  ${each.role}  ${each.state}  ${each.used.length} of ${each.uses} used  until ${each.expires}`,
+        `${each.id}  ${each.role}  ${each.pin ? 'PIN  ' : ''}${each.state}  ${each.used.length} of ${each.uses} used  until ${each.expires}`,
       )
       for (const { peer, at } of each.used) output.line(`          used by ${peer} at ${at}`)
       for (const { peer, at } of each.refused)
-        output.line(`          REFUSED: ${peer} came too late, at ${at}`)
+        output.line(`          REFUSED: ${peer} ${each.pin ? 'gave a wrong PIN' : 'came too late'}, at ${at}`)
     }
     output.result(result)
   })

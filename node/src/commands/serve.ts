@@ -28,7 +28,7 @@ export function addServeCommand(program: Command): void {
   const command = program
     .command('serve')
     .description('an OpenAI-compatible API without serving blocks')
-    .argument('[CODE]', 'an invite to a private swarm; needed once')
+    .argument('[CODE]', 'an invite to a private swarm, a code or a PIN; needed once')
   addModelOptions(command)
   addJoinOption(command)
   addApiOptions(command)

@@ -26,7 +26,7 @@ export function addStatusCommand(program: Command): void {
   const command = program
     .command('status')
     .description('who is here, who holds which blocks, who may do what, and whether all peers agree')
-    .argument('[CODE]', 'an invite to a private swarm; needed once')
+    .argument('[CODE]', 'an invite to a private swarm, a code or a PIN; needed once')
   addJoinOption(command)
   addCommonOptions(command.option('--model <REF>', 'with --join: show only the swarm of this model')).action(
     status,

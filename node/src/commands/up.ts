@@ -70,7 +70,10 @@ export function addUpCommand(program: Command): void {
   const command = program
     .command('up')
     .description('run a node: serve blocks of a model until interrupted, then drain and leave')
-  command.argument('[CODE]', 'an invite to a private swarm, as shoal invite prints it; needed once')
+  command.argument(
+    '[CODE]',
+    'an invite to a private swarm: a code or a PIN, as shoal invite prints it; needed once',
+  )
   addModelOptions(command)
   addJoinOption(command)
   addPrivacyOptions(command)
@@ -127,6 +130,7 @@ export function addUpCommand(program: Command): void {
     'shoal up --model demo --lan                            # create a swarm',
     'shoal up --model demo --private --listen /ip4/0.0.0.0/tcp/4001   # one that needs an invite',
     'shoal up shoal1q9…                                     # join it: shoal invite prints the code',
+    'shoal up 482913                                        # the same with the PIN that shoal invite --pin shows nearby',
     'shoal up --join /ip4/192.168.1.5/tcp/4001/p2p/12D3…    # serve a share of it from another machine',
     'shoal up --model ./Llama-3.2-1B --weights int4 --memory 4GiB --api 127.0.0.1:8090',
   ])

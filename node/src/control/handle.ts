@@ -16,10 +16,21 @@ export function controlOf(node: Pick<ServingPeer, 'privateSwarm'>): ControlHandl
     switch (act) {
       case 'invite':
         return swarm().invite(wishOf(rest))
+      case 'show-pin': {
+        const { role, seconds } = wishOf({ ...rest, uses: 1 })
+        return swarm().showPin(role, seconds)
+      }
       case 'invites':
         return { invites: swarm().invites() }
       case 'revoke-invite':
         return swarm().revokeInvite(textOf(rest, 'id'))
+      case 'lock':
+        return swarm().replaceSecret()
+      case 'name': {
+        const name = textOf(rest, 'name')
+        await swarm().rename(name)
+        return { name }
+      }
       case 'grants':
         return { grants: swarm().grants() }
       case 'revoke': {

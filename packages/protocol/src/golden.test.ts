@@ -140,6 +140,7 @@ describe('the bytes of version 3', () => {
       group: '/shoal/group/3',
       audit: '/shoal/audit/3',
       charter: '/shoal/charter/3',
+      pair: '/shoal/pair/3',
       direct: '/shoal/direct/3',
     })
   })

@@ -10,5 +10,7 @@ export const protocols = {
   group: `/shoal/group/${protocolVersion}`,
   audit: `/shoal/audit/${protocolVersion}`,
   charter: `/shoal/charter/${protocolVersion}`,
+  /** At a door of its own, beside the swarm: pairing by PIN. */
+  pair: `/shoal/pair/${protocolVersion}`,
   direct: `/shoal/direct/${protocolVersion}`,
 } as const

@@ -6,6 +6,15 @@ export const swarmLimits = {
   admittedPeers: 4096,
   /** How often the addresses of members are written down: members come and go within minutes. */
   rememberTurnMs: 60_000,
+  /** One run of a pairing: four frames in the local network, and some 30 ms of computing on each side. */
+  pairingTimeoutMs: 10_000,
+  /** Runs at one door at once, and the time between two that begin: they use at most a tenth of a core. */
+  pairingsAtOnce: 4,
+  pairingPauseMs: 250,
+  /** A newcomer looks for a door for so long: mDNS asks every two seconds, and the other machine may just begin to show its PIN. */
+  pairingSearchMs: 60_000,
+  pairingAgainMs: 1_000,
+  pairingMdnsIntervalMs: 2_000,
   /**
    * Time for one call of a model's template or tokenizer. A full context of 131,072 tokens takes about a second, and several
    * on a busy machine.

@@ -13,7 +13,13 @@ export { connectClient, type ClientOptions, type ClientPeer } from './peer/conne
 export { startBootstrap, type BootstrapOptions, type BootstrapPeer } from './peer/start-bootstrap.ts'
 export { startRank, type RankOptions, type RankPeer } from './peer/start-rank.ts'
 export { startNode, type NodeOptions, type ServingPeer } from './peer/start-node.ts'
-export type { GrantReport, InviteReport, NewInvite, PrivateSwarm } from './admission/private-swarm.ts'
+export type {
+  GrantReport,
+  InviteReport,
+  NewInvite,
+  PrivateSwarm,
+  ShownPin,
+} from './admission/private-swarm.ts'
 export { computeProviders, type ComputeProvider } from '@shoal/runtime'
 export type { BlockSpeed } from './measuring/calibration/calibrate.ts'
 export { openReference, type Reference } from './weights/reference.ts'

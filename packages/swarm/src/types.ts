@@ -121,6 +121,8 @@ export interface SwarmStatus {
   readonly blockCount: number
   /** Whether only invited peers may join; absent where that is not known. */
   readonly private?: boolean
+  /** What the admins of a private swarm call it. */
+  readonly name?: string
   readonly peers: readonly PeerStatus[]
   /** Live holders of each block. */
   readonly coverage: readonly number[]

@@ -51,10 +51,14 @@ export function encodeAdmit({ swarm, wants, chain }: Omit<Admit, 'type'>): Uint8
 }
 
 export function encodeWelcome({ swarm, chain, gift }: Omit<Welcome, 'type'>): Uint8Array {
-  const given =
-    gift === null ? null : [gift.chain, gift.secrets.map(({ secret, until }) => [secret, until ?? 0])]
-  return encode([kinds.welcome, swarm, chain, given])
+  return encode([kinds.welcome, swarm, chain, gift === null ? null : giftItems(gift)])
 }
+
+/** A gift as items of a CBOR list. */
+export const giftItems = ({ chain, secrets }: Gift): readonly unknown[] => [
+  chain,
+  secrets.map(({ secret, until }) => [secret, until ?? 0]),
+]
 
 export const encodeRefused = (code: RefusalCode): Uint8Array => encode([kinds.refused, code])
 
@@ -85,7 +89,8 @@ export function decodeAnswer(bytes: Uint8Array): Answer {
   }
 }
 
-function readGift(value: unknown): Gift {
+/** @throws {ShoalError} `bad-frame` */
+export function readGift(value: unknown): Gift {
   const items = new Items('gift', value, 2)
   return {
     chain: items.list(0, limits.maxChain, readGrantBytes),

@@ -26,7 +26,16 @@ export {
 } from './admit.ts'
 export { fromHex, sameBytes, swarmIdOf, toHex } from './bytes.ts'
 export { judgeChain, type ChainRules, type Standing } from './chain.ts'
-export { actIdOf, decodeActs, encodeActs, isAct, readAct, revokedBy, signAct, type Act } from './charter.ts'
+export { actIdOf, isAct, knownAct, signAct, subjectOf, type KnownAct, type Provision } from './charter/act.ts'
+export {
+  acceptedSecrets,
+  charterOf,
+  decodeActs,
+  encodeActs,
+  keptActs,
+  nextGeneration,
+  type Charter,
+} from './charter/charter.ts'
 export { inviteDoor, swarmDoor, type Door } from './door.ts'
 export { readGrant, signGrant, type Grant, type Sign, type Verify } from './grant.ts'
 export { decodeInvite, encodeInvite, isInviteCode, linkStart, type InviteCode } from './invite.ts'
@@ -36,11 +45,26 @@ export {
   inviteState,
   revokeInvite,
   useInvite,
+  wrongPin,
   type Invite,
   type InviteState,
   type InviteUse,
   type InviteWish,
 } from './invite-book.ts'
 export { limits } from './limits.ts'
+export {
+  decodeBegin,
+  decodeOffer,
+  decodePairingWelcome,
+  decodeProof,
+  encodeBegin,
+  encodeOffer,
+  encodePairingRefused,
+  encodePairingWelcome,
+  encodeProof,
+  type PairingWelcome,
+} from './pairing/frames.ts'
+export { MemberPairing, NewcomerPairing, type PairingEnds } from './pairing/pairing.ts'
+export { drawPin, pinLink, readPin } from './pairing/pin.ts'
 export { Refusal, refusalCodes, refusalSentences, type RefusalCode } from './refusal.ts'
 export { includesRole, isRole, maySign, roles, type Role } from './roles.ts'

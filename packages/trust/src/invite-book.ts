@@ -10,6 +10,8 @@ export interface Invite {
   readonly id: string
   /** In hexadecimal. */
   readonly key: string
+  /** Redeemed by pairing with a PIN, which is kept nowhere: its key opens no door. */
+  readonly pin: boolean
   readonly role: Role
   readonly uses: number
   /** Seconds since 1970. */
@@ -40,6 +42,7 @@ export function inviteState({ revoked, used, uses, expires }: Invite, nowSeconds
 }
 
 export interface InviteWish {
+  readonly pin?: boolean
   readonly role: Role
   readonly uses: number
   readonly seconds: number
@@ -49,7 +52,7 @@ export interface InviteWish {
 export function addInvite(
   book: readonly Invite[],
   key: Uint8Array,
-  { role, uses, seconds }: InviteWish,
+  { pin = false, role, uses, seconds }: InviteWish,
   nowSeconds: number,
 ): { readonly book: readonly Invite[]; readonly invite: Invite } {
   if (uses < 1 || uses > limits.maxInviteUses || seconds < 1 || seconds > limits.maxInviteSeconds)
@@ -66,6 +69,7 @@ export function addInvite(
   const invite: Invite = {
     id: inviteIdOf(key),
     key: toHex(key),
+    pin,
     role,
     uses,
     created: nowSeconds,
@@ -94,9 +98,19 @@ export function useInvite(
   const use = { peer, at: nowSeconds }
   if (state === 'open') return { invite: { ...invite, used: [...invite.used, use] }, refusal: null }
   const told = invite.refused.some((each) => each.peer === peer)
-  const refused =
-    told || invite.refused.length >= limits.maxInviteAttempts ? invite.refused : [...invite.refused, use]
-  return { invite: { ...invite, refused }, refusal: state }
+  return { invite: told ? invite : refuseUse(invite, peer, nowSeconds), refusal: state }
+}
+
+/** Remembers an attempt that was refused. */
+export function refuseUse(invite: Invite, peer: string, nowSeconds: number): Invite {
+  if (invite.refused.length >= limits.maxInviteAttempts) return invite
+  return { ...invite, refused: [...invite.refused, { peer, at: nowSeconds }] }
+}
+
+/** A PIN after a wrong try: the third one ends it. */
+export function wrongPin(invite: Invite, peer: string, nowSeconds: number): Invite {
+  const refused = refuseUse(invite, peer, nowSeconds)
+  return refused.refused.length >= limits.maxWrongPins ? revokeInvite(refused, nowSeconds) : refused
 }
 
 export function revokeInvite(invite: Invite, nowSeconds: number): Invite {

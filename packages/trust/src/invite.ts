@@ -26,7 +26,8 @@ export const linkStart = 'shoal://join/'
 /** Whether a word of a command line is an invite, as a code or as a link. */
 export const isInviteCode = (text: string): boolean => stripLink(text).toLowerCase().startsWith(`${prefix}1`)
 
-const stripLink = (text: string): string =>
+/** The code in a link, or the text itself. */
+export const stripLink = (text: string): string =>
   text.trim().toLowerCase().startsWith(linkStart) ? text.trim().slice(linkStart.length) : text.trim()
 
 /**

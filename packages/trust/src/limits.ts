@@ -10,14 +10,20 @@ export const limits = {
   clockErrorSeconds: 24 * 3600,
   /** A grant's usual term. Whoever is parted from all admins for so long has to be invited again. */
   grantSeconds: 30 * 24 * 3600,
-  /** One act of an admin: a grant, a key and a signature are 288 bytes. */
-  maxActBytes: 384,
-  /** Acts of a swarm: each puts one peer out for ever, and all of them are 288 KiB. */
+  /** An admin's term: as long as a machine is kept. Renewed where the root key is. */
+  adminSeconds: 365 * 24 * 3600,
+  /** One act of an admin: a grant, a key and a signature are 295 bytes; a name may have 192. */
+  maxActBytes: 512,
+  /** Acts of a swarm, most of which put one peer out for ever: 295 KiB of those, and 512 KiB at most. */
   maxActs: 1024,
-  /** Secrets that a swarm accepts at once: the present one and the one before. */
-  maxSecrets: 2,
-  /** The secret before the present one is accepted for so long: every member has started anew or met another by then. */
-  formerSecretSeconds: 7 * 24 * 3600,
+  /** What people call a swarm: one line of a terminal. */
+  maxNameCharacters: 64,
+  /** An edit has one more than the edits that its author knew. */
+  maxGeneration: 0xffff_ffff,
+  /** Secrets that a swarm accepts at once: the present one and three before it. Each is a way to encrypt a connection. */
+  maxSecrets: 4,
+  /** A secret that was replaced is accepted as long as a grant lasts: whoever was away may come back with its grant. */
+  formerSecretSeconds: 30 * 24 * 3600,
   /** Bytes of a swarm's secret and of an invite's key: 128 bits cannot be guessed. */
   secretBytes: 16,
   swarmIdBytes: 16,
@@ -38,6 +44,21 @@ export const limits = {
   maxInviteAttempts: 16,
   /** Longest term of an invite. */
   maxInviteSeconds: 365 * 24 * 3600,
+  /** Wrong PINs that end a PIN: a guesser has three chances in a million, and a person may mistype twice. */
+  maxWrongPins: 3,
+  /** Usual term of a PIN, and the longest: both machines are in sight of each other. */
+  pinSeconds: 5 * 60,
+  maxPinSeconds: 15 * 60,
+  /** Bytes of a nonce in a pairing. */
+  nonceBytes: 16,
+  /** A point of ristretto255, and a tag of HMAC-SHA-512. */
+  pointBytes: 32,
+  tagBytes: 64,
+  /** Addresses of the member that answers, told to the newcomer, and the longest of them. */
+  maxPairingAddresses: 8,
+  maxAddressCharacters: 256,
+  /** One frame of a pairing: a gift with the grants of its giver, a tag, and addresses. */
+  maxPairingFrameBytes: 6144,
   /** Grants have whole seconds since 1970 in 32 bits, as the code of an invite has. */
   maxSeconds: 0xffff_ffff,
 } as const

@@ -34,6 +34,13 @@ export class Items {
     return value
   }
 
+  text(index: number, most: number): string {
+    const value = this.#items[index]
+    if (typeof value !== 'string' || value.length > most)
+      throw badFrame(`${this.#name}[${index}] must be text of at most ${most} characters`)
+    return value
+  }
+
   integer(index: number, least: number, most: number): number {
     const value = this.#items[index]
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most)

@@ -19,7 +19,12 @@ interface Inbound {
  */
 export class ConnectionGate {
   readonly #inbound = new Map<MultiaddrConnection, Inbound>()
+  readonly #nearOnly: boolean
   #isKnown: (peer: string) => boolean = () => false
+
+  constructor({ nearOnly = false }: { readonly nearOnly?: boolean } = {}) {
+    this.#nearOnly = nearOnly
+  }
 
   /** Which peers are no strangers. */
   prefer(isKnown: (peer: string) => boolean): void {
@@ -36,6 +41,7 @@ export class ConnectionGate {
   #denies(connection: MultiaddrConnection): boolean {
     const address = ipOf(connection.remoteAddr) ?? ''
     const near = address !== '' && isNear(address)
+    if (this.#nearOnly && !near) return true
     const network = networkOf(address)
     const ofNetwork = [...this.#inbound].filter(([, inbound]) => inbound.network === network)
     const most = near ? limits.connectionsPerNearNetwork : limits.connectionsPerNetwork

@@ -9,7 +9,7 @@ import { createShelf } from '../directory/shelf.ts'
 import type { Channel } from '../transport.ts'
 import { ipOf, parseAddress } from './address-book.ts'
 import { ConnectionGate } from './connection-gate.ts'
-import { joinDirectory } from './dht/join-directory.ts'
+import { joinDirectory, type JoinedDirectory } from './dht/join-directory.ts'
 import { DialPolicy } from './dial-policy.ts'
 import { listenFailure } from './failures.ts'
 import { peerIdOfKey, readPeerKey } from './keys.ts'
@@ -39,6 +39,11 @@ export interface Libp2pTransportOptions {
   readonly directory?: DirectoryOptions
   /** Who may connect, and as what. Default: everybody, as a node. */
   readonly admission?: Admission
+  /**
+   * A door for strangers of the local network: serves the protocols that are handled and nothing else, neither identify nor
+   * ping, and only to near addresses. Default: false.
+   */
+  readonly bare?: boolean
   /** False leaves libp2p unmodified, for measurements. Default: true. */
   readonly speedUps?: boolean
 }
@@ -51,7 +56,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const privateKey = readPeerKey(options.privateKey)
   const { clock, logger, listen = ['/ip4/127.0.0.1/tcp/0'] } = options
   const report = createSpeedUpReport(logger)
-  const gate = new ConnectionGate()
+  const gate = new ConnectionGate({ nearOnly: options.bare ?? false })
   const heard = new Set<HeardListener>()
   const admission = options.admission ?? null
   const standings = new Standings(admission !== null)
@@ -79,7 +84,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
         fast: options.speedUps ?? true,
       }),
       peerDiscovery: options.mdns === undefined ? [] : [hearingMdns(options.mdns, heard)],
-      services: { ...ownServices, ...(joined === null ? {} : { dht: joined.service }) },
+      services: servicesOf(options.bare ?? false, joined),
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
       connectionGater: {
@@ -115,6 +120,12 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     directory: joined?.directoryOf(node, logger) ?? null,
     onHeard: (listener) => void heard.add(listener),
   })
+}
+
+/** A bare node has no service at all, and nothing here uses one of it. */
+function servicesOf(bare: boolean, joined: JoinedDirectory | null): typeof ownServices {
+  if (bare) return {} as typeof ownServices
+  return { ...ownServices, ...(joined === null ? {} : { dht: joined.service }) }
 }
 
 /** Null when all channels are streams, as at a peer with `announce`, which must be reached through those addresses only. */

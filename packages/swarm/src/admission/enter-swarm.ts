@@ -7,24 +7,30 @@ import {
   includesRole,
   isInviteCode,
   limits,
+  readPin,
   sameBytes,
   signGrant,
   type InviteCode,
 } from '@shoal/trust'
-import { CharterKeeper } from './charter-keeper.ts'
-import { foundSwarm } from './found-swarm.ts'
+import { rootKeyIn } from './files/root-key.ts'
+import { CharterKeeper } from './charter/charter-keeper.ts'
+import { foundSwarm } from './files/found-swarm.ts'
+import type { FoundDoors } from './pairing/found-doors.ts'
+import { pairByPin, type PinWish } from './pairing/knock.ts'
+import { openNewcomer } from './pairing/open-door.ts'
 import { IssuedInvites } from './issued-invites.ts'
 import { SwarmAdmission } from './swarm-admission.ts'
-import { createSwarmFiles, type SwarmFiles } from './swarm-files.ts'
-import type { OwnKey, SwarmPass } from './swarm-pass.ts'
+import { createSwarmFiles, type SwarmFiles } from './files/swarm-files.ts'
+import type { OwnKey, SwarmPass } from './files/swarm-pass.ts'
 
 export interface EntryOptions {
   readonly role: 'node' | 'client'
   readonly dataFolder: string
-  /** Addresses of members, and invites. */
+  /** Addresses of members, and an invite or a PIN; with a PIN, the address of the door. */
   readonly join: readonly string[]
   /** Found a private swarm where the folder belongs to none. */
   readonly founds: boolean
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How a peer comes into its swarm. */
@@ -42,7 +48,7 @@ export interface Entry {
 }
 
 /**
- * Prepares the way into a swarm: by the pass in the data folder, by an invite, or by founding a private swarm. Without any
+ * Prepares the way into a swarm: by the pass in the data folder, by an invite, by a PIN, or by founding a private swarm. Without any
  * of these the swarm is open.
  */
 export async function enterSwarm(dependencies: SystemDependencies, options: EntryOptions): Promise<Entry> {
@@ -50,10 +56,14 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
   const { clock, logger } = dependencies
   const nowSeconds = Math.floor(clock.wallMs() / 1000)
   const files = createSwarmFiles(dataFolder)
-  const invite = inviteIn(options.join)
+  const { invite, pin, addresses } = readJoin(options.join)
   const kept = passFor(files.pass(), invite)
-  const addresses = options.join.filter((each) => !isInviteCode(each))
-  const isPrivate = kept !== null || invite !== null || founds
+  if (kept !== null && pin !== null)
+    throw new ShoalError(
+      'bad-request',
+      'this data directory belongs to a member of a private swarm already: leave the PIN out, or give another --data DIR',
+    )
+  const isPrivate = kept !== null || invite !== null || pin !== null || founds
   const keeps = role === 'node' || isPrivate
   const privateKey = keeps
     ? await loadOrCreateKey(join(dataFolder, 'peer.key'), createPeerKey, logger)
@@ -62,13 +72,16 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
     return { privateKey, join: addresses, remembered: [], admission: null, charter: null, invites: null }
   if (invite !== null) checkRole(invite, role)
   const own = signerOf(privateKey)
-  const pass = kept ?? (invite === null ? await found(dependencies, files, options, own, nowSeconds) : null)
+  const pass = kept ?? (await newPass(dependencies, options, files, { privateKey, own, nowSeconds }))
+  // With a PIN the given address is that of the door, which is closed by now.
+  const given = pin === null ? [...addresses, ...(invite?.addresses ?? [])] : []
   const charter = charterOf(dependencies, files, pass, invite)
   if (role === 'client' && pass !== null)
-    return await asClient(dependencies, { member: own, pass, addresses, charter, nowSeconds })
+    return await asClient(dependencies, { member: own, pass, addresses: given, charter, nowSeconds })
   const admission = new SwarmAdmission({
     ...dependencies,
     own,
+    root: await rootKeyIn(dataFolder, logger),
     wants: role,
     pass,
     invite,
@@ -82,7 +95,6 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
     onChange: () => admission.doorsChanged(),
   })
   if (role === 'node') admission.honour(invites)
-  const given = [...addresses, ...(invite?.addresses ?? [])]
   return { privateKey, join: given, remembered: pass?.addresses ?? [], admission, charter, invites }
 }
 
@@ -95,11 +107,67 @@ function checkRole(invite: InviteCode, role: 'node' | 'client'): void {
     )
 }
 
-/** The invite among the words of `--join`. @throws {ShoalError} `bad-request` for more than one, or an unreadable one */
-function inviteIn(join: readonly string[]): InviteCode | null {
+interface Joining {
+  readonly invite: InviteCode | null
+  readonly pin: string | null
+  readonly addresses: readonly string[]
+}
+
+/** The invite or PIN among the words of `--join`. @throws {ShoalError} `bad-request` for more than one, or an unreadable one */
+function readJoin(join: readonly string[]): Joining {
   const codes = join.filter(isInviteCode)
-  if (codes.length > 1) throw new ShoalError('bad-request', 'one invite is enough: leave out the others')
-  return codes[0] === undefined ? null : decodeInvite(codes[0])
+  const pins = join.map(readPin).filter((pin) => pin !== null)
+  if (codes.length + pins.length > 1)
+    throw new ShoalError('bad-request', 'one invite is enough: leave out the others')
+  return {
+    invite: codes[0] === undefined ? null : decodeInvite(codes[0]),
+    pin: pins[0] ?? null,
+    addresses: join.filter((each) => !isInviteCode(each) && readPin(each) === null),
+  }
+}
+
+interface OwnIdentity {
+  readonly privateKey: Uint8Array
+  readonly own: OwnKey
+  readonly nowSeconds: number
+}
+
+/** The pass of a folder that had none: by a PIN, or of a swarm that is founded; null when an invite leads to one. */
+async function newPass(
+  dependencies: SystemDependencies,
+  { role, dataFolder, join, signal }: EntryOptions,
+  files: SwarmFiles,
+  { privateKey, own, nowSeconds }: OwnIdentity,
+): Promise<SwarmPass | null> {
+  const { invite, pin, addresses } = readJoin(join)
+  if (invite !== null) return null
+  const pass =
+    pin === null
+      ? await foundSwarm({ ...dependencies, nowSeconds }, dataFolder, own)
+      : await pair(dependencies, privateKey, addresses, {
+          pin,
+          wants: role,
+          key: own.key,
+          nowSeconds,
+          signal,
+        })
+  files.savePass(pass)
+  return pass
+}
+
+async function pair(
+  dependencies: SystemDependencies,
+  privateKey: Uint8Array,
+  given: readonly string[],
+  wish: PinWish,
+): Promise<SwarmPass> {
+  const transport = await openNewcomer(dependencies, privateKey)
+  try {
+    const onFound: FoundDoors['onFound'] = (listener) => transport.onDiscovery(listener)
+    return await pairByPin({ ...dependencies, transport, found: { given, onFound } }, wish)
+  } finally {
+    await transport.close()
+  }
 }
 
 /** The pass of the folder, unless an invite leads to another swarm. @throws {ShoalError} `bad-request` then */
@@ -109,18 +177,6 @@ function passFor(pass: SwarmPass | null, invite: InviteCode | null): SwarmPass |
       'bad-request',
       'this data directory belongs to a member of another private swarm: give another --data DIR',
     )
-  return pass
-}
-
-async function found(
-  { random, logger }: SystemDependencies,
-  files: SwarmFiles,
-  { dataFolder }: EntryOptions,
-  own: OwnKey,
-  nowSeconds: number,
-): Promise<SwarmPass> {
-  const pass = await foundSwarm({ random, logger, nowSeconds }, dataFolder, own)
-  files.savePass(pass)
   return pass
 }
 
@@ -168,6 +224,7 @@ async function asClient(
   const admission = new SwarmAdmission({
     ...dependencies,
     own,
+    root: null,
     wants: 'client',
     pass: { ...pass, chain: [grant, ...pass.chain] },
     invite: null,

@@ -7,12 +7,13 @@ import {
   limits,
   revokeInvite,
   useInvite,
+  wrongPin,
   type Door,
   type Invite,
   type InviteWish,
   type RefusalCode,
 } from '@shoal/trust'
-import type { SwarmFiles } from './swarm-files.ts'
+import type { SwarmFiles } from './files/swarm-files.ts'
 
 export interface IssuedInvitesDependencies {
   readonly files: Pick<SwarmFiles, 'invites' | 'saveInvites'>
@@ -43,14 +44,18 @@ export class IssuedInvites {
   doors(): readonly Door[] {
     const nowSeconds = this.#dependencies.nowSeconds()
     return this.#book
-      .filter(({ expires }) => nowSeconds <= expires + limits.clockErrorSeconds)
+      .filter(({ pin, expires }) => !pin && nowSeconds <= expires + limits.clockErrorSeconds)
       .slice(-limits.maxOpenInvites)
       .map(({ key }) => inviteDoor(fromHex(key)))
   }
 
+  byId(id: string): Invite | undefined {
+    return this.#book.find((invite) => invite.id === id)
+  }
+
   /** The invite whose door has a tag. */
   byTag(tag: string): Invite | undefined {
-    return this.#book.find(({ key }) => inviteDoor(fromHex(key)).tag === tag)
+    return this.#book.find(({ pin, key }) => !pin && inviteDoor(fromHex(key)).tag === tag)
   }
 
   /** @throws {ShoalError} `limit-exceeded`, `bad-request` */
@@ -68,11 +73,20 @@ export class IssuedInvites {
     return refusal
   }
 
+  /** Remembers a wrong PIN; the third one ends it. @returns the invite; undefined when there is none of this id */
+  wrongPin(id: string, peer: string): Invite | undefined {
+    return this.#change(id, (invite) => wrongPin(invite, peer, this.#dependencies.nowSeconds()))
+  }
+
   /** @returns the invite; undefined when there is none of this id */
   revoke(id: string): Invite | undefined {
-    const found = this.#book.find((invite) => invite.id === id)
+    return this.#change(id, (invite) => revokeInvite(invite, this.#dependencies.nowSeconds()))
+  }
+
+  #change(id: string, change: (invite: Invite) => Invite): Invite | undefined {
+    const found = this.byId(id)
     if (found === undefined) return undefined
-    const invite = revokeInvite(found, this.#dependencies.nowSeconds())
+    const invite = change(found)
     this.#replace(invite)
     return invite
   }

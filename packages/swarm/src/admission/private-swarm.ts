@@ -1,10 +1,11 @@
-import { ShoalError } from '@shoal/host'
+import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { rawKeyOf, type Transport } from '@shoal/network'
 import {
   encodeInvite,
   fromHex,
+  limits,
   linkStart,
-  maySign,
+  pinLink,
   readGrant,
   toHex,
   type Invite,
@@ -13,8 +14,10 @@ import {
   type InviteWish,
   type Role,
 } from '@shoal/trust'
+import type { Scope } from '../scope.ts'
 import type { SwarmStatus } from '../types.ts'
-import type { SwarmAdmission } from './swarm-admission.ts'
+import { openPairingDoor } from './pairing/open-door.ts'
+import { PinDesk } from './pairing/pin-desk.ts'
 import type { Entry } from './enter-swarm.ts'
 
 /** An invite, as its code and as a link. */
@@ -28,9 +31,17 @@ export interface NewInvite {
   readonly expires: string
 }
 
+/** A PIN; `code` has its six digits. */
+export interface ShownPin extends NewInvite {
+  /** Addresses at which the PIN is honoured. */
+  readonly door: readonly string[]
+}
+
 /** An invite as its issuer sees it, without its key. */
 export interface InviteReport {
   readonly id: string
+  /** Joined with a PIN in the local network. */
+  readonly pin: boolean
   readonly role: Role
   readonly state: InviteState
   readonly uses: number
@@ -50,11 +61,15 @@ export interface InviteUseReport {
 export interface PrivateSwarm {
   /** In hexadecimal. */
   readonly id: string
+  /** What its admins call it. */
+  readonly name: string | null
   readonly role: Role
   /** When this peer's own grant ends, ISO 8601. */
   readonly until: string
   /** @throws {ShoalError} `not-admitted` for a role that this peer must not give */
   invite(wish: InviteWish): NewInvite
+  /** Shows a PIN, with which one machine of the local network joins. @throws {ShoalError} as `invite` does */
+  showPin(role: Role, seconds: number): Promise<ShownPin>
   invites(): readonly InviteReport[]
   /** @throws {ShoalError} `not-found` */
   revokeInvite(id: string): InviteReport
@@ -62,6 +77,14 @@ export interface PrivateSwarm {
   grants(): readonly GrantReport[]
   /** Puts a peer out, everywhere. @throws {ShoalError} `not-admitted` when this peer is no admin */
   revoke(peer: string): Promise<void>
+  /**
+   * Gives the swarm a new secret.
+   * @returns when each secret that is accepted ends, ISO 8601; null for the present one
+   * @throws {ShoalError} `not-admitted` when this peer is no admin
+   */
+  replaceSecret(): Promise<{ readonly id: string; readonly secrets: readonly (string | null)[] }>
+  /** @throws {ShoalError} `not-admitted` when this peer is no admin */
+  rename(name: string): Promise<void>
 }
 
 /** What a member may do, as this peer knows it. */
@@ -76,8 +99,10 @@ export interface GrantReport {
 
 /** Null in an open swarm, and for a command that only asks the swarm. */
 export function createPrivateSwarm(
+  dependencies: SystemDependencies,
   entry: Entry,
   transport: Pick<Transport, 'peerId' | 'addresses' | 'connected'>,
+  scope: Scope,
 ): PrivateSwarm | null {
   const { admission, invites, charter } = entry
   const pass = admission?.pass ?? null
@@ -87,8 +112,29 @@ export function createPrivateSwarm(
     if (grant === undefined) throw new Error('a member has a grant')
     return readGrant(grant)
   }
+  const desk = new PinDesk({
+    ...dependencies,
+    invites,
+    welcome: (invite, peerId) => admission.welcome(invite, peerId),
+    addresses: () => reachableFirst(transport.addresses()),
+    openDoor: () => openPairingDoor(dependencies, transport.addresses()),
+  })
+  scope.onClose(() => desk.close())
+  const checkMayGive = (role: Role): void => {
+    if (!admission.mayGive(role)) throw mayNotInvite(ownGrant().role, role)
+  }
+  const checkIsAdmin = (act: string): void => {
+    if (ownGrant().role !== 'admin')
+      throw new ShoalError(
+        'not-admitted',
+        `only an admin of the swarm can ${act}: ask one, or run this there`,
+      )
+  }
   return {
     id: toHex(pass.swarm),
+    get name() {
+      return charter.charter.name
+    },
     get role() {
       return ownGrant().role
     },
@@ -96,7 +142,7 @@ export function createPrivateSwarm(
       return dateOf(ownGrant().until)
     },
     invite(wish) {
-      if (!maySign(ownGrant().role, wish.role)) throw mayNotInvite(ownGrant().role, wish.role)
+      checkMayGive(wish.role)
       const invite = invites.issue(wish)
       const { id, key, role, uses, expires } = invite
       const code = encodeInvite({
@@ -108,11 +154,18 @@ export function createPrivateSwarm(
       })
       return { id, code, link: `${linkStart}${code}`, role, uses, expires: dateOf(expires) }
     },
+    async showPin(role, seconds) {
+      checkMayGive(role)
+      const { pin, invite, door } = await desk.show(role, seconds)
+      const { id, uses, expires } = invite
+      return { id, code: pin, link: pinLink(pin), role, uses, expires: dateOf(expires), door }
+    },
     invites: () => invites.list().map((invite) => reportOf(invite, invites.state(invite))),
     revokeInvite(id) {
       const invite = invites.revoke(id)
       if (invite === undefined)
         throw new ShoalError('not-found', `there is no invite ${id}: see shoal invite list`)
+      desk.revoked(id)
       return reportOf(invite, invites.state(invite))
     },
     grants() {
@@ -130,12 +183,24 @@ export function createPrivateSwarm(
       const key = rawKeyOf(peer)
       if (key === undefined || peer === transport.peerId)
         throw new ShoalError('bad-request', `${peer} is not the id of another peer`)
-      if (ownGrant().role !== 'admin')
-        throw new ShoalError(
-          'not-admitted',
-          'only an admin of the swarm can put a peer out: ask one, or run this there',
-        )
-      await admission.revoke(key)
+      checkIsAdmin('put a peer out')
+      await admission.layDown({ kind: 'revoke', key })
+      // A secret that the peer has laid down counts no longer: nobody is to depend on the one before it.
+      if (charter.hasSecretOf(toHex(key))) await admission.replaceSecret()
+    },
+    async replaceSecret() {
+      checkIsAdmin('replace the secret of the swarm')
+      await admission.replaceSecret()
+      return {
+        id: toHex(pass.swarm),
+        secrets: admission.secrets().map(({ until }) => (until === null ? null : dateOf(until))),
+      }
+    },
+    async rename(name) {
+      checkIsAdmin('name the swarm')
+      if (name.length > limits.maxNameCharacters)
+        throw new ShoalError('bad-request', `a name has at most ${limits.maxNameCharacters} characters`)
+      await admission.layDown({ kind: 'name', name })
     },
   }
 }
@@ -148,7 +213,7 @@ const termsOf = ({ role, until }: { readonly role: Role; readonly until: number 
 function mayNotInvite(own: Role, wanted: Role): ShoalError {
   const sentence =
     wanted === 'admin'
-      ? 'only the machine that made the swarm is an admin; further admins cannot be made yet'
+      ? "only the machine that has the swarm's root key (root.key in its data directory) makes admins: run this there"
       : `this peer is a ${own} and may invite clients only: ask an admin of the swarm to invite a ${wanted}`
   return new ShoalError('not-admitted', sentence)
 }
@@ -158,11 +223,12 @@ export const dateOf = (seconds: number): string => new Date(seconds * 1000).toIS
 const useOf = ({ peer, at }: InviteUse): InviteUseReport => ({ peer, at: dateOf(at) })
 
 function reportOf(
-  { id, role, uses, created, expires, used, refused }: Invite,
+  { id, pin, role, uses, created, expires, used, refused }: Invite,
   state: InviteState,
 ): InviteReport {
   return {
     id,
+    pin,
     role,
     state,
     uses,
@@ -179,13 +245,17 @@ function reachableFirst(addresses: readonly string[]): readonly string[] {
   return far.length > 0 ? far : addresses
 }
 
-/** A status in which each member whose grant is known here has its role and the end of its grant. */
-export function withRoles(status: SwarmStatus, admission: SwarmAdmission | null): SwarmStatus {
+/** A status with the swarm's name, in which each member whose grant is known here has its role and the end of its grant. */
+export function withRoles(
+  status: SwarmStatus,
+  { admission, charter }: Pick<Entry, 'admission' | 'charter'>,
+): SwarmStatus {
   if (admission === null) return { ...status, private: false }
   const standings = admission.standings()
   const peers = status.peers.map((peer) => {
     const terms = peer.self ? admission.ownTerms() : standings.get(peer.peer)
     return terms === undefined ? peer : { ...peer, ...termsOf(terms) }
   })
-  return { ...status, private: true, peers }
+  const name = charter?.charter.name ?? null
+  return { ...status, private: true, ...(name !== null && { name }), peers }
 }

@@ -12,12 +12,13 @@ import {
   swarmIdOf,
   type Invite,
   type InviteCode,
+  type Role,
 } from '@shoal/trust'
 import { expect, test } from 'vitest'
-import { CharterKeeper } from './charter-keeper.ts'
+import { CharterKeeper } from './charter/charter-keeper.ts'
 import { IssuedInvites } from './issued-invites.ts'
 import { SwarmAdmission } from './swarm-admission.ts'
-import type { SwarmPass } from './swarm-pass.ts'
+import type { OwnKey, SwarmPass } from './files/swarm-pass.ts'
 
 const day = 24 * 3600
 
@@ -27,7 +28,12 @@ async function createWorld() {
   const nowSeconds = (): number => Math.floor(clock.wallMs() / 1000)
   const root = signerOf(await createPeerKey())
   const swarm = swarmIdOf(root.key)
-  const peer = async (pass: SwarmPass | null, invite: InviteCode | null, key?: Uint8Array) => {
+  const peer = async (
+    pass: SwarmPass | null,
+    invite: InviteCode | null,
+    key?: Uint8Array,
+    rootKey: OwnKey | null = null,
+  ) => {
     const privateKey = key ?? (await createPeerKey())
     const saved: SwarmPass[] = []
     const charter = new CharterKeeper({
@@ -41,6 +47,7 @@ async function createWorld() {
       random,
       logger: silentLogger,
       own: signerOf(privateKey),
+      root: rootKey,
       wants: 'node',
       pass,
       invite,
@@ -63,7 +70,7 @@ async function createWorld() {
     root.sign,
   )
   const secrets = [{ secret: new Uint8Array(16).fill(9), until: null }]
-  const founder = await peer({ swarm, secrets, chain: [grant], addresses: [] }, null, founderKey)
+  const founder = await peer({ swarm, secrets, chain: [grant], addresses: [] }, null, founderKey, root)
   let book: readonly Invite[] = []
   const invites = new IssuedInvites({
     files: { invites: () => book, saveInvites: (kept) => void (book = kept) },
@@ -72,8 +79,8 @@ async function createWorld() {
     onChange: () => undefined,
   })
   founder.admission.honour(invites)
-  const invite = (): InviteCode => {
-    const { key, role, expires } = invites.issue({ role: 'node', uses: 1, seconds: 7 * day })
+  const invite = (wanted: Role = 'node'): InviteCode => {
+    const { key, role, expires } = invites.issue({ role: wanted, uses: 1, seconds: 7 * day })
     const addresses = ['/ip4/10.0.0.1/tcp/4001']
     return decodeInvite(encodeInvite({ role, expires, swarm, key: fromHex(key), addresses }))
   }
@@ -145,9 +152,89 @@ test('a member that is put out ends at once, also for those who hear of it from 
   expect(await connect(bob, carol)).toBe('node meets node')
   const ended: string[] = []
   carol.admission.onEnded((id) => ended.push(id))
-  await founder.admission.revoke(signerOf(bob.privateKey).key)
+  await founder.admission.layDown({ kind: 'revoke', key: signerOf(bob.privateKey).key })
   await carol.charter.merge(founder.charter.acts())
   expect(ended).toEqual([bob.id])
   expect([await connect(bob, carol), await connect(bob, founder)]).toEqual(['revoked', 'revoked'])
   expect([...carol.admission.standings().keys()]).not.toContain(bob.id)
+})
+
+test('a secret that an admin replaces reaches members that were away, and no peer that was put out', async () => {
+  const { peer, founder, invite } = await createWorld()
+  const [bob, carol, mallory] = [
+    await peer(null, invite()),
+    await peer(null, invite()),
+    await peer(null, invite()),
+  ]
+  for (const each of [bob, carol, mallory]) await connect(each, founder)
+  const newest = (of: Peer): string | undefined => of.admission.doors()[0]?.door.tag
+  const [former] = [newest(founder)]
+  await founder.admission.layDown({ kind: 'revoke', key: signerOf(mallory.privateKey).key })
+  await founder.admission.replaceSecret()
+  expect(newest(founder)).not.toBe(former)
+  await carol.charter.merge(founder.charter.acts())
+  expect(newest(carol)).toBe(newest(founder))
+  // Bob was away: he knows the former door only, behind which he is told.
+  expect(newest(bob)).toBe(former)
+  expect([await connect(bob, carol), await connect(mallory, carol)]).toEqual(['node meets node', 'revoked'])
+  await bob.charter.merge(carol.charter.acts())
+  expect(newest(bob)).toBe(newest(founder))
+  expect(newest(mallory)).toBe(former)
+})
+
+test('a former secret opens nothing once every grant of its time has ended', async () => {
+  const { clock, peer, founder, invite } = await createWorld()
+  const [bob, carol] = [await peer(null, invite()), await peer(null, invite())]
+  for (const each of [bob, carol]) await connect(each, founder)
+  await founder.admission.replaceSecret()
+  clock.advance((limits.formerSecretSeconds - 1) * 1000)
+  expect(await connect(carol, founder)).toBe('node meets admin')
+  clock.advance(2000)
+  expect(await connect(bob, founder)).toBe('no door')
+})
+
+test('the root key makes further admins, which invite nodes, put peers out and replace the secret', async () => {
+  const { peer, founder, invite } = await createWorld()
+  const [amy, bob] = [await peer(null, invite('admin')), await peer(null, invite())]
+  expect(await connect(amy, founder)).toBe('admin meets admin')
+  await connect(bob, founder)
+  expect([amy.admission.mayGive('node'), amy.admission.mayGive('admin')]).toEqual([true, false])
+  expect(founder.admission.mayGive('admin')).toBe(true)
+  await amy.admission.layDown({ kind: 'revoke', key: signerOf(bob.privateKey).key })
+  await amy.admission.replaceSecret()
+  await founder.charter.merge(amy.charter.acts())
+  expect(await connect(bob, founder)).toBe('revoked')
+  expect(founder.admission.secrets().map(({ secret }) => secret)).toEqual(
+    amy.admission.secrets().map(({ secret }) => secret),
+  )
+})
+
+test('of two admins that put each other out the one that was made first stays, also after its grant was renewed', async () => {
+  const { clock, peer, founder, invite } = await createWorld()
+  const amy = await peer(null, invite('admin'))
+  await connect(amy, founder)
+  clock.advance(day * 1000)
+  const ben = await peer(null, invite('admin'))
+  await connect(ben, founder)
+  clock.advance((limits.adminSeconds / 2) * 1000)
+  await connect(amy, founder)
+  const grants = (of: Peer) => readGrant(of.admission.pass?.chain[0] ?? new Uint8Array(0))
+  expect(grants(amy).until).toBeGreaterThan(grants(ben).until)
+  await amy.admission.layDown({ kind: 'revoke', key: signerOf(ben.privateKey).key })
+  await ben.admission.layDown({ kind: 'revoke', key: signerOf(amy.privateKey).key })
+  await founder.charter.merge(ben.charter.acts())
+  await founder.charter.merge(amy.charter.acts())
+  expect([await connect(amy, founder), await connect(ben, founder)]).toEqual(['admin meets admin', 'revoked'])
+})
+
+test('an act that no admin has signed ends the channel that brought it, and those before it count', async () => {
+  const { peer, founder, invite } = await createWorld()
+  const bob = await peer(null, invite())
+  await connect(bob, founder)
+  await founder.admission.layDown({ kind: 'name', name: 'home' })
+  const forged = new Uint8Array(300)
+  await expect(bob.charter.merge([...founder.charter.acts(), forged])).rejects.toMatchObject({
+    code: 'bad-frame',
+  })
+  expect(bob.charter.charter.name).toBe('home')
 })

@@ -2,6 +2,7 @@ import { messageOf, type Clock, type Logger, type Random } from '@shoal/host'
 import { peerIdOfRawKey, rawKeyOf, verifyWithKey } from '@shoal/network'
 import type { Admission, AdmissionAnswer, OpenDoor } from '@shoal/network'
 import {
+  acceptedSecrets,
   decodeAdmit,
   decodeAnswer,
   encodeAdmit,
@@ -11,32 +12,35 @@ import {
   inviteDoor,
   judgeChain,
   limits,
-  maySign,
   readGrant,
   Refusal,
   sameBytes,
-  signGrant,
   swarmDoor,
   type Admit,
   type Gift,
   type Grant,
   type Invite,
   type InviteCode,
+  type Provision,
   type Role,
   type Standing,
   type SwarmSecret,
 } from '@shoal/trust'
 import { swarmLimits } from '../limits.ts'
 import { AdmittedPeers } from './admitted-peers.ts'
-import type { CharterKeeper } from './charter-keeper.ts'
+import { Gifts } from './gifts.ts'
+import { GrantSigner } from './grant-signer.ts'
+import type { CharterKeeper } from './charter/charter-keeper.ts'
 import type { IssuedInvites } from './issued-invites.ts'
-import type { OwnKey, SwarmPass } from './swarm-pass.ts'
+import type { OwnKey, SwarmPass } from './files/swarm-pass.ts'
 
 export interface SwarmAdmissionOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly own: OwnKey
+  /** The swarm's root key, where the data folder has it. */
+  readonly root: OwnKey | null
   /** What this peer does in the swarm. */
   readonly wants: Role
   /** Null for a newcomer, whose invite leads to one. */
@@ -54,6 +58,8 @@ export class SwarmAdmission implements Admission {
   #invites: IssuedInvites | null = null
   #pass: SwarmPass | null
   readonly #admitted = new AdmittedPeers()
+  readonly #signer: GrantSigner
+  readonly #gifts: Gifts
   readonly #refused = new Set<string>()
   readonly #onDoors: (() => void)[] = []
   readonly #onEnded: ((peerId: string) => void)[] = []
@@ -61,14 +67,30 @@ export class SwarmAdmission implements Admission {
   constructor(options: SwarmAdmissionOptions) {
     this.#options = options
     this.#pass = options.pass
-    options.charter.onNews(() => this.endStandings())
+    const nowSeconds = (): number => this.nowSeconds()
+    this.#signer = new GrantSigner({ ...options, nowSeconds })
+    this.#gifts = new Gifts({ ...options, nowSeconds, signer: this.#signer, secrets: () => this.secrets() })
+    options.charter.onNews(() => {
+      this.endStandings()
+      this.doorsChanged()
+    })
   }
 
-  /** Puts a key out, by this peer's own grant. */
-  async revoke(key: Uint8Array): Promise<void> {
+  /** Lays something down for the whole swarm, by this peer's own grant. @throws {Refusal} */
+  async layDown(provision: Provision): Promise<void> {
     const [grant] = this.#pass?.chain ?? []
     if (grant === undefined) throw new Refusal('no-grant')
-    await this.#options.charter.revoke(key, this.#options.own, grant)
+    await this.#options.charter.sign(provision, this.#options.own, grant)
+  }
+
+  /** Gives the swarm a new secret. Those before it open its door for a while, to members only. */
+  async replaceSecret(): Promise<void> {
+    await this.layDown({ kind: 'secret', secret: this.#options.random.bytes(limits.secretBytes) })
+  }
+
+  /** Whether this peer may give a role. */
+  mayGive(role: Role): boolean {
+    return this.#pass !== null && this.#signer.mayGive(role, this.#pass)
   }
 
   /** Role and end of this peer's own grant; undefined for a newcomer. */
@@ -128,7 +150,7 @@ export class SwarmAdmission implements Admission {
   }
 
   doors(): readonly OpenDoor[] {
-    const own = this.#openSecrets().map(({ secret }) => ({
+    const own = this.secrets().map(({ secret }) => ({
       door: swarmDoor(secret),
       dials: true,
       answers: true,
@@ -142,9 +164,11 @@ export class SwarmAdmission implements Admission {
     return [...own, ...entry, ...issued]
   }
 
-  #openSecrets(): readonly SwarmSecret[] {
+  /** The secrets that open the swarm's door, the present one first. */
+  secrets(): readonly SwarmSecret[] {
     const nowSeconds = this.nowSeconds()
-    return (this.#pass?.secrets ?? []).filter(({ until }) => until === null || until >= nowSeconds)
+    const secrets = acceptedSecrets(this.#options.charter.charter, this.#pass?.secrets ?? [])
+    return secrets.filter(({ until }) => until === null || until >= nowSeconds)
   }
 
   onDoors(listener: () => void): void {
@@ -168,11 +192,13 @@ export class SwarmAdmission implements Admission {
       if (!sameBytes(admit.swarm, pass.swarm)) throw new Refusal('wrong-swarm')
       const invite = this.#invites?.byTag(tag)
       if (invite !== undefined && !includesRole(invite.role, admit.wants)) throw new Refusal('no-grant')
-      const gift = invite === undefined ? null : await this.#redeem(invite, peerId, pass)
+      const refusal = invite === undefined ? null : (this.#invites?.use(invite, peerId) ?? null)
+      if (refusal !== null) throw new Refusal(refusal)
+      const gift = invite === undefined ? null : await this.#gifts.give(invite, peerId, pass)
       const outcome = await this.#judge(peerId, gift?.chain ?? admit.chain)
       if (!includesRole(outcome.role, admit.wants)) throw new Refusal('no-grant')
       this.#admitted.add(peerId, outcome)
-      const given = gift ?? (await this.#renewal(peerId, outcome, admit.chain, pass))
+      const given = gift ?? (await this.#gifts.renewal(peerId, outcome, admit.chain, pass))
       return { frame: encodeWelcome({ swarm: pass.swarm, chain: pass.chain, gift: given }), outcome }
     } catch (error) {
       const outcome = error instanceof Refusal ? error : new Refusal('no-grant')
@@ -188,41 +214,11 @@ export class SwarmAdmission implements Admission {
     }
   }
 
-  /** Signs a grant for whoever has come in through the door of an invite. */
-  async #redeem(invite: Invite, peerId: string, pass: SwarmPass): Promise<Gift> {
-    const refusal = this.#invites?.use(invite, peerId) ?? null
-    if (refusal !== null) throw new Refusal(refusal)
-    const chain = await this.#grantFor(peerId, invite.role, pass)
-    this.#options.logger.info('invite-used', { invite: invite.id, peer: peerId, role: invite.role })
-    return { chain, secrets: this.#openSecrets() }
-  }
-
-  /** A new grant for a member whose own ends soon, when an admin meets it; null when there is no need. */
-  async #renewal(
-    peerId: string,
-    { role, until }: Standing,
-    chain: readonly Uint8Array[],
-    pass: SwarmPass,
-  ): Promise<Gift | null> {
-    const issued = chain.length === 2 && this.ownTerms()?.role === 'admin' && role !== 'admin'
-    if (!issued || until - this.nowSeconds() > limits.grantSeconds / 2) return null
-    return { chain: await this.#grantFor(peerId, role, pass), secrets: this.#openSecrets() }
-  }
-
-  async #grantFor(peerId: string, role: Role, pass: SwarmPass): Promise<readonly Uint8Array[]> {
-    const { own, random } = this.#options
-    const subject = rawKeyOf(peerId)
-    const [ownGrant] = pass.chain.map(readGrant)
-    if (subject === undefined || ownGrant === undefined || !maySign(ownGrant.role, role))
-      throw new Refusal('no-grant')
-    const from = this.nowSeconds()
-    const until = from + limits.grantSeconds
-    const serial = random.bytes(limits.serialBytes)
-    const grant = await signGrant(
-      { swarm: pass.swarm, subject, role, serial, from, until, issuer: own.key },
-      own.sign,
-    )
-    return [grant, ...pass.chain]
+  /** What a newcomer gets that has paired by a PIN. @throws {Refusal} */
+  async welcome(invite: Invite, peerId: string): Promise<Gift & { readonly swarm: Uint8Array }> {
+    const pass = this.#pass
+    if (pass === null) throw new Refusal('no-grant')
+    return { ...(await this.#gifts.give(invite, peerId, pass)), swarm: pass.swarm }
   }
 
   async accept(tag: string, peerId: string, frame: Uint8Array): Promise<Standing> {

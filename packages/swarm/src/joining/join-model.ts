@@ -1,7 +1,7 @@
 import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Directory, Transport } from '@shoal/network'
-import { exchangeCharter } from '../admission/charter-exchange.ts'
+import { exchangeCharter } from '../admission/charter/charter-exchange.ts'
 import { enterSwarm, type Entry } from '../admission/enter-swarm.ts'
 import { serveBlobs } from '../weights/blobs/serve.ts'
 import { serveHello, type HelloSelf } from './hello.ts'

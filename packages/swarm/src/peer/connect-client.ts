@@ -92,7 +92,7 @@ async function connect(
     addresses: () => transport.addresses(),
     manifest,
     status: () => {
-      const shown = withRoles(view.status(), joined.entry.admission)
+      const shown = withRoles(view.status(), joined.entry)
       return figures.addTo({ ...shown, transfers: store.transfers(), bans: audits.status().bans })
     },
     audits: () => auditReport(audits.status()),

@@ -210,13 +210,13 @@ function servingPeer(
       return device.numericClass
     },
     speed,
-    privateSwarm: createPrivateSwarm(joined.entry, transport),
+    privateSwarm: createPrivateSwarm(dependencies, joined.entry, transport, scope),
     blocks() {
       const held = keeper.held()
       return held === null ? null : [held.start, held.end]
     },
     status: () => ({
-      ...withRoles(view.status(), joined.entry.admission),
+      ...withRoles(view.status(), joined.entry),
       transfers: store.transfers(),
       directory: { ...directory.stats(), providers: publisher.providers() },
       bans: audits.status().bans,

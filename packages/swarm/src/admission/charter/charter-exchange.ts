@@ -1,8 +1,8 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
-import type { Channel, Transport } from '@shoal/network'
+import { standingOf, type Channel, type Transport } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { decodeActs, encodeActs } from '@shoal/trust'
-import { swarmLimits } from '../limits.ts'
+import { swarmLimits } from '../../limits.ts'
 import type { CharterKeeper } from './charter-keeper.ts'
 
 export interface CharterExchangeDependencies {
@@ -35,7 +35,8 @@ export function exchangeCharter(dependencies: CharterExchangeDependencies): void
   })
   for (const peer of charter.acts().length > 0 ? transport.connected() : []) tell(peer)
   charter.onNews(() => {
-    for (const peer of transport.connected()) tell(peer)
+    // Whom the news has put out hears nothing of it, and nothing of a new secret.
+    for (const peer of transport.connected()) if (standingOf(transport, peer) !== null) tell(peer)
   })
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ShoalError } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
 import { fromHex, isRole, toHex, type Invite, type InviteUse } from '@shoal/trust'
-import { swarmLimits } from '../limits.ts'
+import { swarmLimits } from '../../limits.ts'
 import type { SwarmPass } from './swarm-pass.ts'
 
 /** Read and write for the owner, nothing for all others: these files let their reader into the swarm. */
@@ -118,10 +118,11 @@ const isUse = (value: unknown): value is InviteUse =>
 
 function isInvite(value: unknown): value is Invite {
   if (!isRecord(value)) return false
-  const { id, key, role, uses, created, expires, revoked, used, refused } = value
+  const { id, key, pin, role, uses, created, expires, revoked, used, refused } = value
   return (
     isText(id) &&
     isHex(key) &&
+    typeof pin === 'boolean' &&
     isRole(role) &&
     [uses, created, expires].every(isNumber) &&
     (revoked === null || isNumber(revoked)) &&

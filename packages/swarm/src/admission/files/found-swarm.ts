@@ -1,8 +1,6 @@
-import { join } from 'node:path'
 import type { Logger, Random } from '@shoal/host'
-import { loadOrCreateKey } from '@shoal/host/node'
-import { createPeerKey, signerOf } from '@shoal/network'
 import { limits, signGrant, swarmIdOf } from '@shoal/trust'
+import { createRootKey } from './root-key.ts'
 import type { OwnKey, SwarmPass } from './swarm-pass.ts'
 
 export interface FoundingDependencies {
@@ -10,9 +8,6 @@ export interface FoundingDependencies {
   readonly logger: Logger
   readonly nowSeconds: number
 }
-
-/** Term of an admin's grant: as long as the machine is kept, and renewed at each start where the root key is. */
-const adminSeconds = 365 * 24 * 3600
 
 /**
  * Makes a private swarm: a root key, which stays in the data folder as `root.key` (it may be moved to a safe place, as only
@@ -23,7 +18,16 @@ export async function foundSwarm(
   folder: string,
   own: OwnKey,
 ): Promise<SwarmPass> {
-  const root = signerOf(await loadOrCreateKey(join(folder, 'root.key'), createPeerKey, logger))
+  return await foundSwarmWith(await createRootKey(folder, logger), own, random, nowSeconds)
+}
+
+/** The same under a root key that exists. */
+export async function foundSwarmWith(
+  root: OwnKey,
+  own: OwnKey,
+  random: Random,
+  nowSeconds: number,
+): Promise<SwarmPass> {
   const swarm = swarmIdOf(root.key)
   const grant = await signGrant(
     {
@@ -32,7 +36,7 @@ export async function foundSwarm(
       role: 'admin',
       serial: random.bytes(limits.serialBytes),
       from: nowSeconds,
-      until: nowSeconds + adminSeconds,
+      until: nowSeconds + limits.adminSeconds,
       issuer: root.key,
     },
     root.sign,
