@@ -146,6 +146,23 @@ describe('a private swarm', () => {
     },
   )
 
+  it(
+    'finds itself again after all members were stopped, at ports that the system chose',
+    { timeout: 240_000 },
+    async () => {
+      await Promise.all([nodes.a.stop(), nodes.c.stop()])
+      const up = (words: string[], folder: string) => world.up([...words, '--threads', '1', '--data', folder])
+      const before = nodes.a.ready.addrs
+      const [a, c] = await Promise.all([
+        up(['--model', 'demo', '--blocks', '0:3'], folders.a),
+        up(['--blocks', '3:6'], folders.c),
+      ])
+      expect(a.ready.addrs).toEqual(before)
+      await a.until(({ event, peer }) => event === 'peer-joined' && peer === c.ready.peerId)
+      nodes = { ...nodes, a, c }
+    },
+  )
+
   it('shows who may what, and a member that returns needs no code', { timeout: 240_000 }, async () => {
     await nodes.c.stop()
     nodes.c = await world.up(['--threads', '1', '--blocks', '3:6', '--data', folders.c])

@@ -1,4 +1,5 @@
 import { onAbort, type Clock, type Random } from '@shoal/host'
+import type { Admission } from '../admission/admission.ts'
 import { peerVanished, RefusedDial } from '../errors.ts'
 import { createHeldFrames } from '../channel/held-frames.ts'
 import type { Directory, DirectoryOptions } from '../directory/directory.ts'
@@ -23,8 +24,8 @@ export interface MemoryNetworkOptions {
 
 /** A network of peers in one process. Time and chance are the caller's, so a seed repeats a run. */
 export interface MemoryNetwork {
-  /** Joins under a peer id of the caller's choice. The same name after a `close` or `kill` has the same key. */
-  createTransport(peerId: string): Transport
+  /** Joins under a peer id of the caller's choice. The same name after a `close` or `kill` has the same key. With `admission` the peer is of a private swarm. */
+  createTransport(peerId: string, admission?: Admission): Transport
   /** The directory as one peer sees it; it ends with the peer's transport. */
   createDirectory(peerId: string, options: DirectoryOptions): Directory
   /** One way, between two peers, both directions. */
@@ -76,11 +77,11 @@ export class MemorySwitch implements MemoryNetwork {
     this.#tap = options.tap
   }
 
-  createTransport(peerId: string): Transport {
+  createTransport(peerId: string, admission: Admission | null = null): Transport {
     if (!/^[\x21-\x2e\x30-\x7e]+$/.test(peerId)) throw new Error(`"${peerId}" cannot be a peer id`)
     if (this.#transports.has(peerId)) throw new Error(`${peerId} is on this network already`)
     if (!this.#keys.has(peerId)) this.#keys.set(peerId, this.#random.bytes(32))
-    const transport = new MemoryTransport(peerId, this)
+    const transport = new MemoryTransport(peerId, this, admission)
     this.#transports.set(peerId, transport)
     return transport
   }

@@ -1,8 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { ShoalError } from '@shoal/host'
+import type { Admission, PeerStanding } from '../admission/admission.ts'
+import { Standings } from '../admission/standings.ts'
 import { createHeldFrames } from '../channel/held-frames.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import type { Channel, Transport } from '../transport.ts'
+import { admitEachOther } from './admit.ts'
 import type { MemorySwitch } from './network.ts'
 
 /** One peer of a memory network. */
@@ -17,9 +20,26 @@ export class MemoryTransport implements Transport {
   readonly #onDisconnect: ((peerId: string) => void)[] = []
   #closed = false
 
-  constructor(peerId: string, network: MemorySwitch) {
+  readonly admission: Admission | null
+  readonly standings: Standings
+
+  constructor(peerId: string, network: MemorySwitch, admission: Admission | null) {
     this.peerId = peerId
     this.#network = network
+    this.admission = admission
+    this.standings = new Standings(admission !== null)
+    admission?.onEnded((ended) => {
+      this.standings.ended(ended)
+      this.#network.disconnect(
+        this.peerId,
+        ended,
+        peerVanished(ended, 'is no member any more: its grant has ended'),
+      )
+    })
+  }
+
+  standing(peerId: string): PeerStanding | null {
+    return this.standings.of(peerId)
   }
 
   addresses(): readonly string[] {
@@ -35,6 +55,11 @@ export class MemoryTransport implements Transport {
     await this.#network.travel(this.peerId, peerId, options.signal)
     // It may have been killed on the way: a dead peer must not connect.
     this.#requireOpen()
+    const listener = this.#network.transport(peerId)
+    if (listener !== undefined && (this.admission !== null || listener.admission !== null)) {
+      await admitEachOther(this, listener)
+      this.#requireOpen()
+    }
     this.#network.connect(this.peerId, peerId)
     await this.#network.travel(peerId, this.peerId, options.signal)
     this.learn(peerId, [address])
@@ -57,7 +82,9 @@ export class MemoryTransport implements Transport {
     const onChannel = remote.#handlers.get(protocol)
     if (onChannel === undefined) throw wrongVersion(peerId, protocol, [...remote.#handlers.keys()])
     const [near, far] = connection.createChannel(this.peerId, protocol)
-    onChannel(far)
+    const refused = remote.standings.refusalOf(this.peerId, protocol)
+    if (refused === null) onChannel(far)
+    else far.abort(refused)
     try {
       await this.#network.travel(peerId, this.peerId, options.signal)
     } catch (error) {

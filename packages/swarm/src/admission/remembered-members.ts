@@ -22,10 +22,13 @@ export function rememberMembers(
   scope: Scope,
 ): void {
   if (admission === null) return
-  for (const address of remembered)
-    dialOnce(transport, clock, address).catch((error: unknown) =>
-      logger.debug('member-not-met', { address, reason: messageOf(error) }),
-    )
+  const dialAll = (addresses: readonly string[]): void => {
+    for (const address of addresses)
+      dialOnce(transport, clock, address).catch((error: unknown) =>
+        logger.debug('member-not-met', { address, reason: messageOf(error) }),
+      )
+  }
+  dialAll(remembered)
   const remember = (): void => {
     const others = membership
       .members()
@@ -33,7 +36,12 @@ export function rememberMembers(
     admission.endStandings()
     admission.remember(others.flatMap(({ record }) => record.addresses))
   }
-  const timer = every(clock, swarmLimits.rememberTurnMs, remember, (error) =>
+  const turn = (): void => {
+    remember()
+    // All members may have been stopped, and are started again one by one.
+    if (transport.connected().length === 0) dialAll(admission.pass?.addresses ?? [])
+  }
+  const timer = every(clock, swarmLimits.rememberTurnMs, turn, (error) =>
     logger.warn('members-not-remembered', { reason: messageOf(error) }),
   )
   scope.onClose(() => {

@@ -75,7 +75,12 @@ export async function joinModel(
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference?.source.close() : store.close()))
 
-  const { transport, directory, discovery } = await openConnection(dependencies, connection, entry)
+  const { transport, directory, discovery } = await openConnection(
+    dependencies,
+    // Members of a private swarm find each other again by the addresses that they remember.
+    entry.admission === null || role === 'client' ? connection : { ...connection, portFolder: dataFolder },
+    entry,
+  )
   scope.onClose(() => transport.close())
   if (entry.charter !== null) exchangeCharter({ transport, clock, logger, charter: entry.charter })
   let announced: Names = nothing

@@ -180,6 +180,24 @@ test.each<[Role, readonly string[]]>([
   expect(events.filter((event) => event.startsWith('channel')).length).toBe(allowed.length)
 })
 
+test.each<[Role, number]>([
+  ['client', 0],
+  ['node', 1],
+])('the directory takes what a %s says: %i entries', async (role, entries) => {
+  const before = inside.directory?.stats().entries ?? 0
+  const member = await create(await swarm.member(role), {
+    directory: { rules: { isNewer: () => true, isValid: () => true } as never, serve: false },
+  })
+  open.push(member)
+  expect(await dial(member)).toBe('admitted')
+  // A client, which the directory refuses, never hears that it is ready.
+  await member.directory
+    ?.whenReady(role === 'node' ? signal() : AbortSignal.timeout(500))
+    .catch(() => undefined)
+  await member.directory?.provide(`topic of a ${role}`, { signal: signal() })
+  await expect.poll(() => (inside.directory?.stats().entries ?? 0) - before).toBe(entries)
+})
+
 test('a member whose grant is revoked loses its connections at once, and is not admitted again', async () => {
   const grant = await swarm.member('node')
   const member = await start(grant)

@@ -1,14 +1,17 @@
-import type { SystemDependencies } from '@shoal/host'
+import { ShoalError, type SystemDependencies } from '@shoal/host'
 import { hardwareRules } from '@shoal/membership'
 import {
   createLibp2pTransport,
   withSelf,
   type Admission,
   type Directory,
+  type Libp2pTransport,
+  type Libp2pTransportOptions,
   type Transport,
 } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { createDiscovery, type Discovery } from './discover.ts'
+import { chosenPorts, readPorts, savePorts, withPorts } from './remembered-ports.ts'
 
 /** mDNS name of Shoal's peers on a LAN. */
 const serviceTag = '_shoal._tcp.local'
@@ -23,6 +26,8 @@ export interface ConnectionOptions {
   readonly announce?: readonly string[] | undefined
   /** What to dial instead of some addresses, for links that are given a shape. */
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
+  /** Where the ports are remembered that the system chooses; absent for a peer that others need not find again. */
+  readonly portFolder?: string | undefined
   /** Whether this peer holds the directory for others: nodes do, clients come and go. */
   readonly serveDirectory: boolean
   /** A peer that is never of a swarm: others learn at once that it speaks of no members, and it has no sessions that would be worth a socket of their own. */
@@ -61,13 +66,11 @@ export async function openConnection(
   options: ConnectionOptions,
   { privateKey, admission }: ConnectionIdentity,
 ): Promise<Connection> {
-  const { clock, logger } = dependencies
+  const { clock } = dependencies
   const { directoryOnly = false } = options
-  const libp2p = await createLibp2pTransport({
+  const libp2p = await listenAgain(dependencies, options, (listen) => ({
     privateKey,
-    clock,
-    logger,
-    listen: options.lan && options.listen.length === 0 ? lanAddresses : options.listen,
+    listen,
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
     // Somebody waits for every frame of these.
@@ -77,10 +80,32 @@ export async function openConnection(
     directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
     ...(admission === null ? {} : { admission }),
-  })
+  }))
   // Members are served only once the swarm's manifest is known, and others open that channel at once.
   const transport = withSelf(libp2p, clock, directoryOnly ? [] : [protocols.members])
   const { directory } = libp2p
   if (directory === null) throw new Error('a transport with the option has a directory')
-  return { transport, directory, discovery: createDiscovery({ libp2p, transport, clock, logger }) }
+  return { transport, directory, discovery: createDiscovery({ ...dependencies, libp2p, transport }) }
+}
+
+/** Listens at the ports of the last run, where these are known and free. */
+async function listenAgain(
+  { clock, logger }: SystemDependencies,
+  { listen, lan, announce, portFolder }: ConnectionOptions,
+  optionsFor: (listen: readonly string[]) => Omit<Libp2pTransportOptions, 'clock' | 'logger'>,
+): Promise<Libp2pTransport> {
+  const wanted = lan && listen.length === 0 ? lanAddresses : listen
+  const create = (places: readonly string[]): Promise<Libp2pTransport> =>
+    createLibp2pTransport({ clock, logger, ...optionsFor(places) })
+  // Announced addresses do not tell where this peer listens.
+  if (portFolder === undefined || announce !== undefined) return await create(wanted)
+  const again = withPorts(wanted, readPorts(portFolder))
+  const transport = await create(again).catch(async (error: unknown) => {
+    if (again.join() === wanted.join() || !(error instanceof ShoalError) || error.code !== 'in-use')
+      throw error
+    logger.info('port-taken', { wanted: again })
+    return await create(wanted)
+  })
+  savePorts(portFolder, chosenPorts(wanted, transport.addresses()))
+  return transport
 }
