@@ -63,7 +63,7 @@ export function generatorOf({ password, channel, sessionId }: CPaceInputs): Uint
 function pointFromHash(hash: Uint8Array): InstanceType<typeof Point> {
   if (ristretto255_hasher.deriveToCurve === undefined)
     throw new Error('@noble/curves has no map to ristretto255')
-  return ristretto255_hasher.deriveToCurve(hash) as InstanceType<typeof Point>
+  return ristretto255_hasher.deriveToCurve(hash)
 }
 
 /** @param random 64 random bytes, so that the scalar is uniform below the order of the group */

@@ -45,7 +45,10 @@ export class PairingDoor {
     this.#dependencies = dependencies
     this.#pin = pin
     this.#inviteId = inviteId
-    dependencies.door.handle(protocols.pair, (channel) => this.#answer(channel))
+  }
+
+  serve(): void {
+    this.#dependencies.door.handle(protocols.pair, (channel) => this.#answer(channel))
   }
 
   #answer(channel: Channel): void {

@@ -57,7 +57,7 @@ export class PinDesk {
     }
     const timer = clock.after((seconds + 1) * 1000, end, { background: true })
     this.#open = { inviteId: invite.id, door, timer }
-    new PairingDoor({ ...this.#dependencies, door, onEnded: end }, pin, invite.id)
+    new PairingDoor({ ...this.#dependencies, door, onEnded: end }, pin, invite.id).serve()
     return { pin, invite, door: door.addresses() }
   }
 
