@@ -6,7 +6,6 @@ import {
   limits,
   linkStart,
   pinLink,
-  readGrant,
   toHex,
   type Invite,
   type InviteState,
@@ -18,7 +17,10 @@ import type { Scope } from '../scope.ts'
 import type { SwarmStatus } from '../types.ts'
 import { openPairingDoor } from './pairing/open-door.ts'
 import { PinDesk } from './pairing/pin-desk.ts'
+import type { CharterKeeper } from './charter/charter-keeper.ts'
 import type { Entry } from './enter-swarm.ts'
+import type { IssuedInvites } from './issued-invites.ts'
+import type { SwarmAdmission } from './swarm-admission.ts'
 
 /** An invite, as its code and as a link. */
 export interface NewInvite {
@@ -107,11 +109,6 @@ export function createPrivateSwarm(
   const { admission, invites, charter } = entry
   const pass = admission?.pass ?? null
   if (admission === null || invites === null || charter === null || pass === null) return null
-  const ownGrant = () => {
-    const [grant] = (admission.pass ?? pass).chain
-    if (grant === undefined) throw new Error('a member has a grant')
-    return readGrant(grant)
-  }
   const desk = new PinDesk({
     ...dependencies,
     invites,
@@ -120,88 +117,125 @@ export function createPrivateSwarm(
     openDoor: () => openPairingDoor(dependencies, transport.addresses()),
   })
   scope.onClose(() => desk.close())
-  const checkMayGive = (role: Role): void => {
-    if (!admission.mayGive(role)) throw mayNotInvite(ownGrant().role, role)
+  return new OwnMembership({ admission, invites, charter, transport, desk, swarm: pass.swarm })
+}
+
+interface MembershipParts {
+  readonly admission: SwarmAdmission
+  readonly invites: IssuedInvites
+  readonly charter: CharterKeeper
+  readonly transport: Pick<Transport, 'peerId' | 'addresses' | 'connected'>
+  readonly desk: PinDesk
+  readonly swarm: Uint8Array
+}
+
+/** What this peer may do by its own grant. */
+class OwnMembership implements PrivateSwarm {
+  readonly id: string
+  readonly #parts: MembershipParts
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts
+    this.id = toHex(parts.swarm)
   }
-  const checkIsAdmin = (act: string): void => {
-    if (ownGrant().role !== 'admin')
+
+  get name(): string | null {
+    return this.#parts.charter.charter.name
+  }
+
+  get role(): Role {
+    return this.#terms().role
+  }
+
+  get until(): string {
+    return dateOf(this.#terms().until)
+  }
+
+  #terms(): { readonly role: Role; readonly until: number } {
+    const terms = this.#parts.admission.ownTerms()
+    if (terms === undefined) throw new Error('a member has a grant')
+    return terms
+  }
+
+  #checkMayGive(role: Role): void {
+    if (!this.#parts.admission.mayGive(role)) throw mayNotInvite(this.role, role)
+  }
+
+  #checkIsAdmin(act: string): void {
+    if (this.role !== 'admin')
       throw new ShoalError(
         'not-admitted',
         `only an admin of the swarm can ${act}: ask one, or run this there`,
       )
   }
-  return {
-    id: toHex(pass.swarm),
-    get name() {
-      return charter.charter.name
-    },
-    get role() {
-      return ownGrant().role
-    },
-    get until() {
-      return dateOf(ownGrant().until)
-    },
-    invite(wish) {
-      checkMayGive(wish.role)
-      const invite = invites.issue(wish)
-      const { id, key, role, uses, expires } = invite
-      const code = encodeInvite({
-        role,
-        expires,
-        swarm: pass.swarm,
-        key: fromHex(key),
-        addresses: reachableFirst(transport.addresses()),
-      })
-      return { id, code, link: `${linkStart}${code}`, role, uses, expires: dateOf(expires) }
-    },
-    async showPin(role, seconds) {
-      checkMayGive(role)
-      const { pin, invite, door } = await desk.show(role, seconds)
-      const { id, uses, expires } = invite
-      return { id, code: pin, link: pinLink(pin), role, uses, expires: dateOf(expires), door }
-    },
-    invites: () => invites.list().map((invite) => reportOf(invite, invites.state(invite))),
-    revokeInvite(id) {
-      const invite = invites.revoke(id)
-      if (invite === undefined)
-        throw new ShoalError('not-found', `there is no invite ${id}: see shoal invite list`)
-      desk.revoked(id)
-      return reportOf(invite, invites.state(invite))
-    },
-    grants() {
-      const connected = new Set(transport.connected())
-      const own = { peer: transport.peerId, ...termsOf(ownGrant()), self: true, connected: false }
-      const others = [...admission.standings()].map(([peer, standing]) => ({
-        peer,
-        ...termsOf(standing),
-        self: false,
-        connected: connected.has(peer),
-      }))
-      return [own, ...others]
-    },
-    async revoke(peer) {
-      const key = rawKeyOf(peer)
-      if (key === undefined || peer === transport.peerId)
-        throw new ShoalError('bad-request', `${peer} is not the id of another peer`)
-      checkIsAdmin('put a peer out')
-      await admission.layDown({ kind: 'revoke', key })
-      // A secret that the peer has laid down counts no longer: nobody is to depend on the one before it.
-      if (charter.hasSecretOf(toHex(key))) await admission.replaceSecret()
-    },
-    async replaceSecret() {
-      checkIsAdmin('replace the secret of the swarm')
-      await admission.replaceSecret()
-      return {
-        id: toHex(pass.swarm),
-        secrets: admission.secrets().map(({ until }) => (until === null ? null : dateOf(until))),
-      }
-    },
-    async rename(name) {
-      checkIsAdmin('name the swarm')
-      if (name.length > limits.maxNameCharacters)
-        throw new ShoalError('bad-request', `a name has at most ${limits.maxNameCharacters} characters`)
-      await admission.layDown({ kind: 'name', name })
-    },
+
+  invite(wish: InviteWish): NewInvite {
+    this.#checkMayGive(wish.role)
+    const { invites, swarm, transport } = this.#parts
+    const { id, key, role, uses, expires } = invites.issue(wish)
+    const addresses = reachableFirst(transport.addresses())
+    const code = encodeInvite({ role, expires, swarm, key: fromHex(key), addresses })
+    return { id, code, link: `${linkStart}${code}`, role, uses, expires: dateOf(expires) }
+  }
+
+  async showPin(role: Role, seconds: number): Promise<ShownPin> {
+    this.#checkMayGive(role)
+    const { pin, invite, door } = await this.#parts.desk.show(role, seconds)
+    const { id, uses, expires } = invite
+    return { id, code: pin, link: pinLink(pin), role, uses, expires: dateOf(expires), door }
+  }
+
+  invites(): readonly InviteReport[] {
+    const { invites } = this.#parts
+    return invites.list().map((invite) => reportOf(invite, invites.state(invite)))
+  }
+
+  revokeInvite(id: string): InviteReport {
+    const { invites, desk } = this.#parts
+    const invite = invites.revoke(id)
+    if (invite === undefined)
+      throw new ShoalError('not-found', `there is no invite ${id}: see shoal invite list`)
+    desk.revoked(id)
+    return reportOf(invite, invites.state(invite))
+  }
+
+  grants(): readonly GrantReport[] {
+    const { transport, admission } = this.#parts
+    const connected = new Set(transport.connected())
+    const own = { peer: transport.peerId, ...termsOf(this.#terms()), self: true, connected: false }
+    const others = [...admission.standings()].map(([peer, standing]) => ({
+      peer,
+      ...termsOf(standing),
+      self: false,
+      connected: connected.has(peer),
+    }))
+    return [own, ...others]
+  }
+
+  async revoke(peer: string): Promise<void> {
+    const { transport, admission, charter } = this.#parts
+    const key = rawKeyOf(peer)
+    if (key === undefined || peer === transport.peerId)
+      throw new ShoalError('bad-request', `${peer} is not the id of another peer`)
+    this.#checkIsAdmin('put a peer out')
+    await admission.layDown({ kind: 'revoke', key })
+    // A secret that the peer has laid down counts no longer: nobody is to depend on the one before it.
+    if (charter.hasSecretOf(toHex(key))) await admission.replaceSecret()
+  }
+
+  async replaceSecret(): Promise<{ readonly id: string; readonly secrets: readonly (string | null)[] }> {
+    this.#checkIsAdmin('replace the secret of the swarm')
+    const { admission } = this.#parts
+    await admission.replaceSecret()
+    const ends = admission.secrets().map(({ until }) => (until === null ? null : dateOf(until)))
+    return { id: this.id, secrets: ends }
+  }
+
+  async rename(name: string): Promise<void> {
+    this.#checkIsAdmin('name the swarm')
+    if (name.length > limits.maxNameCharacters)
+      throw new ShoalError('bad-request', `a name has at most ${limits.maxNameCharacters} characters`)
+    await this.#parts.admission.layDown({ kind: 'name', name })
   }
 }
 

@@ -26,12 +26,11 @@ interface Believed {
 /** One run over the bytes of its frames. @returns whether the member is convinced, and whether the newcomer is */
 function pair(member: Believed, newcomer: Believed): readonly [boolean, boolean] {
   const random = seededRandom(7)
-  const randomBytes = (length: number): Uint8Array => random.bytes(length)
-  const begin = decodeBegin(encodeBegin({ nonce: randomBytes(limits.nonceBytes), wants: 'node' }))
-  const alice = new MemberPairing({ ...member, randomBytes }, begin)
+  const begin = decodeBegin(encodeBegin({ nonce: random.bytes(limits.nonceBytes), wants: 'node' }))
+  const alice = new MemberPairing({ ...member, random }, begin)
   const offer = decodeOffer(encodeOffer(alice.offer))
   if (offer.type === 'refused') throw new Error('no member refuses here')
-  const bob = new NewcomerPairing({ ...newcomer, randomBytes }, begin, offer)
+  const bob = new NewcomerPairing({ ...newcomer, random }, begin, offer)
   if (bob.proof === null) return [false, false]
   const tag = alice.check(decodeProof(encodeProof(bob.proof)))
   return [tag !== null, tag !== null && bob.confirms(tag)]
@@ -54,10 +53,9 @@ test('a party in the middle, which has another id on one side, convinces nobody 
 
 test('a member that does not know the PIN cannot convince a newcomer', () => {
   const random = seededRandom(7)
-  const randomBytes = (length: number): Uint8Array => random.bytes(length)
-  const begin = { nonce: randomBytes(limits.nonceBytes), wants: 'node' } as const
-  const rogue = new MemberPairing({ pin: '000000', ends, randomBytes }, begin)
-  const bob = new NewcomerPairing({ pin: '482913', ends, randomBytes }, begin, {
+  const begin = { nonce: random.bytes(limits.nonceBytes), wants: 'node' } as const
+  const rogue = new MemberPairing({ pin: '000000', ends, random }, begin)
+  const bob = new NewcomerPairing({ pin: '482913', ends, random }, begin, {
     type: 'offer',
     ...rogue.offer,
   })
@@ -68,9 +66,8 @@ test('a member that does not know the PIN cannot convince a newcomer', () => {
 
 test('a point that ends the run convinces nobody, on either side', () => {
   const random = seededRandom(7)
-  const randomBytes = (length: number): Uint8Array => random.bytes(length)
-  const begin = { nonce: randomBytes(limits.nonceBytes), wants: 'node' } as const
-  const side = { pin: '482913', ends, randomBytes }
+  const begin = { nonce: random.bytes(limits.nonceBytes), wants: 'node' } as const
+  const side = { pin: '482913', ends, random }
   const zero = new Uint8Array(32)
   const bob = new NewcomerPairing(side, begin, { type: 'offer', nonce: begin.nonce, point: zero })
   expect([bob.proof, bob.confirms(new Uint8Array(0))]).toEqual([null, false])

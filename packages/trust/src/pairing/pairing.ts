@@ -1,3 +1,4 @@
+import type { Random } from '@shoal/host'
 import { joinBytes, textBytes } from '../bytes.ts'
 import { limits } from '../limits.ts'
 import {
@@ -22,8 +23,7 @@ export interface PairingEnds {
 export interface PairingSide {
   readonly pin: string
   readonly ends: PairingEnds
-  /** Fresh random bytes for every call. */
-  readonly randomBytes: (length: number) => Uint8Array
+  readonly random: Random
 }
 
 /**
@@ -35,11 +35,11 @@ export class MemberPairing {
   readonly #sessionId: Uint8Array
   readonly #share: Share
 
-  constructor({ pin, ends, randomBytes }: PairingSide, begin: PairingBegin) {
-    const nonce = randomBytes(limits.nonceBytes)
+  constructor({ pin, ends, random }: PairingSide, begin: PairingBegin) {
+    const nonce = random.bytes(limits.nonceBytes)
     const inputs = inputsOf(pin, ends, nonce, begin.nonce)
     this.#sessionId = inputs.sessionId
-    this.#share = shareOf(inputs, randomBytes(scalarRandomBytes))
+    this.#share = shareOf(inputs, random.bytes(scalarBytes))
     this.offer = { nonce, point: this.#share.point }
   }
 
@@ -57,9 +57,9 @@ export class NewcomerPairing {
   readonly proof: PairingProof | null
   readonly #expected: Uint8Array
 
-  constructor({ pin, ends, randomBytes }: PairingSide, begin: PairingBegin, offer: PairingOffer) {
+  constructor({ pin, ends, random }: PairingSide, begin: PairingBegin, offer: PairingOffer) {
     const inputs = inputsOf(pin, ends, offer.nonce, begin.nonce)
-    const share = shareOf(inputs, randomBytes(scalarRandomBytes))
+    const share = shareOf(inputs, random.bytes(scalarBytes))
     const transcript: Transcript = { initiator: offer.point, responder: share.point }
     const key = sessionKey(inputs.sessionId, share.scalar, offer.point, transcript)
     this.proof =
@@ -73,7 +73,8 @@ export class NewcomerPairing {
   }
 }
 
-const scalarRandomBytes = 64
+/** Twice as many as a scalar has, so that it is uniform. */
+const scalarBytes = 64
 
 function inputsOf(
   pin: string,

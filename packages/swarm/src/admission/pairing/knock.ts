@@ -108,7 +108,7 @@ async function knock(
     const side = {
       pin,
       ends: { member, newcomer: transport.peerId },
-      randomBytes: (length: number) => random.bytes(length),
+      random,
     }
     return await prove(channel, frames, new NewcomerPairing(side, begin, offer), limit.signal)
   } finally {

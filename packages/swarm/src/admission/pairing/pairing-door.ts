@@ -82,7 +82,7 @@ export class PairingDoor {
         {
           pin: this.#pin,
           ends: { member: door.peerId, newcomer: peer },
-          randomBytes: (length) => random.bytes(length),
+          random,
         },
         begin,
       )
