@@ -15,6 +15,7 @@
  *   lock.release()
  * }
  */
+export { cacheDirectory } from './node/compile-cache.ts'
 export { exitWithParent, watchAncestors, type ExitWithParentOptions } from './node/exit-with-parent.ts'
 export { createFileLogger, type FileLogger, type FileLoggerOptions } from './node/file-logger.ts'
 export { formatBytes, parseByteSize } from './node/byte-size.ts'

@@ -7,8 +7,13 @@ import envPaths from 'env-paths'
  * can call it before it imports anything else. NODE_DISABLE_COMPILE_CACHE=1 turns it off.
  */
 export function keepCompiledCode(): void {
-  const folder = ownedFolder(envPaths('shoal', { suffix: '' }).cache, process.getuid?.())
+  const folder = cacheDirectory()
   if (folder !== null) enableCompileCache(folder)
+}
+
+/** Shoal's folder among this user's caches; null when there is none that only this user can write to. */
+export function cacheDirectory(): string | null {
+  return ownedFolder(envPaths('shoal', { suffix: '' }).cache, process.getuid?.())
 }
 
 /**

@@ -130,6 +130,7 @@ describe('a block of the model’s shape', () => {
       threads: 1,
       slowdown: 1,
       dataFolder: folder,
+      sharedFolder: null,
     })
     // The context is shorter than what is timed by default.
     expect(first.decode.map(({ past }) => past)).toEqual([16, 95])
@@ -142,18 +143,38 @@ describe('a block of the model’s shape', () => {
     ).toBe(true)
     const remembered = { ...dependencies, clock: noClock }
     expect(
-      await calibrateBlock(remembered, manifest, { threads: 1, slowdown: 1, dataFolder: folder }),
+      await calibrateBlock(remembered, manifest, {
+        threads: 1,
+        slowdown: 1,
+        dataFolder: folder,
+        sharedFolder: null,
+      }),
     ).toEqual(first)
-    const slow = await calibrateBlock(remembered, manifest, { threads: 1, slowdown: 3, dataFolder: folder })
+    const slow = await calibrateBlock(remembered, manifest, {
+      threads: 1,
+      slowdown: 3,
+      dataFolder: folder,
+      sharedFolder: null,
+    })
     expect(slow.decodeMicrosPerBlock).toBe(3 * first.decodeMicrosPerBlock)
     await expect(
-      calibrateBlock(remembered, manifest, { threads: 2, slowdown: 1, dataFolder: folder }),
+      calibrateBlock(remembered, manifest, {
+        threads: 2,
+        slowdown: 1,
+        dataFolder: folder,
+        sharedFolder: null,
+      }),
     ).rejects.toThrow('measured again')
   })
 
   test('is timed again when the file of results is damaged, and leaves no other file behind', async () => {
     writeFileSync(join(folder, 'calibration.json'), '{"half')
-    await calibrateBlock(dependencies, manifest, { threads: 1, slowdown: 1, dataFolder: folder })
+    await calibrateBlock(dependencies, manifest, {
+      threads: 1,
+      slowdown: 1,
+      dataFolder: folder,
+      sharedFolder: null,
+    })
     expect(
       Object.keys(JSON.parse(readFileSync(join(folder, 'calibration.json'), 'utf8')) as object),
     ).toHaveLength(1)

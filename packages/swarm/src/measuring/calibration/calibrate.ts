@@ -12,6 +12,7 @@ import {
   type PackedTensor,
 } from '@shoal/model'
 import { createDevice, measureRunner, noNumericClass, type BlockRunner } from '@shoal/runtime'
+import { recentResults } from './recent-results.ts'
 
 /** What one block of the model's shape costs on this machine; integer microseconds, so that all peers plan alike. */
 export interface BlockSpeed {
@@ -58,16 +59,19 @@ export interface CalibrateOptions {
   /** Factor by which this node pretends to be slower. */
   readonly slowdown: number
   readonly dataFolder: string
+  /** Where nodes of this machine share results for some minutes; null: nowhere. */
+  readonly sharedFolder: string | null
 }
 
 /**
  * Times blocks of the model's shape with random weights, since a node announces its speed before it has any weights. The
- * result is kept in the data directory by machine, shape, profile and thread count.
+ * result is kept in the data directory by machine, shape, profile and thread count; nodes that start at about the same time
+ * share it.
  */
 export async function calibrateBlock(
   dependencies: CalibrateDependencies,
   manifest: IdentifiedManifest,
-  { threads, slowdown, dataFolder }: CalibrateOptions,
+  { threads, slowdown, dataFolder, sharedFolder }: CalibrateOptions,
 ): Promise<BlockSpeed> {
   const { config, profile } = manifest.manifest
   const { hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize } = config
@@ -89,7 +93,22 @@ export async function calibrateBlock(
   const known = await readKnown(path)
   const found = known[key]
   if (found !== undefined) return times(found, slowdown)
+  const recent = recentResults(sharedFolder, dependencies)
+  const shared = await recent.read(key)
+  const speed = isSpeed(shared) ? shared : await timeNewBlocks(dependencies, manifest, threads, dataFolder)
+  if (speed !== shared) recent.keep(key, speed)
+  keep(dependencies.logger, path, { ...known, [key]: speed })
+  return times(speed, slowdown)
+}
 
+/** Makes blocks with random weights, times them and removes them. */
+async function timeNewBlocks(
+  dependencies: CalibrateDependencies,
+  manifest: IdentifiedManifest,
+  threads: number,
+  dataFolder: string,
+): Promise<BlockSpeed> {
+  const { config, profile } = manifest.manifest
   const folder = join(dataFolder, 'calibration')
   await rm(folder, { recursive: true, force: true })
   makeFolder(folder)
@@ -115,9 +134,7 @@ export async function calibrateBlock(
     })
     try {
       const runner = await device.loadBlocks({ start: 0, end: blockCount }, { memory: unlimitedMemory() })
-      const speed = await timeBlocks(dependencies, runner, config.contextLength)
-      keep(dependencies.logger, path, { ...known, [key]: speed })
-      return times(speed, slowdown)
+      return await timeBlocks(dependencies, runner, config.contextLength)
     } finally {
       await device.close()
     }

@@ -1,4 +1,5 @@
 import type { SystemDependencies } from '@shoal/host'
+import { cacheDirectory } from '@shoal/host/node'
 import type { IdentifiedManifest } from '@shoal/model'
 import { createDevice, type ComputePlace, type Device } from '@shoal/runtime'
 import type { Scope } from '../../scope.ts'
@@ -31,7 +32,7 @@ export async function openTimedDevice(
   scope.onClose(async () => (await opening).close())
   const [own, speed] = await Promise.all([
     opening,
-    calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder }),
+    calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder, sharedFolder: cacheDirectory() }),
   ])
   return { device: paced(own, slowdown, scope), speed }
 }
