@@ -8,7 +8,10 @@ import envPaths from 'env-paths'
  */
 export function keepCompiledCode(): void {
   const folder = cacheDirectory()
-  if (folder !== null) enableCompileCache(folder)
+  if (folder === null) return
+  enableCompileCache(folder)
+  // Threads and processes that this process starts look at the environment only.
+  process.env['NODE_COMPILE_CACHE'] ??= folder
 }
 
 /** Shoal's folder among this user's caches; null when there is none that only this user can write to. */
