@@ -247,8 +247,8 @@ describe('a real node and a hostile peer', () => {
     await stillWell()
   })
 
-  // Only ranks serve the group protocol, and only private swarms have a charter.
-  const { group, charter: _charter, ...served } = protocols
+  // Only ranks serve the group protocol, only private swarms have a charter, and only an open door pairs.
+  const { group, charter: _charter, pair: _pair, ...served } = protocols
 
   it.each(Object.entries(served))(
     "random frames on %s end their sender's channel, and disturb no other peer",
