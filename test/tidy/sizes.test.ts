@@ -42,7 +42,7 @@ test('a function is named by itself, or by the variable, property or call that r
 })
 
 /** Lower this number whenever the list gets shorter; never raise it. */
-const longFunctionsAtMost = 5
+const longFunctionsAtMost = 4
 
 test('a function fits a screen: at most 70 lines outside tests', () => {
   const long = new Map(
