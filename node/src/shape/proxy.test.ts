@@ -46,11 +46,11 @@ test('a round trip takes what the link says, and not much longer', async () => {
   const socket = await dial((await link(echo, { rttMs: 7 })).port)
   await roundTrip(socket)
   const times: number[] = []
-  for (let turn = 0; turn < 25; turn += 1) times.push(await roundTrip(socket))
+  for (let turn = 0; turn < 40; turn += 1) times.push(await roundTrip(socket))
   times.sort((a, b) => a - b)
   expect(times[0]).toBeGreaterThanOrEqual(7)
-  // The fastest tenth, since other programs may hold the processor. Whole-millisecond timers would need 8.4 on average.
-  expect(times[2]).toBeLessThan(8)
+  // The fastest, since other programs may hold the processor. Timers of whole milliseconds would need 8 at the least: 4 each way.
+  expect(times[0]).toBeLessThan(8)
   socket.destroy()
 })
 
