@@ -18,7 +18,7 @@ export interface TimerOptions {
 export interface Clock {
   /** Monotonic milliseconds since an arbitrary origin: for leases, deadlines and measurements. */
   nowMs(): number
-  /** Milliseconds since 1970 (Unix time): for log lines and `created` fields only, never for a decision. */
+  /** Milliseconds since 1970 (Unix time): for log lines, `created` fields and the ages of files only. */
   wallMs(): number
   /** Runs `action` once after `delayMs`. Until then the process stays alive, unless the timer is a background one. */
   after(delayMs: number, action: () => void, options?: TimerOptions): Timer

@@ -38,10 +38,12 @@ export const swarmLimits = {
   /** How often a node looks whether it is to fetch a copy: copies guard against losses that are hours apart. */
   copiesTurnMs: 5_000,
   /**
-   * Share of the time in which a node that serves sessions checks or fetches copies. A unit of 30 MB every five seconds took a
-   * sixth of the pace of answers on a machine with two cores.
+   * Share of the time in which a node that serves sessions checks or fetches copies: at most as much slower, on the average, may
+   * they make answers. Copies guard against losses that are hours apart.
    */
   copiesBusyShare: 0.02,
+  /** Longest rest between two units: over a slow link, a node that is never idle still fetches a dozen an hour. */
+  copiesRestMaxMs: 300_000,
   /** A copy is fetched when it has been wanted for so long: most peers that vanish are back sooner. Also the time between two tries. */
   copiesSettleMs: 15_000,
   /** Of a disk, what copies for others never touch. */

@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, Logger } from '@shoal/host'
-import { messageOf } from '@shoal/host'
+import { messageOf, type Clock, type Logger } from '@shoal/host'
 import { writeFileAtomically } from '@shoal/host/node'
 import { sha256Hex } from '@shoal/model'
 

@@ -121,6 +121,15 @@ test('while sessions are served, fetching takes its share of the time only', asy
   expect(fetched).toEqual(units.slice(0, 2))
 })
 
+test('while sessions are served, even a slow link brings the next unit after the longest rest', async () => {
+  copyUnit = () => sleep(clock, 60_000)
+  start(1)
+  await turns(turnsToSettle + 60_000 / swarmLimits.copiesTurnMs)
+  expect(fetched).toEqual(units.slice(0, 1))
+  await turns((swarmLimits.copiesRestMaxMs + 60_000) / swarmLimits.copiesTurnMs + 2)
+  expect(fetched).toEqual(units.slice(0, 2))
+})
+
 test('a copy that was interrupted is fetched at the next turn, and nobody is warned', async () => {
   copyUnit = () => Promise.reject(new ShoalError('cancelled', 'weights that are to be served come first'))
   start()

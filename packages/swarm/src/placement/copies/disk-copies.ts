@@ -95,7 +95,8 @@ class BackgroundCopies {
     } finally {
       const nowMs = clock.nowMs()
       const restMs = (nowMs - sinceMs) * (1 / swarmLimits.copiesBusyShare - 1)
-      this.#restUntilMs = nowMs + Math.max(restMs, swarmLimits.copiesTurnMs)
+      const { copiesTurnMs, copiesRestMaxMs } = swarmLimits
+      this.#restUntilMs = nowMs + Math.min(Math.max(restMs, copiesTurnMs), copiesRestMaxMs)
     }
   }
 
