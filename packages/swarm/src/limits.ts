@@ -30,6 +30,13 @@ export const swarmLimits = {
   /** Heap of the tokenizing thread: so much, and for each byte of the model's files the objects and maps of its vocabulary. */
   tokenizeHeapMiB: 128,
   tokenizeHeapPerByte: 32,
+  /** How often the heap of a working thread is compared with that bound: it grows by some 50 MiB a second. */
+  tokenizeHeapWatchMs: 50,
+  /**
+   * What the heap may have beyond the bound before V8 gives up, which ends the thread, or the whole process. Enough for the
+   * growth of five seconds, in which a busy machine has looked.
+   */
+  tokenizeHeapReserveMiB: 256,
   /** Characters of a prompt: so many for each token of the context, as in the API, and so many that a template adds. */
   charactersPerToken: 16,
   templateCharacters: 64 * 1024,

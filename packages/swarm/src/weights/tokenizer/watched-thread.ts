@@ -1,4 +1,4 @@
-import { ShoalError, timeLimit, type Clock } from '@shoal/host'
+import { every, ShoalError, timeLimit, type Clock } from '@shoal/host'
 import { ModelError } from '@shoal/model'
 import { Worker } from 'node:worker_threads'
 import { swarmLimits } from '../../limits.ts'
@@ -19,8 +19,9 @@ export function startWatchedThread(clock: Clock, data: TokenizerThreadData): Wat
   const worker = new Worker(new URL('./tokenizer-thread.ts', import.meta.url), {
     workerData: data,
     name: 'shoal-tokenizer',
-    resourceLimits: { maxOldGenerationSizeMb: heapMiB(data.assets) },
+    resourceLimits: { maxOldGenerationSizeMb: heapMiB(data.assets) + swarmLimits.tokenizeHeapReserveMiB },
   })
+  const heapBytesMax = heapMiB(data.assets) * 1024 ** 2
   // A program that has nothing else to do may end.
   worker.unref()
   let waiting: PromiseWithResolvers<unknown> | null = null
@@ -46,6 +47,16 @@ export function startWatchedThread(clock: Clock, data: TokenizerThreadData): Wat
     waiting = next
     const limit = timeLimit(clock, limitMs, () => tookTooLong(limitMs))
     limit.signal.addEventListener('abort', () => fail(limit.signal.reason as Error), { once: true })
+    // V8 may abort the whole process when the thread's heap is full, so the thread is ended before.
+    const watch = every(
+      clock,
+      swarmLimits.tokenizeHeapWatchMs,
+      async () => {
+        const { used_heap_size: usedBytes } = await worker.getHeapStatistics()
+        if (usedBytes > heapBytesMax) fail(tookTooMuchMemory())
+      },
+      () => undefined, // The thread has ended.
+    )
     // While somebody waits for an answer, the thread keeps the program alive.
     worker.ref()
     try {
@@ -53,6 +64,7 @@ export function startWatchedThread(clock: Clock, data: TokenizerThreadData): Wat
       return (await next.promise) as Answer
     } finally {
       limit.clear()
+      watch.cancel()
       worker.unref()
     }
   }
@@ -83,10 +95,12 @@ function tookTooLong(limitMs: number): ModelError {
 }
 
 function failureOf(error: Error): Error {
-  if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY')
-    return new ModelError(
-      'limit-exceeded',
-      "the model's chat template or tokenizer needs too much memory for this prompt; send token ids instead of text",
-    )
-  return error
+  return 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tookTooMuchMemory() : error
+}
+
+function tookTooMuchMemory(): ModelError {
+  return new ModelError(
+    'limit-exceeded',
+    "the model's chat template or tokenizer needs too much memory for this prompt; send token ids instead of text",
+  )
 }
