@@ -37,6 +37,10 @@ export const limits = {
   ggufTextBytesMax: 1 << 20,
   /** Elements of one list: tokens, scores or merges of a vocabulary. */
   ggufListLengthMax: 1 << 21,
+  /** Elements of all lists of a header: tokens, types, scores and merges. */
+  ggufElementsMax: 1 << 23,
+  /** Squares of the lengths of a vocabulary's pieces, summed: real ones have 20 million, and each costs a look-up. */
+  ggufPieceWorkMax: 1 << 28,
   /** `GGML_MAX_DIMS` of ggml. */
   ggufRankMax: 4,
   /** Parts of a split GGUF file; parts have 2 GB and more. */

@@ -37,19 +37,29 @@ export class AttackerProcess {
   }
 
   async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (this.#hasEnded()) return
     const ended = once(this.#child, 'close')
     this.#child.kill('SIGKILL')
     await ended
   }
 
   async #ask(order: Order): Promise<Counted['counts']> {
+    if (this.#hasEnded()) throw new Error('the attacker has ended')
     const counted = once(this.#child, 'message') as Promise<[Counted]>
+    const ended = once(this.#child, 'exit').then((): never => {
+      throw new Error('the attacker has ended')
+    })
+    ended.catch(() => undefined) // It ends after its answer, when it is closed.
     this.#give(order)
-    return (await counted)[0].counts
+    return (await Promise.race([counted, ended]))[0].counts
   }
 
   #give(order: Order): void {
-    this.#child.send(order)
+    // Who waits for an answer is told of the end.
+    this.#child.send(order, () => undefined)
+  }
+
+  #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 }

@@ -111,9 +111,8 @@ async function inBesiegedSwarm(play: (siege: Siege) => Promise<void>): Promise<v
     await streams
   } finally {
     over.abort()
-    await attacker.close()
-    await client?.close()
-    await Promise.all(crew.map((member) => member.kill()))
+    // Whatever fails to close, no process stays behind.
+    await Promise.allSettled([attacker.close(), client?.close(), ...crew.map((member) => member.kill())])
     await rm(folder, { recursive: true, force: true })
   }
 }

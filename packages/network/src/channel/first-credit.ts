@@ -24,7 +24,7 @@ const openersFirstBytes: Readonly<Record<string, number>> = {
   [protocols.direct]: limits.firstCreditBytes,
   // Evidence and its answer, some KiB each.
   [protocols.audit]: 2 * limits.firstCreditBytes,
-  // Two frames of less than 100 bytes.
+  // Two frames of some 100 bytes.
   [protocols.pair]: limits.firstCreditBytes,
   // Words in frames of 64 KiB, several under way; beats.
   [protocols.members]: 8 * limits.firstCreditBytes,

@@ -13,11 +13,13 @@ export class HeaderCursor {
   readonly #reader: RangeReader
   readonly #what: string
   readonly #signal: AbortSignal | undefined
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true })
+  /** A piece of a vocabulary may begin with U+FEFF, which a decoder removes unless told otherwise. */
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   /** Bytes of the file from `#start` on. */
   #view: DataView = new DataView(new ArrayBuffer(0))
   #start = 0
   #at = 0
+  #elements = 0
 
   /** @param what the file, for people */
   constructor(reader: RangeReader, what: string, signal?: AbortSignal) {
@@ -58,6 +60,13 @@ export class HeaderCursor {
     } catch {
       return this.refuse(`${what} is not UTF-8`)
     }
+  }
+
+  /** Counts the elements of a list before they are read. @throws {ModelError} `bad-model` when all lists together are too long */
+  spendElements(count: number): void {
+    this.#elements += count
+    if (this.#elements > limits.ggufElementsMax)
+      this.refuse(`its lists have more than ${limits.ggufElementsMax} elements together`)
   }
 
   refuse(reason: string): never {

@@ -1,12 +1,26 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ModelError } from '../../error.ts'
+import { limits } from '../../limits.ts'
 import { ggufFile, type GgufFileParts } from '../../testing/gguf-file.ts'
 import { memoryReader } from '../range-reader.ts'
 import { readGgufHeader } from './header.ts'
 
 const floats = (count: number): Uint8Array => new Uint8Array(4 * count)
 const read = (file: Uint8Array) => readGgufHeader(memoryReader(file), 'model.gguf')
+
+test('a piece that is or begins with a byte order mark keeps it', async () => {
+  const pieces = ['\uFEFF', '\uFEFF#', '#']
+  const { metadata } = await read(ggufFile({ metadata: [['tokenizer.ggml.tokens', pieces]] }))
+  expect(metadata.get('tokenizer.ggml.tokens')).toEqual(pieces)
+})
+
+test('the lists of a header have a bound together', async () => {
+  const list = new Uint8Array(16 + limits.ggufListLengthMax)
+  list.set(bare(9n, 0n, BigInt(limits.ggufListLengthMax)))
+  const lists = Array.from({ length: 5 }, (_, index): [string, Uint8Array] => [`list.${index}`, list])
+  await expect(read(ggufFile({ metadata: lists }))).rejects.toThrow(/elements together/)
+})
 
 test('metadata of every kind, and tensors with the slowest dimension first', async () => {
   const file = ggufFile({

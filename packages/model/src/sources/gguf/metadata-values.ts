@@ -30,6 +30,7 @@ export async function readValue(cursor: HeaderCursor, key: string): Promise<Gguf
   if (type !== listType) return readScalar(cursor, key, type)
   const elementType = await cursor.uint32()
   const length = await cursor.count(`the length of ${key}`, limits.ggufListLengthMax)
+  cursor.spendElements(length)
   if (elementType === textType) {
     const texts: string[] = []
     for (let index = 0; index < length; index++) texts.push(await cursor.text(key, limits.ggufTextBytesMax))

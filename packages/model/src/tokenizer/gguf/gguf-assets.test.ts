@@ -105,6 +105,18 @@ test.each<[string, Uint8Array, string, RegExp]>([
     'bad-model',
     /no score for each/,
   ],
+  [
+    'pieces whose pairs would take minutes to look up',
+    ggufFile({
+      metadata: [
+        ['tokenizer.ggml.model', 'llama'],
+        ['tokenizer.ggml.tokens', Array.from({ length: 5000 }, () => 'a'.repeat(256))],
+        ['tokenizer.ggml.scores', Array.from({ length: 5000 }, () => 0)],
+      ],
+    }),
+    'limit-exceeded',
+    /too long/,
+  ],
 ])('refused: %s', async (_, file, code, message) => {
   const metadata = await metadataOf(file)
   expect(() => ggufAssets(metadata)).toThrow(

@@ -1,4 +1,5 @@
 import { ModelError } from '../../error.ts'
+import { limits } from '../../limits.ts'
 import { show, type JsonObject } from '../../json-fields.ts'
 import type { Metadata } from '../../sources/gguf/metadata.ts'
 import { byteLevelTokenizer } from './byte-level.ts'
@@ -20,7 +21,17 @@ export function ggufAssets(metadata: Metadata): ReadonlyMap<string, Uint8Array> 
     ['tokenizer.json', tokenizer],
     ['tokenizer_config.json', configOf(metadata)],
   ]
-  return new Map(assets.map(([name, json]) => [name, new TextEncoder().encode(JSON.stringify(json))]))
+  return new Map(
+    assets.map(([name, json]) => {
+      const bytes = new TextEncoder().encode(JSON.stringify(json))
+      if (bytes.byteLength > limits.assetBytesMax)
+        throw new ModelError(
+          'limit-exceeded',
+          `${name}, made from the GGUF file, has ${bytes.byteLength} bytes, more than ${limits.assetBytesMax}`,
+        )
+      return [name, bytes]
+    }),
+  )
 }
 
 function tokenizerOf(model: string, metadata: Metadata): JsonObject {

@@ -1,4 +1,5 @@
 import { ModelError } from '../../error.ts'
+import { limits } from '../../limits.ts'
 import type { JsonObject } from '../../json-fields.ts'
 import type { Metadata } from '../../sources/gguf/metadata.ts'
 import { idsByToken, postProcessor, tokenTypes, type TokenizerParts, type Vocabulary } from './vocabulary.ts'
@@ -49,6 +50,9 @@ const pieceCharactersMax = 256
 /** Every way to make a piece of two others, best pieces first; among those of one piece, best parts first. */
 function mergesOf(vocabulary: Vocabulary, scores: readonly number[]): [string, string][] {
   const { tokens, types } = vocabulary
+  const work = tokens.reduce((sum, { length }) => sum + Math.min(length, 2 * pieceCharactersMax) ** 2, 0)
+  if (work > limits.ggufPieceWorkMax)
+    throw new ModelError('limit-exceeded', 'the tokens of the GGUF file are too long for its tokenizer')
   const ids = new Map(Object.entries(idsByToken(vocabulary)))
   const order = tokens.map((_, id) => id).filter((id) => (types[id] ?? 1) === 1)
   order.sort((one, other) => (scores[other] ?? 0) - (scores[one] ?? 0) || one - other)

@@ -125,13 +125,13 @@ async function prove(
   signal: AbortSignal,
 ): Promise<PairingWelcome | RefusalCode> {
   if (run.proof === null) return 'wrong-pin'
-  await channel.send(encodeProof(run.proof))
   try {
+    await channel.send(encodeProof(run.proof))
     const answer = decodePairingWelcome(await frames.next(signal))
     if (answer.type === 'refused') return answer.code
     return run.confirms(answer.tag) ? answer : 'wrong-pin'
   } catch {
-    // The other side has this guess, whatever it answers.
+    // The other side may have this guess, whatever happened to the answer.
     return 'wrong-pin'
   }
 }

@@ -72,9 +72,9 @@ export class PairingDoor {
   async #pair(channel: Channel, receive: () => Promise<Uint8Array>): Promise<void> {
     const peer = channel.remotePeer
     const begin = decodeBegin(await receive())
-    const invite = this.#openInvite()
-    if (invite === null) return await refuse(channel, 'no-pin')
-    if (!includesRole(invite.role, begin.wants)) return await refuse(channel, 'no-grant')
+    const offered = this.#openInvite()
+    if (offered === null) return await refuse(channel, 'no-pin')
+    if (!includesRole(offered.role, begin.wants)) return await refuse(channel, 'no-grant')
     if (!this.#begins(peer)) return await refuse(channel, 'full')
     try {
       const { random, door } = this.#dependencies
@@ -89,7 +89,8 @@ export class PairingDoor {
       await channel.send(encodeOffer(run.offer))
       const proof = decodeProof(await receive())
       // Another run may have ended the PIN meanwhile: from here to the verdict nothing waits.
-      if (this.#openInvite() === null) return await refuse(channel, 'no-pin')
+      const invite = this.#openInvite()
+      if (invite === null) return await refuse(channel, 'no-pin')
       const tag = run.check(proof)
       if (tag === null) return await this.#countWrongPin(channel)
       await this.#letIn(channel, invite, tag)

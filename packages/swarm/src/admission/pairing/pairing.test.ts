@@ -111,6 +111,24 @@ test('a newcomer with the PIN gets a grant for its own key, the secret and an ad
   expect(clock.nowMs()).toBeGreaterThanOrEqual(swarmLimits.pairingSearchMs)
 })
 
+test('of two PINs that are asked for at once only one stays open, and no door is left behind', async () => {
+  const { desk, doors, invites } = await createWorld()
+  await Promise.all([desk.show('node', 300), desk.show('node', 300)])
+  expect(doors.filter((door) => door.addresses().length > 0)).toHaveLength(1)
+  expect(invites.list().filter((invite) => invites.state(invite) === 'open')).toHaveLength(1)
+  await desk.close()
+  expect(doors.flatMap((door) => door.addresses())).toEqual([])
+})
+
+test('a door that opened for a PIN that cannot be issued is closed', async () => {
+  const { desk, doors, invites } = await createWorld()
+  invites.issue = () => {
+    throw new Error('no room')
+  }
+  await expect(desk.show('node', 300)).rejects.toThrow('no room')
+  expect(doors.map((door) => door.addresses())).toEqual([[]])
+})
+
 test('three wrong PINs end a PIN, and the right one comes too late', async () => {
   const { desk, newcomer, invites, doors, clock } = await createWorld()
   const { pin, door } = await desk.show('node', 300)

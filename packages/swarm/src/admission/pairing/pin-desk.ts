@@ -41,15 +41,24 @@ export class PinDesk {
 
   /** A new PIN, in place of one that is still open. @throws {ShoalError} `bad-request` for a term beyond the limits */
   async show(role: Role, seconds: number): Promise<ShownPin> {
-    const { clock, random, invites, openDoor } = this.#dependencies
+    const { openDoor } = this.#dependencies
     if (seconds < 1 || seconds > limits.maxPinSeconds)
       throw new ShoalError('bad-request', `a PIN is open for at most ${limits.maxPinSeconds / 60} minutes`)
     await this.#end(true)
     const door = await openDoor()
-    if (this.#closed) {
-      await door.close()
-      throw new ShoalError('cancelled', 'the node leaves')
+    try {
+      // Another request may have opened a door meanwhile.
+      while (this.#open !== null) await this.#end(true)
+      if (this.#closed) throw new ShoalError('cancelled', 'the node leaves')
+      return this.#openAt(door, role, seconds)
+    } catch (error) {
+      if (this.#open?.door !== door) await door.close()
+      throw error
     }
+  }
+
+  #openAt(door: Transport, role: Role, seconds: number): ShownPin {
+    const { clock, random, invites } = this.#dependencies
     const pin = drawPin(random)
     const invite = invites.issue({ pin: true, role, uses: 1, seconds })
     const end = (): void => {
