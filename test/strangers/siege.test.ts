@@ -21,9 +21,12 @@ import { createWorld, type Up } from '../harness.ts'
 const timeout = 120_000
 /** How long each attack goes on at least; on a busy machine it goes on until it has done something. */
 const attackMs = 500
-const attackMsMost = 20_000
-/** What a node may grow by in all 21 attacks together: garbage that was collected is not given back at once. */
-const growthMiB = 192
+const attackMsMost = 60_000
+/**
+ * What a node may grow by in all 21 attacks together. Between 165 and 195 MiB were seen, most of it heap that V8 does not give
+ * back at once; a leak of the attacks would show beyond that.
+ */
+const growthMiB = 256
 
 interface Bound {
   /** Most that an attack may count of each. */

@@ -112,6 +112,23 @@ describe('a hostile peer', () => {
     expect(here.alive('b')).toEqual(['a@1', 'b@1'])
   })
 
+  test('cannot raise the incarnation of another peer: an unsigned statement in its name blames the sender', async () => {
+    const here = await pair()
+    const vandal = await join(here, 'v')
+    const { bytes } = await sealStatement(vandal.transport, swarmName, {
+      kind: 'alive',
+      signer: 'a',
+      subject: 'a',
+      incarnation: 99,
+      count: 0,
+    })
+    for (let sent = 0; sent < memberLimits.maxMisbehaviour; sent += 1)
+      await vandal.send({ type: 'statements', pushed: true, statements: [bytes] })
+    await here.run(1000)
+    expect(shutOut(here, 'a')).toEqual(['v'])
+    expect(here.alive('b')).toEqual(['a@1', 'b@1'])
+  })
+
   test('that signs a bad word loses its own incarnation everywhere; who passes the word on is not blamed', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')

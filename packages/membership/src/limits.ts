@@ -8,7 +8,10 @@ export const memberLimits = {
   maxDeltas: 24,
   /** Bytes of changes after which an owner's next word is a snapshot: four records' worth of link changes. */
   maxDeltaBytes: 4096,
-  /** Bytes of one owner's words: a snapshot of 8 KiB, changes up to 4 KiB, and the change that exceeds these. */
+  /**
+   * Bytes of one owner's words: a snapshot of 8 KiB, changes up to 4 KiB, and the change that exceeds these. It follows from
+   * the limits above, which a test compares with it.
+   */
   maxChainBytes: 20 * 1024,
   /**
    * Words of one owner that a reader takes at once, and the time in which it takes one more. A newcomer reads up to 25
@@ -27,8 +30,8 @@ export const memberLimits = {
   /** Requests for one owner's words to one neighbour in one turn: more gaps than these are closed by a vector. */
   maxWantsPerInterval: 16,
   /**
-   * Vectors and rolls from one neighbour in one turn; each may be answered with what is known of all members. A link that was
-   * silent for thirty turns delivers the vectors of all those turns at once.
+   * Vectors and rolls from one neighbour in one turn; each may be answered with what is known of all members. As many beats, which
+   * are compared with that. A link that was silent for thirty turns delivers those of all these turns at once.
    */
   maxVectorsPerInterval: 32,
   /**
@@ -75,6 +78,8 @@ export const memberLimits = {
   beatsWanted: 3,
   /** Loads of others that a beat carries; the bound of the protocol. */
   maxLoadsPassedOn: 8,
+  /** `alive` statements of one peer at once, beyond one a turn: it answers each alert with one, and has a life for each restart. */
+  aliveBurst: 16,
   /** Tries of the dial that decides about a life. */
   dialTries: 4,
   /** Complaints that are kept of one life: twice its watchers; the same number again is for its watchers alone. */

@@ -68,7 +68,7 @@ export class Members {
     const named = new Map(this.#roster.all().map(({ peerId }) => [hashOfName(peerId), peerId]))
     for (const { peer: hash, ...load } of loads) {
       const other = named.get(hash)
-      if (other !== undefined && this.#fresh(other)?.isOwn !== true)
+      if (other !== undefined && this.#present.has(other) && this.#fresh(other)?.isOwn !== true)
         this.#loads.set(other, { ...load, atMs, isOwn: false })
     }
   }

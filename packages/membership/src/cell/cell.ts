@@ -49,7 +49,7 @@ export class Cell {
     this.#swarm = swarm
     this.#timing = timing
     this.#rings = new Rings(swarm)
-    this.#statements = new Statements(dependencies.clock, timing.leaseMs / 2)
+    this.#statements = new Statements(dependencies.clock, timing.leaseMs / 2, timing.turnIntervalMs)
   }
 
   /** The peers that watch this one and that this one watches. */
@@ -128,22 +128,28 @@ export class Cell {
    * @throws {ShoalError} `bad-frame` when it is not signed by the peer that it names
    */
   async receive(statement: Statement): Promise<'news' | 'known'> {
-    const { signer, self, roster } = this.#parts
+    const { self, roster } = this.#parts
     if (statement.signer === self.peerId) {
-      if (statement.kind === 'alive' && statement.incarnation > self.incarnation)
-        this.#parts.onOtherLife(statement.incarnation)
+      if (statement.kind !== 'alive' || statement.incarnation <= self.incarnation) return 'known'
+      await this.#verify(statement)
+      this.#parts.onOtherLife(statement.incarnation)
       return 'known'
     }
     // Only members are heard, about members.
     if (roster.get(statement.signer) === undefined || roster.get(statement.subject) === undefined)
       return 'known'
     if (!this.#isNews(statement)) return 'known'
-    if (!(await verifyStatement(signer, this.#swarm, statement)))
-      throw new ShoalError('bad-frame', `a statement that names ${statement.signer} is not signed by it`)
+    await this.#verify(statement)
     if (!this.#isNews(statement)) return 'known'
     this.#statements.take(statement)
     this.#heed(statement)
     return 'news'
+  }
+
+  /** @throws {ShoalError} `bad-frame` */
+  async #verify(statement: Statement): Promise<void> {
+    if (await verifyStatement(this.#parts.signer, this.#swarm, statement)) return
+    throw new ShoalError('bad-frame', `a statement that names ${statement.signer} is not signed by it`)
   }
 
   /** Signs that this life of this peer goes on, and tells all others. */

@@ -5,6 +5,7 @@ import type { Statement, StatementKind } from './statement.ts'
 import { Statements } from './statements.ts'
 
 const paceMs = 5000
+const aliveMs = 1000
 const alive = (count: number, incarnation = 1): Statement => said('alive', 'x', incarnation, count)
 const alert = (signer: string, count: number, incarnation = 1): Statement =>
   said('alert', signer, incarnation, count)
@@ -19,7 +20,7 @@ function setUp(): {
   readonly pass: (ms: number) => void
 } {
   const clock = createVirtualClock()
-  const statements = new Statements(clock, paceMs)
+  const statements = new Statements(clock, paceMs, aliveMs)
   return {
     statements,
     pass: (ms) => clock.advance(ms),
@@ -51,6 +52,15 @@ test('a later alive makes alerts void for ever, and a later life too', () => {
   expect([take(alert('a', 0)), take(alive(0)), take(alive(1))]).toEqual([false, false, false])
   expect(take(alive(0, 2))).toBe(true)
   expect([take(alert('a', 1, 1)), take(alive(9, 1))]).toEqual([false, false])
+})
+
+test('a subject states that it is alive some times at once and then at a pace, whatever its numbers', () => {
+  const { take, pass } = setUp()
+  const flood = (from: number): number =>
+    Array.from({ length: 100 }, (_, index) => take(alive(0, from + index))).filter(Boolean).length
+  expect(flood(1)).toBe(memberLimits.aliveBurst)
+  pass(3 * aliveMs)
+  expect(flood(200)).toBe(3)
 })
 
 test('one signer complains of a life at its pace; that it is held dead may be said at once', () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '@shoal/host'
 import { memberLimits } from '../limits.ts'
+import { Pace } from '../words/pace.ts'
 import type { Statement } from './statement.ts'
 
 /** An alert, or the claim that a life is held dead. */
@@ -19,6 +20,8 @@ interface Subject {
   readonly complaints: Map<string, Complaint>
   /** When each signer last complained of this life, whatever became of it. */
   readonly complainedMs: Map<string, number>
+  /** Of its `alive` statements, over all its lives: each is verified and passed on by everybody. */
+  readonly pace: Pace
 }
 
 /**
@@ -29,11 +32,14 @@ export class Statements {
   readonly #clock: Pick<Clock, 'nowMs'>
   /** Least time between two alerts of one signer about one life. */
   readonly #paceMs: number
+  /** Time in which a subject may state once more that it is alive. */
+  readonly #aliveMs: number
   readonly #subjects = new Map<string, Subject>()
 
-  constructor(clock: Pick<Clock, 'nowMs'>, paceMs: number) {
+  constructor(clock: Pick<Clock, 'nowMs'>, paceMs: number, aliveMs: number) {
     this.#clock = clock
     this.#paceMs = paceMs
+    this.#aliveMs = aliveMs
   }
 
   /** The newest `alive` of this life of a peer. */
@@ -66,8 +72,10 @@ export class Statements {
     const { kind, signer, incarnation, count } = statement
     const subject = this.#subjects.get(statement.subject)
     if (kind === 'alive') {
-      if (subject === undefined || incarnation > subject.incarnation) return true
-      return incarnation === subject.incarnation && count > subject.alive.count
+      if (subject === undefined) return true
+      if (subject.pace.waitMs() > 0) return false
+      if (incarnation !== subject.incarnation) return incarnation > subject.incarnation
+      return count > subject.alive.count
     }
     // A complaint counts only against a number that the subject has signed.
     if (subject?.incarnation !== incarnation || count !== subject.alive.count) return false
@@ -86,11 +94,14 @@ export class Statements {
     const former = this.#subjects.get(statement.subject)
     const complainedMs = former?.incarnation === incarnation ? former.complainedMs : new Map<string, number>()
     if (kind === 'alive') {
+      const pace = former?.pace ?? new Pace(this.#clock, memberLimits.aliveBurst, this.#aliveMs)
+      pace.take()
       this.#subjects.set(statement.subject, {
         incarnation,
         alive: statement,
         complaints: new Map(),
         complainedMs,
+        pace,
       })
       return
     }

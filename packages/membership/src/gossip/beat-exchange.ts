@@ -45,14 +45,14 @@ export class BeatExchange {
   sendToAll(): void {
     const { clock, neighbours, tree, watchers } = this.#parts
     const beat = this.#next()
-    if (beat === undefined) return
     for (const [peer, untilMs] of this.#wanted)
       if (untilMs < clock.nowMs() || !neighbours.has(peer)) this.#wanted.delete(peer)
-    for (const peer of new Set([...watchers(), ...this.#wanted.keys()])) this.#send(peer, beat, false)
-    for (const peer of tree.waiting()) {
-      const words = tree.takeRiding(peer)
-      if (words.length > 0) neighbours.send(peer, { type: 'words', pushed: true, words })
-    }
+    if (beat !== undefined)
+      for (const peer of new Set([...watchers(), ...this.#wanted.keys()])) this.#send(peer, beat, false)
+    // All of them, so that what waits for a slow neighbour waits where its bytes are limited.
+    for (const peer of tree.waiting())
+      for (let words = tree.takeRiding(peer); words.length > 0; words = tree.takeRiding(peer))
+        neighbours.send(peer, { type: 'words', pushed: true, words })
   }
 
   /** @returns whether the sender's life is held dead here */

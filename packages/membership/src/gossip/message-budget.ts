@@ -9,7 +9,7 @@ export class MessageBudget {
   readonly #memberCount: () => number
   /** Turns that this peer missed while it stood still: what neighbours sent meanwhile arrives at once. */
   readonly #missedTurns: () => number
-  readonly #received = new Map<string, { messages: number; vectors: number }>()
+  readonly #received = new Map<string, { messages: number; vectors: number; beats: number }>()
   readonly #asked = new Map<string, number>()
   readonly #wanted = new Map<string, number>()
 
@@ -21,13 +21,14 @@ export class MessageBudget {
 
   /** Counts a message of a neighbour. @throws {ShoalError} `limit-exceeded` */
   receive(peer: string, type: MembersMessage['type']): void {
-    const sum = this.#received.get(peer) ?? { messages: 0, vectors: 0 }
+    const sum = this.#received.get(peer) ?? { messages: 0, vectors: 0, beats: 0 }
     sum.messages += 1
     if (type === 'vector' || type === 'roll') sum.vectors += 1
+    if (type === 'beat') sum.beats += 1
     this.#received.set(peer, sum)
     const intervals = 1 + this.#missedTurns()
     if (
-      sum.vectors > intervals * memberLimits.maxVectorsPerInterval ||
+      Math.max(sum.vectors, sum.beats) > intervals * memberLimits.maxVectorsPerInterval ||
       sum.messages > intervals * (memberLimits.maxMessagesPerInterval + 4 * this.#memberCount())
     )
       throw new ShoalError(

@@ -147,6 +147,7 @@ export class Detector {
     for (const [peer, life] of this.#lives) {
       if (life.liveness !== 'dead' && life.liveness !== 'left') continue
       this.#lives.delete(peer)
+      this.#dialled.delete(peer)
       return
     }
   }

@@ -64,6 +64,7 @@ export class Neighbours {
       // A record `left` may have come just before the end: it must be read before the end counts as a loss.
       ;(last?.read ?? Promise.resolve())
         .then(() => {
+          this.#strangers.delete(peer)
           if (!this.#closed) listener.onGone(peer)
         })
         .catch((error: unknown) => this.#logger.error('members-channel-failed', { peer, error }))
