@@ -23,8 +23,8 @@ const timeout = 120_000
 const attackMs = 500
 const attackMsMost = 60_000
 /**
- * What a node may grow by in all 21 attacks together. Between 165 and 195 MiB were seen, most of it heap that V8 does not give
- * back at once; a leak of the attacks would show beyond that.
+ * What a node may grow by in all 21 attacks together. Between 165 and 195 MiB were seen; how much of it is garbage that V8 has not
+ * given back was not measured.
  */
 const growthMiB = 256
 
