@@ -1,18 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createWorld, root, type Ended, type Up } from './harness.ts'
+import { createWorld, root, type Up } from './harness.ts'
 
 interface Golden {
   readonly cases: readonly { readonly prompt: readonly number[]; readonly greedy: readonly number[] }[]
 }
-interface Generated {
-  readonly tokenIds: readonly number[]
-  readonly route: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
-}
 
-const generated = (ended: Ended): Generated => ended.json() as Generated
 const golden = (name: string): string => join(root, 'test', 'golden', name)
+// The tests of packages cut every family at every block in one process; these two cover a model's way between processes.
 const models = [
   // A Llama whose config, tokenizer and weights come from a GGUF file.
   {
@@ -20,13 +17,8 @@ const models = [
     answers: join(root, 'test', 'gguf', 'stories260K-Q4_0.json'),
     spans: ['0:2', '2:4', '4:5'],
   },
-  ...['llama3_rope', 'qwen2', 'qwen3', 'mistral_swa'].map((name) => ({
-    ref: golden(name),
-    answers: join(golden(name), 'golden.json'),
-    spans: ['0:1', '1:2', '2:3'],
-  })),
+  { ref: golden('qwen3'), answers: join(golden('qwen3'), 'golden.json'), spans: ['0:1', '1:2', '2:3'] },
 ]
-const greedy = ['--max-tokens', '32', '--temperature', '0', '--ignore-eos', '--json']
 
 describe.each(models)('$ref over three real processes', ({ ref, answers, spans }) => {
   const world = createWorld()
@@ -51,19 +43,26 @@ describe.each(models)('$ref over three real processes', ({ ref, answers, spans }
   afterAll(() => world.close())
 
   it('gives the golden greedy ids', async () => {
-    for (const { prompt, greedy: expected } of cases) {
-      const ids = ['--prompt-ids', prompt.join(','), ...greedy]
-      const swarm = await world.run(['generate', '--model', ref, '--join', nodes[0]!.address, ...ids])
-      expect(swarm.code, swarm.stderr).toBe(0)
-      const { tokenIds, route } = generated(swarm)
-      expect(tokenIds).toEqual(expected)
-      expect(route.map(({ peer, start, end }) => ({ peer, span: `${start}:${end}` }))).toEqual(
-        nodes.map(({ ready }, index) => ({ peer: ready.peerId, span: spans[index] })),
-      )
+    const client = await connect({
+      model: ref,
+      join: [nodes[0]!.address],
+      dataFolder: world.folder('client'),
+      threads: 1,
+    })
+    try {
+      for (const { prompt, greedy } of cases) {
+        const { tokenIds, route } = await client.generate([...prompt], {
+          maxTokens: 32,
+          temperature: 0,
+          ignoreEos: true,
+        })
+        expect(tokenIds).toEqual(greedy)
+        expect(route.map(({ peer, start, end }) => ({ peer, span: `${start}:${end}` }))).toEqual(
+          nodes.map(({ ready }, index) => ({ peer: ready.peerId, span: spans[index] })),
+        )
+      }
+    } finally {
+      await client.close()
     }
-    const { prompt, greedy: expected } = cases[1]!
-    const ids = ['--prompt-ids', prompt.join(','), ...greedy]
-    const local = await world.run(['generate', '--model', ref, '--local', '--weights', 'f32', ...ids])
-    expect(generated(local).tokenIds).toEqual(expected)
   })
 })

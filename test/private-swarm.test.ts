@@ -20,7 +20,7 @@ const prompt = [
   '--temperature',
   '0',
   '--max-tokens',
-  '150',
+  '240',
   '--ignore-eos',
   '--json',
 ]
@@ -49,9 +49,9 @@ describe('a private swarm', () => {
       const a = await up(['--model', 'demo', '--private', '--blocks', '0:3'], folders.a)
       const first = (await ask('invite')) as Invited
       expect(first).toMatchObject({ role: 'node', link: `shoal://join/${first.code}` })
-      const b = await up([first.code, '--blocks', '3:6'], folders.b)
+      const b = await up([first.code, '--blocks', '3:6', '--slowdown', '3'], folders.b)
       const second = (await ask('invite')) as Invited
-      const c = await up([second.code, '--blocks', '3:6', '--slowdown', '6'], folders.c)
+      const c = await up([second.code, '--blocks', '3:6', '--slowdown', '8'], folders.c)
       expect([b.ready.manifest, c.ready.manifest]).toEqual([a.ready.manifest, a.ready.manifest])
       nodes = { a, b, c }
       if (process.platform !== 'win32')
@@ -108,6 +108,8 @@ describe('a private swarm', () => {
       expect(ended.code, ended.stderr).toBe(0)
       const result = ended.json() as GenerateResult
       expect(result.tokenIds).toEqual((local.json() as GenerateResult).tokenIds)
+      // An answer that ended before the revocation would show nothing.
+      expect(result.failovers).toBeGreaterThanOrEqual(1)
       expect(result.route.map(({ peer }) => peer)).not.toContain(nodes.b.ready.peerId)
     },
   )
