@@ -14,6 +14,7 @@ import { benchGroups } from './bench/groups.ts'
 import { benchMembership } from './bench/membership.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
+import { benchQuality } from './bench/quality.ts'
 import { benchTensorParallel } from './bench/tensor-parallel.ts'
 import type { BenchReport } from './bench/report.ts'
 import type { BenchSettings } from './bench/settings.ts'
@@ -29,6 +30,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   groups: benchGroups,
   membership: benchMembership,
   planner: benchPlanner,
+  quality: benchQuality,
 }
 
 function print(report: BenchReport, json: boolean): void {

@@ -20,6 +20,7 @@ const benches: Readonly<Record<string, string>> = {
   membership: 'bytes of the document, gossip per peer, healing, detection',
   audit: 'how soon a peer that lies is found, what audits cost, and whom they put out wrongly',
   planner: 'regret against brute force, planning time',
+  quality: 'what each weight format changes: KL divergence, agreement, perplexity, bytes per weight',
 }
 
 interface BenchFlags extends CommonFlags {
