@@ -26,7 +26,11 @@ test('the same logits, moved by a constant, do not diverge', () => {
     fc.property(fc.array(fc.double({ min: -20, max: 20, noNaN: true }), { minLength: 2 }), (values) => {
       const comparison = createComparison(values.length)
       const one = Float32Array.from(values)
-      comparison.add([0], one, one.map((value) => value + 8))
+      comparison.add(
+        [0],
+        one,
+        one.map((value) => value + 8),
+      )
       expect(comparison.kl).toBeCloseTo(0, 5)
     }),
   )
