@@ -25,7 +25,14 @@ export default defineConfig({
         },
       },
       {
-        test: { ...shared, name: 'processes', include: ['test/**/*.test.ts'], exclude: ['test/tidy/**'] },
+        test: {
+          ...shared,
+          // A process starts in one second on a free machine, and in twenty on one that does other work.
+          testTimeout: 180_000,
+          name: 'processes',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/tidy/**'],
+        },
       },
     ],
   },

@@ -9,7 +9,8 @@ import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-
 /** Root of the repository. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-const program = join(root, 'node', 'bin', 'shoal.js')
+/** The program that the tests start: the bundle of `npm test`, otherwise the one that users of a checkout start. */
+export const program = process.env['SHOAL_TEST_PROGRAM'] ?? join(root, 'node', 'bin', 'shoal.js')
 
 /** How a `shoal …` that has ended went. */
 export interface Ended {
@@ -60,7 +61,7 @@ export function createWorld(): World {
   }
 
   const startNode = async (command: 'up' | 'rank', args: readonly string[]): Promise<Up> => {
-    const node = startNodeProcess(args, { env, command })
+    const node = startNodeProcess(args, { env, command, program })
     running.add(node.process)
     node.process.once('close', () => running.delete(node.process))
     const ready = await node.ready

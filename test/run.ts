@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundleProgram } from './bundle.ts'
 
 interface Counts {
   passed: number
@@ -51,10 +52,12 @@ if (vitestArguments.length === 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-test-'))
 const countsPath = join(folder, 'counts.json')
-// These tests start some hundred node processes. Without a cache a third of each start would be compiling.
+// These tests start some two hundred processes. Without a cache a third of each start would be compiling.
 const compileCache = join(folder, 'compile-cache')
+const { folder: bundleFolder, program } = await bundleProgram(root)
 const vitestOk = run(commandOf('vitest'), ['run', ...vitestArguments], {
   NODE_COMPILE_CACHE: compileCache,
+  SHOAL_TEST_PROGRAM: program,
   ...process.env,
   SHOAL_TEST_COUNTS: countsPath,
 })
@@ -68,7 +71,7 @@ try {
   // Without counts vitest ended before its first test, which counts as one failure.
   counts.failed += 1
 }
-rmSync(folder, { recursive: true, force: true })
+for (const made of [folder, bundleFolder]) rmSync(made, { recursive: true, force: true })
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
 process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${skipped}\n`)
 process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1

@@ -1,9 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { tellToLeave } from 'shoal/node-process'
-
-const program = fileURLToPath(new URL('../node/bin/shoal.js', import.meta.url))
+import { program } from './harness.ts'
 
 /** A line of `shoal swarm --json`. */
 export interface SwarmLine {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createWorld, root, type Up } from './harness.ts'
+import { createWorld, program, type Up } from './harness.ts'
 import { startMeteredProxy, type MeteredProxy } from './metered-proxy.ts'
 
 const MiB = 1 << 20
@@ -135,7 +135,7 @@ it('after kill -9 during a download the next start fetches only the missing piec
   const words = ['--join', address, '--blocks', '0:2', ...noCopies, '--data', dataFolder]
   const wanted = spanBytes('block-0', 'block-1')
   const enough = proxy.allow(Math.floor(0.7 * wanted))
-  const victim = spawn(process.execPath, [join(root, 'node', 'bin', 'shoal.js'), 'up', '--json', ...words], {
+  const victim = spawn(process.execPath, [program, 'up', '--json', ...words], {
     stdio: 'ignore',
   })
   const died = new Promise<NodeJS.Signals | null>((resolve) =>

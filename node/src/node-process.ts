@@ -62,9 +62,11 @@ export interface NodeProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** A node of a swarm, or a rank of other nodes' groups. Default: `up`. */
   readonly command?: 'up' | 'rank'
+  /** Path of the `shoal` program. Default: the one in the folder of this module. */
+  readonly program?: string
 }
 
-const program = fileURLToPath(new URL('main.ts', import.meta.url))
+const ownProgram = fileURLToPath(new URL('main.ts', import.meta.url))
 
 /** Log lines that are kept for an error. */
 const keptLogLines = 20
@@ -77,7 +79,7 @@ const keptEvents = 1000
  * @param words of the command line after `up --json` or `rank --json`
  */
 export function startNodeProcess(words: readonly string[], options: NodeProcessOptions = {}): NodeProcess {
-  const { command = 'up', env = process.env } = options
+  const { command = 'up', env = process.env, program = ownProgram } = options
   const { name = `shoal ${command} ${words.join(' ')}` } = options
   // The IPC channel, the fourth stream, closes when this process ends, also after kill -9, and so tells the child.
   const child = spawn(process.execPath, [program, command, '--json', '--exit-with-parent', ...words], {
