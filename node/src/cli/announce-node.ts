@@ -1,5 +1,5 @@
 import { formatBytes } from '@shoal/host/node'
-import { formatProfile, unitBytes } from '@shoal/model'
+import { formatProfile, rangeBytes } from '@shoal/model'
 import type { ApiServer } from '../api/server.ts'
 import type { ServingPeer } from '../swarm-port.ts'
 import type { CommandContext } from './context.ts'
@@ -27,7 +27,7 @@ export function announceNode({ output }: CommandContext, node: ServingPeer, serv
   )
   const self = node.status().peers.find((peer) => peer.self)
   if (self !== undefined) {
-    const blockBytes = unitBytes(manifest.config, manifest.profile, 'block-0')
+    const blockBytes = rangeBytes(manifest.config, manifest.profile, { start: 0, end: 1 })
     const short = blocks === null && self.memoryBytes < blockBytes
     output.line(
       `memory ${formatBytes(self.memoryBytes)}${short ? `: too little for one block of ${formatBytes(blockBytes)}; give more with --memory` : ''}`,

@@ -8,6 +8,7 @@ import {
   packedTensors,
   packTensors,
   parseProfile,
+  rangeBytes,
   unitBytes,
   unitNames,
   type ModelConfig,
@@ -121,7 +122,7 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
       )
       output.line(`parameters ${(parameters / 1e6).toFixed(parameters < 1e8 ? 2 : 0)} million`)
       output.line(
-        `packed as ${formatProfile(profile)}: ${formatBytes(packedBytes)}, a block ${formatBytes(unitBytes(config, profile, 'block-0'))}`,
+        `packed as ${formatProfile(profile)}: ${formatBytes(packedBytes)}, a block ${formatBytes(rangeBytes(config, profile, { start: 0, end: 1 }))}`,
       )
       output.line(
         `other formats: ${Object.entries(formats)

@@ -30,7 +30,13 @@ export type {
   ExpertsSpec,
   FeedForwardSpec,
 } from './config/block-spec.ts'
-export type { BlockRange, ModelConfig, RopeConfig, YarnScaling } from './config/model-config.ts'
+export type {
+  BlockRange,
+  ExpertsConfig,
+  ModelConfig,
+  RopeConfig,
+  YarnScaling,
+} from './config/model-config.ts'
 export { decodeManifest } from './manifest/decode-manifest.ts'
 export { dequantiseRows } from './packing/dequantise.ts'
 export { ModelError, type ModelErrorCode } from './error.ts'
@@ -55,11 +61,13 @@ export {
   packedBlock,
   packedTensors,
   packedUnit,
+  rangeBytes,
   scaleName,
   tensorAlignment,
   unitBytes,
   unitNames,
   unitOf,
+  unitsOfBlock,
   unitsOfRange,
   type PackedTensor,
 } from './packing/packed-layout.ts'

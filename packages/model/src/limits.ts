@@ -10,6 +10,10 @@ export const limits = {
   feedForwardSizeMax: 1 << 20,
   /** Llama 3.1 405B has 126 blocks. */
   blockCountMax: 1024,
+  /** Experts of one block; Qwen3-Next has 512. */
+  expertCountMax: 1024,
+  /** Experts of all blocks, each a unit of its own; Kimi K2 has 23,040. */
+  expertsOfModelMax: 1 << 15,
   headCountMax: 4096,
   headSizeMax: 1024,
   /** Gemma 3 has 262,144 entries. */
@@ -46,8 +50,8 @@ export const limits = {
   /** Parts of a split GGUF file; parts have 2 GB and more. */
   ggufPartsMax: 1024,
 
-  /** A manifest has about 150 bytes a tensor: 1,024 blocks of 13 tensors need 2 MB. */
-  manifestBytesMax: 4 << 20,
+  /** A manifest has about 150 bytes a tensor: 48 blocks of 128 experts with four tensors each need 4 MB. */
+  manifestBytesMax: 16 << 20,
   /** Bytes of a model's name, shown to people and part of the manifest's id. */
   modelNameBytesMax: 256,
   /** A tokenizer.json of 262,144 entries has 33 MB. */

@@ -26,22 +26,21 @@ export function checkSupported(manifest: Manifest): void {
     refuse(`family ${config.family}; these are: ${familyNames.join(', ')}`)
   if (profile.kv !== 'f32') refuse('an int8 KV cache needs scales that no model ships; use --kv f32')
   if (profile.graphForm !== 'canonical-1') refuse(`graph form ${String(profile.graphForm)}; canonical-1 is`)
-  for (const { attention, feedForward } of blockSpecs(config)) {
+  for (const { attention } of blockSpecs(config)) {
     const { headCount, keyValueHeadCount, headSize } = attention
     // The attention operator takes multiples of 8. It rotates multiples of 16 only; others are rotated before it.
     if (headSize % 8 !== 0) refuse(`head size ${headSize} is not a multiple of 8`)
     if (headCount % keyValueHeadCount !== 0)
       refuse(`${headCount} heads cannot share ${keyValueHeadCount} key/value heads`)
-    if (feedForward.kind !== 'dense') refuse('its blocks are a mixture of experts')
   }
   const index = indexWeights(manifest)
   for (const tensor of packedTensors(config, profile)) index.require(tensor.name, tensor.type, tensor.shape)
 }
 
-/** The feed-forward network of a block that has no experts; {@link checkSupported} refuses models with others. */
+/** The feed-forward network of a block without experts. @throws for a block with experts, which has graphs of its own */
 export function denseOf(feedForward: FeedForwardSpec): DenseSpec {
   if (feedForward.kind !== 'dense')
-    throw new ShoalError('unsupported-model', 'a mixture of experts cannot be computed')
+    throw new ShoalError('unsupported-model', 'a block with experts cannot be cut into heads and columns')
   return feedForward
 }
 

@@ -37,11 +37,15 @@ export interface DenseSpec {
   readonly size: number
 }
 
-/** A mixture of experts: a router picks `activeCount` of `count` SwiGLU networks for each row. */
+/** A mixture of experts: a router picks `activeCount` of `count` SwiGLU networks for each row (docs/experts.md). */
 export interface ExpertsSpec {
   readonly kind: 'experts'
   readonly count: number
   readonly activeCount: number
   /** Columns between the matrices of one expert (`moe_intermediate_size`). */
   readonly size: number
+  /** The weights of a row's chosen experts sum to one (`norm_topk_prob`), and not those of all experts. */
+  readonly normalised: boolean
+  /** Columns of a network that computes every row, behind a gate of its own; null for none. */
+  readonly sharedSize: number | null
 }

@@ -1,4 +1,4 @@
-import type { BlockTensorName } from '../packing/block-tensors.ts'
+import type { BlockTensorName, ExpertTensorName } from '../packing/block-tensors.ts'
 
 /**
  * How a family's published checkpoints name the tensors that packing needs. Names are those of the Hugging Face
@@ -16,6 +16,8 @@ export interface CheckpointNames {
    * single name where the checkpoint stores the parts as one matrix.
    */
   readonly block: Readonly<Partial<Record<BlockTensorName, readonly string[]>>>
+  /** As `block`, the tensors of one expert of a block. */
+  expert?(index: number): Readonly<Record<ExpertTensorName, readonly string[]>>
   /** Endings of tensors that a block may have and that follow from config.json. */
   readonly ignored: readonly string[]
 }

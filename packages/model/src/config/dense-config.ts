@@ -29,7 +29,7 @@ export interface DenseChoices {
  * @returns a config for `checkConfig`
  * @throws {ModelError} `bad-model`, `unsupported-model`
  */
-export function readDenseConfig(json: JsonObject, generation: JsonObject, choices: DenseChoices): unknown {
+export function readDenseConfig(json: JsonObject, generation: JsonObject, choices: DenseChoices): JsonObject {
   const integer = (key: string, max: number): number => checkInteger(fieldOf(json, key), key, 1, max)
   const headCount = integer('num_attention_heads', limits.headCountMax)
   const hiddenSize = integer('hidden_size', limits.hiddenSizeMax)

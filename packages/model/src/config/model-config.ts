@@ -1,3 +1,5 @@
+import type { ExpertsSpec } from './block-spec.ts'
+
 /** Rotary position embedding (Su et al., arXiv 2104.09864), with inverse frequencies as transformers computes them. */
 export interface RopeConfig {
   readonly theta: number
@@ -56,10 +58,18 @@ export interface ModelConfig {
   readonly attentionBias: boolean
   /** RMSNorm over each head of q and k before rotation (Qwen3). */
   readonly queryKeyNorm: boolean
+  /** The mixtures of experts of some or all blocks; absent from the configs of dense families. */
+  readonly experts?: ExpertsConfig
   readonly tiedEmbeddings: boolean
   readonly bosTokenId: number | null
   /** Tokens that end a generation: those of generation_config.json, config.json and tokenizer_config.json together. */
   readonly eosTokenIds: readonly number[]
+}
+
+/** The mixtures of experts of a model, which are all alike. */
+export interface ExpertsConfig extends Omit<ExpertsSpec, 'kind'> {
+  /** Blocks without experts, ascending: their feed-forward networks have `feedForwardSize` columns. */
+  readonly denseBlocks: readonly number[]
 }
 
 /** Blocks `[start, end)`. */

@@ -1,3 +1,4 @@
+import { checkExperts } from '../config/experts.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 import { checkRope } from '../config/rope.ts'
 import { checkEosTokenIds } from '../config/token-ids.ts'
@@ -18,12 +19,13 @@ export function checkConfig(value: unknown): ModelConfig {
   const integer = (key: string, max: number): number => checkInteger(fieldOf(object, key), key, 1, max)
   const vocabularySize = integer('vocabularySize', limits.vocabularySizeMax)
   const window = fieldOf(object, 'slidingWindow')
+  const blockCount = integer('blockCount', limits.blockCountMax)
   const bos = fieldOf(object, 'bosTokenId')
   const config: ModelConfig = {
     family: family.name,
     hiddenSize: integer('hiddenSize', limits.hiddenSizeMax),
     feedForwardSize: integer('feedForwardSize', limits.feedForwardSizeMax),
-    blockCount: integer('blockCount', limits.blockCountMax),
+    blockCount,
     headCount: integer('headCount', limits.headCountMax),
     keyValueHeadCount: integer('keyValueHeadCount', limits.headCountMax),
     headSize: integer('headSize', limits.headSizeMax),
@@ -34,6 +36,7 @@ export function checkConfig(value: unknown): ModelConfig {
     slidingWindow: window === null ? null : checkInteger(window, 'slidingWindow', 1, limits.contextLengthMax),
     attentionBias: checkBoolean(fieldOf(object, 'attentionBias'), 'attentionBias'),
     queryKeyNorm: checkBoolean(fieldOf(object, 'queryKeyNorm'), 'queryKeyNorm'),
+    ...(family.expertsIn === true ? { experts: checkExperts(fieldOf(object, 'experts'), blockCount) } : {}),
     tiedEmbeddings: checkBoolean(fieldOf(object, 'tiedEmbeddings'), 'tiedEmbeddings'),
     bosTokenId: bos === null ? null : checkInteger(bos, 'bosTokenId', 0, vocabularySize - 1),
     eosTokenIds: checkEosTokenIds(fieldOf(object, 'eosTokenIds'), vocabularySize),

@@ -19,6 +19,8 @@ export interface Family {
   /** @param index of the block in the model, from 0 */
   block(config: ModelConfig, index: number): BlockSpec
   readonly checkpoint: CheckpointNames
+  /** Its blocks are mixtures of experts, and its configs have `experts`. */
+  readonly expertsIn?: true
   /** How llama.cpp's converter writes this family; absent when its GGUF files are not read. */
   readonly gguf?: {
     /** `general.architecture`. */

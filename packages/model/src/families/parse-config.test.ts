@@ -170,7 +170,11 @@ test('the end tokens of generation_config.json and of config.json all end a gene
 })
 
 test.each<[string, object, RegExp]>([
-  ['family', { model_type: 'gemma2' }, /model_type "gemma2".*llama, mistral, phi3, qwen2, qwen3/],
+  [
+    'family',
+    { model_type: 'gemma2' },
+    /model_type "gemma2".*llama, mistral, mixtral, phi3, qwen2, qwen2_moe, qwen3, qwen3_moe/,
+  ],
   ['no family', { model_type: undefined }, /model_type missing/],
   ['activation', { hidden_act: 'gelu' }, /hidden_act is "gelu"/],
   ['attention bias', { attention_bias: true }, /attention_bias is set/],

@@ -5,12 +5,15 @@ import { show } from '../json-fields.ts'
 import type { Family } from './family.ts'
 import { llama } from './llama.ts'
 import { mistral } from './mistral.ts'
+import { mixtral } from './mixtral.ts'
 import { phi3 } from './phi3.ts'
 import { qwen2 } from './qwen2.ts'
+import { qwen2Moe } from './qwen2-moe.ts'
 import { qwen3 } from './qwen3.ts'
+import { qwen3Moe } from './qwen3-moe.ts'
 
 /** The families that can be run. A new one is a file of its own and a line here. */
-const families: readonly Family[] = [llama, mistral, phi3, qwen2, qwen3]
+const families: readonly Family[] = [llama, mistral, mixtral, phi3, qwen2, qwen2Moe, qwen3, qwen3Moe]
 
 export const familyNames: readonly string[] = families.map(({ name }) => name)
 

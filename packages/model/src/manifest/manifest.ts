@@ -11,7 +11,8 @@ export interface ManifestAsset {
 export type PackedType = 'f32' | 'u8'
 
 /**
- * Units are the files that packed tensors live in, and what a span needs: `embed`, `block-0` … `block-(L-1)`, `head`.
+ * Units are the files that packed tensors live in, and what a span needs: `embed`, `block-0` … `block-(L-1)`, `head`,
+ * and `block-0-expert-0` … for each expert of a block.
  * With tied embeddings the head's matrix is `embed.weight` and unit `head` holds only the final norm.
  */
 export type UnitName = string

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { BlockSpec } from '../config/block-spec.ts'
-import { blockTensors } from './block-tensors.ts'
+import { blockTensors, expertTensors } from './block-tensors.ts'
 import { packedBlock } from './packed-layout.ts'
 import { parseProfile } from './profile.ts'
 
@@ -37,10 +37,37 @@ test('blocks of different shapes are packed to different sizes under one profile
   expect(bytes(spec) - bytes(narrow)).toBe(4 * 3 * (160 - 32) * 64)
 })
 
-test('a mixture of experts has no packed form yet', () => {
-  const experts: BlockSpec = {
-    ...spec,
-    feedForward: { kind: 'experts', count: 8, activeCount: 2, size: 32 },
-  }
-  expect(() => blockTensors(experts)).toThrow(expect.objectContaining({ code: 'unsupported-model' }))
+const mixture: BlockSpec = {
+  ...spec,
+  feedForward: { kind: 'experts', count: 3, activeCount: 2, size: 32, normalised: true, sharedSize: 96 },
+}
+
+test('a block with experts has a router in place of the dense matrices, the network of all rows, and networks by expert', () => {
+  expect(
+    blockTensors(mixture)
+      .slice(4)
+      .map(({ name, parts, columns }) => [name, [...parts], columns]),
+  ).toEqual([
+    ['router.weight', [3, 1], 64],
+    ['shared-gate-up.weight', [96, 96], 64],
+    ['shared-down.weight', [64], 96],
+  ])
+  expect(expertTensors(mixture).map(({ name, parts, columns }) => [name, [...parts], columns])).toEqual([
+    ['gate-up.weight', [32, 32], 64],
+    ['down.weight', [64], 32],
+  ])
+  expect(expertTensors(spec)).toEqual([])
+})
+
+test('each expert is packed into a file of its own, and the router stays float32', () => {
+  const packed = packedBlock(mixture, parseProfile('int4:32'), 'block-0', { start: 1, end: 3 })
+  expect(packed.find(({ name }) => name.includes('router'))).toMatchObject({ type: 'f32', shape: [4, 64] })
+  expect(packed.filter(({ unit }) => unit !== 'block-0').map(({ name, offset }) => [name, offset])).toEqual(
+    [1, 2].flatMap((expert) => [
+      [`block-0-expert-${expert}.gate-up.weight`, 0],
+      [`block-0-expert-${expert}.gate-up.scale`, 2048],
+      [`block-0-expert-${expert}.down.weight`, 2560],
+      [`block-0-expert-${expert}.down.scale`, 3584],
+    ]),
+  )
 })

@@ -1,5 +1,4 @@
 import type { BlockSpec } from '../config/block-spec.ts'
-import { ModelError } from '../error.ts'
 
 export type BlockTensorName =
   | 'attention-norm'
@@ -9,8 +8,13 @@ export type BlockTensorName =
   | 'key-norm'
   | 'output.weight'
   | 'feed-forward-norm'
-  | 'gate-up.weight'
-  | 'down.weight'
+  | 'router.weight'
+  | 'shared-gate-up.weight'
+  | 'shared-down.weight'
+  | ExpertTensorName
+
+/** The tensors of a feed-forward network: that of a dense block, or one expert. */
+export type ExpertTensorName = 'gate-up.weight' | 'down.weight'
 
 /** A tensor of a block before it is packed. */
 export interface BlockTensor {
@@ -19,21 +23,19 @@ export interface BlockTensor {
   readonly parts: readonly number[]
   /** Columns of a matrix; null for a vector. */
   readonly columns: number | null
+  /** A matrix that stays float32 in every profile: its bits decide which experts compute a row. */
+  readonly float?: true
 }
 
 /**
- * The tensors of one block, in file order (the table of docs/packing.md). They follow from the block's spec alone, so they
- * are also those of a rank's share of a block.
- *
- * @throws {ModelError} `unsupported-model` for a mixture of experts
+ * The tensors of one block, in file order (the table of docs/packing.md); those of its experts are {@link expertTensors}.
+ * They follow from the block's spec alone, so they are also those of a rank's share of a block.
  */
 export function blockTensors({ hiddenSize, attention, feedForward }: BlockSpec): BlockTensor[] {
   const { headSize } = attention
   const queryRows = attention.headCount * headSize
   const keyValueRows = attention.keyValueHeadCount * headSize
   const qkv = [queryRows, keyValueRows, keyValueRows]
-  if (feedForward.kind !== 'dense')
-    throw new ModelError('unsupported-model', 'blocks with a mixture of experts are not supported')
   const vector = (name: BlockTensorName, ...parts: readonly number[]): BlockTensor => ({
     name,
     parts,
@@ -46,7 +48,31 @@ export function blockTensors({ hiddenSize, attention, feedForward }: BlockSpec):
     ...(attention.queryKeyNorm ? [vector('query-norm', headSize), vector('key-norm', headSize)] : []),
     { name: 'output.weight', parts: [hiddenSize], columns: queryRows },
     vector('feed-forward-norm', hiddenSize),
-    { name: 'gate-up.weight', parts: [feedForward.size, feedForward.size], columns: hiddenSize },
-    { name: 'down.weight', parts: [hiddenSize], columns: feedForward.size },
+    ...(feedForward.kind === 'dense'
+      ? networkTensors(hiddenSize, feedForward.size)
+      : [
+          {
+            name: 'router.weight',
+            // The gate of the expert that computes every row is one more row of the router.
+            parts: feedForward.sharedSize === null ? [feedForward.count] : [feedForward.count, 1],
+            columns: hiddenSize,
+            float: true,
+          } as const,
+          ...(feedForward.sharedSize === null
+            ? []
+            : networkTensors(hiddenSize, feedForward.sharedSize, 'shared-')),
+        ]),
+  ]
+}
+
+/** The tensors of one expert of a block, in file order; none for a dense block. */
+export function expertTensors({ hiddenSize, feedForward }: BlockSpec): BlockTensor[] {
+  return feedForward.kind === 'dense' ? [] : networkTensors(hiddenSize, feedForward.size)
+}
+
+function networkTensors(hiddenSize: number, size: number, prefix: '' | 'shared-' = ''): BlockTensor[] {
+  return [
+    { name: `${prefix}gate-up.weight`, parts: [size, size], columns: hiddenSize },
+    { name: `${prefix}down.weight`, parts: [hiddenSize], columns: size },
   ]
 }

@@ -82,10 +82,10 @@ test('tensors of a unit follow each other at 64-byte boundaries without overlap'
 })
 
 test('units of a range are named, and unknown units are refused', () => {
-  expect(unitsOfRange({ start: 2, end: 4 })).toEqual(['block-2', 'block-3'])
-  expect(unitsOfRange({ start: 2, end: 2 })).toEqual([])
+  expect(unitsOfRange(llama1b, { start: 2, end: 4 })).toEqual(['block-2', 'block-3'])
+  expect(unitsOfRange(llama1b, { start: 2, end: 2 })).toEqual([])
   expect(unitNames({ ...llama1b, blockCount: 2 })).toEqual(['embed', 'block-0', 'block-1', 'head'])
-  for (const unit of ['block-16', 'block--1', 'block-01', 'block-1e0', 'tail', '']) {
+  for (const unit of ['block-16', 'block-0-expert-0', 'block--1', 'block-01', 'block-1e0', 'tail', '']) {
     expect(() => unitBytes(llama1b, parseProfile('f32'), unit)).toThrow(/there is no unit/)
   }
 })

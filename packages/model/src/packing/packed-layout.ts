@@ -2,9 +2,10 @@ import type { BlockSpec } from '../config/block-spec.ts'
 import type { CheckpointNames } from '../config/checkpoint-names.ts'
 import type { BlockRange, ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
-import { blockSpec, familyNamed } from '../families/registry.ts'
+import { blockSpec, blockSpecs, familyNamed } from '../families/registry.ts'
 import type { PackedType, UnitName } from '../manifest/manifest.ts'
-import { blockTensors, type BlockTensor } from './block-tensors.ts'
+import type { IndexRange } from '../splitting/block-split.ts'
+import { blockTensors, expertTensors, type BlockTensor } from './block-tensors.ts'
 import type { NumericProfile } from './profile.ts'
 
 /** Tensors start at cache-line boundaries, so that a mapped file needs no copy. */
@@ -23,12 +24,12 @@ export interface PackedTensor {
 }
 
 /**
- * A tensor before packing: a vector stays float32; the profile decides how a matrix is packed, into `X` alone (f32) or
- * into `X` and its scales (int4, int8).
+ * A tensor before packing: vectors and some matrices stay float32; the profile decides how any other matrix is packed, into
+ * `X` alone (f32) or into `X` and its scales (int4, int8).
  */
 interface UnpackedTensor {
   readonly name: string
-  readonly kind: 'vector' | 'matrix'
+  readonly kind: 'float' | 'matrix'
   /** `[length]` of a vector, `[rows, columns]` of a matrix. */
   readonly shape: readonly number[]
 }
@@ -39,17 +40,29 @@ export interface PackedSource extends UnpackedTensor {
   readonly sources: readonly { readonly name: string; readonly rows: number }[]
 }
 
-/** `embed`, `block-0` … `block-(L-1)`, `head`. */
+/** `embed`, the units of every block, `head`. */
 export function unitNames(config: ModelConfig): UnitName[] {
-  return ['embed', ...Array.from({ length: config.blockCount }, (_, index) => `block-${index}`), 'head']
+  return ['embed', ...unitsOfRange(config, { start: 0, end: config.blockCount }), 'head']
 }
 
-/** The units of blocks `[start, end)`. */
-export function unitsOfRange(range: BlockRange): UnitName[] {
-  return Array.from(
-    { length: Math.max(0, range.end - range.start) },
-    (_, index) => `block-${range.start + index}`,
+/** The units of blocks `[start, end)`: of each, `block-i`, then `block-i-expert-0` … where it has experts. */
+export function unitsOfRange(config: ModelConfig, range: BlockRange): UnitName[] {
+  return blockSpecs(config, range).flatMap(({ feedForward }, index) =>
+    unitsOfBlock(range.start + index, {
+      start: 0,
+      end: feedForward.kind === 'experts' ? feedForward.count : 0,
+    }),
   )
+}
+
+/** The units of a block with some of its experts. */
+export function unitsOfBlock(index: number, experts: IndexRange): UnitName[] {
+  const unit = `block-${index}`
+  return [unit, ...expertUnits(unit, experts)]
+}
+
+function expertUnits(unit: UnitName, { start, end }: IndexRange): UnitName[] {
+  return Array.from({ length: Math.max(0, end - start) }, (_, index) => `${unit}-expert-${start + index}`)
 }
 
 /** The unit that a packed tensor lives in: the part before the first dot. */
@@ -71,21 +84,23 @@ export function packedSources(config: ModelConfig, unit: UnitName): PackedSource
       return { ...tensor, unit, sources: [{ name, rows }] }
     })
   }
-  const index = blockIndex(config, unit)
-  return blockTensors(blockSpec(config, index)).map((tensor) => ({
+  const place = blockPlace(config, unit)
+  return tensorsAt(config, place).map((tensor) => ({
     ...unpackedTensor(tensor, unit),
     unit,
-    sources: checkpointParts(checkpoint, index, tensor),
+    sources: checkpointParts(checkpoint, place, tensor),
   }))
 }
 
 /** The checkpoint's tensors whose rows, one after the other, are those of a block's tensor. */
 function checkpointParts(
   checkpoint: CheckpointNames,
-  index: number,
+  { index, expert }: BlockPlace,
   { name, parts }: BlockTensor,
 ): { readonly name: string; readonly rows: number }[] {
-  const names = checkpoint.block[name] ?? []
+  const block: CheckpointNames['block'] =
+    expert === null ? checkpoint.block : (checkpoint.expert?.(expert) ?? {})
+  const names = block[name] ?? []
   const rows = names.length === 1 ? [parts.reduce((sum, part) => sum + part, 0)] : parts
   if (names.length !== rows.length) throw new Error(`the checkpoint names ${names.length} parts of ${name}`)
   return names.map((ending, part) => ({
@@ -105,13 +120,32 @@ export function packedTensors(config: ModelConfig, profile: NumericProfile): Pac
 /** The packed tensors of one unit, in file order. */
 export function packedUnit(config: ModelConfig, profile: NumericProfile, unit: UnitName): PackedTensor[] {
   if (unit === 'embed' || unit === 'head') return placed(outerTensors(config, unit), profile, unit)
-  return packedBlock(blockSpec(config, blockIndex(config, unit)), profile, unit)
+  return packedAs(tensorsAt(config, blockPlace(config, unit)), profile, unit)
 }
 
-/** The packed tensors of a block of this shape: also of a rank's share of one, which is never written to a file. */
-export function packedBlock(spec: BlockSpec, profile: NumericProfile, unit: UnitName): PackedTensor[] {
+/**
+ * The packed tensors of a block of this shape, experts included: also of a rank's share of one, which is never written to a
+ * file.
+ * @param experts those that are wanted; all by default
+ */
+export function packedBlock(
+  spec: BlockSpec,
+  profile: NumericProfile,
+  unit: UnitName,
+  experts: IndexRange = {
+    start: 0,
+    end: spec.feedForward.kind === 'experts' ? spec.feedForward.count : 0,
+  },
+): PackedTensor[] {
+  return [
+    ...packedAs(blockTensors(spec), profile, unit),
+    ...expertUnits(unit, experts).flatMap((expert) => packedAs(expertTensors(spec), profile, expert)),
+  ]
+}
+
+function packedAs(tensors: readonly BlockTensor[], profile: NumericProfile, unit: UnitName): PackedTensor[] {
   return placed(
-    blockTensors(spec).map((tensor) => unpackedTensor(tensor, unit)),
+    tensors.map((tensor) => unpackedTensor(tensor, unit)),
     profile,
     unit,
   )
@@ -134,11 +168,16 @@ export function unitBytes(config: ModelConfig, profile: NumericProfile, unit: Un
   return last === undefined ? 0 : last.offset + last.bytes
 }
 
-function unpackedTensor({ name, parts, columns }: BlockTensor, unit: UnitName): UnpackedTensor {
+/** Size of the files of blocks `[start, end)`, experts included. */
+export function rangeBytes(config: ModelConfig, profile: NumericProfile, range: BlockRange): number {
+  return unitsOfRange(config, range).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
+}
+
+function unpackedTensor({ name, parts, columns, float }: BlockTensor, unit: UnitName): UnpackedTensor {
   const rows = parts.reduce((sum, part) => sum + part, 0)
   return columns === null
-    ? { name: `${unit}.${name}`, kind: 'vector', shape: [rows] }
-    : { name: `${unit}.${name}`, kind: 'matrix', shape: [rows, columns] }
+    ? { name: `${unit}.${name}`, kind: 'float', shape: [rows] }
+    : { name: `${unit}.${name}`, kind: float === true ? 'float' : 'matrix', shape: [rows, columns] }
 }
 
 /** Embedding matrix; final norm and, unless it is tied to the embedding, the vocabulary projection. */
@@ -148,7 +187,7 @@ function outerTensors(
 ): UnpackedTensor[] {
   const matrix = { name: `${unit}.weight`, kind: 'matrix', shape: [vocabularySize, hiddenSize] } as const
   if (unit === 'embed') return [matrix]
-  const norm = { name: 'head.norm', kind: 'vector', shape: [hiddenSize] } as const
+  const norm = { name: 'head.norm', kind: 'float', shape: [hiddenSize] } as const
   return tiedEmbeddings ? [norm] : [norm, matrix]
 }
 
@@ -157,7 +196,7 @@ function packedParts(
   profile: NumericProfile,
 ): Omit<PackedTensor, 'unit' | 'offset'>[] {
   const [rows = 0, columns] = source.shape
-  if (columns === undefined || profile.weights === 'f32') {
+  if (columns === undefined || source.kind === 'float' || profile.weights === 'f32') {
     return [{ name: source.name, type: 'f32', shape: source.shape, bytes: 4 * rows * (columns ?? 1) }]
   }
   const blocks = Math.ceil(columns / profile.blockSize)
@@ -173,13 +212,30 @@ export function scaleName(weightName: string): string {
   return weightName.replace(/\.weight$/, '.scale')
 }
 
-function blockIndex(config: ModelConfig, unit: UnitName): number {
-  const index = /^block-(0|[1-9]\d{0,5})$/.exec(unit)?.[1]
-  if (index === undefined || Number(index) >= config.blockCount) {
+/** What of a block a unit holds: one of its experts, or all the rest. */
+interface BlockPlace {
+  readonly index: number
+  readonly expert: number | null
+}
+
+function blockPlace(config: ModelConfig, unit: UnitName): BlockPlace {
+  const [, block, expert] = /^block-(0|[1-9]\d{0,5})(?:-expert-(0|[1-9]\d{0,5}))?$/.exec(unit) ?? []
+  const place = { index: Number(block), expert: expert === undefined ? null : Number(expert) }
+  if (!(place.index < config.blockCount) || (place.expert ?? -1) >= expertCount(config, place.index)) {
     throw new ModelError(
       'bad-request',
       `there is no unit '${unit}' in a model of ${config.blockCount} blocks`,
     )
   }
-  return Number(index)
+  return place
+}
+
+function expertCount(config: ModelConfig, index: number): number {
+  const { feedForward } = blockSpec(config, index)
+  return feedForward.kind === 'experts' ? feedForward.count : 0
+}
+
+function tensorsAt(config: ModelConfig, { index, expert }: BlockPlace): BlockTensor[] {
+  const spec = blockSpec(config, index)
+  return expert === null ? blockTensors(spec) : expertTensors(spec)
 }

@@ -2,7 +2,7 @@ import type { UnitName } from '../manifest/manifest.ts'
 import { ModelError } from '../error.ts'
 import { familyNamed } from '../families/registry.ts'
 import type { ModelSource } from './model-source.ts'
-import { packedSources } from '../packing/packed-layout.ts'
+import { packedSources, unitsOfRange } from '../packing/packed-layout.ts'
 
 /**
  * Compares the source's tensors with what config says the units need, before anything is packed: every tensor is there,
@@ -16,16 +16,15 @@ export async function checkSource(
   units: readonly UnitName[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const expected = new Set<string>()
-  for (const unit of units) {
-    for (const packed of packedSources(source.config, unit)) {
-      for (const { name, rows } of packed.sources) {
-        expected.add(name)
+  const { config } = source
+  for (const unit of units)
+    for (const packed of packedSources(config, unit))
+      for (const { name, rows } of packed.sources)
         await checkShape(source, name, [rows, ...packed.shape.slice(1)], signal)
-      }
-    }
-  }
-  await refuseOthers(source, units, expected, signal)
+  const blocks = Array.from({ length: config.blockCount }, (_, index) => index).filter((index) =>
+    units.includes(`block-${index}`),
+  )
+  await refuseOthers(source, blocks, signal)
 }
 
 async function checkShape(
@@ -44,15 +43,20 @@ async function checkShape(
 
 async function refuseOthers(
   source: ModelSource,
-  units: readonly UnitName[],
-  expected: ReadonlySet<string>,
+  blocks: readonly number[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const { family, blockCount } = source.config
+  const { config } = source
+  const { family } = config
   const { checkpoint } = familyNamed(family)
-  const prefixes = Array.from({ length: blockCount }, (_, index) => index)
-    .filter((index) => units.includes(`block-${index}`))
-    .map((index) => checkpoint.blockPrefix(index))
+  // Experts are units of their own, and may be packed elsewhere.
+  const expected = new Set(
+    blocks
+      .flatMap((index) => unitsOfRange(config, { start: index, end: index + 1 }))
+      .flatMap((unit) => packedSources(config, unit).flatMap(({ sources }) => sources))
+      .map(({ name }) => name),
+  )
+  const prefixes = blocks.map((index) => checkpoint.blockPrefix(index))
   for (const name of await source.tensors.tensorNames(signal)) {
     if (expected.has(name) || !prefixes.some((prefix) => name.startsWith(prefix))) continue
     if (checkpoint.ignored.some((ending) => name.endsWith(ending))) continue

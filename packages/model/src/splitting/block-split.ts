@@ -28,7 +28,7 @@ export interface RankShare {
   readonly columns: IndexRange
 }
 
-type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize'>
+type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize' | 'experts'>
 type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
 
 /** Feed-forward columns of a rank are a multiple of this where quantisation blocks do not ask for more: one vector register. */
@@ -56,6 +56,8 @@ export function splitBlocks(config: Shape, profile: Blocks, speeds: readonly num
       `a group has 1 to ${ranksMax} ranks, each of a positive speed, not [${speeds.join(', ')}]`,
     )
   }
+  if (config.experts !== undefined)
+    throw new ModelError('bad-request', 'blocks with experts are not cut into heads and columns')
   if (speeds.length === 1) return { heads: [config.headCount], columns: [config.feedForwardSize] }
   return { heads: splitHeads(config, profile, speeds), columns: splitColumns(config, profile, speeds) }
 }

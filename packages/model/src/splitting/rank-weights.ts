@@ -3,7 +3,7 @@ import { splitBlocks, rankShare, type RankShare } from './block-split.ts'
 import { ModelError } from '../error.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
-type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize'>
+type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize' | 'experts'>
 type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
 
 /**

@@ -16,6 +16,13 @@ const shapes: Readonly<Record<string, ModelConfig>> = {
   window: { ...smallLlama, slidingWindow: 16 },
   'query-key-norm': { ...smallLlama, headSize: 32, queryKeyNorm: true },
   bias: { ...smallLlama, attentionBias: true },
+  experts: {
+    ...smallLlama,
+    family: 'qwen3_moe',
+    headSize: 32,
+    queryKeyNorm: true,
+    experts: { count: 6, activeCount: 3, size: 48, normalised: true, sharedSize: 40, denseBlocks: [1] },
+  },
   'odd-sizes': { ...smallLlama, headCount: 8, keyValueHeadCount: 4, headSize: 8, feedForwardSize: 172 },
 }
 const formats = ['f32', 'int4:32', 'int8:32', 'int4:128', 'int8:128', 'int4:16', 'int8:64']
@@ -28,7 +35,9 @@ const cases = [
   ...formats
     .filter((format) => !['f32', 'int4:32', 'int8:32'].includes(format))
     .map((format) => ['llama', format, 'onnx'] as const),
+  ['experts', 'int4:128', 'onnx'] as const,
   ['query-key-norm', 'int4:32', 'reference'] as const,
+  ['experts', 'int8:32', 'reference'] as const,
 ]
 
 describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {

@@ -48,7 +48,7 @@ async function onReference(span: Span): Promise<Float32Array> {
 async function onOnnx(span: Span): Promise<Float32Array> {
   const gate = nativeGate(createGateMemory())
   const loader = createGraphLoader({ manifest, folder: packed.folder, threads: 1, gate })
-  const chain = createBlockChain(span, () => 'even', loader.loadBlocks)
+  const chain = createBlockChain(span, () => 'even', loader.loadBlock)
   const output = await chain.forward(chain.open(span.range, rows), hidden)
   chain.release()
   return output

@@ -9,7 +9,7 @@ import {
 
 /** Resident bytes of the weights of blocks `range` once they are loaded. */
 export function residentWeightBytes(manifest: Manifest, range: BlockRange): number {
-  const units = new Set(unitsOfRange(range))
+  const units = new Set(unitsOfRange(manifest.config, range))
   return residentBytes(
     manifest.tensors.filter(({ name }) => units.has(unitOf(name))),
     manifest.profile,

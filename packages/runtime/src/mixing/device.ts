@@ -1,5 +1,5 @@
 import { ShoalError } from '@shoal/host'
-import { formatProfile, unitBytes, unitOf, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
+import { formatProfile, rangeBytes, unitOf, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
 import type { Device } from '../block-runner.ts'
 import { createEmbeddingTable } from '../tensors/embedding.ts'
 import { createSessionBook } from '../sessions/session-book.ts'
@@ -39,15 +39,16 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
     numericClass: `mixing-${mixingVersion} ${formatProfile(profile)}`,
     async loadBlocks(range, { memory, signal }) {
       checkRange(range, config)
-      const weightBytes = unitsOfRange(range).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
+      const weightBytes = rangeBytes(config, profile, range)
       const span = spanOf(config, range)
       const { contextLength } = config
       const book = createSessionBook({ span, contextLength, weightBytes, memory })
       try {
         const seeds: number[] = []
-        for (const unit of unitsOfRange(range)) {
+        for (let block = range.start; block < range.end; block += 1) {
           signal?.throwIfAborted()
-          seeds.push(await seedOf((name) => unitOf(name) === unit))
+          const own = new Set(unitsOfRange(config, { start: block, end: block + 1 }))
+          seeds.push(await seedOf((name) => own.has(unitOf(name))))
         }
         return createMixingRunner({ span, book, seeds })
       } catch (error) {

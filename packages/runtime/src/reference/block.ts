@@ -1,5 +1,5 @@
 import type { AttentionSpec, BlockSpec } from '@shoal/model'
-import { denseOf } from '../support.ts'
+import { combine, routeRows } from '../experts/routing.ts'
 import { add, multiply, rmsNorm, rotate, softmax, swiglu } from './arithmetic.ts'
 
 /** One block's weights, dequantised to float32; matrices `[outputs, inputs]`, row-major. */
@@ -11,8 +11,20 @@ export interface BlockWeights {
   readonly keyNorm: Float32Array | null
   readonly output: Float32Array
   readonly feedForwardNorm: Float32Array
+  readonly feedForward: NetworkWeights | MixtureWeights
+}
+
+/** A SwiGLU network. */
+export interface NetworkWeights {
   readonly gateUp: Float32Array
   readonly down: Float32Array
+}
+
+export interface MixtureWeights {
+  /** With a last row for the gate of the shared expert, where there is one. */
+  readonly router: Float32Array
+  readonly experts: readonly NetworkWeights[]
+  readonly shared: NetworkWeights | null
 }
 
 /** Keys (rotated) and values of one block by position, each `[keyValueHeads · headSize]`. */
@@ -68,16 +80,34 @@ export function attentionBranch(
   )
 }
 
-/** What the feed-forward network adds to the residual stream: all of it, or the part of a rank's columns. */
+/** What the feed-forward network or the mixture of experts adds to the residual stream: all of it, or the part of a rank's columns. */
 export function feedForwardBranch(
   { normEpsilon, feedForward }: BlockSpec,
   weights: BlockWeights,
   hidden: Float32Array,
 ): Float32Array {
-  const { size } = denseOf(feedForward)
-  const gateUp = multiply(weights.gateUp, rmsNorm(hidden, weights.feedForwardNorm, normEpsilon))
-  const active = swiglu(gateUp.subarray(0, size), gateUp.subarray(size))
-  return multiply(weights.down, active)
+  const x = rmsNorm(hidden, weights.feedForwardNorm, normEpsilon)
+  const own = weights.feedForward
+  if (!('router' in own)) return network(own, x)
+  if (feedForward.kind === 'dense') throw new Error('a dense block has no router')
+  const { experts, weights: shares, gates } = routeRows(feedForward, multiply(own.router, x), 1)
+  const outputs = Array.from(experts, (expert) => {
+    const chosen = own.experts[expert]
+    if (chosen === undefined) throw new Error(`expert ${expert} is missing`)
+    return network(chosen, x)
+  })
+  const gate = gates?.[0]
+  return combine(
+    shares,
+    outputs,
+    gate === undefined || own.shared === null ? null : { gate, output: network(own.shared, x) },
+  )
+}
+
+function network({ gateUp, down }: NetworkWeights, x: Float32Array): Float32Array {
+  const both = multiply(gateUp, x)
+  const size = both.length / 2
+  return multiply(down, swiglu(both.subarray(0, size), both.subarray(size)))
 }
 
 function attend(

@@ -92,7 +92,7 @@ export async function createReferenceDevice({
       )
       return createReferenceHead(
         { ...config, vocabularySize: vocabulary.end - vocabulary.start },
-        await tensors.vector('head.norm', hiddenSize),
+        await tensors.floats('head.norm', [hiddenSize]),
         projection,
       )
     },

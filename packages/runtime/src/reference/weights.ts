@@ -1,11 +1,18 @@
-import type { BlockSpec, RankShare } from '@shoal/model'
+import type { BlockSpec, ExpertsSpec, RankShare } from '@shoal/model'
 import { tensorCut } from '../ranks/matrix-cuts.ts'
-import { denseOf } from '../support.ts'
 import type { FloatTensors } from '../tensors/tensor-reader.ts'
-import type { BlockWeights } from './block.ts'
+import type { BlockWeights, MixtureWeights, NetworkWeights } from './block.ts'
 
-/** A block's tensor by its name in the unit, `[rows, columns]`; a vector has no columns. */
-type ReadTensor = (name: string, rows: number, columns: number | null) => Promise<Float32Array>
+/**
+ * A block's tensor by its name in the unit, `[rows, columns]`; a vector has no columns.
+ * @param where the number of the expert that it belongs to; `float` for a matrix that is float32 in every profile
+ */
+type ReadTensor = (
+  name: string,
+  rows: number,
+  columns: number | null,
+  where?: number | 'float',
+) => Promise<Float32Array>
 
 /** Reads a block's packed tensors (docs/packing.md) and widens them. */
 export function readBlock(spec: BlockSpec, tensors: FloatTensors, block: number): Promise<BlockWeights> {
@@ -37,10 +44,12 @@ export function readShare(
 }
 
 function reader(tensors: FloatTensors, block: number): ReadTensor {
-  return (name, rows, columns) =>
-    columns === null
-      ? tensors.vector(`block-${block}.${name}`, rows)
-      : tensors.rows(`block-${block}.${name}`, { rows, columns }, 0, rows)
+  return (name, rows, columns, where) => {
+    const unit = typeof where === 'number' ? `block-${block}-expert-${where}` : `block-${block}`
+    if (columns === null) return tensors.floats(`${unit}.${name}`, [rows])
+    if (where === 'float') return tensors.floats(`${unit}.${name}`, [rows, columns])
+    return tensors.rows(`${unit}.${name}`, { rows, columns }, 0, rows)
+  }
 }
 
 async function blockWeights(
@@ -48,7 +57,6 @@ async function blockWeights(
   read: ReadTensor,
 ): Promise<BlockWeights> {
   const { headCount, keyValueHeadCount, headSize } = attention
-  const { size } = denseOf(feedForward)
   const width = (headCount + 2 * keyValueHeadCount) * headSize
   return {
     attentionNorm: await read('attention-norm', hiddenSize, null),
@@ -58,7 +66,41 @@ async function blockWeights(
     keyNorm: attention.queryKeyNorm ? await read('key-norm', headSize, null) : null,
     output: await read('output', hiddenSize, headCount * headSize),
     feedForwardNorm: await read('feed-forward-norm', hiddenSize, null),
-    gateUp: await read('gate-up', 2 * size, hiddenSize),
-    down: await read('down', hiddenSize, size),
+    feedForward:
+      feedForward.kind === 'dense'
+        ? await networkWeights(hiddenSize, feedForward.size, (name, rows, columns) =>
+            read(name, rows, columns),
+          )
+        : await mixtureWeights(hiddenSize, feedForward, read),
   }
+}
+
+async function mixtureWeights(
+  hiddenSize: number,
+  { count, size, sharedSize }: ExpertsSpec,
+  read: ReadTensor,
+): Promise<MixtureWeights> {
+  const experts: NetworkWeights[] = []
+  for (let expert = 0; expert < count; expert += 1)
+    experts.push(
+      await networkWeights(hiddenSize, size, (name, rows, columns) => read(name, rows, columns, expert)),
+    )
+  return {
+    router: await read('router.weight', sharedSize === null ? count : count + 1, hiddenSize, 'float'),
+    experts,
+    shared:
+      sharedSize === null
+        ? null
+        : await networkWeights(hiddenSize, sharedSize, (name, rows, columns) =>
+            read(`shared-${name}`, rows, columns),
+          ),
+  }
+}
+
+async function networkWeights(
+  hiddenSize: number,
+  size: number,
+  read: (name: string, rows: number, columns: number) => Promise<Float32Array>,
+): Promise<NetworkWeights> {
+  return { gateUp: await read('gate-up', 2 * size, hiddenSize), down: await read('down', hiddenSize, size) }
 }

@@ -9,8 +9,8 @@ export type TensorReader = (tensorName: string, offset: number, length: number) 
 
 /** Reads packed tensors as float32. */
 export interface FloatTensors {
-  /** float32 `[length]` */
-  vector(name: string, length: number): Promise<Float32Array>
+  /** A vector, or a matrix that is float32 in every profile. */
+  floats(name: string, shape: readonly number[]): Promise<Float32Array>
   /** Rows `[from, to)` of the matrix `<name>.weight` of shape `[rows, columns]`, dequantised exactly. */
   rows(
     name: string,
@@ -29,8 +29,8 @@ export function floatTensors(manifest: Manifest, read: TensorReader): FloatTenso
     return read(name, from * rowBytes, (to - from) * rowBytes)
   }
   return {
-    async vector(name, length) {
-      index.require(name, 'f32', [length])
+    async floats(name, shape) {
+      index.require(name, 'f32', shape)
       const bytes = await part(name, 1, 0, 1)
       // A copy: the reader's bytes may start at any offset.
       return new Float32Array(bytes.slice().buffer)

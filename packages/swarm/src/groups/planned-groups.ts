@@ -86,7 +86,7 @@ class NodeGroups implements PlannedGroups {
         },
         accepts: (leader, request) => this.#accepts(leader, request),
         async load({ range, split, rank, sum }, signal) {
-          await dependencies.ensureUnits(unitsOfRange(range), signal)
+          await dependencies.ensureUnits(unitsOfRange(config, range), signal)
           const share = rankShare(config, profile, split, rank)
           return device.loadRank(range, { share, sum, memory, signal })
         },

@@ -2,7 +2,7 @@ import { createMemoryBudget, ShoalError, silentLogger } from '@shoal/host'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
 import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
-import { createFakeDevice, type FakeDevice } from '../testing/small-model.ts'
+import { createFakeDevice, type FakeDevice, smallConfig } from '../testing/small-model.ts'
 import { createSmallSwarm, type SmallPeer, type SmallSwarm } from '../testing/small-swarm.ts'
 import type { SwarmEvent } from '../types.ts'
 
@@ -29,6 +29,7 @@ beforeEach(async () => {
       membership: self.membership,
       view: self.view,
       stageHost: self.stageHost,
+      config: smallConfig,
       device,
       ensureUnits: () => Promise.resolve(),
     },

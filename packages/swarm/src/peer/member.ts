@@ -109,6 +109,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
       membership,
       view,
       stageHost,
+      config: dependencies.manifest.manifest.config,
       device: computing.device,
       ensureUnits: computing.ensureUnits,
       recordFields: (holding) => announced.serving(holding),

@@ -4,7 +4,7 @@ import type { HiddenSession } from '@shoal/session'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { swarmLimits } from '../limits.ts'
 import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
-import { createFakeDevice, type FakeDevice } from '../testing/small-model.ts'
+import { createFakeDevice, type FakeDevice, smallConfig } from '../testing/small-model.ts'
 import { createSmallSwarm, type SmallPeer, type SmallSwarm } from '../testing/small-swarm.ts'
 
 let swarm: SmallSwarm
@@ -41,6 +41,7 @@ async function planned(memoryBytes: number): Promise<void> {
         plan,
       },
       stageHost: self.stageHost,
+      config: smallConfig,
       device,
       ensureUnits: () => Promise.resolve(),
     },

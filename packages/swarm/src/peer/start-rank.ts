@@ -102,7 +102,7 @@ function shareLoading(
   return {
     async load({ range, split, rank, sum }, signal) {
       const share = rankShare(config, profile, split, rank)
-      await store.ensureUnits(unitsOfRange(range), signal)
+      await store.ensureUnits(unitsOfRange(config, range), signal)
       return device.loadRank(range, { share, sum, memory, signal })
     },
     async loadHead(vocabulary, signal) {

@@ -3,7 +3,7 @@ import type { BlockRange } from '@shoal/model'
 import { decorateRunner } from '@shoal/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createHeldSpans, type HeldSpans } from './held-spans.ts'
-import { createFakeDevice, type FakeDevice } from '../testing/small-model.ts'
+import { createFakeDevice, smallConfig, type FakeDevice } from '../testing/small-model.ts'
 import { createSmallSwarm, type SmallPeer, type SmallSwarm } from '../testing/small-swarm.ts'
 
 let swarm: SmallSwarm
@@ -34,6 +34,7 @@ beforeEach(async () => {
       logger: silentLogger,
       membership: self.membership,
       stageHost: self.stageHost,
+      config: smallConfig,
       device,
       ensureUnits: () => Promise.resolve(),
     },
@@ -113,6 +114,7 @@ test('a span that is lost while the announcement of the next one fails is not se
       clock: swarm.clock,
       logger: silentLogger,
       stageHost: self.stageHost,
+      config: smallConfig,
       ensureUnits: () => Promise.resolve(),
       device: {
         numericClass: 'fake',

@@ -257,7 +257,7 @@ class PlannedSpanKeeper implements SpanKeeper {
     const { clock, membership, selfId, view } = this.#dependencies
     const { signal } = this.#retiring
     // Weights that no peer has at the moment, or that do not fit on the disk, are no reason to let go.
-    await this.#dependencies.ensureUnits(unitsOfRange(span), signal)
+    await this.#dependencies.ensureUnits(unitsOfRange(this.#dependencies.config, span), signal)
     const stillWanted = (): boolean => this.#wishes.isWanted(span)
     await this.#releases.whenFree(givenUp(held, urgent ? span : null), stillWanted, signal)
     const allBlocks = { start: 0, end: view.costs.blockCount }

@@ -3,7 +3,7 @@ import type { BlockRange } from '@shoal/model'
 import type { Placement } from '@shoal/planner'
 import { createSpanKeeper, type SpanKeeper } from '../placement/span-keeper.ts'
 import type { SwarmEvent } from '../types.ts'
-import { createFakeDevice } from './small-model.ts'
+import { createFakeDevice, smallConfig } from './small-model.ts'
 import { createSmallSwarm, type SmallPeer } from './small-swarm.ts'
 
 export interface KeeperBenchOptions {
@@ -50,6 +50,7 @@ export class KeeperBench {
         membership: self.membership,
         view,
         stageHost: self.stageHost,
+        config: smallConfig,
         device: this.device,
         ensureUnits: ensureUnits ?? (() => Promise.resolve()),
       },

@@ -2,7 +2,7 @@ import type { CheckpointNames } from '../../config/checkpoint-names.ts'
 import type { BlockTensorName } from '../../packing/block-tensors.ts'
 
 /** Endings of a block's tensors in GGUF files, part by part as in {@link CheckpointNames.block}. */
-const blockEndings: Readonly<Record<BlockTensorName, readonly string[]>> = {
+const blockEndings: Readonly<Partial<Record<BlockTensorName, readonly string[]>>> = {
   'attention-norm': ['attn_norm.weight'],
   'qkv.weight': ['attn_q.weight', 'attn_k.weight', 'attn_v.weight'],
   'qkv.bias': ['attn_q.bias', 'attn_k.bias', 'attn_v.bias'],

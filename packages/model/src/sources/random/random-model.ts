@@ -17,6 +17,8 @@ export interface RandomModelShape {
   /** `hidden / heads` by default. */
   readonly headSize?: number
   readonly feedForward: number
+  /** Of families with experts. */
+  readonly experts?: { readonly count: number; readonly active: number; readonly size: number }
   readonly vocabulary: number
   readonly context: number
   readonly tied: boolean
@@ -125,6 +127,18 @@ function configOf(shape: RandomModelShape): Readonly<Record<string, unknown>> {
     tie_word_embeddings: shape.tied,
     torch_dtype: shape.type === 'f32' ? 'float32' : 'bfloat16',
     ...(family === 'mistral' ? { sliding_window: null } : {}),
+    ...expertsOf(shape),
+  }
+}
+
+function expertsOf({ experts, feedForward }: RandomModelShape): Readonly<Record<string, unknown>> {
+  if (experts === undefined) return {}
+  return {
+    num_experts: experts.count,
+    num_experts_per_tok: experts.active,
+    moe_intermediate_size: experts.size,
+    shared_expert_intermediate_size: feedForward,
+    norm_topk_prob: true,
   }
 }
 
@@ -151,7 +165,7 @@ function momentsOf(
     return name.endsWith('.bias') ? { mean: 0, deviation: 0.1 } : { mean: 1, deviation: 0.1 }
   // A row of the embedding has deviation 1. A tied one is the head's matrix too; the first norm then restores the size.
   if (name === 'embed.weight' && !config.tiedEmbeddings) return { mean: 0, deviation: 1 }
-  const toResidual = name.endsWith('.output.weight') || name.endsWith('.down.weight')
+  const toResidual = /[.-](?:output|down)\.weight$/.test(name)
   return { mean: 0, deviation: 1 / Math.sqrt(columns * (toResidual ? 2 * config.blockCount : 1)) }
 }
 

@@ -6,9 +6,9 @@ import { resolveWindow } from '../../sessions/key-value-window.ts'
 import { blockOf, partOf, type Span } from '../../span.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
-import type { ComputeSession } from './inference-session.ts'
+import type { LoadedBlock } from './loaded-block.ts'
 import { createRotations } from './rotation.ts'
-import { createSpanComputer, type SpanComputer } from './span-computer.ts'
+import type { SpanComputer } from './span-computer.ts'
 
 /**
  * A span as one graph per block. Cutting costs nothing measurable and changes no bits (docs/decisions/0003). It lets a
@@ -45,31 +45,29 @@ export interface ChainCaches {
 }
 
 interface Link {
-  readonly session: ComputeSession
+  readonly block: LoadedBlock
   readonly computer: SpanComputer
 }
 
 /**
  * @param paddingOf the padding that the graph of such a block needs on this machine
- * @param load makes the graph of one block; when one fails, those before it are freed
+ * @param load makes the graphs of one block; when one fails, those before it are freed
  */
 export function createBlockChain(
   span: Span,
   paddingOf: (spec: BlockSpec) => RowPadding,
-  load: (block: Span) => ComputeSession,
+  load: (block: Span) => LoadedBlock,
 ): BlockChain {
   const { range } = span
   const rotationOf = createRotations()
   const links: Link[] = []
   const release = (): void => {
-    for (const { session } of links.splice(0)) session.release()
+    for (const { block } of links.splice(0)) block.release()
   }
   try {
     for (const [index, spec] of span.blocks.entries()) {
-      const block = blockOf(span, range.start + index)
-      const session = load(block)
-      const rotation = rotationOf(spec.attention)
-      links.push({ session, computer: createSpanComputer(session, block, paddingOf(spec), rotation) })
+      const block = load(blockOf(span, range.start + index))
+      links.push({ block, computer: block.computer(paddingOf(spec), rotationOf(spec.attention)) })
     }
   } catch (error) {
     release()

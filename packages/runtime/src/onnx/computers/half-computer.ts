@@ -1,6 +1,7 @@
 import type { BlockSpec } from '@shoal/model'
-import { attentionInputs, keyValueNames, paddingRows } from '../graph/attention.ts'
+import { keyValueNames } from '../graph/attention.ts'
 import { partialOutput } from '../graph/half-graph.ts'
+import { attentionFeeds } from './attention-feeds.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
 import { tensors, type ComputeSession, type Feeds } from './inference-session.ts'
@@ -49,22 +50,12 @@ export function createHalfComputer(
 
   return {
     attention(cache, hidden) {
-      const rows = hidden.length / hiddenSize
-      const past = cache.length
-      const keys = past + paddedRows(padding, rows) + paddingRows
-      const results = sessions.attention.run(
-        {
-          ...cache.feeds(past + rows),
-          ...rotation(keys),
-          ...feedsOf(hidden, rows),
-          [attentionInputs.lastKey]: tensors.int32(keys - 1),
-          [attentionInputs.keyCount]: tensors.int32Scalar(keys),
-          [attentionInputs.newStart]: tensors.int64(past),
-          [attentionInputs.newEnd]: tensors.int64(past + rows),
-        },
-        [partialOutput, newKey, newValue],
-      )
-      cache.append(results, rows)
+      const results = sessions.attention.run(attentionFeeds(cache, rotation, padding, hidden, hiddenSize), [
+        partialOutput,
+        newKey,
+        newValue,
+      ])
+      cache.append(results, hidden.length / hiddenSize)
       return partialOf(results, hidden.length)
     },
     feedForward: (hidden) =>

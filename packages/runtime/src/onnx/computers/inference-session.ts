@@ -90,5 +90,7 @@ export const tensors = {
   float32: (data: Float32Array, shape: readonly number[]): Tensor => new Tensor('float32', data, shape),
   int32: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), [1]),
   int32Scalar: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), []),
+  int64s: (values: readonly number[]): Tensor =>
+    new Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]),
   int64: (value: number): Tensor => new Tensor('int64', BigInt64Array.of(BigInt(value)), [1]),
 }

@@ -1,7 +1,7 @@
 import { freeMemory, type Clock } from '@shoal/host'
 import type { BlockSpec } from '@shoal/model'
 import { limits } from '../../limits.ts'
-import { selfProbeOf } from './self-probe.ts'
+import { selfProbe } from './self-probe.ts'
 import { hiddenSizeOf, partOf, type Span } from '../../span.ts'
 import { createChainCaches, type BlockChain } from './block-chain.ts'
 import { createHalfComputer, type HalfComputer, type HalfSessions } from './half-computer.ts'
@@ -119,7 +119,7 @@ export function selfProbeRank(
     }
   }
   try {
-    return selfProbeOf(computerOf, { range: { start: block, end: block + 1 }, blocks: [spec] })
+    return selfProbe(computerOf, { range: { start: block, end: block + 1 }, blocks: [spec] })
   } finally {
     halves.attention.release()
     halves.feedForward.release()

@@ -9,6 +9,7 @@ import type { PackedModel } from '../../testing/packed-model.ts'
 import { spanOf } from '../../span.ts'
 import { randomModel, smallLlama } from '../../testing/random-model.ts'
 import { selfProbe, selfProbeHead } from './self-probe.ts'
+import { createSpanComputer } from './span-computer.ts'
 import { seededValues } from '../../probe/seeded-values.ts'
 
 const block = spanOf(smallLlama, { start: 0, end: 1 })
@@ -79,7 +80,7 @@ const cases: readonly (readonly [string, (call: Call) => readonly number[], RowP
 ]
 
 test.each(cases)('%s', (_, spoiled, padding) => {
-  expect(selfProbe(defective(spoiled), block)).toBe(padding)
+  expect(selfProbe((padding) => createSpanComputer(defective(spoiled), block, padding), block)).toBe(padding)
 })
 
 const heads: readonly (readonly [string, (rows: number) => readonly number[], RowPadding | null])[] = [

@@ -1,8 +1,7 @@
 import { hiddenSizeOf, type Span } from '../../span.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import { rowPaddings, type RowPadding } from './row-padding.ts'
-import type { ComputeSession } from './inference-session.ts'
-import { createSpanComputer, type SpanComputer } from './span-computer.ts'
+import type { SpanComputer } from './span-computer.ts'
 import { sameBits } from '../../probe/same-bits.ts'
 import { seededValues } from '../../probe/seeded-values.ts'
 
@@ -31,18 +30,10 @@ export const groupings: readonly (readonly number[])[] = [
 /**
  * Finds how a call's rows must be padded on this machine, with this format, shape and thread count.
  *
- * @param session the graph of `block`
+ * @param computerOf computes `block`
  * @returns the cheapest padding with which every grouping gives the same bits; null when none does
  */
-export function selfProbe(session: ComputeSession, block: Span): RowPadding | null {
-  return selfProbeOf((padding) => createSpanComputer(session, block, padding), block)
-}
-
-/** As {@link selfProbe}, for anything that computes a block. */
-export function selfProbeOf(
-  computerOf: (padding: RowPadding) => SpanComputer,
-  block: Span,
-): RowPadding | null {
+export function selfProbe(computerOf: (padding: RowPadding) => SpanComputer, block: Span): RowPadding | null {
   const hidden = seededValues(1, rowCount * hiddenSizeOf(block), 1)
   return rowPaddings.find((padding) => isInvariant(computerOf(padding), block, hidden)) ?? null
 }

@@ -1,12 +1,13 @@
 import { freeMemory } from '@shoal/host'
 import { limits } from '../../limits.ts'
 import { hiddenSizeOf, type Span } from '../../span.ts'
-import { attentionInputs, keyValueNames, paddingRows } from '../graph/attention.ts'
+import { keyValueNames } from '../graph/attention.ts'
+import { hiddenOutput } from '../graph/span-graph.ts'
+import { attentionFeeds } from './attention-feeds.ts'
+import type { ComputeSession } from './inference-session.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import { createRotation, type Rotation } from './rotation.ts'
-import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
-import { tensors, type ComputeSession } from './inference-session.ts'
-import { hiddenInput, hiddenOutput } from '../graph/span-graph.ts'
+import type { RowPadding } from './row-padding.ts'
 
 /** Runs rows of one session through the blocks of one loaded graph. */
 export interface SpanComputer {
@@ -34,45 +35,37 @@ export function createSpanComputer(
 
   function call(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer> {
     const rows = hidden.length / hiddenSize
-    const computed = paddedRows(padding, rows)
-    const past = cache.length
-    const keys = past + computed + paddingRows
-    const results = session.run(
-      {
-        ...cache.feeds(past + rows),
-        ...rotation(keys),
-        [hiddenInput]: tensors.float32(padRows(padding, hidden, rows), [computed, hiddenSize]),
-        [attentionInputs.lastKey]: tensors.int32(keys - 1),
-        [attentionInputs.keyCount]: tensors.int32Scalar(keys),
-        [attentionInputs.newStart]: tensors.int64(past),
-        [attentionInputs.newEnd]: tensors.int64(past + rows),
-      },
-      outputs,
-    )
+    const results = session.run(attentionFeeds(cache, rotation, padding, hidden, hiddenSize), outputs)
     cache.append(results, rows)
     const output = results[hiddenOutput]
     if (output === undefined) throw new Error(`the graph returned no ${hiddenOutput}`)
-    if (computed === rows) return output
+    if (output.length === hidden.length) return output
     const wanted = output.slice(0, hidden.length)
     freeMemory(output.buffer)
     return wanted
   }
 
-  return {
-    forward(cache, hidden) {
-      const callValues = limits.rowsPerCallMax * hiddenSize
-      if (hidden.length <= callValues) return call(cache, hidden)
-      const start = cache.length
-      const whole = new Float32Array(hidden.length)
-      try {
-        for (let at = 0; at < hidden.length; at += callValues)
-          whole.set(call(cache, hidden.subarray(at, at + callValues)), at)
-      } catch (error) {
-        cache.truncate(start)
-        throw error
-      }
-      return whole
-    },
+  return { forward: (cache, hidden) => inCalls(cache, hidden, hiddenSize, call) }
+}
+
+/** Makes calls of at most `rowsPerCallMax` rows; when one fails, the cache is as before. */
+export function inCalls(
+  cache: KeyValueCache,
+  hidden: Float32Array,
+  hiddenSize: number,
+  call: (cache: KeyValueCache, hidden: Float32Array) => Float32Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
+  const callValues = limits.rowsPerCallMax * hiddenSize
+  const start = cache.length
+  try {
+    if (hidden.length <= callValues) return call(cache, hidden)
+    const whole = new Float32Array(hidden.length)
+    for (let at = 0; at < hidden.length; at += callValues)
+      whole.set(call(cache, hidden.subarray(at, at + callValues)), at)
+    return whole
+  } catch (error) {
+    cache.truncate(start)
+    throw error
   }
 }
 

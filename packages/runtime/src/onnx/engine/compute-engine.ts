@@ -73,14 +73,14 @@ function loadCalls(
       const span = spanOf(config, range)
       verdicts.find(span.blocks, (_, index) => {
         const block = blockOf(span, range.start + index)
-        const session = loader.loadBlocks(block)
+        const loaded = loader.loadBlock(block)
         try {
-          return selfProbe(session, block)
+          return selfProbe((padding) => loaded.computer(padding), block)
         } finally {
-          session.release()
+          loaded.release()
         }
       })
-      spans.add(id, createBlockChain(span, verdicts.paddingOf, loader.loadBlocks))
+      spans.add(id, createBlockChain(span, verdicts.paddingOf, loader.loadBlock))
       return { padding: verdicts.over(span.blocks) }
     },
     'load-rank': async ({ span: id, range, share, mailbox, thread }) => {

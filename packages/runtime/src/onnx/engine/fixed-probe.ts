@@ -5,15 +5,13 @@ import { keyValueNames } from '../graph/attention.ts'
 import { createKeyValueCache, type KeyValueCache } from '../computers/key-value-cache.ts'
 import type { WeightSource } from '../graph/linear.ts'
 import type { NativeGate } from '../native-gate.ts'
-import { loadSession } from '../computers/inference-session.ts'
+import { loadSession, type ComputeSession } from '../computers/inference-session.ts'
+import { loadBlock, type LoadedBlock } from '../computers/loaded-block.ts'
 import { createSpanComputer, type SpanComputer } from '../computers/span-computer.ts'
 import { generatorVersion, spanGraph } from '../graph/span-graph.ts'
 import { hiddenSizeOf, type Span } from '../../span.ts'
 import { noNumericClass } from '../../probe/no-numeric-class.ts'
 import { seededBytes, seededValues, seedOf } from '../../probe/seeded-values.ts'
-
-/** Two blocks, so that norms with and without a branch to add occur. */
-const range = { start: 0, end: 2 }
 
 /**
  * Keys before the probed rows. Flash attention works in blocks whose length depends on the CPU's second-level cache
@@ -57,22 +55,32 @@ export function fixedProbe(
 }
 
 function probeOutputs(span: Span, profile: NumericProfile, threads: number, gate: NativeGate): string {
-  const session = loadSession(spanGraph({ span, profile, head: null, weights: seededWeights }), {
-    folder: '.',
-    threads,
-    gate,
-  })
-  const computer = createSpanComputer(session, span, 'none')
+  const load = (model: Uint8Array): ComputeSession => loadSession(model, { folder: '.', threads, gate })
+  const probed = loadProbe(span, profile, load)
   const hash = createHash('sha256')
   for (const past of pasts) {
     for (const rows of rowCounts)
-      probeRows(computer, span, past, rows).forEach((values) => hash.update(words(values)))
+      probeRows(probed.computer('even'), span, past, rows).forEach((values) => hash.update(words(values)))
   }
-  session.release()
+  probed.release()
   return hash.digest('hex')
 }
 
-/** For each kind of block that the model has, two of that kind, in the order in which they first occur. */
+/** Two dense blocks are one graph, so that a norm has a branch to add; blocks with experts are graphs of their own, and one is enough. */
+function loadProbe(
+  span: Span,
+  profile: NumericProfile,
+  load: (model: Uint8Array) => ComputeSession,
+): LoadedBlock {
+  if (span.blocks.length === 1) return loadBlock(span, profile, seededWeights, load)
+  const session = load(spanGraph({ span, profile, head: null, weights: seededWeights }))
+  return {
+    computer: (padding, rotation) => createSpanComputer(session, span, padding, rotation),
+    release: () => session.release(),
+  }
+}
+
+/** For each kind of block that the model has, one or two of that kind, in the order in which they first occur. */
 function probeSpans(blocks: readonly BlockSpec[]): Span[] {
   const kinds = new Map<string, BlockSpec>()
   for (const block of blocks) {
@@ -80,7 +88,10 @@ function probeSpans(blocks: readonly BlockSpec[]): Span[] {
     const key = JSON.stringify(spec)
     if (!kinds.has(key)) kinds.set(key, spec)
   }
-  return [...kinds.values()].map((spec) => ({ range, blocks: [spec, spec] }))
+  return [...kinds.values()].map((spec) => {
+    const blocks = spec.feedForward.kind === 'dense' ? [spec, spec] : [spec]
+    return { range: { start: 0, end: blocks.length }, blocks }
+  })
 }
 
 /** Small, but with every kernel's odd ends: columns that fill neither a block of 32 nor one of 128. */
@@ -89,7 +100,17 @@ function probeSpec(spec: BlockSpec): BlockSpec {
     ...spec,
     hiddenSize: 1056,
     attention: { ...spec.attention, headCount: 4, keyValueHeadCount: 2 },
-    feedForward: { kind: 'dense', size: 172 },
+    feedForward:
+      spec.feedForward.kind === 'dense'
+        ? { kind: 'dense', size: 172 }
+        : // More rows than experts, so that some have many and some have one.
+          {
+            ...spec.feedForward,
+            count: 12,
+            activeCount: 2,
+            size: 172,
+            sharedSize: spec.feedForward.sharedSize && 172,
+          },
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IndexRange, Manifest, RankShare } from '@shoal/model'
 import type { Span } from '../../span.ts'
 import { loadSession, type ComputeSession } from '../computers/inference-session.ts'
+import { loadBlock, type LoadedBlock } from '../computers/loaded-block.ts'
 import type { LoadHalf } from '../computers/rank-chain.ts'
 import { halfGraph } from '../graph/half-graph.ts'
 import { noBlocks, spanGraph, type HeadSpec } from '../graph/span-graph.ts'
@@ -12,7 +13,7 @@ import { unitFiles } from '../tensors/unit-files.ts'
 
 /** Makes the graphs of one packed model and loads them into onnxruntime. */
 export interface GraphLoader {
-  readonly loadBlocks: (span: Span) => ComputeSession
+  readonly loadBlock: (block: Span) => LoadedBlock
   /** @returns a loader for the halves of the blocks of `span`, which is a span of the rank's share */
   halvesOf(span: Span, share: RankShare): LoadHalf
   /** @param vocabulary rows of the projection; null for all */
@@ -31,7 +32,7 @@ export function createGraphLoader({ manifest, ...sessionOptions }: GraphLoaderOp
   const { config, profile } = manifest
   const weights = packedSource(manifest)
   return {
-    loadBlocks: (span) => loadSession(spanGraph({ span, profile, head: null, weights }), sessionOptions),
+    loadBlock: (block) => loadBlock(block, profile, weights, (model) => loadSession(model, sessionOptions)),
     halvesOf({ range, blocks }, share) {
       const shareWeights = shareSource(manifest, share, unitFiles(sessionOptions.folder))
       return (block, half) => {

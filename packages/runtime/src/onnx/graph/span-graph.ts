@@ -111,16 +111,25 @@ export function appendFeedForward(
   const name = `block-${block}`
   const weight = vector(graph, `${name}.feed-forward-norm`, hiddenSize)
   const { normed, sum } = norm(graph, residual, weight, normEpsilon)
-  return { hidden: sum, branch: swiglu(graph, name, normed, hiddenSize, denseOf(feedForward).size) }
+  return { hidden: sum, branch: swiglu(graph, `${name}.`, normed, hiddenSize, denseOf(feedForward).size) }
 }
 
-/** SwiGLU: `down(silu(gate(x)) · up(x))`. QuickGelu with alpha 1 is silu in one operator. */
-function swiglu(graph: WeightedGraph, name: string, x: string, hiddenSize: number, size: number): string {
+/**
+ * SwiGLU: `down(silu(gate(x)) · up(x))`. QuickGelu with alpha 1 is silu in one operator.
+ * @param prefix of the names of its matrices
+ */
+export function swiglu(
+  graph: WeightedGraph,
+  prefix: string,
+  x: string,
+  hiddenSize: number,
+  size: number,
+): string {
   const { builder } = graph
-  const both = linear(graph, x, `${name}.gate-up`, 2 * size, hiddenSize)
+  const both = linear(graph, x, `${prefix}gate-up`, 2 * size, hiddenSize)
   const [gate = '', up = ''] = builder.nodes('Split', [both], ['gate', 'up'], { axis: 1, num_outputs: 2 })
   const active = builder.contrib('QuickGelu', [gate], { alpha: { float: 1 } })
-  return linear(graph, builder.node('Mul', [active, up]), `${name}.down`, hiddenSize, size)
+  return linear(graph, builder.node('Mul', [active, up]), `${prefix}down`, hiddenSize, size)
 }
 
 function appendHead(graph: WeightedGraph, head: HeadSpec, residual: Residual): void {

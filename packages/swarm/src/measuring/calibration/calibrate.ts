@@ -7,8 +7,11 @@ import {
   formatProfile,
   packedTensors,
   packedUnit,
-  unitBytes,
+  rangeBytes,
+  unitsOfRange,
   type IdentifiedManifest,
+  type ModelConfig,
+  type NumericProfile,
   type PackedTensor,
 } from '@shoal/model'
 import { createDevice, measureRunner, noNumericClass, type BlockRunner } from '@shoal/runtime'
@@ -86,6 +89,7 @@ export async function calibrateBlock(
     keyValueHeadCount,
     headSize,
     config.slidingWindow,
+    ...(config.experts === undefined ? [] : [JSON.stringify(config.experts)]),
     `t${threads}`,
     'from-memory',
   ].join('-')
@@ -113,8 +117,7 @@ async function timeNewBlocks(
   await rm(folder, { recursive: true, force: true })
   makeFolder(folder)
   try {
-    const blockCount = timedBlocks(unitBytes(config, profile, 'block-0'))
-    const timed = { ...config, blockCount }
+    const timed = timedConfig(config, profile)
     const span: IdentifiedManifest = {
       ...manifest,
       manifest: {
@@ -123,7 +126,7 @@ async function timeNewBlocks(
         tensors: packedTensors(timed, profile).map((tensor) => ({ ...tensor, sha256: '' })),
       },
     }
-    await writeRandomUnits(dependencies.random, folder, packedUnit(config, profile, 'block-0'), blockCount)
+    await writeRandomUnits(dependencies.random, folder, timed, profile)
     const device = await createDevice({
       kind: 'onnx',
       manifest: span,
@@ -133,7 +136,10 @@ async function timeNewBlocks(
       numericClass: noNumericClass,
     })
     try {
-      const runner = await device.loadBlocks({ start: 0, end: blockCount }, { memory: unlimitedMemory() })
+      const runner = await device.loadBlocks(
+        { start: 0, end: timed.blockCount },
+        { memory: unlimitedMemory() },
+      )
       return await timeBlocks(dependencies, runner, config.contextLength)
     } finally {
       await device.close()
@@ -141,6 +147,13 @@ async function timeNewBlocks(
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The model with as many blocks as are timed. Where only some blocks have experts, those are timed: they take the most memory. */
+function timedConfig(config: ModelConfig, profile: NumericProfile): ModelConfig {
+  const uniform =
+    config.experts === undefined ? config : { ...config, experts: { ...config.experts, denseBlocks: [] } }
+  return { ...uniform, blockCount: timedBlocks(rangeBytes(uniform, profile, { start: 0, end: 1 })) }
 }
 
 /** A result that cannot be kept is measured again at the next start. */
@@ -210,17 +223,19 @@ function times(speed: BlockSpeed, slowdown: number): BlockSpeed {
   }
 }
 
-/** Writes one file per block: weights mapped from one file would be in memory, and in the cache, only once. */
+/** Writes one file per unit: weights mapped from one file would be in memory, and in the cache, only once. */
 async function writeRandomUnits(
   random: Random,
   folder: string,
-  tensors: readonly PackedTensor[],
-  count: number,
+  config: ModelConfig,
+  profile: NumericProfile,
 ): Promise<void> {
-  const first = join(folder, 'block-0.bin')
-  await writeRandomUnit(random, first, tensors)
-  for (let block = 1; block < count; block += 1)
-    await copyFile(first, join(folder, `block-${block}.bin`), constants.COPYFILE_FICLONE)
+  const pathOf = (unit: string): string => join(folder, `${unit}.bin`)
+  for (const unit of unitsOfRange(config, { start: 0, end: config.blockCount })) {
+    const first = unit.includes('-expert-') ? 'block-0-expert-0' : 'block-0'
+    if (unit === first) await writeRandomUnit(random, pathOf(unit), packedUnit(config, profile, unit))
+    else await copyFile(pathOf(first), pathOf(unit), constants.COPYFILE_FICLONE)
+  }
 }
 
 /** Writes random bytes as quantised weights and small floats: NaN and denormal values would be computed at another speed. */

@@ -121,7 +121,7 @@ class BackgroundCopies {
       unitBytes: bytes,
     }).get(selfId)
     const wanted = new Set(
-      (copies ?? []).map((place) => names[place]!).filter((unit) => !this.#units.has(unit)),
+      (copies ?? []).map((place) => names[place]!).filter((place) => this.#units.missing(place).length > 0),
     )
     for (const unit of this.#waitingSinceMs.keys()) if (!wanted.has(unit)) this.#waitingSinceMs.delete(unit)
     const nowMs = clock.nowMs()
@@ -132,7 +132,7 @@ class BackgroundCopies {
   async #fetch(unit: string): Promise<void> {
     const { clock, logger, store, freeBytes } = this.#options
     try {
-      await store.copyUnit(unit, this.#closed.signal)
+      for (const missing of this.#units.missing(unit)) await store.copyUnit(missing, this.#closed.signal)
       logger.info('weights-copied', { unit })
     } catch (error) {
       if (!isCancelled(error)) this.#waitingSinceMs.set(unit, clock.nowMs())

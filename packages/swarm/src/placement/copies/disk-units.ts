@@ -6,10 +6,12 @@ import { rangesOf } from './plan-copies.ts'
 
 /** The units of a model on this node's disk. */
 export interface DiskUnits {
-  /** All units of the model, in order of their places: the embedding, the blocks, the head. */
+  /** The places of the model: the embedding, each block with its experts, the head. */
   readonly names: readonly string[]
+  /** Of each place. */
   readonly bytes: readonly number[]
-  has(unit: string): boolean
+  /** Units of a place that are not on the disk. */
+  missing(place: string): readonly string[]
   /** A unit that was on the disk when the node started, so that its hash has yet to be compared. */
   unchecked(): string | undefined
   /** @returns false when its bytes were wrong, and it was removed */
@@ -26,16 +28,21 @@ export function createDiskUnits(
   store: Pick<ModelStore, 'blobs' | 'checkUnit'>,
 ): DiskUnits {
   const { config, profile } = manifest
-  const names = unitNames(config)
-  const bytes = names.map((unit) => unitBytes(config, profile, unit))
+  const units = Map.groupBy(unitNames(config), placeOf)
+  const names = [...units.keys()]
+  const unitsAt = (place: string): readonly string[] => units.get(place) ?? []
+  const bytes = names.map((place) =>
+    unitsAt(place).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0),
+  )
   const tensors = Map.groupBy(manifest.tensors, ({ name }) => unitOf(name))
   const has = (unit: string): boolean =>
     tensors.get(unit)?.every(({ sha256 }) => store.blobs.size(sha256) !== null) === true
-  const unchecked = new Set(names.filter(has))
+  const missing = (place: string): readonly string[] => unitsAt(place).filter((unit) => !has(unit))
+  const unchecked = new Set(unitNames(config).filter(has))
   return {
     names,
     bytes,
-    has,
+    missing,
     unchecked: () => unchecked.values().next().value,
     async check(unit, signal) {
       const right = await store.checkUnit(unit, signal)
@@ -43,18 +50,23 @@ export function createDiskUnits(
       return right
     },
     record(freeBytes, limitBytes, served) {
-      const present = names.flatMap((unit, place) => (has(unit) ? [place] : []))
+      const present = names.flatMap((name, place) => (missing(name).length === 0 ? [place] : []))
       const copies = present.filter(
         (place) => served === null || place - 1 < served.start || place - 1 >= served.end,
       )
       const copiedBytes = copies.reduce((sum, place) => sum + bytes[place]!, 0)
-      const checked = present.filter((place) => !unchecked.has(names[place]!))
+      const checked = present.filter((place) => !unitsAt(names[place]!).some((unit) => unchecked.has(unit)))
       return {
         units: rangesOf(checked, memberLimits.maxDiskRanges),
         spareBytes: spareBytes(freeBytes, limitBytes - copiedBytes),
       }
     },
   }
+}
+
+/** The place of a unit: that of its block, for an expert. */
+function placeOf(unit: string): string {
+  return unit.replace(/-expert-\d+$/, '')
 }
 
 /** Half of the free disk beyond a reserve, at most `limitBytes`, as a power of two: a figure that changes seldom. */

@@ -1,10 +1,11 @@
 import { ShoalError, type MemoryBudget } from '@shoal/host'
-import { unitsOfRange } from '@shoal/model'
+import { unitsOfRange, type ModelConfig } from '@shoal/model'
 import type { BlockRunner, Device, LoadOptions } from '@shoal/runtime'
 import type { Holding } from '../holding.ts'
 import type { LoadedSpan } from './loaded-spans.ts'
 
 export interface SpanLoaderDependencies {
+  readonly config: ModelConfig
   readonly device: Pick<Device, 'loadBlocks'>
   /** Forms the group of a holding that has one; absent where this node leads none. */
   readonly lead?: ((holding: Holding, options: LoadOptions) => Promise<BlockRunner>) | undefined
@@ -24,7 +25,7 @@ export async function loadSpan(
   others: () => readonly LoadedSpan[],
   signal: AbortSignal,
 ): Promise<LoadedSpan> {
-  await dependencies.ensureUnits(unitsOfRange(holding), signal)
+  await dependencies.ensureUnits(unitsOfRange(dependencies.config, holding), signal)
   const options = { memory, signal }
   const runner = await (holding.group === undefined
     ? dependencies.device.loadBlocks(holding, options)

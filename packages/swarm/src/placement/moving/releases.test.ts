@@ -3,7 +3,7 @@ import type { BlockRange } from '@shoal/model'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { swarmLimits } from '../../limits.ts'
 import { createSpanKeeper, type SpanKeeper } from '../span-keeper.ts'
-import { createFakeDevice, type FakeDevice } from '../../testing/small-model.ts'
+import { createFakeDevice, type FakeDevice, smallConfig } from '../../testing/small-model.ts'
 import { createSmallSwarm, type SmallPeer, type SmallSwarm } from '../../testing/small-swarm.ts'
 
 let swarm: SmallSwarm
@@ -40,6 +40,7 @@ function keeperOf(peer: SmallPeer, itsDevice: FakeDevice, memoryBytes = 2 ** 30)
         plan,
       },
       stageHost: peer.stageHost,
+      config: smallConfig,
       device: itsDevice,
       ensureUnits: (units) => fetching(units),
     },

@@ -1,0 +1,102 @@
+import { ModelError } from '../error.ts'
+import { asObject, checkBoolean, checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
+import { limits } from '../limits.ts'
+import type { BlockSpec } from './block-spec.ts'
+import { denseBlock } from './dense-block.ts'
+import type { ExpertsConfig, ModelConfig } from './model-config.ts'
+
+/** The block of that index: a mixture of experts, unless the config names it as dense. */
+export function expertsBlock(config: ModelConfig, index: number): BlockSpec {
+  const dense = denseBlock(config)
+  if (config.experts === undefined || config.experts.denseBlocks.includes(index)) return dense
+  const { count, activeCount, size, normalised, sharedSize } = config.experts
+  return {
+    ...dense,
+    feedForward: { kind: 'experts', count, activeCount, size, normalised, sharedSize },
+  }
+}
+
+/** The keys of config.json in which a family names its experts, and the defaults of its configuration class. */
+export interface ExpertsChoices {
+  readonly countKey: 'num_experts' | 'num_local_experts'
+  readonly count: number
+  readonly activeCount: number
+  readonly sizeKey: 'moe_intermediate_size' | 'intermediate_size'
+  readonly size: number
+  /** Null where the key `norm_topk_prob` decides, which is false when absent. */
+  readonly normalised: boolean | null
+  /** Null for families without an expert that computes every row. */
+  readonly sharedSize: number | null
+}
+
+/** @throws {ModelError} `bad-model` */
+export function readExperts(json: JsonObject, choices: ExpertsChoices): ExpertsConfig {
+  const integer = (key: string, otherwise: number, max: number): number =>
+    checkInteger(fieldOf(json, key) ?? otherwise, key, 1, max)
+  const count = integer(choices.countKey, choices.count, limits.expertCountMax)
+  return {
+    count,
+    activeCount: integer('num_experts_per_tok', choices.activeCount, count),
+    size: integer(choices.sizeKey, choices.size, limits.feedForwardSizeMax),
+    normalised:
+      choices.normalised ?? checkBoolean(fieldOf(json, 'norm_topk_prob') ?? false, 'norm_topk_prob'),
+    sharedSize:
+      choices.sharedSize === null
+        ? null
+        : integer('shared_expert_intermediate_size', choices.sharedSize, limits.feedForwardSizeMax),
+    denseBlocks: readDenseBlocks(json),
+  }
+}
+
+/** Every `decoder_sparse_step`-th block has experts, except those in `mlp_only_layers`. */
+function readDenseBlocks(json: JsonObject): number[] {
+  const blockCount = checkInteger(
+    fieldOf(json, 'num_hidden_layers'),
+    'num_hidden_layers',
+    1,
+    limits.blockCountMax,
+  )
+  const step = checkInteger(
+    fieldOf(json, 'decoder_sparse_step') ?? 1,
+    'decoder_sparse_step',
+    1,
+    limits.blockCountMax,
+  )
+  const named: unknown = fieldOf(json, 'mlp_only_layers') ?? []
+  if (!Array.isArray(named)) throw new ModelError('bad-model', 'mlp_only_layers is not a list')
+  return Array.from({ length: blockCount }, (_, index) => index).filter(
+    (index) => (index + 1) % step !== 0 || named.includes(index),
+  )
+}
+
+/**
+ * Validates the experts of a config that came from outside.
+ * @throws {ModelError} `bad-model`
+ */
+export function checkExperts(value: unknown, blockCount: number): ExpertsConfig {
+  const object = asObject(value, 'experts')
+  const integer = (key: string, max: number): number => checkInteger(fieldOf(object, key), key, 1, max)
+  const count = integer('count', limits.expertCountMax)
+  const shared = fieldOf(object, 'sharedSize')
+  const dense: unknown = fieldOf(object, 'denseBlocks')
+  if (!Array.isArray(dense) || dense.length >= blockCount)
+    throw new ModelError('bad-model', 'denseBlocks must be a list that leaves blocks with experts')
+  const denseBlocks = dense.map((block, index) =>
+    checkInteger(
+      block,
+      'denseBlocks, ascending,',
+      index === 0 ? 0 : Number(dense[index - 1]) + 1,
+      blockCount - 1,
+    ),
+  )
+  if ((blockCount - denseBlocks.length) * count > limits.expertsOfModelMax)
+    throw new ModelError('bad-model', `a model has at most ${limits.expertsOfModelMax} experts in all blocks`)
+  return {
+    count,
+    activeCount: integer('activeCount', count),
+    size: integer('size', limits.feedForwardSizeMax),
+    normalised: checkBoolean(fieldOf(object, 'normalised'), 'normalised'),
+    sharedSize: shared === null ? null : checkInteger(shared, 'sharedSize', 1, limits.feedForwardSizeMax),
+    denseBlocks,
+  }
+}

@@ -1,0 +1,48 @@
+import type { CheckpointNames } from '../config/checkpoint-names.ts'
+import { readDenseConfig } from '../config/dense-config.ts'
+import { expertsBlock, readExperts } from '../config/experts.ts'
+import { refuseUnsupported } from '../config/refusals.ts'
+import { readQwenWindow } from '../config/windows.ts'
+import { checkBoolean, fieldOf } from '../json-fields.ts'
+import type { Family } from './family.ts'
+import { qwenExpertNames } from './qwen3-moe.ts'
+
+const checkpoint: CheckpointNames = {
+  ...qwenExpertNames,
+  block: {
+    ...qwenExpertNames.block,
+    'router.weight': ['mlp.gate.weight', 'mlp.shared_expert_gate.weight'],
+    'shared-gate-up.weight': ['mlp.shared_expert.gate_proj.weight', 'mlp.shared_expert.up_proj.weight'],
+    'shared-down.weight': ['mlp.shared_expert.down_proj.weight'],
+  },
+}
+
+/** Qwen1.5-MoE and Qwen2-MoE (`Qwen2MoeForCausalLM`): the attention of Qwen2, and experts beside one that computes every row. */
+export const qwen2Moe: Family = {
+  name: 'qwen2_moe',
+  parse(json, generation) {
+    // Read below.
+    const { num_experts: _, ...others } = json
+    refuseUnsupported(others, 'qwen2_moe', ['attention_bias', 'qkv_bias'])
+    const dense = readDenseConfig(json, generation, {
+      family: 'qwen2_moe',
+      contextLengthDefault: 32_768,
+      slidingWindow: readQwenWindow(json),
+      attentionBias: checkBoolean(fieldOf(json, 'qkv_bias') ?? true, 'qkv_bias'),
+      queryKeyNorm: false,
+    })
+    const experts = readExperts(json, {
+      countKey: 'num_experts',
+      count: 60,
+      activeCount: 4,
+      sizeKey: 'moe_intermediate_size',
+      size: 1408,
+      normalised: null,
+      sharedSize: 5632,
+    })
+    return { ...dense, experts }
+  },
+  block: expertsBlock,
+  checkpoint,
+  expertsIn: true,
+}

@@ -1,0 +1,117 @@
+import type { BlockSpec, ExpertsSpec, IndexRange, NumericProfile } from '@shoal/model'
+import { declareAttentionInputs, declareZeroRows } from './attention.ts'
+import { createGraphBuilder } from './graph-builder.ts'
+import { vector, type WeightedGraph, type WeightSource } from './linear.ts'
+import { encodeModel } from './model-proto.ts'
+import { norm } from './norm.ts'
+import { appendAttention, hiddenInput, hiddenOutput, swiglu } from './span-graph.ts'
+
+/** What goes into the experts: the residual stream behind the second norm, `[rows, hiddenSize]`. */
+export const normedOutput = 'normed-out'
+/** `[rows, experts]`, with one more column for the gate of the shared expert. */
+export const routerOutput = 'router-out'
+/** The output of the shared expert before its gate, `[rows, hiddenSize]`. */
+export const sharedOutput = 'shared-out'
+
+/** Rows sorted by expert, `[rows, hiddenSize]`. */
+export const expertRowsInput = 'expert-rows-in'
+/** int64 `[experts]`: how many of these rows each expert has; zero is allowed. */
+export const expertCountsInput = 'expert-counts'
+export const expertRowsOutput = 'expert-rows-out'
+
+export interface MixtureRequest {
+  readonly spec: BlockSpec
+  readonly profile: NumericProfile
+  /** Index in the model. */
+  readonly block: number
+  readonly weights: WeightSource
+}
+
+/**
+ * The bytes of an ONNX model for all of a block that computes every row: attention, the second norm, the router and the
+ * shared expert. The canonical form is that of whole dense blocks, whose functions make it.
+ *
+ * Inputs: those of a span. Outputs: `hidden-out`, the residual stream behind attention; {@link normedOutput},
+ * {@link routerOutput}, {@link sharedOutput} where there is such an expert; new keys and values.
+ */
+export function mixtureGraph({ spec, profile, block, weights }: MixtureRequest): Uint8Array {
+  const { hiddenSize, normEpsilon } = spec
+  const { count, sharedSize } = expertsOf(spec)
+  const builder = createGraphBuilder()
+  const graph: WeightedGraph = { builder, weights, profile }
+  const shape = ['rows', hiddenSize]
+  const hidden = builder.input(hiddenInput, 'float32', shape)
+  declareAttentionInputs(graph, spec.attention)
+  declareZeroRows(graph, spec.attention)
+  const attended = appendAttention(graph, spec, block, { hidden, branch: null })
+  const name = `block-${block}`
+  const { normed, sum } = norm(
+    graph,
+    attended,
+    vector(graph, `${name}.feed-forward-norm`, hiddenSize),
+    normEpsilon,
+  )
+  builder.output(sum, hiddenOutput, 'float32', shape)
+  builder.output(normed, normedOutput, 'float32', shape)
+  const width = sharedSize === null ? count : count + 1
+  builder.output(router(graph, name, normed, width, hiddenSize), routerOutput, 'float32', ['rows', width])
+  if (sharedSize !== null)
+    builder.output(
+      swiglu(graph, `${name}.shared-`, normed, hiddenSize, sharedSize),
+      sharedOutput,
+      'float32',
+      shape,
+    )
+  return encodeModel(builder.build())
+}
+
+/** The router is float32 in every profile: a rounded logit would send a row to another expert. */
+function router(
+  { builder, weights }: WeightedGraph,
+  name: string,
+  x: string,
+  rows: number,
+  columns: number,
+): string {
+  const tensor = `${name}.router.weight`
+  const shape = [rows, columns]
+  const weight = builder.constant({
+    name: tensor,
+    type: 'float32',
+    shape,
+    data: weights(tensor, 'f32', shape),
+  })
+  return builder.node('Gemm', [x, weight], { transB: 1 })
+}
+
+/**
+ * The bytes of an ONNX model for some experts of a block. Rows come sorted by expert, and leave in the same order; which
+ * expert computes a row is decided outside, because a kernel may round a single row differently, and rows can be padded there.
+ *
+ * @param held numbers of the experts
+ */
+export function expertsGraph(
+  { spec, profile, block, weights }: MixtureRequest,
+  held: IndexRange,
+): Uint8Array {
+  const { hiddenSize } = spec
+  const { size } = expertsOf(spec)
+  const builder = createGraphBuilder()
+  const graph: WeightedGraph = { builder, weights, profile }
+  const shape = ['rows', hiddenSize]
+  const count = held.end - held.start
+  const rows = builder.input(expertRowsInput, 'float32', shape)
+  const counts = builder.input(expertCountsInput, 'int64', [count])
+  const names = Array.from({ length: count }, (_, index) => `rows-${index}`)
+  const outputs = builder
+    .nodes('Split', [rows, counts], names, { axis: 0 })
+    .map((own, index) => swiglu(graph, `block-${block}-expert-${held.start + index}.`, own, hiddenSize, size))
+  builder.output(builder.node('Concat', outputs, { axis: 0 }), expertRowsOutput, 'float32', shape)
+  return encodeModel(builder.build())
+}
+
+/** @throws for a dense block, of which there is no such graph */
+export function expertsOf({ feedForward }: BlockSpec): ExpertsSpec {
+  if (feedForward.kind === 'dense') throw new Error('a dense block has no experts')
+  return feedForward
+}
