@@ -51,13 +51,27 @@ export async function runKill(swarm: MortalSwarm, one: KillCase): Promise<KillOu
   const holders = await swarm.staff(stages[one.stage]!, due + 1)
   const orders = ordersOf(one, () => swarm.newPath())
   for (const node of holders) await node.arm(orders)
+  const { result, expected } = await bothAnswers(swarm, one, holders)
+  const killed = await Promise.all(holders.filter(({ alive }) => !alive).map(endedByKill))
+  return { result, expected: expected.tokenIds, killed: killed.filter(Boolean).length, due }
+}
+
+/** The swarm's answer and that of one process. In the end no holder has an order any more. */
+async function bothAnswers(swarm: MortalSwarm, one: KillCase, holders: readonly MortalNode[]) {
   try {
-    const result = await answer(swarm.engine, one)
-    const expected = await answer(swarm.local, one)
-    const killed = await Promise.all(holders.filter(({ alive }) => !alive).map(endedByKill))
-    return { result, expected: expected.tokenIds, killed: killed.filter(Boolean).length, due }
+    return { result: await answer(swarm.engine, one), expected: await answer(swarm.local, one) }
   } finally {
-    for (const node of holders) if (node.alive) await node.arm([])
+    for (const node of holders) await disarm(node)
+  }
+}
+
+/** A process that has killed itself may look alive until the system has reported its end, which the order then waits for. */
+async function disarm(node: MortalNode): Promise<void> {
+  if (!node.alive) return
+  try {
+    await node.arm([])
+  } catch (error) {
+    if (node.alive) throw error
   }
 }
 
