@@ -1,3 +1,4 @@
+import type { BlockRange } from '@shoal/model'
 import { candidateAt, type Cluster } from '../search/cluster.ts'
 import { countHolders, type Spans } from './coverage.ts'
 
@@ -41,13 +42,24 @@ export function spreadCopies(
       )
       .map(([index]) => index)
     spared.sort((a, b) => candidateAt(cluster, b).blockMicros - candidateAt(cluster, a).blockMicros || a - b)
-    const [index] = spared
-    if (index === undefined) break
-    spans.delete(index)
-    const window = weakestWindow(cluster, spans, index)
-    if (window !== undefined) spans.set(index, window)
+    if (!spared.some((index) => moveToSingle(cluster, spans, index, counts))) break
   }
   return spans
+}
+
+/** Moves a candidate to the blocks that would be missed most. @returns false when none of them has a single holder */
+function moveToSingle(
+  cluster: Cluster,
+  spans: Map<number, BlockRange>,
+  index: number,
+  counts: readonly number[],
+): boolean {
+  const others = new Map(spans)
+  others.delete(index)
+  const window = weakestWindow(cluster, others, index)
+  if (window === undefined || !counts.slice(window.start, window.end).includes(1)) return false
+  spans.set(index, window)
+  return true
 }
 
 /** The span of the candidate's size whose blocks would be missed most. */
@@ -76,7 +88,8 @@ function weakestWindow(
       sameClass[start + offset] === true ? 0 : 1,
       speeds[start + offset] ?? 0,
     ]).sort(compareLists)
-  const edges = [...spans.values()].flatMap(({ start, end }) => [start, end - length])
+  // The number of holders changes only where a span begins or ends, so the weakest window begins or ends there.
+  const edges = [...spans.values()].flatMap(({ start, end }) => [start, end, start - length, end - length])
   const starts = [...new Set([0, ...edges])]
     .filter((start) => start >= 0 && start + length <= blockCount)
     .sort((a, b) => a - b)
