@@ -186,6 +186,26 @@ describe('a hostile peer', () => {
     expect(here.alive('b')).toEqual(['a@2', 'b@1'])
   })
 
+  test('ends no life by saying that it is held dead: fewer members than end a life by their votes are not believed', async () => {
+    const here = await pair()
+    for (const name of ['c', 'd', 'e']) await here.join(name, 'a')
+    await here.run(10_000)
+    const vandal = await join(here, 'v')
+    await vandal.send({ type: 'words', pushed: true, words: [(await vandal.speaker.say({})).bytes] })
+    for (let count = 0; count < 20; count += 1) {
+      await vandal.send(await stated(vandal, { kind: 'alert', incarnation: 1, count }))
+      await vandal.send(await stated(vandal, { kind: 'held', incarnation: 1, count }))
+      await here.run(1000)
+    }
+    expect(here.alive('b').filter((life) => !life.startsWith('v'))).toEqual([
+      'a@1',
+      'b@1',
+      'c@1',
+      'd@1',
+      'e@1',
+    ])
+  })
+
   test('is shut out when it sends more than a neighbour may', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')

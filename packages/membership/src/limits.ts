@@ -80,6 +80,16 @@ export const memberLimits = {
   maxLoadsPassedOn: 8,
   /** `alive` statements of one peer at once, beyond one a turn: it answers each alert with one, and has a life for each restart. */
   aliveBurst: 16,
+  /** Complaints of one signer about one life that it may see refuted before it must wait for longer. */
+  refutedFree: 3,
+  /** Longest time that a refuted signer must wait; after as long a rest it is believed anew. */
+  maxComplaintWaitMs: 3_600_000,
+  /** Complaints that stand together at which none of their signers is held to be wrong: the votes that end a life. */
+  complaintsBelieved: 5,
+  /** Claims that one life is held dead, after which no other member adds its own: five are needed, and some may be lies. */
+  maxHolders: 8,
+  /** Least time between two lives of a peer that is alone with its verdicts: a peer that speaks to some only can cause it. */
+  outvotedMs: 600_000,
   /** Tries of the dial that decides about a life. */
   dialTries: 4,
   /** Complaints that are kept of one life: twice its watchers; the same number again is for its watchers alone. */

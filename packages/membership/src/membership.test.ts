@@ -264,4 +264,17 @@ describe('coming back', () => {
     expect(sleeper.snapshot().members.map(({ peerId }) => peerId)).toEqual(['a', 'b', 's'])
     await sleeper.close()
   })
+
+  test('one that only observes and was apart from all holds them alive again within a lease and some beats', async () => {
+    const here = (world = createWorld(3))
+    const names = ['a', 'b', 'c']
+    for (const name of names) await here.join(name, name === 'a' ? undefined : 'a')
+    await here.join('z', 'a', { silent: true })
+    await here.until(() => here.alive('z').length === 3, 10_000)
+    for (const name of names) here.network.stop('z', name)
+    await here.until(() => here.alive('z').length === 0, 60_000)
+    for (const name of names) here.network.heal('z', name)
+    await here.until(() => here.alive('z').length === 3, 25_000)
+    expect(here.alive('z')).toEqual(['a@1', 'b@1', 'c@1'])
+  })
 })

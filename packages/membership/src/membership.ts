@@ -56,8 +56,7 @@ class GossipMembership implements Membership {
     this.#standstill = createStandstill(clock, options.turnIntervalMs)
     this.#detector = this.#createDetector()
     this.#evidence = new Evidence({
-      transport,
-      clock,
+      ...dependencies,
       detector: this.#detector,
       onOwnWords: (incarnation) => this.#life.heardOther(incarnation),
       onReview: (peer) => this.#review(peer),
@@ -79,7 +78,7 @@ class GossipMembership implements Membership {
     this.#members = new Members(clock, this.#self, this.#store.roster, this.#detector, options.leaseMs)
     this.#cell = this.#createCell()
     this.#mesh = new Mesh(
-      { ...dependencies, members: () => this.#members.all(), watchers: () => this.#cell.watchers() },
+      { ...dependencies, members: () => this.#members.all(), watchers: () => this.#cell.watching.watchers() },
       { neighboursMax: options.neighboursMax, dialMs: options.dialBackMs },
     )
     this.#neighbours = new Neighbours(
@@ -88,12 +87,11 @@ class GossipMembership implements Membership {
     )
     this.#gossip = this.#createGossip()
     this.#publisher = new RecordPublisher({
-      clock,
-      logger,
+      ...dependencies,
       self: this.#self,
       onWord: (word, urgent) => {
-        this.#cell.changed()
-        this.#gossip.say(word, urgent || this.#cell.isSmall)
+        this.#cell.watching.changed()
+        this.#gossip.say(word, urgent || this.#cell.watching.isSmall)
         // The first word of a life: only the peer's own statement makes it alive for those that it sends no beats.
         if (word.seq === 1) this.#cell.swear()
         this.#changes.call()
@@ -168,7 +166,7 @@ class GossipMembership implements Membership {
       {
         clock: this.#parts.clock,
         beforeNews: () => this.#noticeStandstill(),
-        isWatched: (peer) => this.#cell.isWatched(peer),
+        isWatched: (peer) => this.#cell.watching.isWatched(peer),
         dialBack: (peer, signal) => this.#mesh.reach(peer, signal),
         onAnswered: (peer) => this.#gossip.askForBeat(peer),
         onUnreachable: (peer, life) => this.#cell.unreachable(peer, life),
@@ -194,6 +192,8 @@ class GossipMembership implements Membership {
           this.#noticeStandstill()
           this.#life.heldDead(member, incarnation)
         },
+        askForBeat: (peer) => this.#gossip.askForBeat(peer),
+        onOutvoted: () => this.#life.outvoted(),
         onOtherLife: (incarnation) => this.#life.heardOther(incarnation),
       },
       this.#options.document,
@@ -224,16 +224,17 @@ class GossipMembership implements Membership {
   }
 
   #createLife(): OwnLife {
-    const { clock, logger } = this.#parts
     return new OwnLife(
       {
-        clock,
-        logger,
+        ...this.#parts,
         self: this.#self,
         isMember: (peer) => this.#store.roster.get(peer) !== undefined,
         nextIncarnation: (atLeast) => this.#parts.nextIncarnation?.(atLeast),
+        quorum: () => this.#cell.watching.quorum(),
         onExpired: (event) => this.#emit(event),
         announce: async () => {
+          this.#detector.forgetVerdicts()
+          this.#mesh.retryDead()
           await this.#publisher.publishNow()
           this.#gossip.beat()
         },
@@ -243,7 +244,6 @@ class GossipMembership implements Membership {
   }
 
   #listenToNeighbours(): void {
-    const { clock } = this.#parts
     this.#neighbours.listen({
       onReady: (peer) => {
         this.#gossip.greet(peer)
@@ -251,7 +251,7 @@ class GossipMembership implements Membership {
       },
       onGone: (peer) => {
         this.#gossip.lost(peer)
-        this.#detector.apply(peer, { type: 'connection-lost', atMs: clock.nowMs() })
+        this.#detector.apply(peer, { type: 'connection-lost', atMs: this.#parts.clock.nowMs() })
       },
       onShutOut: (peer, why) => this.#emit({ type: 'peer-shut-out', peer, why }),
       onMessage: (peer, message) => this.#gossip.receive(peer, message),
@@ -286,7 +286,7 @@ class GossipMembership implements Membership {
 
   /** Tells listeners how a peer has changed. */
   #review(peer: string): void {
-    this.#cell.changed()
+    this.#cell.watching.changed()
     const events = this.#members.review(peer)
     if (events === undefined) return
     for (const event of events) this.#emit(event)

@@ -27,7 +27,7 @@ export interface PeerEvent {
 
 /**
  * The named incarnation of this peer is over. `stood-still`: the peer stood still for longer than its lease. `held-dead`:
- * a neighbour holds it dead, although it lost nothing and may keep its sessions. `older-record`: a record of the same key
+ * others hold it dead, or it alone holds others dead, although it lost nothing and may keep its sessions. `older-record`: a record of the same key
  * has a number that is not below this process's. Listeners drop what ended with the incarnation before they return; the
  * next one is announced after that.
  */

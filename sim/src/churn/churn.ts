@@ -1,15 +1,12 @@
-import {
-  memberLimits,
-  membershipProfiles,
-  snapshotHash,
-  verdictBoundMs,
-  type MembershipEvent,
-} from '@shoal/membership'
+import { memberLimits, membershipProfiles, verdictBoundMs, type MembershipEvent } from '@shoal/membership'
+import { seededRandom } from '@shoal/host'
 import { sha256Hex } from '@shoal/model'
-import { planHash } from '@shoal/planner'
-import { nextAct, type Act } from './script.ts'
-import { churnPlan, planViolations } from './plans.ts'
 import { ChurnedSwarm } from './churned-swarm.ts'
+import { castHostile, type MaliceKind } from './hostile/cast.ts'
+import { besiege, shutOutHonest } from './hostile/besiege.ts'
+import { churnPlan, planViolations } from './plans.ts'
+import { nextAct, type Act } from './script.ts'
+import { describe, hashes, holdsExactly } from './views.ts'
 
 export interface ChurnResult {
   readonly seed: number
@@ -23,6 +20,8 @@ export interface ChurnResult {
   readonly documentBytes: number
   /** Groups in the plan that the peers have adopted at the end. */
   readonly groups: number
+  /** How many inhabitants were hostile members of each kind. */
+  readonly hostile: Readonly<Partial<Record<MaliceKind, number>>>
 }
 
 /** Time from the last new beat that an observer gets of an ended incarnation to its verdict. */
@@ -31,13 +30,16 @@ const verdictMs = verdictBoundMs(membershipProfiles.lan)
 export const ghostBoundMs = membershipProfiles.lan.leaseMs + verdictMs
 const chaosMs = 20_000
 const stepMs = 250
+/** Makes the choice of hostile members independent of the script. */
+const castSalt = 0x5ea1
 /** Four times the slowest link. */
 const settlingMs = 1000
 
 /** Runs membership and planner alone over a memory network in virtual time: one seed of churn, then calm. */
 export async function runChurn(seed: number, peers = 16, groups = false): Promise<ChurnResult> {
   const names = Array.from({ length: peers }, (_, index) => `p${String(index).padStart(2, '0')}`)
-  const swarm = new ChurnedSwarm(seed, names, groups)
+  const cast = groups ? new Map<string, MaliceKind>() : castHostile(names, seededRandom(seed ^ castSalt))
+  const swarm = new ChurnedSwarm(seed, names, groups, cast)
   const { world } = swarm
   const trace: string[] = []
   const violations: string[] = []
@@ -71,12 +73,14 @@ export async function runChurn(seed: number, peers = 16, groups = false): Promis
     violations.push(
       `after ${world.clock.nowMs() - calmMs} ms of calm ${holdsExactly(swarm) ? 'snapshot and plan hashes do not agree' : describe(swarm)}`,
     )
-  await world.run(2000)
+  for (let left = 2000 / stepMs; left > 0; left -= 1) await step(swarm, violations)
   if (convergedMs !== undefined && !holdsExactly(swarm))
     violations.push(`a calm swarm changed: ${describe(swarm)}`)
   const agreed = [...hashes(swarm)]
   if (groups && convergedMs !== undefined) await adoptAll(swarm, violations)
-  violations.push(...resurrections(trace))
+  if (cast.size > 0 && convergedMs !== undefined)
+    violations.push(...(await besiege(swarm, trace, verdictMs, () => step(swarm, violations))))
+  violations.push(...resurrections(trace, (peer) => swarm.isHonest(peer)), ...shutOutHonest(swarm, trace))
   const documentBytes = Math.max(
     ...[...world.inhabitants.values()].map(({ membership }) => membership.documentBytes()),
   )
@@ -97,21 +101,29 @@ export async function runChurn(seed: number, peers = 16, groups = false): Promis
     convergedMs: convergedMs ?? -1,
     documentBytes,
     groups: groupsNow,
+    hostile: countKinds(cast.values()),
   }
+}
+
+function countKinds(kinds: Iterable<MaliceKind>): ChurnResult['hostile'] {
+  const counts: Partial<Record<MaliceKind, number>> = {}
+  for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
 }
 
 async function step(swarm: ChurnedSwarm, violations: string[]): Promise<void> {
   await swarm.world.run(stepMs)
   swarm.tend()
-  const { clock, inhabitants } = swarm.world
+  await swarm.act()
+  const { clock } = swarm.world
   violations.push(...planViolationsOf(swarm))
-  for (const { name, membership } of inhabitants.values()) {
+  for (const { name, membership } of swarm.honest()) {
     const awakeMs = clock.nowMs() - (swarm.awakeSinceMs(name) ?? clock.nowMs())
     if (membership.documentBytes() > membership.members().length * memberLimits.maxChainBytes)
       violations.push(`the words that ${name} keeps have ${membership.documentBytes()} bytes`)
     if (awakeMs <= ghostBoundMs) continue
     for (const { peerId, incarnation } of membership.snapshot().members) {
-      const sinceMs = swarm.endedMs(`${peerId}@${incarnation}`) ?? swarm.frozenSinceMs(peerId)
+      const sinceMs = swarm.endedMs(peerId, incarnation) ?? swarm.frozenSinceMs(peerId)
       if (sinceMs !== undefined && clock.nowMs() - sinceMs > ghostBoundMs)
         violations.push(
           `${name} holds ${peerId}@${incarnation} alive ${clock.nowMs() - sinceMs} ms after its end`,
@@ -162,51 +174,23 @@ async function adoptAll(swarm: ChurnedSwarm, violations: string[]): Promise<void
     )
 }
 
-/** Whether every peer holds exactly the living members alive: no ghost, nobody missing. */
-function holdsExactly(swarm: ChurnedSwarm): boolean {
-  const truth = swarm.members().join(' ')
-  return [...swarm.world.inhabitants.keys()].every((name) => swarm.world.alive(name).join(' ') === truth)
-}
-
-function describe(swarm: ChurnedSwarm): string {
-  const truth = swarm.members()
-  const wrong = [...swarm.world.inhabitants.keys()].flatMap((name) => {
-    const held = swarm.world.alive(name)
-    const [ghosts, missing] = [
-      held.filter((life) => !truth.includes(life)),
-      truth.filter((life) => !held.includes(life)),
-    ]
-    return ghosts.length + missing.length === 0
-      ? []
-      : [`${name} holds ghosts [${ghosts.join(' ')}] and misses [${missing.join(' ')}]`]
-  })
-  return wrong.slice(0, 3).join('; ')
-}
-
-/** Distinct pairs of snapshot hash and plan hash over all peers. */
-function hashes(swarm: ChurnedSwarm): ReadonlySet<string> {
-  const planned = new Map<string, string>()
-  return new Set(
-    [...swarm.world.inhabitants.values()].map(({ membership }) => {
-      const snapshot = membership.snapshot()
-      const known = snapshotHash(snapshot)
-      const hash = planned.get(known) ?? planHash(churnPlan(snapshot))
-      planned.set(known, hash)
-      return `${known} ${hash}`
-    }),
-  )
-}
-
 /** Events in which an observer, within one incarnation of its own, sees a peer join in an incarnation that it has seen end. */
-export function resurrections(trace: readonly string[]): string[] {
+export function resurrections(
+  trace: readonly string[],
+  isHonest: (peer: string) => boolean = () => true,
+): string[] {
   const over = new Map<string, number>()
+  const forget = (observer: string): void => {
+    for (const key of over.keys()) if (key.startsWith(`${observer} `)) over.delete(key)
+  }
   return trace.flatMap((line) => {
     const [, observer = '', text = ''] = /^[\d.]+ (\S+) (\{.*\})$/.exec(line) ?? []
     const [, restarted] = /"type":"restart","peer":"(\w+)"/.exec(line) ?? []
-    if (restarted !== undefined)
-      for (const key of over.keys()) if (key.startsWith(`${restarted} `)) over.delete(key)
-    if (observer === '' || text === '') return []
+    if (restarted !== undefined) forget(restarted)
+    if (observer === '' || text === '' || !isHonest(observer)) return []
     const event = JSON.parse(text) as MembershipEvent
+    // A new life of the observer begins without the verdicts of the former one, as a restart does.
+    if (event.type === 'self-expired') forget(observer)
     if (event.type === 'peer-dead' || event.type === 'peer-left')
       over.set(
         `${observer} ${event.peer}`,

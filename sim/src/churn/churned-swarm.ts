@@ -1,5 +1,9 @@
+import { seededRandom } from '@shoal/host'
 import { createWorld, type Inhabitant, type World } from '@shoal/membership/testing'
+import type { Transport } from '@shoal/network'
 import { wantedBy } from '@shoal/swarm/components'
+import { maliceOf, type MaliceKind } from './hostile/cast.ts'
+import { Puppet } from './hostile/puppet.ts'
 import { hardwareOf, roomyHardwareOf } from './hardware.ts'
 import { ChurnLinks } from './links.ts'
 import { churnPlan } from './plans.ts'
@@ -8,6 +12,8 @@ import type { Act, Standing } from './script.ts'
 /** How long a dial may take, and the least time between two dials of a peer without connections. */
 const dialWithinMs = 2000
 const dialEveryMs = 1000
+/** Time between two turns of a hostile member. */
+const maliceEveryMs = 1000
 
 /** Peers to which a script's acts happen, and the ground truth with which their views are compared. */
 export class ChurnedSwarm {
@@ -21,13 +27,28 @@ export class ChurnedSwarm {
   readonly #ended = new Map<string, number>()
   readonly #awakeSince = new Map<string, number>()
   readonly #dialledMs = new Map<string, number>()
+  readonly #hostile: ReadonlyMap<string, MaliceKind>
+  /** The hostile members that run now. */
+  readonly #puppets = new Map<string, Puppet>()
+  #puppetSeed: number
+  #maliceMs = 0
   #listener: (line: string) => void = () => undefined
 
-  /** @param groups whether all take part in groups: two peers on each machine, with hardware for which some groups pay */
-  constructor(seed: number, names: readonly string[], groups = false) {
+  /**
+   * @param groups whether all take part in groups: two peers on each machine, with hardware for which some groups pay
+   * @param hostile which of the names are hostile members
+   */
+  constructor(
+    seed: number,
+    names: readonly string[],
+    groups = false,
+    hostile: ReadonlyMap<string, MaliceKind> = new Map(),
+  ) {
     this.world = createWorld(seed)
     this.#names = names
     this.#groups = groups
+    this.#hostile = hostile
+    this.#puppetSeed = seed
     this.#links = new ChurnLinks(this.world, names)
   }
 
@@ -79,21 +100,41 @@ export class ChurnedSwarm {
     }
   }
 
+  /** Lets each hostile member act that is not frozen, once a second. */
+  async act(): Promise<void> {
+    const { clock } = this.world
+    if (clock.nowMs() < this.#maliceMs + maliceEveryMs) return
+    this.#maliceMs = clock.nowMs()
+    for (const [name, puppet] of this.#puppets) if (!this.#links.frozen.has(name)) await puppet.turn()
+  }
+
+  isHonest(peer: string): boolean {
+    return !this.#hostile.has(peer)
+  }
+
+  /** The honest inhabitants. */
+  honest(): readonly Inhabitant[] {
+    return [...this.world.inhabitants.values()].filter(({ name }) => this.isHonest(name))
+  }
+
   /** Opens all links, makes them fast, and wakes all peers. */
   calm(): void {
     for (const name of this.#links.frozen.keys()) this.#thaw(name)
     this.#links.calm()
   }
 
-  /** `peer@incarnation` of everybody who is a member now. */
+  /** `peer@incarnation` of every honest peer that is a member now. */
   members(): readonly string[] {
-    return [...this.world.inhabitants.values()]
+    return this.honest()
       .map(({ name, membership }) => `${name}@${membership.incarnation}`)
       .sort()
   }
 
-  /** When an incarnation ended; undefined while it lives. @param life `peer@incarnation` */
-  endedMs(life: string): number | undefined {
+  /**
+   * When a life of a peer ended; undefined while it goes on. A hostile peer may speak in any life until its process ends.
+   */
+  endedMs(peer: string, incarnation: number): number | undefined {
+    const life = this.isHonest(peer) ? `${peer}@${incarnation}` : peer
     return this.#ended.get(life)
   }
 
@@ -116,7 +157,12 @@ export class ChurnedSwarm {
     const incarnation = (this.#incarnations.get(name) ?? 0) + 1
     this.#incarnations.set(name, incarnation)
     this.#awakeSince.set(name, world.clock.nowMs())
-    const { membership } = await world.join(name, undefined, { incarnation, silent: true })
+    const { membership } = await world.join(name, undefined, {
+      incarnation,
+      silent: true,
+      tamper: (transport) => this.#corrupt(transport),
+    })
+    this.#ended.delete(name)
     membership.onEvent((event) => {
       if (event.type === 'self-expired') {
         this.#ended.set(`${name}@${event.incarnation}`, world.clock.nowMs())
@@ -147,8 +193,17 @@ export class ChurnedSwarm {
     const { clock, inhabitants } = this.world
     const life = `${name}@${inhabitants.get(name)?.membership.incarnation}`
     if (!this.#ended.has(life)) this.#ended.set(life, clock.nowMs())
+    this.#ended.set(name, clock.nowMs())
+    this.#puppets.delete(name)
     await this.world.kill(name)
     this.#links.forget(name)
+  }
+
+  #corrupt(transport: Transport): void {
+    const kind = this.#hostile.get(transport.peerId)
+    if (kind === undefined) return
+    const random = seededRandom((this.#puppetSeed += 104_729))
+    this.#puppets.set(transport.peerId, new Puppet(transport, random, maliceOf(kind)))
   }
 
   #thaw(name: string): void {

@@ -17,6 +17,8 @@ export interface ChurnReport {
   readonly documentBytesMax: number
   /** Number of seeds that end with groups in the plan. */
   readonly withGroups: number
+  /** Hostile inhabitants by kind, over all seeds. */
+  readonly hostile: Readonly<Record<string, number>>
   readonly lines: readonly string[]
 }
 
@@ -56,9 +58,8 @@ async function churn(
 }
 
 export function countUp(results: readonly ChurnResult[], harness: string): ChurnReport {
-  const acts: Record<string, number> = {}
-  for (const result of results)
-    for (const [act, count] of Object.entries(result.acts)) acts[act] = (acts[act] ?? 0) + count
+  const acts = sumsOf(results.map((result) => result.acts))
+  const hostile = sumsOf(results.map((result) => result.hostile))
   const converged = results.map(({ convergedMs }) => convergedMs)
   const failed = results
     .filter(({ violations }) => violations.length > 0)
@@ -78,18 +79,28 @@ export function countUp(results: readonly ChurnResult[], harness: string): Churn
     seeds: results.length,
     failed,
     acts,
+    hostile,
     convergedMsP50,
     convergedMsP99,
     convergedMsMax,
     documentBytesMax,
     withGroups,
     lines: [
-      `${results.length} seeds${withGroups > 0 ? `, ${withGroups} of which end with groups` : ''}, ${failed.length} failed: ${Object.entries(
-        acts,
-      )
-        .map(([act, count]) => `${act} ${count}`)
-        .join(', ')}`,
+      `${results.length} seeds${withGroups > 0 ? `, ${withGroups} of which end with groups` : ''}, ${failed.length} failed: ${listOf(acts)}`,
+      `hostile members: ${listOf(hostile) || 'none'}`,
       `all agree after ${convergedMsP50} ms of calm (median), ${convergedMsP99} ms (99%), ${convergedMsMax} ms (most); documents up to ${documentBytesMax} bytes`,
     ],
   }
 }
+
+function sumsOf(counts: readonly Readonly<Partial<Record<string, number>>>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const one of counts)
+    for (const [name, count] of Object.entries(one)) sums[name] = (sums[name] ?? 0) + (count ?? 0)
+  return sums
+}
+
+const listOf = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')

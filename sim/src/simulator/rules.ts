@@ -35,6 +35,9 @@ export function createRules(partsOf: () => WorldParts): Rules {
   const coverage = createCoverageWatch()
   let isMeant: (violation: string) => boolean = () => false
 
+  const forget = (observer: string): void => {
+    for (const key of over.keys()) if (key.startsWith(`${observer} `)) over.delete(key)
+  }
   const violate = (violation: string): void => {
     if (isMeant(violation)) return
     if (violations.size >= violationsMax || violations.has(violation)) return
@@ -59,8 +62,11 @@ export function createRules(partsOf: () => WorldParts): Rules {
       for (const fault of faultsOfRoute(partsOf(), over, client, membership, route)) violate(fault)
     },
     membershipEvent(observer, event) {
-      if (event.type === 'peer-shut-out' || event.type === 'peer-suspected' || event.type === 'self-expired')
+      if (event.type === 'peer-shut-out' || event.type === 'peer-suspected') return
+      if (event.type === 'self-expired') {
+        forget(observer)
         return
+      }
       const key = `${observer} ${event.peer}`
       if (event.type !== 'peer-joined') over.set(key, Math.max(event.incarnation, over.get(key) ?? 0))
       else if (event.incarnation <= (over.get(key) ?? 0))
@@ -76,7 +82,7 @@ export function createRules(partsOf: () => WorldParts): Rules {
     },
     gone: (node) => coverage.gone(node),
     loggerOf(peer) {
-      for (const key of over.keys()) if (key.startsWith(`${peer} `)) over.delete(key)
+      forget(peer)
       return tracedLogger(peer, (line) => partsOf().trace.add(line), violate)
     },
   }

@@ -1,14 +1,19 @@
 import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { Detector } from '../liveness/detector.ts'
-import { livenessOf, type Life } from '../liveness/liveness.ts'
+import { isOver, type Life } from '../liveness/liveness.ts'
+import { memberLimits } from '../limits.ts'
 import type { DetectorTiming } from '../options.ts'
 import type { Self } from '../own/self.ts'
 import type { Signer } from '../records/seal.ts'
 import type { Roster } from '../words/owners.ts'
-import { quorumOf, Rings } from './rings.ts'
+import { Contested } from './contested.ts'
+import { Oath } from './oath.ts'
+import { Present } from './present.ts'
+import { quorumOf } from './rings.ts'
 import type { RollEntry } from './roll.ts'
 import { sealStatement, verifyStatement, type Statement, type StatementKind } from './statement.ts'
 import { Statements } from './statements.ts'
+import { Watching } from './watching.ts'
 
 export interface CellDependencies {
   readonly clock: Clock
@@ -21,6 +26,9 @@ export interface CellDependencies {
   readonly push: (statement: Statement) => void
   /** Another member holds this life of this peer dead. */
   readonly onHeldDead: (signer: string, incarnation: number) => void
+  readonly askForBeat: (peer: string) => void
+  /** This peer holds a life dead that goes on, and too few others do. */
+  readonly onOutvoted: () => void
   /** This peer's key has said something in this life of its, which is not this process's. */
   readonly onOtherLife: (incarnation: number) => void
 }
@@ -33,62 +41,58 @@ export class Cell {
   readonly #parts: CellDependencies
   readonly #swarm: string
   readonly #timing: DetectorTiming
-  readonly #rings: Rings
+  /** Who watches whom. */
+  readonly watching: Watching
   readonly #statements: Statements
-  #watched: ReadonlySet<string> = new Set()
-  #ringEdges: ReadonlySet<string> = new Set()
-  #isDirty = true
+  readonly #contested: Contested
+  readonly #oath: Oath
+  readonly #present: Present
   /** Since when this peer's own dials to suspects have failed. */
   readonly #unreachableMs = new Map<string, number>()
-  /** When this peer last answered an alert; its next answer waits for the next turn. */
-  #sworeMs = Number.NEGATIVE_INFINITY
-  #owesAnswer = false
 
   constructor(dependencies: CellDependencies, swarm: string, timing: DetectorTiming) {
     this.#parts = dependencies
     this.#swarm = swarm
     this.#timing = timing
-    this.#rings = new Rings(swarm)
     this.#statements = new Statements(dependencies.clock, timing.leaseMs / 2, timing.turnIntervalMs)
-  }
-
-  /** The peers that watch this one and that this one watches. */
-  watchers(): ReadonlySet<string> {
-    this.#refresh()
-    return this.#watched
-  }
-
-  /** The two watchers before and behind this peer on the first ring, which connects all members. */
-  ringEdges(): ReadonlySet<string> {
-    this.#refresh()
-    return this.#ringEdges
-  }
-
-  isWatched(peer: string): boolean {
-    return this.#watched.has(peer)
-  }
-
-  /** Whether all members watch each other. */
-  get isSmall(): boolean {
-    return this.#rings.isSmall
-  }
-
-  /** A record or a liveness has changed. */
-  changed(): void {
-    this.#isDirty = true
+    const { clock, self, roster, detector, askForBeat, onOutvoted } = dependencies
+    this.#present = new Present(self, roster, detector)
+    this.watching = new Watching(
+      {
+        peerId: self.peerId,
+        present: () => this.#present.peers(),
+        onChange: (peers) => detector.watchOthers(peers),
+      },
+      swarm,
+    )
+    this.#contested = new Contested(
+      {
+        clock,
+        isDead: (peer, incarnation) => this.isDead(peer, incarnation),
+        isBelieved: (peer, incarnation) =>
+          this.#statements.countHolders(peer, incarnation) >= this.watching.quorum(),
+        ask: askForBeat,
+        onOutvoted,
+      },
+      timing.leaseMs,
+    )
+    this.#oath = new Oath(
+      { clock, self, onSworn: (statement) => this.#sworn(statement) },
+      timing.turnIntervalMs,
+    )
   }
 
   /** The lives held alive, this peer's own included. */
   roll(): readonly RollEntry[] {
-    return this.#present().map((peer) => {
-      const incarnation = this.#incarnationOf(peer)
+    return this.#present.peers().map((peer) => {
+      const incarnation = this.#present.incarnationOf(peer)
       return { peer, incarnation, count: this.#statements.aliveOf(peer, incarnation)?.count ?? -1 }
     })
   }
 
   /** What a neighbour needs that does not hold this life alive: the peer's own word, and the complaints that stand. */
   evidenceOf(peer: string): readonly Statement[] {
-    const incarnation = this.#incarnationOf(peer)
+    const incarnation = this.#present.incarnationOf(peer)
     const alive = this.#statements.aliveOf(peer, incarnation)
     if (alive === undefined) return []
     return [alive, ...this.#statements.complaintsOf(peer, incarnation).map(({ statement }) => statement)]
@@ -96,17 +100,23 @@ export class Cell {
 
   isDead(peer: string, incarnation: number): boolean {
     const life = this.#parts.detector.get(peer)
-    return life?.incarnation === incarnation && life.liveness === 'dead'
+    return life?.incarnation === incarnation && life.liveness === 'dead' && isOver(life)
   }
 
-  /** The claim that this life is held dead, signed by this peer if nobody else has made it. */
+  /** A life that is given up here has sent a beat. */
+  ghostSpoke(peer: string, incarnation: number): void {
+    this.#contested.spoke(peer, incarnation)
+  }
+
+  /** The claims that this life is held dead; this peer adds its own unless there are enough. */
   async heldEvidence(peer: string, incarnation: number): Promise<readonly Statement[]> {
     const alive = this.#statements.aliveOf(peer, incarnation)
     if (alive === undefined) return []
-    if (this.#statements.heldOf(peer, incarnation) === undefined)
+    this.#contested.begin(peer, incarnation)
+    if (this.#statements.countHolders(peer, incarnation) < memberLimits.maxHolders)
       await this.#complain('held', peer, incarnation)
     const held = this.#statements.heldOf(peer, incarnation)
-    return held === undefined ? [] : [alive, held]
+    return held.length === 0 ? [] : [alive, ...held]
   }
 
   /** This peer has heard the life itself: complaints of others count no more here. */
@@ -117,10 +127,10 @@ export class Cell {
 
   /** This peer's own dial to a suspect has failed: its watchers say so at once, others when no watcher does. */
   unreachable(peer: string, life: Life): void {
-    this.#refresh()
+    this.watching.refresh()
     this.#unreachableMs.set(peer, this.#parts.clock.nowMs())
-    if (this.#rings.neighbours(peer).size === 0) this.#parts.detector.apply(peer, { type: 'voted-dead' })
-    else if (this.#watched.has(peer)) this.#accuse(peer, life.incarnation)
+    if (this.watching.watchersOf(peer).size === 0) this.#parts.detector.apply(peer, { type: 'voted-dead' })
+    else if (this.watching.isWatched(peer)) this.#accuse(peer, life.incarnation)
   }
 
   /**
@@ -154,16 +164,17 @@ export class Cell {
 
   /** Signs that this life of this peer goes on, and tells all others. */
   swear(): void {
-    this.#attempt(this.#swear())
+    this.#attempt(this.#oath.swear())
   }
 
   /** One turn: what was said about lives is weighed again, since votes, rings and ages have changed. */
   turn(): void {
     const { clock, roster, detector } = this.#parts
-    this.#refresh()
+    this.watching.refresh()
     this.#statements.retain((peer) => roster.get(peer) !== undefined)
-    if (this.#owesAnswer) this.swear()
+    this.#attempt(this.#oath.turn())
     for (const peer of this.#statements.accused()) this.#weigh(peer)
+    this.#contested.turn()
     for (const [peer, sinceMs] of this.#unreachableMs) {
       const life = detector.get(peer)
       if (life?.liveness !== 'suspect' || life.dial !== 'failed') this.#unreachableMs.delete(peer)
@@ -184,8 +195,7 @@ export class Cell {
     else if (subject !== self.peerId) this.#weigh(subject)
     else if (incarnation !== self.incarnation) return
     else if (kind === 'held') this.#parts.onHeldDead(signer, incarnation)
-    else if (clock.nowMs() - this.#sworeMs < this.#timing.turnIntervalMs) this.#owesAnswer = true
-    else this.swear()
+    else this.#attempt(this.#oath.answer())
   }
 
   /** Decides about a peer from the complaints that stand against it. */
@@ -195,8 +205,8 @@ export class Cell {
     if (life === undefined || (life.liveness !== 'alive' && life.liveness !== 'suspect')) return
     const complaints = this.#statements.complaintsOf(peer, life.incarnation)
     if (complaints.length === 0) return
-    this.#refresh()
-    const watchers = this.#rings.neighbours(peer)
+    this.watching.refresh()
+    const watchers = this.watching.watchersOf(peer)
     const votes = complaints.filter(({ statement }) => watchers.has(statement.signer)).length
     if (watchers.size > 0 && votes >= quorumOf(watchers.size)) {
       detector.apply(peer, { type: 'voted-dead' })
@@ -214,7 +224,7 @@ export class Cell {
   #reviewUnreachable(peer: string, incarnation: number, forMs: number): void {
     const { clock, detector } = this.#parts
     const { alertWaitMs } = this.#timing
-    if (this.#watched.has(peer) || forMs >= alertWaitMs) this.#accuse(peer, incarnation)
+    if (this.watching.isWatched(peer) || forMs >= alertWaitMs) this.#accuse(peer, incarnation)
     const patienceMs = this.#isMember() ? 2 * alertWaitMs : alertWaitMs
     if (forMs >= patienceMs) detector.apply(peer, { type: 'doubted', atMs: clock.nowMs() })
   }
@@ -245,55 +255,18 @@ export class Cell {
 
   #isNews(statement: Statement): boolean {
     const isWatcher =
-      statement.kind !== 'alive' && this.#rings.neighbours(statement.subject).has(statement.signer)
+      statement.kind !== 'alive' && this.watching.watchersOf(statement.subject).has(statement.signer)
     return this.#statements.isNews(statement, isWatcher)
   }
 
-  async #swear(): Promise<void> {
-    this.#sworeMs = this.#parts.clock.nowMs()
-    this.#owesAnswer = false
-    const statement = await this.#parts.self.swear()
-    if (statement === undefined || !this.#isNews(statement)) return
+  #sworn(statement: Statement): void {
+    if (!this.#isNews(statement)) return
     this.#statements.take(statement)
     this.#parts.push(statement)
   }
 
   #attempt(work: Promise<void>): void {
     work.catch((error: unknown) => this.#parts.logger.error('statement-failed', { reason: messageOf(error) }))
-  }
-
-  /** Members held alive, suspects included, sorted; this peer too when it is a member. */
-  #present(): readonly string[] {
-    const { self, roster, detector } = this.#parts
-    return roster.all().flatMap(({ peerId, incarnation, state }) => {
-      const liveness = livenessOf(incarnation, detector.get(peerId))
-      const isHere =
-        peerId === self.peerId ? state !== 'left' : liveness === 'alive' || liveness === 'suspect'
-      return isHere ? [peerId] : []
-    })
-  }
-
-  #incarnationOf(peer: string): number {
-    const { self, detector } = this.#parts
-    return peer === self.peerId ? self.incarnation : (detector.get(peer)?.incarnation ?? 0)
-  }
-
-  /** Draws the rings anew when somebody has come or gone. */
-  #refresh(): void {
-    if (!this.#isDirty) return
-    this.#isDirty = false
-    const present = this.#present()
-    const { members } = this.#rings
-    if (present.length === members.length && present.every((peer, index) => peer === members[index])) return
-    this.#rings.set(present)
-    const former = this.#watched
-    this.#watched = this.#rings.neighbours(this.#parts.self.peerId)
-    this.#ringEdges = this.#rings.edges(this.#parts.self.peerId)
-    const changed = [
-      ...[...former].filter((peer) => !this.#watched.has(peer)),
-      ...[...this.#watched].filter((peer) => !former.has(peer)),
-    ]
-    this.#parts.detector.watchOthers(changed)
   }
 }
 

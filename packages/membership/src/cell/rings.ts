@@ -2,8 +2,10 @@ import { sha256Hex } from '@shoal/model'
 
 /** A peer has a neighbour before and one behind it on each ring. */
 const ringCount = 4
+/** Most peers that watch one. */
+export const watchersMost = 2 * ringCount
 /** Most peers of a cell in which everybody is everybody's neighbour. */
-const smallCell = 2 * ringCount + 1
+const smallCell = watchersMost + 1
 /** Hexadecimal digits of a place: one SHA-256 gives a place on each of four rings. */
 const placeDigits = 16
 
@@ -16,6 +18,8 @@ export class Rings {
   readonly #swarm: string
   readonly #places = new Map<string, readonly string[]>()
   #members: readonly string[] = []
+  /** The neighbours that were asked for since the rings were drawn: every complaint is weighed by them. */
+  readonly #neighbours = new Map<string, ReadonlySet<string>>()
   #rings: readonly (readonly string[])[] = []
 
   constructor(swarm: string) {
@@ -34,6 +38,7 @@ export class Rings {
   /** Sets who is in the cell. @param members sorted */
   set(members: readonly string[]): void {
     this.#members = members
+    this.#neighbours.clear()
     const present = new Set(members)
     for (const peer of this.#places.keys()) if (!present.has(peer)) this.#places.delete(peer)
     this.#rings = Array.from({ length: ringCount }, (_, ring) =>
@@ -43,14 +48,25 @@ export class Rings {
 
   /** The neighbours of a peer, also of one that only observes the cell: it gets the place that it would have. */
   neighbours(peer: string): ReadonlySet<string> {
-    const others = this.#members.filter((member) => member !== peer)
-    if (others.length < smallCell) return new Set(others)
-    return new Set(this.#rings.flatMap((_, ring) => this.#beside(peer, ring)))
+    let neighbours = this.#neighbours.get(peer)
+    if (neighbours === undefined) {
+      neighbours = this.#find(peer)
+      this.#neighbours.set(peer, neighbours)
+    }
+    return neighbours
   }
 
   /** The neighbours on the first ring alone. */
   edges(peer: string): ReadonlySet<string> {
     return new Set(this.#members.length === 0 ? [] : this.#beside(peer, 0))
+  }
+
+  #find(peer: string): ReadonlySet<string> {
+    if (this.isSmall) {
+      const others = this.#members.filter((member) => member !== peer)
+      if (others.length < smallCell) return new Set(others)
+    }
+    return new Set(this.#rings.flatMap((_, ring) => this.#beside(peer, ring)))
   }
 
   #beside(peer: string, ring: number): readonly string[] {

@@ -101,3 +101,33 @@ test('an observer that stood still counts complaints as younger', () => {
   statements.paused(4000)
   expect(statements.complaintsOf('x', 1)[0]?.atMs).toBe(4000)
 })
+
+test('a signer whose alerts are refuted waits twice as long after each, unless many complained with it', () => {
+  const waitOf = (others: number): number => {
+    const count = memberLimits.refutedFree + 3
+    const fresh = setUp()
+    fresh.take(alive(0))
+    for (let said = 0; said < count; said += 1) {
+      while (!fresh.take(alert('a', said))) fresh.pass(1000)
+      for (let other = 0; other < others; other += 1) fresh.take(alert(`o${other}`, said))
+      fresh.take(alive(said + 1))
+    }
+    let waitedMs = 0
+    for (; !fresh.take(alert('a', count)); waitedMs += 1000) fresh.pass(1000)
+    return waitedMs
+  }
+  expect(waitOf(0)).toBe(paceMs * 2 ** 3)
+  expect(waitOf(memberLimits.complaintsBelieved - 1)).toBe(paceMs)
+})
+
+test('those that hold a life dead are counted until it ends, refuted ones too', () => {
+  const { take, statements } = setUp()
+  take(alive(0))
+  take(said('held', 'a', 1, 0))
+  take(alive(1))
+  take(said('held', 'b', 1, 1))
+  expect(statements.countHolders('x', 1)).toBe(2)
+  expect(statements.heldOf('x', 1).map(({ signer }) => signer)).toEqual(['b'])
+  take(alive(0, 2))
+  expect([statements.countHolders('x', 1), statements.countHolders('x', 2)]).toEqual([0, 0])
+})

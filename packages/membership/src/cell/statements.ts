@@ -12,14 +12,24 @@ export interface Complaint {
   isVoid: boolean
 }
 
+/** One signer's complaints of one life, so far. */
+interface Accuser {
+  /** When it last complained. */
+  lastMs: number
+  /** Complaints of its that the subject has refuted although few others complained. */
+  refuted: number
+  /** It has claimed that it holds this life dead. */
+  holdsDead: boolean
+}
+
 /** What was stated of one subject's newest life. */
 interface Subject {
   readonly incarnation: number
   readonly alive: Statement
   /** By signer. An `alive` with a higher number deletes them. */
   readonly complaints: Map<string, Complaint>
-  /** When each signer last complained of this life, whatever became of it. */
-  readonly complainedMs: Map<string, number>
+  /** What each signer has said against this life, whatever became of it. */
+  readonly accusers: Map<string, Accuser>
   /** Of its `alive` statements, over all its lives: each is verified and passed on by everybody. */
   readonly pace: Pace
 }
@@ -30,7 +40,7 @@ interface Subject {
  */
 export class Statements {
   readonly #clock: Pick<Clock, 'nowMs'>
-  /** Least time between two alerts of one signer about one life. */
+  /** Least time between two complaints of one signer about one life, before many were refuted. */
   readonly #paceMs: number
   /** Time in which a subject may state once more that it is alive. */
   readonly #aliveMs: number
@@ -55,11 +65,20 @@ export class Statements {
     return [...subject.complaints.values()].filter(({ isVoid }) => !isVoid)
   }
 
-  /** Somebody's claim that this life of a peer is held dead. */
-  heldOf(peer: string, incarnation: number): Statement | undefined {
+  /** The standing claims that this life of a peer is held dead. */
+  heldOf(peer: string, incarnation: number): readonly Statement[] {
     const subject = this.#subjects.get(peer)
-    if (subject?.incarnation !== incarnation) return undefined
-    return [...subject.complaints.values()].find(({ statement }) => statement.kind === 'held')?.statement
+    if (subject?.incarnation !== incarnation) return []
+    return [...subject.complaints.values()].flatMap(({ statement }) =>
+      statement.kind === 'held' ? [statement] : [],
+    )
+  }
+
+  /** How many have claimed of this life that they hold it dead, refuted claims included. */
+  countHolders(peer: string, incarnation: number): number {
+    const subject = this.#subjects.get(peer)
+    if (subject?.incarnation !== incarnation) return 0
+    return [...subject.accusers.values()].filter(({ holdsDead }) => holdsDead).length
   }
 
   /** Peers of which somebody complains. */
@@ -80,35 +99,60 @@ export class Statements {
     // A complaint counts only against a number that the subject has signed.
     if (subject?.incarnation !== incarnation || count !== subject.alive.count) return false
     const kept = subject.complaints.get(signer)
-    if (kept !== undefined) return kept.statement.kind === 'alert' && kind === 'held'
+    const accuser = subject.accusers.get(signer)
+    if (kept !== undefined)
+      return kept.statement.kind === 'alert' && kind === 'held' && accuser?.holdsDead !== true
     const { maxComplaints } = memberLimits
     if (subject.complaints.size >= (isWatcher ? 2 * maxComplaints : maxComplaints)) return false
-    if (kind === 'held') return true
-    const lastMs = subject.complainedMs.get(signer)
-    return lastMs === undefined || this.#clock.nowMs() - lastMs >= this.#paceMs
+    if (accuser === undefined || (kind === 'held' && !accuser.holdsDead)) return true
+    return this.#clock.nowMs() - accuser.lastMs >= this.#waitMs(accuser)
+  }
+
+  /** Time that an accuser must leave between two complaints: it doubles with each refuted one beyond the first few. */
+  #waitMs({ refuted }: Accuser): number {
+    const { refutedFree, maxComplaintWaitMs } = memberLimits
+    return Math.min(maxComplaintWaitMs, this.#paceMs * 2 ** Math.max(0, refuted - refutedFree))
   }
 
   /** Takes a verified statement that {@link isNews}. */
   take(statement: Statement): void {
     const { kind, signer, incarnation } = statement
     const former = this.#subjects.get(statement.subject)
-    const complainedMs = former?.incarnation === incarnation ? former.complainedMs : new Map<string, number>()
+    const accusers = former?.incarnation === incarnation ? former.accusers : new Map<string, Accuser>()
     if (kind === 'alive') {
       const pace = former?.pace ?? new Pace(this.#clock, memberLimits.aliveBurst, this.#aliveMs)
       pace.take()
+      // Where many complain, something was wrong, and nobody is blamed for it.
+      if (former !== undefined && former.complaints.size < memberLimits.complaintsBelieved)
+        for (const name of former.complaints.keys()) {
+          const accuser = accusers.get(name)
+          if (accuser !== undefined) accuser.refuted += 1
+        }
       this.#subjects.set(statement.subject, {
         incarnation,
         alive: statement,
         complaints: new Map(),
-        complainedMs,
+        accusers,
         pace,
       })
       return
     }
     const atMs = this.#clock.nowMs()
     former?.complaints.set(signer, { statement, atMs, isVoid: false })
-    complainedMs.set(signer, atMs)
-    if (complainedMs.size > 4 * memberLimits.maxComplaints) complainedMs.delete([...complainedMs.keys()][0]!)
+    this.#noteAccuser(accusers, signer, kind === 'held')
+  }
+
+  #noteAccuser(accusers: Map<string, Accuser>, signer: string, holdsDead: boolean): void {
+    const { maxComplaints, maxComplaintWaitMs } = memberLimits
+    const nowMs = this.#clock.nowMs()
+    const before = accusers.get(signer)
+    const isQuiet = before === undefined || nowMs - before.lastMs >= maxComplaintWaitMs
+    accusers.set(signer, {
+      lastMs: nowMs,
+      refuted: isQuiet ? 0 : before.refuted,
+      holdsDead: holdsDead || before?.holdsDead === true,
+    })
+    if (accusers.size > 4 * maxComplaints) accusers.delete([...accusers.keys()][0]!)
   }
 
   /** The observer has heard this life of the peer itself. */

@@ -3,6 +3,7 @@ import type { Beat, PeerLoad } from '@shoal/protocol'
 import { hashOfName } from '../cell/roll.ts'
 import type { Detector } from '../liveness/detector.ts'
 import { memberLimits } from '../limits.ts'
+import { isOver } from '../liveness/liveness.ts'
 import type { Neighbours } from '../neighbours/neighbours.ts'
 import type { Self } from '../own/self.ts'
 import type { Roster } from '../words/owners.ts'
@@ -12,7 +13,7 @@ export interface BeatExchangeDependencies {
   readonly clock: Clock
   readonly self: Self
   readonly roster: Pick<Roster, 'get'>
-  readonly detector: Pick<Detector, 'get' | 'apply'>
+  readonly detector: Pick<Detector, 'get' | 'apply' | 'lapsed'>
   readonly neighbours: Pick<Neighbours, 'has' | 'ids' | 'send'>
   readonly tree: Tree
   /** The peers that this one watches and that watch it. */
@@ -43,12 +44,15 @@ export class BeatExchange {
 
   /** Beats to all that watch this peer. Words that wait for a beat to others go by themselves. */
   sendToAll(): void {
-    const { clock, neighbours, tree, watchers } = this.#parts
+    const { clock, detector, neighbours, tree, watchers } = this.#parts
     const beat = this.#next()
     for (const [peer, untilMs] of this.#wanted)
       if (untilMs < clock.nowMs() || !neighbours.has(peer)) this.#wanted.delete(peer)
-    if (beat !== undefined)
-      for (const peer of new Set([...watchers(), ...this.#wanted.keys()])) this.#send(peer, beat, false)
+    if (beat !== undefined) {
+      const lapsed = new Set(detector.lapsed())
+      for (const peer of new Set([...watchers(), ...this.#wanted.keys(), ...lapsed]))
+        this.#send(peer, beat, lapsed.has(peer))
+    }
     // All of them, so that what waits for a slow neighbour waits where its bytes are limited.
     for (const peer of tree.waiting())
       for (let words = tree.takeRiding(peer); words.length > 0; words = tree.takeRiding(peer))
@@ -64,7 +68,7 @@ export class BeatExchange {
     const { incarnation } = beat
     if (roster.get(sender) === undefined || incarnation === 0) return false
     const life = detector.get(sender)
-    if (life?.incarnation === incarnation && life.liveness === 'dead') return true
+    if (life?.incarnation === incarnation && life.liveness === 'dead' && isOver(life)) return true
     detector.apply(sender, { type: 'beat-seen', incarnation, beat: beat.beat, atMs: clock.nowMs() })
     return false
   }

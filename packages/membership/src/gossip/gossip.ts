@@ -61,7 +61,7 @@ export class Gossip {
     this.#parts = dependencies
     this.#listener = listener
     this.#turnsPerBeat = Math.max(1, Math.round(timing.beatIntervalMs / timing.turnIntervalMs))
-    this.#tree = new Tree(neighbours, () => cell.ringEdges())
+    this.#tree = new Tree(neighbours, () => cell.watching.ringEdges())
     this.#budget = new MessageBudget(
       timing.turnIntervalMs,
       () => store.roster.size,
@@ -74,7 +74,7 @@ export class Gossip {
       {
         ...shared,
         roster: store.roster,
-        watchers: () => cell.watchers(),
+        watchers: () => cell.watching.watchers(),
         digests: () => ({ lives: this.#lives.digest(), known: this.#words.digest() }),
         loads: () => loadsToPassOn(members.heardLoads()),
       },
@@ -167,6 +167,7 @@ export class Gossip {
     const ghost = this.#beats.receive(peer, beat)
     if (ghost) {
       this.#listener.onGhost(peer)
+      cell.ghostSpoke(peer, beat.incarnation)
       this.#lives
         .tellHeld(peer, peer, beat.incarnation)
         .catch((error: unknown) => logger.error('statement-failed', { reason: messageOf(error) }))

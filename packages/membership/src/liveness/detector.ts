@@ -75,6 +75,18 @@ export class Detector {
     for (const peer of peers) this.apply(peer, { type: 'watch-changed', atMs })
   }
 
+  /** Peers that were given up in a former life of the observer, and not heard since. */
+  lapsed(): readonly string[] {
+    return [...this.#lives].flatMap(([peer, { liveness, verdict }]) =>
+      liveness === 'dead' && verdict === 'lapsed' ? [peer] : [],
+    )
+  }
+
+  /** The observer begins another life: it has given nobody up in that one. */
+  forgetVerdicts(): void {
+    for (const peer of this.#lives.keys()) this.apply(peer, { type: 'verdict-lapsed' })
+  }
+
   /** The observer itself stood still for this long. */
   paused(durationMs: number): void {
     for (const peer of this.#lives.keys()) this.apply(peer, { type: 'observer-paused', durationMs })

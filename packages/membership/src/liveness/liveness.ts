@@ -15,6 +15,8 @@ export interface Life {
   readonly deadlineMs: number
   /** What the observer's own dial has shown in this suspicion. `decides`: others complain too, so its failure is a verdict. */
   readonly dial: 'none' | 'failed' | 'decides'
+  /** `proved`: the owner's own words ended this life. `lapsed`: the observer gave it up in a former life of its own. */
+  readonly verdict?: 'proved' | 'lapsed'
 }
 
 export type LifeEvent =
@@ -42,6 +44,8 @@ export type LifeEvent =
   | { readonly type: 'time-passed'; readonly atMs: number }
   /** The observer has begun or ended to watch it. */
   | { readonly type: 'watch-changed'; readonly atMs: number }
+  /** The observer begins another life, without the verdicts of the former one: a beat of the given-up life counts again. */
+  | { readonly type: 'verdict-lapsed' }
   /** The observer itself stood still for this long, which extends every deadline. */
   | { readonly type: 'observer-paused'; readonly durationMs: number }
 
@@ -52,7 +56,8 @@ export type LifeEvent =
  *                                ^-----------------beat, alive--------------------'
  *     unknown --dial failed, deadline over--> dead
  *
- * `dead` and `left` end an incarnation: no beat brings it back, but a higher incarnation begins anew. A record alone never
+ * `dead` and `left` end an incarnation for as long as the observer's own incarnation lasts: no beat brings it back, but a
+ * higher incarnation begins anew. A record alone never
  * makes a peer alive, however recent it is.
  *
  * @param leaseMs of this peer: infinite when others watch it
@@ -73,8 +78,18 @@ export function applyLife(
     case 'proved-false': {
       if (life !== undefined && life.incarnation > event.incarnation) return life
       const { incarnation, atMs } = event
-      return { lastBeat: -1, dial: 'none', ...life, incarnation, liveness: 'dead', deadlineMs: atMs }
+      return {
+        lastBeat: -1,
+        dial: 'none',
+        ...life,
+        incarnation,
+        liveness: 'dead',
+        deadlineMs: atMs,
+        verdict: 'proved',
+      }
     }
+    case 'verdict-lapsed':
+      return life?.liveness === 'dead' && life.verdict !== 'proved' ? { ...life, verdict: 'lapsed' } : life
     case 'observer-paused':
       return life === undefined ? life : { ...life, deadlineMs: life.deadlineMs + event.durationMs }
     case 'voted-dead':
@@ -90,7 +105,9 @@ export function applyLife(
 
 type DoubtEvent = Exclude<
   LifeEvent,
-  { type: 'record-seen' | 'beat-seen' | 'alive-seen' | 'proved-false' | 'observer-paused' }
+  {
+    type: 'record-seen' | 'beat-seen' | 'alive-seen' | 'proved-false' | 'verdict-lapsed' | 'observer-paused'
+  }
 >
 
 /** What an observer's own dials, deadlines and the complaints of others do to a life. */
@@ -155,8 +172,7 @@ function seeBeat(
   leaseMs: number,
 ): Life | undefined {
   if (life !== undefined && event.incarnation <= life.incarnation) {
-    const over = life.liveness === 'dead' || life.liveness === 'left'
-    if (event.incarnation < life.incarnation || over || event.beat <= life.lastBeat) return life
+    if (event.incarnation < life.incarnation || isOver(life) || event.beat <= life.lastBeat) return life
   }
   return {
     incarnation: event.incarnation,
@@ -180,6 +196,11 @@ function seeAlive(
   return incarnation === life.incarnation && open
     ? { ...life, liveness: 'alive', deadlineMs, dial: 'none' }
     : life
+}
+
+/** Whether this life has ended for the observer, whatever its owner says. */
+export function isOver({ liveness, verdict }: Life): boolean {
+  return liveness === 'left' || (liveness === 'dead' && verdict !== 'lapsed')
 }
 
 /**

@@ -1,4 +1,5 @@
 import { messageOf, type Clock, type Logger } from '@shoal/host'
+import { memberLimits } from '../limits.ts'
 import type { SelfExpired } from '../types.ts'
 import type { Self } from './self.ts'
 
@@ -10,8 +11,10 @@ export interface OwnLifeDependencies {
   readonly isMember: (peer: string) => boolean
   /** Gives a number above `atLeast`, persisted before it is returned. Default: `atLeast + 1`. */
   readonly nextIncarnation: (atLeast: number) => number | Promise<number> | undefined
+  /** Members that must hold this peer dead before it believes them. */
+  readonly quorum: () => number
   readonly onExpired: (event: SelfExpired) => void
-  /** Announces the new incarnation: a record, a statement, then a beat. */
+  /** Forgets the verdicts of the former incarnation, and announces the new one: a record, a statement, then a beat. */
   readonly announce: () => Promise<void>
 }
 
@@ -19,10 +22,13 @@ export interface OwnLifeDependencies {
 export class OwnLife {
   readonly #dependencies: OwnLifeDependencies
   readonly #leaseMs: number
+  /** Members that claim to hold the present incarnation dead. */
+  readonly #holders = new Set<string>()
+  #holdersOf = -1
   /** When another member last made this peer raise its incarnation. */
   #raisedMs = Number.NEGATIVE_INFINITY
-  /** The incarnation that another member holds dead, while it is too early to raise it. */
-  #heldDead: number | undefined
+  /** When this peer last began a life because it alone held another one dead. */
+  #outvotedMs = Number.NEGATIVE_INFINITY
   #raising = false
   #closed = false
 
@@ -37,22 +43,33 @@ export class OwnLife {
   }
 
   /**
-   * Another member holds `incarnation` of this peer dead. All of them together are believed once in a lease: members that
-   * lie can force one new incarnation per lease, however many they are. The claim waits until then.
+   * Another member holds `incarnation` of this peer dead. As many members as end a life by their votes are believed, once in a
+   * lease; fewer are wrong, or lie. Claims wait until then.
    */
   heldDead(member: string, incarnation: number): void {
     const { self, isMember } = this.#dependencies
     if (incarnation !== self.incarnation || !isMember(member)) return
-    this.#heldDead = incarnation
+    if (this.#holdersOf !== incarnation) this.#holders.clear()
+    this.#holdersOf = incarnation
+    this.#holders.add(member)
     this.turn()
   }
 
-  /** Raises an incarnation that others hold dead, once a lease has passed since the last time. */
-  turn(): void {
+  /** This peer holds a life dead that speaks to it, and hardly anybody agrees: it begins a life without that verdict. */
+  outvoted(): void {
     const { clock, self } = this.#dependencies
-    if (this.#heldDead !== self.incarnation || clock.nowMs() < this.#raisedMs + this.#leaseMs) return
+    if (clock.nowMs() < this.#outvotedMs + memberLimits.outvotedMs) return
+    this.#outvotedMs = clock.nowMs()
+    this.raise('held-dead', self.incarnation)
+  }
+
+  /** Raises an incarnation that enough others hold dead, once a lease has passed since the last time. */
+  turn(): void {
+    const { clock, self, quorum } = this.#dependencies
+    if (this.#holdersOf !== self.incarnation || this.#holders.size < quorum()) return
+    if (clock.nowMs() < this.#raisedMs + this.#leaseMs) return
     this.#raisedMs = clock.nowMs()
-    this.#heldDead = undefined
+    this.#holders.clear()
     this.raise('held-dead', self.incarnation)
   }
 

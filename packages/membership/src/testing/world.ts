@@ -14,8 +14,12 @@ export interface Inhabitant {
   readonly events: MembershipEvent[]
 }
 
-/** `silent`: the peer announces nothing, as a client does. */
-export type InhabitantOptions = Partial<MembershipOptions> & { readonly silent?: boolean }
+export type InhabitantOptions = Partial<MembershipOptions> & {
+  /** The peer announces nothing, as a client does. */
+  readonly silent?: boolean
+  /** Changes the transport before membership gets it: what a hostile peer does. */
+  readonly tamper?: (transport: Transport) => void
+}
 
 export const swarmName = 'a'.repeat(64)
 
@@ -63,9 +67,9 @@ export class World {
   async join(
     name: string,
     via?: string,
-    { silent = false, ...options }: InhabitantOptions = {},
+    { silent = false, tamper, ...options }: InhabitantOptions = {},
   ): Promise<Inhabitant> {
-    const inhabitant = this.#create(name, options)
+    const inhabitant = this.#create(name, options, tamper)
     const { transport, membership } = inhabitant
     membership.start()
     if (!silent)
@@ -132,8 +136,13 @@ export class World {
     for (const { membership } of this.inhabitants.values()) await membership.close()
   }
 
-  #create(name: string, options: Partial<MembershipOptions>): Inhabitant {
+  #create(
+    name: string,
+    options: Partial<MembershipOptions>,
+    tamper: InhabitantOptions['tamper'],
+  ): Inhabitant {
     const transport = this.#processes.hold(name, this.network.createTransport(name))
+    tamper?.(transport)
     const membership = createMembership(
       {
         transport,
