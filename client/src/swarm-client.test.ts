@@ -1,5 +1,11 @@
 import { seededRandom } from '@shoal/host'
-import { identifyManifest, parseProfile, type SamplingOptions, type Tokenizer } from '@shoal/model'
+import {
+  identifyManifest,
+  parseProfile,
+  type SamplingOptions,
+  type Tokenizer,
+  manifestVersion,
+} from '@shoal/model'
 import type { Engine, GenerateRequest, GenerateResult } from '@shoal/swarm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { connect } from './connect.ts'
@@ -18,7 +24,7 @@ const letters: Tokenizer = {
   renderChat: async (messages) => messages.map(({ role, content }) => `<${role}>${content}`).join(''),
 }
 const { manifest, ...identity } = identifyManifest({
-  version: 1,
+  version: manifestVersion,
   name: 'letters',
   config: {
     family: 'llama',

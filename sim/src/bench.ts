@@ -14,6 +14,7 @@ import { benchGroups } from './bench/groups.ts'
 import { benchMembership } from './bench/membership.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
+import { benchPrefill } from './bench/prefill.ts'
 import { benchQuality } from './bench/quality.ts'
 import { benchTensorParallel } from './bench/tensor-parallel.ts'
 import type { BenchReport } from './bench/report.ts'
@@ -30,6 +31,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   groups: benchGroups,
   membership: benchMembership,
   planner: benchPlanner,
+  prefill: benchPrefill,
   quality: benchQuality,
 }
 

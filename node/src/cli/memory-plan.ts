@@ -1,6 +1,6 @@
 import type { Logger } from '@shoal/host'
 import { physicalCores } from '@shoal/host/node'
-import { parseProfile } from '@shoal/model'
+import { formatWeights, parseProfile } from '@shoal/model'
 import { loadSwarm } from '../swarm-port.ts'
 
 /** Concurrent answers for which the processes of `npm start` have room: a chat, the dashboard, two API requests. */
@@ -39,7 +39,7 @@ export async function memoryPlan(options: {
     const profile =
       options.weights === undefined && options.kv === undefined
         ? reference.defaultProfile
-        : parseProfile(options.weights ?? reference.defaultProfile.weights, options.kv)
+        : parseProfile(options.weights ?? formatWeights(reference.defaultProfile), options.kv)
     const costs = planner.modelCosts(config, profile)
     // The context length for which the planner makes room by default.
     const contextTokens = Math.min(planner.defaultContextTokens, config.contextLength)

@@ -12,6 +12,10 @@ import {
   type HostPort,
 } from './parse.ts'
 
+/** What `--weights` takes. */
+export const weightsHelp =
+  'f32, int8[:BLOCK] or int4[:BLOCK], also with +head-FORMAT, +feed-forward-FORMAT, +nearest, +least-error'
+
 /** Options that every command has. */
 export interface CommonFlags {
   readonly json?: boolean
@@ -46,7 +50,7 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--weights <FORMAT>',
-      'f32, int8[:BLOCK] or int4[:BLOCK]; chosen when a swarm is created (default: int4:32, f32 for demo)',
+      `${weightsHelp}; chosen when a swarm is created (default: int4:128, f32 for demo)`,
     )
     .addOption(
       new Option('--kv <FORMAT>', 'KV cache, chosen when a swarm is created').choices(['f32', 'int8']),

@@ -4,6 +4,7 @@ import { formatBytes, makeFolder } from '@shoal/host/node'
 import {
   buildManifest,
   formatProfile,
+  formatWeights,
   identifyManifest,
   packedTensors,
   packTensors,
@@ -17,7 +18,7 @@ import {
 } from '@shoal/model'
 import { createNodeHasher, writeRandomModel, type RandomModelShape } from '@shoal/model/node'
 import { inContext } from '../cli/context.ts'
-import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
+import { addCommonOptions, addExamples, weightsHelp, type CommonFlags } from '../cli/options.ts'
 import { parseWhole } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { loadSwarm, type Reference } from '../swarm-port.ts'
@@ -77,20 +78,20 @@ export function addModelCommand(program: Command): void {
     'shoal model inspect demo',
     'shoal model pull meta-llama/Llama-3.2-1B-Instruct',
     'shoal model random ./random-1b',
-    'shoal model verify ./random-1b --weights int4:32',
+    'shoal model verify ./random-1b --weights int4:128',
   ])
 }
 
 function addProfileOptions(command: Command): Command {
   return addCommonOptions(command)
-    .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]')
+    .option('--weights <FORMAT>', weightsHelp)
     .option('--kv <FORMAT>', 'f32 or int8')
 }
 
 const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) =>
   weights === undefined && kv === undefined
     ? reference.defaultProfile
-    : parseProfile(weights ?? formatProfile({ ...reference.defaultProfile, kv: 'f32' }), kv)
+    : parseProfile(weights ?? formatWeights(reference.defaultProfile), kv)
 
 /** What `inspect` gives the size of, besides the profile that is asked for. */
 const inspectedFormats = ['f32', 'int8:32', 'int8:128', 'int4:32', 'int4:128'] as const
@@ -195,6 +196,7 @@ async function pull(ref: string, flags: ProfileFlags): Promise<void> {
         const packed = await swarm.packReference(reference, profile, {
           dataFolder,
           signal,
+          logger,
           onProgress: (progress) => bar.update(progress),
         })
         const { path, manifest } = packed

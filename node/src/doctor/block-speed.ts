@@ -35,7 +35,7 @@ const shape = {
 /** Blocks of the whole 1B model. */
 export const blocksOf1B = 16
 
-const formats = ['int4:32', 'int8:32', 'f32'] as const
+const formats = ['int4:128', 'int8:32', 'f32'] as const
 
 /** Enough for the float32 weights of one block and a KV cache. */
 const memoryBytes = 2 ** 30

@@ -6,7 +6,7 @@
  *
  * @example
  * const source = await openModel(files)
- * const profile = parseProfile('int4:32')
+ * const profile = parseProfile('int4:128')
  * const tensors = await packTensors(source, profile, unitNames(source.config), sink)
  * const { id } = identifyManifest(buildManifest(source, profile, tensors))
  */
@@ -37,12 +37,13 @@ export type {
   RopeConfig,
   YarnScaling,
 } from './config/model-config.ts'
-export { decodeManifest } from './manifest/decode-manifest.ts'
-export { dequantiseRows } from './packing/dequantise.ts'
+export { decodeManifest, isEarlierManifest } from './manifest/decode-manifest.ts'
+export { dequantiseRows } from './packing/quantising/dequantise.ts'
 export { ModelError, type ModelErrorCode } from './error.ts'
 export { createPortableHasher, sha256Hex, type Hasher } from './manifest/hasher.ts'
 export { buildManifest, identifyManifest } from './manifest/identify-manifest.ts'
 export { limits as modelLimits } from './limits.ts'
+export { manifestVersion } from './manifest/manifest.ts'
 export type {
   IdentifiedManifest,
   Manifest,
@@ -72,7 +73,18 @@ export {
   type PackedTensor,
 } from './packing/packed-layout.ts'
 export { parseConfig } from './families/parse-config.ts'
-export { formatProfile, parseProfile, type NumericProfile, type WeightFormat } from './packing/profile.ts'
+export { blockBytesOf, type MatrixFormat, type WeightFormat } from './packing/matrix-format.ts'
+export {
+  formatOf,
+  formatProfile,
+  formatWeights,
+  matrixKinds,
+  parseProfile,
+  usualWeights,
+  type MatrixKind,
+  type NumericProfile,
+  type Rounding,
+} from './packing/profile.ts'
 export { memoryFiles, memoryReader, type ModelFiles, type RangeReader } from './sources/range-reader.ts'
 export { createSampler, greedy, type Sampler } from './sampling/sampler.ts'
 export { logprobs, topLogprobsMax, type TokenLogprob } from './sampling/logprobs.ts'

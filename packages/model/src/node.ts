@@ -4,7 +4,7 @@
  *
  * @example
  * const source = await openModel(await openFolder('models/llama'))
- * const packed = await packIntoFolder(source, parseProfile('int4:32'), 'data/packed/llama')
+ * const packed = await packIntoFolder(source, parseProfile('int4:128'), 'data/packed/llama')
  * console.log(packed.manifest.id)
  */
 export { isGgufName, openFolder, openGgufFile, type GgufFile } from './sources/model-folder.ts'

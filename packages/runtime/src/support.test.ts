@@ -1,5 +1,5 @@
 import { createMemoryBudget } from '@shoal/host'
-import type { Manifest } from '@shoal/model'
+import { parseProfile, type Manifest } from '@shoal/model'
 import { describe, expect, test } from 'vitest'
 import { devices } from './testing/devices.ts'
 import { randomModel, smallLlama } from './testing/random-model.ts'
@@ -36,7 +36,7 @@ const refusals: readonly (readonly [string, Manifest, string, RegExp])[] = [
   ],
   [
     'another format than the profile',
-    { ...manifest, profile: { ...manifest.profile, weights: 'int8' } },
+    { ...manifest, profile: parseProfile('int8:32') },
     'bad-model',
     /embed\.weight should be/,
   ],

@@ -1,5 +1,6 @@
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
+import { parseProfile, usualWeights } from '@shoal/model'
 import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
 import { decodeInterleaved } from './interleaved.ts'
@@ -21,12 +22,12 @@ interface Variant {
 }
 
 const variants: readonly Variant[] = [
-  { name: 'Int4Threads1', weights: 'int4:32', threads: 1 },
-  { name: 'Int4Threads2', weights: 'int4:32', threads: 2 },
+  { name: 'Int4Threads1', weights: usualWeights, threads: 1 },
+  { name: 'Int4Threads2', weights: usualWeights, threads: 2 },
   { name: 'Int8Threads1', weights: 'int8:32', threads: 1 },
   { name: 'Int8Threads2', weights: 'int8:32', threads: 2 },
-  { name: 'Int4Block128Threads1', weights: 'int4:128', threads: 1 },
-  { name: 'Int4Block128Threads2', weights: 'int4:128', threads: 2 },
+  { name: 'Int4Block32Threads1', weights: 'int4:32', threads: 1 },
+  { name: 'Int4Block32Threads2', weights: 'int4:32', threads: 2 },
 ]
 
 /** Greedy decoding by the whole model in one process: the path of `shoal generate --local`, interleaved by variant. */
@@ -58,10 +59,11 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
   } finally {
     for (const { engine } of engines) await engine.close()
   }
-  samples['ratioBlock128ToBlock32Threads1'] = ratios(
-    samples['tokensPerSecondInt4Block128Threads1'] ?? [],
-    samples['tokensPerSecondInt4Threads1'] ?? [],
-  )
+  for (const threads of ['Threads1', 'Threads2'])
+    samples[`ratioToBlock32${threads}`] = ratios(
+      samples[`tokensPerSecondInt4${threads}`] ?? [],
+      samples[`tokensPerSecondInt4Block32${threads}`] ?? [],
+    )
   samples['ratioTwoThreadsToOneInt4'] = ratios(
     samples['tokensPerSecondInt4Threads2'] ?? [],
     samples['tokensPerSecondInt4Threads1'] ?? [],
@@ -78,7 +80,7 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
       graphForm: 'canonical-1',
     },
     samples,
-    median: { ...medians(samples), int4Block: 32 },
+    median: { ...medians(samples), int4Block: parseProfile(usualWeights).formats.attention.blockSize },
     notes: ['ratios over llama.cpp are left out: llama.cpp is not looked for'],
   }
 }

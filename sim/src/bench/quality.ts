@@ -12,7 +12,15 @@ import type { BenchSettings } from './settings.ts'
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 
 /** `--weights` of every format that is compared with float32. */
-const formats = ['int4:32', 'int4:64', 'int4:128', 'int8:32', 'int8:128'] as const
+const formats = [
+  'int4:32',
+  'int4:32+head-int8:128',
+  'int4:128',
+  'int4:128+nearest',
+  'int4:128+head-int4:128+nearest',
+  'int8:32',
+  'int8:128',
+] as const
 
 /**
  * What a weight format costs in quality: next-token distributions of each format against those of float32, over text that
@@ -76,10 +84,10 @@ export async function benchQuality(settings: BenchSettings): Promise<BenchReport
   }
 }
 
-/** `int4:32` becomes `Int4b32`: the end of a figure's name. */
+/** The end of a figure's name: `int4:128+head-int4:128` becomes `Int4b128HeadInt4b128`. */
 function nameOf(weights: string): string {
-  const [format = '', block] = weights.split(':')
-  return `${format.charAt(0).toUpperCase()}${format.slice(1)}${block === undefined ? '' : `b${block}`}`
+  const words = weights.replaceAll(':', 'b').split(/[+-]/)
+  return words.map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`).join('')
 }
 
 interface Compared {

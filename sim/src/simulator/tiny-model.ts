@@ -7,6 +7,7 @@ import {
   type IdentifiedManifest,
   type ModelConfig,
   type PackedTensor,
+  manifestVersion,
 } from '@shoal/model'
 import { createDevice, type Device } from '@shoal/runtime'
 
@@ -89,7 +90,14 @@ async function make(model: TinyModelName, runner: RunnerName): Promise<TinyModel
     bytes: length,
     sha256: sha256Hex(bytes.get(name) ?? new Uint8Array()),
   }))
-  const manifest = identifyManifest({ version: 1, name: model, config, profile, assets: [], tensors })
+  const manifest = identifyManifest({
+    version: manifestVersion,
+    name: model,
+    config,
+    profile,
+    assets: [],
+    tensors,
+  })
   const readTensor = (name: string, offset: number, length: number): Promise<Uint8Array> =>
     Promise.resolve((bytes.get(name) ?? new Uint8Array()).slice(offset, offset + length))
   const device = await createDevice({

@@ -1,6 +1,12 @@
 import { orAborted, seededRandom, ShoalError } from '@shoal/host'
 import type { Engine, GenerateEvent, GenerateRequest, GenerateResult } from '@shoal/swarm'
-import { identifyManifest, parseProfile, type ModelConfig, type Tokenizer } from '@shoal/model'
+import {
+  identifyManifest,
+  parseProfile,
+  type ModelConfig,
+  type Tokenizer,
+  manifestVersion,
+} from '@shoal/model'
 
 /**
  * An engine without a model, for tests of what stands on the interface: letters are tokens, and the answer is drawn
@@ -73,7 +79,7 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
 
   const engine: FakeEngine = {
     manifest: identifyManifest({
-      version: 1,
+      version: manifestVersion,
       name: 'letters',
       config,
       profile: parseProfile('f32'),

@@ -5,10 +5,16 @@ import { ModelError } from '../error.ts'
 import { identifyManifest } from './identify-manifest.ts'
 import { asObject, checkInteger, fieldOf, show } from '../json-fields.ts'
 import { limits } from '../limits.ts'
-import type { IdentifiedManifest, ManifestAsset, ManifestTensor } from './manifest.ts'
+import {
+  manifestVersion,
+  type IdentifiedManifest,
+  type ManifestAsset,
+  type ManifestTensor,
+} from './manifest.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 import { packedTensors } from '../packing/packed-layout.ts'
-import { formatProfile, parseProfile, type NumericProfile } from '../packing/profile.ts'
+import { checkProfile } from './check-profile.ts'
+import type { NumericProfile } from '../packing/profile.ts'
 
 /**
  * Reads a manifest from an untrusted peer. Names, shapes and offsets must be those that config and profile imply, so that
@@ -25,8 +31,11 @@ export function decodeManifest(bytes: Uint8Array): IdentifiedManifest {
   }
   const object = asObject(decodeCbor(bytes), 'the manifest')
   const version = fieldOf(object, 'version')
-  if (version !== 1)
-    throw new ModelError('unsupported-model', `manifest version ${show(version)} is not supported, only 1`)
+  if (version !== manifestVersion)
+    throw new ModelError(
+      'unsupported-model',
+      `manifest version ${show(version)} is not supported, only ${manifestVersion}: another release of this program made it`,
+    )
   const name = fieldOf(object, 'name')
   if (
     typeof name !== 'string' ||
@@ -47,10 +56,20 @@ export function decodeManifest(bytes: Uint8Array): IdentifiedManifest {
   if (!sameBytes(identified.bytes, bytes)) {
     throw new ModelError(
       'bad-model',
-      'the manifest is not in canonical form, or has fields that version 1 does not know',
+      'the manifest is not in canonical form, or has fields that this version does not know',
     )
   }
   return identified
+}
+
+/** Whether an earlier release made this manifest: its model has to be packed again. */
+export function isEarlierManifest(bytes: Uint8Array): boolean {
+  try {
+    const version = fieldOf(asObject(decodeCbor(bytes), 'the manifest'), 'version')
+    return typeof version === 'number' && version < manifestVersion
+  } catch {
+    return false
+  }
 }
 
 function decodeCbor(bytes: Uint8Array): unknown {
@@ -70,40 +89,6 @@ function decodeCbor(bytes: Uint8Array): unknown {
       { cause },
     )
   }
-}
-
-function checkProfile(value: unknown): NumericProfile {
-  const object = asObject(value, 'the profile')
-  const graphForm = fieldOf(object, 'graphForm')
-  if (graphForm !== 'canonical-1')
-    throw new ModelError(
-      'unsupported-model',
-      `graph form ${show(graphForm)} is not supported, only canonical-1`,
-    )
-  const weights = fieldOf(object, 'weights')
-  const blockSize = fieldOf(object, 'blockSize')
-  const kv = fieldOf(object, 'kv')
-  let profile: NumericProfile
-  try {
-    profile = parseProfile(
-      weights === 'f32' && blockSize === 0 ? 'f32' : `${String(weights)}:${String(blockSize)}`,
-      String(kv),
-    )
-  } catch (cause) {
-    throw new ModelError(
-      'bad-model',
-      `the manifest's profile makes no sense: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
-  }
-  const accuracyLevel = fieldOf(object, 'accuracyLevel')
-  if (accuracyLevel !== profile.accuracyLevel) {
-    throw new ModelError(
-      'unsupported-model',
-      `accuracy level ${show(accuracyLevel)} is not supported for ${formatProfile(profile)}, only ${profile.accuracyLevel}`,
-    )
-  }
-  return profile
 }
 
 function checkAssets(value: unknown): ManifestAsset[] {

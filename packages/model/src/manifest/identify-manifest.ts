@@ -3,7 +3,7 @@ import { isAssetName } from './assets.ts'
 import { ModelError } from '../error.ts'
 import { sha256Hex } from './hasher.ts'
 import { limits } from '../limits.ts'
-import type { IdentifiedManifest, Manifest, ManifestTensor } from './manifest.ts'
+import { manifestVersion, type IdentifiedManifest, type Manifest, type ManifestTensor } from './manifest.ts'
 import type { ModelSource } from '../sources/model-source.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
@@ -20,7 +20,14 @@ export function buildManifest(
     .filter(([name]) => isAssetName(name))
     .map(([name, bytes]) => ({ name, bytes: bytes.byteLength, sha256: sha256Hex(bytes) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-  return { version: 1, name: shortName(source.name), config: source.config, profile, assets, tensors }
+  return {
+    version: manifestVersion,
+    name: shortName(source.name),
+    config: source.config,
+    profile,
+    assets,
+    tensors,
+  }
 }
 
 /**

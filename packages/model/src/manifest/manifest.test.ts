@@ -29,11 +29,11 @@ const manifest = await smallManifest()
 const identified = identifyManifest(manifest)
 
 test('the id is pinned: it covers config, profile, assets and every packed byte', () => {
-  expect(identified.id).toBe('b989485504646f3026515b3ad0ab4a302668c9293f57a3d6544061df5fe78b2d')
+  expect(identified.id).toBe('874df1d48a06057e534691ce372fa69381baf8214c6f4b422dd612f71bfc8aec')
 })
 
 test('bytes decode to the same manifest with the same id', async () => {
-  for (const weights of ['f32', 'int4:16', 'int8:128']) {
+  for (const weights of ['f32', 'int4:16', 'int8:128', 'int4:128', 'int4:32+head-int8:128']) {
     const one = identifyManifest(await smallManifest(weights))
     expect(decodeManifest(one.bytes)).toEqual(one)
   }
@@ -56,8 +56,14 @@ const canonical = (value: unknown): Uint8Array => encode(value, rfc8949EncodeOpt
 const [first, ...others] = manifest.tensors
 const withFirst = (change: object): object => ({ ...manifest, tensors: [{ ...first, ...change }, ...others] })
 const withConfig = (change: object): object => ({ ...manifest, config: { ...manifest.config, ...change } })
+/** @param change of the format of attention's matrices; undefined for none at all */
+const withFormat = (change: object | undefined): object => {
+  const { attention, ...rest } = manifest.profile.formats
+  const formats = change === undefined ? rest : { ...rest, attention: { ...attention, ...change } }
+  return { ...manifest, profile: { ...manifest.profile, formats } }
+}
 test.each<[string, string, unknown, RegExp]>([
-  ['another version', 'unsupported-model', { ...manifest, version: 2 }, /version 2/],
+  ['a version of before', 'unsupported-model', { ...manifest, version: 1 }, /version 1/],
   [
     'an offset outside the unit',
     'bad-model',
@@ -75,24 +81,27 @@ test.each<[string, string, unknown, RegExp]>([
   ['a million blocks', 'bad-model', withConfig({ blockCount: 1e6 }), /blockCount/],
   ['another family', 'unsupported-model', withConfig({ family: 'gemma2' }), /gemma2/],
   ['a config with an unknown field', 'bad-model', withConfig({ extra: 1 }), /not in canonical form/],
+  ['a profile nobody has', 'bad-model', withFormat({ blockSize: 31 }), /block size/],
   [
-    'a profile nobody has',
+    'a rounding of what is not rounded',
     'bad-model',
-    { ...manifest, profile: { ...manifest.profile, blockSize: 31 } },
-    /block size/,
+    { ...manifest, profile: { ...parseProfile('f32'), rounding: 'least-error' } },
+    /lists 27 tensors, but its config has 17/,
   ],
+  [
+    'a rounding nobody knows',
+    'unsupported-model',
+    { ...manifest, profile: { ...manifest.profile, rounding: 'stochastic' } },
+    /rounding "stochastic"/,
+  ],
+  ['a kind without a format', 'bad-model', withFormat(undefined), /format of attention/],
   [
     'another graph form',
     'unsupported-model',
     { ...manifest, profile: { ...manifest.profile, graphForm: 'portable-1' } },
     /portable-1/,
   ],
-  [
-    'another accuracy level',
-    'unsupported-model',
-    { ...manifest, profile: { ...manifest.profile, accuracyLevel: 0 } },
-    /accuracy level 0/,
-  ],
+  ['another accuracy level', 'unsupported-model', withFormat({ accuracyLevel: 0 }), /accuracy level 0/],
   [
     'an asset that is a path',
     'bad-model',
@@ -171,7 +180,7 @@ test.each<[string, unknown]>([
   ['a number that JSON lacks', { version: [2n ** 60n] }],
   ['such a number deep inside', withConfig({ family: { a: [2n ** 63n] } })],
   ['bytes where a number belongs', { version: new Uint8Array(1 << 20) }],
-  ['an object with a broken toString', { ...manifest, profile: { weights: { toString: 1, valueOf: 1 } } }],
+  ['an object with a broken toString', withFormat({ weights: { toString: 1, valueOf: 1 } })],
 ])('%s is refused by its name and not by a TypeError', (_name, value) => {
   expect(() => decodeManifest(canonical(value))).toThrow(ModelError)
 })

@@ -29,12 +29,15 @@ export interface ManifestTensor {
   readonly sha256: string
 }
 
+/** Raised whenever manifests of before can no longer be read: models are then packed again. */
+export const manifestVersion = 2
+
 /**
  * What a swarm agrees on. Its id covers everything: two peers with the same id have the same bytes, tokenizer and
  * numeric profile, so within a numeric class they compute the same bits.
  */
 export interface Manifest {
-  readonly version: 1
+  readonly version: typeof manifestVersion
   /** A name for people; part of the id. */
   readonly name: string
   readonly config: ModelConfig

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { dequantiseRows } from './dequantise.ts'
+import { dequantiseRows } from './quantising/dequantise.ts'
 import { sha256Hex } from '../manifest/hasher.ts'
 import { openModel, type ModelSource } from '../sources/model-source.ts'
 import { packTensors, type PackSink } from './pack-tensors.ts'
 import { packedTensors, unitBytes, unitNames, type PackedTensor } from './packed-layout.ts'
-import { parseProfile, type NumericProfile } from './profile.ts'
+import { formatOf, parseProfile, type NumericProfile } from './profile.ts'
 import type { RangeReader } from '../sources/range-reader.ts'
 import { encodeValues, smallModelFiles, smallValues, type TestTensor } from '../testing/small-model.ts'
 
@@ -98,7 +98,13 @@ test('dequantised rows are within half a scale of the weights, exact for f32', a
         ? new Uint8Array()
         : (files.get('embed') ?? new Uint8Array()).subarray(found.offset, found.offset + found.bytes)
     }
-    const values = dequantiseRows(profile, bytesOf('embed.weight'), bytesOf('embed.scale'), 6, 20)
+    const values = dequantiseRows(
+      formatOf(profile, 'embed'),
+      bytesOf('embed.weight'),
+      bytesOf('embed.scale'),
+      6,
+      20,
+    )
     const worst = Math.max(
       ...smallValues(120, 0).map((value, index) => Math.abs(value - (values[index] ?? 0))),
     )

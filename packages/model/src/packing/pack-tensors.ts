@@ -14,9 +14,11 @@ import {
 import { storedValues } from '../sources/stored-types.ts'
 import type { StoredRows } from '../sources/tensor-source.ts'
 import { widen } from '../sources/widen.ts'
-import type { NumericProfile } from './profile.ts'
-import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantise.ts'
-import { repackBlocks, type PackedRows } from './repack-blocks.ts'
+import { blockBytesOf, type MatrixFormat } from './matrix-format.ts'
+import { formatOf, type NumericProfile, type Rounding } from './profile.ts'
+import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantising/quantise.ts'
+import { quantiseLeastError } from './quantising/least-error.ts'
+import { repackBlocks, type PackedRows } from './quantising/repack-blocks.ts'
 
 /** The destination of packed bytes: a folder, a buffer, or only a hash. */
 export interface PackSink {
@@ -69,13 +71,14 @@ export async function packTensors(
     const layout = new Map(packedUnit(source.config, profile, unit).map((tensor) => [tensor.name, tensor]))
     const tensors: ManifestTensor[] = []
     for (const one of sources) {
+      const format = formatOf(profile, one.name)
       const parts =
-        one.kind === 'matrix' && profile.weights !== 'f32' ? [one.name, scaleName(one.name)] : [one.name]
+        one.kind === 'matrix' && format.weights !== 'f32' ? [one.name, scaleName(one.name)] : [one.name]
       const outputs = parts.map((name) =>
         createOutput(layout.get(name), sink, options.createHasher ?? createPortableHasher),
       )
       for await (const slice of slicesOf(source, one, options.signal)) {
-        await packSlice(slice, one, profile, outputs)
+        await packSlice(slice, one, { format, rounding: profile.rounding }, outputs)
         valuesDone += storedValues(slice.rows.type, slice.rows.bytes.byteLength)
         options.onProgress?.({ unit, valuesDone, valuesTotal })
       }
@@ -158,7 +161,7 @@ function createOutput(tensor: PackedTensor | undefined, sink: PackSink, createHa
 async function packSlice(
   { rows, sourceName }: Slice,
   packed: PackedSource,
-  profile: NumericProfile,
+  { format, rounding }: { readonly format: MatrixFormat; readonly rounding: Rounding },
   outputs: readonly Output[],
 ): Promise<void> {
   const columns = packed.shape[1]
@@ -169,9 +172,9 @@ async function packSlice(
     await first?.append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
     return
   }
-  const copied = repackBlocks(rows, profile)
+  const copied = repackBlocks(rows, format)
   if (copied !== null) refuseNotFinite(copied.scale, firstNotFinite(copied.scale), sourceName)
-  const { weight, scale } = copied ?? quantised(widen(rows), columns, profile, sourceName)
+  const { weight, scale } = copied ?? quantised(widen(rows), columns, format, rounding, sourceName)
   await first?.append(weight)
   await second.append(new Uint8Array(scale.buffer))
 }
@@ -179,14 +182,16 @@ async function packSlice(
 function quantised(
   values: Float32Array,
   columns: number,
-  { weights, blockSize }: NumericProfile,
+  format: MatrixFormat,
+  rounding: Rounding,
   sourceName: string,
 ): PackedRows {
+  const { weights, blockSize } = format
   const blocks = (values.length / columns) * Math.ceil(columns / blockSize)
-  const int4 = weights === 'int4'
-  const weight = new Uint8Array(int4 ? (blocks * blockSize) / 2 : blocks * blockSize)
+  const weight = new Uint8Array(blocks * blockBytesOf(format))
   const scale = new Float32Array(blocks)
-  const quantise = int4 ? quantiseInt4 : quantiseInt8
+  const quantise =
+    weights === 'int8' ? quantiseInt8 : rounding === 'nearest' ? quantiseInt4 : quantiseLeastError
   refuseNotFinite(values, quantise(values, columns, blockSize, weight, scale), sourceName)
   return { weight, scale }
 }

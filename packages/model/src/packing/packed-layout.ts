@@ -6,7 +6,8 @@ import { blockSpec, blockSpecs, familyNamed } from '../families/registry.ts'
 import type { PackedType, UnitName } from '../manifest/manifest.ts'
 import type { IndexRange } from '../splitting/block-split.ts'
 import { blockTensors, expertTensors, type BlockTensor } from './block-tensors.ts'
-import type { NumericProfile } from './profile.ts'
+import { blockBytesOf } from './matrix-format.ts'
+import { formatOf, type NumericProfile } from './profile.ts'
 
 /** Tensors start at cache-line boundaries, so that a mapped file needs no copy. */
 export const tensorAlignment = 64
@@ -196,11 +197,12 @@ function packedParts(
   profile: NumericProfile,
 ): Omit<PackedTensor, 'unit' | 'offset'>[] {
   const [rows = 0, columns] = source.shape
-  if (columns === undefined || source.kind === 'float' || profile.weights === 'f32') {
+  const format = formatOf(profile, source.name)
+  if (columns === undefined || source.kind === 'float' || format.weights === 'f32') {
     return [{ name: source.name, type: 'f32', shape: source.shape, bytes: 4 * rows * (columns ?? 1) }]
   }
-  const blocks = Math.ceil(columns / profile.blockSize)
-  const blockBytes = profile.weights === 'int4' ? profile.blockSize / 2 : profile.blockSize
+  const blocks = Math.ceil(columns / format.blockSize)
+  const blockBytes = blockBytesOf(format)
   return [
     { name: source.name, type: 'u8', shape: [rows, blocks, blockBytes], bytes: rows * blocks * blockBytes },
     { name: scaleName(source.name), type: 'f32', shape: [rows, blocks], bytes: 4 * rows * blocks },

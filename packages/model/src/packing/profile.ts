@@ -1,6 +1,17 @@
 import { ModelError } from '../error.ts'
+import { formatName, parseFormat, type MatrixFormat } from './matrix-format.ts'
 
-export type WeightFormat = 'f32' | 'int8' | 'int4'
+/** Kinds of matrices that have a format of their own: those of attention, of the feed-forward network, and embedding and head. */
+export const matrixKinds = ['attention', 'feedForward', 'head'] as const
+export type MatrixKind = (typeof matrixKinds)[number]
+
+/**
+ * How weights become codes of 4 bits (docs/packing.md): `nearest`, with the scale at which the largest weight of a block has
+ * the lowest code; `least-error`, with the scale at which the squares of the errors have the least sum; `calibrated`, where
+ * the error of each weight is made up for by the weights behind it, as inputs of the model's own text say.
+ */
+export const roundings = ['nearest', 'least-error', 'calibrated'] as const
+export type Rounding = (typeof roundings)[number]
 
 /**
  * The numeric formats of a swarm. The profile is part of the manifest, and so the same on every peer.
@@ -9,43 +20,102 @@ export type WeightFormat = 'f32' | 'int8' | 'int4'
  * rows in attention; another form would be another profile.
  */
 export interface NumericProfile {
-  readonly weights: WeightFormat
-  /** Weights that share a scale, along a row; 0 for f32. */
-  readonly blockSize: number
-  /** `accuracy_level` of MatMulNBits: 4 = activations rounded to int8 per block; 0 for f32. */
-  readonly accuracyLevel: 0 | 4
+  readonly formats: Readonly<Record<MatrixKind, MatrixFormat>>
+  /** Of the matrices in int4; `nearest` where there are none. */
+  readonly rounding: Rounding
   readonly kv: 'f32' | 'int8'
   readonly graphForm: 'canonical-1'
 }
 
-/** Block sizes MatMulNBits has kernels for. */
-const blockSizes = [16, 32, 64, 128]
+/** Profile of a model whose weights are floats, the demo model excepted. */
+export const usualWeights = 'int4:128'
 
-/** Parses `f32`, `int8[:BLOCK]`, `int4[:BLOCK]` and `f32|int8` of `--weights` and `--kv`. */
+const kindNames: Readonly<Record<MatrixKind, string>> = {
+  attention: 'attention',
+  feedForward: 'feed-forward',
+  head: 'head',
+}
+
+/**
+ * Parses `--weights` and `--kv`. `--weights` is the format of all matrices, `f32`, `int8[:BLOCK]` or `int4[:BLOCK]`, and behind
+ * it, each after a plus sign, what is to be different: a format for a kind of matrices (`head-int8:128`,
+ * `feed-forward-int4:32`) and a rounding. `int4:128` has an `int8:128` head and `least-error` unless it says otherwise,
+ * because blocks of that length need both to be as good as `int4:32`.
+ *
+ * @throws {ModelError} `bad-request` with the words that are possible
+ */
 export function parseProfile(weights: string, kv = 'f32'): NumericProfile {
   if (kv !== 'f32' && kv !== 'int8')
     throw new ModelError('bad-request', `--kv must be f32 or int8, not '${kv}'`)
-  const [format, block, ...rest] = weights.split(':')
-  if (rest.length > 0 || (format !== 'f32' && format !== 'int8' && format !== 'int4')) {
+  const [base = '', ...words] = weights.split('+')
+  const all = parseFormat(base)
+  const formats = usualFormats(all)
+  let rounding: Rounding | null = null
+  const named = new Set<string>()
+  for (const word of words) {
+    const kind = matrixKinds.find((one) => word.startsWith(`${kindNames[one]}-`))
+    const subject = kind ?? 'rounding'
+    if (named.has(subject))
+      throw new ModelError('bad-request', `--weights '${weights}' names the ${subject} format twice`)
+    named.add(subject)
+    if (kind === undefined) rounding = parseRounding(word, weights)
+    else formats[kind] = parseFormat(word.slice(kindNames[kind].length + 1))
+  }
+  const rounds = matrixKinds.some((kind) => formats[kind].weights === 'int4')
+  if (rounding !== null && !rounds)
     throw new ModelError(
       'bad-request',
-      `--weights must be f32, int8[:BLOCK] or int4[:BLOCK], not '${weights}'`,
+      `--weights '${weights}' has no matrix in int4, which ${rounding} is about`,
     )
+  return {
+    formats,
+    rounding: rounding ?? (rounds ? usualRounding(all) : 'nearest'),
+    kv,
+    graphForm: 'canonical-1',
   }
-  if (format === 'f32') {
-    if (block !== undefined)
-      throw new ModelError('bad-request', `--weights f32 has no block size, but '${weights}' names one`)
-    return { weights: 'f32', blockSize: 0, accuracyLevel: 0, kv, graphForm: 'canonical-1' }
-  }
-  const blockSize = block === undefined ? 32 : Number(block)
-  if (!blockSizes.includes(blockSize)) {
-    throw new ModelError('bad-request', `block size must be one of ${blockSizes.join(', ')}, not '${block}'`)
-  }
-  return { weights: format, blockSize, accuracyLevel: 4, kv, graphForm: 'canonical-1' }
 }
 
-/** The short name of a profile: `f32`, `int4:32`, `int8:32+kv-int8`. */
+/** What follows from the format of all matrices alone. */
+function usualFormats(all: MatrixFormat): Record<MatrixKind, MatrixFormat> {
+  return { attention: all, feedForward: all, head: isUsual(all) ? parseFormat('int8:128') : all }
+}
+
+const usualRounding = (all: MatrixFormat): Rounding => (isUsual(all) ? 'least-error' : 'nearest')
+
+const isUsual = (all: MatrixFormat): boolean => formatName(all) === usualWeights
+
+function parseRounding(word: string, weights: string): Rounding {
+  const rounding = roundings.find((one) => one === word)
+  if (rounding !== undefined) return rounding
+  throw new ModelError(
+    'bad-request',
+    `--weights '${weights}': '${word}' is none of ${[...roundings, ...matrixKinds.map((kind) => `${kindNames[kind]}-FORMAT`)].join(', ')}`,
+  )
+}
+
+/** The `--weights` of a profile, in its shortest form: `f32`, `int4:128`, `int4:32+head-int8:128`. */
+export function formatWeights({ formats, rounding }: NumericProfile): string {
+  const usual = usualFormats(formats.attention)
+  const words = matrixKinds
+    .filter((kind) => formatName(formats[kind]) !== formatName(usual[kind]))
+    .map((kind) => `${kindNames[kind]}-${formatName(formats[kind])}`)
+  const rounds = matrixKinds.some((kind) => formats[kind].weights === 'int4')
+  if (rounds && rounding !== usualRounding(formats.attention)) words.push(rounding)
+  return [formatName(formats.attention), ...words].join('+')
+}
+
+/** The short name of a profile: its `--weights`, and its `--kv` where that is not f32 (`int8:32+kv-int8`). */
 export function formatProfile(profile: NumericProfile): string {
-  const weights = profile.weights === 'f32' ? 'f32' : `${profile.weights}:${profile.blockSize}`
-  return profile.kv === 'f32' ? weights : `${weights}+kv-${profile.kv}`
+  return profile.kv === 'f32' ? formatWeights(profile) : `${formatWeights(profile)}+kv-${profile.kv}`
+}
+
+/** The format of a packed matrix. @param name of the tensor, with or without `.weight` or `.scale` */
+export function formatOf({ formats }: NumericProfile, name: string): MatrixFormat {
+  return formats[kindOf(name)]
+}
+
+function kindOf(name: string): MatrixKind {
+  const [unit, part = ''] = name.split('.')
+  if (unit === 'embed' || unit === 'head') return 'head'
+  return part === 'qkv' || part === 'output' ? 'attention' : 'feedForward'
 }

@@ -4,7 +4,7 @@ import { ModelError } from '../error.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
 type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize' | 'experts'>
-type Blocks = Pick<NumericProfile, 'weights' | 'blockSize'>
+type Blocks = Pick<NumericProfile, 'formats'>
 
 /**
  * Thousandths of a block's weights that each rank of a group holds, rounded up, when the shares follow `speeds` as closely as

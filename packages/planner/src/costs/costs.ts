@@ -30,8 +30,8 @@ export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelC
 
 function weightBytes(spec: BlockSpec, profile: NumericProfile): number {
   return packedBlock(spec, profile, 'block-0').reduce((sum, { name, bytes }) => {
-    // At accuracy level 4, onnxruntime keeps a sum per quantisation block beside each scale (docs/numerics.md).
-    const copies = profile.accuracyLevel === 4 && name.endsWith('.scale') ? 2 : 1
+    // onnxruntime keeps a sum per quantisation block beside each scale (docs/numerics.md).
+    const copies = name.endsWith('.scale') ? 2 : 1
     return sum + copies * bytes
   }, 0)
 }

@@ -1,19 +1,9 @@
-import {
-  unitOf,
-  unitsOfRange,
-  type BlockRange,
-  type IndexRange,
-  type Manifest,
-  type NumericProfile,
-} from '@shoal/model'
+import { unitOf, unitsOfRange, type BlockRange, type IndexRange, type Manifest } from '@shoal/model'
 
 /** Resident bytes of the weights of blocks `range` once they are loaded. */
 export function residentWeightBytes(manifest: Manifest, range: BlockRange): number {
   const units = new Set(unitsOfRange(manifest.config, range))
-  return residentBytes(
-    manifest.tensors.filter(({ name }) => units.has(unitOf(name))),
-    manifest.profile,
-  )
+  return residentBytes(manifest.tensors.filter(({ name }) => units.has(unitOf(name))))
 }
 
 /** As {@link residentWeightBytes}, for the head or for its rows of some tokens. The embedding stays in its file. */
@@ -21,7 +11,6 @@ export function residentHeadBytes(manifest: Manifest, vocabulary?: IndexRange): 
   const matrixUnit = manifest.config.tiedEmbeddings ? 'embed' : 'head'
   const whole = residentBytes(
     manifest.tensors.filter(({ name }) => name === 'head.norm' || unitOf(name) === matrixUnit),
-    manifest.profile,
   )
   const { vocabularySize } = manifest.config
   const tokens = vocabulary === undefined ? vocabularySize : vocabulary.end - vocabulary.start
@@ -33,10 +22,6 @@ export function residentHeadBytes(manifest: Manifest, vocabulary?: IndexRange): 
  * accuracy level 4 (int8 activations) the repacked matrix holds 8 bytes per quantisation block, a scale and a sum, where
  * the file has 4 (measured).
  */
-export function residentBytes(
-  tensors: readonly { readonly name: string; readonly bytes: number }[],
-  profile: NumericProfile,
-): number {
-  const isScale = (name: string): boolean => profile.weights !== 'f32' && name.endsWith('.scale')
-  return tensors.reduce((sum, { name, bytes }) => sum + bytes * (isScale(name) ? 2 : 1), 0)
+export function residentBytes(tensors: readonly { readonly name: string; readonly bytes: number }[]): number {
+  return tensors.reduce((sum, { name, bytes }) => sum + bytes * (name.endsWith('.scale') ? 2 : 1), 0)
 }

@@ -25,8 +25,7 @@ export function shareSpan({ range, blocks }: Span, share: RankShare): Span {
 /** Resident bytes of a span's weights once they are loaded. @param span of a rank's share, or of whole blocks */
 export function residentSpanBytes({ range, blocks }: Span, profile: NumericProfile): number {
   return blocks.reduce(
-    (sum, spec, index) =>
-      sum + residentBytes(packedBlock(spec, profile, `block-${range.start + index}`), profile),
+    (sum, spec, index) => sum + residentBytes(packedBlock(spec, profile, `block-${range.start + index}`)),
     0,
   )
 }

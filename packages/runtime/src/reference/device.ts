@@ -1,6 +1,7 @@
 import {
   blockSpec,
   formatProfile,
+  parseProfile,
   sha256Hex,
   type IdentifiedManifest,
   type NumericProfile,
@@ -38,7 +39,7 @@ export async function createReferenceDevice({
   checkSupported(manifest)
   const { config, profile } = manifest
   const tensors = floatTensors(manifest, readTensor)
-  const widened: NumericProfile = { ...profile, weights: 'f32', blockSize: 0 }
+  const widened = parseProfile('f32')
   const loadSpan = async (
     span: Span,
     { memory, signal }: LoadOptions,

@@ -1,4 +1,4 @@
-import { dequantiseRows, type Manifest } from '@shoal/model'
+import { dequantiseRows, formatOf, type Manifest } from '@shoal/model'
 import { indexWeights, matrixShapes, type WeightIndex } from './weights.ts'
 
 /**
@@ -36,14 +36,15 @@ export function floatTensors(manifest: Manifest, read: TensorReader): FloatTenso
       return new Float32Array(bytes.slice().buffer)
     },
     async rows(name, { rows, columns }, from, to) {
-      const shapes = matrixShapes(profile, rows, columns)
+      const format = formatOf(profile, name)
+      const shapes = matrixShapes(format, rows, columns)
       index.require(`${name}.weight`, shapes.scale === null ? 'f32' : 'u8', shapes.weight)
       if (shapes.scale !== null) index.require(`${name}.scale`, 'f32', shapes.scale)
       const [weight, scale] = await Promise.all([
         part(`${name}.weight`, rows, from, to),
         shapes.scale === null ? new Uint8Array() : part(`${name}.scale`, rows, from, to),
       ])
-      return dequantiseRows(profile, weight, scale, to - from, columns)
+      return dequantiseRows(format, weight, scale, to - from, columns)
     },
   }
 }

@@ -1,5 +1,11 @@
 import { ShoalError } from '@shoal/host'
-import type { Manifest, ManifestTensor, NumericProfile, PackedType } from '@shoal/model'
+import {
+  blockBytesOf,
+  type Manifest,
+  type ManifestTensor,
+  type MatrixFormat,
+  type PackedType,
+} from '@shoal/model'
 
 /** Finds the packed tensors of a manifest by name, and refuses shapes that its config does not imply. */
 export interface WeightIndex {
@@ -35,17 +41,17 @@ export function indexWeights(manifest: Manifest): WeightIndex {
 }
 
 /** Bits of one packed weight, its share of the scale not counted. */
-export function weightBits(profile: NumericProfile): 32 | 8 | 4 {
-  return profile.weights === 'f32' ? 32 : profile.weights === 'int8' ? 8 : 4
+export function weightBits({ weights }: MatrixFormat): 32 | 8 | 4 {
+  return weights === 'f32' ? 32 : weights === 'int8' ? 8 : 4
 }
 
 /** The packed parts of matrix `X` = `[rows, columns]` (docs/packing.md): `X.weight`, and `X.scale` when quantised. */
 export function matrixShapes(
-  profile: NumericProfile,
+  format: MatrixFormat,
   rows: number,
   columns: number,
 ): { weight: readonly number[]; scale: readonly number[] | null } {
-  if (profile.weights === 'f32') return { weight: [rows, columns], scale: null }
-  const blocks = Math.ceil(columns / profile.blockSize)
-  return { weight: [rows, blocks, (profile.blockSize * weightBits(profile)) / 8], scale: [rows, blocks] }
+  if (format.weights === 'f32') return { weight: [rows, columns], scale: null }
+  const blocks = Math.ceil(columns / format.blockSize)
+  return { weight: [rows, blocks, blockBytesOf(format)], scale: [rows, blocks] }
 }

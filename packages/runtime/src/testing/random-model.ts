@@ -1,4 +1,6 @@
 import {
+  formatOf,
+  manifestVersion,
   packedTensors,
   parseProfile,
   type IdentifiedManifest,
@@ -41,7 +43,7 @@ export function randomModel(config: ModelConfig, weights: string): PackedModel {
     Math.max(...layout.filter((tensor) => tensor.unit === unit).map((tensor) => tensor.offset + tensor.bytes))
   for (const tensor of layout) {
     const file = units.get(tensor.unit) ?? new Uint8Array(end(tensor.unit))
-    file.set(randomTensor(tensor, profile.weights === 'int4' ? 8 : 128), tensor.offset)
+    file.set(randomTensor(tensor, formatOf(profile, tensor.name).weights === 'int4' ? 8 : 128), tensor.offset)
     units.set(tensor.unit, file)
   }
   const tensors = layout.map(({ name, type, shape, offset, bytes }) => ({
@@ -55,7 +57,7 @@ export function randomModel(config: ModelConfig, weights: string): PackedModel {
   const manifest: IdentifiedManifest = {
     id: 'random',
     bytes: new Uint8Array(),
-    manifest: { version: 1, name: 'random', config, profile, assets: [], tensors },
+    manifest: { version: manifestVersion, name: 'random', config, profile, assets: [], tensors },
   }
   const folder = mkdtempSync(join(tmpdir(), 'shoal-runtime-'))
   for (const [unit, bytes] of units) writeFileSync(join(folder, `${unit}.bin`), bytes)

@@ -1,4 +1,11 @@
-import { buildManifest, identifyManifest, parseProfile, type Manifest, type ModelSource } from '@shoal/model'
+import {
+  buildManifest,
+  identifyManifest,
+  manifestVersion,
+  parseProfile,
+  type Manifest,
+  type ModelSource,
+} from '@shoal/model'
 
 /** The topic of nodes with exactly this manifest. */
 export const manifestTopic = (manifestId: string): string => `manifest/${manifestId}`
@@ -8,7 +15,7 @@ export const manifestTopic = (manifestId: string): string => `manifest/${manifes
  * can compute it from a model's small files; packing the model for its manifest takes minutes.
  */
 export function modelTopic({ name, config, assets }: Pick<Manifest, 'name' | 'config' | 'assets'>): string {
-  return `model/${identifyManifest({ version: 1, name, config, profile: parseProfile('f32'), assets, tensors: [] }).id}`
+  return `model/${identifyManifest({ version: manifestVersion, name, config, profile: parseProfile('f32'), assets, tensors: [] }).id}`
 }
 
 export function modelTopicOf(source: Pick<ModelSource, 'name' | 'config' | 'assets'>): string {

@@ -1,5 +1,11 @@
 import { randomHex, type SystemDependencies, unlimitedMemory } from '@shoal/host'
-import { parseProfile, unitNames, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
+import {
+  formatWeights,
+  parseProfile,
+  unitNames,
+  type IdentifiedManifest,
+  type NumericProfile,
+} from '@shoal/model'
 import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
 import { createEngine } from './engine.ts'
@@ -43,7 +49,7 @@ async function open(
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference.source.close() : store.close()))
-  const folder = await packReference(reference, profileOf(reference, options), options)
+  const folder = await packReference(reference, profileOf(reference, options), { ...options, logger })
   const { manifest } = folder
   const { config } = manifest.manifest
   store = await openModelStore(
@@ -112,7 +118,6 @@ export function profileOf(
   reference: Reference,
   options: { weights?: string | undefined; kv?: string | undefined },
 ): NumericProfile {
-  const { weights, kv } = reference.defaultProfile
-  const base = weights === 'f32' ? 'f32' : `${weights}:${reference.defaultProfile.blockSize}`
-  return parseProfile(options.weights ?? base, options.kv ?? kv)
+  const { defaultProfile } = reference
+  return parseProfile(options.weights ?? formatWeights(defaultProfile), options.kv ?? defaultProfile.kv)
 }

@@ -14,6 +14,7 @@ import {
   sha256Hex,
   splitBlocks,
   type ModelConfig,
+  manifestVersion,
 } from '@shoal/model'
 import type { Member } from '@shoal/membership'
 import { createMemoryNetwork, type MemoryNetwork, type Transport } from '@shoal/network'
@@ -36,7 +37,7 @@ const config: ModelConfig = {
 }
 const profile = parseProfile('f32')
 const manifest = identifyManifest({
-  version: 1,
+  version: manifestVersion,
   name: 'small',
   config,
   profile,

@@ -1,5 +1,12 @@
 import { ShoalError, type Clock, type Logger } from '@shoal/host'
-import { formatProfile, parseProfile, unitBytes, unitNames, type IdentifiedManifest } from '@shoal/model'
+import {
+  formatProfile,
+  formatWeights,
+  parseProfile,
+  unitBytes,
+  unitNames,
+  type IdentifiedManifest,
+} from '@shoal/model'
 import type { Directory, Transport } from '@shoal/network'
 import { fetchManifest } from '../weights/blobs/fetch.ts'
 import { sayHello, type HelloSelf } from './hello.ts'
@@ -82,8 +89,7 @@ export async function checkWishes(options: JoinOptions, manifest: IdentifiedMani
   const { reference, weights, kv } = options
   const { profile, name } = manifest.manifest
   if (weights !== undefined || kv !== undefined) {
-    const base = profile.weights === 'f32' ? 'f32' : `${profile.weights}:${profile.blockSize}`
-    const wished = formatProfile(parseProfile(weights ?? base, kv ?? profile.kv))
+    const wished = formatProfile(parseProfile(weights ?? formatWeights(profile), kv ?? profile.kv))
     if (wished !== formatProfile(profile)) {
       throw new ShoalError(
         'wrong-profile',

@@ -95,7 +95,7 @@ export async function joinModel(
   const { manifest, packed, giver } = await agreeOnModel(joining, { ...options, join }, reference, (own) => {
     const profile = profileOf(own, options)
     announced = { manifest: null, profile: formatProfile(profile), model: own.source.name }
-    return packReference(own, profile, options)
+    return packReference(own, profile, { ...options, logger })
   })
   signal?.throwIfAborted()
   const sources = createWeightSources(transport, giver)

@@ -262,7 +262,7 @@ describe('joining', () => {
     const here = peer('here', () => described)
     await expect(learn([here], { weights: 'int4' })).rejects.toMatchObject({
       code: 'wrong-profile',
-      message: expect.stringMatching(/int4:32.*small with f32/) as unknown,
+      message: expect.stringMatching(/int4:128.*small with f32/) as unknown,
     })
   })
 

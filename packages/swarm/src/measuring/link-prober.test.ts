@@ -6,6 +6,7 @@ import {
   parseProfile,
   sha256Hex,
   type IdentifiedManifest,
+  manifestVersion,
 } from '@shoal/model'
 import { createMemoryNetwork } from '@shoal/network'
 import { expect, test } from 'vitest'
@@ -27,7 +28,7 @@ function wideManifest(hiddenSize: number): IdentifiedManifest {
     bytes,
     sha256: sha256Hex(new TextEncoder().encode(name)),
   }))
-  return identifyManifest({ version: 1, name: 'wide', config, profile, assets: [], tensors })
+  return identifyManifest({ version: manifestVersion, name: 'wide', config, profile, assets: [], tensors })
 }
 
 interface World {

@@ -7,6 +7,7 @@ import {
   type BlockRange,
   type IdentifiedManifest,
   type ModelConfig,
+  manifestVersion,
 } from '@shoal/model'
 import { modelCosts } from '@shoal/planner'
 import { decorateRunner, type BlockRunner, type Device } from '@shoal/runtime'
@@ -37,7 +38,7 @@ const costs = modelCosts(smallConfig, profile)
 /** The manifest of a model of six blocks whose weights nobody has. */
 export const smallManifest = (): IdentifiedManifest =>
   identifyManifest({
-    version: 1,
+    version: manifestVersion,
     name: 'small',
     config: smallConfig,
     profile,

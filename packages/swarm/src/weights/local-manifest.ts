@@ -1,15 +1,26 @@
 import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { silentLogger, type Logger } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
-import { formatProfile, unitBytes, unitNames, type NumericProfile, type PackProgress } from '@shoal/model'
+import {
+  formatProfile,
+  manifestVersion,
+  unitBytes,
+  unitNames,
+  type NumericProfile,
+  type PackProgress,
+} from '@shoal/model'
 import { claimPartial, openPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
 import type { Progress } from '../types.ts'
+import { removeEarlierPackings } from './earlier-packings.ts'
 import { thisProcess } from './partial-owner.ts'
 import type { Reference } from './reference.ts'
 
 export interface PackOptions {
   readonly dataFolder: string
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Told in a sentence when a packing of an earlier release is replaced. */
+  readonly logger?: Logger | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -29,7 +40,10 @@ export async function packReference(
 ): Promise<PackedFolder> {
   const models = join(options.dataFolder, 'models')
   makeFolder(models)
-  const key = `${reference.source.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}.${reference.fingerprint.slice(0, 32)}.${formatProfile(profile).replaceAll(':', '-')}`
+  const model = `${reference.source.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}.${reference.fingerprint.slice(0, 32)}`
+  await removeEarlierPackings({ models, model, ref: reference.ref, logger: options.logger ?? silentLogger })
+  // Units that another release has left behind must not be mixed with this one's, so its version is part of the name.
+  const key = `${model}.v${manifestVersion}.${formatProfile(profile).replaceAll(':', '-')}`
   const known = await readText(join(models, `${key}.id`))
   if (known !== null) {
     const folder = await openComplete(packedPath(options.dataFolder, known))

@@ -10,6 +10,7 @@ import {
   parseProfile,
   partNames,
   sha256Hex,
+  usualWeights,
   type IdentifiedManifest,
   type ModelSource,
   type NumericProfile,
@@ -30,8 +31,8 @@ export interface Reference {
   /** Changes whenever a file of the model changes: what a cached packing is found by. */
   readonly fingerprint: string
   /**
-   * What `--weights` is when nobody says: f32 for the demo model; for a quantised GGUF file what keeps its values; int4 in
-   * blocks of 32 otherwise.
+   * What `--weights` is when nobody says: f32 for the demo model; for a quantised GGUF file what keeps its values; `int4:128`
+   * otherwise.
    */
   readonly defaultProfile: NumericProfile
 }
@@ -43,9 +44,6 @@ export interface ReferenceOptions {
   readonly logger?: Logger | undefined
   readonly signal?: AbortSignal | undefined
 }
-
-/** Of every model but the demo. */
-const usualProfile = 'int4:32'
 
 /**
  * Opens what REF names; a folder of that name comes before a hub. The caller closes `source`.
@@ -105,7 +103,7 @@ async function openLocal(ref: string, folder: string): Promise<Reference> {
     source: ref === 'demo' ? { ...source, name: 'demo' } : source,
     remote: false,
     fingerprint,
-    defaultProfile: parseProfile(ref === 'demo' ? 'f32' : usualProfile),
+    defaultProfile: parseProfile(ref === 'demo' ? 'f32' : usualWeights),
   }
 }
 
@@ -122,7 +120,7 @@ async function openFile(ref: string): Promise<Reference> {
 }
 
 function usualProfileOf({ preferredWeights }: ModelSource): NumericProfile {
-  return parseProfile(preferredWeights ?? usualProfile)
+  return parseProfile(preferredWeights ?? usualWeights)
 }
 
 async function openRemote(

@@ -28,12 +28,14 @@ export async function ownTexts(
 ): Promise<Texts> {
   const { bosTokenId, contextLength } = engine.manifest.manifest.config
   const questions = engine.tokenizer?.chat === true ? await questionPrompts(engine, rounds * answers) : []
+  // Where the model chats, its texts begin as its chats do: otherwise it may continue the end of one.
+  const start = questions[0]?.[0] ?? bosTokenId ?? 0
   const texts: (readonly number[])[][] = []
   for (let round = 0; round < rounds; round += 1) {
     const own: (readonly number[])[] = []
     for (let index = 0; index < freeTexts; index += 1) {
       const tokens = Math.min(freeTokens, contextLength) - 1
-      own.push(await write(engine, [bosTokenId ?? 0], tokens, round * 1000 + index))
+      own.push(await write(engine, [start], tokens, round * 1000 + index))
     }
     for (const [index, prompt] of questions.slice(round * answers, (round + 1) * answers).entries())
       own.push(await write(engine, prompt, answerTokens, round * 1000 + freeTexts + index))

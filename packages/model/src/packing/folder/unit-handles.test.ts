@@ -1,3 +1,4 @@
+import { manifestVersion } from '../../manifest/manifest.ts'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 test('a unit whose file could not be opened once is opened at the next attempt', async () => {
   const manifest = identifyManifest({
-    version: 1,
+    version: manifestVersion,
     name: 'small',
     config: parseConfig(smallConfigJson),
     profile: parseProfile('f32'),
@@ -36,7 +37,7 @@ test('closing a unit whose file could not be opened is no error', async () => {
   const handles = createUnitHandles(
     folder,
     identifyManifest({
-      version: 1,
+      version: manifestVersion,
       name: 'small',
       config: parseConfig(smallConfigJson),
       profile: parseProfile('f32'),

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dequantiseRows } from '../../packing/dequantise.ts'
-import { parseProfile } from '../../packing/profile.ts'
-import { keptInEightBits, repackBlocks } from '../../packing/repack-blocks.ts'
+import { dequantiseRows } from '../../packing/quantising/dequantise.ts'
+import { parseFormat } from '../../packing/matrix-format.ts'
+import { keptInEightBits, repackBlocks } from '../../packing/quantising/repack-blocks.ts'
 import { blockTypes, type BlockType } from '../stored-types.ts'
 import { dequantiseBlocks } from './dequantise-blocks.ts'
 
@@ -55,14 +55,14 @@ const kept: readonly (readonly [BlockType, string])[] = [
   ...types.filter(keptInEightBits).map((type) => [type, 'int8:32'] as const),
 ]
 test.each(kept)('%s copied into %s: the same values, whatever its bytes', (type, weights) => {
-  const profile = parseProfile(weights)
+  const format = parseFormat(weights)
   const { bytes: size, values: columns } = blockTypes[type]
   fc.assert(
     fc.property(fc.uint8Array({ minLength: size * 3, maxLength: size * 3 }), (bytes) => {
       // Scales that are not finite are refused when packing.
       for (let block = 0; block < 3; block++) bytes[block * size + 1] = bytes[block * size + 1]! & 0xbf
-      const { weight, scale } = repackBlocks({ type, bytes }, profile)!
-      const found = dequantiseRows(profile, weight, new Uint8Array(scale.buffer), 3, columns)
+      const { weight, scale } = repackBlocks({ type, bytes }, format)!
+      const found = dequantiseRows(format, weight, new Uint8Array(scale.buffer), 3, columns)
       // A zero may get another sign.
       expect(found.map((value) => value + 0)).toEqual(dequantiseBlocks(type, bytes).map((value) => value + 0))
     }),
@@ -77,5 +77,5 @@ test.each<[BlockType, string]>([
   ['Q4_0', 'f32'],
 ])('%s is not copied into %s, which cannot hold it', (type, weights) => {
   const bytes = new Uint8Array(blockTypes[type].bytes)
-  expect(repackBlocks({ type, bytes }, parseProfile(weights))).toBeNull()
+  expect(repackBlocks({ type, bytes }, parseFormat(weights))).toBeNull()
 })

@@ -120,5 +120,5 @@ test('every end token of a file ends a generation, and a quantised file names th
   expect((await open()).preferredWeights).toBeNull()
   const path = new URL('../../../../../test/gguf/stories260K-Q4_0.gguf', import.meta.url)
   const story = await openGguf(files({ 'm.gguf': new Uint8Array(readFileSync(path)) }), 'm.gguf')
-  expect(story.preferredWeights).toBe('int4:32')
+  expect(story.preferredWeights).toBe('int4:32+head-int8:32')
 })

@@ -5,10 +5,10 @@ import { keyValueNames } from '../graph/attention.ts'
 import { createKeyValueCache, type KeyValueCache } from '../computers/key-value-cache.ts'
 import type { WeightSource } from '../graph/linear.ts'
 import type { NativeGate } from '../native-gate.ts'
-import { loadSession, type ComputeSession } from '../computers/inference-session.ts'
+import { loadSession, tensors, type ComputeSession } from '../computers/inference-session.ts'
 import { loadBlock, type LoadedBlock } from '../computers/loaded-block.ts'
 import { createSpanComputer, type SpanComputer } from '../computers/span-computer.ts'
-import { generatorVersion, spanGraph } from '../graph/span-graph.ts'
+import { generatorVersion, hiddenInput, logitsOutput, noBlocks, spanGraph } from '../graph/span-graph.ts'
 import { hiddenSizeOf, type Span } from '../../span.ts'
 import { noNumericClass } from '../../probe/no-numeric-class.ts'
 import { seededBytes, seededValues, seedOf } from '../../probe/seeded-values.ts'
@@ -18,6 +18,9 @@ import { seededBytes, seededValues, seedOf } from '../../probe/seeded-values.ts'
  * (512 at head size 64 and 1 MiB): 300 stays in one, 1100 needs several.
  */
 const pasts = [0, 300, 1100]
+
+/** Fills neither a block of 32 nor one of 128. */
+const probeHiddenSize = 1056
 
 /** Even numbers, which no padding changes; 66 exceeds one query block at head size 32. */
 const rowCounts = [2, 66]
@@ -40,17 +43,12 @@ export function fixedProbe(
 ): string {
   const spans = probeSpans(blocks)
   const outputsWith = (count: number): string =>
-    spans.map((span) => probeOutputs(span, profile, count, gate)).join(' ')
+    [...spans.map((span) => probeOutputs(span, profile, count, gate)), probeHead(profile, count, gate)].join(
+      ' ',
+    )
   const outputs = outputsWith(1)
   if (threads > 1 && outputsWith(threads) !== outputs) return noNumericClass
-  const parts = [
-    runtimeVersion,
-    generatorVersion,
-    formatProfile(profile),
-    profile.accuracyLevel,
-    profile.graphForm,
-    outputs,
-  ]
+  const parts = [runtimeVersion, generatorVersion, formatProfile(profile), profile.graphForm, outputs]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
 }
 
@@ -80,6 +78,23 @@ function loadProbe(
   }
 }
 
+/** The head's matrix may have another format than those of blocks. */
+function probeHead(profile: NumericProfile, threads: number, gate: NativeGate): string {
+  const head = { hiddenSize: probeHiddenSize, vocabularySize: 172, normEpsilon: 1e-5, tiedEmbeddings: false }
+  const graph = spanGraph({ span: noBlocks, profile, head, weights: seededWeights })
+  const session = loadSession(graph, { folder: '.', threads, gate })
+  const hash = createHash('sha256')
+  for (const rows of rowCounts) {
+    const hidden = seededValues(rows, rows * probeHiddenSize, 1)
+    const input = tensors.float32(hidden, [rows, probeHiddenSize])
+    const { [logitsOutput]: logits } = session.run({ [hiddenInput]: input }, [logitsOutput])
+    if (logits === undefined) throw new Error(`the graph of the head returned no ${logitsOutput}`)
+    hash.update(words(logits))
+  }
+  session.release()
+  return hash.digest('hex')
+}
+
 /** For each kind of block that the model has, one or two of that kind, in the order in which they first occur. */
 function probeSpans(blocks: readonly BlockSpec[]): Span[] {
   const kinds = new Map<string, BlockSpec>()
@@ -98,7 +113,7 @@ function probeSpans(blocks: readonly BlockSpec[]): Span[] {
 function probeSpec(spec: BlockSpec): BlockSpec {
   return {
     ...spec,
-    hiddenSize: 1056,
+    hiddenSize: probeHiddenSize,
     attention: { ...spec.attention, headCount: 4, keyValueHeadCount: 2 },
     feedForward:
       spec.feedForward.kind === 'dense'

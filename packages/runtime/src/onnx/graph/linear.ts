@@ -1,4 +1,4 @@
-import type { NumericProfile, PackedType } from '@shoal/model'
+import { formatOf, type NumericProfile, type PackedType } from '@shoal/model'
 import { matrixShapes, weightBits } from '../../tensors/weights.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import type { ConstantData } from './model-proto.ts'
@@ -31,7 +31,8 @@ export function linear(
   bias?: string,
 ): string {
   const { builder, weights, profile } = graph
-  const shapes = matrixShapes(profile, outputs, columns)
+  const format = formatOf(profile, name)
+  const shapes = matrixShapes(format, outputs, columns)
   const declare = (part: string, type: PackedType, shape: readonly number[]): string =>
     builder.constant({
       name: `${name}.${part}`,
@@ -49,8 +50,8 @@ export function linear(
   return builder.contrib('MatMulNBits', inputs, {
     K: columns,
     N: outputs,
-    bits: weightBits(profile),
-    block_size: profile.blockSize,
-    accuracy_level: profile.accuracyLevel,
+    bits: weightBits(format),
+    block_size: format.blockSize,
+    accuracy_level: format.accuracyLevel,
   })
 }

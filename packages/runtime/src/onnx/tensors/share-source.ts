@@ -1,6 +1,7 @@
 import { ShoalError } from '@shoal/host'
 import {
   blockSpec,
+  formatOf,
   unitOf,
   type IndexRange,
   type Manifest,
@@ -45,15 +46,16 @@ export function shareSource(manifest: Manifest, share: RankShare, read: TensorBy
 
   /** Byte range of inputs `[start, end)` in a row: whole quantisation blocks, their scales, or floats. */
   function inputBytes({ name, type, shape }: ManifestTensor, { start, end }: IndexRange): IndexRange {
-    if (profile.weights === 'f32') return { start: 4 * start, end: 4 * end }
+    const { weights, blockSize } = formatOf(profile, name)
+    if (weights === 'f32') return { start: 4 * start, end: 4 * end }
     const [, , blockBytes = 0] = shape
     const bytes = type === 'u8' ? blockBytes : 4
-    if (start % profile.blockSize !== 0)
+    if (start % blockSize !== 0)
       throw new ShoalError(
         'bad-request',
-        `input ${start} of ${name} does not start a block of ${profile.blockSize} weights`,
+        `input ${start} of ${name} does not start a block of ${blockSize} weights`,
       )
-    return { start: (start / profile.blockSize) * bytes, end: Math.ceil(end / profile.blockSize) * bytes }
+    return { start: (start / blockSize) * bytes, end: Math.ceil(end / blockSize) * bytes }
   }
 }
 

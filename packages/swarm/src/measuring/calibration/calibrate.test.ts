@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom, silentLogger, type Clock } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
-import { identifyManifest, packedTensors, parseProfile, sha256Hex } from '@shoal/model'
+import { identifyManifest, packedTensors, parseProfile, sha256Hex, manifestVersion } from '@shoal/model'
 import { afterAll, describe, expect, test } from 'vitest'
 import { smallConfig } from '../../testing/small-model.ts'
 import { calibrateBlock, lineUnder, timedBlocks } from './calibrate.ts'
@@ -115,7 +115,14 @@ describe('a block of the model’s shape', () => {
     bytes,
     sha256: sha256Hex(new TextEncoder().encode(name)),
   }))
-  const manifest = identifyManifest({ version: 1, name: 'tiny', config, profile, assets: [], tensors })
+  const manifest = identifyManifest({
+    version: manifestVersion,
+    name: 'tiny',
+    config,
+    profile,
+    assets: [],
+    tensors,
+  })
   const dependencies = { clock: systemClock, random: seededRandom(1), logger: silentLogger }
   /** Counts its reads, which only measurements make. */
   const noClock: Clock = {

@@ -33,7 +33,7 @@ const refer = (ref: string): Promise<Reference> =>
 test('one GGUF file of a model on a hub is read by range and packs to the same manifest as a local copy', async () => {
   const [far, near] = [await refer(`${id}:${name}`), await openReference(path)]
   expect(far.source.name).toBe('stories260K-Q4_0')
-  expect(formatProfile(far.defaultProfile)).toBe('int4:32')
+  expect(formatProfile(far.defaultProfile)).toBe('int4:32+head-int8:32')
   const profile = parseProfile('int8:32')
   const whole = await packReference(near, profile, { dataFolder: join(root, 'near') })
   const all = await packReference(far, profile, { dataFolder: join(root, 'far') })

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { dequantiseRows } from './dequantise.ts'
-import { parseProfile } from './profile.ts'
+import { parseFormat } from '../matrix-format.ts'
 import { quantiseInt4, quantiseInt8 } from './quantise.ts'
 
 function int4(values: number[], columns = values.length, blockSize = 16) {
@@ -63,8 +63,8 @@ test('any finite weights are quantised by the formula of docs/packing.md', () =>
           : half
         expect(code).toBe(expected)
       })
-      const profile = parseProfile(`int${bits}:64`)
-      const back = dequantiseRows(profile, weight, new Uint8Array(scale.buffer), 1, values.length)
+      const format = parseFormat(`int${bits}:64`)
+      const back = dequantiseRows(format, weight, new Uint8Array(scale.buffer), 1, values.length)
       expect(back.length).toBe(values.length)
       back.forEach((one, k) => {
         const error = Math.abs(one - (values[k] ?? 0))
@@ -76,13 +76,13 @@ test('any finite weights are quantised by the formula of docs/packing.md', () =>
 })
 
 test('the wrong number of bytes is refused', () => {
-  expect(() => dequantiseRows(parseProfile('int4:32'), new Uint8Array(15), new Uint8Array(4), 1, 32)).toThrow(
+  expect(() => dequantiseRows(parseFormat('int4:32'), new Uint8Array(15), new Uint8Array(4), 1, 32)).toThrow(
     /16 bytes of weight/,
   )
-  expect(() => dequantiseRows(parseProfile('int8:32'), new Uint8Array(32), new Uint8Array(8), 1, 32)).toThrow(
+  expect(() => dequantiseRows(parseFormat('int8:32'), new Uint8Array(32), new Uint8Array(8), 1, 32)).toThrow(
     /4 bytes of scale/,
   )
-  expect(() => dequantiseRows(parseProfile('f32'), new Uint8Array(32), new Uint8Array(0), 1, 32)).toThrow(
+  expect(() => dequantiseRows(parseFormat('f32'), new Uint8Array(32), new Uint8Array(0), 1, 32)).toThrow(
     /128 bytes of weight/,
   )
 })

@@ -1,5 +1,5 @@
-import { ModelError } from '../error.ts'
-import type { NumericProfile } from './profile.ts'
+import { ModelError } from '../../error.ts'
+import { blockBytesOf, type MatrixFormat } from '../matrix-format.ts'
 
 /**
  * Rows of a packed matrix as float32: `fround((q - zeroPoint) · scale)`, as the runtime's kernels compute them from the same
@@ -11,27 +11,26 @@ import type { NumericProfile } from './profile.ts'
  * @returns `rows · columns` values, row-major, never sharing memory with the arguments
  */
 export function dequantiseRows(
-  profile: NumericProfile,
+  format: MatrixFormat,
   weight: Uint8Array,
   scale: Uint8Array,
   rows: number,
   columns: number,
 ): Float32Array {
-  if (profile.weights === 'f32') {
+  if (format.weights === 'f32') {
     checkBytes(weight, rows * columns * 4, 'weight')
     return new Float32Array(new Uint8Array(weight).buffer)
   }
-  const { blockSize } = profile
+  const { blockSize } = format
   const blocks = Math.ceil(columns / blockSize)
-  const blockBytes = profile.weights === 'int4' ? blockSize / 2 : blockSize
-  checkBytes(weight, rows * blocks * blockBytes, 'weight')
+  checkBytes(weight, rows * blocks * blockBytesOf(format), 'weight')
   checkBytes(scale, rows * blocks * 4, 'scale')
   const scales =
     scale.byteOffset % 4 === 0
       ? new Float32Array(scale.buffer, scale.byteOffset, rows * blocks)
       : new Float32Array(new Uint8Array(scale).buffer)
   const values = new Float32Array(rows * columns)
-  if (profile.weights === 'int4') expandInt4(values, weight, scales, columns, blockSize)
+  if (format.weights === 'int4') expandInt4(values, weight, scales, columns, blockSize)
   else expandInt8(values, weight, scales, columns, blockSize)
   return values
 }

@@ -1,8 +1,8 @@
-import { iq4Values, iq4XsScale } from '../sources/ggml/iq4.ts'
-import { fiveBits, halfAt, signed } from '../sources/ggml/thirty-twos.ts'
-import { blockTypes, type BlockType, type StoredType } from '../sources/stored-types.ts'
-import type { StoredRows } from '../sources/tensor-source.ts'
-import type { NumericProfile } from './profile.ts'
+import { iq4Values, iq4XsScale } from '../../sources/ggml/iq4.ts'
+import { fiveBits, halfAt, signed } from '../../sources/ggml/thirty-twos.ts'
+import { blockTypes, type BlockType, type StoredType } from '../../sources/stored-types.ts'
+import type { StoredRows } from '../../sources/tensor-source.ts'
+import type { MatrixFormat } from '../matrix-format.ts'
 
 /** Packed codes and scales of whole rows. */
 export interface PackedRows {
@@ -46,15 +46,18 @@ export function keptInEightBits(type: StoredType): boolean {
 }
 
 /**
- * Copies codes and scales where the profile's format can hold them: Q4_0 as `int4:32`; Q4_0, Q5_0, Q8_0, IQ4_NL and IQ4_XS
+ * Copies codes and scales where the format can hold them: Q4_0 as `int4:32`; Q4_0, Q5_0, Q8_0, IQ4_NL and IQ4_XS
  * as `int8:32`. Rounding the values once more would change them where a block's largest value has not the lowest code, as
  * in files that were quantised with an importance matrix.
  *
  * @returns null where the values must be rounded
  */
-export function repackBlocks({ type, bytes }: StoredRows, profile: NumericProfile): PackedRows | null {
-  if (profile.blockSize !== groupSize) return null
-  const int4 = profile.weights === 'int4'
+export function repackBlocks(
+  { type, bytes }: StoredRows,
+  { weights, blockSize }: MatrixFormat,
+): PackedRows | null {
+  if (blockSize !== groupSize) return null
+  const int4 = weights === 'int4'
   const reading = int4 && type !== 'Q4_0' ? undefined : readings[type as BlockType]
   if (reading === undefined) return null
   const block = blockTypes[type as BlockType]
