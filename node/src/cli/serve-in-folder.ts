@@ -1,6 +1,6 @@
 import { rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { exitWithParent, lockDirectory } from '@shoal/host/node'
+import { exitWithParent, keepHeapSmall, lockDirectory } from '@shoal/host/node'
 import { leaveWhenTold } from '../leave-message.ts'
 import type { CommandContext } from './context.ts'
 import type { StartedFlags } from './options.ts'
@@ -21,9 +21,11 @@ export async function serveInFolder(
     leaveWhenTold(context.stop)
   }
   const lock = lockDirectory(context.dataFolder)
+  const smallHeap = keepHeapSmall(context.clock)
   try {
     await serve()
   } finally {
+    smallHeap.cancel()
     lock.release()
     // The parent was killed and cannot remove the folder. While it lives, it may start this node here again.
     if (flags.temporaryData === true && orphaned) removeTemporary(context.dataFolder)

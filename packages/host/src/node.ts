@@ -27,6 +27,7 @@ export { freeDiskBytes, machineIdentity, physicalCores } from './node/machine.ts
 export { createPreciseClock, type PreciseClock } from './node/precise-clock.ts'
 export { makeFolder } from './node/make-folder.ts'
 export { canOpenFiles } from './node/open-files.ts'
+export { keepHeapSmall } from './node/small-heap.ts'
 export { loadOrCreateKey } from './node/secret-file.ts'
 export { isRunning, startTimeOf } from './node/process-identity.ts'
 export { systemClock } from './node/system-clock.ts'

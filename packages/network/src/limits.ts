@@ -51,6 +51,13 @@ export const limits = {
   handshakesOfNearAddress: { atOnce: 128, everyMs: 62 },
   /** The same of this machine itself, on which whole swarms are started for tests. */
   handshakesOfThisMachine: { atOnce: 1024, everyMs: 5 },
+  /**
+   * Milliseconds of the event loop in a second that the strangers of one network may use: five newcomers, each of which
+   * says hello, is identified and joins in some 15 ms. A client's session takes 0.3 ms for each token.
+   */
+  loopOfNetwork: { msPerSecond: 80, savedMsMost: 300 },
+  /** The same of all strangers. Members' frames and this node's own work have the rest. */
+  loopOfStrangers: { msPerSecond: 200, savedMsMost: 600 },
   /** A handshake beyond these waits so long at most: then it still ends within `handshakeMs`. */
   handshakeWaitMs: 4_000,
   /** Connections from one network: a household or an office behind one router. */

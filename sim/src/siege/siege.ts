@@ -88,7 +88,7 @@ async function inBesiegedSwarm(play: (siege: Siege) => Promise<void>): Promise<v
         crowd.shutOut.push(`${name}: ${line}`)
     },
   })
-  const attacker = new AttackerProcess()
+  const attacker = new AttackerProcess({ yields: true })
   let client: SwarmPeer | null = null
   const over = new AbortController()
   try {
@@ -141,36 +141,27 @@ async function throughWindows(
   report: (line: string) => void,
 ): Promise<SiegeFigures> {
   const { pid, target, crowd, attacker } = siege
-  const tallies = { calm: new WindowTally(), attacked: new WindowTally() }
+  const windows: { calm: WindowTally[]; attacked: WindowTally[] } = { calm: [], attacked: [] }
   const counts: Record<string, number> = {}
   const before = { answers: crowd.answers, wrong: crowd.wrong.length, shutOut: crowd.shutOut.length }
-  const sentBefore = attacker.sentBytes
   for (const { attacked, seconds: windowSeconds } of windowsOf(seconds)) {
     if (attacked) attacker.begin(attack, target)
     crowd.watch(null)
     await sleep(systemClock, settleMs)
-    const tally = attacked ? tallies.attacked : tallies.calm
-    const { tokens, seconds: counted } = tally
-    await countWindow(siege, tally, windowSeconds)
+    const tally = await countWindow(siege, windowSeconds)
+    windows[attacked ? 'attacked' : 'calm'].push(tally)
     if (attacked) {
       await crowd.lookAround(siege.crew)
       for (const [what, times] of Object.entries(await attacker.rest()))
         counts[what] = (counts[what] ?? 0) + times
     }
-    const pace = (tally.tokens - tokens) / (tally.seconds - counted)
     const resident = Math.round(tally.residentMiB.at(-1) ?? 0)
-    report(`${attack}, ${attacked ? 'attacked' : 'calm'}: ${pace.toFixed(1)} tokens/s, ${resident} MiB`)
+    report(`${attack}, ${attacked ? 'attacked' : 'calm'}: ${tally.pace.toFixed(1)} tokens/s, ${resident} MiB`)
     if (vitalSigns(pid) === null) break
   }
-  const { calm, attacked } = tallies
   return {
     attack,
-    seconds: attacked.seconds,
-    sentBytes: attacker.sentBytes - sentBefore,
-    addedMiB: Math.max(...attacked.residentMiB) - Math.max(...calm.residentMiB.slice(0, firstWindowLooks)),
-    busy: { attacked: attacked.busy, calm: calm.busy },
-    pace: { attacked: attacked.pace, calm: calm.pace },
-    stallMs: { attacked: attacked.stallMs, calm: calm.stallMs },
+    windows,
     answers: crowd.answers - before.answers,
     wrong: crowd.wrong.slice(before.wrong),
     shutOut: crowd.shutOut.slice(before.shutOut),
@@ -179,16 +170,10 @@ async function throughWindows(
   }
 }
 
-/** Memory before the attack is that of the first calm window. */
-const firstWindowLooks = 8
-
-async function countWindow(
-  { pid, crowd, target }: Siege,
-  tally: WindowTally,
-  seconds: number,
-): Promise<void> {
+async function countWindow({ pid, crowd, target, attacker }: Siege, seconds: number): Promise<WindowTally> {
+  const tally = new WindowTally()
   const startMs = systemClock.nowMs()
-  const before = vitalSigns(pid)
+  const before = { target: vitalSigns(pid), attacker: attacker.vitalSigns() }
   crowd.watch(tally)
   let newcomerMs = startMs
   const newcomers: Promise<void>[] = []
@@ -202,7 +187,11 @@ async function countWindow(
     newcomers.push(crowd.newcomer(target))
   }
   crowd.watch(null)
-  tally.seconds += (systemClock.nowMs() - startMs) / 1000
-  tally.cpuSeconds += (vitalSigns(pid)?.cpuSeconds ?? 0) - (before?.cpuSeconds ?? 0)
+  const after = { target: vitalSigns(pid), attacker: attacker.vitalSigns() }
+  tally.seconds = (systemClock.nowMs() - startMs) / 1000
+  tally.cpuSeconds = (after.target?.cpuSeconds ?? 0) - (before.target?.cpuSeconds ?? 0)
+  tally.attackerSeconds = (after.attacker?.cpuSeconds ?? 0) - (before.attacker?.cpuSeconds ?? 0)
+  tally.sentBytes = (after.attacker?.writtenBytes ?? 0) - (before.attacker?.writtenBytes ?? 0)
   await Promise.all(newcomers)
+  return tally
 }

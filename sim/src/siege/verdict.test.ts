@@ -1,14 +1,29 @@
 import { expect, test } from 'vitest'
-import { paceRatio, rowOf, violationsOf, type SiegeFigures } from './verdict.ts'
+import { addedMiB, rowOf, violationsOf, type SiegeFigures } from './verdict.ts'
+import { paceRatio, windowsOf, WindowTally } from './windows.ts'
 
-const calm: SiegeFigures = {
+function tally(figures: Partial<WindowTally>): WindowTally {
+  return Object.assign(new WindowTally(), { seconds: 4 }, figures)
+}
+
+const calm = (tokens: number, residentMiB = 200): WindowTally =>
+  tally({ tokens, residentMiB: [residentMiB], cpuSeconds: 1.2, stallMs: 100 })
+const attacked = (tokens: number, residentMiB = 264): WindowTally =>
+  tally({
+    tokens,
+    residentMiB: [residentMiB],
+    cpuSeconds: 3.6,
+    stallMs: 300,
+    sentBytes: 8192,
+    attackerSeconds: 2,
+  })
+
+const harmless: SiegeFigures = {
   attack: 'prefills',
-  seconds: 60,
-  sentBytes: 1024 * 1024,
-  addedMiB: 64,
-  busy: { attacked: 0.9, calm: 0.3 },
-  pace: { attacked: 40, calm: 50 },
-  stallMs: { attacked: 300, calm: 100 },
+  windows: {
+    calm: [calm(200), calm(200), calm(100), calm(100)],
+    attacked: [attacked(160), attacked(150), attacked(20)],
+  },
   answers: 12,
   wrong: [],
   shutOut: [],
@@ -17,32 +32,46 @@ const calm: SiegeFigures = {
 }
 
 test('an attack at the limits of memory and pace has achieved nothing', () => {
-  expect(paceRatio(calm)).toBe(0.8)
-  expect(violationsOf(calm)).toEqual([])
-  expect(rowOf(calm)).toBe(
-    'prefills           | 60 s | 1.0 MiB sent | +64 MiB | cpu 0.30 → 0.90 | pace × 0.80 | stall 100 → 300 ms | 12 answers, 0 wrong | 0 shut out | alive | rows 512',
+  expect(paceRatio(harmless.windows)).toBe(0.8)
+  expect(addedMiB(harmless.windows)).toBe(64)
+  expect(violationsOf(harmless)).toEqual([])
+  expect(rowOf(harmless)).toBe(
+    'prefills           | 12 s | 2 KiB/s sent | attacker cpu 0.50 | +64 MiB | cpu 0.30 → 0.90 | pace 38 × 0.80 | stall 100 → 300 ms | 12 answers, 0 wrong | 0 shut out | alive | rows 43/s',
   )
 })
 
 test('each promise that an attack breaks is named', () => {
   expect(
     violationsOf({
-      ...calm,
-      addedMiB: 65,
-      pace: { attacked: 39, calm: 50 },
+      ...harmless,
+      windows: { calm: [calm(100), calm(100)], attacked: [attacked(79, 266)] },
       wrong: ['lost: no-route'],
       shutOut: ['a newcomer was refused'],
       alive: false,
     }),
   ).toEqual([
     'prefills: the target is dead',
-    'prefills: honest answers came at 0.78 of their pace',
-    'prefills: 65 MiB more memory',
+    'prefills: honest answers came at 0.79 of their pace',
+    'prefills: 66 MiB more memory',
     'prefills: lost: no-route',
     'prefills: a newcomer was refused',
   ])
 })
 
 test('answers that do not come at all have no pace', () => {
-  expect(paceRatio({ ...calm, pace: { attacked: 0, calm: 0 } })).toBe(0)
+  expect(paceRatio({ calm: [calm(0), calm(0)], attacked: [attacked(0)] })).toBe(0)
+})
+
+test('each attacked window is compared with the calm windows around it', () => {
+  const slower = { calm: [calm(200), calm(100), calm(50)], attacked: [attacked(150), attacked(75)] }
+  expect(paceRatio(slower)).toBe(1)
+})
+
+test('windows are short for short attacks, and twelve for long ones', () => {
+  expect(windowsOf(8)).toEqual([false, true, false, true, false].map((a) => ({ attacked: a, seconds: 4 })))
+  const long = windowsOf(600)
+  expect(long.filter((window) => window.attacked)).toEqual(
+    Array.from({ length: 12 }, () => ({ attacked: true, seconds: 50 })),
+  )
+  expect(long[0]).toEqual({ attacked: false, seconds: 10 })
 })

@@ -1,17 +1,9 @@
-/** What was seen of a siege, in numbers. */
+import { paceRatio, perSecond, type Tallies, type WindowTally } from './windows.ts'
+
+/** What was seen of a siege. */
 export interface SiegeFigures {
   readonly attack: string
-  readonly seconds: number
-  /** Bytes that the attacker has sent. */
-  readonly sentBytes: number
-  /** Growth of the target's memory: the most during the attack beyond the most before it. */
-  readonly addedMiB: number
-  /** Processor time of the target per second, with the attack and without. */
-  readonly busy: { readonly attacked: number; readonly calm: number }
-  /** Tokens per second of the honest answers, with the attack and without. */
-  readonly pace: { readonly attacked: number; readonly calm: number }
-  /** The longest time without a token, in milliseconds. */
-  readonly stallMs: { readonly attacked: number; readonly calm: number }
+  readonly windows: Tallies
   readonly answers: number
   /** What was wrong with answers. */
   readonly wrong: readonly string[]
@@ -29,36 +21,54 @@ const namedMost = 5
 /** Memory that an attack may add. */
 const mostAddedMiB = 64
 
-export const paceRatio = ({ pace }: SiegeFigures): number => (pace.calm === 0 ? 0 : pace.attacked / pace.calm)
+/** Growth of the target's memory: the most beyond the most of the calm window before the first attack. */
+export function addedMiB({ calm, attacked }: Tallies): number {
+  const most = (windows: readonly WindowTally[]): number =>
+    Math.max(0, ...windows.flatMap(({ residentMiB }) => residentMiB))
+  return most([...calm, ...attacked]) - most(calm.slice(0, 1))
+}
 
 /** What an attack has achieved that no attack may. */
 export function violationsOf(figures: SiegeFigures): string[] {
-  const ratio = paceRatio(figures)
+  const { windows, attack, alive, wrong, shutOut } = figures
+  const [ratio, added] = [paceRatio(windows), addedMiB(windows)]
   return [
-    ...(figures.alive ? [] : ['the target is dead']),
+    ...(alive ? [] : ['the target is dead']),
     ...(ratio < leastPace ? [`honest answers came at ${ratio.toFixed(2)} of their pace`] : []),
-    ...(figures.addedMiB > mostAddedMiB ? [`${Math.round(figures.addedMiB)} MiB more memory`] : []),
-    ...figures.wrong.slice(0, namedMost),
-    ...figures.shutOut.slice(0, namedMost),
-  ].map((text) => `${figures.attack}: ${text}`)
+    ...(added > mostAddedMiB ? [`${Math.round(added)} MiB more memory`] : []),
+    ...wrong.slice(0, namedMost),
+    ...shutOut.slice(0, namedMost),
+  ].map((text) => `${attack}: ${text}`)
 }
 
 /** One line of the table. */
-export function rowOf(figures: SiegeFigures): string {
-  const { attack, seconds, sentBytes, addedMiB, busy, stallMs, answers, wrong, shutOut, alive, counts } =
-    figures
-  const counted = Object.entries(counts).map(([what, times]) => `${what} ${times}`)
+export function rowOf({ attack, windows, answers, wrong, shutOut, alive, counts }: SiegeFigures): string {
+  const { calm, attacked } = windows
+  const seconds = attacked.reduce((sum, window) => sum + window.seconds, 0)
+  const busy = (of: readonly WindowTally[]): string =>
+    perSecond(of, ({ cpuSeconds }) => cpuSeconds).toFixed(2)
+  const stallMs = (of: readonly WindowTally[]): number => Math.max(0, ...of.map((window) => window.stallMs))
+  const added = addedMiB(windows)
+  const counted = Object.entries(counts).map(
+    ([what, times]) => `${what} ${times > 0 ? perWindowSecond(times, seconds) : 0}/s`,
+  )
   return [
     attack.padEnd(18),
     `${Math.round(seconds)} s`,
-    `${(sentBytes / 2 ** 20).toFixed(1)} MiB sent`,
-    `${addedMiB >= 0 ? '+' : ''}${addedMiB.toFixed(0)} MiB`,
-    `cpu ${busy.calm.toFixed(2)} → ${busy.attacked.toFixed(2)}`,
-    `pace × ${paceRatio(figures).toFixed(2)}`,
-    `stall ${Math.round(stallMs.calm)} → ${Math.round(stallMs.attacked)} ms`,
+    `${(perSecond(attacked, ({ sentBytes }) => sentBytes) / 1024).toFixed(0)} KiB/s sent`,
+    `attacker cpu ${perSecond(attacked, ({ attackerSeconds }) => attackerSeconds).toFixed(2)}`,
+    `${added >= 0 ? '+' : ''}${added.toFixed(0)} MiB`,
+    `cpu ${busy(calm)} → ${busy(attacked)}`,
+    `pace ${perSecond(calm, ({ tokens }) => tokens).toFixed(0)} × ${paceRatio(windows).toFixed(2)}`,
+    `stall ${Math.round(stallMs(calm))} → ${Math.round(stallMs(attacked))} ms`,
     `${answers} answers, ${wrong.length} wrong`,
     `${shutOut.length} shut out`,
     alive ? 'alive' : 'DEAD',
     counted.join(', '),
   ].join(' | ')
+}
+
+function perWindowSecond(times: number, seconds: number): string {
+  const rate = times / Math.max(seconds, 1)
+  return rate < 10 ? rate.toFixed(1) : rate.toFixed(0)
 }

@@ -7,7 +7,6 @@ import { accountOf, ConnectionGate, networkOf } from './connection-gate.ts'
 /** A node's port, at which sockets arrive. */
 function createPort() {
   const gate = new ConnectionGate()
-  const { gater } = gate
   return {
     gate,
     /** @returns the socket's state */
@@ -23,13 +22,13 @@ function createPort() {
         abort: end,
         addEventListener: (_event: string, listener: () => void) => void listeners.push(listener),
       } as unknown as MultiaddrConnection
-      if (gater.denyInboundConnection?.(socket.connection) === true) socket.open = false
+      if (gate.denies(socket.connection)) socket.open = false
       return { socket, end }
     },
     /** @returns whether the peer gets in */
     authenticate: (arrived: { socket: { connection: MultiaddrConnection } }, peer: string): boolean => {
       const peerId = { toString: () => peer } as unknown as PeerId
-      return gater.denyInboundUpgradedConnection?.(peerId, arrived.socket.connection) !== true
+      return !gate.deniesPeer(peerId, arrived.socket.connection)
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { MultiaddrConnection, PeerId } from '@libp2p/interface'
 import { isIPv6 } from 'node:net'
 import { isNear } from '../direct/near.ts'
 import { limits } from '../limits.ts'
@@ -31,14 +31,8 @@ export class ConnectionGate {
     this.#isKnown = isKnown
   }
 
-  get gater(): ConnectionGater {
-    return {
-      denyInboundConnection: (connection) => this.#denies(connection),
-      denyInboundUpgradedConnection: (peer, connection) => this.#deniesPeer(peer, connection),
-    }
-  }
-
-  #denies(connection: MultiaddrConnection): boolean {
+  /** Whether a socket that somebody opens is refused before it says anything. */
+  denies(connection: MultiaddrConnection): boolean {
     const address = ipOf(connection.remoteAddr) ?? ''
     const near = address !== '' && isNear(address)
     if (this.#nearOnly && !near) return true
@@ -63,7 +57,8 @@ export class ConnectionGate {
     evictOldest(byNetwork.sort((a, b) => b.length - a.length)[0] ?? [])
   }
 
-  #deniesPeer(peerId: PeerId, connection: MultiaddrConnection): boolean {
+  /** The same once its peer is authenticated. */
+  deniesPeer(peerId: PeerId, connection: MultiaddrConnection): boolean {
     const inbound = this.#inbound.get(connection)
     if (inbound === undefined) return false
     const peer = peerId.toString()

@@ -13,6 +13,9 @@ import { joinDirectory, type JoinedDirectory } from './dht/join-directory.ts'
 import { DialPolicy } from './dial-policy.ts'
 import { listenFailure } from './failures.ts'
 import { peerIdOfKey, readPeerKey } from './keys.ts'
+import { LoopTime } from './loop-time/loop-time.ts'
+import { PacedReads } from './loop-time/paced-reads.ts'
+import { PacedSockets } from './loop-time/paced-sockets.ts'
 import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
 import type { DialInstead } from './redirected-dials.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
@@ -66,6 +69,8 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey), standings)
   const policy = new DialPolicy(() => node.getMultiaddrs())
   const dials = new UnprovenDials(clock)
+  const time = new LoopTime(clock, (settle) => void setImmediate(settle))
+  const sockets = new PacedSockets(new PacedReads(time, clock))
   let node: SwarmNode
   try {
     node = await createLibp2p({
@@ -79,6 +84,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
         },
         admission,
         standings,
+        sockets,
         clock,
         report,
         fast: options.speedUps ?? true,
@@ -88,9 +94,14 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
       connectionGater: {
-        ...gate.gater,
+        denyInboundConnection: (connection) => gate.denies(connection),
         denyDialMultiaddr: (address) => policy.denies(address),
-        denyOutboundUpgradedConnection(_peer, connection) {
+        denyInboundUpgradedConnection(peer, connection) {
+          sockets.authenticated(connection, peer.toString())
+          return gate.deniesPeer(peer, connection)
+        },
+        denyOutboundUpgradedConnection(peer, connection) {
+          sockets.authenticated(connection, peer.toString())
           dials.proved(connection.remoteAddr)
           return false
         },
@@ -109,6 +120,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     prefer(isKnown) {
       held.prefer(isKnown)
       gate.prefer(isKnown)
+      sockets.prefer(isKnown)
     },
     direct: await directChannelsFor(options, listen, held, handlers, standings),
     standings,

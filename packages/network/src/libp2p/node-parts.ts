@@ -14,6 +14,8 @@ import { limits } from '../limits.ts'
 import { doorEncrypters } from './admission/door-encrypters.ts'
 import { withGuardedDials } from './guarded-dials.ts'
 import { HandshakePace, withPacedHandshakes } from './handshake-pace.ts'
+import type { PacedSockets } from './loop-time/paced-sockets.ts'
+import { withRawConnections } from './raw-connections.ts'
 import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
@@ -36,6 +38,8 @@ export interface ConnectionPartsOptions {
   /** Null where everybody may connect. */
   readonly admission: Admission | null
   readonly standings: Standings
+  /** Reads strangers' sockets at a pace. */
+  readonly sockets: PacedSockets
   readonly clock: Clock
   readonly report: SpeedUpReport
   /** With the speed-ups of this package. */
@@ -48,6 +52,7 @@ export function connectionParts({
   guardDial,
   admission,
   standings,
+  sockets,
   clock,
   report,
   fast,
@@ -64,7 +69,11 @@ export function connectionParts({
     withPacedHandshakes(fast ? withQuietLengths(made, report) : made, pace)
   const noiseFor = (prologueBytes: Uint8Array) => encrypter(noise({ crypto, prologueBytes }))
   return {
-    transports: [fast ? withJoinedWrites(connections, report) : connections],
+    transports: [
+      withRawConnections(fast ? withJoinedWrites(connections, report) : connections, (connection) =>
+        sockets.watch(connection),
+      ),
+    ],
     connectionEncrypters:
       admission === null
         ? [encrypter(noise({ crypto }))]

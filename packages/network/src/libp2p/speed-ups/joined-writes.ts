@@ -1,3 +1,4 @@
+import { withRawConnections } from '../raw-connections.ts'
 import { isFunction, isObject, type SpeedUpReport } from './report.ts'
 
 /** Up to here a copy is cheaper than a second system call. */
@@ -44,40 +45,10 @@ function joinWrites(connection: unknown, report: SpeedUpReport): void {
   report.engaged('joined-writes')
 }
 
-/** Sees each raw connection on its way to the upgrader, which encrypts it. */
-function watchUpgrader<Upgrader extends object>(upgrader: Upgrader, report: SpeedUpReport): Upgrader {
-  return new Proxy(upgrader, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name)
-      if (!isFunction(member)) return member
-      if (name !== 'upgradeOutbound' && name !== 'upgradeInbound') return member.bind(target)
-      return (connection: unknown, ...rest: unknown[]) => {
-        joinWrites(connection, report)
-        return member.call(target, connection, ...rest)
-      }
-    },
-  })
-}
-
-interface DialsAndListens {
-  dial(address: never, options: { upgrader: object }): unknown
-  createListener(options: { upgrader: object }): unknown
-}
-
 /** A transport factory whose connections join their writes. */
 export function withJoinedWrites<Components, Made extends object>(
   make: (components: Components) => Made,
   report: SpeedUpReport,
 ): (components: Components) => Made {
-  return (components) => {
-    const transport = make(components)
-    const patched = transport as unknown as DialsAndListens
-    const dial = patched.dial.bind(transport)
-    const createListener = patched.createListener.bind(transport)
-    patched.dial = (address, options) =>
-      dial(address, { ...options, upgrader: watchUpgrader(options.upgrader, report) })
-    patched.createListener = (options) =>
-      createListener({ ...options, upgrader: watchUpgrader(options.upgrader, report) })
-    return transport
-  }
+  return withRawConnections(make, (connection) => joinWrites(connection, report))
 }

@@ -36,7 +36,8 @@ export function serveBlobs(
           throw new ShoalError('bad-frame', `a blob channel takes requests only, not '${message.type}'`)
         const { remotePeer } = channel
         const network = transport.networkOf?.(remotePeer) ?? null
-        await pace.turn(network ?? remotePeer)
+        await pace.turn(network ?? remotePeer, remotePeer, () => channel.closed)
+        if (channel.closed) return
         const giveBack = await slots.take(remotePeer, network)
         try {
           if (!channel.closed) await taken(channel, clock, answer(channel, source, message))

@@ -1,32 +1,91 @@
-import { sleep, type Clock } from '@shoal/host'
+import type { Clock, Timer } from '@shoal/host'
 import { blobLimits } from '../limits.ts'
+
+/** A request that waits for its turn. */
+interface Waiting {
+  readonly isGone: () => boolean
+  readonly begin: () => void
+}
+
+/** The requests of one network. */
+interface Line {
+  /** When the next request would be due if all of them had kept to the pace. */
+  dueMs: number
+  /** By peer. The first peer is next. */
+  readonly waiting: Map<string, Waiting[]>
+  timer: Timer | null
+}
 
 /**
  * Answers the requests of one network for pieces of weights at a pace, after some at once. Reading, enciphering and sending
- * a piece takes processor time that sessions want as well, and a request for a single byte takes nearly as much.
+ * a piece takes processor time that sessions want as well, and a request for a single byte takes nearly as much. Peers of a
+ * network take turns, and a request whose asker has hung up takes none.
  */
 export class RequestPace {
   readonly #clock: Clock
-  /** When the next request of an asker would be due if all of them had kept to the pace. */
-  readonly #dueMs = new Map<string, number>()
+  readonly #lines = new Map<string, Line>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** Resolves when a request of this asker may be answered. */
-  async turn(asker: string): Promise<void> {
-    const nowMs = this.#clock.nowMs()
-    const { atOnce, everyMs } = blobLimits.requests
-    const dueMs = Math.max(nowMs, this.#dueMs.get(asker) ?? 0)
-    this.#dueMs.delete(asker)
-    this.#dueMs.set(asker, dueMs + everyMs)
+  /**
+   * Resolves when a request may be answered.
+   * @param network whose pace counts
+   * @param isGone whether the asker has hung up meanwhile
+   */
+  turn(network: string, peer: string, isGone: () => boolean): Promise<void> {
+    const line = this.#lines.get(network) ?? { dueMs: 0, waiting: new Map<string, Waiting[]>(), timer: null }
+    this.#lines.delete(network)
+    this.#forget()
     // Those that asked longest ago are at the beginning.
-    for (const [other, otherMs] of this.#dueMs) {
-      if (otherMs > nowMs && this.#dueMs.size <= blobLimits.pacedAskers) break
-      this.#dueMs.delete(other)
-    }
-    const waitMs = dueMs - nowMs - atOnce * everyMs
-    if (waitMs > 0) await sleep(this.#clock, waitMs)
+    this.#lines.set(network, line)
+    return new Promise((resolve) => {
+      const waiting = { isGone, begin: resolve }
+      const own = line.waiting.get(peer)
+      if (own === undefined) line.waiting.set(peer, [waiting])
+      else own.push(waiting)
+      this.#advance(line)
+    })
   }
+
+  #advance(line: Line): void {
+    while (line.timer === null && line.waiting.size > 0) {
+      const { atOnce, everyMs } = blobLimits.requests
+      const nowMs = this.#clock.nowMs()
+      const dueMs = Math.max(nowMs, line.dueMs)
+      const waitMs = dueMs - nowMs - atOnce * everyMs
+      if (waitMs > 0) {
+        line.timer = this.#clock.after(waitMs, () => {
+          line.timer = null
+          this.#advance(line)
+        })
+        return
+      }
+      const next = takeNext(line.waiting)
+      if (next === undefined) return
+      if (!next.isGone()) line.dueMs = dueMs + everyMs
+      next.begin()
+    }
+  }
+
+  #forget(): void {
+    const nowMs = this.#clock.nowMs()
+    for (const [network, { dueMs, waiting }] of this.#lines) {
+      const isBehind = dueMs > nowMs && this.#lines.size <= blobLimits.pacedAskers
+      if (isBehind || waiting.size > 0) return
+      this.#lines.delete(network)
+    }
+  }
+}
+
+/** The first request of the peer that is next; the peer's others come after those of all other peers. */
+function takeNext(waiting: Map<string, Waiting[]>): Waiting | undefined {
+  const [first] = waiting
+  if (first === undefined) return undefined
+  const [peer, own] = first
+  const next = own.shift()
+  waiting.delete(peer)
+  if (own.length > 0) waiting.set(peer, own)
+  return next
 }

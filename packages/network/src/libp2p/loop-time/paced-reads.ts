@@ -1,0 +1,84 @@
+import type { Clock } from '@shoal/host'
+import type { LoopTime } from './loop-time.ts'
+
+/** A socket whose bytes are read at a pace. */
+interface PacedSocket {
+  pause(): void
+  resume(): void
+  /** Hands bytes to the decryption and all that follows. */
+  deliver(bytes: Uint8Array): void
+}
+
+interface Held {
+  readonly socket: PacedSocket
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Reads the sockets of strangers while their networks have time of the event loop left. A socket without is paused, so that
+ * TCP stops its sender, and holds what had come: at most one read, of 64 KiB. Networks that wait take turns.
+ */
+export class PacedReads {
+  readonly #time: LoopTime
+  readonly #clock: Clock
+  /** Sockets that wait, by account. The first account is next. */
+  readonly #waiting = new Map<string, Held[]>()
+  #isScheduled = false
+
+  constructor(time: LoopTime, clock: Clock) {
+    this.#time = time
+    this.#clock = clock
+  }
+
+  /** Something else than bytes is about to use the event loop on this account. */
+  began(account: string | null): void {
+    this.#time.charge(account)
+  }
+
+  /** Bytes have come. @param account who pays for them; null for nobody */
+  arrived(account: string | null, socket: PacedSocket, bytes: Uint8Array): void {
+    if (account === null || (!this.#waiting.has(account) && this.#time.waitMs(account) === 0)) {
+      this.#time.charge(account)
+      socket.deliver(bytes)
+      return
+    }
+    socket.pause()
+    const line = this.#waiting.get(account)
+    if (line === undefined) this.#waiting.set(account, [{ socket, bytes }])
+    else line.push({ socket, bytes })
+    this.#schedule()
+  }
+
+  /** The socket has ended: nobody reads what it has brought. */
+  ended(account: string, socket: PacedSocket): void {
+    const left = this.#waiting.get(account)?.filter((held) => held.socket !== socket) ?? []
+    if (left.length === 0) this.#waiting.delete(account)
+    else this.#waiting.set(account, left)
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#waiting.size === 0) return
+    this.#isScheduled = true
+    const waitMs = Math.min(...[...this.#waiting.keys()].map((account) => this.#time.waitMs(account)))
+    // One read for each turn of the event loop: only behind it is known what it took.
+    this.#clock.after(waitMs, () => {
+      this.#isScheduled = false
+      this.#deliverNext()
+      this.#schedule()
+    })
+  }
+
+  #deliverNext(): void {
+    for (const [account, line] of this.#waiting) {
+      if (this.#time.waitMs(account) > 0) continue
+      this.#waiting.delete(account)
+      const held = line.shift()
+      if (line.length > 0) this.#waiting.set(account, line)
+      if (held === undefined) continue
+      this.#time.charge(account)
+      held.socket.deliver(held.bytes)
+      held.socket.resume()
+      return
+    }
+  }
+}
