@@ -1,4 +1,4 @@
-import { execFileSync, fork, type ChildProcess } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -10,10 +10,13 @@ import { vitalSigns, type VitalSigns } from './vital-signs.ts'
 export class AttackerProcess {
   readonly #child: ChildProcess
 
-  /** @param yields takes only the processor time that nobody else wants, for a measurement */
+  /**
+   * @param yields takes what processor time others leave, for a measurement: it stands for another machine, and must not take
+   * this one's processors from the nodes. Of a processor that a node of usual priority wants as well it gets a 69th part.
+   */
   constructor({ yields }: { readonly yields: boolean }) {
     this.#child = fork(fileURLToPath(new URL('attacker.ts', import.meta.url)))
-    if (yields && this.#child.pid !== undefined) yieldToAll(this.#child.pid)
+    if (yields && this.#child.pid !== undefined) setPriority(this.#child.pid, constants.priority.PRIORITY_LOW)
   }
 
   /** What it has used and sent since its start; null when it has ended. */
@@ -61,19 +64,5 @@ export class AttackerProcess {
 
   #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
-  }
-}
-
-/**
- * The attacker stands for another machine, and must not take this one's processors from the nodes: Linux runs a process of
- * the idle class only where no other wants to run. The lowest priority of the usual class takes a 69th part of a processor
- * from a process of usual priority, and 30% from one of low priority.
- */
-function yieldToAll(pid: number): void {
-  setPriority(pid, constants.priority.PRIORITY_LOW)
-  try {
-    execFileSync('chrt', ['--idle', '--all-tasks', '--pid', '0', String(pid)], { stdio: 'ignore' })
-  } catch {
-    // Without util-linux the lowest priority has to do.
   }
 }

@@ -58,6 +58,11 @@ test('each promise that an attack breaks is named', () => {
   ])
 })
 
+test('all attacks together may cost more of the pace, and nothing else', () => {
+  const windows = { calm: [calm(100), calm(100)], attacked: [attacked(20, 266)] }
+  expect(violationsOf({ ...harmless, windows, attack: 'all' })).toEqual(['all: 66 MiB more memory'])
+})
+
 test('answers that do not come at all have no pace', () => {
   expect(paceRatio({ calm: [calm(0), calm(0)], attacked: [attacked(0)] })).toBe(0)
 })

@@ -1,4 +1,5 @@
-import type { Clock, Logger, Random } from '@shoal/host'
+import type { ConnectionGater } from '@libp2p/interface'
+import { atEndOfTurn, type Clock, type Logger, type Random } from '@shoal/host'
 import { createLibp2p } from 'libp2p'
 import type { Admission } from '../admission/admission.ts'
 import { Standings } from '../admission/standings.ts'
@@ -69,8 +70,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey), standings)
   const policy = new DialPolicy(() => node.getMultiaddrs())
   const dials = new UnprovenDials(clock)
-  const time = new LoopTime(clock, (settle) => void setImmediate(settle))
-  const sockets = new PacedSockets(new PacedReads(time, clock))
+  const sockets = new PacedSockets(new PacedReads(new LoopTime(clock, atEndOfTurn), clock))
   let node: SwarmNode
   try {
     node = await createLibp2p({
@@ -93,19 +93,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       services: servicesOf(options.bare ?? false, joined),
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
-      connectionGater: {
-        denyInboundConnection: (connection) => gate.denies(connection),
-        denyDialMultiaddr: (address) => policy.denies(address),
-        denyInboundUpgradedConnection(peer, connection) {
-          sockets.authenticated(connection, peer.toString())
-          return gate.deniesPeer(peer, connection)
-        },
-        denyOutboundUpgradedConnection(peer, connection) {
-          sockets.authenticated(connection, peer.toString())
-          dials.proved(connection.remoteAddr)
-          return false
-        },
-      },
+      connectionGater: gaterOf(gate, policy, dials, sockets),
     })
   } catch (error) {
     throw listenFailure(error, listen)
@@ -132,6 +120,28 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     directory: joined?.directoryOf(node, logger) ?? null,
     onHeard: (listener) => void heard.add(listener),
   })
+}
+
+/** What libp2p asks before it connects, and tells when a peer is authenticated. */
+function gaterOf(
+  gate: ConnectionGate,
+  policy: DialPolicy,
+  dials: UnprovenDials,
+  sockets: PacedSockets,
+): ConnectionGater {
+  return {
+    denyInboundConnection: (connection) => gate.denies(connection),
+    denyDialMultiaddr: (address) => policy.denies(address),
+    denyInboundUpgradedConnection(peer, connection) {
+      sockets.authenticated(connection, peer.toString())
+      return gate.deniesPeer(peer, connection)
+    },
+    denyOutboundUpgradedConnection(peer, connection) {
+      sockets.authenticated(connection, peer.toString())
+      dials.proved(connection.remoteAddr)
+      return false
+    },
+  }
 }
 
 /** A bare node has no service at all, and nothing here uses one of it. */
