@@ -19,7 +19,7 @@ export {
   type Timer,
   type TimerOptions,
 } from './clock.ts'
-export { atEndOfTurn } from './end-of-turn.ts'
+export { atEndOfTurn } from './node/end-of-turn.ts'
 export { asShoalError, asFailure, messageOf, ShoalError, type Failure } from './errors.ts'
 export {
   failureCodes,
