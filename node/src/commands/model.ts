@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { formatBytes, makeFolder } from '@shoal/host/node'
 import {
+  activeWeights,
   buildManifest,
   formatProfile,
   formatWeights,
@@ -121,6 +122,14 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
       const formats = Object.fromEntries(
         inspectedFormats.map((weights) => [weights, packedBytesOf(config, parseProfile(weights))]),
       )
+      const active = activeWeights(config, profile)
+      if (config.experts !== undefined) {
+        const { count, activeCount, sharedSize } = config.experts
+        const shared = sharedSize === null ? '' : ', and one that computes every row'
+        output.line(
+          `${count} experts in a block, ${activeCount} for each row${shared}: a token reads ${(active.parameters / 1e6).toFixed(active.parameters < 1e8 ? 2 : 0)} million parameters, ${formatBytes(active.bytes)}`,
+        )
+      }
       output.line(`parameters ${(parameters / 1e6).toFixed(parameters < 1e8 ? 2 : 0)} million`)
       output.line(
         `packed as ${formatProfile(profile)}: ${formatBytes(packedBytes)}, a block ${formatBytes(rangeBytes(config, profile, { start: 0, end: 1 }))}`,
@@ -137,6 +146,7 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
         profile: formatProfile(profile),
         parameters,
         packedBytes,
+        active,
         formats,
         units,
         files,

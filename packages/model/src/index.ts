@@ -37,6 +37,7 @@ export type {
   RopeConfig,
   YarnScaling,
 } from './config/model-config.ts'
+export { activeWeights, type ActiveWeights } from './packing/active-weights.ts'
 export { decodeManifest, isEarlierManifest } from './manifest/decode-manifest.ts'
 export { dequantiseRows } from './packing/quantising/dequantise.ts'
 export { ModelError, type ModelErrorCode } from './error.ts'
@@ -68,8 +69,8 @@ export {
   unitBytes,
   unitNames,
   unitOf,
-  unitsOfBlock,
   unitsOfRange,
+  unitsOfShare,
   type PackedTensor,
 } from './packing/packed-layout.ts'
 export { parseConfig } from './families/parse-config.ts'

@@ -117,7 +117,8 @@ export interface LoadOptions {
 }
 
 /**
- * Adds up the partial rows of all ranks of a group, after each half of each block (attention, feed-forward network).
+ * Adds up the partial rows of all ranks of a group: after each half of each block (attention, feed-forward network) where
+ * ranks share heads and columns; after the router of each block where they share experts.
  * @param partial float32 `[rows, hiddenSize]` of this rank; the function may overwrite it, and may return it
  * @param computedMs how long this rank took to compute it, without waiting; 0 from a device that does not time itself
  * @returns the sum, with the same bits at every rank
@@ -146,7 +147,7 @@ export type CreateThreadSum = (
 
 export interface RankOptions {
   readonly share: RankShare
-  /** Called in the order of the `forward` calls, twice for each block and never concurrently. When it throws, so does `forward`. */
+  /** Called in the order of the `forward` calls and never concurrently. When it throws, so does `forward`. */
   readonly sum: SumRanks
   /** As {@link LoadOptions.memory}. */
   readonly memory: MemoryBudget

@@ -72,6 +72,7 @@ async function loadMember(
         rank,
         heads: split.heads,
         columns: split.columns,
+        ...(split.experts === undefined ? {} : { experts: split.experts }),
         sums,
         peers,
       }),

@@ -74,10 +74,14 @@ export class RankMember {
 
   /** Loads the share and tells the leader. A failure ends the membership; this never rejects. */
   async form(): Promise<void> {
-    const { start, end, heads, columns, rank, request } = this.#request
+    const { start, end, heads, columns, experts, rank, request } = this.#request
     try {
       const taken = await this.#dependencies.shares.take(
-        { range: { start, end }, split: { heads, columns }, rank },
+        {
+          range: { start, end },
+          split: { heads, columns, ...(experts === undefined ? {} : { experts }) },
+          rank,
+        },
         (partial) => this.#ranks.collective.sum(partial),
         this.#ending.signal,
       )

@@ -8,7 +8,13 @@ import {
   type BlockRange,
   type BlockSplit,
 } from '@shoal/model'
-import { openFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
+import {
+  openFolder,
+  packIntoFolder,
+  writeRandomModel,
+  type PackedFolder,
+  type RandomModelShape,
+} from '@shoal/model/node'
 import { createDevice, type BlockRunner, type Device, type SumRanks } from '@shoal/runtime'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -35,16 +41,34 @@ export interface BenchModel {
   close(): Promise<void>
 }
 
+/** The shape of the golden models, with experts. */
+const randomExperts: RandomModelShape = {
+  family: 'qwen3_moe',
+  hidden: 64,
+  blocks: 3,
+  heads: 4,
+  keyValueHeads: 2,
+  headSize: 16,
+  feedForward: 160,
+  experts: { count: 8, active: 3, size: 32 },
+  vocabulary: 320,
+  context: 512,
+  tied: false,
+  seed: 1,
+}
+
+/** @param model name of a golden model, or `random-experts` */
 export async function createBenchModel(
   model: string,
   weights: string,
   kind: 'reference' | 'onnx',
 ): Promise<BenchModel> {
   const path = mkdtempSync(join(tmpdir(), 'shoal-group-'))
-  const source = await openModel(
-    await openFolder(resolve(import.meta.dirname, '../../../../test/golden', model)),
-  )
-  const packed = await packIntoFolder(source, parseProfile(weights), path)
+  const golden = resolve(import.meta.dirname, '../../../../test/golden', model)
+  const random = join(path, 'random')
+  if (model === 'random-experts') await writeRandomModel(random, randomExperts)
+  const source = await openModel(await openFolder(model === 'random-experts' ? random : golden))
+  const packed = await packIntoFolder(source, parseProfile(weights), join(path, 'packed'))
   await source.close()
   const { manifest } = packed
   const { config, profile } = manifest.manifest

@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { BlockSpec } from '../config/block-spec.ts'
+import { parseConfig } from '../families/parse-config.ts'
+import { sharedData, sharedDataMissing } from '../testing/shared-data.ts'
+import { activeWeights } from './active-weights.ts'
 import { blockTensors, expertTensors } from './block-tensors.ts'
 import { packedBlock } from './packed-layout.ts'
 import { parseProfile } from './profile.ts'
@@ -71,3 +76,17 @@ test('each expert is packed into a file of its own, and the router stays float32
     ]),
   )
 })
+
+test.skipIf(sharedDataMissing !== null)(
+  `a token of Qwen3-30B-A3B reads 3.0 of 30.5 thousand million parameters${sharedDataMissing === null ? '' : ` (${sharedDataMissing})`}`,
+  () => {
+    const config = parseConfig(
+      JSON.parse(readFileSync(join(sharedData, 'configs/Qwen--Qwen3-30B-A3B.json'), 'utf8')),
+    )
+    const blocks = 48 * (2048 * 4096 * 2 + 2048 * 512 * 2 + 2 * 2048 + 2 * 128 + 128 * 2048)
+    const active = blocks + 48 * 8 * 3 * 2048 * 768 + 151_936 * 2048 + 2048
+    expect(activeWeights(config, parseProfile('int8:32')).parameters).toBe(active)
+    expect(Math.round(active / 1e8)).toBe(30)
+    expect(activeWeights(config, parseProfile('f32')).bytes).toBe(4 * active)
+  },
+)

@@ -56,8 +56,20 @@ export function unitsOfRange(config: ModelConfig, range: BlockRange): UnitName[]
   )
 }
 
+/** The units of blocks `[start, end)` with those of their experts that a rank has; null for all. */
+export function unitsOfShare(
+  config: ModelConfig,
+  range: BlockRange,
+  { experts }: { readonly experts: IndexRange | null },
+): UnitName[] {
+  if (experts === null) return unitsOfRange(config, range)
+  return blockSpecs(config, range).flatMap(({ feedForward }, index) =>
+    unitsOfBlock(range.start + index, feedForward.kind === 'experts' ? experts : { start: 0, end: 0 }),
+  )
+}
+
 /** The units of a block with some of its experts. */
-export function unitsOfBlock(index: number, experts: IndexRange): UnitName[] {
+function unitsOfBlock(index: number, experts: IndexRange): UnitName[] {
   const unit = `block-${index}`
   return [unit, ...expertUnits(unit, experts)]
 }

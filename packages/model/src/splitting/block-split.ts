@@ -2,16 +2,21 @@ import type { ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
 import type { MatrixFormat } from '../packing/matrix-format.ts'
 import type { NumericProfile } from '../packing/profile.ts'
+import { apportion, rangeOf, sum } from './apportion.ts'
+import { expertShare, splitExperts } from './expert-split.ts'
 
 /**
- * How the ranks of a group share every block: counts by rank, which sum to the model's. The split is part of the group's
- * numeric class, because another split adds the same numbers in another order.
+ * How the ranks of a group share every block: counts by rank, which sum to the model's. Dense blocks are cut into heads and
+ * columns; that split is part of the group's numeric class, because another split adds the same numbers in another order.
+ * In models with experts, ranks share these, and each computes all the rest; such a split changes no bits.
  */
 export interface BlockSplit {
-  /** Query heads of each rank. */
+  /** Query heads of each rank; empty where experts are shared. */
   readonly heads: readonly number[]
-  /** Feed-forward columns of each rank. */
+  /** Feed-forward columns of each rank; empty where experts are shared. */
   readonly columns: readonly number[]
+  /** Experts of each rank; absent where heads and columns are shared. */
+  readonly experts?: readonly number[]
 }
 
 /** Indices `[start, end)`. */
@@ -27,6 +32,8 @@ export interface RankShare {
   readonly heads: IndexRange
   readonly keyValueHeads: IndexRange
   readonly columns: IndexRange
+  /** The experts that the rank has of each block; null where heads and columns are shared. */
+  readonly experts: IndexRange | null
 }
 
 type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize' | 'experts'>
@@ -36,7 +43,7 @@ type Blocks = Pick<NumericProfile, 'formats'>
 const columnMultiple = 16
 
 /** The smallest part of a block is one head, and a larger group would spend more time exchanging than computing. */
-const ranksMax = 64
+export const ranksMax = 64
 
 /**
  * The split that loads ranks in proportion to `speeds`, as closely as alignment allows: a rank starts at a quantisation
@@ -57,14 +64,14 @@ export function splitBlocks(config: Shape, profile: Blocks, speeds: readonly num
       `a group has 1 to ${ranksMax} ranks, each of a positive speed, not [${speeds.join(', ')}]`,
     )
   }
-  if (config.experts !== undefined)
-    throw new ModelError('bad-request', 'blocks with experts are not cut into heads and columns')
+  if (config.experts !== undefined) return splitExperts(config.experts, speeds)
   if (speeds.length === 1) return { heads: [config.headCount], columns: [config.feedForwardSize] }
   return { heads: splitHeads(config, profile, speeds), columns: splitColumns(config, profile, speeds) }
 }
 
 /** @throws {ModelError} `bad-request` when the split is not one of this model */
 export function rankShare(config: Shape, profile: Blocks, split: BlockSplit, rank: number): RankShare {
+  if (config.experts !== undefined) return expertShare(config, config.experts, split, rank)
   const { heads, columns } = split
   const ranks = heads.length
   const refuse = (reason: string): never => {
@@ -100,12 +107,12 @@ export function rankShare(config: Shape, profile: Blocks, split: BlockSplit, ran
   const whole = own.start % groupSize === 0 && own.end % groupSize === 0
   if (!whole && keyValueHeads.end - keyValueHeads.start > 1)
     refuse(`rank ${rank} has parts of several groups of ${groupSize} heads`)
-  return { rank, ranks, heads: own, keyValueHeads, columns: ownColumns }
+  return { rank, ranks, heads: own, keyValueHeads, columns: ownColumns, experts: null }
 }
 
-/** `8,8|3072,5120`: the split as it enters a group's numeric class. */
-export function formatSplit({ heads, columns }: BlockSplit): string {
-  return `${heads.join(',')}|${columns.join(',')}`
+/** `8,8|3072,5120`: heads and columns, as they enter a group's numeric class; or `experts 64,64`. */
+export function formatSplit({ heads, columns, experts }: BlockSplit): string {
+  return experts === undefined ? `${heads.join(',')}|${columns.join(',')}` : `experts ${experts.join(',')}`
 }
 
 /** Inputs of a matrix that share a scale; a cut must not separate them. */
@@ -195,26 +202,6 @@ function ranksByGroup(groups: number, parts: number, speeds: readonly number[]):
   return found.groups
 }
 
-/** Distributes `total` units over ranks in proportion to their speeds, at least one each, by largest remainders (the first of equals). */
-function apportion(total: number, speeds: readonly number[]): number[] {
-  const whole = sum(speeds)
-  const exact = speeds.map((speed) => (total * speed) / whole)
-  const counts = exact.map((count) => Math.max(1, Math.floor(count)))
-  while (sum(counts) < total) {
-    const next = indexOfLargest(exact.map((count, rank) => count - (counts[rank] ?? 0)))
-    counts[next] = (counts[next] ?? 0) + 1
-  }
-  while (sum(counts) > total) {
-    const next = indexOfLargest(
-      exact.map((count, rank) =>
-        (counts[rank] ?? 0) > 1 ? (counts[rank] ?? 0) - count : Number.NEGATIVE_INFINITY,
-      ),
-    )
-    counts[next] = (counts[next] ?? 0) - 1
-  }
-  return counts
-}
-
 /** Turns counts of units into counts of items; the last unit may have fewer items. */
 function inUnits(counts: readonly number[], unit: number, total: number): number[] {
   return counts.map(
@@ -223,15 +210,6 @@ function inUnits(counts: readonly number[], unit: number, total: number): number
       Math.min(total, sum(counts.slice(0, rank)) * unit),
   )
 }
-
-function rangeOf(counts: readonly number[], index: number): IndexRange {
-  const start = sum(counts.slice(0, index))
-  return { start, end: start + (counts[index] ?? 0) }
-}
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
-
-const indexOfLargest = (values: readonly number[]): number => values.indexOf(Math.max(...values))
 
 function greatestDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestDivisor(b, a % b)

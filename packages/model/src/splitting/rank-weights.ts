@@ -10,13 +10,14 @@ type Blocks = Pick<NumericProfile, 'formats'>
  * Thousandths of a block's weights that each rank of a group holds, rounded up, when the shares follow `speeds` as closely as
  * the model allows: a measure of the memory and time that a rank needs. Key/value heads that ranks share count for each.
  *
- * @returns null when the model cannot be split so
+ * @returns null when the model cannot be split so; plans do not share experts among peers yet
  */
 export function rankPermille(
   config: Shape,
   profile: Blocks,
   speeds: readonly number[],
 ): readonly number[] | null {
+  if (config.experts !== undefined) return null
   try {
     const split = splitBlocks(config, profile, speeds)
     const whole = rowsOf(

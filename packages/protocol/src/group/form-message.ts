@@ -12,10 +12,18 @@ export function readForm(fields: Fields): FormGroup {
   const columns = fields.list('columns', limits.maxRanks, readCount)
   const peers = fields.list('peers', limits.maxRanks, readPeer)
   const sums = fields.list('sums', limits.maxSumSizes, readSumEntry)
-  const ranks = heads.length
-  if (ranks === 0 || columns.length !== ranks || peers.length !== ranks || sums.length === 0)
+  const experts = fields.has('experts') ? fields.list('experts', limits.maxRanks, readCount) : null
+  const ranks = (experts ?? heads).length
+  const shared = experts === null ? ranks : 0
+  if (
+    ranks === 0 ||
+    heads.length !== shared ||
+    columns.length !== shared ||
+    peers.length !== ranks ||
+    sums.length === 0
+  )
     throw badFrame(
-      `group-form: heads, columns and peers of ${ranks} ranks, and a way to add up, belong together`,
+      `group-form: heads and columns, or experts, and peers of ${ranks} ranks, and a way to add up, belong together`,
     )
   return {
     type: 'group-form',
@@ -28,6 +36,7 @@ export function readForm(fields: Fields): FormGroup {
     rank: fields.integer('rank', 1, ranks - 1),
     heads,
     columns,
+    ...(experts === null ? {} : { experts }),
     sums,
     peers,
   }

@@ -15,10 +15,12 @@ export interface FormGroup {
   readonly end: number
   /** Rank of the member. */
   readonly rank: number
-  /** Attention heads by rank, as in `BlockSplit`. */
+  /** Attention heads by rank, as in `BlockSplit`; empty where experts are shared. */
   readonly heads: readonly number[]
-  /** Feed-forward columns by rank. */
+  /** Feed-forward columns by rank; empty where experts are shared. */
   readonly columns: readonly number[]
+  /** Experts by rank; absent where heads and columns are shared. */
+  readonly experts?: readonly number[]
   /** Algorithm for sums of up to so many bytes, in ascending order; the last entry also serves longer sums. */
   readonly sums: readonly { readonly bytes: number; readonly algorithm: 'star' | 'gather' | 'ring' }[]
   /** The peers by rank, the leader included. */

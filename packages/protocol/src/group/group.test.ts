@@ -153,6 +153,7 @@ const refusals: readonly (readonly [string, Record<string, unknown>, string])[] 
   ['rank 0 for a member', { rank: 0 }, 'group-form: rank'],
   ['an empty range', { start: 8 }, 'group-form: start'],
   ['columns for another number of ranks', { columns: [1] }, 'belong together'],
+  ['experts beside heads', { experts: [4, 4] }, 'belong together'],
   ['no algorithm for sums', { sums: [] }, 'belong together'],
   ['too many ranks', { heads: Array.from({ length: limits.maxRanks + 1 }, () => 1) }, 'heads has 65 items'],
   ['a fraction of a head', { heads: [1.5, 1] }, 'heads[0] must be an integer'],

@@ -101,7 +101,7 @@ test('all runners of a device are wrapped, of whole blocks and of ranks', async 
   const rank = await decorated.loadRank(range, {
     ...options,
     sum,
-    share: { rank: 0, ranks: 1, heads: share, keyValueHeads: share, columns: share },
+    share: { rank: 0, ranks: 1, heads: share, keyValueHeads: share, columns: share, experts: null },
   })
   expect([(await decorated.loadBlocks(range, options)).ranks, rank.ranks]).toEqual([7, 7])
 })

@@ -184,7 +184,7 @@ test('rows are integers that float32 represents exactly, and logits vary', async
 
 test('ranks are refused with the reason', async () => {
   const one = { start: 0, end: 1 }
-  const share = { rank: 0, ranks: 2, heads: one, keyValueHeads: one, columns: one }
+  const share = { rank: 0, ranks: 2, heads: one, keyValueHeads: one, columns: one, experts: null }
   await expect(
     device.loadRank(whole, {
       share,

@@ -58,7 +58,7 @@ export function createSpanLoading(
       options.signal?.throwIfAborted()
       const { share, sum } = options
       const span = shareSpan(spanOf(config, range), share)
-      const weightBytes = residentSpanBytes(span, profile)
+      const weightBytes = residentSpanBytes(span, profile, share.experts)
       const client = host.current()
       const mailboxMemory = sumMemory(client, config.hiddenSize)
       const book = bookOf(span, weightBytes, options)

@@ -85,6 +85,47 @@ describe.each(cases)('ranks of %s, %s, on %s', (shape, format, kind) => {
   })
 })
 
+describe.each(['reference', 'onnx'])('ranks that share experts, on %s', (kind) => {
+  const config: ModelConfig = {
+    ...smallLlama,
+    family: 'qwen3_moe',
+    blockCount: 2,
+    headSize: 32,
+    queryKeyNorm: true,
+    experts: { count: 7, activeCount: 3, size: 48, normalised: false, sharedSize: 40, denseBlocks: [1] },
+  }
+  const hidden = seededValues(22, rowCount * config.hiddenSize, 1)
+
+  test('compute the bits of a peer that has all experts, in any chunks and however uneven their shares', async () => {
+    const packed = randomModel(config, 'int4:32')
+    const ranks = await Promise.all([1, 2, 3].map((rank) => devices[kind]!(packed, rank === 2 ? 2 : 1)))
+    const compute = async (runner: BlockRunner, sizes: readonly number[]): Promise<Float32Array> => {
+      await runner.open('bits', rowCount)
+      const output = new Float32Array(hidden.length)
+      for (const size of sizes) {
+        const row = runner.length('bits')
+        const rows = hidden.subarray(row * config.hiddenSize, (row + size) * config.hiddenSize)
+        output.set(await runner.forward('bits', row, rows), row * config.hiddenSize)
+      }
+      await runner.close('bits')
+      return output
+    }
+    const memory = createMemoryBudget(plentyBytes)
+    const whole = await ranks[0]!.loadBlocks(range, { memory })
+    const wholeBytes = whole.memory().weightBytes
+    const expected = await compute(whole, [rowCount])
+    for (const speeds of [[1], [1, 1], [1, 3, 2]]) {
+      const group = rankGroupDevice(ranks.slice(0, speeds.length), packed.manifest.manifest, speeds)
+      const runner = await group.loadBlocks(range, { memory })
+      expect(sameBits(await compute(runner, [33, 1, 2, 30, 4]), expected)).toBe(true)
+      if (speeds.length > 1) expect(runner.memory().weightBytes).toBeLessThan(wholeBytes)
+      await runner.release()
+    }
+    for (const device of ranks) await device.close()
+    packed.remove()
+  })
+})
+
 /** A rank is a runner like any other. */
 describe.each(Object.keys(devices))('%s rank', (kind) => {
   const config = { ...smallLlama, blockCount: 2 }

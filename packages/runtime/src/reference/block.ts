@@ -1,5 +1,5 @@
-import type { AttentionSpec, BlockSpec } from '@shoal/model'
-import { combine, routeRows } from '../experts/routing.ts'
+import type { AttentionSpec, BlockSpec, FeedForwardSpec } from '@shoal/model'
+import { combine, routeRows, type Routing } from '../experts/routing.ts'
 import { add, multiply, rmsNorm, rotate, softmax, swiglu } from './arithmetic.ts'
 
 /** One block's weights, dequantised to float32; matrices `[outputs, inputs]`, row-major. */
@@ -23,7 +23,8 @@ export interface NetworkWeights {
 export interface MixtureWeights {
   /** With a last row for the gate of the shared expert, where there is one. */
   readonly router: Float32Array
-  readonly experts: readonly NetworkWeights[]
+  /** By number; a rank has some of them. */
+  readonly experts: ReadonlyMap<number, NetworkWeights>
   readonly shared: NetworkWeights | null
 }
 
@@ -89,18 +90,40 @@ export function feedForwardBranch(
   const x = rmsNorm(hidden, weights.feedForwardNorm, normEpsilon)
   const own = weights.feedForward
   if (!('router' in own)) return network(own, x)
+  const row = routeRow(feedForward, own, x)
+  return mixRow(row, own.shared)
+}
+
+/** One row on its way through a mixture of experts. */
+export interface RoutedRow {
+  readonly x: Float32Array
+  readonly routing: Routing
+  /** What the row's experts make of it, in the order of their numbers; zeros where the expert is not held. */
+  readonly outputs: readonly Float32Array[]
+}
+
+/** @param x the residual stream behind the second norm */
+export function routeRow(
+  feedForward: FeedForwardSpec,
+  { router, experts }: MixtureWeights,
+  x: Float32Array,
+): RoutedRow {
   if (feedForward.kind === 'dense') throw new Error('a dense block has no router')
-  const { experts, weights: shares, gates } = routeRows(feedForward, multiply(own.router, x), 1)
-  const outputs = Array.from(experts, (expert) => {
-    const chosen = own.experts[expert]
-    if (chosen === undefined) throw new Error(`expert ${expert} is missing`)
-    return network(chosen, x)
+  const routing = routeRows(feedForward, multiply(router, x), 1)
+  const outputs = Array.from(routing.experts, (expert) => {
+    const held = experts.get(expert)
+    return held === undefined ? new Float32Array(x.length) : network(held, x)
   })
-  const gate = gates?.[0]
+  return { x, routing, outputs }
+}
+
+/** What the mixture adds to the residual stream. */
+export function mixRow({ x, routing, outputs }: RoutedRow, shared: NetworkWeights | null): Float32Array {
+  const gate = routing.gates?.[0]
   return combine(
-    shares,
+    routing.weights,
     outputs,
-    gate === undefined || own.shared === null ? null : { gate, output: network(own.shared, x) },
+    gate === undefined || shared === null ? null : { gate, output: network(shared, x) },
   )
 }
 

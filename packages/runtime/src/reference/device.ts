@@ -4,6 +4,7 @@ import {
   parseProfile,
   sha256Hex,
   type IdentifiedManifest,
+  type IndexRange,
   type NumericProfile,
 } from '@shoal/model'
 import type { Device, LoadOptions } from '../block-runner.ts'
@@ -44,11 +45,12 @@ export async function createReferenceDevice({
     span: Span,
     { memory, signal }: LoadOptions,
     read: (block: number) => Promise<BlockWeights>,
+    experts: IndexRange | null = null,
   ): Promise<{ readonly span: Span; readonly book: SessionBook; readonly weights: BlockWeights[] }> => {
     const book = createSessionBook({
       span,
       contextLength: config.contextLength,
-      weightBytes: residentSpanBytes(span, widened),
+      weightBytes: residentSpanBytes(span, widened, experts),
       memory,
     })
     const weights: BlockWeights[] = []
@@ -78,8 +80,8 @@ export async function createReferenceDevice({
       const { share, sum } = options
       const read = (block: number): Promise<BlockWeights> =>
         readShare(blockSpec(config, block), tensors, block, share)
-      const loaded = await loadSpan(shareSpan(spanOf(config, range), share), options, read)
-      return createReferenceRank({ ...loaded, sum })
+      const loaded = await loadSpan(shareSpan(spanOf(config, range), share), options, read, share.experts)
+      return createReferenceRank({ ...loaded, sum, shared: share.experts === null ? 'columns' : 'experts' })
     },
     async loadHead(vocabulary = { start: 0, end: config.vocabularySize }) {
       checkVocabulary(vocabulary, config)

@@ -11,6 +11,7 @@ import {
   type BlockWeights,
   type Rotation,
 } from './block.ts'
+import { alone, createRankMixture } from './rank-mixture.ts'
 import { createRotations } from './rotation.ts'
 
 export interface RankParts {
@@ -20,6 +21,8 @@ export interface RankParts {
   /** Of the rank's share, in block order. */
   readonly weights: readonly BlockWeights[]
   readonly sum: SumRanks
+  /** What the ranks share: the heads and columns of every block, or experts. */
+  readonly shared: 'columns' | 'experts'
 }
 
 export interface RankSession {
@@ -35,9 +38,11 @@ export function createRankPass({
   span,
   weights,
   sum,
+  shared,
 }: RankParts): (session: RankSession, position: number, rows: Float32Array) => Promise<Float32Array> {
   const hiddenSize = hiddenSizeOf(span)
   const rotationsAt = createRotations(span.blocks)
+  const mixture = createRankMixture(hiddenSize, sum)
 
   /** All rows through one half of a block, then the sum over the ranks. */
   const half = async (
@@ -57,10 +62,15 @@ export function createRankPass({
   ): Promise<Float32Array> => {
     const [spec, own] = [span.blocks[block], weights[block]]
     if (spec === undefined || own === undefined) throw new Error(`block ${block} of the span is missing`)
-    const attended = await half(rows, (row, offset) =>
-      attentionBranch(spec, own, cache, row, rotationsAt(position + offset)[block] as Rotation),
-    )
-    return half(attended, (row) => feedForwardBranch(spec, own, row))
+    const attention = (row: Float32Array, offset: number): Float32Array =>
+      attentionBranch(spec, own, cache, row, rotationsAt(position + offset)[block] as Rotation)
+    if (shared === 'experts') {
+      const attended = alone(hiddenSize, rows, attention)
+      return 'router' in own.feedForward
+        ? mixture(spec, own, own.feedForward, attended)
+        : alone(hiddenSize, attended, (row) => feedForwardBranch(spec, own, row))
+    }
+    return half(await half(rows, attention), (row) => feedForwardBranch(spec, own, row))
   }
 
   return async ({ part, caches }, position, rows) => {

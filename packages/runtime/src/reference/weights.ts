@@ -1,4 +1,4 @@
-import type { BlockSpec, ExpertsSpec, RankShare } from '@shoal/model'
+import type { BlockSpec, ExpertsSpec, IndexRange, RankShare } from '@shoal/model'
 import { tensorCut } from '../ranks/matrix-cuts.ts'
 import type { FloatTensors } from '../tensors/tensor-reader.ts'
 import type { BlockWeights, MixtureWeights, NetworkWeights } from './block.ts'
@@ -27,6 +27,8 @@ export function readShare(
   share: RankShare,
 ): Promise<BlockWeights> {
   const read = reader(tensors, block)
+  // Experts are units of their own, and all else is whole.
+  if (share.experts !== null) return blockWeights(spec, read, share.experts)
   return blockWeights(spec, async (name, rows, columns) => {
     const whole = await read(name, rows, columns)
     const cut = tensorCut(spec, share, `block-${block}.${name}`)
@@ -52,9 +54,11 @@ function reader(tensors: FloatTensors, block: number): ReadTensor {
   }
 }
 
+/** @param experts those to read, of a block that has some; null for all */
 async function blockWeights(
   { hiddenSize, attention, feedForward }: BlockSpec,
   read: ReadTensor,
+  experts: IndexRange | null = null,
 ): Promise<BlockWeights> {
   const { headCount, keyValueHeadCount, headSize } = attention
   const width = (headCount + 2 * keyValueHeadCount) * headSize
@@ -71,18 +75,25 @@ async function blockWeights(
         ? await networkWeights(hiddenSize, feedForward.size, (name, rows, columns) =>
             read(name, rows, columns),
           )
-        : await mixtureWeights(hiddenSize, feedForward, read),
+        : await mixtureWeights(
+            hiddenSize,
+            feedForward,
+            experts ?? { start: 0, end: feedForward.count },
+            read,
+          ),
   }
 }
 
 async function mixtureWeights(
   hiddenSize: number,
   { count, size, sharedSize }: ExpertsSpec,
+  held: IndexRange,
   read: ReadTensor,
 ): Promise<MixtureWeights> {
-  const experts: NetworkWeights[] = []
-  for (let expert = 0; expert < count; expert += 1)
-    experts.push(
+  const experts = new Map<number, NetworkWeights>()
+  for (let expert = held.start; expert < held.end; expert += 1)
+    experts.set(
+      expert,
       await networkWeights(hiddenSize, size, (name, rows, columns) => read(name, rows, columns, expert)),
     )
   return {

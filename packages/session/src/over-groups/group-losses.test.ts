@@ -1,6 +1,6 @@
 import { groupTimes } from '@shoal/group'
-import { createGroupBench, type GroupBench, type RankNode } from '@shoal/group/testing'
-import { sleep } from '@shoal/host'
+import { createGroupBench, memoryLimitBytes, type GroupBench, type RankNode } from '@shoal/group/testing'
+import { createMemoryBudget, sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { settled } from '@shoal/host/testing'
 import { afterEach, expect, test } from 'vitest'
@@ -46,6 +46,34 @@ test.each([
     }
     expect(closed()).toBe(true)
     await runner.release()
+  },
+)
+
+test.each(['reference', 'onnx'] as const)(
+  'a spare takes the experts of a rank that dies in the middle of an answer, which is that of a peer with all experts (%s)',
+  async (kind) => {
+    bench = await createGroupBench('random-experts', 'int4:32', kind)
+    const [one, two, spare] = (await bench.addRanks(3)) as [RankNode, RankNode, RankNode]
+    const memory = createMemoryBudget(memoryLimitBytes)
+    const alone = await bench.device.loadBlocks(whole, { memory })
+    const expected = await generate(
+      bench,
+      await createLocalSession([alone], { session: 'alone', tokenBudget: 100 }),
+      20,
+    )
+    const { runner } = await bench.lead('leader', whole, [2, 1, 1], [one, two], [spare])
+    expect(runner.numericClass).toBe(bench.device.numericClass)
+    expect(runner.memory().weightBytes).toBeLessThan(alone.memory().weightBytes)
+    const session = await createLocalSession([runner], { session: 'a', tokenBudget: 100 })
+    const found = await generate(bench, session, 20, (count) => {
+      if (count === 9) bench.network.kill(two.peer)
+    })
+    expect(found).toEqual(expected)
+    expect(runner.repairs).toBe(1)
+    expect(runner.members().map(({ peer }) => peer)).toContain(spare.peer)
+    await session.close()
+    await runner.release()
+    await alone.release()
   },
 )
 

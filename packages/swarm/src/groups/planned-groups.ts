@@ -3,7 +3,7 @@ import {
   formatProfile,
   rankShare,
   splitBlocks,
-  unitsOfRange,
+  unitsOfShare,
   type BlockRange,
   type IdentifiedManifest,
 } from '@shoal/model'
@@ -86,8 +86,8 @@ class NodeGroups implements PlannedGroups {
         },
         accepts: (leader, request) => this.#accepts(leader, request),
         async load({ range, split, rank, sum }, signal) {
-          await dependencies.ensureUnits(unitsOfRange(config, range), signal)
           const share = rankShare(config, profile, split, rank)
+          await dependencies.ensureUnits(unitsOfShare(config, range, share), signal)
           return device.loadRank(range, { share, sum, memory, signal })
         },
       },

@@ -16,7 +16,8 @@ export function isPlanned(
     return (
       sameList([leader, ...group.ranks], peers) &&
       sameList(split.heads, request.heads) &&
-      sameList(split.columns, request.columns)
+      sameList(split.columns, request.columns) &&
+      sameList(split.experts ?? [], request.experts ?? [])
     )
   })
 }

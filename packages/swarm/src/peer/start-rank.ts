@@ -1,5 +1,5 @@
 import { createMemoryBudget, type SystemDependencies } from '@shoal/host'
-import { formatProfile, rankShare, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
+import { formatProfile, rankShare, unitsOfShare, type IdentifiedManifest } from '@shoal/model'
 import { createDevice, residentHeadBytes, type Device } from '@shoal/runtime'
 import { createRankHost, type RankHostOptions } from '@shoal/group'
 import { loadChargedHead } from '../groups/head/charged-head.ts'
@@ -102,7 +102,7 @@ function shareLoading(
   return {
     async load({ range, split, rank, sum }, signal) {
       const share = rankShare(config, profile, split, rank)
-      await store.ensureUnits(unitsOfRange(config, range), signal)
+      await store.ensureUnits(unitsOfShare(config, range, share), signal)
       return device.loadRank(range, { share, sum, memory, signal })
     },
     async loadHead(vocabulary, signal) {

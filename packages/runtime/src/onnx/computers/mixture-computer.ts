@@ -1,6 +1,6 @@
 import { freeMemory } from '@shoal/host'
 import type { BlockSpec, IndexRange } from '@shoal/model'
-import { dispatchRows, gatherRows, type Dispatch } from '../../experts/dispatch.ts'
+import { dispatchRows, gatherRows } from '../../experts/dispatch.ts'
 import { combine, routeRows, type Routing } from '../../experts/routing.ts'
 import { keyValueNames } from '../graph/attention.ts'
 import {
@@ -18,91 +18,113 @@ import { tensors, type ComputeSession } from './inference-session.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import type { Rotation } from './rotation.ts'
 import type { RowPadding } from './row-padding.ts'
-import { inCalls, type SpanComputer } from './span-computer.ts'
 
 export interface MixtureSessions {
   /** Of `mixtureGraph`. */
   readonly everyRow: ComputeSession
-  /** Of `expertsGraph`, with all experts. */
+  /** Of `expertsGraph`. */
   readonly experts: ComputeSession
+  /** The experts of that graph. */
+  readonly held: IndexRange
 }
 
-/**
- * Runs rows through one block with experts: attention and router, then each row through the experts that the router chose,
- * then their weighted sum in the order of the experts' numbers (rule R4 of docs/numerics.md).
- *
- * @param block index in the model
- */
+/** Rows of one call on their way through a block with experts. */
+export interface RoutedRows {
+  readonly routing: Routing
+  /** The residual stream behind attention, float32 `[rows, hiddenSize]`. */
+  readonly stream: Float32Array<ArrayBuffer>
+  /**
+   * By row and chosen expert, what that expert makes of the row, float32 `[rows · activeCount, hiddenSize]`: zeros where
+   * the expert is not held.
+   */
+  readonly outputs: Float32Array<ArrayBuffer>
+  /** What the shared expert makes of each row; null without one. */
+  readonly shared: Float32Array | null
+}
+
+/** The two halves of a block with experts; between them, ranks that share the experts add up their outputs. */
+export interface MixtureComputer {
+  /** Attention, router, and the held experts. The cache grows by the rows. @param hidden float32 `[rows, hiddenSize]` */
+  route(cache: KeyValueCache, hidden: Float32Array): RoutedRows
+  /** Adds the experts' outputs to the residual stream, which it returns. */
+  mix(rows: RoutedRows): Float32Array<ArrayBuffer>
+}
+
+/** @param block index in the model */
 export function createMixtureComputer(
-  { everyRow, experts }: MixtureSessions,
+  { everyRow, experts, held }: MixtureSessions,
   spec: BlockSpec,
   block: number,
   padding: RowPadding,
   rotation: Rotation,
-): SpanComputer {
+): MixtureComputer {
   const { hiddenSize } = spec
   const mixture = expertsOf(spec)
-  const held: IndexRange = { start: 0, end: mixture.count }
   const { newKey, newValue } = keyValueNames(block)
-  const outputs = [hiddenOutput, normedOutput, routerOutput, newKey, newValue]
-  if (mixture.sharedSize !== null) outputs.push(sharedOutput)
+  const names = [hiddenOutput, normedOutput, routerOutput, newKey, newValue]
+  if (mixture.sharedSize !== null) names.push(sharedOutput)
 
-  function call(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer> {
-    const rows = hidden.length / hiddenSize
-    const results = everyRow.run(attentionFeeds(cache, rotation, padding, hidden, hiddenSize), outputs)
-    cache.append(results, rows)
-    const routing = routeRows(mixture, outputOf(results, routerOutput), rows)
-    const dispatch = dispatchRows(routing, mixture.activeCount, held, padding)
-    const normed = outputOf(results, normedOutput)
-    const computed = runExperts(experts, dispatch, normed, hiddenSize)
-    const shared = mixture.sharedSize === null ? null : outputOf(results, sharedOutput)
-    const stream = outputOf(results, hiddenOutput).slice(0, hidden.length)
-    addMixtures(stream, routing, dispatch, computed, shared, hiddenSize)
+  /** What the held experts make of the rows that the router sends to them. */
+  const outputsOf = (routing: Routing, normed: Float32Array): Float32Array<ArrayBuffer> => {
+    const { rows, counts, places } = dispatchRows(routing, mixture.activeCount, held, padding)
+    const outputs = new Float32Array(places.length * hiddenSize)
+    if (rows.length === 0) return outputs
+    const feeds = {
+      [expertRowsInput]: tensors.float32(gatherRows(normed, rows, hiddenSize), [rows.length, hiddenSize]),
+      [expertCountsInput]: tensors.int64s(counts),
+    }
+    const computed = outputOf(experts.run(feeds, [expertRowsOutput]), expertRowsOutput)
+    places.forEach((place, slot) => {
+      if (place >= 0) outputs.set(rowOf(computed, place, hiddenSize), slot * hiddenSize)
+    })
     freeMemory(computed.buffer)
-    freeMemory(normed.buffer)
-    return stream
+    return outputs
   }
-  return { forward: (cache, hidden) => inCalls(cache, hidden, hiddenSize, call) }
-}
 
-/** @returns float32 `[dispatched rows, hiddenSize]` */
-function runExperts(
-  session: ComputeSession,
-  { rows, counts }: Dispatch,
-  normed: Float32Array,
-  hiddenSize: number,
-): Float32Array<ArrayBuffer> {
-  const feeds = {
-    [expertRowsInput]: tensors.float32(gatherRows(normed, rows, hiddenSize), [rows.length, hiddenSize]),
-    [expertCountsInput]: tensors.int64s(counts),
+  return {
+    route(cache, hidden) {
+      const rows = hidden.length / hiddenSize
+      const results = everyRow.run(attentionFeeds(cache, rotation, padding, hidden, hiddenSize), names)
+      cache.append(results, rows)
+      const routing = routeRows(mixture, outputOf(results, routerOutput), rows)
+      const normed = outputOf(results, normedOutput)
+      const outputs = outputsOf(routing, normed)
+      freeMemory(normed.buffer)
+      return {
+        routing,
+        stream: outputOf(results, hiddenOutput).slice(0, hidden.length),
+        outputs,
+        shared: mixture.sharedSize === null ? null : outputOf(results, sharedOutput),
+      }
+    },
+    mix: (rows) => mixed(rows, hiddenSize),
   }
-  return outputOf(session.run(feeds, [expertRowsOutput]), expertRowsOutput)
 }
 
 /** Adds to each row of the residual stream, in one float32 addition, the output of its mixture. */
-function addMixtures(
-  stream: Float32Array,
-  { weights, gates }: Routing,
-  { places }: Dispatch,
-  computed: Float32Array,
-  shared: Float32Array | null,
+function mixed(
+  { routing, stream, outputs, shared }: RoutedRows,
   hiddenSize: number,
-): void {
+): Float32Array<ArrayBuffer> {
+  const { weights, gates } = routing
   const rows = stream.length / hiddenSize
   const active = weights.length / rows
-  const rowOf = (values: Float32Array, row: number): Float32Array =>
-    values.subarray(row * hiddenSize, (row + 1) * hiddenSize)
   for (let row = 0; row < rows; row += 1) {
-    const slots = { start: row * active, end: (row + 1) * active }
-    const mixed = combine(
-      weights.subarray(slots.start, slots.end),
-      Array.from(places.subarray(slots.start, slots.end), (place) => rowOf(computed, place)),
-      shared === null ? null : { gate: gates?.[row] ?? 0, output: rowOf(shared, row) },
+    const slots = Array.from({ length: active }, (_, place) => row * active + place)
+    const output = combine(
+      weights.subarray(row * active, (row + 1) * active),
+      slots.map((slot) => rowOf(outputs, slot, hiddenSize)),
+      shared === null ? null : { gate: gates?.[row] ?? 0, output: rowOf(shared, row, hiddenSize) },
     )
-    const own = rowOf(stream, row)
+    const own = rowOf(stream, row, hiddenSize)
     for (let column = 0; column < hiddenSize; column += 1)
-      own[column] = (own[column] as number) + (mixed[column] as number)
+      own[column] = (own[column] as number) + (output[column] as number)
   }
+  return stream
+}
+
+function rowOf(values: Float32Array, row: number, width: number): Float32Array {
+  return values.subarray(row * width, (row + 1) * width)
 }
 
 function outputOf(

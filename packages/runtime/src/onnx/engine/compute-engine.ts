@@ -1,9 +1,11 @@
 import { freeMemory, ShoalError } from '@shoal/host'
 import { blockSpecs, type Manifest } from '@shoal/model'
 import { shareSpan } from '../../ranks/share-span.ts'
-import { blockOf, spanOf } from '../../span.ts'
+import { blockOf, spanOf, type Span } from '../../span.ts'
 import { createBlockChain } from '../computers/block-chain.ts'
+import { createExpertChain } from '../computers/expert-chain.ts'
 import { createHeadComputer, type HeadComputer } from '../computers/head-computer.ts'
+import type { LoadedBlock } from '../computers/loaded-block.ts'
 import { createRankChain, selfProbeRank } from '../computers/rank-chain.ts'
 import type { RowPadding } from '../computers/row-padding.ts'
 import { selfProbe } from '../computers/self-probe.ts'
@@ -71,19 +73,22 @@ function loadCalls(
   return {
     'load-blocks': ({ span: id, range }) => {
       const span = spanOf(config, range)
-      verdicts.find(span.blocks, (_, index) => {
-        const block = blockOf(span, range.start + index)
-        const loaded = loader.loadBlock(block)
-        try {
-          return selfProbe((padding) => loaded.computer(padding), block)
-        } finally {
-          loaded.release()
-        }
-      })
+      verdicts.find(span.blocks, (_, index) =>
+        probeBlock(loader.loadBlock, blockOf(span, range.start + index)),
+      )
       spans.add(id, createBlockChain(span, verdicts.paddingOf, loader.loadBlock))
       return { padding: verdicts.over(span.blocks) }
     },
     'load-rank': async ({ span: id, range, share, mailbox, thread }) => {
+      if (share.experts !== null) {
+        const span = spanOf(config, range)
+        const load = (block: Span): LoadedBlock => loader.loadBlock(block, share.experts)
+        const own = createRowVerdicts()
+        own.find(span.blocks, (_, index) => probeBlock(load, blockOf(span, range.start + index)))
+        const sum = await createRankSum(host, mailbox, thread)
+        spans.add(id, createExpertChain({ clock: host.clock, span, paddingOf: own.paddingOf, load, sum }))
+        return { padding: own.over(span.blocks) }
+      }
       const span = shareSpan(spanOf(config, range), share)
       const load = loader.halvesOf(span, share)
       // The matrices of a share have shapes of their own, so whole blocks' verdicts do not hold for them.
@@ -97,6 +102,16 @@ function loadCalls(
       spans.release(span)
       return null
     },
+  }
+}
+
+/** Loads a block to find out how its rows must be padded. */
+function probeBlock(load: (block: Span) => LoadedBlock, block: Span): RowPadding | null {
+  const loaded = load(block)
+  try {
+    return selfProbe((padding) => loaded.computer(padding), block)
+  } finally {
+    loaded.release()
   }
 }
 

@@ -70,10 +70,12 @@ function loadProbe(
   profile: NumericProfile,
   load: (model: Uint8Array) => ComputeSession,
 ): LoadedBlock {
-  if (span.blocks.length === 1) return loadBlock(span, profile, seededWeights, load)
+  if (span.blocks.length === 1)
+    return loadBlock({ block: span, experts: null, profile, weights: seededWeights }, load)
   const session = load(spanGraph({ span, profile, head: null, weights: seededWeights }))
   return {
     computer: (padding, rotation) => createSpanComputer(session, span, padding, rotation),
+    mixture: () => null,
     release: () => session.release(),
   }
 }

@@ -13,7 +13,8 @@ import { unitFiles } from '../tensors/unit-files.ts'
 
 /** Makes the graphs of one packed model and loads them into onnxruntime. */
 export interface GraphLoader {
-  readonly loadBlock: (block: Span) => LoadedBlock
+  /** @param experts those to load, of a block that has some; all by default */
+  readonly loadBlock: (block: Span, experts?: IndexRange | null) => LoadedBlock
   /** @returns a loader for the halves of the blocks of `span`, which is a span of the rank's share */
   halvesOf(span: Span, share: RankShare): LoadHalf
   /** @param vocabulary rows of the projection; null for all */
@@ -32,7 +33,8 @@ export function createGraphLoader({ manifest, ...sessionOptions }: GraphLoaderOp
   const { config, profile } = manifest
   const weights = packedSource(manifest)
   return {
-    loadBlock: (block) => loadBlock(block, profile, weights, (model) => loadSession(model, sessionOptions)),
+    loadBlock: (block, experts = null) =>
+      loadBlock({ block, experts, profile, weights }, (model) => loadSession(model, sessionOptions)),
     halvesOf({ range, blocks }, share) {
       const shareWeights = shareSource(manifest, share, unitFiles(sessionOptions.folder))
       return (block, half) => {

@@ -82,6 +82,7 @@ test.each(pinnedHalves)('the %s half of a rank, %s, has the pinned bytes', (half
     heads: { start: 2, end: 4 },
     keyValueHeads: { start: 1, end: 2 },
     columns: { start: 96, end: 160 },
+    experts: null,
   }
   const graph = halfGraph({
     spec: shareSpec(blockSpec({ ...smallLlama, attentionBias: true }, 3), share),

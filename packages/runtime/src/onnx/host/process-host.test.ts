@@ -124,7 +124,7 @@ test('ranks, whose sums go through shared memory, are refused with the way out',
     device.loadRank(range, {
       ...memory(),
       sum: async (partial) => partial,
-      share: { rank: 0, ranks: 1, heads: all, keyValueHeads: all, columns: all },
+      share: { rank: 0, ranks: 1, heads: all, keyValueHeads: all, columns: all, experts: null },
     }),
   ).rejects.toThrow(/--compute thread/)
 })
