@@ -14,7 +14,7 @@ import {
 
 /** What `--weights` takes. */
 export const weightsHelp =
-  'f32, int8[:BLOCK] or int4[:BLOCK], also with +head-FORMAT, +feed-forward-FORMAT, +nearest, +least-error'
+  'f32, int8[:BLOCK] or int4[:BLOCK], also with +head-FORMAT, +feed-forward-FORMAT, +nearest, +least-error, +calibrated'
 
 /** Options that every command has. */
 export interface CommonFlags {

@@ -203,7 +203,7 @@ async function pull(ref: string, flags: ProfileFlags): Promise<void> {
       const reference = await swarm.openReference(ref, { logger, signal })
       try {
         const profile = profileOf(reference, flags)
-        const packed = await swarm.packReference(reference, profile, {
+        const packed = await swarm.packModel(reference, profile, {
           dataFolder,
           signal,
           logger,

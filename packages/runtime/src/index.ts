@@ -30,6 +30,11 @@ export { decorateDevice, decorateHead, decorateRunner, decorateRunners } from '.
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
 export type { TensorReader } from './tensors/tensor-reader.ts'
 export { keyValueBytesPerPosition } from './costs/key-value-size.ts'
+export {
+  collectInputSums,
+  type CollectedSums,
+  type CollectOptions,
+} from './calibration/collect-input-sums.ts'
 export { residentHeadBytes, residentWeightBytes } from './costs/memory-estimate.ts'
 export { noNumericClass } from './probe/no-numeric-class.ts'
 export { measureRunner, type MeasureOptions, type RunnerMeasurement } from './costs/measure.ts'

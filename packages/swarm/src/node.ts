@@ -8,7 +8,7 @@
 export type { AuditOptions } from './audit/audit-desk.ts'
 export { auditReport, checkEvidence } from './audit/report.ts'
 export { verifySignature } from '@shoal/network'
-export { openLocalEngine, type LocalEngineOptions } from './generation/local-engine.ts'
+export { packModel, openLocalEngine, type LocalEngineOptions } from './generation/local-engine.ts'
 export { connectClient, type ClientOptions, type ClientPeer } from './peer/connect-client.ts'
 export { startBootstrap, type BootstrapOptions, type BootstrapPeer } from './peer/start-bootstrap.ts'
 export { startRank, type RankOptions, type RankPeer } from './peer/start-rank.ts'
@@ -23,4 +23,3 @@ export type {
 export { computeProviders, type ComputeProvider } from '@shoal/runtime'
 export type { BlockSpeed } from './measuring/calibration/calibrate.ts'
 export { openReference, type Reference } from './weights/reference.ts'
-export { packReference } from './weights/local-manifest.ts'

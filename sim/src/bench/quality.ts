@@ -16,6 +16,7 @@ const formats = [
   'int4:32',
   'int4:32+head-int8:128',
   'int4:128',
+  'int4:128+calibrated',
   'int4:128+nearest',
   'int4:128+head-int4:128+nearest',
   'int8:32',

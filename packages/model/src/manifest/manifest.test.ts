@@ -8,6 +8,7 @@ import type { Manifest } from './manifest.ts'
 import { openModel } from '../sources/model-source.ts'
 import { packTensors } from '../packing/pack-tensors.ts'
 import { unitNames } from '../packing/packed-layout.ts'
+import { limits } from '../limits.ts'
 import { parseProfile } from '../packing/profile.ts'
 import { smallModelFiles, utf8 } from '../testing/small-model.ts'
 
@@ -136,7 +137,7 @@ test('a second encoding of the same values is refused: one manifest, one id', ()
 })
 
 test('a manifest beyond the limit is refused before it is decoded', () => {
-  expect(() => decodeManifest(new Uint8Array(5 << 20))).toThrow(
+  expect(() => decodeManifest(new Uint8Array(limits.manifestBytesMax + 1))).toThrow(
     expect.objectContaining({ code: 'limit-exceeded' }),
   )
 })

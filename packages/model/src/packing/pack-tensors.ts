@@ -16,8 +16,9 @@ import type { StoredRows } from '../sources/tensor-source.ts'
 import { widen } from '../sources/widen.ts'
 import { blockBytesOf, type MatrixFormat } from './matrix-format.ts'
 import { formatOf, type NumericProfile, type Rounding } from './profile.ts'
-import { firstNotFinite, quantiseInt4, quantiseInt8 } from './quantising/quantise.ts'
-import { quantiseLeastError } from './quantising/least-error.ts'
+import type { InputSums } from './quantising/calibrated.ts'
+import { chooseQuantiser, type Quantise } from './quantising/choose-quantiser.ts'
+import { firstNotFinite } from './quantising/quantise.ts'
 import { repackBlocks, type PackedRows } from './quantising/repack-blocks.ts'
 
 /** The destination of packed bytes: a folder, a buffer, or only a hash. */
@@ -43,6 +44,8 @@ export interface PackOptions {
   readonly signal?: AbortSignal
   /** sha256; the portable one by default. */
   readonly createHasher?: () => Hasher
+  /** What inputs of the blocks' matrices look like, by the matrix' name (`block-3.qkv`): for the rounding `calibrated`. */
+  readonly inputSums?: ReadonlyMap<string, InputSums>
 }
 
 /**
@@ -77,8 +80,9 @@ export async function packTensors(
       const outputs = parts.map((name) =>
         createOutput(layout.get(name), sink, options.createHasher ?? createPortableHasher),
       )
+      const matrix = parts.length === 1 ? null : matrixRounding(one.name, format, profile.rounding, options)
       for await (const slice of slicesOf(source, one, options.signal)) {
-        await packSlice(slice, one, { format, rounding: profile.rounding }, outputs)
+        await packSlice(slice, one, matrix, outputs)
         valuesDone += storedValues(slice.rows.type, slice.rows.bytes.byteLength)
         options.onProgress?.({ unit, valuesDone, valuesTotal })
       }
@@ -158,23 +162,41 @@ function createOutput(tensor: PackedTensor | undefined, sink: PackSink, createHa
   }
 }
 
+/** How the rows of one matrix become codes. */
+interface MatrixRounding {
+  readonly format: MatrixFormat
+  readonly quantise: Quantise
+}
+
+function matrixRounding(
+  name: string,
+  format: MatrixFormat,
+  rounding: Rounding,
+  { inputSums }: PackOptions,
+): MatrixRounding {
+  return {
+    format,
+    quantise: chooseQuantiser(format, rounding, inputSums?.get(name.replace(/\.weight$/, ''))),
+  }
+}
+
 async function packSlice(
   { rows, sourceName }: Slice,
   packed: PackedSource,
-  { format, rounding }: { readonly format: MatrixFormat; readonly rounding: Rounding },
+  matrix: MatrixRounding | null,
   outputs: readonly Output[],
 ): Promise<void> {
   const columns = packed.shape[1]
   const [first, second] = outputs
-  if (columns === undefined || second === undefined) {
+  if (columns === undefined || second === undefined || matrix === null) {
     const values = widen(rows)
     refuseNotFinite(values, firstNotFinite(values), sourceName)
     await first?.append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
     return
   }
-  const copied = repackBlocks(rows, format)
+  const copied = repackBlocks(rows, matrix.format)
   if (copied !== null) refuseNotFinite(copied.scale, firstNotFinite(copied.scale), sourceName)
-  const { weight, scale } = copied ?? quantised(widen(rows), columns, format, rounding, sourceName)
+  const { weight, scale } = copied ?? quantised(widen(rows), columns, matrix, sourceName)
   await first?.append(weight)
   await second.append(new Uint8Array(scale.buffer))
 }
@@ -182,16 +204,13 @@ async function packSlice(
 function quantised(
   values: Float32Array,
   columns: number,
-  format: MatrixFormat,
-  rounding: Rounding,
+  { format, quantise }: MatrixRounding,
   sourceName: string,
 ): PackedRows {
-  const { weights, blockSize } = format
+  const { blockSize } = format
   const blocks = (values.length / columns) * Math.ceil(columns / blockSize)
   const weight = new Uint8Array(blocks * blockBytesOf(format))
   const scale = new Float32Array(blocks)
-  const quantise =
-    weights === 'int8' ? quantiseInt8 : rounding === 'nearest' ? quantiseInt4 : quantiseLeastError
   refuseNotFinite(values, quantise(values, columns, blockSize, weight, scale), sourceName)
   return { weight, scale }
 }

@@ -16,6 +16,7 @@ test.each([
   ['int4:128+head-int8:128', 'int4:128 int4:128 int8:128 least-error', 'int4:128'],
   ['int4:128+head-int4:128+nearest', 'int4:128 int4:128 int4:128 nearest', 'int4:128+head-int4:128+nearest'],
   ['int4:128+nearest', 'int4:128 int4:128 int8:128 nearest', 'int4:128+nearest'],
+  ['int4:128+calibrated', 'int4:128 int4:128 int8:128 calibrated', 'int4:128+calibrated'],
   ['int4:32+least-error', 'int4:32 int4:32 int4:32 least-error', 'int4:32+least-error'],
   ['int4:32+head-int8', 'int4:32 int4:32 int8:32 nearest', 'int4:32+head-int8:32'],
   ['int8:128+feed-forward-int4:64', 'int8:128 int4:64 int8:128 nearest', 'int8:128+feed-forward-int4:64'],
@@ -59,6 +60,8 @@ test.each([
   ['int4:32+head-int8+head-f32', /names the head format twice/],
   ['int4:32+nearest+nearest', /names the rounding format twice/],
   ['int8:32+least-error', /no matrix in int4/],
+  ['int4:32+calibrated', /use int4:128\+calibrated/],
+  ['int4:128+head-int4:128+calibrated', /the head is not in int4/],
 ])('--weights %s is refused with what is possible', (text, message) => {
   expect(() => parseProfile(text)).toThrow(expect.objectContaining({ code: 'bad-request' }))
   expect(() => parseProfile(text)).toThrow(message)

@@ -67,12 +67,24 @@ export function parseProfile(weights: string, kv = 'f32'): NumericProfile {
       'bad-request',
       `--weights '${weights}' has no matrix in int4, which ${rounding} is about`,
     )
+  if (rounding === 'calibrated') refuseOtherBlocks(formats, weights)
   return {
     formats,
     rounding: rounding ?? (rounds ? usualRounding(all) : 'nearest'),
     kv,
     graphForm: 'canonical-1',
   }
+}
+
+/** Errors are made up for within groups of 128 columns, which are the blocks; the head has no inputs that were looked at. */
+function refuseOtherBlocks(formats: Record<MatrixKind, MatrixFormat>, weights: string): void {
+  const { head, ...others } = formats
+  const fits = Object.values(others).every((one) => one.weights !== 'int4' || formatName(one) === 'int4:128')
+  if (fits && head.weights !== 'int4') return
+  throw new ModelError(
+    'bad-request',
+    `--weights '${weights}': calibrated weights are in blocks of 128, and the head is not in int4; use int4:128+calibrated`,
+  )
 }
 
 /** What follows from the format of all matrices alone. */

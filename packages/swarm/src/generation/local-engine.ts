@@ -1,4 +1,5 @@
-import { randomHex, type SystemDependencies, unlimitedMemory } from '@shoal/host'
+import { randomHex, silentLogger, type SystemDependencies, unlimitedMemory } from '@shoal/host'
+import { systemClock, systemRandom } from '@shoal/host/node'
 import {
   formatWeights,
   parseProfile,
@@ -6,12 +7,14 @@ import {
   type IdentifiedManifest,
   type NumericProfile,
 } from '@shoal/model'
+import type { PackedFolder } from '@shoal/model/node'
 import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
 import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
 import { createEngine } from './engine.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Engine, Progress } from '../types.ts'
-import { packReference } from '../weights/local-manifest.ts'
+import { calibrate } from '../weights/calibrated/calibrate.ts'
+import { packReference, type PackOptions } from '../weights/local-manifest.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
 import { openReference, type Reference } from '../weights/reference.ts'
 
@@ -49,7 +52,7 @@ async function open(
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference.source.close() : store.close()))
-  const folder = await packReference(reference, profileOf(reference, options), { ...options, logger })
+  const folder = await packModel(reference, profileOf(reference, options), { ...options, logger })
   const { manifest } = folder
   const { config } = manifest.manifest
   store = await openModelStore(
@@ -112,6 +115,20 @@ async function openPart(
     await runner.release()
     throw error
   }
+}
+
+/** As {@link packReference}; calibrates the model where the profile says so, with an engine of this process. */
+export function packModel(
+  reference: Reference,
+  profile: NumericProfile,
+  options: PackOptions,
+): Promise<PackedFolder> {
+  const logger = options.logger ?? silentLogger
+  const dependencies: SystemDependencies = { clock: systemClock, random: systemRandom, logger }
+  return packReference(reference, profile, {
+    ...options,
+    calibrate: () => calibrate(reference, profile, options, (own) => openLocalEngine(dependencies, own)),
+  })
 }
 
 export function profileOf(

@@ -111,7 +111,8 @@ async function ownManifestId(
   const { profile, name } = manifest.manifest
   const { config } = reference.source
   const bytes = unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
-  if (reference.remote || bytes > nameableBytes) return null
+  // Calibrated weights are one packer's: another one gets other bytes from the same model.
+  if (reference.remote || bytes > nameableBytes || profile.rounding === 'calibrated') return null
   // The same model may lie in a folder of another name. Names are for people, so the swarm's name is used.
   const named = sameShape(config, manifest.manifest.config)
     ? { ...reference, source: { ...reference.source, name } }

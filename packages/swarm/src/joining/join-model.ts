@@ -12,8 +12,7 @@ import type { Progress } from '../types.ts'
 import { openConnection, type ConnectionOptions } from './discovery/connection.ts'
 import { agreeOnModel } from './agree-on-model.ts'
 import { agent } from './ask-peer.ts'
-import { packReference } from '../weights/local-manifest.ts'
-import { profileOf } from '../generation/local-engine.ts'
+import { packModel, profileOf } from '../generation/local-engine.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
 import { embeddedReference, openReference } from '../weights/reference.ts'
 
@@ -95,7 +94,7 @@ export async function joinModel(
   const { manifest, packed, giver } = await agreeOnModel(joining, { ...options, join }, reference, (own) => {
     const profile = profileOf(own, options)
     announced = { manifest: null, profile: formatProfile(profile), model: own.source.name }
-    return packReference(own, profile, { ...options, logger })
+    return packModel(own, profile, { ...options, logger })
   })
   signal?.throwIfAborted()
   const sources = createWeightSources(transport, giver)

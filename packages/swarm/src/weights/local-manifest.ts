@@ -1,5 +1,6 @@
 import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { CollectedSums } from '@shoal/runtime'
 import { silentLogger, type Logger } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
 import {
@@ -19,6 +20,8 @@ import type { Reference } from './reference.ts'
 export interface PackOptions {
   readonly dataFolder: string
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** What the inputs of the matrices look like: called before calibrated weights are packed, which cannot be packed without. */
+  readonly calibrate?: () => Promise<CollectedSums>
   /** Told in a sentence when a packing of an earlier release is replaced. */
   readonly logger?: Logger | undefined
   readonly signal?: AbortSignal | undefined
@@ -53,8 +56,10 @@ export async function packReference(
   // an interrupted packing has completed are kept: from a hub they cost a download.
   const pending = await claimPartial(join(models, key), thisProcess, { adopt: true })
   try {
+    const inputSums = profile.rounding === 'calibrated' ? await options.calibrate?.() : undefined
     const packed = await packIntoFolder(reference.source, profile, pending.path, {
       resume: true,
+      ...(inputSums === undefined ? {} : { inputSums }),
       owner: thisProcess,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       onProgress: packProgress(reference, profile, unitNames(reference.source.config), options.onProgress),

@@ -174,7 +174,7 @@ class FolderStore implements ModelStore {
     // Another process on this data directory (a client beside a node) may have fetched them.
     await this.#folder.refresh(units)
     if (this.#missing(units).length === 0) return
-    const { reference } = this.#sources
+    const reference = this.#origin()
     // A hub is the origin of last resort: peers are nearer, and their bytes are packed already.
     if (reference?.remote !== false && (await this.#fetchFromPeers(units, signal, onProgress))) return
     if (reference === null)
@@ -183,6 +183,11 @@ class FolderStore implements ModelStore {
         `the packed model ${this.manifest.manifest.name} lacks ${this.#missing(units).join(', ')} and there is nobody to ask for them`,
       )
     await this.#packFrom(reference, units, signal, onProgress)
+  }
+
+  /** What missing units can be packed from. Calibrated ones are those of one packer, and come from peers only. */
+  #origin(): Reference | null {
+    return this.manifest.manifest.profile.rounding === 'calibrated' ? null : this.#sources.reference
   }
 
   #missing(units: readonly string[]): string[] {
@@ -196,7 +201,8 @@ class FolderStore implements ModelStore {
     onProgress: ((progress: Progress) => void) | undefined,
   ): Promise<boolean> {
     const peers = this.#peers
-    const { reference, clock } = this.#sources
+    const { clock } = this.#sources
+    const reference = this.#origin()
     if (peers === null) return false
     const fetch = (): Promise<void> =>
       fetchUnits(peers, this.#folder, this.#missing(units), {

@@ -9,7 +9,7 @@ import type { IdentifiedManifest, ManifestTensor, UnitName } from '../../manifes
 import type { ModelSource } from '../../sources/model-source.ts'
 import { handleReader, isNoEntry } from '../../sources/file-reader.ts'
 import { createNodeHasher } from '../../manifest/node-hasher.ts'
-import { packTensors, type PackProgress, type PackSink } from '../pack-tensors.ts'
+import { packTensors, type PackOptions, type PackProgress, type PackSink } from '../pack-tensors.ts'
 import { packedSources, packedUnit, unitBytes, unitNames, unitOf } from '../packed-layout.ts'
 import { createPackedFolder, type PackedFolder } from './packed-folder.ts'
 import type { PartialOwner } from './partial-folder.ts'
@@ -26,6 +26,8 @@ export interface PackIntoFolderOptions {
   /** The process that packs, where several share the folder. */
   readonly owner?: PartialOwner
   readonly onProgress?: (progress: PackProgress) => void
+  /** For the rounding `calibrated`: see `PackOptions`. */
+  readonly inputSums?: PackOptions['inputSums']
   readonly signal?: AbortSignal
 }
 
@@ -208,12 +210,13 @@ async function packUnits(
       current = undefined
     },
   }
-  const { onProgress, signal } = options
+  const { onProgress, signal, inputSums } = options
   try {
     return await packTensors(source, profile, units, sink, {
       createHasher: createNodeHasher,
       ...(onProgress === undefined ? {} : { onProgress }),
       ...(signal === undefined ? {} : { signal }),
+      ...(inputSums === undefined ? {} : { inputSums }),
     })
   } catch (error) {
     await current?.writer.abort()

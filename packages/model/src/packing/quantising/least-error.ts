@@ -1,5 +1,5 @@
 import { firstNotFinite } from './quantise.ts'
-import { kernelValuesMax, leastErrorKernel } from './wasm/least-error-kernel.ts'
+import { kernelValuesMax, roundingKernel } from './wasm/rounding-kernel.ts'
 
 /**
  * As {@link quantiseInt4}, with the scale of each block that makes the sum of squared errors least among those tried
@@ -17,7 +17,7 @@ export function quantiseLeastError(
   weight: Uint8Array,
   scale: Float32Array,
 ): number {
-  const kernel = leastErrorKernel()
+  const kernel = roundingKernel()
   const batch = kernelValuesMax / blockSize
   for (let first = 0; first < scale.length; first += batch) {
     const count = Math.min(batch, scale.length - first)

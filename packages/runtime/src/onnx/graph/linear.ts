@@ -10,6 +10,8 @@ export interface WeightedGraph {
   readonly builder: GraphBuilder
   readonly weights: WeightSource
   readonly profile: NumericProfile
+  /** Told of the input of every matrix: calibration adds outputs about it. */
+  readonly observe?: (name: string, x: string, columns: number) => void
 }
 
 /** Declares a float32 vector of the packed model. */
@@ -31,6 +33,7 @@ export function linear(
   bias?: string,
 ): string {
   const { builder, weights, profile } = graph
+  graph.observe?.(name, x, columns)
   const format = formatOf(profile, name)
   const shapes = matrixShapes(format, outputs, columns)
   const declare = (part: string, type: PackedType, shape: readonly number[]): string =>

@@ -3,6 +3,7 @@ import type { Span } from '../../span.ts'
 import { denseOf } from '../../support.ts'
 import { attention, declareAttentionInputs, declareZeroRows } from './attention.ts'
 import { createGraphBuilder } from './graph-builder.ts'
+import { inputSums } from './input-sums.ts'
 import { linear, vector, type WeightedGraph, type WeightSource } from './linear.ts'
 import { encodeModel } from './model-proto.ts'
 import { norm, type Residual } from './norm.ts'
@@ -23,6 +24,8 @@ export interface SpanRequest {
   readonly profile: NumericProfile
   readonly head: HeadSpec | null
   readonly weights: WeightSource
+  /** Adds an output for each matrix of the blocks: the sums of products of its inputs (`input-sums.ts`). */
+  readonly withInputSums?: boolean
 }
 
 /** The span of a graph that has a head only. */
@@ -38,9 +41,14 @@ export const noBlocks: Span = { range: { start: 0, end: 0 }, blocks: [] }
  * The blocks of one graph must agree in their heads and their rotary embedding, whose tables are inputs of the graph; a
  * device makes a graph for each block, so the blocks of a model need not.
  */
-export function spanGraph({ span, profile, head, weights }: SpanRequest): Uint8Array {
+export function spanGraph({ span, profile, head, weights, withInputSums }: SpanRequest): Uint8Array {
   const builder = createGraphBuilder()
-  const graph: WeightedGraph = { builder, weights, profile }
+  const graph: WeightedGraph = {
+    builder,
+    weights,
+    profile,
+    ...(withInputSums === true && { observe: inputSums(builder) }),
+  }
   const hiddenSize = span.blocks[0]?.hiddenSize ?? head?.hiddenSize
   if (hiddenSize === undefined) throw new Error('a graph needs blocks, a head or both')
   let residual: Residual = {

@@ -55,7 +55,9 @@ export const result = (value: Code): Code => [...value, 0x0f]
 export const i32 = {
   const: (value: number): Code => [0x41, ...signed(value)],
   add: two(0x6a),
+  subtract: two(0x6b),
   multiply: two(0x6c),
+  and: two(0x71),
   less: two(0x49),
   shiftRight: two(0x76),
 }
@@ -68,6 +70,8 @@ export const f32 = {
   subtract: two(0x93),
   multiply: two(0x94),
   divide: two(0x95),
+  floor: one(0x8e),
+  minimum: two(0x96),
   maximum: two(0x97),
   less: two(0x5d),
   differs: two(0x5c),

@@ -1,0 +1,111 @@
+import { firstNotFinite } from './quantise.ts'
+import { kernelValuesMax, roundingKernel } from './wasm/rounding-kernel.ts'
+
+/** Columns whose errors are made up for together: those of one block. */
+export const feedbackColumns = 128
+
+/**
+ * What inputs of a matrix look like: for each group of 128 columns, the last one filled up with zeros, the sum of `x xᵀ`
+ * over the inputs `x`, row-major `[128, 128]`.
+ */
+export type InputSums = readonly Float64Array[]
+
+/**
+ * How much of the error at each column of a group the columns behind it take over (Frantar et al., GPTQ, arXiv 2210.17323,
+ * within a group): `U[i][j] / U[i][i]` for the upper triangular `U` with `Uᵀ U = (sums + damping)⁻¹`.
+ *
+ * @returns float32 `[128, 128]`, zero up to the diagonal
+ */
+export function feedbackFactors(sums: Float64Array): Float32Array {
+  const size = feedbackColumns
+  const damped = Float64Array.from(sums)
+  const diagonal = Array.from({ length: size }, (_, i) => sums[i * size + i] as number)
+  const live = diagonal.filter((value) => value > 0)
+  const damping = (0.01 * live.reduce((total, value) => total + value, 0)) / Math.max(1, live.length)
+  // Columns without any input (padding, say) are rounded by themselves.
+  for (let i = 0; i < size; i++) damped[i * size + i] = diagonal[i]! > 0 ? diagonal[i]! + damping : 1
+  const lower = choleskyLower(inverseOf(choleskyLower(damped, size), size), size)
+  const factors = new Float32Array(size * size)
+  for (let i = 0; i < size; i++)
+    for (let j = i + 1; j < size; j++)
+      factors[i * size + j] = (lower[j * size + i] as number) / (lower[i * size + i] as number)
+  return factors
+}
+
+/** The lower triangular `L` with `L Lᵀ = matrix`. */
+function choleskyLower(matrix: Float64Array, size: number): Float64Array {
+  const lower = new Float64Array(size * size)
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = matrix[i * size + j] as number
+      for (let k = 0; k < j; k++) sum -= (lower[i * size + k] as number) * (lower[j * size + k] as number)
+      lower[i * size + j] = i === j ? Math.sqrt(sum) : sum / (lower[j * size + j] as number)
+    }
+  }
+  return lower
+}
+
+/** `(L Lᵀ)⁻¹ = L⁻ᵀ L⁻¹`. */
+function inverseOf(lower: Float64Array, size: number): Float64Array {
+  const inverse = new Float64Array(size * size)
+  for (let column = 0; column < size; column++) {
+    for (let i = column; i < size; i++) {
+      let sum = i === column ? 1 : 0
+      for (let k = column; k < i; k++)
+        sum -= (lower[i * size + k] as number) * (inverse[k * size + column] as number)
+      inverse[i * size + column] = sum / (lower[i * size + i] as number)
+    }
+  }
+  const product = new Float64Array(size * size)
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0
+      for (let k = i; k < size; k++)
+        sum += (inverse[k * size + i] as number) * (inverse[k * size + j] as number)
+      product[i * size + j] = sum
+      product[j * size + i] = sum
+    }
+  }
+  return product
+}
+
+/**
+ * As `quantiseLeastError` in blocks of 128, where what rounding changes at a weight is made up for by the weights behind it
+ * in its block. The scale of a block is that of its weights before.
+ *
+ * @param factors for each group of 128 columns ({@link feedbackFactors})
+ * @returns index of the first value found that is not finite, or -1
+ */
+export function quantiseCalibrated(
+  values: Float32Array,
+  columns: number,
+  factors: readonly Float32Array[],
+  weight: Uint8Array,
+  scale: Float32Array,
+): number {
+  const kernel = roundingKernel()
+  const size = feedbackColumns
+  const rows = values.length / columns
+  const batch = kernelValuesMax / size
+  for (const [group, own] of factors.entries()) {
+    kernel.feedback.set(own)
+    const from = group * size
+    const length = Math.min(size, columns - from)
+    for (let first = 0; first < rows; first += batch) {
+      const count = Math.min(batch, rows - first)
+      kernel.values.fill(0, 0, count * size)
+      for (let row = 0; row < count; row++) {
+        const start = (first + row) * columns + from
+        kernel.values.set(values.subarray(start, start + length), row * size)
+      }
+      if (kernel.round(count, size, true) < count) return firstNotFinite(values)
+      for (let row = 0; row < count; row++) {
+        const block = (first + row) * factors.length + group
+        const codes = kernel.codes.subarray((row * size) / 2, ((row + 1) * size) / 2)
+        weight.set(codes, (block * size) / 2)
+        scale[block] = kernel.scales[row] as number
+      }
+    }
+  }
+  return -1
+}
