@@ -175,7 +175,17 @@ async function madeUpAddresses(besieger: Besieger): Promise<void> {
 
 /** A member that claims to be the fastest, takes every session and computes nothing. */
 async function absurdClaims(besieger: Besieger): Promise<void> {
-  const peer = await besieger.stranger({ listen: ['/ip4/127.0.0.1/tcp/0'] })
+  await besieger.repeat(async () => {
+    const peer = await besieger.stranger({ listen: ['/ip4/127.0.0.1/tcp/0'] })
+    try {
+      await claim(besieger, peer)
+    } finally {
+      await besieger.dismiss(peer)
+    }
+  })
+}
+
+async function claim(besieger: Besieger, peer: RawPeer): Promise<void> {
   peer.transport.handle(protocols.session, (channel) => {
     besieger.count('sessions taken')
     channel.onFrame(() => undefined)

@@ -146,14 +146,15 @@ async function portScan(besieger: Besieger): Promise<void> {
   const port = typeof place === 'object' ? (place?.port ?? 1) : 1
   try {
     const [peer, other] = [await besieger.stranger(), await besieger.stranger()]
-    const talk = await converse(besieger, peer)
     await besieger.repeat(async () => {
-      for (const knocked of [port, 1]) {
-        const addresses = [`/ip4/127.0.0.1/tcp/${knocked}`]
-        const next = { peer: other.transport.peerId, addresses, coordinator: false }
-        if (await talk.begin(openOf(besieger.target, peer, { next, tokenBudget: 16 })))
-          besieger.count('next stages reached')
-      }
+      const talk = await converse(besieger, peer)
+      while (!besieger.over)
+        for (const knocked of [port, 1]) {
+          const addresses = [`/ip4/127.0.0.1/tcp/${knocked}`]
+          const next = { peer: other.transport.peerId, addresses, coordinator: false }
+          if (await talk.begin(openOf(besieger.target, peer, { next, tokenBudget: 16 })))
+            besieger.count('next stages reached')
+        }
     })
   } finally {
     server.close()
