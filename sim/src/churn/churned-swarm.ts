@@ -1,12 +1,11 @@
 import { seededRandom } from '@shoal/host'
 import { createWorld, type Inhabitant, type World } from '@shoal/membership/testing'
 import type { Transport } from '@shoal/network'
-import { wantedBy } from '@shoal/swarm/components'
+import { adopt } from './adopt.ts'
 import { maliceOf, type MaliceKind } from './hostile/cast.ts'
 import { Puppet } from './hostile/puppet.ts'
 import { hardwareOf, roomyHardwareOf } from './hardware.ts'
 import { ChurnLinks } from './links.ts'
-import { churnPlan } from './plans.ts'
 import type { Act, Standing } from './script.ts'
 
 /** How long a dial may take, and the least time between two dials of a peer without connections. */
@@ -230,21 +229,4 @@ export class ChurnedSwarm {
         () => timer.cancel(),
       )
   }
-}
-
-/** Announces the span and the group that the peer's own plan gives it. */
-async function adopt({ name, membership }: Inhabitant): Promise<void> {
-  const record = membership.members().find(({ record: { peerId } }) => peerId === name)?.record
-  if (record === undefined) return
-  const held =
-    record.span === null
-      ? null
-      : { ...record.span, ...(record.group !== undefined && { group: record.group }) }
-  const wanted = wantedBy(churnPlan(membership.snapshot()), name, held, membership.members())
-  // The speed of a group matters to routes only, and there are none here.
-  const alone = record.group?.alone ?? record.hardware
-  await membership.announce({
-    span: wanted === null ? null : { start: wanted.start, end: wanted.end },
-    group: wanted?.group === undefined ? null : { ...wanted.group, alone },
-  })
 }

@@ -112,9 +112,7 @@ export class Cell {
   async heldEvidence(peer: string, incarnation: number): Promise<readonly Statement[]> {
     const alive = this.#statements.aliveOf(peer, incarnation)
     if (alive === undefined) return []
-    this.#contested.begin(peer, incarnation)
-    if (this.#statements.countHolders(peer, incarnation) < memberLimits.maxHolders)
-      await this.#complain('held', peer, incarnation)
+    await this.#claimDead(peer, incarnation)
     const held = this.#statements.heldOf(peer, incarnation)
     return held.length === 0 ? [] : [alive, ...held]
   }
@@ -188,12 +186,23 @@ export class Cell {
     for (const [peer, sinceMs] of this.#unreachableMs) this.#unreachableMs.set(peer, sinceMs + durationMs)
   }
 
+  /** Says of a life that is given up here, and that goes on, that it is held dead; unless enough have said so. */
+  async #claimDead(peer: string, incarnation: number): Promise<void> {
+    this.#contested.begin(peer, incarnation)
+    if (this.#statements.countHolders(peer, incarnation) < memberLimits.maxHolders)
+      await this.#complain('held', peer, incarnation)
+  }
+
   #heed(statement: Statement): void {
     const { clock, self, detector } = this.#parts
     const { kind, signer, subject, incarnation } = statement
     if (kind === 'alive') detector.apply(subject, { type: 'alive-seen', incarnation, atMs: clock.nowMs() })
-    else if (subject !== self.peerId) this.#weigh(subject)
-    else if (incarnation !== self.incarnation) return
+    else if (subject !== self.peerId) {
+      this.#weigh(subject)
+      // Another one says so of a life that goes on: the subject counts how many agree.
+      if (kind === 'held' && this.isDead(subject, incarnation))
+        this.#attempt(this.#claimDead(subject, incarnation))
+    } else if (incarnation !== self.incarnation) return
     else if (kind === 'held') this.#parts.onHeldDead(signer, incarnation)
     else this.#attempt(this.#oath.answer())
   }

@@ -44,6 +44,7 @@ function falseDeath(swarm: ChurnedSwarm, victim: string, line: string): readonly
   if (event.type === 'self-expired')
     return [`besieged, a life of ${observer} ended (${event.cause}) at ${atMs}`]
   const ended = event.type === 'peer-dead' || event.type === 'peer-left'
+  if (ended && swarm.endedMs(event.peer, event.incarnation) !== undefined) return []
   return ended && swarm.isHonest(event.peer) && event.peer !== victim
     ? [`besieged, ${observer} holds ${event.peer}@${event.incarnation} dead at ${atMs}`]
     : []
