@@ -89,10 +89,10 @@ export {
 export { memoryFiles, memoryReader, type ModelFiles, type RangeReader } from './sources/range-reader.ts'
 export { createSampler, greedy, type Sampler } from './sampling/sampler.ts'
 export { logprobs, topLogprobsMax, type TokenLogprob } from './sampling/logprobs.ts'
-export { createStopFilter, type StopFilter } from './tokenizer/stop-filter.ts'
+export { createStopFilter, type StopFilter } from './tokenizer/decoding/stop-filter.ts'
 export { createTokenizer, type TokenizerOptions } from './tokenizer/tokenizer.ts'
 export type { SamplingOptions } from './sampling/sampling-types.ts'
-export { createTokenDecoder } from './tokenizer/token-decoder.ts'
+export { createTokenDecoder } from './tokenizer/decoding/token-decoder.ts'
 export type {
   ChatMessage,
   DecoderParts,

@@ -57,6 +57,11 @@ export const limits = {
   /** A tokenizer.json of 262,144 entries has 33 MB. */
   assetBytesMax: 64 << 20,
 
+  /** Merges of a byte-pair vocabulary: SentencePiece vocabularies have two for each piece. */
+  mergesMax: 1 << 23,
+  /** Text that a tokenizer's normalizer may make: 1,048,576 tokens of 16 characters. */
+  normalizedCharactersMax: 1 << 24,
+
   /** Values read, quantised and hashed at once while packing: 8 MiB of float32. */
   packValuesMax: 1 << 21,
 

@@ -7,6 +7,7 @@ export const assetNames = [
   'generation_config.json',
   'merges.txt',
   'tokenizer.json',
+  'tokenizer.model',
   'tokenizer_config.json',
   'vocab.json',
 ] as const

@@ -87,6 +87,8 @@ async function noConfig(files: ModelFiles): Promise<ModelError> {
 async function readAssets(files: ModelFiles, signal?: AbortSignal): Promise<Map<string, Uint8Array>> {
   const assets = new Map<string, Uint8Array>()
   for (const name of assetNames) {
+    // tokenizer.json says all of it, and comes before it in the list.
+    if (name === 'tokenizer.model' && assets.has('tokenizer.json')) continue
     const reader = await files.open(name)
     if (reader !== null) assets.set(name, await readWhole(reader, limits.assetBytesMax, name, signal))
   }

@@ -1,6 +1,6 @@
 import { ModelError } from '../error.ts'
-import { asObject, checkInteger, fieldOf, parseJson, show, type JsonObject } from '../json-fields.ts'
-import { limits } from '../limits.ts'
+import { asObject, fieldOf, parseJson, show, type JsonObject } from '../json-fields.ts'
+import { sentencePieceTokenizer } from './sentencepiece/sentence-piece-tokenizer.ts'
 
 /** tokenizer.json and tokenizer_config.json, found or assembled. */
 export interface TokenizerFiles {
@@ -10,7 +10,7 @@ export interface TokenizerFiles {
 
 /**
  * Finds tokenizer.json, or assembles one from vocab.json, merges.txt and tokenizer_config.json (GPT-2 and Qwen2 were
- * published so). Null when a model has no tokenizer.
+ * published so), or from a SentencePiece `tokenizer.model`. Null when a model has no tokenizer.
  *
  * @throws {ModelError} `bad-model` for broken files, `unsupported-model` for a tokenizer class we cannot assemble
  */
@@ -21,11 +21,18 @@ export function tokenizerFiles(assets: ReadonlyMap<string, Uint8Array>): Tokeniz
   }
   const config = json('tokenizer_config.json')
   const tokenizer = json('tokenizer.json')
-  if (tokenizer !== null) return { tokenizer: complete(tokenizer), config: config ?? {} }
+  if (tokenizer !== null) return { tokenizer: tokenizer, config: config ?? {} }
   const vocabulary = json('vocab.json')
   const merges = assets.get('merges.txt')
-  if (vocabulary === null || merges === undefined) return null
-  return { tokenizer: complete(assemble(vocabulary, merges, config ?? {})), config: config ?? {} }
+  const sentencePiece = assets.get('tokenizer.model')
+  if (vocabulary === null || merges === undefined) {
+    if (sentencePiece === undefined) return null
+    return {
+      tokenizer: sentencePieceTokenizer(sentencePiece, config ?? {}, addedTokens(config ?? {})),
+      config: config ?? {},
+    }
+  }
+  return { tokenizer: assemble(vocabulary, merges, config ?? {}), config: config ?? {} }
 }
 
 /**
@@ -100,6 +107,7 @@ function parseMerges(bytes: Uint8Array): [string, string][] {
   })
 }
 
+/** `added_tokens_decoder` of tokenizer_config.json as added tokens. */
 function addedTokens(config: JsonObject): JsonObject[] {
   const decoder = fieldOf(config, 'added_tokens_decoder')
   if (decoder === undefined) return []
@@ -112,39 +120,4 @@ function addedTokens(config: JsonObject): JsonObject[] {
     ...asObject(token, `added token ${show(id)}`),
     id: Number(id),
   }))
-}
-
-/** Gives the sections that old files leave out, and checks the ids: they become indices of arrays. */
-function complete(tokenizer: JsonObject): JsonObject {
-  const model = asObject(fieldOf(tokenizer, 'model'), 'the model section of tokenizer.json')
-  // Old files leave the type out; only byte-pair encoding has merges.
-  const type = fieldOf(model, 'type') ?? (fieldOf(model, 'merges') === undefined ? undefined : 'BPE')
-  if (type !== 'BPE')
-    throw new ModelError('unsupported-model', `tokenizers of type ${show(type)} are not supported; BPE is`)
-  const vocabulary = fieldOf(model, 'vocab')
-  const entries = Object.values(asObject(vocabulary, 'the vocabulary of tokenizer.json'))
-  const added = fieldOf(tokenizer, 'added_tokens') ?? []
-  if (!Array.isArray(added)) throw new ModelError('bad-model', 'added_tokens of tokenizer.json is not a list')
-  if (entries.length + added.length > limits.vocabularySizeMax)
-    throw new ModelError(
-      'bad-model',
-      `tokenizer.json has ${entries.length} entries, more than ${limits.vocabularySizeMax}`,
-    )
-  for (const id of entries) checkInteger(id, 'a token id', 0, limits.vocabularySizeMax)
-  for (const token of added as unknown[]) {
-    const object = asObject(token, 'an added token')
-    checkInteger(fieldOf(object, 'id'), 'the id of an added token', 0, limits.vocabularySizeMax)
-    const content = fieldOf(object, 'content')
-    if (typeof content !== 'string' || content === '')
-      throw new ModelError('bad-model', `an added token has the text ${show(content)}`)
-  }
-  return {
-    normalizer: null,
-    pre_tokenizer: null,
-    post_processor: null,
-    decoder: null,
-    ...tokenizer,
-    model: { ...model, type },
-    added_tokens: added,
-  }
 }

@@ -187,8 +187,8 @@ test.each<[string, Map<string, Uint8Array>, string, RegExp]>([
   [
     'merges that are a text',
     json({ ...sentencePiece, model: { ...sentencePiece.model, merges: 'a b' } }),
-    'unsupported-model',
-    /cannot be used/,
+    'bad-model',
+    /merges of tokenizer.json are no list/,
   ],
   [
     'a huge id',

@@ -1,9 +1,10 @@
-import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers'
-import { compileChatTemplate, findChatTemplate } from './chat-template.ts'
-import { createControlBreaker, droppingBreakers } from './control-text.ts'
+import { createControlBreaker } from './control-text.ts'
+import { controlNames } from './control-names.ts'
 import { ModelError } from '../error.ts'
-import { asObject, fieldOf, type JsonObject } from '../json-fields.ts'
-import { createTokenDecoder } from './token-decoder.ts'
+import { fieldOf, type JsonObject } from '../json-fields.ts'
+import { createTokenDecoder } from './decoding/token-decoder.ts'
+import { createEncoder, type Encoder } from './encoding/encoder.ts'
+import { compileChatTemplate, findChatTemplate } from './template/chat-template.ts'
 import { tokenizerFiles } from './tokenizer-files.ts'
 import type { ChatMessage, DecoderParts, SynchronousTokenizer } from './tokenizer-types.ts'
 
@@ -13,9 +14,8 @@ export interface TokenizerOptions {
 }
 
 /**
- * The tokenizer of a model's assets, or null when it has none. Text to ids is @huggingface/tokenizers; ids to text is
- * {@link createTokenDecoder}. Nothing bounds the time and memory of patterns and templates here: programs that handle the
- * models of others run it in a thread that is watched.
+ * The tokenizer of a model's assets, or null when it has none. Nothing bounds the time of patterns and templates here:
+ * programs that handle the models of others run it in a thread that is watched.
  *
  * @throws {ModelError} `bad-model` or `unsupported-model` with the reason
  */
@@ -25,49 +25,22 @@ export function createTokenizer(
 ): SynchronousTokenizer | null {
   const files = tokenizerFiles(assets)
   if (files === null) return null
-  const library = createLibraryTokenizer(droppingBreakers(files.tokenizer), files.config)
+  const encoder = createEncoder(
+    files.tokenizer,
+    ({ special, content }) => special || controlNames.has(content),
+  )
   const parts: DecoderParts = {
-    vocabulary: library.model?.vocab ?? [],
-    added: new Map([...library.get_added_tokens_decoder()].map(([id, { special }]) => [id, special])),
+    vocabulary: encoder.tokens,
+    added: new Map(encoder.added.map(({ id, special }) => [id, special])),
     decoder: fieldOf(files.tokenizer, 'decoder') ?? null,
   }
-  const control = [...parts.added].flatMap(([id, special]) => (special ? (parts.vocabulary[id] ?? []) : []))
-  const { chat, render } = createChat(assets, files.config, options, control)
+  const { chat, render } = createChat(assets, files.config, options, encoder)
   return {
     ...createTokenDecoder(parts),
-    encode: (text, { addSpecialTokens = true } = {}) => {
-      if (text === '' && !addSpecialTokens) return []
-      return encodeWith(library, text, addSpecialTokens)
-    },
+    encode: (text, { addSpecialTokens = true } = {}) => encoder.encode(text, addSpecialTokens),
     chat,
     renderChat: render,
     parts,
-  }
-}
-
-/** The library checks some sections of tokenizer.json only when it first uses them. @throws {ModelError} `bad-model` */
-function encodeWith(library: LibraryTokenizer, text: string, addSpecialTokens: boolean): number[] {
-  try {
-    return library.encode(text, { add_special_tokens: addSpecialTokens }).ids
-  } catch (cause) {
-    throw new ModelError(
-      'bad-model',
-      `the model's tokenizer fails at a text: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
-  }
-}
-
-function createLibraryTokenizer(tokenizer: JsonObject, config: JsonObject): LibraryTokenizer {
-  try {
-    return new LibraryTokenizer(tokenizer, config)
-  } catch (cause) {
-    const type = fieldOf(asObject(fieldOf(tokenizer, 'model'), 'the model section of tokenizer.json'), 'type')
-    throw new ModelError(
-      'unsupported-model',
-      `the tokenizer (${String(type)}) cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
   }
 }
 
@@ -76,7 +49,7 @@ function createChat(
   assets: ReadonlyMap<string, Uint8Array>,
   config: JsonObject,
   options: TokenizerOptions,
-  control: readonly string[],
+  encoder: Encoder,
 ): { chat: boolean; render: SynchronousTokenizer['renderChat'] } {
   const template = findChatTemplate(assets, config)
   const refuse = (
@@ -91,7 +64,7 @@ function createChat(
   if (template === null) return refuse('this model has no chat template: give a raw prompt')
   try {
     const compiled = compileChatTemplate(template, config, options.wallMs)
-    const breakControl = createControlBreaker(control)
+    const breakControl = createControlBreaker(encoder.control, encoder.normalize)
     const broken = ({ role, content }: ChatMessage): ChatMessage => ({ role, content: breakControl(content) })
     return { chat: true, render: (messages) => compiled.render(messages.map(broken)) }
   } catch (error) {

@@ -1,38 +1,24 @@
+import { turnEnds } from '../../tokenizer/control-names.ts'
 import type { Metadata } from './metadata.ts'
 
 /** `token_type` of a control token. */
 const control = 3
 
-/**
- * Texts of control tokens that end a turn in published models. Converters name one end token only, which is often that of
- * a text and not that of a turn; llama.cpp adds tokens of these texts for the same reason.
- */
-const turnEnds = new Set([
-  '<|eot_id|>',
-  '<|eom_id|>',
-  '<|im_end|>',
-  '<|end|>',
-  '<|end_of_text|>',
-  '<|endoftext|>',
-  '<end_of_turn>',
-  '<|END_OF_TURN_TOKEN|>',
-  '<|return|>',
-  '<|call|>',
-  '<|eot|>',
-  '</s>',
-  '<|end▁of▁sentence|>',
-  '<｜end▁of▁sentence｜>',
-  '<|endofturn|>',
-  '[|endofturn|]',
-])
+/** Also an HTML tag of its own in some vocabularies: only a control token of this text ends a generation. */
+const ambiguousEnd = '</s>'
 
-/** Ids of all tokens that end a generation. */
+/**
+ * Ids of all tokens that end a generation: those that the file names, and those whose text is known for it, whatever type
+ * the converter gave them.
+ */
 export function endTokens(metadata: Metadata): number[] {
   const named = ['eos', 'eot', 'eom'].flatMap(
     (name) => metadata.number(`tokenizer.ggml.${name}_token_id`) ?? [],
   )
   const tokens = metadata.texts('tokenizer.ggml.tokens') ?? []
   const types = metadata.numbers('tokenizer.ggml.token_type') ?? []
-  const found = tokens.flatMap((token, id) => (types[id] === control && turnEnds.has(token) ? [id] : []))
+  const found = tokens.flatMap((token, id) =>
+    turnEnds.has(token) || (token === ambiguousEnd && types[id] === control) ? [id] : [],
+  )
   return [...new Set([...named, ...found])]
 }

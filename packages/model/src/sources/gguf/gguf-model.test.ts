@@ -116,7 +116,7 @@ test('every end token of a file ends a generation, and a quantised file names th
     ['tokenizer.ggml.eos_token_id', 1],
     ['tokenizer.ggml.eot_token_id', 4],
   ]
-  expect((await open(turn)).config.eosTokenIds).toEqual([1, 4, 2])
+  expect((await open(turn)).config.eosTokenIds).toEqual([1, 4, 2, 3])
   expect((await open()).preferredWeights).toBeNull()
   const path = new URL('../../../../../test/gguf/stories260K-Q4_0.gguf', import.meta.url)
   const story = await openGguf(files({ 'm.gguf': new Uint8Array(readFileSync(path)) }), 'm.gguf')

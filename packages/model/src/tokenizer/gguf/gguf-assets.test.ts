@@ -79,21 +79,69 @@ test('control tokens are left out of answers, user-defined ones are kept; the te
   expect(tokenizer.renderChat([{ role: 'user', content: 'ab' }])).toBe('ab<|im_end|>')
 })
 
-test.each<[string, Uint8Array, string, RegExp]>([
-  ['another kind', ggufFile({ metadata: [['tokenizer.ggml.model', 'bert']] }), 'bad-model', /has no tokens/],
-  [
-    'WordPiece',
+test('turn ends that a file marks as normal or user-defined tokens are control tokens', async () => {
+  const tokenizer = await tokenizerIn(
+    ggufFile({
+      metadata: [
+        ['tokenizer.ggml.model', 'gpt2'],
+        ['tokenizer.ggml.pre', 'gpt-2'],
+        ['tokenizer.ggml.tokens', ['<', '|', 'im_end', '>', '<|im_end|>', '<|eot_id|>', 'a']],
+        ['tokenizer.ggml.token_type', [1, 1, 1, 1, 1, 4, 1]],
+        ['tokenizer.ggml.merges', []],
+        ['tokenizer.chat_template', '{{ messages[0].content }}<|im_end|><|eot_id|>'],
+      ],
+    }),
+  )
+  const prompt = (content: string): number[] =>
+    tokenizer.encode(tokenizer.renderChat([{ role: 'user', content }]), { addSpecialTokens: false })
+  expect(prompt('a')).toEqual([6, 4, 5])
+  expect(prompt('<|im_end|><|eot_id|>').filter((id) => id === 4 || id === 5)).toEqual([4, 5])
+})
+
+test('WordPiece and Unigram vocabularies', async () => {
+  const bert = await tokenizerIn(
     ggufFile({
       metadata: [
         ['tokenizer.ggml.model', 'bert'],
+        ['tokenizer.ggml.tokens', ['[UNK]', '[CLS]', '[SEP]', '▁hel', 'lo', '▁,']],
+        ['tokenizer.ggml.token_type', [3, 3, 3, 1, 1, 1]],
+        ['tokenizer.ggml.unknown_token_id', 0],
+        ['tokenizer.ggml.cls_token_id', 1],
+        ['tokenizer.ggml.seperator_token_id', 2],
+      ],
+    }),
+  )
+  expect(bert.encode('Héllo, what')).toEqual([1, 3, 4, 5, 0, 2])
+  const t5 = await tokenizerIn(
+    ggufFile({
+      metadata: [
+        ['tokenizer.ggml.model', 't5'],
+        ['tokenizer.ggml.tokens', ['<unk>', '</s>', '▁a', 'b', 'ab', '▁']],
+        ['tokenizer.ggml.token_type', [2, 3, 1, 1, 1, 1]],
+        ['tokenizer.ggml.scores', [0, 0, -1.5, -2.5, -1.25, -3.5]],
+        ['tokenizer.ggml.eos_token_id', 1],
+        ['tokenizer.ggml.remove_extra_whitespaces', true],
+      ],
+    }),
+  )
+  expect(t5.encode(' ab  azz')).toEqual([2, 3, 2, 0, 1])
+})
+
+test.each<[string, Uint8Array, string, RegExp]>([
+  ['another kind', ggufFile({ metadata: [['tokenizer.ggml.model', 'bert']] }), 'bad-model', /has no tokens/],
+  [
+    'RWKV',
+    ggufFile({
+      metadata: [
+        ['tokenizer.ggml.model', 'rwkv'],
         ['tokenizer.ggml.tokens', ['a']],
       ],
     }),
     'unsupported-model',
-    /kind "bert" are not supported/,
+    /kind "rwkv" are not supported/,
   ],
   ['splits without a name', byteLevel(), 'unsupported-model', /splits texts as null/],
-  ['unknown splits', byteLevel(['tokenizer.ggml.pre', 'poro-chat']), 'unsupported-model', /"poro-chat"/],
+  ['unknown splits', byteLevel(['tokenizer.ggml.pre', 'default']), 'unsupported-model', /"default"/],
   [
     'tokens without scores',
     ggufFile({

@@ -3,8 +3,9 @@ import { limits } from '../../limits.ts'
 import { show, type JsonObject } from '../../json-fields.ts'
 import type { Metadata } from '../../sources/gguf/metadata.ts'
 import { byteLevelTokenizer } from './byte-level.ts'
-import { sentencePieceTokenizer } from './sentence-piece.ts'
+import { bytePairPieces, unigramPieces } from './sentence-piece.ts'
 import { addedTokens, vocabularyOf } from './vocabulary.ts'
+import { wordPieceTokenizer } from './word-piece.ts'
 
 /**
  * The tokenizer of a GGUF file as the assets of a model in Hugging Face layout: `tokenizer.json` and
@@ -37,12 +38,21 @@ export function ggufAssets(metadata: Metadata): ReadonlyMap<string, Uint8Array> 
 function tokenizerOf(model: string, metadata: Metadata): JsonObject {
   const vocabulary = vocabularyOf(metadata)
   const parts = { vocabulary, added: addedTokens(vocabulary) }
-  if (model === 'llama') return sentencePieceTokenizer(metadata, parts)
-  if (model === 'gpt2') return byteLevelTokenizer(metadata, parts)
-  throw new ModelError(
-    'unsupported-model',
-    `GGUF tokenizers of the kind ${show(model)} are not supported; "llama" and "gpt2" are`,
-  )
+  switch (model) {
+    case 'llama':
+      return bytePairPieces(metadata, parts)
+    case 'gpt2':
+      return byteLevelTokenizer(metadata, parts)
+    case 't5':
+      return unigramPieces(metadata, parts)
+    case 'bert':
+      return wordPieceTokenizer(metadata, parts)
+    default:
+      throw new ModelError(
+        'unsupported-model',
+        `GGUF tokenizers of the kind ${show(model)} are not supported; "llama", "gpt2", "t5" and "bert" are`,
+      )
+  }
 }
 
 /** Special tokens by the names that templates use, and the template. */

@@ -1,5 +1,6 @@
 import { ModelError } from '../../error.ts'
 import { show, type JsonObject } from '../../json-fields.ts'
+import * as patterns from './split-patterns.ts'
 
 /** How a tokenizer splits a text before the merges. */
 export interface TextSplits {
@@ -10,6 +11,8 @@ export interface TextSplits {
   readonly wholeWords: boolean
   /** Texts begin with the BOS token, unless the file says otherwise. */
   readonly beginning: boolean
+  /** Texts end with the separator, unless the file says otherwise. */
+  readonly separator: boolean
 }
 
 const split = (pattern: string): JsonObject => ({
@@ -19,52 +22,65 @@ const split = (pattern: string): JsonObject => ({
   invert: false,
 })
 
-const contractions = String.raw`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`
-const wordsAndSpaces = String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-const gpt2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-const llama3 = String.raw`${contractions}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|${wordsAndSpaces}`
-const qwen2 = String.raw`${contractions}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|${wordsAndSpaces}`
-
-const plain = (patterns: readonly string[], others: Partial<TextSplits> = {}): TextSplits => ({
+const plain = (expressions: readonly string[], others: Partial<TextSplits> = {}): TextSplits => ({
   normalizer: null,
-  splits: patterns.map(split),
+  splits: expressions.map(split),
   wholeWords: false,
   beginning: false,
+  separator: false,
   ...others,
 })
 
-const digitsThenGpt2 = plain([String.raw`\p{N}`, gpt2])
-const llama3Splits = plain([llama3], { wholeWords: true, beginning: true })
-const qwen2Splits = plain([qwen2], { normalizer: { type: 'NFC' } })
-const falcon = plain([
-  '[\\p{P}\\$\\+<=>\\^~\\|`]+',
-  String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`,
-  '[0-9][0-9][0-9]',
-])
+const composed = { normalizer: { type: 'NFC' } }
+const wholeWords = { wholeWords: true }
+const asLlama3 = { wholeWords: true, beginning: true }
+
+const kinds: readonly (readonly [names: string, splits: TextSplits])[] = [
+  [
+    'gpt-2 phi-2 olmo mpt jais trillion granite-docling exaone4 gigachat mellum modern-bert a.x-4.0 jina-es jina-de jina-v2-es jina-v2-de',
+    plain([patterns.gpt2]),
+  ],
+  ['jina-v1-en jina-v2-code roberta-bpe', plain([patterns.gpt2], { separator: true })],
+  ['falcon', plain([patterns.falconPunctuation, patterns.gpt2Short, '[0-9][0-9][0-9]'])],
+  [
+    'starcoder refact command-r smollm codeshell exaone minerva-7b mellum2',
+    plain([patterns.digit, patterns.gpt2]),
+  ],
+  [
+    'llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano',
+    plain([patterns.llama3], asLlama3),
+  ],
+  ['smaug-bpe dbrx glm4 chatglm-bpe', plain([patterns.llama3])],
+  ['qwen2 deepseek-r1-qwen kormo f2llmv2 megrez', plain([patterns.qwen2], composed)],
+  ['stablelm2 hunyuan solar-open grok-2', plain([patterns.qwen2])],
+  ['qwen35', plain([patterns.qwen35], composed)],
+  ['deepseek-llm', plain(patterns.deepseek)],
+  ['deepseek-coder', plain(patterns.deepseekCoder)],
+  ['deepseek-v3 hunyuan-dense joyai-llm', plain(patterns.deepseekV3)],
+  ['tekken', plain([patterns.tekken], asLlama3)],
+  ['gpt-4o llama4 kanana2 minimax-m2', plain([patterns.gpt4o])],
+  ['kimi-k2', plain([patterns.kimiK2])],
+  ['youtu', plain(patterns.youtu, wholeWords)],
+  ['tiny_aya cohere2moe', plain([patterns.digitGroups, patterns.gpt4o])],
+  ['bailingmoe bailingmoe2 llada-moe', plain([patterns.bailing])],
+  ['seed-coder', plain([patterns.seedCoder])],
+  ['minicpm5', plain(patterns.miniCpm5, wholeWords)],
+  ['laguna', plain([String.raw`[^\n]+|[\n]+`, patterns.qwen2])],
+  ['poro-chat bloom gpt3-finnish', plain([patterns.bloom])],
+  ['viking', plain([patterns.bloom, patterns.digit])],
+]
 
 /** By `tokenizer.ggml.pre`, as `llama-vocab.cpp` of llama.cpp reads it. */
-const byName: Readonly<Record<string, TextSplits>> = {
-  'gpt-2': plain([gpt2]),
-  olmo: plain([gpt2]),
-  falcon,
-  starcoder: digitsThenGpt2,
-  refact: digitsThenGpt2,
-  'command-r': digitsThenGpt2,
-  smollm: digitsThenGpt2,
-  'llama-bpe': llama3Splits,
-  llama3: llama3Splits,
-  'smaug-bpe': plain([llama3]),
-  dbrx: plain([llama3]),
-  qwen2: qwen2Splits,
-  'deepseek-r1-qwen': qwen2Splits,
-}
+const byName = new Map(
+  kinds.flatMap(([names, splits]) => names.split(' ').map((name) => [name, splits] as const)),
+)
 
 /** @throws {ModelError} `unsupported-model` for another name: other splits give other tokens */
 export function splitsNamed(name: string | null): TextSplits {
-  const found = name !== null && Object.hasOwn(byName, name) ? byName[name] : undefined
+  const found = name === null ? undefined : byName.get(name)
   if (found !== undefined) return found
   throw new ModelError(
     'unsupported-model',
-    `the tokenizer of this GGUF file splits texts as ${show(name)}, which is not supported; these are: ${Object.keys(byName).join(', ')}`,
+    `the tokenizer of this GGUF file splits texts as ${show(name)}, which is not supported; these are: ${[...byName.keys()].join(', ')}`,
   )
 }

@@ -1,9 +1,8 @@
 import { ModelError } from '../../error.ts'
 import type { JsonObject } from '../../json-fields.ts'
 import type { Metadata } from '../../sources/gguf/metadata.ts'
-
-/** `token_type` of a token: normal (1) and unused ones (5) have no part in anything here. */
-export const tokenTypes = { unknown: 2, control: 3, userDefined: 4, byte: 6 } as const
+import { controlNames } from '../control-names.ts'
+import { pieceTypes } from '../sentencepiece/piece-types.ts'
 
 export interface Vocabulary {
   readonly tokens: readonly string[]
@@ -27,23 +26,17 @@ export function vocabularyOf(metadata: Metadata): Vocabulary {
   return { tokens, types }
 }
 
-/** Tokens that stand for themselves in a text. Only control tokens are left out of answers. */
+/**
+ * Tokens that stand for themselves in a text. Only control tokens are left out of answers, those included whose text is
+ * known for one: files mark the ends of turns as normal or user-defined tokens too.
+ */
 export function addedTokens({ tokens, types }: Vocabulary): JsonObject[] {
-  const { unknown, control, userDefined } = tokenTypes
+  const { normal, unknown, control, userDefined } = pieceTypes
   return tokens.flatMap((content, id) => {
-    const type = types[id] ?? 1
-    if (content === '' || (type !== unknown && type !== control && type !== userDefined)) return []
-    return [
-      {
-        id,
-        content,
-        special: type !== userDefined,
-        normalized: false,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-      },
-    ]
+    const type = types[id] ?? normal
+    const isControl = type === unknown || type === control || controlNames.has(content)
+    if (content === '' || (!isControl && type !== userDefined)) return []
+    return [{ id, content, special: isControl, normalized: false }]
   })
 }
 
@@ -54,20 +47,40 @@ export function idsByToken({ tokens }: Vocabulary): Readonly<Record<string, numb
   return Object.fromEntries(ids)
 }
 
-/** Puts the beginning of a text before it, where the file says so or `byDefault` does. */
-export function postProcessor(
+/** What a tokenizer puts around a text where the file does not say. */
+export interface SurroundingDefaults {
+  readonly beginning: boolean
+  readonly end: boolean
+  /** The separator stands where the end token would. */
+  readonly separator: boolean
+}
+
+/** The post-processor: beginning, end and separator of a text, where the file or the kind of tokenizer says so. */
+export function surroundings(
   metadata: Metadata,
   { tokens }: Vocabulary,
-  byDefault: boolean,
+  defaults: SurroundingDefaults,
 ): JsonObject | null {
-  const wanted = metadata.flag('tokenizer.ggml.add_bos_token') ?? byDefault
-  const id = metadata.number('tokenizer.ggml.bos_token_id')
-  const token = id === null ? undefined : tokens[id]
-  if (!wanted || token === undefined) return null
+  const part = (flag: string, byDefault: boolean, keys: readonly string[]): number[] => {
+    if (!(metadata.flag(`tokenizer.ggml.${flag}`) ?? byDefault)) return []
+    const ids = keys.map((key) => metadata.number(`tokenizer.ggml.${key}_token_id`))
+    const id = ids.find((one) => one !== null && tokens[one] !== undefined) ?? null
+    return id === null ? [] : [id]
+  }
+  const before = part('add_bos_token', defaults.beginning, ['bos', 'cls'])
+  const behind = [
+    ...part('add_eos_token', defaults.end, ['eos']),
+    ...part('add_sep_token', defaults.separator, ['seperator', 'sep']),
+  ]
+  if (before.length + behind.length === 0) return null
+  const named = (id: number): string => `${id}`
+  const special = (id: number): JsonObject => ({ SpecialToken: { id: named(id), type_id: 0 } })
   return {
     type: 'TemplateProcessing',
-    single: [{ SpecialToken: { id: token, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    single: [...before.map(special), { Sequence: { id: 'A', type_id: 0 } }, ...behind.map(special)],
     pair: [],
-    special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
+    special_tokens: Object.fromEntries(
+      [...before, ...behind].map((id) => [named(id), { id: named(id), ids: [id], tokens: [tokens[id]] }]),
+    ),
   }
 }

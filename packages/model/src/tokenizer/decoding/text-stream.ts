@@ -1,5 +1,5 @@
 import type { TokenPiece } from './token-pieces.ts'
-import type { TextStream } from './tokenizer-types.ts'
+import type { TextStream } from '../tokenizer-types.ts'
 
 /**
  * Joins pieces into text. Bytes run through a streaming UTF-8 decoder, which holds back an incomplete character, so

@@ -1,9 +1,9 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
-import { ModelError } from '../error.ts'
-import { fieldOf, type JsonObject } from '../json-fields.ts'
-import { limits } from '../limits.ts'
+import { ModelError } from '../../error.ts'
+import { fieldOf, type JsonObject } from '../../json-fields.ts'
+import { limits } from '../../limits.ts'
 import { formatTime } from './format-time.ts'
-import type { ChatMessage } from './tokenizer-types.ts'
+import type { ChatMessage } from '../tokenizer-types.ts'
 
 /** Longest list that `range` makes in a template, so that an untrusted template cannot exhaust the memory. */
 const rangeLengthMax = 10_000

@@ -1,5 +1,7 @@
-import { ModelError } from '../error.ts'
-import { asObject, fieldOf, show, type JsonObject } from '../json-fields.ts'
+import { ModelError } from '../../error.ts'
+import { asObject, fieldOf, show, type JsonObject } from '../../json-fields.ts'
+import { byteOfCharacter } from '../encoding/byte-alphabet.ts'
+import { createWordPieceDecoder } from './word-pieces.ts'
 
 /**
  * A token's contribution to the text: bytes, which may be a part of a character, or literal text.
@@ -16,7 +18,7 @@ export interface PieceDecoder {
 
 /**
  * The decoder sections of byte-level BPE (`ByteLevel`) and of SentencePiece-style BPE (`Metaspace`, or a sequence of
- * `Replace`, `ByteFallback`, `Fuse`, `Strip`). All work token by token, which makes streaming linear.
+ * `Replace`, `ByteFallback`, `Fuse`, `Strip`), and that of `WordPiece`. All work token by token, which makes streaming linear.
  *
  * @throws {ModelError} `unsupported-model` for any other
  */
@@ -25,6 +27,7 @@ export function createPieceDecoder(decoder: unknown): PieceDecoder {
   const section = asObject(decoder, 'the decoder section of tokenizer.json')
   const steps = fieldOf(section, 'type') === 'Sequence' ? stepsOf(section) : [section]
   const types = steps.map((step) => fieldOf(step, 'type'))
+  if (types[0] === 'WordPiece') return createWordPieceDecoder(section)
   if (types.includes('ByteLevel')) return { piece: byteLevelPiece, stripLeadingSpace: false }
   const replacements: (readonly [string, string])[] = []
   let byteFallback = false
@@ -83,19 +86,6 @@ function isLeadingSpace(step: JsonObject): boolean {
 
 function unsupported(step: JsonObject): ModelError {
   return new ModelError('unsupported-model', `the tokenizer's decoder ${show(step)} is not supported`)
-}
-
-/** The byte-to-character table of GPT-2 (`bytes_to_unicode`): each byte has a printable character. */
-const byteOfCharacter: ReadonlyMap<string, number> = makeByteTable()
-
-function makeByteTable(): Map<string, number> {
-  const printable = (byte: number): boolean =>
-    (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255)
-  const table = new Map<string, number>()
-  let next = 256
-  for (let byte = 0; byte < 256; byte++)
-    table.set(String.fromCodePoint(printable(byte) ? byte : next++), byte)
-  return table
 }
 
 /** A token with a character outside the table is emitted as text, as in the reference implementation. */

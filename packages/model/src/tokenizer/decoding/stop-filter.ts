@@ -1,5 +1,5 @@
-import { ModelError } from '../error.ts'
-import { limits } from '../limits.ts'
+import { ModelError } from '../../error.ts'
+import { limits } from '../../limits.ts'
 
 /** Ends a stream of text at a stop text and never emits a part of one. */
 export interface StopFilter {

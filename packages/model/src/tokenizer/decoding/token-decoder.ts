@@ -1,6 +1,6 @@
 import { createTextStream } from './text-stream.ts'
 import { createPieceDecoder, type TokenPiece } from './token-pieces.ts'
-import type { DecoderParts, TextStream, TokenDecoder } from './tokenizer-types.ts'
+import type { DecoderParts, TextStream, TokenDecoder } from '../tokenizer-types.ts'
 
 /**
  * Turns ids into text token by token, so that a stream and a whole decode give the same text by construction. The text is
