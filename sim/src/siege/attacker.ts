@@ -2,6 +2,7 @@
  * The process of the attacker: `attacker.ts` is told over its IPC channel whom to attack and how, when to begin and when
  * to rest, and answers with what its attacks have counted.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import net from 'node:net'
 import { exitWithParent } from '@shoal/host/node'
 import { Besieger, type Target } from './attack.ts'
@@ -19,11 +20,14 @@ export interface Counted {
   readonly counts: Readonly<Record<string, number>>
 }
 
+/** Attacks that come at once come from a network each, so that none of them uses up what another one may have. */
+const networks = new AsyncLocalStorage<string>()
+
 /** libp2p dials from any address; attackers must be in another network than honest peers. */
 function dialFromBesiegersAddress(): void {
   const dial = net.connect.bind(net)
   const from = (options: net.NetConnectOpts): net.NetConnectOpts =>
-    'port' in options ? { ...options, localAddress: besiegersAddress } : options
+    'port' in options ? { ...options, localAddress: networks.getStore() ?? besiegersAddress } : options
   Object.assign(net, { connect: (options: net.NetConnectOpts) => dial(from(options)) })
 }
 
@@ -37,10 +41,12 @@ async function obey(order: Order): Promise<void> {
     const begun = new Besieger(order.target, controller.signal)
     besieger = begun
     running = Promise.all(
-      attacksNamed(order.attack).map((attack) =>
-        attack.run(begun).catch((error: unknown) => {
-          if (!begun.over) process.stderr.write(`${attack.name} has ended: ${String(error)}\n`)
-        }),
+      attacksNamed(order.attack).map((attack, index) =>
+        networks
+          .run(`127.66.${index}.1`, () => attack.run(begun))
+          .catch((error: unknown) => {
+            if (!begun.over) process.stderr.write(`${attack.name} has ended: ${String(error)}\n`)
+          }),
       ),
     )
     return
