@@ -1,5 +1,6 @@
-import type { ModelConfig } from '../config/model-config.ts'
+import type { ExpertsConfig, ModelConfig } from '../config/model-config.ts'
 import { splitBlocks, rankShare, type RankShare } from './block-split.ts'
+import { splitExperts } from './expert-split.ts'
 import { ModelError } from '../error.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
@@ -10,15 +11,15 @@ type Blocks = Pick<NumericProfile, 'formats'>
  * Thousandths of a block's weights that each rank of a group holds, rounded up, when the shares follow `speeds` as closely as
  * the model allows: a measure of the memory and time that a rank needs. Key/value heads that ranks share count for each.
  *
- * @returns null when the model cannot be split so; plans do not share experts among peers yet
+ * @returns null when the model cannot be split so
  */
 export function rankPermille(
   config: Shape,
   profile: Blocks,
   speeds: readonly number[],
 ): readonly number[] | null {
-  if (config.experts !== undefined) return null
   try {
+    if (config.experts !== undefined) return expertPermille(config, config.experts, speeds)
     const split = splitBlocks(config, profile, speeds)
     const whole = rowsOf(
       config,
@@ -31,6 +32,17 @@ export function rankPermille(
     if (error instanceof ModelError) return null
     throw error
   }
+}
+
+/** Every rank has all but the experts of the others. */
+function expertPermille(config: Shape, experts: ExpertsConfig, speeds: readonly number[]): number[] {
+  const { count, size, sharedSize } = experts
+  const { headSize, headCount, keyValueHeadCount } = config
+  const dense = headSize * 2 * (headCount + keyValueHeadCount) + count + 3 * (sharedSize ?? 0)
+  const rows = (own: number): number => dense + 3 * size * own
+  return (splitExperts(experts, speeds).experts ?? []).map((own) =>
+    Math.ceil((1000 * rows(own)) / rows(count)),
+  )
 }
 
 /** Rows of hidden size in all matrices of a share: q and output, k and v, gate, up and down. */

@@ -11,6 +11,11 @@ export interface ModelCosts {
   readonly rowBytes: number
   /** Most positions that one session may have. */
   readonly contextLength: number
+  /**
+   * Of models with experts, how many compute a row. The ranks of a group share the experts, and all of them keep the whole
+   * cache. Absent for dense models.
+   */
+  readonly activeExperts?: number
 }
 
 /**
@@ -25,6 +30,7 @@ export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelC
     cacheBytesPerTokenPerBlock: Math.max(...kinds.map((spec) => cacheBytes(spec, profile))),
     rowBytes: 4 * config.hiddenSize,
     contextLength: config.contextLength,
+    ...(config.experts === undefined ? {} : { activeExperts: config.experts.activeCount }),
   }
 }
 
@@ -68,9 +74,11 @@ export function usableBytes(memoryBytes: number): number {
   return Math.floor((Math.min(memoryBytes, memoryBytesMax) / 1000) * usablePermille)
 }
 
-/** Bytes of the weights and the cache of a part of a block, given in thousandths. */
+/** Bytes of the weights and the cache of a part of a block, whose weights are given in thousandths. */
 export function blockShareBytes(permille: number, costs: ModelCosts, contextTokens: number): number {
-  return Math.ceil(((costs.blockBytes + contextTokens * costs.cacheBytesPerTokenPerBlock) * permille) / 1000)
+  const cacheBytes = contextTokens * costs.cacheBytesPerTokenPerBlock
+  if (costs.activeExperts !== undefined) return Math.ceil((costs.blockBytes * permille) / 1000) + cacheBytes
+  return Math.ceil(((costs.blockBytes + cacheBytes) * permille) / 1000)
 }
 
 /** Bytes of a node's memory that its share of a group's blocks takes, head-room included. */

@@ -5,7 +5,7 @@ import { makePlan, type MadePlan, type MakeOptions } from '../make-plan.ts'
 import { createCluster } from '../search/cluster.ts'
 import type { PlannerSnapshot } from '../snapshot.ts'
 import { hasRoomForBoth } from './group-hardware.ts'
-import { planGroups } from './group-pipelines.ts'
+import { blocksLeast, planGroups } from './group-pipelines.ts'
 import { apartSnapshot } from './group-snapshot.ts'
 import { mayGroup, speedsOf, type NamedGroup, type SharesOf } from './grouping.ts'
 
@@ -44,7 +44,9 @@ interface Serving {
 export function chooseGroups(snapshot: PlannerSnapshot, options: ChooseGroupsOptions): MadePlan | null {
   const { making, single, shares } = options
   const apart = apartSnapshot(snapshot)
-  const present = createCluster(apart, making.users).candidates.map(({ member }) => member)
+  const present = createCluster(apart, making.users, blocksLeast(apart)).candidates.map(
+    ({ member }) => member,
+  )
   if (new Set(present.flatMap(({ machine }) => machine ?? [])).size < 2) return null
   const serving = servingGroups(snapshot, present, shares)
   const choice = { ...options, apart, serving }
@@ -53,6 +55,8 @@ export function chooseGroups(snapshot: PlannerSnapshot, options: ChooseGroupsOpt
   const kept = now.length === 0 ? null : planOf(choice, now)
   const keptMicros = kept === null ? Number.POSITIVE_INFINITY : microsOf(kept)
   const stays = Number.isFinite(keptMicros) && keptMicros <= bestOf(single)
+  // Every rank of a mixture of experts computes all but the experts: such a group is made for its memory, not for speed.
+  if (apart.costs.activeExperts !== undefined && Number.isFinite(bestOf(single))) return stays ? kept : null
   const toBeat = stays ? keptMicros : bestOf(single)
 
   // Peers without room are left out of the next proposal: the best group of the others may still be worth forming.
@@ -108,6 +112,7 @@ function servingGroups(
  */
 function propose({ apart, shares, serving }: Choice, cramped: ReadonlySet<string>): readonly NamedGroup[] {
   const { grouped } = planGroups(apart, {
+    shares,
     canSplit: (speeds) => shares(speedsOf(speeds.map((speed) => 1 / speed))) !== null,
     mayGroup: (members) => mayGroup(members) && !members.some(({ peerId }) => cramped.has(peerId)),
   })

@@ -1,8 +1,8 @@
 import type { MemberHardware } from '@shoal/membership'
-import { blockShareBytes, usableBytes } from '../costs/costs.ts'
+import { blockShareBytes, usableBytes, type ModelCosts } from '../costs/costs.ts'
 import { hopMicros } from '../costs/links.ts'
 import { contextTokensOf, type PlannerSnapshot } from '../snapshot.ts'
-import { sumMicros, sumsPerBlock } from './group-sums.ts'
+import { blockSumMicros } from './group-sums.ts'
 
 /** Rows of one chunk of a prefill. They share the fixed cost of a sum. */
 const chunkRows = 128
@@ -18,16 +18,20 @@ export function groupHardware(group: PlannerSnapshot, permille: readonly number[
   if (leader === undefined) throw new Error('a group has a leader')
   const most = (of: (hardware: MemberHardware) => number): number =>
     Math.max(...members.map(({ hardware }, rank) => Math.ceil((of(hardware) * (permille[rank] ?? 0)) / 1000)))
-  const sums = sumsPerBlock * sumMicros(members, costs)
+  const sums = blockSumMicros(members, costs)
   // Before a call, its rows travel to every other rank, once for all blocks of the stage.
   const told = Math.max(0, ...members.slice(1).map((member) => hopMicros(leader, member, costs.rowBytes)))
-  const perRow =
-    sumsPerBlock * (sumMicros(members, { ...costs, rowBytes: chunkRows * costs.rowBytes }) / chunkRows)
+  const perRow = blockSumMicros(members, { ...costs, rowBytes: chunkRows * costs.rowBytes }) / chunkRows
+  const contextTokens = contextTokensOf(group)
   return {
     ...leader.hardware,
     memoryBytes: Math.min(
       ...members.map(({ hardware }, rank) =>
-        wholeMemory(hardware.memoryBytes, permille[rank] ?? 1000, contextTokensOf(group) * costs.rowBytes),
+        wholeMemory(
+          hardware.memoryBytes,
+          memoryPermille(permille[rank] ?? 1000, costs, contextTokens),
+          contextTokens * costs.rowBytes,
+        ),
       ),
     ),
     decodeMicrosPerBlock:
@@ -36,6 +40,13 @@ export function groupHardware(group: PlannerSnapshot, permille: readonly number[
     prefillMicrosPerRowBlock:
       most(({ prefillMicrosPerRowBlock }) => prefillMicrosPerRowBlock) + Math.ceil(perRow),
   }
+}
+
+/** Thousandths of a block's memory that a share takes: more than of its weights where every rank keeps the whole cache. */
+function memoryPermille(permille: number, costs: ModelCosts, contextTokens: number): number {
+  if (costs.activeExperts === undefined) return permille
+  const whole = blockShareBytes(1000, costs, contextTokens)
+  return Math.ceil((1000 * blockShareBytes(permille, costs, contextTokens)) / whole)
 }
 
 /** Memory of a peer that has room for as many whole blocks as a rank with `memoryBytes` has for its share of them. */

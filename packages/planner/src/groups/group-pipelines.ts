@@ -1,10 +1,11 @@
 import type { SnapshotMember } from '@shoal/membership'
-import { spanBytes } from '../costs/costs.ts'
+import { blockShareBytes, spanBytes, usableBytes } from '../costs/costs.ts'
 import { hopMicros } from '../costs/links.ts'
 import { stageMicros } from '../costs/stage.ts'
 import { createCluster, type Candidate } from '../search/cluster.ts'
 import { contextTokensOf, type PlannerSnapshot } from '../snapshot.ts'
-import { sumMicros, sumsPerBlock } from './group-sums.ts'
+import { blockSumMicros } from './group-sums.ts'
+import { speedsOf, type SharesOf } from './grouping.ts'
 
 /** One stage: a single peer, or a group of peers that compute every block together. */
 export interface GroupStage {
@@ -24,6 +25,8 @@ export interface GroupedPipeline {
 export interface GroupOptions {
   /** Whether the model's heads and quantisation blocks can be split over ranks of these speeds. Default: always. */
   readonly canSplit?: (speeds: readonly number[]) => boolean
+  /** Thousandths of a block's weights by rank; used where ranks share experts. */
+  readonly shares?: SharesOf
   /** Whether these members may form one group. Default: always. */
   readonly mayGroup?: (members: readonly SnapshotMember[]) => boolean
 }
@@ -43,7 +46,7 @@ export function planGroups(
   snapshot: PlannerSnapshot,
   options: GroupOptions = {},
 ): { readonly grouped: GroupedPipeline | null; readonly single: GroupedPipeline | null } {
-  const candidates = [...createCluster(snapshot).candidates]
+  const candidates = [...createCluster(snapshot, 1, blocksLeast(snapshot)).candidates]
     .sort((a, b) => a.blockMicros - b.blockMicros)
     .slice(0, groupCandidatesMax)
   let grouped: GroupedPipeline | null = null
@@ -70,7 +73,7 @@ export function predictGroups(
   groups: readonly (readonly string[])[],
   options: GroupOptions = {},
 ): GroupedPipeline | null {
-  const { candidates } = createCluster(snapshot)
+  const { candidates } = createCluster(snapshot, 1, blocksLeast(snapshot))
   const found = groups.map((peers) =>
     candidates
       .filter(({ member }) => peers.includes(member.peerId))
@@ -80,6 +83,10 @@ export function predictGroups(
     ? null
     : pipelineOf(snapshot, found, options)
 }
+
+/** A member whose memory is too small for a whole block may hold some of its experts. */
+export const blocksLeast = ({ costs }: Pick<PlannerSnapshot, 'costs'>): number =>
+  costs.activeExperts === undefined ? 1 : 0
 
 const always = (): boolean => true
 
@@ -110,7 +117,7 @@ function* partitions(
 function pipelineOf(
   snapshot: PlannerSnapshot,
   groups: readonly (readonly Candidate[])[],
-  { canSplit = always, mayGroup = always }: GroupOptions,
+  { canSplit = always, mayGroup = always, shares = () => null }: GroupOptions,
 ): GroupedPipeline | null {
   const { costs } = snapshot
   if (
@@ -123,7 +130,7 @@ function pipelineOf(
     return null
   const stages = groups.map((group) => {
     const members = group.map(({ member }) => member)
-    const sums = sumsPerBlock * sumMicros(members, costs)
+    const sums = blockSumMicros(members, costs)
     // Before a call, its rows travel to every other rank.
     const call = Math.max(
       0,
@@ -134,7 +141,10 @@ function pipelineOf(
       sums,
       call,
       blockMicros: togetherMicros(group) + sums,
-      capacity: capacityOf(snapshot, group),
+      capacity:
+        costs.activeExperts === undefined
+          ? capacityOf(snapshot, group)
+          : expertCapacity(snapshot, group, shares),
     }
   })
   const blocks = fill(stages, costs.blockCount)
@@ -169,6 +179,22 @@ function capacityOf(snapshot: PlannerSnapshot, group: readonly Candidate[]): num
         ({ member, blockMicros }) =>
           (0.8 * member.hardware.memoryBytes - spanBytes(0, costs, contextTokens)) /
           (perBlock * (together / blockMicros)),
+      ),
+    ),
+  )
+}
+
+/** As {@link capacityOf}, where the ranks share experts and all keep the whole cache. */
+function expertCapacity(snapshot: PlannerSnapshot, group: readonly Candidate[], shares: SharesOf): number {
+  const { costs } = snapshot
+  const contextTokens = contextTokensOf(snapshot)
+  const speeds = speedsOf(group.map(({ blockMicros }) => blockMicros))
+  const permille = group.length === 1 ? [1000] : (shares(speeds) ?? [])
+  return Math.min(
+    ...group.map(({ member }, rank) =>
+      Math.floor(
+        (usableBytes(member.hardware.memoryBytes) - spanBytes(0, costs, contextTokens)) /
+          blockShareBytes(permille[rank] ?? 1000, costs, contextTokens),
       ),
     ),
   )

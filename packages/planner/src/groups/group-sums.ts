@@ -21,6 +21,13 @@ export const sumOverheadMicros = sumHandlingMicros + sumLatenessMicros
 /** Each block has one sum behind attention and one behind the feed-forward network. */
 export const sumsPerBlock = 2
 
+/** Time of all exchanges of one block: two sums of a row, or the outputs of the experts that compute it. */
+export function blockSumMicros(members: readonly SnapshotMember[], costs: ModelCosts): number {
+  return costs.activeExperts === undefined
+    ? sumsPerBlock * sumMicros(members, costs)
+    : sumMicros(members, { ...costs, rowBytes: costs.activeExperts * costs.rowBytes })
+}
+
 /** Time of one all-gather sum over these peers: each sends its part to all others, and the slowest pair counts. */
 export function sumMicros(members: readonly SnapshotMember[], costs: ModelCosts): number {
   const others = members.length - 1

@@ -25,8 +25,11 @@ export interface Cluster {
   hop(from: number, to: number): number
 }
 
-/** The members that take work: those that serve or join and have memory for a block. */
-export function createCluster(snapshot: PlannerSnapshot, users = 1): Cluster {
+/**
+ * The members that take work: those that serve or join and have memory for a block.
+ * @param blocksLeast of a member that counts: 0 for those that may be ranks of a group whose blocks no member holds alone
+ */
+export function createCluster(snapshot: PlannerSnapshot, users = 1, blocksLeast = 1): Cluster {
   const { costs } = snapshot
   const contextTokens = contextTokensOf(snapshot)
   const candidates = snapshot.members
@@ -36,7 +39,7 @@ export function createCluster(snapshot: PlannerSnapshot, users = 1): Cluster {
       capacity: blocksThatFit(member.hardware.memoryBytes, costs, contextTokens),
       blockMicros: decodeMicros(member.hardware, planningPast),
     }))
-    .filter(({ capacity }) => capacity > 0)
+    .filter(({ capacity }) => capacity >= blocksLeast)
     .sort((a, b) => (a.member.peerId < b.member.peerId ? -1 : 1))
   const rows: Float64Array[] = []
   return {
