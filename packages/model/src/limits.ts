@@ -67,6 +67,11 @@ export const limits = {
 
   /** Characters of a chat template; the longest known (tool use) has 25,000. */
   chatTemplateCharactersMax: 1 << 18,
+  /**
+   * Characters (a list entry counts as 16) of all values that a template makes while it renders one chat: a full context of 131,072
+   * tokens has 0.5 million characters, which pass through some ten blocks.
+   */
+  templateValuesMax: 1 << 25,
   /** Stop texts of one request; OpenAI allows 4. */
   stopTextsMax: 16,
   stopTextCharactersMax: 1024,

@@ -41,3 +41,20 @@ test.each([
     changedDemo({ decoder: { type: 'Sequence', decoders: Array.from({ length: 12 }, () => step) } }),
   ).toThrow(expect.objectContaining({ name: 'ModelError', code: 'unsupported-model' }))
 })
+
+test.each([
+  [
+    'lists',
+    '{% set ns = namespace(x=[]) %}{% for a in range(9999) %}{% set ns.x = ns.x + [a] + range(9999) %}{% endfor %}',
+  ],
+  [
+    'text',
+    "{% set ns = namespace(x='abcdefgh') %}{% for a in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+  ],
+])('a template that makes %s without end is stopped long before the heap is full', (_what, template) => {
+  const files = new Map([...demoAssets, ['chat_template.jinja', utf8(template)]])
+  const chat = [{ role: 'user', content: 'Hello' }] as const
+  expect(() => createTokenizer(files)!.renderChat(chat)).toThrow(
+    expect.objectContaining({ code: 'limit-exceeded', message: expect.stringMatching(/too much memory/) }),
+  )
+})

@@ -1,7 +1,8 @@
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
+import { Environment, parse, tokenize } from '@huggingface/jinja'
 import { ModelError } from '../../error.ts'
 import { fieldOf, type JsonObject } from '../../json-fields.ts'
 import { limits } from '../../limits.ts'
+import { createBoundedInterpreter } from './bounded-interpreter.ts'
 import { formatTime } from './format-time.ts'
 import type { ChatMessage } from '../tokenizer-types.ts'
 
@@ -80,9 +81,10 @@ export function compileChatTemplate(
       const environment = new Environment()
       for (const [name, value] of Object.entries(variables)) environment.set(name, value)
       try {
-        const result: unknown = new Interpreter(environment).run(program).value
+        const result: unknown = createBoundedInterpreter(environment).run(program).value
         return String(result)
       } catch (cause) {
+        if (cause instanceof ModelError) throw cause
         throw new ModelError(
           'bad-request',
           `the model's chat template refuses this chat: ${cause instanceof Error ? cause.message : String(cause)}`,

@@ -57,9 +57,7 @@ test('a thread gives the ids, texts and prompts of the calling thread', async ()
 test.each([
   [
     'a template of loops within loops',
-    withTemplate(
-      `{% for a in range(9999) %}${'{% for b in range(9999) %}'.repeat(3)}x${'{% endfor %}'.repeat(4)}`,
-    ),
+    withTemplate(`{% set r = range(9999) %}${'{% for a in r %}'.repeat(4)}${'{% endfor %}'.repeat(4)}`),
     (tokenizer: IsolatedTokenizer) => tokenizer.renderChat(chat),
   ],
   [
@@ -85,7 +83,7 @@ test.each([
   },
 )
 
-test('a template that fills the heap ends its thread alone', async () => {
+test('a template that would fill the heap is refused, and the next call is answered', async () => {
   const growing =
     '{% set ns = namespace(x=[]) %}{% for a in range(9999) %}{% set ns.x = ns.x + [range(9999)] %}{% endfor %}'
   const tokenizer = await open(withTemplate(growing), systemClock)
