@@ -22,17 +22,22 @@ export {
 } from './splitting/block-split.ts'
 export { rankPermille } from './splitting/rank-weights.ts'
 export { checkConfig } from './families/check-config.ts'
-export { blockSpec, blockSpecs, familyNames } from './families/registry.ts'
+export { blockSpec, blockSpecs, familyNames, headSpec } from './families/registry.ts'
 export type {
+  Activation,
   AttentionSpec,
   BlockSpec,
   DenseSpec,
   ExpertsSpec,
   FeedForwardSpec,
+  HeadSpec,
+  NormKind,
+  ProjectedHeads,
 } from './config/block-spec.ts'
 export type {
   BlockRange,
   ExpertsConfig,
+  LongRopeScaling,
   ModelConfig,
   RopeConfig,
   YarnScaling,
@@ -59,7 +64,9 @@ export { partNames } from './sources/gguf/part-names.ts'
 export type { StoredRows, StoredTensor, TensorSource } from './sources/tensor-source.ts'
 export type { StoredType } from './sources/stored-types.ts'
 export { packTensors, type PackOptions, type PackProgress, type PackSink } from './packing/pack-tensors.ts'
+export { blockTensors, projectedRows } from './packing/block-tensors.ts'
 export {
+  isHeadNorm,
   packedBlock,
   packedTensors,
   packedUnit,

@@ -45,6 +45,11 @@ export function checkNumber(value: unknown, what: string, min: number, max: numb
   return value
 }
 
+/** The value of a flag; one that is absent or null is not set. @throws {ModelError} `bad-model` */
+export function isSet(object: JsonObject, key: string, absent = false): boolean {
+  return checkBoolean(fieldOf(object, key) ?? absent, key)
+}
+
 /** @throws {ModelError} `bad-model` when `value` is not a boolean */
 export function checkBoolean(value: unknown, what: string): boolean {
   if (typeof value !== 'boolean')

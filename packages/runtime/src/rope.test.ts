@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { inverseFrequencies, ropeTables } from './rope.ts'
+import { frequenciesOf, inverseFrequencies } from './rope-frequencies.ts'
+import { ropeTables } from './rope.ts'
 
 const plain = { theta: 10_000, scaling: null }
 
@@ -50,15 +51,49 @@ test('yarn leaves pairs that turn often, slows those that do not by the factor, 
     own[2]! / 4,
     own[3]! / 4,
   ])
-  expect(ropeTables({ rope, headSize: 8 }, 1).cosines).toEqual(Float32Array.of(2, 2, 2, 2))
+  expect(ropeTables({ rope, headSize: 8 }, 64)(1).cosines).toEqual(Float32Array.of(2, 2, 2, 2))
 })
 
 test('tables hold cosine and sine of position times frequency', () => {
-  const { cosines, sines } = ropeTables({ rope: plain, headSize: 4 }, 3)
+  const { cosines, sines } = ropeTables({ rope: plain, headSize: 4 }, 64)(3)
   expect([...cosines]).toEqual(
     [1, 1, Math.cos(1), Math.cos(0.01), Math.cos(2), Math.cos(0.02)].map(Math.fround),
   )
   expect([...sines]).toEqual(
     [0, 0, Math.sin(1), Math.sin(0.01), Math.sin(2), Math.sin(0.02)].map(Math.fround),
   )
+})
+
+test('dynamic scaling turns a position by the base of the length that it ends', () => {
+  const scaling = { type: 'dynamic', factor: 2, originalContextLength: 4 } as const
+  const at = frequenciesOf({ theta: 10_000, scaling }, 4, 64)
+  expect([...at(3)]).toEqual([1, 0.01])
+  // (2 · 6 / 4 - 1) ^ (4 / 2) = 4 times the base.
+  expect([...at(5)]).toEqual([1, 40_000 ** -0.5])
+})
+
+test('LongRoPE has other factors for sessions that may leave the original context', () => {
+  const scaling = {
+    type: 'longrope',
+    shortFactors: [1, 2],
+    longFactors: [4, 8],
+    attentionFactor: 3,
+    originalContextLength: 16,
+  } as const
+  const rope = { theta: 10_000, scaling }
+  expect([...inverseFrequencies(rope, 4, 16)]).toEqual([1, 0.005])
+  expect([...inverseFrequencies(rope, 4, 17)]).toEqual([0.25, 0.00125])
+  expect(ropeTables({ rope, headSize: 4 }, 16)(1).cosines).toEqual(Float32Array.of(3, 3))
+})
+
+test('a part of a head turns where the config says so, and queries may grow with their position', () => {
+  const turning = { rope: { ...plain, dimensions: 2 }, headSize: 8 }
+  expect([...ropeTables(turning, 64)(1, 2).cosines]).toEqual([Math.fround(Math.cos(2))])
+  const growing = {
+    rope: { ...plain, queryScale: { beta: 0.5, originalContextLength: 2 } },
+    headSize: 2,
+  }
+  const scale = 1 + 0.5 * Math.log(2)
+  expect([...ropeTables(growing, 64, 'queries')(1, 3).cosines]).toEqual([Math.fround(scale * Math.cos(3))])
+  expect([...ropeTables(growing, 64)(1, 3).cosines]).toEqual([Math.fround(Math.cos(3))])
 })

@@ -1,3 +1,4 @@
+import type { IndexRange } from '../splitting/block-split.ts'
 import type { RopeConfig } from './model-config.ts'
 
 /**
@@ -8,34 +9,82 @@ import type { RopeConfig } from './model-config.ts'
 export interface BlockSpec {
   /** Columns of the residual stream; the same in all blocks of a model. */
   readonly hiddenSize: number
-  /** Epsilon of every RMSNorm of the block. */
+  readonly norm: NormKind
+  readonly normPlaces: NormPlaces
+  /** Epsilon of every norm of the block. */
   readonly normEpsilon: number
+  /** Multiplies what attention and the feed-forward network add to the residual stream; 1 in most families. */
+  readonly branchScale: number
   readonly attention: AttentionSpec
   readonly feedForward: FeedForwardSpec
 }
 
-/** Causal grouped-query attention (Ainslie et al., arXiv 2305.13245) with rotary position embedding. */
+/** RMSNorm (Zhang and Sennrich, arXiv 1910.07467), or LayerNorm (Ba et al., arXiv 1607.06450) without or with a bias. */
+export type NormKind = 'rms' | 'layer' | 'biased-layer'
+
+/**
+ * Where the residual stream x and a branch f are normalised: `before` x + f(norm(x)), `after` x + norm(f(x)), `around`
+ * both, `shared` x + attention(norm(x)) + feedForward(norm(x)) with one norm for both branches.
+ */
+export type NormPlaces = 'before' | 'after' | 'around' | 'shared'
+
+/** Causal grouped-query attention (Ainslie et al., arXiv 2305.13245), most often with rotary position embedding. */
 export interface AttentionSpec {
   readonly headCount: number
   readonly keyValueHeadCount: number
   readonly headSize: number
   /** Sliding-window attention: the number of positions that a query sees, its own included. Null: all positions before it. */
   readonly window: number | null
-  readonly rope: RopeConfig
+  /** Null for a block that does not rotate, and knows positions from the causal mask alone. */
+  readonly rope: RopeConfig | null
+  /** The channels of a head that turn together: i and i + half of those that turn, or the neighbours 2i and 2i + 1. */
+  readonly rotatedPairs: 'halves' | 'neighbours'
+  /** Divides the products of queries and keys; the root of the head size in most families. */
+  readonly scoreDivisor: number
+  /** Bounds the divided products s to c · tanh(s / c) (Gemma 2); null for no bound. */
+  readonly softCap: number | null
   /** The projections of q, k and v have biases. */
   readonly bias: boolean
-  /** RMSNorm over each head of q and k, before rotation. */
-  readonly queryKeyNorm: boolean
+  /** The projection back to the residual stream has a bias. */
+  readonly outputBias: boolean
+  readonly queryKeyNorm: QueryKeyNorm | null
+  /** What a rank projects where `queryKeyNorm` spans the heads of all ranks; absent where it projects its own heads. */
+  readonly projected?: ProjectedHeads
+}
+
+/**
+ * How q and k are normalised: RMSNorm of each head, before or after rotation; LayerNorm of each head before rotation, with
+ * weights for every head; or one RMSNorm over all heads, before rotation.
+ */
+export type QueryKeyNorm = 'head' | 'rotated-head' | 'layer-of-head' | 'all-heads'
+
+/** All heads of a block, and those among them that a rank goes on with. */
+export interface ProjectedHeads {
+  readonly headCount: number
+  readonly keyValueHeadCount: number
+  readonly heads: IndexRange
+  readonly keyValueHeads: IndexRange
 }
 
 export type FeedForwardSpec = DenseSpec | ExpertsSpec
 
-/** SwiGLU (Shazeer, arXiv 2002.05202): `down(silu(gate(x)) · up(x))`. */
+/**
+ * `down(activation(gate(x)) · up(x))` (Shazeer, arXiv 2002.05202), or `down(activation(up(x)))` without a gate.
+ */
 export interface DenseSpec {
   readonly kind: 'dense'
   /** Columns between the matrices (`intermediate_size`). */
   readonly size: number
+  readonly activation: Activation
+  readonly gated: boolean
+  /** Gate and up have biases. */
+  readonly bias: boolean
+  /** Down has a bias. */
+  readonly outputBias: boolean
 }
+
+/** `gelu` with the error function, `gelu-tanh` its approximation, `relu-squared` max(0, x)². */
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'relu-squared'
 
 /** A mixture of experts: a router picks `activeCount` of `count` SwiGLU networks for each row (docs/experts.md). */
 export interface ExpertsSpec {
@@ -48,4 +97,18 @@ export interface ExpertsSpec {
   readonly normalised: boolean
   /** Columns of a network that computes every row, behind a gate of its own; null for none. */
   readonly sharedSize: number | null
+}
+
+/** The final norm and the projection to logits. */
+export interface HeadSpec {
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  /** The projection is the embedding's matrix. */
+  readonly tiedEmbeddings: boolean
+  readonly norm: NormKind
+  readonly normEpsilon: number
+  /** Multiplies the logits; 1 in most families. */
+  readonly logitScale: number
+  /** Bounds the scaled logits l to c · tanh(l / c); null for no bound. */
+  readonly logitSoftCap: number | null
 }

@@ -1,20 +1,40 @@
 import type { BlockSpec } from './block-spec.ts'
 import type { ModelConfig } from './model-config.ts'
 
-/** The block of a dense decoder whose blocks are all alike: Llama and the families that follow it. */
-export function denseBlock(config: ModelConfig): BlockSpec {
+/**
+ * A block of a dense decoder as the config alone describes it: Llama and the families that follow it. A family that differs
+ * changes fields of it.
+ * @param index of the block in the model
+ */
+export function denseBlock(config: ModelConfig, index: number): BlockSpec {
+  const windowed = config.slidingWindow !== null && (config.windowedBlocks?.[index] ?? true)
+  const rope = windowed ? (config.windowedRope ?? config.rope) : config.rope
   return {
     hiddenSize: config.hiddenSize,
+    norm: 'rms',
+    normPlaces: 'before',
     normEpsilon: config.normEpsilon,
+    branchScale: config.branchScale ?? 1,
     attention: {
       headCount: config.headCount,
       keyValueHeadCount: config.keyValueHeadCount,
       headSize: config.headSize,
-      window: config.slidingWindow,
-      rope: config.rope,
+      window: windowed ? config.slidingWindow : null,
+      rope: (config.rotatedBlocks?.[index] ?? true) ? rope : null,
+      rotatedPairs: 'halves',
+      scoreDivisor: config.scoreDivisor ?? Math.sqrt(config.headSize),
+      softCap: config.attentionSoftCap ?? null,
       bias: config.attentionBias,
-      queryKeyNorm: config.queryKeyNorm,
+      outputBias: config.outputBias ?? false,
+      queryKeyNorm: config.queryKeyNorm ? 'head' : null,
     },
-    feedForward: { kind: 'dense', size: config.feedForwardSize },
+    feedForward: {
+      kind: 'dense',
+      size: config.feedForwardSize,
+      activation: 'silu',
+      gated: true,
+      bias: config.feedForwardBias ?? false,
+      outputBias: config.feedForwardBias ?? false,
+    },
   }
 }

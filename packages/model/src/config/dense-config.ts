@@ -1,24 +1,39 @@
 import { ModelError } from '../error.ts'
 import { asObject, checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
 import { limits } from '../limits.ts'
-import { readRope } from './rope.ts'
+import type { ModelOptions } from './model-options.ts'
+import { isRopePerKind, readRope } from './rope.ts'
 import { readTokenIds } from './token-ids.ts'
+import type { Windows } from './windows.ts'
 
-/** `rms_norm_eps` of all configuration classes that are read here. */
+/** `rms_norm_eps` of most configuration classes that are read here. */
 const normEpsilonDefault = 1e-6
 
 /** What the families of dense decoders read from config.json in different ways. */
 export interface DenseChoices {
   readonly family: string
-  /** Query heads, for families whose configs may leave `num_key_value_heads` out: each head has its own keys and values. */
-  readonly keyValueHeadsDefault?: 'headCount'
+  /** Key/value heads of configs that leave `num_key_value_heads` out; `headCount` where each query head has its own. */
+  readonly keyValueHeadsDefault?: 'headCount' | number
   /** Head size without `head_dim`; `hidden_size / num_attention_heads` by default. */
   readonly headSizeDefault?: number
   /** `max_position_embeddings` of the family's configuration class, for configs without the key. */
   readonly contextLengthDefault: number
-  readonly slidingWindow: number | null
+  /** `rms_norm_eps` by default. */
+  readonly normEpsilonKey?: string
+  readonly normEpsilonDefault?: number
+  readonly thetaDefault?: number
+  /** `tie_word_embeddings` of the configuration class; false by default. */
+  readonly tiedDefault?: boolean
+  readonly windows: Windows
+  /** Biases of q, k and v. */
   readonly attentionBias: boolean
   readonly queryKeyNorm: boolean
+  /** Fields of these values are left out, because they change nothing. */
+  readonly options?: ModelOptions
+  /** See {@link ModelOptions}; unlike the other options, a factor of one says something. */
+  readonly scoreDivisor?: number
+  /** The rotary embedding of blocks with a window, not yet checked, where config.json does not name both kinds. */
+  readonly windowedRope?: unknown
 }
 
 /**
@@ -34,6 +49,8 @@ export function readDenseConfig(json: JsonObject, generation: JsonObject, choice
   const headCount = integer('num_attention_heads', limits.headCountMax)
   const hiddenSize = integer('hidden_size', limits.hiddenSizeMax)
   const vocabularySize = integer('vocab_size', limits.vocabularySizeMax)
+  const headSize = readHeadSize(json, hiddenSize, headCount, choices)
+  const rope = readRope(json, headSize, choices.thetaDefault)
   return {
     family: choices.family,
     hiddenSize,
@@ -41,18 +58,32 @@ export function readDenseConfig(json: JsonObject, generation: JsonObject, choice
     blockCount: integer('num_hidden_layers', limits.blockCountMax),
     headCount,
     keyValueHeadCount: keyValueHeadCount(json, headCount, choices),
-    headSize: headSize(json, hiddenSize, headCount, choices),
+    headSize,
     vocabularySize,
-    contextLength: contextLength(json, choices),
-    normEpsilon: fieldOf(json, 'rms_norm_eps') ?? normEpsilonDefault,
-    rope: readRope(json),
-    slidingWindow: choices.slidingWindow,
+    contextLength: contextLength(json, rope, choices),
+    normEpsilon:
+      fieldOf(json, choices.normEpsilonKey ?? 'rms_norm_eps') ??
+      choices.normEpsilonDefault ??
+      normEpsilonDefault,
+    rope,
+    slidingWindow: choices.windows.slidingWindow,
     attentionBias: choices.attentionBias,
     queryKeyNorm: choices.queryKeyNorm,
-    tiedEmbeddings: fieldOf(json, 'tie_word_embeddings') ?? false,
-    bosTokenId:
-      readTokenIds(fieldOf(json, 'bos_token_id') ?? fieldOf(generation, 'bos_token_id'), vocabularySize)[0] ??
-      null,
+    tiedEmbeddings: fieldOf(json, 'tie_word_embeddings') ?? choices.tiedDefault ?? false,
+    ...tokensOf(json, generation, vocabularySize),
+    ...withoutNeutral({
+      ...choices.options,
+      windowedBlocks: choices.windows.windowedBlocks,
+      windowedRope: windowedRope(json, headSize, rope, choices),
+    }),
+    ...(choices.scoreDivisor === undefined ? {} : { scoreDivisor: choices.scoreDivisor }),
+  }
+}
+
+function tokensOf(json: JsonObject, generation: JsonObject, vocabularySize: number): object {
+  const bos = fieldOf(json, 'bos_token_id') ?? fieldOf(generation, 'bos_token_id')
+  return {
+    bosTokenId: readTokenIds(bos, vocabularySize)[0] ?? null,
     // Where the two disagree, one of them often names the end of a text only, and not that of a turn.
     eosTokenIds: [
       ...new Set(
@@ -62,14 +93,30 @@ export function readDenseConfig(json: JsonObject, generation: JsonObject, choice
   }
 }
 
-/** YaRN is often written into a config that still names the length before it. */
-function contextLength(json: JsonObject, { contextLengthDefault }: DenseChoices): number {
+/** Nothing where all blocks turn alike. */
+function windowedRope(json: JsonObject, headSize: number, rope: unknown, choices: DenseChoices): unknown {
+  const { windows, thetaDefault } = choices
+  if (windows.slidingWindow === null) return undefined
+  const own = isRopePerKind(json)
+    ? readRope(json, headSize, thetaDefault, 'sliding_attention')
+    : (choices.windowedRope ?? rope)
+  return JSON.stringify(own) === JSON.stringify(rope) ? undefined : own
+}
+
+/** Leaves out factors of one, biases that are not there, and what is absent or null. */
+function withoutNeutral(options: Readonly<Record<string, unknown>>): object {
+  const neutral: readonly unknown[] = [undefined, null, false, 1]
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => !neutral.includes(value)))
+}
+
+/** Scaling is often written into a config that still names the length before it. */
+function contextLength(json: JsonObject, rope: unknown, { contextLengthDefault }: DenseChoices): number {
   const what = 'max_position_embeddings'
   const named = checkInteger(fieldOf(json, what) ?? contextLengthDefault, what, 1, limits.contextLengthMax)
-  const scaling = asObject(readRope(json), 'rope')['scaling'] ?? null
+  const scaling = asObject(rope, 'rope')['scaling'] ?? null
   if (scaling === null) return named
   const { type, factor, originalContextLength } = asObject(scaling, 'rope scaling')
-  if (type !== 'yarn') return named
+  if (type !== 'yarn' && type !== 'dynamic') return named
   return Math.max(named, Math.floor(Number(factor) * Number(originalContextLength)) || 0)
 }
 
@@ -79,11 +126,11 @@ function keyValueHeadCount(
   { keyValueHeadsDefault }: DenseChoices,
 ): number {
   const value = fieldOf(json, 'num_key_value_heads') ?? null
-  if (value === null && keyValueHeadsDefault === 'headCount') return headCount
-  return checkInteger(value ?? undefined, 'num_key_value_heads', 1, limits.headCountMax)
+  const absent = keyValueHeadsDefault === 'headCount' ? headCount : keyValueHeadsDefault
+  return checkInteger(value ?? absent, 'num_key_value_heads', 1, limits.headCountMax)
 }
 
-function headSize(
+function readHeadSize(
   json: JsonObject,
   hiddenSize: number,
   headCount: number,

@@ -7,7 +7,7 @@ import type { ExpertsConfig, ModelConfig } from './model-config.ts'
 
 /** The block of that index: a mixture of experts, unless the config names it as dense. */
 export function expertsBlock(config: ModelConfig, index: number): BlockSpec {
-  const dense = denseBlock(config)
+  const dense = denseBlock(config, index)
   if (config.experts === undefined || config.experts.denseBlocks.includes(index)) return dense
   const { count, activeCount, size, normalised, sharedSize } = config.experts
   return {

@@ -1,9 +1,14 @@
 import type { ExpertsSpec } from './block-spec.ts'
+import type { ModelOptions } from './model-options.ts'
 
 /** Rotary position embedding (Su et al., arXiv 2104.09864), with inverse frequencies as transformers computes them. */
 export interface RopeConfig {
   readonly theta: number
-  /** `llama3` scaling (Llama 3.1 and later), `linear`, `yarn` (Peng et al., arXiv 2309.00071), a factor for each pair of a head (GGUF files), or none. */
+  /** The leading channels of a head that turn, where not all of them do. */
+  readonly dimensions?: number
+  /** Queries at position p are multiplied by 1 + beta · ln(1 + ⌊p / originalContextLength⌋) (Ministral 3, Llama 4). */
+  readonly queryScale?: { readonly beta: number; readonly originalContextLength: number }
+  /** `llama3` scaling (Llama 3.1 and later), `linear`, `dynamic`, `yarn` (Peng et al., arXiv 2309.00071), `longrope`, a factor for each pair of a head (GGUF files), or none. */
   readonly scaling:
     | null
     | { readonly type: 'linear'; readonly factor: number }
@@ -14,8 +19,33 @@ export interface RopeConfig {
         readonly highFrequencyFactor: number
         readonly originalContextLength: number
       }
+    | DynamicScaling
     | YarnScaling
+    | LongRopeScaling
     | { readonly type: 'factors'; readonly factors: readonly number[] }
+}
+
+/**
+ * NTK-aware scaling whose base grows with the length behind the original context. Each position turns by the base of the
+ * length that it ends, as with a KV cache of transformers that is filled token by token, so that no key is computed again.
+ */
+export interface DynamicScaling {
+  readonly type: 'dynamic'
+  readonly factor: number
+  readonly originalContextLength: number
+}
+
+/**
+ * LongRoPE (Ding et al., arXiv 2402.13753): the angle of each pair is divided by a factor of its own. The long factors hold for
+ * the whole of a session that may become longer than the original context, the short ones for all others.
+ */
+export interface LongRopeScaling {
+  readonly type: 'longrope'
+  readonly shortFactors: readonly number[]
+  readonly longFactors: readonly number[]
+  /** Multiplies cosines and sines. */
+  readonly attentionFactor: number
+  readonly originalContextLength: number
 }
 
 export interface YarnScaling {
@@ -37,7 +67,7 @@ export interface YarnScaling {
  *
  * Code that computes or weighs a block asks `blockSpec` for that block instead of reading these fields.
  */
-export interface ModelConfig {
+export interface ModelConfig extends ModelOptions {
   /** `model_type` of config.json; the name of a family in `families/registry.ts`. */
   readonly family: string
   readonly hiddenSize: number

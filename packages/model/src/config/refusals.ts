@@ -1,11 +1,20 @@
 import { ModelError } from '../error.ts'
 import { asObject, fieldOf, show, type JsonObject } from '../json-fields.ts'
+import type { Activation } from './block-spec.ts'
 
-/** Keys that derived families add to a known model_type. Ignoring one of them would give fluent but wrong text. */
-const unknownNumerics = [
+/** Keys that change the numbers. A family names those that it reads; ignoring another would give fluent but wrong text. */
+const numericKeys = [
+  'attention_bias',
+  'attention_out_bias',
+  'qkv_bias',
+  'mlp_bias',
+  'use_bias',
+  'partial_rotary_factor',
   'rope_interleaved',
+  'no_rope_layers',
   'num_local_experts',
   'num_experts',
+  'n_routed_experts',
   'embedding_multiplier',
   'residual_multiplier',
   'attention_multiplier',
@@ -13,42 +22,62 @@ const unknownNumerics = [
   'logit_scale',
   'attn_logit_softcapping',
   'final_logit_softcapping',
+  'use_bidirectional_attention',
+  'use_qk_norm',
+  'qk_layernorm',
+  'clip_qkv',
+  'alibi',
   // Qwen's files for contexts of a million positions.
   'dual_chunk_attention_config',
-  'no_rope_layers',
   'kv_lora_rank',
-]
+] as const
+export type NumericKey = (typeof numericKeys)[number]
+
+/** Values of these keys that change nothing. */
+const neutral: readonly unknown[] = [null, false, 1]
 
 /** What `layer_types` may name: the window of either kind is read elsewhere. */
 const knownLayers: readonly unknown[] = ['full_attention', 'sliding_attention']
+
+/** `hidden_act` of config.json, in our vocabulary. */
+const activations: Readonly<Record<string, Activation>> = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu: 'gelu',
+  gelu_pytorch_tanh: 'gelu-tanh',
+  gelu_new: 'gelu-tanh',
+  relu2: 'relu-squared',
+}
+
+export interface Understood {
+  /** Keys that the family reads, or whose value says nothing because its blocks are always like that. */
+  readonly reads?: readonly NumericKey[]
+  /** The activation of its blocks; `silu` by default. */
+  readonly activation?: Activation
+  /** The value of `hidden_act`, where the family reads it from elsewhere. */
+  readonly named?: unknown
+}
 
 /**
  * Refuses, by the name of its key, whatever in config.json would change the numbers of a dense block and is not
  * implemented.
  *
- * @param builtInBiases bias keys whose value says nothing, because the family's blocks always have these biases
  * @throws {ModelError} `unsupported-model`
  */
 export function refuseUnsupported(
   json: JsonObject,
   family: string,
-  builtInBiases: readonly string[] = [],
+  { reads = [], activation = 'silu', named = fieldOf(json, 'hidden_act') }: Understood = {},
 ): void {
   const refuse = (reason: string): never => {
     throw new ModelError('unsupported-model', `this ${family} model cannot be run: ${reason}`)
   }
-  const activation = fieldOf(json, 'hidden_act') ?? 'silu'
-  if (activation !== 'silu') refuse(`hidden_act is ${show(activation)}, only "silu" is supported`)
-  for (const key of ['attention_bias', 'qkv_bias', 'mlp_bias']) {
-    const value = fieldOf(json, key) ?? false
-    if (value !== false && !builtInBiases.includes(key))
-      refuse(`${key} is set, but ${family} blocks here have no such bias`)
-  }
-  const rotary = fieldOf(json, 'partial_rotary_factor') ?? 1
-  if (rotary !== 1) refuse(`partial_rotary_factor is ${show(rotary)}, only whole heads are rotated`)
-  for (const key of unknownNumerics) {
+  const act = named ?? null
+  if (act !== null && (typeof act !== 'string' || activations[act] !== activation))
+    refuse(`hidden_act is ${show(act)}, only ${activation} is supported in this family`)
+  for (const key of numericKeys) {
     const value = fieldOf(json, key) ?? null
-    if (value !== null && value !== false && value !== 1)
+    if (!neutral.includes(value) && !reads.includes(key))
       refuse(`${key} is ${show(value)}, which would change its numbers and is not implemented`)
   }
   const layers = fieldOf(json, 'layer_types') ?? []

@@ -1,62 +1,66 @@
-import { ModelError } from '../error.ts'
 import { checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
 import { limits } from '../limits.ts'
+import type { ModelConfig } from './model-config.ts'
+
+/** The sliding window of a model, and the blocks that have it; without a list all blocks have it. */
+export type Windows = Pick<ModelConfig, 'slidingWindow' | 'windowedBlocks'>
+
+const noWindow: Windows = { slidingWindow: null }
 
 /**
- * Reads a sliding window that all blocks have or none has.
+ * Reads a sliding window, and from `layer_types` the blocks that have it.
  *
- * @param window value of `sliding_window`, with the family's default for an absent key
- * @returns positions that a query sees, its own included; null for all of them
+ * @param window value of `sliding_window`, with the family's default for an absent key: positions that a query sees, its own
+ *   included; null for all of them
+ * @param isWindowed whether a block has the window where the config has no `layer_types`; true by default
  */
-export function readWindow(json: JsonObject, window: unknown): number | null {
-  if (window === null || window === undefined) return null
-  if (layerTypesSay(json) === false) return null
-  const positions = checkInteger(window, 'sliding_window', 1, limits.contextLengthMax)
-  // A window that no session can fill is none: the graph is simpler without it.
+export function readWindows(
+  json: JsonObject,
+  window: unknown,
+  isWindowed: (index: number) => boolean = () => true,
+): Windows {
+  if (window === null || window === undefined) return noWindow
+  const slidingWindow = checkInteger(window, 'sliding_window', 1, limits.contextLengthMax)
+  const types = fieldOf(json, 'layer_types') ?? null
+  const windowedBlocks = Array.isArray(types)
+    ? types.map((type) => type === 'sliding_attention')
+    : Array.from({ length: blockCountOf(json) }, (_, index) => isWindowed(index))
+  if (!windowedBlocks.includes(true)) return noWindow
+  return windowedBlocks.includes(false) ? { slidingWindow, windowedBlocks } : { slidingWindow }
+}
+
+/** A window that no session can fill is none: the graph is simpler without it. For families whose window decides nothing else. */
+export function withoutIdleWindow(json: JsonObject, windows: Windows): Windows {
   const contextLength = fieldOf(json, 'max_position_embeddings') ?? null
-  return typeof contextLength === 'number' && positions >= contextLength ? null : positions
+  const { slidingWindow } = windows
+  return slidingWindow !== null && typeof contextLength === 'number' && slidingWindow >= contextLength
+    ? noWindow
+    : windows
 }
 
 /**
  * Qwen's window: off unless `use_sliding_window` is set, and then in the blocks that `layer_types` names, or else in
  * those from `max_window_layers` on.
- *
- * @throws {ModelError} `unsupported-model` when only some of the blocks have it
  */
-export function readQwenWindow(json: JsonObject): number | null {
-  if (fieldOf(json, 'use_sliding_window') !== true) return null
+export function readQwenWindows(json: JsonObject): Windows {
+  if (fieldOf(json, 'use_sliding_window') !== true) return noWindow
   const window = fieldOf(json, 'sliding_window') ?? null
-  if (window === null) return null
-  if (layerTypesSay(json) === null) {
-    const first = checkInteger(
-      fieldOf(json, 'max_window_layers'),
-      'max_window_layers',
-      0,
-      limits.blockCountMax,
-    )
-    if (first >= blockCountOf(json)) return null
-    if (first > 0)
-      throw new ModelError(
-        'unsupported-model',
-        `only blocks from ${first} on have a sliding window: a window must be in all blocks or in none`,
-      )
-  }
-  return readWindow(json, window)
+  if (window === null) return noWindow
+  if (Array.isArray(fieldOf(json, 'layer_types'))) return withoutIdleWindow(json, readWindows(json, window))
+  const what = 'max_window_layers'
+  const first = checkInteger(fieldOf(json, what), what, 0, limits.blockCountMax)
+  return withoutIdleWindow(
+    json,
+    readWindows(json, window, (index) => index >= first),
+  )
 }
 
-/** Whether `layer_types` puts the window into all blocks (true) or none (false); null without such a key. */
-function layerTypesSay(json: JsonObject): boolean | null {
-  const types = fieldOf(json, 'layer_types') ?? null
-  if (!Array.isArray(types)) return null
-  const windowed = types.filter((type) => type === 'sliding_attention').length
-  if (windowed > 0 && windowed < types.length)
-    throw new ModelError(
-      'unsupported-model',
-      `${windowed} of ${types.length} blocks have a sliding window: a window must be in all blocks or in none`,
-    )
-  return windowed > 0
+/** The blocks of a model in which every one of `period` blocks differs: the last of each run. */
+export function lastOfEach(period: unknown, what: string): (index: number) => boolean {
+  const count = checkInteger(period, what, 1, limits.blockCountMax)
+  return (index) => (index + 1) % count === 0
 }
 
-function blockCountOf(json: JsonObject): number {
+export function blockCountOf(json: JsonObject): number {
   return checkInteger(fieldOf(json, 'num_hidden_layers'), 'num_hidden_layers', 1, limits.blockCountMax)
 }

@@ -1,5 +1,7 @@
 import { checkExperts } from '../config/experts.ts'
 import type { ModelConfig } from '../config/model-config.ts'
+import { checkOptions } from '../config/model-options.ts'
+import { checkRopeFits } from '../config/rope-factors.ts'
 import { checkRope } from '../config/rope.ts'
 import { checkEosTokenIds } from '../config/token-ids.ts'
 import { ModelError } from '../error.ts'
@@ -40,14 +42,10 @@ export function checkConfig(value: unknown): ModelConfig {
     tiedEmbeddings: checkBoolean(fieldOf(object, 'tiedEmbeddings'), 'tiedEmbeddings'),
     bosTokenId: bos === null ? null : checkInteger(bos, 'bosTokenId', 0, vocabularySize - 1),
     eosTokenIds: checkEosTokenIds(fieldOf(object, 'eosTokenIds'), vocabularySize),
+    ...checkOptions(object, blockCount),
   }
   checkHeads(config)
-  const { scaling } = config.rope
-  if (scaling?.type === 'factors' && scaling.factors.length !== config.headSize / 2)
-    throw new ModelError(
-      'bad-model',
-      `${scaling.factors.length} rope factors do not fit heads of ${config.headSize} columns`,
-    )
+  for (const rope of [config.rope, config.windowedRope ?? config.rope]) checkRopeFits(rope, config.headSize)
   return config
 }
 

@@ -27,5 +27,12 @@ export interface Family {
     readonly architecture: string
     /** The two halves of each head are interleaved in the rows of q and k. */
     readonly interleaved: boolean
+    /** Keys behind the architecture's name that only this family has, all of them numbers. */
+    readonly keys?: readonly string[]
+    /**
+     * Fields of config.json that these keys stand for.
+     * @param number the value of a key behind the architecture's name
+     */
+    fields?(number: (key: string) => number | undefined): JsonObject
   }
 }

@@ -2,7 +2,7 @@ import { llamaNames } from '../config/checkpoint-names.ts'
 import { denseBlock } from '../config/dense-block.ts'
 import { readDenseConfig } from '../config/dense-config.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
-import { readWindow } from '../config/windows.ts'
+import { readWindows, withoutIdleWindow } from '../config/windows.ts'
 import { fieldOf } from '../json-fields.ts'
 import type { Family } from './family.ts'
 
@@ -17,8 +17,30 @@ export const mistral: Family = {
     const window = fieldOf(json, 'sliding_window')
     return readDenseConfig(json, generation, {
       family: 'mistral',
+      keyValueHeadsDefault: 8,
       contextLengthDefault: 131_072,
-      slidingWindow: readWindow(json, window === undefined ? windowDefault : window),
+      windows: withoutIdleWindow(json, readWindows(json, window === undefined ? windowDefault : window)),
+      attentionBias: false,
+      queryKeyNorm: false,
+    })
+  },
+  block: denseBlock,
+  checkpoint: llamaNames,
+}
+
+/** Ministral 3 (`Ministral3ForCausalLM`): Mistral with YaRN, whose queries grow with their position. */
+export const ministral3: Family = {
+  name: 'ministral3',
+  parse(json, generation) {
+    refuseUnsupported(json, 'ministral3')
+    return readDenseConfig(json, generation, {
+      family: 'ministral3',
+      keyValueHeadsDefault: 8,
+      headSizeDefault: 128,
+      contextLengthDefault: 262_144,
+      normEpsilonDefault: 1e-5,
+      thetaDefault: 1_000_000,
+      windows: withoutIdleWindow(json, readWindows(json, fieldOf(json, 'sliding_window'))),
       attentionBias: false,
       queryKeyNorm: false,
     })

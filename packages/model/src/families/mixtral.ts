@@ -2,7 +2,7 @@ import { llamaNames, type CheckpointNames } from '../config/checkpoint-names.ts'
 import { readDenseConfig } from '../config/dense-config.ts'
 import { expertsBlock, readExperts } from '../config/experts.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
-import { readWindow } from '../config/windows.ts'
+import { readWindows, withoutIdleWindow } from '../config/windows.ts'
 import { fieldOf } from '../json-fields.ts'
 import type { Family } from './family.ts'
 
@@ -23,13 +23,11 @@ const checkpoint: CheckpointNames = {
 export const mixtral: Family = {
   name: 'mixtral',
   parse(json, generation) {
-    // Read below.
-    const { num_local_experts: _, ...others } = json
-    refuseUnsupported(others, 'mixtral')
+    refuseUnsupported(json, 'mixtral', { reads: ['num_local_experts'] })
     const dense = readDenseConfig(json, generation, {
       family: 'mixtral',
       contextLengthDefault: 131_072,
-      slidingWindow: readWindow(json, fieldOf(json, 'sliding_window')),
+      windows: withoutIdleWindow(json, readWindows(json, fieldOf(json, 'sliding_window'))),
       attentionBias: false,
       queryKeyNorm: false,
     })

@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../config/model-config.ts'
 import { asObject, fieldOf } from '../json-fields.ts'
 import { checkConfig } from './check-config.ts'
+import { languageModelOf } from './language-model.ts'
 import { familyNamed } from './registry.ts'
 
 /**
@@ -11,7 +12,7 @@ import { familyNamed } from './registry.ts'
  *   are missing or contradict each other
  */
 export function parseConfig(configJson: unknown, generationConfigJson: unknown = null): ModelConfig {
-  const json = asObject(configJson, 'config.json')
+  const json = languageModelOf(asObject(configJson, 'config.json'))
   const generation =
     generationConfigJson === null ? {} : asObject(generationConfigJson, 'generation_config.json')
   const family = familyNamed(fieldOf(json, 'model_type'), 'model_type')

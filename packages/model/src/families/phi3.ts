@@ -2,7 +2,7 @@ import { llamaNames, type CheckpointNames } from '../config/checkpoint-names.ts'
 import { denseBlock } from '../config/dense-block.ts'
 import { readDenseConfig } from '../config/dense-config.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
-import { readWindow } from '../config/windows.ts'
+import { readWindows, withoutIdleWindow } from '../config/windows.ts'
 import { fieldOf } from '../json-fields.ts'
 import type { Family } from './family.ts'
 
@@ -16,23 +16,17 @@ const checkpoint: CheckpointNames = {
   },
 }
 
-/** `Phi3Config.rms_norm_eps` of transformers. */
-const normEpsilonDefault = 1e-5
-
-/**
- * Phi-3 and Phi-4 (`Phi3ForCausalLM`): Llama with fused matrices and a sliding window. Files for long contexts (`longrope`)
- * and those that rotate a part of each head (Phi-4-mini) are refused by these names.
- */
+/** Phi-3, Phi-3.5 and Phi-4 (`Phi3ForCausalLM`): Llama with fused matrices and a sliding window, and LongRoPE for long contexts. */
 export const phi3: Family = {
   name: 'phi3',
   parse(json, generation) {
-    refuseUnsupported(json, 'phi3')
-    const normEpsilon = fieldOf(json, 'rms_norm_eps') ?? normEpsilonDefault
-    return readDenseConfig({ ...json, rms_norm_eps: normEpsilon }, generation, {
+    refuseUnsupported(json, 'phi3', { reads: ['partial_rotary_factor'] })
+    return readDenseConfig(json, generation, {
       family: 'phi3',
       keyValueHeadsDefault: 'headCount',
       contextLengthDefault: 4096,
-      slidingWindow: readWindow(json, fieldOf(json, 'sliding_window')),
+      normEpsilonDefault: 1e-5,
+      windows: withoutIdleWindow(json, readWindows(json, fieldOf(json, 'sliding_window'))),
       attentionBias: false,
       queryKeyNorm: false,
     })

@@ -2,7 +2,7 @@ import type { CheckpointNames } from '../config/checkpoint-names.ts'
 import { readDenseConfig } from '../config/dense-config.ts'
 import { expertsBlock, readExperts } from '../config/experts.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
-import { readQwenWindow } from '../config/windows.ts'
+import { readQwenWindows } from '../config/windows.ts'
 import { checkBoolean, fieldOf } from '../json-fields.ts'
 import type { Family } from './family.ts'
 import { qwenExpertNames } from './qwen3-moe.ts'
@@ -21,13 +21,11 @@ const checkpoint: CheckpointNames = {
 export const qwen2Moe: Family = {
   name: 'qwen2_moe',
   parse(json, generation) {
-    // Read below.
-    const { num_experts: _, ...others } = json
-    refuseUnsupported(others, 'qwen2_moe', ['attention_bias', 'qkv_bias'])
+    refuseUnsupported(json, 'qwen2_moe', { reads: ['attention_bias', 'num_experts', 'qkv_bias'] })
     const dense = readDenseConfig(json, generation, {
       family: 'qwen2_moe',
       contextLengthDefault: 32_768,
-      slidingWindow: readQwenWindow(json),
+      windows: readQwenWindows(json),
       attentionBias: checkBoolean(fieldOf(json, 'qkv_bias') ?? true, 'qkv_bias'),
       queryKeyNorm: false,
     })

@@ -2,7 +2,7 @@ import { llamaNames, type CheckpointNames } from '../config/checkpoint-names.ts'
 import { readDenseConfig } from '../config/dense-config.ts'
 import { expertsBlock, readExperts } from '../config/experts.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
-import { readQwenWindow } from '../config/windows.ts'
+import { readQwenWindows } from '../config/windows.ts'
 import type { Family } from './family.ts'
 
 /** The names of Qwen's mixtures of experts. */
@@ -19,13 +19,11 @@ export const qwenExpertNames: CheckpointNames = {
 export const qwen3Moe: Family = {
   name: 'qwen3_moe',
   parse(json, generation) {
-    // Read below.
-    const { num_experts: _, ...others } = json
-    refuseUnsupported(others, 'qwen3_moe')
+    refuseUnsupported(json, 'qwen3_moe', { reads: ['num_experts'] })
     const dense = readDenseConfig(json, generation, {
       family: 'qwen3_moe',
       contextLengthDefault: 32_768,
-      slidingWindow: readQwenWindow(json),
+      windows: readQwenWindows(json),
       attentionBias: false,
       queryKeyNorm: true,
     })

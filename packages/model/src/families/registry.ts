@@ -1,19 +1,62 @@
-import type { BlockSpec } from '../config/block-spec.ts'
+import type { BlockSpec, HeadSpec } from '../config/block-spec.ts'
 import type { BlockRange, ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
 import { show } from '../json-fields.ts'
+import { arcee } from './arcee.ts'
+import { cohere } from './cohere/cohere.ts'
+import { cohere2 } from './cohere/cohere2.ts'
+import { ernie } from './ernie.ts'
+import { exaone4 } from './exaone4.ts'
 import type { Family } from './family.ts'
+import { gemma } from './gemma/gemma.ts'
+import { gemma2 } from './gemma/gemma2.ts'
+import { gemma3 } from './gemma/gemma3.ts'
+import { glm, glm4 } from './glm/glm.ts'
+import { granite } from './granite.ts'
+import { hunyuan } from './hunyuan.ts'
 import { llama } from './llama.ts'
-import { mistral } from './mistral.ts'
+import { ministral3, mistral } from './mistral.ts'
 import { mixtral } from './mixtral.ts'
+import { olmo2 } from './olmo/olmo2.ts'
+import { olmo3 } from './olmo/olmo3.ts'
 import { phi3 } from './phi3.ts'
 import { qwen2 } from './qwen2.ts'
 import { qwen2Moe } from './qwen2-moe.ts'
 import { qwen3 } from './qwen3.ts'
 import { qwen3Moe } from './qwen3-moe.ts'
+import { seedOss } from './seed-oss.ts'
+import { smollm3 } from './smollm3.ts'
+import { starcoder2 } from './starcoder2.ts'
 
 /** The families that can be run. A new one is a file of its own and a line here. */
-const families: readonly Family[] = [llama, mistral, mixtral, phi3, qwen2, qwen2Moe, qwen3, qwen3Moe]
+const families: readonly Family[] = [
+  arcee,
+  cohere,
+  cohere2,
+  ernie,
+  exaone4,
+  gemma,
+  gemma2,
+  gemma3,
+  glm,
+  glm4,
+  granite,
+  hunyuan,
+  llama,
+  ministral3,
+  mistral,
+  mixtral,
+  olmo2,
+  olmo3,
+  phi3,
+  qwen2,
+  qwen2Moe,
+  qwen3,
+  qwen3Moe,
+  seedOss,
+  smollm3,
+  starcoder2,
+]
 
 export const familyNames: readonly string[] = families.map(({ name }) => name)
 
@@ -46,6 +89,19 @@ export function familyOfArchitecture(architecture: string | null): Family {
 /** The block of that index. @throws {ModelError} `unsupported-model` for an unknown family */
 export function blockSpec(config: ModelConfig, index: number): BlockSpec {
   return familyNamed(config.family).block(config, index)
+}
+
+/** What makes logits of the rows behind the last block. The final norm is of the kind that the blocks have. */
+export function headSpec(config: ModelConfig): HeadSpec {
+  return {
+    hiddenSize: config.hiddenSize,
+    vocabularySize: config.vocabularySize,
+    tiedEmbeddings: config.tiedEmbeddings,
+    norm: blockSpec(config, 0).norm,
+    normEpsilon: config.normEpsilon,
+    logitScale: config.logitScale ?? 1,
+    logitSoftCap: config.logitSoftCap ?? null,
+  }
 }
 
 /** The blocks of a range, in order; all blocks of the model by default. */

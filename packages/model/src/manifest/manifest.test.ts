@@ -80,7 +80,7 @@ test.each<[string, string, unknown, RegExp]>([
   ['tensors in another order', 'bad-model', { ...manifest, tensors: [...others, first] }, /tensor 0/],
   ['a block more', 'bad-model', withConfig({ blockCount: 3 }), /its config has/],
   ['a million blocks', 'bad-model', withConfig({ blockCount: 1e6 }), /blockCount/],
-  ['another family', 'unsupported-model', withConfig({ family: 'gemma2' }), /gemma2/],
+  ['another family', 'unsupported-model', withConfig({ family: 'mamba' }), /mamba/],
   ['a config with an unknown field', 'bad-model', withConfig({ extra: 1 }), /not in canonical form/],
   ['a profile nobody has', 'bad-model', withFormat({ blockSize: 31 }), /block size/],
   [

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { BlockSpec } from '../config/block-spec.ts'
+import type { BlockSpec, DenseSpec } from '../config/block-spec.ts'
 import { parseConfig } from '../families/parse-config.ts'
 import { sharedData, sharedDataMissing } from '../testing/shared-data.ts'
 import { activeWeights } from './active-weights.ts'
@@ -9,19 +9,34 @@ import { blockTensors, expertTensors } from './block-tensors.ts'
 import { packedBlock } from './packed-layout.ts'
 import { parseProfile } from './profile.ts'
 
+const dense: DenseSpec = {
+  kind: 'dense',
+  size: 160,
+  activation: 'silu',
+  gated: true,
+  bias: false,
+  outputBias: false,
+}
 const spec: BlockSpec = {
   hiddenSize: 64,
+  norm: 'rms',
+  normPlaces: 'before',
   normEpsilon: 1e-5,
+  branchScale: 1,
   attention: {
     headCount: 4,
     keyValueHeadCount: 2,
     headSize: 16,
     window: null,
     rope: { theta: 10_000, scaling: null },
+    rotatedPairs: 'halves',
+    scoreDivisor: 4,
+    softCap: null,
     bias: false,
-    queryKeyNorm: false,
+    outputBias: false,
+    queryKeyNorm: null,
   },
-  feedForward: { kind: 'dense', size: 160 },
+  feedForward: dense,
 }
 
 test('stacked tensors have the rows of their parts', () => {
@@ -35,8 +50,39 @@ test('stacked tensors have the rows of their parts', () => {
   ])
 })
 
+test('every part that a block may have is a tensor', () => {
+  const everything: BlockSpec = {
+    ...spec,
+    norm: 'biased-layer',
+    normPlaces: 'around',
+    attention: { ...spec.attention, bias: true, outputBias: true, queryKeyNorm: 'all-heads' },
+    feedForward: { ...dense, gated: false, bias: true, outputBias: true },
+  }
+  expect(blockTensors(everything).map(({ name, parts }) => [name, [...parts]])).toEqual([
+    ['attention-norm', [64]],
+    ['attention-norm.bias', [64]],
+    ['qkv.weight', [64, 32, 32]],
+    ['qkv.bias', [64, 32, 32]],
+    ['query-norm', [64]],
+    ['key-norm', [32]],
+    ['output.weight', [64]],
+    ['output.bias', [64]],
+    ['attention-post-norm', [64]],
+    ['feed-forward-norm', [64]],
+    ['feed-forward-norm.bias', [64]],
+    ['up.weight', [160]],
+    ['up.bias', [160]],
+    ['down.weight', [64]],
+    ['down.bias', [64]],
+    ['feed-forward-post-norm', [64]],
+  ])
+  const names = (block: BlockSpec): string[] => blockTensors(block).map(({ name }) => name)
+  expect(names({ ...spec, normPlaces: 'after' })).not.toContain('attention-norm')
+  expect(names({ ...spec, normPlaces: 'shared' })).not.toContain('feed-forward-norm')
+})
+
 test('blocks of different shapes are packed to different sizes under one profile', () => {
-  const narrow: BlockSpec = { ...spec, feedForward: { kind: 'dense', size: 32 } }
+  const narrow: BlockSpec = { ...spec, feedForward: { ...dense, size: 32 } }
   const bytes = (block: BlockSpec): number =>
     packedBlock(block, parseProfile('f32'), 'block-0').reduce((sum, tensor) => sum + tensor.bytes, 0)
   expect(bytes(spec) - bytes(narrow)).toBe(4 * 3 * (160 - 32) * 64)

@@ -1,19 +1,28 @@
-import type { BlockSpec } from '../config/block-spec.ts'
+import type { AttentionSpec, BlockSpec, DenseSpec, FeedForwardSpec } from '../config/block-spec.ts'
 
 export type BlockTensorName =
   | 'attention-norm'
+  | 'attention-norm.bias'
   | 'qkv.weight'
   | 'qkv.bias'
   | 'query-norm'
   | 'key-norm'
   | 'output.weight'
+  | 'output.bias'
+  | 'attention-post-norm'
   | 'feed-forward-norm'
+  | 'feed-forward-norm.bias'
   | 'router.weight'
   | 'shared-gate-up.weight'
   | 'shared-down.weight'
   | ExpertTensorName
+  | 'gate-up.bias'
+  | 'up.weight'
+  | 'up.bias'
+  | 'down.bias'
+  | 'feed-forward-post-norm'
 
-/** The tensors of a feed-forward network: that of a dense block, or one expert. */
+/** The tensors of a SwiGLU network: that of a dense block, or one expert. */
 export type ExpertTensorName = 'gate-up.weight' | 'down.weight'
 
 /** A tensor of a block before it is packed. */
@@ -31,37 +40,72 @@ export interface BlockTensor {
  * The tensors of one block, in file order (the table of docs/packing.md); those of its experts are {@link expertTensors}.
  * They follow from the block's spec alone, so they are also those of a rank's share of a block.
  */
-export function blockTensors({ hiddenSize, attention, feedForward }: BlockSpec): BlockTensor[] {
-  const { headSize } = attention
-  const queryRows = attention.headCount * headSize
-  const keyValueRows = attention.keyValueHeadCount * headSize
-  const qkv = [queryRows, keyValueRows, keyValueRows]
-  const vector = (name: BlockTensorName, ...parts: readonly number[]): BlockTensor => ({
-    name,
-    parts,
-    columns: null,
-  })
+export function blockTensors(spec: BlockSpec): BlockTensor[] {
+  const { hiddenSize, normPlaces } = spec
+  const norm = (name: 'attention-norm' | 'feed-forward-norm'): BlockTensor[] => [
+    vector(name, hiddenSize),
+    ...optional(spec.norm === 'biased-layer', vector(`${name}.bias`, hiddenSize)),
+  ]
+  const postNorm = (name: 'attention-post-norm' | 'feed-forward-post-norm'): readonly BlockTensor[] =>
+    optional(normPlaces === 'after' || normPlaces === 'around', vector(name, hiddenSize))
   return [
-    vector('attention-norm', hiddenSize),
-    { name: 'qkv.weight', parts: qkv, columns: hiddenSize },
-    ...(attention.bias ? [vector('qkv.bias', ...qkv)] : []),
-    ...(attention.queryKeyNorm ? [vector('query-norm', headSize), vector('key-norm', headSize)] : []),
-    { name: 'output.weight', parts: [hiddenSize], columns: queryRows },
-    vector('feed-forward-norm', hiddenSize),
-    ...(feedForward.kind === 'dense'
-      ? networkTensors(hiddenSize, feedForward.size)
-      : [
-          {
-            name: 'router.weight',
-            // The gate of the expert that computes every row is one more row of the router.
-            parts: feedForward.sharedSize === null ? [feedForward.count] : [feedForward.count, 1],
-            columns: hiddenSize,
-            float: true,
-          } as const,
-          ...(feedForward.sharedSize === null
-            ? []
-            : networkTensors(hiddenSize, feedForward.sharedSize, 'shared-')),
-        ]),
+    ...(normPlaces === 'after' ? [] : norm('attention-norm')),
+    ...attentionTensors(spec.attention, hiddenSize),
+    ...postNorm('attention-post-norm'),
+    ...(normPlaces === 'after' || normPlaces === 'shared' ? [] : norm('feed-forward-norm')),
+    ...feedForwardTensors(spec.feedForward, hiddenSize),
+    ...postNorm('feed-forward-post-norm'),
+  ]
+}
+
+/** Rows of q, k and v in the matrix of a block or of a rank's share of one. */
+export function projectedRows({
+  headCount,
+  keyValueHeadCount,
+  headSize,
+  projected,
+}: Pick<AttentionSpec, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'projected'>): [
+  query: number,
+  key: number,
+  value: number,
+] {
+  return [
+    (projected?.headCount ?? headCount) * headSize,
+    (projected?.keyValueHeadCount ?? keyValueHeadCount) * headSize,
+    keyValueHeadCount * headSize,
+  ]
+}
+
+function attentionTensors(attention: AttentionSpec, hiddenSize: number): BlockTensor[] {
+  const { headCount, headSize, queryKeyNorm } = attention
+  const qkv = projectedRows(attention)
+  const [queryRows, keyRows] = qkv
+  const norms = {
+    head: [headSize, headSize],
+    'rotated-head': [headSize, headSize],
+    'layer-of-head': [queryRows, keyRows],
+    'all-heads': [queryRows, keyRows],
+  } as const
+  const [queryNorm, keyNorm] = norms[queryKeyNorm ?? 'head']
+  return [
+    matrix('qkv.weight', qkv, hiddenSize),
+    ...optional(attention.bias, vector('qkv.bias', ...qkv)),
+    ...optional(queryKeyNorm !== null, vector('query-norm', queryNorm), vector('key-norm', keyNorm)),
+    matrix('output.weight', [hiddenSize], headCount * headSize),
+    ...optional(attention.outputBias, vector('output.bias', hiddenSize)),
+  ]
+}
+
+function feedForwardTensors(feedForward: FeedForwardSpec, hiddenSize: number): BlockTensor[] {
+  if (feedForward.kind === 'dense') return denseTensors(feedForward, hiddenSize)
+  const { count, sharedSize } = feedForward
+  return [
+    // The gate of the expert that computes every row is one more row of the router.
+    {
+      ...matrix('router.weight', sharedSize === null ? [count] : [count, 1], hiddenSize),
+      float: true,
+    },
+    ...(sharedSize === null ? [] : networkTensors(hiddenSize, sharedSize, 'shared-')),
   ]
 }
 
@@ -72,7 +116,29 @@ export function expertTensors({ hiddenSize, feedForward }: BlockSpec): BlockTens
 
 function networkTensors(hiddenSize: number, size: number, prefix: '' | 'shared-' = ''): BlockTensor[] {
   return [
-    { name: `${prefix}gate-up.weight`, parts: [size, size], columns: hiddenSize },
-    { name: `${prefix}down.weight`, parts: [hiddenSize], columns: size },
+    matrix(`${prefix}gate-up.weight`, [size, size], hiddenSize),
+    matrix(`${prefix}down.weight`, [hiddenSize], size),
   ]
+}
+
+function denseTensors({ size, gated, bias, outputBias }: DenseSpec, hiddenSize: number): BlockTensor[] {
+  const rows = gated ? [size, size] : [size]
+  return [
+    matrix(gated ? 'gate-up.weight' : 'up.weight', rows, hiddenSize),
+    ...optional(bias, vector(gated ? 'gate-up.bias' : 'up.bias', ...rows)),
+    matrix('down.weight', [hiddenSize], size),
+    ...optional(outputBias, vector('down.bias', hiddenSize)),
+  ]
+}
+
+function vector(name: BlockTensorName, ...parts: readonly number[]): BlockTensor {
+  return { name, parts, columns: null }
+}
+
+function matrix(name: BlockTensorName, parts: readonly number[], columns: number): BlockTensor {
+  return { name, parts, columns }
+}
+
+function optional(isThere: boolean, ...tensors: readonly BlockTensor[]): readonly BlockTensor[] {
+  return isThere ? tensors : []
 }

@@ -2,7 +2,7 @@ import type { BlockSpec } from '../config/block-spec.ts'
 import type { CheckpointNames } from '../config/checkpoint-names.ts'
 import type { BlockRange, ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
-import { blockSpec, blockSpecs, familyNamed } from '../families/registry.ts'
+import { blockSpec, blockSpecs, familyNamed, headSpec } from '../families/registry.ts'
 import type { PackedType, UnitName } from '../manifest/manifest.ts'
 import type { IndexRange } from '../splitting/block-split.ts'
 import { blockTensors, expertTensors, type BlockTensor } from './block-tensors.ts'
@@ -83,6 +83,11 @@ export function unitOf(tensorName: string): UnitName {
   return tensorName.slice(0, tensorName.indexOf('.'))
 }
 
+/** The final norm's weights, which the unit `head` has beside a projection or without one. */
+export function isHeadNorm(tensorName: string): boolean {
+  return tensorName.startsWith('head.norm')
+}
+
 /**
  * What packing reads for one unit, in file order.
  * @throws {ModelError} `bad-request` for a unit that the model does not have
@@ -90,7 +95,11 @@ export function unitOf(tensorName: string): UnitName {
 export function packedSources(config: ModelConfig, unit: UnitName): PackedSource[] {
   const { checkpoint } = familyNamed(config.family)
   if (unit === 'embed' || unit === 'head') {
-    const names = { 'head.norm': checkpoint.finalNorm, 'head.weight': checkpoint.head }
+    const names = {
+      'head.norm': checkpoint.finalNorm,
+      'head.norm.bias': checkpoint.finalNormBias,
+      'head.weight': checkpoint.head,
+    }
     return outerTensors(config, unit).map((tensor) => {
       const [rows = 0] = tensor.shape
       const name = unit === 'embed' ? checkpoint.embedding : names[tensor.name as keyof typeof names]
@@ -194,14 +203,14 @@ function unpackedTensor({ name, parts, columns, float }: BlockTensor, unit: Unit
 }
 
 /** Embedding matrix; final norm and, unless it is tied to the embedding, the vocabulary projection. */
-function outerTensors(
-  { hiddenSize, vocabularySize, tiedEmbeddings }: ModelConfig,
-  unit: 'embed' | 'head',
-): UnpackedTensor[] {
+function outerTensors(config: ModelConfig, unit: 'embed' | 'head'): UnpackedTensor[] {
+  const { hiddenSize, vocabularySize, tiedEmbeddings } = config
   const matrix = { name: `${unit}.weight`, kind: 'matrix', shape: [vocabularySize, hiddenSize] } as const
   if (unit === 'embed') return [matrix]
-  const norm = { name: 'head.norm', kind: 'float', shape: [hiddenSize] } as const
-  return tiedEmbeddings ? [norm] : [norm, matrix]
+  const vector = (name: string) => ({ name, kind: 'float', shape: [hiddenSize] }) as const
+  const norm = [vector('head.norm')]
+  if (headSpec(config).norm === 'biased-layer') norm.push(vector('head.norm.bias'))
+  return tiedEmbeddings ? norm : [...norm, matrix]
 }
 
 function packedParts(

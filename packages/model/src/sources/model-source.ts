@@ -1,11 +1,14 @@
 import type { ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
+import { isMultimodal } from '../families/language-model.ts'
 import { parseConfig } from '../families/parse-config.ts'
+import { familyNamed } from '../families/registry.ts'
 import { asObject, fieldOf, parseJson, show } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import { assetNames } from '../manifest/assets.ts'
 import { withEndToken } from './end-token.ts'
 import { readWhole, type ModelFiles } from './range-reader.ts'
+import { checkpointTensors } from './safetensors/checkpoint-tensors.ts'
 import { openSafetensors } from './safetensors/safetensors-source.ts'
 import type { TensorSource } from './tensor-source.ts'
 
@@ -54,7 +57,10 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
     name: files.name,
     config: withEndToken(config, assets),
     assets,
-    tensors: await openSafetensors(files),
+    tensors: checkpointTensors(await openSafetensors(files), {
+      multimodal: isMultimodal(asObject(configJson, 'config.json')),
+      normsLessOne: familyNamed(config.family).checkpoint.normsLessOne,
+    }),
     preferredWeights: null,
     close: () => files.close(),
   }

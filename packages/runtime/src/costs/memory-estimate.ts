@@ -1,4 +1,11 @@
-import { unitOf, unitsOfRange, type BlockRange, type IndexRange, type Manifest } from '@shoal/model'
+import {
+  isHeadNorm,
+  unitOf,
+  unitsOfRange,
+  type BlockRange,
+  type IndexRange,
+  type Manifest,
+} from '@shoal/model'
 
 /** Resident bytes of the weights of blocks `range` once they are loaded. */
 export function residentWeightBytes(manifest: Manifest, range: BlockRange): number {
@@ -10,7 +17,7 @@ export function residentWeightBytes(manifest: Manifest, range: BlockRange): numb
 export function residentHeadBytes(manifest: Manifest, vocabulary?: IndexRange): number {
   const matrixUnit = manifest.config.tiedEmbeddings ? 'embed' : 'head'
   const whole = residentBytes(
-    manifest.tensors.filter(({ name }) => name === 'head.norm' || unitOf(name) === matrixUnit),
+    manifest.tensors.filter(({ name }) => isHeadNorm(name) || unitOf(name) === matrixUnit),
   )
   const { vocabularySize } = manifest.config
   const tokens = vocabulary === undefined ? vocabularySize : vocabulary.end - vocabulary.start

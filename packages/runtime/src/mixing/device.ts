@@ -1,5 +1,12 @@
 import { ShoalError } from '@shoal/host'
-import { formatProfile, rangeBytes, unitOf, unitsOfRange, type IdentifiedManifest } from '@shoal/model'
+import {
+  formatProfile,
+  isHeadNorm,
+  rangeBytes,
+  unitOf,
+  unitsOfRange,
+  type IdentifiedManifest,
+} from '@shoal/model'
 import type { Device } from '../block-runner.ts'
 import { createEmbeddingTable } from '../tensors/embedding.ts'
 import { createSessionBook } from '../sessions/session-book.ts'
@@ -65,7 +72,7 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
         config,
         vocabulary,
         await seedOf(
-          (name) => name === 'head.norm' || unitOf(name) === (config.tiedEmbeddings ? 'embed' : 'head'),
+          (name) => isHeadNorm(name) || unitOf(name) === (config.tiedEmbeddings ? 'embed' : 'head'),
         ),
       ),
     loadEmbedding: async () => createEmbeddingTable(config, tensors, () => Promise.resolve()),

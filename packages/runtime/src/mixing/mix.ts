@@ -1,4 +1,4 @@
-import type { BlockCache } from '../reference/block.ts'
+import type { BlockCache } from '../reference/attention.ts'
 
 /** The cache of one block of one session: keys and values by position, and a digest of them in place of attention. */
 export interface MixedCache extends BlockCache {

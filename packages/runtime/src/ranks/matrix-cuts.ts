@@ -11,47 +11,56 @@ export interface TensorCut {
 /**
  * A rank's part of a block's tensor: matrices that make heads or columns are cut by rows, those that consume them by
  * inputs (Shoeybi et al., Megatron-LM, arXiv 1909.08053), and every rank holds the norms whole. A bias of q, k or v
- * belongs to its row, so it is added once however many ranks there are.
+ * belongs to its row, so it is added once however many ranks there are; a bias of the residual stream's columns is the
+ * first rank's (`shareSpec`).
  *
  * @param spec of the whole block
  * @param name of the packed tensor, without `.weight` or `.scale`
  */
-export function tensorCut(
-  { hiddenSize, attention: { headCount, keyValueHeadCount, headSize }, feedForward }: BlockSpec,
-  { heads, keyValueHeads, columns }: RankShare,
-  name: string,
-): TensorCut {
+export function tensorCut(spec: BlockSpec, share: RankShare, name: string): TensorCut {
+  const { hiddenSize, attention, feedForward } = spec
+  const { headCount, keyValueHeadCount, headSize, queryKeyNorm } = attention
+  const { heads, keyValueHeads, columns } = share
   const part = name.slice(unitOf(name).length + 1)
   const channels = ({ start, end }: IndexRange, from = 0): IndexRange => ({
     start: from + start * headSize,
     end: from + end * headSize,
   })
-  const all = (rows: number): readonly IndexRange[] => [{ start: 0, end: rows }]
+  const whole = (rows: number): TensorCut => ({ rows: [{ start: 0, end: rows }], columns: null })
   switch (part) {
     case 'qkv':
     case 'qkv.bias': {
       const keysFrom = headCount * headSize
       const valuesFrom = keysFrom + keyValueHeadCount * headSize
-      return {
-        rows: [channels(heads), channels(keyValueHeads, keysFrom), channels(keyValueHeads, valuesFrom)],
-        columns: null,
-      }
+      const values = channels(keyValueHeads, valuesFrom)
+      // A norm over all heads needs all of q and k.
+      if (queryKeyNorm === 'all-heads')
+        return { rows: [{ start: 0, end: valuesFrom }, values], columns: null }
+      return { rows: [channels(heads), channels(keyValueHeads, keysFrom), values], columns: null }
     }
     case 'output':
-      return { rows: all(hiddenSize), columns: channels(heads) }
-    case 'gate-up': {
+      return { ...whole(hiddenSize), columns: channels(heads) }
+    case 'gate-up':
+    case 'gate-up.bias': {
       const { size } = denseOf(feedForward)
       return {
         rows: [columns, { start: size + columns.start, end: size + columns.end }],
         columns: null,
       }
     }
+    case 'up':
+    case 'up.bias':
+      return { rows: [columns], columns: null }
     case 'down':
-      return { rows: all(hiddenSize), columns }
+      return { ...whole(hiddenSize), columns }
     case 'query-norm':
-    case 'key-norm':
-      return { rows: all(headSize), columns: null }
+    case 'key-norm': {
+      const own = part === 'query-norm' ? heads : keyValueHeads
+      if (queryKeyNorm === 'layer-of-head') return { rows: [channels(own)], columns: null }
+      const all = part === 'query-norm' ? headCount : keyValueHeadCount
+      return whole(queryKeyNorm === 'all-heads' ? all * headSize : headSize)
+    }
     default:
-      return { rows: all(hiddenSize), columns: null }
+      return whole(hiddenSize)
   }
 }

@@ -8,18 +8,35 @@ import {
 import { residentBytes } from '../costs/memory-estimate.ts'
 import type { Span } from '../span.ts'
 
-/** A block as one rank sees it: fewer heads, fewer columns, the same width of the residual stream. */
-export function shareSpec(spec: BlockSpec, { heads, keyValueHeads, columns }: RankShare): BlockSpec {
+/**
+ * A block as one rank sees it: fewer heads, fewer columns, the same width of the residual stream. What belongs to the sum of
+ * all ranks' parts, a bias of the stream's columns, is the first rank's.
+ */
+export function shareSpec(spec: BlockSpec, share: RankShare): BlockSpec {
   const { attention, feedForward } = spec
+  const { rank, heads, keyValueHeads, columns } = share
+  const { headCount, keyValueHeadCount } = attention
+  // Ranks that share experts compute the rest whole.
+  const isFirst = rank === 0 || share.experts !== null
   return {
     ...spec,
     attention: {
       ...attention,
       headCount: heads.end - heads.start,
       keyValueHeadCount: keyValueHeads.end - keyValueHeads.start,
+      outputBias: attention.outputBias && isFirst,
+      ...(attention.queryKeyNorm === 'all-heads'
+        ? { projected: { headCount, keyValueHeadCount, heads, keyValueHeads } }
+        : {}),
     },
     feedForward:
-      feedForward.kind === 'dense' ? { ...feedForward, size: columns.end - columns.start } : feedForward,
+      feedForward.kind === 'dense'
+        ? {
+            ...feedForward,
+            size: columns.end - columns.start,
+            outputBias: feedForward.outputBias && isFirst,
+          }
+        : feedForward,
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Activation, AttentionSpec } from '@shoal/model'
+
 /**
  * The arithmetic of a transformer, one row at a time: float32 values, sums in float64 from the first term to the last, each
  * result rounded once. Rows are computed independently, so their bits never depend on how they are grouped.
@@ -29,13 +31,62 @@ export function rmsNorm(x: Float32Array, weight: Float32Array, epsilon: number):
   return x.map((value, index) => value * factor * (weight[index] as number))
 }
 
+/** `(x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias`. */
+export function layerNorm(
+  x: Float32Array,
+  weight: Float32Array | null,
+  bias: Float32Array | null,
+  epsilon: number,
+): Float32Array {
+  let sum = 0
+  for (const value of x) sum += value
+  const mean = sum / x.length
+  let squares = 0
+  for (const value of x) squares += (value - mean) ** 2
+  const factor = 1 / Math.sqrt(squares / x.length + epsilon)
+  return x.map(
+    (value, index) => (value - mean) * factor * (weight?.[index] ?? 1) + ((bias?.[index] as number) ?? 0),
+  )
+}
+
 export function add(x: Float32Array, y: Float32Array): Float32Array {
   return x.map((value, index) => value + (y[index] as number))
 }
 
-/** `silu(gate) · up`, with silu(x) = x / (1 + e^-x). */
-export function swiglu(gate: Float32Array, up: Float32Array): Float32Array {
-  return gate.map((value, index) => (value / (1 + Math.exp(-value))) * (up[index] as number))
+/** `x · factor`; `x` itself for a factor of one. */
+export function scale(x: Float32Array, factor: number): Float32Array {
+  return factor === 1 ? x : x.map((value) => value * factor)
+}
+
+const activations: Readonly<Record<Activation, (x: number) => number>> = {
+  silu: (x) => x / (1 + Math.exp(-x)),
+  gelu: (x) => (x / 2) * (1 + errorFunction(x / Math.SQRT2)),
+  'gelu-tanh': (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  'relu-squared': (x) => Math.max(0, x) ** 2,
+}
+
+/** `activation(gate) · up`, or `activation(gate)` without `up`. */
+export function activate(activation: Activation, gate: Float32Array, up: Float32Array | null): Float32Array {
+  const activated = activations[activation]
+  return gate.map((value, index) => activated(value) * (up === null ? 1 : (up[index] as number)))
+}
+
+/** The error function by its series, and by its continued fraction where the series converges slowly: 1e-15 in both. */
+export function errorFunction(x: number): number {
+  if (x < 0) return -errorFunction(-x)
+  if (x > 6) return 1
+  if (x < 2.5) {
+    let [term, sum] = [x, x]
+    for (let n = 1; Math.abs(term) > 1e-17 * sum; n += 1) {
+      term *= -(x * x) / n
+      sum += term / (2 * n + 1)
+      if (n > 200) break
+    }
+    return (2 / Math.sqrt(Math.PI)) * sum
+  }
+  let fraction = 0
+  for (let n = 60; n > 0; n -= 1) fraction = n / 2 / (x + fraction)
+  return 1 - Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction))
 }
 
 /** Weights that sum to one, in float64. */
@@ -46,13 +97,19 @@ export function softmax(scores: readonly number[]): number[] {
   return exponentials.map((value) => value / sum)
 }
 
-/** Turns each pair (i, i + headSize / 2) of one head by its angle, in place. */
-export function rotate(head: Float32Array, cosines: Float32Array, sines: Float32Array): void {
-  const half = head.length / 2
-  for (let pair = 0; pair < half; pair += 1) {
-    const [a, b] = [head[pair] as number, head[pair + half] as number]
+/** Turns the pairs of one head by their angles, in place; channels behind the last pair stay. */
+export function rotate(
+  head: Float32Array,
+  cosines: Float32Array,
+  sines: Float32Array,
+  pairs: AttentionSpec['rotatedPairs'] = 'halves',
+): void {
+  const count = cosines.length
+  for (let pair = 0; pair < count; pair += 1) {
+    const [first, second] = pairs === 'halves' ? [pair, pair + count] : [2 * pair, 2 * pair + 1]
+    const [a, b] = [head[first] as number, head[second] as number]
     const [cosine, sine] = [cosines[pair] as number, sines[pair] as number]
-    head[pair] = a * cosine - b * sine
-    head[pair + half] = b * cosine + a * sine
+    head[first] = a * cosine - b * sine
+    head[second] = b * cosine + a * sine
   }
 }

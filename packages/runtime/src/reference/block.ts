@@ -1,23 +1,26 @@
-import type { AttentionSpec, BlockSpec, FeedForwardSpec } from '@shoal/model'
+import type { BlockSpec, DenseSpec, FeedForwardSpec } from '@shoal/model'
 import { combine, routeRows, type Routing } from '../experts/routing.ts'
-import { add, multiply, rmsNorm, rotate, softmax, swiglu } from './arithmetic.ts'
+import { activate, add, multiply, scale } from './arithmetic.ts'
+import { attend, type AttentionWeights, type BlockCache, type Rotation } from './attention.ts'
+import { normalise, type NormWeights } from './norms.ts'
 
-/** One block's weights, dequantised to float32; matrices `[outputs, inputs]`, row-major. */
-export interface BlockWeights {
-  readonly attentionNorm: Float32Array
-  readonly qkv: Float32Array
-  readonly qkvBias: Float32Array | null
-  readonly queryNorm: Float32Array | null
-  readonly keyNorm: Float32Array | null
+/** One block's weights, dequantised to float32; matrices `[outputs, inputs]`, row-major. Null is what the block lacks. */
+export interface BlockWeights extends AttentionWeights {
+  readonly attentionNorm: NormWeights | null
+  readonly attentionPostNorm: NormWeights | null
   readonly output: Float32Array
-  readonly feedForwardNorm: Float32Array
+  readonly outputBias: Float32Array | null
+  readonly feedForwardNorm: NormWeights | null
+  readonly feedForwardPostNorm: NormWeights | null
   readonly feedForward: NetworkWeights | MixtureWeights
 }
 
-/** A SwiGLU network. */
 export interface NetworkWeights {
+  /** Gate and up, or up alone. */
   readonly gateUp: Float32Array
+  readonly gateUpBias: Float32Array | null
   readonly down: Float32Array
+  readonly downBias: Float32Array | null
 }
 
 export interface MixtureWeights {
@@ -26,18 +29,6 @@ export interface MixtureWeights {
   /** By number; a rank has some of them. */
   readonly experts: ReadonlyMap<number, NetworkWeights>
   readonly shared: NetworkWeights | null
-}
-
-/** Keys (rotated) and values of one block by position, each `[keyValueHeads · headSize]`. */
-export interface BlockCache {
-  readonly keys: Float32Array[]
-  readonly values: Float32Array[]
-}
-
-/** Cosines and sines of one position, `[headSize / 2]` each. */
-export interface Rotation {
-  readonly cosines: Float32Array
-  readonly sines: Float32Array
 }
 
 /**
@@ -52,46 +43,43 @@ export function forwardBlock(
   hidden: Float32Array,
   rotation: Rotation,
 ): Float32Array {
-  const middle = add(hidden, attentionBranch(spec, weights, cache, hidden, rotation))
-  return add(middle, feedForwardBranch(spec, weights, middle))
+  const attended = attentionBranch(spec, weights, cache, hidden, rotation)
+  const middle = add(hidden, closeBranch(spec, weights.attentionPostNorm, attended))
+  const active = feedForwardBranch(spec, weights, spec.normPlaces === 'shared' ? hidden : middle)
+  return add(middle, closeBranch(spec, weights.feedForwardPostNorm, active))
 }
 
 /**
- * What attention adds to the residual stream at one position: all of it, or the part of a rank's heads. The cache grows by
- * one position.
- * @returns float32 `[hiddenSize]`
+ * What attention makes of one position: all of it, or the part of a rank's heads. The cache grows by one position.
+ * @returns float32 `[hiddenSize]`, not yet closed
  */
 export function attentionBranch(
-  { attention, normEpsilon }: BlockSpec,
+  spec: BlockSpec,
   weights: BlockWeights,
   cache: BlockCache,
   hidden: Float32Array,
   rotation: Rotation,
 ): Float32Array {
-  return multiply(
-    weights.output,
-    attend(
-      attention,
-      normEpsilon,
-      weights,
-      cache,
-      rmsNorm(hidden, weights.attentionNorm, normEpsilon),
-      rotation,
-    ),
-  )
+  const x = normed(spec, hidden, weights.attentionNorm)
+  return multiply(weights.output, attend(spec, weights, cache, x, rotation), weights.outputBias)
 }
 
-/** What the feed-forward network or the mixture of experts adds to the residual stream: all of it, or the part of a rank's columns. */
+/**
+ * What the feed-forward network or the mixture of experts makes of one position: all of it, or the part of a rank's columns.
+ * Not yet closed.
+ */
 export function feedForwardBranch(
-  { normEpsilon, feedForward }: BlockSpec,
+  spec: BlockSpec,
   weights: BlockWeights,
   hidden: Float32Array,
 ): Float32Array {
-  const x = rmsNorm(hidden, weights.feedForwardNorm, normEpsilon)
+  const norm = spec.normPlaces === 'shared' ? weights.attentionNorm : weights.feedForwardNorm
+  const x = normed(spec, hidden, norm)
   const own = weights.feedForward
-  if (!('router' in own)) return network(own, x)
-  const row = routeRow(feedForward, own, x)
-  return mixRow(row, own.shared)
+  const { feedForward } = spec
+  if ('router' in own) return mixRow(routeRow(feedForward, own, x), own.shared)
+  if (feedForward.kind !== 'dense') throw new Error('a mixture of experts has a router')
+  return network(feedForward, own, x)
 }
 
 /** One row on its way through a mixture of experts. */
@@ -112,7 +100,7 @@ export function routeRow(
   const routing = routeRows(feedForward, multiply(router, x), 1)
   const outputs = Array.from(routing.experts, (expert) => {
     const held = experts.get(expert)
-    return held === undefined ? new Float32Array(x.length) : network(held, x)
+    return held === undefined ? new Float32Array(x.length) : network(swiglu, held, x)
   })
   return { x, routing, outputs }
 }
@@ -123,80 +111,34 @@ export function mixRow({ x, routing, outputs }: RoutedRow, shared: NetworkWeight
   return combine(
     routing.weights,
     outputs,
-    gate === undefined || shared === null ? null : { gate, output: network(shared, x) },
+    gate === undefined || shared === null ? null : { gate, output: network(swiglu, shared, x) },
   )
 }
 
-function network({ gateUp, down }: NetworkWeights, x: Float32Array): Float32Array {
-  const both = multiply(gateUp, x)
-  const size = both.length / 2
-  return multiply(down, swiglu(both.subarray(0, size), both.subarray(size)))
-}
+/** The network of an expert. */
+const swiglu = { activation: 'silu', gated: true } as const
 
-function attend(
-  attention: AttentionSpec,
-  normEpsilon: number,
-  weights: BlockWeights,
-  cache: BlockCache,
+function network(
+  { activation, gated }: Pick<DenseSpec, 'activation' | 'gated'>,
+  { gateUp, gateUpBias, down, downBias }: NetworkWeights,
   x: Float32Array,
-  rotation: Rotation,
 ): Float32Array {
-  const { headCount, keyValueHeadCount, headSize } = attention
-  const qkv = multiply(weights.qkv, x, weights.qkvBias)
-  const keysFrom = headCount * headSize
-  const valuesFrom = keysFrom + keyValueHeadCount * headSize
-  const prepare = (heads: Float32Array, norm: Float32Array | null): Float32Array =>
-    prepareHeads(headSize, heads, norm, normEpsilon, rotation)
-  const query = prepare(qkv.slice(0, keysFrom), weights.queryNorm)
-  cache.keys.push(prepare(qkv.slice(keysFrom, valuesFrom), weights.keyNorm))
-  cache.values.push(qkv.slice(valuesFrom))
-
-  const attended = new Float32Array(query.length)
-  for (let head = 0; head < headCount; head += 1) {
-    const shared = Math.floor(head / (headCount / keyValueHeadCount)) * headSize
-    attended.set(
-      attendHead(attention, query.subarray(head * headSize, (head + 1) * headSize), cache, shared),
-      head * headSize,
-    )
-  }
-  return attended
+  const wide = multiply(gateUp, x, gateUpBias)
+  const size = gated ? wide.length / 2 : wide.length
+  const active = activate(activation, wide.subarray(0, size), gated ? wide.subarray(size) : null)
+  return multiply(down, active, downBias)
 }
 
-/** Normalises, where the block has such a norm, and rotates every head, in place. */
-function prepareHeads(
-  headSize: number,
-  heads: Float32Array,
-  norm: Float32Array | null,
-  normEpsilon: number,
-  { cosines, sines }: Rotation,
-): Float32Array {
-  for (let at = 0; at < heads.length; at += headSize) {
-    const head = heads.subarray(at, at + headSize)
-    if (norm !== null) head.set(rmsNorm(head, norm, normEpsilon))
-    rotate(head, cosines, sines)
-  }
-  return heads
+/** What is added to the residual stream: a whole branch, behind its norm and its factor. */
+export function closeBranch(spec: BlockSpec, norm: NormWeights | null, branch: Float32Array): Float32Array {
+  return scale(normed(spec, branch, norm), spec.branchScale)
 }
 
-/** Scaled dot-product attention of the last position over the window's positions. @param at of this head's key in a row */
-function attendHead(
-  { headSize, window }: AttentionSpec,
-  query: Float32Array,
-  { keys, values }: BlockCache,
-  at: number,
+/** A row behind a norm of the block; the row itself where there is none. */
+export function normed(
+  { norm: kind, normEpsilon }: BlockSpec,
+  x: Float32Array,
+  norm: NormWeights | null,
 ): Float32Array {
-  const first = window === null ? 0 : Math.max(0, keys.length - window)
-  const scores = keys.slice(first).map((key) => {
-    let sum = 0
-    for (let channel = 0; channel < headSize; channel += 1)
-      sum += (query[channel] as number) * (key[at + channel] as number)
-    return sum / Math.sqrt(headSize)
-  })
-  const sums = new Float64Array(headSize)
-  softmax(scores).forEach((weight, index) => {
-    const value = values[first + index] as Float32Array
-    for (let channel = 0; channel < headSize; channel += 1)
-      sums[channel] = (sums[channel] as number) + weight * (value[at + channel] as number)
-  })
-  return Float32Array.from(sums)
+  return norm === null ? x : normalise(kind, x, norm, normEpsilon)
 }

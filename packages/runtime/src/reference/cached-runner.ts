@@ -4,7 +4,7 @@ import { keyValueBytesOf } from '../costs/key-value-size.ts'
 import { resolveWindow, type ResolvedWindow } from '../sessions/key-value-window.ts'
 import type { SessionBook } from '../sessions/session-book.ts'
 import { hiddenSizeOf, partOf, type Span } from '../span.ts'
-import type { BlockCache } from './block.ts'
+import type { BlockCache } from './attention.ts'
 
 export interface CachedRunnerParts<Cache extends BlockCache> {
   readonly span: Span
@@ -17,18 +17,31 @@ export interface CachedRunnerParts<Cache extends BlockCache> {
    * @param caches one for each block of the session
    * @param first index of the session's first block, counted from the runner's first
    * @param hidden float32 `[rows, hiddenSize]`, not to be changed
+   * @param tokenBudget positions that the session may have
    * @returns float32 `[rows, hiddenSize]`
    */
-  compute(caches: readonly Cache[], first: number, position: number, hidden: Float32Array): Float32Array
+  compute(
+    caches: readonly Cache[],
+    first: number,
+    position: number,
+    hidden: Float32Array,
+    tokenBudget: number,
+  ): Float32Array
+}
+
+interface CachedSession<Cache> {
+  readonly part: BlockRange
+  readonly tokenBudget: number
+  readonly caches: readonly Cache[]
 }
 
 /** A runner that keeps keys and values as rows and computes at once, on the calling thread. */
 export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunnerParts<Cache>): BlockRunner {
   const { span, book } = parts
   const { range } = span
-  const sessions = new Map<string, { readonly part: BlockRange; readonly caches: readonly Cache[] }>()
-  const find = (session: string): { readonly part: BlockRange; readonly caches: readonly Cache[] } =>
-    sessions.get(session) ?? { part: range, caches: [] }
+  const sessions = new Map<string, CachedSession<Cache>>()
+  const find = (session: string): CachedSession<Cache> =>
+    sessions.get(session) ?? { part: range, tokenBudget: 0, caches: [] }
   const bytesOf = (part: BlockRange, positions: number): number =>
     keyValueBytesOf(partOf(span, part).blocks) * positions
 
@@ -39,13 +52,14 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
       book.open(session, tokenBudget, part)
       sessions.set(session, {
         part,
+        tokenBudget,
         caches: Array.from({ length: part.end - part.start }, () => parts.createCache()),
       })
     },
     async forward(session, position, hidden) {
       const accepted = book.accept(session, position, hidden.length)
-      const { part, caches } = find(session)
-      const output = parts.compute(caches, part.start - range.start, position, hidden)
+      const { part, tokenBudget, caches } = find(session)
+      const output = parts.compute(caches, part.start - range.start, position, hidden, tokenBudget)
       accepted.succeed(bytesOf(part, position + accepted.rows))
       return output
     },

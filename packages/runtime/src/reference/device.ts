@@ -1,8 +1,10 @@
 import {
   blockSpec,
   formatProfile,
+  headSpec,
   parseProfile,
   sha256Hex,
+  type HeadSpec,
   type IdentifiedManifest,
   type IndexRange,
   type NumericProfile,
@@ -12,9 +14,10 @@ import { createEmbeddingTable } from '../tensors/embedding.ts'
 import { residentSpanBytes, shareSpan } from '../ranks/share-span.ts'
 import { spanOf, type Span } from '../span.ts'
 import { checkRange, checkSupported, checkVocabulary } from '../support.ts'
-import { floatTensors, type TensorReader } from '../tensors/tensor-reader.ts'
+import { floatTensors, type FloatTensors, type TensorReader } from '../tensors/tensor-reader.ts'
 import { createSessionBook, type SessionBook } from '../sessions/session-book.ts'
 import type { BlockWeights } from './block.ts'
+import type { NormWeights } from './norms.ts'
 import { createReferenceHead, createReferenceRunner } from './runner.ts'
 import { createReferenceRank } from './rank-runner.ts'
 import { readBlock, readShare } from './weights.ts'
@@ -71,9 +74,10 @@ export async function createReferenceDevice({
     numericClass: referenceClass(profile),
     async loadBlocks(range, options) {
       checkRange(range, config)
-      const read = (block: number): Promise<BlockWeights> =>
-        readBlock(blockSpec(config, block), tensors, block)
-      return createReferenceRunner(await loadSpan(spanOf(config, range), options, read))
+      const span = spanOf(config, range)
+      return createReferenceRunner(
+        await loadSpan(span, options, (block) => readBlock(blockSpec(config, block), tensors, block)),
+      )
     },
     async loadRank(range, options) {
       checkRange(range, config)
@@ -85,22 +89,24 @@ export async function createReferenceDevice({
     },
     async loadHead(vocabulary = { start: 0, end: config.vocabularySize }) {
       checkVocabulary(vocabulary, config)
-      const { vocabularySize, hiddenSize } = config
-      const name = config.tiedEmbeddings ? 'embed' : 'head'
-      const projection = await tensors.rows(
-        name,
-        { rows: vocabularySize, columns: hiddenSize },
-        vocabulary.start,
-        vocabulary.end,
-      )
-      return createReferenceHead(
-        { ...config, vocabularySize: vocabulary.end - vocabulary.start },
-        await tensors.floats('head.norm', [hiddenSize]),
-        projection,
-      )
+      const head = headSpec(config)
+      const { vocabularySize, hiddenSize } = head
+      const { start, end } = vocabulary
+      const shape = { rows: vocabularySize, columns: hiddenSize }
+      const projection = await tensors.rows(head.tiedEmbeddings ? 'embed' : 'head', shape, start, end)
+      const part = { ...head, vocabularySize: end - start }
+      return createReferenceHead(part, await headNorm(head, tensors), projection)
     },
     loadEmbedding: async () => createEmbeddingTable(config, tensors, () => Promise.resolve()),
     close: () => Promise.resolve(),
+  }
+}
+
+async function headNorm({ norm, hiddenSize }: HeadSpec, tensors: FloatTensors): Promise<NormWeights> {
+  const read = (name: string): Promise<Float32Array> => tensors.floats(name, [hiddenSize])
+  return {
+    weight: await read('head.norm'),
+    bias: norm === 'biased-layer' ? await read('head.norm.bias') : null,
   }
 }
 

@@ -1,8 +1,8 @@
 import type { BlockSpec } from '@shoal/model'
 import type { SumRanks } from '../block-runner.ts'
 import { limits } from '../limits.ts'
-import { add, rmsNorm } from './arithmetic.ts'
-import { mixRow, routeRow, type BlockWeights, type MixtureWeights, type RoutedRow } from './block.ts'
+import { add } from './arithmetic.ts'
+import { mixRow, normed, routeRow, type BlockWeights, type MixtureWeights, type RoutedRow } from './block.ts'
 
 /** All rows through one half of a block that every rank computes. */
 export function alone(
@@ -40,7 +40,7 @@ export function createRankMixture(hiddenSize: number, sum: SumRanks): RankMixtur
   return async (spec, { feedForwardNorm }, own, rows) => {
     const routed = Array.from({ length: rows.length / hiddenSize }, (_, index) => {
       const row = rows.subarray(index * hiddenSize, (index + 1) * hiddenSize)
-      return routeRow(spec.feedForward, own, rmsNorm(row, feedForwardNorm, spec.normEpsilon))
+      return routeRow(spec.feedForward, own, normed(spec, row, feedForwardNorm))
     })
     const outputs = await completed(routed.flatMap((row) => row.outputs))
     return alone(hiddenSize, rows, (_, index) => {

@@ -1,16 +1,12 @@
-import type { BlockRange } from '@shoal/model'
+import type { BlockRange, BlockSpec } from '@shoal/model'
 import type { SumRanks } from '../block-runner.ts'
 import { limits } from '../limits.ts'
 import type { SessionBook } from '../sessions/session-book.ts'
 import { hiddenSizeOf, type Span } from '../span.ts'
 import { add } from './arithmetic.ts'
-import {
-  attentionBranch,
-  feedForwardBranch,
-  type BlockCache,
-  type BlockWeights,
-  type Rotation,
-} from './block.ts'
+import type { BlockCache, Rotation } from './attention.ts'
+import { attentionBranch, closeBranch, feedForwardBranch, type BlockWeights } from './block.ts'
+import type { NormWeights } from './norms.ts'
 import { alone, createRankMixture } from './rank-mixture.ts'
 import { createRotations } from './rotation.ts'
 
@@ -27,6 +23,8 @@ export interface RankParts {
 
 export interface RankSession {
   readonly part: BlockRange
+  /** Positions that the session may have. */
+  readonly tokenBudget: number
   readonly caches: readonly BlockCache[]
 }
 
@@ -45,35 +43,39 @@ export function createRankPass({
   const mixture = createRankMixture(hiddenSize, sum)
 
   /** All rows through one half of a block, then the sum over the ranks. */
-  const half = async (
+  const sumOf = async (
     rows: Float32Array,
     branchOf: (row: Float32Array, index: number) => Float32Array,
   ): Promise<Float32Array> => {
     const partial = new Float32Array(rows.length)
     for (let at = 0; at < rows.length; at += hiddenSize)
       partial.set(branchOf(rows.subarray(at, at + hiddenSize), at / hiddenSize), at)
-    return add(rows, await sum(partial, 0))
+    return sum(partial, 0)
   }
   const throughBlock = async (
     block: number,
     cache: BlockCache,
+    tokenBudget: number,
     position: number,
     rows: Float32Array,
   ): Promise<Float32Array> => {
     const [spec, own] = [span.blocks[block], weights[block]]
     if (spec === undefined || own === undefined) throw new Error(`block ${block} of the span is missing`)
-    const attention = (row: Float32Array, offset: number): Float32Array =>
-      attentionBranch(spec, own, cache, row, rotationsAt(position + offset)[block] as Rotation)
+    const attentionOf = (row: Float32Array, offset: number): Float32Array =>
+      attentionBranch(spec, own, cache, row, rotationsAt(position + offset, tokenBudget)[block] as Rotation)
     if (shared === 'experts') {
-      const attended = alone(hiddenSize, rows, attention)
+      const attended = alone(hiddenSize, rows, attentionOf)
       return 'router' in own.feedForward
         ? mixture(spec, own, own.feedForward, attended)
         : alone(hiddenSize, attended, (row) => feedForwardBranch(spec, own, row))
     }
-    return half(await half(rows, attention), (row) => feedForwardBranch(spec, own, row))
+    const attended = added(hiddenSize, spec, own.attentionPostNorm, rows, await sumOf(rows, attentionOf))
+    const input = spec.normPlaces === 'shared' ? rows : attended
+    const active = await sumOf(input, (row) => feedForwardBranch(spec, own, row))
+    return added(hiddenSize, spec, own.feedForwardPostNorm, attended, active)
   }
 
-  return async ({ part, caches }, position, rows) => {
+  return async ({ part, tokenBudget, caches }, position, rows) => {
     const output = new Float32Array(rows.length)
     const chunk = limits.rowsPerCallMax * hiddenSize
     for (let at = 0; at < rows.length; at += chunk) {
@@ -82,6 +84,7 @@ export function createRankPass({
         state = await throughBlock(
           part.start - span.range.start + index,
           cache,
+          tokenBudget,
           position + at / hiddenSize,
           state,
         )
@@ -89,4 +92,18 @@ export function createRankPass({
     }
     return output
   }
+}
+
+/** The rows with what a half adds to each. */
+function added(
+  hiddenSize: number,
+  spec: BlockSpec,
+  norm: NormWeights | null,
+  rows: Float32Array,
+  branches: Float32Array,
+): Float32Array {
+  const closed = new Float32Array(branches.length)
+  for (let at = 0; at < rows.length; at += hiddenSize)
+    closed.set(closeBranch(spec, norm, branches.subarray(at, at + hiddenSize)), at)
+  return add(rows, closed)
 }

@@ -29,7 +29,7 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
     async open(session, tokenBudget, part = span.range) {
       book.open(session, tokenBudget, part)
       const caches = Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] }))
-      sessions.set(session, { part, caches })
+      sessions.set(session, { part, tokenBudget, caches })
     },
     async forward(name, position, hidden) {
       const accepted = book.accept(name, position, hidden.length)

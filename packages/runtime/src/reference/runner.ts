@@ -1,11 +1,14 @@
-import type { ModelConfig } from '@shoal/model'
+import type { HeadSpec } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import type { SessionBook } from '../sessions/session-book.ts'
 import { checkRows } from '../sessions/session-rules.ts'
 import { hiddenSizeOf, type Span } from '../span.ts'
-import { multiply, rmsNorm } from './arithmetic.ts'
-import { forwardBlock, type BlockCache, type BlockWeights, type Rotation } from './block.ts'
+import { softCapped } from '../tensors/soft-cap.ts'
+import { multiply, scale } from './arithmetic.ts'
+import type { BlockCache, Rotation } from './attention.ts'
+import { forwardBlock, type BlockWeights } from './block.ts'
 import { createCachedRunner } from './cached-runner.ts'
+import { normalise, type NormWeights } from './norms.ts'
 import { createRotations } from './rotation.ts'
 
 interface ReferenceParts {
@@ -23,10 +26,10 @@ export function createReferenceRunner({ span, book, weights }: ReferenceParts): 
     span,
     book,
     createCache: () => ({ keys: [], values: [] }),
-    compute(caches, first, position, hidden) {
+    compute(caches, first, position, hidden, tokenBudget) {
       const output = new Float32Array(hidden.length)
       for (let at = 0; at < hidden.length; at += hiddenSize) {
-        const rotations = rotationsAt(position + at / hiddenSize)
+        const rotations = rotationsAt(position + at / hiddenSize, tokenBudget)
         let state: Float32Array = hidden.slice(at, at + hiddenSize)
         for (const [index, cache] of caches.entries()) {
           const block = first + index
@@ -44,8 +47,8 @@ export function createReferenceRunner({ span, book, weights }: ReferenceParts): 
 
 /** @param projection float32 `[vocabularySize, hiddenSize]` */
 export function createReferenceHead(
-  { hiddenSize, vocabularySize, normEpsilon }: ModelConfig,
-  norm: Float32Array,
+  { hiddenSize, vocabularySize, norm: kind, normEpsilon, logitScale, logitSoftCap }: HeadSpec,
+  norm: NormWeights,
   projection: Float32Array,
 ): HeadRunner {
   return {
@@ -54,8 +57,9 @@ export function createReferenceHead(
       const logits: Float32Array =
         into?.subarray(0, rows * vocabularySize) ?? new Float32Array(rows * vocabularySize)
       for (let row = 0; row < rows; row += 1) {
-        const normed = rmsNorm(hidden.subarray(row * hiddenSize, (row + 1) * hiddenSize), norm, normEpsilon)
-        logits.set(multiply(projection, normed), row * vocabularySize)
+        const own = hidden.subarray(row * hiddenSize, (row + 1) * hiddenSize)
+        const projected = multiply(projection, normalise(kind, own, norm, normEpsilon))
+        logits.set(softCapped(scale(projected, logitScale), logitSoftCap), row * vocabularySize)
       }
       return logits
     },

@@ -1,7 +1,15 @@
-import type { BlockSpec, ExpertsSpec, IndexRange, RankShare } from '@shoal/model'
+import {
+  blockTensors,
+  type BlockSpec,
+  type DenseSpec,
+  type ExpertsSpec,
+  type IndexRange,
+  type RankShare,
+} from '@shoal/model'
 import { tensorCut } from '../ranks/matrix-cuts.ts'
 import type { FloatTensors } from '../tensors/tensor-reader.ts'
 import type { BlockWeights, MixtureWeights, NetworkWeights } from './block.ts'
+import type { NormWeights } from './norms.ts'
 
 /**
  * A block's tensor by its name in the unit, `[rows, columns]`; a vector has no columns.
@@ -20,7 +28,7 @@ export function readBlock(spec: BlockSpec, tensors: FloatTensors, block: number)
 }
 
 /** As {@link readBlock}, a rank's share of a block. Whole tensors are read, and cut as floats. @param spec of the whole block */
-export function readShare(
+export async function readShare(
   spec: BlockSpec,
   tensors: FloatTensors,
   block: number,
@@ -29,7 +37,7 @@ export function readShare(
   const read = reader(tensors, block)
   // Experts are units of their own, and all else is whole.
   if (share.experts !== null) return blockWeights(spec, read, share.experts)
-  return blockWeights(spec, async (name, rows, columns) => {
+  const weights = await blockWeights(spec, async (name, rows, columns) => {
     const whole = await read(name, rows, columns)
     const cut = tensorCut(spec, share, `block-${block}.${name}`)
     const width = columns ?? 1
@@ -43,6 +51,14 @@ export function readShare(
     parts.forEach((part, index) => values.set(part, index * (end - start)))
     return values
   })
+  // As `shareSpec` says: these are added to the sum once.
+  if (share.rank === 0) return weights
+  const { feedForward } = weights
+  return {
+    ...weights,
+    outputBias: null,
+    feedForward: 'router' in feedForward ? feedForward : { ...feedForward, downBias: null },
+  }
 }
 
 function reader(tensors: FloatTensors, block: number): ReadTensor {
@@ -56,31 +72,58 @@ function reader(tensors: FloatTensors, block: number): ReadTensor {
 
 /** @param experts those to read, of a block that has some; null for all */
 async function blockWeights(
-  { hiddenSize, attention, feedForward }: BlockSpec,
+  spec: BlockSpec,
   read: ReadTensor,
   experts: IndexRange | null = null,
 ): Promise<BlockWeights> {
-  const { headCount, keyValueHeadCount, headSize } = attention
-  const width = (headCount + 2 * keyValueHeadCount) * headSize
+  const { hiddenSize, attention, feedForward } = spec
+  const { headCount, headSize } = attention
+  const tensors = new Map(
+    blockTensors(spec).map(({ name, parts }) => [name as string, parts.reduce((sum, rows) => sum + rows, 0)]),
+  )
+  const vector = async (name: string): Promise<Float32Array | null> => {
+    const length = tensors.get(name)
+    return length === undefined ? null : read(name, length, null)
+  }
+  const norm = async (name: string): Promise<NormWeights | null> => {
+    const weight = await vector(name)
+    return weight === null ? null : { weight, bias: await vector(`${name}.bias`) }
+  }
   return {
-    attentionNorm: await read('attention-norm', hiddenSize, null),
-    qkv: await read('qkv', width, hiddenSize),
-    qkvBias: attention.bias ? await read('qkv.bias', width, null) : null,
-    queryNorm: attention.queryKeyNorm ? await read('query-norm', headSize, null) : null,
-    keyNorm: attention.queryKeyNorm ? await read('key-norm', headSize, null) : null,
+    attentionNorm: await norm('attention-norm'),
+    attentionPostNorm: await norm('attention-post-norm'),
+    qkv: await read('qkv', tensors.get('qkv.weight') ?? 0, hiddenSize),
+    qkvBias: await vector('qkv.bias'),
+    queryNorm: await vector('query-norm'),
+    keyNorm: await vector('key-norm'),
     output: await read('output', hiddenSize, headCount * headSize),
-    feedForwardNorm: await read('feed-forward-norm', hiddenSize, null),
+    outputBias: await vector('output.bias'),
+    feedForwardNorm: await norm('feed-forward-norm'),
+    feedForwardPostNorm: await norm('feed-forward-post-norm'),
     feedForward:
       feedForward.kind === 'dense'
-        ? await networkWeights(hiddenSize, feedForward.size, (name, rows, columns) =>
-            read(name, rows, columns),
-          )
+        ? await denseWeights(hiddenSize, feedForward, read)
         : await mixtureWeights(
             hiddenSize,
             feedForward,
             experts ?? { start: 0, end: feedForward.count },
             read,
           ),
+  }
+}
+
+async function denseWeights(
+  hiddenSize: number,
+  { size, gated, bias, outputBias }: DenseSpec,
+  read: ReadTensor,
+): Promise<NetworkWeights> {
+  const wide = gated ? 'gate-up' : 'up'
+  const rows = (gated ? 2 : 1) * size
+  return {
+    gateUp: await read(wide, rows, hiddenSize),
+    gateUpBias: bias ? await read(`${wide}.bias`, rows, null) : null,
+    down: await read('down', hiddenSize, size),
+    downBias: outputBias ? await read('down.bias', hiddenSize, null) : null,
   }
 }
 
@@ -113,5 +156,10 @@ async function networkWeights(
   size: number,
   read: (name: string, rows: number, columns: number) => Promise<Float32Array>,
 ): Promise<NetworkWeights> {
-  return { gateUp: await read('gate-up', 2 * size, hiddenSize), down: await read('down', hiddenSize, size) }
+  return {
+    gateUp: await read('gate-up', 2 * size, hiddenSize),
+    gateUpBias: null,
+    down: await read('down', hiddenSize, size),
+    downBias: null,
+  }
 }

@@ -2,7 +2,7 @@ import type { ModelConfig } from '../../config/model-config.ts'
 import { ModelError } from '../../error.ts'
 import { checkConfig } from '../../families/check-config.ts'
 import { familyOfArchitecture } from '../../families/registry.ts'
-import { asObject, type JsonObject } from '../../json-fields.ts'
+import { asObject, show, type JsonObject } from '../../json-fields.ts'
 import type { Metadata } from './metadata.ts'
 import { endTokens } from './end-tokens.ts'
 
@@ -39,7 +39,7 @@ const knownKeys = new Set([
   'rope.scaling.finetuned',
   'rope.scale_linear',
   'attention.causal',
-  // llama.cpp does not apply it in any of the architectures that are read here.
+  // llama.cpp applies it in Gemma 2 and 3 only.
   'attention.sliding_window',
   'tensor_data_layout',
 ])
@@ -56,8 +56,10 @@ export function readGgufConfig(metadata: Metadata, facts: TensorFacts): ModelCon
   const architecture = metadata.text('general.architecture')
   const family = familyOfArchitecture(architecture)
   const prefix = `${architecture}.`
-  refuseUnknownKeys(metadata, prefix)
-  const json = configJson(metadata, prefix, family.name, facts)
+  refuseUnknownKeys(metadata, prefix, family.gguf?.keys ?? [])
+  const number = (key: string): number | undefined => metadata.number(`${prefix}${key}`) ?? undefined
+  const own = withoutUndefined(family.gguf?.fields?.(number) ?? {})
+  const json = { ...configJson(metadata, prefix, family.name, facts), ...own }
   const config = asObject(family.parse(json, {}), 'the config')
   const { ropeFactors } = facts
   if (ropeFactors === null) return checkConfig(config)
@@ -108,6 +110,8 @@ function ropeScaling(metadata: Metadata, prefix: string): JsonObject | undefined
   const factor =
     metadata.number(`${prefix}rope.scaling.factor`) ?? metadata.number(`${prefix}rope.scale_linear`)
   if (type === 'none') return factor === null || factor === 1 ? undefined : { type: 'linear', factor }
+  // Their other parameters are tensors, or keys that differ between versions of the converter.
+  if (type !== 'linear' && type !== 'yarn') refuse(`rope scaling ${show(type)} is not read from GGUF files`)
   return withoutUndefined({
     type,
     factor: factor ?? undefined,
@@ -123,11 +127,11 @@ function perBlock(metadata: Metadata, key: string): number | undefined {
   return values[0]
 }
 
-function refuseUnknownKeys(metadata: Metadata, prefix: string): void {
+function refuseUnknownKeys(metadata: Metadata, prefix: string, own: readonly string[]): void {
   for (const key of metadata.keys()) {
     if (!key.startsWith(prefix)) continue
     const ending = key.slice(prefix.length)
-    if (knownKeys.has(ending)) continue
+    if (knownKeys.has(ending) || own.includes(ending)) continue
     if (zeroKeys.has(ending) && metadata.number(key) === 0) continue
     refuse(`${key} is set, which may change its numbers and is not implemented`)
   }

@@ -77,13 +77,17 @@ test.each<[string, readonly (readonly [string, GgufTestValue])[], RegExp]>([
   [
     'another architecture',
     [['general.architecture', 'clip']],
-    /architecture "clip" are not supported; these are: llama/,
+    /architecture "clip" are not supported; these are: gemma2, gemma3, llama, qwen2, qwen3/,
   ],
   ['an unknown key', [['llama.attention.scale', 0.5]], /llama.attention.scale is set/],
   ['a mixture of experts', [['llama.expert_count', 8]], /llama.expert_count is set/],
   ['heads that differ', [['llama.attention.head_count', [2, 1]]], /head_count differs from block to block/],
   ['a part of each head rotated', [['llama.rope.dimension_count', 4]], /rope.dimension_count 4 of 8/],
-  ['long rope', [['llama.rope.scaling.type', 'longrope']], /rope type "longrope" is not supported/],
+  [
+    'a rope scaling whose parameters are elsewhere',
+    [['llama.rope.scaling.type', 'longrope']],
+    /rope scaling "longrope" is not read/,
+  ],
 ])('refused as unsupported: %s', async (_, change, message) => {
   await expect(open(change)).rejects.toThrow(
     expect.objectContaining({ code: 'unsupported-model', message: expect.stringMatching(message) }),

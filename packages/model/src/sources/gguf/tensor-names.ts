@@ -4,14 +4,23 @@ import type { BlockTensorName } from '../../packing/block-tensors.ts'
 /** Endings of a block's tensors in GGUF files, part by part as in {@link CheckpointNames.block}. */
 const blockEndings: Readonly<Partial<Record<BlockTensorName, readonly string[]>>> = {
   'attention-norm': ['attn_norm.weight'],
+  'attention-norm.bias': ['attn_norm.bias'],
   'qkv.weight': ['attn_q.weight', 'attn_k.weight', 'attn_v.weight'],
   'qkv.bias': ['attn_q.bias', 'attn_k.bias', 'attn_v.bias'],
   'query-norm': ['attn_q_norm.weight'],
   'key-norm': ['attn_k_norm.weight'],
   'output.weight': ['attn_output.weight'],
+  'output.bias': ['attn_output.bias'],
+  'attention-post-norm': ['post_attention_norm.weight'],
   'feed-forward-norm': ['ffn_norm.weight'],
+  'feed-forward-norm.bias': ['ffn_norm.bias'],
   'gate-up.weight': ['ffn_gate.weight', 'ffn_up.weight'],
+  'gate-up.bias': ['ffn_gate.bias', 'ffn_up.bias'],
+  'up.weight': ['ffn_up.weight'],
+  'up.bias': ['ffn_up.bias'],
   'down.weight': ['ffn_down.weight'],
+  'down.bias': ['ffn_down.bias'],
+  'feed-forward-post-norm': ['post_ffw_norm.weight'],
 }
 
 /** Rows of q and k that the converter has interleaved, by the ending of their names. */

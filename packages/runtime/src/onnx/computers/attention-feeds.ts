@@ -22,7 +22,7 @@ export function attentionFeeds(
   const keys = past + computed + paddingRows
   return {
     ...cache.feeds(past + rows),
-    ...rotation(keys),
+    ...rotation(keys, cache.tokenBudget),
     [hiddenInput]: tensors.float32(padRows(padding, hidden, rows), [computed, hiddenSize]),
     [attentionInputs.lastKey]: tensors.int32(keys - 1),
     [attentionInputs.keyCount]: tensors.int32Scalar(keys),

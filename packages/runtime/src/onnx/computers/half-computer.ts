@@ -1,5 +1,6 @@
 import type { BlockSpec } from '@shoal/model'
 import { keyValueNames } from '../graph/attention.ts'
+import type { Half } from '../graph/block.ts'
 import { partialOutput } from '../graph/half-graph.ts'
 import { attentionFeeds } from './attention-feeds.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
@@ -16,11 +17,17 @@ export interface HalfComputer {
   /** Appends the rows' keys and values to the cache. */
   attention(cache: KeyValueCache, hidden: Float32Array): Float32Array
   feedForward(hidden: Float32Array): Float32Array
+  /** What a half adds to the residual stream, from the sum of all ranks' parts; `sum` itself where that is all. */
+  close(half: Half, sum: Float32Array): Float32Array
 }
 
-export interface HalfSessions {
-  readonly attention: ComputeSession
-  readonly feedForward: ComputeSession
+/** The graphs of a rank's share of a block. */
+export type HalfSessions = Readonly<Record<Half, HalfSession>>
+
+export interface HalfSession {
+  readonly partial: ComputeSession
+  /** Null where the block does not normalise what it adds. */
+  readonly postNorm: ComputeSession | null
 }
 
 /**
@@ -30,7 +37,7 @@ export interface HalfSessions {
  */
 export function createHalfComputer(
   sessions: HalfSessions,
-  { hiddenSize }: BlockSpec,
+  { hiddenSize, branchScale }: BlockSpec,
   block: number,
   padding: RowPadding,
   rotation: Rotation,
@@ -50,18 +57,28 @@ export function createHalfComputer(
 
   return {
     attention(cache, hidden) {
-      const results = sessions.attention.run(attentionFeeds(cache, rotation, padding, hidden, hiddenSize), [
-        partialOutput,
-        newKey,
-        newValue,
-      ])
+      const feeds = attentionFeeds(cache, rotation, padding, hidden, hiddenSize)
+      const results = sessions.attention.partial.run(feeds, [partialOutput, newKey, newValue])
       cache.append(results, hidden.length / hiddenSize)
       return partialOf(results, hidden.length)
     },
     feedForward: (hidden) =>
       partialOf(
-        sessions.feedForward.run(feedsOf(hidden, hidden.length / hiddenSize), [partialOutput]),
+        sessions['feed-forward'].partial.run(feedsOf(hidden, hidden.length / hiddenSize), [partialOutput]),
         hidden.length,
       ),
+    close(half, sum) {
+      const { postNorm } = sessions[half]
+      const branch =
+        postNorm === null
+          ? sum
+          : partialOf(
+              // A copy: native code takes no shared memory.
+              postNorm.run(feedsOf(Float32Array.from(sum), sum.length / hiddenSize), [partialOutput]),
+              sum.length,
+            )
+      // As the graph of a whole block multiplies: one float32 rounding.
+      return branchScale === 1 ? branch : branch.map((value) => value * Math.fround(branchScale))
+    },
   }
 }

@@ -1,9 +1,11 @@
 import { freeMemory } from '@shoal/host'
+import type { HeadSpec } from '@shoal/model'
 import { limits } from '../../limits.ts'
+import { softCapped } from '../../tensors/soft-cap.ts'
 import { selfProbeHead } from './self-probe.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
 import { tensors, type ComputeSession } from './inference-session.ts'
-import { hiddenInput, logitsOutput, type HeadSpec } from '../graph/span-graph.ts'
+import { hiddenInput, logitsOutput } from '../graph/span-graph.ts'
 
 /** Final norm and vocabulary projection of one loaded graph. */
 export interface HeadComputer {
@@ -16,7 +18,7 @@ export interface HeadComputer {
 
 export function createHeadComputer(
   session: ComputeSession,
-  { hiddenSize, vocabularySize }: HeadSpec,
+  { hiddenSize, vocabularySize, logitSoftCap }: HeadSpec,
 ): HeadComputer {
   const call = (hidden: Float32Array, padding: RowPadding): Float32Array<ArrayBuffer> => {
     const rows = hidden.length / hiddenSize
@@ -24,6 +26,7 @@ export function createHeadComputer(
     const input = tensors.float32(padRows(padding, hidden, rows), [computed, hiddenSize])
     const logits = session.run({ [hiddenInput]: input }, [logitsOutput])[logitsOutput]
     if (logits === undefined) throw new Error(`the graph of the head returned no ${logitsOutput}`)
+    softCapped(logits, logitSoftCap)
     if (computed === rows) return logits
     const wanted = logits.slice(0, rows * vocabularySize)
     freeMemory(logits.buffer)

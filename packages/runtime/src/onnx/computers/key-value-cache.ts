@@ -6,6 +6,8 @@ import { createKeyValueBuffer, type KeyValueBuffer } from './key-value-buffer.ts
 
 /** The keys and values of one session in the blocks of one graph. */
 export interface KeyValueCache {
+  /** Positions that the session may have. */
+  readonly tokenBudget: number
   readonly length: number
   /** Bytes allocated. */
   readonly bytes: number
@@ -34,6 +36,7 @@ export function createKeyValueCache(span: Span, tokenBudget: number): KeyValueCa
     for (const buffer of buffers) if (wanted > buffer.capacity) buffer.grow(next, length)
   }
   return {
+    tokenBudget,
     get length() {
       return length
     },

@@ -4,8 +4,14 @@ import { limits } from '../../limits.ts'
 import { selfProbe } from './self-probe.ts'
 import { hiddenSizeOf, partOf, type Span } from '../../span.ts'
 import { createChainCaches, type BlockChain } from './block-chain.ts'
-import { createHalfComputer, type HalfComputer, type HalfSessions } from './half-computer.ts'
-import type { Half } from '../graph/half-graph.ts'
+import { hasPostNorm, type Half } from '../graph/block.ts'
+import type { HalfStage } from '../graph/half-graph.ts'
+import {
+  createHalfComputer,
+  type HalfComputer,
+  type HalfSession,
+  type HalfSessions,
+} from './half-computer.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
 import type { ComputeSession } from './inference-session.ts'
@@ -22,7 +28,7 @@ export type BlockingSum = (partial: Float32Array, computedMs: number) => Float32
 export type RankSum = (partial: Float32Array, computedMs: number) => Float32Array | Promise<Float32Array>
 
 /** Makes the graph of a rank's half of one block. @param block index in the model */
-export type LoadHalf = (block: number, half: Half) => ComputeSession
+export type LoadHalf = (block: number, half: Half, stage: HalfStage) => ComputeSession
 
 export interface RankChainOptions {
   readonly clock: Pick<Clock, 'nowMs'>
@@ -40,16 +46,13 @@ export function createRankChain({ clock, span, paddingOf, load, sum }: RankChain
   const rotationOf = createRotations()
   const sessions: HalfSessions[] = []
   const release = (): void => {
-    for (const { attention, feedForward } of sessions.splice(0)) {
-      attention.release()
-      feedForward.release()
-    }
+    for (const halves of sessions.splice(0)) releaseHalves(halves)
   }
   const computers: HalfComputer[] = []
   try {
     for (const [index, spec] of span.blocks.entries()) {
       const block = range.start + index
-      const halves = loadHalves(load, block)
+      const halves = loadHalves(load, spec, block)
       sessions.push(halves)
       computers.push(createHalfComputer(halves, spec, block, paddingOf(spec), rotationOf(spec.attention)))
     }
@@ -65,10 +68,10 @@ export function createRankChain({ clock, span, paddingOf, load, sum }: RankChain
     stream: Float32Array,
   ): Promise<void> => {
     for (const [index, cache] of caches.entries()) {
-      const computer = computers[first + index]
-      if (computer === undefined)
+      const [computer, spec] = [computers[first + index], span.blocks[first + index]]
+      if (computer === undefined || spec === undefined)
         throw new Error(`block ${range.start + first + index} is not in ${range.start}:${range.end}`)
-      const halves = throughBlock(clock, computer, cache, stream)
+      const halves = throughBlock(clock, spec, computer, cache, stream)
       let half = halves.next()
       while (half.done !== true) {
         const total = sum(half.value.partial, half.value.computedMs)
@@ -104,14 +107,14 @@ export function selfProbeRank(
   block: number,
   load: LoadHalf,
 ): RowPadding | null {
-  const halves = loadHalves(load, block)
+  const halves = loadHalves(load, spec, block)
   const rotation = createRotation(spec.attention)
   const computerOf = (padding: RowPadding): SpanComputer => {
     const computer = createHalfComputer(halves, spec, block, padding, rotation)
     return {
       forward(cache, hidden) {
         const stream = Float32Array.from(hidden)
-        const halves = throughBlock(clock, computer, cache, stream)
+        const halves = throughBlock(clock, spec, computer, cache, stream)
         let half = halves.next()
         while (half.done !== true) half = halves.next(half.value.partial)
         return stream
@@ -121,18 +124,34 @@ export function selfProbeRank(
   try {
     return selfProbe(computerOf, { range: { start: block, end: block + 1 }, blocks: [spec] })
   } finally {
-    halves.attention.release()
-    halves.feedForward.release()
+    releaseHalves(halves)
   }
 }
 
-function loadHalves(load: LoadHalf, block: number): HalfSessions {
-  const attention = load(block, 'attention')
+/** When one graph cannot be loaded, those before it are freed. */
+function loadHalves(load: LoadHalf, spec: BlockSpec, block: number): HalfSessions {
+  const loaded: ComputeSession[] = []
+  const loadOne = (half: Half, stage: HalfStage): ComputeSession => {
+    const session = load(block, half, stage)
+    loaded.push(session)
+    return session
+  }
+  const both = (half: Half): HalfSession => ({
+    partial: loadOne(half, 'partial'),
+    postNorm: hasPostNorm(spec) ? loadOne(half, 'post-norm') : null,
+  })
   try {
-    return { attention, feedForward: load(block, 'feed-forward') }
+    return { attention: both('attention'), 'feed-forward': both('feed-forward') }
   } catch (error) {
-    attention.release()
+    for (const session of loaded) session.release()
     throw error
+  }
+}
+
+function releaseHalves(halves: HalfSessions): void {
+  for (const { partial, postNorm } of Object.values(halves)) {
+    partial.release()
+    postNorm?.release()
   }
 }
 
@@ -147,14 +166,21 @@ interface Computed {
  */
 function* throughBlock(
   clock: Pick<Clock, 'nowMs'>,
+  { normPlaces }: BlockSpec,
   computer: HalfComputer,
   cache: KeyValueCache,
   stream: Float32Array,
 ): Generator<Computed, void, Float32Array> {
-  for (const half of [() => computer.attention(cache, stream), () => computer.feedForward(stream)]) {
+  // With a norm for both halves, the second one starts from the same rows.
+  const before = normPlaces === 'shared' ? stream.slice() : stream
+  const halves: readonly (readonly [Half, () => Float32Array])[] = [
+    ['attention', () => computer.attention(cache, stream)],
+    ['feed-forward', () => computer.feedForward(before)],
+  ]
+  for (const [half, compute] of halves) {
     const beganMs = clock.nowMs()
-    const partial = half()
-    const branch = yield { partial, computedMs: clock.nowMs() - beganMs }
+    const partial = compute()
+    const branch = computer.close(half, yield { partial, computedMs: clock.nowMs() - beganMs })
     for (let index = 0; index < stream.length; index += 1)
       stream[index] = (stream[index] as number) + (branch[index] as number)
     freeMemory(partial.buffer)

@@ -1,24 +1,41 @@
 import type { AttentionSpec } from '@shoal/model'
-import { ropeTables, type RopeTables } from '../../rope.ts'
+import { isLongSession } from '../../rope-frequencies.ts'
+import { ropeTables, turningPairs, type Turned, type Turning } from '../../rope.ts'
 import { attentionInputs } from '../graph/attention.ts'
 import { tensors, type Feeds } from './inference-session.ts'
 
-/** Cosines and sines of the rotary embedding for at least `positions` positions, as graph inputs. */
-export type Rotation = (positions: number) => Feeds
+/**
+ * Cosines and sines of the rotary embedding for at least `positions` positions of a session with this token budget, as graph
+ * inputs; none for blocks that do not rotate.
+ */
+export type Rotation = (positions: number, tokenBudget: number) => Feeds
 
 /** The tables grow with the longest session so far, because those of a whole context of 128k positions take 33 MB. */
-export function createRotation(attention: Pick<AttentionSpec, 'rope' | 'headSize'>): Rotation {
-  let tables: RopeTables = { positions: 0, cosines: new Float32Array(), sines: new Float32Array() }
-  let feeds: Feeds = {}
-  return (positions) => {
-    if (positions > tables.positions) {
-      tables = ropeTables(attention, Math.max(256, 2 ** Math.ceil(Math.log2(positions))))
-      const shape = [tables.positions, attention.headSize / 2]
-      feeds = {
-        [attentionInputs.cosines]: tensors.float32(tables.cosines, shape),
-        [attentionInputs.sines]: tensors.float32(tables.sines, shape),
-      }
+export function createRotation({ rope, headSize }: Pick<AttentionSpec, 'rope' | 'headSize'>): Rotation {
+  if (rope === null) return () => ({})
+  const turning = { rope, headSize }
+  const { cosines, sines, queryCosines, querySines } = attentionInputs
+  const keys = growingTables(turning, 'keys', cosines, sines)
+  if (rope.queryScale === undefined) return keys
+  const queries = growingTables(turning, 'queries', queryCosines, querySines)
+  return (positions, tokenBudget) => ({ ...keys(positions, tokenBudget), ...queries(positions, tokenBudget) })
+}
+
+function growingTables(turning: Turning, turned: Turned, cosines: string, sines: string): Rotation {
+  /** By whether the session is a long one. */
+  const known = new Map<boolean, { readonly positions: number; readonly feeds: Feeds }>()
+  return (positions, tokenBudget) => {
+    const isLong = isLongSession(turning.rope, tokenBudget)
+    const found = known.get(isLong)
+    if (found !== undefined && positions <= found.positions) return found.feeds
+    const tablesOf = ropeTables(turning, tokenBudget, turned)
+    const tables = tablesOf(Math.max(256, 2 ** Math.ceil(Math.log2(positions))))
+    const shape = [tables.positions, turningPairs(turning)]
+    const feeds = {
+      [cosines]: tensors.float32(tables.cosines, shape),
+      [sines]: tensors.float32(tables.sines, shape),
     }
+    known.set(isLong, { positions: tables.positions, feeds })
     return feeds
   }
 }

@@ -1,4 +1,4 @@
-import { formatProfile, type BlockSpec, type NumericProfile } from '@shoal/model'
+import { formatProfile, type BlockSpec, type HeadSpec, type NumericProfile } from '@shoal/model'
 import { createHash } from 'node:crypto'
 import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js'
 import { keyValueNames } from '../graph/attention.ts'
@@ -82,7 +82,15 @@ function loadProbe(
 
 /** The head's matrix may have another format than those of blocks. */
 function probeHead(profile: NumericProfile, threads: number, gate: NativeGate): string {
-  const head = { hiddenSize: probeHiddenSize, vocabularySize: 172, normEpsilon: 1e-5, tiedEmbeddings: false }
+  const head: HeadSpec = {
+    hiddenSize: probeHiddenSize,
+    vocabularySize: 172,
+    tiedEmbeddings: false,
+    norm: 'rms',
+    normEpsilon: 1e-5,
+    logitScale: 1,
+    logitSoftCap: null,
+  }
   const graph = spanGraph({ span: noBlocks, profile, head, weights: seededWeights })
   const session = loadSession(graph, { folder: '.', threads, gate })
   const hash = createHash('sha256')
@@ -119,7 +127,7 @@ function probeSpec(spec: BlockSpec): BlockSpec {
     attention: { ...spec.attention, headCount: 4, keyValueHeadCount: 2 },
     feedForward:
       spec.feedForward.kind === 'dense'
-        ? { kind: 'dense', size: 172 }
+        ? { ...spec.feedForward, size: 172 }
         : // More rows than experts, so that some have many and some have one.
           {
             ...spec.feedForward,

@@ -1,10 +1,10 @@
-import type { IndexRange, Manifest, RankShare } from '@shoal/model'
+import { headSpec, type HeadSpec, type IndexRange, type Manifest, type RankShare } from '@shoal/model'
 import type { Span } from '../../span.ts'
 import { loadSession, type ComputeSession } from '../computers/inference-session.ts'
 import { loadBlock, type LoadedBlock } from '../computers/loaded-block.ts'
 import type { LoadHalf } from '../computers/rank-chain.ts'
 import { halfGraph } from '../graph/half-graph.ts'
-import { noBlocks, spanGraph, type HeadSpec } from '../graph/span-graph.ts'
+import { noBlocks, spanGraph } from '../graph/span-graph.ts'
 import type { NativeGate } from '../native-gate.ts'
 import { headConfig, headPartSource } from '../tensors/head-part.ts'
 import { packedSource } from '../tensors/packed-source.ts'
@@ -37,14 +37,17 @@ export function createGraphLoader({ manifest, ...sessionOptions }: GraphLoaderOp
       loadBlock({ block, experts, profile, weights }, (model) => loadSession(model, sessionOptions)),
     halvesOf({ range, blocks }, share) {
       const shareWeights = shareSource(manifest, share, unitFiles(sessionOptions.folder))
-      return (block, half) => {
+      return (block, half, stage) => {
         const spec = blocks[block - range.start]
         if (spec === undefined) throw new Error(`block ${block} is not in ${range.start}:${range.end}`)
-        return loadSession(halfGraph({ spec, profile, block, half, weights: shareWeights }), sessionOptions)
+        return loadSession(
+          halfGraph({ spec, profile, block, half, stage, weights: shareWeights }),
+          sessionOptions,
+        )
       }
     },
     loadHead(vocabulary) {
-      const head = headConfig(config, vocabulary)
+      const head = headSpec(headConfig(config, vocabulary))
       const source = vocabulary === null ? weights : headPartSource(manifest, vocabulary)
       const graph = spanGraph({ span: noBlocks, profile, head, weights: source })
       return { session: loadSession(graph, sessionOptions), head }

@@ -1,7 +1,8 @@
 import type { AttentionSpec, BlockSpec } from '@shoal/model'
+import { turningPairs } from '../../rope.ts'
+import { normalisedHeads, normHeads, splitHeads } from './heads.ts'
 import { microsoft } from './model-proto.ts'
-import { vector, type WeightedGraph } from './linear.ts'
-import { norm } from './norm.ts'
+import type { WeightedGraph } from './linear.ts'
 
 /**
  * Zero rows behind the real ones in every attention call (rule R2 of docs/numerics.md). A single query row is computed by
@@ -10,7 +11,7 @@ import { norm } from './norm.ts'
  */
 export const paddingRows = 3
 
-/** The operator itself applies the rotary embedding only to heads whose size is a multiple of this. */
+/** The operator itself applies the rotary embedding only to heads whose size is a multiple of this, and to such parts of heads. */
 const rotationMultiple = 16
 
 export const attentionInputs = {
@@ -24,16 +25,25 @@ export const attentionInputs = {
   newEnd: 'new-end',
   cosines: 'cosines',
   sines: 'sines',
+  /** Those of queries, where queries grow with their position. */
+  queryCosines: 'query-cosines',
+  querySines: 'query-sines',
 } as const
 
 /** Declares the inputs that all blocks of a graph share. */
-export function declareAttentionInputs({ builder }: WeightedGraph, { headSize }: AttentionSpec): void {
+export function declareAttentionInputs({ builder }: WeightedGraph, attention: AttentionSpec): void {
   builder.input(attentionInputs.lastKey, 'int32', [1])
   builder.input(attentionInputs.keyCount, 'int32', [])
   builder.input(attentionInputs.newStart, 'int64', [1])
   builder.input(attentionInputs.newEnd, 'int64', [1])
-  builder.input(attentionInputs.cosines, 'float32', ['positions', headSize / 2])
-  builder.input(attentionInputs.sines, 'float32', ['positions', headSize / 2])
+  const { rope, headSize } = attention
+  if (rope === null) return
+  const shape = ['positions', turningPairs({ rope, headSize })]
+  builder.input(attentionInputs.cosines, 'float32', shape)
+  builder.input(attentionInputs.sines, 'float32', shape)
+  if (rope.queryScale === undefined) return
+  builder.input(attentionInputs.queryCosines, 'float32', shape)
+  builder.input(attentionInputs.querySines, 'float32', shape)
 }
 
 /** Names of a block's keys and values as inputs and outputs of the graph. */
@@ -68,11 +78,9 @@ export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, 
   builder.input(names.pastKey, 'float32', cache)
   builder.input(names.pastValue, 'float32', cache)
 
-  const rotateInside = headSize % rotationMultiple === 0
-  const packed = rotateInside && !queryKeyNorm
-  const [query, key, value] = packed
-    ? [batched(graph, qkv), '', '']
-    : separateHeads(graph, spec, block, qkv, rotateInside)
+  const rotateInside = rotatesInside(spec.attention)
+  const packed = queryKeyNorm === null && (rotateInside || spec.attention.rope === null)
+  const [query, key, value] = packed ? [batched(graph, qkv), '', ''] : preparedHeads(graph, spec, block, qkv)
   const { lastKey, keyCount, cosines, sines } = attentionInputs
   const tables = rotateInside ? [cosines, sines] : []
   const [attended, presentKey, presentValue] = builder.nodes(
@@ -82,12 +90,12 @@ export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, 
     {
       num_heads: headCount,
       kv_num_heads: keyValueHeadCount,
-      scale: { float: 1 / Math.sqrt(headSize) },
+      scale: { float: 1 / spec.attention.scoreDivisor },
       do_rotary: rotateInside ? 1 : 0,
-      rotary_interleaved: 0,
+      rotary_interleaved: rotateInside ? interleaved(spec.attention) : 0,
       // Counts the query itself, as AttentionSpec.window does.
       local_window_size: window ?? -1,
-      softcap: { float: 0 },
+      softcap: { float: spec.attention.softCap ?? 0 },
     },
     microsoft,
   )
@@ -124,54 +132,67 @@ function batched({ builder }: WeightedGraph, rows: string, width?: number): stri
   ])
 }
 
-/** q, k and v as separate inputs: for RMSNorm per head, and for heads that must be rotated before the operator. */
-function separateHeads(
+/** Whether the attention operator itself rotates q and k: both alike, and last. */
+function rotatesInside({ headSize, rope, queryKeyNorm }: AttentionSpec): boolean {
+  return (
+    rope !== null &&
+    rope.queryScale === undefined &&
+    headSize % rotationMultiple === 0 &&
+    (2 * turningPairs({ rope, headSize })) % rotationMultiple === 0 &&
+    queryKeyNorm !== 'rotated-head'
+  )
+}
+
+const interleaved = ({ rotatedPairs }: AttentionSpec): number => (rotatedPairs === 'neighbours' ? 1 : 0)
+
+/** q, k and v as separate inputs: for norms of heads, and for heads that must be rotated before the operator. */
+function preparedHeads(
   graph: WeightedGraph,
-  { attention: { headCount, keyValueHeadCount, headSize, queryKeyNorm }, normEpsilon }: BlockSpec,
+  spec: BlockSpec,
   block: number,
   qkv: string,
-  rotateInside: boolean,
 ): [string, string, string] {
-  const { builder } = graph
-  const widths = [headCount * headSize, keyValueHeadCount * headSize, keyValueHeadCount * headSize]
-  const [query = '', key = '', value = ''] = builder.nodes(
-    'Split',
-    [qkv, builder.integers('head-widths', widths)],
-    ['query', 'key', 'value'],
-    { axis: 1 },
-  )
-  const prepare = (rows: string, heads: number, normName: string): string => {
-    const normed = queryKeyNorm
-      ? normHeads(graph, { heads, headSize, normEpsilon }, rows, `block-${block}.${normName}`)
-      : rows
-    const padded = batched(graph, normed, heads * headSize)
-    if (rotateInside) return padded
-    // A single position id is the offset of the first row.
-    return builder.contrib(
-      'RotaryEmbedding',
-      [padded, attentionInputs.newStart, attentionInputs.cosines, attentionInputs.sines],
-      { num_heads: heads, interleaved: 0 },
-    )
+  const { headCount, keyValueHeadCount, headSize } = spec.attention
+  const [query, key, value] = splitHeads(graph, spec, qkv)
+  const prepare = (part: 'query' | 'key', rows: string, heads: number): string => {
+    const padded = batched(graph, normalisedHeads(graph, spec, block, part, rows), heads * headSize)
+    const rotated = rotatedHeads(graph, spec.attention, part, padded, heads)
+    if (spec.attention.queryKeyNorm !== 'rotated-head') return rotated
+    // The norm loses the batch axis.
+    const normed = normHeads(graph, spec, heads, rotated, `block-${block}.${part}-norm`)
+    return graph.builder.node('Unsqueeze', [normed, graph.builder.integers('axis-0', [0])])
   }
   return [
-    prepare(query, headCount, 'query-norm'),
-    prepare(key, keyValueHeadCount, 'key-norm'),
+    prepare('query', query, headCount),
+    prepare('key', key, keyValueHeadCount),
     batched(graph, value, keyValueHeadCount * headSize),
   ]
 }
 
-/** RMSNorm over each head: `[rows, heads · headSize]` seen as `[rows · heads, headSize]`. */
-function normHeads(
-  graph: WeightedGraph,
-  { heads, headSize, normEpsilon }: Readonly<Record<'heads' | 'headSize' | 'normEpsilon', number>>,
+/** Rotates heads in front of the operator, where the operator does not. */
+function rotatedHeads(
+  { builder }: WeightedGraph,
+  attention: AttentionSpec,
+  part: 'query' | 'key',
   rows: string,
-  name: string,
+  heads: number,
 ): string {
-  const { builder } = graph
-  const perHead = builder.node('Reshape', [rows, builder.integers('shape-heads', [-1, headSize])])
-  const weight = vector(graph, name, headSize)
-  const { normed } = norm(graph, { hidden: perHead, branch: null }, weight, normEpsilon)
-  return builder.node('Reshape', [normed, builder.integers(`shape-rows-${heads}`, [-1, heads * headSize])])
+  const { rope, headSize } = attention
+  if (rope === null || rotatesInside(attention)) return rows
+  const scaled = part === 'query' && rope.queryScale !== undefined
+  const { newStart, cosines, sines, queryCosines, querySines } = attentionInputs
+  // A single position id is the offset of the first row.
+  return builder.contrib(
+    'RotaryEmbedding',
+    [rows, newStart, scaled ? queryCosines : cosines, scaled ? querySines : sines],
+    {
+      num_heads: heads,
+      interleaved: interleaved(attention),
+      ...(rope.dimensions === undefined
+        ? {}
+        : { rotary_embedding_dim: 2 * turningPairs({ rope, headSize }) }),
+    },
+  )
 }
 
 /** Declares the zero rows, once per graph. */

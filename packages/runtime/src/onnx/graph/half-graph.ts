@@ -1,16 +1,19 @@
 import type { BlockSpec, NumericProfile } from '@shoal/model'
 import { declareAttentionInputs, declareZeroRows } from './attention.ts'
+import { halfBranch, halfInput, postNorm, type Half } from './block.ts'
 import { createGraphBuilder } from './graph-builder.ts'
 import type { WeightedGraph, WeightSource } from './linear.ts'
 import { encodeModel } from './model-proto.ts'
-import type { Residual } from './norm.ts'
-import { appendAttention, appendFeedForward, hiddenInput } from './span-graph.ts'
+import { hiddenInput } from './span-graph.ts'
 
 /** Output: what this rank's share of the half-block adds to the residual stream. */
 export const partialOutput = 'partial-out'
 
-export const halves = ['attention', 'feed-forward'] as const
-export type Half = (typeof halves)[number]
+/**
+ * What a rank computes of a half: its part of the branch, and behind the sum of all parts, in blocks that normalise it, the
+ * norm of the whole branch.
+ */
+export type HalfStage = 'partial' | 'post-norm'
 
 export interface HalfRequest {
   /** The block as the rank sees it (`shareSpec`). */
@@ -19,6 +22,7 @@ export interface HalfRequest {
   /** Index in the model. */
   readonly block: number
   readonly half: Half
+  readonly stage: HalfStage
   /** Weights of the rank's share. */
   readonly weights: WeightSource
 }
@@ -34,20 +38,30 @@ export interface HalfRequest {
  * Inputs: `hidden-in` `[rows, hiddenSize]`; for attention those of a span. Outputs: `partial-out` `[rows, hiddenSize]`;
  * for attention the new keys and values.
  */
-export function halfGraph({ spec, profile, block, half, weights }: HalfRequest): Uint8Array {
+export function halfGraph({ spec, profile, block, half, stage, weights }: HalfRequest): Uint8Array {
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
   const shape = ['rows', spec.hiddenSize]
-  const residual: Residual = { hidden: builder.input(hiddenInput, 'float32', shape), branch: null }
+  const hidden = builder.input(hiddenInput, 'float32', shape)
+  const computed =
+    stage === 'post-norm'
+      ? postNorm(graph, spec, block, half, hidden)
+      : partialBranch(graph, spec, block, half, hidden)
+  builder.output(computed, partialOutput, 'float32', shape)
+  return encodeModel(builder.build())
+}
+
+function partialBranch(
+  graph: WeightedGraph,
+  spec: BlockSpec,
+  block: number,
+  half: Half,
+  hidden: string,
+): string {
   if (half === 'attention') {
     declareAttentionInputs(graph, spec.attention)
     declareZeroRows(graph, spec.attention)
   }
-  const { branch } =
-    half === 'attention'
-      ? appendAttention(graph, spec, block, residual)
-      : appendFeedForward(graph, spec, block, residual)
-  if (branch === null) throw new Error('a half-block left no branch to output')
-  builder.output(branch, partialOutput, 'float32', shape)
-  return encodeModel(builder.build())
+  const { normed } = halfInput(graph, spec, block, half, { hidden, branch: null })
+  return halfBranch(graph, spec, block, half, normed)
 }

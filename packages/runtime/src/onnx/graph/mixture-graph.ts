@@ -1,10 +1,11 @@
 import type { BlockSpec, ExpertsSpec, IndexRange, NumericProfile } from '@shoal/model'
 import { declareAttentionInputs, declareZeroRows } from './attention.ts'
+import { appendHalf, halfInput } from './block.ts'
+import { swiglu } from './feed-forward.ts'
 import { createGraphBuilder } from './graph-builder.ts'
-import { vector, type WeightedGraph, type WeightSource } from './linear.ts'
+import type { WeightedGraph, WeightSource } from './linear.ts'
 import { encodeModel } from './model-proto.ts'
-import { norm } from './norm.ts'
-import { appendAttention, hiddenInput, hiddenOutput, swiglu } from './span-graph.ts'
+import { hiddenInput, hiddenOutput } from './span-graph.ts'
 
 /** What goes into the experts: the residual stream behind the second norm, `[rows, hiddenSize]`. */
 export const normedOutput = 'normed-out'
@@ -35,7 +36,7 @@ export interface MixtureRequest {
  * {@link routerOutput}, {@link sharedOutput} where there is such an expert; new keys and values.
  */
 export function mixtureGraph({ spec, profile, block, weights }: MixtureRequest): Uint8Array {
-  const { hiddenSize, normEpsilon } = spec
+  const { hiddenSize } = spec
   const { count, sharedSize } = expertsOf(spec)
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
@@ -43,14 +44,9 @@ export function mixtureGraph({ spec, profile, block, weights }: MixtureRequest):
   const hidden = builder.input(hiddenInput, 'float32', shape)
   declareAttentionInputs(graph, spec.attention)
   declareZeroRows(graph, spec.attention)
-  const attended = appendAttention(graph, spec, block, { hidden, branch: null })
+  const attended = appendHalf(graph, spec, block, 'attention', { hidden, branch: null })
   const name = `block-${block}`
-  const { normed, sum } = norm(
-    graph,
-    attended,
-    vector(graph, `${name}.feed-forward-norm`, hiddenSize),
-    normEpsilon,
-  )
+  const { normed, sum } = halfInput(graph, spec, block, 'feed-forward', attended)
   builder.output(sum, hiddenOutput, 'float32', shape)
   builder.output(normed, normedOutput, 'float32', shape)
   const width = sharedSize === null ? count : count + 1

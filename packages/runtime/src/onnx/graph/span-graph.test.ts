@@ -1,11 +1,12 @@
-import { blockSpec, parseProfile, sha256Hex, type ModelConfig } from '@shoal/model'
+import { blockSpec, headSpec, parseProfile, sha256Hex, type ModelConfig } from '@shoal/model'
 import { expect, test } from 'vitest'
 import { seededValues } from '../../probe/seeded-values.ts'
 import { sameBits } from '../../probe/same-bits.ts'
 import { randomModel, smallLlama } from '../../testing/random-model.ts'
 import { shareSpec } from '../../ranks/share-span.ts'
 import { spanOf, type Span } from '../../span.ts'
-import { halfGraph, type Half } from './half-graph.ts'
+import type { Half } from './block.ts'
+import { halfGraph } from './half-graph.ts'
 import { createKeyValueCache } from '../computers/key-value-cache.ts'
 import type { WeightSource } from './linear.ts'
 import { createGateMemory, nativeGate } from '../native-gate.ts'
@@ -60,7 +61,7 @@ test.each(pinned)('the graph of %s, case %#, has the pinned bytes', (_, config, 
   const graph = spanGraph({
     span: spanOf(config, { start: 0, end: 2 }),
     profile: parseProfile(weights),
-    head: config,
+    head: headSpec(config),
     weights: anywhere,
   })
   expect(sha256Hex(graph)).toBe(hash)
@@ -89,6 +90,7 @@ test.each(pinnedHalves)('the %s half of a rank, %s, has the pinned bytes', (half
     profile: parseProfile(weights),
     block: 3,
     half,
+    stage: 'partial',
     weights: anywhere,
   })
   expect(sha256Hex(graph)).toBe(hash)
@@ -100,7 +102,7 @@ test('a graph with blocks and head computes what a graph of each computes one af
   const { config, profile } = packed.manifest.manifest
   const weights = packedSource(packed.manifest.manifest)
   const load = (span: Span, head: boolean): ComputeSession =>
-    loadSession(spanGraph({ span, profile, head: head ? config : null, weights }), {
+    loadSession(spanGraph({ span, profile, head: head ? headSpec(config) : null, weights }), {
       folder: packed.folder,
       threads: 1,
       gate: nativeGate(createGateMemory()),

@@ -1,12 +1,13 @@
-import type { AttentionSpec, BlockSpec, ModelConfig, NumericProfile } from '@shoal/model'
+import type { AttentionSpec, BlockSpec, HeadSpec, NumericProfile } from '@shoal/model'
 import type { Span } from '../../span.ts'
-import { denseOf } from '../../support.ts'
-import { attention, declareAttentionInputs, declareZeroRows } from './attention.ts'
+import { appendBlock } from './block.ts'
+import { declareAttentionInputs, declareZeroRows } from './attention.ts'
 import { createGraphBuilder } from './graph-builder.ts'
 import { inputSums } from './input-sums.ts'
-import { linear, vector, type WeightedGraph, type WeightSource } from './linear.ts'
+import { linear, type WeightedGraph, type WeightSource } from './linear.ts'
 import { encodeModel } from './model-proto.ts'
 import { norm, type Residual } from './norm.ts'
+import { closed, scaled } from './stream.ts'
 
 /** Part of the numeric class: raise it whenever a change here may change a bit. */
 export const generatorVersion = 1
@@ -15,10 +16,7 @@ export const hiddenInput = 'hidden-in'
 export const hiddenOutput = 'hidden-out'
 export const logitsOutput = 'logits'
 
-/** The projection from the residual stream to logits. */
-export type HeadSpec = Pick<ModelConfig, 'hiddenSize' | 'normEpsilon' | 'vocabularySize' | 'tiedEmbeddings'>
-
-/** What a graph computes: the blocks of a span (`noBlocks` for none), and with `head` the head behind them. */
+/** What a graph computes: the blocks of a span (`noBlocks` for none), and with `head` the head of that model behind them. */
 export interface SpanRequest {
   readonly span: Span
   readonly profile: NumericProfile
@@ -78,71 +76,12 @@ function sharedAttention(blocks: readonly BlockSpec[]): AttentionSpec | null {
   return first
 }
 
-/** The residual stream with its branch added. */
-function closed({ builder }: WeightedGraph, { hidden, branch }: Residual): string {
-  return branch === null ? hidden : builder.node('Add', [hidden, branch])
-}
-
-/** Attention and feed-forward network, each behind its norm; the next norm adds the feed-forward branch. */
-function appendBlock(graph: WeightedGraph, spec: BlockSpec, block: number, residual: Residual): Residual {
-  return appendFeedForward(graph, spec, block, appendAttention(graph, spec, block, residual))
-}
-
-/** Norm and attention. What they add to the residual stream is left as its branch. @param block index in the model */
-export function appendAttention(
-  graph: WeightedGraph,
-  spec: BlockSpec,
-  block: number,
-  residual: Residual,
-): Residual {
-  const { hiddenSize, normEpsilon } = spec
-  const { headCount, keyValueHeadCount, headSize } = spec.attention
-  const name = `block-${block}`
-  const before = norm(graph, residual, vector(graph, `${name}.attention-norm`, hiddenSize), normEpsilon)
-  const width = (headCount + 2 * keyValueHeadCount) * headSize
-  const bias = spec.attention.bias ? vector(graph, `${name}.qkv.bias`, width) : undefined
-  const qkv = linear(graph, before.normed, `${name}.qkv`, width, hiddenSize, bias)
-  const attended = attention(graph, spec, block, qkv)
-  return {
-    hidden: before.sum,
-    branch: linear(graph, attended, `${name}.output`, hiddenSize, headCount * headSize),
-  }
-}
-
-/** Norm and feed-forward network. What they add to the residual stream is left as its branch. @param block index in the model */
-export function appendFeedForward(
-  graph: WeightedGraph,
-  { hiddenSize, normEpsilon, feedForward }: BlockSpec,
-  block: number,
-  residual: Residual,
-): Residual {
-  const name = `block-${block}`
-  const weight = vector(graph, `${name}.feed-forward-norm`, hiddenSize)
-  const { normed, sum } = norm(graph, residual, weight, normEpsilon)
-  return { hidden: sum, branch: swiglu(graph, `${name}.`, normed, hiddenSize, denseOf(feedForward).size) }
-}
-
-/**
- * SwiGLU: `down(silu(gate(x)) · up(x))`. QuickGelu with alpha 1 is silu in one operator.
- * @param prefix of the names of its matrices
- */
-export function swiglu(
-  graph: WeightedGraph,
-  prefix: string,
-  x: string,
-  hiddenSize: number,
-  size: number,
-): string {
-  const { builder } = graph
-  const both = linear(graph, x, `${prefix}gate-up`, 2 * size, hiddenSize)
-  const [gate = '', up = ''] = builder.nodes('Split', [both], ['gate', 'up'], { axis: 1, num_outputs: 2 })
-  const active = builder.contrib('QuickGelu', [gate], { alpha: { float: 1 } })
-  return linear(graph, builder.node('Mul', [active, up]), `${prefix}down`, hiddenSize, size)
-}
-
+/** The soft cap of logits is not here: the bits of the operator for tanh depend on where a thread's share of a buffer ends. */
 function appendHead(graph: WeightedGraph, head: HeadSpec, residual: Residual): void {
-  const { hiddenSize, vocabularySize, normEpsilon, tiedEmbeddings } = head
-  const { normed } = norm(graph, residual, vector(graph, 'head.norm', hiddenSize), normEpsilon)
-  const logits = linear(graph, normed, tiedEmbeddings ? 'embed' : 'head', vocabularySize, hiddenSize)
-  graph.builder.output(logits, logitsOutput, 'float32', ['rows', vocabularySize])
+  const { builder } = graph
+  const { hiddenSize, vocabularySize, tiedEmbeddings } = head
+  const request = { kind: head.norm, name: 'head.norm', size: hiddenSize, epsilon: head.normEpsilon }
+  const { normed } = norm(graph, residual, request)
+  const projected = linear(graph, normed, tiedEmbeddings ? 'embed' : 'head', vocabularySize, hiddenSize)
+  builder.output(scaled(graph, projected, head.logitScale), logitsOutput, 'float32', ['rows', vocabularySize])
 }

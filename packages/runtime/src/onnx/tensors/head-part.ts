@@ -1,5 +1,5 @@
 import { ShoalError } from '@shoal/host'
-import { unitOf, type IndexRange, type Manifest, type ModelConfig } from '@shoal/model'
+import { isHeadNorm, unitOf, type IndexRange, type Manifest, type ModelConfig } from '@shoal/model'
 import { indexWeights } from '../../tensors/weights.ts'
 import type { WeightSource } from '../graph/linear.ts'
 
@@ -12,7 +12,7 @@ export function headConfig(config: ModelConfig, vocabulary: IndexRange | null): 
 export function headPartSource(manifest: Manifest, { start, end }: IndexRange): WeightSource {
   const index = indexWeights(manifest)
   return (name, type, shape) => {
-    if (name === 'head.norm') {
+    if (isHeadNorm(name)) {
       const { offset, bytes } = index.require(name, type, shape)
       return { file: `${unitOf(name)}.bin`, offset, length: bytes }
     }

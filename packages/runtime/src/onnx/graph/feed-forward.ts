@@ -1,0 +1,65 @@
+import type { Activation, DenseSpec } from '@shoal/model'
+import { linear, vector, type WeightedGraph } from './linear.ts'
+
+/**
+ * A feed-forward network, or a rank's columns of it.
+ * @param prefix of the names of its matrices
+ */
+export function feedForward(
+  graph: WeightedGraph,
+  { size, gated, bias, outputBias, activation }: DenseSpec,
+  prefix: string,
+  x: string,
+  hiddenSize: number,
+): string {
+  const { builder } = graph
+  const wide = (part: 'gate-up' | 'up', width: number): string => {
+    const ownBias = bias ? vector(graph, `${prefix}${part}.bias`, width) : undefined
+    return linear(graph, x, `${prefix}${part}`, width, hiddenSize, ownBias)
+  }
+  const downBias = (): string | undefined =>
+    outputBias ? vector(graph, `${prefix}down.bias`, hiddenSize) : undefined
+  if (!gated) {
+    const active = activated(graph, activation, wide('up', size))
+    return linear(graph, active, `${prefix}down`, hiddenSize, size, downBias())
+  }
+  const both = wide('gate-up', 2 * size)
+  const [gate = '', up = ''] = builder.nodes('Split', [both], ['gate', 'up'], { axis: 1, num_outputs: 2 })
+  const product = builder.node('Mul', [activated(graph, activation, gate), up])
+  return linear(graph, product, `${prefix}down`, hiddenSize, size, downBias())
+}
+
+function activated({ builder }: WeightedGraph, activation: Activation, x: string): string {
+  switch (activation) {
+    case 'silu':
+      // With alpha 1 this is silu, in one operator.
+      return builder.contrib('QuickGelu', [x], { alpha: { float: 1 } })
+    case 'gelu':
+      return builder.node('Gelu', [x], { approximate: 'none' })
+    case 'gelu-tanh':
+      return builder.node('Gelu', [x], { approximate: 'tanh' })
+    case 'relu-squared': {
+      const positive = builder.node('Relu', [x])
+      return builder.node('Mul', [positive, positive])
+    }
+  }
+}
+
+/** The network of an expert: SwiGLU without biases. @param prefix of the names of its matrices */
+export function swiglu(
+  graph: WeightedGraph,
+  prefix: string,
+  x: string,
+  hiddenSize: number,
+  size: number,
+): string {
+  const network = {
+    kind: 'dense',
+    size,
+    activation: 'silu',
+    gated: true,
+    bias: false,
+    outputBias: false,
+  } as const
+  return feedForward(graph, network, prefix, x, hiddenSize)
+}
