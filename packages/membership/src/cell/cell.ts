@@ -189,7 +189,7 @@ export class Cell {
   /** Says of a life that is given up here, and that goes on, that it is held dead; unless enough have said so. */
   async #claimDead(peer: string, incarnation: number): Promise<void> {
     this.#contested.begin(peer, incarnation)
-    if (this.#statements.countHolders(peer, incarnation) < memberLimits.maxHolders)
+    if (this.#statements.heldOf(peer, incarnation).length < memberLimits.maxHolders)
       await this.#complain('held', peer, incarnation)
   }
 
