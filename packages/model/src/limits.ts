@@ -12,6 +12,13 @@ export const limits = {
   blockCountMax: 1024,
   /** Experts of one block; Qwen3-Next has 512. */
   expertCountMax: 1024,
+  /** Experts that a token uses; Qwen3-Next uses 10. */
+  activeExpertsMax: 64,
+  /**
+   * Values of one row in all experts that compute it, of which a call holds a few copies outside of the budget: 1 MiB each.
+   * Qwen3-235B has 32,768, and Mixtral 8x22B 65,536.
+   */
+  expertRowValuesMax: 1 << 18,
   /** Experts of all blocks, each a unit of its own; Kimi K2 has 23,040. */
   expertsOfModelMax: 1 << 15,
   headCountMax: 4096,

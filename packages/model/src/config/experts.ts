@@ -18,7 +18,8 @@ export function expertsBlock(config: ModelConfig, index: number): BlockSpec {
 
 /** The keys of config.json in which a family names its experts, and the defaults of its configuration class. */
 export interface ExpertsChoices {
-  readonly countKey: 'num_experts' | 'num_local_experts'
+  /** Releases of transformers write one key or the other. */
+  readonly countKeys: readonly ('num_experts' | 'num_local_experts')[]
   readonly count: number
   readonly activeCount: number
   readonly sizeKey: 'moe_intermediate_size' | 'intermediate_size'
@@ -33,7 +34,10 @@ export interface ExpertsChoices {
 export function readExperts(json: JsonObject, choices: ExpertsChoices): ExpertsConfig {
   const integer = (key: string, otherwise: number, max: number): number =>
     checkInteger(fieldOf(json, key) ?? otherwise, key, 1, max)
-  const count = integer(choices.countKey, choices.count, limits.expertCountMax)
+  const present = choices.countKeys.filter((key) => (fieldOf(json, key) ?? null) !== null)
+  const counts = present.map((key) => integer(key, choices.count, limits.expertCountMax))
+  if (new Set(counts).size > 1) throw new ModelError('bad-model', `${present.join(' and ')} disagree`)
+  const count = counts[0] ?? choices.count
   return {
     count,
     activeCount: integer('num_experts_per_tok', choices.activeCount, count),
@@ -73,7 +77,10 @@ function readDenseBlocks(json: JsonObject): number[] {
  * Validates the experts of a config that came from outside.
  * @throws {ModelError} `bad-model`
  */
-export function checkExperts(value: unknown, blockCount: number): ExpertsConfig {
+export function checkExperts(
+  value: unknown,
+  { blockCount, hiddenSize }: { readonly blockCount: number; readonly hiddenSize: number },
+): ExpertsConfig {
   const object = asObject(value, 'experts')
   const integer = (key: string, max: number): number => checkInteger(fieldOf(object, key), key, 1, max)
   const count = integer('count', limits.expertCountMax)
@@ -91,10 +98,18 @@ export function checkExperts(value: unknown, blockCount: number): ExpertsConfig 
   )
   if ((blockCount - denseBlocks.length) * count > limits.expertsOfModelMax)
     throw new ModelError('bad-model', `a model has at most ${limits.expertsOfModelMax} experts in all blocks`)
+  const activeCount = integer('activeCount', Math.min(count, limits.activeExpertsMax))
+  const size = integer('size', limits.feedForwardSizeMax)
+  const rowValues = activeCount * Math.max(hiddenSize, 2 * size)
+  if (rowValues > limits.expertRowValuesMax)
+    throw new ModelError(
+      'bad-model',
+      `the experts of a token compute with ${rowValues} values, the limit is ${limits.expertRowValuesMax}`,
+    )
   return {
     count,
-    activeCount: integer('activeCount', count),
-    size: integer('size', limits.feedForwardSizeMax),
+    activeCount,
+    size,
     normalised: checkBoolean(fieldOf(object, 'normalised'), 'normalised'),
     sharedSize: shared === null ? null : checkInteger(shared, 'sharedSize', 1, limits.feedForwardSizeMax),
     denseBlocks,

@@ -1,3 +1,4 @@
+import { ModelError } from '../error.ts'
 import { checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import type { ModelConfig } from './model-config.ts'
@@ -53,6 +54,17 @@ export function readQwenWindows(json: JsonObject): Windows {
     json,
     readWindows(json, window, (index) => index >= first),
   )
+}
+
+/**
+ * Qwen's mixtures of experts read the keys of the window otherwise than the dense models, each family in its own way, and no
+ * published config has one.
+ * @throws {ModelError} `unsupported-model` when the window is on
+ */
+export function refuseQwenWindows(json: JsonObject): Windows {
+  if (fieldOf(json, 'use_sliding_window') === true)
+    throw new ModelError('unsupported-model', 'use_sliding_window is not supported for mixtures of experts')
+  return noWindow
 }
 
 /** The blocks of a model in which every one of `period` blocks differs: the last of each run. */

@@ -22,10 +22,11 @@ export function checkConfig(value: unknown): ModelConfig {
   const vocabularySize = integer('vocabularySize', limits.vocabularySizeMax)
   const window = fieldOf(object, 'slidingWindow')
   const blockCount = integer('blockCount', limits.blockCountMax)
+  const hiddenSize = integer('hiddenSize', limits.hiddenSizeMax)
   const bos = fieldOf(object, 'bosTokenId')
   const config: ModelConfig = {
     family: family.name,
-    hiddenSize: integer('hiddenSize', limits.hiddenSizeMax),
+    hiddenSize,
     feedForwardSize: integer('feedForwardSize', limits.feedForwardSizeMax),
     blockCount,
     headCount: integer('headCount', limits.headCountMax),
@@ -38,7 +39,9 @@ export function checkConfig(value: unknown): ModelConfig {
     slidingWindow: window === null ? null : checkInteger(window, 'slidingWindow', 1, limits.contextLengthMax),
     attentionBias: checkBoolean(fieldOf(object, 'attentionBias'), 'attentionBias'),
     queryKeyNorm: checkBoolean(fieldOf(object, 'queryKeyNorm'), 'queryKeyNorm'),
-    ...(family.expertsIn === true ? { experts: checkExperts(fieldOf(object, 'experts'), blockCount) } : {}),
+    ...(family.expertsIn === true
+      ? { experts: checkExperts(fieldOf(object, 'experts'), { blockCount, hiddenSize }) }
+      : {}),
     tiedEmbeddings: checkBoolean(fieldOf(object, 'tiedEmbeddings'), 'tiedEmbeddings'),
     bosTokenId: bos === null ? null : checkInteger(bos, 'bosTokenId', 0, vocabularySize - 1),
     eosTokenIds: checkEosTokenIds(fieldOf(object, 'eosTokenIds'), vocabularySize),

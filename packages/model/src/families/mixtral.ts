@@ -26,13 +26,16 @@ export const mixtral: Family = {
     refuseUnsupported(json, 'mixtral', { reads: ['num_local_experts'] })
     const dense = readDenseConfig(json, generation, {
       family: 'mixtral',
+      keyValueHeadsDefault: 8,
+      normEpsilonDefault: 1e-5,
+      thetaDefault: 1_000_000,
       contextLengthDefault: 131_072,
       windows: withoutIdleWindow(json, readWindows(json, fieldOf(json, 'sliding_window'))),
       attentionBias: false,
       queryKeyNorm: false,
     })
     const experts = readExperts(json, {
-      countKey: 'num_local_experts',
+      countKeys: ['num_local_experts'],
       count: 8,
       activeCount: 2,
       sizeKey: 'intermediate_size',

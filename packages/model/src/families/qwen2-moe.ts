@@ -2,7 +2,7 @@ import type { CheckpointNames } from '../config/checkpoint-names.ts'
 import { readDenseConfig } from '../config/dense-config.ts'
 import { expertsBlock, readExperts } from '../config/experts.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
-import { readQwenWindows } from '../config/windows.ts'
+import { refuseQwenWindows } from '../config/windows.ts'
 import { checkBoolean, fieldOf } from '../json-fields.ts'
 import type { Family } from './family.ts'
 import { qwenExpertNames } from './qwen3-moe.ts'
@@ -21,16 +21,18 @@ const checkpoint: CheckpointNames = {
 export const qwen2Moe: Family = {
   name: 'qwen2_moe',
   parse(json, generation) {
-    refuseUnsupported(json, 'qwen2_moe', { reads: ['attention_bias', 'num_experts', 'qkv_bias'] })
+    refuseUnsupported(json, 'qwen2_moe', {
+      reads: ['attention_bias', 'num_experts', 'num_local_experts', 'qkv_bias'],
+    })
     const dense = readDenseConfig(json, generation, {
       family: 'qwen2_moe',
       contextLengthDefault: 32_768,
-      windows: readQwenWindows(json),
+      windows: refuseQwenWindows(json),
       attentionBias: checkBoolean(fieldOf(json, 'qkv_bias') ?? true, 'qkv_bias'),
       queryKeyNorm: false,
     })
     const experts = readExperts(json, {
-      countKey: 'num_experts',
+      countKeys: ['num_experts', 'num_local_experts'],
       count: 60,
       activeCount: 4,
       sizeKey: 'moe_intermediate_size',

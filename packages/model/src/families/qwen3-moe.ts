@@ -2,7 +2,7 @@ import { llamaNames, type CheckpointNames } from '../config/checkpoint-names.ts'
 import { readDenseConfig } from '../config/dense-config.ts'
 import { expertsBlock, readExperts } from '../config/experts.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
-import { readQwenWindows } from '../config/windows.ts'
+import { refuseQwenWindows } from '../config/windows.ts'
 import type { Family } from './family.ts'
 
 /** The names of Qwen's mixtures of experts. */
@@ -19,16 +19,16 @@ export const qwenExpertNames: CheckpointNames = {
 export const qwen3Moe: Family = {
   name: 'qwen3_moe',
   parse(json, generation) {
-    refuseUnsupported(json, 'qwen3_moe', { reads: ['num_experts'] })
+    refuseUnsupported(json, 'qwen3_moe', { reads: ['num_experts', 'num_local_experts'] })
     const dense = readDenseConfig(json, generation, {
       family: 'qwen3_moe',
       contextLengthDefault: 32_768,
-      windows: readQwenWindows(json),
+      windows: refuseQwenWindows(json),
       attentionBias: false,
       queryKeyNorm: true,
     })
     const experts = readExperts(json, {
-      countKey: 'num_experts',
+      countKeys: ['num_experts', 'num_local_experts'],
       count: 128,
       activeCount: 8,
       sizeKey: 'moe_intermediate_size',

@@ -42,6 +42,8 @@ export interface ModelStore {
    * @returns false when it was removed
    */
   checkUnit(unit: string, signal: AbortSignal): Promise<boolean>
+  /** Whether the folder has the unit's file. */
+  hasUnit(unit: string): boolean
   tokenizer(signal?: AbortSignal): Promise<Tokenizer | null>
   defaultSampling(signal?: AbortSignal): Promise<SamplingOptions>
   /** What this peer can give to others. */
@@ -115,6 +117,10 @@ class FolderStore implements ModelStore {
       await this.#assets(interrupted)
       await this.#ensure([unit], interrupted)
     }, signal)
+  }
+
+  hasUnit(unit: string): boolean {
+    return this.#folder.hasUnit(unit)
   }
 
   checkUnit(unit: string, signal: AbortSignal): Promise<boolean> {

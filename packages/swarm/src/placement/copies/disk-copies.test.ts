@@ -1,6 +1,6 @@
 import { createVirtualClock, ShoalError, sleep, type Logger } from '@shoal/host'
 import type { Announcement, Member } from '@shoal/membership'
-import { ModelError, unitNames, unitOf } from '@shoal/model'
+import { ModelError, unitNames } from '@shoal/model'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { swarmLimits } from '../../limits.ts'
 import { smallConfig, smallManifest } from '../../testing/small-model.ts'
@@ -9,7 +9,6 @@ import { createDiskCopies, type DiskCopies } from './disk-copies.ts'
 
 const manifest = smallManifest()
 const units = unitNames(smallConfig)
-const unitOfBlob = new Map(manifest.manifest.tensors.map(({ name, sha256 }) => [sha256, unitOf(name)]))
 const turnsToSettle = 1 + swarmLimits.copiesSettleMs / swarmLimits.copiesTurnMs
 let clock: ReturnType<typeof createVirtualClock>
 let here: Set<string>
@@ -57,10 +56,7 @@ function start(sessions = 0): void {
     logger,
     manifest,
     store: {
-      blobs: {
-        size: (blob) => (here.has(unitOfBlob.get(blob) ?? '') ? 1 : null),
-        read: () => Promise.reject(new Error('nobody reads')),
-      },
+      hasUnit: (unit) => here.has(unit),
       checkUnit: async () => true,
       async copyUnit(unit) {
         await copyUnit(unit)

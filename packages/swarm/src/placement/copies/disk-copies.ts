@@ -10,7 +10,7 @@ export interface DiskCopiesOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly manifest: IdentifiedManifest
-  readonly store: Pick<ModelStore, 'blobs' | 'copyUnit' | 'checkUnit'>
+  readonly store: Pick<ModelStore, 'hasUnit' | 'copyUnit' | 'checkUnit'>
   readonly membership: Pick<Membership, 'announce' | 'members'>
   readonly selfId: string
   /** Most bytes of weights on disk that this node does not serve. */

@@ -1,4 +1,4 @@
-import { unitNames, unitOf } from '@shoal/model'
+import { unitNames } from '@shoal/model'
 import { beforeEach, expect, test } from 'vitest'
 import { swarmLimits } from '../../limits.ts'
 import { smallConfig, smallManifest } from '../../testing/small-model.ts'
@@ -6,15 +6,11 @@ import { createDiskUnits, spareBytes } from './disk-units.ts'
 
 const manifest = smallManifest()
 const names = unitNames(smallConfig)
-const unitOfBlob = new Map(manifest.manifest.tensors.map(({ name, sha256 }) => [sha256, unitOf(name)]))
 let here: Set<string>
 let corrupt: Set<string>
 const openUnits = (): ReturnType<typeof createDiskUnits> =>
   createDiskUnits(manifest, {
-    blobs: {
-      size: (blob) => (here.has(unitOfBlob.get(blob) ?? '') ? 1 : null),
-      read: () => Promise.reject(new Error('nobody reads')),
-    },
+    hasUnit: (unit) => here.has(unit),
     async checkUnit(unit) {
       if (corrupt.has(unit)) here.delete(unit)
       return !corrupt.has(unit)

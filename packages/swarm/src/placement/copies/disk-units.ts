@@ -1,5 +1,5 @@
 import { memberLimits, type MemberDisk } from '@shoal/membership'
-import { unitBytes, unitNames, unitOf, type BlockRange, type IdentifiedManifest } from '@shoal/model'
+import { unitBytes, unitNames, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import type { ModelStore } from '../../weights/model-store.ts'
 import { swarmLimits } from '../../limits.ts'
 import { rangesOf } from './plan-copies.ts'
@@ -25,7 +25,7 @@ export interface DiskUnits {
 
 export function createDiskUnits(
   { manifest }: IdentifiedManifest,
-  store: Pick<ModelStore, 'blobs' | 'checkUnit'>,
+  store: Pick<ModelStore, 'hasUnit' | 'checkUnit'>,
 ): DiskUnits {
   const { config, profile } = manifest
   const units = Map.groupBy(unitNames(config), placeOf)
@@ -34,11 +34,8 @@ export function createDiskUnits(
   const bytes = names.map((place) =>
     unitsAt(place).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0),
   )
-  const tensors = Map.groupBy(manifest.tensors, ({ name }) => unitOf(name))
-  const has = (unit: string): boolean =>
-    tensors.get(unit)?.every(({ sha256 }) => store.blobs.size(sha256) !== null) === true
-  const missing = (place: string): readonly string[] => unitsAt(place).filter((unit) => !has(unit))
-  const unchecked = new Set(unitNames(config).filter(has))
+  const missing = (place: string): readonly string[] => unitsAt(place).filter((unit) => !store.hasUnit(unit))
+  const unchecked = new Set(unitNames(config).filter((unit) => store.hasUnit(unit)))
   return {
     names,
     bytes,
