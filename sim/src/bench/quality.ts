@@ -6,7 +6,7 @@ import { describeMachine } from './machine.ts'
 import { createComparison, type Comparison } from './quality/comparison.ts'
 import { weightBytes } from './quality/weight-bytes.ts'
 import { ownTexts, randomTexts, type Texts } from './quality/texts.ts'
-import { round, type BenchReport } from './report.ts'
+import { medians, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
@@ -35,32 +35,19 @@ export async function benchQuality(settings: BenchSettings): Promise<BenchReport
     openLocalEngine(dependencies, { model, weights, dataFolder, threads: 1 })
   report('f32: loading …')
   const exact = await open('f32')
-  const samples: Record<string, number[]> = {}
-  const figures: Record<string, number> = {}
+  const samples: Samples = {}
   try {
     const texts = { own: await ownTexts(exact, rounds, report), random: randomTexts(exact, rounds) }
     for (const weights of formats) {
-      const name = nameOf(weights)
       report(`${weights}: loading …`)
       const rounded = await open(weights)
       try {
         const own = await compare(exact, rounded, texts.own)
         const random = await compare(exact, rounded, texts.random)
-        samples[`kl${name}`] = own.rounds.map(({ kl }) => round(kl))
-        samples[`klRandom${name}`] = random.rounds.map(({ kl }) => round(kl))
-        const { total } = own
-        figures[`kl${name}`] = round(total.kl)
-        figures[`topOneAgreement${name}`] = round(total.topOneAgreement)
-        figures[`perplexity${name}`] = round(total.perplexity)
-        figures[`klRandom${name}`] = round(random.total.kl)
-        figures[`topOneAgreementRandom${name}`] = round(random.total.topOneAgreement)
+        Object.assign(samples, samplesOf(nameOf(weights), own, random))
         const bytes = weightBytes(rounded.manifest.manifest)
-        figures[`bytesPerWeight${name}`] = round(bytes.inMemory)
-        figures[`fileBytesPerWeight${name}`] = round(bytes.inFiles)
-        figures['perplexityF32'] = round(total.perplexityExact)
-        figures['positions'] = total.positions
-        figures['positionsRandom'] = random.total.positions
-        report(`${weights}: KL ${round(total.kl)}, random tokens ${round(random.total.kl)}`)
+        samples[`bytesPerWeight${nameOf(weights)}`] = [round(bytes.inMemory)]
+        samples[`fileBytesPerWeight${nameOf(weights)}`] = [round(bytes.inFiles)]
       } finally {
         await rounded.close()
       }
@@ -74,14 +61,31 @@ export async function benchQuality(settings: BenchSettings): Promise<BenchReport
     model,
     settings: { rounds, formats },
     samples,
-    median: figures,
+    median: medians(samples),
     notes: [
       'kl: mean Kullback-Leibler divergence of the next-token distribution from that of float32, in nats; topOneAgreement: share of positions with the same most likely token',
       'perplexity: of the text, given the tokens before; the text is what the float32 model writes at temperature 1, so that perplexityF32 is the least possible on average',
+      'prompts of chats come from a file of questions, and are not judged',
       'Random: over uniformly random tokens',
       'bytesPerWeight: in memory once loaded; fileBytesPerWeight: on disk and on the wire',
-      'figures are means over all positions, not medians over rounds; each round adds text',
     ],
+  }
+}
+
+type Samples = Record<string, readonly number[]>
+
+function samplesOf(name: string, own: readonly Comparison[], random: readonly Comparison[]): Samples {
+  const by = (rounds: readonly Comparison[], figure: keyof Omit<Comparison, 'add'>): number[] =>
+    rounds.map((comparison) => round(comparison[figure]))
+  return {
+    [`kl${name}`]: by(own, 'kl'),
+    [`topOneAgreement${name}`]: by(own, 'topOneAgreement'),
+    [`perplexity${name}`]: by(own, 'perplexity'),
+    [`klRandom${name}`]: by(random, 'kl'),
+    [`topOneAgreementRandom${name}`]: by(random, 'topOneAgreement'),
+    perplexityF32: by(own, 'perplexityExact'),
+    positions: by(own, 'positions'),
+    positionsRandom: by(random, 'positions'),
   }
 }
 
@@ -91,25 +95,16 @@ function nameOf(weights: string): string {
   return words.map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`).join('')
 }
 
-interface Compared {
-  readonly total: Comparison
-  readonly rounds: readonly Comparison[]
-}
-
-async function compare(exact: Engine, rounded: Engine, texts: Texts): Promise<Compared> {
-  const { vocabularySize } = exact.manifest.manifest.config
-  const total = createComparison(vocabularySize)
+/** One comparison for each round. */
+async function compare(exact: Engine, rounded: Engine, texts: Texts): Promise<readonly Comparison[]> {
   const rounds: Comparison[] = []
   for (const round of texts) {
-    const own = createComparison(vocabularySize)
-    for (const ids of round) {
-      const [one, other] = [await logitsOf(exact, ids), await logitsOf(rounded, ids)]
-      own.add(ids, one, other)
-      total.add(ids, one, other)
-    }
-    rounds.push(own)
+    const comparison = createComparison(exact.manifest.manifest.config.vocabularySize)
+    for (const text of round)
+      comparison.add(text, await logitsOf(exact, text.tokenIds), await logitsOf(rounded, text.tokenIds))
+    rounds.push(comparison)
   }
-  return { total, rounds }
+  return rounds
 }
 
 async function logitsOf(engine: Engine, ids: readonly number[]): Promise<Float32Array> {

@@ -1,17 +1,19 @@
+import type { Text } from './texts.ts'
+
 /** Distributions of the next token by one model against those of another, over texts that both were given. */
 export interface Comparison {
   /**
-   * One text.
+   * One text, from the position that predicts the first token behind its prompt.
    * @param exact logits of the model that is compared with, `[positions, vocabularySize]`
    * @param rounded logits of the model that is judged
    */
-  add(tokenIds: readonly number[], exact: Float32Array, rounded: Float32Array): void
+  add(text: Text, exact: Float32Array, rounded: Float32Array): void
   readonly positions: number
   /** Mean Kullback-Leibler divergence D(exact ‖ rounded), in nats. */
   readonly kl: number
   /** Share of positions with the same most likely token. */
   readonly topOneAgreement: number
-  /** Of the texts under the judged model, their first tokens left out. */
+  /** Of the texts under the judged model, their prompts left out. */
   readonly perplexity: number
   /** As `perplexity`, under the model that is compared with. */
   readonly perplexityExact: number
@@ -21,12 +23,12 @@ export function createComparison(vocabularySize: number): Comparison {
   let positions = 0
   let divergence = 0
   let agreed = 0
-  /** Tokens whose probability is known: all but the first of each text. */
+  /** Tokens whose probability is known: all behind the prompts. */
   let predicted = 0
   const surprise = { exact: 0, rounded: 0 }
   return {
-    add(tokenIds, exact, rounded) {
-      for (let at = 0; at < tokenIds.length; at += 1) {
+    add({ tokenIds, promptLength }, exact, rounded) {
+      for (let at = promptLength - 1; at < tokenIds.length; at += 1) {
         const [one, other] = [exact, rounded].map((logits) =>
           distribution(logits.subarray(at * vocabularySize, (at + 1) * vocabularySize)),
         ) as [Distribution, Distribution]

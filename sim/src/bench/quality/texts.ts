@@ -3,8 +3,15 @@ import { fileURLToPath } from 'node:url'
 import { seededRandom } from '@shoal/host'
 import type { Engine } from '@shoal/swarm'
 
-/** Token ids of texts, by round. */
-export type Texts = readonly (readonly (readonly number[])[])[]
+/** A text of which only a part is judged. */
+export interface Text {
+  readonly tokenIds: readonly number[]
+  /** Tokens that were given and not written; at least one, from which the first written one is predicted. */
+  readonly promptLength: number
+}
+
+/** Texts by round. */
+export type Texts = readonly (readonly Text[])[]
 
 /** Texts of each round: written from nothing, answers to questions where the model chats, and uniformly random tokens. */
 const freeTexts = 8
@@ -30,9 +37,9 @@ export async function ownTexts(
   const questions = engine.tokenizer?.chat === true ? await questionPrompts(engine, rounds * answers) : []
   // Where the model chats, its texts begin as its chats do: otherwise it may continue the end of one.
   const start = questions[0]?.[0] ?? bosTokenId ?? 0
-  const texts: (readonly number[])[][] = []
+  const texts: Text[][] = []
   for (let round = 0; round < rounds; round += 1) {
-    const own: (readonly number[])[] = []
+    const own: Text[] = []
     for (let index = 0; index < freeTexts; index += 1) {
       const tokens = Math.min(freeTokens, contextLength) - 1
       own.push(await write(engine, [start], tokens, round * 1000 + index))
@@ -49,10 +56,12 @@ export async function ownTexts(
 export function randomTexts({ manifest }: Engine, rounds: number): Texts {
   const { vocabularySize, contextLength } = manifest.manifest.config
   const random = seededRandom(1)
-  const text = (): number[] =>
-    Array.from({ length: Math.min(randomTokens, contextLength) }, () =>
+  const text = (): Text => ({
+    tokenIds: Array.from({ length: Math.min(randomTokens, contextLength) }, () =>
       Math.floor(random.unit() * vocabularySize),
-    )
+    ),
+    promptLength: 1,
+  })
   return Array.from({ length: rounds }, () => Array.from({ length: randomTextsOfRound }, text))
 }
 
@@ -61,14 +70,15 @@ async function write(
   promptIds: readonly number[],
   maxTokens: number,
   seed: number,
-): Promise<readonly number[]> {
+): Promise<Text> {
   for await (const event of engine.generate({
     promptIds,
     maxTokens,
     ignoreEos: true,
     sampling: { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, seed },
   })) {
-    if (event.type === 'done') return [...promptIds, ...event.result.tokenIds]
+    if (event.type === 'done')
+      return { tokenIds: [...promptIds, ...event.result.tokenIds], promptLength: promptIds.length }
   }
   throw new Error('a generation ended without a result')
 }
