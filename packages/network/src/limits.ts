@@ -27,6 +27,11 @@ export const limits = {
   closeTimeoutMs: 5_000,
   /** Channels of one protocol that one peer may open on a connection: one is usual, transfers of weights use a few. */
   channelsPerProtocol: 64,
+  /**
+   * Streams that the other side may open before this side has finished setting up the connection. libp2p breaks the
+   * connection off at the next one; its own limit of 10 ended connections of busy peers that opened their channels at once.
+   */
+  earlyStreams: 128,
   /** Connections altogether: every member of the largest planned swarm (some hundreds), with room. */
   connections: 1024,
   /**

@@ -12,6 +12,7 @@ import type { Admission } from '../admission/admission.ts'
 import type { Standings } from '../admission/standings.ts'
 import { limits } from '../limits.ts'
 import { doorEncrypters } from './admission/door-encrypters.ts'
+import { withEndedMuxers } from './ended-muxers.ts'
 import { withGuardedDials } from './guarded-dials.ts'
 import { HandshakePace, withPacedHandshakes } from './handshake-pace.ts'
 import type { PacedSockets } from './loop-time/paced-sockets.ts'
@@ -57,7 +58,12 @@ export function connectionParts({
   report,
   fast,
 }: ConnectionPartsOptions) {
-  const muxer = yamux({ streamOptions: { maxStreamWindowSize: streamWindowBytes } })
+  const muxer = withEndedMuxers(
+    yamux({
+      streamOptions: { maxStreamWindowSize: streamWindowBytes },
+      maxEarlyStreams: limits.earlyStreams,
+    }),
+  )
   const connections = withGuardedDials(
     dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), dialInstead),
     guardDial,
