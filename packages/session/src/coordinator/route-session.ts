@@ -4,6 +4,7 @@ import { checkRoute } from '../route/route-rules.ts'
 import type { RouteSession } from '../route/types.ts'
 import { ActiveRoute } from './active-route.ts'
 import { createReceiver } from './receive-messages.ts'
+import { LeavingStages } from './reroute/moving/leaving-stages.ts'
 import { Moves } from './reroute/moving/moves.ts'
 import { Rerouter } from './reroute/rerouter.ts'
 import { Transfers } from './reroute/moving/transfers.ts'
@@ -29,8 +30,9 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
   const route = new ActiveRoute(hiddenSize, tokenBudget)
   const pending = new PendingSteps({ clock, hiddenSize, route, times })
   const transfers = new Transfers(context, life, route)
-  const rerouter = new Rerouter(context, { life, route, pending, transfers })
-  const moves = new Moves(context, { life, route, rerouter, transfers })
+  const leaving = new LeavingStages(route)
+  const rerouter = new Rerouter(context, { life, route, pending, transfers, leaving })
+  const moves = new Moves(context, { life, route, rerouter, transfers, leaving })
   const forward = createForward(options, { life, route, pending, rerouter })
   watchLateSteps(context, { life, route, pending, rerouter })
 

@@ -8,6 +8,7 @@ import {
   type FailoverBench,
 } from '../testing/fake-failover.ts'
 import type { FakeNode } from '../testing/fake-node.ts'
+import { createFakeRunner } from '@shoal/runtime/testing'
 import { createFakeSwarm, type FakeSwarm } from '../testing/fake-swarm.ts'
 import type { RouteFinder, RouteWish } from '../route/types.ts'
 
@@ -202,4 +203,59 @@ test('a stage that answers pings but never its step is replaced, when the other 
   expect(bench.session.route().map((stage) => stage.peer)).not.toContain(peer)
   expect(bench.session.failovers).toBeLessThanOrEqual(3)
   expect(bench.session.continuity).toBe('identical')
+})
+
+/** One node of two spans whose memory holds either: sessions fit into the second one when the first one has none. */
+function secondSpan(node: FakeNode, range: FakeNode['stage']['range']): FakeNode {
+  const runner = createFakeRunner(range, 8)
+  const open = runner.open.bind(runner)
+  runner.open = async (...args) => {
+    if (node.runner.memory().sessions > 0)
+      throw new ShoalError('no-capacity', 'the former span fills the memory')
+    return open(...args)
+  }
+  return { ...node, runner, stage: { ...node.stage, range } }
+}
+
+test.each([
+  [
+    'waits for the blocks that its leaving stage is to serve, without room for both: the stage is given up',
+    2,
+  ],
+  ['waits, and nobody else serves the blocks of its leaving stage: the stage is kept', 1],
+])('a session %s', async (_, copies) => {
+  const swarm = createFakeSwarm({ cuts: [0, 3, 6] })
+  const [mover, lost] = swarm.nodes
+  const other = swarm.addNode('other', { start: 0, end: 3 })
+  let serving: FakeNode[] = [mover!, lost!]
+  const routes: RouteFinder = {
+    find: (...args) => finderOf({ ...swarm, nodes: [] }, serving).find(...args),
+  }
+  const session = await swarm.finished(swarm.open({ routes }))
+  const bench: Lonely = { swarm, spares: [], session, local: await swarm.openLocal() }
+  await compare(bench, 20)
+  kill(swarm, lost!.peer)
+  const second = secondSpan(mover!, { start: 3, end: 6 })
+  const input = swarm.rows(1)
+  const expected = await bench.local.forward(input, { want: 'all' })
+  const step = session.forward(input, { want: 'all' })
+  await swarm.advance(500)
+  await mover!.host.setRunners([mover!.runner, second.runner])
+  mover!.host.setLeaving(mover!.runner, true)
+  serving = copies === 2 ? [second, other] : [second]
+  await swarm.advance(5_000)
+  if (copies === 2) {
+    expect(await step).toEqual(expected)
+    expect(session.route().map(({ peer, start }) => [peer, start])).toEqual([
+      ['other', 0],
+      [mover!.peer, 3],
+    ])
+  } else {
+    expect(mover!.host.sessions(mover!.runner)).toBe(1)
+    serving = [swarm.addNode('third', { start: 3, end: 6 }), other]
+    expect(await swarm.finished(step)).toEqual(expected)
+  }
+  await session.close()
+  await swarm.advance(100)
+  expect([mover!, other].map(({ host }) => host.sessions())).toEqual([0, 0])
 })

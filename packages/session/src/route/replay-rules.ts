@@ -15,10 +15,11 @@ export interface StageProgress {
 /**
  * The ranges for which stages have to be found. Adjacent lost stages are one range, which new stages may cut elsewhere.
  */
-export function lostRanges(route: Route, lost: ReadonlySet<string>): BlockRange[] {
+export function lostRanges(route: Route, isLost: (stage: RouteStage) => boolean): BlockRange[] {
   const ranges: BlockRange[] = []
-  for (const { peer, range } of route) {
-    if (!lost.has(peer)) continue
+  for (const stage of route) {
+    if (!isLost(stage)) continue
+    const { range } = stage
     const last = ranges.at(-1)
     if (last?.end === range.start) ranges[ranges.length - 1] = { start: last.start, end: range.end }
     else ranges.push(range)
@@ -29,10 +30,10 @@ export function lostRanges(route: Route, lost: ReadonlySet<string>): BlockRange[
 /** The route with every lost range filled by the stages found for it. */
 export function repairedRoute(
   route: Route,
-  lost: ReadonlySet<string>,
+  isLost: (stage: RouteStage) => boolean,
   found: ReadonlyMap<number, Route>,
 ): Route {
-  return [...route.filter(({ peer }) => !lost.has(peer)), ...[...found.values()].flat()].sort(
+  return [...route.filter((stage) => !isLost(stage)), ...[...found.values()].flat()].sort(
     (one, other) => one.range.start - other.range.start,
   )
 }

@@ -17,6 +17,8 @@ export interface Losses {
    * `progress`.
    */
   readonly full: ReadonlySet<string>
+  /** Leaving stages at which the session was closed. Others compute their blocks; their peers may serve other blocks. */
+  readonly givenUp: Set<RouteStage>
   /**
    * Whether the session may continue on another peer. A call with `bad-frame` also counts the refused rows of each
    * block: when a third peer in a row sends bad rows for the same block, the model is at fault and the answer is no.
@@ -30,7 +32,7 @@ export interface Losses {
   refuse(error: StageError, open: readonly { readonly stage: RouteStage }[]): void
   /** Empties `full`: time has passed, so these peers may have room now. */
   forgive(): void
-  /** Forgets that the peers of `route` were lost, since a version with them is in use. */
+  /** Forgets that the peers of `route` were lost, and who was given up, since a version without these losses is in use. */
   settle(route: Route): void
   /** Resets all counts and `full`, since an answered step shows that the route works. */
   progress(): void
@@ -44,6 +46,7 @@ export function createLosses(): Losses {
   // With its incarnation: nobody knows how much of the session a lost incarnation still has, but a new one has nothing.
   const lost = new Map<string, number>()
   const full = new Set<string>()
+  const givenUp = new Set<RouteStage>()
   let attempts = 0
   /** For each block, how often its rows were refused since the last answered step. */
   const refusals = new Map<number, number>()
@@ -57,6 +60,7 @@ export function createLosses(): Losses {
   return {
     lost,
     full,
+    givenUp,
     movable(error) {
       const { start, end } = error.range
       let most = 0
@@ -82,6 +86,7 @@ export function createLosses(): Losses {
     forgive: () => full.clear(),
     settle(route) {
       for (const { peer } of route) lost.delete(peer)
+      givenUp.clear()
     },
     progress() {
       attempts = 0

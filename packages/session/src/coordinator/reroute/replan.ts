@@ -23,12 +23,12 @@ export interface ReplanRequest {
 }
 
 /**
- * Finds a route without the lost peers: one or several stages for each lost range. A lost peer may be on it again in a
+ * Finds a route without the lost peers and the stages given up: one or several stages for each lost range. A lost peer may be on it again in a
  * new incarnation, or when no other peer holds its blocks and the lost one answers a ping.
  * @throws {ShoalError} `no-route` when nobody has the blocks; the signal's reason
  */
 export async function replan(
-  losses: Pick<Losses, 'lost' | 'full'>,
+  losses: Pick<Losses, 'lost' | 'full' | 'givenUp'>,
   request: ReplanRequest,
   signal: AbortSignal,
 ): Promise<Replanned> {
@@ -37,14 +37,16 @@ export async function replan(
   const again = new Set<string>()
   // A copy: a further loss while the finder is asked ends this attempt, and the next attempt takes it into account.
   const gone = new Map(losses.lost)
-  const lostPeers = new Set(gone.keys())
-  for (const gap of lostRanges(route, lostPeers)) {
-    const { stages, lostBefore } = await findStages(gap, gone, losses.full, request, signal)
+  const givenUp = new Set(losses.givenUp)
+  const isLost = (stage: RouteStage): boolean => gone.has(stage.peer) || givenUp.has(stage)
+  const kept = route.filter((stage) => !givenUp.has(stage))
+  for (const gap of lostRanges(route, isLost)) {
+    const { stages, lostBefore } = await findStages(gap, gone, losses.full, kept, request, signal)
     checkRoute(stages, gap)
     for (const { peer } of lostBefore) again.add(peer)
     found.set(gap.start, stages)
   }
-  const planned = repairedRoute(route, lostPeers, found)
+  const planned = repairedRoute(route, isLost, found)
   checkRoute(planned, range)
   return { route: planned, again }
 }
@@ -53,7 +55,8 @@ async function findStages(
   gap: BlockRange,
   gone: ReadonlyMap<string, number>,
   full: ReadonlySet<string>,
-  { finder, route, classes, findSilent }: ReplanRequest,
+  kept: Route,
+  { finder, classes, findSilent }: ReplanRequest,
   signal: AbortSignal,
 ): Promise<{ readonly stages: Route; readonly lostBefore: Route }> {
   try {
@@ -67,7 +70,7 @@ async function findStages(
     if ((await findSilent(lostBefore)).length > 0) throw error
     // The former object stands for an unchanged stage, so that it is opened as a survivor: it keeps its caches when
     // this attempt fails.
-    const known = stages.map((stage) => route.find((former) => sameStage(former, stage)) ?? stage)
+    const known = stages.map((stage) => kept.find((former) => sameStage(former, stage)) ?? stage)
     return { stages: known, lostBefore }
   }
 }

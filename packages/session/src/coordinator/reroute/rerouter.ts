@@ -3,13 +3,11 @@ import type { SessionFailed, SessionOpened } from '@shoal/protocol'
 import type { JournalStep } from '../../route/journal.ts'
 import { nameStage, StageError } from '../../route/stage-error.ts'
 import type { Route, RouteWish } from '../../route/types.ts'
-import type { ActiveRoute, RouteVersion } from '../active-route.ts'
+import type { RouteVersion } from '../active-route.ts'
 import { accused, lossOf } from '../opening/accusations.ts'
 import { createOpening, type Opening, type OpenStage, type RoomWait } from '../opening/opening-stages.ts'
 import { openRequests, type SessionContext } from '../session-context.ts'
-import type { SessionLife } from '../session-life.ts'
 import { closeAtStage } from '../stage-links.ts'
-import type { PendingSteps } from '../steps/pending-steps.ts'
 import { sendRows } from '../steps/send-rows.ts'
 import { stepDeadlineMs } from '../steps/step-deadline.ts'
 import { announceVersion } from './announce-version.ts'
@@ -19,16 +17,9 @@ import { createLosses, nobodyNow } from './losses.ts'
 import { createReplacementWait } from './replacement-wait.ts'
 import { replan } from './replan.ts'
 import { RequestedMove } from './moving/requested-move.ts'
+import { giveUpLeaving } from './moving/give-up-leaving.ts'
+import type { RerouterParts } from './rerouter-parts.ts'
 import { findSilent } from './silent-stages.ts'
-import type { Transfers } from './moving/transfers.ts'
-
-/** Parts of the session that a rerouter uses and does not own. */
-export interface RerouterParts {
-  readonly life: SessionLife
-  readonly route: ActiveRoute
-  readonly pending: PendingSteps
-  readonly transfers: Transfers
-}
 
 /**
  * Opens the versions of a session's route. It is the only part that does.
@@ -290,6 +281,7 @@ export class Rerouter {
       reason: messageOf(error),
     })
     try {
+      await giveUpLeaving(this.#context, this.#parts, this.#losses, this.wish, signal)
       await this.#replacementWait.wait(error, signal)
       this.#losses.forgive()
     } catch (over) {

@@ -10,6 +10,7 @@ import type { SessionContext } from '../../session-context.ts'
 import type { SessionLife } from '../../session-life.ts'
 import type { Rerouter } from '../rerouter.ts'
 import { findSilent } from '../silent-stages.ts'
+import type { LeavingStages } from './leaving-stages.ts'
 import type { Transfer, Transfers } from './transfers.ts'
 
 /** The attempts so far to move one leaving stage. */
@@ -30,6 +31,7 @@ export interface MovesParts {
   readonly route: ActiveRoute
   readonly rerouter: Rerouter
   readonly transfers: Transfers
+  readonly leaving: LeavingStages
 }
 
 /**
@@ -40,9 +42,6 @@ export interface MovesParts {
 export class Moves {
   readonly #context: SessionContext
   readonly #parts: MovesParts
-  readonly #leaving = new Set<RouteStage>()
-  /** Stages that announced leaving before the route was open, keyed `peer/firstBlock`. */
-  readonly #announced = new Set<string>()
   #running = false
 
   constructor(context: SessionContext, parts: MovesParts) {
@@ -53,25 +52,22 @@ export class Moves {
 
   /** Takes the message of a stage that it is leaving. */
   announced(peer: string, start: number): void {
-    if (this.#announced.size < limits.maxStages) this.#announced.add(`${peer}/${start}`)
+    this.#parts.leaving.announced(peer, start)
     this.#look()
   }
 
   #look(): void {
-    const { route, life } = this.#parts
-    for (const stage of route.route)
-      if (this.#announced.delete(`${stage.peer}/${stage.range.start}`)) this.#leaving.add(stage)
+    const { life, leaving } = this.#parts
     const { routes } = this.#context.options
-    if (this.#running || this.#leaving.size === 0 || routes === undefined) return
+    if (this.#running || leaving.list().length === 0 || routes === undefined) return
     this.#run(routes).catch((error: unknown) => life.end(asShoalError(error)))
   }
 
   async #run(routes: RouteFinder): Promise<void> {
     this.#running = true
-    for (const stage of this.#leaving) {
+    const { leaving, life } = this.#parts
+    for (let [stage] = leaving.list(); stage !== undefined && life.ended === null; [stage] = leaving.list())
       await this.#moveAway({ stage, avoid: new Set(), handOvers: 0, loggedReason: '' }, routes)
-      this.#leaving.delete(stage)
-    }
     this.#running = false
   }
 
@@ -112,8 +108,8 @@ export class Moves {
   }
 
   async #findSuccessors({ stage, avoid }: Departure, routes: RouteFinder): Promise<Route> {
-    const { life, rerouter } = this.#parts
-    const exclude = new Set([...[...this.#leaving].map(({ peer }) => peer), ...avoid])
+    const { life, rerouter, leaving } = this.#parts
+    const exclude = new Set([...leaving.list().map(({ peer }) => peer), ...avoid])
     const to = await orAborted(routes.find(stage.range, exclude, rerouter.wish), life.signal)
     checkRoute(to, stage.range)
     return to
