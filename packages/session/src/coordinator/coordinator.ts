@@ -1,5 +1,6 @@
 import { createCoordinatorLinks, type CoordinatorDependencies, type ReceiptListener } from './stage-links.ts'
 import { sessionTimes, type SessionTimes } from '../route/limits.ts'
+import { othersServeBy } from './opening/others-serve.ts'
 import { startRouteSession } from './route-session.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import type { RouteSession } from '../route/types.ts'
@@ -26,7 +27,14 @@ export function createCoordinator(
   const times: SessionTimes = { ...sessionTimes, ...options.times }
   const links = createCoordinatorLinks(dependencies, times, options.onReceipt)
   return {
-    open: (sessionOptions) => startRouteSession({ ...dependencies, links, times, options: sessionOptions }),
+    open: (sessionOptions) =>
+      startRouteSession({
+        ...dependencies,
+        links,
+        times,
+        options: sessionOptions,
+        othersServe: othersServeBy(sessionOptions.routes),
+      }),
     close: () => links.close(),
   }
 }

@@ -2,6 +2,7 @@ import type { SessionTimes } from '../route/limits.ts'
 import type { Route, RouteStage } from '../route/types.ts'
 import { requestsFor } from './opening/open-requests.ts'
 import type { OpenRequest } from './opening/opening-stages.ts'
+import type { OthersServe } from './opening/others-serve.ts'
 import type { RouteSessionOptions } from './route-session-options.ts'
 import type { CoordinatorDependencies, CoordinatorLinks } from './stage-links.ts'
 
@@ -10,6 +11,7 @@ export interface SessionContext extends CoordinatorDependencies {
   readonly links: CoordinatorLinks
   readonly times: SessionTimes
   readonly options: RouteSessionOptions
+  readonly othersServe: OthersServe
 }
 
 /**

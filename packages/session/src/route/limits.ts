@@ -115,6 +115,11 @@ export const sessionTimes = {
   /** For an answer to `open`, the stage's own dial of its next hop included. */
   openTimeoutMs: 15_000,
   /**
+   * The same when other peers serve the blocks of the stages that have not answered: a dial over a relay and its
+   * handshake take three seconds. A peer that takes sessions and says nothing holds up one answer for so long.
+   */
+  openSuspectMs: 4_000,
+  /**
    * A session in which nothing was computed or restored for so long is freed, however alive its coordinator is. The
    * longest pause of an answer is a wait for room at another stage of its route (`roomWaitMs`), or three repairs in a row.
    */

@@ -121,7 +121,7 @@ test('a stage that vanishes while it is being reached is named, whoever notices 
     close: () => Promise.resolve(),
   }
   const opening: Opening = createOpening(
-    { clock: createVirtualClock(), links, times: sessionTimes },
+    { clock: createVirtualClock(), links, times: sessionTimes, othersServe: () => Promise.resolve(false) },
     requestsFor(options, 'self', [], 0, new Set()),
   )
   await expect(opening.run(new AbortController().signal)).rejects.toMatchObject({
@@ -150,7 +150,7 @@ test('bytes that are no message, heard of while a session opens, are blamed on t
     close: () => Promise.resolve(),
   }
   const opening = createOpening(
-    { clock: createVirtualClock(), links, times: sessionTimes },
+    { clock: createVirtualClock(), links, times: sessionTimes, othersServe: () => Promise.resolve(false) },
     requestsFor(options, 'self', [], 0, new Set()),
   )
   const run = opening.run(new AbortController().signal)

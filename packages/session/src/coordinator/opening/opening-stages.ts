@@ -1,4 +1,4 @@
-import type { Clock } from '@shoal/host'
+import { asShoalError, type Clock } from '@shoal/host'
 import type { OpenSession, SessionFailed, SessionOpened } from '@shoal/protocol'
 import type { ChannelUse } from '../../channels/peer-channels.ts'
 import type { SessionTimes } from '../../route/limits.ts'
@@ -8,6 +8,7 @@ import type { Route, RouteStage } from '../../route/types.ts'
 import type { CoordinatorLinks } from '../stage-links.ts'
 import { accused, lossOf } from './accusations.ts'
 import { openInOrder } from './open-in-order.ts'
+import type { OthersServe } from './others-serve.ts'
 import { createStageAsker, openTogether } from './stage-asker.ts'
 
 /** A stage that has reserved memory for the session. */
@@ -46,6 +47,8 @@ export interface OpeningDependencies {
   readonly clock: Clock
   readonly links: CoordinatorLinks
   readonly times: SessionTimes
+  /** Whether a stage that does not answer can be replaced. */
+  readonly othersServe: OthersServe
 }
 
 /** How an opening waits for memory that other sessions will free. */
@@ -67,12 +70,29 @@ export function createOpening(
   const asker = createStageAsker(dependencies.links)
 
   const openAtOnce = async (signal: AbortSignal): Promise<OpenStage[]> => {
-    const { openTimeoutMs } = dependencies.times
-    const timer = dependencies.clock.after(openTimeoutMs, () => {
-      const { stage } = asker.unanswered[0] ?? requests[0]!
-      stop.abort(new StageError(stage, 'deadline-passed', `no answer to 'open' within ${openTimeoutMs} ms`))
+    const { clock, times, othersServe } = dependencies
+    const giveUp = ({ stage }: OpenRequest, waitedMs: number): void => {
+      const sentence = `no answer to 'open' within ${waitedMs / 1000} s`
+      stop.abort(new StageError(stage, 'deadline-passed', sentence))
+    }
+    const suspected = clock.after(times.openSuspectMs, () => {
+      // Those before the last one may be waiting for their next hop.
+      const last = asker.unanswered.at(-1)
+      if (last === undefined) return
+      othersServe(last.stage).then(
+        (replaceable) => {
+          if (replaceable && asker.unanswered.includes(last)) giveUp(last, times.openSuspectMs)
+        },
+        (error: unknown) => stop.abort(asShoalError(error)),
+      )
     })
-    return openTogether(asker, requests, signal).finally(() => timer.cancel())
+    const latest = clock.after(times.openTimeoutMs, () =>
+      giveUp(asker.unanswered[0] ?? requests[0]!, times.openTimeoutMs),
+    )
+    return openTogether(asker, requests, signal).finally(() => {
+      suspected.cancel()
+      latest.cancel()
+    })
   }
 
   return {

@@ -32,6 +32,8 @@ interface Waiter {
 export function createStageAsker(links: CoordinatorLinks): StageAsker {
   /** Keyed by first block, since one peer may be asked for two stages of the route. */
   const waiting = new Map<number, Waiter>()
+  /** Those whose peer is being reached, too. */
+  const unanswered = new Set<OpenRequest>()
 
   const leave = ({ fresh, message: { session, start } }: OpenRequest, link: ChannelUse): void => {
     if (fresh) link.outbox.post({ type: 'close', session, start })
@@ -40,15 +42,17 @@ export function createStageAsker(links: CoordinatorLinks): StageAsker {
 
   return {
     get unanswered() {
-      return [...waiting.values()].map(({ request }) => request)
+      return [...unanswered]
     },
     leave,
     async ask(request, signal, waitMs) {
       const { stage, message } = request
       let link: ChannelUse
+      unanswered.add(request)
       try {
         link = await links.connect(stage.peer, stage.addresses, signal)
       } catch (error) {
+        unanswered.delete(request)
         throw signal.aborted ? signal.reason : atStage(stage, error)
       }
       try {
@@ -66,6 +70,7 @@ export function createStageAsker(links: CoordinatorLinks): StageAsker {
         throw signal.aborted ? signal.reason : atStage(stage, error)
       } finally {
         waiting.delete(message.start)
+        unanswered.delete(request)
       }
     },
     opened(peer, message) {
