@@ -27,6 +27,7 @@ const key = 'a-key-of-this-test'
 describe('the demo model over three real processes', () => {
   const world = createWorld()
   const nodes: Up[] = []
+  const firstFolder = world.folder('a')
 
   beforeAll(async () => {
     nodes.push(
@@ -36,7 +37,7 @@ describe('the demo model over three real processes', () => {
         '--blocks',
         '0:2',
         '--data',
-        world.folder('a'),
+        firstFolder,
         '--api',
         '127.0.0.1:0',
         '--api-key',
@@ -53,11 +54,11 @@ describe('the demo model over three real processes', () => {
   })
   afterAll(() => world.close())
 
-  it('answers as in golden.json, and as one process does', async () => {
-    const words = ['Who are you?', '--model', 'demo', '--temperature', '0', '--json']
+  it('answers as in golden.json, and as one process does, to a prompt on standard input beside a running node', async () => {
+    const words = ['--temperature', '0', '--json']
     const [swarm, local] = [
-      await world.run(['generate', ...words, '--join', nodes[0]!.address]),
-      await world.run(['generate', ...words, '--local']),
+      await world.run(['generate', ...words, '--data', firstFolder], { input: 'Who are you?\n' }),
+      await world.run(['generate', 'Who are you?', ...words, '--model', 'demo', '--local']),
     ]
     expect(swarm.code, swarm.stderr).toBe(0)
     expect(generated(swarm).text).toBe(whoAreYou.answer)

@@ -167,6 +167,8 @@ describe('faults F6, F7, F9, F15 and F17, with real processes', { timeout }, () 
     const second = acted as Up
     nodes[1] = second
     expect(second.ready.peerId).toBe(first.ready.peerId)
+    // The data folder remembers the port: whoever noted the address finds the node again.
+    expect(second.address).toBe(first.address)
     expect(tokenIds).toEqual(whole)
     expect(result.continuity).toBe('identical')
     expect(result.route[1]!.peer).toBe(second.ready.peerId)

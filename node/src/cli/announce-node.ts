@@ -3,10 +3,15 @@ import { formatProfile, rangeBytes } from '@shoal/model'
 import type { ApiServer } from '../api/server.ts'
 import type { ServingPeer } from '../swarm-port.ts'
 import type { CommandContext } from './context.ts'
-import { joinCommand } from './join-command.ts'
+import { joinCommand, localJoinCommand } from './join-command.ts'
+import { missingText } from './missing-blocks.ts'
 
 /** Prints the node's identity, and the exact command with which another machine joins. */
-export function announceNode({ output }: CommandContext, node: ServingPeer, server: ApiServer | null): void {
+export async function announceNode(
+  { output, dataFolder }: CommandContext,
+  node: ServingPeer,
+  server: ApiServer | null,
+): Promise<void> {
   const { manifest, id } = node.manifest
   const profile = formatProfile(manifest.profile)
   const addrs = node.addresses()
@@ -25,7 +30,10 @@ export function announceNode({ output }: CommandContext, node: ServingPeer, serv
   output.line(
     `${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`,
   )
-  const self = node.status().peers.find((peer) => peer.self)
+  const status = node.status()
+  const missing = await missingText(node.manifest, status)
+  if (missing !== null) output.line(missing)
+  const self = status.peers.find((peer) => peer.self)
   if (self !== undefined) {
     const blockBytes = rangeBytes(manifest.config, manifest.profile, { start: 0, end: 1 })
     const short = blocks === null && self.memoryBytes < blockBytes
@@ -34,15 +42,28 @@ export function announceNode({ output }: CommandContext, node: ServingPeer, serv
     )
   }
   if (server !== null) output.line(`API and dashboard: ${server.url}`)
-  announceWay(output, node, addrs)
+  announceWay(output, node, addrs, dataFolder)
 }
 
 /** How others join: by an invite, or by the address alone, where everybody may. */
-function announceWay(output: CommandContext['output'], node: ServingPeer, addrs: readonly string[]): void {
+function announceWay(
+  output: CommandContext['output'],
+  node: ServingPeer,
+  addrs: readonly string[],
+  dataFolder: string,
+): void {
   const { privateSwarm } = node
   if (privateSwarm === null) {
     output.line('This swarm is open: whoever reaches this address may join it and use it.')
-    output.line(`\nTo join from another terminal or machine:\n  ${joinCommand(addrs)}\n`)
+    const far = joinCommand(addrs)
+    output.line(
+      far === null
+        ? '\nThis node listens on this machine only. For other machines start it with --lan, or with --listen /ip4/0.0.0.0/tcp/4001.'
+        : `\nTo join from another machine:\n  ${far}`,
+    )
+    output.line(
+      `\nTo join from another terminal of this machine:\n  ${localJoinCommand(addrs, dataFolder)}\n`,
+    )
     return
   }
   output.line(

@@ -1,7 +1,8 @@
 import type { AuditReport, Engine, Progress, SwarmStatus } from '@shoal/swarm'
 import type { ClientOptions, SwarmFunctions } from '../swarm-port.ts'
-import { ShoalError, timeLimit } from '@shoal/host'
+import { printableLines, ShoalError, timeLimit } from '@shoal/host'
 import { threadsOf, type CommandContext } from './context.ts'
+import { blockNames, missingBlocks } from './missing-blocks.ts'
 import type { AuditKind, JoinFlags, ModelFlags } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -26,7 +27,9 @@ export function checkEngineFlags(flags: EngineFlags): void {
   if (flags.local === true && joined)
     throw new UsageError('--local computes without a swarm and --join asks one: choose one of them')
   if (!joined && flags.model === undefined)
-    throw new UsageError('which model? Give --model REF, or --join MULTIADDR to learn it from a swarm')
+    throw new UsageError(
+      'which model? No node runs on this data directory. Give --model REF, --join MULTIADDR to learn it from a swarm, or the --data DIR of a node that runs on this machine',
+    )
   if (!joined && flags.manifest !== undefined)
     throw new UsageError('--manifest names a swarm: give --join MULTIADDR too, the address of any Shoal peer')
   if (joined && flags.kv !== undefined)
@@ -38,12 +41,16 @@ export function checkEngineFlags(flags: EngineFlags): void {
 }
 
 /** Wait for a swarm that is just loading: enough for a small model. With a larger one the user tries again. */
-const coveredTimeoutMs = 60_000
+const coveredTimeoutMs = 30_000
+/** A swarm that is up is known after a second or two: only a longer wait is told. */
+const tellAfterMs = 2_000
 
 function uncovered(status: SwarmStatus): string {
-  const missing = status.coverage.flatMap((holders, block) => (holders === 0 ? [block] : []))
-  return `nobody holds block${missing.length === 1 ? '' : 's'} ${missing.join(', ')} of ${status.model}: add a node with shoal up --join`
+  return `nobody serves ${blockNames(missingBlocks(status))} of ${status.model}`
 }
+
+/** Tells on stderr what a command waits for. */
+export const tellWait = (sentence: string): void => void process.stderr.write(`${printableLines(sentence)}\n`)
 
 /** Opens an engine over the swarm that `--join` names, or in this process when `--join` is absent. */
 export async function openEngine(
@@ -56,6 +63,7 @@ export async function openEngine(
     dataFolder: context.dataFolder,
     threads: threadsOf(flags),
     onProgress,
+    onWait: tellWait,
     signal: context.signal,
   }
   const { model, weights, kv, manifest, join = [] } = flags
@@ -81,10 +89,20 @@ export async function openEngine(
     const limit = timeLimit(
       context.clock,
       coveredTimeoutMs,
-      () => new ShoalError('no-route', uncovered(peer.status())),
+      () =>
+        new ShoalError(
+          'no-route',
+          `${uncovered(peer.status())}, also after ${coveredTimeoutMs / 1000} s: add a node with shoal up --join ${join[0] ?? ''}, or give a node more --memory`,
+        ),
       context.signal,
     )
-    await peer.whenCovered(limit.signal).finally(() => limit.clear())
+    const telling = context.clock.after(tellAfterMs, () =>
+      tellWait(`waiting up to ${coveredTimeoutMs / 1000} s: ${uncovered(peer.status())}`),
+    )
+    await peer.whenCovered(limit.signal).finally(() => {
+      limit.clear()
+      telling.cancel()
+    })
     return {
       engine: await peer.engine(),
       status: () => peer.status(),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { dataDirectory } from '@shoal/host/node'
 import { isInviteCode, readPin } from '@shoal/trust'
+import { publishedAddresses } from './local-node.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface PrivacyFlags {
@@ -68,8 +69,8 @@ export function withInvite<Flags extends { readonly join?: string[] }>(
 export const isMemberFolder = (dataFolder: string): boolean => existsSync(join(dataFolder, 'swarm.json'))
 
 /**
- * The flags of a command that asks a swarm: with its invite, or with the addresses that the data directory of a member
- * remembers when neither a swarm nor a model is named.
+ * The flags of a command that asks a swarm: with its invite, or with the addresses that its data directory knows when
+ * neither a swarm nor a model is named.
  */
 export function withMembership<
   Flags extends {
@@ -81,12 +82,18 @@ export function withMembership<
 >(code: string | undefined, flags: Flags): Flags {
   const invited = withInvite(code, flags)
   if (invited.join !== undefined || flags.model !== undefined || flags.local === true) return invited
-  const remembered = rememberedAddresses(dataDirectory(flags.data))
-  return remembered.length === 0 ? invited : { ...invited, join: remembered }
+  const known = knownAddresses(dataDirectory(flags.data))
+  return known.length === 0 ? invited : { ...invited, join: known }
+}
+
+/** Addresses of the node that runs on a data directory, else of the members that the directory remembers. */
+export function knownAddresses(dataFolder: string): string[] {
+  const published = publishedAddresses(dataFolder)
+  return published.length > 0 ? published : rememberedAddresses(dataFolder)
 }
 
 /** Addresses of members that the data directory of a member of a private swarm remembers. */
-export function rememberedAddresses(dataFolder: string): string[] {
+function rememberedAddresses(dataFolder: string): string[] {
   try {
     const pass: unknown = JSON.parse(readFileSync(join(dataFolder, 'swarm.json'), 'utf8'))
     const addresses: unknown =

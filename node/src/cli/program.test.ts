@@ -62,8 +62,8 @@ test.each(commands.filter((name) => name !== 'model' && name !== 'start'))(
   },
 )
 
-test('start is hidden, --version prints the version', async () => {
-  expect((await run(['--help'])).out).not.toMatch(/^ {2}start/m)
+test('--help shows start with the other commands, --version prints the version', async () => {
+  expect((await run(['--help'])).out).toMatch(/^ {2}start/m)
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string
   }
@@ -94,8 +94,8 @@ test.each([
   ['up --model demo --api localhost', /HOST:PORT/],
   ['up --model demo --api localhost:99999', /HOST:PORT/],
   ['up --model demo --log-level loud', /Allowed choices are debug, info/],
-  ['generate', /either PROMPT or --prompt-ids/],
-  ['generate hello --prompt-ids 1 --model demo', /either PROMPT or --prompt-ids/],
+  ['generate', /which model\?/],
+  ['generate hello --prompt-ids 1 --model demo', /either PROMPT, also as standard input, or --prompt-ids/],
   ['generate --prompt-ids 1,x --model demo', /token ids with commas/],
   ['generate hello', /which model\?/],
   ['generate hello world --model demo', /give one PROMPT/],
@@ -143,10 +143,15 @@ test('under --json a failure is one object on the last line of stdout', async ()
   expect(JSON.parse(failed.out)).toEqual({
     error: { code: 'bad-request', message: expect.any(String) as string },
   })
-  const misused = await run(['generate', '--json'])
+  const misused = await run(['generate', 'hi', '--prompt-ids', '1', '--model', 'demo', '--json'])
   expect([misused.status, JSON.parse(misused.out)]).toEqual([
     2,
-    { error: { code: 'bad-usage', message: 'give either PROMPT or --prompt-ids IDS' } },
+    {
+      error: {
+        code: 'bad-usage',
+        message: 'give either PROMPT, also as standard input, or --prompt-ids IDS',
+      },
+    },
   ])
   const unknown = await run(['up', '--modle', 'demo', '--json'])
   expect([unknown.status, JSON.parse(unknown.out)]).toEqual([
@@ -162,6 +167,9 @@ test('bench without a name lists the benches', async () => {
 
 test('the launcher starts the program', () => {
   const launcher = fileURLToPath(new URL('../../bin/shoal.js', import.meta.url))
-  const result = spawnSync(process.execPath, [launcher, 'generate'], { encoding: 'utf8' })
-  expect([result.status, result.stderr]).toEqual([2, 'shoal: give either PROMPT or --prompt-ids IDS\n'])
+  const result = spawnSync(process.execPath, [launcher, 'generate', '--model', 'demo'], { encoding: 'utf8' })
+  expect([result.status, result.stderr]).toEqual([
+    2,
+    'shoal: give either PROMPT, also as standard input, or --prompt-ids IDS\n',
+  ])
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
-import { joinCommand } from './join-command.ts'
+import { joinCommand, localJoinCommand } from './join-command.ts'
 import { leastThat } from './memory-plan.ts'
 import { parseBlocks, parseHostPort, parseSpeeds, parseTokenIds } from './parse.ts'
 import { blockBar, routeText, swarmPicture } from './picture.ts'
@@ -150,7 +150,16 @@ test('the join command has the address that other machines can reach', () => {
   expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x', '/ip4/192.168.1.5/tcp/1/p2p/x'])).toBe(
     'npx shoal up --join /ip4/192.168.1.5/tcp/1/p2p/x',
   )
-  expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x'])).toBe('npx shoal up --join /ip4/127.0.0.1/tcp/1/p2p/x')
+  expect(joinCommand(['/ip4/127.0.0.1/tcp/1/p2p/x'])).toBe(null)
+})
+
+test('the join command for the same machine has a loopback address and a data directory of its own', () => {
+  const addresses = ['/ip4/192.168.1.5/tcp/1/p2p/x', '/ip4/127.0.0.1/tcp/1/p2p/x']
+  expect(localJoinCommand(addresses, '/data/shoal')).toBe(
+    'npx shoal up --join /ip4/127.0.0.1/tcp/1/p2p/x --data /data/shoal-2',
+  )
+  expect(localJoinCommand(addresses, '/my data/shoal')).toMatch(/ --data "\/my data\/shoal-2"$/)
+  expect(localJoinCommand(addresses, null)).toBe('npx shoal up --join /ip4/127.0.0.1/tcp/1/p2p/x')
 })
 
 test.each([1, 2, 3, 1000, 1025, 6_886_400])('the least number from %d on is found', (limit) => {

@@ -7,6 +7,9 @@ import type { SwarmDependencies } from '../swarm-port.ts'
 import type { ApiFlags } from './options.ts'
 import type { HostPort } from './parse.ts'
 
+/** Address of the API unless `--api` names one. Ollama uses port 11434, llama.cpp 8080, vLLM 8000. */
+const defaultApi: HostPort = { host: '127.0.0.1', port: 8090 }
+
 /** Refuses an API beyond loopback that has neither a key nor `--api-open`. @throws {UsageError} */
 export function checkApiFlags(flags: ApiFlags): void {
   if (
@@ -24,12 +27,14 @@ export function checkApiFlags(flags: ApiFlags): void {
 export function serveApi(
   dependencies: SwarmDependencies,
   service: Service,
-  address: HostPort,
   flags: ApiFlags,
 ): Promise<ApiServer> {
+  const address = flags.api ?? defaultApi
   const app = createApi(
     { ...dependencies, service },
     { keys: flags.apiKey ?? [], loopback: isLoopbackName(address.host), hosts: flags.apiHost ?? [] },
   )
-  return listen(app, address.host, address.port, dependencies.logger)
+  // A client that was told the named port would ask whatever program listens there.
+  const moves = flags.api === undefined
+  return listen(app, address.host, address.port, dependencies.logger, moves)
 }

@@ -1,9 +1,10 @@
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import colours from 'picocolors'
 import { isErrorCode, messageOf, onAbort, ShoalError } from '@shoal/host'
 import type { ChatMessage } from '@shoal/model'
-import type { Engine } from '@shoal/swarm'
+import type { Engine, SwarmStatus } from '@shoal/swarm'
+import { chatCommand, type ChatState } from '../chat/commands.ts'
+import { readMessages } from '../chat/lines.ts'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
 import {
@@ -15,6 +16,7 @@ import {
   addSamplingOptions,
 } from '../cli/options.ts'
 import type { CommonFlags, JoinFlags, ModelFlags, PlacementFlags, SamplingFlags } from '../cli/options.ts'
+import { routeText } from '../cli/picture.ts'
 import { withMembership } from '../cli/privacy.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { samplingFrom } from '../cli/sampling.ts'
@@ -52,10 +54,10 @@ async function chat(code: string | undefined, given: ChatFlags): Promise<void> {
     try {
       context.output.line(
         colours.dim(
-          `${opened.engine.manifest.manifest.name} · Ctrl-C stops an answer, a second one (or /quit) leaves`,
+          `${opened.engine.manifest.manifest.name} · /help shows what else there is · Ctrl-C stops an answer, on an empty line it leaves`,
         ),
       )
-      const turns = await converse(context, opened.engine, flags)
+      const turns = await converse(context, opened, flags)
       context.output.result({ turns })
     } finally {
       await opened.close()
@@ -63,64 +65,58 @@ async function chat(code: string | undefined, given: ChatFlags): Promise<void> {
   })
 }
 
+export interface Chat {
+  readonly engine: Engine
+  /** Null where the engine computes in this process. */
+  readonly status: () => SwarmStatus | null
+}
+
 /**
- * Reads lines and answers them until the input ends or the user leaves.
+ * Reads messages and answers them until the input ends or the user leaves.
  * @returns how many answers were given
  */
-export async function converse(
-  context: CommandContext,
-  engine: Engine,
-  flags: SamplingFlags,
-): Promise<number> {
-  const { tokenizer } = engine
-  if (tokenizer === null)
-    throw new ShoalError(
-      'bad-request',
-      `model ${engine.manifest.manifest.name} has no tokenizer, so there is no chat with it`,
-    )
-  const terminal = createInterface({ input: process.stdin, output: process.stderr, historySize: 200 })
-  // Piped input may hold many lines at once: they wait here while an answer is generated.
-  const lines = terminal[Symbol.asyncIterator]()
+export async function converse(context: CommandContext, chat: Chat, flags: SamplingFlags): Promise<number> {
+  const { engine, status } = chat
+  const model = engine.manifest.manifest.name
+  if (engine.tokenizer === null)
+    throw new ShoalError('bad-request', `model ${model} has no tokenizer, so there is no chat with it`)
   let answer: AbortController | null = null
-  let closed = false
-  terminal.once('close', () => {
-    closed = true
+  const lines = readMessages({
+    stdin: process.stdin,
+    shown: process.stderr,
+    onInterrupt() {
+      if (answer === null) lines.close()
+      else answer.abort(new Error('interrupted'))
+    },
   })
-  const onInterrupt = (): void => {
-    if (answer === null) terminal.close()
-    else answer.abort(new Error('interrupted'))
-  }
-  terminal.on('SIGINT', onInterrupt)
   onAbort(context.signal, () => {
     answer?.abort(context.signal.reason)
-    terminal.close()
+    lines.close()
   })
-  const messages: ChatMessage[] = []
+  const state: ChatState = { messages: [], model, route: null, status }
   let turns = 0
   try {
-    terminal.setPrompt(colours.cyan('you › '))
-    terminal.prompt()
-    for (
-      let line = await lines.next();
-      line.done !== true && line.value !== '/quit';
-      line = await lines.next()
-    ) {
-      if (line.value.trim() !== '') {
+    for (;;) {
+      lines.prompt(colours.cyan('you › '))
+      const line = await lines.next()
+      if (line === null) break
+      const told = chatCommand(line, state)
+      if (told === 'quit') return turns
+      for (const each of told ?? []) context.output.line(each)
+      if (told === null && line.trim() !== '') {
         answer = new AbortController()
-        messages.push({ role: 'user', content: line.value })
-        const text = await reply(context, engine, messages, { ...flags, signal: answer.signal })
+        state.messages.push({ role: 'user', content: line.trim() })
+        const text = await reply(context, engine, state, { ...flags, signal: answer.signal })
         answer = null
-        messages.push({ role: 'assistant', content: text })
+        state.messages.push({ role: 'assistant', content: text })
         turns += 1
       }
       if (context.signal.aborted) break
-      // When the input has ended, the prompt is closed, and lines may still wait for their answers.
-      if (!closed) terminal.prompt()
     }
     // After Ctrl-C and Ctrl-D the cursor stands behind the prompt.
-    if (closed && process.stdin.isTTY) process.stderr.write('\n')
+    if (process.stdin.isTTY) process.stderr.write('\n')
   } finally {
-    terminal.close()
+    lines.close()
   }
   return turns
 }
@@ -128,13 +124,13 @@ export async function converse(
 async function reply(
   context: CommandContext,
   engine: Engine,
-  messages: readonly ChatMessage[],
+  state: ChatState,
   options: SamplingFlags & { signal: AbortSignal },
 ): Promise<string> {
   let text = ''
   try {
     const events = engine.generate({
-      promptIds: await promptOf(engine, messages),
+      promptIds: await promptOf(engine, state.messages),
       maxTokens: options.maxTokens,
       sampling: samplingFrom(options, engine.defaultSampling, context.random.uint32()),
       signal: options.signal,
@@ -142,6 +138,7 @@ async function reply(
     for await (const event of events) {
       text += event.text
       context.output.write(event.text)
+      if (event.type === 'done') state.route = routeText(event.result.route)
     }
   } catch (error) {
     // A failed answer does not end the chat, unless the cause is a bug.
@@ -159,11 +156,14 @@ export async function promptOf(engine: Engine, messages: readonly ChatMessage[])
   const { tokenizer } = engine
   if (tokenizer === null) return []
   const room = Math.floor(engine.manifest.manifest.config.contextLength / 2)
+  // The system prompt stays, whatever is left out.
+  const system = messages.filter(({ role }) => role === 'system')
+  const turns = messages.filter(({ role }) => role !== 'system')
   for (let first = 0; ; first += 2) {
-    const kept = messages.slice(first)
+    const kept = [...system, ...turns.slice(first)]
     const ids = tokenizer.chat
       ? await tokenizer.encode(await tokenizer.renderChat(kept), { addSpecialTokens: false })
       : await tokenizer.encode(kept.map(({ content }) => content).join('\n'))
-    if (ids.length <= room || kept.length <= 1) return ids
+    if (ids.length <= room || turns.length - first <= 1) return ids
   }
 }

@@ -18,6 +18,7 @@ import { routeText } from '../cli/picture.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { isInvite, withMembership } from '../cli/privacy.ts'
 import { samplingFrom } from '../cli/sampling.ts'
+import { readStandardInput } from '../cli/standard-input.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
@@ -33,7 +34,10 @@ export function addGenerateCommand(program: Command): void {
     .command('generate')
     .description('one answer, streamed')
     .argument('[CODE]', 'an invite to a private swarm, a code or a PIN; needed once')
-    .argument('[PROMPT]', 'what to answer; rendered as one message of a chat unless --raw')
+    .argument(
+      '[PROMPT]',
+      'what to answer; rendered as one message of a chat unless --raw (default: standard input, where that is no terminal)',
+    )
   addModelOptions(command)
   addJoinOption(command)
   addSamplingOptions(command)
@@ -50,6 +54,7 @@ export function addGenerateCommand(program: Command): void {
   addExamples(command, [
     'shoal generate "Who are you?" --model demo --local',
     'shoal generate "Who are you?" --join /ip4/192.168.1.5/tcp/4001/p2p/12D3KooW…',
+    'echo "Who are you?" | shoal generate --model demo --local',
     'shoal generate "Once upon a time" --model demo --local --raw --temperature 0 --json',
   ])
 }
@@ -63,13 +68,17 @@ async function generate(
   const prompted = second !== undefined || given.promptIds !== undefined
   const invited = first !== undefined && (prompted ? isInvite(first) : isInviteCode(first))
   const code = invited ? first : undefined
-  const prompt = code === undefined ? first : second
+  const argument = code === undefined ? first : second
   if (code === undefined && second !== undefined)
     throw new UsageError('give one PROMPT, in quotes where it has spaces')
   const flags = withMembership(code, given)
-  if ((prompt === undefined) === (flags.promptIds === undefined))
-    throw new UsageError('give either PROMPT or --prompt-ids IDS')
   checkEngineFlags(flags)
+  const prompt =
+    argument === undefined && flags.promptIds === undefined
+      ? await readStandardInput(process.stdin)
+      : argument
+  if ((prompt === undefined) === (flags.promptIds === undefined))
+    throw new UsageError('give either PROMPT, also as standard input, or --prompt-ids IDS')
   await inContext(flags, { logLevel: 'warn', logFile: false }, async (context) => {
     const swarm = await loadSwarm()
     const bar = createProgressBar()

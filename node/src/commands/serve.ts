@@ -21,9 +21,6 @@ interface ServeFlags extends CommonFlags, ModelFlags, JoinFlags, PlacementFlags,
   readonly local?: boolean
 }
 
-/** Default address of the API; Ollama uses port 11434, llama.cpp 8080, vLLM 8000. */
-const defaultApi = { host: '127.0.0.1', port: 8090 }
-
 export function addServeCommand(program: Command): void {
   const command = program
     .command('serve')
@@ -48,7 +45,7 @@ async function serve(code: string | undefined, given: ServeFlags): Promise<void>
     const swarm = await loadSwarm()
     const service = createLoadingService()
     const bar = createProgressBar()
-    const server = await serveApi(context, service, flags.api ?? defaultApi, flags)
+    const server = await serveApi(context, service, flags)
     try {
       context.output.line(`API and dashboard: ${server.url}`)
       const opened = await openEngine(swarm, context, flags, (progress) => {

@@ -5,7 +5,7 @@ import { formatBytes } from '@shoal/host/node'
 import type { Engine, GenerateResult, SwarmPeer, SwarmStatus } from '@shoal/swarm'
 import { createLoadingService } from '../api/service.ts'
 import { inContext, type CommandContext } from '../cli/context.ts'
-import { joinCommand } from '../cli/join-command.ts'
+import { localJoinCommand } from '../cli/join-command.ts'
 import { memoryPlan, sessionsAtOnce } from '../cli/memory-plan.ts'
 import {
   addCommonOptions,
@@ -32,13 +32,10 @@ interface StartFlags extends CommonFlags, ModelFlags, SamplingFlags {
 /** Loading a span of a laptop-sized model takes seconds; packing a model of some gigabytes takes a minute or two. */
 const coveredTimeoutMs = 300_000
 
-/** Where the dashboard listens while `start` runs on a terminal. */
-const dashboardAddress = { host: '127.0.0.1', port: 8090 }
-
-/** `npm start`. Hidden in `--help`: for a swarm of their own, users run `up` and `generate`. */
+/** `npm start`, and a user's first command. */
 export function addStartCommand(program: Command): void {
   const command = program
-    .command('start', { hidden: true })
+    .command('start')
     .description(
       'a first look: several processes on this machine share a model that none of them could hold, and answer',
     )
@@ -145,12 +142,16 @@ async function stay(
 ): Promise<void> {
   const service = createLoadingService()
   service.ready({ engine, status: () => peer.status() })
-  const server = await serveApi(context, service, dashboardAddress, {})
+  const server = await serveApi(context, service, {})
   try {
     context.output.line(`dashboard and API: ${server.url}`)
-    context.output.line(`add a process: ${joinCommand(local.nodes[0]?.addrs ?? [])}`)
-    context.output.line(colours.dim('Ctrl-C stops an answer, a second one (or /quit) leaves\n'))
-    await converse(context, engine, flags)
+    context.output.line(
+      `add a process, in another terminal: ${localJoinCommand(local.nodes[0]?.addrs ?? [], null)}`,
+    )
+    context.output.line(
+      colours.dim('/help shows what else there is · Ctrl-C stops an answer, on an empty line it leaves\n'),
+    )
+    await converse(context, { engine, status: () => peer.status() }, flags)
   } finally {
     await server.close()
   }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { messageOf, ShoalError, timeLimit } from '@shoal/host'
 import { dataDirectory } from '@shoal/host/node'
 import { inContext, threadsOf, type CommandContext } from '../cli/context.ts'
-import { publishedAddresses } from '../cli/local-node.ts'
+import { tellWait } from '../cli/open-engine.ts'
 import {
   addCommonOptions,
   addExamples,
@@ -11,7 +11,7 @@ import {
   type JoinFlags,
 } from '../cli/options.ts'
 import { swarmPicture } from '../cli/picture.ts'
-import { rememberedAddresses, withInvite } from '../cli/privacy.ts'
+import { knownAddresses, withInvite } from '../cli/privacy.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
@@ -43,9 +43,7 @@ interface StatusFlags extends CommonFlags, JoinFlags {
 
 async function status(code: string | undefined, given: StatusFlags): Promise<void> {
   const flags = withInvite(code, given)
-  const published = publishedAddresses(dataDirectory(flags.data))
-  const join =
-    flags.join ?? (published.length > 0 ? published : rememberedAddresses(dataDirectory(flags.data)))
+  const join = flags.join ?? knownAddresses(dataDirectory(flags.data))
   if (join.length === 0)
     throw new UsageError(
       'of which swarm? Give --join MULTIADDR, the address of one of its peers, or the --data DIR of a node that runs here',
@@ -62,6 +60,7 @@ async function status(code: string | undefined, given: StatusFlags): Promise<voi
       dataFolder: context.dataFolder,
       threads: threadsOf({}),
       onProgress: () => undefined,
+      onWait: tellWait,
       signal: context.signal,
     })
     try {

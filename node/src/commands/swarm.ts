@@ -4,7 +4,7 @@ import colours from 'picocolors'
 import { orAborted, untilAborted } from '@shoal/host'
 import { exitWithParent, formatBytes } from '@shoal/host/node'
 import { inContext, type CommandContext } from '../cli/context.ts'
-import { joinCommand } from '../cli/join-command.ts'
+import { localJoinCommand } from '../cli/join-command.ts'
 import { memoryPlan } from '../cli/memory-plan.ts'
 import {
   addCommonOptions,
@@ -174,7 +174,9 @@ function show({ output }: CommandContext, local: LocalSwarm, shape: Shape | unde
     for (const [a, b] of pairs)
       output.line(`  ${a.padEnd(12)}  ${b.padEnd(12)}  ${linkText(shape.link(a, b))}`)
   }
-  output.line(`\nTo join from another terminal:\n  ${joinCommand(local.nodes[0]?.addrs ?? [])}`)
+  output.line(
+    `\nTo join from another terminal of this machine:\n  ${localJoinCommand(local.nodes[0]?.addrs ?? [], null)}`,
+  )
 }
 
 function linkText({ rttMs, mbps, lossPercent }: LinkShape): string {

@@ -63,6 +63,9 @@ const loggedBelow: ReadonlySet<SwarmEvent['event']> = new Set([
   'self-expired',
 ])
 
+/** Events of single answers: at two answers a second they would fill the log with megabytes an hour. */
+const ofAnswers: ReadonlySet<SwarmEvent['event']> = new Set(['session-opened', 'session-closed'])
+
 /** Time for running sessions to end before a node goes anyway. */
 const drainMs = 30_000
 
@@ -191,7 +194,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
   let forget = (): void => undefined
   try {
     if (flags.api !== undefined) {
-      server = await serveApi(context, service, flags.api, flags)
+      server = await serveApi(context, service, flags)
       context.logger.info('api-listening', { url: server.url })
     }
     // Events that arrive before `ready` are printed after it.
@@ -213,11 +216,13 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       handle: controlOf(node),
     })
     closing.push(endControl)
-    announceNode(context, node, server)
+    await announceNode(context, node, server)
     onEvent = (event) => {
       context.output.event(event)
       const { event: name, ...fields } = event
-      if (!loggedBelow.has(name)) context.logger.info(name, fields)
+      if (loggedBelow.has(name)) return
+      if (ofAnswers.has(name)) context.logger.debug(name, fields)
+      else context.logger.info(name, fields)
     }
     early.splice(0).forEach(onEvent)
     if (server !== null) {

@@ -24,6 +24,8 @@ export interface JoinOptions extends PackOptions {
   readonly weights?: string | undefined
   readonly kv?: string | undefined
   readonly reference: Reference | null
+  /** Told once, in a sentence, when no address could be joined at once and they are asked again. */
+  readonly onWait?: ((sentence: string) => void) | undefined
   /** The only manifest that is accepted. */
   readonly manifestId?: string | undefined
 }

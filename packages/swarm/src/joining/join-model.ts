@@ -38,6 +38,8 @@ export interface JoinModelOptions {
   /** Only the swarm of this manifest will do. */
   readonly manifestId?: string | undefined
   readonly dataFolder: string
+  /** Told once, in a sentence, when the swarm is not ready and is asked again. */
+  readonly onWait?: ((sentence: string) => void) | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -76,8 +78,8 @@ export async function joinModel(
 
   const { transport, directory, discovery } = await openConnection(
     dependencies,
-    // Members of a private swarm find each other again by the addresses that they remember.
-    entry.admission === null || role === 'client' ? connection : { ...connection, portFolder: dataFolder },
+    // Others find a node again by the address that they noted.
+    role === 'client' ? connection : { ...connection, portFolder: dataFolder },
     entry,
   )
   scope.onClose(() => transport.close())

@@ -3,7 +3,7 @@ import { swarmLimits } from '../limits.ts'
 import { nextStep, type JoinState } from './join-patience.ts'
 
 const base: JoinState = { role: 'node', hasModel: false, answers: ['absent'], elapsedMs: 0, allWaitingMs: 0 }
-const { absentTimeoutMs, notReadyTimeoutMs, createAfterMs } = swarmLimits
+const { absentTimeoutMs, notReadyTimeoutMs, clientPatienceMs, createAfterMs } = swarmLimits
 
 describe('after a round without success', () => {
   test.each([
@@ -19,6 +19,16 @@ describe('after a round without success', () => {
     [
       'a command waits for a peer that makes the manifest',
       { role: 'client', answers: ['absent', 'making'] },
+      'ask-again',
+    ],
+    [
+      'a command waits ten seconds for peers without a swarm, such as a bootstrap peer',
+      { role: 'client', answers: ['waiting'], elapsedMs: clientPatienceMs },
+      'give-up',
+    ],
+    [
+      'a command waits longer for a peer that makes the manifest',
+      { role: 'client', answers: ['making'], elapsedMs: clientPatienceMs },
       'ask-again',
     ],
     [

@@ -43,7 +43,11 @@ export function nextStep({
       !answered.includes('making') &&
       (answers.length === 0 || allWaitingMs >= swarmLimits.createAfterMs)
     if (created) return 'create'
-    return elapsedMs < swarmLimits.notReadyTimeoutMs ? 'ask-again' : 'give-up'
+    const timeoutMs =
+      role === 'client' && !answered.includes('making')
+        ? swarmLimits.clientPatienceMs
+        : swarmLimits.notReadyTimeoutMs
+    return elapsedMs < timeoutMs ? 'ask-again' : 'give-up'
   }
   const comesPerhaps = role === 'node' && answers.includes('absent')
   return comesPerhaps && elapsedMs < swarmLimits.absentTimeoutMs ? 'ask-again' : 'give-up'

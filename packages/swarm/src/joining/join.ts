@@ -65,7 +65,10 @@ export async function learnManifest(
         ? unfit
         : new ShoalError(unfit.code, `${unfit.message}. ${searched.sentence}`, { cause: unfit })
     if (step === 'give-up') throw nobodyJoined(answers, reasons, nowMs - startMs)
-    logger.info('swarm-not-ready', { reasons })
+    if (round === 0) {
+      logger.info('swarm-not-ready', { reasons })
+      options.onWait?.(`waiting for the swarm. ${reasons.join('. ')}`)
+    } else logger.debug('swarm-not-ready', { reasons })
     await sleep(clock, swarmLimits.notReadyRetryMs, options.signal)
   }
 }

@@ -25,6 +25,8 @@ export interface ClientOptions {
   readonly replacementWaitMs?: number | undefined
   /** How this client audits its sessions. */
   readonly audits?: AuditOptions | undefined
+  /** Told once, in a sentence, when the swarm is not ready and is asked again. */
+  readonly onWait?: ((sentence: string) => void) | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }

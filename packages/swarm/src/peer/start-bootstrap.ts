@@ -37,7 +37,12 @@ export function startBootstrap(
     const privateKey = await loadOrCreateKey(join(options.dataFolder, 'peer.key'), createPeerKey, logger)
     const { transport, directory } = await openConnection(
       dependencies,
-      { ...connectionOf(options), serveDirectory: true, directoryOnly: true },
+      {
+        ...connectionOf(options),
+        serveDirectory: true,
+        directoryOnly: true,
+        portFolder: options.dataFolder,
+      },
       { privateKey, admission: null },
     )
     scope.onClose(() => transport.close())

@@ -63,7 +63,7 @@ export async function makeStage(
     await table.free(stage)
     throw error
   }
-  context.logger.info('session-opened', { session: stage.id, peer: owner.peer, blocks: nameBlocks(stage) })
+  context.logger.debug('session-opened', { session: stage.id, peer: owner.peer, blocks: nameBlocks(stage) })
   context.onEvent({ event: 'session-opened', session: stage.id, peer: owner.peer })
   return stage
 }

@@ -103,8 +103,13 @@ async function listenAgain(
   const transport = await create(again).catch(async (error: unknown) => {
     if (again.join() === wanted.join() || !(error instanceof ShoalError) || error.code !== 'in-use')
       throw error
-    logger.info('port-taken', { wanted: again })
-    return await create(wanted)
+    const other = await create(wanted)
+    logger.warn('port-taken', {
+      wanted: again,
+      used: other.addresses(),
+      note: 'another program has the port of the last run, so that addresses noted then no longer lead to this node',
+    })
+    return other
   })
   savePorts(portFolder, chosenPorts(wanted, transport.addresses()))
   return transport
