@@ -29,17 +29,6 @@ function nodesRunning(): number {
 }
 
 describe('npm start', () => {
-  it('starts three processes, shows which blocks each holds, answers and ends', async () => {
-    const child = start(['--prompt', 'Who are you?'])
-    let output = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
-    const code = await new Promise((resolve) => child.once('close', resolve))
-    expect(output).toMatch(/none of them could hold the model alone/)
-    expect(output).toContain('I am a very small language model')
-    expect(output).toMatch(/\[0, 2\).*\[2, 4\).*\[4, 6\)/s)
-    expect(code).toBe(0)
-  })
-
   it.skipIf(process.platform !== 'linux')(
     'leaves no process behind when it is killed with kill -9 (looks at /proc: Linux)',
     async () => {

@@ -8,6 +8,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '@shoal/host'
+import type { Libp2pOptions } from 'libp2p'
 import type { Admission } from '../admission/admission.ts'
 import type { Standings } from '../admission/standings.ts'
 import { limits } from '../limits.ts'
@@ -47,6 +48,9 @@ export interface ConnectionPartsOptions {
   readonly fast: boolean
 }
 
+/** What libp2p takes of these. */
+type ConnectionParts = Required<Pick<Libp2pOptions, 'transports' | 'connectionEncrypters' | 'streamMuxers'>>
+
 /** TCP, noise and yamux. */
 export function connectionParts({
   dialInstead,
@@ -57,7 +61,7 @@ export function connectionParts({
   clock,
   report,
   fast,
-}: ConnectionPartsOptions) {
+}: ConnectionPartsOptions): ConnectionParts {
   const muxer = withEndedMuxers(
     yamux({
       streamOptions: { maxStreamWindowSize: streamWindowBytes },

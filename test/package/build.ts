@@ -1,0 +1,170 @@
+/**
+ * Makes the package `shoal` for users without a clone: `npm run package [FOLDER]` builds it and runs `npm pack`.
+ *
+ * The program and the SDK are bundled with all packages that they use, the native runtime included, so that an install
+ * downloads nothing else and runs no script. Threads and child processes are entries of their own beside the program.
+ */
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { rolldown, type Plugin } from 'rolldown'
+import { writeTypes } from './types.ts'
+
+/** Modules that the program starts as threads and processes, and their names in the package. */
+const started = {
+  'packages/group/src/lanes/rank-thread.ts': 'rank-thread',
+  'packages/host/src/node/precise-clock-thread.ts': 'precise-clock-thread',
+  'packages/runtime/src/onnx/host/thread.ts': 'compute-thread',
+  'packages/runtime/src/onnx/host/process.ts': 'compute-process',
+  'packages/runtime/src/calibration/thread.ts': 'calibration-thread',
+  'packages/swarm/src/weights/tokenizer/tokenizer-thread.ts': 'tokenizer-thread',
+  'node/src/shape/links-worker.ts': 'links-worker',
+  'node/src/main.ts': 'main',
+} as const
+
+/** Files that modules read, by what they name, and where the package has them, seen from `dist`. */
+const files: Readonly<Record<string, string>> = {
+  '../../package.json': '../package.json',
+  'dashboard.html': './dashboard.html',
+  './model': './demo-model',
+}
+
+/** For which platforms the package has the native runtime. */
+export type Platforms = 'all' | 'this'
+
+/**
+ * Builds the package's folder.
+ * @param root folder of the repository
+ * @param folder is replaced
+ */
+export async function buildPackage(root: string, folder: string, platforms: Platforms): Promise<void> {
+  rmSync(folder, { recursive: true, force: true })
+  const dist = join(folder, 'dist')
+  mkdirSync(dist, { recursive: true })
+  const inputs = Object.entries(started).map(([path, name]) => [name, join(root, path)])
+  const bundle = await rolldown({
+    input: { ...Object.fromEntries(inputs), index: join(root, 'client', 'src', 'index.ts') },
+    platform: 'node',
+    external: [/^onnxruntime-/],
+    plugins: [placesInPackage(root)],
+  })
+  const { output } = await bundle.write({
+    dir: dist,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'shared/[name]-[hash].js',
+  })
+  await bundle.close()
+  const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
+  writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licences(modules))
+  cpSync(join(root, 'node', 'src', 'api', 'dashboard.html'), join(dist, 'dashboard.html'))
+  cpSync(join(root, 'packages', 'demo-model', 'model'), join(dist, 'demo-model'), { recursive: true })
+  for (const name of ['README.md', 'LICENSE']) cpSync(join(root, name), join(folder, name))
+  mkdirSync(join(folder, 'bin'))
+  const launcher = readFileSync(join(root, 'node', 'bin', 'shoal.js'), 'utf8')
+  writeFileSync(join(folder, 'bin', 'shoal.js'), launcher.replace('../src/main.ts', '../dist/main.js'), {
+    mode: 0o755,
+  })
+  writeTypes(root, join(dist, 'types'))
+  bundleRuntime(root, folder, platforms)
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson(root), null, 2)}\n`)
+}
+
+function packageJson(root: string): object {
+  const read = (path: string): Record<string, unknown> =>
+    JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Record<string, unknown>
+  const { name, version, description, license, type, engines, bin } = read('node')
+  return {
+    name,
+    version,
+    description,
+    license,
+    type,
+    engines,
+    bin,
+    exports: { '.': { types: './dist/types/client/src/index.d.ts', default: './dist/index.js' } },
+    files: ['bin', 'dist', 'THIRD-PARTY-LICENSES.txt'],
+    dependencies: nativeDependencies(root),
+    bundleDependencies: Object.keys(nativeDependencies(root)),
+  }
+}
+
+/** The native runtime and its versions: the only dependencies of the package. */
+function nativeDependencies(root: string): Record<string, string> {
+  const { dependencies } = JSON.parse(
+    readFileSync(join(root, 'packages', 'runtime', 'package.json'), 'utf8'),
+  ) as { dependencies: Record<string, string> }
+  return Object.fromEntries(Object.entries(dependencies).filter(([name]) => name.startsWith('onnxruntime-')))
+}
+
+/**
+ * Puts the native runtime into the package. Installed by npm, it would run a script that downloads CUDA libraries, which
+ * Shoal does not use, and the install fails where that download does. Its own tarball has the same files for all platforms.
+ */
+function bundleRuntime(root: string, folder: string, platforms: Platforms): void {
+  for (const name of Object.keys(nativeDependencies(root))) {
+    const [from, to] = [join(root, 'node_modules', name), join(folder, 'node_modules', name)]
+    const other = (path: string): boolean => {
+      const [, platform, arch] = /napi-v\d+[\\/](\w+)[\\/](\w+)/.exec(relative(from, path)) ?? []
+      return platforms === 'this' && arch !== undefined && `${platform}-${arch}` !== thisPlatform
+    }
+    const unused = (path: string): boolean => relative(from, path).split(sep)[0] === 'script' || other(path)
+    cpSync(from, to, { recursive: true, filter: (path) => !unused(path) })
+    const {
+      scripts: _,
+      devDependencies: __,
+      dependencies,
+      ...rest
+    } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as Record<string, unknown> & {
+      dependencies?: Record<string, string>
+    }
+    const kept = Object.entries(dependencies ?? {}).filter(([each]) => each.startsWith('onnxruntime-'))
+    const manifest = { ...rest, dependencies: Object.fromEntries(kept) }
+    writeFileSync(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  }
+}
+
+const thisPlatform = `${process.platform}-${process.arch}`
+
+/** Points what modules find by their own address to its place in the package. All chunks count as lying in `dist`. */
+function placesInPackage(root: string): Plugin {
+  return {
+    name: 'places-in-package',
+    transform(code, id) {
+      if (!id.startsWith(root) || id.includes('node_modules') || !code.includes('import.meta.url'))
+        return null
+      return code.replaceAll(
+        /new URL\((['"`])([^'"`]+)\1,\s*import\.meta\.url\)/g,
+        (_all, _quote, path: string) => placeOf(root, id, path),
+      )
+    },
+    // Shared chunks lie one folder below the entries.
+    renderChunk(code, chunk) {
+      return code.replaceAll('import.meta.SHOAL_DIST', chunk.fileName.includes('/') ? "'../'" : "'./'")
+    },
+  }
+}
+
+function placeOf(root: string, id: string, path: string): string {
+  const target = relative(root, resolve(dirname(id), path))
+  const name = Object.entries(started).find(([source]) => source === target)?.[1]
+  const place =
+    name !== undefined ? `./${name}.js` : path.includes('/sim/src/') ? './no-workspace-sim' : files[path]
+  if (place === undefined) throw new Error(`${id} reads ${path}, for which the package has no place`)
+  return `new URL(import.meta.SHOAL_DIST + ${JSON.stringify(place)}, import.meta.url)`
+}
+
+/** The licence texts of the packages whose code is in the bundle. */
+function licences(modules: readonly string[]): string {
+  const folders = modules.flatMap((id) => /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1] ?? [])
+  return [...new Set(folders)]
+    .sort((a, b) => (a < b ? -1 : 1))
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(
+        readFileSync(join(folder, 'package.json'), 'utf8'),
+      ) as Record<string, unknown>
+      const texts = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
+      const words = texts.map((file) => readFileSync(join(folder, file), 'utf8').trim())
+      return `${'='.repeat(80)}\n${String(name)} ${String(version)} (${String(license)})\n\n${words.join('\n\n')}\n`
+    })
+    .join('\n')
+}

@@ -1,0 +1,92 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { root } from '../harness.ts'
+import { packShoal } from './pack.ts'
+
+const execute = promisify(execFile)
+
+/** Bytes of the tarball for one platform: the native runtime (18 MB), the demo model (6 MB) and the program. */
+const tarballBytesMax = 40e6
+
+/** What `npm test` sets for its own scripts would send an install to this repository. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
+
+describe('the package, installed from its tarball in an empty folder', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-installed-'))
+  const project = join(folder, 'project')
+  const program = join(project, 'node_modules', 'shoal', 'bin', 'shoal.js')
+  const started: ChildProcess[] = []
+  const settings = { cwd: project, env: { ...env, SHOAL_DATA: join(folder, 'data') } }
+
+  beforeAll(async () => {
+    const tarball = await packShoal(root, folder, 'this')
+    expect(statSync(tarball).size).toBeLessThan(tarballBytesMax)
+    mkdirSync(project)
+    // Nothing is fetched: whatever the package needs is in the tarball.
+    const words = [
+      'install',
+      tarball,
+      '--offline',
+      '--no-audit',
+      '--no-fund',
+      '--cache',
+      join(folder, 'cache'),
+    ]
+    const installed = await execute('npm', words, { ...settings, shell: process.platform === 'win32' })
+    expect(installed.stderr).toBe('')
+  })
+  afterAll(async () => {
+    const ended = started.map((child) => new Promise((resolve) => child.once('close', resolve)))
+    for (const child of started) child.kill('SIGKILL')
+    await Promise.all(ended)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  })
+
+  it('starts three processes, shows which blocks each holds, answers and ends', async () => {
+    const { stdout } = await execute(
+      process.execPath,
+      [program, 'start', '--prompt', 'Who are you?'],
+      settings,
+    )
+    expect(stdout).toMatch(/none of them could hold the model alone/)
+    expect(stdout).toContain('I am a very small language model')
+    expect(stdout).toMatch(/\[0, 2\).*\[2, 4\).*\[4, 6\)/s)
+  })
+
+  it('serves the model over HTTP, and its dashboard', async () => {
+    const words = [program, 'serve', '--model', 'demo', '--local', '--api', '127.0.0.1:0', '--json']
+    const child = spawn(process.execPath, words, { ...settings, stdio: ['ignore', 'pipe', 'ignore'] })
+    started.push(child)
+    const [line] = await new Promise<string[]>((resolve) =>
+      createInterface({ input: child.stdout }).once('line', (text) => resolve([text])),
+    )
+    const { api } = JSON.parse(line ?? '') as { api: string }
+    const models = (await (await fetch(`${api}/v1/models`)).json()) as { data: { id: string }[] }
+    expect(models.data.map(({ id }) => id)).toEqual(['demo'])
+    expect(await (await fetch(api)).text()).toContain('<title>')
+  })
+
+  it('has the SDK with its types, for a strict TypeScript project', async () => {
+    const source = [
+      "import { connect } from 'shoal'",
+      "const swarm = await connect({ model: 'demo', local: true })",
+      "const { text } = await swarm.generate('Once', { temperature: 0, maxTokens: 2 })",
+      '// @ts-expect-error -- an error shows that the type is not any',
+      'const wrong: number = text',
+      'console.log(typeof wrong)',
+      'await swarm.close()',
+    ]
+    const path = join(project, 'use.mts')
+    writeFileSync(path, source.join('\n'))
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')]
+    const options = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--ignoreConfig']
+    await execute(process.execPath, [tsc, ...options, ...types, path], settings)
+    expect((await execute(process.execPath, [path], settings)).stdout).toBe('string\n')
+  })
+})
