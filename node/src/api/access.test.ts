@@ -47,12 +47,63 @@ test.each([
   ).toBe(status)
 })
 
-test('no answer carries a CORS header', async () => {
-  const response = await app.request('/v1/models', {
+const preflight = {
+  ...headers,
+  origin: 'https://page.example',
+  'access-control-request-method': 'POST',
+  'access-control-request-headers': 'authorization,content-type',
+}
+
+test('a page of another origin can use an API with a key, and nobody allows it cookies', async () => {
+  const keyed = api({ keys: ['k'] })
+  const asked = await keyed.request('/v1/chat/completions', { method: 'OPTIONS', headers: preflight })
+  expect([asked.status, Object.fromEntries(asked.headers)]).toEqual([
+    204,
+    expect.objectContaining({
+      'access-control-allow-origin': 'https://page.example',
+      'access-control-allow-headers': 'authorization,content-type',
+      'access-control-allow-methods': 'GET, POST',
+    }),
+  ])
+  const from = { ...headers, origin: 'https://page.example' }
+  const post = (key: string): Response | Promise<Response> =>
+    keyed.request('/v1/chat/completions', {
+      method: 'POST',
+      headers: { ...from, authorization: `Bearer ${key}` },
+      body,
+    })
+  for (const [key, status] of [
+    ['k', 200],
+    ['wrong', 401],
+  ] as const) {
+    const response = await post(key)
+    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+      status,
+      'https://page.example',
+    ])
+    expect(response.headers.has('access-control-allow-credentials')).toBe(false)
+  }
+})
+
+test('without a key, a page of another origin can read only the refusal, which says what to do', async () => {
+  const asked = await app.request('/v1/models', { method: 'OPTIONS', headers: preflight })
+  expect(asked.status).toBe(204)
+  const refused = await app.request('/v1/models', { headers: { ...headers, origin: 'https://page.example' } })
+  expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([
+    403,
+    'https://page.example',
+  ])
+  expect(await refused.text()).toMatch(/start it with --api-key KEY, and let the page send that key/)
+  const own = await app.request('/v1/models', { headers: { ...headers, origin: 'http://localhost:8090' } })
+  expect([own.status, own.headers.get('access-control-allow-origin')]).toEqual([200, null])
+})
+
+test('a preflight for a name that is not this server is refused', async () => {
+  const asked = await app.request('/v1/models', {
     method: 'OPTIONS',
-    headers: { ...headers, origin: 'http://localhost:8090' },
+    headers: { ...preflight, host: 'evil.example' },
   })
-  expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([])
+  expect(asked.status).toBe(403)
 })
 
 test.each([

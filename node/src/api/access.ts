@@ -16,23 +16,29 @@ export interface AccessRules {
  * Refuses requests that a web page made a browser send. Without keys, the network is the only protection, and a page can
  * get around it: by DNS rebinding (its own name then stands in `Host`) or by a plain cross-site POST (its origin then
  * stands in `Origin`). An address in `Host` is no rebound name, so beyond loopback addresses are allowed, and the names
- * that the owner has given. No CORS header is ever sent.
+ * that the owner has given.
  * @throws {ApiError} 403
  */
 export function checkOrigin(headers: Headers, rules: AccessRules): void {
-  const host = headers.get('host')
-  if (!isAllowedHost(hostNameOf(host ?? ''), rules))
-    throw new ApiError(403, hostRefusal(host ?? '', rules), { code: 'host_not_allowed' })
+  const host = checkHost(headers, rules)
   const origin = headers.get('origin')
   // With keys a foreign page would need one, and then it may as well come from anywhere.
   if (origin === null || rules.keys.length > 0) return
   if (origin === 'null' || !URL.canParse(origin) || new URL(origin).host !== host) {
     throw new ApiError(
       403,
-      `pages of ${quoted(origin)} may not use this API; start it with --api-key to allow that`,
+      `pages of ${quoted(origin)} may not use this API without a key: start it with --api-key KEY, and let the page send that key`,
       { code: 'origin_not_allowed' },
     )
   }
+}
+
+/** @throws {ApiError} 403 for a name that is not this server's */
+export function checkHost(headers: Headers, rules: AccessRules): string {
+  const host = headers.get('host') ?? ''
+  if (!isAllowedHost(hostNameOf(host), rules))
+    throw new ApiError(403, hostRefusal(host, rules), { code: 'host_not_allowed' })
+  return host
 }
 
 function isAllowedHost(name: string, { keys, loopback, hosts = [] }: AccessRules): boolean {

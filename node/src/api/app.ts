@@ -5,6 +5,7 @@ import type { Clock, Logger, Random } from '@shoal/host'
 import type { Engine } from '@shoal/swarm'
 import { checkKey, checkOrigin, type AccessRules } from './access.ts'
 import { answer, type AnswerDependencies } from './completions/answer.ts'
+import { crossOrigin } from './cross-origin.ts'
 import { createAnswersUnderWay } from './completions/answers-under-way.ts'
 import { callerOf, tellsCallersApart } from './callers.ts'
 import { dashboard } from './dashboard.ts'
@@ -69,6 +70,7 @@ function addChecks(app: Hono, metrics: ApiMetrics, rules: AccessRules): void {
     metrics.request(knownRoutes.has(context.req.path) ? context.req.path : 'other', context.res.status)
     context.header('x-content-type-options', 'nosniff')
   })
+  app.use(crossOrigin(rules))
   app.use(async (context, next) => {
     checkOrigin(context.req.raw.headers, rules)
     await next()

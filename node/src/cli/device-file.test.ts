@@ -29,11 +29,20 @@ test('links that the file does not name have the default round trip', () => {
 
 test.each([
   ['{', /not JSON/],
-  ['{}', /devices: /],
-  [JSON.stringify({ devices: [] }), /devices: /],
-  [JSON.stringify({ devices: [{ ...laptop, memory: 'much' }] }), /'much' is not a size/],
-  [JSON.stringify({ devices: [{ ...laptop, decodeMsPerBlock: 0 }] }), /devices\.0\.decodeMsPerBlock/],
-  [JSON.stringify({ devices: [{ ...laptop, ram: 1 }] }), /ram/],
+  ['{}', /^the device file: devices is missing$/],
+  [JSON.stringify({ devices: [] }), /devices should have at least 1 entries/],
+  [
+    JSON.stringify({ devices: [{ ...laptop, memory: 'much' }] }),
+    /devices\[0\]\.memory is wrong: 'much' is not a size/,
+  ],
+  [
+    JSON.stringify({ devices: [{ ...laptop, decodeMsPerBlock: 0 }] }),
+    /devices\[0\]\.decodeMsPerBlock should be more than 0/,
+  ],
+  [JSON.stringify({ devices: [{ ...laptop, ram: 1 }] }), /devices\[0\] has 'ram', which is no field of it/],
+  [JSON.stringify({ devices: [{ ...laptop, name: 7 }] }), /devices\[0\]\.name should be text/],
+  [JSON.stringify({ devices: [{ ...laptop, memory: null }] }), /memory should be text or a number/],
+  ['[]', /the file should be an object/],
   [JSON.stringify({ devices: [laptop, laptop] }), /two devices are called 'laptop'/],
   [
     JSON.stringify({ devices: [laptop], links: [{ between: ['laptop', 'phone'], rttMs: 1 }] }),

@@ -1,12 +1,20 @@
 import { z } from 'zod'
-import { ShoalError } from '@shoal/host'
+import { messageOf, ShoalError } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
+import { fileIssue } from './file-issue.ts'
 
 /** Largest device file in bytes: far more than some hundred devices with all their links need. */
 export const deviceFileBytesMax = 4 * 1024 * 1024
 
-const size = z.union([z.string(), z.number().positive()]).transform((value) => parseByteSize(String(value)))
+const size = z.union([z.string(), z.number().positive()]).transform((value, context) => {
+  try {
+    return parseByteSize(String(value))
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) })
+    return z.NEVER
+  }
+})
 
 const device = z.strictObject({
   name: z.string().min(1).max(64),
@@ -99,9 +107,5 @@ function parse(text: string): z.infer<typeof deviceFile> {
   }
   const result = deviceFile.safeParse(json)
   if (result.success) return result.data
-  const issue = result.error.issues[0]
-  throw new ShoalError(
-    'bad-request',
-    `the device file: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`,
-  )
+  throw new ShoalError('bad-request', `the device file: ${fileIssue(result.error.issues, json)}`)
 }

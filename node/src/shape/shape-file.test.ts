@@ -48,7 +48,7 @@ test.each([
   [
     'a misspelt field',
     '{"nodes":[{"name":"a"}],"links":[{"between":["a","outside"],"rtt":3}]}',
-    /links\.0.*rtt/,
+    /links\[0\].*rtt/,
   ],
   ['a negative delay', '{"nodes":[{"name":"a"}],"default":{"rttMs":-1}}', /default\.rttMs/],
   ['a link without bandwidth', '{"nodes":[{"name":"a"}],"default":{"mbps":0}}', /default\.mbps/],
@@ -79,8 +79,8 @@ test.each([
     /'b' is a rank of 'a' and must not have blocks of its own/,
   ],
   ['a speed without a group', '{"nodes":[{"name":"a","speed":2}]}', /'a' has a speed, but is in no group/],
-  ['blocks that end before they begin', '{"nodes":[{"name":"a","blocks":"3:3"}]}', /nodes\.0\.blocks/],
-  ['a path as a name', '{"nodes":[{"name":"../a"}]}', /nodes\.0\.name/],
+  ['blocks that end before they begin', '{"nodes":[{"name":"a","blocks":"3:3"}]}', /nodes\[0\]\.blocks/],
+  ['a path as a name', '{"nodes":[{"name":"../a"}]}', /nodes\[0\]\.name/],
 ])('refused: %s', (_name, text, sentence) => {
   expect(() => parseShape(text, 'home.json')).toThrow(sentence)
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fileIssue } from '../cli/file-issue.ts'
 import { ShoalError } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
 import { groupsTrouble } from './group-shape.ts'
@@ -75,11 +76,7 @@ export function parseShape(text: string, title: string): Shape {
   }
   const result = shapeFile.safeParse(json)
   if (result.success) return createShape(title, result.data)
-  const issue = result.error.issues[0]
-  throw new ShoalError(
-    'bad-request',
-    `the shape file ${title}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`,
-  )
+  throw new ShoalError('bad-request', `the shape file ${title}: ${fileIssue(result.error.issues, json)}`)
 }
 
 /** @throws {ShoalError} `bad-request` for duplicate and unknown names */

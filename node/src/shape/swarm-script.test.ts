@@ -16,8 +16,8 @@ function written(script: unknown): string {
 
 test.each([
   ['no JSON', '[', /is not JSON/],
-  ['no list', '{}', /expected array/],
-  ['a word that is none', [{ do: 'shout', node: 'a' }], /0\.do/],
+  ['no list', '{}', /the file should be a list/],
+  ['a word that is none', [{ do: 'shout', node: 'a' }], /\[0\]\.do should be "/],
   ['a stranger', [{ do: 'kill', node: 'z' }], /names 'z'; the nodes are: a, b/],
 ])('refused: %s', (_name, script, sentence) => {
   expect(() => readScript(written(script), ['a', 'b'])).toThrow(sentence)

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { fileIssue } from '../cli/file-issue.ts'
 import { ShoalError, sleep, type Clock } from '@shoal/host'
 import type { LocalSwarm } from '../local-swarm.ts'
 import type { NodeEvent } from '../node-process.ts'
@@ -39,11 +40,7 @@ export function readScript(
   }
   const result = script.safeParse(json)
   if (!result.success) {
-    const issue = result.error.issues[0]
-    throw new ShoalError(
-      'bad-request',
-      `the script ${path}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'wrong'}`,
-    )
+    throw new ShoalError('bad-request', `the script ${path}: ${fileIssue(result.error.issues, json)}`)
   }
   const stranger = result.data.find(({ node }) => !names.includes(node))
   if (stranger !== undefined)

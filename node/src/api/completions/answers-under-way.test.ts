@@ -47,3 +47,15 @@ test('an answer that is late is expected within a second', () => {
   clock.advance(5_000)
   expect(answers.retryAfterSeconds()).toBe(1)
 })
+
+test('before an answer has a pace, it is expected to take as long as earlier ones did', () => {
+  const answers = createAnswersUnderWay(clock)
+  const earlier = answers.begin(100)
+  tokens(earlier, 6, 1000)
+  earlier.end()
+  answers.begin(100).end()
+  expect(answers.retryAfterSeconds()).toBe(6)
+  answers.begin(100)
+  clock.advance(2_000)
+  expect(answers.retryAfterSeconds()).toBe(4)
+})

@@ -15,13 +15,17 @@ export interface AnswersUnderWay {
   /**
    * Whole seconds until the answer that is expected to end first does: its remaining tokens at the pace measured so far.
    * An answer may stop before it has all its tokens, so this is the latest time, bounded by `retryAfterSecondsMax`;
-   * `retryAfterSeconds` while no pace has been measured.
+   * while no pace has been measured, the time that earlier answers took, and `retryAfterSeconds` before the first.
    */
   retryAfterSeconds(): number
 }
 
+/** Weight of the newest answer in the usual time: a handful of answers tells that requests have changed. */
+const newestShare = 0.25
+
 interface Account {
   readonly maxTokens: number
+  readonly beganMs: number
   tokens: number
   /** The first token waits for the prompt, and perhaps for room: the pace is that of the tokens after it. */
   firstMs: number
@@ -30,9 +34,10 @@ interface Account {
 
 export function createAnswersUnderWay(clock: Pick<Clock, 'nowMs'>): AnswersUnderWay {
   const accounts = new Set<Account>()
+  let usualMs: number | null = null
   return {
     begin(maxTokens) {
-      const account: Account = { maxTokens, tokens: 0, firstMs: 0, lastMs: 0 }
+      const account: Account = { maxTokens, beganMs: clock.nowMs(), tokens: 0, firstMs: 0, lastMs: 0 }
       accounts.add(account)
       return {
         token() {
@@ -40,11 +45,20 @@ export function createAnswersUnderWay(clock: Pick<Clock, 'nowMs'>): AnswersUnder
           account.lastMs = clock.nowMs()
           if (account.tokens === 1) account.firstMs = account.lastMs
         },
-        end: () => void accounts.delete(account),
+        end() {
+          // An answer without a token was refused or cancelled: its time says nothing of others.
+          if (!accounts.delete(account) || account.tokens === 0) return
+          const tookMs = clock.nowMs() - account.beganMs
+          usualMs = usualMs === null ? tookMs : usualMs + (tookMs - usualMs) * newestShare
+        },
       }
     },
     retryAfterSeconds() {
-      const leftMs = [...accounts].flatMap((account) => msLeft(account, clock.nowMs()) ?? [])
+      const nowMs = clock.nowMs()
+      const leftMs = [...accounts].flatMap(
+        (account) => msLeft(account, nowMs) ?? (usualMs === null ? [] : usualMs - (nowMs - account.beganMs)),
+      )
+      if (leftMs.length === 0 && usualMs !== null) leftMs.push(usualMs)
       if (leftMs.length === 0) return apiLimits.retryAfterSeconds
       const seconds = Math.ceil(Math.min(...leftMs) / 1000)
       return Math.min(apiLimits.retryAfterSecondsMax, Math.max(1, seconds))
