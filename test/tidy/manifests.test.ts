@@ -1,8 +1,10 @@
 /** Checks every workspace's `package.json`: declared dependencies, their versions, and scripts. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isExcepted, unimportedDependencies } from './exceptions.ts'
 import { source, workspaces } from './repository.ts'
-import { packageOf, readManifest } from './source.ts'
+import { packageOf, readManifest, root } from './source.ts'
 
 test('a workspace declares every package that it imports', () => {
   const development = Object.keys(readManifest('').devDependencies ?? {})
@@ -56,4 +58,14 @@ test('npm scripts run under every shell', () => {
     ),
   )
   expect(findings).toEqual([])
+})
+
+test('an install does not change package-lock.json: workspaces list their dependencies in its order', () => {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dependencies?: Record<string, string> }>
+  }
+  for (const workspace of workspaces) {
+    const listed = Object.keys(lock.packages[workspace]?.dependencies ?? {})
+    expect(listed, workspace).toEqual(listed.toSorted((a, b) => a.localeCompare(b, 'en')))
+  }
 })

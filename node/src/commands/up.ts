@@ -90,7 +90,7 @@ export function addUpCommand(program: Command): void {
     .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
     .option(
       '--memory <SIZE>',
-      'memory for weights and KV caches, e.g. 4GiB (default: 80% of what is free)',
+      'memory for weights and KV caches, e.g. 4GiB; the program itself takes some 300 MiB beside it (default: 80% of what is free)',
       parseMemory,
     )
     .option(
