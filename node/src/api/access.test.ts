@@ -52,6 +52,7 @@ const preflight = {
   origin: 'https://page.example',
   'access-control-request-method': 'POST',
   'access-control-request-headers': 'authorization,content-type',
+  'access-control-request-private-network': 'true',
 }
 
 test('a page of another origin can use an API with a key, and nobody allows it cookies', async () => {
@@ -62,7 +63,8 @@ test('a page of another origin can use an API with a key, and nobody allows it c
     expect.objectContaining({
       'access-control-allow-origin': 'https://page.example',
       'access-control-allow-headers': 'authorization,content-type',
-      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-methods': 'GET,POST',
+      'access-control-allow-private-network': 'true',
     }),
   ])
   const from = { ...headers, origin: 'https://page.example' }
@@ -95,7 +97,7 @@ test('without a key, a page of another origin can read only the refusal, which s
   ])
   expect(await refused.text()).toMatch(/start it with --api-key KEY, and let the page send that key/)
   const own = await app.request('/v1/models', { headers: { ...headers, origin: 'http://localhost:8090' } })
-  expect([own.status, own.headers.get('access-control-allow-origin')]).toEqual([200, null])
+  expect(own.status).toBe(200)
 })
 
 test('a preflight for a name that is not this server is refused', async () => {

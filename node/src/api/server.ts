@@ -16,18 +16,11 @@ export interface ApiServer {
 const portsTried = 20
 
 /**
- * Listens on `host:port`; port 0 takes any.
- * @param moves whether a taken port moves to the next free one, which is logged
- * @throws {ShoalError} `in-use` when the port is taken, or none of the next ones is free; `bad-request` for an address that is not this machine's
+ * Listens on `host:port`; a taken port moves to the next free one and says so. Port 0 takes any.
+ * @throws {ShoalError} `in-use` when none of the next ports is free, `bad-request` for an address that is not this machine's
  */
-export async function listen(
-  app: Hono,
-  host: string,
-  port: number,
-  logger: Logger,
-  moves = false,
-): Promise<ApiServer> {
-  const tries = moves && port !== 0 ? portsTried : 1
+export async function listen(app: Hono, host: string, port: number, logger: Logger): Promise<ApiServer> {
+  const tries = port === 0 ? 1 : portsTried
   for (let candidate = port; candidate < port + tries && candidate <= 65_535; candidate += 1) {
     const server = await tryListen(app, host, candidate, logger)
     if (server === null) continue
@@ -36,7 +29,7 @@ export async function listen(
   }
   throw new ShoalError(
     'in-use',
-    `${tries === 1 ? `port ${port} of ${host} is` : `ports ${port} to ${port + tries - 1} of ${host} are`} taken by another program; choose another with --api HOST:PORT`,
+    `ports ${port} to ${port + tries - 1} of ${host} are taken; choose another with --api HOST:PORT`,
   )
 }
 

@@ -34,7 +34,5 @@ export function serveApi(
     { ...dependencies, service },
     { keys: flags.apiKey ?? [], loopback: isLoopbackName(address.host), hosts: flags.apiHost ?? [] },
   )
-  // A client that was told the named port would ask whatever program listens there.
-  const moves = flags.api === undefined
-  return listen(app, address.host, address.port, dependencies.logger, moves)
+  return listen(app, address.host, address.port, dependencies.logger)
 }
