@@ -102,6 +102,8 @@ export type { SamplingOptions } from './sampling/sampling-types.ts'
 export { createTokenDecoder } from './tokenizer/decoding/token-decoder.ts'
 export type {
   ChatMessage,
+  ChatOptions,
+  ChatToolCall,
   DecoderParts,
   EncodeOptions,
   SynchronousTokenizer,

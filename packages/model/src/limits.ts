@@ -79,6 +79,12 @@ export const limits = {
    * tokens has 0.5 million characters, which pass through some ten blocks.
    */
   templateValuesMax: 1 << 25,
+  /** Blocks and brackets of a chat template in one another; the deepest known has 14 blocks. Each takes some of the stack. */
+  templateNestingMax: 100,
+  /** Macros of a chat template that call one another: the schemas of tools, which they walk, are some ten levels deep. */
+  templateCallsMax: 200,
+  /** Levels of lists and objects in tools, arguments and variables of a chat; JSON schemas of real tools have some ten. */
+  chatValueDepthMax: 64,
   /** Stop texts of one request; OpenAI allows 4. */
   stopTextsMax: 16,
   stopTextCharactersMax: 1024,

@@ -159,3 +159,10 @@ test('a reader that leaves in the middle of a stream ends the generation', async
   await reader?.cancel()
   expect(client.engine.ended()).toBe(1)
 })
+
+test("chat_template_kwargs reach the model's chat template, and other shapes are refused", async () => {
+  await client.chat({ chat_template_kwargs: { enable_thinking: false } })
+  const { promptIds } = client.engine.requests[0]!
+  expect(String.fromCharCode(...promptIds)).toBe('{"enable_thinking":false}<user>abc<assistant>')
+  expect((await client.chat({ chat_template_kwargs: [] })).status).toBe(400)
+})

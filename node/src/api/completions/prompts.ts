@@ -48,7 +48,8 @@ export async function chatPrompt(engine: Engine, request: ChatRequest): Promise<
     role: role === 'developer' ? 'system' : role,
     content,
   }))
-  return tokenizer.encode(await tokenizer.renderChat(messages), { addSpecialTokens: false })
+  const variables = request.chat_template_kwargs ?? {}
+  return tokenizer.encode(await tokenizer.renderChat(messages, { variables }), { addSpecialTokens: false })
 }
 
 /** The prompts of a text completion, each as ids. */

@@ -52,6 +52,8 @@ export const chatRequest = z.object({
   tools: z.array(z.never()).nullish(),
   tool_choice: z.literal('none').nullish(),
   functions: z.array(z.never()).nullish(),
+  /** Variables of the model's chat template, as vLLM and llama.cpp take them: `enable_thinking`, for instance. */
+  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
   modalities: z.tuple([z.literal('text')]).nullish(),
 })
 
@@ -84,6 +86,7 @@ export type CommonRequest = Omit<
   | 'tool_choice'
   | 'functions'
   | 'modalities'
+  | 'chat_template_kwargs'
 >
 
 /** Checks a body. @throws {ApiError} 400 naming the first wrong field */

@@ -51,8 +51,8 @@ const letters: Tokenizer = {
   decode: (ids) => String.fromCharCode(...ids),
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,
-  renderChat: async (messages) =>
-    `${messages.map(({ role, content }) => `<${role}>${content}`).join('')}<assistant>`,
+  renderChat: async (messages, { variables = {} } = {}) =>
+    `${Object.keys(variables).length === 0 ? '' : JSON.stringify(variables)}${messages.map(({ role, content }) => `<${role}>${content}`).join('')}<assistant>`,
 }
 
 export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {}): FakeEngine {

@@ -45,7 +45,7 @@ test.each([
 test.each([
   [
     'lists',
-    '{% set ns = namespace(x=[]) %}{% for a in range(9999) %}{% set ns.x = ns.x + [a] + range(9999) %}{% endfor %}',
+    '{% set ns = namespace(x=[]) %}{% for a in range(9999) %}{% set ns.x = ns.x + [a] + range(9999) | list %}{% endfor %}',
   ],
   [
     'text',

@@ -1,7 +1,33 @@
+import type { JsonObject } from '../json-fields.ts'
+
+/** A call of a tool that an assistant's message makes. */
+export interface ChatToolCall {
+  readonly id: string
+  readonly name: string
+  readonly arguments: JsonObject
+}
+
 /** One message of a chat. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool'
+  /** Empty in a message of an assistant that only calls tools. */
   readonly content: string
+  /** What an assistant thought before its content; templates leave it out of earlier turns. */
+  readonly reasoning?: string
+  readonly toolCalls?: readonly ChatToolCall[]
+  /** The call whose result a tool's message is, and the tool's name. */
+  readonly toolCallId?: string
+  readonly name?: string
+}
+
+/** What a chat has beside its messages. */
+export interface ChatOptions {
+  /** Functions that the model may call, each as `{type: 'function', function: {name, description, parameters}}`. */
+  readonly tools?: readonly JsonObject[]
+  /** Texts that the answer is to be based on, in the form of the model's template: mostly `{title, text}`. */
+  readonly documents?: readonly JsonObject[]
+  /** Variables of the model's template, `enable_thinking` for instance. */
+  readonly variables?: JsonObject
 }
 
 /** Turns token ids into text piece by piece, never splitting a character. */
@@ -36,17 +62,18 @@ export interface Tokenizer extends TokenDecoder {
   readonly chat: boolean
   /**
    * The prompt of a chat, with the generation prompt appended, for `encode` without special tokens: texts of control tokens
-   * in messages carry marks there (`control-text.ts`), so that they become ordinary tokens.
-   * @throws {ModelError} as `encode`; `bad-request` when there is no template or it refuses these messages
+   * in messages, tools and documents carry marks there (`control-text.ts`), so that they become ordinary tokens.
+   * @throws {ModelError} as `encode`; `bad-request` when there is no template, it refuses this chat, or it would leave out
+   * the tools, calls or documents
    */
-  renderChat(messages: readonly ChatMessage[]): Promise<string>
+  renderChat(messages: readonly ChatMessage[], options?: ChatOptions): Promise<string>
 }
 
 /** The same on the calling thread and without limits: for models that are trusted, and for the thread that is watched. */
 export interface SynchronousTokenizer extends TokenDecoder {
   encode(text: string, options?: EncodeOptions): number[]
   readonly chat: boolean
-  renderChat(messages: readonly ChatMessage[]): string
+  renderChat(messages: readonly ChatMessage[], options?: ChatOptions): string
   /** What a {@link TokenDecoder} is made of. */
   readonly parts: DecoderParts
 }

@@ -4,9 +4,10 @@ import { ModelError } from '../error.ts'
 import { fieldOf, type JsonObject } from '../json-fields.ts'
 import { createTokenDecoder } from './decoding/token-decoder.ts'
 import { createEncoder, type Encoder } from './encoding/encoder.ts'
-import { compileChatTemplate, findChatTemplate } from './template/chat-template.ts'
+import { createChatRenderer, type RenderChat } from './template/chat-renderer.ts'
+import { findChatTemplates } from './template/chat-template.ts'
 import { tokenizerFiles } from './tokenizer-files.ts'
-import type { ChatMessage, DecoderParts, SynchronousTokenizer } from './tokenizer-types.ts'
+import type { DecoderParts, SynchronousTokenizer } from './tokenizer-types.ts'
 
 export interface TokenizerOptions {
   /** Date for templates that write it (`strftime_now`). Without it they use a default of their own or refuse. */
@@ -50,23 +51,18 @@ function createChat(
   config: JsonObject,
   options: TokenizerOptions,
   encoder: Encoder,
-): { chat: boolean; render: SynchronousTokenizer['renderChat'] } {
-  const template = findChatTemplate(assets, config)
-  const refuse = (
-    reason: string,
-    cause?: unknown,
-  ): { chat: false; render: SynchronousTokenizer['renderChat'] } => ({
+): { chat: boolean; render: RenderChat } {
+  const templates = findChatTemplates(assets, config)
+  const refuse = (reason: string, cause?: unknown): { chat: false; render: RenderChat } => ({
     chat: false,
     render: () => {
       throw new ModelError('bad-request', reason, cause === undefined ? {} : { cause })
     },
   })
-  if (template === null) return refuse('this model has no chat template: give a raw prompt')
+  if (templates === null) return refuse('this model has no chat template: give a raw prompt')
   try {
-    const compiled = compileChatTemplate(template, config, options.wallMs)
     const breakControl = createControlBreaker(encoder.control, encoder.normalize)
-    const broken = ({ role, content }: ChatMessage): ChatMessage => ({ role, content: breakControl(content) })
-    return { chat: true, render: (messages) => compiled.render(messages.map(broken)) }
+    return { chat: true, render: createChatRenderer(templates, config, options.wallMs, breakControl) }
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
     return refuse(error.message, error)

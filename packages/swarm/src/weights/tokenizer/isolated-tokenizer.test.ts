@@ -54,6 +54,27 @@ test('a thread gives the ids, texts and prompts of the calling thread', async ()
   }
 })
 
+test('tools and variables of a chat cross to the thread, and count against the context', async () => {
+  const tool = { type: 'function', function: { name: 'now', description: 'x'.repeat(8000) } }
+  const template = withTemplate('{{ tools | tojson }}{{ enable_thinking }}')
+  const rendered = await (
+    await open(template)
+  ).renderChat(chat, {
+    tools: [tool],
+    variables: { enable_thinking: false },
+  })
+  expect(rendered).toBe(
+    `[{"type": "function", "function": {"name": "now", "description": "${'x'.repeat(8000)}"}}]False`,
+  )
+  const many = Array.from({ length: 40 }, () => tool)
+  await expect(
+    (await open(template, systemClock, 16)).renderChat(chat, { tools: many }),
+  ).rejects.toMatchObject({
+    code: 'limit-exceeded',
+    message: expect.stringMatching(/^the prompt has 32\d{4} characters/) as unknown,
+  })
+})
+
 test.each([
   [
     'a template of loops within loops',

@@ -1,5 +1,11 @@
 import { createSerialQueue, ShoalError, type Clock, type Logger } from '@shoal/host'
-import { createTokenDecoder, ModelError, type Tokenizer } from '@shoal/model'
+import {
+  createTokenDecoder,
+  ModelError,
+  type ChatMessage,
+  type ChatOptions,
+  type Tokenizer,
+} from '@shoal/model'
 import { swarmLimits } from '../../limits.ts'
 import type { TokenizerCall, TokenizerReply, TokenizerThreadData } from './tokenizer-calls.ts'
 import { startWatchedThread, type WatchedThread } from './watched-thread.ts'
@@ -39,9 +45,9 @@ export async function openIsolatedTokenizer(
         const reply = await calls.make({ name: 'encode', text, addSpecialTokens }, text.length)
         return 'ids' in reply ? [...reply.ids] : []
       },
-      async renderChat(messages) {
-        const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
-        const reply = await calls.make({ name: 'render', messages }, characters)
+      async renderChat(messages, options = {}) {
+        const characters = charactersOf(messages, options)
+        const reply = await calls.make({ name: 'render', messages, options }, characters)
         return 'text' in reply ? reply.text : ''
       },
       close: () => calls.close(),
@@ -50,6 +56,18 @@ export async function openIsolatedTokenizer(
     await thread.end()
     throw error
   }
+}
+
+/** Contents as they are, everything else as JSON. */
+function charactersOf(messages: readonly ChatMessage[], options: ChatOptions): number {
+  const contents = messages.reduce((sum, { content }) => sum + content.length, 0)
+  const rest = messages.flatMap(({ reasoning = [], toolCalls = [] }) => [reasoning, toolCalls])
+  const more = [...rest, ...Object.values(options)].filter((value) => !isEmpty(value))
+  return contents + (more.length === 0 ? 0 : JSON.stringify(more).length)
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
 }
 
 /** Text beyond this cannot fit into the context: a token of prose has 2 to 5 characters, of indented code up to 10. */

@@ -1,4 +1,4 @@
-import type { ChatMessage, DecoderParts, ModelError } from '@shoal/model'
+import type { ChatMessage, ChatOptions, DecoderParts, ModelError } from '@shoal/model'
 
 /** What the tokenizing thread is started with. */
 export interface TokenizerThreadData {
@@ -9,7 +9,7 @@ export interface TokenizerThreadData {
 
 export type TokenizerCall =
   | { readonly name: 'encode'; readonly text: string; readonly addSpecialTokens: boolean }
-  | { readonly name: 'render'; readonly messages: readonly ChatMessage[] }
+  | { readonly name: 'render'; readonly messages: readonly ChatMessage[]; readonly options: ChatOptions }
 
 /** The fields of a `ModelError`; any other error is a bug and ends the thread. */
 export interface TokenizerFailure {
