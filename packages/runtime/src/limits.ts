@@ -5,6 +5,11 @@ export const limits = {
    * up: 256 rows of an 8B model (2 x 14336 columns) are 29 MB, and fewer rows than these already reach full speed.
    */
   rowsPerCallMax: 256,
+  /**
+   * Rows of one call that has rows of several sessions (docs/batching.md), and what a step of an answer waits for at most: a
+   * usual chunk of a prompt, which computes at full speed.
+   */
+  rowsPerSharedCallMax: 128,
   /** Rows of one call of the head: 16 rows of a 256k vocabulary are 16 MB of logits. */
   headRowsPerCallMax: 16,
   /** Positions of one `forward`: 64 MiB of hidden states at 4096 columns. A sender has no reason to send more at once. */

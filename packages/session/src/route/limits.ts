@@ -22,9 +22,9 @@ export const sessionLimits = {
   shareOf: { member: 7 / 8, stranger: 1 / 2 },
   /** Part of a span's session memory that all strangers together may fill: the rest is kept for members. */
   strangersShare: 7 / 8,
-  /** Calls under way at a runner: one that it computes, and the next one. */
+  /** Calls with rows of prompts under way at a runner: one that it computes, and the next one. */
   callsUnderWay: 2,
-  /** Rows under way beside those: the single rows of as many answers, which a runner computes in a moment. */
+  /** Rows under way beside those: the single rows of as many answers, which a runner computes in one call. */
   rowsUnderWay: 64,
   /**
    * Rows of one call at a runner that several owners share: what another owner's row may have to wait for. A step of 512

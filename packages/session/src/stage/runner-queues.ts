@@ -19,7 +19,9 @@ export function createRunnerQueues(): (runner: BlockRunner) => RunnerQueues {
   return (runner) => {
     const known = queues.get(runner)
     if (known !== undefined) return known
-    const created = { reservations: createSerialQueue(), steps: new StepQueue(), turns: new ComputeTurns() }
+    // The ranks of a group compute one session's rows at a time.
+    const turns = new ComputeTurns((runner.ranks ?? 1) === 1)
+    const created = { reservations: createSerialQueue(), steps: new StepQueue(), turns }
     queues.set(runner, created)
     return created
   }

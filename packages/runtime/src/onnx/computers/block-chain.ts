@@ -4,11 +4,11 @@ import type { KeyValueWindow } from '../../block-runner.ts'
 import { keyValueBytesOf } from '../../costs/key-value-size.ts'
 import { resolveWindow } from '../../sessions/key-value-window.ts'
 import { blockOf, partOf, type Span } from '../../span.ts'
+import type { BlockComputer } from './block-computer.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
 import type { LoadedBlock } from './loaded-block.ts'
 import { createRotations } from './rotation.ts'
-import type { SpanComputer } from './span-computer.ts'
 
 /**
  * A span as one graph per block. Cutting costs nothing measurable and changes no bits (docs/decisions/0003). It lets a
@@ -29,7 +29,20 @@ export interface BlockChain {
     caches: ChainCaches,
     hidden: Float32Array,
   ): Float32Array<ArrayBuffer> | Promise<Float32Array<ArrayBuffer>>
+  /**
+   * Appends rows of several sessions over the same part in one pass, each with the bits that it would have alone; when it
+   * throws, all caches are as before. Absent where every call must be made by other ranks too.
+   * @param hidden float32 `[rows of all sessions, hiddenSize]`, at most `rowsPerCallMax` rows
+   * @returns the same shape
+   */
+  forwardTogether?(sessions: readonly RowsOfCaches[], hidden: Float32Array): Float32Array<ArrayBuffer>
   release(): void
+}
+
+/** Rows of one session in a pass with rows of several. */
+export interface RowsOfCaches {
+  readonly caches: ChainCaches
+  readonly rows: number
 }
 
 /** The keys and values of one session, block by block. */
@@ -46,7 +59,7 @@ export interface ChainCaches {
 
 interface Link {
   readonly block: LoadedBlock
-  readonly computer: SpanComputer
+  readonly computer: BlockComputer
 }
 
 /**
@@ -74,29 +87,66 @@ export function createBlockChain(
     throw error
   }
 
+  const linkOf = (part: BlockRange, index: number): Link => {
+    const link = links[part.start - range.start + index]
+    if (link === undefined)
+      throw new Error(`block ${part.start + index} is not in ${range.start}:${range.end}`)
+    return link
+  }
+  /** Passes rows from block to block, and frees those in between. */
+  const pass = (
+    part: BlockRange,
+    hidden: Float32Array,
+    step: (computer: BlockComputer, index: number, rows: Float32Array) => Float32Array,
+  ): Float32Array<ArrayBuffer> => {
+    let rows = hidden
+    for (let index = 0; index < part.end - part.start; index += 1) {
+      const before = rows
+      rows = step(linkOf(part, index).computer, index, before)
+      if (before !== hidden) freeMemory(before.buffer)
+    }
+    return rows as Float32Array<ArrayBuffer>
+  }
+
   return {
     range,
     release,
     open: (part, tokenBudget) => createChainCaches(partOf(span, part), tokenBudget),
-    forward(caches, hidden) {
-      const before = caches.length
-      let rows: Float32Array = hidden
-      try {
-        caches.blocks.forEach((cache, index) => {
-          const link = links[caches.part.start - range.start + index]
-          if (link === undefined)
-            throw new Error(`block ${caches.part.start + index} is not in ${range.start}:${range.end}`)
-          const before = rows
-          rows = link.computer.forward(cache, before)
-          if (before !== hidden) freeMemory(before.buffer)
-        })
-      } catch (error) {
-        caches.truncate(before)
-        throw error
-      }
-      return rows as Float32Array<ArrayBuffer>
+    forward: (caches, hidden) =>
+      unlessFailed([caches], () =>
+        pass(caches.part, hidden, (computer, index, rows) => computer.forward(cacheOf(caches, index), rows)),
+      ),
+    forwardTogether(sessions, hidden) {
+      const [first] = sessions
+      if (first === undefined) throw new Error('a pass needs sessions')
+      const all = sessions.map(({ caches }) => caches)
+      return unlessFailed(all, () =>
+        pass(first.caches.part, hidden, (computer, index, rows) =>
+          computer.forwardTogether(
+            sessions.map((session) => ({ cache: cacheOf(session.caches, index), rows: session.rows })),
+            rows,
+          ),
+        ),
+      )
     },
   }
+}
+
+/** Makes a pass; when it fails, cuts all caches to their lengths before it. */
+function unlessFailed<Result>(all: readonly ChainCaches[], pass: () => Result): Result {
+  const before = all.map(({ length }) => length)
+  try {
+    return pass()
+  } catch (error) {
+    for (const [index, caches] of all.entries()) caches.truncate(before[index] ?? 0)
+    throw error
+  }
+}
+
+function cacheOf({ blocks }: ChainCaches, index: number): KeyValueCache {
+  const cache = blocks[index]
+  if (cache === undefined) throw new Error(`the session has ${blocks.length} blocks, not ${index + 1}`)
+  return cache
 }
 
 /** Empty caches of a session over the blocks of `span`. */

@@ -47,7 +47,7 @@ export function createExpertChain({ clock, span, paddingOf, load, sum }: ExpertC
       }
       return async (cache, rows) => {
         const beganMs = clock.nowMs()
-        const routed = mixture.route(cache, rows)
+        const routed = mixture.route([{ cache, rows: rows.length / spec.hiddenSize }], rows)
         await shareOutputs(routed, spec.hiddenSize, clock.nowMs() - beganMs, sum)
         return mixture.mix(routed)
       }

@@ -2,7 +2,6 @@ import { freeMemory } from '@shoal/host'
 import type { BlockSpec, IndexRange } from '@shoal/model'
 import { dispatchRows, gatherRows } from '../../experts/dispatch.ts'
 import { combine, routeRows, type Routing } from '../../experts/routing.ts'
-import { keyValueNames } from '../graph/attention.ts'
 import {
   expertCountsInput,
   expertRowsInput,
@@ -13,13 +12,14 @@ import {
   sharedOutput,
 } from '../graph/mixture-graph.ts'
 import { hiddenOutput } from '../graph/span-graph.ts'
-import { attentionFeeds } from './attention-feeds.ts'
+import type { BlockAttention, RowsOfSession } from './block-attention.ts'
+import { attendRows } from './block-computer.ts'
 import { tensors, type ComputeSession } from './inference-session.ts'
-import type { KeyValueCache } from './key-value-cache.ts'
-import type { Rotation } from './rotation.ts'
 import type { RowPadding } from './row-padding.ts'
 
 export interface MixtureSessions {
+  /** Of `projectionGraph`. */
+  readonly projection: ComputeSession
   /** Of `mixtureGraph`. */
   readonly everyRow: ComputeSession
   /** Of `expertsGraph`. */
@@ -44,24 +44,21 @@ export interface RoutedRows {
 
 /** The two halves of a block with experts; between them, ranks that share the experts add up their outputs. */
 export interface MixtureComputer {
-  /** Attention, router, and the held experts. The cache grows by the rows. @param hidden float32 `[rows, hiddenSize]` */
-  route(cache: KeyValueCache, hidden: Float32Array): RoutedRows
+  /** Attention, router, and the held experts. The caches grow by the rows. @param hidden float32 `[rows, hiddenSize]` */
+  route(parts: readonly RowsOfSession[], hidden: Float32Array): RoutedRows
   /** Adds the experts' outputs to the residual stream, which it returns. */
   mix(rows: RoutedRows): Float32Array<ArrayBuffer>
 }
 
-/** @param block index in the model */
 export function createMixtureComputer(
-  { everyRow, experts, held }: MixtureSessions,
+  { projection, everyRow, experts, held }: MixtureSessions,
+  attention: BlockAttention,
   spec: BlockSpec,
-  block: number,
   padding: RowPadding,
-  rotation: Rotation,
 ): MixtureComputer {
   const { hiddenSize } = spec
   const mixture = expertsOf(spec)
-  const { newKey, newValue } = keyValueNames(block)
-  const names = [hiddenOutput, normedOutput, routerOutput, newKey, newValue]
+  const names = [hiddenOutput, normedOutput, routerOutput]
   if (mixture.sharedSize !== null) names.push(sharedOutput)
 
   /** What the held experts make of the rows that the router sends to them. */
@@ -82,10 +79,10 @@ export function createMixtureComputer(
   }
 
   return {
-    route(cache, hidden) {
-      const rows = hidden.length / hiddenSize
-      const results = everyRow.run(attentionFeeds(cache, rotation, padding, hidden, hiddenSize), names)
-      cache.append(results, rows)
+    route(parts, hidden) {
+      const { feeds, rows, free } = attendRows(projection, attention, padding, parts, hidden)
+      const results = everyRow.run(feeds, names)
+      free()
       const routing = routeRows(mixture, outputOf(results, routerOutput), rows)
       const normed = outputOf(results, normedOutput)
       const outputs = outputsOf(routing, normed)

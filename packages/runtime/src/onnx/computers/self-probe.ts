@@ -1,4 +1,5 @@
 import { hiddenSizeOf, type Span } from '../../span.ts'
+import type { BlockComputer } from './block-computer.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import { rowPaddings, type RowPadding } from './row-padding.ts'
 import type { SpanComputer } from './span-computer.ts'
@@ -27,18 +28,36 @@ export const groupings: readonly (readonly number[])[] = [
   [1, 1],
 ].sort((a, b) => sum(b) - sum(a))
 
+/** Calls with rows of several sessions: for each session, the rows before the call and those in it. */
+const mixtures: readonly (readonly (readonly [past: number, rows: number])[])[] = [
+  [5, 1, 31, 9].map((past) => [past, 1]),
+  [
+    [0, 3],
+    [1, 1],
+    [6, 7],
+    [2, 1],
+    [33, 5],
+  ],
+]
+
+/** What computes the probe's rows: of one session, and where calls are shared, of several. */
+export type ProbedComputer = SpanComputer & Partial<Pick<BlockComputer, 'forwardTogether'>>
+
 /**
  * Finds how a call's rows must be padded on this machine, with this format, shape and thread count.
  *
  * @param computerOf computes `block`
  * @returns the cheapest padding with which every grouping gives the same bits; null when none does
  */
-export function selfProbe(computerOf: (padding: RowPadding) => SpanComputer, block: Span): RowPadding | null {
+export function selfProbe(
+  computerOf: (padding: RowPadding) => ProbedComputer,
+  block: Span,
+): RowPadding | null {
   const hidden = seededValues(1, rowCount * hiddenSizeOf(block), 1)
   return rowPaddings.find((padding) => isInvariant(computerOf(padding), block, hidden)) ?? null
 }
 
-function isInvariant(computer: SpanComputer, block: Span, hidden: Float32Array): boolean {
+function isInvariant(computer: ProbedComputer, block: Span, hidden: Float32Array): boolean {
   const hiddenSize = hiddenSizeOf(block)
   const compute = (sizes: readonly number[]): { rows: Float32Array; cache: KeyValueCache } => {
     const cache = createKeyValueCache(block, rowCount)
@@ -50,12 +69,34 @@ function isInvariant(computer: SpanComputer, block: Span, hidden: Float32Array):
     return { rows, cache }
   }
   const whole = compute([rowCount])
-  return groupings.every((sizes) => {
+  const keyValues = new Map<number, Float32Array>()
+  const wholeUntil = (length: number): Float32Array => {
+    const known = keyValues.get(length) ?? whole.cache.export(0, length)
+    keyValues.set(length, known)
+    return known
+  }
+  const invariant = groupings.every((sizes) => {
     const found = compute(sizes)
-    whole.cache.truncate(sum(sizes))
     return (
       sameBits(found.rows, whole.rows.subarray(0, found.rows.length)) &&
-      sameBits(found.cache.export(), whole.cache.export())
+      sameBits(found.cache.export(), wholeUntil(sum(sizes)))
+    )
+  })
+  const { forwardTogether } = computer
+  if (!invariant || forwardTogether === undefined) return invariant
+  const rowsAt = (from: number, count: number, values: Float32Array): Float32Array =>
+    values.subarray(from * hiddenSize, (from + count) * hiddenSize)
+  return mixtures.every((sessions) => {
+    const parts = sessions.map(([past, rows]) => {
+      const cache = createKeyValueCache(block, rowCount)
+      if (past > 0) cache.import(wholeUntil(past), past)
+      return { cache, rows, past }
+    })
+    const gathered = (values: Float32Array): Float32Array =>
+      Float32Array.from(parts.flatMap(({ past, rows }) => [...rowsAt(past, rows, values)]))
+    return (
+      sameBits(forwardTogether(parts, gathered(hidden)), gathered(whole.rows)) &&
+      parts.every(({ cache, past, rows }) => sameBits(cache.export(), wholeUntil(past + rows)))
     )
   })
 }

@@ -39,13 +39,18 @@ export function createSpanComputer(
     cache.append(results, rows)
     const output = results[hiddenOutput]
     if (output === undefined) throw new Error(`the graph returned no ${hiddenOutput}`)
-    if (output.length === hidden.length) return output
-    const wanted = output.slice(0, hidden.length)
-    freeMemory(output.buffer)
-    return wanted
+    return firstValues(output, hidden.length)
   }
 
   return { forward: (cache, hidden) => inCalls(cache, hidden, hiddenSize, call) }
+}
+
+/** A graph's output without the rows that padded its input. */
+export function firstValues(output: Float32Array<ArrayBuffer>, count: number): Float32Array<ArrayBuffer> {
+  if (output.length === count) return output
+  const wanted = output.slice(0, count)
+  freeMemory(output.buffer)
+  return wanted
 }
 
 /** Makes calls of at most `rowsPerCallMax` rows; when one fails, the cache is as before. */

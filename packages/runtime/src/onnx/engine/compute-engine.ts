@@ -1,10 +1,8 @@
-import { freeMemory, ShoalError } from '@shoal/host'
 import { blockSpecs, type Manifest } from '@shoal/model'
 import { shareSpan } from '../../ranks/share-span.ts'
 import { blockOf, spanOf, type Span } from '../../span.ts'
 import { createBlockChain } from '../computers/block-chain.ts'
 import { createExpertChain } from '../computers/expert-chain.ts'
-import { createHeadComputer, type HeadComputer } from '../computers/head-computer.ts'
 import type { LoadedBlock } from '../computers/loaded-block.ts'
 import { createRankChain, selfProbeRank } from '../computers/rank-chain.ts'
 import type { RowPadding } from '../computers/row-padding.ts'
@@ -15,21 +13,31 @@ import type {
   CallResult,
   ComputeCalls,
   ComputeSettings,
-  SpanId,
 } from '../host/compute-calls.ts'
 import type { NativeGate } from '../native-gate.ts'
 import { fixedProbe } from './fixed-probe.ts'
 import { createGraphLoader, type GraphLoader } from './graph-loader.ts'
+import { createLoadedHeads } from './loaded-heads.ts'
 import { createLoadedSpans, type LoadedSpans } from './loaded-spans.ts'
 import { createRankSum, type EngineHost } from './rank-sum.ts'
+import { placeOf, type NamedCall } from './requests/request-places.ts'
+import type { RequestPlace } from './requests/request-order.ts'
 import { createRowVerdicts } from './row-verdicts.ts'
+import { forwardShared, ForwardProgress, type ForwardOutcome } from './requests/shared-forward.ts'
 
-/** Answers calls one at a time, on the thread that calls it. */
+/** Answers calls on the thread that calls it. */
 export interface ComputeEngine {
   call<Name extends CallName>(
     name: Name,
     fields: CallArguments<Name>,
   ): CallResult<Name> | Promise<CallResult<Name>>
+  placeOf(request: NamedCall): RequestPlace
+  /** Makes a request ready for `forwardShared`. */
+  progressOf(fields: CallArguments<'forward'>): ForwardProgress
+  /** Computes rows of requests that may be computed together. */
+  forwardShared(requests: readonly ForwardProgress[]): readonly ForwardOutcome[]
+  /** Computes the logits of the first of some requests to one head; at least one. */
+  logitsShared(requests: readonly CallArguments<'logits'>[]): readonly CallResult<'logits'>[]
 }
 
 type Handlers<Names extends CallName = CallName> = {
@@ -46,21 +54,33 @@ export function createComputeEngine(
 ): ComputeEngine {
   const loader = createGraphLoader({ manifest, folder, threads, gate })
   const spans = createLoadedSpans()
-  const heads = headCalls(loader)
+  const heads = createLoadedHeads(loader, manifest.config.hiddenSize)
   const handlers: Handlers = {
     'numeric-class': () => ({
       numericClass: fixedProbe(blockSpecs(manifest.config), manifest.profile, threads, gate),
     }),
     ...loadCalls(host, manifest, loader, spans),
     ...sessionCalls(spans),
-    ...heads.calls,
+    'load-head': (fields) => heads.load(fields),
+    logits: (fields) => heads.logits([fields])[0] ?? { logits: null },
+    'release-head': ({ span }) => {
+      heads.release(span)
+      return null
+    },
     stop: () => {
       spans.releaseAll()
       heads.releaseAll()
       return null
     },
   }
-  return { call: (name, fields) => handlers[name](fields) }
+  const { hiddenSize } = manifest.config
+  return {
+    call: (name, fields) => handlers[name](fields),
+    placeOf: (request) => placeOf(spans, request),
+    progressOf: (fields) => new ForwardProgress(fields, hiddenSize),
+    forwardShared: (requests) => forwardShared(spans, requests),
+    logitsShared: (requests) => heads.logits(requests),
+  }
 }
 
 function loadCalls(
@@ -149,43 +169,6 @@ function sessionCalls(
       const caches = spans.cachesAt(span, session, position)
       caches.import(keyValues)
       return { keyValueBytes: caches.bytes }
-    },
-  }
-}
-
-function headCalls(loader: GraphLoader): {
-  readonly calls: Handlers<'load-head' | 'logits' | 'release-head'>
-  releaseAll(): void
-} {
-  const heads = new Map<SpanId, HeadComputer>()
-  const release = (span: SpanId): void => {
-    heads.get(span)?.release()
-    heads.delete(span)
-  }
-  return {
-    calls: {
-      'load-head': ({ span, vocabulary }): { padding: RowPadding | null } => {
-        const { session, head: spec } = loader.loadHead(vocabulary)
-        const head = createHeadComputer(session, spec)
-        heads.set(span, head)
-        return { padding: head.padding }
-      },
-      logits: ({ span, hidden, into }) => {
-        const head = heads.get(span)
-        if (head === undefined) throw new ShoalError('not-ready', 'this runner has been released')
-        const logits = head.logits(hidden)
-        if (into === null) return { logits }
-        into.set(logits)
-        freeMemory(logits.buffer)
-        return { logits: null }
-      },
-      'release-head': ({ span }) => {
-        release(span)
-        return null
-      },
-    },
-    releaseAll() {
-      for (const span of heads.keys()) release(span)
     },
   }
 }

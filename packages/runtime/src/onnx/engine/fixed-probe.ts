@@ -7,6 +7,7 @@ import type { WeightSource } from '../graph/linear.ts'
 import type { NativeGate } from '../native-gate.ts'
 import { loadSession, tensors, type ComputeSession } from '../computers/inference-session.ts'
 import { loadBlock, type LoadedBlock } from '../computers/loaded-block.ts'
+import type { RowPadding } from '../computers/row-padding.ts'
 import { createSpanComputer, type SpanComputer } from '../computers/span-computer.ts'
 import { generatorVersion, hiddenInput, logitsOutput, noBlocks, spanGraph } from '../graph/span-graph.ts'
 import { hiddenSizeOf, type Span } from '../../span.ts'
@@ -69,13 +70,12 @@ function loadProbe(
   span: Span,
   profile: NumericProfile,
   load: (model: Uint8Array) => ComputeSession,
-): LoadedBlock {
+): Pick<LoadedBlock, 'release'> & { computer(padding: RowPadding): SpanComputer } {
   if (span.blocks.length === 1)
     return loadBlock({ block: span, experts: null, profile, weights: seededWeights }, load)
   const session = load(spanGraph({ span, profile, head: null, weights: seededWeights }))
   return {
-    computer: (padding, rotation) => createSpanComputer(session, span, padding, rotation),
-    mixture: () => null,
+    computer: (padding) => createSpanComputer(session, span, padding),
     release: () => session.release(),
   }
 }

@@ -7,6 +7,10 @@ export interface LoadedSpans {
   add(span: SpanId, chain: BlockChain): void
   /** @throws {ShoalError} `not-ready` once the span has been released */
   chain(span: SpanId): BlockChain
+  /** Whether rows of several sessions can be computed in one call. */
+  sharesCalls(span: SpanId): boolean
+  /** Names the blocks of a session; '' for a session that is not open. */
+  partOf(span: SpanId, session: string): string
   openSession(span: SpanId, session: string, caches: ChainCaches): void
   /** @throws {ShoalError} `not-ready`, `unknown-session` */
   caches(span: SpanId, session: string): ChainCaches
@@ -36,6 +40,11 @@ export function createLoadedSpans(): LoadedSpans {
   return {
     add: (span, chain) => void spans.set(span, { chain, sessions: new Map() }),
     chain: (span) => find(span).chain,
+    sharesCalls: (span) => spans.get(span)?.chain.forwardTogether !== undefined,
+    partOf(span, session) {
+      const part = spans.get(span)?.sessions.get(session)?.part
+      return part === undefined ? '' : `${part.start}:${part.end}`
+    },
     openSession: (span, session, opened) => void find(span).sessions.set(session, opened),
     caches,
     cachesAt(span, session, position) {

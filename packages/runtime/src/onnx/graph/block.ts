@@ -14,12 +14,19 @@ export function hasPostNorm({ normPlaces }: BlockSpec): boolean {
   return normPlaces === 'after' || normPlaces === 'around'
 }
 
-/** Attention and feed-forward network with their norms; the next norm adds the last branch. @param block index in the model */
+/** Makes the heads' outputs of the normalised rows: in the same graph by default. */
+export type Attend = (normed: string) => string
+
+/**
+ * Attention and feed-forward network with their norms; the next norm adds the last branch.
+ * @param block index in the model
+ */
 export function appendBlock(
   graph: WeightedGraph,
   spec: BlockSpec,
   block: number,
   residual: Residual,
+  attend?: Attend,
 ): Residual {
   if (spec.normPlaces !== 'shared')
     return appendHalf(
@@ -27,11 +34,11 @@ export function appendBlock(
       spec,
       block,
       'feed-forward',
-      appendHalf(graph, spec, block, 'attention', residual),
+      appendHalf(graph, spec, block, 'attention', residual, attend),
     )
   const { normed, sum } = halfInput(graph, spec, block, 'attention', residual)
   const [attended, active] = (['attention', 'feed-forward'] as const).map((half) =>
-    scaled(graph, halfBranch(graph, spec, block, half, normed), spec.branchScale),
+    scaled(graph, halfBranch(graph, spec, block, half, normed, attend), spec.branchScale),
   ) as [string, string]
   return { hidden: graph.builder.node('Add', [sum, attended]), branch: active }
 }
@@ -43,9 +50,10 @@ export function appendHalf(
   block: number,
   half: Half,
   residual: Residual,
+  attend?: Attend,
 ): Residual {
   const { normed, sum } = halfInput(graph, spec, block, half, residual)
-  const branch = halfBranch(graph, spec, block, half, normed)
+  const branch = halfBranch(graph, spec, block, half, normed, attend)
   const last = hasPostNorm(spec) ? postNorm(graph, spec, block, half, branch) : branch
   return { hidden: sum, branch: scaled(graph, last, spec.branchScale) }
 }
@@ -74,9 +82,10 @@ export function halfBranch(
   block: number,
   half: Half,
   x: string,
+  attend: Attend = (normed) => attention(graph, spec, block, projectedHeads(graph, spec, block, normed)),
 ): string {
   return half === 'attention'
-    ? attentionBranch(graph, spec, block, x)
+    ? attentionBranch(graph, spec, block, attend(x))
     : feedForward(graph, denseOf(spec.feedForward), `block-${block}.`, x, spec.hiddenSize)
 }
 
@@ -92,14 +101,18 @@ export function postNorm(
   return norm(graph, { hidden: branch, branch: null }, { kind, name, size, epsilon }).normed
 }
 
-function attentionBranch(graph: WeightedGraph, spec: BlockSpec, block: number, x: string): string {
-  const { hiddenSize } = spec
-  const { headCount, headSize, bias, outputBias } = spec.attention
-  const name = `block-${block}`
+/** q, k and v of the rows, side by side. */
+export function projectedHeads(graph: WeightedGraph, spec: BlockSpec, block: number, x: string): string {
+  const name = `block-${block}.qkv`
   const width = projectedRows(spec.attention).reduce((sum, rows) => sum + rows, 0)
-  const qkvBias = bias ? vector(graph, `${name}.qkv.bias`, width) : undefined
-  const qkv = linear(graph, x, `${name}.qkv`, width, hiddenSize, qkvBias)
-  const attended = attention(graph, spec, block, qkv)
-  const ownBias = outputBias ? vector(graph, `${name}.output.bias`, hiddenSize) : undefined
-  return linear(graph, attended, `${name}.output`, hiddenSize, headCount * headSize, ownBias)
+  const bias = spec.attention.bias ? vector(graph, `${name}.bias`, width) : undefined
+  return linear(graph, x, name, width, spec.hiddenSize, bias)
+}
+
+function attentionBranch(graph: WeightedGraph, spec: BlockSpec, block: number, attended: string): string {
+  const { hiddenSize } = spec
+  const { headCount, headSize, outputBias } = spec.attention
+  const name = `block-${block}.output`
+  const bias = outputBias ? vector(graph, `${name}.bias`, hiddenSize) : undefined
+  return linear(graph, attended, name, hiddenSize, headCount * headSize, bias)
 }

@@ -1,9 +1,9 @@
-import type { BlockSpec, ExpertsSpec, IndexRange, NumericProfile } from '@shoal/model'
-import { declareAttentionInputs, declareZeroRows } from './attention.ts'
+import type { BlockSpec, ExpertsSpec, IndexRange } from '@shoal/model'
 import { appendHalf, halfInput } from './block.ts'
+import { attendedRows, type BlockPartRequest } from './block-parts.ts'
 import { swiglu } from './feed-forward.ts'
 import { createGraphBuilder } from './graph-builder.ts'
-import type { WeightedGraph, WeightSource } from './linear.ts'
+import type { WeightedGraph } from './linear.ts'
 import { encodeModel } from './model-proto.ts'
 import { hiddenInput, hiddenOutput } from './span-graph.ts'
 
@@ -20,31 +20,22 @@ export const expertRowsInput = 'expert-rows-in'
 export const expertCountsInput = 'expert-counts'
 export const expertRowsOutput = 'expert-rows-out'
 
-export interface MixtureRequest {
-  readonly spec: BlockSpec
-  readonly profile: NumericProfile
-  /** Index in the model. */
-  readonly block: number
-  readonly weights: WeightSource
-}
-
 /**
- * The bytes of an ONNX model for all of a block that computes every row: attention, the second norm, the router and the
- * shared expert. The canonical form is that of whole dense blocks, whose functions make it.
+ * The bytes of an ONNX model for all of a block that computes every row behind its attention: the second norm, the router and
+ * the shared expert. The canonical form is that of whole dense blocks, whose functions make it.
  *
- * Inputs: those of a span. Outputs: `hidden-out`, the residual stream behind attention; {@link normedOutput},
- * {@link routerOutput}, {@link sharedOutput} where there is such an expert; new keys and values.
+ * Inputs: those of `blockRestGraph`. Outputs: `hidden-out`, the residual stream behind attention; {@link normedOutput},
+ * {@link routerOutput}, {@link sharedOutput} where there is such an expert.
  */
-export function mixtureGraph({ spec, profile, block, weights }: MixtureRequest): Uint8Array {
+export function mixtureGraph({ spec, profile, block, weights }: BlockPartRequest): Uint8Array {
   const { hiddenSize } = spec
   const { count, sharedSize } = expertsOf(spec)
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
   const shape = ['rows', hiddenSize]
   const hidden = builder.input(hiddenInput, 'float32', shape)
-  declareAttentionInputs(graph, spec.attention)
-  declareZeroRows(graph, spec.attention)
-  const attended = appendHalf(graph, spec, block, 'attention', { hidden, branch: null })
+  const heads = attendedRows(graph, spec)
+  const attended = appendHalf(graph, spec, block, 'attention', { hidden, branch: null }, () => heads)
   const name = `block-${block}`
   const { normed, sum } = halfInput(graph, spec, block, 'feed-forward', attended)
   builder.output(sum, hiddenOutput, 'float32', shape)
@@ -87,7 +78,7 @@ function router(
  * @param held numbers of the experts
  */
 export function expertsGraph(
-  { spec, profile, block, weights }: MixtureRequest,
+  { spec, profile, block, weights }: BlockPartRequest,
   held: IndexRange,
 ): Uint8Array {
   const { hiddenSize } = spec

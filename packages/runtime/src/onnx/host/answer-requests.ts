@@ -1,40 +1,95 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import type { ComputeEngine } from '../engine/compute-engine.ts'
-import type { CallReply, CallRequest } from './compute-calls.ts'
+import type { NamedCall } from '../engine/requests/request-places.ts'
+import { RequestOrder, type RequestPlace } from '../engine/requests/request-order.ts'
+import type { ForwardProgress } from '../engine/requests/shared-forward.ts'
+import type { CallArguments, CallName, CallReply, CallRequest, CallResult } from './compute-calls.ts'
+
+interface Waiting {
+  readonly request: CallRequest
+  readonly place: RequestPlace
+  /** Of a request whose rows may be computed with those of others. */
+  readonly progress: ForwardProgress | null
+}
 
 /**
- * Answers requests one after the other, in the order of their arrival, also while a rank waits for others in the engine.
- * A failure of `reply` itself ends the thread or process, which the device reports.
+ * Answers requests, also while a rank waits for others in the engine. Those that may be computed together are, and others are
+ * answered one after the other (`RequestOrder`). A failure of `reply` itself ends the thread or process, which the device reports.
  *
  * @param reply called with each answer and the request that it belongs to
+ * @param nextTurn lets requests arrive that were sent meanwhile
  * @returns takes a request
  */
 export function answerRequests(
   engine: ComputeEngine,
   reply: (reply: CallReply, request: CallRequest) => void,
+  nextTurn: () => Promise<void>,
 ): (request: CallRequest) => void {
-  /** Requests that are not answered yet. The compute client bounds their number (`checkRoom`). */
-  const waiting: CallRequest[] = []
+  /** The compute client bounds their number (`checkRoom`). */
+  const order = new RequestOrder<Waiting>()
+  const answered = ({ request }: Waiting, outcome: Outcome): void => {
+    reply(replyOf(request.id, outcome), request)
+  }
+  let working = false
   const work = async (): Promise<void> => {
-    for (let request = waiting[0]; request !== undefined; request = waiting[0]) {
-      const answered = await answer(engine, request)
-      waiting.shift()
-      reply(answered, request)
+    working = true
+    while (order.size > 0) {
+      await nextTurn()
+      const next = order.next()
+      for (const [waiting, outcome] of await computed(engine, next)) {
+        order.remove(waiting)
+        answered(waiting, outcome)
+      }
     }
+    working = false
   }
   return (request) => {
-    waiting.push(request)
-    // With more than one waiting, the loop that answers the first goes on to this one.
-    if (waiting.length === 1) void work()
+    const place = engine.placeOf(request as NamedCall)
+    const shared = request.name === 'forward' && place.kind === 'rows' && place.together
+    const progress = shared ? engine.progressOf(request.arguments as CallArguments<'forward'>) : null
+    order.add({ request, place, progress })
+    if (!working) void work()
   }
 }
 
-async function answer(engine: ComputeEngine, request: CallRequest): Promise<CallReply> {
-  try {
-    return { id: request.id, result: await engine.call(request.name, request.arguments) }
-  } catch (error) {
-    const { code, definite } = error instanceof ShoalError ? error : { code: null, definite: false }
-    const stack = error instanceof Error ? (error.stack ?? null) : null
-    return { id: request.id, failure: { code, definite, message: messageOf(error), stack } }
+type Outcome = { readonly result: CallResult<CallName> } | { readonly error: unknown }
+
+/** @returns the requests that are over, with what became of them */
+async function computed(
+  engine: ComputeEngine,
+  requests: readonly Waiting[],
+): Promise<readonly (readonly [Waiting, Outcome])[]> {
+  const [first] = requests
+  if (first === undefined) return []
+  if (first.progress !== null) {
+    const forwards = requests.flatMap(({ progress }) => (progress === null ? [] : [progress]))
+    return engine.forwardShared(forwards).flatMap((outcome, index) => {
+      const waiting = requests[index]
+      return outcome === null || waiting === undefined ? [] : [[waiting, outcome] as const]
+    })
   }
+  if (first.request.name === 'logits') {
+    const calls = requests.map(({ request }) => request.arguments as CallArguments<'logits'>)
+    try {
+      return engine.logitsShared(calls).flatMap((result, index) => {
+        const waiting = requests[index]
+        return waiting === undefined ? [] : [[waiting, { result }] as const]
+      })
+    } catch (error) {
+      return requests.map((waiting) => [waiting, { error }])
+    }
+  }
+  try {
+    return [[first, { result: await engine.call(first.request.name, first.request.arguments) }]]
+  } catch (error) {
+    return [[first, { error }]]
+  }
+}
+
+function replyOf(id: number, outcome: Outcome): CallReply {
+  if ('result' in outcome) return { id, result: outcome.result }
+  const { error } = outcome
+  const { code, definite } = error instanceof ShoalError ? error : { code: null, definite: false }
+  const stack = error instanceof Error ? (error.stack ?? null) : null
+  return { id, failure: { code, definite, message: messageOf(error), stack } }
 }

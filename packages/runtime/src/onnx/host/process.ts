@@ -1,4 +1,5 @@
 import { systemClock, systemRandom } from '@shoal/host/node'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createComputeEngine } from '../engine/compute-engine.ts'
 import { openGate } from '../native-gate.ts'
 import { answerRequests } from './answer-requests.ts'
@@ -20,11 +21,15 @@ process.on('message', (message: ToComputeProcess) => {
   }
   const { settings } = message as Extract<ToComputeProcess, { settings: unknown }>
   const engine = createComputeEngine({ clock: systemClock, random: systemRandom }, settings, openGate)
-  take = answerRequests(engine, (reply, { name }) => {
-    send(reply, undefined, undefined, () => {
-      if (name === 'stop') process.disconnect()
-    })
-  })
+  take = answerRequests(
+    engine,
+    (reply, { name }) => {
+      send(reply, undefined, undefined, () => {
+        if (name === 'stop') process.disconnect()
+      })
+    },
+    () => nextTurn(),
+  )
 })
 process.on('disconnect', () => process.exit(0))
 // The signals of a terminal go to all its processes: the parent first lets its sessions end, then stops this one.

@@ -1,5 +1,6 @@
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { parentPort, workerData } from 'node:worker_threads'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createComputeEngine } from '../engine/compute-engine.ts'
 import { nativeGate } from '../native-gate.ts'
 import { answerRequests } from './answer-requests.ts'
@@ -15,8 +16,12 @@ const engine = createComputeEngine(
   settings,
   nativeGate(gateMemory),
 )
-const take = answerRequests(engine, (reply, { name }) => {
-  port.postMessage(reply, 'result' in reply ? transferable(reply.result) : [])
-  if (name === 'stop') port.close()
-})
+const take = answerRequests(
+  engine,
+  (reply, { name }) => {
+    port.postMessage(reply, 'result' in reply ? transferable(reply.result) : [])
+    if (name === 'stop') port.close()
+  },
+  () => nextTurn(),
+)
 port.on('message', (request: CallRequest) => take(request))

@@ -17,9 +17,8 @@ export interface StepLine {
  * The queue beside a runner: it sees the steps that wait there, of all sessions, and keeps those of a session in order.
  *
  * A step waits for the ones before it in its session, since they change the KV cache that it reads. Steps of different
- * sessions are independent: each begins as soon as it may, and `ComputeTurns` decides whose rows the runner gets next.
- * Continuous batching would replace `#beginReady`, by giving the runner the first steps of
- * several lines in one call.
+ * sessions are independent: each begins as soon as it may, `ComputeTurns` decides whose rows the runner gets next, and the
+ * runner computes in one call what it has when a call begins (docs/batching.md).
  */
 export class StepQueue {
   /** Lines whose first step may begin, in the order in which it became so. */

@@ -15,18 +15,27 @@ interface Turn {
 }
 
 /**
- * Shares a runner among the owners of sessions, by rows. The runner computes in the order in which it is asked and refuses
- * what does not fit its queue, so it is asked for little at a time: enough that it never waits. Of the owners with steps
- * that wait, the one that has had the fewest rows is next; so one that sends much waits for itself, and nobody is refused.
+ * Shares a runner among the owners of sessions, by rows. The runner refuses what does not fit its queue, so it is asked for
+ * little at a time: enough that it never waits, and the steps of many answers, which it computes in one call. Of the owners
+ * with steps that wait, the one that has had the fewest rows is next; so one that sends much waits for itself, and nobody is
+ * refused. A step of a prompt that has to wait does not hold up the steps of answers behind it.
  */
 export class ComputeTurns {
+  readonly #ownerCalls: number
   readonly #accounts = new Map<string, Account>()
   /** Open sessions, by owner. */
   readonly #sessions = new Map<string, number>()
-  #underWay = 0
+  /** Calls with rows of prompts. */
+  #largeUnderWay = 0
+  /** Rows of the other calls. */
   #rowsUnderWay = 0
   /** Rows of the owner whose step began last. */
   #reached = 0
+
+  /** @param sharesCalls whether the runner computes rows of several sessions in one call */
+  constructor(sharesCalls = true) {
+    this.#ownerCalls = sharesCalls ? Number.POSITIVE_INFINITY : sessionLimits.callsUnderWay
+  }
 
   /** A session of this owner is open from now on. @returns a function that says that it has ended, to be called once */
   enter(owner: string): () => void {
@@ -64,17 +73,26 @@ export class ComputeTurns {
     return this.#sessions.size > (this.#sessions.has(owner) ? 1 : 0)
   }
 
-  /** Where others have sessions, an owner has one piece or two rows under way, and another one's row waits for those only. */
+  /**
+   * Where others have sessions, an owner has one piece, or as many rows of answers, under way, and another one's row waits for
+   * those only; two calls at most where each session has a call of its own.
+   */
   #mayBegin(owner: string, account: Account, rows: number): boolean {
     if (account.underWay === 0 || !this.#isShared(owner)) return true
-    const { callsUnderWay, sharedPieceRows } = sessionLimits
-    return account.underWay < callsUnderWay && account.rowsUnderWay + rows <= sharedPieceRows
+    return account.underWay < this.#ownerCalls && account.rowsUnderWay + rows <= sessionLimits.sharedPieceRows
   }
 
   #fits(rows: number): boolean {
-    return (
-      this.#underWay < sessionLimits.callsUnderWay || this.#rowsUnderWay + rows <= sessionLimits.rowsUnderWay
-    )
+    return isLarge(rows)
+      ? this.#largeUnderWay < sessionLimits.callsUnderWay
+      : this.#rowsUnderWay + rows <= sessionLimits.rowsUnderWay
+  }
+
+  #count(account: Account, calls: 1 | -1, rows: number): void {
+    account.underWay += calls
+    account.rowsUnderWay += calls * rows
+    if (isLarge(rows)) this.#largeUnderWay += calls
+    else this.#rowsUnderWay += calls * rows
   }
 
   async #begin<Result>(
@@ -85,17 +103,11 @@ export class ComputeTurns {
   ): Promise<Result> {
     this.#reached = Math.max(this.#reached, account.rows)
     account.rows += rows
-    account.underWay += 1
-    account.rowsUnderWay += rows
-    this.#underWay += 1
-    this.#rowsUnderWay += rows
+    this.#count(account, 1, rows)
     try {
       return await compute()
     } finally {
-      account.underWay -= 1
-      account.rowsUnderWay -= rows
-      this.#underWay -= 1
-      this.#rowsUnderWay -= rows
+      this.#count(account, -1, rows)
       if (account.underWay === 0 && account.waiting.length === 0) this.#accounts.delete(owner)
       this.#beginNext()
     }
@@ -104,15 +116,24 @@ export class ComputeTurns {
   #beginNext(): void {
     for (;;) {
       let next: Account | undefined
+      let turn: Turn | undefined
       for (const [owner, account] of this.#accounts) {
-        const [first] = account.waiting
-        if (first === undefined || account.rows >= (next?.rows ?? Number.POSITIVE_INFINITY)) continue
-        if (this.#mayBegin(owner, account, first.rows)) next = account
+        if (account.rows >= (next?.rows ?? Number.POSITIVE_INFINITY)) continue
+        const first = account.waiting.find(
+          ({ rows }) => this.#fits(rows) && this.#mayBegin(owner, account, rows),
+        )
+        if (first === undefined) continue
+        next = account
+        turn = first
       }
-      const turn = next?.waiting[0]
-      if (next === undefined || turn === undefined || !this.#fits(turn.rows)) return
-      next.waiting.shift()
+      if (next === undefined || turn === undefined) return
+      next.waiting.splice(next.waiting.indexOf(turn), 1)
       turn.begin()
     }
   }
+}
+
+/** More rows than a piece: a step of a prompt. */
+function isLarge(rows: number): boolean {
+  return rows > sessionLimits.sharedPieceRows
 }
