@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseFormat } from '../matrix-format.ts'
-import { feedbackColumns, feedbackFactors, quantiseCalibrated, type InputSums } from './calibrated.ts'
+import { feedbackColumns, groupFeedback, quantiseCalibrated, type InputSums } from './calibrated.ts'
 import { chooseQuantiser, type Quantise } from './choose-quantiser.ts'
 import { dequantiseRows } from './dequantise.ts'
 import { quantiseLeastError } from './least-error.ts'
@@ -64,9 +64,20 @@ test('the factors are those of the Cholesky factor of the inverse', () => {
   const sums = new Float64Array(feedbackColumns ** 2)
   sums[0] = sums[feedbackColumns + 1] = 2 - 0.02 / 1.01
   sums[1] = sums[feedbackColumns] = 1
-  const factors = feedbackFactors(sums)
+  const { factors } = groupFeedback(sums)
   expect(factors[1]).toBeCloseTo(-0.5, 6)
   expect(factors.filter((factor) => factor !== 0)).toHaveLength(1)
+})
+
+test('an error at a column counts as the root mean square of its inputs, on average once, and not at all without inputs', () => {
+  const sums = new Float64Array(feedbackColumns ** 2)
+  sums[0] = 1
+  sums[feedbackColumns + 1] = 9
+  const { importance } = groupFeedback(sums)
+  expect([...importance.subarray(0, 3)]).toEqual([0.5, 1.5, 0])
+  expect(groupFeedback(new Float64Array(feedbackColumns ** 2)).importance.every((one) => one === 1)).toBe(
+    true,
+  )
 })
 
 test('without inputs the codes are those of the least error', () => {
@@ -78,9 +89,9 @@ test('without inputs the codes are those of the least error', () => {
 
 test('the kernel computes in float32, one value after the other', () => {
   const { fround } = Math
-  const factors = sumsOf(200).map(feedbackFactors)
+  const feedback = sumsOf(200).map(groupFeedback)
   const [weight, scale] = [new Uint8Array(2 * rows * 64), new Float32Array(2 * rows)]
-  quantiseCalibrated(weights, columns, factors, weight, scale)
+  quantiseCalibrated(weights, columns, feedback, weight, scale)
   for (let block = 0; block < 2 * rows; block += 1) {
     const [row, group] = [Math.floor(block / 2), block % 2]
     const start = row * columns + group * 128
@@ -91,7 +102,7 @@ test('the kernel computes in float32, one value after the other', () => {
       const code = Math.max(-8, Math.min(7, Math.floor(fround(fround(own[i]! * inverse) + 0.5))))
       const off = fround(own[i]! - fround(code * scale[block]!))
       for (let j = i + 1; j < 128; j += 1)
-        own[j] = fround(own[j]! - fround(off * factors[group]![i * 128 + j]!))
+        own[j] = fround(own[j]! - fround(off * feedback[group]!.factors[i * 128 + j]!))
       return code
     })
     const bytes = [...weight.subarray(block * 64, (block + 1) * 64)]

@@ -10,13 +10,20 @@ export const feedbackColumns = 128
  */
 export type InputSums = readonly Float64Array[]
 
+/** What calibration knows of the 128 columns of a group. */
+export interface GroupFeedback {
+  /** How much of the error at each column the columns behind it take over: float32 `[128, 128]`, zero up to the diagonal. */
+  readonly factors: Float32Array
+  /** What the square of an error at a column counts when the scale of a block is chosen; 1 on average. */
+  readonly importance: Float32Array
+}
+
 /**
- * How much of the error at each column of a group the columns behind it take over (Frantar et al., GPTQ, arXiv 2210.17323,
- * within a group): `U[i][j] / U[i][i]` for the upper triangular `U` with `Uᵀ U = (sums + damping)⁻¹`.
- *
- * @returns float32 `[128, 128]`, zero up to the diagonal
+ * Error feedback within a group (Frantar et al., GPTQ, arXiv 2210.17323): `factors` are `U[i][j] / U[i][i]` for the upper
+ * triangular `U` with `Uᵀ U = (sums + damping)⁻¹`. The importance of a column grows
+ * with the root mean square of its inputs; with their mean square, or the diagonal of `U`, results were worse.
  */
-export function feedbackFactors(sums: Float64Array): Float32Array {
+export function groupFeedback(sums: Float64Array): GroupFeedback {
   const size = feedbackColumns
   const damped = Float64Array.from(sums)
   const diagonal = Array.from({ length: size }, (_, i) => sums[i * size + i] as number)
@@ -29,7 +36,15 @@ export function feedbackFactors(sums: Float64Array): Float32Array {
   for (let i = 0; i < size; i++)
     for (let j = i + 1; j < size; j++)
       factors[i * size + j] = (lower[j * size + i] as number) / (lower[i * size + i] as number)
-  return factors
+  return { factors, importance: importanceOf(diagonal) }
+}
+
+/** A column without inputs (padding, say) counts nothing, unless there are no inputs at all. */
+function importanceOf(squares: readonly number[]): Float32Array {
+  const roots = squares.map((square) => Math.sqrt(Math.max(0, square)))
+  const sum = roots.reduce((total, root) => total + root, 0)
+  const live = roots.filter((root) => root > 0).length
+  return Float32Array.from(roots, (root) => (sum > 0 ? (root * live) / sum : 1))
 }
 
 /** The lower triangular `L` with `L Lᵀ = matrix`. */
@@ -71,15 +86,15 @@ function inverseOf(lower: Float64Array, size: number): Float64Array {
 
 /**
  * As `quantiseLeastError` in blocks of 128, where what rounding changes at a weight is made up for by the weights behind it
- * in its block. The scale of a block is that of its weights before.
+ * in its block. The scale of a block is that of its weights before, with errors counted by the importance of their columns.
  *
- * @param factors for each group of 128 columns ({@link feedbackFactors})
+ * @param feedback for each group of 128 columns ({@link groupFeedback})
  * @returns index of the first value found that is not finite, or -1
  */
 export function quantiseCalibrated(
   values: Float32Array,
   columns: number,
-  factors: readonly Float32Array[],
+  feedback: readonly GroupFeedback[],
   weight: Uint8Array,
   scale: Float32Array,
 ): number {
@@ -87,8 +102,9 @@ export function quantiseCalibrated(
   const size = feedbackColumns
   const rows = values.length / columns
   const batch = kernelValuesMax / size
-  for (const [group, own] of factors.entries()) {
-    kernel.feedback.set(own)
+  for (const [group, own] of feedback.entries()) {
+    kernel.feedback.set(own.factors)
+    kernel.importance.set(own.importance)
     const from = group * size
     const length = Math.min(size, columns - from)
     for (let first = 0; first < rows; first += batch) {
@@ -100,7 +116,7 @@ export function quantiseCalibrated(
       }
       if (kernel.round(count, size, true) < count) return firstNotFinite(values)
       for (let row = 0; row < count; row++) {
-        const block = (first + row) * factors.length + group
+        const block = (first + row) * feedback.length + group
         const codes = kernel.codes.subarray((row * size) / 2, ((row + 1) * size) / 2)
         weight.set(codes, (block * size) / 2)
         scale[block] = kernel.scales[row] as number

@@ -1,7 +1,7 @@
 import { ModelError } from '../../error.ts'
 import type { MatrixFormat } from '../matrix-format.ts'
 import type { Rounding } from '../profile.ts'
-import { feedbackFactors, quantiseCalibrated, type InputSums } from './calibrated.ts'
+import { groupFeedback, quantiseCalibrated, type InputSums } from './calibrated.ts'
 import { quantiseLeastError } from './least-error.ts'
 import { quantiseInt4, quantiseInt8 } from './quantise.ts'
 
@@ -25,6 +25,6 @@ export function chooseQuantiser(
       'bad-request',
       'calibrated weights are those of the peer that packed them, and come from peers only; use --weights int4:128 to pack them anywhere',
     )
-  const factors = sums.map(feedbackFactors)
-  return (values, columns, _, weight, scale) => quantiseCalibrated(values, columns, factors, weight, scale)
+  const feedback = sums.map(groupFeedback)
+  return (values, columns, _, weight, scale) => quantiseCalibrated(values, columns, feedback, weight, scale)
 }

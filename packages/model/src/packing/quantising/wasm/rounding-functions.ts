@@ -19,9 +19,20 @@ function codesOf(x: Code, inverse: Code): Code {
   return f32x4.maximum(f32x4.minimum(nearest, f32x4.const(7)), f32x4.const(-8))
 }
 
-/** (values, end, scale) → the sum of squares of what rounding with this scale changes; NaN for a scale without an inverse. */
-export function errorFunction(): WasmFunction {
+/** `squares` of the values at `at`, times what an error there counts: float32 from the address `importance`, or 1 for null. */
+function counted(squares: Code, importance: number | null, at: number, values: number): Code {
+  if (importance === null) return squares
+  const address = i32.add(i32.const(importance), i32.subtract(get(at), get(values)))
+  return f32x4.multiply(squares, v128.load(address))
+}
+
+/**
+ * (values, end, scale) → the sum of squares of what rounding with this scale changes; NaN for a scale without an inverse.
+ * @param importance address of what the square at each value counts; null where all count the same
+ */
+export function errorFunction(importance: number | null): WasmFunction {
   const [values, end, scale, at, scales, inverses, sum, x, off] = [0, 1, 2, 3, 4, 5, 6, 7, 8]
+  const squares = counted(f32x4.multiply(get(off), get(off)), importance, at, values)
   return {
     parameters: ['i32', 'i32', 'f32'],
     result: 'f32',
@@ -33,16 +44,21 @@ export function errorFunction(): WasmFunction {
       ...countUp(at, get(values), get(end), i32.const(16), [
         set(x, v128.load(get(at))),
         set(off, f32x4.subtract(get(x), f32x4.multiply(codesOf(get(x), get(inverses)), get(scales)))),
-        set(sum, f32x4.add(get(sum), f32x4.multiply(get(off), get(off)))),
+        set(sum, f32x4.add(get(sum), squares)),
       ]),
       ...laneSum(get(sum)),
     ],
   }
 }
 
-/** (values, end, scale) → the scale that is best for the codes that `scale` gives: Σ code · x / Σ code². */
-export function refitFunction(): WasmFunction {
+/**
+ * (values, end, scale) → the scale that is best for the codes that `scale` gives: Σ code · x / Σ code².
+ * @param importance as for {@link errorFunction}
+ */
+export function refitFunction(importance: number | null): WasmFunction {
   const [values, end, scale, at, inverses, products, squares, x, codes] = [0, 1, 2, 3, 4, 5, 6, 7, 8]
+  const times = (other: number): Code =>
+    counted(f32x4.multiply(get(codes), get(other)), importance, at, values)
   return {
     parameters: ['i32', 'i32', 'f32'],
     result: 'f32',
@@ -54,8 +70,8 @@ export function refitFunction(): WasmFunction {
       ...countUp(at, get(values), get(end), i32.const(16), [
         set(x, v128.load(get(at))),
         set(codes, codesOf(get(x), get(inverses))),
-        set(products, f32x4.add(get(products), f32x4.multiply(get(codes), get(x)))),
-        set(squares, f32x4.add(get(squares), f32x4.multiply(get(codes), get(codes)))),
+        set(products, f32x4.add(get(products), times(x))),
+        set(squares, f32x4.add(get(squares), times(codes))),
       ]),
       ...f32.divide(laneSum(get(products)), laneSum(get(squares))),
     ],

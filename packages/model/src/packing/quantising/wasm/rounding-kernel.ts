@@ -30,7 +30,9 @@ const scalesAt = codesAt + kernelValuesMax / 2
 const feedbackAt = scalesAt + (4 * kernelValuesMax) / 16
 /** Factors of one group of at most 128 columns. */
 const feedbackValues = 128 * 128
-const endOfMemory = feedbackAt + 4 * feedbackValues
+const importanceAt = feedbackAt + 4 * feedbackValues
+const importanceValues = 128
+const endOfMemory = importanceAt + 4 * importanceValues
 
 /**
  * Factors of a block's largest magnitude that are tried as its scale. The extreme is mapped to code -8 or, with the other
@@ -43,12 +45,13 @@ const factors = Float32Array.from([-8, 8].flatMap((code) => grid.map((share) => 
 const notFinite = (value: Code): Code => f32.differs(f32.subtract(value, value), f32.const(0))
 
 /**
- * (blocks, bytes of a block's values, feedback) → the index of the first block with a value that is not finite, or `blocks`.
- * With `feedback` other than 0 the factors in memory spread errors within each block.
+ * (blocks, bytes of a block's values) → the index of the first block with a value that is not finite, or `blocks`.
+ * @param spread whether the factors in memory spread errors within each block, whose scale then is that of the least error
+ * by the importance of the columns
  */
-function blocksFunction(): WasmFunction {
-  const [blocks, bytes, feedback, block, from, extreme, best, scale, factor, tried, found] = [
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+function blocksFunction(spread: boolean): WasmFunction {
+  const [blocks, bytes, block, from, extreme, best, scale, factor, tried, found] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
   ]
   const end = i32.add(get(from), get(bytes))
   // A block's codes take an eighth of the bytes of its values.
@@ -56,12 +59,19 @@ function blocksFunction(): WasmFunction {
     i32.const(codesAt),
     i32.multiply(get(block), i32.shiftRight(get(bytes), i32.const(3))),
   )
+  const errorOf = spread ? functionAt.weightedError : functionAt.error
+  const refit = spread ? functionAt.weightedRefit : functionAt.refit
   const attempt: Code = [
-    ...set(found, call(functionAt.error, get(from), end, get(tried))),
+    ...set(found, call(errorOf, get(from), end, get(tried))),
     ...when(f32.less(get(found), get(best)), [...set(best, get(found)), ...set(scale, get(tried))]),
   ]
+  const spreading = [
+    call(functionAt.spread, get(from), end, get(scale), i32.const(feedbackAt)),
+    // The values are codes now.
+    set(scale, f32.const(1)),
+  ]
   return {
-    parameters: ['i32', 'i32', 'i32'],
+    parameters: ['i32', 'i32'],
     result: 'i32',
     locals: ['i32', 'i32', 'f32', 'f32', 'f32', 'i32', 'f32', 'f32'],
     body: [
@@ -77,14 +87,10 @@ function blocksFunction(): WasmFunction {
           set(tried, f32.multiply(get(extreme), f32.load(get(factor)))),
           attempt,
         ]),
-        set(tried, call(functionAt.refit, get(from), end, get(scale))),
+        set(tried, call(refit, get(from), end, get(scale))),
         attempt,
         f32.store(i32.add(i32.const(scalesAt), i32.multiply(get(block), i32.const(4))), get(scale)),
-        when(get(feedback), [
-          ...call(functionAt.spread, get(from), end, get(scale), i32.const(feedbackAt)),
-          // The values are codes now.
-          ...set(scale, f32.const(1)),
-        ]),
+        ...(spread ? spreading : []),
         call(functionAt.write, get(from), end, get(scale), codes),
       ]),
       ...get(blocks),
@@ -92,7 +98,17 @@ function blocksFunction(): WasmFunction {
   }
 }
 
-const functionAt = { error: 0, refit: 1, extreme: 2, write: 3, spread: 4, blocks: 5 } as const
+const functionAt = {
+  error: 0,
+  refit: 1,
+  weightedError: 2,
+  weightedRefit: 3,
+  extreme: 4,
+  write: 5,
+  spread: 6,
+  blocks: 7,
+  spreadBlocks: 8,
+} as const
 
 /** Rounds the blocks that lie in its memory. */
 export interface RoundingKernel {
@@ -103,8 +119,10 @@ export interface RoundingKernel {
   readonly scales: Float32Array
   /** In: `blockSize` rows of factors that spread errors within a block (`spreadFunction`), where they are used. */
   readonly feedback: Float32Array
+  /** In: what the square of an error at each column of a block counts, where `feedback` is used. */
+  readonly importance: Float32Array
   /**
-   * @param spread whether `feedback` is used
+   * @param spread whether `feedback` and `importance` are used
    * @returns the index of the first block with a value that is not finite, or `blocks`
    */
   round(blocks: number, blockSize: number, spread?: boolean): number
@@ -121,19 +139,23 @@ export function roundingKernel(): RoundingKernel {
 function createKernel(): RoundingKernel {
   const bytes = assemble(
     [
-      errorFunction(),
-      refitFunction(),
+      errorFunction(null),
+      refitFunction(null),
+      errorFunction(importanceAt),
+      refitFunction(importanceAt),
       extremeFunction(),
       writeFunction(),
       spreadFunction(),
-      blocksFunction(),
+      blocksFunction(false),
+      blocksFunction(true),
     ],
-    { round: functionAt.blocks },
+    { round: functionAt.blocks, roundSpread: functionAt.spreadBlocks },
     Math.ceil(endOfMemory / pageBytes),
   )
-  const { memory, round } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as {
+  const { memory, round, roundSpread } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as {
     memory: WebAssembly.Memory
-    round: (blocks: number, bytes: number, feedback: number) => number
+    round: (blocks: number, bytes: number) => number
+    roundSpread: (blocks: number, bytes: number) => number
   }
   new Float32Array(memory.buffer, factorsAt, factors.length).set(factors)
   return {
@@ -141,6 +163,7 @@ function createKernel(): RoundingKernel {
     codes: new Uint8Array(memory.buffer, codesAt, kernelValuesMax / 2),
     scales: new Float32Array(memory.buffer, scalesAt, kernelValuesMax / 16),
     feedback: new Float32Array(memory.buffer, feedbackAt, feedbackValues),
-    round: (blocks, blockSize, spread = false) => round(blocks, 4 * blockSize, spread ? 1 : 0),
+    importance: new Float32Array(memory.buffer, importanceAt, importanceValues),
+    round: (blocks, blockSize, spread = false) => (spread ? roundSpread : round)(blocks, 4 * blockSize),
   }
 }
