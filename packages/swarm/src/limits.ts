@@ -1,5 +1,11 @@
 /** Limits of this package, each with its reason. */
 export const swarmLimits = {
+  /** Peers that are remembered as having served: those of the largest planned swarm. */
+  servedPeers: 1024,
+  /** Trials of newcomers at once: as many as a household starts together; a flood of keys causes no more. */
+  trialsAtOnce: 4,
+  /** For opening a session at one peer and computing one row there: the longest wait for an answer to `open`, and a step. */
+  trialTimeoutMs: 20_000,
   /** Addresses of members that a data folder remembers, so that a restart needs no invite: one of them will be up. */
   rememberedAddresses: 16,
   /** Peers whose standing is remembered: every member of a swarm, and the keys that commands of a day have used. */

@@ -53,6 +53,7 @@ export async function startSimulatedClient(
     logger,
     manifest: model.manifest,
     routes: {
+      serving: () => view.serving(),
       predictTokenMs: (route, past) => view.predictTokenMs(route, past),
       async find(...request) {
         const route = await view.find(...request)

@@ -16,6 +16,8 @@ export interface RouteSessionOptions {
   readonly routes?: RouteFinder
   /** Called for each stage that is lost, before it is replaced. */
   readonly onStageLost?: (error: StageError) => void
+  /** Called with the route in use when the first step along it was answered. */
+  readonly onServed?: (route: Route) => void
   /** Most positions this session will have. */
   readonly tokenBudget: number
   /**

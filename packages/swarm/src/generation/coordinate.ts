@@ -19,7 +19,7 @@ export interface CoordinateDependencies {
   readonly random: Random
   readonly logger: Logger
   readonly manifest: IdentifiedManifest
-  readonly routes: Pick<SwarmView, 'find' | 'predictTokenMs'>
+  readonly routes: Pick<SwarmView, 'find' | 'serving' | 'predictTokenMs'>
   readonly device: Device
   /** Stages with a bad one are avoided; by default nothing has been seen of anybody. */
   readonly reputation?: Reputation | undefined

@@ -28,7 +28,11 @@ function make(gate: (signal: AbortSignal | undefined) => Promise<void> = () => P
     random: seededRandom(2),
     logger: silentLogger,
     manifest: smallManifest(),
-    routes: { find: () => Promise.reject(new ShoalError('no-route', 'nobody')), predictTokenMs: () => null },
+    routes: {
+      find: () => Promise.reject(new ShoalError('no-route', 'nobody')),
+      serving: () => [],
+      predictTokenMs: () => null,
+    },
     store: {
       async ensureUnits(units, signal) {
         expect(units).toEqual(['embed', 'head'])

@@ -38,6 +38,7 @@ function openerAmong(
       random: seededRandom(1),
       logger: silentLogger,
       routes: {
+        serving: () => peers,
         find: (wanted, exclude) => {
           const peer = peers.find((candidate) => !exclude.has(candidate))
           if (peer === undefined) return Promise.reject(new ShoalError('no-route', 'nobody is left'))

@@ -1,10 +1,20 @@
-import { failureCodes, isMovable, randomHex, sleep, type Clock, type Logger, type Random } from '@shoal/host'
+import {
+  failureCodes,
+  isMovable,
+  messageOf,
+  randomHex,
+  sleep,
+  type Clock,
+  type Logger,
+  type Random,
+} from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { sessionTimes, StageError, type Coordinator, type RouteSession, type Route } from '@shoal/session'
 import type { AuditDesk } from '../audit/audit-desk.ts'
 import { swarmLimits } from '../limits.ts'
 import { createReputation, type Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
+import { StageTrials } from './stage-trials.ts'
 
 /**
  * Opens a session over the first `end` blocks for at most `tokenBudget` positions.
@@ -18,7 +28,7 @@ export type SessionOpener = (
 
 export interface SessionOpenerDependencies {
   readonly manifest: IdentifiedManifest
-  readonly routes: Pick<SwarmView, 'find'>
+  readonly routes: Pick<SwarmView, 'find' | 'serving'>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -41,8 +51,18 @@ export function createSessionOpener(
   coordinator: Pick<Coordinator, 'open'>,
 ): SessionOpener {
   const { clock, logger, reputation = createReputation(clock) } = dependencies
-  const find = findTrusted(dependencies.routes, reputation)
-  const openAlong = openerAlong(dependencies, coordinator, find, reputation)
+  const trials = new StageTrials(
+    {
+      ...dependencies,
+      failed(error) {
+        logger.info('stage-trial-failed', { reason: messageOf(error) })
+        if (error instanceof StageError) noteFault(reputation, error)
+      },
+    },
+    coordinator,
+  )
+  const find = findTrusted(dependencies.routes, reputation, trials)
+  const openAlong = openerAlong(dependencies, coordinator, find, reputation, trials)
 
   return async (end, tokenBudget, signal) => {
     const range = { start: 0, end }
@@ -102,6 +122,7 @@ function openerAlong(
   coordinator: Pick<Coordinator, 'open'>,
   find: SwarmView['find'],
   reputation: Reputation,
+  trials: StageTrials,
 ) {
   const { config, profile } = manifest.manifest
   return async (
@@ -120,6 +141,7 @@ function openerAlong(
       route,
       routes: { find: (lost, without, wish) => find(lost, without, tokenBudget, wish) },
       onStageLost: (error) => noteFault(reputation, error),
+      onServed: (served) => trials.served(served),
       range,
       tokenBudget,
       ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
@@ -136,13 +158,27 @@ function noteFault(reputation: Reputation, { code, peer }: StageError): void {
   if (code === 'deadline-passed') reputation.saw(peer, 'silence')
 }
 
-/** Peers that sent unusable rows, or nothing, lately are on a route only when nobody else has the blocks. */
-function findTrusted(routes: Pick<SwarmView, 'find'>, reputation: Reputation): SwarmView['find'] {
+/**
+ * Peers that sent unusable rows, or nothing, lately are on a route only when nobody else has the blocks; so are peers that
+ * have computed nothing for this one yet. Where those would be better, they are tried meanwhile.
+ */
+function findTrusted(
+  routes: Pick<SwarmView, 'find' | 'serving'>,
+  reputation: Reputation,
+  trials: StageTrials,
+): SwarmView['find'] {
   return async (range, exclude, ...rest) => {
-    const avoided = reputation.avoidedStages()
-    if (avoided.size === 0) return routes.find(range, exclude, ...rest)
-    return routes
-      .find(range, new Set([...exclude, ...avoided]), ...rest)
-      .catch(() => routes.find(range, exclude, ...rest))
+    const avoided = new Set([...exclude, ...reputation.avoidedStages()])
+    const best =
+      avoided.size === exclude.size
+        ? await routes.find(range, exclude, ...rest)
+        : await routes.find(range, avoided, ...rest).catch(() => routes.find(range, exclude, ...rest))
+    const untried = best.filter(({ peer }) => !trials.hasServed(peer))
+    if (untried.length === 0) return best
+    const newcomers = routes.serving().filter((peer) => !trials.hasServed(peer))
+    const served = await routes.find(range, new Set([...avoided, ...newcomers]), ...rest).catch(() => null)
+    if (served === null) return best
+    for (const stage of untried) trials.begin(stage)
+    return served
   }
 }

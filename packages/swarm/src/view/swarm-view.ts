@@ -6,7 +6,6 @@ import {
   type MemberHardware,
   type Membership,
   type Snapshot,
-  type SnapshotMember,
 } from '@shoal/membership'
 import {
   apartSnapshot,
@@ -27,6 +26,7 @@ import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import { remembered } from '../groups/remembered-shares.ts'
 import type { SwarmStatus } from '../types.ts'
+import { noMember } from './no-member.ts'
 import { noRoute } from './no-route.ts'
 import { copiesOf, peerStatus } from './peer-status.ts'
 import { withoutBanned } from './without-banned.ts'
@@ -56,6 +56,8 @@ export interface SwarmView {
   /** The plan of the present snapshot; made anew only when the snapshot has changed. */
   plan(): Plan
   status(): SwarmStatus
+  /** Live peers that serve blocks. */
+  serving(): readonly string[]
   /** Live peers that serve each block, `except` left out. */
   coverage(except?: string): number[]
   /** Resolves when live peers serve every block; rejects with the signal's reason. */
@@ -131,6 +133,13 @@ class ObservedSwarm implements SwarmView {
         holders[block] = holders[block]! + 1
     }
     return holders
+  }
+
+  serving(): readonly string[] {
+    return this.#dependencies.membership.members().flatMap(({ record, liveness }) => {
+      const { span, state, peerId } = record
+      return liveness === 'alive' && state === 'serving' && span !== null ? [peerId] : []
+    })
   }
 
   #banned(): ReadonlyMap<string, number> {
@@ -264,28 +273,6 @@ function when(
       reject(signal.reason)
     })
   })
-}
-
-/** Somebody who holds nothing and takes nothing. */
-function noMember(peerId: string): SnapshotMember {
-  const hardware = {
-    memoryBytes: 0,
-    decodeMicrosPerBlock: 0,
-    prefillMicrosPerRowBlock: 0,
-    bandwidthBytesPerSecond: 0,
-    device: 'none',
-    threads: 0,
-  }
-  return {
-    peerId,
-    incarnation: 0,
-    state: 'joining',
-    span: null,
-    hardware,
-    numericClass: 'none',
-    addresses: [],
-    links: {},
-  }
 }
 
 function loadsOf(members: readonly Member[]): ReadonlyMap<string, PeerLoad> {

@@ -37,6 +37,7 @@ export class Rerouter {
   readonly #installed: (() => void)[] = []
   #first: Opening | null = null
   #attempt: Attempt | null = null
+  #servedEpoch: number | null = null
 
   constructor(context: SessionContext, parts: RerouterParts) {
     this.#context = context
@@ -129,6 +130,9 @@ export class Rerouter {
 
   /** Called when a step was answered, which shows that the route works. */
   answered(): void {
+    const { epoch, route } = this.#parts.route
+    if (this.#servedEpoch !== epoch) this.#context.options.onServed?.(route)
+    this.#servedEpoch = epoch
     this.#losses.progress()
     this.#replacementWait.reset()
     this.#requested.answered()
