@@ -1,7 +1,7 @@
 import { timeLimit, randomHex, ShoalError, type Clock, type Random } from '@shoal/host'
 import { formatProfile, type IdentifiedManifest } from '@shoal/model'
 import type { Coordinator, RouteStage, Route } from '@shoal/session'
-import { swarmLimits } from '../limits.ts'
+import { swarmLimits } from '../../limits.ts'
 
 export interface StageTrialsDependencies {
   readonly manifest: IdentifiedManifest

@@ -10,10 +10,10 @@ import {
 } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { sessionTimes, StageError, type Coordinator, type RouteSession, type Route } from '@shoal/session'
-import type { AuditDesk } from '../audit/audit-desk.ts'
-import { swarmLimits } from '../limits.ts'
-import { createReputation, type Reputation } from '../trust/reputation.ts'
-import type { SwarmView } from '../view/swarm-view.ts'
+import type { AuditDesk } from '../../audit/audit-desk.ts'
+import { swarmLimits } from '../../limits.ts'
+import { createReputation, type Reputation } from '../../trust/reputation.ts'
+import type { SwarmView } from '../../view/swarm-view.ts'
 import { StageTrials } from './stage-trials.ts'
 
 /**

@@ -2,8 +2,8 @@ import { createVirtualClock, orAborted, seededRandom, ShoalError, silentLogger }
 import { settled } from '@shoal/host/testing'
 import { StageError, type Route, type RouteSession, type RouteSessionOptions } from '@shoal/session'
 import { expect, test } from 'vitest'
-import { swarmLimits } from '../limits.ts'
-import { smallManifest } from '../testing/small-model.ts'
+import { swarmLimits } from '../../limits.ts'
+import { smallManifest } from '../../testing/small-model.ts'
 import { createSessionOpener } from './session-opener.ts'
 
 /** Peers that hold all blocks, the fastest first. Those in `silent` take sessions and answer nothing. */

@@ -8,8 +8,8 @@ import {
   type RouteSessionOptions,
 } from '@shoal/session'
 import { expect, test } from 'vitest'
-import { smallManifest } from '../testing/small-model.ts'
-import { trustLimits } from '../trust/limits.ts'
+import { smallManifest } from '../../testing/small-model.ts'
+import { trustLimits } from '../../trust/limits.ts'
 import { createSessionOpener } from './session-opener.ts'
 
 const range = { start: 0, end: 6 }
