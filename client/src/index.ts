@@ -17,5 +17,5 @@ export {
   type TextPart,
   type Usage,
 } from './swarm-client.ts'
-export type { ChatMessage } from '@shoal/model'
+export type { ChatMessage, Grammar } from '@shoal/model'
 export type { GenerateResult, SwarmStatus } from '@shoal/swarm'

@@ -1,5 +1,5 @@
 import { randomHex, ShoalError, type Random } from '@shoal/host'
-import type { ChatMessage, SamplingOptions } from '@shoal/model'
+import type { ChatMessage, Grammar, SamplingOptions } from '@shoal/model'
 import type { Engine, GenerateRequest, GenerateResult, SwarmStatus } from '@shoal/swarm'
 
 /** Sampling and limits of one generation; defaults are the model's own (generation_config.json) where it has them. */
@@ -10,7 +10,17 @@ export interface GenerateOptions {
   readonly temperature?: number
   readonly topP?: number
   readonly topK?: number
+  /** Tokens below this share of the largest probability are not drawn. */
+  readonly minP?: number
   readonly repetitionPenalty?: number
+  /** From -2 to 2, subtracted from the logits of tokens that occur in the answer. */
+  readonly presencePenalty?: number
+  /** From -2 to 2, subtracted from a token's logit for each time that it occurs in the answer. */
+  readonly frequencyPenalty?: number
+  /** From -100 to 100 by token id, added to the logits. */
+  readonly logitBias?: ReadonlyMap<number, number>
+  /** What the answer must look like; `{kind: 'json-schema', schema}` for JSON. */
+  readonly grammar?: Grammar
   /** Unsigned 32 bits; random when absent. */
   readonly seed?: number
   readonly stop?: readonly string[]
@@ -81,15 +91,12 @@ export function createSwarmClient(dependencies: {
     promptIds,
     maxTokens: options.maxTokens ?? 256,
     sampling: {
-      temperature: options.temperature ?? defaults.temperature,
-      topK: options.topK ?? defaults.topK,
-      topP: options.topP ?? defaults.topP,
-      repetitionPenalty: options.repetitionPenalty ?? defaults.repetitionPenalty,
+      ...defaults,
+      ...given(options, ['temperature', 'topK', 'topP', 'minP', 'logitBias']),
+      ...given(options, ['repetitionPenalty', 'presencePenalty', 'frequencyPenalty']),
       seed: options.seed ?? Number.parseInt(randomHex(random, 4), 16),
     },
-    ...(options.stop === undefined ? {} : { stop: options.stop }),
-    ...(options.ignoreEos === undefined ? {} : { ignoreEos: options.ignoreEos }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...given(options, ['grammar', 'stop', 'ignoreEos', 'signal']),
   })
   const parts = async function* (
     promptIds: () => Promise<readonly number[]>,
@@ -131,4 +138,14 @@ export function createSwarmClient(dependencies: {
     status: () => dependencies.status(),
     close: () => dependencies.close(),
   }
+}
+
+/** The fields of these names that are not undefined. */
+function given<T extends object, K extends keyof T>(
+  options: T,
+  names: readonly K[],
+): { [Name in K]?: Exclude<T[Name], undefined> } {
+  return Object.fromEntries(
+    names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+  ) as { [Name in K]?: Exclude<T[Name], undefined> }
 }

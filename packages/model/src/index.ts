@@ -98,6 +98,7 @@ export { createSampler, greedy, type Sampler } from './sampling/sampler.ts'
 export { logprobs, topLogprobsMax, type TokenLogprob } from './sampling/logprobs.ts'
 export { createStopFilter, type StopFilter } from './tokenizer/decoding/stop-filter.ts'
 export { createTokenizer, type TokenizerOptions } from './tokenizer/tokenizer.ts'
+export type { Grammar, GrammarTag, TaggedText } from './grammar/grammar-types.ts'
 export type { SamplingOptions } from './sampling/sampling-types.ts'
 export { createTokenDecoder } from './tokenizer/decoding/token-decoder.ts'
 export type {

@@ -1,4 +1,4 @@
-import type { IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
+import type { Grammar, IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
 import type { AuditReport } from './audit/report.ts'
 import type { PeerTransfer } from './trust/reputation.ts'
 
@@ -7,6 +7,8 @@ export interface GenerateRequest {
   readonly promptIds: readonly number[]
   readonly maxTokens: number
   readonly sampling: SamplingOptions
+  /** What the answer must look like; any text when absent. */
+  readonly grammar?: Grammar
   /** Generation ends before the first of these texts. */
   readonly stop?: readonly string[]
   /** Continues after the model's end tokens. */

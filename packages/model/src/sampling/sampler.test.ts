@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { philox, uniformAt } from '../sources/random/counter-random.ts'
+import { createLogitAdjuster } from './adjust-logits.ts'
 import { largestCandidates } from './largest-candidates.ts'
 import { logprobs } from './logprobs.ts'
 import { nucleus, weightOf } from './nucleus.ts'
@@ -69,7 +70,10 @@ test('the draw is pinned: a replay on any machine gives these tokens', () => {
 })
 
 /** Probabilities by definition: sort, cut, normalise. */
-function reference(logits: readonly number[], { temperature, topK, topP }: SamplingOptions): number[] {
+function reference(
+  logits: readonly number[],
+  { temperature, topK, topP, minP = 0 }: SamplingOptions,
+): number[] {
   const order = logits.map((_, id) => id).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b)
   const largest = logits[order[0] ?? 0] ?? 0
   const kept = topK === 0 ? order : order.slice(0, topK)
@@ -77,7 +81,8 @@ function reference(logits: readonly number[], { temperature, topK, topP }: Sampl
   const mass = weights.reduce((sum, weight) => sum + weight, 0)
   let total = 0
   let count = 0
-  while (count < kept.length && (count === 0 || total < topP * mass)) total += weights[count++] ?? 0
+  while (count < kept.length && (count === 0 || (total < topP * mass && (weights[count] ?? 0) >= minP)))
+    total += weights[count++] ?? 0
   const probabilities = logits.map(() => 0)
   for (let index = 0; index < count; index++) probabilities[kept[index] ?? 0] = (weights[index] ?? 0) / total
   return probabilities
@@ -91,6 +96,11 @@ test.each<[string, Partial<SamplingOptions>]>([
   ['top-k above the vocabulary', { topK: 99 }],
   ['top-p 0.8', { topP: 0.8 }],
   ['top-p 0.1', { topP: 0.1 }],
+  ['min-p 0.3', { minP: 0.3 }],
+  ['min-p 1', { minP: 1 }],
+  ['min-p 0.1 at temperature 2', { minP: 0.1, temperature: 2 }],
+  ['min-p 0.3 and top-p 0.9', { minP: 0.3, topP: 0.9 }],
+  ['min-p 0.2 and top-k 3', { minP: 0.2, topK: 3 }],
   ['top-k 4 and top-p 0.7', { topK: 4, topP: 0.7, temperature: 1.5 }],
 ])('20,000 draws follow the distribution: %s', (_, change) => {
   const options = { ...plain, ...change, seed: 11 }
@@ -120,6 +130,67 @@ test('the penalty: positive logits divided, negative multiplied, once per token'
     4,
   )
   expect([...row]).toEqual([0, 2, 1, -1, 2, 0.5])
+})
+
+test('frequency and presence are those of the output, and a count is subtracted at once', () => {
+  const drawn = (options: Partial<SamplingOptions>, tokens: number[], promptTokens = 0): number =>
+    createSampler({ ...plain, temperature: 0, ...options }, 6, promptTokens).sample(row, 0, tokens)
+  expect(drawn({ presencePenalty: 1 }, [1, 1, 77])).toBe(4)
+  expect(drawn({ presencePenalty: 0.5 }, [1, 1, 4, 4, 4])).toBe(1)
+  expect(drawn({ frequencyPenalty: 0.5 }, [1, 1, 4])).toBe(4)
+  expect(drawn({ frequencyPenalty: 0.5 }, [1, 1, 1, 4, 4, 4])).toBe(2)
+  expect(drawn({ frequencyPenalty: 1, presencePenalty: 1 }, [1, 1, 4, 4], 2)).toBe(1)
+  expect(drawn({ presencePenalty: -2 }, [2])).toBe(2)
+  expect([...row]).toEqual([0, 2, 1, -1, 2, 0.5])
+})
+
+test('bias comes first, then the repetition penalty, then frequency and presence, each once', () => {
+  const options = {
+    ...plain,
+    repetitionPenalty: 2,
+    frequencyPenalty: 0.25,
+    presencePenalty: 0.5,
+    logitBias: new Map([
+      [0, 3],
+      [3, -4],
+      [5, 0],
+    ]),
+  }
+  const adjust = createLogitAdjuster(options, 6, 2)
+  expect(adjust === null ? [] : [...adjust(row, [3, 1, 0, 0, 4, 99])]).toEqual([0.5, 1, 1, -10, 0.25, 0.5])
+  expect(adjust === null ? [] : [...adjust(row, [3])]).toEqual([3, 2, 1, -10, 2, 0.5])
+  expect(createLogitAdjuster({ ...plain, minP: 0.5, logitBias: new Map([[1, 0]]) }, 6, 0)).toBeNull()
+})
+
+test('a bias of 100 forces a token and one of -100 bans it', () => {
+  const bias = (id: number, value: number): Partial<SamplingOptions> => ({
+    logitBias: new Map([[id, value]]),
+  })
+  for (let position = 0; position < 50; position++) {
+    expect(createSampler({ ...plain, ...bias(3, 100) }, 6).sample(row, position, [])).toBe(3)
+    expect(createSampler({ ...plain, ...bias(1, -100) }, 6).sample(row, position, [])).not.toBe(1)
+  }
+})
+
+test('equal tokens so far give an equal draw, whatever was drawn before', () => {
+  const options = {
+    ...plain,
+    presencePenalty: 1.5,
+    frequencyPenalty: 0.5,
+    repetitionPenalty: 1.2,
+    minP: 0.05,
+  }
+  const draw = (from: number): number[] => {
+    const sampler = createSampler(options, 6, 1)
+    const tokens = [2]
+    for (let position = 1; position < 40; position++) {
+      const token = position >= from ? sampler.sample(row, position, tokens) : (first[position] ?? 0)
+      tokens.push(token)
+    }
+    return tokens
+  }
+  const first = draw(0)
+  for (const from of [2, 17, 39]) expect(draw(from)).toEqual(first)
 })
 
 const logit = fc.oneof(
@@ -171,7 +242,14 @@ test.each<[Partial<SamplingOptions>, RegExp]>([
   [{ topK: 1.5 }, /top-k/],
   [{ topP: 0 }, /top-p/],
   [{ topP: 1.1 }, /top-p/],
+  [{ minP: -0.1 }, /min-p/],
+  [{ minP: NaN }, /min-p/],
   [{ repetitionPenalty: 0 }, /penalty/],
+  [{ presencePenalty: 2.1 }, /presence penalty must be from -2 to 2/],
+  [{ frequencyPenalty: NaN }, /frequency penalty/],
+  [{ logitBias: new Map([[6, 1]]) }, /token 6, but the vocabulary's ids are from 0 to 5/],
+  [{ logitBias: new Map([[0.5, 1]]) }, /token 0.5/],
+  [{ logitBias: new Map([[5, -101]]) }, /token 5 must be from -100 to 100/],
   [{ seed: -1 }, /seed/],
   [{ seed: 2 ** 32 }, /seed/],
 ])('refused: %o', (change, message) => {

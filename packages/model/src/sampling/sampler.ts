@@ -1,5 +1,7 @@
 import { uniformAt } from '../sources/random/counter-random.ts'
 import { ModelError } from '../error.ts'
+import { createLogitAdjuster } from './adjust-logits.ts'
+import { checkSampling } from './check-sampling.ts'
 import { largestCandidates } from './largest-candidates.ts'
 import { nucleus, weightOf } from './nucleus.ts'
 import type { SamplingOptions } from './sampling-types.ts'
@@ -9,34 +11,39 @@ export interface Sampler {
   /**
    * @param logits one row, `vocabularySize` float32; not changed
    * @param position of the token being drawn; the draw is a pure function of (logits, seed, position, tokens)
-   * @param tokens prompt and output so far, for the repetition penalty
+   * @param tokens prompt and output so far, for the penalties
    */
   sample(logits: Float32Array, position: number, tokens: readonly number[]): number
 }
 
 /**
- * Applies penalty, temperature, top-k and top-p, in the order of transformers, then draws once. Candidates are ordered by
- * (logit descending, id ascending), a total order, so the result does not depend on a sort's stability.
+ * Applies bias and penalties, temperature, top-k, top-p and min-p, in the order of transformers, then draws once. Candidates
+ * are ordered by (logit descending, id ascending), a total order, so the result does not depend on a sort's stability.
  *
+ * @param promptTokens how many of the tokens given to `sample` are the prompt's
  * @throws {ModelError} `bad-request` for options that make no sense
  */
-export function createSampler(options: SamplingOptions, vocabularySize: number): Sampler {
-  checkOptions(options)
-  const { temperature, topP, repetitionPenalty, seed } = options
-  const scratch = repetitionPenalty === 1 ? null : new Float32Array(vocabularySize)
+export function createSampler(
+  options: SamplingOptions,
+  vocabularySize: number,
+  promptTokens: number = 0,
+): Sampler {
+  checkSampling(options, vocabularySize)
+  const { temperature, topP, minP = 0, seed } = options
+  const adjust = createLogitAdjuster(options, vocabularySize, promptTokens)
   return {
     sample: (logits, position, tokens) => {
       if (logits.length !== vocabularySize)
         throw new Error(`a row of ${vocabularySize} logits is needed, not ${logits.length}`)
-      const row = scratch === null ? logits : penalise(logits, scratch, tokens, repetitionPenalty)
+      const row = adjust === null ? logits : adjust(logits, tokens)
       const best = greedy(row)
       if (temperature === 0) return best
       const topK = options.topK === 0 ? vocabularySize : Math.min(options.topK, vocabularySize)
       if (topK === 1) return best
       const target = uniformAt(seed, position)
       return topK === vocabularySize && topP === 1
-        ? drawFromAll(row, best, temperature, target)
-        : drawFromTop(row, best, topK, topP, temperature, target)
+        ? drawFromAll(row, best, { temperature, minP, target })
+        : drawFromTop(row, best, { topK, topP, temperature, minP, target })
     },
   }
 }
@@ -59,30 +66,26 @@ export function greedy(logits: Float32Array): number {
   return best
 }
 
-/** CTRL (Keskar et al. 2019): logits of tokens seen before are divided when positive, multiplied when negative. */
-function penalise(
-  logits: Float32Array,
-  row: Float32Array,
-  tokens: readonly number[],
-  penalty: number,
-): Float32Array {
-  row.set(logits)
-  for (const id of tokens) {
-    const logit = logits[id]
-    // Reads the unmodified row, so that a token that occurs twice is penalised once.
-    if (logit !== undefined) row[id] = logit > 0 ? logit / penalty : logit * penalty
-  }
-  return row
+interface Draw {
+  readonly temperature: number
+  readonly minP: number
+  /** Where in [0, 1) the draw falls. */
+  readonly target: number
 }
 
 /** Draws from the whole vocabulary in two passes, without a list of candidates. Weights are summed in float64, in id order. */
-function drawFromAll(row: Float32Array, best: number, temperature: number, target: number): number {
+function drawFromAll(row: Float32Array, best: number, { temperature, minP, target }: Draw): number {
   const largest = row[best] as number
+  // The largest weight is 1, so min-p is the smallest weight that counts.
+  const weightAt = (id: number): number => {
+    const weight = weightOf(row[id] as number, largest, temperature)
+    return weight < minP ? 0 : weight
+  }
   let total = 0
-  for (let id = 0; id < row.length; id++) total += weightOf(row[id] as number, largest, temperature)
+  for (let id = 0; id < row.length; id++) total += weightAt(id)
   let rest = target * total
   for (let id = 0; id < row.length; id++) {
-    const weight = weightOf(row[id] as number, largest, temperature)
+    const weight = weightAt(id)
     if (rest < weight) return id
     rest -= weight
   }
@@ -93,10 +96,7 @@ function drawFromAll(row: Float32Array, best: number, temperature: number, targe
 function drawFromTop(
   row: Float32Array,
   best: number,
-  topK: number,
-  topP: number,
-  temperature: number,
-  target: number,
+  { topK, topP, temperature, minP, target }: Draw & { readonly topK: number; readonly topP: number },
 ): number {
   const largest = row[best] as number
   // With top-k, top-p refers to the weight of the k candidates; without, to that of the whole vocabulary.
@@ -107,7 +107,8 @@ function drawFromTop(
   const weights = Float64Array.from(candidates, (id) => weightOf(row[id] as number, largest, temperature))
   let kept = 0
   let total = 0
-  while (kept < weights.length && (kept === 0 || total < topP * mass)) total += weights[kept++] as number
+  while (kept < weights.length && (kept === 0 || (total < topP * mass && (weights[kept] as number) >= minP)))
+    total += weights[kept++] as number
   let rest = target * total
   for (let index = 0; index < kept; index++) {
     rest -= weights[index] as number
@@ -127,21 +128,4 @@ function topCandidates(
     candidates,
     mass: candidates.reduce((sum, id) => sum + weightOf(row[id] as number, largest, temperature), 0),
   }
-}
-
-function checkOptions({ temperature, topK, topP, repetitionPenalty, seed }: SamplingOptions): void {
-  const check = (holds: boolean, sentence: string): void => {
-    if (!holds) throw new ModelError('bad-request', sentence)
-  }
-  check(temperature >= 0 && temperature <= 100, `temperature must be from 0 to 100, not ${temperature}`)
-  check(Number.isSafeInteger(topK) && topK >= 0, `top-k must be a whole number from 0, not ${topK}`)
-  check(topP > 0 && topP <= 1, `top-p must be above 0 and at most 1, not ${topP}`)
-  check(
-    repetitionPenalty > 0 && repetitionPenalty <= 100,
-    `the repetition penalty must be above 0 and at most 100, not ${repetitionPenalty}`,
-  )
-  check(
-    Number.isInteger(seed) && seed >= 0 && seed <= 0xffffffff,
-    `the seed must be an unsigned number of 32 bits, not ${seed}`,
-  )
 }

@@ -102,9 +102,11 @@ async function* generate(
   if (!Number.isSafeInteger(request.maxTokens) || request.maxTokens < 1)
     throw new ShoalError('bad-request', `max tokens must be a positive integer, not ${request.maxTokens}`)
   checkPrompt(dependencies, promptIds, request.maxTokens)
+  if (request.grammar !== undefined)
+    throw new ShoalError('bad-request', 'this version of Shoal cannot constrain answers to a grammar yet')
   // A context that runs out ends the answer with `length`; it is not an error to ask for more than is left.
   const maxTokens = Math.min(request.maxTokens, config.contextLength - promptIds.length)
-  const sampler = createSampler(request.sampling, config.vocabularySize)
+  const sampler = createSampler(request.sampling, config.vocabularySize, promptIds.length)
   const answer = createAnswer(dependencies, request)
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
