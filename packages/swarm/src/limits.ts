@@ -66,8 +66,11 @@ export const swarmLimits = {
   /** Interval and total time of asking a peer that is joining or packing itself: packing some gigabytes takes a minute or two. */
   notReadyRetryMs: 1000,
   notReadyTimeoutMs: 120_000,
-  /** A command of a user does not wait so long for peers that have no swarm: a node learns from one within seconds, a bootstrap peer never. */
-  clientPatienceMs: 10_000,
+  /**
+   * A command of a user does not wait so long for peers that have no swarm. A node learns from one within seconds, and a bootstrap
+   * peer never does; its directory names a swarm's peers within 10 s on a machine that is busy.
+   */
+  clientPatienceMs: 20_000,
   /** How long a node waits for an address that does not answer: the machine there may just be starting. */
   absentTimeoutMs: 60_000,
   /** A node learns from a swarm that is up within a second. Peers that wait for longer wait for a model. */

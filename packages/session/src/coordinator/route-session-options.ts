@@ -16,6 +16,8 @@ export interface RouteSessionOptions {
   readonly routes?: RouteFinder
   /** Called for each stage that is lost, before it is replaced. */
   readonly onStageLost?: (error: StageError) => void
+  /** A session that only tries a stage out: the log names it so, and not as the session of an answer. */
+  readonly isTrial?: boolean
   /** Called with the route in use when the first step along it was answered. */
   readonly onServed?: (route: Route) => void
   /** Most positions this session will have. */

@@ -65,7 +65,7 @@ export class Rerouter {
   /** @throws {ShoalError} the reason for which the session ended meanwhile */
   installFirst({ failure }: Opening, stages: readonly OpenStage[]): void {
     const { life, route } = this.#parts
-    const { session } = this.#context.options
+    const { session, isTrial } = this.#context.options
     this.#first = null
     if (life.ended !== null) {
       for (const { link } of stages) closeAtStage(link, session, null)
@@ -73,7 +73,7 @@ export class Rerouter {
     }
     route.install({ epoch: 0, stages, moved: null, repaired: false })
     // A first route may mix numeric classes. The classes are logged because they matter when a stage is replaced.
-    this.#context.logger.debug('session-started', {
+    this.#context.logger.debug(isTrial === true ? 'trial-started' : 'session-started', {
       session,
       stages: stages.map(({ stage, numericClass }) => `${nameStage(stage)}: ${numericClass}`),
     })

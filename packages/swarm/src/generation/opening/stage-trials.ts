@@ -69,6 +69,7 @@ export class StageTrials {
         range: stage.range,
         route: [stage],
         tokenBudget: 1,
+        isTrial: true,
         signal: limit.signal,
         onServed: (route) => this.served(route),
       })
