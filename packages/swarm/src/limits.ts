@@ -4,7 +4,10 @@ export const swarmLimits = {
   servedPeers: 1024,
   /** Trials of newcomers at once: as many as a household starts together; a flood of keys causes no more. */
   trialsAtOnce: 4,
-  /** For opening a session at one peer and computing one row there: the longest wait for an answer to `open`, and a step. */
+  /**
+   * Time for one trial, which opens a session at one peer and computes one row there: the longest wait for an answer to
+   * `open`, and a step.
+   */
   trialTimeoutMs: 20_000,
   /** Addresses of members that a data folder remembers, so that a restart needs no invite: one of them will be up. */
   rememberedAddresses: 16,
@@ -12,12 +15,18 @@ export const swarmLimits = {
   admittedPeers: 4096,
   /** How often the addresses of members are written down: members come and go within minutes. */
   rememberTurnMs: 60_000,
-  /** One run of a pairing: four frames in the local network, and some 30 ms of computing on each side. */
+  /** Time for one pairing: four frames in the local network, and some 30 ms of computing on each side. */
   pairingTimeoutMs: 10_000,
-  /** Runs at one door at once, and the time between two that begin: they use at most a tenth of a core. */
+  /**
+   * Pairings at one door at the same time, and the time between the beginnings of two: together they use at most a
+   * tenth of a core.
+   */
   pairingsAtOnce: 4,
   pairingPauseMs: 250,
-  /** A newcomer looks for a door for so long: mDNS asks every two seconds, and the other machine may just begin to show its PIN. */
+  /**
+   * How long a newcomer looks for a door: mDNS asks every two seconds, and the other machine may just begin to show its
+   * PIN.
+   */
   pairingSearchMs: 60_000,
   pairingAgainMs: 1_000,
   pairingMdnsIntervalMs: 2_000,
@@ -27,64 +36,88 @@ export const swarmLimits = {
    */
   tokenizeTimeoutMs: 15_000,
   /**
-   * Time in which the tokenizing thread must have loaded its code and the vocabulary. So long that no node ends because
-   * other programs keep its machine busy.
+   * Time in which the tokenizing thread must have loaded its code and the vocabulary. The limit is long, so that no
+   * node ends because other programs keep its machine busy.
    */
   tokenizerStartTimeoutMs: 120_000,
   /** Longest wait for calls before it: two that are ended by their limit. */
   tokenizeWaitMs: 30_000,
-  /** Heap of the tokenizing thread: so much, and for each byte of the model's files the objects and maps of its vocabulary. */
+  /**
+   * Heap of the tokenizing thread: this much, and this many bytes for each byte of the model's files, whose vocabulary
+   * becomes objects and maps.
+   */
   tokenizeHeapMiB: 128,
   tokenizeHeapPerByte: 32,
   /** How often the heap of a working thread is compared with that bound: it grows by some 50 MiB a second. */
   tokenizeHeapWatchMs: 50,
   /**
-   * What the heap may have beyond the bound before V8 gives up, which ends the thread, or the whole process. Enough for the
-   * growth of five seconds, in which a busy machine has looked.
+   * What the heap may have beyond the bound before V8 gives up, which ends the thread, or the whole process. Enough for
+   * the growth of five seconds, in which even a busy machine has compared the heap.
    */
   tokenizeHeapReserveMiB: 256,
-  /** Characters of a prompt: so many for each token of the context, as in the API, and so many that a template adds. */
+  /**
+   * Longest prompt in characters: this many for each token of the context, as in the API, and this many more for what a
+   * template adds.
+   */
   charactersPerToken: 16,
   templateCharacters: 64 * 1024,
-  /** Answering a hello is a few microseconds of work; ten seconds cover a machine that is packing a model. */
+  /**
+   * Time for an answer to hello. Answering takes a few microseconds; ten seconds cover a machine that is packing a
+   * model.
+   */
   helloTimeoutMs: 10_000,
   /** How often a node looks whether it is to fetch a copy: copies guard against losses that are hours apart. */
   copiesTurnMs: 5_000,
   /**
-   * Share of the time in which a node that serves sessions checks or fetches copies: at most as much slower, on the average, may
-   * they make answers. Copies guard against losses that are hours apart.
+   * Share of its time that a node spends on checking or fetching copies while it serves sessions. Copies slow answers
+   * by at most this share on average; they guard against losses that are hours apart.
    */
   copiesBusyShare: 0.02,
   /** Longest rest between two units: over a slow link, a node that is never idle still fetches a dozen an hour. */
   copiesRestMaxMs: 300_000,
   /** A copy is fetched when it has been wanted for so long: most peers that vanish are back sooner. Also the time between two tries. */
   copiesSettleMs: 15_000,
-  /** Of a disk, what copies for others never touch. */
+  /** Free bytes of a disk that copies for others leave untouched. */
   diskReserveBytes: 1024 ** 3,
-  /** Dialling over the internet with a relay takes up to about three seconds. */
+  /** Time for a dial. Dialling over the internet with a relay takes up to about three seconds. */
   dialTimeoutMs: 10_000,
   /** Interval and total time of asking a peer that is joining or packing itself: packing some gigabytes takes a minute or two. */
   notReadyRetryMs: 1000,
   notReadyTimeoutMs: 120_000,
   /**
-   * A command of a user does not wait so long for peers that have no swarm. A node learns from one within seconds, and a bootstrap
-   * peer never does; its directory names a swarm's peers within 10 s on a machine that is busy.
+   * How long a user's command waits for peers that have no swarm. A node learns of its swarm within seconds. A
+   * bootstrap peer never has one, but its directory names a swarm's peers within 10 s, even on a busy machine.
    */
   clientPatienceMs: 20_000,
   /** How long a node waits for an address that does not answer: the machine there may just be starting. */
   absentTimeoutMs: 60_000,
-  /** A node learns from a swarm that is up within a second. Peers that wait for longer wait for a model. */
+  /**
+   * How long all peers must have been waiting before a node with a model creates the swarm. A node learns from a
+   * running swarm within a second, so peers that wait for longer wait for a model.
+   */
   createAfterMs: 5_000,
-  /** A joiner knows one member. It meets the members that hold its weights within some beats, or after their restart. */
+  /**
+   * How long a joiner looks for weights that nobody could give. It knows one member at first, and meets the holders of
+   * its weights within some beats, or after their restart.
+   */
   weightsPatienceMs: 20_000,
   weightsRetryMs: 500,
-  /** A joiner waits so long to hear of all members, which takes a few round trips and a beat; then it plans with those it knows. */
+  /**
+   * How long a joiner waits to hear of all members, which takes a few round trips and a beat. Then it plans with those
+   * it knows.
+   */
   membersTimeoutMs: 2_000,
-  /** Members change in bursts (a join is three records); one decision per burst. */
+  /**
+   * Pause after a change of members before a node decides. Changes come in bursts (a join is three records), and each
+   * burst gets one decision.
+   */
   settleMs: 250,
   /** While a block has no holder, nodes decide anew at this interval: beats bring new session counts. */
   unservedLookMs: 1_000,
-  /** Voluntary moves: at most one per window, so that a flapping peer costs one move (fault F20). */
+  /**
+   * A node makes at most one voluntary move per window, so that a peer that leaves and returns again and again costs
+   * one move.
+   */
   moveWindowMs: 30_000,
   /** Blocks are given up only after so long without a change: news reaches all members within two beats of a LAN. */
   releaseQuietMs: 3_000,
@@ -95,8 +128,8 @@ export const swarmLimits = {
   /** How long running sessions may delay a move that needs their memory: a long answer of a slow swarm. */
   drainTimeoutMs: 30_000,
   /**
-   * The same when only leaving nodes serve the blocks to be loaded: time to hand sessions over. Sessions that are left then
-   * end, since the leaving nodes wait for the move as well; their coordinators replay them elsewhere.
+   * `drainTimeoutMs` for a move to blocks that only leaving nodes serve: time to hand sessions over. Sessions that are
+   * left then end, since the leaving nodes wait for the move as well; their coordinators replay them elsewhere.
    */
   handOverBeforeMoveMs: 3_000,
   /** Interval at which a node looks for a link to measure. It measures one at a time, so that measurements do not compete. */
@@ -106,7 +139,7 @@ export const swarmLimits = {
   probeBytesMin: 16 * 1024,
   /** Measurements of one link, transfers included. The best of three rarely shows a busy machine instead of the link. */
   probes: 3,
-  /** At 100 kbit/s a measurement takes 26 s. */
+  /** Time for one measurement, which takes 26 s at 100 kbit/s. */
   probeTimeoutMs: 30_000,
   /** Time after which a failed measurement is tried again. */
   probeAgainMs: 60_000,
@@ -146,6 +179,9 @@ export const swarmLimits = {
   openingTimeoutMs: 10_000,
   /** Members that are asked for their fetched bytes for one status; each question is a small exchange. */
   statusAsks: 64,
-  /** mDNS asks every 10 s and answers within milliseconds. The swarm may be started after the node that looks for it. */
+  /**
+   * How long a peer without addresses looks for a swarm in the local network. mDNS asks every 10 s and answers within
+   * milliseconds, but the swarm may be started after the peer that looks for it.
+   */
   discoveryTimeoutMs: 60_000,
 } as const

@@ -28,7 +28,7 @@ export function createOutbox(channel: Channel, logger: Logger): Outbox {
     try {
       await channel.send(...encodeSession(message))
     } catch (error) {
-      // The end of the channel, reported elsewhere, frees the sessions that depend on it.
+      // Only logged: the end of the channel is reported to its owner, which frees the sessions that depend on it.
       logger.debug('message-lost', { peer: channel.remotePeer, type: message.type, reason: messageOf(error) })
     } finally {
       posted -= 1

@@ -163,7 +163,7 @@ async function openWithin(
   }
 }
 
-/** Has an open channel that no session uses closed, unless one uses it within `lingerMs`. */
+/** Closes an open channel that no session uses after `lingerMs`, unless a session uses it before. */
 function linger(entry: Entry, clock: Clock, lingerMs: number): void {
   if (entry.users > 0 || entry.channel === null || entry.channel.closed) return
   entry.idle?.cancel()
@@ -173,7 +173,7 @@ function linger(entry: Entry, clock: Clock, lingerMs: number): void {
   entry.idle = clock.after(lingerMs, closeIfIdle, { background: true })
 }
 
-/** Closes a channel; aborts one that cannot be closed in order. */
+/** Closes a channel. A channel that cannot be closed in order is aborted. */
 async function closeQuietly(channel: Channel | null): Promise<void> {
   if (channel === null || channel.closed) return
   try {

@@ -92,8 +92,8 @@ export class ActiveRoute {
     const replaced = repaired || this.#route.some((stage) => stage !== moved && !route.includes(stage))
     if (moved !== null) this.#moves += 1
     if (replaced) this.#failovers += 1
-    // By peer and block, not by stage: a lost peer may be back with the same blocks, and closing its old session would
-    // close the new one.
+    // Stages are compared by peer and first block, not by identity: a lost peer may be back with the same blocks, and
+    // closing its old session would close the new one.
     const goesOn = ({ stage }: OpenStage): boolean =>
       route.some(({ peer, range }) => peer === stage.peer && range.start === stage.range.start)
     const [kept, dropped] = [this.#stages.filter(goesOn), this.#stages.filter((open) => !goesOn(open))]

@@ -11,13 +11,16 @@ export const sessionLimits = {
    */
   maxSessions: 1024,
   maxSessionsPerPeer: limits.maxSessionsPerPeer,
-  /** Sessions of one peer without a record: as many as wait for it at most. A client that serves others has a node. */
+  /**
+   * Sessions of the peers without a record that share one account: as many as may wait for room
+   * (`maxWaitingOpensPerPeer`). A client that serves many users should run a node, which has a member's limits.
+   */
   maxSessionsPerStranger: 16,
   /** Sessions of all peers without a record: a quarter of the places is kept for members. */
   maxSessionsOfStrangers: 768,
   /**
-   * Part of the memory that other owners leave which one owner may fill. A stranger's half lets the next one have a
-   * quarter, and so on; a member's keys are known to all, so it may leave less.
+   * The part that one owner may fill of the memory that other owners leave. After a stranger's half the next stranger
+   * may have a quarter, and so on. A member may fill more, because its key is known to all members.
    */
   shareOf: { member: 7 / 8, stranger: 1 / 2 },
   /** Part of a span's session memory that all strangers together may fill: the rest is kept for members. */
@@ -105,18 +108,19 @@ export function stepCreditBytes(hiddenSize: number): number {
 
 /** Times of a stage and of a coordinator. All can be set; these are for home and wide-area links. */
 export const sessionTimes = {
-  /** A coordinator that sent nothing for so long is gone: six keep-alives. */
+  /** A coordinator that has sent nothing for this long, which is six keep-alives, is taken for gone. */
   leaseMs: 30_000,
   /** How long a stage keeps a session whose coordinator's connection is lost: enough for a short outage of Wi-Fi. */
   graceMs: 10_000,
   keepAliveMs: 5_000,
-  /** A dial over a relay takes seconds; a firewalled address never answers. */
+  /** Time for a dial. A dial over a relay takes seconds; a firewalled address never answers. */
   connectTimeoutMs: 10_000,
-  /** For an answer to `open`, the stage's own dial of its next hop included. */
+  /** Time for an answer to `open`, the stage's own dial of its next hop included. */
   openTimeoutMs: 15_000,
   /**
-   * The same when other peers serve the blocks of the stages that have not answered: a dial over a relay and its
-   * handshake take three seconds. A peer that takes sessions and says nothing holds up one answer for so long.
+   * Time for an answer to `open` when other peers serve the blocks of the stages that have not answered: a dial over a
+   * relay and its handshake take three seconds. A peer that takes sessions and says nothing holds up one answer for
+   * this long.
    */
   openSuspectMs: 4_000,
   /**
@@ -126,20 +130,23 @@ export const sessionTimes = {
   idleMs: 180_000,
   /** How long a stage may let an `open` wait for memory: two minutes are a long answer of a slow swarm. */
   roomWaitMs: 120_000,
-  /** A step never fails sooner: a garbage collection or a busy machine takes hundreds of milliseconds. */
+  /** Shortest deadline of a step: a garbage collection or a busy machine takes hundreds of milliseconds. */
   stepDeadlineMsMin: 1_000,
-  /** Predictions are medians of measurements; a loaded machine is several times slower. */
+  /**
+   * Deadline of a step as a multiple of its predicted time. Predictions are medians of measurements; a loaded machine
+   * is several times slower.
+   */
   stepDeadlineFactor: 8,
   /**
    * How often a late step gets more time, twice as much each time, while all stages of its route answer pings: the
    * route may be slow (a busy node computes for others first) or stuck. A stage that does not answer is lost at once.
    */
   stepExtensions: 3,
-  /** After a step's deadline: how long each stage has to answer a ping. Stages that do not answer are lost. */
+  /** How long each stage has to answer a ping after a step's deadline. Stages that do not answer are lost. */
   suspectPingMs: 400,
   /**
-   * The same for a peer that was lost before and whose blocks nobody else holds, once the session waits for a
-   * replacement. Such a peer may have been lost only because its machine was busy.
+   * How long a peer that was lost before has to answer a ping when nobody else holds its blocks and the session waits
+   * for a replacement. Such a peer may have been lost only because its machine was busy.
    */
   patientPingMs: 2_000,
   /**
@@ -154,7 +161,7 @@ export const sessionTimes = {
   letGoTimeoutMs: 5_000,
   /** Pause between attempts to move a leaving stage, in which another node may load its blocks. */
   moveRetryMs: 500,
-  /** Channels without a session stay open for the next one. */
+  /** How long a channel without a session stays open for the next one. */
   lingerMs: 60_000,
 } as const
 

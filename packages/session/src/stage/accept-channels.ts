@@ -27,7 +27,8 @@ export function createAccept({
   const refuse = (channel: Channel, error: unknown): void => {
     const peer = channel.remotePeer
     logger.warn('frame-refused', { peer, reason: messageOf(error) })
-    // Reported before the channel ends: the peer would blame this node for that.
+    // The failure is reported before the channel ends: for a channel that ends without a report, the peer would blame
+    // this node.
     for (const stage of table.list()) {
       if (stage.session.previous !== peer) continue
       const message = `${peer} sent what is no message`

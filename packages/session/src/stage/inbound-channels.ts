@@ -3,9 +3,9 @@ import { stepCreditBytes } from '../route/limits.ts'
 import type { Stage } from './stage.ts'
 
 /**
- * The channels that others have opened to this node, and what they may have under way. A peer begins with the credit of a
- * few messages; one that a session here names as coordinator, as the stage before, or as the peer that hands the session
- * over, gets the credit of a largest step.
+ * The channels that other peers have opened to this node, and the credit of each. A peer begins with the credit of a
+ * few messages; one that a session here names as coordinator, as the stage before, or as the peer that hands the
+ * session over, gets the credit of a largest step.
  */
 export class InboundChannels {
   readonly #channels = new Map<string, Set<Channel>>()

@@ -31,7 +31,8 @@ export function createLeases(
     const onEnd = (): void => {
       const lease = leases.get(owner)
       if (lease === undefined) return
-      // Renewals only move the end; the timer follows when it fires, so that a frame costs no timer.
+      // A renewal only moves the end of the lease. The timer is set again when it fires, so that a frame costs no
+      // timer.
       if (lease.endsMs > clock.nowMs()) {
         lease.timer = watch(owner, lease.endsMs)
         return

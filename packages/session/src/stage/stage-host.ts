@@ -53,9 +53,12 @@ export interface StageHost {
    * asked to move them to other peers.
    */
   setDraining(draining: boolean): void
-  /** The same for the sessions of one span. A coordinator that has begun to move one does so also when this is taken back. */
+  /**
+   * Like `setDraining`, for the sessions of one span. A coordinator that has begun to move a session completes the move
+   * even when this is taken back.
+   */
   setLeaving(runner: BlockRunner, leaving: boolean): void
-  /** Open sessions, of one runner or of all. */
+  /** Number of open sessions of one runner, or of all runners. */
   sessions(runner?: BlockRunner): number
   /** Resolves when no session of `runner` (or of any) is open. */
   whenIdle(signal: AbortSignal, runner?: BlockRunner): Promise<void>

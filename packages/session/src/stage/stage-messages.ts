@@ -129,7 +129,7 @@ export class StageMessages {
   #keyValues(peer: string, message: KeyValues | KeyValuesEnd, payload: Uint8Array): Promise<void> | void {
     const stage = this.#table.find(message.session, message.start)
     const restore = stage?.restore
-    // Only the peer that `open` named may send them, and not for an earlier attempt.
+    // Keys and values are taken from the peer that `open` named only, and not from an earlier attempt.
     if (stage === undefined || restore?.peer !== peer || restore.epoch !== message.epoch) return
     this.#table.used(stage)
     return message.type === 'key-values' ? restore.receive(message, payload) : restore.end(message, payload)

@@ -48,12 +48,12 @@ export class StageTable {
     this.#uses = createLeases(clock, { leaseMs: times.idleMs, graceMs: 0 }, (key) => this.#expireIdle(key))
   }
 
-  /** Sessions, those that wait for room included. */
+  /** Number of sessions, those that wait for room included. */
   get size(): number {
     return this.#stages.size
   }
 
-  /** Sessions that have ended and whose memory is not free yet. */
+  /** Number of sessions that have ended and whose memory is not free yet. */
   get freeing(): number {
     return this.#freeing
   }
@@ -80,7 +80,7 @@ export class StageTable {
     this.used(stage)
   }
 
-  /** Something was computed in a session, or came for it: signs of life of its owner do not count. */
+  /** Notes that rows of a session were computed or arrived. Signs of life of its owner do not count as use. */
   used(stage: Stage): void {
     const key = stageKey(stage.id, stage.start)
     if (this.#stages.get(key) === stage) this.#uses.renew(key)

@@ -29,7 +29,7 @@ export class Owner {
     return this.#stages
   }
 
-  /** The coordinator has used this channel. */
+  /** Notes that the coordinator has used this channel. */
   heardOn(outbox: Outbox): void {
     this.#outbox = outbox
   }
@@ -113,12 +113,15 @@ export class Stage {
     this.#reserved = true
   }
 
-  /** The session got no memory after all. */
+  /** Takes back `reserve`: the session got no memory. */
   unreserve(): void {
     this.#reserved = false
   }
 
-  /** Steps are taken from now on. @param hop the channel to the next stage; null when that is the coordinator */
+  /**
+   * Opens the stage, which takes steps from now on. @param hop the channel to the next stage; null when that is the
+   * coordinator
+   */
   open(hop: ChannelUse | null): void {
     this.connect(hop)
     this.#opened = true
@@ -130,13 +133,13 @@ export class Stage {
     this.#hop = hop
   }
 
-  /** The hand-over under way ends: its successors are not wanted any more. */
+  /** Ends the hand-over under way, whose successors are not wanted any more. */
   endHandOver(): void {
     this.#handOver?.stop()
     this.#handOver = null
   }
 
-  /** A hand-over to other peers begins, in place of the one before. */
+  /** Begins a hand-over to other peers, in place of the one before. */
   beginHandOver(handOver: StageHandOver): void {
     this.endHandOver()
     this.#handOver = handOver

@@ -1,7 +1,7 @@
 import { limits, type Standing } from '@shoal/trust'
 import { swarmLimits } from '../limits.ts'
 
-/** The peers that were admitted, bounded: who was admitted longest ago is forgotten first. */
+/** The peers that were admitted, limited in number: the one admitted longest ago is forgotten first. */
 export class AdmittedPeers {
   readonly #standings = new Map<string, Standing>()
 

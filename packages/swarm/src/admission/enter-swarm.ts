@@ -48,8 +48,8 @@ export interface Entry {
 }
 
 /**
- * Prepares the way into a swarm: by the pass in the data folder, by an invite, by a PIN, or by founding a private swarm. Without any
- * of these the swarm is open.
+ * Prepares the way into a swarm: by the pass in the data folder, an invite, a PIN, or the founding of a private swarm.
+ * Without any of these the swarm is open.
  */
 export async function enterSwarm(dependencies: SystemDependencies, options: EntryOptions): Promise<Entry> {
   const { role, dataFolder, founds } = options
@@ -73,7 +73,7 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
   if (invite !== null) checkRole(invite, role)
   const own = signerOf(privateKey)
   const pass = kept ?? (await newPass(dependencies, options, files, { privateKey, own, nowSeconds }))
-  // With a PIN the given address is that of the door, which is closed by now.
+  // The address that is given with a PIN is that of the pairing door, which is closed by now.
   const given = pin === null ? [...addresses, ...(invite?.addresses ?? [])] : []
   const charter = charterOf(dependencies, files, pass, invite)
   if (role === 'client' && pass !== null)
@@ -98,7 +98,7 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
   return { privateKey, join: given, remembered: pass?.addresses ?? [], admission, charter, invites }
 }
 
-/** Before the invite is spent on what it is not for. @throws {ShoalError} `bad-request` */
+/** Checks the role of an invite before it is spent. @throws {ShoalError} `bad-request` */
 function checkRole(invite: InviteCode, role: 'node' | 'client'): void {
   if (!includesRole(invite.role, role))
     throw new ShoalError(
@@ -132,7 +132,9 @@ interface OwnIdentity {
   readonly nowSeconds: number
 }
 
-/** The pass of a folder that had none: by a PIN, or of a swarm that is founded; null when an invite leads to one. */
+/**
+ * Gets a pass for a folder that had none: by a PIN, or by founding a swarm. Null when an invite will lead to a pass.
+ */
 async function newPass(
   dependencies: SystemDependencies,
   { role, dataFolder, join, signal }: EntryOptions,
@@ -200,8 +202,8 @@ interface MemberCommand {
 }
 
 /**
- * A command in the folder of a member has a key of this run, for which the member signs: a node may run in the same folder
- * under the member's own key.
+ * Gives a command that runs in a member's folder a key of its own for this run, which the member's key signs: a node
+ * may be running in the same folder under the member's key.
  */
 async function asClient(
   dependencies: SystemDependencies,

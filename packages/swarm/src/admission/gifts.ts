@@ -19,7 +19,7 @@ export class Gifts {
     this.#dependencies = dependencies
   }
 
-  /** For whoever has come in by an invite. @throws {Refusal} */
+  /** The gift for a peer that has come in by an invite. @throws {Refusal} */
   async give(invite: Invite, peerId: string, pass: SwarmPass): Promise<Gift> {
     const { signer, secrets, logger } = this.#dependencies
     const chain = await signer.chainFor(peerId, invite.role, pass)
@@ -27,7 +27,7 @@ export class Gifts {
     return { chain, secrets: secrets() }
   }
 
-  /** For a member whose grant ends soon, when an admin meets it; null when there is no need, or this peer is no admin. */
+  /** The gift for a member whose grant ends soon; null when there is no need, or when this peer is no admin. */
   async renewal(
     peerId: string,
     { role, until }: Standing,

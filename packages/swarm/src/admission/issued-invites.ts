@@ -38,8 +38,8 @@ export class IssuedInvites {
   }
 
   /**
-   * Doors of the invites whose key is still looked at: ended ones too, until they expire, so that a peer that comes too late
-   * hears why, and its attempt is seen.
+   * Doors of all invites that have not expired. Used and revoked invites are included, so that a peer that comes too
+   * late is told why, and its attempt is listed.
    */
   doors(): readonly Door[] {
     const nowSeconds = this.#dependencies.nowSeconds()

@@ -219,7 +219,8 @@ class OwnMembership implements PrivateSwarm {
       throw new ShoalError('bad-request', `${peer} is not the id of another peer`)
     this.#checkIsAdmin('put a peer out')
     await admission.layDown({ kind: 'revoke', key })
-    // A secret that the peer has laid down counts no longer: nobody is to depend on the one before it.
+    // A secret that the revoked peer had set counts no longer. A new one replaces it, so that nobody depends on the
+    // secret before it.
     if (charter.hasSecretOf(toHex(key))) await admission.replaceSecret()
   }
 

@@ -76,7 +76,7 @@ export class SwarmAdmission implements Admission {
     })
   }
 
-  /** Lays something down for the whole swarm, by this peer's own grant. @throws {Refusal} */
+  /** Signs an act for the whole swarm, by this peer's own grant. @throws {Refusal} */
   async layDown(provision: Provision): Promise<void> {
     const [grant] = this.#pass?.chain ?? []
     if (grant === undefined) throw new Refusal('no-grant')
@@ -111,7 +111,7 @@ export class SwarmAdmission implements Admission {
       for (const listener of this.#onEnded) listener(peerId)
   }
 
-  /** From now on the invites of this peer are honoured. */
+  /** Admits peers by the invites of this peer from now on. */
   honour(invites: IssuedInvites): void {
     this.#invites = invites
     this.doorsChanged()
@@ -121,7 +121,7 @@ export class SwarmAdmission implements Admission {
     for (const listener of this.#onDoors) listener()
   }
 
-  /** Keeps addresses of members for the next start; none changes nothing. */
+  /** Keeps addresses of members for the next start; an empty list changes nothing. */
   remember(addresses: readonly string[]): void {
     if (this.#pass === null || addresses.length === 0) return
     const kept = [...new Set([...addresses, ...this.#pass.addresses])].slice(
@@ -202,7 +202,7 @@ export class SwarmAdmission implements Admission {
       return { frame: encodeWelcome({ swarm: pass.swarm, chain: pass.chain, gift: given }), outcome }
     } catch (error) {
       const outcome = error instanceof Refusal ? error : new Refusal('no-grant')
-      // A peer that was put out goes on dialling: its first refusal tells enough.
+      // A peer that was put out goes on dialling, so only its first refusal is logged as information.
       const level = this.#refused.has(peerId) ? 'debug' : 'info'
       if (this.#refused.size < swarmLimits.admittedPeers) this.#refused.add(peerId)
       this.#options.logger[level]('peer-not-admitted', {

@@ -23,7 +23,7 @@ import type { AuditStatus } from './status.ts'
 export interface AuditOptions {
   /** Whether other holders may compute finished sessions again: one more peer then sees each hidden state. */
   readonly reruns: boolean
-  /** Share of sessions, in place of the defaults. */
+  /** Share of sessions to audit, in place of the defaults. */
   readonly share?: number | undefined
   /** Whether the swarm's members were invited. */
   readonly invited?: boolean | undefined
@@ -100,7 +100,7 @@ export class AuditDesk {
       )
   }
 
-  /** A session is about to be opened that asks for receipts. */
+  /** Prepares for the receipts of a session that is about to be opened. */
   expect(session: string): void {
     this.#sessions += 1
     this.#ledger.expect(session)

@@ -33,11 +33,11 @@ export interface AuditWorld {
    * @throws {ShoalError} when no such session comes about
    */
   recompute(rows: Float32Array, route: readonly AuditStage[]): Promise<readonly SealedReceipt[]>
-  /** Evidence that convicts a peer before everybody. */
+  /** Called with evidence that convicts a peer to anybody who checks it. */
   convicted(evidence: Evidence): void
-  /** One of both is wrong, and no arbiters say which: this peer avoids them, and tells nobody. */
+  /** Called when one of two peers is wrong and no arbiters say which: this peer avoids both, and tells nobody. */
   distrusted(peers: readonly string[]): void
-  /** The peer's results were right in an audit. */
+  /** Called when the peer's results were right in an audit. */
   proved(peer: string): void
 }
 

@@ -22,7 +22,7 @@ export interface EvidenceExchangeDependencies {
   holders(guilty: Receipt): readonly string[]
   /** Called once for each piece of evidence that convicts a peer. */
   convicted(guilty: Receipt, evidence: Evidence): void
-  /** The peer has sent what convicts nobody. Honest peers pass on nothing that they have not checked. */
+  /** Called when the peer has sent evidence that convicts nobody. Honest peers pass on only what they have checked. */
   misbehaved(peer: string): void
 }
 

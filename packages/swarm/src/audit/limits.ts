@@ -10,11 +10,14 @@ export const auditLimits = {
   receiptsTimeoutMs: 10_000,
   /** Finished sessions that wait for their audit, with their rows; more are not audited. */
   waiting: 4,
-  /** The whole of one audit, arbiters included. */
+  /** Time for one audit, its arbiters included. */
   auditTimeoutMs: 120_000,
   /** Arbiters asked for one receipt. Two of them must agree. */
   arbitersAsked: 3,
-  /** Verifiers take arbiters among so many first ones, as their view of who is there may differ by some peers. */
+  /**
+   * Verifiers accept arbiters among this many first candidates, as their views of who is there may differ by some
+   * peers.
+   */
   arbitersTaken: 5,
   /** Audits in which a peer's results were right, until it counts as proven. */
   provenAfter: 3,

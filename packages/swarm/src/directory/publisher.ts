@@ -45,7 +45,7 @@ class TurnByTurn implements Publisher {
   /** The next turn. */
   #next: { readonly dueMs: number; readonly timer: Timer } | null = null
   #running = false
-  /** Whether it waits for a first peer of the directory. */
+  /** Whether the publisher waits for a first peer of the directory. */
   #awaiting = false
   /** Pause until the next turn; it doubles up to `directoryTurnMs`, so that nodes that start together soon find each other. */
   #pauseMs: number = swarmLimits.directoryRetryMs / 2

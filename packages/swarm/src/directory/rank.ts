@@ -11,7 +11,7 @@ export interface Candidate {
 /** What is looked for; null accepts any value. */
 export interface Wish {
   readonly manifest: string | null
-  /** `int4:32`. */
+  /** Numeric profile in its short form, such as `int4:32`. */
   readonly profile: string | null
   /** Ranked first when `profile` is null. */
   readonly preferredProfile: string | null

@@ -21,13 +21,16 @@ export interface CoordinateDependencies {
   readonly manifest: IdentifiedManifest
   readonly routes: Pick<SwarmView, 'find' | 'serving' | 'predictTokenMs'>
   readonly device: Device
-  /** Stages with a bad one are avoided; by default nothing has been seen of anybody. */
+  /** What this peer has seen of others: stages with a bad reputation are avoided. Empty by default. */
   readonly reputation?: Reputation | undefined
-  /** Gets receipts of all sessions and audits some; without it nothing is audited. */
+  /** Receives the receipts of all sessions and audits some of them; when absent, nothing is audited. */
   readonly audits?: AuditDesk | undefined
   readonly tokenizer: Tokenizer | null
   readonly defaultSampling: SamplingOptions
-  /** How long an answer waits for somebody to take over blocks that nobody holds any more; the session's default when absent. */
+  /**
+   * How long an answer waits for a peer to take over blocks that nobody holds any more; the session's default when
+   * absent.
+   */
   readonly replacementWaitMs?: number | undefined
 }
 

@@ -54,7 +54,7 @@ export function createEngineAtFirstUse(dependencies: EngineAtFirstUseDependencie
     drain: (signal) => answers.drain(signal),
     async close() {
       closing.abort(new ShoalError('cancelled', 'this peer is closing'))
-      // Whoever asked for it was told how opening failed.
+      // A failure to open was reported to the caller that asked for the engine.
       const engine = await opened?.catch(() => null)
       await engine?.close()
     },

@@ -3,7 +3,7 @@ import type { Engine } from '../types.ts'
 
 /** The answers that an engine is giving: a node that leaves finishes its own, wherever their blocks are by then. */
 export interface RunningAnswers {
-  /** The same engine, counted. */
+  /** The same engine, whose answers are counted. */
   watch(engine: Engine): Engine
   /** Refuses new ones with a definite `not-ready`, and resolves when none is left; rejects with the signal's reason. */
   drain(signal: AbortSignal): Promise<void>

@@ -34,7 +34,7 @@ export interface PlannedGroupsDependencies {
 }
 
 export interface PlannedGroupsOptions {
-  /** Taken from by the shares that this node computes, as a rank of other leaders and as a leader itself. */
+  /** Budget for the shares that this node computes, as a rank of other leaders and as a leader itself. */
   readonly memory: MemoryBudget
 }
 
@@ -46,7 +46,10 @@ export interface PlannedGroups {
    * @throws {ShoalError} `not-ready` while this node is in another group; what kept a rank from taking its place
    */
   lead(holding: Holding, options: LoadOptions): Promise<BlockRunner>
-  /** Measured in real steps of the group that this node leads; null before there are enough of them, and without a group. */
+  /**
+   * Microseconds per block in real steps of the group that this node leads; null before there are enough steps, and
+   * without a group.
+   */
   decodeMicrosPerBlock(): number | null
   /** Joins no group any more, and resolves when this node is a rank of none. */
   retire(signal: AbortSignal): Promise<void>

@@ -59,7 +59,7 @@ async function learn(
   return learned
 }
 
-/** With or without the peer id at its end. */
+/** Whether an address is this peer's own, with or without the peer id at its end. */
 function isOwn(transport: Transport, address: string): boolean {
   return (
     address.endsWith(`/p2p/${transport.peerId}`) ||

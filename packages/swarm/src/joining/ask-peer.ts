@@ -113,7 +113,7 @@ async function ownManifestId(
   const { profile, name } = manifest.manifest
   const { config } = reference.source
   const bytes = unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
-  // Calibrated weights are one packer's: another one gets other bytes from the same model.
+  // Calibrated weights differ from packer to packer, so packing this model again would give another manifest.
   if (reference.remote || bytes > nameableBytes || profile.rounding === 'calibrated') return null
   // The same model may lie in a folder of another name. Names are for people, so the swarm's name is used.
   const named = sameShape(config, manifest.manifest.config)

@@ -51,7 +51,7 @@ export interface JoinedModel {
   readonly directory: Directory
   readonly manifest: IdentifiedManifest
   readonly store: ModelStore
-  /** Of the links that weights have come over. */
+  /** Measured rates of the links over which weights have come. */
   readonly rates: LinkRates
   /** What this process has seen of other peers. */
   readonly reputation: Reputation
@@ -78,7 +78,7 @@ export async function joinModel(
 
   const { transport, directory, discovery } = await openConnection(
     dependencies,
-    // Others find a node again by the address that they noted.
+    // A node keeps its port, so that others find it again at the address that they noted.
     role === 'client' ? connection : { ...connection, portFolder: dataFolder },
     entry,
   )

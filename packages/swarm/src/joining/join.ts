@@ -39,7 +39,8 @@ export async function learnManifest(
         reasons.push(`${address}: ${messageOf(error)}`)
       }
     }
-    // A node that was given addresses trusts these. A node without any is the address of others, and trusts its first visitor.
+    // A node that was given addresses trusts these only. A node without any is the address that others were given, so
+    // it trusts its first visitor.
     for (const peer of options.join.length === 0 ? transport.connected() : []) {
       const learned = await askVisitor(dependencies, options, peer)
       if (learned !== null) return learned

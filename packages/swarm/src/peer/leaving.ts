@@ -40,7 +40,7 @@ export function createLeaving(
     try {
       await keeper.retire()
       await membership.announce({ state: 'draining' })
-      // Told before the last sessions have ended, so that no strangers come any more.
+      // The directory is told before the last sessions have ended, so that no strangers come any more.
       const toldStrangers = publisher?.leave(signal)
       await Promise.all([engine?.drain(signal), stageHost.whenIdle(signal), groups?.retire(signal)]).catch(
         (error: unknown) =>

@@ -12,7 +12,7 @@ export interface BootstrapOptions {
   readonly listen: readonly string[]
   readonly lan: boolean
   readonly announce?: readonly string[] | undefined
-  /** Other peers of the directory; none begins one. */
+  /** Other peers of the directory; an empty list begins a new directory. */
   readonly bootstrap: readonly string[]
   /** Keeps the key, so that the address stays. */
   readonly dataFolder: string

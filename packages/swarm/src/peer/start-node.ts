@@ -35,7 +35,7 @@ export interface NodeOptions {
   readonly model?: string | undefined
   readonly weights?: string | undefined
   readonly kv?: string | undefined
-  /** Multiaddrs of members; none creates a swarm. */
+  /** Multiaddrs of members; an empty list creates a swarm. */
   readonly join: readonly string[]
   /** Multiaddrs of any Shoal peers, of whatever model: the way into the directory by which swarms are found. */
   readonly bootstrap?: readonly string[] | undefined
@@ -47,11 +47,11 @@ export interface NodeOptions {
   readonly lan: boolean
   /** Multiaddrs told to others instead of what is listened on: a router's mapping. */
   readonly announce?: readonly string[] | undefined
-  /** What to dial instead of some addresses, for links that are given a shape. */
+  /** Addresses to dial instead of others: `shoal swarm` puts proxies there that imitate a network. */
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
   /** Computes so many times slower than this machine could: a swarm of unequal devices on one of them. */
   readonly slowdown?: number | undefined
-  /** For weights and KV caches together. */
+  /** Bytes for weights and KV caches together. */
   readonly memoryBytes: number
   /**
    * Memory beside `memoryBytes` that only KV caches and journals of sessions use: the plan gives the node no more blocks
@@ -62,7 +62,9 @@ export interface NodeOptions {
   readonly spareDiskBytes?: number | undefined
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
-  /** Take part in groups that plans form; the same word for peers that share a machine. */
+  /**
+   * When present, the node takes part in groups that plans form. Peers that share a machine must give the same name.
+   */
   readonly machine?: string | undefined
   /** Lead a group that computes the blocks together. */
   readonly group?: GroupOptions | undefined

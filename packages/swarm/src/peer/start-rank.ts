@@ -15,17 +15,17 @@ export interface RankOptions {
   readonly model?: string | undefined
   readonly weights?: string | undefined
   readonly kv?: string | undefined
-  /** Multiaddrs of members; none needs a model. */
+  /** Multiaddrs of members; with an empty list `model` is required. */
   readonly join: readonly string[]
   readonly listen: readonly string[]
   readonly lan: boolean
-  /** As of a node that serves blocks. */
+  /** Multiaddrs told to other peers instead of those that are listened on. */
   readonly announce?: readonly string[] | undefined
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
   readonly slowdown?: number | undefined
   /** Peer ids that may make this node a rank of theirs; null for whoever reaches it. */
   readonly leaders: readonly string[] | null
-  /** For weights and KV caches together. */
+  /** Bytes for weights and KV caches together. */
   readonly memoryBytes: number
   readonly threads: number
   readonly dataFolder: string
@@ -39,7 +39,7 @@ export interface RankPeer {
   addresses(): readonly string[]
   readonly manifest: IdentifiedManifest
   readonly numericClass: string
-  /** Groups that it is in. */
+  /** Number of groups of which it is a rank. */
   groups(): number
   close(): Promise<void>
 }

@@ -8,9 +8,9 @@ export interface Problems {
   /** What the whole machine lacks, as a sentence; empty when it lacks nothing any more. */
   machine(lack: string): void
   loadingFailed(span: BlockRange, reason: string): void
-  /** A span that was served can be computed no more, and will be loaded again. */
+  /** Reports that a span that was served can no longer be computed, and will be loaded again. */
   lost(span: BlockRange, reason: unknown): void
-  /** The node holds what the plan wants, or the plan wants nothing of it. */
+  /** Reports that the node holds what the plan wants, or that the plan wants nothing of it. */
   solved(): void
 }
 
@@ -58,7 +58,7 @@ export function createProblems(dependencies: {
   }
 }
 
-/** Others need not know how this machine's folders are called. */
+/** Hides paths: other peers need not know the names of this machine's folders. */
 export function withoutPaths(text: string): string {
   return text.replaceAll(/(?<![\w.])(?:[A-Za-z]:)?[\\/][^\s'",;]+/g, '…')
 }

@@ -23,7 +23,7 @@ export interface SpanKeeperDependencies extends HeldSpansDependencies {
 export interface SpanKeeperOptions {
   /** Exactly these blocks, whatever the plan says. */
   readonly fixed: BlockRange | null
-  /** Weights and KV caches are taken from it. */
+  /** Budget for weights and KV caches. */
   readonly memory: MemoryBudget
   onEvent(event: SwarmEvent): void
 }

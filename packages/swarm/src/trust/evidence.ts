@@ -44,8 +44,8 @@ export function withFault(evidence: Evidence, fault: Fault, nowMs: number): Evid
 }
 
 /**
- * May it be asked for weights? Milliseconds until it may; 0 now. One wrong piece may come from a bad disk; from the second
- * on it is not asked for a while, and each further one doubles that. Pure.
+ * Milliseconds until the peer may be asked for weights; 0 when it may be asked now. One wrong piece may come from a bad
+ * disk. From the second one on the peer is not asked for a while, and each further piece doubles that time. Pure.
  */
 export function barredAsSourceForMs({ faults, lastMs }: Evidence, nowMs: number): number {
   const beyond = faults['wrong-weights'] - trustLimits.wrongWeightsUntilBarred
@@ -54,8 +54,8 @@ export function barredAsSourceForMs({ faults, lastMs }: Evidence, nowMs: number)
 }
 
 /**
- * May it be a stage? Milliseconds until routes need not avoid it; 0 now. A broken memory chip spoils rows now and then, so
- * the time doubles with each time. Pure.
+ * Milliseconds for which routes avoid the peer as a stage; 0 when they need not. A broken memory chip spoils rows now
+ * and then, so the time doubles with each fault. Pure.
  */
 export function avoidedAsStageForMs(evidence: Evidence, nowMs: number): number {
   const { stageAvoidanceMs, stageAvoidanceMsMax, silenceMs } = trustLimits
@@ -68,7 +68,7 @@ export function avoidedAsStageForMs(evidence: Evidence, nowMs: number): number {
   )
 }
 
-/** How long plans and routes leave it out, in milliseconds; 0 when they need not. Pure. */
+/** Milliseconds for which plans and routes leave the peer out; 0 when they need not. Pure. */
 export function bannedForMs(evidence: Evidence, nowMs: number): number {
   return doublingMs(evidence, 'wrong-results', trustLimits.banMs, trustLimits.banMsMax, nowMs)
 }

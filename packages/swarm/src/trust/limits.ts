@@ -9,8 +9,8 @@ export const trustLimits = {
   stageAvoidanceMs: 60_000,
   stageAvoidanceMsMax: 3_600_000,
   /**
-   * The same of a stage that did not answer in time; each further time doubles it. Otherwise each answer would wait for it
-   * anew. Twice the wait for an answer to `open`.
+   * Routes avoid a stage that did not answer in time for this long; each further time doubles it. Otherwise each new
+   * answer would wait for that stage. The value is twice the wait for an answer to `open`.
    */
   silenceMs: 30_000,
   /** Plans and routes leave out a peer whose wrong results are proven for this long; each further proof doubles it. */

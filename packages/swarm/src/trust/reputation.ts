@@ -29,10 +29,11 @@ export interface PeerTransfer {
  * What this peer has seen of others, and what follows from it. Evidence is first hand, or a proof that this peer has checked
  * itself (gossip about others could be used to slander them), and lasts as long as the process. `evidence.ts` has one pure rule for each question.
  *
- * Conduct in membership answers the third question (may it be a neighbour?) by an account of its own behind the same
- * object. Gossip is on a lower rung and must work without this package; its faults fade one by one, because an honest peer
- * of another release may send a strange frame now and then, whereas wrong bytes and wrong rows are proven by hash and
- * checks. A fault in one role does not count in the others: a bad disk says nothing of the rows that a peer computes.
+ * Whether a peer may be a neighbour is answered by membership's `Conduct`, which keeps an account of its own behind the
+ * same object. Gossip is on a lower rung and must work without this package; its faults fade one by one, because an
+ * honest peer of another release may send a strange frame now and then, whereas wrong bytes and wrong rows are proven
+ * by hash and checks. A fault in one role does not count in the others: a bad disk says nothing of the rows that a peer
+ * computes.
  */
 export interface Reputation {
   /** Bytes of weights came from it. */
@@ -48,12 +49,12 @@ export interface Reputation {
   banned(): ReadonlyMap<string, number>
   /** Given to membership, which blames and asks by it. */
   readonly neighbours: Conduct
-  /** Everybody that weights were asked of. */
+  /** Transfers from every peer that was asked for weights. */
   transfers(): PeerTransfer[]
 }
 
 export function createReputation(clock: Clock): Reputation {
-  /** The peer longest unheard of comes first. */
+  /** Evidence by peer; the entry that has not changed for longest comes first. */
   const accounts = new Map<string, Evidence>()
   const evidenceOf = (peer: string): Evidence => accounts.get(peer) ?? noEvidence
   const note = (peer: string, evidence: Evidence): void => {

@@ -1,6 +1,6 @@
 import type { SnapshotMember } from '@shoal/membership'
 
-/** Somebody who holds nothing and takes nothing. */
+/** The snapshot entry of a peer that is no member, such as a client: it holds no blocks and takes none. */
 export function noMember(peerId: string): SnapshotMember {
   const hardware = {
     memoryBytes: 0,

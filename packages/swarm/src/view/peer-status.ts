@@ -14,7 +14,7 @@ export function peerStatus(
     incarnation: record.incarnation,
     state: record.state,
     liveness,
-    // A joining peer's are those that it is loading.
+    // A joining peer's span is the one that it is loading, so it holds no blocks yet.
     blocks: record.span === null || record.state === 'joining' ? null : [record.span.start, record.span.end],
     addresses: record.addresses,
     memoryBytes: record.hardware.memoryBytes,

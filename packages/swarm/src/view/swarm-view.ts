@@ -45,13 +45,13 @@ export interface SwarmView {
   ): Promise<Route>
   readonly costs: ModelCosts
   /**
-   * Time of one token along a route behind `past` positions, without what this peer does with it itself; null when a peer
-   * of the route is gone. Of peers that do nothing else.
+   * Predicted time of one token along a route behind `past` positions, if its peers compute nothing else. This peer's
+   * own work is not included. Null when a peer of the route is gone.
    */
   predictTokenMs(route: readonly Placement[], past: number): number | null
   /** Thousandths of each block for ranks of these speeds; null when this model cannot be split so. */
   readonly permille: SharesOf
-  /** What a group of this peer's is predicted to do, by what its ranks say of themselves; null when one is not there. */
+  /** Predicted speed of a group that this peer leads, from what its ranks announce; null when a rank is not there. */
   together(group: GroupOf): MemberHardware | null
   /** The plan of the present snapshot; made anew only when the snapshot has changed. */
   plan(): Plan
@@ -69,18 +69,21 @@ export interface SwarmView {
   whenKnown(signal: AbortSignal): Promise<void>
 }
 
-/** The plan of a snapshot whose hash is known: a pure function, so that whoever has many observers may ask it once for all. */
+/**
+ * Makes the plan of a snapshot whose hash is known. The plan is a pure function of the snapshot, so a simulator of many
+ * observers may compute it once for all of them.
+ */
 export type Planner = (snapshot: Snapshot, hash: string) => Plan
 
 export interface ViewDependencies {
   readonly selfId: string
   readonly manifest: IdentifiedManifest
   readonly membership: Pick<Membership, 'members' | 'snapshot' | 'links' | 'onChange'>
-  /** What links to this peer have carried; absent where nothing measures it. */
+  /** Measured rates of links to this peer; absent where nothing measures them. */
   readonly rates?: Pick<LinkRates, 'rates'>
   /** Peers that plans and routes leave out; nobody when absent. */
   readonly banned?: () => ReadonlyMap<string, number>
-  /** By default every observer makes its own. */
+  /** By default every observer computes its own plans. */
   readonly planner?: Planner
 }
 

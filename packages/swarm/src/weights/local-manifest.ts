@@ -20,7 +20,7 @@ import type { Reference } from './reference.ts'
 export interface PackOptions {
   readonly dataFolder: string
   readonly onProgress?: ((progress: Progress) => void) | undefined
-  /** What the inputs of the matrices look like: called before calibrated weights are packed, which cannot be packed without. */
+  /** Measures the inputs of the matrices: called before calibrated weights are packed, which need these sums. */
   readonly calibrate?: () => Promise<CollectedSums>
   /** Told in a sentence when a packing of an earlier release is replaced. */
   readonly logger?: Logger | undefined
@@ -52,8 +52,8 @@ export async function packReference(
     const folder = await openComplete(packedPath(options.dataFolder, known))
     if (folder !== null) return folder
   }
-  // Packed under a name of its own: a folder with a manifest's id holds that manifest's bytes and nothing else. Units that
-  // an interrupted packing has completed are kept: from a hub they cost a download.
+  // The model is packed under another name first: a folder with a manifest's id holds that manifest's bytes and nothing
+  // else. Units that an interrupted packing has completed are kept: from a hub they cost a download.
   const pending = await claimPartial(join(models, key), thisProcess, { adopt: true })
   try {
     const inputSums = profile.rounding === 'calibrated' ? await options.calibrate?.() : undefined

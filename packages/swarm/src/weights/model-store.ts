@@ -164,7 +164,7 @@ class FolderStore implements ModelStore {
   }
 
   async close(): Promise<void> {
-    // Whoever asked for it was told how opening failed.
+    // A failure to open was reported to the caller that asked for the tokenizer.
     const tokenizer = await this.#tokenizer?.catch(() => null)
     await tokenizer?.close()
     await this.#folder.close()

@@ -7,8 +7,8 @@ const short = (text: string): string => createHash('sha256').update(text).digest
 const machine = short(hostname())
 
 /**
- * This process as the owner of unfinished files: its number, when it started (numbers come again), and the machine, because
- * on a shared disk another machine's process cannot be asked whether it runs.
+ * This process as the owner of unfinished files: its process id, the time of its start (process ids are reused), and
+ * the machine, because on a shared disk another machine's process cannot be asked whether it runs.
  */
 export const thisProcess: PartialOwner = {
   name: nameOf(process.pid),

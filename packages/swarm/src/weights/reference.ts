@@ -26,7 +26,7 @@ import { openHubFiles, parseHubReference, type HubReference } from './hub/hub-fi
 export interface Reference {
   readonly ref: string
   readonly source: ModelSource
-  /** Reading it costs a download: peers are asked first. */
+  /** Whether reading the model costs a download, so that peers are asked first. */
   readonly remote: boolean
   /** Changes whenever a file of the model changes: what a cached packing is found by. */
   readonly fingerprint: string

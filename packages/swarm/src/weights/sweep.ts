@@ -4,12 +4,15 @@ import { messageOf, type Clock, type Logger } from '@shoal/host'
 import { sweepPartials, type PartialOwner } from '@shoal/model/node'
 import { thisProcess } from './partial-owner.ts'
 
-/** Downloads and packings that were interrupted are gone on with for so long: the model of last week is another one. */
+/**
+ * How long interrupted downloads and packings are kept to be continued. After a week the user probably wants another
+ * model.
+ */
 const keptMs = 7 * 24 * 3_600_000
 
 /**
  * Removes what interrupted downloads and packings of processes that are gone left in a data directory, a week after
- * their last byte. A node does it at its start; that it cannot must not stop it.
+ * their last byte. A node does this at its start, and starts also when it fails.
  */
 export async function sweepDataFolder(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },

@@ -76,7 +76,7 @@ export function createOpening(
       stop.abort(new StageError(stage, 'deadline-passed', sentence))
     }
     const suspected = clock.after(times.openSuspectMs, () => {
-      // Those before the last one may be waiting for their next hop.
+      // Only the last stage is suspected: those before it may be waiting for their next hop.
       const last = asker.unanswered.at(-1)
       if (last === undefined) return
       othersServe(last.stage).then(
@@ -120,7 +120,8 @@ export function createOpening(
       if (error !== null && !(wait !== undefined && asker.refused(message, error))) stop.abort(error)
     },
     lost(peer, error) {
-      // Also a stage that has answered `opened` already: otherwise the route would be installed with a lost stage.
+      // Stages that have answered `opened` already are included: otherwise the route would be installed with a lost
+      // stage.
       const request = requests.find(({ stage }) => stage.peer === peer)
       if (request !== undefined) stop.abort(lossOf(request.stage, error))
     },

@@ -32,7 +32,7 @@ interface Waiter {
 export function createStageAsker(links: CoordinatorLinks): StageAsker {
   /** Keyed by first block, since one peer may be asked for two stages of the route. */
   const waiting = new Map<number, Waiter>()
-  /** Those whose peer is being reached, too. */
+  /** Requests without an answer, those whose peer is still being dialled included. */
   const unanswered = new Set<OpenRequest>()
 
   const leave = ({ fresh, message: { session, start } }: OpenRequest, link: ChannelUse): void => {

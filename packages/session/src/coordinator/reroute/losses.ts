@@ -17,7 +17,10 @@ export interface Losses {
    * `progress`.
    */
   readonly full: ReadonlySet<string>
-  /** Leaving stages at which the session was closed. Others compute their blocks; their peers may serve other blocks. */
+  /**
+   * Leaving stages at which the session was closed. Other peers compute these blocks from then on. The peers of these
+   * stages may serve other blocks of the route.
+   */
   readonly givenUp: Set<RouteStage>
   /**
    * Whether the session may continue on another peer. A call with `bad-frame` also counts the refused rows of each
@@ -43,7 +46,7 @@ export interface Losses {
 }
 
 export function createLosses(): Losses {
-  // With its incarnation: nobody knows how much of the session a lost incarnation still has, but a new one has nothing.
+  // Incarnations are kept, because a new incarnation of a lost peer has nothing of the session and may be used.
   const lost = new Map<string, number>()
   const full = new Set<string>()
   const givenUp = new Set<RouteStage>()

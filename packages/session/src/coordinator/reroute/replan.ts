@@ -23,8 +23,9 @@ export interface ReplanRequest {
 }
 
 /**
- * Finds a route without the lost peers and the stages given up: one or several stages for each lost range. A lost peer may be on it again in a
- * new incarnation, or when no other peer holds its blocks and the lost one answers a ping.
+ * Finds a route without the lost peers and without the stages that were given up: one or several stages for each lost
+ * range. A lost peer may be on it again in a new incarnation, or when no other peer holds its blocks and the lost one
+ * answers a ping.
  * @throws {ShoalError} `no-route` when nobody has the blocks; the signal's reason
  */
 export async function replan(

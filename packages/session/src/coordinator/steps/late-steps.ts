@@ -62,7 +62,7 @@ export function suspectOf(route: Route, rows: number, suspected: ReadonlySet<str
 /** What a step was given beyond its first deadline. */
 interface Patience {
   extensions: number
-  /** Peers of stages that were replaced, in vain so far. */
+  /** Peers whose stages were replaced since the last answered step. */
   readonly suspected: Set<string>
 }
 

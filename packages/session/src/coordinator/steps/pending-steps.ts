@@ -73,7 +73,8 @@ export class PendingSteps {
   /** @throws {ShoalError} `bad-frame` for an answer that cannot be right */
   answer(result: StepResult, payload: Uint8Array): void {
     const oldest = this.#queue[0]
-    // A second answer to the same step: after a repair, the last stage may send results again that had arrived.
+    // A second answer to the same step is ignored: after a repair, the last stage may send results again that had
+    // arrived.
     if (oldest === undefined || result.step < oldest.step.step) return
     const { step, position, rows, want } = oldest.step
     const wanted = want === 'none' ? 0 : want === 'last' ? 1 : rows

@@ -6,8 +6,8 @@ export interface Checksum {
 }
 
 /**
- * Two FNV-1a lanes over 32-bit words with different starts. It finds mistakes (a gap, a frame twice, a torn copy), which
- * is all it is for: encryption guards the bytes on their way, and a peer that lies would hash its lie.
+ * Two FNV-1a lanes over 32-bit words with different starts. The checksum finds mistakes only: a gap, a repeated frame,
+ * a torn copy. Encryption protects the bytes in transit, and a lying peer would compute the checksum of its lie.
  */
 export function createChecksum(): Checksum {
   let low = 0x811c9dc5

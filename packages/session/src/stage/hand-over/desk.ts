@@ -38,7 +38,7 @@ export function createHandOverDesk({
       const stage = table.find(message.session, message.start)
       if (stage === undefined || stage.owner.peer !== peer || !stage.opened) return
       if (message.type === 'hand-over') {
-        // Ended before the next one begins, whose transfer may need the slot of the former.
+        // The former hand-over ends before the next one begins, which may need its transfer slot.
         stage.endHandOver()
         if (message.to.length > 0)
           stage.beginHandOver(new StageHandOver({ hops, peers, logger, slots }, stage, message))

@@ -15,8 +15,8 @@ export interface StageHandOverContext {
 }
 
 /**
- * A session on its way from this stage to other peers. The stage serves it until `letGo`: passes over the cache send what
- * there is, and the coordinator is told when little is left.
+ * A session on its way from this stage to other peers. The stage serves the session until `letGo`. Until then, passes
+ * over the cache send the rows computed so far, and the coordinator is told when few are left.
  */
 export class StageHandOver {
   readonly to: readonly Successor[]
@@ -46,7 +46,7 @@ export class StageHandOver {
     onAbort(stage.freed, () => this.stop())
   }
 
-  /** Whether the successors have everything, or it is on its way to them. */
+  /** Whether the successors have the whole session, or the last part of it is on its way to them. */
   get left(): boolean {
     return this.#left
   }
@@ -64,7 +64,7 @@ export class StageHandOver {
     await session.move({ epoch, previous: session.previous, next: session.next })
     const { progress } = session
     await this.#sendAll()
-    // A `close` may come as soon as the last successor has the end.
+    // Set before the last message is sent: the coordinator may send `close` as soon as the last successor has it.
     this.#left = true
     for (const copy of this.#copies) await this.#attempt(copy, () => copy.sendEnd(progress))
   }
@@ -130,7 +130,7 @@ export class StageHandOver {
           epoch: this.#epoch,
           step: null,
           code,
-          // Not the cause, which may tell what answers at an address.
+          // The cause is left out, because it may tell the coordinator what answers at an address.
           message: `the session cannot be handed over to ${successor.peer}`,
           definite,
         })

@@ -14,7 +14,7 @@ export interface StageRestoreOptions {
   readonly key: string
   readonly runner: BlockRunner
   readonly journal: OutputJournal
-  /** Called once everything is here. @param lastStep the highest step that the other stage took */
+  /** Called once the whole session has arrived. @param lastStep the highest step that the other stage took */
   adopt(lastStep: number | null): void
   /** Called once when the session cannot be used. */
   failed(error: ShoalError): void
@@ -35,11 +35,14 @@ export class StageRestore {
     this.peer = options.peer
     this.epoch = options.epoch
     this.#options = options
-    // Nobody may ever await it, and its rejection must not count as unhandled then.
+    // If nobody awaits this promise, its rejection must not count as unhandled.
     this.#whole.promise.catch(() => undefined)
   }
 
-  /** Resolves when everything is here and right. Rejects when it is not: nothing of it may be used then. */
+  /**
+   * Resolves when the whole session has arrived and its checksum is right. When it rejects, nothing that arrived may be
+   * used.
+   */
   get whole(): Promise<void> {
     return this.#whole.promise
   }
@@ -60,7 +63,10 @@ export class StageRestore {
     return this.#next(() => this.#store(message, values))
   }
 
-  /** Takes the end, which says what should be here. @param payload the steps that the journal's rows belong to */
+  /**
+   * Handles the last message, which says what should have arrived. @param payload the steps that the journal's rows
+   * belong to
+   */
   end(message: KeyValuesEnd, payload: Uint8Array): Promise<void> {
     return this.#next(() => this.#finish(message, payload))
   }

@@ -10,8 +10,8 @@ import { createChecksum } from './checksum.ts'
 import { chunkRows } from './rules.ts'
 
 /**
- * The copy of a session that one successor gets: the KV cache of its blocks, and the journal when it takes the last ones.
- * The session goes on meanwhile, and may rewind.
+ * The copy of a session that one successor gets: the KV cache of its blocks, and also the journal for the successor
+ * that takes the last blocks. The session goes on meanwhile, and may rewind.
  */
 export class SuccessorCopy {
   readonly successor: Successor

@@ -1,8 +1,8 @@
 import { orAborted } from '@shoal/host'
 
-/** Lets so many at once do what would only slow the others down. */
+/** A semaphore: limits the number of transfers at the same time, since more would only slow each other down. */
 export interface Slots {
-  /** Waits for a turn. @returns what gives it back, once */
+  /** Waits for a free slot. @returns a function that gives the slot back; further calls of it do nothing */
   take(signal: AbortSignal): Promise<() => void>
 }
 
@@ -23,7 +23,7 @@ export function createSlots(count: number): Slots {
         try {
           await orAborted(turn, signal)
         } catch (error) {
-          // Its turn may come all the same: it is the next one's.
+          // The slot of a waiter that was aborted may still come; the next waiter gets it.
           turn.then(giveBack, () => undefined)
           throw error
         }

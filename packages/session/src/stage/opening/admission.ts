@@ -14,7 +14,7 @@ export interface StageOffer {
   readonly sessions: number
   readonly sessionsOfPeer: number
   readonly sessionsOfStrangers: number
-  /** Of the peer that asks. */
+  /** Standing of the peer that asks. */
   readonly standing: Standing
 }
 
@@ -40,7 +40,7 @@ export function admit(offer: StageOffer, request: OpenSession): Admission {
   }
   if (offer.draining) return refused('not-ready', 'this node is leaving and takes no new sessions')
 
-  // Any part of a span will do: a route may enter or leave where another peer's span ends.
+  // The request may name any part of a span: a route may enter or leave it where another peer's span ends.
   const runner = offer.runners.find(({ range }) => range.start <= request.start && request.end <= range.end)
   if (runner === undefined) {
     const held =
@@ -73,7 +73,7 @@ export function admit(offer: StageOffer, request: OpenSession): Admission {
   return { kind: 'admitted', runner }
 }
 
-/** What stages of a runner were promised. */
+/** Memory that was promised to stages of a runner. */
 export interface Promised {
   /** Bytes that their journals may grow to. */
   readonly journalBytes: number

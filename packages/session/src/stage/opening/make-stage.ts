@@ -50,7 +50,7 @@ export async function makeStage(
       signal,
       reserve: () => context.queues(stage.runner).reservations.run(() => reserve(context, stage, request)),
     })
-    // A next hop that cannot be reached is found now and not at the first token.
+    // The next hop is dialled now, so that an unreachable one fails the opening and not the first token.
     const hop = request.next.coordinator ? null : await reachNext(context, request.next, signal)
     if (signal.aborted) {
       hop?.release()
@@ -59,7 +59,7 @@ export async function makeStage(
     stage.open(hop)
   } catch (error) {
     if (signal.aborted) return null
-    // Before the answer, so that the coordinator finds the memory free.
+    // The memory is freed before the refusal is sent, so that the coordinator finds it free when it asks again.
     await table.free(stage)
     throw error
   }
@@ -105,7 +105,7 @@ async function reserve(
     overMemory(runner.memory(), promisedTo(reserved)) ??
     overShare(peers.standing(stage.owner.peer), tenancyOf(stage, reserved, peers))
   if (over !== null || signal.aborted) {
-    // One that was closed while the runner was still opening it has something to free only now.
+    // A stage that was closed while the runner was still opening it has memory to free only now.
     stage.unreserve()
     await runner.close(session.key)
     throwIfAborted(signal)
@@ -121,7 +121,8 @@ function stageFor(
   request: OpenSession,
 ): Stage {
   const { session: id, start, end, tokenBudget, epoch, previous, next } = request
-  // A replacement may be asked twice, and the runner may still be freeing the first one.
+  // A peer may be asked twice to replace a stage while its runner is still freeing the first session, so the epoch is
+  // part of the key.
   const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
   const session = new StageSession(
     {

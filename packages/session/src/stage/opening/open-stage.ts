@@ -15,7 +15,8 @@ export async function openStage(
   try {
     let existing = context.table.find(request.session, request.start)
     if (existing !== undefined && isOfNoUse(existing, outbox, request)) {
-      // Its coordinator had lost this peer and has come back to it: what was computed for another cut, or before the computation failed, is of no use.
+      // The coordinator had lost this peer and has come back to it. Rows that were computed for another cut, or before
+      // a computation failed, are of no use.
       await context.table.free(existing)
       existing = undefined
     }
@@ -43,7 +44,7 @@ export async function openStage(
     if (existing === undefined) context.opened(stage)
   } catch (error) {
     const { session, epoch } = request
-    // A next hop that cannot be reached is a failure of that stage, and the coordinator must avoid that one.
+    // A next hop that cannot be reached is a failure of the next stage, which the coordinator must avoid.
     const start = error instanceof UnreachableNext ? request.end : request.start
     outbox.post({
       type: 'failed',
@@ -82,10 +83,10 @@ async function moveStage(
   const idle = session.move({ epoch, previous, next })
   stage.connect(null)
   const hop = next.coordinator ? null : await reachNext(context, next, stage.freed)
-  // What was being computed, or is handed over, is in the journal before the answer says how long it is.
+  // Rows that were being computed or handed over must be in the journal before the answer says how long it is.
   await idle
   if (stage.restore !== null) await orAborted(stage.restore.whole, stage.freed)
-  // A later move, or a close, came while this one was connecting: its own hop counts.
+  // A later move or a close came while this call was connecting, so the channel of this call is not used.
   if (stage.freed.aborted || session.epoch !== epoch) {
     hop?.release()
     return null

@@ -12,7 +12,10 @@ import type { RoomQueue } from './room-queue.ts'
 /** What a node knows of other peers. */
 export interface StagePeers {
   standing(peer: string): Standing
-  /** Whose share a peer uses: strangers of one network use one together, so that more keys give nobody more. */
+  /**
+   * The account to which a peer's sessions are charged. Strangers of one network share an account, so that more keys
+   * give nobody more.
+   */
   account(peer: string): string
   /**
    * Addresses at which a peer may be dialled. Those that a frame names are hints, which the peer's own signed record must
@@ -30,7 +33,7 @@ export interface StageOpeningContext {
   readonly hops: PeerChannels
   readonly peers: StagePeers
   readonly logger: Logger
-  /** This node. */
+  /** Peer id of this node. */
   readonly peerId: string
   readonly sign: Sign
   /** What this node is at the time of asking. */
@@ -40,7 +43,7 @@ export interface StageOpeningContext {
   onEvent(event: StageEvent): void
   /** Lets the peers that send rows of a session have a step under way. */
   admitSendersOf(stage: Stage): void
-  /** A new session has been answered for. */
+  /** Called after a new session has been opened. */
   opened(stage: Stage): void
 }
 

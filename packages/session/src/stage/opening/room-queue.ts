@@ -33,7 +33,7 @@ export interface RoomQueue {
    * @throws {ShoalError} `no-capacity`, definite unless the room will come; the signal's reason; what `reserve` throws
    */
   take(request: RoomRequest): Promise<void>
-  /** Memory has become free, or is offered no longer: looks at the requests that wait. */
+  /** Looks at the waiting requests again, because memory has become free or is offered no longer. */
   changed(): void
 }
 
@@ -42,7 +42,7 @@ interface Waiting {
   readonly owner: string
   readonly request: RoomRequest
   readonly served: PromiseWithResolvers<void>
-  /** Ends its time in the queue, however it ended. */
+  /** Cancels the request's timer and its abort listener when it leaves the queue. */
   settle(): void
   shortage: Shortage
 }
@@ -55,7 +55,7 @@ export function createRoomQueue(clock: Pick<Clock, 'after'>): RoomQueue {
     if (!line.remove(waiting)) return
     waiting.settle()
     waiting.served.reject(reason)
-    // Those behind it may fit where it did not.
+    // Requests behind the one that left may fit where it did not.
     rounds.request()
   }
 

@@ -7,13 +7,13 @@ export type Standing = 'self' | 'member' | 'stranger'
 export interface Tenancy {
   /** What all sessions together may use. */
   readonly roomBytes: number
-  /** Of the session that asks. */
+  /** Bytes for the session that asks. */
   readonly wantedBytes: number
-  /** Of its owner's other sessions. */
+  /** Bytes of its owner's other sessions. */
   readonly ownBytes: number
-  /** Of the sessions of all other owners. */
+  /** Bytes of the sessions of all other owners. */
   readonly othersBytes: number
-  /** Of the sessions of all strangers, without the one that asks. */
+  /** Bytes of the sessions of all strangers, without the one that asks. */
   readonly strangersBytes: number
 }
 

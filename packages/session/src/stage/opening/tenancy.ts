@@ -41,7 +41,7 @@ export function tenancyOf(
   }
 }
 
-/** What these sessions may grow to. */
+/** Memory that these sessions may grow to. */
 export function promisedTo(stages: readonly Stage[]): Promised {
   return {
     journalBytes: stages.reduce((sum, { session }) => sum + session.journalBudgetBytes, 0),

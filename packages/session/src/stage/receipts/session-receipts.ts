@@ -31,12 +31,15 @@ export class SessionReceipts {
     this.#out = new RowChain(columns, hash)
   }
 
-  /** Rows are about to be computed; afterwards the runner may own their memory. */
+  /** Hashes rows before they are computed, since the runner may own their memory afterwards. */
   received(rows: Float32Array): void {
     if (!this.#silent) this.#in.append(rows)
   }
 
-  /** Their output. Signs a receipt at the first position and at each multiple of the interval that it passes. */
+  /**
+   * Hashes the output of these rows. Signs a receipt at the first position and at each multiple of the interval that
+   * the rows pass.
+   */
   computed(rows: Float32Array): void {
     if (this.#silent) return
     const { first, interval } = receiptLimits
@@ -54,12 +57,15 @@ export class SessionReceipts {
     this.#signed = Math.min(this.#signed, length)
   }
 
-  /** The cache came from another stage: nothing can be said of rows that were not computed here. */
+  /**
+   * Signs nothing from now on: the cache came from another stage, and this stage cannot vouch for rows that it did not
+   * compute.
+   */
   fallSilent(): void {
     this.#silent = true
   }
 
-  /** No more rows come: signs for those since the last receipt. */
+  /** Signs a last receipt for the rows since the one before, since no more rows come. */
   finish(): void {
     if (!this.#silent && this.#out.length > this.#signed) this.#sign(this.#out.length)
     this.#silent = true

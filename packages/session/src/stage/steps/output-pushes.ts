@@ -21,7 +21,7 @@ export class OutputPushes {
   readonly #outlet: PushOutlet
   #version: RouteVersion
   #last: Promise<void> = Promise.resolve()
-  /** The next hop has the rows before this one, from an older version of the route. */
+  /** First row that the next hop lacks. The rows before it came along an older version of the route. */
   #from = 0
 
   constructor(journal: OutputJournal, outlet: PushOutlet, version: RouteVersion) {
@@ -79,7 +79,7 @@ export class OutputPushes {
       this.push({ ...chunk, rewind: false })
   }
 
-  /** The rows from `length` on are replaced: the next hop needs the new ones. */
+  /** Notes that the rows from `length` on are replaced, so that the next hop needs the new ones. */
   rewind(length: number): void {
     this.#from = Math.min(this.#from, length)
   }

@@ -21,7 +21,7 @@ export function reportFailure(stage: Stage, failure: Failure): void {
   })
 }
 
-/** The same about the stage after this one, which cannot say it itself. */
+/** Reports a failure of the stage after this one, which cannot report it itself. */
 export function reportNext(stage: Stage, failure: Failure): void {
   const { step, code, message, definite } = failure
   const start = stage.session.next.coordinator ? stage.start : stage.end
@@ -37,7 +37,7 @@ export function reportNext(stage: Stage, failure: Failure): void {
   })
 }
 
-/** The channel to the next stage has ended. The journal keeps its rows for whoever replaces it. */
+/** Reports that the channel to the next stage has ended. The journal keeps the rows for the stage that replaces it. */
 export function nextLost(stage: Stage, error: Error | undefined): void {
   stage.connect(null)
   reportNext(stage, {
@@ -48,7 +48,9 @@ export function nextLost(stage: Stage, error: Error | undefined): void {
   })
 }
 
-/** Sends a step's output on: to the next stage, or what the coordinator wants of it to the coordinator. */
+/**
+ * Sends a step's output to the next stage. The last stage sends the rows that the coordinator wants to the coordinator.
+ */
 export async function pushOutput(
   stage: Stage,
   frame: Pushed,

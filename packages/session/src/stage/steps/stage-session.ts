@@ -48,7 +48,7 @@ interface Break {
   readonly message: string
 }
 
-/** One session's KV cache and journal at one stage, and what becomes of its steps. */
+/** One session at one stage: its KV cache, its journal and the handling of its steps. */
 export class StageSession {
   readonly key: string
   readonly tokenBudget: number
@@ -120,7 +120,7 @@ export class StageSession {
     this.#receipts?.fallSilent()
   }
 
-  /** Its coordinator has what it wanted: the last receipt is signed. */
+  /** Signs the last receipt when the coordinator closes the session. */
   finish(): void {
     this.#receipts?.finish()
   }

@@ -21,7 +21,7 @@ export interface StepLine {
  * runner computes in one call what it has when a call begins (docs/batching.md).
  */
 export class StepQueue {
-  /** Lines whose first step may begin, in the order in which it became so. */
+  /** Lines whose first step may begin, in the order in which these steps became ready. */
   readonly #ready: Line[] = []
   #waitingRows = 0
 
@@ -102,13 +102,13 @@ class Line implements StepLine {
     return true
   }
 
-  /** The first step leaves those that wait, and is under way. */
+  /** Takes the first step out of the line; it is under way from now on. */
   begin(): QueuedStep {
     this.#state = 'busy'
     return this.#waiting.shift()!
   }
 
-  /** The step under way is over. */
+  /** Notes that the step under way has ended. */
   end(): void {
     this.#state = 'idle'
   }

@@ -11,9 +11,9 @@ export interface StepRows {
 }
 
 /**
- * Computes the rows of a step: at once while their owner has the runner to itself, else in pieces, between which it is the
- * turn of others. A prefill of 512 rows takes as long as hundreds of tokens of somebody else's answer. Results are the same
- * bit by bit however rows are cut (docs/numerics.md).
+ * Computes the rows of a step: at once while their owner has the runner to itself, else in pieces, between which other
+ * owners have their turns. A prefill of 512 rows takes as long as hundreds of tokens of somebody else's answer. Results
+ * are the same bit by bit however rows are cut (docs/numerics.md).
  */
 export async function computeInPieces(
   turns: ComputeTurns,

@@ -2,7 +2,10 @@ import { sessionLimits } from '../../route/limits.ts'
 
 /** What one owner of sessions has at a runner. */
 interface Account {
-  /** Rows that began, brought up to those of the others after a pause, so that nobody saves up turns. */
+  /**
+   * Rows of the owner's calls that have begun. After a pause the count is raised to that of the others, so that nobody
+   * saves up turns.
+   */
   rows: number
   underWay: number
   rowsUnderWay: number
@@ -15,19 +18,20 @@ interface Turn {
 }
 
 /**
- * Shares a runner among the owners of sessions, by rows. The runner refuses what does not fit its queue, so it is asked for
- * little at a time: enough that it never waits, and the steps of many answers, which it computes in one call. Of the owners
- * with steps that wait, the one that has had the fewest rows is next; so one that sends much waits for itself, and nobody is
- * refused. A step of a prompt that has to wait does not hold up the steps of answers behind it.
+ * Shares a runner among the owners of sessions, by rows. The runner refuses what does not fit its queue, so it is asked
+ * for little at a time: enough that it never waits, and the steps of many answers, which it computes in one call. Of
+ * the owners with steps that wait, the one that has had the fewest rows is next; so an owner that sends much waits for
+ * its own steps, and nobody is refused. A step of a prompt that has to wait does not hold up the steps of answers
+ * behind it.
  */
 export class ComputeTurns {
   readonly #ownerCalls: number
   readonly #accounts = new Map<string, Account>()
   /** Open sessions, by owner. */
   readonly #sessions = new Map<string, number>()
-  /** Calls with rows of prompts. */
+  /** Calls under way with rows of prompts. */
   #largeUnderWay = 0
-  /** Rows of the other calls. */
+  /** Rows under way in the other calls. */
   #rowsUnderWay = 0
   /** Rows of the owner whose step began last. */
   #reached = 0
@@ -74,8 +78,9 @@ export class ComputeTurns {
   }
 
   /**
-   * Where others have sessions, an owner has one piece, or as many rows of answers, under way, and another one's row waits for
-   * those only; two calls at most where each session has a call of its own.
+   * Where several owners have sessions, one owner has at most one piece, or as many rows of answers, under way, and a
+   * row of another owner waits for those only. Where each session needs a call of its own, an owner has at most two
+   * calls under way.
    */
   #mayBegin(owner: string, account: Account, rows: number): boolean {
     if (account.underWay === 0 || !this.#isShared(owner)) return true

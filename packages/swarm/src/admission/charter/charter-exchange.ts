@@ -13,8 +13,8 @@ export interface CharterExchangeDependencies {
 }
 
 /**
- * Spreads the acts of admins: to each peer that connects, and news at once to all connected peers, which pass them on. A
- * channel carries one frame of acts each way and is closed.
+ * Spreads the acts of admins. A peer that connects gets all of them; new acts go at once to all connected peers, which
+ * pass them on. A channel carries one frame of acts each way and is then closed.
  */
 export function exchangeCharter(dependencies: CharterExchangeDependencies): void {
   const { transport, logger, charter } = dependencies
@@ -35,7 +35,7 @@ export function exchangeCharter(dependencies: CharterExchangeDependencies): void
   })
   for (const peer of charter.acts().length > 0 ? transport.connected() : []) tell(peer)
   charter.onNews(() => {
-    // Whom the news has put out hears nothing of it, and nothing of a new secret.
+    // A peer that these acts have put out is told neither the acts nor a new secret.
     for (const peer of transport.connected()) if (standingOf(transport, peer) !== null) tell(peer)
   })
 }

@@ -51,7 +51,7 @@ export class CharterKeeper {
     return this.#charter.revoked.has(key)
   }
 
-  /** Whether one of the secrets that count now was laid down by a key, in hexadecimal. */
+  /** Whether one of the secrets that count now was set by this key, in hexadecimal. */
   hasSecretOf(key: string): boolean {
     return this.#acts.some(({ provision, signerKey }) => provision.kind === 'secret' && signerKey === key)
   }
@@ -62,7 +62,7 @@ export class CharterKeeper {
   }
 
   /**
-   * Lays something down by the grant of this peer, which must be an admin's.
+   * Signs an act with the key of this peer, whose grant must be an admin's, and spreads it.
    * @throws {ShoalError} `limit-exceeded` when the charter has no room for the act
    */
   async sign(provision: Provision, own: OwnKey, grant: Uint8Array): Promise<void> {
@@ -80,8 +80,9 @@ export class CharterKeeper {
   }
 
   /**
-   * Keeps those of some acts that are new and that an admin has signed. A known act costs a hash, a new one two signatures.
-   * @throws {ShoalError} `bad-frame` at the first act that no admin has signed: whoever passes it on has not checked it
+   * Keeps the acts that are new and signed by an admin. Checking a known act costs a hash, a new one two signatures.
+   * @throws {ShoalError} `bad-frame` at the first act that no admin has signed: the peer that passed it on has not
+   *   checked it
    */
   async merge(acts: readonly Uint8Array[]): Promise<void> {
     const { swarm } = this.#dependencies
@@ -113,7 +114,9 @@ export class CharterKeeper {
   }
 }
 
-/** Nothing for an act in a file that cannot be read: others will tell it again. */
+/**
+ * The act in a list; an empty list for an act of the file that cannot be read, since other peers will send it again.
+ */
 function readable(act: Uint8Array): readonly KnownAct[] {
   try {
     return [knownAct(act)]

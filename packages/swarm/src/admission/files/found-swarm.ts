@@ -21,7 +21,7 @@ export async function foundSwarm(
   return await foundSwarmWith(await createRootKey(folder, logger), own, random, nowSeconds)
 }
 
-/** The same under a root key that exists. */
+/** Makes a private swarm under a root key that exists already. */
 export async function foundSwarmWith(
   root: OwnKey,
   own: OwnKey,

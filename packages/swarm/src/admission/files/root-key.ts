@@ -12,7 +12,7 @@ export async function createRootKey(folder: string, logger: Logger): Promise<Own
   return signerOf(await loadOrCreateKey(rootKeyPath(folder), createPeerKey, logger))
 }
 
-/** The root key in a folder; null in that of everybody but the founder, and where it was moved to a safe place. */
+/** The root key in a folder; null in every folder but the founder's, and where the key was moved to a safe place. */
 export async function rootKeyIn(folder: string, logger: Logger): Promise<OwnKey | null> {
   return existsSync(rootKeyPath(folder)) ? await createRootKey(folder, logger) : null
 }

@@ -1,7 +1,7 @@
 import { onAbort } from '@shoal/host'
 import { swarmLimits } from '../../limits.ts'
 
-/** Where doors are heard of. */
+/** Sources of the doors to try. */
 export interface FoundDoors {
   /** Addresses that the user gave; with them nothing else is tried. */
   readonly given: readonly string[]

@@ -131,7 +131,7 @@ async function prove(
     if (answer.type === 'refused') return answer.code
     return run.confirms(answer.tag) ? answer : 'wrong-pin'
   } catch {
-    // The other side may have this guess, whatever happened to the answer.
+    // The other side may have counted this guess even when its answer did not arrive.
     return 'wrong-pin'
   }
 }

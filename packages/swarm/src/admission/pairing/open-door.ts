@@ -7,8 +7,8 @@ const serviceTag = '_shoal-pair._tcp.local'
 const mdns = { serviceTag, intervalMs: swarmLimits.pairingMdnsIntervalMs }
 
 /**
- * The door of a machine that shows a PIN: a port and a key of its own, heard of by mDNS. A node that only its own machine
- * reaches opens the door there only.
+ * The door of a machine that shows a PIN: a port and a key of its own, announced by mDNS. A node that listens on
+ * loopback only opens the door on loopback only.
  */
 export async function openPairingDoor(
   { clock, logger }: SystemDependencies,

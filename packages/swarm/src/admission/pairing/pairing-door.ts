@@ -33,7 +33,10 @@ export interface PairingDoorDependencies {
   readonly onEnded: () => void
 }
 
-/** Lets one newcomer in that knows a PIN. Runs are few and paced, as each costs some milliseconds of computing. */
+/**
+ * Lets in one newcomer that knows the PIN. Runs of the exchange are limited in number and rate, as each costs some
+ * milliseconds of computing.
+ */
 export class PairingDoor {
   readonly #dependencies: PairingDoorDependencies
   readonly #pin: string

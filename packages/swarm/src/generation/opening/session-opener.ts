@@ -32,15 +32,15 @@ export interface SessionOpenerDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Stages that sent wrong rows are avoided; by default nothing has been seen of anybody. */
+  /** What this peer has seen of others: stages that sent wrong rows are avoided. Empty by default. */
   readonly reputation?: Reputation | undefined
   /** Gets the receipts of all sessions, and audits some of them; without it stages sign none. */
   readonly audits?: Pick<AuditDesk, 'expect' | 'watch'> | undefined
 }
 
 /**
- * Routes tried for one session before its refusals are reported, and for each stage: each route leaves one more peer out,
- * and in a busy swarm any of a dozen stages may be full while others have room.
+ * Routes tried for one session before a refusal is reported: two for each stage of the route, and at least three. Each
+ * route leaves one more peer out, and in a busy swarm any of a dozen stages may be full while others have room.
  */
 const routesTried = 3
 const routesTriedPerStage = 2
@@ -68,7 +68,7 @@ export function createSessionOpener(
     const range = { start: 0, end }
     const exclude = new Set<string>()
     let untilMs = clock.nowMs() + swarmLimits.openingTimeoutMs
-    /** A stage had no room, and will have when answers that are under way end. */
+    /** Whether a stage had no room, but will have room when answers that are under way end. */
     let roomComes = false
     let waits = false
     let route = await find(range, exclude, tokenBudget)
@@ -76,7 +76,7 @@ export function createSessionOpener(
       exclude.clear()
       return find(range, exclude, tokenBudget)
     }
-    /** A peer between two lives serves again in a moment, and so does one that takes over what was lost. */
+    /** A peer between two incarnations serves again in a moment, and so does a peer that takes over lost blocks. */
     const whenServed = async (): Promise<Route> => {
       for (;;) {
         await sleep(clock, swarmLimits.openingRetryMs, signal)
@@ -152,15 +152,16 @@ function openerAlong(
   }
 }
 
-/** What the loss of a stage says of its peer. One that is gone has done nothing wrong. */
+/** Notes what the loss of a stage says about its peer. A peer that is only gone has done nothing wrong. */
 function noteFault(reputation: Reputation, { code, peer }: StageError): void {
   if (failureCodes[code].fault === 'peer') reputation.saw(peer, 'wrong-rows')
   if (code === 'deadline-passed') reputation.saw(peer, 'silence')
 }
 
 /**
- * Peers that sent unusable rows, or nothing, lately are on a route only when nobody else has the blocks; so are peers that
- * have computed nothing for this one yet. Where those would be better, they are tried meanwhile.
+ * Finds routes over peers that have proven themselves. A peer that lately sent unusable rows or no answer is on a route
+ * only when nobody else has the blocks, and so is a newcomer, which has computed nothing for this peer yet. A newcomer
+ * that would make the route better gets a trial meanwhile.
  */
 function findTrusted(
   routes: Pick<SwarmView, 'find' | 'serving'>,

@@ -12,10 +12,10 @@ export interface StageTrialsDependencies {
 }
 
 /**
- * Which peers have computed rows for this one, and trials of those that have not. A record may claim any blocks at any
- * speed, and a peer that computes nothing would hold up the answer that finds it out. So answers go through peers that
- * have served before, as long as these have the blocks, and a newcomer that would be better first computes one row of
- * a session of its own.
+ * Remembers which peers have computed rows for this peer, and makes trials of those that have not. A record may claim
+ * any blocks at any speed, and a peer that computes nothing would hold up the answer that finds it out. So answers go
+ * through peers that have served before, as long as these have the blocks, and a newcomer that would be better first
+ * computes one row of a session of its own.
  */
 export class StageTrials {
   readonly #dependencies: StageTrialsDependencies
@@ -33,7 +33,7 @@ export class StageTrials {
     return this.#served.has(peer)
   }
 
-  /** A step was answered along this route. */
+  /** Notes that a step was answered along this route. */
   served(route: Route): void {
     for (const { peer } of route) {
       this.#served.delete(peer)
@@ -45,7 +45,7 @@ export class StageTrials {
     }
   }
 
-  /** Has a stage compute a row in the background, unless enough of them do. */
+  /** Has a stage compute a row in the background, unless enough trials are under way. */
   begin(stage: RouteStage): void {
     const { peer } = stage
     if (this.#underWay.has(peer) || this.#underWay.size >= swarmLimits.trialsAtOnce) return

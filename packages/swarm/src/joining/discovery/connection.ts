@@ -22,15 +22,18 @@ const lanAddresses = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0']
 export interface ConnectionOptions {
   readonly listen: readonly string[]
   readonly lan: boolean
-  /** Told to others instead of what is listened on. */
+  /** Addresses told to other peers instead of those that are listened on. */
   readonly announce?: readonly string[] | undefined
-  /** What to dial instead of some addresses, for links that are given a shape. */
+  /** Addresses to dial instead of others: `shoal swarm` puts proxies there that imitate a network. */
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
   /** Where the ports are remembered that the system chooses; absent for a peer that others need not find again. */
   readonly portFolder?: string | undefined
   /** Whether this peer holds the directory for others: nodes do, clients come and go. */
   readonly serveDirectory: boolean
-  /** A peer that is never of a swarm: others learn at once that it speaks of no members, and it has no sessions that would be worth a socket of their own. */
+  /**
+   * Whether the peer never belongs to a swarm. Other peers then learn at once that it does not serve the members
+   * protocol, and it needs no sockets for sessions.
+   */
   readonly directoryOnly?: boolean | undefined
 }
 
@@ -73,7 +76,7 @@ export async function openConnection(
     listen,
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     ...(options.dialInstead === undefined ? {} : { dialInstead: options.dialInstead }),
-    // Somebody waits for every frame of these.
+    // Channels of these protocols get sockets of their own, since somebody waits for each of their frames.
     ...(directoryOnly
       ? {}
       : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),

@@ -10,7 +10,7 @@ export interface Discovery {
    * @throws {ShoalError} `peer-vanished` when the network stays silent, saying what else can be done
    */
   firstAddress(signal?: AbortSignal): Promise<string>
-  /** From now on: peers of the same swarm are connected to as they are found; others are left alone. */
+  /** From now on, connects to peers of the same swarm as they are found, and leaves others alone. */
   follow(self: () => HelloSelf): void
 }
 
@@ -98,7 +98,7 @@ export function createDiscovery({ libp2p, transport, clock, logger }: DiscoveryD
   }
 }
 
-/** What a peer says of itself that does not know its swarm yet. */
+/** The hello of a peer that does not know its swarm yet. */
 const stranger: HelloSelf = { agent: 'shoal', role: 'node', manifest: null, profile: null, model: null }
 
 const nothingFound = (): ShoalError =>

@@ -6,11 +6,13 @@ export interface FoundPeers {
   /** @returns false when there is no room for another one */
   add(peer: string, addresses: readonly string[]): boolean
   ids(): readonly string[]
-  /** Those that may belong to a swarm, with their addresses, also such as are heard of meanwhile. */
+  /**
+   * Peers that may belong to a swarm, with their addresses. Peers that mDNS names during the iteration are included.
+   */
   promising(): Iterable<readonly [peer: string, addresses: readonly string[]]>
-  /** It speaks another version, or cannot be reached: left out until it is heard of again. */
+  /** Leaves a peer out until mDNS names it again, because it speaks another version or cannot be reached. */
   dismiss(peer: string): void
-  /** Resolves when a peer is heard of, or after a second: peers that only wait themselves are asked again. */
+  /** Resolves when mDNS names a peer, or after a second, since peers that were waiting themselves are asked again. */
   next(signal: AbortSignal): Promise<void>
 }
 

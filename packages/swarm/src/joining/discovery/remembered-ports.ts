@@ -34,7 +34,7 @@ export function chosenPorts(listen: readonly string[], listening: readonly strin
 
 const pathIn = (folder: string): string => join(folder, 'ports.json')
 
-/** Nothing where the node has not listened yet, and for a file that cannot be read: the system then chooses. */
+/** Empty where the node has not listened yet, and for a file that cannot be read: the system then chooses the ports. */
 export function readPorts(folder: string): Ports {
   try {
     const value: unknown = JSON.parse(readFileSync(pathIn(folder), 'utf8'))

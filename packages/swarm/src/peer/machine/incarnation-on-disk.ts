@@ -3,8 +3,9 @@ import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import { nextIncarnation } from '@shoal/host/node'
 
 /**
- * A higher number than in any life before. A full disk must not end a node that others hold dead: its clock gives a number
- * that is higher too, unless the clock is set back before the next start.
+ * An incarnation number higher than all earlier ones of this node. With a full disk, a node that others hold dead must
+ * go on as well: its number then comes from its clock, and is higher too unless the clock is set back before the next
+ * start.
  */
 export function incarnationOnDisk(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },

@@ -1,6 +1,9 @@
 import { every, messageOf, type Clock, type Logger } from '@shoal/host'
 
-/** How often it is tried: a node without files or sockets serves nobody new, so this is soon enough to tell. */
+/**
+ * Interval of the checks. A node that can open no files or sockets serves nobody new, so telling others within this
+ * time is soon enough.
+ */
 const lookEveryMs = 5_000
 
 export interface OpenFilesDependencies {
@@ -11,8 +14,9 @@ export interface OpenFilesDependencies {
 }
 
 /**
- * Watches whether this process may open files. At the limit of the operating system a node goes on with the connections it
- * has, but takes no new one and reads no weights; and libuv closes what it cannot accept without a word.
+ * Watches whether this process may open files. At the limit of the operating system a node goes on with the connections
+ * it has, but accepts no new one and reads no weights. The check is needed because libuv closes connections that it
+ * cannot accept without an event.
  * @returns a function that ends the watch
  */
 export function watchOpenFiles(

@@ -86,7 +86,10 @@ class BackgroundCopies {
     return !this.#closed.signal.aborted && (sessions() === 0 || clock.nowMs() >= this.#restUntilMs)
   }
 
-  /** Works on a unit. The rest after it brings the time worked down to its share; it lasts until another turn at least. */
+  /**
+   * Works on one unit. The rest after it is long enough that the work stays within its share of the time, and lasts at
+   * least until the next turn.
+   */
   async #paced<Result>(work: () => Promise<Result>): Promise<Result> {
     const { clock } = this.#options
     const sinceMs = clock.nowMs()

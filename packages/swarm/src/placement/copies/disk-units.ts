@@ -8,7 +8,7 @@ import { rangesOf } from './plan-copies.ts'
 export interface DiskUnits {
   /** The places of the model: the embedding, each block with its experts, the head. */
   readonly names: readonly string[]
-  /** Of each place. */
+  /** Bytes of each place. */
   readonly bytes: readonly number[]
   /** Units of a place that are not on the disk. */
   missing(place: string): readonly string[]

@@ -57,7 +57,7 @@ function unitsOf(
   span: BlockRange | null,
   unitCount: number,
 ): ReadonlySet<number> {
-  // A group serves its span from shares.
+  // The peers of a group hold shares of their span, not whole units.
   const blocks = span === null || group !== undefined ? [] : [{ start: span.start + 1, end: span.end + 1 }]
   return new Set([...(disk?.units ?? []), ...blocks].flatMap((range) => places(range, unitCount)))
 }

@@ -28,7 +28,7 @@ export function serveBlobs(
     // Frames do not wait for the promise of the one before, so the requests must.
     const requests = createSerialQueue()
     const answerNext = async (frame: Uint8Array): Promise<void> => {
-      // What still waits when the asker has gone is nobody's any more.
+      // Requests that still wait when the asker has gone are dropped.
       if (channel.closed) return
       try {
         const { message } = decodeBlob(frame)
@@ -45,7 +45,7 @@ export function serveBlobs(
           giveBack()
         }
       } catch (error) {
-        // An asker that has what it wants hangs up in the middle: no news.
+        // An asker that has what it wants closes the channel in the middle of a transfer, which is normal.
         logger[channel.closed ? 'debug' : 'warn']('blob-channel-aborted', {
           peer: channel.remotePeer,
           reason: messageOf(error),

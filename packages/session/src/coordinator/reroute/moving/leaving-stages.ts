@@ -17,7 +17,7 @@ export class LeavingStages {
     if (this.#announced.size < limits.maxStages) this.#announced.add(`${peer}/${start}`)
   }
 
-  /** Those on the route now. */
+  /** The leaving stages that are on the route now. */
   list(): readonly RouteStage[] {
     const { route } = this.#route
     for (const stage of route)

@@ -50,7 +50,7 @@ export class Moves {
     parts.rerouter.onInstalled(() => this.#look())
   }
 
-  /** Takes the message of a stage that it is leaving. */
+  /** Handles the message in which a stage says that it leaves. */
   announced(peer: string, start: number): void {
     this.#parts.leaving.announced(peer, start)
     this.#look()

@@ -112,7 +112,7 @@ export class Transfers {
     return failure
   }
 
-  /** Takes the message of the leaving stage that it has sent all but the last rows. */
+  /** Handles the message in which the leaving stage says that it has sent all but the last rows. */
   handedOver(peer: string, epoch: number): void {
     const current = this.#current
     if (current?.from.peer === peer && current.epoch === epoch) current.handed.resolve()

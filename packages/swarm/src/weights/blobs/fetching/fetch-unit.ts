@@ -41,7 +41,7 @@ class UnitFetch {
   readonly #ended = new AbortController()
   readonly #signal: AbortSignal
   readonly #running = new Set<Promise<void>>()
-  /** Tensors whose hash is right. */
+  /** Number of tensors whose hash is right. */
   #right = 0
 
   constructor(sources: FetchSources, name: string, download: UnitDownload, options: UnitFetchOptions) {
@@ -122,7 +122,7 @@ class UnitFetch {
     if (whole) await this.#judge(piece.tensor)
   }
 
-  /** The bytes of a piece; null when this peer will not bring them. */
+  /** Asks a source for a piece. @returns its bytes; null when the source will not send them */
   async #ask(source: Source, piece: Piece): Promise<Uint8Array | null> {
     const { reputation } = this.#sources
     const { peer } = source.client
@@ -180,7 +180,7 @@ class UnitFetch {
     return this.#download.written(piece)?.from === peer
   }
 
-  /** Forgets what was written of these. @returns those that were here */
+  /** Forgets what was written of these pieces. @returns the pieces that had been written */
   #drop(pieces: readonly Piece[]): readonly Piece[] {
     const dropped = this.#tally.dropped(pieces)
     this.#start(this.#download.drop(dropped))

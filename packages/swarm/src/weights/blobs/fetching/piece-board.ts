@@ -9,13 +9,13 @@ import { createTensorSenders, type TensorSenders } from './tensor-senders.ts'
 export interface PieceBoard extends Pick<TensorSenders, 'suspect' | 'exclude' | 'forget'> {
   /** The next piece for this peer, now in its hands; null when there is nothing for it at present. */
   take(peer: string, nowMs: number): Piece | null
-  /** Whether an answer is still wanted from this peer; not so the second of two. */
+  /** Whether an answer of this peer is still wanted; the second answer to a piece is not. */
   accepts(piece: Piece, peer: string): boolean
-  /** It arrived. */
+  /** Notes that a piece has arrived. */
   done(piece: Piece): void
-  /** `peer` will not bring it. */
+  /** Notes that `peer` will not send a piece. */
   giveBack(piece: Piece, peer: string): void
-  /** These are missing again. */
+  /** Notes that pieces are missing again. */
   reopen(pieces: readonly Piece[]): void
   /** Pieces that have not arrived. */
   readonly remaining: number
@@ -61,7 +61,7 @@ export function createPieceBoard(
     }
     return null
   }
-  /** Milliseconds until a second peer may be asked for it; infinite where one must not be. */
+  /** Milliseconds until a second peer may be asked for the piece; infinite when no second peer may be asked. */
   const hedgeInMs = (piece: Piece, { sinceMs, peers }: Flight, nowMs: number): number =>
     peers.size !== 1 || senders.isSuspect(piece.tensor.name)
       ? Number.POSITIVE_INFINITY

@@ -12,9 +12,9 @@ export interface FetchSources {
   readonly clock: Clock
   /** Which peers may be asked, and where their faults are noted. */
   readonly reputation: Reputation
-  /** How fast each link brings them; absent where nobody wants to know. */
+  /** Measures the rate of each link; absent where nothing uses the rates. */
   readonly rates?: LinkRates
-  /** Peers that may hold them, as of now. */
+  /** Peers that may hold the blobs now. */
   candidates(): readonly string[]
 }
 
@@ -62,7 +62,7 @@ export function createSourcePool(sources: FetchSources, onChange: () => void): S
     } catch (error) {
       if (closing.signal.aborted) return
       reasons.push(messageOf(error))
-      // It speaks another version, or serves no weights: asking again changes nothing.
+      // The peer speaks another version or serves no weights, so asking again changes nothing.
       if (error instanceof ShoalError && error.code === 'wrong-version')
         openings.set(peer, blobLimits.openingsPerUnit)
       else reputation.saw(peer, 'failed-transfer')

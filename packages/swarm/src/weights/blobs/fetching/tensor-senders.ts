@@ -11,9 +11,9 @@ export interface TensorSenders {
   claim(tensor: string, peer: string): boolean
   /** From now on one peer at a time gives this tensor: `sole`, or the peer that claims it next. */
   suspect(tensor: string, sole: string | null): void
-  /** Never again this tensor from this peer. */
+  /** Excludes a peer as a source of this tensor for good. */
   exclude(tensor: string, peer: string): void
-  /** A source is gone: suspect tensors that were its own need another. */
+  /** Notes that a source is gone: suspect tensors that it was to give alone need another sender. */
   forget(peer: string): void
 }
 

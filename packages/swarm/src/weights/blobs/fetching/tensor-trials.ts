@@ -5,9 +5,12 @@ import type { WrittenPiece } from '@shoal/model/node'
  * tensor, the pieces are remembered until the right tensor is known, and compared with it then. Pure.
  */
 export interface TensorTrials {
-  /** The tensor's pieces, in order, do not make it. @returns the peer that sent all of them; null when several did */
+  /**
+   * Notes that these pieces of a tensor, in order, have the wrong hash. @returns the peer that sent all of them; null
+   * when several did
+   */
   wrong(tensor: string, pieces: readonly WrittenPiece[]): string | null
-  /** These are the right pieces. @returns the peers that sent others before */
+  /** Notes the right pieces of a tensor. @returns the peers that had sent different ones */
   right(tensor: string, pieces: readonly WrittenPiece[]): string[]
 }
 

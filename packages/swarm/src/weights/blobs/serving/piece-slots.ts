@@ -21,8 +21,8 @@ interface Holder {
 }
 
 /**
- * Gives each peer a few places, and each network some, and serves those that wait in the order of their coming: a peer with many channels waits
- * behind itself.
+ * Limits the places of each peer and of each network. Requests wait in the order of their arrival, so a peer with many
+ * channels waits for its own requests.
  */
 export function createPieceSlots(): PieceSlots {
   const taken = new Map<string, number>()
