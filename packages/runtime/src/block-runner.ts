@@ -111,7 +111,7 @@ export interface EmbeddingTable {
 }
 
 export interface LoadOptions {
-  /** Weights and KV caches are taken from it; all spans, shares and heads of a node share one. */
+  /** Budget for weights and KV caches, which all spans, shares and heads of a node share. */
   readonly memory: MemoryBudget
   readonly signal?: AbortSignal
 }

@@ -54,12 +54,15 @@ function readOrRefuse(bytes: Uint8Array): Grant {
   try {
     return readGrant(bytes)
   } catch {
-    // Which byte is wrong is nothing that whoever sent it needs to know.
+    // The error is not passed on: the sender need not know which byte is wrong.
     throw new Refusal('no-grant')
   }
 }
 
-/** Each grant is for the issuer of the one before, may sign it, and the last is signed by the root. */
+/**
+ * Checks that each grant belongs to the issuer of the grant before it and allows its role to sign that grant, and that
+ * the root key signed the last one.
+ */
 function checkLinks(grants: readonly Grant[], { swarm, subject }: ChainRules): void {
   if (grants.some((grant) => !sameBytes(grant.swarm, swarm))) throw new Refusal('wrong-swarm')
   let expected = subject

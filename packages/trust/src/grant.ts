@@ -9,7 +9,7 @@ export type Sign = (bytes: Uint8Array) => Promise<Uint8Array>
 /** Whether the Ed25519 key made a signature; false for anything malformed. */
 export type Verify = (key: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
 
-/** That the holder of a key may do what a role may, in one swarm, for a time. */
+/** States that the holder of a key has a role in one swarm for a time. */
 export interface Grant {
   readonly swarm: Uint8Array
   /** The Ed25519 public key of the peer. */

@@ -19,7 +19,7 @@ export interface Invite {
   readonly expires: number
   readonly revoked: number | null
   readonly used: readonly InviteUse[]
-  /** Attempts that were refused: whoever came second with a code that was stolen, or given on. */
+  /** Refused attempts: by peers that came later with a code that was stolen or passed on. */
   readonly refused: readonly InviteUse[]
 }
 

@@ -11,7 +11,7 @@ export interface InviteCode {
   /** Seconds since 1970. */
   readonly expires: number
   readonly swarm: Uint8Array
-  /** Opens the invite's door; of no use once the invite is spent. */
+  /** Key of the invite's door; of no use once the invite is spent. */
   readonly key: Uint8Array
   /** Multiaddrs of the peer that issued the invite. */
   readonly addresses: readonly string[]
@@ -20,7 +20,7 @@ export interface InviteCode {
 const prefix = 'shoal'
 const version = 1
 const headBytes = 6 + limits.swarmIdBytes + limits.secretBytes
-/** What a link has before the code. */
+/** The beginning of a link, before the code. */
 export const linkStart = 'shoal://join/'
 
 /** Whether a word of a command line is an invite, as a code or as a link. */

@@ -8,21 +8,27 @@ export const limits = {
   maxChain: 4,
   /** Wall clocks of machines that set their own time are seconds off; those of badly kept ones hours. */
   clockErrorSeconds: 24 * 3600,
-  /** A grant's usual term. Whoever is parted from all admins for so long has to be invited again. */
+  /** A grant's usual term. A member that meets no admin for so long must be invited again. */
   grantSeconds: 30 * 24 * 3600,
-  /** An admin's term: as long as a machine is kept. Renewed where the root key is. */
+  /** An admin's term. It is renewed on the machine that has the root key. */
   adminSeconds: 365 * 24 * 3600,
   /** One act of an admin: a grant, a key and a signature are 295 bytes; a name may have 192. */
   maxActBytes: 512,
-  /** Acts of a swarm, most of which put one peer out for ever: 295 KiB of those, and 512 KiB at most. */
+  /** Acts of a swarm. Most of them revoke one peer: 295 KiB of such acts, and 512 KiB of the longest ones. */
   maxActs: 1024,
-  /** What people call a swarm: one line of a terminal. */
+  /** Characters of a swarm's name: one line of a terminal. */
   maxNameCharacters: 64,
   /** An edit has one more than the edits that its author knew. */
   maxGeneration: 0xffff_ffff,
-  /** Secrets that a swarm accepts at once: the present one and three before it. Each is a way to encrypt a connection. */
+  /**
+   * Secrets that a swarm accepts at once: the present one and three before it. Each is one more handshake that nodes
+   * offer.
+   */
   maxSecrets: 4,
-  /** A secret that was replaced is accepted as long as a grant lasts: whoever was away may come back with its grant. */
+  /**
+   * A secret that was replaced is accepted as long as a grant lasts, so that a member that was away can come back with
+   * its grant.
+   */
   formerSecretSeconds: 30 * 24 * 3600,
   /** Bytes of a swarm's secret and of an invite's key: 128 bits cannot be guessed. */
   secretBytes: 16,
@@ -34,13 +40,13 @@ export const limits = {
   maxInviteAddresses: 4,
   /** Longest text of an invite: eight addresses make 134 bytes, and so 230 characters. */
   maxInviteCharacters: 256,
-  /** Invites that are open at once: each is one more way to encrypt a connection that every newcomer may name. */
+  /** Invites that are open at once: each is one more handshake that nodes offer to newcomers. */
   maxOpenInvites: 64,
   /** Invites that are remembered, ended ones included, so that their use stays visible. */
   maxKnownInvites: 1024,
   /** Peers that one invite may admit. */
   maxInviteUses: 1000,
-  /** Refused attempts that are remembered for one invite: the first ones tell enough. */
+  /** Refused attempts that are remembered for one invite: the first ones show that its code has leaked. */
   maxInviteAttempts: 16,
   /** Longest term of an invite. */
   maxInviteSeconds: 365 * 24 * 3600,

@@ -1,6 +1,6 @@
 /**
- * Why a peer is not let in. Only the code travels: each side words it for its own user, and a stranger learns no more than
- * the kind of obstacle.
+ * Why a peer is not let in. Only the code is sent. Each side words the sentence for its own user, and a stranger learns
+ * no more than the kind of obstacle.
  */
 export const refusalSentences = {
   'no-grant': 'this peer has no valid grant for the swarm: ask one of its admins for an invite',

@@ -28,9 +28,9 @@ export interface DenseChoices {
   /** Biases of q, k and v. */
   readonly attentionBias: boolean
   readonly queryKeyNorm: boolean
-  /** Fields of these values are left out, because they change nothing. */
+  /** Options of the family; those whose value changes nothing are left out of the config. */
   readonly options?: ModelOptions
-  /** See {@link ModelOptions}; unlike the other options, a factor of one says something. */
+  /** See {@link ModelOptions}; unlike the other options, a value of one changes something. */
   readonly scoreDivisor?: number
   /** The rotary embedding of blocks with a window, not yet checked, where config.json does not name both kinds. */
   readonly windowedRope?: unknown
@@ -84,7 +84,8 @@ function tokensOf(json: JsonObject, generation: JsonObject, vocabularySize: numb
   const bos = fieldOf(json, 'bos_token_id') ?? fieldOf(generation, 'bos_token_id')
   return {
     bosTokenId: readTokenIds(bos, vocabularySize)[0] ?? null,
-    // Where the two disagree, one of them often names the end of a text only, and not that of a turn.
+    // The ids of both files are joined: where the files disagree, one of them often names the end of a text only, and
+    // not that of a turn.
     eosTokenIds: [
       ...new Set(
         [generation, json].flatMap((file) => readTokenIds(fieldOf(file, 'eos_token_id'), vocabularySize)),
@@ -93,7 +94,7 @@ function tokensOf(json: JsonObject, generation: JsonObject, vocabularySize: numb
   }
 }
 
-/** Nothing where all blocks turn alike. */
+/** The rotary embedding of blocks with a window; undefined where all blocks turn alike. */
 function windowedRope(json: JsonObject, headSize: number, rope: unknown, choices: DenseChoices): unknown {
   const { windows, thetaDefault } = choices
   if (windows.slidingWindow === null) return undefined
@@ -103,13 +104,13 @@ function windowedRope(json: JsonObject, headSize: number, rope: unknown, choices
   return JSON.stringify(own) === JSON.stringify(rope) ? undefined : own
 }
 
-/** Leaves out factors of one, biases that are not there, and what is absent or null. */
+/** Leaves out options that change nothing: factors of one, absent biases, undefined and null. */
 function withoutNeutral(options: Readonly<Record<string, unknown>>): object {
   const neutral: readonly unknown[] = [undefined, null, false, 1]
   return Object.fromEntries(Object.entries(options).filter(([, value]) => !neutral.includes(value)))
 }
 
-/** Scaling is often written into a config that still names the length before it. */
+/** The context length after rope scaling: a config with scaling often still names the length without it. */
 function contextLength(json: JsonObject, rope: unknown, { contextLengthDefault }: DenseChoices): number {
   const what = 'max_position_embeddings'
   const named = checkInteger(fieldOf(json, what) ?? contextLengthDefault, what, 1, limits.contextLengthMax)

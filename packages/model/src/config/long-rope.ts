@@ -15,7 +15,7 @@ export function readLongRope(json: JsonObject, object: JsonObject): unknown {
     fieldOf(object, 'original_max_position_embeddings') ??
     fieldOf(json, 'original_max_position_embeddings') ??
     contextLength
-  // Phi-3 names the length before extension beside the scaling, and no factor.
+  // Phi-3 names the original context length beside the scaling, and no factor.
   const factor =
     fieldOf(json, 'original_max_position_embeddings') === undefined
       ? Number(fieldOf(object, 'factor') ?? 1)

@@ -5,8 +5,8 @@ import type { RopeConfig } from './model-config.ts'
 import { checkRope } from './rope.ts'
 
 /**
- * What the configs of some families say and those of the others do not. A field is absent where it would change nothing:
- * the config is part of the manifest, and the manifests of all other models must keep their ids.
+ * Config fields that only some families have. A field is absent where it would change nothing: the config is part of
+ * the manifest, and the manifests of all other models must keep their ids.
  */
 export interface ModelOptions {
   /** Multiplies the rows of the embedding (Gemma, Granite). */

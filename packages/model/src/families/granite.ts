@@ -35,7 +35,7 @@ export const granite: Family = {
         branchScale: factor('residual_multiplier'),
         logitScale: 1 / factor('logits_scaling'),
       },
-      // Other than for the rest, a factor of one says something: the root of the head size is not used.
+      // Unlike the other options, a factor of one changes something: the root of the head size is not used.
       scoreDivisor: 1 / factor('attention_multiplier'),
     })
   },

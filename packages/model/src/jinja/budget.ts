@@ -5,9 +5,9 @@ import { limits } from '../limits.ts'
 const entryCharacters = 16
 
 /**
- * What a template may make while it renders one chat, all values together, in characters. Whatever makes text or lists asks
- * before it makes them: V8 may abort the whole process when a thread's heap is full, and a template can fill it with one
- * expression.
+ * The characters that a template may make while it renders one chat, over all its values. Code that makes texts or
+ * lists charges the budget first: V8 may abort the whole process when a thread's heap is full, and a template can fill
+ * the heap with one expression.
  */
 export class Budget {
   #left: number = limits.templateValuesMax
@@ -16,7 +16,7 @@ export class Budget {
   /** @throws {ModelError} `limit-exceeded` */
   characters(count: number): void {
     this.#left -= count + 1
-    // A count that is not a number is beyond every bound, too.
+    // A count that is NaN exceeds the budget, too.
     if (!(this.#left >= 0))
       throw new ModelError('limit-exceeded', "the model's chat template needs too much memory for this chat")
   }
@@ -25,7 +25,7 @@ export class Budget {
     this.characters(entryCharacters * count)
   }
 
-  /** Runs what may run itself again: macros, recursive loops. */
+  /** Runs code that may call itself again, such as macros and recursive loops, with a bound on the depth. */
   nested<Result>(run: () => Result): Result {
     if (++this.#depth > limits.templateCallsMax)
       throw new ModelError(

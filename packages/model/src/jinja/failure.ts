@@ -1,4 +1,4 @@
-/** Why a template could not be parsed or run: the words are Jinja2's where people may look them up. */
+/** Why a template could not be parsed or run. Messages are worded as in Jinja2 where people may look them up. */
 export class TemplateFailure extends Error {
   /** True when the template itself refused, with `raise_exception`. */
   readonly raised: boolean

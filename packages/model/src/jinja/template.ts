@@ -26,7 +26,8 @@ export interface Template {
  * @throws {TemplateFailure} for a template that does not parse
  */
 export function createTemplate(source: string): Template {
-  // Jinja2 reads every line end as a line feed, drops the last one, and a byte order mark is none of the template's text.
+  // As in Jinja2, every line end becomes a line feed, and the last one is dropped. A byte order mark is not part of the
+  // text.
   const text = source.replace(/^\u{FEFF}/u, '').replaceAll(/\r\n?/g, '\n')
   const body = parseTemplate(text.endsWith('\n') ? text.slice(0, -1) : text)
   return {
@@ -41,7 +42,9 @@ export function createTemplate(source: string): Template {
   }
 }
 
-/** Lists in lists in lists fill the stack when they become text. */
+/**
+ * Turns a stack overflow into a failure of the template: deeply nested lists overflow the stack when they become text.
+ */
 function withinStack<Result>(run: () => Result): Result {
   try {
     return run()

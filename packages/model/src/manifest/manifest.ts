@@ -29,7 +29,7 @@ export interface ManifestTensor {
   readonly sha256: string
 }
 
-/** Raised whenever manifests of before can no longer be read: models are then packed again. */
+/** Raised whenever earlier manifests can no longer be read. Models are then packed again. */
 export const manifestVersion = 2
 
 /**

@@ -235,7 +235,7 @@ export function scaleName(weightName: string): string {
   return weightName.replace(/\.weight$/, '.scale')
 }
 
-/** What of a block a unit holds: one of its experts, or all the rest. */
+/** The part of a block that a unit holds: one of its experts, or everything else. */
 interface BlockPlace {
   readonly index: number
   readonly expert: number | null

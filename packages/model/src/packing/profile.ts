@@ -6,9 +6,10 @@ export const matrixKinds = ['attention', 'feedForward', 'head'] as const
 export type MatrixKind = (typeof matrixKinds)[number]
 
 /**
- * How weights become codes of 4 bits (docs/packing.md): `nearest`, with the scale at which the largest weight of a block has
- * the lowest code; `least-error`, with the scale at which the squares of the errors have the least sum; `calibrated`, where
- * the error of each weight is made up for by the weights behind it, as inputs of the model's own text say.
+ * How weights become codes of 4 bits (docs/packing.md): `nearest`, with the scale at which the largest weight of a
+ * block has the lowest code; `least-error`, with the scale at which the squares of the errors have the least sum;
+ * `calibrated`, where the error of each weight is compensated by the weights behind it, according to the inputs that
+ * the model's own text gives.
  */
 export const roundings = ['nearest', 'least-error', 'calibrated'] as const
 export type Rounding = (typeof roundings)[number]
@@ -21,7 +22,7 @@ export type Rounding = (typeof roundings)[number]
  */
 export interface NumericProfile {
   readonly formats: Readonly<Record<MatrixKind, MatrixFormat>>
-  /** Of the matrices in int4; `nearest` where there are none. */
+  /** Rounding of the matrices in int4; `nearest` where there are none. */
   readonly rounding: Rounding
   readonly kv: 'f32' | 'int8'
   readonly graphForm: 'canonical-1'
@@ -76,7 +77,10 @@ export function parseProfile(weights: string, kv = 'f32'): NumericProfile {
   }
 }
 
-/** Errors are made up for within groups of 128 columns, which are the blocks; the head has no inputs that were looked at. */
+/**
+ * Refuses formats that cannot be calibrated: errors are compensated within blocks of 128 columns, and inputs of the
+ * head are not collected.
+ */
 function refuseOtherBlocks(formats: Record<MatrixKind, MatrixFormat>, weights: string): void {
   const { head, ...others } = formats
   const fits = Object.values(others).every((one) => one.weights !== 'int4' || formatName(one) === 'int4:128')
@@ -87,7 +91,7 @@ function refuseOtherBlocks(formats: Record<MatrixKind, MatrixFormat>, weights: s
   )
 }
 
-/** What follows from the format of all matrices alone. */
+/** The formats of all kinds of matrices when only one format is named. */
 function usualFormats(all: MatrixFormat): Record<MatrixKind, MatrixFormat> {
   return { attention: all, feedForward: all, head: isUsual(all) ? parseFormat('int8:128') : all }
 }

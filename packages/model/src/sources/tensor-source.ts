@@ -15,8 +15,8 @@ export interface StoredRows {
 }
 
 /**
- * The tensors of a checkpoint, read by range and in their stored format: whoever wants float32 widens them (`widen.ts`).
- * Tensors have the names of the family's Hugging Face checkpoints, whatever the format calls them.
+ * The tensors of a checkpoint, read by range and in their stored format: callers that need float32 widen them
+ * (`widen.ts`). Tensors have the names of the family's Hugging Face checkpoints, whatever the format calls them.
  */
 export interface TensorSource {
   /** @throws {ModelError} `bad-model` when there is no such tensor or its format cannot be read */

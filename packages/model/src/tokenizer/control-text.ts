@@ -1,6 +1,6 @@
 /**
- * Stands in a message where a control token's text would begin to be one, so that the tokenizer does not find the token.
- * A noncharacter of Unicode: no text has it. It is taken out again before the merges, which therefore see the text as the
+ * A mark that is put into the text of a control token in a message, so that the tokenizer does not find the token. A
+ * noncharacter of Unicode: no text has it. It is taken out again before the merges, which therefore see the text as the
  * user wrote it; the text becomes ordinary tokens.
  */
 export const controlBreaker = '\u{FDD0}'

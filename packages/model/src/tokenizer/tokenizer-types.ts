@@ -52,8 +52,8 @@ export interface EncodeOptions {
 }
 
 /**
- * A model's tokenizer. Its patterns and its chat template come with the model and may run for ever, so that text to ids is
- * asked for and bounded: it happens elsewhere than on the event loop.
+ * A model's tokenizer. Its patterns and its chat template come with the model and may run for ever, so encoding and
+ * rendering are asynchronous and have limits: they do not run on the event loop.
  */
 export interface Tokenizer extends TokenDecoder {
   /** @throws {ModelError} `bad-model`; `limit-exceeded` beyond the limits of time, memory and length */
@@ -69,7 +69,10 @@ export interface Tokenizer extends TokenDecoder {
   renderChat(messages: readonly ChatMessage[], options?: ChatOptions): Promise<string>
 }
 
-/** The same on the calling thread and without limits: for models that are trusted, and for the thread that is watched. */
+/**
+ * A tokenizer that runs on the calling thread and without limits: for models that are trusted, and for the watched
+ * thread.
+ */
 export interface SynchronousTokenizer extends TokenDecoder {
   encode(text: string, options?: EncodeOptions): number[]
   readonly chat: boolean

@@ -19,7 +19,10 @@ export interface ConformanceCase {
   run(subject: ConformanceSubject): Promise<void>
 }
 
-/** What every `BlockRunner` does. Both implementations run all of it; the bits themselves are tested elsewhere. */
+/**
+ * What every `BlockRunner` does. The tests run all cases on every implementation; the bits themselves are tested
+ * elsewhere.
+ */
 export const conformanceCases: readonly ConformanceCase[] = [
   {
     name: 'appends rows and counts positions, queued calls included',

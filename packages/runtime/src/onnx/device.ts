@@ -81,7 +81,7 @@ export async function createOnnxDevice(options: OnnxDeviceOptions): Promise<Devi
       return file.table
     },
     async close() {
-      // The engine may be waiting for other ranks, and would wait for ever.
+      // Ends the exchanges of sums first: an engine that waits for other ranks would never stop.
       spans.closeMailboxes()
       await host.stop()
       for (const file of files) await file.close()

@@ -32,7 +32,8 @@ export function createOnnxRunner({ client, id, span, book }: RunnerParts): Block
       }
     },
     async forward(session, position, hidden) {
-      // Before the rules: calls that failed with the host have left the session at another position.
+      // Checked before the rules of sessions: calls that failed with the host have left the session at another
+      // position.
       client.ended.throwIfAborted()
       const accepted = book.accept(session, position, hidden.length)
       try {
@@ -85,7 +86,7 @@ export function createOnnxRunner({ client, id, span, book }: RunnerParts): Block
   }
 }
 
-/** A host that ends has freed what it was told to free. */
+/** Waits for memory to be freed. A failure is ignored when the host has ended, which frees everything. */
 async function unlessEnded(client: ComputeClient, freeing: Promise<null>): Promise<void> {
   try {
     await freeing
@@ -144,7 +145,7 @@ export async function createOnnxHead(
       return (await client.call('logits', { span: id, hidden: hidden.slice(), into: shared })).logits
     } catch (error) {
       if (!client.ended.aborted || client.stopped || !mayRepeat) throw error
-      // Once: rows that end every host must not be tried for ever.
+      // The call is repeated only once: rows that crash every host must not be tried for ever.
       return compute(hidden, into, false)
     }
   }

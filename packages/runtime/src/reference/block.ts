@@ -24,9 +24,9 @@ export interface NetworkWeights {
 }
 
 export interface MixtureWeights {
-  /** With a last row for the gate of the shared expert, where there is one. */
+  /** The router's matrix, with a last row for the gate of the shared expert, where there is one. */
   readonly router: Float32Array
-  /** By number; a rank has some of them. */
+  /** Experts by number; a rank has some of them only. */
   readonly experts: ReadonlyMap<number, NetworkWeights>
   readonly shared: NetworkWeights | null
 }

@@ -110,7 +110,10 @@ async function headNorm({ norm, hiddenSize }: HeadSpec, tensors: FloatTensors): 
   }
 }
 
-/** Sums and products are IEEE's everywhere; exp, sin and cos are the JavaScript engine's own, so they are part of it. */
+/**
+ * Sums and products are IEEE's everywhere; exp, sin and cos are the JavaScript engine's own, so samples of their values
+ * are part of the class.
+ */
 function referenceClass(profile: NumericProfile): string {
   const samples = Array.from({ length: 64 }, (_, index) => [
     Math.exp(index / -7),

@@ -11,10 +11,10 @@ import { alone, createRankMixture } from './rank-mixture.ts'
 import { createRotations } from './rotation.ts'
 
 export interface RankParts {
-  /** As the rank sees it (`shareSpan`). */
+  /** The span as the rank sees it (`shareSpan`). */
   readonly span: Span
   readonly book: SessionBook
-  /** Of the rank's share, in block order. */
+  /** Weights of the rank's share, in block order. */
   readonly weights: readonly BlockWeights[]
   readonly sum: SumRanks
   /** What the ranks share: the heads and columns of every block, or experts. */

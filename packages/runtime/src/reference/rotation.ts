@@ -24,7 +24,7 @@ function rotationOf({
 }: BlockSpec['attention']): (position: number, tokenBudget: number) => Rotation {
   if (rope === null) return () => null
   const turning = { rope, headSize }
-  /** By whether the session is a long one. */
+  /** Rotations by whether the session is long (LongRoPE has other factors for long sessions). */
   const known = new Map<boolean, RotationAt>()
   const create = (tokenBudget: number): RotationAt => {
     const keysAt = ropeTables(turning, tokenBudget)

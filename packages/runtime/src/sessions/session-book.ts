@@ -38,7 +38,7 @@ export interface SessionBookOptions {
   /** Longest session that the model allows, in positions. */
   readonly contextLength: number
   readonly weightBytes: number
-  /** Takes the weights now, and the KV cache of each session when it opens. */
+  /** Budget that is charged for the weights now, and for the KV cache of each session when it opens. */
   readonly memory: MemoryBudget
 }
 

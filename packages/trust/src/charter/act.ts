@@ -4,20 +4,23 @@ import { isSigned, readGrant, type Grant, type Sign, type Verify } from '../gran
 import { limits } from '../limits.ts'
 import { badFrame, decodeValue, Items } from '../read.ts'
 
-/** What an admin lays down for the whole swarm. */
+/** What an admin decides for the whole swarm. */
 export type Provision =
-  /** A key is put out: all that it holds, and all that it has signed for others, is worth nothing. */
+  /** Revokes a key: its own grants and those that it has signed for others are void. */
   | { readonly kind: 'revoke'; readonly key: Uint8Array }
-  /** The swarm has a new secret; the ones before open its door for a while. */
+  /** Sets a new secret; former secrets open the swarm's door for a while. */
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
-  /** What people call the swarm. */
+  /** Sets the name by which people call the swarm. */
   | { readonly kind: 'name'; readonly name: string }
 
 /** A provision as an admin has signed it. */
 export interface Act {
   readonly swarm: Uint8Array
   readonly provision: Provision
-  /** Orders edits of one thing: an edit has one more than those that its author knew. Nothing for a revocation, which stays. */
+  /**
+   * Orders edits of one subject: an edit has one more than the edits that its author knew. 0 for a revocation, which is
+   * final.
+   */
   readonly generation: number
   /** Seconds since 1970. */
   readonly at: number
@@ -81,8 +84,8 @@ function readProvision(value: unknown): Provision {
 }
 
 /**
- * Whether an admin of the swarm has signed an act. The term of the admin's grant does not matter: what was put out while
- * it was valid stays out.
+ * Whether an admin of the swarm has signed an act. The term of the admin's grant does not matter: a key that was
+ * revoked while the grant was valid stays revoked.
  */
 export async function isAct(bytes: Uint8Array, swarm: Uint8Array, verify: Verify): Promise<boolean> {
   try {
@@ -109,11 +112,11 @@ export interface KnownAct extends Act {
   readonly signer: Grant
   /** Key of the signer, in hexadecimal. */
   readonly signerKey: string
-  /** What the act lays down: later edits of one subject replace earlier ones. */
+  /** What the act is about: later edits of one subject replace earlier ones. */
   readonly subject: string
 }
 
-/** Of bytes that `isAct` has checked. */
+/** Reads an act whose bytes `isAct` has checked. */
 export function knownAct(bytes: Uint8Array): KnownAct {
   const act = readAct(bytes)
   const signer = readGrant(act.grant)
@@ -127,7 +130,7 @@ export function knownAct(bytes: Uint8Array): KnownAct {
   }
 }
 
-/** What a provision lays down. */
+/** The subject of a provision. */
 export function subjectOf(provision: Provision): string {
   switch (provision.kind) {
     case 'revoke':

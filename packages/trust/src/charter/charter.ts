@@ -7,10 +7,10 @@ import type { KnownAct } from './act.ts'
 
 /** What follows from the acts that a peer knows: peers that know the same acts have the same charter. */
 export interface Charter {
-  /** Keys that are put out, in hexadecimal. */
+  /** Revoked keys, in hexadecimal. */
   readonly revoked: ReadonlySet<string>
   readonly name: string | null
-  /** Secrets that admins have laid down, the present one first. */
+  /** Secrets that admins have set, the present one first. */
   readonly secrets: readonly { readonly secret: Uint8Array; readonly at: number }[]
 }
 
@@ -21,7 +21,7 @@ function bySeniority(a: KnownAct, b: KnownAct): number {
   return a.signer.from - b.signer.from || textOrder(a.signerKey, b.signerKey)
 }
 
-/** The newest first; of edits of one generation that of the senior admin. */
+/** The highest generation first; within a generation the edit of the senior admin. */
 function byGeneration(a: KnownAct, b: KnownAct): number {
   return b.generation - a.generation || bySeniority(a, b) || textOrder(a.id, b.id)
 }
@@ -44,8 +44,8 @@ export function keptActs(acts: readonly KnownAct[]): readonly KnownAct[] {
 }
 
 /**
- * The charter of some kept acts. An admin that a senior one has put out puts nobody out, and its edits count no longer: so
- * two admins that put each other out are decided alike everywhere.
+ * The charter of some kept acts. An admin that a senior one has revoked cannot revoke anybody, and its edits count no
+ * longer. So every peer decides alike when two admins revoke each other.
  */
 export function charterOf(acts: readonly KnownAct[]): Charter {
   const revoked = revokedBy(acts)
@@ -53,7 +53,7 @@ export function charterOf(acts: readonly KnownAct[]): Charter {
   const names = edits.flatMap(({ provision }) => (provision.kind === 'name' ? [provision.name] : []))
   return {
     revoked,
-    // Without letters the swarm has no name.
+    // An empty name means that the swarm has no name.
     name: (names[0] ?? '') === '' ? null : (names[0] ?? null),
     secrets: edits.flatMap(({ provision, at }) =>
       provision.kind === 'secret' ? [{ secret: provision.secret, at }] : [],
@@ -66,7 +66,7 @@ function revokedBy(acts: readonly KnownAct[]): ReadonlySet<string> {
   for (const { provision, signerKey } of acts.toSorted(bySeniority)) {
     if (provision.kind !== 'revoke') continue
     const key = toHex(provision.key)
-    // An admin cannot put itself out, and one that a senior has put out puts nobody out.
+    // An admin cannot revoke itself, and an admin that a senior has revoked cannot revoke anybody.
     if (!revoked.has(signerKey) && signerKey !== key) revoked.add(key)
   }
   return revoked

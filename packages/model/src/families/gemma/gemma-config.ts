@@ -32,7 +32,7 @@ export function refuseUnsupportedGemma(
   })
 }
 
-/** What all three generations share. */
+/** Choices that all three generations share. */
 export function gemmaChoices(
   json: JsonObject,
 ): Pick<DenseChoices, 'headSizeDefault' | 'tiedDefault' | 'attentionBias' | 'options'> {
@@ -60,8 +60,8 @@ export const gemmaKeys: readonly string[] = [
 ]
 
 /**
- * What they stand for. The divisor of scores is not among them; llama.cpp knows it by the number of blocks: the largest
- * model of each generation, of 27 billion parameters, has one of its own.
+ * The config fields that these keys stand for. The divisor of scores has no key. llama.cpp derives it from the number
+ * of blocks: the largest model of each generation, with 27 billion parameters, has a divisor of its own.
  * @param largest blocks of the largest model
  */
 export function gemmaFields(number: (key: string) => number | undefined, largest: number): JsonObject {
@@ -77,7 +77,7 @@ export function gemmaFields(number: (key: string) => number | undefined, largest
   }
 }
 
-/** What Gemma 2 and 3 say about attention and logits; a soft cap of null is none. */
+/** Options of Gemma 2 and 3 for attention and logits; a soft cap of null means no cap. */
 export function cappedOptions(
   json: JsonObject,
   defaults: { readonly attention: number | null; readonly logits: number | null },

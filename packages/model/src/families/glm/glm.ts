@@ -25,7 +25,7 @@ function parseGlm(json: JsonObject, generation: JsonObject, family: string): unk
     contextLengthDefault: 131_072,
     normEpsilonDefault: 1.5625e-7,
     windows: { slidingWindow: null },
-    // Of q, k and v only.
+    // The key names biases of q, k and v only.
     attentionBias: isSet(json, 'attention_bias'),
     queryKeyNorm: false,
   })

@@ -70,7 +70,7 @@ function integerDigits(value: bigint, spec: FormatSpec): string {
   return (spec.alternate ? base[1] : '') + (spec.type === 'X' ? text.toUpperCase() : text)
 }
 
-/** Digits that JavaScript gives behind the point: Python gives more, which no template asks for. */
+/** Most digits behind the point, as in JavaScript. Python allows more, but no template asks for more. */
 const precisionMax = 100
 
 function floatDigits(value: number, { type, precision }: FormatSpec): string {
@@ -86,7 +86,10 @@ function floatDigits(value: number, { type, precision }: FormatSpec): string {
   return /[EG]/.test(type) ? text.toUpperCase() : text
 }
 
-/** Digits that show whether a float lies exactly between two shorter texts: one does only with a 5 as its last digit. */
+/**
+ * Digits with which a float is checked for lying exactly between two shorter texts: it does only when its last digit is
+ * a 5.
+ */
 const tieDigits = 40
 
 /** Python's `format(value, '.nf')`: a value between two texts takes the even one, where `toFixed` takes the larger. */

@@ -17,7 +17,7 @@ const dayMs = 86_400_000
 
 type Fields = Readonly<Record<string, string | number>>
 
-/** Numbers with the width that their directive has; `-` before the letter takes the zeros away. */
+/** The numbers of a time, each padded to the width of its directive; `-` before the letter removes the padding. */
 function numbersOf(
   date: Date,
   yearDay: number,
@@ -42,7 +42,7 @@ function numbersOf(
   }
 }
 
-/** Directives that stand for others, in the C locale. */
+/** Directives that are short for several others, in the C locale. */
 const combined: Readonly<Record<string, string>> = {
   F: '%Y-%m-%d',
   T: '%H:%M:%S',

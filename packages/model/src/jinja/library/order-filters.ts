@@ -8,7 +8,7 @@ import { attributeReader } from './list-filters.ts'
 
 type Key = (item: Value) => Value
 
-/** What an item is ordered by: an attribute or the item, without case unless it matters. */
+/** The sort key of an item: one of its attributes or the item itself, in lower case unless case matters. */
 function keyOf(attribute: Value, caseSensitive: Value, runtime: Runtime): Key {
   const read = attribute === null ? (item: Value): Value => item : attributeReader(attribute, runtime)
   return isTrue(caseSensitive) ? read : (item) => withoutCase(read(item))

@@ -7,7 +7,7 @@ import { Series, type Call, type Value } from '../values/values.ts'
 import { attributeReader } from './list-filters.ts'
 import { requiredText } from './texts.ts'
 
-/** Jinja2 takes what is false for empty here, `none` among it. */
+/** Jinja2 takes a false input, such as `none`, for an empty list here. */
 function selectable(input: Value): readonly Value[] {
   return isTrue(input) ? iterate(input) : []
 }
@@ -29,7 +29,7 @@ function mapper(call: Call, runtime: Runtime): (item: Value) => Value {
   return (item) => filter(item, { positional, named: call.named }, runtime)
 }
 
-/** Keeps the items whose test, of themselves or of an attribute, gives `wanted`. */
+/** A filter that keeps the items for which a test, of the item or of an attribute, gives `wanted`. */
 const selection =
   (wanted: boolean, byAttribute: boolean): Filter =>
   (input, call, runtime) => {

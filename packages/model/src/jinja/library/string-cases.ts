@@ -40,7 +40,7 @@ const hasCase = (text: string): boolean => text.toUpperCase() !== text.toLowerCa
 export const isLower = (text: string): boolean => hasCase(text) && text === text.toLowerCase()
 export const isUpper = (text: string): boolean => hasCase(text) && text === text.toUpperCase()
 
-/** Questions about the characters of a text. */
+/** The methods that tell what kind of characters a text has (`isdigit`, `isupper`, …). */
 export const kindMethods: readonly (readonly [string, StringMethod])[] = [
   ['isdigit', every(/^[\p{Nd}\u00B2\u00B3\u00B9\u2070-\u2089]+$/u)],
   ['isdecimal', every(/^\p{Nd}+$/u)],

@@ -36,7 +36,7 @@ const pad =
     budget.characters(missing + text.length)
     const character = fill === undefined ? ' ' : requiredText(fill)
     const whole = missing + lengthOf(text)
-    // CPython gives the odd one to the left only where the width is odd.
+    // As in CPython, the odd space goes to the left only where the width is odd.
     const before =
       align === 'left' ? 0 : align === 'right' ? missing : Math.floor(missing / 2) + (missing & whole & 1)
     return character.repeat(before) + text + character.repeat(missing - before)

@@ -9,7 +9,7 @@ import { Dict, Markup, Tuple, Undefined, type Value } from '../values/values.ts'
 import { capitalized } from './string-cases.ts'
 import { replaced, requiredText } from './texts.ts'
 
-/** A filter of the text of any value. What was marked as safe stays so. */
+/** Makes a filter that works on the text of any value. Text that was marked as safe stays marked. */
 const ofText =
   (change: (text: string) => string): Filter =>
   (input, _call, { budget }) => {

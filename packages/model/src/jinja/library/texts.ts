@@ -24,7 +24,7 @@ export function replaced(text: string, old: string, by: string, count: number, b
   return [...parts.slice(0, places), parts.slice(places).join(old)].join(by)
 }
 
-/** `str.split`; null splits at white space, and a negative `most` everywhere. */
+/** `str.split`. A null separator splits at white space, and a negative `most` sets no limit. */
 export function splitFromLeft(text: string, separator: string | null, most: number): string[] {
   if (separator === null) return wordsFrom(text, most, false)
   if (separator === '') return fail('empty separator')

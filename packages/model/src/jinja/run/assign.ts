@@ -5,7 +5,10 @@ import type { Value } from '../values/values.ts'
 import { Namespace } from './namespace.ts'
 import type { Scope } from './scope.ts'
 
-/** @throws {TemplateFailure} when a tuple does not fit, or an attribute is set of what is no namespace */
+/**
+ * @throws {TemplateFailure} when a tuple has another length than its target, or when an attribute is set on a value
+ *   that is no namespace
+ */
 export function assign(target: Target, value: Value, scope: Scope): void {
   if (target.type === 'name') {
     scope.set(target.name, value)

@@ -5,7 +5,9 @@ import { evaluate } from './expressions.ts'
 import { textOfBody, type Runtime } from './runtime.ts'
 import { Scope } from './scope.ts'
 
-/** A macro sees the variables where it was defined, as they are when it is called. */
+/**
+ * Makes a macro. Its body sees the variables of the place of its definition, with their values at the time of the call.
+ */
 export function createMacro(
   { name, parameters, body }: MacroStatement,
   scope: Scope,

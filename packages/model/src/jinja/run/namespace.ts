@@ -1,6 +1,8 @@
 import type { HostObject, Value } from '../values/values.ts'
 
-/** `namespace()`: what a loop can change and the text behind the loop can see. */
+/**
+ * `namespace()`: an object whose attributes a loop can change, so that the template sees the changes after the loop.
+ */
 export class Namespace implements HostObject {
   readonly typeName = 'Namespace'
   readonly call = null

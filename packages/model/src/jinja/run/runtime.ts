@@ -7,7 +7,7 @@ import type { Scope } from './scope.ts'
 export type Filter = (input: Value, call: Call, runtime: Runtime) => Value
 export type Test = (input: Value, call: Call, runtime: Runtime) => boolean
 
-/** How a body ends: at its end, or at the end of the loop's turn or of the loop. */
+/** How a body ended: at its last statement, at a `break`, or at a `continue`. */
 export type Ending = 'end' | 'break' | 'continue'
 
 /** What expressions and statements need beside their variables. */

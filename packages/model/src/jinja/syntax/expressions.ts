@@ -15,7 +15,7 @@ export function readExpression(stream: TokenStream): Expression {
   })
 }
 
-/** Without a condition of its own: what stands before the `if` of a loop. */
+/** An expression without an inline `if`, as it stands before the `if` of a loop. */
 export function readOr(stream: TokenStream): Expression {
   let left = readAnd(stream)
   while (stream.keyword('or')) left = { type: 'logic', operator: 'or', left, right: readAnd(stream) }

@@ -22,7 +22,7 @@ class Parser {
   readonly #pieces: readonly Piece[]
   #position = 0
   #depth = 0
-  /** The tag that ended the last body, behind its keyword. */
+  /** The tag that ended the last body, read up to its keyword. */
   #end = new TokenStream([], readExpression)
   #endName = ''
 
@@ -165,7 +165,9 @@ class Parser {
   }
 }
 
-/** What a loop runs over: a tuple may stand without brackets, and an `if` behind it is the loop's own. */
+/**
+ * The items of a loop. A tuple may stand without brackets, and an `if` after the items is the condition of the loop.
+ */
 function readLoopItems(stream: TokenStream): Expression {
   const first = readOr(stream)
   if (!stream.isOperator(',')) return first

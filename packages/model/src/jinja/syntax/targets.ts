@@ -1,7 +1,7 @@
 import type { Parameter, Target } from './nodes.ts'
 import type { TokenStream } from './token-stream.ts'
 
-/** What an assignment or a loop sets. A single one has no commas of its own. */
+/** Reads the target of an assignment or a loop. A single target has no commas of its own. */
 export function readTarget(stream: TokenStream, { single = false }: { single?: boolean } = {}): Target {
   const first = readOne(stream)
   if (single || !stream.isOperator(',')) return first

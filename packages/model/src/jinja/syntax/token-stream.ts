@@ -10,7 +10,10 @@ export class TokenStream {
   #position = 0
   #depth = 0
 
-  /** @param readExpression operands and arguments hold expressions, which hold operands: it closes that circle */
+  /**
+   * @param readExpression reads an expression; passed in because operands and arguments contain expressions, and
+   *   expressions contain operands
+   */
   constructor(tokens: readonly Token[], readExpression: (stream: TokenStream) => Expression) {
     this.#tokens = tokens
     this.#readExpression = readExpression
@@ -86,7 +89,10 @@ export class TokenStream {
     return this.#readExpression(this)
   }
 
-  /** Reads what may hold itself: brackets in brackets are bounded, because each takes some of the thread's stack. */
+  /**
+   * Reads a part that may contain itself. The depth of nested brackets is bounded, because each level takes some of the
+   * thread's stack.
+   */
   nested<Result>(read: () => Result): Result {
     if (++this.#depth > limits.templateNestingMax) fail('too many brackets in one another')
     try {

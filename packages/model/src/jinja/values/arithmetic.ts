@@ -7,7 +7,7 @@ import { Markup, numberOf, stringOf, Tuple, typeNameOf, Undefined, type Value } 
 
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '//' | '%' | '**'
 
-/** Bits of an int: Python's have no bound, and a loop that squares one would not end. */
+/** Most bits of an int. Python's ints have no bound, and squaring one in a loop would take ever more time. */
 const integerBitsMax = 4096n
 const exponentMax = 4096n
 

@@ -23,7 +23,7 @@ export function isSpaces(text: string): boolean {
   return spacesOnly.test(text)
 }
 
-/** `str.strip(characters)` of the sides that are named; null strips white space. */
+/** `str.strip(characters)` at the given sides; null strips white space. */
 export function stripped(
   text: string,
   characters: string | null,

@@ -75,7 +75,10 @@ const short: Readonly<Record<string, string>> = {
 const escaped = new RegExp(String.raw`["\\\u0000-\u001f]`, 'g')
 const escapedInAscii = new RegExp(String.raw`["\\\u0000-\u001f\u007f-\uffff]`, 'g')
 
-/** The mark that breaks control tokens in messages is no part of the text, and is found again behind the template. */
+/**
+ * Keeps the mark that breaks control tokens as it is: the mark is not part of the text, and is looked for in the
+ * rendered prompt.
+ */
 function jsonString(text: string, { asciiOnly }: JsonForm): string {
   const body = text.replaceAll(asciiOnly ? escapedInAscii : escaped, (unit) =>
     unit === controlBreaker || unit === '\u007F'

@@ -8,7 +8,9 @@ export function textOf(value: Value, budget: Budget): string {
   return value instanceof Undefined ? '' : representationOf(value, budget)
 }
 
-/** Python's `repr()`. A value may hold another one many times: every piece of text is asked for. */
+/**
+ * Python's `repr()`. Every piece of text is charged to the budget, since a value may contain another one many times.
+ */
 export function representationOf(value: Value, budget: Budget): string {
   const inner = (item: Value): string => representationOf(item, budget)
   const asked = (text: string): string => {
@@ -72,7 +74,10 @@ function quoted(text: string): string {
   return `${quote}${inner}${quote}`
 }
 
-/** Python escapes what is not printable. The mark that breaks control tokens stays: it must be found again. */
+/**
+ * Escapes unprintable characters as Python does. The mark that breaks control tokens stays, because it is looked for in
+ * the rendered prompt.
+ */
 function codeEscape(code: number, character: string): string {
   if (code === 0xfd_d0) return character
   if (code < 0x1_00) return `\\x${code.toString(16).padStart(2, '0')}`

@@ -19,7 +19,7 @@ export type Value =
   | Range
   | HostObject
 
-/** Text that HTML escaping leaves alone (`safe`): what is added to it is escaped. */
+/** Text that HTML escaping leaves alone (`safe`). Text that is added to it is escaped. */
 export class Markup {
   readonly text: string
 
@@ -28,7 +28,10 @@ export class Markup {
   }
 }
 
-/** What a name or attribute that does not exist gives: empty where it is printed, an error where it is used. */
+/**
+ * The value of a name or attribute that does not exist: it prints as an empty text, and using it in another way is an
+ * error.
+ */
 export class Undefined {
   readonly message: string
 
@@ -45,7 +48,9 @@ export class Tuple {
   }
 }
 
-/** What Python iterates but does not index: generators of filters, and views of dicts, which have a length. */
+/**
+ * A value that Python iterates but does not index: the generator of a filter, or a view of a dict, which has a length.
+ */
 export class Series {
   readonly typeName: 'generator' | 'dict_keys' | 'dict_values' | 'dict_items'
   readonly items: readonly Value[]
@@ -117,7 +122,7 @@ function hashOf(key: Value): Key {
   if (key === null || typeof key === 'bigint') return key
   if (key instanceof Markup) return key.text
   if (key instanceof Undefined) return '\u{FDD1}undefined'
-  // A noncharacter begins it, which no text has: a tuple is never equal to a text.
+  // The key begins with a noncharacter, which no text contains, so that a tuple is never equal to a text.
   if (key instanceof Tuple)
     return `\u{FDD1}${key.items.map((item) => `${typeof item} ${String(hashOf(item))}`).join('\u{FDD1}')}`
   return fail('unhashable type')

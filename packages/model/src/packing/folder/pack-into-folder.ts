@@ -58,7 +58,7 @@ export async function packIntoFolder(
       : new Map<UnitName, ManifestTensor[]>()
   const missing = units.filter((unit) => !kept.has(unit))
   await checkDisk(folder, source, profile, missing)
-  // The units are about to change under an older manifest, if there is one.
+  // An older manifest is removed first, because the units that it describes are about to change.
   await rm(join(folder, 'manifest.cbor'), { force: true })
   const fresh = await packUnits(
     source,

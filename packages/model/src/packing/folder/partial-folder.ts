@@ -101,8 +101,8 @@ async function renamed(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * Removes unfinished work whose owner is gone and that has not changed since `beforeMs` of the wall clock. Work that is
- * resumed at all is resumed soon; the rest would fill the disk for ever.
+ * Removes unfinished work whose owner is gone and that has not changed since `beforeMs` of the wall clock. Unfinished
+ * work is resumed soon or never; without the sweep it would fill the disk.
  * @returns the names of what was removed
  */
 export async function sweepPartials(

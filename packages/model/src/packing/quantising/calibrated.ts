@@ -1,7 +1,7 @@
 import { firstNotFinite } from './quantise.ts'
 import { kernelValuesMax, roundingKernel } from './wasm/rounding-kernel.ts'
 
-/** Columns whose errors are made up for together: those of one block. */
+/** Columns within which the errors of rounding are compensated: those of one block. */
 export const feedbackColumns = 128
 
 /**
@@ -85,8 +85,9 @@ function inverseOf(lower: Float64Array, size: number): Float64Array {
 }
 
 /**
- * As `quantiseLeastError` in blocks of 128, where what rounding changes at a weight is made up for by the weights behind it
- * in its block. The scale of a block is that of its weights before, with errors counted by the importance of their columns.
+ * As `quantiseLeastError` in blocks of 128, but the error of rounding one weight is compensated by the weights behind
+ * it in its block. The scale of a block is that of its weights before, with errors counted by the importance of their
+ * columns.
  *
  * @param feedback for each group of 128 columns ({@link groupFeedback})
  * @returns index of the first value found that is not finite, or -1

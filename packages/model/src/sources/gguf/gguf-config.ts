@@ -110,7 +110,7 @@ function ropeScaling(metadata: Metadata, prefix: string): JsonObject | undefined
   const factor =
     metadata.number(`${prefix}rope.scaling.factor`) ?? metadata.number(`${prefix}rope.scale_linear`)
   if (type === 'none') return factor === null || factor === 1 ? undefined : { type: 'linear', factor }
-  // Their other parameters are tensors, or keys that differ between versions of the converter.
+  // Other kinds of scaling have parameters in tensors, or in keys that differ between versions of the converter.
   if (type !== 'linear' && type !== 'yarn') refuse(`rope scaling ${show(type)} is not read from GGUF files`)
   return withoutUndefined({
     type,

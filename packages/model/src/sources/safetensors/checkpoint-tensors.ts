@@ -10,7 +10,10 @@ export interface CheckpointTensorsOptions {
   readonly normsLessOne: boolean
 }
 
-/** The beginnings of the names of a language model within a multimodal checkpoint, older and newer; the rest is as usual. */
+/**
+ * Prefixes of the language model's tensors within multimodal checkpoints, older and newer; the rest of each name is as
+ * usual.
+ */
 const prefixes: readonly (readonly [string, string])[] = [
   ['language_model.', ''],
   ['model.language_model.', 'model.'],

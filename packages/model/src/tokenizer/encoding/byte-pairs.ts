@@ -4,7 +4,7 @@ import { limits } from '../../limits.ts'
 import { MergeQueue } from './merge-queue.ts'
 import { byteTokens, type Vocabulary, type WordEncoder } from './vocabulary.ts'
 
-/** Words of so many characters are remembered with their ids: most of a text is made of few words. */
+/** Longest words whose ids are cached, in characters: most of a text consists of few different words. */
 const cachedCharactersMax = 64
 const cachedWordsMax = 10_000
 
@@ -79,7 +79,7 @@ function readMerges(section: JsonObject, vocabulary: Vocabulary, prefix: string)
     if (left === undefined || right === undefined || whole === undefined)
       throw new ModelError('bad-model', `the merge ${show(entry)} of tokenizer.json has no token`)
     joined[rank] = whole
-    // A pair that would make a control token is none: only the token's own text in a template does.
+    // A pair that would make a control token is left out: only the token's own text in a template becomes that token.
     if (vocabulary.ids.has(text)) ranks.set(pairKey(left, right), rank)
   }
   return { ranks, joined }

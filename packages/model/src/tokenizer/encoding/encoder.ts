@@ -15,7 +15,7 @@ export interface Encoder {
   /** Tokens by id, added ones included. */
   readonly tokens: readonly (string | undefined)[]
   readonly added: readonly AddedToken[]
-  /** Those of the added tokens that ordinary text never becomes. */
+  /** Added tokens that ordinary text never becomes. */
   readonly control: readonly AddedToken[]
   readonly normalize: Normalize
 }
@@ -53,7 +53,7 @@ export function createEncoder(tokenizer: JsonObject, isControl: (token: AddedTok
     encode(text, addSpecialTokens) {
       const ids = idsOf(text)
       if (!addSpecialTokens) return ids
-      // A prompt that begins with the token of the beginning gets no second one.
+      // A prompt that begins with the BOS token gets no second one.
       const begun = before.length > 0 && before.every((id, index) => ids[index] === id)
       return [...(begun ? [] : before), ...ids, ...behind]
     },

@@ -3,7 +3,7 @@ import { asObject, checkInteger, fieldOf, show, type JsonObject } from '../../js
 import { limits } from '../../limits.ts'
 import { listOf, textOf } from './normalizers.ts'
 
-/** Ids that are put around those of a text. */
+/** Ids that are put before and after those of a text. */
 export interface Surroundings {
   readonly before: readonly number[]
   readonly behind: readonly number[]

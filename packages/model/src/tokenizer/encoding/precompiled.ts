@@ -1,8 +1,8 @@
 import { ModelError } from '../../error.ts'
 
 /**
- * `shortest` is what the tokenizers library does with tokenizer.json: the rule of the shortest key of a grapheme replaces
- * it whole. `longest` is SentencePiece: at each place the longest key that fits.
+ * `shortest` is what the tokenizers library does with tokenizer.json: the rule of the shortest key that a grapheme
+ * begins with replaces the whole grapheme. `longest` is SentencePiece: at each place the longest key that fits.
  */
 export type CharsmapMatching = 'shortest' | 'longest'
 

@@ -8,7 +8,7 @@ export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>
   /** Ids of all tokens of the model. */
   readonly all: ReadonlyMap<string, number>
-  /** What stands for text that has no token; null when such text is left out. */
+  /** Id of the token for text that has no token; null when such text is left out. */
   readonly unknownId: number | null
 }
 

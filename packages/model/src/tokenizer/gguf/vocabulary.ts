@@ -6,11 +6,11 @@ import { pieceTypes } from '../sentencepiece/piece-types.ts'
 
 export interface Vocabulary {
   readonly tokens: readonly string[]
-  /** As `tokens`. */
+  /** Types of the tokens, in the same order. */
   readonly types: readonly number[]
 }
 
-/** What both kinds of tokenizer.json need. */
+/** The parts of a tokenizer.json that every kind of tokenizer needs. */
 export interface TokenizerParts {
   readonly vocabulary: Vocabulary
   readonly added: readonly JsonObject[]

@@ -8,8 +8,8 @@ import { createProbes, type Probes } from './probes.ts'
 export type RenderChat = (messages: readonly ChatMessage[], options?: ChatOptions) => string
 
 /**
- * Renders chats with a model's templates. What a template would leave out silently is refused: an answer to half of a
- * question is worse than none.
+ * Renders chats with a model's templates. A chat with parts that the template would silently leave out is refused: an
+ * answer to half of a question is worse than none.
  *
  * @throws {ModelError} `unsupported-model` when a template cannot be parsed
  */

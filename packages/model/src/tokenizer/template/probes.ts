@@ -3,7 +3,7 @@ import type { ChatMessage, ChatOptions } from '../tokenizer-types.ts'
 import type { ChatTemplate } from './chat-template.ts'
 import { chatVariables, type CallForm } from './chat-variables.ts'
 
-/** What a template writes into a prompt beside texts, found by rendering small chats. */
+/** Finds out what a template writes into a prompt beside texts, by rendering small chats. */
 export interface Probes {
   /** How it writes calls of tools; null when it leaves them out. */
   callForm(): CallForm | null
@@ -77,7 +77,10 @@ export function createProbes(template: ChatTemplate): Probes {
   }
 }
 
-/** A call whose arguments are printed as Python prints a dict is none that a model was trained on, nor is one without them. */
+/**
+ * Whether the prompt has the call in a form that a model was trained on: with its arguments, and not printed as a
+ * Python dict.
+ */
 function writesCall(prompt: string, withoutCall: string): boolean {
   const count = (whole: string): number => whole.split(word).length - 1
   return (

@@ -22,7 +22,7 @@ export interface LoadedBlock {
 }
 
 export interface BlockRequest {
-  /** Of one block. */
+  /** The span of one block. */
   readonly block: Span
   /** The experts to load, of a block that has some; null for all. */
   readonly experts: IndexRange | null

@@ -18,11 +18,11 @@ import { tensors, type ComputeSession } from './inference-session.ts'
 import type { RowPadding } from './row-padding.ts'
 
 export interface MixtureSessions {
-  /** Of `projectionGraph`. */
+  /** Session of `projectionGraph`. */
   readonly projection: ComputeSession
-  /** Of `mixtureGraph`. */
+  /** Session of `mixtureGraph`. */
   readonly everyRow: ComputeSession
-  /** Of `expertsGraph`. */
+  /** Session of `expertsGraph`. */
   readonly experts: ComputeSession
   /** The experts of that graph. */
   readonly held: IndexRange

@@ -32,7 +32,7 @@ export type LoadHalf = (block: number, half: Half, stage: HalfStage) => ComputeS
 
 export interface RankChainOptions {
   readonly clock: Pick<Clock, 'nowMs'>
-  /** As the rank sees it (`shareSpan`). */
+  /** The span as the rank sees it (`shareSpan`). */
   readonly span: Span
   /** The padding that the graphs of such a block need on this machine. */
   readonly paddingOf: (spec: BlockSpec) => RowPadding

@@ -22,7 +22,7 @@ export function createRotation({ rope, headSize }: Pick<AttentionSpec, 'rope' | 
 }
 
 function growingTables(turning: Turning, turned: Turned, cosines: string, sines: string): Rotation {
-  /** By whether the session is a long one. */
+  /** Tables by whether the session is long (LongRoPE has other factors for long sessions). */
   const known = new Map<boolean, { readonly positions: number; readonly feeds: Feeds }>()
   return (positions, tokenBudget) => {
     const isLong = isLongSession(turning.rope, tokenBudget)

@@ -20,7 +20,7 @@ import { seededBytes, seededValues, seedOf } from '../../probe/seeded-values.ts'
  */
 const pasts = [0, 300, 1100]
 
-/** Fills neither a block of 32 nor one of 128. */
+/** Hidden size of the probe: 33 blocks of 32, so that the last block of 64 or 128 is incomplete. */
 const probeHiddenSize = 1056
 
 /** Even numbers, which no padding changes; 66 exceeds one query block at head size 32. */
@@ -119,7 +119,7 @@ function probeSpans(blocks: readonly BlockSpec[]): Span[] {
   })
 }
 
-/** Small, but with every kernel's odd ends: columns that fill neither a block of 32 nor one of 128. */
+/** Small, but with every kernel's remainders: 172 columns end inside a block of 32 and inside one of 128. */
 function probeSpec(spec: BlockSpec): BlockSpec {
   return {
     ...spec,

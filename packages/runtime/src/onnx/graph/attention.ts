@@ -25,7 +25,7 @@ export const attentionInputs = {
   newEnd: 'new-end',
   cosines: 'cosines',
   sines: 'sines',
-  /** Those of queries, where queries grow with their position. */
+  /** Cosines and sines of queries, in models whose queries grow with their position. */
   queryCosines: 'query-cosines',
   querySines: 'query-sines',
 } as const

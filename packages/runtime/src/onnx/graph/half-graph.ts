@@ -10,8 +10,8 @@ import { hiddenInput } from './span-graph.ts'
 export const partialOutput = 'partial-out'
 
 /**
- * What a rank computes of a half: its part of the branch, and behind the sum of all parts, in blocks that normalise it, the
- * norm of the whole branch.
+ * What a rank computes of a half: `partial` is its part of the branch. `post-norm` is the norm of the whole branch,
+ * computed from the sum of all parts in blocks that normalise branches.
  */
 export type HalfStage = 'partial' | 'post-norm'
 

@@ -10,7 +10,7 @@ export interface WeightedGraph {
   readonly builder: GraphBuilder
   readonly weights: WeightSource
   readonly profile: NumericProfile
-  /** Told of the input of every matrix: calibration adds outputs about it. */
+  /** Called with the input of every matrix: calibration adds outputs with sums over it. */
   readonly observe?: (name: string, x: string, columns: number) => void
 }
 

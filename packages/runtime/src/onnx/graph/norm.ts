@@ -10,7 +10,7 @@ export interface Residual {
 
 export interface NormRequest {
   readonly kind: NormKind
-  /** Of the packed weights; those of a bias are at `<name>.bias`. */
+  /** Name of the packed weights; a bias is named `<name>.bias`. */
   readonly name: string
   readonly size: number
   readonly epsilon: number

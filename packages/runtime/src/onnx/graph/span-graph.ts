@@ -36,8 +36,8 @@ export const noBlocks: Span = { range: { start: 0, end: 0 }, blocks: [] }
  * Inputs: `hidden-in`, and for blocks those of `attentionInputs` and past keys and values.
  * Outputs: `hidden-out` `[rows, hiddenSize]`, or `logits` `[rows, vocabularySize]` with the head; new keys and values.
  *
- * The blocks of one graph must agree in their heads and their rotary embedding, whose tables are inputs of the graph; a
- * device makes a graph for each block, so the blocks of a model need not.
+ * The blocks of one graph must agree in their heads and their rotary embedding, whose tables are inputs of the graph;
+ * since a device makes a graph for each block, the blocks of a model need not agree.
  */
 export function spanGraph({ span, profile, head, weights, withInputSums }: SpanRequest): Uint8Array {
   const builder = createGraphBuilder()

@@ -8,13 +8,14 @@ import type { CallArguments, CallName, CallReply, CallRequest, CallResult } from
 interface Waiting {
   readonly request: CallRequest
   readonly place: RequestPlace
-  /** Of a request whose rows may be computed with those of others. */
+  /** Progress of a request whose rows may be computed with those of others; null for any other request. */
   readonly progress: ForwardProgress | null
 }
 
 /**
- * Answers requests, also while a rank waits for others in the engine. Those that may be computed together are, and others are
- * answered one after the other (`RequestOrder`). A failure of `reply` itself ends the thread or process, which the device reports.
+ * Answers requests, also while a rank waits for others in the engine. Requests that may share a call are computed
+ * together; all others are answered one after the other (`RequestOrder`). A failure of `reply` itself ends the thread
+ * or process, which the device reports.
  *
  * @param reply called with each answer and the request that it belongs to
  * @param nextTurn lets requests arrive that were sent meanwhile

@@ -80,7 +80,7 @@ export function createComputeClient(start: (listener: ComputeHostListener) => Co
     },
     ended(error) {
       if (ended.signal.aborted) return
-      // Before the calls are rejected: whoever hears of them asks next whether the host has ended.
+      // Aborted before the calls are rejected: their callers ask next whether the host has ended.
       ended.abort(error)
       pending.rejectAll(error)
     },
@@ -95,7 +95,7 @@ export function createComputeClient(start: (listener: ComputeHostListener) => Co
       ended.signal.throwIfAborted()
       pending.checkRoom(bytes)
       const id = nextId
-      // Posted first: when this throws, no pending call is left behind.
+      // The call is posted before it is noted as pending: when posting throws, no pending call is left behind.
       host.post({ id, name, arguments: fields }, buffers)
       nextId += 1
       // The reply to this id is the result of this call's name: the engine answers with nothing else.

@@ -1,5 +1,5 @@
 /**
- * WebAssembly in as many words as the kernels of this folder need: instructions are functions that take the code of their
+ * The part of WebAssembly that the kernels of this folder need. Instructions are functions that take the code of their
  * operands. WebAssembly's arithmetic is defined bit by bit, with SIMD too, so a kernel gives the same bytes everywhere.
  */
 export type Code = readonly number[]

@@ -130,9 +130,9 @@ export function writeFunction(): WasmFunction {
 }
 
 /**
- * (values, end, scale, factors): replaces each value by its code, after what rounding changed at the values before it was
- * made up for. Row `i` of `factors`, as long as the values, says how much of the error at `i` each later value takes over;
- * up to `i` it is zero.
+ * (values, end, scale, factors): replaces each value by its code, after compensating the errors of the values before
+ * it. Row `i` of `factors`, as long as the values, says how much of the error at `i` each later value takes over; up to
+ * `i` it is zero.
  */
 export function spreadFunction(): WasmFunction {
   const [values, end, scale, factors, at, later, inverse, code, off, offs] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]

@@ -36,7 +36,7 @@ export class RequestOrder<Request extends PlacedRequest> {
     this.#waiting.push(request)
   }
 
-  /** The request has been answered. */
+  /** Removes a request that has been answered. */
   remove(request: Request): void {
     const index = this.#waiting.indexOf(request)
     if (index >= 0) this.#waiting.splice(index, 1)
