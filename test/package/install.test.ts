@@ -24,7 +24,7 @@ describe('the package, installed from its tarball in an empty folder', () => {
   const settings = { cwd: project, env: { ...env, SHOAL_DATA: join(folder, 'data') } }
 
   beforeAll(async () => {
-    const tarball = await packShoal(root, folder, 'this')
+    const tarball = await packShoal(root, folder, { platforms: 'this', level: 1 })
     expect(statSync(tarball).size).toBeLessThan(tarballBytesMax)
     mkdirSync(project)
     // Nothing is fetched: whatever the package needs is in the tarball.
@@ -47,15 +47,15 @@ describe('the package, installed from its tarball in an empty folder', () => {
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   })
 
-  it('starts three processes, shows which blocks each holds, answers and ends', async () => {
+  it('starts processes, shows which blocks each holds, answers and ends', async () => {
     const { stdout } = await execute(
       process.execPath,
-      [program, 'start', '--prompt', 'Who are you?'],
+      [program, 'start', '--processes', '2', '--prompt', 'Who are you?'],
       settings,
     )
     expect(stdout).toMatch(/none of them could hold the model alone/)
     expect(stdout).toContain('I am a very small language model')
-    expect(stdout).toMatch(/\[0, 2\).*\[2, 4\).*\[4, 6\)/s)
+    expect(stdout).toMatch(/\[0, (\d)\).*\[\1, 6\)/s)
   })
 
   it('serves the model over HTTP, and its dashboard', async () => {

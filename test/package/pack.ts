@@ -1,23 +1,36 @@
-/** `npm run package [FOLDER]`: makes the tarball of the package `shoal` there (default: dist). */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+/** `npm run package [FOLDER]`: makes the tarballs of `shoal` and `@shoal/client` there (default: dist). */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildPackage, type Platforms } from './build.ts'
+import { writeTarball } from './tarball.ts'
 
 /** @returns the path of the tarball */
-export async function packShoal(root: string, folder: string, platforms: Platforms): Promise<string> {
+export async function packShoal(
+  root: string,
+  folder: string,
+  options: { platforms: Platforms; level: number },
+): Promise<string> {
+  return packed(folder, options.level, (built) => buildPackage(root, built, options.platforms))
+}
+
+async function packed(
+  folder: string,
+  level: number,
+  build: (folder: string) => Promise<void>,
+): Promise<string> {
   const built = mkdtempSync(join(tmpdir(), 'shoal-package-'))
   try {
     mkdirSync(folder, { recursive: true })
-    await buildPackage(root, built, platforms)
-    const name = execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], {
-      cwd: built,
-      encoding: 'utf8',
-      shell: process.platform === 'win32',
-    })
-    return join(folder, name.trim().split('\n').at(-1) ?? '')
+    await build(built)
+    const { name, version } = JSON.parse(readFileSync(join(built, 'package.json'), 'utf8')) as {
+      name: string
+      version: string
+    }
+    const path = join(folder, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
+    writeTarball(built, path, level)
+    return path
   } finally {
     rmSync(built, { recursive: true, force: true })
   }
@@ -25,5 +38,6 @@ export async function packShoal(root: string, folder: string, platforms: Platfor
 
 if (import.meta.main) {
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  process.stdout.write(`${await packShoal(root, resolve(process.argv[2] ?? 'dist'), 'all')}\n`)
+  const path = await packShoal(root, resolve(process.argv[2] ?? 'dist'), { platforms: 'all', level: 9 })
+  process.stdout.write(`${path}\n`)
 }

@@ -14,6 +14,8 @@ export function writeTypes(root: string, folder: string): void {
     noEmit: false,
     declaration: true,
     emitDeclarationOnly: true,
+    // The repository's own check of types has read all of it already.
+    noCheck: true,
     rootDir: root,
     outDir: folder,
     // Found through node_modules, workspaces would count as packages from outside, for which nothing is written.
@@ -33,6 +35,17 @@ export function writeTypes(root: string, folder: string): void {
     const text = readFileSync(path, 'utf8')
     writeFileSync(path, withPaths(text, path, { root, folder, paths }))
   }
+  const named = namedBy(join(folder, 'client', 'src', 'index.d.ts'), new Set())
+  for (const path of filesBelow(folder)) if (!named.has(path)) rmSync(path)
+}
+
+/** A declaration and all that it names, directly or not; the compiler writes one for each module that is loaded. */
+function namedBy(path: string, known: Set<string>): Set<string> {
+  if (known.has(path)) return known
+  known.add(path)
+  for (const [, target] of readFileSync(path, 'utf8').matchAll(/['"](\.{1,2}\/[^'"]+)\.js['"]/g))
+    namedBy(join(dirname(path), `${target}.d.ts`), known)
+  return known
 }
 
 const filesBelow = (folder: string): string[] =>
