@@ -175,6 +175,10 @@ export interface SamplingFlags {
   readonly temperature?: number
   readonly topP?: number
   readonly topK?: number
+  readonly minP?: number
+  readonly repetitionPenalty?: number
+  readonly presencePenalty?: number
+  readonly frequencyPenalty?: number
   readonly seed?: number
   readonly maxTokens: number
 }
@@ -193,6 +197,26 @@ export function addSamplingOptions(command: Command): Command {
       parseNumber(0, 1),
     )
     .option('--top-k <K>', 'draw from this many of the most likely tokens; 0 = all', parseWhole(0, 1_000_000))
+    .option(
+      '--min-p <P>',
+      'draw only tokens with at least this share of the largest probability; 0 = all',
+      parseNumber(0, 1),
+    )
+    .option(
+      '--repetition-penalty <F>',
+      'divides positive logits of tokens of the prompt and the answer, multiplies negative ones; 1 = none',
+      parseNumber(0.01, 100),
+    )
+    .option(
+      '--presence-penalty <X>',
+      'subtracted from the logits of tokens that the answer contains; 0 = none',
+      parseNumber(-2, 2),
+    )
+    .option(
+      '--frequency-penalty <X>',
+      "subtracted from a token's logit for each time that the answer contains it; 0 = none",
+      parseNumber(-2, 2),
+    )
     .option(
       '--seed <S>',
       'the same seed draws the same tokens (default: random)',

@@ -11,7 +11,10 @@ export function samplingFrom(
     temperature: flags.temperature ?? defaults.temperature,
     topK: flags.topK ?? defaults.topK,
     topP: flags.topP ?? defaults.topP,
-    repetitionPenalty: defaults.repetitionPenalty,
+    repetitionPenalty: flags.repetitionPenalty ?? defaults.repetitionPenalty,
+    ...(flags.minP === undefined ? {} : { minP: flags.minP }),
+    ...(flags.presencePenalty === undefined ? {} : { presencePenalty: flags.presencePenalty }),
+    ...(flags.frequencyPenalty === undefined ? {} : { frequencyPenalty: flags.frequencyPenalty }),
     seed: flags.seed ?? randomSeed,
   }
 }
