@@ -12,6 +12,7 @@ import { benchFailover } from './bench/failover.ts'
 import { benchFlips } from './bench/flips.ts'
 import { benchGroups } from './bench/groups.ts'
 import { benchMembership } from './bench/membership.ts'
+import { benchMemory } from './bench/memory.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
 import { benchPrefill } from './bench/prefill.ts'
@@ -30,6 +31,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   flips: benchFlips,
   groups: benchGroups,
   membership: benchMembership,
+  memory: benchMemory,
   planner: benchPlanner,
   prefill: benchPrefill,
   quality: benchQuality,

@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, string>> = {
   flips: 'how often a token differs when an answer goes on in another shape',
   groups: 'whether ranks pay where the planner says so: slow devices behind shaped links',
   membership: 'bytes of the document, gossip per peer, healing, detection',
+  memory: 'own memory of a serving node beside its weights, and its growth; a round is a minute',
   audit: 'how soon a peer that lies is found, what audits cost, and whom they put out wrongly',
   planner: 'regret against brute force, planning time',
   quality: 'what each weight format changes: KL divergence, agreement, perplexity, bytes per weight',
