@@ -87,6 +87,7 @@ function report(settings: BenchSettings, samples: Record<string, number[]>): Ben
   const own = samples['ownBytes'] ?? []
   const notes = [
     'ownBytesOverSpan: the most own memory after any minute, less 200 MB, over the weights of the span; no KV cache is held then',
+    'the node has packed the model itself in this run, which leaves about 200 MB with the allocator until it starts again',
     'slidingWindowOverBudget: a span larger than the budget is refused, so there is nothing to measure',
   ]
   // Buffers and compiled code grow in the first minute under load, whatever follows.
