@@ -34,7 +34,7 @@ export async function serveInFolder(
 
 /** Removes a folder, and its parent folder once that is empty. */
 function removeTemporary(folder: string): void {
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   try {
     rmdirSync(dirname(folder))
   } catch (error) {

@@ -9,6 +9,7 @@ const failure = (code: string, path?: string): Error =>
 
 test.each([
   [failure('EACCES', '/data'), 'bad-request', /^\/data may not be used by this user \(EACCES\)/],
+  [failure('EBUSY', '/data'), 'bad-request', /^\/data is in use by another program \(EBUSY\)/],
   [failure('ENOSPC', '/data/x'), 'disk-full', /the disk is full/],
   [failure('ENOSPC'), 'disk-full', /^the disk is full/],
   [failure('ENOENT', '/data'), 'not-found', /does not exist/],

@@ -7,6 +7,7 @@ export interface SystemRefusal {
 const refusals: Readonly<Record<string, readonly [SystemRefusal['code'], string]>> = {
   EACCES: ['bad-request', 'may not be used by this user'],
   EPERM: ['bad-request', 'may not be used by this user'],
+  EBUSY: ['bad-request', 'is in use by another program'],
   EROFS: ['bad-request', 'is on a file system that cannot be written'],
   ENOTDIR: ['bad-request', 'is not below a folder: a part of the path is a file'],
   EEXIST: ['bad-request', 'exists and is not a folder'],

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { messageOf, ShoalError, timeLimit } from '@shoal/host'
 import type { AuditReport } from '@shoal/swarm'
@@ -8,6 +7,7 @@ import { parseHostPort, type HostPort } from '../cli/parse.ts'
 import { shortPeer } from '../cli/picture.ts'
 import { ToldError } from '../cli/told-error.ts'
 import { UsageError } from '../cli/usage-error.ts'
+import { readUserFile } from '../cli/user-file.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
 /** A node on this machine or in this network answers in milliseconds. */
@@ -105,7 +105,7 @@ async function verifyFile(file: string, flags: CommonFlags): Promise<void> {
 /** @throws {UsageError} */
 function readEvidence(file: string): string[] {
   try {
-    const report: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    const report: unknown = JSON.parse(readUserFile(file))
     const evidence =
       typeof report === 'object' && report !== null && 'evidence' in report ? report.evidence : null
     if (Array.isArray(evidence) && evidence.every((piece) => typeof piece === 'string')) return evidence

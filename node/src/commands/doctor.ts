@@ -46,7 +46,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
       if (blocks !== null) showBlocks(output, blocks, machine.threads)
       output.result({ ...machine, dataFolder, disk, blocks })
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     }
   })
 }

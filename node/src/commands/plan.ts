@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
@@ -13,6 +13,7 @@ import {
 } from '@shoal/model'
 import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
+import { readUserFile } from '../cli/user-file.ts'
 import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
 import type { Output } from '../cli/output.ts'
@@ -104,7 +105,7 @@ function readDeviceFile(path: string): string {
   try {
     if (statSync(path).size > deviceFileBytesMax)
       throw new ShoalError('limit-exceeded', `${path} is larger than ${formatBytes(deviceFileBytesMax)}`)
-    return readFileSync(path, 'utf8')
+    return readUserFile(path)
   } catch (error) {
     if (error instanceof ShoalError) throw error
     throw new ShoalError('not-found', `the device file ${path} cannot be read`, { cause: error })

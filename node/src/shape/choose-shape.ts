@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
+import { readUserFile } from '../cli/user-file.ts'
 import type { Shape } from './link-shape.ts'
 import { createShape, parseShape, shapedNodesMax, shapeFileBytesMax } from './shape-file.ts'
 import { topologies, topologyNodes } from './topologies.ts'
@@ -34,7 +35,7 @@ function readShape(path: string): string {
   try {
     if (statSync(path).size > shapeFileBytesMax)
       throw new ShoalError('limit-exceeded', `${path} is larger than ${formatBytes(shapeFileBytesMax)}`)
-    return readFileSync(path, 'utf8')
+    return readUserFile(path)
   } catch (error) {
     if (error instanceof ShoalError) throw error
     throw new ShoalError(

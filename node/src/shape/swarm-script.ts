@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { fileIssue } from '../cli/file-issue.ts'
+import { readUserFile } from '../cli/user-file.ts'
 import { ShoalError, sleep, type Clock } from '@shoal/host'
 import type { LocalSwarm } from '../local-swarm.ts'
 import type { NodeEvent } from '../node-process.ts'
@@ -32,7 +32,7 @@ export function readScript(
 ): SwarmScript {
   let json: unknown
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'))
+    json = JSON.parse(readUserFile(path))
   } catch (error) {
     if (error instanceof SyntaxError)
       throw new ShoalError('bad-request', `the script ${path} is not JSON`, { cause: error })

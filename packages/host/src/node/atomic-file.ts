@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
+import { renameWhenFree } from './rename-when-free.ts'
 
 /**
  * Replaces a file atomically: a reader sees the old bytes or the new ones, never a part, also after a loss of power.
@@ -17,7 +18,7 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
     } finally {
       closeSync(file)
     }
-    renameSync(temporary, path)
+    renameWhenFree(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error

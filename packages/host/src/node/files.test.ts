@@ -12,6 +12,7 @@ import { lockDirectory } from './lock-directory.ts'
 import { freeDiskBytes } from './machine.ts'
 import { startTimeOf } from './process-identity.ts'
 import { makeFolder } from './make-folder.ts'
+import { renameWhenFree } from './rename-when-free.ts'
 import { loadOrCreateKey } from './secret-file.ts'
 
 let folder: string
@@ -53,6 +54,18 @@ test('an atomic write replaces the whole file and leaves nothing beside it', () 
   writeFileAtomically(path, 'second')
   expect(readFileSync(path, 'utf8')).toBe('second')
   expect(readdirSync(folder)).toEqual(['file'])
+})
+
+test('a rename that Windows refuses is tried again, and other systems report the refusal at once', () => {
+  const failing = (codes: string[]) => () => {
+    const code = codes.shift()
+    if (code !== undefined) throw Object.assign(new Error(code), { code })
+  }
+  const left = ['EBUSY', 'EPERM', 'EACCES']
+  renameWhenFree('a', 'b', 'win32', failing(left))
+  expect(left).toEqual([])
+  expect(() => renameWhenFree('a', 'b', 'win32', failing(['ENOENT']))).toThrow('ENOENT')
+  expect(() => renameWhenFree('a', 'b', 'linux', failing(['EBUSY']))).toThrow('EBUSY')
 })
 
 test('an atomic write that fails leaves nothing behind', () => {

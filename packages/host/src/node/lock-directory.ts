@@ -1,10 +1,11 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { ShoalError } from '../errors.ts'
 import { makeFolder } from './make-folder.ts'
 import { isRunning, startTimeOf } from './process-identity.ts'
+import { renameWhenFree } from './rename-when-free.ts'
 
 /** A claim on a folder, held until it is released or this process ends. */
 export interface DirectoryLock {
@@ -98,7 +99,7 @@ function claimWithoutLinks(folder: string, path: string, draft: string, cause: u
 function evict(path: string, dead: Holder | null): void {
   const aside = `${path}.${randomUUID()}.old`
   try {
-    renameSync(path, aside)
+    renameWhenFree(path, aside)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
     throw error

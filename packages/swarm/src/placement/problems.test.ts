@@ -56,6 +56,7 @@ test('an announced reason is cut to what a record may have', () => {
 test.each([
   ["'/data/ada/.shoal/models/a' has no room", "'…' has no room"],
   ['C:\\Users\\ada\\models cannot grow: the disk is full', '… cannot grow: the disk is full'],
+  ['C:\\Users\\Ada Byron\\models\\a cannot grow', '… cannot grow'],
   ['1.5 GiB/s and 3/4 stay', '1.5 GiB/s and 3/4 stay'],
 ])('no path of this machine is told to others: %s', (reason, told) => {
   expect(withoutPaths(reason)).toBe(told)

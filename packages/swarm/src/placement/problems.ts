@@ -58,7 +58,13 @@ export function createProblems(dependencies: {
   }
 }
 
+/**
+ * A path in a text: of Windows with its drive, whose folders may have spaces in their names (`C:\Users\Ada Byron`), or
+ * any other up to a space.
+ */
+const anyPath = /(?<![\w.])(?:[A-Za-z]:[\\/](?:[^'",;:*?<>|\n]*\\)?|[\\/])[^\s'",;]+/g
+
 /** Hides paths: other peers need not know the names of this machine's folders. */
 export function withoutPaths(text: string): string {
-  return text.replaceAll(/(?<![\w.])(?:[A-Za-z]:)?[\\/][^\s'",;]+/g, '…')
+  return text.replaceAll(anyPath, '…')
 }

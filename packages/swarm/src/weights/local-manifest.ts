@@ -1,4 +1,4 @@
-import { readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CollectedSums } from '@shoal/runtime'
 import { silentLogger, type Logger } from '@shoal/host'
@@ -11,7 +11,13 @@ import {
   type NumericProfile,
   type PackProgress,
 } from '@shoal/model'
-import { claimPartial, openPackedFolder, packIntoFolder, type PackedFolder } from '@shoal/model/node'
+import {
+  claimPartial,
+  openPackedFolder,
+  packIntoFolder,
+  renameWhenFree,
+  type PackedFolder,
+} from '@shoal/model/node'
 import type { Progress } from '../types.ts'
 import { removeEarlierPackings } from './earlier-packings.ts'
 import { thisProcess } from './partial-owner.ts'
@@ -71,7 +77,7 @@ export async function packReference(
     const ready = await openComplete(path)
     if (ready === null) {
       await rm(path, { recursive: true, force: true })
-      await rename(pending.path, path)
+      await renameWhenFree(pending.path, path)
     } else {
       await ready.close()
       await pending.remove()

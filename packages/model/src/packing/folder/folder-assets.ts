@@ -4,7 +4,7 @@ import { ModelError } from '../../error.ts'
 import { sha256Hex } from '../../manifest/hasher.ts'
 import type { IdentifiedManifest, ManifestAsset } from '../../manifest/manifest.ts'
 import { isNoEntry } from '../../sources/file-reader.ts'
-import { writeDurably } from './write-durably.ts'
+import { writeDurably } from './disk/write-durably.ts'
 
 /** @returns null while the asset is not here @throws {ModelError} `hash-mismatch` when the file was changed */
 export async function readAsset(

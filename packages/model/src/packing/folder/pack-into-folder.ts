@@ -1,6 +1,6 @@
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { checkDiskRoom } from './disk-room.ts'
+import { checkDiskRoom } from './disk/disk-room.ts'
 import { ModelError } from '../../error.ts'
 import { sha256Hex } from '../../manifest/hasher.ts'
 import { buildManifest, identifyManifest } from '../../manifest/identify-manifest.ts'

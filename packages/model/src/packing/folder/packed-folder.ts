@@ -7,14 +7,14 @@ import type { IdentifiedManifest, UnitName } from '../../manifest/manifest.ts'
 import { handleReader } from '../../sources/file-reader.ts'
 import { checkRange } from '../../sources/range-reader.ts'
 import { unitOf } from '../packed-layout.ts'
-import { checkDiskRoom } from './disk-room.ts'
+import { checkDiskRoom } from './disk/disk-room.ts'
 import { createUnitDownload, type UnitDownload } from './download/unit-download.ts'
 import { fileSize, readAsset, writeAsset } from './folder-assets.ts'
 import { processOwner, type PartialOwner } from './partial-folder.ts'
 import { createUnitHandles, type UnitHandles } from './unit-handles.ts'
 import { createUnitWriter, verifyTensors, type UnitFile, type UnitWriter } from './unit-writer.ts'
 import { VerifiedAssets } from './verified-assets.ts'
-import { writeDurably } from './write-durably.ts'
+import { writeDurably } from './disk/write-durably.ts'
 
 /**
  * Packed tensors on disk: `manifest.cbor`, one `<unit>.bin` for every unit that is complete, assets under `assets/`. A file

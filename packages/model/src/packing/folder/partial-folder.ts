@@ -1,7 +1,8 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ModelError } from '../../error.ts'
 import { isNoEntry } from '../../sources/file-reader.ts'
+import { renameWhenFree } from './disk/rename-when-free.ts'
 
 /**
  * The process that owns unfinished work. Several processes may share one data directory (a node and its clients), so each
@@ -92,7 +93,7 @@ async function abandoned(target: string, owner: PartialOwner): Promise<string[]>
 /** False when another process was quicker. */
 async function renamed(from: string, to: string): Promise<boolean> {
   try {
-    await rename(from, to)
+    await renameWhenFree(from, to)
     return true
   } catch (error) {
     if (isNoEntry(error)) return false

@@ -6,7 +6,7 @@ import { handleReader } from '../../sources/file-reader.ts'
 import { createNodeHasher } from '../../manifest/node-hasher.ts'
 import { claimPartial, processOwner, type PartialOwner } from './partial-folder.ts'
 import { checkRange, type RangeReader } from '../../sources/range-reader.ts'
-import { renameDurably, writeFully } from './write-durably.ts'
+import { renameDurably, writeFully } from './disk/write-durably.ts'
 
 /** Bytes read at once while a unit is checked. */
 const verifyChunkBytes = 4 << 20

@@ -4,7 +4,7 @@ import { ModelError } from '../../error.ts'
 import { packedSources, unitNames } from '../../packing/packed-layout.ts'
 import { parseConfig } from '../../families/parse-config.ts'
 import { createWeightGenerator } from './random-weights.ts'
-import { writeFully } from '../../packing/folder/write-durably.ts'
+import { writeFully } from '../../packing/folder/disk/write-durably.ts'
 
 /** The shape of a model of random weights: a Llama, or another family's form of it. */
 export interface RandomModelShape {

@@ -114,7 +114,7 @@ async function timeNewBlocks(
 ): Promise<BlockSpeed> {
   const { config, profile } = manifest.manifest
   const folder = join(dataFolder, 'calibration')
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 })
   makeFolder(folder)
   try {
     const timed = timedConfig(config, profile)
@@ -145,7 +145,7 @@ async function timeNewBlocks(
       await device.close()
     }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 })
   }
 }
 

@@ -5,7 +5,7 @@ import { handleReader } from '../../../sources/file-reader.ts'
 import type { RangeReader } from '../../../sources/range-reader.ts'
 import { claimPartial, type PartialFolder, type PartialOwner } from '../partial-folder.ts'
 import type { UnitFile } from '../unit-writer.ts'
-import { renameDurably, writeFully } from '../write-durably.ts'
+import { renameDurably, writeFully } from '../disk/write-durably.ts'
 import { openPieceLog, type PieceLog, type WrittenPiece } from './piece-log.ts'
 import { piecesOf, type Piece } from './pieces.ts'
 

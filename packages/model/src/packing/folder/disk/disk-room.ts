@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { ModelError } from '../../error.ts'
+import { ModelError } from '../../../error.ts'
 
 /** Room that must remain beside the packed units: for the manifest, for assets, and for a log that must not fail. */
 const spareDiskBytes = 64 << 20

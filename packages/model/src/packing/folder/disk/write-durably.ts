@@ -1,6 +1,7 @@
-import { open, rename, type FileHandle } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ModelError } from '../../error.ts'
+import { ModelError } from '../../../error.ts'
+import { renameWhenFree } from './rename-when-free.ts'
 
 /** Writes a small file so that after a crash either the old or the whole new one is there. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
@@ -17,7 +18,7 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
 
 /** Renames a file that has been synced, then syncs the folder, which is what holds the name. */
 export async function renameDurably(from: string, to: string): Promise<void> {
-  await rename(from, to)
+  await renameWhenFree(from, to)
   // Windows cannot open folders, and its file systems journal the rename by themselves.
   if (process.platform === 'win32') return
   const folder = await open(dirname(to), 'r')
