@@ -50,7 +50,7 @@ function isAllowedHost(name: string, { keys, loopback, hosts = [] }: AccessRules
 function hostRefusal(host: string, { loopback }: AccessRules): string {
   return loopback
     ? `the host name ${quoted(host)} is not this machine's loopback; use localhost or 127.0.0.1, or start the API with --api-host NAME`
-    : `the host name ${quoted(host)} is none of this server's; use its IP address, or start the API with --api-host NAME`
+    : `the host name ${quoted(host)} is not a name of this server; use its IP address, or start the API with --api-host NAME`
 }
 
 /**

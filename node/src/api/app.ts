@@ -30,7 +30,7 @@ export interface ApiOptions extends AccessRules {
   readonly maxGenerations?: number
 }
 
-/** The HTTP API of contracts.md as a fetch function: it knows nothing of sockets. */
+/** The HTTP API (docs/api.md) as a fetch function: it knows nothing of sockets. */
 export function createApi(dependencies: ApiDependencies, options: ApiOptions): Hono {
   const { service, logger } = dependencies
   const answers = createAnswersUnderWay(dependencies.clock)

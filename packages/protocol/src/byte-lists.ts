@@ -36,7 +36,7 @@ export function splitList(
     const length = low | (high << 8)
     const end = at + 2 + length
     if (length === 0 || length > stringBytesMax || end > bytes.length)
-      throw badFrame(`${name}: ${length} is no length of a string here`)
+      throw badFrame(`${name}: ${length} is not an allowed length of a byte string`)
     strings.push(bytes.subarray(at + 2, end))
     at = end
   }

@@ -96,7 +96,7 @@ function readBytes(text: string): Uint8Array {
 const damaged = (): ShoalError =>
   new ShoalError(
     'bad-request',
-    'this is no complete invite: copy the whole code, which begins with shoal1 and checks itself',
+    'this is not a complete invite: copy the whole code, which begins with shoal1 (its last letters are a checksum)',
   )
 
 const uint = (value: number, length: number): Uint8Array =>

@@ -22,7 +22,7 @@ export function checkForm(leader: string, request: FormGroup, checks: FormChecks
   if (profile !== checks.profile)
     throw new ShoalError('wrong-profile', `this node computes ${checks.profile}, not ${profile}`)
   if (!checks.accepts(leader, request))
-    throw new ShoalError('no-capacity', 'this node is no rank of groups that you lead')
+    throw new ShoalError('no-capacity', 'this node does not compute for groups that you lead')
   if (peers[0]?.peer !== leader || peers[rank]?.peer !== checks.self)
     throw new ShoalError('bad-request', 'the leader is rank 0, and a rank is asked by its own name')
   if (checks.groups.has(group)) throw new ShoalError('bad-request', 'this group exists here')

@@ -260,7 +260,7 @@ function group(fields: Fields): MemberGroup {
 function disk(fields: Fields): MemberDisk {
   const units: unknown = fields.get('units')
   if (!Array.isArray(units) || units.length > memberLimits.maxDiskRanges)
-    throw refuse(`units is no list of at most ${memberLimits.maxDiskRanges} ranges`)
+    throw refuse(`units is not a list of at most ${memberLimits.maxDiskRanges} ranges`)
   return {
     units: units.map((range: unknown) => {
       const bounds = asMap(range, 'a range of units')

@@ -28,6 +28,6 @@ test.skipIf(sharedDataMissing !== null)(
       .filter(({ json }) => 'model_type' in json)
       .map(({ name, json }) => `| ${name.replace('.json', '').replace('--', '/')} | ${verdictOf(json)} |`)
     expect(rows.length).toBeGreaterThan(40)
-    expect(readFileSync(page, 'utf8')).toContain(['| config | |', '|---|---|', ...rows].join('\n'))
+    expect(readFileSync(page, 'utf8')).toContain(['| config | result |', '|---|---|', ...rows].join('\n'))
   },
 )

@@ -25,5 +25,5 @@ export async function admitRecord(
     )
   const order = await rules.order(owner, record, verify)
   if (shelf.admit(owner, order, record) === 'stale')
-    throw new ShoalError('bad-frame', `a record of ${owner} is no newer than one that is known, or has ended`)
+    throw new ShoalError('bad-frame', `a record of ${owner} is not newer than the known one, or has expired`)
 }

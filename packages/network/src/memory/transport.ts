@@ -33,7 +33,7 @@ export class MemoryTransport implements Transport {
       this.#network.disconnect(
         this.peerId,
         ended,
-        peerVanished(ended, 'is no member any more: its grant has ended'),
+        peerVanished(ended, 'is no longer a member: its grant has ended'),
       )
     })
   }

@@ -228,7 +228,7 @@ export class AuditDesk {
 
   #stage({ peer, start, end }: AuditStage): Parameters<Coordinator['open']>[0]['route'][number] {
     const found = this.#dependencies.membership.members().find(({ record }) => record.peerId === peer)
-    if (found === undefined) throw new ShoalError('no-route', `${peer} is no member any more`)
+    if (found === undefined) throw new ShoalError('no-route', `${peer} is no longer a member`)
     const { addresses, incarnation, hardware } = found.record
     const microsPerRow = (hardware?.prefillMicrosPerRowBlock ?? 1000) * (end - start)
     return {

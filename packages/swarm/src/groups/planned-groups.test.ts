@@ -142,24 +142,24 @@ describe('a node is a rank of', () => {
   })
 
   test.each<[string, string, () => Partial<FormGroup> | void, string]>([
-    ['nobody else', 'b', () => undefined, 'this node is no rank of groups that you lead'],
+    ['nobody else', 'b', () => undefined, 'this node does not compute for groups that you lead'],
     [
       'nobody when the plan names no groups',
       'a',
       () => void (placements = [{ peer: 'a', start: 0, end: 6 }]),
-      'this node is no rank of groups that you lead',
+      'this node does not compute for groups that you lead',
     ],
     [
       'that leader for the planned blocks only',
       'a',
       () => ({ end: 3 }),
-      'this node is no rank of groups that you lead',
+      'this node does not compute for groups that you lead',
     ],
     [
       'that leader in the planned split only',
       'a',
       () => splitBlocks(config, profile, [3, 1]),
-      'this node is no rank of groups that you lead',
+      'this node does not compute for groups that you lead',
     ],
     [
       'nobody while it leaves',

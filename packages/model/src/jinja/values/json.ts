@@ -59,7 +59,7 @@ function keyText(key: Value, form: JsonForm): string {
   if (text !== undefined) return text
   return key instanceof Tuple
     ? fail('keys must be str, int, float, bool or None, not tuple')
-    : (scalarText(key, form) ?? fail('a key is no text'))
+    : (scalarText(key, form) ?? fail('a key is not a text'))
 }
 
 const short: Readonly<Record<string, string>> = {

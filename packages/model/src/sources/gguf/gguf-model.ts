@@ -45,7 +45,7 @@ async function open(files: ModelFiles, fileName: string, signal?: AbortSignal): 
   const parts: GgufPart[] = []
   for (const name of names) parts.push(await openPart(files, name, signal))
   const [first] = parts
-  if (first === undefined) throw new ModelError('bad-model', `${fileName} is no part of a model`)
+  if (first === undefined) throw new ModelError('bad-model', `${fileName} is not a part of a model`)
   const metadata = createMetadata(first.header.metadata)
   const partCount = metadata.number('split.count') ?? 1
   if (partCount > 1 && partCount !== parts.length)

@@ -64,7 +64,8 @@ export async function readGgufHeader(
   signal?: AbortSignal,
 ): Promise<GgufHeader> {
   const cursor = new HeaderCursor(reader, fileName, signal)
-  if ((await cursor.uint32()) !== magic) cursor.refuse('this is no GGUF file: it does not begin with "GGUF"')
+  if ((await cursor.uint32()) !== magic)
+    cursor.refuse('this is not a GGUF file: it does not begin with "GGUF"')
   const version = await cursor.uint32()
   if (version !== 2 && version !== 3)
     cursor.refuse(`GGUF version ${version} cannot be read; 2 and 3 (little-endian) can`)

@@ -62,7 +62,8 @@ function readIds(section: JsonObject): { all: Map<string, number>; scores: reado
 /** Pairs of text and score; their places are the ids. */
 function readScored(section: JsonObject): { all: Map<string, number>; scores: readonly number[] } {
   const list = fieldOf(section, 'vocab')
-  if (!Array.isArray(list)) throw new ModelError('bad-model', 'the vocabulary of tokenizer.json is no list')
+  if (!Array.isArray(list))
+    throw new ModelError('bad-model', 'the vocabulary of tokenizer.json is not a list')
   checkSize(list.length)
   const all = new Map<string, number>()
   const scores = (list as unknown[]).map((entry, id) => {
@@ -92,6 +93,6 @@ function unknownOf(section: JsonObject, type: unknown, all: ReadVocabulary): num
 /** A field of ours, for tokenizers made from SentencePiece models: ids of pieces that no text becomes. */
 function unmatchedOf(section: JsonObject): number[] {
   const list = fieldOf(section, 'unmatched') ?? []
-  if (!Array.isArray(list)) throw new ModelError('bad-model', 'unmatched of tokenizer.json is no list')
+  if (!Array.isArray(list)) throw new ModelError('bad-model', 'unmatched of tokenizer.json is not a list')
   return (list as unknown[]).filter((id) => typeof id === 'number')
 }

@@ -113,5 +113,8 @@ export function textOf(object: JsonObject, key: string): string {
 export function listOf(object: JsonObject, key: string): unknown[] {
   const value = fieldOf(object, key)
   if (Array.isArray(value)) return value
-  throw new ModelError('bad-model', `${key} of ${show(fieldOf(object, 'type'))} in tokenizer.json is no list`)
+  throw new ModelError(
+    'bad-model',
+    `${key} of ${show(fieldOf(object, 'type'))} in tokenizer.json is not a list`,
+  )
 }

@@ -56,5 +56,5 @@ export function* protobufFields(message: Uint8Array): Generator<ProtobufField> {
 }
 
 function cutOff(): ModelError {
-  return new ModelError('bad-model', 'tokenizer.model is no SentencePiece model, or is cut off')
+  return new ModelError('bad-model', 'tokenizer.model is not a SentencePiece model, or is truncated')
 }

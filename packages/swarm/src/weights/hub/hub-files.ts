@@ -84,7 +84,7 @@ async function listFiles(
   for (let page: string | null = firstPage; page !== null;) {
     const { value, next }: { value: unknown; next: string | null } = await client.json(page, what, signal)
     if (!Array.isArray(value))
-      throw new ShoalError('bad-model', `the hub's list of the files of ${what} is none`)
+      throw new ShoalError('bad-model', `the hub's answer about the files of ${what} is not a list`)
     for (const entry of value as unknown[]) {
       const [type, path, size] = [fieldOf(entry, 'type'), fieldOf(entry, 'path'), fieldOf(entry, 'size')]
       if (type !== 'file') continue
