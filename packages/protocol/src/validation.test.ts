@@ -135,12 +135,12 @@ describe('a message is refused that', () => {
   })
   test.each<[string, 'words' | 'proof' | 'vector' | 'statements', Uint8Array, string]>([
     ['words over the limit', 'words', new Uint8Array(limits.maxWordsBytes + 1), 'over the limit'],
-    ['an empty word', 'words', Uint8Array.of(0, 0), 'no length of a string'],
-    ['a word that is cut', 'words', Uint8Array.of(2, 0, 1), 'no length of a string'],
+    ['an empty word', 'words', Uint8Array.of(0, 0), 'not an allowed length'],
+    ['a word that is cut', 'words', Uint8Array.of(2, 0, 1), 'not an allowed length'],
     ['a length that is cut', 'words', Uint8Array.of(2), 'a length is cut'],
-    ['a word over its limit', 'words', longWord(), 'no length of a string'],
+    ['a word over its limit', 'words', longWord(), 'not an allowed length'],
     ['a proof of one word', 'proof', Uint8Array.of(1, 0, 7), '1 words where two are needed'],
-    ['a statement over its limit', 'statements', Uint8Array.of(0x81, 1), 'no length of a string'],
+    ['a statement over its limit', 'statements', Uint8Array.of(0x81, 1), 'not an allowed length'],
     ['a hash that is cut', 'vector', new Uint8Array(6), 'hashes'],
     ['more hashes than members', 'vector', new Uint8Array(4 * limits.maxMembers + 4), 'hashes'],
   ])('holds %s', (_, type, payload, sentence) => {

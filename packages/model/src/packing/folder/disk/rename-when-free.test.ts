@@ -8,7 +8,7 @@ function failing(...codes: string[]) {
   const moved: string[] = []
   return {
     moved,
-    async rename(from: string, to: string) {
+    rename: async (from: string, to: string) => {
       const code = codes.shift()
       if (code !== undefined) throw refused(code)
       moved.push(`${from} to ${to}`)
