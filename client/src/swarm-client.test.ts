@@ -87,6 +87,7 @@ function make(tokenizer: Tokenizer | null = letters, silent = false): SwarmClien
         ended += 1
       }
     },
+    answers: () => [],
     forward: async (tokenIds, { layers } = {}) => ({
       hiddenStates: new Float32Array(tokenIds.length * 8),
       logits: layers === undefined ? new Float32Array(tokenIds.length * 128) : null,

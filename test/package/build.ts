@@ -24,7 +24,7 @@ const started = {
 /** Files that modules read, by what they name, and where the package has them, seen from `dist`. */
 const files: Readonly<Record<string, string>> = {
   '../../package.json': '../package.json',
-  'dashboard.html': './dashboard.html',
+  '../browser/': './dashboard/',
   './model': './demo-model',
 }
 
@@ -55,8 +55,10 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
   })
   await bundle.close()
   const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
+  modules.push(
+    ...(await bundleDashboard(join(root, 'node', 'src', 'dashboard', 'browser'), join(dist, 'dashboard'))),
+  )
   writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licences(modules))
-  cpSync(join(root, 'node', 'src', 'api', 'dashboard.html'), join(dist, 'dashboard.html'))
   cpSync(join(root, 'packages', 'demo-model', 'model'), join(dist, 'demo-model'), { recursive: true })
   for (const name of ['README.md', 'LICENSE']) cpSync(join(root, name), join(folder, name))
   mkdirSync(join(folder, 'bin'))
@@ -67,6 +69,15 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
   writeTypes(root, join(dist, 'types'))
   bundleRuntime(root, folder, platforms)
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson(root), null, 2)}\n`)
+}
+
+/** The page as one small script beside its own files; a checkout serves it module by module. @returns ids of its modules */
+async function bundleDashboard(from: string, to: string): Promise<string[]> {
+  const bundle = await rolldown({ input: { main: join(from, 'main.ts') }, platform: 'browser' })
+  const { output } = await bundle.write({ dir: to, format: 'esm', entryFileNames: '[name].js', minify: true })
+  await bundle.close()
+  for (const name of ['index.html', 'style.css', 'map.css']) cpSync(join(from, name), join(to, name))
+  return output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
 }
 
 function packageJson(root: string): object {

@@ -8,7 +8,6 @@ import { answer, type AnswerDependencies } from './completions/answer.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { createAnswersUnderWay } from './completions/answers-under-way.ts'
 import { callerOf, tellsCallersApart } from './callers.ts'
-import { dashboard } from './dashboard.ts'
 import { ApiError, toApiError } from './errors.ts'
 import { createGate, type Gate, type GatePlaces } from './completions/gate.ts'
 import { chatGeneration, textGeneration, type Generation } from './completions/generation.ts'
@@ -17,6 +16,7 @@ import { createApiMetrics, type ApiMetrics } from './metrics.ts'
 import { checkModel, describeModel, statusWithoutSwarm } from './models.ts'
 import { chatRequest, parseBody, textRequest } from './completions/schema.ts'
 import { engineOf, type Service } from './service.ts'
+import { addDashboard } from '../dashboard/server/routes.ts'
 
 export interface ApiDependencies {
   readonly clock: Clock
@@ -50,6 +50,7 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
     }).response(),
   )
   addChecks(app, metrics, options)
+  addDashboard(app, dependencies)
   addViews(app, metrics, service)
   const answering = { clock: dependencies.clock, answers, metrics, logger, fail }
   addCompletions(app, dependencies, options, gate, answering)
@@ -75,7 +76,7 @@ function addChecks(app: Hono, metrics: ApiMetrics, rules: AccessRules): void {
     checkOrigin(context.req.raw.headers, rules)
     await next()
   })
-  for (const path of ['/v1/*', '/swarm', '/audit', '/metrics']) {
+  for (const path of ['/v1/*', '/swarm/*', '/audit', '/metrics']) {
     app.use(path, async (context, next) => {
       checkKey(context.req.raw.headers, rules)
       await next()
@@ -98,15 +99,15 @@ const knownRoutes = new Set([
   '/healthz',
   '/metrics',
   '/swarm',
+  '/swarm/events',
   '/audit',
   '/v1/models',
   '/v1/chat/completions',
   '/v1/completions',
 ])
 
-/** What only shows something: the dashboard, health, metrics, the swarm, the models. */
+/** What only shows something: health, metrics, the swarm, the models. */
 function addViews(app: Hono, metrics: ApiMetrics, service: Service): void {
-  app.get('/', () => dashboard())
   app.get('/healthz', () => {
     const ready = service.engine() !== null
     const covered = service.status()?.covered ?? ready

@@ -14,6 +14,7 @@ export type {
   GenerateResult,
   PeerStatus,
   Progress,
+  ShownAnswer,
   SwarmEvent,
   SwarmPeer,
   SwarmStatus,

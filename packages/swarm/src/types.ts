@@ -61,6 +61,18 @@ export type GenerateEvent =
     }
   | { readonly type: 'done'; readonly text: string; readonly result: GenerateResult }
 
+/** An answer that is being given, and the way that its tokens take now. */
+export interface ShownAnswer {
+  /** Counts the answers of this engine. */
+  readonly id: number
+  readonly promptTokens: number
+  /** Tokens made so far; 0 while the prompt is computed. */
+  readonly tokens: number
+  readonly route: GenerateResult['route']
+  readonly failovers: number
+  readonly moves: number
+}
+
 /** Coordinates generations of one model, over a swarm or in this process. */
 export interface Engine {
   readonly manifest: IdentifiedManifest
@@ -74,6 +86,8 @@ export interface Engine {
    * @throws {ShoalError} `bad-request` (prompt too long, ids out of range), `no-route`, `no-capacity`, `peer-vanished` …
    */
   generate(request: GenerateRequest): AsyncIterable<GenerateEvent>
+  /** The answers that are being given now, with their present routes. */
+  answers(): readonly ShownAnswer[]
   /**
    * Computes blocks `[layers[0], layers[1])`, all by default, for research.
    * @returns `hiddenStates`, float32 `[rows, hiddenSize]`, after the last of these blocks; `logits`, float32

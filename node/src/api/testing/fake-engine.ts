@@ -89,6 +89,7 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
     tokenizer,
     defaultSampling: { temperature: 0.7, topK: 40, topP: 0.9, repetitionPenalty: 1, seed: 0 },
     generate,
+    answers: () => [],
     forward: () => Promise.reject(new Error('letters have no hidden states')),
     close: () => Promise.resolve(),
     requests,

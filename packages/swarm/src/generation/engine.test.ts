@@ -184,6 +184,20 @@ describe('a generation that does not come to its end', () => {
     expect(opened[0]!.closed).toBe(1)
   })
 
+  test('an answer is shown with its tokens and its route while it is given', async () => {
+    const engine = makeEngine()
+    const shown = []
+    for await (const event of engine.generate({ promptIds: [1, 2], maxTokens: 3, sampling: greedy }))
+      if (event.type === 'token')
+        shown.push(...engine.answers().map(({ id, promptTokens, tokens }) => [id, promptTokens, tokens]))
+    expect(shown).toEqual([
+      [1, 2, 1],
+      [1, 2, 2],
+      [1, 2, 3],
+    ])
+    expect(engine.answers()).toEqual([])
+  })
+
   test('a refusal to open is passed on', async () => {
     refusal = new ShoalError('no-capacity', 'full')
     await expect(all(makeEngine(), {})).rejects.toBe(refusal)

@@ -4,6 +4,7 @@ import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type HiddenSession } from '@shoal/session'
 import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
 import { createAnswer } from './answer.ts'
+import { createAnswersShown, type AnswersShown } from './answers-shown.ts'
 
 export interface EngineDependencies {
   readonly clock: Clock
@@ -29,13 +30,15 @@ export interface EngineDependencies {
 export function createEngine(dependencies: EngineDependencies): Engine {
   const { manifest, tokenizer, embedding, head } = dependencies
   const { config } = manifest.manifest
+  const shown = createAnswersShown()
 
   return {
     manifest,
     tokenizer,
     defaultSampling: dependencies.defaultSampling,
     close: () => dependencies.close(),
-    generate: (request) => generate(dependencies, request),
+    generate: (request) => generate(dependencies, request, shown),
+    answers: () => shown.list(),
     async forward(tokenIds, options = {}) {
       checkPrompt(dependencies, tokenIds, 0)
       const [start, end] = options.layers ?? [0, config.blockCount]
@@ -95,6 +98,7 @@ function checkPrompt(
 async function* generate(
   dependencies: EngineDependencies,
   request: GenerateRequest,
+  answers: AnswersShown,
 ): AsyncGenerator<GenerateEvent> {
   const { embedding, head, manifest } = dependencies
   const { config } = manifest.manifest
@@ -111,6 +115,7 @@ async function* generate(
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
   const session = await dependencies.openSession(promptIds.length + maxTokens, request.signal)
+  const shown = answers.begin(session, promptIds.length)
   const predictedTpotMs =
     dependencies.predictTokenMs?.(session.route(), promptIds.length + Math.floor(maxTokens / 2)) ?? null
   try {
@@ -124,6 +129,7 @@ async function* generate(
       ...signalOf(request),
     })
     for await (const { tokenId, logits } of tokens) {
+      shown.token()
       const event = answer.push(tokenId, logits)
       if (event !== null) yield event
       if (answer.finished) break
@@ -145,6 +151,7 @@ async function* generate(
       },
     }
   } finally {
+    shown.end()
     await session.close()
   }
 }

@@ -1,0 +1,87 @@
+import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
+
+/** Whether a peer takes no part any more. */
+export const isGone = ({ liveness, state }: PeerStatus): boolean =>
+  liveness === 'dead' || liveness === 'left' || state === 'left'
+
+/** One word for what a peer does. */
+export function conditionOf(peer: PeerStatus): string {
+  if (peer.liveness === 'dead') return 'lost'
+  if (isGone(peer)) return 'left'
+  if (peer.liveness === 'suspect') return 'does not answer'
+  if (peer.state === 'joining') return 'joining'
+  if (peer.state === 'draining') return 'leaving'
+  return peer.blocks === null ? 'asks only' : 'serving'
+}
+
+/** The end of a peer id: its beginning is the same for all keys. */
+export const shortName = (peer: string): string => (peer.length > 8 ? peer.slice(-7) : peer)
+
+/** Peers in the order in which a token passes them; those without blocks come last. */
+export function inOrder(peers: readonly PeerStatus[]): PeerStatus[] {
+  const start = ({ blocks }: PeerStatus): number => blocks?.[0] ?? Number.POSITIVE_INFINITY
+  return [...peers].sort((a, b) => start(a) - start(b) || (a.peer < b.peer ? -1 : 1))
+}
+
+/** Blocks as people count ranges: both ends included. */
+export function blocksText(blocks: readonly [number, number] | null): string {
+  if (blocks === null) return 'no blocks'
+  const [start, end] = blocks
+  return end - start === 1 ? `block ${start}` : `blocks ${start}–${end - 1}`
+}
+
+export function sizeText(bytes: number): string {
+  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  return bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${Math.round(bytes / 1024)} KiB`
+}
+
+export function rateText(mbps: number): string {
+  return mbps >= 1000 ? `${(mbps / 1000).toFixed(1)} Gbit/s` : `${mbps.toFixed(mbps < 10 ? 1 : 0)} Mbit/s`
+}
+
+export const timeText = (ms: number): string => (ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`)
+
+export const holds = ({ blocks }: PeerStatus, block: number): boolean =>
+  blocks !== null && block >= blocks[0] && block < blocks[1]
+
+export interface Cell {
+  /** First block of the cell, and the one after its last. */
+  readonly start: number
+  readonly end: number
+}
+
+/** A bar of at most `cellsMax` cells for all blocks. */
+export function cellsOf(blockCount: number, cellsMax: number): Cell[] {
+  const count = Math.min(blockCount, cellsMax)
+  return Array.from({ length: count }, (_, index) => ({
+    start: Math.floor((index * blockCount) / count),
+    end: Math.floor(((index + 1) * blockCount) / count),
+  }))
+}
+
+/** What a loss would cost: blocks that nobody holds, that one peer alone serves, and whose weights only one peer has. */
+export function weakSpots({ coverage, copies, peers }: SwarmStatus): {
+  readonly missing: readonly number[]
+  readonly single: readonly number[]
+  readonly onlyCopy: readonly number[]
+} {
+  const blocksWith = (counts: readonly number[], wanted: number): number[] =>
+    counts.flatMap((count, block) => (count === wanted ? [block] : []))
+  const several = peers.filter(({ liveness }) => liveness === 'alive').length > 1
+  return {
+    missing: blocksWith(coverage, 0),
+    single: several ? blocksWith(coverage, 1) : [],
+    onlyCopy: several && copies !== undefined ? blocksWith(copies.blocks, 1) : [],
+  }
+}
+
+/** `0–3, 7` of 0, 1, 2, 3, 7. */
+export function rangesText(blocks: readonly number[]): string {
+  const ranges: [number, number][] = []
+  for (const block of blocks) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last[1] === block - 1) last[1] = block
+    else ranges.push([block, block])
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ')
+}
