@@ -18,6 +18,7 @@ import { benchPlanner } from './bench/planner.ts'
 import { benchPrefill } from './bench/prefill.ts'
 import { benchQuality } from './bench/quality.ts'
 import { benchTensorParallel } from './bench/tensor-parallel.ts'
+import { benchThroughput } from './bench/throughput.ts'
 import type { BenchReport } from './bench/report.ts'
 import type { BenchSettings } from './bench/settings.ts'
 
@@ -35,6 +36,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   planner: benchPlanner,
   prefill: benchPrefill,
   quality: benchQuality,
+  throughput: benchThroughput,
 }
 
 function print(report: BenchReport, json: boolean): void {

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
-import { openLocalEngine, startNode, type ServingPeer } from '@shoal/swarm/node'
+import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
-import { startNodeProcess, type NodeProcess } from 'shoal/node-process'
 import { decodeInterleaved } from './interleaved.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
+import { openPipeline } from './process-pipeline.ts'
 import { medians, ratios, round, type BenchReport } from './report.ts'
 import { promptTokens, type BenchSettings } from './settings.ts'
 
@@ -16,8 +16,6 @@ const dependencies = { clock: systemClock, random: systemRandom, logger: silentL
 
 /** Threads of every process, the single one included, so that the comparison is fair. */
 const threads = 1
-const memoryBytes = 8 * 2 ** 30
-
 /** A sixth of a second of a 1B model: a shared machine changes its speed every second or two. */
 const turnTokens = 4
 
@@ -26,11 +24,6 @@ const turnsPerRound = 24
 
 /** 64 tokens. */
 const warmUpTurns = 16
-
-interface Pipeline {
-  readonly engine: Engine
-  close(): Promise<void>
-}
 
 /**
  * One process against two and four that share the model over encrypted loopback connections; the first process
@@ -53,13 +46,14 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
       ['FourProcesses', 4],
     ] as const) {
       settings.report(`loading ${processes} processes …`)
-      const pipeline = await openPipeline(
+      const pipeline = await openPipeline({
         model,
         processes,
-        single.manifest.manifest.config.blockCount,
-        settings.dataFolder,
-        join(folder, name),
-      )
+        blockCount: single.manifest.manifest.config.blockCount,
+        threads,
+        dataFolder: settings.dataFolder,
+        folder: join(folder, name),
+      })
       open.push(pipeline)
       pipelines.push({ name, engine: pipeline.engine })
     }
@@ -104,56 +98,5 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
     notes: [
       'hopMsP50 is the time that a token takes longer over two processes than in one, halved: one hop there, one back; compute noise is in it',
     ],
-  }
-}
-
-async function openPipeline(
-  model: string,
-  processes: number,
-  blockCount: number,
-  dataFolder: string,
-  folder: string,
-): Promise<Pipeline> {
-  const children: NodeProcess[] = []
-  let node: ServingPeer | null = null
-  const close = async (): Promise<void> => {
-    for (const child of children) await child.stop()
-    await node?.close()
-  }
-  try {
-    const bounds = Array.from({ length: processes + 1 }, (_, i) => Math.round((i * blockCount) / processes))
-    node = await startNode(dependencies, {
-      model,
-      join: [],
-      listen: [],
-      lan: false,
-      memoryBytes,
-      blocks: [bounds[processes - 1]!, blockCount],
-      threads,
-      dataFolder,
-      onEvent: () => undefined,
-    })
-    const address = node.addresses()[0]!
-    for (let i = 0; i < processes - 1; i += 1) {
-      const child = startNodeProcess([
-        '--join',
-        address,
-        '--blocks',
-        `${bounds[i]}:${bounds[i + 1]}`,
-        '--threads',
-        `${threads}`,
-        '--memory',
-        '8GiB',
-        '--data',
-        join(folder, `${i}`),
-      ])
-      children.push(child)
-      await child.ready
-    }
-    await node.whenCovered(AbortSignal.timeout(60_000))
-    return { engine: await node.engine(), close }
-  } catch (error) {
-    await close()
-    throw error
   }
 }

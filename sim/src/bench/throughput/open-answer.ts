@@ -1,0 +1,47 @@
+import { systemClock } from '@shoal/host/node'
+import type { Engine } from '@shoal/swarm'
+
+/** More than any bench takes: the session's memory is reserved for so many. */
+const maxTokens = 1024
+
+/** A greedy answer that goes on as far as it is asked to. */
+export class OpenAnswer {
+  readonly tokenIds: number[] = []
+  readonly #tokens: ReturnType<ReturnType<Engine['generate']>[typeof Symbol.asyncIterator]>
+
+  /** @param prompt numbers the prompts; each is another sequence of ids */
+  constructor(engine: Engine, prompt: number, length: number) {
+    const { vocabularySize } = engine.manifest.manifest.config
+    const promptIds = Array.from({ length }, (_, i) => (i * 7919 + prompt * 104_729 + 11) % vocabularySize)
+    this.#tokens = engine
+      .generate({
+        promptIds,
+        maxTokens,
+        ignoreEos: true,
+        sampling: { ...engine.defaultSampling, temperature: 0 },
+      })
+      [Symbol.asyncIterator]()
+  }
+
+  /** Makes so many more tokens. */
+  async take(count: number): Promise<void> {
+    for (let made = 0; made < count; made += 1) {
+      const { done, value } = await this.#tokens.next()
+      if (done === true || value.type !== 'token') throw new Error('an answer ended before its turn')
+      this.tokenIds.push(value.tokenId)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#tokens.return?.()
+  }
+}
+
+/** @returns milliseconds until the first token of an answer that has not begun; it ends there */
+export async function timeToFirstToken(answer: OpenAnswer): Promise<number> {
+  const startMs = systemClock.nowMs()
+  await answer.take(1)
+  const ms = systemClock.nowMs() - startMs
+  await answer.close()
+  return ms
+}
