@@ -14,6 +14,19 @@ test('what is reserved is counted by use until it is freed', () => {
   expect(budget.usedBytes()).toBe(0)
 })
 
+test('whoever lends memory that is free hears of every reservation, until he does not listen any more', () => {
+  const budget = createMemoryBudget(100)
+  const free: number[] = []
+  const stop = budget.onTaken(() => free.push(budget.freeBytes()))
+  const cache = budget.reserve('key-values', 30, 'session a')
+  expect(() => budget.reserve('key-values', 80, 'session b')).toThrow('session b need 80 bytes')
+  cache.free()
+  budget.reserve('weights', 60, 'blocks 0:2')
+  stop()
+  budget.reserve('head', 10, 'the head')
+  expect(free).toEqual([70, 40])
+})
+
 test('a reservation beyond the limit is refused with the figures and takes nothing', () => {
   const budget = createMemoryBudget(100)
   budget.reserve('weights', 60, 'blocks 0:2')

@@ -26,10 +26,16 @@ export interface MemoryBudget {
    * @throws {ShoalError} `no-capacity` with the figures when fewer bytes are free
    */
   reserve(use: MemoryUse, bytes: number, what: string): MemoryCharge
+  /**
+   * Calls `listener` whenever bytes have been taken, until the function returned is called. Memory that is only borrowed
+   * while nobody needs it is given back there.
+   */
+  onTaken(listener: () => void): () => void
 }
 
 export function createMemoryBudget(limitBytes: number): MemoryBudget {
   const used = new Map<MemoryUse, number>()
+  const listeners = new Set<() => void>()
   const usedBytes = (use?: MemoryUse): number => {
     if (use !== undefined) return used.get(use) ?? 0
     let sum = 0
@@ -49,6 +55,7 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
           `${what} need ${bytes} bytes, the limit is ${limitBytes}${others === 0 ? '' : `, and ${others} are in use`}`,
         )
       take(use, bytes)
+      for (const listener of listeners) listener()
       let freed = false
       return {
         bytes,
@@ -57,6 +64,10 @@ export function createMemoryBudget(limitBytes: number): MemoryBudget {
           freed = true
         },
       }
+    },
+    onTaken(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
   }
 }

@@ -95,6 +95,7 @@ export type {
   SessionFailed,
   SessionMessage,
   SessionOpened,
+  SessionPrefix,
   SessionReceipt,
   Step,
   StepResult,

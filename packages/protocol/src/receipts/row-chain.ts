@@ -59,6 +59,15 @@ export class RowChain {
     this.#length = Math.min(this.#length, length)
   }
 
+  /** A chain of the first rows of this one, which goes on by itself. @throws {RangeError} for rows that have not come */
+  fork(length: number): RowChain {
+    if (length > this.#length) throw new RangeError(`no hash at ${length}: ${this.#length} rows have come`)
+    const forked = new RowChain(this.#rowBytes / Float32Array.BYTES_PER_ELEMENT, this.#hash)
+    forked.#digests = this.#digests.slice(0, (length + 1) * digestBytes)
+    forked.#length = length
+    return forked
+  }
+
   #reserve(length: number): void {
     const needed = (length + 1) * digestBytes
     if (needed <= this.#digests.length) return

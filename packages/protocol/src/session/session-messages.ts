@@ -19,6 +19,14 @@ export interface NextHop {
   readonly coordinator: boolean
 }
 
+/** Rows of an earlier session of the same coordinator with which a new one begins (docs/prefix-reuse.md). */
+export interface SessionPrefix {
+  /** The earlier session, which may still be open. */
+  readonly session: string
+  /** How many of its positions the new session has in common with it. */
+  readonly length: number
+}
+
 /** Coordinator → stage: reserve memory for this session. Answered by `opened` or `failed`. */
 export interface OpenSession {
   readonly type: 'open'
@@ -36,6 +44,8 @@ export interface OpenSession {
   readonly next: NextHop
   /** The only peer that may send the session's keys and values. Absent when the stage starts with an empty cache. */
   readonly restore?: string
+  /** What the stage may take over from an earlier session. It answers with the `length` that it has of that. */
+  readonly prefix?: SessionPrefix
   /**
    * How long, in milliseconds, the request may wait in the stage's queue for memory that open sessions will free. When
    * absent, a stage without room refuses at once.
@@ -56,7 +66,10 @@ export interface SessionOpened {
   readonly ranks?: number
   /** Incarnation of the answering node, so that a route never uses an earlier one. */
   readonly incarnation: number
-  /** Positions in the stage's KV cache and journal: 0 in a new session, what it kept where it only got new neighbours. */
+  /**
+   * Positions in the stage's KV cache and journal: 0 in a new session without a prefix, what it kept where it only got
+   * new neighbours.
+   */
   readonly length: number
   /** Number of the highest step that the stage took; null before the first. */
   readonly lastStep: number | null
@@ -116,6 +129,11 @@ export interface CloseSession {
   readonly session: string
   /** First block of the stage to free; null for every stage that the session has at this peer. */
   readonly start: number | null
+  /**
+   * How many positions the stage may keep for later sessions of this coordinator that begin with them. Absent when
+   * nothing is to be kept.
+   */
+  readonly keep?: number
 }
 
 /** Coordinator → stage: renews the lease of all sessions that this coordinator has at the stage. */

@@ -22,6 +22,7 @@ import type {
   SessionFailed,
   SessionMessage,
   SessionOpened,
+  SessionPrefix,
   SessionReceipt,
 } from './session-messages.ts'
 import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
@@ -114,6 +115,7 @@ function decodeWithoutPayload(code: number, header: Uint8Array, payload: Uint8Ar
         type: 'close',
         session: fields.id('session'),
         start: fields.integerOrNull('start', 0, limits.maxBlocks - 1),
+        ...(fields.has('keep') && { keep: fields.integer('keep', 1, maxUint32) }),
       }
     }
     case codes['keep-alive']: {
@@ -162,6 +164,7 @@ function readOpen(fields: Fields): OpenSession {
     previous: fields.id('previous'),
     next: readNextHop(fields.nested('next')),
     ...(fields.has('restore') && { restore: fields.id('restore') }),
+    ...(fields.has('prefix') && { prefix: readPrefix(fields.nested('prefix')) }),
     ...(fields.has('waitMs') && { waitMs: fields.integer('waitMs', 1, limits.maxOpenWaitMs) }),
     ...(fields.has('receipts') && fields.flag('receipts') && { receipts: true as const }),
   }
@@ -180,6 +183,10 @@ function readOpened(fields: Fields): SessionOpened {
     lastStep: fields.integerOrNull('lastStep', 0, maxUint32),
     ...(fields.has('journalFrom') && { journalFrom: fields.integer('journalFrom', 0, maxUint32) }),
   }
+}
+
+function readPrefix(fields: Fields): SessionPrefix {
+  return { session: fields.id('session'), length: fields.integer('length', 1, maxUint32) }
 }
 
 function readNextHop(fields: Fields): NextHop {

@@ -75,6 +75,7 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
         { ...rest, ...range, restore: rest.previous },
         { ...rest, ...range, waitMs: 1 + (rest.epoch % limits.maxOpenWaitMs) },
         { ...rest, ...range, receipts: true as const },
+        { ...rest, ...range, prefix: { session: rest.session, length: rest.tokenBudget } },
       ),
     ),
   fc.record({
@@ -109,6 +110,12 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     definite: fc.boolean(),
   }),
   fc.record({ type: fc.constant('close' as const), session: id, start: fc.option(block) }),
+  fc.record({
+    type: fc.constant('close' as const),
+    session: id,
+    start: fc.option(block),
+    keep: fc.integer({ min: 1, max: 0xffffffff }),
+  }),
   fc.record({
     type: fc.constant('replay' as const),
     session: id,

@@ -54,6 +54,9 @@ export async function openRouteSession(
       get length() {
         return session.length
       },
+      get certain() {
+        return session.certain
+      },
       get failovers() {
         return session.failovers
       },

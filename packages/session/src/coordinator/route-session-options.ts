@@ -2,6 +2,14 @@ import type { BlockRange } from '@shoal/model'
 import type { StageError } from '../route/stage-error.ts'
 import type { Route, RouteFinder } from '../route/types.ts'
 
+/** The first rows of a session, which it has in common with an earlier one. */
+export interface RoutePrefix {
+  /** The earlier session, of the same coordinator; it may still be open. */
+  readonly session: string
+  /** What enters the first block: float32 `[rows, hiddenSize]`, fewer rows than the token budget. */
+  readonly rows: Float32Array
+}
+
 export interface RouteSessionOptions {
   /** Unique and not guessable: 16 random bytes in hexadecimal. */
   readonly session: string
@@ -27,6 +35,10 @@ export interface RouteSessionOptions {
    * without room refuses at once.
    */
   readonly waitForRoomMs?: number
+  /** An earlier session that begins with the same rows; stages that still have them need not compute them again. */
+  readonly prefix?: RoutePrefix
+  /** Whether stages keep the session's rows when it is closed, for others that begin with them. */
+  readonly keep?: boolean
   /** Whether stages sign receipts, which the coordinator's `onReceipt` gets. */
   readonly receipts?: boolean
   /** When this signal aborts, the session ends, also while it is being opened. */

@@ -11,6 +11,7 @@ import { Transfers } from './reroute/moving/transfers.ts'
 import type { SessionContext } from './session-context.ts'
 import { createSessionLife } from './session-life.ts'
 import { closeAtStage } from './stage-links.ts'
+import { appendPrefix, rowsToKeep } from './opening/prefix.ts'
 import { createForward } from './steps/forward.ts'
 import { watchLateSteps } from './steps/late-steps.ts'
 import { PendingSteps } from './steps/pending-steps.ts'
@@ -28,6 +29,7 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
 
   const life = createSessionLife(signal)
   const route = new ActiveRoute(hiddenSize, tokenBudget)
+  appendPrefix(route, options)
   const pending = new PendingSteps({ clock, hiddenSize, route, times })
   const transfers = new Transfers(context, life, route)
   const leaving = new LeavingStages(route)
@@ -38,9 +40,13 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
 
   links.join(session, createReceiver({ route, pending, rerouter, transfers, moves }))
   life.onEnd(() => links.leave(session))
+  let keep = 0
+  life.onEnd(({ code }) => {
+    if (options.keep === true && code === 'cancelled') keep = rowsToKeep(route, pending)
+  })
   life.onEnd((error) => pending.rejectAll(error))
   // A stage that this message does not reach frees the session when its lease ends.
-  life.onEnd(() => route.stages.forEach(({ link }) => closeAtStage(link, session, null)))
+  life.onEnd(() => route.stages.forEach(({ link }) => closeAtStage(link, session, null, keep)))
 
   try {
     const opening = rerouter.openFirst(options.route)
@@ -52,6 +58,9 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
   return {
     get length() {
       return route.sent.length
+    },
+    get certain() {
+      return rowsToKeep(route, pending)
     },
     forward,
     sent: () => joinRows(route.sent.views(0, route.sent.length)).slice(),

@@ -120,8 +120,9 @@ function createKeepAlive(clock: Clock, logger: Logger, intervalMs: number): (out
 /**
  * Closes a session at one stage, or at all of its stages at that peer, and releases the channel.
  * @param start the stage's first block; null for all stages of the session at this peer
+ * @param keep how many rows the stage may keep
  */
-export function closeAtStage(link: ChannelUse, session: string, start: number | null): void {
-  link.outbox.post({ type: 'close', session, start })
+export function closeAtStage(link: ChannelUse, session: string, start: number | null, keep = 0): void {
+  link.outbox.post({ type: 'close', session, start, ...(keep > 0 && { keep }) })
   link.release()
 }

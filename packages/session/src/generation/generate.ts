@@ -47,9 +47,11 @@ export async function* generateTokens(
   const tokens = [...options.promptIds]
   const withSignal = signal === undefined ? {} : { signal }
 
+  // A session may have the first rows already.
+  const here = session.length
   const promptRows = {
-    rows: tokens.length,
-    read: (from: number, to: number) => embedding.lookup(options.promptIds.slice(from, to)),
+    rows: tokens.length - here,
+    read: (from: number, to: number) => embedding.lookup(options.promptIds.slice(here + from, here + to)),
   }
   const chunks = {
     ...(options.chunkRows === undefined ? {} : { chunkRows: options.chunkRows }),

@@ -50,6 +50,15 @@ export const sessionLimits = {
   /** Rows of one replayed frame, as of a prefill chunk: a stage computes one while the next travels. */
   replayChunkRows: 128,
   /**
+   * Positions of one block of a kept KV cache. A session takes whole blocks over, so it computes at most as many rows
+   * again as one block has, less one: some 60 ms of a 1B model.
+   */
+  keptBlockRows: 32,
+  /** Part of the memory budget that kept KV caches may use: it is the whole of what idle sessions cost. */
+  keptShare: 1 / 4,
+  /** Sessions that are kept, of all coordinators; this bounds the bookkeeping. */
+  maxKeptSessions: 256,
+  /**
    * Attempts in a row to repair a route, without an answered step in between, for each of its stages. After so many the
    * session ends with an error. The limit is generous because a site that is cut off takes several peers with it, and
    * each attempt may discover only one of them.
@@ -128,6 +137,8 @@ export const sessionTimes = {
    * longest pause of an answer is a wait for room at another stage of its route (`roomWaitMs`), or three repairs in a row.
    */
   idleMs: 180_000,
+  /** How long a closed session's KV cache is kept for the next turn of its chat: a user reads and types for minutes. */
+  keptMs: 900_000,
   /** How long a stage may let an `open` wait for memory: two minutes are a long answer of a slow swarm. */
   roomWaitMs: 120_000,
   /** Shortest deadline of a step: a garbage collection or a busy machine takes hundreds of milliseconds. */

@@ -78,4 +78,6 @@ export interface HiddenSession {
 export interface RouteSession extends HiddenSession {
   /** All rows that went into the first block, copied: float32 `[length, hiddenSize]`. An audit sends them elsewhere. */
   sent(): Float32Array
+  /** How many of the first positions every stage has for certain: a later session may begin with them. */
+  readonly certain: number
 }

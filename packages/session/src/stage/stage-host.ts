@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@shoal/host'
+import type { Clock, Logger, MemoryBudget } from '@shoal/host'
 import { protocols } from '@shoal/protocol'
 import type { Transport } from '@shoal/network'
 import type { BlockRunner } from '@shoal/runtime'
@@ -7,6 +7,8 @@ import { sessionTimes, type SessionTimes } from '../route/limits.ts'
 import { nameBlocks } from '../route/stage-error.ts'
 import { createAccept } from './accept-channels.ts'
 import { createHandOverDesk } from './hand-over/desk.ts'
+import { KeptSessions } from './kept/kept-sessions.ts'
+import { PrefixDesk } from './kept/prefix-desk.ts'
 import { promisedTo } from './opening/tenancy.ts'
 import type { StagePeers } from './opening/opening-context.ts'
 import { createRoomQueue } from './opening/room-queue.ts'
@@ -32,6 +34,8 @@ export interface StageHostOptions {
   readonly numericClass: string
   readonly incarnation: number
   readonly times?: Partial<SessionTimes>
+  /** Free parts of it hold rows of closed sessions until somebody needs them; without it no rows are kept. */
+  readonly memory?: MemoryBudget
   /** What the node knows of other peers; absent where all are trusted. */
   readonly peers?: StagePeers
   onEvent?(event: StageEvent): void
@@ -42,6 +46,8 @@ export interface StageMemory {
   readonly journalBytes: number
   /** What the journals of open sessions may grow to. */
   readonly journalReservedBytes: number
+  /** Rows of closed sessions. */
+  readonly keptBytes: number
 }
 
 /** Serves sessions of the spans that this node holds. */
@@ -93,6 +99,15 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       }),
     onFreed: () => room.changed(),
   })
+  const kept = new KeptSessions({
+    clock,
+    memory: options.memory,
+    journalBytes: () => promisedTo(table.list()).journalBytes,
+    keptMs: times.keptMs,
+  })
+  const stays = ({ runner }: Stage): boolean =>
+    spans.serves(runner) && !spans.isLeaving(runner) && (runner.ranks ?? 1) === 1
+  const prefixes = new PrefixDesk({ table, kept, logger, stays })
   const inbound = new InboundChannels()
   const hops = createPeerChannels(dependencies, {
     connectTimeoutMs: times.connectTimeoutMs,
@@ -104,6 +119,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
   })
   const messages = new StageMessages({
     table,
+    prefixes,
     handOvers: createHandOverDesk({ table, hops, peers, logger, onEvent }),
     opening: {
       queues: createRunnerQueues(),
@@ -111,6 +127,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
       room,
       roomWaitMs: times.roomWaitMs,
       hops,
+      prefixes,
       peers,
       logger,
       peerId: transport.peerId,
@@ -127,22 +144,25 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
   })
   transport.handle(protocols.session, createAccept({ table, inbound, spans, messages, logger }))
   transport.onDisconnect((peer) => table.lost(peer))
-  return new ServingHost(spans, table, hops)
+  return new ServingHost(spans, table, hops, kept)
 }
 
 class ServingHost implements StageHost {
   readonly #spans: ServedSpans
   readonly #table: StageTable
   readonly #hops: PeerChannels
+  readonly #kept: KeptSessions
 
-  constructor(spans: ServedSpans, table: StageTable, hops: PeerChannels) {
+  constructor(spans: ServedSpans, table: StageTable, hops: PeerChannels, kept: KeptSessions) {
     this.#spans = spans
     this.#table = table
     this.#hops = hops
+    this.#kept = kept
   }
 
   async setRunners(runners: readonly BlockRunner[]): Promise<void> {
     this.#spans.setRunners(runners)
+    this.#kept.retain((runner) => this.#spans.serves(runner))
     for (const stage of this.#table.list()) {
       if (this.#spans.serves(stage.runner)) continue
       await turnAway(stage, this.#table, `this node no longer holds ${nameBlocks(stage)}`)
@@ -151,11 +171,13 @@ class ServingHost implements StageHost {
 
   setDraining(draining: boolean): void {
     this.#spans.setDraining(draining)
+    if (draining) this.#kept.retain(() => false)
     if (draining) for (const stage of this.#table.list()) askToMove(stage, this.#table)
   }
 
   setLeaving(runner: BlockRunner, leaving: boolean): void {
     if (!this.#spans.setLeaving(runner, leaving)) return
+    this.#kept.retain((other) => other !== runner)
     for (const stage of this.#table.list(runner)) askToMove(stage, this.#table)
   }
 
@@ -173,6 +195,7 @@ class ServingHost implements StageHost {
       sessions: this.sessions(),
       journalBytes: stages.reduce((sum, { session }) => sum + session.journal.bytes, 0),
       journalReservedBytes: promisedTo(stages).journalBytes,
+      keptBytes: this.#kept.bytes,
     }
   }
 
@@ -180,6 +203,7 @@ class ServingHost implements StageHost {
     this.#spans.close()
     for (const stage of this.#table.list()) await turnAway(stage, this.#table, 'this node is closing')
     this.#table.close()
+    this.#kept.close()
     await this.#hops.close()
   }
 }

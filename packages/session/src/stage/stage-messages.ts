@@ -8,6 +8,7 @@ import {
   type Step,
 } from '@shoal/protocol'
 import type { Outbox } from '../channels/outbox.ts'
+import type { PrefixDesk } from './kept/prefix-desk.ts'
 import type { HandOverDesk } from './hand-over/desk.ts'
 import { openStage } from './opening/open-stage.ts'
 import type { StageOpeningContext } from './opening/opening-context.ts'
@@ -18,6 +19,7 @@ export interface StageMessagesContext {
   readonly table: StageTable
   readonly opening: StageOpeningContext
   readonly handOvers: HandOverDesk
+  readonly prefixes: PrefixDesk
 }
 
 /** Hands each message to the session that it is for, after checking that its sender may send it. */
@@ -25,11 +27,13 @@ export class StageMessages {
   readonly #table: StageTable
   readonly #opening: StageOpeningContext
   readonly #handOvers: HandOverDesk
+  readonly #prefixes: PrefixDesk
 
-  constructor({ table, opening, handOvers }: StageMessagesContext) {
+  constructor({ table, opening, handOvers, prefixes }: StageMessagesContext) {
     this.#table = table
     this.#opening = opening
     this.#handOvers = handOvers
+    this.#prefixes = prefixes
   }
 
   /**
@@ -117,12 +121,12 @@ export class StageMessages {
     }
   }
 
-  #close(peer: string, { session, start }: CloseSession): void {
+  #close(peer: string, { session, start, keep }: CloseSession): void {
     for (const stage of this.#table.owner(peer)?.stages ?? []) {
       if (stage.id !== session || (start !== null && start !== stage.start)) continue
       this.#handOvers.closing(stage)
       stage.session.finish()
-      void this.#table.free(stage)
+      void this.#table.free(stage, keep === undefined ? undefined : () => this.#prefixes.keep(stage, keep))
     }
   }
 

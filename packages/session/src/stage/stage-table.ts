@@ -86,8 +86,11 @@ export class StageTable {
     if (this.#stages.get(key) === stage) this.#uses.renew(key)
   }
 
-  /** Frees a stage. Resolves when its memory can be given to another session; unknown stages are ignored. */
-  async free(stage: Stage): Promise<void> {
+  /**
+   * Frees a stage. Resolves when its memory can be given to another session; unknown stages are ignored.
+   * @param before as of `Stage.free`
+   */
+  async free(stage: Stage, before?: () => Promise<void>): Promise<void> {
     const key = stageKey(stage.id, stage.start)
     if (this.#stages.get(key) !== stage) return
     const options = this.#options
@@ -101,7 +104,7 @@ export class StageTable {
     }
     this.#freeing += 1
     try {
-      await stage.free()
+      await stage.free(before)
     } catch (error) {
       options.logger.error('session-not-freed', { session: stage.id, reason: messageOf(error) })
     } finally {

@@ -1,4 +1,5 @@
 import { ShoalError } from '@shoal/host'
+import type { SessionPrefix } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { Outbox } from '../channels/outbox.ts'
 import type { ChannelUse } from '../channels/peer-channels.ts'
@@ -71,6 +72,7 @@ export class Stage {
   readonly #freed = new AbortController()
   #reserved = false
   #opened = false
+  #began: SessionPrefix | null = null
   #hop: ChannelUse | null = null
   #handOver: StageHandOver | null = null
 
@@ -106,6 +108,16 @@ export class Stage {
   /** Aborted when the stage is freed: ends everything that still waits on its behalf. */
   get freed(): AbortSignal {
     return this.#freed.signal
+  }
+
+  /** What this session took over from an earlier one; null when it began empty. */
+  get began(): SessionPrefix | null {
+    return this.#began
+  }
+
+  /** The session has begun with rows of an earlier one. */
+  beganWith(prefix: SessionPrefix): void {
+    this.#began = prefix
   }
 
   /** Counts the session among those that have memory. */
@@ -145,10 +157,13 @@ export class Stage {
     this.#handOver = handOver
   }
 
-  /** Ends what is under way, then frees KV cache and journal. Resolves when their memory is free. */
-  free(): Promise<void> {
+  /**
+   * Ends what is under way, then frees KV cache and journal. Resolves when their memory is free.
+   * @param before waited for when no step is under way any more and everything is still there
+   */
+  free(before?: () => Promise<void>): Promise<void> {
     this.#freed.abort(new ShoalError('cancelled', 'the session was closed'))
     this.connect(null)
-    return this.session.close()
+    return this.session.close(before)
   }
 }

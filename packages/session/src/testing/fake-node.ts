@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@shoal/host'
+import { createMemoryBudget, type Clock, type Logger, type MemoryBudget } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import { withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
@@ -12,6 +12,8 @@ export interface FakeNode {
   readonly peer: string
   readonly transport: Transport
   readonly host: StageHost
+  /** What rows of closed sessions may use. */
+  readonly memory: MemoryBudget
   readonly runner: FakeRunner
   readonly stage: RouteStage
 }
@@ -39,15 +41,16 @@ export function createFakeNode(
   { numericClass = 'fake', incarnation = 1 }: FakeNodeLife = {},
 ): FakeNode[] {
   const transport = withSelf(network.createTransport(peer), clock)
+  const memory = createMemoryBudget(limitBytes ?? 2 ** 30)
   const host = createStageHost(
     { transport, clock, logger },
-    { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation },
+    { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation, memory },
   )
   const spans = ranges.map((range): FakeNode => {
     const runner = createFakeRunner(range, hiddenSize, limitBytes)
     const addresses = transport.addresses()
     const stage = { peer, addresses, range, incarnation, predictedStepMs: () => 10 }
-    return { peer, transport, host, runner, stage }
+    return { peer, transport, host, memory, runner, stage }
   })
   void host.setRunners(spans.map(({ runner }) => runner))
   return spans

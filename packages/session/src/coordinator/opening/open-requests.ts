@@ -14,7 +14,7 @@ export function requestsFor(
   epoch: number,
   open: ReadonlySet<RouteStage>,
 ): OpenRequest[] {
-  const { session, manifestId, profile, route, tokenBudget, receipts = false } = options
+  const { session, manifestId, profile, route, tokenBudget, receipts = false, prefix, hiddenSize } = options
   return route.map((stage, index) => {
     const next = route[index + 1]
     return {
@@ -35,6 +35,9 @@ export function requestsFor(
           next === undefined
             ? { peer: self, addresses: selfAddresses, coordinator: true }
             : { peer: next.peer, addresses: next.addresses, coordinator: false },
+        // A stage that is opened later gets its rows from the one before it.
+        ...(prefix !== undefined &&
+          epoch === 0 && { prefix: { session: prefix.session, length: prefix.rows.length / hiddenSize } }),
         ...(receipts && { receipts: true as const }),
       },
     }

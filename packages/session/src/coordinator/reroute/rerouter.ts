@@ -5,6 +5,7 @@ import { nameStage, StageError } from '../../route/stage-error.ts'
 import type { Route, RouteWish } from '../../route/types.ts'
 import type { RouteVersion } from '../active-route.ts'
 import { accused, lossOf } from '../opening/accusations.ts'
+import { beginWithPrefix } from '../opening/prefix.ts'
 import { createOpening, type Opening, type OpenStage, type RoomWait } from '../opening/opening-stages.ts'
 import { openRequests, type SessionContext } from '../session-context.ts'
 import { closeAtStage } from '../stage-links.ts'
@@ -71,7 +72,8 @@ export class Rerouter {
       for (const { link } of stages) closeAtStage(link, session, null)
       throw life.ended
     }
-    route.install({ epoch: 0, stages, moved: null, repaired: false })
+    const installed = route.install({ epoch: 0, stages, moved: null, repaired: false })
+    beginWithPrefix(this.#context.options, route, installed)
     // A first route may mix numeric classes. The classes are logged because they matter when a stage is replaced.
     this.#context.logger.debug(isTrial === true ? 'trial-started' : 'session-started', {
       session,

@@ -49,6 +49,11 @@ export class PendingSteps {
     return this.#queue[0]?.step ?? null
   }
 
+  /** First position that a step under way computes; null when there is none. Rows before it are right at every stage. */
+  get firstPosition(): number | null {
+    return this.size === 0 ? null : Math.min(...this.#queue.map(({ step }) => step.position))
+  }
+
   /** Calls `listener` whenever the oldest step has passed its deadline. */
   onOverdue(listener: (step: PendingStep) => void): void {
     this.#overdue = listener

@@ -50,6 +50,7 @@ export async function makeStage(
       signal,
       reserve: () => context.queues(stage.runner).reservations.run(() => reserve(context, stage, request)),
     })
+    if (request.prefix !== undefined) await context.prefixes.begin(stage, request.prefix)
     // The next hop is dialled now, so that an unreachable one fails the opening and not the first token.
     const hop = request.next.coordinator ? null : await reachNext(context, request.next, signal)
     if (signal.aborted) {
@@ -76,7 +77,7 @@ function overtakes(stage: Stage, { epoch, restore }: OpenSession): boolean {
 
 /** @returns null when KV cache and journal fit, else what is missing; nothing is reserved then */
 async function reserve(
-  { table, peers }: Pick<StageOpeningContext, 'table' | 'peers'>,
+  { table, peers, prefixes }: Pick<StageOpeningContext, 'table' | 'peers' | 'prefixes'>,
   stage: Stage,
   { tokenBudget, start, end }: OpenSession,
 ): Promise<Shortage | null> {
@@ -111,6 +112,8 @@ async function reserve(
     throwIfAborted(signal)
     return shortage(over ?? '')
   }
+  // The journal's bytes are promised beside what the runner has taken.
+  prefixes.giveWay()
   return null
 }
 
@@ -133,7 +136,7 @@ function stageFor(
       epoch,
       previous,
       next,
-      held: epoch > 0 || request.restore !== undefined,
+      held: epoch > 0 || request.restore !== undefined || request.prefix !== undefined,
       ...(request.receipts === true && { receipts: receiptsOf(context, runner, request, () => stage) }),
     },
     {

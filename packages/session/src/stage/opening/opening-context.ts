@@ -7,6 +7,7 @@ import type { RunnerQueues } from '../runner-queues.ts'
 import type { StageEvent, StageTable } from '../stage-table.ts'
 import type { StageOffer } from './admission.ts'
 import type { Standing } from './shares.ts'
+import type { PrefixDesk } from '../kept/prefix-desk.ts'
 import type { RoomQueue } from './room-queue.ts'
 
 /** What a node knows of other peers. */
@@ -31,6 +32,7 @@ export interface StageOpeningContext {
   /** The longest that a request may wait for room. */
   readonly roomWaitMs: number
   readonly hops: PeerChannels
+  readonly prefixes: Pick<PrefixDesk, 'begin' | 'giveWay'>
   readonly peers: StagePeers
   readonly logger: Logger
   /** Peer id of this node. */

@@ -15,14 +15,22 @@ export interface SessionReceiptsOptions {
   send(receipt: Uint8Array): void
 }
 
+/** Hashes of the first rows of a session, with which another one may go on. */
+export interface ReceiptChains {
+  readonly in: RowChain
+  readonly out: RowChain
+}
+
 /** Hashes the rows of one session at one stage, and signs what came in and what went out. */
 export class SessionReceipts {
   readonly #options: SessionReceiptsOptions
-  readonly #in: RowChain
-  readonly #out: RowChain
+  #in: RowChain
+  #out: RowChain
   /** Position of the last receipt. */
   #signed = 0
   #silent = false
+  /** Whether all rows so far were computed here, or for the session with which this one began. */
+  #whole = true
 
   constructor(options: SessionReceiptsOptions) {
     const { columns, hash } = options
@@ -62,7 +70,25 @@ export class SessionReceipts {
    * compute.
    */
   fallSilent(): void {
+    this.#whole = false
     this.#silent = true
+  }
+
+  /** The hashes of the first rows, to go on with elsewhere; null when not all of them were computed here. */
+  fork(length: number): ReceiptChains | null {
+    if (!this.#whole || this.#out.length < length || this.#in.length < length) return null
+    return { in: this.#in.fork(length), out: this.#out.fork(length) }
+  }
+
+  /** The first rows are those of an earlier session. @param chains null when nothing can be said of them */
+  goOnFrom(chains: ReceiptChains | null, length: number): void {
+    if (chains === null) {
+      this.fallSilent()
+      return
+    }
+    this.#in = chains.in.fork(length)
+    this.#out = chains.out.fork(length)
+    this.#signed = length
   }
 
   /** Signs a last receipt for the rows since the one before, since no more rows come. */

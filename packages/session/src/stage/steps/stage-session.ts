@@ -5,7 +5,9 @@ import { allFinite } from '../../route/hidden-states.ts'
 import { createJournal, type OutputJournal } from '../../route/journal.ts'
 import { sessionLimits } from '../../route/limits.ts'
 import { maxReplayFrames, type StageProgress } from '../../route/replay-rules.ts'
-import type { SessionReceipts } from '../receipts/session-receipts.ts'
+import { prefixSteps } from '../../route/prefix-steps.ts'
+import { importBlocks, type KeptRows } from '../kept/kept-rows.ts'
+import type { ReceiptChains, SessionReceipts } from '../receipts/session-receipts.ts'
 import { OutputPushes, type PushOutlet } from './output-pushes.ts'
 import { RouteVersion, type RouteNeighbours } from './route-version.ts'
 import { computeInPieces } from '../turns/compute-in-pieces.ts'
@@ -120,6 +122,26 @@ export class StageSession {
     this.#receipts?.fallSilent()
   }
 
+  /** Whether every row since the first one was computed here, or for the earlier session with which this one began. */
+  get whole(): boolean {
+    return this.#break === null && this.journal.from === 0
+  }
+
+  /** Hashes of the first rows, which another session may go on with; null without receipts of all of them. */
+  receiptChains(length: number): ReceiptChains | null {
+    return this.#receipts?.fork(length) ?? null
+  }
+
+  /** Begins with rows of an earlier session. Nothing must have been computed. @throws {ShoalError} when the runner refuses */
+  async beginWith(rows: KeptRows): Promise<void> {
+    await importBlocks(this.#runner, this.key, rows)
+    if (this.#closed) return
+    this.journal.restore(rows.outputs)
+    this.journal.adopt(prefixSteps(rows.length))
+    this.#lastStep = this.journal.steps.at(-1)?.step ?? -1
+    this.#receipts?.goOnFrom(rows.receipts, rows.length)
+  }
+
   /** Signs the last receipt when the coordinator closes the session. */
   finish(): void {
     this.#receipts?.finish()
@@ -182,12 +204,16 @@ export class StageSession {
     }
   }
 
-  /** Frees KV cache and journal; steps that wait are dropped. */
-  async close(): Promise<void> {
+  /** Frees KV cache and journal; steps that wait are dropped. @param before as of `Stage.free` */
+  async close(before?: () => Promise<void>): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.#leaveTurns()
     this.#version.end()
+    if (before !== undefined) {
+      await this.#steps.settled()
+      await before()
+    }
     await this.#runner.close(this.key)
     this.journal.truncate(0)
   }

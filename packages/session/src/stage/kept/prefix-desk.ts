@@ -1,0 +1,105 @@
+import { messageOf, type Logger } from '@shoal/host'
+import type { SessionPrefix } from '@shoal/protocol'
+import type { Stage } from '../stage.ts'
+import type { StageTable } from '../stage-table.ts'
+import { bytesOfKept, exportBlocks, firstRows, type KeptRows } from './kept-rows.ts'
+import type { KeptSessions } from './kept-sessions.ts'
+
+export interface PrefixDeskContext {
+  readonly table: Pick<StageTable, 'find'>
+  readonly kept: KeptSessions
+  readonly logger: Logger
+  /** Whether sessions of this stage's span may still be opened. */
+  readonly stays: (stage: Stage) => boolean
+}
+
+/** Keeps the rows of sessions that end, and begins others with them. */
+export class PrefixDesk {
+  readonly #context: PrefixDeskContext
+  /** Sessions whose rows are being read, by stage; a session that wants them waits. */
+  readonly #reading = new Map<string, Promise<void>>()
+
+  constructor(context: PrefixDeskContext) {
+    this.#context = context
+  }
+
+  /**
+   * Keeps the rows of a session that is being closed.
+   * @param most positions that are known to be right: later ones may be those of a step that nobody waited for
+   * @returns a promise that resolves when the rows have been read, so that the session can be freed
+   */
+  async keep(stage: Stage, most: number): Promise<void> {
+    const { kept, stays } = this.#context
+    const { session, runner, id, start, end, owner } = stage
+    const key = `${id}/${start}`
+    const length = Math.min(most, session.journal.length)
+    if (length === 0 || !session.whole || stage.restore !== null || !stays(stage)) return
+    const reading = readRows(stage, length, (bytes) => kept.makeRoom(bytes))
+      .then((rows) => {
+        if (rows === null || !stays(stage)) return
+        this.#forgetEarlier(stage)
+        kept.add({ session: id, start, end, peer: owner.peer, account: owner.account, runner, rows })
+      })
+      .catch((error: unknown) =>
+        this.#context.logger.info('rows-not-kept', { session: id, reason: messageOf(error) }),
+      )
+      .finally(() => this.#reading.delete(key))
+    this.#reading.set(key, reading)
+    await reading
+  }
+
+  /** Kept rows free what sessions were promised. */
+  giveWay(): void {
+    this.#context.kept.giveWay()
+  }
+
+  /** Begins a session with what is here of an earlier one of the same coordinator. A session that cannot begins empty. */
+  async begin(stage: Stage, prefix: SessionPrefix): Promise<void> {
+    const rows = await this.#rowsFor(stage, prefix)
+    if (rows === null || rows.length === 0 || stage.freed.aborted) return
+    await stage.session.beginWith(rows)
+    stage.beganWith({ session: prefix.session, length: rows.length })
+  }
+
+  /** What a session began with is kept once, with the rows that it has added, unless the earlier one had more. */
+  #forgetEarlier({ began, start }: Stage): void {
+    if (began === null) return
+    const earlier = this.#context.kept.find(began.session, start)
+    if (earlier !== undefined && earlier.rows.length <= began.length)
+      this.#context.kept.forget(began.session, start)
+  }
+
+  async #rowsFor(stage: Stage, { session, length }: SessionPrefix): Promise<KeptRows | null> {
+    const { table, kept } = this.#context
+    const { start, end, runner, owner } = stage
+    await this.#reading.get(`${session}/${start}`)
+    const fits = (other: { start: number; end: number; runner: unknown }): boolean =>
+      other.start === start && other.end === end && other.runner === runner
+    const most = Math.min(length, stage.session.tokenBudget)
+    const closed = kept.find(session, start)
+    if (closed !== undefined && closed.peer === owner.peer && fits(closed))
+      return firstRows(closed.rows, most, runner.hiddenSize)
+    const open = table.find(session, start)
+    if (open === undefined || open === stage || !open.opened || open.owner.peer !== owner.peer || !fits(open))
+      return null
+    if (!open.session.whole || open.restore !== null) return null
+    const common = Math.min(most, open.session.journal.length)
+    return common === 0 ? null : readRows(open, common, () => true)
+  }
+}
+
+async function readRows(
+  { session, runner, start, end }: Stage,
+  length: number,
+  room: (bytes: number) => boolean,
+): Promise<KeptRows | null> {
+  // Copied before the first wait: the session may be rewound, or freed.
+  const outputs = session.journal.rows(0, length)
+  const receipts = session.receiptChains(length)
+  const ownBytes = bytesOfKept({ length, keyValues: [], outputs, receipts })
+  const part = { start, end }
+  const keyValues = await exportBlocks(runner, session.key, { length, part }, (bytes) =>
+    room(bytes + ownBytes),
+  )
+  return keyValues === null ? null : { length, keyValues, outputs, receipts }
+}
