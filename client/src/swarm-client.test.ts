@@ -54,6 +54,7 @@ const result: GenerateResult = {
   tokenIds: [97, 98],
   finishReason: 'length',
   promptTokens: 3,
+  reusedTokens: 0,
   completionTokens: 2,
   ttftMs: 1,
   tokensPerSecond: 2,

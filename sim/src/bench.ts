@@ -16,6 +16,7 @@ import { benchMemory } from './bench/memory.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPlanner } from './bench/planner.ts'
 import { benchPrefill } from './bench/prefill.ts'
+import { benchPrefix } from './bench/prefix.ts'
 import { benchQuality } from './bench/quality.ts'
 import { benchTensorParallel } from './bench/tensor-parallel.ts'
 import { benchThroughput } from './bench/throughput.ts'
@@ -35,6 +36,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   memory: benchMemory,
   planner: benchPlanner,
   prefill: benchPrefill,
+  prefix: benchPrefix,
   quality: benchQuality,
   throughput: benchThroughput,
 }

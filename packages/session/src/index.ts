@@ -32,7 +32,7 @@ export {
 export { sessionLimits, sessionTimes, type SessionTimes } from './route/limits.ts'
 export { createLocalSession, type LocalSessionOptions } from './generation/local-session.ts'
 export { prefill, rowsFrom, type PrefillOptions, type RowSource } from './generation/prefill.ts'
-export type { RouteSessionOptions } from './coordinator/route-session-options.ts'
+export type { RoutePrefix, RouteSessionOptions } from './coordinator/route-session-options.ts'
 export { StageError } from './route/stage-error.ts'
 export {
   createStageHost,

@@ -1,5 +1,15 @@
 /** Limits of this package, each with its reason. */
 export const swarmLimits = {
+  /** Positions that a prompt must have in common with an earlier one: a stage hands out blocks of so many. */
+  prefixPositionsMin: 32,
+  /** Sessions whose tokens are remembered for their prefixes, and tokens of all of them: 16 MB. */
+  prefixSessions: 256,
+  prefixTokens: 4 * 2 ** 20,
+  /**
+   * Tokens of an answer when routes are compared: most requests allow far more than they get, and a slower route must
+   * not be refused for tokens that never come.
+   */
+  prefixAnswerTokens: 256,
   /** Peers that are remembered as having served: those of the largest planned swarm. */
   servedPeers: 1024,
   /** Trials of newcomers at once: as many as a household starts together; a flood of keys causes no more. */

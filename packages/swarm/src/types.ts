@@ -29,6 +29,8 @@ export interface GenerateResult {
   readonly tokenIds: readonly number[]
   readonly finishReason: 'stop' | 'length' | 'cancelled'
   readonly promptTokens: number
+  /** Tokens of the prompt that were not computed again, because stages had them from an earlier request. */
+  readonly reusedTokens: number
   readonly completionTokens: number
   readonly ttftMs: number
   readonly tokensPerSecond: number

@@ -7,7 +7,7 @@ import { describeMachine } from './machine.ts'
 import { openPipeline } from './process-pipeline.ts'
 import { medians, quantile, ratios, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
-import { OpenAnswer, timeToFirstToken } from './throughput/open-answer.ts'
+import { numberedPrompt, OpenAnswer, timeToFirstToken } from './throughput/open-answer.ts'
 
 const sessions = 16
 /** Of each of the two processes. */
@@ -41,7 +41,7 @@ export async function benchThroughput(settings: BenchSettings): Promise<BenchRep
   })
   try {
     const { engine } = pipeline
-    const answer = (prompt: number, length: number): OpenAnswer => new OpenAnswer(engine, prompt, length)
+    const answer = (prompt: number, length: number): OpenAnswer => new OpenAnswer(engine, numberedPrompt(engine, prompt, length))
     settings.report('sixteen sessions and one in turns …')
     const solo = answer(0, shortPromptTokens)
     const crowd = Array.from({ length: sessions }, (_, index) => answer(index + 1, shortPromptTokens))

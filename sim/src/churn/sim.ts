@@ -45,6 +45,17 @@ export function chaosTight(
   return playSeeds(first, seeds, report, (seed) => playScenario('tight', { seed, nodes: 3 + (seed % 3) }))
 }
 
+/** Plays `shoal sim shared-prefixes`, every third time in tight memory. */
+export function chaosPrefixes(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+): Promise<SimChaosReport> {
+  return playSeeds(first, seeds, report, (seed) =>
+    playScenario(seed % 3 === 0 ? 'shared-prefixes-tight' : 'shared-prefixes', { seed }),
+  )
+}
+
 async function playSeeds(
   first: number,
   seeds: number,

@@ -5,6 +5,7 @@ import { planFaults } from './faults-of-plans.ts'
 import { stageFaults } from './faults-of-stages.ts'
 import { groupsScenario } from './groups.ts'
 import { largeScenario } from './large.ts'
+import { prefixScenarios } from './shared-prefixes.ts'
 import type { Scenario } from './scenario.ts'
 import { tightScenario } from './tight-chaos.ts'
 import { tightLosses } from './tight-losses.ts'
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   ...stageFaults,
   ...memberFaults,
   ...planFaults,
+  ...prefixScenarios,
   ...tightLosses,
   tightScenario,
   wrongNumbersScenario,

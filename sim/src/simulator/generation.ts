@@ -14,6 +14,8 @@ export interface Generation {
   readonly failovers: number
   /** Stages that handed their KV caches over and left. */
   readonly moves: number
+  /** Tokens of the prompt that stages had from an earlier answer; 0 until the answer has ended. */
+  readonly reused: number
   /** `abandoned` when the client has died or gone away. */
   readonly state: 'running' | 'done' | 'failed' | 'abandoned'
   readonly error: { readonly code: string; readonly message: string } | null
@@ -29,6 +31,7 @@ interface Running extends Generation {
   tokenMs: number[]
   failovers: number
   moves: number
+  reused: number
   state: Generation['state']
   error: Generation['error']
 }
@@ -60,6 +63,7 @@ export function startGeneration(
     tokenMs: [],
     failovers: 0,
     moves: 0,
+    reused: 0,
     state: 'running',
     error: null,
     // In a later turn, since `collect` needs the finished object.
@@ -91,6 +95,7 @@ async function collect(
       } else {
         generation.failovers = event.result.failovers
         generation.moves = event.result.moves
+        generation.reused = event.result.reusedTokens
       }
     }
     if (generation.state === 'running') generation.state = 'done'

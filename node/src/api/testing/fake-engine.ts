@@ -152,6 +152,7 @@ function resultOf(
     tokenIds,
     finishReason,
     promptTokens: request.promptIds.length,
+    reusedTokens: 0,
     completionTokens: tokenIds.length,
     ttftMs: 1,
     tokensPerSecond: 100,

@@ -41,6 +41,7 @@ test.each(everyCut.map((cuts) => [cuts]))(
       sessions: 1,
       journalBytes: 2 * 64 * 8 * 4,
       journalReservedBytes: 512 * 8 * 4,
+      keptBytes: 0,
     })
     await session.close()
     await session.close()

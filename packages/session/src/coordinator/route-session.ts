@@ -55,7 +55,9 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
     life.end(asShoalError(error))
     throw error
   }
+  const reused = route.sent.length
   return {
+    reused,
     get length() {
       return route.sent.length
     },

@@ -258,6 +258,7 @@ test('a coordinator that vanishes while its session is handed over: every stage 
     sessions: 0,
     journalBytes: 0,
     journalReservedBytes: 0,
+    keptBytes: 0,
   })
   expect(bench.spares[0]!.runner.memory().sessions).toBe(0)
   expect(bench.swarm.nodes.map(({ host, runner }) => [host.sessions(), runner.memory().sessions])).toEqual([

@@ -80,4 +80,6 @@ export interface RouteSession extends HiddenSession {
   sent(): Float32Array
   /** How many of the first positions every stage has for certain: a later session may begin with them. */
   readonly certain: number
+  /** Positions that the stages had from an earlier session when this one was opened. */
+  readonly reused: number
 }

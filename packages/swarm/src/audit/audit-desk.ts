@@ -163,10 +163,12 @@ export class AuditDesk {
     if (!reruns || session.length === 0 || route.length === 0 || this.#waiting >= auditLimits.waiting)
       return null
     const chance = this.#dependencies.random.unit()
-    const length = this.#ledger.disputed(id)
+    let length = this.#ledger.disputed(id)
       ? session.length
       : rowsToAudit(this.#share(route), chance, session.length)
     if (length === 0) return null
+    // No receipt is for rows of an earlier session alone.
+    if (length <= session.reused) length = session.length
     const rows = session.sent().subarray(0, length * this.#dependencies.manifest.manifest.config.hiddenSize)
     return { session: id, route, rows, length }
   }

@@ -60,7 +60,13 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
     ...dependencies,
     embedding,
     head,
-    openSession: (tokenBudget, signal) => openSession(config.blockCount, tokenBudget, signal),
+    openSession: (tokenBudget, signal, promptIds) =>
+      openSession(
+        config.blockCount,
+        tokenBudget,
+        signal,
+        promptIds === undefined ? undefined : { ids: promptIds, embed: (ids) => embedding.lookup(ids) },
+      ),
     openPartialSession: openSession,
     predictTokenMs(route, past) {
       const routeMs = dependencies.routes.predictTokenMs(route, past)

@@ -6,6 +6,11 @@ import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
 import { createAnswer } from './answer.ts'
 import { createAnswersShown, type AnswersShown } from './answers-shown.ts'
 
+export interface EngineSession extends HiddenSession {
+  /** Notes the tokens of the first positions, for later sessions that begin with them; absent where nothing is reused. */
+  remember?(ids: readonly number[]): void
+}
+
 export interface EngineDependencies {
   readonly clock: Clock
   readonly manifest: IdentifiedManifest
@@ -13,8 +18,15 @@ export interface EngineDependencies {
   readonly defaultSampling: SamplingOptions
   readonly embedding: EmbeddingTable
   readonly head: HeadRunner
-  /** All blocks for one generation of at most `tokenBudget` positions: over a route, or in this process. */
-  openSession(tokenBudget: number, signal: AbortSignal | undefined): Promise<HiddenSession>
+  /**
+   * All blocks for one generation of at most `tokenBudget` positions: over a route, or in this process.
+   * @param promptIds what it begins with: the session may have the first rows of that already
+   */
+  openSession(
+    tokenBudget: number,
+    signal: AbortSignal | undefined,
+    promptIds?: readonly number[],
+  ): Promise<EngineSession>
   /** Runs the first `end` blocks only; absent where routes cannot be cut at will. */
   openPartialSession?(
     end: number,
@@ -114,7 +126,9 @@ async function* generate(
   const answer = createAnswer(dependencies, request)
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
-  const session = await dependencies.openSession(promptIds.length + maxTokens, request.signal)
+  const session = await dependencies.openSession(promptIds.length + maxTokens, request.signal, promptIds)
+  const reusedTokens = session.length
+  const made: number[] = []
   const shown = answers.begin(session, promptIds.length)
   const predictedTpotMs =
     dependencies.predictTokenMs?.(session.route(), promptIds.length + Math.floor(maxTokens / 2)) ?? null
@@ -129,6 +143,9 @@ async function* generate(
       ...signalOf(request),
     })
     for await (const { tokenId, logits } of tokens) {
+      // As soon as the prompt has been computed, other sessions may begin with it.
+      if (made.length === 0) session.remember?.(promptIds)
+      made.push(tokenId)
       shown.token()
       const event = answer.push(tokenId, logits)
       if (event !== null) yield event
@@ -141,6 +158,7 @@ async function* generate(
       result: {
         ...answer.result(),
         promptTokens: promptIds.length,
+        reusedTokens,
         route: session.route(),
         failovers: session.failovers,
         moves: session.moves,
@@ -151,6 +169,7 @@ async function* generate(
       },
     }
   } finally {
+    session.remember?.([...promptIds, ...made])
     shown.end()
     await session.close()
   }

@@ -79,7 +79,8 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   const onEvent = (event: SwarmEvent): void => options.onEvent(event)
   const membership = openMembership(dependencies, options, scope)
   const peers = createKnownPeers(transport, membership)
-  const stageHost = openStageHost(dependencies, membership, peers, onEvent, scope)
+  const memory = createMemoryBudget(options.memoryBytes)
+  const stageHost = openStageHost(dependencies, { membership, peers, memory, onEvent }, scope)
   const view = createSwarmView({
     selfId: transport.peerId,
     manifest,
@@ -94,7 +95,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   )
   const computing: Computing = {
     device: meter.watch(dependencies.device),
-    memory: createMemoryBudget(options.memoryBytes),
+    memory,
     ensureUnits: (units, ended) => dependencies.ensureUnits(units, ended),
   }
   const groups =
@@ -157,11 +158,15 @@ function openMembership(
 
 function openStageHost(
   { transport, clock, logger, manifest, device }: MemberDependencies,
-  membership: Membership,
-  peers: StagePeers,
-  onEvent: (event: SwarmEvent) => void,
+  parts: {
+    readonly membership: Membership
+    readonly peers: StagePeers
+    readonly memory: MemoryBudget
+    readonly onEvent: (event: SwarmEvent) => void
+  },
   scope: Scope,
 ): StageHost {
+  const { membership, peers, memory, onEvent } = parts
   const stageHost = createStageHost(
     { transport, clock, logger },
     {
@@ -174,6 +179,7 @@ function openStageHost(
         return membership.incarnation
       },
       peers,
+      memory,
       onEvent,
     },
   )

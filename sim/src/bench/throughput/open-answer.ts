@@ -9,10 +9,7 @@ export class OpenAnswer {
   readonly tokenIds: number[] = []
   readonly #tokens: ReturnType<ReturnType<Engine['generate']>[typeof Symbol.asyncIterator]>
 
-  /** @param prompt numbers the prompts; each is another sequence of ids */
-  constructor(engine: Engine, prompt: number, length: number) {
-    const { vocabularySize } = engine.manifest.manifest.config
-    const promptIds = Array.from({ length }, (_, i) => (i * 7919 + prompt * 104_729 + 11) % vocabularySize)
+  constructor(engine: Engine, promptIds: readonly number[]) {
     this.#tokens = engine
       .generate({
         promptIds,
@@ -35,6 +32,12 @@ export class OpenAnswer {
   async close(): Promise<void> {
     await this.#tokens.return?.()
   }
+}
+
+/** @param prompt numbers the prompts; each is another sequence of ids */
+export function numberedPrompt(engine: Engine, prompt: number, length: number): number[] {
+  const { vocabularySize } = engine.manifest.manifest.config
+  return Array.from({ length }, (_, i) => (i * 7919 + prompt * 104_729 + 11) % vocabularySize)
 }
 
 /** @returns milliseconds until the first token of an answer that has not begun; it ends there */

@@ -9,22 +9,32 @@ import {
   type Random,
 } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
-import { sessionTimes, StageError, type Coordinator, type RouteSession, type Route } from '@shoal/session'
+import {
+  sessionTimes,
+  StageError,
+  type Coordinator,
+  type Route,
+  type RoutePrefix,
+  type RouteSession,
+} from '@shoal/session'
 import type { AuditDesk } from '../../audit/audit-desk.ts'
 import { swarmLimits } from '../../limits.ts'
 import { createReputation, type Reputation } from '../../trust/reputation.ts'
 import type { SwarmView } from '../../view/swarm-view.ts'
+import { PrefixRoutes, type Prompt, type ReusableSession } from '../prefix/prefix-routes.ts'
 import { StageTrials } from './stage-trials.ts'
 
 /**
- * Opens a session over the first `end` blocks for at most `tokenBudget` positions.
+ * Opens a session over the first `end` blocks for at most `tokenBudget` positions. With a prompt, it may have the first
+ * rows of that from an earlier session.
  * @throws {ShoalError} `no-route`, `no-capacity` (no room came in time, or never will), what the last stage refused with
  */
 export type SessionOpener = (
   end: number,
   tokenBudget: number,
   signal: AbortSignal | undefined,
-) => Promise<RouteSession>
+  prompt?: Prompt,
+) => Promise<ReusableSession>
 
 export interface SessionOpenerDependencies {
   readonly manifest: IdentifiedManifest
@@ -62,16 +72,19 @@ export function createSessionOpener(
     coordinator,
   )
   const find = findTrusted(dependencies.routes, reputation, trials)
+  const prefixes = new PrefixRoutes(dependencies.routes, reputation)
   const openAlong = openerAlong(dependencies, coordinator, find, reputation, trials)
 
-  return async (end, tokenBudget, signal) => {
+  return async (end, tokenBudget, signal, prompt) => {
     const range = { start: 0, end }
     const exclude = new Set<string>()
     let untilMs = clock.nowMs() + swarmLimits.openingTimeoutMs
     /** Whether a stage had no room, but will have room when answers that are under way end. */
     let roomComes = false
     let waits = false
-    let route = await find(range, exclude, tokenBudget)
+    const best = await find(range, exclude, tokenBudget)
+    const chosen = await prefixes.choose(prompt, best, tokenBudget)
+    let { route } = chosen
     const anyPeer = (): Promise<Route> => {
       exclude.clear()
       return find(range, exclude, tokenBudget)
@@ -89,7 +102,14 @@ export function createSessionOpener(
     }
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await openAlong(route, range, tokenBudget, { signal, waits })
+        const prefix = await prefixes.prefix(prompt, chosen.common, route)
+        const { id, session } = await openAlong(route, range, tokenBudget, {
+          signal,
+          waits,
+          prefix,
+          keep: prompt !== undefined,
+        })
+        return prompt === undefined ? session : prefixes.opened(id, session, prefix)
       } catch (error) {
         if (!(error instanceof StageError) || !isMovable(error.code, 'opening')) throw error
         // The stage is not there now, or serves other blocks than its record said, and its blocks may be served again
@@ -129,8 +149,13 @@ function openerAlong(
     route: Route,
     range: BlockRange,
     tokenBudget: number,
-    options: { signal: AbortSignal | undefined; waits: boolean },
-  ): Promise<RouteSession> => {
+    options: {
+      signal: AbortSignal | undefined
+      waits: boolean
+      prefix: RoutePrefix | undefined
+      keep: boolean
+    },
+  ): Promise<{ id: string; session: RouteSession }> => {
     const id = randomHex(random, 16)
     audits?.expect(id)
     const session = await coordinator.open({
@@ -144,11 +169,13 @@ function openerAlong(
       onServed: (served) => trials.served(served),
       range,
       tokenBudget,
+      ...(options.prefix !== undefined && { prefix: options.prefix }),
+      keep: options.keep,
       ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(audits !== undefined && { receipts: true }),
     })
-    return audits?.watch(id, session) ?? session
+    return { id, session: audits?.watch(id, session) ?? session }
   }
 }
 
