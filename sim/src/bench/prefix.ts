@@ -32,7 +32,14 @@ export async function benchPrefix(settings: BenchSettings): Promise<BenchReport>
   const folder = await mkdtemp(join(tmpdir(), 'shoal-bench-'))
   const { dataFolder } = settings
   settings.report('loading two processes …')
-  const pipeline = await openPipeline({ model, processes: 2, blockCount: llama1B.blocks, threads, dataFolder, folder })
+  const pipeline = await openPipeline({
+    model,
+    processes: 2,
+    blockCount: llama1B.blocks,
+    threads,
+    dataFolder,
+    folder,
+  })
   const series = { first: [] as number[], second: [] as number[], next: [] as number[] }
   const reused: Measured[] = []
   try {

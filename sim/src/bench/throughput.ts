@@ -41,7 +41,8 @@ export async function benchThroughput(settings: BenchSettings): Promise<BenchRep
   })
   try {
     const { engine } = pipeline
-    const answer = (prompt: number, length: number): OpenAnswer => new OpenAnswer(engine, numberedPrompt(engine, prompt, length))
+    const answer = (prompt: number, length: number): OpenAnswer =>
+      new OpenAnswer(engine, numberedPrompt(engine, prompt, length))
     settings.report('sixteen sessions and one in turns …')
     const solo = answer(0, shortPromptTokens)
     const crowd = Array.from({ length: sessions }, (_, index) => answer(index + 1, shortPromptTokens))

@@ -54,6 +54,8 @@ export const sessionLimits = {
    * again as one block has, less one: some 60 ms of a 1B model.
    */
   keptBlockRows: 32,
+  /** Keys and values that one session reads from a runner, or gives it, at once: a few milliseconds of copying. */
+  keptWindowBytes: 8 * 1024 * 1024,
   /** Part of the memory budget that kept KV caches may use: it is the whole of what idle sessions cost. */
   keptShare: 1 / 4,
   /** Sessions that are kept, of all coordinators; this bounds the bookkeeping. */

@@ -12,6 +12,7 @@ import type { PrefixDesk } from './kept/prefix-desk.ts'
 import type { HandOverDesk } from './hand-over/desk.ts'
 import { openStage } from './opening/open-stage.ts'
 import type { StageOpeningContext } from './opening/opening-context.ts'
+import type { Stage } from './stage.ts'
 import type { StageTable } from './stage-table.ts'
 import { reportFailure, reportNext } from './steps/output.ts'
 
@@ -126,8 +127,17 @@ export class StageMessages {
       if (stage.id !== session || (start !== null && start !== stage.start)) continue
       this.#handOvers.closing(stage)
       stage.session.finish()
-      void this.#table.free(stage, keep === undefined ? undefined : () => this.#prefixes.keep(stage, keep))
+      this.#free(stage, keep)
     }
+  }
+
+  #free(stage: Stage, keep: number | undefined): void {
+    if (keep === undefined) {
+      void this.#table.free(stage)
+      return
+    }
+    const { read, end } = this.#prefixes.closing(stage, keep)
+    this.#table.free(stage, read).then(end, end)
   }
 
   #keyValues(peer: string, message: KeyValues | KeyValuesEnd, payload: Uint8Array): Promise<void> | void {

@@ -39,10 +39,13 @@ export async function exportBlocks(
     runner.exportKeyValues(key, { from, to: Math.min(length, from + keptBlockRows), part })
   const first = await read(0)
   if (!room((first.byteLength * length) / Math.min(length, keptBlockRows))) return null
-  const rest = Array.from({ length: Math.ceil(length / keptBlockRows) - 1 }, (_, block) =>
-    read((block + 1) * keptBlockRows),
+  const blocks = [first]
+  const starts = Array.from(
+    { length: Math.ceil(length / keptBlockRows) - 1 },
+    (_, index) => (index + 1) * keptBlockRows,
   )
-  return [first, ...(await Promise.all(rest))]
+  for (const some of windows(starts, first.byteLength)) blocks.push(...(await Promise.all(some.map(read))))
+  return blocks
 }
 
 /** The part of kept rows that a session with so many positions in common may use: whole blocks, or all rows. */
@@ -62,7 +65,16 @@ export function firstRows(kept: KeptRows, length: number, hiddenSize: number): K
 /** Stores the keys and values of kept rows in a session that has none yet. @throws {ShoalError} when the runner refuses */
 export async function importBlocks(runner: BlockRunner, key: string, { keyValues }: KeptRows): Promise<void> {
   const { keptBlockRows } = sessionLimits
-  await Promise.all(
-    keyValues.map((block, index) => runner.importKeyValues(key, index * keptBlockRows, block)),
+  const store = (index: number): Promise<void> =>
+    runner.importKeyValues(key, index * keptBlockRows, keyValues[index]!)
+  for (const some of windows([...keyValues.keys()], keyValues[0]?.byteLength ?? 0))
+    await Promise.all(some.map(store))
+}
+
+/** Blocks that are asked for at once: a runner takes a bounded number of calls and bytes, and others wait meanwhile. */
+function windows(blocks: readonly number[], blockBytes: number): number[][] {
+  const atOnce = Math.max(1, Math.floor(sessionLimits.keptWindowBytes / Math.max(1, blockBytes)))
+  return Array.from({ length: Math.ceil(blocks.length / atOnce) }, (_, index) =>
+    blocks.slice(index * atOnce, (index + 1) * atOnce),
   )
 }

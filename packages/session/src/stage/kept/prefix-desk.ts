@@ -13,6 +13,14 @@ export interface PrefixDeskContext {
   readonly stays: (stage: Stage) => boolean
 }
 
+/** What is done with a session that is being closed. */
+export interface Closing {
+  /** Keeps the session's rows. Resolves when they have been read, so that the session can be freed. */
+  read(): Promise<void>
+  /** To be called once, when the session is free. */
+  end(): void
+}
+
 /** Keeps the rows of sessions that end, and begins others with them. */
 export class PrefixDesk {
   readonly #context: PrefixDeskContext
@@ -24,28 +32,20 @@ export class PrefixDesk {
   }
 
   /**
-   * Keeps the rows of a session that is being closed.
+   * A session is being closed. Sessions that want its rows wait from now on.
    * @param most positions that are known to be right: later ones may be those of a step that nobody waited for
-   * @returns a promise that resolves when the rows have been read, so that the session can be freed
    */
-  async keep(stage: Stage, most: number): Promise<void> {
-    const { kept, stays } = this.#context
-    const { session, runner, id, start, end, owner } = stage
-    const key = `${id}/${start}`
-    const length = Math.min(most, session.journal.length)
-    if (length === 0 || !session.whole || stage.restore !== null || !stays(stage)) return
-    const reading = readRows(stage, length, (bytes) => kept.makeRoom(bytes))
-      .then((rows) => {
-        if (rows === null || !stays(stage)) return
-        this.#forgetEarlier(stage)
-        kept.add({ session: id, start, end, peer: owner.peer, account: owner.account, runner, rows })
-      })
-      .catch((error: unknown) =>
-        this.#context.logger.info('rows-not-kept', { session: id, reason: messageOf(error) }),
-      )
-      .finally(() => this.#reading.delete(key))
-    this.#reading.set(key, reading)
-    await reading
+  closing(stage: Stage, most: number): Closing {
+    const key = keyOf(stage.id, stage.start)
+    const read = Promise.withResolvers<void>()
+    this.#reading.set(key, read.promise)
+    return {
+      read: () => this.#keep(stage, most),
+      end: () => {
+        this.#reading.delete(key)
+        read.resolve()
+      },
+    }
   }
 
   /** Kept rows free what sessions were promised. */
@@ -55,10 +55,31 @@ export class PrefixDesk {
 
   /** Begins a session with what is here of an earlier one of the same coordinator. A session that cannot begins empty. */
   async begin(stage: Stage, prefix: SessionPrefix): Promise<void> {
-    const rows = await this.#rowsFor(stage, prefix)
-    if (rows === null || rows.length === 0 || stage.freed.aborted) return
-    await stage.session.beginWith(rows)
-    stage.beganWith({ session: prefix.session, length: rows.length })
+    const { session, runner, id } = stage
+    try {
+      const rows = await this.#rowsFor(stage, prefix)
+      if (rows === null || rows.length === 0 || stage.freed.aborted) return
+      await session.beginWith(rows)
+      stage.beganWith({ session: prefix.session, length: rows.length })
+    } catch (error) {
+      this.#context.logger.info('rows-not-taken-over', { session: id, reason: messageOf(error) })
+      if (!stage.freed.aborted) await runner.truncate(session.key, 0)
+    }
+  }
+
+  async #keep(stage: Stage, most: number): Promise<void> {
+    const { kept, stays, logger } = this.#context
+    const { session, runner, id, start, end, owner } = stage
+    const length = Math.min(most, session.journal.length)
+    if (length === 0 || !session.whole || stage.restore !== null || !stays(stage)) return
+    try {
+      const rows = await readRows(stage, length, (bytes) => kept.makeRoom(bytes))
+      if (rows === null || !stays(stage)) return
+      this.#forgetEarlier(stage)
+      kept.add({ session: id, start, end, peer: owner.peer, account: owner.account, runner, rows })
+    } catch (error) {
+      logger.info('rows-not-kept', { session: id, reason: messageOf(error) })
+    }
   }
 
   /** What a session began with is kept once, with the rows that it has added, unless the earlier one had more. */
@@ -72,7 +93,7 @@ export class PrefixDesk {
   async #rowsFor(stage: Stage, { session, length }: SessionPrefix): Promise<KeptRows | null> {
     const { table, kept } = this.#context
     const { start, end, runner, owner } = stage
-    await this.#reading.get(`${session}/${start}`)
+    await this.#reading.get(keyOf(session, start))
     const fits = (other: { start: number; end: number; runner: unknown }): boolean =>
       other.start === start && other.end === end && other.runner === runner
     const most = Math.min(length, stage.session.tokenBudget)
@@ -87,6 +108,8 @@ export class PrefixDesk {
     return common === 0 ? null : readRows(open, common, () => true)
   }
 }
+
+const keyOf = (session: string, start: number): string => `${session}/${start}`
 
 async function readRows(
   { session, runner, start, end }: Stage,

@@ -9,18 +9,12 @@ import {
   type Random,
 } from '@shoal/host'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
-import {
-  sessionTimes,
-  StageError,
-  type Coordinator,
-  type Route,
-  type RoutePrefix,
-  type RouteSession,
-} from '@shoal/session'
+import { sessionTimes, StageError, type Coordinator, type Route } from '@shoal/session'
 import type { AuditDesk } from '../../audit/audit-desk.ts'
 import { swarmLimits } from '../../limits.ts'
 import { createReputation, type Reputation } from '../../trust/reputation.ts'
 import type { SwarmView } from '../../view/swarm-view.ts'
+import type { CommonPrefix } from '../prefix/prefix-memory.ts'
 import { PrefixRoutes, type Prompt, type ReusableSession } from '../prefix/prefix-routes.ts'
 import { StageTrials } from './stage-trials.ts'
 
@@ -61,19 +55,10 @@ export function createSessionOpener(
   coordinator: Pick<Coordinator, 'open'>,
 ): SessionOpener {
   const { clock, logger, reputation = createReputation(clock) } = dependencies
-  const trials = new StageTrials(
-    {
-      ...dependencies,
-      failed(error) {
-        logger.info('stage-trial-failed', { reason: messageOf(error) })
-        if (error instanceof StageError) noteFault(reputation, error)
-      },
-    },
-    coordinator,
-  )
+  const trials = trialsOf(dependencies, coordinator, reputation)
   const find = findTrusted(dependencies.routes, reputation, trials)
   const prefixes = new PrefixRoutes(dependencies.routes, reputation)
-  const openAlong = openerAlong(dependencies, coordinator, find, reputation, trials)
+  const openAlong = openerAlong(dependencies, coordinator, { find, reputation, trials, prefixes })
 
   return async (end, tokenBudget, signal, prompt) => {
     const range = { start: 0, end }
@@ -83,7 +68,7 @@ export function createSessionOpener(
     let roomComes = false
     let waits = false
     const best = await find(range, exclude, tokenBudget)
-    const chosen = await prefixes.choose(prompt, best, tokenBudget)
+    const { common, ...chosen } = await prefixes.choose(prompt, best, tokenBudget)
     let { route } = chosen
     const anyPeer = (): Promise<Route> => {
       exclude.clear()
@@ -102,14 +87,7 @@ export function createSessionOpener(
     }
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const prefix = await prefixes.prefix(prompt, chosen.common, route)
-        const { id, session } = await openAlong(route, range, tokenBudget, {
-          signal,
-          waits,
-          prefix,
-          keep: prompt !== undefined,
-        })
-        return prompt === undefined ? session : prefixes.opened(id, session, prefix)
+        return await openAlong(route, range, tokenBudget, { signal, waits, prompt, common })
       } catch (error) {
         if (!(error instanceof StageError) || !isMovable(error.code, 'opening')) throw error
         // The stage is not there now, or serves other blocks than its record said, and its blocks may be served again
@@ -136,14 +114,31 @@ export function createSessionOpener(
   }
 }
 
+/** Trials of newcomers, whose failures count like those of stages in use. */
+function trialsOf(
+  dependencies: SessionOpenerDependencies,
+  coordinator: Pick<Coordinator, 'open'>,
+  reputation: Reputation,
+): StageTrials {
+  const failed = (error: unknown): void => {
+    dependencies.logger.info('stage-trial-failed', { reason: messageOf(error) })
+    if (error instanceof StageError) noteFault(reputation, error)
+  }
+  return new StageTrials({ ...dependencies, failed }, coordinator)
+}
+
 /** Opens one session along one route. */
 function openerAlong(
   { manifest, random, audits }: SessionOpenerDependencies,
   coordinator: Pick<Coordinator, 'open'>,
-  find: SwarmView['find'],
-  reputation: Reputation,
-  trials: StageTrials,
+  parts: {
+    readonly find: SwarmView['find']
+    readonly reputation: Reputation
+    readonly trials: StageTrials
+    readonly prefixes: PrefixRoutes
+  },
 ) {
+  const { find, reputation, trials, prefixes } = parts
   const { config, profile } = manifest.manifest
   return async (
     route: Route,
@@ -152,10 +147,12 @@ function openerAlong(
     options: {
       signal: AbortSignal | undefined
       waits: boolean
-      prefix: RoutePrefix | undefined
-      keep: boolean
+      prompt: Prompt | undefined
+      common: CommonPrefix | null
     },
-  ): Promise<{ id: string; session: RouteSession }> => {
+  ): Promise<ReusableSession> => {
+    const { prompt, common } = options
+    const prefix = await prefixes.prefix(prompt, common, route)
     const id = randomHex(random, 16)
     audits?.expect(id)
     const session = await coordinator.open({
@@ -169,13 +166,14 @@ function openerAlong(
       onServed: (served) => trials.served(served),
       range,
       tokenBudget,
-      ...(options.prefix !== undefined && { prefix: options.prefix }),
-      keep: options.keep,
+      ...(prefix !== undefined && { prefix }),
+      keep: prompt !== undefined,
       ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(audits !== undefined && { receipts: true }),
     })
-    return { id, session: audits?.watch(id, session) ?? session }
+    const watched = audits?.watch(id, session) ?? session
+    return prompt === undefined ? watched : prefixes.opened(id, watched, prefix)
   }
 }
 
