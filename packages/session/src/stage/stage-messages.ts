@@ -136,8 +136,9 @@ export class StageMessages {
       void this.#table.free(stage)
       return
     }
-    const { read, end } = this.#prefixes.closing(stage, keep)
-    this.#table.free(stage, read).then(end, end)
+    const closing = this.#prefixes.closing(stage, keep)
+    const end = (): void => closing.end()
+    this.#table.free(stage, () => closing.read()).then(end, end)
   }
 
   #keyValues(peer: string, message: KeyValues | KeyValuesEnd, payload: Uint8Array): Promise<void> | void {

@@ -10,14 +10,13 @@ export class OpenAnswer {
   readonly #tokens: ReturnType<ReturnType<Engine['generate']>[typeof Symbol.asyncIterator]>
 
   constructor(engine: Engine, promptIds: readonly number[]) {
-    this.#tokens = engine
-      .generate({
-        promptIds,
-        maxTokens,
-        ignoreEos: true,
-        sampling: { ...engine.defaultSampling, temperature: 0 },
-      })
-      [Symbol.asyncIterator]()
+    const stream = engine.generate({
+      promptIds,
+      maxTokens,
+      ignoreEos: true,
+      sampling: { ...engine.defaultSampling, temperature: 0 },
+    })
+    this.#tokens = stream[Symbol.asyncIterator]()
   }
 
   /** Makes so many more tokens. */
