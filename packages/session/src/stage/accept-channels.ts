@@ -31,7 +31,7 @@ export function createAccept({
     // this node.
     for (const stage of table.list()) {
       if (stage.session.previous !== peer) continue
-      const message = `${peer} sent an undecodable frame`
+      const message = `${peer} sent what is no message`
       reportFailure(stage, { step: null, code: 'bad-frame', message, definite: true })
     }
     channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
