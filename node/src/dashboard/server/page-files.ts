@@ -67,7 +67,6 @@ function moduleFolder(module: string): URL {
 const modules: Readonly<Record<string, string>> = {
   'lit-html': '/dashboard/modules/lit-html/lit-html.js',
   'lit-html/directives/live.js': '/dashboard/modules/lit-html/directives/live.js',
-  'lit-html/directives/repeat.js': '/dashboard/modules/lit-html/directives/repeat.js',
   marked: '/dashboard/modules/marked/lib/marked.esm.js',
 }
 
