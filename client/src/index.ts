@@ -10,12 +10,11 @@
 export { connect, type ConnectOptions } from './connect.ts'
 export {
   createSwarmClient,
-  type ForwardResult,
   type GenerateAnswer,
   type GenerateOptions,
   type SwarmClient,
   type TextPart,
-  type Usage,
 } from './swarm-client.ts'
+export type { BasicOptions, ForwardOptions, ForwardResult, Usage } from './options.ts'
 export type { ChatMessage, Grammar } from '@shoal/model'
 export type { GenerateResult, SwarmStatus } from '@shoal/swarm'

@@ -1,18 +1,12 @@
 import { randomHex, ShoalError, type Random } from '@shoal/host'
 import type { ChatMessage, Grammar, SamplingOptions } from '@shoal/model'
 import type { Engine, GenerateRequest, GenerateResult, SwarmStatus } from '@shoal/swarm'
+import type { BasicOptions, ForwardOptions, ForwardResult, Usage } from './options.ts'
 
 /** Sampling and limits of one generation; defaults are the model's own (generation_config.json) where it has them. */
-export interface GenerateOptions {
-  /** Default 256. */
-  readonly maxTokens?: number
-  /** 0 = greedy. */
-  readonly temperature?: number
-  readonly topP?: number
-  readonly topK?: number
+export interface GenerateOptions extends BasicOptions {
   /** Tokens below this share of the largest probability are not drawn. */
   readonly minP?: number
-  readonly repetitionPenalty?: number
   /** From -2 to 2, subtracted from the logits of tokens that occur in the answer. */
   readonly presencePenalty?: number
   /** From -2 to 2, subtracted from a token's logit for each time that it occurs in the answer. */
@@ -21,13 +15,6 @@ export interface GenerateOptions {
   readonly logitBias?: ReadonlyMap<number, number>
   /** What the answer must look like; `{kind: 'json-schema', schema}` for JSON. */
   readonly grammar?: Grammar
-  /** Unsigned 32 bits; random when absent. */
-  readonly seed?: number
-  readonly stop?: readonly string[]
-  /** Continue after the model's end tokens. */
-  readonly ignoreEos?: boolean
-  /** Aborting ends the generation and frees its KV caches on every peer. */
-  readonly signal?: AbortSignal
 }
 
 /** A piece of text and its tokens. */
@@ -38,22 +25,8 @@ export interface TextPart {
   readonly result?: GenerateResult
 }
 
-export interface Usage {
-  readonly promptTokens: number
-  readonly completionTokens: number
-}
-
 export interface GenerateAnswer extends GenerateResult {
   readonly usage: Usage
-}
-
-export interface ForwardResult {
-  /** float32 `[tokens, hiddenSize]`, after the last block asked for. */
-  readonly hiddenStates: Float32Array
-  /** float32 `[tokens, vocabularySize]`; null when the last block was not asked for. */
-  readonly logits: Float32Array | null
-  readonly hiddenSize: number
-  readonly vocabularySize: number
 }
 
 export interface SwarmClient {
@@ -64,10 +37,7 @@ export interface SwarmClient {
   /** Completes text or token ids, and streams the answer. */
   stream(prompt: string | readonly number[], options?: GenerateOptions): AsyncIterable<TextPart>
   /** Computes hidden states after the first `layers[1]` blocks, and logits when these are all blocks. */
-  forward(
-    tokenIds: readonly number[],
-    options?: { layers?: readonly [number, number]; signal?: AbortSignal },
-  ): Promise<ForwardResult>
+  forward(tokenIds: readonly number[], options?: ForwardOptions): Promise<ForwardResult>
   status(): SwarmStatus
   close(): Promise<void>
 }

@@ -9,6 +9,7 @@ import { crossOrigin } from './cross-origin.ts'
 import { createAnswersUnderWay } from './completions/answers-under-way.ts'
 import { callerOf, tellsCallersApart } from './callers.ts'
 import { ApiError, toApiError } from './errors.ts'
+import { forwardAnswer, forwardRequest } from './forward.ts'
 import { createGate, type Gate, type GatePlaces } from './completions/gate.ts'
 import { chatGeneration, textGeneration, type Generation } from './completions/generation.ts'
 import { apiLimits } from './limits.ts'
@@ -104,6 +105,7 @@ const knownRoutes = new Set([
   '/v1/models',
   '/v1/chat/completions',
   '/v1/completions',
+  '/v1/forward',
 ])
 
 /** What only shows something: health, metrics, the swarm, the models. */
@@ -184,6 +186,15 @@ function addCompletions(
     const engine = engineOf(dependencies.service)
     checkModel(engine, request.model)
     return answerIn(context, engine, () => textGeneration(engine, request, dependencies))
+  })
+  app.post('/v1/forward', async (context) => {
+    const request = parseBody(forwardRequest, await jsonOf(context))
+    const engine = engineOf(dependencies.service)
+    checkModel(engine, request.model)
+    const { headers, signal } = context.req.raw
+    const { incoming } = (context.env ?? {}) as Sockets
+    const leave = gate.enter(callerOf(checkKey(headers, rules), incoming?.socket.remoteAddress))
+    return forwardAnswer(engine, request, signal).finally(leave)
   })
 }
 

@@ -39,6 +39,8 @@ export const apiLimits = {
   /** Prompts in one `/v1/completions` call: as many as choices, for the same reason. */
   maxPrompts: 8,
   maxMessages: 4096,
+  /** Bytes of hidden states and logits in one answer: 127 rows of logits at a vocabulary of 128,256. */
+  maxForwardBytes: 64 * 1024 * 1024,
   /** Tokens when the caller names no number: a page of text, not a context full of it. */
   defaultMaxTokens: 1024,
   /** Retry-After of a refusal while no answer's pace has been measured: about one short answer. */

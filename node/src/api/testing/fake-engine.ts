@@ -90,7 +90,11 @@ export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {})
     defaultSampling: { temperature: 0.7, topK: 40, topP: 0.9, repetitionPenalty: 1, seed: 0 },
     generate,
     answers: () => [],
-    forward: () => Promise.reject(new Error('letters have no hidden states')),
+    // A row of hidden states is the letter's id and zeroes; all logits are a half.
+    forward: async (tokenIds, { layers } = {}) => ({
+      hiddenStates: Float32Array.from(tokenIds.flatMap((id) => [id, ...Array<number>(7).fill(0)])),
+      logits: layers === undefined ? new Float32Array(tokenIds.length * 128).fill(0.5) : null,
+    }),
     close: () => Promise.resolve(),
     requests,
     ended: () => ended,
