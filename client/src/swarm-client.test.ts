@@ -18,6 +18,7 @@ const letters: Tokenizer = {
     ...(addSpecialTokens ? [1] : []),
     ...Array.from(text, (letter) => letter.charCodeAt(0)),
   ],
+  tokenBytes: (id) => new TextEncoder().encode(String.fromCharCode(id)),
   decode: (ids) => String.fromCharCode(...ids),
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,

@@ -3,6 +3,9 @@
  * published model, and low enough that products of two of them stay exact integers and that a malicious file costs little.
  */
 export const limits = {
+  /** A constrained choice: enough for labels, names of tools and lists of places; each step looks at every text. */
+  choiceTextsMax: 1024,
+  choiceTextLengthMax: 1024,
   /** `config.json` and `generation_config.json`: real ones have a few kilobytes. */
   configBytesMax: 1 << 20,
   /** Largest embedding width; Llama 3.1 405B has 16,384. */

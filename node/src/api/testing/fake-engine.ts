@@ -48,6 +48,7 @@ const config: ModelConfig = {
 const letters: Tokenizer = {
   vocabularySize: 128,
   encode: async (text) => Array.from({ length: text.length }, (_, at) => Math.min(127, text.charCodeAt(at))),
+  tokenBytes: (id) => new TextEncoder().encode(String.fromCharCode(id)),
   decode: (ids) => String.fromCharCode(...ids),
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,

@@ -12,8 +12,14 @@ export interface Sampler {
    * @param logits one row, `vocabularySize` float32; not changed
    * @param position of the token being drawn; the draw is a pure function of (logits, seed, position, tokens)
    * @param tokens prompt and output so far, for the penalties
+   * @param allowed ids that may be drawn; all when absent
    */
-  sample(logits: Float32Array, position: number, tokens: readonly number[]): number
+  sample(
+    logits: Float32Array,
+    position: number,
+    tokens: readonly number[],
+    allowed?: ReadonlySet<number>,
+  ): number
 }
 
 /**
@@ -32,10 +38,11 @@ export function createSampler(
   const { temperature, topP, minP = 0, seed } = options
   const adjust = createLogitAdjuster(options, vocabularySize, promptTokens)
   return {
-    sample: (logits, position, tokens) => {
+    sample: (logits, position, tokens, allowed) => {
       if (logits.length !== vocabularySize)
         throw new Error(`a row of ${vocabularySize} logits is needed, not ${logits.length}`)
-      const row = adjust === null ? logits : adjust(logits, tokens)
+      const adjusted = adjust === null ? logits : adjust(logits, tokens)
+      const row = allowed === undefined ? adjusted : only(adjusted, allowed)
       const best = greedy(row)
       if (temperature === 0) return best
       const topK = options.topK === 0 ? vocabularySize : Math.min(options.topK, vocabularySize)
@@ -46,6 +53,13 @@ export function createSampler(
         : drawFromTop(row, best, { topK, topP, temperature, minP, target })
     },
   }
+}
+
+/** The same logits for the allowed tokens, and -Infinity for all others. */
+function only(logits: Float32Array, allowed: ReadonlySet<number>): Float32Array {
+  const row = new Float32Array(logits.length).fill(-Infinity)
+  for (const id of allowed) row[id] = logits[id] ?? -Infinity
+  return row
 }
 
 /**

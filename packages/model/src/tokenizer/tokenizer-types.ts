@@ -41,6 +41,8 @@ export interface TextStream {
 /** Ids to text: linear in the ids, whatever the model's files hold. */
 export interface TokenDecoder {
   readonly vocabularySize: number
+  /** What a token contributes to the text; null for special tokens and unused ids. */
+  tokenBytes(tokenId: number): Uint8Array | null
   decode(tokenIds: readonly number[], options?: { skipSpecialTokens?: boolean }): string
   /** Special tokens are left out of the text. */
   stream(): TextStream

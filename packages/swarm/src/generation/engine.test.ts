@@ -13,6 +13,7 @@ const greedy: SamplingOptions = { temperature: 0, topK: 0, topP: 1, repetitionPe
 const letters: Tokenizer = {
   vocabularySize,
   encode: async (text) => Array.from(text, (letter) => letter.charCodeAt(0) - 96),
+  tokenBytes: (id) => (id === 0 ? null : new TextEncoder().encode(String.fromCharCode(96 + id))),
   decode: (ids) => ids.map((id) => String.fromCharCode(96 + id)).join(''),
   stream: () => ({ push: (id) => String.fromCharCode(96 + id), flush: () => '' }),
   chat: false,
@@ -108,6 +109,42 @@ describe('a generation', () => {
     expect(text).toBe('no')
     expect(result).toMatchObject({ tokenIds: [14, 15, 0], finishReason: 'stop', completionTokens: 3 })
     expect(events.filter(({ type }) => type === 'token')).toHaveLength(2)
+  })
+
+  test('keeps to the texts of a choice, and ends with stop only where one is complete', async () => {
+    const grammar = { kind: 'choice', texts: ['face', 'bad'] } as const
+    const hot: SamplingOptions = { ...greedy, temperature: 100 }
+    const texts = new Set<string>()
+    for (let seed = 0; seed < 20; seed += 1) {
+      const { text, result } = await all(makeEngine(), {
+        grammar,
+        maxTokens: 9,
+        sampling: { ...hot, seed },
+      })
+      texts.add(text)
+      expect(result).toMatchObject({ finishReason: 'stop', completionTokens: text.length + 1 })
+      expect(result.tokenIds.at(-1)).toBe(0)
+    }
+    expect([...texts].toSorted()).toEqual(['bad', 'face'])
+    const cut = await all(makeEngine(), { grammar, maxTokens: 3 })
+    expect(cut.result).toMatchObject({ text: 'bad', finishReason: 'length' })
+  })
+
+  test.each<[string, Partial<GenerateRequest>, RegExp, Tokenizer | null]>([
+    ['of an unknown kind', { grammar: { kind: 'json' } }, /kind json are not supported yet/, letters],
+    [
+      'that goes on after the end',
+      { grammar: { kind: 'choice', texts: ['a'] }, ignoreEos: true },
+      /cannot go on after its end/,
+      letters,
+    ],
+    ['without a tokenizer', { grammar: { kind: 'choice', texts: ['a'] } }, /no tokenizer/, null],
+    ['without tokens for it', { grammar: { kind: 'choice', texts: ['a', '!'] } }, /no tokens for/, letters],
+  ])('refuses a grammar %s before a session opens', async (_name, request, message, tokenizer) => {
+    await expect(all(makeEngine(tokenizer), request)).rejects.toThrow(
+      expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) }),
+    )
+    expect(opened).toEqual([])
   })
 
   test('goes on behind an end token when told', async () => {

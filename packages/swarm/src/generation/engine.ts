@@ -1,10 +1,11 @@
 import { ShoalError, type Clock } from '@shoal/host'
 import { createSampler, type IdentifiedManifest, type SamplingOptions, type Tokenizer } from '@shoal/model'
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
-import { generateTokens, type HiddenSession } from '@shoal/session'
+import { generateTokens, type HiddenSession, type TokenSampler } from '@shoal/session'
 import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
 import { createAnswer } from './answer.ts'
 import { createAnswersShown, type AnswersShown } from './answers-shown.ts'
+import { createConstraints, type Constraints } from './constraint.ts'
 
 export interface EngineSession extends HiddenSession {
   /** Notes the tokens of the first positions, for later sessions that begin with them; absent where nothing is reused. */
@@ -43,13 +44,14 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   const { manifest, tokenizer, embedding, head } = dependencies
   const { config } = manifest.manifest
   const shown = createAnswersShown()
+  const constraints = createConstraints(dependencies)
 
   return {
     manifest,
     tokenizer,
     defaultSampling: dependencies.defaultSampling,
     close: () => dependencies.close(),
-    generate: (request) => generate(dependencies, request, shown),
+    generate: (request) => generate(dependencies, request, constraints, shown),
     answers: () => shown.list(),
     async forward(tokenIds, options = {}) {
       checkPrompt(dependencies, tokenIds, 0)
@@ -110,6 +112,7 @@ function checkPrompt(
 async function* generate(
   dependencies: EngineDependencies,
   request: GenerateRequest,
+  constraints: Constraints,
   answers: AnswersShown,
 ): AsyncGenerator<GenerateEvent> {
   const { embedding, head, manifest } = dependencies
@@ -118,11 +121,14 @@ async function* generate(
   if (!Number.isSafeInteger(request.maxTokens) || request.maxTokens < 1)
     throw new ShoalError('bad-request', `max tokens must be a positive integer, not ${request.maxTokens}`)
   checkPrompt(dependencies, promptIds, request.maxTokens)
-  if (request.grammar !== undefined)
-    throw new ShoalError('bad-request', 'this version of Shoal cannot constrain answers to a grammar yet')
   // A context that runs out ends the answer with `length`; it is not an error to ask for more than is left.
   const maxTokens = Math.min(request.maxTokens, config.contextLength - promptIds.length)
-  const sampler = createSampler(request.sampling, config.vocabularySize, promptIds.length)
+  const matcher = await constraints.matcherOf(request)
+  const drawing = createSampler(request.sampling, config.vocabularySize, promptIds.length)
+  const sampler: TokenSampler = {
+    sample: (logits, position, tokens) =>
+      drawing.sample(logits, position, tokens, matcher?.allowed(tokens.slice(promptIds.length))),
+  }
   const answer = createAnswer(dependencies, request)
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.

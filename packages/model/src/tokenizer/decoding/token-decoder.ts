@@ -25,6 +25,11 @@ export function createTokenDecoder({ vocabulary, added, decoder: section }: Deco
     createTextStream(skipSpecialTokens ? pieceWithoutSpecial : pieceOf, decoder.stripLeadingSpace)
   return {
     vocabularySize: vocabulary.length,
+    tokenBytes: (tokenId) => {
+      const piece = pieceWithoutSpecial(tokenId)
+      if (piece === null) return null
+      return 'bytes' in piece ? piece.bytes : new TextEncoder().encode(piece.text)
+    },
     decode: (tokenIds, { skipSpecialTokens = true } = {}) => {
       const text = stream(skipSpecialTokens)
       return tokenIds.map((tokenId) => text.push(tokenId)).join('') + text.flush()
