@@ -80,10 +80,10 @@ test.each<[readonly string[], RegExp]>([
 
 test('a large vocabulary is read in turns', async () => {
   let pauses = 0
-  const large = { vocabularySize: 128_256, tokenBytes: (id: number) => Uint8Array.of(id & 255, id >> 8) }
+  const large = { vocabularySize: 20_000, tokenBytes: (id: number) => Uint8Array.of(id & 255, id >> 8) }
   const index = await createTokenIndex(large, async () => {
     pauses += 1
   })
-  expect(pauses).toBe(31)
+  expect(pauses).toBe(4)
   expect(index.idsOf(String.fromCharCode(7, 1))).toEqual([263])
 })
