@@ -109,6 +109,15 @@ function checkPrompt(
   }
 }
 
+/** @returns how many tokens the answer may have: those that are asked for, as far as the context has room */
+function tokensOfAnswer(dependencies: EngineDependencies, { promptIds, maxTokens }: GenerateRequest): number {
+  if (!Number.isSafeInteger(maxTokens) || maxTokens < 1)
+    throw new ShoalError('bad-request', `max tokens must be a positive integer, not ${maxTokens}`)
+  checkPrompt(dependencies, promptIds, maxTokens)
+  // A context that runs out ends the answer with `length`; it is not an error to ask for more than is left.
+  return Math.min(maxTokens, dependencies.manifest.manifest.config.contextLength - promptIds.length)
+}
+
 async function* generate(
   dependencies: EngineDependencies,
   request: GenerateRequest,
@@ -118,11 +127,7 @@ async function* generate(
   const { embedding, head, manifest } = dependencies
   const { config } = manifest.manifest
   const { promptIds } = request
-  if (!Number.isSafeInteger(request.maxTokens) || request.maxTokens < 1)
-    throw new ShoalError('bad-request', `max tokens must be a positive integer, not ${request.maxTokens}`)
-  checkPrompt(dependencies, promptIds, request.maxTokens)
-  // A context that runs out ends the answer with `length`; it is not an error to ask for more than is left.
-  const maxTokens = Math.min(request.maxTokens, config.contextLength - promptIds.length)
+  const maxTokens = tokensOfAnswer(dependencies, request)
   const matcher = await constraints.matcherOf(request)
   const drawing = createSampler(request.sampling, config.vocabularySize, promptIds.length)
   const sampler: TokenSampler = {
