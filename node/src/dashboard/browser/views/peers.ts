@@ -28,7 +28,7 @@ export function peersView({ swarm }: AppState): TemplateResult | typeof nothing 
   return html`<section class="panel" aria-labelledby="peers-title">
     <h2 id="peers-title">Peers</h2>
     ${coverageView(status)}
-    <div class="table" tabindex="0" role="region" aria-labelledby="peers-title">
+    <div class="table" tabindex="0" role="region" aria-label="Table of peers">
       <table>
         <thead>
           <tr>
