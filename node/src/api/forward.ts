@@ -1,20 +1,33 @@
+import type { Hono } from 'hono'
 import { z } from 'zod'
 import type { Engine } from '@shoal/swarm'
+import type { Answerer } from './completions/answerer.ts'
 import { ApiError } from './errors.ts'
+import { jsonOf } from './json-body.ts'
 import { apiLimits } from './limits.ts'
+import { parseBody } from './parse-body.ts'
 
 /** `POST /v1/forward`, which is not OpenAI's: hidden states and logits of token ids, for research. */
-export const forwardRequest = z.object({
+const forwardRequest = z.object({
   model: z.string(),
   token_ids: z.array(z.int().min(0)).min(1),
   /** `[0, end)`: only the first `end` blocks. */
   layers: z.tuple([z.literal(0), z.int().min(1)]).nullish(),
 })
 
-export type ForwardRequest = z.infer<typeof forwardRequest>
+type ForwardRequest = z.infer<typeof forwardRequest>
+
+export function addForward(app: Hono, answerer: Answerer): void {
+  app.post('/v1/forward', async (context) => {
+    const request = parseBody(forwardRequest, await jsonOf(context))
+    return answerer.inPlace(context, request.model, (engine, { signal, leave }) =>
+      forwardAnswer(engine, request, signal).finally(leave),
+    )
+  })
+}
 
 /** Computes the rows and answers with float32 numbers, least byte first, in base64. @throws {ApiError} */
-export async function forwardAnswer(
+async function forwardAnswer(
   engine: Engine,
   { model, token_ids: tokenIds, layers }: ForwardRequest,
   signal: AbortSignal,

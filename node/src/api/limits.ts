@@ -17,8 +17,15 @@ export const apiLimits = {
   requestTimeoutMs: 60_000,
   /** How often the two limits above are looked at: Node's own 30 s would treble the first. */
   timeoutCheckMs: 2_000,
-  /** Time for the next request on an open connection. */
-  keepAliveMs: 5_000,
+  /**
+   * Time for the next request on an open connection: longer than the 60 s after which clients and proxies close theirs, so
+   * that none sends a request into a connection that is being closed. `maxConnections` bounds how many wait.
+   */
+  idleConnectionMs: 75_000,
+  /** Headers of a stream go out after this time at the latest; a refusal that comes sooner has its own status. */
+  headersWithinMs: 500,
+  /** A stream that has nothing to say says so this often; impatient proxies close a silent one after 5 s. */
+  keepAliveMs: 3_000,
   /** Names, cookies and tokens of browsers; Node's default, stated because it bounds what an unread head may take. */
   maxHeaderBytes: 16 * 1024,
   /** Connections at once: places are 16, and dashboards and probes hold one each. Each costs about 50 KB at most. */
@@ -30,8 +37,8 @@ export const apiLimits = {
   promptCharactersPerToken: 16,
   /** Choices of one request; they run one after the other. */
   maxChoices: 8,
-  /** OpenAI's limits: more stop texts only slow the filter down. */
-  maxStops: 4,
+  /** OpenAI allows 4 stop texts, and clients send up to 9; more only slow the filter down. */
+  maxStops: 16,
   maxStopLength: 256,
   maxTopLogprobs: 20,
   /** Of `/v1/completions` in OpenAI's older form. */
@@ -41,6 +48,10 @@ export const apiLimits = {
   maxMessages: 4096,
   /** Bytes of hidden states and logits in one answer: 127 rows of logits at a vocabulary of 128,256. */
   maxForwardBytes: 64 * 1024 * 1024,
+  /** OpenAI's limit. */
+  maxTools: 128,
+  /** Of `x-request-id`: a UUID with a prefix, or two. */
+  maxRequestIdLength: 128,
   /** Tokens when the caller names no number: a page of text, not a context full of it. */
   defaultMaxTokens: 1024,
   /** Retry-After of a refusal while no answer's pace has been measured: about one short answer. */

@@ -41,7 +41,7 @@ function tryListen(app: Hono, host: string, port: number, logger: Logger): Promi
       headersTimeout: apiLimits.headersTimeoutMs,
       requestTimeout: apiLimits.requestTimeoutMs,
       connectionsCheckingInterval: apiLimits.timeoutCheckMs,
-      keepAliveTimeout: apiLimits.keepAliveMs,
+      keepAliveTimeout: apiLimits.idleConnectionMs,
       maxHeaderSize: apiLimits.maxHeaderBytes,
     },
   })

@@ -13,6 +13,8 @@ export interface GenerateRequest {
   readonly stop?: readonly string[]
   /** Continues after the model's end tokens. */
   readonly ignoreEos?: boolean
+  /** Special tokens that stay in the text, for a reader of what models write around calls and thoughts. */
+  readonly shownTokens?: readonly string[]
   /** Number of alternatives to report per token. 0 reports only the chosen token's log-probability; absent reports none. */
   readonly topLogprobs?: number
   readonly signal?: AbortSignal

@@ -1,15 +1,18 @@
-import { onAbort, type Clock, type Logger } from '@shoal/host'
+import { onAbort, type Clock, type Logger, type Random } from '@shoal/host'
 import type { Engine } from '@shoal/swarm'
 import type { ApiError } from '../errors.ts'
 import type { AnswersUnderWay, AnswerUnderWay } from './answers-under-way.ts'
-import { eventStream } from './event-stream.ts'
-import { completeBody, createChunkFormatter } from './format.ts'
-import { runGeneration, type ChoiceEvent, type Generation } from './generation.ts'
+import { eventStream, orLate } from './event-stream.ts'
+import type { Face } from './face.ts'
+import type { Generation } from './generation.ts'
+import { answerHeaders, streamHeaders } from './headers.ts'
+import { collectAnswers, runGeneration, type AnswerEvent } from './run.ts'
 import { apiLimits } from '../limits.ts'
 import type { ApiMetrics } from '../metrics.ts'
 
 export interface AnswerDependencies {
   readonly clock: Clock
+  readonly random: Random
   readonly answers: AnswersUnderWay
   readonly metrics: ApiMetrics
   readonly logger: Logger
@@ -21,6 +24,8 @@ export interface AnswerDependencies {
 export interface AnswerPlace {
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal
+  /** When the request came, on the clock. */
+  readonly sinceMs: number
   /** Gives the place back; calling it twice is safe. */
   readonly leave: () => void
   /** Ends the connection of a caller that does not read. */
@@ -32,37 +37,71 @@ export interface AnswerPlace {
  * @throws {ApiError} what fails before the first token; the place is then the caller's to give back
  */
 export async function answer(
-  { clock, answers, metrics, logger, fail }: AnswerDependencies,
-  engine: Engine,
+  dependencies: AnswerDependencies,
+  generate: Engine['generate'],
   generation: Generation,
-  { signal, leave, hangUp }: AnswerPlace,
+  place: AnswerPlace,
+  face: Face,
+  stream: boolean,
 ): Promise<Response> {
+  const { answers, clock, metrics, random } = dependencies
+  const startMs = clock.nowMs()
+  // The caller's leaving and the end of its stream both stop the computation, whatever it waits for.
+  const over = new AbortController()
+  onAbort(place.signal, () => over.abort(place.signal.reason))
   const events = measured(
     metrics,
     () => answers.begin(generation.choices.reduce((sum, { maxTokens }) => sum + maxTokens, 0)),
-    runGeneration(engine, generation, signal),
+    runGeneration(generate, generation, random, over.signal),
   )
-  if (!generation.stream) {
-    const body = completeBody(generation, await collect(events))
-    leave()
-    return Response.json(body)
-  }
-  const end = (): void => {
-    leave()
-    events.return(undefined).catch((error: unknown) => logger.debug('generation-cancelled', { error }))
+  if (stream) return streamed(dependencies, generation, place, face, { events, over, startMs })
+  const whole = await collectAnswers(events)
+  place.leave()
+  const times = { sinceMs: place.sinceMs, startMs, endMs: clock.nowMs() }
+  return Response.json(face.whole(generation, whole), { headers: answerHeaders(whole, times) })
+}
+
+interface Running {
+  readonly events: AsyncGenerator<AnswerEvent>
+  readonly over: AbortController
+  readonly startMs: number
+}
+
+async function streamed(
+  { clock, logger, fail }: AnswerDependencies,
+  generation: Generation,
+  place: AnswerPlace,
+  face: Face,
+  { events, over, startMs }: Running,
+): Promise<Response> {
+  const end = async (): Promise<void> => {
+    place.leave()
+    over.abort()
+    try {
+      await events.return(undefined)
+    } catch (error) {
+      logger.debug('generation-cancelled', { error })
+    }
   }
   // A caller that leaves before anything was sent never reads the body: nothing else would end the generation.
-  onAbort(signal, end)
-  // Whatever goes wrong before the first token still gets its own status.
-  const first = await events.next()
-  return eventStream(chunksOf(generation, first, events), {
+  onAbort(place.signal, () => {
+    end().catch((error: unknown) => logger.debug('generation-cancelled', { error }))
+  })
+  // What goes wrong at once still gets its own status; then the headers go out, however long the prompt takes.
+  const first = events.next()
+  first.catch((error: unknown) => logger.debug('generation-failed', { error }))
+  const late = (await orLate(first, clock, apiLimits.headersWithinMs)) === 'late'
+  return eventStream(textsOf(generation, face, first, events), {
     clock,
-    onError: (error) => fail(error).body(),
+    late,
+    headers: { 'content-type': face.streamType, ...streamHeaders(place.sinceMs, startMs) },
+    keepAlive: () => face.keepAlive(generation),
+    onError: (error) => face.failure(fail(error)),
     // Also when the body is given up before its first event.
     onEnd: end,
     onStall: () => {
       logger.info('api-answer-unread', { stallMs: apiLimits.stallMs })
-      hangUp()
+      place.hangUp()
     },
   })
 }
@@ -71,18 +110,22 @@ export async function answer(
 async function* measured(
   metrics: ApiMetrics,
   begin: () => AnswerUnderWay,
-  events: AsyncGenerator<ChoiceEvent>,
-): AsyncGenerator<ChoiceEvent> {
+  events: AsyncGenerator<AnswerEvent>,
+): AsyncGenerator<AnswerEvent> {
   // Only when the first event is asked for: a generator that never began runs no `finally`.
   const answer = begin()
   let tokens = 0
   try {
     for await (const event of events) {
-      if (event.type === 'token') answer.token()
-      const tokensNow = event.type === 'token' ? tokens + 1 : event.result.completionTokens
-      metrics.tokens(tokensNow - tokens)
-      tokens = event.type === 'token' ? tokensNow : 0
-      if (event.type === 'done') metrics.generated(event.result)
+      if (event.type === 'parts' && event.token) {
+        tokens += 1
+        answer.token()
+        metrics.tokens(1)
+      } else if (event.type === 'done') {
+        metrics.tokens(event.result.completionTokens - tokens)
+        metrics.generated(event.result)
+        tokens = 0
+      }
       yield event
     }
   } finally {
@@ -90,26 +133,17 @@ async function* measured(
   }
 }
 
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const collected: T[] = []
-  for await (const item of items) collected.push(item)
-  return collected
-}
-
-async function* chunksOf(
+async function* textsOf(
   generation: Generation,
-  first: IteratorResult<ChoiceEvent>,
-  rest: AsyncGenerator<ChoiceEvent>,
-): AsyncGenerator<object> {
-  const formatter = createChunkFormatter(generation)
-  if (first.done !== true) {
-    try {
-      yield* formatter.push(first.value)
-      for await (const event of rest) yield* formatter.push(event)
-    } finally {
-      // Leaving before the loop has begun would leave the generation running.
-      await rest.return(undefined)
-    }
+  face: Face,
+  first: Promise<IteratorResult<AnswerEvent>>,
+  rest: AsyncGenerator<AnswerEvent>,
+): AsyncGenerator<string> {
+  const stream = face.stream(generation)
+  const begun = await first
+  if (begun.done !== true) {
+    yield stream.push(begun.value)
+    for await (const event of rest) yield stream.push(event)
   }
-  yield* formatter.end()
+  yield stream.end()
 }

@@ -1,29 +1,28 @@
 import type { Random } from '@shoal/host'
 import type { SamplingOptions } from '@shoal/model'
-
-export interface SamplingFields {
-  readonly temperature?: number | null | undefined
-  readonly top_p?: number | null | undefined
-  readonly top_k?: number | null | undefined
-  readonly repetition_penalty?: number | null | undefined
-  readonly seed?: number | null | undefined
-}
+import type { SamplingAsk } from './ask.ts'
 
 /**
- * One choice's sampling; what the caller leaves open is the model's own (its generation_config). The choices of a
- * seeded request have neighbouring seeds, so that they differ and repeat.
+ * One answer's sampling; what the caller leaves open is the model's own (its generation_config). The answers to a seeded
+ * request have neighbouring seeds, so that they differ and repeat.
  */
 export function samplingOf(
-  fields: SamplingFields,
+  ask: SamplingAsk,
   defaults: SamplingOptions,
-  choice: number,
+  answer: number,
   random: Random,
 ): SamplingOptions {
+  const { minP, frequencyPenalty, presencePenalty, logitBias } = ask
   return {
-    temperature: fields.temperature ?? defaults.temperature,
-    topP: fields.top_p ?? defaults.topP,
-    topK: fields.top_k ?? defaults.topK,
-    repetitionPenalty: fields.repetition_penalty ?? defaults.repetitionPenalty,
-    seed: fields.seed === undefined || fields.seed === null ? random.uint32() : (fields.seed + choice) >>> 0,
+    ...defaults,
+    ...(typeof minP === 'number' && { minP }),
+    ...(typeof frequencyPenalty === 'number' && { frequencyPenalty }),
+    ...(typeof presencePenalty === 'number' && { presencePenalty }),
+    ...(logitBias !== null && logitBias !== undefined && { logitBias }),
+    temperature: ask.temperature ?? defaults.temperature,
+    topP: ask.topP ?? defaults.topP,
+    topK: ask.topK ?? defaults.topK,
+    repetitionPenalty: ask.repetitionPenalty ?? defaults.repetitionPenalty,
+    seed: ask.seed === undefined || ask.seed === null ? random.uint32() : (ask.seed + answer) >>> 0,
   }
 }

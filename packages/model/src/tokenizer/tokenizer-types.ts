@@ -44,8 +44,8 @@ export interface TokenDecoder {
   /** What a token contributes to the text; null for special tokens and unused ids. */
   tokenBytes(tokenId: number): Uint8Array | null
   decode(tokenIds: readonly number[], options?: { skipSpecialTokens?: boolean }): string
-  /** Special tokens are left out of the text. */
-  stream(): TextStream
+  /** Special tokens are left out of the text, except those whose text is among `shownTokens`. */
+  stream(options?: { readonly shownTokens?: readonly string[] }): TextStream
 }
 
 export interface EncodeOptions {

@@ -30,11 +30,11 @@ export function createAnswer(
     readonly tokenizer: Tokenizer | null
     readonly manifest: IdentifiedManifest
   },
-  request: Pick<GenerateRequest, 'stop' | 'ignoreEos' | 'topLogprobs'>,
+  request: Pick<GenerateRequest, 'stop' | 'ignoreEos' | 'shownTokens' | 'topLogprobs'>,
 ): Answer {
   const { eosTokenIds } = manifest.manifest.config
   const stops = createStopFilter(request.stop ?? [])
-  const stream = tokenizer?.stream() ?? null
+  const stream = tokenizer?.stream({ shownTokens: request.shownTokens ?? [] }) ?? null
   const ends = request.ignoreEos === true ? new Set<number>() : new Set(eosTokenIds)
   const pace = createPace(clock)
   const tokenIds: number[] = []

@@ -19,10 +19,13 @@ export function createTokenDecoder({ vocabulary, added, decoder: section }: Deco
     pieces.set(tokenId, piece)
     return piece
   }
-  const pieceWithoutSpecial = (tokenId: number): TokenPiece | null =>
-    added.get(tokenId) === true ? null : pieceOf(tokenId)
-  const stream = (skipSpecialTokens: boolean): TextStream =>
-    createTextStream(skipSpecialTokens ? pieceWithoutSpecial : pieceOf, decoder.stripLeadingSpace)
+  const withoutSpecial =
+    (shown: readonly string[]) =>
+    (tokenId: number): TokenPiece | null =>
+      added.get(tokenId) === true && !shown.includes(vocabulary[tokenId] ?? '') ? null : pieceOf(tokenId)
+  const pieceWithoutSpecial = withoutSpecial([])
+  const stream = (piece: (tokenId: number) => TokenPiece | null): TextStream =>
+    createTextStream(piece, decoder.stripLeadingSpace)
   return {
     vocabularySize: vocabulary.length,
     tokenBytes: (tokenId) => {
@@ -31,9 +34,9 @@ export function createTokenDecoder({ vocabulary, added, decoder: section }: Deco
       return 'bytes' in piece ? piece.bytes : new TextEncoder().encode(piece.text)
     },
     decode: (tokenIds, { skipSpecialTokens = true } = {}) => {
-      const text = stream(skipSpecialTokens)
+      const text = stream(skipSpecialTokens ? pieceWithoutSpecial : pieceOf)
       return tokenIds.map((tokenId) => text.push(tokenId)).join('') + text.flush()
     },
-    stream: () => stream(true),
+    stream: ({ shownTokens = [] } = {}) => stream(withoutSpecial(shownTokens)),
   }
 }

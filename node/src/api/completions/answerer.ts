@@ -1,0 +1,68 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Context } from 'hono'
+import type { Engine } from '@shoal/swarm'
+import { checkKey, type AccessRules } from '../access.ts'
+import { callerOf } from '../callers.ts'
+import { checkModel } from '../models.ts'
+import { engineOf, type Service } from '../service.ts'
+import { answer, type AnswerDependencies, type AnswerPlace } from './answer.ts'
+import type { Face } from './face.ts'
+import type { Gate } from './gate.ts'
+import type { Generation } from './generation.ts'
+import { createRoom } from './room.ts'
+
+/** What a request asks for, in any dialect. */
+export interface Answerable {
+  readonly model: string
+  readonly stream: boolean
+  readonly face: Face
+  readonly generation: (engine: Engine) => Promise<Generation>
+}
+
+/** Answers requests of every dialect in the same way. */
+export interface Answerer {
+  answer(context: Context, asked: Answerable): Promise<Response>
+  /** Computes something else in a place, which `work` gives back when it succeeds. */
+  inPlace(
+    context: Context,
+    model: string,
+    work: (engine: Engine, place: AnswerPlace) => Promise<Response>,
+  ): Promise<Response>
+}
+
+/** What Hono's server hands over beside the request; nothing where the API is called without a socket. */
+interface Sockets {
+  readonly incoming?: IncomingMessage
+  readonly outgoing?: ServerResponse
+}
+
+export function createAnswerer(
+  service: Service,
+  rules: AccessRules,
+  gate: Gate,
+  dependencies: AnswerDependencies,
+): Answerer {
+  const room = createRoom(() => engineOf(service))
+  /** Takes a place before the prompt is rendered and tokenised, so that this work is bounded too. */
+  const inPlace: Answerer['inPlace'] = async (context, model, work) => {
+    const sinceMs = dependencies.clock.nowMs()
+    const engine = engineOf(service)
+    checkModel(engine, model)
+    const { headers, signal } = context.req.raw
+    const { incoming, outgoing } = (context.env ?? {}) as Sockets
+    const leave = gate.enter(callerOf(checkKey(headers, rules), incoming?.socket.remoteAddress))
+    try {
+      return await work(engine, { signal, sinceMs, leave, hangUp: () => void outgoing?.destroy() })
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+  return {
+    inPlace,
+    answer: (context, { model, stream, face, generation }) =>
+      inPlace(context, model, async (engine, place) =>
+        answer(dependencies, room.generate, await generation(engine), place, face, stream),
+      ),
+  }
+}

@@ -1,0 +1,55 @@
+import { onAbort, orAborted, ShoalError } from '@shoal/host'
+import type { Engine, GenerateEvent, GenerateRequest } from '@shoal/swarm'
+
+/**
+ * Lets an answer that finds no room at the stages wait until another one of this API has ended, as long as one is being
+ * made. Callers that send three requests at once get three answers, and a full swarm still refuses at once.
+ */
+export interface Room {
+  generate: Engine['generate']
+}
+
+export function createRoom(engine: () => Engine): Room {
+  /** Answers that hold room, or try to get it. */
+  let trying = 0
+  const waiting = new Set<() => void>()
+  const leave = (): void => {
+    trying -= 1
+    for (const wake of waiting) wake()
+  }
+  const nextEnd = (signal: AbortSignal | undefined): Promise<void> => {
+    let wake = (): void => undefined
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve
+      waiting.add(resolve)
+    })
+    const forget = onAbort(signal, wake)
+    return orAborted(woken, signal).finally(() => {
+      forget()
+      waiting.delete(wake)
+    })
+  }
+  return {
+    async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent> {
+      for (;;) {
+        let begun = false
+        trying += 1
+        try {
+          for await (const event of engine().generate(request)) {
+            begun = true
+            yield event
+          }
+          return
+        } catch (error) {
+          // Of those that try, this one is the last: nobody's end would make room.
+          if (begun || trying === 1 || !isNoCapacity(error)) throw error
+        } finally {
+          leave()
+        }
+        await nextEnd(request.signal)
+      }
+    },
+  }
+}
+
+const isNoCapacity = (error: unknown): boolean => error instanceof ShoalError && error.code === 'no-capacity'

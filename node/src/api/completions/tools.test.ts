@@ -1,0 +1,153 @@
+import { expect, test } from 'vitest'
+import type { Tokenizer } from '@shoal/model'
+import type { GenerateEvent, GenerateResult } from '@shoal/swarm'
+import { createApiClient, type ApiClient } from '../testing/api-client.ts'
+import { createFakeEngine } from '../testing/fake-engine.ts'
+
+const weather = {
+  type: 'function',
+  function: {
+    name: 'weather',
+    description: 'Weather of a city',
+    parameters: { type: 'object', properties: {} },
+  },
+}
+const said =
+  '<think>Which city?</think>Let me see.<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>'
+
+/** An API whose model writes this text, two letters to a token, and whose prompts are noted. */
+function apiOf(text: string): { client: ApiClient; prompts: string[] } {
+  const letters = createFakeEngine().tokenizer!
+  const prompts: string[] = []
+  // Long prompts of tools do not fit into the context of the letters.
+  const tokenizer: Tokenizer = {
+    ...letters,
+    encode: async (prompt) => {
+      prompts.push(prompt)
+      return [97]
+    },
+  }
+  const engine = createFakeEngine({ tokenizer })
+  const original = engine.generate.bind(engine)
+  Object.assign(engine, {
+    async *generate(request: Parameters<typeof original>[0]): AsyncGenerator<GenerateEvent> {
+      const letter = { ...request, promptIds: [97], maxTokens: 1 }
+      let result: GenerateResult | null = null
+      for await (const event of original(letter)) if (event.type === 'done') result = event.result
+      for (let at = 0; at < text.length; at += 2)
+        yield { type: 'token', tokenId: 97, text: text.slice(at, at + 2) }
+      yield {
+        type: 'done',
+        text: '',
+        result: { ...result!, text, finishReason: 'stop', completionTokens: Math.ceil(text.length / 2) },
+      }
+    },
+  })
+  return { client: createApiClient({}, { engine }), prompts }
+}
+
+interface Delta {
+  content?: string
+  reasoning_content?: string
+  tool_calls?: { index: number; id?: string; function: { name?: string; arguments?: string } }[]
+}
+
+test('calls of tools and thoughts are told apart from the content', async () => {
+  const { client, prompts } = apiOf(said)
+  const body = (await (await client.chat({ tools: [weather] })).json()) as { choices: object[] }
+  expect(body.choices[0]).toMatchObject({
+    finish_reason: 'tool_calls',
+    message: {
+      content: 'Let me see.',
+      reasoning_content: 'Which city?',
+      tool_calls: [{ type: 'function', function: { name: 'weather', arguments: '{"city": "Rome"}' } }],
+    },
+  })
+  // A template without a place for tools is told about them in words.
+  expect(prompts.at(-1)).toMatch(/^<system>You may call .*"name":"weather".*<user>abc<assistant>$/s)
+})
+
+test('a stream of calls adds up to the same', async () => {
+  const { client } = apiOf(said)
+  const text = await (await client.chat({ tools: [weather], stream: true })).text()
+  const chunks = text
+    .split('\n\n')
+    .filter((message) => message.startsWith('data: {'))
+    .map(
+      (message) =>
+        JSON.parse(message.slice(6)) as { choices: { delta: Delta; finish_reason: string | null }[] },
+    )
+  const deltas = chunks.map(({ choices }) => choices[0]!.delta)
+  expect(deltas.map((delta) => delta.content ?? '').join('')).toBe('Let me see.')
+  expect(deltas.map((delta) => delta.reasoning_content ?? '').join('')).toBe('Which city?')
+  const calls = deltas.flatMap((delta) => delta.tool_calls ?? [])
+  expect(calls[0]).toMatchObject({
+    index: 0,
+    id: expect.stringMatching(/^call_/) as string,
+    function: { name: 'weather' },
+  })
+  expect(calls.map((call) => call.function.arguments).join('')).toBe('{"city": "Rome"}')
+  expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('tool_calls')
+})
+
+test('without tools, or with tool_choice none, a call is text', async () => {
+  const { client } = apiOf('<tool_call>{"name": "weather", "arguments": {}}</tool_call>')
+  for (const fields of [{}, { tools: [] }, { tools: [weather], tool_choice: 'none' }]) {
+    const body = (await (await client.chat(fields)).json()) as { choices: object[] }
+    expect(body.choices[0]).toMatchObject({
+      finish_reason: 'stop',
+      message: { content: expect.stringContaining('<tool_call>') as string },
+    })
+  }
+})
+
+test('one call at a time, where the caller wants that', async () => {
+  const call = '<tool_call>{"name": "weather", "arguments": {}}</tool_call>'
+  const { client } = apiOf(call + call)
+  const count = async (fields: object): Promise<number> => {
+    const body = (await (await client.chat({ tools: [weather], ...fields })).json()) as {
+      choices: { message: { tool_calls: object[] } }[]
+    }
+    return body.choices[0]!.message.tool_calls.length
+  }
+  expect(await count({})).toBe(2)
+  expect(await count({ parallel_tool_calls: false })).toBe(1)
+})
+
+test('a history with calls and results stays in the prompt, whatever form its contents have', async () => {
+  for (const content of [null, '', undefined, []]) {
+    const { client, prompts } = apiOf('Sunny.')
+    const call = {
+      id: 'call_1',
+      type: 'function',
+      function: { name: 'weather', arguments: '{"city":"Rome"}' },
+    }
+    const response = await client.chat({
+      messages: [
+        { role: 'user', content: 'abc' },
+        { role: 'assistant', content, tool_calls: [call] },
+        { role: 'tool', tool_call_id: 'call_1', content: 'sun' },
+      ],
+    })
+    expect(response.status).toBe(200)
+    expect(prompts.at(-1)).toContain('"arguments":{"city":"Rome"}')
+    expect(prompts.at(-1)).toContain('<tool_response>\nsun')
+  }
+})
+
+test('every answer has an id, and the caller may name it', async () => {
+  const client = createApiClient()
+  expect((await client.get('/healthz')).headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{24}$/)
+  const named = await client.post('/v1/chat/completions', {}, { 'x-request-id': 'mine-1' })
+  expect([named.status, named.headers.get('x-request-id')]).toEqual([400, 'mine-1'])
+})
+
+test('paths with too many slashes are understood, and a wrong base URL is told', async () => {
+  const client = createApiClient()
+  expect((await client.get('//v1/models/')).status).toBe(200)
+  const response = await client.post('/chat/completions', {})
+  expect([response.status, await response.text()]).toEqual([
+    404,
+    expect.stringContaining('/v1/chat/completions is'),
+  ])
+})

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import type { ChatAsk, JsonObject, Tool, ToolChoice } from '../completions/ask.ts'
+import { ApiError } from '../errors.ts'
+import { apiLimits } from '../limits.ts'
+import { chatMessage, chatMessages } from './chat-messages.ts'
+import { askOf, commonFields, tokenCount } from './fields.ts'
+
+const jsonObject = z.record(z.string(), z.unknown())
+
+const tool = z.object({
+  type: z.literal('function', 'only tools of the type "function" are supported'),
+  function: z.object({
+    name: z.string().regex(/^[\w.-]{1,64}$/, 'a name has up to 64 letters, digits, _, . and -'),
+    description: z.string().nullish(),
+    parameters: jsonObject.nullish(),
+    strict: z.boolean().nullish(),
+  }),
+})
+
+const toolChoice = z.union([
+  z.enum(['none', 'auto', 'required']),
+  z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
+])
+
+export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']).nullish()
+
+export const chatRequest = z.strictObject({
+  ...commonFields,
+  messages: z.array(chatMessage).min(1).max(apiLimits.maxMessages),
+  max_completion_tokens: tokenCount,
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(apiLimits.maxTopLogprobs).nullish(),
+  response_format: z.object({ type: z.literal('text') }).nullish(),
+  tools: z.array(tool).max(apiLimits.maxTools).nullish(),
+  tool_choice: toolChoice.nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  reasoning_effort: reasoningEffort,
+  /** Variables of the model's chat template, as vLLM and llama.cpp take them: `enable_thinking`, for instance. */
+  chat_template_kwargs: jsonObject.nullish(),
+  /** Texts that the answer is based on, where the model's chat template knows them. */
+  documents: z.array(jsonObject).nullish(),
+  modalities: z.tuple([z.literal('text')]).nullish(),
+})
+
+export type ChatRequest = z.infer<typeof chatRequest>
+
+/** @throws {ApiError} 400 for fields that contradict each other */
+export function chatAsk(request: ChatRequest): ChatAsk {
+  if (typeof request.top_logprobs === 'number' && request.logprobs !== true)
+    throw invalid('top_logprobs', `'top_logprobs' needs 'logprobs': true`)
+  const tools = (request.tools ?? []).map(({ function: { name, description, parameters } }) => ({
+    name,
+    description: description ?? null,
+    parameters: parameters ?? null,
+  }))
+  return {
+    ...askOf(request, request.max_completion_tokens ?? request.max_tokens),
+    topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : null,
+    messages: chatMessages(request.messages),
+    tools,
+    toolChoice: choiceOf(request.tool_choice, tools),
+    parallelCalls: request.parallel_tool_calls ?? true,
+    documents: request.documents ?? [],
+    variables: { ...effortVariables(request.reasoning_effort), ...request.chat_template_kwargs },
+  }
+}
+
+function choiceOf(choice: ChatRequest['tool_choice'], tools: readonly Tool[]): ToolChoice {
+  const asked = choice ?? 'auto'
+  return checkedChoice(typeof asked === 'string' ? asked : { name: asked.function.name }, tools)
+}
+
+/** @throws {ApiError} 400 for a choice that no tool fulfils */
+export function checkedChoice(choice: ToolChoice, tools: readonly Tool[]): ToolChoice {
+  if (choice === 'required' && tools.length === 0)
+    throw invalid('tool_choice', `'tool_choice': 'required' needs 'tools'`)
+  if (typeof choice === 'object' && !tools.some(({ name }) => name === choice.name))
+    throw invalid('tool_choice', `'tool_choice' names a tool that is not among 'tools'`)
+  if (choice !== 'auto' && choice !== 'none')
+    throw invalid('tool_choice', `'tool_choice' can be 'auto' or 'none' here`)
+  return choice
+}
+
+function invalid(param: string, message: string): ApiError {
+  return new ApiError(400, message, { code: 'invalid_value', param })
+}
+
+/** Under the names that chat templates have for thinking; templates ignore variables that they do not know. */
+export function effortVariables(effort: z.infer<typeof reasoningEffort>): JsonObject {
+  if (effort === undefined || effort === null) return {}
+  const thinks = effort !== 'none'
+  return { reasoning_effort: effort, enable_thinking: thinks, thinking: thinks }
+}

@@ -1,0 +1,29 @@
+import { getPath } from 'hono/utils/url'
+
+/** The path of a request, with the slashes that a base URL has too many taken out. */
+export function requestPath(request: Request): string {
+  const path = getPath(request).replaceAll(/\/{2,}/g, '/')
+  return path.length > 1 ? path.replace(/\/$/, '') : path
+}
+
+const known = new Set([
+  '/',
+  '/healthz',
+  '/metrics',
+  '/swarm',
+  '/swarm/events',
+  '/audit',
+  '/v1/models',
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/forward',
+])
+
+/** Unknown paths share one label in the metrics: a scanner must not fill the registry. */
+export const pathLabel = (path: string): string => (known.has(path) ? path : 'other')
+
+/** The path that was meant, where a base URL lacks `/v1` or has it twice; null where nothing is known. */
+export function meantPath(path: string): string | null {
+  const meant = `/v1${path.replace(/^(\/v1)+/, '')}`
+  return meant !== path && known.has(meant) ? meant : null
+}

@@ -1,0 +1,39 @@
+import type { Hono } from 'hono'
+import { ApiError } from './errors.ts'
+import type { ApiMetrics } from './metrics.ts'
+import { checkModel, describeModel, statusWithoutSwarm } from './models.ts'
+import { engineOf, type Service } from './service.ts'
+
+/** What only shows something: health, metrics, the swarm, the models. */
+export function addViews(app: Hono, metrics: ApiMetrics, service: Service): void {
+  app.get('/healthz', () => {
+    const ready = service.engine() !== null
+    const covered = service.status()?.covered ?? ready
+    return Response.json(
+      {
+        status: !ready ? 'loading' : covered ? 'ok' : 'uncovered',
+        progress: ready ? null : service.progress(),
+      },
+      { status: ready && covered ? 200 : 503 },
+    )
+  })
+  app.get(
+    '/metrics',
+    async () => new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }),
+  )
+  app.get('/swarm', () => {
+    const engine = engineOf(service)
+    return Response.json(service.status() ?? statusWithoutSwarm(engine))
+  })
+  app.get('/audit', () => {
+    const report = service.audits()
+    if (report === null) throw new ApiError(404, 'nothing is audited here: there is no swarm')
+    return Response.json(report)
+  })
+  app.get('/v1/models', () => Response.json({ object: 'list', data: [describeModel(engineOf(service))] }))
+  app.get('/v1/models/:model{.+}', (context) => {
+    const engine = engineOf(service)
+    checkModel(engine, context.req.param('model'))
+    return Response.json(describeModel(engine))
+  })
+}
