@@ -296,12 +296,3 @@ test('a model without a template completes raw prompts only', () => {
   expect(tokenizer.chat).toBe(false)
   expect(() => tokenizer.renderChat(hello)).toThrow(/no chat template/)
 })
-
-test('special tokens are left out of a stream, except those that its reader wants', () => {
-  const ids = demo.encode('<|im_start|>hi<|im_end|>', { addSpecialTokens: false })
-  const text = (shownTokens: readonly string[]): string => {
-    const stream = demo.stream({ shownTokens })
-    return ids.map((id) => stream.push(id)).join('') + stream.flush()
-  }
-  expect([text([]), text(['<|im_end|>'])]).toEqual(['hi', 'hi<|im_end|>'])
-})
