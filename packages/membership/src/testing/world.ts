@@ -36,6 +36,9 @@ export function createWorld(seed: number, latencyMs = 1, logger: Logger = silent
   return new World(seed, latencyMs, logger)
 }
 
+/** Longer than any wait of a member that closes. */
+const closeMsMost = 60_000
+
 /** Members of one swarm on a memory network under virtual time: for tests and simulations. */
 export class World {
   /** Randomness for the test or simulation that drives the world. Each peer has randomness of its own. */
@@ -132,8 +135,16 @@ export class World {
       .map(({ record }) => `${record.peerId}@${record.incarnation}`)
   }
 
+  /** Time goes on meanwhile, because a member that closes may wait for a channel whose frames are still under way. */
   async close(): Promise<void> {
-    for (const { membership } of this.inhabitants.values()) await membership.close()
+    let open = this.inhabitants.size
+    const closing = [...this.inhabitants.values()].map(async ({ membership }) => {
+      await membership.close()
+      open -= 1
+    })
+    for (let ms = 0; open > 0 && ms < closeMsMost; ms += 100) await this.run(100)
+    if (open > 0) throw new Error(`${open} members have not closed after ${closeMsMost} ms`)
+    await Promise.all(closing)
   }
 
   #create(
