@@ -13,10 +13,6 @@ export function createRoom(engine: () => Engine): Room {
   /** Answers that hold room, or try to get it. */
   let trying = 0
   const waiting = new Set<() => void>()
-  const leave = (): void => {
-    trying -= 1
-    for (const wake of waiting) wake()
-  }
   const nextEnd = (signal: AbortSignal | undefined): Promise<void> => {
     let wake = (): void => undefined
     const woken = new Promise<void>((resolve) => {
@@ -33,6 +29,7 @@ export function createRoom(engine: () => Engine): Room {
     async *generate(request: GenerateRequest): AsyncGenerator<GenerateEvent> {
       for (;;) {
         let begun = false
+        let waits = false
         trying += 1
         try {
           for await (const event of engine().generate(request)) {
@@ -43,8 +40,11 @@ export function createRoom(engine: () => Engine): Room {
         } catch (error) {
           // Of those that try, this one is the last: nobody's end would make room.
           if (begun || trying === 1 || !isNoCapacity(error)) throw error
+          waits = true
         } finally {
-          leave()
+          trying -= 1
+          // A refusal makes no room: answers that wait would wake each other again and again.
+          if (!waits) for (const wake of waiting) wake()
         }
         await nextEnd(request.signal)
       }
