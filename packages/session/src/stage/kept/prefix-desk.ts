@@ -105,7 +105,7 @@ export class PrefixDesk {
       return null
     if (!open.session.whole || open.restore !== null) return null
     const common = Math.min(most, open.session.journal.length)
-    return common === 0 ? null : readRows(open, common, () => true)
+    return common === 0 ? null : readRows(open, common, (bytes) => kept.makeRoom(bytes))
   }
 }
 
