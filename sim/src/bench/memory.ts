@@ -36,7 +36,8 @@ export async function benchMemory(settings: BenchSettings): Promise<BenchReport>
   let client: ClientPeer | null = null
   try {
     settings.report('starting two nodes …')
-    const half = Math.ceil((await blocksOf(model)) / 2)
+    const blockCount = await blocksOf(model)
+    const half = Math.ceil(blockCount / 2)
     const common = ['--threads', '1', '--memory', '8GiB']
     nodes.push(
       startNodeProcess([
@@ -50,7 +51,7 @@ export async function benchMemory(settings: BenchSettings): Promise<BenchReport>
       ]),
     )
     const address = (await nodes[0]!.ready).addrs[0]!
-    const rest = ['--join', address, '--blocks', `${half}:${await blocksOf(model)}`]
+    const rest = ['--join', address, '--blocks', `${half}:${blockCount}`]
     nodes.push(startNodeProcess([...rest, ...common, '--data', join(folder, 'second')]))
     await nodes[1]!.ready
     client = await connectClient(dependencies, {
@@ -87,7 +88,7 @@ function report(settings: BenchSettings, samples: Record<string, number[]>): Ben
   const own = samples['ownBytes'] ?? []
   const notes = [
     'ownBytesOverSpan: the most own memory after any minute, less 200 MB, over the weights of the span; no KV cache is held then',
-    'the node has packed the model itself in this run, which leaves about 200 MB with the allocator until it starts again',
+    'the node has packed the model itself in this run; what packing leaves with the allocator is gone when it starts again',
     'slidingWindowOverBudget: a span larger than the budget is refused, so there is nothing to measure',
   ]
   // Buffers and compiled code grow in the first minute under load, whatever follows.
