@@ -1,5 +1,5 @@
 /**
- * Makes the package `shoal` for users without a clone: `npm run package [FOLDER]` builds it and runs `npm pack`.
+ * Makes the package `shoal` for users without a clone: `npm run package [FOLDER]` builds it and writes its tarball.
  *
  * The program and the SDK are bundled with all packages that they use, the native runtime included, so that an install
  * downloads nothing else and runs no script. Threads and child processes are entries of their own beside the program.
@@ -76,7 +76,8 @@ async function bundleDashboard(from: string, to: string): Promise<string[]> {
   const bundle = await rolldown({ input: { main: join(from, 'main.ts') }, platform: 'browser' })
   const { output } = await bundle.write({ dir: to, format: 'esm', entryFileNames: '[name].js', minify: true })
   await bundle.close()
-  for (const name of ['index.html', 'style.css', 'map.css']) cpSync(join(from, name), join(to, name))
+  const own = readdirSync(from).filter((name) => /\.(html|css)$/.test(name))
+  for (const name of own) cpSync(join(from, name), join(to, name))
   return output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
 }
 

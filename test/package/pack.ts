@@ -1,4 +1,4 @@
-/** `npm run package [FOLDER]`: makes the tarballs of `shoal` and `@shoal/client` there (default: dist). */
+/** `npm run package [FOLDER]`: makes the tarball of `shoal` there (default: dist). */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'

@@ -1,20 +1,17 @@
-/**
- * The data of server-sent events (HTML living standard, section 9.2), as the API sends them: one line of JSON each.
- * Comments, which keep proxies from closing a silent connection, are left out.
- */
+import { createParser } from 'eventsource-parser'
+
+/** The data of the API's server-sent events: one JSON text each. */
 export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
-  let rest = ''
+  const complete: string[] = []
+  const parser = createParser({ onEvent: ({ data }) => void complete.push(data) })
   try {
     for (;;) {
       const { value, done } = await reader.read()
       if (done) return
-      const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        if (!line.startsWith('data:')) continue
-        const data = line.slice('data:'.length).trim()
+      parser.feed(decoder.decode(value, { stream: true }))
+      for (const data of complete.splice(0)) {
         if (data === '[DONE]') return
         yield data
       }

@@ -10,6 +10,8 @@ test('the page loads scripts and styles of its own server only, and no text can 
   expect(page.match(/(?:src|href)="[^"]*"/g)).toEqual([
     'href="data:,"',
     'href="/dashboard/style.css"',
+    'href="/dashboard/page.css"',
+    'href="/dashboard/chat.css"',
     'href="/dashboard/map.css"',
     'src="/dashboard/main.js"',
   ])

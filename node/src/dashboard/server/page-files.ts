@@ -46,7 +46,7 @@ export function pageFile(name: string): Response | null {
 }
 
 function textOf(name: string): string | null {
-  const [, module, path] = /^modules\/(lit-html|marked)\/(.+\.js)$/.exec(name) ?? []
+  const [, module, path] = /^modules\/(eventsource-parser|lit-html|marked)\/(.+\.js)$/.exec(name) ?? []
   if (module !== undefined && path !== undefined) return read(new URL(path, moduleFolder(module)))
   const text = read(new URL(name, folder))
   if (text !== null) return name.endsWith('.ts') ? scriptOf(text) : text
@@ -65,6 +65,7 @@ function moduleFolder(module: string): URL {
 
 /** Packages by the addresses under which this server has them. */
 const modules: Readonly<Record<string, string>> = {
+  'eventsource-parser': '/dashboard/modules/eventsource-parser/dist/index.js',
   'lit-html': '/dashboard/modules/lit-html/lit-html.js',
   'lit-html/directives/live.js': '/dashboard/modules/lit-html/directives/live.js',
   marked: '/dashboard/modules/marked/lib/marked.esm.js',

@@ -1,5 +1,5 @@
+import { createParser } from 'eventsource-parser'
 import { askApi, readText, RefusedRequest } from '../net/api.ts'
-import { createEventParser } from '../net/event-parser.ts'
 import type { PageClock } from '../page-clock.ts'
 import type { Figures, Message } from './conversation.ts'
 
@@ -48,7 +48,6 @@ export async function askModel(
     }),
     signal,
   })
-  const parser = createEventParser()
   const take = (data: string): void => {
     if (data === '[DONE]') return
     const chunk = JSON.parse(data) as Chunk
@@ -65,7 +64,8 @@ export async function askModel(
     reason = choice?.finish_reason ?? reason
     usage = chunk.usage ?? usage
   }
-  await readText(body!, (text) => parser.push(text).forEach(({ data }) => take(data)))
+  const parser = createParser({ onEvent: ({ data }) => take(data) })
+  await readText(body!, (text) => parser.feed(text))
   if (reason === null)
     throw new RefusedRequest(200, 'the answer broke off: the node closed the connection', null)
   return {

@@ -40,13 +40,17 @@ export async function askApi(path: string, init: RequestInit = {}): Promise<Resp
   )
 }
 
-/** Hands the text of a body on as it comes. */
+/** Hands the text of a body on as it comes. The connection is closed when `onText` throws. */
 export async function readText(
   body: ReadableStream<Uint8Array>,
   onText: (text: string) => void,
 ): Promise<void> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
-  for (let read = await reader.read(); !read.done; read = await reader.read())
-    onText(decoder.decode(read.value, { stream: true }))
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read())
+      onText(decoder.decode(read.value, { stream: true }))
+  } finally {
+    await reader.cancel().catch(() => undefined)
+  }
 }

@@ -1,7 +1,14 @@
+import { createParser } from 'eventsource-parser'
 import { pageLimits } from '../limits.ts'
 import type { PageClock } from '../page-clock.ts'
 import { askApi, readText, RefusedRequest } from './api.ts'
-import { createEventParser, type ServerEvent } from './event-parser.ts'
+
+/** One server-sent event. */
+export interface ServerEvent {
+  /** `message` where the server names none. */
+  readonly name: string
+  readonly data: string
+}
 
 export type Connection =
   | { readonly state: 'connecting' | 'live' | 'key-needed' }
@@ -44,12 +51,14 @@ async function follow(
   let silence = limit()
   try {
     const { body } = await askApi('/swarm/events', { signal: abort.signal })
-    const parser = createEventParser()
+    const parser = createParser({
+      onEvent: ({ event = 'message', data }) => onEvent({ name: event, data }),
+    })
     onOpen()
     await readText(body!, (text) => {
       silence.cancel()
       silence = limit()
-      for (const event of parser.push(text)) onEvent(event)
+      parser.feed(text)
     })
   } finally {
     silence.cancel()
