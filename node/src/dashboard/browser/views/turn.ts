@@ -22,7 +22,7 @@ export function turnView(
         : nothing
     }
     <article class="turn">
-      <div class="question"><span class="hidden">You:</span> ${turn.question}</div>
+      <div class="question"><span class="hidden">You: </span>${turn.question}</div>
       <div class="answer">
         <span class="hidden">Model:</span>
         ${
