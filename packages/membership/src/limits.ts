@@ -90,6 +90,11 @@ export const memberLimits = {
   maxHolders: 8,
   /** Least time between two lives of a peer that is alone with its verdicts: a peer that speaks to some only can cause it. */
   outvotedMs: 600_000,
+  /**
+   * Leases after which a verdict on a life that stays silent is contested no more: one for the owner to begin its next life,
+   * one for a beat that was asked for, one for a beat that was lost.
+   */
+  contestLeases: 3,
   /** Tries of the dial that decides about a life. */
   dialTries: 4,
   /** Complaints that are kept of one life: twice its watchers; the same number again is for its watchers alone. */

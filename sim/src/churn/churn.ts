@@ -6,7 +6,7 @@ import { castHostile, type MaliceKind } from './hostile/cast.ts'
 import { besiege, shutOutHonest } from './hostile/besiege.ts'
 import { churnPlan, planViolations } from './plans.ts'
 import { nextAct, type Act } from './script.ts'
-import { describe, hashes, holdsExactly } from './views.ts'
+import { describe, hashes, hasOpenVerdict, holdsExactly } from './views.ts'
 
 export interface ChurnResult {
   readonly seed: number
@@ -28,6 +28,8 @@ export interface ChurnResult {
 const verdictMs = verdictBoundMs(membershipProfiles.lan)
 /** Longest time that an observer may hold an ended incarnation alive: its last beat may lie in a stopped link for nearly a lease and still count as new when the link returns. */
 export const ghostBoundMs = membershipProfiles.lan.leaseMs + verdictMs
+/** Longest time in which a verdict on a member that runs may still end a life, its own or the observer's. */
+const contestMs = memberLimits.contestLeases * membershipProfiles.lan.leaseMs
 const chaosMs = 20_000
 const stepMs = 250
 /** Makes the choice of hostile members independent of the script. */
@@ -78,8 +80,10 @@ export async function runChurn(seed: number, peers = 16, groups = false): Promis
     violations.push(`a calm swarm changed: ${describe(swarm)}`)
   const agreed = [...hashes(swarm)]
   if (groups && convergedMs !== undefined) await adoptAll(swarm, violations)
-  if (cast.size > 0 && convergedMs !== undefined)
+  if (cast.size > 0 && convergedMs !== undefined) {
+    await until(swarm, violations, () => !hasOpenVerdict(swarm), contestMs)
     violations.push(...(await besiege(swarm, trace, verdictMs, () => step(swarm, violations))))
+  }
   violations.push(...resurrections(trace, (peer) => swarm.isHonest(peer)), ...shutOutHonest(swarm, trace))
   const documentBytes = Math.max(
     ...[...world.inhabitants.values()].map(({ membership }) => membership.documentBytes()),

@@ -9,6 +9,21 @@ export function holdsExactly(swarm: ChurnedSwarm): boolean {
   return swarm.honest().every(({ name }) => honestAlive(swarm, name).join(' ') === truth)
 }
 
+/** Whether an honest peer has given up a hostile member that runs: one of the two is about to begin its next life. */
+export function hasOpenVerdict(swarm: ChurnedSwarm): boolean {
+  const { inhabitants } = swarm.world
+  return swarm
+    .honest()
+    .some(({ membership }) =>
+      membership
+        .members()
+        .some(
+          ({ record: { peerId }, liveness }) =>
+            liveness === 'dead' && !swarm.isHonest(peerId) && inhabitants.has(peerId),
+        ),
+    )
+}
+
 /** What honest peers hold wrongly of each other. */
 export function describe(swarm: ChurnedSwarm): string {
   const truth = swarm.members()

@@ -1,4 +1,5 @@
 import type { Clock } from '@shoal/host'
+import { memberLimits } from '../limits.ts'
 
 export interface ContestedDependencies {
   readonly clock: Pick<Clock, 'nowMs'>
@@ -11,9 +12,6 @@ export interface ContestedDependencies {
   /** A life that this peer has given up goes on, and hardly anybody else has given it up. */
   readonly onOutvoted: () => void
 }
-
-/** Leases after which a life that stays silent is contested no more. */
-const patienceLeases = 3
 
 /**
  * Lives that this peer has given up, and that others hold alive. Their owners take a new incarnation when enough members have
@@ -50,7 +48,8 @@ export class Contested {
     const { clock, isDead, ask } = this.#parts
     for (const [peer, { incarnation, sinceMs }] of this.#lives) {
       const ageMs = clock.nowMs() - sinceMs
-      if (!isDead(peer, incarnation) || ageMs >= patienceLeases * this.#leaseMs) this.#lives.delete(peer)
+      if (!isDead(peer, incarnation) || ageMs >= memberLimits.contestLeases * this.#leaseMs)
+        this.#lives.delete(peer)
       else if (ageMs >= this.#leaseMs) ask(peer)
     }
   }
