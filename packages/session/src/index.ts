@@ -29,6 +29,9 @@ export {
   type GenerateOptions,
   type TokenSampler,
 } from './generation/generate.ts'
+export type { Draft, Drafter } from './coordinator/speculation/drafter.ts'
+export type { Speculation } from './coordinator/speculation/speculate.ts'
+export { SuffixDrafter } from './coordinator/speculation/suffix-drafter.ts'
 export { sessionLimits, sessionTimes, type SessionTimes } from './route/limits.ts'
 export { createLocalSession, type LocalSessionOptions } from './generation/local-session.ts'
 export { prefill, rowsFrom, type PrefillOptions, type RowSource } from './generation/prefill.ts'

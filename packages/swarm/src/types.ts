@@ -51,7 +51,9 @@ export interface GenerateResult {
    * load; null without a route of peers.
    */
   readonly predictedTpotMs: number | null
+  /** Tokens that were drafted and sent along the route before they were drawn. */
   readonly drafted: number
+  /** Drafted tokens that were then drawn. */
   readonly accepted: number
 }
 

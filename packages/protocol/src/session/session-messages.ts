@@ -130,8 +130,8 @@ export interface CloseSession {
   /** First block of the stage to free; null for every stage that the session has at this peer. */
   readonly start: number | null
   /**
-   * How many positions the stage may keep for later sessions of this coordinator that begin with them. Absent when
-   * nothing is to be kept.
+   * How many positions are right at every stage. The stage may keep them for later sessions of this coordinator that begin
+   * with them, and its last receipt is for them. Absent when nothing is to be kept; then that receipt is for all rows.
    */
   readonly keep?: number
 }

@@ -43,6 +43,8 @@ export class ActiveRoute {
   #issued = -1
   #paused = true
   #nextStep = 0
+  /** Whether rows were forgotten of which the stages have not been told. */
+  #unheard = false
   #failovers = 0
   #moves = 0
 
@@ -115,12 +117,25 @@ export class ActiveRoute {
   append(hidden: Float32Array, want: ForwardOptions['want']): JournalStep {
     this.#journal.append(this.#nextStep, hidden, want)
     this.#nextStep += 1
+    this.#unheard = false
     return this.#journal.steps.at(-1)!
   }
 
-  /** Forgets the rows from `position` on. */
+  /** Whether a step that begins at `position` has to tell the stages to forget the rows from there on. */
+  rewinds(position: number): boolean {
+    return this.#unheard || position < this.#journal.length
+  }
+
+  /** Forgets the rows from `position` on, of which the stages are told by the caller. */
   rewind(position: number): void {
     this.#journal.truncate(position)
+  }
+
+  /** Forgets the rows from `position` on, of which the next step tells the stages. */
+  forget(position: number): void {
+    if (position >= this.#journal.length) return
+    this.#journal.truncate(position)
+    this.#unheard = true
   }
 
   /** Versions that replaced a lost stage. */
@@ -135,6 +150,10 @@ export class ActiveRoute {
 
   get continuity(): ClassRecord['continuity'] {
     return this.#classes.continuity
+  }
+
+  get rowInvariant(): boolean {
+    return this.#classes.rowInvariant
   }
 
   /** For each block, the numeric class that computed it last. */

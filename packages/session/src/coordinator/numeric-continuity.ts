@@ -6,6 +6,8 @@ export interface ClassRecord {
   add(stages: readonly OpenStage[]): void
   /** `identical` while each block stayed where it was, or went to a peer of the same numeric class. */
   readonly continuity: 'identical' | 'continued'
+  /** Whether no block is computed in class `none`, in which the bits of a row depend on the rows of its call. */
+  readonly rowInvariant: boolean
   /** For each block, the numeric class that computed it last. */
   readonly byBlock: ReadonlyMap<number, string>
 }
@@ -30,6 +32,9 @@ export function createClassRecord(): ClassRecord {
     },
     get continuity() {
       return continuity
+    },
+    get rowInvariant() {
+      return [...holders.values()].every(({ numericClass }) => numericClass !== 'none')
     },
     get byBlock() {
       return new Map([...holders].map(([block, { numericClass }]) => [block, numericClass]))

@@ -9,7 +9,7 @@ import { Moves } from './reroute/moving/moves.ts'
 import { Rerouter } from './reroute/rerouter.ts'
 import { Transfers } from './reroute/moving/transfers.ts'
 import type { SessionContext } from './session-context.ts'
-import { createSessionLife } from './session-life.ts'
+import { createSessionLife, type SessionLife } from './session-life.ts'
 import { closeAtStage } from './stage-links.ts'
 import { appendPrefix, rowsToKeep } from './opening/prefix.ts'
 import { createForward } from './steps/forward.ts'
@@ -55,6 +55,14 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
     life.end(asShoalError(error))
     throw error
   }
+  return sessionAlong({ life, route, pending }, forward)
+}
+
+/** What the caller has of a session whose stages are open. */
+function sessionAlong(
+  { life, route, pending }: { life: SessionLife; route: ActiveRoute; pending: PendingSteps },
+  forward: RouteSession['forward'],
+): RouteSession {
   const reused = route.sent.length
   return {
     reused,
@@ -65,6 +73,13 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
       return rowsToKeep(route, pending)
     },
     forward,
+    forget(length) {
+      if (life.ended !== null) return
+      if (pending.endBefore(length) > length)
+        throw new ShoalError('bad-request', `a step under way has rows on both sides of position ${length}`)
+      route.forget(length)
+      pending.discard(length)
+    },
     sent: () => joinRows(route.sent.views(0, route.sent.length)).slice(),
     route: () =>
       route.stages.map(({ stage: { peer, range }, ranks }) => ({
@@ -81,6 +96,9 @@ export async function startRouteSession(context: SessionContext): Promise<RouteS
     },
     get continuity() {
       return route.continuity
+    },
+    get rowInvariant() {
+      return route.rowInvariant
     },
     async close() {
       life.end(new ShoalError('cancelled', 'the session was closed'))

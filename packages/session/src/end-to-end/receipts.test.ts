@@ -82,6 +82,46 @@ test('the same rows through another peer, in other chunks and after a rewind, gi
   }
 })
 
+test('the last receipt is for the rows that count, also where one was signed for drafts behind them', async () => {
+  const bench = createBench()
+  const rows = bench.swarm.rows(62)
+  const sessions = ['drafted', 'plain'].map((session) =>
+    bench.swarm.open({ receipts: true, keep: true, session }, bench.coordinator),
+  )
+  const [drafted, plain] = await Promise.all(sessions)
+  for (const session of [drafted!, plain!]) await session.forward(rows, { want: 'last' })
+  await drafted!.forward(bench.swarm.rows(9), { want: 'all' })
+  drafted!.forget!(62)
+  expect(drafted!.certain).toBe(62)
+  await drafted!.close()
+  await plain!.close()
+  await settled()
+  const last = of(bench, 'node-1').filter(({ position }) => position === 62)
+  expect(last.map((receipt) => receipt.rows)).toEqual([54, 54])
+  expect([last[0]!.in, last[0]!.out]).toEqual([last[1]!.in, last[1]!.out])
+  expect(of(bench, 'node-1').map(({ position }) => position)).toEqual([8, 8, 62, 62, 64])
+})
+
+test('a session goes on behind rows that were forgotten', async () => {
+  const bench = createBench()
+  const rows = bench.swarm.rows(80)
+  const session = await bench.swarm.open({ receipts: true }, bench.coordinator)
+  await session.forward(rows.slice(0, 60 * 8), { want: 'last' })
+  await session.forward(bench.swarm.rows(9), { want: 'all' })
+  session.forget!(60)
+  expect(session.length).toBe(60)
+  const local = await (await bench.swarm.openLocal()).forward(rows, { want: 'last' })
+  expect(await session.forward(rows.slice(60 * 8), { want: 'last' })).toEqual(local)
+  await session.close()
+  await settled()
+  expect(of(bench, 'node-1').map((receipt) => [receipt.position, receipt.rows])).toEqual([
+    [8, 8],
+    [64, 56],
+    [64, 56],
+    [80, 16],
+  ])
+})
+
 test('a stage that replaces a lost one signs for all rows again, with the same hashes', async () => {
   const bench = createBench()
   const spare = bench.swarm.addNode('spare', { start: 2, end: 4 })

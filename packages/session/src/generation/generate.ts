@@ -1,5 +1,6 @@
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { orAborted } from '@shoal/host'
+import { speculate, type Speculation } from '../coordinator/speculation/speculate.ts'
 import { prefill, type PrefillOptions } from './prefill.ts'
 import type { HiddenSession } from '../route/types.ts'
 
@@ -26,6 +27,8 @@ export interface GenerateOptions extends Pick<PrefillOptions, 'chunkRows' | 'win
   /** Token ids after which generation ends; none when absent. */
   readonly endTokenIds?: ReadonlySet<number>
   readonly signal?: AbortSignal
+  /** Drafts tokens ahead; the tokens are the same without it. */
+  readonly speculation?: Speculation
 }
 
 export interface GeneratedToken {
@@ -37,8 +40,9 @@ export interface GeneratedToken {
 }
 
 /**
- * The generation loop: token ids in, token ids out. It computes only when the next token is asked for. Ending the
- * iteration, or aborting the signal, stops it; the session stays open, for the caller to close.
+ * The generation loop: token ids in, token ids out. It computes only when the next token is asked for; with speculation,
+ * also the rows that were sent ahead. Ending the iteration, or aborting the signal, stops it; the session stays open, for the
+ * caller to close.
  */
 export async function* generateTokens(
   options: GenerateOptions,
@@ -58,6 +62,9 @@ export async function* generateTokens(
     ...(options.window === undefined ? {} : { window: options.window }),
   }
   let hidden = await prefill(session, promptRows, { ...chunks, ...withSignal })
+
+  const { speculation } = options
+  if (speculation !== undefined) return yield* speculate({ ...options, speculation }, tokens, hidden)
 
   let buffer: Float32Array<SharedArrayBuffer> | undefined
   for (let made = 0; made < maxTokens; made += 1) {

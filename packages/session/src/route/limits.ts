@@ -45,6 +45,12 @@ export const sessionLimits = {
   maxRowsPerStep: limits.maxRowsPerStep,
   /** Steps of one session that wait at one stage, and that a coordinator has under way: a prefill window is 4. */
   maxStepsInFlight: 32,
+  /** Drafted rows of one session under way: a rewind makes them all useless, and a stage computes them beside others' rows. */
+  draftRowsMax: 64,
+  /** Expected part of a token's time below which drafts are not worth the work of the stages. */
+  draftGainMin: 0.03,
+  /** Places in the text that a drafter remembers: some 6 MB, the last 65,536 tokens. */
+  draftPlacesMax: 1 << 16,
   /** Rows by which a journal grows: 1 MiB at hidden size 4,096, so that a short answer stays small and a long one grows seldom. */
   journalSegmentRows: 64,
   /** Rows of one replayed frame, as of a prefill chunk: a stage computes one while the next travels. */

@@ -43,7 +43,8 @@ export interface ForwardOptions {
   readonly want: 'none' | 'last' | 'all'
   /**
    * First position of the appended rows; the present length when absent. A lower one first forgets the positions from
-   * there on, as for a rejected draft, and is refused while another call is under way.
+   * there on, as for a rejected draft. Calls under way that begin there or later are discarded and reject with `cancelled`;
+   * it is refused while a call under way has rows on both sides of it.
    */
   readonly position?: number
   readonly signal?: AbortSignal
@@ -71,6 +72,14 @@ export interface HiddenSession {
   readonly moves: number
   /** `continued` when a replacement computed in another numeric class, so that later bits may differ; `identical` otherwise. */
   readonly continuity: 'identical' | 'continued'
+  /** Whether the bits of a row do not depend on how rows are grouped into calls, at all stages; true when absent. */
+  readonly rowInvariant?: boolean
+  /**
+   * Forgets the positions from `length` on: those of drafts that were not drawn. Nothing is sent. The next step rewinds the
+   * stages, and a session that is closed keeps and signs the positions before `length` only. Absent where nothing is
+   * drafted.
+   */
+  forget?(length: number): void
   close(): Promise<void>
 }
 

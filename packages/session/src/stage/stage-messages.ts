@@ -126,7 +126,7 @@ export class StageMessages {
     for (const stage of this.#table.owner(peer)?.stages ?? []) {
       if (stage.id !== session || (start !== null && start !== stage.start)) continue
       this.#handOvers.closing(stage)
-      stage.session.finish()
+      stage.session.finish(keep)
       this.#free(stage, keep)
     }
   }

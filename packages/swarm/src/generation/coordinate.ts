@@ -60,6 +60,7 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
     ...dependencies,
     embedding,
     head,
+    speculates: true,
     openSession: (tokenBudget, signal, promptIds) =>
       openSession(
         config.blockCount,

@@ -4,6 +4,7 @@ import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type HiddenSession, type TokenSampler } from '@shoal/session'
 import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
 import { createAnswer } from './answer.ts'
+import { createDrafting } from './drafting/drafting.ts'
 import { createAnswersShown, type AnswersShown } from './answers-shown.ts'
 import { createConstraints, type Constraints } from './constraint.ts'
 
@@ -36,6 +37,8 @@ export interface EngineDependencies {
   ): Promise<HiddenSession>
   /** Time of one token along a session's route behind `past` positions, this peer's own work included; absent without peers. */
   predictTokenMs?(route: ReturnType<HiddenSession['route']>, past: number): number | null
+  /** Whether tokens are drafted ahead where that pays; an engine of one process is the reference, and does not. */
+  readonly speculates?: boolean
   close(): Promise<void>
 }
 
@@ -143,6 +146,7 @@ async function* generate(
   const shown = answers.begin(session, promptIds.length)
   const predictedTpotMs =
     dependencies.predictTokenMs?.(session.route(), promptIds.length + Math.floor(maxTokens / 2)) ?? null
+  const drafting = createDrafting(dependencies)
   try {
     const tokens = generateTokens({
       session,
@@ -152,6 +156,7 @@ async function* generate(
       promptIds,
       maxTokens,
       ...signalOf(request),
+      ...drafting.options,
     })
     for await (const { tokenId, logits } of tokens) {
       // As soon as the prompt has been computed, other sessions may begin with it.
@@ -175,12 +180,12 @@ async function* generate(
         moves: session.moves,
         continuity: session.continuity,
         predictedTpotMs,
-        drafted: 0,
-        accepted: 0,
+        ...drafting.counts,
       },
     }
   } finally {
-    session.remember?.([...promptIds, ...made])
+    // The last token's own row was never computed: a wrong draft may stand in its place.
+    session.remember?.([...promptIds, ...made.slice(0, -1)])
     shown.end()
     await session.close()
   }

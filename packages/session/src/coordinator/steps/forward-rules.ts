@@ -6,8 +6,10 @@ import { sessionLimits } from '../../route/limits.ts'
 export interface ForwardState {
   readonly hiddenSize: number
   readonly length: number
-  /** Steps under way. */
+  /** Steps under way that begin before the first position of the call. A rewind discards the others. */
   readonly pending: number
+  /** Where those steps end; 0 without one. */
+  readonly pendingEnd: number
   readonly tokenBudget: number
   /** Most rows of one step. A call with more rows becomes several steps. */
   readonly rowsMax: number
@@ -15,7 +17,7 @@ export interface ForwardState {
 
 /** Checks a call of `forward`. @returns the number of its rows @throws {ShoalError} `bad-request`, `limit-exceeded` */
 export function checkForward(
-  { hiddenSize, length, pending, tokenBudget, rowsMax }: ForwardState,
+  { hiddenSize, length, pending, pendingEnd, tokenBudget, rowsMax }: ForwardState,
   hidden: Float32Array,
   position: number,
 ): number {
@@ -24,10 +26,10 @@ export function checkForward(
     throw new ShoalError('bad-request', `${hidden.length} values are not whole rows of ${hiddenSize}`)
   if (position > length || position < 0)
     throw new ShoalError('bad-request', `position ${position} is outside a session of ${length} positions`)
-  if (position < length && pending > 0)
+  if (position < pendingEnd)
     throw new ShoalError(
       'bad-request',
-      `no rewind to position ${position} is possible while ${pending} steps are under way`,
+      `no rewind to position ${position} is possible while a step under way ends at position ${pendingEnd}`,
     )
   if (position + rows > tokenBudget)
     throw new ShoalError(

@@ -29,12 +29,20 @@ export function createForward(
     if (life.ended !== null) throw life.ended
     throwIfAborted(signal)
     const rows = checkForward(
-      { hiddenSize, length: route.sent.length, pending: pending.size, tokenBudget, rowsMax },
+      {
+        hiddenSize,
+        length: route.sent.length,
+        pending: pending.before(position),
+        pendingEnd: pending.endBefore(position),
+        tokenBudget,
+        rowsMax,
+      },
       hidden,
       position,
     )
-    const rewinds = position < route.sent.length
-    if (rewinds) route.rewind(position)
+    const rewinds = route.rewinds(position)
+    route.forget(position)
+    pending.discard(position)
     const answers: Promise<Float32Array>[] = []
     for (let from = 0; from < rows; from += rowsMax) {
       const to = Math.min(rows, from + rowsMax)

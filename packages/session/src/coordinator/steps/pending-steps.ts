@@ -96,6 +96,27 @@ export class PendingSteps {
     oldest.answered.resolve(hidden)
   }
 
+  /** Steps under way that begin before `position`. */
+  before(position: number): number {
+    return this.#queue.filter(({ step }) => step.position < position).length
+  }
+
+  /** Where the steps under way that begin before `position` end; 0 without one. */
+  endBefore(position: number): number {
+    const last = this.#queue.findLast(({ step }) => step.position < position)
+    return last === undefined ? 0 : last.step.position + last.step.rows
+  }
+
+  /** Forgets the steps from `position` on, whose rows a rewind has cut. Answers that still come are ignored. */
+  discard(position: number): void {
+    const kept = this.before(position)
+    if (kept === this.size) return
+    const cut = this.#queue.splice(kept)
+    for (const { answered } of cut)
+      answered.reject(new ShoalError('cancelled', `a rewind to position ${position} discarded the rows`))
+    if (kept === 0) this.#timer?.cancel()
+  }
+
   rejectAll(error: Error): void {
     this.#timer?.cancel()
     this.#timer = null

@@ -26,8 +26,10 @@ export class SessionReceipts {
   readonly #options: SessionReceiptsOptions
   #in: RowChain
   #out: RowChain
-  /** Position of the last receipt. */
+  /** Position of the last receipt for rows that are still here. */
   #signed = 0
+  /** First position that no receipt has to cover: 0, or where the session began. */
+  #from = 0
   #silent = false
   /** Whether all rows so far were computed here, or for the session with which this one began. */
   #whole = true
@@ -62,7 +64,10 @@ export class SessionReceipts {
   truncate(length: number): void {
     this.#in.truncate(length)
     this.#out.truncate(length)
-    this.#signed = Math.min(this.#signed, length)
+    if (length >= this.#signed) return
+    const { first, interval } = receiptLimits
+    const whole = length - (length % interval)
+    this.#signed = Math.max(this.#from, whole === 0 && length >= first ? first : whole)
   }
 
   /**
@@ -89,10 +94,15 @@ export class SessionReceipts {
     this.#in = chains.in.fork(length)
     this.#out = chains.out.fork(length)
     this.#signed = length
+    this.#from = length
   }
 
-  /** Signs a last receipt for the rows since the one before, since no more rows come. */
-  finish(): void {
+  /**
+   * Signs a last receipt for the rows since the one before, since no more rows come.
+   * @param most positions that count: later ones are of steps that nobody waited for, or of drafts that were not drawn
+   */
+  finish(most = this.#out.length): void {
+    this.truncate(most)
     if (!this.#silent && this.#out.length > this.#signed) this.#sign(this.#out.length)
     this.#silent = true
   }

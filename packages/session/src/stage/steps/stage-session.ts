@@ -1,4 +1,4 @@
-import { ShoalError, messageOf, type ErrorCode } from '@shoal/host'
+import { ShoalError, type ErrorCode } from '@shoal/host'
 import type { NextHop, Replay, Step } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import { allFinite } from '../../route/hidden-states.ts'
@@ -12,8 +12,10 @@ import { OutputPushes, type PushOutlet } from './output-pushes.ts'
 import { RouteVersion, type RouteNeighbours } from './route-version.ts'
 import { computeInPieces } from '../turns/compute-in-pieces.ts'
 import type { ComputeTurns } from '../turns/compute-turns.ts'
+import { breakOf, type Break } from './session-break.ts'
 import type { StepLine, StepQueue } from './step-queue.ts'
 import { decideStep } from './step-rules.ts'
+import { WaitingSteps } from './waiting-steps.ts'
 
 /** What a session at a stage does to the world outside of it. */
 export interface StageOutlet extends PushOutlet {
@@ -45,11 +47,6 @@ export interface SessionQueues {
   readonly turns: ComputeTurns
 }
 
-interface Break {
-  readonly code: ErrorCode
-  readonly message: string
-}
-
 /** One session at one stage: its KV cache, its journal and the handling of its steps. */
 export class StageSession {
   readonly key: string
@@ -63,6 +60,7 @@ export class StageSession {
   readonly #turns: ComputeTurns
   readonly #owner: string
   readonly #leaveTurns: () => void
+  readonly #waiting = new WaitingSteps()
   #version: RouteVersion
   /** The highest step taken so far, rewound ones included; -1 before the first. */
   #lastStep = -1
@@ -142,9 +140,9 @@ export class StageSession {
     this.#receipts?.goOnFrom(rows.receipts, rows.length)
   }
 
-  /** Signs the last receipt when the coordinator closes the session. */
-  finish(): void {
-    this.#receipts?.finish()
+  /** Signs the last receipt when the coordinator closes the session. @param most positions that count; all when absent */
+  finish(most?: number): void {
+    this.#receipts?.finish(most)
   }
 
   /**
@@ -197,11 +195,16 @@ export class StageSession {
   async receive(frame: Step, hidden: Float32Array): Promise<void> {
     if (this.#closed) return
     const limit = this.#maxQueued
-    if (this.#steps.size < limit) await this.#steps.add(frame.rows, () => this.#take(frame, hidden))
-    else {
-      const message = `more than ${limit} steps of this session wait here`
-      this.#outlet.fail(frame.step, 'limit-exceeded', message, true)
+    if (this.#steps.size < limit) {
+      this.#waiting.add(frame)
+      return this.#steps.add(frame.rows, () => this.#take(frame, hidden))
     }
+    this.#outlet.fail(
+      frame.step,
+      'limit-exceeded',
+      `more than ${limit} steps of this session wait here`,
+      true,
+    )
   }
 
   /** Frees KV cache and journal; steps that wait are dropped. @param before as of `Stage.free` */
@@ -226,7 +229,7 @@ export class StageSession {
 
   async #take(frame: Step, hidden: Float32Array): Promise<void> {
     if (frame.epoch === this.epoch && this.#version.held) await this.#version.replayed
-    if (this.#closed) return
+    if (this.#closed || !this.#waiting.begin(frame)) return
     const fail = (code: ErrorCode, message: string): void =>
       this.#outlet.fail(frame.step, code, message, true)
     if (this.#break !== null) return fail(this.#break.code, this.#break.message)
@@ -290,9 +293,4 @@ export class StageSession {
       this.#outlet.fail(frame.step, this.#break.code, this.#break.message, true)
     }
   }
-}
-
-/** An error without a code is the runner's: `compute-failed` says that another peer may do better. */
-function breakOf(error: unknown): Break {
-  return { code: error instanceof ShoalError ? error.code : 'compute-failed', message: messageOf(error) }
 }

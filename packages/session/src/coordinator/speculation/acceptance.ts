@@ -1,0 +1,36 @@
+import { draftKinds } from './drafter.ts'
+
+/** Acceptance that is assumed of each kind before anything was measured. */
+const assumed = [0.4, 0.5, 0.7, 0.9]
+/** Drafts that the assumption counts for. */
+const assumedDrafts = 2
+/** Tokens after which a measurement counts half, so that what was switched off is tried again. */
+const halfLifeTokens = 64
+const kept = 0.5 ** (1 / halfLifeTokens)
+/** An acceptance of 1 would make runs endless. */
+const acceptanceMax = 0.99
+
+/** How often drafts of each kind are right, with the last ones counting most. */
+export class Acceptance {
+  readonly #right = new Array<number>(draftKinds).fill(0)
+  readonly #tested = new Array<number>(draftKinds).fill(0)
+
+  /** A drafted token was compared with the token that was drawn. */
+  tested(kind: number, right: boolean): void {
+    this.#tested[kind]! += 1
+    if (right) this.#right[kind]! += 1
+  }
+
+  /** A token was drawn. */
+  age(): void {
+    for (let kind = 0; kind < draftKinds; kind += 1) {
+      this.#right[kind]! *= kept
+      this.#tested[kind]! *= kept
+    }
+  }
+
+  of(kind: number): number {
+    const right = this.#right[kind]! + assumed[kind]! * assumedDrafts
+    return Math.min(acceptanceMax, right / (this.#tested[kind]! + assumedDrafts))
+  }
+}

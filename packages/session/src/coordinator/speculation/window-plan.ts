@@ -1,0 +1,46 @@
+import { sessionLimits } from '../../route/limits.ts'
+
+/** What is known of a route's times. */
+export interface RouteTimes {
+  /** From sending a step of so many rows to its answer, while no other step is under way. */
+  latencyMs(rows: number): number
+  /** Between the answers of two such steps that follow each other closely: the slowest stage's time for one. */
+  intervalMs(rows: number): number
+}
+
+/** Rows of each window, and how many windows may be under way. One row in one window drafts nothing. */
+export interface WindowPlan {
+  readonly rows: number
+  readonly windows: number
+}
+
+export const plainPlan: WindowPlan = { rows: 1, windows: 1 }
+
+const rowChoices = [1, 2, 3, 4, 6, 8, 12, 16]
+const windowChoices = [1, 2, 3, 4, 6, 8]
+
+/**
+ * The plan with the least expected time for a token. Each drafted token is right with probability `acceptance`. A run of
+ * right tokens ends with a wrong one, after which the first window of the next run takes the whole latency; the windows
+ * behind it answer one interval apart, or when they may be sent. Pure.
+ * @param rowsMax most rows of a window that may be tried: times of longer ones are not known well yet
+ */
+export function planWindows(times: RouteTimes, acceptance: number, rowsMax: number): WindowPlan {
+  const plainMs = times.latencyMs(1)
+  let best = { plan: plainPlan, ms: plainMs * (1 - sessionLimits.draftGainMin) }
+  for (const rows of rowChoices) {
+    if (rows > rowsMax) break
+    const latencyMs = times.latencyMs(rows)
+    const intervalMs = times.intervalMs(rows)
+    for (const windows of windowChoices) {
+      if (rows * windows === 1 || rows * windows > sessionLimits.draftRowsMax) continue
+      const nextMs = Math.max(intervalMs, latencyMs / windows)
+      const windowsAfter = 1 / (1 - acceptance ** rows) - 1
+      // Behind a wrong token, the slowest stage may be busy with a window that nobody wants any more.
+      const staleMs = windows > 1 ? intervalMs / 2 : 0
+      const ms = (latencyMs + staleMs + windowsAfter * nextMs) * (1 - acceptance)
+      if (ms < best.ms) best = { plan: { rows, windows }, ms }
+    }
+  }
+  return best.plan
+}
