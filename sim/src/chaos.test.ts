@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { chaosSim, chaosTight } from './churn/sim.ts'
+import { chaosDrafts, chaosSim, chaosTight } from './churn/sim.ts'
 import { playScenario } from './play.ts'
 
 // `npm run chaos` plays many more seeds.
@@ -25,6 +25,13 @@ test(
     expect(report.failovers).toBeGreaterThan(5)
   },
 )
+
+test('a seed in which faults strike while drafts are under way: every answer equals the undisturbed one', async () => {
+  const report = await chaosDrafts(1, 1, () => undefined)
+  expect(report.failed).toEqual([])
+  expect(report).toMatchObject({ tokensLost: 0, tokensChanged: 0 })
+  expect(report.accepted).toBeGreaterThan(100)
+})
 
 test('a seed of chaos gives the same run each time, to the last bit of every frame', async () => {
   const [first, again] = [

@@ -5,6 +5,7 @@
  *     sim          the whole system on simulated machines, one run for each seed (the default)
  *     tight        like sim, with so little memory that every loss needs a move
  *     prefixes     like sim, with prompts that begin alike; every third seed in tight memory
+ *     drafts       like sim, with long answers whose drafts are under way when faults strike
  *     membership   churn over membership and planner, in virtual time
  *     groups       like membership, with peers that take part in groups
  *     processes    five real processes, killed and started again
@@ -18,7 +19,7 @@
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
 import { churnGroups, churnMembership } from './churn/membership.ts'
-import { chaosPrefixes, chaosSim, chaosTight } from './churn/sim.ts'
+import { chaosDrafts, chaosPrefixes, chaosSim, chaosTight } from './churn/sim.ts'
 import { chaosKills } from './kills/chaos-kills.ts'
 import { chaosStreams } from './kills/chaos-streams.ts'
 import { chaosOutages } from './processes/outages.ts'
@@ -57,6 +58,7 @@ const harnesses: Readonly<Record<string, Harness>> = {
   sim: { count: 1000, run: chaosSim },
   tight: { count: 300, run: chaosTight },
   prefixes: { count: 300, run: chaosPrefixes },
+  drafts: { count: 200, run: chaosDrafts },
   membership: { count: 1000, run: churnMembership },
   groups: { count: 200, run: churnGroups },
   processes: { count: 100, run: chaosRestarts },

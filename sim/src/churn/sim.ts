@@ -16,6 +16,8 @@ export interface SimChaosReport {
   readonly tokensChanged: number
   readonly answers: number
   readonly failovers: number
+  readonly drafted: number
+  readonly accepted: number
   /** Share of the seeds in which at least one stage was replaced. */
   readonly shareWithFailover: number
   readonly faults: Readonly<Record<string, number>>
@@ -54,6 +56,15 @@ export function chaosPrefixes(
   return playSeeds(first, seeds, report, (seed) =>
     playScenario(seed % 3 === 0 ? 'shared-prefixes-tight' : 'shared-prefixes', { seed }),
   )
+}
+
+/** Plays `shoal sim drafts`. */
+export function chaosDrafts(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+): Promise<SimChaosReport> {
+  return playSeeds(first, seeds, report, (seed) => playScenario('drafts', { seed }))
 }
 
 async function playSeeds(
@@ -101,6 +112,8 @@ export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
     tokensChanged: sum(({ tokensChanged }) => tokensChanged),
     answers: sum(({ answers }) => answers),
     failovers: sum(({ failovers }) => failovers),
+    drafted: sum(({ drafted }) => drafted),
+    accepted: sum(({ accepted }) => accepted),
     shareWithFailover: round(sum(({ failovers }) => (failovers > 0 ? 1 : 0)) / Math.max(1, outcomes.length)),
     faults,
     killPoints,
@@ -113,6 +126,7 @@ export function countUp(outcomes: readonly Outcome[]): SimChaosReport {
     lines: [
       `${counts.seeds} seeds, ${failed.length} failed: ${counts.answers} answers, ${counts.tokens} tokens, ${counts.tokensLost} lost, ${counts.tokensChanged} changed`,
       `${counts.failovers} failovers, at least one in ${Math.round(100 * counts.shareWithFailover)}% of the seeds; ${counts.virtualSeconds} virtual seconds`,
+      `${counts.drafted} tokens were drafted, ${counts.accepted} of them drawn`,
       `faults: ${Object.entries(faults)
         .map(([kind, count]) => `${kind} ${count}`)
         .join(', ')}`,

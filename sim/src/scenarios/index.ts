@@ -1,5 +1,6 @@
 import { chaosScenarios } from './chaos.ts'
 import { crowdScenario } from './crowd.ts'
+import { draftsScenario } from './drafts.ts'
 import { memberFaults } from './faults-of-members.ts'
 import { planFaults } from './faults-of-plans.ts'
 import { stageFaults } from './faults-of-stages.ts'
@@ -22,6 +23,7 @@ export const scenarios: readonly Scenario[] = [
   ...memberFaults,
   ...planFaults,
   ...prefixScenarios,
+  draftsScenario,
   ...tightLosses,
   tightScenario,
   wrongNumbersScenario,

@@ -1,3 +1,4 @@
+import type { GenerateRequest } from '@shoal/swarm'
 import { form } from '../simulator/calm.ts'
 import { coveredAgainMs, onlyHolder } from '../simulator/tight.ts'
 import type { World } from '../simulator/world.ts'
@@ -29,18 +30,24 @@ async function onlyHolderDies(world: World): Promise<void> {
   await finished(world, await world.ask('c0', request(world)))
 }
 
+/** An answer that lasts for seconds: sampled, so that it does not repeat itself and hardly any draft of it is right. */
+function longRequest(world: World): GenerateRequest {
+  const asked = request(world, 12, 200)
+  return { ...asked, sampling: { ...asked.sampling, temperature: 1 } }
+}
+
 /** Like `onlyHolderDies`, but both survivors have sessions that cannot continue: one of them gives its own up and moves. */
 async function everybodyIsBusy(world: World): Promise<void> {
   await form(world, ['c0', 'c1'], 1)
   await world.loop.run(5000)
-  const first = await world.ask('c0', request(world, 12, 200))
+  const first = await world.ask('c0', longRequest(world))
   // Beats announce load, so that a further answer prefers the idle copy. It is tried first when others have served before.
   await world.loop.run(1500)
   const answers = [first]
   const allBusy = (): boolean =>
     [...world.nodes.values()].every(({ member }) => member.stageHost.sessions() > 0)
   for (let turn = 0; turn < 3 && !allBusy(); turn += 1) {
-    answers.push(await world.ask('c1', request(world, 12, 200)))
+    answers.push(await world.ask('c1', longRequest(world)))
     await world.loop.run(1000)
   }
   must(world, allBusy(), 'a node has no session')

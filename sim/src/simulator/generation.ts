@@ -16,6 +16,9 @@ export interface Generation {
   readonly moves: number
   /** Tokens of the prompt that stages had from an earlier answer; 0 until the answer has ended. */
   readonly reused: number
+  /** Tokens that were drafted, and those of them that were drawn; 0 until the answer has ended. */
+  readonly drafted: number
+  readonly accepted: number
   /** `abandoned` when the client has died or gone away. */
   readonly state: 'running' | 'done' | 'failed' | 'abandoned'
   readonly error: { readonly code: string; readonly message: string } | null
@@ -32,6 +35,8 @@ interface Running extends Generation {
   failovers: number
   moves: number
   reused: number
+  drafted: number
+  accepted: number
   state: Generation['state']
   error: Generation['error']
 }
@@ -64,6 +69,8 @@ export function startGeneration(
     failovers: 0,
     moves: 0,
     reused: 0,
+    drafted: 0,
+    accepted: 0,
     state: 'running',
     error: null,
     // In a later turn, since `collect` needs the finished object.
@@ -96,6 +103,8 @@ async function collect(
         generation.failovers = event.result.failovers
         generation.moves = event.result.moves
         generation.reused = event.result.reusedTokens
+        generation.drafted = event.result.drafted
+        generation.accepted = event.result.accepted
       }
     }
     if (generation.state === 'running') generation.state = 'done'

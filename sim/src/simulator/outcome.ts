@@ -21,6 +21,9 @@ export interface Outcome {
   readonly tokensChanged: number
   readonly answers: number
   readonly failovers: number
+  /** Tokens that were drafted in answers that have ended, and those of them that were drawn. */
+  readonly drafted: number
+  readonly accepted: number
   /** Time from a request to its first token, over undisturbed and disturbed answers. */
   readonly ttftMsP50: number | null
   readonly ttftMsP99: number | null
@@ -78,6 +81,8 @@ export function outcomeOf(scenario: string, world: World, nodes: number, runner?
     tokensChanged,
     answers: generations.length,
     failovers: measures.repairs,
+    drafted: generations.reduce((sum, generation) => sum + generation.drafted, 0),
+    accepted: generations.reduce((sum, generation) => sum + generation.accepted, 0),
     ttftMsP50: at(ttftMs, 0.5),
     ttftMsP99: at(ttftMs, 0.99),
     detectionMsP50: at(measures.detectionMs, 0.5),
