@@ -1,7 +1,7 @@
 import colours from 'picocolors'
 import { printable } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
-import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
+import type { GenerateResult, PeerStatus, SwarmStatus } from '@shoal/swarm'
 
 /** Widest bar: an 80-column terminal minus name and state. In larger models several blocks share a cell. */
 const barWidthMax = 40
@@ -116,4 +116,17 @@ export function routeText(
   route: readonly { readonly peer: string; readonly start: number; readonly end: number }[],
 ): string {
   return route.map(({ peer, start, end }) => `${shortPeer(peer).trim()} [${start}, ${end})`).join(' → ')
+}
+
+/** One line about an answer: its length and speed, how many peers computed it, and what became of lost ones. */
+export function answerFigures(result: GenerateResult): string {
+  const peers = new Set(result.route.map(({ peer }) => peer)).size
+  const { completionTokens, tokensPerSecond, ttftMs, failovers } = result
+  return [
+    `${completionTokens} token${completionTokens === 1 ? '' : 's'}`,
+    `${tokensPerSecond.toFixed(1)} tokens/s`,
+    `first token after ${Math.round(ttftMs)} ms`,
+    ...(peers > 1 ? [`${peers} peers`] : []),
+    ...(failovers > 0 ? [`${failovers} lost peer${failovers === 1 ? '' : 's'} replaced`] : []),
+  ].join(' · ')
 }

@@ -4,6 +4,7 @@ import { addAuditCommand } from '../commands/audit.ts'
 import { addBenchCommand } from '../commands/bench.ts'
 import { addBootstrapCommand } from '../commands/bootstrap.ts'
 import { addChatCommand } from '../commands/chat.ts'
+import { addCompletionCommand } from '../commands/completion.ts'
 import { addDoctorCommand } from '../commands/doctor.ts'
 import { addGenerateCommand } from '../commands/generate.ts'
 import { addGrantsCommand } from '../commands/grants.ts'
@@ -40,6 +41,7 @@ const commands = [
   addBenchCommand,
   addModelCommand,
   addDoctorCommand,
+  addCompletionCommand,
   addBootstrapCommand,
   addStartCommand,
 ]

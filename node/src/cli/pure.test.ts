@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
+import type { GenerateResult, PeerStatus, SwarmStatus } from '@shoal/swarm'
 import { joinCommand, localJoinCommand } from './join-command.ts'
 import { leastThat } from './memory-plan.ts'
 import { parseBlocks, parseHostPort, parseSpeeds, parseTokenIds } from './parse.ts'
-import { blockBar, routeText, swarmPicture } from './picture.ts'
+import { answerFigures, blockBar, routeText, swarmPicture } from './picture.ts'
 import { samplingFrom } from './sampling.ts'
 
 test.each([
@@ -178,4 +178,32 @@ test("sampling options that the user leaves out are the model's", () => {
     topK: 1,
     seed: 5,
   })
+})
+
+test('the line below an answer has its figures, and names peers and losses only where there are any', () => {
+  const result = {
+    text: '',
+    tokenIds: [1],
+    finishReason: 'stop',
+    promptTokens: 3,
+    completionTokens: 137,
+    ttftMs: 86.7,
+    tokensPerSecond: 180.46,
+    route: [{ peer: 'a', start: 0, end: 6, ranks: 1 }],
+    failovers: 0,
+    moves: 0,
+    continuity: 'identical',
+    drafted: 0,
+    accepted: 0,
+  } as unknown as GenerateResult
+  expect(answerFigures(result)).toBe('137 tokens · 180.5 tokens/s · first token after 87 ms')
+  const split = {
+    ...result,
+    completionTokens: 1,
+    failovers: 1,
+    route: [...result.route, { ...result.route[0]!, peer: 'b' }],
+  }
+  expect(answerFigures(split)).toBe(
+    '1 token · 180.5 tokens/s · first token after 87 ms · 2 peers · 1 lost peer replaced',
+  )
 })

@@ -16,7 +16,7 @@ import {
   addSamplingOptions,
 } from '../cli/options.ts'
 import type { CommonFlags, JoinFlags, ModelFlags, PlacementFlags, SamplingFlags } from '../cli/options.ts'
-import { routeText } from '../cli/picture.ts'
+import { answerFigures, routeText } from '../cli/picture.ts'
 import { withMembership } from '../cli/privacy.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { samplingFrom } from '../cli/sampling.ts'
@@ -128,6 +128,7 @@ async function reply(
   options: SamplingFlags & { signal: AbortSignal },
 ): Promise<string> {
   let text = ''
+  let status = ''
   try {
     const events = engine.generate({
       promptIds: await promptOf(engine, state.messages),
@@ -138,7 +139,10 @@ async function reply(
     for await (const event of events) {
       text += event.text
       context.output.write(event.text)
-      if (event.type === 'done') state.route = routeText(event.result.route)
+      if (event.type === 'done') {
+        state.route = routeText(event.result.route)
+        status = answerFigures(event.result)
+      }
     }
   } catch (error) {
     // A failed answer does not end the chat, unless the cause is a bug.
@@ -148,6 +152,8 @@ async function reply(
     context.output.write(colours.red(options.signal.aborted ? ' …' : `[${messageOf(error)}]`))
   }
   context.output.line('')
+  // For the person at the terminal: output that goes into a file is the answer alone.
+  if (status !== '' && process.stderr.isTTY) process.stderr.write(`${colours.dim(status)}\n`)
   return text
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { arch, cpus, networkInterfaces, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -9,13 +9,17 @@ import type { Output } from '../cli/output.ts'
 import { parseWhole } from '../cli/parse.ts'
 import { blocksOf1B, measureBlocks, type BlockSpeed } from '../doctor/block-speed.ts'
 import { measureDisk, type DiskSpeed } from '../doctor/disk-speed.ts'
+import { logCounts } from '../doctor/log-counts.ts'
 import { memoryBandwidth } from '../doctor/memory-bandwidth.ts'
 import { reachOf, type Reach } from '../doctor/reach.ts'
+import { reportLines, variableNames, type ReportFacts } from '../doctor/report.ts'
+import { version } from '../cli/version.ts'
 import { loadSwarm, type ComputeProvider } from '../swarm-port.ts'
 
 interface DoctorFlags extends CommonFlags {
   readonly threads?: number
   readonly quick?: boolean
+  readonly report?: boolean
 }
 
 export function addDoctorCommand(program: Command): void {
@@ -24,15 +28,24 @@ export function addDoctorCommand(program: Command): void {
     .description('what this machine can do: memory, disk, compute, network')
     .option('--threads <N>', 'compute threads (default: physical cores - 1)', parseWhole(1, 1024))
     .option('--quick', 'skip the timing of blocks, which takes half a minute')
+    .option(
+      '--report',
+      'print a report to paste in public, without addresses, paths and secrets: versions, machine, and what went wrong by the log of the data directory',
+    )
   addCommonOptions(command).action(doctor)
-  addExamples(command, ['shoal doctor', 'shoal doctor --json', 'shoal doctor --quick'])
+  addExamples(command, [
+    'shoal doctor',
+    'shoal doctor --json',
+    'shoal doctor --quick',
+    'shoal doctor --report',
+  ])
 }
 
 async function doctor(flags: DoctorFlags): Promise<void> {
   await inContext(flags, { logLevel: 'error', logFile: false }, async (context) => {
     const { output, dataFolder, clock, signal } = context
     const machine = await machineFacts(context, threadsOf(flags))
-    showMachine(output, machine)
+    if (flags.report !== true) showMachine(output, machine)
     makeFolder(dataFolder)
     // On the disk that will hold the weights, and without the lock: a node may run meanwhile, and slow this down.
     const folder = mkdtempSync(join(dataFolder, 'doctor-'))
@@ -40,6 +53,10 @@ async function doctor(flags: DoctorFlags): Promise<void> {
       const disk = {
         freeBytes: freeDiskBytes(dataFolder),
         ...(await measureDisk(clock, join(folder, 'disk-speed'), signal)),
+      }
+      if (flags.report === true) {
+        report(output, { ...machine, disk }, dataFolder)
+        return
       }
       showDisk(output, disk, dataFolder)
       const blocks = flags.quick === true ? null : await measureBlocks(context, folder, machine.threads)
@@ -49,6 +66,20 @@ async function doctor(flags: DoctorFlags): Promise<void> {
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     }
   })
+}
+
+/** `--report`: of the machine's facts it has those that {@link ReportFacts} names. */
+function report(output: Output, machine: MachineFacts & Pick<ReportFacts, 'disk'>, dataFolder: string): void {
+  const { addresses: _, ...facts } = machine
+  const log = join(dataFolder, 'shoal.log')
+  const whole: ReportFacts = {
+    ...facts,
+    version,
+    variables: variableNames(process.env),
+    log: existsSync(log) ? logCounts(readFileSync(log, 'utf8')) : [],
+  }
+  for (const line of reportLines(whole)) output.line(line)
+  output.result(whole)
 }
 
 interface MachineFacts {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { formatBytes, makeFolder } from '@shoal/host/node'
 import {
   activeWeights,
@@ -86,7 +86,7 @@ export function addModelCommand(program: Command): void {
 function addProfileOptions(command: Command): Command {
   return addCommonOptions(command)
     .option('--weights <FORMAT>', weightsHelp)
-    .option('--kv <FORMAT>', 'f32 or int8')
+    .addOption(new Option('--kv <FORMAT>', 'KV cache').choices(['f32', 'int8']))
 }
 
 const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) =>

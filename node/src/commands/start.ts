@@ -16,7 +16,7 @@ import {
   type SamplingFlags,
 } from '../cli/options.ts'
 import { parseWhole } from '../cli/parse.ts'
-import { routeText, swarmPicture } from '../cli/picture.ts'
+import { answerFigures, routeText, swarmPicture } from '../cli/picture.ts'
 import { samplingFrom } from '../cli/sampling.ts'
 import { serveApi } from '../cli/serve-api.ts'
 import { startLocalSwarm, type LocalSwarm } from '../local-swarm.ts'
@@ -125,9 +125,7 @@ async function covered(context: CommandContext, peer: SwarmPeer): Promise<void> 
 
 function summarise({ output }: CommandContext, result: GenerateResult, status: SwarmStatus): void {
   output.line('')
-  output.line(
-    `${result.completionTokens} tokens · ${result.tokensPerSecond.toFixed(1)} tokens/s · first token after ${Math.round(result.ttftMs)} ms`,
-  )
+  output.line(answerFigures(result))
   output.line(`route: ${routeText(result.route)}`)
   output.result({ ...result, status })
 }
