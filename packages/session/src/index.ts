@@ -29,7 +29,7 @@ export {
   type GenerateOptions,
   type TokenSampler,
 } from './generation/generate.ts'
-export type { Draft, Drafter } from './coordinator/speculation/drafter.ts'
+export type { Drafter } from './coordinator/speculation/drafter.ts'
 export type { Speculation } from './coordinator/speculation/speculate.ts'
 export { SuffixDrafter } from './coordinator/speculation/suffix-drafter.ts'
 export { sessionLimits, sessionTimes, type SessionTimes } from './route/limits.ts'

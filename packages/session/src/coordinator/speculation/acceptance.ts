@@ -1,7 +1,7 @@
 import { draftKinds } from './drafter.ts'
 
 /** Acceptance that is assumed of each kind before anything was measured. */
-const assumed = [0.4, 0.5, 0.7, 0.9]
+const assumed = [0.4, 0.5, 0.7, 0.9, 0.6]
 /** Drafts that the assumption counts for. */
 const assumedDrafts = 2
 /** Tokens after which a measurement counts half, so that what was switched off is tried again. */

@@ -4,39 +4,79 @@ import type { RouteTimes } from './window-plan.ts'
 const weight = 0.25
 /** A pause of the machine or a repair of the route counts as this multiple of the average at most. */
 const outlierFactor = 4
-/** Cost of one more row, as a part of a step of one row, before it was measured. */
+/** Cost of one more row, as a part of a call of one row, before it was measured. */
 const assumedRowCost = 1 / 8
 
-/** Times of a route's steps, measured. */
+/** Time of a call by its rows: that of one row, and what each further row adds. */
+class RowTimes {
+  #oneMs: number | null = null
+  #moreMs: number | null = null
+
+  /** Whether a call of one row has been timed. */
+  get known(): boolean {
+    return this.#oneMs !== null
+  }
+
+  note(rows: number, durationMs: number): void {
+    if (rows === 1) this.#oneMs = mix(this.#oneMs, durationMs)
+    else if (this.#oneMs !== null)
+      this.#moreMs = mix(this.#moreMs, Math.max(0, durationMs - this.#oneMs) / (rows - 1))
+  }
+
+  of(rows: number): number {
+    const oneMs = this.#oneMs ?? 0
+    return oneMs + (this.#moreMs ?? oneMs * assumedRowCost) * (rows - 1)
+  }
+}
+
+/** Times of an answer's steps, measured. */
 export class StepTimes implements RouteTimes {
-  #oneRowMs: number | null = null
-  #moreRowMs: number | null = null
-  #intervalRowMs: number | null = null
+  readonly #latency = new RowTimes()
+  readonly #head = new RowTimes()
+  /** Of the answers that followed another one: average rows, and average time. */
+  #followedRows: number | null = null
+  #followedMs: number | null = null
+  #draftTokenMs: number | null = null
 
   /** Whether a step of one row has been timed. */
   get known(): boolean {
-    return this.#oneRowMs !== null
+    return this.#latency.known
   }
 
   /** A step that was alone on the route has been answered. */
   answered(rows: number, durationMs: number): void {
-    if (rows === 1) this.#oneRowMs = mix(this.#oneRowMs, durationMs)
-    else if (this.#oneRowMs !== null)
-      this.#moreRowMs = mix(this.#moreRowMs, Math.max(0, durationMs - this.#oneRowMs) / (rows - 1))
+    this.#latency.note(rows, durationMs)
   }
 
   /** A step was answered so long after the one before it, behind which it was under way. */
   followed(rows: number, intervalMs: number): void {
-    this.#intervalRowMs = mix(this.#intervalRowMs, intervalMs / rows)
+    this.#followedRows = mix(this.#followedRows, rows)
+    this.#followedMs = mix(this.#followedMs, intervalMs)
+  }
+
+  /** The head has computed the logits of so many rows. */
+  headed(rows: number, durationMs: number): void {
+    this.#head.note(rows, durationMs)
+  }
+
+  /** So many tokens were drafted. */
+  drafted(tokens: number, durationMs: number): void {
+    this.#draftTokenMs = mix(this.#draftTokenMs, durationMs / tokens)
   }
 
   latencyMs(rows: number): number {
-    const oneRowMs = this.#oneRowMs ?? 0
-    return oneRowMs + (this.#moreRowMs ?? oneRowMs * assumedRowCost) * (rows - 1)
+    return this.#latency.of(rows)
   }
 
+  ownMs(rows: number): number {
+    return this.#head.of(rows) + (this.#draftTokenMs ?? 0) * (rows - 1)
+  }
+
+  /** A stage reads its weights once for all rows, so that a longer step takes less than in proportion. */
   intervalMs(rows: number): number {
-    return this.#intervalRowMs === null ? this.latencyMs(rows) / 2 : this.#intervalRowMs * rows
+    if (this.#followedMs === null || this.#followedRows === null) return this.latencyMs(rows) / 2
+    const relative = (count: number): number => 1 + assumedRowCost * (count - 1)
+    return (this.#followedMs * relative(rows)) / relative(this.#followedRows)
   }
 }
 

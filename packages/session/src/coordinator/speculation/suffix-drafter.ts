@@ -1,5 +1,5 @@
 import { sessionLimits } from '../../route/limits.ts'
-import type { Draft, Drafter } from './drafter.ts'
+import type { Drafter } from './drafter.ts'
 
 /** Tokens that must agree before an earlier place is followed. */
 const seedTokens = 3
@@ -43,16 +43,24 @@ export class SuffixDrafter implements Drafter {
     this.#ends.delete(oldest!)
   }
 
-  draft(ahead: readonly number[], count: number): Draft {
-    const kind = kindFrom.findLastIndex((from) => this.#matched >= from) + 1
-    if (this.#next === null) return { tokenIds: [], kind }
+  get kind(): number {
+    return kindFrom.findLastIndex((from) => this.#matched >= from) + 1
+  }
+
+  /** Whether a place in the text is followed. */
+  get follows(): boolean {
+    return this.#next !== null
+  }
+
+  draft(ahead: readonly number[], count: number): readonly number[] {
+    if (this.#next === null) return []
     const behind = [...ahead]
     for (let made = 0; made < count; made += 1) {
       const from = this.#next + behind.length
       // A text that repeats itself goes on into what was drafted.
       behind.push(from < this.#text.length ? this.#text[from]! : behind[from - this.#text.length]!)
     }
-    return { tokenIds: behind.slice(ahead.length), kind }
+    return behind.slice(ahead.length)
   }
 
   /** How many tokens before `end` equal those at the end of the text. */

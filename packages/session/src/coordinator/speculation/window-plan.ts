@@ -6,6 +6,8 @@ export interface RouteTimes {
   latencyMs(rows: number): number
   /** Between the answers of two such steps that follow each other closely: the slowest stage's time for one. */
   intervalMs(rows: number): number
+  /** Of the coordinator for a step of so many rows: it drafts their tokens, and computes their logits. */
+  ownMs(rows: number): number
 }
 
 /** Rows of each window, and how many windows may be under way. One row in one window drafts nothing. */
@@ -26,19 +28,20 @@ const windowChoices = [1, 2, 3, 4, 6, 8]
  * @param rowsMax most rows of a window that may be tried: times of longer ones are not known well yet
  */
 export function planWindows(times: RouteTimes, acceptance: number, rowsMax: number): WindowPlan {
-  const plainMs = times.latencyMs(1)
+  const plainMs = times.latencyMs(1) + times.ownMs(1)
   let best = { plan: plainPlan, ms: plainMs * (1 - sessionLimits.draftGainMin) }
   for (const rows of rowChoices) {
     if (rows > rowsMax) break
-    const latencyMs = times.latencyMs(rows)
+    const ownMs = times.ownMs(rows)
+    const firstMs = times.latencyMs(rows) + ownMs
     const intervalMs = times.intervalMs(rows)
     for (const windows of windowChoices) {
       if (rows * windows === 1 || rows * windows > sessionLimits.draftRowsMax) continue
-      const nextMs = Math.max(intervalMs, latencyMs / windows)
+      const nextMs = Math.max(intervalMs, ownMs, firstMs / windows)
       const windowsAfter = 1 / (1 - acceptance ** rows) - 1
       // Behind a wrong token, the slowest stage may be busy with a window that nobody wants any more.
       const staleMs = windows > 1 ? intervalMs / 2 : 0
-      const ms = (latencyMs + staleMs + windowsAfter * nextMs) * (1 - acceptance)
+      const ms = (firstMs + staleMs + windowsAfter * nextMs) * (1 - acceptance)
       if (ms < best.ms) best = { plan: { rows, windows }, ms }
     }
   }

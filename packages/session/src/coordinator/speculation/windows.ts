@@ -61,6 +61,11 @@ export class Windows {
     this.#options.drafter.append(tokenId)
   }
 
+  /** The logits of so many rows were computed. */
+  headed(rows: number, durationMs: number): void {
+    this.#times.headed(rows, durationMs)
+  }
+
   /** Windows under way are of no use: a token before them differs. The next step rewinds the route to its position. */
   discard(): void {
     this.#underWay = []
@@ -76,11 +81,11 @@ export class Windows {
       // The first of these tokens is the last one of the text.
       const ahead = this.#underWay.flatMap((window) => window.tokenIds).slice(length - first)
       const certain = last === undefined ? [lastToken] : []
-      const { kind } = drafter.draft([], 0)
+      const { kind } = drafter
       const plan = this.#plan(kind)
       const room = Math.min(plan.rows, endPosition - position)
       if (this.#underWay.length >= plan.windows || room <= 0) return
-      const { tokenIds } = drafter.draft(ahead, room - certain.length)
+      const tokenIds = await this.#draft(ahead, room - certain.length)
       if (certain.length + tokenIds.length === 0) return
       this.#drafted += tokenIds.length
       await this.#send(position, [...certain, ...tokenIds], kind)
@@ -93,6 +98,15 @@ export class Windows {
     if (window === undefined) return null
     const hidden = await window.answered
     return { window, hidden }
+  }
+
+  async #draft(ahead: readonly number[], count: number): Promise<readonly number[]> {
+    if (count === 0) return []
+    const { drafter, clock } = this.#options
+    const startMs = clock.nowMs()
+    const tokenIds = await drafter.draft(ahead, count)
+    if (tokenIds.length > 0) this.#times.drafted(tokenIds.length, clock.nowMs() - startMs)
+    return tokenIds
   }
 
   #plan(kind: number): WindowPlan {

@@ -71,11 +71,10 @@ export function oracle(known: readonly number[], chance: number, seed = 1): Draf
   let length = -promptIds.length
   return {
     append: () => void (length += 1),
-    draft: (ahead, count) => ({
-      kind: 3,
-      tokenIds: known
+    kind: 3,
+    draft: (ahead, count) =>
+      known
         .slice(length + ahead.length, length + ahead.length + count)
         .map((tokenId) => (random.unit() < chance ? tokenId : (tokenId + 1) % vocabularySize)),
-    }),
   }
 }
