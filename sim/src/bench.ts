@@ -18,6 +18,7 @@ import { benchPlanner } from './bench/planner.ts'
 import { benchPrefill } from './bench/prefill.ts'
 import { benchPrefix } from './bench/prefix.ts'
 import { benchQuality } from './bench/quality.ts'
+import { benchSpeculative } from './bench/speculative.ts'
 import { benchTensorParallel } from './bench/tensor-parallel.ts'
 import { benchThroughput } from './bench/throughput.ts'
 import type { BenchReport } from './bench/report.ts'
@@ -26,6 +27,7 @@ import type { BenchSettings } from './bench/settings.ts'
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<BenchReport>>> = {
   decode: benchDecode,
   pipeline: benchPipeline,
+  speculative: benchSpeculative,
   'tensor-parallel': benchTensorParallel,
   allreduce: benchAllreduce,
   audit: benchAudit,
