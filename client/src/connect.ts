@@ -11,6 +11,8 @@ export interface ConnectOptions {
   readonly join?: readonly string[]
   /** Join only the swarm of this manifest. */
   readonly manifest?: string
+  /** REF of a small model with the same tokenizer, which proposes tokens for the swarm to check. The answers are the same. */
+  readonly draft?: string
   /** Compute in this process, without a network; needs `model`. */
   readonly local?: boolean
   /** `f32`, `int8[:BLOCK]`, `int4[:BLOCK]`: refused when the swarm has another. */
@@ -91,6 +93,7 @@ async function joinSwarm(options: ConnectOptions): Promise<SwarmClient> {
     model: options.model,
     manifestId: options.manifest,
     join: options.join,
+    draft: options.draft,
     replacementWaitMs: options.replacementWaitMs,
   })
   try {

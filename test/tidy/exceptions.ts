@@ -61,6 +61,7 @@ export const unreferenced: Exceptions = {
 
 /** Files of more than 256 KiB. */
 export const largeFiles: Exceptions = {
+  'packages/demo-model/draft/model.safetensors': 'the draft model of the embedded model',
   'packages/demo-model/model/model.safetensors': 'the embedded model: a first run needs no download',
   'test/golden/': 'models and logits of every family: the proof of parity',
 }

@@ -18,6 +18,7 @@ export interface OpenedEngine {
 export interface EngineFlags extends ModelFlags, JoinFlags {
   readonly local?: boolean
   readonly placement?: string
+  readonly draft?: string
   readonly audit?: AuditKind
 }
 
@@ -34,6 +35,10 @@ export function checkEngineFlags(flags: EngineFlags): void {
     throw new UsageError('--manifest names a swarm: give --join MULTIADDR too, the address of any Shoal peer')
   if (joined && flags.kv !== undefined)
     throw new UsageError('--kv is chosen when a swarm is created; leave it out with --join')
+  if (!joined && flags.draft !== undefined)
+    throw new UsageError(
+      '--draft proposes tokens to a swarm, which checks several at once: give --join too, or leave --draft out',
+    )
   if (flags.placement === 'thin')
     throw new UsageError(
       '--placement thin is not supported yet; leave it out to keep embedding and head here',
@@ -82,6 +87,7 @@ export async function openEngine(
     ...(manifest !== undefined && { manifestId: manifest }),
     ...(model !== undefined && { model }),
     ...(weights !== undefined && { weights }),
+    ...(flags.draft !== undefined && { draft: flags.draft }),
     audits: { reruns: flags.audit === 'reruns' },
   }
   const peer = await swarm.connectClient(context, options)

@@ -129,19 +129,25 @@ export function addAuditOption(command: Command): Command {
 }
 
 export interface PlacementFlags {
+  readonly draft?: string
   readonly audit?: AuditKind
   readonly placement: string
 }
 
 export function addPlacementOption(command: Command): Command {
-  return addAuditOption(command).addOption(
-    new Option(
-      '--placement <KIND>',
-      'where embedding and head are computed: private = in this process, so that no peer sees text',
+  return addAuditOption(command)
+    .option(
+      '--draft <REF>',
+      'a small model with the same tokenizer, which this process runs to propose tokens; they are checked, so the answer is the same',
     )
-      .choices(['private', 'thin'])
-      .default('private'),
-  )
+    .addOption(
+      new Option(
+        '--placement <KIND>',
+        'where embedding and head are computed: private = in this process, so that no peer sees text',
+      )
+        .choices(['private', 'thin'])
+        .default('private'),
+    )
 }
 
 export interface ApiFlags {

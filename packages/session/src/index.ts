@@ -29,9 +29,11 @@ export {
   type GenerateOptions,
   type TokenSampler,
 } from './generation/generate.ts'
-export type { Drafter } from './coordinator/speculation/drafter.ts'
+export type { Drafter } from './coordinator/speculation/drafters/drafter.ts'
 export type { Speculation } from './coordinator/speculation/speculate.ts'
-export { SuffixDrafter } from './coordinator/speculation/suffix-drafter.ts'
+export { CombinedDrafter } from './coordinator/speculation/drafters/combined-drafter.ts'
+export { ModelDrafter } from './coordinator/speculation/drafters/model-drafter.ts'
+export { SuffixDrafter } from './coordinator/speculation/drafters/suffix-drafter.ts'
 export { sessionLimits, sessionTimes, type SessionTimes } from './route/limits.ts'
 export { createLocalSession, type LocalSessionOptions } from './generation/local-session.ts'
 export { prefill, rowsFrom, type PrefillOptions, type RowSource } from './generation/prefill.ts'

@@ -6,6 +6,7 @@ import { createCoordinator } from '@shoal/session'
 import type { AuditDesk } from '../audit/audit-desk.ts'
 import type { Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
+import type { DraftModel } from './drafting/draft-model.ts'
 import { createEngine } from './engine.ts'
 import { createSessionOpener } from './opening/session-opener.ts'
 import { timeCoordinatorWork } from './time-coordinator-work.ts'
@@ -25,6 +26,8 @@ export interface CoordinateDependencies {
   readonly reputation?: Reputation | undefined
   /** Receives the receipts of all sessions and audits some of them; when absent, nothing is audited. */
   readonly audits?: AuditDesk | undefined
+  /** Proposes tokens where the text repeats nothing; absent without `--draft`. */
+  readonly draft?: DraftModel | undefined
   readonly tokenizer: Tokenizer | null
   readonly defaultSampling: SamplingOptions
   /**

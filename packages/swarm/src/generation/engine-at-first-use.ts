@@ -3,15 +3,18 @@ import type { Device } from '@shoal/runtime'
 import { coordinate, type CoordinateDependencies } from './coordinate.ts'
 import type { Engine } from '../types.ts'
 import type { ModelStore } from '../weights/model-store.ts'
+import type { DraftModel } from './drafting/draft-model.ts'
 import { createRunningAnswers, type RunningAnswers } from './running-answers.ts'
 
 export interface EngineAtFirstUseDependencies extends Omit<
   CoordinateDependencies,
-  'tokenizer' | 'defaultSampling' | 'device'
+  'tokenizer' | 'defaultSampling' | 'device' | 'draft'
 > {
   readonly store: Pick<ModelStore, 'ensureUnits' | 'tokenizer' | 'defaultSampling'>
   /** Called once; whoever opened it closes it. */
   device(): Promise<Device>
+  /** Called once, when the engine is opened; absent where nothing but the text itself is drafted from. */
+  readonly draft?: (() => Promise<DraftModel>) | undefined
 }
 
 /** The engine of a peer: most nodes never coordinate, so embedding and head are loaded at first use. */
@@ -26,7 +29,16 @@ export function createEngineAtFirstUse(dependencies: EngineAtFirstUseDependencie
   const answers = createRunningAnswers()
   let opened: Promise<Engine> | null = null
   let device: Promise<Device> | null = null
+  let draft: Promise<DraftModel | undefined> | null = null
 
+  const openDraft = async (): Promise<DraftModel | undefined> => {
+    try {
+      return await dependencies.draft?.()
+    } catch (error) {
+      draft = null
+      throw error
+    }
+  }
   const open = async (): Promise<Engine> => {
     const { signal } = closing
     await store.ensureUnits(['embed', 'head'], signal)
@@ -34,7 +46,14 @@ export function createEngineAtFirstUse(dependencies: EngineAtFirstUseDependencie
     const defaultSampling = await store.defaultSampling(signal)
     signal.throwIfAborted()
     device ??= dependencies.device()
-    const engine = await coordinate({ ...dependencies, device: await device, tokenizer, defaultSampling })
+    draft ??= openDraft()
+    const engine = await coordinate({
+      ...dependencies,
+      device: await device,
+      draft: await draft,
+      tokenizer,
+      defaultSampling,
+    })
     if (signal.aborted) {
       await engine.close()
       signal.throwIfAborted()

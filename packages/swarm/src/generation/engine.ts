@@ -4,6 +4,7 @@ import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type HiddenSession, type TokenSampler } from '@shoal/session'
 import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
 import { createAnswer } from './answer.ts'
+import type { DraftModel } from './drafting/draft-model.ts'
 import { createDrafting } from './drafting/drafting.ts'
 import { createAnswersShown, type AnswersShown } from './answers-shown.ts'
 import { createConstraints, type Constraints } from './constraint.ts'
@@ -39,6 +40,8 @@ export interface EngineDependencies {
   predictTokenMs?(route: ReturnType<HiddenSession['route']>, past: number): number | null
   /** Whether tokens are drafted ahead where that pays; an engine of one process is the reference, and does not. */
   readonly speculates?: boolean
+  /** Proposes tokens where the text repeats nothing. */
+  readonly draft?: DraftModel | undefined
   close(): Promise<void>
 }
 
@@ -146,7 +149,7 @@ async function* generate(
   const shown = answers.begin(session, promptIds.length)
   const predictedTpotMs =
     dependencies.predictTokenMs?.(session.route(), promptIds.length + Math.floor(maxTokens / 2)) ?? null
-  const drafting = createDrafting(dependencies)
+  const drafting = await createDrafting(dependencies, request, maxTokens)
   try {
     const tokens = generateTokens({
       session,
@@ -187,6 +190,7 @@ async function* generate(
     // The last token's own row was never computed: a wrong draft may stand in its place.
     session.remember?.([...promptIds, ...made.slice(0, -1)])
     shown.end()
+    await drafting.close()
     await session.close()
   }
 }

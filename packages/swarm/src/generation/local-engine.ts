@@ -8,7 +8,13 @@ import {
   type NumericProfile,
 } from '@shoal/model'
 import type { PackedFolder } from '@shoal/model/node'
-import { createDevice, type BlockRunner, type Device } from '@shoal/runtime'
+import {
+  createDevice,
+  type BlockRunner,
+  type Device,
+  type EmbeddingTable,
+  type HeadRunner,
+} from '@shoal/runtime'
 import { createLocalSession, type HiddenSession, type LocalSessionOptions } from '@shoal/session'
 import { createEngine } from './engine.ts'
 import { inScope, type Scope } from '../scope.ts'
@@ -42,11 +48,61 @@ export function openLocalEngine(
   return inScope((scope) => open(dependencies, options, scope))
 }
 
+/** All parts of a model that is computed in this process. `scope` closes them. */
+export interface LocalModel {
+  readonly device: Device
+  readonly store: ModelStore
+  readonly manifest: IdentifiedManifest
+  readonly runners: readonly BlockRunner[]
+  readonly embedding: EmbeddingTable
+  readonly head: HeadRunner
+}
+
 async function open(
-  { clock, random, logger }: SystemDependencies,
+  dependencies: SystemDependencies,
   options: LocalEngineOptions,
   scope: Scope,
 ): Promise<Engine> {
+  const { clock, random } = dependencies
+  const { device, store, manifest, runners, embedding, head } = await openLocalModel(
+    dependencies,
+    options,
+    scope,
+  )
+  const openPartOf = async (end: number, session: LocalSessionOptions): Promise<HiddenSession> =>
+    openPart(() => loadBlocks(device, 0, end, options.signal), session)
+  return createEngine({
+    clock,
+    manifest,
+    tokenizer: await store.tokenizer(options.signal),
+    defaultSampling: await store.defaultSampling(options.signal),
+    embedding,
+    head,
+    openSession: (tokenBudget) =>
+      createLocalSession(runners, { session: randomHex(random, 16), tokenBudget }),
+    openPartialSession: (end, tokenBudget) =>
+      openPartOf(end, { session: randomHex(random, 16), tokenBudget }),
+    close: () => scope.close(),
+  })
+}
+
+const loadBlocks = (
+  device: Device,
+  start: number,
+  end: number,
+  signal: AbortSignal | undefined,
+): Promise<BlockRunner> =>
+  device.loadBlocks(
+    { start, end },
+    { memory: unlimitedMemory(), ...(signal === undefined ? {} : { signal }) },
+  )
+
+/** Opens, packs and loads a whole model. */
+export async function openLocalModel(
+  { clock, logger }: SystemDependencies,
+  options: LocalEngineOptions,
+  scope: Scope,
+): Promise<LocalModel> {
   const { onProgress, signal, threads } = options
   const reference = await openReference(options.model, { logger, signal })
   let store: ModelStore | null = null
@@ -66,30 +122,13 @@ async function open(
   const device = options.wrap?.(own, manifest) ?? own
   await store.ensureUnits(unitNames(config), signal)
 
-  const load = (start: number, end: number): Promise<BlockRunner> =>
-    device.loadBlocks(
-      { start, end },
-      { memory: unlimitedMemory(), ...(signal === undefined ? {} : { signal }) },
-    )
   const bounds = [0, ...(options.cuts ?? []), config.blockCount]
   const runners: BlockRunner[] = []
-  for (let i = 0; i + 1 < bounds.length; i += 1) runners.push(await load(bounds[i]!, bounds[i + 1]!))
+  for (let i = 0; i + 1 < bounds.length; i += 1)
+    runners.push(await loadBlocks(device, bounds[i]!, bounds[i + 1]!, signal))
   const embedding = await device.loadEmbedding()
   scope.onClose(() => embedding.release())
-  const head = await device.loadHead()
-  return createEngine({
-    clock,
-    manifest,
-    tokenizer: await store.tokenizer(signal),
-    defaultSampling: await store.defaultSampling(signal),
-    embedding,
-    head,
-    openSession: (tokenBudget) =>
-      createLocalSession(runners, { session: randomHex(random, 16), tokenBudget }),
-    openPartialSession: (end, tokenBudget) =>
-      openPart(() => load(0, end), { session: randomHex(random, 16), tokenBudget }),
-    close: () => scope.close(),
-  })
+  return { device, store, manifest, runners, embedding, head: await device.loadHead() }
 }
 
 /** A session over runners of its own, freed with it. */

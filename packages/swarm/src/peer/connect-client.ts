@@ -9,6 +9,7 @@ import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { createStatusFigures, type StatusFigures } from '../view/status-figures.ts'
+import { openDraftModel, type DraftModel } from '../generation/drafting/draft-model.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 
 export interface ClientOptions {
@@ -23,6 +24,8 @@ export interface ClientOptions {
   readonly threads: number
   /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30 s when absent. */
   readonly replacementWaitMs?: number | undefined
+  /** REF of a small model with the same tokenizer, which proposes tokens. They are checked, so that the answer is the same. */
+  readonly draft?: string | undefined
   /** How this client audits its sessions. */
   readonly audits?: AuditOptions | undefined
   /** Told once, in a sentence, when the swarm is not ready and is asked again. */
@@ -83,6 +86,7 @@ async function connect(
     audits,
     // A client that only looks at the swarm starts no computing thread.
     device: () => openDevice(dependencies, joined, options, scope),
+    draft: draftOf(dependencies, options, manifest, scope),
     store,
     replacementWaitMs: options.replacementWaitMs,
   })
@@ -106,6 +110,17 @@ async function connect(
     leave: () => scope.close(),
     close: () => scope.close(),
   }
+}
+
+/** Opens the draft model, if there is to be one. */
+function draftOf(
+  dependencies: SystemDependencies,
+  { draft, dataFolder, signal }: ClientOptions,
+  target: JoinedModel['manifest'],
+  scope: Scope,
+): (() => Promise<DraftModel>) | undefined {
+  if (draft === undefined) return undefined
+  return () => openDraftModel(dependencies, { model: draft, dataFolder, signal }, target, scope)
 }
 
 async function openDevice(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { demoModelFolder } from '@shoal/demo-model'
+import { demoDraftFolder, demoModelFolder } from '@shoal/demo-model'
 import { ShoalError, silentLogger, type Logger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import {
@@ -20,7 +20,7 @@ import { createHubClient, type HubSettings } from './hub/hub-client.ts'
 import { openHubFiles, parseHubReference, type HubReference } from './hub/hub-files.ts'
 
 /**
- * A model that a user named: `demo`, a folder in Hugging Face layout, a GGUF file, or `org/name[@revision]` on a hub with
+ * A model that a user named: `demo`, `demo-draft`, a folder in Hugging Face layout, a GGUF file, or `org/name[@revision]` on a hub with
  * `:FILE.gguf` behind it for one of its GGUF files.
  */
 export interface Reference {
@@ -51,6 +51,7 @@ export interface ReferenceOptions {
  */
 export async function openReference(ref: string, options: ReferenceOptions = {}): Promise<Reference> {
   if (ref === 'demo') return openLocal(ref, demoModelFolder)
+  if (ref === 'demo-draft') return openLocal(ref, demoDraftFolder)
   const named = parseHubReference(ref)
   if (named === null || (await exists(ref))) return isGgufName(ref) ? openFile(ref) : openLocal(ref, ref)
   try {

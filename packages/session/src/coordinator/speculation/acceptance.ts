@@ -1,4 +1,4 @@
-import { draftKinds } from './drafter.ts'
+import { draftKinds } from './drafters/drafter.ts'
 
 /** Acceptance that is assumed of each kind before anything was measured. */
 const assumed = [0.4, 0.5, 0.7, 0.9, 0.6]

@@ -1,6 +1,6 @@
 import { orAborted, type Clock } from '@shoal/host'
 import type { GeneratedToken, GenerateOptions } from '../../generation/generate.ts'
-import type { Drafter } from './drafter.ts'
+import type { Drafter } from './drafters/drafter.ts'
 import { Windows } from './windows.ts'
 
 /** How a generation drafts tokens. */

@@ -2,7 +2,7 @@ import type { Clock } from '@shoal/host'
 import type { EmbeddingTable } from '@shoal/runtime'
 import type { HiddenSession } from '../../route/types.ts'
 import { Acceptance } from './acceptance.ts'
-import type { Drafter } from './drafter.ts'
+import type { Drafter } from './drafters/drafter.ts'
 import { StepTimes } from './step-times.ts'
 import { plainPlan, planWindows, type WindowPlan } from './window-plan.ts'
 
@@ -38,6 +38,8 @@ export class Windows {
   /** Longest window that has been answered: longer ones are tried step by step. */
   #rowsReached = 2
   #drafted = 0
+  #prepared: Promise<void> | null = null
+  #drafterFailed = false
 
   constructor(options: WindowsOptions) {
     this.#options = options
@@ -100,13 +102,21 @@ export class Windows {
     return { window, hidden }
   }
 
+  /** A drafter that fails drafts nothing more: the answer needs no drafts. */
   async #draft(ahead: readonly number[], count: number): Promise<readonly number[]> {
-    if (count === 0) return []
     const { drafter, clock } = this.#options
-    const startMs = clock.nowMs()
-    const tokenIds = await drafter.draft(ahead, count)
-    if (tokenIds.length > 0) this.#times.drafted(tokenIds.length, clock.nowMs() - startMs)
-    return tokenIds
+    if (count === 0 || this.#drafterFailed) return []
+    try {
+      this.#prepared ??= drafter.prepare?.() ?? Promise.resolve()
+      await this.#prepared
+      const startMs = clock.nowMs()
+      const tokenIds = await drafter.draft(ahead, count)
+      if (tokenIds.length > 0) this.#times.drafted(tokenIds.length, clock.nowMs() - startMs)
+      return tokenIds
+    } catch {
+      this.#drafterFailed = true
+      return []
+    }
   }
 
   #plan(kind: number): WindowPlan {

@@ -4,7 +4,7 @@ import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type TokenSampler } from '../../../generation/generate.ts'
 import type { HiddenSession } from '../../../route/types.ts'
 import type { FakeSwarm } from '../../../testing/fake-swarm.ts'
-import type { Drafter } from '../drafter.ts'
+import type { Drafter } from '../drafters/drafter.ts'
 import type { Speculation } from '../speculate.ts'
 
 export const vocabularySize = 50
@@ -20,7 +20,7 @@ export const embedding: EmbeddingTable = {
   release: async () => undefined,
 }
 
-const head: HeadRunner = {
+export const head: HeadRunner = {
   logits: async (hidden) =>
     Float32Array.from({ length: (hidden.length / 8) * vocabularySize }, (_, index) => {
       const row = Math.floor(index / vocabularySize)

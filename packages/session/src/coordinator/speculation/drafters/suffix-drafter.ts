@@ -1,4 +1,4 @@
-import { sessionLimits } from '../../route/limits.ts'
+import { sessionLimits } from '../../../route/limits.ts'
 import type { Drafter } from './drafter.ts'
 
 /** Tokens that must agree before an earlier place is followed. */
