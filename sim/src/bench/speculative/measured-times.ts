@@ -1,8 +1,7 @@
-import { silentLogger } from '@shoal/host'
-import { systemClock, systemRandom } from '@shoal/host/node'
-import { decorateDevice, decorateRunner, type BlockRunner, type HeadRunner } from '@shoal/runtime'
-import { openLocalEngine } from '@shoal/swarm/node'
+import { systemClock } from '@shoal/host/node'
+import type { BlockRunner, HeadRunner } from '@shoal/runtime'
 import { median } from '../report.ts'
+import { openParts } from './captured-parts.ts'
 
 /** Times of calls by their rows, with which a route is played. */
 export interface MeasuredTimes {
@@ -23,29 +22,9 @@ export async function measureTimes(
   blocks: number,
 ): Promise<MeasuredTimes> {
   settings.report('loading a quarter of a 1B shape …')
-  const loaded: { runner?: BlockRunner; head?: HeadRunner } = {}
-  const engine = await openLocalEngine(
-    { clock: systemClock, random: systemRandom, logger: silentLogger },
-    {
-      model,
-      dataFolder: settings.dataFolder,
-      threads: 1,
-      cuts: [blocks / stages],
-      wrap: (own) =>
-        decorateDevice(own, {
-          async loadBlocks(range, options) {
-            // The other blocks would take as long, and are not needed.
-            if (loaded.runner !== undefined)
-              return decorateRunner(loaded.runner, { release: () => Promise.resolve() })
-            return (loaded.runner = await own.loadBlocks(range, options))
-          },
-          loadHead: async () => (loaded.head = await own.loadHead()),
-        }),
-    },
-  )
+  const { engine, runner, head } = await openParts(model, { ...settings, cut: blocks / stages })
   try {
     settings.report('timing its steps …')
-    const { runner, head } = loaded as { runner: BlockRunner; head: HeadRunner }
     return await timeCalls(runner, head, settings.rounds)
   } finally {
     await engine.close()

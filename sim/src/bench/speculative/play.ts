@@ -1,7 +1,14 @@
-import { SuffixDrafter, generateTokens, type Drafter, type TokenSampler } from '@shoal/session'
+import {
+  SuffixDrafter,
+  generateTokens,
+  type Drafter,
+  type Speculation,
+  type TokenSampler,
+} from '@shoal/session'
 import type { MeasuredTimes } from './measured-times.ts'
+import { RealWork } from './real-work.ts'
 import type { Exchange } from './texts.ts'
-import { createVirtualRoute } from './virtual-route.ts'
+import { createVirtualRoute, type VirtualRoute } from './virtual-route.ts'
 
 /** An answer that was played. */
 export interface Played {
@@ -15,60 +22,69 @@ export interface Played {
   readonly bits: readonly string[]
 }
 
-const playMsMax = 3_600_000
+/** Makes the drafter of one answer, whose own work takes its time on the clock. */
+export type MakeDrafter = (work: RealWork, tokenBudget: number) => Promise<Drafter> | Drafter
 
-/** Plays one answer along a route of its own. @param drafter null for an answer without drafts */
+/** Plays one answer along a route of its own. @param makeDrafter null for an answer without drafts */
 export async function play(
   times: MeasuredTimes,
   roundTripMs: number,
-  { promptIds, answerIds }: Exchange,
-  drafter: Drafter | null,
+  exchange: Exchange,
+  makeDrafter: MakeDrafter | null,
 ): Promise<Played> {
   const route = await createVirtualRoute(times, roundTripMs)
-  const { clock, loop, embedding, head } = route
+  const work = new RealWork(route.clock)
+  const tokenBudget = exchange.promptIds.length + exchange.answerIds.length
+  let counts = { drafted: 0, accepted: 0 }
+  const speculation: Speculation | null =
+    makeDrafter === null
+      ? null
+      : {
+          drafter: await makeDrafter(work, tokenBudget),
+          clock: route.clock,
+          onCount: (drafted, accepted) => void (counts = { drafted, accepted }),
+        }
+  const played = await work.until(answer(route, exchange, speculation))
+  return { ...played, ...counts }
+}
+
+async function answer(
+  route: VirtualRoute,
+  { promptIds, answerIds }: Exchange,
+  speculation: Speculation | null,
+): Promise<Pick<Played, 'ms' | 'steps' | 'bits'>> {
+  const { clock, embedding, head } = route
   const bits: string[] = []
   const tokenMs: number[] = []
   let steps = -1
-  let counts = { drafted: 0, accepted: 0 }
   const sampler: TokenSampler = {
     sample(logits, position) {
       bits.push(logits.join())
       return answerIds[position - promptIds.length]!
     },
   }
-  const run = async (): Promise<void> => {
-    const session = await route.open(promptIds.length + answerIds.length)
-    const tokens = generateTokens({
-      session,
-      embedding,
-      head: {
-        logits(hidden) {
-          steps += 1
-          return head.logits(hidden)
-        },
-        release: () => head.release(),
+  const session = await route.open(promptIds.length + answerIds.length)
+  const tokens = generateTokens({
+    session,
+    embedding,
+    head: {
+      logits(hidden) {
+        steps += 1
+        return head.logits(hidden)
       },
-      sampler,
-      promptIds,
-      maxTokens: answerIds.length,
-      ...(drafter !== null && {
-        speculation: {
-          drafter,
-          clock,
-          onCount: (drafted: number, accepted: number) => void (counts = { drafted, accepted }),
-        },
-      }),
-    })
-    for await (const token of tokens) {
-      if (token.tokenId !== answerIds[tokenMs.length]) throw new Error('a token is out of order')
-      tokenMs.push(clock.nowMs())
-    }
-    await session.close()
+      release: () => head.release(),
+    },
+    sampler,
+    promptIds,
+    maxTokens: answerIds.length,
+    ...(speculation !== null && { speculation }),
+  })
+  for await (const { tokenId } of tokens) {
+    if (tokenId !== answerIds[tokenMs.length]) throw new Error('a token is out of order')
+    tokenMs.push(clock.nowMs())
   }
-  const outcome = await loop.within(run(), playMsMax)
-  if (outcome === undefined) throw new Error('the answer did not end')
-  if ('error' in outcome) throw outcome.error
-  return { ms: tokenMs.at(-1)! - tokenMs[0]!, steps, bits, ...counts }
+  await session.close()
+  return { ms: tokenMs.at(-1)! - tokenMs[0]!, steps, bits }
 }
 
 /** How many times faster an answer is with drafts. @throws {Error} when a token is drawn from other bits */
@@ -76,10 +92,10 @@ export async function compare(
   times: MeasuredTimes,
   roundTripMs: number,
   exchange: Exchange,
-  drafter: Drafter = new SuffixDrafter(),
+  makeDrafter: MakeDrafter = () => new SuffixDrafter(),
 ): Promise<{ readonly ratio: number; readonly drafted: Played }> {
   const plain = await play(times, roundTripMs, exchange, null)
-  const drafted = await play(times, roundTripMs, exchange, drafter)
+  const drafted = await play(times, roundTripMs, exchange, makeDrafter)
   if (drafted.bits.join(';') !== plain.bits.join(';'))
     throw new Error('with drafts, a token was drawn from other bits')
   return { ratio: plain.ms / drafted.ms, drafted }

@@ -25,7 +25,6 @@ import {
   type RouteSession,
   type RouteStage,
 } from '@shoal/session'
-import { createEventLoop, type EventLoop } from '../../simulator/event-loop.ts'
 import { tinyModel } from '../../simulator/tiny-model.ts'
 import { stages, type MeasuredTimes } from './measured-times.ts'
 
@@ -35,7 +34,6 @@ const contextLength = 8192
 /** A route of four peers in virtual time: the product's sessions, over links and calls that take the given times. */
 export interface VirtualRoute {
   readonly clock: VirtualClock
-  readonly loop: EventLoop
   readonly embedding: EmbeddingTable
   /** The logits of a row are the row itself: a token is drawn from bits that depend on all rows before it. */
   readonly head: HeadRunner
@@ -46,7 +44,6 @@ export interface VirtualRoute {
 export async function createVirtualRoute(times: MeasuredTimes, roundTripMs: number): Promise<VirtualRoute> {
   const clock = createVirtualClock()
   const random = seededRandom(1)
-  const loop = createEventLoop(clock, () => undefined)
   const network = createMemoryNetwork({ clock, random, latencyMs: roundTripMs / 2 })
   const { manifest, device } = await costModel()
   const { blockCount, hiddenSize } = manifest.manifest.config
@@ -68,7 +65,6 @@ export async function createVirtualRoute(times: MeasuredTimes, roundTripMs: numb
   })
   return {
     clock,
-    loop,
     embedding: embeddingOf(hiddenSize),
     head: {
       async logits(hidden) {
