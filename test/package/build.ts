@@ -11,7 +11,6 @@ import { writeTypes } from './types.ts'
 
 /** Modules that the program starts as threads and processes, and their names in the package. */
 const started = {
-  'packages/grammar/src/matching/matcher-thread.ts': 'matcher-thread',
   'packages/group/src/lanes/rank-thread.ts': 'rank-thread',
   'packages/host/src/node/precise-clock-thread.ts': 'precise-clock-thread',
   'packages/runtime/src/onnx/host/thread.ts': 'compute-thread',
@@ -27,6 +26,7 @@ const files: Readonly<Record<string, string>> = {
   '../../package.json': '../package.json',
   '../browser/': './dashboard/',
   './model': './demo-model',
+  './draft': './demo-draft',
 }
 
 /** For which platforms the package has the native runtime. */
@@ -60,7 +60,8 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
     ...(await bundleDashboard(join(root, 'node', 'src', 'dashboard', 'browser'), join(dist, 'dashboard'))),
   )
   writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licences(modules))
-  cpSync(join(root, 'packages', 'demo-model', 'model'), join(dist, 'demo-model'), { recursive: true })
+  for (const part of ['model', 'draft'])
+    cpSync(join(root, 'packages', 'demo-model', part), join(dist, files[`./${part}`]!), { recursive: true })
   for (const name of ['README.md', 'LICENSE']) cpSync(join(root, name), join(folder, name))
   mkdirSync(join(folder, 'bin'))
   const launcher = readFileSync(join(root, 'node', 'bin', 'shoal.js'), 'utf8')

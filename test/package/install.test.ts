@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -21,12 +21,13 @@ describe('the package, installed from its tarball in an empty folder', () => {
   const project = join(folder, 'project')
   const program = join(project, 'node_modules', 'shoal', 'bin', 'shoal.js')
   const started: ChildProcess[] = []
+  const home = join(folder, 'home')
   const settings = { cwd: project, env: { ...env, SHOAL_DATA: join(folder, 'data') } }
 
   beforeAll(async () => {
     const tarball = await packShoal(root, folder, { platforms: 'this', level: 1 })
     expect(statSync(tarball).size).toBeLessThan(tarballBytesMax)
-    mkdirSync(project)
+    for (const each of [project, home]) mkdirSync(each)
     // Nothing is fetched: whatever the package needs is in the tarball.
     const words = [
       'install',
@@ -41,8 +42,9 @@ describe('the package, installed from its tarball in an empty folder', () => {
     expect(installed.stderr).toBe('')
   })
   afterAll(async () => {
-    const ended = started.map((child) => new Promise((resolve) => child.once('close', resolve)))
-    for (const child of started) child.kill('SIGKILL')
+    const running = started.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+    const ended = running.map((child) => new Promise((resolve) => child.once('close', resolve)))
+    for (const child of running) child.kill('SIGKILL')
     await Promise.all(ended)
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   })
@@ -51,11 +53,16 @@ describe('the package, installed from its tarball in an empty folder', () => {
     const { stdout } = await execute(
       process.execPath,
       [program, 'start', '--processes', '2', '--prompt', 'Who are you?'],
-      settings,
+      { ...settings, env: { ...settings.env, HOME: home, XDG_CACHE_HOME: undefined, CI: undefined } },
     )
     expect(stdout).toMatch(/none of them could hold the model alone/)
     expect(stdout).toContain('I am a very small language model')
     expect(stdout).toMatch(/\[0, (\d)\).*\[\1, 6\)/s)
+    // Telemetry of the native runtime would keep an identifier of the machine in `.cache/Microsoft`.
+    if (process.platform === 'linux') {
+      expect(readdirSync(home)).toEqual(['.cache'])
+      expect(readdirSync(join(home, '.cache'))).toEqual(['shoal'])
+    }
   })
 
   it('serves the model over HTTP, and its dashboard', async () => {
@@ -70,6 +77,34 @@ describe('the package, installed from its tarball in an empty folder', () => {
     expect(models.data.map(({ id }) => id)).toEqual(['demo'])
     expect(await (await fetch(api)).text()).toContain('<title>')
   })
+
+  it.skipIf(process.platform === 'win32')(
+    'runs the command of the systemd unit without a home directory, and leaves after SIGTERM (POSIX signals)',
+    async () => {
+      const unit = readFileSync(join(root, 'packaging', 'shoal.service'), 'utf8')
+      const command =
+        /^ExecStart=(.*)$/m.exec(unit)?.[1]?.replace('$SHOAL_OPTIONS', '--model demo --json') ?? ''
+      const [file = '', ...words] = command.split(' ')
+      const bin = join(project, 'node_modules', '.bin')
+      const child = spawn(file, words, {
+        cwd: '/',
+        env: {
+          PATH: [bin, dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter),
+          // A file: nothing can be written there, as in the unit, where home directories are read-only.
+          HOME: program,
+          SHOAL_DATA: join(folder, 'state'),
+        },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+      started.push(child)
+      const lines = createInterface({ input: child.stdout })
+      const ready = await new Promise<string>((resolve) => lines.once('line', resolve))
+      expect(JSON.parse(ready)).toMatchObject({ event: 'ready', blocks: [0, 6] })
+      const ended = new Promise((resolve) => child.once('close', resolve))
+      child.kill('SIGTERM')
+      expect(await ended).toBe(0)
+    },
+  )
 
   it('has the SDK with its types, for a strict TypeScript project', async () => {
     const source = [

@@ -6,7 +6,6 @@ export interface TokenIndex {
   idsOf(bytes: string): readonly number[]
   /** The bytes of a token; empty for tokens without text, such as special ones. */
   bytesOf(tokenId: number): string
-  readonly vocabularySize: number
   /** Length of the longest token. */
   readonly bytesMax: number
 }
@@ -38,6 +37,5 @@ export async function createTokenIndex(
     if (known === undefined) ids.set(bytes, [tokenId])
     else known.push(tokenId)
   }
-  const { vocabularySize } = decoder
-  return { vocabularySize, idsOf: (bytes) => ids.get(bytes) ?? [], bytesOf, bytesMax }
+  return { idsOf: (bytes) => ids.get(bytes) ?? [], bytesOf, bytesMax }
 }

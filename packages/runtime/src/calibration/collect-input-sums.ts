@@ -1,3 +1,4 @@
+import '../onnx/no-telemetry.ts'
 import { Worker } from 'node:worker_threads'
 import { ShoalError } from '@shoal/host'
 import { blockSpecs, type Manifest } from '@shoal/model'

@@ -1,3 +1,4 @@
+import './no-telemetry.ts'
 import { binding } from 'onnxruntime-node/dist/binding.js'
 
 /** An execution provider of the onnxruntime that is installed here. */

@@ -1,3 +1,4 @@
+import '../no-telemetry.ts'
 import { ShoalError, messageOf } from '@shoal/host'
 import { Tensor } from 'onnxruntime-common'
 import { binding, initOrt, type Binding } from 'onnxruntime-node/dist/binding.js'

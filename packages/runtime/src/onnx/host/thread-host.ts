@@ -1,3 +1,4 @@
+import '../no-telemetry.ts'
 import { ShoalError, type Logger } from '@shoal/host'
 import { Worker } from 'node:worker_threads'
 import { limits } from '../../limits.ts'
