@@ -11,6 +11,7 @@ import { writeTypes } from './types.ts'
 
 /** Modules that the program starts as threads and processes, and their names in the package. */
 const started = {
+  'packages/grammar/src/matching/matcher-thread.ts': 'matcher-thread',
   'packages/group/src/lanes/rank-thread.ts': 'rank-thread',
   'packages/host/src/node/precise-clock-thread.ts': 'precise-clock-thread',
   'packages/runtime/src/onnx/host/thread.ts': 'compute-thread',

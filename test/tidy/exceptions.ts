@@ -46,6 +46,8 @@ export const systemCalls: Exceptions = {
 export const unreferenced: Exceptions = {
   'node/src/leave-message.ts':
     'the channel to the parent: a listener for the order to leave must not keep the process alive',
+  'packages/grammar/src/matching/watched-thread.ts':
+    'a thread that waits for answers with a grammar; it holds the process while it is asked',
   'packages/group/src/lanes/lane-sockets.ts':
     'listener and lanes of a thread that ends with its device; timers of the sums hold it while it waits',
   'packages/group/src/lanes/rank-thread-control.ts':

@@ -1,15 +1,16 @@
 import { ModelError } from '../error.ts'
 import { limits } from '../limits.ts'
 import type { TokenIndex } from './token-index.ts'
+import { maskOf, type TokenMask } from './token-mask.ts'
 
 /** Which tokens may follow. */
-export interface GrammarMatcher {
+export interface ChoiceMatcher {
   /**
-   * Ids that may follow; end tokens are among them only where the answer is complete. A function of the answer so far, so
+   * Tokens that may follow; end tokens are among them only where the answer is complete. A function of the answer so far, so
    * that a replay is constrained as the first time.
    * @param output ids of the answer so far
    */
-  allowed(output: readonly number[]): ReadonlySet<number>
+  allowed(output: readonly number[]): TokenMask
 }
 
 /**
@@ -20,7 +21,7 @@ export function createChoiceMatcher(
   texts: readonly string[],
   index: TokenIndex,
   endTokenIds: readonly number[],
-): GrammarMatcher {
+): ChoiceMatcher {
   checkTexts(texts)
   const choices = [...new Set(texts)].map((text) => {
     const choice = Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('')
@@ -43,7 +44,7 @@ export function createChoiceMatcher(
         for (let end = written.length + 1; end <= longest; end++)
           if (open[end] === true) for (const id of index.idsOf(choice.slice(written.length, end))) ids.add(id)
       }
-      return ids
+      return maskOf(ids, index.vocabularySize)
     },
   }
 }

@@ -6,6 +6,7 @@ export interface TokenIndex {
   idsOf(bytes: string): readonly number[]
   /** The bytes of a token; empty for tokens without text, such as special ones. */
   bytesOf(tokenId: number): string
+  readonly vocabularySize: number
   /** Length of the longest token. */
   readonly bytesMax: number
 }
@@ -37,5 +38,6 @@ export async function createTokenIndex(
     if (known === undefined) ids.set(bytes, [tokenId])
     else known.push(tokenId)
   }
-  return { idsOf: (bytes) => ids.get(bytes) ?? [], bytesOf, bytesMax }
+  const { vocabularySize } = decoder
+  return { vocabularySize, idsOf: (bytes) => ids.get(bytes) ?? [], bytesOf, bytesMax }
 }

@@ -1,6 +1,7 @@
 import { uniformAt } from '../sources/random/counter-random.ts'
 import { ModelError } from '../error.ts'
 import { createLogitAdjuster } from './adjust-logits.ts'
+import { maskLogits, type TokenMask } from '../grammar/token-mask.ts'
 import { checkSampling } from './check-sampling.ts'
 import { largestCandidates } from './largest-candidates.ts'
 import { nucleus, weightOf } from './nucleus.ts'
@@ -12,14 +13,9 @@ export interface Sampler {
    * @param logits one row, `vocabularySize` float32; not changed
    * @param position of the token being drawn; the draw is a pure function of (logits, seed, position, tokens)
    * @param tokens prompt and output so far, for the penalties
-   * @param allowed ids that may be drawn; all when absent
+   * @param allowed tokens that may be drawn; all when absent
    */
-  sample(
-    logits: Float32Array,
-    position: number,
-    tokens: readonly number[],
-    allowed?: ReadonlySet<number>,
-  ): number
+  sample(logits: Float32Array, position: number, tokens: readonly number[], allowed?: TokenMask): number
 }
 
 /**
@@ -37,6 +33,12 @@ export function createSampler(
   checkSampling(options, vocabularySize)
   const { temperature, topP, minP = 0, seed } = options
   const adjust = createLogitAdjuster(options, vocabularySize, promptTokens)
+  let scratch: Float32Array | null = null
+  const only = (adjusted: Float32Array, allowed: TokenMask): Float32Array => {
+    scratch ??= new Float32Array(vocabularySize)
+    maskLogits(adjusted, allowed, scratch)
+    return scratch
+  }
   return {
     sample: (logits, position, tokens, allowed) => {
       if (logits.length !== vocabularySize)
@@ -53,13 +55,6 @@ export function createSampler(
         : drawFromTop(row, best, { topK, topP, temperature, minP, target })
     },
   }
-}
-
-/** The same logits for the allowed tokens, and -Infinity for all others. */
-function only(logits: Float32Array, allowed: ReadonlySet<number>): Float32Array {
-  const row = new Float32Array(logits.length).fill(-Infinity)
-  for (const id of allowed) row[id] = logits[id] ?? -Infinity
-  return row
 }
 
 /**

@@ -13,7 +13,7 @@ export interface TokenSampler {
    * @param logits float32 `[vocabularySize]` @param position of the token to draw, prompt included
    * @param tokens all ids so far, the prompt's first
    */
-  sample(logits: Float32Array, position: number, tokens: readonly number[]): number
+  sample(logits: Float32Array, position: number, tokens: readonly number[]): number | Promise<number>
 }
 
 export interface GenerateOptions extends Pick<PrefillOptions, 'chunkRows' | 'window'> {
@@ -72,7 +72,8 @@ export async function* generateTokens(
     // The buffer is reused. After an abort nobody reads it, so a computation that still writes to it does no harm.
     buffer ??= new Float32Array(new SharedArrayBuffer(logits.byteLength))
     const position = tokens.length
-    const tokenId = sampler.sample(logits, position, tokens)
+    const drawn = sampler.sample(logits, position, tokens)
+    const tokenId = typeof drawn === 'number' ? drawn : await orAborted(drawn, signal)
     tokens.push(tokenId)
     yield { tokenId, logits, position }
     if (endTokenIds?.has(tokenId) === true || made + 1 === maxTokens) return

@@ -10,11 +10,12 @@ import type { DraftModel } from './drafting/draft-model.ts'
 import { createEngine } from './engine.ts'
 import { createSessionOpener } from './opening/session-opener.ts'
 import { timeCoordinatorWork } from './time-coordinator-work.ts'
+import type { ConstraintDependencies } from './constraint.ts'
 import { inScope, type Scope } from '../scope.ts'
 import type { Engine } from '../types.ts'
 import type { SamplingOptions, Tokenizer } from '@shoal/model'
 
-export interface CoordinateDependencies {
+export interface CoordinateDependencies extends Pick<ConstraintDependencies, 'openMatchers'> {
   readonly transport: Transport
   readonly clock: Clock
   readonly random: Random

@@ -1,3 +1,4 @@
+import { createMatchers } from '@shoal/grammar/node'
 import { ShoalError } from '@shoal/host'
 import type { Device } from '@shoal/runtime'
 import { coordinate, type CoordinateDependencies } from './coordinate.ts'
@@ -48,6 +49,7 @@ export function createEngineAtFirstUse(dependencies: EngineAtFirstUseDependencie
     device ??= dependencies.device()
     draft ??= openDraft()
     const engine = await coordinate({
+      openMatchers: createMatchers,
       ...dependencies,
       device: await device,
       draft: await draft,

@@ -131,7 +131,7 @@ describe('a generation', () => {
   })
 
   test.each<[string, Partial<GenerateRequest>, RegExp, Tokenizer | null]>([
-    ['of an unknown kind', { grammar: { kind: 'json' } }, /kind json are not supported yet/, letters],
+    ['that needs a thread, without one', { grammar: { kind: 'json' } }, /no thread for grammars/, letters],
     [
       'that goes on after the end',
       { grammar: { kind: 'choice', texts: ['a'] }, ignoreEos: true },

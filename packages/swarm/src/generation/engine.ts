@@ -1,5 +1,6 @@
-import { ShoalError, type Clock } from '@shoal/host'
-import { createSampler, type IdentifiedManifest, type SamplingOptions, type Tokenizer } from '@shoal/model'
+import type { Matcher } from '@shoal/grammar/node'
+import { orAborted, ShoalError } from '@shoal/host'
+import { createSampler, type Sampler, type SamplingOptions } from '@shoal/model'
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type HiddenSession, type TokenSampler } from '@shoal/session'
 import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
@@ -7,17 +8,14 @@ import { createAnswer } from './answer.ts'
 import type { DraftModel } from './drafting/draft-model.ts'
 import { createDrafting } from './drafting/drafting.ts'
 import { createAnswersShown, type AnswersShown } from './answers-shown.ts'
-import { createConstraints, type Constraints } from './constraint.ts'
+import { createConstraints, type ConstraintDependencies, type Constraints } from './constraint.ts'
 
 export interface EngineSession extends HiddenSession {
   /** Notes the tokens of the first positions, for later sessions that begin with them; absent where nothing is reused. */
   remember?(ids: readonly number[]): void
 }
 
-export interface EngineDependencies {
-  readonly clock: Clock
-  readonly manifest: IdentifiedManifest
-  readonly tokenizer: Tokenizer | null
+export interface EngineDependencies extends ConstraintDependencies {
   readonly defaultSampling: SamplingOptions
   readonly embedding: EmbeddingTable
   readonly head: HeadRunner
@@ -56,7 +54,10 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     manifest,
     tokenizer,
     defaultSampling: dependencies.defaultSampling,
-    close: () => dependencies.close(),
+    async close() {
+      await constraints.close()
+      await dependencies.close()
+    },
     generate: (request) => generate(dependencies, request, constraints, shown),
     answers: () => shown.list(),
     async forward(tokenIds, options = {}) {
@@ -124,22 +125,45 @@ function tokensOfAnswer(dependencies: EngineDependencies, { promptIds, maxTokens
   return Math.min(maxTokens, dependencies.manifest.manifest.config.contextLength - promptIds.length)
 }
 
+/** Draws among the tokens that the grammar allows. Those behind the drawn one are found while the model computes. */
+function constrained(drawing: Sampler, matcher: Matcher, promptTokens: number): TokenSampler {
+  return {
+    async sample(logits, position, tokens) {
+      const output = tokens.slice(promptTokens)
+      const tokenId = drawing.sample(logits, position, tokens, await matcher.allowed(output))
+      matcher.ahead([...output, tokenId])
+      return tokenId
+    },
+  }
+}
+
 async function* generate(
   dependencies: EngineDependencies,
   request: GenerateRequest,
   constraints: Constraints,
   answers: AnswersShown,
 ): AsyncGenerator<GenerateEvent> {
-  const { embedding, head, manifest } = dependencies
-  const { config } = manifest.manifest
-  const { promptIds } = request
+  const { promptIds, sampling, signal } = request
+  const { vocabularySize } = dependencies.manifest.manifest.config
   const maxTokens = tokensOfAnswer(dependencies, request)
-  const matcher = await constraints.matcherOf(request)
-  const drawing = createSampler(request.sampling, config.vocabularySize, promptIds.length)
-  const sampler: TokenSampler = {
-    sample: (logits, position, tokens) =>
-      drawing.sample(logits, position, tokens, matcher?.allowed(tokens.slice(promptIds.length))),
+  const drawing = createSampler(sampling, vocabularySize, promptIds.length)
+  const matcher = await orAborted(constraints.matcherOf(request), signal)
+  const sampler = matcher === null ? drawing : constrained(drawing, matcher, promptIds.length)
+  try {
+    yield* drawAnswer(dependencies, { ...request, maxTokens }, sampler, answers)
+  } finally {
+    matcher?.close()
   }
+}
+
+async function* drawAnswer(
+  dependencies: EngineDependencies,
+  request: GenerateRequest,
+  sampler: TokenSampler,
+  answers: AnswersShown,
+): AsyncGenerator<GenerateEvent> {
+  const { embedding, head } = dependencies
+  const { promptIds, maxTokens } = request
   const answer = createAnswer(dependencies, request)
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.

@@ -1,3 +1,4 @@
+import { createMatchers } from '@shoal/grammar/node'
 import { randomHex, silentLogger, type SystemDependencies, unlimitedMemory } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import {
@@ -74,6 +75,7 @@ async function open(
   return createEngine({
     clock,
     manifest,
+    openMatchers: createMatchers,
     tokenizer: await store.tokenizer(options.signal),
     defaultSampling: await store.defaultSampling(options.signal),
     embedding,

@@ -54,7 +54,8 @@ async function* drawTokens(
     for (let row = 0; row < rows; row += 1) {
       const own = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize)
       const position = tokens.length
-      const tokenId = sampler.sample(own, position, tokens)
+      const drawn = sampler.sample(own, position, tokens)
+      const tokenId = typeof drawn === 'number' ? drawn : await orAborted(drawn, signal)
       tokens.push(tokenId)
       const draft = drafts[row]
       const expected = draft === undefined ? windows.expected : { tokenId: draft, kind }

@@ -43,7 +43,8 @@ export class ModelDrafter implements Drafter {
     const drafted: number[] = []
     while (drafted.length < count && tokens.length < tokenBudget) {
       const logits = await head.logits(await this.#rowOf(tokens))
-      const tokenId = sampler.sample(logits, tokens.length, tokens)
+      const drawn = sampler.sample(logits, tokens.length, tokens)
+      const tokenId = typeof drawn === 'number' ? drawn : await drawn
       tokens.push(tokenId)
       drafted.push(tokenId)
     }

@@ -1,0 +1,55 @@
+/**
+ * A grammar as data: what schemas become, and what is printed as EBNF. Texts are what the answer is written with, so that
+ * a quote inside a JSON string stands here with its backslash.
+ */
+export type Expression =
+  | { readonly type: 'text'; readonly text: string }
+  /** One character of these ranges of code points, both ends included, in ascending order. */
+  | { readonly type: 'characters'; readonly ranges: readonly CodeRange[] }
+  | { readonly type: 'sequence'; readonly parts: readonly Expression[] }
+  | { readonly type: 'choice'; readonly options: readonly Expression[] }
+  /** `most` null: without a bound. */
+  | {
+      readonly type: 'repeat'
+      readonly part: Expression
+      readonly least: number
+      readonly most: number | null
+    }
+  | { readonly type: 'rule'; readonly name: string }
+
+export type CodeRange = readonly [first: number, last: number]
+
+export interface Rules {
+  readonly root: Expression
+  /** Rules that expressions name. */
+  readonly rules: ReadonlyMap<string, Expression>
+}
+
+export const text = (value: string): Expression => ({ type: 'text', text: value })
+export const characters = (...ranges: readonly CodeRange[]): Expression => ({ type: 'characters', ranges })
+export const rule = (name: string): Expression => ({ type: 'rule', name })
+export const empty: Expression = text('')
+
+export function sequence(...parts: readonly Expression[]): Expression {
+  const flat = parts.flatMap((part) => (part.type === 'sequence' ? part.parts : [part]))
+  const merged: Expression[] = []
+  for (const part of flat) {
+    const last = merged.at(-1)
+    if (part.type === 'text' && part.text === '') continue
+    if (part.type === 'text' && last?.type === 'text') merged[merged.length - 1] = text(last.text + part.text)
+    else merged.push(part)
+  }
+  return merged.length === 1 ? (merged[0] as Expression) : { type: 'sequence', parts: merged }
+}
+
+export function choice(...options: readonly Expression[]): Expression {
+  const flat = options.flatMap((option) => (option.type === 'choice' ? option.options : [option]))
+  return flat.length === 1 ? (flat[0] as Expression) : { type: 'choice', options: flat }
+}
+
+export function repeat(part: Expression, least: number, most: number | null): Expression {
+  if (most === 0) return empty
+  return least === 1 && most === 1 ? part : { type: 'repeat', part, least, most }
+}
+
+export const optional = (part: Expression): Expression => repeat(part, 0, 1)

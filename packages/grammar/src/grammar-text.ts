@@ -1,0 +1,19 @@
+import { ModelError, type Grammar } from '@shoal/model'
+import { printRules } from './print.ts'
+import { anyValue, jsonRules } from './schema/json-text.ts'
+
+/**
+ * The EBNF of what an answer must look like.
+ * @throws {ModelError} `bad-request` for what cannot be kept, by its name
+ */
+export function grammarText(grammar: Exclude<Grammar, { kind: 'choice' }>): string {
+  switch (grammar.kind) {
+    case 'ebnf':
+      return grammar.text
+    case 'json':
+      return printRules({ root: anyValue, rules: jsonRules })
+    case 'json-schema':
+    case 'tags':
+      throw new ModelError('bad-request', `grammars of the kind ${grammar.kind} are not supported yet`)
+  }
+}

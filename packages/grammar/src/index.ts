@@ -1,0 +1,6 @@
+/**
+ * What an answer must look like, as a grammar: JSON Schemas become EBNF here. `@shoal/grammar/node` finds the tokens that
+ * a grammar allows next.
+ */
+export { grammarText } from './grammar-text.ts'
+export { grammarLimits } from './limits.ts'

@@ -1,0 +1,30 @@
+/** Limits of this package, each with its reason. */
+export const grammarLimits = {
+  /** Characters of a grammar's text: the largest published tool lists of agents become about 100 kB of grammar. */
+  textLengthMax: 256 * 1024,
+  /**
+   * Time to read a vocabulary and start its thread. 262,144 tokens, the largest vocabulary of a published model, take 3 s
+   * on a busy machine.
+   */
+  startTimeoutMs: 30_000,
+  /**
+   * Time to compile one grammar. Schemas of agents take 0.1 to 2 s; other constrained answers of the same model wait
+   * meanwhile.
+   */
+  compileTimeoutMs: 10_000,
+  /** Time for one set of tokens, and for a replay of an answer's tokens in a new thread: single sets take up to 80 ms. */
+  matchTimeoutMs: 5_000,
+  /**
+   * Memory of the library in one thread. A vocabulary of 128,256 tokens takes 60 MB, and a compiled schema 1 to 50 MB; a
+   * grammar that needs more is refused, and its thread ends.
+   */
+  memoryMiBMax: 512,
+  /** Heap of the thread, which holds the vocabulary's texts beside the library: 2,097,152 tokens take 150 MB. */
+  heapMiBMax: 384,
+  /** Compiled grammars that a thread keeps for later answers: clients send the same few schemas with every request. */
+  compiledKept: 8,
+  /** How long a thread without answers is kept: the turns of a chat come within minutes, and a start takes about 1 s. */
+  idleMs: 300_000,
+  /** Threads that one grammar may cost: a thread that another grammar has ended is replaced, and the answer goes on. */
+  threadsPerAnswerMax: 4,
+} as const

@@ -1,0 +1,88 @@
+import { seededRandom } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { idsOf } from '@shoal/model'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { grammarText } from '../grammar-text.ts'
+import { createMatchers, type Matchers } from './matchers.ts'
+
+/** Token 0 ends; tokens 1 to 256 are the bytes, and a few words follow, of which one has half of an é. */
+const words = ['{"', '": ', 'true', 'yes', 'x\u00c3', ' "'].map((word) =>
+  Uint8Array.from(word, (character) => character.charCodeAt(0)),
+)
+const bytesOf = (id: number): Uint8Array | null =>
+  id === 0 ? null : id <= 256 ? Uint8Array.of(id - 1) : (words[id - 257] ?? null)
+const decoder = { vocabularySize: 257 + words.length, tokenBytes: bytesOf }
+const textOf = (ids: readonly number[]): string =>
+  new TextDecoder('utf-8', { fatal: true }).decode(
+    Uint8Array.from(ids.flatMap((id) => [...(bytesOf(id) ?? [])])),
+  )
+const idsOfText = (text: string): number[] => [...new TextEncoder().encode(text)].map((byte) => byte + 1)
+
+let matchers: Matchers
+beforeAll(() => {
+  matchers = createMatchers({ clock: systemClock, decoder, endTokenIds: [0] })
+})
+afterAll(() => matchers.close())
+
+/** An answer drawn among the allowed tokens; null when it is not at its end after `most` tokens. */
+async function draw(grammar: string, seed: number, most: number): Promise<string | null> {
+  const matcher = await matchers.open(grammar)
+  const random = seededRandom(seed)
+  const output: number[] = []
+  try {
+    while (output.length < most) {
+      const allowed = idsOf(await matcher.allowed(output))
+      const tokenId = allowed[random.uint32() % allowed.length] ?? -1
+      if (tokenId === 0) return textOf(output)
+      output.push(tokenId)
+      matcher.ahead(output)
+    }
+    return null
+  } finally {
+    matcher.close()
+  }
+}
+
+describe('the tokens that a grammar allows', () => {
+  test('lead to its texts, also with half a character, and end where it is complete', async () => {
+    const matcher = await matchers.open('root ::= "yes" | "x\\u00e9"')
+    const allowed = async (...output: number[]): Promise<number[]> => idsOf(await matcher.allowed(output))
+    const [y, e, x] = idsOfText('yex') as [number, number, number]
+    expect(await allowed()).toEqual([x, y, 260, 261])
+    expect(await allowed(260)).toEqual([0])
+    expect(await allowed(261)).toEqual([0xa9 + 1])
+    expect(await allowed(261, 0xa9 + 1)).toEqual([0])
+    // Back to another beginning: the state follows from the tokens alone.
+    expect(await allowed(y)).toEqual([e])
+    expect(await allowed()).toEqual([x, y, 260, 261])
+    matcher.close()
+  })
+
+  test('make JSON: every answer that comes to its end can be parsed', async () => {
+    const texts = await Promise.all(
+      Array.from({ length: 30 }, (_, seed) => draw(grammarText({ kind: 'json' }), seed, 200)),
+    )
+    const finished = texts.filter((text) => text !== null)
+    expect(finished.length).toBeGreaterThan(5)
+    for (const text of finished) JSON.parse(text)
+  })
+
+  test('are the same in a new thread, to which another grammar has driven the answer', async () => {
+    const matcher = await matchers.open('root ::= "yes yes"')
+    expect(idsOf(await matcher.allowed(idsOfText('yes')))).toEqual([0x20 + 1])
+    await expect(matchers.open('root ::= (')).rejects.toThrow(
+      expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(/cannot be kept/) }),
+    )
+    expect(idsOf(await matcher.allowed(idsOfText('yes ')))).toEqual(idsOfText('y').concat(260))
+    matcher.close()
+  })
+
+  test('a grammar that needs too much is refused, and the next one works', async () => {
+    await expect(matchers.open(`root ::= "${'x'.repeat(300_000)}"`)).rejects.toThrow(
+      /at most 262144 are allowed/,
+    )
+    const nested = `${'('.repeat(2000)}"a"${'){1,100}'.repeat(3)}${')'.repeat(1997)}`
+    await expect(matchers.open(`root ::= ${nested}`)).rejects.toThrow(/cannot be kept/)
+    expect(await draw('root ::= "yes"', 1, 10)).toBe('yes')
+  })
+})
