@@ -11,7 +11,7 @@ export interface ConnectOptions {
   readonly join?: readonly string[]
   /** Join only the swarm of this manifest. */
   readonly manifest?: string
-  /** REF of a small model with the same tokenizer, which proposes tokens for the swarm to check. The answers are the same. */
+  /** REF of a small model with the same tokenizer, which proposes tokens for the swarm to check; `none`: nothing is drafted. The answers are the same. */
   readonly draft?: string
   /** Compute in this process, without a network; needs `model`. */
   readonly local?: boolean

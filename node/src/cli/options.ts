@@ -138,7 +138,7 @@ export function addPlacementOption(command: Command): Command {
   return addAuditOption(command)
     .option(
       '--draft <REF>',
-      'a small model with the same tokenizer, which this process runs to propose tokens; they are checked, so the answer is the same',
+      'a small model with the same tokenizer, which this process runs to propose tokens; they are checked, so the answer is the same; none drafts nothing',
     )
     .addOption(
       new Option(

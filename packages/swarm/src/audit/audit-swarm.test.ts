@@ -48,6 +48,26 @@ test('a swarm of five with a liar and a false accuser puts both out, and the ans
   await world.swarm.close()
 })
 
+test('a session that ends with drafts under way is audited up to its last row, and convicts nobody', async () => {
+  const world = await createAuditWorld(3)
+  const nodes = [await world.addNode('a'), await world.addNode('b'), await world.addNode('c')]
+  const client = await world.addClient('client', { reruns: true, share: 1 })
+  await world.swarm.run(500)
+  await world.answer(client, [nodes[0]!, nodes[1]!], 5)
+  const { sessions, counts, evidence } = client.desk.status()
+  expect(counts.outcomes).toMatchObject({ right: 1, convicted: 0, undecided: 0 })
+  expect(evidence).toEqual([])
+  const [answered, again] = sessions.map(({ receipts }) =>
+    receipts
+      .filter(({ receipt }) => receipt.position === 24)
+      .sort((one, other) => one.receipt.start - other.receipt.start)
+      .map(({ receipt }) => [receipt.start, receipt.in, receipt.out]),
+  )
+  expect(answered).toHaveLength(2)
+  expect(answered).toEqual(again)
+  await world.swarm.close()
+})
+
 test('evidence convicts by its bytes alone, and changed evidence convicts nobody and counts against its sender', async () => {
   const world = await createAuditWorld(2)
   const honest = [await world.addNode('a'), await world.addNode('b'), await world.addNode('c')]

@@ -27,6 +27,8 @@ export interface CoordinateDependencies extends Pick<ConstraintDependencies, 'op
   readonly reputation?: Reputation | undefined
   /** Receives the receipts of all sessions and audits some of them; when absent, nothing is audited. */
   readonly audits?: AuditDesk | undefined
+  /** Whether tokens are drafted ahead where that pays; true when absent. */
+  readonly speculates?: boolean | undefined
   /** Proposes tokens where the text repeats nothing; absent without `--draft`. */
   readonly draft?: DraftModel | undefined
   readonly tokenizer: Tokenizer | null
@@ -64,7 +66,7 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
     ...dependencies,
     embedding,
     head,
-    speculates: true,
+    speculates: dependencies.speculates ?? true,
     openSession: (tokenBudget, signal, promptIds) =>
       openSession(
         config.blockCount,

@@ -24,7 +24,10 @@ export interface ClientOptions {
   readonly threads: number
   /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30 s when absent. */
   readonly replacementWaitMs?: number | undefined
-  /** REF of a small model with the same tokenizer, which proposes tokens. They are checked, so that the answer is the same. */
+  /**
+   * REF of a small model with the same tokenizer, which proposes tokens. They are checked, so that the answer is the same.
+   * `none`: nothing is drafted, not from the text itself either.
+   */
   readonly draft?: string | undefined
   /** How this client audits its sessions. */
   readonly audits?: AuditOptions | undefined
@@ -86,6 +89,7 @@ async function connect(
     audits,
     // A client that only looks at the swarm starts no computing thread.
     device: () => openDevice(dependencies, joined, options, scope),
+    speculates: options.draft !== noDrafts,
     draft: draftOf(dependencies, options, manifest, scope),
     store,
     replacementWaitMs: options.replacementWaitMs,
@@ -112,6 +116,8 @@ async function connect(
   }
 }
 
+const noDrafts = 'none'
+
 /** Opens the draft model, if there is to be one. */
 function draftOf(
   dependencies: SystemDependencies,
@@ -119,7 +125,7 @@ function draftOf(
   target: JoinedModel['manifest'],
   scope: Scope,
 ): (() => Promise<DraftModel>) | undefined {
-  if (draft === undefined) return undefined
+  if (draft === undefined || draft === noDrafts) return undefined
   return () => openDraftModel(dependencies, { model: draft, dataFolder, signal }, target, scope)
 }
 

@@ -24,8 +24,12 @@ export interface AuditWorld {
   addNode(name: string, lie?: Lie): Promise<AuditPeer>
   /** Adds a peer that serves nothing. */
   addClient(name: string, options: AuditOptions): Promise<AuditPeer>
-  /** One session of `client` over two stages: a prompt, then single rows. @returns what the last block gave */
-  answer(client: AuditPeer, stages: readonly [AuditPeer, AuditPeer]): Promise<Float32Array>
+  /**
+   * One session of `client` over two stages: a prompt, then single rows.
+   * @param drafts rows of drafts that are under way when the answer ends, none of which is drawn
+   * @returns what the last block gave
+   */
+  answer(client: AuditPeer, stages: readonly [AuditPeer, AuditPeer], drafts?: number): Promise<Float32Array>
   /** The same rows as `answer` gave last, computed by nobody but this process. */
   right(): Promise<Float32Array>
 }
@@ -55,7 +59,7 @@ export async function createAuditWorld(seed = 1): Promise<AuditWorld> {
       return node
     },
     addClient: (name, options) => join(name, true, options),
-    async answer({ desk, coordinator }, stages) {
+    async answer({ desk, coordinator }, stages, drafts = 0) {
       const rows = Float32Array.from(
         { length: (promptRows + answerRows) * hiddenSize },
         () => swarm.random.unit() * 2 - 1,
@@ -71,8 +75,9 @@ export async function createAuditWorld(seed = 1): Promise<AuditWorld> {
           hiddenSize,
           range: { start: 0, end: blockCount },
           route: routeOver(stages),
-          tokenBudget: promptRows + answerRows,
+          tokenBudget: promptRows + answerRows + drafts,
           receipts: true,
+          keep: true,
         }),
       )
       const session = desk.watch(id, opened)
@@ -83,6 +88,11 @@ export async function createAuditWorld(seed = 1): Promise<AuditWorld> {
       }
       await forward(0, promptRows)
       for (let row = promptRows; row < promptRows + answerRows; row += 1) await forward(row, row + 1)
+      if (drafts > 0) {
+        const drafted = Float32Array.from({ length: drafts * hiddenSize }, () => swarm.random.unit())
+        await swarm.finished(session.forward(drafted, { want: 'all' }))
+        session.forget?.(promptRows + answerRows)
+      }
       await swarm.finished(session.close())
       await swarm.finished(desk.settled())
       await swarm.run(50)
