@@ -68,8 +68,12 @@ export class StepTimes implements RouteTimes {
     return this.#latency.of(rows)
   }
 
-  ownMs(rows: number): number {
-    return this.#head.of(rows) + (this.#draftTokenMs ?? 0) * (rows - 1)
+  headMs(rows: number): number {
+    return this.#head.of(rows)
+  }
+
+  draftMs(rows: number): number {
+    return (this.#draftTokenMs ?? 0) * rows
   }
 
   /** A stage reads its weights once for all rows, so that a longer step takes less than in proportion. */

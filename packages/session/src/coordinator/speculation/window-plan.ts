@@ -6,8 +6,10 @@ export interface RouteTimes {
   latencyMs(rows: number): number
   /** Between the answers of two such steps that follow each other closely: the slowest stage's time for one. */
   intervalMs(rows: number): number
-  /** Of the coordinator for a step of so many rows: it drafts their tokens, and computes their logits. */
-  ownMs(rows: number): number
+  /** Of the coordinator: the logits of so many rows. */
+  headMs(rows: number): number
+  /** Of the coordinator: drafting the tokens of so many rows. */
+  draftMs(rows: number): number
 }
 
 /** Rows of each window, and how many windows may be under way. One row in one window drafts nothing. */
@@ -28,16 +30,17 @@ const windowChoices = [1, 2, 3, 4, 6, 8]
  * @param rowsMax most rows of a window that may be tried: times of longer ones are not known well yet
  */
 export function planWindows(times: RouteTimes, acceptance: number, rowsMax: number): WindowPlan {
-  const plainMs = times.latencyMs(1) + times.ownMs(1)
+  const plainMs = times.latencyMs(1) + times.headMs(1)
   let best = { plan: plainPlan, ms: plainMs * (1 - sessionLimits.draftGainMin) }
   for (const rows of rowChoices) {
     if (rows > rowsMax) break
-    const ownMs = times.ownMs(rows)
-    const firstMs = times.latencyMs(rows) + ownMs
+    const [latencyMs, headMs, draftMs] = [times.latencyMs(rows), times.headMs(rows), times.draftMs(rows)]
     const intervalMs = times.intervalMs(rows)
     for (const windows of windowChoices) {
       if (rows * windows === 1 || rows * windows > sessionLimits.draftRowsMax) continue
-      const nextMs = Math.max(intervalMs, ownMs, firstMs / windows)
+      // The windows behind the first one are drafted while it travels.
+      const firstMs = draftMs + Math.max(latencyMs, (windows - 1) * draftMs) + headMs
+      const nextMs = Math.max(intervalMs, headMs + draftMs, firstMs / windows)
       const windowsAfter = 1 / (1 - acceptance ** rows) - 1
       // Behind a wrong token, the slowest stage may be busy with a window that nobody wants any more.
       const staleMs = windows > 1 ? intervalMs / 2 : 0
