@@ -260,6 +260,28 @@ test('a rewind discards the steps under way whose rows it forgets, also where a 
   expect(await leftBehind(bench, ['node-1'])).toEqual([])
 })
 
+test('a rewind reaches the stages behind a replacement that never had the rows it forgets', async () => {
+  const bench = await createFailoverBench([0, 2])
+  await compare(bench, bench.swarm.rows(20))
+  const [stale, row] = [bench.swarm.rows(3), bench.swarm.rows(1)]
+  bench.swarm.nodes[2]!.runner.before = () => kill(bench.swarm, 'node-0')
+  const answered = Promise.withResolvers<Float32Array>()
+  // While the replacement computes the first rows again, the stale ones wait there, and the second stage has them.
+  bench.spares[0]!.runner.before = () => {
+    bench.spares[0]!.runner.before = () => undefined
+    answered.resolve(bench.session.forward(row, { want: 'all', position: 20 }))
+  }
+  const discarded = expect(bench.session.forward(stale, { want: 'all', position: 20 })).rejects.toMatchObject(
+    { code: 'cancelled' },
+  )
+  const step = await bench.swarm.finished(answered.promise)
+  await discarded
+  expect(step).toEqual(await bench.local.forward(row, { want: 'all', position: 20 }))
+  await compare(bench, bench.swarm.rows(2))
+  expect(bench.session.failovers).toBe(1)
+  expect(await leftBehind(bench, ['node-0'])).toEqual([])
+})
+
 test('a closed session stays closed while its route is repaired', async () => {
   const bench = await createFailoverBench()
   await compare(bench, bench.swarm.rows(4))

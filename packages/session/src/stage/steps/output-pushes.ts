@@ -45,8 +45,12 @@ export class OutputPushes {
     this.#last = Promise.resolve()
   }
 
-  /** Sends the rows of a step that was just computed, without those that the next hop has. */
+  /**
+   * Sends the rows of a step that was just computed, without those that the next hop has. The next hop may have rows that
+   * this step rewinds, even where none of them were computed here: they came along an older version of the route.
+   */
   pushNew(frame: Pushed): void {
+    if (frame.rewind) this.#from = Math.min(this.#from, frame.position)
     const end = frame.position + frame.rows
     if (end <= this.#from) return
     const position = Math.max(frame.position, this.#from)
@@ -77,10 +81,5 @@ export class OutputPushes {
     this.#from = from
     for (const chunk of replayChunks(this.#journal.steps, from, settled))
       this.push({ ...chunk, rewind: false })
-  }
-
-  /** Notes that the rows from `length` on are replaced, so that the next hop needs the new ones. */
-  rewind(length: number): void {
-    this.#from = Math.min(this.#from, length)
   }
 }

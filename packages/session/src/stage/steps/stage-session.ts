@@ -269,7 +269,6 @@ export class StageSession {
         await this.#pushes.settled()
         if (this.#closed || frame.epoch !== this.epoch) return
         this.journal.truncate(truncateTo)
-        this.#pushes.rewind(truncateTo)
         await this.#runner.truncate(this.key, truncateTo)
       }
       this.#lastStep = frame.step
