@@ -9,8 +9,11 @@ import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { createStatusFigures, type StatusFigures } from '../view/status-figures.ts'
-import { openDraftModel, type DraftModel } from '../generation/drafting/draft-model.ts'
-import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
+import { openDraftModel } from '../generation/drafting/draft-model.ts'
+import {
+  createEngineAtFirstUse,
+  type EngineAtFirstUseDependencies,
+} from '../generation/engine-at-first-use.ts'
 
 export interface ClientOptions {
   /** A local copy of the swarm's model: then embedding and head are not fetched from peers. */
@@ -89,8 +92,7 @@ async function connect(
     audits,
     // A client that only looks at the swarm starts no computing thread.
     device: () => openDevice(dependencies, joined, options, scope),
-    speculates: options.draft !== noDrafts,
-    draft: draftOf(dependencies, options, manifest, scope),
+    ...draftsOf(dependencies, options, manifest, scope),
     store,
     replacementWaitMs: options.replacementWaitMs,
   })
@@ -118,15 +120,15 @@ async function connect(
 
 const noDrafts = 'none'
 
-/** Opens the draft model, if there is to be one. */
-function draftOf(
+/** Whether tokens are drafted, and the draft model, which is opened at first use. */
+function draftsOf(
   dependencies: SystemDependencies,
   { draft, dataFolder, signal }: ClientOptions,
   target: JoinedModel['manifest'],
   scope: Scope,
-): (() => Promise<DraftModel>) | undefined {
-  if (draft === undefined || draft === noDrafts) return undefined
-  return () => openDraftModel(dependencies, { model: draft, dataFolder, signal }, target, scope)
+): Pick<EngineAtFirstUseDependencies, 'speculates' | 'draft'> {
+  if (draft === undefined || draft === noDrafts) return { speculates: draft !== noDrafts }
+  return { draft: () => openDraftModel(dependencies, { model: draft, dataFolder, signal }, target, scope) }
 }
 
 async function openDevice(
