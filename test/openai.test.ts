@@ -1,8 +1,12 @@
 import OpenAI, { APIError } from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { testAnthropic } from './clients/anthropic.ts'
+import { demoAnswer, demoQuestion } from './clients/demo.ts'
+import { testFrameworks } from './clients/frameworks.ts'
+import { testOllama } from './clients/ollama.ts'
 import { createWorld, type Up } from './harness.ts'
 
-/** The official client against the API of a real node. Other OpenAI clients accept what it accepts. */
+/** Stock clients against the API of a real node. */
 const world = createWorld()
 let node: Up
 let client: OpenAI
@@ -15,9 +19,13 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-const messages = [{ role: 'user' as const, content: 'Who are you?' }]
-const answer =
-  'I am a very small language model made for demos. I run on one computer or split across many peers.'
+const api = (): string => node.ready.api ?? ''
+testAnthropic(api)
+testOllama(api)
+testFrameworks(api)
+
+const messages = [{ role: 'user' as const, content: demoQuestion }]
+const answer = demoAnswer
 
 describe('the openai client', () => {
   it('lists the model', async () => {

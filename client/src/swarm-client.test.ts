@@ -64,6 +64,7 @@ const result: GenerateResult = {
   moves: 0,
   continuity: 'identical',
   predictedTpotMs: null,
+  stopText: null,
   drafted: 0,
   accepted: 0,
 }

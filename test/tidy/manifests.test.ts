@@ -9,10 +9,12 @@ import { packageOf, readManifest, root } from './source.ts'
 test('a workspace declares every package that it imports', () => {
   const development = Object.keys(readManifest('').devDependencies ?? {})
   const findings = source.flatMap((file) => {
-    const { name, dependencies = {} } = readManifest(file.workspace)
-    return file.imports.flatMap(({ specifier }) => {
+    const { name, dependencies = {}, devDependencies = {} } = readManifest(file.workspace)
+    return file.imports.flatMap(({ specifier, typeOnly }) => {
       const used = packageOf(specifier)
       if (used === null || used === name || used in dependencies) return []
+      // Types are gone at run time: a user's install does without them.
+      if (typeOnly && used in devDependencies) return []
       return file.test && development.includes(used)
         ? []
         : [`${file.path} imports ${used}, which ${file.workspace}/package.json does not declare`]

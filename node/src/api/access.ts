@@ -59,12 +59,17 @@ function hostRefusal(host: string, { loopback }: AccessRules): string {
  */
 export function checkKey(headers: Headers, rules: AccessRules): number | null {
   if (rules.keys.length === 0) return null
-  const given = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '')?.[1]
+  const given =
+    /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '')?.[1] ?? headers.get('x-api-key') ?? undefined
   if (given === undefined) {
-    throw new ApiError(401, 'an API key is needed: send the header Authorization: Bearer KEY', {
-      code: 'missing_api_key',
-      headers: { 'www-authenticate': 'Bearer' },
-    })
+    throw new ApiError(
+      401,
+      'an API key is needed: send the header Authorization: Bearer KEY, or x-api-key: KEY',
+      {
+        code: 'missing_api_key',
+        headers: { 'www-authenticate': 'Bearer' },
+      },
+    )
   }
   // Every key is compared, and by digest, so that time tells neither which one matched nor how long it is.
   const digest = digestOf(given)

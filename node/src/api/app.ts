@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Clock, Logger, Random } from '@shoal/host'
+import { addAnthropic } from './anthropic/routes.ts'
 import { checkKey, checkOrigin, type AccessRules } from './access.ts'
 import { tellsCallersApart } from './callers.ts'
 import { createAnswerer } from './completions/answerer.ts'
@@ -8,11 +9,14 @@ import { createAnswersUnderWay } from './completions/answers-under-way.ts'
 import { createGate, type GatePlaces } from './completions/gate.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { addDashboard } from '../dashboard/server/routes.ts'
+import { addElsewhere } from './elsewhere.ts'
+import { errorForm } from './error-forms.ts'
 import { ApiError, toApiError } from './errors.ts'
 import { addForward } from './forward.ts'
 import { asIncompleteBody } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { createApiMetrics, type ApiMetrics } from './metrics.ts'
+import { addOllama } from './ollama/routes.ts'
 import { addOpenAi } from './openai/routes.ts'
 import { meantPath, pathLabel, requestPath } from './paths.ts'
 import { requestId } from './request-id.ts'
@@ -44,14 +48,17 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
     return apiError
   }
   const app = new Hono({ getPath: requestPath })
-  app.onError((error) => fail(asIncompleteBody(error)).response())
-  app.notFound((context) => unknownUrl(context.req.method, context.req.path).response())
+  app.onError((error, { req }) => fail(asIncompleteBody(error)).response(errorForm(req.path)))
+  app.notFound(({ req }) => unknownUrl(req.method, req.path).response(errorForm(req.path)))
   app.use(requestId(random))
   addChecks(app, metrics, options)
   addDashboard(app, dependencies)
   addViews(app, metrics, service)
   const answerer = createAnswerer(service, options, gate, { clock, random, answers, metrics, logger, fail })
   addOpenAi(app, answerer, dependencies)
+  addAnthropic(app, answerer, dependencies)
+  addOllama(app, answerer, service, dependencies)
+  addElsewhere(app)
   addForward(app, answerer)
   return app
 }
@@ -80,20 +87,20 @@ function addChecks(app: Hono, metrics: ApiMetrics, rules: AccessRules): void {
     checkOrigin(context.req.raw.headers, rules)
     await next()
   })
-  for (const path of ['/v1/*', '/swarm/*', '/audit', '/metrics']) {
+  for (const path of ['/v1/*', '/api/*', '/swarm/*', '/audit', '/metrics']) {
     app.use(path, async (context, next) => {
       checkKey(context.req.raw.headers, rules)
       await next()
     })
   }
   app.use(
-    '/v1/*',
     bodyLimit({
       maxSize: apiLimits.maxBodyBytes,
-      onError: () =>
-        new ApiError(413, `a request may have at most ${apiLimits.maxBodyBytes} bytes`, {
+      onError: () => {
+        throw new ApiError(413, `a request may have at most ${apiLimits.maxBodyBytes} bytes`, {
           code: 'request_too_large',
-        }).response(),
+        })
+      },
     }),
   )
 }

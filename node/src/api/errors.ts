@@ -1,7 +1,7 @@
 import { ShoalError, type ErrorCode } from '@shoal/host'
 import { ModelError } from '@shoal/model'
 
-/** An error as OpenAI's clients expect it: a status and `{error: {message, type, param, code}}`. */
+/** What a caller is told: a status, and a body in the form of its dialect; OpenAI's is `{error: {message, type, param, code}}`. */
 export class ApiError extends Error {
   readonly status: number
   readonly type: string
@@ -39,10 +39,15 @@ export class ApiError extends Error {
     }
   }
 
-  response(): Response {
-    return Response.json(this.body(), { status: this.status, headers: this.headers })
+  response(form: ErrorForm = openAiError): Response {
+    return Response.json(form(this), { status: this.status, headers: this.headers })
   }
 }
+
+/** The body of an error in one dialect of the API. */
+export type ErrorForm = (error: ApiError) => object
+
+const openAiError: ErrorForm = (error) => error.body()
 
 function typeOf(status: number): string {
   if (status === 401) return 'authentication_error'

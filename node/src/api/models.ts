@@ -18,7 +18,8 @@ export function describeModel(engine: Engine): object {
 /** @throws {ApiError} 404 `model_not_found`; a model is asked for by its name or its manifest */
 export function checkModel(engine: Engine, asked: string): void {
   const { name } = engine.manifest.manifest
-  if (asked === name || asked === engine.manifest.id) return
+  // Ollama's clients name a model with its tag.
+  if ([name, `${name}:latest`, engine.manifest.id].includes(asked)) return
   throw new ApiError(404, `model '${asked}' is not served here; this is '${name}'`, {
     code: 'model_not_found',
     param: 'model',

@@ -17,6 +17,15 @@ const known = new Set([
   '/v1/chat/completions',
   '/v1/completions',
   '/v1/forward',
+  '/v1/messages',
+  '/v1/messages/count_tokens',
+  '/v1/embeddings',
+  '/api/version',
+  '/api/tags',
+  '/api/ps',
+  '/api/show',
+  '/api/chat',
+  '/api/generate',
 ])
 
 /** Unknown paths share one label in the metrics: a scanner must not fill the registry. */

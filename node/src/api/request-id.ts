@@ -10,5 +10,7 @@ export function requestId(random: Random): MiddlewareHandler {
     const id = usable ? given : `req_${randomHex(random, 12)}`
     await next()
     context.header('x-request-id', id)
+    // Under this name Anthropic's clients look for it.
+    context.header('request-id', id)
   }
 }

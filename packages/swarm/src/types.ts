@@ -30,6 +30,8 @@ export interface GenerateResult {
   readonly text: string
   readonly tokenIds: readonly number[]
   readonly finishReason: 'stop' | 'length' | 'cancelled'
+  /** The stop text before which the answer ended; null where it ended otherwise. */
+  readonly stopText: string | null
   readonly promptTokens: number
   /** Tokens of the prompt that were not computed again, because stages had them from an earlier request. */
   readonly reusedTokens: number

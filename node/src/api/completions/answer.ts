@@ -3,7 +3,7 @@ import type { Engine } from '@shoal/swarm'
 import type { ApiError } from '../errors.ts'
 import type { AnswersUnderWay, AnswerUnderWay } from './answers-under-way.ts'
 import { eventStream, orLate } from './event-stream.ts'
-import type { Face } from './face.ts'
+import type { Face, FaceStream } from './face.ts'
 import type { Generation } from './generation.ts'
 import { answerHeaders, streamHeaders } from './headers.ts'
 import { collectAnswers, runGeneration, type AnswerEvent } from './run.ts'
@@ -91,12 +91,13 @@ async function streamed(
   const first = events.next()
   first.catch((error: unknown) => logger.debug('generation-failed', { error }))
   const late = (await orLate(first, clock, apiLimits.headersWithinMs)) === 'late'
-  return eventStream(textsOf(generation, face, first, events), {
+  const stream = face.stream(generation)
+  return eventStream(textsOf(stream, first, events), {
     clock,
     late,
     headers: { 'content-type': face.streamType, ...streamHeaders(place.sinceMs, startMs) },
-    keepAlive: () => face.keepAlive(generation),
-    onError: (error) => face.failure(fail(error)),
+    keepAlive: () => stream.keepAlive(),
+    onError: (error) => stream.failure(fail(error)),
     // Also when the body is given up before its first event.
     onEnd: end,
     onStall: () => {
@@ -134,12 +135,10 @@ async function* measured(
 }
 
 async function* textsOf(
-  generation: Generation,
-  face: Face,
+  stream: FaceStream,
   first: Promise<IteratorResult<AnswerEvent>>,
   rest: AsyncGenerator<AnswerEvent>,
 ): AsyncGenerator<string> {
-  const stream = face.stream(generation)
   const begun = await first
   if (begun.done !== true) {
     yield stream.push(begun.value)

@@ -7,16 +7,16 @@ export interface Face {
   /** The body of an answer that is not streamed. */
   whole(generation: Generation, answers: readonly WholeAnswer[]): object
   readonly streamType: string
-  /** Sent while there is nothing to say, so that nobody on the way gives the connection up. */
-  keepAlive(generation: Generation): string
-  /** The stream's last message when the answer fails: its status has been sent already. */
-  failure(error: ApiError): string
   stream(generation: Generation): FaceStream
 }
 
 /** Text of a stream, in order. */
 export interface FaceStream {
   push(event: AnswerEvent): string
+  /** Sent while there is nothing to say, so that nobody on the way gives the connection up. */
+  keepAlive(): string
+  /** The stream's last message when the answer fails: its status has been sent already. */
+  failure(error: ApiError): string
   end(): string
 }
 

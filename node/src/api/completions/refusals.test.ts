@@ -72,7 +72,13 @@ test.each([
     null,
   ],
   ['another model', () => client.chat({ model: 'gpt-4' }), 404, 'model_not_found', 'model'],
-  ['another path', () => client.post('/v1/embeddings', {}), 404, 'unknown_url', null],
+  [
+    'an endpoint that is not done here',
+    () => client.post('/v1/embeddings', {}),
+    404,
+    'unsupported_endpoint',
+    null,
+  ],
   [
     'a huge body',
     () => client.chat({ user: 'x'.repeat(apiLimits.maxBodyBytes) }),

@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Tokenizer } from '@shoal/model'
-import type { GenerateEvent, GenerateResult } from '@shoal/swarm'
-import { createApiClient, type ApiClient } from '../testing/api-client.ts'
-import { createFakeEngine } from '../testing/fake-engine.ts'
+import { createApiClient } from '../testing/api-client.ts'
+import { scriptedApi } from '../testing/scripted-api.ts'
 
 const weather = {
   type: 'function',
@@ -15,37 +13,6 @@ const weather = {
 const said =
   '<think>Which city?</think>Let me see.<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>'
 
-/** An API whose model writes this text, two letters to a token, and whose prompts are noted. */
-function apiOf(text: string): { client: ApiClient; prompts: string[] } {
-  const letters = createFakeEngine().tokenizer!
-  const prompts: string[] = []
-  // Long prompts of tools do not fit into the context of the letters.
-  const tokenizer: Tokenizer = {
-    ...letters,
-    encode: async (prompt) => {
-      prompts.push(prompt)
-      return [97]
-    },
-  }
-  const engine = createFakeEngine({ tokenizer })
-  const original = engine.generate.bind(engine)
-  Object.assign(engine, {
-    async *generate(request: Parameters<typeof original>[0]): AsyncGenerator<GenerateEvent> {
-      const letter = { ...request, promptIds: [97], maxTokens: 1 }
-      let result: GenerateResult | null = null
-      for await (const event of original(letter)) if (event.type === 'done') result = event.result
-      for (let at = 0; at < text.length; at += 2)
-        yield { type: 'token', tokenId: 97, text: text.slice(at, at + 2) }
-      yield {
-        type: 'done',
-        text: '',
-        result: { ...result!, text, finishReason: 'stop', completionTokens: Math.ceil(text.length / 2) },
-      }
-    },
-  })
-  return { client: createApiClient({}, { engine }), prompts }
-}
-
 interface Delta {
   content?: string
   reasoning_content?: string
@@ -53,7 +20,7 @@ interface Delta {
 }
 
 test('calls of tools and thoughts are told apart from the content', async () => {
-  const { client, prompts } = apiOf(said)
+  const { client, prompts } = scriptedApi(said)
   const body = (await (await client.chat({ tools: [weather] })).json()) as { choices: object[] }
   expect(body.choices[0]).toMatchObject({
     finish_reason: 'tool_calls',
@@ -68,7 +35,7 @@ test('calls of tools and thoughts are told apart from the content', async () => 
 })
 
 test('a stream of calls adds up to the same', async () => {
-  const { client } = apiOf(said)
+  const { client } = scriptedApi(said)
   const text = await (await client.chat({ tools: [weather], stream: true })).text()
   const chunks = text
     .split('\n\n')
@@ -91,7 +58,7 @@ test('a stream of calls adds up to the same', async () => {
 })
 
 test('without tools, or with tool_choice none, a call is text', async () => {
-  const { client } = apiOf('<tool_call>{"name": "weather", "arguments": {}}</tool_call>')
+  const { client } = scriptedApi('<tool_call>{"name": "weather", "arguments": {}}</tool_call>')
   for (const fields of [{}, { tools: [] }, { tools: [weather], tool_choice: 'none' }]) {
     const body = (await (await client.chat(fields)).json()) as { choices: object[] }
     expect(body.choices[0]).toMatchObject({
@@ -103,7 +70,7 @@ test('without tools, or with tool_choice none, a call is text', async () => {
 
 test('one call at a time, where the caller wants that', async () => {
   const call = '<tool_call>{"name": "weather", "arguments": {}}</tool_call>'
-  const { client } = apiOf(call + call)
+  const { client } = scriptedApi(call + call)
   const count = async (fields: object): Promise<number> => {
     const body = (await (await client.chat({ tools: [weather], ...fields })).json()) as {
       choices: { message: { tool_calls: object[] } }[]
@@ -116,7 +83,7 @@ test('one call at a time, where the caller wants that', async () => {
 
 test('a history with calls and results stays in the prompt, whatever form its contents have', async () => {
   for (const content of [null, '', undefined, []]) {
-    const { client, prompts } = apiOf('Sunny.')
+    const { client, prompts } = scriptedApi('Sunny.')
     const call = {
       id: 'call_1',
       type: 'function',

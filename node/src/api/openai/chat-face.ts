@@ -38,8 +38,6 @@ function messageOf({ content, reasoning, calls }: WholeAnswer): object {
 export function chatFace(includeUsage: boolean): Face {
   return {
     streamType: eventStreamType,
-    keepAlive: () => sseComment,
-    failure: (error) => sseMessage(error.body()),
     whole: (generation, answers) => ({
       ...envelope(generation, 'chat.completion'),
       choices: answers.map((answer) => ({
@@ -96,6 +94,8 @@ function chatStream(generation: Generation, includeUsage: boolean): FaceStream {
   }
   return {
     push,
+    keepAlive: () => sseComment,
+    failure: (error) => sseMessage(error.body()),
     end: () =>
       (includeUsage
         ? sseMessage({

@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import type { ChatMessage, ChatToolCall } from '@shoal/model'
 import { quoted } from '@shoal/host'
-import type { JsonObject } from '../completions/ask.ts'
-import { readJson } from '../output/json-span.ts'
+import { argumentsOf, joinSystem, nameResults } from '../completions/history.ts'
 
 /** Parts of a content that are text, under the names that OpenAI's APIs give them. */
 const textTypes = new Set(['text', 'input_text', 'output_text', 'refusal'])
@@ -54,54 +53,35 @@ export type OpenAiMessage = z.infer<typeof chatMessage>
 
 /** Messages in the form of the chat renderer. */
 export function chatMessages(messages: readonly OpenAiMessage[]): ChatMessage[] {
-  const toolNames = new Map<string, string>()
   return joinSystem(
-    messages.map((message): ChatMessage => {
-      if (message.role === 'tool') {
-        const toolName = message.name ?? toolNames.get(message.tool_call_id)
-        return {
-          role: 'tool',
-          content: message.content,
-          toolCallId: message.tool_call_id,
-          ...(toolName !== undefined && { name: toolName }),
+    nameResults(
+      messages.map((message): ChatMessage => {
+        if (message.role === 'tool') {
+          return {
+            role: 'tool',
+            content: message.content,
+            toolCallId: message.tool_call_id,
+            ...(typeof message.name === 'string' && { name: message.name }),
+          }
         }
-      }
-      if (message.role !== 'assistant') {
-        // `developer` is what newer clients call `system`; templates know the old word.
-        const role = message.role === 'developer' ? 'system' : message.role
-        return { role, content: message.content }
-      }
-      const calls = (message.tool_calls ?? []).map(callOf)
-      for (const call of calls) toolNames.set(call.id, call.name)
-      const reasoning = message.reasoning_content ?? message.reasoning
-      return {
-        role: 'assistant',
-        content: message.content ?? '',
-        ...(typeof reasoning === 'string' && { reasoning }),
-        ...(calls.length > 0 && { toolCalls: calls }),
-      }
-    }),
+        if (message.role !== 'assistant') {
+          // `developer` is what newer clients call `system`; templates know the old word.
+          const role = message.role === 'developer' ? 'system' : message.role
+          return { role, content: message.content }
+        }
+        const calls = (message.tool_calls ?? []).map(callOf)
+        const reasoning = message.reasoning_content ?? message.reasoning
+        return {
+          role: 'assistant',
+          content: message.content ?? '',
+          ...(typeof reasoning === 'string' && { reasoning }),
+          ...(calls.length > 0 && { toolCalls: calls }),
+        }
+      }),
+    ),
   )
 }
 
 function callOf({ id, function: called }: z.infer<typeof toolCall>): ChatToolCall {
   return { id, name: called.name, arguments: argumentsOf(called.arguments) }
-}
-
-/** Arguments that a model wrote wrongly come back with the history: the model sees them as a text. */
-export function argumentsOf(text: string): JsonObject {
-  if (text.trim() === '') return {}
-  const value = readJson(text)
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : { text }
-}
-
-/** Templates know one system message, the first: those that clients send in a row are one. */
-export function joinSystem(messages: readonly ChatMessage[]): ChatMessage[] {
-  const end = messages.findIndex(({ role }) => role !== 'system')
-  const first = messages.slice(0, end === -1 ? messages.length : end)
-  if (first.length < 2) return [...messages]
-  const joined = first.map((message) => message.content).join('\n\n')
-  return [{ role: 'system', content: joined }, ...messages.slice(first.length)]
 }

@@ -18,8 +18,6 @@ function envelope(generation: Generation): object {
 export function textFace(includeUsage: boolean): Face {
   return {
     streamType: eventStreamType,
-    keepAlive: () => sseComment,
-    failure: (error) => sseMessage(error.body()),
     whole: (generation, answers) => ({
       ...envelope(generation),
       choices: answers.map(({ index, content, logprobs, finish }) => ({
@@ -48,6 +46,8 @@ function textStream(generation: Generation, includeUsage: boolean): FaceStream {
       ...usage,
     })
   return {
+    keepAlive: () => sseComment,
+    failure: (error) => sseMessage(error.body()),
     push(event) {
       const { index } = event
       if (event.type === 'done') {

@@ -122,8 +122,9 @@ async function* drawnAnswer(
     const tokenId = request.promptIds[draw % request.promptIds.length] ?? 0
     const piece = idsOnly ? '' : String.fromCharCode(tokenId)
     tokenIds.push(tokenId)
-    if (request.stop?.some((stop) => (text + piece).endsWith(stop)) === true) {
-      yield { type: 'done', text: '', result: resultOf(request, tokenIds, 'stop', text) }
+    const stop = request.stop?.find((each) => (text + piece).endsWith(each))
+    if (stop !== undefined) {
+      yield { type: 'done', text: '', result: resultOf(request, tokenIds, 'stop', text, stop) }
       return
     }
     text += piece
@@ -151,6 +152,7 @@ function resultOf(
   tokenIds: number[],
   finishReason: GenerateResult['finishReason'],
   text: string,
+  stopText: string | null = null,
 ): GenerateResult {
   return {
     text,
@@ -166,6 +168,7 @@ function resultOf(
     moves: 0,
     continuity: 'identical',
     predictedTpotMs: null,
+    stopText,
     drafted: 0,
     accepted: 0,
   }

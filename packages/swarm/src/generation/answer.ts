@@ -16,7 +16,7 @@ export interface Answer {
   finish(): string
   result(): Pick<
     GenerateResult,
-    'text' | 'tokenIds' | 'finishReason' | 'completionTokens' | 'ttftMs' | 'tokensPerSecond'
+    'text' | 'tokenIds' | 'finishReason' | 'stopText' | 'completionTokens' | 'ttftMs' | 'tokensPerSecond'
   >
 }
 
@@ -40,6 +40,7 @@ export function createAnswer(
   const tokenIds: number[] = []
   let text = ''
   let end: 'token' | 'text' | null = null
+  let stopText: string | null = null
 
   return {
     push(tokenId, logits) {
@@ -49,9 +50,10 @@ export function createAnswer(
         end = 'token'
         return null
       }
-      const { emit, stopped } = stops.push(stream?.push(tokenId) ?? '')
+      const { emit, stop } = stops.push(stream?.push(tokenId) ?? '')
       text += emit
-      if (stopped) end = 'text'
+      if (stop !== null) end = 'text'
+      stopText = stop
       return {
         type: 'token',
         tokenId,
@@ -73,6 +75,7 @@ export function createAnswer(
       text,
       tokenIds,
       finishReason: end === null ? 'length' : 'stop',
+      stopText,
       completionTokens: tokenIds.length,
       ...pace.measured(),
     }),

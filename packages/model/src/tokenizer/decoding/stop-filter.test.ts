@@ -2,36 +2,36 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createStopFilter } from './stop-filter.ts'
 
-function run(stops: string[], pieces: string[]): { text: string; stopped: boolean } {
+function run(stops: string[], pieces: string[]): { text: string; stop: string | null } {
   const filter = createStopFilter(stops)
   let text = ''
-  let stopped = false
+  let stop: string | null = null
   for (const piece of pieces) {
     const result = filter.push(piece)
     text += result.emit
-    stopped = result.stopped
+    stop = result.stop
   }
-  return { text: text + filter.flush(), stopped }
+  return { text: text + filter.flush(), stop }
 }
 
-test.each<[string, string[], string[], string, boolean]>([
-  ['no stops', [], ['a', 'b'], 'ab', false],
-  ['a stop in one piece', ['END'], ['one END two'], 'one ', true],
-  ['a stop over three pieces', ['END'], ['one E', 'N', 'D two', 'three'], 'one ', true],
-  ['a beginning that was none', ['END'], ['one EN', 'C'], 'one ENC', false],
-  ['a beginning held at the end', ['END'], ['one EN'], 'one EN', false],
-  ['a beginning inside a beginning', ['aab'], ['aa', 'ab', 'c'], 'a', true],
-  ['the first that is complete wins', ['abc', 'b'], ['abc'], 'a', true],
-  ['of two that end together the longer', ['b', 'ab'], ['xab'], 'x', true],
-])('%s', (_, stops, pieces, text, stopped) => {
-  expect(run(stops, pieces)).toEqual({ text, stopped })
+test.each<[string, string[], string[], string, string | null]>([
+  ['no stops', [], ['a', 'b'], 'ab', null],
+  ['a stop in one piece', ['END'], ['one END two'], 'one ', 'END'],
+  ['a stop over three pieces', ['END'], ['one E', 'N', 'D two', 'three'], 'one ', 'END'],
+  ['a beginning that was none', ['END'], ['one EN', 'C'], 'one ENC', null],
+  ['a beginning held at the end', ['END'], ['one EN'], 'one EN', null],
+  ['a beginning inside a beginning', ['aab'], ['aa', 'ab', 'c'], 'a', 'aab'],
+  ['the first that is complete wins', ['abc', 'b'], ['abc'], 'a', 'b'],
+  ['of two that end together the longer', ['b', 'ab'], ['xab'], 'x', 'ab'],
+])('%s', (_, stops, pieces, text, stop) => {
+  expect(run(stops, pieces)).toEqual({ text, stop })
 })
 
 test('only text that may become a stop is held back', () => {
   const filter = createStopFilter(['\n\nUser:'])
-  expect(filter.push('Hello.\n')).toEqual({ emit: 'Hello.', stopped: false })
-  expect(filter.push('\nUse')).toEqual({ emit: '', stopped: false })
-  expect(filter.push('ful')).toEqual({ emit: '\n\nUseful', stopped: false })
+  expect(filter.push('Hello.\n')).toEqual({ emit: 'Hello.', stop: null })
+  expect(filter.push('\nUse')).toEqual({ emit: '', stop: null })
+  expect(filter.push('ful')).toEqual({ emit: '\n\nUseful', stop: null })
 })
 
 test('the emitted text does not depend on how the stream is cut, and never contains a stop', () => {

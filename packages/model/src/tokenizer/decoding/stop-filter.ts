@@ -3,8 +3,11 @@ import { limits } from '../../limits.ts'
 
 /** Ends a stream of text at a stop text and never emits a part of one. */
 export interface StopFilter {
-  /** Text that is certainly not part of a stop text; after `stopped` nothing more comes. */
-  push(text: string): { readonly emit: string; readonly stopped: boolean }
+  /**
+   * @returns text that is certainly not part of a stop text, and the stop text that has come, null before that; nothing
+   *   is emitted after it
+   */
+  push(text: string): { readonly emit: string; readonly stop: string | null }
   /** The text that was held back, for a stream that ends without a stop text. */
   flush(): string
 }
@@ -28,21 +31,21 @@ export function createStopFilter(stops: readonly string[]): StopFilter {
     }
   }
   let held = ''
-  let stopped = false
+  let stop: string | null = null
   return {
     push: (text) => {
-      if (stopped) return { emit: '', stopped }
+      if (stop !== null) return { emit: '', stop }
       held += text
       const match = firstMatch(held, stops)
       if (match !== null) {
         held = ''
-        stopped = true
-        return { emit: match, stopped }
+        stop = match.stop
+        return { emit: match.before, stop }
       }
-      const keep = stops.reduce((most, stop) => Math.max(most, overlap(held, stop)), 0)
+      const keep = stops.reduce((most, each) => Math.max(most, overlap(held, each)), 0)
       const emit = held.slice(0, held.length - keep)
       held = held.slice(held.length - keep)
-      return { emit, stopped }
+      return { emit, stop }
     },
     flush: () => {
       const rest = held
@@ -53,19 +56,21 @@ export function createStopFilter(stops: readonly string[]): StopFilter {
 }
 
 /**
- * Text before the stop that is complete first, or the longer of two that end together, so that the result does not depend
- * on how the stream was cut into pieces. Null without a stop.
+ * The stop that is complete first, or the longer of two that end together, with the text before it, so that the
+ * result does not depend on how the stream was cut into pieces. Null without a stop.
  */
-function firstMatch(text: string, stops: readonly string[]): string | null {
+function firstMatch(text: string, stops: readonly string[]): { before: string; stop: string } | null {
   let start = -1
   let end = Infinity
+  let first = ''
   for (const stop of stops) {
     const at = text.indexOf(stop)
     if (at < 0 || at + stop.length > end || (at + stop.length === end && at > start)) continue
     start = at
     end = at + stop.length
+    first = stop
   }
-  return start < 0 ? null : text.slice(0, start)
+  return start < 0 ? null : { before: text.slice(0, start), stop: first }
 }
 
 /** Length of the longest suffix of `text` that is a prefix of `stop`. */

@@ -1,0 +1,52 @@
+import Anthropic, { APIError } from '@anthropic-ai/sdk'
+import { describe, expect, it } from 'vitest'
+import { demoAnswer, demoQuestion, type ApiOf } from './demo.ts'
+
+export function testAnthropic(api: ApiOf): void {
+  describe('the @anthropic-ai/sdk client', () => {
+    const client = (): Anthropic => new Anthropic({ baseURL: api(), apiKey: 'none', maxRetries: 0 })
+    const ask = {
+      model: 'demo',
+      max_tokens: 64,
+      temperature: 0,
+      messages: [{ role: 'user' as const, content: demoQuestion }],
+    }
+
+    it('gets an answer, whose prompt has as many tokens as were counted before', async () => {
+      const { input_tokens: counted } = await client().messages.countTokens({
+        model: 'demo',
+        messages: ask.messages,
+      })
+      const message = await client().messages.create(ask)
+      expect(message.content).toMatchObject([{ type: 'text', text: demoAnswer }])
+      expect(message.stop_reason).toBe('end_turn')
+      const { input_tokens: computed, cache_read_input_tokens: reused } = message.usage
+      expect(computed + (reused ?? 0)).toBe(counted)
+    })
+
+    it('streams the same message', async () => {
+      const stream = client().messages.stream(ask)
+      let text = ''
+      stream.on('text', (delta) => {
+        text += delta
+      })
+      const message = await stream.finalMessage()
+      expect([text, message.stop_reason]).toEqual([demoAnswer, 'end_turn'])
+      expect(message.usage.output_tokens).toBeGreaterThan(10)
+    })
+
+    it('gets the stop sequence that ended an answer, and typed errors', async () => {
+      const message = await client().messages.create({ ...ask, stop_sequences: ['language'] })
+      expect([message.stop_reason, message.stop_sequence]).toEqual(['stop_sequence', 'language'])
+      const refusal: unknown = await client()
+        .messages.create({ ...ask, model: 'other' })
+        .catch((error: unknown) => error)
+      expect(refusal).toBeInstanceOf(APIError)
+      expect(refusal).toMatchObject({
+        status: 404,
+        type: 'not_found_error',
+        requestID: expect.any(String) as string,
+      })
+    })
+  })
+}
