@@ -117,6 +117,30 @@ export const limits = {
   admissionTimeoutMs: 5_000,
   /** A refused peer has so long to read why, before its connection is reset. */
   refusalLingerMs: 1_000,
+  /** Peers that nobody can dial, for which this node keeps a slot: the members of the largest planned swarm behind routers. */
+  relaySlots: 256,
+  /** Such slots of one network (/24, /56), so that one household or one rented machine cannot take them all. */
+  relaySlotsPerNetwork: 32,
+  /** A slot ends unless it is renewed, and at once when its holder's connection ends. */
+  relaySlotMs: 60 * 60_000,
+  /** Relays at which a peer that nobody can dial has a slot: the second takes over when the first is lost. */
+  relaysPerPeer: 2,
+  /** Relayed connections through this node at once: each member behind a router with some eight neighbours. */
+  relayedConnections: 1024,
+  /** Such connections that one peer has opened: its neighbours, the stages of its sessions, and room. */
+  relayedConnectionsPerPeer: 64,
+  /** The same of all peers without a record: half is kept for members. */
+  relayedConnectionsOfStrangers: 512,
+  /** Connections through one relay to or from this peer: the members of the largest planned swarm behind routers. */
+  relayedConnectionsPerRelay: 256,
+  /** What this node forwards for all: the uplink of a rented machine, and a fifth of a processor core. */
+  relayRate: { bytesPerSecond: 32 * 1024 * 1024, burstBytes: 16 * 1024 * 1024 },
+  /** What it forwards for one peer, or for all strangers, in both directions: more than a home's uplink, half of all. */
+  relayRateOfPeer: { bytesPerSecond: 16 * 1024 * 1024, burstBytes: 8 * 1024 * 1024 },
+  /** Bytes that wait in the relay for the slower side, beyond which the faster one is read no more: two windows. */
+  relayQueuedBytes: 1024 * 1024,
+  /** A debt below this is not waited for: timers are no finer. */
+  relayPauseMsMin: 5,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

@@ -49,6 +49,9 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
     },
     direct: (peerId) => transport.direct?.(peerId) ?? null,
     prefer: (isKnown) => transport.prefer?.(isKnown),
+    networkOf: (peerId) => transport.networkOf?.(peerId) ?? null,
+    path: (peerId) => transport.path?.(peerId) ?? null,
+    reserve: async (relay) => transport.reserve?.(relay),
     standing: (peerId) =>
       peerId === transport.peerId
         ? { role: 'admin', member: peerId, invited: true }

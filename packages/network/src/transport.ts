@@ -49,6 +49,16 @@ export interface Transport {
    */
   networkOf?(peerId: string): string | null
 
+  /** How a connected peer is reached; null without a connection. Absent where there is only one way. */
+  path?(peerId: string): PeerPath | null
+
+  /**
+   * Asks a connected peer to relay connections to this one. `addresses()` then names the way through it, until the
+   * connection to it ends. Absent where nobody relays.
+   * @throws {ShoalError} `no-capacity` when it refuses
+   */
+  reserve?(relay: string): Promise<void>
+
   /** Peers with a live connection. */
   connected(): readonly string[]
   onConnect(listener: (peerId: string) => void): void
@@ -66,6 +76,12 @@ export interface Transport {
   verify(peerId: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>
 
   close(): Promise<void>
+}
+
+export interface PeerPath {
+  readonly kind: 'direct' | 'relayed'
+  /** The peer that relays; null where nobody does. */
+  readonly relay: string | null
 }
 
 export interface DirectPlace {

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 import { isNear } from '../direct/near.ts'
 import { limits } from '../limits.ts'
 import { ipOf } from './address-book.ts'
+import { relayIn } from './relay/reach.ts'
 
 /** What the gate knows of a socket that somebody has opened. */
 interface Inbound {
@@ -36,9 +37,10 @@ export class ConnectionGate {
     const address = ipOf(connection.remoteAddr) ?? ''
     const near = address !== '' && isNear(address)
     if (this.#nearOnly && !near) return true
-    const network = networkOf(address)
+    const relay = relayIn(connection.remoteAddr.toString())
+    const network = relay ?? networkOf(address)
     const ofNetwork = [...this.#inbound].filter(([, inbound]) => inbound.network === network)
-    const most = near ? limits.connectionsPerNearNetwork : limits.connectionsPerNetwork
+    const most = mostOf(relay, near)
     // A silent socket of the same network makes way; authenticated ones stay.
     if (ofNetwork.length >= most && !evictOldest(ofNetwork)) return true
     const silent = ofNetwork.filter(([, { peer }]) => peer === null)
@@ -71,6 +73,12 @@ export class ConnectionGate {
     inbound.peer = peer
     return false
   }
+}
+
+/** Connections of one network, or through one relay. */
+function mostOf(relay: string | null, near: boolean): number {
+  if (relay !== null) return limits.relayedConnectionsPerRelay
+  return near ? limits.connectionsPerNearNetwork : limits.connectionsPerNetwork
 }
 
 /** Ends the socket that has been silent longest. @returns whether there was one */

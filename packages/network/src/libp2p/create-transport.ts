@@ -1,4 +1,5 @@
 import type { ConnectionGater } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { atEndOfTurn, type Clock, type Logger, type Random } from '@shoal/host'
 import { createLibp2p } from 'libp2p'
 import type { Admission } from '../admission/admission.ts'
@@ -19,6 +20,8 @@ import { PacedReads } from './loop-time/paced-reads.ts'
 import { PacedSockets } from './loop-time/paced-sockets.ts'
 import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
 import type { DialInstead } from './redirected-dials.ts'
+import { RelayServer } from './relay/relay-server.ts'
+import { RelayedConnections } from './relay/relayed-connections.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
 import { Libp2pNodeTransport } from './transport.ts'
 import type { HeardListener, Libp2pTransport, SwarmNode } from './transport-parts.ts'
@@ -48,6 +51,8 @@ export interface Libp2pTransportOptions {
    * ping, and only to near addresses. Default: false.
    */
   readonly bare?: boolean
+  /** Relays connections to members that nobody can dial. Default: false; relayed addresses of others are dialled anyway. */
+  readonly relay?: boolean
   /** False leaves libp2p unmodified, for measurements. Default: true. */
   readonly speedUps?: boolean
 }
@@ -70,34 +75,38 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey), standings)
   const policy = new DialPolicy(() => node.getMultiaddrs())
   const dials = new UnprovenDials(clock)
+  const relay = options.relay === true ? new RelayServer(clock, logger) : null
+  const relayed = options.bare === true ? null : new RelayedConnections()
   const sockets = new PacedSockets(new PacedReads(new LoopTime(clock, atEndOfTurn), clock))
   let node: SwarmNode
   try {
     node = await createLibp2p({
       privateKey,
-      addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
+      addresses: {
+        listen: [...listen],
+        announce: [...(options.announce ?? [])],
+      },
       ...connectionParts({
         dialInstead: options.dialInstead,
-        guardDial(address) {
-          if (!policy.isNamed(address) && !dials.take(address))
-            throw new Error('nobody has answered there, and it was dialled a short time ago')
-        },
+        guardDial: (address) => guardDial(address, policy, dials),
         admission,
         standings,
         sockets,
         clock,
         report,
         fast: options.speedUps ?? true,
+        relayed,
       }),
       peerDiscovery: options.mdns === undefined ? [] : [hearingMdns(options.mdns, heard)],
-      services: servicesOf(options.bare ?? false, joined),
+      services: servicesOf(options.bare ?? false, joined, relay),
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
-      connectionGater: gaterOf(gate, policy, dials, sockets),
+      connectionGater: gaterOf(gate, policy, dials, sockets, relay),
     })
   } catch (error) {
     throw listenFailure(error, listen)
   }
+  if (relay !== null) node.addEventListener('peer:disconnect', ({ detail }) => relay.disconnected(detail))
   const handlers = new Map<string, (channel: Channel) => void>()
   const held = createHeldFrames()
   return new Libp2pNodeTransport({
@@ -105,10 +114,10 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     handlers,
     held,
     policy,
+    relay,
+    relayed,
     prefer(isKnown) {
-      held.prefer(isKnown)
-      gate.prefer(isKnown)
-      sockets.prefer(isKnown)
+      for (const part of [held, gate, sockets, relay]) part?.prefer(isKnown)
     },
     direct: await directChannelsFor(options, listen, held, handlers, standings),
     standings,
@@ -122,14 +131,22 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   })
 }
 
+/** @throws {Error} for a dial that must not be made now */
+function guardDial(address: Multiaddr, policy: DialPolicy, dials: UnprovenDials): void {
+  if (!policy.isNamed(address) && !dials.take(address))
+    throw new Error('nobody has answered there, and it was dialled a short time ago')
+}
+
 /** What libp2p asks before it connects, and tells when a peer is authenticated. */
 function gaterOf(
   gate: ConnectionGate,
   policy: DialPolicy,
   dials: UnprovenDials,
   sockets: PacedSockets,
+  relay: RelayServer | null,
 ): ConnectionGater {
   return {
+    denyInboundRelayReservation: (peer) => relay?.deniesSlot(peer) ?? true,
     denyInboundConnection: (connection) => gate.denies(connection),
     denyDialMultiaddr: (address) => policy.denies(address),
     denyInboundUpgradedConnection(peer, connection) {
@@ -145,9 +162,17 @@ function gaterOf(
 }
 
 /** A bare node has no service at all, and nothing here uses one of it. */
-function servicesOf(bare: boolean, joined: JoinedDirectory | null): typeof ownServices {
+function servicesOf(
+  bare: boolean,
+  joined: JoinedDirectory | null,
+  relay: RelayServer | null,
+): typeof ownServices {
   if (bare) return {} as typeof ownServices
-  return { ...ownServices, ...(joined === null ? {} : { dht: joined.service }) }
+  return {
+    ...ownServices,
+    ...(joined === null ? {} : { dht: joined.service }),
+    ...(relay === null ? {} : { relay: relay.service() }),
+  }
 }
 
 /** Null when all channels are streams, as at a peer with `announce`, which must be reached through those addresses only. */

@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isNear } from '../direct/near.ts'
 import { ipOf, placeOf } from './address-book.ts'
+import { isRelayed } from './relay/reach.ts'
 
 /**
  * Which addresses this node dials because another peer has named them, in a record, a session or the directory. A stranger
@@ -45,6 +46,8 @@ export class DialPolicy {
 
   denies(address: Multiaddr): boolean {
     if (this.isNamed(address)) return false
+    // Somebody else's bridge has the address of this machine's, and there this node would dial itself.
+    if (this.#own().some((own) => placeOf(own) === placeOf(address))) return true
     const ip = ipOf(address)
     // A relay, or a name that is not resolved yet.
     if (ip === undefined) return false
@@ -57,7 +60,7 @@ export class DialPolicy {
   #livesOnLoopback(): boolean {
     return this.#own().every((address) => {
       const ip = ipOf(address)
-      return ip === undefined || isLoopback(ip)
+      return ip === undefined ? !isRelayed(address.toString()) : isLoopback(ip)
     })
   }
 }

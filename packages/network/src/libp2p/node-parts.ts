@@ -23,6 +23,7 @@ import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
 import { withLazyWindows } from './speed-ups/lazy-windows.ts'
 import { withQuietLengths } from './speed-ups/quiet-lengths.ts'
+import type { RelayedConnections } from './relay/relayed-connections.ts'
 import type { SpeedUpReport } from './speed-ups/report.ts'
 import type { HeardListener } from './transport-parts.ts'
 
@@ -46,6 +47,8 @@ export interface ConnectionPartsOptions {
   readonly report: SpeedUpReport
   /** With the speed-ups of this package. */
   readonly fast: boolean
+  /** Dials relayed addresses, and has slots at relays; null for a transport that does neither. */
+  readonly relayed: RelayedConnections | null
 }
 
 /** What libp2p takes of these. */
@@ -61,6 +64,7 @@ export function connectionParts({
   clock,
   report,
   fast,
+  relayed,
 }: ConnectionPartsOptions): ConnectionParts {
   const muxer = withEndedMuxers(
     yamux({
@@ -83,6 +87,7 @@ export function connectionParts({
       withRawConnections(fast ? withJoinedWrites(connections, report) : connections, (connection) =>
         sockets.watch(connection),
       ),
+      ...(relayed === null ? [] : [relayed.transport()]),
     ],
     connectionEncrypters:
       admission === null

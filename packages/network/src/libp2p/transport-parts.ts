@@ -9,6 +9,8 @@ import type { Directory } from '../directory/directory.ts'
 import type { DirectChannels } from '../direct/direct-channels.ts'
 import type { Channel, Transport } from '../transport.ts'
 import type { DialPolicy } from './dial-policy.ts'
+import type { RelayServer } from './relay/relay-server.ts'
+import type { RelayedConnections } from './relay/relayed-connections.ts'
 import type { SpeedUp } from './speed-ups/report.ts'
 
 export type SwarmNode = Libp2p<{ identify: Identify; ping: Ping }>
@@ -31,6 +33,10 @@ export interface Libp2pTransportParts {
   readonly logger: Logger
   readonly held: HeldFrames
   readonly policy: DialPolicy
+  /** Null when this node relays for nobody. */
+  readonly relay: RelayServer | null
+  /** Null for a transport without relayed connections. */
+  readonly relayed: RelayedConnections | null
   /** Tells the parts that keep places for members which peers these are. */
   readonly prefer: (isKnown: (peerId: string) => boolean) => void
   readonly speedUps: ReadonlySet<SpeedUp>

@@ -9,15 +9,17 @@ import type { Directory } from '../directory/directory.ts'
 import type { DirectChannels } from '../direct/direct-channels.ts'
 import { badAddress, peerVanished, wrongVersion } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Channel, DirectPlace } from '../transport.ts'
+import type { Channel, DirectPlace, PeerPath } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
-import { accountOf } from './connection-gate.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
 import { closeIdleConnections } from './idle-connections.ts'
 import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
+import { protocolsOf } from './protocols-of.ts'
+import { directFirst, pathOf, payerOf, relaysIn } from './relay/path.ts'
+import type { RelayedConnections } from './relay/relayed-connections.ts'
 import type { SpeedUp } from './speed-ups/report.ts'
 import { createStreamChannel } from './stream-channel.ts'
 import type { HeardListener, Libp2pTransport, Libp2pTransportParts, SwarmNode } from './transport-parts.ts'
@@ -41,6 +43,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #handlers: Libp2pTransportParts['handlers']
   readonly #direct: DirectChannels | null
   readonly #standings: Standings
+  readonly #relayed: RelayedConnections | null
   #idle: Timer | undefined
   #closing: Promise<void> | undefined
 
@@ -52,6 +55,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#handlers = parts.handlers
     this.#direct = parts.direct
     this.#standings = parts.standings
+    this.#relayed = parts.relayed
     parts.admission?.onEnded((peerId) => this.#evict(peerId))
     const { direct } = parts
     if (parts.directory !== null)
@@ -59,7 +63,10 @@ export class Libp2pNodeTransport implements Libp2pTransport {
         parts.node,
         parts.clock,
         parts.logger,
-        (peer) => (direct?.count(peer) ?? 0) > 0,
+        (peer) =>
+          (direct?.count(peer) ?? 0) > 0 ||
+          parts.relay?.holds(peer) === true ||
+          relaysIn(this.addresses()).has(peer),
       )
     this.#node = parts.node
     this.#privateKey = parts.privateKey
@@ -108,7 +115,11 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason
         if (isUnsupportedProtocol(error))
-          throw wrongVersion(peerId, protocol, await this.#spokenBy(connection, options.signal))
+          throw wrongVersion(
+            peerId,
+            protocol,
+            await protocolsOf(this.#node, connection, this.#logger, options.signal),
+          )
         if (attempt === openAttempts || connection.status === 'open')
           throw peerVanished(peerId, `did not open ${protocol}`, error)
       }
@@ -159,23 +170,22 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     }
   }
 
+  /** The open connections to a peer, one without a relay first. */
   #connections(peerId: string): Connection[] {
     return this.#node
       .getConnections()
       .filter((connection) => connection.status === 'open' && connection.remotePeer.toString() === peerId)
+      .sort(directFirst)
   }
 
-  /** Asks the peer again, since the protocols that identify reported may be missing or outdated. */
-  async #spokenBy(connection: Connection, signal: AbortSignal): Promise<readonly string[]> {
-    try {
-      return (await this.#node.services.identify.identify(connection, { signal })).protocols
-    } catch (error) {
-      this.#logger.debug('identify-failed', {
-        peer: connection.remotePeer.toString(),
-        reason: messageOf(error),
-      })
-      return []
-    }
+  path(peerId: string): PeerPath | null {
+    const connection = this.#connections(peerId)[0]
+    return connection === undefined ? null : pathOf(connection)
+  }
+
+  async reserve(relay: string): Promise<void> {
+    this.#requireOpen()
+    await this.#relayed?.reserve(relay)
   }
 
   handle(protocol: string, onChannel: (channel: Channel) => void): void {
@@ -202,8 +212,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   networkOf(peerId: string): string | null {
     const connection = this.#connections(peerId)[0]
-    const address = connection === undefined ? undefined : ipOf(connection.remoteAddr)
-    return address === undefined ? null : accountOf(address)
+    return connection === undefined ? null : payerOf(connection)
   }
 
   connected(): readonly string[] {

@@ -1,0 +1,25 @@
+import type { Connection } from '@libp2p/interface'
+import type { PeerPath } from '../../transport.ts'
+import { ipOf } from '../address-book.ts'
+import { accountOf } from '../connection-gate.ts'
+import { isRelayed, relayIn } from './reach.ts'
+
+/** The relays that addresses go through. */
+export const relaysIn = (addresses: readonly string[]): ReadonlySet<string> =>
+  new Set(addresses.flatMap((address) => relayIn(address) ?? []))
+
+/** The way that a connection takes. */
+export function pathOf({ remoteAddr }: Pick<Connection, 'remoteAddr'>): PeerPath {
+  const address = remoteAddr.toString()
+  return isRelayed(address) ? { kind: 'relayed', relay: relayIn(address) } : { kind: 'direct', relay: null }
+}
+
+/** Who pays for a stranger's connection: its network, or all strangers behind one relay together; see `accountOf`. */
+export function payerOf(connection: Pick<Connection, 'remoteAddr'>): string | null {
+  const address = ipOf(connection.remoteAddr)
+  return address === undefined ? pathOf(connection).relay : accountOf(address)
+}
+
+/** Connections without a relay first. */
+export const directFirst = (a: Connection, b: Connection): number =>
+  Number(isRelayed(a.remoteAddr.toString())) - Number(isRelayed(b.remoteAddr.toString()))
