@@ -1,6 +1,7 @@
 import { ModelError, type Grammar } from '@shoal/model'
 import { printRules } from './print.ts'
 import { anyValue, jsonRules } from './schema/json-text.ts'
+import { schemaGrammar } from './schema/schema-grammar.ts'
 
 /**
  * The EBNF of what an answer must look like.
@@ -13,6 +14,7 @@ export function grammarText(grammar: Exclude<Grammar, { kind: 'choice' }>): stri
     case 'json':
       return printRules({ root: anyValue, rules: jsonRules })
     case 'json-schema':
+      return printRules(schemaGrammar(grammar.schema))
     case 'tags':
       throw new ModelError('bad-request', `grammars of the kind ${grammar.kind} are not supported yet`)
   }

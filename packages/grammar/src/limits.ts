@@ -25,6 +25,18 @@ export const grammarLimits = {
   compiledKept: 8,
   /** How long a thread without answers is kept: the turns of a chat come within minutes, and a start takes about 1 s. */
   idleMs: 300_000,
+  /** Characters of a schema: the whole tool list of a large agent has 60,000. */
+  schemaLengthMax: 256 * 1024,
+  /** Levels of schemas inside of schemas, references followed: published ones have up to 12. */
+  schemaDepthMax: 64,
+  /** Members of one object; the largest published forms have 200. */
+  propertiesMax: 512,
+  /** `minItems` and `maxItems`. A repetition becomes as many states of the library. */
+  itemsMax: 256,
+  /** `minLength`, `maxLength` and bounds of repetitions in patterns: sets inside a longer one take milliseconds. */
+  stringLengthMax: 1024,
+  /** Characters and repetitions of a schema's grammar, all counted: 50,000 take 4 s to compile. */
+  statesMax: 50_000,
   /** Threads that one grammar may cost: a thread that another grammar has ended is replaced, and the answer goes on. */
   threadsPerAnswerMax: 4,
 } as const

@@ -101,6 +101,7 @@ export { createTokenizer, type TokenizerOptions } from './tokenizer/tokenizer.ts
 export { createChoiceMatcher, type ChoiceMatcher } from './grammar/choice-matcher.ts'
 export { idsOf, maskLogits, maskOf, type TokenMask } from './grammar/token-mask.ts'
 export { createTokenIndex, type TokenIndex } from './grammar/token-index.ts'
+export type { JsonObject } from './json-fields.ts'
 export type { Grammar, GrammarTag, TaggedText } from './grammar/grammar-types.ts'
 export type { SamplingOptions } from './sampling/sampling-types.ts'
 export { createTokenDecoder } from './tokenizer/decoding/token-decoder.ts'

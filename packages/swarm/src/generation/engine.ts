@@ -8,7 +8,7 @@ import { createAnswer } from './answer.ts'
 import type { DraftModel } from './drafting/draft-model.ts'
 import { createDrafting } from './drafting/drafting.ts'
 import { createAnswersShown, type AnswersShown } from './answers-shown.ts'
-import { createConstraints, type ConstraintDependencies, type Constraints } from './constraint.ts'
+import { createConstraints, type ConstraintDependencies, type Constraints } from './constrained/constraint.ts'
 
 export interface EngineSession extends HiddenSession {
   /** Notes the tokens of the first positions, for later sessions that begin with them; absent where nothing is reused. */

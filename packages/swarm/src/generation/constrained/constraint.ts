@@ -8,7 +8,7 @@ import {
   type TokenIndex,
   type Tokenizer,
 } from '@shoal/model'
-import type { GenerateRequest } from '../types.ts'
+import type { GenerateRequest } from '../../types.ts'
 
 /** Makes the matchers of one model's requests. Its vocabulary is read at the first of them. */
 export interface Constraints {

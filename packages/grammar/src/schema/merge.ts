@@ -1,0 +1,72 @@
+import { annotations } from './keywords.ts'
+import { refused } from './schema-error.ts'
+import { equalJson, isFields, type Fields, type Schema } from './schema-types.ts'
+
+/** Merges schemas inside of two schemas. */
+type MergeInner = (some: unknown, other: unknown) => Schema
+
+const larger: ReadonlySet<string> = new Set(['minItems', 'minLength', 'minimum', 'exclusiveMinimum'])
+const smaller: ReadonlySet<string> = new Set(['maxItems', 'maxLength', 'maximum', 'exclusiveMaximum'])
+
+/**
+ * The schema of the values that both accept.
+ * @param inner for schemas of members and items
+ * @throws {ModelError} `bad-request` where no single keyword says both
+ */
+export function merge(some: Fields, other: Fields, path: string, inner: MergeInner): Schema {
+  const merged: Record<string, unknown> = { ...some, ...mergedMembers(some, other, inner) }
+  for (const [keyword, value] of Object.entries(other)) {
+    const own = some[keyword]
+    if (keyword === 'properties' || keyword === 'additionalProperties') continue
+    if (own === undefined) merged[keyword] = value
+    else if (annotations.has(keyword) || equalJson(own, value)) continue
+    else if (keyword === 'type') {
+      const types = bothTypes(own, value)
+      if (types.length === 0) return false
+      merged[keyword] = types
+    } else if (keyword === 'required') merged[keyword] = [...(own as unknown[]), ...(value as unknown[])]
+    else if (keyword === 'enum')
+      merged[keyword] = (own as unknown[]).filter((each) =>
+        (value as unknown[]).some((one) => equalJson(one, each)),
+      )
+    else if (keyword === 'const') return false
+    else if (keyword === 'items') merged[keyword] = inner(own, value)
+    else if (larger.has(keyword)) merged[keyword] = Math.max(Number(own), Number(value))
+    else if (smaller.has(keyword)) merged[keyword] = Math.min(Number(own), Number(value))
+    else throw refused(path, keyword, 'stands in two schemas that must hold together, with different values')
+  }
+  if ((some['prefixItems'] === undefined) !== (other['prefixItems'] === undefined))
+    if (some['items'] !== undefined || other['items'] !== undefined)
+      throw refused(path, 'prefixItems', "stands beside 'items' of another schema")
+  return merged
+}
+
+/** A member that one schema does not name is among its additional ones. */
+function mergedMembers(some: Fields, other: Fields, inner: MergeInner): Record<string, unknown> {
+  const ofOne = (schema: Fields): Fields => (isFields(schema['properties']) ? schema['properties'] : {})
+  const [own, others] = [ofOne(some), ofOne(other)]
+  const schemaOf = (schema: Fields, name: string): unknown =>
+    Object.hasOwn(ofOne(schema), name) ? ofOne(schema)[name] : (schema['additionalProperties'] ?? true)
+  const names = [...new Set([...Object.keys(own), ...Object.keys(others)])]
+  const [ownOthers, otherOthers] = [some['additionalProperties'], other['additionalProperties']]
+  return {
+    ...(names.length > 0 && {
+      properties: Object.fromEntries(
+        names.map((name) => [name, inner(schemaOf(some, name), schemaOf(other, name))]),
+      ),
+    }),
+    ...((ownOthers !== undefined || otherOthers !== undefined) && {
+      additionalProperties: inner(ownOthers ?? true, otherOthers ?? true),
+    }),
+  }
+}
+
+function bothTypes(some: unknown, other: unknown): string[] {
+  const list = (value: unknown): string[] => (Array.isArray(value) ? (value as string[]) : [String(value)])
+  const [own, others] = [list(some), list(other)]
+  const has = (types: readonly string[], type: string): boolean =>
+    types.includes(type) || (type === 'integer' && types.includes('number'))
+  return [
+    ...new Set([...own.filter((type) => has(others, type)), ...others.filter((type) => has(own, type))]),
+  ]
+}

@@ -1,0 +1,123 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import * as fc from 'fast-check'
+import { seededRandom, type Random } from '@shoal/host'
+import { ModelError, type JsonObject } from '@shoal/model'
+import { describe, expect, test } from 'vitest'
+import type { Expression, Rules } from '../expression.ts'
+import { randomSchema } from '../testing/random-schema.ts'
+import { schemaGrammar } from './schema-grammar.ts'
+
+const ajv = new Ajv2020({ strict: false, ownProperties: true })
+addFormats.default(ajv)
+
+/** A text of the grammar, drawn at random; null where it gets long. */
+function draw({ root, rules }: Rules, random: Random): string | null {
+  let length = 0
+  const write = (expression: Expression): string => {
+    if ((length += 1) > 20_000) throw new RangeError('too long')
+    switch (expression.type) {
+      case 'text':
+        return expression.text
+      case 'characters': {
+        const [first, last] = expression.ranges[random.uint32() % expression.ranges.length] ?? [0, 0]
+        return String.fromCodePoint(first + (random.uint32() % (last - first + 1)))
+      }
+      case 'rule':
+        return write(rules.get(expression.name) as Expression)
+      case 'sequence':
+        return expression.parts.map(write).join('')
+      case 'choice':
+        return write(expression.options[random.uint32() % expression.options.length] as Expression)
+      case 'repeat': {
+        const { part, least, most } = expression
+        const count = least + (random.uint32() % ((most ?? least + 3) - least + 1))
+        return Array.from({ length: count }, () => write(part)).join('')
+      }
+    }
+  }
+  try {
+    return write(root)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
+const grammarOf = (schema: JsonObject): Rules | null => {
+  try {
+    return schemaGrammar(schema)
+  } catch (error) {
+    if (error instanceof ModelError) return null
+    throw error
+  }
+}
+
+test('every text of the grammar of a random schema is valid', () => {
+  let kept = 0
+  let drawn = 0
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const random = seededRandom(seed)
+      const schema = randomSchema(random)
+      const rules = grammarOf(schema)
+      if (rules === null) return
+      kept += 1
+      const validate = ajv.compile(schema)
+      for (let turn = 0; turn < 5; turn += 1) {
+        const text = draw(rules, random)
+        if (text === null) continue
+        drawn += 1
+        if (!validate(JSON.parse(text))) expect([text, validate.errors]).toEqual([])
+      }
+    }),
+    { numRuns: 600 },
+  )
+  expect(kept).toBeGreaterThan(300)
+  expect(drawn).toBeGreaterThan(1000)
+})
+
+describe('refused by keyword and place', () => {
+  test.each<[JsonObject, string]>([
+    [{ properties: { a: { not: {} } } }, "at /properties/a cannot be kept: 'not' is not supported"],
+    [{ type: 'array', uniqueItems: true }, "at its root cannot be kept: 'uniqueItems' is not supported"],
+    [{ items: { multipleOf: 5 } }, "at /items cannot be kept: 'multipleOf'"],
+    [{ oneOf: [{ type: 'integer' }, { type: 'number' }] }, "'oneOf' has branches that may hold together"],
+    [{ $ref: 'https://example.org/x' }, "'$ref' points outside of this schema"],
+    [{ $ref: '#/$defs/x' }, "'$ref' points to nothing"],
+    [{ $ref: '#' }, 'would have no end'],
+    [{ anyOf: [{ $ref: '#' }, { type: 'null' }] }, "'$ref' leads to itself"],
+    [{ $ref: '#', type: 'string' }, "'$ref' refers to itself without an end"],
+    [{ type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }, 'would have no end'],
+    [{ type: 'string', pattern: '(?=a)b' }, "'pattern' has an assertion at 0"],
+    [{ type: 'string', pattern: '(a)\\1' }, "'pattern' has '\\1'"],
+    [{ type: 'string', pattern: 'a+', maxLength: 3 }, "'pattern' allows lengths"],
+    [{ type: 'string', format: 'iri' }, "'format' may be one of date, "],
+    [{ type: 'string', maxLength: 5000 }, "'maxLength' may be 1024 at most"],
+    [{ enum: ['a'], minLength: 3 }, "'minLength' cannot stand beside 'enum'"],
+    [{ allOf: [{ pattern: 'a' }, { pattern: 'b' }] }, "'pattern' stands in two schemas"],
+    [{ type: 'number', minimum: 0.2, maximum: 0.4 }, "'minimum' leaves no whole number"],
+    [{ type: 'string', minLength: 2, maxLength: 1 }, 'accepts no value'],
+    [
+      {
+        type: 'array',
+        items: { type: 'array', maxItems: 256, items: { type: 'string', maxLength: 1000 } },
+        maxItems: 256,
+      },
+      'more than 50000 states',
+    ],
+  ])('%j', (schema, message) => {
+    expect(() => schemaGrammar(schema)).toThrow(
+      expect.objectContaining({ code: 'bad-request', message: expect.stringContaining(message) }),
+    )
+  })
+
+  test('a schema of a thousand levels is refused, not run into', () => {
+    let schema: JsonObject = { type: 'null' }
+    for (let level = 0; level < 1000; level += 1) schema = { type: 'array', items: schema }
+    expect(() => schemaGrammar(schema)).toThrow(/deeper than 64 levels/)
+    let merged: JsonObject = { type: 'null' }
+    for (let level = 0; level < 1000; level += 1) merged = { allOf: [merged] }
+    expect(() => schemaGrammar(merged)).toThrow(ModelError)
+  })
+})

@@ -1,0 +1,238 @@
+import { ModelError } from '@shoal/model'
+import { grammarLimits } from '../limits.ts'
+import { choice, rule, text, type Expression, type Rules } from '../expression.ts'
+import { arrayOf } from './arrays.ts'
+import { areDisjoint, typeOf } from './disjoint.ts'
+import { anyBoolean, anyValue, jsonRules, nothing } from './json-text.ts'
+import { assertions, checkKeywords } from './keywords.ts'
+import { merge } from './merge.ts'
+import { numbersOf } from './numbers.ts'
+import { objectOf } from './objects.ts'
+import { checkRules } from './check-rules.ts'
+import { refused } from './schema-error.ts'
+import {
+  below,
+  equalJson,
+  isFields,
+  type Fields,
+  type Made,
+  type Schema,
+  type SchemaContext,
+} from './schema-types.ts'
+import { stringOf } from './strings.ts'
+
+/**
+ * The JSON texts of values that the schema accepts. Some of them are left out: members have the order of the schema,
+ * blanks a bound, and what a schema leaves open is written in one form.
+ * @throws {ModelError} `bad-request` for a keyword that cannot be kept, by its name and place
+ */
+export function schemaGrammar(schema: unknown): Rules {
+  const length = JSON.stringify(schema)?.length ?? 0
+  if (length > grammarLimits.schemaLengthMax)
+    throw new ModelError(
+      'bad-request',
+      `the JSON schema has ${length} characters, and at most ${grammarLimits.schemaLengthMax} are allowed`,
+    )
+  const reader = new SchemaReader(schema)
+  const root = reader.make(schema, '')
+  if (root === null) throw new ModelError('bad-request', 'the JSON schema accepts no value')
+  const rules = { root, rules: new Map([...jsonRules, ...reader.rules]) }
+  checkRules(rules)
+  return rules
+}
+
+class SchemaReader implements SchemaContext {
+  readonly rules = new Map<string, Expression>()
+  readonly #document: unknown
+  /** Rules of references, by their pointers. */
+  readonly #references = new Map<string, string>()
+  #depth = 0
+
+  constructor(document: unknown) {
+    this.#document = document
+  }
+
+  share(expression: Expression): Expression {
+    if (expression.type === 'rule' || (expression.type === 'text' && expression.text === ''))
+      return expression
+    return rule(this.#define(expression))
+  }
+
+  make(schema: unknown, path: string): Made {
+    this.#depth += 1
+    if (this.#depth > grammarLimits.schemaDepthMax)
+      throw refused(path, 'allOf', `or other keywords go deeper than ${grammarLimits.schemaDepthMax} levels`)
+    try {
+      if (isFields(schema) && typeof schema['$ref'] === 'string' && assertions(schema).length === 1)
+        return this.#reference(schema, schema['$ref'], path)
+      const plain = this.#plain(schema, path, 0)
+      return typeof plain === 'boolean' ? (plain ? anyValue : null) : this.#fields(plain, path)
+    } finally {
+      this.#depth -= 1
+    }
+  }
+
+  #define(expression: Expression | null): string {
+    const name = `r${this.rules.size}`
+    this.rules.set(name, expression ?? text(''))
+    return name
+  }
+
+  #reference(schema: Fields, pointer: string, path: string): Made {
+    checkKeywords(schema, path)
+    const known = this.#references.get(pointer)
+    if (known !== undefined) return rule(known)
+    const target = this.#resolve(pointer, path)
+    // The name is there before its expression, for schemas that refer to themselves.
+    const name = this.#define(null)
+    this.#references.set(pointer, name)
+    const made = this.make(target, pointer.slice(1))
+    if (made === null) throw refused(path, '$ref', 'points to a schema that accepts no value')
+    this.rules.set(name, made)
+    return rule(name)
+  }
+
+  #resolve(pointer: string, path: string): unknown {
+    if (!/^#(\/|$)/.test(pointer)) throw refused(path, '$ref', 'points outside of this schema')
+    let target: unknown = this.#document
+    for (const step of pointer.split('/').slice(1)) {
+      const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
+      target = Array.isArray(target)
+        ? target[Number(key)]
+        : isFields(target) && Object.hasOwn(target, key)
+          ? target[key]
+          : undefined
+    }
+    if (target === undefined) throw refused(path, '$ref', 'points to nothing')
+    return target
+  }
+
+  /** Without `$ref` and `allOf`: all that must hold together in one schema. */
+  #plain(schema: unknown, path: string, depth: number): Schema {
+    if (typeof schema === 'boolean') return schema
+    if (!isFields(schema)) throw refused(path, 'schema', 'must be an object or a boolean')
+    checkKeywords(schema, path)
+    if (depth > grammarLimits.schemaDepthMax) throw refused(path, '$ref', 'refers to itself without an end')
+    const { $ref, allOf = [], ...own } = schema
+    if (!Array.isArray(allOf)) throw refused(path, 'allOf', 'must be a list')
+    const others = [
+      ...($ref === undefined ? [] : [this.#resolve(typeof $ref === 'string' ? $ref : '', path)]),
+      ...(allOf as unknown[]),
+    ].map((other) => this.#plain(other, path, depth + 1))
+    return others.reduce<Schema>((merged, other) => this.#both(merged, other, path, depth), own)
+  }
+
+  #both(some: Schema, other: Schema, path: string, depth: number): Schema {
+    if (typeof some === 'boolean') return some ? other : false
+    if (typeof other === 'boolean') return other ? some : false
+    return merge(some, other, path, (one, two) => {
+      if (one === true) return two as Schema
+      if (two === true || equalJson(one, two)) return one as Schema
+      return this.#both(this.#plain(one, path, depth + 1), this.#plain(two, path, depth + 1), path, depth + 1)
+    })
+  }
+
+  #fields(schema: Fields, path: string): Made {
+    for (const keyword of ['anyOf', 'oneOf'] as const)
+      if (schema[keyword] !== undefined) return this.#branches(schema, keyword, path)
+    if (schema['enum'] !== undefined || schema['const'] !== undefined) return valuesOf(schema, path)
+    const made = typesOf(schema, path).map((type) => this.#ofType(type, schema, path))
+    return oneOf(made)
+  }
+
+  #branches(schema: Fields, keyword: 'anyOf' | 'oneOf', path: string): Made {
+    const { [keyword]: branches, ...own } = schema
+    if (!Array.isArray(branches)) throw refused(path, keyword, 'must be a list')
+    const place = (index: number): string => below(path, `${keyword}/${index}`)
+    if (keyword === 'oneOf') {
+      const plain = (branches as unknown[]).map((branch, index) => this.#plain(branch, place(index), 0))
+      plain.forEach((some, index) => {
+        for (const other of plain.slice(index + 1))
+          if (!areDisjoint(some, other, (inner) => this.#plain(inner, path, 0)))
+            throw refused(path, keyword, 'has branches that may hold together; anyOf works')
+      })
+    }
+    const alone = assertions(own).length === 0
+    return oneOf(
+      (branches as unknown[]).map((branch, index) =>
+        this.make(
+          alone ? branch : this.#both(own, this.#plain(branch, place(index), 0), path, 0),
+          place(index),
+        ),
+      ),
+    )
+  }
+
+  #ofType(type: string, schema: Fields, path: string): Made {
+    switch (type) {
+      case 'object':
+        return objectOf(schema, path, this)
+      case 'array':
+        return arrayOf(schema, path, this)
+      case 'string':
+        return stringOf(schema, path)
+      case 'number':
+      case 'integer':
+        return numbersOf(schema, path, type === 'integer')
+      case 'boolean':
+        return anyBoolean
+      case 'null':
+        return nothing
+      default:
+        throw refused(path, 'type', `is unknown: ${JSON.stringify(type)}`)
+    }
+  }
+}
+
+function oneOf(made: readonly Made[]): Made {
+  const possible = made.filter((each) => each !== null)
+  return possible.length === 0 ? null : choice(...possible)
+}
+
+/** The values of `enum` and `const`, each in one form. */
+function valuesOf(schema: Fields, path: string): Made {
+  const { enum: list, const: only, type, nullable: _, ...others } = schema
+  const [other] = assertions(others)
+  if (other !== undefined) throw refused(path, other, "cannot stand beside 'enum' or 'const'")
+  if (list !== undefined && !Array.isArray(list)) throw refused(path, 'enum', 'must be a list')
+  const values = (list as unknown[] | undefined) ?? [only]
+  const types = type === undefined ? null : typesOf(schema, path)
+  const fits = (value: unknown): boolean =>
+    types === null || types.includes(typeOf(value)) || (types.includes('integer') && Number.isInteger(value))
+  const valid = values.filter(
+    (value) => fits(value) && (only === undefined || list === undefined || equalJson(value, only)),
+  )
+  return oneOf(valid.map((value) => text(JSON.stringify(value))))
+}
+
+const typeOfKeyword: Readonly<Record<string, string>> = {
+  properties: 'object',
+  required: 'object',
+  additionalProperties: 'object',
+  items: 'array',
+  prefixItems: 'array',
+  minItems: 'array',
+  maxItems: 'array',
+  minLength: 'string',
+  maxLength: 'string',
+  pattern: 'string',
+  format: 'string',
+  minimum: 'number',
+  maximum: 'number',
+  exclusiveMinimum: 'number',
+  exclusiveMaximum: 'number',
+}
+const everyType = ['object', 'array', 'string', 'number', 'boolean', 'null']
+
+/** Without `type`, the types that the other keywords are about; all without those. */
+function typesOf(schema: Fields, path: string): string[] {
+  const { type } = schema
+  if (type !== undefined) {
+    const types: unknown[] = Array.isArray(type) ? (type as unknown[]) : [type]
+    if (!types.every((each) => typeof each === 'string'))
+      throw refused(path, 'type', 'must be a text or a list')
+    return [...new Set([...types, ...(schema['nullable'] === true ? ['null'] : [])])] as string[]
+  }
+  const meant = assertions(schema).flatMap((keyword) => typeOfKeyword[keyword] ?? [])
+  return meant.length === 0 ? everyType : [...new Set(meant)]
+}

@@ -1,0 +1,33 @@
+import type { Expression } from '../expression.ts'
+
+export type Schema = boolean | Fields
+export type Fields = Readonly<Record<string, unknown>>
+
+/** What a schema becomes; null where no value is valid. */
+export type Made = Expression | null
+
+/** Makes expressions of the schemas inside of another one. */
+export interface SchemaContext {
+  make(schema: unknown, path: string): Made
+  /** Names an expression that is used more than once. */
+  share(expression: Expression): Expression
+}
+
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export const below = (path: string, key: string): string =>
+  `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+
+/** Equal as JSON, keys in any order. */
+export function equalJson(some: unknown, other: unknown): boolean {
+  return canonical(some) === canonical(other)
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    isFields(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}

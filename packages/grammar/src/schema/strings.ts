@@ -1,0 +1,31 @@
+import { grammarLimits } from '../limits.ts'
+import { repeat } from '../expression.ts'
+import { formats } from './formats.ts'
+import { quoted, stringCharacter } from './json-text.ts'
+import { countOf } from './keywords.ts'
+import { readPattern } from './pattern.ts'
+import { refused } from './schema-error.ts'
+import type { Fields, Made } from './schema-types.ts'
+
+export function stringOf(schema: Fields, path: string): Made {
+  const least = countOf(schema, 'minLength', path, grammarLimits.stringLengthMax) ?? 0
+  const most = countOf(schema, 'maxLength', path, grammarLimits.stringLengthMax)
+  if (most !== null && least > most) return null
+  const keyword = schema['format'] === undefined ? 'pattern' : 'format'
+  const given = schema[keyword]
+  if (given === undefined) return quoted(repeat(stringCharacter, least, most))
+  if (keyword === 'format' && schema['pattern'] !== undefined)
+    throw refused(path, 'pattern', "cannot stand beside 'format'")
+  if (typeof given !== 'string') throw refused(path, keyword, 'must be a text')
+  const pattern = keyword === 'pattern' ? given : formats[given]
+  if (pattern === undefined)
+    throw refused(
+      path,
+      'format',
+      `may be one of ${Object.keys(formats).join(', ')}, not ${JSON.stringify(given)}`,
+    )
+  const read = readPattern(pattern, path, keyword)
+  if (read.least < least || (most !== null && (read.most === null || read.most > most)))
+    throw refused(path, keyword, "allows lengths that 'minLength' or 'maxLength' forbid")
+  return quoted(read.expression)
+}

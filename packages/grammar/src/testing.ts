@@ -1,0 +1,2 @@
+/** For tests of packages above. */
+export { randomSchema } from './testing/random-schema.ts'
