@@ -4,6 +4,7 @@ import { testAnthropic } from './clients/anthropic.ts'
 import { demoAnswer, demoQuestion } from './clients/demo.ts'
 import { testFrameworks } from './clients/frameworks.ts'
 import { testOllama } from './clients/ollama.ts'
+import { testResponses } from './clients/responses.ts'
 import { createWorld, type Up } from './harness.ts'
 
 /** Stock clients against the API of a real node. */
@@ -22,6 +23,7 @@ afterAll(() => world.close())
 const api = (): string => node.ready.api ?? ''
 testAnthropic(api)
 testOllama(api)
+testResponses(api)
 testFrameworks(api)
 
 const messages = [{ role: 'user' as const, content: demoQuestion }]

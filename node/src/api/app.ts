@@ -21,6 +21,7 @@ import { addOpenAi } from './openai/routes.ts'
 import { meantPath, pathLabel, requestPath } from './paths.ts'
 import { requestId } from './request-id.ts'
 import type { Service } from './service.ts'
+import { addTokenize } from './tokenize.ts'
 import { addViews } from './views.ts'
 
 export interface ApiDependencies {
@@ -60,6 +61,7 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   addOllama(app, answerer, service, dependencies)
   addElsewhere(app)
   addForward(app, answerer)
+  addTokenize(app, answerer)
   return app
 }
 
@@ -87,7 +89,7 @@ function addChecks(app: Hono, metrics: ApiMetrics, rules: AccessRules): void {
     checkOrigin(context.req.raw.headers, rules)
     await next()
   })
-  for (const path of ['/v1/*', '/api/*', '/swarm/*', '/audit', '/metrics']) {
+  for (const path of ['/v1/*', '/api/*', '/tokenize', '/detokenize', '/swarm/*', '/audit', '/metrics']) {
     app.use(path, async (context, next) => {
       checkKey(context.req.raw.headers, rules)
       await next()

@@ -25,7 +25,8 @@ export interface Answerer {
   /** Computes something else in a place, which `work` gives back when it succeeds. */
   inPlace(
     context: Context,
-    model: string,
+    /** Null for the one that is served. */
+    model: string | null,
     work: (engine: Engine, place: AnswerPlace) => Promise<Response>,
   ): Promise<Response>
 }
@@ -47,7 +48,7 @@ export function createAnswerer(
   const inPlace: Answerer['inPlace'] = async (context, model, work) => {
     const sinceMs = dependencies.clock.nowMs()
     const engine = engineOf(service)
-    checkModel(engine, model)
+    if (model !== null) checkModel(engine, model)
     const { headers, signal } = context.req.raw
     const { incoming, outgoing } = (context.env ?? {}) as Sockets
     const leave = gate.enter(callerOf(checkKey(headers, rules), incoming?.socket.remoteAddress))

@@ -45,20 +45,26 @@ export async function textPrompts(
   return ids
 }
 
+/** @throws {ApiError} 400 for ids outside the vocabulary */
+export function checkIds(engine: Engine, ids: readonly number[], param: string): void {
+  const { vocabularySize } = engine.manifest.manifest.config
+  const wrong = ids.find((id) => id >= vocabularySize)
+  if (wrong === undefined) return
+  throw new ApiError(400, `token id ${wrong} is outside the vocabulary of ${vocabularySize}`, {
+    code: 'invalid_value',
+    param,
+  })
+}
+
 /**
  * Tokens this generation may make: what was asked for, as far as the context has room.
  * @throws {ApiError} 400 when the prompt alone fills the context
  */
 export function tokenRoom(engine: Engine, promptIds: readonly number[], asked: Ask['maxTokens']): number {
-  const { contextLength, vocabularySize } = engine.manifest.manifest.config
+  const { contextLength } = engine.manifest.manifest.config
   if (promptIds.length === 0)
     throw new ApiError(400, 'the prompt is empty', { code: 'invalid_value', param: 'prompt' })
-  const wrong = promptIds.find((id) => id >= vocabularySize)
-  if (wrong !== undefined)
-    throw new ApiError(400, `token id ${wrong} is outside the vocabulary of ${vocabularySize}`, {
-      code: 'invalid_value',
-      param: 'prompt',
-    })
+  checkIds(engine, promptIds, 'prompt')
   const room = contextLength - promptIds.length
   if (room < 1) {
     // Clients find out by these words that a conversation has to be shortened.

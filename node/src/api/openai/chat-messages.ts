@@ -20,7 +20,7 @@ const part = z
   })
 
 /** A text, or its parts. */
-const content = z
+export const content = z
   .union([z.string(), z.array(part)])
   .transform((value) =>
     typeof value === 'string' ? value : value.map(({ text, refusal }) => text ?? refusal ?? '').join(''),

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { createApiClient } from './testing/api-client.ts'
+
+const client = createApiClient()
+
+test.each([
+  ['/tokenize', { prompt: 'abc' }, { tokens: [97, 98, 99], count: 3, max_model_len: 256 }],
+  ['/tokenize', { model: 'letters', content: 'a' }, { tokens: [97], count: 1, max_model_len: 256 }],
+  ['/detokenize', { tokens: [97, 98] }, { prompt: 'ab', content: 'ab' }],
+])('%s %j', async (path, body, answer) => {
+  expect(await (await client.post(path, body)).json()).toEqual(answer)
+})
+
+test.each([
+  ['/tokenize', {}, 'prompt'],
+  ['/tokenize', { prompt: 'a', messages: [] }, 'messages'],
+  ['/tokenize', { prompt: 'a', model: 'other' }, 'model'],
+  ['/detokenize', { tokens: [128] }, 'tokens'],
+  ['/detokenize', { tokens: [-1] }, 'tokens.0'],
+])('%s %j is refused by the name of the field', async (path, body, param) => {
+  const response = await client.post(path, body)
+  expect([response.ok, await response.json()]).toMatchObject([false, { error: { param } }])
+})
+
+test('counting waits behind the same key as answers', async () => {
+  const keyed = createApiClient({ keys: ['k'] })
+  expect((await keyed.post('/tokenize', { prompt: 'a' })).status).toBe(401)
+  expect((await keyed.post('/tokenize', { prompt: 'a' }, { authorization: 'Bearer k' })).status).toBe(200)
+})
