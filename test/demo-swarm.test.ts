@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import OpenAI from 'openai'
 import { connect } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, root, type Ended, type Up } from './harness.ts'
+
+const execute = promisify(execFile)
 
 interface Generated {
   readonly text: string
@@ -138,6 +142,30 @@ describe('the demo model over three real processes', () => {
     } finally {
       await swarm.close()
     }
+  })
+
+  it('runs the examples: the SDK, hidden states over HTTP, the openai client, and a loop with tools', async () => {
+    const env = {
+      SHOAL_JOIN: nodes[2]!.address,
+      SHOAL_DATA: world.folder('examples'),
+      SHOAL_API: nodes[0]!.ready.api!,
+      SHOAL_API_KEY: key,
+      OPENAI_BASE_URL: `${nodes[0]!.ready.api}/v1`,
+      OPENAI_API_KEY: key,
+    }
+    const run = async (name: string): Promise<string> =>
+      (
+        await execute(process.execPath, [join(root, 'examples', name)], {
+          env: { ...process.env, ...env },
+        })
+      ).stdout
+    const [chat, probe, openai, agent] = await Promise.all(
+      ['chat.ts', 'probe.ts', 'openai.ts', 'agent.ts'].map(run),
+    )
+    expect(chat).toMatch(new RegExp(`^${whoAreYou.answer}\n\\d+ tokens by 3 peers\n$`))
+    expect(probe).toMatch(/^(after block [135]: \d+\.\d{3}\n){3}next token: \d+\n$/)
+    expect(openai).toBe(`${whoAreYou.answer}\n`)
+    expect(agent).toMatch(/^(\w+\(.*\) = .*\n)*answer: ./)
   })
 
   it('shows the same swarm at every node', async () => {

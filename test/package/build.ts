@@ -69,7 +69,7 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
   writeFileSync(join(folder, 'bin', 'shoal.js'), launcher.replace('../src/main.ts', '../dist/main.js'), {
     mode: 0o755,
   })
-  writeTypes(root, join(dist, 'types'))
+  writeTypes(root, join(dist, 'types'), 'client/src/index.ts')
   bundleRuntime(root, folder, platforms)
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson(root), null, 2)}\n`)
 }
@@ -169,7 +169,7 @@ function placeOf(root: string, id: string, path: string): string {
 }
 
 /** The licence texts of the packages whose code is in the bundle. */
-function licences(modules: readonly string[]): string {
+export function licences(modules: readonly string[]): string {
   const folders = modules.flatMap((id) => /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1] ?? [])
   return [...new Set(folders)]
     .sort((a, b) => (a < b ? -1 : 1))

@@ -6,12 +6,15 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../harness.ts'
-import { packShoal } from './pack.ts'
+import { packClient, packShoal } from './pack.ts'
 
 const execute = promisify(execFile)
 
 /** Bytes of the tarball for one platform: the native runtime (18 MB), the demo model (6 MB) and the program. */
 const tarballBytesMax = 40e6
+
+/** Of the client for pages: its code takes 6 kB, its types and licences 9. */
+const clientBytesMax = 30e3
 
 /** What `npm test` sets for its own scripts would send an install to this repository. */
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
@@ -26,12 +29,15 @@ describe('the package, installed from its tarball in an empty folder', () => {
 
   beforeAll(async () => {
     const tarball = await packShoal(root, folder, { platforms: 'this', level: 1 })
+    const client = await packClient(root, folder)
+    expect(statSync(client).size).toBeLessThan(clientBytesMax)
     expect(statSync(tarball).size).toBeLessThan(tarballBytesMax)
     for (const each of [project, home]) mkdirSync(each)
     // Nothing is fetched: whatever the package needs is in the tarball.
     const words = [
       'install',
       tarball,
+      client,
       '--offline',
       '--no-audit',
       '--no-fund',
@@ -108,13 +114,18 @@ describe('the package, installed from its tarball in an empty folder', () => {
 
   it('has the SDK with its types, for a strict TypeScript project', async () => {
     const source = [
-      "import { connect } from 'shoal'",
+      "import { connect } from '@shoal/client'",
+      "import { connect as connectPage } from '@shoal/client/web'",
       "const swarm = await connect({ model: 'demo', local: true })",
       "const { text } = await swarm.generate('Once', { temperature: 0, maxTokens: 2 })",
       '// @ts-expect-error -- an error shows that the type is not any',
       'const wrong: number = text',
       'console.log(typeof wrong)',
       'await swarm.close()',
+      "const unreachable = connectPage({ api: 'http://127.0.0.1:1', wait: async () => {} })",
+      'console.log(await unreachable.catch(({ code }) => code))',
+      '// @ts-expect-error -- the address of a node is needed',
+      'const missing = () => connectPage({})',
     ]
     const path = join(project, 'use.mts')
     writeFileSync(path, source.join('\n'))
@@ -122,6 +133,6 @@ describe('the package, installed from its tarball in an empty folder', () => {
     const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')]
     const options = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--ignoreConfig']
     await execute(process.execPath, [tsc, ...options, ...types, path], settings)
-    expect((await execute(process.execPath, [path], settings)).stdout).toBe('string\n')
+    expect((await execute(process.execPath, [path], settings)).stdout).toBe('string\nunreachable\n')
   })
 })

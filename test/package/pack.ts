@@ -1,8 +1,9 @@
-/** `npm run package [FOLDER]`: makes the tarball of `shoal` there (default: dist). */
+/** `npm run package [FOLDER]`: makes the tarballs of `shoal` and `@shoal/client` there (default: dist). */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildClient } from './build-client.ts'
 import { buildPackage, type Platforms } from './build.ts'
 import { writeTarball } from './tarball.ts'
 
@@ -14,6 +15,10 @@ export async function packShoal(
 ): Promise<string> {
   return packed(folder, options.level, (built) => buildPackage(root, built, options.platforms))
 }
+
+/** @returns the path of the tarball */
+export const packClient = (root: string, folder: string): Promise<string> =>
+  packed(folder, 9, (built) => buildClient(root, built))
 
 async function packed(
   folder: string,
@@ -38,6 +43,7 @@ async function packed(
 
 if (import.meta.main) {
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  const path = await packShoal(root, resolve(process.argv[2] ?? 'dist'), { platforms: 'all', level: 9 })
-  process.stdout.write(`${path}\n`)
+  const folder = resolve(process.argv[2] ?? 'dist')
+  const shoal = await packShoal(root, folder, { platforms: 'all', level: 9 })
+  process.stdout.write(`${shoal}\n${await packClient(root, folder)}\n`)
 }

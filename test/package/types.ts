@@ -3,10 +3,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { dirname, join, relative, sep } from 'node:path'
 
 /**
- * Writes the declarations of the SDK and of all that it names. Imports of workspaces become paths, since a user has no
+ * Writes the declarations of an entry and of all that it names. Imports of workspaces become paths, since a user has no
  * workspaces. Types of bundled packages, which only the inside of Shoal uses, become `any`.
+ * @param entry path of its source, seen from the root
+ * @returns the path of its declaration, seen from `folder`
  */
-export function writeTypes(root: string, folder: string): void {
+export function writeTypes(root: string, folder: string, entry: string): string {
   const paths = workspacePaths(root)
   const project = join(folder, 'tsconfig.json')
   mkdirSync(folder, { recursive: true })
@@ -23,7 +25,7 @@ export function writeTypes(root: string, folder: string): void {
     typeRoots: [join(root, 'node_modules', '@types')],
   }
   const settings = { extends: join(root, 'tsconfig.json'), compilerOptions, include: [] }
-  writeFileSync(project, JSON.stringify({ ...settings, files: [join(root, 'client', 'src', 'index.ts')] }))
+  writeFileSync(project, JSON.stringify({ ...settings, files: [join(root, entry)] }))
   const compiled = spawnSync(
     process.execPath,
     [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project],
@@ -35,8 +37,10 @@ export function writeTypes(root: string, folder: string): void {
     const text = readFileSync(path, 'utf8')
     writeFileSync(path, withPaths(text, path, { root, folder, paths }))
   }
-  const named = namedBy(join(folder, 'client', 'src', 'index.d.ts'), new Set())
+  const declaration = entry.replace(/\.ts$/, '.d.ts')
+  const named = namedBy(join(folder, declaration), new Set())
   for (const path of filesBelow(folder)) if (!named.has(path)) rmSync(path)
+  return declaration
 }
 
 /** A declaration and all that it names, directly or not; the compiler writes one for each module that is loaded. */

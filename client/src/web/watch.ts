@@ -4,6 +4,8 @@ export interface WebPeer {
   readonly state: string
   /** `alive`, `suspect`, `dead` … */
   readonly liveness: string
+  /** First block, and the one after the last; null for a peer that serves none. */
+  readonly blocks?: readonly [number, number] | null
   readonly [field: string]: unknown
 }
 
