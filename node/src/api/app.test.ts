@@ -22,6 +22,8 @@ test('metrics count requests and tokens', async () => {
   expect(body).toContain('shoal_completion_tokens_total 5')
   expect(body).toContain('shoal_http_requests_total{route="/v1/chat/completions",status="200"} 1')
   expect(body).toContain('shoal_http_requests_total{route="/v1/chat/completions",status="400"} 1')
+  expect(body).toContain('shoal_drafted_tokens_total 2')
+  expect(body).toContain('shoal_accepted_tokens_total 1')
   expect(body).toContain('shoal_time_to_first_token_seconds_count 1')
 })
 

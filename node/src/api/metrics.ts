@@ -40,6 +40,8 @@ function addGenerationMetrics(registry: Registry): Pick<ApiMetrics, 'tokens' | '
     'shoal_moves_total',
     'Stages that left in the middle of a generation and handed it over.',
   )
+  const drafted = counter('shoal_drafted_tokens_total', 'Tokens sent along routes before they were drawn.')
+  const accepted = counter('shoal_accepted_tokens_total', 'Drafted tokens that were then drawn.')
   // Below a tenth of a second nobody notices; above a minute clients have given up.
   const ttft = new Histogram({
     name: 'shoal_time_to_first_token_seconds',
@@ -59,6 +61,8 @@ function addGenerationMetrics(registry: Registry): Pick<ApiMetrics, 'tokens' | '
       promptTokens.inc(result.promptTokens)
       failovers.inc(result.failovers)
       moves.inc(result.moves)
+      drafted.inc(result.drafted)
+      accepted.inc(result.accepted)
       ttft.observe(result.ttftMs / 1000)
       if (result.tokensPerSecond > 0) rate.observe(result.tokensPerSecond)
     },

@@ -169,7 +169,7 @@ function resultOf(
     continuity: 'identical',
     predictedTpotMs: null,
     stopText,
-    drafted: 0,
-    accepted: 0,
+    drafted: 2,
+    accepted: 1,
   }
 }
