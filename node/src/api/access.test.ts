@@ -56,7 +56,7 @@ const preflight = {
 }
 
 test('a page of another origin can use an API with a key, and nobody allows it cookies', async () => {
-  const keyed = api({ keys: ['k'] })
+  const keyed = api({ keys: [{ key: 'k' }] })
   const asked = await keyed.request('/v1/chat/completions', { method: 'OPTIONS', headers: preflight })
   expect([asked.status, Object.fromEntries(asked.headers)]).toEqual([
     204,
@@ -116,7 +116,7 @@ test.each([
   ['Bearer one', 200, undefined],
   ['bearer two', 200, undefined],
 ])('with keys, Authorization %j gets %d', async (authorization, status, code) => {
-  const own = api({ keys: ['one', 'two'], loopback: false })
+  const own = api({ keys: [{ key: 'one' }, { key: 'two' }], loopback: false })
   for (const path of ['/v1/models', '/metrics']) {
     const response = await own.request(path, {
       headers: { host: 'shoal.example', ...(authorization !== undefined && { authorization }) },

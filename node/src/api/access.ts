@@ -2,10 +2,11 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 import { quoted } from '@shoal/host'
 import { ApiError } from './errors.ts'
+import type { ApiKey } from './keys/api-key.ts'
 
 export interface AccessRules {
   /** Empty: no key is asked for. */
-  readonly keys: readonly string[]
+  readonly keys: readonly ApiKey[]
   /** Whether the server is bound to loopback, where only programs of this machine are meant to reach it. */
   readonly loopback: boolean
   /** Names, beside addresses and `localhost`, by which callers may address the server (`--api-host`), in lower case. */
@@ -73,7 +74,7 @@ export function checkKey(headers: Headers, rules: AccessRules): number | null {
   }
   // Every key is compared, and by digest, so that time tells neither which one matched nor how long it is.
   const digest = digestOf(given)
-  const matches = rules.keys.map((key) => timingSafeEqual(digestOf(key), digest))
+  const matches = rules.keys.map(({ key }) => timingSafeEqual(digestOf(key), digest))
   if (!matches.includes(true))
     throw new ApiError(401, 'this API key is not one of this server', {
       code: 'invalid_api_key',

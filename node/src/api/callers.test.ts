@@ -23,5 +23,5 @@ test.each([
   [['one'], false, false],
   [['one', 'two'], true, true],
 ])('with keys %j and loopback %s, callers can be told apart: %s', (keys, loopback, apart) => {
-  expect(tellsCallersApart({ keys, loopback })).toBe(apart)
+  expect(tellsCallersApart({ keys: keys.map((key) => ({ key })), loopback })).toBe(apart)
 })

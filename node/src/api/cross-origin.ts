@@ -14,7 +14,14 @@ export function crossOrigin(rules: AccessRules): MiddlewareHandler {
   const share = cors({
     origin: (origin) => origin,
     allowMethods: ['GET', 'POST'],
-    exposeHeaders: ['retry-after', 'www-authenticate'],
+    exposeHeaders: [
+      'retry-after',
+      'www-authenticate',
+      'x-request-id',
+      'request-id',
+      'server-timing',
+      'x-shoal-route',
+    ],
     maxAge: maxAgeSeconds,
   })
   return (context, next) => {

@@ -23,7 +23,7 @@ test.each([
 })
 
 test('counting waits behind the same key as answers', async () => {
-  const keyed = createApiClient({ keys: ['k'] })
+  const keyed = createApiClient({ keys: [{ key: 'k' }] })
   expect((await keyed.post('/tokenize', { prompt: 'a' })).status).toBe(401)
   expect((await keyed.post('/tokenize', { prompt: 'a' }, { authorization: 'Bearer k' })).status).toBe(200)
 })

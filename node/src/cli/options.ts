@@ -153,6 +153,7 @@ export function addPlacementOption(command: Command): Command {
 export interface ApiFlags {
   readonly api?: HostPort
   readonly apiKey?: string[]
+  readonly apiKeys?: string
   readonly apiOpen?: boolean
   readonly apiHost?: string[]
 }
@@ -168,6 +169,10 @@ export function addApiOptions(command: Command): Command {
       new Option('--api-key <KEY>', 'key that callers must send (repeatable)')
         .env('SHOAL_API_KEY')
         .argParser(collect),
+    )
+    .option(
+      '--api-keys <FILE>',
+      'keys with names and limits: {"keys": [{"name", "key", "requestsPerMinute", "tokensPerMinute", "concurrency"}]}',
     )
     .option('--api-open', 'serve other machines without a key: anyone who reaches the port may use the API')
     .option(

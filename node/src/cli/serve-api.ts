@@ -1,11 +1,13 @@
 import { UsageError } from './usage-error.ts'
 import { isLoopbackName } from '../api/access.ts'
 import { createApi } from '../api/app.ts'
+import { readKeyFile, type ApiKey } from '../api/keys/api-key.ts'
 import { listen, type ApiServer } from '../api/server.ts'
 import type { Service } from '../api/service.ts'
 import type { SwarmDependencies } from '../swarm-port.ts'
 import type { ApiFlags } from './options.ts'
 import type { HostPort } from './parse.ts'
+import { readUserFile } from './user-file.ts'
 
 /** Address of the API unless `--api` names one. Ollama uses port 11434, llama.cpp 8080, vLLM 8000. */
 const defaultApi: HostPort = { host: '127.0.0.1', port: 8090 }
@@ -16,6 +18,7 @@ export function checkApiFlags(flags: ApiFlags): void {
     flags.api === undefined ||
     isLoopbackName(flags.api.host) ||
     (flags.apiKey?.length ?? 0) > 0 ||
+    flags.apiKeys !== undefined ||
     flags.apiOpen === true
   )
     return
@@ -32,7 +35,15 @@ export function serveApi(
   const address = flags.api ?? defaultApi
   const app = createApi(
     { ...dependencies, service },
-    { keys: flags.apiKey ?? [], loopback: isLoopbackName(address.host), hosts: flags.apiHost ?? [] },
+    { keys: keysOf(flags), loopback: isLoopbackName(address.host), hosts: flags.apiHost ?? [] },
   )
   return listen(app, address.host, address.port, dependencies.logger)
+}
+
+/** The keys of the command line, and those of the file. @throws {ShoalError} `bad-request` for a wrong file */
+function keysOf({ apiKey = [], apiKeys }: ApiFlags): ApiKey[] {
+  return [
+    ...apiKey.map((key) => ({ key })),
+    ...(apiKeys === undefined ? [] : readKeyFile(readUserFile(apiKeys))),
+  ]
 }

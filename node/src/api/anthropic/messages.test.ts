@@ -194,7 +194,7 @@ test.each([
 })
 
 test('a key may stand in x-api-key', async () => {
-  const client = createApiClient({ keys: ['k'] })
+  const client = createApiClient({ keys: [{ key: 'k' }] })
   expect((await client.post('/v1/messages', ask, { 'x-api-key': 'k' })).status).toBe(200)
   const refused = await client.post('/v1/messages', ask, { 'x-api-key': 'wrong' })
   expect([refused.status, await refused.json()]).toMatchObject([

@@ -6,7 +6,7 @@ import { eventStream, orLate } from './event-stream.ts'
 import type { Face, FaceStream } from './face.ts'
 import type { Generation } from './generation.ts'
 import { answerHeaders, streamHeaders } from './headers.ts'
-import { collectAnswers, runGeneration, type AnswerEvent } from './run.ts'
+import { collectAnswers, countTokens, runGeneration, type AnswerEvent } from './run.ts'
 import { apiLimits } from '../limits.ts'
 import type { ApiMetrics } from '../metrics.ts'
 
@@ -28,6 +28,8 @@ export interface AnswerPlace {
   readonly sinceMs: number
   /** Gives the place back; calling it twice is safe. */
   readonly leave: () => void
+  /** Counts tokens of the caller's prompt and answer. */
+  readonly spend: (tokens: number) => void
   /** Ends the connection of a caller that does not read. */
   readonly hangUp: () => void
 }
@@ -49,7 +51,12 @@ export async function answer(
   // The caller's leaving and the end of its stream both stop the computation, whatever it waits for.
   const over = new AbortController()
   onAbort(place.signal, () => over.abort(place.signal.reason))
+  place.spend(countTokens(generation, []).prompt)
   const events = measured(
+    (tokens) => {
+      metrics.tokens(tokens)
+      place.spend(tokens)
+    },
     metrics,
     () => answers.begin(generation.choices.reduce((sum, { maxTokens }) => sum + maxTokens, 0)),
     runGeneration(generate, generation, random, over.signal),
@@ -109,6 +116,7 @@ async function streamed(
 
 /** Counts tokens as they come, for a rate that moves. An end token comes with no event of its own. */
 async function* measured(
+  spend: (tokens: number) => void,
   metrics: ApiMetrics,
   begin: () => AnswerUnderWay,
   events: AsyncGenerator<AnswerEvent>,
@@ -121,9 +129,9 @@ async function* measured(
       if (event.type === 'parts' && event.token) {
         tokens += 1
         answer.token()
-        metrics.tokens(1)
+        spend(1)
       } else if (event.type === 'done') {
-        metrics.tokens(event.result.completionTokens - tokens)
+        spend(event.result.completionTokens - tokens)
         metrics.generated(event.result)
         tokens = 0
       }

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import type { Engine } from '@shoal/swarm'
 import { checkKey, type AccessRules } from '../access.ts'
 import { callerOf } from '../callers.ts'
+import { createKeyPaces } from '../keys/paces.ts'
 import { checkModel } from '../models.ts'
 import { engineOf, type Service } from '../service.ts'
 import { answer, type AnswerDependencies, type AnswerPlace } from './answer.ts'
@@ -43,6 +44,7 @@ export function createAnswerer(
   gate: Gate,
   dependencies: AnswerDependencies,
 ): Answerer {
+  const paces = createKeyPaces(rules.keys, dependencies.clock)
   const room = createRoom(() => engineOf(service))
   /** Takes a place before the prompt is rendered and tokenised, so that this work is bounded too. */
   const inPlace: Answerer['inPlace'] = async (context, model, work) => {
@@ -51,9 +53,18 @@ export function createAnswerer(
     if (model !== null) checkModel(engine, model)
     const { headers, signal } = context.req.raw
     const { incoming, outgoing } = (context.env ?? {}) as Sockets
-    const leave = gate.enter(callerOf(checkKey(headers, rules), incoming?.socket.remoteAddress))
+    const key = checkKey(headers, rules)
+    const limits = key === null ? undefined : rules.keys[key]
+    const leave = gate.enter(callerOf(key, incoming?.socket.remoteAddress), limits?.concurrency)
     try {
-      return await work(engine, { signal, sinceMs, leave, hangUp: () => void outgoing?.destroy() })
+      paces.request(key)
+      return await work(engine, {
+        signal,
+        sinceMs,
+        leave,
+        hangUp: () => void outgoing?.destroy(),
+        spend: (tokens) => paces.spend(key, tokens),
+      })
     } catch (error) {
       leave()
       throw error

@@ -4,8 +4,12 @@ import type { Caller } from '../callers.ts'
 /** Counts generations and refuses more than the limit. Those within it queue at the stages, where the memory is. */
 export interface Gate {
   readonly running: number
-  /** Takes a place; call the result once to give it back. @throws {ApiError} 429 with Retry-After */
-  enter(caller: Caller): () => void
+  /**
+   * Takes a place; call the result once to give it back.
+   * @param most what this caller may hold, where it has a bound of its own
+   * @throws {ApiError} 429 with Retry-After
+   */
+  enter(caller: Caller, most?: number): () => void
 }
 
 export interface GatePlaces {
@@ -34,11 +38,11 @@ export function createGate(places: GatePlaces, retryAfterSeconds: () => number):
     get running() {
       return running
     },
-    enter(caller) {
+    enter(caller, most = places.perCaller) {
       const own = held.get(caller) ?? 0
       if (running >= places.all)
         refuse(`${places.all} generations are running already`, 'too_many_generations')
-      if (own >= places.perCaller)
+      if (own >= Math.min(most, places.perCaller))
         refuse(
           `${own} of your generations are running already, and the other places are for other callers`,
           'too_many_generations_of_caller',

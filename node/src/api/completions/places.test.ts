@@ -14,7 +14,7 @@ const chat = (fields: object = {}): string =>
   })
 
 test('one key cannot hold all places: the others keep a quarter', async () => {
-  const client = createApiClient({ keys: ['one', 'two'], maxGenerations: 4 })
+  const client = createApiClient({ keys: [{ key: 'one' }, { key: 'two' }], maxGenerations: 4 })
   const ask = (key: string): Promise<Response> =>
     client.post('/v1/chat/completions', chat(), { authorization: `Bearer ${key}` })
   const held = [await ask('one'), await ask('one'), await ask('one')]

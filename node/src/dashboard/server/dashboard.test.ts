@@ -71,7 +71,7 @@ test('a page is told the state at once: of a node that loads, how far it is', as
 })
 
 test('where the API asks for a key, so do the events, and the page itself does not', async () => {
-  const { app } = createApiClient({ keys: ['secret'] }, { engine: createFakeEngine() })
+  const { app } = createApiClient({ keys: [{ key: 'secret' }] }, { engine: createFakeEngine() })
   const get = (path: string, extra: Record<string, string> = {}) =>
     app.request(path, { headers: { host: 'localhost', ...extra } })
   expect((await get('/swarm/events')).status).toBe(401)
