@@ -5,7 +5,6 @@ import type { InboundChannels } from './inbound-channels.ts'
 import type { ServedSpans } from './served-spans.ts'
 import type { StageMessages } from './stage-messages.ts'
 import type { StageTable } from './stage-table.ts'
-import { reportFailure } from './steps/output.ts'
 
 export interface AcceptContext {
   readonly table: StageTable
@@ -32,7 +31,7 @@ export function createAccept({
     for (const stage of table.list()) {
       if (stage.session.previous !== peer) continue
       const message = `${peer} sent what is no message`
-      reportFailure(stage, { step: null, code: 'bad-frame', message, definite: true })
+      stage.fail({ step: null, code: 'bad-frame', message, definite: true })
     }
     channel.abort(error instanceof Error ? error : new Error(messageOf(error)))
   }

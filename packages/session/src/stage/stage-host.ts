@@ -18,7 +18,6 @@ import { ServedSpans } from './served-spans.ts'
 import { StageMessages } from './stage-messages.ts'
 import { StageTable, type StageEvent } from './stage-table.ts'
 import type { Stage } from './stage.ts'
-import { nextLost, reportFailure } from './steps/output.ts'
 
 export interface StageHostDependencies {
   readonly transport: Transport
@@ -91,7 +90,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     times,
     onEvent,
     onIdle: (stage) =>
-      reportFailure(stage, {
+      stage.fail({
         step: null,
         code: 'deadline-passed',
         message: `nothing was computed for ${times.idleMs / 1000} s`,
@@ -114,7 +113,7 @@ export function createStageHost(dependencies: StageHostDependencies, options: St
     lingerMs: times.lingerMs,
     receive: (peer, frame) => messages.receiveFromHop(peer, frame),
     lost(peer, error) {
-      for (const stage of table.list()) if (stage.hop?.peer === peer) nextLost(stage, error)
+      for (const stage of table.list()) if (stage.hop?.peer === peer) stage.nextLost(error)
     },
   })
   const messages = new StageMessages({
@@ -216,6 +215,6 @@ function askToMove(stage: Stage, table: StageTable): void {
 
 /** Ends a session here with an answer to its coordinator. */
 function turnAway(stage: Stage, table: StageTable, message: string): Promise<void> {
-  reportFailure(stage, { step: null, code: 'not-ready', message, definite: true })
+  stage.fail({ step: null, code: 'not-ready', message, definite: true })
   return table.free(stage)
 }

@@ -14,7 +14,6 @@ import { openStage } from './opening/open-stage.ts'
 import type { StageOpeningContext } from './opening/opening-context.ts'
 import type { Stage } from './stage.ts'
 import type { StageTable } from './stage-table.ts'
-import { reportFailure, reportNext } from './steps/output.ts'
 
 export interface StageMessagesContext {
   readonly table: StageTable
@@ -89,7 +88,7 @@ export class StageMessages {
       // An answer to rows of an older route says nothing about this one.
       if (message.epoch !== stage.session.epoch) continue
       if (stage.id === message.session && stage.end === message.start && stage.session.next.peer === peer)
-        reportNext(stage, message)
+        stage.failNext(message)
     }
   }
 
@@ -111,15 +110,23 @@ export class StageMessages {
       return
     }
     try {
-      return stage.session.receive(message, hiddenRows(payload, rows, stage.runner.hiddenSize))
+      return this.#compute(stage, message, hiddenRows(payload, rows, stage.runner.hiddenSize))
     } catch (error) {
-      reportFailure(stage, {
+      stage.fail({
         step,
         code: 'bad-frame',
         message: `mis-shaped hidden states from ${outbox.peer}: ${messageOf(error)}`,
         definite: true,
       })
     }
+  }
+
+  /** Only computed rows count as use: refused ones cost their sender nothing. */
+  async #compute(stage: Stage, message: Step, hidden: Float32Array): Promise<void> {
+    const { session } = stage
+    const before = session.computedSteps
+    await session.receive(message, hidden)
+    if (session.computedSteps > before) this.#table.used(stage)
   }
 
   #close(peer: string, { session, start, keep }: CloseSession): void {

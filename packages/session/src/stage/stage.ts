@@ -5,6 +5,7 @@ import type { Outbox } from '../channels/outbox.ts'
 import type { ChannelUse } from '../channels/peer-channels.ts'
 import type { StageRestore } from './hand-over/stage-restore.ts'
 import type { StageHandOver } from './hand-over/stage-hand-over.ts'
+import type { Failure, SessionOutput } from './steps/session-output.ts'
 import type { StageSession } from './steps/stage-session.ts'
 
 /** A coordinator with sessions at this node. */
@@ -51,6 +52,7 @@ export interface StageParts {
   readonly owner: Owner
   readonly runner: BlockRunner
   readonly session: StageSession
+  readonly output: SessionOutput
   readonly restore: StageRestore | null
 }
 
@@ -67,22 +69,23 @@ export class Stage {
   readonly owner: Owner
   readonly runner: BlockRunner
   readonly session: StageSession
+  readonly #output: SessionOutput
   /** Receives the session's KV cache from another stage; null when this stage computes all of it. */
   readonly restore: StageRestore | null
   readonly #freed = new AbortController()
   #reserved = false
   #opened = false
   #began: SessionPrefix | null = null
-  #hop: ChannelUse | null = null
   #handOver: StageHandOver | null = null
 
-  constructor({ id, start, end, owner, runner, session, restore }: StageParts) {
+  constructor({ id, start, end, owner, runner, session, output, restore }: StageParts) {
     this.id = id
     this.start = start
     this.end = end
     this.owner = owner
     this.runner = runner
     this.session = session
+    this.#output = output
     this.restore = restore
   }
 
@@ -97,7 +100,7 @@ export class Stage {
 
   /** The channel to the next stage; null when that is the coordinator, or when the channel was lost. */
   get hop(): Outbox | null {
-    return this.#hop?.outbox ?? null
+    return this.#output.hop
   }
 
   /** The hand-over to other peers that is under way; null when there is none. */
@@ -141,8 +144,28 @@ export class Stage {
 
   /** Replaces the channel to the next stage, and releases the former one. */
   connect(hop: ChannelUse | null): void {
-    this.#hop?.release()
-    this.#hop = hop
+    this.#output.connect(hop)
+  }
+
+  /** Tells the coordinator that the session, or a step of it, cannot go on here. */
+  fail(failure: Failure): void {
+    this.#output.fail(this.session.epoch, failure)
+  }
+
+  /** Reports a failure of the next stage, which cannot report it itself. */
+  failNext(failure: Failure): void {
+    this.#output.failNext(this.session, failure)
+  }
+
+  /** Reports that the channel to the next stage has ended. The journal keeps the rows for the stage that replaces it. */
+  nextLost(error: Error | undefined): void {
+    this.connect(null)
+    this.failNext({
+      step: null,
+      code: 'peer-vanished',
+      message: error === undefined ? 'it closed its channel' : 'its channel has broken',
+      definite: false,
+    })
   }
 
   /** Ends the hand-over under way, whose successors are not wanted any more. */

@@ -1,4 +1,4 @@
-import { messageOf, ShoalError, throwIfAborted } from '@shoal/host'
+import { ShoalError, throwIfAborted } from '@shoal/host'
 import type { OpenSession } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { Outbox } from '../../channels/outbox.ts'
@@ -8,7 +8,7 @@ import { nativeHash } from '../receipts/native-hash.ts'
 import { SessionReceipts } from '../receipts/session-receipts.ts'
 import { Owner, Stage } from '../stage.ts'
 import { stageKey } from '../stage-table.ts'
-import { pushOutput, reportFailure, reportNext } from '../steps/output.ts'
+import { SessionOutput } from '../steps/session-output.ts'
 import { StageSession } from '../steps/stage-session.ts'
 import { admit, overMemory, roomWillCome } from './admission.ts'
 import { reachNext, type StageOpeningContext } from './opening-context.ts'
@@ -127,26 +127,26 @@ function stageFor(
   // A peer may be asked twice to replace a stage while its runner is still freeing the first session, so the epoch is
   // part of the key.
   const key = epoch === 0 ? stageKey(id, start) : `${stageKey(id, start)}/${epoch}`
+  const output = new SessionOutput({
+    session: id,
+    start,
+    end,
+    owner,
+    hiddenSize: runner.hiddenSize,
+    logger: context.logger,
+  })
   const session = new StageSession(
     {
       key,
       owner: owner.account,
       runner,
+      output,
       tokenBudget,
       epoch,
       previous,
       next,
       held: epoch > 0 || request.restore !== undefined || request.prefix !== undefined,
       ...(request.receipts === true && { receipts: receiptsOf(context, runner, request, () => stage) }),
-    },
-    {
-      computed: () => context.table.used(stage),
-      push: (frame, rows) => pushOutput(stage, frame, rows),
-      fail: (step, code, message, definite) => reportFailure(stage, { step, code, message, definite }),
-      failNext(step, message, cause) {
-        context.logger.debug('push-failed', { session: id, reason: messageOf(cause) })
-        reportNext(stage, { step, code: 'peer-vanished', message, definite: false })
-      },
     },
     context.queues(runner),
   )
@@ -160,10 +160,9 @@ function stageFor(
           runner,
           journal: session.journal,
           adopt: (lastStep) => session.adopt(lastStep),
-          failed: ({ code, message, definite }) =>
-            reportFailure(stage, { step: null, code, message, definite }),
+          failed: ({ code, message, definite }) => stage.fail({ step: null, code, message, definite }),
         })
-  const stage = new Stage({ id, start, end, owner, runner, session, restore })
+  const stage = new Stage({ id, start, end, owner, runner, session, output, restore })
   return stage
 }
 

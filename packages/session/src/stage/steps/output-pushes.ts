@@ -1,32 +1,24 @@
 import { ShoalError } from '@shoal/host'
-import type { Step } from '@shoal/protocol'
 import type { OutputJournal } from '../../route/journal.ts'
 import { replayChunks } from '../../route/replay-rules.ts'
 import type { RouteVersion } from './route-version.ts'
-
-/** The rows of one step's output, or of several joined. */
-export type Pushed = Pick<Step, 'position' | 'rows' | 'step' | 'rewind' | 'want'>
+import type { Pushed, SessionOutput } from './session-output.ts'
 
 /** How rows leave a stage. */
-export interface PushOutlet {
-  /** Sends rows of the journal, which are read when it is their turn, to the next hop. Resolves when they have left. */
-  push(frame: Pushed, rows: () => readonly Float32Array[]): Promise<void>
-  /** Tells the coordinator that the next hop cannot be reached. */
-  failNext(step: number | null, message: string, cause: unknown): void
-}
+export type PushOutput = Pick<SessionOutput, 'push' | 'cannotPush'>
 
 /** Sends the outputs of one session to the next hop, one after the other, along the version of the route in use. */
 export class OutputPushes {
   readonly #journal: OutputJournal
-  readonly #outlet: PushOutlet
+  readonly #output: PushOutput
   #version: RouteVersion
   #last: Promise<void> = Promise.resolve()
   /** First row that the next hop lacks. The rows before it came along an older version of the route. */
   #from = 0
 
-  constructor(journal: OutputJournal, outlet: PushOutlet, version: RouteVersion) {
+  constructor(journal: OutputJournal, output: PushOutput, version: RouteVersion) {
     this.#journal = journal
-    this.#outlet = outlet
+    this.#output = output
     this.#version = version
   }
 
@@ -63,12 +55,12 @@ export class OutputPushes {
     this.#last = this.#last.then(async () => {
       if (version.ended) return
       try {
-        await this.#outlet.push(frame, () => {
+        await this.#output.push(version, frame, () => {
           if (version.ended) throw new ShoalError('stale-epoch', 'the route was replaced')
           return this.#journal.views(frame.position, frame.position + frame.rows)
         })
       } catch (error) {
-        if (!version.ended) this.#outlet.failNext(frame.step, `cannot push to ${version.next.peer}`, error)
+        if (!version.ended) this.#output.cannotPush(version, frame.step, error)
       }
     })
   }

@@ -2,8 +2,8 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Step } from '@shoal/protocol'
 import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
-import type { Pushed } from './output-pushes.ts'
-import { StageSession, type StageOutlet } from './stage-session.ts'
+import type { Pushed } from './session-output.ts'
+import { StageSession, type StageSessionOptions } from './stage-session.ts'
 import { ComputeTurns } from '../turns/compute-turns.ts'
 import { StepQueue } from './step-queue.ts'
 
@@ -17,7 +17,7 @@ interface Bench {
   readonly failed: { step: number | null; code: string; message: string; definite: boolean }[]
 }
 
-async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
+async function createBench(output: Partial<StageSessionOptions['output']> = {}): Promise<Bench> {
   const runner = createFakeRunner({ start: 2, end: 4 }, hiddenSize)
   const pushed: Bench['pushed'] = []
   const failed: Bench['failed'] = []
@@ -27,21 +27,25 @@ async function createBench(outlet: Partial<StageOutlet> = {}): Promise<Bench> {
       key: 's/2',
       owner: 'coordinator',
       runner,
+      output: {
+        async push(_version, frame, rows) {
+          const parts = rows()
+          pushed.push({ frame, rows: Float32Array.from(parts.flatMap((part) => [...part])) })
+        },
+        fail: (_epoch, failure) => void failed.push(failure),
+        cannotPush: ({ next }, step) =>
+          void failed.push({
+            step,
+            code: 'peer-vanished',
+            message: `cannot push to ${next.peer}`,
+            definite: false,
+          }),
+        ...output,
+      },
       tokenBudget,
       epoch: 1,
       previous: 'before',
       next: { peer: 'after', addresses: [], coordinator: false },
-    },
-    {
-      async push(frame, rows) {
-        const parts = rows()
-        pushed.push({ frame, rows: Float32Array.from(parts.flatMap((part) => [...part])) })
-      },
-      computed: () => undefined,
-      fail: (step, code, message, definite) => void failed.push({ step, code, message, definite }),
-      failNext: (step, message) =>
-        void failed.push({ step, code: 'peer-vanished', message, definite: false }),
-      ...outlet,
     },
     { steps: new StepQueue(), turns: new ComputeTurns() },
   )
@@ -187,7 +191,7 @@ test('a full queue refuses, and a rewind waits for rows that are still to be pus
   })
   const rowsPushed: Float32Array[] = []
   const bench = await createBench({
-    async push(_, rows) {
+    async push(_version, _frame, rows) {
       await gate
       rowsPushed.push(...rows().map((view) => view.slice()))
     },

@@ -8,8 +8,9 @@ import { maxReplayFrames, type StageProgress } from '../../route/replay-rules.ts
 import { prefixSteps } from '../../route/prefix-steps.ts'
 import { importBlocks, type KeptRows } from '../kept/kept-rows.ts'
 import type { ReceiptChains, SessionReceipts } from '../receipts/session-receipts.ts'
-import { OutputPushes, type PushOutlet } from './output-pushes.ts'
+import { OutputPushes } from './output-pushes.ts'
 import { RouteVersion, type RouteNeighbours } from './route-version.ts'
+import type { SessionOutput } from './session-output.ts'
 import { computeInPieces } from '../turns/compute-in-pieces.ts'
 import type { ComputeTurns } from '../turns/compute-turns.ts'
 import { breakOf, type Break } from './session-break.ts'
@@ -17,20 +18,14 @@ import type { StepLine, StepQueue } from './step-queue.ts'
 import { decideStep } from './step-rules.ts'
 import { WaitingSteps } from './waiting-steps.ts'
 
-/** What a session at a stage does to the world outside of it. */
-export interface StageOutlet extends PushOutlet {
-  /** A step was computed: the session is in use. */
-  computed(): void
-  /** Tells the coordinator that the session, or one step of it, has failed here. */
-  fail(step: number | null, code: ErrorCode, message: string, definite: boolean): void
-}
-
 export interface StageSessionOptions extends RouteNeighbours {
   /** The runner's name for the session. */
   readonly key: string
   /** Whose turns at the runner the session uses. */
   readonly owner: string
   readonly runner: BlockRunner
+  /** Where rows and failures leave this node. */
+  readonly output: Pick<SessionOutput, 'push' | 'fail' | 'cannotPush'>
   /** The most positions that the session will have. */
   readonly tokenBudget: number
   /** Whether the route is a repaired one, so that no step is taken before `replay`. */
@@ -53,7 +48,7 @@ export class StageSession {
   readonly tokenBudget: number
   readonly journal: OutputJournal
   readonly #runner: BlockRunner
-  readonly #outlet: StageOutlet
+  readonly #output: StageSessionOptions['output']
   readonly #pushes: OutputPushes
   readonly #steps: StepLine
   readonly #receipts: SessionReceipts | null
@@ -64,23 +59,24 @@ export class StageSession {
   #version: RouteVersion
   /** The highest step taken so far, rewound ones included; -1 before the first. */
   #lastStep = -1
+  #computedSteps = 0
   #closed = false
   /** Set once the KV cache can no longer be trusted: every later step gets this answer. */
   #break: Break | null = null
 
-  constructor(options: StageSessionOptions, outlet: StageOutlet, { steps, turns }: SessionQueues) {
-    const { key, owner, runner, tokenBudget, held = false, receipts = null } = options
+  constructor(options: StageSessionOptions, { steps, turns }: SessionQueues) {
+    const { key, owner, runner, output, tokenBudget, held = false, receipts = null } = options
     this.key = key
     this.tokenBudget = tokenBudget
     this.journal = createJournal(runner.hiddenSize, tokenBudget)
     this.#runner = runner
-    this.#outlet = outlet
+    this.#output = output
     this.#steps = steps.createLine()
     this.#turns = turns
     this.#owner = owner
     this.#leaveTurns = turns.enter(owner)
     this.#version = new RouteVersion(options, held)
-    this.#pushes = new OutputPushes(this.journal, outlet, this.#version)
+    this.#pushes = new OutputPushes(this.journal, output, this.#version)
     this.#receipts = receipts
     if (receipts !== null) this.journal.watch((length) => receipts.truncate(length))
   }
@@ -107,6 +103,11 @@ export class StageSession {
   get progress(): StageProgress {
     const { length, from } = this.journal
     return { length, lastStep: this.#lastStep < 0 ? null : this.#lastStep, journalFrom: from }
+  }
+
+  /** Number of steps that were computed here, repeats included: while it grows, the session is in use. */
+  get computedSteps(): number {
+    return this.#computedSteps
   }
 
   /** Whether a computation has failed, so that no step is taken any more. */
@@ -167,7 +168,7 @@ export class StageSession {
   }: Pick<Replay, 'epoch' | 'length' | 'from' | 'settled'>): Promise<void> {
     const version = this.#version
     if (this.#closed || epoch !== version.epoch || !version.held) return
-    const refuse = (message: string): void => this.#outlet.fail(null, 'wrong-position', message, true)
+    const refuse = (message: string): void => this.#fail(null, 'wrong-position', message)
     if (length > this.journal.length)
       return refuse(`${length} rows are to be kept, ${this.journal.length} are here`)
     if (length < this.journal.length) {
@@ -199,12 +200,7 @@ export class StageSession {
       this.#waiting.add(frame)
       return this.#steps.add(frame.rows, () => this.#take(frame, hidden))
     }
-    this.#outlet.fail(
-      frame.step,
-      'limit-exceeded',
-      `more than ${limit} steps of this session wait here`,
-      true,
-    )
+    this.#fail(frame.step, 'limit-exceeded', `more than ${limit} steps of this session wait here`)
   }
 
   /** Frees KV cache and journal; steps that wait are dropped. @param before as of `Stage.free` */
@@ -230,8 +226,7 @@ export class StageSession {
   async #take(frame: Step, hidden: Float32Array): Promise<void> {
     if (frame.epoch === this.epoch && this.#version.held) await this.#version.replayed
     if (this.#closed || !this.#waiting.begin(frame)) return
-    const fail = (code: ErrorCode, message: string): void =>
-      this.#outlet.fail(frame.step, code, message, true)
+    const fail = (code: ErrorCode, message: string): void => this.#fail(frame.step, code, message)
     if (this.#break !== null) return fail(this.#break.code, this.#break.message)
     const { epoch, journal, tokenBudget } = this
     const decision = decideStep(
@@ -277,7 +272,7 @@ export class StageSession {
       const forward = (from: number, piece: Float32Array): Promise<Float32Array> => this.#forward(from, piece)
       const output = await computeInPieces(this.#turns, this.#owner, { hidden, rows, position, forward })
       if (this.#closed) return
-      this.#outlet.computed()
+      this.#computedSteps += 1
       if (output.length !== hidden.length)
         throw new ShoalError('internal', `${hidden.length} values went in, ${output.length} came out`)
       this.journal.append(frame.step, output, frame.want)
@@ -289,7 +284,11 @@ export class StageSession {
     } catch (error) {
       if (this.#closed) return
       this.#break = breakOf(error)
-      this.#outlet.fail(frame.step, this.#break.code, this.#break.message, true)
+      this.#fail(frame.step, this.#break.code, this.#break.message)
     }
+  }
+
+  #fail(step: number | null, code: ErrorCode, message: string): void {
+    this.#output.fail(this.epoch, { step, code, message, definite: true })
   }
 }
