@@ -15,6 +15,10 @@ export function parseJoin(value: string, before: readonly string[] = []): string
   return isInviteCode(value) || readPin(value) !== null ? collect(value, before) : parseAddress(value, before)
 }
 
+/** `--listen` of `up`: multiaddrs, or `none` for a node that nobody can dial and that is reached through relays. */
+export const parseListen = (value: string, before: readonly string[] = []): string[] =>
+  value === 'none' ? collect(value, before) : parseAddress(value, before)
+
 /** `--listen` and others: catches a bare IP address and an address that was copied in part. */
 export function parseAddress(value: string, before: readonly string[] = []): string[] {
   if (!/^\/[a-z0-9]+\/.+/.test(value))

@@ -20,7 +20,14 @@ import {
   addStartedOptions,
 } from '../cli/options.ts'
 import type { ApiFlags, AuditKind, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
-import { parseAddress, parseBlocks, parseDiskSize, parseMemory, parseSpeeds } from '../cli/parse.ts'
+import {
+  parseAddress,
+  parseListen,
+  parseBlocks,
+  parseDiskSize,
+  parseMemory,
+  parseSpeeds,
+} from '../cli/parse.ts'
 import {
   addPrivacyOptions,
   foundsPrivateSwarm,
@@ -87,7 +94,7 @@ export function addUpCommand(program: Command): void {
       parseAddress,
     )
     .option('--lan', 'listen on all interfaces and be found by mDNS')
-    .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback)', parseAddress)
+    .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback), or none', parseListen)
     .option(
       '--memory <SIZE>',
       'memory for weights and KV caches, e.g. 4GiB; the program itself takes some 300 MiB beside it (default: 80% of what is free)',

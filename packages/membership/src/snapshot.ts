@@ -3,7 +3,7 @@ import { sha256Hex } from '@shoal/model'
 import type { MemberRecord } from './records/record.ts'
 
 /** A member as the planner sees it. Fields on which no plan depends are left out, so that their changes cause no new plan. */
-export type SnapshotMember = Omit<MemberRecord, 'seq' | 'version' | 'disk' | 'problem'>
+export type SnapshotMember = Omit<MemberRecord, 'seq' | 'version' | 'disk' | 'relay' | 'problem'>
 
 /** Records of the members that one observer holds alive, sorted by peer id. A plain value. */
 export interface Snapshot {
@@ -13,7 +13,9 @@ export interface Snapshot {
 export function createSnapshot(records: readonly MemberRecord[]): Snapshot {
   const members = records
     .filter((record) => record.state !== 'left')
-    .map(({ seq: _seq, version: _version, disk: _disk, problem: _problem, ...member }) => member)
+    .map(
+      ({ seq: _seq, version: _version, disk: _disk, relay: _relay, problem: _problem, ...member }) => member,
+    )
     .sort((a, b) => (a.peerId < b.peerId ? -1 : 1))
   return { members }
 }

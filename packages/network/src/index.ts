@@ -33,8 +33,10 @@ export {
   verifyWithKey,
 } from './libp2p/keys.ts'
 export type { Libp2pTransport } from './libp2p/transport-parts.ts'
-export { hasGlobalInterface, bridgeAddresses } from './libp2p/relay/interfaces.ts'
-export { announcedAddresses, isReachable, isRelayed } from './libp2p/relay/reach.ts'
+export { bridgeAddresses } from './libp2p/relay/interfaces.ts'
+export { relaysIn } from './libp2p/relay/path.ts'
+export { announcedAddresses, isRelayed, placeOfNetwork, reachOf, type Reach } from './libp2p/relay/reach.ts'
+export { limits as networkLimits } from './limits.ts'
 export type { FrameTap, TappedFrame } from './memory/connection.ts'
 export type { LinkShape } from './memory/link-shape.ts'
 export { createMemoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from './memory/network.ts'

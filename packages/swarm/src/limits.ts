@@ -1,5 +1,7 @@
 /** Limits of this package, each with its reason. */
 export const swarmLimits = {
+  /** How often a node looks whether others can dial it: a lost relay is replaced after this, beside the other one. */
+  reachTurnMs: 3_000,
   /** Positions that a prompt must have in common with an earlier one: a stage hands out blocks of so many. */
   prefixPositionsMin: 32,
   /** Sessions whose tokens are remembered for their prefixes, and tokens of all of them: 16 MB. */

@@ -1,8 +1,8 @@
-import { decode, encode } from 'cborg'
-import { ShoalError } from '@shoal/host'
+import { encode } from 'cborg'
 import type { BlockRange } from '@shoal/model'
 import { limits } from '@shoal/protocol'
 import { memberLimits } from '../limits.ts'
+import { asMap, count, isCount, parse, refuse, text, type Fields } from './fields.ts'
 
 /**
  * A node's hardware as the node announces it: measured at the start, later corrected by real steps. Integers, so that every
@@ -44,6 +44,14 @@ export interface MemberDisk {
   readonly spareBytes: number
 }
 
+/** What a peer relays for others. */
+export interface MemberRelay {
+  /** Members for which it keeps a slot. */
+  readonly slots: number
+  /** Bytes that it forwards for one member, in both directions together. */
+  readonly bytesPerSecond: number
+}
+
 export const memberStates = ['joining', 'serving', 'draining', 'left'] as const
 export type MemberState = (typeof memberStates)[number]
 
@@ -75,6 +83,8 @@ export interface MemberRecord {
   readonly group?: MemberGroup
   /** Absent in peers that keep no weights for others. */
   readonly disk?: MemberDisk
+  /** Present when the peer relays connections to members that nobody can dial. */
+  readonly relay?: MemberRelay
   /** Why this peer does not do what the plan wants of it, as a sentence; absent or empty when it does. */
   readonly problem?: string
 }
@@ -107,6 +117,7 @@ function recordOf(fields: Fields): MemberRecord {
     ...(fields.has('machine') ? { machine: text(fields, 'machine', memberLimits.maxNameLength) } : {}),
     ...(fields.has('group') ? { group: group(asMap(fields.get('group'), 'group')) } : {}),
     ...(fields.has('disk') ? { disk: disk(asMap(fields.get('disk'), 'disk')) } : {}),
+    ...(fields.has('relay') ? { relay: relay(asMap(fields.get('relay'), 'relay')) } : {}),
     ...(fields.has('problem') ? { problem: text(fields, 'problem', memberLimits.maxProblemLength) } : {}),
   }
 }
@@ -125,6 +136,7 @@ const plainFields = [
   'machine',
   'group',
   'disk',
+  'relay',
   'problem',
 ] as const
 /** Each link and each rate has a key of its own, so that a change of one is a small word. */
@@ -163,48 +175,6 @@ export function recordOfValues(place: RecordPlace, values: ReadonlyMap<string, U
     if (entries.length > 0 || field === 'links') fields.set(field, new Map(entries))
   }
   return recordOf(fields)
-}
-
-type Fields = ReadonlyMap<unknown, unknown>
-
-function parse(bytes: Uint8Array): unknown {
-  try {
-    // Decoded into maps, not objects, so that a key named __proto__ is a key like any other.
-    return decode(bytes, {
-      useMaps: true,
-      rejectDuplicateMapKeys: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-    })
-  } catch (cause) {
-    throw refuse('its CBOR is damaged', cause)
-  }
-}
-
-function refuse(why: string, cause?: unknown): ShoalError {
-  return new ShoalError('bad-frame', `a member record was refused: ${why}`, { cause })
-}
-
-function asMap(value: unknown, name: string): Fields {
-  if (!(value instanceof Map)) throw refuse(`${name} is not a map`)
-  return value
-}
-
-function text(fields: Fields, name: string, lengthMax: number): string {
-  const value = fields.get(name)
-  if (typeof value !== 'string' || value.length > lengthMax)
-    throw refuse(`${name} is not a text of at most ${lengthMax} characters`)
-  return value
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-function count(fields: Fields, name: string): number {
-  const value = fields.get(name)
-  if (!isCount(value)) throw refuse(`${name} is not a whole number`)
-  return value
 }
 
 function state(fields: Fields): MemberState {
@@ -256,6 +226,11 @@ function group(fields: Fields): MemberGroup {
     alone: hardware(asMap(fields.get('alone'), 'alone')),
   }
 }
+
+const relay = (fields: Fields): MemberRelay => ({
+  slots: count(fields, 'slots'),
+  bytesPerSecond: count(fields, 'bytesPerSecond'),
+})
 
 function disk(fields: Fields): MemberDisk {
   const units: unknown = fields.get('units')

@@ -1,3 +1,4 @@
+import { withPaths } from '../view/peer-paths.ts'
 import type { SystemDependencies } from '@shoal/host'
 import { createMembership, membershipProfiles } from '@shoal/membership'
 import { createDevice, type Device } from '@shoal/runtime'
@@ -104,7 +105,7 @@ async function connect(
     addresses: () => transport.addresses(),
     manifest,
     status: () => {
-      const shown = withRoles(view.status(), joined.entry)
+      const shown = withRoles(withPaths(view.status(), transport), joined.entry)
       return figures.addTo({ ...shown, transfers: store.transfers(), bans: audits.status().bans })
     },
     audits: () => auditReport(audits.status()),

@@ -1,7 +1,6 @@
 import { onAbort, ShoalError, type SystemDependencies } from '@shoal/host'
 import { canOpenFiles, freeDiskBytes } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
-import type { IdentifiedManifest } from '@shoal/model'
 import type { ComputePlace, Device } from '@shoal/runtime'
 import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
@@ -25,9 +24,12 @@ import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 import { incarnationOnDisk } from './machine/incarnation-on-disk.ts'
 import { machineIn } from './machine/machine-name.ts'
 import { watchOpenFiles } from './machine/watch-open-files.ts'
+import { checkBlocks } from '../placement/check-blocks.ts'
 import { createLeaving } from './leaving.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
+import { keepReachable, reachFields } from '../reach/keep-reachable.ts'
+import { withPaths } from '../view/peer-paths.ts'
 import { sweepDataFolder } from '../weights/sweep.ts'
 
 export interface NodeOptions {
@@ -150,10 +152,11 @@ async function start(
     ...member.announced.measured(hardware),
     ...(machine !== undefined && { machine: machineIn(manifest.id, machine) }),
     numericClass: device.numericClass,
-    addresses: transport.addresses(),
+    ...reachFields(transport),
     version: agent,
   })
   const bootstrap = [...(options.bootstrap ?? []), ...options.join]
+  keepReachable({ clock, logger, transport, membership }, scope)
   const publisher = createNodePublisher(dependencies, joined, membership, bootstrap)
   scope.onClose(() => publisher.close())
   publisher.start()
@@ -218,7 +221,7 @@ function servingPeer(
       return held === null ? null : [held.start, held.end]
     },
     status: () => ({
-      ...withRoles(view.status(), joined.entry),
+      ...withRoles(withPaths(view.status(), transport), joined.entry),
       transfers: store.transfers(),
       directory: { ...directory.stats(), providers: publisher.providers() },
       bans: audits.status().bans,
@@ -252,17 +255,6 @@ function keepCopies(
     sessions: () => stageHost.sessions(),
   })
   scope.onClose(() => copies.close())
-}
-
-/** @throws {ShoalError} `wrong-range` for `--blocks` that the model does not have */
-function checkBlocks({ blocks }: NodeOptions, { manifest }: IdentifiedManifest): void {
-  const { blockCount } = manifest.config
-  if (blocks !== undefined && blocks[1] > blockCount) {
-    throw new ShoalError(
-      'wrong-range',
-      `--blocks ${blocks.join(':')} is outside the ${blockCount} blocks of ${manifest.name}`,
-    )
-  }
 }
 
 /** What the record of a node says of its hardware before it has served. */

@@ -1,5 +1,4 @@
 import { networkInterfaces } from 'node:os'
-import { isGlobal } from './global-address.ts'
 
 /** Names of bridges that container and virtual machine programs make; each machine that has one has the same address there. */
 const bridgeName = /^(docker|br-|virbr|podman|cni|lxc|lxdbr|vmnet|vboxnet|veth)|\(WSL|Default Switch/i
@@ -15,8 +14,3 @@ export function bridgeAddresses(
   const bridges = Object.entries(interfaces).filter(([name]) => bridgeName.test(name))
   return new Set(bridges.flatMap(([, entries]) => (entries ?? []).map(({ address }) => address)))
 }
-
-/** Whether a listener on all interfaces has an address that the internet routes to. */
-export const hasGlobalInterface = (
-  interfaces: Readonly<Record<string, readonly InterfaceEntry[] | undefined>> = networkInterfaces(),
-): boolean => Object.values(interfaces).some((entries) => entries?.some(({ address }) => isGlobal(address)))

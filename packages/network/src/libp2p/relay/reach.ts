@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { isNear } from '../../direct/near.ts'
 import { ipOf, parseAddress } from '../address-book.ts'
 import { isGlobal } from './global-address.ts'
@@ -22,9 +23,22 @@ function rankOf(text: string): Rank {
   return ip === '::1' || ip.startsWith('127.') || !isNear(ip) ? 'machine' : 'near'
 }
 
-/** Whether anybody on the internet may dial one of these addresses, as far as the addresses tell. */
-export const isReachable = (addresses: readonly string[]): boolean =>
-  addresses.some((address) => rankOf(address) === 'global')
+/** From where a peer can be dialled, or where it is: this machine, a local network, the internet. */
+export type Reach = 'nowhere' | 'machine' | 'network' | 'internet'
+
+/** From where one of these addresses can be dialled without a relay, as far as the addresses tell. */
+export function reachOf(addresses: readonly string[]): Reach {
+  const found = new Set(addresses.map(rankOf))
+  if (found.has('global')) return 'internet'
+  if (found.has('near')) return 'network'
+  return found.has('machine') ? 'machine' : 'nowhere'
+}
+
+/** Where the peers of a network are that `Transport.networkOf` names. */
+export function placeOfNetwork(network: string | null): Reach {
+  if (network === null) return 'machine'
+  return isIP(network) !== 0 && isNear(network) ? 'network' : 'internet'
+}
 
 /**
  * What a node says of itself in its record: the addresses that lead farthest come first, since readers keep a bounded

@@ -43,7 +43,9 @@ export function connectionOf(
 ): Omit<ConnectionOptions, 'serveDirectory'> {
   const { listen, lan, announce, dialInstead } = options
   return {
-    listen: listen.length === 0 && !lan ? ['/ip4/127.0.0.1/tcp/0'] : listen,
+    // `none`: nobody can dial this peer, which is then reached through relays.
+    listen:
+      listen.length === 0 && !lan ? ['/ip4/127.0.0.1/tcp/0'] : listen.filter((address) => address !== 'none'),
     lan,
     announce,
     dialInstead,
@@ -80,6 +82,7 @@ export async function openConnection(
     ...(directoryOnly
       ? {}
       : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),
+    relay: options.serveDirectory && !directoryOnly,
     directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
     ...(admission === null ? {} : { admission }),
