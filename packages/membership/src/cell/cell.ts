@@ -70,7 +70,7 @@ export class Cell {
         clock,
         isDead: (peer, incarnation) => this.isDead(peer, incarnation),
         isBelieved: (peer, incarnation) =>
-          this.#statements.countHolders(peer, incarnation) >= this.watching.quorum(),
+          this.#statements.heldOf(peer, incarnation).length >= this.watching.quorum(),
         ask: askForBeat,
         onOutvoted,
       },
@@ -221,9 +221,9 @@ export class Cell {
       detector.apply(peer, { type: 'voted-dead' })
       return
     }
-    // A peer that is held dead answers at once with its next life, so that a dial is seldom needed.
+    // A peer that is held dead answers in its next turn, so that a dial is seldom needed.
     const isDue = complaints.some(({ statement, atMs }) => {
-      const waitMs = statement.kind === 'held' ? this.#timing.turnIntervalMs : this.#timing.alertWaitMs
+      const waitMs = statement.kind === 'held' ? 2 * this.#timing.turnIntervalMs : this.#timing.alertWaitMs
       return clock.nowMs() - atMs >= waitMs
     })
     if (isDue) detector.apply(peer, { type: 'doubted', atMs: clock.nowMs() })

@@ -65,20 +65,13 @@ export class Statements {
     return [...subject.complaints.values()].filter(({ isVoid }) => !isVoid)
   }
 
-  /** The standing claims that this life of a peer is held dead. */
+  /** The standing claims that this life of a peer is held dead: those that its owner has not refuted since. */
   heldOf(peer: string, incarnation: number): readonly Statement[] {
     const subject = this.#subjects.get(peer)
     if (subject?.incarnation !== incarnation) return []
     return [...subject.complaints.values()].flatMap(({ statement }) =>
       statement.kind === 'held' ? [statement] : [],
     )
-  }
-
-  /** How many have claimed of this life that they hold it dead, refuted claims included. */
-  countHolders(peer: string, incarnation: number): number {
-    const subject = this.#subjects.get(peer)
-    if (subject?.incarnation !== incarnation) return 0
-    return [...subject.accusers.values()].filter(({ holdsDead }) => holdsDead).length
   }
 
   /** Peers of which somebody complains. */
