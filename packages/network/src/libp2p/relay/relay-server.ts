@@ -1,4 +1,8 @@
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import {
+  circuitRelayServer,
+  type CircuitRelayServerComponents as Components,
+  type CircuitRelayService as RelayService,
+} from '@libp2p/circuit-relay-v2'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import type { Clock, Logger } from '@shoal/host'
 import { limits } from '../../limits.ts'
@@ -7,9 +11,7 @@ import { networkOf } from '../connection-gate.ts'
 import { paceStream } from './paced-stream.ts'
 import { RelayPace } from './relay-pace.ts'
 
-type MakeServer = ReturnType<typeof circuitRelayServer>
-type Components = Parameters<MakeServer>[0]
-type RelayService = ReturnType<MakeServer>
+type MakeServer = (components: Components) => RelayService
 
 /** What this package uses of the server beside its interface. */
 interface ServerInside {

@@ -1,12 +1,12 @@
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { circuitRelayTransport, type CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2'
+import type { Connection, PeerId, Stream, Transport } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { messageOf, ShoalError } from '@shoal/host'
 import { limits } from '../../limits.ts'
 import { isFunction, isObject } from '../speed-ups/report.ts'
 
-type MakeRelayed = ReturnType<typeof circuitRelayTransport>
+type MakeRelayed = (components: CircuitRelayTransportComponents) => Transport
 
 /** What this package uses of libp2p's relayed connections beside their interface. */
 interface RelayedInside {
