@@ -192,6 +192,7 @@ class GossipMembership implements Membership {
           this.#noticeStandstill()
           this.#life.heldDead(member, incarnation)
         },
+        onNewLife: (member) => this.#life.memberBegan(member),
         askForBeat: (peer) => this.#gossip.askForBeat(peer),
         onOutvoted: () => this.#life.outvoted(),
         onOtherLife: (incarnation) => this.#life.heardOther(incarnation),
@@ -259,9 +260,8 @@ class GossipMembership implements Membership {
   }
 
   #turn(): void {
-    this.#timer = this.#parts.clock.after(this.#options.turnIntervalMs, () => this.#turn(), {
-      background: true,
-    })
+    const { turnIntervalMs } = this.#options
+    this.#timer = this.#parts.clock.after(turnIntervalMs, () => this.#turn(), { background: true })
     this.#noticeStandstill()
     this.#standstill.turn()
     this.#life.turn()

@@ -26,6 +26,8 @@ export interface CellDependencies {
   readonly push: (statement: Statement) => void
   /** Another member holds this life of this peer dead. */
   readonly onHeldDead: (signer: string, incarnation: number) => void
+  /** Another member has begun a life, without the verdicts of its former one. */
+  readonly onNewLife: (member: string) => void
   readonly askForBeat: (peer: string) => void
   /** This peer holds a life dead that goes on, and too few others do. */
   readonly onOutvoted: () => void
@@ -70,7 +72,7 @@ export class Cell {
         clock,
         isDead: (peer, incarnation) => this.isDead(peer, incarnation),
         isBelieved: (peer, incarnation) =>
-          this.#statements.heldOf(peer, incarnation).length >= this.watching.quorum(),
+          this.#statements.countHolders(peer, incarnation) >= this.watching.quorum(),
         ask: askForBeat,
         onOutvoted,
       },
@@ -149,7 +151,13 @@ export class Cell {
     if (!this.#isNews(statement)) return 'known'
     await this.#verify(statement)
     if (!this.#isNews(statement)) return 'known'
+    const { kind, signer, incarnation } = statement
+    const begins = kind === 'alive' && this.#statements.aliveOf(signer, incarnation) === undefined
     this.#statements.take(statement)
+    if (begins) {
+      this.#statements.forgetClaimsOf(signer)
+      this.#parts.onNewLife(signer)
+    }
     this.#heed(statement)
     return 'news'
   }

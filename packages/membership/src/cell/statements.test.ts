@@ -120,13 +120,26 @@ test('a signer whose alerts are refuted waits twice as long after each, unless m
   expect(waitOf(memberLimits.complaintsBelieved - 1)).toBe(paceMs)
 })
 
-test('a claim that a life is held dead stands until its owner refutes it', () => {
+test('the claims of a member end with its own life, and those that come late count no more', () => {
+  const { take, statements, pass } = setUp()
+  take(alive(0))
+  take(said('held', 'a', 1, 0))
+  take({ ...alive(0, 2), signer: 'a', subject: 'a' })
+  statements.forgetClaimsOf('a')
+  expect([statements.countHolders('x', 1), statements.heldOf('x', 1)]).toEqual([0, []])
+  expect(statements.isNews(said('held', 'a', 1, 0), false)).toBe(false)
+  pass(2 * paceMs)
+  expect(statements.isNews(said('held', 'a', 1, 0), false)).toBe(true)
+})
+
+test('those that hold a life dead are counted until it ends, refuted ones too', () => {
   const { take, statements } = setUp()
   take(alive(0))
   take(said('held', 'a', 1, 0))
   take(alive(1))
   take(said('held', 'b', 1, 1))
+  expect(statements.countHolders('x', 1)).toBe(2)
   expect(statements.heldOf('x', 1).map(({ signer }) => signer)).toEqual(['b'])
   take(alive(0, 2))
-  expect([...statements.heldOf('x', 1), ...statements.heldOf('x', 2)]).toEqual([])
+  expect([statements.countHolders('x', 1), statements.countHolders('x', 2)]).toEqual([0, 0])
 })

@@ -25,6 +25,8 @@ interface Accuser {
 /** What was stated of one subject's newest life. */
 interface Subject {
   readonly incarnation: number
+  /** When this life's first `alive` came. */
+  readonly sinceMs: number
   readonly alive: Statement
   /** By signer. An `alive` with a higher number deletes them. */
   readonly complaints: Map<string, Complaint>
@@ -40,7 +42,7 @@ interface Subject {
  */
 export class Statements {
   readonly #clock: Pick<Clock, 'nowMs'>
-  /** Least time between two complaints of one signer about one life, before many were refuted. */
+  /** Least time between two complaints of one signer about one life, before many were refuted: half a lease. */
   readonly #paceMs: number
   /** Time in which a subject may state once more that it is alive. */
   readonly #aliveMs: number
@@ -65,13 +67,20 @@ export class Statements {
     return [...subject.complaints.values()].filter(({ isVoid }) => !isVoid)
   }
 
-  /** The standing claims that this life of a peer is held dead: those that its owner has not refuted since. */
+  /** The standing claims that this life of a peer is held dead. */
   heldOf(peer: string, incarnation: number): readonly Statement[] {
     const subject = this.#subjects.get(peer)
     if (subject?.incarnation !== incarnation) return []
     return [...subject.complaints.values()].flatMap(({ statement }) =>
       statement.kind === 'held' ? [statement] : [],
     )
+  }
+
+  /** How many have claimed of this life that they hold it dead, refuted claims included. */
+  countHolders(peer: string, incarnation: number): number {
+    const subject = this.#subjects.get(peer)
+    if (subject?.incarnation !== incarnation) return 0
+    return [...subject.accusers.values()].filter(({ holdsDead }) => holdsDead).length
   }
 
   /** Peers of which somebody complains. */
@@ -91,6 +100,7 @@ export class Statements {
     }
     // A complaint counts only against a number that the subject has signed.
     if (subject?.incarnation !== incarnation || count !== subject.alive.count) return false
+    if (kind === 'held' && this.#hasJustBegun(signer)) return false
     const kept = subject.complaints.get(signer)
     const accuser = subject.accusers.get(signer)
     if (kept !== undefined)
@@ -99,6 +109,12 @@ export class Statements {
     if (subject.complaints.size >= (isWatcher ? 2 * maxComplaints : maxComplaints)) return false
     if (accuser === undefined || (kind === 'held' && !accuser.holdsDead)) return true
     return this.#clock.nowMs() - accuser.lastMs >= this.#waitMs(accuser)
+  }
+
+  /** A claim that comes within a lease of its signer's first `alive` is one of its former life, which has come late. */
+  #hasJustBegun(signer: string): boolean {
+    const life = this.#subjects.get(signer)
+    return life !== undefined && this.#clock.nowMs() - life.sinceMs < 2 * this.#paceMs
   }
 
   /** Time that an accuser must leave between two complaints: it doubles with each refuted one beyond the first few. */
@@ -123,6 +139,7 @@ export class Statements {
         }
       this.#subjects.set(statement.subject, {
         incarnation,
+        sinceMs: former?.incarnation === incarnation ? former.sinceMs : this.#clock.nowMs(),
         alive: statement,
         complaints: new Map(),
         accusers,
@@ -159,6 +176,16 @@ export class Statements {
   paused(durationMs: number): void {
     for (const { complaints } of this.#subjects.values())
       for (const complaint of complaints.values()) complaint.atMs += durationMs
+  }
+
+  /** A signer has begun another life: it holds nobody dead in that one until it says so. */
+  forgetClaimsOf(signer: string): void {
+    for (const { complaints, accusers } of this.#subjects.values()) {
+      const accuser = accusers.get(signer)
+      if (accuser?.holdsDead !== true) continue
+      accuser.holdsDead = false
+      if (complaints.get(signer)?.statement.kind === 'held') complaints.delete(signer)
+    }
   }
 
   /** Forgets peers that have no place any more. */

@@ -55,6 +55,11 @@ export class OwnLife {
     this.turn()
   }
 
+  /** A member has begun another life, and has given nobody up in that one: its claim counts no more. */
+  memberBegan(member: string): void {
+    this.#holders.delete(member)
+  }
+
   /** This peer holds a life dead that speaks to it, and hardly anybody agrees: it begins a life without that verdict. */
   outvoted(): void {
     const { clock, self } = this.#dependencies
