@@ -61,3 +61,14 @@ test('files that ARCHITECTURE.md names exist', () => {
   expect(named.length).toBeGreaterThan(10)
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([])
 })
+
+test('every bench that can be measured can be named after shoal bench, and the other way round', () => {
+  /** Keys of the table that is called `benches` in a source file. */
+  const namesIn = (path: string): string[] => {
+    const table = /\bbenches: Readonly<.*?> = \{\n(.*?)\n\}/s.exec(read(path))?.[1] ?? ''
+    return [...table.matchAll(/^ {2}'?([a-z-]+)'?:/gm)].map(([, name]) => name ?? '').sort()
+  }
+  const named = namesIn('node/src/commands/bench.ts')
+  expect(named.length).toBeGreaterThan(10)
+  expect(named).toEqual(namesIn('sim/src/bench.ts'))
+})

@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, string>> = {
   'tensor-parallel': 'two ranks of one block range against one',
   allreduce: 'exchanging partial sums, by ranks and bytes',
   throughput: 'sixteen sessions at once against one',
+  prefix: 'time to the first token of a second request and of a next turn, over the first request',
   speculative: 'drafted tokens: how many are accepted, what they gain',
   failover: 'how long a lost peer interrupts a stream',
   flips: 'how often a token differs when an answer goes on in another shape',
