@@ -120,4 +120,35 @@ describe('the openai client', () => {
         .content,
     ).toBe(answer)
   })
+
+  it('keeps to a JSON schema, and calls the tool that must be called', async () => {
+    const schema = {
+      type: 'object',
+      properties: { city: { enum: ['Rome', 'Oslo'] }, days: { type: 'integer', minimum: 1, maximum: 14 } },
+      required: ['city', 'days'],
+      additionalProperties: false,
+    }
+    const valid = (text: string | null | undefined): void => {
+      const { city, days } = JSON.parse(text ?? '') as { city: string; days: number }
+      expect(['Rome', 'Oslo']).toContain(city)
+      expect(days >= 1 && days <= 14).toBe(true)
+    }
+    const hot = { model: 'demo', messages, temperature: 1, seed: 7, max_tokens: 250 }
+    const completion = await client.chat.completions.create({
+      ...hot,
+      response_format: { type: 'json_schema', json_schema: { name: 'trip', strict: true, schema } },
+    })
+    valid(completion.choices[0]?.message.content)
+    const called = await client.chat.completions.create({
+      ...hot,
+      tools: [{ type: 'function', function: { name: 'book', parameters: schema } }],
+      tool_choice: { type: 'function', function: { name: 'book' } },
+    })
+    expect(called.choices[0]).toMatchObject({
+      finish_reason: 'tool_calls',
+      message: { tool_calls: [{ type: 'function', function: { name: 'book' } }] },
+    })
+    const [call] = called.choices[0]?.message.tool_calls ?? []
+    valid(call?.type === 'function' ? call.function.arguments : null)
+  })
 })

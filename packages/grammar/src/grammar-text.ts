@@ -1,7 +1,8 @@
-import { ModelError, type Grammar } from '@shoal/model'
+import type { Grammar } from '@shoal/model'
 import { printRules } from './print.ts'
 import { anyValue, jsonRules } from './schema/json-text.ts'
 import { schemaGrammar } from './schema/schema-grammar.ts'
+import { taggedRules } from './tagged-text.ts'
 
 /**
  * The EBNF of what an answer must look like.
@@ -16,6 +17,6 @@ export function grammarText(grammar: Exclude<Grammar, { kind: 'choice' }>): stri
     case 'json-schema':
       return printRules(schemaGrammar(grammar.schema))
     case 'tags':
-      throw new ModelError('bad-request', `grammars of the kind ${grammar.kind} are not supported yet`)
+      return printRules(taggedRules(grammar))
   }
 }

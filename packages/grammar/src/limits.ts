@@ -29,6 +29,8 @@ export const grammarLimits = {
   schemaLengthMax: 256 * 1024,
   /** Levels of schemas inside of schemas, references followed: published ones have up to 12. */
   schemaDepthMax: 64,
+  /** Tags of one answer: as many as the API takes tools. */
+  tagsMax: 128,
   /** Members of one object; the largest published forms have 200. */
   propertiesMax: 512,
   /** `minItems` and `maxItems`. A repetition becomes as many states of the library. */

@@ -1,4 +1,4 @@
-import type { ChatMessage, ChatOptions } from '@shoal/model'
+import type { ChatMessage, ChatOptions, Grammar } from '@shoal/model'
 
 export type JsonObject = NonNullable<ChatOptions['variables']>
 
@@ -47,6 +47,8 @@ export interface ChatAsk extends Ask {
   readonly toolChoice: ToolChoice
   /** Whether one answer may call several tools. */
   readonly parallelCalls: boolean
+  /** What the content must look like; absent where it is free. */
+  readonly contentGrammar?: Grammar | undefined
   readonly documents: readonly JsonObject[]
   /** Of the model's chat template. */
   readonly variables: JsonObject

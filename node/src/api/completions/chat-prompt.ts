@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { ModelError, type ChatMessage, type Tokenizer } from '@shoal/model'
+import { ModelError, type ChatMessage, type Grammar, type Tokenizer } from '@shoal/model'
 import type { Engine } from '@shoal/swarm'
 import { ApiError } from '../errors.ts'
 import { formatOfPrompt, thoughtMarks, type OutputFormat } from '../output/format.ts'
 import type { OutputRules } from '../output/output-parser.ts'
 import type { ChatAsk } from './ask.ts'
+import { outputGrammar } from './call-grammar.ts'
 import { checkCharacters, tokenizerOf } from './prompts.ts'
 import { templateTool, toolsInWords } from './tool-words.ts'
 
@@ -12,6 +13,7 @@ import { templateTool, toolsInWords } from './tool-words.ts'
 export interface ChatPrompt {
   readonly promptIds: readonly number[]
   readonly output: OutputRules
+  readonly grammar: Grammar | undefined
 }
 
 /** @throws {ApiError} 400 where there is no template, or the chat does not fit into the context */
@@ -30,9 +32,10 @@ export async function chatPrompt(engine: Engine, ask: ChatAsk): Promise<ChatProm
     messages.reduce((sum, { content }) => sum + content.length, 0),
   )
   const format = await formatOf(tokenizer)
+  const grammar = outputGrammar(ask, format)
   const offered = ask.toolChoice === 'none' ? [] : tools
   const { documents, variables } = ask
-  const text =
+  const prompt =
     format.name === 'generic'
       ? await tokenizer.renderChat(toolsInWords(messages, offered), { documents, variables })
       : await tokenizer.renderChat(format.name === 'mistral' ? messages.map(withShortIds) : messages, {
@@ -40,12 +43,17 @@ export async function chatPrompt(engine: Engine, ask: ChatAsk): Promise<ChatProm
           documents,
           variables,
         })
+  const opened = thoughtMarks.find(([open]) => prompt.trimEnd().endsWith(open))
+  // An answer with a grammar has no thoughts: those that the prompt has opened are closed.
+  const text =
+    opened === undefined || grammar === undefined ? prompt : `${prompt.trimEnd()}\n\n${opened[1]}\n\n`
   return {
+    grammar,
     promptIds: await tokenizer.encode(text, { addSpecialTokens: false }),
     output: {
       format,
       tools: new Set(offered.map(({ name }) => name)),
-      thinking: thoughtMarks.some(([open]) => text.trimEnd().endsWith(open)),
+      thinking: opened !== undefined && grammar === undefined,
     },
   }
 }

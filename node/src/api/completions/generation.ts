@@ -34,9 +34,17 @@ export async function chatGeneration(
   ask: ChatAsk,
   dependencies: GenerationDependencies,
 ): Promise<Generation> {
-  const { promptIds, output } = await chatPrompt(engine, ask)
+  const { promptIds, output, grammar } = await chatPrompt(engine, ask)
+  const { choices, ...generation } = generationOf(
+    engine,
+    ask,
+    [promptIds],
+    dependencies,
+    marksOf(output.format),
+  )
   return {
-    ...generationOf(engine, ask, [promptIds], dependencies, marksOf(output.format)),
+    ...generation,
+    choices: choices.map((choice) => ({ ...choice, ...(grammar !== undefined && { grammar }) })),
     output,
     parallelCalls: ask.parallelCalls,
   }

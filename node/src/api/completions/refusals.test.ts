@@ -50,7 +50,7 @@ test.each([
   ],
   [
     'JSON mode',
-    () => client.chat({ response_format: { type: 'json_object' } }),
+    () => client.chat({ response_format: { type: 'json_lines' } }),
     400,
     'invalid_value',
     'response_format.type',

@@ -118,3 +118,31 @@ test('paths with too many slashes are understood, and a wrong base URL is told',
     expect.stringContaining('/v1/chat/completions is'),
   ])
 })
+
+test('calls that must come, and forms of the content, are grammars of the answer', async () => {
+  const { client, grammars } = scriptedApi('{}')
+  const schema = { type: 'object', properties: { a: { type: 'integer' } } }
+  const other = { type: 'function', function: { name: 'time' } }
+  for (const fields of [
+    { response_format: { type: 'json_schema', json_schema: { name: 'a', schema } } },
+    { response_format: { type: 'json_object' } },
+    { tools: [weather, other], tool_choice: 'required' },
+    { tools: [weather, other], tool_choice: { type: 'function', function: { name: 'time' } } },
+  ])
+    expect((await client.chat(fields)).status).toBe(200)
+  const begin = (name: string): string => `<tool_call>\n{"name": "${name}", "arguments": `
+  const end = '}\n</tool_call>'
+  const time = { begin: begin('time'), schema: { type: 'object', additionalProperties: false }, end }
+  expect(grammars).toEqual([
+    { kind: 'json-schema', schema },
+    { kind: 'json-schema', schema: { type: 'object' } },
+    {
+      kind: 'tags',
+      tags: [{ begin: begin('weather'), schema: { type: 'object', properties: {} }, end }, time],
+      separator: '\n',
+    },
+    { kind: 'tags', tags: [time] },
+  ])
+  const refused = await client.chat({ tools: [weather], response_format: { type: 'json_object' } })
+  expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('response_format')])
+})

@@ -1,3 +1,4 @@
+import type { Grammar } from '@shoal/model'
 import { z } from 'zod'
 import type { ChatAsk, JsonObject, Tool, ToolChoice } from '../completions/ask.ts'
 import { ApiError } from '../errors.ts'
@@ -22,6 +23,21 @@ const toolChoice = z.union([
   z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
 ])
 
+const responseFormat = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text') }),
+  z.object({ type: z.literal('json_object') }),
+  z.object({
+    type: z.literal('json_schema'),
+    json_schema: z.object({
+      name: z.string(),
+      description: z.string().nullish(),
+      schema: jsonObject.nullish(),
+      /** The schema is kept to in any case. */
+      strict: z.boolean().nullish(),
+    }),
+  }),
+])
+
 export const reasoningEffort = z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh']).nullish()
 
 export const chatRequest = z.strictObject({
@@ -30,7 +46,7 @@ export const chatRequest = z.strictObject({
   max_completion_tokens: tokenCount,
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(apiLimits.maxTopLogprobs).nullish(),
-  response_format: z.object({ type: z.literal('text') }).nullish(),
+  response_format: responseFormat.nullish(),
   tools: z.array(tool).max(apiLimits.maxTools).nullish(),
   tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
@@ -59,10 +75,17 @@ export function chatAsk(request: ChatRequest): ChatAsk {
     messages: chatMessages(request.messages),
     tools,
     toolChoice: choiceOf(request.tool_choice, tools),
+    contentGrammar: contentGrammar(request.response_format),
     parallelCalls: request.parallel_tool_calls ?? true,
     documents: request.documents ?? [],
     variables: { ...effortVariables(request.reasoning_effort), ...request.chat_template_kwargs },
   }
+}
+
+function contentGrammar(format: ChatRequest['response_format']): Grammar | undefined {
+  if (format === undefined || format === null || format.type === 'text') return undefined
+  const given = format.type === 'json_schema' ? format.json_schema.schema : null
+  return { kind: 'json-schema', schema: given ?? { type: 'object' } }
 }
 
 function choiceOf(choice: ChatRequest['tool_choice'], tools: readonly Tool[]): ToolChoice {
@@ -76,8 +99,6 @@ export function checkedChoice(choice: ToolChoice, tools: readonly Tool[]): ToolC
     throw invalid('tool_choice', `'tool_choice': 'required' needs 'tools'`)
   if (typeof choice === 'object' && !tools.some(({ name }) => name === choice.name))
     throw invalid('tool_choice', `'tool_choice' names a tool that is not among 'tools'`)
-  if (choice !== 'auto' && choice !== 'none')
-    throw invalid('tool_choice', `'tool_choice' can be 'auto' or 'none' here`)
   return choice
 }
 

@@ -4,9 +4,10 @@ import { createApiClient, type ApiClient } from './api-client.ts'
 import { createFakeEngine } from './fake-engine.ts'
 
 /** An API whose model writes this text, two letters to a token, and whose prompts are noted. */
-export function scriptedApi(text: string): { client: ApiClient; prompts: string[] } {
+export function scriptedApi(text: string): { client: ApiClient; prompts: string[]; grammars: unknown[] } {
   const letters = createFakeEngine().tokenizer!
   const prompts: string[] = []
+  const grammars: unknown[] = []
   // Long prompts of tools do not fit into the context of the letters.
   const tokenizer: Tokenizer = {
     ...letters,
@@ -19,6 +20,7 @@ export function scriptedApi(text: string): { client: ApiClient; prompts: string[
   const original = engine.generate.bind(engine)
   Object.assign(engine, {
     async *generate(request: Parameters<typeof original>[0]): AsyncGenerator<GenerateEvent> {
+      grammars.push(request.grammar)
       const letter = { ...request, promptIds: [97], maxTokens: 1 }
       let result: GenerateResult | null = null
       for await (const event of original(letter)) if (event.type === 'done') result = event.result
@@ -31,5 +33,5 @@ export function scriptedApi(text: string): { client: ApiClient; prompts: string[
       }
     },
   })
-  return { client: createApiClient({}, { engine }), prompts }
+  return { client: createApiClient({}, { engine }), prompts, grammars }
 }

@@ -27,29 +27,40 @@ import { stringOf } from './strings.ts'
  * @throws {ModelError} `bad-request` for a keyword that cannot be kept, by its name and place
  */
 export function schemaGrammar(schema: unknown): Rules {
+  const { root, rules: own } = schemaRules(schema, 'r')
+  const rules = { root, rules: new Map([...jsonRules, ...own]) }
+  checkRules(rules)
+  return rules
+}
+
+/**
+ * The rules of one schema among several, without those of JSON.
+ * @param prefix of the rules' names
+ */
+export function schemaRules(schema: unknown, prefix: string): Rules {
   const length = JSON.stringify(schema)?.length ?? 0
   if (length > grammarLimits.schemaLengthMax)
     throw new ModelError(
       'bad-request',
       `the JSON schema has ${length} characters, and at most ${grammarLimits.schemaLengthMax} are allowed`,
     )
-  const reader = new SchemaReader(schema)
+  const reader = new SchemaReader(schema, prefix)
   const root = reader.make(schema, '')
   if (root === null) throw new ModelError('bad-request', 'the JSON schema accepts no value')
-  const rules = { root, rules: new Map([...jsonRules, ...reader.rules]) }
-  checkRules(rules)
-  return rules
+  return { root, rules: reader.rules }
 }
 
 class SchemaReader implements SchemaContext {
   readonly rules = new Map<string, Expression>()
   readonly #document: unknown
+  readonly #prefix: string
   /** Rules of references, by their pointers. */
   readonly #references = new Map<string, string>()
   #depth = 0
 
-  constructor(document: unknown) {
+  constructor(document: unknown, prefix: string) {
     this.#document = document
+    this.#prefix = prefix
   }
 
   share(expression: Expression): Expression {
@@ -73,7 +84,7 @@ class SchemaReader implements SchemaContext {
   }
 
   #define(expression: Expression | null): string {
-    const name = `r${this.rules.size}`
+    const name = `${this.#prefix}${this.rules.size}`
     this.rules.set(name, expression ?? text(''))
     return name
   }

@@ -15,19 +15,13 @@ export type Grammar =
   | { readonly kind: 'choice'; readonly texts: readonly string[] }
   | TaggedText
 
-/**
- * Text with tagged pieces, for calls of tools: what stands between a tag's `begin` and `end` is JSON that its schema
- * accepts; text outside of tags is free.
- */
+/** Tagged pieces, for calls of tools: what stands between a tag's `begin` and `end` is JSON that its schema accepts. */
 export interface TaggedText {
   readonly kind: 'tags'
+  /** The answer holds at least one of them and nothing else. */
   readonly tags: readonly GrammarTag[]
-  /** Texts that never occur outside of tags: wherever one begins, a tag follows. Each tag's `begin` starts with one. */
-  readonly triggers: readonly string[]
-  /** The answer is made of tags alone and holds at least one. Default: free text with any number of tags. */
-  readonly required?: boolean
-  /** At most one tag, after which the answer ends. */
-  readonly single?: boolean
+  /** What stands between two tags; at most one tag when absent. */
+  readonly separator?: string
 }
 
 export interface GrammarTag {

@@ -1,0 +1,25 @@
+import { ModelError, type TaggedText } from '@shoal/model'
+import { choice, repeat, sequence, text, type Expression, type Rules } from './expression.ts'
+import { grammarLimits } from './limits.ts'
+import { checkRules } from './schema/check-rules.ts'
+import { jsonRules } from './schema/json-text.ts'
+import { schemaRules } from './schema/schema-grammar.ts'
+
+/** @throws {ModelError} `bad-request` for a schema that cannot be kept, or for too many tags */
+export function taggedRules({ tags, separator }: TaggedText): Rules {
+  if (tags.length === 0 || tags.length > grammarLimits.tagsMax)
+    throw new ModelError('bad-request', `a grammar has from 1 to ${grammarLimits.tagsMax} tags`)
+  const all = new Map<string, Expression>(jsonRules)
+  const options = tags.map(({ begin, schema, end }, index) => {
+    const { root, rules } = schemaRules(schema, `t${index}r`)
+    for (const [name, expression] of rules) all.set(name, expression)
+    return sequence(text(begin), root, text(end))
+  })
+  const tag = choice(...options)
+  all.set('tag', tag)
+  const one: Expression = { type: 'rule', name: 'tag' }
+  const root = separator === undefined ? one : sequence(one, repeat(sequence(text(separator), one), 0, null))
+  const rules = { root, rules: all }
+  checkRules(rules)
+  return rules
+}
