@@ -1,6 +1,7 @@
 import { ModelError } from '../error.ts'
-import { asObject, fieldOf, show, type JsonObject } from '../json-fields.ts'
+import { fieldOf, show, type JsonObject } from '../json-fields.ts'
 import type { Activation } from './block-spec.ts'
+import { readStoredQuantisation } from './stored-quantisation.ts'
 
 /** Keys that change the numbers. A family names those that it reads; ignoring another would give fluent but wrong text. */
 const numericKeys = [
@@ -30,6 +31,7 @@ const numericKeys = [
   // Qwen's files for contexts of a million positions.
   'dual_chunk_attention_config',
   'kv_lora_rank',
+  'swiglu_limit',
 ] as const
 export type NumericKey = (typeof numericKeys)[number]
 
@@ -83,12 +85,9 @@ export function refuseUnsupported(
   const layers = fieldOf(json, 'layer_types') ?? []
   const other = Array.isArray(layers) ? layers.find((layer) => !knownLayers.includes(layer)) : layers
   if (other !== undefined) refuse(`layer_types names ${show(other)}, which is not implemented`)
-  // The second is the key of MLX.
-  for (const key of ['quantization_config', 'quantization']) {
-    const quantization = fieldOf(json, key) ?? null
-    if (quantization === null) continue
-    const object = asObject(quantization, key)
-    const method = fieldOf(object, 'quant_method') ?? `${show(fieldOf(object, 'bits'))} bits`
-    refuse(`its weights are already quantised (${show(method)}); use the original float weights`)
-  }
+  const quantisation = readStoredQuantisation(json)
+  if (quantisation?.kind === 'other')
+    refuse(`its weights are already quantised (${quantisation.name}); use the original float weights`)
+  if (quantisation?.kind === 'mxfp4' && family !== 'gpt_oss')
+    refuse('its weights are in MXFP4, which is read for gpt_oss only')
 }

@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
-import { isMultimodal } from '../families/language-model.ts'
+import { isMultimodal, languageModelOf } from '../families/language-model.ts'
 import { parseConfig } from '../families/parse-config.ts'
 import { familyNamed } from '../families/registry.ts'
 import { asObject, fieldOf, parseJson, show } from '../json-fields.ts'
@@ -8,7 +8,9 @@ import { limits } from '../limits.ts'
 import { assetNames } from '../manifest/assets.ts'
 import { withEndToken } from './end-token.ts'
 import { readWhole, type ModelFiles } from './range-reader.ts'
+import { readStoredQuantisation } from '../config/stored-quantisation.ts'
 import { checkpointTensors } from './safetensors/checkpoint-tensors.ts'
+import { float8Tensors } from './safetensors/float8-tensors.ts'
 import { openSafetensors } from './safetensors/safetensors-source.ts'
 import type { TensorSource } from './tensor-source.ts'
 
@@ -57,13 +59,22 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
     name: files.name,
     config: withEndToken(config, assets),
     assets,
-    tensors: checkpointTensors(await openSafetensors(files), {
+    tensors: checkpointTensors(storedTensors(await openSafetensors(files), configJson), {
       multimodal: isMultimodal(asObject(configJson, 'config.json')),
       normsLessOne: familyNamed(config.family).checkpoint.normsLessOne,
     }),
     preferredWeights: null,
     close: () => files.close(),
   }
+}
+
+/** The tensors of the files as values, whatever they are stored as. */
+function storedTensors(
+  files: Awaited<ReturnType<typeof openSafetensors>>,
+  configJson: unknown,
+): TensorSource {
+  const quantisation = readStoredQuantisation(languageModelOf(asObject(configJson, 'config.json')))
+  return quantisation?.kind === 'fp8' ? float8Tensors(files, files.codes, quantisation.tile) : files
 }
 
 /** TensorRT Model Optimizer says in a file of its own, and not in config.json, that weights are quantised. */

@@ -7,6 +7,13 @@ export const floatTypes = {
 } as const
 export type FloatType = keyof typeof floatTypes
 
+/** Codes that safetensors files hold, which mean nothing without the scales of another tensor. */
+export const codeTypes = {
+  F8_E4M3: { values: 1, bytes: 1 },
+  U8: { values: 1, bytes: 1 },
+} as const
+export type CodeType = keyof typeof codeTypes
+
 /** Formats of GGUF files that quantise blocks of values along a row (`ggml-common.h` of llama.cpp). */
 export const blockTypes = {
   Q4_0: { values: 32, bytes: 18 },
@@ -30,6 +37,10 @@ export type StoredType = FloatType | BlockType
 
 export function isFloatType(value: unknown): value is FloatType {
   return typeof value === 'string' && Object.hasOwn(floatTypes, value)
+}
+
+export function isCodeType(value: unknown): value is CodeType {
+  return typeof value === 'string' && Object.hasOwn(codeTypes, value)
 }
 
 export function isBlockType(type: StoredType): type is BlockType {

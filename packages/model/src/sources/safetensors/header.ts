@@ -1,9 +1,26 @@
 import { ModelError } from '../../error.ts'
 import { asObject, checkInteger, fieldOf, parseJson, show } from '../../json-fields.ts'
 import { limits } from '../../limits.ts'
-import { refuseOverlaps, type LocatedTensor } from '../located-tensor.ts'
+import { refuseOverlaps, type LocatedBytes, type LocatedTensor } from '../located-tensor.ts'
 import type { RangeReader } from '../range-reader.ts'
-import { isFloatType, storedBytes, type FloatType } from '../stored-types.ts'
+import {
+  codeTypes,
+  floatTypes,
+  isCodeType,
+  isFloatType,
+  type CodeType,
+  type FloatType,
+} from '../stored-types.ts'
+
+export type LocatedCodes = LocatedBytes & { readonly type: CodeType }
+
+export interface SafetensorsHeader {
+  readonly tensors: ReadonlyMap<string, LocatedTensor>
+  /** Tensors of codes, which are read together with their scales. */
+  readonly codes: ReadonlyMap<string, LocatedCodes>
+  /** Dtypes of all other tensors than `tensors`, those of codes included. */
+  readonly skipped: ReadonlyMap<string, string>
+}
 
 /**
  * Reads the header of a safetensors file (https://huggingface.co/docs/safetensors, "Format"): 8 bytes of length, that many
@@ -16,7 +33,7 @@ export async function readSafetensorsHeader(
   reader: RangeReader,
   fileName: string,
   signal?: AbortSignal,
-): Promise<{ tensors: Map<string, LocatedTensor>; skipped: Map<string, string> }> {
+): Promise<SafetensorsHeader> {
   if (reader.size < 8)
     throw new ModelError(
       'bad-model',
@@ -49,36 +66,36 @@ export async function readSafetensorsHeader(
     )
   }
   const tensors = new Map<string, LocatedTensor>()
+  const codes = new Map<string, LocatedCodes>()
   const skipped = new Map<string, string>()
   for (const [name, value] of entries) {
     const entry = asObject(value, `tensor ${show(name)} of ${fileName}`)
     const dtype = fieldOf(entry, 'dtype')
-    if (isFloatType(dtype))
-      tensors.set(
+    const located = <T extends FloatType | CodeType>(type: T): LocatedBytes & { readonly type: T } =>
+      locatedTensor(
         name,
-        locatedTensor(
-          name,
-          dtype,
-          fieldOf(entry, 'shape'),
-          fieldOf(entry, 'data_offsets'),
-          dataStart,
-          reader.size,
-        ),
+        type,
+        fieldOf(entry, 'shape'),
+        fieldOf(entry, 'data_offsets'),
+        dataStart,
+        reader.size,
       )
+    if (isFloatType(dtype)) tensors.set(name, located(dtype))
     else skipped.set(name, show(dtype))
+    if (isCodeType(dtype)) codes.set(name, located(dtype))
   }
-  refuseOverlaps([...tensors.values()], fileName)
-  return { tensors, skipped }
+  refuseOverlaps([...tensors.values(), ...codes.values()], fileName)
+  return { tensors, codes, skipped }
 }
 
-function locatedTensor(
+function locatedTensor<T extends FloatType | CodeType>(
   name: string,
-  type: FloatType,
+  type: T,
   shape: unknown,
   range: unknown,
   dataStart: number,
   fileSize: number,
-): LocatedTensor {
+): LocatedBytes & { readonly type: T } {
   const what = `tensor ${show(name)}`
   if (!Array.isArray(shape) || shape.length > limits.rankMax)
     throw new ModelError(
@@ -95,7 +112,7 @@ function locatedTensor(
     throw new ModelError('bad-model', `${what}: data_offsets must be two numbers`)
   const begin = checkInteger(range[0], `${what}: its begin`, 0, fileSize - dataStart)
   const end = checkInteger(range[1], `${what}: its end`, begin, fileSize - dataStart)
-  const bytes = storedBytes(type, count)
+  const bytes = count * { ...floatTypes, ...codeTypes }[type].bytes
   if (end - begin !== bytes) {
     throw new ModelError(
       'bad-model',

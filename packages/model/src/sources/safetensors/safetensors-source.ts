@@ -1,13 +1,27 @@
 import { ModelError } from '../../error.ts'
 import { asObject, fieldOf, parseJson, show } from '../../json-fields.ts'
 import { limits } from '../../limits.ts'
-import { readLocatedRows, type LocatedTensor } from '../located-tensor.ts'
+import { readLocatedBytes, readLocatedRows, type LocatedTensor } from '../located-tensor.ts'
 import { readWhole, type ModelFiles, type RangeReader } from '../range-reader.ts'
-import { floatTypes } from '../stored-types.ts'
+import { floatTypes, type CodeType } from '../stored-types.ts'
 import type { TensorSource } from '../tensor-source.ts'
 import { readSafetensorsHeader } from './header.ts'
 
 const indexName = 'model.safetensors.index.json'
+
+/** A tensor of codes, whose values are found with the scales of another tensor. */
+export interface CodedTensor {
+  readonly name: string
+  readonly type: CodeType
+  readonly shape: readonly number[]
+}
+
+export interface CodedTensors {
+  /** Null when there is no such tensor, or it holds values. */
+  find(name: string, signal?: AbortSignal): Promise<CodedTensor | null>
+  /** @throws {ModelError} as {@link TensorSource.readRows} */
+  readRows(name: string, rowStart: number, rowEnd: number, signal?: AbortSignal): Promise<Uint8Array>
+}
 
 /** A tensor and the file that holds it. */
 interface FoundTensor {
@@ -23,7 +37,9 @@ type Shard = Awaited<ReturnType<typeof openShard>>
  *
  * @throws {ModelError} `not-found` when there is neither
  */
-export async function openSafetensors(files: ModelFiles): Promise<TensorSource> {
+export async function openSafetensors(
+  files: ModelFiles,
+): Promise<TensorSource & { readonly codes: CodedTensors }> {
   const index = await files.open(indexName)
   const shardOf = index === null ? null : await readIndex(index)
   if (shardOf === null && (await files.open('model.safetensors')) === null)
@@ -35,7 +51,22 @@ export async function openSafetensors(files: ModelFiles): Promise<TensorSource> 
       throw new ModelError('bad-model', `tensor ${show(name)} is missing: ${indexName} does not name it`)
     return tensorIn(await shard(fileName, signal), fileName, name)
   }
+  const findCodes = async (name: string, signal?: AbortSignal) => {
+    const fileName = shardOf === null ? 'model.safetensors' : shardOf.get(name)
+    if (fileName === undefined) return null
+    const { codes, reader } = await shard(fileName, signal)
+    const tensor = codes.get(name)
+    return tensor === undefined ? null : { tensor, reader }
+  }
   return {
+    codes: {
+      find: async (name, signal) => (await findCodes(name, signal))?.tensor ?? null,
+      readRows: async (name, rowStart, rowEnd, signal) => {
+        const found = await findCodes(name, signal)
+        if (found === null) throw new ModelError('bad-model', `tensor ${show(name)} is missing`)
+        return readLocatedBytes(found.tensor, found.reader, rowStart, rowEnd, signal)
+      },
+    },
     tensor: async (name, signal) => (await find(name, signal)).tensor,
     tensorNames: async (signal) => {
       if (shardOf !== null) return [...shardOf.keys()]
