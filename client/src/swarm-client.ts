@@ -15,6 +15,8 @@ export interface GenerateOptions extends BasicOptions {
   readonly logitBias?: ReadonlyMap<number, number>
   /** What the answer must look like; `{kind: 'json-schema', schema}` for JSON. */
   readonly grammar?: Grammar
+  /** Whether tokens are drafted ahead where that pays; true when absent. The tokens are the same without. */
+  readonly drafts?: boolean
 }
 
 /** A piece of text and its tokens. */
@@ -66,7 +68,7 @@ export function createSwarmClient(dependencies: {
       ...given(options, ['repetitionPenalty', 'presencePenalty', 'frequencyPenalty']),
       seed: options.seed ?? Number.parseInt(randomHex(random, 4), 16),
     },
-    ...given(options, ['grammar', 'stop', 'ignoreEos', 'signal']),
+    ...given(options, ['grammar', 'stop', 'ignoreEos', 'drafts', 'signal']),
   })
   const parts = async function* (
     promptIds: () => Promise<readonly number[]>,

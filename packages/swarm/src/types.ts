@@ -11,6 +11,11 @@ export interface GenerateRequest {
   readonly grammar?: Grammar
   /** Generation ends before the first of these texts. */
   readonly stop?: readonly string[]
+  /**
+   * Whether tokens are drafted ahead where that pays; true when absent. The tokens are the same without, and their pace
+   * is that of plain decoding.
+   */
+  readonly drafts?: boolean
   /** Continues after the model's end tokens. */
   readonly ignoreEos?: boolean
   /** Special tokens that stay in the text, for a reader of what models write around calls and thoughts. */

@@ -27,6 +27,8 @@ export async function decodeInterleaved(
       promptIds,
       maxTokens,
       ignoreEos: true,
+      // Random weights soon repeat themselves: drafts would be right, and the pace of calls and hops would not be seen.
+      drafts: false,
       sampling: { ...engine.defaultSampling, temperature: 0 },
     })
     return stream[Symbol.asyncIterator]()

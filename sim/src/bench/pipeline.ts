@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
+import { usualWeights } from '@shoal/model'
 import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
 import { decodeInterleaved } from './interleaved.ts'
@@ -91,7 +92,7 @@ export async function benchPipeline(settings: BenchSettings): Promise<BenchRepor
       turnTokens,
       promptTokens,
       threadsPerProcess: threads,
-      weights: 'int4:32',
+      weights: usualWeights,
     },
     samples,
     median: medians(samples),

@@ -18,6 +18,8 @@ export async function timeTokens(engine: Engine, tokens: number): Promise<TimedT
     promptIds: benchPrompt(vocabularySize, promptTokens),
     maxTokens: tokens,
     ignoreEos: true,
+    // The prediction is of plain decoding, and random weights repeat themselves.
+    drafts: false,
     sampling: { ...engine.defaultSampling, temperature: 0 },
   })) {
     if (event.type === 'token') times.push(systemClock.nowMs())

@@ -8,6 +8,8 @@ export interface Question {
   readonly promptTokens: number
   readonly maxTokens: number
   readonly sampling: Partial<SamplingOptions>
+  /** Whether tokens are drafted where that pays; true when absent. */
+  readonly drafts?: boolean | undefined
 }
 
 /** An answer without a token for this long hangs: no wait for a replacement lasts longer. */
@@ -16,7 +18,7 @@ const tokenWithinMs = 60_000
 /** Generates a whole answer. After each token it awaits `onToken` before it asks for the next. */
 export async function answer(
   engine: Engine,
-  { promptTokens, maxTokens, sampling }: Question,
+  { promptTokens, maxTokens, sampling, drafts = true }: Question,
   onToken: (tokens: number) => Promise<void> | void = () => undefined,
 ): Promise<GenerateResult> {
   const hangs = (): ShoalError =>
@@ -37,6 +39,7 @@ export async function answer(
       promptIds,
       maxTokens,
       ignoreEos: true,
+      drafts,
       sampling: { ...engine.defaultSampling, ...sampling },
       signal: ended.signal,
     })) {

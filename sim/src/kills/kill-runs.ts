@@ -21,6 +21,7 @@ export interface KillCase extends Question {
 }
 
 export interface KillOutcome {
+  readonly of: Pick<KillCase, 'point' | 'drafts'>
   readonly result: GenerateResult
   /** Tokens of one undisturbed process. */
   readonly expected: readonly number[]
@@ -41,6 +42,8 @@ export function killCase(point: KillPoint, stage: number, more: Partial<KillCase
     maxTokens: 40,
     answered: 12,
     sampling: { temperature: 0 },
+    // One row a step: the stage that dies is then needed again.
+    drafts: false,
     ...more,
   }
 }
@@ -53,7 +56,7 @@ export async function runKill(swarm: MortalSwarm, one: KillCase): Promise<KillOu
   for (const node of holders) await node.arm(orders)
   const { result, expected } = await bothAnswers(swarm, one, holders)
   const killed = await Promise.all(holders.filter(({ alive }) => !alive).map(endedByKill))
-  return { result, expected: expected.tokenIds, killed: killed.filter(Boolean).length, due }
+  return { of: one, result, expected: expected.tokenIds, killed: killed.filter(Boolean).length, due }
 }
 
 /** The swarm's answer and that of one process. In the end no holder has an order any more. */
@@ -105,14 +108,16 @@ async function endedByKill(node: MortalNode): Promise<boolean> {
 }
 
 /** Broken promises of an outcome; empty when there are none. */
-export function faultsOf({ result, expected, killed, due }: KillOutcome): string[] {
+export function faultsOf({ of, result, expected, killed, due }: KillOutcome): string[] {
   const faults: string[] = []
   if (killed !== due) faults.push(`${killed} processes killed themselves, not ${due}`)
   const apart = firstDifference(result.tokenIds, expected)
   if (apart !== null)
     faults.push(`token ${apart} is another one: ${result.tokenIds.length} of ${expected.length} tokens came`)
   if (result.continuity !== 'identical') faults.push(`the result says '${result.continuity}'`)
-  if (result.failovers < due) faults.push(`${result.failovers} failovers`)
+  // With drafts the output that left last may hold the last rows of the answer, which then ends without the dead stage.
+  const leastFailovers = of.point === 'after-push' && of.drafts !== false ? due - 1 : due
+  if (result.failovers < leastFailovers) faults.push(`${result.failovers} failovers`)
   return faults
 }
 
@@ -126,6 +131,6 @@ export function caseOf(index: number, random: Random): KillCase {
   return killCase(
     killPoints[index % killPoints.length]!,
     Math.floor(index / killPoints.length) % stages.length,
-    { promptTokens, answered: 1 + (random.uint32() % 30), sampling },
+    { promptTokens, answered: 1 + (random.uint32() % 30), sampling, drafts: random.unit() < 0.5 },
   )
 }

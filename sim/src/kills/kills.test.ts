@@ -40,9 +40,9 @@ describe('kill -9 of a stage (F1 to F4)', () => {
     async () => {
       const question = { promptTokens: 60, maxTokens: 452, sampling: { temperature: 0 } }
       const kills = [
-        { point: 'in-flight', promptTokens: 150 },
+        { point: 'after-push', promptTokens: 150 },
         { point: 'decode', promptTokens: 300 },
-        { point: 'after-push', promptTokens: 450 },
+        { point: 'in-flight', promptTokens: 450 },
       ] as const
       const orders = kills.map((kill) => ordersOf({ ...kill, answered: 0 }, () => swarm.newPath()))
       const holders: MortalNode[] = []

@@ -30,10 +30,11 @@ export interface DraftingDependencies {
 
 /** @param maxTokens of the answer */
 export async function createDrafting(
-  { clock, manifest, logger, speculates = false, draft }: DraftingDependencies,
-  { promptIds, sampling }: Pick<GenerateRequest, 'promptIds' | 'sampling'>,
+  { clock, manifest, logger, speculates: allowed = false, draft }: DraftingDependencies,
+  { promptIds, sampling, drafts = true }: Pick<GenerateRequest, 'promptIds' | 'sampling' | 'drafts'>,
   maxTokens: number,
 ): Promise<Drafting> {
+  const speculates = allowed && drafts
   let counts = { drafted: 0, accepted: 0 }
   let session: HiddenSession | null = null
   let drafter: Drafter = new SuffixDrafter()
