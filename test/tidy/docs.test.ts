@@ -54,12 +54,44 @@ test('links between documents lead to existing files', () => {
   expect(findings).toEqual([])
 })
 
-test('files that ARCHITECTURE.md names exist', () => {
-  const named = [
-    ...read('ARCHITECTURE.md').matchAll(/`((?:packages|node|client|sim|test|docs)\/[\w./-]+)`/g),
-  ].map(([, path = '']) => path)
-  expect(named.length).toBeGreaterThan(10)
-  expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([])
+/** The anchors of a document's headings, as GitHub makes them. */
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+
+test('links to a heading lead to one', () => {
+  const findings = documents.flatMap((path) =>
+    [...read(path).matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)].flatMap(
+      ([, target = '', anchor = '']) => {
+        const file = target === '' ? path : join(dirname(path), target)
+        return anchorsOf(read(file)).includes(anchor)
+          ? []
+          : [`${path} links to ${target}#${anchor}, which is missing`]
+      },
+    ),
+  )
+  expect(findings).toEqual([])
+})
+
+test('files that the documents name exist', () => {
+  // Journals of what was: files in them may be gone.
+  const ofThePast = /^(CHANGELOG\.md|docs\/(log\.md|decisions\/))/
+  const named = documents
+    .filter((path) => !ofThePast.test(path))
+    .flatMap((path) =>
+      [...read(path).matchAll(/`((?:packages|node|client|sim|test|docs)\/[\w./-]+)`/g)].map(
+        ([, file = '']) => ({
+          path,
+          file,
+        }),
+      ),
+    )
+  expect(named.length).toBeGreaterThan(100)
+  expect(named.filter(({ file }) => !existsSync(join(root, file)))).toEqual([])
 })
 
 test('every bench that can be measured can be named after shoal bench, and the other way round', () => {

@@ -96,6 +96,7 @@ const doors: readonly { readonly packages: RegExp; readonly door: string }[] = [
     door: 'packages/network',
   },
   { packages: /^(yjs|y-protocols|lib0)$/, door: 'packages/membership' },
+  { packages: /^@mlc-ai\//, door: 'packages/grammar' },
   { packages: /^(pino|rotating-file-stream|env-paths)$/, door: 'packages/host' },
 ]
 

@@ -104,9 +104,12 @@ export function readManifest(workspace: string): PackageManifest {
 /** The rungs of the ladder drawn in ARCHITECTURE.md: workspace → height. */
 export function readLadder(workspaces: readonly string[]): Map<string, number> {
   const ladder = new Map<string, number>()
-  for (const match of readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8').matchAll(/^ {4}(\d) {3}(.*)$/gm)) {
-    for (const word of (match[2] ?? '').split(/\s{2,}/)) {
-      if (workspaces.includes(word)) ladder.set(word, Number(match[1]))
+  for (const match of readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8').matchAll(/^ {2}(\d) +(\S.*)$/gm)) {
+    // Names come first in a line of the picture; the words behind them describe the packages.
+    for (const word of (match[2] ?? '').split(/[\s·─┐]+/)) {
+      const workspace = workspaces.find((name) => name === word || name === `packages/${word}`)
+      if (workspace === undefined) break
+      ladder.set(workspace, Number(match[1]))
     }
   }
   return ladder
