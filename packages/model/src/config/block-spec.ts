@@ -48,6 +48,8 @@ export interface AttentionSpec {
   /** The projection back to the residual stream has a bias. */
   readonly outputBias: boolean
   readonly queryKeyNorm: QueryKeyNorm | null
+  /** Each head has a learned score that takes part in the softmax and has no value (gpt-oss); absent in other families. */
+  readonly sinks?: true
   /** What a rank projects where `queryKeyNorm` spans the heads of all ranks; absent where it projects its own heads. */
   readonly projected?: ProjectedHeads
 }
@@ -86,7 +88,7 @@ export interface DenseSpec {
 /** `gelu` with the error function, `gelu-tanh` its approximation, `relu-squared` max(0, x)². */
 export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'relu-squared'
 
-/** A mixture of experts: a router picks `activeCount` of `count` SwiGLU networks for each row (docs/experts.md). */
+/** A mixture of experts: a router picks `activeCount` of `count` gated networks for each row (docs/experts.md). */
 export interface ExpertsSpec {
   readonly kind: 'experts'
   readonly count: number
@@ -97,6 +99,13 @@ export interface ExpertsSpec {
   readonly normalised: boolean
   /** Columns of a network that computes every row, behind a gate of its own; null for none. */
   readonly sharedSize: number | null
+  /** The router, and both matrices of each expert, have biases; absent where they have none. */
+  readonly biased?: true
+  /**
+   * Experts are (up + 1) · gate · sigmoid(1.702 · gate), with gate at most this and up within it in both directions (gpt-oss);
+   * absent for SwiGLU.
+   */
+  readonly gateBound?: number
 }
 
 /** The final norm and the projection to logits. */

@@ -19,9 +19,11 @@ export interface CheckpointNames {
    */
   readonly block: Readonly<Partial<Record<BlockTensorName, readonly string[]>>>
   /** As `block`, the tensors of one expert of a block. */
-  expert?(index: number): Readonly<Record<ExpertTensorName, readonly string[]>>
+  expert?(index: number): Readonly<Partial<Record<ExpertTensorName, readonly string[]>>>
   /** Endings of tensors that a block may have and that follow from config.json. */
   readonly ignored: readonly string[]
+  /** One tensor holds a part of all experts (gpt-oss). */
+  readonly expertsAreStacked?: true
   /** Norm weights are stored less one (Gemma). */
   readonly normsLessOne: boolean
 }

@@ -27,6 +27,7 @@ export function denseBlock(config: ModelConfig, index: number): BlockSpec {
       bias: config.attentionBias,
       outputBias: config.outputBias ?? false,
       queryKeyNorm: config.queryKeyNorm ? 'head' : null,
+      ...(config.attentionSinks === true ? { sinks: true } : {}),
     },
     feedForward: {
       kind: 'dense',

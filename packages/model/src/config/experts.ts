@@ -1,5 +1,12 @@
 import { ModelError } from '../error.ts'
-import { asObject, checkBoolean, checkInteger, fieldOf, type JsonObject } from '../json-fields.ts'
+import {
+  asObject,
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  fieldOf,
+  type JsonObject,
+} from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import type { BlockSpec } from './block-spec.ts'
 import { denseBlock } from './dense-block.ts'
@@ -9,11 +16,8 @@ import type { ExpertsConfig, ModelConfig } from './model-config.ts'
 export function expertsBlock(config: ModelConfig, index: number): BlockSpec {
   const dense = denseBlock(config, index)
   if (config.experts === undefined || config.experts.denseBlocks.includes(index)) return dense
-  const { count, activeCount, size, normalised, sharedSize } = config.experts
-  return {
-    ...dense,
-    feedForward: { kind: 'experts', count, activeCount, size, normalised, sharedSize },
-  }
+  const { denseBlocks: _, ...experts } = config.experts
+  return { ...dense, feedForward: { kind: 'experts', ...experts } }
 }
 
 /** The keys of config.json in which a family names its experts, and the defaults of its configuration class. */
@@ -113,5 +117,15 @@ export function checkExperts(
     normalised: checkBoolean(fieldOf(object, 'normalised'), 'normalised'),
     sharedSize: shared === null ? null : checkInteger(shared, 'sharedSize', 1, limits.feedForwardSizeMax),
     denseBlocks,
+    ...checkKind(object),
+  }
+}
+
+/** What the experts of some families differ in. */
+function checkKind(object: JsonObject): Pick<ExpertsConfig, 'biased' | 'gateBound'> {
+  const [biased, gateBound] = [fieldOf(object, 'biased'), fieldOf(object, 'gateBound')]
+  return {
+    ...(biased !== undefined && checkBoolean(biased, 'biased') ? { biased: true } : {}),
+    ...(gateBound === undefined ? {} : { gateBound: checkNumber(gateBound, 'gateBound', 0, 1e6) }),
   }
 }

@@ -22,6 +22,8 @@ export interface ModelOptions {
   /** The projection back from attention has a bias. */
   readonly outputBias?: boolean
   readonly feedForwardBias?: boolean
+  /** Heads have a learned score without a value (gpt-oss). */
+  readonly attentionSinks?: boolean
   /** The blocks to which `slidingWindow` applies, one value for each; all of them by default. */
   readonly windowedBlocks?: readonly boolean[]
   /** The rotary embedding of the blocks with a window, where it is another than that of the rest (Gemma 3). */
@@ -48,6 +50,7 @@ export function checkOptions(config: JsonObject, blockCount: number): ModelOptio
       logitSoftCap: scale,
       outputBias: checkBoolean,
       feedForwardBias: checkBoolean,
+      attentionSinks: checkBoolean,
       windowedBlocks: perBlock,
       windowedRope: checkRope,
       rotatedBlocks: perBlock,

@@ -12,6 +12,7 @@ import { gemma } from './gemma/gemma.ts'
 import { gemma2 } from './gemma/gemma2.ts'
 import { gemma3 } from './gemma/gemma3.ts'
 import { glm, glm4 } from './glm/glm.ts'
+import { gptOss } from './gpt-oss.ts'
 import { granite } from './granite.ts'
 import { hunyuan } from './hunyuan.ts'
 import { llama } from './llama.ts'
@@ -40,6 +41,7 @@ const families: readonly Family[] = [
   gemma3,
   glm,
   glm4,
+  gptOss,
   granite,
   hunyuan,
   llama,

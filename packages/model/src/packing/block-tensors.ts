@@ -7,23 +7,23 @@ export type BlockTensorName =
   | 'qkv.bias'
   | 'query-norm'
   | 'key-norm'
+  | 'sinks'
   | 'output.weight'
   | 'output.bias'
   | 'attention-post-norm'
   | 'feed-forward-norm'
   | 'feed-forward-norm.bias'
   | 'router.weight'
+  | 'router.bias'
   | 'shared-gate-up.weight'
   | 'shared-down.weight'
   | ExpertTensorName
-  | 'gate-up.bias'
   | 'up.weight'
   | 'up.bias'
-  | 'down.bias'
   | 'feed-forward-post-norm'
 
-/** The tensors of a SwiGLU network: that of a dense block, or one expert. */
-export type ExpertTensorName = 'gate-up.weight' | 'down.weight'
+/** The tensors of a gated network: that of a dense block, or one expert. */
+export type ExpertTensorName = 'gate-up.weight' | 'gate-up.bias' | 'down.weight' | 'down.bias'
 
 /** A tensor of a block before it is packed. */
 export interface BlockTensor {
@@ -91,6 +91,7 @@ function attentionTensors(attention: AttentionSpec, hiddenSize: number): BlockTe
     matrix('qkv.weight', qkv, hiddenSize),
     ...optional(attention.bias, vector('qkv.bias', ...qkv)),
     ...optional(queryKeyNorm !== null, vector('query-norm', queryNorm), vector('key-norm', keyNorm)),
+    ...optional(attention.sinks === true, vector('sinks', headCount)),
     matrix('output.weight', [hiddenSize], headCount * headSize),
     ...optional(attention.outputBias, vector('output.bias', hiddenSize)),
   ]
@@ -98,23 +99,36 @@ function attentionTensors(attention: AttentionSpec, hiddenSize: number): BlockTe
 
 function feedForwardTensors(feedForward: FeedForwardSpec, hiddenSize: number): BlockTensor[] {
   if (feedForward.kind === 'dense') return denseTensors(feedForward, hiddenSize)
-  const { count, sharedSize } = feedForward
+  const { count, sharedSize, biased = false } = feedForward
   return [
     // The gate of the expert that computes every row is one more row of the router.
     {
       ...matrix('router.weight', sharedSize === null ? [count] : [count, 1], hiddenSize),
       float: true,
     },
+    ...optional(biased, vector('router.bias', count)),
     ...(sharedSize === null ? [] : networkTensors(hiddenSize, sharedSize, 'shared-')),
   ]
 }
 
 /** The tensors of one expert of a block, in file order; none for a dense block. */
 export function expertTensors({ hiddenSize, feedForward }: BlockSpec): BlockTensor[] {
-  return feedForward.kind === 'dense' ? [] : networkTensors(hiddenSize, feedForward.size)
+  if (feedForward.kind === 'dense') return []
+  const { size, biased = false } = feedForward
+  const [gateUp, down] = networkTensors(hiddenSize, size)
+  return [
+    gateUp,
+    ...optional(biased, vector('gate-up.bias', size, size)),
+    down,
+    ...optional(biased, vector('down.bias', hiddenSize)),
+  ]
 }
 
-function networkTensors(hiddenSize: number, size: number, prefix: '' | 'shared-' = ''): BlockTensor[] {
+function networkTensors(
+  hiddenSize: number,
+  size: number,
+  prefix: '' | 'shared-' = '',
+): [gateUp: BlockTensor, down: BlockTensor] {
   return [
     matrix(`${prefix}gate-up.weight`, [size, size], hiddenSize),
     matrix(`${prefix}down.weight`, [hiddenSize], size),

@@ -8,10 +8,11 @@ import { limits } from '../limits.ts'
 import { assetNames } from '../manifest/assets.ts'
 import { withEndToken } from './end-token.ts'
 import { readWhole, type ModelFiles } from './range-reader.ts'
-import { readStoredQuantisation } from '../config/stored-quantisation.ts'
+import { readStoredQuantisation, type StoredQuantisation } from '../config/stored-quantisation.ts'
 import { checkpointTensors } from './safetensors/checkpoint-tensors.ts'
 import { float8Tensors } from './safetensors/float8-tensors.ts'
 import { openSafetensors } from './safetensors/safetensors-source.ts'
+import { stackedExperts } from './safetensors/stacked-experts.ts'
 import type { TensorSource } from './tensor-source.ts'
 
 /** A model as its makers published it: config, tokenizer files, and weights that are read by range. */
@@ -55,26 +56,33 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
     configJson,
     generation === undefined ? null : parseJson(generation, 'generation_config.json'),
   )
+  const quantisation = readStoredQuantisation(languageModelOf(asObject(configJson, 'config.json')))
   return {
     name: files.name,
     config: withEndToken(config, assets),
     assets,
-    tensors: checkpointTensors(storedTensors(await openSafetensors(files), configJson), {
+    tensors: checkpointTensors(storedTensors(await openSafetensors(files), config, quantisation), {
       multimodal: isMultimodal(asObject(configJson, 'config.json')),
       normsLessOne: familyNamed(config.family).checkpoint.normsLessOne,
     }),
-    preferredWeights: null,
+    preferredWeights: quantisation?.kind === 'mxfp4' ? weightsThatKeepMxfp4 : null,
     close: () => files.close(),
   }
 }
 
+/** Experts keep their values; all else has 16 bits, of which 8 are kept. */
+const weightsThatKeepMxfp4 = 'int8:128+feed-forward-int8:32'
+
 /** The tensors of the files as values, whatever they are stored as. */
 function storedTensors(
   files: Awaited<ReturnType<typeof openSafetensors>>,
-  configJson: unknown,
+  { family }: ModelConfig,
+  quantisation: StoredQuantisation | null,
 ): TensorSource {
-  const quantisation = readStoredQuantisation(languageModelOf(asObject(configJson, 'config.json')))
-  return quantisation?.kind === 'fp8' ? float8Tensors(files, files.codes, quantisation.tile) : files
+  const values = quantisation?.kind === 'fp8' ? float8Tensors(files, files.codes, quantisation.tile) : files
+  return familyNamed(family).checkpoint.expertsAreStacked === true
+    ? stackedExperts(values, files.codes)
+    : values
 }
 
 /** TensorRT Model Optimizer says in a file of its own, and not in config.json, that weights are quantised. */

@@ -28,6 +28,7 @@ export const blockTypes = {
   Q6_K: { values: 256, bytes: 210 },
   IQ4_NL: { values: 32, bytes: 18 },
   IQ4_XS: { values: 256, bytes: 136 },
+  MXFP4: { values: 32, bytes: 17 },
 } as const
 export type BlockType = keyof typeof blockTypes
 

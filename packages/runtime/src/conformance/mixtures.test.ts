@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { devices, plentyBytes } from '../testing/devices.ts'
 import { greedyTokens, largestDifference } from '../testing/greedy.ts'
 import { goldenIn, packFolder, testDataFolder } from '../testing/packed-model.ts'
+import { rankGroupDevice } from '../testing/rank-group.ts'
 import { loadPipeline } from '../testing/pipeline.ts'
 
 /** Float32 against the family's reference code: rounding only. */
@@ -12,6 +13,8 @@ const golden = join(testDataFolder, '../golden')
 
 /** Models with experts, each cut at every block. */
 const models: readonly (readonly [string, readonly number[]])[] = [
+  ['gpt_oss', [0, 1, 2]],
+  ['gpt_oss_mxfp4', [0, 1, 2]],
   ['mixtral', [0, 1, 2]],
   ['qwen2_moe', [0, 1, 2]],
   ['qwen3_moe', [0, 1, 2]],
@@ -39,3 +42,23 @@ test.for(models.flatMap(([name, cuts]) => Object.keys(devices).map((kind) => ({ 
     packed.remove()
   },
 )
+
+test('gpt-oss on three ranks of uneven shares of its experts gives the tokens of transformers', async ({
+  skip,
+}) => {
+  const folder = join(golden, 'gpt_oss')
+  skip(!existsSync(folder), `no ${folder}; SHOAL_TEST_DATA names the folder with the test data`)
+  const packed = await packFolder(folder, 'f32')
+  const ranks = await Promise.all([1, 2, 3].map(() => devices['reference']!(packed)))
+  const pipeline = await loadPipeline(
+    rankGroupDevice(ranks, packed.manifest.manifest, [1, 2, 1]),
+    [0, 2],
+    plentyBytes,
+  )
+  const { prompt, greedy } = goldenIn(folder)[1]!
+  await pipeline.open('case', 200)
+  const first = await pipeline.logits('case', prompt)
+  expect((await greedyTokens(pipeline, 'case', first, greedy.length)).tokens).toEqual(greedy)
+  await pipeline.release()
+  packed.remove()
+})

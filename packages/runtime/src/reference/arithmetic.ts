@@ -89,11 +89,11 @@ export function errorFunction(x: number): number {
   return 1 - Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction))
 }
 
-/** Weights that sum to one, in float64. */
-export function softmax(scores: readonly number[]): number[] {
-  const largest = scores.reduce((max, score) => Math.max(max, score), Number.NEGATIVE_INFINITY)
+/** Weights that sum to one, in float64; with a sink, to one less the weight of that score. */
+export function softmax(scores: readonly number[], sink: number = Number.NEGATIVE_INFINITY): number[] {
+  const largest = scores.reduce((max, score) => Math.max(max, score), sink)
   const exponentials = scores.map((score) => Math.exp(score - largest))
-  const sum = exponentials.reduce((total, value) => total + value, 0)
+  const sum = exponentials.reduce((total, value) => total + value, Math.exp(sink - largest))
   return exponentials.map((value) => value / sum)
 }
 

@@ -8,6 +8,8 @@ export interface AttentionWeights {
   readonly qkvBias: Float32Array | null
   readonly queryNorm: Float32Array | null
   readonly keyNorm: Float32Array | null
+  /** A score of each head that has no value. */
+  readonly sinks: Float32Array | null
 }
 
 /** Keys (rotated) and values of one block by position, each `[keyValueHeads · headSize]`. */
@@ -64,7 +66,13 @@ export function attend(
   for (let head = 0; head < headCount; head += 1) {
     const shared = Math.floor(head / (headCount / keyValueHeadCount)) * headSize
     attended.set(
-      attendHead(spec.attention, query.subarray(head * headSize, (head + 1) * headSize), cache, shared),
+      attendHead(
+        spec.attention,
+        query.subarray(head * headSize, (head + 1) * headSize),
+        cache,
+        shared,
+        weights.sinks?.[head],
+      ),
       head * headSize,
     )
   }
@@ -87,6 +95,7 @@ function attendHead(
   query: Float32Array,
   { keys, values }: BlockCache,
   at: number,
+  sink: number | undefined,
 ): Float32Array {
   const first = window === null ? 0 : Math.max(0, keys.length - window)
   const scores = keys.slice(first).map((key) => {
@@ -97,7 +106,7 @@ function attendHead(
     return softCap === null ? scaled : softCap * Math.tanh(scaled / softCap)
   })
   const sums = new Float64Array(headSize)
-  softmax(scores).forEach((weight, index) => {
+  softmax(scores, sink).forEach((weight, index) => {
     const value = values[first + index] as Float32Array
     for (let channel = 0; channel < headSize; channel += 1)
       sums[channel] = (sums[channel] as number) + weight * (value[at + channel] as number)

@@ -1,4 +1,4 @@
-import type { BlockSpec, DenseSpec, FeedForwardSpec } from '@shoal/model'
+import type { BlockSpec, DenseSpec, ExpertsSpec, FeedForwardSpec } from '@shoal/model'
 import { combine, routeRows, type Routing } from '../experts/routing.ts'
 import { activate, add, multiply, scale } from './arithmetic.ts'
 import { attend, type AttentionWeights, type BlockCache, type Rotation } from './attention.ts'
@@ -26,6 +26,7 @@ export interface NetworkWeights {
 export interface MixtureWeights {
   /** The router's matrix, with a last row for the gate of the shared expert, where there is one. */
   readonly router: Float32Array
+  readonly routerBias: Float32Array | null
   /** Experts by number; a rank has some of them only. */
   readonly experts: ReadonlyMap<number, NetworkWeights>
   readonly shared: NetworkWeights | null
@@ -93,14 +94,14 @@ export interface RoutedRow {
 /** @param x the residual stream behind the second norm */
 export function routeRow(
   feedForward: FeedForwardSpec,
-  { router, experts }: MixtureWeights,
+  { router, routerBias, experts }: MixtureWeights,
   x: Float32Array,
 ): RoutedRow {
   if (feedForward.kind === 'dense') throw new Error('a dense block has no router')
-  const routing = routeRows(feedForward, multiply(router, x), 1)
+  const routing = routeRows(feedForward, multiply(router, x, routerBias), 1)
   const outputs = Array.from(routing.experts, (expert) => {
     const held = experts.get(expert)
-    return held === undefined ? new Float32Array(x.length) : network(swiglu, held, x)
+    return held === undefined ? new Float32Array(x.length) : expertNetwork(feedForward, held, x)
   })
   return { x, routing, outputs }
 }
@@ -115,7 +116,23 @@ export function mixRow({ x, routing, outputs }: RoutedRow, shared: NetworkWeight
   )
 }
 
-/** The network of an expert. */
+/** What one expert makes of a row. */
+function expertNetwork({ gateBound }: ExpertsSpec, weights: NetworkWeights, x: Float32Array): Float32Array {
+  if (gateBound === undefined) return network(swiglu, weights, x)
+  const wide = multiply(weights.gateUp, x, weights.gateUpBias)
+  const up = wide.subarray(wide.length / 2)
+  const active = wide.subarray(0, wide.length / 2).map((value, index) => {
+    const gate = Math.min(value, gateBound)
+    const bounded = Math.max(-gateBound, Math.min(up[index] as number, gateBound))
+    return (bounded + 1) * (gate / (1 + Math.exp(-gateSteepness * gate)))
+  })
+  return multiply(weights.down, active, weights.downBias)
+}
+
+/** The sigmoid of gpt-oss' gates is steeper than that of silu. */
+const gateSteepness = 1.702
+
+/** The network of an expert that computes every row, and of most others. */
 const swiglu = { activation: 'silu', gated: true } as const
 
 function network(

@@ -96,6 +96,7 @@ async function blockWeights(
     qkvBias: await vector('qkv.bias'),
     queryNorm: await vector('query-norm'),
     keyNorm: await vector('key-norm'),
+    sinks: await vector('sinks'),
     output: await read('output', hiddenSize, headCount * headSize),
     outputBias: await vector('output.bias'),
     feedForwardNorm: await norm('feed-forward-norm'),
@@ -129,7 +130,7 @@ async function denseWeights(
 
 async function mixtureWeights(
   hiddenSize: number,
-  { count, size, sharedSize }: ExpertsSpec,
+  { count, size, sharedSize, biased }: ExpertsSpec,
   held: IndexRange,
   read: ReadTensor,
 ): Promise<MixtureWeights> {
@@ -137,15 +138,18 @@ async function mixtureWeights(
   for (let expert = held.start; expert < held.end; expert += 1)
     experts.set(
       expert,
-      await networkWeights(hiddenSize, size, (name, rows, columns) => read(name, rows, columns, expert)),
+      await networkWeights(hiddenSize, size, biased === true, (name, rows, columns) =>
+        read(name, rows, columns, expert),
+      ),
     )
   return {
     router: await read('router.weight', sharedSize === null ? count : count + 1, hiddenSize, 'float'),
+    routerBias: biased === true ? await read('router.bias', count, null) : null,
     experts,
     shared:
       sharedSize === null
         ? null
-        : await networkWeights(hiddenSize, sharedSize, (name, rows, columns) =>
+        : await networkWeights(hiddenSize, sharedSize, false, (name, rows, columns) =>
             read(`shared-${name}`, rows, columns),
           ),
   }
@@ -154,12 +158,13 @@ async function mixtureWeights(
 async function networkWeights(
   hiddenSize: number,
   size: number,
-  read: (name: string, rows: number, columns: number) => Promise<Float32Array>,
+  biased: boolean,
+  read: (name: string, rows: number, columns: number | null) => Promise<Float32Array>,
 ): Promise<NetworkWeights> {
   return {
     gateUp: await read('gate-up', 2 * size, hiddenSize),
-    gateUpBias: null,
+    gateUpBias: biased ? await read('gate-up.bias', 2 * size, null) : null,
     down: await read('down', hiddenSize, size),
-    downBias: null,
+    downBias: biased ? await read('down.bias', hiddenSize, null) : null,
   }
 }

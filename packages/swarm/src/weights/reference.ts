@@ -104,7 +104,7 @@ async function openLocal(ref: string, folder: string): Promise<Reference> {
     source: ref === 'demo' ? { ...source, name: 'demo' } : source,
     remote: false,
     fingerprint,
-    defaultProfile: parseProfile(ref === 'demo' ? 'f32' : usualWeights),
+    defaultProfile: ref === 'demo' ? parseProfile('f32') : usualProfileOf(source),
   }
 }
 

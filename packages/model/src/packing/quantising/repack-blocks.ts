@@ -1,4 +1,5 @@
 import { iq4Values, iq4XsScale } from '../../sources/ggml/iq4.ts'
+import { mxfp4Doubles, mxfp4Scale } from '../../sources/ggml/mxfp4.ts'
 import { fiveBits, halfAt, signed } from '../../sources/ggml/thirty-twos.ts'
 import { blockTypes, type BlockType, type StoredType } from '../../sources/stored-types.ts'
 import type { StoredRows } from '../../sources/tensor-source.ts'
@@ -38,6 +39,10 @@ const readings: Readonly<Partial<Record<BlockType, Reading>>> = {
     code: (bytes, block, group, j) => iq4Values[nibble(bytes, block + 8 + group * 16, j)] as number,
     scale: iq4XsScale,
   },
+  MXFP4: {
+    code: (bytes, block, _, j) => mxfp4Doubles[nibble(bytes, block + 1, j)] as number,
+    scale: (bytes, block) => mxfp4Scale(bytes, block),
+  },
 }
 
 /** Types whose codes and scales an `int8` block of 32 holds unchanged. */
@@ -46,8 +51,8 @@ export function keptInEightBits(type: StoredType): boolean {
 }
 
 /**
- * Copies codes and scales where the format can hold them: Q4_0 as `int4:32`; Q4_0, Q5_0, Q8_0, IQ4_NL and IQ4_XS
- * as `int8:32`. Rounding the values once more would change them where a block's largest value has not the lowest code, as
+ * Copies codes and scales where the format can hold them: Q4_0 as `int4:32`; Q4_0, Q5_0, Q8_0, IQ4_NL, IQ4_XS
+ * and MXFP4 as `int8:32`. Rounding the values once more would change them where a block's largest value has not the lowest code, as
  * in files that were quantised with an importance matrix.
  *
  * @returns null where the values must be rounded

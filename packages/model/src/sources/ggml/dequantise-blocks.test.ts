@@ -15,8 +15,8 @@ const vectors = JSON.parse(
 const types = Object.keys(blockTypes) as BlockType[]
 const given = types.filter((type) => vectors[type] !== undefined)
 
-test('there are vectors of all types but two', () => {
-  expect(types.filter((type) => !given.includes(type))).toEqual(['Q4_1', 'IQ4_XS'])
+test('there are vectors of all types but three', () => {
+  expect(types.filter((type) => !given.includes(type))).toEqual(['Q4_1', 'IQ4_XS', 'MXFP4'])
 })
 
 test.each(given)('%s: every value has the bits that ggml gives it', (type) => {
@@ -48,6 +48,16 @@ test('IQ4_XS by hand: group 5 has the scale 37 - 32, the others 0 - 32', () => {
   ]
   expect(group(5)).toEqual(both(5))
   for (const index of [0, 1, 2, 3, 4, 6, 7]) expect(group(index)).toEqual(both(-32))
+})
+
+test('MXFP4 by hand: the first byte is an exponent, low nibbles first', () => {
+  const block = new Uint8Array(17).fill(0)
+  // 2 ** 1; the codes 0 to 15, then 15 to 0.
+  block[0] = 128
+  for (let j = 0; j < 16; j++) block[1 + j] = j | ((15 - j) << 4)
+  const magnitudes = [0, 1, 2, 3, 4, 6, 8, 12]
+  const expected = [...magnitudes, ...magnitudes.map((value) => 0 - value)]
+  expect([...dequantiseBlocks('MXFP4', block)]).toEqual([...expected, ...expected.toReversed()])
 })
 
 const kept: readonly (readonly [BlockType, string])[] = [

@@ -1,5 +1,6 @@
 import { blockTypes, type BlockType } from '../stored-types.ts'
 import { dequantiseIq4Nl, dequantiseIq4Xs } from './iq4.ts'
+import { dequantiseMxfp4 } from './mxfp4.ts'
 import { dequantiseQ2K, dequantiseQ3K, dequantiseQ4K, dequantiseQ5K, dequantiseQ6K } from './k-quants.ts'
 import {
   dequantiseQ4Type0,
@@ -29,6 +30,7 @@ const kernels: Readonly<Record<BlockType, DequantiseBlock>> = {
   Q6_K: dequantiseQ6K,
   IQ4_NL: dequantiseIq4Nl,
   IQ4_XS: dequantiseIq4Xs,
+  MXFP4: dequantiseMxfp4,
 }
 
 /**

@@ -2,7 +2,7 @@ import type { AttentionSpec, BlockSpec } from '@shoal/model'
 import { turningPairs } from '../../rope.ts'
 import { normalisedHeads, normHeads, splitHeads } from './heads.ts'
 import { microsoft } from './model-proto.ts'
-import type { WeightedGraph } from './linear.ts'
+import { vector, type WeightedGraph } from './linear.ts'
 
 /**
  * Zero rows behind the real ones in every attention call (rule R2 of docs/numerics.md). A single query row is computed by
@@ -72,7 +72,7 @@ export function keyValueNames(block: number): {
  */
 export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, qkv: string): string {
   const { builder } = graph
-  const { headCount, keyValueHeadCount, headSize, window, queryKeyNorm } = spec.attention
+  const { headCount, keyValueHeadCount, headSize, window, queryKeyNorm, sinks } = spec.attention
   const names = keyValueNames(block)
   const cache = [1, keyValueHeadCount, 'capacity', headSize]
   builder.input(names.pastKey, 'float32', cache)
@@ -83,9 +83,15 @@ export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, 
   const [query, key, value] = packed ? [batched(graph, qkv), '', ''] : preparedHeads(graph, spec, block, qkv)
   const { lastKey, keyCount, cosines, sines } = attentionInputs
   const tables = rotateInside ? [cosines, sines] : []
+  // Inputs 7 to 10 are the tables, position ids and a bias of the scores.
+  const [cosineTable = '', sineTable = ''] = tables
+  const more =
+    sinks === true
+      ? [cosineTable, sineTable, '', '', vector(graph, `block-${block}.sinks`, headCount)]
+      : tables
   const [attended, presentKey, presentValue] = builder.nodes(
     'GroupQueryAttention',
-    [query, key, value, names.pastKey, names.pastValue, lastKey, keyCount, ...tables],
+    [query, key, value, names.pastKey, names.pastValue, lastKey, keyCount, ...more],
     ['attended', 'present-key', 'present-value'],
     {
       num_heads: headCount,

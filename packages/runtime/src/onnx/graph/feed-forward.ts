@@ -1,4 +1,4 @@
-import type { Activation, DenseSpec } from '@shoal/model'
+import type { Activation, DenseSpec, ExpertsSpec } from '@shoal/model'
 import { linear, vector, type WeightedGraph } from './linear.ts'
 
 /**
@@ -45,7 +45,7 @@ function activated({ builder }: WeightedGraph, activation: Activation, x: string
   }
 }
 
-/** The network of an expert: SwiGLU without biases. @param prefix of the names of its matrices */
+/** SwiGLU without biases. @param prefix of the names of its matrices */
 export function swiglu(
   graph: WeightedGraph,
   prefix: string,
@@ -62,4 +62,41 @@ export function swiglu(
     outputBias: false,
   } as const
   return feedForward(graph, network, prefix, x, hiddenSize)
+}
+
+/** The sigmoid of gpt-oss' gates is steeper than that of silu. */
+const gateSteepness = 1.702
+
+/** The network of one expert. @param prefix of the names of its matrices */
+export function expertNetwork(
+  graph: WeightedGraph,
+  { size, biased, gateBound }: ExpertsSpec,
+  prefix: string,
+  x: string,
+  hiddenSize: number,
+): string {
+  const { builder } = graph
+  const product = (gate: string, up: string): string => {
+    if (gateBound === undefined) return builder.node('Mul', [activated(graph, 'silu', gate), up])
+    const scalar = (name: string, value: number): string =>
+      builder.constant({
+        name,
+        type: 'float32',
+        shape: [],
+        data: { bytes: new Uint8Array(Float32Array.of(value).buffer) },
+      })
+    const most = scalar('gate-bound', gateBound)
+    const boundGate = builder.node('Min', [gate, most])
+    const boundUp = builder.node('Max', [
+      builder.node('Min', [up, most]),
+      scalar('gate-bound-negative', -gateBound),
+    ])
+    const active = builder.contrib('QuickGelu', [boundGate], { alpha: { float: gateSteepness } })
+    return builder.node('Mul', [builder.node('Add', [boundUp, scalar('one', 1)]), active])
+  }
+  const bias = (name: string, width: number): string | undefined =>
+    biased === true ? vector(graph, `${prefix}${name}.bias`, width) : undefined
+  const both = linear(graph, x, `${prefix}gate-up`, 2 * size, hiddenSize, bias('gate-up', 2 * size))
+  const [gate = '', up = ''] = builder.nodes('Split', [both], ['gate', 'up'], { axis: 1, num_outputs: 2 })
+  return linear(graph, product(gate, up), `${prefix}down`, hiddenSize, size, bias('down', hiddenSize))
 }

@@ -1,9 +1,9 @@
 import type { BlockSpec, ExpertsSpec, IndexRange } from '@shoal/model'
 import { appendHalf, halfInput } from './block.ts'
 import { attendedRows, type BlockPartRequest } from './block-parts.ts'
-import { swiglu } from './feed-forward.ts'
+import { expertNetwork, swiglu } from './feed-forward.ts'
 import { createGraphBuilder } from './graph-builder.ts'
-import type { WeightedGraph } from './linear.ts'
+import { vector, type WeightedGraph } from './linear.ts'
 import { encodeModel } from './model-proto.ts'
 import { hiddenInput, hiddenOutput } from './span-graph.ts'
 
@@ -29,7 +29,7 @@ export const expertRowsOutput = 'expert-rows-out'
  */
 export function mixtureGraph({ spec, profile, block, weights }: BlockPartRequest): Uint8Array {
   const { hiddenSize } = spec
-  const { count, sharedSize } = expertsOf(spec)
+  const { count, sharedSize, biased = false } = expertsOf(spec)
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
   const shape = ['rows', hiddenSize]
@@ -41,7 +41,10 @@ export function mixtureGraph({ spec, profile, block, weights }: BlockPartRequest
   builder.output(sum, hiddenOutput, 'float32', shape)
   builder.output(normed, normedOutput, 'float32', shape)
   const width = sharedSize === null ? count : count + 1
-  builder.output(router(graph, name, normed, width, hiddenSize), routerOutput, 'float32', ['rows', width])
+  builder.output(router(graph, name, normed, [width, hiddenSize], biased), routerOutput, 'float32', [
+    'rows',
+    width,
+  ])
   if (sharedSize !== null)
     builder.output(
       swiglu(graph, `${name}.shared-`, normed, hiddenSize, sharedSize),
@@ -54,21 +57,22 @@ export function mixtureGraph({ spec, profile, block, weights }: BlockPartRequest
 
 /** The router is float32 in every profile: a rounded logit would send a row to another expert. */
 function router(
-  { builder, weights }: WeightedGraph,
+  graph: WeightedGraph,
   name: string,
   x: string,
-  rows: number,
-  columns: number,
+  shape: readonly [rows: number, columns: number],
+  biased: boolean,
 ): string {
+  const { builder, weights } = graph
   const tensor = `${name}.router.weight`
-  const shape = [rows, columns]
   const weight = builder.constant({
     name: tensor,
     type: 'float32',
     shape,
     data: weights(tensor, 'f32', shape),
   })
-  return builder.node('Gemm', [x, weight], { transB: 1 })
+  const bias = biased ? [vector(graph, `${name}.router.bias`, shape[0])] : []
+  return builder.node('Gemm', [x, weight, ...bias], { transB: 1 })
 }
 
 /**
@@ -82,7 +86,7 @@ export function expertsGraph(
   held: IndexRange,
 ): Uint8Array {
   const { hiddenSize } = spec
-  const { size } = expertsOf(spec)
+  const experts = expertsOf(spec)
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
   const shape = ['rows', hiddenSize]
@@ -92,7 +96,9 @@ export function expertsGraph(
   const names = Array.from({ length: count }, (_, index) => `rows-${index}`)
   const outputs = builder
     .nodes('Split', [rows, counts], names, { axis: 0 })
-    .map((own, index) => swiglu(graph, `block-${block}-expert-${held.start + index}.`, own, hiddenSize, size))
+    .map((own, index) =>
+      expertNetwork(graph, experts, `block-${block}-expert-${held.start + index}.`, own, hiddenSize),
+    )
   builder.output(builder.node('Concat', outputs, { axis: 0 }), expertRowsOutput, 'float32', shape)
   return encodeModel(builder.build())
 }
