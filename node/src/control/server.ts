@@ -37,7 +37,12 @@ export async function serveControl(options: ControlServerOptions): Promise<() =>
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('a listening server has a port')
   const path = controlPathOf(options.dataFolder)
-  writeFileAtomically(path, JSON.stringify({ port: address.port, token }), 0o600)
+  try {
+    writeFileAtomically(path, JSON.stringify({ port: address.port, token }), 0o600)
+  } catch (error) {
+    // A full disk, say: commands such as `shoal invite` do not reach this node then, and it serves as always.
+    options.logger.warn('not-kept', { what: 'control', reason: messageOf(error) })
+  }
   return async () => {
     rmSync(path, { force: true })
     server.closeAllConnections()

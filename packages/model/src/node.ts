@@ -20,6 +20,7 @@ export {
 export type { Piece } from './packing/folder/download/pieces.ts'
 export type { UnitDownload } from './packing/folder/download/unit-download.ts'
 export type { WrittenPiece } from './packing/folder/download/piece-log.ts'
+export { isOwnDiskFault } from './packing/folder/disk/full-disk.ts'
 export { renameWhenFree } from './packing/folder/disk/rename-when-free.ts'
 export type { UnitWriter } from './packing/folder/unit-writer.ts'
 export {

@@ -2,5 +2,6 @@
 export { Besieger, type Attack, type Target } from './attack.ts'
 export { AttackerProcess } from './attacker-process.ts'
 export { attacks } from './attacks/index.ts'
+export { openOf, stepOf } from './attacks/sessions.ts'
 export { createRawPeer, readFrames, type RawPeer, type RawPeerOptions } from './raw-peer.ts'
 export { vitalSigns, type VitalSigns } from './vital-signs.ts'

@@ -43,8 +43,8 @@ export function lockDirectory(folder: string): DirectoryLock {
   }
   // Written before it gets its final name, so that no process reads a half-written lock.
   const draft = `${path}.${own.token}`
-  writeFileSync(draft, `${JSON.stringify(own)}\n`)
   try {
+    writeFileSync(draft, `${JSON.stringify(own)}\n`)
     claim(folder, path, draft)
   } finally {
     rmSync(draft, { force: true })

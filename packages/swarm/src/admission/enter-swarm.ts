@@ -90,6 +90,7 @@ export async function enterSwarm(dependencies: SystemDependencies, options: Entr
   })
   const invites = new IssuedInvites({
     files,
+    logger,
     random: dependencies.random,
     nowSeconds: () => admission.nowSeconds(),
     onChange: () => admission.doorsChanged(),

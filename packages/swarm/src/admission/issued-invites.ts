@@ -1,4 +1,4 @@
-import type { Random } from '@shoal/host'
+import { ShoalError, type Logger, type Random } from '@shoal/host'
 import {
   addInvite,
   fromHex,
@@ -13,23 +13,32 @@ import {
   type InviteWish,
   type RefusalCode,
 } from '@shoal/trust'
+import { SteadySave } from './files/steady-save.ts'
 import type { SwarmFiles } from './files/swarm-files.ts'
 
 export interface IssuedInvitesDependencies {
   readonly files: Pick<SwarmFiles, 'invites' | 'saveInvites'>
+  readonly logger: Logger
   readonly random: Random
   readonly nowSeconds: () => number
   /** The open doors have changed. */
   readonly onChange: () => void
 }
 
-/** The invites that this peer has issued. Each open one is a door of this peer. */
+/**
+ * The invites that this peer has issued. Each open one is a door of this peer. While the disk takes no use of an invite,
+ * nobody comes in by one: after a restart the invite would open for a second peer.
+ */
 export class IssuedInvites {
   readonly #dependencies: IssuedInvitesDependencies
+  /** The file of the book. */
+  readonly file: SteadySave
   #book: readonly Invite[]
 
   constructor(dependencies: IssuedInvitesDependencies) {
     this.#dependencies = dependencies
+    const { files, logger } = dependencies
+    this.file = new SteadySave({ what: 'invites', logger, save: () => files.saveInvites(this.#book) })
     this.#book = dependencies.files.invites()
   }
 
@@ -58,18 +67,23 @@ export class IssuedInvites {
     return this.#book.find(({ pin, key }) => !pin && inviteDoor(fromHex(key)).tag === tag)
   }
 
-  /** @throws {ShoalError} `limit-exceeded`, `bad-request` */
+  /** @throws {ShoalError} `limit-exceeded`, `bad-request`, `disk-full` */
   issue(wish: InviteWish): Invite {
     const { random, nowSeconds } = this.#dependencies
     const { book, invite } = addInvite(this.#book, random.bytes(limits.secretBytes), wish, nowSeconds())
     this.#keep(book)
+    this.#checkKept()
     return invite
   }
 
-  /** Remembers that a peer came with an invite. @returns why it is refused; null when it may come in */
+  /**
+   * Remembers that a peer came with an invite.
+   * @returns why it is refused; null when it may come in @throws {ShoalError} `disk-full`
+   */
   use(used: Invite, peer: string): RefusalCode | null {
     const { invite, refusal } = useInvite(used, peer, this.#dependencies.nowSeconds())
     this.#replace(invite)
+    if (refusal === null) this.#checkKept()
     return refusal
   }
 
@@ -78,9 +92,14 @@ export class IssuedInvites {
     return this.#change(id, (invite) => wrongPin(invite, peer, this.#dependencies.nowSeconds()))
   }
 
-  /** @returns the invite; undefined when there is none of this id */
+  /**
+   * Ends an invite, also when that cannot be kept on the disk.
+   * @returns the invite; undefined when there is none of this id @throws {ShoalError} `disk-full`
+   */
   revoke(id: string): Invite | undefined {
-    return this.#change(id, (invite) => revokeInvite(invite, this.#dependencies.nowSeconds()))
+    const revoked = this.#change(id, (invite) => revokeInvite(invite, this.#dependencies.nowSeconds()))
+    this.#checkKept()
+    return revoked
   }
 
   #change(id: string, change: (invite: Invite) => Invite): Invite | undefined {
@@ -101,7 +120,15 @@ export class IssuedInvites {
 
   #keep(book: readonly Invite[]): void {
     this.#book = book
-    this.#dependencies.files.saveInvites(book)
+    this.file.changed()
     this.#dependencies.onChange()
+  }
+
+  #checkKept(): void {
+    if (this.file.lack !== null)
+      throw new ShoalError(
+        'disk-full',
+        `this cannot be kept in invites.json, and would be forgotten at the next start: ${this.file.lack}`,
+      )
   }
 }

@@ -34,6 +34,7 @@ export function rememberMembers(
       .members()
       .filter(({ record, liveness }) => record.peerId !== transport.peerId && liveness === 'alive')
     admission.endStandings()
+    admission.retryFiles()
     admission.remember(others.flatMap(({ record }) => record.addresses))
   }
   const turn = (): void => {

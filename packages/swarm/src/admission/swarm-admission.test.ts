@@ -74,6 +74,7 @@ async function createWorld() {
   let book: readonly Invite[] = []
   const invites = new IssuedInvites({
     files: { invites: () => book, saveInvites: (kept) => void (book = kept) },
+    logger: silentLogger,
     random,
     nowSeconds,
     onChange: () => undefined,

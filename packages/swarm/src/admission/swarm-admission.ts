@@ -32,6 +32,7 @@ import { Gifts } from './gifts.ts'
 import { GrantSigner } from './grant-signer.ts'
 import type { CharterKeeper } from './charter/charter-keeper.ts'
 import type { IssuedInvites } from './issued-invites.ts'
+import { SteadySave } from './files/steady-save.ts'
 import type { OwnKey, SwarmPass } from './files/swarm-pass.ts'
 
 export interface SwarmAdmissionOptions {
@@ -57,6 +58,7 @@ export class SwarmAdmission implements Admission {
   readonly #options: SwarmAdmissionOptions
   #invites: IssuedInvites | null = null
   #pass: SwarmPass | null
+  readonly #passFile: SteadySave
   readonly #admitted = new AdmittedPeers()
   readonly #signer: GrantSigner
   readonly #gifts: Gifts
@@ -67,6 +69,12 @@ export class SwarmAdmission implements Admission {
   constructor(options: SwarmAdmissionOptions) {
     this.#options = options
     this.#pass = options.pass
+    const { logger, savePass } = options
+    this.#passFile = new SteadySave({
+      what: 'pass',
+      logger,
+      save: () => void (this.#pass !== null && savePass(this.#pass)),
+    })
     const nowSeconds = (): number => this.nowSeconds()
     this.#signer = new GrantSigner({ ...options, nowSeconds })
     this.#gifts = new Gifts({ ...options, nowSeconds, signer: this.#signer, secrets: () => this.secrets() })
@@ -121,6 +129,21 @@ export class SwarmAdmission implements Admission {
     for (const listener of this.#onDoors) listener()
   }
 
+  /** Writes the files that the disk did not take before. */
+  retryFiles(): void {
+    for (const file of this.#files()) file.retry()
+  }
+
+  /** Why a file of this swarm is behind what is known here; null when none is. */
+  get lack(): string | null {
+    return this.#files().find(({ lack }) => lack !== null)?.lack ?? null
+  }
+
+  #files(): readonly SteadySave[] {
+    const invites = this.#invites === null ? [] : [this.#invites.file]
+    return [this.#passFile, this.#options.charter.file, ...invites]
+  }
+
   /** Keeps addresses of members for the next start; an empty list changes nothing. */
   remember(addresses: readonly string[]): void {
     if (this.#pass === null || addresses.length === 0) return
@@ -130,7 +153,7 @@ export class SwarmAdmission implements Admission {
     )
     if (kept.join() === this.#pass.addresses.join()) return
     this.#pass = { ...this.#pass, addresses: kept }
-    this.#options.savePass(this.#pass)
+    this.#passFile.changed()
   }
 
   /** Null until a newcomer has been let in. */
@@ -238,7 +261,7 @@ export class SwarmAdmission implements Admission {
     if (secrets.length === 0) throw new Refusal('no-grant')
     const addresses = this.#pass?.addresses ?? this.#options.invite?.addresses ?? []
     this.#pass = { swarm: this.swarm, secrets, chain, addresses }
-    this.#options.savePass(this.#pass)
+    this.#passFile.changed()
     this.doorsChanged()
   }
 

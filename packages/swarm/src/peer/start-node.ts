@@ -187,7 +187,10 @@ function servingPeer(
 ): ServingPeer {
   const { transport, directory, manifest, store, reputation } = joined
   const { keeper, stageHost, membership, groups, view } = member
-  scope.onClose(watchOpenFiles({ ...dependencies, canOpenFiles }, (lack) => keeper.machineLacks(lack)))
+  const fileLack = (): string | null => joined.entry.admission?.lack ?? null
+  scope.onClose(
+    watchOpenFiles({ ...dependencies, canOpenFiles, fileLack }, (lack) => keeper.machineLacks(lack)),
+  )
   const audits = new AuditDesk(
     { ...dependencies, transport, manifest, membership, reputation },
     options.audits ?? noReruns,

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CollectedSums } from '@shoal/runtime'
-import { silentLogger, type Logger } from '@shoal/host'
+import { messageOf, silentLogger, type Logger } from '@shoal/host'
 import { makeFolder, writeFileAtomically } from '@shoal/host/node'
 import {
   formatProfile,
@@ -82,7 +82,12 @@ export async function packReference(
       await ready.close()
       await pending.remove()
     }
-    writeFileAtomically(join(models, `${key}.id`), id)
+    try {
+      writeFileAtomically(join(models, `${key}.id`), id)
+    } catch (error) {
+      // Without this name the next start packs again, which costs time and nothing else.
+      options.logger?.warn('not-kept', { what: 'packing', reason: messageOf(error) })
+    }
     return await openPackedFolder(path, thisProcess)
   } finally {
     pending.release()

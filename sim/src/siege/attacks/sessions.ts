@@ -29,7 +29,8 @@ export function openOf(target: Target, peer: RawPeer, change: Partial<OpenSessio
   }
 }
 
-function stepOf(open: OpenSession, change: Partial<Step> = {}): Step {
+/** The first row of a session. */
+export function stepOf(open: OpenSession, change: Partial<Step> = {}): Step {
   return {
     type: 'step',
     session: open.session,

@@ -8,6 +8,7 @@ import { handleReader } from '../../sources/file-reader.ts'
 import { checkRange } from '../../sources/range-reader.ts'
 import { unitOf } from '../packed-layout.ts'
 import { checkDiskRoom } from './disk/disk-room.ts'
+import { tellFullDisk } from './disk/full-disk.ts'
 import { createUnitDownload, type UnitDownload } from './download/unit-download.ts'
 import { fileSize, readAsset, writeAsset } from './folder-assets.ts'
 import { processOwner, type PartialOwner } from './partial-folder.ts'
@@ -164,10 +165,12 @@ function oneWriterAtATime(
       throw new ModelError('bad-request', `unit ${unit} of ${modelName} is being written already`)
     writing.add(unit)
     try {
-      return await start(file, async (committed) => {
-        writing.delete(unit)
-        if (committed) await units.replaced(unit)
-      })
+      return await tellFullDisk(() =>
+        start(file, async (committed) => {
+          writing.delete(unit)
+          if (committed) await units.replaced(unit)
+        }),
+      )
     } catch (error) {
       writing.delete(unit)
       throw error

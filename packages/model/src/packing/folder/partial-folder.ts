@@ -36,6 +36,8 @@ export interface PartialFolder {
   /** Lets others take it over from now on. */
   release(): void
   remove(): Promise<void>
+  /** Removes it; what cannot be removed now is left to a sweep. */
+  discard(): Promise<void>
 }
 
 /** Claims of this process: two attempts of one process must not share a folder either. */
@@ -57,24 +59,25 @@ export async function claimPartial(
   claims += 1
   const path = `${target}.${owner.name}.${claims}.partial`
   claimed.add(path)
-  const claim = (adopted: boolean): PartialFolder => ({
-    path,
-    adopted,
-    release: () => void claimed.delete(path),
-    remove: async () => {
-      await rm(path, { recursive: true, force: true })
-      claimed.delete(path)
-    },
-  })
-  // A process with the same id may have left one before the machine restarted.
-  await rm(path, { recursive: true, force: true })
-  let adopted = false
-  for (const left of await abandoned(target, owner)) {
-    if (adopted || !options.adopt) await rm(left, { recursive: true, force: true })
-    else adopted = await renamed(left, path)
+  const release = (): void => void claimed.delete(path)
+  const remove = async (): Promise<void> => {
+    await rm(path, { recursive: true, force: true })
+    release()
   }
-  if (!adopted) await mkdir(path, { recursive: true })
-  return claim(adopted)
+  try {
+    // A process with the same id may have left one before the machine restarted.
+    await rm(path, { recursive: true, force: true })
+    let adopted = false
+    for (const left of await abandoned(target, owner)) {
+      if (adopted || !options.adopt) await rm(left, { recursive: true, force: true })
+      else adopted = await renamed(left, path)
+    }
+    if (!adopted) await mkdir(path, { recursive: true })
+    return { path, adopted, release, remove, discard: () => remove().catch(release) }
+  } catch (error) {
+    release()
+    throw error
+  }
 }
 
 async function abandoned(target: string, owner: PartialOwner): Promise<string[]> {

@@ -6,6 +6,7 @@ import { handleReader } from '../../sources/file-reader.ts'
 import { createNodeHasher } from '../../manifest/node-hasher.ts'
 import { claimPartial, processOwner, type PartialOwner } from './partial-folder.ts'
 import { checkRange, type RangeReader } from '../../sources/range-reader.ts'
+import { tellFullDisk } from './disk/full-disk.ts'
 import { renameDurably, writeFully } from './disk/write-durably.ts'
 
 /** Bytes read at once while a unit is checked. */
@@ -45,20 +46,16 @@ export async function createUnitWriter(
   // Packing starts a unit anew; an unfinished download of it has another folder and stays resumable.
   const partial = await claimPartial(`${unit.path}.packing`, owner, { adopt: false })
   const partialPath = join(partial.path, 'data')
-  const handle = await open(partialPath, 'w+')
-  // The file gets its full size at once, so that gaps between tensors read as zeros.
-  try {
-    await handle.truncate(unit.bytes)
-  } catch (error) {
-    await handle.close()
+  const handle = await openWhole(partialPath, unit.bytes).catch(async (error: unknown) => {
+    await partial.discard()
     throw error
-  }
+  })
   let state: 'open' | 'ended' = 'open'
   const abort = async (): Promise<void> => {
     if (state === 'ended') return
     state = 'ended'
     await handle.close()
-    await partial.remove()
+    await partial.discard()
     await ended(false)
   }
   return {
@@ -71,18 +68,36 @@ export async function createUnitWriter(
       if (state === 'ended') throw new Error(`${unit.path} was committed or aborted before`)
       try {
         if (!verified) await verifyTensors(handle, unit, signal)
-        await handle.sync()
+        await tellFullDisk(() => handle.sync())
       } catch (error) {
         await abort()
         throw error
       }
       state = 'ended'
-      await handle.close()
-      await renameDurably(partialPath, unit.path)
-      await partial.remove()
-      await ended(true)
+      let committed = false
+      try {
+        await handle.close()
+        await renameDurably(partialPath, unit.path)
+        committed = true
+      } finally {
+        // Whatever happens, the unit may be written again.
+        await partial.discard()
+        await ended(committed)
+      }
     },
     abort,
+  }
+}
+
+/** A new file of full size, so that gaps between tensors read as zeros. */
+async function openWhole(path: string, bytes: number): Promise<FileHandle> {
+  const handle = await open(path, 'w+')
+  try {
+    await handle.truncate(bytes)
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
   }
 }
 

@@ -15,6 +15,7 @@ import {
   type KnownAct,
   type Provision,
 } from '@shoal/trust'
+import { SteadySave } from '../files/steady-save.ts'
 import type { SwarmFiles } from '../files/swarm-files.ts'
 import type { OwnKey } from '../files/swarm-pass.ts'
 
@@ -29,17 +30,25 @@ export interface CharterKeeperDependencies {
 export class CharterKeeper {
   readonly #dependencies: CharterKeeperDependencies
   readonly #onNews: ((acts: readonly Uint8Array[]) => void)[] = []
+  readonly #file: SteadySave
   #acts: readonly KnownAct[]
   #charter: Charter
 
   constructor(dependencies: CharterKeeperDependencies) {
     this.#dependencies = dependencies
+    const { files, logger } = dependencies
+    this.#file = new SteadySave({ what: 'charter', logger, save: () => files.saveActs(this.acts()) })
     this.#acts = keptActs(dependencies.files.acts().flatMap(readable))
     this.#charter = charterOf(this.#acts)
   }
 
   acts(): readonly Uint8Array[] {
     return this.#acts.map(({ bytes }) => bytes)
+  }
+
+  /** Its file, which a full disk leaves behind what is known here. */
+  get file(): SteadySave {
+    return this.#file
   }
 
   get charter(): Charter {
@@ -105,8 +114,8 @@ export class CharterKeeper {
     const added = this.#acts.filter(({ id }) => !before.has(id))
     if (added.length === 0) return
     this.#charter = charterOf(this.#acts)
-    const { files, logger } = this.#dependencies
-    files.saveActs(this.acts())
+    const { logger } = this.#dependencies
+    this.#file.changed()
     for (const { provision, signerKey: by } of added)
       if (provision.kind === 'revoke') logger.info('peer-revoked', { key: toHex(provision.key), by })
       else logger.info('charter-changed', { what: provision.kind, by })

@@ -48,6 +48,7 @@ async function createWorld() {
   })
   let book: readonly Invite[] = []
   const invites = new IssuedInvites({
+    logger: silentLogger,
     files: { invites: () => book, saveInvites: (kept) => void (book = kept) },
     random,
     nowSeconds,

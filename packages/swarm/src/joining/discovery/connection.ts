@@ -1,4 +1,4 @@
-import { ShoalError, type SystemDependencies } from '@shoal/host'
+import { messageOf, ShoalError, type SystemDependencies } from '@shoal/host'
 import { hardwareRules } from '@shoal/membership'
 import {
   createLibp2pTransport,
@@ -117,6 +117,10 @@ async function listenAgain(
     })
     return other
   })
-  savePorts(portFolder, chosenPorts(wanted, transport.addresses()))
+  try {
+    savePorts(portFolder, chosenPorts(wanted, transport.addresses()))
+  } catch (error) {
+    logger.warn('not-kept', { what: 'ports', reason: messageOf(error) })
+  }
   return transport
 }

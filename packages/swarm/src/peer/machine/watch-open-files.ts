@@ -1,3 +1,4 @@
+import { withoutPaths } from '../../placement/problems.ts'
 import { every, messageOf, type Clock, type Logger } from '@shoal/host'
 
 /**
@@ -11,16 +12,18 @@ export interface OpenFilesDependencies {
   readonly logger: Logger
   /** Whether this process may open one more file. */
   readonly canOpenFiles: () => Promise<boolean>
+  /** Why a file that this peer keeps is behind what it knows; null when none is, or when it keeps none. */
+  readonly fileLack?: () => string | null
 }
 
 /**
  * Watches whether this process may open files. At the limit of the operating system a node goes on with the connections
  * it has, but accepts no new one and reads no weights. The check is needed because libuv closes connections that it
- * cannot accept without an event.
+ * cannot accept without an event. Tells files of the swarm that the disk does not take as well.
  * @returns a function that ends the watch
  */
 export function watchOpenFiles(
-  { clock, logger, canOpenFiles }: OpenFilesDependencies,
+  { clock, logger, canOpenFiles, fileLack = () => null }: OpenFilesDependencies,
   onLack: (lack: string) => void,
 ): () => void {
   let lack = ''
@@ -28,9 +31,10 @@ export function watchOpenFiles(
     clock,
     lookEveryMs,
     async () => {
-      const now = (await canOpenFiles())
+      const open = (await canOpenFiles())
         ? ''
         : 'too many files and connections are open: raise the limit (ulimit -n)'
+      const now = open === '' ? unwritten(fileLack()) : open
       if (now !== lack) onLack(now)
       lack = now
     },
@@ -38,3 +42,6 @@ export function watchOpenFiles(
   )
   return () => timer.cancel()
 }
+
+const unwritten = (lack: string | null): string =>
+  lack === null ? '' : `what this peer knows of its swarm cannot be kept on its disk: ${withoutPaths(lack)}`

@@ -1,6 +1,6 @@
 import { messageOf, onAbort, reasonOf, ShoalError, timeLimit, type Clock } from '@shoal/host'
 import { decodeManifest, ModelError, type IdentifiedManifest } from '@shoal/model'
-import type { PackedFolder } from '@shoal/model/node'
+import { isOwnDiskFault, type PackedFolder } from '@shoal/model/node'
 import type { Transport } from '@shoal/network'
 import { limits } from '@shoal/protocol'
 import { swarmLimits } from '../../limits.ts'
@@ -152,6 +152,8 @@ async function fromAnyPeer(
       }
     } catch (error) {
       signal?.throwIfAborted()
+      // Other peers cannot help, and none of them is to blame.
+      if (isOwnDiskFault(error)) throw error
       if (error instanceof ModelError && error.code === 'hash-mismatch')
         sources.reputation.saw(peer, 'wrong-weights')
       reasons.push(messageOf(error))

@@ -5,6 +5,7 @@ import { handleReader } from '../../../sources/file-reader.ts'
 import type { RangeReader } from '../../../sources/range-reader.ts'
 import { claimPartial, type PartialFolder, type PartialOwner } from '../partial-folder.ts'
 import type { UnitFile } from '../unit-writer.ts'
+import { tellFullDisk } from '../disk/full-disk.ts'
 import { renameDurably, writeFully } from '../disk/write-durably.ts'
 import { openPieceLog, type PieceLog, type WrittenPiece } from './piece-log.ts'
 import { piecesOf, type Piece } from './pieces.ts'
@@ -18,9 +19,9 @@ export interface PartialUnit {
   readonly log: PieceLog
   /** @throws {ModelError} `disk-full` */
   write(piece: Piece, bytes: Uint8Array): Promise<void>
-  /** Closes file and log. False when they were closed before. */
-  close(): Promise<boolean>
-  /** Syncs and closes the file, and gives it the unit's name. */
+  /** Closes file and log; once is enough. */
+  close(): Promise<void>
+  /** Syncs and closes the file, and gives it the unit's name. @throws {ModelError} `disk-full` */
   finish(): Promise<void>
   /** After `close`: lets a later download, of any process, go on from here. */
   release(): void
@@ -39,14 +40,19 @@ export async function openPartialUnit(
   const { handle, log, written } = await openFiles(partial, dataPath, unit, pieceBytes)
   const pieces = piecesOf(unit.tensors ?? [], pieceBytes)
   const reader = handleReader(handle, unit.bytes, unit.path)
-  await dropLostPieces(pieces, written, reader)
   let open = true
-  const close = async (): Promise<boolean> => {
-    if (!open) return false
+  const close = async (): Promise<void> => {
+    if (!open) return
     open = false
     await log.close()
     await handle.close()
-    return true
+  }
+  try {
+    await dropLostPieces(pieces, written, reader)
+  } catch (error) {
+    await close()
+    partial.release()
+    throw error
   }
   return {
     pieces,
@@ -56,13 +62,12 @@ export async function openPartialUnit(
     write: ({ tensor, offset }, bytes) => writeFully(handle, bytes, tensor.offset + offset),
     close,
     async finish() {
-      await handle.sync()
+      await tellFullDisk(() => handle.sync())
       await close()
       await renameDurably(dataPath, unit.path)
-      await partial.remove()
     },
     release: () => partial.release(),
-    remove: () => partial.remove(),
+    remove: () => partial.discard(),
   }
 }
 

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { asObject, fieldOf } from '../../../json-fields.ts'
+import { tellFullDisk } from '../disk/full-disk.ts'
 
 /** A piece that was written. */
 export interface WrittenPiece {
@@ -43,7 +44,7 @@ function appendTo(handle: FileHandle): PieceLog {
   // Appends run one after the other, so that the lines of concurrent writes do not mix.
   let turn: Promise<void> = Promise.resolve()
   const append = (text: string): Promise<void> => {
-    const written = turn.then(() => handle.appendFile(text))
+    const written = turn.then(() => tellFullDisk(() => handle.appendFile(text)))
     turn = written.catch(() => undefined)
     return written
   }

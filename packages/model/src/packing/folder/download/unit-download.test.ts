@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readdir, rm, writeFile, mkdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -184,6 +184,36 @@ test('wrong bytes do not become a unit; what was dropped is missing, also after 
     expect.objectContaining({ code: 'hash-mismatch', message: expect.stringMatching(/block-0.qkv.weight/) }),
   )
   await fill(second, (piece) => second.written(piece) === null)
+  await second.commit()
+  await folder.verify(unit)
+})
+
+test('a unit that could not get its name is begun again, with what came of it', async () => {
+  const folder = await open()
+  const first = await folder.download(unit, pieceBytes)
+  await fill(first, () => true)
+  // Stands for every failure behind the last byte: too many open files, a disk that fails.
+  await mkdir(join(path, `${unit}.bin`, 'in-the-way'), { recursive: true })
+  await expect(first.commit()).rejects.toThrow()
+  await first.suspend()
+  await rm(join(path, `${unit}.bin`), { recursive: true })
+  const second = await folder.download(unit, pieceBytes)
+  expect(missing(second)).toEqual([])
+  await second.commit()
+  await folder.verify(unit)
+  expect((await readdir(path)).sort()).toEqual(['assets', 'block-0.bin', 'manifest.cbor'])
+})
+
+test('so is a unit that is packed', async () => {
+  const folder = await open()
+  const packed = new Uint8Array(await readFile(whole.unitPath(unit)))
+  const first = await folder.writer(unit)
+  await first.write(0, packed)
+  await mkdir(join(path, `${unit}.bin`, 'in-the-way'), { recursive: true })
+  await expect(first.commit()).rejects.toThrow()
+  await rm(join(path, `${unit}.bin`), { recursive: true })
+  const second = await folder.writer(unit)
+  await second.write(0, packed)
   await second.commit()
   await folder.verify(unit)
 })

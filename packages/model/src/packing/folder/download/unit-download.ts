@@ -38,6 +38,7 @@ export async function createUnitDownload(
   const partial = await openPartialUnit(unit, owner, pieceBytes)
   const { pieces, reader, written, log } = partial
   const verified = new Set<string>()
+  let over = false
 
   const verify = async (tensor: ManifestTensor, signal?: AbortSignal): Promise<boolean> => {
     if ((await hashTensor(reader, tensor, signal)) !== tensor.sha256) return false
@@ -77,15 +78,22 @@ export async function createUnitDownload(
         )
       }
       await partial.finish()
+      over = true
+      await partial.remove()
       await ended(true)
     },
+    // After a commit that has failed these two still end the work, so that the unit can be begun again.
     suspend: async () => {
-      if (!(await partial.close())) return
+      if (over) return
+      over = true
+      await partial.close()
       partial.release()
       await ended(false)
     },
     abort: async () => {
-      if (!(await partial.close())) return
+      if (over) return
+      over = true
+      await partial.close()
       await partial.remove()
       await ended(false)
     },
