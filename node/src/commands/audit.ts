@@ -22,7 +22,9 @@ interface AuditFlags extends CommonFlags {
 export function addAuditCommand(program: Command): void {
   const command = program
     .command('audit')
-    .description('receipts of a node’s sessions, its audits, and the proofs by which peers were put out')
+    .description(
+      'show the receipts of a node’s sessions, its audits, and the evidence for which peers are banned',
+    )
     .option('--api <HOST:PORT>', 'API of the node or of shoal serve (default: 127.0.0.1:8090)', parseHostPort)
     .option('--api-key <KEY>', 'key of that API')
   addCommonOptions(command).action(audit)
@@ -35,7 +37,7 @@ export function addAuditCommand(program: Command): void {
   addExamples(command, [
     'shoal audit                          # of the node or server that runs here with --api',
     'shoal audit --json > evidence.json',
-    'shoal audit verify evidence.json     # exit status 1 when a piece of it proves nothing',
+    'shoal audit verify evidence.json     # exit status 1 when a piece of evidence convicts nobody',
   ])
 }
 

@@ -25,12 +25,12 @@ interface DoctorFlags extends CommonFlags {
 export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
-    .description('what this machine can do: memory, disk, compute, network')
+    .description('measure what this machine can do: memory, disk, compute, network')
     .option('--threads <N>', 'compute threads (default: physical cores - 1)', parseWhole(1, 1024))
     .option('--quick', 'skip the timing of blocks, which takes half a minute')
     .option(
       '--report',
-      'print a report to paste in public, without addresses, paths and secrets: versions, machine, and what went wrong by the log of the data directory',
+      'print a report that can be pasted in public, without addresses, paths and secrets: versions, machine, and the warnings and errors in the log of the data directory',
     )
   addCommonOptions(command).action(doctor)
   addExamples(command, [
@@ -118,8 +118,8 @@ async function machineFacts({ clock }: CommandContext, threads: number): Promise
 }
 
 const reachText: Readonly<Record<Reach, string>> = {
-  anywhere: 'with --lan also from outside, unless a firewall or a NAT stands between',
-  lan: 'with --lan from this network; from outside only through a forwarded port',
+  anywhere: 'from the internet too with --lan, unless a firewall or a NAT prevents it',
+  lan: 'from this network with --lan; from outside only through a relay or a forwarded port',
   'this-machine': 'from this machine only: no other network interface is up',
 }
 
@@ -141,7 +141,7 @@ function showMachine(output: Output, machine: MachineFacts): void {
       .map(({ name }) => name)
       .join(
         ', ',
-      )}${others.length === 0 ? '' : ` · onnxruntime could also, Shoal does not yet: ${others.join(', ')}`}`,
+      )}${others.length === 0 ? '' : ` · offered by onnxruntime, but not used by Shoal yet: ${others.join(', ')}`}`,
   )
 }
 
@@ -151,7 +151,7 @@ function showDisk(
   dataFolder: string,
 ): void {
   output.line(
-    `disk      ${formatBytes(disk.freeBytes)} free for ${dataFolder} · writes ${formatBytes(disk.writeBytesPerSecond)}/s, reads ${formatBytes(disk.readBytesPerSecond)}/s (fresh pages)`,
+    `disk      ${formatBytes(disk.freeBytes)} free for ${dataFolder} · writes ${formatBytes(disk.writeBytesPerSecond)}/s, reads ${formatBytes(disk.readBytesPerSecond)}/s (data just written, perhaps still cached)`,
   )
 }
 
@@ -162,10 +162,10 @@ function showBlocks(output: Output, blocks: readonly BlockSpeed[], threads: numb
   for (const { weights, msPerBlock, numericClass, decode, prefill } of blocks) {
     const whole = 1000 / (msPerBlock * blocksOf1B)
     output.line(
-      `          ${weights.padEnd(8)} ${msPerBlock.toFixed(2).padStart(7)} ms/block · all ${blocksOf1B} here: ${whole.toFixed(1)} tokens/s without head · numeric class ${numericClass.slice(0, 12)}`,
+      `          ${weights.padEnd(8)} ${msPerBlock.toFixed(2).padStart(7)} ms/block · all ${blocksOf1B} blocks on this machine: ${whole.toFixed(1)} tokens/s without the head · numeric class ${numericClass.slice(0, 12)}`,
     )
     output.line(
-      `                   behind ${decode.map(({ past, ms }) => `${past}: ${ms.toFixed(2)}`).join(', ')} positions · rows of a prompt in chunks of ${prefill.map(({ rows, msPerRow }) => `${rows}: ${msPerRow.toFixed(3)}`).join(', ')} ms`,
+      `                   ms by positions in the KV cache: ${decode.map(({ past, ms }) => `${past}: ${ms.toFixed(2)}`).join(', ')} · ms for a row of a prompt by rows of a chunk: ${prefill.map(({ rows, msPerRow }) => `${rows}: ${msPerRow.toFixed(3)}`).join(', ')}`,
     )
   }
 }

@@ -45,7 +45,7 @@ export function addGenerateCommand(program: Command): void {
   addCommonOptions(command)
     .option(
       '--local',
-      'compute in this process without a network: the reference with which swarms are compared',
+      'compute in this process without a network: the reference with which the answers of swarms are compared',
     )
     .option('--prompt-ids <IDS>', 'token ids with commas between them, in place of PROMPT', parseTokenIds)
     .option('--raw', 'skip the chat template: the model continues PROMPT as it is')

@@ -7,7 +7,7 @@ import type { GrantReport } from '../swarm-port.ts'
 export function addGrantsCommand(program: Command): void {
   const command = program
     .command('grants')
-    .description('who may do what in the private swarm of the node that runs here, and until when')
+    .description('show who may do what in the private swarm of the node that runs here, and until when')
   addCommonOptions(command).action(list)
   addExamples(command, [
     'shoal grants',
@@ -16,14 +16,14 @@ export function addGrantsCommand(program: Command): void {
   addCommonOptions(
     command
       .command('name')
-      .description('what people call the swarm; shown at every member')
+      .description('give the swarm a name, which every member shows')
       .argument('<NAME>', 'at most 64 characters'),
   ).action((name: string, _flags: CommonFlags, child: Command) => rename(name, child.optsWithGlobals()))
   addCommonOptions(
     command
       .command('revoke')
       .description(
-        'put a peer out, with all that it has let in: its connections end within seconds at every member',
+        'put a peer out, and every peer for which it has signed: their connections end within seconds at every member',
       )
       .argument('<PEER>', 'peer id, as shoal grants and shoal status print it', parsePeer),
   ).action((peer: string, _flags: CommonFlags, child: Command) => revoke(peer, child.optsWithGlobals()))
@@ -59,7 +59,9 @@ async function revoke(peer: string, flags: CommonFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, dataFolder, signal }) => {
     const result = await askNode(dataFolder, { act: 'revoke', peer }, signal)
     output.line(`${peer} is put out: every member that is reached ends its connections now.`)
-    output.line('It knows the secret of the swarm, which opens nothing without a grant.')
+    output.line(
+      'It still knows the secret of the swarm, which admits nobody without a valid grant; shoal lock replaces it.',
+    )
     output.result(result)
   })
 }

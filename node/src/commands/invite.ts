@@ -26,15 +26,15 @@ export function addInviteCommand(program: Command): void {
     .addOption(
       new Option(
         '--role <ROLE>',
-        'node = serves blocks and may invite clients; client = only asks the swarm; admin = also invites nodes and puts members out (made where root.key is)',
+        'node = serves blocks and may invite clients; client = only asks the swarm; admin = also invites nodes and puts members out (only the node with root.key in its data directory can invite one)',
       )
         .choices([...roles])
         .default('node'),
     )
-    .option('--uses <N>', 'how many machines it admits', parseWhole(1, 1000), 1)
+    .option('--uses <N>', 'how many machines the invite admits', parseWhole(1, 1000), 1)
     .option(
       '--expires <TIME>',
-      'for how long it is valid, such as 30m, 12h or 7d (default: 7d, a PIN 5m)',
+      'how long the invite is valid, such as 30m, 12h or 7d (default: 7d, a PIN 5m)',
       parseDuration,
     )
     .option(
@@ -81,7 +81,7 @@ async function invite(flags: InviteFlags): Promise<void> {
     const made = (await ask({ act: 'invite', role, uses, seconds })) as NewInvite
     const machines = uses === 1 ? 'one machine' : `${uses} machines`
     output.line(`${renderUnicodeCompact(made.link)}\n`)
-    output.line(`An invite for ${machines} as ${role}, valid until ${made.expires}. There:\n`)
+    output.line(`An invite for ${machines} as ${role}, valid until ${made.expires}. On that machine, run:\n`)
     output.line(`  npx shoal ${role === 'client' ? 'chat' : 'up'} ${made.code}\n`)
     output.line(`Link: ${made.link}`)
     output.line(
@@ -102,12 +102,14 @@ async function showPin({
     const made = (await ask({ act: 'show-pin', role, seconds: expires })) as ShownPin
     const pin = `${made.code.slice(0, 3)} ${made.code.slice(3)}`
     output.line(`\n  ${pin}\n`)
-    output.line(`A PIN for one machine of this network as ${role}, until ${made.expires}. There:\n`)
+    output.line(
+      `A PIN for one machine of this network as ${role}, valid until ${made.expires}. On that machine, run:\n`,
+    )
     output.line(`  npx shoal ${role === 'client' ? 'chat' : 'up'} ${made.code}\n`)
     output.line(
       `Where machines do not hear each other by mDNS, add ${made.door.map((address) => `--join ${address}`).join(' or ')}`,
     )
-    output.line(`Three wrong PINs end it; shoal invite list shows who used it.`)
+    output.line(`Three wrong PINs end this invite; shoal invite list shows who used it.`)
     output.result(made)
   })
 }

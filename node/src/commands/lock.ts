@@ -22,10 +22,12 @@ interface Locked {
 async function lock(flags: CommonFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, dataFolder, signal }) => {
     const result = (await askNode(dataFolder, { act: 'lock' }, signal)) as unknown as Locked
-    output.line('The swarm has a new secret. Members that are here have it now.')
+    output.line('The swarm has a new secret. The members that are connected have it now.')
     const [former] = result.secrets.filter((until) => until !== null)
     if (former !== undefined)
-      output.line(`Members that are away come back with their grants by the former one until ${former}.`)
+      output.line(
+        `Members that are away are admitted with the former secret and their grants until ${former}.`,
+      )
     output.result(result)
   })
 }

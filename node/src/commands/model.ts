@@ -37,11 +37,13 @@ interface RandomFlags extends CommonFlags, Omit<RandomModelShape, 'keyValueHeads
 const refText = 'folder, .gguf file, hub id (org/name[@revision][:FILE.gguf]) or demo'
 
 export function addModelCommand(program: Command): void {
-  const model = program.command('model').description('look into, fetch, check or make a model')
+  const model = program.command('model').description('inspect, verify, fetch or create a model')
   addProfileOptions(
     model
       .command('inspect')
-      .description('shape, parameters, files and sizes in every format, from config and headers alone')
+      .description(
+        'show shape, parameters, files and sizes in every format; reads only the config and the headers',
+      )
       .argument('<REF>', refText),
   ).action(inspect)
   addProfileOptions(
@@ -53,7 +55,7 @@ export function addModelCommand(program: Command): void {
   addProfileOptions(
     model
       .command('pull')
-      .description('fetch and pack a model into the data directory; goes on where it was interrupted')
+      .description('fetch and pack a model into the data directory; continues an interrupted download')
       .argument('<REF>', refText),
   ).action(pull)
   const random = model

@@ -15,7 +15,7 @@ import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
 import { readUserFile } from '../cli/user-file.ts'
 import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
-import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
+import { addCommonOptions, addExamples, weightsHelp, type CommonFlags } from '../cli/options.ts'
 import type { Output } from '../cli/output.ts'
 import { blockBar } from '../cli/picture.ts'
 import { loadSwarm } from '../swarm-port.ts'
@@ -34,16 +34,21 @@ const objectives: readonly Objective[] = ['latency', 'throughput', 'balanced']
 export function addPlanCommand(program: Command): void {
   const command = program
     .command('plan')
-    .description('the planner on paper: who would hold what, and how fast it would be')
-    .requiredOption('--model <REF>', 'a folder in Hugging Face layout, or demo')
+    .description(
+      'compute the plan for a list of devices: which of them would hold which blocks, and how fast answers would be',
+    )
+    .requiredOption(
+      '--model <REF>',
+      'a folder in Hugging Face layout, a .gguf file, org/name[@revision][:FILE.gguf] on a hub, or demo',
+    )
     .requiredOption(
       '--devices <FILE>',
       'JSON: {"devices": [{"name", "memory", "decodeMsPerBlock"}], "rttMs", "links": [{"between", "rttMs"}]}',
     )
-    .option('--weights <FORMAT>', 'f32, int8[:BLOCK] or int4[:BLOCK]')
+    .option('--weights <FORMAT>', `${weightsHelp} (default: int4:128, f32 for demo)`)
     .addOption(new Option('--objective <KIND>', 'what to plan for').choices(objectives).default('latency'))
     .option('--groups', 'plan as if all devices took part in groups (shoal up --groups)')
-    .option('--explain', 'also show the other objectives, and what each device adds')
+    .option('--explain', 'also show the plans for the other objectives, and the speed without each device')
   addCommonOptions(command).action(planOnPaper)
   addExamples(command, ['shoal plan --model demo --devices devices.json --explain'])
 }

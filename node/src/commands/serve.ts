@@ -24,7 +24,7 @@ interface ServeFlags extends CommonFlags, ModelFlags, JoinFlags, PlacementFlags,
 export function addServeCommand(program: Command): void {
   const command = program
     .command('serve')
-    .description('an OpenAI-compatible API without serving blocks')
+    .description('serve the HTTP API (for clients of OpenAI, Anthropic and Ollama) without serving blocks')
     .argument('[CODE]', 'an invite to a private swarm, a code or a PIN; needed once')
   addModelOptions(command)
   addJoinOption(command)

@@ -13,13 +13,13 @@ interface SimFlags extends CommonFlags {
 export function addSimCommand(program: Command): void {
   const command = program
     .command('sim')
-    .description('a swarm in virtual time: the real code, a simulated network')
+    .description('run a swarm in virtual time: the real code over a simulated network')
     .argument('<SCENARIO>', 'name of a scenario, or list')
     .option('--seed <N>', 'the same seed gives the same run', parseWhole(0, 4_294_967_295))
     .option('--nodes <N>', 'peers in the swarm', parseWhole(1, 10_000))
     .option(
       '--runner <NAME>',
-      "reference computes, cost only takes the same virtual time (default: the scenario's)",
+      "reference = computes real results; cost = takes the same virtual time without computing (default: the scenario's)",
     )
     .option('--trace <FILE>', 'write every event of the run to this file, one per line')
   addCommonOptions(command).action(sim)

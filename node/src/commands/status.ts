@@ -25,7 +25,9 @@ const directoryTimeoutMs = 1000
 export function addStatusCommand(program: Command): void {
   const command = program
     .command('status')
-    .description('who is here, who holds which blocks, who may do what, and whether all peers agree')
+    .description(
+      'show the peers of a swarm, which blocks each holds, what each may do, and whether all have the same plan',
+    )
     .argument('[CODE]', 'an invite to a private swarm, a code or a PIN; needed once')
   addJoinOption(command)
   addCommonOptions(command.option('--model <REF>', 'with --join: show only the swarm of this model')).action(

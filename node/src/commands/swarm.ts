@@ -36,7 +36,7 @@ const processesDefault = 3
 export function addSwarmCommand(program: Command): void {
   const command = program
     .command('swarm')
-    .description('a real swarm of processes on this machine, until interrupted')
+    .description('run a swarm of real processes on this machine, until interrupted')
     .option('--processes <N>', 'number of nodes (default: that of the shape, else 3)', parseWhole(1, 64))
     .option(
       '--memory <SIZE>',

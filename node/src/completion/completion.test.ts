@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Argument, Command, Option } from 'commander'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { createProgram } from '../cli/program.ts'
 import { commandWords } from './command-words.ts'
 import { completionScript, shells } from './scripts.ts'
@@ -61,7 +64,12 @@ const found = (shell: string): boolean => spawnSync(shell, ['-c', 'exit 0']).sta
 
 describe.each(shells)('%s', (shell) => {
   test.skipIf(!found(shell))('reads the script of all commands without an error (needs the shell)', () => {
-    const { status, stderr } = spawnSync(shell, ['-n'], { input: completionScript(shell, whole) })
+    const folder = mkdtempSync(join(tmpdir(), 'shoal-completion-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    // A file: fish reads no script from the socket that Node gives a child as its standard input.
+    const file = join(folder, 'script')
+    writeFileSync(file, completionScript(shell, whole))
+    const { status, stderr } = spawnSync(shell, ['-n', file])
     expect([status, String(stderr)]).toEqual([0, ''])
   })
 })

@@ -1,6 +1,6 @@
 /**
- * A grammar as data: what schemas become, and what is printed as EBNF. Texts are what the answer is written with, so that
- * a quote inside a JSON string stands here with its backslash.
+ * A grammar as data: schemas become expressions, and expressions are printed as EBNF. A text is the literal text of the
+ * answer: a quote inside a JSON string has its backslash here.
  */
 export type Expression =
   | { readonly type: 'text'; readonly text: string }

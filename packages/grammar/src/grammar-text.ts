@@ -5,8 +5,8 @@ import { schemaGrammar } from './schema/schema-grammar.ts'
 import { taggedRules } from './tagged-text.ts'
 
 /**
- * The EBNF of what an answer must look like.
- * @throws {ModelError} `bad-request` for what cannot be kept, by its name
+ * The EBNF of the answers that a grammar allows.
+ * @throws {ModelError} `bad-request` for a grammar of another kind, or a schema that no grammar can express
  */
 export function grammarText(grammar: Exclude<Grammar, { kind: 'choice' }>): string {
   switch (grammar.kind) {

@@ -1,5 +1,5 @@
 /**
- * What an answer must look like, as a grammar: JSON Schemas become EBNF here. `@shoal/grammar/node` finds the tokens that
+ * The grammar of an answer: JSON Schemas become EBNF here. `@shoal/grammar/node` finds the tokens that
  * a grammar allows next.
  */
 export { grammarText } from './grammar-text.ts'

@@ -23,7 +23,7 @@ export const grammarLimits = {
   heapMiBMax: 384,
   /** Compiled grammars that a thread keeps for later answers: clients send the same few schemas with every request. */
   compiledKept: 8,
-  /** How long a thread without answers is kept: the turns of a chat come within minutes, and a start takes about 1 s. */
+  /** How long a thread is kept while no answer uses it: the turns of a chat come within minutes, and a start takes about 1 s. */
   idleMs: 300_000,
   /** Characters of a schema: the whole tool list of a large agent has 60,000. */
   schemaLengthMax: 256 * 1024,
@@ -31,7 +31,7 @@ export const grammarLimits = {
   schemaDepthMax: 64,
   /** Tags of one answer: as many as the API takes tools. */
   tagsMax: 128,
-  /** Members of one object; the largest published forms have 200. */
+  /** Members of one object; the largest published schemas have 200. */
   propertiesMax: 512,
   /** `minItems` and `maxItems`. A repetition becomes as many states of the library. */
   itemsMax: 256,
@@ -39,6 +39,6 @@ export const grammarLimits = {
   stringLengthMax: 1024,
   /** Characters and repetitions of a schema's grammar, all counted: 50,000 take 4 s to compile. */
   statesMax: 50_000,
-  /** Threads that one grammar may cost: a thread that another grammar has ended is replaced, and the answer goes on. */
+  /** Threads that one answer may use: a thread that another grammar has ended is replaced, and the answer goes on. */
   threadsPerAnswerMax: 4,
 } as const

@@ -5,7 +5,7 @@ import { checkRules } from './schema/check-rules.ts'
 import { jsonRules } from './schema/json-text.ts'
 import { schemaRules } from './schema/schema-grammar.ts'
 
-/** @throws {ModelError} `bad-request` for a schema that cannot be kept, or for too many tags */
+/** @throws {ModelError} `bad-request` for a schema that no grammar can express, or for too many tags */
 export function taggedRules({ tags, separator }: TaggedText): Rules {
   if (tags.length === 0 || tags.length > grammarLimits.tagsMax)
     throw new ModelError('bad-request', `a grammar has from 1 to ${grammarLimits.tagsMax} tags`)

@@ -3,21 +3,22 @@ import { ModelError, type TokenMask } from '@shoal/model'
 import { grammarLimits } from '../limits.ts'
 import { ThreadEnded, type WatchedThread } from './watched-thread.ts'
 
-/** Which tokens may follow, for one answer. */
+/** Tells which tokens may follow in one answer. */
 export interface Matcher {
   /**
-   * A function of the answer so far: a replay is constrained as the first time, in whatever thread.
+   * The tokens that may follow. The result depends only on the grammar and the tokens of the answer so far, so that a
+   * replay gives the same sets, in whatever thread.
    * @param output ids of the answer so far
    * @throws {ModelError} `bad-request` when the grammar takes too much time or memory, or no token can follow
    */
   allowed(output: readonly number[]): Promise<TokenMask>
-  /** Begins to compute what `allowed` is going to be asked for, while the model computes. */
+  /** Begins to compute the set for the next call of `allowed`, while the model computes. */
   ahead(output: readonly number[]): void
   close(): void
 }
 
 interface Owner {
-  /** The thread that runs now; another one after one has ended. */
+  /** The thread that runs now; a new one when the last one has ended. */
   thread(): Promise<WatchedThread>
   closed(): void
 }
@@ -34,7 +35,7 @@ export class AnswerMatcher implements Matcher {
   readonly #queue = createSerialQueue()
   #thread: WatchedThread | null = null
   #threads = 0
-  /** What the thread has matched. */
+  /** Tokens that the thread has matched so far. */
   #matched: readonly number[] = []
   #ahead: Asked | null = null
   #closed = false
@@ -45,7 +46,7 @@ export class AnswerMatcher implements Matcher {
     this.#owner = owner
   }
 
-  /** Compiles the grammar, so that one that cannot be kept is refused before the model computes. */
+  /** Compiles the grammar, so that an unusable one is refused before the model computes. */
   async begin(): Promise<void> {
     await this.#queue.run(() => this.#onThread(() => undefined))
   }
@@ -55,16 +56,13 @@ export class AnswerMatcher implements Matcher {
     this.#ahead = null
     const mask = await (ahead !== null && equal(ahead.output, output) ? ahead.mask : this.#next(output))
     if (mask.every((word) => word === 0))
-      throw new ModelError(
-        'bad-request',
-        "the model's vocabulary has no token with which this grammar goes on",
-      )
+      throw new ModelError('bad-request', "the model's vocabulary has no token that this grammar allows next")
     return mask
   }
 
   ahead(output: readonly number[]): void {
     const mask = this.#next(output)
-    mask.catch(() => undefined) // Who asks for it gets the error.
+    mask.catch(() => undefined) // The later call of `allowed` gets the error.
     this.#ahead = { output: [...output], mask }
   }
 
@@ -98,7 +96,10 @@ export class AnswerMatcher implements Matcher {
       } catch (error) {
         if (!(error instanceof ThreadEnded)) throw error
         if (this.#threads >= grammarLimits.threadsPerAnswerMax)
-          throw new ShoalError('not-ready', 'other grammars end the thread of this answer; ask again')
+          throw new ShoalError(
+            'not-ready',
+            'other grammars have ended the thread of this answer several times; try again',
+          )
       }
     }
   }

@@ -8,7 +8,7 @@ export interface VocabularyBytes {
 }
 
 export type MatcherCall =
-  /** Begins an answer that keeps to a grammar. */
+  /** Begins an answer with a grammar. */
   | { readonly name: 'open'; readonly matcher: number; readonly grammar: string }
   /** Asks for the tokens that may follow the first `keep` tokens of the last call and `tokens` behind them. */
   | {

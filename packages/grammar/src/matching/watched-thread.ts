@@ -7,7 +7,7 @@ import type { MatcherCall, MatcherReply, VocabularyBytes } from './matcher-calls
 /** The thread had ended before it could answer: through another call, or because it was closed. */
 export class ThreadEnded extends Error {
   constructor() {
-    super('the thread of grammars has ended')
+    super('the thread that matches grammars has ended')
     this.name = 'ThreadEnded'
   }
 }
@@ -39,7 +39,7 @@ class MatcherThread implements WatchedThread {
     this.#worker = new Worker(new URL('./matcher-thread.ts', import.meta.url), {
       workerData: vocabulary,
       name: 'shoal-grammar',
-      // What the library prints are warnings about grammars, for its developers.
+      // The library prints only warnings about grammars for its developers.
       stdout: true,
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: grammarLimits.heapMiBMax },
@@ -106,5 +106,5 @@ class MatcherThread implements WatchedThread {
 }
 
 function refusal(reason: string): ModelError {
-  return new ModelError('bad-request', `this grammar cannot be kept: ${reason}`)
+  return new ModelError('bad-request', `this grammar cannot be used: ${reason}`)
 }

@@ -19,7 +19,7 @@ export function arrayOf(schema: Fields, path: string, context: SchemaContext): M
     context.make(item, below(path, `prefixItems/${index}`)),
   )
   const made = items === undefined ? anyValue : context.make(items, below(path, 'items'))
-  // Behind a prefix, items that no schema describes are written only where they must be.
+  // Items after `prefixItems` that no schema describes are written only as far as `minItems` requires them.
   const free = items === undefined && prefix.length > 0
   const end = free ? Math.max(least, prefix.length) : most
   return arrayFrom(prefix, made, least, end === null || (most !== null && most < end) ? most : end)
@@ -36,7 +36,7 @@ function arrayFrom(prefix: readonly Made[], item: Made, least: number, most: num
   return least === 0 ? choice(noItems, some) : some
 }
 
-/** The items from `index` on, of which the first one is written even where none must be. */
+/** The items from `index` on, at least one of them. */
 function itemsFrom(
   prefix: readonly Expression[],
   item: Expression,

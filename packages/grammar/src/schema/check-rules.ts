@@ -12,12 +12,13 @@ export function checkRules({ root, rules }: Rules): void {
     before = finite.size
     for (const [name, expression] of rules) if (ends(expression, finite)) finite.add(name)
   }
-  if (finite.size < rules.size || !ends(root, finite)) throw refusal('a value inside of it would have no end')
+  if (finite.size < rules.size || !ends(root, finite))
+    throw refusal('it contains a schema all of whose values are infinitely deep')
   if (beginsWithItself(rules)) throw refusal("'$ref' leads to itself without a value in between")
 }
 
 const refusal = (reason: string): ModelError =>
-  new ModelError('bad-request', `the JSON schema cannot be kept: ${reason}`)
+  new ModelError('bad-request', `the JSON schema cannot become a grammar: ${reason}`)
 
 function statesOf(expression: Expression): number {
   switch (expression.type) {
@@ -52,7 +53,7 @@ function ends(expression: Expression, finite: ReadonlySet<string>): boolean {
   }
 }
 
-/** Rules that a text of the expression may begin with. Every part of a JSON text but blanks has a first character. */
+/** Rules with which a text of the expression may begin. Every part of a JSON text except blanks has at least one character. */
 function firstRules(expression: Expression): string[] {
   switch (expression.type) {
     case 'text':

@@ -1,8 +1,8 @@
 import { equalJson, isFields, type Fields, type Schema } from './schema-types.ts'
 
 /**
- * Whether no value is valid for both: by their types, their lists of values, or a required member that says which is which.
- * False where that is not plain.
+ * Whether certainly no value is valid for both: because of their types, their lists of values, or a required member whose
+ * schemas are disjoint. False where this cannot be decided.
  * @param plain resolves references
  */
 export function areDisjoint(some: Schema, other: Schema, plain: (schema: unknown) => Schema): boolean {
@@ -36,7 +36,7 @@ function valuesOf(schema: Fields): readonly unknown[] | null {
   return Array.isArray(schema['enum']) ? (schema['enum'] as unknown[]) : null
 }
 
-/** The types of JSON that the schema accepts at most; null for all. Whole numbers are numbers. */
+/** The JSON types that the schema may accept; null for all types. `integer` counts as `number`. */
 function typesOf(schema: Fields): readonly string[] | null {
   const values = valuesOf(schema)
   if (values !== null) return values.map(typeOf)

@@ -6,7 +6,7 @@ const date =
 const time = `${hour}:${sixty}:${sixty}(\\.[0-9]{1,6})?(Z|[+-]${hour}:${sixty})`
 const byte = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
 
-/** Patterns of the formats that are kept: every text of the pattern has the format, though not the other way round. */
+/** Patterns of the supported formats. Every text of a pattern has the format; not every text of the format is in the pattern. */
 export const formats: Readonly<Record<string, string>> = {
   date: `^${date}$`,
   time: `^${time}$`,

@@ -11,7 +11,7 @@ import {
   type Expression,
 } from '../expression.ts'
 
-/** Between the signs of JSON: nothing, a blank, or a new line with an indent. A bound lets answers come to an end. */
+/** White space between JSON tokens: nothing, one blank, or a new line with an indent. The limit lets answers come to an end. */
 export const blank = rule('blank')
 /** One character of a JSON string. */
 export const stringCharacter = rule('character')
@@ -24,12 +24,12 @@ export const anyInteger = rule('integer')
 export const anyBoolean = choice(text('true'), text('false'))
 export const nothing = text('null')
 
-/** Digits of a number before and behind its point: together no more than a double tells apart. */
+/** Most digits before the decimal point, and after it. */
 const digitsMax = 15
 /** Indent of a new line: eight levels of two blanks. */
 const indentMax = 16
 
-/** What a JSON string may hold without a backslash. Halves of surrogate pairs are no characters of UTF-8. */
+/** Characters that need no escape in a JSON string. Halves of surrogate pairs are left out: UTF-8 has no form for them. */
 export const plainRanges: readonly CodeRange[] = [
   [0x20, 0x21],
   [0x23, 0x5b],
@@ -40,7 +40,7 @@ export const plainRanges: readonly CodeRange[] = [
 const hex = characters([0x30, 0x39], [0x41, 0x46], [0x61, 0x66])
 const anyD = characters([0x44, 0x44], [0x64, 0x64])
 const noD = characters([0x30, 0x39], [0x41, 0x43], [0x45, 0x46], [0x61, 0x63], [0x65, 0x66])
-/** `\uXXXX` of one whole character, so that lengths count as a validator counts them. */
+/** `\uXXXX` of a whole character, never of half a surrogate pair, so that one escape counts as one character in `maxLength`. */
 const unicodeEscape = sequence(
   text('\\u'),
   choice(sequence(noD, hex), sequence(anyD, characters([0x30, 0x37]))),

@@ -1,7 +1,7 @@
 import { refused } from './schema-error.ts'
 import type { Fields } from './schema-types.ts'
 
-/** Keywords that say nothing about which values are valid. */
+/** Keywords that do not change which values are valid. */
 export const annotations: ReadonlySet<string> = new Set([
   '$comment',
   '$schema',
@@ -43,7 +43,7 @@ const kept: ReadonlySet<string> = new Set([
   'exclusiveMaximum',
 ])
 
-/** @throws {ModelError} `bad-request` for a keyword that cannot be kept */
+/** @throws {ModelError} `bad-request` for a keyword that no grammar can express */
 export function checkKeywords(schema: Fields, path: string): void {
   for (const [keyword, value] of Object.entries(schema)) {
     if (kept.has(keyword) || annotations.has(keyword)) continue

@@ -11,7 +11,7 @@ const smaller: ReadonlySet<string> = new Set(['maxItems', 'maxLength', 'maximum'
 /**
  * The schema of the values that both accept.
  * @param inner for schemas of members and items
- * @throws {ModelError} `bad-request` where no single keyword says both
+ * @throws {ModelError} `bad-request` where two keywords cannot be merged into one
  */
 export function merge(some: Fields, other: Fields, path: string, inner: MergeInner): Schema {
   const merged: Record<string, unknown> = { ...some, ...mergedMembers(some, other, inner) }
@@ -33,15 +33,15 @@ export function merge(some: Fields, other: Fields, path: string, inner: MergeInn
     else if (keyword === 'items') merged[keyword] = inner(own, value)
     else if (larger.has(keyword)) merged[keyword] = Math.max(Number(own), Number(value))
     else if (smaller.has(keyword)) merged[keyword] = Math.min(Number(own), Number(value))
-    else throw refused(path, keyword, 'stands in two schemas that must hold together, with different values')
+    else throw refused(path, keyword, 'has different values in two schemas that must both be valid')
   }
   if ((some['prefixItems'] === undefined) !== (other['prefixItems'] === undefined))
     if (some['items'] !== undefined || other['items'] !== undefined)
-      throw refused(path, 'prefixItems', "stands beside 'items' of another schema")
+      throw refused(path, 'prefixItems', "cannot be merged with 'items' of another schema")
   return merged
 }
 
-/** A member that one schema does not name is among its additional ones. */
+/** A member that one of the schemas does not name is governed by its `additionalProperties`. */
 function mergedMembers(some: Fields, other: Fields, inner: MergeInner): Record<string, unknown> {
   const ofOne = (schema: Fields): Fields => (isFields(schema['properties']) ? schema['properties'] : {})
   const [own, others] = [ofOne(some), ofOne(other)]

@@ -4,7 +4,7 @@ import { anyInteger, anyNumber } from './json-text.ts'
 import { refused } from './schema-error.ts'
 import type { Fields, Made } from './schema-types.ts'
 
-/** Digits that a double tells apart, and that a whole number of this length keeps exact. */
+/** Digits that every double represents exactly. */
 const digitsMax = 15
 const largest = 10n ** BigInt(digitsMax) - 1n
 
@@ -30,7 +30,7 @@ export function numbersOf(schema: Fields, path: string, whole: boolean): Made {
     throw refused(
       path,
       lower === null ? 'maximum' : 'minimum',
-      'leaves no whole number and no whole interval',
+      'leaves no whole number within the bounds; other numbers cannot be bounded',
     )
   return choice(...options)
 }
@@ -67,8 +67,8 @@ const mirrored = (bound: Bound | null): Bound | null =>
 const negative = (expression: Expression): Expression => sequence(text('-'), expression)
 
 /**
- * Numbers from 0: whole ones within the bounds, and fractions behind those whose next whole number is within them too.
- * Digits are so few that no fraction is rounded to the next whole number.
+ * Numbers from 0 on: whole numbers within the bounds, and fractions after those whose next whole number is within the
+ * bounds, too. The number of digits is limited so that no fraction is rounded to the next whole number.
  */
 function nonNegative(lower: Bound | null, upper: Bound | null): Expression[] {
   const least = leastOf(lower) < 0n ? 0n : leastOf(lower)

@@ -21,8 +21,8 @@ interface Member {
 }
 
 /**
- * Members in the order of `properties`. Those that no schema describes are written only where `additionalProperties` asks
- * for them, or where the schema describes no member at all.
+ * Members in the order of `properties`. Members that no schema describes are written only where `additionalProperties` is
+ * given and not false, or where the schema describes no member at all.
  */
 export function objectOf(schema: Fields, path: string, context: SchemaContext): Made {
   const { properties = {}, required = [], additionalProperties } = schema
@@ -55,9 +55,9 @@ export function objectOf(schema: Fields, path: string, context: SchemaContext): 
 }
 
 function membersOf(members: readonly Member[], other: Expression | null, context: SchemaContext): Expression {
-  /** Behind a member: from the end, so that every rest is made once. */
+  /** Continuations after a member, made from the last member to the first, so that each is made once. */
   let rest: Expression = other === null ? empty : repeat(sequence(comma, other), 0, null)
-  /** The same where no member has come; null where nothing can come. */
+  /** Continuations where no member has been written yet; null where none is possible. */
   let first: Expression | null = other === null ? null : sequence(other, rest)
   let mayBeEmpty = true
   for (const { expression, required } of members.toReversed()) {

@@ -4,7 +4,7 @@ import { stringCharacter } from './json-text.ts'
 import { characterClasses, complement, jsonCharacter } from './pattern-characters.ts'
 import { refused } from './schema-error.ts'
 
-/** The inside of a JSON string, and how many characters the string has. */
+/** The content of a JSON string, and how many characters the string may have. */
 export interface PatternText {
   readonly expression: Expression
   readonly least: number
@@ -17,7 +17,7 @@ export interface PatternText {
  * @throws {ModelError} `bad-request` for whatever else
  */
 export function readPattern(pattern: string, path: string, keyword: string): PatternText {
-  if (!isRegularExpression(pattern)) throw refused(path, keyword, 'is no regular expression')
+  if (!isRegularExpression(pattern)) throw refused(path, keyword, 'is not a regular expression')
   return new PatternReader(pattern, (what) =>
     refused(path, keyword, `has ${what}, which is not supported`),
   ).read()

@@ -4,6 +4,6 @@ import { ModelError } from '@shoal/model'
 export function refused(path: string, keyword: string, reason: string): ModelError {
   return new ModelError(
     'bad-request',
-    `the JSON schema at ${path === '' ? 'its root' : path} cannot be kept: '${keyword}' ${reason}`,
+    `the JSON schema at ${path === '' ? 'its root' : path} cannot become a grammar: '${keyword}' ${reason}`,
   )
 }

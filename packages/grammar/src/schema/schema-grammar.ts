@@ -22,9 +22,9 @@ import {
 import { stringOf } from './strings.ts'
 
 /**
- * The JSON texts of values that the schema accepts. Some of them are left out: members have the order of the schema,
- * blanks a bound, and what a schema leaves open is written in one form.
- * @throws {ModelError} `bad-request` for a keyword that cannot be kept, by its name and place
+ * The grammar of JSON texts whose values the schema accepts. Not every such text is in it: members have the order of the
+ * schema, the number of blanks is limited, and what the schema leaves open is written in one form.
+ * @throws {ModelError} `bad-request` for a keyword that no grammar can express, with its name and place
  */
 export function schemaGrammar(schema: unknown): Rules {
   const { root, rules: own } = schemaRules(schema, 'r')
@@ -54,7 +54,7 @@ class SchemaReader implements SchemaContext {
   readonly rules = new Map<string, Expression>()
   readonly #document: unknown
   readonly #prefix: string
-  /** Rules of references, by their pointers. */
+  /** Names of the rules that references have become, by pointer. */
   readonly #references = new Map<string, string>()
   #depth = 0
 
@@ -94,7 +94,7 @@ class SchemaReader implements SchemaContext {
     const known = this.#references.get(pointer)
     if (known !== undefined) return rule(known)
     const target = this.#resolve(pointer, path)
-    // The name is there before its expression, for schemas that refer to themselves.
+    // The name is known before its expression is made, so that a schema may refer to itself.
     const name = this.#define(null)
     this.#references.set(pointer, name)
     const made = this.make(target, pointer.slice(1))
@@ -118,7 +118,7 @@ class SchemaReader implements SchemaContext {
     return target
   }
 
-  /** Without `$ref` and `allOf`: all that must hold together in one schema. */
+  /** The schema with the targets of `$ref` and `allOf` merged into it. */
   #plain(schema: unknown, path: string, depth: number): Schema {
     if (typeof schema === 'boolean') return schema
     if (!isFields(schema)) throw refused(path, 'schema', 'must be an object or a boolean')
@@ -160,7 +160,11 @@ class SchemaReader implements SchemaContext {
       plain.forEach((some, index) => {
         for (const other of plain.slice(index + 1))
           if (!areDisjoint(some, other, (inner) => this.#plain(inner, path, 0)))
-            throw refused(path, keyword, 'has branches that may hold together; anyOf works')
+            throw refused(
+              path,
+              keyword,
+              'has branches of which two may accept the same value; use anyOf instead',
+            )
       })
     }
     const alone = assertions(own).length === 0
@@ -200,7 +204,7 @@ function oneOf(made: readonly Made[]): Made {
   return possible.length === 0 ? null : choice(...possible)
 }
 
-/** The values of `enum` and `const`, each in one form. */
+/** The values of `enum` and `const`, each written in one form. */
 function valuesOf(schema: Fields, path: string): Made {
   const { enum: list, const: only, type, nullable: _, ...others } = schema
   const [other] = assertions(others)
@@ -235,7 +239,7 @@ const typeOfKeyword: Readonly<Record<string, string>> = {
 }
 const everyType = ['object', 'array', 'string', 'number', 'boolean', 'null']
 
-/** Without `type`, the types that the other keywords are about; all without those. */
+/** The types that a schema allows: those of `type`; without it, those that its keywords restrict; without any, all. */
 function typesOf(schema: Fields, path: string): string[] {
   const { type } = schema
   if (type !== undefined) {

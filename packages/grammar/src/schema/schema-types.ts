@@ -3,7 +3,7 @@ import type { Expression } from '../expression.ts'
 export type Schema = boolean | Fields
 export type Fields = Readonly<Record<string, unknown>>
 
-/** What a schema becomes; null where no value is valid. */
+/** The expression made from a schema; null where no value is valid. */
 export type Made = Expression | null
 
 /** Makes expressions of the schemas inside of another one. */

@@ -50,7 +50,7 @@ test(
         const validate = ajv.compile(schema)
         if (!validate(JSON.parse(text))) expect([schema, text, validate.errors]).toEqual([])
       } catch (error) {
-        // Keywords that cannot be kept together are refused before the model computes.
+        // Keywords that cannot be combined are refused before the model computes.
         if (!(error instanceof ModelError)) throw error
         refused += 1
       }

@@ -14,7 +14,7 @@ import type { GenerateRequest } from '../../types.ts'
 export interface Constraints {
   /**
    * @returns null for a request without a grammar
-   * @throws {ShoalError | ModelError} `bad-request` for a grammar that cannot be kept
+   * @throws {ShoalError | ModelError} `bad-request` for a grammar that cannot be used
    */
   matcherOf(request: Pick<GenerateRequest, 'grammar' | 'ignoreEos'>): Promise<Matcher | null>
   close(): Promise<void>
