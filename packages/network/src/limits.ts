@@ -93,7 +93,7 @@ export const limits = {
   directoryRecordBytes: 4096,
   /** Records held of others, numbers of ended ones included: 16 MiB at their largest. */
   directoryRecords: 4096,
-  /** A record or an entry ends so long after its last new word: peers say theirs every ten minutes, and two may be lost. */
+  /** A record or an entry ends this long after it was renewed: peers renew theirs every ten minutes, and two renewals may be lost. */
   directoryLifeMs: 30 * 60_000,
   /** Topics one peer may be entered under: a manifest's and a model's, twice over while it changes them, with room. */
   topicsPerProvider: 8,

@@ -38,12 +38,12 @@ export function createRoom(engine: () => Engine): Room {
           }
           return
         } catch (error) {
-          // Of those that try, this one is the last: nobody's end would make room.
+          // No other answer of this API is trying, so none could make room by ending.
           if (begun || trying === 1 || !isNoCapacity(error)) throw error
           waits = true
         } finally {
           trying -= 1
-          // A refusal makes no room: answers that wait would wake each other again and again.
+          // An answer that was refused frees no room; if it woke the others, they would wake each other again and again.
           if (!waits) for (const wake of waiting) wake()
         }
         await nextEnd(request.signal)

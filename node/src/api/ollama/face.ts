@@ -73,7 +73,7 @@ export function loaded(model: string, write: 'chat' | 'generate', wallMs: number
 
 const nanoseconds = (ms: number): number => Math.round(ms * 1e6)
 
-/** The first token pays for the prompt. */
+/** The time to the first token counts as that of the prompt. */
 function ending(finish: FinishReason, result: GenerateResult): object {
   const { promptTokens, completionTokens, ttftMs, tokensPerSecond } = result
   const decodeMs = tokensPerSecond > 0 ? ((completionTokens - 1) / tokensPerSecond) * 1000 : 0

@@ -1,6 +1,6 @@
 import type { Door, Refusal, Role, Standing } from '@shoal/trust'
 
-/** A door, and the directions in which it is used. */
+/** A door, which is an encryption handshake that only peers with its secret complete, and the directions in which it is used. */
 export interface OpenDoor {
   readonly door: Door
   /** This peer dials others through it. */

@@ -19,8 +19,7 @@ export interface DirectDependencies {
   readonly random: Random
   /** To which frames are charged. */
   readonly held: HeldFrames
-  /** What to do with a channel that a peer opens; undefined when nobody serves the protocol. */
-  /** Undefined where nobody serves the protocol, or not for this peer. */
+  /** The handler of a channel that a peer opens; undefined where nobody serves the protocol, or not for this peer. */
   handlerOf(protocol: string, peer: string): ((channel: Channel) => void) | undefined
 }
 

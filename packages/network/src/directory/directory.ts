@@ -1,19 +1,19 @@
 import type { Transport } from '../transport.ts'
 
-/** A peer that said it has to do with a topic; a hint, until it has been asked itself. */
+/** A peer that has announced itself under a topic: only a hint until the peer itself has been asked. */
 export interface Provider {
   readonly peerId: string
   /** Each ending in `/p2p/<peerId>`. */
   readonly addresses: readonly string[]
 }
 
-/** The owner's own count of its words: a later life first, then a later word in the same life. No clock of the owner counts. */
+/** The owner's own numbering of its records: by incarnation, then by number within the incarnation. No clock of the owner is used. */
 export interface RecordOrder {
   readonly incarnation: number
   readonly seq: number
 }
 
-/** What this network accepts as a record; of its contents a directory knows nothing else. */
+/** Decides which bytes are a record. A directory knows nothing else of a record's contents. */
 export interface RecordRules {
   /** @throws {ShoalError} for a record that `owner` did not sign, or that this release cannot read */
   order(owner: string, record: Uint8Array, verify: Transport['verify']): Promise<RecordOrder>
@@ -21,7 +21,7 @@ export interface RecordRules {
 
 export interface DirectoryOptions {
   readonly rules: RecordRules
-  /** Whether this peer holds what others say. False for those who only ask: they come and go. */
+  /** Whether this peer holds records and entries of others. False for peers that only ask: they stay for a short time. */
   readonly serve: boolean
 }
 
@@ -30,22 +30,22 @@ export interface DirectoryStats {
   readonly peers: number
   /** Records that it holds, its own included. */
   readonly records: number
-  /** Entries `peer has to do with topic` that it holds. */
+  /** Entries that it holds, each of one peer under one topic. */
   readonly entries: number
 }
 
 /**
- * A notice board that all Shoal peers keep together, whatever their model: who has to do with a topic, and one signed
- * record per peer. It is for finding a swarm, never for its work. Two implementations, one conformance suite: a Kademlia
+ * The directory that all Shoal peers keep together, whatever their model: which peers have announced themselves under a
+ * topic, and one signed record per peer. It is used to find a swarm, and never while a swarm works. Two implementations, one conformance suite: a Kademlia
  * DHT over libp2p, and memory for tests and the simulator.
  *
- * What it holds is a hint: anybody may say that it serves a topic, and whoever is gone stays on the board for a while.
- * Entries and records end by the clock of the peer that holds them, `limits.directoryLifeMs` after it heard a new word.
+ * Its contents are hints: any peer may announce itself under a topic, and the entries of a peer that is gone stay for a
+ * while. Entries and records end by the clock of the peer that holds them, `limits.directoryLifeMs` after they were renewed.
  */
 export interface Directory {
-  /** Says that this peer has to do with `topic`. @returns how many other peers were told */
+  /** Announces this peer under `topic`. @returns how many other peers were told */
   provide(topic: string, options: { readonly signal: AbortSignal }): Promise<number>
-  /** Who does, this peer left out, as they are found. Ends when nobody nearer is left to ask; rejects with the signal's reason. */
+  /** The other peers under `topic`, as they are found. Ends when no peer nearer to the topic is left to ask; rejects with the signal's reason. */
   providers(topic: string, options: { readonly signal: AbortSignal }): AsyncIterable<Provider>
   /**
    * Replaces this peer's record; its order must be above the last one's. @returns how many other peers took it

@@ -7,8 +7,8 @@ import { isRelayed } from './relay/reach.ts'
 
 /**
  * Which addresses this node dials because another peer has named them, in a record, a session or the directory. A stranger
- * must not have it knock at doors that only this node reaches: the services of its own machine, and of a private network
- * that the stranger is not in. What the user names is dialled without a question.
+ * must not be able to make this node connect to services that only this node reaches: those of its own machine, and of a
+ * private network that the stranger is not in. Addresses that the user names are dialled without a check.
  */
 export class DialPolicy {
   readonly #own: () => readonly Multiaddr[]
@@ -46,7 +46,7 @@ export class DialPolicy {
 
   denies(address: Multiaddr): boolean {
     if (this.isNamed(address)) return false
-    // Somebody else's bridge has the address of this machine's, and there this node would dial itself.
+    // Another machine's bridge may have the same address as a bridge of this machine; this node would dial itself there.
     if (this.#own().some((own) => placeOf(own) === placeOf(address))) return true
     const ip = ipOf(address)
     // A relay, or a name that is not resolved yet.

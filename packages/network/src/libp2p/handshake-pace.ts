@@ -11,8 +11,8 @@ interface Pace {
 }
 
 /**
- * Lets each network shake hands so many times at once, and then at a pace. A handshake is some milliseconds of processor
- * time, which anybody can have for some hundred bytes before it has said who it is.
+ * Limits the handshakes of each network: a number of them at once, and then a rate. A handshake takes some milliseconds of
+ * processor time, which anybody can cause with some hundred bytes before it is authenticated.
  */
 export class HandshakePace {
   readonly #clock: Clock

@@ -14,7 +14,7 @@ interface Place {
  * Counts dials to addresses that only other peers' words name. An address at which its peer has authenticated itself is
  * proven, and may be dialled as often as membership likes. Any other address may be somebody's who has nothing to do with
  * the swarm: it is dialled a few times, then ever more rarely, and all such addresses together at a bounded pace. So records
- * cannot make a swarm knock at a third party, whatever number of keys and addresses they name.
+ * cannot make a swarm flood a third party with connections, whatever number of keys and addresses they name.
  */
 export class UnprovenDials {
   readonly #clock: Pick<Clock, 'nowMs'>

@@ -12,8 +12,8 @@ import type { MemorySwitch } from './network.ts'
 import type { MemoryTransport } from './transport.ts'
 
 /**
- * The directory without Kademlia: each peer holds its own shelf, under the same rules and limits, and a word goes to all
- * holders that connections lead to. Delays, cuts and deaths are the network's.
+ * The directory without Kademlia: each peer holds its own shelf, under the same rules and limits, and records and
+ * entries are sent to all holders to which connections exist. The memory network decides about delays, cuts and deaths.
  */
 export class MemoryDirectory implements Directory {
   readonly #transport: MemoryTransport

@@ -131,7 +131,7 @@ function checkCount(channels: number, peer: string): void {
   if (channels < sessionLimits.maxChannels) return
   throw new ShoalError(
     'limit-exceeded',
-    `no more than ${sessionLimits.maxChannels} peers at once, so none to ${peer}`,
+    `channels to ${sessionLimits.maxChannels} peers are open, which is the limit, so none is opened to ${peer}`,
   )
 }
 

@@ -30,7 +30,7 @@ export function createAccept({
     // this node.
     for (const stage of table.list()) {
       if (stage.session.previous !== peer) continue
-      const message = `${peer} sent what is no message`
+      const message = `${peer} sent an undecodable frame`
       stage.fail({ step: null, code: 'bad-frame', message, definite: true })
     }
     channel.abort(error instanceof Error ? error : new Error(messageOf(error)))

@@ -43,7 +43,7 @@ export interface StageHostOptions {
 export interface StageMemory {
   readonly sessions: number
   readonly journalBytes: number
-  /** What the journals of open sessions may grow to. */
+  /** Bytes to which the journals of open sessions may grow. */
   readonly journalReservedBytes: number
   /** Rows of closed sessions. */
   readonly keptBytes: number

@@ -11,7 +11,7 @@ import type { StageSession } from './steps/stage-session.ts'
 /** A coordinator with sessions at this node. */
 export class Owner {
   readonly peer: string
-  /** Whose share of this node its sessions use. */
+  /** The account against whose share of this node its sessions count. */
   readonly account: string
   readonly #stages = new Set<Stage>()
   #outbox: Outbox

@@ -29,13 +29,13 @@ export interface AuditWorld {
   /** Peers that hold these blocks now, in this numeric class, and are not banned. */
   holders(range: BlockRange, numericClass: string): readonly string[]
   /**
-   * Has other peers compute rows in a session of its own. @returns the receipts that the stages have signed
-   * @throws {ShoalError} when no such session comes about
+   * Lets other peers compute rows in a session of their own. @returns the receipts that the stages have signed
+   * @throws {ShoalError} when no such session can be opened
    */
   recompute(rows: Float32Array, route: readonly AuditStage[]): Promise<readonly SealedReceipt[]>
   /** Called with evidence that convicts a peer to anybody who checks it. */
   convicted(evidence: Evidence): void
-  /** Called when one of two peers is wrong and no arbiters say which: this peer avoids both, and tells nobody. */
+  /** Called when one of two peers is wrong and arbiters did not decide which: this peer avoids both, and tells nobody. */
   distrusted(peers: readonly string[]): void
   /** Called when the peer's results were right in an audit. */
   proved(peer: string): void

@@ -5,12 +5,12 @@ import { agree, arbitersOf, mustAgree, type Dispute } from './verdict.ts'
 export interface Court {
   /** Peers that may be arbiters: holders of the blocks in the class of the dispute, without the two parties and the accuser. */
   readonly candidates: readonly string[]
-  /** Has a peer compute the disputed rows. @returns its receipt; null when it gives none */
+  /** Lets a peer compute the disputed rows. @returns its receipt; null when it gives none */
   ask(peer: string): Promise<SealedReceipt | null>
 }
 
 /**
- * Finds out who is wrong. The accused comes first; when the arbiters confirm it, the peer that computed again has accused it
+ * Decides which of the two peers of a dispute computed wrongly. The accused is judged first; when the arbiters confirm it, the peer that computed again has accused it
  * falsely, stands accused itself, and gets arbiters of its own.
  * @returns null without two arbiters that agree: then nobody is convicted
  */

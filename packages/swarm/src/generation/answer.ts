@@ -82,7 +82,7 @@ export function createAnswer(
   }
 }
 
-/** Times of tokens. The first one pays for the prompt; the rate is that of the others. */
+/** Times of tokens. The time of the first token includes that of the prompt; the rate is that of the others. */
 function createPace(clock: Clock): {
   token(): void
   measured(): Pick<GenerateResult, 'ttftMs' | 'tokensPerSecond'>

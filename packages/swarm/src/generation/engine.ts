@@ -125,7 +125,7 @@ function tokensOfAnswer(dependencies: EngineDependencies, { promptIds, maxTokens
   return Math.min(maxTokens, dependencies.manifest.manifest.config.contextLength - promptIds.length)
 }
 
-/** Draws among the tokens that the grammar allows. Those behind the drawn one are found while the model computes. */
+/** Draws among the tokens that the grammar allows. The set for the next token is found while the model computes. */
 function constrained(drawing: Sampler, matcher: Matcher, promptTokens: number): TokenSampler {
   return {
     async sample(logits, position, tokens) {

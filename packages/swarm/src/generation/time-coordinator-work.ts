@@ -2,7 +2,7 @@ import type { Clock } from '@shoal/host'
 import { createSampler } from '@shoal/model'
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 
-/** Timed tokens; one more comes first and pays for buffers. */
+/** Number of timed tokens. One token more is computed before them, in which buffers are allocated. */
 const turns = 5
 
 /** What a coordinator does itself with each token, in milliseconds: embedding, head and sampler, the median of a few. */

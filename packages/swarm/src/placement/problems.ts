@@ -46,7 +46,7 @@ export function createProblems(dependencies: {
       say()
     },
     lost({ start, end }, reason) {
-      const why = reason === undefined ? 'it can be computed no more' : messageOf(reason)
+      const why = reason === undefined ? 'it can no longer be computed' : messageOf(reason)
       logger.warn('span-lost', { start, end, reason: why })
       blocks = `blocks ${start} to ${end - 1} are loaded again: ${withoutPaths(why)}`
       say()

@@ -275,12 +275,12 @@ class PlannedSpanKeeper implements SpanKeeper {
     const { start, end } = span
     const reason = messageOf(error)
     const putOff = error instanceof ShoalError && error.code === 'not-ready'
-    // A rank that does not come is not this node's problem: it goes on holding what it holds alone.
+    // When a rank does not take part, this node has no problem to announce: it goes on holding its own span.
     if (span.group !== undefined)
       logger.warn('group-not-formed', { start, end, ranks: span.group.ranks, reason })
     else if (putOff) logger.info('move-put-off', { start, end, reason })
     else this.#problems.loadingFailed(span, reason)
-    // An urgent swap that was put off has loaded nothing in vain, and nothing can be answered meanwhile.
+    // An urgent swap that was put off is tried again soon: it has loaded nothing yet, and no request can be answered meanwhile.
     const soon = putOff && decision.action === 'swap' && decision.urgent
     this.#putOff(span, soon ? swarmLimits.settleMs : swarmLimits.spanRetryMs)
     if (this.#options.fixed !== null && this.#spans.current() === null) this.#failed.reject(error)

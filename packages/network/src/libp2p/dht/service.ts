@@ -7,7 +7,7 @@ import type { Shelf } from '../../directory/shelf.ts'
 import { verifySignature } from '../keys.ts'
 import { dhtProtocol, ownerOf, recordNamespace } from './keys.ts'
 
-/** libp2p's largest timer, 24 days: the turn that its owner must never reach. */
+/** The longest timer of Node, 24 days: switches off the re-announcement of entries by libp2p, since their owners renew them. */
 const neverMs = 2 ** 31 - 1
 
 /** kad-dht with what a LAN needs: it drops private addresses and serves nobody unless told otherwise (docs/dht.md). */
@@ -16,9 +16,9 @@ export function dhtService(shelf: Shelf, rules: RecordRules, serve: boolean): Re
     protocol: dhtProtocol,
     clientMode: !serve,
     peerInfoMapper: passthroughMapper,
-    // Who asks waits for a peer itself, with its own deadline.
+    // The caller of a query waits for a first peer itself, with its own deadline.
     allowQueryWithZeroPeers: true,
-    // The keys of all our peers are inside their ids: records of keys are not needed, and would be room for anybody's bytes.
+    // The public key of every Shoal peer is part of its id. Records of public keys are not needed, and would let anybody store bytes here.
     validators: {
       [recordNamespace]: (key, record) => admitRecord(shelf, rules, verifySignature, ownerOf(key), record),
       pk: () => {
@@ -32,9 +32,9 @@ export function dhtService(shelf: Shelf, rules: RecordRules, serve: boolean): Re
           records.findIndex((record) => equalBytes(shelf.record(ownerOf(key)), record)),
         ),
     },
-    // Entries are refreshed by their owner and ended by the shelf's clock; the wall clock has no say.
+    // Entries are renewed by their owners and expire by the shelf's clock; libp2p would use the wall clock.
     reprovide: { interval: neverMs },
-    // Who joins or leaves a bucket is noticed by every query; this only finds neighbours while nobody asks anything.
+    // Every query notices which peers come and go; this query only finds neighbours while nobody asks anything.
     querySelfInterval: 10 * 60_000,
   })
 }

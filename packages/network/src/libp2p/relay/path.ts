@@ -14,7 +14,7 @@ export function pathOf({ remoteAddr }: Pick<Connection, 'remoteAddr'>): PeerPath
   return isRelayed(address) ? { kind: 'relayed', relay: relayIn(address) } : { kind: 'direct', relay: null }
 }
 
-/** Who pays for a stranger's connection: its network, or all strangers behind one relay together; see `accountOf`. */
+/** The account of a stranger's connection: its network, or one account for all strangers behind a relay; see `accountOf`. */
 export function payerOf(connection: Pick<Connection, 'remoteAddr'>): string | null {
   const address = ipOf(connection.remoteAddr)
   return address === undefined ? pathOf(connection).relay : accountOf(address)

@@ -6,11 +6,11 @@ export interface Rate {
   readonly burstBytes: number
 }
 
-/** Says when bytes that were relayed are paid for. */
+/** A token bucket for relayed bytes. It may be overdrawn, since bytes are charged after they have passed. */
 export class RelayPace {
   readonly #rate: Rate
   readonly #clock: Pick<Clock, 'nowMs'>
-  /** When everything that has passed is paid for, less the burst. */
+  /** When the bucket is empty of debt again: the end of the time that all charged bytes take at the rate, less the burst. */
   #paidMs = Number.NEGATIVE_INFINITY
 
   constructor(rate: Rate, clock: Pick<Clock, 'nowMs'>) {

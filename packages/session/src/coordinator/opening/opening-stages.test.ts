@@ -161,7 +161,7 @@ test('bytes that are no message, heard of while a session opens, are blamed on t
     epoch: 0,
     step: null,
     code: 'bad-frame',
-    message: 'node-1 sent what is no message',
+    message: 'node-1 sent an undecodable frame',
     definite: true,
   })
   expect(opening.failure).toMatchObject({ peer: 'node-1', code: 'bad-frame' })

@@ -1,13 +1,13 @@
 import { draftKinds } from './drafters/drafter.ts'
 
-/** Acceptance that is assumed of each kind before anything was measured. */
+/** Acceptance that is assumed for each kind before anything was measured. */
 const assumed = [0.4, 0.5, 0.7, 0.9, 0.6]
-/** Drafts that the assumption counts for. */
+/** The assumption weighs as much as this many measured drafts. */
 const assumedDrafts = 2
-/** Tokens after which a measurement counts half, so that what was switched off is tried again. */
+/** Tokens after which a measurement has half of its weight, so that a kind that was switched off is tried again. */
 const halfLifeTokens = 64
 const kept = 0.5 ** (1 / halfLifeTokens)
-/** An acceptance of 1 would make runs endless. */
+/** With an acceptance of 1, the expected length of a run of right drafts would be infinite. */
 const acceptanceMax = 0.99
 
 /** How often drafts of each kind are right, with the last ones counting most. */
@@ -21,7 +21,7 @@ export class Acceptance {
     if (right) this.#right[kind]! += 1
   }
 
-  /** A token was drawn. */
+  /** A token was drawn: all measurements lose a part of their weight. */
   age(): void {
     for (let kind = 0; kind < draftKinds; kind += 1) {
       this.#right[kind]! *= kept

@@ -49,7 +49,7 @@ async function* drawTokens(
     const rows = drafts.length + 1
     const startMs = clock.nowMs()
     const logits = await orAborted(head.logits(hidden, buffer), signal)
-    windows.headed(rows, clock.nowMs() - startMs)
+    windows.headComputed(rows, clock.nowMs() - startMs)
     const vocabularySize = logits.length / rows
     for (let row = 0; row < rows; row += 1) {
       const own = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize)

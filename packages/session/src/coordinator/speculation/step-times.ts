@@ -1,13 +1,13 @@
 import type { RouteTimes } from './window-plan.ts'
 
-/** Part of the difference by which a new measurement moves an average. */
+/** Weight of a new measurement in an exponential moving average. */
 const weight = 0.25
 /** A pause of the machine or a repair of the route counts as this multiple of the average at most. */
 const outlierFactor = 4
-/** Cost of one more row, as a part of a call of one row, before it was measured. */
+/** Assumed time of each further row, as a part of the time of a call with one row, until it is measured. */
 const assumedRowCost = 1 / 8
 
-/** Time of a call by its rows: that of one row, and what each further row adds. */
+/** Time of a call as a function of its rows: the time of one row, and the time that each further row adds. */
 class RowTimes {
   #oneMs: number | null = null
   #moreMs: number | null = null
@@ -33,7 +33,7 @@ class RowTimes {
 export class StepTimes implements RouteTimes {
   readonly #latency = new RowTimes()
   readonly #head = new RowTimes()
-  /** Of the answers that followed another one: average rows, and average time. */
+  /** Averages over steps that were already under way when the step before them was answered: rows, and time between the answers. */
   #followedRows: number | null = null
   #followedMs: number | null = null
   #draftTokenMs: number | null = null
@@ -48,18 +48,18 @@ export class StepTimes implements RouteTimes {
     this.#latency.note(rows, durationMs)
   }
 
-  /** A step was answered so long after the one before it, behind which it was under way. */
+  /** A step that was under way behind another one was answered `intervalMs` after that one. */
   followed(rows: number, intervalMs: number): void {
     this.#followedRows = mix(this.#followedRows, rows)
     this.#followedMs = mix(this.#followedMs, intervalMs)
   }
 
-  /** The head has computed the logits of so many rows. */
-  headed(rows: number, durationMs: number): void {
+  /** The head has computed the logits of `rows` rows. */
+  headComputed(rows: number, durationMs: number): void {
     this.#head.note(rows, durationMs)
   }
 
-  /** So many tokens were drafted. */
+  /** `tokens` tokens were drafted. */
   drafted(tokens: number, durationMs: number): void {
     this.#draftTokenMs = mix(this.#draftTokenMs, durationMs / tokens)
   }

@@ -1,14 +1,14 @@
 import { sessionLimits } from '../../route/limits.ts'
 
-/** What is known of a route's times. */
+/** Predicted times of a route and of its coordinator. */
 export interface RouteTimes {
-  /** From sending a step of so many rows to its answer, while no other step is under way. */
+  /** From sending a step of `rows` rows to its answer, while no other step is under way. */
   latencyMs(rows: number): number
-  /** Between the answers of two such steps that follow each other closely: the slowest stage's time for one. */
+  /** Between the answers of two such steps that are under way together: the time of the slowest stage for one of them. */
   intervalMs(rows: number): number
-  /** Of the coordinator: the logits of so many rows. */
+  /** The coordinator's time for the logits of `rows` rows. */
   headMs(rows: number): number
-  /** Of the coordinator: drafting the tokens of so many rows. */
+  /** The coordinator's time for drafting the tokens of `rows` rows. */
   draftMs(rows: number): number
 }
 
@@ -27,7 +27,7 @@ const windowChoices = [1, 2, 3, 4, 6, 8]
  * The plan with the least expected time for a token. Each drafted token is right with probability `acceptance`. A run of
  * right tokens ends with a wrong one, after which the first window of the next run takes the whole latency; the windows
  * behind it answer one interval apart, or when they may be sent. Pure.
- * @param rowsMax most rows of a window that may be tried: times of longer ones are not known well yet
+ * @param rowsMax most rows of a window: the times of longer ones have not been measured yet
  */
 export function planWindows(times: RouteTimes, acceptance: number, rowsMax: number): WindowPlan {
   const plainMs = times.latencyMs(1) + times.headMs(1)
@@ -42,7 +42,7 @@ export function planWindows(times: RouteTimes, acceptance: number, rowsMax: numb
       const firstMs = draftMs + Math.max(latencyMs, (windows - 1) * draftMs) + headMs
       const nextMs = Math.max(intervalMs, headMs + draftMs, firstMs / windows)
       const windowsAfter = 1 / (1 - acceptance ** rows) - 1
-      // Behind a wrong token, the slowest stage may be busy with a window that nobody wants any more.
+      // After a wrong token, the slowest stage may still be computing a window that has been discarded.
       const staleMs = windows > 1 ? intervalMs / 2 : 0
       const ms = (firstMs + staleMs + windowsAfter * nextMs) * (1 - acceptance)
       if (ms < best.ms) best = { plan: { rows, windows }, ms }

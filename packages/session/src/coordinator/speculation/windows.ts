@@ -63,17 +63,17 @@ export class Windows {
     this.#options.drafter.append(tokenId)
   }
 
-  /** The logits of so many rows were computed. */
-  headed(rows: number, durationMs: number): void {
-    this.#times.headed(rows, durationMs)
+  /** The head has computed the logits of `rows` rows. */
+  headComputed(rows: number, durationMs: number): void {
+    this.#times.headComputed(rows, durationMs)
   }
 
-  /** Windows under way are of no use: a token before them differs. The next step rewinds the route to its position. */
+  /** Drops the windows under way, since a token before them differs. The next step rewinds the route to its position. */
   discard(): void {
     this.#underWay = []
   }
 
-  /** Sends windows behind the text, as many as pay. @param lastToken the last token of the text @param length of the text */
+  /** Sends as many windows of drafts after the text as the plan says. @param lastToken the last token of the text @param length of the text */
   async fill(lastToken: number, length: number): Promise<void> {
     const { drafter, endPosition } = this.#options
     for (;;) {
@@ -102,7 +102,7 @@ export class Windows {
     return { window, hidden }
   }
 
-  /** A drafter that fails drafts nothing more: the answer needs no drafts. */
+  /** After a drafter has failed, nothing more is drafted: the answer does not need drafts. */
   async #draft(ahead: readonly number[], count: number): Promise<readonly number[]> {
     const { drafter, clock } = this.#options
     if (count === 0 || this.#drafterFailed) return []

@@ -10,7 +10,7 @@ export interface KeptSession {
   readonly end: number
   /** The coordinator, which alone may use the rows again. */
   readonly peer: string
-  /** Whose share of this node it uses. */
+  /** The account against whose share of this node the rows count. */
   readonly account: string
   readonly runner: BlockRunner
   readonly rows: KeptRows
@@ -24,20 +24,20 @@ interface Entry {
 
 export interface KeptSessionsOptions {
   readonly clock: Pick<Clock, 'after'>
-  /** Of which free memory is borrowed; without it nothing is kept. */
+  /** Budget whose free memory holds kept rows; without it nothing is kept. */
   readonly memory: MemoryBudget | undefined
-  /** What the journals of open sessions may grow to, which the budget does not know. */
+  /** Bytes to which the journals of open sessions may grow; the budget does not count them. */
   readonly journalBytes: () => number
   readonly keptMs: number
 }
 
 /**
- * Rows of closed sessions, in memory that nobody needs now. When a session, weights or a head take memory, kept rows give
- * way before that call returns. The owner that has most loses first what it has not used for longest.
+ * Rows of closed sessions, in memory that nobody needs now. When a session, weights or a head take memory, kept rows are
+ * dropped before that call returns: those of the owner that keeps the most first, in the order of their last use.
  */
 export class KeptSessions {
   readonly #options: KeptSessionsOptions
-  /** What was used longest ago comes first. */
+  /** In the order of the last use, the oldest first. */
   readonly #entries = new Map<string, Entry>()
   readonly #stopListening: () => void
   #bytes = 0

@@ -13,7 +13,7 @@ export interface PrefixDeskContext {
   readonly stays: (stage: Stage) => boolean
 }
 
-/** What is done with a session that is being closed. */
+/** The two steps in which the rows of a session that is being closed are kept. */
 export interface Closing {
   /** Keeps the session's rows. Resolves when they have been read, so that the session can be freed. */
   read(): Promise<void>
@@ -21,7 +21,7 @@ export interface Closing {
   end(): void
 }
 
-/** Keeps the rows of sessions that end, and begins others with them. */
+/** Keeps the rows of sessions that end, and begins later sessions with them. */
 export class PrefixDesk {
   readonly #context: PrefixDeskContext
   /** Sessions whose rows are being read, by stage; a session that wants them waits. */
@@ -48,12 +48,12 @@ export class PrefixDesk {
     }
   }
 
-  /** Kept rows free what sessions were promised. */
+  /** Drops kept rows until the memory that open sessions were promised is free. */
   giveWay(): void {
     this.#context.kept.giveWay()
   }
 
-  /** Begins a session with what is here of an earlier one of the same coordinator. A session that cannot begins empty. */
+  /** Begins a session with the kept rows of an earlier one of the same coordinator. Where this is impossible, the session begins empty. */
   async begin(stage: Stage, prefix: SessionPrefix): Promise<void> {
     const { session, runner, id } = stage
     try {
@@ -82,7 +82,7 @@ export class PrefixDesk {
     }
   }
 
-  /** What a session began with is kept once, with the rows that it has added, unless the earlier one had more. */
+  /** Drops the rows of the session with which this one began: this one's rows include them, unless the earlier session had more. */
   #forgetEarlier({ began, start }: Stage): void {
     if (began === null) return
     const earlier = this.#context.kept.find(began.session, start)

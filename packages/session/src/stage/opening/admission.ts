@@ -64,7 +64,10 @@ export function admit(offer: StageOffer, request: OpenSession): Admission {
     )
   }
   if (stranger && offer.sessionsOfStrangers >= sessionLimits.maxSessionsOfStrangers)
-    return refused('no-capacity', 'the rest of the places here is kept for members of the swarm')
+    return refused(
+      'no-capacity',
+      'the remaining places for sessions at this node are reserved for members of the swarm',
+    )
   if (offer.sessions >= sessionLimits.maxSessions)
     return refused(
       'no-capacity',

@@ -29,9 +29,9 @@ export function overShare(standing: Standing, tenancy: Tenancy): string | null {
   const strangersMost = roomBytes * sessionLimits.strangersShare
   // A node with room for one session serves a stranger too while nobody else is here.
   if (standing === 'stranger' && strangersBytes > 0 && strangersBytes + wantedBytes > strangersMost)
-    return 'the rest of this node’s memory is kept for members of the swarm'
+    return 'the rest of this node’s memory is reserved for members of the swarm'
   const most = (roomBytes - othersBytes) * sessionLimits.shareOf[standing]
   if (ownBytes > 0 && ownBytes + wantedBytes > most)
-    return 'your sessions have your share of this node’s memory already'
+    return 'your other sessions already use your share of this node’s memory'
   return null
 }

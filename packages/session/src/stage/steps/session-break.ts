@@ -6,7 +6,7 @@ export interface Break {
   readonly message: string
 }
 
-/** An error without a code is the runner's: `compute-failed` says that another peer may do better. */
+/** An error without a code comes from the runner, and becomes `compute-failed`: another peer would fail with the same rows. */
 export function breakOf(error: unknown): Break {
   return { code: error instanceof ShoalError ? error.code : 'compute-failed', message: messageOf(error) }
 }

@@ -18,7 +18,7 @@ export async function refusal(
       'bad-request',
       withToken
         ? `${host} refuses HF_TOKEN for ${what} (401): it is wrong or has expired`
-        : `${host} does not show ${what} to strangers (401): it does not exist, or is private; set HF_TOKEN`,
+        : `${host} does not show ${what} without an account (401): it does not exist, or is private; set HF_TOKEN for a private one`,
     )
   }
   if (status === 403) {

@@ -206,7 +206,7 @@ const status =
 
 test.each([
   [401, secret, 'bad-request', /refuses HF_TOKEN for org\/random-1m \(401\)/],
-  [401, null, 'bad-request', /does not exist, or is private; set HF_TOKEN/],
+  [401, null, 'bad-request', /does not exist, or is private; set HF_TOKEN for/],
   [403, secret, 'bad-request', /accept its licence on the model's page with the account of HF_TOKEN/],
   [404, secret, 'not-found', /has no org\/random-1m \(404\)/],
   [418, secret, 'bad-model', /answers 418/],

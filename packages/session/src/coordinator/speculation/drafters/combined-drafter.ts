@@ -1,10 +1,10 @@
 import type { Drafter } from './drafter.ts'
 import type { SuffixDrafter } from './suffix-drafter.ts'
 
-/** Kinds of the suffix drafter from which it is right more often than a small model: four tokens agree at least. */
+/** First kind of the suffix drafter, with at least four equal tokens, whose drafts are right more often than a small model's. */
 const trustedKind = 2
 
-/** Follows an earlier place in the text where enough tokens agree with it, and asks a model elsewhere. */
+/** Takes the drafts of the suffix drafter where enough tokens are equal, and those of a model elsewhere. */
 export class CombinedDrafter implements Drafter {
   readonly #suffix: SuffixDrafter
   readonly #model: Drafter

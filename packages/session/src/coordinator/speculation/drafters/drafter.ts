@@ -5,16 +5,16 @@ export const draftKinds = 5
 export interface Drafter {
   /** The text goes on with this token: of the prompt first, then every token that was drawn. */
   append(tokenId: number): void
-  /** Called once, behind the prompt: what takes long for a long prompt, so that no later draft waits for it. */
+  /** Called once after the prompt. Does the work that grows with the prompt, so that no later draft waits for it. */
   prepare?(): Promise<void>
   /**
-   * What speaks for the next drafts, from 0 to `draftKinds - 1`: drafts of one kind are accepted about equally often. Kinds 0
-   * to 3 are those of `SuffixDrafter`, the last one the most often right; kind 4 is a draft model's.
+   * Kind of the next drafts, from 0 to `draftKinds - 1`: drafts of one kind are accepted about equally often. Kinds 0 to 3
+   * are those of `SuffixDrafter`, of which 3 is right most often; kind 4 is that of a draft model.
    */
   readonly kind: number
   /**
    * Tokens that may come next.
-   * @param ahead this drafter's earlier proposals behind the text, whose tokens are not drawn yet
+   * @param ahead tokens that this drafter has proposed after the text and that are not drawn yet
    * @param count most tokens; fewer, or none, when nothing suggests more
    */
   draft(ahead: readonly number[], count: number): readonly number[] | Promise<readonly number[]>

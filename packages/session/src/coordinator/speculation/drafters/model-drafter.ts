@@ -51,7 +51,7 @@ export class ModelDrafter implements Drafter {
     return drafted
   }
 
-  /** What leaves the blocks for the last token. Rows of tokens that the session has are not computed again. */
+  /** Output of the last block for the last token. Rows of tokens that the session already has are not computed again. */
   async #rowOf(tokens: readonly number[]): Promise<Float32Array> {
     const { session, embedding } = this.#options
     const differs = this.#computed.findIndex((tokenId, index) => tokenId !== tokens[index])
@@ -60,7 +60,7 @@ export class ModelDrafter implements Drafter {
     const rows = await embedding.lookup(tokens.slice(from))
     this.#computed = [...tokens]
     const hiddenSize = rows.length / (tokens.length - from)
-    // A long text goes in chunks, as prompts do, behind a first step that rewinds.
+    // A long text is computed in chunks, as prompts are, after a first step that rewinds.
     const [first, rest] = [rows.subarray(0, hiddenSize), rows.subarray(hiddenSize)]
     const answered = await session.forward(first, { want: 'last', position: from })
     return rest.length === 0 ? answered : prefill(session, rowsFrom(rest, hiddenSize))

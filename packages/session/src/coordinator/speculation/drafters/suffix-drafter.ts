@@ -3,9 +3,9 @@ import type { Drafter } from './drafter.ts'
 
 /** Tokens that must agree before an earlier place is followed. */
 const seedTokens = 3
-/** Longest agreement that is looked at: a longer one predicts no better. */
+/** Most equal tokens that are counted: more of them do not make the prediction better. */
 const matchTokensMax = 16
-/** Tokens that agree before the place that is followed, for kinds 1, 2 and 3; kind 0 follows a place behind a difference. */
+/** Least numbers of equal tokens of kinds 1, 2 and 3; kind 0 goes on after a token that was replaced. */
 const kindFrom = [1, 4, 9]
 
 /**
@@ -57,7 +57,7 @@ export class SuffixDrafter implements Drafter {
     const behind = [...ahead]
     for (let made = 0; made < count; made += 1) {
       const from = this.#next + behind.length
-      // A text that repeats itself goes on into what was drafted.
+      // In a text that repeats itself, the place may reach the end of the text and go on in the drafted tokens.
       behind.push(from < this.#text.length ? this.#text[from]! : behind[from - this.#text.length]!)
     }
     return behind.slice(ahead.length)
