@@ -16,6 +16,7 @@ function openStage(peer: string, start: number, end: number, wish: StageWish = {
     stage: { peer, addresses: [], range: { start, end }, incarnation: 1, predictedStepMs: () => 1 },
     link: {
       outbox: { peer, closed: false, send: () => Promise.resolve(), post() {}, abort() {} },
+      closeSession() {},
       release() {},
     },
     numericClass,

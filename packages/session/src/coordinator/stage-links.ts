@@ -1,9 +1,10 @@
 import { every, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
 import type { Transport } from '@shoal/network'
-import { decodeSession, type SessionMessage } from '@shoal/protocol'
+import { decodeSession, type CloseSession, type SessionMessage } from '@shoal/protocol'
 import type { SessionTimes } from '../route/limits.ts'
 import type { Outbox } from '../channels/outbox.ts'
 import { createPeerChannels, type ChannelUse } from '../channels/peer-channels.ts'
+import { RepeatedCloses } from '../channels/repeated-closes.ts'
 
 /** Receives what the stages of one session send to its coordinator. */
 export interface LinkListener {
@@ -11,12 +12,18 @@ export interface LinkListener {
   lost(peer: string, error: Error | undefined): void
 }
 
+/** The use of a channel to a stage by one session. */
+export interface StageLink extends ChannelUse {
+  /** Closes a session at the stage, also when this channel has ended and the peer is reached again later. */
+  closeSession(close: Omit<CloseSession, 'type'>): void
+}
+
 /** A coordinator's channels to stages, shared by its sessions. Stages answer on them, so a coordinator need not be dialable. */
 export interface CoordinatorLinks {
   /** Messages of `session` go to `listener` from now on, until `leave`. */
   join(session: string, listener: LinkListener): void
   leave(session: string): void
-  connect(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<ChannelUse>
+  connect(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<StageLink>
   close(): Promise<void>
 }
 
@@ -37,6 +44,7 @@ export function createCoordinatorLinks(
   const { clock, logger } = dependencies
   const listeners = new Map<string, LinkListener>()
   const keepAlive = createKeepAlive(clock, logger, times.keepAliveMs)
+  const closes = new RepeatedCloses(clock, times)
 
   const channels = createPeerChannels(dependencies, {
     connectTimeoutMs: times.connectTimeoutMs,
@@ -73,10 +81,12 @@ export function createCoordinatorLinks(
     leave: (session) => void listeners.delete(session),
     async connect(peer, addresses, signal) {
       const use = await channels.use(peer, addresses, signal)
+      closes.repeat(use.outbox)
       const stop = keepAlive(use.outbox)
       let released = false
       return {
         outbox: use.outbox,
+        closeSession: (close) => closes.close(use.outbox, { type: 'close', ...close }),
         release() {
           if (released) return
           released = true
@@ -122,7 +132,7 @@ function createKeepAlive(clock: Clock, logger: Logger, intervalMs: number): (out
  * @param start the stage's first block; null for all stages of the session at this peer
  * @param keep how many rows the stage may keep
  */
-export function closeAtStage(link: ChannelUse, session: string, start: number | null, keep = 0): void {
-  link.outbox.post({ type: 'close', session, start, ...(keep > 0 && { keep }) })
+export function closeAtStage(link: StageLink, session: string, start: number | null, keep = 0): void {
+  link.closeSession({ session, start, ...(keep > 0 && { keep }) })
   link.release()
 }

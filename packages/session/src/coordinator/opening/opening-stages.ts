@@ -1,11 +1,10 @@
 import { asShoalError, type Clock } from '@shoal/host'
 import type { OpenSession, SessionFailed, SessionOpened } from '@shoal/protocol'
-import type { ChannelUse } from '../../channels/peer-channels.ts'
 import type { SessionTimes } from '../../route/limits.ts'
 import type { StageProgress } from '../../route/replay-rules.ts'
 import { StageError } from '../../route/stage-error.ts'
 import type { Route, RouteStage } from '../../route/types.ts'
-import type { CoordinatorLinks } from '../stage-links.ts'
+import type { CoordinatorLinks, StageLink } from '../stage-links.ts'
 import { accused, lossOf } from './accusations.ts'
 import { openInOrder } from './open-in-order.ts'
 import type { OthersServe } from './others-serve.ts'
@@ -14,7 +13,7 @@ import { createStageAsker, openTogether } from './stage-asker.ts'
 /** A stage that has reserved memory for the session. */
 export interface OpenStage {
   readonly stage: RouteStage
-  readonly link: ChannelUse
+  readonly link: StageLink
   readonly numericClass: string
   readonly ranks: number
   readonly progress: StageProgress

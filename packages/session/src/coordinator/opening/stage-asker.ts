@@ -1,8 +1,7 @@
 import { asShoalError, orAborted, ShoalError, throwIfAborted } from '@shoal/host'
 import type { SessionFailed, SessionOpened } from '@shoal/protocol'
-import type { ChannelUse } from '../../channels/peer-channels.ts'
 import { StageError } from '../../route/stage-error.ts'
-import type { CoordinatorLinks } from '../stage-links.ts'
+import type { CoordinatorLinks, StageLink } from '../stage-links.ts'
 import { atStage } from './accusations.ts'
 import type { OpenRequest, OpenStage } from './opening-stages.ts'
 
@@ -20,7 +19,7 @@ export interface StageAsker {
   /** Handles a refusal. @returns whether it was for lack of room and answers a request */
   refused(message: SessionFailed, error: StageError): boolean
   /** Releases the channel of a request, and closes the session at its stage if the request was fresh. */
-  leave(request: OpenRequest, link: ChannelUse): void
+  leave(request: OpenRequest, link: StageLink): void
 }
 
 interface Waiter {
@@ -35,8 +34,8 @@ export function createStageAsker(links: CoordinatorLinks): StageAsker {
   /** Requests without an answer, those whose peer is still being dialled included. */
   const unanswered = new Set<OpenRequest>()
 
-  const leave = ({ fresh, message: { session, start } }: OpenRequest, link: ChannelUse): void => {
-    if (fresh) link.outbox.post({ type: 'close', session, start })
+  const leave = ({ fresh, message: { session, start } }: OpenRequest, link: StageLink): void => {
+    if (fresh) link.closeSession({ session, start })
     link.release()
   }
 
@@ -47,7 +46,7 @@ export function createStageAsker(links: CoordinatorLinks): StageAsker {
     leave,
     async ask(request, signal, waitMs) {
       const { stage, message } = request
-      let link: ChannelUse
+      let link: StageLink
       unanswered.add(request)
       try {
         link = await links.connect(stage.peer, stage.addresses, signal)

@@ -98,7 +98,7 @@ export function createSessionOpener(
         if (waits) untilMs = Math.max(untilMs, clock.nowMs() + swarmLimits.openingRetryMs)
         const lost = isLoss && clock.nowMs() < untilMs
         roomComes ||= error.code === 'no-capacity' && !error.definite
-        logger.info('route-refused', { peer: error.peer, attempt })
+        logger.info('route-refused', { peer: error.peer, attempt, code: error.code, reason: error.message })
         noteFault(reputation, error)
         exclude.add(error.peer)
         const triesLeft = attempt < Math.max(routesTried, route.length * routesTriedPerStage)
