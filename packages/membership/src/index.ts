@@ -35,6 +35,7 @@ export {
   type MemberRecord,
   type MemberState,
 } from './records/record.ts'
+export { unmeasuredHardware } from './records/unmeasured-hardware.ts'
 export type { Announcement } from './own/self.ts'
 export type { Member, Membership, MembershipDependencies, MembershipEvent } from './types.ts'
 export { createSnapshot, snapshotHash, type Snapshot, type SnapshotMember } from './snapshot.ts'

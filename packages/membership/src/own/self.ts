@@ -3,6 +3,7 @@ import type { Beat, PeerLoad } from '@shoal/protocol'
 import { sealStatement, type Statement } from '../cell/statement.ts'
 import { valuesOfRecord, type MemberGroup, type MemberRecord, type RecordPlace } from '../records/record.ts'
 import type { Signer } from '../records/seal.ts'
+import { unmeasuredHardware } from '../records/unmeasured-hardware.ts'
 import type { WordStore } from '../words/word-store.ts'
 import { sealWord, type Word } from '../words/word.ts'
 import { OwnWords } from './own-words.ts'
@@ -130,20 +131,11 @@ export class Self {
   }
 }
 
-const unmeasured = {
-  memoryBytes: 0,
-  decodeMicrosPerBlock: 0,
-  prefillMicrosPerRowBlock: 0,
-  bandwidthBytesPerSecond: 0,
-  device: 'none',
-  threads: 0,
-}
-
 function emptyDraft(addresses: readonly string[]): Draft {
   return {
     state: 'joining',
     span: null,
-    hardware: unmeasured,
+    hardware: unmeasuredHardware,
     numericClass: 'none',
     addresses,
     version: '',

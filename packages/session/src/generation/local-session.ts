@@ -1,6 +1,6 @@
 import { createSerialQueue, ShoalError, orAborted, throwIfAborted } from '@shoal/host'
 import type { BlockRunner } from '@shoal/runtime'
-import { rowsOf } from '../route/hidden-states.ts'
+import { checkAppended } from '../route/appended-rows.ts'
 import type { HiddenSession } from '../route/types.ts'
 
 export interface LocalSessionOptions {
@@ -54,7 +54,7 @@ export async function createLocalSession(
     async forward(hidden, { want, position = length, signal }) {
       throwIfAborted(signal)
       if (closed) throw new ShoalError('cancelled', 'the session was closed')
-      const rows = checkCall(hidden, hiddenSize, position, length, tokenBudget)
+      const rows = checkAppended({ hiddenSize, length, tokenBudget }, hidden, position)
       const rewinds = position < length
       length = position + rows
       // A queued call reads its rows later, when the caller may have reused the array.
@@ -89,25 +89,4 @@ async function openAll(runners: readonly BlockRunner[], session: string, tokenBu
     for (const runner of opened) await runner.close(session)
     throw error
   }
-}
-
-/** Checks a call of `forward`. @returns the number of its rows @throws {ShoalError} `bad-request`, `limit-exceeded` */
-function checkCall(
-  hidden: Float32Array,
-  hiddenSize: number,
-  position: number,
-  length: number,
-  tokenBudget: number,
-): number {
-  const rows = rowsOf(hidden, hiddenSize)
-  if (rows === null)
-    throw new ShoalError('bad-request', `${hidden.length} values are not whole rows of ${hiddenSize}`)
-  if (position > length || position < 0)
-    throw new ShoalError('bad-request', `position ${position} is outside a session of ${length} positions`)
-  if (position + rows > tokenBudget)
-    throw new ShoalError(
-      'limit-exceeded',
-      `position ${position + rows} is over the session's token budget of ${tokenBudget}`,
-    )
-  return rows
 }

@@ -1,4 +1,4 @@
-import type { Snapshot, SnapshotMember } from '@shoal/membership'
+import { unmeasuredHardware, type Snapshot, type SnapshotMember } from '@shoal/membership'
 import { hopMicros, type GroupedPipeline, type ModelCosts } from '@shoal/planner'
 import type { PeerStatus } from '@shoal/swarm'
 
@@ -54,14 +54,7 @@ export function askedHopsMs(
     peerId: asker,
     links,
     rates: {},
-    hardware: {
-      memoryBytes: 0,
-      decodeMicrosPerBlock: 0,
-      prefillMicrosPerRowBlock: 0,
-      bandwidthBytesPerSecond: 0,
-      device: 'none',
-      threads: 0,
-    },
+    hardware: unmeasuredHardware,
   }
   const stops = [origin, ...found, origin]
   return (
