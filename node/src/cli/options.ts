@@ -31,7 +31,9 @@ export function addCommonOptions(command: Command): Command {
       "data directory: models, packed weights, key, log (default: SHOAL_DATA, else the platform's place)",
     )
     .addOption(
-      new Option('--log-level <LEVEL>', 'least important log line on stderr').choices([...logLevels]),
+      new Option('--log-level <LEVEL>', 'lowest level of the log lines that are printed on stderr').choices([
+        ...logLevels,
+      ]),
     )
 }
 
@@ -53,7 +55,10 @@ export function addModelOptions(command: Command): Command {
       `${weightsHelp}; chosen when a swarm is created (default: int4:128, f32 for demo)`,
     )
     .addOption(
-      new Option('--kv <FORMAT>', 'KV cache, chosen when a swarm is created').choices(['f32', 'int8']),
+      new Option(
+        '--kv <FORMAT>',
+        'format of the KV cache, chosen when a swarm is created; int8 is not supported yet',
+      ).choices(['f32', 'int8']),
     )
     .option(
       '--threads <N>',
@@ -162,7 +167,7 @@ export function addApiOptions(command: Command): Command {
   return command
     .option(
       '--api <HOST:PORT>',
-      'serve the OpenAI-compatible API and the dashboard here; beyond loopback this needs --api-key or --api-open',
+      'serve the HTTP API (for clients of OpenAI, Anthropic and Ollama) and the dashboard here; beyond loopback this needs --api-key, --api-keys or --api-open',
       parseHostPort,
     )
     .addOption(

@@ -9,19 +9,22 @@ import { UsageError } from '../cli/usage-error.ts'
 const benches: Readonly<Record<string, string>> = {
   decode: 'tokens per second of one process, by weight format and threads',
   prefill: 'time of a prompt, by length, format and threads',
-  pipeline: 'two and four processes against one',
-  'tensor-parallel': 'two ranks of one block range against one',
-  allreduce: 'exchanging partial sums, by ranks and bytes',
-  throughput: 'sixteen sessions at once against one',
+  pipeline: 'tokens per second of two and of four processes, against one process',
+  'tensor-parallel':
+    'tokens per second of two ranks that compute the same blocks together, against one process',
+  allreduce: 'time to add the partial sums of ranks, by number of ranks and bytes',
+  throughput: 'tokens per second of sixteen sessions at once, against one session',
   prefix: 'time to the first token of a second request and of a next turn, over the first request',
   speculative: 'drafted tokens: how many are accepted, what they gain',
   failover: 'how long a lost peer interrupts a stream',
   flips: 'how often a token differs when an answer goes on in another shape',
   groups: 'whether ranks pay where the planner says so: slow devices behind shaped links',
-  membership: 'bytes of the document, gossip per peer, healing, detection',
-  memory: 'own memory of a serving node beside its weights, and its growth; a round is a minute',
-  audit: 'how soon a peer that lies is found, what audits cost, and whom they put out wrongly',
-  planner: 'regret against brute force, planning time',
+  membership:
+    'bytes of a member’s document and of gossip per peer, time to heal a partition and to detect a loss',
+  memory: 'memory of a serving node besides its weights, and its growth; a round takes a minute',
+  audit:
+    'how soon a peer with wrong results is found, what audits cost, and how many honest peers are convicted',
+  planner: 'how much slower plans are than the best ones (found by brute force), and planning time',
   quality: 'what each weight format changes: KL divergence, agreement, perplexity, bytes per weight',
 }
 
@@ -34,7 +37,7 @@ interface BenchFlags extends CommonFlags {
 export function addBenchCommand(program: Command): void {
   const command = program
     .command('bench')
-    .description('measurements of this machine and of real processes on it')
+    .description('measure this machine, or real processes on it')
     .addArgument(
       new Argument('[NAME]', 'what to measure; without it the benches are listed').choices(
         Object.keys(benches),
