@@ -15,6 +15,8 @@ const threads = 1
 /** Tokens of every session in one turn: turns of one session and of sixteen alternate, because the machine is shared. */
 const turnTokens = 8
 const warmUpTurns = 2
+/** Tokens of each answer, with drafts and without: long enough that an answer learns what its drafts are worth. */
+const draftedTokens = 24
 const shortPromptTokens = 16
 const longPromptTokens = 2000
 /** Rows of a prompt's chunk. */
@@ -41,8 +43,8 @@ export async function benchThroughput(settings: BenchSettings): Promise<BenchRep
   })
   try {
     const { engine } = pipeline
-    const answer = (prompt: number, length: number): OpenAnswer =>
-      new OpenAnswer(engine, numberedPrompt(engine, prompt, length))
+    const answer = (prompt: number, length: number, drafts = false): OpenAnswer =>
+      new OpenAnswer(engine, numberedPrompt(engine, prompt, length), drafts)
     settings.report('sixteen sessions and one in turns …')
     const solo = answer(0, shortPromptTokens)
     const crowd = Array.from({ length: sessions }, (_, index) => answer(index + 1, shortPromptTokens))
@@ -56,6 +58,8 @@ export async function benchThroughput(settings: BenchSettings): Promise<BenchRep
     notes.push(
       `the first ${comparedTokens} tokens of each of ${sessions} sessions are those of a run of its own`,
     )
+    settings.report('sixteen answers with drafts and without …')
+    await compareDrafts(settings, (index, drafts) => answer(index + 1, shortPromptTokens, drafts), samples)
     settings.report('short prompts beside long ones …')
     await shortBesideLong(settings, answer, samples)
   } finally {
@@ -102,6 +106,36 @@ async function decodeInTurns(
   samples['tokensPerSecondOneSession'] = one
   samples['tokensPerSecondSixteenSessions'] = sixteen
   samples['ratioSixteenSessions'] = ratios(sixteen, one)
+}
+
+/**
+ * Sixteen whole answers with drafts, and the same answers without. They are not compared in turns of a few tokens, as
+ * windows of drafts would be computed in the turns of others.
+ */
+async function compareDrafts(
+  { rounds, report }: BenchSettings,
+  answer: (index: number, drafts: boolean) => OpenAnswer,
+  samples: Record<string, number[]>,
+): Promise<void> {
+  const speeds: Record<'plain' | 'drafted', number[]> = { plain: [], drafted: [] }
+  for (let round_ = 0; round_ < rounds; round_ += 1) {
+    report(`answers with drafts, round ${round_ + 1}`)
+    const kinds = ['plain', 'drafted'] as const
+    const tokens: Record<string, readonly number[]> = {}
+    for (const kind of round_ % 2 === 0 ? kinds : kinds.toReversed()) {
+      const crowd = Array.from({ length: sessions }, (_, index) => answer(index, kind === 'drafted'))
+      await Promise.all(crowd.map((one) => one.take(1)))
+      const startMs = systemClock.nowMs()
+      await Promise.all(crowd.map((one) => one.take(draftedTokens)))
+      speeds[kind].push(round((sessions * draftedTokens * 1000) / (systemClock.nowMs() - startMs)))
+      tokens[kind] = crowd.flatMap((one) => one.tokenIds)
+      await Promise.all(crowd.map((one) => one.close()))
+    }
+    if (JSON.stringify(tokens['plain']) !== JSON.stringify(tokens['drafted']))
+      throw new Error('answers with drafts have other tokens than answers without')
+  }
+  samples['tokensPerSecondSixteenDrafting'] = speeds.drafted
+  samples['ratioDraftingToPlain'] = ratios(speeds.drafted, speeds.plain)
 }
 
 /** Lets all sessions run freely, and compares their tokens after so many seconds. */

@@ -88,6 +88,7 @@ function sessionAlong(
         end: range.end,
         ranks,
       })),
+    stageTimesMs: () => route.route.map((stage) => stage.predictedStepMs(1)),
     get failovers() {
       return route.failovers
     },

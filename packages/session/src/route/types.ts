@@ -66,6 +66,8 @@ export interface HiddenSession {
     readonly end: number
     readonly ranks: number
   }[]
+  /** Predicted time of each stage for one row that is alone, in milliseconds; absent where nothing is drafted. */
+  stageTimesMs?(): readonly number[]
   /** How often the route was repaired because stages were lost. */
   readonly failovers: number
   /** How many stages left and were replaced, with or without a hand-over of their caches. */

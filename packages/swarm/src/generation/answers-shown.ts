@@ -8,6 +8,8 @@ export interface AnswersShown {
     session: Pick<HiddenSession, 'route' | 'failovers' | 'moves'>,
     promptTokens: number,
   ): { token(): void; end(): void }
+  /** Number of these answers. */
+  readonly size: number
   list(): readonly ShownAnswer[]
 }
 
@@ -28,6 +30,9 @@ export function createAnswersShown(): AnswersShown {
       })
       looks.add(look)
       return { token: () => void (tokens += 1), end: () => void looks.delete(look) }
+    },
+    get size() {
+      return looks.size
     },
     list: () => [...looks].map((look) => look()),
   }

@@ -173,7 +173,7 @@ async function* drawAnswer(
   const shown = answers.begin(session, promptIds.length)
   const predictedTpotMs =
     dependencies.predictTokenMs?.(session.route(), promptIds.length + Math.floor(maxTokens / 2)) ?? null
-  const drafting = await createDrafting(dependencies, request, maxTokens)
+  const drafting = await createDrafting({ ...dependencies, answers: () => answers.size }, request, maxTokens)
   try {
     const tokens = generateTokens({
       session,

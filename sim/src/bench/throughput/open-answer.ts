@@ -9,11 +9,13 @@ export class OpenAnswer {
   readonly tokenIds: number[] = []
   readonly #tokens: ReturnType<ReturnType<Engine['generate']>[typeof Symbol.asyncIterator]>
 
-  constructor(engine: Engine, promptIds: readonly number[]) {
+  /** @param drafts with drafts, several tokens come at once, and more are under way when the answer is not asked for any */
+  constructor(engine: Engine, promptIds: readonly number[], drafts = false) {
     const stream = engine.generate({
       promptIds,
       maxTokens,
       ignoreEos: true,
+      drafts,
       sampling: { ...engine.defaultSampling, temperature: 0 },
     })
     this.#tokens = stream[Symbol.asyncIterator]()

@@ -7,6 +7,8 @@ import { Windows } from './windows.ts'
 export interface Speculation {
   readonly drafter: Drafter
   readonly clock: Clock
+  /** Answers of this coordinator under way, this one included: they wait for each other's rows. One when absent. */
+  readonly answers?: () => number
   /** Called when drafts were sent or compared, with the sums so far. */
   readonly onCount?: (drafted: number, accepted: number) => void
 }
@@ -36,10 +38,10 @@ async function* drawTokens(
   prefilled: Float32Array,
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   const { head, sampler, maxTokens, endTokenIds, signal, speculation } = options
-  const { drafter, clock, onCount } = speculation
+  const { drafter, clock, answers, onCount } = speculation
   const end = tokens.length + maxTokens
   for (const tokenId of tokens) drafter.append(tokenId)
-  const windows = new Windows({ ...options, drafter, clock, endPosition: end - 1 })
+  const windows = new Windows({ ...options, drafter, clock, answers, endPosition: end - 1 })
   let accepted = 0
   let hidden = prefilled
   let drafts: readonly number[] = []

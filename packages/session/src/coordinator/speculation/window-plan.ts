@@ -10,6 +10,8 @@ export interface RouteTimes {
   headMs(rows: number): number
   /** The coordinator's time for drafting the tokens of `rows` rows. */
   draftMs(rows: number): number
+  /** What the rows of `windows` discarded windows cost others; nothing when absent. */
+  wastedMs?(rows: number, windows: number): number
 }
 
 /** Rows of each window, and how many windows may be under way. One row in one window drafts nothing. */
@@ -43,7 +45,7 @@ export function planWindows(times: RouteTimes, acceptance: number, rowsMax: numb
       const nextMs = Math.max(intervalMs, headMs + draftMs, firstMs / windows)
       const windowsAfter = 1 / (1 - acceptance ** rows) - 1
       // After a wrong token, the slowest stage may still be computing a window that has been discarded.
-      const staleMs = windows > 1 ? intervalMs / 2 : 0
+      const staleMs = windows > 1 ? intervalMs / 2 + (times.wastedMs?.(rows, windows - 1) ?? 0) : 0
       const ms = (firstMs + staleMs + windowsAfter * nextMs) * (1 - acceptance)
       if (ms < best.ms) best = { plan: { rows, windows }, ms }
     }

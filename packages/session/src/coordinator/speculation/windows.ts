@@ -2,6 +2,7 @@ import type { Clock } from '@shoal/host'
 import type { EmbeddingTable } from '@shoal/runtime'
 import type { HiddenSession } from '../../route/types.ts'
 import { Acceptance } from './acceptance.ts'
+import { timesInCrowd, type Crowd } from './crowd-times.ts'
 import type { Drafter } from './drafters/drafter.ts'
 import { StepTimes } from './step-times.ts'
 import { plainPlan, planWindows, type WindowPlan } from './window-plan.ts'
@@ -26,6 +27,8 @@ export interface WindowsOptions {
   /** Rows are sent for positions before this one only. */
   readonly endPosition: number
   readonly signal?: AbortSignal | undefined
+  /** Answers of this coordinator under way, this one included; one when absent. */
+  readonly answers?: (() => number) | undefined
 }
 
 /** Windows of drafted rows along the route, oldest first. Decides how many there are, and measures what they gain. */
@@ -121,7 +124,13 @@ export class Windows {
 
   #plan(kind: number): WindowPlan {
     if (!this.#times.known || this.#options.session.rowInvariant === false) return plainPlan
-    return planWindows(this.#times, this.#acceptance.of(kind), this.#rowsReached * 2)
+    const times = timesInCrowd(this.#times, this.#crowd())
+    return planWindows(times, this.#acceptance.of(kind), this.#rowsReached * 2)
+  }
+
+  #crowd(): Crowd {
+    const { session, answers = () => 1 } = this.#options
+    return { answers: answers(), stagesMs: session.stageTimesMs?.() ?? [] }
   }
 
   async #send(position: number, tokenIds: readonly number[], kind: number): Promise<void> {

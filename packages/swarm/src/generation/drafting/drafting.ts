@@ -26,11 +26,13 @@ export interface DraftingDependencies {
   readonly logger?: Logger | undefined
   readonly speculates?: boolean | undefined
   readonly draft?: DraftModel | undefined
+  /** Answers of this coordinator under way, this one included. */
+  readonly answers: () => number
 }
 
 /** @param maxTokens of the answer */
 export async function createDrafting(
-  { clock, manifest, logger, speculates: allowed = false, draft }: DraftingDependencies,
+  { clock, manifest, logger, speculates: allowed = false, draft, answers }: DraftingDependencies,
   { promptIds, sampling, drafts = true }: Pick<GenerateRequest, 'promptIds' | 'sampling' | 'drafts'>,
   maxTokens: number,
 ): Promise<Drafting> {
@@ -53,6 +55,7 @@ export async function createDrafting(
   const speculation: Speculation = {
     drafter,
     clock,
+    answers,
     onCount: (drafted, accepted) => void (counts = { drafted, accepted }),
   }
   return {
