@@ -3,7 +3,7 @@ import { demoModelFolder } from '@shoal/demo-model'
 import { writeRandomModel } from '@shoal/model/node'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
 
 const tokens = 40
@@ -28,18 +28,54 @@ const shape = {
 /** Less than the experts of one block. */
 const memory = ['--memory', '8.5MiB']
 
+/** Room for the share of one of three ranks with the cache of a whole context, and not for one block. */
+const plannedMemory = ['--memory', '12MiB']
+
 describe('a model whose experts fit no single process', () => {
   const world = createWorld()
   const folder = world.folder('model')
   const model = ['--model', folder, '--weights', 'f32', '--threads', '1']
-  let ranks: Up[]
-  let swarm: Awaited<ReturnType<typeof connect>>
+  let expected: readonly number[]
 
   beforeAll(async () => {
     await writeRandomModel(folder, shape)
     for (const file of ['tokenizer.json', 'tokenizer_config.json'])
       copyFileSync(join(demoModelFolder, file), join(folder, file))
-    ranks = await Promise.all(
+    const local = await world.run([
+      'generate',
+      prompt,
+      '--raw',
+      ...model,
+      '--temperature',
+      '0',
+      '--ignore-eos',
+      '--max-tokens',
+      `${tokens}`,
+      '--local',
+      '--json',
+    ])
+    expected = (local.json() as { tokenIds: number[] }).tokenIds
+    expect(expected).toHaveLength(tokens)
+  })
+  afterAll(() => world.close())
+
+  const connected = (address: string, data: string) =>
+    connect({ model: folder, weights: 'f32', join: [address], dataFolder: world.folder(data) })
+  type Swarm = Awaited<ReturnType<typeof connected>>
+  /** One answer, in the middle of which a node may be killed. */
+  const answer = async (swarm: Swarm, victim?: Up): Promise<GenerateResult | undefined> => {
+    let result: GenerateResult | undefined
+    let count = 0
+    for await (const step of swarm.stream(prompt, { temperature: 0, maxTokens: tokens, ignoreEos: true })) {
+      result = step.result ?? result
+      if (step.tokenId !== null) count += 1
+      if (count === 15) await victim?.stop('SIGKILL')
+    }
+    return result
+  }
+
+  it('is computed by four, and answers as one process does; also when the holder of some experts is killed and a spare takes them', async () => {
+    const ranks = await Promise.all(
       ['one', 'two', 'three', 'spare'].map((name) =>
         world.rank([...model, ...memory, '--data', world.folder(name)]),
       ),
@@ -56,44 +92,46 @@ describe('a model whose experts fit no single process', () => {
       '--data',
       world.folder('leader'),
     ])
-    swarm = await connect({
-      model: folder,
-      weights: 'f32',
-      join: [leader.address],
-      dataFolder: world.folder('sdk'),
-    })
-  })
-  afterAll(async () => {
-    await swarm?.close()
-    await world.close()
-  })
-
-  it('is computed by four, and answers as one process does; also when the holder of some experts is killed and a spare takes them', async () => {
-    const local = await world.run([
-      'generate',
-      prompt,
-      '--raw',
-      ...model,
-      '--temperature',
-      '0',
-      '--ignore-eos',
-      '--max-tokens',
-      `${tokens}`,
-      '--local',
-      '--json',
-    ])
-    const expected = (local.json() as { tokenIds: number[] }).tokenIds
-    expect(expected).toHaveLength(tokens)
+    const swarm = await connected(leader.address, 'sdk')
     for (const victim of [undefined, ranks[1]]) {
-      let result: GenerateResult | undefined
-      let count = 0
-      for await (const step of swarm.stream(prompt, { temperature: 0, maxTokens: tokens, ignoreEos: true })) {
-        result = step.result ?? result
-        if (step.tokenId !== null) count += 1
-        if (count === 15) await victim?.stop('SIGKILL')
-      }
+      const result = await answer(swarm, victim)
       expect(result).toMatchObject({ tokenIds: expected, failovers: 0, continuity: 'identical' })
       expect(result?.route).toMatchObject([{ start: 0, end: 2, ranks: 4 }])
     }
+    await swarm.close()
+    for (const node of [leader, ...ranks]) if (node !== ranks[1]) await node.stop('SIGKILL')
+  })
+
+  it('is computed by a group that the plan forms of three nodes; when one is killed, the fourth takes its experts', async () => {
+    const start = (name: string, words: readonly string[] = []): Promise<Up> =>
+      world.up([
+        ...model,
+        ...plannedMemory,
+        ...words,
+        '--groups',
+        '--machine',
+        name,
+        '--data',
+        world.folder(`planned-${name}`),
+      ])
+    const first = await start('a')
+    const nodes = [
+      first,
+      ...(await Promise.all(['b', 'c', 'd'].map((name) => start(name, ['--join', first.address])))),
+    ]
+    const swarm = await connected(first.address, 'planned-sdk')
+    const leader = await Promise.race(
+      nodes.map((node) => node.until(({ ranks }) => ranks === 3).then(() => node)),
+    )
+    const groupOf = () =>
+      swarm.status().peers.find(({ peer }) => peer === leader.ready.peerId)?.group?.ranks ?? []
+    await vi.waitFor(() => expect(groupOf()).toHaveLength(2), { timeout: 10_000, interval: 100 })
+    const victim = nodes.find(({ ready }) => ready.peerId === groupOf()[0])!
+    for (const killed of [undefined, victim]) {
+      const result = await answer(swarm, killed)
+      expect(result).toMatchObject({ tokenIds: expected, continuity: 'identical' })
+      expect(result?.route).toMatchObject([{ start: 0, end: 2, ranks: 3 }])
+    }
+    await swarm.close()
   })
 })

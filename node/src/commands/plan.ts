@@ -66,11 +66,10 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
     const profile = flags.weights === undefined ? reference.defaultProfile : parseProfile(flags.weights)
     await reference.source.close()
     const costs = planner.modelCosts(config, profile)
+    const shares = (speeds: readonly number[]) => rankPermille(config, profile, speeds)
     const planFor = (objective: Objective, from = snapshot): Plan =>
-      planner.plan(
-        { ...from, costs },
-        { objective, shares: (speeds) => rankPermille(config, profile, speeds) },
-      )
+      planner.plan({ ...from, costs }, { objective, shares })
+    const grouping = { canSplit: splits(config, profile), shares }
     const chosen = planFor(flags.objective)
     output.line(
       `${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`,
@@ -81,14 +80,13 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
         ? {
             byCache: byCache(planner.predict, snapshot, costs, chosen),
             ...explain(snapshot, flags.objective, planFor),
-            groups: planner.planGroups({ ...snapshot, costs }, { canSplit: splits(config, profile) }).grouped,
+            groups: planner.planGroups({ ...snapshot, costs }, grouping).grouped,
           }
         : null
     if (explained !== null) {
       showExplained(output, explained)
       output.line('\nseveral devices in one stage:')
-      for (const line of planner.explainGroups({ ...snapshot, costs }, { canSplit: splits(config, profile) }))
-        output.line(`  ${line}`)
+      for (const line of planner.explainGroups({ ...snapshot, costs }, grouping)) output.line(`  ${line}`)
     }
     output.result({ model: name, profile: formatProfile(profile), ...chosen, ...explained })
   })

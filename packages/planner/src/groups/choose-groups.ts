@@ -1,12 +1,12 @@
 import type { SnapshotMember } from '@shoal/membership'
 import type { BlockRange } from '@shoal/model'
-import { decodeMicros, planningPast } from '../costs/compute.ts'
 import { makePlan, type MadePlan, type MakeOptions } from '../make-plan.ts'
 import { createCluster } from '../search/cluster.ts'
 import type { PlannerSnapshot } from '../snapshot.ts'
 import { hasRoomForBoth } from './group-hardware.ts'
 import { blocksLeast, planGroups } from './group-pipelines.ts'
 import { apartSnapshot } from './group-snapshot.ts'
+import { rankSpeeds } from './rank-speeds.ts'
 import { mayGroup, speedsOf, type NamedGroup, type SharesOf } from './grouping.ts'
 
 /**
@@ -55,8 +55,10 @@ export function chooseGroups(snapshot: PlannerSnapshot, options: ChooseGroupsOpt
   const kept = now.length === 0 ? null : planOf(choice, now)
   const keptMicros = kept === null ? Number.POSITIVE_INFINITY : microsOf(kept)
   const stays = Number.isFinite(keptMicros) && keptMicros <= bestOf(single)
-  // Every rank of a mixture of experts computes all but the experts: such a group is made for its memory, not for speed.
-  if (apart.costs.activeExperts !== undefined && Number.isFinite(bestOf(single))) return stays ? kept : null
+  // Every rank of a mixture of experts computes all but the experts: such a group is made for its memory, not for speed,
+  // and stays as long as it is needed.
+  if (apart.costs.activeExperts !== undefined && (stays || Number.isFinite(bestOf(single))))
+    return stays ? kept : null
   const toBeat = stays ? keptMicros : bestOf(single)
 
   // Peers without room are left out of the next proposal: the best group of the others may still be worth forming.
@@ -123,10 +125,8 @@ function propose({ apart, shares, serving }: Choice, cramped: ReadonlySet<string
       sameMembers([group.leader, ...group.ranks], peers),
     )
     if (known !== undefined) return [known.group]
-    const hardwares = peers.map((peer) => memberOf(apart, peer).hardware)
-    return [
-      { leader, ranks, speeds: speedsOf(hardwares.map((hardware) => decodeMicros(hardware, planningPast))) },
-    ]
+    const members = peers.map((peer) => memberOf(apart, peer))
+    return [{ leader, ranks, speeds: rankSpeeds(apart, members) }]
   })
 }
 

@@ -42,6 +42,37 @@ describe('of a model with experts', () => {
     expect(placements.flatMap(({ group }) => group?.ranks ?? []).length).toBeGreaterThan(0)
   })
 
+  test('measurements that jitter do not change the group, which is as small as memory allows, and shares go by memory', () => {
+    const snapshot = { ...small(peers), costs: { ...costs, blockCount: 1 } }
+    const jittered = (seed: number) => ({
+      ...snapshot,
+      members: snapshot.members.map((member, index) => ({
+        ...member,
+        links: Object.fromEntries(
+          Object.keys(member.links).map((peer, other) => [
+            peer,
+            60 + ((seed * 977 + index * 331 + other * 613) % 3900),
+          ]),
+        ),
+        hardware: {
+          ...member.hardware,
+          memoryBytes: member.hardware.memoryBytes + (index === 3 ? 200_000 : 0),
+          decodeMicrosPerBlock: 5000 + ((seed * 7919 + index * 104_729) % 14_000),
+        },
+      })),
+    })
+    const groupsOf = (seed: number): string =>
+      JSON.stringify(
+        plan(jittered(seed), { objective: 'latency', shares: expertShares }).placements.flatMap(
+          ({ peer, group }) => (group === undefined ? [] : { peer, ...group }),
+        ),
+      )
+    const found = new Set(Array.from({ length: 20 }, (_, seed) => groupsOf(seed)))
+    expect([...found].map((one) => JSON.parse(one) as unknown)).toEqual([
+      [{ peer: 'c', ranks: ['d'], speeds: [13, 16] }],
+    ])
+  })
+
   test('groups are not formed for speed, as every rank computes all but the experts', () => {
     const groupsOf = (of: ModelCosts): readonly unknown[] =>
       plan(sketchSnapshot(of, peers), { objective: 'latency', shares: expertShares }).placements.flatMap(

@@ -5,7 +5,9 @@ import { stageMicros } from '../costs/stage.ts'
 import { createCluster, type Candidate } from '../search/cluster.ts'
 import { contextTokensOf, type PlannerSnapshot } from '../snapshot.ts'
 import { blockSumMicros } from './group-sums.ts'
-import { speedsOf, type SharesOf } from './grouping.ts'
+import { coarseSnapshot } from './coarse-snapshot.ts'
+import type { SharesOf } from './grouping.ts'
+import { rankSpeeds } from './rank-speeds.ts'
 
 /** One stage: a single peer, or a group of peers that compute every block together. */
 export interface GroupStage {
@@ -42,10 +44,27 @@ const groupCandidatesMax = 6
  * @returns the best pipeline whose stages may be groups, and the best one of single peers; null when no pipeline holds
  *   the model
  */
-export function planGroups(
-  snapshot: PlannerSnapshot,
-  options: GroupOptions = {},
-): { readonly grouped: GroupedPipeline | null; readonly single: GroupedPipeline | null } {
+export function planGroups(snapshot: PlannerSnapshot, options: GroupOptions = {}): PlannedGroups {
+  if (snapshot.costs.activeExperts === undefined) return searchGroups(snapshot, options)
+  // Needed for memory, and chosen so that they stay the same while they are being formed.
+  const chosen = searchGroups(coarseSnapshot(snapshot), options)
+  const predicted = (pipeline: GroupedPipeline | null): GroupedPipeline | null =>
+    pipeline === null
+      ? null
+      : predictGroups(
+          snapshot,
+          pipeline.stages.map(({ peers }) => peers),
+          options,
+        )
+  return { grouped: predicted(chosen.grouped), single: predicted(chosen.single) }
+}
+
+export interface PlannedGroups {
+  readonly grouped: GroupedPipeline | null
+  readonly single: GroupedPipeline | null
+}
+
+function searchGroups(snapshot: PlannerSnapshot, options: GroupOptions): PlannedGroups {
   const candidates = [...createCluster(snapshot, 1, blocksLeast(snapshot)).candidates]
     .sort((a, b) => a.blockMicros - b.blockMicros)
     .slice(0, groupCandidatesMax)
@@ -120,6 +139,7 @@ function pipelineOf(
   { canSplit = always, mayGroup = always, shares = () => null }: GroupOptions,
 ): GroupedPipeline | null {
   const { costs } = snapshot
+  const byMemory = costs.activeExperts !== undefined
   if (
     groups.some(
       (group) =>
@@ -140,11 +160,10 @@ function pipelineOf(
       group,
       sums,
       call,
-      blockMicros: togetherMicros(group) + sums,
-      capacity:
-        costs.activeExperts === undefined
-          ? capacityOf(snapshot, group)
-          : expertCapacity(snapshot, group, shares),
+      // Ranks that share experts compute all else, and the experts of a row may all be those of one rank.
+      blockMicros:
+        (byMemory ? Math.max(...group.map(({ blockMicros }) => blockMicros)) : togetherMicros(group)) + sums,
+      capacity: byMemory ? expertCapacity(snapshot, group, shares) : capacityOf(snapshot, group),
     }
   })
   const blocks = fill(stages, costs.blockCount)
@@ -188,7 +207,10 @@ function capacityOf(snapshot: PlannerSnapshot, group: readonly Candidate[]): num
 function expertCapacity(snapshot: PlannerSnapshot, group: readonly Candidate[], shares: SharesOf): number {
   const { costs } = snapshot
   const contextTokens = contextTokensOf(snapshot)
-  const speeds = speedsOf(group.map(({ blockMicros }) => blockMicros))
+  const speeds = rankSpeeds(
+    snapshot,
+    group.map(({ member }) => member),
+  )
   const permille = group.length === 1 ? [1000] : (shares(speeds) ?? [])
   return Math.min(
     ...group.map(({ member }, rank) =>

@@ -85,12 +85,14 @@ class NodeSpans implements HeldSpans {
     const { membership, logger } = this.#dependencies
     const isFirst = this.#spans.current === null
     const { start, end } = holding
-    // Announced before it is loaded, so that nodes that join at the same moment plan with it and take something else.
-    if (isFirst) await membership.announce({ state: 'joining', span: { start, end } })
+    // Announced before it is loaded, so that nodes that join at the same moment plan with it and take something else. The
+    // span of a group is none that this node has room for by itself, and plans would count it as such.
+    const isClaim = isFirst && holding.group === undefined
+    if (isClaim) await membership.announce({ state: 'joining', span: { start, end } })
     try {
       await this.#replace(holding, signal, ready)
     } catch (error) {
-      if (isFirst)
+      if (isClaim)
         await membership
           .announce({ state: 'joining', span: null })
           .catch((cause: unknown) => logger.error('member-record-failed', { reason: messageOf(cause) }))
