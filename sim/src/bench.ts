@@ -18,6 +18,7 @@ import { benchPlanner } from './bench/planner.ts'
 import { benchPrefill } from './bench/prefill.ts'
 import { benchPrefix } from './bench/prefix.ts'
 import { benchQuality } from './bench/quality.ts'
+import { benchRelay } from './bench/relay.ts'
 import { benchSpeculative } from './bench/speculative.ts'
 import { benchTensorParallel } from './bench/tensor-parallel.ts'
 import { benchThroughput } from './bench/throughput.ts'
@@ -40,6 +41,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   prefill: benchPrefill,
   prefix: benchPrefix,
   quality: benchQuality,
+  relay: benchRelay,
   throughput: benchThroughput,
 }
 
