@@ -64,6 +64,8 @@ export interface NodeProcessOptions {
   readonly command?: 'up' | 'rank'
   /** Path of the `shoal` program. Default: the one in the folder of this module. */
   readonly program?: string
+  /** Words before the command line, such as `ip netns exec NAME`. */
+  readonly within?: readonly string[]
 }
 
 const ownProgram = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -79,10 +81,11 @@ const keptEvents = 1000
  * @param words of the command line after `up --json` or `rank --json`
  */
 export function startNodeProcess(words: readonly string[], options: NodeProcessOptions = {}): NodeProcess {
-  const { command = 'up', env = process.env, program = ownProgram } = options
+  const { command = 'up', env = process.env, program = ownProgram, within = [] } = options
   const { name = `shoal ${command} ${words.join(' ')}` } = options
   // The IPC channel, the fourth stream, closes when this process ends, also after kill -9, and so tells the child.
-  const child = spawn(process.execPath, [program, command, '--json', '--exit-with-parent', ...words], {
+  const line = [...within, process.execPath, program, command, '--json', '--exit-with-parent', ...words]
+  const child = spawn(line[0] ?? process.execPath, line.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...env },
   })

@@ -14,6 +14,7 @@
  *     kills        real processes that kill themselves at exact points
  *     siege        three real processes whose honest answers are compared while another process attacks one of them
  *                  [--attack NAME|each|all] [--count SECONDS of each attack]
+ *     topologies   real processes behind real routers, in network namespaces of this machine [--layout NAME|each]
  *     streams      long answers over real processes whose stages are replaced by stages with other cuts [--tokens N]
  */
 import { parseArgs } from 'node:util'
@@ -25,6 +26,7 @@ import { chaosStreams } from './kills/chaos-streams.ts'
 import { chaosOutages } from './processes/outages.ts'
 import { chaosRestarts } from './processes/restarts.ts'
 import { chaosSiege } from './siege/siege.ts'
+import { chaosTopologies } from './topologies/chaos-topologies.ts'
 
 /** Result of a harness. */
 export interface HarnessReport {
@@ -41,6 +43,7 @@ export interface HarnessReport {
 interface HarnessOptions {
   readonly tokens: number
   readonly attack: string
+  readonly layout: string
 }
 
 interface Harness {
@@ -65,6 +68,7 @@ const harnesses: Readonly<Record<string, Harness>> = {
   outages: { count: 15, run: chaosOutages },
   kills: { count: 100, run: chaosKills },
   siege: { count: 60, run: (_from, count, report, { attack }) => chaosSiege(attack, count, report) },
+  topologies: { count: 1, run: (_from, _count, report, { layout }) => chaosTopologies(layout, report) },
   streams: {
     count: 1,
     run: (from, count, report, { tokens }) => chaosStreams(from, count, report, tokens),
@@ -82,6 +86,7 @@ async function main(): Promise<number> {
       from: { type: 'string', default: '1' },
       tokens: { type: 'string', default: '500' },
       attack: { type: 'string', default: 'each' },
+      layout: { type: 'string', default: 'each' },
       json: { type: 'boolean', default: false },
     },
   })
@@ -98,7 +103,7 @@ async function main(): Promise<number> {
     from >= 0
   if (harness === undefined || rest.length > 0 || !whole) {
     process.stderr.write(
-      `usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--count N] [--from SEED] [--tokens N] [--attack NAME] [--json]\n`,
+      `usage: npm run chaos -- [${Object.keys(harnesses).join('|')}] [--count N] [--from SEED] [--tokens N] [--attack NAME] [--layout NAME] [--json]\n`,
     )
     return 2
   }
@@ -106,7 +111,7 @@ async function main(): Promise<number> {
     from,
     count,
     (line) => void process.stderr.write(`${line}\n`),
-    { tokens, attack: values.attack },
+    { tokens, attack: values.attack, layout: values.layout },
   )
   if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else {

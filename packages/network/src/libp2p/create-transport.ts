@@ -18,6 +18,7 @@ import { peerIdOfKey, readPeerKey } from './keys.ts'
 import { LoopTime } from './loop-time/loop-time.ts'
 import { PacedReads } from './loop-time/paced-reads.ts'
 import { PacedSockets } from './loop-time/paced-sockets.ts'
+import { OwnAddresses } from './own-addresses.ts'
 import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
 import type { DialInstead } from './redirected-dials.ts'
 import { RelayServer } from './relay/relay-server.ts'
@@ -77,6 +78,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const dials = new UnprovenDials(clock)
   const relay = options.relay === true ? new RelayServer(clock, logger) : null
   const relayed = options.bare === true ? null : new RelayedConnections()
+  const own = new OwnAddresses()
   const sockets = new PacedSockets(new PacedReads(new LoopTime(clock, atEndOfTurn), clock))
   let node: SwarmNode
   try {
@@ -98,7 +100,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
         relayed,
       }),
       peerDiscovery: options.mdns === undefined ? [] : [hearingMdns(options.mdns, heard)],
-      services: servicesOf(options.bare ?? false, joined, relay),
+      services: servicesOf(options.bare ?? false, joined, relay, own),
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
       connectionGater: gaterOf(gate, policy, dials, sockets, relay),
@@ -114,6 +116,10 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     handlers,
     held,
     policy,
+    addresses() {
+      own.confirm()
+      return node.getMultiaddrs().map(String)
+    },
     relay,
     relayed,
     prefer(isKnown) {
@@ -161,15 +167,18 @@ function gaterOf(
   }
 }
 
-/** A bare node has no service at all, and nothing here uses one of it. */
+/** A bare node has no service that others could use, and nothing here uses one of it. */
 function servicesOf(
   bare: boolean,
   joined: JoinedDirectory | null,
   relay: RelayServer | null,
+  own: OwnAddresses,
 ): typeof ownServices {
-  if (bare) return {} as typeof ownServices
+  const ownAddresses = own.service()
+  if (bare) return { ownAddresses } as unknown as typeof ownServices
   return {
     ...ownServices,
+    ...{ ownAddresses },
     ...(joined === null ? {} : { dht: joined.service }),
     ...(relay === null ? {} : { relay: relay.service() }),
   }

@@ -33,6 +33,7 @@ export interface Libp2pTransportParts {
   readonly logger: Logger
   readonly held: HeldFrames
   readonly policy: DialPolicy
+  readonly addresses: () => readonly string[]
   /** Null when this node relays for nobody. */
   readonly relay: RelayServer | null
   /** Null for a transport without relayed connections. */

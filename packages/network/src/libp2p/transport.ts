@@ -39,6 +39,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #logger: Logger
   readonly #held: HeldFrames
   readonly #policy: DialPolicy
+  readonly addresses: () => readonly string[]
   readonly #book = createAddressBook()
   readonly #handlers: Libp2pTransportParts['handlers']
   readonly #direct: DirectChannels | null
@@ -74,14 +75,11 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#logger = parts.logger
     this.#held = parts.held
     this.#policy = parts.policy
+    this.addresses = parts.addresses
     this.prefer = parts.prefer
     if (direct === null) return
     parts.node.addEventListener('peer:disconnect', (event) => direct.forget(event.detail.toString()))
     this.#serve(protocols.direct, (channel, address) => direct.answer(channel, address))
-  }
-
-  addresses(): readonly string[] {
-    return this.#node.getMultiaddrs().map(String)
   }
 
   async dial(address: string, options: { signal: AbortSignal }): Promise<string> {

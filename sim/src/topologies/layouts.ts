@@ -1,0 +1,115 @@
+import type { Site } from './namespaces.ts'
+
+export interface MachinePlan {
+  readonly name: string
+  /** An address of the internet, or the name of a site. */
+  readonly at: string
+  /** Words of `shoal up`; the first machine creates the swarm, and the others have its code before these. */
+  readonly words: readonly string[]
+}
+
+/** Machines, the networks between them, and what the swarm has to make of these. */
+export interface Layout {
+  readonly name: string
+  readonly about: string
+  readonly sites: Readonly<Record<string, Site & { readonly address: string }>>
+  readonly machines: readonly MachinePlan[]
+  /** Where the client sits that asks: the site or address of this machine. */
+  readonly asker: string
+  /** Pairs that a relay has to join; all others are direct. */
+  readonly relayed: readonly (readonly [string, string])[]
+  /** Killed in the middle of an answer, while `spare` relays too. */
+  readonly killed?: string
+  /** Joins when the others are connected, so that they are so through `killed`. */
+  readonly spare?: string
+}
+
+const founds = ['--model', 'demo', '--private']
+const blocks = (range: string): readonly string[] => ['--blocks', range]
+const cone = (address: string): Site & { readonly address: string } => ({ address, translation: 'cone' })
+
+export const layouts: readonly Layout[] = [
+  {
+    name: 'lan',
+    about: 'three machines of one home',
+    sites: { home: cone('5.5.5.10') },
+    machines: [
+      { name: 'a', at: 'home', words: [...founds, '--lan', ...blocks('0:2')] },
+      { name: 'b', at: 'home', words: ['--lan', ...blocks('2:4')] },
+      { name: 'c', at: 'home', words: ['--lan', ...blocks('4:6')] },
+    ],
+    asker: 'a',
+    relayed: [],
+  },
+  {
+    name: 'two-homes',
+    about:
+      'two homes behind masquerade NAT and two rented machines, of which the one that relays is killed in an answer',
+    sites: { home: cone('5.5.5.10'), other: cone('5.5.5.20') },
+    machines: [
+      {
+        name: 'rented',
+        at: '5.5.5.1',
+        words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:1')],
+      },
+      { name: 'a', at: 'home', words: blocks('0:3') },
+      { name: 'b', at: 'other', words: [...blocks('3:6'), '--slowdown', '8'] },
+      { name: 'second', at: '5.5.5.2', words: ['--listen', '/ip4/5.5.5.2/tcp/4001', ...blocks('0:1')] },
+    ],
+    asker: 'a',
+    relayed: [['a', 'b']],
+    killed: 'rented',
+    spare: 'second',
+  },
+  {
+    name: 'carrier',
+    about: 'a home and a symmetric (carrier) NAT, and a rented machine',
+    sites: { home: cone('5.5.5.10'), carrier: { address: '5.5.5.20', translation: 'symmetric' } },
+    machines: [
+      {
+        name: 'rented',
+        at: '5.5.5.1',
+        words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:2')],
+      },
+      { name: 'a', at: 'home', words: blocks('2:4') },
+      { name: 'b', at: 'carrier', words: blocks('4:6') },
+    ],
+    asker: 'b',
+    relayed: [['a', 'b']],
+  },
+  {
+    name: 'ipv6',
+    about: 'three machines that have IPv6 only',
+    sites: {},
+    machines: [
+      { name: 'a', at: '2a05:5:5:5::1', words: [...founds, '--listen', '/ip6/::/tcp/0', ...blocks('0:2')] },
+      { name: 'b', at: '2a05:5:5:5::2', words: ['--listen', '/ip6/::/tcp/0', ...blocks('2:4')] },
+      { name: 'c', at: '2a05:5:5:5::3', words: ['--listen', '/ip6/::/tcp/0', ...blocks('4:6')] },
+    ],
+    asker: 'b',
+    relayed: [],
+  },
+  {
+    name: 'mapped-port',
+    about: 'a home with a machine to which the router maps a port, a second machine there, and another home',
+    sites: { home: { ...cone('5.5.5.10'), mappedPort: 4001 }, other: cone('5.5.5.20') },
+    machines: [
+      {
+        name: 'a',
+        at: 'home',
+        words: [
+          ...founds,
+          '--listen',
+          '/ip4/0.0.0.0/tcp/4001',
+          '--announce',
+          '/ip4/5.5.5.10/tcp/4001',
+          ...blocks('0:2'),
+        ],
+      },
+      { name: 'b', at: 'other', words: blocks('2:4') },
+      { name: 'c', at: 'home', words: blocks('4:6') },
+    ],
+    asker: 'b',
+    relayed: [['b', 'c']],
+  },
+]

@@ -1,0 +1,229 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { messageOf, ShoalError, sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
+import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
+import { firstDifference } from '../kills/answer.ts'
+import type { Layout, MachinePlan } from './layouts.ts'
+import { createLab, type Lab } from './namespaces.ts'
+
+const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('shoal/node-process')))
+const look = fileURLToPath(new URL('./look.ts', import.meta.url))
+const execute = promisify(execFile)
+
+/** For a step of the play on a machine that many other programs use. */
+const stepLimitMs = 180_000
+
+/** What is asked of every layout, and what one process answers. */
+export interface Question {
+  readonly promptIds: readonly number[]
+  readonly maxTokens: number
+  readonly tokenIds: readonly number[]
+}
+
+export interface LayoutReport {
+  readonly lines: readonly string[]
+  readonly violations: readonly string[]
+}
+
+interface Running {
+  readonly plan: MachinePlan
+  readonly node: NodeProcess
+  readonly ready: ReadyEvent
+  readonly folder: string
+}
+
+/** Plays one layout with real processes in network namespaces. */
+export async function playLayout(
+  layout: Layout,
+  question: Question,
+  folder: string,
+  report: (line: string) => void,
+): Promise<LayoutReport> {
+  const lab = createLab()
+  const running = new Map<string, Running>()
+  const violations: string[] = []
+  const lines: string[] = []
+  const say = (line: string): void => {
+    lines.push(`${layout.name}: ${line}`)
+    report(`${layout.name}: ${line}`)
+  }
+  const start = async (plan: MachinePlan, code: string | null): Promise<void> => {
+    const data = join(folder, plan.name)
+    const words = ['--threads', '1', '--memory', '64MiB', '--api', '127.0.0.1:0', '--data', data]
+    const node = startNodeProcess([...(code === null ? [] : [code]), ...plan.words, ...words], {
+      name: plan.name,
+      within: lab.within(plan.name),
+    })
+    try {
+      const ready = await within(node.ready, `${plan.name} serves`)
+      running.set(plan.name, { plan, node, ready, folder: data })
+      report(`${layout.name}: ${plan.name} serves at ${ready.addrs.join(' ')}`)
+    } catch (error) {
+      node.process.kill('SIGKILL')
+      throw error
+    }
+  }
+  try {
+    build(lab, layout)
+    const [founder, ...others] = layout.machines
+    if (founder === undefined) throw new Error('a layout without machines')
+    await start(founder, null)
+    const command = (machine: string, ...words: readonly string[]) => commandOn(lab, machine, words)
+    const data = ['--data', join(folder, founder.name), '--json']
+    const code = await invited(command(founder.name, 'invite', '--uses', '9', ...data))
+    const guest = await invited(command(founder.name, 'invite', '--role', 'client', ...data))
+    for (const plan of others.filter(({ name }) => name !== layout.spare)) await start(plan, code)
+    await untilPathsAre(lab, layout, [...running.values()], say)
+    const spare = layout.machines.find(({ name }) => name === layout.spare)
+    if (spare !== undefined) {
+      await start(spare, code)
+      await untilPathsAre(lab, layout, [...running.values()], say)
+      await untilRelayedTwice(lab, layout, [...running.values()])
+    }
+    const opened = [...running.values()].map(({ node }) =>
+      node.until(({ event }) => event === 'session-opened'),
+    )
+    for (const waiting of opened) waiting.catch(() => undefined)
+    const answering = command(layout.asker, ...questionWords(guest, question), join(folder, 'guest'))
+    if (layout.killed !== undefined) {
+      await within(Promise.any(opened), 'a session is open')
+      await sleep(systemClock, 200)
+      const killed = running.get(layout.killed)
+      running.delete(layout.killed)
+      await killed?.node.stop('SIGKILL')
+      say(`${layout.killed} was killed in the middle of the answer`)
+    }
+    const answer = (await within(answering, 'the answer is complete')) as GenerateResult
+    const apart = firstDifference(answer.tokenIds, question.tokenIds)
+    if (apart !== null) violations.push(`other tokens than those of one process from token ${apart} on`)
+    const nameOf = (peer: string): string =>
+      [...running.values()].find(({ ready }) => ready.peerId === peer)?.plan.name ?? peer
+    say(
+      `${answer.tokenIds.length} tokens over ${answer.route.map(({ peer }) => nameOf(peer)).join(' → ')}, ${answer.failovers} failovers, ${answer.tokensPerSecond.toFixed(1)} tokens/s`,
+    )
+    if (layout.killed !== undefined) {
+      if (answer.failovers === 0) violations.push('the answer was over before the relay was killed')
+      await untilPathsAre(lab, layout, [...running.values()], say)
+    }
+  } catch (error) {
+    violations.push(messageOf(error))
+    for (const { node, plan } of running.values()) report(`${plan.name}: ${node.obituary()}`)
+  } finally {
+    for (const { node } of running.values()) await node.stop('SIGKILL')
+    lab.close()
+  }
+  return { lines, violations: violations.map((violation) => `${layout.name}: ${violation}`) }
+}
+
+function build(lab: Lab, { sites, machines }: Layout): void {
+  for (const [name, site] of Object.entries(sites)) lab.addSite(name, site.address, site)
+  for (const { name, at } of machines)
+    if (at in sites) lab.addMachine(name, at)
+    else lab.addServer(name, at)
+}
+
+/** The JSON that a command of a machine prints last. */
+async function commandOn(lab: Lab, machine: string, words: readonly string[]): Promise<unknown> {
+  const line = [...lab.within(machine), process.execPath, program, ...words]
+  const { stdout } = await execute(line[0] ?? '', line.slice(1), { timeout: stepLimitMs, maxBuffer: 2 ** 26 })
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
+}
+
+const invited = async (answer: Promise<unknown>): Promise<string> => ((await answer) as { code: string }).code
+
+const questionWords = (code: string, { promptIds, maxTokens }: Question): readonly string[] => [
+  'generate',
+  code,
+  '--prompt-ids',
+  promptIds.join(),
+  '--temperature',
+  '0',
+  '--max-tokens',
+  `${maxTokens}`,
+  '--ignore-eos',
+  '--json',
+  '--data',
+]
+
+async function within<Value>(work: Promise<Value>, what: string): Promise<Value> {
+  const late = sleep(systemClock, stepLimitMs).then(() => {
+    throw new ShoalError('deadline-passed', `not within ${stepLimitMs / 1000} s: ${what}`)
+  })
+  late.catch(() => undefined)
+  return Promise.race([work, late])
+}
+
+/** A node's own view. */
+async function statusOf(lab: Lab, { plan, ready }: Running): Promise<SwarmStatus | null> {
+  const line = [...lab.within(plan.name), process.execPath, look, `${ready.api}/swarm`]
+  const { stdout } = await execute(line[0] ?? '', line.slice(1), { timeout: stepLimitMs })
+  return stdout === '' ? null : (JSON.parse(stdout) as SwarmStatus)
+}
+
+/** Waits until each pair that runs is connected in the way that its networks allow. */
+async function untilPathsAre(
+  lab: Lab,
+  layout: Layout,
+  running: readonly Running[],
+  say: (line: string) => void,
+): Promise<void> {
+  const wrong = async (): Promise<{ readonly wrong: string[]; readonly right: string[] }> => {
+    const found = { wrong: [] as string[], right: [] as string[] }
+    for (const from of running) {
+      const status = await statusOf(lab, from)
+      for (const to of running) {
+        if (to === from) continue
+        const [a, b] = [from.plan.name, to.plan.name]
+        const path = status?.peers.find(({ peer }) => peer === to.ready.peerId)?.path
+        const isRelayed = layout.relayed.some((pair) => pair.includes(a) && pair.includes(b))
+        const is = path?.kind ?? 'not connected'
+        const told = `${a}–${b} ${is}`
+        if (is === (isRelayed ? 'relayed' : 'direct')) found.right.push(told)
+        else found.wrong.push(told)
+      }
+    }
+    return found
+  }
+  await untilNone(wrong, say)
+}
+
+async function untilNone(
+  find: () => Promise<{ readonly wrong: readonly string[]; readonly right: readonly string[] }>,
+  say: (line: string) => void,
+): Promise<void> {
+  const startMs = systemClock.nowMs()
+  for (;;) {
+    const { wrong, right } = await find()
+    if (wrong.length === 0) {
+      say(`${right.join(', ')} after ${((systemClock.nowMs() - startMs) / 1000).toFixed(0)} s`)
+      return
+    }
+    if (systemClock.nowMs() - startMs > stepLimitMs)
+      throw new ShoalError('deadline-passed', `paths are wrong: ${wrong.join(', ')}`)
+    await sleep(systemClock, 1000)
+  }
+}
+
+/** Waits until those that nobody can dial have a slot at each of two relays. */
+async function untilRelayedTwice(lab: Lab, layout: Layout, running: readonly Running[]): Promise<void> {
+  const hidden = running.filter(({ plan }) => layout.relayed.flat().includes(plan.name))
+  const [watcher] = running
+  await untilNone(
+    async () => {
+      const status = watcher === undefined ? null : await statusOf(lab, watcher)
+      const wrong = hidden.filter(({ ready }) => {
+        const addresses = status?.peers.find(({ peer }) => peer === ready.peerId)?.addresses ?? []
+        return addresses.length < 2
+      })
+      return {
+        wrong: wrong.map(({ plan }) => `${plan.name} has no second relay`),
+        right: ['two relays each'],
+      }
+    },
+    () => undefined,
+  )
+}
