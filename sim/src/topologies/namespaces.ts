@@ -137,7 +137,7 @@ function rulesOf(address: string, translation: Translation, mappedPort: number |
          chain hairpin { type nat hook postrouting priority 99; ip saddr 192.168.1.0/24 ip daddr 192.168.1.2 tcp dport ${mappedPort} masquerade; }`
   return `table ip home {
     chain out { type nat hook postrouting priority 100; oifname "wan" masquerade${random}; }
-    chain pass { type filter hook forward priority 0; iifname "wan" ct state new ct status != dnat drop; }
+    chain pass { type filter hook forward priority 0; ct status dnat accept; iifname "wan" ct state new drop; }
     ${mapped}
   }`
 }

@@ -150,11 +150,11 @@ const questionWords = (code: string, { promptIds, maxTokens }: Question): readon
 ]
 
 async function within<Value>(work: Promise<Value>, what: string): Promise<Value> {
-  const late = sleep(systemClock, stepLimitMs).then(() => {
-    throw new ShoalError('deadline-passed', `not within ${stepLimitMs / 1000} s: ${what}`)
-  })
-  late.catch(() => undefined)
-  return Promise.race([work, late])
+  const late = Promise.withResolvers<never>()
+  const timer = systemClock.after(stepLimitMs, () =>
+    late.reject(new ShoalError('deadline-passed', `not within ${stepLimitMs / 1000} s: ${what}`)),
+  )
+  return Promise.race([work, late.promise]).finally(() => timer.cancel())
 }
 
 /** A node's own view. */
