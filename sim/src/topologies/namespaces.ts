@@ -51,6 +51,28 @@ export function whyNoNamespaces(): string | null {
   }
 }
 
+const ip = (space: string, ...words: readonly string[]): string => run('ip', '-n', space, ...words)
+const inside = (space: string, ...words: readonly string[]): string =>
+  run('ip', 'netns', 'exec', space, ...words)
+
+function give(space: string, device: string, address: string): void {
+  const six = address.includes(':')
+  ip(space, 'addr', 'add', `${address}/${six ? 64 : 24}`, 'dev', device, ...(six ? ['nodad'] : []))
+}
+
+function addSwitch(space: string): void {
+  ip(space, 'link', 'add', 'switch', 'type', 'bridge')
+  ip(space, 'link', 'set', 'switch', 'up')
+}
+
+/** A cable from a machine to the switch of another namespace. */
+function plug(space: string, device: string, into: string, port: string): void {
+  ip(into, 'link', 'add', port, 'type', 'veth', 'peer', 'name', device, 'netns', space)
+  ip(into, 'link', 'set', port, 'master', 'switch', 'up')
+  ip(space, 'link', 'set', device, 'up')
+}
+
+const gateway = '192.168.1.1'
 let labs = 0
 
 export function createLab(): Lab {
@@ -60,64 +82,42 @@ export function createLab(): Lab {
   const hosts = new Map<string, number>()
   const siteOf = new Map<string, string>()
   const space = (name: string): string => `${prefix}${name}`
-  const ip = (name: string, ...words: readonly string[]): string => run('ip', '-n', space(name), ...words)
-  const inside = (name: string, ...words: readonly string[]): string =>
-    run('ip', 'netns', 'exec', space(name), ...words)
-
-  const add = (name: string): void => {
+  const add = (name: string, device?: string, into = 'internet'): void => {
     run('ip', 'netns', 'add', space(name))
     made.push(name)
-    ip(name, 'link', 'set', 'lo', 'up')
+    ip(space(name), 'link', 'set', 'lo', 'up')
+    if (device !== undefined) plug(space(name), device, space(into), `port${made.length}`)
   }
-  /** A cable from a machine to the switch of another namespace. */
-  const plug = (name: string, device: string, into: string): void => {
-    const port = `p${made.length}-${device}`
-    ip(into, 'link', 'add', port, 'type', 'veth', 'peer', 'name', device, 'netns', space(name))
-    ip(into, 'link', 'set', port, 'master', 'switch', 'up')
-    ip(name, 'link', 'set', device, 'up')
+  const number = (name: string, host: number): void => {
+    hosts.set(siteOf.get(name) ?? '', host)
+    give(space(name), 'eth0', `192.168.1.${host}`)
+    ip(space(name), 'route', 'add', 'default', 'via', gateway)
   }
-  const addSwitch = (name: string): void => {
-    ip(name, 'link', 'add', 'switch', 'type', 'bridge')
-    ip(name, 'link', 'set', 'switch', 'up')
-  }
-  const give = (name: string, device: string, address: string): void => {
-    const six = address.includes(':')
-    ip(name, 'addr', 'add', `${address}/${six ? 64 : 24}`, 'dev', device, ...(six ? ['nodad'] : []))
-  }
+  const lastHost = (name: string): number => hosts.get(siteOf.get(name) ?? '') ?? 1
 
   add('internet')
-  addSwitch('internet')
+  addSwitch(space('internet'))
   return {
     addServer(name, address) {
-      add(name)
-      plug(name, 'eth0', 'internet')
-      give(name, 'eth0', address)
+      add(name, 'eth0')
+      give(space(name), 'eth0', address)
     },
     addSite(name, address, { translation, mappedPort }) {
-      add(name)
-      plug(name, 'wan', 'internet')
-      give(name, 'wan', address)
-      addSwitch(name)
-      give(name, 'switch', '192.168.1.1')
-      inside(name, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
-      inside(name, 'nft', rulesOf(address, translation, mappedPort))
+      add(name, 'wan')
+      give(space(name), 'wan', address)
+      addSwitch(space(name))
+      give(space(name), 'switch', gateway)
+      inside(space(name), 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+      inside(space(name), 'nft', rulesOf(address, translation, mappedPort))
     },
     addMachine(name, site) {
-      add(name)
-      plug(name, 'eth0', site)
+      add(name, 'eth0', site)
       siteOf.set(name, site)
-      const host = (hosts.get(site) ?? 1) + 1
-      hosts.set(site, host)
-      give(name, 'eth0', `192.168.1.${host}`)
-      ip(name, 'route', 'add', 'default', 'via', '192.168.1.1')
+      number(name, lastHost(name) + 1)
     },
     renumber(name) {
-      const site = siteOf.get(name) ?? ''
-      const host = (hosts.get(site) ?? 1) + 100
-      hosts.set(site, host)
-      ip(name, 'addr', 'flush', 'dev', 'eth0', 'scope', 'global')
-      give(name, 'eth0', `192.168.1.${host}`)
-      ip(name, 'route', 'add', 'default', 'via', '192.168.1.1')
+      ip(space(name), 'addr', 'flush', 'dev', 'eth0', 'scope', 'global')
+      number(name, lastHost(name) + 100)
     },
     within: (name) => ['ip', 'netns', 'exec', space(name)],
     close() {

@@ -33,7 +33,17 @@ interface Running {
   readonly plan: MachinePlan
   readonly node: NodeProcess
   readonly ready: ReadyEvent
+}
+
+/** A layout that is being played. */
+interface Play {
+  readonly lab: Lab
+  readonly layout: Layout
   readonly folder: string
+  /** By the name of the machine. */
+  readonly running: Map<string, Running>
+  /** A line of the result. */
+  say(line: string): void
 }
 
 /** Plays one layout with real processes in network namespaces. */
@@ -43,80 +53,92 @@ export async function playLayout(
   folder: string,
   report: (line: string) => void,
 ): Promise<LayoutReport> {
-  const lab = createLab()
-  const running = new Map<string, Running>()
-  const violations: string[] = []
   const lines: string[] = []
   const say = (line: string): void => {
     lines.push(`${layout.name}: ${line}`)
     report(`${layout.name}: ${line}`)
   }
-  const start = async (plan: MachinePlan, code: string | null): Promise<void> => {
-    const data = join(folder, plan.name)
-    const words = ['--threads', '1', '--memory', '64MiB', '--api', '127.0.0.1:0', '--data', data]
-    const node = startNodeProcess([...(code === null ? [] : [code]), ...plan.words, ...words], {
-      name: plan.name,
-      within: lab.within(plan.name),
-    })
-    try {
-      const ready = await within(node.ready, `${plan.name} serves`)
-      running.set(plan.name, { plan, node, ready, folder: data })
-      report(`${layout.name}: ${plan.name} serves at ${ready.addrs.join(' ')}`)
-    } catch (error) {
-      node.process.kill('SIGKILL')
-      throw error
-    }
-  }
+  const play: Play = { lab: createLab(), layout, folder, running: new Map(), say }
+  const violations: string[] = []
   try {
-    build(lab, layout)
-    const [founder, ...others] = layout.machines
-    if (founder === undefined) throw new Error('a layout without machines')
-    await start(founder, null)
-    const command = (machine: string, ...words: readonly string[]) => commandOn(lab, machine, words)
-    const data = ['--data', join(folder, founder.name), '--json']
-    const code = await invited(command(founder.name, 'invite', '--uses', '9', ...data))
-    const guest = await invited(command(founder.name, 'invite', '--role', 'client', ...data))
-    for (const plan of others.filter(({ name }) => name !== layout.spare)) await start(plan, code)
-    await untilPathsAre(lab, layout, [...running.values()], say)
-    const spare = layout.machines.find(({ name }) => name === layout.spare)
-    if (spare !== undefined) {
-      await start(spare, code)
-      await untilPathsAre(lab, layout, [...running.values()], say)
-      await untilRelayedTwice(lab, layout, [...running.values()])
-    }
-    const opened = [...running.values()].map(({ node }) =>
-      node.until(({ event }) => event === 'session-opened'),
-    )
-    for (const waiting of opened) waiting.catch(() => undefined)
-    const answering = command(layout.asker, ...questionWords(guest, question), join(folder, 'guest'))
-    if (layout.killed !== undefined) {
-      await within(Promise.any(opened), 'a session is open')
-      await sleep(systemClock, 200)
-      const killed = running.get(layout.killed)
-      running.delete(layout.killed)
-      await killed?.node.stop('SIGKILL')
-      say(`${layout.killed} was killed in the middle of the answer`)
-    }
-    const answer = (await within(answering, 'the answer is complete')) as GenerateResult
-    const apart = firstDifference(answer.tokenIds, question.tokenIds)
-    if (apart !== null) violations.push(`other tokens than those of one process from token ${apart} on`)
-    const nameOf = (peer: string): string =>
-      [...running.values()].find(({ ready }) => ready.peerId === peer)?.plan.name ?? peer
-    say(
-      `${answer.tokenIds.length} tokens over ${answer.route.map(({ peer }) => nameOf(peer)).join(' → ')}, ${answer.failovers} failovers, ${answer.tokensPerSecond.toFixed(1)} tokens/s`,
-    )
-    if (layout.killed !== undefined) {
-      if (answer.failovers === 0) violations.push('the answer was over before the relay was killed')
-      await untilPathsAre(lab, layout, [...running.values()], say)
-    }
+    build(play.lab, layout)
+    const guest = await startAll(play)
+    violations.push(...(await answer(play, question, guest)))
   } catch (error) {
     violations.push(messageOf(error))
-    for (const { node, plan } of running.values()) report(`${plan.name}: ${node.obituary()}`)
+    for (const { node } of play.running.values()) report(node.obituary())
   } finally {
-    for (const { node } of running.values()) await node.stop('SIGKILL')
-    lab.close()
+    for (const { node } of play.running.values()) await node.stop('SIGKILL')
+    play.lab.close()
   }
   return { lines, violations: violations.map((violation) => `${layout.name}: ${violation}`) }
+}
+
+/** Starts the nodes, and waits until they are connected as they should. @returns an invite of a client */
+async function startAll(play: Play): Promise<string> {
+  const { lab, layout, folder, running } = play
+  const [founder, ...others] = layout.machines
+  if (founder === undefined) throw new Error('a layout without machines')
+  await start(play, founder, null)
+  const invite = async (...words: readonly string[]): Promise<string> => {
+    const asked = ['invite', ...words, '--json', '--data', join(folder, founder.name)]
+    return ((await commandOn(lab, founder.name, asked)) as { code: string }).code
+  }
+  const code = await invite('--uses', '9')
+  const guest = await invite('--role', 'client')
+  for (const plan of others.filter(({ name }) => name !== layout.spare)) await start(play, plan, code)
+  await untilPathsAre(play)
+  const spare = layout.machines.find(({ name }) => name === layout.spare)
+  if (spare === undefined) return guest
+  await start(play, spare, code)
+  await untilPathsAre(play)
+  await untilRelayedTwice(lab, layout, [...running.values()])
+  return guest
+}
+
+async function start({ lab, folder, running }: Play, plan: MachinePlan, code: string | null): Promise<void> {
+  const data = join(folder, plan.name)
+  const words = ['--threads', '1', '--memory', '64MiB', '--api', '127.0.0.1:0', '--data', data]
+  const node = startNodeProcess([...(code === null ? [] : [code]), ...plan.words, ...words], {
+    name: plan.name,
+    within: lab.within(plan.name),
+  })
+  try {
+    running.set(plan.name, { plan, node, ready: await within(node.ready, `${plan.name} serves`) })
+  } catch (error) {
+    node.process.kill('SIGKILL')
+    throw error
+  }
+}
+
+/** Asks one question, and kills who is to be killed. @returns what was wrong */
+async function answer(play: Play, question: Question, guest: string): Promise<readonly string[]> {
+  const { lab, layout, folder, running, say } = play
+  const opened = [...running.values()].map(({ node }) => node.until(({ event }) => event === 'session-opened'))
+  for (const waiting of opened) waiting.catch(() => undefined)
+  const answering = commandOn(lab, layout.asker, [...questionWords(guest, question), join(folder, 'guest')])
+  answering.catch(() => undefined)
+  const nameOf = new Map([...running.values()].map(({ ready, plan }) => [ready.peerId, plan.name]))
+  if (layout.killed !== undefined) {
+    await within(Promise.any(opened), 'a session is open')
+    await sleep(systemClock, 200)
+    const killed = running.get(layout.killed)
+    running.delete(layout.killed)
+    await killed?.node.stop('SIGKILL')
+    say(`${layout.killed} was killed in the middle of the answer`)
+  }
+  const result = (await within(answering, 'the answer is complete')) as GenerateResult
+  const route = result.route.map(({ peer }) => nameOf.get(peer) ?? peer).join(' → ')
+  say(
+    `${result.tokenIds.length} tokens over ${route}, ${result.failovers} failovers, ${result.tokensPerSecond.toFixed(1)} tokens/s`,
+  )
+  const wrong: string[] = []
+  const apart = firstDifference(result.tokenIds, question.tokenIds)
+  if (apart !== null) wrong.push(`other tokens than those of one process from token ${apart} on`)
+  if (layout.killed === undefined) return wrong
+  if (result.failovers === 0) wrong.push('the answer was over before the relay was killed')
+  await untilPathsAre(play)
+  return wrong
 }
 
 function build(lab: Lab, { sites, machines }: Layout): void {
@@ -132,8 +154,6 @@ async function commandOn(lab: Lab, machine: string, words: readonly string[]): P
   const { stdout } = await execute(line[0] ?? '', line.slice(1), { timeout: stepLimitMs, maxBuffer: 2 ** 26 })
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
 }
-
-const invited = async (answer: Promise<unknown>): Promise<string> => ((await answer) as { code: string }).code
 
 const questionWords = (code: string, { promptIds, maxTokens }: Question): readonly string[] => [
   'generate',
@@ -165,12 +185,8 @@ async function statusOf(lab: Lab, { plan, ready }: Running): Promise<SwarmStatus
 }
 
 /** Waits until each pair that runs is connected in the way that its networks allow. */
-async function untilPathsAre(
-  lab: Lab,
-  layout: Layout,
-  running: readonly Running[],
-  say: (line: string) => void,
-): Promise<void> {
+async function untilPathsAre({ lab, layout, running: byName, say }: Play): Promise<void> {
+  const running = [...byName.values()]
   const wrong = async (): Promise<{ readonly wrong: string[]; readonly right: string[] }> => {
     const found = { wrong: [] as string[], right: [] as string[] }
     for (const from of running) {

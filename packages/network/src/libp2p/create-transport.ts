@@ -84,10 +84,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   try {
     node = await createLibp2p({
       privateKey,
-      addresses: {
-        listen: [...listen],
-        announce: [...(options.announce ?? [])],
-      },
+      addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
       ...connectionParts({
         dialInstead: options.dialInstead,
         guardDial: (address) => guardDial(address, policy, dials),
@@ -116,10 +113,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     handlers,
     held,
     policy,
-    addresses() {
-      own.confirm()
-      return node.getMultiaddrs().map(String)
-    },
+    addresses: () => own.of(node),
     relay,
     relayed,
     prefer(isKnown) {

@@ -7,7 +7,7 @@ test('an address of the internet is confirmed when its listener starts, and a ne
   const confirmed: string[] = []
   let started = (): void => undefined
   const own = new OwnAddresses()
-  own.confirm()
+  expect(own.of({ getMultiaddrs: () => [] })).toEqual([])
   own.service()({
     transportManager: { getAddrs: () => listened },
     addressManager: { confirmObservedAddr: (address) => void confirmed.push(address.toString()) },
@@ -16,6 +16,6 @@ test('an address of the internet is confirmed when its listener starts, and a ne
   started()
   expect(confirmed).toEqual(['/ip4/203.0.113.5/tcp/4001'])
   listened.push(multiaddr('/ip6/2a05::1/tcp/4001'))
-  own.confirm()
+  own.of({ getMultiaddrs: () => listened })
   expect(confirmed).toContain('/ip6/2a05::1/tcp/4001')
 })

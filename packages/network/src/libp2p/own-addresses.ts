@@ -24,13 +24,18 @@ export class OwnAddresses {
   service(): (parts: AddressParts) => object {
     return (parts) => {
       this.#parts = parts
-      parts.events.addEventListener('transport:listening', () => this.confirm())
+      parts.events.addEventListener('transport:listening', () => this.#confirm())
       return {}
     }
   }
 
-  /** To be called before addresses are read, since interfaces come and go. */
-  confirm(): void {
+  /** All addresses at which a node is reached, as libp2p reads them at its interfaces now. */
+  of(node: { getMultiaddrs(): Multiaddr[] }): readonly string[] {
+    this.#confirm()
+    return node.getMultiaddrs().map(String)
+  }
+
+  #confirm(): void {
     if (this.#parts === undefined) return
     const { transportManager, addressManager } = this.#parts
     for (const address of transportManager.getAddrs())
