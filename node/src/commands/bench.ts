@@ -25,8 +25,6 @@ const benches: Readonly<Record<string, string>> = {
   audit:
     'how soon a peer with wrong results is found, what audits cost, and how many honest peers are convicted',
   planner: 'how much slower plans are than the best ones (found by brute force), and planning time',
-  membership: 'bytes of the document, gossip per peer, healing, detection',
-  audit: 'how soon a peer that lies is found, what audits cost, and whom they put out wrongly',
   relay: 'rate and round trip through a relay beside a direct connection, one and several sessions',
   quality: 'what each weight format changes: KL divergence, agreement, perplexity, bytes per weight',
 }

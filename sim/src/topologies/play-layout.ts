@@ -114,7 +114,9 @@ async function start({ lab, folder, running }: Play, plan: MachinePlan, code: st
 /** Asks one question, and kills who is to be killed. @returns what was wrong */
 async function answer(play: Play, question: Question, guest: string): Promise<readonly string[]> {
   const { lab, layout, folder, running, say } = play
-  const opened = [...running.values()].map(({ node }) => node.until(({ event }) => event === 'session-opened'))
+  const opened = [...running.values()].map(({ node }) =>
+    node.until(({ event }) => event === 'session-opened'),
+  )
   for (const waiting of opened) waiting.catch(() => undefined)
   const answering = commandOn(lab, layout.asker, [...questionWords(guest, question), join(folder, 'guest')])
   answering.catch(() => undefined)
