@@ -44,7 +44,7 @@ test('who is put out while the disk is full is out at once, and stays out on the
   const term = { from: 0, until: 365 * 24 * 3600, serial: new Uint8Array(8), issuer: root.key }
   const grant = await signGrant({ swarm, subject: admin.key, role: 'admin', ...term }, root.sign)
   const disk = createDisk<readonly Uint8Array[]>()
-  const files = { acts: () => [], saveActs: disk.save }
+  const files = { acts: () => [], saveActs: (acts: readonly Uint8Array[]) => disk.save(acts) }
   const charter = new CharterKeeper({ files, logger: silentLogger, swarm, nowSeconds: () => 1000 })
   let heard = 0
   charter.onNews(() => (heard += 1))
@@ -63,7 +63,7 @@ test('while the disk keeps no use of an invite nobody comes in by one, and wrong
   disk.full = false
   let changes = 0
   const invites = new IssuedInvites({
-    files: { invites: () => [], saveInvites: disk.save },
+    files: { invites: () => [], saveInvites: (book) => disk.save(book) },
     logger: silentLogger,
     random: seededRandom(1),
     nowSeconds: () => Math.floor(clock.wallMs() / 1000),
