@@ -27,6 +27,17 @@ export const grammarLimits = {
   idleMs: 300_000,
   /** Characters of a schema: the whole tool list of a large agent has 60,000. */
   schemaLengthMax: 256 * 1024,
+  /**
+   * Steps of reading all schemas of one grammar, on the event loop: a third of a second at most. Sixty tools of twelve
+   * arguments each take less than a tenth of them.
+   */
+  schemaStepsMax: 200_000,
+  /** Levels of JSON in a schema, its values and names included; published schemas have up to 30. */
+  nestingMax: 256,
+  /** Characters of a pattern; published ones have up to 400. */
+  patternLengthMax: 4096,
+  /** Characters of a member's name, each of which becomes a choice where other names are allowed. */
+  nameLengthMax: 512,
   /** Levels of schemas inside of schemas, references followed: published ones have up to 12. */
   schemaDepthMax: 64,
   /** Tags of one answer: as many as the API takes tools. */

@@ -4,14 +4,16 @@ import { grammarLimits } from './limits.ts'
 import { checkRules } from './schema/check-rules.ts'
 import { jsonRules } from './schema/json-text.ts'
 import { schemaRules } from './schema/schema-grammar.ts'
+import { SchemaWork } from './schema/schema-work.ts'
 
 /** @throws {ModelError} `bad-request` for a schema that no grammar can express, or for too many tags */
 export function taggedRules({ tags, separator }: TaggedText): Rules {
   if (tags.length === 0 || tags.length > grammarLimits.tagsMax)
     throw new ModelError('bad-request', `a grammar has from 1 to ${grammarLimits.tagsMax} tags`)
   const all = new Map<string, Expression>(jsonRules)
+  const work = new SchemaWork()
   const options = tags.map(({ begin, schema, end }, index) => {
-    const { root, rules } = schemaRules(schema, `t${index}r`)
+    const { root, rules } = schemaRules(schema, `t${index}r`, work)
     for (const [name, expression] of rules) all.set(name, expression)
     return sequence(text(begin), root, text(end))
   })

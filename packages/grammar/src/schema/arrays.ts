@@ -14,6 +14,8 @@ export function arrayOf(schema: Fields, path: string, context: SchemaContext): M
   const { items, prefixItems = [] } = schema
   if (!Array.isArray(prefixItems) || Array.isArray(items))
     throw refused(path, Array.isArray(items) ? 'items' : 'prefixItems', 'has an unknown form')
+  if (prefixItems.length > grammarLimits.itemsMax)
+    throw refused(path, 'prefixItems', `may have ${grammarLimits.itemsMax} items at most`)
   if (items === undefined && prefixItems.length === 0 && least === 0 && most === null) return anyArray
   const prefix = prefixItems.map((item: unknown, index) =>
     context.make(item, below(path, `prefixItems/${index}`)),

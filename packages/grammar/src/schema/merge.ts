@@ -1,6 +1,7 @@
 import { annotations } from './keywords.ts'
 import { refused } from './schema-error.ts'
-import { equalJson, isFields, type Fields, type Schema } from './schema-types.ts'
+import { canonical, equalJson, isFields, type Fields, type Schema } from './schema-types.ts'
+import type { SchemaWork } from './schema-work.ts'
 
 /** Merges schemas inside of two schemas. */
 type MergeInner = (some: unknown, other: unknown) => Schema
@@ -13,23 +14,30 @@ const smaller: ReadonlySet<string> = new Set(['maxItems', 'maxLength', 'maximum'
  * @param inner for schemas of members and items
  * @throws {ModelError} `bad-request` where two keywords cannot be merged into one
  */
-export function merge(some: Fields, other: Fields, path: string, inner: MergeInner): Schema {
+export function merge(
+  some: Fields,
+  other: Fields,
+  path: string,
+  inner: MergeInner,
+  work: SchemaWork,
+): Schema {
+  work.spend(4 * (sizeOf(some) + sizeOf(other)))
   const merged: Record<string, unknown> = { ...some, ...mergedMembers(some, other, inner) }
   for (const [keyword, value] of Object.entries(other)) {
     const own = some[keyword]
     if (keyword === 'properties' || keyword === 'additionalProperties') continue
     if (own === undefined) merged[keyword] = value
-    else if (annotations.has(keyword) || equalJson(own, value)) continue
+    else if (annotations.has(keyword) || equalJson(own, value, work)) continue
     else if (keyword === 'type') {
       const types = bothTypes(own, value)
       if (types.length === 0) return false
       merged[keyword] = types
-    } else if (keyword === 'required') merged[keyword] = [...(own as unknown[]), ...(value as unknown[])]
-    else if (keyword === 'enum')
-      merged[keyword] = (own as unknown[]).filter((each) =>
-        (value as unknown[]).some((one) => equalJson(one, each)),
-      )
-    else if (keyword === 'const') return false
+    } else if (keyword === 'required')
+      merged[keyword] = [...new Set([...(own as unknown[]), ...(value as unknown[])])]
+    else if (keyword === 'enum') {
+      const known = new Set((value as unknown[]).map((each) => canonical(each, work)))
+      merged[keyword] = (own as unknown[]).filter((each) => known.has(canonical(each, work)))
+    } else if (keyword === 'const') return false
     else if (keyword === 'items') merged[keyword] = inner(own, value)
     else if (larger.has(keyword)) merged[keyword] = Math.max(Number(own), Number(value))
     else if (smaller.has(keyword)) merged[keyword] = Math.min(Number(own), Number(value))
@@ -40,6 +48,13 @@ export function merge(some: Fields, other: Fields, path: string, inner: MergeInn
       throw refused(path, 'prefixItems', "cannot be merged with 'items' of another schema")
   return merged
 }
+
+/** Members that a merge copies. */
+const sizeOf = ({ properties, required, ...keywords }: Fields): number =>
+  1 +
+  Object.keys(keywords).length +
+  (isFields(properties) ? Object.keys(properties).length : 0) +
+  (Array.isArray(required) ? required.length : 0)
 
 /** A member that one of the schemas does not name is governed by its `additionalProperties`. */
 function mergedMembers(some: Fields, other: Fields, inner: MergeInner): Record<string, unknown> {

@@ -34,13 +34,18 @@ export function objectOf(schema: Fields, path: string, context: SchemaContext): 
     throw refused(path, 'properties', `may have ${grammarLimits.propertiesMax} members at most`)
   if (names.length === 0 && (additionalProperties === undefined || additionalProperties === true))
     return anyObject
+  context.work.spend(names.length)
+  const long = names.find((name) => name.length > grammarLimits.nameLengthMax)
+  if (long !== undefined)
+    throw refused(path, 'properties', `may have names of ${grammarLimits.nameLengthMax} characters at most`)
   const others =
     additionalProperties === undefined
       ? null
       : context.make(additionalProperties, below(path, 'additionalProperties'))
+  const needed = new Set<string>(required)
   const members: Member[] = []
   for (const name of names) {
-    const must = required.includes(name)
+    const must = needed.has(name)
     const value = Object.hasOwn(properties, name)
       ? context.make(properties[name], below(below(path, 'properties'), name))
       : additionalProperties === undefined

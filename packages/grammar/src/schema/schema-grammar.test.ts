@@ -6,7 +6,8 @@ import { ModelError, type JsonObject } from '@shoal/model'
 import { describe, expect, test } from 'vitest'
 import type { Expression, Rules } from '../expression.ts'
 import { randomSchema } from '../testing/random-schema.ts'
-import { schemaGrammar } from './schema-grammar.ts'
+import { schemaGrammar, schemaRules } from './schema-grammar.ts'
+import { SchemaWork } from './schema-work.ts'
 
 const ajv = new Ajv2020({ strict: false, ownProperties: true })
 addFormats.default(ajv)
@@ -121,9 +122,88 @@ describe('refused by keyword and place', () => {
   test('a schema of a thousand levels is refused, not run into', () => {
     let schema: JsonObject = { type: 'null' }
     for (let level = 0; level < 1000; level += 1) schema = { type: 'array', items: schema }
-    expect(() => schemaGrammar(schema)).toThrow(/deeper than 64 levels/)
+    expect(() => schemaGrammar(schema)).toThrow(/deeper than 256 levels/)
     let merged: JsonObject = { type: 'null' }
     for (let level = 0; level < 1000; level += 1) merged = { allOf: [merged] }
     expect(() => schemaGrammar(merged)).toThrow(ModelError)
   })
+})
+
+/** Definitions of which each holds the one before twice. */
+const doubling = (make: (inner: object) => object): object => ({
+  $defs: Object.fromEntries([
+    ['d0', { type: 'object', properties: { x: { type: 'string' } }, required: ['x'] }],
+    ...Array.from({ length: 40 }, (_, index) => [`d${index + 1}`, make({ $ref: `#/$defs/d${index}` })]),
+  ]),
+})
+const nested = (levels: number, make: (inner: unknown) => unknown): unknown =>
+  Array.from({ length: levels }).reduce<unknown>((inner) => make(inner), {})
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+test.each<[string, unknown]>([
+  [
+    'allOf of a doubled reference',
+    { ...doubling((inner) => ({ allOf: [inner, inner] })), $ref: '#/$defs/d40' },
+  ],
+  [
+    'references that are expanded in place',
+    {
+      ...doubling((inner) => ({
+        properties: { a: { ...inner, type: 'object' }, b: { ...inner, type: 'object' } },
+      })),
+      $ref: '#/$defs/d40',
+    },
+  ],
+  [
+    'branches whose members are doubled references',
+    {
+      ...doubling((inner) => ({ type: 'object', properties: { a: inner, b: inner }, required: ['a', 'b'] })),
+      oneOf: [{ $ref: '#/$defs/d40' }, { $ref: '#/$defs/d40', title: 'again' }],
+    },
+  ],
+  [
+    'branches that contain themselves',
+    {
+      $defs: { a: { type: 'object', properties: { a: { $ref: '#/$defs/a' } }, required: ['a'] } },
+      oneOf: [{ $ref: '#/$defs/a' }, { $ref: '#/$defs/a' }],
+    },
+  ],
+  ['14,000 branches', { oneOf: numbers(14_000).map((value) => ({ const: value })) }],
+  [
+    'many branches beside many members',
+    {
+      anyOf: numbers(4000).map(() => ({ type: 'object' })),
+      properties: Object.fromEntries(numbers(400).map((value) => [`p${value}`, { type: 'string' }])),
+    },
+  ],
+  ['two long lists without a common value', { allOf: [{ enum: numbers(20_000) }, { enum: ['a'] }] }],
+  ['a long prefix of items', { type: 'array', prefixItems: numbers(20_000).map(() => true) }],
+  ['a long name', { properties: { ['a'.repeat(200_000)]: true }, additionalProperties: { type: 'null' } }],
+  ['a long pattern', { type: 'string', pattern: `^(${'a|'.repeat(100_000)}b)$` }],
+  ['schemas inside of schemas', nested(20_000, (items) => ({ items }))],
+  ['lists inside of lists', { enum: [nested(60_000, (inner) => [inner])] }],
+])('costs a bounded time, and is refused: %s', (_name, schema) => {
+  const before = process.cpuUsage()
+  expect(() => schemaGrammar(schema)).toThrow(expect.objectContaining({ code: 'bad-request' }) as Error)
+  const { user, system } = process.cpuUsage(before)
+  // 0.02 to 0.4 s; the first three and the fifth took minutes or more before steps were counted.
+  expect((user + system) / 1e6).toBeLessThan(3)
+})
+
+test('a tool list as large as those of agents takes a tenth of the steps', () => {
+  const tool = {
+    type: 'object',
+    properties: Object.fromEntries(
+      numbers(12).map((value) => [
+        `argument${value}`,
+        { type: 'string', description: 'What it is for.', enum: ['first', 'second'] },
+      ]),
+    ),
+    required: ['argument0', 'argument3'],
+    additionalProperties: false,
+  }
+  const work = new SchemaWork()
+  for (const name of numbers(60)) schemaRules(tool, `t${name}`, work)
+  // What is left suffices for nine more lists.
+  for (let list = 0; list < 9; list += 1) for (const name of numbers(60)) schemaRules(tool, `t${name}`, work)
 })

@@ -10,6 +10,7 @@ import { numbersOf } from './numbers.ts'
 import { objectOf } from './objects.ts'
 import { checkRules } from './check-rules.ts'
 import { refused } from './schema-error.ts'
+import { SchemaWork } from './schema-work.ts'
 import {
   below,
   equalJson,
@@ -36,15 +37,17 @@ export function schemaGrammar(schema: unknown): Rules {
 /**
  * The rules of one schema among several, without those of JSON.
  * @param prefix of the rules' names
+ * @param work what is left for it, where several schemas become one grammar
  */
-export function schemaRules(schema: unknown, prefix: string): Rules {
+export function schemaRules(schema: unknown, prefix: string, work = new SchemaWork()): Rules {
+  work.measure(schema)
   const length = JSON.stringify(schema)?.length ?? 0
   if (length > grammarLimits.schemaLengthMax)
     throw new ModelError(
       'bad-request',
       `the JSON schema has ${length} characters, and at most ${grammarLimits.schemaLengthMax} are allowed`,
     )
-  const reader = new SchemaReader(schema, prefix)
+  const reader = new SchemaReader(schema, prefix, work)
   const root = reader.make(schema, '')
   if (root === null) throw new ModelError('bad-request', 'the JSON schema accepts no value')
   return { root, rules: reader.rules }
@@ -58,7 +61,10 @@ class SchemaReader implements SchemaContext {
   readonly #references = new Map<string, string>()
   #depth = 0
 
-  constructor(document: unknown, prefix: string) {
+  readonly work: SchemaWork
+
+  constructor(document: unknown, prefix: string, work: SchemaWork) {
+    this.work = work
     this.#document = document
     this.#prefix = prefix
   }
@@ -70,6 +76,7 @@ class SchemaReader implements SchemaContext {
   }
 
   make(schema: unknown, path: string): Made {
+    this.work.spend(1)
     this.#depth += 1
     if (this.#depth > grammarLimits.schemaDepthMax)
       throw refused(path, 'allOf', `or other keywords go deeper than ${grammarLimits.schemaDepthMax} levels`)
@@ -105,6 +112,7 @@ class SchemaReader implements SchemaContext {
 
   #resolve(pointer: string, path: string): unknown {
     if (!/^#(\/|$)/.test(pointer)) throw refused(path, '$ref', 'points outside of this schema')
+    this.work.spend(1 + Math.ceil(pointer.length / 16))
     let target: unknown = this.#document
     for (const step of pointer.split('/').slice(1)) {
       const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
@@ -122,6 +130,7 @@ class SchemaReader implements SchemaContext {
   #plain(schema: unknown, path: string, depth: number): Schema {
     if (typeof schema === 'boolean') return schema
     if (!isFields(schema)) throw refused(path, 'schema', 'must be an object or a boolean')
+    this.work.spend(1 + Object.keys(schema).length)
     checkKeywords(schema, path)
     if (depth > grammarLimits.schemaDepthMax) throw refused(path, '$ref', 'refers to itself without an end')
     const { $ref, allOf = [], ...own } = schema
@@ -136,17 +145,19 @@ class SchemaReader implements SchemaContext {
   #both(some: Schema, other: Schema, path: string, depth: number): Schema {
     if (typeof some === 'boolean') return some ? other : false
     if (typeof other === 'boolean') return other ? some : false
-    return merge(some, other, path, (one, two) => {
+    const inner = (one: unknown, two: unknown): Schema => {
       if (one === true) return two as Schema
-      if (two === true || equalJson(one, two)) return one as Schema
+      if (two === true || equalJson(one, two, this.work)) return one as Schema
       return this.#both(this.#plain(one, path, depth + 1), this.#plain(two, path, depth + 1), path, depth + 1)
-    })
+    }
+    return merge(some, other, path, inner, this.work)
   }
 
   #fields(schema: Fields, path: string): Made {
     for (const keyword of ['anyOf', 'oneOf'] as const)
       if (schema[keyword] !== undefined) return this.#branches(schema, keyword, path)
-    if (schema['enum'] !== undefined || schema['const'] !== undefined) return valuesOf(schema, path)
+    if (schema['enum'] !== undefined || schema['const'] !== undefined)
+      return valuesOf(schema, path, this.work)
     const made = typesOf(schema, path).map((type) => this.#ofType(type, schema, path))
     return oneOf(made)
   }
@@ -157,9 +168,10 @@ class SchemaReader implements SchemaContext {
     const place = (index: number): string => below(path, `${keyword}/${index}`)
     if (keyword === 'oneOf') {
       const plain = (branches as unknown[]).map((branch, index) => this.#plain(branch, place(index), 0))
+      const reader = { work: this.work, plain: (inner: unknown) => this.#plain(inner, path, 0) }
       plain.forEach((some, index) => {
         for (const other of plain.slice(index + 1))
-          if (!areDisjoint(some, other, (inner) => this.#plain(inner, path, 0)))
+          if (!areDisjoint(some, other, reader))
             throw refused(
               path,
               keyword,
@@ -185,7 +197,7 @@ class SchemaReader implements SchemaContext {
       case 'array':
         return arrayOf(schema, path, this)
       case 'string':
-        return stringOf(schema, path)
+        return stringOf(schema, path, this.work)
       case 'number':
       case 'integer':
         return numbersOf(schema, path, type === 'integer')
@@ -205,17 +217,18 @@ function oneOf(made: readonly Made[]): Made {
 }
 
 /** The values of `enum` and `const`, each written in one form. */
-function valuesOf(schema: Fields, path: string): Made {
+function valuesOf(schema: Fields, path: string, work: SchemaWork): Made {
   const { enum: list, const: only, type, nullable: _, ...others } = schema
   const [other] = assertions(others)
   if (other !== undefined) throw refused(path, other, "cannot stand beside 'enum' or 'const'")
   if (list !== undefined && !Array.isArray(list)) throw refused(path, 'enum', 'must be a list')
   const values = (list as unknown[] | undefined) ?? [only]
+  work.spend(values.length)
   const types = type === undefined ? null : typesOf(schema, path)
   const fits = (value: unknown): boolean =>
     types === null || types.includes(typeOf(value)) || (types.includes('integer') && Number.isInteger(value))
   const valid = values.filter(
-    (value) => fits(value) && (only === undefined || list === undefined || equalJson(value, only)),
+    (value) => fits(value) && (only === undefined || list === undefined || equalJson(value, only, work)),
   )
   return oneOf(valid.map((value) => text(JSON.stringify(value))))
 }

@@ -6,8 +6,9 @@ import { countOf } from './keywords.ts'
 import { readPattern } from './pattern.ts'
 import { refused } from './schema-error.ts'
 import type { Fields, Made } from './schema-types.ts'
+import type { SchemaWork } from './schema-work.ts'
 
-export function stringOf(schema: Fields, path: string): Made {
+export function stringOf(schema: Fields, path: string, work: SchemaWork): Made {
   const least = countOf(schema, 'minLength', path, grammarLimits.stringLengthMax) ?? 0
   const most = countOf(schema, 'maxLength', path, grammarLimits.stringLengthMax)
   if (most !== null && least > most) return null
@@ -24,6 +25,10 @@ export function stringOf(schema: Fields, path: string): Made {
       'format',
       `may be one of ${Object.keys(formats).join(', ')}, not ${JSON.stringify(given)}`,
     )
+  if (pattern.length > grammarLimits.patternLengthMax)
+    throw refused(path, keyword, `may have ${grammarLimits.patternLengthMax} characters at most`)
+  // Each character becomes a set of characters as JSON writes them.
+  work.spend(8 * pattern.length)
   const read = readPattern(pattern, path, keyword)
   if (read.least < least || (most !== null && (read.most === null || read.most > most)))
     throw refused(path, keyword, "allows lengths that 'minLength' or 'maxLength' forbid")
