@@ -79,6 +79,7 @@ export function addModelCommand(program: Command): void {
   addCommonOptions(random).action(makeRandom)
   addExamples(model, [
     'shoal model inspect demo',
+    'shoal plan --model demo --devices devices.json --explain',
     'shoal model pull meta-llama/Llama-3.2-1B-Instruct',
     'shoal model random ./random-1b',
     'shoal model verify ./random-1b --weights int4:128',
@@ -141,6 +142,8 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
           .map(([weights, bytes]) => `${weights} ${formatBytes(bytes)}`)
           .join(', ')}`,
       )
+      const license = (await reference.source.license?.(signal)) ?? null
+      output.line(`licence, as the model names it: ${license ?? 'none'}`)
       output.line(`files beside the weights: ${files.map(({ file }) => file).join(', ') || 'none'}`)
       output.result({
         name,
@@ -150,6 +153,7 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
         packedBytes,
         active,
         formats,
+        license,
         units,
         files,
       })

@@ -7,6 +7,7 @@ import { asObject, fieldOf, parseJson, show } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import { assetNames } from '../manifest/assets.ts'
 import { withEndToken } from './end-token.ts'
+import { licenseOfCard } from './license.ts'
 import { readWhole, type ModelFiles } from './range-reader.ts'
 import { readStoredQuantisation, type StoredQuantisation } from '../config/stored-quantisation.ts'
 import { checkpointTensors } from './safetensors/checkpoint-tensors.ts'
@@ -24,6 +25,8 @@ export interface ModelSource {
   readonly tensors: TensorSource
   /** The `--weights` that keeps the values of weights that are quantised already; null for weights that are floats. */
   readonly preferredWeights: string | null
+  /** The licence that the model card or the file names; null when it names none. Absent where nothing could name one. */
+  license?(signal?: AbortSignal): Promise<string | null>
   close(): Promise<void>
 }
 
@@ -66,6 +69,7 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
       normsLessOne: familyNamed(config.family).checkpoint.normsLessOne,
     }),
     preferredWeights: quantisation?.kind === 'mxfp4' ? weightsThatKeepMxfp4 : null,
+    license: (given) => licenseOfCard(files, given),
     close: () => files.close(),
   }
 }

@@ -4,6 +4,7 @@ import { show } from '../../json-fields.ts'
 import { limits } from '../../limits.ts'
 import { ggufAssets } from '../../tokenizer/gguf/gguf-assets.ts'
 import type { ModelFiles } from '../range-reader.ts'
+import { printable } from '../license.ts'
 import { readLocatedRows } from '../located-tensor.ts'
 import type { ModelSource } from '../model-source.ts'
 import { widen } from '../widen.ts'
@@ -64,6 +65,7 @@ async function open(files: ModelFiles, fileName: string, signal?: AbortSignal): 
       interleavedHeadSize: family.gguf?.interleaved === true ? config.headSize : null,
     }),
     preferredWeights: weightsThatKeep(parts.map(({ header }) => header)),
+    license: async () => printable(metadata.text('general.license') ?? ''),
     close: () => files.close(),
   }
 }
