@@ -29,9 +29,9 @@ test('docs/dependencies.md lists every dependency, where it is used and why, and
     ({ path }) => path.endsWith('package.json') && !path.startsWith('packages/demo-model/'),
   )) {
     if (path !== join(workspace, 'package.json').replaceAll('\\', '/')) continue
-    const { dependencies = {}, devDependencies = {} } = readManifest(workspace)
+    const { dependencies = {}, devDependencies = {}, optionalDependencies = {} } = readManifest(workspace)
     const user = workspace === '' ? 'the repository' : workspace.replace('packages/', '')
-    for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
+    for (const name of Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
       // Workspaces of this repository are not outside dependencies.
       if (!name.startsWith('@shoal/') && name !== 'shoal')
         declared.set(name, (declared.get(name) ?? new Set()).add(user))

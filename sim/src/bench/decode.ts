@@ -4,6 +4,7 @@ import { parseProfile, usualWeights } from '@shoal/model'
 import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
 import { decodeInterleaved } from './interleaved.ts'
+import { openLlamaPeers, peerRatios, type PeerVariant } from './llama-cpp/llama-peers.ts'
 import { describeMachine } from './machine.ts'
 import { benchModel } from './model.ts'
 import { medians, ratios, round, type BenchReport } from './report.ts'
@@ -30,11 +31,23 @@ const variants: readonly Variant[] = [
   { name: 'Int4Block32Threads2', weights: 'int4:32', threads: 2 },
 ]
 
+/** llama.cpp beside the variants of the same names. */
+const peerVariants: readonly PeerVariant[] = [
+  { name: 'Int4Threads1', format: 'Q4_0', threads: 1 },
+  { name: 'Int4Threads2', format: 'Q4_0', threads: 2 },
+  { name: 'Int8Threads1', format: 'Q8_0', threads: 1 },
+  { name: 'Int8Threads2', format: 'Q8_0', threads: 2 },
+]
+
 /** Greedy decoding by the whole model in one process: the path of `shoal generate --local`, interleaved by variant. */
 export async function benchDecode(settings: BenchSettings): Promise<BenchReport> {
   const model = await benchModel(settings.model, settings.dataFolder, settings.report)
   const samples: Record<string, number[]> = {}
   const engines: { variant: Variant; engine: Engine }[] = []
+  const turns = settings.rounds * Math.ceil(settings.tokens / turnTokens)
+  const positions = promptTokens + (turns + 2) * turnTokens
+  const { dataFolder, report } = settings
+  const llama = await openLlamaPeers(peerVariants, { model, positions, dataFolder }, report)
   try {
     for (const variant of variants) {
       settings.report(`loading ${variant.weights} with ${variant.threads} thread(s) …`)
@@ -46,19 +59,26 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
       })
       engines.push({ variant, engine })
     }
-    const turns = settings.rounds * Math.ceil(settings.tokens / turnTokens)
     const open = engines.map(({ engine }) => engine)
     const speeds = await decodeInterleaved(open, {
       turns,
       turnTokens,
       warmUpTurns: 1,
       report: (turn) => settings.report(`turn ${turn} of ${turns}`),
+      peers: {
+        peers: llama.peers.map(({ peer }) => peer),
+        vocabularySize: open[0]!.manifest.manifest.config.vocabularySize,
+      },
     })
     for (const [index, { variant }] of engines.entries())
       samples[`tokensPerSecond${variant.name}`] = speeds[index]!.map(round)
+    for (const [index, { variant }] of llama.peers.entries())
+      samples[`tokensPerSecondPeer${variant.name}`] = speeds[engines.length + index]!.map(round)
   } finally {
+    llama.close()
     for (const { engine } of engines) await engine.close()
   }
+  Object.assign(samples, peerRatios(samples, peerVariants))
   for (const threads of ['Threads1', 'Threads2'])
     samples[`ratioToBlock32${threads}`] = ratios(
       samples[`tokensPerSecondInt4${threads}`] ?? [],
@@ -81,6 +101,6 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
     },
     samples,
     median: { ...medians(samples), int4Block: parseProfile(usualWeights).formats.attention.blockSize },
-    notes: ['ratios over llama.cpp are left out: llama.cpp is not looked for'],
+    notes: [llama.note],
   }
 }
