@@ -7,6 +7,7 @@ import type { RouteSessionOptions } from '../coordinator/route-session-options.t
 import { sessionLimits } from '../route/limits.ts'
 import type { Route } from '../route/types.ts'
 import type { FakeNode } from '../testing/fake-node.ts'
+import { finderOf } from '../testing/fake-failover.ts'
 import { createFakeSwarm, freeEverywhere, type FakeSwarm } from '../testing/fake-swarm.ts'
 
 const tokenBudget = 512
@@ -124,6 +125,25 @@ test.each([0, 1, 2])(
     else expect(await swarm.finished(failed)).toMatchObject({ code: 'peer-vanished' })
   },
 )
+
+test('an answer that has lost a stage gets the room of a session that waits for the answer’s own room elsewhere', async () => {
+  const swarm = createFakeSwarm({ limitBytes: roomFor(1) })
+  // Peers are asked in the order of their ids, so that the waiting session has the spare before it waits at node-0.
+  const spare = swarm.addNode('a-spare', { start: 4, end: 6 })
+  const running = await swarm.open({ tokenBudget, routes: finderOf(swarm, [spare]) })
+  await swarm.finished(running.forward(swarm.rows(3), { want: 'last' }))
+  const route = [...swarm.nodes.slice(0, 2), spare].map(({ stage }) => stage)
+  const waiting = swarm.open({ tokenBudget, waitForRoomMs, route }).catch((error: unknown) => error)
+  await settled()
+  expect(spare.host.sessions()).toBe(1)
+  swarm.network.kill('node-2')
+  await swarm.finished(running.forward(swarm.rows(1), { want: 'last' }))
+  expect(running.route().map(({ peer }) => peer)).toEqual(['node-0', 'node-1', 'a-spare'])
+  // Other peers may have room for it: whoever opens sessions tries again.
+  expect(await waiting).toMatchObject({ code: 'not-ready', peer: 'a-spare' })
+  await running.close()
+  await swarm.finished(answer(swarm, { route }))
+})
 
 test('a stage that hangs while a session waits there is named by its silence', async () => {
   const swarm = createFakeSwarm({ limitBytes: roomFor(1) })

@@ -54,6 +54,8 @@ export interface StageParts {
   readonly session: StageSession
   readonly output: SessionOutput
   readonly restore: StageRestore | null
+  /** Whether its coordinator opens the route in order, and may wait at another stage while this one has its room. */
+  readonly inOrder: boolean
 }
 
 /**
@@ -72,13 +74,14 @@ export class Stage {
   readonly #output: SessionOutput
   /** Receives the session's KV cache from another stage; null when this stage computes all of it. */
   readonly restore: StageRestore | null
+  readonly #inOrder: boolean
   readonly #freed = new AbortController()
   #reserved = false
   #opened = false
   #began: SessionPrefix | null = null
   #handOver: StageHandOver | null = null
 
-  constructor({ id, start, end, owner, runner, session, output, restore }: StageParts) {
+  constructor({ id, start, end, owner, runner, session, output, restore, inOrder }: StageParts) {
     this.id = id
     this.start = start
     this.end = end
@@ -87,6 +90,12 @@ export class Stage {
     this.session = session
     this.#output = output
     this.restore = restore
+    this.#inOrder = inOrder
+  }
+
+  /** Whether nothing has been computed for the session, which may still wait for room at another stage. */
+  get mayWaitElsewhere(): boolean {
+    return this.#inOrder && this.session.computedSteps === 0 && this.session.epoch === 0
   }
 
   /** Whether memory is reserved for the session, or being reserved; until then it waits for room. */

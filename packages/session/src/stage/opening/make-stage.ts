@@ -48,7 +48,7 @@ export async function makeStage(
       waitMs: request.waitMs === undefined ? null : Math.min(request.waitMs, context.roomWaitMs),
       overtakes: overtakes(stage, request),
       signal,
-      reserve: () => context.queues(stage.runner).reservations.run(() => reserve(context, stage, request)),
+      reserve: () => context.queues(stage.runner).reservations.run(() => reserveFor(context, stage, request)),
     })
     if (request.prefix !== undefined) await context.prefixes.begin(stage, request.prefix)
     // The next hop is dialled now, so that an unreachable one fails the opening and not the first token.
@@ -73,6 +73,34 @@ export async function makeStage(
 function overtakes(stage: Stage, { epoch, restore }: OpenSession): boolean {
   if (epoch > 0 || restore !== undefined) return true
   return [...stage.owner.stages].some((other) => other !== stage && other.id === stage.id && other.reserved)
+}
+
+/**
+ * Reserves memory. An answer that runs and has lost a stage gets the room of sessions that have not begun: one of them
+ * may wait for room that the answer itself holds at another stage, and then neither would ever go on.
+ */
+async function reserveFor(
+  context: StageOpeningContext,
+  stage: Stage,
+  request: OpenSession,
+): Promise<Shortage | null> {
+  for (;;) {
+    const shortage = await reserve(context, stage, request)
+    if (shortage === null || request.epoch === 0) return shortage
+    const waiting = context.table
+      .list(stage.runner)
+      .findLast((other) => other.mayWaitElsewhere && other.opened)
+    if (waiting === undefined) return shortage
+    context.logger.info('room-taken-back', { session: waiting.id, peer: waiting.owner.peer })
+    waiting.fail({
+      step: null,
+      // Its coordinator looks for another peer, or waits here again; one that has just begun replaces the stage.
+      code: 'not-ready',
+      message: 'an answer that runs needs the room',
+      definite: true,
+    })
+    await context.table.free(waiting)
+  }
 }
 
 /** @returns null when KV cache and journal fit, else what is missing; nothing is reserved then */
@@ -162,7 +190,17 @@ function stageFor(
           adopt: (lastStep) => session.adopt(lastStep),
           failed: ({ code, message, definite }) => stage.fail({ step: null, code, message, definite }),
         })
-  const stage = new Stage({ id, start, end, owner, runner, session, output, restore })
+  const stage = new Stage({
+    id,
+    start,
+    end,
+    owner,
+    runner,
+    session,
+    output,
+    restore,
+    inOrder: request.waitMs !== undefined,
+  })
   return stage
 }
 
