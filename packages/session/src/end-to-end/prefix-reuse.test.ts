@@ -132,6 +132,17 @@ describe('rows of closed sessions', () => {
     expect(keptBytes(swarm)[0]).toBe((before! / 60) * 100)
   })
 
+  test('are kept in part where there is no room for all of them', async () => {
+    // A quarter of it holds 140 rows of keys, values and outputs.
+    const swarm = createFakeSwarm({ limitBytes: 4 * 140 * (8 + 4 * hiddenSize) })
+    const input = swarm.rows(200)
+    await keptSession(swarm, input)
+    const session = await swarm.finished(swarm.open({ prefix: prefixOf('first', input, 200) }))
+    const from = 3 * sessionLimits.keptBlockRows
+    expect(session.length).toBe(from)
+    expect(await outputs(swarm, session, input)).toEqual(await expected(swarm, input, from))
+  })
+
   test('of a span that is given up, or of a node that leaves, are dropped', async () => {
     const swarm = createFakeSwarm()
     await keptSession(swarm, swarm.rows(40))

@@ -1,5 +1,6 @@
 import { messageOf, type Logger } from '@shoal/host'
 import type { SessionPrefix } from '@shoal/protocol'
+import { sessionLimits } from '../../route/limits.ts'
 import type { Stage } from '../stage.ts'
 import type { StageTable } from '../stage-table.ts'
 import { bytesOfKept, exportBlocks, firstRows, type KeptRows } from './kept-rows.ts'
@@ -73,7 +74,7 @@ export class PrefixDesk {
     const length = Math.min(most, session.journal.length)
     if (length === 0 || !session.whole || stage.restore !== null || !stays(stage)) return
     try {
-      const rows = await readRows(stage, length, (bytes) => kept.makeRoom(bytes))
+      const rows = await readFitting(stage, length, (bytes) => kept.makeRoom(bytes))
       if (rows === null || !stays(stage)) return
       this.#forgetEarlier(stage)
       kept.add({ session: id, start, end, peer: owner.peer, account: owner.account, runner, rows })
@@ -110,6 +111,20 @@ export class PrefixDesk {
 }
 
 const keyOf = (session: string, start: number): string => `${session}/${start}`
+
+/** The first `length` rows; where there is no room for so many, half as many, in whole blocks, and so on. */
+async function readFitting(
+  stage: Stage,
+  length: number,
+  room: (bytes: number) => boolean,
+): Promise<KeptRows | null> {
+  const { keptBlockRows } = sessionLimits
+  for (let most = length; most > 0; most = Math.floor(most / 2 / keptBlockRows) * keptBlockRows) {
+    const rows = await readRows(stage, most, room)
+    if (rows !== null) return rows
+  }
+  return null
+}
 
 async function readRows(
   { session, runner, start, end }: Stage,
