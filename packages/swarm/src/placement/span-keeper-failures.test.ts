@@ -41,6 +41,20 @@ describe('when a span cannot be loaded', () => {
     expect(attempts).toBe(3)
   })
 
+  test('for lack of room that sessions have taken meanwhile, the move is put off, and nobody is told of a problem', async () => {
+    await bench.other.serve(0, 6)
+    await bench.serving(span(0, 2))
+    let attempts = 0
+    bench.device.before = () => {
+      attempts += 1
+      if (attempts === 1) throw new ShoalError('no-capacity', 'sessions have the memory')
+    }
+    await bench.want(span(2, 4))
+    await bench.swarm.until(() => attempts === 1, 2000)
+    await bench.swarm.until(() => bench.seen()?.[0] === 2, 2 * swarmLimits.moveWindowMs + 5000)
+    expect(bench.events.filter(({ event }) => event === 'span-loading-failed')).toEqual([])
+  })
+
   test('a fixed span fails the start', async () => {
     bench.device.before = () => {
       throw new ShoalError('no-capacity', 'too large')

@@ -274,7 +274,10 @@ class PlannedSpanKeeper implements SpanKeeper {
     const { span } = decision
     const { start, end } = span
     const reason = messageOf(error)
-    const putOff = error instanceof ShoalError && error.code === 'not-ready'
+    const code = error instanceof ShoalError ? error.code : null
+    // When the move was decided, both spans had room. Sessions have taken it while the weights were fetched, and they end.
+    const filled = code === 'no-capacity' && decision.action === 'move' && this.#spans.current() !== null
+    const putOff = code === 'not-ready' || filled
     // When a rank does not take part, this node has no problem to announce: it goes on holding its own span.
     if (span.group !== undefined)
       logger.warn('group-not-formed', { start, end, ranks: span.group.ranks, reason })
