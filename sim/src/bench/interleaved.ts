@@ -56,16 +56,15 @@ export async function decodeInterleaved(
 }
 
 function engineDecoder(engine: Engine, maxTokens: number): Decoder {
-  const generation = engine
-    .generate({
-      promptIds: benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens),
-      maxTokens,
-      ignoreEos: true,
-      // Random weights soon repeat themselves: drafts would be right, and the pace of calls and hops would not be seen.
-      drafts: false,
-      sampling: { ...engine.defaultSampling, temperature: 0 },
-    })
-    [Symbol.asyncIterator]()
+  const stream = engine.generate({
+    promptIds: benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens),
+    maxTokens,
+    ignoreEos: true,
+    // Random weights soon repeat themselves: drafts would be right, and the pace of calls and hops would not be seen.
+    drafts: false,
+    sampling: { ...engine.defaultSampling, temperature: 0 },
+  })
+  const generation = stream[Symbol.asyncIterator]()
   return {
     decode: async (tokens) => {
       for (let made = 0; made < tokens; made += 1) {

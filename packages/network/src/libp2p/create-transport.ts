@@ -172,7 +172,7 @@ function servicesOf(
   if (bare) return { ownAddresses } as unknown as typeof ownServices
   return {
     ...ownServices,
-    ...{ ownAddresses },
+    ownAddresses,
     ...(joined === null ? {} : { dht: joined.service }),
     ...(relay === null ? {} : { relay: relay.service() }),
   }
