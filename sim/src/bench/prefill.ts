@@ -27,7 +27,7 @@ const peerVariants = (threads: number): PeerVariant[] => [
 /** Computes a prompt of random ids from nothing, up to its first token. */
 interface Prefiller {
   readonly name: string
-  prefill(promptIds: readonly number[]): Promise<void>
+  readonly prefill: (promptIds: readonly number[]) => Promise<void>
 }
 
 /** Time to the first token of a prompt by the whole model in one process, interleaved by variant. */

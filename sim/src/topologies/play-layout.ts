@@ -43,7 +43,7 @@ interface Play {
   /** By the name of the machine. */
   readonly running: Map<string, Running>
   /** A line of the result. */
-  say(line: string): void
+  readonly say: (line: string) => void
 }
 
 /** Plays one layout with real processes in network namespaces. */

@@ -170,9 +170,9 @@ function servicesOf(
 ): typeof ownServices {
   const ownAddresses = own.service()
   if (bare) return { ownAddresses } as unknown as typeof ownServices
+  const services = { ...ownServices, ownAddresses }
   return {
-    ...ownServices,
-    ownAddresses,
+    ...services,
     ...(joined === null ? {} : { dht: joined.service }),
     ...(relay === null ? {} : { relay: relay.service() }),
   }

@@ -33,8 +33,8 @@ let tokens: Tokens | null = null
 async function load(path: string, threads: number, positions: number): Promise<void> {
   // A name in a variable: the compiler must not ask for the types of a package that may be absent.
   const name = 'node-llama-cpp'
-  const { getLlama } = (await import(name)) as LlamaModule
-  const llama = await getLlama({
+  const module = (await import(name)) as LlamaModule
+  const llama = await module.getLlama({
     gpu: false,
     build: 'never',
     skipDownload: true,
