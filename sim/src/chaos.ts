@@ -7,6 +7,7 @@
  *     prefixes     like sim, with prompts that begin alike; every third seed in tight memory
  *     drafts       like sim, with long answers whose drafts are under way when faults strike
  *     membership   churn over membership and planner, in virtual time
+ *     agreement    64 peers that follow their plans while others come and go: how long their plans differ
  *     groups       like membership, with peers that take part in groups
  *     processes    five real processes, killed and started again
  *     outages      three real processes with memory for half of the model each: one is killed every 20 s and comes back,
@@ -19,6 +20,7 @@
  */
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
+import { chaosAgreement } from './churn/agreement.ts'
 import { churnGroups, churnMembership } from './churn/membership.ts'
 import { chaosDrafts, chaosPrefixes, chaosSim, chaosTight } from './churn/sim.ts'
 import { chaosKills } from './kills/chaos-kills.ts'
@@ -63,6 +65,7 @@ const harnesses: Readonly<Record<string, Harness>> = {
   prefixes: { count: 300, run: chaosPrefixes },
   drafts: { count: 200, run: chaosDrafts },
   membership: { count: 1000, run: churnMembership },
+  agreement: { count: 5, run: chaosAgreement },
   groups: { count: 200, run: churnGroups },
   processes: { count: 100, run: chaosRestarts },
   outages: { count: 15, run: chaosOutages },

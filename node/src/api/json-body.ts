@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { ApiError } from './errors.ts'
+import { apiLimits } from './limits.ts'
 
 /** @throws {ApiError} 400 for another type, or what is no JSON */
 export async function jsonOf(context: Context): Promise<unknown> {
@@ -10,7 +11,12 @@ export async function jsonOf(context: Context): Promise<unknown> {
     })
   }
   try {
-    return await context.req.json()
+    const text = await context.req.text()
+    if (isNestedDeeper(text, apiLimits.maxBodyNesting))
+      throw new ApiError(400, `the body is nested deeper than ${apiLimits.maxBodyNesting} levels`, {
+        code: 'invalid_json',
+      })
+    return JSON.parse(text) as unknown
   } catch (error) {
     if (error instanceof SyntaxError)
       throw new ApiError(400, `the body is not JSON: ${error.message}`, {
@@ -31,4 +37,22 @@ export function asIncompleteBody(error: Error): Error {
     code: 'incomplete_body',
     cause: error,
   })
+}
+
+const [quote, backslash] = [0x22, 0x5c]
+
+/** Whether a text of JSON has lists and objects inside of each other beyond some levels. Linear, and without recursion. */
+function isNestedDeeper(text: string, levels: number): boolean {
+  let depth = 0
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code === quote) {
+      for (index += 1; index < text.length && text.charCodeAt(index) !== quote; index += 1)
+        if (text.charCodeAt(index) === backslash) index += 1
+    } else if (code === 0x5b || code === 0x7b) {
+      depth += 1
+      if (depth > levels) return true
+    } else if (code === 0x5d || code === 0x7d) depth -= 1
+  }
+  return false
 }

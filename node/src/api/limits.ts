@@ -2,6 +2,10 @@
 export const apiLimits = {
   /** A context of 131,072 tokens is about half a megabyte of text; JSON escapes and logit of history double it. */
   maxBodyBytes: 4 * 1024 * 1024,
+  /** Levels of lists and objects in a body: schemas of tools have up to 30, and what walks through them is recursive. */
+  maxBodyNesting: 512,
+  /** Entries of a logit bias: OpenAI allows 1,024. */
+  maxLogitBiases: 4096,
   /** Generations at once: the sessions a stage admits by KV memory are few; more callers wait at their own side. */
   maxGenerations: 16,
   /** Of the places, what one key or address may hold where callers can be told apart: a quarter stays for the others. */

@@ -17,6 +17,7 @@ test.each([
   ['/tokenize', { prompt: 'a', model: 'other' }, 'model'],
   ['/detokenize', { tokens: [128] }, 'tokens'],
   ['/detokenize', { tokens: [-1] }, 'tokens.0'],
+  ['/detokenize', { tokens: Array.from({ length: 257 }, () => 97) }, 'tokens'],
 ])('%s %j is refused by the name of the field', async (path, body, param) => {
   const response = await client.post(path, body)
   expect([response.ok, await response.json()]).toMatchObject([false, { error: { param } }])
@@ -27,3 +28,16 @@ test('counting waits behind the same key as answers', async () => {
   expect((await keyed.post('/tokenize', { prompt: 'a' })).status).toBe(401)
   expect((await keyed.post('/tokenize', { prompt: 'a' }, { authorization: 'Bearer k' })).status).toBe(200)
 })
+
+test.each(['/tokenize', '/v1/chat/completions', '/v1/messages', '/v1/responses', '/api/chat'])(
+  'a body that is nested without end is refused before it is read: %s',
+  async (path) => {
+    const inner = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    const body = `{"model": "letters", "text": "[[\\"[[", "inner": ${inner}}`
+    const response = await client.post(path, body)
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringMatching(/nested deeper than 512 levels/),
+    ])
+  },
+)

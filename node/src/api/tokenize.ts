@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import { z } from 'zod'
 import { checkCharacters, checkIds, tokenizerOf } from './completions/prompts.ts'
 import type { Answerer } from './completions/answerer.ts'
+import { ApiError } from './errors.ts'
 import { jsonOf } from './json-body.ts'
 import { parseBody } from './parse-body.ts'
 
@@ -46,6 +47,12 @@ export function addTokenize(app: Hono, answerer: Answerer): void {
   app.post('/detokenize', async (context) => {
     const request = parseBody(detokenizeRequest, await jsonOf(context))
     return answerer.inPlace(context, request.model ?? null, async (engine, { leave }) => {
+      const { contextLength } = engine.manifest.manifest.config
+      if (request.tokens.length > contextLength)
+        throw new ApiError(400, `at most ${contextLength} tokens, the context's length, are possible`, {
+          code: 'context_length_exceeded',
+          param: 'tokens',
+        })
       checkIds(engine, request.tokens, 'tokens')
       const text = tokenizerOf(engine).decode(request.tokens)
       leave()

@@ -56,6 +56,13 @@ test.each([
     'response_format.type',
   ],
   ['a bias of a word', () => client.chat({ logit_bias: { a: 1 } }), 400, 'invalid_value', 'logit_bias.a'],
+  [
+    'more biases than are checked',
+    () => client.chat({ logit_bias: Object.fromEntries(Array.from({ length: 4097 }, (_, id) => [id, 1])) }),
+    400,
+    'invalid_value',
+    'logit_bias',
+  ],
   ['too many choices', () => client.chat({ n: 9 }), 400, 'invalid_value', 'n'],
   ['no tokens', () => client.chat({ max_tokens: 0 }), 400, 'invalid_value', 'max_tokens'],
   ['top_logprobs alone', () => client.chat({ top_logprobs: 1 }), 400, 'invalid_value', 'top_logprobs'],

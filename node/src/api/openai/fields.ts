@@ -55,7 +55,15 @@ export const commonFields = {
   presence_penalty: z.number().min(-2).max(2).nullish(),
   /** By token id. */
   logit_bias: z
-    .record(z.string().regex(/^\d{1,9}$/, 'token ids are whole numbers'), z.number().min(-100).max(100))
+    // Counted first: checking 200,000 entries one by one held the event loop for seconds.
+    .custom<Record<string, unknown>>(
+      (value) =>
+        typeof value !== 'object' || value === null || Object.keys(value).length <= apiLimits.maxLogitBiases,
+      `at most ${apiLimits.maxLogitBiases} tokens are possible`,
+    )
+    .pipe(
+      z.record(z.string().regex(/^\d{1,9}$/, 'token ids are whole numbers'), z.number().min(-100).max(100)),
+    )
     .nullish(),
 }
 

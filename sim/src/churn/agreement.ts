@@ -1,21 +1,32 @@
 import { snapshotHash, type Snapshot } from '@shoal/membership'
 import { createWorld, type Inhabitant, type World } from '@shoal/membership/testing'
 import { planHash } from '@shoal/planner'
-import { adopt } from '../../churn/adopt.ts'
-import { hardwareOf } from '../../churn/hardware.ts'
-import { churnPlan } from '../../churn/plans.ts'
-import { nameOf } from './traffic.ts'
+import type { HarnessReport } from '../chaos.ts'
+import { nameOf } from '../bench/membership/traffic.ts'
+import { turnOfEventLoop } from '../turn.ts'
+import { adopt } from './adopt.ts'
+import { hardwareOf } from './hardware.ts'
+import { churnPlan } from './plans.ts'
 
 export interface PlanAgreement {
   /** Share of the time in which all peers have one plan. */
   readonly share: number
-  /** Longest time after a change in which plans differ: from the first sample that differs to the last one. */
+  /** Longest time without a break in which plans differ. */
+  readonly differingMsMost: number
+  /**
+   * From the first sample in which plans differ to the last one, before the next peer comes or goes. Peers that follow a
+   * new plan one after the other change it again, so that this may last although plans differ for moments only.
+   */
   readonly settlingMsMost: number
 }
 
 const sampleMs = 250
-/** How often a peer compares what it holds with its plan; it loads blocks in less. */
+/** How often a peer compares what it holds with its plan, each at a moment of its own; it loads blocks in less. */
 const adoptEveryMs = 3000
+/** The goals: plans are one for this share of the time, and after a change they are one again within this time. */
+const goals = { share: 0.9, differingMs: 10_000 }
+/** The swarm of `npm run chaos -- agreement`: a change comes every 94 s. */
+const played = { peers: 64, churnPerHour: 0.3, changes: 6 }
 /** Peers join, fall silent, are killed and leave in turn. */
 const kinds = ['join', 'kill', 'join', 'leave', 'join', 'silence'] as const
 /** Time for a swarm that has just formed to measure its links, and to follow its first plans. */
@@ -45,6 +56,7 @@ export async function planAgreement(
   const all = seen.flat()
   return {
     share: all.filter(Boolean).length / all.length,
+    differingMsMost: sampleMs * Math.max(...seen.map(longestDifference)),
     settlingMsMost: Math.max(
       ...seen.map((agreed) =>
         agreed.includes(false) ? sampleMs * (1 + agreed.lastIndexOf(false) - agreed.indexOf(false)) : 0,
@@ -53,10 +65,59 @@ export async function planAgreement(
   }
 }
 
+/** Samples in a row in which plans differ. */
+function longestDifference(agreed: readonly boolean[]): number {
+  let [longest, run] = [0, 0]
+  for (const one of agreed) {
+    run = one ? 0 : run + 1
+    longest = Math.max(longest, run)
+  }
+  return longest
+}
+
+/** Plays `planAgreement` with 64 peers, one seed after the other, for `npm run chaos -- agreement`. */
+export async function chaosAgreement(
+  first: number,
+  seeds: number,
+  report: (line: string) => void,
+): Promise<HarnessReport> {
+  const failed: HarnessReport['failed'][number][] = []
+  const shares: number[] = []
+  let [differingMs, settlingMs] = [0, 0]
+  for (let seed = first; seed < first + seeds; seed += 1) {
+    const { peers, churnPerHour, changes } = played
+    const { share, differingMsMost, settlingMsMost } = await planAgreement(seed, peers, churnPerHour, changes)
+    shares.push(share)
+    differingMs = Math.max(differingMs, differingMsMost)
+    settlingMs = Math.max(settlingMs, settlingMsMost)
+    const violations = [
+      ...(share < goals.share ? [`all had one plan in ${percent(share)} of the time only`] : []),
+      ...(differingMsMost > goals.differingMs ? [`plans differed for ${differingMsMost} ms`] : []),
+    ]
+    if (violations.length > 0)
+      failed.push({ seed, violations, repeat: `npm run chaos -- agreement --count 1 --from ${seed}` })
+    report(
+      `seed ${seed}: one plan in ${percent(share)} of the time, apart for ${differingMsMost} ms at most, the last time ${settlingMsMost} ms after the first`,
+    )
+    await turnOfEventLoop()
+  }
+  const least = `${percent(Math.min(...shares))} of the time at least`
+  return {
+    failed,
+    lines: [
+      `${shares.length} seeds, ${failed.length} failed: one plan in ${least}, apart for ${differingMs} ms at most; the last time ${settlingMs} ms after the first`,
+    ],
+  }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)}%`
+
 class PlanningSwarm {
   readonly world: World
   #joined = 0
-  #adoptedMs = 0
+  #samples = 0
+  /** Joined first to last: which of the moments of a turn is a peer's. */
+  readonly #moments = new Map<string, number>()
   /** Peers that have stopped without a word. */
   readonly #silent = new Set<string>()
   readonly #hashes = new WeakMap<Snapshot, string>()
@@ -69,6 +130,7 @@ class PlanningSwarm {
   async join(): Promise<void> {
     const { world } = this
     const name = nameOf((this.#joined += 1))
+    this.#moments.set(name, Math.floor((world.random.unit() * adoptEveryMs) / sampleMs))
     const others = this.#speaking().map((peer) => peer.name)
     for (const other of others)
       world.network.setLatency(name, other, 0.5 + Math.floor(world.random.unit() * 20))
@@ -105,10 +167,8 @@ class PlanningSwarm {
     const agreed: boolean[] = []
     for (let passedMs = 0; passedMs < durationMs; passedMs += sampleMs) {
       await world.run(sampleMs)
-      if (world.clock.nowMs() >= this.#adoptedMs + adoptEveryMs) {
-        this.#adoptedMs = world.clock.nowMs()
-        for (const peer of this.#speaking()) await adopt(peer)
-      }
+      const moment = (this.#samples += 1) % (adoptEveryMs / sampleMs)
+      for (const peer of this.#speaking()) if (this.#moments.get(peer.name) === moment) await adopt(peer)
       const plans = this.#speaking().map(({ membership }) => this.#planOf(membership.snapshot()))
       agreed.push(new Set(plans).size === 1)
     }
