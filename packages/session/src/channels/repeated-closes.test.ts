@@ -45,6 +45,16 @@ test('closes are forgotten when the stage has freed the session by itself, and b
   expect(last.sent).toEqual([])
 })
 
+test('peers that are not reached again are forgotten', () => {
+  const clock = createVirtualClock()
+  const closes = new RepeatedCloses(clock, sessionTimes)
+  for (let peer = 0; peer < 100; peer += 1) closes.close(outboxOf(`${peer}`), close('s'))
+  expect(closes.peers).toBe(100)
+  clock.advance(sessionTimes.idleMs)
+  closes.close(outboxOf('next'), close('s'))
+  expect(closes.peers).toBe(1)
+})
+
 test('a stage that was lost with its link frees the session when its coordinator comes back, and not minutes later', async () => {
   const { swarm, session } = await createFailoverBench([0, 6])
   await swarm.finished(session.forward(swarm.rows(3), { want: 'last' }))

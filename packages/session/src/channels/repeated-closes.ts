@@ -25,11 +25,18 @@ export class RepeatedCloses {
     this.#times = times
   }
 
+  /** Peers at which a close may have been lost. */
+  get peers(): number {
+    return this.#closes.size
+  }
+
   /** Sends `message`, and remembers it until it cannot matter any more. */
   close(outbox: Outbox, message: CloseSession): void {
     outbox.post(message)
+    this.#forgetOld()
     const closes = this.#recent(outbox.peer)
     closes.push({ message, outbox, atMs: this.#clock.nowMs() })
+    this.#closes.delete(outbox.peer)
     // A node has no more sessions of one peer, so that older closes have been heard.
     if (closes.length > sessionLimits.maxSessionsPerPeer) closes.shift()
     this.#closes.set(outbox.peer, closes)
@@ -38,15 +45,23 @@ export class RepeatedCloses {
   /** Sends again what was closed on channels of this peer that have ended. */
   repeat(outbox: Outbox): void {
     const closes = this.#recent(outbox.peer)
-    this.#closes.delete(outbox.peer)
     for (const close of closes) {
       if (close.outbox !== outbox) outbox.post(close.message)
     }
-    if (closes.length > 0)
+    if (closes.length === 0) this.#closes.delete(outbox.peer)
+    else
       this.#closes.set(
         outbox.peer,
         closes.map((close) => ({ ...close, outbox })),
       )
+  }
+
+  /** Peers that are not reached again leave nothing here. The map is in the order of each peer's last close. */
+  #forgetOld(): void {
+    for (const peer of this.#closes.keys()) {
+      if (this.#recent(peer).length > 0) return
+      this.#closes.delete(peer)
+    }
   }
 
   #recent(peer: string): Close[] {

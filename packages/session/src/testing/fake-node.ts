@@ -3,6 +3,7 @@ import type { BlockRange } from '@shoal/model'
 import { withSelf, type MemoryNetwork, type Transport } from '@shoal/network'
 import { createFakeRunner, type FakeRunner } from '@shoal/runtime/testing'
 import type { RouteStage } from '../route/types.ts'
+import type { StagePeers } from '../stage/opening/opening-context.ts'
 import { createStageHost, type StageHost } from '../stage/stage-host.ts'
 
 export const fakeManifestId = 'a'.repeat(64)
@@ -25,6 +26,8 @@ export interface FakeNodeOptions {
   readonly hiddenSize: number
   /** Memory for the KV caches and journals of each span. */
   readonly limitBytes?: number | undefined
+  /** Peers that are no members; without it every peer is trusted. */
+  readonly strangers?: readonly string[] | undefined
 }
 
 /** What a node announces of itself. */
@@ -35,7 +38,7 @@ export interface FakeNodeLife {
 
 /** Creates a node that serves `ranges`. @returns one entry for each span, all with the same host */
 export function createFakeNode(
-  { network, clock, logger, hiddenSize, limitBytes }: FakeNodeOptions,
+  { network, clock, logger, hiddenSize, limitBytes, strangers }: FakeNodeOptions,
   peer: string,
   ranges: readonly BlockRange[],
   { numericClass = 'fake', incarnation = 1 }: FakeNodeLife = {},
@@ -44,7 +47,14 @@ export function createFakeNode(
   const memory = createMemoryBudget(limitBytes ?? 2 ** 30)
   const host = createStageHost(
     { transport, clock, logger },
-    { manifestId: fakeManifestId, profile: 'f32', numericClass, incarnation, memory },
+    {
+      manifestId: fakeManifestId,
+      profile: 'f32',
+      numericClass,
+      incarnation,
+      memory,
+      ...(strangers && { peers: peersWith(strangers) }),
+    },
   )
   const spans = ranges.map((range): FakeNode => {
     const runner = createFakeRunner(range, hiddenSize, limitBytes)
@@ -54,4 +64,12 @@ export function createFakeNode(
   })
   void host.setRunners(spans.map(({ runner }) => runner))
   return spans
+}
+
+function peersWith(strangers: readonly string[]): StagePeers {
+  return {
+    standing: (peer) => (strangers.includes(peer) ? 'stranger' : 'member'),
+    account: (peer) => peer,
+    addresses: (_peer, named) => named,
+  }
 }

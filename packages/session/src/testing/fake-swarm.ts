@@ -43,17 +43,19 @@ export interface FakeSwarmOptions {
   readonly spansOfOneNode?: readonly (readonly number[])[]
   readonly latencyMs?: number
   readonly limitBytes?: number
+  /** Peers that are no members; without it every peer is trusted. */
+  readonly strangers?: readonly string[]
 }
 
 const hiddenSize = 8
 
 export function createFakeSwarm(options: FakeSwarmOptions = {}): FakeSwarm {
-  const { cuts = [0, 2, 4, 6], latencyMs = 0, limitBytes } = options
+  const { cuts = [0, 2, 4, 6], latencyMs = 0, limitBytes, strangers } = options
   const clock = createVirtualClock()
   const random = seededRandom(1)
   const network = createMemoryNetwork({ clock, random, latencyMs })
   const logger = silentLogger
-  const nodeOptions = { network, clock, logger, hiddenSize, limitBytes }
+  const nodeOptions = { network, clock, logger, hiddenSize, limitBytes, strangers }
   const range = { start: 0, end: cuts.at(-1)! }
 
   const nodes = (options.spansOfOneNode ?? cuts.slice(0, -1).map((_, index) => [index]))

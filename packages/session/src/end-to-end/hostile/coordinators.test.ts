@@ -102,6 +102,29 @@ test('opening again and again stops at the limit and costs no more memory', asyn
   expect(freeEverywhere(swarm)).toBe(true)
 })
 
+test('a stranger that says that its answer runs gets no room of members, and a member gets that of a stranger', async () => {
+  // One row of 8 numbers in the journal and 8 bytes of keys and values for each of 64 positions: room for one session.
+  const swarm = createFakeSwarm({ limitBytes: 64 * (8 + 8 * 4) * 1.5, strangers: ['mallory'] })
+  const waiting = { tokenBudget: 64, waitMs: 60_000 }
+  const mallory = await connectHostile(swarm)
+  const member = await connectHostile(swarm, 'node-0', 'member')
+  await member.send(open({ session: 'members', previous: 'member', ...waiting }))
+  await settled()
+  await mallory.send(open({ session: 'running', epoch: 1 }))
+  await settled()
+  expect(member.answers).toMatchObject([{ type: 'opened' }])
+  expect(mallory.answers).toMatchObject([{ type: 'failed', code: 'no-capacity' }])
+  await member.send({ type: 'close', session: 'members', start: null })
+  await settled()
+  await mallory.send(open({ session: 'strangers', ...waiting }))
+  await settled()
+  expect(mallory.answers.at(-1)).toMatchObject({ type: 'opened' })
+  await member.send(open({ session: 'members', previous: 'member', epoch: 1 }))
+  await settled()
+  expect(mallory.answers.at(-1)).toMatchObject({ type: 'failed', code: 'not-ready' })
+  expect(member.answers.at(-1)).toMatchObject({ type: 'opened' })
+})
+
 test('next hops that lead nowhere are refused, and the answer is one for what refuses and what is silent', async () => {
   const swarm = createFakeSwarm()
   const mallory = await connectHostile(swarm)

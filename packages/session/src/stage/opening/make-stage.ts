@@ -77,7 +77,8 @@ function overtakes(stage: Stage, { epoch, restore }: OpenSession): boolean {
 
 /**
  * Reserves memory. An answer that runs and has lost a stage gets the room of sessions that have not begun: one of them
- * may wait for room that the answer itself holds at another stage, and then neither would ever go on.
+ * may wait for room that the answer itself holds at another stage, and then neither would ever go on. Any peer can say that
+ * its answer runs: a stranger gets the room of strangers only, and nobody gets more than the share of its account.
  */
 async function reserveFor(
   context: StageOpeningContext,
@@ -86,10 +87,14 @@ async function reserveFor(
 ): Promise<Shortage | null> {
   for (;;) {
     const shortage = await reserve(context, stage, request)
-    if (shortage === null || request.epoch === 0) return shortage
+    if (shortage === null || shortage.ofShare || request.epoch === 0) return shortage
+    const { peers } = context
+    const isStranger = ({ owner }: Stage): boolean => peers.standing(owner.peer) === 'stranger'
     const waiting = context.table
       .list(stage.runner)
-      .findLast((other) => other.mayWaitElsewhere && other.opened)
+      .findLast(
+        (other) => other.mayWaitElsewhere && other.opened && (isStranger(other) || !isStranger(stage)),
+      )
     if (waiting === undefined) return shortage
     context.logger.info('room-taken-back', { session: waiting.id, peer: waiting.owner.peer })
     waiting.fail({
@@ -103,12 +108,17 @@ async function reserveFor(
   }
 }
 
+interface Lack extends Shortage {
+  /** Whether the account has its share already: the room of others would not help. */
+  readonly ofShare: boolean
+}
+
 /** @returns null when KV cache and journal fit, else what is missing; nothing is reserved then */
 async function reserve(
   { table, peers, prefixes }: Pick<StageOpeningContext, 'table' | 'peers' | 'prefixes'>,
   stage: Stage,
   { tokenBudget, start, end }: OpenSession,
-): Promise<Shortage | null> {
+): Promise<Lack | null> {
   const { runner, session } = stage
   const { freed: signal } = stage
   throwIfAborted(signal)
@@ -120,7 +130,7 @@ async function reserve(
   const passing =
     table.freeing > 0 ||
     (open.some((other) => other.id !== stage.id) && roomWillCome(memory, promisedTo(here), promisedTo(own)))
-  const shortage = (message: string): Shortage => ({ message, passing })
+  const shortage = (message: string, ofShare = false): Lack => ({ message, passing, ofShare })
   stage.reserve()
   try {
     await runner.open(session.key, tokenBudget, { start, end })
@@ -130,15 +140,14 @@ async function reserve(
     throw error
   }
   const reserved = table.list(runner).filter((other) => other.reserved)
-  const over =
-    overMemory(runner.memory(), promisedTo(reserved)) ??
-    overShare(peers.standing(stage.owner.peer), tenancyOf(stage, reserved, peers))
-  if (over !== null || signal.aborted) {
+  const overAll = overMemory(runner.memory(), promisedTo(reserved))
+  const overOwn = overShare(peers.standing(stage.owner.peer), tenancyOf(stage, reserved, peers))
+  if (overAll !== null || overOwn !== null || signal.aborted) {
     // A stage that was closed while the runner was still opening it has memory to free only now.
     stage.unreserve()
     await runner.close(session.key)
     throwIfAborted(signal)
-    return shortage(over ?? '')
+    return shortage(overAll ?? overOwn ?? '', overOwn !== null)
   }
   // The journal's bytes are promised beside what the runner has taken.
   prefixes.giveWay()
