@@ -1,5 +1,5 @@
 import OpenAI, { APIError } from 'openai'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { testAnthropic } from './clients/anthropic.ts'
 import { demoAnswer, demoQuestion } from './clients/demo.ts'
 import { testFrameworks } from './clients/frameworks.ts'
@@ -9,11 +9,13 @@ import { createWorld, type Up } from './harness.ts'
 
 /** Stock clients against the API of a real node. */
 const world = createWorld()
+const pageOrigin = 'https://chat.example'
 let node: Up
 let client: OpenAI
 
 beforeAll(async () => {
-  node = await world.up(['--model', 'demo', '--api', '127.0.0.1:0', '--data', world.folder('node')])
+  const options = ['--draft', 'demo-draft', '--api-origins', pageOrigin, '--api', '127.0.0.1:0']
+  node = await world.up(['--model', 'demo', ...options, '--data', world.folder('node')])
   client = new OpenAI({ baseURL: `${node.ready.api}/v1`, apiKey: 'none', maxRetries: 0 })
   // The API answers 503 model_loading until embedding and head are there; the client's own retries wait for it.
   await client.models.list({ maxRetries: 20 })
@@ -21,6 +23,20 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 const api = (): string => node.ready.api ?? ''
+
+test('the draft model of a node proposes the tokens of its API, and pages that it lists may ask', async () => {
+  const asked = { model: 'demo', messages: [{ role: 'user', content: demoQuestion }], temperature: 0 }
+  const response = await fetch(`${api()}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: pageOrigin },
+    body: JSON.stringify(asked),
+  })
+  expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([200, pageOrigin])
+  expect(await response.text()).toContain(demoAnswer)
+  // This text repeats nothing: without a draft model no token of it is drafted.
+  const metrics = await (await fetch(`${api()}/metrics`)).text()
+  expect(Number(/^shoal_accepted_tokens_total (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0)
+})
 testAnthropic(api)
 testOllama(api)
 testResponses(api)

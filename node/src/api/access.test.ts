@@ -95,9 +95,30 @@ test('without a key, a page of another origin can read only the refusal, which s
     403,
     'https://page.example',
   ])
-  expect(await refused.text()).toMatch(/start it with --api-key KEY, and let the page send that key/)
+  expect(await refused.text()).toMatch(
+    /start it with --api-key KEY, and let the page send that key, or with --api-origins https:\/\/page\.example/,
+  )
   const own = await app.request('/v1/models', { headers: { ...headers, origin: 'http://localhost:8090' } })
   expect(own.status).toBe(200)
+})
+
+test.each([
+  ['https://chat.example', 200],
+  ['HTTPS://chat.example', 200],
+  ['chrome-extension://abcdef', 200],
+  ['https://chat.example.evil.example', 403],
+  ['http://chat.example', 403],
+  ['null', 403],
+])('with --api-origins, a page of %j gets %d without a key, and can read it', async (origin, status) => {
+  const listed = api({ origins: ['https://chat.example', 'chrome-extension://abcdef'] })
+  const from = { ...headers, origin }
+  const asked = await listed.request('/v1/chat/completions', { method: 'POST', headers: from, body })
+  expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([status, origin])
+  const ready = await listed.request('/v1/models', { method: 'OPTIONS', headers: { ...preflight, origin } })
+  expect(ready.status).toBe(204)
+  // The name that the page asks for still has to be this server's.
+  const rebound = { ...from, host: 'evil.example' }
+  expect((await listed.request('/v1/models', { headers: rebound })).status).toBe(403)
 })
 
 test('a preflight for a name that is not this server is refused', async () => {

@@ -11,6 +11,8 @@ export interface AccessRules {
   readonly loopback: boolean
   /** Names, beside addresses and `localhost`, by which callers may address the server (`--api-host`), in lower case. */
   readonly hosts?: readonly string[]
+  /** Origins of pages that may use the server without a key (`--api-origins`), in lower case. */
+  readonly origins?: readonly string[]
 }
 
 /**
@@ -25,13 +27,19 @@ export function checkOrigin(headers: Headers, rules: AccessRules): void {
   const origin = headers.get('origin')
   // With keys a foreign page would need one, and then it may as well come from anywhere.
   if (origin === null || rules.keys.length > 0) return
-  if (origin === 'null' || !URL.canParse(origin) || new URL(origin).host !== host) {
-    throw new ApiError(
-      403,
-      `pages of ${quoted(origin)} may not use this API without a key: start it with --api-key KEY, and let the page send that key`,
-      { code: 'origin_not_allowed' },
-    )
-  }
+  if (rules.origins?.includes(origin.toLowerCase()) === true) return
+  if (origin === 'null' || !URL.canParse(origin) || new URL(origin).host !== host)
+    throw new ApiError(403, originRefusal(origin), { code: 'origin_not_allowed' })
+}
+
+function originRefusal(origin: string): string {
+  const listed = isOrigin(origin) ? `, or with --api-origins ${origin}` : ''
+  return `pages of ${quoted(origin)} may not use this API without a key: start it with --api-key KEY, and let the page send that key${listed}`
+}
+
+/** Whether a page can be told by this origin. `null` is sent by many pages: every page can have a frame that sends it. */
+export function isOrigin(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\/[\w.:[\]-]+$/i.test(text)
 }
 
 /** @throws {ApiError} 403 for a name that is not this server's */

@@ -8,6 +8,7 @@ import {
   parseHostPort,
   parseManifestId,
   parseNumber,
+  parseOrigins,
   parseWhole,
   type HostPort,
 } from './parse.ts'
@@ -133,26 +134,31 @@ export function addAuditOption(command: Command): Command {
   )
 }
 
-export interface PlacementFlags {
+export interface DraftFlags {
   readonly draft?: string
+}
+
+export function addDraftOption(command: Command): Command {
+  return command.option(
+    '--draft <REF>',
+    'a small model with the same tokenizer, which this process runs to propose tokens; they are checked, so the answer is the same; none drafts nothing',
+  )
+}
+
+export interface PlacementFlags extends DraftFlags {
   readonly audit?: AuditKind
   readonly placement: string
 }
 
 export function addPlacementOption(command: Command): Command {
-  return addAuditOption(command)
-    .option(
-      '--draft <REF>',
-      'a small model with the same tokenizer, which this process runs to propose tokens; they are checked, so the answer is the same; none drafts nothing',
+  return addDraftOption(addAuditOption(command)).addOption(
+    new Option(
+      '--placement <KIND>',
+      'where embedding and head are computed: private = in this process, so that no peer sees text',
     )
-    .addOption(
-      new Option(
-        '--placement <KIND>',
-        'where embedding and head are computed: private = in this process, so that no peer sees text',
-      )
-        .choices(['private', 'thin'])
-        .default('private'),
-    )
+      .choices(['private', 'thin'])
+      .default('private'),
+  )
 }
 
 export interface ApiFlags {
@@ -161,6 +167,7 @@ export interface ApiFlags {
   readonly apiKeys?: string
   readonly apiOpen?: boolean
   readonly apiHost?: string[]
+  readonly apiOrigins?: string[]
 }
 
 export function addApiOptions(command: Command): Command {
@@ -184,6 +191,11 @@ export function addApiOptions(command: Command): Command {
       '--api-host <NAME>',
       'a name by which callers address the API, beside its IP address and localhost (repeatable); without a key, requests for other names are refused',
       parseHostName,
+    )
+    .option(
+      '--api-origins <ORIGINS>',
+      'pages that may use the API without a key, by their origins: https://chat.example,chrome-extension://ID (repeatable)',
+      parseOrigins,
     )
 }
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { messageOf } from '@shoal/host'
 import { parseByteSize } from '@shoal/host/node'
-import { plainName } from '../api/access.ts'
+import { isOrigin, plainName } from '../api/access.ts'
 import { isInviteCode, limits as trustLimits, readPin } from '@shoal/trust'
 
 /** Collects the values of a repeatable option. */
@@ -38,6 +38,18 @@ export function parseHostName(value: string, before: readonly string[] = []): st
   if (value.length > 253 || !/^[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i.test(value))
     throw new InvalidArgumentError('It should be a name such as shoal.example.org, without a port.')
   return collect(plainName(value), before)
+}
+
+/** `--api-origins`: origins as browsers send them. */
+export function parseOrigins(value: string, before: readonly string[] = []): string[] {
+  return value.split(',').reduce((origins, given) => {
+    const origin = given.trim().toLowerCase().replace(/\/$/, '')
+    if (!isOrigin(origin))
+      throw new InvalidArgumentError(
+        'It should be origins such as https://chat.example or chrome-extension://ID. "*" and "null" would let every page in: pages of any origin need an --api-key.',
+      )
+    return collect(origin, origins)
+  }, before.slice())
 }
 
 /** `--manifest`: the complete id, as `ready` and `status --json` print it. */

@@ -35,7 +35,12 @@ export function serveApi(
   const address = flags.api ?? defaultApi
   const app = createApi(
     { ...dependencies, service },
-    { keys: keysOf(flags), loopback: isLoopbackName(address.host), hosts: flags.apiHost ?? [] },
+    {
+      keys: keysOf(flags),
+      loopback: isLoopbackName(address.host),
+      hosts: flags.apiHost ?? [],
+      origins: flags.apiOrigins ?? [],
+    },
   )
   return listen(app, address.host, address.port, dependencies.logger)
 }

@@ -14,12 +14,21 @@ import {
   addApiOptions,
   addAuditOption,
   addCommonOptions,
+  addDraftOption,
   addExamples,
   addJoinOption,
   addModelOptions,
   addStartedOptions,
 } from '../cli/options.ts'
-import type { ApiFlags, AuditKind, CommonFlags, JoinFlags, ModelFlags, StartedFlags } from '../cli/options.ts'
+import type {
+  ApiFlags,
+  AuditKind,
+  CommonFlags,
+  DraftFlags,
+  JoinFlags,
+  ModelFlags,
+  StartedFlags,
+} from '../cli/options.ts'
 import {
   parseAddress,
   parseListen,
@@ -41,7 +50,8 @@ import { serveInFolder } from '../cli/serve-in-folder.ts'
 import { UsageError } from '../cli/usage-error.ts'
 import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
 
-export interface UpFlags extends CommonFlags, ModelFlags, JoinFlags, ApiFlags, StartedFlags, PrivacyFlags {
+export interface UpFlags
+  extends CommonFlags, ModelFlags, JoinFlags, DraftFlags, ApiFlags, StartedFlags, PrivacyFlags {
   readonly bootstrap?: string[]
   readonly lan?: boolean
   readonly listen?: string[]
@@ -132,7 +142,7 @@ export function addUpCommand(program: Command): void {
       'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)',
       parseSpeeds,
     )
-  addAuditOption(command)
+  addDraftOption(addAuditOption(command))
   addStartedOptions(command)
   addApiOptions(command)
   addCommonOptions(command).action(up)
@@ -179,6 +189,8 @@ function checkUpFlags(flags: UpFlags, isMember: boolean): void {
     throw new UsageError('groups share memory with what computes: leave out --compute process')
   if (flags.device !== 'auto' && flags.device !== 'cpu')
     throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
+  if (flags.draft !== undefined && flags.api === undefined)
+    throw new UsageError('--draft proposes tokens for the answers of the API: give --api HOST:PORT too')
   checkApiFlags(flags)
 }
 
@@ -286,6 +298,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     }),
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.kv !== undefined && { kv: flags.kv }),
+    ...(flags.draft !== undefined && { draft: flags.draft }),
     audits: { reruns: flags.audit === 'reruns' },
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ChatAsk, JsonObject, Tool } from '../completions/ask.ts'
 import { ApiError } from '../errors.ts'
 import { apiLimits } from '../limits.ts'
-import { checkedChoice, effortVariables } from '../openai/chat-request.ts'
+import { checkedChoice, effortVariables, jsonForm } from '../openai/chat-request.ts'
 import { inputMessage, inputMessages, system } from './messages.ts'
 
 const tool = z.strictObject({
@@ -31,6 +31,11 @@ const thinking = z.discriminatedUnion('type', [
   z.object({ type: z.literal('disabled') }),
 ])
 
+const outputFormat = z.strictObject({
+  type: z.literal('json_schema'),
+  schema: z.record(z.string(), z.unknown()),
+})
+
 /** What counts towards the prompt. */
 const promptFields = {
   model: z.string(),
@@ -42,7 +47,7 @@ const promptFields = {
   output_config: z
     .strictObject({
       effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
-      format: z.null().optional(),
+      format: outputFormat.nullish(),
     })
     .optional(),
   cache_control: z.unknown().optional(),
@@ -107,6 +112,7 @@ export function countAsk(request: CountRequest): ChatAsk {
     parameters,
   }))
   const choice = request.tool_choice
+  const format = request.output_config?.format ?? null
   return {
     model: request.model,
     sampling: {},
@@ -124,6 +130,7 @@ export function countAsk(request: CountRequest): ChatAsk {
       : false),
     documents: [],
     variables: thinkingVariables(request),
+    form: format === null ? undefined : jsonForm(format.schema, 'output_config.format'),
   }
 }
 

@@ -178,8 +178,8 @@ test.each([
   ['a field of tomorrow', { context_management: {} }, /'context_management' is not supported here/],
   [
     'a form of the answer',
-    { output_config: { format: { type: 'json_schema', schema: {} } } },
-    /output_config.format/,
+    { output_config: { format: { type: 'json_schema', schema: { not: {} } } } },
+    /'output_config.format': .*'not' is not supported/,
   ],
 ])('%s is refused in the form of this API', async (_, fields, words) => {
   const response = await createApiClient().post('/v1/messages', { ...ask, ...fields })

@@ -25,6 +25,12 @@ export interface SamplingAsk {
   readonly logitBias?: ReadonlyMap<number, number> | null | undefined
 }
 
+/** What an answer must look like, and the field in which the caller says so. */
+export interface ContentForm {
+  readonly grammar: Grammar
+  readonly param: string
+}
+
 /** What every dialect of the API asks for, in one form. */
 export interface Ask {
   /** The name that the caller used. */
@@ -39,6 +45,8 @@ export interface Ask {
   readonly topLogprobs: number | null
   readonly ignoreEos: boolean
   readonly stream: boolean
+  /** Absent where the answer is free. */
+  readonly form?: ContentForm | undefined
 }
 
 export interface ChatAsk extends Ask {
@@ -47,8 +55,6 @@ export interface ChatAsk extends Ask {
   readonly toolChoice: ToolChoice
   /** Whether one answer may call several tools. */
   readonly parallelCalls: boolean
-  /** What the content must look like; absent where it is free. */
-  readonly contentGrammar?: Grammar | undefined
   readonly documents: readonly JsonObject[]
   /** Of the model's chat template. */
   readonly variables: JsonObject

@@ -3,6 +3,7 @@ import type { Engine, GenerateRequest } from '@shoal/swarm'
 import { marksOf } from '../output/format.ts'
 import type { OutputRules } from '../output/output-parser.ts'
 import type { Ask, ChatAsk, TextAsk } from './ask.ts'
+import { checkedGrammar } from './call-grammar.ts'
 import { chatPrompt } from './chat-prompt.ts'
 import { textPrompts, tokenRoom } from './prompts.ts'
 import { samplingOf } from './sampling.ts'
@@ -35,16 +36,8 @@ export async function chatGeneration(
   dependencies: GenerationDependencies,
 ): Promise<Generation> {
   const { promptIds, output, grammar } = await chatPrompt(engine, ask)
-  const { choices, ...generation } = generationOf(
-    engine,
-    ask,
-    [promptIds],
-    dependencies,
-    marksOf(output.format),
-  )
   return {
-    ...generation,
-    choices: choices.map((choice) => ({ ...choice, ...(grammar !== undefined && { grammar }) })),
+    ...generationOf(engine, ask, [promptIds], dependencies, { shownTokens: marksOf(output.format), grammar }),
     output,
     parallelCalls: ask.parallelCalls,
   }
@@ -55,7 +48,15 @@ export async function textGeneration(
   ask: TextAsk,
   dependencies: GenerationDependencies,
 ): Promise<Generation> {
-  return generationOf(engine, ask, await textPrompts(engine, ask.prompts), dependencies, [])
+  const grammar = ask.form === undefined ? undefined : checkedGrammar(ask.form)
+  const prompts = await textPrompts(engine, ask.prompts)
+  return generationOf(engine, ask, prompts, dependencies, { shownTokens: [], grammar })
+}
+
+interface Constraints {
+  /** Special tokens whose text the output parser must see. */
+  readonly shownTokens: readonly string[]
+  readonly grammar: GenerateRequest['grammar'] | undefined
 }
 
 function generationOf(
@@ -63,7 +64,7 @@ function generationOf(
   ask: Ask,
   prompts: readonly (readonly number[])[],
   { clock, random }: GenerationDependencies,
-  shownTokens: readonly string[],
+  { shownTokens, grammar }: Constraints,
 ): Generation {
   const choices = prompts.flatMap((promptIds) =>
     Array.from({ length: ask.answers }, (_, answer) => ({
@@ -74,6 +75,7 @@ function generationOf(
       ignoreEos: ask.ignoreEos,
       shownTokens,
       ...(ask.topLogprobs !== null && { topLogprobs: ask.topLogprobs }),
+      ...(grammar !== undefined && { grammar }),
     })),
   )
   return {

@@ -146,3 +146,81 @@ test('calls that must come, and forms of the content, are grammars of the answer
   const refused = await client.chat({ tools: [weather], response_format: { type: 'json_object' } })
   expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('response_format')])
 })
+
+const schema = { type: 'object', properties: { a: { type: 'integer' } } }
+const wrong = { type: 'object', properties: { a: { not: {} } } }
+const chat = { model: 'letters', messages: [{ role: 'user', content: 'abc' }] }
+type FormOf = (schema: object) => object
+
+/** How each dialect asks for JSON of a schema, and the name of the field. */
+const dialects: readonly (readonly [string, string, FormOf])[] = [
+  [
+    '/v1/chat/completions',
+    'response_format',
+    (given) => ({
+      ...chat,
+      response_format: { type: 'json_schema', json_schema: { name: 'a', schema: given } },
+    }),
+  ],
+  [
+    '/v1/responses',
+    'text.format',
+    (given) => ({
+      model: 'letters',
+      input: 'abc',
+      text: { format: { type: 'json_schema', name: 'a', schema: given, strict: true } },
+    }),
+  ],
+  [
+    '/v1/messages',
+    'output_config.format',
+    (given) => ({
+      ...chat,
+      max_tokens: 9,
+      output_config: { format: { type: 'json_schema', schema: given } },
+    }),
+  ],
+  ['/api/chat', 'format', (given) => ({ ...chat, format: given })],
+  ['/api/generate', 'format', (given) => ({ model: 'letters', prompt: 'abc', format: given })],
+  ['/api/generate', 'format', (given) => ({ model: 'letters', prompt: 'abc', format: given, raw: true })],
+]
+
+test.each(dialects)(
+  '%s keeps to the schema of %s, or refuses it before anything is computed',
+  async (path, param, bodyOf) => {
+    const { client, grammars } = scriptedApi('{}')
+    expect((await client.post(path, bodyOf(schema))).status).toBe(200)
+    expect(grammars).toEqual([{ kind: 'json-schema', schema }])
+    const refused = await client.post(path, { ...bodyOf(wrong), stream: true })
+    expect([refused.status, await refused.text()]).toEqual([
+      400,
+      expect.stringContaining(
+        `'${param}': the JSON schema at /properties/a cannot be kept: 'not' is not supported`,
+      ),
+    ])
+    expect(grammars).toHaveLength(1)
+  },
+)
+
+test('a tool that must be called and whose schema cannot be kept is named', async () => {
+  const { client } = scriptedApi('')
+  const tools = [weather, { type: 'function', function: { name: 'time', parameters: wrong } }]
+  const refused = await client.chat({ tools, tool_choice: 'required' })
+  expect(await refused.json()).toMatchObject({
+    error: {
+      param: 'tools',
+      message: expect.stringMatching(/the tool 'time': .* at \/properties\/a cannot be kept/) as string,
+    },
+  })
+  // Where the model may choose, its arguments are its own.
+  expect((await client.chat({ tools })).status).toBe(200)
+})
+
+test('a mark inside of a text among the arguments is text', async () => {
+  const given = '{"city": "a </tool_call> b <tool_call>"}'
+  const { client } = scriptedApi(`<tool_call>\n{"name": "weather", "arguments": ${given}}\n</tool_call>`)
+  const body = (await (await client.chat({ tools: [weather] })).json()) as { choices: object[] }
+  expect(body.choices[0]).toMatchObject({
+    message: { content: null, tool_calls: [{ function: { arguments: given } }] },
+  })
+})

@@ -110,7 +110,7 @@ test.each([
   ['mirostat', { options: { mirostat: 2 } }, /options.mirostat/],
   ['an option of tomorrow', { options: { warp: 9 } }, /'options.warp' is not supported here/],
   ['an image', { messages: [{ role: 'user', content: 'x', images: ['aGk='] }] }, /messages.0.images/],
-  ['a form of the answer', { format: 'json' }, /format/],
+  ['a form of the answer', { format: 'yaml' }, /format/],
   ['another model', { model: 'other' }, /model 'other' is not served here/],
 ])('%s is refused in the form of this API', async (_, fields, words) => {
   const response = await createApiClient().post('/api/chat', { ...ask, ...fields })

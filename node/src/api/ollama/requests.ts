@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { ChatMessage } from '@shoal/model'
 import { joinSystem, nameResults } from '../completions/history.ts'
-import type { Ask, ChatAsk, JsonObject, TextAsk } from '../completions/ask.ts'
+import type { Ask, ChatAsk, ContentForm, JsonObject, TextAsk } from '../completions/ask.ts'
 import { apiLimits } from '../limits.ts'
+import { jsonForm } from '../openai/chat-request.ts'
 import { askOfOptions, options } from './options.ts'
 
 const jsonObject = z.record(z.string(), z.unknown())
@@ -40,7 +41,7 @@ const fields = {
   options: options.nullish(),
   /** The swarm keeps its model in memory. */
   keep_alive: z.unknown().optional(),
-  format: z.literal('', 'the form of an answer cannot be given in this API yet').nullish(),
+  format: z.union([z.enum(['', 'json'], 'the form is "json", or a JSON Schema'), jsonObject]).nullish(),
   think: z.union([z.boolean(), z.enum(['low', 'medium', 'high'])]).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(apiLimits.maxTopLogprobs).nullish(),
@@ -98,7 +99,13 @@ function askOf(request: ChatRequest | GenerateRequest): Ask {
     topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : null,
     ignoreEos: false,
     stream: request.stream ?? true,
+    form: formOf(request.format),
   }
+}
+
+function formOf(format: ChatRequest['format']): ContentForm | undefined {
+  if (format === undefined || format === null || format === '') return undefined
+  return jsonForm(format === 'json' ? null : format, 'format')
 }
 
 function chatOf(request: ChatRequest | GenerateRequest, messages: readonly ChatMessage[]): ChatAsk {

@@ -1,6 +1,5 @@
-import type { Grammar } from '@shoal/model'
 import { z } from 'zod'
-import type { ChatAsk, JsonObject, Tool, ToolChoice } from '../completions/ask.ts'
+import type { ChatAsk, ContentForm, JsonObject, Tool, ToolChoice } from '../completions/ask.ts'
 import { ApiError } from '../errors.ts'
 import { apiLimits } from '../limits.ts'
 import { chatMessage, chatMessages } from './chat-messages.ts'
@@ -75,17 +74,21 @@ export function chatAsk(request: ChatRequest): ChatAsk {
     messages: chatMessages(request.messages),
     tools,
     toolChoice: choiceOf(request.tool_choice, tools),
-    contentGrammar: contentGrammar(request.response_format),
+    form: formOf(request.response_format),
     parallelCalls: request.parallel_tool_calls ?? true,
     documents: request.documents ?? [],
     variables: { ...effortVariables(request.reasoning_effort), ...request.chat_template_kwargs },
   }
 }
 
-function contentGrammar(format: ChatRequest['response_format']): Grammar | undefined {
+function formOf(format: ChatRequest['response_format']): ContentForm | undefined {
   if (format === undefined || format === null || format.type === 'text') return undefined
-  const given = format.type === 'json_schema' ? format.json_schema.schema : null
-  return { kind: 'json-schema', schema: given ?? { type: 'object' } }
+  return jsonForm(format.type === 'json_schema' ? format.json_schema.schema : null, 'response_format')
+}
+
+/** JSON that a schema accepts; any object without one. @param param the field in which the caller says so */
+export function jsonForm(schema: JsonObject | null | undefined, param: string): ContentForm {
+  return { grammar: { kind: 'json-schema', schema: schema ?? { type: 'object' } }, param }
 }
 
 function choiceOf(choice: ChatRequest['tool_choice'], tools: readonly Tool[]): ToolChoice {

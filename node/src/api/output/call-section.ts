@@ -5,6 +5,8 @@ import { readTaggedCall } from './tagged-call.ts'
 
 /** The calls behind an opening mark. */
 export interface CallSection {
+  /** Inside of a JSON string, where marks are text. */
+  readonly inString: boolean
   /** Takes the next character. `over`: the section has ended, and this text belongs to what follows it. */
   take(character: string): { readonly parts: OutputPart[]; readonly over: string | null }
   /** No further text comes: the closing mark has come, or the output has ended. */
@@ -43,6 +45,10 @@ class CallReader implements CallSection {
   constructor(rules: SectionRules) {
     this.#rules = rules
     this.#kept = rules.opening
+  }
+
+  get inString(): boolean {
+    return (this.#span ?? this.#call)?.inString === true
   }
 
   take(character: string): { readonly parts: OutputPart[]; readonly over: string | null } {

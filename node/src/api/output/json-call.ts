@@ -9,6 +9,7 @@ export interface JsonCall {
   readonly closed: boolean
   /** A call has been told. */
   readonly told: boolean
+  readonly inString: boolean
 }
 
 const argumentKeys = new Set(['arguments', 'parameters'])
@@ -34,6 +35,10 @@ class JsonCallReader implements JsonCall {
 
   constructor(isTool: (name: string) => boolean) {
     this.#isTool = isTool
+  }
+
+  get inString(): boolean {
+    return this.#span.inString
   }
 
   take(character: string): OutputPart[] {

@@ -84,6 +84,7 @@ class OutputReader {
   }
 
   #mark(mark: string): OutputPart[] {
+    if (this.#section?.inString === true) return this.#texts(mark)
     if (this.#thoughtEnd !== null) {
       if (mark !== this.#thoughtEnd) return this.#texts(mark)
       this.#thoughtEnd = null

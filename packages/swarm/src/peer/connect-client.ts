@@ -10,11 +10,8 @@ import type { Progress, SwarmPeer } from '../types.ts'
 import { createSwarmView } from '../view/swarm-view.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { createStatusFigures, type StatusFigures } from '../view/status-figures.ts'
-import { openDraftModel } from '../generation/drafting/draft-model.ts'
-import {
-  createEngineAtFirstUse,
-  type EngineAtFirstUseDependencies,
-} from '../generation/engine-at-first-use.ts'
+import { draftsOf } from '../generation/drafting/drafts-of.ts'
+import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 
 export interface ClientOptions {
   /** A local copy of the swarm's model: then embedding and head are not fetched from peers. */
@@ -117,19 +114,6 @@ async function connect(
     leave: () => scope.close(),
     close: () => scope.close(),
   }
-}
-
-const noDrafts = 'none'
-
-/** Whether tokens are drafted, and the draft model, which is opened at first use. */
-function draftsOf(
-  dependencies: SystemDependencies,
-  { draft, dataFolder, signal }: ClientOptions,
-  target: JoinedModel['manifest'],
-  scope: Scope,
-): Pick<EngineAtFirstUseDependencies, 'speculates' | 'draft'> {
-  if (draft === undefined || draft === noDrafts) return { speculates: draft !== noDrafts }
-  return { draft: () => openDraftModel(dependencies, { model: draft, dataFolder, signal }, target, scope) }
 }
 
 async function openDevice(

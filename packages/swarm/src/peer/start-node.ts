@@ -20,6 +20,7 @@ import { agent } from '../joining/ask-peer.ts'
 import { connectionOf } from '../joining/discovery/connection.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { waitForMembers } from '../joining/wait-for-members.ts'
+import { draftsOf } from '../generation/drafting/drafts-of.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 import { incarnationOnDisk } from './machine/incarnation-on-disk.ts'
 import { machineIn } from './machine/machine-name.ts'
@@ -70,6 +71,8 @@ export interface NodeOptions {
   readonly machine?: string | undefined
   /** Lead a group that computes the blocks together. */
   readonly group?: GroupOptions | undefined
+  /** As {@link DraftOptions}, for the answers that this node coordinates; the draft model's memory comes on top. */
+  readonly draft?: string | undefined
   /** How this node audits the sessions that it coordinates; without it nothing is audited, but evidence still counts. */
   readonly audits?: AuditOptions | undefined
   readonly threads: number
@@ -203,6 +206,7 @@ function servingPeer(
     reputation,
     audits,
     device: async () => device,
+    ...draftsOf(dependencies, options, manifest, scope),
     store,
   })
   scope.onClose(() => engine.close())

@@ -67,6 +67,7 @@ export function begun(generation: Generation, request: ResponseRequest): Respons
     top_p: request.top_p ?? null,
     max_output_tokens: request.max_output_tokens ?? null,
     previous_response_id: null,
+    text: { format: formatOf(request) },
     tool_choice: request.tool_choice ?? 'auto',
     tools: (request.tools ?? []).map((tool) => ({
       type: 'function',
@@ -75,6 +76,19 @@ export function begun(generation: Generation, request: ResponseRequest): Respons
       parameters: tool.parameters ?? null,
       strict: false,
     })),
+  }
+}
+
+function formatOf({ text }: ResponseRequest): NonNullable<NonNullable<Response['text']>['format']> {
+  const format = text?.format ?? { type: 'text' }
+  if (format.type !== 'json_schema') return format
+  const { type, name, schema, strict, description } = format
+  return {
+    type,
+    name,
+    schema,
+    strict: strict ?? null,
+    ...(typeof description === 'string' && { description }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { ChatAsk } from '../../completions/ask.ts'
+import type { ChatAsk, ContentForm } from '../../completions/ask.ts'
 import { apiLimits } from '../../limits.ts'
-import { checkedChoice, effortVariables, reasoningEffort } from '../chat-request.ts'
+import { checkedChoice, effortVariables, jsonForm, reasoningEffort } from '../chat-request.ts'
 import { inputItem, inputMessages } from './input.ts'
 
 const notStored = 'answers are not stored here: send the earlier items in "input"'
@@ -13,6 +13,19 @@ const tool = z.object({
   parameters: z.record(z.string(), z.unknown()).nullish(),
   strict: z.boolean().nullish(),
 })
+
+const textFormat = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  z.strictObject({
+    type: z.literal('json_schema'),
+    name: z.string(),
+    description: z.string().nullish(),
+    schema: z.record(z.string(), z.unknown()),
+    /** The schema is kept to in any case. */
+    strict: z.boolean().nullish(),
+  }),
+])
 
 export const responseRequest = z.strictObject({
   model: z.string(),
@@ -37,7 +50,7 @@ export const responseRequest = z.strictObject({
       summary: z.literal('auto', 'thoughts come as they are, without a summary').nullish(),
     })
     .nullish(),
-  text: z.strictObject({ format: z.object({ type: z.literal('text') }).nullish() }).nullish(),
+  text: z.strictObject({ format: textFormat.nullish() }).nullish(),
   /** Thoughts come back as they are, so that there is nothing to encrypt. */
   include: z.array(z.literal('reasoning.encrypted_content')).nullish(),
   store: z.literal(false, notStored).nullish(),
@@ -81,5 +94,11 @@ export function responseAsk(request: ResponseRequest): ChatAsk {
     parallelCalls: request.parallel_tool_calls ?? true,
     documents: [],
     variables: effortVariables(request.reasoning?.effort),
+    form: formOf(request.text?.format),
   }
+}
+
+function formOf(format: z.infer<typeof textFormat> | null | undefined): ContentForm | undefined {
+  if (format === undefined || format === null || format.type === 'text') return undefined
+  return jsonForm(format.type === 'json_schema' ? format.schema : null, 'text.format')
 }

@@ -99,7 +99,7 @@ test.each([
     /type 'item_reference' are not supported/,
   ],
   ['input.0.role', { input: [{ role: 'king', content: 'x' }] }, /input.0.role/],
-  ['text.format.type', { text: { format: { type: 'json_object' } } }, /text/],
+  ['text.format.type', { text: { format: { type: 'json_lines' } } }, /text/],
   ['warp', { warp: 9 }, /'warp' is not supported here/],
 ])('%s is refused by its name', async (param, fields, words) => {
   const response = await createApiClient().post('/v1/responses', { ...ask, ...fields })
