@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, string>> = {
   speculative: 'drafted tokens: how many are accepted, what they gain',
   failover: 'how long a lost peer interrupts a stream',
   flips: 'how often a token differs when an answer goes on in another shape',
+  grammar: 'what a grammar adds to each token, at a vocabulary of 128,256',
   groups: 'whether ranks pay where the planner says so: slow devices behind shaped links',
   membership:
     'bytes of a member’s document and of gossip per peer, time to heal a partition and to detect a loss',

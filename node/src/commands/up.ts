@@ -20,15 +20,6 @@ import {
   addModelOptions,
   addStartedOptions,
 } from '../cli/options.ts'
-import type {
-  ApiFlags,
-  AuditKind,
-  CommonFlags,
-  DraftFlags,
-  JoinFlags,
-  ModelFlags,
-  StartedFlags,
-} from '../cli/options.ts'
 import {
   parseAddress,
   parseListen,
@@ -37,36 +28,12 @@ import {
   parseMemory,
   parseSpeeds,
 } from '../cli/parse.ts'
-import {
-  addPrivacyOptions,
-  foundsPrivateSwarm,
-  isMemberFolder,
-  withInvite,
-  type PrivacyFlags,
-} from '../cli/privacy.ts'
+import { addPrivacyOptions, foundsPrivateSwarm, isMemberFolder, withInvite } from '../cli/privacy.ts'
 import { createProgressBar } from '../cli/progress.ts'
-import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
+import { serveApi } from '../cli/serve-api.ts'
 import { serveInFolder } from '../cli/serve-in-folder.ts'
-import { UsageError } from '../cli/usage-error.ts'
+import { checkUpFlags, type UpFlags } from './up-flags.ts'
 import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
-
-export interface UpFlags
-  extends CommonFlags, ModelFlags, JoinFlags, DraftFlags, ApiFlags, StartedFlags, PrivacyFlags {
-  readonly bootstrap?: string[]
-  readonly lan?: boolean
-  readonly listen?: string[]
-  readonly memory?: number
-  readonly sessionMemory?: number
-  readonly spareDisk?: number
-  readonly device: string
-  readonly compute?: 'thread' | 'process'
-  readonly blocks?: [number, number]
-  readonly groups?: boolean
-  readonly rank?: string[]
-  readonly spare?: string[]
-  readonly split?: number[]
-  readonly audit?: AuditKind
-}
 
 /** Default share of the free memory: the rest stays for the system, the user and this program's buffers. */
 const memoryShare = 0.8
@@ -169,29 +136,6 @@ function addComputeOptions(command: Command): void {
         'where blocks are computed: in a thread of this process, or in a process of its own, whose crash the node survives but which makes 12 to 16% fewer tokens per second (default: thread)',
       ).choices(['thread', 'process']),
     )
-}
-
-function checkUpFlags(flags: UpFlags, isMember: boolean): void {
-  const joins = (flags.join?.length ?? 0) > 0 || isMember
-  if (!joins && flags.model === undefined && flags.lan !== true)
-    throw new UsageError(
-      'give --model REF to create a swarm, --join MULTIADDR or an invite to serve in one, or --lan to find one in the local network',
-    )
-  if (!joins && flags.manifest !== undefined)
-    throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
-  if (flags.rank === undefined && (flags.spare !== undefined || flags.split !== undefined))
-    throw new UsageError('--spare and --split belong to --rank MULTIADDR')
-  if (flags.groups === true && (flags.rank !== undefined || flags.blocks !== undefined))
-    throw new UsageError(
-      '--groups follows the plan, while --rank and --blocks override it: leave out one of them',
-    )
-  if (flags.compute === 'process' && (flags.groups === true || flags.rank !== undefined))
-    throw new UsageError('groups share memory with what computes: leave out --compute process')
-  if (flags.device !== 'auto' && flags.device !== 'cpu')
-    throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
-  if (flags.draft !== undefined && flags.api === undefined)
-    throw new UsageError('--draft proposes tokens for the answers of the API: give --api HOST:PORT too')
-  checkApiFlags(flags)
 }
 
 async function up(code: string | undefined, given: UpFlags): Promise<void> {

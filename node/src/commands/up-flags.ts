@@ -1,0 +1,54 @@
+import type {
+  ApiFlags,
+  AuditKind,
+  CommonFlags,
+  DraftFlags,
+  JoinFlags,
+  ModelFlags,
+  StartedFlags,
+} from '../cli/options.ts'
+import type { PrivacyFlags } from '../cli/privacy.ts'
+import { checkApiFlags } from '../cli/serve-api.ts'
+import { UsageError } from '../cli/usage-error.ts'
+
+export interface UpFlags
+  extends CommonFlags, ModelFlags, JoinFlags, DraftFlags, ApiFlags, StartedFlags, PrivacyFlags {
+  readonly bootstrap?: string[]
+  readonly lan?: boolean
+  readonly listen?: string[]
+  readonly memory?: number
+  readonly sessionMemory?: number
+  readonly spareDisk?: number
+  readonly device: string
+  readonly compute?: 'thread' | 'process'
+  readonly blocks?: [number, number]
+  readonly groups?: boolean
+  readonly rank?: string[]
+  readonly spare?: string[]
+  readonly split?: number[]
+  readonly audit?: AuditKind
+}
+
+/** Checks options that exclude or need each other, before anything is opened. @throws {UsageError} */
+export function checkUpFlags(flags: UpFlags, isMember: boolean): void {
+  const joins = (flags.join?.length ?? 0) > 0 || isMember
+  if (!joins && flags.model === undefined && flags.lan !== true)
+    throw new UsageError(
+      'give --model REF to create a swarm, --join MULTIADDR or an invite to serve in one, or --lan to find one in the local network',
+    )
+  if (!joins && flags.manifest !== undefined)
+    throw new UsageError('--manifest names a swarm to join: give --join MULTIADDR too')
+  if (flags.rank === undefined && (flags.spare !== undefined || flags.split !== undefined))
+    throw new UsageError('--spare and --split belong to --rank MULTIADDR')
+  if (flags.groups === true && (flags.rank !== undefined || flags.blocks !== undefined))
+    throw new UsageError(
+      '--groups follows the plan, while --rank and --blocks override it: leave out one of them',
+    )
+  if (flags.compute === 'process' && (flags.groups === true || flags.rank !== undefined))
+    throw new UsageError('groups share memory with what computes: leave out --compute process')
+  if (flags.device !== 'auto' && flags.device !== 'cpu')
+    throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
+  if (flags.draft !== undefined && flags.api === undefined)
+    throw new UsageError('--draft proposes tokens for the answers of the API: give --api HOST:PORT too')
+  checkApiFlags(flags)
+}
