@@ -5,6 +5,7 @@ import { demoAnswer, demoQuestion } from './clients/demo.ts'
 import { testFrameworks } from './clients/frameworks.ts'
 import { testOllama } from './clients/ollama.ts'
 import { testResponses } from './clients/responses.ts'
+import { expectTripText, tripSchema, tripTemperature } from './clients/trip.ts'
 import { createWorld, type Up } from './harness.ts'
 
 /** Stock clients against the API of a real node. */
@@ -137,34 +138,30 @@ describe('the openai client', () => {
     ).toBe(answer)
   })
 
-  it('keeps to a JSON schema, and calls the tool that must be called', async () => {
-    const schema = {
-      type: 'object',
-      properties: { city: { enum: ['Rome', 'Oslo'] }, days: { type: 'integer', minimum: 1, maximum: 14 } },
-      required: ['city', 'days'],
-      additionalProperties: false,
-    }
-    const valid = (text: string | null | undefined): void => {
-      const { city, days } = JSON.parse(text ?? '') as { city: string; days: number }
-      expect(['Rome', 'Oslo']).toContain(city)
-      expect(days >= 1 && days <= 14).toBe(true)
-    }
-    const hot = { model: 'demo', messages, temperature: 1, seed: 7, max_tokens: 250 }
+  it('keeps to a JSON schema, and calls the tool that must be called, whole and as a stream', async () => {
+    const hot = { model: 'demo', messages, temperature: tripTemperature, max_tokens: 250 }
     const completion = await client.chat.completions.create({
       ...hot,
-      response_format: { type: 'json_schema', json_schema: { name: 'trip', strict: true, schema } },
+      response_format: {
+        type: 'json_schema',
+        json_schema: { name: 'trip', strict: true, schema: tripSchema },
+      },
     })
-    valid(completion.choices[0]?.message.content)
+    expectTripText(completion.choices[0]?.message.content)
+    const tools = [{ type: 'function' as const, function: { name: 'book', parameters: tripSchema } }]
     const called = await client.chat.completions.create({
       ...hot,
-      tools: [{ type: 'function', function: { name: 'book', parameters: schema } }],
+      tools,
       tool_choice: { type: 'function', function: { name: 'book' } },
     })
-    expect(called.choices[0]).toMatchObject({
-      finish_reason: 'tool_calls',
-      message: { tool_calls: [{ type: 'function', function: { name: 'book' } }] },
-    })
-    const [call] = called.choices[0]?.message.tool_calls ?? []
-    valid(call?.type === 'function' ? call.function.arguments : null)
+    const runner = client.chat.completions.stream({ ...hot, tools, tool_choice: 'required' })
+    for (const { choices } of [called, await runner.finalChatCompletion()]) {
+      expect(choices[0]).toMatchObject({
+        finish_reason: 'tool_calls',
+        message: { tool_calls: [{ type: 'function', function: { name: 'book' } }] },
+      })
+      for (const call of choices[0]?.message.tool_calls ?? [])
+        expectTripText(call.type === 'function' ? call.function.arguments : null)
+    }
   })
 })

@@ -10,6 +10,7 @@ import { benchAudit } from './bench/audit.ts'
 import { benchDecode } from './bench/decode.ts'
 import { benchFailover } from './bench/failover.ts'
 import { benchFlips } from './bench/flips.ts'
+import { benchGrammar } from './bench/grammar.ts'
 import { benchGroups } from './bench/groups.ts'
 import { benchMembership } from './bench/membership.ts'
 import { benchMemory } from './bench/memory.ts'
@@ -34,6 +35,7 @@ const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<Benc
   audit: benchAudit,
   failover: benchFailover,
   flips: benchFlips,
+  grammar: benchGrammar,
   groups: benchGroups,
   membership: benchMembership,
   memory: benchMemory,

@@ -9,6 +9,7 @@
  *     membership   churn over membership and planner, in virtual time
  *     agreement    64 peers that follow their plans while others come and go: how long their plans differ
  *     groups       like membership, with peers that take part in groups
+ *     grammars     answers of the demo model under random JSON Schemas, each checked by another validator
  *     processes    five real processes, killed and started again
  *     outages      three real processes with memory for half of the model each: one is killed every 20 s and comes back,
  *                  while two answers at a time are compared with those of one process [--count KILLS]
@@ -23,6 +24,7 @@ import { messageOf } from '@shoal/host'
 import { chaosAgreement } from './churn/agreement.ts'
 import { churnGroups, churnMembership } from './churn/membership.ts'
 import { chaosDrafts, chaosPrefixes, chaosSim, chaosTight } from './churn/sim.ts'
+import { chaosGrammars } from './grammars/chaos-grammars.ts'
 import { chaosKills } from './kills/chaos-kills.ts'
 import { chaosStreams } from './kills/chaos-streams.ts'
 import { chaosOutages } from './processes/outages.ts'
@@ -67,6 +69,7 @@ const harnesses: Readonly<Record<string, Harness>> = {
   membership: { count: 1000, run: churnMembership },
   agreement: { count: 5, run: chaosAgreement },
   groups: { count: 200, run: churnGroups },
+  grammars: { count: 500, run: chaosGrammars },
   processes: { count: 100, run: chaosRestarts },
   outages: { count: 15, run: chaosOutages },
   kills: { count: 100, run: chaosKills },

@@ -1,6 +1,7 @@
 import Anthropic, { APIError } from '@anthropic-ai/sdk'
 import { describe, expect, it } from 'vitest'
 import { demoAnswer, demoQuestion, type ApiOf } from './demo.ts'
+import { expectTrip, expectTripText, tripSchema, tripTemperature } from './trip.ts'
 
 export function testAnthropic(api: ApiOf): void {
   describe('the @anthropic-ai/sdk client', () => {
@@ -33,6 +34,23 @@ export function testAnthropic(api: ApiOf): void {
       const message = await stream.finalMessage()
       expect([text, message.stop_reason]).toEqual([demoAnswer, 'end_turn'])
       expect(message.usage.output_tokens).toBeGreaterThan(10)
+    })
+
+    it('gets a call of the tool that must be called, whole and as a stream, and an answer in a form', async () => {
+      const hot = { ...ask, max_tokens: 250, temperature: tripTemperature }
+      const tools = [{ name: 'book', input_schema: tripSchema }]
+      const message = await client().messages.create({ ...hot, tools, tool_choice: { type: 'any' } })
+      expect(message.stop_reason).toBe('tool_use')
+      const [call] = message.content
+      expect(call).toMatchObject({ type: 'tool_use', name: 'book' })
+      expectTrip(call?.type === 'tool_use' ? call.input : null)
+      const choice = { type: 'tool' as const, name: 'book' }
+      const streamed = client().messages.stream({ ...hot, tools, tool_choice: choice })
+      const [block] = (await streamed.finalMessage()).content
+      expectTrip(block?.type === 'tool_use' ? block.input : null)
+      const format = { type: 'json_schema' as const, schema: tripSchema }
+      const [text] = (await client().messages.create({ ...hot, output_config: { format } })).content
+      expectTripText(text?.type === 'text' ? text.text : null)
     })
 
     it('gets the stop sequence that ended an answer, and typed errors', async () => {

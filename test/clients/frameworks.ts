@@ -1,9 +1,10 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { HumanMessage } from '@langchain/core/messages'
 import { ChatOpenAI } from '@langchain/openai'
-import { generateText, streamText } from 'ai'
+import { dynamicTool, generateText, jsonSchema, Output, streamText } from 'ai'
 import { describe, expect, it } from 'vitest'
 import { demoAnswer, demoQuestion, type ApiOf } from './demo.ts'
+import { expectTrip, tripSchema, tripTemperature, type Trip } from './trip.ts'
 
 /** Frameworks whose users give the address of an OpenAI-compatible server. */
 export function testFrameworks(api: ApiOf): void {
@@ -19,6 +20,36 @@ export function testFrameworks(api: ApiOf): void {
       const { text, finishReason, usage } = await generateText(ask())
       expect([text, finishReason]).toEqual([demoAnswer, 'stop'])
       expect(usage.outputTokens).toBeGreaterThan(10)
+    })
+
+    const hot = () => ({
+      model: createOpenAICompatible({
+        name: 'shoal',
+        baseURL: `${api()}/v1`,
+        supportsStructuredOutputs: true,
+      }).chatModel('demo'),
+      prompt: demoQuestion,
+      temperature: tripTemperature,
+      maxOutputTokens: 250,
+      maxRetries: 0,
+    })
+
+    it('generates an object', async () => {
+      const { output } = await generateText({
+        ...hot(),
+        output: Output.object({ schema: jsonSchema<Trip>(tripSchema) }),
+      })
+      expectTrip(output)
+    })
+
+    it('calls a tool, and streams a call', async () => {
+      const book = dynamicTool({ description: 'Books a trip', inputSchema: jsonSchema(tripSchema) })
+      const forced = { ...hot(), tools: { book }, toolChoice: 'required' as const }
+      const { toolCalls, finishReason } = await generateText(forced)
+      expect([toolCalls[0]?.toolName, finishReason]).toEqual(['book', 'tool-calls'])
+      for (const { input } of toolCalls) expectTrip(input)
+      const [streamed] = await streamText(forced).toolCalls
+      expectTrip(streamed?.input)
     })
 
     it('streams the same text', async () => {
@@ -38,9 +69,25 @@ export function testFrameworks(api: ApiOf): void {
         configuration: { baseURL: `${api()}/v1` },
       })
 
+    const hot = (): ChatOpenAI =>
+      new ChatOpenAI({
+        model: 'demo',
+        temperature: tripTemperature,
+        maxTokens: 250,
+        apiKey: 'none',
+        maxRetries: 0,
+        configuration: { baseURL: `${api()}/v1` },
+      })
+
     it('gets the answers of a batch of three at once', async () => {
       const batch = await model().batch(Array.from({ length: 3 }, () => [new HumanMessage(demoQuestion)]))
       expect(batch.map(({ text }) => text)).toEqual([demoAnswer, demoAnswer, demoAnswer])
+    })
+
+    it('gets structured output', async () => {
+      const form = { ...tripSchema, title: 'trip' }
+      for (const method of ['jsonSchema', 'functionCalling'] as const)
+        expectTrip(await hot().withStructuredOutput(form, { method }).invoke(demoQuestion))
     })
 
     it('streams', async () => {

@@ -1,6 +1,7 @@
 import { Ollama } from 'ollama'
 import { describe, expect, it } from 'vitest'
 import { demoAnswer, demoQuestion, type ApiOf } from './demo.ts'
+import { expectTripText, tripSchema, tripTemperature } from './trip.ts'
 
 export function testOllama(api: ApiOf): void {
   describe('the ollama client', () => {
@@ -40,6 +41,14 @@ export function testOllama(api: ApiOf): void {
         raw: true,
       })
       expect([raw.eval_count, raw.done_reason]).toEqual([8, 'length'])
+    })
+
+    it('answers in a form', async () => {
+      const options = { temperature: tripTemperature, num_predict: 250 }
+      expectTripText((await client().chat({ ...ask, options, format: tripSchema })).message.content)
+      const { model } = ask
+      const generated = await client().generate({ model, options, prompt: demoQuestion, format: tripSchema })
+      expectTripText(generated.response)
     })
 
     it('is told what is not done here', async () => {

@@ -1,4 +1,5 @@
 import type { Grammar } from '@shoal/model'
+import { checkClasses } from './check-classes.ts'
 import { printRules } from './print.ts'
 import { anyValue, jsonRules } from './schema/json-text.ts'
 import { schemaGrammar } from './schema/schema-grammar.ts'
@@ -11,6 +12,7 @@ import { taggedRules } from './tagged-text.ts'
 export function grammarText(grammar: Exclude<Grammar, { kind: 'choice' }>): string {
   switch (grammar.kind) {
     case 'ebnf':
+      checkClasses(grammar.text)
       return grammar.text
     case 'json':
       return printRules({ root: anyValue, rules: jsonRules })

@@ -195,7 +195,7 @@ test.each(dialects)(
     expect([refused.status, await refused.text()]).toEqual([
       400,
       expect.stringContaining(
-        `'${param}': the JSON schema at /properties/a cannot be kept: 'not' is not supported`,
+        `'${param}': the JSON schema at /properties/a cannot become a grammar: 'not' is not supported`,
       ),
     ])
     expect(grammars).toHaveLength(1)
@@ -209,7 +209,9 @@ test('a tool that must be called and whose schema cannot be kept is named', asyn
   expect(await refused.json()).toMatchObject({
     error: {
       param: 'tools',
-      message: expect.stringMatching(/the tool 'time': .* at \/properties\/a cannot be kept/) as string,
+      message: expect.stringMatching(
+        /the tool 'time': .* at \/properties\/a cannot become a grammar/,
+      ) as string,
     },
   })
   // Where the model may choose, its arguments are its own.

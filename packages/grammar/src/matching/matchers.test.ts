@@ -86,3 +86,46 @@ describe('the tokens that a grammar allows', () => {
     expect(await draw('root ::= "yes"', 1, 10)).toBe('yes')
   })
 })
+
+test('a string takes the bytes of UTF-8, no other ones, and no control character', async () => {
+  const matcher = await matchers.open(grammarText({ kind: 'json' }))
+  const spans = async (...bytes: number[]): Promise<number[][]> => {
+    const ids = idsOf(await matcher.allowed(bytes.map((byte) => byte + 1)))
+    const found: number[][] = []
+    for (const byte of ids.filter((id) => id > 0 && id <= 256).map((id) => id - 1)) {
+      const last = found.at(-1)
+      if (last?.[1] === byte - 1) last[1] = byte
+      else found.push([byte, byte])
+    }
+    return found
+  }
+  const quote = 0x22
+  // The table of well-formed sequences in RFC 3629, section 4.
+  const following: readonly [number[], number[]][] = [
+    [[0xc2], [0x80, 0xbf]],
+    [[0xe0], [0xa0, 0xbf]],
+    [[0xed], [0x80, 0x9f]],
+    [[0xf0], [0x90, 0xbf]],
+    [[0xf4], [0x80, 0x8f]],
+    [
+      [0xf4, 0x8f],
+      [0x80, 0xbf],
+    ],
+  ]
+  const next = [
+    [0x20, 0x7f],
+    [0xc2, 0xf4],
+  ]
+  expect(await spans(quote)).toEqual(next)
+  for (const [bytes, span] of following) expect(await spans(quote, ...bytes)).toEqual([span])
+  expect(await spans(quote, 0xf0, 0x9f, 0x98, 0x80)).toEqual(next)
+  matcher.close()
+})
+
+test('a class beyond ASCII in a given grammar is refused, because the library reads classes as bytes', () => {
+  const ebnf = (text: string): string => grammarText({ kind: 'ebnf', text })
+  for (const text of ['root ::= [à-ü]', 'root ::= [^\\u00e9]', 'root ::= "]" [a-\\U0001F600]'])
+    expect(() => ebnf(text)).toThrow(/has characters beyond ASCII, which is not supported/)
+  for (const text of ['root ::= "[é]" [a-z]', 'root ::= [^"\\\\] # [é]', 'root ::= "\\"" [\\u0041]'])
+    expect(ebnf(text)).toBe(text)
+})

@@ -1,7 +1,7 @@
 import { grammarLimits } from '../limits.ts'
-import { repeat } from '../expression.ts'
+import { repeat, sequence, text } from '../expression.ts'
 import { formats } from './formats.ts'
-import { quoted, stringCharacter } from './json-text.ts'
+import { quoted, restOfString, stringCharacter } from './json-text.ts'
 import { countOf } from './keywords.ts'
 import { readPattern } from './pattern.ts'
 import { refused } from './schema-error.ts'
@@ -14,7 +14,10 @@ export function stringOf(schema: Fields, path: string, work: SchemaWork): Made {
   if (most !== null && least > most) return null
   const keyword = schema['format'] === undefined ? 'pattern' : 'format'
   const given = schema[keyword]
-  if (given === undefined) return quoted(repeat(stringCharacter, least, most))
+  if (given === undefined)
+    return most === null
+      ? sequence(text('"'), repeat(stringCharacter, least, least), restOfString)
+      : quoted(repeat(stringCharacter, least, most))
   if (keyword === 'format' && schema['pattern'] !== undefined)
     throw refused(path, 'pattern', "cannot stand beside 'format'")
   if (typeof given !== 'string') throw refused(path, keyword, 'must be a text')
