@@ -72,6 +72,8 @@ class MatcherThread implements WatchedThread {
 
   async end(): Promise<void> {
     this.#fail(new ThreadEnded())
+    // Whoever waits for the end must not be left behind by a program that has nothing else to do.
+    this.#worker.ref()
     await this.#worker.terminate()
   }
 
@@ -100,7 +102,7 @@ class MatcherThread implements WatchedThread {
       return await next.promise
     } finally {
       limit.clear()
-      this.#worker.unref()
+      if (!this.ended) this.#worker.unref()
     }
   }
 }
