@@ -129,3 +129,28 @@ test('a class beyond ASCII in a given grammar is refused, because the library re
   for (const text of ['root ::= "[é]" [a-z]', 'root ::= [^"\\\\] # [é]', 'root ::= "\\"" [\\u0041]'])
     expect(ebnf(text)).toBe(text)
 })
+
+test.each([
+  [{ exclusiveMinimum: 1510 }, ['14', '148', '1510', '1511', '1600', '99999']],
+  [{ minimum: 1284 }, ['849', '1283', '1284', '12840']],
+  [{ minimum: -1284, maximum: 37 }, ['38', '-1285', '-1284', '-99', '37']],
+])('whole numbers within %j end only within them', async (bounds, texts) => {
+  const {
+    minimum = -Infinity,
+    maximum = Infinity,
+    exclusiveMinimum = -Infinity,
+  } = bounds as Record<string, number>
+  const schema = { type: 'integer', ...bounds }
+  for (const text of texts) {
+    const matcher = await matchers.open(grammarText({ kind: 'json-schema', schema }))
+    const value = Number(text)
+    const within = value >= minimum && value <= maximum && value > exclusiveMinimum
+    // A beginning that no number has is refused by itself.
+    const ends = await matcher.allowed(idsOfText(text)).then(
+      (mask) => idsOf(mask).includes(0),
+      () => false,
+    )
+    expect([text, ends]).toEqual([text, within])
+    matcher.close()
+  }
+})
