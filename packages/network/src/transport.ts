@@ -59,6 +59,13 @@ export interface Transport {
    */
   reserve?(relay: string): Promise<void>
 
+  /**
+   * Dials the addresses without a relay of a peer that is connected through one. Channels that are open stay where they
+   * are; later ones take the direct connection. Absent where nobody relays.
+   * @throws {ShoalError} `peer-vanished` when none of them leads to it
+   */
+  upgrade?(peerId: string, options: { signal: AbortSignal }): Promise<void>
+
   /** Peers with a live connection. */
   connected(): readonly string[]
   onConnect(listener: (peerId: string) => void): void

@@ -2,6 +2,10 @@
 export const swarmLimits = {
   /** How often a node looks whether others can dial it: a lost relay is replaced after this, beside the other one. */
   reachTurnMs: 3_000,
+  /** A member that is connected through a relay is dialled at its other addresses so often: the direct way wins in 30 s. */
+  upgradeEveryMs: 15_000,
+  /** For such a dial: a connection over the slowest link, and less than the pause. */
+  upgradeMs: 8_000,
   /** Positions that a prompt must have in common with an earlier one: a stage hands out blocks of so many. */
   prefixPositionsMin: 32,
   /** Sessions whose tokens are remembered for their prefixes, and tokens of all of them: 16 MB. */

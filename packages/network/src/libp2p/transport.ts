@@ -18,6 +18,7 @@ import { closeIdleConnections } from './idle-connections.ts'
 import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
 import { protocolsOf } from './protocols-of.ts'
+import { dialDirectly } from './relay/dial-directly.ts'
 import { directFirst, pathOf, payerOf, relaysIn } from './relay/path.ts'
 import type { RelayedConnections } from './relay/relayed-connections.ts'
 import type { SpeedUp } from './speed-ups/report.ts'
@@ -59,16 +60,12 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#relayed = parts.relayed
     parts.admission?.onEnded((peerId) => this.#evict(peerId))
     const { direct } = parts
+    const inUse = (peer: string): boolean =>
+      (direct?.count(peer) ?? 0) > 0 ||
+      parts.relay?.holds(peer) === true ||
+      relaysIn(this.addresses()).has(peer)
     if (parts.directory !== null)
-      this.#idle = closeIdleConnections(
-        parts.node,
-        parts.clock,
-        parts.logger,
-        (peer) =>
-          (direct?.count(peer) ?? 0) > 0 ||
-          parts.relay?.holds(peer) === true ||
-          relaysIn(this.addresses()).has(peer),
-      )
+      this.#idle = closeIdleConnections(parts.node, parts.clock, parts.logger, inUse)
     this.#node = parts.node
     this.#privateKey = parts.privateKey
     this.#clock = parts.clock
@@ -179,6 +176,10 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   path(peerId: string): PeerPath | null {
     const connection = this.#connections(peerId)[0]
     return connection === undefined ? null : pathOf(connection)
+  }
+
+  async upgrade(peerId: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    await dialDirectly(this.#node, peerId, this.#book.find(peerId), signal)
   }
 
   async reserve(relay: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { every, messageOf, type Clock, type Logger } from '@shoal/host'
-import type { Announcement, Membership } from '@shoal/membership'
+import type { Announcement, Member, Membership } from '@shoal/membership'
 import {
   announcedAddresses,
   bridgeAddresses,
@@ -11,6 +11,7 @@ import {
 import { swarmLimits } from '../limits.ts'
 import type { Scope } from '../scope.ts'
 import { chooseRelays, farther } from './choose-relays.ts'
+import { PathUpgrades } from './upgrade-paths.ts'
 
 export interface ReachDependencies {
   readonly clock: Clock
@@ -32,13 +33,17 @@ export const reachFields = (
 })
 
 /**
- * Has slots at relays while other members could not dial this one, and keeps the addresses in its record up to date.
+ * Has slots at relays while other members could not dial this one, keeps the addresses in its record up to date, and
+ * replaces relayed paths by direct ones.
  * The record has begun with `reachFields`.
  */
 export function keepReachable(dependencies: ReachDependencies, scope: Scope): void {
   const { clock, logger, transport, membership } = dependencies
   let told = toldAddresses(transport).join()
+  const upgrades = new PathUpgrades(clock, logger, transport)
   const turn = async (): Promise<void> => {
+    // Not awaited: a dial that nobody answers must not delay a slot.
+    void upgrades.turn(aliveOthers(dependencies).map(({ record }) => record))
     for (const relay of relaysToAsk(dependencies))
       try {
         await transport.reserve?.(relay)
@@ -57,11 +62,16 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
   scope.onClose(() => timer.cancel())
 }
 
-function relaysToAsk({ transport, membership }: ReachDependencies): readonly string[] {
-  const others = membership
+const aliveOthers = ({ transport, membership }: ReachDependencies): readonly Member[] =>
+  membership
     .members()
     .filter(({ record, liveness }) => record.peerId !== transport.peerId && liveness === 'alive')
-  const connected = others.filter(({ record }) => transport.path?.(record.peerId)?.kind === 'direct')
+
+function relaysToAsk(dependencies: ReachDependencies): readonly string[] {
+  const { transport } = dependencies
+  const connected = aliveOthers(dependencies).filter(
+    ({ record }) => transport.path?.(record.peerId)?.kind === 'direct',
+  )
   const farthest = connected.reduce<Reach>(
     (place, { record }) => farther(place, placeOfNetwork(transport.networkOf?.(record.peerId) ?? null)),
     'machine',
