@@ -18,7 +18,8 @@ export async function dialDirectly(
   const direct = addresses.filter((address) => !isRelayed(address.toString()))
   if (direct.length === 0) throw peerVanished(peerId, 'tells no address without a relay')
   try {
-    await node.dial(direct, { signal })
+    // Without force libp2p may return the relayed connection: it takes one that the other side has opened for direct.
+    await node.dial(direct, { signal, force: true })
   } catch (error) {
     throw dialFailure(error, peerId, direct.map(String), signal)
   }
