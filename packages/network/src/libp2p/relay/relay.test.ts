@@ -110,17 +110,17 @@ test('in a private swarm a relayed peer is admitted by its grant, at the far end
 })
 
 test('a relayed peer is dialled directly beside its channels, and reached when the relay is gone', async () => {
-  const [relay, open, other] = await Promise.all([start(loopback), start(), start(loopback)])
+  const [relay, open, other] = await Promise.all([start(loopback), start(loopback), start()])
+  const [direct = ''] = open.addresses()
   const address = await reserve(open, relay.addresses()[0] ?? '', relay.peerId)
   await other.dial(address, { signal: signal() })
   expect(await refusal(Promise.resolve(other.upgrade?.(open.peerId, { signal: signal() })))).toBe(
     'peer-vanished',
   )
   const earlier = await other.open(open.peerId, '/echo/1', { signal: signal() })
-  // The side that accepted the relayed connection: libp2p takes that one for direct.
-  open.learn(other.peerId, other.addresses())
-  await open.upgrade?.(other.peerId, { signal: signal() })
-  expect(open.path?.(other.peerId)?.kind).toBe('direct')
+  other.learn(open.peerId, [address, direct])
+  await other.upgrade?.(open.peerId, { signal: signal() })
+  expect(other.path?.(open.peerId)?.kind).toBe('direct')
   const echoed = new Promise<Uint8Array>((resolve) => earlier.onFrame(resolve))
   await earlier.send(new Uint8Array([1, 2]))
   expect(await echoed).toEqual(new Uint8Array([1, 2]))
@@ -128,7 +128,7 @@ test('a relayed peer is dialled directly beside its channels, and reached when t
   await relay.close()
   await ended
   expect(await echo(other, open.peerId, new Uint8Array(9))).toEqual(new Uint8Array(9))
-  expect(other.path?.(open.peerId)?.kind).toBe('direct')
+  expect(open.path?.(other.peerId)?.kind).toBe('direct')
 })
 
 test('a relay that looks at what it forwards finds no plaintext', async () => {
