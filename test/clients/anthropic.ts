@@ -40,8 +40,8 @@ export function testAnthropic(api: ApiOf): void {
       const hot = { ...ask, max_tokens: 250, temperature: tripTemperature }
       const tools = [{ name: 'book', input_schema: tripSchema }]
       // One call: after it, the demo model might write others until its tokens are used up.
-      const any = { type: 'any' as const, disable_parallel_tool_use: true }
-      const message = await client().messages.create({ ...hot, tools, tool_choice: any })
+      const once = { type: 'any' as const, disable_parallel_tool_use: true }
+      const message = await client().messages.create({ ...hot, tools, tool_choice: once })
       expect(message.stop_reason).toBe('tool_use')
       const [call] = message.content
       expect(call).toMatchObject({ type: 'tool_use', name: 'book' })
