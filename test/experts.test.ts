@@ -5,6 +5,7 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
+import { localTokens } from './local-tokens.ts'
 
 const tokens = 40
 const prompt = 'Once upon a time'
@@ -41,20 +42,7 @@ describe('a model whose experts fit no single process', () => {
     await writeRandomModel(folder, shape)
     for (const file of ['tokenizer.json', 'tokenizer_config.json'])
       copyFileSync(join(demoModelFolder, file), join(folder, file))
-    const local = await world.run([
-      'generate',
-      prompt,
-      '--raw',
-      ...model,
-      '--temperature',
-      '0',
-      '--ignore-eos',
-      '--max-tokens',
-      `${tokens}`,
-      '--local',
-      '--json',
-    ])
-    expected = (local.json() as { tokenIds: number[] }).tokenIds
+    expected = await localTokens(world, prompt, model, tokens)
     expect(expected).toHaveLength(tokens)
   })
   afterAll(() => world.close())

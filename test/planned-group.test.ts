@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { connect, type GenerateAnswer } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
+import { localTokens } from './local-tokens.ts'
 
 const tokens = 120
 /** Token after which a member is lost: so late that the others compute too little alone to correct their announced speed. */
@@ -89,20 +90,7 @@ describe('a group that the plan forms', () => {
     )
 
   beforeAll(async () => {
-    const local = await world.run([
-      'generate',
-      prompt,
-      '--raw',
-      ...model,
-      '--temperature',
-      '0',
-      '--ignore-eos',
-      '--max-tokens',
-      `${tokens}`,
-      '--local',
-      '--json',
-    ])
-    expected = (local.json() as { tokenIds: number[] }).tokenIds
+    expected = await localTokens(world, prompt, model, tokens)
     await saySlow()
     const desk = await start('desk')
     const shelf = await start('shelf', ['--join', desk.address])

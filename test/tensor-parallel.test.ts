@@ -1,6 +1,7 @@
 import { connect, type GenerateAnswer } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
+import { localTokens } from './local-tokens.ts'
 
 const tokens = 120
 const prompt = 'Once upon a time'
@@ -76,20 +77,7 @@ describe('a 2 × 2 swarm', () => {
       { peer: first.ready.peerId, start: 0, end: 3, ranks: 2 },
       { peer: second.ready.peerId, start: 3, end: 6, ranks: 2 },
     ])
-    const local = await world.run([
-      'generate',
-      prompt,
-      '--raw',
-      ...model,
-      '--temperature',
-      '0',
-      '--ignore-eos',
-      '--max-tokens',
-      `${tokens}`,
-      '--local',
-      '--json',
-    ])
-    expect(undisturbed).toEqual((local.json() as { tokenIds: number[] }).tokenIds)
+    expect(undisturbed).toEqual(await localTokens(world, prompt, model, tokens))
   })
 
   // Windows cannot stop a process.
