@@ -2,6 +2,7 @@ import type { BlockSpec } from '../config/block-spec.ts'
 import type { CheckpointNames } from '../config/checkpoint-names.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 import type { JsonObject } from '../json-fields.ts'
+import type { BlockTensorName } from '../packing/block-tensors.ts'
 
 /** One family of models: how its config.json is read, what its blocks are, and how its checkpoints name tensors. */
 export interface Family {
@@ -29,6 +30,8 @@ export interface Family {
     readonly interleaved: boolean
     /** Keys behind the architecture's name that only this family has, all of them numbers. */
     readonly keys?: readonly string[]
+    /** Endings of the names of a block's tensors that differ from those of other families. */
+    readonly endings?: Readonly<Partial<Record<BlockTensorName, readonly string[]>>>
     /**
      * Fields of config.json that these keys stand for.
      * @param number the value of a key behind the architecture's name

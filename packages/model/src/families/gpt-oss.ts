@@ -3,7 +3,7 @@ import { readDenseConfig } from '../config/dense-config.ts'
 import { expertsBlock, readExperts } from '../config/experts.ts'
 import { refuseUnsupported } from '../config/refusals.ts'
 import { readWindows } from '../config/windows.ts'
-import { checkBoolean, checkNumber, fieldOf } from '../json-fields.ts'
+import { checkBoolean, checkNumber, fieldOf, type JsonObject } from '../json-fields.ts'
 import type { Family } from './family.ts'
 
 /** The names that `stackedExperts` gives the tensors of single experts, of which the checkpoint has one for all. */
@@ -57,4 +57,29 @@ export const gptOss: Family = {
   block: expertsBlock,
   checkpoint,
   expertsIn: true,
+  gguf: {
+    architecture: 'gpt-oss',
+    interleaved: false,
+    keys: ['rope.scaling.yarn_beta_fast', 'rope.scaling.yarn_beta_slow'],
+    endings: { 'feed-forward-norm': ['post_attention_norm.weight'] },
+    fields: (number) => ({
+      sliding_window: number('attention.sliding_window'),
+      intermediate_size: number('expert_feed_forward_length'),
+      rope_scaling: ggufRopeScaling(number),
+    }),
+  },
+}
+
+/** The published models do not round the bounds of YaRN, which files do not say. */
+function ggufRopeScaling(number: (key: string) => number | undefined): JsonObject | null {
+  const factor = number('rope.scaling.factor')
+  if (factor === undefined) return null
+  return {
+    rope_type: 'yarn',
+    factor,
+    original_max_position_embeddings: number('rope.scaling.original_context_length') ?? null,
+    beta_fast: number('rope.scaling.yarn_beta_fast') ?? null,
+    beta_slow: number('rope.scaling.yarn_beta_slow') ?? null,
+    truncate: false,
+  }
 }

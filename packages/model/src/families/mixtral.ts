@@ -48,4 +48,5 @@ export const mixtral: Family = {
   block: expertsBlock,
   checkpoint,
   expertsIn: true,
+  gguf: { architecture: 'llama', interleaved: true },
 }

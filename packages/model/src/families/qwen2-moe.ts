@@ -45,4 +45,14 @@ export const qwen2Moe: Family = {
   block: expertsBlock,
   checkpoint,
   expertsIn: true,
+  gguf: {
+    architecture: 'qwen2moe',
+    interleaved: false,
+    keys: ['expert_shared_feed_forward_length'],
+    // llama.cpp does not normalise the weights of the chosen experts.
+    fields: (number) => ({
+      norm_topk_prob: false,
+      shared_expert_intermediate_size: number('expert_shared_feed_forward_length'),
+    }),
+  },
 }

@@ -41,4 +41,6 @@ export const qwen3Moe: Family = {
   block: expertsBlock,
   checkpoint: qwenExpertNames,
   expertsIn: true,
+  // llama.cpp normalises the weights of the chosen experts, whatever the model's config.json said.
+  gguf: { architecture: 'qwen3moe', interleaved: false, fields: () => ({ norm_topk_prob: true }) },
 }

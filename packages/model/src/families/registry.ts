@@ -77,14 +77,24 @@ export function familyNamed(name: unknown, what = 'model family'): Family {
   return family
 }
 
-/** The family whose GGUF files name this architecture. @throws {ModelError} `unsupported-model` with the names of those */
-export function familyOfArchitecture(architecture: string | null): Family {
-  const family = families.find(({ gguf }) => gguf !== undefined && gguf.architecture === architecture)
+/**
+ * The family whose GGUF files name this architecture.
+ * @param withExperts the file names experts: files of Mixtral name the architecture of Llama
+ * @throws {ModelError} `unsupported-model` with the names of the architectures that are read
+ */
+export function familyOfArchitecture(architecture: string | null, withExperts: boolean): Family {
+  const named = families.filter(({ gguf }) => gguf !== undefined && gguf.architecture === architecture)
+  const family = named.find(({ expertsIn = false }) => expertsIn === withExperts)
   if (family !== undefined) return family
-  const known = families.flatMap(({ gguf }) => gguf?.architecture ?? [])
+  if (named.length > 0)
+    throw new ModelError(
+      'unsupported-model',
+      `GGUF files of the architecture ${show(architecture)} are read only ${withExperts ? 'without' : 'with'} experts`,
+    )
+  const known = new Set(families.flatMap(({ gguf }) => gguf?.architecture ?? []))
   throw new ModelError(
     'unsupported-model',
-    `GGUF files of the architecture ${show(architecture)} are not supported; these are: ${known.join(', ')}`,
+    `GGUF files of the architecture ${show(architecture)} are not supported; these are: ${[...known].join(', ')}`,
   )
 }
 

@@ -3,6 +3,7 @@ import { ModelError } from '../../error.ts'
 import { checkConfig } from '../../families/check-config.ts'
 import { familyOfArchitecture } from '../../families/registry.ts'
 import { asObject, show, type JsonObject } from '../../json-fields.ts'
+import { limits } from '../../limits.ts'
 import type { Metadata } from './metadata.ts'
 import { endTokens } from './end-tokens.ts'
 
@@ -14,6 +15,8 @@ export interface TensorFacts {
   readonly tiedEmbeddings: boolean
   /** Values of `rope_freqs.weight`; null without it. */
   readonly ropeFactors: readonly number[] | null
+  /** Blocks that have a router, and so experts. */
+  readonly expertBlocks: ReadonlySet<number>
 }
 
 /**
@@ -45,7 +48,10 @@ const knownKeys = new Set([
 ])
 
 /** Keys of mixtures of experts: converters write them with 0 into dense models too. */
-const zeroKeys = new Set(['expert_count', 'expert_used_count', 'expert_shared_count'])
+const zeroKeys = new Set(['expert_count', 'expert_used_count', 'expert_shared_count', 'expert_group_count'])
+
+/** Keys that families with experts have. */
+const expertKeys = ['expert_count', 'expert_used_count', 'expert_feed_forward_length']
 
 /**
  * The config of a GGUF model: its metadata written as the config.json of the same family, which the family then reads.
@@ -54,12 +60,14 @@ const zeroKeys = new Set(['expert_count', 'expert_used_count', 'expert_shared_co
  */
 export function readGgufConfig(metadata: Metadata, facts: TensorFacts): ModelConfig {
   const architecture = metadata.text('general.architecture')
-  const family = familyOfArchitecture(architecture)
   const prefix = `${architecture}.`
-  refuseUnknownKeys(metadata, prefix, family.gguf?.keys ?? [])
+  const hasExperts = (metadata.number(`${prefix}expert_count`) ?? 0) > 0
+  const family = familyOfArchitecture(architecture, hasExperts)
+  refuseUnknownKeys(metadata, prefix, [...(family.gguf?.keys ?? []), ...(hasExperts ? expertKeys : [])])
   const number = (key: string): number | undefined => metadata.number(`${prefix}${key}`) ?? undefined
   const own = withoutUndefined(family.gguf?.fields?.(number) ?? {})
-  const json = { ...configJson(metadata, prefix, family.name, facts), ...own }
+  const experts = hasExperts ? expertsJson(number, facts) : {}
+  const json = { ...configJson(metadata, prefix, family.name, facts), ...experts, ...own }
   const config = asObject(family.parse(json, {}), 'the config')
   const { ropeFactors } = facts
   if (ropeFactors === null) return checkConfig(config)
@@ -102,6 +110,19 @@ function configJson(metadata: Metadata, prefix: string, family: string, facts: T
     tie_word_embeddings: facts.tiedEmbeddings,
     bos_token_id: metadata.number('tokenizer.ggml.bos_token_id') ?? undefined,
     eos_token_id: endTokens(metadata),
+  })
+}
+
+/** Blocks without a router are dense: no key names them. */
+function expertsJson(number: (key: string) => number | undefined, { expertBlocks }: TensorFacts): JsonObject {
+  const blockCount = Math.min(number('block_count') ?? 0, limits.blockCountMax)
+  return withoutUndefined({
+    num_local_experts: number('expert_count'),
+    num_experts_per_tok: number('expert_used_count'),
+    moe_intermediate_size: number('expert_feed_forward_length'),
+    mlp_only_layers: Array.from({ length: blockCount }, (_, index) => index).filter(
+      (index) => !expertBlocks.has(index),
+    ),
   })
 }
 

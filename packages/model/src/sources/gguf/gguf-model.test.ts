@@ -77,10 +77,22 @@ test.each<[string, readonly (readonly [string, GgufTestValue])[], RegExp]>([
   [
     'another architecture',
     [['general.architecture', 'clip']],
-    /architecture "clip" are not supported; these are: gemma2, gemma3, llama, qwen2, qwen3/,
+    /architecture "clip" are not supported; these are: gemma2, gemma3, gpt-oss, llama, qwen2, qwen2moe, qwen3, qwen3moe/,
   ],
   ['an unknown key', [['llama.attention.scale', 0.5]], /llama.attention.scale is set/],
-  ['a mixture of experts', [['llama.expert_count', 8]], /llama.expert_count is set/],
+  [
+    'experts in an architecture without them',
+    [
+      ['general.architecture', 'gemma2'],
+      ['gemma2.expert_count', 8],
+    ],
+    /architecture "gemma2" are read only without experts/,
+  ],
+  [
+    'an architecture with experts that names none',
+    [['general.architecture', 'qwen3moe']],
+    /architecture "qwen3moe" are read only with experts/,
+  ],
   ['heads that differ', [['llama.attention.head_count', [2, 1]]], /head_count differs from block to block/],
   ['a part of each head rotated', [['llama.rope.dimension_count', 4]], /rope.dimension_count 4 of 8/],
   [
@@ -101,6 +113,26 @@ test('what a file says twice or with another type is refused', async () => {
   await expect(open([], [])).rejects.toThrow(/no token_embd.weight/)
   const factors = { name: 'rope_freqs.weight', shape: [3], type: 0, bytes: new Uint8Array(12) }
   await expect(open([], [...tensors, factors])).rejects.toThrow(/rope scaling factor must be a number/)
+})
+
+test('tensors of all experts must have as many as the file names, and blocks behind the last are not divided', async () => {
+  const experts: readonly (readonly [string, GgufTestValue])[] = [
+    ['llama.expert_count', 4],
+    ['llama.expert_used_count', 2],
+  ]
+  const router = floats('blk.0.ffn_gate_inp.weight', 16, 4)
+  const stacked = (block: number, count: number): GgufTensor => ({
+    ...floats(`blk.${block}.ffn_down_exps.weight`, 24, 16 * count),
+    shape: [24, 16, count],
+  })
+  const source = await open(experts, [...tensors, router, stacked(0, 4), stacked(7, 3)])
+  const name = 'model.layers.0.block_sparse_moe.experts.3.w2.weight'
+  expect((await source.tensors.tensor(name)).shape).toEqual([16, 24])
+  expect((await source.tensors.tensorNames()).filter((one) => one.includes('experts'))).toHaveLength(4)
+  await expect(open(experts, [...tensors, router, stacked(0, 3)])).rejects.toThrow(
+    /ffn_down_exps.weight" has the shape \[3, 16, 24\], but the file has 4 experts/,
+  )
+  await expect(open(experts)).rejects.toThrow(/denseBlocks must be a list that leaves blocks with experts/)
 })
 
 test('a tensor of a type that is not read is named when it is needed', async () => {

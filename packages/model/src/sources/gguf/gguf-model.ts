@@ -14,7 +14,7 @@ import { readGgufHeader } from './header.ts'
 import { createMetadata, type Metadata } from './metadata.ts'
 import { partNames, wholeName } from './part-names.ts'
 import { weightsThatKeep } from './preferred-weights.ts'
-import { checkpointNameOf } from './tensor-names.ts'
+import { checkpointNaming } from './tensor-names.ts'
 
 /**
  * Opens a GGUF model: one file, or all parts of a split one. Config, tokenizer and chat template come from its metadata;
@@ -61,7 +61,8 @@ async function open(files: ModelFiles, fileName: string, signal?: AbortSignal): 
     config,
     assets: assetsOf(metadata, config.vocabularySize),
     tensors: ggufTensors(parts, {
-      checkpointName: checkpointNameOf(family.checkpoint),
+      naming: checkpointNaming(family, config.blockCount),
+      expertCount: config.experts?.count ?? 0,
       interleavedHeadSize: family.gguf?.interleaved === true ? config.headSize : null,
     }),
     preferredWeights: weightsThatKeep(parts.map(({ header }) => header)),
@@ -89,7 +90,15 @@ async function factsOf(parts: readonly GgufPart[], signal?: AbortSignal): Promis
     vocabularySize: embedding.shape[0] ?? 0,
     tiedEmbeddings: find('output.weight') === undefined,
     ropeFactors: await readRopeFactors(find('rope_freqs.weight'), signal),
+    expertBlocks: expertBlocksOf(parts),
   }
+}
+
+function expertBlocksOf(parts: readonly GgufPart[]): ReadonlySet<number> {
+  const routers = parts
+    .flatMap(({ header }) => [...header.tensors.keys()])
+    .map((name) => /^blk\.(\d{1,6})\.ffn_gate_inp\.weight$/.exec(name)?.[1])
+  return new Set(routers.flatMap((index) => (index === undefined ? [] : [Number(index)])))
 }
 
 /** The factors by which the angles of a rotation are divided, one for each pair of a head. */

@@ -5,7 +5,7 @@ import type { RangeReader } from '../range-reader.ts'
 import { storedTypes } from '../stored-types.ts'
 import type { StoredRows, TensorSource } from '../tensor-source.ts'
 import type { GgufHeader } from './header.ts'
-import { interleavedEndings } from './tensor-names.ts'
+import { interleavedEndings, type CheckpointNaming } from './tensor-names.ts'
 
 /** One file of a model, opened. */
 export interface GgufPart {
@@ -20,8 +20,9 @@ interface Place {
 }
 
 export interface GgufTensorOptions {
-  /** The name in the family's Hugging Face checkpoints. */
-  checkpointName(ggufName: string): string
+  readonly naming: CheckpointNaming
+  /** Experts of a block, which tensors of all experts must have; 0 in dense models. */
+  readonly expertCount: number
   /** Rows of a head, where the converter has interleaved its two halves in q and k; null where it has not. */
   readonly interleavedHeadSize: number | null
 }
@@ -30,16 +31,34 @@ export interface GgufTensorOptions {
 export function ggufTensors(parts: readonly GgufPart[], options: GgufTensorOptions): TensorSource {
   const places = new Map<string, Place>()
   const skipped = new Map<string, string>()
+  const add = (name: string, ggufName: string, place: Place): void => {
+    if (places.has(name)) throw new ModelError('bad-model', `tensor ${show(ggufName)} is in two parts`)
+    places.set(name, place)
+  }
   for (const { header, reader } of parts) {
     for (const [ggufName, tensor] of header.tensors) {
-      const name = options.checkpointName(ggufName)
+      const expertNames = options.naming.expertNames(ggufName)
+      if (expertNames !== null) {
+        for (const part of expertParts(tensor, options.expertCount, expertNames))
+          add(part.name, ggufName, { tensor: part, reader, interleaved: false })
+        continue
+      }
+      const name = options.naming.nameOf(ggufName)
       const interleaved =
         options.interleavedHeadSize !== null &&
         interleavedEndings.some((ending) => ggufName.endsWith(`.${ending}`))
-      if (places.has(name)) throw new ModelError('bad-model', `tensor ${show(ggufName)} is in two parts`)
-      places.set(name, { tensor: { ...tensor, name }, reader, interleaved })
+      add(name, ggufName, {
+        tensor: { ...tensor, name, shape: rowsOf(ggufName, tensor) },
+        reader,
+        interleaved,
+      })
     }
-    for (const [ggufName, type] of header.skipped) skipped.set(options.checkpointName(ggufName), type)
+    for (const [ggufName, type] of header.skipped) {
+      skipped.set(options.naming.nameOf(ggufName), type)
+      const expertNames = options.naming.expertNames(ggufName)
+      for (let expert = 0; expertNames !== null && expert < options.expertCount; expert++)
+        skipped.set(expertNames(expert), type)
+    }
   }
   const placeOf = (name: string): Place => {
     const place = places.get(name)
@@ -62,6 +81,33 @@ export function ggufTensors(parts: readonly GgufPart[], options: GgufTensorOptio
         : readLocatedRows(tensor, reader, rowStart, rowEnd, signal)
     },
   }
+}
+
+/** The experts' parts of a tensor of all experts, which lie one behind the other. */
+function expertParts(
+  { name, type, shape, offset, bytes }: LocatedTensor,
+  count: number,
+  nameOf: (expert: number) => string,
+): LocatedTensor[] {
+  const [experts = 0, ...own] = shape
+  if (experts !== count || own.length === 0)
+    throw new ModelError(
+      'bad-model',
+      `tensor ${show(name)} has the shape [${shape.join(', ')}], but the file has ${count} experts`,
+    )
+  const size = bytes / count
+  return Array.from({ length: count }, (_, expert) => ({
+    name: nameOf(expert),
+    type,
+    shape: own,
+    offset: offset + expert * size,
+    bytes: size,
+  }))
+}
+
+/** The gate of the expert that computes every row is a vector in GGUF files, and a matrix of one row elsewhere. */
+function rowsOf(ggufName: string, { shape }: LocatedTensor): readonly number[] {
+  return ggufName.endsWith('.ffn_gate_inp_shexp.weight') && shape.length === 1 ? [1, ...shape] : shape
 }
 
 /**

@@ -31,6 +31,7 @@ const typeNumbers: Readonly<Record<number, StoredType>> = {
   23: 'IQ4_XS',
   28: 'F64',
   30: 'BF16',
+  39: 'MXFP4',
 }
 
 /** Other types that files have, for messages. */
@@ -44,7 +45,6 @@ const otherTypes: Readonly<Record<number, string>> = {
   29: 'IQ1_M',
   34: 'TQ1_0',
   35: 'TQ2_0',
-  39: 'MXFP4',
 }
 
 const magic = 0x46554747
