@@ -105,12 +105,14 @@ describe('a model whose experts fit no single process', () => {
     const first = await start('a')
     const nodes = [
       first,
-      ...(await Promise.all(['b', 'c', 'd'].map((name) => start(name, ['--join', first.address])))),
+      ...(await Promise.all(['b', 'c'].map((name) => start(name, ['--join', first.address])))),
     ]
-    const swarm = await connected(first.address, 'planned-sdk')
     const leader = await Promise.race(
       nodes.map((node) => node.until(({ ranks }) => ranks === 3).then(() => node)),
     )
+    // Four nodes at once may also form two groups of two, when their measured speeds differ enough.
+    await start('d', ['--join', first.address])
+    const swarm = await connected(first.address, 'planned-sdk')
     const groupOf = () =>
       swarm.status().peers.find(({ peer }) => peer === leader.ready.peerId)?.group?.ranks ?? []
     await vi.waitFor(() => expect(groupOf()).toHaveLength(2), { timeout: 10_000, interval: 100 })
