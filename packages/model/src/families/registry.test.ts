@@ -29,13 +29,20 @@ test('every family has a name of its own', () => {
 })
 
 test('an unknown family is refused with the names of those that are supported', () => {
-  expect(() => familyNamed('mamba')).toThrow(
+  expect(() => familyNamed('walrus')).toThrow(
     expect.objectContaining({
       code: 'unsupported-model',
-      message: `model family "mamba" is not supported; these are: ${familyNames.join(', ')}`,
+      message: `model family "walrus" is not supported; these are: ${familyNames.join(', ')}`,
     }),
   )
   expect(() => blockSpec({ ...config, family: 'toString' }, 0)).toThrow(/"toString" is not supported/)
+})
+
+test('a published family that cannot be run is refused with what it needs', () => {
+  expect(() => familyNamed('lfm2')).toThrow(
+    /"lfm2" is not supported: it needs short convolutions; these are: /,
+  )
+  expect(() => familyNamed('constructor')).toThrow(/"constructor" is not supported; these are: /)
 })
 
 test('a block spec says everything that the config says about a block', () => {

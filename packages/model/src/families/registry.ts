@@ -16,6 +16,7 @@ import { gptOss } from './gpt-oss.ts'
 import { granite } from './granite.ts'
 import { hunyuan } from './hunyuan.ts'
 import { llama } from './llama.ts'
+import { missingPart } from './missing-parts.ts'
 import { ministral3, mistral } from './mistral.ts'
 import { mixtral } from './mixtral.ts'
 import { olmo2 } from './olmo/olmo2.ts'
@@ -69,9 +70,10 @@ export const familyNames: readonly string[] = families.map(({ name }) => name)
 export function familyNamed(name: unknown, what = 'model family'): Family {
   const family = families.find((one) => one.name === name)
   if (family === undefined) {
+    const need = missingPart(name)
     throw new ModelError(
       'unsupported-model',
-      `${what} ${show(name)} is not supported; these are: ${familyNames.join(', ')}`,
+      `${what} ${show(name)} is not supported${need === null ? '' : `: it needs ${need}`}; these are: ${familyNames.join(', ')}`,
     )
   }
   return family

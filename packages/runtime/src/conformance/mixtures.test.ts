@@ -43,22 +43,26 @@ test.for(models.flatMap(([name, cuts]) => Object.keys(devices).map((kind) => ({ 
   },
 )
 
-test('gpt-oss on three ranks of uneven shares of its experts gives the tokens of transformers', async ({
-  skip,
-}) => {
-  const folder = join(golden, 'gpt_oss')
-  skip(!existsSync(folder), `no ${folder}; SHOAL_TEST_DATA names the folder with the test data`)
-  const packed = await packFolder(folder, 'f32')
-  const ranks = await Promise.all([1, 2, 3].map(() => devices['reference']!(packed)))
-  const pipeline = await loadPipeline(
-    rankGroupDevice(ranks, packed.manifest.manifest, [1, 2, 1]),
-    [0, 2],
-    plentyBytes,
-  )
-  const { prompt, greedy } = goldenIn(folder)[1]!
-  await pipeline.open('case', 200)
-  const first = await pipeline.logits('case', prompt)
-  expect((await greedyTokens(pipeline, 'case', first, greedy.length)).tokens).toEqual(greedy)
-  await pipeline.release()
-  packed.remove()
-})
+test.for(models.map(([name, cuts]) => ({ name, blockCount: cuts.at(-1) ?? 0 })))(
+  '$name on two and on three ranks of uneven shares of its experts gives the tokens of transformers',
+  async ({ name, blockCount }, { skip }) => {
+    const folder = join(golden, name)
+    skip(!existsSync(folder), `no ${folder}; SHOAL_TEST_DATA names the folder with the test data`)
+    const packed = await packFolder(folder, 'f32')
+    const { prompt, greedy } = goldenIn(folder)[1]!
+    for (const [kind, speeds] of [
+      ['reference', [2, 1]],
+      ['onnx', [1, 2, 1]],
+    ] as const) {
+      const ranks = await Promise.all(speeds.map(() => devices[kind]!(packed)))
+      const group = rankGroupDevice(ranks, packed.manifest.manifest, speeds)
+      const pipeline = await loadPipeline(group, [0, blockCount], plentyBytes)
+      await pipeline.open('case', 200)
+      const first = await pipeline.logits('case', prompt)
+      expect((await greedyTokens(pipeline, 'case', first, greedy.length)).tokens).toEqual(greedy)
+      await pipeline.release()
+      await group.close()
+    }
+    packed.remove()
+  },
+)
