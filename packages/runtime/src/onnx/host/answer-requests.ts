@@ -18,13 +18,14 @@ interface Waiting {
  * or process, which the device reports.
  *
  * @param reply called with each answer and the request that it belongs to
- * @param nextTurn lets requests arrive that were sent meanwhile
+ * @param letArrive takes the requests that were sent meanwhile, before the next call of the engine; `idle` before the
+ * first one after a rest
  * @returns takes a request
  */
 export function answerRequests(
   engine: ComputeEngine,
   reply: (reply: CallReply, request: CallRequest) => void,
-  nextTurn: () => Promise<void>,
+  letArrive: (idle: boolean) => Promise<void>,
 ): (request: CallRequest) => void {
   /** The compute client bounds their number (`checkRoom`). */
   const order = new RequestOrder<Waiting>()
@@ -34,8 +35,8 @@ export function answerRequests(
   let working = false
   const work = async (): Promise<void> => {
     working = true
-    while (order.size > 0) {
-      await nextTurn()
+    for (let idle = true; order.size > 0; idle = false) {
+      await letArrive(idle)
       const next = order.next()
       for (const [waiting, outcome] of await computed(engine, next)) {
         order.remove(waiting)
